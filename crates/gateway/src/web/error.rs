@@ -1,0 +1,196 @@
+//! A failure that a person sees: what happened, why, what to do, and a reference.
+//!
+//! The cause is logged beside the reference and never sent.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::web::page::Page;
+use crate::web::templates::{ErrorPage, Link};
+
+type Text = Cow<'static, str>;
+
+/// An error page.
+///
+/// The texts are for a person who wants to sign in: plain words, no codes.
+#[derive(Debug)]
+pub struct PageError {
+    status: StatusCode,
+    heading: Text,
+    why: Text,
+    what_to_do: Option<Text>,
+    application: Option<String>,
+    reference: Option<String>,
+    try_again: Option<Link>,
+    back: Option<Link>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl PageError {
+    /// `heading` says what happened, `why` says why in one sentence.
+    pub fn new(status: StatusCode, heading: impl Into<Text>, why: impl Into<Text>) -> Self {
+        Self {
+            status,
+            heading: heading.into(),
+            why: why.into(),
+            what_to_do: None,
+            application: None,
+            reference: None,
+            try_again: None,
+            back: None,
+            source: None,
+        }
+    }
+
+    /// Our own failure. The person gets a reference, the log gets the source beside it.
+    pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something went wrong here",
+            "This is our fault, not yours. It has been recorded.",
+        )
+        .what_to_do(
+            "wait a moment and try again. If it happens again, send the reference below to your IT team.",
+        )
+        .source(source)
+    }
+
+    /// What to do next, in the second person and starting in lower case: it
+    /// follows the words “What you can do:”.
+    #[must_use]
+    pub fn what_to_do(mut self, text: impl Into<Text>) -> Self {
+        self.what_to_do = Some(text.into());
+        self
+    }
+
+    /// Whose door this is.
+    #[must_use]
+    pub fn application(mut self, name: impl Into<String>) -> Self {
+        self.application = Some(name.into());
+        self
+    }
+
+    /// The id under which support finds the details, such as that of a login trace.
+    #[must_use]
+    pub fn reference(mut self, id: impl Into<String>) -> Self {
+        self.reference = Some(id.into());
+        self
+    }
+
+    /// Offers a button that starts again. Anything but a web address is left out.
+    #[must_use]
+    pub fn try_again(mut self, href: &str) -> Self {
+        self.try_again = Link::parse("Try again", href);
+        self
+    }
+
+    /// Offers a link back to the application. Anything but a web address is left out.
+    #[must_use]
+    pub fn back(mut self, label: impl Into<String>, href: &str) -> Self {
+        self.back = Link::parse(label, href);
+        self
+    }
+
+    /// The cause, for the log only.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(mut self) -> Response {
+        if self.status.is_server_error() && self.reference.is_none() {
+            self.reference = Some(random_reference());
+        }
+        let reference = self.reference.as_deref();
+        let status = self.status.as_u16();
+        if self.status.is_server_error() {
+            tracing::error!(
+                reference,
+                status,
+                error = self.source.as_deref().map(chain),
+                "{}",
+                self.heading
+            );
+        } else {
+            tracing::info!(
+                reference,
+                status,
+                error = self.source.as_deref().map(chain),
+                "{}",
+                self.heading
+            );
+        }
+        let page = ErrorPage {
+            application: self.application.as_deref(),
+            heading: &self.heading,
+            why: &self.why,
+            what_to_do: self.what_to_do.as_deref(),
+            reference,
+            try_again: self.try_again.as_ref(),
+            back: self.back.as_ref(),
+        };
+        Page::new(&page).with_status(self.status).into_response()
+    }
+}
+
+/// An error with everything that caused it, on one line.
+fn chain(error: &(dyn Error + Send + Sync + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// Ties a page to its line in the log where nothing was stored about it.
+fn random_reference() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness the page is still worth showing, only harder to find.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    format!("err_{:021}", u64::from_be_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::to_bytes;
+
+    async fn html(response: Response) -> String {
+        String::from_utf8(to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_source_is_never_sent() {
+        let response = PageError::internal("password=hunter2").into_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let html = html(response).await;
+        assert!(!html.contains("hunter2"));
+        assert!(html.contains("<code>err_0"), "{html}");
+    }
+
+    #[tokio::test]
+    async fn what_came_from_outside_is_escaped() {
+        let response = PageError::new(
+            StatusCode::BAD_REQUEST,
+            "We do not know “<b>”",
+            "<script>alert(1)</script>",
+        )
+        .application("\"><img src=x>")
+        .try_again("javascript:alert(1)")
+        .back("<i>", "//evil.example/")
+        .into_response();
+        let html = html(response).await;
+        for bad in ["<script", "<img", "<b>", "<i>", "javascript:", "evil.example"] {
+            assert!(!html.contains(bad), "{bad} in {html}");
+        }
+    }
+}

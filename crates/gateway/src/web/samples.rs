@@ -1,0 +1,188 @@
+//! One sample of every page, rendered by the test below, which leaves them in
+//! `target/pages/` for `tests/browser/pages.mjs` to look at.
+
+use crate::web::page::Page;
+use crate::web::templates::{
+    EmailError, ErrorPage, Identify, Link, LogoutConfirm, Person, SelectAccount, SignedOut,
+};
+
+/// Long enough to break a page that does not expect it.
+const LONG: &str = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
+
+const ADA: Person<'_> = Person {
+    name: Some("Ada Lovelace"),
+    email: "ada@example.com",
+    organization: Some("Test Organization"),
+};
+
+/// Every page, by the name of its file.
+pub(crate) fn all() -> Vec<(&'static str, Page)> {
+    let mut pages = doors();
+    pages.extend(errors());
+    pages
+}
+
+fn doors() -> Vec<(&'static str, Page)> {
+    let identify = |application, email, error| {
+        Page::new(&Identify {
+            application,
+            action: None,
+            csrf: "dGhlIGZvcm0gdG9rZW4",
+            hidden: &[("step", "identify")],
+            email,
+            error,
+        })
+    };
+    let select = |person| {
+        Page::new(&SelectAccount {
+            application: "Acme Notes",
+            action: None,
+            csrf: "c",
+            hidden: &[],
+            person,
+        })
+    };
+    let nameless = Person {
+        name: None,
+        email: "ada.of.the.analytical.engine@example.com",
+        organization: None,
+    };
+    vec![
+        ("identify", identify("Acme Notes", "", None)),
+        (
+            "identify-malformed",
+            identify("Acme Notes", "ada@", Some(EmailError::Malformed)),
+        ),
+        (
+            "identify-unknown",
+            identify(
+                LONG,
+                "ada@gmail.com",
+                Some(EmailError::UnknownDomain("gmail.com")),
+            ),
+        ),
+        ("select-account", select(ADA)),
+        ("select-account-nameless", select(nameless)),
+        (
+            "logout-confirm",
+            Page::new(&LogoutConfirm {
+                application: "Acme Notes",
+                action: Some("/oidc/logout"),
+                csrf: "c",
+                hidden: &[("state", "xyz")],
+                person: ADA,
+            }),
+        ),
+        (
+            "signed-out",
+            Page::new(&SignedOut {
+                application: "Acme Notes",
+                back: Link::parse("Back to Acme Notes", "/"),
+            }),
+        ),
+    ]
+}
+
+fn errors() -> Vec<(&'static str, Page)> {
+    let (try_again, back) = (
+        Link::parse("Try again", "/login"),
+        Link::parse("Back to Acme Notes", "/"),
+    );
+    let whole = ErrorPage {
+        application: Some("Acme Notes"),
+        heading: "We could not sign you in",
+        why: "Your company’s sign-in answered, but its answer was made for another application. Nothing is wrong with your account.",
+        what_to_do: Some("send the reference below to your IT team. It shows them what to change."),
+        reference: Some("err_000729104662551804313"),
+        try_again: try_again.as_ref(),
+        back: back.as_ref(),
+    };
+    let bare = ErrorPage {
+        application: None,
+        heading: "There is no page here",
+        why: "The link is old or mistyped, or it was cut off on its way.",
+        what_to_do: None,
+        reference: None,
+        try_again: None,
+        back: None,
+    };
+    vec![("error", Page::new(&whole)), ("error-bare", Page::new(&bare))]
+}
+
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use axum::body::to_bytes;
+    use axum::response::{IntoResponse as _, Response};
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::web::static_files::{self, STYLESHEET};
+
+    /// A page and its sheet: everything a browser loads at a door.
+    const LIMIT_BYTES: usize = 30 * 1024;
+
+    #[tokio::test]
+    async fn every_page_renders_from_its_sample() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pages");
+        for (name, page) in all() {
+            let html = page.html();
+            assert!(
+                html.starts_with("<!doctype html>\n<html lang=\"en\">"),
+                "{name}: {html}"
+            );
+            assert_eq!(html.matches("<h1>").count(), 1, "{name} has one heading");
+            assert_eq!(html.matches("<main").count(), 1, "{name} has one main landmark");
+            let title = html
+                .split_once("<title>")
+                .and_then(|(_, rest)| rest.split_once("</title>"));
+            assert!(
+                title.is_some_and(|(title, _)| !title.trim().is_empty()),
+                "{name} has a title"
+            );
+            assert!(
+                html.len() + STYLESHEET.size_bytes() < LIMIT_BYTES,
+                "{name} weighs too much"
+            );
+            // The policy forbids all of these: a page that has one is broken.
+            for forbidden in [
+                "<script",
+                "<style",
+                " style=",
+                " onclick=",
+                " onload=",
+                "src=\"http",
+            ] {
+                assert!(!html.contains(forbidden), "{name} contains {forbidden}");
+            }
+            write(&directory.join(name), page.into_response()).await;
+        }
+        for file in [&static_files::STYLESHEET, &static_files::FAVICON] {
+            let href = file.href().to_string();
+            let path = href.split_once('?').map_or(&*href, |(path, _)| path);
+            write(&directory.join(path.trim_start_matches('/')), file.response()).await;
+        }
+    }
+
+    /// Writes an answer as the browser would get it: `{status, headers, body}`.
+    async fn write(path: &Path, response: Response) {
+        let headers: Map<String, Value> = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().into()))
+            .collect();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let answer = json!({ "status": status, "headers": headers, "body": String::from_utf8_lossy(&body) });
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(
+            path.with_extension(path.extension().map_or_else(
+                || "json".to_owned(),
+                |extension| format!("{}.json", extension.to_string_lossy()),
+            )),
+            answer.to_string(),
+        )
+        .unwrap();
+    }
+}

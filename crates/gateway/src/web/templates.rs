@@ -1,0 +1,212 @@
+//! The data of every page, typed. The templates escape all of it.
+
+use std::fmt;
+
+use askama::Template;
+
+use crate::web::page::{Forms, PageTemplate, Room};
+
+/// A link to a web page: `http`, `https`, or a path of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub label: String,
+    href: String,
+}
+
+impl Link {
+    /// Absent if `href` is anything that a click should not open, such as
+    /// `javascript:` or the scheme-relative `//host`.
+    pub fn parse(label: impl Into<String>, href: &str) -> Option<Self> {
+        // Browsers take `/\` for `//` and drop tabs and newlines inside an address.
+        let is_path = href.starts_with('/') && !href.starts_with("//") && !href.contains('\\');
+        let is_web = || {
+            url::Url::parse(href)
+                .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.username().is_empty())
+        };
+        let is_clean = !href.contains(|c: char| c.is_control() || c.is_whitespace());
+        (is_clean && (is_path || is_web())).then(|| Self {
+            label: label.into(),
+            href: href.to_owned(),
+        })
+    }
+
+    pub fn href(&self) -> &str {
+        &self.href
+    }
+}
+
+/// A hidden form field: name and value.
+pub type Hidden<'a> = (&'a str, &'a str);
+
+/// `identify.html`. Posts `csrf`, `email` and what is hidden.
+#[derive(Debug, Template)]
+#[template(path = "identify.html")]
+pub struct Identify<'a> {
+    pub application: &'a str,
+    /// Where the form is sent; the page's own address if absent.
+    pub action: Option<&'a str>,
+    pub csrf: &'a str,
+    pub hidden: &'a [Hidden<'a>],
+    /// What was typed before, or the application's `login_hint`.
+    pub email: &'a str,
+    pub error: Option<EmailError<'a>>,
+}
+
+impl PageTemplate for Identify<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// What is wrong with the e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailError<'a> {
+    Missing,
+    Malformed,
+    /// No organization signs in with this domain.
+    UnknownDomain(&'a str),
+    /// The domain belongs to an organization whose sign-in is switched off.
+    NotActive(&'a str),
+}
+
+impl fmt::Display for EmailError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("Enter your work e-mail."),
+            Self::Malformed => f.write_str("Enter a whole e-mail address, such as you@company.com."),
+            Self::UnknownDomain(domain) => {
+                write!(
+                    f,
+                    "We know no company sign-in for {domain}. Check the spelling, or ask your IT team."
+                )
+            }
+            Self::NotActive(domain) => {
+                write!(
+                    f,
+                    "The company sign-in for {domain} is not switched on. Ask your IT team."
+                )
+            }
+        }
+    }
+}
+
+/// Whose account a page speaks of.
+#[derive(Debug, Clone, Copy)]
+pub struct Person<'a> {
+    pub name: Option<&'a str>,
+    pub email: &'a str,
+    pub organization: Option<&'a str>,
+}
+
+impl Person<'_> {
+    fn display_name(&self) -> &str {
+        self.name.unwrap_or(self.email)
+    }
+
+    fn initial(&self) -> String {
+        self.display_name()
+            .chars()
+            .next()
+            .map(|first| first.to_uppercase().collect())
+            .unwrap_or_default()
+    }
+}
+
+/// `select_account.html`. Posts `csrf`, what is hidden, and `choice`:
+/// `continue` or `other`.
+#[derive(Debug, Template)]
+#[template(path = "select_account.html")]
+pub struct SelectAccount<'a> {
+    pub application: &'a str,
+    pub action: Option<&'a str>,
+    pub csrf: &'a str,
+    pub hidden: &'a [Hidden<'a>],
+    pub person: Person<'a>,
+}
+
+impl PageTemplate for SelectAccount<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// `logout_confirm.html`. Posts `csrf`, what is hidden, and `choice`:
+/// `sign_out` or `stay`. Its answer may return to the application.
+#[derive(Debug, Template)]
+#[template(path = "logout_confirm.html")]
+pub struct LogoutConfirm<'a> {
+    pub application: &'a str,
+    pub action: Option<&'a str>,
+    pub csrf: &'a str,
+    pub hidden: &'a [Hidden<'a>],
+    pub person: Person<'a>,
+}
+
+impl PageTemplate for LogoutConfirm<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// `signed_out.html`.
+#[derive(Debug, Template)]
+#[template(path = "signed_out.html")]
+pub struct SignedOut<'a> {
+    pub application: &'a str,
+    pub back: Option<Link>,
+}
+
+impl PageTemplate for SignedOut<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::None;
+}
+
+/// `error.html`: what [`PageError`](crate::web::error::PageError) renders.
+#[derive(Debug, Template)]
+#[template(path = "error.html")]
+pub struct ErrorPage<'a> {
+    pub application: Option<&'a str>,
+    pub heading: &'a str,
+    pub why: &'a str,
+    pub what_to_do: Option<&'a str>,
+    pub reference: Option<&'a str>,
+    pub try_again: Option<&'a Link>,
+    pub back: Option<&'a Link>,
+}
+
+impl PageTemplate for ErrorPage<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::None;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_to_the_web_only() {
+        for good in [
+            "https://acme.test/a?b=c#d",
+            "http://localhost:4321/",
+            "/login/lri_1",
+            "/",
+        ] {
+            assert_eq!(
+                Link::parse("x", good).map(|link| link.href),
+                Some(good.to_owned())
+            );
+        }
+        for bad in [
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "java\nscript:alert(1)",
+            " javascript:alert(1)",
+            "data:text/html,x",
+            "//evil.test",
+            "/\\evil.test",
+            "/\t/evil.test",
+            "https://acme.test@evil.test/",
+            "relative",
+            "",
+        ] {
+            assert_eq!(Link::parse("x", bad), None, "{bad:?}");
+        }
+    }
+}
