@@ -1,0 +1,89 @@
+// Everything a client test needs: a gateway on one of the engines, an application,
+// an organization whose people can sign in.
+import { Genkan } from '../../support/genkan.mjs';
+import { signIn } from '../../support/sign-in.mjs';
+import { UserAgent } from '../../support/user-agent.mjs';
+import { Company } from './company.mjs';
+
+export const REDIRECT_URI = 'http://localhost:4321/api/auth/callback';
+export const POST_LOGOUT_URI = 'http://localhost:4321';
+
+export class World {
+  #company;
+
+  /** On SQLite: `genkan dev` and its simulator. On PostgreSQL: `genkan serve` and npm oidc-provider. */
+  static async start(engine) {
+    const world = new World();
+    world.genkan = engine === 'SQLite' ? await Genkan.dev() : await Genkan.serve();
+    try {
+      await (engine === 'SQLite' ? world.#development() : world.#production());
+    } catch (error) {
+      await world.stop();
+      throw error;
+    }
+    return world;
+  }
+
+  get issuer() {
+    return this.genkan.url;
+  }
+
+  /** A browser that nobody has used. */
+  browser() {
+    return new UserAgent();
+  }
+
+  /** Signs in from the authorization URL on; returns the address of the callback. */
+  async signIn(browser, authorizationUrl, { email = this.email, until = REDIRECT_URI } = {}) {
+    return signIn(browser, authorizationUrl, { email, until });
+  }
+
+  async stop() {
+    await this.genkan.stop();
+    await this.#company?.stop();
+  }
+
+  async #development() {
+    const { env } = this.genkan;
+    this.clientId = env.SCALEKIT_CLIENT_ID;
+    this.clientSecret = env.SCALEKIT_CLIENT_SECRET;
+    this.organizationId = env.GENKAN_TEST_ORGANIZATION_ID;
+    this.connectionId = env.GENKAN_TEST_CONNECTION_ID;
+    this.email = 'ada.lovelace@example.com';
+  }
+
+  async #production() {
+    this.#company = await Company.start();
+    this.email = 'ada.lovelace@acme.test';
+    const application = await createApplication(this.genkan, { name: 'Portal' });
+    this.clientId = application.id;
+    this.clientSecret = application.secret;
+    ({ organizationId: this.organizationId, connectionId: this.connectionId } = await joinCompany(this.genkan, this.#company, {
+      domain: 'acme.test',
+    }));
+  }
+}
+
+/** `genkan app create`, by default a confidential web application. */
+export async function createApplication(genkan, { name, kind = 'web', more = [] }) {
+  return genkan.cli('app', 'create', '--name', name, '--type', kind, '--redirect-uri', REDIRECT_URI, '--post-logout-redirect-uri', POST_LOGOUT_URI, ...more);
+}
+
+/** An organization with a domain, whose people sign in at `company`. */
+export async function joinCompany(genkan, company, { domain, authMethod = 'client_secret_basic', client = {}, more = [] }) {
+  const organization = await genkan.cli('org', 'create', '--name', `People of ${domain}`);
+  await genkan.cli('domain', 'create', domain, '--organization', organization.id);
+  const credentials = { id: `genkan-${domain}`, secret: 'company secret: 100 % & more' };
+  const connection = await genkan.cli(
+    'connection', 'create', '--oidc', '--organization', organization.id, '--issuer', company.issuer,
+    '--client-id', credentials.id, '--client-secret', credentials.secret, '--auth-method', authMethod, ...more,
+  );
+  company.register({
+    client_id: credentials.id,
+    client_secret: credentials.secret,
+    redirect_uris: [`${genkan.url}/sso/v1/oidc/${connection.id}/callback`],
+    token_endpoint_auth_method: authMethod,
+    ...client,
+  });
+  return { organizationId: organization.id, connectionId: connection.id, clientId: credentials.id };
+}
