@@ -60,7 +60,7 @@ export class Genkan {
 
   /** Runs a command on the same data and returns what it prints as JSON. */
   async cli(...words) {
-    const { stdout } = await run(BINARY, [...words, ...this.target, '--json'], { timeout: 20_000 }).catch((error) => {
+    const { stdout } = await run(BINARY, [...words, ...this.target, '--json'], { env: environment(), timeout: 20_000 }).catch((error) => {
       throw new Error(`genkan ${words.join(' ')}: ${error.stderr || error.message}`);
     });
     return stdout.trim() ? JSON.parse(stdout) : undefined;
@@ -85,7 +85,7 @@ export class Genkan {
       throw new Error(`${BINARY} is missing: run "cargo build -p genkan", or set GENKAN_BIN`);
     });
     this.log = [];
-    this.#process = spawn(BINARY, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = spawn(BINARY, args, { env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream.setEncoding('utf8').on('data', (chunk) => this.log.push(chunk));
     }
@@ -157,7 +157,16 @@ instance_key = "${randomBytes(32).toString('base64')}"
 
 [database]
 url = "${database}"
+
+[outbound]
+allow_private_addresses = true  # the identity providers of the tests live on this machine
 `;
+}
+
+/** This process's environment without what would configure the gateway, and `more`. */
+function environment(more = {}) {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GENKAN_'));
+  return { ...Object.fromEntries(inherited), ...more };
 }
 
 function parseEnvironment(text) {

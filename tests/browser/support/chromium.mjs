@@ -1,0 +1,58 @@
+// Debian's Chromium, driven by Playwright, and what a person does at a sign-in.
+//
+// GENKAN_CHROMIUM: the browser (default: chromium of the PATH).
+import { execFileSync } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+
+export const LOGS = path.resolve(import.meta.dirname, '../../../target/test-logs');
+
+/** A headless browser that asks nothing of any other machine. */
+export async function launch() {
+  const executablePath = process.env.GENKAN_CHROMIUM ?? execFileSync('sh', ['-c', 'command -v chromium || command -v chromium-browser'], { encoding: 'utf8' }).trim();
+  return chromium.launch({
+    executablePath,
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    ],
+  });
+}
+
+/** Runs `steps` on a new page of a browser that nobody has used; keeps a picture if they fail. */
+export async function inNewBrowser(browser, name, steps, options = {}) {
+  const context = await browser.newContext({ locale: 'en-GB', ...options });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  try {
+    return await steps(page, context);
+  } catch (error) {
+    const picture = path.join(LOGS, `${name.replaceAll(/\W+/g, '-')}.png`);
+    await mkdir(LOGS, { recursive: true });
+    await page.screenshot({ path: picture, fullPage: true }).catch(() => {});
+    error.message += `\nat ${page.url()}, seen in ${picture}`;
+    throw error;
+  } finally {
+    await context.close();
+  }
+}
+
+/** True if Genkan asks who the person is. */
+export async function asksForEmail(page) {
+  return (await page.locator('input[type=email]').count()) > 0;
+}
+
+/** Gives the e-mail address wherever it is asked for, until the browser is at `origin` again. */
+export async function signIn(page, email, origin) {
+  for (let step = 0; step < 5; step++) {
+    await page.waitForLoadState('load');
+    if (new URL(page.url()).origin === origin) return;
+    const field = page.locator('input[type=email]').first();
+    await field.fill(email);
+    const left = page.waitForEvent('framenavigated', (frame) => frame === page.mainFrame());
+    await field.press('Enter');
+    await left;
+  }
+  throw new Error('the sign-in does not end');
+}

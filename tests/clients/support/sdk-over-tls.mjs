@@ -1,0 +1,14 @@
+// Run by node-sdk.test.mjs in a process of its own: Node reads the authorities to
+// trust when it starts.
+import { ScalekitClient } from '@scalekit-sdk/node';
+
+const { SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID, SCALEKIT_CLIENT_SECRET } = process.env;
+const scalekit = new ScalekitClient(SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID, SCALEKIT_CLIENT_SECRET);
+
+const claims = await scalekit.validateToken(await scalekit.getClientAccessToken());
+const management = await scalekit.organization.listOrganization({ pageSize: 10 }).then(
+  () => 'an answer',
+  (error) => error.constructor.name,
+);
+console.log(JSON.stringify({ subject: claims.sub, management }));
+process.exit();
