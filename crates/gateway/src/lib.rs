@@ -1,3 +1,5 @@
-//! Placeholder.
+//! Genkan: the gateway as a library.
 
+pub mod grpc;
+pub mod listener;
 pub mod web;

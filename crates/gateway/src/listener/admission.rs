@@ -1,0 +1,118 @@
+//! How many connections may be open, in all and per client.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Counts open connections.
+#[derive(Debug)]
+pub(super) struct Admission {
+    most: usize,
+    most_per_client: Option<usize>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    total: usize,
+    /// Empty unless there is a limit per client.
+    per_client: HashMap<IpAddr, usize>,
+}
+
+/// An open connection's place; dropping it makes room.
+#[derive(Debug)]
+pub(super) struct Seat {
+    admission: Arc<Admission>,
+    client: IpAddr,
+}
+
+impl Admission {
+    pub(super) fn new(most: usize, most_per_client: Option<usize>) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            most_per_client,
+            open: Mutex::default(),
+        })
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a connection from `address`, if there is one now.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+        let client = one_client(address);
+        let mut open = self.open();
+        if open.total >= self.most {
+            return None;
+        }
+        if let Some(most) = self.most_per_client {
+            let theirs = open.per_client.entry(client).or_default();
+            if *theirs >= most {
+                return None;
+            }
+            *theirs += 1;
+        }
+        open.total += 1;
+        Some(Seat {
+            admission: Arc::clone(self),
+            client,
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut open = self.admission.open();
+        open.total -= 1;
+        if let Some(theirs) = open.per_client.get_mut(&self.client) {
+            *theirs -= 1;
+            if *theirs == 0 {
+                open.per_client.remove(&self.client);
+            }
+        }
+    }
+}
+
+/// One subscriber of IPv6 has a whole /64 of addresses (RFC 6177 §2).
+fn one_client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_closed_connection_makes_room() {
+        let admission = Admission::new(2, None);
+        let first = admission.admit(ip("192.0.2.1"));
+        let second = admission.admit(ip("192.0.2.1"));
+        assert!(first.is_some() && second.is_some());
+        assert!(admission.admit(ip("192.0.2.2")).is_none());
+        drop(first);
+        assert!(admission.admit(ip("192.0.2.2")).is_some());
+    }
+
+    #[test]
+    fn one_client_cannot_take_every_place() {
+        let admission = Admission::new(10, Some(1));
+        let first = admission.admit(ip("2001:db8::1"));
+        assert!(first.is_some());
+        assert!(admission.admit(ip("2001:db8::2")).is_none(), "the same /64");
+        assert!(admission.admit(ip("2001:db8:0:1::1")).is_some());
+        drop(first);
+        assert!(admission.admit(ip("2001:db8::2")).is_some());
+        assert!(
+            admission.open().per_client.is_empty(),
+            "nothing is kept of the departed"
+        );
+    }
+}

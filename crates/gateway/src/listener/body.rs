@@ -1,0 +1,150 @@
+//! Request bodies with a size limit and two time limits.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep};
+
+use super::limits::Limits;
+
+/// How large the body of this request may be; found in the request's extensions.
+///
+/// A route that needs another limit than [`Limits::body_bytes`] sets it before
+/// it reads. (Axum's own extractors have a second limit, `DefaultBodyLimit`.)
+#[derive(Debug, Clone)]
+pub struct BodyLimit(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limit: AtomicU64,
+    fault: AtomicU8,
+}
+
+impl BodyLimit {
+    pub(super) fn new(bytes: u64) -> Self {
+        Self(Arc::new(Shared {
+            limit: AtomicU64::new(bytes),
+            fault: AtomicU8::new(0),
+        }))
+    }
+
+    /// Sets the limit, in bytes.
+    pub fn set(&self, bytes: u64) {
+        self.0.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.limit.load(Ordering::Relaxed)
+    }
+
+    fn fail(&self, fault: BodyError) -> BodyError {
+        let code = match fault {
+            BodyError::TooLarge => 1,
+            BodyError::TooSlow => 2,
+            BodyError::Broken(_) => 3,
+        };
+        self.0.fault.store(code, Ordering::Relaxed);
+        fault
+    }
+
+    /// The status that says why the body was cut short, if it was.
+    pub(super) fn fault(&self) -> Option<StatusCode> {
+        match self.0.fault.load(Ordering::Relaxed) {
+            1 => Some(StatusCode::PAYLOAD_TOO_LARGE),
+            2 => Some(StatusCode::REQUEST_TIMEOUT),
+            _ => None,
+        }
+    }
+}
+
+/// Why a request body ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BodyError {
+    #[error("the request body is too large")]
+    TooLarge,
+    #[error("the request body came too slowly")]
+    TooSlow,
+    #[error("the request body broke off")]
+    Broken(#[source] hyper::Error),
+}
+
+/// A request body that obeys [`Limits`].
+pub(super) struct RequestBody {
+    body: Incoming,
+    limit: BodyLimit,
+    received: u64,
+    idle: Duration,
+    ends: Instant,
+    /// Set up only when the client keeps us waiting.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl RequestBody {
+    pub(super) fn new(body: Incoming, limit: BodyLimit, limits: &Limits) -> Self {
+        let ends = Instant::now() + limits.body;
+        Self {
+            body,
+            limit,
+            received: 0,
+            idle: limits.body_idle,
+            ends,
+            alarm: None,
+        }
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (ends, idle) = (self.ends, self.idle);
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(ends.min(Instant::now() + idle))));
+        alarm.as_mut().poll(cx)
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        // A declared length is refused before `100 Continue` invites the body.
+        let declared = self.received.saturating_add(self.body.size_hint().lower());
+        if declared > self.limit.get() {
+            return Poll::Ready(Some(Err(self.limit.fail(BodyError::TooLarge))));
+        }
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            ready!(self.poll_alarm(cx));
+            return Poll::Ready(Some(Err(self.limit.fail(BodyError::TooSlow))));
+        };
+        // Something came: the idle limit starts anew at the next wait.
+        self.alarm = None;
+        let Some(frame) = frame else {
+            return Poll::Ready(None);
+        };
+        let frame = frame.map_err(|error| self.limit.fail(BodyError::Broken(error)))?;
+        let len = frame.data_ref().map_or(0, Bytes::len);
+        self.received = self
+            .received
+            .saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+        if self.received > self.limit.get() {
+            return Poll::Ready(Some(Err(self.limit.fail(BodyError::TooLarge))));
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,316 @@
+//! Who is at the other end: the peer of the socket, and the client behind the
+//! operator's proxies.
+//!
+//! Source: RFC 7239 (`Forwarded`); `X-Forwarded-For` has no standard.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, header};
+
+/// The other end of the connection; found in the request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// The socket's peer: a proxy, where there is one.
+    pub addr: SocketAddr,
+    /// Whether this connection speaks TLS. Says nothing about the way before a proxy.
+    pub tls: bool,
+}
+
+/// The address of the client, for rate limits and the audit log.
+///
+/// Forwarded headers are believed only from the operator's own proxies
+/// ([`TrustedProxies`]); from anywhere else they are what a client says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientIp(pub IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for ClientIp {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // Without a listener there is no client; such requests share one address.
+        let nobody = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        Ok(parts.extensions.get().copied().unwrap_or(nobody))
+    }
+}
+
+/// A range of addresses in CIDR notation: `10.0.0.0/8`, `::1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix_len: u8,
+}
+
+/// A network that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a network: write an address, or a range such as 10.0.0.0/8 or fd00::/8")]
+pub struct InvalidNetwork(String);
+
+impl Network {
+    fn bits(address: IpAddr) -> (u128, u8) {
+        match address {
+            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
+            IpAddr::V6(v6) => (v6.to_bits(), 128),
+        }
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        let (ours, width) = Self::bits(self.address);
+        let (theirs, their_width) = Self::bits(address);
+        let differ = (ours ^ theirs).leading_zeros();
+        width == their_width && differ >= u32::from(self.prefix_len)
+    }
+}
+
+impl FromStr for Network {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        let invalid = || InvalidNetwork(text.to_owned());
+        let (address, prefix_len) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+        let address: IpAddr = address.trim().parse().map_err(|_| invalid())?;
+        let (_, width) = Self::bits(address);
+        let prefix_len = prefix_len.map_or(Ok(width), str::parse).map_err(|_| invalid())?;
+        if prefix_len > width {
+            return Err(invalid());
+        }
+        Ok(Self { address, prefix_len })
+    }
+}
+
+/// Which header the proxies write.
+///
+/// One only: a proxy that appends to `X-Forwarded-For` hands a client's own
+/// `Forwarded` through untouched, so believing both believes the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForwardedHeader {
+    #[default]
+    XForwardedFor,
+    Forwarded,
+}
+
+/// The operator's proxies, whose word about the client counts. Empty by default.
+#[derive(Debug, Clone, Default)]
+pub struct TrustedProxies {
+    pub networks: Vec<Network>,
+    pub header: ForwardedHeader,
+}
+
+impl TrustedProxies {
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(address))
+    }
+
+    /// The client's address.
+    ///
+    /// Each proxy appends the address it was called from, so the list is read
+    /// from the right, beginning at the socket, for as long as the speaker is
+    /// trusted. The first address that is not a proxy's is the client; whatever
+    /// stands left of it was written by the client.
+    pub fn client_ip(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.to_canonical();
+        if !self.trusts(client) {
+            return client;
+        }
+        for hop in self.hops(headers).into_iter().rev() {
+            // "unknown", an obfuscated name or nonsense: the proxy that wrote it is all we know.
+            let Some(address) = hop else { break };
+            client = address;
+            if !self.trusts(client) {
+                break;
+            }
+        }
+        client
+    }
+
+    /// What the proxies said, oldest first; `None` where it is no address.
+    fn hops(&self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+        let name = match self.header {
+            ForwardedHeader::XForwardedFor => HeaderName::from_static("x-forwarded-for"),
+            ForwardedHeader::Forwarded => header::FORWARDED,
+        };
+        // Several header lines are one list (RFC 9110 §5.3).
+        let mut hops = Vec::new();
+        for line in headers.get_all(name) {
+            let Ok(line) = line.to_str() else {
+                hops.push(None);
+                continue;
+            };
+            match self.header {
+                ForwardedHeader::XForwardedFor => hops.extend(line.split(',').map(address)),
+                ForwardedHeader::Forwarded => hops.extend(outside_quotes(line, ',').map(forwarded_for)),
+            }
+        }
+        hops
+    }
+}
+
+/// The `for` parameter of one `Forwarded` element.
+///
+/// Source: RFC 7239 §4, §5.2.
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    outside_quotes(element, ';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("for").then(|| address(value))
+    })?
+}
+
+/// `192.0.2.1`, `192.0.2.1:443`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:443`, each quoted or not.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    let address = bare
+        .parse()
+        .or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
+}
+
+/// Splits at a separator that is not inside a quoted string (RFC 9110 §5.6.4).
+fn outside_quotes(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    let mut escaped = false;
+    text.split(move |character| {
+        let literal = escaped;
+        escaped = quoted && character == '\\' && !literal;
+        quoted ^= character == '"' && !literal;
+        character == separator && !quoted
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxies(networks: &[&str], header: ForwardedHeader) -> TrustedProxies {
+        TrustedProxies {
+            networks: networks.iter().map(|n| n.parse().unwrap()).collect(),
+            header,
+        }
+    }
+
+    fn client(proxies: &TrustedProxies, peer: &str, lines: &[(&'static str, &str)]) -> String {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        proxies.client_ip(peer.parse().unwrap(), &headers).to_string()
+    }
+
+    #[test]
+    fn a_header_from_elsewhere_is_ignored() {
+        let header = [("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=6.6.6.6")];
+        let nobody = TrustedProxies::default();
+        assert_eq!(client(&nobody, "127.0.0.1", &header), "127.0.0.1");
+        let ours = proxies(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
+        assert_eq!(client(&ours, "192.0.2.1", &header), "192.0.2.1");
+    }
+
+    #[test]
+    fn the_rightmost_untrusted_address_is_the_client() {
+        let ours = proxies(&["10.0.0.0/8", "::1"], ForwardedHeader::XForwardedFor);
+        let spoofed = [("x-forwarded-for", "6.6.6.6, 198.51.100.7, 10.0.0.9")];
+        assert_eq!(client(&ours, "10.0.0.1", &spoofed), "198.51.100.7");
+        let lines = [
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "198.51.100.7"),
+        ];
+        assert_eq!(client(&ours, "::1", &lines), "198.51.100.7");
+        // All ours: the one that is farthest away.
+        assert_eq!(
+            client(&ours, "10.0.0.1", &[("x-forwarded-for", "10.0.0.3, 10.0.0.2")]),
+            "10.0.0.3"
+        );
+        assert_eq!(client(&ours, "10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn nonsense_ends_the_walk() {
+        let ours = proxies(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
+        for nonsense in [
+            "",
+            "unknown",
+            "6.6.6.6, _hidden",
+            "6.6.6.6, 1.2.3",
+            "6.6.6.6,",
+            "6.6.6.6, \u{fc}",
+        ] {
+            let lines = [("x-forwarded-for", nonsense)];
+            assert_eq!(client(&ours, "10.0.0.1", &lines), "10.0.0.1", "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_configured_header_counts() {
+        let lines = [("forwarded", "for=6.6.6.6"), ("x-forwarded-for", "198.51.100.7")];
+        let legacy = proxies(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
+        assert_eq!(client(&legacy, "10.0.0.1", &lines), "198.51.100.7");
+        let standard = proxies(&["10.0.0.0/8"], ForwardedHeader::Forwarded);
+        assert_eq!(client(&standard, "10.0.0.1", &lines), "6.6.6.6");
+    }
+
+    #[test]
+    fn forwarded_is_read_as_the_standard_writes_it() {
+        let ours = proxies(&["10.0.0.0/8", "fd00::/8"], ForwardedHeader::Forwarded);
+        for (value, expected) in [
+            (r#"for=192.0.2.60;proto=http;by=203.0.113.43"#, "192.0.2.60"),
+            (r#"For="[2001:db8:cafe::17]:4711""#, "2001:db8:cafe::17"),
+            (r#"for=192.0.2.43, for="[fd00::1]""#, "192.0.2.43"),
+            (r#"host="a,b;for=6.6.6.6";for=192.0.2.1"#, "192.0.2.1"),
+            (r#"host="\",for=6.6.6.6\"";for=192.0.2.2"#, "192.0.2.2"),
+            ("for=192.0.2.43, for=unknown", "10.0.0.1"),
+            ("proto=https", "10.0.0.1"),
+        ] {
+            assert_eq!(
+                client(&ours, "10.0.0.1", &[("forwarded", value)]),
+                expected,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn ports_and_mapped_addresses_are_understood() {
+        let ours = proxies(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
+        for (value, expected) in [
+            ("192.0.2.1:51234", "192.0.2.1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+        ] {
+            assert_eq!(
+                client(&ours, "::ffff:10.0.0.1", &[("x-forwarded-for", value)]),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn networks_are_parsed_and_bounded() {
+        let contains = |network: &str, address: &str| {
+            network
+                .parse::<Network>()
+                .unwrap()
+                .contains(address.parse().unwrap())
+        };
+        assert!(contains("10.0.0.0/8", "10.255.0.1") && !contains("10.0.0.0/8", "11.0.0.1"));
+        assert!(contains("192.0.2.1", "192.0.2.1") && !contains("192.0.2.1", "192.0.2.2"));
+        assert!(contains("0.0.0.0/0", "8.8.8.8") && !contains("0.0.0.0/0", "::1"));
+        assert!(contains("fd00::/8", "fd12::1") && !contains("fd00::/8", "fe80::1"));
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/x",
+            "example.com",
+            "10.0.0.0/-1",
+        ] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+}
