@@ -19,7 +19,8 @@ for (const mode of ['dev', 'build']) {
     before(async () => {
       // Short enough to see tokens expire.
       genkan = await Genkan.dev({ env: { GENKAN_TOKENS_ACCESS_TOKEN_LIFETIME: `${ACCESS_TOKEN_LIFETIME_S}s` } });
-      [app, browser] = await Promise.all([AstroApp.start(mode, genkan.env), launch()]);
+      app = await AstroApp.start(mode, genkan.env);
+      browser = await launch();
     });
     after(async () => {
       await browser?.close();

@@ -17,6 +17,9 @@ const REPOSITORY = path.resolve(import.meta.dirname, '../..');
 const BINARY = process.env.GENKAN_BIN ?? path.join(REPOSITORY, 'target/debug/genkan');
 const START_LIMIT_MS = 20_000;
 
+// A test runner that is told to stop must not leave servers behind: see `exit` below.
+for (const [signal, code] of [['SIGTERM', 143], ['SIGINT', 130]]) process.once(signal, () => process.exit(code));
+
 export class Genkan {
   #process;
   #cleanUp = [];

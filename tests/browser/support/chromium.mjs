@@ -1,7 +1,6 @@
 // Debian's Chromium, driven by Playwright, and what a person does at a sign-in.
 //
-// GENKAN_CHROMIUM: the browser (default: chromium of the PATH).
-import { execFileSync } from 'node:child_process';
+// CHROMIUM: the browser (default: Debian's).
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
@@ -10,9 +9,8 @@ export const LOGS = path.resolve(import.meta.dirname, '../../../target/test-logs
 
 /** A headless browser that asks nothing of any other machine. */
 export async function launch() {
-  const executablePath = process.env.GENKAN_CHROMIUM ?? execFileSync('sh', ['-c', 'command -v chromium || command -v chromium-browser'], { encoding: 'utf8' }).trim();
   return chromium.launch({
-    executablePath,
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
       '--disable-background-networking', '--disable-component-update', '--disable-sync',
