@@ -1,5 +1,10 @@
 //! Genkan: the gateway as a library.
 
+pub mod cli;
+pub mod config;
+pub mod dev;
 pub mod grpc;
 pub mod listener;
+pub mod logging;
+pub mod serve;
 pub mod web;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `genkan` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    genkan::cli::main()
+}

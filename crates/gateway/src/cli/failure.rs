@@ -1,0 +1,113 @@
+//! Why a command failed, what to do next, and the exit code.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::config::{InstanceKeyFileError, Mistakes};
+
+/// A command's failure, in words for the person who ran it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    message: String,
+    remedy: Option<String>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Failed,
+    Usage,
+    NotFound,
+    /// Whoever read the output went away, as `head` does: nothing is wrong.
+    NobodyListens,
+}
+
+impl Failure {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            remedy: None,
+            kind: Kind::Failed,
+        }
+    }
+
+    /// The command was used wrongly.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::Usage,
+            ..Self::new(message)
+        }
+    }
+
+    /// What the command names does not exist.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::NotFound,
+            ..Self::new(message)
+        }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Prints it to standard error and gives the exit code.
+    pub(super) fn report(&self) -> ExitCode {
+        if self.kind != Kind::NobodyListens {
+            // Printing fails only if nobody listens.
+            let _ = writeln!(io::stderr(), "{self}");
+        }
+        ExitCode::from(match self.kind {
+            Kind::NobodyListens => 0,
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::NotFound => 3,
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        match &self.remedy {
+            Some(remedy) => write!(f, "\n  {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let kind = if error.kind() == io::ErrorKind::BrokenPipe {
+            Kind::NobodyListens
+        } else {
+            Kind::Failed
+        };
+        Self {
+            kind,
+            ..Self::new(error.to_string())
+        }
+    }
+}
+
+impl From<Mistakes> for Failure {
+    fn from(mistakes: Mistakes) -> Self {
+        let count = match mistakes.0.len() {
+            1 => "a mistake".to_owned(),
+            count => format!("{count} mistakes"),
+        };
+        Self::new(format!("The configuration has {count}.\n\n{mistakes}"))
+    }
+}
+
+impl From<InstanceKeyFileError> for Failure {
+    fn from(error: InstanceKeyFileError) -> Self {
+        Self::new(error.to_string()).remedy(error.remedy())
+    }
+}

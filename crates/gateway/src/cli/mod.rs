@@ -1,0 +1,116 @@
+//! The command line: one file per verb.
+
+mod config;
+mod dev;
+mod failure;
+mod keys;
+mod output;
+mod reference;
+mod serve;
+mod target;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use failure::Failure;
+use output::Console;
+pub use reference::reference;
+use target::Target;
+
+use crate::config::Environment;
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan dev                                 try it: a gateway, a test organization, a demo application
+  genkan config check                        what is wrong with genkan.toml, and the remedy
+  genkan serve                               run in production
+  genkan org create --name \"Acme\" --domain acme.com
+  genkan doctor                              look for trouble
+
+Commands that read or change data open the same database as the running server: the one of ./genkan.toml
+if there is one, else the one in ./genkan-data. What they change takes effect at once.
+
+Exit codes: 0 done, 1 failed, 2 used wrongly, 3 not found.";
+
+/// The front door for B2B software: single sign-on for your applications, through the identity providers
+/// of your customers.
+#[derive(Debug, Parser)]
+#[command(name = "genkan", version, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The configuration file of the instance (default: ./genkan.toml)
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "data_dir")]
+    config: Option<std::path::PathBuf>,
+    /// The folder of a development instance (default: ./genkan-data)
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<std::path::PathBuf>,
+    /// Print one JSON document in place of tables
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::DevArgs),
+    Serve(serve::ServeArgs),
+    Keys(keys::KeysArgs),
+    Config(config::ConfigArgs),
+    Version(version::VersionArgs),
+}
+
+/// What a command works with.
+struct Context {
+    console: Console,
+    environment: Environment,
+    target: Target,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Printing fails only if nobody listens.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let environment = Environment::of_process();
+    let mut context = Context {
+        console: Console::of_process(cli.global.json),
+        target: Target::new(cli.global.config, cli.global.data_dir, &environment),
+        environment,
+    };
+    let result = run(cli.command, &mut context).and_then(|()| context.console.finish());
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
+    match command {
+        Command::Dev(args) => dev::run(args, context),
+        Command::Serve(args) => serve::run(args, context),
+        Command::Keys(args) => keys::run(&args, context),
+        Command::Config(args) => config::run(&args, context),
+        Command::Version(args) => version::run(args, context),
+    }
+}
+
+/// The runtime for a server.
+fn server_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(format!("The process cannot start its threads: {error}")))
+}

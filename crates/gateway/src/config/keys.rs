@@ -1,0 +1,260 @@
+//! Every key: one documented field each. The reference and the names of the
+//! variables are made from these lines.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::PREFIX;
+use super::reader::{Fallback, Reader, Written};
+use super::setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, Setting, TlsMode};
+use super::url::{DatabaseUrl, PublicUrl};
+
+/// One key of the configuration, as data.
+#[derive(Debug)]
+pub struct Key {
+    /// Dotted: `database.url`.
+    pub name: &'static str,
+    /// What it means, in Markdown, a line each.
+    pub documentation: &'static [&'static str],
+    pub form: Form,
+    /// What to write, in words.
+    pub expected: &'static str,
+    pub fallback: Fallback,
+    /// An example where there is no default, or words for a default that depends on others.
+    pub example: &'static str,
+    pub(super) redact: fn(&str) -> String,
+}
+
+impl Key {
+    /// The environment variable that sets this key.
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.replace('.', "_").to_ascii_uppercase())
+    }
+}
+
+/// Declares the keys: for each its struct field, its documentation, its place
+/// in [`KEYS`] and how it is read.
+macro_rules! settings {
+    (
+        Config { $( $(#[doc = $root_doc:literal])+ $root_kind:ident $root:ident: $root_type:ty = $root_text:literal; )* }
+        $(
+            $(#[doc = $section_doc:literal])+
+            [$section:ident] $Section:ident {
+                $( $(#[doc = $doc:literal])+ $kind:ident $field:ident: $type:ty = $text:literal; )*
+            }
+        )*
+    ) => {
+        /// Everything that an operator decides before the first start.
+        #[derive(Debug, Clone)]
+        pub struct Config {
+            $( $(#[doc = $root_doc])+ pub $root: settings!(@type $root_kind $root_type), )*
+            $( $(#[doc = $section_doc])+ pub $section: $Section, )*
+            /// What was written and where, for [`Config::show`] and for mistakes found later.
+            pub(super) written: BTreeMap<&'static str, Written>,
+        }
+
+        $(
+            $(#[doc = $section_doc])+
+            #[derive(Debug, Clone)]
+            pub struct $Section {
+                $( $(#[doc = $doc])+ pub $field: settings!(@type $kind $type), )*
+            }
+
+            impl $Section {
+                const KEYS: &'static [Key] = &[
+                    $( settings!(@key concat!(stringify!($section), ".", stringify!($field)), [$($doc),+], $kind $type, $text), )*
+                ];
+
+                fn read(reader: &mut Reader) -> Option<Self> {
+                    let mut keys = Self::KEYS.iter();
+                    $( let $field = settings!(@read reader, keys, $kind $type); )*
+                    Some(Self { $( $field: $field?, )* })
+                }
+            }
+        )*
+
+        /// The name of a section and what it is about.
+        pub(super) const SECTIONS: &[(&str, &[&str], &[Key])] = &[
+            ("", &[], Config::ROOT_KEYS),
+            $( (stringify!($section), &[$($section_doc),+], $Section::KEYS), )*
+        ];
+
+        impl Config {
+            const ROOT_KEYS: &'static [Key] = &[
+                $( settings!(@key stringify!($root), [$($root_doc),+], $root_kind $root_type, $root_text), )*
+            ];
+
+            pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+                let mut keys = Self::ROOT_KEYS.iter();
+                $( let $root = settings!(@read reader, keys, $root_kind $root_type); )*
+                $( let $section = $Section::read(reader); )*
+                Some(Self {
+                    $( $root: $root?, )*
+                    $( $section: $section?, )*
+                    written: BTreeMap::new(),
+                })
+            }
+        }
+    };
+
+    (@type optional $type:ty) => { Option<$type> };
+    (@type $kind:ident $type:ty) => { $type };
+
+    (@key $name:expr, [$($doc:literal),+], $kind:ident $type:ty, $text:literal) => {
+        Key {
+            name: $name,
+            documentation: &[$($doc),+],
+            form: <$type as Setting>::FORM,
+            expected: <$type as Setting>::EXPECTED,
+            fallback: settings!(@fallback $kind $text),
+            example: $text,
+            redact: <$type as Setting>::redact,
+        }
+    };
+
+    (@fallback required $text:literal) => { Fallback::Required };
+    (@fallback optional $text:literal) => { Fallback::Absent };
+    (@fallback default $text:literal) => { Fallback::Text($text) };
+
+    (@read $reader:ident, $keys:ident, optional $type:ty) => {
+        $reader.read_optional::<$type>($keys.next().expect("one key for each field"))
+    };
+    (@read $reader:ident, $keys:ident, $kind:ident $type:ty) => {
+        $reader.read::<$type>($keys.next().expect("one key for each field"))
+    };
+}
+
+settings! {
+    Config {
+        /// The address where browsers and applications reach this instance: the issuer of every token.
+        ///
+        /// `https`, without a path and without a trailing slash. Plain `http` is accepted for this
+        /// machine only (`localhost`, `127.0.0.1`, `[::1]`). Applications remember it: changing it
+        /// later means to configure them again.
+        required public_url: PublicUrl = "\"https://auth.example.com\"";
+
+        /// The IP address and port to listen on. Browsers, REST and gRPC share it.
+        default listen: SocketAddr = "127.0.0.1:8080";
+
+        /// The folder for what this instance keeps in files: the embedded database.
+        default data_dir: PathBuf = "genkan-data";
+
+        /// The file that holds the instance key, under which signing keys and the secrets of
+        /// identity providers are sealed in the database.
+        ///
+        /// Make it with `genkan keys generate-instance-key --output FILE`, keep a copy apart from the
+        /// backups of the database, and let nobody else read it: mode 0600, or 0640 if it belongs to
+        /// root. All nodes on one database need the same key.
+        optional instance_key_file: PathBuf = "none";
+
+        /// The instance key itself, 32 bytes in base64, in place of a file. Meant for
+        /// `GENKAN_INSTANCE_KEY` where a platform hands secrets over as variables.
+        optional instance_key: InstanceKeyBytes = "none";
+    }
+
+    /// Where the data lives.
+    [database] Database {
+        /// `sqlite:<path>` for the embedded database on one node, or
+        /// `postgres://user:password@host:5432/database` for any number of nodes.
+        optional url: DatabaseUrl = "`sqlite:<data_dir>/genkan.db`";
+
+        /// How many connections to PostgreSQL this process keeps at most. 1 to 1000.
+        default pool_size: u32 = "16";
+    }
+
+    /// How this instance is reached by https.
+    [tls] Tls {
+        /// Who ends TLS: `"files"` is this process, with the certificate and key below;
+        /// `"proxy"` is a reverse proxy in front, which speaks plain HTTP/1.1 or h2c to it.
+        default mode: TlsMode = "proxy";
+
+        /// The certificate and its intermediates, PEM. Read at start.
+        optional certificate_file: PathBuf = "none";
+
+        /// The private key of the certificate, PEM. Read at start.
+        optional key_file: PathBuf = "none";
+    }
+
+    /// The reverse proxy in front, if there is one.
+    [proxy] Proxy {
+        /// The addresses or networks of reverse proxies. `X-Forwarded-For` and
+        /// `X-Forwarded-Proto` are believed from these only, else anybody could choose the
+        /// address that limits and events see.
+        default trusted_networks: Vec<IpNet> = "";
+    }
+
+    /// What one client may take of this process.
+    [limits] Limits {
+        /// How many connections may be open at once.
+        default connections: u32 = "10000";
+
+        /// How long a new connection may take to say its first bytes and to finish the TLS
+        /// handshake.
+        default handshake_timeout: Duration = "10s";
+
+        /// How long the head of a request may take to arrive.
+        default header_timeout: Duration = "10s";
+
+        /// How long a request may take in all, from its head to the end of the answer.
+        default request_timeout: Duration = "30s";
+
+        /// How large the body of a request may be. 4KiB to 64MiB.
+        default body_size: ByteSize = "1MiB";
+
+        /// How long requests under way may still take after the signal to stop.
+        default shutdown_timeout: Duration = "30s";
+    }
+
+    /// Calls that this instance makes itself: to identity providers, and to applications that
+    /// want to hear of a logout.
+    [outbound] Outbound {
+        /// Whether such calls may go to private, loopback and link-local addresses. Whoever may
+        /// create a connection could then look around in your network; turn it on only where an
+        /// identity provider lives inside it.
+        default allow_private_addresses: bool = "false";
+
+        /// Certificate authorities to trust beside the public ones, PEM.
+        optional ca_file: PathBuf = "none";
+    }
+
+    /// What is written to standard error.
+    [log] Log {
+        /// `"text"` for people, `"json"` for log collectors: one object in each line.
+        default format: LogFormat = "text";
+
+        /// One of `error`, `warn`, `info`, `debug`, `trace`, or filters by target such as
+        /// `"info,genkan::login=debug"`. Secrets and tokens are not logged at any level.
+        default level: LogFilter = "info";
+    }
+
+    /// How long people stay signed in. These set up the environment at the first start;
+    /// later they have no effect.
+    [session] Session {
+        /// A session ends this long after the sign-in. 1m to 365d.
+        default absolute_timeout: Duration = "30d";
+
+        /// A session ends when nothing has used it for this long. 1m to 7d, and not longer than
+        /// `session.absolute_timeout`.
+        default idle_timeout: Duration = "7d";
+    }
+
+    /// How long tokens are valid. These set up the environment at the first start; later they
+    /// have no effect.
+    [tokens] Tokens {
+        /// Of an access token of a user. 1s to 30d, and shorter than `session.idle_timeout`.
+        /// A token outlives the end of its session by this long at most.
+        default access_token_lifetime: Duration = "5m";
+
+        /// Of an access token that an application fetched for itself. 1s to 30d.
+        default client_access_token_lifetime: Duration = "1d";
+    }
+}
+
+/// All keys, in the order of the reference.
+pub fn keys() -> impl Iterator<Item = &'static Key> {
+    SECTIONS.iter().flat_map(|(_, _, keys)| keys.iter())
+}

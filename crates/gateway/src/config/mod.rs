@@ -1,0 +1,217 @@
+//! Configuration: `genkan.toml`, `GENKAN_…` variables, defaults.
+//!
+//! The keys are declared in `keys.rs`, one documented field each.
+
+mod files;
+mod instance_key;
+mod keys;
+mod mistake;
+mod reader;
+mod reference;
+mod rules;
+mod setting;
+mod show;
+#[cfg(test)]
+mod tests;
+mod url;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use instance_key::InstanceKeyFileError;
+pub use keys::{Config, Database, Key, Limits, Log, Outbound, Proxy, Session, Tls, Tokens, keys};
+pub use mistake::{Mistake, Mistakes, Place};
+pub use reader::Fallback;
+use reader::{Reader, Written};
+pub use reference::reference;
+pub use setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, TlsMode};
+pub use show::InForce;
+pub use url::{DatabaseUrl, PublicUrl};
+
+/// What the name of every environment variable begins with.
+pub const PREFIX: &str = "GENKAN_";
+
+/// Names the configuration file. It is no key, so it has no default and no place in the file.
+const CONFIG_FILE_VARIABLE: &str = "GENKAN_CONFIG";
+
+/// The file that is read when none is named.
+pub const DEFAULT_FILE: &str = "genkan.toml";
+
+/// The variables of this process that concern the configuration.
+#[derive(Clone, Default)]
+pub struct Environment(Vec<(String, String)>);
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The values may be secrets.
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+impl Environment {
+    /// What this process was started with. A value that is not UTF-8 is read with
+    /// replacement characters, which no key accepts.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
+    pub fn of_process() -> Self {
+        let ours = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
+            Some((name, value.to_string_lossy().into_owned()))
+        };
+        Self(std::env::vars_os().filter_map(ours).collect())
+    }
+
+    /// `GENKAN_CONFIG`: the file to read where no command line names one.
+    pub fn config_file(&self) -> Option<PathBuf> {
+        let (_, value) = self.0.iter().find(|(name, _)| name == CONFIG_FILE_VARIABLE)?;
+        Some(PathBuf::from(value))
+    }
+
+    /// Whether `key` is set here.
+    pub fn has(&self, key: &str) -> bool {
+        let key = keys().find(|candidate| candidate.name == key);
+        key.is_some_and(|key| self.0.iter().any(|(name, _)| *name == key.variable()))
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+/// What `genkan dev` is told on its command line.
+#[derive(Debug, Clone)]
+pub struct Development {
+    pub public_url: PublicUrl,
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+}
+
+impl Config {
+    /// Reads `file` and `environment`; a variable wins over the file.
+    ///
+    /// Does not look at the files that the configuration names; see [`Config::check_files`].
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, in the order of the file.
+    pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(keys().collect());
+        if let Some(path) = file {
+            match std::fs::read_to_string(path) {
+                Ok(text) => reader.read_file(path, &text),
+                Err(error) => return Err(Mistakes(vec![unreadable(path, &error)])),
+            }
+        }
+        reader.read_environment(&environment.0);
+        let base = file.and_then(Path::parent).unwrap_or(Path::new(""));
+        Self::finish(reader, base)
+    }
+
+    /// The configuration of a development instance: everything in one folder.
+    ///
+    /// Variables are heeded for what the command line does not say.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the variables.
+    pub fn development(options: &Development, environment: &Environment) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(keys().collect());
+        reader.read_environment(&environment.0);
+        let mut set = |key: &'static str, value: String| {
+            reader.written.insert(
+                key,
+                Written {
+                    items: vec![value],
+                    place: Place::Default,
+                },
+            );
+        };
+        set("public_url", options.public_url.to_string());
+        set("listen", options.listen.to_string());
+        set("data_dir", options.data_dir.to_string_lossy().into_owned());
+        if !reader.is_written("instance_key") && !reader.is_written("instance_key_file") {
+            let file = options.data_dir.join("instance.key");
+            let items = vec![file.to_string_lossy().into_owned()];
+            reader.written.insert(
+                "instance_key_file",
+                Written {
+                    items,
+                    place: Place::Default,
+                },
+            );
+        }
+        Self::finish(reader, Path::new(""))
+    }
+
+    fn finish(mut reader: Reader, base: &Path) -> Result<Self, Mistakes> {
+        let config = Self::read(&mut reader);
+        rules::check(&mut reader);
+        let Reader {
+            written,
+            mut mistakes,
+            ..
+        } = reader;
+        match config {
+            Some(mut config) if mistakes.is_empty() => {
+                config.written = written;
+                config.resolve_paths(base);
+                Ok(config)
+            }
+            _ => {
+                mistakes.sort();
+                mistakes.dedup();
+                Err(Mistakes(mistakes))
+            }
+        }
+    }
+
+    /// Relative paths start at the configuration file's folder, so a command means the same
+    /// from wherever it is started.
+    fn resolve_paths(&mut self, base: &Path) {
+        self.data_dir = base.join(&self.data_dir);
+        for path in [
+            &mut self.instance_key_file,
+            &mut self.tls.certificate_file,
+            &mut self.tls.key_file,
+            &mut self.outbound.ca_file,
+        ]
+        .into_iter()
+        .flatten()
+        {
+            *path = base.join(&*path);
+        }
+        if let Some(path) = self.database.url.as_ref().and_then(DatabaseUrl::sqlite_path) {
+            let path = base.join(path);
+            self.database.url = Some(DatabaseUrl(format!("sqlite:{}", path.display())));
+        }
+    }
+
+    /// The database: what was written, else a file in the data folder.
+    pub fn database_url(&self) -> DatabaseUrl {
+        let embedded = || DatabaseUrl(format!("sqlite:{}", self.data_dir.join("genkan.db").display()));
+        self.database.url.clone().unwrap_or_else(embedded)
+    }
+
+    /// Where `key` was written.
+    fn place(&self, key: &str) -> Place {
+        self.written
+            .get(key)
+            .map_or(Place::Default, |written| written.place.clone())
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Mistake {
+    Mistake {
+        place: Place::WholeFile(path.to_owned()),
+        key: None,
+        problem: format!("cannot be read: {error}"),
+        remedy: "Name the file with --config, or write one: docs/reference/configuration.md has an example."
+            .to_owned(),
+    }
+}

@@ -1,0 +1,162 @@
+//! Rules about values and about several keys together, one function each.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::reader::Reader;
+use super::setting::{ByteSize, TlsMode};
+use super::url::PublicUrl;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub(super) fn check(reader: &mut Reader) {
+    instance_key_comes_from_one_place(reader);
+    tls_files_fit_the_mode(reader);
+    https_ends_somewhere(reader);
+    numbers_are_in_range(reader);
+    lifetimes_nest(reader);
+}
+
+fn instance_key_comes_from_one_place(reader: &mut Reader) {
+    if reader.is_written("instance_key") && reader.is_written("instance_key_file") {
+        reader.mistake(
+            "instance_key",
+            "and instance_key_file are both written",
+            "Keep one of the two, so that nobody wonders which key counts.",
+        );
+    }
+    if !reader.is_written("instance_key") && !reader.is_written("instance_key_file") && !reader.is_broken() {
+        reader.mistake(
+            "instance_key_file",
+            "is missing",
+            "Run `genkan keys generate-instance-key --output instance.key` and write \
+             instance_key_file = \"instance.key\", or set GENKAN_INSTANCE_KEY.",
+        );
+    }
+}
+
+fn tls_files_fit_the_mode(reader: &mut Reader) {
+    let Some(mode) = reader.peek::<TlsMode>("tls.mode") else {
+        return;
+    };
+    for key in ["tls.certificate_file", "tls.key_file"] {
+        match mode {
+            TlsMode::Files if !reader.is_written(key) => {
+                reader.mistake(
+                    key,
+                    "is missing",
+                    "tls.mode = \"files\" needs a certificate and its key, PEM.",
+                );
+            }
+            TlsMode::Proxy if reader.is_written(key) => {
+                reader.mistake(
+                    key,
+                    "has no effect",
+                    "Write mode = \"files\" in [tls] to end TLS here, or remove it.",
+                );
+            }
+            TlsMode::Files | TlsMode::Proxy => {}
+        }
+    }
+}
+
+fn https_ends_somewhere(reader: &mut Reader) {
+    let url = reader.peek::<PublicUrl>("public_url");
+    let mode = reader.peek::<TlsMode>("tls.mode");
+    if let (Some(url), Some(TlsMode::Files)) = (url, mode)
+        && !url.is_https()
+    {
+        reader.mistake(
+            "public_url",
+            "says http, but tls.mode = \"files\" serves https",
+            format!("Write \"https{}\".", url.as_str().trim_start_matches("http")),
+        );
+    }
+}
+
+fn numbers_are_in_range(reader: &mut Reader) {
+    number(reader, "database.pool_size", 1..=1000);
+    number(reader, "limits.connections", 16..=1_000_000);
+    for key in [
+        "limits.handshake_timeout",
+        "limits.header_timeout",
+        "limits.request_timeout",
+    ] {
+        duration(
+            reader,
+            key,
+            Duration::from_millis(100)..=Duration::from_secs(600),
+            "100ms to 10m",
+        );
+    }
+    duration(
+        reader,
+        "limits.shutdown_timeout",
+        Duration::ZERO..=Duration::from_secs(600),
+        "0s to 10m",
+    );
+    if let Some(ByteSize(size)) = reader.peek("limits.body_size")
+        && !(4 << 10..=64 << 20).contains(&size)
+    {
+        reader.mistake("limits.body_size", "is out of range", "Write 4KiB to 64MiB.");
+    }
+    duration(
+        reader,
+        "session.absolute_timeout",
+        MINUTE..=365 * DAY,
+        "1m to 365d",
+    );
+    duration(reader, "session.idle_timeout", MINUTE..=7 * DAY, "1m to 7d");
+    for key in [
+        "tokens.access_token_lifetime",
+        "tokens.client_access_token_lifetime",
+    ] {
+        duration(reader, key, Duration::from_secs(1)..=30 * DAY, "1s to 30d");
+    }
+}
+
+fn number(reader: &mut Reader, key: &'static str, range: RangeInclusive<u32>) {
+    if reader
+        .peek::<u32>(key)
+        .is_some_and(|value| !range.contains(&value))
+    {
+        let remedy = format!("Write a number from {} to {}.", range.start(), range.end());
+        reader.mistake(key, "is out of range", remedy);
+    }
+}
+
+fn duration(reader: &mut Reader, key: &'static str, range: RangeInclusive<Duration>, words: &str) {
+    if reader
+        .peek::<Duration>(key)
+        .is_some_and(|value| !range.contains(&value))
+    {
+        reader.mistake(key, "is out of range", format!("Write {words}."));
+    }
+}
+
+/// Session, idle time and access token: each contains the next, else the outer
+/// one would not mean what it says.
+fn lifetimes_nest(reader: &mut Reader) {
+    let absolute = reader.peek::<Duration>("session.absolute_timeout");
+    let idle = reader.peek::<Duration>("session.idle_timeout");
+    let token = reader.peek::<Duration>("tokens.access_token_lifetime");
+    if let (Some(absolute), Some(idle)) = (absolute, idle)
+        && idle > absolute
+    {
+        reader.mistake(
+            "session.idle_timeout",
+            "is longer than session.absolute_timeout",
+            "Shorten idle_timeout, or lengthen absolute_timeout.",
+        );
+    }
+    if let (Some(idle), Some(token)) = (idle, token)
+        && token >= idle
+    {
+        reader.mistake(
+            "tokens.access_token_lifetime",
+            "is not shorter than session.idle_timeout",
+            "Shorten access_token_lifetime: a few minutes are usual.",
+        );
+    }
+}

@@ -1,0 +1,281 @@
+//! The types a setting may have: each knows how it is written and what to say
+//! when it is written wrongly.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use ipnet::IpNet;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use zeroize::Zeroizing;
+
+/// How a value is written in TOML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    Number,
+    Boolean,
+    /// A TOML array of texts; in a variable the items are separated by commas.
+    List,
+}
+
+/// A type that a setting can have.
+pub(super) trait Setting: Sized {
+    const FORM: Form = Form::Text;
+    /// What to write, in words that follow "must be".
+    const EXPECTED: &'static str;
+    /// Parses one value; a list is handed over item by item.
+    ///
+    /// The error is a remedy: one sentence that tells what to write.
+    fn parse(items: &[String]) -> Result<Self, String>;
+
+    /// What was written as it may be shown: without anything secret.
+    fn redact(item: &str) -> String {
+        item.to_owned()
+    }
+}
+
+/// What stands for a secret where a value is shown.
+pub(super) const HIDDEN: &str = "***";
+
+/// The only item of a setting that is not a list.
+pub(super) fn single(items: &[String]) -> &str {
+    items.first().map_or("", String::as_str)
+}
+
+impl Setting for bool {
+    const FORM: Form = Form::Boolean;
+    const EXPECTED: &'static str = "true or false";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        single(items)
+            .parse()
+            .map_err(|_| "Write true or false.".to_owned())
+    }
+}
+
+impl Setting for u32 {
+    const FORM: Form = Form::Number;
+    const EXPECTED: &'static str = "a whole number";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        single(items)
+            .parse()
+            .map_err(|_| format!("Write a whole number from 0 to {}, without quotes.", u32::MAX))
+    }
+}
+
+impl Setting for PathBuf {
+    const EXPECTED: &'static str = "a path";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        match single(items) {
+            "" => Err("Write a path; a relative one starts at the configuration file's folder.".to_owned()),
+            path => Ok(path.into()),
+        }
+    }
+}
+
+impl Setting for SocketAddr {
+    const EXPECTED: &'static str = "an IP address and a port";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        single(items).parse().map_err(|_| {
+            "Write for example \"127.0.0.1:8080\", \"0.0.0.0:443\" for every IPv4 address, \
+             or \"[::]:443\" for every address."
+                .to_owned()
+        })
+    }
+}
+
+impl Setting for Duration {
+    const EXPECTED: &'static str = "a duration";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        parse_duration(single(items)).ok_or_else(|| {
+            "Write a whole number and a unit, one of ms, s, m, h, d: for example \"30s\" or \"12h\"."
+                .to_owned()
+        })
+    }
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let unit_start = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_start);
+    let number: u64 = number.parse().ok()?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).map(Duration::from_millis)
+}
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+impl Setting for ByteSize {
+    const EXPECTED: &'static str = "a size";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        parse_size(single(items)).map(Self).ok_or_else(|| {
+            "Write a whole number and a unit, one of B, KiB, MiB: for example \"1MiB\".".to_owned()
+        })
+    }
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let unit_start = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_start);
+    let number: u64 = number.parse().ok()?;
+    let bytes = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        _ => return None,
+    };
+    number.checked_mul(bytes)
+}
+
+impl Setting for Vec<IpNet> {
+    const FORM: Form = Form::List;
+    const EXPECTED: &'static str = "a list of networks";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        let network = |item: &String| {
+            let address = || item.parse::<IpAddr>().map(IpNet::from);
+            item.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+                format!("Write \"{item}\" as an address or a network such as \"10.0.0.0/8\" or \"fd00::/8\".")
+            })
+        };
+        items.iter().map(network).collect()
+    }
+}
+
+/// The 32 bytes under which secrets are sealed in the database.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InstanceKeyBytes(Zeroizing<[u8; 32]>);
+
+impl InstanceKeyBytes {
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Reads base64, as [`Self::to_base64`] writes it.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        let bytes = Zeroizing::new(BASE64_STANDARD.decode(text).ok()?);
+        let bytes: [u8; 32] = bytes.as_slice().try_into().ok()?;
+        Some(Self::new(bytes))
+    }
+
+    pub fn to_base64(&self) -> Zeroizing<String> {
+        Zeroizing::new(BASE64_STANDARD.encode(self.0.as_slice()))
+    }
+}
+
+impl fmt::Debug for InstanceKeyBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InstanceKeyBytes(***)")
+    }
+}
+
+impl Setting for InstanceKeyBytes {
+    const EXPECTED: &'static str = "32 bytes in base64";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        Self::from_base64(single(items)).ok_or_else(|| {
+            "Make one with `genkan keys generate-instance-key`; a key that was in use before must be the \
+             same again, or nothing sealed with it can be read."
+                .to_owned()
+        })
+    }
+
+    fn redact(_item: &str) -> String {
+        HIDDEN.to_owned()
+    }
+}
+
+/// Which log messages are written, as directives of `tracing`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Setting for LogFilter {
+    const EXPECTED: &'static str = "a level or a list of filters";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        let text = single(items);
+        // A lone word that is no level would be taken for the name of a target.
+        let is_lone_word = |part: &str| !part.contains('=') && part.parse::<LevelFilter>().is_err();
+        match EnvFilter::builder().parse(text) {
+            Ok(_) if !text.split(',').any(is_lone_word) => Ok(Self(text.to_owned())),
+            _ => Err(
+                "Write one of error, warn, info, debug, trace, or filters such as \
+                      \"info,genkan::login=debug\"."
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Declares a closed set of words as a setting.
+macro_rules! words {
+    (
+        $(#[$meta:meta])* $name:ident {
+            $(#[$first_meta:meta])* $first:ident = $first_word:literal
+            $( , $(#[$variant_meta:meta])* $variant:ident = $word:literal )+ $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $(#[$first_meta])* $first, $( $(#[$variant_meta])* $variant ),+ }
+
+        impl Setting for $name {
+            const EXPECTED: &'static str = concat!("\"", $first_word, "\"" $(, " or \"", $word, "\"")+);
+
+            fn parse(items: &[String]) -> Result<Self, String> {
+                match single(items) {
+                    $first_word => Ok(Self::$first),
+                    $( $word => Ok(Self::$variant), )+
+                    _ => Err(concat!("Write \"", $first_word, "\"" $(, " or \"", $word, "\"")+, ".").to_owned()),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Who ends TLS.
+    TlsMode {
+        /// This process, with a certificate and a key from files.
+        Files = "files",
+        /// A reverse proxy in front, which speaks plain HTTP to this process.
+        Proxy = "proxy",
+    }
+}
+
+words! {
+    /// How log messages are written.
+    LogFormat {
+        /// A line for people.
+        Text = "text",
+        /// A JSON object in each line, for log collectors.
+        Json = "json",
+    }
+}

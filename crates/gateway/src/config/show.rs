@@ -1,0 +1,83 @@
+//! The configuration in force, for people: each value with its origin.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::keys::SECTIONS;
+use super::reader::{Written, default_items};
+use super::{Config, Fallback, Form, Key};
+
+/// One key as it is in force.
+#[derive(Debug, Serialize)]
+pub struct InForce {
+    key: &'static str,
+    /// Redacted; nothing where the key is not set.
+    value: Option<serde_json::Value>,
+    /// `file:line:column`, a variable, or `default`.
+    origin: String,
+}
+
+impl Config {
+    /// The configuration in force as TOML, each value with where it comes from.
+    /// Secrets are hidden.
+    pub fn show(&self) -> String {
+        let mut text = String::new();
+        for (section, _, keys) in SECTIONS {
+            if !section.is_empty() {
+                let _ = writeln!(text, "\n[{section}]");
+            }
+            for key in *keys {
+                let name = key.name.rsplit('.').next().unwrap_or(key.name);
+                let _ = match self.in_force(key) {
+                    // JSON's texts, numbers, booleans and lists of texts are TOML's.
+                    InForce {
+                        value: Some(value),
+                        origin,
+                        ..
+                    } => writeln!(text, "{name} = {value}  # {origin}"),
+                    InForce { value: None, .. } => writeln!(text, "# {name} is not set"),
+                };
+            }
+        }
+        text
+    }
+
+    /// The same for scripts.
+    pub fn to_json(&self) -> Vec<InForce> {
+        super::keys().map(|key| self.in_force(key)).collect()
+    }
+
+    fn in_force(&self, key: &Key) -> InForce {
+        let (items, origin) = match (self.written.get(key.name), key.fallback) {
+            (Some(Written { items, place }), _) => (items.clone(), place.to_string()),
+            (None, Fallback::Text(text)) => (default_items(key.form, text), "default".to_owned()),
+            (None, Fallback::Absent | Fallback::Required) if key.name == "database.url" => {
+                (vec![self.database_url().to_string()], "default".to_owned())
+            }
+            (None, Fallback::Absent | Fallback::Required) => {
+                return InForce {
+                    key: key.name,
+                    value: None,
+                    origin: "default".to_owned(),
+                };
+            }
+        };
+        InForce {
+            key: key.name,
+            value: Some(value(key, &items)),
+            origin,
+        }
+    }
+}
+
+fn value(key: &Key, items: &[String]) -> serde_json::Value {
+    let redacted = items.iter().map(|item| (key.redact)(item));
+    match key.form {
+        Form::Text => redacted.collect::<String>().into(),
+        Form::List => redacted.collect::<Vec<_>>().into(),
+        Form::Number | Form::Boolean => {
+            serde_json::from_str(&items.concat()).unwrap_or(serde_json::Value::Null)
+        }
+    }
+}

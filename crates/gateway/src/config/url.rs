@@ -1,0 +1,184 @@
+//! The two addresses in the configuration: where people find this instance, and
+//! where its data lives.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+use super::setting::{HIDDEN, Setting, single};
+
+/// The address where browsers and applications find this instance: its issuer.
+///
+/// A scheme, a host and perhaps a port, in the one spelling that every client
+/// derives from it: applications compare `iss` with it character by character.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl(Url);
+
+impl PublicUrl {
+    /// Parses `text`, which must already be in its one spelling.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that tells what to write instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const EXAMPLE: &str = "Write the address that people see, such as \"https://auth.example.com\".";
+        let url = Url::parse(text).map_err(|_| EXAMPLE.to_owned())?;
+        if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
+            return Err(EXAMPLE.to_owned());
+        }
+        let origin = url.origin().ascii_serialization();
+        if url.scheme() == "http" && !is_loopback(&url) {
+            return Err(format!(
+                "Write \"https{}\": cookies and tokens would cross the network in the clear. \
+                 Plain http is accepted for this machine only (localhost, 127.0.0.1, [::1]).",
+                origin.trim_start_matches("http")
+            ));
+        }
+        if origin != text {
+            return Err(format!(
+                "Write \"{origin}\": lower case, no path, no trailing slash, no user, no default port."
+            ));
+        }
+        Ok(Self(url))
+    }
+
+    /// Without a trailing slash.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// A name, or an address without brackets.
+    pub fn host(&self) -> &str {
+        self.0
+            .host_str()
+            .unwrap_or_default()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+    }
+
+    /// The port, with the scheme's default filled in.
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or(443)
+    }
+
+    /// The whole address of `path`, which starts with a slash.
+    pub fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.as_str())
+    }
+
+    /// Whether only this machine can reach it.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for PublicUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+}
+
+impl Setting for PublicUrl {
+    const EXPECTED: &'static str = "an address without a path";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        Self::parse(single(items))
+    }
+}
+
+/// `sqlite:<path>` or `postgres://…`; the password in it is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(pub(super) String);
+
+impl DatabaseUrl {
+    /// The whole address, with its password.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The file of an embedded database.
+    pub fn sqlite_path(&self) -> Option<&str> {
+        self.0.strip_prefix("sqlite:")
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_password(&self.0))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// `url` with the password of its authority or of its query replaced.
+///
+/// A password may hold any character, also `@`, `/` and `?` where somebody
+/// forgot to escape them, so this hides too much rather than too little.
+fn without_password(url: &str) -> String {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    let rest = match rest.rsplit_once('@') {
+        Some((credentials, host)) => {
+            let user = credentials.split([':', '/', '?']).next().unwrap_or_default();
+            format!("{user}:{HIDDEN}@{host}")
+        }
+        None => rest.to_owned(),
+    };
+    let Some((address, query)) = rest.split_once('?') else {
+        return format!("{scheme}{rest}");
+    };
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.eq_ignore_ascii_case("password") => format!("{name}={HIDDEN}"),
+        _ => pair.to_owned(),
+    };
+    let query: Vec<_> = query.split('&').map(hide).collect();
+    format!("{scheme}{address}?{}", query.join("&"))
+}
+
+impl Setting for DatabaseUrl {
+    const EXPECTED: &'static str = "the address of a database";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        let text = single(items);
+        let is_known = ["sqlite:", "postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+        if !is_known || text.starts_with("sqlite://") {
+            return Err("Write \"sqlite:/var/lib/genkan/genkan.db\" or \
+                        \"postgres://user:password@host/database\"."
+                .to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn redact(item: &str) -> String {
+        without_password(item)
+    }
+}
