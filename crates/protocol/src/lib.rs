@@ -1,8 +1,29 @@
 //! The standards in types: parse, validate, build, render.
 //!
 //! Nothing here reads a clock, a network, a disk or a random number generator:
-//! they come in as arguments.
+//! they come in as arguments. The one exception is
+//! [`jose::SigningKey::generate`], whose randomness never leaves the
+//! cryptographic library.
+//!
+//! - [`jose`]: signing keys, key sets, signed tokens
+//! - [`oauth`]: the authorization and token endpoints as parsers and rules
+//! - [`oidc`]: discovery, the claims of our tokens, validation of foreign ID tokens
+//! - [`EmailAddress`] and [`Domain`]: what decides which organization a person belongs to
+//! - [`Trace`]: what was checked at a login, for the people who must mend it
 
+#![warn(missing_docs)]
+
+mod domain;
+mod email;
+mod encoding;
+pub mod jose;
+mod json;
+pub mod oauth;
+pub mod oidc;
 mod timestamp;
+pub mod trace;
 
+pub use domain::{Domain, DomainError};
+pub use email::{EmailAddress, EmailAddressError};
 pub use timestamp::Timestamp;
+pub use trace::Trace;

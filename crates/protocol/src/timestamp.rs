@@ -3,16 +3,33 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A moment in UTC, counted in microseconds since the Unix epoch: what the
-/// store keeps. Tokens carry whole seconds ([`Timestamp::as_secs`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// store keeps, and how it serializes. Tokens carry whole seconds
+/// ([`Timestamp::as_secs`]).
+///
+/// ```
+/// use std::time::Duration;
+/// use genkan_protocol::Timestamp;
+///
+/// let issued = Timestamp::from_secs(1_700_000_000);
+/// let later = issued + Duration::from_millis(90_500);
+/// assert_eq!(later.as_secs(), 1_700_000_090);
+/// assert_eq!(later.since(issued), Duration::from_millis(90_500));
+/// assert_eq!(issued.since(later), Duration::ZERO);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// From microseconds since the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
+    /// From whole seconds since the Unix epoch: a `NumericDate` (RFC 7519 §2).
     pub const fn from_secs(secs: i64) -> Self {
         Self(secs.saturating_mul(1_000_000))
     }

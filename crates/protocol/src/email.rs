@@ -1,0 +1,134 @@
+//! E-mail addresses: the name by which a person first says who they are.
+//!
+//! Source: RFC 5321 §4.1.2 and §4.5.3.1, RFC 6531 §3.3 (internationalized).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Domain;
+
+/// An e-mail address in the one form by which accounts are found: lower case,
+/// the domain in A-labels.
+///
+/// Quoted local parts, comments, address literals and white space are refused:
+/// they are legal and nobody has one, but they let two readers see two domains.
+///
+/// ```
+/// use genkan_protocol::EmailAddress;
+///
+/// let ada = EmailAddress::parse("Ada.Lovelace@Example.COM").unwrap();
+/// assert_eq!(ada.as_str(), "ada.lovelace@example.com");
+/// assert_eq!(ada.domain().as_str(), "example.com");
+/// assert!(EmailAddress::parse("\"@evil.com\"@example.com").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EmailAddress {
+    address: String,
+    domain: Domain,
+}
+
+/// Why a text is not an e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EmailAddressError {
+    /// Longer than 254 octets, or the part before the @ longer than 64.
+    #[error("an e-mail address has at most 64 characters before the @ and 254 in all")]
+    Length,
+    /// No @ or more than one.
+    #[error("an e-mail address has one @")]
+    At,
+    /// A character that the part before the @ cannot have, or a dot at an end.
+    #[error("the part before the @ has a character that an e-mail address cannot have")]
+    LocalPart,
+    /// The part after the @ is not a domain name.
+    #[error("the part after the @ is not a domain name, such as example.com")]
+    Domain,
+}
+
+impl EmailAddress {
+    /// Parses and normalizes an address.
+    ///
+    /// # Errors
+    ///
+    /// An [`EmailAddressError`] in words that can be shown beside the field.
+    pub fn parse(text: &str) -> Result<Self, EmailAddressError> {
+        // RFC 5321 §4.5.3.1.3, as corrected by RFC 3696 erratum 1690: a path of
+        // 256 octets is an address of 254.
+        if text.len() > 254 {
+            return Err(EmailAddressError::Length);
+        }
+        let (local, domain) = text.split_once('@').ok_or(EmailAddressError::At)?;
+        if domain.contains('@') {
+            return Err(EmailAddressError::At);
+        }
+        if local.len() > 64 {
+            return Err(EmailAddressError::Length);
+        }
+        let local = lower_case_local_part(local).ok_or(EmailAddressError::LocalPart)?;
+        let domain = Domain::parse(domain).map_err(|_| EmailAddressError::Domain)?;
+        let address = format!("{local}@{domain}");
+        // A-labels and lower case may be longer than what was typed.
+        if address.len() > 254 || local.len() > 64 {
+            return Err(EmailAddressError::Length);
+        }
+        Ok(Self { address, domain })
+    }
+
+    /// The normalized address.
+    pub fn as_str(&self) -> &str {
+        &self.address
+    }
+
+    /// The part after the @.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+}
+
+/// The `Dot-string` of RFC 5321 §4.1.2, extended by RFC 6531 §3.3, in lower case.
+fn lower_case_local_part(local: &str) -> Option<String> {
+    let atoms_are_filled = local.split('.').all(|atom| !atom.is_empty());
+    let mut lower = String::with_capacity(local.len());
+    for c in local.chars() {
+        if c.is_ascii() {
+            let is_atext = c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+            lower.push(is_atext.then(|| c.to_ascii_lowercase())?);
+        } else {
+            // Letters and digits only: no invisible, bidirectional or spacing characters.
+            // The Kelvin sign becomes an ASCII k in lower case: with it somebody could
+            // write another person's address, so such letters are refused.
+            let is_own_letter = c.is_alphanumeric() && c.to_lowercase().all(|c| !c.is_ascii());
+            lower.extend(is_own_letter.then(|| c.to_lowercase())?);
+        }
+    }
+    atoms_are_filled.then_some(lower)
+}
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.address)
+    }
+}
+
+impl std::str::FromStr for EmailAddress {
+    type Err = EmailAddressError;
+
+    fn from_str(text: &str) -> Result<Self, EmailAddressError> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for EmailAddress {
+    type Error = EmailAddressError;
+
+    fn try_from(text: String) -> Result<Self, EmailAddressError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<EmailAddress> for String {
+    fn from(email: EmailAddress) -> Self {
+        email.address
+    }
+}

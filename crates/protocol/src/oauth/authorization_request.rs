@@ -1,0 +1,406 @@
+//! The authorization request: what an application asks when it sends us a browser.
+//!
+//! Two halves. [`Recipient`] says who is asking and where the answer goes: until
+//! both are known to be registered, a failure is a page. [`validate`] reads the
+//! rest: its failures go back to the application (RFC 6749 §4.1.2.1).
+//!
+//! Source: RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1 and §6, and the
+//! contract's parameters for choosing a connection.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CodeChallenge, Duplicate, ErrorCode, Parameters, PkceError, Scope, ScopeError};
+
+/// The scopes that exist; others are dropped (OIDC Core §3.1.2.1).
+pub const KNOWN_SCOPES: [&str; 6] = ["openid", "profile", "email", "offline_access", "phone", "address"];
+
+/// What is asked for when no scope is sent: the default of the SDKs.
+const DEFAULT_SCOPE: &str = "openid profile email";
+
+const MAX_STATE_BYTES: usize = 2048;
+const MAX_NONCE_BYTES: usize = 512;
+/// An e-mail address has at most 254 characters; hints may have a prefix.
+const MAX_HINT_BYTES: usize = 320;
+const MAX_CLIENT_ID_BYTES: usize = 128;
+const MAX_REDIRECT_URI_BYTES: usize = 2048;
+
+/// A request that keeps every rule, ready to be stored with the interaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// Who asks.
+    pub client_id: String,
+    /// Where the answer goes: registered, and compared already.
+    pub redirect_uri: String,
+    /// Whether the request named it: then the token request must, too (RFC 6749 §4.1.3).
+    pub redirect_uri_given: bool,
+    /// The known scopes that were asked for.
+    pub scope: Scope,
+    /// Sent back as it came.
+    pub state: Option<String>,
+    /// Put into the ID token as it came (OIDC Core §3.1.2.1).
+    pub nonce: Option<String>,
+    /// Binds the code to the client that began (RFC 7636 §4.3).
+    pub code_challenge: Option<CodeChallenge>,
+    /// How much may be asked of the user.
+    pub prompt: Prompt,
+    /// How long ago the user may have authenticated (OIDC Core §3.1.2.1); whole seconds.
+    #[serde(with = "seconds")]
+    pub max_age: Option<Duration>,
+    /// Sign in at this organization.
+    pub organization_id: Option<String>,
+    /// Sign in through this connection.
+    pub connection_id: Option<String>,
+    /// Sign in through this social provider.
+    pub provider: Option<String>,
+    /// Sign in at the organization of this domain (`domain` or `domain_hint`), in lower case.
+    pub domain_hint: Option<String>,
+    /// Who is expected: an e-mail address.
+    pub login_hint: Option<String>,
+    /// Who is expected: an ID token of ours. Its signature was not checked.
+    pub id_token_hint: Option<String>,
+}
+
+/// How much may be asked of the user (OIDC Core §3.1.2.1). All false: what is needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prompt {
+    /// Nothing at all: an error instead of a page. Stands alone.
+    pub none: bool,
+    /// Authenticate again.
+    pub login: bool,
+    /// Choose among accounts or organizations.
+    pub select_account: bool,
+    /// Begin at the page for signing up ("Initiating User Registration" 1.0).
+    pub create: bool,
+    /// Ask for consent.
+    pub consent: bool,
+}
+
+/// Who is asking and where the answer would go. Nothing was looked up yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The client that it says it is.
+    pub client_id: String,
+    /// The redirect URI; a client with a single one may leave it out (RFC 6749 §3.1.2.3).
+    pub redirect_uri: Option<String>,
+}
+
+/// Why no answer can be sent to anybody: a page must say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecipientError {
+    /// No `client_id`.
+    #[error("the link has no client_id")]
+    NoClientId,
+    /// `client_id` or `redirect_uri` is repeated.
+    #[error(transparent)]
+    Duplicate(#[from] Duplicate),
+    /// `client_id` or `redirect_uri` is longer than any.
+    #[error("the client_id or the redirect_uri is too long")]
+    TooLong,
+}
+
+/// What is known of the client when the rest of its request is read.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientRules<'a> {
+    /// The redirect URI, found among the registered ones.
+    pub redirect_uri: &'a str,
+    /// Whether the request named it.
+    pub redirect_uri_given: bool,
+    /// Whether the client must use PKCE (RFC 9700 §2.1.1: public clients must).
+    pub require_pkce: bool,
+}
+
+/// A refusal that goes back to the application.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {description}")]
+pub struct AuthorizationError {
+    /// The code of RFC 6749 §4.1.2.1 or OIDC Core §3.1.2.6.
+    pub code: ErrorCode,
+    /// For the developer; repeats nothing of the request.
+    pub description: &'static str,
+    /// The request's `state`, to be sent back.
+    pub state: Option<String>,
+}
+
+/// A rule that is broken: code and description.
+type Refusal = (ErrorCode, &'static str);
+
+impl Recipient {
+    /// Reads who is asking.
+    ///
+    /// # Errors
+    ///
+    /// A [`RecipientError`]; there is nobody to send it to, so it becomes a page.
+    pub fn parse(parameters: &Parameters) -> Result<Self, RecipientError> {
+        let client_id = parameters.one("client_id")?.ok_or(RecipientError::NoClientId)?;
+        let redirect_uri = parameters.one("redirect_uri")?;
+        if client_id.len() > MAX_CLIENT_ID_BYTES
+            || redirect_uri.is_some_and(|uri| uri.len() > MAX_REDIRECT_URI_BYTES)
+        {
+            return Err(RecipientError::TooLong);
+        }
+        Ok(Self {
+            client_id: client_id.to_owned(),
+            redirect_uri: redirect_uri.map(str::to_owned),
+        })
+    }
+}
+
+/// Reads the request of a client that is known, to a redirect URI that is registered.
+///
+/// ```
+/// use genkan_protocol::oauth::authorization_request::{ClientRules, Recipient, validate};
+/// use genkan_protocol::oauth::{ErrorCode, Parameters};
+///
+/// let query = Parameters::parse(b"client_id=skc_1&response_type=token&state=s1").unwrap();
+/// let recipient = Recipient::parse(&query).unwrap();
+/// let rules = ClientRules { redirect_uri: "https://a.example/cb", redirect_uri_given: false, require_pkce: false };
+/// let error = validate(&query, &recipient, &rules).unwrap_err();
+/// assert_eq!((error.code, error.state.as_deref()), (ErrorCode::UnsupportedResponseType, Some("s1")));
+/// ```
+///
+/// # Errors
+///
+/// An [`AuthorizationError`] for the application, with its `state`.
+pub fn validate(
+    parameters: &Parameters,
+    recipient: &Recipient,
+    rules: &ClientRules<'_>,
+) -> Result<AuthorizationRequest, AuthorizationError> {
+    check(parameters, recipient, rules).map_err(|(code, description)| AuthorizationError {
+        code,
+        description,
+        state: state(parameters).unwrap_or_default(),
+    })
+}
+
+/// The rules in their order: one line each.
+fn check(
+    parameters: &Parameters,
+    recipient: &Recipient,
+    rules: &ClientRules<'_>,
+) -> Result<AuthorizationRequest, Refusal> {
+    no_duplicates(parameters)?;
+    no_request_object(parameters)?;
+    response_type(parameters)?;
+    response_mode(parameters)?;
+    Ok(AuthorizationRequest {
+        state: state(parameters)?,
+        nonce: bounded(parameters, "nonce", MAX_NONCE_BYTES)?,
+        scope: scope(parameters)?,
+        code_challenge: code_challenge(parameters, rules.require_pkce)?,
+        prompt: prompt(parameters)?,
+        max_age: max_age(parameters)?,
+        organization_id: bounded(parameters, "organization_id", MAX_HINT_BYTES)?,
+        connection_id: bounded(parameters, "connection_id", MAX_HINT_BYTES)?,
+        provider: bounded(parameters, "provider", MAX_HINT_BYTES)?,
+        domain_hint: domain_hint(parameters)?,
+        login_hint: bounded(parameters, "login_hint", MAX_HINT_BYTES)?,
+        id_token_hint: one(parameters, "id_token_hint")?.map(str::to_owned),
+        client_id: recipient.client_id.clone(),
+        redirect_uri: rules.redirect_uri.to_owned(),
+        redirect_uri_given: rules.redirect_uri_given,
+    })
+}
+
+/// RFC 6749 §3.1: parameters must not be included more than once.
+fn no_duplicates(parameters: &Parameters) -> Result<(), Refusal> {
+    match parameters.first_duplicate() {
+        Some(_) => Err((ErrorCode::InvalidRequest, "a parameter is repeated")),
+        None => Ok(()),
+    }
+}
+
+/// OIDC Core §6 and §7.2.1: who does not support these must say so, each with its own code.
+fn no_request_object(parameters: &Parameters) -> Result<(), Refusal> {
+    if one(parameters, "request")?.is_some() {
+        return Err((
+            ErrorCode::RequestNotSupported,
+            "request objects are not supported: send plain parameters",
+        ));
+    }
+    if one(parameters, "request_uri")?.is_some() {
+        return Err((
+            ErrorCode::RequestUriNotSupported,
+            "request_uri is not supported: send plain parameters",
+        ));
+    }
+    if one(parameters, "registration")?.is_some() {
+        return Err((
+            ErrorCode::RegistrationNotSupported,
+            "registration is not supported: register the client",
+        ));
+    }
+    Ok(())
+}
+
+/// RFC 6749 §3.1.1. RFC 9700 §2.1.2: no implicit and no hybrid responses.
+fn response_type(parameters: &Parameters) -> Result<(), Refusal> {
+    match one(parameters, "response_type")? {
+        Some("code") => Ok(()),
+        Some(_) => Err((ErrorCode::UnsupportedResponseType, "response_type must be code")),
+        None => Err((
+            ErrorCode::InvalidRequest,
+            "response_type is missing: send response_type=code",
+        )),
+    }
+}
+
+/// OAuth 2.0 Multiple Response Types §2.1: `query` is the default of `code`.
+/// A fragment or a form would take the answer past the application's server.
+fn response_mode(parameters: &Parameters) -> Result<(), Refusal> {
+    match one(parameters, "response_mode")? {
+        None | Some("query") => Ok(()),
+        Some(_) => Err((ErrorCode::InvalidRequest, "response_mode must be query")),
+    }
+}
+
+/// RFC 6749 §4.1.1: opaque, and sent back exactly.
+fn state(parameters: &Parameters) -> Result<Option<String>, Refusal> {
+    bounded(parameters, "state", MAX_STATE_BYTES)
+}
+
+/// RFC 6749 §3.3; OIDC Core §3.1.2.1: scopes that are not understood should be ignored.
+fn scope(parameters: &Parameters) -> Result<Scope, Refusal> {
+    let asked =
+        Scope::parse(one(parameters, "scope")?.unwrap_or(DEFAULT_SCOPE)).map_err(|error| match error {
+            ScopeError::Character => (
+                ErrorCode::InvalidScope,
+                "the scope has characters that no scope has",
+            ),
+            ScopeError::TooMany => (ErrorCode::InvalidScope, "there are too many scopes"),
+        })?;
+    let known = asked.filter(|scope| KNOWN_SCOPES.contains(&scope));
+    if known.is_empty() {
+        return Err((
+            ErrorCode::InvalidScope,
+            "none of the scopes exists: ask for openid profile email",
+        ));
+    }
+    Ok(known)
+}
+
+/// RFC 7636 §4.3 and §4.4.1. RFC 9700 §4.8.2: whoever can take the challenge
+/// out of a request must not get a code that needs no verifier, hence `require`.
+fn code_challenge(parameters: &Parameters, require: bool) -> Result<Option<CodeChallenge>, Refusal> {
+    let challenge = one(parameters, "code_challenge")?;
+    match (challenge, one(parameters, "code_challenge_method")?) {
+        (None, None) if require => Err((
+            ErrorCode::InvalidRequest,
+            "this application must use PKCE: send code_challenge",
+        )),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err((
+            ErrorCode::InvalidRequest,
+            "code_challenge_method needs a code_challenge",
+        )),
+        (Some(challenge), Some("S256")) => match CodeChallenge::parse(challenge) {
+            Ok(challenge) => Ok(Some(challenge)),
+            Err(PkceError::Challenge | PkceError::Verifier) => Err((
+                ErrorCode::InvalidRequest,
+                "code_challenge is not a SHA-256 hash in base64url",
+            )),
+        },
+        // RFC 7636 §4.3: without a method it is `plain`.
+        (Some(_), None | Some("plain")) => Err((
+            ErrorCode::InvalidRequest,
+            "code_challenge_method must be S256; plain is not supported",
+        )),
+        (Some(_), Some(_)) => Err((ErrorCode::InvalidRequest, "code_challenge_method must be S256")),
+    }
+}
+
+/// OIDC Core §3.1.2.1: case-sensitive words; `none` stands alone.
+fn prompt(parameters: &Parameters) -> Result<Prompt, Refusal> {
+    let mut prompt = Prompt::default();
+    let words = one(parameters, "prompt")?
+        .unwrap_or_default()
+        .split(' ')
+        .filter(|word| !word.is_empty());
+    let mut count = 0;
+    for word in words {
+        count += 1;
+        match word {
+            "none" => prompt.none = true,
+            "login" => prompt.login = true,
+            "select_account" => prompt.select_account = true,
+            "create" => prompt.create = true,
+            "consent" => prompt.consent = true,
+            _ => {
+                return Err((
+                    ErrorCode::InvalidRequest,
+                    "prompt must be none, login, select_account, create or consent",
+                ));
+            }
+        }
+    }
+    if prompt.none && count > 1 {
+        return Err((ErrorCode::InvalidRequest, "prompt=none must stand alone"));
+    }
+    Ok(prompt)
+}
+
+/// OIDC Core §3.1.2.1: seconds. Ten digits are 317 years.
+fn max_age(parameters: &Parameters) -> Result<Option<Duration>, Refusal> {
+    let refusal = (ErrorCode::InvalidRequest, "max_age must be a number of seconds");
+    let Some(text) = one(parameters, "max_age")? else {
+        return Ok(None);
+    };
+    if text.len() > 10 || !text.bytes().all(|c| c.is_ascii_digit()) {
+        return Err(refusal);
+    }
+    text.parse()
+        .map(|secs| Some(Duration::from_secs(secs)))
+        .map_err(|_| refusal)
+}
+
+/// The contract: some SDKs send `domain`, some `domain_hint`, some both. Two
+/// different answers to one question are a mistake or a trick.
+fn domain_hint(parameters: &Parameters) -> Result<Option<String>, Refusal> {
+    let lower = |domain: Option<String>| domain.map(|domain| domain.to_lowercase());
+    let domain = lower(bounded(parameters, "domain", MAX_HINT_BYTES)?);
+    let hint = lower(bounded(parameters, "domain_hint", MAX_HINT_BYTES)?);
+    match (domain, hint) {
+        (Some(domain), Some(hint)) if domain != hint => Err((
+            ErrorCode::InvalidRequest,
+            "domain and domain_hint differ: send one of them",
+        )),
+        (domain, hint) => Ok(domain.or(hint)),
+    }
+}
+
+fn one<'a>(parameters: &'a Parameters, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+    parameters
+        .one(name)
+        .map_err(|Duplicate(_)| (ErrorCode::InvalidRequest, "a parameter is repeated"))
+}
+
+fn bounded(parameters: &Parameters, name: &'static str, max_bytes: usize) -> Result<Option<String>, Refusal> {
+    match one(parameters, name)? {
+        Some(value) if value.len() > max_bytes => Err((ErrorCode::InvalidRequest, "a parameter is too long")),
+        value => Ok(value.map(str::to_owned)),
+    }
+}
+
+/// A duration as whole seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        duration.map(|duration| duration.as_secs()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_secs))
+    }
+}

@@ -1,0 +1,309 @@
+//! Redirect URIs: where a code may go.
+//!
+//! Source: RFC 6749 §3.1.2, RFC 8252 §7 and §8, RFC 9700 §2.1 and §4.1, and the
+//! contract's rules for registration.
+//!
+//! Registered URIs are compared as text. Where a pattern or any loopback
+//! address is allowed, the presented URI must first be *canonical*: parsing and
+//! rendering it gives the same text. Backslashes, user information, encoded
+//! dots, other spellings of hosts and default ports all fail there, so a
+//! browser cannot read another address than we did.
+//!
+//! Not supported: templates such as `{{org_slug}}`.
+
+use url::{Host, Url};
+
+use crate::domain::is_ldh_label;
+
+/// The longest URI that can be registered, in bytes.
+pub const MAX_REGISTERED_BYTES: usize = 256;
+
+/// The longest URI that is looked at in a request, in bytes.
+const MAX_PRESENTED_BYTES: usize = 2048;
+
+/// Schemes that a browser runs, reads from disk, or handles in ways of its own.
+const DANGEROUS_SCHEMES: [&str; 15] = [
+    "about",
+    "blob",
+    "content",
+    "data",
+    "file",
+    "filesystem",
+    "ftp",
+    "intent",
+    "jar",
+    "javascript",
+    "mailto",
+    "vbscript",
+    "view-source",
+    "ws",
+    "wss",
+];
+
+/// Which rules hold for an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// For trying out: `http`, loopback hosts and one wildcard are allowed.
+    Development,
+    /// For people's real accounts.
+    Production,
+}
+
+/// What a registered URI is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Where codes go.
+    Callback,
+    /// Where the browser goes after a logout.
+    PostLogout,
+    /// Where a login that began elsewhere is sent.
+    InitiateLogin,
+    /// Where logout tokens are posted.
+    BackChannelLogout,
+}
+
+/// How a client's presented redirect URIs are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Wildcards count in development only.
+    pub environment: Environment,
+    /// Whether any loopback address and port will do (a development client).
+    pub any_loopback: bool,
+}
+
+/// Why a URI cannot be registered; each text says what to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RegistrationError {
+    /// Empty or longer than 256 bytes.
+    #[error("a URI has 1 to 256 characters")]
+    Length,
+    /// Not an absolute URI.
+    #[error("the URI must be absolute, such as https://app.example.com/callback")]
+    Relative,
+    /// Not the one way to write this URI.
+    #[error(
+        "the URI is not in its plain form: use lower case for the host, / for separators, no default port, no dot segments, and percent-encode other characters"
+    )]
+    NotCanonical,
+    /// A fragment is the browser's own (RFC 6749 §3.1.2).
+    #[error("the URI must not have a fragment (#…)")]
+    Fragment,
+    /// The contract's rule.
+    #[error("the URI must not have a query (?…)")]
+    Query,
+    /// A name before the host misleads readers.
+    #[error("the URI must not have a user name or password")]
+    UserInfo,
+    /// A scheme that a browser would run, or that is no place to go.
+    #[error("this scheme cannot be redirected to")]
+    Scheme,
+    /// `http` would show the code to the network.
+    #[error("the URI must begin with https://")]
+    Https,
+    /// Only a development environment.
+    #[error("a loopback host such as localhost is allowed in a development environment only")]
+    Loopback,
+    /// Only a development environment, and only in the first label.
+    #[error(
+        "a wildcard is allowed in a development environment only: one *, in the first label of the host, above at least two other labels"
+    )]
+    Wildcard,
+}
+
+/// Whether a presented URI is the registered one: character by character
+/// (RFC 9700 §2.1), so a final slash and the port matter.
+pub fn matches(registered: &str, presented: &str) -> bool {
+    registered == presented
+}
+
+/// Whether a client may be sent to the presented URI.
+///
+/// ```
+/// use genkan_protocol::oauth::redirect_uri::{Environment, Policy, permits};
+///
+/// let registered = ["https://app.example.com/callback".to_owned()];
+/// let production = Policy { environment: Environment::Production, any_loopback: false };
+/// assert!(permits(&registered, "https://app.example.com/callback", production));
+/// assert!(!permits(&registered, "https://app.example.com/callback/", production));
+/// ```
+pub fn permits(registered: &[String], presented: &str, policy: Policy) -> bool {
+    let development = policy.environment == Environment::Development;
+    presented.len() <= MAX_PRESENTED_BYTES
+        && (registered.iter().any(|registered| matches(registered, presented))
+            || development
+                && registered
+                    .iter()
+                    .any(|pattern| matches_wildcard(pattern, presented))
+            || policy.any_loopback && is_any_loopback(presented))
+}
+
+/// Whether a URI is `http` or `https` at `127.0.0.1`, `[::1]` or `localhost`,
+/// at any port and path (RFC 8252 §7.3).
+pub fn is_any_loopback(presented: &str) -> bool {
+    canonical(presented).is_some_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && is_loopback(&url)
+            && has_no_userinfo(&url)
+            && url.fragment().is_none()
+    })
+}
+
+/// Whether a URI fits a registered one with a `*` in the first label of its host.
+///
+/// The star stands for one or more letters, digits or hyphens, never for a dot.
+pub fn matches_wildcard(pattern: &str, presented: &str) -> bool {
+    let Some((prefix, suffix)) = pattern.split_once('*') else {
+        return false;
+    };
+    // The star must be in the host: after the scheme, before any other label ends.
+    let Some(host_at) = prefix.find("://").map(|at| at + 3) else {
+        return false;
+    };
+    let label_is_whole = !prefix[host_at..].contains(['.', '/', '?', '#', '@', ':', '\\']);
+    let (rest_of_label, _) = suffix.split_once('.').unwrap_or((suffix, ""));
+    let star = presented
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_suffix(suffix));
+    let fits = star.is_some_and(|star| {
+        !star.contains('.') && is_ldh_label(&format!("{}{star}{rest_of_label}", &prefix[host_at..]))
+    });
+    label_is_whole && fits && canonical(presented).is_some_and(|url| has_no_userinfo(&url))
+}
+
+/// Checks a URI before it is stored.
+///
+/// # Errors
+///
+/// A [`RegistrationError`] that says what to change.
+///
+/// Source: RFC 6749 §3.1.2, RFC 8252 §7.1, OIDC Registration §2, and the
+/// contract: no query, at most 256 characters, one wildcard in development.
+pub fn validate_registration(
+    uri: &str,
+    environment: Environment,
+    kind: Kind,
+) -> Result<(), RegistrationError> {
+    use RegistrationError as Error;
+
+    if !(1..=MAX_REGISTERED_BYTES).contains(&uri.len()) {
+        return Err(Error::Length);
+    }
+    // A wildcard is checked as if a label stood there.
+    let stars = uri.matches('*').count();
+    let sample = uri.replace('*', "x");
+    let url = Url::parse(&sample).map_err(|_| Error::Relative)?;
+    check_scheme(&url, environment, kind)?;
+    if url.fragment().is_some() {
+        return Err(Error::Fragment);
+    }
+    if url.query().is_some() {
+        return Err(Error::Query);
+    }
+    if !has_no_userinfo(&url) {
+        return Err(Error::UserInfo);
+    }
+    if canonical(&sample).is_none() {
+        return Err(Error::NotCanonical);
+    }
+    if environment == Environment::Production && is_loopback(&url) {
+        return Err(Error::Loopback);
+    }
+    if stars > 0 && !wildcard_is_allowed(uri, stars, environment, kind) {
+        return Err(Error::Wildcard);
+    }
+    Ok(())
+}
+
+fn check_scheme(url: &Url, environment: Environment, kind: Kind) -> Result<(), RegistrationError> {
+    let scheme = url.scheme();
+    // `javascript:`, `data:` and `mailto:` have no hierarchy; a place to go has one.
+    if DANGEROUS_SCHEMES.contains(&scheme) || url.cannot_be_a_base() {
+        return Err(RegistrationError::Scheme);
+    }
+    let private_use_scheme = !matches!(scheme, "http" | "https");
+    // RFC 8252 §7.1: an app on a device has a scheme of its own. Nothing on a
+    // device answers a post, and OIDC Core §4 wants https for starting a login.
+    let page_or_post = matches!(kind, Kind::InitiateLogin | Kind::BackChannelLogout);
+    if private_use_scheme && page_or_post {
+        return Err(RegistrationError::Https);
+    }
+    if scheme == "http" && environment == Environment::Production {
+        return Err(RegistrationError::Https);
+    }
+    Ok(())
+}
+
+/// One star, in the first label of the host, with at least two labels after it.
+///
+/// A star where the server itself posts to, or in the page that begins a login,
+/// would have no address to go to.
+fn wildcard_is_allowed(uri: &str, stars: usize, environment: Environment, kind: Kind) -> bool {
+    let listed = matches!(kind, Kind::Callback | Kind::PostLogout);
+    let host = uri
+        .split_once("://")
+        .map_or("", |(_, rest)| rest.split(['/', ':']).next().unwrap_or(""));
+    let (first, parents) = host.split_once('.').unwrap_or((host, ""));
+    let web = uri.starts_with("https://") || uri.starts_with("http://");
+    environment == Environment::Development
+        && listed
+        && web
+        && stars == 1
+        && first.contains('*')
+        && parents.contains('.')
+        // Not under a top-level domain, not as part of an IP address.
+        && parents.split('.').all(is_ldh_label)
+        && !parents.ends_with(|c: char| c.is_ascii_digit())
+}
+
+/// The parsed URI, if its text is the one that rendering gives. The path `/`
+/// may be left out, as everybody does.
+fn canonical(uri: &str) -> Option<Url> {
+    let url = Url::parse(uri).ok()?;
+    let rendered = url.as_str();
+    let same = rendered == uri || url.path() == "/" && rendered.strip_suffix('/') == Some(uri);
+    // Rendering keeps them in the opaque hosts of private-use schemes.
+    let plain = uri
+        .bytes()
+        .all(|c| c.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&c));
+    (same && plain).then_some(url)
+}
+
+fn has_no_userinfo(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        // RFC 8252 §8.3 advises against `localhost`; every guide uses it.
+        Some(Host::Domain(domain)) => domain == "localhost",
+        None => false,
+    }
+}
+
+/// Adds parameters to a redirect URI, keeping a query that it has (RFC 6749 §4.1.2).
+///
+/// ```
+/// use genkan_protocol::oauth::append_query;
+///
+/// let uri = append_query("https://app.example.com/cb?tenant=1", &[("code", "a b"), ("state", "x&y")]);
+/// assert_eq!(uri, "https://app.example.com/cb?tenant=1&code=a+b&state=x%26y");
+/// ```
+pub fn append_query(redirect_uri: &str, parameters: &[(&str, &str)]) -> String {
+    // A fragment cannot be registered; if one is there, the query stands before it.
+    let (base, fragment) = match redirect_uri.find('#') {
+        Some(at) => redirect_uri.split_at(at),
+        None => (redirect_uri, ""),
+    };
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish();
+    let separator = match base.split_once('?') {
+        _ if query.is_empty() => "",
+        None => "?",
+        Some((_, existing)) if existing.is_empty() || existing.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    format!("{base}{separator}{query}{fragment}")
+}

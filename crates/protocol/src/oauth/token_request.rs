@@ -1,0 +1,124 @@
+//! What a client asks of the token endpoint.
+//!
+//! Source: RFC 6749 §4.1.3, §4.4.2 and §6; RFC 7636 §4.5.
+
+use std::fmt;
+
+use super::{CodeVerifier, Duplicate, ErrorCode, Parameters, PkceError, Scope, ScopeError};
+
+/// A well-formed request, by grant type.
+#[derive(Clone)]
+pub enum TokenRequest {
+    /// A code is traded for tokens (RFC 6749 §4.1.3).
+    AuthorizationCode {
+        /// The code from the redirect.
+        code: String,
+        /// The redirect URI, which must be that of the authorization request.
+        redirect_uri: Option<String>,
+        /// Proof that the same client began the login.
+        code_verifier: Option<CodeVerifier>,
+    },
+    /// New tokens for an old login (RFC 6749 §6).
+    RefreshToken {
+        /// The refresh token.
+        refresh_token: String,
+        /// A narrower scope.
+        scope: Option<Scope>,
+    },
+    /// A token for the client itself (RFC 6749 §4.4.2).
+    ClientCredentials {
+        /// What the token should be good for.
+        scope: Option<Scope>,
+    },
+}
+
+/// Why a request to the token endpoint is refused before anything is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenRequestError {
+    /// A parameter that must be there is not.
+    #[error("the parameter {0} is missing")]
+    Missing(&'static str),
+    /// A parameter is repeated (RFC 6749 §3.2).
+    #[error(transparent)]
+    Duplicate(#[from] Duplicate),
+    /// Some parameter that is not known here is repeated.
+    #[error("a parameter is repeated")]
+    Repeated,
+    /// The verifier is not one.
+    #[error(transparent)]
+    CodeVerifier(#[from] PkceError),
+    /// The scope is malformed.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// The grant type is none of ours.
+    #[error("the grant_type must be authorization_code, refresh_token or client_credentials")]
+    UnsupportedGrantType,
+}
+
+impl TokenRequestError {
+    /// The error code of RFC 6749 §5.2.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Missing(_) | Self::Duplicate(_) | Self::Repeated | Self::CodeVerifier(_) => {
+                ErrorCode::InvalidRequest
+            }
+            Self::Scope(_) => ErrorCode::InvalidScope,
+            Self::UnsupportedGrantType => ErrorCode::UnsupportedGrantType,
+        }
+    }
+}
+
+impl TokenRequest {
+    /// Reads the form that a client posts.
+    ///
+    /// ```
+    /// use genkan_protocol::oauth::{Parameters, TokenRequest};
+    ///
+    /// let form = Parameters::parse(b"grant_type=refresh_token&refresh_token=r1&scope=openid").unwrap();
+    /// let TokenRequest::RefreshToken { refresh_token, scope } = TokenRequest::parse(&form).unwrap() else { panic!() };
+    /// assert_eq!((refresh_token.as_str(), scope.unwrap().len()), ("r1", 1));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [`TokenRequestError`] whose text may be sent to the client.
+    pub fn parse(form: &Parameters) -> Result<Self, TokenRequestError> {
+        use TokenRequestError as Error;
+
+        // RFC 6749 §3.2: request parameters must not be included more than once.
+        if form.first_duplicate().is_some() {
+            return Err(Error::Repeated);
+        }
+        let required = |name| form.one(name)?.map(str::to_owned).ok_or(Error::Missing(name));
+        let scope = || {
+            form.one("scope")?
+                .map(Scope::parse)
+                .transpose()
+                .map_err(Error::from)
+        };
+        match form.one("grant_type")?.ok_or(Error::Missing("grant_type"))? {
+            "authorization_code" => Ok(Self::AuthorizationCode {
+                code: required("code")?,
+                redirect_uri: form.one("redirect_uri")?.map(str::to_owned),
+                code_verifier: form.one("code_verifier")?.map(CodeVerifier::parse).transpose()?,
+            }),
+            "refresh_token" => Ok(Self::RefreshToken {
+                refresh_token: required("refresh_token")?,
+                scope: scope()?,
+            }),
+            "client_credentials" => Ok(Self::ClientCredentials { scope: scope()? }),
+            _ => Err(Error::UnsupportedGrantType),
+        }
+    }
+}
+
+/// Says which grant it is; codes and tokens stay out of logs.
+impl fmt::Debug for TokenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AuthorizationCode { .. } => "AuthorizationCode { .. }",
+            Self::RefreshToken { .. } => "RefreshToken { .. }",
+            Self::ClientCredentials { .. } => "ClientCredentials { .. }",
+        })
+    }
+}

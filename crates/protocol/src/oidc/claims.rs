@@ -1,0 +1,442 @@
+//! The claims of the tokens that Genkan issues, as its applications read them.
+//!
+//! Source: RFC 7519 §4.1, OIDC Core §2 and §5.1, RFC 8693 §4.2 (`scope`), OIDC
+//! Back-Channel Logout §2.4, and the contract. The contract's types are not
+//! always the standards': `aud` is always an array, times are integers,
+//! `updated_at`, `metadata` and `provider_raw_attributes` are strings, and the
+//! scope stands there twice, because one SDK reads `scope` and another `scopes`.
+
+use serde::de::Error as _;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::oauth::Scope;
+
+/// Top-level names that an organization's own attributes cannot take: the
+/// contract's list and every claim that the standards or Genkan give a meaning.
+const RESERVED: [&str; 36] = [
+    "acr",
+    "act",
+    "address",
+    "amr",
+    "at_hash",
+    "aud",
+    "auth_time",
+    "azp",
+    "c_hash",
+    "client_id",
+    "cnf",
+    "custom_claims",
+    "email",
+    "email_verified",
+    "events",
+    "exp",
+    "family_name",
+    "given_name",
+    "grant_id",
+    "iat",
+    "identities",
+    "iss",
+    "jti",
+    "metadata",
+    "name",
+    "nbf",
+    "nonce",
+    "oid",
+    "permissions",
+    "roles",
+    "scope",
+    "scopes",
+    "sid",
+    "sub",
+    "xoid",
+    "xuid",
+];
+
+/// Keeps the attributes that may become claims of their own, dropping reserved names.
+///
+/// An attribute is whatever a customer's identity provider sends: one that is
+/// called `sub` or `roles` must not become ours.
+///
+/// ```
+/// use genkan_protocol::oidc::claims::retain_unreserved;
+///
+/// let mut attributes = serde_json::json!({"department": "R&D", "roles": ["admin"]}).as_object().unwrap().clone();
+/// retain_unreserved(&mut attributes);
+/// assert_eq!(serde_json::Value::Object(attributes), serde_json::json!({"department": "R&D"}));
+/// ```
+pub fn retain_unreserved(attributes: &mut Map<String, Value>) {
+    attributes.retain(|name, _| !RESERVED.contains(&name.as_str()) && !is_profile_claim(name));
+}
+
+fn is_profile_claim(name: &str) -> bool {
+    matches!(
+        name,
+        "picture"
+            | "locale"
+            | "preferred_username"
+            | "phone_number"
+            | "phone_number_verified"
+            | "gender"
+            | "birthdate"
+            | "zoneinfo"
+            | "profile"
+            | "updated_at"
+    )
+}
+
+/// What is known about a person (OIDC Core §5.1). Absent claims are left out,
+/// never `null` (OIDC Core §5.3.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of OIDC Core §5.1")]
+pub struct Profile {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_number_verified: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gender: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birthdate: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zoneinfo: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// A string, against OIDC Core §5.1: the Go SDK cannot read a number here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+}
+
+/// One way in which a person signed in, as the claim `identities` lists it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `conn_…`
+    pub connection_id: String,
+    /// `org_…`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<String>,
+    /// `OIDC`, `SAML`, …
+    pub connection_type: String,
+    /// `OKTA`, …
+    pub provider_name: String,
+    /// Whether it is a social provider.
+    pub social: bool,
+    /// A JSON object *as a string*: the Go SDK cannot read an object here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_raw_attributes: Option<String>,
+}
+
+/// Who signed in, and how (OIDC Core §2). Lives as long as the application likes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct IdToken {
+    /// The environment's URL.
+    pub iss: String,
+    /// The client, in an array.
+    #[serde(deserialize_with = "audience")]
+    pub aud: Vec<String>,
+    /// The client (OIDC Core §2).
+    pub azp: String,
+    /// The client again, as the contract has it.
+    pub client_id: String,
+    /// `usr_…`
+    pub sub: String,
+    /// The first item is the connection's id: a Python SDK returns it as such.
+    #[serde(default)]
+    pub amr: Vec<String>,
+    /// `org_…`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oid: Option<String>,
+    /// The organization's id at the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xoid: Option<String>,
+    /// `ses_…` (OIDC Back-Channel Logout §2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// Seconds since 1970.
+    pub iat: i64,
+    /// Seconds since 1970.
+    pub exp: i64,
+    /// When the person authenticated, in seconds since 1970 (OIDC Core §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// As the authorization request sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// Binds the access token: [`left_half`](super::left_half).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<String>,
+    /// Binds the code: [`left_half`](super::left_half). A refresh has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<String>,
+    /// The connections that know this person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<Identity>,
+    /// A JSON object *as a string*: the Go SDK cannot read an object here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<String>,
+    /// What the scopes allow to be said about the person.
+    #[serde(flatten)]
+    pub profile: Profile,
+    /// The connection's own attributes; [`retain_unreserved`] was applied.
+    #[serde(flatten)]
+    pub custom: Map<String, Value>,
+}
+
+/// What a client or a user may do (RFC 9068 without its `typ`, see [`AccessToken::TYP`]).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AccessToken {
+    /// The environment's URL.
+    pub iss: String,
+    /// The client, or what it asks tokens for; an array.
+    #[serde(deserialize_with = "audience")]
+    pub aud: Vec<String>,
+    /// `usr_…`, or the client id for a token of its own.
+    pub sub: String,
+    /// The client.
+    pub client_id: String,
+    /// `tkn_…`
+    pub jti: String,
+    /// Seconds since 1970.
+    pub iat: i64,
+    /// Seconds since 1970.
+    pub nbf: i64,
+    /// Seconds since 1970.
+    pub exp: i64,
+    /// Written twice: `scope`, a string, and `scopes`, an array.
+    #[serde(flatten)]
+    pub scope: ScopeClaims,
+    /// `org_…`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oid: Option<String>,
+    /// `ses_…`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The names of the user's roles; a client's own token has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
+    /// `resource:action`; a client's own token has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Vec<String>>,
+    /// The organization's id at the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xoid: Option<String>,
+    /// The user's id at the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xuid: Option<String>,
+    /// For applications that greet from the access token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// For applications that greet from the access token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What the client's or organization's settings add.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_claims: Option<Map<String, Value>>,
+    /// `grt_…`, private: lets introspection and userinfo see that the grant was
+    /// revoked. A client's own token has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<String>,
+}
+
+/// A scope in the two spellings of the contract.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScopeClaims(pub Scope);
+
+/// What the userinfo endpoint answers (OIDC Core §5.3.2).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserInfo {
+    /// The ID token's `sub` (OIDC Core §5.3.2: the client must compare them).
+    pub sub: String,
+    /// `org_…`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oid: Option<String>,
+    /// `ses_…`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// What the scopes allow to be said about the person.
+    #[serde(flatten)]
+    pub profile: Profile,
+    /// The connection's own attributes; [`retain_unreserved`] was applied.
+    #[serde(flatten)]
+    pub custom: Map<String, Value>,
+}
+
+/// Tells an application that a session ended (OIDC Back-Channel Logout §2.4).
+///
+/// There is no `nonce`, by §2.4, so that it cannot pass for an ID token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogoutToken {
+    /// The environment's URL.
+    pub iss: String,
+    /// The client, in an array.
+    #[serde(deserialize_with = "audience")]
+    pub aud: Vec<String>,
+    /// `usr_…`
+    pub sub: String,
+    /// `ses_…`
+    pub sid: String,
+    /// Unique: the application remembers it until `exp`.
+    pub jti: String,
+    /// Seconds since 1970.
+    pub iat: i64,
+    /// Seconds since 1970; two minutes are recommended (§2.4).
+    pub exp: i64,
+    /// [`LogoutEvents`], always the same.
+    pub events: LogoutEvents,
+}
+
+/// The member that makes a token a logout token (OIDC Back-Channel Logout §2.4).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogoutEvents {
+    #[serde(rename = "http://schemas.openid.net/event/backchannel-logout")]
+    back_channel_logout: Empty,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Empty {}
+
+/// Tells an application that a login began at the identity provider, so that
+/// the application may begin one of its own. Signs nobody in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdpInitiatedLogin {
+    /// The environment's URL.
+    pub iss: String,
+    /// `org_…`
+    pub organization_id: String,
+    /// `conn_…`
+    pub connection_id: String,
+    /// The person's e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
+    /// Where the person wanted to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_state: Option<String>,
+    /// Seconds since 1970.
+    pub iat: i64,
+    /// Seconds since 1970.
+    pub nbf: i64,
+    /// Seconds since 1970.
+    pub exp: i64,
+}
+
+/// Why the claims of a token are not those of the kind that is wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum WrongToken {
+    /// A claim is missing or has another type.
+    #[error("the token is not of the kind that is wanted here")]
+    Claims(#[source] serde_json::Error),
+    /// A claim that only another kind of token has.
+    #[error("the token is of another kind")]
+    Kind,
+}
+
+impl IdToken {
+    /// The header's `typ`.
+    pub const TYP: &str = "JWT";
+
+    /// Reads one of our own ID tokens, after its signature was verified: an
+    /// `id_token_hint`. `iss`, `aud` and `exp` are the caller's to check.
+    ///
+    /// # Errors
+    ///
+    /// [`WrongToken`] for every other kind of token that we sign.
+    pub fn from_claims(claims: Map<String, Value>) -> Result<Self, WrongToken> {
+        // RFC 8725 §3.12: kinds of tokens must exclude each other.
+        refuse(&claims, &["jti", "grant_id", "events", "scopes"])?;
+        serde_json::from_value(Value::Object(claims)).map_err(WrongToken::Claims)
+    }
+}
+
+impl AccessToken {
+    /// The header's `typ`: not `at+jwt` (RFC 9068 §2.1), because verifiers with
+    /// a fixed list of types know only `JWT`. [`AccessToken::from_claims`] tells
+    /// the kinds apart by their claims instead (RFC 8725 §3.12).
+    pub const TYP: &str = "JWT";
+
+    /// Reads one of our own access tokens, after its signature was verified.
+    /// `iss`, `exp` and `nbf` are the caller's to check.
+    ///
+    /// # Errors
+    ///
+    /// [`WrongToken`] for every other kind of token that we sign.
+    pub fn from_claims(claims: Map<String, Value>) -> Result<Self, WrongToken> {
+        refuse(&claims, &["azp", "amr", "at_hash", "c_hash", "nonce", "events"])?;
+        serde_json::from_value(Value::Object(claims)).map_err(WrongToken::Claims)
+    }
+}
+
+impl LogoutToken {
+    /// The header's `typ` (OIDC Back-Channel Logout §2.4).
+    pub const TYP: &str = "logout+jwt";
+}
+
+impl IdpInitiatedLogin {
+    /// The header's `typ`.
+    pub const TYP: &str = "JWT";
+}
+
+fn refuse(claims: &Map<String, Value>, foreign: &[&str]) -> Result<(), WrongToken> {
+    let alien = foreign.iter().any(|name| claims.contains_key(*name));
+    if alien { Err(WrongToken::Kind) } else { Ok(()) }
+}
+
+/// RFC 7519 §4.1.3: one audience may be written as a string.
+fn audience<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Audience {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Audience::deserialize(deserializer)? {
+        Audience::One(audience) => vec![audience],
+        Audience::Many(audiences) => audiences,
+    })
+}
+
+impl From<Scope> for ScopeClaims {
+    fn from(scope: Scope) -> Self {
+        Self(scope)
+    }
+}
+
+impl Serialize for ScopeClaims {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("scope", &self.0)?;
+        map.serialize_entry("scopes", self.0.as_slice())?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for ScopeClaims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Both {
+            scope: Scope,
+            scopes: Vec<String>,
+        }
+        let both = Both::deserialize(deserializer)?;
+        if both.scope.as_slice() != both.scopes {
+            return Err(D::Error::custom("scope and scopes differ"));
+        }
+        Ok(Self(both.scope))
+    }
+}

@@ -1,0 +1,342 @@
+//! Validation of an identity provider's ID token.
+//!
+//! Every check is one entry of [`CHECKS`]: it is made in that order, written
+//! into the trace with what was expected and what came, and the first failure
+//! ends it.
+//!
+//! Source: OIDC Core §2, §3.1.3.7 and §3.1.3.8, RFC 7519 §4.1.
+
+use std::time::Duration;
+
+use aws_lc_rs::{constant_time, digest};
+use serde_json::{Map, Value};
+
+use super::left_half;
+use crate::Timestamp;
+use crate::jose::Verified;
+use crate::trace::{Trace, printable};
+
+/// An ID token is made while the browser waits. One that is older than a day
+/// comes from a cache, a replay or a clock that is wrong by a day.
+const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// OIDC Core §2: a subject has at most 255 ASCII characters.
+const MAX_SUBJECT_BYTES: usize = 255;
+
+/// What an ID token must say.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// The issuer of the connection.
+    pub issuer: &'a str,
+    /// Our client id there.
+    pub client_id: &'a str,
+    /// The nonce that we sent; `None` only where none was sent.
+    pub nonce: Option<ExpectedNonce<'a>>,
+    /// The present moment.
+    pub now: Timestamp,
+    /// How far the clocks may be apart.
+    pub skew: Duration,
+    /// The access token that came along, to be compared with `at_hash`.
+    pub access_token: Option<&'a str>,
+    /// The `max_age` that we sent.
+    pub max_age: Option<Duration>,
+}
+
+/// The nonce of the request, or what was kept of it.
+#[derive(Debug, Clone, Copy)]
+pub enum ExpectedNonce<'a> {
+    /// The nonce.
+    Plain(&'a str),
+    /// Its SHA-256 hash.
+    Sha256(&'a [u8]),
+}
+
+/// Why an ID token is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}: expected {expected}, received {received}")]
+pub struct IdTokenError {
+    /// A stable code for logs and login traces, such as `id_token_audience_mismatch`.
+    pub cause: &'static str,
+    /// What the check wanted to see.
+    pub expected: String,
+    /// What it saw, cut to a length for people. Never a nonce or a hash.
+    pub received: String,
+    /// What the owner of the connection can do about it.
+    pub remedy: &'static str,
+}
+
+/// A check that failed, before it is written down.
+struct Failure {
+    cause: &'static str,
+    expected: String,
+    received: String,
+    remedy: &'static str,
+}
+
+/// What a check that passed says of itself.
+type Note = String;
+
+type CheckFn = fn(&Verified, &Expected<'_>) -> Result<Note, Failure>;
+
+/// The checks in their order. Who issued it and for whom come first: a token
+/// that is not ours has nothing else to say.
+const CHECKS: [(&str, CheckFn); 10] = [
+    ("Issuer", issuer),
+    ("Audience", audience),
+    ("Authorized party", authorized_party),
+    ("Expiry", expiry),
+    ("Time of issue", issued_at),
+    ("Not before", not_before),
+    ("Nonce", nonce),
+    ("Access token hash", access_token_hash),
+    ("Time of authentication", authentication_time),
+    ("Subject", subject),
+];
+
+/// Validates the claims of a token whose signature was verified with the
+/// issuer's keys, and returns them.
+///
+/// # Errors
+///
+/// [`IdTokenError`] at the first check that fails; the trace then has the rest
+/// as not reached.
+///
+/// Source: OIDC Core §3.1.3.7.
+pub fn validate(
+    token: &Verified,
+    expected: &Expected<'_>,
+    trace: &mut Trace,
+) -> Result<Map<String, Value>, IdTokenError> {
+    let mut checks = CHECKS.iter();
+    for (name, check) in checks.by_ref() {
+        match check(token, expected) {
+            Ok(note) => trace.pass(*name, note),
+            Err(Failure {
+                cause,
+                expected,
+                received,
+                remedy,
+            }) => {
+                let received = printable(&received);
+                trace.fail(*name, &expected, &received);
+                checks.for_each(|(name, _)| trace.not_reached(*name));
+                return Err(IdTokenError {
+                    cause,
+                    expected,
+                    received,
+                    remedy,
+                });
+            }
+        }
+    }
+    Ok(token.claims.clone())
+}
+
+/// OIDC Core §3.1.3.7, step 2: exactly.
+fn issuer(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+    match token.claims.get("iss").and_then(Value::as_str) {
+        Some(iss) if iss == expected.issuer => Ok(iss.to_owned()),
+        _ => Err(Failure {
+            cause: "id_token_issuer_mismatch",
+            expected: expected.issuer.to_owned(),
+            received: shown(token, "iss"),
+            remedy: "Enter the issuer in the connection exactly as the identity provider writes it, with or without the final slash.",
+        }),
+    }
+}
+
+/// OIDC Core §3.1.3.7, step 3.
+fn audience(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+    if audiences(token).is_some_and(|audiences| audiences.contains(&expected.client_id)) {
+        return Ok(expected.client_id.to_owned());
+    }
+    Err(Failure {
+        cause: "id_token_audience_mismatch",
+        expected: expected.client_id.to_owned(),
+        received: shown(token, "aud"),
+        remedy: "The token was made for another application: enter the client id of the application that was registered for this connection.",
+    })
+}
+
+/// OIDC Core §3.1.3.7, steps 4 and 5: with several audiences the token must
+/// say that it was issued to us.
+fn authorized_party(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+    let extra =
+        audiences(token).is_some_and(|audiences| audiences.iter().any(|aud| *aud != expected.client_id));
+    match token.claims.get("azp") {
+        Some(Value::String(azp)) if azp == expected.client_id => Ok(azp.clone()),
+        None if !extra => Ok(String::new()),
+        _ => Err(Failure {
+            cause: "id_token_authorized_party_mismatch",
+            expected: expected.client_id.to_owned(),
+            received: shown(token, "azp"),
+            remedy: "The token was issued to another application: use the client id of this connection's own application at the identity provider.",
+        }),
+    }
+}
+
+/// OIDC Core §3.1.3.7, step 9; RFC 7519 §4.1.4: on or after `exp` it is over.
+fn expiry(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+    match seconds(token, "exp") {
+        Some(exp) if expected.now < Timestamp::from_secs(exp) + expected.skew => Ok(exp.to_string()),
+        _ => Err(Failure {
+            cause: "id_token_expired",
+            expected: format!("later than {}", expected.now.as_secs()),
+            received: shown(token, "exp"),
+            remedy: "Compare the clocks of both servers; if they agree, the login took too long: try again.",
+        }),
+    }
+}
+
+/// OIDC Core §3.1.3.7, step 10.
+fn issued_at(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+    let latest = expected.now + expected.skew;
+    let earliest = expected.now - OLDEST - expected.skew;
+    match seconds(token, "iat") {
+        Some(iat) if (earliest..=latest).contains(&Timestamp::from_secs(iat)) => Ok(iat.to_string()),
+        _ => Err(Failure {
+            cause: "id_token_issued_at_implausible",
+            expected: format!("about {}", expected.now.as_secs()),
+            received: shown(token, "iat"),
+            remedy: "Compare the clocks of both servers: they must not be more than a minute apart.",
+        }),
+    }
+}
+
+/// RFC 7519 §4.1.5.
+fn not_before(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+    let latest = expected.now + expected.skew;
+    match (token.claims.contains_key("nbf"), seconds(token, "nbf")) {
+        (false, _) => Ok(String::new()),
+        (true, Some(nbf)) if Timestamp::from_secs(nbf) <= latest => Ok(nbf.to_string()),
+        (true, _) => Err(Failure {
+            cause: "id_token_not_yet_valid",
+            expected: format!("not later than {}", expected.now.as_secs()),
+            received: shown(token, "nbf"),
+            remedy: "Compare the clocks of both servers: they must not be more than a minute apart.",
+        }),
+    }
+}
+
+/// OIDC Core §3.1.3.7, step 11: the token answers this very login, or it was
+/// taken from another one.
+fn nonce(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+    let received = token.claims.get("nonce").and_then(Value::as_str);
+    let same = |a: &[u8], b: &[u8]| constant_time::verify_slices_are_equal(a, b).is_ok();
+    let agrees = match (expected.nonce, received) {
+        (None, _) => true,
+        (Some(ExpectedNonce::Plain(sent)), Some(received)) => same(sent.as_bytes(), received.as_bytes()),
+        (Some(ExpectedNonce::Sha256(hash)), Some(received)) => same(
+            hash,
+            digest::digest(&digest::SHA256, received.as_bytes()).as_ref(),
+        ),
+        (Some(_), None) => false,
+    };
+    if agrees {
+        return Ok(String::new());
+    }
+    Err(Failure {
+        cause: "id_token_nonce_mismatch",
+        expected: "the nonce of this login".to_owned(),
+        received: if received.is_some() {
+            "another nonce"
+        } else {
+            "no nonce"
+        }
+        .to_owned(),
+        remedy: "Begin the login again from the application. If it happens every time, the identity provider does not return the nonce.",
+    })
+}
+
+/// OIDC Core §3.1.3.8: if the claim is there, it must fit.
+fn access_token_hash(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+    let (Some(at_hash), Some(access_token)) = (token.claims.get("at_hash"), expected.access_token) else {
+        return Ok(String::new());
+    };
+    let computed = left_half(token.header.alg, access_token);
+    let same = |at_hash: &str| {
+        constant_time::verify_slices_are_equal(at_hash.as_bytes(), computed.as_bytes()).is_ok()
+    };
+    if at_hash.as_str().is_some_and(same) {
+        return Ok(String::new());
+    }
+    Err(Failure {
+        cause: "id_token_access_token_hash_mismatch",
+        expected: "the hash of the access token that came along".to_owned(),
+        received: "another hash".to_owned(),
+        remedy: "The access token does not belong to the ID token: report it to the identity provider.",
+    })
+}
+
+/// OIDC Core §3.1.3.7, step 13.
+fn authentication_time(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+    let Some(max_age) = expected.max_age else {
+        return Ok(String::new());
+    };
+    let latest = expected.now + expected.skew;
+    let earliest = expected.now - max_age - expected.skew;
+    match seconds(token, "auth_time") {
+        Some(at) if (earliest..=latest).contains(&Timestamp::from_secs(at)) => Ok(at.to_string()),
+        _ => Err(Failure {
+            cause: "id_token_authentication_too_old",
+            expected: format!("an auth_time at most {} seconds ago", max_age.as_secs()),
+            received: shown(token, "auth_time"),
+            remedy: "Sign in again at the identity provider. If it happens every time, the provider does not honour max_age.",
+        }),
+    }
+}
+
+/// OIDC Core §2: what the account is found by, so it must be there and bounded.
+fn subject(token: &Verified, _: &Expected<'_>) -> Result<Note, Failure> {
+    let is_plain = |sub: &&str| {
+        (1..=MAX_SUBJECT_BYTES).contains(&sub.len())
+            && !sub.trim().is_empty()
+            && !sub.chars().any(char::is_control)
+    };
+    match token.claims.get("sub").and_then(Value::as_str).filter(is_plain) {
+        Some(sub) => Ok(sub.to_owned()),
+        None => Err(Failure {
+            cause: "id_token_subject_unusable",
+            expected: "a sub of 1 to 255 characters".to_owned(),
+            received: shown(token, "sub"),
+            remedy: "Map a stable user id to the claim sub at the identity provider.",
+        }),
+    }
+}
+
+/// RFC 7519 §4.1.3: one string, or an array of strings and nothing else.
+fn audiences(token: &Verified) -> Option<Vec<&str>> {
+    match token.claims.get("aud")? {
+        Value::String(aud) => Some(vec![aud]),
+        Value::Array(auds) => auds.iter().map(Value::as_str).collect(),
+        _ => None,
+    }
+}
+
+/// RFC 7519 §2: a `NumericDate` may have a fraction, which counts for nothing here.
+fn seconds(token: &Verified, name: &str) -> Option<i64> {
+    /// The year 9999: beyond it a number is no date.
+    const LATEST: f64 = 253_402_300_799.0;
+    let number = token
+        .claims
+        .get(name)?
+        .as_f64()
+        .filter(|secs| (0.0..=LATEST).contains(secs))?;
+    #[expect(clippy::cast_possible_truncation, reason = "the range was checked")]
+    Some(number.floor() as i64)
+}
+
+/// A claim as the trace shows it.
+fn shown(token: &Verified, name: &str) -> String {
+    match token.claims.get(name) {
+        None => format!("no {name}"),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+impl<'a> From<&'a str> for ExpectedNonce<'a> {
+    fn from(nonce: &'a str) -> Self {
+        Self::Plain(nonce)
+    }
+}
