@@ -23,6 +23,7 @@ for (const [signal, code] of [['SIGTERM', 143], ['SIGINT', 130]]) process.once(s
 export class Genkan {
   #process;
   #cleanUp = [];
+  #started;
   #stopped = false;
 
   /** `genkan dev`: SQLite, the simulator, a test organization, a default application. */
@@ -69,6 +70,19 @@ export class Genkan {
     return stdout.trim() ? JSON.parse(stdout) : undefined;
   }
 
+  /** The power goes out: no signal that it could catch. The data stays. */
+  async kill() {
+    this.#stopped = true;
+    const exited = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await exited;
+  }
+
+  /** Starts it again as before. */
+  async restart() {
+    await this.#start(...this.#started);
+  }
+
   /** Stops it as a service manager would, and removes its data. */
   async stop() {
     this.#stopped = true;
@@ -87,6 +101,8 @@ export class Genkan {
     await access(BINARY).catch(() => {
       throw new Error(`${BINARY} is missing: run "cargo build -p genkan", or set GENKAN_BIN`);
     });
+    this.#started = [args, env];
+    this.#stopped = false;
     this.log = [];
     this.#process = spawn(BINARY, args, { env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
