@@ -70,9 +70,10 @@ CREATE TABLE domains (
   domain TEXT NOT NULL,                        -- lower case, A-labels
   kind TEXT NOT NULL,                          -- ORGANIZATION_DOMAIN | ALLOWED_EMAIL_DOMAIN
   created_at BIGINT NOT NULL,
-  UNIQUE (domain, kind)
+  UNIQUE (organization_id, domain, kind)
 );
-CREATE INDEX domains_organization ON domains (organization_id);
+-- One organization routes a domain; several may let its people join.
+CREATE UNIQUE INDEX domains_routing ON domains (domain) WHERE kind = 'ORGANIZATION_DOMAIN';
 
 CREATE TABLE connections (
   id TEXT PRIMARY KEY,                         -- conn_…
@@ -142,6 +143,7 @@ CREATE TABLE membership_roles (
   organization_id TEXT NOT NULL,
   user_id TEXT NOT NULL,
   role_id TEXT NOT NULL REFERENCES roles (id) ON DELETE CASCADE,
+  by_provider BOOLEAN NOT NULL,                -- the identity provider sent it and takes it back; people did not give it
   PRIMARY KEY (organization_id, user_id, role_id),
   FOREIGN KEY (organization_id, user_id) REFERENCES memberships (organization_id, user_id) ON DELETE CASCADE
 );
@@ -162,7 +164,7 @@ CREATE TABLE upstream_requests (
   state_hash BYTEA PRIMARY KEY,
   interaction_id TEXT NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
   connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
-  nonce_hash BYTEA NOT NULL,
+  nonce TEXT NOT NULL,                         -- no secret: it stands in the browser's history
   code_verifier_sealed BYTEA,
   expires_at BIGINT NOT NULL
 );
@@ -180,14 +182,16 @@ CREATE TABLE sessions (
   authenticated_at BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   last_active_at BIGINT NOT NULL,
-  idle_expires_at BIGINT NOT NULL,
+  idle_expires_at BIGINT NOT NULL,             -- never after expires_at: alone decides whether it lives
   expires_at BIGINT NOT NULL,                  -- absolute
   ended_at BIGINT,
   ip TEXT,
   user_agent TEXT
 );
 CREATE INDEX sessions_user ON sessions (user_id);
-CREATE INDEX sessions_expiry ON sessions (expires_at, id);
+CREATE INDEX sessions_organization ON sessions (organization_id);
+CREATE INDEX sessions_active ON sessions (idle_expires_at) WHERE status = 'active';
+CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
 -- What a client may do for a user: the family of all tokens of one login at one client.
 CREATE TABLE grants (
@@ -227,7 +231,8 @@ CREATE TABLE refresh_tokens (
   grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
   issued_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
-  used_at BIGINT
+  used_at BIGINT,
+  superseded_at BIGINT                         -- a sibling was used instead: no grace for this one
 );
 CREATE INDEX refresh_tokens_grant ON refresh_tokens (grant_id);
 CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);

@@ -1,1 +1,73 @@
-//! Placeholder.
+//! The domain of Genkan with its SQL: one file per aggregate.
+//!
+//! Functions take `&mut Tx<'_>`, so a handler decides what happens together.
+//! An event is written in the transaction of the change that it reports. A
+//! refusal that changed something (a replayed code) is an `Ok` outcome, because
+//! it must be committed; after an [`Error`] the transaction must be given up.
+
+pub mod authorization_code;
+pub mod back_channel_logout;
+pub mod client;
+pub mod connection;
+pub mod connection_test;
+pub mod domain;
+pub mod environment;
+mod error;
+pub mod event;
+pub mod grant;
+pub mod id;
+pub mod interaction;
+pub mod login_trace;
+pub mod membership;
+pub mod organization;
+mod page;
+pub mod refresh_token;
+pub mod revoked_access_token;
+pub mod role;
+mod row;
+pub mod seal;
+pub mod secret;
+pub mod session;
+pub mod signing_key;
+pub mod upstream_request;
+pub mod user;
+
+use genkan_db::{Db, Migration};
+
+pub use error::{Error, conflict};
+pub use genkan_protocol::Timestamp;
+pub use id::{
+    BackChannelLogoutId, ClientId, ConnectionId, ConnectionTestId, DomainId, EnvironmentId, EventId,
+    Generator, GrantId, InteractionId, KeyId, OrganizationId, ParseIdError, RoleId, SecretId, SessionId,
+    Stamp, TokenId, TraceId, UserId,
+};
+pub use page::{MAX_LIMIT, Page};
+pub use seal::InstanceKey;
+pub use secret::{Secret, SecretHash};
+
+/// The schema, step by step.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "front_door",
+    sql: include_str!("../migrations/0001_front_door.sql"),
+}];
+
+/// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database cannot be reached, or holds a schema
+/// that is newer than this version.
+pub async fn open(url: &str) -> Result<Db, Error> {
+    let db = Db::connect(url).await?;
+    db.migrate(MIGRATIONS).await?;
+    Ok(db)
+}
+
+/// A word is not one of a closed set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not one of: {}", known.join(", "))]
+pub struct UnknownWord {
+    /// The words that are known.
+    pub known: &'static [&'static str],
+}

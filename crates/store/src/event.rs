@@ -1,0 +1,199 @@
+//! Events: what happened, for operators, webhooks and audits.
+//!
+//! Whoever changes something records it in the same transaction.
+
+use genkan_db::{Tx, p};
+use serde_json::{Map, Value};
+
+use crate::row::{Columns, json, words};
+use crate::{ClientId, Error, EventId, OrganizationId, Page, SessionId, Stamp, Timestamp, UserId};
+
+words! {
+    /// What happened. The first group are webhook types of the contract.
+    pub enum Kind {
+        OrganizationCreated = "organization.created",
+        OrganizationUpdated = "organization.updated",
+        OrganizationDeleted = "organization.deleted",
+        OrganizationDomainCreated = "organization.domain_created",
+        OrganizationDomainDeleted = "organization.domain_deleted",
+        OrganizationSsoCreated = "organization.sso_created",
+        OrganizationSsoUpdated = "organization.sso_updated",
+        OrganizationSsoEnabled = "organization.sso_enabled",
+        OrganizationSsoDisabled = "organization.sso_disabled",
+        OrganizationSsoDeleted = "organization.sso_deleted",
+        UserSignup = "user.signup",
+        UserLogin = "user.login",
+        UserLogout = "user.logout",
+        UserOrganizationMembershipCreated = "user.organization_membership_created",
+        UserOrganizationMembershipUpdated = "user.organization_membership_updated",
+        UserOrganizationMembershipDeleted = "user.organization_membership_deleted",
+
+        ClientCreated = "client.created",
+        ClientUpdated = "client.updated",
+        ClientDeleted = "client.deleted",
+        ClientSecretCreated = "client.secret_created",
+        ClientSecretDeleted = "client.secret_deleted",
+        SigningKeyCreated = "signing_key.created",
+        SigningKeyRotated = "signing_key.rotated",
+        UserCreated = "user.created",
+        UserUpdated = "user.updated",
+        UserDisabled = "user.disabled",
+        UserEnabled = "user.enabled",
+        UserDeleted = "user.deleted",
+        UserIdentityLinked = "user.identity_linked",
+        UserEmailChanged = "user.email_changed",
+        SessionRevoked = "session.revoked",
+        SessionExpired = "session.expired",
+        GrantCreated = "grant.created",
+        GrantRevoked = "grant.revoked",
+        GrantReplayed = "grant.replayed",
+        TokenIssued = "token.issued",
+        TokenRefreshed = "token.refreshed",
+        TokenRevoked = "token.revoked",
+        LoginFailed = "login.failed",
+        BackChannelLogoutGivenUp = "back_channel_logout.given_up",
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub id: EventId,
+    pub kind: Kind,
+    pub organization_id: Option<OrganizationId>,
+    pub user_id: Option<UserId>,
+    pub client_id: Option<ClientId>,
+    pub session_id: Option<SessionId>,
+    pub data: Map<String, Value>,
+    pub occurred_at: Timestamp,
+}
+
+/// Something to record.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    kind: Kind,
+    organization_id: Option<&'a OrganizationId>,
+    user_id: Option<&'a UserId>,
+    client_id: Option<&'a ClientId>,
+    session_id: Option<&'a SessionId>,
+    data: Map<String, Value>,
+}
+
+impl<'a> Entry<'a> {
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            organization_id: None,
+            user_id: None,
+            client_id: None,
+            session_id: None,
+            data: Map::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn organization(mut self, id: impl Into<Option<&'a OrganizationId>>) -> Self {
+        self.organization_id = id.into();
+        self
+    }
+
+    #[must_use]
+    pub fn user(mut self, id: impl Into<Option<&'a UserId>>) -> Self {
+        self.user_id = id.into();
+        self
+    }
+
+    #[must_use]
+    pub fn client(mut self, id: impl Into<Option<&'a ClientId>>) -> Self {
+        self.client_id = id.into();
+        self
+    }
+
+    #[must_use]
+    pub fn session(mut self, id: impl Into<Option<&'a SessionId>>) -> Self {
+        self.session_id = id.into();
+        self
+    }
+
+    /// Adds a fact. Never a secret, a token or an assertion.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.data.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// Records that something happened at `at`.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<(), Error> {
+    let (id, data): (EventId, String) = (at.id(), json(&entry.data));
+    tx.exec(
+        "INSERT INTO events (id, kind, organization_id, user_id, client_id, session_id, data, occurred_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        p![
+            &id,
+            entry.kind.as_str(),
+            entry.organization_id,
+            entry.user_id,
+            entry.client_id,
+            entry.session_id,
+            &data,
+            at.now.as_micros(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Which events to read; what is `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub kind: Option<Kind>,
+    pub organization_id: Option<OrganizationId>,
+    pub user_id: Option<UserId>,
+    pub client_id: Option<ClientId>,
+}
+
+/// Reads events, newest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list(tx: &mut Tx<'_>, filter: &Filter, page: &Page<EventId>) -> Result<Vec<Event>, Error> {
+    let rows = tx
+        .all(
+            "SELECT id, kind, organization_id, user_id, client_id, session_id, data, occurred_at FROM events
+              WHERE (CAST($1 AS TEXT) IS NULL OR kind = $1)
+                AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)
+                AND (CAST($3 AS TEXT) IS NULL OR user_id = $3)
+                AND (CAST($4 AS TEXT) IS NULL OR client_id = $4)
+                AND (CAST($5 AS TEXT) IS NULL OR id < $5)
+              ORDER BY id DESC LIMIT $6",
+            p![
+                filter.kind.map(Kind::as_str),
+                filter.organization_id.as_ref(),
+                filter.user_id.as_ref(),
+                filter.client_id.as_ref(),
+                page.after.as_ref(),
+                page.limit(),
+            ],
+        )
+        .await?;
+    rows.iter().map(|row| read(&mut Columns::of(row))).collect()
+}
+
+fn read(columns: &mut Columns<'_>) -> Result<Event, Error> {
+    Ok(Event {
+        id: columns.id()?,
+        kind: columns.parsed("events.kind", str::parse)?,
+        organization_id: columns.optional_id()?,
+        user_id: columns.optional_id()?,
+        client_id: columns.optional_id()?,
+        session_id: columns.optional_id()?,
+        data: columns.json("events.data")?,
+        occurred_at: columns.time()?,
+    })
+}

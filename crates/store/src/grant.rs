@@ -1,0 +1,153 @@
+//! Grants: what a client may do for a user. All tokens that one login gave to
+//! one client belong to one grant and end with it.
+
+use genkan_db::{Tx, p};
+use genkan_protocol::oauth::Scope;
+
+use crate::event::{self, Entry, Kind};
+use crate::row::Columns;
+use crate::{ClientId, ConnectionId, Error, GrantId, OrganizationId, SessionId, Stamp, Timestamp, UserId};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub id: GrantId,
+    pub client_id: ClientId,
+    pub session_id: SessionId,
+    pub user_id: UserId,
+    /// The organization that its tokens speak for, whatever the session does later.
+    pub organization_id: Option<OrganizationId>,
+    pub connection_id: Option<ConnectionId>,
+    pub scope: Scope,
+    pub nonce: Option<String>,
+    pub authenticated_at: Timestamp,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The columns of a grant and of its session that [`read_live`] reads.
+macro_rules! live_columns {
+    () => {
+        "g.id, g.client_id, g.session_id, g.user_id, g.organization_id, g.connection_id, g.scope, g.nonce,
+         g.authenticated_at, g.created_at, g.expires_at, g.revoked_at, s.status, s.idle_expires_at"
+    };
+}
+pub(crate) use live_columns;
+
+/// Reads a grant, unless it or its session has ended.
+pub(crate) fn read_live(columns: &mut Columns<'_>, now: Timestamp) -> Result<Option<Grant>, Error> {
+    let grant = Grant {
+        id: columns.id()?,
+        client_id: columns.id()?,
+        session_id: columns.id()?,
+        user_id: columns.id()?,
+        organization_id: columns.optional_id()?,
+        connection_id: columns.optional_id()?,
+        scope: columns.parsed("grants.scope", Scope::parse)?,
+        nonce: columns.optional_text()?,
+        authenticated_at: columns.time()?,
+        created_at: columns.time()?,
+        expires_at: columns.time()?,
+        revoked_at: columns.optional_time()?,
+    };
+    let session_is_live = columns.text()? == "active" && now < columns.time()?;
+    let is_live = session_is_live && grant.revoked_at.is_none() && now < grant.expires_at;
+    Ok(is_live.then_some(grant))
+}
+
+/// Gives a client a grant.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, grant: &Grant) -> Result<(), Error> {
+    let scope = grant.scope.to_string();
+    tx.exec(
+        "INSERT INTO grants (id, client_id, session_id, user_id, organization_id, connection_id, scope, nonce,
+            authenticated_at, created_at, expires_at, revoked_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        p![
+            &grant.id,
+            &grant.client_id,
+            &grant.session_id,
+            &grant.user_id,
+            grant.organization_id.as_ref(),
+            grant.connection_id.as_ref(),
+            &scope,
+            grant.nonce.as_deref(),
+            grant.authenticated_at.as_micros(),
+            grant.created_at.as_micros(),
+            grant.expires_at.as_micros(),
+            grant.revoked_at.map(Timestamp::as_micros),
+        ],
+    )
+    .await?;
+    event::record(tx, at, entry(Kind::GrantCreated, grant)).await
+}
+
+fn entry(kind: Kind, grant: &Grant) -> Entry<'_> {
+    Entry::new(kind)
+        .client(&grant.client_id)
+        .user(&grant.user_id)
+        .organization(grant.organization_id.as_ref())
+        .session(&grant.session_id)
+        .with("grant_id", grant.id.as_str())
+}
+
+/// Finds a grant that counts at `now`: not revoked, not expired, its session alive.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_live(tx: &mut Tx<'_>, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                live_columns!(),
+                " FROM grants g JOIN sessions s ON s.id = g.session_id WHERE g.id = $1"
+            ),
+            p![id],
+        )
+        .await?;
+    row.map_or(Ok(None), |row| read_live(&mut Columns::of(&row), now))
+}
+
+/// Revokes a grant, and with it every token of it. Says whether it was not
+/// revoked before.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn revoke(tx: &mut Tx<'_>, at: Stamp<'_>, id: &GrantId) -> Result<bool, Error> {
+    end(tx, at, id, Kind::GrantRevoked).await
+}
+
+/// Revokes a grant because a one-time token of it was presented twice: one of
+/// the two who hold it stole it (RFC 9700 §4.14.2, RFC 6749 §4.1.2).
+pub(crate) async fn revoke_replayed(tx: &mut Tx<'_>, at: Stamp<'_>, id: &GrantId) -> Result<bool, Error> {
+    end(tx, at, id, Kind::GrantReplayed).await
+}
+
+async fn end(tx: &mut Tx<'_>, at: Stamp<'_>, id: &GrantId, kind: Kind) -> Result<bool, Error> {
+    let row = tx
+        .opt(
+            "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL
+             RETURNING client_id, user_id, organization_id, session_id",
+            p![id, at.now.as_micros()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    let mut columns = Columns::of(&row);
+    let (client_id, user_id): (ClientId, UserId) = (columns.id()?, columns.id()?);
+    let (organization_id, session_id): (Option<OrganizationId>, SessionId) =
+        (columns.optional_id()?, columns.id()?);
+    let entry = Entry::new(kind)
+        .client(&client_id)
+        .user(&user_id)
+        .organization(organization_id.as_ref())
+        .session(&session_id)
+        .with("grant_id", id.as_str());
+    event::record(tx, at, entry).await?;
+    Ok(true)
+}

@@ -1,0 +1,139 @@
+//! A login in progress.
+//!
+//! "Interaction" is the standard's word: a request that cannot finish without
+//! the person fails with `interaction_required` (OIDC Core §3.1.2.6).
+
+use std::time::Duration;
+
+use genkan_db::{Row, Tx, p};
+use genkan_protocol::oauth::AuthorizationRequest;
+use serde::{Deserialize, Serialize};
+
+use crate::row::{Columns, json};
+use crate::{
+    ConnectionId, ConnectionTestId, Error, InteractionId, OrganizationId, SecretHash, SessionId, Timestamp,
+    UserId,
+};
+
+/// How long a person may take.
+pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interaction {
+    pub id: InteractionId,
+    /// The cookie of the browser that started it. Another browser cannot go on
+    /// with it: a login link sent to a victim signs nobody in (login CSRF).
+    pub browser: SecretHash,
+    pub request: Request,
+    pub stage: Stage,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// What is to happen when the person is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Request {
+    /// A client waits for a code.
+    Authorize(Box<AuthorizationRequest>),
+    /// An administrator tries a connection; nobody is signed in.
+    TestConnection {
+        connection_id: ConnectionId,
+        test_id: ConnectionTestId,
+    },
+}
+
+/// How far the browser has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Stage {
+    /// The request is stored; nobody is known.
+    Started { email_hint: Option<String> },
+    /// It is known where the person signs in.
+    ConnectionChosen { connection_id: ConnectionId },
+    /// At the identity provider.
+    Away { connection_id: ConnectionId },
+    /// The person is known and has a session.
+    Authenticated {
+        session_id: SessionId,
+        user_id: UserId,
+        organization_id: Option<OrganizationId>,
+        connection_id: Option<ConnectionId>,
+    },
+    /// The client has its answer.
+    Completed,
+}
+
+/// Starts an interaction.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Error> {
+    let (request, stage) = (json(&interaction.request), json(&interaction.stage));
+    tx.exec(
+        "INSERT INTO interactions (id, browser_hash, request, stage, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        p![
+            &interaction.id,
+            &interaction.browser,
+            &request,
+            &stage,
+            interaction.created_at.as_micros(),
+            interaction.expires_at.as_micros(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Finds an interaction that has not expired and that this browser started.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(
+    tx: &mut Tx<'_>,
+    id: &InteractionId,
+    browser: &SecretHash,
+    now: Timestamp,
+) -> Result<Option<Interaction>, Error> {
+    let row = tx
+        .opt(
+            "SELECT id, browser_hash, request, stage, created_at, expires_at FROM interactions
+              WHERE id = $1 AND expires_at > $2",
+            p![id, now.as_micros()],
+        )
+        .await?;
+    let interaction = row.as_ref().map(read).transpose()?;
+    Ok(interaction.filter(|interaction| interaction.browser == *browser))
+}
+
+fn read(row: &Row) -> Result<Interaction, Error> {
+    let mut columns = Columns::of(row);
+    Ok(Interaction {
+        id: columns.id()?,
+        browser: columns.hash("interactions.browser_hash")?,
+        request: columns.json("interactions.request")?,
+        stage: columns.json("interactions.stage")?,
+        created_at: columns.time()?,
+        expires_at: columns.time()?,
+    })
+}
+
+/// Moves an interaction from the stage that was read to the next one. Of two
+/// requests that do so at once (a double click, two tabs) one succeeds.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if it has moved on or is gone. Then read it again.
+pub async fn advance(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Stage) -> Result<(), Error> {
+    let (from, to) = (json(from), json(to));
+    let advanced = tx
+        .exec(
+            "UPDATE interactions SET stage = $3 WHERE id = $1 AND stage = $2",
+            p![id, &from, &to],
+        )
+        .await?;
+    if advanced == 0 { Err(Error::Stale) } else { Ok(()) }
+}

@@ -1,0 +1,108 @@
+//! Login traces: what was checked at a login that failed, for the people who must mend it.
+
+use genkan_db::{Row, Tx, p};
+use genkan_protocol::Trace;
+
+use crate::row::{Columns, json};
+use crate::{ClientId, ConnectionId, Error, InteractionId, OrganizationId, Page, Timestamp, TraceId};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginTrace {
+    /// What the error page calls it.
+    pub id: TraceId,
+    pub interaction_id: Option<InteractionId>,
+    pub connection_id: Option<ConnectionId>,
+    pub organization_id: Option<OrganizationId>,
+    pub client_id: Option<ClientId>,
+    /// The check that ended the login, as a code: `invalid_id_token`.
+    pub cause: String,
+    pub trace: Trace,
+    pub created_at: Timestamp,
+}
+
+macro_rules! columns {
+    () => {
+        "id, interaction_id, connection_id, organization_id, client_id, cause, trace, created_at"
+    };
+}
+
+fn read(row: &Row) -> Result<LoginTrace, Error> {
+    let mut columns = Columns::of(row);
+    Ok(LoginTrace {
+        id: columns.id()?,
+        interaction_id: columns.optional_id()?,
+        connection_id: columns.optional_id()?,
+        organization_id: columns.optional_id()?,
+        client_id: columns.optional_id()?,
+        cause: columns.text()?,
+        trace: columns.json("login_traces.trace")?,
+        created_at: columns.time()?,
+    })
+}
+
+/// Keeps a trace.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn insert(tx: &mut Tx<'_>, trace: &LoginTrace) -> Result<(), Error> {
+    let checks = json(&trace.trace);
+    tx.exec(
+        "INSERT INTO login_traces
+            (id, interaction_id, connection_id, organization_id, client_id, cause, trace, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        p![
+            &trace.id,
+            trace.interaction_id.as_ref(),
+            trace.connection_id.as_ref(),
+            trace.organization_id.as_ref(),
+            trace.client_id.as_ref(),
+            &trace.cause,
+            &checks,
+            trace.created_at.as_micros(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Finds a trace.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(tx: &mut Tx<'_>, id: &TraceId) -> Result<Option<LoginTrace>, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT ", columns!(), " FROM login_traces WHERE id = $1"),
+            p![id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Lists the traces of one organization, or of all, newest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list(
+    tx: &mut Tx<'_>,
+    organization_id: Option<&OrganizationId>,
+    page: &Page<TraceId>,
+) -> Result<Vec<LoginTrace>, Error> {
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM login_traces
+                 WHERE (CAST($1 AS TEXT) IS NULL OR organization_id = $1)
+                   AND (CAST($2 AS TEXT) IS NULL OR id < $2)
+                 ORDER BY id DESC LIMIT $3"
+            ),
+            p![organization_id, page.after.as_ref(), page.limit()],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}

@@ -1,0 +1,186 @@
+//! Refresh tokens: how a client gets new access tokens while the session lives.
+//!
+//! Source: RFC 6749 §6, RFC 9700 §4.14.
+
+use std::time::Duration;
+
+use genkan_db::{Tx, p};
+
+use crate::grant::{self, Grant};
+use crate::row::Columns;
+use crate::{ClientId, Error, GrantId, SecretHash, Stamp, Timestamp};
+
+/// How long a used token of a public client may be presented once more: its
+/// answer may have been lost, or two tabs may have been quick.
+pub const GRACE: Duration = Duration::from_secs(30);
+
+/// What presenting a refresh token does to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotation {
+    /// Any token of the living family works, again and again. For confidential
+    /// clients, which are bound by their authentication: a stolen token alone
+    /// is worth nothing.
+    Family,
+    /// A token works once, and within [`GRACE`] of that once more and more.
+    /// For public clients.
+    ///
+    /// Why grace does not keep a thief alive: a token that grace answers with
+    /// is a *sibling* of the one that was lost. As soon as one of several
+    /// siblings is used, the others are superseded, and a superseded token has
+    /// no grace: whoever comes with it reveals the theft and ends the family.
+    /// So at any time one line of tokens lives, and thief and owner cannot both
+    /// be on it for longer than one turn. Grace is counted from the first use,
+    /// so it cannot be prolonged either.
+    StrictWithGrace,
+    /// A token works once. For confidential clients that ask for it.
+    Strict,
+}
+
+/// The outcome of presenting a refresh token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redemption {
+    /// It works. The answer carries a new token, see [`issue`].
+    Fresh(Grant),
+    /// It was used a moment ago, and works once more; [`Rotation::StrictWithGrace`]
+    /// says why that is safe. The answer carries a new token.
+    Graced(Grant),
+    /// Somebody used it before. The grant, and so the whole family, is revoked now.
+    Reused(GrantId),
+    /// Never issued to this client, expired, revoked, or its session has ended.
+    Unknown,
+}
+
+/// A refresh token whose family lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshToken {
+    pub grant: Grant,
+    pub issued_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub used_at: Option<Timestamp>,
+    /// When a sibling was used instead.
+    pub superseded_at: Option<Timestamp>,
+}
+
+impl RefreshToken {
+    /// Whether nobody has presented it or a sibling of it.
+    pub const fn is_unused(&self) -> bool {
+        self.used_at.is_none() && self.superseded_at.is_none()
+    }
+}
+
+/// Issues a token of the family of `grant_id`. A family ends with its session,
+/// so let it expire with the grant.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn issue(
+    tx: &mut Tx<'_>,
+    hash: &SecretHash,
+    grant_id: &GrantId,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), Error> {
+    tx.exec(
+        "INSERT INTO refresh_tokens (token_hash, grant_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)",
+        p![hash, grant_id, now.as_micros(), expires_at.as_micros()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Finds a token that has not expired and whose grant counts, used or not: for
+/// introspection and revocation.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(tx: &mut Tx<'_>, hash: &SecretHash, now: Timestamp) -> Result<Option<RefreshToken>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT t.issued_at, t.expires_at, t.used_at, t.superseded_at, ",
+                grant::live_columns!(),
+                " FROM refresh_tokens t
+                  JOIN grants g ON g.id = t.grant_id
+                  JOIN sessions s ON s.id = g.session_id
+                 WHERE t.token_hash = $1"
+            ),
+            p![hash],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut columns = Columns::of(&row);
+    let (issued_at, expires_at) = (columns.time()?, columns.time()?);
+    let (used_at, superseded_at) = (columns.optional_time()?, columns.optional_time()?);
+    let grant = grant::read_live(&mut columns, now)?.filter(|_| now < expires_at);
+    Ok(grant.map(|grant| RefreshToken {
+        grant,
+        issued_at,
+        expires_at,
+        used_at,
+        superseded_at,
+    }))
+}
+
+/// Redeems a token of a client under the rules of `rotation`.
+///
+/// Commit whatever follows: a reuse stays punished.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails; the token is then unused.
+pub async fn redeem(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    hash: &SecretHash,
+    client_id: &ClientId,
+    rotation: Rotation,
+) -> Result<Redemption, Error> {
+    // RFC 6749 §6: the token must have been issued to this client.
+    let token = find(tx, hash, at.now)
+        .await?
+        .filter(|token| token.grant.client_id == *client_id);
+    let Some(token) = token else {
+        return Ok(Redemption::Unknown);
+    };
+    match rotation {
+        Rotation::Family => return Ok(Redemption::Fresh(token.grant)),
+        Rotation::StrictWithGrace | Rotation::Strict => {}
+    }
+    if token.is_unused() && use_up(tx, hash, &token.grant.id, at.now).await? {
+        return Ok(Redemption::Fresh(token.grant));
+    }
+    let was_just_used = token.used_at.is_some_and(|used_at| at.now.since(used_at) < GRACE);
+    if rotation == Rotation::StrictWithGrace && was_just_used {
+        return Ok(Redemption::Graced(token.grant));
+    }
+    grant::revoke_replayed(tx, at, &token.grant.id).await?;
+    Ok(Redemption::Reused(token.grant.id))
+}
+
+/// Marks a token as used and its siblings as superseded. Check and mark are one
+/// statement, so of racing requests one gets `true`.
+async fn use_up(
+    tx: &mut Tx<'_>,
+    hash: &SecretHash,
+    grant_id: &GrantId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let marked = tx
+        .all(
+            "UPDATE refresh_tokens
+                SET used_at = CASE WHEN token_hash = $2 THEN CAST($3 AS BIGINT) END,
+                    superseded_at = CASE WHEN token_hash <> $2 THEN CAST($3 AS BIGINT) END
+              WHERE grant_id = $1 AND used_at IS NULL AND superseded_at IS NULL
+              RETURNING token_hash",
+            p![grant_id, hash, now.as_micros()],
+        )
+        .await?;
+    for row in &marked {
+        if Columns::of(row).hash("refresh_tokens.token_hash")? == *hash {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,416 @@
+//! Sessions: signed-in browsers, shared by all clients of the environment.
+//!
+//! Source: OpenID Connect Session Management terms (`sid`), OIDC Back-Channel Logout 1.0.
+
+use std::time::Duration;
+
+use genkan_db::{Row, Tx, p};
+
+use crate::event::{self, Entry, Kind};
+use crate::row::{Columns, words};
+use crate::{
+    ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId,
+    back_channel_logout, user,
+};
+
+words! {
+    /// Whether a session lives, and if not, how it ended.
+    pub enum Status {
+        Active = "active",
+        /// By an operator, or because its user was disabled or deleted.
+        Revoked = "revoked",
+        /// By the person.
+        Logout = "logout",
+        /// By its age or for want of use.
+        Expired = "expired",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    pub id: SessionId,
+    pub user_id: UserId,
+    /// The organization that the person signed in to.
+    pub organization_id: Option<OrganizationId>,
+    pub connection_id: Option<ConnectionId>,
+    pub status: Status,
+    /// When the person last proved who they are: `auth_time`.
+    pub authenticated_at: Timestamp,
+    pub created_at: Timestamp,
+    pub last_active_at: Timestamp,
+    /// Never after `expires_at`, so that this one column decides whether the session lives.
+    pub idle_expires_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+}
+
+/// How long a session lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// From the sign-in, however busy it is.
+    pub absolute: Duration,
+    /// From the last use.
+    pub idle: Duration,
+}
+
+/// A person has proved who they are.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// A new identifier to start a session, that of a living one to rejoin it.
+    pub session_id: SessionId,
+    pub user_id: UserId,
+    pub organization_id: Option<OrganizationId>,
+    pub connection_id: Option<ConnectionId>,
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+}
+
+/// Activity is written at most this often: a session that is used all the time
+/// would otherwise cost a write at every request.
+const TOUCH_EVERY: Duration = Duration::from_secs(60);
+
+macro_rules! columns {
+    () => {
+        "id, user_id, organization_id, connection_id, status, authenticated_at, created_at, last_active_at,
+         idle_expires_at, expires_at, ended_at, ip, user_agent"
+    };
+}
+
+fn read(row: &Row) -> Result<Session, Error> {
+    let mut columns = Columns::of(row);
+    Ok(Session {
+        id: columns.id()?,
+        user_id: columns.id()?,
+        organization_id: columns.optional_id()?,
+        connection_id: columns.optional_id()?,
+        status: columns.parsed("sessions.status", str::parse)?,
+        authenticated_at: columns.time()?,
+        created_at: columns.time()?,
+        last_active_at: columns.time()?,
+        idle_expires_at: columns.time()?,
+        expires_at: columns.time()?,
+        ended_at: columns.optional_time()?,
+        ip: columns.optional_text()?,
+        user_agent: columns.optional_text()?,
+    })
+}
+
+impl Session {
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.status == Status::Active && now < self.idle_expires_at
+    }
+}
+
+/// Starts a session whose cookie hashes to `token`, and records the login.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn start(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    sign_in: &SignIn,
+    token: &SecretHash,
+    lifetimes: Lifetimes,
+) -> Result<Session, Error> {
+    let expires_at = at.now + lifetimes.absolute;
+    let session = Session {
+        id: sign_in.session_id.clone(),
+        user_id: sign_in.user_id.clone(),
+        organization_id: sign_in.organization_id.clone(),
+        connection_id: sign_in.connection_id.clone(),
+        status: Status::Active,
+        authenticated_at: at.now,
+        created_at: at.now,
+        last_active_at: at.now,
+        idle_expires_at: expires_at.min(at.now + lifetimes.idle),
+        expires_at,
+        ended_at: None,
+        ip: sign_in.ip.clone(),
+        user_agent: sign_in.user_agent.clone(),
+    };
+    tx.exec(
+        "INSERT INTO sessions (id, token_hash, user_id, organization_id, connection_id, status, authenticated_at,
+            created_at, last_active_at, idle_expires_at, expires_at, ip, user_agent)
+         VALUES ($1, $2, $3, $4, $5, 'active', $6, $6, $6, $7, $8, $9, $10)",
+        p![
+            &session.id,
+            token,
+            &session.user_id,
+            session.organization_id.as_ref(),
+            session.connection_id.as_ref(),
+            at.now.as_micros(),
+            session.idle_expires_at.as_micros(),
+            session.expires_at.as_micros(),
+            session.ip.as_deref(),
+            session.user_agent.as_deref(),
+        ],
+    )
+    .await?;
+    record_login(tx, at, sign_in).await?;
+    Ok(session)
+}
+
+/// The same person has signed in again in a browser that has a session.
+///
+/// The session gets a new cookie, so that one planted or stolen before the
+/// sign-in is worth nothing after it, and lasts as long as a new one would.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if the session does not live, or is somebody else's.
+pub async fn rejoin(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    sign_in: &SignIn,
+    token: &SecretHash,
+    lifetimes: Lifetimes,
+) -> Result<Session, Error> {
+    let expires_at = at.now + lifetimes.absolute;
+    let idle_expires_at = expires_at.min(at.now + lifetimes.idle);
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE sessions SET token_hash = $3, organization_id = $4, connection_id = $5,
+                    authenticated_at = $6, last_active_at = $6, idle_expires_at = $7, expires_at = $8, ip = $9,
+                    user_agent = $10
+                  WHERE id = $1 AND user_id = $2 AND status = 'active' AND idle_expires_at > $6
+                  RETURNING ",
+                columns!()
+            ),
+            p![
+                &sign_in.session_id,
+                &sign_in.user_id,
+                token,
+                sign_in.organization_id.as_ref(),
+                sign_in.connection_id.as_ref(),
+                at.now.as_micros(),
+                idle_expires_at.as_micros(),
+                expires_at.as_micros(),
+                sign_in.ip.as_deref(),
+                sign_in.user_agent.as_deref(),
+            ],
+        )
+        .await?;
+    let session = read(&row.ok_or(Error::Stale)?)?;
+    record_login(tx, at, sign_in).await?;
+    Ok(session)
+}
+
+async fn record_login(tx: &mut Tx<'_>, at: Stamp<'_>, sign_in: &SignIn) -> Result<(), Error> {
+    user::touch_login(tx, &sign_in.user_id, at.now).await?;
+    let entry = Entry::new(Kind::UserLogin)
+        .user(&sign_in.user_id)
+        .organization(sign_in.organization_id.as_ref())
+        .session(&sign_in.session_id);
+    let entry = match &sign_in.connection_id {
+        Some(connection_id) => entry.with("connection_id", connection_id.as_str()),
+        None => entry,
+    };
+    event::record(tx, at, entry).await
+}
+
+/// Finds a session, living or not.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<Session>, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT ", columns!(), " FROM sessions WHERE id = $1"),
+            p![id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a session that lives at `now`.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_live(tx: &mut Tx<'_>, id: &SessionId, now: Timestamp) -> Result<Option<Session>, Error> {
+    Ok(find(tx, id).await?.filter(|session| session.is_live(now)))
+}
+
+/// Finds the living session of a cookie.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_live_by_token(
+    tx: &mut Tx<'_>,
+    token: &SecretHash,
+    now: Timestamp,
+) -> Result<Option<Session>, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT ", columns!(), " FROM sessions WHERE token_hash = $1"),
+            p![token],
+        )
+        .await?;
+    let session = row.as_ref().map(read).transpose()?;
+    Ok(session.filter(|session| session.is_live(now)))
+}
+
+/// The sessions of a user, newest first, at most [`crate::MAX_LIMIT`].
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Session>, Error> {
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM sessions WHERE user_id = $1 ORDER BY id DESC LIMIT $2"
+            ),
+            p![user_id, i64::from(crate::MAX_LIMIT)],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Keeps a session alive that was just used. Says whether that was written:
+/// at most once a minute, or a tenth of the idle time if that is less.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn touch(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    idle: Duration,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    if now.since(session.last_active_at) < TOUCH_EVERY.min(idle / 10) {
+        return Ok(false);
+    }
+    let idle_expires_at = session.expires_at.min(now + idle);
+    let touched = tx
+        .exec(
+            "UPDATE sessions SET last_active_at = $2, idle_expires_at = $3
+              WHERE id = $1 AND status = 'active' AND idle_expires_at > $2 AND last_active_at < $2",
+            p![&session.id, now.as_micros(), idle_expires_at.as_micros()],
+        )
+        .await?;
+    Ok(touched > 0)
+}
+
+/// Ends a session: its grants are revoked, and every client of them that asked
+/// for it will be told. Says whether it was active; a second end does nothing.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn end(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, status: Status) -> Result<bool, Error> {
+    debug_assert!(status != Status::Active, "a session ends in another status");
+    let ended = tx
+        .opt(
+            "UPDATE sessions SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'active'
+             RETURNING user_id, organization_id",
+            p![id, status.as_str(), at.now.as_micros()],
+        )
+        .await?;
+    let Some(row) = ended else { return Ok(false) };
+    let mut columns = Columns::of(&row);
+    let (user_id, organization_id): (UserId, Option<OrganizationId>) =
+        (columns.id()?, columns.optional_id()?);
+    tx.exec(
+        "UPDATE grants SET revoked_at = $2 WHERE session_id = $1 AND revoked_at IS NULL",
+        p![id, at.now.as_micros()],
+    )
+    .await?;
+    back_channel_logout::enqueue(tx, at, id, &user_id).await?;
+    let kind = match status {
+        Status::Active | Status::Revoked => Kind::SessionRevoked,
+        Status::Logout => Kind::UserLogout,
+        Status::Expired => Kind::SessionExpired,
+    };
+    let entry = Entry::new(kind)
+        .user(&user_id)
+        .organization(organization_id.as_ref())
+        .session(id);
+    event::record(tx, at, entry).await?;
+    Ok(true)
+}
+
+/// Revokes all active sessions of a user and counts them.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn end_all_for_user(tx: &mut Tx<'_>, at: Stamp<'_>, user_id: &UserId) -> Result<u64, Error> {
+    let rows = tx
+        .all(
+            "SELECT id FROM sessions WHERE user_id = $1 AND status = 'active'",
+            p![user_id],
+        )
+        .await?;
+    end_each(tx, at, &rows, Status::Revoked).await
+}
+
+/// Revokes all active sessions in an organization and counts them.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn end_all_for_organization(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+) -> Result<u64, Error> {
+    let rows = tx
+        .all(
+            "SELECT id FROM sessions WHERE organization_id = $1 AND status = 'active'",
+            p![organization_id],
+        )
+        .await?;
+    end_each(tx, at, &rows, Status::Revoked).await
+}
+
+/// Revokes the active sessions of a user in one organization and counts them.
+pub(crate) async fn end_all_of_member(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<u64, Error> {
+    let rows = tx
+        .all(
+            "SELECT id FROM sessions WHERE user_id = $1 AND organization_id = $2 AND status = 'active'",
+            p![user_id, organization_id],
+        )
+        .await?;
+    end_each(tx, at, &rows, Status::Revoked).await
+}
+
+/// Ends up to `limit` sessions whose time is over, so that their clients are
+/// told, and counts them.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn end_expired(tx: &mut Tx<'_>, at: Stamp<'_>, limit: u32) -> Result<u64, Error> {
+    let rows = tx
+        .all(
+            "SELECT id FROM sessions WHERE status = 'active' AND idle_expires_at <= $1
+              ORDER BY idle_expires_at LIMIT $2",
+            p![at.now.as_micros(), i64::from(limit)],
+        )
+        .await?;
+    end_each(tx, at, &rows, Status::Expired).await
+}
+
+async fn end_each(tx: &mut Tx<'_>, at: Stamp<'_>, rows: &[Row], status: Status) -> Result<u64, Error> {
+    let mut ended = 0;
+    for row in rows {
+        let id = Columns::of(row).id()?;
+        ended += u64::from(end(tx, at, &id, status).await?);
+    }
+    Ok(ended)
+}

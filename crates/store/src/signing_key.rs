@@ -1,0 +1,191 @@
+//! Signing keys: published before they sign, and long after.
+//!
+//! SDKs fetch the key set once and keep it, so a key that signs must have been
+//! published for a while, and a token must find its key until it expires.
+
+use std::time::Duration;
+
+use genkan_db::{Tx, p};
+use genkan_protocol::jose::Algorithm;
+use zeroize::Zeroizing;
+
+use crate::event::{self, Entry, Kind};
+use crate::row::Columns;
+use crate::seal::{OpenError, Place};
+use crate::{Error, InstanceKey, KeyId, Stamp, Timestamp, environment};
+
+/// A signing key and when it is used. The private key is sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKey {
+    /// The `kid`.
+    pub id: KeyId,
+    pub algorithm: Algorithm,
+    /// PKCS#8, see [`seal_private_key`].
+    pub private_key_sealed: Vec<u8>,
+    pub created_at: Timestamp,
+    pub signs_from: Timestamp,
+    /// Set by rotation.
+    pub signs_until: Option<Timestamp>,
+    /// Set by rotation: when it leaves the key set.
+    pub published_until: Option<Timestamp>,
+}
+
+fn place(id: &KeyId) -> Place<'_> {
+    Place {
+        column: "signing_keys.private_key",
+        id: id.as_str(),
+    }
+}
+
+/// Seals a PKCS#8 document as the private key of `id`.
+pub fn seal_private_key(key: &InstanceKey, id: &KeyId, pkcs8: &[u8]) -> Vec<u8> {
+    key.seal(place(id), pkcs8)
+}
+
+impl SigningKey {
+    /// The PKCS#8 document.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if it was sealed under another instance key.
+    pub fn open_private_key(&self, key: &InstanceKey) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        key.open(place(&self.id), &self.private_key_sealed)
+    }
+
+    /// Whether new tokens may be signed with it.
+    pub fn signs_at(&self, now: Timestamp) -> bool {
+        self.signs_from <= now && self.signs_until.is_none_or(|until| now < until)
+    }
+
+    /// Whether it is in the key set.
+    pub fn is_published_at(&self, now: Timestamp) -> bool {
+        self.published_until.is_none_or(|until| now < until)
+    }
+}
+
+/// The key to sign with: of those that sign now, the newest.
+pub fn signing_at(keys: &[SigningKey], algorithm: Algorithm, now: Timestamp) -> Option<&SigningKey> {
+    let signs = |key: &&SigningKey| key.algorithm == algorithm && key.signs_at(now);
+    keys.iter()
+        .filter(signs)
+        .max_by_key(|key| (key.signs_from, &key.id))
+}
+
+/// Adds a key.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, key: &SigningKey) -> Result<(), Error> {
+    insert_row(tx, key).await?;
+    let entry = Entry::new(Kind::SigningKeyCreated).with("key_id", key.id.as_str());
+    event::record(tx, at, entry.with("algorithm", key.algorithm.to_string())).await?;
+    environment::touch(tx).await
+}
+
+async fn insert_row(tx: &mut Tx<'_>, key: &SigningKey) -> Result<(), Error> {
+    let algorithm = key.algorithm.to_string();
+    tx.exec(
+        "INSERT INTO signing_keys
+            (id, algorithm, private_key_sealed, created_at, signs_from, signs_until, published_until)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        p![
+            &key.id,
+            &algorithm,
+            &key.private_key_sealed,
+            key.created_at.as_micros(),
+            key.signs_from.as_micros(),
+            key.signs_until.map(Timestamp::as_micros),
+            key.published_until.map(Timestamp::as_micros),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The keys that are in the key set at `now`, oldest first: those that sign,
+/// those that will, and those whose tokens may still live.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<SigningKey>, Error> {
+    let rows = tx
+        .all(
+            "SELECT id, algorithm, private_key_sealed, created_at, signs_from, signs_until, published_until
+               FROM signing_keys
+              WHERE published_until IS NULL OR published_until > $1
+              ORDER BY id",
+            p![now.as_micros()],
+        )
+        .await?;
+    rows.iter().map(|row| read(&mut Columns::of(row))).collect()
+}
+
+fn read(columns: &mut Columns<'_>) -> Result<SigningKey, Error> {
+    Ok(SigningKey {
+        id: columns.id()?,
+        algorithm: columns.parsed("signing_keys.algorithm", str::parse)?,
+        private_key_sealed: columns.bytes()?,
+        created_at: columns.time()?,
+        signs_from: columns.time()?,
+        signs_until: columns.optional_time()?,
+        published_until: columns.optional_time()?,
+    })
+}
+
+/// How keys hand over.
+#[derive(Debug, Clone, Copy)]
+pub struct Schedule {
+    /// How long the new key is published before it signs.
+    pub publish_lead: Duration,
+    /// How long the old key stays published after its last signature. At least
+    /// the longest lifetime of a token.
+    pub overlap: Duration,
+}
+
+/// Adds `key` and lets the others of its algorithm end. `key.signs_from` is
+/// not read: it signs after the publish lead.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn rotate(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    key: &SigningKey,
+    schedule: Schedule,
+) -> Result<(), Error> {
+    let handover = at.now + schedule.publish_lead;
+    let (algorithm, until) = (key.algorithm.to_string(), handover + schedule.overlap);
+    tx.exec(
+        "UPDATE signing_keys SET signs_until = $2, published_until = $3
+          WHERE algorithm = $1 AND signs_until IS NULL",
+        p![&algorithm, handover.as_micros(), until.as_micros()],
+    )
+    .await?;
+    let key = SigningKey {
+        signs_from: handover,
+        signs_until: None,
+        published_until: None,
+        ..key.clone()
+    };
+    insert_row(tx, &key).await?;
+    let entry = Entry::new(Kind::SigningKeyRotated).with("key_id", key.id.as_str());
+    event::record(tx, at, entry.with("signs_from", handover.as_secs())).await?;
+    environment::touch(tx).await
+}
+
+/// Forgets the private keys that have left the key set.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn delete_unpublished(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, Error> {
+    Ok(tx
+        .exec(
+            "DELETE FROM signing_keys WHERE published_until <= $1",
+            p![now.as_micros()],
+        )
+        .await?)
+}

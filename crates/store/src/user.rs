@@ -1,0 +1,292 @@
+//! Users: people, one for each e-mail address.
+
+use genkan_db::{Row, Tx, p};
+use genkan_protocol::EmailAddress;
+use serde_json::{Map, Value};
+
+use crate::event::{self, Entry, Kind};
+use crate::row::{Columns, json};
+use crate::{Error, Page, Stamp, Timestamp, UserId, conflict, session};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct User {
+    pub id: UserId,
+    pub email: EmailAddress,
+    pub email_verified: bool,
+    pub name: Option<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub picture: Option<String>,
+    pub locale: Option<String>,
+    /// What the application calls them.
+    pub external_id: Option<String>,
+    pub metadata: Map<String, Value>,
+    /// A disabled user cannot sign in and has no living session.
+    pub disabled: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub last_login_at: Option<Timestamp>,
+}
+
+macro_rules! columns {
+    () => {
+        "id, email, email_verified, name, given_name, family_name, picture, locale, external_id, metadata,
+         disabled, created_at, updated_at, last_login_at"
+    };
+}
+
+fn read(row: &Row) -> Result<User, Error> {
+    let mut columns = Columns::of(row);
+    Ok(User {
+        id: columns.id()?,
+        email: columns.parsed("users.email", EmailAddress::parse)?,
+        email_verified: columns.bool()?,
+        name: columns.optional_text()?,
+        given_name: columns.optional_text()?,
+        family_name: columns.optional_text()?,
+        picture: columns.optional_text()?,
+        locale: columns.optional_text()?,
+        external_id: columns.optional_text()?,
+        metadata: columns.json("users.metadata")?,
+        disabled: columns.bool()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+        last_login_at: columns.optional_time()?,
+    })
+}
+
+impl User {
+    /// A user of whom only the address is known.
+    pub fn new(id: UserId, email: EmailAddress, now: Timestamp) -> Self {
+        Self {
+            id,
+            email,
+            email_verified: false,
+            name: None,
+            given_name: None,
+            family_name: None,
+            picture: None,
+            locale: None,
+            external_id: None,
+            metadata: Map::new(),
+            disabled: false,
+            created_at: now,
+            updated_at: now,
+            last_login_at: None,
+        }
+    }
+}
+
+/// Adds a user.
+///
+/// # Errors
+///
+/// [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is taken.
+pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), Error> {
+    refuse_taken(tx, user).await?;
+    let metadata = json(&user.metadata);
+    tx.exec(
+        "INSERT INTO users (id, email, email_verified, name, given_name, family_name, picture, locale, external_id,
+            metadata, disabled, created_at, updated_at, last_login_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        p![
+            &user.id,
+            user.email.as_str(),
+            user.email_verified,
+            user.name.as_deref(),
+            user.given_name.as_deref(),
+            user.family_name.as_deref(),
+            user.picture.as_deref(),
+            user.locale.as_deref(),
+            user.external_id.as_deref(),
+            &metadata,
+            user.disabled,
+            user.created_at.as_micros(),
+            user.updated_at.as_micros(),
+            user.last_login_at.map(Timestamp::as_micros),
+        ],
+    )
+    .await?;
+    event::record(tx, at, Entry::new(Kind::UserCreated).user(&user.id)).await
+}
+
+/// Asks first: then both engines name the conflict alike, and a race shows
+/// itself as a serialization failure, which is tried again.
+async fn refuse_taken(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
+    if find_by_email(tx, &user.email)
+        .await?
+        .is_some_and(|other| other.id != user.id)
+    {
+        return Err(Error::Conflict(conflict::USER_EMAIL));
+    }
+    if let Some(external_id) = &user.external_id
+        && find_by_external_id(tx, external_id)
+            .await?
+            .is_some_and(|other| other.id != user.id)
+    {
+        return Err(Error::Conflict(conflict::USER_EXTERNAL_ID));
+    }
+    Ok(())
+}
+
+/// Finds a user.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<User>, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT ", columns!(), " FROM users WHERE id = $1"),
+            p![id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a user by their address.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_by_email(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Option<User>, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT ", columns!(), " FROM users WHERE email = $1"),
+            p![email.as_str()],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a user by what the application calls them.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<Option<User>, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT ", columns!(), " FROM users WHERE external_id = $1"),
+            p![external_id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Lists users, newest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list(tx: &mut Tx<'_>, page: &Page<UserId>) -> Result<Vec<User>, Error> {
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM users WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2"
+            ),
+            p![page.after.as_ref(), page.limit()],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Replaces the address, the profile, the external id and the metadata.
+///
+/// # Errors
+///
+/// - [`Error::Stale`] if the user was deleted, or changed since they were read.
+/// - [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is taken.
+pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), Error> {
+    refuse_taken(tx, user).await?;
+    let metadata = json(&user.metadata);
+    let changed = tx
+        .exec(
+            "UPDATE users SET email = $2, email_verified = $3, name = $4, given_name = $5, family_name = $6,
+                picture = $7, locale = $8, external_id = $9, metadata = $10, updated_at = $11
+              WHERE id = $1 AND updated_at = $12",
+            p![
+                &user.id,
+                user.email.as_str(),
+                user.email_verified,
+                user.name.as_deref(),
+                user.given_name.as_deref(),
+                user.family_name.as_deref(),
+                user.picture.as_deref(),
+                user.locale.as_deref(),
+                user.external_id.as_deref(),
+                &metadata,
+                at.after(user.updated_at).as_micros(),
+                user.updated_at.as_micros(),
+            ],
+        )
+        .await?;
+    if changed == 0 {
+        return Err(Error::Stale);
+    }
+    event::record(tx, at, Entry::new(Kind::UserUpdated).user(&user.id)).await
+}
+
+/// Disables a user, which ends their sessions, or enables them again. Says
+/// whether that changed anything.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn set_disabled(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    id: &UserId,
+    disabled: bool,
+) -> Result<bool, Error> {
+    let changed = tx
+        .exec(
+            "UPDATE users SET disabled = $2, updated_at = $3 WHERE id = $1 AND disabled <> $2",
+            p![id, disabled, at.now.as_micros()],
+        )
+        .await?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    if disabled {
+        session::end_all_for_user(tx, at, id).await?;
+    }
+    let kind = if disabled {
+        Kind::UserDisabled
+    } else {
+        Kind::UserEnabled
+    };
+    event::record(tx, at, Entry::new(kind).user(id)).await?;
+    Ok(true)
+}
+
+/// Deletes a user with everything that is theirs, after ending their sessions.
+/// Says whether there was one.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn delete(tx: &mut Tx<'_>, at: Stamp<'_>, id: &UserId) -> Result<bool, Error> {
+    session::end_all_for_user(tx, at, id).await?;
+    if tx.exec("DELETE FROM users WHERE id = $1", p![id]).await? == 0 {
+        return Ok(false);
+    }
+    event::record(tx, at, Entry::new(Kind::UserDeleted).user(id)).await?;
+    Ok(true)
+}
+
+/// Remembers when a user signed in.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn touch_login(tx: &mut Tx<'_>, id: &UserId, now: Timestamp) -> Result<(), Error> {
+    tx.exec(
+        "UPDATE users SET last_login_at = $2 WHERE id = $1",
+        p![id, now.as_micros()],
+    )
+    .await?;
+    Ok(())
+}
