@@ -7,6 +7,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{Config, InstanceKeyBytes, InstanceKeyFileError, Mistake, TlsMode};
+use crate::listener::{Tls, TlsError};
 
 impl Config {
     /// The key under which secrets are sealed in the database.
@@ -32,18 +33,16 @@ impl Config {
         let mut mistakes = Vec::new();
         if let Err(error) = self.read_instance_key() {
             let (problem, remedy) = (error.to_string(), error.remedy());
-            mistakes.push(self.file_mistake("instance_key_file", problem, remedy));
+            mistakes.push(self.file_mistake(
+                "instance_key_file",
+                format!("cannot be used: {problem}"),
+                remedy,
+            ));
         }
-        if self.tls.mode == TlsMode::Files {
-            if let Some(path) = &self.tls.certificate_file {
-                self.check_certificates(&mut mistakes, "tls.certificate_file", path);
-            }
-            if let Some(path) = &self.tls.key_file
-                && let Err(error) = PrivateKeyDer::from_pem_file(path)
-            {
-                let problem = format!("{} holds no private key: {error}", path.display());
-                mistakes.push(self.file_mistake("tls.key_file", problem, NEEDS_KEY));
-            }
+        if let (TlsMode::Files, Some(certificate), Some(key)) =
+            (self.tls.mode, &self.tls.certificate_file, &self.tls.key_file)
+        {
+            self.check_tls(&mut mistakes, certificate, key);
         }
         if let Some(path) = &self.outbound.ca_file {
             self.check_certificates(&mut mistakes, "outbound.ca_file", path);
@@ -55,13 +54,32 @@ impl Config {
         }
     }
 
+    /// Each file by itself first, so that mistakes in both are told together.
+    fn check_tls(&self, mistakes: &mut Vec<Mistake>, certificate: &Path, key: &Path) {
+        let count = mistakes.len();
+        self.check_certificates(mistakes, "tls.certificate_file", certificate);
+        if let Err(error) = PrivateKeyDer::from_pem_file(key) {
+            let problem = format!("cannot be used: {}: {error}", key.display());
+            mistakes.push(self.file_mistake("tls.key_file", problem, NEEDS_KEY));
+        }
+        if mistakes.len() == count
+            && let Err(error) = Tls::from_files(certificate, key)
+        {
+            let remedy = match error {
+                TlsError::Mismatch { .. } => "Name the key that the certificate was made with.",
+                _ => "Make a certificate with a key of RSA (2048 bits or more), P-256, P-384 or Ed25519.",
+            };
+            mistakes.push(self.file_mistake("tls.key_file", format!("cannot be used: {error}"), remedy));
+        }
+    }
+
     fn check_certificates(&self, mistakes: &mut Vec<Mistake>, key: &'static str, path: &Path) {
         let certificates =
             CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let problem = match certificates {
             Ok(certificates) if !certificates.is_empty() => return,
-            Ok(_) => format!("{} holds no certificate", path.display()),
-            Err(error) => format!("{} cannot be read: {error}", path.display()),
+            Ok(_) => format!("cannot be used: {} holds no certificate", path.display()),
+            Err(error) => format!("cannot be used: {}: {error}", path.display()),
         };
         mistakes.push(self.file_mistake(key, problem, NEEDS_CERTIFICATE));
     }

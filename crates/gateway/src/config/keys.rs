@@ -6,12 +6,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use super::PREFIX;
 use super::reader::{Fallback, Reader, Written};
 use super::setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, Setting, TlsMode};
 use super::url::{DatabaseUrl, PublicUrl};
+use crate::listener::{ForwardedHeader, Network};
 
 /// One key of the configuration, as data.
 #[derive(Debug)]
@@ -172,41 +171,54 @@ settings! {
         /// `"proxy"` is a reverse proxy in front, which speaks plain HTTP/1.1 or h2c to it.
         default mode: TlsMode = "proxy";
 
-        /// The certificate and its intermediates, PEM. Read at start.
+        /// The certificate, first the server's own and then its intermediates, PEM. When the file
+        /// changes it is read again, without a restart.
         optional certificate_file: PathBuf = "none";
 
-        /// The private key of the certificate, PEM. Read at start.
+        /// The private key of the certificate, PEM.
         optional key_file: PathBuf = "none";
     }
 
     /// The reverse proxy in front, if there is one.
     [proxy] Proxy {
-        /// The addresses or networks of reverse proxies. `X-Forwarded-For` and
-        /// `X-Forwarded-Proto` are believed from these only, else anybody could choose the
-        /// address that limits and events see.
-        default trusted_networks: Vec<IpNet> = "";
+        /// The addresses or networks of reverse proxies. What they say about a client's address
+        /// is believed; from anywhere else a client could choose the address that limits and
+        /// events see.
+        default trusted_networks: Vec<Network> = "";
+
+        /// The header in which they say it: `"x-forwarded-for"` or `"forwarded"` (RFC 7239). One
+        /// only, because a proxy hands on unchanged what a client wrote into the other.
+        default header: ForwardedHeader = "x-forwarded-for";
     }
 
-    /// What one client may take of this process.
+    /// What clients may take of this process. Each stage of a connection has a limit.
     [limits] Limits {
-        /// How many connections may be open at once.
+        /// How many connections may be open at once; more are closed. Lowered at start to what
+        /// the limit of open files allows. 16 to 1000000.
         default connections: u32 = "10000";
 
-        /// How long a new connection may take to say its first bytes and to finish the TLS
-        /// handshake.
-        default handshake_timeout: Duration = "10s";
+        /// How many connections one client may have open: an IPv4 address, or an IPv6 /64. Not
+        /// for use behind a proxy, where all clients have the proxy's address.
+        optional connections_per_client: u32 = "none";
+
+        /// How long a new connection may take to show its protocol, the TLS handshake included.
+        default greeting_timeout: Duration = "10s";
 
         /// How long the head of a request may take to arrive.
-        default header_timeout: Duration = "10s";
+        default head_timeout: Duration = "15s";
 
-        /// How long a request may take in all, from its head to the end of the answer.
-        default request_timeout: Duration = "30s";
+        /// How long the body of a request may take to arrive.
+        default body_timeout: Duration = "60s";
+
+        /// How long a request may take until its answer begins. Longer than
+        /// `limits.body_timeout`.
+        default answer_timeout: Duration = "90s";
 
         /// How large the body of a request may be. 4KiB to 64MiB.
-        default body_size: ByteSize = "1MiB";
+        default body_size: ByteSize = "2MiB";
 
         /// How long requests under way may still take after the signal to stop.
-        default shutdown_timeout: Duration = "30s";
+        default shutdown_timeout: Duration = "25s";
     }
 
     /// Calls that this instance makes itself: to identity providers, and to applications that

@@ -17,6 +17,7 @@ mod url;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use instance_key::InstanceKeyFileError;
 pub use keys::{Config, Database, Key, Limits, Log, Outbound, Proxy, Session, Tls, Tokens, keys};
@@ -27,6 +28,11 @@ pub use reference::reference;
 pub use setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, TlsMode};
 pub use show::InForce;
 pub use url::{DatabaseUrl, PublicUrl};
+
+use crate::listener;
+
+/// How long a client may take to read an answer that has begun.
+const READING_TIME: Duration = Duration::from_secs(30);
 
 /// What the name of every environment variable begins with.
 pub const PREFIX: &str = "GENKAN_";
@@ -196,6 +202,33 @@ impl Config {
     pub fn database_url(&self) -> DatabaseUrl {
         let embedded = || DatabaseUrl(format!("sqlite:{}", self.data_dir.join("genkan.db").display()));
         self.database.url.clone().unwrap_or_else(embedded)
+    }
+
+    /// The limits of the listener.
+    pub fn listener_limits(&self) -> listener::Limits {
+        let limits = &self.limits;
+        listener::Limits {
+            greeting: limits.greeting_timeout,
+            head: limits.head_timeout,
+            body: limits.body_timeout,
+            body_bytes: limits.body_size.0,
+            answer: limits.answer_timeout,
+            exchange: limits.answer_timeout + READING_TIME,
+            connections: limits.connections as usize,
+            connections_per_client: limits
+                .connections_per_client
+                .map(|connections| connections as usize),
+            drain: limits.shutdown_timeout,
+            ..listener::Limits::default()
+        }
+    }
+
+    /// Whose word about a client's address counts.
+    pub fn trusted_proxies(&self) -> listener::TrustedProxies {
+        listener::TrustedProxies {
+            networks: self.proxy.trusted_networks.clone(),
+            header: self.proxy.header,
+        }
     }
 
     /// Where `key` was written.

@@ -15,6 +15,7 @@ pub(super) fn check(reader: &mut Reader) {
     tls_files_fit_the_mode(reader);
     https_ends_somewhere(reader);
     numbers_are_in_range(reader);
+    a_slow_body_is_told_so(reader);
     lifetimes_nest(reader);
 }
 
@@ -78,10 +79,12 @@ fn https_ends_somewhere(reader: &mut Reader) {
 fn numbers_are_in_range(reader: &mut Reader) {
     number(reader, "database.pool_size", 1..=1000);
     number(reader, "limits.connections", 16..=1_000_000);
+    number(reader, "limits.connections_per_client", 1..=1_000_000);
     for key in [
-        "limits.handshake_timeout",
-        "limits.header_timeout",
-        "limits.request_timeout",
+        "limits.greeting_timeout",
+        "limits.head_timeout",
+        "limits.body_timeout",
+        "limits.answer_timeout",
     ] {
         duration(
             reader,
@@ -132,6 +135,21 @@ fn duration(reader: &mut Reader, key: &'static str, range: RangeInclusive<Durati
         .is_some_and(|value| !range.contains(&value))
     {
         reader.mistake(key, "is out of range", format!("Write {words}."));
+    }
+}
+
+/// A client whose body arrives too slowly is told so, which takes an answer.
+fn a_slow_body_is_told_so(reader: &mut Reader) {
+    let body = reader.peek::<Duration>("limits.body_timeout");
+    let answer = reader.peek::<Duration>("limits.answer_timeout");
+    if let (Some(body), Some(answer)) = (body, answer)
+        && answer <= body
+    {
+        reader.mistake(
+            "limits.answer_timeout",
+            "is not longer than limits.body_timeout",
+            "Lengthen answer_timeout, or shorten body_timeout.",
+        );
     }
 }
 

@@ -2,15 +2,16 @@
 //! when it is written wrongly.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
+
+use crate::listener::{ForwardedHeader, Network};
 
 /// How a value is written in TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,14 +145,13 @@ fn parse_size(text: &str) -> Option<u64> {
     number.checked_mul(bytes)
 }
 
-impl Setting for Vec<IpNet> {
+impl Setting for Vec<Network> {
     const FORM: Form = Form::List;
     const EXPECTED: &'static str = "a list of networks";
 
     fn parse(items: &[String]) -> Result<Self, String> {
         let network = |item: &String| {
-            let address = || item.parse::<IpAddr>().map(IpNet::from);
-            item.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+            item.parse().map_err(|_| {
                 format!("Write \"{item}\" as an address or a network such as \"10.0.0.0/8\" or \"fd00::/8\".")
             })
         };
@@ -234,48 +234,43 @@ impl Setting for LogFilter {
     }
 }
 
-/// Declares a closed set of words as a setting.
-macro_rules! words {
-    (
-        $(#[$meta:meta])* $name:ident {
-            $(#[$first_meta:meta])* $first:ident = $first_word:literal
-            $( , $(#[$variant_meta:meta])* $variant:ident = $word:literal )+ $(,)?
-        }
-    ) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $(#[$first_meta])* $first, $( $(#[$variant_meta])* $variant ),+ }
+/// Who ends TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// This process, with a certificate and a key from files.
+    Files,
+    /// A reverse proxy in front, which speaks plain HTTP to this process.
+    Proxy,
+}
 
+/// How log messages are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object in each line, for log collectors.
+    Json,
+}
+
+/// Makes a closed set of two words a setting.
+macro_rules! words {
+    ($($name:ident { $first:ident = $first_word:literal, $second:ident = $second_word:literal })*) => {$(
         impl Setting for $name {
-            const EXPECTED: &'static str = concat!("\"", $first_word, "\"" $(, " or \"", $word, "\"")+);
+            const EXPECTED: &'static str = concat!("\"", $first_word, "\" or \"", $second_word, "\"");
 
             fn parse(items: &[String]) -> Result<Self, String> {
                 match single(items) {
                     $first_word => Ok(Self::$first),
-                    $( $word => Ok(Self::$variant), )+
-                    _ => Err(concat!("Write \"", $first_word, "\"" $(, " or \"", $word, "\"")+, ".").to_owned()),
+                    $second_word => Ok(Self::$second),
+                    _ => Err(format!("Write {}.", Self::EXPECTED)),
                 }
             }
         }
-    };
+    )*};
 }
 
 words! {
-    /// Who ends TLS.
-    TlsMode {
-        /// This process, with a certificate and a key from files.
-        Files = "files",
-        /// A reverse proxy in front, which speaks plain HTTP to this process.
-        Proxy = "proxy",
-    }
-}
-
-words! {
-    /// How log messages are written.
-    LogFormat {
-        /// A line for people.
-        Text = "text",
-        /// A JSON object in each line, for log collectors.
-        Json = "json",
-    }
+    TlsMode { Files = "files", Proxy = "proxy" }
+    LogFormat { Text = "text", Json = "json" }
+    ForwardedHeader { XForwardedFor = "x-forwarded-for", Forwarded = "forwarded" }
 }

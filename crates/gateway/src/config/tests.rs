@@ -148,14 +148,24 @@ const MISTAKES: &[(&str, &str)] = &[
         "genkan.toml:2:13: limits.body_size is out of range\n  Write 4KiB to 64MiB.",
     ),
     (
-        "[limits]\nheader_timeout = \"10\"",
-        "genkan.toml:2:18: limits.header_timeout must be a duration, not \"10\"\n  \
+        "[limits]\nhead_timeout = \"10\"",
+        "genkan.toml:2:16: limits.head_timeout must be a duration, not \"10\"\n  \
              Write a whole number and a unit, one of ms, s, m, h, d: for example \"30s\" or \"12h\".",
     ),
     (
-        "[limits]\nheader_timeout = \"99999999999999999999d\"",
-        "genkan.toml:2:18: limits.header_timeout must be a duration, not \"99999999999999999999d\"\n  \
+        "[limits]\nhead_timeout = \"99999999999999999999d\"",
+        "genkan.toml:2:16: limits.head_timeout must be a duration, not \"99999999999999999999d\"\n  \
              Write a whole number and a unit, one of ms, s, m, h, d: for example \"30s\" or \"12h\".",
+    ),
+    (
+        "[limits]\nbody_timeout = \"2m\"",
+        "genkan.toml: limits.answer_timeout is not longer than limits.body_timeout\n  \
+             Lengthen answer_timeout, or shorten body_timeout.",
+    ),
+    (
+        "[proxy]\nheader = \"x-real-ip\"",
+        "genkan.toml:2:10: proxy.header must be \"x-forwarded-for\" or \"forwarded\", not \"x-real-ip\"\n  \
+             Write \"x-forwarded-for\" or \"forwarded\".",
     ),
     (
         "[outbound]\nallow_private_addresses = \"yes\"",
@@ -364,7 +374,7 @@ fn a_list_in_a_variable_is_separated_by_commas() {
     };
     assert_eq!(
         networks("127.0.0.1, fd00::/8"),
-        ["127.0.0.1/32".parse().unwrap(), "fd00::/8".parse().unwrap()]
+        ["127.0.0.1".parse().unwrap(), "fd00::/8".parse().unwrap()]
     );
     assert_eq!(networks(""), []);
 }
@@ -408,7 +418,8 @@ fn relative_paths_start_at_the_file() {
 #[test]
 fn every_default_is_valid() {
     let config = load(LEAST, &[]).unwrap();
-    assert_eq!(config.limits.request_timeout, Duration::from_secs(30));
+    let (ours, listener) = (config.listener_limits(), crate::listener::Limits::default());
+    assert_eq!(format!("{ours:?}"), format!("{listener:?}"));
     assert_eq!(config.tokens.access_token_lifetime, Duration::from_secs(300));
     assert!(!config.outbound.allow_private_addresses);
 }
@@ -506,15 +517,28 @@ fn the_files_that_are_named_are_looked_at() {
     let pair = rcgen::generate_simple_self_signed(["auth.example.com".to_owned()]).unwrap();
     std::fs::write(folder.path().join("c.pem"), pair.cert.pem()).unwrap();
     std::fs::write(folder.path().join("ca.pem"), pair.cert.pem()).unwrap();
-    std::fs::write(folder.path().join("k.pem"), pair.signing_key.serialize_pem()).unwrap();
+    let other = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(folder.path().join("k.pem"), other.serialize_pem()).unwrap();
     std::fs::remove_file(folder.path().join("instance.key")).unwrap();
     InstanceKeyBytes::generate()
         .write_new_file(&folder.path().join("instance.key"))
         .unwrap();
-    Config::load(Some(&file), &Environment::default())
-        .unwrap()
-        .check_files()
-        .unwrap();
+    let check = || {
+        Config::load(Some(&file), &Environment::default())
+            .unwrap()
+            .check_files()
+    };
+    let mismatch = check().unwrap_err().to_string();
+    assert!(
+        mismatch.contains(":7:12: tls.key_file cannot be used: the key in "),
+        "{mismatch}"
+    );
+    assert!(
+        mismatch.ends_with("\n  Name the key that the certificate was made with."),
+        "{mismatch}"
+    );
+    std::fs::write(folder.path().join("k.pem"), pair.signing_key.serialize_pem()).unwrap();
+    check().unwrap();
 }
 
 #[test]
