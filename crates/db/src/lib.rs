@@ -4,6 +4,33 @@
 //! parameters, `ON CONFLICT … DO UPDATE`, `RETURNING`, `TEXT`, `BIGINT`,
 //! `BOOLEAN`, `BYTEA`, time as `BIGINT` microseconds).
 
+mod bulk;
+mod error;
+mod migrate;
+mod postgres;
+mod row;
+mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tx;
+mod value;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bulk::Pace;
+use postgres::{Access, Postgres};
+use sqlite::Sqlite;
+use tx::FIRST_CHUNK;
+
+pub use bulk::Bulk;
+pub use error::Error;
+pub use migrate::Migration;
+pub use row::Row;
+pub use tx::Tx;
+pub use value::{FromValue, Value};
+
 /// Which engine runs the SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -11,182 +38,195 @@ pub enum Engine {
     Postgres,
 }
 
-/// A failure of the database, never a refusal of the domain.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A unique key is taken; names the constraint where the engine does.
-    #[error("unique constraint violated: {0}")]
-    Conflict(String),
-    /// A transaction awaited something that is not the database.
-    #[error("a transaction awaited something that is not the database")]
-    ForeignAwait,
-    #[error("database failed: {0}")]
-    Database(String),
-}
-
-/// A parameter of a statement.
-#[derive(Debug, Clone, Copy)]
-pub enum Value<'a> {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Text(&'a str),
-    Bytes(&'a [u8]),
-}
-
-/// Builds the parameters of a statement: `p![id, now]`.
-#[macro_export]
-macro_rules! p {
-    ($($value:expr),* $(,)?) => { &[$($crate::Value::from($value)),*] };
-}
-
-impl From<i64> for Value<'_> {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
-    }
-}
-impl From<bool> for Value<'_> {
-    fn from(value: bool) -> Self {
-        Self::Bool(value)
-    }
-}
-impl<'a> From<&'a str> for Value<'a> {
-    fn from(value: &'a str) -> Self {
-        Self::Text(value)
-    }
-}
-impl<'a> From<&'a String> for Value<'a> {
-    fn from(value: &'a String) -> Self {
-        Self::Text(value)
-    }
-}
-impl<'a> From<&'a [u8]> for Value<'a> {
-    fn from(value: &'a [u8]) -> Self {
-        Self::Bytes(value)
-    }
-}
-impl<'a> From<&'a Vec<u8>> for Value<'a> {
-    fn from(value: &'a Vec<u8>) -> Self {
-        Self::Bytes(value)
-    }
-}
-impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
-    fn from(value: &'a [u8; N]) -> Self {
-        Self::Bytes(value)
-    }
-}
-impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-/// One row of an answer.
-#[derive(Debug)]
-pub struct Row;
-
-impl Row {
-    /// Reads column `index`, counted from zero.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`] if the column is absent or of another type.
-    pub fn get<T: FromValue>(&self, _index: usize) -> Result<T, Error> {
-        unimplemented!()
-    }
-}
-
-/// A Rust type that a column can be read into.
-pub trait FromValue: Sized {}
-impl FromValue for i64 {}
-impl FromValue for bool {}
-impl FromValue for String {}
-impl FromValue for Vec<u8> {}
-impl<T: FromValue> FromValue for Option<T> {}
-
-/// A transaction. All statements of one closure happen, or none.
-#[derive(Debug)]
-pub struct Tx<'a>(std::marker::PhantomData<&'a mut ()>);
-
-impl Tx<'_> {
-    /// The first row, if there is one.
-    pub async fn opt(&mut self, _sql: &'static str, _params: &[Value<'_>]) -> Result<Option<Row>, Error> {
-        unimplemented!()
-    }
-    /// All rows.
-    pub async fn all(&mut self, _sql: &'static str, _params: &[Value<'_>]) -> Result<Vec<Row>, Error> {
-        unimplemented!()
-    }
-    /// Runs a statement and counts the rows it changed.
-    pub async fn exec(&mut self, _sql: &'static str, _params: &[Value<'_>]) -> Result<u64, Error> {
-        unimplemented!()
-    }
-    pub fn engine(&self) -> Engine {
-        unimplemented!()
-    }
-}
-
-/// One step of a schema, in the PostgreSQL dialect.
-#[derive(Debug, Clone, Copy)]
-pub struct Migration {
-    pub version: i64,
-    pub name: &'static str,
-    pub sql: &'static str,
-}
-
-/// Whether a bulk job has more to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bulk {
-    More,
-    Done,
-}
-
-/// A database.
+/// A database. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Db;
+pub struct Db(Inner);
+
+#[derive(Debug, Clone)]
+enum Inner {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
+}
 
 impl Db {
     /// Opens `sqlite:<path>` or `postgres://…`.
-    pub async fn connect(_url: &str) -> Result<Self, Error> {
-        unimplemented!()
+    ///
+    /// A missing SQLite file is created, readable by its owner only; a missing
+    /// directory is not. The parameters of a PostgreSQL URL are those of
+    /// libpq, with three differences: `sslmode` is `disable`, or `require` (or
+    /// `verify-full`), which always verifies the server's certificate;
+    /// `sslrootcert` names a PEM file that is trusted instead of the public
+    /// authorities; and `pool_size` is the number of connections, 16 by default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connect`], whose text says what to check and holds no password.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Sqlite::connect(path)
+                .await
+                .map(|sqlite| Self(Inner::Sqlite(Arc::new(sqlite))));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Postgres::connect(url)
+                .await
+                .map(|postgres| Self(Inner::Postgres(Arc::new(postgres))));
+        }
+        // The text is not repeated: it may be a password pasted into the wrong place.
+        Err(Error::Connect(
+            "a database URL starts with sqlite: or postgres://".to_owned(),
+        ))
     }
+
     pub fn engine(&self) -> Engine {
-        unimplemented!()
+        match &self.0 {
+            Inner::Sqlite(_) => Engine::Sqlite,
+            Inner::Postgres(_) => Engine::Postgres,
+        }
     }
+
     /// Applies what is missing of `migrations`; safe when several processes start at once.
-    pub async fn migrate(&self, _migrations: &[Migration]) -> Result<(), Error> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Migration`] if a step fails, if the database is newer than
+    /// `migrations`, or if the text of an applied step was changed.
+    pub async fn migrate(&self, migrations: &[Migration]) -> Result<(), Error> {
+        match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.migrate(migrations).await,
+            Inner::Postgres(postgres) => postgres.migrate(migrations).await,
+        }
     }
+
     /// Runs `f` in a read-write transaction; commits on `Ok`, rolls back on `Err`.
     /// `f` may run again after a serialization failure.
+    ///
+    /// Transactions are serializable. `Ok` is returned once the commit is
+    /// durable. Ids, secrets and the time are made outside `f`, which is
+    /// cloned to run again (it is `Clone` as long as it only borrows, and so
+    /// bound that its future is `Send`, which that of an `AsyncFn` is not). Inside it only
+    /// this transaction's `Tx` is awaited: anything else would hold the write
+    /// lock of everybody. SQLite refuses it with [`Error::ForeignAwait`];
+    /// PostgreSQL cannot tell, so every test runs on SQLite too.
+    ///
+    /// A caller that is dropped while it waits for its turn has written
+    /// nothing. Later the transaction happens as a whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns, or an [`Error`]. Only after
+    /// [`Error::UnknownOutcome`] may something have been committed.
     pub async fn tx<T, E: From<Error>>(
         &self,
-        f: impl AsyncFn(&mut Tx<'_>) -> Result<T, E>,
+        f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Clone,
     ) -> Result<T, E> {
-        let _ = f;
-        unimplemented!()
+        match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.tx(FIRST_CHUNK, f).await,
+            Inner::Postgres(postgres) => postgres.tx(Access::Write { chunk: FIRST_CHUNK }, &f).await,
+        }
     }
+
     /// Runs `f` in a read-only snapshot.
+    ///
+    /// Does not wait for writers. The same rules as in [`Db::tx`] hold for what `f` awaits.
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns, or an [`Error`]; a statement that writes is one.
     pub async fn read<T, E: From<Error>>(
         &self,
-        f: impl AsyncFn(&mut Tx<'_>) -> Result<T, E>,
+        f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Clone,
     ) -> Result<T, E> {
-        let _ = f;
-        unimplemented!()
+        match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.read(f).await,
+            Inner::Postgres(postgres) => postgres.tx(Access::Read, &f).await,
+        }
     }
+
     /// Repeats `step`, one short transaction each, with pauses, until it says [`Bulk::Done`].
+    ///
+    /// A step touches [`Tx::chunk`] rows at most. The steps before a failed
+    /// one stay committed.
+    ///
+    /// # Errors
+    ///
+    /// The first one that a step returns.
     pub async fn bulk<E: From<Error>>(
         &self,
-        step: impl AsyncFn(&mut Tx<'_>) -> Result<Bulk, E>,
+        step: impl AsyncFnOnce(&mut Tx<'_>) -> Result<Bulk, E> + Clone,
     ) -> Result<(), E> {
-        let _ = step;
-        unimplemented!()
+        let mut pace = Pace::new();
+        // Timed inside the transaction: waiting for a turn or for the disk is
+        // not what the size of a step decides.
+        let held = Mutex::new(Duration::ZERO);
+        loop {
+            let (step, held) = (step.clone(), &held);
+            let timed = async move |tx: &mut Tx<'_>| {
+                let started = Instant::now();
+                let progress = step(tx).await;
+                *held.lock().unwrap_or_else(PoisonError::into_inner) = started.elapsed();
+                progress
+            };
+            let progress = match &self.0 {
+                Inner::Sqlite(sqlite) => sqlite.tx(pace.chunk(), timed).await?,
+                Inner::Postgres(postgres) => {
+                    postgres.tx(Access::Write { chunk: pace.chunk() }, &timed).await?
+                }
+            };
+            if progress == Bulk::Done {
+                return Ok(());
+            }
+            let pause = pace.learn(*held.lock().unwrap_or_else(PoisonError::into_inner));
+            tokio::time::sleep(pause).await;
+        }
     }
+
+    /// A number that differs after any commit, by this or another process.
+    ///
+    /// Costs a few microseconds on SQLite, so a cache can ask before it
+    /// answers. `None` on PostgreSQL, which has nothing as cheap.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`], or [`Error::Database`] if the file cannot be read.
+    pub async fn change_marker(&self) -> Result<Option<i64>, Error> {
+        match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.change_marker().map(Some),
+            Inner::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Writes a consistent copy of a SQLite database to the new file `to`.
+    ///
+    /// Holds up neither readers nor writers. The copy is readable by its owner only.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] if `to` exists or cannot be written, and on PostgreSQL, which has `pg_dump`.
+    pub async fn backup(&self, to: &Path) -> Result<(), Error> {
+        match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.backup(to).await,
+            Inner::Postgres(_) => Err(Error::Database(
+                "a PostgreSQL database is backed up with pg_dump, or by the backups of its host".to_owned(),
+            )),
+        }
+    }
+
     /// Answers a trivial query, for readiness.
     pub async fn ping(&self) -> Result<(), Error> {
-        unimplemented!()
+        match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.ping().await,
+            Inner::Postgres(postgres) => postgres.ping().await,
+        }
     }
-    /// Waits for work under way and closes every connection.
-    pub async fn close(self) {}
+
+    /// Waits for work under way and closes every connection, also those of clones.
+    ///
+    /// Whoever comes later gets [`Error::Closed`].
+    pub async fn close(self) {
+        match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.close().await,
+            Inner::Postgres(postgres) => postgres.close().await,
+        }
+    }
 }

@@ -1,0 +1,212 @@
+//! Reading the URL, and saying what is wrong with it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+
+use super::statement::chain;
+use crate::Error;
+
+/// Connections at most, unless the URL says otherwise. PostgreSQL allows 100 in all by default.
+const POOL_SIZE: usize = 16;
+
+/// Time for the TCP connection, unless the URL says otherwise.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A server that vanished is noticed after this time, not after TCP's quarter of an hour.
+const UNANSWERED: Duration = Duration::from_secs(15);
+
+/// What a URL asks for.
+pub(super) struct Settings {
+    pub(super) config: Config,
+    pub(super) tls: Option<ClientConfig>,
+    pub(super) pool_size: usize,
+}
+
+impl Settings {
+    pub(super) fn parse(url: &str) -> Result<Self, Error> {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let mut encrypted = None;
+        let mut root = None;
+        let mut pool_size = POOL_SIZE;
+        let mut rest = String::from(base);
+        let mut separator = '?';
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "sslmode" => encrypted = Some(encrypts(value)?),
+                "sslrootcert" => root = Some(percent_decode(value)?),
+                "pool_size" => pool_size = parse_pool_size(value)?,
+                _ => {
+                    rest.push(separator);
+                    rest.push_str(pair);
+                    separator = '&';
+                }
+            }
+        }
+        let mut config: Config = rest.parse().map_err(|error| invalid(&chain(&error)))?;
+        if config.get_dbname().is_none() {
+            return Err(invalid(
+                "it names no database: postgres://user:password@host/database",
+            ));
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(UNANSWERED);
+        }
+        config.keepalives_idle(UNANSWERED);
+        if encrypted.is_none() && root.is_none() && !is_local(&config) {
+            tracing::warn!("the connection to PostgreSQL is not encrypted: add sslmode=require to its URL");
+        }
+        let encrypted = encrypted.unwrap_or(root.is_some());
+        config.ssl_mode(if encrypted {
+            SslMode::Require
+        } else {
+            SslMode::Disable
+        });
+        let tls = if encrypted {
+            Some(tls(root.as_deref())?)
+        } else {
+            None
+        };
+        Ok(Self {
+            config,
+            tls,
+            pool_size,
+        })
+    }
+
+    /// Where the database is, for messages: `host:port/database`.
+    pub(super) fn place(&self) -> String {
+        let ports = self.config.get_ports();
+        let hosts: Vec<String> = self
+            .config
+            .get_hosts()
+            .iter()
+            .enumerate()
+            .map(|(index, host)| {
+                let port = ports.get(index).or(ports.first()).unwrap_or(&5432);
+                match host {
+                    Host::Tcp(host) => format!("{host}:{port}"),
+                    #[cfg(unix)]
+                    Host::Unix(path) => format!("{}/.s.PGSQL.{port}", path.display()),
+                }
+            })
+            .collect();
+        format!(
+            "{}/{}",
+            hosts.join(","),
+            self.config.get_dbname().unwrap_or_default()
+        )
+    }
+}
+
+/// Whether `sslmode` encrypts; if so, the certificate is always verified.
+fn encrypts(mode: &str) -> Result<bool, Error> {
+    match mode {
+        "disable" => Ok(false),
+        "require" | "verify-ca" | "verify-full" => Ok(true),
+        // Whoever can listen on the wire can also make the server look as if it had no TLS.
+        "allow" | "prefer" => Err(invalid(
+            "sslmode=prefer protects nothing: use require, or disable",
+        )),
+        _ => Err(invalid("sslmode is disable, require or verify-full")),
+    }
+}
+
+fn parse_pool_size(value: &str) -> Result<usize, Error> {
+    value
+        .parse()
+        .ok()
+        .filter(|size| (1..=1000).contains(size))
+        .ok_or_else(|| invalid("pool_size is a number from 1 to 1000"))
+}
+
+/// Trusts the certificates of `root`, or the public authorities.
+fn tls(root: Option<&str>) -> Result<ClientConfig, Error> {
+    let mut roots = RootCertStore::empty();
+    match root {
+        None | Some("system") => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(path) => {
+            let unusable = |reason: &dyn std::fmt::Display| {
+                Error::Connect(format!("sslrootcert {path} cannot be used: {reason}"))
+            };
+            for certificate in
+                CertificateDer::pem_file_iter(Path::new(path)).map_err(|error| unusable(&error))?
+            {
+                let certificate = certificate.map_err(|error| unusable(&error))?;
+                roots.add(certificate).map_err(|error| unusable(&error))?;
+            }
+            if roots.is_empty() {
+                return Err(unusable(&"it holds no certificate"));
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Connect(format!("TLS cannot be set up: {error}")))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn is_local(config: &Config) -> bool {
+    config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(host) => {
+            host == "localhost"
+                || host
+                    .parse::<std::net::IpAddr>()
+                    .is_ok_and(|address| address.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    })
+}
+
+fn percent_decode(text: &str) -> Result<String, Error> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = rest.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.ok_or_else(|| invalid("a % is not followed by two hexadecimal digits"))?);
+        rest = &rest[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| invalid("it is not UTF-8"))
+}
+
+fn invalid(reason: &str) -> Error {
+    Error::Connect(format!("the database URL cannot be used: {reason}"))
+}
+
+/// Says why no connection came about. The driver's errors hold no password.
+pub(super) fn explain(place: &str, error: &tokio_postgres::Error) -> Error {
+    let remedy = match error.code() {
+        Some(&SqlState::INVALID_PASSWORD) => "check the user name and the password in the URL",
+        Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            "check the user name, the server's pg_hba.conf, and whether it demands sslmode=require"
+        }
+        Some(&SqlState::INVALID_CATALOG_NAME) => "create the database first, for example with createdb",
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => "grant the user CONNECT on the database",
+        Some(&SqlState::TOO_MANY_CONNECTIONS) => "raise max_connections, or lower pool_size in the URL",
+        Some(_) => "see the server's log",
+        None => "check that it runs, the host and port in the URL, the firewall, and sslmode",
+    };
+    Error::Connect(format!(
+        "PostgreSQL at {place} cannot be used: {remedy} ({})",
+        chain(error)
+    ))
+}

@@ -1,0 +1,86 @@
+//! Bringing the file's schema up to date.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{dialect, open};
+use crate::migrate::{Applied, pending};
+use crate::{Error, Migration};
+
+/// How long a start waits for another process that migrates.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Applies what is missing, one transaction for each step.
+pub(super) fn migrate(path: &Path, migrations: &[Migration]) -> Result<(), Error> {
+    let mut connection = open::migrator(path, TIMEOUT)?;
+    while apply_next(&mut connection, migrations)? {}
+    Ok(())
+}
+
+/// Applies one step, and returns false if there was none.
+///
+/// What is missing is read within the transaction that applies it, so of
+/// several processes that start at once one applies it and the others see that.
+fn apply_next(connection: &mut Connection, migrations: &[Migration]) -> Result<bool, Error> {
+    let broken = |error: rusqlite::Error| Error::Migration(format!("the schema cannot be read: {error}"));
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(broken)?;
+    transaction
+        .execute_batch(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (
+               version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL
+             ) STRICT",
+        )
+        .map_err(broken)?;
+    let applied = applied(&transaction).map_err(broken)?;
+    let Some(next) = pending(migrations, &applied)?.first() else {
+        return Ok(false);
+    };
+
+    transaction
+        .execute_batch(&dialect::translate(next)?)
+        .map_err(|error| next.failed(error))?;
+    transaction
+        .execute(
+            "INSERT INTO schema_migrations (version, name, checksum) VALUES (?1, ?2, ?3)",
+            (next.version, next.name, next.checksum()),
+        )
+        .map_err(|error| next.failed(error))?;
+    refuse_dangling(&transaction, next)?;
+    transaction.commit().map_err(|error| next.failed(error))?;
+    tracing::info!(version = next.version, name = next.name, "migrated the database");
+    Ok(true)
+}
+
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {
+    connection
+        .prepare("SELECT version, name, checksum FROM schema_migrations ORDER BY version")?
+        .query_map([], |row| {
+            Ok(Applied {
+                version: row.get(0)?,
+                name: row.get(1)?,
+                checksum: row.get(2)?,
+            })
+        })?
+        .collect()
+}
+
+/// Foreign keys are not enforced while tables are rebuilt, so they are checked afterwards.
+fn refuse_dangling(connection: &Connection, migration: &Migration) -> Result<(), Error> {
+    let table = connection
+        .prepare("PRAGMA foreign_key_check")
+        .and_then(|mut check| {
+            check
+                .query_map([], |row| row.get::<_, String>(0))?
+                .next()
+                .transpose()
+        })
+        .map_err(|error| migration.failed(error))?;
+    match table {
+        None => Ok(()),
+        Some(table) => Err(migration.failed(format!("a row of {table} refers to a row that is gone"))),
+    }
+}

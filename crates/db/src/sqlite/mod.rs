@@ -1,0 +1,161 @@
+//! SQLite: executed in place, one writer whose commits are shared, readers beside it.
+//!
+//! A statement runs on the thread that polls it, so a database future never
+//! suspends and a transaction is polled exactly once. Whatever suspends inside
+//! a transaction is therefore not the database, and is refused: no network
+//! I/O while the write lock is held, no deadlock with oneself, and no
+//! cancellation between two statements.
+
+mod backup;
+mod checkpoint;
+mod dialect;
+mod migrate;
+mod open;
+mod readers;
+mod statement;
+mod step;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{Error, Migration, Tx};
+use checkpoint::Checkpointer;
+use readers::Readers;
+use writer::Queue;
+
+pub(crate) use statement::{all, column, exec, failed, opt};
+
+/// A SQLite database.
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    queue: Arc<Queue>,
+    readers: Readers,
+    /// Asked for `PRAGMA data_version` and nothing else; `None` once closed.
+    marker: Mutex<Option<rusqlite::Connection>>,
+    checkpointer: Checkpointer,
+}
+
+impl std::fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sqlite")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sqlite {
+    /// Opens the file, and creates it if it is missing.
+    pub(crate) async fn connect(path: &str) -> Result<Self, Error> {
+        let path = open::path(path)?;
+        blocking(move || {
+            let writer = open::writer(&path)?;
+            let readers = Readers::open(&path)?;
+            let marker = open::reader(&path)?;
+            let checkpointer = Checkpointer::default();
+            let queue = Queue::start(writer, checkpointer.signal())?;
+            checkpointer.start(open::checkpointer(&path)?, &queue)?;
+            Ok(Self {
+                path,
+                queue,
+                readers,
+                marker: Mutex::new(Some(marker)),
+                checkpointer,
+            })
+        })
+        .await
+    }
+
+    pub(crate) async fn migrate(&self, migrations: &[Migration]) -> Result<(), Error> {
+        let (path, migrations) = (self.path.clone(), migrations.to_vec());
+        blocking(move || migrate::migrate(&path, &migrations)).await
+    }
+
+    /// Runs `f` after the callers before it, in the transaction it may share with them.
+    pub(crate) async fn tx<T, E: From<Error>>(
+        &self,
+        chunk: i64,
+        f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        step::refuse_nesting()?;
+        let mut turn = self.queue.turn().await?;
+        turn.begin().await?;
+        let outcome = turn.run(|connection| step::run(connection, chunk, f));
+        // From here the transaction happens, whether or not the caller is
+        // still there to hear of it.
+        let answer = turn.join_batch();
+        drop(turn);
+        let result = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // An error too waits for the commit: it may tell of rows that an
+        // earlier caller of the same batch has written and a crash undoes.
+        answer.await.unwrap_or(Err(Error::Closed))?;
+        result
+    }
+
+    /// Runs `f` on a snapshot.
+    pub(crate) async fn read<T, E: From<Error>>(
+        &self,
+        f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        step::refuse_nesting()?;
+        // A read never suspends by itself: without this, a task that only
+        // reads would never let its worker go.
+        tokio::task::coop::consume_budget().await;
+        self.readers.with(|connection| step::read(connection, f))?
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), Error> {
+        self.read(async |tx: &mut Tx<'_>| tx.opt("SELECT 1", &[]).await.map(drop))
+            .await
+    }
+
+    /// A number that changes with every commit, of any connection of any process.
+    pub(crate) fn change_marker(&self) -> Result<i64, Error> {
+        let marker = self.marker.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = marker.as_ref().ok_or(Error::Closed)?;
+        connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(statement::error)
+    }
+
+    pub(crate) async fn backup(&self, to: &Path) -> Result<(), Error> {
+        let (from, to) = (self.path.clone(), to.to_owned());
+        blocking(move || backup::backup(&from, &to)).await
+    }
+
+    /// Waits for the callers before it and closes every connection.
+    ///
+    /// The last connection to close takes the log into the file and removes it.
+    pub(crate) async fn close(&self) {
+        let Ok(writer) = self.queue.retire().await else {
+            return;
+        };
+        let checkpoints = self.checkpointer.stop();
+        self.readers.close();
+        let marker = self.marker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let closed = blocking(move || {
+            drop(marker);
+            if let Some(thread) = checkpoints {
+                let _ = thread.join();
+            }
+            drop(writer);
+            Ok(())
+        });
+        let _ = closed.await;
+    }
+}
+
+/// Runs `f` where it may block.
+async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(f).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down.
+            Err(_) => Err(Error::Closed),
+        },
+    }
+}

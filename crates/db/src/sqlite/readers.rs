@@ -1,0 +1,92 @@
+//! The connections that read.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use super::open;
+use crate::Error;
+
+/// Idle readers.
+///
+/// A read holds its connection for one poll, so there are never more than
+/// threads that poll: nobody waits, and the number needs no limit.
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Idle>,
+}
+
+struct Idle {
+    connections: Vec<Connection>,
+    closed: bool,
+}
+
+impl Readers {
+    /// Opens the first one, so that a mistake shows at once.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let connections = vec![open::reader(path)?];
+        Ok(Self {
+            path: path.to_owned(),
+            idle: Mutex::new(Idle {
+                connections,
+                closed: false,
+            }),
+        })
+    }
+
+    /// Lends a connection to `f`.
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut Connection) -> T) -> Result<T, Error> {
+        let connection = self.take()?;
+        let mut loan = Loan {
+            readers: self,
+            connection: Some(connection),
+        };
+        Ok(f(loan
+            .connection
+            .as_mut()
+            .expect("the loan gives it back only when dropped")))
+    }
+
+    pub(super) fn close(&self) {
+        let mut idle = self.lock();
+        idle.closed = true;
+        idle.connections.clear();
+    }
+
+    fn take(&self) -> Result<Connection, Error> {
+        let mut idle = self.lock();
+        if idle.closed {
+            return Err(Error::Closed);
+        }
+        match idle.connections.pop() {
+            Some(connection) => Ok(connection),
+            None => {
+                drop(idle);
+                open::reader(&self.path)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives the connection back, also through a panic.
+struct Loan<'a> {
+    readers: &'a Readers,
+    connection: Option<Connection>,
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.readers.lock();
+        // One that is still in a transaction would keep its old snapshot.
+        if let Some(connection) = self.connection.take().filter(Connection::is_autocommit)
+            && !idle.closed
+        {
+            idle.connections.push(connection);
+        }
+    }
+}

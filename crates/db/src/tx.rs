@@ -1,0 +1,127 @@
+//! A transaction, as the functions that hold SQL see it.
+
+use crate::{Engine, Error, Row, Value, postgres, sqlite};
+
+/// Rows that one step of a bulk job starts with, before its pace is known.
+pub(crate) const FIRST_CHUNK: i64 = 100;
+
+/// A transaction. All statements of one closure happen, or none.
+///
+/// A failed statement dooms the transaction on both engines, as PostgreSQL has
+/// it: later statements fail with [`Error::Aborted`], and so does the commit.
+/// To go on after a conflict, write `ON CONFLICT … DO NOTHING RETURNING` and
+/// look for the row.
+pub struct Tx<'a> {
+    connection: Connection<'a>,
+    fate: Fate,
+    chunk: i64,
+}
+
+enum Connection<'a> {
+    Sqlite(&'a mut rusqlite::Connection),
+    Postgres(&'a deadpool_postgres::Transaction<'a>),
+}
+
+/// What must become of the transaction, whatever its closure returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The closure decides.
+    Open,
+    /// A statement failed: roll back.
+    Doomed,
+    /// Another transaction was in the way: roll back and run the closure again.
+    Rerun,
+}
+
+impl std::fmt::Debug for Tx<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx")
+            .field("engine", &self.engine())
+            .field("fate", &self.fate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn sqlite(connection: &'a mut rusqlite::Connection, chunk: i64) -> Self {
+        Self {
+            connection: Connection::Sqlite(connection),
+            fate: Fate::Open,
+            chunk,
+        }
+    }
+
+    pub(crate) fn postgres(transaction: &'a deadpool_postgres::Transaction<'a>, chunk: i64) -> Self {
+        Self {
+            connection: Connection::Postgres(transaction),
+            fate: Fate::Open,
+            chunk,
+        }
+    }
+
+    pub(crate) fn fate(&self) -> Fate {
+        self.fate
+    }
+}
+
+impl Tx<'_> {
+    /// The first row, if there is one.
+    pub async fn opt(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Option<Row>, Error> {
+        self.refuse_doomed()?;
+        let result = match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite::opt(connection, sql, params).map_err(sqlite::failed),
+            Connection::Postgres(transaction) => postgres::opt(transaction, sql, params).await,
+        };
+        self.settle(result)
+    }
+
+    /// All rows.
+    pub async fn all(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, Error> {
+        self.refuse_doomed()?;
+        let result = match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite::all(connection, sql, params).map_err(sqlite::failed),
+            Connection::Postgres(transaction) => postgres::all(transaction, sql, params).await,
+        };
+        self.settle(result)
+    }
+
+    /// Runs a statement and counts the rows it changed.
+    pub async fn exec(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, Error> {
+        self.refuse_doomed()?;
+        let result = match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite::exec(connection, sql, params).map_err(sqlite::failed),
+            Connection::Postgres(transaction) => postgres::exec(transaction, sql, params).await,
+        };
+        self.settle(result)
+    }
+
+    /// Which engine runs the SQL, for the few texts that differ.
+    pub fn engine(&self) -> Engine {
+        match self.connection {
+            Connection::Sqlite(_) => Engine::Sqlite,
+            Connection::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// How many rows this step of [`Db::bulk`](crate::Db::bulk) should touch.
+    ///
+    /// Bound to `LIMIT $n`. It grows and shrinks so that a step holds the
+    /// writer for about five milliseconds.
+    pub fn chunk(&self) -> i64 {
+        self.chunk
+    }
+
+    fn refuse_doomed(&self) -> Result<(), Error> {
+        match self.fate {
+            Fate::Open => Ok(()),
+            Fate::Doomed | Fate::Rerun => Err(Error::Aborted),
+        }
+    }
+
+    fn settle<T>(&mut self, result: Result<T, (Fate, Error)>) -> Result<T, Error> {
+        result.map_err(|(fate, error)| {
+            self.fate = fate;
+            error
+        })
+    }
+}
