@@ -15,11 +15,16 @@ const SCHEMA: &[Migration] = &[Migration {
 
 /// Creates the table.
 async fn with_items(db: &Db) {
-    db.migrate(SCHEMA).await.unwrap();
+    db.migrate(SCHEMA).await.expect("the schema is applied");
 }
 
+/// How many items are committed.
 async fn count(db: &Db) -> i64 {
-    db.read(async |tx| tx.opt("SELECT COUNT(*) FROM items", &[]).await?.unwrap().get(0))
-        .await
-        .unwrap()
+    let row = db
+        .read(async |tx| tx.opt("SELECT COUNT(*) FROM items", &[]).await)
+        .await;
+    row.expect("the items are counted")
+        .expect("a count is a row")
+        .get(0)
+        .expect("a count is an integer")
 }
