@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod config;
 pub mod dev;
+pub mod dev_ca;
 pub mod grpc;
 pub mod listener;
 pub mod logging;
