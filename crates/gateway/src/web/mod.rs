@@ -1,5 +1,6 @@
 //! What the areas of the gateway share: pages, errors and static files.
 
+pub mod desks;
 pub mod error;
 pub mod page;
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! One sample of every page, rendered by the test below, which leaves them in
 //! `target/pages/` for `tests/browser/pages.mjs` to look at.
 
+use genkan_protocol::Trace;
+
+use crate::web::desks::{ClaimRow, ConnectionTestPage, Fact, Remedy, TracePage};
 use crate::web::page::Page;
 use crate::web::templates::{
     EmailError, ErrorPage, Identify, Link, LogoutConfirm, Person, SelectAccount, SignedOut,
@@ -19,6 +22,7 @@ const ADA: Person<'_> = Person {
 pub(crate) fn all() -> Vec<(&'static str, Page)> {
     let mut pages = doors();
     pages.extend(errors());
+    pages.extend(desks());
     pages
 }
 
@@ -107,6 +111,111 @@ fn errors() -> Vec<(&'static str, Page)> {
         back: None,
     };
     vec![("error", Page::new(&whole)), ("error-bare", Page::new(&bare))]
+}
+
+fn desks() -> Vec<(&'static str, Page)> {
+    let crumbs: Vec<Link> = [
+        Link::parse("Acme", "/acme"),
+        Link::parse("Okta OIDC", "/acme/okta"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let facts = [
+        Fact {
+            name: "Who",
+            value: "ada@acme.com".to_owned(),
+            is_code: false,
+        },
+        Fact {
+            name: "When",
+            value: "22 November 2026, 14:03:11 UTC".to_owned(),
+            is_code: false,
+        },
+        Fact {
+            name: "Reference",
+            value: "err_000729104662551804313".to_owned(),
+            is_code: true,
+        },
+        Fact {
+            name: "Cause",
+            value: "id_token_audience".to_owned(),
+            is_code: true,
+        },
+    ];
+    let remedy = Some(Remedy {
+        place: Some("Okta"),
+        text: "open Applications › your app › General, copy the client ID from there, and enter it in this connection.",
+    });
+    let mut passed = Trace::default();
+    passed.pass("Authorization response", "a code");
+    passed.pass("Token response", "1.9 KB");
+    passed.pass("Signature", "RS256, key 2026-11");
+    passed.pass("Issuer", "https://acme.okta.com");
+    let mut failed = passed.clone();
+    failed.fail("Audience", "0oa1fqzh2kVwXy3Zb5d7", LONG);
+    failed.not_reached("Nonce");
+    failed.not_reached("Expiry");
+
+    let claims = [
+        ClaimRow {
+            name: "sub",
+            value: "00u1fqzjG5xTgVb2K5d7".to_owned(),
+            becomes: Some("the identity"),
+        },
+        ClaimRow {
+            name: "email",
+            value: "ada@acme.com".to_owned(),
+            becomes: Some("the e-mail"),
+        },
+        ClaimRow {
+            name: "given_name",
+            value: "Ada".to_owned(),
+            becomes: Some("the first name"),
+        },
+        ClaimRow {
+            name: "groups",
+            value: r#"["Engineering","Everyone"]"#.to_owned(),
+            becomes: Some("the groups"),
+        },
+        ClaimRow {
+            name: "https://acme.com/claims/cost_center",
+            value: LONG.to_owned(),
+            becomes: None,
+        },
+    ];
+    let works = ConnectionTestPage {
+        crumbs: &crumbs,
+        connection: "Okta OIDC",
+        succeeded: true,
+        why: "",
+        remedy: None,
+        facts: &facts[..2],
+        checks: passed.checks(),
+        claims: &claims,
+        again: Link::parse("Test again", "/sso/v1/oidc/conn_1/test"),
+    };
+    let fails = ConnectionTestPage {
+        crumbs: &[],
+        succeeded: false,
+        why: "The answer was made for another application.",
+        remedy,
+        checks: failed.checks(),
+        claims: &[],
+        ..works.clone()
+    };
+    let trace = TracePage {
+        crumbs: &crumbs,
+        heading: "The answer was made for another application",
+        remedy,
+        facts: &facts,
+        checks: failed.checks(),
+    };
+    vec![
+        ("desk-trace", Page::new(&trace)),
+        ("desk-connection-works", Page::new(&works)),
+        ("desk-connection-fails", Page::new(&fails)),
+    ]
 }
 
 mod tests {
