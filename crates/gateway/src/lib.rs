@@ -8,4 +8,5 @@ pub mod grpc;
 pub mod listener;
 pub mod logging;
 pub mod serve;
+pub mod simulator;
 pub mod web;

@@ -81,10 +81,6 @@ impl Page {
         self.status = status;
         self
     }
-
-    pub fn html(&self) -> &str {
-        &self.html
-    }
 }
 
 impl IntoResponse for Page {

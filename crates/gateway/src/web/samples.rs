@@ -1,8 +1,14 @@
 //! One sample of every page, rendered by the test below, which leaves them in
 //! `target/pages/` for `tests/browser/pages.mjs` to look at.
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::{IntoResponse as _, Response};
 use genkan_protocol::Trace;
+use tower::ServiceExt as _;
 
+use crate::simulator;
 use crate::web::desks::{ClaimRow, ConnectionTestPage, Fact, Remedy, TracePage};
 use crate::web::page::Page;
 use crate::web::templates::{
@@ -18,12 +24,57 @@ const ADA: Person<'_> = Person {
     organization: Some("Test Organization"),
 };
 
+type Samples = Vec<(&'static str, Response)>;
+
 /// Every page, by the name of its file.
-pub(crate) fn all() -> Vec<(&'static str, Page)> {
-    let mut pages = doors();
-    pages.extend(errors());
-    pages.extend(desks());
-    pages
+async fn all() -> Samples {
+    let pages = [doors(), errors(), desks()].into_iter().flatten();
+    let mut samples: Samples = pages.map(|(name, page)| (name, page.into_response())).collect();
+    samples.extend(simulator().await);
+    samples
+}
+
+/// The pages of a router, as it answers them.
+async fn answers<const N: usize>(router: Router, requests: [(&'static str, Request<Body>); N]) -> Samples {
+    let mut samples = Vec::new();
+    for (name, request) in requests {
+        samples.push((
+            name,
+            router
+                .clone()
+                .oneshot(request)
+                .await
+                .expect("a router does not fail"),
+        ));
+    }
+    samples
+}
+
+async fn simulator() -> Samples {
+    let query = "client_id=genkan&response_type=code&state=s&login_hint=grace.hopper%40example.com\
+         &redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fsso%2Fv1%2Foidc%2Fconn_000000000000000000001%2Fcallback";
+    let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    let wrong = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("request", query),
+            ("email", LONG),
+            ("given_name", "Grace"),
+            ("fault", "wrong_nonce"),
+        ])
+        .finish();
+    let requests = [
+        ("desk-simulator", get("/simulator/")),
+        (
+            "simulator-authorize",
+            get(&format!("/simulator/authorize?{query}")),
+        ),
+        (
+            "simulator-authorize-wrong",
+            Request::post("/simulator/authorize").body(wrong.into()).unwrap(),
+        ),
+        ("simulator-stranger", get("/simulator/authorize?client_id=other")),
+    ];
+    answers(simulator::tests::sample().router(), requests).await
 }
 
 fn doors() -> Vec<(&'static str, Page)> {
@@ -223,7 +274,7 @@ mod tests {
     use std::path::Path;
 
     use axum::body::to_bytes;
-    use axum::response::{IntoResponse as _, Response};
+    use axum::http::header;
     use serde_json::{Map, Value, json};
 
     use super::*;
@@ -235,8 +286,10 @@ mod tests {
     #[tokio::test]
     async fn every_page_renders_from_its_sample() {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pages");
-        for (name, page) in all() {
-            let html = page.html();
+        for (name, response) in all().await {
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            let html = std::str::from_utf8(&body).unwrap();
             assert!(
                 html.starts_with("<!doctype html>\n<html lang=\"en\">"),
                 "{name}: {html}"
@@ -265,7 +318,8 @@ mod tests {
             ] {
                 assert!(!html.contains(forbidden), "{name} contains {forbidden}");
             }
-            write(&directory.join(name), page.into_response()).await;
+            assert_eq!(headers[header::CACHE_CONTROL], "no-store", "{name}");
+            write(&directory.join(name), (status, headers, body).into_response()).await;
         }
         for file in [&static_files::STYLESHEET, &static_files::FAVICON] {
             let href = file.href().to_string();

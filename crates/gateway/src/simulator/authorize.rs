@@ -1,0 +1,285 @@
+//! `GET` and `POST /simulator/authorize`: who do you want to be?
+//!
+//! Nothing is kept between the page and its form: the form carries the request
+//! as it came, and it is checked again.
+//!
+//! Source: OIDC Core §3.1.2, RFC 9207 §2.
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
+use genkan_protocol::oauth::authorization_request::{ClientRules, Recipient, validate};
+use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, Parameters, append_query};
+
+use super::landing::is_connection_id;
+use super::profile::{Profile, ProfileError};
+use super::{Authorization, Fault, Simulator, SimulatorError, field};
+use crate::simulator::landing::InitiateForm;
+use crate::web::error::PageError;
+use crate::web::page::{Forms, Page, PageTemplate, Room};
+
+/// The codes that a provider may answer with (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
+const ERRORS: [ErrorCode; 7] = [
+    ErrorCode::AccessDenied,
+    ErrorCode::LoginRequired,
+    ErrorCode::InteractionRequired,
+    ErrorCode::InvalidScope,
+    ErrorCode::UnauthorizedClient,
+    ErrorCode::ServerError,
+    ErrorCode::TemporarilyUnavailable,
+];
+
+/// `simulator/authorize.html`.
+#[derive(Debug, askama::Template)]
+#[template(path = "simulator/authorize.html")]
+pub(crate) struct AuthorizePage<'a> {
+    /// The raw query of the request, which the forms carry.
+    pub(crate) request: &'a str,
+    /// The connection that asks, if the redirect URI tells.
+    pub(crate) asker: &'a str,
+    pub(super) profile: &'a Profile,
+    /// Further claims, as typed.
+    pub(crate) more: &'a str,
+    pub(super) error: Option<ProfileError>,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) initiate: InitiateForm<'a>,
+}
+
+impl AuthorizePage<'_> {
+    fn email_error(&self) -> bool {
+        self.error == Some(ProfileError::Email)
+    }
+
+    fn is_chosen(&self, fault: &Fault) -> bool {
+        self.fault == Some(*fault)
+    }
+
+    fn more_error(&self) -> bool {
+        self.error == Some(ProfileError::More)
+    }
+}
+
+impl PageTemplate for AuthorizePage<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// `GET /simulator/authorize`.
+pub(super) async fn page(
+    State(simulator): State<Simulator>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let query = query.unwrap_or_default();
+    let (request, parameters) = read(&simulator, &query)?;
+    if request.prompt.none {
+        // Nobody is ever signed in here (OIDC Core §3.1.2.6).
+        return Err(simulator.refuse(&request, ErrorCode::LoginRequired, "the simulator always asks"));
+    }
+    let fault = field(&parameters, "fault").and_then(|name| name.parse().ok());
+    let profile = Profile::suggest(request.login_hint.as_deref());
+    Ok(simulator
+        .show(
+            &query,
+            &request,
+            &profile,
+            Shown {
+                fault,
+                ..Shown::default()
+            },
+        )
+        .into_response())
+}
+
+/// `POST /simulator/authorize`.
+pub(super) async fn answer(State(simulator): State<Simulator>, body: Bytes) -> Result<Response, Refusal> {
+    let form = Parameters::parse(&body).map_err(|error| unreadable(&error))?;
+    let query = field(&form, "request").unwrap_or_default();
+    let (request, _) = read(&simulator, query)?;
+    if let Some(code) = field(&form, "error") {
+        let description = field(&form, "error_description").unwrap_or("The simulator was asked to fail.");
+        let code = code.parse().unwrap_or(ErrorCode::ServerError);
+        return Err(simulator.refuse(&request, code, description));
+    }
+    let fault = field(&form, "fault").and_then(|name| name.parse().ok());
+    match Profile::parse(&form) {
+        Ok(profile) => Ok(simulator.sign_in(&request, profile, fault)?.into_response()),
+        Err(error) => {
+            let shown = Shown {
+                fault,
+                error: Some(error),
+                more: field(&form, "more").unwrap_or_default(),
+            };
+            let page = simulator.show(query, &request, &Profile::typed(&form), shown);
+            Ok(page.with_status(StatusCode::BAD_REQUEST).into_response())
+        }
+    }
+}
+
+/// What the page shows besides the request and the person.
+#[derive(Default)]
+struct Shown<'a> {
+    fault: Option<Fault>,
+    error: Option<ProfileError>,
+    more: &'a str,
+}
+
+/// An answer that is not a sign-in.
+pub(super) enum Refusal {
+    /// There is nobody to answer to.
+    Page(PageError),
+    /// The relying party learns of it.
+    Redirect(String),
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Page(error) => error.into_response(),
+            Self::Redirect(location) => Redirect::to(&location).into_response(),
+        }
+    }
+}
+
+impl From<SimulatorError> for Refusal {
+    fn from(error: SimulatorError) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl Simulator {
+    fn show(&self, query: &str, request: &AuthorizationRequest, profile: &Profile, shown: Shown<'_>) -> Page {
+        let asker = self.connection_of(&request.redirect_uri);
+        Page::new(&AuthorizePage {
+            request: query,
+            asker: asker.unwrap_or(&request.redirect_uri),
+            profile,
+            more: shown.more,
+            error: shown.error,
+            fault: shown.fault,
+            initiate: InitiateForm {
+                connection_id: asker.unwrap_or(&self.config().connection_id),
+                login_hint: &profile.email,
+            },
+        })
+    }
+
+    fn sign_in(
+        &self,
+        request: &AuthorizationRequest,
+        profile: Profile,
+        fault: Option<Fault>,
+    ) -> Result<Redirect, SimulatorError> {
+        let code = self.issue_code(Authorization {
+            redirect_uri: request.redirect_uri.clone(),
+            nonce: request.nonce.clone(),
+            code_challenge: request.code_challenge.clone(),
+            authenticated_at: self.now(),
+            profile,
+            fault,
+        })?;
+        let mut answer = vec![("code", code.as_str())];
+        if fault == Some(Fault::RepeatedCode) {
+            answer.push(("code", "another"));
+        }
+        match fault {
+            Some(Fault::NoState) => {}
+            Some(Fault::WrongState) => answer.push(("state", "another")),
+            _ => answer.extend(request.state.as_deref().map(|state| ("state", state))),
+        }
+        let other_issuer = format!("{}/other", self.issuer());
+        match fault {
+            Some(Fault::NoResponseIssuer) => {}
+            Some(Fault::WrongResponseIssuer) => answer.push(("iss", &other_issuer)),
+            _ => answer.push(("iss", self.issuer())),
+        }
+        Ok(Redirect::to(&append_query(&request.redirect_uri, &answer)))
+    }
+
+    fn refuse(&self, request: &AuthorizationRequest, code: ErrorCode, description: &str) -> Refusal {
+        self.refusal(
+            &request.redirect_uri,
+            request.state.as_deref(),
+            (code, description),
+        )
+    }
+
+    fn refusal(
+        &self,
+        redirect_uri: &str,
+        state: Option<&str>,
+        (code, description): (ErrorCode, &str),
+    ) -> Refusal {
+        let mut answer = vec![("error", code.as_str()), ("error_description", description)];
+        answer.extend(state.map(|state| ("state", state)));
+        // RFC 9207 §2: refusals name their issuer too.
+        answer.push(("iss", self.issuer()));
+        Refusal::Redirect(append_query(redirect_uri, &answer))
+    }
+
+    /// The connection whose callback this is.
+    fn connection_of<'a>(&self, redirect_uri: &'a str) -> Option<&'a str> {
+        let path = redirect_uri.strip_prefix(&self.config().gateway_url)?;
+        let connection_id = path.strip_prefix("/sso/v1/oidc/")?.strip_suffix("/callback")?;
+        is_connection_id(connection_id).then_some(connection_id)
+    }
+
+    /// Every connection of the gateway may use the simulator.
+    fn may_answer_to(&self, redirect_uri: &str) -> bool {
+        self.connection_of(redirect_uri).is_some()
+            || self
+                .config()
+                .redirect_uris
+                .iter()
+                .any(|known| known == redirect_uri)
+    }
+}
+
+/// Reads a request; until client and redirect URI are known a failure is a page.
+fn read(simulator: &Simulator, query: &str) -> Result<(AuthorizationRequest, Parameters), Refusal> {
+    let parameters = Parameters::parse(query.as_bytes()).map_err(|error| unreadable(&error))?;
+    let recipient = Recipient::parse(&parameters).map_err(|error| unreadable(&error))?;
+    if recipient.client_id != simulator.config().client_id {
+        return Err(stranger(
+            "The connection has another client ID than the simulator.",
+        ));
+    }
+    let Some(redirect_uri) = recipient
+        .redirect_uri
+        .as_deref()
+        .filter(|uri| simulator.may_answer_to(uri))
+    else {
+        return Err(stranger(
+            "The simulator does not know the address to which it should answer.",
+        ));
+    };
+    let rules = ClientRules {
+        redirect_uri,
+        redirect_uri_given: true,
+        require_pkce: false,
+    };
+    match validate(&parameters, &recipient, &rules) {
+        Ok(request) => Ok((request, parameters)),
+        Err(error) => Err(simulator.refusal(
+            redirect_uri,
+            error.state.as_deref(),
+            (error.code, error.description),
+        )),
+    }
+}
+
+fn stranger(why: &'static str) -> Refusal {
+    let error = PageError::new(StatusCode::BAD_REQUEST, "The simulator cannot answer this", why)
+        .what_to_do("compare the connection with what the simulator’s own page shows.")
+        .back("The simulator’s page", super::PATH);
+    Refusal::Page(error)
+}
+
+fn unreadable(error: &dyn std::error::Error) -> Refusal {
+    let error = PageError::new(
+        StatusCode::BAD_REQUEST,
+        "The simulator cannot read this",
+        format!("It came to it like this: {error}."),
+    );
+    Refusal::Page(error)
+}

@@ -1,0 +1,93 @@
+//! `/simulator/`: what this is, and where to begin.
+//!
+//! Source: OIDC Core §4 (initiating login from a third party).
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Redirect;
+use bytes::Bytes;
+use genkan_protocol::oauth::{Parameters, append_query};
+
+use super::{PATH, Simulator, field};
+use crate::web::error::PageError;
+use crate::web::page::{Forms, Page, PageTemplate, Room};
+
+/// `simulator/landing.html`.
+#[derive(Debug, Template)]
+#[template(path = "simulator/landing.html")]
+pub(crate) struct LandingPage<'a> {
+    pub(crate) demo_url: Option<&'a str>,
+    pub(crate) issuer: &'a str,
+    pub(crate) client_id: &'a str,
+    pub(crate) client_secret: &'a str,
+    pub(crate) kid: &'a str,
+    pub(crate) initiate: InitiateForm<'a>,
+}
+
+impl PageTemplate for LandingPage<'_> {
+    const ROOM: Room = Room::Desk;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// The form of `simulator/initiate.html`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InitiateForm<'a> {
+    pub(crate) connection_id: &'a str,
+    pub(crate) login_hint: &'a str,
+}
+
+/// `GET /simulator/`.
+pub(super) async fn page(State(simulator): State<Simulator>) -> Result<Page, PageError> {
+    let key = simulator.key().await?;
+    let config = simulator.config();
+    Ok(Page::new(&LandingPage {
+        demo_url: config.demo_url.as_deref(),
+        issuer: simulator.issuer(),
+        client_id: &config.client_id,
+        client_secret: &config.client_secret,
+        kid: key.kid(),
+        initiate: InitiateForm {
+            connection_id: &config.connection_id,
+            login_hint: "ada@example.com",
+        },
+    }))
+}
+
+/// `POST /simulator/rotate`.
+pub(super) async fn rotate(State(simulator): State<Simulator>) -> Result<Redirect, PageError> {
+    simulator.rotate().await?;
+    Ok(Redirect::to(&format!("{PATH}/")))
+}
+
+/// `POST /simulator/initiate`: sends the browser to the gateway, as the tile of
+/// an identity provider's start page does.
+pub(super) async fn initiate(State(simulator): State<Simulator>, body: Bytes) -> Result<Redirect, PageError> {
+    let form = Parameters::parse(&body).unwrap_or_default();
+    let connection_id = field(&form, "connection_id")
+        .filter(|id| is_connection_id(id))
+        .ok_or_else(|| {
+            PageError::new(
+                StatusCode::BAD_REQUEST,
+                "That is not a connection",
+                "The id of a connection starts with conn_ and goes on with digits.",
+            )
+            .what_to_do("copy it from “genkan connection list”.")
+            .back("The simulator’s page", PATH)
+        })?;
+    let mut query = vec![("iss", simulator.issuer())];
+    for name in ["login_hint", "target_link_uri"] {
+        query.extend(field(&form, name).map(|value| (name, value)));
+    }
+    let init = format!(
+        "{}/sso/v1/oidc/{connection_id}/init",
+        simulator.config().gateway_url
+    );
+    Ok(Redirect::to(&append_query(&init, &query)))
+}
+
+/// `conn_` and digits. Part of a path, so nothing else may pass.
+pub(super) fn is_connection_id(text: &str) -> bool {
+    text.strip_prefix("conn_")
+        .is_some_and(|digits| (1..=27).contains(&digits.len()) && digits.bytes().all(|c| c.is_ascii_digit()))
+}

@@ -1,0 +1,242 @@
+//! The identity-provider simulator: an OpenID Provider that believes whatever
+//! it is told, and that misbehaves on request.
+//!
+//! It stands in for a company's identity provider while an application or
+//! Genkan itself is developed, so it is mounted by `genkan dev` only. What it
+//! sends is real: discovery, keys that rotate, codes that count once, PKCE,
+//! signed ID tokens. Its memory is bounded and gone at a restart.
+//!
+//! Source: OpenID Connect Core 1.0 §3.1, Discovery 1.0, RFC 9207.
+
+mod authorize;
+mod fault;
+mod landing;
+mod memory;
+mod metadata;
+mod profile;
+#[cfg(test)]
+pub(crate) mod tests;
+mod token;
+mod userinfo;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use genkan_protocol::Timestamp;
+use genkan_protocol::jose::{Algorithm, SigningKey};
+use genkan_protocol::oauth::{CodeChallenge, Parameters};
+
+use crate::web::error::PageError;
+
+pub use fault::Fault;
+
+use memory::Memory;
+use profile::Profile;
+
+/// Where the simulator lives below the public URL.
+pub const PATH: &str = "/simulator";
+
+/// How long a code waits for its exchange.
+const CODE_LIFETIME: Duration = Duration::from_secs(60);
+
+/// How long an access token opens the userinfo endpoint.
+const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(300);
+
+/// The largest form that is read.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// What a simulator is made of.
+#[derive(Clone)]
+pub struct SimulatorConfig {
+    /// Where it is mounted: the issuer is `{public_url}/simulator`.
+    pub public_url: String,
+    /// The gateway that signs people in through it, usually the same URL.
+    pub gateway_url: String,
+    pub client_id: String,
+    pub client_secret: String,
+    /// Addresses it answers to, besides those of the gateway's own connections.
+    pub redirect_uris: Vec<String>,
+    /// The connection that its pages suggest for an IdP-initiated login.
+    pub connection_id: String,
+    /// The demo application, to which its first page leads.
+    pub demo_url: Option<String>,
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// Shows no secret.
+impl fmt::Debug for SimulatorConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimulatorConfig")
+            .field("public_url", &self.public_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The simulator. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Simulator(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: SimulatorConfig,
+    issuer: String,
+    codes: Mutex<Memory<Authorization>>,
+    access_tokens: Mutex<Memory<Authorization>>,
+    /// Made at first use, so that it does not slow down the start.
+    key: tokio::sync::Mutex<Option<Arc<SigningKey>>>,
+}
+
+/// Who signed in, and what the relying party asked for.
+#[derive(Debug, Clone)]
+struct Authorization {
+    redirect_uri: String,
+    nonce: Option<String>,
+    code_challenge: Option<CodeChallenge>,
+    authenticated_at: Timestamp,
+    profile: Profile,
+    fault: Option<Fault>,
+}
+
+impl Simulator {
+    pub fn new(config: SimulatorConfig) -> Self {
+        Self(Arc::new(Inner {
+            issuer: format!("{}{PATH}", config.public_url),
+            config,
+            codes: Mutex::default(),
+            access_tokens: Mutex::default(),
+            key: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Everything below [`PATH`].
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        let path = |path: &str| format!("{PATH}{path}");
+        Router::new()
+            .route(PATH, get(landing::page))
+            .route(&path("/"), get(landing::page))
+            .route(&path("/initiate"), post(landing::initiate))
+            .route(&path("/rotate"), post(landing::rotate))
+            .route(
+                &path("/.well-known/openid-configuration"),
+                get(metadata::discovery),
+            )
+            .route(&path("/keys"), get(metadata::keys))
+            .route(&path("/authorize"), get(authorize::page).post(authorize::answer))
+            .route(&path("/token"), post(token::exchange))
+            .route(&path("/userinfo"), get(userinfo::claims).post(userinfo::claims))
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .with_state(self.clone())
+    }
+
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    fn config(&self) -> &SimulatorConfig {
+        &self.0.config
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.0.config.clock)()
+    }
+
+    /// The key that signs now.
+    async fn key(&self) -> Result<Arc<SigningKey>, SimulatorError> {
+        let mut current = self.0.key.lock().await;
+        if let Some(key) = &*current {
+            return Ok(Arc::clone(key));
+        }
+        Ok(Arc::clone(current.insert(generate_key().await?)))
+    }
+
+    /// Replaces the key at once: the old one is no longer published.
+    async fn rotate(&self) -> Result<(), SimulatorError> {
+        let key = generate_key().await?;
+        *self.0.key.lock().await = Some(key);
+        Ok(())
+    }
+
+    fn issue_code(&self, authorization: Authorization) -> Result<String, SimulatorError> {
+        self.remember(&self.0.codes, authorization, CODE_LIFETIME)
+    }
+
+    /// Takes a code's authorization; the second time there is none.
+    fn redeem_code(&self, code: &str) -> Option<Authorization> {
+        let mut codes = self.0.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        codes.take(code, self.now())
+    }
+
+    fn issue_access_token(&self, authorization: Authorization) -> Result<String, SimulatorError> {
+        self.remember(&self.0.access_tokens, authorization, ACCESS_TOKEN_LIFETIME)
+    }
+
+    fn find_access_token(&self, token: &str) -> Option<Authorization> {
+        let tokens = self
+            .0
+            .access_tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        tokens.find(token, self.now()).cloned()
+    }
+
+    fn remember(
+        &self,
+        memory: &Mutex<Memory<Authorization>>,
+        authorization: Authorization,
+        lifetime: Duration,
+    ) -> Result<String, SimulatorError> {
+        let name = random()?;
+        let now = self.now();
+        let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.insert(name.clone(), authorization, now, now + lifetime);
+        Ok(name)
+    }
+}
+
+/// The simulator's own failures.
+#[derive(Debug, thiserror::Error)]
+enum SimulatorError {
+    #[error("the system has no randomness")]
+    Random,
+    #[error("the signing key failed")]
+    Key(#[from] genkan_protocol::jose::KeyError),
+    #[error("the key could not be made")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl From<SimulatorError> for PageError {
+    fn from(error: SimulatorError) -> Self {
+        Self::internal(error)
+    }
+}
+
+/// An RSA key takes a tenth of a second or more: not on a thread that serves others.
+async fn generate_key() -> Result<Arc<SigningKey>, SimulatorError> {
+    let kid = format!("sim_{}", &random()?[..8]);
+    let (key, _) = tokio::task::spawn_blocking(move || SigningKey::generate(kid, Algorithm::Rs256)).await??;
+    Ok(Arc::new(key))
+}
+
+/// 256 random bits in base64url.
+fn random() -> Result<String, SimulatorError> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SimulatorError::Random)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// A parameter that stands once. The forms here are our own, so a repeated
+/// one is nobody's honest request and counts as absent.
+fn field<'a>(parameters: &'a Parameters, name: &'static str) -> Option<&'a str> {
+    parameters
+        .one(name)
+        .ok()
+        .flatten()
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
+}
