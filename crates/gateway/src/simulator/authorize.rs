@@ -83,7 +83,7 @@ pub(super) async fn page(
             &query,
             &request,
             &profile,
-            Shown {
+            &Shown {
                 fault,
                 ..Shown::default()
             },
@@ -110,7 +110,7 @@ pub(super) async fn answer(State(simulator): State<Simulator>, body: Bytes) -> R
                 error: Some(error),
                 more: field(&form, "more").unwrap_or_default(),
             };
-            let page = simulator.show(query, &request, &Profile::typed(&form), shown);
+            let page = simulator.show(query, &request, &Profile::typed(&form), &shown);
             Ok(page.with_status(StatusCode::BAD_REQUEST).into_response())
         }
     }
@@ -148,7 +148,13 @@ impl From<SimulatorError> for Refusal {
 }
 
 impl Simulator {
-    fn show(&self, query: &str, request: &AuthorizationRequest, profile: &Profile, shown: Shown<'_>) -> Page {
+    fn show(
+        &self,
+        query: &str,
+        request: &AuthorizationRequest,
+        profile: &Profile,
+        shown: &Shown<'_>,
+    ) -> Page {
         let asker = self.connection_of(&request.redirect_uri);
         Page::new(&AuthorizePage {
             request: query,

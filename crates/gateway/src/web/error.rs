@@ -16,8 +16,12 @@ type Text = Cow<'static, str>;
 /// An error page.
 ///
 /// The texts are for a person who wants to sign in: plain words, no codes.
+/// Boxed, because it is the rare side of many a `Result`.
 #[derive(Debug)]
-pub struct PageError {
+pub struct PageError(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     status: StatusCode,
     heading: Text,
     why: Text,
@@ -32,7 +36,7 @@ pub struct PageError {
 impl PageError {
     /// `heading` says what happened, `why` says why in one sentence.
     pub fn new(status: StatusCode, heading: impl Into<Text>, why: impl Into<Text>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             status,
             heading: heading.into(),
             why: why.into(),
@@ -42,7 +46,7 @@ impl PageError {
             try_again: None,
             back: None,
             source: None,
-        }
+        }))
     }
 
     /// Our own failure. The person gets a reference, the log gets the source beside it.
@@ -62,80 +66,70 @@ impl PageError {
     /// follows the words “What you can do:”.
     #[must_use]
     pub fn what_to_do(mut self, text: impl Into<Text>) -> Self {
-        self.what_to_do = Some(text.into());
+        self.0.what_to_do = Some(text.into());
         self
     }
 
     /// Whose door this is.
     #[must_use]
     pub fn application(mut self, name: impl Into<String>) -> Self {
-        self.application = Some(name.into());
+        self.0.application = Some(name.into());
         self
     }
 
     /// The id under which support finds the details, such as that of a login trace.
     #[must_use]
     pub fn reference(mut self, id: impl Into<String>) -> Self {
-        self.reference = Some(id.into());
+        self.0.reference = Some(id.into());
         self
     }
 
     /// Offers a button that starts again. Anything but a web address is left out.
     #[must_use]
     pub fn try_again(mut self, href: &str) -> Self {
-        self.try_again = Link::parse("Try again", href);
+        self.0.try_again = Link::parse("Try again", href);
         self
     }
 
     /// Offers a link back to the application. Anything but a web address is left out.
     #[must_use]
     pub fn back(mut self, label: impl Into<String>, href: &str) -> Self {
-        self.back = Link::parse(label, href);
+        self.0.back = Link::parse(label, href);
         self
     }
 
     /// The cause, for the log only.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.0.source = Some(source.into());
         self
     }
 }
 
 impl IntoResponse for PageError {
-    fn into_response(mut self) -> Response {
-        if self.status.is_server_error() && self.reference.is_none() {
-            self.reference = Some(random_reference());
+    fn into_response(self) -> Response {
+        let mut parts = self.0;
+        if parts.status.is_server_error() && parts.reference.is_none() {
+            parts.reference = Some(random_reference());
         }
-        let reference = self.reference.as_deref();
-        let status = self.status.as_u16();
-        if self.status.is_server_error() {
-            tracing::error!(
-                reference,
-                status,
-                error = self.source.as_deref().map(chain),
-                "{}",
-                self.heading
-            );
+        let reference = parts.reference.as_deref();
+        let status = parts.status.as_u16();
+        let error = parts.source.as_deref().map(chain);
+        if parts.status.is_server_error() {
+            tracing::error!(reference, status, error, "{}", parts.heading);
         } else {
-            tracing::info!(
-                reference,
-                status,
-                error = self.source.as_deref().map(chain),
-                "{}",
-                self.heading
-            );
+            tracing::info!(reference, status, error, "{}", parts.heading);
         }
         let page = ErrorPage {
-            application: self.application.as_deref(),
-            heading: &self.heading,
-            why: &self.why,
-            what_to_do: self.what_to_do.as_deref(),
+            application: parts.application.as_deref(),
+            heading: &parts.heading,
+            why: &parts.why,
+            what_to_do: parts.what_to_do.as_deref(),
             reference,
-            try_again: self.try_again.as_ref(),
-            back: self.back.as_ref(),
+            try_again: parts.try_again.as_ref(),
+            back: parts.back.as_ref(),
         };
-        Page::new(&page).with_status(self.status).into_response()
+        Page::new(&page).with_status(parts.status).into_response()
     }
 }
 

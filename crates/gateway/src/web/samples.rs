@@ -172,32 +172,6 @@ fn desks() -> Vec<(&'static str, Page)> {
     .into_iter()
     .flatten()
     .collect();
-    let facts = [
-        Fact {
-            name: "Who",
-            value: "ada@acme.com".to_owned(),
-            is_code: false,
-        },
-        Fact {
-            name: "When",
-            value: "22 November 2026, 14:03:11 UTC".to_owned(),
-            is_code: false,
-        },
-        Fact {
-            name: "Reference",
-            value: "err_000729104662551804313".to_owned(),
-            is_code: true,
-        },
-        Fact {
-            name: "Cause",
-            value: "id_token_audience".to_owned(),
-            is_code: true,
-        },
-    ];
-    let remedy = Some(Remedy {
-        place: Some("Okta"),
-        text: "open Applications › your app › General, copy the client ID from there, and enter it in this connection.",
-    });
     let mut passed = Trace::default();
     passed.pass("Authorization response", "a code");
     passed.pass("Token response", "1.9 KB");
@@ -207,34 +181,15 @@ fn desks() -> Vec<(&'static str, Page)> {
     failed.fail("Audience", "0oa1fqzh2kVwXy3Zb5d7", LONG);
     failed.not_reached("Nonce");
     failed.not_reached("Expiry");
+    let (facts, claims) = (facts(), claims());
 
-    let claims = [
-        ClaimRow {
-            name: "sub",
-            value: "00u1fqzjG5xTgVb2K5d7".to_owned(),
-            becomes: Some("the identity"),
-        },
-        ClaimRow {
-            name: "email",
-            value: "ada@acme.com".to_owned(),
-            becomes: Some("the e-mail"),
-        },
-        ClaimRow {
-            name: "given_name",
-            value: "Ada".to_owned(),
-            becomes: Some("the first name"),
-        },
-        ClaimRow {
-            name: "groups",
-            value: r#"["Engineering","Everyone"]"#.to_owned(),
-            becomes: Some("the groups"),
-        },
-        ClaimRow {
-            name: "https://acme.com/claims/cost_center",
-            value: LONG.to_owned(),
-            becomes: None,
-        },
-    ];
+    let trace = TracePage {
+        crumbs: &crumbs,
+        heading: "The answer was made for another application",
+        remedy: Some(REMEDY),
+        facts: &facts,
+        checks: failed.checks(),
+    };
     let works = ConnectionTestPage {
         crumbs: &crumbs,
         connection: "Okta OIDC",
@@ -250,23 +205,50 @@ fn desks() -> Vec<(&'static str, Page)> {
         crumbs: &[],
         succeeded: false,
         why: "The answer was made for another application.",
-        remedy,
+        remedy: Some(REMEDY),
         checks: failed.checks(),
         claims: &[],
         ..works.clone()
-    };
-    let trace = TracePage {
-        crumbs: &crumbs,
-        heading: "The answer was made for another application",
-        remedy,
-        facts: &facts,
-        checks: failed.checks(),
     };
     vec![
         ("desk-trace", Page::new(&trace)),
         ("desk-connection-works", Page::new(&works)),
         ("desk-connection-fails", Page::new(&fails)),
     ]
+}
+
+const REMEDY: Remedy<'_> = Remedy {
+    place: Some("Okta"),
+    text: "open Applications › your app › General, copy the client ID from there, and enter it in this connection.",
+};
+
+fn facts() -> [Fact<'static>; 4] {
+    [
+        ("Who", "ada@acme.com", false),
+        ("When", "22 November 2026, 14:03:11 UTC", false),
+        ("Reference", "err_000729104662551804313", true),
+        ("Cause", "id_token_audience", true),
+    ]
+    .map(|(name, value, is_code)| Fact {
+        name,
+        value: value.to_owned(),
+        is_code,
+    })
+}
+
+fn claims() -> [ClaimRow<'static>; 5] {
+    [
+        ("sub", "00u1fqzjG5xTgVb2K5d7", Some("the identity")),
+        ("email", "ada@acme.com", Some("the e-mail")),
+        ("given_name", "Ada", Some("the first name")),
+        ("groups", r#"["Engineering","Everyone"]"#, Some("the groups")),
+        ("https://acme.com/claims/cost_center", LONG, None),
+    ]
+    .map(|(name, value, becomes)| ClaimRow {
+        name,
+        value: value.to_owned(),
+        becomes,
+    })
 }
 
 mod tests {
