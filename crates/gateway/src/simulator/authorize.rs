@@ -12,9 +12,8 @@ use bytes::Bytes;
 use genkan_protocol::oauth::authorization_request::{ClientRules, Recipient, validate};
 use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, Parameters, append_query};
 
-use super::landing::is_connection_id;
 use super::profile::{Profile, ProfileError};
-use super::{Authorization, Fault, Simulator, SimulatorError, field};
+use super::{Authorization, Fault, Simulator, SimulatorError, field, split_callback};
 use crate::simulator::landing::InitiateForm;
 use crate::web::error::PageError;
 use crate::web::page::{Forms, Page, PageTemplate, Room};
@@ -164,7 +163,7 @@ impl Simulator {
             error: shown.error,
             fault: shown.fault,
             initiate: InitiateForm {
-                connection_id: asker.unwrap_or(&self.config().connection_id),
+                connection_id: asker.unwrap_or(&self.0.connection_id),
                 login_hint: &profile.email,
             },
         })
@@ -225,9 +224,8 @@ impl Simulator {
 
     /// The connection whose callback this is.
     fn connection_of<'a>(&self, redirect_uri: &'a str) -> Option<&'a str> {
-        let path = redirect_uri.strip_prefix(&self.config().gateway_url)?;
-        let connection_id = path.strip_prefix("/sso/v1/oidc/")?.strip_suffix("/callback")?;
-        is_connection_id(connection_id).then_some(connection_id)
+        let (gateway_url, connection_id) = split_callback(redirect_uri)?;
+        (gateway_url == self.0.gateway_url).then_some(connection_id)
     }
 
     /// Every connection of the gateway may use the simulator.

@@ -9,7 +9,7 @@ use axum::response::Redirect;
 use bytes::Bytes;
 use genkan_protocol::oauth::{Parameters, append_query};
 
-use super::{PATH, Simulator, field};
+use super::{PATH, Simulator, field, is_connection_id};
 use crate::web::error::PageError;
 use crate::web::page::{Forms, Page, PageTemplate, Room};
 
@@ -48,7 +48,7 @@ pub(super) async fn page(State(simulator): State<Simulator>) -> Result<Page, Pag
         client_secret: &config.client_secret,
         kid: key.kid(),
         initiate: InitiateForm {
-            connection_id: &config.connection_id,
+            connection_id: &simulator.0.connection_id,
             login_hint: "ada@example.com",
         },
     }))
@@ -79,15 +79,6 @@ pub(super) async fn initiate(State(simulator): State<Simulator>, body: Bytes) ->
     for name in ["login_hint", "target_link_uri"] {
         query.extend(field(&form, name).map(|value| (name, value)));
     }
-    let init = format!(
-        "{}/sso/v1/oidc/{connection_id}/init",
-        simulator.config().gateway_url
-    );
+    let init = format!("{}/sso/v1/oidc/{connection_id}/init", simulator.0.gateway_url);
     Ok(Redirect::to(&append_query(&init, &query)))
-}
-
-/// `conn_` and digits. Part of a path, so nothing else may pass.
-pub(super) fn is_connection_id(text: &str) -> bool {
-    text.strip_prefix("conn_")
-        .is_some_and(|digits| (1..=27).contains(&digits.len()) && digits.bytes().all(|c| c.is_ascii_digit()))
 }

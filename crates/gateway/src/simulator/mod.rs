@@ -53,39 +53,49 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// What a simulator is made of.
 #[derive(Clone)]
-pub struct SimulatorConfig {
-    /// Where it is mounted: the issuer is `{public_url}/simulator`.
+pub struct Config {
+    /// Where it is mounted, see [`issuer`].
     pub public_url: String,
-    /// The gateway that signs people in through it, usually the same URL.
-    pub gateway_url: String,
     pub client_id: String,
     pub client_secret: String,
-    /// Addresses it answers to, besides those of the gateway's own connections.
+    /// Addresses it answers to. One that is the callback of a connection stands
+    /// for all connections of that gateway.
     pub redirect_uris: Vec<String>,
-    /// The connection that its pages suggest for an IdP-initiated login.
-    pub connection_id: String,
-    /// The demo application, to which its first page leads.
+    /// The demo application, to which the simulator's first page leads.
     pub demo_url: Option<String>,
-    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 /// Shows no secret.
-impl fmt::Debug for SimulatorConfig {
+impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimulatorConfig")
+        f.debug_struct("Config")
             .field("public_url", &self.public_url)
             .finish_non_exhaustive()
     }
 }
 
+/// The issuer of a simulator that is mounted at `public_url`.
+pub fn issuer(public_url: &str) -> String {
+    format!("{public_url}{PATH}")
+}
+
 /// The simulator. Cloning is cheap.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Simulator(Arc<Inner>);
 
-#[derive(Debug)]
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Simulator").field(&self.0.config).finish()
+    }
+}
+
 struct Inner {
-    config: SimulatorConfig,
+    config: Config,
     issuer: String,
+    /// The gateway whose connections it serves, and one of them.
+    gateway_url: String,
+    connection_id: String,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     codes: Mutex<Memory<Authorization>>,
     access_tokens: Mutex<Memory<Authorization>>,
     /// Made at first use, so that it does not slow down the start.
@@ -104,10 +114,16 @@ struct Authorization {
 }
 
 impl Simulator {
-    pub fn new(config: SimulatorConfig) -> Self {
+    /// `clock` tells the time; tests move it by hand.
+    pub fn new(config: Config, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        let callback = config.redirect_uris.iter().find_map(|uri| split_callback(uri));
+        let (gateway_url, connection_id) = callback.unwrap_or((&config.public_url, ""));
         Self(Arc::new(Inner {
-            issuer: format!("{}{PATH}", config.public_url),
+            issuer: issuer(&config.public_url),
+            gateway_url: gateway_url.to_owned(),
+            connection_id: connection_id.to_owned(),
             config,
+            clock: Box::new(clock),
             codes: Mutex::default(),
             access_tokens: Mutex::default(),
             key: tokio::sync::Mutex::default(),
@@ -138,12 +154,12 @@ impl Simulator {
         &self.0.issuer
     }
 
-    fn config(&self) -> &SimulatorConfig {
+    fn config(&self) -> &Config {
         &self.0.config
     }
 
     fn now(&self) -> Timestamp {
-        (self.0.config.clock)()
+        (self.0.clock)()
     }
 
     /// The key that signs now.
@@ -221,6 +237,19 @@ async fn generate_key() -> Result<Arc<SigningKey>, SimulatorError> {
     let kid = format!("sim_{}", &random()?[..8]);
     let (key, _) = tokio::task::spawn_blocking(move || SigningKey::generate(kid, Algorithm::Rs256)).await??;
     Ok(Arc::new(key))
+}
+
+/// The gateway and the connection whose callback this is.
+fn split_callback(redirect_uri: &str) -> Option<(&str, &str)> {
+    let (gateway_url, rest) = redirect_uri.split_once("/sso/v1/oidc/")?;
+    let connection_id = rest.strip_suffix("/callback")?;
+    is_connection_id(connection_id).then_some((gateway_url, connection_id))
+}
+
+/// `conn_` and digits. Part of a path, so nothing else may pass.
+fn is_connection_id(text: &str) -> bool {
+    text.strip_prefix("conn_")
+        .is_some_and(|digits| (1..=27).contains(&digits.len()) && digits.bytes().all(|c| c.is_ascii_digit()))
 }
 
 /// 256 random bits in base64url.

@@ -12,23 +12,19 @@ use tower::ServiceExt as _;
 
 use super::*;
 
-const GATEWAY: &str = "http://localhost:8080";
 const CALLBACK: &str = "http://localhost:8080/sso/v1/oidc/conn_000000000000000000001/callback";
 
 pub(crate) fn sample() -> Simulator {
-    Simulator::new(config(|| Timestamp::from_secs(1_795_000_000)))
+    Simulator::new(config(), || Timestamp::from_secs(1_795_000_000))
 }
 
-fn config(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> SimulatorConfig {
-    SimulatorConfig {
-        public_url: GATEWAY.to_owned(),
-        gateway_url: GATEWAY.to_owned(),
+fn config() -> Config {
+    Config {
+        public_url: "http://localhost:8080".to_owned(),
         client_id: "genkan".to_owned(),
         client_secret: "s3cret".to_owned(),
-        redirect_uris: vec!["http://localhost:9999/cb".to_owned()],
-        connection_id: "conn_000000000000000000001".to_owned(),
-        demo_url: Some("http://localhost:8081/".to_owned()),
-        clock: Arc::new(clock),
+        redirect_uris: vec!["http://localhost:9999/cb".to_owned(), CALLBACK.to_owned()],
+        demo_url: Some("http://localhost:8090/".to_owned()),
     }
 }
 
@@ -43,9 +39,9 @@ impl Party {
     fn new() -> Self {
         let clock = Arc::new(AtomicI64::new(1_795_000_000));
         let shared = Arc::clone(&clock);
-        let simulator = Simulator::new(config(move || {
+        let simulator = Simulator::new(config(), move || {
             Timestamp::from_secs(shared.load(Ordering::Relaxed))
-        }));
+        });
         Self {
             router: simulator.router(),
             clock,
