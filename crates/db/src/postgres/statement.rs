@@ -27,13 +27,16 @@ pub(crate) async fn opt(
         .try_next()
         .await
         .map_err(|error| failed(transaction, &error))?;
-    // Read to the end: an error may follow the first row.
-    while rows
-        .try_next()
-        .await
-        .map_err(|error| failed(transaction, &error))?
-        .is_some()
-    {}
+    // Read to the end: an error may follow the first row. Without a row the end
+    // was read already, and the driver calls a second end a closed connection.
+    if row.is_some() {
+        while rows
+            .try_next()
+            .await
+            .map_err(|error| failed(transaction, &error))?
+            .is_some()
+        {}
+    }
     Ok(row.map(Row::postgres))
 }
 
