@@ -177,7 +177,7 @@ CREATE TABLE sessions (
   token_hash BYTEA NOT NULL UNIQUE,            -- the session cookie
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   organization_id TEXT REFERENCES organizations (id) ON DELETE CASCADE,
-  connection_id TEXT REFERENCES connections (id) ON DELETE SET NULL,
+  connection_id TEXT,                          -- as it was; the connection may be gone
   status TEXT NOT NULL,                        -- active | revoked | logout | expired
   authenticated_at BIGINT NOT NULL,
   created_at BIGINT NOT NULL,

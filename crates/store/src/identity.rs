@@ -1,0 +1,408 @@
+//! Identities: users as one connection knows them, and what happens when such
+//! a person arrives.
+//!
+//! The danger here is an identity provider that speaks for people who are not
+//! its own. An organization's administrator controls what its provider says, so
+//! a provider is believed about an e-mail address only if the address lies in a
+//! domain of the same organization.
+
+use genkan_db::{Tx, p};
+use genkan_protocol::EmailAddress;
+use serde_json::{Map, Value};
+
+use crate::connection::{self, Connection, Settings};
+use crate::event::{self, Entry, Kind};
+use crate::membership::{self, Assigned};
+use crate::row::{Columns, json};
+use crate::user::{self, User};
+use crate::{ConnectionId, Error, OrganizationId, Stamp, Timestamp, UserId, domain, role};
+
+/// Somebody whom an identity provider has authenticated.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub connection_id: ConnectionId,
+    /// How the provider calls them, for ever.
+    pub subject: String,
+    pub profile: Profile,
+    /// `None` if the connection has no such claim: then nothing changes.
+    pub groups: Option<Vec<String>>,
+    /// Names of roles; unknown ones are left out. `None` as for the groups.
+    pub roles: Option<Vec<String>>,
+    /// What the provider said, for people who look at the identity.
+    pub attributes: Map<String, Value>,
+}
+
+/// Who the provider says they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    pub email: Option<EmailAddress>,
+    /// `Some(false)`: the provider itself says that nobody has checked it.
+    pub email_verified: Option<bool>,
+    pub name: Option<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub picture: Option<String>,
+    pub locale: Option<String>,
+}
+
+/// What became of an arrival. All but [`Outcome::SignedIn`] changed nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    SignedIn {
+        user: Box<User>,
+        /// The organization of the connection.
+        organization_id: Option<OrganizationId>,
+        user_created: bool,
+        membership_created: bool,
+    },
+    /// The connection was switched off or deleted meanwhile.
+    ConnectionNotActive,
+    /// The user may not sign in.
+    Disabled,
+    /// A first login, and the provider sent no e-mail address.
+    EmailMissing,
+    /// A first login, and the provider itself doubts the address; see
+    /// [`connection::OidcSettings::trust_unverified_email`].
+    EmailNotVerified,
+    /// A first login, and the address lies outside the organization's domains.
+    /// Whether a user has it is not told: a provider could ask for any address.
+    EmailNotTrusted,
+    /// The person has no account, or does not belong to the organization, and
+    /// the connection makes neither.
+    NotProvisioned,
+}
+
+/// Finds, links or creates the user of an arrival.
+///
+/// 1. Who is known by connection and subject is that user, whatever the address.
+/// 2. Otherwise the user with that address is linked, and
+/// 3. otherwise a user is created if the connection does so (JIT provisioning);
+///    both only if the address lies in a domain of the connection's organization.
+///
+/// Membership in that organization is created likewise. Two first logins of one
+/// person at the same time make one user.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn arrive(tx: &mut Tx<'_>, at: Stamp<'_>, arrival: &Arrival) -> Result<Outcome, Error> {
+    match decide(tx, arrival).await? {
+        Decision::Admit(admission) => admit(tx, at, arrival, *admission).await,
+        Decision::Refuse(outcome) => Ok(outcome),
+    }
+}
+
+enum Decision {
+    Admit(Box<Admission>),
+    Refuse(Outcome),
+}
+
+struct Admission {
+    connection: Connection,
+    person: Person,
+    /// The address that the provider sent, if it may speak for it.
+    vouched_email: Option<EmailAddress>,
+    is_member: bool,
+}
+
+enum Person {
+    /// By connection and subject.
+    Known(User),
+    /// By the address.
+    Linked(User),
+    New(EmailAddress),
+}
+
+/// Decides and writes nothing.
+async fn decide(tx: &mut Tx<'_>, arrival: &Arrival) -> Result<Decision, Error> {
+    // Read here and not taken from a cache: a connection that was just switched
+    // off must not let anybody in.
+    let connection = connection::find(tx, &arrival.connection_id).await?;
+    let Some(connection) = connection.filter(|connection| connection.enabled) else {
+        return Ok(Decision::Refuse(Outcome::ConnectionNotActive));
+    };
+    let vouched_email = vouch(tx, &connection, &arrival.profile).await?;
+    let person = match find_user(tx, &arrival.connection_id, &arrival.subject).await? {
+        Some(user) => Person::Known(user),
+        None => match &vouched_email {
+            Ok(email) => match user::find_by_email(tx, email).await? {
+                Some(user) => Person::Linked(user),
+                None => Person::New(email.clone()),
+            },
+            Err(refusal) => return Ok(Decision::Refuse(refusal.clone())),
+        },
+    };
+    let is_member = match &person {
+        Person::Known(user) | Person::Linked(user) if user.disabled => {
+            return Ok(Decision::Refuse(Outcome::Disabled));
+        }
+        Person::Known(user) | Person::Linked(user) => is_member(tx, &connection, &user.id).await?,
+        Person::New(_) => false,
+    };
+    let may_join = connection.jit_provisioning && vouched_email.is_ok();
+    if !is_member && !may_join {
+        return Ok(Decision::Refuse(Outcome::NotProvisioned));
+    }
+    Ok(Decision::Admit(Box::new(Admission {
+        connection,
+        person,
+        vouched_email: vouched_email.ok(),
+        is_member,
+    })))
+}
+
+/// The address of a profile, if the connection may speak for it.
+async fn vouch(
+    tx: &mut Tx<'_>,
+    connection: &Connection,
+    profile: &Profile,
+) -> Result<Result<EmailAddress, Outcome>, Error> {
+    let Some(email) = &profile.email else {
+        return Ok(Err(Outcome::EmailMissing));
+    };
+    let owner = domain::find_organization_for(tx, email.domain()).await?;
+    // A connection of the whole environment belongs to no organization, so no domain vouches for it.
+    if owner.is_none() || owner != connection.organization_id {
+        return Ok(Err(Outcome::EmailNotTrusted));
+    }
+    let Settings::Oidc(settings) = &connection.settings;
+    // An employee who can enter any address at the provider must not become a colleague.
+    if profile.email_verified == Some(false) && !settings.trust_unverified_email {
+        return Ok(Err(Outcome::EmailNotVerified));
+    }
+    Ok(Ok(email.clone()))
+}
+
+/// Somebody who arrives through a connection of the whole environment needs no membership.
+async fn is_member(tx: &mut Tx<'_>, connection: &Connection, user_id: &UserId) -> Result<bool, Error> {
+    match &connection.organization_id {
+        Some(organization_id) => Ok(membership::find(tx, organization_id, user_id).await?.is_some()),
+        None => Ok(true),
+    }
+}
+
+async fn admit(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    arrival: &Arrival,
+    admission: Admission,
+) -> Result<Outcome, Error> {
+    let Admission {
+        connection,
+        person,
+        vouched_email,
+        is_member,
+    } = admission;
+    let (is_known, user_created) = match &person {
+        Person::Known(_) => (true, false),
+        Person::Linked(_) => (false, false),
+        Person::New(_) => (false, true),
+    };
+    let user = match person {
+        Person::Known(user) | Person::Linked(user) => {
+            let email = verified_email(tx, &connection, &user, vouched_email).await?;
+            let names = connection.sync_profile.then_some(&arrival.profile);
+            follow_profile(tx, at, user, email, names).await?
+        }
+        Person::New(email) => create_user(tx, at, email, &arrival.profile).await?,
+    };
+    let organization_id = connection.organization_id.as_ref();
+    if let Some(organization_id) = organization_id {
+        if !is_member {
+            membership::insert(tx, at, organization_id, &user.id).await?;
+        }
+        follow_claims(tx, at, organization_id, &user.id, arrival).await?;
+    }
+    remember(tx, at, arrival, &user.id).await?;
+    if !is_known {
+        let entry = Entry::new(Kind::UserIdentityLinked)
+            .user(&user.id)
+            .organization(organization_id);
+        event::record(tx, at, entry.with("connection_id", connection.id.as_str())).await?;
+    }
+    Ok(Outcome::SignedIn {
+        user: Box::new(user),
+        membership_created: organization_id.is_some() && !is_member,
+        user_created,
+        organization_id: connection.organization_id,
+    })
+}
+
+/// Finds the user of an identity.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_user(
+    tx: &mut Tx<'_>,
+    connection_id: &ConnectionId,
+    subject: &str,
+) -> Result<Option<User>, Error> {
+    let row = tx
+        .opt(
+            "SELECT user_id FROM identities WHERE connection_id = $1 AND subject = $2",
+            p![connection_id, subject],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let user_id = Columns::of(&row).id()?;
+    user::find(tx, &user_id).await
+}
+
+async fn create_user(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    email: EmailAddress,
+    profile: &Profile,
+) -> Result<User, Error> {
+    let mut user = User::new(at.id(), email, at.now);
+    user.email_verified = true;
+    take_over_names(&mut user, profile);
+    user::insert(tx, at, &user).await?;
+    event::record(tx, at, Entry::new(Kind::UserSignup).user(&user.id)).await?;
+    Ok(user)
+}
+
+/// What the provider leaves out stays as it was.
+fn take_over_names(user: &mut User, profile: &Profile) {
+    let pairs = [
+        (&mut user.name, &profile.name),
+        (&mut user.given_name, &profile.given_name),
+        (&mut user.family_name, &profile.family_name),
+        (&mut user.picture, &profile.picture),
+        (&mut user.locale, &profile.locale),
+    ];
+    for (ours, theirs) in pairs {
+        if theirs.is_some() {
+            ours.clone_from(theirs);
+        }
+    }
+}
+
+/// The verified address that a user should have after this login, if that is known.
+///
+/// An address changes only from one that the organization vouches for (it is
+/// its employee) to another such one, and never to somebody else's.
+async fn verified_email(
+    tx: &mut Tx<'_>,
+    connection: &Connection,
+    user: &User,
+    vouched: Option<EmailAddress>,
+) -> Result<Option<EmailAddress>, Error> {
+    let Some(email) = vouched else { return Ok(None) };
+    if email == user.email {
+        return Ok(Some(email));
+    }
+    let owner = domain::find_organization_for(tx, user.email.domain()).await?;
+    let is_own_employee = owner.is_some() && owner == connection.organization_id;
+    let may_change =
+        connection.sync_profile && is_own_employee && user::find_by_email(tx, &email).await?.is_none();
+    Ok(may_change.then_some(email))
+}
+
+/// Brings a user up to date with what the provider said.
+async fn follow_profile(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    user: User,
+    email: Option<EmailAddress>,
+    names: Option<&Profile>,
+) -> Result<User, Error> {
+    let mut followed = user.clone();
+    if let Some(email) = email {
+        followed.email = email;
+        followed.email_verified = true;
+    }
+    if let Some(profile) = names {
+        take_over_names(&mut followed, profile);
+    }
+    if followed == user {
+        return Ok(user);
+    }
+    user::update(tx, at, &followed).await?;
+    if followed.email != user.email {
+        event::record(tx, at, Entry::new(Kind::UserEmailChanged).user(&user.id)).await?;
+    }
+    user::find(tx, &user.id).await?.ok_or(Error::Stale)
+}
+
+/// Groups and roles are the provider's to give and to take back.
+async fn follow_claims(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+    arrival: &Arrival,
+) -> Result<(), Error> {
+    if let Some(groups) = &arrival.groups {
+        membership::set_groups(tx, organization_id, user_id, groups).await?;
+    }
+    if let Some(names) = &arrival.roles {
+        let mut names = names.clone();
+        let roles = role::list(tx).await?;
+        names.retain(|name| roles.iter().any(|role| role.name == *name));
+        let assigned = Assigned {
+            names: &names,
+            by_provider: true,
+        };
+        membership::replace_roles(tx, at, organization_id, user_id, assigned).await?;
+    }
+    Ok(())
+}
+
+async fn remember(tx: &mut Tx<'_>, at: Stamp<'_>, arrival: &Arrival, user_id: &UserId) -> Result<(), Error> {
+    let attributes = json(&arrival.attributes);
+    tx.exec(
+        "INSERT INTO identities (connection_id, subject, user_id, attributes, created_at, last_login_at)
+         VALUES ($1, $2, $3, $4, $5, $5)
+         ON CONFLICT (connection_id, subject)
+         DO UPDATE SET attributes = excluded.attributes, last_login_at = excluded.last_login_at",
+        p![
+            &arrival.connection_id,
+            &arrival.subject,
+            user_id,
+            &attributes,
+            at.now.as_micros()
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A user as one connection knows them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
+    pub connection_id: ConnectionId,
+    pub subject: String,
+    pub user_id: UserId,
+    pub attributes: Map<String, Value>,
+    pub created_at: Timestamp,
+    pub last_login_at: Timestamp,
+}
+
+/// The identities of a user, oldest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Identity>, Error> {
+    let rows = tx
+        .all(
+            "SELECT connection_id, subject, user_id, attributes, created_at, last_login_at FROM identities
+              WHERE user_id = $1 ORDER BY created_at, connection_id, subject",
+            p![user_id],
+        )
+        .await?;
+    let read = |row| {
+        let mut columns = Columns::of(row);
+        Ok(Identity {
+            connection_id: columns.id()?,
+            subject: columns.text()?,
+            user_id: columns.id()?,
+            attributes: columns.json("identities.attributes")?,
+            created_at: columns.time()?,
+            last_login_at: columns.time()?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
