@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,6 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderValue, Request, StatusCode, Version, header};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::rt::Executor;
@@ -209,9 +211,6 @@ async fn drive<C>(connection: C, pace: &Pace, draining: &CancellationToken) -> R
 where
     C: GracefulConnection<Error = hyper::Error>,
 {
-    /// How long a peer may take to agree that an idle connection ends.
-    const GOODBYE: Duration = Duration::from_secs(5);
-
     let mut connection = pin!(connection);
     let mut alarm = pin!(sleep_until(Instant::now()));
     let mut draining = pin!(draining.cancelled());
@@ -232,7 +231,7 @@ where
                 Verdict::Cut(reason) => return Poll::Ready(Err(Failure::Cut(reason))),
                 Verdict::Idle => match goodbye {
                     None => {
-                        goodbye = Some(now + GOODBYE);
+                        goodbye = Some(now + pace.goodbye());
                         connection.as_mut().graceful_shutdown();
                         // The connection learns of it only when polled.
                         continue;
@@ -286,9 +285,22 @@ async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Resp
     };
 
     let request = Request::from_parts(parts, body);
-    let response = match timeout(limits.answer, router.clone().call(request)).await {
-        Ok(Ok(response)) => explain(response, &limit, version),
-        Err(_) => overdue(version),
+    let handled = AssertUnwindSafe(router.clone().call(request)).catch_unwind();
+    let response = match timeout(limits.answer, handled).await {
+        Ok(Ok(Ok(response))) => explain(response, &limit, version),
+        Ok(Err(_panic)) => {
+            tracing::error!("a request's handler panicked");
+            apologize(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong here.\n",
+                version,
+            )
+        }
+        Err(_) => {
+            tracing::error!("a request took too long and was given up");
+            let text = "This took longer than it may. Please try again.\n";
+            apologize(StatusCode::SERVICE_UNAVAILABLE, text, version)
+        }
     };
     in_flight.answered();
     Ok(response.map(|body| Answer {
@@ -307,10 +319,8 @@ fn explain(mut response: Response, limit: &BodyLimit, version: Version) -> Respo
     response
 }
 
-fn overdue(version: Version) -> Response {
-    tracing::error!("a request took too long and was given up");
-    let text = "This took longer than it may. Please try again.\n";
-    let mut response = (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+fn apologize(status: StatusCode, text: &'static str, version: Version) -> Response {
+    let mut response = (status, text).into_response();
     close(&mut response, version);
     response
 }

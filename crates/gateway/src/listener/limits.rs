@@ -118,3 +118,21 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_room_for_other_files() {
+        let limits = Limits {
+            connections: usize::MAX,
+            ..Limits::default()
+        }
+        .within_open_files();
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile)
+            .current
+            .unwrap();
+        assert!(u64::try_from(limits.connections).unwrap() <= files - RESERVED_FILES);
+    }
+}

@@ -14,6 +14,9 @@ const ABANDONED_WINDOW: Duration = Duration::from_secs(10);
 /// read the last response, and no longer.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// Time for one round trip: an idle HTTP/2 peer learns of the end and agrees.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
     Http1,
@@ -108,6 +111,15 @@ impl Pace {
         let mut state = self.state();
         if state.stage != Stage::Farewell {
             state.enter(Stage::Farewell);
+        }
+    }
+
+    /// How long the peer may take to agree that an idle connection ends. HTTP/1
+    /// has nothing to agree on: what is left then is a response that nobody reads.
+    pub(super) fn goodbye(&self) -> Duration {
+        match self.protocol {
+            Protocol::Http1 => Duration::ZERO,
+            Protocol::Http2 => GOODBYE,
         }
     }
 

@@ -1,0 +1,6 @@
+//! Integration tests: real sockets, real clients. The folders mirror `src`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod grpc;
+mod listener;
+mod net;
