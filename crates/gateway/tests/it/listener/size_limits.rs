@@ -1,8 +1,11 @@
 //! How large a request may be.
 
+use std::time::Duration;
+
 use genkan::listener::Limits;
 use http::{HeaderValue, Request};
 use tokio::io::AsyncWriteExt;
+use tokio::time::sleep;
 
 use crate::net::{Server, read_all};
 
@@ -77,18 +80,23 @@ async fn a_declared_body_beyond_the_limit_is_refused_before_it_is_sent() {
 #[tokio::test]
 async fn the_refusal_of_a_body_reaches_a_client_that_is_still_sending() {
     let server = Server::start(Limits::default());
-    // What fits into the farewell, and does not fit into the socket's buffers.
-    let mut request = format!(
+    let head = format!(
         "POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
         3 * MIB
-    )
-    .into_bytes();
-    request.resize(request.len() + MIB, b'a');
-    let answer = server.send(request).await;
+    );
+    let mut stream = server.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b'a'; MIB / 2]).await.unwrap();
+    let answer = read_all(&mut stream).await;
     assert!(
         answer.starts_with("HTTP/1.1 413 ") && answer.contains("connection: close\r\n"),
         "{answer}"
     );
+    // A reset would have destroyed the answer, had we not read it yet.
+    for _ in 0..10 {
+        stream.write_all(&[b'a'; 10_000]).await.unwrap();
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
