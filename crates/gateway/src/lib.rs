@@ -1,12 +1,90 @@
-//! Genkan: the gateway as a library.
+//! Genkan: the front door for B2B software.
 
+pub mod app;
+pub mod cache;
 pub mod cli;
 pub mod config;
+pub mod connections;
 pub mod dev;
 pub mod dev_ca;
 pub mod grpc;
+pub mod jobs;
+pub mod keys;
 pub mod listener;
 pub mod logging;
+pub mod login;
+pub mod op;
 pub mod serve;
+pub mod server;
 pub mod simulator;
 pub mod web;
+
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+
+use app::App;
+use web::{cors, page, static_files, trace_request};
+
+/// Every area of the gateway, mounted on one screen.
+pub fn router(app: &App) -> Router {
+    let documents = Router::new()
+        .route("/.well-known/openid-configuration", get(op::discovery::discovery))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(op::discovery::discovery),
+        )
+        .route("/keys", get(op::jwks::jwks))
+        .layer(middleware::from_fn(cors::public));
+
+    let tokens = Router::new()
+        .route("/oauth/token", post(op::token::token))
+        .route("/oauth/introspect", post(op::introspect::introspect))
+        .route("/revoke", post(op::revoke::revoke))
+        .route(
+            "/userinfo",
+            get(op::userinfo::userinfo).post(op::userinfo::userinfo),
+        )
+        .layer(middleware::from_fn_with_state(app.clone(), cors::registered));
+
+    let pages = Router::new()
+        .route(
+            "/oauth/authorize",
+            get(op::authorize::get).post(op::authorize::post),
+        )
+        .route(
+            op::end_session::PATH,
+            get(op::end_session::get).post(op::end_session::post),
+        )
+        .route(
+            "/login/{interaction}",
+            get(login::dispatch::resume).post(login::identify::submit),
+        )
+        .route(
+            "/login/{interaction}/account",
+            post(login::select_account::submit),
+        )
+        .route(
+            "/sso/v1/oidc/{connection}/callback",
+            get(login::callback::callback),
+        )
+        .route("/sso/v1/oidc/{connection}/init", get(login::init::oidc))
+        .route(
+            "/sso/v1/oidc/{connection}/test",
+            get(login::test_connection::begin),
+        );
+
+    let health = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(op::ready::ready));
+
+    Router::new()
+        .merge(documents)
+        .merge(tokens)
+        .merge(pages)
+        .merge(health)
+        .merge(static_files::router())
+        .fallback(page::not_found)
+        .method_not_allowed_fallback(page::method_not_allowed)
+        .layer(middleware::from_fn(trace_request::trace_request))
+        .with_state(app.clone())
+}

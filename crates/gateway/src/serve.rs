@@ -1,7 +1,12 @@
 //! `genkan serve`: one production node.
 
+use genkan_store::environment::Kind;
+use tokio_util::sync::CancellationToken;
+
 use crate::cli::Failure;
-use crate::config::Config;
+use crate::config::{Config, TlsMode};
+use crate::listener::{Listener, Tls, TlsPolicy, TrustedProxies, install_crypto_provider};
+use crate::server::{self, Server};
 
 /// Runs until a signal stops it.
 ///
@@ -9,6 +14,56 @@ use crate::config::Config;
 ///
 /// If it cannot start.
 pub async fn run(config: Config) -> Result<(), Failure> {
-    let _ = config;
-    Err(Failure::new("`genkan serve` is not part of this build"))
+    install_crypto_provider();
+    let instance_key = server::instance_key(&config)?;
+    let db = server::open_database(&config).await?;
+    server::ensure_environment(&db, &instance_key, &config, Kind::Production).await?;
+    let app = server::app(&config, Kind::Production, db, instance_key)?;
+    let tls = tls(&config)?;
+    let listener = Listener::bind(config.listen)
+        .map_err(|error| {
+            Failure::new(format!("{} cannot be listened on: {error}", config.listen))
+                .remedy("Another program may have the port; choose another one with `listen`.")
+        })?
+        .trusting(TrustedProxies {
+            networks: config.proxy.trusted_networks.clone(),
+            header: config.proxy.header,
+        });
+    let limits = server::limits(&config);
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        server::stop_signal().await;
+        tracing::info!("stopping: requests in flight may finish");
+        signalled.cancel();
+    });
+    tracing::info!(public_url = %config.public_url.as_str(), listen = %config.listen, "serving");
+    let web = crate::router(&app);
+    Server {
+        app,
+        web,
+        listener,
+        tls,
+        limits,
+    }
+    .run(stop)
+    .await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn tls(config: &Config) -> Result<Option<TlsPolicy>, Failure> {
+    match (
+        config.tls.mode,
+        &config.tls.certificate_file,
+        &config.tls.key_file,
+    ) {
+        (TlsMode::Files, Some(certificate), Some(key)) => {
+            let tls = Tls::from_files(certificate, key).map_err(|error| {
+                Failure::new(error.to_string()).remedy("`genkan config check` looks at these files.")
+            })?;
+            Ok(Some(TlsPolicy::Only(tls)))
+        }
+        _ => Ok(None),
+    }
 }

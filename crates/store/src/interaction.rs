@@ -10,10 +10,7 @@ use genkan_protocol::oauth::AuthorizationRequest;
 use serde::{Deserialize, Serialize};
 
 use crate::row::{Columns, json};
-use crate::{
-    ConnectionId, ConnectionTestId, Error, InteractionId, OrganizationId, SecretHash, SessionId, Timestamp,
-    UserId,
-};
+use crate::{ConnectionId, ConnectionTestId, Error, InteractionId, SecretHash, SessionId, Timestamp};
 
 /// How long a person may take.
 pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -48,18 +45,22 @@ pub enum Request {
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum Stage {
     /// The request is stored; nobody is known.
-    Started { email_hint: Option<String> },
+    Started,
+    /// The person put the browser's session aside and says who they are.
+    Identifying,
     /// It is known where the person signs in.
-    ConnectionChosen { connection_id: ConnectionId },
-    /// At the identity provider.
-    Away { connection_id: ConnectionId },
-    /// The person is known and has a session.
-    Authenticated {
-        session_id: SessionId,
-        user_id: UserId,
-        organization_id: Option<OrganizationId>,
-        connection_id: Option<ConnectionId>,
+    ConnectionChosen {
+        connection_id: ConnectionId,
+        /// What they typed, for the identity provider.
+        email: Option<String>,
     },
+    /// At the identity provider.
+    Away {
+        connection_id: ConnectionId,
+        email: Option<String>,
+    },
+    /// The person is known and has a session.
+    Authenticated { session_id: SessionId },
     /// The client has its answer.
     Completed,
 }

@@ -75,6 +75,17 @@ impl User {
             last_login_at: None,
         }
     }
+
+    /// The name to greet with: the whole one, else what is known of it.
+    pub fn display_name(&self) -> Option<String> {
+        self.name
+            .clone()
+            .or_else(|| match (&self.given_name, &self.family_name) {
+                (Some(given), Some(family)) => Some(format!("{given} {family}")),
+                (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+                (None, None) => None,
+            })
+    }
 }
 
 /// Adds a user.

@@ -46,5 +46,5 @@ pub(super) fn run(args: DevArgs, context: &mut Context) -> Result<(), Failure> {
         public_url: args.public_url,
         demo_listen: args.demo_listen,
     };
-    server_runtime()?.block_on(crate::dev::run(options))
+    server_runtime()?.block_on(crate::dev::run(options, &context.environment))
 }

@@ -1,9 +1,20 @@
-//! What the areas of the gateway share: pages, errors and static files.
+//! What the areas of the gateway share: pages, errors, cookies, the way out.
 
+pub mod access_token;
+pub mod client_auth;
+pub mod cookie;
+pub mod cors;
+pub mod csrf;
 pub mod desks;
 pub mod error;
+pub mod form;
+pub mod oauth_error;
+pub mod outbound;
 pub mod page;
+mod refusals;
 #[cfg(test)]
 mod samples;
 pub mod static_files;
 pub mod templates;
+pub mod tls;
+pub mod trace_request;

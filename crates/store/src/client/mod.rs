@@ -12,7 +12,7 @@ use genkan_protocol::jose::Algorithm;
 use crate::event::{self, Entry};
 use crate::refresh_token::Rotation;
 use crate::row::{Columns, json, secs, words};
-use crate::{ClientId, Error, Page, Stamp, Timestamp, environment};
+use crate::{ClientId, Error, Page, SessionId, Stamp, Timestamp, environment};
 
 pub use secret::{ClientSecret, MAX_ACTIVE_SECRETS, add_secret, delete_secret, secrets};
 
@@ -282,6 +282,58 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(
     }
     event::record(tx, at, Entry::new(event::Kind::ClientUpdated).client(&client.id)).await?;
     environment::touch(tx).await
+}
+
+/// The redirect URIs of all clients: whoever answers browsers across origins
+/// allows theirs.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn all_redirect_uris(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+    let rows = tx.all("SELECT redirect_uris FROM clients", p![]).await?;
+    let mut all = Vec::new();
+    for row in &rows {
+        let uris: Vec<String> = Columns::of(row).json("clients.redirect_uris")?;
+        all.extend(uris);
+    }
+    Ok(all)
+}
+
+/// Where a login that began elsewhere is sent: the address of the oldest
+/// client that has registered one.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn initiate_login_uri(tx: &mut Tx<'_>) -> Result<Option<String>, Error> {
+    let row = tx
+        .opt(
+            "SELECT initiate_login_uri FROM clients WHERE initiate_login_uri IS NOT NULL
+              ORDER BY created_at, id LIMIT 1",
+            p![],
+        )
+        .await?;
+    row.map_or(Ok(None), |row| Columns::of(&row).optional_text())
+}
+
+/// The clients that a session has signed in to.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_for_session(tx: &mut Tx<'_>, session_id: &SessionId) -> Result<Vec<Client>, Error> {
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM clients c WHERE c.id IN (SELECT client_id FROM grants WHERE session_id = $1)"
+            ),
+            p![session_id],
+        )
+        .await?;
+    rows.iter().map(read_row).collect()
 }
 
 /// Deletes a client with its secrets and grants, so that none of its refresh

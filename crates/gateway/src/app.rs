@@ -1,0 +1,177 @@
+//! What every handler shares: the store, the keys, the clock, the way out.
+
+use std::sync::Arc;
+
+use aws_lc_rs::hkdf;
+use genkan_db::Db;
+use genkan_protocol::Timestamp;
+use genkan_store::{Generator, InstanceKey, Stamp};
+
+use crate::cache::Cache;
+use crate::connections::metadata::MetadataCache;
+use crate::web::cookie::CookiePolicy;
+use crate::web::csrf::Csrf;
+use crate::web::outbound::{Outbound, Scheme};
+
+/// Tells the time. Tests move it by hand.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What an [`App`] is made of.
+pub struct AppParts {
+    pub db: Db,
+    pub instance_key: InstanceKey,
+    pub settings: Settings,
+    pub outbound: Outbound,
+    pub clock: Clock,
+}
+
+impl std::fmt::Debug for AppParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppParts")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The settings that handlers need.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The issuer: scheme, host and port, without a trailing slash. Nothing is
+    /// ever derived from the `Host` header.
+    pub public_url: String,
+    /// Development mode: the simulator is mounted, plain HTTP is acceptable.
+    pub development: bool,
+}
+
+/// The shared state of all handlers. Cloning is cheap.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    instance_key: InstanceKey,
+    ids: Generator,
+    settings: Settings,
+    outbound: Outbound,
+    clock: Clock,
+    csrf: Csrf,
+    cache: Cache,
+    metadata: MetadataCache,
+    jobs: tokio::sync::Notify,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("App").field(&self.0.settings.public_url).finish()
+    }
+}
+
+impl App {
+    pub fn new(parts: AppParts) -> Self {
+        let csrf = Csrf::new(&derive(&parts.instance_key, b"csrf"));
+        Self(Arc::new(Inner {
+            db: parts.db,
+            instance_key: parts.instance_key,
+            ids: Generator::random(),
+            settings: parts.settings,
+            outbound: parts.outbound,
+            clock: parts.clock,
+            csrf,
+            cache: Cache::default(),
+            metadata: MetadataCache::default(),
+            jobs: tokio::sync::Notify::new(),
+        }))
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub fn now(&self) -> Timestamp {
+        (self.0.clock)()
+    }
+
+    pub fn ids(&self) -> &Generator {
+        &self.0.ids
+    }
+
+    /// `now`, with where the identifiers of what happens then come from.
+    pub fn at(&self, now: Timestamp) -> Stamp<'_> {
+        Stamp::new(&self.0.ids, now)
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The issuer identifier: the public URL (OIDC Core §2, `iss`).
+    pub fn issuer(&self) -> &str {
+        &self.0.settings.public_url
+    }
+
+    /// An absolute URL of ours; `path` starts with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.0.settings.public_url)
+    }
+
+    pub fn instance_key(&self) -> &InstanceKey {
+        &self.0.instance_key
+    }
+
+    pub fn outbound(&self) -> &Outbound {
+        &self.0.outbound
+    }
+
+    /// Whether plain HTTP is acceptable towards a provider that asks for it.
+    pub fn scheme(&self, insecure_http: bool) -> Scheme {
+        if self.0.settings.development || insecure_http {
+            Scheme::HttpAllowed
+        } else {
+            Scheme::HttpsOnly
+        }
+    }
+
+    pub fn csrf(&self) -> &Csrf {
+        &self.0.csrf
+    }
+
+    pub fn cookies(&self) -> CookiePolicy {
+        CookiePolicy {
+            secure: self.0.settings.public_url.starts_with("https://"),
+        }
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.0.cache
+    }
+
+    pub(crate) fn metadata(&self) -> &MetadataCache {
+        &self.0.metadata
+    }
+
+    /// Wakes the background jobs, because there is something to deliver.
+    pub fn wake_jobs(&self) {
+        self.0.jobs.notify_one();
+    }
+
+    pub(crate) async fn jobs_woken(&self) {
+        self.0.jobs.notified().await;
+    }
+}
+
+/// A key for one purpose, from the instance key (HKDF-SHA256, RFC 5869).
+fn derive(instance_key: &InstanceKey, purpose: &[u8]) -> [u8; 32] {
+    struct Len;
+    impl hkdf::KeyType for Len {
+        fn len(&self) -> usize {
+            32
+        }
+    }
+    let mut derived = [0; 32];
+    hkdf::Salt::new(hkdf::HKDF_SHA256, b"genkan")
+        .extract(instance_key.expose())
+        .expand(&[purpose], Len)
+        .and_then(|okm| okm.fill(&mut derived))
+        .expect("32 bytes are within HKDF's limit");
+    derived
+}

@@ -1,0 +1,179 @@
+//! What is read at every request and changes rarely: environment, clients, keys.
+//!
+//! Every change of configuration raises a counter in the database, whoever
+//! makes it: this process, another node, or the command line. A cached value is
+//! used only while that counter stands still. On SQLite the counter is read
+//! whenever the file changed at all; elsewhere at most once in [`MAX_AGE`].
+//! Nothing that decides one-time use or revocation is ever kept here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use genkan_protocol::Timestamp;
+use genkan_store::client::{Client, ClientSecret};
+use genkan_store::environment::Environment;
+use genkan_store::{ClientId, Error, client, environment};
+
+use crate::app::App;
+use crate::keys::{Keyring, KeyringError};
+
+/// How stale a cached value may be where the database cannot tell us cheaply
+/// that something changed.
+pub const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// More clients than this are not kept; the cache then starts anew.
+const MAX_CLIENTS: usize = 10_000;
+
+/// A client with what authenticates it.
+#[derive(Debug)]
+pub struct CachedClient {
+    pub client: Client,
+    pub secrets: Vec<ClientSecret>,
+}
+
+impl CachedClient {
+    /// Secrets that count at `now`.
+    pub fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &ClientSecret> {
+        self.secrets.iter().filter(move |secret| secret.is_active(now))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    seen: Mutex<Option<Seen>>,
+    kept: RwLock<Kept>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    marker: Option<i64>,
+    generation: i64,
+    at: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    generation: i64,
+    environment: Option<Arc<Environment>>,
+    keyring: Option<Arc<Keyring>>,
+    clients: HashMap<ClientId, Option<Arc<CachedClient>>>,
+    origins: Option<Arc<Vec<String>>>,
+}
+
+impl App {
+    /// The number of the configuration that is in force.
+    async fn generation(&self) -> Result<i64, Error> {
+        let marker = self.db().change_marker().await?;
+        let seen = *self.cache().seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = seen {
+            let unchanged = match marker {
+                Some(_) => seen.marker == marker,
+                None => seen.at.elapsed() < MAX_AGE,
+            };
+            if unchanged {
+                return Ok(seen.generation);
+            }
+        }
+        let at = Instant::now();
+        let generation = self
+            .db()
+            .read(async |tx| environment::generation(tx).await)
+            .await?;
+        let seen = Seen {
+            marker,
+            generation,
+            at,
+        };
+        *self.cache().seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+        Ok(generation)
+    }
+
+    fn kept<T>(&self, generation: i64, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
+        let kept = self.cache().kept.read().unwrap_or_else(PoisonError::into_inner);
+        if kept.generation == generation {
+            pick(&kept)
+        } else {
+            None
+        }
+    }
+
+    fn keep(&self, generation: i64, put: impl FnOnce(&mut Kept)) {
+        let mut kept = self.cache().kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.generation != generation {
+            *kept = Kept {
+                generation,
+                ..Kept::default()
+            };
+        }
+        put(&mut kept);
+    }
+
+    /// The environment's settings.
+    pub async fn environment(&self) -> Result<Arc<Environment>, Error> {
+        let generation = self.generation().await?;
+        if let Some(found) = self.kept(generation, |kept| kept.environment.clone()) {
+            return Ok(found);
+        }
+        let found = Arc::new(self.db().read(async |tx| environment::get(tx).await).await?);
+        self.keep(generation, |kept| kept.environment = Some(Arc::clone(&found)));
+        Ok(found)
+    }
+
+    /// A registered client, if there is one of that id.
+    pub async fn client(&self, id: &str) -> Result<Option<Arc<CachedClient>>, Error> {
+        let Ok(id) = ClientId::parse(id) else {
+            return Ok(None);
+        };
+        let generation = self.generation().await?;
+        if let Some(found) = self.kept(generation, |kept| kept.clients.get(&id).cloned()) {
+            return Ok(found);
+        }
+        let found = self
+            .db()
+            .read(async |tx| client::find_with_secrets(tx, &id).await)
+            .await?
+            .map(|(client, secrets)| Arc::new(CachedClient { client, secrets }));
+        self.keep(generation, |kept| {
+            if kept.clients.len() >= MAX_CLIENTS {
+                kept.clients.clear();
+            }
+            kept.clients.insert(id, found.clone());
+        });
+        Ok(found)
+    }
+
+    /// The signing keys, parsed.
+    pub async fn keyring(&self) -> Result<Arc<Keyring>, KeyringError> {
+        let generation = self.generation().await?;
+        if let Some(found) = self.kept(generation, |kept| kept.keyring.clone()) {
+            return Ok(found);
+        }
+        let found = Arc::new(Keyring::load(self).await?);
+        self.keep(generation, |kept| kept.keyring = Some(Arc::clone(&found)));
+        Ok(found)
+    }
+
+    /// The origins of all registered redirect URIs: who may call from a browser.
+    pub async fn registered_origins(&self) -> Result<Arc<Vec<String>>, Error> {
+        let generation = self.generation().await?;
+        if let Some(found) = self.kept(generation, |kept| kept.origins.clone()) {
+            return Ok(found);
+        }
+        let uris = self
+            .db()
+            .read(async |tx| client::all_redirect_uris(tx).await)
+            .await?;
+        let mut origins: Vec<String> = uris
+            .iter()
+            .filter_map(|uri| url::Url::parse(uri).ok())
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .map(|url| url.origin().ascii_serialization())
+            .collect();
+        origins.sort_unstable();
+        origins.dedup();
+        let found = Arc::new(origins);
+        self.keep(generation, |kept| kept.origins = Some(Arc::clone(&found)));
+        Ok(found)
+    }
+}

@@ -1,0 +1,149 @@
+//! A login that ended at the identity provider: why, and how to mend it.
+
+use genkan_protocol::Trace;
+use genkan_protocol::oidc::ProviderError;
+use genkan_store::connection::Connection;
+use genkan_store::{ConnectionId, OrganizationId, TraceId};
+use http::StatusCode;
+
+use super::UpstreamIdentity;
+use crate::web::error::PageError;
+
+/// Why an identity provider's answer signs nobody in. Boxed, because it is the
+/// rare side of many a `Result`.
+#[derive(Debug)]
+pub struct Failure(Box<Details>);
+
+impl std::ops::Deref for Failure {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+/// What is known of a [`Failure`].
+#[derive(Debug)]
+pub struct Details {
+    /// Short code for logs and the trace, such as `id_token_issuer_mismatch`.
+    pub cause: String,
+    /// Shown to the person: what happened, in their words.
+    pub why: String,
+    /// Shown to the administrator: what to change, and where.
+    pub remedy: String,
+    /// What the provider itself answered, if it refused.
+    pub provider_error: Option<ProviderError>,
+    pub connection_id: ConnectionId,
+    pub organization_id: Option<OrganizationId>,
+    pub trace: Trace,
+}
+
+/// An identity that is genuine and still signs nobody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The e-mail's domain is not the organization's.
+    EmailNotTrusted,
+    /// The provider itself says that nobody has checked the address.
+    EmailNotVerified,
+    /// Nobody invited this person, and the connection creates nobody.
+    NotProvisioned,
+    Disabled,
+}
+
+impl Refusal {
+    const fn cause(self) -> &'static str {
+        match self {
+            Self::EmailNotTrusted => "email_domain_not_trusted",
+            Self::EmailNotVerified => "email_not_verified",
+            Self::NotProvisioned => "user_not_provisioned",
+            Self::Disabled => "user_not_active",
+        }
+    }
+
+    const fn why(self) -> &'static str {
+        match self {
+            Self::EmailNotTrusted => {
+                "Your company’s sign-in sent an e-mail address of a domain that is not your company’s."
+            }
+            Self::EmailNotVerified => {
+                "Your company’s sign-in sent an e-mail address that nobody has verified there."
+            }
+            Self::NotProvisioned => "Your sign-in worked, but there is no account for you yet.",
+            Self::Disabled => "Your account has been disabled.",
+        }
+    }
+
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::EmailNotTrusted => {
+                "Add the domain of this e-mail address to the organization, or correct the address at the provider."
+            }
+            Self::EmailNotVerified => {
+                "Verify the address at the provider, or let the connection trust addresses that are not verified."
+            }
+            Self::NotProvisioned => {
+                "Invite the person, or turn on just-in-time provisioning and add their e-mail domain to the organization."
+            }
+            Self::Disabled => "Enable the user again if they should have access.",
+        }
+    }
+}
+
+impl Failure {
+    /// A failed check; `trace` ends with it.
+    pub fn new(connection: &Connection, cause: &str, remedy: impl Into<String>, trace: Trace) -> Self {
+        Self(Box::new(Details {
+            cause: cause.to_owned(),
+            why: "Your company’s sign-in answered, but the answer cannot be accepted. Nothing is wrong with your account."
+                .to_owned(),
+            remedy: remedy.into(),
+            provider_error: None,
+            connection_id: connection.id.clone(),
+            organization_id: connection.organization_id.clone(),
+            trace,
+        }))
+    }
+
+    /// The provider could not be reached, or answered nonsense.
+    pub fn unreachable(
+        connection: &Connection,
+        cause: &str,
+        remedy: impl Into<String>,
+        trace: Trace,
+    ) -> Self {
+        let mut failure = Self::new(connection, cause, remedy, trace);
+        failure.0.why = "Your company’s sign-in cannot be reached at the moment.".to_owned();
+        failure
+    }
+
+    /// The provider refused by itself.
+    pub fn provider(connection: &Connection, error: ProviderError, trace: Trace) -> Self {
+        let remedy = match error.error.as_str() {
+            "access_denied" => "The provider denied access: assign the person to the application there.",
+            "invalid_scope" => {
+                "The provider refused a scope: allow it there, or remove it from the connection."
+            }
+            "unauthorized_client" | "invalid_client" => {
+                "The provider does not accept this client: check client ID and allowed grant types there."
+            }
+            _ => "Look for this error in the provider's own sign-in log.",
+        };
+        let mut failure = Self::new(connection, "provider_error", remedy, trace);
+        failure.0.provider_error = Some(error);
+        failure
+    }
+
+    /// The identity is genuine; our own rules refuse it.
+    pub fn refused(identity: &UpstreamIdentity, refusal: Refusal) -> Self {
+        let mut trace = identity.trace.clone();
+        trace.fail("Account", "an account that may sign in", identity.email.as_str());
+        let mut failure = Self::new(&identity.connection, refusal.cause(), refusal.remedy(), trace);
+        failure.0.why = refusal.why().to_owned();
+        failure
+    }
+
+    /// What the person sees. `retry` goes through the login again.
+    pub fn page(&self, reference: &TraceId, retry: &str) -> PageError {
+        PageError::sign_in_failed(StatusCode::FORBIDDEN, &self.why, reference.as_str()).try_again(retry)
+    }
+}

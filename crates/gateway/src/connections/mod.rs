@@ -1,0 +1,190 @@
+//! Upstream identity providers: the way out to them, and the way back.
+//!
+//! [`start`] sends the browser away; [`finish`] takes the answer. Every check of
+//! state, signature, audience, nonce and clock lies behind `finish`, and each
+//! leaves a line in a trace that an administrator can read.
+
+pub mod attributes;
+pub mod failure;
+pub mod metadata;
+pub mod oidc;
+pub mod trace;
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Redirect, Response};
+use genkan_protocol::oauth::{CodeVerifier, Parameters};
+use genkan_protocol::{EmailAddress, Trace};
+use genkan_store::connection::{self, Connection, Settings};
+use genkan_store::identity::Profile;
+use genkan_store::interaction::{self, Interaction, Request, Stage};
+use genkan_store::upstream_request::{self, UpstreamRequest};
+use genkan_store::{ConnectionId, Error, Secret};
+use http::{HeaderMap, header};
+
+pub use failure::{Failure, Refusal};
+
+use crate::app::App;
+use crate::web::cookie::Cookie;
+use crate::web::error::PageError;
+
+/// What to tell the identity provider about the person and the request.
+#[derive(Debug, Default, Clone)]
+pub struct Hints {
+    pub login_hint: Option<String>,
+    /// Ask for credentials even if the provider has a session.
+    pub force: bool,
+    pub select_account: bool,
+    pub max_age: Option<Duration>,
+}
+
+/// A person as their identity provider describes them, every check passed.
+#[derive(Debug, Clone)]
+pub struct UpstreamIdentity {
+    pub connection: Connection,
+    pub subject: String,
+    pub email: EmailAddress,
+    pub profile: Profile,
+    pub groups: Option<Vec<String>>,
+    pub roles: Option<Vec<String>>,
+    /// All claims as they came, for the record.
+    pub attributes: serde_json::Map<String, serde_json::Value>,
+    pub trace: Trace,
+}
+
+/// The end of a visit to an identity provider.
+#[derive(Debug)]
+pub struct Finished {
+    pub interaction: Interaction,
+    pub result: Result<UpstreamIdentity, Failure>,
+}
+
+/// Sends the browser to the identity provider of `connection_id`.
+///
+/// # Errors
+///
+/// [`PageError`] if the connection is gone or disabled, its provider cannot be
+/// reached, or the store fails.
+pub async fn start(
+    app: &App,
+    interaction: &Interaction,
+    connection_id: &ConnectionId,
+    hints: &Hints,
+) -> Result<Response, PageError> {
+    let now = app.now();
+    let testing = matches!(interaction.request, Request::TestConnection { .. });
+    let found = app
+        .db()
+        .read(async |tx| connection::find(tx, connection_id).await)
+        .await?;
+    let connection = found
+        .filter(|connection| connection.enabled || testing)
+        .ok_or_else(PageError::connection_not_active)?;
+    let departure = match &connection.settings {
+        Settings::Oidc(settings) => oidc::start(app, &connection, settings, hints).await,
+    };
+    let departure = match departure {
+        Ok(departure) => departure,
+        Err(failure) => {
+            let id = trace::record(app, Some(interaction), &failure).await?;
+            return Err(failure.page(&id, &crate::login::path(&interaction.id)));
+        }
+    };
+    let state = departure.state.sha256();
+    let request = UpstreamRequest {
+        state,
+        interaction_id: interaction.id.clone(),
+        connection_id: connection.id.clone(),
+        nonce: departure.nonce,
+        code_verifier_sealed: departure.code_verifier.map(|verifier| {
+            upstream_request::seal_code_verifier(app.instance_key(), &state, verifier.expose())
+        }),
+        expires_at: now + upstream_request::LIFETIME,
+    };
+    let email = match &interaction.stage {
+        Stage::ConnectionChosen { email, .. } | Stage::Away { email, .. } => email.clone(),
+        Stage::Started | Stage::Identifying | Stage::Authenticated { .. } | Stage::Completed => None,
+    };
+    let away = Stage::Away {
+        connection_id: connection.id.clone(),
+        email,
+    };
+    app.db()
+        .tx(async |tx| -> Result<(), Error> {
+            interaction::advance(tx, &interaction.id, &interaction.stage, &away).await?;
+            upstream_request::insert(tx, &request).await
+        })
+        .await?;
+    Ok((
+        [(header::CACHE_CONTROL, "no-store")],
+        Redirect::to(&departure.url),
+    )
+        .into_response())
+}
+
+/// Takes an identity provider's answer.
+///
+/// The state is consumed first, whatever comes of the rest: an answer counts
+/// once (RFC 9700 §4.7.1), in the browser that asked, at the connection that was
+/// asked, or not at all.
+///
+/// # Errors
+///
+/// [`PageError`] if the answer belongs to no pending request of this browser.
+/// What fails after that is in [`Finished::result`].
+pub async fn finish(
+    app: &App,
+    headers: &HeaderMap,
+    connection_id: &str,
+    raw: &[u8],
+) -> Result<Finished, PageError> {
+    let now = app.now();
+    let parameters = Parameters::parse(raw)
+        .map_err(|_| PageError::invalid_request("The identity provider's answer is garbled."))?;
+    let connection_id = ConnectionId::parse(connection_id).map_err(|_| PageError::unknown_connection())?;
+    let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
+    let (Some(state), Some(browser)) = (state, app.cookies().read(headers, Cookie::Browser)) else {
+        return Err(PageError::unsolicited_answer());
+    };
+    let (hash, browser) = (state.sha256(), browser.sha256());
+    let (pending, interaction, connection) = app
+        .db()
+        .tx(async |tx| -> Result<_, PageError> {
+            // Whatever does not fit rolls back: another browser's answer cannot use
+            // up a login that is not its own.
+            let pending = upstream_request::consume(tx, &hash, now)
+                .await?
+                .ok_or_else(PageError::unsolicited_answer)?;
+            let interaction = interaction::find(tx, &pending.interaction_id, &browser, now)
+                .await?
+                .filter(|_| pending.connection_id == connection_id)
+                .ok_or_else(PageError::unsolicited_answer)?;
+            let connection = connection::find(tx, &connection_id)
+                .await?
+                .ok_or_else(PageError::connection_not_active)?;
+            Ok((pending, interaction, connection))
+        })
+        .await?;
+    let testing = matches!(interaction.request, Request::TestConnection { .. });
+    // Disabled while the person was away: disabling takes effect at once.
+    if !connection.enabled && !testing {
+        return Err(PageError::connection_not_active());
+    }
+    // A login that went another way meanwhile is not moved back.
+    if !matches!(interaction.stage, Stage::Away { .. }) {
+        return Err(PageError::unsolicited_answer());
+    }
+    let code_verifier = pending
+        .open_code_verifier(app.instance_key())
+        .map_err(PageError::internal)?
+        .and_then(|verifier| CodeVerifier::parse(&verifier).ok());
+    let arrival = oidc::Arrival {
+        parameters: &parameters,
+        nonce: &pending.nonce,
+        code_verifier,
+    };
+    let result = match &connection.settings {
+        Settings::Oidc(settings) => oidc::finish(app, &connection, settings, arrival).await,
+    };
+    Ok(Finished { interaction, result })
+}

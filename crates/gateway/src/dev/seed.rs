@@ -1,0 +1,297 @@
+//! What a development environment starts with: an application, a test
+//! organization, and its connection to the simulator.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use genkan_protocol::Domain as DomainName;
+use genkan_protocol::jose::Algorithm;
+use genkan_store::client::{self, Client, ClientSecret, MAX_ACTIVE_SECRETS};
+use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings, TokenAuthType};
+use genkan_store::domain::{self, Domain};
+use genkan_store::organization::{self, Organization};
+use genkan_store::{ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Secret, SecretId, Stamp};
+
+use super::dev_env;
+use crate::app::App;
+use crate::connections::oidc;
+use crate::simulator;
+
+/// Prefix of the default application's identifier.
+const DEFAULT_CLIENT: &str = "skc_";
+const DEMO_NAME: &str = "Demo application";
+/// What the simulator calls Genkan.
+const SIMULATOR_CLIENT_ID: &str = "genkan";
+const TEST_DOMAINS: [&str; 2] = ["example.com", "example.org"];
+
+/// What a start needs of it.
+#[derive(Debug)]
+pub struct Seeded {
+    pub client_id: ClientId,
+    pub client_secret: Secret,
+    pub organization_id: OrganizationId,
+    pub connection_id: ConnectionId,
+    simulator_secret: Secret,
+    simulator_redirect_uri: String,
+    demo_client_id: ClientId,
+    demo_secret: Secret,
+}
+
+impl Seeded {
+    /// The settings of the simulator.
+    pub fn simulator(&self, app: &App, demo_url: &str) -> simulator::Config {
+        simulator::Config {
+            public_url: app.issuer().to_owned(),
+            client_id: SIMULATOR_CLIENT_ID.to_owned(),
+            client_secret: self.simulator_secret.expose().to_owned(),
+            redirect_uris: vec![self.simulator_redirect_uri.clone()],
+            demo_url: Some(demo_url.to_owned()),
+        }
+    }
+}
+
+/// Creates what is missing, and leaves alone what is there: a second start
+/// changes no identifier and no secret that an application may hold.
+///
+/// # Errors
+///
+/// [`Error`] if the store fails.
+pub async fn ensure(app: &App, demo_url: &str, data_dir: &Path) -> Result<Seeded, Error> {
+    let at = app.at(app.now());
+    let clients = app
+        .db()
+        .read(async |tx| client::list(tx, &Page::first(MAX_LIMIT)).await)
+        .await?;
+    let (client_id, client_secret) = default_client(app, at, &clients, data_dir).await?;
+    let (demo_client_id, demo_secret) = demo_client(app, at, &clients, demo_url).await?;
+    let connection = simulator_connection(app, at).await?;
+    let simulator_secret = connection
+        .open_client_secret(app.instance_key())
+        .ok()
+        .flatten()
+        .unwrap_or_else(Secret::generate);
+    Ok(Seeded {
+        client_id,
+        client_secret,
+        organization_id: connection.organization_id.clone().ok_or(Error::Stale)?,
+        simulator_redirect_uri: oidc::redirect_uri(app, &connection),
+        connection_id: connection.id,
+        simulator_secret,
+        demo_client_id,
+        demo_secret,
+    })
+}
+
+/// A confidential web application with development's liberties.
+fn web_app(id: ClientId, name: &str, at: Stamp<'_>) -> Client {
+    Client {
+        id,
+        name: name.to_owned(),
+        kind: client::Kind::WebApp,
+        redirect_uris: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
+        back_channel_logout_uris: Vec::new(),
+        initiate_login_uri: None,
+        any_loopback_redirect: true,
+        enforce_pkce: false,
+        secret_optional_with_pkce: false,
+        strict_refresh_rotation: false,
+        profile_in_access_token: true,
+        management_access: false,
+        token_algorithm: Algorithm::Rs256,
+        access_token_lifetime: None,
+        created_at: at.now,
+        updated_at: at.now,
+    }
+}
+
+fn new_secret(at: Stamp<'_>, client_id: &ClientId) -> (Secret, ClientSecret) {
+    let secret = Secret::generate_with_prefix("test_");
+    let row = ClientSecret {
+        id: at.id::<SecretId>(),
+        client_id: client_id.clone(),
+        hash: secret.sha256(),
+        suffix: secret.suffix().to_owned(),
+        created_at: at.now,
+        expires_at: None,
+    };
+    (secret, row)
+}
+
+async fn default_client(
+    app: &App,
+    at: Stamp<'_>,
+    clients: &[Client],
+    data_dir: &Path,
+) -> Result<(ClientId, Secret), Error> {
+    if let Some(known) = clients
+        .iter()
+        .find(|client| client.id.as_str().starts_with(DEFAULT_CLIENT))
+    {
+        let secrets = app
+            .db()
+            .read(async |tx| client::secrets(tx, &known.id).await)
+            .await?;
+        let written = dev_env::read(data_dir, "SCALEKIT_CLIENT_SECRET").map(Secret::from_presented);
+        if let Some(secret) =
+            written.filter(|secret| secrets.iter().any(|known| known.hash == secret.sha256()))
+        {
+            return Ok((known.id.clone(), secret));
+        }
+        // The file is gone, and with it the secret: only a new one can be written down.
+        let secret = replace_secret(app, at, &known.id).await?;
+        return Ok((known.id.clone(), secret));
+    }
+    let id: ClientId = app.ids().next_with_prefix(DEFAULT_CLIENT, at.now);
+    let mut client = web_app(id.clone(), "Development application", at);
+    client.redirect_uris = vec![dev_env::REDIRECT_URI.to_owned()];
+    client.post_logout_redirect_uris = vec!["http://localhost:4321".to_owned()];
+    client.management_access = true;
+    let (secret, row) = new_secret(at, &id);
+    app.db()
+        .tx(async |tx| -> Result<(), Error> {
+            client::insert(tx, at, &client).await?;
+            client::add_secret(tx, at, &row).await
+        })
+        .await?;
+    Ok((id, secret))
+}
+
+/// Gives a client a new secret; makes room by deleting its oldest.
+async fn replace_secret(app: &App, at: Stamp<'_>, id: &ClientId) -> Result<Secret, Error> {
+    let (secret, row) = new_secret(at, id);
+    app.db()
+        .tx(async |tx| -> Result<(), Error> {
+            let known = client::secrets(tx, id).await?;
+            let surplus = (known.len() + 1).saturating_sub(MAX_ACTIVE_SECRETS);
+            for oldest in known.iter().take(surplus) {
+                client::delete_secret(tx, at, id, &oldest.id).await?;
+            }
+            client::add_secret(tx, at, &row).await
+        })
+        .await?;
+    Ok(secret)
+}
+
+/// The demo application's secret is made anew at every start: nobody else holds it.
+async fn demo_client(
+    app: &App,
+    at: Stamp<'_>,
+    clients: &[Client],
+    demo_url: &str,
+) -> Result<(ClientId, Secret), Error> {
+    let known = clients.iter().find(|client| client.name == DEMO_NAME);
+    let id = known.map_or_else(
+        || app.ids().next_with_prefix("webc_", at.now),
+        |client| client.id.clone(),
+    );
+    let mut client = known
+        .cloned()
+        .unwrap_or_else(|| web_app(id.clone(), DEMO_NAME, at));
+    client.redirect_uris = vec![format!("{demo_url}/callback")];
+    client.post_logout_redirect_uris = vec![demo_url.to_owned()];
+    client.back_channel_logout_uris = vec![format!("{demo_url}/backchannel-logout")];
+    client.initiate_login_uri = Some(format!("{demo_url}/login"));
+    app.db()
+        .tx(async |tx| -> Result<(), Error> {
+            match known {
+                Some(before) if *before == client => Ok(()),
+                Some(_) => client::update(tx, at, &client).await,
+                None => client::insert(tx, at, &client).await,
+            }
+        })
+        .await?;
+    let secret = replace_secret(app, at, &id).await?;
+    Ok((id, secret))
+}
+
+async fn simulator_connection(app: &App, at: Stamp<'_>) -> Result<Connection, Error> {
+    let issuer = simulator::issuer(app.issuer());
+    let known = app
+        .db()
+        .read(async |tx| connection::list(tx, &Page::first(MAX_LIMIT)).await)
+        .await?
+        .into_iter()
+        .find(|connection| connection.provider == Provider::IdpSimulator);
+    if let Some(mut connection) = known {
+        let Settings::Oidc(settings) = &mut connection.settings;
+        if settings.issuer != issuer {
+            // Started under another public URL than the last time.
+            settings.issuer = issuer;
+            app.db()
+                .tx(async |tx| connection::update(tx, at, &connection).await)
+                .await?;
+        }
+        return Ok(connection);
+    }
+    let organization = Organization {
+        id: at.id(),
+        display_name: "Test Organization".to_owned(),
+        external_id: None,
+        metadata: serde_json::Map::new(),
+        created_at: at.now,
+        updated_at: at.now,
+    };
+    let connection = connection_to_simulator(app, at, &organization.id, issuer);
+    app.db()
+        .tx(async |tx| -> Result<(), Error> {
+            organization::insert(tx, at, &organization).await?;
+            for name in TEST_DOMAINS {
+                let name = DomainName::parse(name).expect("the test domains are domains");
+                if domain::find_organization_for(tx, &name).await?.is_none() {
+                    let kind = domain::Kind::OrganizationDomain;
+                    let organization_id = organization.id.clone();
+                    let domain = Domain {
+                        id: at.id(),
+                        organization_id,
+                        name,
+                        kind,
+                        created_at: at.now,
+                    };
+                    domain::insert(tx, at, &domain).await?;
+                }
+            }
+            connection::insert(tx, at, &connection).await
+        })
+        .await?;
+    Ok(connection)
+}
+
+fn connection_to_simulator(
+    app: &App,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    issuer: String,
+) -> Connection {
+    let id = at.id::<ConnectionId>();
+    let secret = Secret::generate();
+    Connection {
+        client_secret_sealed: Some(connection::seal_client_secret(app.instance_key(), &id, &secret)),
+        id,
+        organization_id: Some(organization_id.clone()),
+        provider: Provider::IdpSimulator,
+        name: "Simulator".to_owned(),
+        enabled: true,
+        jit_provisioning: true,
+        sync_profile: true,
+        settings: Settings::Oidc(OidcSettings {
+            issuer,
+            discovery_endpoint: None,
+            authorize_uri: None,
+            token_uri: None,
+            user_info_uri: None,
+            jwks_uri: None,
+            client_id: SIMULATOR_CLIENT_ID.to_owned(),
+            scopes: vec!["openid".to_owned(), "profile".to_owned(), "email".to_owned()],
+            token_auth_type: TokenAuthType::BasicAuth,
+            pkce_enabled: true,
+            attribute_mapping: BTreeMap::new(),
+            groups_claim: None,
+            roles_claim: None,
+            insecure_http: false,
+            trust_unverified_email: false,
+        }),
+        created_at: at.now,
+        updated_at: at.now,
+    }
+}

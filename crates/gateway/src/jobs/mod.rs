@@ -1,0 +1,51 @@
+//! Work beside the requests: logout tokens to deliver, rows to sweep.
+
+pub mod back_channel_logout;
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+
+/// How often expired rows are swept.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// How often the outbox is looked at when nobody wakes it: for retries, and for
+/// what other nodes and the command line put in.
+const DELIVER_EVERY: Duration = Duration::from_secs(2);
+
+/// Starts all jobs. They end soon after `stop` is cancelled, between two steps.
+pub fn start(app: &App, tracker: &TaskTracker, stop: &CancellationToken) {
+    let (deliver, deliver_stop) = (app.clone(), stop.clone());
+    tracker.spawn(async move {
+        while !deliver_stop.is_cancelled() {
+            if let Err(error) = back_channel_logout::deliver_due(&deliver).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "delivering logout tokens failed"
+                );
+            }
+            tokio::select! {
+                () = deliver.jobs_woken() => {}
+                () = tokio::time::sleep(DELIVER_EVERY) => {}
+                () = deliver_stop.cancelled() => {}
+            }
+        }
+    });
+    let (sweep, sweep_stop) = (app.clone(), stop.clone());
+    tracker.spawn(async move {
+        while !sweep_stop.is_cancelled() {
+            if let Err(error) = genkan_store::janitor::sweep(sweep.db(), sweep.ids(), sweep.now()).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "sweeping expired rows failed"
+                );
+            }
+            tokio::select! {
+                () = tokio::time::sleep(SWEEP_EVERY) => {}
+                () = sweep_stop.cancelled() => {}
+            }
+        }
+    });
+}

@@ -1,0 +1,131 @@
+//! Signing keys: which one signs, which ones are published.
+//!
+//! A key is published before it signs, and stays published after it stopped,
+//! because SDKs fetch the key set once in their life.
+
+use bytes::Bytes;
+use genkan_protocol::Timestamp;
+use genkan_protocol::jose::{Algorithm, JwkSet, KeyError, SigningKey};
+use genkan_store::signing_key;
+use genkan_store::{InstanceKey, KeyId, Stamp};
+
+use crate::app::App;
+
+/// Why there is no key to sign with.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    #[error("store failed")]
+    Store(#[from] genkan_store::Error),
+    #[error("no {0} key may sign at this time")]
+    NoKey(Algorithm),
+    #[error("a signing key cannot be opened: the instance key does not fit this database")]
+    Sealed,
+    #[error("signing failed")]
+    Key(#[from] KeyError),
+}
+
+/// All keys that are published now.
+#[derive(Debug)]
+pub struct Keyring {
+    keys: Vec<Entry>,
+    jwks: Bytes,
+    verify: JwkSet,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: SigningKey,
+    signs_from: Timestamp,
+    signs_until: Option<Timestamp>,
+}
+
+impl Keyring {
+    /// Reads and opens the keys.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`] if the store fails or the instance key does not fit.
+    pub async fn load(app: &App) -> Result<Self, KeyringError> {
+        let now = app.now();
+        let stored = app.db().read(async |tx| signing_key::list(tx, now).await).await?;
+        let mut keys = Vec::with_capacity(stored.len());
+        for row in stored {
+            let der = row
+                .open_private_key(app.instance_key())
+                .map_err(|_| KeyringError::Sealed)?;
+            let key = SigningKey::from_pkcs8(row.id.to_string(), row.algorithm, &der)?;
+            keys.push(Entry {
+                key,
+                signs_from: row.signs_from,
+                signs_until: row.signs_until,
+            });
+        }
+        let public: Vec<_> = keys.iter().map(|entry| entry.key.public_jwk()).collect();
+        let jwks = Bytes::from(serde_json::json!({ "keys": public }).to_string());
+        let verify = JwkSet::from_signing_keys(keys.iter().map(|entry| &entry.key));
+        Ok(Self { keys, jwks, verify })
+    }
+
+    /// The key that signs with `algorithm` at `now`: the newest whose time has come.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::NoKey`] if there is none.
+    pub fn signing_key(&self, algorithm: Algorithm, now: Timestamp) -> Result<&SigningKey, KeyringError> {
+        self.keys
+            .iter()
+            .filter(|entry| entry.key.algorithm() == algorithm && entry.signs_from <= now)
+            .filter(|entry| entry.signs_until.is_none_or(|until| now < until))
+            .max_by_key(|entry| entry.signs_from)
+            .map(|entry| &entry.key)
+            .ok_or(KeyringError::NoKey(algorithm))
+    }
+
+    /// The document at `/keys` (RFC 7517 §5).
+    pub fn jwks(&self) -> Bytes {
+        self.jwks.clone()
+    }
+
+    /// The same keys, to verify with.
+    pub fn verify(&self) -> &JwkSet {
+        &self.verify
+    }
+}
+
+/// Makes a key of each algorithm, for a new environment.
+///
+/// # Errors
+///
+/// [`KeyringError`] if a key cannot be made.
+pub fn generate_all(
+    at: Stamp<'_>,
+    instance_key: &InstanceKey,
+) -> Result<Vec<signing_key::SigningKey>, KeyringError> {
+    [Algorithm::Rs256, Algorithm::Es256]
+        .into_iter()
+        .map(|algorithm| generate(at, algorithm, instance_key))
+        .collect()
+}
+
+/// Makes a key that signs from now on, sealed under the instance key.
+///
+/// # Errors
+///
+/// [`KeyringError`] if the key cannot be made.
+pub fn generate(
+    at: Stamp<'_>,
+    algorithm: Algorithm,
+    instance_key: &InstanceKey,
+) -> Result<signing_key::SigningKey, KeyringError> {
+    let id = at.id::<KeyId>();
+    let (_, pkcs8) = SigningKey::generate(id.to_string(), algorithm)?;
+    Ok(signing_key::SigningKey {
+        private_key_sealed: signing_key::seal_private_key(instance_key, &id, &pkcs8),
+        id,
+        algorithm,
+        created_at: at.now,
+        signs_from: at.now,
+        signs_until: None,
+        published_until: None,
+    })
+}

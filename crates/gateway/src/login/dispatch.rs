@@ -1,0 +1,162 @@
+//! `GET /login/{interaction}`: the dispatcher. Every step ends here.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use genkan_protocol::oauth::AuthorizationRequest;
+use genkan_protocol::oauth::ErrorCode;
+use genkan_store::interaction::{Interaction, Request, Stage};
+use genkan_store::session;
+use http::HeaderMap;
+
+use super::next_step::{Progress, Step, next_step};
+use super::{identify, interaction_of_browser, route, select_account, signed_in, test_connection};
+use crate::app::App;
+use crate::connections::{self, Hints};
+use crate::op::authorize::{self, Answer};
+use crate::web::error::PageError;
+
+/// Reads how far the login has come, and does the next step.
+pub async fn resume(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let (interaction, browser) = interaction_of_browser(&app, &headers, &id).await?;
+    match &interaction.request {
+        Request::Authorize(request) => {
+            let login = Login {
+                app: &app,
+                interaction: &interaction,
+                request,
+            };
+            login.resume(&headers, &browser).await
+        }
+        Request::TestConnection {
+            connection_id,
+            test_id,
+        } => test_connection::resume(&app, &interaction, connection_id, test_id).await,
+    }
+}
+
+/// A login in progress, with what its steps need.
+#[derive(Clone, Copy)]
+struct Login<'a> {
+    app: &'a App,
+    interaction: &'a Interaction,
+    request: &'a AuthorizationRequest,
+}
+
+impl Login<'_> {
+    async fn resume(
+        self,
+        headers: &HeaderMap,
+        browser: &genkan_store::Secret,
+    ) -> Result<Response, PageError> {
+        let Self {
+            app,
+            interaction,
+            request,
+        } = self;
+        let cached = app
+            .client(&request.client_id)
+            .await?
+            .ok_or_else(PageError::unknown_application)?;
+        let current = signed_in(app, headers).await?;
+        let target = match route::find_target(app, request).await? {
+            Ok(target) => target,
+            // It was there when the login began, and has been removed or disabled since.
+            Err(refusal) => {
+                let answer = Answer::to(app, request);
+                return Ok(answer.error_named(
+                    refusal.code(),
+                    refusal.description(),
+                    request.state.as_deref(),
+                ));
+            }
+        };
+        let progress = Progress::of(
+            request,
+            &interaction.stage,
+            target.as_ref(),
+            current.as_ref(),
+            app.now(),
+        );
+        match next_step(progress) {
+            Step::Identify => {
+                let email = request.login_hint.as_deref().unwrap_or_default();
+                let asked = identify::Asked { email, error: None };
+                Ok(identify::render(app, &cached.client, interaction, browser, asked))
+            }
+            Step::SelectAccount => {
+                let (_, user) = current.ok_or_else(PageError::interaction_gone)?;
+                Ok(select_account::render(
+                    app,
+                    &cached.client,
+                    interaction,
+                    browser,
+                    &user,
+                ))
+            }
+            Step::Authenticate => self.authenticate(target).await,
+            Step::Complete => self.complete(&cached, current.map(|(session, _)| session)).await,
+            Step::LoginRequired => {
+                let description = "no session in this browser satisfies the request";
+                let answer = Answer::to(app, request);
+                Ok(answer.error(ErrorCode::LoginRequired, description, request.state.as_deref()))
+            }
+        }
+    }
+
+    /// Sends the browser to the identity provider: the chosen one, else the target's.
+    async fn authenticate(self, target: Option<route::Target>) -> Result<Response, PageError> {
+        let (chosen, typed) = match &self.interaction.stage {
+            Stage::ConnectionChosen { connection_id, email } | Stage::Away { connection_id, email } => {
+                (Some(connection_id.clone()), email.clone())
+            }
+            Stage::Started | Stage::Identifying | Stage::Authenticated { .. } | Stage::Completed => {
+                (None, None)
+            }
+        };
+        let connection_id = chosen
+            .or_else(|| target.map(|target| target.connection().id.clone()))
+            .ok_or_else(PageError::interaction_gone)?;
+        let hints = Hints {
+            login_hint: typed.or_else(|| self.request.login_hint.clone()),
+            // Whoever must sign in again here must do so there too, or the
+            // provider's own session would answer in silence.
+            force: self.request.prompt.login,
+            select_account: self.request.prompt.select_account
+                || matches!(self.interaction.stage, Stage::Identifying),
+            max_age: self.request.max_age,
+        };
+        connections::start(self.app, self.interaction, &connection_id, &hints).await
+    }
+
+    async fn complete(
+        self,
+        cached: &std::sync::Arc<crate::cache::CachedClient>,
+        current: Option<session::Session>,
+    ) -> Result<Response, PageError> {
+        let Self {
+            app,
+            interaction,
+            request,
+        } = self;
+        let session = match &interaction.stage {
+            // The session that this very login made, not whichever the cookie names now.
+            Stage::Authenticated { session_id } => {
+                let now = app.now();
+                app.db()
+                    .read(async |tx| session::find_live(tx, session_id, now).await)
+                    .await?
+            }
+            Stage::Completed => None,
+            Stage::Started | Stage::Identifying | Stage::ConnectionChosen { .. } | Stage::Away { .. } => {
+                current
+            }
+        };
+        let session = session.ok_or_else(PageError::interaction_gone)?;
+        let from = Some((&interaction.id, &interaction.stage));
+        authorize::respond(app, cached, request, &session, from).await
+    }
+}

@@ -1,0 +1,145 @@
+//! The page that asks for the e-mail address, and finds the company by it.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use genkan_protocol::EmailAddress;
+use genkan_protocol::oauth::Parameters;
+use genkan_store::client::Client;
+use genkan_store::interaction::{self, Interaction, Request, Stage};
+use genkan_store::{Error, Secret};
+use http::{HeaderMap, StatusCode};
+
+use super::{interaction_of_browser, path, redirect_to, route};
+use crate::app::App;
+use crate::web::csrf;
+use crate::web::error::PageError;
+use crate::web::page::Page;
+use crate::web::templates::{EmailError, Identify};
+
+/// What was typed, and what was wrong with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub email: &'a str,
+    pub error: Option<EmailError<'a>>,
+}
+
+/// Renders the page.
+pub fn render(
+    app: &App,
+    client: &Client,
+    interaction: &Interaction,
+    browser: &Secret,
+    asked: Asked<'_>,
+) -> Response {
+    let status = if asked.error.is_some() {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::OK
+    };
+    let action = path(&interaction.id);
+    let identify = Identify {
+        application: &client.name,
+        csrf: &app.csrf().token(browser, &action),
+        action: Some(&action),
+        hidden: &[],
+        email: asked.email,
+        error: asked.error,
+    };
+    Page::new(&identify).with_status(status).into_response()
+}
+
+/// `POST /login/{interaction}`: takes the address and chooses the connection.
+pub async fn submit(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, PageError> {
+    let (interaction, browser) = interaction_of_browser(&app, &headers, &id).await?;
+    let form = form_of_ours(&app, &headers, &browser, &path(&interaction.id), &body)?;
+    let Request::Authorize(request) = &interaction.request else {
+        return Err(PageError::interaction_gone());
+    };
+    // A second answer from a tab that was left open: the login is elsewhere by now.
+    if matches!(interaction.stage, Stage::Authenticated { .. } | Stage::Completed) {
+        return Ok(redirect_to(&interaction.id));
+    }
+    let cached = app
+        .client(&request.client_id)
+        .await?
+        .ok_or_else(PageError::unknown_application)?;
+    let typed = form
+        .one("email")
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    let again = |error| {
+        let asked = Asked {
+            email: &typed,
+            error: Some(error),
+        };
+        Ok(render(&app, &cached.client, &interaction, &browser, asked))
+    };
+    if typed.is_empty() {
+        return again(EmailError::Missing);
+    }
+    let Ok(email) = EmailAddress::parse(&typed) else {
+        return again(EmailError::Malformed);
+    };
+    let domain = email.domain();
+    let target = match app
+        .db()
+        .read(async |tx| route::by_domain(tx, domain).await)
+        .await?
+    {
+        route::ByDomain::Target(target) => target,
+        route::ByDomain::NotActive => return again(EmailError::NotActive(domain.as_str())),
+        route::ByDomain::Unknown => return again(EmailError::UnknownDomain(domain.as_str())),
+    };
+    let chosen = Stage::ConnectionChosen {
+        connection_id: target.connection().id.clone(),
+        email: Some(email.to_string()),
+    };
+    advance(&app, &interaction, &chosen).await?;
+    Ok(redirect_to(&interaction.id))
+}
+
+/// Moves an interaction on. A double click moves it once; the second one finds
+/// the first one's result at the dispatcher.
+///
+/// # Errors
+///
+/// [`PageError`] if the store fails.
+pub async fn advance(app: &App, interaction: &Interaction, to: &Stage) -> Result<(), PageError> {
+    let moved = app
+        .db()
+        .tx(async |tx| interaction::advance(tx, &interaction.id, &interaction.stage, to).await)
+        .await;
+    match moved {
+        Ok(()) | Err(Error::Stale) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The fields of a form, if it is one of our own pages that sends it.
+///
+/// # Errors
+///
+/// [`PageError`] for a foreign or garbled form.
+pub fn form_of_ours(
+    app: &App,
+    headers: &HeaderMap,
+    browser: &Secret,
+    purpose: &str,
+    body: &[u8],
+) -> Result<Parameters, PageError> {
+    let form = Parameters::parse(body).map_err(|_| PageError::invalid_request("The form is garbled."))?;
+    let token = form.one("csrf").ok().flatten().unwrap_or_default();
+    if !csrf::is_same_origin(headers, app.issuer()) || !app.csrf().verify(browser, purpose, token) {
+        return Err(PageError::foreign_form());
+    }
+    Ok(form)
+}

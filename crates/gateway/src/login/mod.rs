@@ -1,0 +1,158 @@
+//! Hosted login: how a person gets from "an application wants to know who you
+//! are" to a session.
+//!
+//! A step never calls another step: the browser always comes back to
+//! [`dispatch`], which reads the stored interaction and decides.
+
+pub mod callback;
+pub mod dispatch;
+pub mod identify;
+pub mod init;
+pub mod next_step;
+pub mod route;
+pub mod select_account;
+pub mod test_connection;
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Redirect, Response};
+use genkan_protocol::oauth::AuthorizationRequest;
+use genkan_protocol::oauth::ErrorCode;
+use genkan_store::interaction::{self, Interaction, Request, Stage};
+use genkan_store::session::{self, Session};
+use genkan_store::user::{self, User};
+use genkan_store::{Error, InteractionId, Secret};
+use http::{HeaderMap, header};
+
+use crate::app::App;
+use crate::cache::CachedClient;
+use crate::op::authorize::{self, Answer};
+use crate::web::cookie::Cookie;
+use crate::web::error::PageError;
+use next_step::{Progress, Step, next_step};
+
+/// How long a browser remembers the cookie that binds logins to it.
+pub const BROWSER_COOKIE_SECS: u64 = 400 * 24 * 60 * 60;
+
+/// Takes up a validated authorization request.
+///
+/// With a session that satisfies it the code is issued at once, and nothing is
+/// stored; otherwise the request becomes an interaction.
+///
+/// # Errors
+///
+/// [`PageError`] if the store fails.
+pub async fn begin(
+    app: &App,
+    headers: &HeaderMap,
+    cached: &Arc<CachedClient>,
+    request: AuthorizationRequest,
+) -> Result<Response, PageError> {
+    let now = app.now();
+    let signed_in = signed_in(app, headers).await?;
+    let target = match route::find_target(app, &request).await? {
+        Ok(target) => target,
+        Err(refusal) => {
+            let answer = Answer::to(app, &request);
+            return Ok(answer.error_named(refusal.code(), refusal.description(), request.state.as_deref()));
+        }
+    };
+    let progress = Progress::of(
+        &request,
+        &Stage::Started,
+        target.as_ref(),
+        signed_in.as_ref(),
+        now,
+    );
+    match (next_step(progress), signed_in) {
+        (Step::Complete, Some((session, _))) => {
+            authorize::respond(app, cached, &request, &session, None).await
+        }
+        (Step::LoginRequired, _) => {
+            let description = "no session in this browser satisfies the request";
+            let answer = Answer::to(app, &request);
+            Ok(answer.error(ErrorCode::LoginRequired, description, request.state.as_deref()))
+        }
+        _ => start(app, headers, Request::Authorize(Box::new(request))).await,
+    }
+}
+
+/// Stores an interaction, binds it to this browser, and sends the browser to it.
+///
+/// # Errors
+///
+/// [`PageError`] if the store fails.
+pub async fn start(app: &App, headers: &HeaderMap, request: Request) -> Result<Response, PageError> {
+    let now = app.now();
+    let known = app.cookies().read(headers, Cookie::Browser);
+    let browser = known.unwrap_or_else(Secret::generate);
+    let interaction = Interaction {
+        id: app.ids().next::<InteractionId>(now),
+        browser: browser.sha256(),
+        request,
+        stage: Stage::Started,
+        created_at: now,
+        expires_at: now + interaction::LIFETIME,
+    };
+    app.db()
+        .tx(async |tx| interaction::insert(tx, &interaction).await)
+        .await?;
+    let mut response = redirect_to(&interaction.id);
+    let cookie = app.cookies().set(Cookie::Browser, &browser, BROWSER_COOKIE_SECS);
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// Sends the browser (back) to the dispatcher.
+pub fn redirect_to(id: &InteractionId) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Redirect::to(&path(id))).into_response()
+}
+
+/// The address of an interaction.
+pub fn path(id: &InteractionId) -> String {
+    format!("/login/{id}")
+}
+
+/// The live session of this browser and its user.
+async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Option<(Session, User)>, Error> {
+    let Some(cookie) = app.cookies().read(headers, Cookie::Session) else {
+        return Ok(None);
+    };
+    let (hash, now) = (cookie.sha256(), app.now());
+    app.db()
+        .read(async |tx| {
+            let Some(session) = session::find_live_by_token(tx, &hash, now).await? else {
+                return Ok(None);
+            };
+            let user = user::find(tx, &session.user_id)
+                .await?
+                .filter(|user| !user.disabled);
+            Ok(user.map(|user| (session, user)))
+        })
+        .await
+}
+
+/// The interaction `id`, if this browser started it and it is still open.
+///
+/// # Errors
+///
+/// A page that says so if it is unknown, expired, or another browser's: an
+/// attacker's link to their own login finishes nothing here (login CSRF).
+pub async fn interaction_of_browser(
+    app: &App,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<(Interaction, Secret), PageError> {
+    let id = InteractionId::parse(id).map_err(|_| PageError::interaction_gone())?;
+    let browser = app
+        .cookies()
+        .read(headers, Cookie::Browser)
+        .ok_or_else(PageError::interaction_gone)?;
+    let now = app.now();
+    let hash = browser.sha256();
+    let found = app
+        .db()
+        .read(async |tx| interaction::find(tx, &id, &hash, now).await)
+        .await?;
+    Ok((found.ok_or_else(PageError::interaction_gone)?, browser))
+}

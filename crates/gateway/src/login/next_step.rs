@@ -1,0 +1,226 @@
+//! The one place that decides a login's next step.
+
+use genkan_protocol::Timestamp;
+use genkan_protocol::oauth::AuthorizationRequest;
+use genkan_store::interaction::Stage;
+use genkan_store::session::Session;
+use genkan_store::user::User;
+
+use super::route::Target;
+
+/// What the browser must do next to finish a login. Nothing else decides this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Ask who the user is, to find their organization's connection.
+    Identify,
+    /// Ask which account to go on with.
+    SelectAccount,
+    /// Send the user to the connection's identity provider.
+    Authenticate,
+    /// Issue the authorization code and return to the client.
+    Complete,
+    /// Something must be asked, but the client forbade it (`prompt=none`).
+    LoginRequired,
+}
+
+/// The facts [`next_step`] decides from.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    pub authentication: Authentication,
+    /// There is a session in this browser at all.
+    pub has_session: bool,
+    /// That session satisfies the request: organization, connection, age, person.
+    pub session_fits: bool,
+    /// The request leads to a connection without asking.
+    pub has_target: bool,
+    pub prompt_none: bool,
+    pub prompt_login: bool,
+    pub prompt_select_account: bool,
+}
+
+/// How far the authentication of this interaction has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authentication {
+    Pending,
+    /// The person put the session aside and wants to sign in as somebody else.
+    Identifying,
+    ConnectionChosen,
+    Done,
+}
+
+/// Picks the next step, in the one order we allow.
+pub const fn next_step(progress: Progress) -> Step {
+    match progress.authentication {
+        Authentication::Done => Step::Complete,
+        Authentication::ConnectionChosen => Step::Authenticate,
+        Authentication::Identifying => Step::Identify,
+        Authentication::Pending => {
+            if progress.session_fits && !progress.prompt_login && !progress.prompt_select_account {
+                Step::Complete
+            } else if progress.prompt_none {
+                Step::LoginRequired
+            } else if progress.prompt_select_account && progress.has_session && !progress.has_target {
+                Step::SelectAccount
+            } else if progress.prompt_select_account && progress.session_fits {
+                // With an organization named, `select_account` switches to it directly.
+                Step::Complete
+            } else if progress.has_target {
+                Step::Authenticate
+            } else {
+                Step::Identify
+            }
+        }
+    }
+}
+
+impl Progress {
+    /// Gathers the facts. Pure: everything it looks at is an argument.
+    pub fn of(
+        request: &AuthorizationRequest,
+        stage: &Stage,
+        target: Option<&Target>,
+        signed_in: Option<&(Session, User)>,
+        now: Timestamp,
+    ) -> Self {
+        let authentication = match stage {
+            Stage::Started => Authentication::Pending,
+            Stage::Identifying => Authentication::Identifying,
+            Stage::ConnectionChosen { .. } | Stage::Away { .. } => Authentication::ConnectionChosen,
+            Stage::Authenticated { .. } | Stage::Completed => Authentication::Done,
+        };
+        Self {
+            authentication,
+            has_session: signed_in.is_some(),
+            session_fits: signed_in.is_some_and(|(session, user)| fits(request, target, session, user, now)),
+            has_target: target.is_some(),
+            prompt_none: request.prompt.none,
+            prompt_login: request.prompt.login,
+            prompt_select_account: request.prompt.select_account,
+        }
+    }
+}
+
+/// Whether a session answers this request without asking again.
+fn fits(
+    request: &AuthorizationRequest,
+    target: Option<&Target>,
+    session: &Session,
+    user: &User,
+    now: Timestamp,
+) -> bool {
+    // OIDC Core §3.1.2.1: max_age is the greatest allowed age of the login.
+    let young = request
+        .max_age
+        .is_none_or(|max_age| now.since(session.authenticated_at) <= max_age);
+    let person = request.login_hint.as_deref().is_none_or(|hint| {
+        // A hint that is no e-mail address says nothing about a person.
+        !hint.contains('@') || hint.eq_ignore_ascii_case(user.email.as_str())
+    });
+    let place = target.is_none_or(|target| match target {
+        Target::Connection(connection) => session.connection_id.as_ref() == Some(&connection.id),
+        Target::Organization { organization_id, .. } => {
+            session.organization_id.as_ref() == Some(organization_id)
+        }
+    });
+    young && person && place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PENDING: Progress = Progress {
+        authentication: Authentication::Pending,
+        has_session: false,
+        session_fits: false,
+        has_target: false,
+        prompt_none: false,
+        prompt_login: false,
+        prompt_select_account: false,
+    };
+
+    #[test]
+    fn a_stranger_is_asked_or_sent_on() {
+        assert_eq!(next_step(PENDING), Step::Identify);
+        assert_eq!(
+            next_step(Progress {
+                has_target: true,
+                ..PENDING
+            }),
+            Step::Authenticate
+        );
+    }
+
+    #[test]
+    fn a_fitting_session_completes_unless_the_client_insists() {
+        let session = Progress {
+            has_session: true,
+            session_fits: true,
+            ..PENDING
+        };
+        assert_eq!(next_step(session), Step::Complete);
+        assert_eq!(
+            next_step(Progress {
+                prompt_login: true,
+                ..session
+            }),
+            Step::Identify
+        );
+        let login_at = Progress {
+            prompt_login: true,
+            has_target: true,
+            ..session
+        };
+        assert_eq!(next_step(login_at), Step::Authenticate);
+        assert_eq!(
+            next_step(Progress {
+                prompt_select_account: true,
+                ..session
+            }),
+            Step::SelectAccount
+        );
+        let switch = Progress {
+            prompt_select_account: true,
+            has_target: true,
+            ..session
+        };
+        assert_eq!(next_step(switch), Step::Complete);
+    }
+
+    /// OIDC Core §3.1.2.1: with `none`, no page may be shown.
+    #[test]
+    fn prompt_none_never_asks() {
+        for bits in 0..8_u8 {
+            let progress = Progress {
+                prompt_none: true,
+                has_session: bits & 1 != 0,
+                session_fits: bits & 3 == 3,
+                has_target: bits & 4 != 0,
+                ..PENDING
+            };
+            assert!(
+                matches!(next_step(progress), Step::Complete | Step::LoginRequired),
+                "{progress:?}"
+            );
+        }
+    }
+
+    /// However far a login has come, a code is issued only after authentication
+    /// or on a session that fits.
+    #[test]
+    fn nothing_completes_without_an_authenticated_person() {
+        for bits in 0..64_u8 {
+            let bit = |n: u8| bits & (1 << n) != 0;
+            let progress = Progress {
+                has_session: bit(0),
+                session_fits: false,
+                has_target: bit(1),
+                prompt_none: bit(2),
+                prompt_login: bit(3),
+                prompt_select_account: bit(4),
+                ..PENDING
+            };
+            assert_ne!(next_step(progress), Step::Complete, "{progress:?}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Home-realm discovery: which connection a request leads to.
+//!
+//! The order is the contract's: `provider`, then `connection_id`,
+//! `organization_id`, `domain`/`domain_hint`, `login_hint`.
+
+use genkan_db::Tx;
+use genkan_protocol::oauth::AuthorizationRequest;
+use genkan_protocol::{Domain, EmailAddress};
+use genkan_store::connection::{self, Connection};
+use genkan_store::{ConnectionId, Error, OrganizationId, domain, organization};
+
+use crate::app::App;
+
+/// Where a request leads.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// This very connection was asked for.
+    Connection(Box<Connection>),
+    /// An organization was asked for; this is its way in.
+    Organization {
+        organization_id: OrganizationId,
+        connection: Box<Connection>,
+    },
+}
+
+impl Target {
+    pub fn connection(&self) -> &Connection {
+        match self {
+            Self::Connection(connection) | Self::Organization { connection, .. } => connection,
+        }
+    }
+}
+
+/// Why a selector leads nowhere. The codes are the contract's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    UnknownProvider,
+    UnknownConnection,
+    ConnectionNotActive,
+    UnknownOrganization,
+    NoActiveConnections,
+    UnknownDomain,
+}
+
+impl Refusal {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownProvider => "no_configured_connections",
+            Self::UnknownConnection => "invalid_connection_id",
+            Self::ConnectionNotActive => "connection_not_active",
+            Self::UnknownOrganization => "invalid_organization_id",
+            Self::NoActiveConnections => "no_active_connections",
+            Self::UnknownDomain => "domain_not_found",
+        }
+    }
+
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::UnknownProvider => "no connection is configured for this provider",
+            Self::UnknownConnection => "there is no connection of this connection_id",
+            Self::ConnectionNotActive => "the connection is disabled",
+            Self::UnknownOrganization => "there is no organization of this organization_id",
+            Self::NoActiveConnections => "the organization has no enabled connection",
+            Self::UnknownDomain => "no organization with an enabled connection has this domain",
+        }
+    }
+}
+
+/// Finds the target of a request; `None` if it names no place and somebody must be asked.
+///
+/// # Errors
+///
+/// The outer error is the store's, the inner a selector that leads nowhere. A
+/// selector never falls through to the next one.
+pub async fn find_target(
+    app: &App,
+    request: &AuthorizationRequest,
+) -> Result<Result<Option<Target>, Refusal>, Error> {
+    let names_nothing = request.provider.is_none()
+        && request.connection_id.is_none()
+        && request.organization_id.is_none()
+        && request.domain_hint.is_none()
+        && request.login_hint.is_none();
+    if names_nothing {
+        return Ok(Ok(None));
+    }
+    app.db().read(async |tx| resolve(tx, request).await).await
+}
+
+async fn resolve(
+    tx: &mut Tx<'_>,
+    request: &AuthorizationRequest,
+) -> Result<Result<Option<Target>, Refusal>, Error> {
+    if request.provider.is_some() {
+        return Ok(Err(Refusal::UnknownProvider));
+    }
+    if let Some(id) = &request.connection_id {
+        return Ok(by_connection(tx, id).await?.map(Some));
+    }
+    if let Some(id) = &request.organization_id {
+        return Ok(by_organization(tx, id).await?.map(Some));
+    }
+    if let Some(hint) = &request.domain_hint {
+        let Ok(domain) = Domain::parse(hint) else {
+            return Ok(Err(Refusal::UnknownDomain));
+        };
+        return Ok(match by_domain(tx, &domain).await? {
+            ByDomain::Target(target) => Ok(Some(target)),
+            ByDomain::NotActive => Err(Refusal::NoActiveConnections),
+            ByDomain::Unknown => Err(Refusal::UnknownDomain),
+        });
+    }
+    // A hint of a person whose company has no connection is no mistake: ask.
+    let Some(email) = request
+        .login_hint
+        .as_deref()
+        .and_then(|hint| EmailAddress::parse(hint).ok())
+    else {
+        return Ok(Ok(None));
+    };
+    Ok(Ok(match by_domain(tx, email.domain()).await? {
+        ByDomain::Target(target) => Some(target),
+        ByDomain::NotActive | ByDomain::Unknown => None,
+    }))
+}
+
+async fn by_connection(tx: &mut Tx<'_>, id: &str) -> Result<Result<Target, Refusal>, Error> {
+    let Ok(id) = ConnectionId::parse(id) else {
+        return Ok(Err(Refusal::UnknownConnection));
+    };
+    Ok(match connection::find(tx, &id).await? {
+        None => Err(Refusal::UnknownConnection),
+        Some(connection) if !connection.enabled => Err(Refusal::ConnectionNotActive),
+        Some(connection) => Ok(Target::Connection(Box::new(connection))),
+    })
+}
+
+async fn by_organization(tx: &mut Tx<'_>, id: &str) -> Result<Result<Target, Refusal>, Error> {
+    let Ok(id) = OrganizationId::parse(id) else {
+        return Ok(Err(Refusal::UnknownOrganization));
+    };
+    if organization::find(tx, &id).await?.is_none() {
+        return Ok(Err(Refusal::UnknownOrganization));
+    }
+    Ok(first_connection(tx, &id)
+        .await?
+        .ok_or(Refusal::NoActiveConnections))
+}
+
+/// What a domain leads to.
+#[derive(Debug)]
+pub enum ByDomain {
+    Target(Target),
+    /// An organization owns it and has no enabled connection.
+    NotActive,
+    Unknown,
+}
+
+/// The way in of the organization that owns `domain`.
+///
+/// # Errors
+///
+/// [`Error`] if the store fails.
+pub async fn by_domain(tx: &mut Tx<'_>, domain: &Domain) -> Result<ByDomain, Error> {
+    let Some(organization_id) = domain::find_organization_for(tx, domain).await? else {
+        return Ok(ByDomain::Unknown);
+    };
+    Ok(first_connection(tx, &organization_id)
+        .await?
+        .map_or(ByDomain::NotActive, ByDomain::Target))
+}
+
+/// The oldest enabled connection, so that adding a second one moves nobody.
+async fn first_connection(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<Target>, Error> {
+    let connections = connection::enabled_for_organization(tx, id).await?;
+    Ok(connections
+        .into_iter()
+        .next()
+        .map(|connection| Target::Organization {
+            organization_id: id.clone(),
+            connection: Box::new(connection),
+        }))
+}

@@ -1,0 +1,167 @@
+//! `GET /sso/v1/oidc/{connection}/test`: tries a connection without signing anybody in.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use genkan_store::connection::{Connection, Settings};
+use genkan_store::interaction::{Interaction, Request};
+use genkan_store::{ConnectionId, ConnectionTestId, connection, connection_test};
+use http::HeaderMap;
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::connections::{self, Failure, Hints, UpstreamIdentity};
+use crate::web::desks::{ClaimRow, ConnectionTestPage, Fact, Remedy};
+use crate::web::error::PageError;
+use crate::web::page::Page;
+use crate::web::templates::Link;
+
+/// Begins a test. It works for disabled connections too: testing comes before enabling.
+pub async fn begin(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let id = ConnectionId::parse(&id).map_err(|_| PageError::unknown_connection())?;
+    let now = app.now();
+    let test_id = app.ids().next::<ConnectionTestId>(now);
+    app.db()
+        .tx(async |tx| -> Result<(), PageError> {
+            connection::find(tx, &id)
+                .await?
+                .ok_or_else(PageError::unknown_connection)?;
+            Ok(connection_test::insert(tx, &test_id, &id, now).await?)
+        })
+        .await?;
+    super::start(
+        &app,
+        &headers,
+        Request::TestConnection {
+            connection_id: id,
+            test_id,
+        },
+    )
+    .await
+}
+
+/// The only step of a test: to the provider.
+pub async fn resume(
+    app: &App,
+    interaction: &Interaction,
+    connection_id: &ConnectionId,
+    _test_id: &ConnectionTestId,
+) -> Result<Response, PageError> {
+    let hints = Hints {
+        force: true,
+        ..Hints::default()
+    };
+    connections::start(app, interaction, connection_id, &hints).await
+}
+
+/// Keeps the result for whoever asked by API, and shows it.
+pub async fn finish(
+    app: &App,
+    interaction: &Interaction,
+    test_id: &ConnectionTestId,
+    result: Result<UpstreamIdentity, Failure>,
+) -> Result<Response, PageError> {
+    let Request::TestConnection { connection_id, .. } = &interaction.request else {
+        return Err(PageError::interaction_gone());
+    };
+    let found = app
+        .db()
+        .read(async |tx| connection::find(tx, connection_id).await)
+        .await?;
+    let connection = found.ok_or_else(PageError::unknown_connection)?;
+    let again = Link::parse("Test again", &format!("/sso/v1/oidc/{connection_id}/test"));
+    let provider = connection.provider.as_str();
+    let page = match result {
+        Ok(identity) => {
+            app.db()
+                .tx(async |tx| connection_test::succeed(tx, test_id, &identity.attributes).await)
+                .await?;
+            Page::new(&ConnectionTestPage {
+                crumbs: &[],
+                connection: &connection.name,
+                succeeded: true,
+                why: "",
+                remedy: None,
+                facts: &facts(provider, test_id.as_str()),
+                checks: identity.trace.checks(),
+                claims: &claims(&connection, &identity.attributes),
+                again,
+            })
+        }
+        Err(failure) => {
+            let trace_id = connections::trace::record(app, Some(interaction), &failure).await?;
+            let kept = connection_test::Failure {
+                error: failure.cause.clone(),
+                description: failure.remedy.clone(),
+                details: serde_json::to_value(&failure.trace).unwrap_or_default(),
+            };
+            app.db()
+                .tx(async |tx| connection_test::fail(tx, test_id, &kept).await)
+                .await?;
+            Page::new(&ConnectionTestPage {
+                crumbs: &[],
+                connection: &connection.name,
+                succeeded: false,
+                why: &failure.why,
+                remedy: Some(Remedy {
+                    place: None,
+                    text: &failure.remedy,
+                }),
+                facts: &facts(provider, trace_id.as_str()),
+                checks: failure.trace.checks(),
+                claims: &[],
+                again,
+            })
+        }
+    };
+    Ok(page.into_response())
+}
+
+fn facts(provider: &str, reference: &str) -> Vec<Fact<'static>> {
+    vec![
+        Fact {
+            name: "Provider",
+            value: provider.to_owned(),
+            is_code: false,
+        },
+        Fact {
+            name: "Reference",
+            value: reference.to_owned(),
+            is_code: true,
+        },
+    ]
+}
+
+/// The claims as they came, each with what the connection makes of it.
+fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Vec<ClaimRow<'a>> {
+    let Settings::Oidc(settings) = &connection.settings;
+    let mapped = |attribute: &str, claim: &str| {
+        settings
+            .attribute_mapping
+            .get(attribute)
+            .map_or(attribute, String::as_str)
+            == claim
+    };
+    attributes
+        .iter()
+        .map(|(name, value)| ClaimRow {
+            name,
+            value: value
+                .as_str()
+                .map_or_else(|| value.to_string(), ToOwned::to_owned),
+            becomes: match name.as_str() {
+                "sub" => Some("the subject"),
+                claim if mapped("email", claim) => Some("the e-mail"),
+                claim if mapped("name", claim) => Some("the name"),
+                claim if mapped("given_name", claim) => Some("the given name"),
+                claim if mapped("family_name", claim) => Some("the family name"),
+                claim if claim == settings.groups_claim.as_deref().unwrap_or("groups") => Some("the groups"),
+                claim if claim == settings.roles_claim.as_deref().unwrap_or("roles") => Some("the roles"),
+                _ => None,
+            },
+        })
+        .collect()
+}

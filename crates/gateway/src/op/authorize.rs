@@ -1,0 +1,207 @@
+//! `GET|POST /oauth/authorize`: where a login begins, and where its answer leaves.
+//!
+//! Until client and redirect URI are known a failure is a page; afterwards it
+//! is a redirect: two types, so they cannot be confused (RFC 6749 §4.1.2.1).
+//!
+//! Source: RFC 6749 §4.1.1, §4.1.2; OIDC Core §3.1.2.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
+use genkan_protocol::oauth::redirect_uri::{self, Policy};
+use genkan_protocol::oauth::{
+    AuthorizationError, AuthorizationRequest, ClientRules, ErrorCode, Parameters, Recipient, append_query,
+    authorization_request,
+};
+use genkan_store::authorization_code::{self, AuthorizationCode};
+use genkan_store::client::Client;
+use genkan_store::grant::{self, Grant};
+use genkan_store::session::Session;
+use genkan_store::{Error, GrantId, InteractionId, Secret, interaction};
+use http::HeaderMap;
+
+use crate::app::App;
+use crate::cache::CachedClient;
+use crate::login;
+use crate::web::error::PageError;
+use crate::web::form::is_form;
+
+pub async fn get(
+    State(app): State<App>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    authorize(&app, &headers, query.as_deref().unwrap_or_default().as_bytes()).await
+}
+
+/// OIDC Core §3.1.2.1: the endpoint must support POST too.
+pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, PageError> {
+    if !is_form(&headers) {
+        return Err(PageError::invalid_request("The request is not form data."));
+    }
+    authorize(&app, &headers, &body).await
+}
+
+async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Response, PageError> {
+    let parameters = Parameters::parse(raw)
+        .map_err(|_| PageError::invalid_request("The address is garbled or too long."))?;
+    let recipient = Recipient::parse(&parameters)
+        .map_err(|_| PageError::invalid_request("The application did not say which one it is."))?;
+    let cached = app
+        .client(&recipient.client_id)
+        .await?
+        .ok_or_else(PageError::unknown_application)?;
+    let (redirect_uri, given) = match_redirect_uri(app, &cached.client, &recipient)?;
+
+    // From here on the application hears about errors itself.
+    let answer = Answer {
+        app,
+        redirect_uri: &redirect_uri,
+    };
+    let rules = ClientRules {
+        redirect_uri: &redirect_uri,
+        redirect_uri_given: given,
+        require_pkce: cached.client.requires_pkce(),
+    };
+    match authorization_request::validate(&parameters, &recipient, &rules) {
+        Ok(request) => login::begin(app, headers, &cached, request).await,
+        Err(error) => Ok(answer.validation_error(&error)),
+    }
+}
+
+/// RFC 6749 §3.1.2.3, RFC 9700 §2.1: only a registered redirect URI, compared exactly.
+fn match_redirect_uri(
+    app: &App,
+    client: &Client,
+    recipient: &Recipient,
+) -> Result<(String, bool), PageError> {
+    let Some(presented) = &recipient.redirect_uri else {
+        // RFC 6749 §3.1.2.3: may be left out if exactly one is registered.
+        return match client.redirect_uris.as_slice() {
+            [only] if !only.contains('*') => Ok((only.clone(), false)),
+            _ => Err(PageError::invalid_redirect_uri(&client.name)),
+        };
+    };
+    let environment = if app.settings().development {
+        redirect_uri::Environment::Development
+    } else {
+        redirect_uri::Environment::Production
+    };
+    let policy = Policy {
+        environment,
+        any_loopback: client.any_loopback_redirect,
+    };
+    if redirect_uri::permits(&client.redirect_uris, presented, policy) {
+        Ok((presented.clone(), true))
+    } else {
+        Err(PageError::invalid_redirect_uri(&client.name))
+    }
+}
+
+/// An answer on its way to a redirect URI that was matched.
+#[derive(Clone, Copy)]
+pub struct Answer<'a> {
+    app: &'a App,
+    redirect_uri: &'a str,
+}
+
+impl<'a> Answer<'a> {
+    /// An answer to a request that was validated, and so has a matched redirect URI.
+    pub fn to(app: &'a App, request: &'a AuthorizationRequest) -> Self {
+        Self {
+            app,
+            redirect_uri: &request.redirect_uri,
+        }
+    }
+
+    fn validation_error(self, error: &AuthorizationError) -> Response {
+        self.error(error.code, error.description, error.state.as_deref())
+    }
+
+    /// RFC 6749 §4.1.2.1.
+    pub fn error(self, code: ErrorCode, description: &str, state: Option<&str>) -> Response {
+        self.error_named(code.as_str(), description, state)
+    }
+
+    /// As [`Self::error`], with a code of the contract that no RFC names.
+    pub fn error_named(self, code: &str, description: &str, state: Option<&str>) -> Response {
+        redirect(&self.error_url(code, description, state))
+    }
+
+    /// Where an error would send the browser, for a link that a person may follow.
+    pub fn error_url(self, code: &str, description: &str, state: Option<&str>) -> String {
+        self.url(&[("error", code), ("error_description", description)], state)
+    }
+
+    /// RFC 6749 §4.1.2.
+    fn code(self, code: &Secret, state: Option<&str>) -> Response {
+        redirect(&self.url(&[("code", code.expose())], state))
+    }
+
+    fn url(self, answer: &[(&str, &str)], state: Option<&str>) -> String {
+        let mut query = answer.to_vec();
+        query.extend(state.map(|state| ("state", state)));
+        // RFC 9207 §2: who answers, against mix-up attacks.
+        query.push(("iss", self.app.issuer()));
+        append_query(self.redirect_uri, &query)
+    }
+}
+
+/// RFC 9700 §4.12: 303, so that a form post is never repeated elsewhere.
+fn redirect(url: &str) -> Response {
+    ([(http::header::CACHE_CONTROL, "no-store")], Redirect::to(url)).into_response()
+}
+
+/// Issues the code for a signed-in user and sends the browser back to the application.
+///
+/// With an interaction, completing it and issuing the code are one transaction:
+/// a second click on the same login gets no second code.
+///
+/// # Errors
+///
+/// [`PageError`] if the store fails or the interaction was completed before.
+pub async fn respond(
+    app: &App,
+    cached: &Arc<CachedClient>,
+    request: &AuthorizationRequest,
+    session: &Session,
+    from: Option<(&InteractionId, &interaction::Stage)>,
+) -> Result<Response, PageError> {
+    let now = app.now();
+    let code = Secret::generate();
+    let at = app.at(now);
+    let code_hash = code.sha256();
+    let new_grant = Grant {
+        id: app.ids().next::<GrantId>(now),
+        client_id: cached.client.id.clone(),
+        session_id: session.id.clone(),
+        user_id: session.user_id.clone(),
+        organization_id: session.organization_id.clone(),
+        connection_id: session.connection_id.clone(),
+        scope: request.scope.clone(),
+        nonce: request.nonce.clone(),
+        authenticated_at: session.authenticated_at,
+        created_at: now,
+        expires_at: session.expires_at,
+        revoked_at: None,
+    };
+    let new_code = AuthorizationCode {
+        grant_id: new_grant.id.clone(),
+        client_id: cached.client.id.clone(),
+        redirect_uri: request.redirect_uri.clone(),
+        redirect_uri_given: request.redirect_uri_given,
+        code_challenge: request.code_challenge.clone(),
+    };
+    app.db()
+        .tx(async |tx| -> Result<(), Error> {
+            if let Some((id, stage)) = from {
+                interaction::advance(tx, id, stage, &interaction::Stage::Completed).await?;
+            }
+            grant::insert(tx, at, &new_grant).await?;
+            authorization_code::issue(tx, &code_hash, &new_code, now).await
+        })
+        .await?;
+    Ok(Answer::to(app, request).code(&code, request.state.as_deref()))
+}

@@ -1,0 +1,311 @@
+//! `GET|POST /oidc/logout`: ends the session for every application.
+//!
+//! Source: OpenID Connect RP-Initiated Logout 1.0 §2, §3.
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
+use genkan_protocol::jose;
+use genkan_protocol::oauth::{Parameters, append_query, redirect_uri};
+use genkan_protocol::oidc::IdToken;
+use genkan_store::session::{self, Session, Status};
+use genkan_store::user::{self, User};
+use genkan_store::{ClientId, Error, Secret, SessionId, client};
+use http::{HeaderMap, StatusCode};
+
+use crate::app::App;
+use crate::web::cookie::Cookie;
+use crate::web::csrf;
+use crate::web::error::PageError;
+use crate::web::page::Page;
+use crate::web::templates::{LogoutConfirm, Person, SignedOut};
+
+/// The path, which also names the confirmation form for CSRF.
+pub const PATH: &str = "/oidc/logout";
+
+/// What the application asked for, verified.
+struct Request {
+    /// Of the `id_token_hint`: the session it was issued in.
+    hinted_session: Option<SessionId>,
+    /// The application, by hint or `client_id`.
+    client: Option<ClientId>,
+    post_logout_redirect_uri: Option<String>,
+    state: Option<String>,
+}
+
+pub async fn get(
+    State(app): State<App>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let parameters = parse(query.as_deref().unwrap_or_default().as_bytes())?;
+    end_session(&app, &headers, &parameters, Answer::None).await
+}
+
+/// The same by POST, which RP-Initiated Logout §2 also requires, and the answer
+/// to our own question.
+pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, PageError> {
+    let parameters = parse(&body)?;
+    let answer = match (
+        parameters.one("csrf"),
+        app.cookies().read(&headers, Cookie::Browser),
+    ) {
+        (Ok(Some(token)), Some(browser))
+            if csrf::is_same_origin(&headers, app.issuer()) && app.csrf().verify(&browser, PATH, token) =>
+        {
+            if parameters.one("choice") == Ok(Some("sign_out")) {
+                Answer::SignOut
+            } else {
+                Answer::Stay
+            }
+        }
+        _ => Answer::None,
+    };
+    end_session(&app, &headers, &parameters, answer).await
+}
+
+/// What the person answered to our own question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    None,
+    SignOut,
+    Stay,
+}
+
+async fn end_session(
+    app: &App,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+    answer: Answer,
+) -> Result<Response, PageError> {
+    let now = app.now();
+    let request = read(app, parameters).await?;
+    let cookie = app.cookies().read(headers, Cookie::Session);
+    let current = match &cookie {
+        Some(secret) => {
+            let hash = secret.sha256();
+            app.db()
+                .read(async |tx| session::find_live_by_token(tx, &hash, now).await)
+                .await?
+        }
+        None => None,
+    };
+    // Before anything changes: where would we send the browser afterwards?
+    let target = redirect_target(app, &request, current.as_ref()).await?;
+
+    // RP-Initiated Logout §2: without proof that the session's own application
+    // asks, the person is asked. Otherwise any page could sign people out.
+    let ends_current = current.as_ref().is_some_and(|session| {
+        answer == Answer::SignOut || request.hinted_session.as_ref() == Some(&session.id)
+    });
+    match (&current, answer) {
+        (Some(_), Answer::Stay) => return Ok(stay(target.as_deref())),
+        (Some(session), _) if !ends_current => {
+            return confirm(app, headers, parameters, &request, session).await;
+        }
+        _ => {}
+    }
+    let mut ending: Vec<SessionId> = Vec::new();
+    if let Some(session) = current.filter(|_| ends_current) {
+        ending.push(session.id);
+    }
+    // The cookie may be gone while the session lives on; the hint still names it.
+    ending.extend(request.hinted_session.clone().filter(|id| !ending.contains(id)));
+    if !ending.is_empty() {
+        app.db()
+            .tx(async |tx| -> Result<(), Error> {
+                for id in &ending {
+                    session::end(tx, app.at(now), id, Status::Logout).await?;
+                }
+                Ok(())
+            })
+            .await?;
+        app.wake_jobs();
+    }
+    let mut response = match target {
+        Some(uri) => Redirect::to(&uri).into_response(),
+        None => {
+            let application = application_name(app, request.client.as_ref()).await?;
+            Page::new(&SignedOut {
+                application: &application,
+                back: None,
+            })
+            .into_response()
+        }
+    };
+    if cookie.is_some() {
+        response
+            .headers_mut()
+            .append(http::header::SET_COOKIE, app.cookies().clear(Cookie::Session));
+    }
+    Ok(response)
+}
+
+fn parse(raw: &[u8]) -> Result<Parameters, PageError> {
+    let parameters =
+        Parameters::parse(raw).map_err(|_| PageError::invalid_request("The address is garbled."))?;
+    match parameters.first_duplicate() {
+        Some(_) => Err(PageError::invalid_request(
+            "A parameter is included more than once.",
+        )),
+        None => Ok(parameters),
+    }
+}
+
+async fn read(app: &App, parameters: &Parameters) -> Result<Request, PageError> {
+    let one = |name: &'static str| parameters.one(name).ok().flatten();
+    let hint = match one("id_token_hint") {
+        Some(token) => Some(verify_hint(app, token).await?),
+        None => None,
+    };
+    let named = match one("client_id") {
+        Some(id) => Some(ClientId::parse(id).map_err(|_| unknown_application())?),
+        None => None,
+    };
+    let hinted = hint
+        .as_ref()
+        .and_then(|claims| ClientId::parse(&claims.client_id).ok());
+    // RP-Initiated Logout §2: client_id must be the one the hint was issued to.
+    if let (Some(named), Some(hinted)) = (&named, &hinted)
+        && named != hinted
+    {
+        return Err(PageError::invalid_request(
+            "client_id and id_token_hint name different applications.",
+        ));
+    }
+    Ok(Request {
+        hinted_session: hint
+            .and_then(|claims| claims.sid)
+            .and_then(|sid| SessionId::parse(&sid).ok()),
+        client: hinted.or(named),
+        post_logout_redirect_uri: one("post_logout_redirect_uri").map(ToOwned::to_owned),
+        state: one("state").map(ToOwned::to_owned),
+    })
+}
+
+/// RP-Initiated Logout §4: an expired hint is accepted, a forged one is not.
+async fn verify_hint(app: &App, token: &str) -> Result<IdToken, PageError> {
+    let invalid = || PageError::invalid_request("The id_token_hint was not issued here.");
+    let keyring = app.keyring().await?;
+    let verified = jose::verify(token, keyring.verify(), &["RS256", "ES256"]).map_err(|_| invalid())?;
+    let claims: IdToken = IdToken::from_claims(verified.claims).map_err(|_| invalid())?;
+    if claims.iss == app.issuer() {
+        Ok(claims)
+    } else {
+        Err(invalid())
+    }
+}
+
+fn unknown_application() -> PageError {
+    PageError::invalid_request("The application is not known here.")
+}
+
+/// The registered address to go to afterwards, with `state`; never another.
+async fn redirect_target(
+    app: &App,
+    request: &Request,
+    current: Option<&Session>,
+) -> Result<Option<String>, PageError> {
+    let Some(uri) = &request.post_logout_redirect_uri else {
+        return Ok(None);
+    };
+    let session = request
+        .hinted_session
+        .as_ref()
+        .or(current.map(|session| &session.id));
+    let candidates = app
+        .db()
+        .read(async |tx| -> Result<_, Error> {
+            match (&request.client, session) {
+                (Some(id), _) => Ok(client::find(tx, id).await?.into_iter().collect()),
+                // Nobody named the application: those the session signed in to may be meant.
+                (None, Some(session)) => client::list_for_session(tx, session).await,
+                (None, None) => Ok(Vec::new()),
+            }
+        })
+        .await?;
+    let registered = candidates.iter().any(|client| {
+        client
+            .post_logout_redirect_uris
+            .iter()
+            .any(|registered| registered == uri)
+            || (client.any_loopback_redirect && redirect_uri::is_any_loopback(uri))
+    });
+    if !registered {
+        return Err(PageError::invalid_request(
+            "The post_logout_redirect_uri is not registered for the application.",
+        ));
+    }
+    let state: Vec<(&str, &str)> = request
+        .state
+        .iter()
+        .map(|state| ("state", state.as_str()))
+        .collect();
+    // The address goes out as registered: with no state to add, not a byte changes.
+    Ok(Some(if state.is_empty() {
+        uri.clone()
+    } else {
+        append_query(uri, &state)
+    }))
+}
+
+/// The application's name for a page; without one, the page speaks for all of them.
+async fn application_name(app: &App, client: Option<&ClientId>) -> Result<String, PageError> {
+    let cached = match client {
+        Some(id) => app.client(id.as_str()).await?,
+        None => None,
+    };
+    Ok(cached.map_or_else(|| "Genkan".to_owned(), |cached| cached.client.name.clone()))
+}
+
+async fn confirm(
+    app: &App,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+    request: &Request,
+    session: &Session,
+) -> Result<Response, PageError> {
+    let known = app.cookies().read(headers, Cookie::Browser);
+    let is_new = known.is_none();
+    let browser = known.unwrap_or_else(Secret::generate);
+    let application = application_name(app, request.client.as_ref()).await?;
+    let user = app
+        .db()
+        .read(async |tx| user::find(tx, &session.user_id).await)
+        .await?;
+    let name = user.as_ref().and_then(User::display_name);
+    // What was asked for goes through the form, and is checked again when it comes back.
+    let hidden: Vec<(&str, &str)> = ["client_id", "post_logout_redirect_uri", "state"]
+        .into_iter()
+        .filter_map(|name| parameters.one(name).ok().flatten().map(|value| (name, value)))
+        .collect();
+    let page = LogoutConfirm {
+        application: &application,
+        action: Some(PATH),
+        csrf: &app.csrf().token(&browser, PATH),
+        hidden: &hidden,
+        person: Person {
+            name: name.as_deref(),
+            email: user.as_ref().map_or("", |user| user.email.as_str()),
+            organization: None,
+        },
+    };
+    let mut response = Page::new(&page).into_response();
+    if is_new {
+        let cookie = app
+            .cookies()
+            .set(Cookie::Browser, &browser, crate::login::BROWSER_COOKIE_SECS);
+        response.headers_mut().append(http::header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// The person wants to stay signed in: back to where they came from.
+fn stay(target: Option<&str>) -> Response {
+    match target {
+        Some(uri) => Redirect::to(uri).into_response(),
+        None => {
+            PageError::new(StatusCode::OK, "You are still signed in", "Nothing was changed.").into_response()
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `POST /revoke`: a client gives a token back.
+//!
+//! Source: RFC 7009 §2.
+
+use axum::extract::State;
+use genkan_protocol::Timestamp;
+use genkan_store::{Secret, TokenId, grant, refresh_token, revoked_access_token};
+use http::{HeaderMap, StatusCode};
+
+use crate::app::App;
+use crate::web::access_token;
+use crate::web::client_auth;
+use crate::web::form::OAuthForm;
+use crate::web::oauth_error::OAuthError;
+
+/// Answers 200 for every token that is not live afterwards, known or not
+/// (RFC 7009 §2.2). A token of another client is left alone, and the answer
+/// does not tell.
+pub async fn revoke(
+    State(app): State<App>,
+    headers: HeaderMap,
+    OAuthForm(parameters): OAuthForm,
+) -> Result<StatusCode, OAuthError> {
+    let caller = client_auth::authenticate(&app, &headers, &parameters).await?;
+    let token = parameters.one("token").ok().flatten();
+    let token = token.ok_or(OAuthError::invalid_request("token is missing"))?;
+    let client_id = &caller.client().id;
+    let now = app.now();
+    if token.contains('.') {
+        if let Some(claims) = access_token::verify(&app, token).await?
+            && claims.client_id == client_id.as_str()
+            && let Ok(jti) = TokenId::parse(&claims.jti)
+        {
+            let expires_at = Timestamp::from_secs(claims.exp);
+            app.db()
+                .tx(async |tx| revoked_access_token::insert(tx, &jti, expires_at).await)
+                .await?;
+        }
+    } else {
+        // RFC 7009 §2.1: revoking a refresh token revokes the grant's other tokens too.
+        let hash = Secret::from_presented(token).sha256();
+        app.db()
+            .tx(async |tx| -> Result<(), genkan_store::Error> {
+                let found = refresh_token::find(tx, &hash, now).await?;
+                if let Some(token) = found.filter(|token| token.grant.client_id == *client_id) {
+                    grant::revoke(tx, app.at(now), &token.grant.id).await?;
+                }
+                Ok(())
+            })
+            .await?;
+    }
+    Ok(StatusCode::OK)
+}

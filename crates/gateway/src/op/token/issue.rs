@@ -1,0 +1,179 @@
+//! Tokens for a user: what they say.
+//!
+//! Source: OIDC Core §2, §3.1.3.6; RFC 9068 §2.2 for the names.
+
+use std::time::Duration;
+
+use genkan_db::Tx;
+use genkan_protocol::Timestamp;
+use genkan_protocol::oidc::claims::ScopeClaims;
+use genkan_protocol::oidc::{AccessToken, IdToken, Profile, left_half};
+use genkan_store::client::Client;
+use genkan_store::grant::Grant;
+use genkan_store::user::User;
+use genkan_store::{Secret, TokenId, membership, organization, session, user};
+
+use super::TokenResponse;
+use crate::app::App;
+use crate::keys::KeyringError;
+use crate::web::oauth_error::OAuthError;
+
+/// How long an ID token says something about a login.
+pub const ID_TOKEN_LIFETIME: Duration = Duration::from_mins(30);
+
+/// Whom tokens speak of, read in the transaction that grants them.
+#[derive(Debug)]
+pub struct Subject {
+    pub grant: Grant,
+    pub user: User,
+    /// Names of the user's roles in the grant's organization.
+    pub roles: Vec<String>,
+    pub organization_external_id: Option<String>,
+}
+
+/// Reads the subject of a grant; `None` if the user is gone or disabled.
+pub async fn subject(tx: &mut Tx<'_>, grant: Grant) -> Result<Option<Subject>, genkan_store::Error> {
+    let Some(user) = user::find(tx, &grant.user_id)
+        .await?
+        .filter(|user| !user.disabled)
+    else {
+        return Ok(None);
+    };
+    let (mut roles, mut organization_external_id) = (Vec::new(), None);
+    if let Some(organization_id) = &grant.organization_id {
+        // A membership that was taken away ends the grant's use at once.
+        let Some(membership) = membership::find(tx, organization_id, &user.id).await? else {
+            return Ok(None);
+        };
+        roles = membership.roles;
+        organization_external_id = organization::find(tx, organization_id)
+            .await?
+            .and_then(|organization| organization.external_id);
+    }
+    Ok(Some(Subject {
+        grant,
+        user,
+        roles,
+        organization_external_id,
+    }))
+}
+
+/// Signs the tokens of a grant. `code` is the code they were redeemed with, for `c_hash`.
+pub async fn user_tokens(
+    app: &App,
+    client: &Client,
+    subject: &Subject,
+    refresh_token: Option<Secret>,
+    code: Option<&str>,
+) -> Result<TokenResponse, OAuthError> {
+    let now = app.now();
+    let environment = app.environment().await?;
+    let keyring = app.keyring().await?;
+    let key = keyring.signing_key(client.token_algorithm, now)?;
+    let lifetime = client
+        .access_token_lifetime
+        .unwrap_or(environment.access_token_lifetime);
+
+    let claims = access_token(app, client, subject, now + lifetime);
+    let access_token = key.sign(AccessToken::TYP, &claims).map_err(KeyringError::from)?;
+    let id_token = if subject.grant.scope.contains("openid") {
+        let mut claims = id_token(app, client, subject);
+        claims.at_hash = Some(left_half(client.token_algorithm, &access_token));
+        claims.c_hash = code.map(|code| left_half(client.token_algorithm, code));
+        // OIDC Core §12.2: a refreshed ID token should not repeat the nonce.
+        claims.nonce = code.and(subject.grant.nonce.clone());
+        Some(key.sign(IdToken::TYP, &claims).map_err(KeyringError::from)?)
+    } else {
+        None
+    };
+    Ok(TokenResponse {
+        access_token,
+        token_type: "Bearer",
+        expires_in: lifetime.as_secs(),
+        scope: subject.grant.scope.clone(),
+        id_token,
+        refresh_token: refresh_token.map(|token| token.expose().to_owned()),
+    })
+}
+
+fn access_token(app: &App, client: &Client, subject: &Subject, expires_at: Timestamp) -> AccessToken {
+    let now = app.now();
+    let Subject { grant, user, .. } = subject;
+    let with_email = client.profile_in_access_token && grant.scope.contains("email");
+    let with_name = client.profile_in_access_token && grant.scope.contains("profile");
+    AccessToken {
+        iss: app.issuer().to_owned(),
+        sub: user.id.to_string(),
+        aud: vec![client.id.to_string()],
+        client_id: client.id.to_string(),
+        jti: app.ids().next::<TokenId>(now).to_string(),
+        iat: now.as_secs(),
+        nbf: now.as_secs(),
+        exp: expires_at.as_secs(),
+        scope: ScopeClaims(grant.scope.clone()),
+        oid: grant.organization_id.as_ref().map(ToString::to_string),
+        sid: Some(grant.session_id.to_string()),
+        grant_id: Some(grant.id.to_string()),
+        roles: Some(subject.roles.clone()),
+        permissions: Some(Vec::new()),
+        xoid: subject.organization_external_id.clone(),
+        xuid: user.external_id.clone(),
+        email: with_email.then(|| user.email.to_string()),
+        name: if with_name { user.display_name() } else { None },
+        ..AccessToken::default()
+    }
+}
+
+fn id_token(app: &App, client: &Client, subject: &Subject) -> IdToken {
+    let now = app.now();
+    let Subject { grant, user, .. } = subject;
+    IdToken {
+        iss: app.issuer().to_owned(),
+        aud: vec![client.id.to_string()],
+        azp: client.id.to_string(),
+        client_id: client.id.to_string(),
+        sub: user.id.to_string(),
+        // SDKs read the connection from the first item.
+        amr: grant.connection_id.iter().map(ToString::to_string).collect(),
+        oid: grant.organization_id.as_ref().map(ToString::to_string),
+        sid: Some(grant.session_id.to_string()),
+        xoid: subject.organization_external_id.clone(),
+        auth_time: Some(grant.authenticated_at.as_secs()),
+        iat: now.as_secs(),
+        exp: (now + ID_TOKEN_LIFETIME).as_secs(),
+        // The e-mail is always there: the SDKs of this contract count on it.
+        profile: profile(user, true, grant.scope.contains("profile")),
+        ..IdToken::default()
+    }
+}
+
+/// The claims that the `email` and `profile` scopes ask for (OIDC Core §5.4).
+pub fn profile(user: &User, with_email: bool, with_profile: bool) -> Profile {
+    let mut claims = Profile::default();
+    if with_email {
+        claims.email = Some(user.email.to_string());
+        claims.email_verified = Some(user.email_verified);
+    }
+    if with_profile {
+        claims.name = user.display_name();
+        claims.given_name.clone_from(&user.given_name);
+        claims.family_name.clone_from(&user.family_name);
+        claims.picture.clone_from(&user.picture);
+        claims.locale.clone_from(&user.locale);
+        claims.updated_at = Some(user.updated_at.as_secs().to_string());
+    }
+    claims
+}
+
+/// Keeps the session of a grant alive: using its tokens is using it.
+pub async fn touch_session(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    idle: Duration,
+    now: Timestamp,
+) -> Result<(), genkan_store::Error> {
+    if let Some(session) = session::find_live(tx, &grant.session_id, now).await? {
+        session::touch(tx, &session, idle, now).await?;
+    }
+    Ok(())
+}

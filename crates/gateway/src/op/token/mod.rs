@@ -1,0 +1,90 @@
+//! `POST /oauth/token`: trades a grant for tokens.
+//!
+//! The pipeline owns the checks that every grant needs (authenticate, parse,
+//! policy); a grant is one function and cannot forget them.
+//!
+//! Source: RFC 6749 §3.2, §5.
+
+pub mod authorization_code;
+pub mod client_credentials;
+pub mod issue;
+pub mod refresh_token;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use genkan_protocol::oauth::{Scope, TokenRequest};
+use http::HeaderMap;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::web::client_auth::{self, AuthenticatedClient, Proof};
+use crate::web::form::OAuthForm;
+use crate::web::oauth_error::{OAuthError, no_store};
+
+/// A successful answer (RFC 6749 §5.1, OIDC Core §3.1.3.3).
+#[derive(Serialize)]
+pub struct TokenResponse {
+    pub access_token: String,
+    pub token_type: &'static str,
+    /// Seconds, as an integer: SDKs decode it so.
+    pub expires_in: u64,
+    pub scope: Scope,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+}
+
+/// The token endpoint.
+pub async fn token(
+    State(app): State<App>,
+    headers: HeaderMap,
+    OAuthForm(parameters): OAuthForm,
+) -> Result<Response, OAuthError> {
+    let caller = client_auth::authenticate(&app, &headers, &parameters).await?;
+    let request = TokenRequest::parse(&parameters).map_err(|error| OAuthError::Client {
+        code: error.code(),
+        description: error.to_string().into(),
+    })?;
+    policy(&caller, &request)?;
+    let response = match request {
+        TokenRequest::AuthorizationCode {
+            code,
+            redirect_uri,
+            code_verifier,
+        } => {
+            let request = authorization_code::Request {
+                code,
+                redirect_uri,
+                code_verifier,
+            };
+            authorization_code::redeem(&app, &caller, request).await?
+        }
+        TokenRequest::RefreshToken { refresh_token, scope } => {
+            refresh_token::redeem(&app, &caller, refresh_token, scope).await?
+        }
+        TokenRequest::ClientCredentials { .. } => client_credentials::issue(&app, &caller).await?,
+    };
+    Ok((no_store(), Json(response)).into_response())
+}
+
+/// Which client may use which grant.
+fn policy(caller: &AuthenticatedClient, request: &TokenRequest) -> Result<(), OAuthError> {
+    let confidential_without_proof = caller.proof == Proof::None && !caller.client().is_public();
+    match request {
+        // RFC 6749 §4.4: only confidential clients, and only authenticated.
+        TokenRequest::ClientCredentials { .. } if caller.proof == Proof::None => Err(
+            OAuthError::unauthorized_client("client_credentials needs a client secret"),
+        ),
+        // RFC 6749 §6: a confidential client authenticates to refresh. Its
+        // registration may spare it the secret at the code exchange only, where
+        // PKCE proves possession.
+        TokenRequest::RefreshToken { .. } if confidential_without_proof => {
+            Err(OAuthError::invalid_client("client credentials are missing"))
+        }
+        TokenRequest::AuthorizationCode { .. }
+        | TokenRequest::RefreshToken { .. }
+        | TokenRequest::ClientCredentials { .. } => Ok(()),
+    }
+}

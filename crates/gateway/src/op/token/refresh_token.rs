@@ -1,0 +1,79 @@
+//! The refresh token grant.
+//!
+//! Public clients rotate: a token counts once, and its reuse ends the family
+//! (RFC 9700 §4.14.2). A confidential client is bound by its authentication and
+//! may present any token of the living family, because widely used middleware
+//! never stores the second one; an application can be set to strict rotation.
+//!
+//! Source: RFC 6749 §6, OIDC Core §12.
+
+use genkan_protocol::oauth::{ErrorCode, Scope};
+use genkan_store::Secret;
+use genkan_store::refresh_token::{self, Redemption};
+
+use super::TokenResponse;
+use super::issue::{self, Subject};
+use crate::app::App;
+use crate::web::client_auth::AuthenticatedClient;
+use crate::web::oauth_error::OAuthError;
+
+enum Outcome {
+    Granted(Box<Subject>),
+    /// A refusal that changed state: it is committed, then told.
+    Refused(&'static str),
+}
+
+/// Trades a refresh token for new tokens. The answer always carries a refresh token.
+pub async fn redeem(
+    app: &App,
+    caller: &AuthenticatedClient,
+    presented: String,
+    scope: Option<Scope>,
+) -> Result<TokenResponse, OAuthError> {
+    let now = app.now();
+    let at = app.at(now);
+    let hash = Secret::from_presented(presented).sha256();
+    let next = Secret::generate();
+    let next_hash = next.sha256();
+    let client = caller.client();
+    let idle = app.environment().await?.session_idle;
+    let outcome = app
+        .db()
+        .tx(async |tx| -> Result<Outcome, OAuthError> {
+            let redemption = refresh_token::redeem(tx, at, &hash, &client.id, client.rotation()).await?;
+            let grant = match redemption {
+                Redemption::Fresh(grant) | Redemption::Graced(grant) => grant,
+                // RFC 9700 §4.14.2: nobody can tell the thief from the client, so
+                // the whole family was revoked with it.
+                Redemption::Reused(_) => return Ok(Outcome::Refused("the refresh token was already used")),
+                Redemption::Unknown => {
+                    return Ok(Outcome::Refused(
+                        "the refresh token is unknown, expired or revoked",
+                    ));
+                }
+            };
+            // RFC 6749 §6: the scope may shrink, never grow. An error rolls back:
+            // the token is not used up by it.
+            if scope.as_ref().is_some_and(|scope| !scope.is_subset(&grant.scope)) {
+                return Err(OAuthError::Client {
+                    code: ErrorCode::InvalidScope,
+                    description: "scope exceeds what was granted".into(),
+                });
+            }
+            let Some(mut subject) = issue::subject(tx, grant).await? else {
+                return Ok(Outcome::Refused("the user is not active"));
+            };
+            let expires_at = subject.grant.expires_at;
+            refresh_token::issue(tx, &next_hash, &subject.grant.id, expires_at, now).await?;
+            issue::touch_session(tx, &subject.grant, idle, now).await?;
+            if let Some(scope) = &scope {
+                subject.grant.scope = scope.clone();
+            }
+            Ok(Outcome::Granted(Box::new(subject)))
+        })
+        .await?;
+    match outcome {
+        Outcome::Granted(subject) => issue::user_tokens(app, client, &subject, Some(next), None).await,
+        Outcome::Refused(reason) => Err(OAuthError::invalid_grant(reason)),
+    }
+}

@@ -1,0 +1,234 @@
+//! What `genkan dev` and `genkan serve` share: open the database, build the
+//! state, listen, and stop in good order.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use genkan_db::Db;
+use genkan_protocol::Timestamp;
+use genkan_store::environment::{self, Environment, Kind};
+use genkan_store::{InstanceKey, role, signing_key};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{App, AppParts, Settings};
+use crate::cli::Failure;
+use crate::config::Config;
+use crate::grpc::{self, Health};
+use crate::listener::{Limits, Listener, TlsPolicy};
+use crate::web::outbound::Outbound;
+use crate::web::tls;
+use crate::{jobs, keys};
+
+/// The time, in microseconds.
+#[expect(clippy::disallowed_methods, reason = "the one place where time comes from")]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Opens the database of `config` and brings its schema up to date.
+///
+/// # Errors
+///
+/// A message that says what to check.
+pub async fn open_database(config: &Config) -> Result<Db, Failure> {
+    let url = config.database_url();
+    genkan_store::open(url.expose()).await.map_err(|error| {
+        Failure::new(format!("The database cannot be opened: {}", chain(&error)))
+            .remedy("Check database.url and data_dir; `genkan doctor` looks closer.")
+    })
+}
+
+/// Reads the instance key.
+///
+/// # Errors
+///
+/// A message that says what is wrong with its file.
+pub fn instance_key(config: &Config) -> Result<InstanceKey, Failure> {
+    Ok(InstanceKey::from_bytes(
+        (*config.read_instance_key()?.expose()).into(),
+    ))
+}
+
+/// Builds the shared state.
+///
+/// # Errors
+///
+/// If the trusted authorities cannot be read.
+pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Result<App, Failure> {
+    let development = kind == Kind::Development;
+    let trust = tls::client_config(config.outbound.ca_file.as_deref())
+        .map_err(|error| Failure::new(format!("outbound.ca_file cannot be used: {error}")))?;
+    let outbound = Outbound::new(config.outbound.allow_private_addresses || development, trust)
+        .map_err(|error| Failure::new(format!("The HTTP client cannot start: {error}")))?;
+    Ok(App::new(AppParts {
+        db,
+        instance_key,
+        settings: Settings {
+            public_url: config.public_url.as_str().to_owned(),
+            development,
+        },
+        outbound,
+        clock: Arc::new(now),
+    }))
+}
+
+/// Creates the environment at the first start; at every other one checks that
+/// the instance key fits.
+///
+/// Several nodes may start at once on an empty database: one creates it.
+///
+/// # Errors
+///
+/// A message that says what to do.
+pub async fn ensure_environment(
+    db: &Db,
+    instance_key: &InstanceKey,
+    config: &Config,
+    kind: Kind,
+) -> Result<Environment, Failure> {
+    let found = db
+        .read(async |tx| environment::find(tx).await)
+        .await
+        .map_err(database_failed)?;
+    if let Some(found) = found {
+        let fits = db
+            .read(async |tx| environment::is_sealed_under(tx, instance_key).await)
+            .await;
+        if !fits.map_err(database_failed)? {
+            return Err(Failure::new("The instance key does not fit this database: its secrets were sealed under another one.")
+                .remedy("Restore the key that belongs to it. Without that key the signing keys and the secrets of identity providers are lost."));
+        }
+        if found.kind != kind {
+            return Err(Failure::new(format!("This database holds a {} environment.", found.kind.as_str()))
+                .remedy("Start it with `genkan dev` if it is for development, with `genkan serve` if it is for production."));
+        }
+        return Ok(found);
+    }
+    let ids = genkan_store::Generator::random();
+    let at = genkan_store::Stamp::new(&ids, now());
+    let environment = Environment {
+        id: at.id(),
+        kind,
+        generation: 1,
+        access_token_lifetime: config.tokens.access_token_lifetime,
+        client_access_token_lifetime: config.tokens.client_access_token_lifetime,
+        session_absolute: config.session.absolute_timeout,
+        session_idle: config.session.idle_timeout,
+        created_at: at.now,
+    };
+    let made = keys::generate_all(at, instance_key)
+        .map_err(|error| Failure::new(format!("Signing keys cannot be made: {}", chain(&error))))?;
+    let created = db
+        .tx(async |tx| -> Result<(), genkan_store::Error> {
+            environment::create(tx, &environment, instance_key).await?;
+            for key in &made {
+                signing_key::insert(tx, at, key).await?;
+            }
+            role::seed(tx, at).await
+        })
+        .await;
+    match created {
+        Ok(()) => Ok(environment),
+        // Another node was quicker: what it made is ours too, if the key fits.
+        Err(genkan_store::Error::Conflict(_)) => {
+            Box::pin(ensure_environment(db, instance_key, config, kind)).await
+        }
+        Err(error) => Err(database_failed(error)),
+    }
+}
+
+/// A failure of the store, in words.
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands over the error")]
+pub fn database_failed(error: genkan_store::Error) -> Failure {
+    Failure::new(format!("The database failed: {}", chain(&error))).remedy("`genkan doctor` looks closer.")
+}
+
+/// An error with its causes, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// The limits that a configuration asks for.
+pub fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Limits {
+        greeting: limits.greeting_timeout,
+        head: limits.head_timeout,
+        body: limits.body_timeout,
+        answer: limits.answer_timeout,
+        body_bytes: limits.body_size.0,
+        connections: count(limits.connections),
+        connections_per_client: limits.connections_per_client.map(count),
+        drain: limits.shutdown_timeout,
+        ..Limits::default()
+    }
+    .within_open_files()
+}
+
+/// A server about to run.
+#[derive(Debug)]
+pub struct Server {
+    pub app: App,
+    /// Everything that is not gRPC.
+    pub web: Router,
+    pub listener: Listener,
+    pub tls: Option<TlsPolicy>,
+    pub limits: Limits,
+}
+
+/// How often certificate files are looked at.
+const WATCH_CERTIFICATES: Duration = Duration::from_secs(10);
+
+impl Server {
+    /// Serves until `stop` is cancelled, then drains, ends the jobs and closes the database.
+    pub async fn run(self, stop: CancellationToken) {
+        let tracker = TaskTracker::new();
+        jobs::start(&self.app, &tracker, &stop);
+        if let Some(TlsPolicy::Only(tls) | TlsPolicy::BesidePlain(tls)) = &self.tls {
+            let (watched, ended) = (tls.clone(), stop.clone());
+            tracker.spawn(async move {
+                ended.run_until_cancelled(watched.watch(WATCH_CERTIFICATES)).await;
+            });
+        }
+        let health = Health::new();
+        let router = grpc::dispatch(self.web, &health);
+        let draining = async {
+            stop.cancelled().await;
+            health.drain();
+        };
+        self.listener.serve(router, self.tls, self.limits, draining).await;
+        tracker.close();
+        tracker.wait().await;
+        self.app.db().clone().close().await;
+    }
+}
+
+/// Resolves at SIGTERM or SIGINT.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

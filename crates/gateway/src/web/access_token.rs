@@ -1,0 +1,75 @@
+//! Our own access tokens, presented back to us.
+//!
+//! Source: RFC 6750 §2.1, §3.1; RFC 9068 §4 for the order of checks.
+
+use genkan_protocol::jose;
+use genkan_protocol::oauth::bearer;
+use genkan_protocol::oidc::AccessToken;
+use genkan_store::{GrantId, TokenId, grant, revoked_access_token};
+use http::{HeaderMap, header};
+
+use crate::app::App;
+use crate::web::oauth_error::{BearerChallenge, OAuthError};
+
+/// Reads and verifies the bearer token of a request.
+///
+/// # Errors
+///
+/// [`OAuthError::Bearer`] if there is none, or it does not hold.
+pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<AccessToken, OAuthError> {
+    let authorization: Vec<&[u8]> = headers
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .map(http::HeaderValue::as_bytes)
+        .collect();
+    let token = bearer::parse(&authorization)
+        .map_err(|_| OAuthError::bearer(BearerChallenge::InvalidRequest))?
+        .ok_or(OAuthError::bearer(BearerChallenge::Missing))?;
+    find_live(app, token)
+        .await?
+        .ok_or(OAuthError::bearer(BearerChallenge::InvalidToken))
+}
+
+/// The claims of `token`, if it is an access token of ours that counts now.
+pub async fn find_live(app: &App, token: &str) -> Result<Option<AccessToken>, OAuthError> {
+    let Some(claims) = verify(app, token).await? else {
+        return Ok(None);
+    };
+    let now = app.now().as_secs();
+    if now >= claims.exp || now < claims.nbf {
+        return Ok(None);
+    }
+    let live = app
+        .db()
+        .read(async |tx| -> Result<bool, genkan_store::Error> {
+            let Ok(jti) = TokenId::parse(&claims.jti) else {
+                return Ok(false);
+            };
+            if revoked_access_token::contains(tx, &jti).await? {
+                return Ok(false);
+            }
+            match &claims.grant_id {
+                // A user's token lives no longer than its grant and session.
+                Some(grant_id) => match GrantId::parse(grant_id) {
+                    Ok(id) => Ok(grant::find_live(tx, &id, app.now()).await?.is_some()),
+                    Err(_) => Ok(false),
+                },
+                None => Ok(true),
+            }
+        })
+        .await?;
+    Ok(live.then_some(claims))
+}
+
+/// The claims of `token` if we signed it as an access token, live or not.
+pub async fn verify(app: &App, token: &str) -> Result<Option<AccessToken>, OAuthError> {
+    let keyring = app.keyring().await?;
+    let Ok(verified) = jose::verify(token, keyring.verify(), &["RS256", "ES256"]) else {
+        return Ok(None);
+    };
+    // An ID token or a logout token carries our signature too (RFC 8725 §3.12).
+    let Ok(claims) = AccessToken::from_claims(verified.claims) else {
+        return Ok(None);
+    };
+    Ok((claims.iss == app.issuer()).then_some(claims))
+}

@@ -1,0 +1,95 @@
+//! Client authentication at the token, revocation and introspection endpoints.
+//!
+//! Source: RFC 6749 §2.3, §3.2.1.
+
+use std::sync::Arc;
+
+use genkan_protocol::oauth::{Credentials, Parameters};
+use genkan_store::SecretHash;
+use http::{HeaderMap, header};
+
+use crate::app::App;
+use crate::cache::CachedClient;
+use crate::web::oauth_error::OAuthError;
+
+/// A client and how it proved who it is.
+#[derive(Debug, Clone)]
+pub struct AuthenticatedClient {
+    pub cached: Arc<CachedClient>,
+    pub proof: Proof,
+}
+
+/// What the client showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// Its secret.
+    Secret,
+    /// Nothing but its identifier: right for a public client, and for a
+    /// confidential one only where its registration says so.
+    None,
+}
+
+impl AuthenticatedClient {
+    pub fn client(&self) -> &genkan_store::client::Client {
+        &self.cached.client
+    }
+}
+
+/// One answer for unknown clients and wrong secrets: the endpoint tells nobody
+/// which clients exist.
+const REFUSED: OAuthError = OAuthError::invalid_client("client authentication failed");
+
+/// Authenticates the caller.
+///
+/// # Errors
+///
+/// `invalid_client` if the client is unknown or its secret wrong;
+/// `invalid_request` if it authenticates in two ways at once.
+pub async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let authorization: Vec<&[u8]> = headers
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .map(http::HeaderValue::as_bytes)
+        .collect();
+    let credentials = Credentials::parse(&authorization, parameters).map_err(|error| OAuthError::Client {
+        code: error.code(),
+        description: error.to_string().into(),
+    })?;
+    match credentials {
+        Credentials::Secret {
+            client_id, secret, ..
+        } => {
+            let presented = SecretHash::of(secret.as_bytes());
+            let cached = app.client(&client_id).await?.ok_or(REFUSED)?;
+            let now = app.now();
+            // Hashes are compared, each in constant time, so timing tells nothing
+            // about the secret; a match is looked for among all live secrets.
+            let matched = cached
+                .live_secrets(now)
+                .filter(|known| known.hash == presented)
+                .count();
+            if matched == 0 {
+                return Err(REFUSED);
+            }
+            Ok(AuthenticatedClient {
+                cached,
+                proof: Proof::Secret,
+            })
+        }
+        Credentials::Public { client_id } => {
+            let cached = app.client(&client_id).await?.ok_or(REFUSED)?;
+            let allowed = cached.client.is_public() || cached.client.secret_optional_with_pkce;
+            if !allowed {
+                return Err(REFUSED);
+            }
+            Ok(AuthenticatedClient {
+                cached,
+                proof: Proof::None,
+            })
+        }
+    }
+}

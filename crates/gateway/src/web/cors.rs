@@ -1,0 +1,94 @@
+//! Who may call from a browser: the origins of registered redirect URIs.
+//!
+//! Source: Fetch §3.2.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use genkan_protocol::oauth::redirect_uri;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use crate::app::App;
+
+const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
+const ALLOWED_HEADERS: HeaderValue =
+    HeaderValue::from_static("authorization, content-type, x-sdk-version, x-api-version");
+const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
+
+/// Public documents, the same for everybody: any origin may read them.
+pub async fn public(request: Request, next: Next) -> Response {
+    let preflight = is_preflight(&request);
+    let mut response = if preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    response
+        .headers_mut()
+        .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if preflight {
+        allow(response.headers_mut());
+    }
+    response
+}
+
+/// Endpoints that give out tokens and claims: registered origins only. Cookies
+/// are never allowed along, for no such endpoint looks at them.
+pub async fn registered(State(app): State<App>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let preflight = is_preflight(&request);
+    let allowed = match &origin {
+        Some(origin) => is_registered(&app, origin).await,
+        None => false,
+    };
+    let mut response = if preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("origin"));
+    if let Some(origin) = origin.filter(|_| allowed) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("www-authenticate"),
+        );
+        if preflight {
+            allow(headers);
+        }
+    }
+    response
+}
+
+fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn allow(headers: &mut HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+}
+
+async fn is_registered(app: &App, origin: &HeaderValue) -> bool {
+    let Ok(origin) = origin.to_str() else { return false };
+    if app.settings().development && redirect_uri::is_any_loopback(origin) {
+        return true;
+    }
+    match app.registered_origins().await {
+        Ok(origins) => origins
+            .binary_search_by(|known| known.as_str().cmp(origin))
+            .is_ok(),
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "registered origins cannot be read"
+            );
+            false
+        }
+    }
+}

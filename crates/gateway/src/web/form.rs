@@ -1,0 +1,53 @@
+//! Form bodies of the OAuth endpoints, parsed strictly.
+//!
+//! Source: RFC 6749 §3.2 and Appendix B.
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use genkan_protocol::oauth::Parameters;
+use http::header;
+
+use crate::web::oauth_error::OAuthError;
+
+/// The parameters of a `application/x-www-form-urlencoded` request body.
+///
+/// The query string of such a request is never read: credentials must not be
+/// in an address (RFC 6749 §2.3.1).
+#[derive(Debug)]
+pub struct OAuthForm(pub Parameters);
+
+impl<S: Send + Sync> FromRequest<S> for OAuthForm {
+    type Rejection = OAuthError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        if !is_form(request.headers()) {
+            return Err(OAuthError::invalid_request(
+                "the body must be application/x-www-form-urlencoded",
+            ));
+        }
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| OAuthError::invalid_request("the body is too large or incomplete"))?;
+        let parameters = Parameters::parse(&body)
+            .map_err(|_| OAuthError::invalid_request("the body is not valid form data in UTF-8"))?;
+        // RFC 6749 §3.2: parameters must not be included more than once.
+        if parameters.first_duplicate().is_some() {
+            return Err(OAuthError::invalid_request(
+                "a parameter is included more than once",
+            ));
+        }
+        Ok(Self(parameters))
+    }
+}
+
+/// Whether the body is declared to be form data.
+pub fn is_form(headers: &http::HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| {
+            kind.trim()
+                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        })
+}

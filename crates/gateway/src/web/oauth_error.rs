@@ -1,0 +1,168 @@
+//! Failures at endpoints that answer in OAuth's JSON.
+//!
+//! Source: RFC 6749 §5.2, RFC 6750 §3.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use genkan_protocol::oauth::ErrorCode;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// A failure at an OAuth endpoint that answers in JSON.
+#[derive(Debug, thiserror::Error)]
+pub enum OAuthError {
+    /// The caller's mistake. The description is sent, so it names no internals.
+    #[error("{code:?}: {description}")]
+    Client {
+        code: ErrorCode,
+        description: Cow<'static, str>,
+    },
+    /// A bearer token was missing or did not hold (RFC 6750 §3.1).
+    #[error("bearer token refused")]
+    Bearer { challenge: BearerChallenge },
+    /// Our failure. The caller sees `server_error`; the log sees the source.
+    #[error("store failed")]
+    Store(#[from] genkan_store::Error),
+    /// Our failure, while signing or reading a key.
+    #[error("signing key failed")]
+    Key(#[from] crate::keys::KeyringError),
+}
+
+/// What `WWW-Authenticate: Bearer` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BearerChallenge {
+    /// No token came: no error code is sent (RFC 6750 §3.1).
+    Missing,
+    /// The request carries the token in a way that is not allowed.
+    InvalidRequest,
+    InvalidToken,
+    InsufficientScope,
+}
+
+impl OAuthError {
+    pub const fn invalid_request(description: &'static str) -> Self {
+        Self::Client {
+            code: ErrorCode::InvalidRequest,
+            description: Cow::Borrowed(description),
+        }
+    }
+
+    pub const fn invalid_grant(description: &'static str) -> Self {
+        Self::Client {
+            code: ErrorCode::InvalidGrant,
+            description: Cow::Borrowed(description),
+        }
+    }
+
+    pub const fn invalid_client(description: &'static str) -> Self {
+        Self::Client {
+            code: ErrorCode::InvalidClient,
+            description: Cow::Borrowed(description),
+        }
+    }
+
+    pub const fn unauthorized_client(description: &'static str) -> Self {
+        Self::Client {
+            code: ErrorCode::UnauthorizedClient,
+            description: Cow::Borrowed(description),
+        }
+    }
+
+    pub const fn bearer(challenge: BearerChallenge) -> Self {
+        Self::Bearer { challenge }
+    }
+}
+
+impl From<genkan_db::Error> for OAuthError {
+    fn from(source: genkan_db::Error) -> Self {
+        Self::Store(source.into())
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: ErrorCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'a str>,
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let (status, error, error_description) = match &self {
+            Self::Client {
+                code: ErrorCode::InvalidClient,
+                description: Cow::Borrowed(description),
+            } => (
+                StatusCode::UNAUTHORIZED,
+                ErrorCode::InvalidClient,
+                Some(&**description),
+            ),
+            Self::Client { code, description } => (StatusCode::BAD_REQUEST, *code, Some(&**description)),
+            Self::Bearer { challenge } => return bearer_response(*challenge),
+            Self::Store(_) | Self::Key(_) => {
+                tracing::error!(error = &self as &dyn std::error::Error, "oauth endpoint failed");
+                (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::ServerError, None)
+            }
+        };
+        let mut response = (
+            status,
+            no_store(),
+            Json(Body {
+                error,
+                error_description,
+            }),
+        )
+            .into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 6749 §5.2: a 401 names the scheme the client may use.
+            let challenge = HeaderValue::from_static("Basic realm=\"genkan\", charset=\"UTF-8\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+fn bearer_response(challenge: BearerChallenge) -> Response {
+    let (status, error, header_value) = match challenge {
+        BearerChallenge::Missing => (
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::InvalidToken,
+            "Bearer realm=\"genkan\"",
+        ),
+        BearerChallenge::InvalidRequest => (
+            StatusCode::BAD_REQUEST,
+            ErrorCode::InvalidRequest,
+            "Bearer realm=\"genkan\", error=\"invalid_request\"",
+        ),
+        BearerChallenge::InvalidToken => (
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::InvalidToken,
+            "Bearer realm=\"genkan\", error=\"invalid_token\"",
+        ),
+        BearerChallenge::InsufficientScope => (
+            StatusCode::FORBIDDEN,
+            ErrorCode::InsufficientScope,
+            "Bearer realm=\"genkan\", error=\"insufficient_scope\", scope=\"openid\"",
+        ),
+    };
+    let mut response = (
+        status,
+        no_store(),
+        Json(Body {
+            error,
+            error_description: None,
+        }),
+    )
+        .into_response();
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(header_value));
+    response
+}
+
+/// Token answers and their errors must not be kept by anyone (RFC 6749 §5.1).
+pub const fn no_store() -> [(header::HeaderName, &'static str); 2] {
+    [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")]
+}
