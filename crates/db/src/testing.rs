@@ -1,13 +1,15 @@
 //! Scratch databases for tests, of both engines.
 //!
-//! PostgreSQL is used if `GENKAN_TEST_POSTGRES` holds the URL of a user who
-//! may create databases; `scripts/postgres start` prints one. Where the
-//! environment has `CI` or `GENKAN_TEST_REQUIRE_POSTGRES`, a test fails
-//! without it instead of testing half.
+//! PostgreSQL is used if `GENKAN_TEST_POSTGRES` holds the URL of a superuser;
+//! `scripts/postgres start` prints one. Where the environment has `CI` or
+//! `GENKAN_TEST_REQUIRE_POSTGRES`, a test fails without it instead of testing
+//! half.
+//!
+//! There each test has a schema of its own, which nobody can tell from a
+//! database of its own: creating and dropping one of those takes a second.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use tempfile::TempDir;
@@ -27,7 +29,7 @@ pub struct Scratch {
 #[derive(Debug)]
 enum Remains {
     Directory { _removed_on_drop: TempDir },
-    Database { server: String, name: String },
+    Schema { server: String, name: String },
 }
 
 impl Scratch {
@@ -44,7 +46,7 @@ impl Scratch {
         }
     }
 
-    /// A database on the test server, or `None` if there is no server and none is required.
+    /// A schema on the test server, or `None` if there is no server and none is required.
     ///
     /// # Panics
     ///
@@ -52,12 +54,12 @@ impl Scratch {
     pub async fn postgres() -> Option<Self> {
         let server = test_server()?;
         let name = name();
-        administer(&server, &format!("CREATE DATABASE {name}")).await;
-        let url = with_database(&server, &name);
+        administer(&server, &format!("CREATE SCHEMA {name}")).await;
+        let url = with_schema(&server, &name);
         Some(Self {
             url,
             engine: Engine::Postgres,
-            remains: Remains::Database { server, name },
+            remains: Remains::Schema { server, name },
         })
     }
 
@@ -89,10 +91,14 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let Remains::Database { server, name } = &self.remains else {
+        let Remains::Schema { server, name } = &self.remains else {
             return;
         };
-        let (server, sql) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}';
+             DROP SCHEMA {name} CASCADE"
+        );
+        let server = server.clone();
         // A thread of its own: a runtime cannot be entered twice, and Drop cannot wait in it.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -154,30 +160,22 @@ fn name() -> String {
     )
 }
 
-/// Replaces the database in a URL.
-fn with_database(url: &str, name: &str) -> String {
-    let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    let authority = base.find("://").map_or(0, |at| at + 3);
-    let end = base[authority..]
-        .find('/')
-        .map_or(base.len(), |at| authority + at);
-    let separator = if query.is_empty() { "" } else { "?" };
-    format!("{}/{name}{separator}{query}", &base[..end])
+/// Makes a schema the one that names without a schema are looked up in.
+fn with_schema(url: &str, name: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    // The application's name finds the connections that a test left open.
+    format!("{url}{separator}options=-csearch_path%3D{name}&application_name={name}")
 }
 
-/// Runs one statement that cannot run in a transaction.
 async fn administer(server: &str, sql: &str) {
     let (client, connection) = tokio_postgres::connect(server, NoTls)
         .await
         .unwrap_or_else(|error| panic!("GENKAN_TEST_POSTGRES does not work: {error}"));
     let connection = tokio::spawn(connection);
-    let mut attempts = 0;
-    // Copying the template fails while another copies it.
-    while let Err(error) = client.batch_execute(sql).await {
-        attempts += 1;
-        assert!(attempts < 50, "{sql}: {error:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    client
+        .batch_execute(sql)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     drop(client);
     let _ = connection.await;
 }
@@ -187,11 +185,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_database_of_a_url_is_replaced() {
+    fn a_schema_is_added_to_a_url() {
+        let parameters = "options=-csearch_path%3Dx&application_name=x";
         assert_eq!(
-            with_database("postgres://u:p@h:1/postgres?a=b", "x"),
-            "postgres://u:p@h:1/x?a=b"
+            with_schema("postgres://u:p@h:1/d", "x"),
+            format!("postgres://u:p@h:1/d?{parameters}")
         );
-        assert_eq!(with_database("postgres://u:p@h:1", "x"), "postgres://u:p@h:1/x");
+        assert_eq!(
+            with_schema("postgres://h/d?a=b", "x"),
+            format!("postgres://h/d?a=b&{parameters}")
+        );
     }
 }

@@ -67,7 +67,7 @@ impl<'a> Tx<'a> {
 impl Tx<'_> {
     /// The first row, if there is one.
     pub async fn opt(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Option<Row>, Error> {
-        self.refuse_doomed()?;
+        self.start()?;
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::opt(connection, sql, params).map_err(sqlite::failed),
             Connection::Postgres(transaction) => postgres::opt(transaction, sql, params).await,
@@ -77,7 +77,7 @@ impl Tx<'_> {
 
     /// All rows.
     pub async fn all(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, Error> {
-        self.refuse_doomed()?;
+        self.start()?;
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::all(connection, sql, params).map_err(sqlite::failed),
             Connection::Postgres(transaction) => postgres::all(transaction, sql, params).await,
@@ -87,7 +87,7 @@ impl Tx<'_> {
 
     /// Runs a statement and counts the rows it changed.
     pub async fn exec(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, Error> {
-        self.refuse_doomed()?;
+        self.start()?;
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::exec(connection, sql, params).map_err(sqlite::failed),
             Connection::Postgres(transaction) => postgres::exec(transaction, sql, params).await,
@@ -111,17 +111,31 @@ impl Tx<'_> {
         self.chunk
     }
 
-    fn refuse_doomed(&self) -> Result<(), Error> {
+    /// Opens a statement: the transaction is doomed until [`Tx::settle`] says otherwise.
+    ///
+    /// So it stays doomed if the closure drops the statement half-way. The
+    /// server may then have refused it, and would answer the COMMIT of such a
+    /// transaction with a rollback that looks like success.
+    fn start(&mut self) -> Result<(), Error> {
         match self.fate {
-            Fate::Open => Ok(()),
+            Fate::Open => {
+                self.fate = Fate::Doomed;
+                Ok(())
+            }
             Fate::Doomed | Fate::Rerun => Err(Error::Aborted),
         }
     }
 
     fn settle<T>(&mut self, result: Result<T, (Fate, Error)>) -> Result<T, Error> {
-        result.map_err(|(fate, error)| {
-            self.fate = fate;
-            error
-        })
+        match result {
+            Ok(value) => {
+                self.fate = Fate::Open;
+                Ok(value)
+            }
+            Err((fate, error)) => {
+                self.fate = fate;
+                Err(error)
+            }
+        }
     }
 }

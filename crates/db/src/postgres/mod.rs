@@ -27,6 +27,9 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a new connection may take, with TLS and authentication.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long closing waits for transactions that are open.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Age at which a connection is replaced, so that a moved database or a new
 /// certificate is taken up.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -118,7 +121,7 @@ impl Postgres {
             .map_err(|error| statement::error(&error))
     }
 
-    /// Waits until every connection is given back, for as long as a statement may take.
+    /// Waits until every connection is given back.
     pub(crate) async fn close(&self) {
         self.pool.close();
         let given_back = async {
@@ -126,7 +129,7 @@ impl Postgres {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        if tokio::time::timeout(CREATE_TIMEOUT, given_back).await.is_err() {
+        if tokio::time::timeout(CLOSE_TIMEOUT, given_back).await.is_err() {
             tracing::warn!("closed the database while transactions were still open; they are rolled back");
         }
     }

@@ -23,21 +23,17 @@ pub(crate) async fn opt(
     let statement = prepare(transaction, sql, params).await?;
     let rows = transaction.query_raw(&statement, params.iter().copied()).await;
     let mut rows = pin!(rows.map_err(|error| failed(transaction, &error))?);
-    let row = rows
+    let mut first = None;
+    // Read to the end: an error may follow the first row. But never beyond it:
+    // the driver calls a second end a closed connection.
+    while let Some(row) = rows
         .try_next()
         .await
-        .map_err(|error| failed(transaction, &error))?;
-    // Read to the end: an error may follow the first row. Without a row the end
-    // was read already, and the driver calls a second end a closed connection.
-    if row.is_some() {
-        while rows
-            .try_next()
-            .await
-            .map_err(|error| failed(transaction, &error))?
-            .is_some()
-        {}
+        .map_err(|error| failed(transaction, &error))?
+    {
+        first.get_or_insert(row);
     }
-    Ok(row.map(Row::postgres))
+    Ok(first.map(Row::postgres))
 }
 
 pub(crate) async fn all(transaction: &Transaction<'_>, sql: &str, params: &[Value<'_>]) -> Answer<Vec<Row>> {

@@ -88,7 +88,9 @@ impl Sqlite {
         let result = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // An error too waits for the commit: it may tell of rows that an
         // earlier caller of the same batch has written and a crash undoes.
-        answer.await.unwrap_or(Err(Error::Closed))?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(Error::UnknownOutcome("nobody answered".to_owned())))?;
         result
     }
 
@@ -120,7 +122,9 @@ impl Sqlite {
     }
 
     pub(crate) async fn backup(&self, to: &Path) -> Result<(), Error> {
-        let (from, to) = (self.path.clone(), to.to_owned());
+        // Absolute, for SQLite would read `file:…` as a URI with options.
+        let to = std::path::absolute(to).unwrap_or_else(|_| to.to_owned());
+        let from = self.path.clone();
         blocking(move || backup::backup(&from, &to)).await
     }
 

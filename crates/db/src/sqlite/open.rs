@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::Error;
@@ -23,9 +24,14 @@ pub(super) fn path(path: &str) -> Result<PathBuf, Error> {
             "sqlite: needs the path of a file, such as sqlite:genkan.db".to_owned(),
         ));
     }
-    // SQLite would read `file:…` as a URI with options.
-    let path = std::path::absolute(path).map_err(|error| cannot("open", Path::new(path), &error))?;
-    Ok(path)
+    if path.starts_with("//") && !path.starts_with("///") {
+        return Err(Error::Connect(
+            "sqlite: takes a path as it stands: write sqlite:genkan.db, or sqlite:/var/lib/genkan.db"
+                .to_owned(),
+        ));
+    }
+    // Absolute, for SQLite would read `file:…` as a URI with options.
+    std::path::absolute(path).map_err(|error| cannot("open", Path::new(path), &error))
 }
 
 /// Opens the connection that writes, and creates the file if it is missing.
@@ -120,12 +126,25 @@ fn connection(path: &Path) -> Result<Connection, Error> {
     connection
         .busy_timeout(BUSY_TIMEOUT)
         .map_err(|error| explain(path, &error))?;
+    for (option, on) in [
+        // A doctored file cannot make a view or trigger call functions with
+        // side effects, and no statement can damage the file on purpose.
+        // https://sqlite.org/security.html
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        // As in PostgreSQL, "text" is a name and never a string.
+        (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+    ] {
+        connection
+            .set_db_config(option, on)
+            .map_err(|error| explain(path, &error))?;
+    }
     configure(
         &connection,
         path,
-        // trusted_schema: a doctored file cannot make a view or trigger call
-        // functions with side effects. https://sqlite.org/security.html
-        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;",
+        // As in PostgreSQL, LIKE tells upper from lower case.
+        "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON;",
     )?;
     Ok(connection)
 }

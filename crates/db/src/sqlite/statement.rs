@@ -63,6 +63,12 @@ fn prepare<'c>(
                 params.len()
             )));
         };
+        if matches!(param, Value::Text(text) if text.contains('\0')) {
+            // PostgreSQL cannot store it, and SQLite's own functions stop there.
+            return Err(Error::Database(format!(
+                "${number} of `{sql}` holds a NUL character"
+            )));
+        }
         used = used.max(number);
         bind(&mut statement, index, *param).map_err(error)?;
     }

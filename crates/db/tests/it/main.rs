@@ -1,7 +1,19 @@
 //! The engine, tested from outside on both databases.
 
+mod bulk;
+mod cancellation;
+mod connect;
+mod contention;
+mod durability;
+mod foreign_await;
+mod group_commit;
+mod migration;
+mod postgres;
+mod sqlite;
 mod transaction;
+mod values;
 
+use genkan_db::testing::Scratch;
 use genkan_db::{Db, Migration};
 
 /// A table for tests that need any.
@@ -12,6 +24,9 @@ const SCHEMA: &[Migration] = &[Migration {
             id TEXT PRIMARY KEY, amount BIGINT NOT NULL, flag BOOLEAN NOT NULL, hash BYTEA, note TEXT UNIQUE
           );",
 }];
+
+/// `id, note`.
+const INSERT: &str = "INSERT INTO items (id, amount, flag, note) VALUES ($1, 1, TRUE, $2)";
 
 /// Creates the table.
 async fn with_items(db: &Db) {
@@ -27,4 +42,21 @@ async fn count(db: &Db) -> i64 {
         .expect("a count is a row")
         .get(0)
         .expect("a count is an integer")
+}
+
+/// The file of a SQLite database.
+fn file(scratch: &Scratch) -> &str {
+    scratch
+        .url()
+        .strip_prefix("sqlite:")
+        .expect("it is a SQLite database")
+}
+
+/// A connection of another process, as it were, that holds the write lock until it is dropped.
+fn locked(scratch: &Scratch) -> rusqlite::Connection {
+    let other = rusqlite::Connection::open(file(scratch)).expect("the file opens");
+    other
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("the file is not locked");
+    other
 }
