@@ -214,9 +214,9 @@ fn pool(settings: Settings) -> Result<Pool, Error> {
         .map_err(|error| Error::Connect(error.to_string()))
 }
 
-/// Nothing was done yet, so a broken connection is no reason to fail.
+/// Nothing was done yet, so a lost connection is no reason to fail.
 fn not_begun<T>(error: &tokio_postgres::Error) -> Result<Attempt<T>, Error> {
-    if error.is_closed() {
+    if statement::is_lost(error) {
         Ok(Attempt::Rerun)
     } else {
         Err(statement::error(error))
@@ -225,9 +225,10 @@ fn not_begun<T>(error: &tokio_postgres::Error) -> Result<Attempt<T>, Error> {
 
 fn not_committed<T>(error: &tokio_postgres::Error) -> Result<Attempt<T>, Error> {
     match error.code() {
+        _ if statement::is_lost(error) => Err(Error::UnknownOutcome(statement::chain(error))),
         Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => Ok(Attempt::Rerun),
-        Some(&SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN | &SqlState::ADMIN_SHUTDOWN) | None => {
-            Err(Error::UnknownOutcome(error.to_string()))
+        Some(&SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN) | None => {
+            Err(Error::UnknownOutcome(statement::chain(error)))
         }
         Some(_) => Err(statement::error(error)),
     }

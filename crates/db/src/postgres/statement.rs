@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use deadpool_postgres::Transaction;
 use futures_util::TryStreamExt;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
@@ -117,6 +117,8 @@ impl ToSql for Value<'_> {
 /// What a failed statement means for its transaction.
 fn failed(transaction: &Transaction<'_>, failure: &tokio_postgres::Error) -> (Fate, Error) {
     let fate = match failure.as_db_error() {
+        // Before the commit it means that nothing happened.
+        _ if is_lost(failure) => Fate::Rerun,
         Some(refusal) => match *refusal.code() {
             SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Fate::Rerun,
             // A migration changed a table under a prepared statement.
@@ -126,8 +128,6 @@ fn failed(transaction: &Transaction<'_>, failure: &tokio_postgres::Error) -> (Fa
             }
             _ => Fate::Doomed,
         },
-        // Before the commit a lost connection means that nothing happened.
-        None if failure.is_closed() => Fate::Rerun,
         None => Fate::Doomed,
     };
     (fate, error(failure))
@@ -150,6 +150,19 @@ pub(crate) fn error(failure: &tokio_postgres::Error) -> Error {
         }
         SqlState::QUERY_CANCELED => Error::Busy(refusal.message().to_owned()),
         ref code => Error::Database(format!("{} ({})", refusal.message(), code.code())),
+    }
+}
+
+/// Whether the connection is gone.
+pub(super) fn is_lost(failure: &tokio_postgres::Error) -> bool {
+    match failure.as_db_error() {
+        // The server ended it: it stops, fails over, or was told to. Not when
+        // the closure left it idle for too long, which it would do again.
+        Some(refusal) => {
+            matches!(refusal.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+                && *refusal.code() != SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+        }
+        None => failure.is_closed() || failure.source().is_some_and(|cause| cause.is::<std::io::Error>()),
     }
 }
 

@@ -3,6 +3,8 @@
 use genkan_db::testing::Scratch;
 use genkan_db::{Db, Error};
 
+use crate::postgres::loopback;
+
 async fn refusal(url: &str) -> String {
     match Db::connect(url).await {
         Err(Error::Connect(text)) => text,
@@ -101,17 +103,15 @@ async fn a_refusing_postgres_says_what_to_check() {
     let Some(scratch) = Scratch::postgres().await else {
         return;
     };
-    let url = scratch.url();
-    let (scheme, rest) = url.split_once("://").unwrap();
-    let (_, place) = rest.rsplit_once('@').unwrap();
-    let text = refusal(&format!("{scheme}://postgres:hunter2@{place}")).await;
+    let place = loopback(&scratch).await;
+    let text = refusal(&format!("postgres://postgres:hunter2@{place}/postgres")).await;
     assert!(
         text.contains("check the user name and the password in the URL"),
         "{text}"
     );
     assert!(!text.contains("hunter2"), "{text}");
-    let elsewhere = url.replace("/postgres?", "/none?");
-    assert!(refusal(&elsewhere).await.contains("create the database first"));
+    let text = refusal(&scratch.url().replace("/postgres?", "/none?")).await;
+    assert!(text.contains("create the database first"), "{text}");
 }
 
 #[tokio::test]

@@ -24,8 +24,13 @@ const MORE: &[Migration] = &[
 
 async fn versions(db: &Db) -> Vec<i64> {
     let sql = "SELECT version FROM schema_migrations WHERE version > 0 ORDER BY version";
-    let rows = db.read(async |tx| tx.all(sql, &[]).await).await.unwrap();
-    rows.iter().map(|row| row.get(0).unwrap()).collect()
+    let rows = db
+        .read(async |tx| tx.all(sql, &[]).await)
+        .await
+        .expect("the versions are read");
+    rows.iter()
+        .map(|row| row.get(0).expect("a version is an integer"))
+        .collect()
 }
 
 #[tokio::test]
