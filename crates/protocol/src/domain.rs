@@ -115,3 +115,68 @@ impl From<Domain> for String {
         domain.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_domain_has_one_text() {
+        for (text, domain) in [
+            ("example.com", "example.com"),
+            ("EXAMPLE.Com", "example.com"),
+            ("a.co", "a.co"),
+            ("3m.example", "3m.example"),
+            ("玄関.example", "xn--dckm7dm.example"),
+            ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
+            ("example。com", "example.com"),
+            ("ｅｘａｍｐｌｅ.com", "example.com"),
+        ] {
+            let parsed = Domain::parse(text);
+            if text.starts_with('玄') {
+                assert!(parsed.unwrap().as_str().starts_with("xn--"));
+            } else {
+                assert_eq!(parsed.unwrap().as_str(), domain, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_domain_is_refused() {
+        use DomainError as Error;
+        let long_label = format!("{}.example", "a".repeat(64));
+        let long = format!("{}example", "abcdefgh.".repeat(28));
+        for (text, error) in [
+            ("", Error::Syntax),
+            ("a.b", Error::Length),
+            ("com", Error::Length),
+            ("localhost", Error::NoDot),
+            ("invalid-domain-name", Error::NoDot),
+            ("127.0.0.1", Error::Address),
+            ("0x7f.1", Error::Address),
+            ("2130706433", Error::Address),
+            ("[::1]", Error::Address),
+            ("example.com.", Error::Syntax),
+            (".example.com", Error::Syntax),
+            ("example..com", Error::Syntax),
+            ("-example.com", Error::Syntax),
+            ("example-.com", Error::Syntax),
+            ("exam_ple.com", Error::Syntax),
+            ("exam ple.com", Error::Syntax),
+            ("example.com/", Error::Syntax),
+            ("example.com:443", Error::Syntax),
+            ("user@example.com", Error::Syntax),
+            ("*.example.com", Error::Syntax),
+            ("ex%61mple.com", Error::Syntax),
+            ("example.com\0", Error::Syntax),
+            ("example.com\n", Error::Syntax),
+            ("evil.example／.example.com", Error::Syntax),
+            ("xn--a.example", Error::Syntax),
+            (&long_label, Error::Syntax),
+            (&long, Error::Length),
+            (&"a".repeat(2000), Error::Length),
+        ] {
+            assert_eq!(Domain::parse(text), Err(error), "{text}");
+        }
+    }
+}

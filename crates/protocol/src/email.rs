@@ -132,3 +132,87 @@ impl From<EmailAddress> for String {
         email.address
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_has_one_text() {
+        for (text, address) in [
+            ("ada@example.com", "ada@example.com"),
+            ("ADA@EXAMPLE.COM", "ada@example.com"),
+            ("o'brien+tag@example.com", "o'brien+tag@example.com"),
+            ("a.b_c-d@bücher.example", "a.b_c-d@xn--bcher-kva.example"),
+            ("ÉMILE@example.com", "émile@example.com"),
+            ("玄関@example.com", "玄関@example.com"),
+            ("!#$%&'*/=?^`{|}~@example.com", "!#$%&'*/=?^`{|}~@example.com"),
+        ] {
+            assert_eq!(EmailAddress::parse(text).unwrap().as_str(), address);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        use EmailAddressError as Error;
+        let long_local = format!("{}@example.com", "a".repeat(65));
+        let long = format!("a@{}example", "abcdefgh.".repeat(28));
+        for (text, error) in [
+            ("", Error::At),
+            ("ada", Error::At),
+            ("ada@b@example.com", Error::At),
+            ("ada@evil.example@example.com", Error::At),
+            ("@example.com", Error::LocalPart),
+            (".ada@example.com", Error::LocalPart),
+            ("ada.@example.com", Error::LocalPart),
+            ("a..da@example.com", Error::LocalPart),
+            (" ada@example.com", Error::LocalPart),
+            ("ada @example.com", Error::LocalPart),
+            ("\"ada\"@example.com", Error::LocalPart),
+            ("ada(comment)@example.com", Error::LocalPart),
+            ("Ada<ada@example.com", Error::LocalPart),
+            ("a,b@example.com", Error::LocalPart),
+            ("a;b@example.com", Error::LocalPart),
+            ("a:b@example.com", Error::LocalPart),
+            ("a\\b@example.com", Error::LocalPart),
+            ("a\r\nBcc:b@example.com", Error::LocalPart),
+            ("a\0@example.com", Error::LocalPart),
+            ("a\u{202e}b@example.com", Error::LocalPart),
+            ("a\u{200b}b@example.com", Error::LocalPart),
+            ("a\u{301}@example.com", Error::LocalPart),
+            ("ada@", Error::Domain),
+            ("ada@localhost", Error::Domain),
+            ("ada@[127.0.0.1]", Error::Domain),
+            ("ada@127.0.0.1", Error::Domain),
+            ("ada@example.com ", Error::Domain),
+            ("ada@example.com\n", Error::Domain),
+            ("ada@example.com.", Error::Domain),
+            ("ada@exam%70le.com", Error::Domain),
+            (&long_local, Error::Length),
+            (&long, Error::Length),
+        ] {
+            assert_eq!(EmailAddress::parse(text), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_other_letters_spell_somebody_elses_address() {
+        // The Kelvin sign and the dotted capital I have ASCII letters in lower case.
+        for text in ["mi\u{212a}e@example.com", "M\u{130}KE@example.com"] {
+            assert_eq!(
+                EmailAddress::parse(text),
+                Err(EmailAddressError::LocalPart),
+                "{text}"
+            );
+        }
+        // The long s and the dotless i have them in upper case only, and stay themselves.
+        assert_ne!(
+            EmailAddress::parse("ſam@example.com"),
+            EmailAddress::parse("sam@example.com")
+        );
+        assert_ne!(
+            EmailAddress::parse("mıke@example.com"),
+            EmailAddress::parse("mike@example.com")
+        );
+    }
+}

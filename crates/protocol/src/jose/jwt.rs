@@ -102,13 +102,14 @@ pub fn verify(token: &str, keys: &JwkSet, allowed: &[&str]) -> Result<Verified, 
     if token.len() > MAX_TOKEN_BYTES {
         return Err(JwtError::TooLong);
     }
-    let (message, signature) = token
-        .rsplit_once('.')
-        .ok_or(JwtError::Malformed("it has no dots"))?;
-    let (header, claims) = message
-        .split_once('.')
-        .ok_or(JwtError::Malformed("it has one dot"))?;
-    // The alphabet has no dot, so a fourth part ends here.
+    // RFC 7515 §7.1: three parts. RFC 7516 §9: five would be an encrypted token.
+    let mut parts = token.split('.');
+    let (Some(header), Some(claims), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(JwtError::Malformed("it does not have three parts"));
+    };
+    let message = &token[..header.len() + 1 + claims.len()];
     let decode = |part| from_base64url(part).ok_or(JwtError::Malformed("a part is not canonical base64url"));
     let header = parse_header(&decode(header)?, allowed)?;
     let signature = decode(signature)?;

@@ -165,18 +165,31 @@ impl SigningKey {
     /// [`KeyError::Claims`] if the claims do not serialize to a JSON object,
     /// [`KeyError::Sign`] if the cryptographic library fails.
     pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
-        let header = json!({ "alg": self.algorithm(), "kid": self.kid, "typ": typ }).to_string();
+        let header = Header {
+            alg: self.algorithm(),
+            kid: &self.kid,
+            typ,
+        };
+        let header = serde_json::to_vec(&header).map_err(|source| KeyError::Claims(Some(source)))?;
         let claims = serde_json::to_vec(claims).map_err(|source| KeyError::Claims(Some(source)))?;
         // RFC 7519 §3: the claims are a JSON object.
         if claims.first() != Some(&b'{') {
             return Err(KeyError::Claims(None));
         }
-        let mut token = format!("{}.{}", base64url(header.as_bytes()), base64url(&claims));
+        let mut token = format!("{}.{}", base64url(&header), base64url(&claims));
         let signature = self.pair.sign(token.as_bytes())?;
         token.push('.');
         token.push_str(&base64url(&signature));
         Ok(token)
     }
+}
+
+/// RFC 7515 §4.1: the three parameters that our tokens have.
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: Algorithm,
+    kid: &'a str,
+    typ: &'a str,
 }
 
 impl Pair {

@@ -46,7 +46,7 @@ pub struct AuthorizationRequest {
     /// How much may be asked of the user.
     pub prompt: Prompt,
     /// How long ago the user may have authenticated (OIDC Core §3.1.2.1); whole seconds.
-    #[serde(with = "seconds")]
+    #[serde(default, with = "seconds")]
     pub max_age: Option<Duration>,
     /// Sign in at this organization.
     pub organization_id: Option<String>,
@@ -402,5 +402,226 @@ mod seconds {
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
         Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_secs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    fn read(query: &str, require_pkce: bool) -> Result<AuthorizationRequest, AuthorizationError> {
+        let parameters = Parameters::parse(query.as_bytes()).unwrap();
+        let recipient = Recipient::parse(&parameters).unwrap();
+        let redirect_uri = "https://app.example.com/cb";
+        validate(
+            &parameters,
+            &recipient,
+            &ClientRules {
+                redirect_uri,
+                redirect_uri_given: true,
+                require_pkce,
+            },
+        )
+    }
+
+    /// A request with the parameters that every one has, and these.
+    fn with(more: &str) -> Result<AuthorizationRequest, AuthorizationError> {
+        read(
+            &format!("client_id=skc_1&response_type=code&state=s1&{more}"),
+            false,
+        )
+    }
+
+    #[test]
+    fn the_smallest_request_has_the_defaults_of_the_sdks() {
+        let request = read("client_id=skc_1&response_type=code", false).unwrap();
+        assert_eq!(request.scope.to_string(), "openid profile email");
+        assert_eq!(request.prompt, Prompt::default());
+        assert_eq!(
+            (request.state, request.nonce, request.max_age),
+            (None, None, None)
+        );
+        assert_eq!(
+            (request.client_id.as_str(), request.redirect_uri_given),
+            ("skc_1", true)
+        );
+    }
+
+    #[test]
+    fn everything_that_an_sdk_sends_is_read() {
+        let request = with(&format!(
+            "redirect_uri=https%3A%2F%2Fapp.example.com%2Fcb&scope=openid%20offline_access&nonce=n1&prompt=login+consent\
+             &max_age=3600&organization_id=org_1&connection_id=conn_1&provider=google&domain=Example.com\
+             &domain_hint=example.com&login_hint=ada%40example.com&id_token_hint=e.y.J\
+             &code_challenge={CHALLENGE}&code_challenge_method=S256&idp_initiated_login=x&ui_locales=en"
+        ))
+        .unwrap();
+        assert_eq!(request.scope.to_string(), "openid offline_access");
+        assert_eq!(
+            request.prompt,
+            Prompt {
+                login: true,
+                consent: true,
+                ..Prompt::default()
+            }
+        );
+        assert_eq!(request.max_age, Some(Duration::from_secs(3600)));
+        assert_eq!(request.domain_hint.as_deref(), Some("example.com"));
+        assert_eq!(request.login_hint.as_deref(), Some("ada@example.com"));
+        assert_eq!(request.code_challenge.unwrap().as_str(), CHALLENGE);
+    }
+
+    #[test]
+    fn every_broken_rule_has_the_code_of_its_standard() {
+        use ErrorCode as Code;
+        let (long_state, long_hint, many) = ("s".repeat(2049), "h".repeat(321), "x".repeat(11));
+        for (query, code) in [
+            ("scope=openid&scope=email", Code::InvalidRequest),
+            ("unknown=1&unknown=2", Code::InvalidRequest),
+            ("nonce=&nonce=n", Code::InvalidRequest),
+            ("request=e30.e30.", Code::RequestNotSupported),
+            ("request_uri=https%3A%2F%2Fx", Code::RequestUriNotSupported),
+            ("registration=%7B%7D", Code::RegistrationNotSupported),
+            ("response_mode=fragment", Code::InvalidRequest),
+            ("response_mode=form_post", Code::InvalidRequest),
+            ("response_mode=web_message", Code::InvalidRequest),
+            ("scope=open%22id", Code::InvalidScope),
+            ("scope=admin", Code::InvalidScope),
+            ("code_challenge_method=S256", Code::InvalidRequest),
+            (&format!("code_challenge={CHALLENGE}"), Code::InvalidRequest),
+            (
+                &format!("code_challenge={CHALLENGE}&code_challenge_method=plain"),
+                Code::InvalidRequest,
+            ),
+            (
+                &format!("code_challenge={CHALLENGE}&code_challenge_method=s256"),
+                Code::InvalidRequest,
+            ),
+            (
+                &format!("code_challenge={CHALLENGE}%3D&code_challenge_method=S256"),
+                Code::InvalidRequest,
+            ),
+            (
+                &format!("code_challenge={}&code_challenge_method=S256", &CHALLENGE[1..]),
+                Code::InvalidRequest,
+            ),
+            ("prompt=none+login", Code::InvalidRequest),
+            ("prompt=none+none", Code::InvalidRequest),
+            ("prompt=Login", Code::InvalidRequest),
+            ("prompt=anything", Code::InvalidRequest),
+            ("max_age=-1", Code::InvalidRequest),
+            ("max_age=1.5", Code::InvalidRequest),
+            ("max_age=%2B1", Code::InvalidRequest),
+            ("max_age=1e3", Code::InvalidRequest),
+            ("max_age=99999999999", Code::InvalidRequest),
+            ("domain=a.example&domain_hint=b.example", Code::InvalidRequest),
+            (&format!("login_hint={long_hint}"), Code::InvalidRequest),
+            (&format!("nonce={}", "n".repeat(513)), Code::InvalidRequest),
+            (&format!("max_age={many}"), Code::InvalidRequest),
+        ] {
+            let error = with(query).expect_err(query);
+            assert_eq!(
+                (error.code, error.state.as_deref()),
+                (code, Some("s1")),
+                "{query}"
+            );
+        }
+        let error = read(
+            &format!("client_id=skc_1&response_type=code&state={long_state}"),
+            false,
+        )
+        .unwrap_err();
+        assert_eq!((error.code, error.state), (Code::InvalidRequest, None));
+    }
+
+    #[test]
+    fn only_the_code_flow_is_offered() {
+        for (query, code) in [
+            ("client_id=skc_1", ErrorCode::InvalidRequest),
+            ("client_id=skc_1&response_type=", ErrorCode::InvalidRequest),
+            (
+                "client_id=skc_1&response_type=token",
+                ErrorCode::UnsupportedResponseType,
+            ),
+            (
+                "client_id=skc_1&response_type=id_token",
+                ErrorCode::UnsupportedResponseType,
+            ),
+            (
+                "client_id=skc_1&response_type=code+id_token",
+                ErrorCode::UnsupportedResponseType,
+            ),
+            (
+                "client_id=skc_1&response_type=CODE",
+                ErrorCode::UnsupportedResponseType,
+            ),
+            (
+                "client_id=skc_1&response_type=none",
+                ErrorCode::UnsupportedResponseType,
+            ),
+        ] {
+            assert_eq!(read(query, false).unwrap_err().code, code, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_that_was_taken_out_on_the_way_is_missed() {
+        let plain = "client_id=spac_1&response_type=code&state=s1";
+        assert!(read(plain, false).is_ok());
+        assert_eq!(read(plain, true).unwrap_err().code, ErrorCode::InvalidRequest);
+        assert!(
+            read(
+                &format!("{plain}&code_challenge={CHALLENGE}&code_challenge_method=S256"),
+                true
+            )
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_repeated_state_is_not_sent_back() {
+        let error = read("client_id=skc_1&response_type=code&state=a&state=b", false).unwrap_err();
+        assert_eq!((error.code, error.state), (ErrorCode::InvalidRequest, None));
+    }
+
+    #[test]
+    fn unknown_scopes_are_dropped_and_known_ones_kept_in_order() {
+        let scope = with("scope=email+admin+openid+https%3A%2F%2Fx%2Fy")
+            .unwrap()
+            .scope;
+        assert_eq!(scope.to_string(), "email openid");
+    }
+
+    #[test]
+    fn who_asks_is_read_before_anything_else() {
+        let parse = |query: &str| Recipient::parse(&Parameters::parse(query.as_bytes()).unwrap());
+        assert_eq!(parse("response_type=code"), Err(RecipientError::NoClientId));
+        assert_eq!(parse("client_id="), Err(RecipientError::NoClientId));
+        assert_eq!(
+            parse("client_id=a&client_id=b"),
+            Err(Duplicate("client_id").into())
+        );
+        assert_eq!(
+            parse("client_id=a&redirect_uri=x&redirect_uri=y"),
+            Err(Duplicate("redirect_uri").into())
+        );
+        assert_eq!(
+            parse(&format!("client_id={}", "a".repeat(129))),
+            Err(RecipientError::TooLong)
+        );
+        assert_eq!(
+            parse(&format!("client_id=a&redirect_uri={}", "a".repeat(2049))),
+            Err(RecipientError::TooLong)
+        );
+        let recipient = parse("client_id=a&scope=x&scope=y").unwrap();
+        assert_eq!(
+            recipient,
+            Recipient {
+                client_id: "a".into(),
+                redirect_uri: None
+            }
+        );
     }
 }

@@ -7,7 +7,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BearerError {
     /// Something that is not a token follows `Bearer`.
-    #[error("the Authorization header is not \"Bearer\" and a token")]
+    #[error("the Authorization header must be the word Bearer and one token")]
     Malformed,
     /// More than one Bearer token.
     #[error("there is more than one Bearer token")]
@@ -70,4 +70,70 @@ fn is_token68(token: &str) -> bool {
     let characters = token.trim_end_matches('=');
     let allowed = |c: u8| c.is_ascii_alphanumeric() || b"-._~+/".contains(&c);
     !characters.is_empty() && characters.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_whatever_the_case_of_the_scheme() {
+        for header in [
+            "Bearer a.b-c_d~e+f/g==",
+            "bearer a.b-c_d~e+f/g==",
+            "BEARER   a.b-c_d~e+f/g== ",
+        ] {
+            assert_eq!(
+                parse(&[header.as_bytes()]),
+                Ok(Some("a.b-c_d~e+f/g==")),
+                "{header}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for header in [
+            "Bearer",
+            "Bearer ",
+            "Bearer =",
+            "Bearer a b",
+            "Bearer a,b",
+            "Bearer a, Bearer b",
+            "Bearer a\0",
+            "Bearer \"a\"",
+            "Bearer a=b",
+            "Bearer é",
+        ] {
+            assert_eq!(
+                parse(&[header.as_bytes()]),
+                Err(BearerError::Malformed),
+                "{header}"
+            );
+        }
+        assert_eq!(parse(&[b"Bearer \xff"]), Err(BearerError::Malformed));
+    }
+
+    #[test]
+    fn another_scheme_is_no_token() {
+        assert_eq!(parse(&[]), Ok(None));
+        for header in [
+            "",
+            "Bear",
+            "Bearerx",
+            "BearerToken a",
+            "Basic YTpi",
+            "Bearer\ta",
+            "DPoP a",
+        ] {
+            assert_eq!(parse(&[header.as_bytes()]), Ok(None), "{header}");
+        }
+    }
+
+    #[test]
+    fn two_tokens_are_a_trick_where_one_decides_and_normal_at_the_management_api() {
+        let both: [&[u8]; 3] = [b"Bearer fresh", b"Basic YTpi", b"Bearer stale"];
+        assert_eq!(parse(&both), Err(BearerError::Multiple));
+        assert_eq!(tokens(&both).collect::<Vec<_>>(), ["fresh", "stale"]);
+    }
 }

@@ -19,7 +19,7 @@ const MAX_ID_BYTES: usize = 128;
 const MAX_SECRET_BYTES: usize = 512;
 
 /// What a client presents. Nothing was compared yet.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Credentials {
     /// A client id and a secret.
     Secret {

@@ -121,3 +121,74 @@ impl From<CodeChallenge> for String {
         challenge.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vector_of_the_standard_verifies() {
+        // RFC 7636 appendix B.
+        let octets = [
+            116, 24, 223, 180, 151, 153, 224, 37, 79, 250, 96, 125, 216, 173, 187, 186, 22, 212, 37, 77, 105,
+            214, 191, 240, 91, 88, 5, 88, 83, 132, 141, 121,
+        ];
+        let verifier = CodeVerifier::from_random(octets);
+        assert_eq!(verifier.expose(), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(
+            verifier.challenge().as_str(),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
+    }
+
+    #[test]
+    fn the_challenge_is_not_its_own_verifier() {
+        // The downgrade to `plain`: presenting the challenge itself.
+        let challenge = CodeVerifier::from_random([7; 32]).challenge();
+        assert!(!challenge.verify(&CodeVerifier::parse(challenge.as_str()).unwrap()));
+    }
+
+    #[test]
+    fn lengths_and_alphabets_are_those_of_the_standard() {
+        for good in [
+            "a".repeat(43),
+            "~".repeat(128),
+            format!("-._~{}", "Z9".repeat(20)),
+        ] {
+            assert!(CodeVerifier::parse(&good).is_ok(), "{good}");
+        }
+        for bad in [
+            "".to_owned(),
+            "a".repeat(42),
+            "a".repeat(129),
+            format!("{}+", "a".repeat(43)),
+            format!("{}é", "a".repeat(43)),
+            format!("{} ", "a".repeat(43)),
+        ] {
+            assert_eq!(
+                CodeVerifier::parse(&bad).unwrap_err(),
+                PkceError::Verifier,
+                "{bad}"
+            );
+        }
+        let good = CodeVerifier::from_random([1; 32]).challenge().to_string();
+        for bad in [
+            "".to_owned(),
+            good[1..].to_owned(),
+            format!("{good}="),
+            format!("{good}A"),
+            good.replace(&good[..1], "+"),
+            format!("{}B", &good[..42]),
+        ] {
+            assert_eq!(CodeChallenge::parse(&bad), Err(PkceError::Challenge), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_verifier_stays_out_of_logs() {
+        assert_eq!(
+            format!("{:?}", CodeVerifier::from_random([1; 32])),
+            "CodeVerifier(…)"
+        );
+    }
+}

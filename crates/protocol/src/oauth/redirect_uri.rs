@@ -11,6 +11,8 @@
 //!
 //! Not supported: templates such as `{{org_slug}}`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use url::{Host, Url};
 
 use crate::domain::is_ldh_label;
@@ -128,8 +130,11 @@ pub fn matches(registered: &str, presented: &str) -> bool {
 /// ```
 pub fn permits(registered: &[String], presented: &str, policy: Policy) -> bool {
     let development = policy.environment == Environment::Development;
+    // A pattern is compared as a pattern, never as itself.
     presented.len() <= MAX_PRESENTED_BYTES
-        && (registered.iter().any(|registered| matches(registered, presented))
+        && (registered
+            .iter()
+            .any(|registered| !registered.contains('*') && matches(registered, presented))
             || development
                 && registered
                     .iter()
@@ -138,12 +143,14 @@ pub fn permits(registered: &[String], presented: &str, policy: Policy) -> bool {
 }
 
 /// Whether a URI is `http` or `https` at `127.0.0.1`, `[::1]` or `localhost`,
-/// at any port and path (RFC 8252 §7.3).
+/// at any port and path (RFC 8252 §7.3), without a query: that could bring a
+/// `code` of its own.
 pub fn is_any_loopback(presented: &str) -> bool {
     canonical(presented).is_some_and(|url| {
         matches!(url.scheme(), "http" | "https")
             && is_loopback(&url)
             && has_no_userinfo(&url)
+            && url.query().is_none()
             && url.fragment().is_none()
     })
 }
@@ -165,7 +172,9 @@ pub fn matches_wildcard(pattern: &str, presented: &str) -> bool {
         .strip_prefix(prefix)
         .and_then(|rest| rest.strip_suffix(suffix));
     let fits = star.is_some_and(|star| {
-        !star.contains('.') && is_ldh_label(&format!("{}{star}{rest_of_label}", &prefix[host_at..]))
+        !star.is_empty()
+            && !star.contains('.')
+            && is_ldh_label(&format!("{}{star}{rest_of_label}", &prefix[host_at..]))
     });
     label_is_whole && fits && canonical(presented).is_some_and(|url| has_no_userinfo(&url))
 }
@@ -205,7 +214,7 @@ pub fn validate_registration(
     if canonical(&sample).is_none() {
         return Err(Error::NotCanonical);
     }
-    if environment == Environment::Production && is_loopback(&url) {
+    if environment == Environment::Production && is_this_machine(&url) {
         return Err(Error::Loopback);
     }
     if stars > 0 && !wildcard_is_allowed(uri, stars, environment, kind) {
@@ -274,10 +283,26 @@ fn has_no_userinfo(url: &Url) -> bool {
 
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Ipv4(address)) => address == Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
         // RFC 8252 §8.3 advises against `localhost`; every guide uses it.
         Some(Host::Domain(domain)) => domain == "localhost",
+        None => false,
+    }
+}
+
+/// Whether a host is, by any spelling, the machine that the browser runs on
+/// (RFC 6761 §6.3 for the names).
+fn is_this_machine(url: &Url) -> bool {
+    let is_own = |address: IpAddr| address.is_loopback() || address.is_unspecified();
+    match url.host() {
+        Some(Host::Ipv4(address)) => is_own(address.into()),
+        // An address such as ::ffff:127.0.0.1 means 127.0.0.1.
+        Some(Host::Ipv6(address)) => is_own(IpAddr::from(address).to_canonical()),
+        Some(Host::Domain(domain)) => {
+            let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+            domain == "localhost" || domain.ends_with(".localhost")
+        }
         None => false,
     }
 }

@@ -129,3 +129,36 @@ impl From<Scope> for String {
         scope.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_scope_has_is_refused() {
+        for text in ["a\"b", "a\\b", "é", "a\tb", "a\nb", "a\u{7f}", "a\u{a0}b"] {
+            assert_eq!(Scope::parse(text), Err(ScopeError::Character), "{text:?}");
+        }
+        let many = |n: usize| (0..n).map(|i| i.to_string()).collect::<Vec<_>>().join(" ");
+        assert!(Scope::parse(&many(64)).is_ok());
+        assert_eq!(Scope::parse(&many(65)), Err(ScopeError::TooMany));
+    }
+
+    #[test]
+    fn a_narrower_scope_is_a_subset_and_a_wider_one_is_not() {
+        let granted = Scope::parse("openid email offline_access").unwrap();
+        assert!(Scope::parse("email openid").unwrap().is_subset(&granted));
+        assert!(Scope::default().is_subset(&granted));
+        assert!(!Scope::parse("openid profile").unwrap().is_subset(&granted));
+        assert!(!Scope::parse("OpenID").unwrap().is_subset(&granted));
+    }
+
+    #[test]
+    fn a_scope_is_stored_as_its_text() {
+        let scope = Scope::parse("openid email").unwrap();
+        assert_eq!(serde_json::to_string(&scope).unwrap(), r#""openid email""#);
+        assert_eq!(serde_json::from_str::<Scope>(r#""openid email""#).unwrap(), scope);
+        assert!(serde_json::from_str::<Scope>(r#""open\"id""#).is_err());
+        assert_eq!(serde_json::from_str::<Scope>(r#""""#).unwrap(), Scope::default());
+    }
+}

@@ -122,3 +122,127 @@ impl fmt::Debug for TokenRequest {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(form: &str) -> Result<TokenRequest, TokenRequestError> {
+        TokenRequest::parse(&Parameters::parse(form.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_code_is_read_with_what_proves_it() {
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let form = format!(
+            "grant_type=authorization_code&code=c1&redirect_uri=https%3A%2F%2Fa%2Fcb&code_verifier={verifier}"
+        );
+        let TokenRequest::AuthorizationCode {
+            code,
+            redirect_uri,
+            code_verifier,
+        } = parse(&form).unwrap()
+        else {
+            panic!("another grant");
+        };
+        assert_eq!(
+            (code.as_str(), redirect_uri.as_deref()),
+            ("c1", Some("https://a/cb"))
+        );
+        assert_eq!(code_verifier.unwrap().expose(), verifier);
+    }
+
+    #[test]
+    fn every_mistake_has_the_code_of_the_standard() {
+        use ErrorCode as Code;
+        let long = "a".repeat(129);
+        for (form, code) in [
+            ("", Code::InvalidRequest),
+            ("grant_type=", Code::InvalidRequest),
+            ("grant_type=authorization_code", Code::InvalidRequest),
+            ("grant_type=authorization_code&code=", Code::InvalidRequest),
+            (
+                "grant_type=authorization_code&code=a&code=b",
+                Code::InvalidRequest,
+            ),
+            (
+                "grant_type=authorization_code&grant_type=refresh_token&code=a",
+                Code::InvalidRequest,
+            ),
+            (
+                "grant_type=authorization_code&code=a&code_verifier=short",
+                Code::InvalidRequest,
+            ),
+            (
+                &format!("grant_type=authorization_code&code=a&code_verifier={long}"),
+                Code::InvalidRequest,
+            ),
+            (
+                "grant_type=authorization_code&code=a&x=1&x=2",
+                Code::InvalidRequest,
+            ),
+            ("grant_type=refresh_token", Code::InvalidRequest),
+            (
+                "grant_type=refresh_token&refresh_token=r&scope=a%5Cb",
+                Code::InvalidScope,
+            ),
+            ("grant_type=client_credentials&scope=%22", Code::InvalidScope),
+            (
+                "grant_type=password&username=a&password=b",
+                Code::UnsupportedGrantType,
+            ),
+            ("grant_type=implicit", Code::UnsupportedGrantType),
+            ("grant_type=AUTHORIZATION_CODE&code=a", Code::UnsupportedGrantType),
+            (
+                "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer",
+                Code::UnsupportedGrantType,
+            ),
+        ] {
+            assert_eq!(parse(form).expect_err(form).code(), code, "{form}");
+        }
+    }
+
+    #[test]
+    fn codes_and_tokens_stay_out_of_logs() {
+        let shown = format!(
+            "{:?}",
+            parse("grant_type=refresh_token&refresh_token=secret").unwrap()
+        );
+        assert_eq!(shown, "RefreshToken { .. }");
+    }
+
+    #[test]
+    fn what_is_sent_as_a_description_has_the_characters_that_the_standard_allows() {
+        use crate::oauth::client_authentication::ClientAuthenticationError as Client;
+        let texts = [
+            TokenRequestError::Missing("code").to_string(),
+            TokenRequestError::Duplicate(Duplicate("code")).to_string(),
+            TokenRequestError::Repeated.to_string(),
+            TokenRequestError::CodeVerifier(PkceError::Verifier).to_string(),
+            TokenRequestError::CodeVerifier(PkceError::Challenge).to_string(),
+            TokenRequestError::Scope(ScopeError::Character).to_string(),
+            TokenRequestError::Scope(ScopeError::TooMany).to_string(),
+            TokenRequestError::UnsupportedGrantType.to_string(),
+            Client::Missing.to_string(),
+            Client::Multiple.to_string(),
+            Client::Malformed.to_string(),
+            Client::Mismatch.to_string(),
+            Client::Assertion.to_string(),
+            Client::TooLong.to_string(),
+            crate::oauth::bearer::BearerError::Malformed.to_string(),
+            crate::oauth::bearer::BearerError::Multiple.to_string(),
+            crate::oauth::ParametersError::Escape.to_string(),
+            crate::oauth::ParametersError::TooLong.to_string(),
+            crate::oauth::ParametersError::Utf8.to_string(),
+            crate::oauth::ParametersError::Control.to_string(),
+        ];
+        for text in texts {
+            // RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E.
+            assert!(
+                text.bytes()
+                    .all(|c| matches!(c, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)),
+                "{text}"
+            );
+        }
+    }
+}

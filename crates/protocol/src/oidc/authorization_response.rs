@@ -143,3 +143,78 @@ impl fmt::Debug for ResponseOutcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(query: &str) -> Result<AuthorizationResponse, AuthorizationResponseError> {
+        AuthorizationResponse::parse(&Parameters::parse(query.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_refusal_is_read_with_its_words_cut_short() {
+        let query = format!(
+            "error=access_denied&error_description={}&state=s1",
+            "x".repeat(5000)
+        );
+        let response = parse(&query).unwrap();
+        assert_eq!(response.state.as_deref(), Some("s1"));
+        let ResponseOutcome::Refused(error) = response.outcome else {
+            panic!("no refusal")
+        };
+        assert_eq!(error.error, "access_denied");
+        assert_eq!(error.description.unwrap().chars().count(), 513);
+    }
+
+    #[test]
+    fn an_answer_that_says_nothing_or_two_things_is_refused() {
+        use AuthorizationResponseError as Error;
+        for (query, error) in [
+            ("", Error::Empty),
+            ("state=s1", Error::Empty),
+            ("code=&error=", Error::Empty),
+            ("code=c&error=access_denied", Error::Ambiguous),
+            ("code=a&code=b", Error::Duplicate(Duplicate("code"))),
+            ("code=a&state=1&state=2", Error::Duplicate(Duplicate("state"))),
+            (
+                "code=a&iss=https%3A%2F%2Fa&iss=https%3A%2F%2Fb",
+                Error::Duplicate(Duplicate("iss")),
+            ),
+            (
+                "error=a&error_description=b&error_description=c",
+                Error::Duplicate(Duplicate("error_description")),
+            ),
+        ] {
+            assert_eq!(parse(query), Err(error), "{query}");
+        }
+        assert_eq!(parse(&format!("code={}", "c".repeat(4097))), Err(Error::TooLong));
+    }
+
+    #[test]
+    fn a_mix_up_of_identity_providers_is_noticed_in_refusals_too() {
+        for answer in ["code=c", "error=access_denied"] {
+            let honest = parse(&format!("{answer}&iss=https%3A%2F%2Fidp.example")).unwrap();
+            assert_eq!(honest.check_issuer("https://idp.example", true), Ok(()));
+            assert!(matches!(
+                honest.check_issuer("https://idp.example/", false),
+                Err(IssuerError::Mismatch { .. })
+            ));
+            assert!(matches!(
+                honest.check_issuer("https://other.example", false),
+                Err(IssuerError::Mismatch { .. })
+            ));
+            let silent = parse(answer).unwrap();
+            assert_eq!(
+                silent.check_issuer("https://idp.example", true),
+                Err(IssuerError::Missing)
+            );
+            assert_eq!(silent.check_issuer("https://idp.example", false), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_code_stays_out_of_logs() {
+        assert!(!format!("{:?}", parse("code=c0de").unwrap()).contains("c0de"));
+    }
+}

@@ -15,7 +15,7 @@ use crate::oauth::Scope;
 
 /// Top-level names that an organization's own attributes cannot take: the
 /// contract's list and every claim that the standards or Genkan give a meaning.
-const RESERVED: [&str; 36] = [
+const RESERVED: [&str; 46] = [
     "acr",
     "act",
     "address",
@@ -24,6 +24,7 @@ const RESERVED: [&str; 36] = [
     "aud",
     "auth_time",
     "azp",
+    "birthdate",
     "c_hash",
     "client_id",
     "cnf",
@@ -33,57 +34,63 @@ const RESERVED: [&str; 36] = [
     "events",
     "exp",
     "family_name",
+    "gender",
     "given_name",
     "grant_id",
     "iat",
     "identities",
     "iss",
     "jti",
+    "locale",
     "metadata",
     "name",
     "nbf",
     "nonce",
     "oid",
     "permissions",
+    "phone_number",
+    "phone_number_verified",
+    "picture",
+    "preferred_username",
+    "profile",
     "roles",
     "scope",
     "scopes",
     "sid",
     "sub",
+    "updated_at",
     "xoid",
     "xuid",
+    "zoneinfo",
 ];
 
-/// Keeps the attributes that may become claims of their own, dropping reserved names.
+/// A connection's own attributes as claims of their own, without reserved names.
 ///
 /// An attribute is whatever a customer's identity provider sends: one that is
 /// called `sub` or `roles` must not become ours.
 ///
 /// ```
-/// use genkan_protocol::oidc::claims::retain_unreserved;
+/// use genkan_protocol::oidc::claims::CustomClaims;
 ///
-/// let mut attributes = serde_json::json!({"department": "R&D", "roles": ["admin"]}).as_object().unwrap().clone();
-/// retain_unreserved(&mut attributes);
-/// assert_eq!(serde_json::Value::Object(attributes), serde_json::json!({"department": "R&D"}));
+/// let attributes = serde_json::json!({"department": "R&D", "roles": ["admin"]});
+/// let claims = CustomClaims::from(attributes.as_object().unwrap().clone());
+/// assert_eq!(serde_json::to_string(&claims).unwrap(), r#"{"department":"R&D"}"#);
 /// ```
-pub fn retain_unreserved(attributes: &mut Map<String, Value>) {
-    attributes.retain(|name, _| !RESERVED.contains(&name.as_str()) && !is_profile_claim(name));
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Map<String, Value>", into = "Map<String, Value>")]
+pub struct CustomClaims(Map<String, Value>);
+
+impl From<Map<String, Value>> for CustomClaims {
+    fn from(mut attributes: Map<String, Value>) -> Self {
+        attributes.retain(|name, _| !RESERVED.contains(&name.as_str()));
+        Self(attributes)
+    }
 }
 
-fn is_profile_claim(name: &str) -> bool {
-    matches!(
-        name,
-        "picture"
-            | "locale"
-            | "preferred_username"
-            | "phone_number"
-            | "phone_number_verified"
-            | "gender"
-            | "birthdate"
-            | "zoneinfo"
-            | "profile"
-            | "updated_at"
-    )
+impl From<CustomClaims> for Map<String, Value> {
+    fn from(claims: CustomClaims) -> Self {
+        claims.0
+    }
 }
 
 /// What is known about a person (OIDC Core §5.1). Absent claims are left out,
@@ -194,9 +201,9 @@ pub struct IdToken {
     /// What the scopes allow to be said about the person.
     #[serde(flatten)]
     pub profile: Profile,
-    /// The connection's own attributes; [`retain_unreserved`] was applied.
+    /// The connection's own attributes.
     #[serde(flatten)]
-    pub custom: Map<String, Value>,
+    pub custom: CustomClaims,
 }
 
 /// What a client or a user may do (RFC 9068 without its `typ`, see [`AccessToken::TYP`]).
@@ -273,9 +280,9 @@ pub struct UserInfo {
     /// What the scopes allow to be said about the person.
     #[serde(flatten)]
     pub profile: Profile,
-    /// The connection's own attributes; [`retain_unreserved`] was applied.
+    /// The connection's own attributes.
     #[serde(flatten)]
-    pub custom: Map<String, Value>,
+    pub custom: CustomClaims,
 }
 
 /// Tells an application that a session ended (OIDC Back-Channel Logout §2.4).
@@ -438,5 +445,199 @@ impl<'de> Deserialize<'de> for ScopeClaims {
             return Err(D::Error::custom("scope and scopes differ"));
         }
         Ok(Self(both.scope))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn id_token() -> IdToken {
+        let attributes = json!({
+            "department": "R&D",
+            "sub": "usr_evil", "roles": ["admin"], "email": "evil@example.com", "iss": "x", "exp": 9, "picture": "x",
+        });
+        IdToken {
+            iss: "https://auth.example".into(),
+            aud: vec!["skc_1".into()],
+            azp: "skc_1".into(),
+            client_id: "skc_1".into(),
+            sub: "usr_1".into(),
+            amr: vec!["conn_1".into()],
+            oid: Some("org_1".into()),
+            sid: Some("ses_1".into()),
+            iat: 1,
+            exp: 2,
+            at_hash: Some("h".into()),
+            metadata: Some("{}".into()),
+            identities: vec![Identity {
+                connection_id: "conn_1".into(),
+                organization_id: Some("org_1".into()),
+                connection_type: "OIDC".into(),
+                provider_name: "OKTA".into(),
+                social: false,
+                provider_raw_attributes: Some(r#"{"a":1}"#.into()),
+            }],
+            profile: Profile {
+                email: Some("ada@example.com".into()),
+                email_verified: Some(true),
+                updated_at: Some("1700000000".into()),
+                ..Profile::default()
+            },
+            custom: CustomClaims::from(attributes.as_object().unwrap().clone()),
+            ..IdToken::default()
+        }
+    }
+
+    fn access_token() -> AccessToken {
+        AccessToken {
+            iss: "https://auth.example".into(),
+            aud: vec!["skc_1".into()],
+            sub: "usr_1".into(),
+            client_id: "skc_1".into(),
+            jti: "tkn_1".into(),
+            iat: 1,
+            nbf: 1,
+            exp: 2,
+            scope: Scope::parse("openid email").unwrap().into(),
+            roles: Some(vec!["admin".into()]),
+            permissions: Some(vec![]),
+            grant_id: Some("grt_1".into()),
+            ..AccessToken::default()
+        }
+    }
+
+    fn logout_token() -> LogoutToken {
+        LogoutToken {
+            iss: "https://auth.example".into(),
+            aud: vec!["skc_1".into()],
+            sub: "usr_1".into(),
+            sid: "ses_1".into(),
+            jti: "tkn_1".into(),
+            iat: 1,
+            exp: 121,
+            events: LogoutEvents::default(),
+        }
+    }
+
+    fn claims(token: &impl Serialize) -> Map<String, Value> {
+        // Through the strict parser: no claim may be written twice.
+        crate::json::object(&serde_json::to_vec(token).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_id_token_is_what_the_sdks_read() {
+        assert_eq!(
+            Value::Object(claims(&id_token())),
+            json!({
+                "iss": "https://auth.example", "aud": ["skc_1"], "azp": "skc_1", "client_id": "skc_1", "sub": "usr_1",
+                "amr": ["conn_1"], "oid": "org_1", "sid": "ses_1", "iat": 1, "exp": 2, "at_hash": "h", "metadata": "{}",
+                "identities": [{
+                    "connection_id": "conn_1", "organization_id": "org_1", "connection_type": "OIDC",
+                    "provider_name": "OKTA", "social": false, "provider_raw_attributes": "{\"a\":1}",
+                }],
+                "email": "ada@example.com", "email_verified": true, "updated_at": "1700000000", "department": "R&D",
+            })
+        );
+        assert_eq!(IdToken::from_claims(claims(&id_token())).unwrap(), id_token());
+    }
+
+    #[test]
+    fn an_access_token_is_what_the_sdks_read() {
+        assert_eq!(
+            Value::Object(claims(&access_token())),
+            json!({
+                "iss": "https://auth.example", "aud": ["skc_1"], "sub": "usr_1", "client_id": "skc_1", "jti": "tkn_1",
+                "iat": 1, "nbf": 1, "exp": 2, "scope": "openid email", "scopes": ["openid", "email"],
+                "roles": ["admin"], "permissions": [], "grant_id": "grt_1",
+            })
+        );
+        assert_eq!(
+            AccessToken::from_claims(claims(&access_token())).unwrap(),
+            access_token()
+        );
+    }
+
+    #[test]
+    fn a_token_of_one_kind_does_not_pass_for_another() {
+        // RFC 8725 §2.8: cross-JWT confusion.
+        let initiated = IdpInitiatedLogin {
+            iss: "https://auth.example".into(),
+            ..IdpInitiatedLogin::default()
+        };
+        for alien in [claims(&id_token()), claims(&logout_token()), claims(&initiated)] {
+            assert!(AccessToken::from_claims(alien).is_err());
+        }
+        for alien in [
+            claims(&access_token()),
+            claims(&logout_token()),
+            claims(&initiated),
+        ] {
+            assert!(IdToken::from_claims(alien).is_err());
+        }
+        // The barest tokens of each kind, too.
+        let bare = IdToken {
+            aud: vec!["a".into()],
+            ..IdToken::default()
+        };
+        assert!(AccessToken::from_claims(claims(&bare)).is_err());
+        let bare = AccessToken {
+            aud: vec!["a".into()],
+            ..AccessToken::default()
+        };
+        assert!(IdToken::from_claims(claims(&bare)).is_err());
+    }
+
+    #[test]
+    fn an_access_token_whose_two_scopes_differ_is_refused() {
+        let mut wider = claims(&access_token());
+        wider["scopes"] = json!(["openid", "email", "admin"]);
+        assert!(AccessToken::from_claims(wider).is_err());
+    }
+
+    #[test]
+    fn one_audience_may_be_a_string_when_it_is_read() {
+        let mut string = claims(&access_token());
+        string["aud"] = json!("skc_1");
+        assert_eq!(AccessToken::from_claims(string).unwrap().aud, ["skc_1"]);
+    }
+
+    #[test]
+    fn a_logout_token_has_the_event_and_no_nonce() {
+        assert_eq!(
+            Value::Object(claims(&logout_token())),
+            json!({
+                "iss": "https://auth.example", "aud": ["skc_1"], "sub": "usr_1", "sid": "ses_1", "jti": "tkn_1",
+                "iat": 1, "exp": 121, "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+            })
+        );
+    }
+
+    #[test]
+    fn userinfo_says_what_is_known_and_nothing_else() {
+        let info = UserInfo {
+            sub: "usr_1".into(),
+            profile: Profile {
+                email: Some("ada@example.com".into()),
+                ..Profile::default()
+            },
+            ..UserInfo::default()
+        };
+        assert_eq!(
+            serde_json::to_string(&info).unwrap(),
+            r#"{"sub":"usr_1","email":"ada@example.com"}"#
+        );
+    }
+
+    #[test]
+    fn every_claim_of_ours_is_reserved() {
+        let mut ours = claims(&id_token());
+        ours.remove("department");
+        ours.extend(claims(&access_token()));
+        ours.extend(claims(&logout_token()));
+        let all: Map<String, Value> = ours.into_iter().collect();
+        assert_eq!(CustomClaims::from(all), CustomClaims::default());
     }
 }

@@ -4,7 +4,11 @@
 //! Back-Channel Logout §2.1.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
+
+/// The largest document that is read, in bytes.
+const MAX_BYTES: usize = 256 * 1024;
 
 /// The path of the document, below the issuer (OIDC Discovery §4).
 const WELL_KNOWN_PATH: &str = "/.well-known/openid-configuration";
@@ -74,8 +78,14 @@ fn yes() -> bool {
 }
 
 /// What is wrong with an identity provider's metadata.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
+    /// More than 256 KiB.
+    #[error("the document is larger than 256 KiB")]
+    TooLarge,
+    /// Not a JSON object, or a member has another type than the standard's.
+    #[error("the document is not provider metadata in JSON")]
+    Syntax(#[source] serde_json::Error),
     /// The document is another issuer's (OIDC Discovery §4.3).
     #[error(
         "the document says that its issuer is {received:?}, not {expected:?}: enter the issuer exactly as the provider writes it"
@@ -98,6 +108,22 @@ pub enum DiscoveryError {
 }
 
 impl ProviderMetadata {
+    /// Reads a document that was fetched. It is to be believed only after
+    /// [`ProviderMetadata::validate`].
+    ///
+    /// # Errors
+    ///
+    /// [`DiscoveryError::TooLarge`] or [`DiscoveryError::Syntax`].
+    pub fn parse(document: &[u8]) -> Result<Self, DiscoveryError> {
+        if document.len() > MAX_BYTES {
+            return Err(DiscoveryError::TooLarge);
+        }
+        let mut members = crate::json::object(document).map_err(DiscoveryError::Syntax)?;
+        // OIDC Discovery §4.2: what has no value must be left out; some write null.
+        members.retain(|_, value| !value.is_null());
+        serde_json::from_value(Value::Object(members)).map_err(DiscoveryError::Syntax)
+    }
+
     /// Checks that the document is the expected issuer's and can be used for a login.
     ///
     /// Addresses must be `https`, unless the issuer itself is not (a test
@@ -106,7 +132,7 @@ impl ProviderMetadata {
     /// ```
     /// use genkan_protocol::oidc::ProviderMetadata;
     ///
-    /// let metadata: ProviderMetadata = serde_json::from_str(r#"{
+    /// let metadata = ProviderMetadata::parse(br#"{
     ///     "issuer": "https://idp.example",
     ///     "authorization_endpoint": "https://idp.example/authorize",
     ///     "token_endpoint": "https://idp.example/token",
@@ -187,4 +213,155 @@ pub fn well_known_url(issuer: &str) -> String {
 pub fn issuer_of(entered: &str) -> &str {
     let entered = entered.trim();
     entered.strip_suffix(WELL_KNOWN_PATH).unwrap_or(entered)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn good() -> Value {
+        json!({
+            "issuer": "https://idp.example",
+            "authorization_endpoint": "https://idp.example/authorize?tenant=1",
+            "token_endpoint": "https://login.example:8443/token",
+            "jwks_uri": "https://idp.example/keys",
+            "userinfo_endpoint": "https://idp.example/me",
+            "response_types_supported": ["code", "code id_token"],
+        })
+    }
+
+    fn check(name: &str, value: Value) -> Result<(), DiscoveryError> {
+        let mut document = good();
+        document[name] = value;
+        ProviderMetadata::parse(document.to_string().as_bytes())?.validate("https://idp.example")
+    }
+
+    #[test]
+    fn a_good_document_is_taken_with_what_is_unknown_and_null_in_it() {
+        assert!(check("x", json!({ "y": [1] })).is_ok());
+        assert!(check("claims_supported", json!(null)).is_ok());
+        assert!(check("end_session_endpoint", json!(null)).is_ok());
+        let metadata = ProviderMetadata::parse(good().to_string().as_bytes()).unwrap();
+        assert!(
+            metadata.request_uri_parameter_supported,
+            "OIDC Discovery §3: true if it is left out"
+        );
+        assert!(!metadata.authorization_response_iss_parameter_supported);
+    }
+
+    #[test]
+    fn another_issuers_document_is_refused() {
+        for issuer in [
+            json!("https://evil.example"),
+            json!("https://idp.example/"),
+            json!("HTTPS://idp.example"),
+            json!("http://idp.example"),
+            json!(""),
+            json!(null),
+        ] {
+            assert!(
+                matches!(
+                    check("issuer", issuer.clone()),
+                    Err(DiscoveryError::Issuer { .. })
+                ),
+                "{issuer}"
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_used_are_refused() {
+        for name in [
+            "authorization_endpoint",
+            "token_endpoint",
+            "jwks_uri",
+            "userinfo_endpoint",
+            "end_session_endpoint",
+        ] {
+            for address in [
+                "",
+                "/token",
+                "http://idp.example/x",
+                "https://u:p@idp.example/",
+                "https://idp.example/#x",
+                "javascript:alert(1)",
+                "file:///etc/passwd",
+                "https://",
+                "data:,x",
+            ] {
+                assert!(
+                    matches!(check(name, json!(address)), Err(DiscoveryError::Endpoint(n)) if n == name),
+                    "{name} {address}"
+                );
+            }
+        }
+        for name in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
+            assert!(matches!(check(name, json!(null)), Err(DiscoveryError::Missing(n)) if n == name));
+        }
+        assert!(matches!(
+            check("response_types_supported", json!(["id_token"])),
+            Err(DiscoveryError::ResponseType)
+        ));
+    }
+
+    #[test]
+    fn a_document_that_is_none_is_an_error() {
+        for document in [
+            "",
+            "[]",
+            "<html>",
+            r#"{"issuer":1}"#,
+            r#"{"issuer":"https://a","issuer":"https://b"}"#,
+        ] {
+            assert!(
+                matches!(
+                    ProviderMetadata::parse(document.as_bytes()),
+                    Err(DiscoveryError::Syntax(_))
+                ),
+                "{document}"
+            );
+        }
+        let large = vec![b' '; MAX_BYTES + 1];
+        assert!(matches!(
+            ProviderMetadata::parse(&large),
+            Err(DiscoveryError::TooLarge)
+        ));
+    }
+
+    #[test]
+    fn a_test_provider_without_tls_is_taken_only_as_a_whole() {
+        let mut document = good().to_string().replace("https://", "http://");
+        let metadata = ProviderMetadata::parse(document.as_bytes()).unwrap();
+        assert!(metadata.validate("http://idp.example").is_ok());
+        document = document.replace("\"http://idp.example\"", "\"https://idp.example\"");
+        let mixed = ProviderMetadata::parse(document.as_bytes()).unwrap();
+        assert!(matches!(
+            mixed.validate("https://idp.example"),
+            Err(DiscoveryError::Endpoint(_))
+        ));
+    }
+
+    #[test]
+    fn what_is_served_leaves_out_what_is_empty() {
+        let metadata = ProviderMetadata {
+            issuer: "https://a.example".into(),
+            ..ProviderMetadata::default()
+        };
+        assert_eq!(
+            serde_json::to_value(&metadata).unwrap(),
+            json!({
+                "issuer": "https://a.example",
+                "claims_parameter_supported": false,
+                "request_parameter_supported": false,
+                "request_uri_parameter_supported": false,
+                "authorization_response_iss_parameter_supported": false,
+                "backchannel_logout_supported": false,
+                "backchannel_logout_session_supported": false,
+            })
+        );
+        let json = serde_json::to_vec(&metadata).unwrap();
+        assert_eq!(ProviderMetadata::parse(&json).unwrap(), metadata);
+    }
 }

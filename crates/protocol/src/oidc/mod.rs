@@ -13,7 +13,9 @@ pub mod id_token;
 pub use authorization_response::{
     AuthorizationResponse, AuthorizationResponseError, IssuerError, ProviderError, ResponseOutcome,
 };
-pub use claims::{AccessToken, IdToken, Identity, IdpInitiatedLogin, LogoutToken, Profile, UserInfo};
+pub use claims::{
+    AccessToken, CustomClaims, IdToken, Identity, IdpInitiatedLogin, LogoutToken, Profile, UserInfo,
+};
 pub use discovery::{DiscoveryError, ProviderMetadata, issuer_of, well_known_url};
 pub use hash::left_half;
 pub use id_token::{ExpectedNonce, IdTokenError};
