@@ -70,13 +70,15 @@ pub(super) async fn serve(stream: TcpStream, addr: SocketAddr, shared: &Arc<Shar
         // Nothing was asked yet, so there is nothing to finish.
         () = shared.draining.cancelled() => return Ok(()),
     };
-    let peer = |tls| PeerInfo { addr, tls };
+    // Boxed, so that a connection that has said nothing yet is small.
     match greeting {
         Greeting::Plain(stream, protocol, sniffed) => {
-            talk(stream, protocol, sniffed, peer(false), shared).await
+            let peer = PeerInfo { addr, tls: false };
+            Box::pin(talk(stream, protocol, sniffed, peer, shared)).await
         }
         Greeting::Tls(stream, protocol, sniffed) => {
-            talk(*stream, protocol, sniffed, peer(true), shared).await
+            let peer = PeerInfo { addr, tls: true };
+            Box::pin(talk(*stream, protocol, sniffed, peer, shared)).await
         }
         Greeting::Refused => Ok(()),
     }
@@ -96,7 +98,8 @@ async fn greet(mut stream: TcpStream, policy: Option<&TlsPolicy>) -> io::Result<
         return Ok(Greeting::Plain(stream, protocol, sniffed));
     };
     if sniff::speaks_tls(&stream).await? {
-        let mut stream = Box::new(policy.tls().acceptor().accept(stream).await?);
+        let handshake = Box::pin(async { policy.tls().acceptor().accept(stream).await });
+        let mut stream = Box::new(handshake.await?);
         // ALPN decides (RFC 9113 §3.2), and whoever chose HTTP/2 must begin it now.
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             let (protocol, sniffed) = sniff::protocol(&mut stream).await?;
