@@ -206,11 +206,11 @@ impl Resolve for GuardedResolver {
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
                 .await
-                .map_err(|_| Box::new(NotResolvable))?
+                .map_err(|_| NotResolvable)?
                 .collect();
             // One private address among public ones refuses the name as a whole.
             if !allow_private && let Some(private) = found.iter().find(|addr| !is_public(addr.ip())) {
-                return Err(Box::new(Refused(private.ip())).into());
+                return Err(Refused(private.ip()).into());
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
