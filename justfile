@@ -1,0 +1,26 @@
+# Each recipe prints the commands it runs.
+
+# Lists the recipes
+default:
+    @just --list
+
+# The short loop: format, lints, types
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Everything, as CI runs it
+test *parts:
+    scripts/test {{parts}}
+
+# Everything on this machine, for development
+dev *options:
+    cargo run -- dev {{options}}
+
+# The public documentation of the crates
+docs:
+    cargo doc --workspace --no-deps
+
+# The measurements, by hand and on a quiet machine
+bench:
+    bench/run
