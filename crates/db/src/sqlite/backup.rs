@@ -20,7 +20,7 @@ pub(super) fn backup(from: &Path, to: &Path) -> Result<(), Error> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(to).map_err(|error| unusable(&error))?;
     // An own connection: a long read on it holds up nobody.
-    let written = open::reader(from).and_then(|connection| {
+    let written = open::copier(from).and_then(|connection| {
         connection.execute("VACUUM INTO ?1", [target]).map_err(error)?;
         File::open(to)
             .and_then(|file| file.sync_all())

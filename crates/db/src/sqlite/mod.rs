@@ -68,7 +68,9 @@ impl Sqlite {
 
     pub(crate) async fn migrate(&self, migrations: &[Migration]) -> Result<(), Error> {
         let (path, migrations) = (self.path.clone(), migrations.to_vec());
-        blocking(move || migrate::migrate(&path, &migrations)).await
+        blocking(move || migrate::migrate(&path, &migrations)).await?;
+        self.checkpointer.signal().dirty();
+        Ok(())
     }
 
     /// Runs `f` after the callers before it, in the transaction it may share with them.

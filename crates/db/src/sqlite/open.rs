@@ -70,6 +70,11 @@ pub(super) fn reader(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
+/// Opens a connection for a backup: one that cannot write may not even write elsewhere.
+pub(super) fn copier(path: &Path) -> Result<Connection, Error> {
+    connection(path)
+}
+
 /// Opens the connection that takes the log into the file.
 pub(super) fn checkpointer(path: &Path) -> Result<Connection, Error> {
     let connection = connection(path)?;

@@ -39,6 +39,8 @@ pub(super) struct Writer {
 /// Callers whose work is not committed yet.
 struct Batch {
     begun: Instant,
+    /// Whether a caller of it returned `Ok`.
+    kept: bool,
     answers: Vec<oneshot::Sender<Result<(), Error>>>,
 }
 
@@ -235,6 +237,7 @@ impl Turn {
         }
         writer.batch = Some(Batch {
             begun: Instant::now(),
+            kept: false,
             answers: Vec::new(),
         });
         Ok(())
@@ -250,14 +253,20 @@ impl Turn {
             return Ok(Err(error(refusal).into()));
         }
         let outcome = f(connection);
+        let keep = matches!(outcome, Ok(Ok(_)));
         // A full disk or a failing one makes SQLite roll back everything.
         let ended = if connection.is_autocommit() {
             Err("SQLite rolled back the shared transaction".to_owned())
         } else {
-            end_savepoint(connection, matches!(outcome, Ok(Ok(_)))).map_err(|error| error.to_string())
+            end_savepoint(connection, keep).map_err(|error| error.to_string())
         };
         match ended {
-            Ok(()) => outcome,
+            Ok(()) => {
+                if let Some(batch) = &mut self.writer().batch {
+                    batch.kept |= keep;
+                }
+                outcome
+            }
             Err(reason) => {
                 let failure = Error::CommitFailed(reason);
                 self.lose_batch(&failure);
@@ -282,7 +291,9 @@ impl Turn {
         let writer = self.writer();
         let Some(batch) = writer.batch.take() else { return };
         let connection = &writer.connection;
-        let result = execute(connection, "COMMIT").map_err(|error| Error::CommitFailed(error.to_string()));
+        // What was rolled back to its savepoint would still be written.
+        let end = if batch.kept { "COMMIT" } else { "ROLLBACK" };
+        let result = execute(connection, end).map_err(|error| Error::CommitFailed(error.to_string()));
         if !connection.is_autocommit() {
             let _ = execute(connection, "ROLLBACK");
         }
@@ -315,4 +326,232 @@ fn end_savepoint(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
         execute(connection, "ROLLBACK TO caller")?;
     }
     execute(connection, "RELEASE caller")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::sqlite::open;
+
+    struct Fixture {
+        _directory: tempfile::TempDir,
+        queue: Arc<Queue>,
+        reader: Connection,
+    }
+
+    fn fixture() -> Fixture {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.db");
+        let writer = open::writer(&path).unwrap();
+        writer
+            .execute_batch(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, data BLOB) STRICT;
+                 CREATE TABLE child (t_id INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED) STRICT;",
+            )
+            .unwrap();
+        let queue = Queue::start(writer, Arc::default()).unwrap();
+        Fixture {
+            _directory: directory,
+            queue,
+            reader: open::reader(&path).unwrap(),
+        }
+    }
+
+    impl Fixture {
+        fn ids(&self) -> Vec<i64> {
+            let mut statement = self.reader.prepare("SELECT id FROM t ORDER BY id").unwrap();
+            statement
+                .query_map([], |row| row.get(0))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect()
+        }
+    }
+
+    fn sql(sql: &str) -> impl FnOnce(&mut Connection) -> Outcome<(), Error> + use<'_> {
+        move |connection| Ok(connection.execute_batch(sql).map_err(error))
+    }
+
+    fn is_commit_failed(answer: &Result<(), Error>) -> bool {
+        matches!(answer, Err(Error::CommitFailed(_)))
+    }
+
+    /// Runs three callers in one batch, of which the second is `second`.
+    async fn batch(fixture: &Fixture, second: &str) -> [(Result<(), Error>, Result<(), Error>); 3] {
+        let mut turn = fixture.queue.turn().await.unwrap();
+        let mut callers = Vec::new();
+        for statement in [
+            "INSERT INTO t (id) VALUES (1)",
+            second,
+            "INSERT INTO t (id) VALUES (3)",
+        ] {
+            // After a lost batch the next caller opens another.
+            turn.begin().await.unwrap();
+            let own = turn.run(sql(statement)).unwrap();
+            callers.push((own, turn.join_batch()));
+        }
+        drop(turn);
+        let mut answers = Vec::new();
+        for (own, answer) in callers {
+            answers.push((own, answer.await.unwrap()));
+        }
+        answers.try_into().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failed_caller_is_undone_and_the_others_are_kept() {
+        let fixture = fixture();
+        let [first, second, third] = batch(
+            &fixture,
+            "INSERT INTO t (id) VALUES (2); INSERT INTO t (id) VALUES (1)",
+        )
+        .await;
+        assert_eq!((first, third), ((Ok(()), Ok(())), (Ok(()), Ok(()))));
+        assert!(matches!(second, (Err(Error::Conflict(_)), Ok(()))), "{second:?}");
+        assert_eq!(fixture.ids(), [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_answered_before_the_commit() {
+        let fixture = fixture();
+        let mut turn = fixture.queue.turn().await.unwrap();
+        turn.begin().await.unwrap();
+        turn.run(sql("INSERT INTO t (id) VALUES (1)")).unwrap().unwrap();
+        let mut answer = turn.join_batch();
+        assert!(answer.try_recv().is_err());
+        assert_eq!(fixture.ids(), []);
+        drop(turn);
+        assert_eq!(answer.await, Ok(Ok(())));
+        assert_eq!(fixture.ids(), [1]);
+    }
+
+    #[tokio::test]
+    async fn if_sqlite_rolls_back_everything_those_before_learn_of_it() {
+        let fixture = fixture();
+        let [first, second, third] = batch(&fixture, "INSERT OR ROLLBACK INTO t (id) VALUES (1)").await;
+        assert!(first.0.is_ok() && is_commit_failed(&first.1), "{first:?}");
+        assert!(matches!(second.0, Err(Error::Conflict(_))), "{second:?}");
+        assert_eq!(third, (Ok(()), Ok(())));
+        assert_eq!(fixture.ids(), [3]);
+    }
+
+    #[tokio::test]
+    async fn a_closure_that_ends_the_transaction_itself_is_not_taken_for_a_success() {
+        let fixture = fixture();
+        let [first, second, third] = batch(&fixture, "ROLLBACK").await;
+        assert!(
+            is_commit_failed(&first.1) && is_commit_failed(&second.0),
+            "{first:?} {second:?}"
+        );
+        assert_eq!(third, (Ok(()), Ok(())));
+        assert_eq!(fixture.ids(), [3]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_those_it_concerns_and_later_ones_go_on() {
+        let fixture = fixture();
+        let full = |pages: i64| format!("PRAGMA max_page_count = {pages}");
+        fixture
+            .queue
+            .turn()
+            .await
+            .unwrap()
+            .run(sql(&full(4)))
+            .unwrap()
+            .unwrap();
+        let [first, second, third] =
+            batch(&fixture, "INSERT INTO t (id, data) VALUES (2, zeroblob(100000))").await;
+        assert!(
+            matches!(&second.0, Err(Error::Database(text)) if text.contains("full")),
+            "{second:?}"
+        );
+        assert!(is_commit_failed(&first.1), "{first:?}");
+        assert_eq!(third, (Ok(()), Ok(())));
+        assert_eq!(fixture.ids(), [3]);
+
+        fixture
+            .queue
+            .turn()
+            .await
+            .unwrap()
+            .run(sql(&full(1_000_000)))
+            .unwrap()
+            .unwrap();
+        let [_, second, _] = batch(&fixture, "INSERT INTO t (id, data) VALUES (2, zeroblob(100000))").await;
+        assert_eq!(second, (Ok(()), Ok(())));
+    }
+
+    #[tokio::test]
+    async fn if_the_commit_fails_everybody_learns_of_it_and_later_ones_go_on() {
+        let fixture = fixture();
+        // No migration may have such a constraint; it stands for any failure of a COMMIT.
+        let answers = batch(&fixture, "INSERT INTO child (t_id) VALUES (7)").await;
+        for (own, answer) in &answers {
+            assert!(own.is_ok() && is_commit_failed(answer), "{answers:?}");
+        }
+        assert_eq!(fixture.ids(), []);
+        let again = batch(&fixture, "INSERT INTO t (id) VALUES (2)").await;
+        assert!(
+            again.iter().all(|caller| *caller == (Ok(()), Ok(()))),
+            "{again:?}"
+        );
+        assert_eq!(fixture.ids(), [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_is_lost_in_a_panic_is_passed_on() {
+        let fixture = fixture();
+        let mut turn = fixture.queue.turn().await.unwrap();
+        turn.begin().await.unwrap();
+        turn.run(sql("INSERT INTO t (id) VALUES (1)")).unwrap().unwrap();
+        let answer = turn.join_batch();
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let _turn = turn;
+            panic!("on purpose");
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(answer.await, Ok(Ok(())));
+        assert!(fixture.queue.turn().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_waits_to_be_alone_finds_no_open_batch() {
+        let fixture = fixture();
+        let mut turn = fixture.queue.turn().await.unwrap();
+        turn.begin().await.unwrap();
+        turn.run(sql("INSERT INTO t (id) VALUES (1)")).unwrap().unwrap();
+        let answer = turn.join_batch();
+        let queue = fixture.queue.clone();
+        let alone = tokio::task::spawn_blocking(move || queue.turn_alone().unwrap());
+        while fixture.queue.lock().waiting.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        drop(turn);
+        let mut alone = alone.await.unwrap();
+        assert!(alone.writer().batch.is_none());
+        assert_eq!(answer.await, Ok(Ok(())));
+    }
+
+    #[tokio::test]
+    async fn a_full_batch_is_committed_although_others_wait() {
+        let fixture = fixture();
+        let mut turn = fixture.queue.turn().await.unwrap();
+        turn.begin().await.unwrap();
+        let mut answers = Vec::new();
+        for _ in 0..BATCH_CALLERS {
+            turn.run(sql("SELECT 1")).unwrap().unwrap();
+            answers.push(turn.join_batch());
+        }
+        let mut next = std::pin::pin!(fixture.queue.turn());
+        assert!((&mut next).now_or_never().is_none());
+        drop(turn);
+        for answer in answers {
+            assert_eq!(answer.await, Ok(Ok(())));
+        }
+        assert!(next.await.unwrap().writer().batch.is_none());
+    }
 }
