@@ -69,3 +69,18 @@ impl Sub<Duration> for Timestamp {
         Self(self.0.saturating_sub(micros(duration)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_of_time_are_held_not_crossed() {
+        let (first, last) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
+        assert_eq!(last + Duration::MAX, last);
+        assert_eq!(first - Duration::MAX, first);
+        assert_eq!(Timestamp::from_secs(i64::MAX), last);
+        assert_eq!(last.since(first), Duration::from_micros(i64::MAX as u64));
+        assert_eq!(Timestamp::from_micros(-1).as_secs(), -1);
+    }
+}

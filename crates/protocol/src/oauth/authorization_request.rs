@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CodeChallenge, Duplicate, ErrorCode, Parameters, PkceError, Scope, ScopeError};
+use super::{
+    CodeChallenge, Duplicate, ErrorCode, Parameters, PkceError, Prompt, PromptError, Scope, ScopeError,
+};
 
 /// The scopes that exist; others are dropped (OIDC Core §3.1.2.1).
 pub const KNOWN_SCOPES: [&str; 6] = ["openid", "profile", "email", "offline_access", "phone", "address"];
@@ -60,22 +62,6 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// Who is expected: an ID token of ours. Its signature was not checked.
     pub id_token_hint: Option<String>,
-}
-
-/// How much may be asked of the user (OIDC Core §3.1.2.1). All false: what is needed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Prompt {
-    /// Nothing at all: an error instead of a page. Stands alone.
-    pub none: bool,
-    /// Authenticate again.
-    pub login: bool,
-    /// Choose among accounts or organizations.
-    pub select_account: bool,
-    /// Begin at the page for signing up ("Initiating User Registration" 1.0).
-    pub create: bool,
-    /// Ask for consent.
-    pub consent: bool,
 }
 
 /// Who is asking and where the answer would go. Nothing was looked up yet.
@@ -312,34 +298,16 @@ fn code_challenge(parameters: &Parameters, require: bool) -> Result<Option<CodeC
     }
 }
 
-/// OIDC Core §3.1.2.1: case-sensitive words; `none` stands alone.
+/// OIDC Core §3.1.2.1.
 fn prompt(parameters: &Parameters) -> Result<Prompt, Refusal> {
-    let mut prompt = Prompt::default();
-    let words = one(parameters, "prompt")?
-        .unwrap_or_default()
-        .split(' ')
-        .filter(|word| !word.is_empty());
-    let mut count = 0;
-    for word in words {
-        count += 1;
-        match word {
-            "none" => prompt.none = true,
-            "login" => prompt.login = true,
-            "select_account" => prompt.select_account = true,
-            "create" => prompt.create = true,
-            "consent" => prompt.consent = true,
-            _ => {
-                return Err((
-                    ErrorCode::InvalidRequest,
-                    "prompt must be none, login, select_account, create or consent",
-                ));
-            }
-        }
-    }
-    if prompt.none && count > 1 {
-        return Err((ErrorCode::InvalidRequest, "prompt=none must stand alone"));
-    }
-    Ok(prompt)
+    let text = one(parameters, "prompt")?.unwrap_or_default();
+    text.parse().map_err(|error| match error {
+        PromptError::NoneWithOthers => (ErrorCode::InvalidRequest, "prompt=none must stand alone"),
+        PromptError::Unknown => (
+            ErrorCode::InvalidRequest,
+            "prompt must be none, login, select_account, create or consent",
+        ),
+    })
 }
 
 /// OIDC Core §3.1.2.1: seconds. Ten digits are 317 years.

@@ -9,15 +9,17 @@ pub mod client_authentication;
 mod error_code;
 mod parameters;
 mod pkce;
+mod prompt;
 pub mod redirect_uri;
 mod scope;
 mod token_request;
 
-pub use authorization_request::{AuthorizationError, AuthorizationRequest, ClientRules, Prompt, Recipient};
+pub use authorization_request::{AuthorizationError, AuthorizationRequest, ClientRules, Recipient};
 pub use client_authentication::Credentials;
 pub use error_code::ErrorCode;
 pub use parameters::{Duplicate, Parameters, ParametersError};
 pub use pkce::{CodeChallenge, CodeVerifier, PkceError};
+pub use prompt::{Prompt, PromptError};
 pub use redirect_uri::append_query;
 pub use scope::{Scope, ScopeError};
 pub use token_request::{TokenRequest, TokenRequestError};

@@ -1,6 +1,6 @@
 //! Validation of an identity provider's ID token.
 //!
-//! Every check is one entry of [`CHECKS`]: it is made in that order, written
+//! Every check is one entry of `CHECKS`: it is made in that order, written
 //! into the trace with what was expected and what came, and the first failure
 //! ends it.
 //!

@@ -198,3 +198,20 @@ fn our_own_set_has_all_our_keys() {
     assert_eq!((set.len(), set.ignored()), (2, &[][..]));
     assert!(set.contains("rsa-1") && set.contains("ec-1") && !set.contains("rsa-2"));
 }
+
+#[test]
+fn keys_are_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<JwkSet>();
+    shared::<SigningKey>();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let set = key_set([RSA.public_jwk(), EC.public_jwk()]);
+                for key in [&*RSA, &*EC].into_iter().cycle().take(20) {
+                    assert!(verify(&good(key), &set, ANY).is_ok());
+                }
+            });
+        }
+    });
+}

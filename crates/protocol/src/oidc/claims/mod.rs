@@ -6,92 +6,17 @@
 //! `updated_at`, `metadata` and `provider_raw_attributes` are strings, and the
 //! scope stands there twice, because one SDK reads `scope` and another `scopes`.
 
-use serde::de::Error as _;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+mod custom;
+mod notice;
+mod wire;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::oauth::Scope;
-
-/// Top-level names that an organization's own attributes cannot take: the
-/// contract's list and every claim that the standards or Genkan give a meaning.
-const RESERVED: [&str; 46] = [
-    "acr",
-    "act",
-    "address",
-    "amr",
-    "at_hash",
-    "aud",
-    "auth_time",
-    "azp",
-    "birthdate",
-    "c_hash",
-    "client_id",
-    "cnf",
-    "custom_claims",
-    "email",
-    "email_verified",
-    "events",
-    "exp",
-    "family_name",
-    "gender",
-    "given_name",
-    "grant_id",
-    "iat",
-    "identities",
-    "iss",
-    "jti",
-    "locale",
-    "metadata",
-    "name",
-    "nbf",
-    "nonce",
-    "oid",
-    "permissions",
-    "phone_number",
-    "phone_number_verified",
-    "picture",
-    "preferred_username",
-    "profile",
-    "roles",
-    "scope",
-    "scopes",
-    "sid",
-    "sub",
-    "updated_at",
-    "xoid",
-    "xuid",
-    "zoneinfo",
-];
-
-/// A connection's own attributes as claims of their own, without reserved names.
-///
-/// An attribute is whatever a customer's identity provider sends: one that is
-/// called `sub` or `roles` must not become ours.
-///
-/// ```
-/// use genkan_protocol::oidc::claims::CustomClaims;
-///
-/// let attributes = serde_json::json!({"department": "R&D", "roles": ["admin"]});
-/// let claims = CustomClaims::from(attributes.as_object().unwrap().clone());
-/// assert_eq!(serde_json::to_string(&claims).unwrap(), r#"{"department":"R&D"}"#);
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Map<String, Value>", into = "Map<String, Value>")]
-pub struct CustomClaims(Map<String, Value>);
-
-impl From<Map<String, Value>> for CustomClaims {
-    fn from(mut attributes: Map<String, Value>) -> Self {
-        attributes.retain(|name, _| !RESERVED.contains(&name.as_str()));
-        Self(attributes)
-    }
-}
-
-impl From<CustomClaims> for Map<String, Value> {
-    fn from(claims: CustomClaims) -> Self {
-        claims.0
-    }
-}
+pub use custom::CustomClaims;
+pub use notice::{IdpInitiatedLogin, LogoutEvents, LogoutToken};
+pub use wire::ScopeClaims;
+use wire::audience;
 
 /// What is known about a person (OIDC Core §5.1). Absent claims are left out,
 /// never `null` (OIDC Core §5.3.2).
@@ -262,10 +187,6 @@ pub struct AccessToken {
     pub grant_id: Option<String>,
 }
 
-/// A scope in the two spellings of the contract.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ScopeClaims(pub Scope);
-
 /// What the userinfo endpoint answers (OIDC Core §5.3.2).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserInfo {
@@ -283,64 +204,6 @@ pub struct UserInfo {
     /// The connection's own attributes.
     #[serde(flatten)]
     pub custom: CustomClaims,
-}
-
-/// Tells an application that a session ended (OIDC Back-Channel Logout §2.4).
-///
-/// There is no `nonce`, by §2.4, so that it cannot pass for an ID token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogoutToken {
-    /// The environment's URL.
-    pub iss: String,
-    /// The client, in an array.
-    #[serde(deserialize_with = "audience")]
-    pub aud: Vec<String>,
-    /// `usr_…`
-    pub sub: String,
-    /// `ses_…`
-    pub sid: String,
-    /// Unique: the application remembers it until `exp`.
-    pub jti: String,
-    /// Seconds since 1970.
-    pub iat: i64,
-    /// Seconds since 1970; two minutes are recommended (§2.4).
-    pub exp: i64,
-    /// [`LogoutEvents`], always the same.
-    pub events: LogoutEvents,
-}
-
-/// The member that makes a token a logout token (OIDC Back-Channel Logout §2.4).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogoutEvents {
-    #[serde(rename = "http://schemas.openid.net/event/backchannel-logout")]
-    back_channel_logout: Empty,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Empty {}
-
-/// Tells an application that a login began at the identity provider, so that
-/// the application may begin one of its own. Signs nobody in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdpInitiatedLogin {
-    /// The environment's URL.
-    pub iss: String,
-    /// `org_…`
-    pub organization_id: String,
-    /// `conn_…`
-    pub connection_id: String,
-    /// The person's e-mail address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub login_hint: Option<String>,
-    /// Where the person wanted to go.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub relay_state: Option<String>,
-    /// Seconds since 1970.
-    pub iat: i64,
-    /// Seconds since 1970.
-    pub nbf: i64,
-    /// Seconds since 1970.
-    pub exp: i64,
 }
 
 /// Why the claims of a token are not those of the kind that is wanted.
@@ -389,63 +252,9 @@ impl AccessToken {
     }
 }
 
-impl LogoutToken {
-    /// The header's `typ` (OIDC Back-Channel Logout §2.4).
-    pub const TYP: &str = "logout+jwt";
-}
-
-impl IdpInitiatedLogin {
-    /// The header's `typ`.
-    pub const TYP: &str = "JWT";
-}
-
 fn refuse(claims: &Map<String, Value>, foreign: &[&str]) -> Result<(), WrongToken> {
     let alien = foreign.iter().any(|name| claims.contains_key(*name));
     if alien { Err(WrongToken::Kind) } else { Ok(()) }
-}
-
-/// RFC 7519 §4.1.3: one audience may be written as a string.
-fn audience<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Audience {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match Audience::deserialize(deserializer)? {
-        Audience::One(audience) => vec![audience],
-        Audience::Many(audiences) => audiences,
-    })
-}
-
-impl From<Scope> for ScopeClaims {
-    fn from(scope: Scope) -> Self {
-        Self(scope)
-    }
-}
-
-impl Serialize for ScopeClaims {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("scope", &self.0)?;
-        map.serialize_entry("scopes", self.0.as_slice())?;
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for ScopeClaims {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Both {
-            scope: Scope,
-            scopes: Vec<String>,
-        }
-        let both = Both::deserialize(deserializer)?;
-        if both.scope.as_slice() != both.scopes {
-            return Err(D::Error::custom("scope and scopes differ"));
-        }
-        Ok(Self(both.scope))
-    }
 }
 
 #[cfg(test)]
@@ -453,6 +262,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::oauth::Scope;
 
     fn id_token() -> IdToken {
         let attributes = json!({

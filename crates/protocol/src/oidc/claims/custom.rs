@@ -1,0 +1,87 @@
+//! The claims that a customer's identity provider adds.
+//!
+//! Source: RFC 7519 §4.2 and §4.3 (collisions of names), and the contract's
+//! list of reserved names.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Top-level names that an organization's own attributes cannot take: the
+/// contract's list and every claim that the standards or Genkan give a meaning.
+const RESERVED: [&str; 46] = [
+    "acr",
+    "act",
+    "address",
+    "amr",
+    "at_hash",
+    "aud",
+    "auth_time",
+    "azp",
+    "birthdate",
+    "c_hash",
+    "client_id",
+    "cnf",
+    "custom_claims",
+    "email",
+    "email_verified",
+    "events",
+    "exp",
+    "family_name",
+    "gender",
+    "given_name",
+    "grant_id",
+    "iat",
+    "identities",
+    "iss",
+    "jti",
+    "locale",
+    "metadata",
+    "name",
+    "nbf",
+    "nonce",
+    "oid",
+    "permissions",
+    "phone_number",
+    "phone_number_verified",
+    "picture",
+    "preferred_username",
+    "profile",
+    "roles",
+    "scope",
+    "scopes",
+    "sid",
+    "sub",
+    "updated_at",
+    "xoid",
+    "xuid",
+    "zoneinfo",
+];
+
+/// A connection's own attributes as claims of their own, without reserved names.
+///
+/// An attribute is whatever a customer's identity provider sends: one that is
+/// called `sub` or `roles` must not become ours.
+///
+/// ```
+/// use genkan_protocol::oidc::claims::CustomClaims;
+///
+/// let attributes = serde_json::json!({"department": "R&D", "roles": ["admin"]});
+/// let claims = CustomClaims::from(attributes.as_object().unwrap().clone());
+/// assert_eq!(serde_json::to_string(&claims).unwrap(), r#"{"department":"R&D"}"#);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Map<String, Value>", into = "Map<String, Value>")]
+pub struct CustomClaims(Map<String, Value>);
+
+impl From<Map<String, Value>> for CustomClaims {
+    fn from(mut attributes: Map<String, Value>) -> Self {
+        attributes.retain(|name, _| !RESERVED.contains(&name.as_str()));
+        Self(attributes)
+    }
+}
+
+impl From<CustomClaims> for Map<String, Value> {
+    fn from(claims: CustomClaims) -> Self {
+        claims.0
+    }
+}
