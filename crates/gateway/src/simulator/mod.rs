@@ -11,7 +11,6 @@
 mod authorize;
 mod fault;
 mod landing;
-mod memory;
 mod metadata;
 mod profile;
 #[cfg(test)]
@@ -33,10 +32,10 @@ use genkan_protocol::jose::{Algorithm, SigningKey};
 use genkan_protocol::oauth::{CodeChallenge, Parameters};
 
 use crate::web::error::PageError;
+use crate::web::memory::Memory;
 
 pub use fault::Fault;
 
-use memory::Memory;
 use profile::Profile;
 
 /// Where the simulator lives below the public URL.

@@ -8,6 +8,7 @@ pub mod csrf;
 pub mod desks;
 pub mod error;
 pub mod form;
+pub(crate) mod memory;
 pub mod oauth_error;
 pub mod outbound;
 pub mod page;

@@ -8,12 +8,12 @@ use axum::response::{IntoResponse as _, Response};
 use genkan_protocol::Trace;
 use tower::ServiceExt as _;
 
-use crate::simulator;
 use crate::web::desks::{ClaimRow, ConnectionTestPage, Fact, Remedy, TracePage};
 use crate::web::page::Page;
 use crate::web::templates::{
     EmailError, ErrorPage, Identify, Link, LogoutConfirm, Person, SelectAccount, SignedOut,
 };
+use crate::{demo, simulator};
 
 /// Long enough to break a page that does not expect it.
 const LONG: &str = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
@@ -31,6 +31,7 @@ async fn all() -> Samples {
     let pages = [doors(), errors(), desks()].into_iter().flatten();
     let mut samples: Samples = pages.map(|(name, page)| (name, page.into_response())).collect();
     samples.extend(simulator().await);
+    samples.extend(demo().await);
     samples
 }
 
@@ -75,6 +76,23 @@ async fn simulator() -> Samples {
         ("simulator-stranger", get("/simulator/authorize?client_id=other")),
     ];
     answers(simulator::tests::sample().router(), requests).await
+}
+
+async fn demo() -> Samples {
+    let (router, cookie) = demo::tests::sample();
+    let get = |path: &str| Request::get(path);
+    let requests = [
+        ("desk-demo", get("/?ended").body(Body::empty()).unwrap()),
+        (
+            "desk-demo-greeting",
+            get("/").header("cookie", cookie).body(Body::empty()).unwrap(),
+        ),
+        (
+            "demo-refused",
+            get("/callback?error=x").body(Body::empty()).unwrap(),
+        ),
+    ];
+    answers(router, requests).await
 }
 
 fn doors() -> Vec<(&'static str, Page)> {

@@ -3,8 +3,16 @@
 use std::fmt;
 
 use askama::Template;
+use genkan_protocol::Timestamp;
 
 use crate::web::page::{Forms, PageTemplate, Room};
+
+/// A moment for people: `22 November 2026, 14:03:11 UTC`.
+pub fn moment(at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(at.as_micros())
+        .map(|at| at.strftime("%-d %B %Y, %H:%M:%S UTC").to_string())
+        .unwrap_or_else(|_| "beyond the calendar".to_owned())
+}
 
 /// A link to a web page: `http`, `https`, or a path of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,6 +187,15 @@ impl PageTemplate for ErrorPage<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_written_for_people() {
+        assert_eq!(
+            moment(Timestamp::from_secs(1_795_356_191)),
+            "22 November 2026, 14:03:11 UTC"
+        );
+        assert_eq!(moment(Timestamp::from_micros(i64::MAX)), "beyond the calendar");
+    }
 
     #[test]
     fn a_link_leads_to_the_web_only() {

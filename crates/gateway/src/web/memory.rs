@@ -1,4 +1,5 @@
-//! What the simulator remembers: little, and not for long.
+//! A bounded memory of things that expire: for the simulator and the demo
+//! application, which keep nothing beyond a restart.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ const CAPACITY: usize = 4096;
 
 /// Values by a random name, until they expire.
 #[derive(Debug)]
-pub(super) struct Memory<V> {
+pub(crate) struct Memory<V> {
     entries: HashMap<String, (Timestamp, V)>,
 }
 
@@ -22,7 +23,7 @@ impl<V> Default for Memory<V> {
 }
 
 impl<V> Memory<V> {
-    pub(super) fn insert(&mut self, name: String, value: V, now: Timestamp, expires_at: Timestamp) {
+    pub(crate) fn insert(&mut self, name: String, value: V, now: Timestamp, expires_at: Timestamp) {
         if self.entries.len() >= CAPACITY {
             self.entries.retain(|_, (expires_at, _)| *expires_at > now);
         }
@@ -36,12 +37,17 @@ impl<V> Memory<V> {
     }
 
     /// Removes a value and returns it, if it is still live.
-    pub(super) fn take(&mut self, name: &str, now: Timestamp) -> Option<V> {
+    pub(crate) fn take(&mut self, name: &str, now: Timestamp) -> Option<V> {
         let (expires_at, value) = self.entries.remove(name)?;
         (expires_at > now).then_some(value)
     }
 
-    pub(super) fn find(&self, name: &str, now: Timestamp) -> Option<&V> {
+    /// Forgets every value that `keep` refuses.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
+        self.entries.retain(|_, (_, value)| keep(value));
+    }
+
+    pub(crate) fn find(&self, name: &str, now: Timestamp) -> Option<&V> {
         let (expires_at, value) = self.entries.get(name)?;
         (*expires_at > now).then_some(value)
     }

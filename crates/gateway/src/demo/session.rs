@@ -1,0 +1,124 @@
+//! Who is signed in at the demo application, and who is about to be.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::http::{HeaderMap, HeaderValue, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use genkan_protocol::Timestamp;
+use genkan_protocol::oauth::CodeVerifier;
+use serde_json::{Map, Value};
+
+use crate::web::memory::Memory;
+
+/// The signed-in browser. Ports share cookies, so the name is the demo's own.
+pub(super) const SESSION_COOKIE: &str = "genkan_demo_session";
+/// The browser that began a sign-in.
+pub(super) const BROWSER_COOKIE: &str = "genkan_demo_browser";
+
+const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+const LOGIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// A sign-in that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// The browser that began it: an answer in another one is login CSRF.
+    pub(super) browser: String,
+    pub(super) nonce: String,
+    pub(super) verifier: CodeVerifier,
+}
+
+/// Somebody who is signed in.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) id_token: String,
+    pub(super) refresh_token: Option<String>,
+    pub(super) id_claims: Map<String, Value>,
+    pub(super) access_claims: Map<String, Value>,
+    pub(super) userinfo: Map<String, Value>,
+}
+
+/// Both, in memory.
+#[derive(Default)]
+pub(super) struct Sessions {
+    pending: Mutex<Memory<Pending>>,
+    live: Mutex<Memory<Session>>,
+}
+
+impl Sessions {
+    /// Remembers a sign-in by its state.
+    pub(super) fn await_answer(&self, state: String, pending: Pending, now: Timestamp) {
+        lock(&self.pending).insert(state, pending, now, now + LOGIN_LIFETIME);
+    }
+
+    /// The sign-in of this state in this browser, once.
+    pub(super) fn answered(&self, state: &str, browser: &str, now: Timestamp) -> Option<Pending> {
+        let pending = lock(&self.pending).take(state, now)?;
+        verify_slices_are_equal(pending.browser.as_bytes(), browser.as_bytes()).ok()?;
+        Some(pending)
+    }
+
+    pub(super) fn insert(&self, id: String, session: Session, now: Timestamp) {
+        lock(&self.live).insert(id, session, now, now + SESSION_LIFETIME);
+    }
+
+    pub(super) fn find(&self, id: &str, now: Timestamp) -> Option<Session> {
+        lock(&self.live).find(id, now).cloned()
+    }
+
+    pub(super) fn take(&self, id: &str, now: Timestamp) -> Option<Session> {
+        lock(&self.live).take(id, now)
+    }
+
+    /// Ends every session of one session at the gateway.
+    pub(super) fn end_all(&self, sid: &str) {
+        lock(&self.live).retain(|session| session.id_claims.get("sid").and_then(Value::as_str) != Some(sid));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads a cookie.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value)
+        .filter(|value| !value.is_empty())
+}
+
+/// A `Set-Cookie` line; an empty value removes it.
+pub(super) fn set_cookie(name: &str, value: &str, url: &str) -> (header::HeaderName, HeaderValue) {
+    let secure = if url.starts_with("https://") {
+        "; Secure"
+    } else {
+        ""
+    };
+    let age = if value.is_empty() { "; Max-Age=0" } else { "" };
+    // `Lax`: the answer of the gateway is a navigation from another site.
+    let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
+    (
+        header::SET_COOKIE,
+        HeaderValue::from_str(&line).expect("base64url is a header value"),
+    )
+}
+
+/// 256 random bits in base64url, or nothing if the system has none.
+pub(super) fn random() -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// A random name.
+pub(super) fn random_name() -> Option<String> {
+    Some(URL_SAFE_NO_PAD.encode(random()?))
+}
