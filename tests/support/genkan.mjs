@@ -143,7 +143,7 @@ export class Genkan {
   async #database() {
     const server = process.env.GENKAN_TEST_POSTGRES;
     if (!server) throw new Error('GENKAN_TEST_POSTGRES is not set: scripts/postgres start');
-    const name = `e2e_${randomBytes(6).toString('hex')}`;
+    const name = `genkan_test_${randomBytes(6).toString('hex')}`;
     const sql = (statement) => run('psql', ['-qX', '-v', 'ON_ERROR_STOP=1', '-d', server, '-c', statement]);
     await sql(`CREATE DATABASE ${name}`);
     this.#cleanUp.push(() => sql(`DROP DATABASE ${name} WITH (FORCE)`));
