@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { engines } from '../support/genkan.mjs';
-import { createApplication, REDIRECT_URI, World } from './support/world.mjs';
+import { createApplication, World } from './support/world.mjs';
 
 const RACERS = 100;
 const SCOPE = 'openid offline_access';
@@ -23,11 +23,11 @@ for (const engine of engines()) {
       return { status: response.status, ...(await response.json()) };
     };
     const codeFor = async (application) => {
-      const query = { response_type: 'code', client_id: application.id, redirect_uri: REDIRECT_URI, scope: SCOPE };
+      const query = { response_type: 'code', client_id: application.id, redirect_uri: world.redirectUri, scope: SCOPE };
       const callback = await world.signIn(world.browser(), `${world.issuer}/oauth/authorize?${new URLSearchParams(query)}`);
       return callback.searchParams.get('code');
     };
-    const redeem = (application, code) => token(application, { grant_type: 'authorization_code', code, redirect_uri: REDIRECT_URI });
+    const redeem = (application, code) => token(application, { grant_type: 'authorization_code', code, redirect_uri: world.redirectUri });
     const refresh = (application, refreshToken) => token(application, { grant_type: 'refresh_token', refresh_token: refreshToken });
     const race = async (attempt) => {
       const answers = await Promise.all(Array.from({ length: RACERS }, attempt));

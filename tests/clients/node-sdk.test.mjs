@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { ScalekitClient, ScalekitNotImplementedException, ScalekitUnauthorizedException } from '@scalekit-sdk/node';
 import { calculatePKCECodeChallenge, randomPKCECodeVerifier } from 'openid-client';
 import { engines } from '../support/genkan.mjs';
-import { POST_LOGOUT_URI, REDIRECT_URI, World } from './support/world.mjs';
+import { World } from './support/world.mjs';
 
 const SCOPES = ['openid', 'profile', 'email', 'offline_access'];
 
@@ -22,10 +22,10 @@ for (const engine of engines()) {
     after(() => world?.stop());
 
     const login = async (options = {}, browser = world.browser()) => {
-      const url = scalekit.getAuthorizationUrl(REDIRECT_URI, { state: 'abc', scopes: SCOPES, ...options });
+      const url = scalekit.getAuthorizationUrl(world.redirectUri, { state: 'abc', scopes: SCOPES, ...options });
       const callback = await world.signIn(browser, url);
       assert.equal(callback.searchParams.get('state'), 'abc');
-      return scalekit.authenticateWithCode(callback.searchParams.get('code'), REDIRECT_URI);
+      return scalekit.authenticateWithCode(callback.searchParams.get('code'), world.redirectUri);
     };
 
     it('getAuthorizationUrl and authenticateWithCode sign a person in', async () => {
@@ -47,13 +47,13 @@ for (const engine of engines()) {
 
     it('PKCE, with the application’s secret beside it', async () => {
       const codeVerifier = randomPKCECodeVerifier();
-      const url = scalekit.getAuthorizationUrl(REDIRECT_URI, {
+      const url = scalekit.getAuthorizationUrl(world.redirectUri, {
         scopes: SCOPES,
         codeChallenge: await calculatePKCECodeChallenge(codeVerifier),
         codeChallengeMethod: 'S256',
       });
       const callback = await world.signIn(world.browser(), url);
-      const result = await scalekit.authenticateWithCode(callback.searchParams.get('code'), REDIRECT_URI, { codeVerifier });
+      const result = await scalekit.authenticateWithCode(callback.searchParams.get('code'), world.redirectUri, { codeVerifier });
       assert.equal(result.user.email, world.email);
     });
 
@@ -98,11 +98,11 @@ for (const engine of engines()) {
     it('a refresh after logout fails', async () => {
       const browser = world.browser();
       const { idToken, refreshToken } = await login({}, browser);
-      const logout = scalekit.getLogoutUrl({ idTokenHint: idToken, postLogoutRedirectUri: POST_LOGOUT_URI, state: 'x' });
+      const logout = scalekit.getLogoutUrl({ idTokenHint: idToken, postLogoutRedirectUri: world.postLogoutUri, state: 'x' });
 
-      const page = await browser.open(logout, { until: POST_LOGOUT_URI });
+      const page = await browser.open(logout, { until: world.postLogoutUri });
 
-      assert.equal(page.url.replace('/?', '?'), `${POST_LOGOUT_URI}?state=x`);
+      assert.equal(page.url.replace('/?', '?'), `${world.postLogoutUri}?state=x`);
       await assert.rejects(scalekit.refreshAccessToken(refreshToken), /Failed to refresh token/);
     });
 
@@ -126,10 +126,10 @@ for (const engine of engines()) {
     });
 
     it('authenticateWithCode with a code that was used answers 400 invalid_grant', async () => {
-      const callback = await world.signIn(world.browser(), scalekit.getAuthorizationUrl(REDIRECT_URI));
+      const callback = await world.signIn(world.browser(), scalekit.getAuthorizationUrl(world.redirectUri));
       const code = callback.searchParams.get('code');
-      await scalekit.authenticateWithCode(code, REDIRECT_URI);
-      await assert.rejects(scalekit.authenticateWithCode(code, REDIRECT_URI), (error) => {
+      await scalekit.authenticateWithCode(code, world.redirectUri);
+      await assert.rejects(scalekit.authenticateWithCode(code, world.redirectUri), (error) => {
         assert.equal(error.response.status, 400);
         assert.equal(error.response.data.error, 'invalid_grant');
         return true;

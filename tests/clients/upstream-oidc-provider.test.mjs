@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { decodeJwt } from 'jose';
-import { engines, Genkan } from '../support/genkan.mjs';
+import { engines } from '../support/genkan.mjs';
 import { signIn } from '../support/sign-in.mjs';
 import { UserAgent } from '../support/user-agent.mjs';
 import { Company } from './support/company.mjs';
-import { createApplication, joinCompany, REDIRECT_URI } from './support/world.mjs';
+import { addresses, createApplication, joinCompany, startGenkan } from './support/world.mjs';
 
 for (const engine of engines()) {
   describe(`npm oidc-provider upstream of Genkan on ${engine}`, () => {
@@ -15,10 +15,12 @@ for (const engine of engines()) {
     let company;
     let application;
     let acme;
+    let redirectUri;
     let number = 0;
 
     before(async () => {
-      genkan = engine === 'SQLite' ? await Genkan.dev() : await Genkan.serve();
+      genkan = await startGenkan(engine);
+      ({ redirectUri } = addresses(genkan));
       company = await Company.start();
       application = await createApplication(genkan, { name: 'Portal' });
       acme = await joinCompany(genkan, company, { domain: 'acme.test' });
@@ -34,7 +36,7 @@ for (const engine of engines()) {
       return { domain, ...(await joinCompany(genkan, company, { domain, ...options })) };
     };
     const authorizationUrl = (more = {}) => {
-      const query = { response_type: 'code', client_id: application.id, redirect_uri: REDIRECT_URI, scope: 'openid profile email', state: 'st', ...more };
+      const query = { response_type: 'code', client_id: application.id, redirect_uri: redirectUri, scope: 'openid profile email', state: 'st', ...more };
       return `${genkan.url}/oauth/authorize?${new URLSearchParams(query)}`;
     };
     const redeem = async (callback) => {
@@ -43,7 +45,7 @@ for (const engine of engines()) {
         body: new URLSearchParams({
           grant_type: 'authorization_code',
           code: callback.searchParams.get('code') ?? '',
-          redirect_uri: REDIRECT_URI,
+          redirect_uri: redirectUri,
           client_id: application.id,
           client_secret: application.secret,
         }),
@@ -52,15 +54,13 @@ for (const engine of engines()) {
       assert.equal(response.status, 200, `${callback}: ${JSON.stringify(body)}`);
       return decodeJwt(body.id_token);
     };
-    const login = async (email, browser = new UserAgent()) => redeem(await signIn(browser, authorizationUrl(), { email, until: REDIRECT_URI }));
+    const login = async (email, browser = new UserAgent()) => redeem(await signIn(browser, authorizationUrl(), { email, until: redirectUri }));
     /** Stops the browser on its way back from the company. */
-    const backFromCompany = async (browser, connectionId = acme.connectionId, email = 'ada@acme.test') => {
-      const until = `${genkan.url}/sso/v1/oidc/${connectionId}/callback`;
-      return signIn(browser, authorizationUrl({ connection_id: connectionId }), { email, until });
-    };
+    const backFromCompany = async (browser, { connectionId, callback } = acme, email = 'ada@acme.test') =>
+      signIn(browser, authorizationUrl({ connection_id: connectionId }), { email, until: callback });
     /** The browser must end at an explanation, or at the application with an error: never with a code. */
     const refused = async (browser, url) => {
-      const page = await browser.open(url, { until: REDIRECT_URI });
+      const page = await browser.open(url, { until: redirectUri });
       if (page.stopped) {
         const answer = new URL(page.url).searchParams;
         assert.equal(answer.get('code'), null, page.url);
@@ -150,7 +150,7 @@ for (const engine of engines()) {
     it('refuses an answer that comes a second time', async () => {
       const browser = new UserAgent();
       const callback = await backFromCompany(browser);
-      const page = await browser.open(callback, { until: REDIRECT_URI });
+      const page = await browser.open(callback, { until: redirectUri });
       assert.ok(new URL(page.url).searchParams.get('code'));
       await refused(browser, callback);
     });
@@ -166,16 +166,16 @@ for (const engine of engines()) {
     it('refuses a code that is not the one of this login', async () => {
       const [victim, attacker] = [new UserAgent(), new UserAgent()];
       const mine = await backFromCompany(victim);
-      const theirs = await backFromCompany(attacker, acme.connectionId, 'mallory@acme.test');
+      const theirs = await backFromCompany(attacker, acme, 'mallory@acme.test');
       mine.searchParams.set('code', theirs.searchParams.get('code'));
       await refused(victim, mine);
     });
 
     it('does not take the company’s word for an address of somebody else’s domain', async () => {
       await login('ada@acme.test');
-      const { connectionId } = await newCompany();
+      const other = await newCompany();
       const browser = new UserAgent();
-      const callback = await backFromCompany(browser, connectionId, 'ada@acme.test');
+      const callback = await backFromCompany(browser, other, 'ada@acme.test');
       await refused(browser, callback);
     });
 
@@ -183,7 +183,7 @@ for (const engine of engines()) {
       const browser = new UserAgent();
       const login = await browser.open(authorizationUrl({ connection_id: acme.connectionId }));
       const form = login.formWith('login');
-      const page = await browser.submit(login, form, {}, { button: 'abort', until: REDIRECT_URI });
+      const page = await browser.submit(login, form, {}, { button: 'abort', until: redirectUri });
       if (page.stopped) {
         assert.equal(new URL(page.url).searchParams.get('error'), 'access_denied');
         assert.equal(new URL(page.url).searchParams.get('state'), 'st');

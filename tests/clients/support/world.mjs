@@ -5,16 +5,13 @@ import { signIn } from '../../support/sign-in.mjs';
 import { UserAgent } from '../../support/user-agent.mjs';
 import { Company } from './company.mjs';
 
-export const REDIRECT_URI = 'http://localhost:4321/api/auth/callback';
-export const POST_LOGOUT_URI = 'http://localhost:4321';
-
 export class World {
   #company;
 
   /** On SQLite: `genkan dev` and its simulator. On PostgreSQL: `genkan serve` and npm oidc-provider. */
   static async start(engine) {
     const world = new World();
-    world.genkan = engine === 'SQLite' ? await Genkan.dev() : await Genkan.serve();
+    world.genkan = await startGenkan(engine);
     try {
       await (engine === 'SQLite' ? world.#development() : world.#production());
     } catch (error) {
@@ -28,13 +25,21 @@ export class World {
     return this.genkan.url;
   }
 
+  get redirectUri() {
+    return addresses(this.genkan).redirectUri;
+  }
+
+  get postLogoutUri() {
+    return addresses(this.genkan).postLogoutUri;
+  }
+
   /** A browser that nobody has used. */
   browser() {
     return new UserAgent();
   }
 
   /** Signs in from the authorization URL on; returns the address of the callback. */
-  async signIn(browser, authorizationUrl, { email = this.email, until = REDIRECT_URI } = {}) {
+  async signIn(browser, authorizationUrl, { email = this.email, until = this.redirectUri } = {}) {
     return signIn(browser, authorizationUrl, { email, until });
   }
 
@@ -64,9 +69,22 @@ export class World {
   }
 }
 
+/** The gateway on an engine: SQLite as developers run it, PostgreSQL as operators do. */
+export function startGenkan(engine) {
+  return engine === 'SQLite' ? Genkan.dev() : Genkan.serve();
+}
+
+/** Where the tests' applications live. No browser of the tests goes there. */
+export function addresses(genkan) {
+  // Production refuses redirects to this machine.
+  const origin = genkan.env ? 'http://localhost:4321' : 'https://app.portal.test';
+  return { redirectUri: `${origin}/api/auth/callback`, postLogoutUri: origin };
+}
+
 /** `genkan app create`, by default a confidential web application. */
 export async function createApplication(genkan, { name, kind = 'web', more = [] }) {
-  return genkan.cli('app', 'create', '--name', name, '--type', kind, '--redirect-uri', REDIRECT_URI, '--post-logout-redirect-uri', POST_LOGOUT_URI, ...more);
+  const { redirectUri, postLogoutUri } = addresses(genkan);
+  return genkan.cli('app', 'create', '--name', name, '--type', kind, '--redirect-uri', redirectUri, '--post-logout-redirect-uri', postLogoutUri, ...more);
 }
 
 /** An organization with a domain, whose people sign in at `company`. */
@@ -75,15 +93,15 @@ export async function joinCompany(genkan, company, { domain, authMethod = 'clien
   await genkan.cli('domain', 'create', domain, '--organization', organization.id);
   const credentials = { id: `genkan-${domain}`, secret: 'company secret: 100 % & more' };
   const connection = await genkan.cli(
-    'connection', 'create', '--oidc', '--organization', organization.id, '--issuer', company.issuer,
-    '--client-id', credentials.id, '--client-secret', credentials.secret, '--auth-method', authMethod, ...more,
+    'connection', 'create', '--oidc', '--organization', organization.id, '--issuer', company.issuer, '--insecure-http',
+    '--client-id', credentials.id, '--client-secret', credentials.secret, '--token-auth', authMethod, ...more,
   );
   company.register({
     client_id: credentials.id,
     client_secret: credentials.secret,
-    redirect_uris: [`${genkan.url}/sso/v1/oidc/${connection.id}/callback`],
+    redirect_uris: [connection.redirect_uri],
     token_endpoint_auth_method: authMethod,
     ...client,
   });
-  return { organizationId: organization.id, connectionId: connection.id, clientId: credentials.id };
+  return { organizationId: organization.id, connectionId: connection.id, clientId: credentials.id, callback: connection.redirect_uri };
 }
