@@ -111,3 +111,36 @@ impl From<InstanceKeyFileError> for Failure {
         Self::new(error.to_string()).remedy(error.remedy())
     }
 }
+
+impl From<genkan_db::Error> for Failure {
+    fn from(error: genkan_db::Error) -> Self {
+        genkan_store::Error::from(error).into()
+    }
+}
+
+impl From<genkan_store::Error> for Failure {
+    fn from(error: genkan_store::Error) -> Self {
+        use genkan_store::{Error, conflict};
+
+        match error {
+            Error::Conflict(conflict::CLIENT_SECRETS) => {
+                Self::new("The application has two secrets, and more are not allowed.")
+                    .remedy("Delete the one that nothing uses any more: genkan app secret delete")
+            }
+            Error::Conflict(conflict::PUBLIC_CLIENT) => {
+                Self::new("A public application has no secret: it could not keep it.")
+                    .remedy("Single-page and native applications use PKCE.")
+            }
+            Error::Conflict(conflict::ORGANIZATION_EXTERNAL_ID) => {
+                Self::new("Another organization has this external id.")
+            }
+            Error::Conflict(conflict::DOMAIN) => Self::new("An organization has this domain already."),
+            Error::Conflict(conflict::USER_EMAIL) => Self::new("Another user has this e-mail address."),
+            Error::Conflict(conflict::USER_EXTERNAL_ID) => Self::new("Another user has this external id."),
+            Error::Conflict(conflict::MEMBERSHIP) => Self::new("The user is a member already."),
+            Error::Stale => Self::new("Something that this command needs was changed or deleted meanwhile.")
+                .remedy("Look again, and repeat the command."),
+            error => crate::server::database_failed(error),
+        }
+    }
+}

@@ -1,13 +1,21 @@
 //! The command line: one file per verb.
 
+mod app;
 mod config;
+mod connection;
 mod dev;
+mod domain;
+mod event;
 mod failure;
+mod instance;
 mod keys;
+mod org;
 mod output;
 mod reference;
 mod serve;
 mod target;
+mod trace;
+mod user;
 mod version;
 
 use std::process::ExitCode;
@@ -18,6 +26,7 @@ pub use failure::Failure;
 use output::Console;
 pub use reference::reference;
 use target::Target;
+use tokio::runtime::Runtime;
 
 use crate::config::Environment;
 
@@ -64,8 +73,15 @@ struct Global {
 enum Command {
     Dev(dev::DevArgs),
     Serve(serve::ServeArgs),
+    App(app::AppArgs),
+    Org(org::OrgArgs),
+    Domain(domain::DomainArgs),
+    Connection(connection::ConnectionArgs),
+    User(user::UserArgs),
     Keys(keys::KeysArgs),
     Config(config::ConfigArgs),
+    Trace(trace::TraceArgs),
+    Event(event::EventArgs),
     Version(version::VersionArgs),
 }
 
@@ -104,14 +120,30 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
     match command {
         Command::Dev(args) => dev::run(args, context),
         Command::Serve(args) => serve::run(args, context),
-        Command::Keys(args) => keys::run(&args, context),
+        Command::App(args) => wait_for(app::run(&args, context)),
+        Command::Org(args) => wait_for(org::run(&args, context)),
+        Command::Domain(args) => wait_for(domain::run(&args, context)),
+        Command::Connection(args) => wait_for(connection::run(&args, context)),
+        Command::User(args) => wait_for(user::run(&args, context)),
+        Command::Keys(args) => wait_for(keys::run(&args, context)),
         Command::Config(args) => config::run(&args, context),
+        Command::Trace(args) => wait_for(trace::run(&args, context)),
+        Command::Event(args) => wait_for(event::run(&args, context)),
         Command::Version(args) => version::run(args, context),
     }
 }
 
+/// Runs a command that opens the database, on this thread.
+fn wait_for(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    runtime(tokio::runtime::Builder::new_current_thread())?.block_on(command)
+}
+
 /// The runtime for a server.
-fn server_runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+fn server_runtime() -> Result<Runtime, Failure> {
+    runtime(tokio::runtime::Builder::new_multi_thread())
+}
+
+fn runtime(mut builder: tokio::runtime::Builder) -> Result<Runtime, Failure> {
+    let runtime = builder.enable_all().build();
     runtime.map_err(|error| Failure::new(format!("The process cannot start its threads: {error}")))
 }

@@ -25,7 +25,7 @@ pub use mistake::{Mistake, Mistakes, Place};
 pub use reader::Fallback;
 use reader::{Reader, Written};
 pub use reference::reference;
-pub use setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, TlsMode};
+pub use setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, TlsMode, parse_duration};
 pub use show::InForce;
 pub use url::{DatabaseUrl, PublicUrl};
 

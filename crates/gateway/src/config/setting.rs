@@ -103,7 +103,8 @@ impl Setting for Duration {
     }
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// Reads `30s`, `12h` or `7d`: a whole number and a unit.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let unit_start = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(unit_start);
     let number: u64 = number.parse().ok()?;

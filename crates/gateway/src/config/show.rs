@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::keys::SECTIONS;
 use super::reader::{Written, default_items};
-use super::{Config, Fallback, Form, Key};
+use super::{Config, Fallback, Form, Key, Place};
 
 /// One key as it is in force.
 #[derive(Debug, Serialize)]
@@ -14,7 +14,7 @@ pub struct InForce {
     key: &'static str,
     /// Redacted; nothing where the key is not set.
     value: Option<serde_json::Value>,
-    /// `file:line:column`, a variable, or `default`.
+    /// `file:line:column`, a variable, `default`, or `development` for what `genkan dev` sets.
     origin: String,
 }
 
@@ -50,6 +50,13 @@ impl Config {
 
     fn in_force(&self, key: &Key) -> InForce {
         let (items, origin) = match (self.written.get(key.name), key.fallback) {
+            (
+                Some(Written {
+                    items,
+                    place: Place::Default,
+                }),
+                _,
+            ) => (items.clone(), "development".to_owned()),
             (Some(Written { items, place }), _) => (items.clone(), place.to_string()),
             (None, Fallback::Text(text)) => (default_items(key.form, text), "default".to_owned()),
             (None, Fallback::Absent | Fallback::Required) if key.name == "database.url" => {

@@ -1,9 +1,12 @@
-//! `genkan keys generate-instance-key`
+//! `genkan keys list|rotate|generate-instance-key`
+
+mod signing;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use self::signing::RotateArgs;
 use super::{Context, Failure};
 use crate::config::InstanceKeyBytes;
 
@@ -16,6 +19,9 @@ pub(super) struct KeysArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// List the keys that tokens are signed with
+    List,
+    Rotate(RotateArgs),
     GenerateInstanceKey(GenerateArgs),
 }
 
@@ -36,8 +42,10 @@ struct GenerateArgs {
     output: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &KeysArgs, context: &mut Context) -> Result<(), Failure> {
+pub(super) async fn run(args: &KeysArgs, context: &mut Context) -> Result<(), Failure> {
     match &args.verb {
+        Verb::List => signing::list(context).await,
+        Verb::Rotate(args) => signing::rotate(args, context).await,
         Verb::GenerateInstanceKey(args) => generate(args, context),
     }
 }

@@ -1,0 +1,178 @@
+//! `genkan app secret add|delete`
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use genkan_store::client::{self, ClientSecret};
+use genkan_store::{ClientId, Secret, SecretId, Stamp};
+use serde::Serialize;
+
+use super::find;
+use crate::cli::instance::{Deleted, Instance, parse_id};
+use crate::cli::output::{details, time};
+use crate::cli::{Context, Failure};
+use crate::config::parse_duration;
+
+const EXAMPLES: &str = "\
+Replace a secret without a pause: add one, give it to the application, delete the old one.
+
+  genkan app secret add webc_241053847510274048012
+  genkan app show webc_241053847510274048012
+  genkan app secret delete webc_241053847510274048012 sks_241053847510274048016";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct SecretArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make a new secret, beside the one there is; it is shown once
+    Add {
+        /// The application's client id
+        app: String,
+        /// When it stops counting, such as 90d; otherwise never
+        #[arg(long, value_name = "DURATION", value_parser = parse_expiry)]
+        expires_in: Option<Duration>,
+    },
+    /// Delete a secret: it stops counting at once
+    Delete {
+        /// The application's client id
+        app: String,
+        /// The secret's identifier, not its value
+        secret: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+fn parse_expiry(text: &str) -> Result<Duration, String> {
+    let is_useful = |expiry: &Duration| *expiry >= Duration::from_secs(60);
+    parse_duration(text)
+        .filter(is_useful)
+        .ok_or_else(|| "write a duration such as 90d, at least 1m".to_owned())
+}
+
+/// A secret without its value.
+#[derive(Serialize)]
+pub(super) struct SecretView {
+    id: String,
+    /// The last four characters, to tell secrets apart.
+    suffix: String,
+    created_at: String,
+    expires_at: Option<String>,
+}
+
+impl From<&ClientSecret> for SecretView {
+    fn from(secret: &ClientSecret) -> Self {
+        Self {
+            id: secret.id.to_string(),
+            suffix: secret.suffix.clone(),
+            created_at: time(secret.created_at),
+            expires_at: secret.expires_at.map(time),
+        }
+    }
+}
+
+impl SecretView {
+    pub(super) fn line(&self) -> String {
+        let expiry = self
+            .expires_at
+            .as_ref()
+            .map(|expiry| format!(", until {expiry}"))
+            .unwrap_or_default();
+        format!("{} …{}, since {}{expiry}", self.id, self.suffix, self.created_at)
+    }
+}
+
+/// What is kept of a new secret.
+pub(super) fn new_secret(
+    at: Stamp<'_>,
+    client_id: &ClientId,
+    secret: &Secret,
+    expires_in: Option<Duration>,
+) -> ClientSecret {
+    ClientSecret {
+        id: at.id::<SecretId>(),
+        client_id: client_id.clone(),
+        hash: secret.sha256(),
+        suffix: secret.suffix().to_owned(),
+        created_at: at.now,
+        expires_at: expires_in.map(|expires_in| at.now + expires_in),
+    }
+}
+
+#[derive(Serialize)]
+struct NewSecret {
+    id: String,
+    client_id: String,
+    secret: String,
+    expires_at: Option<String>,
+}
+
+pub(super) async fn run(
+    args: &SecretArgs,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    match &args.verb {
+        Verb::Add { app, expires_in } => add(app, *expires_in, instance, context).await,
+        Verb::Delete { app, secret, yes } => delete(app, secret, *yes, instance, context).await,
+    }
+}
+
+async fn add(
+    app: &str,
+    expires_in: Option<Duration>,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let (client, _) = find(instance, app).await?;
+    let (at, secret) = (
+        instance.stamp(),
+        Secret::generate_with_prefix(instance.secret_prefix()),
+    );
+    let row = new_secret(at, &client.id, &secret, expires_in);
+    instance
+        .change(async |tx| client::add_secret(tx, at, &row).await)
+        .await?;
+    let view = NewSecret {
+        id: row.id.to_string(),
+        client_id: client.id.to_string(),
+        secret: secret.expose().to_owned(),
+        expires_at: row.expires_at.map(time),
+    };
+    context.console.print(&view, || {
+        details(&[("Secret", view.id.clone()), ("Value", view.secret.clone())])
+    })?;
+    context.console.note("Keep the value now: it is not shown again.");
+    Ok(())
+}
+
+async fn delete(
+    app: &str,
+    secret: &str,
+    yes: bool,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let (client, secrets) = find(instance, app).await?;
+    let id: SecretId = parse_id(secret)?;
+    if !secrets.iter().any(|secret| secret.id == id) {
+        return Err(Failure::not_found(format!("{} has no secret {id}.", client.id))
+            .remedy(format!("`genkan app show {}` shows those it has.", client.id)));
+    }
+    let last = if secrets.len() == 1 { ", its only one" } else { "" };
+    context
+        .console
+        .confirm(&format!("delete the secret {id} of {}{last}", client.name), yes)?;
+    let at = instance.stamp();
+    instance
+        .change(async |tx| client::delete_secret(tx, at, &client.id, &id).await)
+        .await?;
+    let deleted = Deleted::new(&id);
+    context.console.print(&deleted, || deleted.text())
+}

@@ -1,0 +1,171 @@
+//! What can be set on an application, when it is registered and later.
+
+use std::time::Duration;
+
+use clap::Args;
+use genkan_protocol::jose::Algorithm;
+use genkan_protocol::oauth::redirect_uri::{self, Environment};
+use genkan_store::client::{Client, Kind};
+
+use crate::cli::Failure;
+use crate::cli::instance::Instance;
+use crate::config::parse_duration;
+
+/// A list replaces the one there is; a single empty value clears it. A switch
+/// can be turned off with `=false`.
+#[derive(Debug, Args)]
+pub(super) struct SettingsArgs {
+    /// Where people return after signing in; may be repeated
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// Where people may return after signing out; may be repeated
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// Where to tell the application's server that a session ended; web applications only; may be repeated
+    #[arg(long = "backchannel-logout-uri", value_name = "URI")]
+    back_channel_logout_uris: Vec<String>,
+    /// Where to send a sign-in that did not begin at the application
+    #[arg(long, value_name = "URI")]
+    initiate_login_uri: Option<String>,
+    /// Accept any redirect URI on the person's own machine; development only
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    any_loopback_redirect: Option<bool>,
+    /// How its tokens are signed: RS256, which every library verifies, or ES256, which is faster
+    #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
+    alg: Option<Algorithm>,
+    /// Refuse a code without PKCE; always so for single-page and native applications
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    enforce_pkce: Option<bool>,
+    /// Let it redeem a code with PKCE in place of its secret
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    secret_optional_with_pkce: Option<bool>,
+    /// Let each refresh token count exactly once, without the grace for answers that were lost
+    #[arg(
+        long, alias = "strict-refresh-rotation", value_name = "BOOL",
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    strict_refresh: Option<bool>,
+    /// Put name and e-mail address into access tokens
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    profile_in_access_token: Option<bool>,
+    /// Let it use the management API with its own token; web applications only
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    management_access: Option<bool>,
+    /// How long its access tokens are valid, such as 10m; 0s for what the environment says
+    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime)]
+    access_token_lifetime: Option<Duration>,
+}
+
+fn parse_algorithm(text: &str) -> Result<Algorithm, String> {
+    text.to_ascii_uppercase()
+        .parse()
+        .map_err(|_| "write RS256 or ES256".to_owned())
+}
+
+fn parse_lifetime(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+    parse_duration(text)
+        .filter(|lifetime| *lifetime <= LONGEST && lifetime.subsec_millis() == 0)
+        .ok_or_else(|| "write a whole number and a unit such as 10m or 1h, at most 30d".to_owned())
+}
+
+impl SettingsArgs {
+    /// Changes `client` to what was said on the command line.
+    pub(super) fn apply(&self, client: &mut Client, instance: &Instance) -> Result<(), Failure> {
+        let rules = instance.redirect_rules();
+        set_uris(
+            &mut client.redirect_uris,
+            &self.redirect_uris,
+            rules,
+            redirect_uri::Kind::Callback,
+        )?;
+        let post_logout = &mut client.post_logout_redirect_uris;
+        set_uris(
+            post_logout,
+            &self.post_logout_redirect_uris,
+            rules,
+            redirect_uri::Kind::PostLogout,
+        )?;
+        let back_channel = &mut client.back_channel_logout_uris;
+        set_uris(
+            back_channel,
+            &self.back_channel_logout_uris,
+            rules,
+            redirect_uri::Kind::BackChannelLogout,
+        )?;
+        if let Some(uri) = &self.initiate_login_uri {
+            let mut uris = Vec::new();
+            set_uris(
+                &mut uris,
+                std::slice::from_ref(uri),
+                rules,
+                redirect_uri::Kind::InitiateLogin,
+            )?;
+            client.initiate_login_uri = uris.pop();
+        }
+        set(&mut client.any_loopback_redirect, self.any_loopback_redirect);
+        set(&mut client.token_algorithm, self.alg);
+        set(&mut client.enforce_pkce, self.enforce_pkce);
+        set(
+            &mut client.secret_optional_with_pkce,
+            self.secret_optional_with_pkce,
+        );
+        set(&mut client.strict_refresh_rotation, self.strict_refresh);
+        set(&mut client.profile_in_access_token, self.profile_in_access_token);
+        set(&mut client.management_access, self.management_access);
+        if let Some(lifetime) = self.access_token_lifetime {
+            client.access_token_lifetime = Some(lifetime).filter(|lifetime| !lifetime.is_zero());
+        }
+        check(client, rules)
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+fn set_uris(
+    field: &mut Vec<String>,
+    uris: &[String],
+    rules: Environment,
+    kind: redirect_uri::Kind,
+) -> Result<(), Failure> {
+    match uris {
+        [] => {}
+        [single] if single.is_empty() => field.clear(),
+        uris => {
+            for uri in uris {
+                redirect_uri::validate_registration(uri, rules, kind)
+                    .map_err(|error| Failure::usage(format!("\"{uri}\" cannot be registered: {error}.")))?;
+            }
+            field.clone_from(&uris.to_vec());
+            field.dedup();
+        }
+    }
+    Ok(())
+}
+
+/// What does not fit together.
+fn check(client: &Client, rules: Environment) -> Result<(), Failure> {
+    if client.kind != Kind::WebApp && !client.back_channel_logout_uris.is_empty() {
+        return Err(
+            Failure::usage("Only a web application has a server to be told of a logout.")
+                .remedy("Leave --backchannel-logout-uri out."),
+        );
+    }
+    if client.is_public() && client.management_access {
+        return Err(
+            Failure::usage("Only a web application can keep what the management API asks for.")
+                .remedy("Leave --management-access out."),
+        );
+    }
+    if client.any_loopback_redirect && rules == Environment::Production {
+        return Err(
+            Failure::usage("A production environment sends people to registered addresses only.")
+                .remedy("Leave --any-loopback-redirect out."),
+        );
+    }
+    Ok(())
+}

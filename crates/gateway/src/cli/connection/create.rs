@@ -1,0 +1,252 @@
+//! `genkan connection create --oidc`
+
+use std::collections::BTreeMap;
+
+use clap::{Args, ValueEnum};
+use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings, TokenAuthType};
+use genkan_store::environment::Kind;
+use genkan_store::{ConnectionId, UnknownWord};
+use url::Url;
+
+use super::ConnectionView;
+use super::secret::SecretArgs;
+use crate::cli::instance::Instance;
+use crate::cli::org::{self, non_empty, parse_pair};
+use crate::cli::{Context, Failure};
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan connection create --oidc --organization acme-17 --provider okta \\
+      --issuer https://acme.okta.com --client-id 0oa1b2c3 --client-secret-file okta.secret
+  pass okta | genkan connection create --oidc --organization acme-17 \\
+      --issuer https://login.acme.com --client-id genkan --client-secret-stdin \\
+      --attribute email=mail --groups-claim groups
+
+The endpoints are read from the issuer's discovery document. For a provider without one, name them all:
+--authorize-uri, --token-uri and --jwks-uri, and --user-info-uri if it has one.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, mut_group("secret", |group| group.required(true)))]
+pub(super) struct CreateArgs {
+    /// It speaks OpenID Connect
+    #[arg(long, required = true)]
+    oidc: bool,
+    /// The organization, by identifier or external id
+    #[arg(long)]
+    organization: String,
+    /// The identity provider's issuer, exactly as its tokens carry it
+    #[arg(long, value_name = "URL")]
+    issuer: String,
+    /// What Genkan is called at the provider
+    #[arg(long, value_name = "ID")]
+    client_id: String,
+    #[command(flatten)]
+    secret: SecretArgs,
+    /// What people call the connection (default: the issuer's host)
+    #[arg(long)]
+    name: Option<String>,
+    /// The product: okta, google, microsoft_ad, auth0, onelogin, ping_identity, jumpcloud, adfs or custom
+    #[arg(long, default_value = "custom", value_parser = parse_provider)]
+    provider: Provider,
+    /// What to ask the provider for, separated by spaces
+    #[arg(long, default_value = "openid profile email")]
+    scopes: String,
+    /// How to authenticate at the token endpoint
+    #[arg(long, alias = "auth-method", value_enum, default_value_t = TokenAuth::Basic)]
+    token_auth: TokenAuth,
+    /// Do not use PKCE, for the rare provider that refuses it
+    #[arg(long)]
+    no_pkce: bool,
+    /// The claim that lists a person's groups
+    #[arg(long, value_name = "CLAIM")]
+    groups_claim: Option<String>,
+    /// The claim that lists a person's roles
+    #[arg(long, value_name = "CLAIM")]
+    roles_claim: Option<String>,
+    /// Read one of our attributes (email, given_name, …) from a claim of the provider; may be repeated
+    #[arg(long = "attribute", value_name = "OURS=CLAIM", value_parser = parse_pair)]
+    attributes: Vec<(String, String)>,
+    /// Where the discovery document is, if not below the issuer
+    #[arg(long, value_name = "URL")]
+    discovery_endpoint: Option<String>,
+    /// The authorization endpoint, for a provider without discovery
+    #[arg(long, value_name = "URL", requires_all = ["token_uri", "jwks_uri"])]
+    authorize_uri: Option<String>,
+    /// The token endpoint, for a provider without discovery
+    #[arg(long, value_name = "URL", requires = "authorize_uri")]
+    token_uri: Option<String>,
+    /// The user info endpoint, for a provider without discovery
+    #[arg(long, value_name = "URL", requires = "authorize_uri")]
+    user_info_uri: Option<String>,
+    /// The key set, for a provider without discovery
+    #[arg(long, value_name = "URL", requires = "authorize_uri")]
+    jwks_uri: Option<String>,
+    /// Create it disabled: nobody is sent there before `genkan connection enable`
+    #[arg(long)]
+    disabled: bool,
+    /// Admit only people who have a user already
+    #[arg(long)]
+    no_jit: bool,
+    /// Keep names and pictures as they were at the first sign-in
+    #[arg(long)]
+    no_sync_profile: bool,
+    /// Accept a provider without TLS; anybody on the way could sign in as anybody
+    #[arg(long)]
+    insecure_http: bool,
+    /// Accept an address that the provider marks as unverified; safe only where people cannot enter
+    /// their own address there
+    #[arg(long)]
+    trust_unverified_email: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum TokenAuth {
+    /// With HTTP Basic (client_secret_basic)
+    #[value(alias = "client_secret_basic")]
+    Basic,
+    /// In the form (client_secret_post)
+    #[value(alias = "client_secret_post")]
+    Post,
+}
+
+impl From<TokenAuth> for TokenAuthType {
+    fn from(token_auth: TokenAuth) -> Self {
+        match token_auth {
+            TokenAuth::Basic => Self::BasicAuth,
+            TokenAuth::Post => Self::UrlParams,
+        }
+    }
+}
+
+fn parse_provider(text: &str) -> Result<Provider, UnknownWord> {
+    text.to_ascii_uppercase().replace('-', "_").parse()
+}
+
+/// The most attributes that can be mapped, as in the contract.
+const MAX_ATTRIBUTES: usize = 30;
+
+pub(super) async fn run(
+    args: &CreateArgs,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let organization = org::find(instance, &args.organization).await?;
+    let settings = args.settings(instance.environment.kind)?;
+    let secret = args.secret.read(context)?;
+    let key = instance.key().await?;
+    let at = instance.stamp();
+    let id: ConnectionId = at.id();
+    let name = match &args.name {
+        Some(name) => non_empty("--name", name)?,
+        None => host(&settings.issuer),
+    };
+    let connection = Connection {
+        client_secret_sealed: Some(connection::seal_client_secret(&key, &id, &secret)),
+        id,
+        organization_id: Some(organization.id),
+        provider: args.provider,
+        name,
+        enabled: !args.disabled,
+        jit_provisioning: !args.no_jit,
+        sync_profile: !args.no_sync_profile,
+        settings: Settings::Oidc(settings),
+        created_at: at.now,
+        updated_at: at.now,
+    };
+    instance
+        .change(async |tx| connection::insert(tx, at, &connection).await)
+        .await?;
+    let view = ConnectionView::new(&connection, &instance.config.public_url);
+    context.console.print(&view, || view.text())?;
+    context.console.note(&format!(
+        "Register this redirect URI at the identity provider: {}\nThen try it: {}",
+        view.redirect_uri, view.test_uri
+    ));
+    Ok(())
+}
+
+impl CreateArgs {
+    fn settings(&self, environment: Kind) -> Result<OidcSettings, Failure> {
+        let endpoints = [
+            ("--issuer", Some(&self.issuer)),
+            ("--discovery-endpoint", self.discovery_endpoint.as_ref()),
+            ("--authorize-uri", self.authorize_uri.as_ref()),
+            ("--token-uri", self.token_uri.as_ref()),
+            ("--user-info-uri", self.user_info_uri.as_ref()),
+            ("--jwks-uri", self.jwks_uri.as_ref()),
+        ];
+        let mut insecure_http = self.insecure_http;
+        for (option, url) in endpoints {
+            if let Some(url) = url
+                && check_endpoint(option, url)? == "http"
+            {
+                if !self.insecure_http && environment == Kind::Production {
+                    return Err(Failure::usage(format!(
+                        "{option} is not https: anybody on the way could sign in as anybody."
+                    ))
+                    .remedy(
+                        "Use https, or add --insecure-http for a provider on a network that you trust.",
+                    ));
+                }
+                insecure_http = true;
+            }
+        }
+        if self.attributes.len() > MAX_ATTRIBUTES {
+            return Err(Failure::usage(format!(
+                "More than {MAX_ATTRIBUTES} attributes cannot be mapped."
+            )));
+        }
+        Ok(OidcSettings {
+            issuer: self.issuer.clone(),
+            discovery_endpoint: self.discovery_endpoint.clone(),
+            authorize_uri: self.authorize_uri.clone(),
+            token_uri: self.token_uri.clone(),
+            user_info_uri: self.user_info_uri.clone(),
+            jwks_uri: self.jwks_uri.clone(),
+            client_id: non_empty("--client-id", &self.client_id)?,
+            scopes: parse_scopes(&self.scopes)?,
+            token_auth_type: self.token_auth.into(),
+            pkce_enabled: !self.no_pkce,
+            attribute_mapping: self.attributes.iter().cloned().collect::<BTreeMap<_, _>>(),
+            groups_claim: self.groups_claim.clone(),
+            roles_claim: self.roles_claim.clone(),
+            insecure_http,
+            trust_unverified_email: self.trust_unverified_email,
+        })
+    }
+}
+
+pub(super) fn parse_scopes(text: &str) -> Result<Vec<String>, Failure> {
+    let scopes: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
+    if scopes.iter().any(|scope| scope == "openid") {
+        return Ok(scopes);
+    }
+    Err(Failure::usage(
+        "--scopes lacks openid, without which there is no ID token.",
+    ))
+}
+
+/// The scheme of an address that Genkan may call.
+fn check_endpoint(option: &str, url: &str) -> Result<&'static str, Failure> {
+    let refuse = |why: &str| Err(Failure::usage(format!("{option} {why}.")));
+    let Ok(parsed) = Url::parse(url) else {
+        return refuse("is not an address such as https://login.example.com");
+    };
+    if parsed.host().is_none() || !parsed.username().is_empty() || parsed.password().is_some() {
+        return refuse("must be https, a host and perhaps a path, without a user");
+    }
+    if parsed.fragment().is_some() || (option == "--issuer" && parsed.query().is_some()) {
+        // OIDC Core §2: an issuer has no query and no fragment.
+        return refuse("must not have a query or a fragment");
+    }
+    match parsed.scheme() {
+        "https" => Ok("https"),
+        "http" => Ok("http"),
+        _ => refuse("must begin with https://"),
+    }
+}
+
+fn host(issuer: &str) -> String {
+    let url = Url::parse(issuer).ok();
+    url.as_ref().and_then(Url::host_str).unwrap_or(issuer).to_owned()
+}

@@ -1,0 +1,72 @@
+//! `genkan connection update`
+
+use clap::Args;
+use genkan_store::Error;
+use genkan_store::connection::{self, Settings};
+
+use super::create::{TokenAuth, parse_scopes};
+use super::secret::SecretArgs;
+use super::{ConnectionView, find};
+use crate::cli::instance::Instance;
+use crate::cli::org::non_empty;
+use crate::cli::{Context, Failure};
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan connection update conn_241053847510274048012 --client-secret-file okta.secret
+  genkan connection update conn_241053847510274048012 --name \"Acme's Okta\"";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct UpdateArgs {
+    /// Its identifier
+    connection: String,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// What Genkan is called at the provider
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    #[command(flatten)]
+    secret: SecretArgs,
+    /// What to ask the provider for, separated by spaces
+    #[arg(long)]
+    scopes: Option<String>,
+    /// How to authenticate at the token endpoint
+    #[arg(long, alias = "auth-method", value_enum)]
+    token_auth: Option<TokenAuth>,
+}
+
+pub(super) async fn run(
+    args: &UpdateArgs,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let mut connection = find(instance, &args.connection).await?;
+    if let Some(name) = &args.name {
+        connection.name = non_empty("--name", name)?;
+    }
+    let Settings::Oidc(oidc) = &mut connection.settings;
+    if let Some(client_id) = &args.client_id {
+        oidc.client_id = non_empty("--client-id", client_id)?;
+    }
+    if let Some(scopes) = &args.scopes {
+        oidc.scopes = parse_scopes(scopes)?;
+    }
+    if let Some(token_auth) = args.token_auth {
+        oidc.token_auth_type = token_auth.into();
+    }
+    if args.secret.is_given() {
+        let (key, secret) = (instance.key().await?, args.secret.read(context)?);
+        connection.client_secret_sealed = Some(connection::seal_client_secret(&key, &connection.id, &secret));
+    }
+    let at = instance.stamp();
+    let updated = instance
+        .change(async |tx| {
+            connection::update(tx, at, &connection).await?;
+            connection::find(tx, &connection.id).await?.ok_or(Error::Stale)
+        })
+        .await?;
+    let view = ConnectionView::new(&updated, &instance.config.public_url);
+    context.console.print(&view, || view.text())
+}

@@ -1,0 +1,234 @@
+//! `genkan domain create|list|delete`
+
+use clap::{Args, Subcommand, ValueEnum};
+use genkan_protocol::Domain as DomainName;
+use genkan_store::domain::{self, Domain, Kind};
+use serde::Serialize;
+
+use super::instance::{Deleted, Instance};
+use super::output::{table, time};
+use super::{Context, Failure, org};
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan domain create acme.com --organization org_241053847510274048012
+  genkan domain list --organization acme-17
+  genkan domain delete acme.com --organization acme-17
+
+A person who enters an address of the domain is sent to the organization's identity provider, which may
+then vouch for every address of the domain: add only what the organization owns.";
+
+/// Domains: whose e-mail addresses belong to which organization
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct DomainArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Give a domain to an organization
+    Create {
+        /// Such as acme.com
+        #[arg(value_parser = parse_domain)]
+        domain: DomainName,
+        /// The organization's identifier or external id
+        #[arg(long)]
+        organization: String,
+        /// What it is for
+        #[arg(long, value_enum, default_value_t = Purpose::Organization)]
+        kind: Purpose,
+    },
+    /// List an organization's domains
+    List {
+        /// The organization's identifier or external id
+        #[arg(long)]
+        organization: String,
+    },
+    /// Take a domain from an organization
+    Delete {
+        /// The domain, or its identifier
+        domain: String,
+        /// The organization's identifier or external id
+        #[arg(long)]
+        organization: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Purpose {
+    /// Its people sign in at the organization's identity provider
+    Organization,
+    /// People with such an address may join the organization by themselves
+    AllowedEmail,
+}
+
+impl From<Purpose> for Kind {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Organization => Self::OrganizationDomain,
+            Purpose::AllowedEmail => Self::AllowedEmailDomain,
+        }
+    }
+}
+
+/// Domains where anybody gets an address: an organization that had one could sign in as anybody.
+const PUBLIC_MAIL: &[&str] = &[
+    "163.com",
+    "aol.com",
+    "fastmail.com",
+    "gmail.com",
+    "gmx.de",
+    "gmx.net",
+    "googlemail.com",
+    "hotmail.com",
+    "icloud.com",
+    "live.com",
+    "mac.com",
+    "mail.com",
+    "mail.ru",
+    "me.com",
+    "msn.com",
+    "outlook.com",
+    "pm.me",
+    "proton.me",
+    "protonmail.com",
+    "qq.com",
+    "tutanota.com",
+    "web.de",
+    "yahoo.co.jp",
+    "yahoo.co.uk",
+    "yahoo.com",
+    "yandex.com",
+    "yandex.ru",
+    "ymail.com",
+    "zoho.com",
+];
+
+/// Parses a domain that an organization may have.
+pub(super) fn parse_domain(text: &str) -> Result<DomainName, String> {
+    let domain = DomainName::parse(text).map_err(|error| error.to_string())?;
+    if PUBLIC_MAIL.contains(&domain.as_str()) {
+        return Err("anybody can get an address there, so it belongs to no organization".to_owned());
+    }
+    Ok(domain)
+}
+
+#[derive(Serialize)]
+pub(super) struct DomainView {
+    id: String,
+    organization_id: String,
+    pub(super) domain: String,
+    kind: &'static str,
+    created_at: String,
+}
+
+impl From<&Domain> for DomainView {
+    fn from(domain: &Domain) -> Self {
+        Self {
+            id: domain.id.to_string(),
+            organization_id: domain.organization_id.to_string(),
+            domain: domain.name.as_str().to_owned(),
+            kind: domain.kind.as_str(),
+            created_at: time(domain.created_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Listing {
+    domains: Vec<DomainView>,
+}
+
+pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), Failure> {
+    let instance = context.open().await?;
+    match &args.verb {
+        Verb::Create {
+            domain,
+            organization,
+            kind,
+        } => {
+            let organization = org::find(&instance, organization).await?;
+            let at = instance.stamp();
+            let domain = Domain {
+                id: at.id(),
+                organization_id: organization.id,
+                name: domain.clone(),
+                kind: (*kind).into(),
+                created_at: at.now,
+            };
+            instance
+                .change(async |tx| domain::insert(tx, at, &domain).await)
+                .await?;
+            let view = DomainView::from(&domain);
+            context
+                .console
+                .print(&view, || format!("Created {} ({}).\n", view.id, view.domain))
+        }
+        Verb::List { organization } => {
+            let organization = org::find(&instance, organization).await?;
+            let domains = instance
+                .read(async |tx| domain::list(tx, &organization.id).await)
+                .await?;
+            let listing = Listing {
+                domains: domains.iter().map(DomainView::from).collect(),
+            };
+            let row = |view: &DomainView| {
+                [
+                    view.id.clone(),
+                    view.domain.clone(),
+                    view.kind.to_owned(),
+                    view.created_at.clone(),
+                ]
+            };
+            context.console.print(&listing, || {
+                let rows: Vec<_> = listing.domains.iter().map(row).collect();
+                table(
+                    ["ID", "DOMAIN", "KIND", "CREATED"],
+                    &rows,
+                    "The organization has no domains.",
+                )
+            })
+        }
+        Verb::Delete {
+            domain,
+            organization,
+            yes,
+        } => delete(domain, organization, *yes, &instance, context).await,
+    }
+}
+
+async fn delete(
+    text: &str,
+    organization: &str,
+    yes: bool,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let organization = org::find(instance, organization).await?;
+    let domains = instance
+        .read(async |tx| domain::list(tx, &organization.id).await)
+        .await?;
+    let normal = DomainName::parse(text).ok();
+    let is_meant = |domain: &&Domain| domain.id.as_str() == text || Some(&domain.name) == normal.as_ref();
+    let domain = domains.iter().find(is_meant).ok_or_else(|| {
+        Failure::not_found(format!("{} has no domain \"{text}\".", organization.display_name)).remedy(
+            format!(
+                "`genkan domain list --organization {}` shows those it has.",
+                organization.id
+            ),
+        )
+    })?;
+    let question = format!("take {} from {}", domain.name.as_str(), organization.display_name);
+    context.console.confirm(&question, yes)?;
+    let at = instance.stamp();
+    instance
+        .change(async |tx| domain::delete(tx, at, &organization.id, &domain.id).await)
+        .await?;
+    let deleted = Deleted::new(&domain.id);
+    context.console.print(&deleted, || deleted.text())
+}

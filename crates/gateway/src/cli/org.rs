@@ -1,0 +1,276 @@
+//! `genkan org create|list|show|delete`
+
+use clap::{Args, Subcommand};
+use genkan_db::Tx;
+use genkan_protocol::Domain as DomainName;
+use genkan_store::connection::{self, Connection};
+use genkan_store::domain::{self, Domain};
+use genkan_store::organization::{self, Organization};
+use genkan_store::{Error, OrganizationId};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::connection::ConnectionSummary;
+use super::domain::{DomainView, parse_domain};
+use super::instance::{Deleted, Instance, PageArgs};
+use super::output::{details, table, time};
+use super::{Context, Failure};
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan org create --name \"Acme Inc.\" --domain acme.com --external-id acme-17
+  genkan org list
+  genkan org show acme-17
+  genkan org delete org_241053847510274048012
+
+An organization is named by its identifier or by its external id.";
+
+/// Organizations: the companies whose people sign in
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct OrgArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Add an organization
+    Create(CreateArgs),
+    /// List organizations, newest first
+    List(PageArgs),
+    /// Show an organization with its domains and connections
+    Show {
+        /// Its identifier or external id
+        organization: String,
+    },
+    /// Delete an organization with its domains, connections and memberships
+    Delete {
+        /// Its identifier or external id
+        organization: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct CreateArgs {
+    /// What people call it
+    #[arg(long)]
+    name: String,
+    /// What your application calls it
+    #[arg(long, value_name = "ID")]
+    external_id: Option<String>,
+    /// A domain whose e-mail addresses are its people's; may be repeated
+    #[arg(long = "domain", value_name = "DOMAIN", value_parser = parse_domain)]
+    domains: Vec<DomainName>,
+    /// A fact to keep with it; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
+    metadata: Vec<(String, String)>,
+}
+
+/// Splits `name=value`.
+pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+#[derive(Serialize)]
+struct OrganizationView {
+    id: String,
+    display_name: String,
+    external_id: Option<String>,
+    metadata: Map<String, Value>,
+    created_at: String,
+    updated_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domains: Option<Vec<DomainView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<Vec<ConnectionSummary>>,
+}
+
+impl OrganizationView {
+    fn new(organization: &Organization) -> Self {
+        Self {
+            id: organization.id.to_string(),
+            display_name: organization.display_name.clone(),
+            external_id: organization.external_id.clone(),
+            metadata: organization.metadata.clone(),
+            created_at: time(organization.created_at),
+            updated_at: time(organization.updated_at),
+            domains: None,
+            connections: None,
+        }
+    }
+
+    fn whole(organization: &Organization, domains: &[Domain], connections: &[Connection]) -> Self {
+        Self {
+            domains: Some(domains.iter().map(DomainView::from).collect()),
+            connections: Some(connections.iter().map(ConnectionSummary::from).collect()),
+            ..Self::new(organization)
+        }
+    }
+
+    fn text(&self) -> String {
+        let domains = self.domains.iter().flatten().map(|domain| domain.domain.clone());
+        let connections = self.connections.iter().flatten().map(ConnectionSummary::line);
+        details(&[
+            ("Organization", self.id.clone()),
+            ("Name", self.display_name.clone()),
+            ("External id", self.external_id.clone().unwrap_or_default()),
+            ("Domains", domains.collect::<Vec<_>>().join(", ")),
+            ("Connections", connections.collect::<Vec<_>>().join(", ")),
+            (
+                "Metadata",
+                self.metadata
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
+            ("Created", self.created_at.clone()),
+        ])
+    }
+}
+
+#[derive(Serialize)]
+struct Listing {
+    organizations: Vec<OrganizationView>,
+    next: Option<String>,
+}
+
+pub(super) async fn run(args: &OrgArgs, context: &mut Context) -> Result<(), Failure> {
+    let instance = context.open().await?;
+    match &args.verb {
+        Verb::Create(args) => create(args, &instance, context).await,
+        Verb::List(page) => list(page, &instance, context).await,
+        Verb::Show { organization } => show(organization, &instance, context).await,
+        Verb::Delete { organization, yes } => delete(organization, *yes, &instance, context).await,
+    }
+}
+
+async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let at = instance.stamp();
+    let metadata = args
+        .metadata
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.clone())));
+    let organization = Organization {
+        id: at.id(),
+        display_name: non_empty("--name", &args.name)?,
+        external_id: args.external_id.clone(),
+        metadata: metadata.collect(),
+        created_at: at.now,
+        updated_at: at.now,
+    };
+    let domain = |name: &DomainName| Domain {
+        id: at.id(),
+        organization_id: organization.id.clone(),
+        name: name.clone(),
+        kind: domain::Kind::OrganizationDomain,
+        created_at: at.now,
+    };
+    let domains: Vec<_> = args.domains.iter().map(domain).collect();
+    instance
+        .change(async |tx| {
+            organization::insert(tx, at, &organization).await?;
+            for domain in &domains {
+                domain::insert(tx, at, domain).await?;
+            }
+            Ok(())
+        })
+        .await?;
+    let view = OrganizationView::whole(&organization, &domains, &[]);
+    context.console.print(&view, || view.text())
+}
+
+/// A name that people will read.
+pub(super) fn non_empty(option: &str, text: &str) -> Result<String, Failure> {
+    match text.trim() {
+        "" => Err(Failure::usage(format!("{option} is empty."))),
+        text if text.chars().count() > 200 => {
+            Err(Failure::usage(format!("{option} is longer than 200 characters.")))
+        }
+        text => Ok(text.to_owned()),
+    }
+}
+
+async fn list(args: &PageArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let page = args.page()?;
+    let organizations = instance
+        .read(async |tx| organization::list(tx, &page).await)
+        .await?;
+    let next = args.next(&organizations, |organization| organization.id.to_string());
+    let listing = Listing {
+        organizations: organizations.iter().map(OrganizationView::new).collect(),
+        next,
+    };
+    let row = |view: &OrganizationView| {
+        [
+            view.id.clone(),
+            view.display_name.clone(),
+            view.external_id.clone().unwrap_or_default(),
+            view.created_at.clone(),
+        ]
+    };
+    context.console.print(&listing, || {
+        let rows: Vec<_> = listing.organizations.iter().map(row).collect();
+        table(
+            ["ORGANIZATION", "NAME", "EXTERNAL ID", "CREATED"],
+            &rows,
+            "There are no organizations.",
+        )
+    })?;
+    context.console.tell_next(listing.next.as_deref());
+    Ok(())
+}
+
+async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let organization = find(instance, text).await?;
+    let (domains, connections) = instance
+        .read(async |tx| {
+            let domains = domain::list(tx, &organization.id).await?;
+            let connections = connection::list_for_organization(tx, &organization.id).await?;
+            Ok((domains, connections))
+        })
+        .await?;
+    let view = OrganizationView::whole(&organization, &domains, &connections);
+    context.console.print(&view, || view.text())
+}
+
+async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let organization = find(instance, text).await?;
+    let name = &organization.display_name;
+    let question = format!(
+        "delete {name} ({}) with its domains, connections and memberships, and sign its people out",
+        organization.id
+    );
+    context.console.confirm(&question, yes)?;
+    let at = instance.stamp();
+    instance
+        .change(async |tx| organization::delete(tx, at, &organization.id).await)
+        .await?;
+    let deleted = Deleted::new(&organization.id);
+    context.console.print(&deleted, || deleted.text())
+}
+
+/// The organization that the command line names by its identifier or external id.
+pub(super) async fn find(instance: &Instance, text: &str) -> Result<Organization, Failure> {
+    let found = instance.read(async |tx| look_up(tx, text).await).await?;
+    found.ok_or_else(|| {
+        Failure::not_found(format!("There is no organization \"{text}\"."))
+            .remedy("`genkan org list` shows those there are.")
+    })
+}
+
+async fn look_up(tx: &mut Tx<'_>, text: &str) -> Result<Option<Organization>, Error> {
+    if let Ok(id) = OrganizationId::parse(text)
+        && let Some(organization) = organization::find(tx, &id).await?
+    {
+        return Ok(Some(organization));
+    }
+    organization::find_by_external_id(tx, text).await
+}

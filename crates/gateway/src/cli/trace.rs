@@ -1,0 +1,172 @@
+//! `genkan trace list|show`
+
+use clap::{Args, Subcommand};
+use genkan_protocol::trace::{Check, Outcome};
+use genkan_store::TraceId;
+use genkan_store::login_trace::{self, LoginTrace};
+use serde::Serialize;
+
+use super::instance::{Instance, PageArgs, parse_id};
+use super::org;
+use super::output::{details, table, time};
+use super::{Context, Failure};
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan trace list --organization acme-17
+  genkan trace show err_241053847510274048012
+
+The error page shows a person the number of the trace. It holds each check of the sign-in with what was
+expected and what came, and no secret or token.";
+
+/// Traces: why sign-ins failed
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct TraceArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List failed sign-ins, newest first
+    List {
+        /// Only of this organization, by identifier or external id
+        #[arg(long)]
+        organization: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Show each check of a failed sign-in
+    Show {
+        /// The number on the error page, err_…
+        trace: String,
+    },
+}
+
+#[derive(Serialize)]
+struct TraceView<'a> {
+    id: String,
+    created_at: String,
+    /// A code such as `invalid_id_token`.
+    cause: &'a str,
+    organization_id: Option<String>,
+    connection_id: Option<String>,
+    client_id: Option<String>,
+    checks: &'a [Check],
+}
+
+impl<'a> From<&'a LoginTrace> for TraceView<'a> {
+    fn from(trace: &'a LoginTrace) -> Self {
+        Self {
+            id: trace.id.to_string(),
+            created_at: time(trace.created_at),
+            cause: &trace.cause,
+            organization_id: trace.organization_id.as_ref().map(ToString::to_string),
+            connection_id: trace.connection_id.as_ref().map(ToString::to_string),
+            client_id: trace.client_id.as_ref().map(ToString::to_string),
+            checks: trace.trace.checks(),
+        }
+    }
+}
+
+impl TraceView<'_> {
+    fn text(&self) -> String {
+        let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+        let head = details(&[
+            ("Trace", self.id.clone()),
+            ("Time", self.created_at.clone()),
+            ("Cause", self.cause.to_owned()),
+            ("Organization", optional(&self.organization_id)),
+            ("Connection", optional(&self.connection_id)),
+            ("Application", optional(&self.client_id)),
+        ]);
+        let rows: Vec<_> = self.checks.iter().map(row).collect();
+        format!(
+            "{head}\n{}",
+            table(["", "CHECK", "WHAT WAS SEEN"], &rows, "No check was reached.")
+        )
+    }
+}
+
+fn row(check: &Check) -> [String; 3] {
+    let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+    let (mark, seen) = match check.outcome {
+        Outcome::Passed => ("ok", optional(&check.note)),
+        Outcome::Failed => (
+            "FAILED",
+            format!(
+                "expected {}, received {}",
+                optional(&check.expected),
+                optional(&check.received)
+            ),
+        ),
+        Outcome::NotReached => ("-", "not reached".to_owned()),
+    };
+    [mark.to_owned(), check.name.clone(), seen]
+}
+
+#[derive(Serialize)]
+struct Listing<'a> {
+    traces: Vec<TraceView<'a>>,
+    next: Option<String>,
+}
+
+pub(super) async fn run(args: &TraceArgs, context: &mut Context) -> Result<(), Failure> {
+    let instance = context.open().await?;
+    match &args.verb {
+        Verb::List { organization, page } => list(organization.as_deref(), page, &instance, context).await,
+        Verb::Show { trace } => show(trace, &instance, context).await,
+    }
+}
+
+async fn list(
+    organization: Option<&str>,
+    args: &PageArgs,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let page = args.page()?;
+    let organization = match organization {
+        Some(text) => Some(org::find(instance, text).await?.id),
+        None => None,
+    };
+    let traces = instance
+        .read(async |tx| login_trace::list(tx, organization.as_ref(), &page).await)
+        .await?;
+    let next = args.next(&traces, |trace| trace.id.to_string());
+    let listing = Listing {
+        traces: traces.iter().map(TraceView::from).collect(),
+        next,
+    };
+    let row = |view: &TraceView<'_>| {
+        let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+        [
+            view.id.clone(),
+            view.created_at.clone(),
+            view.cause.to_owned(),
+            optional(&view.connection_id),
+        ]
+    };
+    context.console.print(&listing, || {
+        let rows: Vec<_> = listing.traces.iter().map(row).collect();
+        table(
+            ["TRACE", "TIME", "CAUSE", "CONNECTION"],
+            &rows,
+            "No sign-in failed.",
+        )
+    })?;
+    context.console.tell_next(listing.next.as_deref());
+    Ok(())
+}
+
+async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let id: TraceId = parse_id(text)?;
+    let found = instance.read(async |tx| login_trace::find(tx, &id).await).await?;
+    let trace = found.ok_or_else(|| {
+        Failure::not_found(format!("There is no trace {id}."))
+            .remedy("Traces are kept for 30 days; `genkan trace list` shows those there are.")
+    })?;
+    let view = TraceView::from(&trace);
+    context.console.print(&view, || view.text())
+}

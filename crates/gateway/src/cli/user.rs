@@ -1,0 +1,359 @@
+//! `genkan user create|list|show|disable|enable|delete`
+
+use clap::{Args, Subcommand};
+use genkan_db::Tx;
+use genkan_protocol::EmailAddress;
+use genkan_store::membership::{self, Membership};
+use genkan_store::user::{self, User};
+use genkan_store::{Error, UserId, role};
+use serde::Serialize;
+
+use super::instance::{Deleted, Instance, PageArgs};
+use super::org;
+use super::output::{details, table, time, yes_no};
+use super::{Context, Failure};
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan user create --email ada@acme.com --name \"Ada Lovelace\" --organization acme-17 --role admin
+  genkan user list --organization acme-17
+  genkan user disable ada@acme.com
+
+A user is named by identifier or e-mail address. People whose organization owns their domain get a user by
+themselves at their first sign-in; create one for those who should be known before.";
+
+/// Users: the people who sign in
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct UserArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Add a user
+    Create(CreateArgs),
+    /// List users, newest first
+    List {
+        /// Only members of this organization, by identifier or external id
+        #[arg(long)]
+        organization: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Show a user with their organizations
+    Show {
+        /// Identifier or e-mail address
+        user: String,
+    },
+    /// Sign a user out everywhere and keep them out
+    Disable {
+        /// Identifier or e-mail address
+        user: String,
+    },
+    /// Let a disabled user sign in again
+    Enable {
+        /// Identifier or e-mail address
+        user: String,
+    },
+    /// Delete a user: they are signed out, and memberships and identities are forgotten
+    Delete {
+        /// Identifier or e-mail address
+        user: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct CreateArgs {
+    /// Their e-mail address
+    #[arg(long, value_parser = parse_email)]
+    email: EmailAddress,
+    /// Their name
+    #[arg(long)]
+    name: Option<String>,
+    #[arg(long)]
+    given_name: Option<String>,
+    #[arg(long)]
+    family_name: Option<String>,
+    /// What your application calls them
+    #[arg(long, value_name = "ID")]
+    external_id: Option<String>,
+    /// Make them a member of this organization, by identifier or external id
+    #[arg(long)]
+    organization: Option<String>,
+    /// A role in the organization, in place of the default one; may be repeated
+    #[arg(long = "role", value_name = "ROLE", requires = "organization")]
+    roles: Vec<String>,
+}
+
+fn parse_email(text: &str) -> Result<EmailAddress, String> {
+    EmailAddress::parse(text).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct UserView {
+    id: String,
+    email: String,
+    email_verified: bool,
+    name: Option<String>,
+    given_name: Option<String>,
+    family_name: Option<String>,
+    external_id: Option<String>,
+    disabled: bool,
+    created_at: String,
+    updated_at: String,
+    last_login_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memberships: Option<Vec<MembershipView>>,
+}
+
+#[derive(Serialize)]
+struct MembershipView {
+    organization_id: String,
+    roles: Vec<String>,
+    groups: Vec<String>,
+    created_at: String,
+}
+
+impl From<&Membership> for MembershipView {
+    fn from(membership: &Membership) -> Self {
+        Self {
+            organization_id: membership.organization_id.to_string(),
+            roles: membership.roles.clone(),
+            groups: membership.groups.clone(),
+            created_at: time(membership.created_at),
+        }
+    }
+}
+
+impl UserView {
+    fn new(user: &User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            email: user.email.as_str().to_owned(),
+            email_verified: user.email_verified,
+            name: user.name.clone(),
+            given_name: user.given_name.clone(),
+            family_name: user.family_name.clone(),
+            external_id: user.external_id.clone(),
+            disabled: user.disabled,
+            created_at: time(user.created_at),
+            updated_at: time(user.updated_at),
+            last_login_at: user.last_login_at.map(time),
+            memberships: None,
+        }
+    }
+
+    fn with_memberships(user: &User, memberships: &[Membership]) -> Self {
+        Self {
+            memberships: Some(memberships.iter().map(MembershipView::from).collect()),
+            ..Self::new(user)
+        }
+    }
+
+    fn text(&self) -> String {
+        let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+        let mut rows = vec![
+            ("User", self.id.clone()),
+            ("E-mail", self.email.clone()),
+            ("E-mail verified", yes_no(self.email_verified)),
+            ("Name", optional(&self.name)),
+            ("External id", optional(&self.external_id)),
+            ("Disabled", yes_no(self.disabled)),
+            ("Created", self.created_at.clone()),
+            ("Last sign-in", optional(&self.last_login_at)),
+        ];
+        let line = |view: &MembershipView| format!("{} as {}", view.organization_id, view.roles.join(", "));
+        rows.extend(
+            self.memberships
+                .iter()
+                .flatten()
+                .map(|view| ("Member of", line(view))),
+        );
+        details(&rows)
+    }
+}
+
+#[derive(Serialize)]
+struct Listing {
+    users: Vec<UserView>,
+    next: Option<String>,
+}
+
+pub(super) async fn run(args: &UserArgs, context: &mut Context) -> Result<(), Failure> {
+    let instance = context.open().await?;
+    match &args.verb {
+        Verb::Create(args) => create(args, &instance, context).await,
+        Verb::List { organization, page } => list(organization.as_deref(), page, &instance, context).await,
+        Verb::Show { user } => show(user, &instance, context).await,
+        Verb::Disable { user } => set_disabled(user, true, &instance, context).await,
+        Verb::Enable { user } => set_disabled(user, false, &instance, context).await,
+        Verb::Delete { user, yes } => delete(user, *yes, &instance, context).await,
+    }
+}
+
+async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let organization = match &args.organization {
+        Some(text) => Some(org::find(instance, text).await?),
+        None => None,
+    };
+    refuse_unknown_roles(&args.roles, instance).await?;
+    let at = instance.stamp();
+    let user = User {
+        name: args.name.clone(),
+        given_name: args.given_name.clone(),
+        family_name: args.family_name.clone(),
+        external_id: args.external_id.clone(),
+        ..User::new(at.id(), args.email.clone(), at.now)
+    };
+    let memberships = instance
+        .change(async |tx| {
+            user::insert(tx, at, &user).await?;
+            if let Some(organization) = &organization {
+                membership::insert(tx, at, &organization.id, &user.id).await?;
+                if !args.roles.is_empty() {
+                    membership::set_roles(tx, at, &organization.id, &user.id, &args.roles).await?;
+                }
+            }
+            membership::list_for_user(tx, &user.id).await
+        })
+        .await?;
+    let view = UserView::with_memberships(&user, &memberships);
+    context.console.print(&view, || view.text())
+}
+
+async fn refuse_unknown_roles(roles: &[String], instance: &Instance) -> Result<(), Failure> {
+    let known = instance.read(async |tx| role::list(tx).await).await?;
+    match roles
+        .iter()
+        .find(|name| !known.iter().any(|role| role.name == **name))
+    {
+        None => Ok(()),
+        Some(unknown) => {
+            let names: Vec<_> = known.iter().map(|role| role.name.as_str()).collect();
+            Err(Failure::not_found(format!("There is no role \"{unknown}\"."))
+                .remedy(format!("The roles are {}.", names.join(", "))))
+        }
+    }
+}
+
+async fn list(
+    organization: Option<&str>,
+    args: &PageArgs,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let page = args.page()?;
+    let organization = match organization {
+        Some(text) => Some(org::find(instance, text).await?.id),
+        None => None,
+    };
+    let users = instance
+        .read(async |tx| match &organization {
+            None => user::list(tx, &page).await,
+            Some(organization) => {
+                let mut users = Vec::new();
+                for membership in membership::list_for_organization(tx, organization, &page).await? {
+                    users.extend(user::find(tx, &membership.user_id).await?);
+                }
+                Ok(users)
+            }
+        })
+        .await?;
+    let next = args.next(&users, |user| user.id.to_string());
+    let listing = Listing {
+        users: users.iter().map(UserView::new).collect(),
+        next,
+    };
+    let row = |view: &UserView| {
+        let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+        [
+            view.id.clone(),
+            view.email.clone(),
+            optional(&view.name),
+            yes_no(view.disabled),
+            optional(&view.last_login_at),
+        ]
+    };
+    context.console.print(&listing, || {
+        let rows: Vec<_> = listing.users.iter().map(row).collect();
+        table(
+            ["USER", "E-MAIL", "NAME", "DISABLED", "LAST SIGN-IN"],
+            &rows,
+            "There are no users.",
+        )
+    })?;
+    context.console.tell_next(listing.next.as_deref());
+    Ok(())
+}
+
+async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let user = find(instance, text).await?;
+    let memberships = instance
+        .read(async |tx| membership::list_for_user(tx, &user.id).await)
+        .await?;
+    let view = UserView::with_memberships(&user, &memberships);
+    context.console.print(&view, || view.text())
+}
+
+async fn set_disabled(
+    text: &str,
+    disabled: bool,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let mut user = find(instance, text).await?;
+    let at = instance.stamp();
+    instance
+        .change(async |tx| user::set_disabled(tx, at, &user.id, disabled).await)
+        .await?;
+    user.disabled = disabled;
+    let view = UserView::new(&user);
+    let word = if disabled {
+        "disabled and signed out"
+    } else {
+        "enabled"
+    };
+    context
+        .console
+        .print(&view, || format!("{} ({}) is {word}.\n", view.email, view.id))
+}
+
+async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let user = find(instance, text).await?;
+    let question = format!(
+        "sign {} ({}) out everywhere and delete them",
+        user.email.as_str(),
+        user.id
+    );
+    context.console.confirm(&question, yes)?;
+    let at = instance.stamp();
+    instance
+        .change(async |tx| user::delete(tx, at, &user.id).await)
+        .await?;
+    let deleted = Deleted::new(&user.id);
+    context.console.print(&deleted, || deleted.text())
+}
+
+/// The user that the command line names.
+async fn find(instance: &Instance, text: &str) -> Result<User, Failure> {
+    let found = instance.read(async |tx| look_up(tx, text).await).await?;
+    found.ok_or_else(|| {
+        Failure::not_found(format!("There is no user \"{text}\"."))
+            .remedy("`genkan user list` shows those there are; name one by identifier or e-mail address.")
+    })
+}
+
+async fn look_up(tx: &mut Tx<'_>, text: &str) -> Result<Option<User>, Error> {
+    if let Ok(id) = UserId::parse(text) {
+        return user::find(tx, &id).await;
+    }
+    match EmailAddress::parse(text) {
+        Ok(email) => user::find_by_email(tx, &email).await,
+        Err(_) => Ok(None),
+    }
+}
