@@ -8,7 +8,7 @@ use genkan_store::interaction::{Interaction, Request, Stage};
 use genkan_store::session;
 use http::HeaderMap;
 
-use super::next_step::{Progress, Step, next_step};
+use super::next_step::{Progress, Step, Wanted, next_step};
 use super::{identify, interaction_of_browser, route, select_account, signed_in, test_connection};
 use crate::app::App;
 use crate::connections::{self, Hints};
@@ -74,10 +74,14 @@ impl Login<'_> {
                 ));
             }
         };
+        let hinted_user = super::hinted_user(app, request).await?;
         let progress = Progress::of(
             request,
             &interaction.stage,
-            target.as_ref(),
+            Wanted {
+                target: target.as_ref(),
+                user_id: hinted_user.as_deref(),
+            },
             current.as_ref(),
             app.now(),
         );

@@ -29,7 +29,8 @@ use crate::cache::CachedClient;
 use crate::op::authorize::{self, Answer};
 use crate::web::cookie::Cookie;
 use crate::web::error::PageError;
-use next_step::{Progress, Step, next_step};
+use crate::web::id_token_hint;
+use next_step::{Progress, Step, Wanted, next_step};
 
 /// How long a browser remembers the cookie that binds logins to it.
 pub const BROWSER_COOKIE_SECS: u64 = 400 * 24 * 60 * 60;
@@ -57,10 +58,14 @@ pub async fn begin(
             return Ok(answer.error_named(refusal.code(), refusal.description(), request.state.as_deref()));
         }
     };
+    let hinted_user = hinted_user(app, &request).await?;
     let progress = Progress::of(
         &request,
         &Stage::Started,
-        target.as_ref(),
+        Wanted {
+            target: target.as_ref(),
+            user_id: hinted_user.as_deref(),
+        },
         signed_in.as_ref(),
         now,
     );
@@ -111,6 +116,20 @@ pub fn redirect_to(id: &InteractionId) -> Response {
 /// The address of an interaction.
 pub fn path(id: &InteractionId) -> String {
     format!("/login/{id}")
+}
+
+/// The user whom the request's `id_token_hint` names. A hint that we did not
+/// sign names nobody, and so fits no session.
+async fn hinted_user(app: &App, request: &AuthorizationRequest) -> Result<Option<String>, PageError> {
+    let Some(hint) = &request.id_token_hint else {
+        return Ok(None);
+    };
+    Ok(Some(
+        id_token_hint::verify(app, hint)
+            .await?
+            .map(|claims| claims.sub)
+            .unwrap_or_default(),
+    ))
 }
 
 /// The live session of this browser and its user.

@@ -27,9 +27,7 @@ pub enum Step {
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
     pub authentication: Authentication,
-    /// There is a session in this browser at all.
-    pub has_session: bool,
-    /// That session satisfies the request: organization, connection, age, person.
+    /// The browser's session satisfies the request: organization, connection, age, person.
     pub session_fits: bool,
     /// The request leads to a connection without asking.
     pub has_target: bool,
@@ -55,15 +53,15 @@ pub const fn next_step(progress: Progress) -> Step {
         Authentication::ConnectionChosen => Step::Authenticate,
         Authentication::Identifying => Step::Identify,
         Authentication::Pending => {
-            if progress.session_fits && !progress.prompt_login && !progress.prompt_select_account {
-                Step::Complete
+            if progress.session_fits && !progress.prompt_login {
+                // With a place named, `select_account` switches to it without asking.
+                if progress.prompt_select_account && !progress.has_target {
+                    Step::SelectAccount
+                } else {
+                    Step::Complete
+                }
             } else if progress.prompt_none {
                 Step::LoginRequired
-            } else if progress.prompt_select_account && progress.has_session && !progress.has_target {
-                Step::SelectAccount
-            } else if progress.prompt_select_account && progress.session_fits {
-                // With an organization named, `select_account` switches to it directly.
-                Step::Complete
             } else if progress.has_target {
                 Step::Authenticate
             } else {
@@ -78,7 +76,7 @@ impl Progress {
     pub fn of(
         request: &AuthorizationRequest,
         stage: &Stage,
-        target: Option<&Target>,
+        wanted: Wanted<'_>,
         signed_in: Option<&(Session, User)>,
         now: Timestamp,
     ) -> Self {
@@ -90,9 +88,8 @@ impl Progress {
         };
         Self {
             authentication,
-            has_session: signed_in.is_some(),
-            session_fits: signed_in.is_some_and(|(session, user)| fits(request, target, session, user, now)),
-            has_target: target.is_some(),
+            session_fits: signed_in.is_some_and(|signed_in| fits(request, wanted, signed_in, now)),
+            has_target: wanted.target.is_some(),
             prompt_none: request.prompt.none,
             prompt_login: request.prompt.login,
             prompt_select_account: request.prompt.select_account,
@@ -100,12 +97,20 @@ impl Progress {
     }
 }
 
+/// What a request wants, looked up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// The place it leads to.
+    pub target: Option<&'a Target>,
+    /// The user whom its `id_token_hint` names.
+    pub user_id: Option<&'a str>,
+}
+
 /// Whether a session answers this request without asking again.
 fn fits(
     request: &AuthorizationRequest,
-    target: Option<&Target>,
-    session: &Session,
-    user: &User,
+    wanted: Wanted<'_>,
+    (session, user): &(Session, User),
     now: Timestamp,
 ) -> bool {
     // OIDC Core §3.1.2.1: max_age is the greatest allowed age of the login.
@@ -116,13 +121,15 @@ fn fits(
         // A hint that is no e-mail address says nothing about a person.
         !hint.contains('@') || hint.eq_ignore_ascii_case(user.email.as_str())
     });
-    let place = target.is_none_or(|target| match target {
+    // OIDC Core §3.1.2.1: the End-User of the id_token_hint, or nobody.
+    let hinted = wanted.user_id.is_none_or(|id| id == user.id.as_str());
+    let place = wanted.target.is_none_or(|target| match target {
         Target::Connection(connection) => session.connection_id.as_ref() == Some(&connection.id),
         Target::Organization { organization_id, .. } => {
             session.organization_id.as_ref() == Some(organization_id)
         }
     });
-    young && person && place
+    young && person && hinted && place
 }
 
 #[cfg(test)]
@@ -131,7 +138,6 @@ mod tests {
 
     const PENDING: Progress = Progress {
         authentication: Authentication::Pending,
-        has_session: false,
         session_fits: false,
         has_target: false,
         prompt_none: false,
@@ -154,7 +160,6 @@ mod tests {
     #[test]
     fn a_fitting_session_completes_unless_the_client_insists() {
         let session = Progress {
-            has_session: true,
             session_fits: true,
             ..PENDING
         };
@@ -193,7 +198,6 @@ mod tests {
         for bits in 0..8_u8 {
             let progress = Progress {
                 prompt_none: true,
-                has_session: bits & 1 != 0,
                 session_fits: bits & 3 == 3,
                 has_target: bits & 4 != 0,
                 ..PENDING
@@ -209,18 +213,19 @@ mod tests {
     /// or on a session that fits.
     #[test]
     fn nothing_completes_without_an_authenticated_person() {
-        for bits in 0..64_u8 {
+        for bits in 0..16_u8 {
             let bit = |n: u8| bits & (1 << n) != 0;
             let progress = Progress {
-                has_session: bit(0),
-                session_fits: false,
-                has_target: bit(1),
-                prompt_none: bit(2),
-                prompt_login: bit(3),
-                prompt_select_account: bit(4),
+                has_target: bit(0),
+                prompt_none: bit(1),
+                prompt_login: bit(2),
+                prompt_select_account: bit(3),
                 ..PENDING
             };
-            assert_ne!(next_step(progress), Step::Complete, "{progress:?}");
+            assert!(
+                !matches!(next_step(progress), Step::Complete | Step::SelectAccount),
+                "{progress:?}"
+            );
         }
     }
 }

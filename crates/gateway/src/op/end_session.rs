@@ -5,9 +5,7 @@
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
-use genkan_protocol::jose;
 use genkan_protocol::oauth::{Parameters, append_query, redirect_uri};
-use genkan_protocol::oidc::IdToken;
 use genkan_store::session::{self, Session, Status};
 use genkan_store::user::{self, User};
 use genkan_store::{ClientId, Error, Secret, SessionId, client};
@@ -17,6 +15,7 @@ use crate::app::App;
 use crate::web::cookie::Cookie;
 use crate::web::csrf;
 use crate::web::error::PageError;
+use crate::web::id_token_hint;
 use crate::web::page::Page;
 use crate::web::templates::{LogoutConfirm, Person, SignedOut};
 
@@ -155,7 +154,11 @@ fn parse(raw: &[u8]) -> Result<Parameters, PageError> {
 async fn read(app: &App, parameters: &Parameters) -> Result<Request, PageError> {
     let one = |name: &'static str| parameters.one(name).ok().flatten();
     let hint = match one("id_token_hint") {
-        Some(token) => Some(verify_hint(app, token).await?),
+        Some(token) => Some(
+            id_token_hint::verify(app, token)
+                .await?
+                .ok_or_else(|| PageError::invalid_request("The id_token_hint was not issued here."))?,
+        ),
         None => None,
     };
     let named = match one("client_id") {
@@ -181,19 +184,6 @@ async fn read(app: &App, parameters: &Parameters) -> Result<Request, PageError> 
         post_logout_redirect_uri: one("post_logout_redirect_uri").map(ToOwned::to_owned),
         state: one("state").map(ToOwned::to_owned),
     })
-}
-
-/// RP-Initiated Logout §4: an expired hint is accepted, a forged one is not.
-async fn verify_hint(app: &App, token: &str) -> Result<IdToken, PageError> {
-    let invalid = || PageError::invalid_request("The id_token_hint was not issued here.");
-    let keyring = app.keyring().await?;
-    let verified = jose::verify(token, keyring.verify(), &["RS256", "ES256"]).map_err(|_| invalid())?;
-    let claims: IdToken = IdToken::from_claims(verified.claims).map_err(|_| invalid())?;
-    if claims.iss == app.issuer() {
-        Ok(claims)
-    } else {
-        Err(invalid())
-    }
 }
 
 fn unknown_application() -> PageError {
