@@ -6,16 +6,18 @@ mod summary;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use genkan_store::environment::Kind;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Failure;
 use crate::config::{Config, Development, Environment, InstanceKeyBytes, PublicUrl};
-use crate::dev_ca;
 use crate::listener::{Listener, Tls, TlsPolicy, install_crypto_provider};
 use crate::server::{self, Server};
 use crate::simulator::Simulator;
+use crate::web::tls;
+use crate::{demo, dev_ca};
 
 /// What the command line says.
 #[derive(Debug, Clone)]
@@ -77,6 +79,11 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let simulator = Simulator::new(seeded.simulator(&app, &demo_url), server::now);
     let web = crate::router(&app).merge(simulator.router());
 
+    let demo = demo::router(
+        seeded.demo(&app, &demo_url, demo_client(&certificates.ca_file)?),
+        server::now,
+    );
+
     let stop = CancellationToken::new();
     let signalled = stop.clone();
     tokio::spawn(async move {
@@ -84,6 +91,12 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
         signalled.cancel();
     });
     let limits = server::limits(&config);
+    let (demo_stop, demo_limits) = (stop.clone(), limits.clone());
+    let serving_demo = tokio::spawn(async move {
+        demo_listener
+            .serve(demo, None, demo_limits, demo_stop.cancelled_owned())
+            .await
+    });
     summary::print(&summary::Summary {
         public_url: app.issuer(),
         demo_url: &demo_url,
@@ -100,7 +113,26 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     }
     .run(stop)
     .await;
+    let _ = serving_demo.await;
     Ok(())
+}
+
+/// How the demo application reaches Genkan, like any other application.
+fn demo_client(ca_file: &Path) -> Result<reqwest::Client, Failure> {
+    let cannot = |error: &dyn std::error::Error| {
+        Failure::new(format!(
+            "The demo application cannot start: {}",
+            server::chain(error)
+        ))
+    };
+    let trust = tls::client_config(Some(ca_file)).map_err(|error| cannot(&error))?;
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(trust)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .timeout(Duration::from_secs(10))
+        .build()
+        .map_err(|error| cannot(&error))
 }
 
 /// Makes the data directory, for its owner only. Says whether it is new.

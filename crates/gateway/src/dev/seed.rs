@@ -15,6 +15,7 @@ use genkan_store::{ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Pag
 use super::dev_env;
 use crate::app::App;
 use crate::connections::oidc;
+use crate::demo::{self, DemoConfig};
 use crate::simulator;
 
 /// Prefix of the default application's identifier.
@@ -46,6 +47,18 @@ impl Seeded {
             client_secret: self.simulator_secret.expose().to_owned(),
             redirect_uris: vec![self.simulator_redirect_uri.clone()],
             demo_url: Some(demo_url.to_owned()),
+        }
+    }
+
+    /// The settings of the demo application, which reaches the issuer by `http`.
+    pub fn demo(&self, app: &App, demo_url: &str, http: reqwest::Client) -> DemoConfig {
+        DemoConfig {
+            issuer: app.issuer().to_owned(),
+            url: demo_url.to_owned(),
+            client_id: self.demo_client_id.to_string(),
+            client_secret: self.demo_secret.expose().to_owned(),
+            organization_id: self.organization_id.to_string(),
+            http,
         }
     }
 }
@@ -188,10 +201,10 @@ async fn demo_client(
     let mut client = known
         .cloned()
         .unwrap_or_else(|| web_app(id.clone(), DEMO_NAME, at));
-    client.redirect_uris = vec![format!("{demo_url}/callback")];
+    client.redirect_uris = vec![format!("{demo_url}{}", demo::CALLBACK_PATH)];
     client.post_logout_redirect_uris = vec![demo_url.to_owned()];
-    client.back_channel_logout_uris = vec![format!("{demo_url}/backchannel-logout")];
-    client.initiate_login_uri = Some(format!("{demo_url}/login"));
+    client.back_channel_logout_uris = vec![format!("{demo_url}{}", demo::BACK_CHANNEL_LOGOUT_PATH)];
+    client.initiate_login_uri = Some(format!("{demo_url}{}", demo::LOGIN_PATH));
     app.db()
         .tx(async |tx| -> Result<(), Error> {
             match known {

@@ -8,7 +8,6 @@ pub mod csrf;
 pub mod desks;
 pub mod error;
 pub mod form;
-
 pub mod id_token_hint;
 pub(crate) mod memory;
 pub mod oauth_error;
