@@ -3,6 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
+use super::dev_env;
+use crate::simulator;
+
 pub(super) struct Summary<'a> {
     pub(super) public_url: &'a str,
     pub(super) demo_url: &'a str,
@@ -34,27 +37,40 @@ fn render(summary: &Summary<'_>, colour: bool) -> String {
     };
     let data_dir = summary.data_dir.display();
     let state = if summary.first_start {
-        "created"
+        "made just now"
     } else {
         "as you left it"
     };
-    format!(
-        "\n  {title}\n\n  \
-         Sign in now      {demo}   {hint}\n  \
-         Genkan           {url}   {tls}\n  \
-         Identity provider {simulator}\n  \
-         Your application source {data_dir}/dev.env   {env}\n  \
-         Data             {data_dir}   {state}\n\n  \
-         Stop with Ctrl-C.\n\n",
-        title = bold("Genkan is ready."),
-        demo = bold(summary.demo_url),
-        hint = soft("as anyone @example.com, such as ada@example.com"),
-        url = summary.public_url,
-        tls = soft("https on the same port"),
-        simulator = format_args!("{}/simulator", summary.public_url),
-        env = soft("SCALEKIT_ENVIRONMENT_URL, …_CLIENT_ID, …_CLIENT_SECRET"),
-        state = soft(state),
-    )
+    let simulator = simulator::issuer(summary.public_url);
+    let lines = [
+        (
+            "Sign in",
+            bold(summary.demo_url),
+            "a demo application; be anybody @example.com",
+        ),
+        (
+            "Genkan",
+            summary.public_url.to_owned(),
+            "https answers on the same port",
+        ),
+        (
+            "Simulator",
+            simulator,
+            "the identity provider of the Test Organization",
+        ),
+        (
+            "Your app",
+            format!("{data_dir}/{}", dev_env::FILE),
+            "what it needs, as variables",
+        ),
+        ("Data", data_dir.to_string(), state),
+    ];
+    let mut text = format!("\n  {}\n\n", bold("Genkan is ready."));
+    for (name, value, note) in lines {
+        text.push_str(&format!("  {name:<11}{value}\n  {:<11}{}\n", "", soft(note)));
+    }
+    text.push_str("\n  Stop with Ctrl-C.\n\n");
+    text
 }
 
 #[cfg(test)]
