@@ -35,6 +35,8 @@ pub fn router(app: &App) -> Router {
             get(op::discovery::discovery),
         )
         .route("/keys", get(op::jwks::jwks))
+        // Set before the layer: preflights are requests of another method.
+        .method_not_allowed_fallback(page::method_not_allowed)
         .layer(middleware::from_fn(cors::public));
 
     let tokens = Router::new()
@@ -45,6 +47,7 @@ pub fn router(app: &App) -> Router {
             "/userinfo",
             get(op::userinfo::userinfo).post(op::userinfo::userinfo),
         )
+        .method_not_allowed_fallback(page::method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), cors::registered));
 
     let pages = Router::new()
