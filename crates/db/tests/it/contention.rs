@@ -1,6 +1,6 @@
 //! Serializability, where a lesser isolation would let too many through.
 
-use genkan_db::testing::on_each_engine;
+use genkan_db::testing::{Scratch, on_each_engine};
 use genkan_db::{Db, Error, p};
 use tokio::task::JoinSet;
 
@@ -20,20 +20,20 @@ async fn insert_below_fifty(db: Db, index: usize) -> Result<bool, Error> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_hundred_that_check_before_they_insert_fifty_succeed() {
-    on_each_engine(async |db: Db| {
-        with_items(&db).await;
+async fn of_a_hundred_that_check_before_they_insert_fifty_succeed_on_two_nodes() {
+    for scratch in Scratch::each().await {
+        let nodes = [scratch.connect().await, scratch.connect().await];
+        with_items(&nodes[0]).await;
         let mut callers = JoinSet::new();
         for index in 0..100 {
-            callers.spawn(insert_below_fifty(db.clone(), index));
+            callers.spawn(insert_below_fifty(nodes[index % 2].clone(), index));
         }
         let outcomes = callers.join_all().await;
         let inserted = outcomes.iter().filter(|outcome| **outcome == Ok(true)).count();
-        assert_eq!(count(&db).await, inserted as i64);
+        assert_eq!(count(&nodes[0]).await, inserted as i64);
         assert_eq!(inserted, 50, "{outcomes:?}");
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-    })
-    .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
