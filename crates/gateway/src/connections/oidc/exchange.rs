@@ -1,0 +1,208 @@
+//! The provider's answer and the exchange of its code.
+//!
+//! Source: OIDC Core §3.1.2.5, §3.1.3.1; RFC 9207 §2.4; RFC 6749 §2.3.1.
+
+use genkan_protocol::Trace;
+use genkan_protocol::oauth::{CodeVerifier, Parameters};
+use genkan_protocol::oidc::{AuthorizationResponse, IssuerError, ResponseOutcome};
+use genkan_store::Secret;
+use genkan_store::connection::{Connection, OidcSettings, TokenAuthType};
+use http::header;
+use serde::Deserialize;
+
+use super::{redirect_uri, shown};
+use crate::app::App;
+use crate::connections::Failure;
+use crate::connections::metadata::Endpoints;
+use crate::web::outbound::Request;
+
+/// The tokens of the provider's answer; never logged.
+#[derive(Deserialize)]
+pub(super) struct Tokens {
+    pub(super) access_token: Option<String>,
+    pub(super) id_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TokenError {
+    error: String,
+    error_description: Option<String>,
+}
+
+pub(super) struct Exchange<'a> {
+    pub(super) app: &'a App,
+    pub(super) connection: &'a Connection,
+    pub(super) settings: &'a OidcSettings,
+    pub(super) endpoints: &'a Endpoints,
+}
+
+impl Exchange<'_> {
+    pub(super) fn failure(&self, cause: &str, remedy: impl Into<String>, trace: &mut Trace) -> Failure {
+        Failure::new(self.connection, cause, remedy, std::mem::take(trace))
+    }
+
+    /// The code, or what the provider answered instead.
+    pub(super) fn code(&self, parameters: &Parameters, trace: &mut Trace) -> Result<String, Failure> {
+        let response = match AuthorizationResponse::parse(parameters) {
+            Ok(response) => response,
+            Err(error) => {
+                trace.fail("Authorization response", "a code", error.to_string());
+                let remedy = "The provider's answer breaks OpenID Connect.";
+                return Err(self.failure("authorization_response_malformed", remedy, trace));
+            }
+        };
+        // RFC 9207 §2.4: checked before anything of the answer is used.
+        let expected = self.endpoints.issuer.as_str();
+        if let Err(error) = response.check_issuer(expected, self.endpoints.sends_iss) {
+            let received = match &error {
+                IssuerError::Mismatch { received, .. } => received.as_str(),
+                IssuerError::Missing => "no iss",
+            };
+            trace.fail("Answering provider", expected, received);
+            let remedy = "The answer came from another provider than the one asked. Check the issuer of the connection.";
+            return Err(self.failure("authorization_response_issuer_mismatch", remedy, trace));
+        }
+        trace.pass(
+            "Answering provider",
+            response.iss.as_deref().unwrap_or("does not name itself"),
+        );
+        match response.outcome {
+            ResponseOutcome::Code(code) => {
+                trace.pass("Authorization response", "a code");
+                Ok(code)
+            }
+            ResponseOutcome::Refused(error) => {
+                trace.fail("Authorization response", "a code", shown(&error));
+                Err(Failure::provider(self.connection, error, std::mem::take(trace)))
+            }
+        }
+    }
+
+    /// OIDC Core §3.1.3.1.
+    pub(super) async fn redeem(
+        &self,
+        code: &str,
+        verifier: Option<&CodeVerifier>,
+        trace: &mut Trace,
+    ) -> Result<Tokens, Failure> {
+        let Ok(secret) = self.connection.open_client_secret(self.app.instance_key()) else {
+            trace.fail("Client secret", "readable", "sealed under another instance key");
+            return Err(self.failure(
+                "client_secret_unreadable",
+                "Enter the client secret again.",
+                trace,
+            ));
+        };
+        let request = self.token_request(code, verifier, secret.as_ref());
+        let answer = match self.app.outbound().send(request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                trace.fail("Code exchange", self.endpoints.token.as_str(), error.to_string());
+                let remedy = "Check that this server can reach the provider's token endpoint.";
+                let trace = std::mem::take(trace);
+                return Err(Failure::unreachable(
+                    self.connection,
+                    "token_endpoint_unreachable",
+                    remedy,
+                    trace,
+                ));
+            }
+        };
+        if !answer.status.is_success() {
+            return Err(self.token_error(answer.status.as_u16(), &answer.body, trace));
+        }
+        match serde_json::from_slice::<Tokens>(&answer.body) {
+            Ok(tokens) => {
+                trace.pass("Code exchange", "tokens received");
+                Ok(tokens)
+            }
+            Err(_) => {
+                trace.fail("Code exchange", "tokens as JSON", answer.content_type);
+                Err(self.failure(
+                    "token_response_malformed",
+                    "The provider's token endpoint breaks RFC 6749 §5.1.",
+                    trace,
+                ))
+            }
+        }
+    }
+
+    fn token_request(
+        &self,
+        code: &str,
+        verifier: Option<&CodeVerifier>,
+        secret: Option<&Secret>,
+    ) -> Request<'_> {
+        let client_id = self.settings.client_id.as_str();
+        let redirect_uri = redirect_uri(self.app, self.connection);
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "authorization_code");
+        form.append_pair("code", code);
+        form.append_pair("redirect_uri", &redirect_uri);
+        if let Some(verifier) = verifier {
+            form.append_pair("code_verifier", verifier.expose());
+        }
+        let mut basic = None;
+        match (self.settings.token_auth_type, secret) {
+            (TokenAuthType::BasicAuth, Some(secret)) => {
+                basic = Some(basic_header(client_id, secret.expose()))
+            }
+            (TokenAuthType::UrlParams, Some(secret)) => {
+                form.append_pair("client_id", client_id);
+                form.append_pair("client_secret", secret.expose());
+            }
+            (_, None) => {
+                form.append_pair("client_id", client_id);
+            }
+        }
+        let scheme = self.app.scheme(self.settings.insecure_http);
+        let request = Request::post_form(&self.endpoints.token, scheme, form.finish())
+            .header(header::ACCEPT, "application/json".to_owned());
+        match basic {
+            Some(basic) => request.header(header::AUTHORIZATION, basic),
+            None => request,
+        }
+    }
+
+    fn token_error(&self, status: u16, body: &[u8], trace: &mut Trace) -> Failure {
+        let error = serde_json::from_slice::<TokenError>(body).ok();
+        let code = error.as_ref().map_or("", |error| error.error.as_str());
+        let shown = match &error {
+            Some(error) => {
+                let description = error.error_description.as_deref().unwrap_or_default();
+                format!("{status} {} {description}", error.error)
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .take(300)
+                    .collect()
+            }
+            None => format!("status {status}"),
+        };
+        trace.fail("Code exchange", "tokens", shown);
+        let remedy = match code {
+            "invalid_client" => {
+                "Check client ID and client secret of the connection, and whether the provider wants them in the \
+                 header or in the body."
+            }
+            "invalid_grant" | "redirect_uri_mismatch" => {
+                "Register the redirect URI of the connection at the provider, exactly as shown."
+            }
+            "unauthorized_client" => {
+                "Allow the authorization code grant for this application at the provider."
+            }
+            _ => "Look for this error in the provider's own sign-in log.",
+        };
+        self.failure("failed_to_exchange_token", remedy, trace)
+    }
+}
+
+/// RFC 6749 §2.3.1: both are form-encoded before they are joined.
+fn basic_header(client_id: &str, secret: &str) -> String {
+    use base64::Engine as _;
+    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let joined = format!("{}:{}", encode(client_id), encode(secret));
+    format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(joined)
+    )
+}

@@ -1,0 +1,239 @@
+//! Connections of type OIDC: Genkan as the relying party.
+//!
+//! Source: OIDC Core §3.1; RFC 7636 (PKCE); RFC 9207 (issuer in the answer).
+
+mod exchange;
+mod identity;
+
+use genkan_protocol::Trace;
+use genkan_protocol::oauth::{CodeVerifier, Parameters, append_query};
+use genkan_protocol::oidc::ProviderError;
+use genkan_store::Secret;
+use genkan_store::connection::{Connection, OidcSettings};
+use serde_json::Value;
+
+use self::exchange::Exchange;
+use super::attributes::{Mapping, MappingError};
+use super::metadata::{self, Endpoints, MetadataError};
+use super::{Failure, Hints, UpstreamIdentity};
+use crate::app::App;
+
+/// The browser's way to the provider, and what to remember meanwhile.
+#[derive(Debug)]
+pub struct Departure {
+    pub url: String,
+    pub state: Secret,
+    pub nonce: String,
+    pub code_verifier: Option<CodeVerifier>,
+}
+
+/// The provider's answer with what was remembered.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    pub parameters: &'a Parameters,
+    pub nonce: &'a str,
+    pub code_verifier: Option<CodeVerifier>,
+}
+
+/// Where the provider sends the browser back to.
+pub fn redirect_uri(app: &App, connection: &Connection) -> String {
+    app.url(&format!("/sso/v1/oidc/{}/callback", connection.id))
+}
+
+/// Builds the authorization request (OIDC Core §3.1.2.1).
+pub async fn start(
+    app: &App,
+    connection: &Connection,
+    settings: &OidcSettings,
+    hints: &Hints,
+) -> Result<Departure, Failure> {
+    let mut trace = Trace::default();
+    let endpoints = find_endpoints(app, connection, settings, &mut trace).await?;
+    let state = Secret::generate();
+    let nonce = Secret::generate().expose().to_owned();
+    let code_verifier = settings.pkce_enabled.then(new_verifier);
+
+    let redirect_uri = redirect_uri(app, connection);
+    let scope = scope(settings);
+    let challenge = code_verifier.as_ref().map(CodeVerifier::challenge);
+    let max_age = hints.max_age.map(|age| age.as_secs().to_string());
+    let mut query = vec![
+        ("response_type", "code"),
+        ("client_id", settings.client_id.as_str()),
+        ("redirect_uri", &redirect_uri),
+        ("scope", &scope),
+        ("state", state.expose()),
+        ("nonce", &nonce),
+    ];
+    if let Some(challenge) = &challenge {
+        query.push(("code_challenge", challenge.as_str()));
+        query.push(("code_challenge_method", "S256"));
+    }
+    if let Some(hint) = &hints.login_hint {
+        query.push(("login_hint", hint));
+    }
+    match (hints.force, hints.select_account) {
+        (true, _) => query.push(("prompt", "login")),
+        (false, true) => query.push(("prompt", "select_account")),
+        (false, false) => {}
+    }
+    if let Some(max_age) = &max_age {
+        query.push(("max_age", max_age));
+    }
+    let url = append_query(&endpoints.authorization, &query);
+    Ok(Departure {
+        url,
+        state,
+        nonce,
+        code_verifier,
+    })
+}
+
+/// `openid` always, then what the connection asks for, else `profile email`.
+fn scope(settings: &OidcSettings) -> String {
+    let configured: Vec<&str> = settings.scopes.iter().map(String::as_str).collect();
+    let asked = if configured.is_empty() {
+        vec!["profile", "email"]
+    } else {
+        configured
+    };
+    std::iter::once("openid")
+        .chain(asked.into_iter().filter(|&scope| scope != "openid"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Takes the answer through every check, in order; each leaves its line in the trace.
+pub async fn finish(
+    app: &App,
+    connection: &Connection,
+    settings: &OidcSettings,
+    arrival: Arrival<'_>,
+) -> Result<UpstreamIdentity, Failure> {
+    let mut trace = Trace::default();
+    trace.pass("State", "known, unused, from this browser");
+    let endpoints = find_endpoints(app, connection, settings, &mut trace).await?;
+    let exchange = Exchange {
+        app,
+        connection,
+        settings,
+        endpoints: &endpoints,
+    };
+
+    let code = exchange.code(arrival.parameters, &mut trace)?;
+    let tokens = exchange
+        .redeem(&code, arrival.code_verifier.as_ref(), &mut trace)
+        .await?;
+    let mut claims = exchange.id_token(&tokens, arrival.nonce, &mut trace).await?;
+    exchange.userinfo(&tokens, &mut claims, &mut trace).await?;
+
+    let mapping = Mapping {
+        attributes: &settings.attribute_mapping,
+        groups_claim: settings.groups_claim.as_deref(),
+        roles_claim: settings.roles_claim.as_deref(),
+    };
+    let mapped = match mapping.apply(&claims) {
+        Ok(mapped) => mapped,
+        Err(error) => {
+            let received: Vec<&str> = claims.keys().map(String::as_str).collect();
+            trace.fail(
+                "E-mail address",
+                expected(&error),
+                format!("claims: {}", received.join(", ")),
+            );
+            let remedy = "Release the e-mail address to this application at the provider (scope or claim `email`), \
+                          or map the claim that carries it in the connection's attribute mapping.";
+            return Err(Failure::new(
+                connection,
+                "mandatory_attribute_missing",
+                remedy,
+                trace,
+            ));
+        }
+    };
+    trace.pass("E-mail address", mapped.email.as_str());
+    let subject = claims
+        .get("sub")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    Ok(UpstreamIdentity {
+        connection: connection.clone(),
+        subject,
+        email: mapped.email,
+        profile: mapped.profile,
+        groups: mapped.groups,
+        roles: mapped.roles,
+        attributes: claims,
+        trace,
+    })
+}
+
+async fn find_endpoints(
+    app: &App,
+    connection: &Connection,
+    settings: &OidcSettings,
+    trace: &mut Trace,
+) -> Result<Endpoints, Failure> {
+    match metadata::endpoints(app, settings).await {
+        Ok(endpoints) => {
+            trace.pass("Provider metadata", endpoints.issuer.as_str());
+            Ok(endpoints)
+        }
+        Err(error) => {
+            let (cause, remedy) = explain(&error);
+            trace.fail(
+                "Provider metadata",
+                metadata::discovery_url(settings),
+                error.to_string(),
+            );
+            Err(Failure::unreachable(
+                connection,
+                cause,
+                remedy,
+                std::mem::take(trace),
+            ))
+        }
+    }
+}
+
+fn explain(error: &MetadataError) -> (&'static str, &'static str) {
+    match error {
+        MetadataError::Fetch { .. } => (
+            "provider_unreachable",
+            "Check the issuer address of the connection, and that this server can reach it.",
+        ),
+        MetadataError::Status { .. } => (
+            "provider_metadata_missing",
+            "Check the issuer address: it must serve /.well-known/openid-configuration.",
+        ),
+        MetadataError::Invalid { .. } => (
+            "provider_metadata_invalid",
+            "Enter the issuer exactly as the provider's own metadata names it, or the endpoints by hand.",
+        ),
+        MetadataError::Missing(_) => (
+            "provider_metadata_incomplete",
+            "Enter the missing endpoint in the connection by hand.",
+        ),
+    }
+}
+
+/// A provider's error in one line.
+pub fn shown(error: &ProviderError) -> String {
+    match &error.description {
+        Some(description) => format!("{}: {description}", error.error),
+        None => error.error.clone(),
+    }
+}
+
+fn expected(error: &MappingError) -> String {
+    let (MappingError::EmailMissing { claim } | MappingError::EmailMalformed { claim }) = error;
+    format!("an e-mail address in the claim {claim}")
+}
+
+/// RFC 7636 §4.1: 32 octets of randomness.
+fn new_verifier() -> CodeVerifier {
+    let mut octets = [0; 32];
+    aws_lc_rs::rand::fill(&mut octets).expect("the operating system has randomness");
+    CodeVerifier::from_random(octets)
+}
