@@ -17,8 +17,10 @@ use crate::web::outbound::{OutboundError, Request};
 const METADATA_AGE: Duration = Duration::from_mins(10);
 /// How long keys are. An unknown `kid` asks at once, see [`MIN_REFETCH`].
 const JWKS_AGE: Duration = Duration::from_mins(60);
-/// Keys are not asked for more often than this, whatever tokens name, so that
-/// made-up key ids cannot make us a load generator.
+/// Keys are not asked for again on account of a token more often than this,
+/// whatever tokens name, so that made-up key ids cannot make us a load
+/// generator. The first unknown key id is believed at once, however new the
+/// keys are: a provider may rotate at any time.
 const MIN_REFETCH: Duration = Duration::from_secs(5);
 /// More documents than this are not kept.
 const MAX_KEPT: usize = 5_000;
@@ -47,6 +49,8 @@ pub(crate) struct MetadataCache {
 struct Kept<T> {
     document: Arc<T>,
     at: Instant,
+    /// It was fetched since its predecessor did not have what a token named.
+    is_refetch: bool,
 }
 
 /// The endpoints of a provider, from its metadata or entered by hand.
@@ -113,7 +117,9 @@ pub fn discovery_url(settings: &OidcSettings) -> String {
 
 async fn discover(app: &App, settings: &OidcSettings) -> Result<Arc<ProviderMetadata>, MetadataError> {
     let url = discovery_url(settings);
-    if let Some(known) = fresh(&app.metadata().metadata, &url, METADATA_AGE) {
+    if let Some(known) = known(&app.metadata().metadata, &url, |kept| {
+        kept.at.elapsed() < METADATA_AGE
+    }) {
         return Ok(known);
     }
     let body = fetch(app, settings, &url).await?;
@@ -126,7 +132,7 @@ async fn discover(app: &App, settings: &OidcSettings) -> Result<Arc<ProviderMeta
     metadata
         .validate(issuer_of(&settings.issuer))
         .map_err(|error| invalid(error.to_string()))?;
-    Ok(keep(&app.metadata().metadata, url, metadata))
+    Ok(keep(&app.metadata().metadata, url, metadata, false))
 }
 
 /// The provider's keys. `unknown_kid` asks for them again if a token names a
@@ -141,8 +147,11 @@ pub async fn jwks(
     url: &str,
     unknown_kid: bool,
 ) -> Result<Arc<JwkSet>, MetadataError> {
-    let age = if unknown_kid { MIN_REFETCH } else { JWKS_AGE };
-    if let Some(known) = fresh(&app.metadata().jwks, url, age) {
+    let suffices = |kept: &Kept<JwkSet>| match unknown_kid {
+        false => kept.at.elapsed() < JWKS_AGE,
+        true => kept.is_refetch && kept.at.elapsed() < MIN_REFETCH,
+    };
+    if let Some(known) = known(&app.metadata().jwks, url, suffices) {
         return Ok(known);
     }
     let body = fetch(app, settings, url).await?;
@@ -150,7 +159,7 @@ pub async fn jwks(
         url: url.to_owned(),
         reason: error.to_string(),
     })?;
-    Ok(keep(&app.metadata().jwks, url.to_owned(), keys))
+    Ok(keep(&app.metadata().jwks, url.to_owned(), keys, unknown_kid))
 }
 
 async fn fetch(app: &App, settings: &OidcSettings, url: &str) -> Result<Vec<u8>, MetadataError> {
@@ -174,14 +183,17 @@ async fn fetch(app: &App, settings: &OidcSettings, url: &str) -> Result<Vec<u8>,
     }
 }
 
-fn fresh<T>(kept: &Mutex<HashMap<String, Kept<T>>>, url: &str, age: Duration) -> Option<Arc<T>> {
+fn known<T>(
+    kept: &Mutex<HashMap<String, Kept<T>>>,
+    url: &str,
+    suffices: impl FnOnce(&Kept<T>) -> bool,
+) -> Option<Arc<T>> {
     let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.get(url)
-        .filter(|entry| entry.at.elapsed() < age)
-        .map(|entry| Arc::clone(&entry.document))
+    let entry = kept.get(url)?;
+    suffices(entry).then(|| Arc::clone(&entry.document))
 }
 
-fn keep<T>(kept: &Mutex<HashMap<String, Kept<T>>>, url: String, document: T) -> Arc<T> {
+fn keep<T>(kept: &Mutex<HashMap<String, Kept<T>>>, url: String, document: T, is_refetch: bool) -> Arc<T> {
     let document = Arc::new(document);
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
     if kept.len() >= MAX_KEPT {
@@ -192,6 +204,7 @@ fn keep<T>(kept: &Mutex<HashMap<String, Kept<T>>>, url: String, document: T) -> 
         Kept {
             document: Arc::clone(&document),
             at: Instant::now(),
+            is_refetch,
         },
     );
     document
