@@ -237,7 +237,8 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
         enforce_pkce: false,
         secret_optional_with_pkce: false,
         strict_refresh_rotation: false,
-        profile_in_access_token: false,
+        // Applications written for Scalekit greet people from their access token.
+        profile_in_access_token: true,
         management_access: false,
         token_algorithm: Algorithm::Rs256,
         access_token_lifetime: None,

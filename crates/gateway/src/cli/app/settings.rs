@@ -45,7 +45,7 @@ pub(super) struct SettingsArgs {
         num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
     strict_refresh: Option<bool>,
-    /// Put name and e-mail address into access tokens
+    /// Put name and e-mail address into access tokens; so unless it is set to false
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     profile_in_access_token: Option<bool>,
     /// Let it use the management API with its own token; web applications only
