@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    fn apply(attributes: &[(&str, &str)], claims: Value) -> Result<Mapped, MappingError> {
+    fn apply(attributes: &[(&str, &str)], claims: &Value) -> Result<Mapped, MappingError> {
         let attributes = attributes
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
@@ -139,7 +139,7 @@ mod tests {
     fn standard_claims_need_no_mapping() {
         let mapped = apply(
             &[],
-            json!({"email": "Ada@Example.com", "email_verified": true, "given_name": "Ada", "groups": ["b", "a", "a"]}),
+            &json!({"email": "Ada@Example.com", "email_verified": true, "given_name": "Ada", "groups": ["b", "a", "a"]}),
         )
         .unwrap();
         assert_eq!(mapped.email.as_str(), "ada@example.com");
@@ -153,7 +153,7 @@ mod tests {
     fn a_mapping_names_the_providers_own_claims() {
         let mapped = apply(
             &[("email", "upn")],
-            json!({"upn": "ada@example.com", "app_roles": "admin"}),
+            &json!({"upn": "ada@example.com", "app_roles": "admin"}),
         )
         .unwrap();
         assert_eq!(mapped.email.as_str(), "ada@example.com");
@@ -165,10 +165,10 @@ mod tests {
         let missing = MappingError::EmailMissing {
             claim: "email".to_owned(),
         };
-        assert_eq!(apply(&[], json!({})).unwrap_err(), missing);
-        assert_eq!(apply(&[], json!({"email": 7})).unwrap_err(), missing);
+        assert_eq!(apply(&[], &json!({})).unwrap_err(), missing);
+        assert_eq!(apply(&[], &json!({"email": 7})).unwrap_err(), missing);
         assert!(matches!(
-            apply(&[], json!({"email": "ada"})).unwrap_err(),
+            apply(&[], &json!({"email": "ada"})).unwrap_err(),
             MappingError::EmailMalformed { .. }
         ));
     }
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn only_a_true_claim_verifies_an_address() {
         let verified = |value: Value| {
-            apply(&[], json!({"email": "a@example.com", "email_verified": value}))
+            apply(&[], &json!({"email": "a@example.com", "email_verified": value}))
                 .unwrap()
                 .profile
                 .email_verified
