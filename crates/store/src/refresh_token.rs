@@ -8,7 +8,7 @@ use genkan_db::{Tx, p};
 
 use crate::grant::{self, Grant};
 use crate::row::Columns;
-use crate::{ClientId, Error, GrantId, SecretHash, Stamp, Timestamp};
+use crate::{ClientId, Error, GrantId, Secret, SecretHash, Stamp, Timestamp};
 
 /// How long a used token of a public client may be presented once more: its
 /// answer may have been lost, or two tabs may have been quick.
@@ -39,7 +39,8 @@ pub enum Rotation {
 /// The outcome of presenting a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redemption {
-    /// It works. The answer carries a new token, see [`issue`].
+    /// It works. The answer carries a new token, see [`issue`]; that of a
+    /// [`Rotation::Family`] carries the same one, see [`again`].
     Fresh(Grant),
     /// It was used a moment ago, and works once more; [`Rotation::StrictWithGrace`]
     /// says why that is safe. The answer carries a new token.
@@ -66,6 +67,30 @@ impl RefreshToken {
     pub const fn is_unused(&self) -> bool {
         self.used_at.is_none() && self.superseded_at.is_none()
     }
+}
+
+/// Ends the part of a presented token that counts, see [`again`].
+const SEPARATOR: char = '~';
+
+/// The hash under which a presented token is kept.
+pub fn hash(presented: &str) -> SecretHash {
+    let counts = presented
+        .split_once(SEPARATOR)
+        .map_or(presented, |(counts, _)| counts);
+    SecretHash::of(counts.as_bytes())
+}
+
+/// What a [`Rotation::Family`] answers with: the same token in another text.
+///
+/// Clients expect a token that differs from the one they sent, and any token of
+/// the family keeps working. A row for each answer would grow by hundreds a day
+/// for a session that is open all the time, and add nothing: whoever holds one
+/// of the texts holds the token.
+pub fn again(presented: &str) -> Secret {
+    let counts = presented
+        .split_once(SEPARATOR)
+        .map_or(presented, |(counts, _)| counts);
+    Secret::generate_with_prefix(&format!("{counts}{SEPARATOR}"))
 }
 
 /// Issues a token of the family of `grant_id`. A family ends with its session,

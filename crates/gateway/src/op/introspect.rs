@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use genkan_protocol::oauth::Scope;
 use genkan_protocol::oidc::AccessToken;
-use genkan_store::Secret;
 use genkan_store::refresh_token::{self, Rotation};
 use http::HeaderMap;
 use serde::Serialize;
@@ -107,7 +106,7 @@ async fn describe_refresh_token(
     caller: &AuthenticatedClient,
     token: &str,
 ) -> Result<Option<IntrospectionResponse>, OAuthError> {
-    let (hash, now) = (Secret::from_presented(token).sha256(), app.now());
+    let (hash, now) = (refresh_token::hash(token), app.now());
     let found = app
         .db()
         .read(async |tx| refresh_token::find(tx, &hash, now).await)

@@ -4,7 +4,7 @@
 
 use axum::extract::State;
 use genkan_protocol::Timestamp;
-use genkan_store::{Secret, TokenId, grant, refresh_token, revoked_access_token};
+use genkan_store::{TokenId, grant, refresh_token, revoked_access_token};
 use http::{HeaderMap, StatusCode};
 
 use crate::app::App;
@@ -38,7 +38,7 @@ pub async fn revoke(
         }
     } else {
         // RFC 7009 §2.1: revoking a refresh token revokes the grant's other tokens too.
-        let hash = Secret::from_presented(token).sha256();
+        let hash = refresh_token::hash(token);
         app.db()
             .tx(async |tx| -> Result<(), genkan_store::Error> {
                 let found = refresh_token::find(tx, &hash, now).await?;

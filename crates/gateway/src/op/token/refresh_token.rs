@@ -9,7 +9,7 @@
 
 use genkan_protocol::oauth::{ErrorCode, Scope};
 use genkan_store::Secret;
-use genkan_store::refresh_token::{self, Redemption};
+use genkan_store::refresh_token::{self, Redemption, Rotation};
 
 use super::TokenResponse;
 use super::issue::{self, Subject};
@@ -32,10 +32,15 @@ pub async fn redeem(
 ) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
     let at = app.at(now);
-    let hash = Secret::from_presented(presented).sha256();
-    let next = Secret::generate();
-    let next_hash = next.sha256();
+    let hash = refresh_token::hash(&presented);
     let client = caller.client();
+    let rotates = client.rotation() != Rotation::Family;
+    let next = if rotates {
+        Secret::generate()
+    } else {
+        refresh_token::again(&presented)
+    };
+    let next_hash = next.sha256();
     let idle = app.environment().await?.session_idle;
     let outcome = app
         .db()
@@ -64,7 +69,9 @@ pub async fn redeem(
                 return Ok(Outcome::Refused("the user is not active"));
             };
             let expires_at = subject.grant.expires_at;
-            refresh_token::issue(tx, &next_hash, &subject.grant.id, expires_at, now).await?;
+            if rotates {
+                refresh_token::issue(tx, &next_hash, &subject.grant.id, expires_at, now).await?;
+            }
             issue::touch_session(tx, &subject.grant, idle, now).await?;
             if let Some(scope) = &scope {
                 subject.grant.scope = scope.clone();
