@@ -127,7 +127,9 @@ fn rows(claims: &Map<String, Value>) -> Vec<ClaimRow<'_>> {
         .iter()
         .map(|(name, value)| {
             let is_moment = matches!(name.as_str(), "exp" | "iat" | "nbf" | "auth_time" | "updated_at");
-            let secs = value.as_i64().filter(|_| is_moment);
+            // `updated_at` is a number in a string, for the sake of one SDK.
+            let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
+            let secs = number.filter(|_| is_moment);
             ClaimRow {
                 name,
                 value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
