@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -17,6 +17,12 @@ const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Size of the log from which the writer is made to wait, so that it starts again from the top.
 const LOG_SIZE_MAX_BYTES: i64 = 64 << 20;
+
+/// Pause before the writer is made to wait again, if somebody still read from the log.
+const HELD_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long the writer is made to wait for those who read at this moment.
+pub(super) const READERS_TIMEOUT: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 pub(super) struct Checkpointer {
@@ -98,37 +104,158 @@ impl Signal {
 }
 
 fn run(connection: &Connection, signal: &Signal, queue: &Weak<Queue>) {
+    let mut restart_from = Instant::now();
     while signal.wait() {
-        if let Err(error) = checkpoint(connection, queue) {
-            tracing::warn!(%error, "the write-ahead log could not be taken into the database file");
+        let patient = Instant::now() < restart_from;
+        let limit_bytes = if patient { i64::MAX } else { LOG_SIZE_MAX_BYTES };
+        match checkpoint(connection, queue, limit_bytes) {
+            Ok(Progress::Held) => restart_from = Instant::now() + HELD_PAUSE,
+            Ok(Progress::Copied | Progress::Restarted) => {}
+            Err(error) => tracing::warn!(%error, "the write-ahead log could not be taken into the file"),
         }
     }
 }
 
-fn checkpoint(connection: &Connection, queue: &Weak<Queue>) -> rusqlite::Result<()> {
+/// How far a checkpoint came.
+#[derive(Debug, PartialEq, Eq)]
+enum Progress {
+    /// What could be copied without waiting was copied.
+    Copied,
+    /// The next commit starts at the top of the log.
+    Restarted,
+    /// The log is too long, but somebody still reads from it.
+    Held,
+}
+
+fn checkpoint(connection: &Connection, queue: &Weak<Queue>, limit_bytes: i64) -> rusqlite::Result<Progress> {
     let page_size: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     // PASSIVE waits for nobody. Under constant load it never reaches the end
     // of the log, which then grows without bound.
-    let pages = log_pages(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
-    if pages.saturating_mul(page_size) < LOG_SIZE_MAX_BYTES {
-        return Ok(());
+    let log = Log::checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    if log.pages.saturating_mul(page_size) < limit_bytes {
+        return Ok(Progress::Copied);
     }
-    // With the writer held, the rest is soon done and RESTART makes the next
-    // commit begin at the top of the log.
+    // What was written meanwhile, so that little is left while the writer is held.
+    Log::checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     let Some(queue) = queue.upgrade() else {
-        return Ok(());
+        return Ok(Progress::Copied);
     };
     let Ok(_turn) = queue.turn_alone() else {
-        return Ok(());
+        return Ok(Progress::Copied);
     };
-    log_pages(connection, "PRAGMA wal_checkpoint(RESTART)").map(drop)
+    let log = Log::checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    if log.copied < log.pages {
+        // A long read, such as a backup, needs the older pages: waiting for
+        // it would stop every writer until it ends.
+        return Ok(Progress::Held);
+    }
+    let log = Log::checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)")?;
+    Ok(if log.held {
+        Progress::Held
+    } else {
+        Progress::Restarted
+    })
 }
 
-/// Runs a checkpoint and returns the length of the log.
-fn log_pages(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
-    connection.query_row(sql, [], |row| row.get(1))
+/// What SQLite says of the log after a checkpoint.
+struct Log {
+    held: bool,
+    pages: i64,
+    copied: i64,
+}
+
+impl Log {
+    fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<Self> {
+        connection.query_row(sql, [], |row| {
+            Ok(Self {
+                held: row.get(0)?,
+                pages: row.get(1)?,
+                copied: row.get(2)?,
+            })
+        })
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::open;
+
+    const INSERT: &str = "INSERT INTO t (data) VALUES (zeroblob(4000))";
+
+    struct Fixture {
+        directory: tempfile::TempDir,
+        queue: Arc<Queue>,
+        connection: Connection,
+    }
+
+    fn fixture() -> Fixture {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.db");
+        let writer = open::writer(&path).unwrap();
+        writer
+            .execute_batch("CREATE TABLE t (data BLOB NOT NULL) STRICT")
+            .unwrap();
+        let queue = Queue::start(writer, Arc::default()).unwrap();
+        Fixture {
+            queue,
+            connection: open::checkpointer(&path).unwrap(),
+            directory,
+        }
+    }
+
+    impl Fixture {
+        fn open(&self) -> Connection {
+            open::copier(&self.directory.path().join("test.db")).unwrap()
+        }
+
+        fn checkpoint(&self, limit_bytes: i64) -> Progress {
+            checkpoint(&self.connection, &Arc::downgrade(&self.queue), limit_bytes).unwrap()
+        }
+
+        /// Writes one row and says how many pages the log has then.
+        fn write(&self) -> i64 {
+            let other = self.open();
+            other.execute_batch(INSERT).unwrap();
+            Log::checkpoint(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)")
+                .unwrap()
+                .pages
+        }
+    }
+
+    #[test]
+    fn a_short_log_makes_nobody_wait() {
+        let fixture = fixture();
+        fixture.write();
+        assert_eq!(fixture.checkpoint(1 << 20), Progress::Copied);
+    }
+
+    #[test]
+    fn a_long_log_starts_again_from_the_top() {
+        let fixture = fixture();
+        let before = (0..20).map(|_| fixture.write()).max().unwrap();
+        assert_eq!(fixture.checkpoint(1), Progress::Restarted);
+        assert!(fixture.write() < before.max(4), "the log went on growing");
+    }
+
+    #[test]
+    fn a_long_read_is_not_waited_for() {
+        let fixture = fixture();
+        fixture.write();
+        let reader = fixture.open();
+        reader.execute_batch("BEGIN; SELECT COUNT(*) FROM t").unwrap();
+        fixture.write();
+        // Were it waited for, this would end with the test's patience: the
+        // reader stays until after it.
+        assert_eq!(fixture.checkpoint(1), Progress::Held);
+        let writer = fixture.queue.turn_alone();
+        assert!(writer.is_ok(), "the writer is free");
+        drop(writer);
+        reader.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(fixture.checkpoint(1), Progress::Restarted);
+    }
 }

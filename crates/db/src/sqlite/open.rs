@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::checkpoint::READERS_TIMEOUT;
 use crate::Error;
 
 /// How long a connection waits for another process, such as the command line
@@ -83,6 +84,9 @@ pub(super) fn checkpointer(path: &Path) -> Result<Connection, Error> {
         path,
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;",
     )?;
+    connection
+        .busy_timeout(READERS_TIMEOUT)
+        .map_err(|error| explain(path, &error))?;
     Ok(connection)
 }
 
