@@ -1,1 +1,48 @@
-//! Placeholder.
+//! What the integration tests are made of: a real gateway on its own database,
+//! browsers, applications, and identity providers that can be told to misbehave.
+//!
+//! ```no_run
+//! # async fn test() {
+//! use genkan_testkit::Gateway;
+//!
+//! let gateway = Gateway::start().await;
+//! gateway.organization("acme.test").with_oidc_connection().await;
+//! let rp = gateway.client("rp").await;
+//!
+//! let code = gateway.browser().sign_in(&rp, "ada@acme.test").await;
+//! let tokens = rp.redeem(&code).await.expect_tokens();
+//! assert!(rp.introspect(&tokens.access_token).await.active);
+//! # }
+//! ```
+//!
+//! Everything panics instead of failing: whoever calls it is a test.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod browser;
+mod client;
+mod clock;
+mod gateway;
+mod identity_provider;
+mod keys;
+mod logs;
+mod organization;
+mod person;
+mod receiver;
+mod redact;
+mod reply;
+mod rp;
+
+pub use browser::cookies::{Cookie, CookieJar, SameSite};
+pub use browser::html::{Field, Form, Html};
+pub use browser::{Arrival, Browser, Callback, Page};
+pub use client::ClientBuilder;
+pub use clock::{BEGINNING, Clock};
+pub use gateway::{Gateway, Setup, on_each_engine, on_each_engine_of};
+pub use identity_provider::{Canned, IdentityProvider, Recorded};
+pub use keys::{Key, instance_key};
+pub use logs::Logs;
+pub use organization::{Organization, OrganizationBuilder};
+pub use person::Person;
+pub use receiver::Receiver;
+pub use reply::{Call, Reply};
+pub use rp::{Authorize, Code, Introspection, Rp, Tokens};

@@ -161,6 +161,11 @@ impl Simulator {
         (self.0.clock)()
     }
 
+    /// Signs with this key from now on, and publishes no other.
+    pub async fn sign_with(&self, key: SigningKey) {
+        *self.0.key.lock().await = Some(Arc::new(key));
+    }
+
     /// The key that signs now.
     async fn key(&self) -> Result<Arc<SigningKey>, SimulatorError> {
         let mut current = self.0.key.lock().await;

@@ -4,3 +4,4 @@
 mod grpc;
 mod listener;
 mod net;
+mod op;

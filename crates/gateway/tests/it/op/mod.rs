@@ -1,0 +1,3 @@
+//! The OpenID Provider, from outside.
+
+mod authorization_code;

@@ -1,0 +1,383 @@
+//! A browser without a screen: it keeps cookies, follows redirects, fills in
+//! forms, and stops where an application would take over.
+
+pub(crate) mod cookies;
+pub(crate) mod html;
+
+use std::sync::Arc;
+
+use http::{Method, header};
+use url::Url;
+
+use crate::Person;
+use crate::gateway::World;
+use crate::reply::Reply;
+use crate::rp::{Authorize, Code, Rp};
+use cookies::{CookieJar, From};
+use html::{Form, Html};
+
+/// More redirects than this are a loop.
+const MAX_REDIRECTS: usize = 20;
+
+/// Where a navigation ended.
+#[derive(Debug)]
+#[must_use]
+pub enum Arrival {
+    /// At a page of the gateway or of an identity provider.
+    Page(Box<Page>),
+    /// At an application.
+    Application(Callback),
+}
+
+/// A page on the screen.
+#[derive(Debug)]
+pub struct Page {
+    pub url: Url,
+    pub reply: Reply,
+    pub html: Html,
+}
+
+/// A redirect to an application, which is not followed.
+#[derive(Debug, Clone)]
+pub struct Callback {
+    pub url: Url,
+    shown: String,
+}
+
+impl Callback {
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let mut values = self.url.query_pairs().filter(|(known, _)| known == name);
+        let value = values.next().map(|(_, value)| value.into_owned());
+        assert!(values.next().is_none(), "{name} is repeated in {}", self.url);
+        value
+    }
+
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn code(&self) -> String {
+        self.parameter("code")
+            .unwrap_or_else(|| panic!("no code in {}", self.url))
+    }
+
+    /// The `error`; empty if there is none.
+    pub fn error(&self) -> String {
+        self.parameter("error").unwrap_or_default()
+    }
+
+    /// The address, equal from run to run.
+    pub fn transcript(&self) -> &str {
+        &self.shown
+    }
+}
+
+impl Arrival {
+    /// # Panics
+    ///
+    /// If it is not a page.
+    pub fn page(self) -> Page {
+        match self {
+            Self::Page(page) => *page,
+            Self::Application(callback) => panic!("not a page but {}", callback.url),
+        }
+    }
+
+    /// # Panics
+    ///
+    /// If it is not an application.
+    pub fn callback(self) -> Callback {
+        match self {
+            Self::Application(callback) => callback,
+            Self::Page(page) => panic!("not an application but {}: {}", page.url, page.reply.transcript()),
+        }
+    }
+}
+
+impl Page {
+    /// The page's own form.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    pub fn form(&self) -> &Form {
+        self.html
+            .forms()
+            .first()
+            .unwrap_or_else(|| panic!("{} has no form: {}", self.url, self.html.text()))
+    }
+
+    pub fn heading(&self) -> &str {
+        self.html.heading()
+    }
+
+    /// The reference that an error page shows.
+    ///
+    /// # Panics
+    ///
+    /// If it shows none.
+    pub fn reference(&self) -> String {
+        let text = self.html.text();
+        let line = text.lines().find(|line| line.starts_with("err_"));
+        line.unwrap_or_else(|| panic!("no reference on {text}"))
+            .to_owned()
+    }
+}
+
+/// What starts a request.
+#[derive(Debug, Clone)]
+enum Initiator {
+    /// The person, by typing an address.
+    Person,
+    /// A page at this origin.
+    Page(Url),
+}
+
+/// A browser.
+#[derive(Debug, Clone)]
+pub struct Browser {
+    world: Arc<World>,
+    pub cookies: CookieJar,
+    /// Every address it asked for, in order.
+    pub trail: Vec<Url>,
+    /// Every `Set-Cookie` line that it saw.
+    pub set_cookies: Vec<String>,
+}
+
+/// A request of a browser, before cookies.
+struct Request {
+    method: Method,
+    url: Url,
+    form: Option<String>,
+    initiator: Initiator,
+    /// Whether the address bar changes by it.
+    is_navigation: bool,
+}
+
+impl Browser {
+    pub(crate) fn new(world: Arc<World>) -> Self {
+        Self {
+            world,
+            cookies: CookieJar::default(),
+            trail: Vec::new(),
+            set_cookies: Vec::new(),
+        }
+    }
+
+    /// Types an address.
+    pub async fn open(&mut self, url: &str) -> Arrival {
+        let url = Url::parse(url).unwrap();
+        self.navigate(Request {
+            method: Method::GET,
+            url,
+            form: None,
+            initiator: Initiator::Person,
+            is_navigation: true,
+        })
+        .await
+    }
+
+    /// Follows a link on a page of `origin`.
+    pub async fn follow_from(&mut self, origin: &str, url: &str) -> Arrival {
+        self.navigate(Request {
+            method: Method::GET,
+            url: Url::parse(url).unwrap(),
+            form: None,
+            initiator: Initiator::Page(Url::parse(origin).unwrap()),
+            is_navigation: true,
+        })
+        .await
+    }
+
+    /// Sends a form on a page of `origin`, whether the person wants it or not.
+    pub async fn post_from(&mut self, origin: &str, url: &str, fields: &[(&str, &str)]) -> Arrival {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        self.navigate(Request {
+            method: Method::POST,
+            url: Url::parse(url).unwrap(),
+            form: Some(form),
+            initiator: Initiator::Page(Url::parse(origin).unwrap()),
+            is_navigation: true,
+        })
+        .await
+    }
+
+    /// Loads an address into a frame on a page of `origin`.
+    pub async fn embed_on(&mut self, origin: &str, url: &str) -> Arrival {
+        self.navigate(Request {
+            method: Method::GET,
+            url: Url::parse(url).unwrap(),
+            form: None,
+            initiator: Initiator::Page(Url::parse(origin).unwrap()),
+            is_navigation: false,
+        })
+        .await
+    }
+
+    /// Fills in the form of a page and sends it.
+    pub async fn submit(&mut self, page: &Page, values: &[(&str, &str)]) -> Arrival {
+        self.submit_form(page, page.form(), values).await
+    }
+
+    /// As [`Self::submit`], for a page with several forms.
+    pub async fn submit_form(&mut self, page: &Page, form: &Form, values: &[(&str, &str)]) -> Arrival {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form.fill(values))
+            .finish();
+        let url = page.url.join(&form.action).unwrap();
+        assert_eq!(form.method, "post", "forms here post");
+        self.navigate(Request {
+            method: Method::POST,
+            url,
+            form: Some(body),
+            initiator: Initiator::Page(page.url.clone()),
+            is_navigation: true,
+        })
+        .await
+    }
+
+    async fn navigate(&mut self, mut request: Request) -> Arrival {
+        for _ in 0..MAX_REDIRECTS {
+            if !self.world.has_server(&request.url.origin().ascii_serialization()) {
+                let shown = self.world.redactor().redact(request.url.as_str());
+                let url = request.url;
+                return Arrival::Application(Callback { url, shown });
+            }
+            let reply = self.send(&request).await;
+            let location = reply.header("location").to_owned();
+            if !reply.status.is_redirection() || location.is_empty() {
+                let html = if reply.header("content-type").starts_with("text/html") {
+                    reply.html()
+                } else {
+                    Html::default()
+                };
+                let url = request.url;
+                return Arrival::Page(Box::new(Page { url, reply, html }));
+            }
+            let here = request.url.clone();
+            request.url = here.join(&location).expect("a redirect leads somewhere");
+            // Fetch §4.4: 303 always, 301 and 302 after a POST.
+            if !matches!(reply.status.as_u16(), 307 | 308) {
+                (request.method, request.form) = (Method::GET, None);
+            }
+            // Once a foreign site was on the way, the rest is cross-site too.
+            if !is_same_site(&here, &request.url) {
+                request.initiator = Initiator::Page(here);
+            }
+        }
+        panic!("more than {MAX_REDIRECTS} redirects, the last to {}", request.url);
+    }
+
+    async fn send(&mut self, request: &Request) -> Reply {
+        let now = self.world.clock.now();
+        let from = match &request.initiator {
+            Initiator::Person => From::SameSite,
+            Initiator::Page(page) if is_same_site(page, &request.url) => From::SameSite,
+            Initiator::Page(_) if request.is_navigation && request.method == Method::GET => {
+                From::CrossSiteNavigation
+            }
+            Initiator::Page(_) => From::CrossSite,
+        };
+        let mut builder = self
+            .world
+            .http
+            .request(request.method.clone(), request.url.clone())
+            .header(header::ACCEPT, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+            .header(header::USER_AGENT, "Mozilla/5.0 (testkit)");
+        // Fetch Metadata §2.4.
+        let fetch_site = match (&request.initiator, from) {
+            (Initiator::Person, _) => "none",
+            (Initiator::Page(page), From::SameSite) if page.origin() == request.url.origin() => "same-origin",
+            (Initiator::Page(_), From::SameSite) => "same-site",
+            (Initiator::Page(_), _) => "cross-site",
+        };
+        builder = builder.header("sec-fetch-site", fetch_site);
+        if let (&Method::POST, Initiator::Page(page)) = (&request.method, &request.initiator) {
+            builder = builder.header(header::ORIGIN, page.origin().ascii_serialization());
+        }
+        if let Some(cookies) = self.cookies.header(&request.url, from, now) {
+            builder = builder.header(header::COOKIE, cookies);
+        }
+        if let Some(form) = &request.form {
+            builder = builder
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form.clone());
+        }
+        self.trail.push(request.url.clone());
+        let response = builder.send().await.expect("the server answers");
+        let reply = Reply::read(response, self.world.redactor()).await;
+        for line in reply.headers.get_all(header::SET_COOKIE) {
+            let line = line.to_str().expect("cookies are ASCII");
+            self.set_cookies.push(line.to_owned());
+            self.cookies.store(&request.url, line, now);
+        }
+        reply
+    }
+}
+
+/// What a person does, step by step.
+impl Browser {
+    /// Signs in to an application, from its first redirect to its callback.
+    ///
+    /// # Panics
+    ///
+    /// If that does not end with a code.
+    pub async fn sign_in(&mut self, rp: &Rp, person: impl Into<Person>) -> Code {
+        self.sign_in_with(&rp.authorize(), person).await
+    }
+
+    /// As [`Self::sign_in`], with a request of its own.
+    ///
+    /// # Panics
+    ///
+    /// If that does not end with a code.
+    pub async fn sign_in_with(&mut self, request: &Authorize, person: impl Into<Person>) -> Code {
+        let arrival = self.start(request).await;
+        let callback = self.go_on(arrival, person).await.callback();
+        request.code(&callback.code())
+    }
+
+    /// Goes where an application's redirect leads, and no further.
+    pub async fn start(&mut self, request: &Authorize) -> Arrival {
+        let from = request
+            .parameter("redirect_uri")
+            .unwrap_or("https://rp.test/")
+            .to_owned();
+        let from = if Url::parse(&from).is_ok_and(|url| url.has_host()) {
+            from
+        } else {
+            "https://rp.test/".to_owned()
+        };
+        self.follow_from(&from, &request.url()).await
+    }
+
+    /// Answers every page on the way as `person` would: says who they are, and
+    /// signs in at the identity provider.
+    pub async fn go_on(&mut self, arrival: Arrival, person: impl Into<Person>) -> Arrival {
+        let person = person.into();
+        let mut arrival = arrival;
+        for _ in 0..4 {
+            let page = match arrival {
+                Arrival::Page(page) => page,
+                application @ Arrival::Application(_) => return application,
+            };
+            let Some(form) = page.html.forms().first().cloned() else {
+                return Arrival::Page(page);
+            };
+            arrival = if form.field("given_name").is_some() {
+                self.submit_form(&page, &form, &person.fields()).await
+            } else if form.field("email").is_some() && page.html.text().contains("We send you") {
+                self.submit_form(&page, &form, &[("email", &person.email)]).await
+            } else {
+                return Arrival::Page(page);
+            };
+        }
+        arrival
+    }
+}
+
+/// Scheme and host: the hosts of the tests are no sub-domains of each other.
+fn is_same_site(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme() && one.host_str() == other.host_str()
+}

@@ -1,0 +1,131 @@
+//! Applications about to be registered.
+
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use genkan_protocol::jose::Algorithm;
+use genkan_store::client::{self, Client, ClientSecret, Kind};
+use genkan_store::{Secret, SecretId};
+
+use crate::{Gateway, Rp};
+
+/// An application about to be registered.
+pub struct ClientBuilder<'a> {
+    gateway: &'a Gateway,
+    client: Client,
+}
+
+impl<'a> ClientBuilder<'a> {
+    pub(crate) fn new(gateway: &'a Gateway, name: &str) -> Self {
+        let at = gateway.at();
+        let prefix = Kind::WebApp.id_prefix();
+        let client = Client {
+            id: gateway.app().ids().next_with_prefix(prefix, at.now),
+            name: name.to_owned(),
+            kind: Kind::WebApp,
+            redirect_uris: vec![format!("https://{name}.test/callback")],
+            post_logout_redirect_uris: vec![format!("https://{name}.test/")],
+            back_channel_logout_uris: Vec::new(),
+            initiate_login_uri: None,
+            any_loopback_redirect: false,
+            enforce_pkce: false,
+            secret_optional_with_pkce: false,
+            strict_refresh_rotation: false,
+            profile_in_access_token: false,
+            management_access: false,
+            token_algorithm: Algorithm::Rs256,
+            access_token_lifetime: None,
+            created_at: at.now,
+            updated_at: at.now,
+        };
+        Self { gateway, client }
+    }
+
+    /// A single-page application: public.
+    #[must_use]
+    pub fn spa(self) -> Self {
+        self.kind(Kind::Spa)
+    }
+
+    /// An application on a device: public.
+    #[must_use]
+    pub fn native(self) -> Self {
+        self.kind(Kind::Native)
+    }
+
+    fn kind(mut self, kind: Kind) -> Self {
+        self.client.kind = kind;
+        self.id_prefix(kind.id_prefix())
+    }
+
+    /// Another kind of identifier, such as `skc_`.
+    #[must_use]
+    pub fn id_prefix(mut self, prefix: &'static str) -> Self {
+        let now = self.gateway.now();
+        self.client.id = self.gateway.app().ids().next_with_prefix(prefix, now);
+        self
+    }
+
+    /// Every refresh token counts once.
+    #[must_use]
+    pub fn strict_refresh_rotation(self) -> Self {
+        self.change(|client| client.strict_refresh_rotation = true)
+    }
+
+    /// Tokens signed with ES256.
+    #[must_use]
+    pub fn es256(self) -> Self {
+        self.change(|client| client.token_algorithm = Algorithm::Es256)
+    }
+
+    /// Where it wants to hear of the end of sessions.
+    #[must_use]
+    pub fn back_channel_logout(self, uri: &str) -> Self {
+        let uri = uri.to_owned();
+        self.change(|client| client.back_channel_logout_uris.push(uri))
+    }
+
+    /// Anything else.
+    #[must_use]
+    pub fn change(mut self, change: impl FnOnce(&mut Client)) -> Self {
+        change(&mut self.client);
+        self
+    }
+
+    async fn make(self) -> Rp {
+        let (gateway, client, at) = (self.gateway, self.client, self.gateway.at());
+        let secret = (!client.is_public()).then(Secret::generate);
+        let row = secret.as_ref().map(|secret| ClientSecret {
+            id: at.id::<SecretId>(),
+            client_id: client.id.clone(),
+            hash: secret.sha256(),
+            suffix: secret.suffix().to_owned(),
+            created_at: at.now,
+            expires_at: None,
+        });
+        gateway
+            .tx(async |tx| {
+                client::insert(tx, at, &client).await?;
+                match &row {
+                    Some(row) => client::add_secret(tx, at, row).await,
+                    None => Ok(()),
+                }
+            })
+            .await;
+        Rp::new(
+            Arc::clone(&gateway.world),
+            &client,
+            secret.map(|secret| secret.expose().to_owned()),
+        )
+    }
+}
+
+impl<'a> IntoFuture for ClientBuilder<'a> {
+    type Output = Rp;
+    type IntoFuture = Pin<Box<dyn Future<Output = Rp> + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.make())
+    }
+}

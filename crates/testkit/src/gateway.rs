@@ -1,0 +1,393 @@
+//! A gateway: the real router and jobs behind the real listener, on a port and
+//! a database of its own.
+
+use std::future::IntoFuture;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use genkan::app::{App, AppParts, Settings};
+use genkan::listener::{Limits, Listener, Tls, TlsPolicy, install_crypto_provider};
+use genkan::server::Server;
+use genkan::web::outbound::Outbound;
+use genkan::web::tls;
+use genkan::{dev_ca, server};
+use genkan_db::testing::Scratch;
+use genkan_db::{Db, Engine, Tx};
+use genkan_protocol::Timestamp;
+use genkan_protocol::jose::Algorithm;
+use genkan_store::environment::{self, Environment, Kind};
+use genkan_store::signing_key::{self, Schedule};
+use genkan_store::{Error, MIGRATIONS, Page, Stamp, event, janitor, login_trace, role};
+use http::Method;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::keys::instance_key;
+use crate::redact::Redactor;
+use crate::reply::Call;
+use crate::{Browser, ClientBuilder, Clock, IdentityProvider, Key, OrganizationBuilder};
+
+/// How a gateway under test is set up. [`Gateway::setup`] begins with the
+/// development environment on plain HTTP.
+#[derive(Debug)]
+pub struct Setup {
+    kind: Kind,
+    https: bool,
+    session_absolute: Duration,
+    session_idle: Duration,
+    access_token_lifetime: Duration,
+}
+
+impl Setup {
+    /// Production rules: no loopback redirect URIs, no plain HTTP outside.
+    #[must_use]
+    pub fn production(mut self) -> Self {
+        self.kind = Kind::Production;
+        self
+    }
+
+    /// A public URL that begins with `https`, and a certificate for it.
+    #[must_use]
+    pub fn https(mut self) -> Self {
+        self.https = true;
+        self
+    }
+
+    /// How long sessions last, however busy, and how long unused.
+    #[must_use]
+    pub fn session(mut self, absolute: Duration, idle: Duration) -> Self {
+        (self.session_absolute, self.session_idle) = (absolute, idle);
+        self
+    }
+
+    /// Starts it on SQLite.
+    pub async fn start(self) -> Gateway {
+        self.start_on(Scratch::sqlite()).await
+    }
+
+    /// Starts it on a scratch database.
+    pub async fn start_on(self, scratch: Scratch) -> Gateway {
+        install_crypto_provider();
+        let (clock, db) = (Clock::default(), scratch.connect().await);
+        db.migrate(MIGRATIONS).await.unwrap();
+
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let scheme = if self.https { "https" } else { "http" };
+        let url = format!("{scheme}://localhost:{port}");
+        let certificates = self.https.then(Certificates::new);
+        let trust =
+            || tls::client_config(certificates.as_ref().map(|files| files.ca_file.as_path())).unwrap();
+
+        let time = clock.clone();
+        let app = App::new(AppParts {
+            db,
+            instance_key: instance_key(),
+            settings: Settings {
+                public_url: url.clone(),
+                development: self.kind == Kind::Development,
+            },
+            outbound: Outbound::new(true, trust()).unwrap(),
+            clock: Arc::new(move || time.now()),
+        });
+        self.create_environment(&app).await;
+
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(trust())
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(Duration::from_secs(30))
+            .build()
+            .unwrap();
+        let stop = CancellationToken::new();
+        let running = Server {
+            app: app.clone(),
+            web: genkan::router(&app),
+            listener,
+            tls: certificates
+                .as_ref()
+                .map(|files| TlsPolicy::Only(files.server.clone())),
+            limits: Limits::default(),
+        }
+        .run(stop.clone());
+        let world = World {
+            app,
+            clock,
+            http,
+            url: url.clone(),
+            servers: Mutex::new(vec![(url, "https://gateway.test".to_owned())]),
+        };
+        Gateway {
+            world: Arc::new(world),
+            idp: OnceCell::new(),
+            stop,
+            ended: Some(tokio::spawn(running)),
+            scratch,
+            _certificates: certificates,
+        }
+    }
+
+    async fn create_environment(&self, app: &App) {
+        let at = app.at(app.now());
+        let environment = Environment {
+            id: at.id(),
+            kind: self.kind,
+            generation: 1,
+            access_token_lifetime: self.access_token_lifetime,
+            client_access_token_lifetime: Duration::from_secs(24 * 60 * 60),
+            session_absolute: self.session_absolute,
+            session_idle: self.session_idle,
+            created_at: at.now,
+        };
+        app.db()
+            .tx(async |tx| -> Result<(), Error> {
+                environment::create(tx, &environment, &instance_key()).await?;
+                for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+                    signing_key::insert(tx, at, &Key::Gateway(algorithm).stored(at)).await?;
+                }
+                role::seed(tx, at).await
+            })
+            .await
+            .unwrap();
+    }
+}
+
+/// A certificate for `localhost`, and the authority to trust.
+#[derive(Debug)]
+struct Certificates {
+    _directory: TempDir,
+    ca_file: std::path::PathBuf,
+    server: Tls,
+}
+
+impl Certificates {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        // TLS clients look at the real clock.
+        let files = dev_ca::ensure(directory.path(), "localhost", server::now()).unwrap();
+        Self {
+            server: Tls::from_files(&files.server_file, &files.server_file).unwrap(),
+            ca_file: files.ca_file,
+            _directory: directory,
+        }
+    }
+}
+
+/// What a gateway shares with the browsers and applications around it.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) clock: Clock,
+    pub(crate) http: reqwest::Client,
+    pub(crate) url: String,
+    /// The servers that browsers really visit, with the name that stands for
+    /// each in transcripts. Everything else is an application.
+    servers: Mutex<Vec<(String, String)>>,
+}
+
+impl World {
+    pub(crate) fn add_server(&self, url: &str, shown_as: &str) {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.push((url.to_owned(), shown_as.to_owned()));
+    }
+
+    pub(crate) fn has_server(&self, origin: &str) -> bool {
+        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.iter().any(|(url, _)| url == origin)
+    }
+
+    pub(crate) fn redactor(&self) -> Redactor {
+        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        Redactor::new(&servers)
+    }
+
+    pub(crate) async fn tx<T>(&self, act: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone) -> T {
+        self.app.db().tx(act).await.unwrap()
+    }
+}
+
+/// A running gateway. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(crate) world: Arc<World>,
+    idp: OnceCell<IdentityProvider>,
+    stop: CancellationToken,
+    ended: Option<JoinHandle<()>>,
+    scratch: Scratch,
+    _certificates: Option<Certificates>,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Gateway {
+    pub fn setup() -> Setup {
+        Setup {
+            kind: Kind::Development,
+            https: false,
+            session_absolute: Duration::from_secs(12 * 60 * 60),
+            session_idle: Duration::from_secs(60 * 60),
+            access_token_lifetime: Duration::from_secs(5 * 60),
+        }
+    }
+
+    /// A development gateway on SQLite and plain HTTP.
+    pub async fn start() -> Self {
+        Self::setup().start().await
+    }
+
+    /// Ends it in good order: requests in flight finish, the database is closed.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(ended) = self.ended.take() {
+            ended.await.unwrap();
+        }
+    }
+
+    /// The public URL, which is the issuer.
+    pub fn url(&self) -> &str {
+        &self.world.url
+    }
+
+    pub fn app(&self) -> &App {
+        &self.world.app
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.scratch.engine()
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.world.clock
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    /// Now, with new identifiers.
+    pub fn at(&self) -> Stamp<'_> {
+        self.world.app.at(self.now())
+    }
+
+    /// One transaction on the gateway's own database.
+    pub async fn tx<T>(&self, act: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone) -> T {
+        self.world.tx(act).await
+    }
+
+    /// A second handle to the same database, as the command line has, or another node.
+    pub async fn another_process(&self) -> Db {
+        self.scratch.connect().await
+    }
+
+    /// The company's identity provider: the simulator at an address of its own.
+    pub async fn idp(&self) -> &IdentityProvider {
+        self.idp.get_or_init(|| IdentityProvider::start(self)).await
+    }
+
+    /// Begins an organization that owns `domain`.
+    pub fn organization(&self, domain: &str) -> OrganizationBuilder<'_> {
+        OrganizationBuilder::new(self, domain)
+    }
+
+    /// Begins an application: confidential, at `https://{name}.test`.
+    pub fn client(&self, name: &str) -> ClientBuilder<'_> {
+        ClientBuilder::new(self, name)
+    }
+
+    /// A browser that has never been here.
+    pub fn browser(&self) -> Browser {
+        Browser::new(Arc::clone(&self.world))
+    }
+
+    /// A request that no browser makes. `path` starts with a slash.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call::new(&self.world, method, &format!("{}{path}", self.url()))
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str) -> Call {
+        self.call(Method::POST, path)
+    }
+
+    /// Introduces a new signing key.
+    pub async fn rotate(&self, algorithm: Algorithm, schedule: Schedule) {
+        let (at, key) = (self.at(), Key::Next(algorithm).stored(self.at()));
+        self.tx(async |tx| signing_key::rotate(tx, at, &key, schedule).await)
+            .await;
+    }
+
+    /// Does now what the janitor does every minute.
+    pub async fn sweep(&self) {
+        let app = self.app();
+        janitor::sweep(app.db(), app.ids(), app.now()).await.unwrap();
+        app.wake_jobs();
+    }
+
+    /// The kinds of all events so far, oldest first.
+    pub async fn events(&self) -> Vec<String> {
+        let filter = event::Filter::default();
+        let newest_first = self
+            .tx(async |tx| event::list(tx, &filter, &Page::first(genkan_store::MAX_LIMIT)).await)
+            .await;
+        newest_first
+            .iter()
+            .rev()
+            .map(|event| event.kind.as_str().to_owned())
+            .collect()
+    }
+
+    /// The newest login trace.
+    pub async fn login_trace(&self) -> login_trace::LoginTrace {
+        let newest_first = self
+            .tx(async |tx| login_trace::list(tx, None, &Page::first(1)).await)
+            .await;
+        newest_first.into_iter().next().expect("a login trace")
+    }
+}
+
+/// Runs `test` on a fresh gateway on each engine that can be tested here.
+///
+/// # Panics
+///
+/// If `test` does; the engine is printed before.
+pub async fn on_each_engine(test: impl AsyncFn(&Gateway)) {
+    on_each_engine_of(Gateway::setup, test).await;
+}
+
+/// As [`on_each_engine`], with a setup.
+///
+/// # Panics
+///
+/// If `test` does.
+#[expect(
+    clippy::print_stderr,
+    reason = "the test runner shows it beside the panic's own text"
+)]
+pub async fn on_each_engine_of(setup: impl Fn() -> Setup, test: impl AsyncFn(&Gateway)) {
+    for scratch in Scratch::each().await {
+        let engine = scratch.engine();
+        let gateway = setup().start_on(scratch).await;
+        let outcome = catch_unwind(test(&gateway)).await;
+        if let Err(panic) = outcome {
+            eprintln!("the test failed on {engine:?}");
+            resume_unwind(panic);
+        }
+        gateway.stop().await;
+    }
+}
+
+async fn catch_unwind<F: IntoFuture>(test: F) -> std::thread::Result<F::Output> {
+    use futures_util::FutureExt as _;
+
+    AssertUnwindSafe(test.into_future()).catch_unwind().await
+}

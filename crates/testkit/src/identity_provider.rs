@@ -1,0 +1,216 @@
+//! A company's identity provider: the simulator at an address of its own,
+//! behind a layer that answers in its place where a test says so.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use genkan::simulator::{Config, PATH, Simulator};
+use http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
+use tokio::task::AbortHandle;
+
+use crate::{Gateway, Key};
+
+const CLIENT_ID: &str = "genkan-at-acme";
+const CLIENT_SECRET: &str = "upstream-client-secret-that-nobody-may-see";
+
+/// An answer in place of the simulator's.
+#[derive(Debug, Clone)]
+pub struct Canned {
+    pub status: StatusCode,
+    pub headers: Vec<(header::HeaderName, String)>,
+    pub body: String,
+}
+
+impl Canned {
+    pub fn json(value: &Value) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: vec![(header::CONTENT_TYPE, "application/json".to_owned())],
+            body: value.to_string(),
+        }
+    }
+
+    pub fn status(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: String::new(),
+        }
+    }
+
+    pub fn redirect(to: &str) -> Self {
+        Self {
+            headers: vec![(header::LOCATION, to.to_owned())],
+            ..Self::status(StatusCode::FOUND)
+        }
+    }
+}
+
+impl IntoResponse for Canned {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        for (name, value) in self.headers {
+            response.headers_mut().append(name, value.parse().unwrap());
+        }
+        response
+    }
+}
+
+/// A request that the identity provider got.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Below the issuer: `/token`.
+    pub path: String,
+    pub headers: HeaderMap,
+    query: String,
+    body: String,
+}
+
+impl Recorded {
+    /// A parameter of the query or the form.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let find = |text: &str| {
+            url::form_urlencoded::parse(text.as_bytes())
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.into_owned())
+        };
+        find(&self.query).or_else(|| find(&self.body))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    canned: Mutex<HashMap<String, Canned>>,
+    requests: Mutex<Vec<Recorded>>,
+}
+
+/// An identity provider.
+#[derive(Debug)]
+pub struct IdentityProvider {
+    url: String,
+    issuer: String,
+    desk: Arc<Desk>,
+    running: AbortHandle,
+}
+
+impl Drop for IdentityProvider {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+impl IdentityProvider {
+    /// Starts one beside `gateway`, for any of its connections.
+    pub async fn start(gateway: &Gateway) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Another host than the gateway's, so that browsers keep their cookies apart.
+        let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+        let clock = gateway.clock().clone();
+        let simulator = Simulator::new(
+            Config {
+                public_url: url.clone(),
+                client_id: CLIENT_ID.to_owned(),
+                client_secret: CLIENT_SECRET.to_owned(),
+                redirect_uris: vec![format!("{}/sso/v1/oidc/conn_1/callback", gateway.url())],
+                demo_url: None,
+            },
+            move || clock.now(),
+        );
+        simulator.sign_with(Key::IdentityProvider.signing("idp-1")).await;
+        let desk = Arc::new(Desk::default());
+        let router: Router = simulator
+            .router()
+            .layer(middleware::from_fn_with_state(Arc::clone(&desk), attend));
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, router).await.unwrap();
+        });
+        gateway.world.add_server(&url, "https://idp.test");
+        Self {
+            issuer: simulator.issuer().to_owned(),
+            url,
+            desk,
+            running: serving.abort_handle(),
+        }
+    }
+
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    pub fn client_id(&self) -> &'static str {
+        CLIENT_ID
+    }
+
+    pub fn client_secret(&self) -> &'static str {
+        CLIENT_SECRET
+    }
+
+    /// An address below the issuer.
+    pub fn endpoint(&self, path: &str) -> String {
+        format!("{}{PATH}{path}", self.url)
+    }
+
+    /// From now on `path` (below the issuer) answers so.
+    pub fn answer(&self, path: &str, canned: Canned) {
+        let mut all = self.desk.canned.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(path.to_owned(), canned);
+    }
+
+    /// From now on `path` answers as it did at first.
+    pub fn behave(&self, path: &str) {
+        let mut all = self.desk.canned.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(path);
+    }
+
+    /// What came to `path` so far.
+    pub fn requests(&self, path: &str) -> Vec<Recorded> {
+        let all = self.desk.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter()
+            .filter(|request| request.path == path)
+            .cloned()
+            .collect()
+    }
+
+    /// The last request to `path`.
+    ///
+    /// # Panics
+    ///
+    /// If there was none.
+    pub fn last_request(&self, path: &str) -> Recorded {
+        let all = self.requests(path);
+        all.last()
+            .unwrap_or_else(|| panic!("nothing came to {path}"))
+            .clone()
+    }
+}
+
+async fn attend(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let path = parts.uri.path().trim_start_matches(PATH).to_owned();
+    let recorded = Recorded {
+        path: path.clone(),
+        headers: parts.headers.clone(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    };
+    desk.requests
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(recorded);
+    let canned = {
+        let all = desk.canned.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&path).cloned()
+    };
+    match canned {
+        Some(canned) => canned.into_response(),
+        None => next.run(Request::from_parts(parts, Body::from(body))).await,
+    }
+}

@@ -1,0 +1,248 @@
+//! Organizations with their connections.
+
+use std::collections::BTreeMap;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use genkan_protocol::Domain as DomainName;
+use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings, TokenAuthType};
+use genkan_store::domain::{self, Domain};
+use genkan_store::{ConnectionId, Error, OrganizationId, Page, Secret, event, organization};
+
+use crate::gateway::World;
+use crate::{Gateway, IdentityProvider, instance_key};
+
+type Change = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// An organization about to be made.
+pub struct OrganizationBuilder<'a> {
+    gateway: &'a Gateway,
+    domains: Vec<String>,
+    external_id: Option<String>,
+    connections: Vec<Plan<'a>>,
+}
+
+struct Plan<'a> {
+    /// `None`: the gateway's own.
+    idp: Option<&'a IdentityProvider>,
+    change: Change,
+}
+
+impl<'a> OrganizationBuilder<'a> {
+    pub(crate) fn new(gateway: &'a Gateway, domain: &str) -> Self {
+        Self {
+            gateway,
+            domains: vec![domain.to_owned()],
+            external_id: None,
+            connections: Vec::new(),
+        }
+    }
+
+    /// One more domain.
+    #[must_use]
+    pub fn domain(mut self, name: &str) -> Self {
+        self.domains.push(name.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn external_id(mut self, id: &str) -> Self {
+        self.external_id = Some(id.to_owned());
+        self
+    }
+
+    /// An enabled connection to the gateway's identity provider.
+    #[must_use]
+    pub fn with_oidc_connection(self) -> Self {
+        self.with_connection(|_| {})
+    }
+
+    /// As [`Self::with_oidc_connection`], changed before it is stored.
+    #[must_use]
+    pub fn with_connection(mut self, change: impl FnOnce(&mut Connection) + Send + 'static) -> Self {
+        self.connections.push(Plan {
+            idp: None,
+            change: Box::new(change),
+        });
+        self
+    }
+
+    /// As [`Self::with_connection`], with other OIDC settings.
+    #[must_use]
+    pub fn with_settings(self, change: impl FnOnce(&mut OidcSettings) + Send + 'static) -> Self {
+        self.with_connection(|connection| {
+            let Settings::Oidc(settings) = &mut connection.settings;
+            change(settings);
+        })
+    }
+
+    /// A connection to another identity provider.
+    #[must_use]
+    pub fn with_connection_to(mut self, idp: &'a IdentityProvider) -> Self {
+        self.connections.push(Plan {
+            idp: Some(idp),
+            change: Box::new(|_| {}),
+        });
+        self
+    }
+
+    async fn make(self) -> Organization {
+        let (gateway, at) = (self.gateway, self.gateway.at());
+        let organization = organization::Organization {
+            id: at.id(),
+            display_name: self.domains[0].clone(),
+            external_id: self.external_id,
+            metadata: serde_json::Map::new(),
+            created_at: at.now,
+            updated_at: at.now,
+        };
+        let id = organization.id.clone();
+        let mut connections = Vec::new();
+        for plan in self.connections {
+            let idp = match plan.idp {
+                Some(idp) => idp,
+                None => gateway.idp().await,
+            };
+            let mut connection = connection_to(idp, at.id(), id.clone(), at.now);
+            (plan.change)(&mut connection);
+            connections.push(connection);
+        }
+        let domains: Vec<Domain> = self
+            .domains
+            .iter()
+            .map(|name| Domain {
+                id: at.id(),
+                organization_id: id.clone(),
+                name: DomainName::parse(name).unwrap(),
+                kind: domain::Kind::OrganizationDomain,
+                created_at: at.now,
+            })
+            .collect();
+        gateway
+            .tx(async |tx| {
+                organization::insert(tx, at, &organization).await?;
+                for domain in &domains {
+                    domain::insert(tx, at, domain).await?;
+                }
+                for connection in &connections {
+                    connection::insert(tx, at, connection).await?;
+                }
+                Ok(())
+            })
+            .await;
+        Organization {
+            world: Arc::clone(&gateway.world),
+            id,
+            connections: connections.into_iter().map(|connection| connection.id).collect(),
+        }
+    }
+}
+
+fn connection_to(
+    idp: &IdentityProvider,
+    id: ConnectionId,
+    organization_id: OrganizationId,
+    now: genkan_protocol::Timestamp,
+) -> Connection {
+    let secret = Secret::from_presented(idp.client_secret());
+    Connection {
+        client_secret_sealed: Some(connection::seal_client_secret(&instance_key(), &id, &secret)),
+        id,
+        organization_id: Some(organization_id),
+        provider: Provider::Custom,
+        name: "The company’s sign-in".to_owned(),
+        enabled: true,
+        jit_provisioning: true,
+        sync_profile: true,
+        settings: Settings::Oidc(OidcSettings {
+            issuer: idp.issuer().to_owned(),
+            discovery_endpoint: None,
+            authorize_uri: None,
+            token_uri: None,
+            user_info_uri: None,
+            jwks_uri: None,
+            client_id: idp.client_id().to_owned(),
+            scopes: Vec::new(),
+            token_auth_type: TokenAuthType::BasicAuth,
+            pkce_enabled: true,
+            attribute_mapping: BTreeMap::new(),
+            groups_claim: None,
+            roles_claim: None,
+            insecure_http: true,
+            trust_unverified_email: false,
+        }),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+impl<'a> IntoFuture for OrganizationBuilder<'a> {
+    type Output = Organization;
+    type IntoFuture = Pin<Box<dyn Future<Output = Organization> + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.make())
+    }
+}
+
+/// A company whose people sign in.
+#[derive(Debug)]
+pub struct Organization {
+    world: Arc<World>,
+    pub id: OrganizationId,
+    connections: Vec<ConnectionId>,
+}
+
+impl Organization {
+    /// Its first connection.
+    pub fn connection_id(&self) -> &ConnectionId {
+        self.connections
+            .first()
+            .expect("the organization has a connection")
+    }
+
+    /// Its connections, in the order in which they were made.
+    pub fn connections(&self) -> &[ConnectionId] {
+        &self.connections
+    }
+
+    /// Switches its first connection on or off.
+    pub async fn set_enabled(&self, enabled: bool) {
+        let (at, id) = (self.world.app.at(self.world.app.now()), self.connection_id());
+        let changed = self
+            .world
+            .tx(async |tx| connection::set_enabled(tx, at, id, enabled).await)
+            .await;
+        assert!(changed, "the connection was so already");
+    }
+
+    /// Changes its first connection.
+    pub async fn change_connection(&self, change: impl Fn(&mut Connection)) {
+        let (at, id) = (self.world.app.at(self.world.app.now()), self.connection_id());
+        self.world
+            .tx(async |tx| -> Result<(), Error> {
+                let mut connection = connection::find(tx, id).await?.expect("the connection exists");
+                change(&mut connection);
+                connection::update(tx, at, &connection).await
+            })
+            .await;
+    }
+
+    /// The kinds of its events so far, oldest first.
+    pub async fn events(&self) -> Vec<String> {
+        let filter = event::Filter {
+            organization_id: Some(self.id.clone()),
+            ..event::Filter::default()
+        };
+        let newest_first = self
+            .world
+            .tx(async |tx| event::list(tx, &filter, &Page::first(genkan_store::MAX_LIMIT)).await)
+            .await;
+        newest_first
+            .iter()
+            .rev()
+            .map(|event| event.kind.as_str().to_owned())
+            .collect()
+    }
+}
