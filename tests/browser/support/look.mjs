@@ -60,7 +60,7 @@ export async function look(browser, name, visit, { width, colorScheme, forcedCol
 
     if (weight > LIMIT_BYTES && !/\bdesk\b/.test(name)) problems.push(`weighs ${weight} bytes`);
     if (script) problems.push(...(await examine(page)));
-    else if (!(await page.locator('h1').isVisible())) problems.push('shows nothing without a script');
+    else if (!(await page.locator('h1').first().isVisible())) problems.push('shows nothing without a script');
     return { eyes, weight, problems: [...new Set(problems)] };
   } finally {
     await context.close();
