@@ -47,7 +47,7 @@ impl CodeChallenge {
     ///
     /// [`PkceError::Challenge`] if it is not base64url of 32 octets (RFC 7636 §4.2).
     pub fn parse(text: &str) -> Result<Self, PkceError> {
-        let is_hash = text.len() == 43 && from_base64url(text).is_some_and(|hash| hash.len() == 32);
+        let is_hash = from_base64url(text).is_some_and(|hash| hash.len() == 32);
         is_hash.then(|| Self(text.to_owned())).ok_or(PkceError::Challenge)
     }
 

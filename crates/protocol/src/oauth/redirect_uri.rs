@@ -162,21 +162,17 @@ pub fn matches_wildcard(pattern: &str, presented: &str) -> bool {
     let Some((prefix, suffix)) = pattern.split_once('*') else {
         return false;
     };
-    // The star must be in the host: after the scheme, before any other label ends.
-    let Some(host_at) = prefix.find("://").map(|at| at + 3) else {
+    let (Some((_, before)), Some((after, _))) = (prefix.split_once("://"), suffix.split_once('.')) else {
         return false;
     };
-    let label_is_whole = !prefix[host_at..].contains(['.', '/', '?', '#', '@', ':', '\\']);
-    let (rest_of_label, _) = suffix.split_once('.').unwrap_or((suffix, ""));
     let star = presented
         .strip_prefix(prefix)
-        .and_then(|rest| rest.strip_suffix(suffix));
-    let fits = star.is_some_and(|star| {
-        !star.is_empty()
-            && !star.contains('.')
-            && is_ldh_label(&format!("{}{star}{rest_of_label}", &prefix[host_at..]))
-    });
-    label_is_whole && fits && canonical(presented).is_some_and(|url| has_no_userinfo(&url))
+        .and_then(|rest| rest.strip_suffix(suffix))
+        .filter(|star| !star.is_empty());
+    // What stands around the star is part of its label, so the star is in the
+    // first label of the host or this is none.
+    star.is_some_and(|star| is_ldh_label(&format!("{before}{star}{after}")))
+        && canonical(presented).is_some_and(|url| has_no_userinfo(&url))
 }
 
 /// Checks a URI before it is stored.
@@ -259,9 +255,8 @@ fn wildcard_is_allowed(uri: &str, stars: usize, environment: Environment, kind: 
         && stars == 1
         && first.contains('*')
         && parents.contains('.')
-        // Not under a top-level domain, not as part of an IP address.
+        // Not under a top-level domain.
         && parents.split('.').all(is_ldh_label)
-        && !parents.ends_with(|c: char| c.is_ascii_digit())
 }
 
 /// The parsed URI, if its text is the one that rendering gives. The path `/`

@@ -183,7 +183,6 @@ impl ProviderMetadata {
 fn is_endpoint(address: &str, insecure: bool) -> bool {
     Url::parse(address).is_ok_and(|url| {
         (url.scheme() == "https" || insecure && url.scheme() == "http")
-            && url.has_host()
             && url.username().is_empty()
             && url.password().is_none()
             && url.fragment().is_none()

@@ -194,6 +194,11 @@ fn repeated_long_and_unsupported_credentials_are_refused() {
     );
     let assertion = "client_id=a&client_secret=b&client_assertion_type=urn%3Ax&client_assertion=y";
     assert_eq!(refused(&[], assertion), Error::Assertion);
+    assert_eq!(refused(&[], "client_id=a&client_assertion=y"), Error::Assertion);
+    assert_eq!(
+        refused(&[], "client_id=a&client_assertion_type=urn%3Ax"),
+        Error::Assertion
+    );
 }
 
 #[test]

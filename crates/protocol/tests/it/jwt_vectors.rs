@@ -177,6 +177,25 @@ fn a_stored_key_signs_what_the_new_one_signed() {
 }
 
 #[test]
+fn a_weak_rsa_key_does_not_sign() {
+    // openssl genrsa 1024 | openssl pkcs8 -topk8 -nocrypt -outform DER | base64
+    const WEAK: &str = "MIICeAIBADANBgkqhkiG9w0BAQEFAASCAmIwggJeAgEAAoGBAK2V7KFrzKVZQujoGbYvlz9LdsEFHRq6bz43ys0XDP\
+         XOkj/dIsjg8yEXQY9DTmVJljyhon/GLrKTG8QQFWbtYUViRuZ+JVKe7U2u/bxZPRDrYLrrXYdf5HVt4Tk3AAIoq3G9\
+         z3KkRRVYa2NT6XqcjvxnEgw5tsTrsEeuoY5doT9dAgMBAAECgYEAoALfyj0QvCr4HrI1YVelWFc79Nm95nGNMhFEBK\
+         IG9F+jOPOjqQCTniFN8b3dekjHEMT+gkIxsbMhmS4qTGLtkf5+tUhcy4HIdX30IKI7VqR5xESFyYdEcZRUd43EpIBp\
+         QWw5GzztOrvFUfo9zn6beePbHyOJ155X/TBivLt3cZECQQDg1eGwtseY+iJ9OwgwLZQMkj9SC7HeuyfMRY4CphFmPB\
+         822qT0uHIPGxC1Q4+IYYIRACa1bDfZnDyzyyT5y8LrAkEAxaV7Fd5Upxz89fQASoDl+tLaUwSmlOrAzhxfaQyE2X8p\
+         wWg0BduyAw39KIXHBhm+4s3CvY/hmdFYdTxc42ak1wJBANuC1luCyLLpnByqMt9e0InJi3reIiX0kfGVAwZA/wHSty\
+         MGK0Emh22KHjDrKkqb8LIKdMByTMDwEi/zqUEdGEsCQQC6DDKX/EhdYqkv8LaRa1KRUAgZ26ffSDekDQs2/ITVo6Ev\
+         oSJPXWXtAC8NBRi6wmNwZdXp0NXBkFGfUenyWT3TAkAgro49iSBJyNxkKtv9JuZjYTFlQ9hGjV7HgdWqUXwXlYJ0u8\
+         nbw7V1MSFek2JqEdlkWWi6/gIEwI4DaMuxN+rx";
+    use base64::Engine;
+    let pkcs8 = base64::engine::general_purpose::STANDARD.decode(WEAK).unwrap();
+    // RFC 7518 §3.3: at least 2048 bits.
+    assert!(SigningKey::from_pkcs8("snk_1".into(), Algorithm::Rs256, &pkcs8).is_err());
+}
+
+#[test]
 fn only_an_object_is_signed() {
     assert!(EC.sign("JWT", &"claims").is_err());
     assert!(EC.sign("JWT", &vec![1]).is_err());

@@ -165,22 +165,29 @@ fn a_wildcard_stands_for_one_label_and_nothing_more() {
     ] {
         assert!(!matches_wildcard(pattern, attack), "{name}: {attack}");
     }
-    // Patterns that nobody can register match nothing either.
-    for pattern in [
-        "*",
-        "https://*",
-        "https://example.com/*",
-        "https://a.*.example.com/",
-        "https://x@*.example.com/",
+    // Nor does the star stand for nothing, nor a pattern that nobody can register for anything.
+    for (pattern, presented) in [
+        ("*", "https://evil.example/"),
+        ("https://auth*.example.com/", "https://auth.example.com/"),
+        ("https://*", "https://evil"),
+        ("https://*/", "https://evil/"),
+        ("https://example.com/*", "https://example.com/x"),
+        ("https://example.com/*.x", "https://example.com/a.x"),
+        ("https://a.*.example.com/", "https://a.b.example.com/"),
+        ("https://x@*.example.com/", "https://x@a.example.com/"),
+        (
+            "https://*.example.com\\@evil.example/",
+            "https://a.example.com\\@evil.example/",
+        ),
+        (
+            "https://*.example.com@evil.example/",
+            "https://a.example.com@evil.example/",
+        ),
+        ("https://*.example.com:443/", "https://a.example.com:443/"),
+        ("https://*.Example.com/", "https://a.Example.com/"),
+        ("https://*.example.com/../x", "https://a.example.com/../x"),
     ] {
-        for presented in [
-            "https://evil.example/",
-            "https://example.com/x",
-            "https://a.b.example.com/",
-            "x",
-        ] {
-            assert!(!matches_wildcard(pattern, presented), "{pattern} {presented}");
-        }
+        assert!(!matches_wildcard(pattern, presented), "{pattern} {presented}");
     }
 }
 
@@ -301,6 +308,22 @@ fn what_can_be_registered() {
             "https://app.example.com/*",
             Err(Error::Wildcard),
             Err(Error::Wildcard),
+        ),
+        ("https://*.example.c0m2/", Err(Error::Wildcard), Ok(())),
+        (
+            "https://*.exam_ple.com/",
+            Err(Error::Wildcard),
+            Err(Error::Wildcard),
+        ),
+        (
+            "myapp://*.example.com/",
+            Err(Error::Wildcard),
+            Err(Error::Wildcard),
+        ),
+        (
+            "https://app.example.com/a|b",
+            Err(Error::NotCanonical),
+            Err(Error::NotCanonical),
         ),
         (
             "https://app.example.com:*/",

@@ -387,6 +387,17 @@ mod tests {
         ] {
             assert!(IdToken::from_claims(alien).is_err());
         }
+        // A claim of another kind is enough, whatever else is there.
+        for name in ["jti", "grant_id", "events", "scopes"] {
+            let mut hybrid = claims(&id_token());
+            hybrid.insert(name.into(), json!("x"));
+            assert!(IdToken::from_claims(hybrid).is_err(), "{name}");
+        }
+        for name in ["azp", "amr", "at_hash", "c_hash", "nonce", "events"] {
+            let mut hybrid = claims(&access_token());
+            hybrid.insert(name.into(), json!("x"));
+            assert!(AccessToken::from_claims(hybrid).is_err(), "{name}");
+        }
         // The barest tokens of each kind, too.
         let bare = IdToken {
             aud: vec!["a".into()],
