@@ -163,3 +163,16 @@ async fn tls_is_used_and_the_certificate_is_verified() {
         .unwrap();
     assert_eq!(row.get::<bool>(0), Ok(false));
 }
+
+#[tokio::test]
+async fn no_statement_and_no_lock_lasts_for_ever() {
+    let Some(scratch) = Scratch::postgres().await else {
+        return;
+    };
+    let db = scratch.connect().await;
+    let sql = "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),
+                      current_setting('idle_in_transaction_session_timeout')";
+    let row = db.read(async |tx| tx.opt(sql, &[]).await).await.unwrap().unwrap();
+    let set: Vec<String> = (0..3).map(|index| row.get(index).unwrap()).collect();
+    assert_eq!(set, ["10s", "5s", "10s"]);
+}
