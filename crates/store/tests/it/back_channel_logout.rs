@@ -1,0 +1,110 @@
+//! Delivery of logout tokens, OIDC Back-Channel Logout 1.0.
+
+use genkan_store::back_channel_logout::{self, BackChannelLogout, MAX_ATTEMPTS, Next};
+use genkan_store::client;
+use genkan_store::session::{self, Status};
+
+use crate::support::{World, on_each_engine, race, secs};
+
+/// Ends a session of a client that is told at `count` addresses.
+async fn logout(world: &World, count: usize) {
+    let mut client = world.new_client(client::Kind::WebApp);
+    client.back_channel_logout_uris = (0..count)
+        .map(|n| format!("https://app.test/logout/{n}"))
+        .collect();
+    world
+        .tx(async |tx| client::insert(tx, world.start(), &client).await)
+        .await;
+    let ada = world.user("ada@acme.test").await;
+    let session = world.session(&ada, "cookie").await;
+    world.grant(&client, &session).await;
+    world
+        .tx(async |tx| session::end(tx, world.start(), &session.id, Status::Logout).await)
+        .await;
+}
+
+async fn claim(world: &World, limit: u32, after: u64) -> Vec<BackChannelLogout> {
+    let now = world.after(after).now;
+    world
+        .tx(async |tx| back_channel_logout::claim_due(tx, limit, secs(30), now).await)
+        .await
+}
+
+#[tokio::test]
+async fn a_delivery_belongs_to_one_node_until_its_lease_ends() {
+    on_each_engine(async |world| {
+        logout(world, 3).await;
+        let first = claim(world, 2, 0).await;
+        let second = claim(world, 9, 0).await;
+        assert_eq!((first.len(), second.len()), (2, 1));
+        assert!(claim(world, 9, 29).await.is_empty());
+        assert_eq!(claim(world, 9, 30).await.len(), 3, "its node died");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_confirmed_logout_is_done() {
+    on_each_engine(async |world| {
+        logout(world, 1).await;
+        let due = claim(world, 9, 0).await.remove(0);
+        assert_eq!((due.uri.as_str(), due.attempts), ("https://app.test/logout/0", 1));
+        world
+            .tx(async |tx| back_channel_logout::delivered(tx, &due.id).await)
+            .await;
+        assert!(claim(world, 9, 1_000_000).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_delivery_is_tried_six_times_with_growing_pauses() {
+    on_each_engine(async |world| {
+        logout(world, 1).await;
+        let (mut now, mut pauses) = (0, Vec::new());
+        loop {
+            let due = claim(world, 9, now).await.remove(0);
+            let at = world.after(now);
+            match world
+                .tx(async |tx| back_channel_logout::failed(tx, at, &due).await)
+                .await
+            {
+                Next::RetryAt(later) => {
+                    let pause = later.since(at.now).as_secs();
+                    assert!(claim(world, 9, now + pause - 1).await.is_empty());
+                    pauses.push(pause);
+                    now += pause;
+                }
+                Next::GivenUp => {
+                    assert_eq!(due.attempts, MAX_ATTEMPTS);
+                    break;
+                }
+            }
+        }
+        assert_eq!(pauses, [5, 30, 120, 300, 900]);
+        assert!(claim(world, 9, 1_000_000).await.is_empty());
+        let sql = "SELECT COUNT(*) FROM events WHERE kind = 'back_channel_logout.given_up'";
+        assert_eq!(world.count(sql).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nodes_that_claim_at_once_never_claim_the_same() {
+    on_each_engine(async |world| {
+        logout(world, 20).await;
+        let now = world.start().now;
+        let claims = race(8, |_| {
+            world
+                .db
+                .tx(async |tx| back_channel_logout::claim_due(tx, 5, secs(30), now).await)
+        })
+        .await;
+        let mut ids: Vec<_> = claims.into_iter().flatten().map(|due| due.id).collect();
+        assert_eq!(ids.len(), 20);
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 20);
+    })
+    .await;
+}

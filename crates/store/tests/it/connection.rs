@@ -1,0 +1,226 @@
+//! Connections, requests under way to them, and their tests.
+
+use genkan_store::connection::{self, Connection};
+use genkan_store::connection_test::{self, Failure, Status};
+use genkan_store::{ConnectionTestId, Error, Page, Secret, environment};
+
+use crate::support::{T0, on_each_engine};
+
+#[tokio::test]
+async fn a_connection_is_read_as_it_was_written() {
+    on_each_engine(async |world| {
+        let organization = world.organization().await;
+        let mut connection = world.new_connection(Some(&organization.id));
+        let secret = Secret::generate();
+        connection.client_secret_sealed = Some(connection::seal_client_secret(
+            &world.key,
+            &connection.id,
+            &secret,
+        ));
+        let environment_wide = world.new_connection(None);
+        world
+            .tx(async |tx| {
+                connection::insert(tx, world.start(), &connection).await?;
+                connection::insert(tx, world.start(), &environment_wide).await
+            })
+            .await;
+
+        let found = world
+            .tx(async |tx| connection::find(tx, &connection.id).await)
+            .await
+            .unwrap();
+        assert_eq!(found, connection);
+        assert_eq!(
+            found.open_client_secret(&world.key).unwrap().unwrap().expose(),
+            secret.expose()
+        );
+        let moved = Connection {
+            id: environment_wide.id.clone(),
+            ..found
+        };
+        assert!(
+            moved.open_client_secret(&world.key).is_err(),
+            "a secret stays in its row"
+        );
+        let found = world
+            .tx(async |tx| connection::find(tx, &environment_wide.id).await)
+            .await
+            .unwrap();
+        assert_eq!(found, environment_wide);
+        assert!(found.open_client_secret(&world.key).unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings_of_an_older_version_are_still_read() {
+    let written_before = r#"{"kind":"OIDC","issuer":"https://idp.test","discovery_endpoint":null,"authorize_uri":null,
+        "token_uri":null,"user_info_uri":null,"jwks_uri":null,"client_id":"c","scopes":["openid"],
+        "token_auth_type":"URL_PARAMS","pkce_enabled":false,"groups_claim":null,"roles_claim":null}"#;
+    let connection::Settings::Oidc(settings) = serde_json::from_str(written_before).unwrap();
+    assert!(!settings.insecure_http && !settings.trust_unverified_email);
+}
+
+#[tokio::test]
+async fn only_enabled_connections_of_an_organization_sign_people_in_oldest_first() {
+    on_each_engine(async |world| {
+        let (one, other) = (world.organization().await, world.organization().await);
+        let connections: Vec<Connection> = (0..3).map(|_| world.new_connection(Some(&one.id))).collect();
+        let foreign = world.new_connection(Some(&other.id));
+        for connection in connections.iter().chain([&foreign]) {
+            world
+                .tx(async |tx| connection::insert(tx, world.start(), connection).await)
+                .await;
+        }
+        let closed = &connections[0].id;
+        assert!(
+            world
+                .tx(async |tx| connection::set_enabled(tx, world.start(), closed, false).await)
+                .await
+        );
+        assert!(
+            !world
+                .tx(async |tx| connection::set_enabled(tx, world.start(), closed, false).await)
+                .await
+        );
+
+        let enabled = world
+            .tx(async |tx| connection::enabled_for_organization(tx, &one.id).await)
+            .await;
+        assert_eq!(enabled, connections[1..]);
+        let all = world
+            .tx(async |tx| connection::list_for_organization(tx, &one.id).await)
+            .await;
+        assert_eq!(all.len(), 3);
+        let newest = world
+            .tx(async |tx| connection::list(tx, &Page::first(2)).await)
+            .await;
+        assert_eq!(newest, [foreign.clone(), connections[2].clone()]);
+        let next = world
+            .tx(async |tx| connection::list(tx, &Page::after(9, connections[2].id.clone())).await)
+            .await;
+        assert_eq!(next.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_editors_the_slower_one_must_look_again() {
+    on_each_engine(async |world| {
+        world.environment().await;
+        let organization = world.organization().await;
+        let connection = world.new_connection(Some(&organization.id));
+        world
+            .tx(async |tx| connection::insert(tx, world.start(), &connection).await)
+            .await;
+        let before = world.tx(async |tx| environment::generation(tx).await).await;
+
+        let mut edited = connection.clone();
+        edited.name = "Renamed".to_owned();
+        edited.jit_provisioning = false;
+        let connection::Settings::Oidc(settings) = &mut edited.settings;
+        settings.issuer = "https://other.test".to_owned();
+        world
+            .tx(async |tx| connection::update(tx, world.after(5), &edited).await)
+            .await;
+        let refused = world
+            .failed_tx(async |tx| connection::update(tx, world.after(6), &connection).await)
+            .await;
+        assert!(matches!(refused, Error::Stale), "{refused:?}");
+
+        let stored = world
+            .tx(async |tx| connection::find(tx, &connection.id).await)
+            .await
+            .unwrap();
+        edited.updated_at = stored.updated_at;
+        assert_eq!(stored, edited);
+        assert_eq!(
+            world.tx(async |tx| environment::generation(tx).await).await,
+            before + 1
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_connection_is_gone() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        assert!(
+            world
+                .tx(async |tx| connection::delete(tx, world.start(), &connection.id).await)
+                .await
+        );
+        assert!(
+            !world
+                .tx(async |tx| connection::delete(tx, world.start(), &connection.id).await)
+                .await
+        );
+        assert_eq!(
+            world
+                .tx(async |tx| connection::find(tx, &connection.id).await)
+                .await,
+            None
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_test_has_one_result() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        let ids: [ConnectionTestId; 2] = [world.id(), world.id()];
+        let user_info = serde_json::json!({"email": "ada@acme.test"})
+            .as_object()
+            .unwrap()
+            .clone();
+        let failure = Failure {
+            error: "invalid_id_token".to_owned(),
+            description: "The audience is another one.".to_owned(),
+            details: serde_json::json!([{"name": "Audience"}]),
+        };
+        world
+            .tx(async |tx| {
+                for id in &ids {
+                    connection_test::insert(tx, id, &connection.id, T0).await?;
+                }
+                connection_test::succeed(tx, &ids[0], &user_info).await?;
+                connection_test::fail(tx, &ids[1], &failure).await
+            })
+            .await;
+        let second = world
+            .failed_tx(async |tx| connection_test::fail(tx, &ids[0], &failure).await)
+            .await;
+        assert!(matches!(second, Error::Stale), "{second:?}");
+        let second = world
+            .failed_tx(async |tx| connection_test::succeed(tx, &ids[1], &user_info).await)
+            .await;
+        assert!(matches!(second, Error::Stale), "{second:?}");
+
+        let find = async |id| {
+            world
+                .tx(async |tx| connection_test::find(tx, &connection.id, id).await)
+                .await
+                .unwrap()
+        };
+        let passed = find(&ids[0]).await;
+        assert_eq!(
+            (passed.status, passed.user_info, passed.failure),
+            (Status::Success, Some(user_info), None)
+        );
+        let failed = find(&ids[1]).await;
+        assert_eq!(
+            (failed.status, failed.user_info, failed.failure),
+            (Status::Failure, None, Some(failure))
+        );
+        let foreign = world.any_connection_id();
+        assert_eq!(
+            world
+                .tx(async |tx| connection_test::find(tx, &foreign, &ids[0]).await)
+                .await,
+            None
+        );
+    })
+    .await;
+}

@@ -1,0 +1,98 @@
+//! Events.
+
+use genkan_store::event::{self, Entry, Filter, Kind};
+use genkan_store::{ClientId, Page, SessionId, UserId};
+
+use crate::support::{T0, on_each_engine, secs};
+
+#[tokio::test]
+async fn an_event_says_who_what_and_when() {
+    on_each_engine(async |world| {
+        let (user, client, session): (UserId, ClientId, SessionId) = (world.id(), world.id(), world.id());
+        let organization = world.organization().await.id;
+        let entry = Entry::new(Kind::UserLogin)
+            .user(&user)
+            .client(&client)
+            .session(&session)
+            .organization(&organization)
+            .with("amr", vec!["conn_1"])
+            .with("count", 3);
+        world
+            .tx(async |tx| event::record(tx, world.after(7), entry.clone()).await)
+            .await;
+
+        let filter = Filter {
+            kind: Some(Kind::UserLogin),
+            ..Filter::default()
+        };
+        let mut events = world
+            .tx(async |tx| event::list(tx, &filter, &Page::first(10)).await)
+            .await;
+        assert_eq!(events.len(), 1);
+        let event = events.remove(0);
+        assert_eq!((event.kind, event.occurred_at), (Kind::UserLogin, T0 + secs(7)));
+        assert_eq!((event.user_id, event.client_id), (Some(user), Some(client)));
+        assert_eq!(
+            (event.session_id, event.organization_id),
+            (Some(session), Some(organization))
+        );
+        assert_eq!(
+            serde_json::Value::from(event.data),
+            serde_json::json!({"amr": ["conn_1"], "count": 3})
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_are_filtered_and_listed_newest_first() {
+    on_each_engine(async |world| {
+        let (ada, bob): (UserId, UserId) = (world.id(), world.id());
+        for (kind, user) in [
+            (Kind::UserLogin, &ada),
+            (Kind::UserLogin, &bob),
+            (Kind::UserLogout, &ada),
+            (Kind::UserLogin, &ada),
+        ] {
+            world
+                .tx(async |tx| event::record(tx, world.start(), Entry::new(kind).user(user)).await)
+                .await;
+        }
+        let list =
+            async |filter: Filter, page| world.tx(async |tx| event::list(tx, &filter, &page).await).await;
+        let all = list(Filter::default(), Page::first(10)).await;
+        assert_eq!(all.len(), 4);
+        assert!(all.is_sorted_by(|a, b| a.id > b.id));
+        let filter = Filter {
+            user_id: Some(ada.clone()),
+            ..Filter::default()
+        };
+        assert_eq!(list(filter.clone(), Page::first(10)).await.len(), 3);
+        assert_eq!(
+            list(filter.clone(), Page::after(10, all[0].id.clone()))
+                .await
+                .len(),
+            2
+        );
+        let filter = Filter {
+            kind: Some(Kind::UserLogin),
+            ..filter
+        };
+        assert_eq!(list(filter, Page::first(10)).await.len(), 2);
+        let filter = Filter {
+            organization_id: Some(world.id()),
+            client_id: None,
+            ..Filter::default()
+        };
+        assert_eq!(list(filter, Page::first(10)).await, []);
+    })
+    .await;
+}
+
+#[test]
+fn every_kind_is_read_back() {
+    for kind in Kind::ALL {
+        assert_eq!(kind.as_str().parse(), Ok(*kind));
+    }
+    assert!("user.unheard_of".parse::<Kind>().is_err());
+}

@@ -1,0 +1,597 @@
+//! What happens when a person arrives from an identity provider, and what must
+//! not happen when the provider lies.
+
+use genkan_protocol::EmailAddress;
+use genkan_store::connection::{self, Connection, Settings};
+use genkan_store::identity::{self, Arrival, Outcome, Profile};
+use genkan_store::user::{self, User};
+use genkan_store::{ConnectionId, OrganizationId, UserId, domain, membership};
+
+use crate::support::{World, email, on_each_engine, race};
+
+fn arrival(connection: &Connection, subject: &str, address: &str) -> Arrival {
+    Arrival {
+        connection_id: connection.id.clone(),
+        subject: subject.to_owned(),
+        profile: Profile {
+            email: Some(email(address)),
+            ..Profile::default()
+        },
+        groups: None,
+        roles: None,
+        attributes: serde_json::Map::new(),
+    }
+}
+
+async fn arrive(world: &World, arrival: &Arrival) -> Outcome {
+    world
+        .tx(async |tx| identity::arrive(tx, world.start(), arrival).await)
+        .await
+}
+
+/// Lets somebody in who must be let in.
+async fn enter(world: &World, arrival: &Arrival) -> User {
+    match arrive(world, arrival).await {
+        Outcome::SignedIn { user, .. } => *user,
+        refused => panic!("{refused:?}"),
+    }
+}
+
+async fn update(world: &World, connection: &Connection) -> Connection {
+    world
+        .tx(async |tx| connection::update(tx, world.start(), connection).await)
+        .await;
+    world
+        .tx(async |tx| connection::find(tx, &connection.id).await)
+        .await
+        .unwrap()
+}
+
+async fn roles(world: &World, connection: &Connection, user_id: &UserId) -> Vec<String> {
+    let organization_id = connection.organization_id.as_ref().unwrap();
+    world
+        .tx(async |tx| membership::roles_of(tx, organization_id, user_id).await)
+        .await
+}
+
+/// Everything that an arrival could write, to see that a refusal wrote nothing.
+async fn footprint(world: &World) -> [i64; 5] {
+    [
+        world.count("SELECT COUNT(*) FROM users").await,
+        world.count("SELECT COUNT(*) FROM identities").await,
+        world.count("SELECT COUNT(*) FROM memberships").await,
+        world.count("SELECT COUNT(*) FROM membership_roles").await,
+        world.count("SELECT COUNT(*) FROM events").await,
+    ]
+}
+
+async fn assert_refused(world: &World, arrival: &Arrival, expected: &Outcome) {
+    let before = footprint(world).await;
+    assert_eq!(arrive(world, arrival).await, *expected);
+    assert_eq!(footprint(world).await, before, "a refusal changes nothing");
+}
+
+// First logins
+
+#[tokio::test]
+async fn a_first_login_makes_a_user_a_membership_and_an_identity() {
+    on_each_engine(async |world| {
+        let (organization, connection) = world.company("acme.test").await;
+        let mut first = arrival(&connection, "sub-1", "Ada@Acme.Test");
+        first.profile.name = Some("Ada Lovelace".to_owned());
+        first.profile.email_verified = Some(true);
+        first.groups = Some(vec!["engineering".to_owned()]);
+        first.attributes.insert("dept".to_owned(), "R&D".into());
+
+        let outcome = arrive(world, &first).await;
+        let Outcome::SignedIn {
+            user,
+            organization_id,
+            user_created,
+            membership_created,
+        } = outcome
+        else {
+            panic!("{outcome:?}")
+        };
+        assert!(user_created && membership_created);
+        assert_eq!(organization_id, Some(organization.id.clone()));
+        assert_eq!(user.email.as_str(), "ada@acme.test");
+        assert!(user.email_verified);
+        assert_eq!(user.name.as_deref(), Some("Ada Lovelace"));
+        let member = world
+            .tx(async |tx| membership::find(tx, &organization.id, &user.id).await)
+            .await
+            .unwrap();
+        assert_eq!(
+            (member.roles, member.groups),
+            (vec!["admin".to_owned()], vec!["engineering".to_owned()])
+        );
+        let identities = world
+            .tx(async |tx| identity::list_for_user(tx, &user.id).await)
+            .await;
+        assert_eq!(identities.len(), 1);
+        assert_eq!(
+            (identities[0].subject.as_str(), &identities[0].attributes),
+            ("sub-1", &first.attributes)
+        );
+
+        let second = arrive(world, &first).await;
+        let Outcome::SignedIn {
+            user: again,
+            user_created,
+            membership_created,
+            ..
+        } = second
+        else {
+            panic!("{second:?}")
+        };
+        assert_eq!((again, user_created, membership_created), (user, false, false));
+        let colleague = enter(world, &arrival(&connection, "sub-2", "bob@acme.test")).await;
+        assert_eq!(roles(world, &connection, &colleague.id).await, ["member"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_user_who_exists_is_linked_by_an_address_of_the_organization() {
+    on_each_engine(async |world| {
+        let (organization, connection) = world.company("acme.test").await;
+        let ada = world.user("ada@acme.test").await;
+        let outcome = arrive(world, &arrival(&connection, "sub-1", "ADA@acme.test")).await;
+        let Outcome::SignedIn {
+            user,
+            user_created,
+            membership_created,
+            ..
+        } = outcome
+        else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(
+            (&user.id, user_created, membership_created),
+            (&ada.id, false, true)
+        );
+        assert!(user.email_verified, "the organization vouches for it");
+
+        // A second connection of the same organization finds the same person.
+        let second = world.new_connection(Some(&organization.id));
+        world
+            .tx(async |tx| connection::insert(tx, world.start(), &second).await)
+            .await;
+        assert_eq!(
+            enter(world, &arrival(&second, "other subject", "ada@acme.test"))
+                .await
+                .id,
+            ada.id
+        );
+        let found = world
+            .tx(async |tx| identity::find_user(tx, &second.id, "other subject").await)
+            .await;
+        assert_eq!(found.unwrap().id, ada.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_provisioning_only_members_come_in() {
+    on_each_engine(async |world| {
+        let (organization, mut connection) = world.company("acme.test").await;
+        connection.jit_provisioning = false;
+        let connection = update(world, &connection).await;
+        let ada = world.user("ada@acme.test").await;
+        let (known, stranger) = (
+            arrival(&connection, "sub-1", "ada@acme.test"),
+            arrival(&connection, "sub-2", "bob@acme.test"),
+        );
+
+        assert_refused(world, &stranger, &Outcome::NotProvisioned).await;
+        assert_refused(world, &known, &Outcome::NotProvisioned).await;
+        world
+            .tx(async |tx| membership::insert(tx, world.start(), &organization.id, &ada.id).await)
+            .await;
+        assert_eq!(enter(world, &known).await.id, ada.id);
+
+        // Who was taken out of the organization does not come back by a known identity.
+        world
+            .tx(async |tx| membership::delete(tx, world.start(), &organization.id, &ada.id).await)
+            .await;
+        assert_refused(world, &known, &Outcome::NotProvisioned).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn disabled_people_closed_connections_and_empty_hands_are_refused() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        let known = arrival(&connection, "sub-1", "ada@acme.test");
+        let ada = enter(world, &known).await;
+        let mut nameless = arrival(&connection, "sub-2", "bob@acme.test");
+        nameless.profile.email = None;
+        assert_refused(world, &nameless, &Outcome::EmailMissing).await;
+
+        world
+            .tx(async |tx| user::set_disabled(tx, world.start(), &ada.id, true).await)
+            .await;
+        assert_refused(world, &known, &Outcome::Disabled).await;
+        let by_address = arrival(&connection, "new subject", "ada@acme.test");
+        assert_refused(world, &by_address, &Outcome::Disabled).await;
+        world
+            .tx(async |tx| user::set_disabled(tx, world.start(), &ada.id, false).await)
+            .await;
+        // A known person needs no address.
+        let mut silent = known.clone();
+        silent.profile.email = None;
+        assert_eq!(enter(world, &silent).await.id, ada.id);
+
+        world
+            .tx(async |tx| connection::set_enabled(tx, world.start(), &connection.id, false).await)
+            .await;
+        assert_refused(world, &known, &Outcome::ConnectionNotActive).await;
+        let nowhere: ConnectionId = world.id();
+        let lost = Arrival {
+            connection_id: nowhere,
+            ..known
+        };
+        assert_refused(world, &lost, &Outcome::ConnectionNotActive).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_first_logins_of_one_person_make_one_user() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        let first = arrival(&connection, "sub-1", "ada@acme.test");
+        let outcomes = race(100, |_| {
+            world
+                .db
+                .tx(async |tx| identity::arrive(tx, world.start(), &first).await)
+        })
+        .await;
+
+        let mut created = 0;
+        for outcome in &outcomes {
+            let Outcome::SignedIn { user_created, .. } = outcome else {
+                panic!("{outcome:?}")
+            };
+            created += usize::from(*user_created);
+        }
+        assert_eq!(created, 1);
+        assert_eq!(footprint(world).await[..4], [1, 1, 1, 1]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_people_who_race_to_be_first_one_becomes_admin() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        let arrivals: Vec<Arrival> = (0..10)
+            .map(|n| arrival(&connection, &format!("sub-{n}"), &format!("p{n}@acme.test")))
+            .collect();
+        let arrivals = &arrivals;
+        race(10, |n| {
+            world
+                .db
+                .tx(async move |tx| identity::arrive(tx, world.start(), &arrivals[n]).await)
+        })
+        .await;
+        let admins =
+            "SELECT COUNT(*) FROM membership_roles m JOIN roles r ON r.id = m.role_id WHERE r.name = 'admin'";
+        assert_eq!(world.count(admins).await, 1);
+    })
+    .await;
+}
+
+// Attacks by an identity provider
+
+/// The attack that the rule exists for: eve owns an organization and its
+/// provider, and lets it say that she is ada of another company.
+#[tokio::test]
+async fn a_foreign_provider_cannot_take_over_an_account() {
+    on_each_engine(async |world| {
+        let (acme, acme_connection) = world.company("acme.test").await;
+        let (evil, evil_connection) = world.company("evil.test").await;
+        let ada = enter(world, &arrival(&acme_connection, "sub-1", "ada@acme.test")).await;
+
+        let claimed = arrival(&evil_connection, "sub-1", "ada@acme.test");
+        assert_refused(world, &claimed, &Outcome::EmailNotTrusted).await;
+
+        // Nor after the administrator of the other organization has "invited" the victim.
+        world
+            .tx(async |tx| membership::insert(tx, world.start(), &evil.id, &ada.id).await)
+            .await;
+        assert_refused(world, &claimed, &Outcome::EmailNotTrusted).await;
+        let of_ada = world
+            .tx(async |tx| identity::list_for_user(tx, &ada.id).await)
+            .await;
+        assert_eq!(of_ada.len(), 1);
+        assert_eq!(of_ada[0].connection_id, acme_connection.id);
+        assert!(acme.id != evil.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_foreign_provider_cannot_ask_who_has_an_account() {
+    on_each_engine(async |world| {
+        let (_, evil) = world.company("evil.test").await;
+        world.user("ada@acme.test").await;
+        for address in ["ada@acme.test", "nobody@acme.test", "nobody@nowhere.test"] {
+            assert_refused(world, &arrival(&evil, "s", address), &Outcome::EmailNotTrusted).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn addresses_that_only_look_like_the_organizations_are_foreign() {
+    on_each_engine(async |world| {
+        let (_, evil) = world.company("evil.test").await;
+        let (_, _) = world.company("acme.test").await;
+        for address in [
+            "ada@evil.test.acme.test",
+            "ada@mail.evil.test",
+            "ada@notevil.test",
+            "ada@evil.test.",
+            "evil.test@acme.test",
+            "ada+evil.test@acme.test",
+            "ada@еvil.test", // a Cyrillic е
+        ] {
+            if let Ok(address) = EmailAddress::parse(address) {
+                let claimed = arrival(&evil, "s", address.as_str());
+                assert_refused(world, &claimed, &Outcome::EmailNotTrusted).await;
+            }
+        }
+        // Several spellings of the organization's own domain are one domain.
+        for (subject, address) in [("1", "a@EVIL.test"), ("2", "b@ｅvil.test"), ("3", "c@evil。test")] {
+            let user = enter(world, &arrival(&evil, subject, address)).await;
+            assert_eq!(user.email.domain().as_str(), "evil.test");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_colleague_cannot_be_impersonated_by_a_letter_that_looks_alike() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        let kim = enter(world, &arrival(&connection, "kim", "kim@acme.test")).await;
+        for (subject, address) in [
+            ("1", "\u{212a}im@acme.test"), // KELVIN SIGN, whose lower case is k
+            ("2", "k\u{131}m@acme.test"),  // dotless i
+            ("3", "k\u{130}m@acme.test"),  // I with dot, whose lower case begins with i
+            ("4", "ｋim@acme.test"),       // full-width k
+            ("5", "kim\u{200b}@acme.test"),
+        ] {
+            // Refused, or somebody else.
+            if let Ok(address) = EmailAddress::parse(address) {
+                let other = enter(world, &arrival(&connection, subject, address.as_str())).await;
+                assert_ne!(other.id, kim.id, "{address}");
+            }
+        }
+        assert_eq!(
+            enter(world, &arrival(&connection, "kim", "KIM@ACME.TEST"))
+                .await
+                .id,
+            kim.id
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn subjects_are_compared_exactly() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        let ada = enter(world, &arrival(&connection, "Sub", "ada@acme.test")).await;
+        for subject in ["sub", "Sub ", "SUB", "S\u{fc}b", "Sub\u{0301}", "Sub%", "S_b"] {
+            let found = world
+                .tx(async |tx| identity::find_user(tx, &connection.id, subject).await)
+                .await;
+            assert_eq!(found, None, "{subject:?}");
+        }
+        let found = world
+            .tx(async |tx| identity::find_user(tx, &connection.id, "Sub").await)
+            .await;
+        assert_eq!(found.unwrap().id, ada.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_that_the_provider_doubts_is_not_believed_unless_told_to() {
+    on_each_engine(async |world| {
+        let (_, mut connection) = world.company("acme.test").await;
+        world.user("ceo@acme.test").await;
+        let mut registered = arrival(&connection, "eve", "ceo@acme.test");
+        registered.profile.email_verified = Some(false);
+        assert_refused(world, &registered, &Outcome::EmailNotVerified).await;
+
+        let Settings::Oidc(settings) = &mut connection.settings;
+        settings.trust_unverified_email = true;
+        update(world, &connection).await;
+        assert_eq!(enter(world, &registered).await.email.as_str(), "ceo@acme.test");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_known_person_stays_who_they_are_whatever_address_comes() {
+    on_each_engine(async |world| {
+        let (_, acme) = world.company("acme.test").await;
+        let (_, other) = world.company("other.test").await;
+        let ada = enter(world, &arrival(&acme, "sub-1", "ada@acme.test")).await;
+        let bob = enter(world, &arrival(&acme, "sub-2", "bob@acme.test")).await;
+        let carl = enter(world, &arrival(&other, "sub-1", "carl@other.test")).await;
+
+        for (stolen, victim) in [
+            ("bob@acme.test", &bob),
+            ("carl@other.test", &carl),
+            ("free@other.test", &ada),
+        ] {
+            let claimed = arrival(&acme, "sub-1", stolen);
+            let user = enter(world, &claimed).await;
+            assert_eq!(
+                (&user.id, user.email.as_str()),
+                (&ada.id, "ada@acme.test"),
+                "{stolen}"
+            );
+            let untouched = world
+                .tx(async |tx| user::find(tx, &victim.id).await)
+                .await
+                .unwrap();
+            assert_eq!(untouched.email, victim.email);
+        }
+        let married = enter(world, &arrival(&acme, "sub-1", "ada.king@acme.test")).await;
+        assert_eq!(
+            (married.id, married.email.as_str()),
+            (ada.id, "ada.king@acme.test")
+        );
+    })
+    .await;
+}
+
+/// A guest of the organization, who has an address of another company, keeps it.
+#[tokio::test]
+async fn a_provider_cannot_change_the_address_of_somebody_elses_employee() {
+    on_each_engine(async |world| {
+        let (acme, connection) = world.company("acme.test").await;
+        let ada = enter(world, &arrival(&connection, "sub-1", "ada@acme.test")).await;
+        // The domain moves to another organization; the identity stays linked.
+        let domains = world.tx(async |tx| domain::list(tx, &acme.id).await).await;
+        let buyer = world.organization().await;
+        let bought = world.new_domain(&buyer.id, "acme.test");
+        let own = world.new_domain(&acme.id, "evil.test");
+        world
+            .tx(async |tx| {
+                domain::delete(tx, world.start(), &acme.id, &domains[0].id).await?;
+                domain::insert(tx, world.start(), &bought).await?;
+                domain::insert(tx, world.start(), &own).await
+            })
+            .await;
+        let user = enter(world, &arrival(&connection, "sub-1", "ada@evil.test")).await;
+        assert_eq!((user.id, user.email.as_str()), (ada.id, "ada@acme.test"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_of_the_whole_environment_vouches_for_nobody() {
+    on_each_engine(async |world| {
+        let (_, _) = world.company("acme.test").await;
+        world.user("ada@acme.test").await;
+        let social = world.new_connection(None);
+        world
+            .tx(async |tx| connection::insert(tx, world.start(), &social).await)
+            .await;
+        for address in ["ada@acme.test", "bob@acme.test", "carl@nowhere.test"] {
+            assert_refused(world, &arrival(&social, "s", address), &Outcome::EmailNotTrusted).await;
+        }
+    })
+    .await;
+}
+
+// What follows the provider at every login
+
+#[tokio::test]
+async fn the_profile_follows_the_provider_where_the_connection_says_so() {
+    on_each_engine(async |world| {
+        let (_, mut connection) = world.company("acme.test").await;
+        let mut person = arrival(&connection, "sub-1", "ada@acme.test");
+        person.profile.name = Some("Ada".to_owned());
+        person.profile.picture = Some("https://acme.test/ada.png".to_owned());
+        enter(world, &person).await;
+        person.profile.name = Some("Ada King".to_owned());
+        person.profile.picture = None;
+        let user = enter(world, &person).await;
+        assert_eq!(user.name.as_deref(), Some("Ada King"));
+        assert_eq!(
+            user.picture.as_deref(),
+            Some("https://acme.test/ada.png"),
+            "what is left out stays"
+        );
+
+        connection.sync_profile = false;
+        update(world, &connection).await;
+        person.profile.name = Some("Somebody".to_owned());
+        person.profile.email = Some(email("ada.king@acme.test"));
+        let user = enter(world, &person).await;
+        assert_eq!(
+            (user.name.as_deref(), user.email.as_str()),
+            (Some("Ada King"), "ada@acme.test")
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn roles_of_the_provider_come_and_go_with_it_and_those_of_people_stay() {
+    on_each_engine(async |world| {
+        let (organization, connection) = world.company("acme.test").await;
+        enter(world, &arrival(&connection, "first", "first@acme.test")).await;
+        let with = |roles: Option<&[&str]>| Arrival {
+            roles: roles.map(|roles| roles.iter().map(|role| (*role).to_owned()).collect()),
+            ..arrival(&connection, "sub-1", "ada@acme.test")
+        };
+        let ada = enter(world, &with(None)).await;
+        assert_eq!(roles(world, &connection, &ada.id).await, ["member"]);
+
+        enter(
+            world,
+            &with(Some(&["admin", "Admin", "root", "'; DROP TABLE roles; --"])),
+        )
+        .await;
+        assert_eq!(roles(world, &connection, &ada.id).await, ["admin", "member"]);
+        enter(world, &with(None)).await;
+        assert_eq!(
+            roles(world, &connection, &ada.id).await,
+            ["admin", "member"],
+            "no claim, no change"
+        );
+        enter(world, &with(Some(&["member"]))).await;
+        assert_eq!(roles(world, &connection, &ada.id).await, ["member"]);
+        enter(world, &with(Some(&[]))).await;
+        assert_eq!(
+            roles(world, &connection, &ada.id).await,
+            ["member"],
+            "people gave it"
+        );
+
+        // And people cannot take away what the provider gives.
+        enter(world, &with(Some(&["admin"]))).await;
+        set_roles(world, &organization.id, &ada.id, &[]).await;
+        assert_eq!(roles(world, &connection, &ada.id).await, ["admin"]);
+    })
+    .await;
+}
+
+async fn set_roles(world: &World, organization_id: &OrganizationId, user_id: &UserId, names: &[String]) {
+    let set = async |tx: &mut genkan_db::Tx<'_>| {
+        membership::set_roles(tx, world.start(), organization_id, user_id, names).await
+    };
+    world.tx(set).await;
+}
+
+#[tokio::test]
+async fn groups_are_those_of_the_last_login() {
+    on_each_engine(async |world| {
+        let (organization, connection) = world.company("acme.test").await;
+        let with = |groups: Option<&[&str]>| Arrival {
+            groups: groups.map(|groups| groups.iter().map(|group| (*group).to_owned()).collect()),
+            ..arrival(&connection, "sub-1", "ada@acme.test")
+        };
+        let ada = enter(world, &with(Some(&["a", "b"]))).await;
+        let groups = async || {
+            let find = world.tx(async |tx| membership::find(tx, &organization.id, &ada.id).await);
+            find.await.unwrap().groups
+        };
+        assert_eq!(groups().await, ["a", "b"]);
+        enter(world, &with(None)).await;
+        assert_eq!(groups().await, ["a", "b"]);
+        enter(world, &with(Some(&[]))).await;
+        assert_eq!(groups().await, [""; 0]);
+    })
+    .await;
+}

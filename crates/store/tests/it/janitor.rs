@@ -1,0 +1,212 @@
+//! The janitor: the database stays flat, and nothing that still counts is lost.
+
+use genkan_protocol::Trace;
+use genkan_protocol::oauth::CodeChallenge;
+use genkan_store::authorization_code::{self, AuthorizationCode};
+use genkan_store::event::{self, Entry, Kind};
+use genkan_store::grant::{self, Grant};
+use genkan_store::interaction::{self, Interaction, Request, Stage};
+use genkan_store::janitor::{self, Swept};
+use genkan_store::login_trace::{self, LoginTrace};
+use genkan_store::session::{self, Status};
+use genkan_store::upstream_request::{self, UpstreamRequest};
+use genkan_store::{
+    ConnectionTestId, Stamp, TokenId, client, connection_test, refresh_token, revoked_access_token,
+};
+
+use crate::support::{T0, World, hash, on_each_engine, secs};
+
+const DAY: u64 = 86_400;
+
+async fn sweep(world: &World, after: u64) -> Swept {
+    janitor::sweep(&world.db, &world.ids, world.after(after).now)
+        .await
+        .unwrap()
+}
+
+/// One of everything that expires.
+async fn fill(world: &World) -> Grant {
+    let (_, connection) = world.company("acme.test").await;
+    let (_, _, grant) = world.signed_in(client::Kind::WebApp).await;
+    let interaction = Interaction {
+        id: world.id(),
+        browser: hash("browser"),
+        request: Request::TestConnection {
+            connection_id: connection.id.clone(),
+            test_id: world.id(),
+        },
+        stage: Stage::Completed,
+        created_at: T0,
+        expires_at: T0 + secs(3600),
+    };
+    let request = UpstreamRequest {
+        state: hash("state"),
+        interaction_id: interaction.id.clone(),
+        connection_id: connection.id.clone(),
+        nonce: "nonce".to_owned(),
+        code_verifier_sealed: None,
+        expires_at: T0 + secs(1800),
+    };
+    let code = AuthorizationCode {
+        grant_id: grant.id.clone(),
+        client_id: grant.client_id.clone(),
+        redirect_uri: "https://app.test".to_owned(),
+        redirect_uri_given: true,
+        code_challenge: Some(CodeChallenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap()),
+    };
+    let trace = LoginTrace {
+        id: world.id(),
+        interaction_id: None,
+        connection_id: None,
+        organization_id: None,
+        client_id: None,
+        cause: "invalid_id_token".to_owned(),
+        trace: Trace::default(),
+        created_at: T0,
+    };
+    let (token_id, test_id): (TokenId, ConnectionTestId) = (world.id(), world.id());
+    world
+        .tx(async |tx| {
+            interaction::insert(tx, &interaction).await?;
+            upstream_request::insert(tx, &request).await?;
+            authorization_code::issue(tx, &hash("code"), &code, T0).await?;
+            refresh_token::issue(tx, &hash("token"), &grant.id, grant.expires_at, T0).await?;
+            revoked_access_token::insert(tx, &token_id, T0 + secs(300)).await?;
+            login_trace::insert(tx, &trace).await?;
+            connection_test::insert(tx, &test_id, &connection.id, T0).await
+        })
+        .await;
+    grant
+}
+
+/// How many rows there are of what expires.
+async fn rows(world: &World) -> [i64; 10] {
+    [
+        world.count("SELECT COUNT(*) FROM authorization_codes").await,
+        world.count("SELECT COUNT(*) FROM refresh_tokens").await,
+        world.count("SELECT COUNT(*) FROM revoked_access_tokens").await,
+        world.count("SELECT COUNT(*) FROM upstream_requests").await,
+        world.count("SELECT COUNT(*) FROM interactions").await,
+        world.count("SELECT COUNT(*) FROM grants").await,
+        world.count("SELECT COUNT(*) FROM sessions").await,
+        world.count("SELECT COUNT(*) FROM login_traces").await,
+        world.count("SELECT COUNT(*) FROM connection_tests").await,
+        world
+            .count("SELECT COUNT(*) FROM events WHERE kind = 'grant.created'")
+            .await,
+    ]
+}
+
+#[tokio::test]
+async fn everything_goes_when_its_time_has_come_and_not_before() {
+    on_each_engine(async |world| {
+        fill(world).await;
+        assert_eq!(rows(world).await, [1; 10]);
+
+        assert_eq!(sweep(world, 0).await, Swept::default());
+        assert_eq!(rows(world).await, [1; 10]);
+        let steps = [
+            (301, [1, 1, 0, 1, 1, 1, 1, 1, 1, 1]),
+            (1801, [1, 1, 0, 0, 1, 1, 1, 1, 1, 1]),
+            (3601, [1, 1, 0, 0, 0, 1, 1, 1, 1, 1]),
+            (8 * 3600 + 1, [1, 0, 0, 0, 0, 1, 1, 1, 1, 1]),
+            (DAY + 1, [1, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
+            (DAY + 61, [0, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
+            (DAY + 8 * 3600 + 1, [0, 0, 0, 0, 0, 0, 1, 1, 0, 1]),
+            (30 * DAY + 1, [0, 0, 0, 0, 0, 0, 1, 0, 0, 1]),
+            // The session ended when it was swept after an hour without use.
+            (30 * DAY + 3602, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+            (400 * DAY + 1, [0; 10]),
+        ];
+        for (after, left) in steps {
+            sweep(world, after).await;
+            assert_eq!(rows(world).await, left, "after {after} s");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_still_counts_survives_every_sweep() {
+    on_each_engine(async |world| {
+        let grant = fill(world).await;
+        let session = world
+            .tx(async |tx| session::find(tx, &grant.session_id).await)
+            .await
+            .unwrap();
+        world
+            .tx(async |tx| session::touch(tx, &session, secs(7200), T0 + secs(3000)).await)
+            .await;
+        for after in [0, 60, 3000, 7000] {
+            sweep(world, after).await;
+            let at = world.after(after).now;
+            assert!(
+                world
+                    .tx(async |tx| grant::find_live(tx, &grant.id, at).await)
+                    .await
+                    .is_some()
+            );
+            assert!(
+                world
+                    .tx(async |tx| refresh_token::find(tx, &hash("token"), at).await)
+                    .await
+                    .is_some()
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_whose_time_is_over_ends_and_its_clients_are_told() {
+    on_each_engine(async |world| {
+        let mut client = world.new_client(client::Kind::WebApp);
+        client.back_channel_logout_uris = vec!["https://app.test/logout".to_owned()];
+        world
+            .tx(async |tx| client::insert(tx, world.start(), &client).await)
+            .await;
+        let mut sessions = Vec::new();
+        for n in 0..120 {
+            let user = world.user(&format!("p{n}@acme.test")).await;
+            let session = world.session(&user, &format!("cookie {n}")).await;
+            world.grant(&client, &session).await;
+            sessions.push(session);
+        }
+        assert_eq!(
+            sweep(world, 3600).await,
+            Swept {
+                sessions_ended: 120,
+                rows_deleted: 0
+            }
+        );
+        assert_eq!(
+            world.count("SELECT COUNT(*) FROM back_channel_logouts").await,
+            120
+        );
+        let ended = world
+            .tx(async |tx| session::find(tx, &sessions[119].id).await)
+            .await
+            .unwrap();
+        assert_eq!(ended.status, Status::Expired);
+        assert_eq!(sweep(world, 3600).await, Swept::default());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn thousands_of_rows_go_in_many_steps() {
+    on_each_engine(async |world| {
+        let at = Stamp::new(&world.ids, T0);
+        world
+            .tx(async |tx| {
+                for _ in 0..2500 {
+                    event::record(tx, at, Entry::new(Kind::UserLogin)).await?;
+                }
+                Ok(())
+            })
+            .await;
+        assert_eq!(sweep(world, 400 * DAY + 1).await.rows_deleted, 2500);
+        assert_eq!(world.count("SELECT COUNT(*) FROM events").await, 0);
+    })
+    .await;
+}

@@ -1,0 +1,22 @@
+//! Every function of the store, on SQLite and on PostgreSQL.
+
+#![expect(clippy::unwrap_used, reason = "tests fail where something is missing")]
+
+mod support;
+
+mod back_channel_logout;
+mod client;
+mod connection;
+mod durability;
+mod environment;
+mod event;
+mod grant;
+mod identity;
+mod interaction;
+mod janitor;
+mod membership;
+mod organization;
+mod refresh_token;
+mod session;
+mod signing_key;
+mod user;

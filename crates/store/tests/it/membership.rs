@@ -1,0 +1,183 @@
+//! Memberships and roles.
+
+use genkan_store::session::{self, SignIn};
+use genkan_store::{Error, OrganizationId, Page, UserId, conflict, membership, role};
+
+use crate::support::{LIFETIMES, T0, World, hash, on_each_engine};
+
+async fn join(world: &World, organization_id: &OrganizationId, address: &str) -> UserId {
+    let user = world.user(address).await;
+    world
+        .tx(async |tx| membership::insert(tx, world.start(), organization_id, &user.id).await)
+        .await;
+    user.id
+}
+
+async fn roles(world: &World, organization_id: &OrganizationId, user_id: &UserId) -> Vec<String> {
+    world
+        .tx(async |tx| membership::roles_of(tx, organization_id, user_id).await)
+        .await
+}
+
+#[tokio::test]
+async fn an_environment_starts_with_two_roles_and_seeding_again_changes_nothing() {
+    on_each_engine(async |world| {
+        for _ in 0..2 {
+            world.tx(async |tx| role::seed(tx, world.start()).await).await;
+        }
+        let roles = world.tx(async |tx| role::list(tx).await).await;
+        let summary: Vec<_> = roles
+            .iter()
+            .map(|role| (role.name.as_str(), role.default_creator, role.default_member))
+            .collect();
+        assert_eq!(summary, [("admin", true, false), ("member", false, true)]);
+        assert_eq!(
+            world
+                .tx(async |tx| role::find_by_name(tx, "admin").await)
+                .await
+                .as_ref(),
+            Some(&roles[0])
+        );
+        assert_eq!(
+            world.tx(async |tx| role::find_by_name(tx, "Admin").await).await,
+            None
+        );
+        assert_eq!(
+            world.tx(async |tx| role::defaults(tx, true).await).await,
+            roles[..1]
+        );
+        assert_eq!(
+            world.tx(async |tx| role::defaults(tx, false).await).await,
+            roles[1..]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_member_of_an_organization_is_its_admin() {
+    on_each_engine(async |world| {
+        let (organization, _) = world.company("acme.test").await;
+        let (other, _) = world.company("other.test").await;
+        let ada = join(world, &organization.id, "ada@acme.test").await;
+        let bob = join(world, &organization.id, "bob@acme.test").await;
+        assert_eq!(roles(world, &organization.id, &ada).await, ["admin"]);
+        assert_eq!(roles(world, &organization.id, &bob).await, ["member"]);
+        assert_eq!(roles(world, &other.id, &ada).await, [""; 0]);
+
+        let again = world
+            .failed_tx(async |tx| membership::insert(tx, world.start(), &organization.id, &ada).await)
+            .await;
+        assert!(
+            matches!(again, Error::Conflict(conflict::MEMBERSHIP)),
+            "{again:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn roles_are_replaced_and_unknown_ones_left_out() {
+    on_each_engine(async |world| {
+        let (organization, _) = world.company("acme.test").await;
+        let ada = join(world, &organization.id, "ada@acme.test").await;
+        let set = async |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            world
+                .tx(async |tx| membership::set_roles(tx, world.start(), &organization.id, &ada, &names).await)
+                .await;
+            roles(world, &organization.id, &ada).await
+        };
+        assert_eq!(
+            set(&["member", "admin", "member", "root"]).await,
+            ["admin", "member"]
+        );
+        assert_eq!(set(&["member"]).await, ["member"]);
+        assert_eq!(set(&[]).await, [""; 0]);
+
+        let stranger: UserId = world.id();
+        let refused = world
+            .failed_tx(async |tx| {
+                membership::set_roles(tx, world.start(), &organization.id, &stranger, &[]).await
+            })
+            .await;
+        assert!(matches!(refused, Error::Stale), "{refused:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn memberships_are_listed_from_both_sides() {
+    on_each_engine(async |world| {
+        let (organization, _) = world.company("acme.test").await;
+        let (other, _) = world.company("other.test").await;
+        let ada = join(world, &organization.id, "ada@acme.test").await;
+        let bob = join(world, &organization.id, "bob@acme.test").await;
+        world
+            .tx(async |tx| membership::insert(tx, world.start(), &other.id, &ada).await)
+            .await;
+
+        let of_ada = world
+            .tx(async |tx| membership::list_for_user(tx, &ada).await)
+            .await;
+        let organizations: Vec<_> = of_ada
+            .iter()
+            .map(|membership| &membership.organization_id)
+            .collect();
+        assert_eq!(organizations, [&organization.id, &other.id]);
+        let members = |page: Page<UserId>| {
+            let organization_id = &organization.id;
+            async move {
+                let list =
+                    world.tx(async |tx| membership::list_for_organization(tx, organization_id, &page).await);
+                list.await
+                    .into_iter()
+                    .map(|membership| membership.user_id)
+                    .collect::<Vec<_>>()
+            }
+        };
+        assert_eq!(members(Page::first(10)).await, [bob.clone(), ada.clone()]);
+        assert_eq!(members(Page::first(1)).await, vec![bob.clone()]);
+        assert_eq!(members(Page::after(1, bob)).await, [ada]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_leaves_an_organization_is_signed_out_of_it_alone() {
+    on_each_engine(async |world| {
+        let (organization, _) = world.company("acme.test").await;
+        let user = world.user("ada@acme.test").await;
+        world
+            .tx(async |tx| membership::insert(tx, world.start(), &organization.id, &user.id).await)
+            .await;
+        let sign_in = SignIn {
+            organization_id: Some(organization.id.clone()),
+            ..world.sign_in(&user)
+        };
+        world
+            .tx(async |tx| session::start(tx, world.start(), &sign_in, &hash("inside"), LIFETIMES).await)
+            .await;
+        world.session(&user, "outside").await;
+
+        let delete = async |tx: &mut genkan_db::Tx<'_>| {
+            membership::delete(tx, world.start(), &organization.id, &user.id).await
+        };
+        assert!(world.tx(delete).await);
+        assert!(!world.tx(delete).await);
+
+        let by = async |cookie| {
+            world
+                .tx(async |tx| session::find_live_by_token(tx, &hash(cookie), T0).await)
+                .await
+                .is_some()
+        };
+        assert!(!by("inside").await);
+        assert!(by("outside").await);
+        let found = world
+            .tx(async |tx| membership::find(tx, &organization.id, &user.id).await)
+            .await;
+        assert_eq!(found, None);
+    })
+    .await;
+}

@@ -1,0 +1,313 @@
+//! Sessions: signed-in browsers.
+
+use std::time::Duration;
+
+use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
+use genkan_store::{Error, SessionId, Stamp, client, grant, user};
+
+use crate::support::{LIFETIMES, T0, World, hash, on_each_engine, secs};
+
+async fn live_at(world: &World, session: &Session, after: u64) -> bool {
+    let live = world
+        .tx(async |tx| session::find_live(tx, &session.id, T0 + secs(after)).await)
+        .await;
+    live.is_some()
+}
+
+#[tokio::test]
+async fn a_session_is_found_by_its_cookie_and_its_id() {
+    on_each_engine(async |world| {
+        let ada = world.user("ada@acme.test").await;
+        let session = world.session(&ada, "cookie").await;
+        assert_eq!(session.expires_at, T0 + LIFETIMES.absolute);
+        assert_eq!(session.idle_expires_at, T0 + LIFETIMES.idle);
+
+        let found = world
+            .tx(async |tx| session::find_live_by_token(tx, &hash("cookie"), T0).await)
+            .await;
+        assert_eq!(found.as_ref(), Some(&session));
+        assert_eq!(
+            world
+                .tx(async |tx| session::find_live(tx, &session.id, T0).await)
+                .await,
+            Some(session.clone())
+        );
+        assert_eq!(
+            world
+                .tx(async |tx| session::find_live_by_token(tx, &hash("other"), T0).await)
+                .await,
+            None
+        );
+        assert_eq!(
+            world
+                .tx(async |tx| session::list_for_user(tx, &ada.id).await)
+                .await,
+            vec![session]
+        );
+        let ada = world.tx(async |tx| user::find(tx, &ada.id).await).await.unwrap();
+        assert_eq!(ada.last_login_at, Some(T0));
+        assert_eq!(
+            world
+                .count("SELECT COUNT(*) FROM events WHERE kind = 'user.login'")
+                .await,
+            1
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unused_session_dies_and_a_used_one_lives_until_its_absolute_end() {
+    on_each_engine(async |world| {
+        let ada = world.user("ada@acme.test").await;
+        let session = world.session(&ada, "cookie").await;
+        assert!(live_at(world, &session, 3599).await);
+        assert!(!live_at(world, &session, 3600).await);
+
+        let mut now = 0;
+        let mut current = session.clone();
+        while now + 3000 < 8 * 3600 {
+            now += 3000;
+            let at = T0 + secs(now);
+            assert!(
+                world
+                    .tx(async |tx| session::touch(tx, &current, LIFETIMES.idle, at).await)
+                    .await
+            );
+            current = world
+                .tx(async |tx| session::find_live(tx, &session.id, at).await)
+                .await
+                .unwrap();
+            assert!(current.idle_expires_at <= current.expires_at);
+        }
+        assert!(live_at(world, &session, 8 * 3600 - 1).await);
+        assert!(!live_at(world, &session, 8 * 3600).await);
+        let dead = T0 + secs(8 * 3600);
+        assert!(
+            !world
+                .tx(async |tx| session::touch(tx, &current, LIFETIMES.idle, dead).await)
+                .await
+        );
+        assert!(
+            !live_at(world, &session, 8 * 3600).await,
+            "nothing brings it back"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn use_is_written_once_a_minute_or_more_often_if_the_session_is_short() {
+    on_each_engine(async |world| {
+        let ada = world.user("ada@acme.test").await;
+        let session = world.session(&ada, "cookie").await;
+        let touch = async |idle: Duration, after: u64| {
+            world
+                .tx(async |tx| session::touch(tx, &session, idle, T0 + secs(after)).await)
+                .await
+        };
+        assert!(!touch(secs(3600), 59).await);
+        assert!(
+            touch(secs(60), 6).await,
+            "a minute of idle time is kept alive every six seconds"
+        );
+        assert!(touch(secs(3600), 60).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_sign_in_changes_the_cookie() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        let ada = world.user("ada@acme.test").await;
+        let session = world.session(&ada, "planted").await;
+        let sign_in = SignIn {
+            session_id: session.id.clone(),
+            organization_id: connection.organization_id.clone(),
+            connection_id: Some(connection.id.clone()),
+            ..world.sign_in(&ada)
+        };
+        let at = world.after(600);
+        let rejoined = world
+            .tx(async |tx| session::rejoin(tx, at, &sign_in, &hash("fresh"), LIFETIMES).await)
+            .await;
+
+        assert_eq!(rejoined.id, session.id);
+        assert_eq!(rejoined.authenticated_at, at.now);
+        assert_eq!(rejoined.expires_at, at.now + LIFETIMES.absolute);
+        assert_eq!(rejoined.organization_id, connection.organization_id);
+        assert_eq!(rejoined.created_at, session.created_at);
+        let by = async |cookie| {
+            world
+                .tx(async |tx| session::find_live_by_token(tx, &hash(cookie), at.now).await)
+                .await
+        };
+        assert_eq!(by("planted").await, None);
+        assert_eq!(by("fresh").await, Some(rejoined));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_rejoins_a_session_that_is_not_theirs_or_has_ended() {
+    on_each_engine(async |world| {
+        let (ada, eve) = (
+            world.user("ada@acme.test").await,
+            world.user("eve@acme.test").await,
+        );
+        let session = world.session(&ada, "cookie").await;
+        let rejoin = async |who, at: Stamp<'_>| {
+            let sign_in = SignIn {
+                session_id: session.id.clone(),
+                ..world.sign_in(who)
+            };
+            let tx = world
+                .db
+                .tx(async |tx| session::rejoin(tx, at, &sign_in, &hash("x"), LIFETIMES).await);
+            tx.await
+        };
+        assert!(matches!(rejoin(&eve, world.start()).await, Err(Error::Stale)));
+        assert!(
+            matches!(rejoin(&ada, world.after(3600)).await, Err(Error::Stale)),
+            "expired"
+        );
+        world
+            .tx(async |tx| session::end(tx, world.start(), &session.id, Status::Logout).await)
+            .await;
+        assert!(
+            matches!(rejoin(&ada, world.start()).await, Err(Error::Stale)),
+            "ended"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_session_is_the_end_of_its_grants_and_every_client_is_told_once() {
+    on_each_engine(async |world| {
+        let mut told = world.new_client(client::Kind::WebApp);
+        told.back_channel_logout_uris = vec!["https://a.test/l1".to_owned(), "https://a.test/l2".to_owned()];
+        world
+            .tx(async |tx| client::insert(tx, world.start(), &told).await)
+            .await;
+        let silent = world.client(client::Kind::Spa).await;
+        let ada = world.user("ada@acme.test").await;
+        let session = world.session(&ada, "cookie").await;
+        let elsewhere = world.session(&ada, "elsewhere").await;
+        let grants = [
+            world.grant(&told, &session).await,
+            world.grant(&told, &session).await,
+            world.grant(&silent, &session).await,
+        ];
+        let untouched = world.grant(&told, &elsewhere).await;
+        // A client whose tokens were revoked still has a session of its own to end.
+        world
+            .tx(async |tx| grant::revoke(tx, world.start(), &grants[0].id).await)
+            .await;
+
+        let end = async |status| {
+            world
+                .tx(async |tx| session::end(tx, world.after(5), &session.id, status).await)
+                .await
+        };
+        assert!(end(Status::Logout).await);
+        assert!(!end(Status::Revoked).await, "it ends once");
+
+        let ended = world
+            .tx(async |tx| session::find(tx, &session.id).await)
+            .await
+            .unwrap();
+        assert_eq!(
+            (ended.status, ended.ended_at),
+            (Status::Logout, Some(T0 + secs(5)))
+        );
+        for grant in &grants {
+            assert_eq!(
+                world
+                    .tx(async |tx| grant::find_live(tx, &grant.id, T0).await)
+                    .await,
+                None
+            );
+        }
+        let other = world
+            .tx(async |tx| grant::find_live(tx, &untouched.id, T0).await)
+            .await;
+        assert_eq!(other, Some(untouched), "another browser stays signed in");
+        assert_eq!(world.count("SELECT COUNT(*) FROM back_channel_logouts").await, 2);
+        assert_eq!(
+            world
+                .count("SELECT COUNT(*) FROM events WHERE kind = 'user.logout'")
+                .await,
+            1
+        );
+        let unknown: SessionId = world.id();
+        assert!(
+            !world
+                .tx(async |tx| session::end(tx, world.start(), &unknown, Status::Logout).await)
+                .await
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sessions_whose_time_is_over_end_as_expired() {
+    on_each_engine(async |world| {
+        let ada = world.user("ada@acme.test").await;
+        let sign_in = world.sign_in(&ada);
+        let short = Lifetimes {
+            absolute: secs(100),
+            idle: secs(50),
+        };
+        world
+            .tx(async |tx| session::start(tx, world.start(), &sign_in, &hash("short"), short).await)
+            .await;
+        let long = world.session(&ada, "long").await;
+
+        let end = async |after| {
+            world
+                .tx(async |tx| session::end_expired(tx, world.after(after), 10).await)
+                .await
+        };
+        assert_eq!(end(49).await, 0);
+        assert_eq!(end(50).await, 1);
+        assert_eq!(end(50).await, 0);
+        let ended = world
+            .tx(async |tx| session::find(tx, &sign_in.session_id).await)
+            .await
+            .unwrap();
+        assert_eq!(ended.status, Status::Expired);
+        assert!(live_at(world, &long, 50).await);
+        assert_eq!(
+            world
+                .count("SELECT COUNT(*) FROM events WHERE kind = 'session.expired'")
+                .await,
+            1
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_sessions_of_a_user_end_and_nobody_elses() {
+    on_each_engine(async |world| {
+        let (ada, bob) = (
+            world.user("ada@acme.test").await,
+            world.user("bob@acme.test").await,
+        );
+        let sessions = [world.session(&ada, "1").await, world.session(&ada, "2").await];
+        let other = world.session(&bob, "3").await;
+        assert_eq!(
+            world
+                .tx(async |tx| session::end_all_for_user(tx, world.start(), &ada.id).await)
+                .await,
+            2
+        );
+        for session in &sessions {
+            assert!(!live_at(world, session, 0).await);
+        }
+        assert!(live_at(world, &other, 0).await);
+    })
+    .await;
+}
