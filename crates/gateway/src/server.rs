@@ -1,6 +1,7 @@
 //! What `genkan dev` and `genkan serve` share: open the database, build the
 //! state, listen, and stop in good order.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -30,12 +31,36 @@ pub fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
+/// Makes the data directory, for its owner only. Says whether it is new.
+///
+/// # Errors
+///
+/// A message that says what to do.
+pub fn create_data_dir(data_dir: &Path) -> Result<bool, Failure> {
+    use std::os::unix::fs::DirBuilderExt;
+    if data_dir.is_dir() {
+        return Ok(false);
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .map_err(|error| {
+            Failure::new(format!("{} cannot be created: {error}", data_dir.display()))
+                .remedy("Choose another folder, or let this user write there.")
+        })?;
+    Ok(true)
+}
+
 /// Opens the database of `config` and brings its schema up to date.
 ///
 /// # Errors
 ///
 /// A message that says what to check.
 pub async fn open_database(config: &Config) -> Result<Db, Failure> {
+    if config.database.url.is_none() {
+        create_data_dir(&config.data_dir)?;
+    }
     let url = config.database_url();
     genkan_store::open(url.expose()).await.map_err(|error| {
         Failure::new(format!("The database cannot be opened: {}", chain(&error)))

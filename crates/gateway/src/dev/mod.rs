@@ -39,7 +39,7 @@ pub struct DevOptions {
 /// If it cannot start.
 pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), Failure> {
     install_crypto_provider();
-    let first_start = prepare(&options.data_dir)?;
+    let first_start = server::create_data_dir(&options.data_dir)?;
     // Bound first: port 0 is only known afterwards, and a taken port should
     // fail before anything is created.
     let listener = bind(options.listen, "--listen")?;
@@ -133,23 +133,6 @@ fn demo_client(ca_file: &Path) -> Result<reqwest::Client, Failure> {
         .timeout(Duration::from_secs(10))
         .build()
         .map_err(|error| cannot(&error))
-}
-
-/// Makes the data directory, for its owner only. Says whether it is new.
-fn prepare(data_dir: &Path) -> Result<bool, Failure> {
-    use std::os::unix::fs::DirBuilderExt;
-    if data_dir.is_dir() {
-        return Ok(false);
-    }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)
-        .map_err(|error| {
-            Failure::new(format!("{} cannot be created: {error}", data_dir.display()))
-                .remedy("Choose another folder with --data-dir.")
-        })?;
-    Ok(true)
 }
 
 fn bind(addr: SocketAddr, option: &str) -> Result<Listener, Failure> {
