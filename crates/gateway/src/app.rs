@@ -5,6 +5,8 @@ use std::sync::Arc;
 use aws_lc_rs::hkdf;
 use genkan_db::Db;
 use genkan_protocol::Timestamp;
+use genkan_protocol::oauth::redirect_uri;
+use genkan_store::client::Client;
 use genkan_store::{Generator, InstanceKey, Stamp};
 
 use crate::cache::Cache;
@@ -112,6 +114,18 @@ impl App {
     /// An absolute URL of ours; `path` starts with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.0.settings.public_url)
+    }
+
+    /// How a client's registered addresses are compared.
+    pub fn redirect_policy(&self, client: &Client) -> redirect_uri::Policy {
+        redirect_uri::Policy {
+            environment: if self.0.settings.development {
+                redirect_uri::Environment::Development
+            } else {
+                redirect_uri::Environment::Production
+            },
+            any_loopback: client.any_loopback_redirect,
+        }
     }
 
     pub fn instance_key(&self) -> &InstanceKey {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use genkan_protocol::jose::JwkSet;
-use genkan_protocol::oidc::{ProviderMetadata, issuer_of, well_known_url};
+use genkan_protocol::oidc::{DiscoveryError, ProviderMetadata, issuer_of, well_known_url};
 use genkan_store::connection::OidcSettings;
 
 use crate::app::App;
@@ -117,21 +117,21 @@ pub fn discovery_url(settings: &OidcSettings) -> String {
 
 async fn discover(app: &App, settings: &OidcSettings) -> Result<Arc<ProviderMetadata>, MetadataError> {
     let url = discovery_url(settings);
-    if let Some(known) = known(&app.metadata().metadata, &url, |kept| {
+    let expected = issuer_of(&settings.issuer);
+    let fresh = known(&app.metadata().metadata, &url, |kept| {
         kept.at.elapsed() < METADATA_AGE
-    }) {
-        return Ok(known);
+    });
+    // Kept by address, but two connections may expect different issuers of it.
+    if let Some(metadata) = fresh.filter(|metadata| metadata.validate(expected).is_ok()) {
+        return Ok(metadata);
     }
     let body = fetch(app, settings, &url).await?;
-    let invalid = |reason: String| MetadataError::Invalid {
+    let invalid = |error: DiscoveryError| MetadataError::Invalid {
         url: url.clone(),
-        reason,
+        reason: error.to_string(),
     };
-    let metadata: ProviderMetadata =
-        serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?;
-    metadata
-        .validate(issuer_of(&settings.issuer))
-        .map_err(|error| invalid(error.to_string()))?;
+    let metadata = ProviderMetadata::parse(&body).map_err(invalid)?;
+    metadata.validate(expected).map_err(invalid)?;
     Ok(keep(&app.metadata().metadata, url, metadata, false))
 }
 

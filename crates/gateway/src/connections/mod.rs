@@ -182,6 +182,10 @@ pub async fn finish(
         parameters: &parameters,
         nonce: &pending.nonce,
         code_verifier,
+        max_age: match &interaction.request {
+            Request::Authorize(request) => request.max_age,
+            Request::TestConnection { .. } => None,
+        },
     };
     let result = match &connection.settings {
         Settings::Oidc(settings) => oidc::finish(app, &connection, settings, arrival).await,

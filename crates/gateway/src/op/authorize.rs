@@ -10,10 +10,9 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
-use genkan_protocol::oauth::redirect_uri::{self, Policy};
 use genkan_protocol::oauth::{
     AuthorizationError, AuthorizationRequest, ClientRules, ErrorCode, Parameters, Recipient, append_query,
-    authorization_request,
+    authorization_request, redirect_uri,
 };
 use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::client::Client;
@@ -84,15 +83,7 @@ fn match_redirect_uri(
             _ => Err(PageError::invalid_redirect_uri(&client.name)),
         };
     };
-    let environment = if app.settings().development {
-        redirect_uri::Environment::Development
-    } else {
-        redirect_uri::Environment::Production
-    };
-    let policy = Policy {
-        environment,
-        any_loopback: client.any_loopback_redirect,
-    };
+    let policy = app.redirect_policy(client);
     if redirect_uri::permits(&client.redirect_uris, presented, policy) {
         Ok((presented.clone(), true))
     } else {

@@ -215,11 +215,8 @@ async fn redirect_target(
         })
         .await?;
     let registered = candidates.iter().any(|client| {
-        client
-            .post_logout_redirect_uris
-            .iter()
-            .any(|registered| registered == uri)
-            || (client.any_loopback_redirect && redirect_uri::is_any_loopback(uri))
+        let policy = app.redirect_policy(client);
+        redirect_uri::permits(&client.post_logout_redirect_uris, uri, policy)
     });
     if !registered {
         return Err(PageError::invalid_request(

@@ -11,6 +11,7 @@ use genkan_protocol::oidc::id_token::{self, Expected};
 use http::header;
 use serde_json::{Map, Value};
 
+use super::Arrival;
 use super::exchange::{Exchange, Tokens};
 use crate::connections::{Failure, metadata};
 use crate::web::outbound::Request;
@@ -21,7 +22,7 @@ const CLOCK_SKEW: Duration = Duration::from_mins(2);
 /// Signature algorithms accepted of providers. Symmetric ones and `none` are not
 /// among them: the key would be a secret that other parties know, or nothing.
 const ALGORITHMS: &[&str] = &[
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519",
 ];
 
 impl Exchange<'_> {
@@ -29,7 +30,7 @@ impl Exchange<'_> {
     pub(super) async fn id_token(
         &self,
         tokens: &Tokens,
-        nonce: &str,
+        arrival: &Arrival<'_>,
         trace: &mut Trace,
     ) -> Result<Map<String, Value>, Failure> {
         let Some(id_token) = &tokens.id_token else {
@@ -49,11 +50,12 @@ impl Exchange<'_> {
         let expected = Expected {
             issuer: &self.endpoints.issuer,
             client_id: &self.settings.client_id,
-            nonce: Some(ExpectedNonce::Plain(nonce)),
+            nonce: Some(ExpectedNonce::Plain(arrival.nonce)),
             now: self.app.now(),
             skew: CLOCK_SKEW,
             access_token: tokens.access_token.as_deref(),
-            max_age: None,
+            // §3.1.3.7 step 13: a provider that was asked for a fresh login proves it.
+            max_age: arrival.max_age,
         };
         match id_token::validate(&verified, &expected, trace) {
             Ok(claims) => Ok(claims),

@@ -5,6 +5,8 @@
 mod exchange;
 mod identity;
 
+use std::time::Duration;
+
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::{CodeVerifier, Parameters, append_query};
 use genkan_protocol::oidc::ProviderError;
@@ -33,6 +35,8 @@ pub struct Arrival<'a> {
     pub parameters: &'a Parameters,
     pub nonce: &'a str,
     pub code_verifier: Option<CodeVerifier>,
+    /// The `max_age` that was asked for.
+    pub max_age: Option<Duration>,
 }
 
 /// Where the provider sends the browser back to.
@@ -124,7 +128,7 @@ pub async fn finish(
     let tokens = exchange
         .redeem(&code, arrival.code_verifier.as_ref(), &mut trace)
         .await?;
-    let mut claims = exchange.id_token(&tokens, arrival.nonce, &mut trace).await?;
+    let mut claims = exchange.id_token(&tokens, &arrival, &mut trace).await?;
     exchange.userinfo(&tokens, &mut claims, &mut trace).await?;
 
     let mapping = Mapping {
