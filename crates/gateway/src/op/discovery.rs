@@ -75,6 +75,7 @@ fn metadata(app: &App) -> ProviderMetadata {
             "picture",
             "locale",
             "updated_at",
+            "groups",
         ]),
         claims_parameter_supported: false,
         request_parameter_supported: false,

@@ -6,10 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use genkan_protocol::oidc::UserInfo;
-use genkan_store::{UserId, user};
+use genkan_store::{OrganizationId, UserId, membership, user};
 use http::HeaderMap;
 
-use super::token::issue::profile;
+use super::token::issue::{custom, profile};
 use crate::app::App;
 use crate::web::access_token;
 use crate::web::oauth_error::{BearerChallenge, OAuthError, no_store};
@@ -24,7 +24,23 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
     let Ok(user_id) = UserId::parse(&claims.sub) else {
         return Err(refused);
     };
-    let found = app.db().read(async |tx| user::find(tx, &user_id).await).await?;
+    let organization_id = claims
+        .oid
+        .as_deref()
+        .and_then(|id| OrganizationId::parse(id).ok());
+    let (found, groups) = app
+        .db()
+        .read(async |tx| -> Result<_, genkan_store::Error> {
+            let member = match &organization_id {
+                Some(organization_id) => membership::find(tx, organization_id, &user_id).await?,
+                None => None,
+            };
+            Ok((
+                user::find(tx, &user_id).await?,
+                member.map(|member| member.groups).unwrap_or_default(),
+            ))
+        })
+        .await?;
     let Some(user) = found.filter(|user| !user.disabled) else {
         return Err(refused);
     };
@@ -34,7 +50,7 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
         profile: profile(&user, scope.contains("email"), scope.contains("profile")),
         oid: claims.oid,
         sid: claims.sid,
-        ..UserInfo::default()
+        custom: custom(&groups, scope.contains("profile")),
     };
     Ok((no_store(), Json(body)))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use genkan_db::Tx;
 use genkan_protocol::Timestamp;
-use genkan_protocol::oidc::claims::ScopeClaims;
+use genkan_protocol::oidc::claims::{CustomClaims, ScopeClaims};
 use genkan_protocol::oidc::{AccessToken, IdToken, Profile, left_half};
 use genkan_store::client::Client;
 use genkan_store::grant::Grant;
@@ -28,6 +28,8 @@ pub struct Subject {
     pub user: User,
     /// Names of the user's roles in the grant's organization.
     pub roles: Vec<String>,
+    /// The groups that the identity provider named at the last login.
+    pub groups: Vec<String>,
     pub organization_external_id: Option<String>,
 }
 
@@ -39,13 +41,13 @@ pub async fn subject(tx: &mut Tx<'_>, grant: Grant) -> Result<Option<Subject>, g
     else {
         return Ok(None);
     };
-    let (mut roles, mut organization_external_id) = (Vec::new(), None);
+    let (mut roles, mut groups, mut organization_external_id) = (Vec::new(), Vec::new(), None);
     if let Some(organization_id) = &grant.organization_id {
         // A membership that was taken away ends the grant's use at once.
         let Some(membership) = membership::find(tx, organization_id, &user.id).await? else {
             return Ok(None);
         };
-        roles = membership.roles;
+        (roles, groups) = (membership.roles, membership.groups);
         organization_external_id = organization::find(tx, organization_id)
             .await?
             .and_then(|organization| organization.external_id);
@@ -54,6 +56,7 @@ pub async fn subject(tx: &mut Tx<'_>, grant: Grant) -> Result<Option<Subject>, g
         grant,
         user,
         roles,
+        groups,
         organization_external_id,
     }))
 }
@@ -143,6 +146,7 @@ fn id_token(app: &App, client: &Client, subject: &Subject) -> IdToken {
         exp: (now + ID_TOKEN_LIFETIME).as_secs(),
         // The e-mail is always there: the SDKs of this contract count on it.
         profile: profile(user, true, grant.scope.contains("profile")),
+        custom: custom(&subject.groups, grant.scope.contains("profile")),
         ..IdToken::default()
     }
 }
@@ -163,6 +167,15 @@ pub fn profile(user: &User, with_email: bool, with_profile: bool) -> Profile {
         claims.updated_at = Some(user.updated_at.as_secs().to_string());
     }
     claims
+}
+
+/// What connections tell beyond the standard's claims, for the `profile` scope.
+pub fn custom(groups: &[String], with_profile: bool) -> CustomClaims {
+    let mut claims = serde_json::Map::new();
+    if with_profile && !groups.is_empty() {
+        claims.insert("groups".to_owned(), groups.into());
+    }
+    claims.into()
 }
 
 /// Keeps the session of a grant alive: using its tokens is using it.
