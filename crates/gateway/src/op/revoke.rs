@@ -3,15 +3,16 @@
 //! Source: RFC 7009 §2.
 
 use axum::extract::State;
+use axum::response::IntoResponse;
 use genkan_protocol::Timestamp;
 use genkan_store::{TokenId, grant, refresh_token, revoked_access_token};
 use http::{HeaderMap, StatusCode};
 
 use crate::app::App;
 use crate::web::access_token;
-use crate::web::client_auth;
+use crate::web::client_auth::{self, Proof};
 use crate::web::form::OAuthForm;
-use crate::web::oauth_error::OAuthError;
+use crate::web::oauth_error::{OAuthError, no_store};
 
 /// Answers 200 for every token that is not live afterwards, known or not
 /// (RFC 7009 §2.2). A token of another client is left alone, and the answer
@@ -20,8 +21,13 @@ pub async fn revoke(
     State(app): State<App>,
     headers: HeaderMap,
     OAuthForm(parameters): OAuthForm,
-) -> Result<StatusCode, OAuthError> {
+) -> Result<impl IntoResponse, OAuthError> {
     let caller = client_auth::authenticate(&app, &headers, &parameters).await?;
+    // RFC 7009 §2.1: a confidential client authenticates, whatever PKCE spares it
+    // at the code exchange.
+    if caller.proof == Proof::None && !caller.client().is_public() {
+        return Err(OAuthError::invalid_client("client credentials are missing"));
+    }
     let token = parameters.one("token").ok().flatten();
     let token = token.ok_or(OAuthError::invalid_request("token is missing"))?;
     let client_id = &caller.client().id;
@@ -49,5 +55,5 @@ pub async fn revoke(
             })
             .await?;
     }
-    Ok(StatusCode::OK)
+    Ok((StatusCode::OK, no_store()))
 }
