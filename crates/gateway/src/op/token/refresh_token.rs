@@ -7,6 +7,7 @@
 //!
 //! Source: RFC 6749 §6, OIDC Core §12.
 
+use genkan_protocol::oauth::authorization_request::KNOWN_SCOPES;
 use genkan_protocol::oauth::{ErrorCode, Scope};
 use genkan_store::Secret;
 use genkan_store::refresh_token::{self, Redemption, Rotation};
@@ -32,6 +33,10 @@ pub async fn redeem(
 ) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
     let at = app.at(now);
+    // What the login dropped is dropped here too: libraries repeat the scope they
+    // were configured with (OIDC Core §3.1.2.1).
+    let scope = scope.map(|scope| scope.filter(|name| KNOWN_SCOPES.contains(&name)));
+    let scope = scope.filter(|scope| !scope.is_empty());
     let hash = refresh_token::hash(&presented);
     let client = caller.client();
     let rotates = client.rotation() != Rotation::Family;
