@@ -93,7 +93,7 @@ impl IntoResponse for OAuthError {
         let (status, error, error_description) = match &self {
             Self::Client {
                 code: ErrorCode::InvalidClient,
-                description: Cow::Borrowed(description),
+                description,
             } => (
                 StatusCode::UNAUTHORIZED,
                 ErrorCode::InvalidClient,
