@@ -5,7 +5,8 @@ use axum::response::Response;
 use genkan_protocol::oauth::AuthorizationRequest;
 use genkan_protocol::oauth::ErrorCode;
 use genkan_store::interaction::{Interaction, Request, Stage};
-use genkan_store::session;
+use genkan_store::session::{self, Session};
+use genkan_store::user::User;
 use http::HeaderMap;
 
 use super::next_step::{Progress, Step, Wanted, next_step};
@@ -102,13 +103,28 @@ impl Login<'_> {
                 ))
             }
             Step::Authenticate => self.authenticate(target).await,
-            Step::Complete => self.complete(&cached, current.map(|(session, _)| session)).await,
+            Step::Complete => {
+                let session = self.session(current).await?;
+                // OIDC Core §3.1.2.1: the End-User of the id_token_hint, or nobody.
+                if hinted_user.is_some_and(|id| id != session.user_id.as_str()) {
+                    return Ok(self.login_required("somebody else signed in than the id_token_hint names"));
+                }
+                let from = Some((&interaction.id, &interaction.stage));
+                authorize::respond(app, &cached, request, &session, from).await
+            }
             Step::LoginRequired => {
-                let description = "no session in this browser satisfies the request";
-                let answer = Answer::to(app, request);
-                Ok(answer.error(ErrorCode::LoginRequired, description, request.state.as_deref()))
+                Ok(self.login_required("no session in this browser satisfies the request"))
             }
         }
+    }
+
+    fn login_required(self, description: &str) -> Response {
+        let answer = Answer::to(self.app, self.request);
+        answer.error(
+            ErrorCode::LoginRequired,
+            description,
+            self.request.state.as_deref(),
+        )
     }
 
     /// Sends the browser to the identity provider: the chosen one, else the target's.
@@ -136,31 +152,22 @@ impl Login<'_> {
         connections::start(self.app, self.interaction, &connection_id, &hints).await
     }
 
-    async fn complete(
-        self,
-        cached: &std::sync::Arc<crate::cache::CachedClient>,
-        current: Option<session::Session>,
-    ) -> Result<Response, PageError> {
-        let Self {
-            app,
-            interaction,
-            request,
-        } = self;
-        let session = match &interaction.stage {
+    /// The session that the login ends with.
+    async fn session(self, current: Option<(Session, User)>) -> Result<Session, PageError> {
+        let session = match &self.interaction.stage {
             // The session that this very login made, not whichever the cookie names now.
             Stage::Authenticated { session_id } => {
-                let now = app.now();
-                app.db()
+                let now = self.app.now();
+                self.app
+                    .db()
                     .read(async |tx| session::find_live(tx, session_id, now).await)
                     .await?
             }
             Stage::Completed => None,
             Stage::Started | Stage::Identifying | Stage::ConnectionChosen { .. } | Stage::Away { .. } => {
-                current
+                current.map(|(session, _)| session)
             }
         };
-        let session = session.ok_or_else(PageError::interaction_gone)?;
-        let from = Some((&interaction.id, &interaction.stage));
-        authorize::respond(app, cached, request, &session, from).await
+        session.ok_or_else(PageError::interaction_gone)
     }
 }
