@@ -171,7 +171,7 @@ pub async fn finish(
         return Err(PageError::connection_not_active());
     }
     // A login that went another way meanwhile is not moved back.
-    if !matches!(interaction.stage, Stage::Away { .. }) {
+    if !matches!(&interaction.stage, Stage::Away { connection_id, .. } if *connection_id == connection.id) {
         return Err(PageError::unsolicited_answer());
     }
     let code_verifier = pending
