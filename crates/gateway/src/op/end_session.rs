@@ -9,7 +9,7 @@ use genkan_protocol::oauth::{Parameters, append_query, redirect_uri};
 use genkan_store::session::{self, Session, Status};
 use genkan_store::user::{self, User};
 use genkan_store::{ClientId, Error, Secret, SessionId, client};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 
 use crate::app::App;
 use crate::web::cookie::Cookie;
@@ -122,7 +122,7 @@ async fn end_session(
         app.wake_jobs();
     }
     let mut response = match target {
-        Some(uri) => Redirect::to(&uri).into_response(),
+        Some(uri) => leave(&uri),
         None => {
             let application = application_name(app, request.client.as_ref()).await?;
             Page::new(&SignedOut {
@@ -135,9 +135,14 @@ async fn end_session(
     if cookie.is_some() {
         response
             .headers_mut()
-            .append(http::header::SET_COOKIE, app.cookies().clear(Cookie::Session));
+            .append(header::SET_COOKIE, app.cookies().clear(Cookie::Session));
     }
     Ok(response)
+}
+
+/// Sends the browser on. The address may carry the application's state.
+fn leave(uri: &str) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Redirect::to(uri)).into_response()
 }
 
 fn parse(raw: &[u8]) -> Result<Parameters, PageError> {
@@ -262,10 +267,12 @@ async fn confirm(
         .await?;
     let name = user.as_ref().and_then(User::display_name);
     // What was asked for goes through the form, and is checked again when it comes back.
-    let hidden: Vec<(&str, &str)> = ["client_id", "post_logout_redirect_uri", "state"]
+    let mut hidden: Vec<(&str, &str)> = ["post_logout_redirect_uri", "state"]
         .into_iter()
         .filter_map(|name| parameters.one(name).ok().flatten().map(|value| (name, value)))
         .collect();
+    // The hint stays behind, because it speaks for another session; whose it was does not.
+    hidden.extend(request.client.as_ref().map(|id| ("client_id", id.as_str())));
     let page = LogoutConfirm {
         application: &application,
         action: Some(PATH),
@@ -282,7 +289,7 @@ async fn confirm(
         let cookie = app
             .cookies()
             .set(Cookie::Browser, &browser, crate::login::BROWSER_COOKIE_SECS);
-        response.headers_mut().append(http::header::SET_COOKIE, cookie);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
 }
@@ -290,7 +297,7 @@ async fn confirm(
 /// The person wants to stay signed in: back to where they came from.
 fn stay(target: Option<&str>) -> Response {
     match target {
-        Some(uri) => Redirect::to(uri).into_response(),
+        Some(uri) => leave(uri),
         None => {
             PageError::new(StatusCode::OK, "You are still signed in", "Nothing was changed.").into_response()
         }
