@@ -146,7 +146,8 @@ impl App {
     /// The signing keys, parsed.
     pub async fn keyring(&self) -> Result<Arc<Keyring>, KeyringError> {
         let generation = self.generation().await?;
-        if let Some(found) = self.kept(generation, |kept| kept.keyring.clone()) {
+        let kept = self.kept(generation, |kept| kept.keyring.clone());
+        if let Some(found) = kept.filter(|keyring| keyring.is_current(self.now())) {
             return Ok(found);
         }
         let found = Arc::new(Keyring::load(self).await?);

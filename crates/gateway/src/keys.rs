@@ -30,6 +30,8 @@ pub struct Keyring {
     keys: Vec<Entry>,
     jwks: Bytes,
     verify: JwkSet,
+    /// When the first of the keys leaves the set.
+    complete_until: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,7 @@ impl Keyring {
     pub async fn load(app: &App) -> Result<Self, KeyringError> {
         let now = app.now();
         let stored = app.db().read(async |tx| signing_key::list(tx, now).await).await?;
+        let complete_until = stored.iter().filter_map(|row| row.published_until).min();
         let mut keys = Vec::with_capacity(stored.len());
         for row in stored {
             let der = row
@@ -63,7 +66,18 @@ impl Keyring {
         let public: Vec<_> = keys.iter().map(|entry| entry.key.public_jwk()).collect();
         let jwks = Bytes::from(serde_json::json!({ "keys": public }).to_string());
         let verify = JwkSet::from_signing_keys(keys.iter().map(|entry| &entry.key));
-        Ok(Self { keys, jwks, verify })
+        Ok(Self {
+            keys,
+            jwks,
+            verify,
+            complete_until,
+        })
+    }
+
+    /// Whether these are still the published keys. They leave the set by the
+    /// clock, which no change of configuration announces.
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        self.complete_until.is_none_or(|until| now < until)
     }
 
     /// The key that signs with `algorithm` at `now`: the newest whose time has come.
