@@ -1,5 +1,6 @@
 //! Login traces: what was checked when a login failed, for those who must mend it.
 
+use genkan_store::event::{self, Entry, Kind};
 use genkan_store::interaction::{Interaction, Request};
 use genkan_store::{ClientId, Error, TraceId, login_trace};
 
@@ -32,8 +33,20 @@ pub async fn record(
         trace: failure.trace.clone(),
         created_at: now,
     };
+    let at = app.at(now);
     app.db()
-        .tx(async |tx| login_trace::insert(tx, &row).await)
+        .tx(async |tx| -> Result<(), Error> {
+            login_trace::insert(tx, &row).await?;
+            let mut entry = Entry::new(Kind::LoginFailed)
+                .organization(row.organization_id.as_ref())
+                .with("trace_id", row.id.as_str())
+                .with("cause", row.cause.as_str())
+                .with("connection_id", failure.connection_id.as_str());
+            if let Some(client_id) = &row.client_id {
+                entry = entry.client(client_id);
+            }
+            event::record(tx, at, entry).await
+        })
         .await?;
     tracing::warn!(
         reference = %id, cause = failure.cause, connection = %failure.connection_id, "login failed at the identity provider"
