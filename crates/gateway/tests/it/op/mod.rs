@@ -1,3 +1,4 @@
 //! The OpenID Provider, from outside.
 
 mod authorization_code;
+mod traps;
