@@ -4,6 +4,7 @@ mod app;
 mod config;
 mod connection;
 mod dev;
+mod doctor;
 mod domain;
 mod event;
 mod failure;
@@ -79,6 +80,7 @@ enum Command {
     Connection(connection::ConnectionArgs),
     User(user::UserArgs),
     Keys(keys::KeysArgs),
+    Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
     Trace(trace::TraceArgs),
     Event(event::EventArgs),
@@ -126,6 +128,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Connection(args) => wait_for(connection::run(&args, context)),
         Command::User(args) => wait_for(user::run(&args, context)),
         Command::Keys(args) => wait_for(keys::run(&args, context)),
+        Command::Doctor(args) => wait_for(doctor::run(&args, context)),
         Command::Config(args) => config::run(&args, context),
         Command::Trace(args) => wait_for(trace::run(&args, context)),
         Command::Event(args) => wait_for(event::run(&args, context)),

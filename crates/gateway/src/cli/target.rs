@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use crate::config::{Config, DEFAULT_FILE, Development, Environment, PublicUrl};
+use crate::config::{Config, DEFAULT_FILE, Development, Environment, Mistakes, PublicUrl};
 
 /// The folder of a development instance when none is named.
 pub(super) const DEFAULT_DATA_DIR: &str = "genkan-data";
@@ -38,12 +38,17 @@ impl Target {
 
     /// The configuration of the instance, as its server has it.
     pub(super) fn load(&self, environment: &Environment) -> Result<Config, Failure> {
+        Ok(self.try_load(environment)??)
+    }
+
+    /// The same, with the mistakes apart from the failure to find an instance.
+    pub(super) fn try_load(&self, environment: &Environment) -> Result<Result<Config, Mistakes>, Failure> {
         if let Some(data_dir) = &self.data_dir {
             return development(data_dir, environment);
         }
         let file = self.config_file()?;
         if file.is_some() || environment.has("public_url") {
-            return Ok(Config::load(file.as_deref(), environment)?);
+            return Ok(Config::load(file.as_deref(), environment));
         }
         let data_dir = Path::new(DEFAULT_DATA_DIR);
         if data_dir.is_dir() {
@@ -56,7 +61,7 @@ impl Target {
     }
 }
 
-fn development(data_dir: &Path, environment: &Environment) -> Result<Config, Failure> {
+fn development(data_dir: &Path, environment: &Environment) -> Result<Result<Config, Mistakes>, Failure> {
     if !data_dir.join("genkan.db").exists() && !environment.has("database.url") {
         return Err(Failure::new(format!(
             "There is no development instance in {}.",
@@ -69,7 +74,7 @@ fn development(data_dir: &Path, environment: &Environment) -> Result<Config, Fai
         listen: ([127, 0, 0, 1], 8080).into(),
         data_dir: data_dir.to_owned(),
     };
-    Ok(Config::development(&options, environment)?)
+    Ok(Config::development(&options, environment))
 }
 
 /// The public URL of the development instance in `data_dir`.

@@ -1,0 +1,86 @@
+//! The identity providers of enabled connections, looked at as a sign-in does.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use genkan_store::connection::{self, Connection, Settings};
+use genkan_store::{MAX_LIMIT, Page};
+
+use super::Findings;
+use super::data::Data;
+use crate::app::App;
+use crate::config::Config;
+use crate::connections::metadata::{self, MetadataError};
+use crate::server;
+
+const CHECK: &str = "Connections";
+
+/// How many providers are asked at once.
+const AT_ONCE: usize = 8;
+
+pub(super) async fn examine(config: &Config, data: Data, findings: &mut Findings) {
+    let Data {
+        db,
+        environment,
+        instance_key,
+    } = data;
+    let page = Page::first(MAX_LIMIT);
+    let listed = match db.read(async |tx| connection::list(tx, &page).await).await {
+        Ok(listed) => listed,
+        Err(error) => {
+            findings.fail(CHECK, server::chain(&error), "See the database above.");
+            return;
+        }
+    };
+    let is_full = listed.len() == MAX_LIMIT as usize;
+    let enabled: Vec<_> = listed
+        .into_iter()
+        .filter(|connection| connection.enabled)
+        .collect();
+    let app = match server::app(config, environment.kind, db, instance_key) {
+        Ok(app) => app,
+        Err(error) => {
+            findings.fail(CHECK, error.to_string(), "See the configuration above.");
+            return;
+        }
+    };
+    let mut answers = stream::iter(&enabled)
+        .map(|connection| ask(&app, connection))
+        .buffered(AT_ONCE);
+    let mut reachable = 0_usize;
+    while let Some((connection, answer)) = answers.next().await {
+        match answer {
+            Ok(()) => reachable += 1,
+            Err(error) => findings.fail(
+                CHECK,
+                format!("{} ({}): {error}", connection.id, connection.name),
+                "Its people cannot sign in. Compare the issuer with the provider's, and ask from this machine with curl.",
+            ),
+        }
+    }
+    let which = if is_full {
+        format!(" of the newest {MAX_LIMIT}")
+    } else {
+        String::new()
+    };
+    match (enabled.len(), reachable) {
+        (0, _) => findings.ok(CHECK, "none is enabled"),
+        (all, reachable) if all == reachable => {
+            findings.ok(
+                CHECK,
+                format!("all {all} enabled{which} reach their identity provider"),
+            );
+        }
+        _ => {}
+    }
+}
+
+/// The endpoints and the keys, as the next sign-in would fetch them.
+async fn ask<'a>(app: &App, connection: &'a Connection) -> (&'a Connection, Result<(), MetadataError>) {
+    let Settings::Oidc(settings) = &connection.settings;
+    let answer = async {
+        let endpoints = metadata::endpoints(app, settings).await?;
+        metadata::jwks(app, settings, &endpoints.jwks, false).await?;
+        Ok(())
+    };
+    (connection, answer.await)
+}
