@@ -1,0 +1,682 @@
+//! Every verb: create, list, show, change, delete.
+
+use genkan::server;
+use genkan_db::testing::Scratch;
+use genkan_protocol::Trace;
+use genkan_store::environment::Kind;
+use genkan_store::login_trace::{self, LoginTrace};
+use genkan_store::{Generator, Stamp};
+use serde_json::json;
+
+use super::{Instance, ids, text};
+
+const REDIRECT: &str = "https://app.example.com/callback";
+
+#[tokio::test]
+async fn an_organization_comes_and_goes_on_both_engines() {
+    for database in Scratch::each().await {
+        let instance = Instance::on(database, Kind::Production).await;
+        let acme = instance.json(&[
+            "org",
+            "create",
+            "--name",
+            "Acme Inc.",
+            "--external-id",
+            "acme-17",
+            "--domain",
+            "acme.com",
+            "--metadata",
+            "plan=gold",
+        ]);
+        let id = text(&acme, "/id").to_owned();
+        assert_eq!(text(&acme, "/domains/0/domain"), "acme.com");
+        assert_eq!(acme["metadata"], json!({ "plan": "gold" }));
+        let shown = instance.json(&["org", "show", "acme-17"]);
+        assert_eq!(shown, instance.json(&["org", "show", &id]));
+        assert_eq!(
+            ids(&instance.json(&["org", "list"]), "organizations"),
+            [id.as_str()]
+        );
+
+        instance
+            .run(&["org", "create", "--name", "Other", "--external-id", "acme-17"])
+            .failed(1, "Another organization has this external id.");
+        instance
+            .run(&["org", "create", "--name", "Other", "--domain", "ACME.com"])
+            .failed(1, "An organization has this domain already.");
+        assert_eq!(
+            ids(&instance.json(&["org", "list"]), "organizations").len(),
+            1,
+            "half a command was kept"
+        );
+
+        instance.json(&["org", "delete", "acme-17", "--yes"]);
+        instance
+            .run(&["org", "delete", "acme-17", "--yes"])
+            .failed(3, "There is no organization \"acme-17\".");
+    }
+}
+
+#[tokio::test]
+async fn a_long_list_comes_in_pages() {
+    let instance = Instance::new().await;
+    for name in ["One", "Two", "Three"] {
+        instance.json(&["org", "create", "--name", name]);
+    }
+    let first = instance.json(&["org", "list", "--limit", "2"]);
+    assert_eq!(text(&first, "/organizations/0/display_name"), "Three");
+    let next = text(&first, "/next");
+    let second = instance.json(&["org", "list", "--limit", "2", "--after", next]);
+    assert_eq!(text(&second, "/organizations/0/display_name"), "One");
+    assert_eq!(second["next"], json!(null));
+    instance
+        .run(&["org", "list", "--after", "usr_1"])
+        .failed(2, "not an identifier of the right kind");
+    instance
+        .run(&["org", "list", "--limit", "0"])
+        .failed(2, "0 is not in 1..=200");
+}
+
+#[tokio::test]
+async fn a_domain_comes_and_goes() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let domain = instance.json(&["domain", "create", "Acme.COM", "--organization", "acme"]);
+    assert_eq!(
+        (text(&domain, "/domain"), text(&domain, "/kind")),
+        ("acme.com", "ORGANIZATION_DOMAIN")
+    );
+    let allowed = instance.json(&[
+        "domain",
+        "create",
+        "acme.net",
+        "--organization",
+        "acme",
+        "--kind",
+        "allowed-email",
+    ]);
+    assert_eq!(text(&allowed, "/kind"), "ALLOWED_EMAIL_DOMAIN");
+    assert_eq!(
+        ids(
+            &instance.json(&["domain", "list", "--organization", "acme"]),
+            "domains"
+        )
+        .len(),
+        2
+    );
+
+    instance
+        .run(&["domain", "create", "gmail.com", "--organization", "acme"])
+        .failed(2, "belongs to no organization");
+    instance
+        .run(&["domain", "create", "acme", "--organization", "acme"])
+        .failed(2, "invalid value 'acme'");
+    instance
+        .run(&["domain", "create", "b.com", "--organization", "b"])
+        .failed(3, "There is no organization \"b\".");
+
+    instance.json(&["domain", "delete", "ACME.com", "--organization", "acme", "--yes"]);
+    instance.json(&[
+        "domain",
+        "delete",
+        text(&allowed, "/id"),
+        "--organization",
+        "acme",
+        "--yes",
+    ]);
+    instance
+        .run(&["domain", "delete", "acme.com", "--organization", "acme", "--yes"])
+        .failed(3, "Acme has no domain \"acme.com\".");
+}
+
+#[tokio::test]
+async fn an_application_comes_changes_and_goes_on_both_engines() {
+    for database in Scratch::each().await {
+        let instance = Instance::on(database, Kind::Production).await;
+        let portal = instance.json(&[
+            "app",
+            "create",
+            "--name",
+            "Portal",
+            "--redirect-uri",
+            REDIRECT,
+            "--post-logout-redirect-uri",
+            "https://app.example.com",
+            "--backchannel-logout-uri",
+            "https://app.example.com/logout",
+            "--alg",
+            "es256",
+            "--strict-refresh",
+            "--access-token-lifetime",
+            "10m",
+        ]);
+        let id = text(&portal, "/id");
+        assert!(
+            id.starts_with("webc_") && text(&portal, "/secret").starts_with("prd_"),
+            "{portal}"
+        );
+        assert_eq!(
+            (&portal["token_algorithm"], &portal["access_token_lifetime"]),
+            (&json!("ES256"), &json!(600))
+        );
+        assert_eq!(
+            (&portal["strict_refresh_rotation"], &portal["enforce_pkce"]),
+            (&json!(true), &json!(false))
+        );
+
+        let changed = instance.json(&[
+            "app",
+            "update",
+            id,
+            "--name",
+            "Front",
+            "--strict-refresh=false",
+            "--enforce-pkce",
+            "--post-logout-redirect-uri",
+            "",
+            "--access-token-lifetime",
+            "0s",
+        ]);
+        assert_eq!(
+            (&changed["name"], &changed["redirect_uris"]),
+            (&json!("Front"), &json!([REDIRECT]))
+        );
+        assert_eq!(changed["post_logout_redirect_uris"], json!([]));
+        assert_eq!(
+            (&changed["strict_refresh_rotation"], &changed["enforce_pkce"]),
+            (&json!(false), &json!(true))
+        );
+        assert_eq!(changed["access_token_lifetime"], json!(null));
+        let shown = instance.json(&["app", "show", id]);
+        assert_eq!(shown, changed);
+        assert!(shown.get("secret").is_none(), "the secret was shown again");
+        assert_eq!(ids(&instance.json(&["app", "list"]), "applications"), [id]);
+
+        instance.json(&["app", "delete", id, "--yes"]);
+        instance
+            .run(&["app", "show", id])
+            .failed(3, "There is no application");
+    }
+}
+
+#[tokio::test]
+async fn an_application_has_two_secrets_at_most() {
+    let instance = Instance::new().await;
+    let portal = instance.json(&["app", "create", "--name", "Portal", "--redirect-uri", REDIRECT]);
+    let id = text(&portal, "/id");
+    let added = instance.json(&["app", "secret", "add", id, "--expires-in", "90d"]);
+    assert_ne!(text(&added, "/secret"), text(&portal, "/secret"));
+    instance
+        .run(&["app", "secret", "add", id])
+        .failed(1, "two secrets, and more are not allowed");
+    instance.json(&["app", "secret", "delete", id, text(&added, "/id"), "--yes"]);
+    instance
+        .run(&["app", "secret", "delete", id, text(&added, "/id"), "--yes"])
+        .failed(3, "has no secret");
+    let shown = instance.json(&["app", "show", id]);
+    assert!(text(&portal, "/secret").ends_with(text(&shown, "/secrets/0/suffix")));
+
+    let spa = instance.json(&[
+        "app",
+        "create",
+        "--name",
+        "Page",
+        "--type",
+        "spa",
+        "--redirect-uri",
+        REDIRECT,
+    ]);
+    assert!(
+        spa.get("secret").is_none() && spa["enforce_pkce"] == json!(true),
+        "{spa}"
+    );
+    instance
+        .run(&["app", "secret", "add", text(&spa, "/id")])
+        .failed(1, "A public application has no secret");
+}
+
+#[tokio::test]
+async fn what_an_application_may_not_register_is_refused() {
+    let instance = Instance::new().await;
+    let refused = [
+        (
+            &["--redirect-uri", "http://localhost:3000/cb"][..],
+            "cannot be registered",
+        ),
+        (
+            &["--redirect-uri", "https://app.example.com/cb?next=1"],
+            "must not have a query",
+        ),
+        (
+            &["--redirect-uri", "https://*.example.com/cb"],
+            "development environment only",
+        ),
+        (&["--redirect-uri", "javascript:alert(1)"], "cannot be registered"),
+        (
+            &[
+                "--type",
+                "spa",
+                "--backchannel-logout-uri",
+                "https://app.example.com/out",
+            ],
+            "Only a web application",
+        ),
+        (
+            &["--type", "native", "--management-access"],
+            "Only a web application",
+        ),
+        (&["--any-loopback-redirect"], "registered addresses only"),
+        (&["--alg", "none"], "write RS256 or ES256"),
+        (&["--access-token-lifetime", "31d"], "at most 30d"),
+        (&["--type", "desktop"], "invalid value 'desktop'"),
+    ];
+    for (words, message) in refused {
+        instance
+            .run(&[&["app", "create", "--name", "App"], words].concat())
+            .failed(2, message);
+    }
+    instance
+        .run(&["app", "create", "--name", " "])
+        .failed(2, "--name is empty.");
+    assert!(ids(&instance.json(&["app", "list"]), "applications").is_empty());
+
+    let development = Instance::development().await;
+    let app = development.json(&[
+        "app",
+        "create",
+        "--name",
+        "App",
+        "--redirect-uri",
+        "http://localhost:3000/cb",
+        "--any-loopback-redirect",
+    ]);
+    assert!(text(&app, "/secret").starts_with("test_"));
+}
+
+/// A connection with its secret from standard input.
+const CONNECT: &[&str] = &[
+    "connection",
+    "create",
+    "--oidc",
+    "--organization",
+    "acme",
+    "--issuer",
+    "https://login.acme.com",
+    "--client-id",
+    "genkan",
+    "--client-secret-stdin",
+];
+
+#[tokio::test]
+async fn a_connection_comes_changes_and_goes_on_both_engines() {
+    for database in Scratch::each().await {
+        let instance = Instance::on(database, Kind::Production).await;
+        instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+        let more = [
+            "--provider",
+            "okta",
+            "--token-auth",
+            "post",
+            "--attribute",
+            "email=mail",
+            "--groups-claim",
+            "groups",
+            "--json",
+        ];
+        let created = instance.run_with(" s3cret \n", &[CONNECT, &more].concat()).json();
+        let id = text(&created, "/id");
+        assert_eq!(
+            text(&created, "/redirect_uri"),
+            format!("https://auth.example.com/sso/v1/oidc/{id}/callback")
+        );
+        assert_eq!(
+            (&created["provider"], &created["enabled"]),
+            (&json!("OKTA"), &json!(true))
+        );
+        assert_eq!(created["oidc"]["token_auth_type"], json!("URL_PARAMS"));
+        assert_eq!(created["oidc"]["attribute_mapping"], json!({ "email": "mail" }));
+        assert!(!created.to_string().contains("s3cret"));
+        assert_eq!(secret_of(&instance, id).await, " s3cret ");
+
+        let test = instance.json(&["connection", "test", id]);
+        assert_eq!(
+            text(&test, "/test_uri"),
+            format!("https://auth.example.com/sso/v1/oidc/{id}/test")
+        );
+        assert_eq!(
+            instance.json(&["connection", "disable", id])["enabled"],
+            json!(false)
+        );
+        assert_eq!(
+            instance.json(&["connection", "show", id])["enabled"],
+            json!(false)
+        );
+        assert_eq!(
+            instance.json(&["connection", "enable", id])["enabled"],
+            json!(true)
+        );
+        let update = [
+            "connection",
+            "update",
+            id,
+            "--client-id",
+            "genkan-2",
+            "--client-secret-stdin",
+            "--json",
+        ];
+        let updated = instance.run_with("newer", &update).json();
+        assert_eq!(updated["oidc"]["client_id"], json!("genkan-2"));
+        assert_eq!(secret_of(&instance, id).await, "newer");
+
+        let listing = instance.json(&["connection", "list", "--organization", "acme"]);
+        assert_eq!(ids(&listing, "connections"), [id]);
+        assert_eq!(ids(&instance.json(&["connection", "list"]), "connections"), [id]);
+        assert_eq!(
+            text(&instance.json(&["org", "show", "acme"]), "/connections/0/id"),
+            id
+        );
+        instance.json(&["connection", "delete", id, "--yes"]);
+        instance
+            .run(&["connection", "show", id])
+            .failed(3, "There is no connection");
+    }
+}
+
+/// What the server would send to the provider.
+async fn secret_of(instance: &Instance, id: &str) -> String {
+    let config = instance.config();
+    let key = server::instance_key(&config).unwrap();
+    let db = server::open_database(&config).await.unwrap();
+    let id = id.parse().unwrap();
+    let connection = db
+        .read(async |tx| genkan_store::connection::find(tx, &id).await)
+        .await
+        .unwrap()
+        .unwrap();
+    db.close().await;
+    connection
+        .open_client_secret(&key)
+        .unwrap()
+        .unwrap()
+        .expose()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_secret_comes_from_a_file_and_on_the_command_line_with_a_warning() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    std::fs::write(instance.path().join("secret"), "from a file\r\n").unwrap();
+    let base = &CONNECT[..CONNECT.len() - 1];
+    let filed = instance.run(&[base, &["--client-secret-file", "secret", "--json"]].concat());
+    assert_eq!(
+        secret_of(&instance, text(&filed.json(), "/id")).await,
+        "from a file"
+    );
+    assert!(!filed.stderr.contains("warning"), "{}", filed.stderr);
+    let shown = instance.run(&[base, &["--client-secret", "on the line", "--json"]].concat());
+    assert_eq!(
+        secret_of(&instance, text(&shown.json(), "/id")).await,
+        "on the line"
+    );
+    assert!(
+        shown
+            .stderr
+            .contains("warning: the secret on the command line can be seen"),
+        "{}",
+        shown.stderr
+    );
+
+    instance
+        .run(base)
+        .failed(2, "required arguments were not provided");
+    instance
+        .run(&[base, &["--client-secret", "a", "--client-secret-stdin"]].concat())
+        .failed(2, "cannot be used with");
+    instance
+        .run(&[base, &["--client-secret-file", "absent"]].concat())
+        .failed(1, "absent cannot be read");
+    instance
+        .run_with("two\nlines\n", CONNECT)
+        .failed(2, "holds several lines");
+    instance
+        .run_with("", CONNECT)
+        .failed(2, "The client secret is empty");
+}
+
+#[tokio::test]
+async fn a_connection_that_could_not_be_trusted_is_refused() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let attempt = |words: &[&str]| {
+        let mut all: Vec<&str> = CONNECT.to_vec();
+        if let Some(at) = words.iter().position(|word| *word == "--issuer") {
+            all[6] = words[at + 1];
+            all.extend(words.iter().take(at).chain(words.iter().skip(at + 2)));
+        } else {
+            all.extend(words);
+        }
+        instance.run_with("s3cret", &all)
+    };
+    attempt(&["--issuer", "http://login.acme.com"]).failed(2, "--issuer is not https");
+    attempt(&["--issuer", "https://login.acme.com?tenant=1"]).failed(2, "must not have a query");
+    attempt(&["--issuer", "https://root@login.acme.com"]).failed(2, "without a user");
+    attempt(&["--issuer", "login.acme.com"]).failed(2, "is not an address");
+    attempt(&["--scopes", "profile"]).failed(2, "--scopes lacks openid");
+    attempt(&["--authorize-uri", "https://login.acme.com/a"]).failed(2, "--token-uri");
+    attempt(&["--provider", "acme"]).failed(2, "invalid value 'acme'");
+    attempt(&["--attribute", "mail"]).failed(2, "write NAME=VALUE");
+    assert!(ids(&instance.json(&["connection", "list"]), "connections").is_empty());
+    let accepted = attempt(&[
+        "--issuer",
+        "http://login.acme.com",
+        "--insecure-http",
+        "--disabled",
+        "--json",
+    ])
+    .json();
+    assert_eq!(
+        (&accepted["oidc"]["insecure_http"], &accepted["enabled"]),
+        (&json!(true), &json!(false))
+    );
+
+    let other = genkan::config::InstanceKeyBytes::generate();
+    std::fs::remove_file(instance.path().join("instance.key")).unwrap();
+    other
+        .write_new_file(&instance.path().join("instance.key"))
+        .unwrap();
+    attempt(&[]).failed(1, "The instance key does not belong to this database.");
+}
+
+#[tokio::test]
+async fn a_user_comes_and_goes_on_both_engines() {
+    for database in Scratch::each().await {
+        let instance = Instance::on(database, Kind::Production).await;
+        instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+        let ada = instance.json(&[
+            "user",
+            "create",
+            "--email",
+            "Ada@Acme.com",
+            "--name",
+            "Ada Lovelace",
+            "--organization",
+            "acme",
+            "--role",
+            "member",
+        ]);
+        let id = text(&ada, "/id");
+        assert_eq!(
+            (text(&ada, "/email"), text(&ada, "/memberships/0/roles/0")),
+            ("ada@acme.com", "member")
+        );
+        assert_eq!(ada, instance.json(&["user", "show", "ada@acme.com"]));
+        let grace = instance.json(&["user", "create", "--email", "grace@acme.com"]);
+        assert_eq!(grace["memberships"], json!([]));
+        assert_eq!(
+            ids(&instance.json(&["user", "list"]), "users"),
+            [text(&grace, "/id"), id]
+        );
+        assert_eq!(
+            ids(
+                &instance.json(&["user", "list", "--organization", "acme"]),
+                "users"
+            ),
+            [id]
+        );
+
+        instance
+            .run(&["user", "create", "--email", "ada@acme.com"])
+            .failed(1, "Another user has this e-mail address.");
+        instance
+            .run(&["user", "create", "--email", "ada"])
+            .failed(2, "invalid value 'ada'");
+        instance
+            .run(&[
+                "user",
+                "create",
+                "--email",
+                "x@acme.com",
+                "--organization",
+                "acme",
+                "--role",
+                "boss",
+            ])
+            .failed(3, "There is no role \"boss\".\n  The roles are");
+
+        assert_eq!(instance.json(&["user", "disable", id])["disabled"], json!(true));
+        assert_eq!(instance.json(&["user", "show", id])["disabled"], json!(true));
+        assert_eq!(
+            instance.json(&["user", "enable", "ada@acme.com"])["disabled"],
+            json!(false)
+        );
+        instance.json(&["user", "delete", "ada@acme.com", "--yes"]);
+        instance
+            .run(&["user", "show", "ada@acme.com"])
+            .failed(3, "There is no user \"ada@acme.com\".");
+    }
+}
+
+#[tokio::test]
+async fn keys_hand_over_with_overlap() {
+    let instance = Instance::new().await;
+    let state = |listing: &serde_json::Value| -> Vec<(String, String)> {
+        let row =
+            |key: &serde_json::Value| (text(key, "/algorithm").to_owned(), text(key, "/state").to_owned());
+        listing["keys"].as_array().unwrap().iter().map(row).collect()
+    };
+    let pair = |algorithm: &str, state: &str| (algorithm.to_owned(), state.to_owned());
+    let before = instance.json(&["keys", "list"]);
+    assert_eq!(
+        state(&before),
+        [pair("RS256", "current"), pair("ES256", "current")]
+    );
+
+    let after = instance.json(&["keys", "rotate", "--alg", "ES256"]);
+    assert_eq!(
+        state(&after),
+        [
+            pair("RS256", "current"),
+            pair("ES256", "current"),
+            pair("ES256", "next")
+        ]
+    );
+    assert_eq!(after["keys"][1]["signs_until"], after["keys"][2]["signs_from"]);
+
+    let at_once = instance.run(&[
+        "keys",
+        "rotate",
+        "--alg",
+        "RS256",
+        "--publish-lead",
+        "0s",
+        "--overlap",
+        "1m",
+        "--json",
+    ]);
+    assert!(
+        at_once
+            .stderr
+            .contains("warning: tokens that live up to 1d lose their key 1m after"),
+        "{}",
+        at_once.stderr
+    );
+    let states = state(&at_once.json());
+    assert!(
+        states.contains(&pair("RS256", "retired")) && states.contains(&pair("RS256", "current")),
+        "{states:?}"
+    );
+    instance
+        .run(&["keys", "rotate", "--overlap", "soon"])
+        .failed(2, "write a whole number and a unit");
+}
+
+#[tokio::test]
+async fn events_tell_what_the_commands_did() {
+    let instance = Instance::new().await;
+    let acme = instance.json(&["org", "create", "--name", "Acme", "--domain", "acme.com"]);
+    let listing = instance.json(&["event", "list", "--organization", text(&acme, "/id")]);
+    let kinds: Vec<_> = listing["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| text(event, "/kind"))
+        .collect();
+    assert_eq!(kinds, ["organization.domain_created", "organization.created"]);
+    assert_eq!(listing["events"][0]["data"], json!({ "domain": "acme.com" }));
+    let filtered = instance.json(&["event", "list", "--kind", "organization.created"]);
+    assert_eq!(ids(&filtered, "events"), [text(&listing["events"][1], "/id")]);
+    instance
+        .run(&["event", "list", "--kind", "organization.vanished"])
+        .failed(2, "not one of: ");
+}
+
+#[tokio::test]
+async fn a_trace_shows_each_check() {
+    let instance = Instance::new().await;
+    let db = server::open_database(&instance.config()).await.unwrap();
+    let ids = Generator::random();
+    let at = Stamp::new(&ids, server::now());
+    let mut trace = Trace::default();
+    trace.pass("Issuer", "https://login.acme.com");
+    trace.fail("Audience", "genkan", "somebody\u{1b}[31m");
+    trace.not_reached("Nonce");
+    let stored = LoginTrace {
+        id: at.id(),
+        interaction_id: None,
+        connection_id: None,
+        organization_id: None,
+        client_id: None,
+        cause: "invalid_id_token".to_owned(),
+        trace,
+        created_at: at.now,
+    };
+    db.tx(async |tx| login_trace::insert(tx, &stored).await)
+        .await
+        .unwrap();
+    db.close().await;
+
+    let id = stored.id.to_string();
+    let shown = instance.json(&["trace", "show", &id]);
+    assert_eq!(
+        (text(&shown, "/cause"), text(&shown, "/checks/1/outcome")),
+        ("invalid_id_token", "failed")
+    );
+    let page = instance.run(&["trace", "show", &id]).stdout;
+    assert!(
+        page.contains("ok      Issuer    https://login.acme.com"),
+        "{page}"
+    );
+    assert!(
+        page.contains("FAILED  Audience  expected genkan, received somebody"),
+        "{page}"
+    );
+    assert!(
+        page.contains("-       Nonce     not reached") && !page.contains('\u{1b}'),
+        "{page}"
+    );
+    assert_eq!(super::ids(&instance.json(&["trace", "list"]), "traces"), [id]);
+    instance
+        .run(&["trace", "show", "err_1"])
+        .failed(3, "There is no trace err_1.");
+}
