@@ -17,8 +17,9 @@ test *parts:
 dev *options:
     cargo run -- dev {{options}}
 
-# The public documentation of the crates
+# The generated references, and the public documentation of the crates
 docs:
+    GENKAN_WRITE_DOCS=1 cargo test --package genkan --test it cli::documents
     cargo doc --workspace --no-deps
 
 # The measurements, by hand and on a quiet machine

@@ -265,6 +265,7 @@ CREATE TABLE login_traces (
   organization_id TEXT,
   client_id TEXT,
   cause TEXT NOT NULL,
+  remedy TEXT NOT NULL,                        -- what to change, and where
   trace TEXT NOT NULL,                         -- JSON: the checks
   created_at BIGINT NOT NULL
 );

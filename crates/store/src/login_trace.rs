@@ -16,13 +16,15 @@ pub struct LoginTrace {
     pub client_id: Option<ClientId>,
     /// The check that ended the login, as a code: `invalid_id_token`.
     pub cause: String,
+    /// What to change, and where, for the administrator.
+    pub remedy: String,
     pub trace: Trace,
     pub created_at: Timestamp,
 }
 
 macro_rules! columns {
     () => {
-        "id, interaction_id, connection_id, organization_id, client_id, cause, trace, created_at"
+        "id, interaction_id, connection_id, organization_id, client_id, cause, remedy, trace, created_at"
     };
 }
 
@@ -35,6 +37,7 @@ fn read(row: &Row) -> Result<LoginTrace, Error> {
         organization_id: columns.optional_id()?,
         client_id: columns.optional_id()?,
         cause: columns.text()?,
+        remedy: columns.text()?,
         trace: columns.json("login_traces.trace")?,
         created_at: columns.time()?,
     })
@@ -49,8 +52,8 @@ pub async fn insert(tx: &mut Tx<'_>, trace: &LoginTrace) -> Result<(), Error> {
     let checks = json(&trace.trace);
     tx.exec(
         "INSERT INTO login_traces
-            (id, interaction_id, connection_id, organization_id, client_id, cause, trace, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            (id, interaction_id, connection_id, organization_id, client_id, cause, remedy, trace, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         p![
             &trace.id,
             trace.interaction_id.as_ref(),
@@ -58,6 +61,7 @@ pub async fn insert(tx: &mut Tx<'_>, trace: &LoginTrace) -> Result<(), Error> {
             trace.organization_id.as_ref(),
             trace.client_id.as_ref(),
             &trace.cause,
+            &trace.remedy,
             &checks,
             trace.created_at.as_micros(),
         ],

@@ -12,13 +12,14 @@ use crate::dev::DevOptions;
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan dev                                   everything in ./genkan-data, on http://localhost:8080
-  genkan dev --listen 127.0.0.1:9000           on another port
-  genkan dev --public-url https://auth.localhost:8080
+  genkan dev                        everything in ./genkan-data
+  genkan dev --listen 127.0.0.1:9000
+  genkan dev --data-dir /tmp/try    begin anew somewhere else
 
-The first start makes an environment with an application, a test organization and a connection to the
-built-in identity provider, and writes what an application needs to genkan-data/dev.env. Later starts
-change none of it. --config is not read; GENKAN_LOG_LEVEL and other variables are.";
+The first start makes an environment with an application, a test organization
+and a connection to the built-in identity provider, and writes what an
+application needs to genkan-data/dev.env. Later starts change none of it. No
+configuration file is read; GENKAN_LOG_LEVEL and other variables are.";
 
 /// Run everything on this machine, for development
 #[derive(Debug, Args)]

@@ -15,8 +15,9 @@ Examples:
   genkan domain list --organization acme-17
   genkan domain delete acme.com --organization acme-17
 
-A person who enters an address of the domain is sent to the organization's identity provider, which may
-then vouch for every address of the domain: add only what the organization owns.";
+Who enters an address of the domain is sent to the organization's identity
+provider, which may then vouch for every address of the domain: add only what
+the organization owns.";
 
 /// Domains: whose e-mail addresses belong to which organization
 #[derive(Debug, Args)]

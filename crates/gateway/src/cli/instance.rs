@@ -20,7 +20,7 @@ pub(super) struct Instance {
     pub(super) config: Config,
     pub(super) environment: Environment,
     pub(super) now: Timestamp,
-    db: Db,
+    pub(super) db: Db,
     ids: Generator,
 }
 

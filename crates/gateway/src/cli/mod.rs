@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 mod app;
+mod backup;
 mod config;
 mod connection;
 mod dev;
@@ -33,14 +34,15 @@ use crate::config::Environment;
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan dev                                 try it: a gateway, a test organization, a demo application
-  genkan config check                        what is wrong with genkan.toml, and the remedy
-  genkan serve                               run in production
+  genkan dev                        try it: a gateway and a demo application
+  genkan config check               find the mistakes in genkan.toml
+  genkan serve                      run in production
   genkan org create --name \"Acme\" --domain acme.com
-  genkan doctor                              look for trouble
+  genkan doctor                     look for trouble
 
-Commands that read or change data open the same database as the running server: the one of ./genkan.toml
-if there is one, else the one in ./genkan-data. What they change takes effect at once.
+Commands that read or change data open the same database as the running
+server: the one of ./genkan.toml if there is one, else the one in
+./genkan-data. What they change takes effect at once.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly, 3 not found.";
 
@@ -80,6 +82,7 @@ enum Command {
     Connection(connection::ConnectionArgs),
     User(user::UserArgs),
     Keys(keys::KeysArgs),
+    Backup(backup::BackupArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
     Trace(trace::TraceArgs),
@@ -128,6 +131,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Connection(args) => wait_for(connection::run(&args, context)),
         Command::User(args) => wait_for(user::run(&args, context)),
         Command::Keys(args) => wait_for(keys::run(&args, context)),
+        Command::Backup(args) => wait_for(backup::run(&args, context)),
         Command::Doctor(args) => wait_for(doctor::run(&args, context)),
         Command::Config(args) => config::run(&args, context),
         Command::Trace(args) => wait_for(trace::run(&args, context)),

@@ -7,11 +7,12 @@ use crate::config::Config;
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan serve                                 with ./genkan.toml
+  genkan serve                      with ./genkan.toml
   genkan serve --config /etc/genkan/genkan.toml
   GENKAN_PUBLIC_URL=https://auth.example.com GENKAN_INSTANCE_KEY=… genkan serve
 
-Every key of the configuration is also a variable; `genkan config check` finds mistakes beforehand.";
+Every key of the configuration is also a variable. `genkan config check` finds
+mistakes beforehand.";
 
 /// Run in production
 #[derive(Debug, Args)]

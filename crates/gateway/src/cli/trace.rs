@@ -16,8 +16,9 @@ Examples:
   genkan trace list --organization acme-17
   genkan trace show err_241053847510274048012
 
-The error page shows a person the number of the trace. It holds each check of the sign-in with what was
-expected and what came, and no secret or token.";
+The error page shows a person the number of the trace. It holds each check of
+the sign-in with what was expected and what came, what to change, and no secret
+or token.";
 
 /// Traces: why sign-ins failed
 #[derive(Debug, Args)]
@@ -50,6 +51,8 @@ struct TraceView<'a> {
     created_at: String,
     /// A code such as `invalid_id_token`.
     cause: &'a str,
+    /// What to change, and where.
+    remedy: &'a str,
     organization_id: Option<String>,
     connection_id: Option<String>,
     client_id: Option<String>,
@@ -62,6 +65,7 @@ impl<'a> From<&'a LoginTrace> for TraceView<'a> {
             id: trace.id.to_string(),
             created_at: time(trace.created_at),
             cause: &trace.cause,
+            remedy: &trace.remedy,
             organization_id: trace.organization_id.as_ref().map(ToString::to_string),
             connection_id: trace.connection_id.as_ref().map(ToString::to_string),
             client_id: trace.client_id.as_ref().map(ToString::to_string),
@@ -77,6 +81,7 @@ impl TraceView<'_> {
             ("Trace", self.id.clone()),
             ("Time", self.created_at.clone()),
             ("Cause", self.cause.to_owned()),
+            ("What to do", self.remedy.to_owned()),
             ("Organization", optional(&self.organization_id)),
             ("Connection", optional(&self.connection_id)),
             ("Application", optional(&self.client_id)),

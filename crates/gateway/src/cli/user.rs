@@ -15,12 +15,14 @@ use super::{Context, Failure};
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan user create --email ada@acme.com --name \"Ada Lovelace\" --organization acme-17 --role admin
+  genkan user create --email ada@acme.com --name \"Ada Lovelace\" \\
+      --organization acme-17 --role admin
   genkan user list --organization acme-17
   genkan user disable ada@acme.com
 
-A user is named by identifier or e-mail address. People whose organization owns their domain get a user by
-themselves at their first sign-in; create one for those who should be known before.";
+A user is named by identifier or e-mail address. People whose organization owns
+their domain get a user by themselves at their first sign-in; create one for
+those who should be known before.";
 
 /// Users: the people who sign in
 #[derive(Debug, Args)]

@@ -198,10 +198,12 @@ impl Config {
         }
     }
 
-    /// The database: what was written, else a file in the data folder.
+    /// The database to connect to: what was written, else a file in the data folder.
     pub fn database_url(&self) -> DatabaseUrl {
-        let embedded = || DatabaseUrl(format!("sqlite:{}", self.data_dir.join("genkan.db").display()));
-        self.database.url.clone().unwrap_or_else(embedded)
+        match &self.database.url {
+            Some(url) => url.with_pool_size(self.database.pool_size),
+            None => DatabaseUrl(format!("sqlite:{}", self.data_dir.join("genkan.db").display())),
+        }
     }
 
     /// The limits of the listener.

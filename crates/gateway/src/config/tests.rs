@@ -339,7 +339,10 @@ fn a_secret_is_in_no_message_and_in_no_output() {
             .show()
             .contains("postgres://genkan:***@db/genkan?password=***&sslmode=require")
     );
-    assert_eq!(config.database_url().expose(), variables[2].1);
+    assert_eq!(
+        config.database_url().expose(),
+        format!("{}&pool_size=16", variables[2].1)
+    );
 }
 
 #[test]

@@ -117,6 +117,15 @@ impl DatabaseUrl {
         &self.0
     }
 
+    /// With the number of connections, which the engine reads from the address.
+    pub(super) fn with_pool_size(&self, pool_size: u32) -> Self {
+        if self.sqlite_path().is_some() || self.0.contains("pool_size=") {
+            return self.clone();
+        }
+        let separator = if self.0.contains('?') { '&' } else { '?' };
+        Self(format!("{}{separator}pool_size={pool_size}", self.0))
+    }
+
     /// The file of an embedded database.
     pub fn sqlite_path(&self) -> Option<&str> {
         self.0.strip_prefix("sqlite:")

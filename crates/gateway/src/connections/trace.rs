@@ -30,6 +30,7 @@ pub async fn record(
         organization_id: failure.organization_id.clone(),
         client_id,
         cause: failure.cause.clone(),
+        remedy: failure.remedy.clone(),
         trace: failure.trace.clone(),
         created_at: now,
     };

@@ -20,14 +20,19 @@ use super::{Context, Failure};
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan app create --name Portal --redirect-uri https://app.example.com/callback \\
+  genkan app create --name Portal \\
+      --redirect-uri https://app.example.com/callback \\
       --post-logout-redirect-uri https://app.example.com
-  genkan app create --name \"Mobile app\" --type native --redirect-uri com.example.app:/callback
+  genkan app create --name \"Mobile app\" --type native \\
+      --redirect-uri com.example.app:/callback
   genkan app update webc_241053847510274048012 --strict-refresh
   genkan app secret add webc_241053847510274048012
 
-A web application gets a secret, which is shown once. Single-page and native applications have none and
-use PKCE.";
+A web application gets a secret, which is shown once. Single-page and native
+applications have none and use PKCE.
+
+When an application is changed, a list of URIs replaces the one there was; a
+single empty value clears it. A switch is turned off with =false.";
 
 /// Applications: the clients that ask Genkan who somebody is
 #[derive(Debug, Args)]

@@ -14,7 +14,8 @@ use crate::cli::{Context, Failure};
 use crate::config::parse_duration;
 
 const EXAMPLES: &str = "\
-Replace a secret without a pause: add one, give it to the application, delete the old one.
+Replace a secret without a pause: add one, give it to the application, then
+delete the old one.
 
   genkan app secret add webc_241053847510274048012
   genkan app show webc_241053847510274048012

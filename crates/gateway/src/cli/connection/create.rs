@@ -17,13 +17,15 @@ use crate::cli::{Context, Failure};
 const EXAMPLES: &str = "\
 Examples:
   genkan connection create --oidc --organization acme-17 --provider okta \\
-      --issuer https://acme.okta.com --client-id 0oa1b2c3 --client-secret-file okta.secret
+      --issuer https://acme.okta.com --client-id 0oa1b2c3 \\
+      --client-secret-file okta.secret
   pass okta | genkan connection create --oidc --organization acme-17 \\
-      --issuer https://login.acme.com --client-id genkan --client-secret-stdin \\
-      --attribute email=mail --groups-claim groups
+      --issuer https://login.acme.com --client-id genkan \\
+      --client-secret-stdin --attribute email=mail --groups-claim groups
 
-The endpoints are read from the issuer's discovery document. For a provider without one, name them all:
---authorize-uri, --token-uri and --jwks-uri, and --user-info-uri if it has one.";
+The endpoints are read from the issuer's discovery document. For a provider
+without one, name them all: --authorize-uri, --token-uri and --jwks-uri, and
+--user-info-uri if it has one.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, mut_group("secret", |group| group.required(true)))]

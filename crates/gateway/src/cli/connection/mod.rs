@@ -19,12 +19,14 @@ use crate::config::PublicUrl;
 const EXAMPLES: &str = "\
 Examples:
   genkan connection create --oidc --organization acme-17 --provider okta \\
-      --issuer https://acme.okta.com --client-id 0oa1b2c3 --client-secret-file okta.secret
+      --issuer https://acme.okta.com --client-id 0oa1b2c3 \\
+      --client-secret-file okta.secret
   genkan connection test conn_241053847510274048012
   genkan connection disable conn_241053847510274048012
 
-Register Genkan at the identity provider as a web application; it gives a client id and a secret. Create
-the connection with them, enter the redirect URI that it prints at the provider, and try it.";
+Register Genkan at the identity provider as a web application: it gives a
+client id and a secret. Create the connection with them, enter the redirect URI
+that it prints at the provider, and try it.";
 
 /// Connections: an organization's way to its identity provider
 #[derive(Debug, Args)]

@@ -13,7 +13,8 @@ use crate::cli::{Context, Failure};
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan connection update conn_241053847510274048012 --client-secret-file okta.secret
+  genkan connection update conn_241053847510274048012 \\
+      --client-secret-file okta.secret
   genkan connection update conn_241053847510274048012 --name \"Acme's Okta\"";
 
 #[derive(Debug, Args)]

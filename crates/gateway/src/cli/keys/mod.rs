@@ -28,10 +28,11 @@ enum Verb {
 const GENERATE_EXAMPLES: &str = "\
 Examples:
   genkan keys generate-instance-key --output /etc/genkan/instance.key
-  genkan keys generate-instance-key | kubectl create secret generic genkan --from-file=instance.key=/dev/stdin
+  GENKAN_INSTANCE_KEY=$(genkan keys generate-instance-key)
 
-Keep a copy apart from the backups of the database: who has both has every secret in it, and who loses the
-key loses the signing keys and the secrets of all connections.";
+Keep a copy apart from the backups of the database: who has both has every
+secret in it, and who loses the key loses the signing keys and the secrets of
+all connections.";
 
 /// Make the key under which secrets are sealed in the database
 #[derive(Debug, Args)]

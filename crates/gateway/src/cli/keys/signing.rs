@@ -16,13 +16,15 @@ use crate::keys;
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan keys rotate                          once a year, say
+  genkan keys rotate                        once a year, say
   genkan keys rotate --alg ES256
   genkan keys rotate --publish-lead 0s --overlap 0s
-                                              a private key leaked: its tokens end at once
+                                            a private key leaked: its tokens
+                                            end at once
 
-The new key is published first and signs later, and the old one stays published after it stopped, because
-applications fetch the keys seldom: some only when they start. Restart them between the two if you can.";
+The new key is published first and signs later, and the old one stays published
+after it stopped, because applications fetch the keys seldom: some only when
+they start. Restart them in between if you can.";
 
 /// Hand over to new signing keys
 #[derive(Debug, Args)]

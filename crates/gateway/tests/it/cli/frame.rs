@@ -35,6 +35,7 @@ fn every_command_has_help_with_an_example_or_verbs() {
         "connection",
         "user",
         "keys",
+        "backup",
         "doctor",
         "config",
         "trace",

@@ -648,6 +648,7 @@ async fn a_trace_shows_each_check() {
         organization_id: None,
         client_id: None,
         cause: "invalid_id_token".to_owned(),
+        remedy: "Enter the client ID that the provider gave.".to_owned(),
         trace,
         created_at: at.now,
     };
@@ -664,6 +665,10 @@ async fn a_trace_shows_each_check() {
     );
     let page = instance.run(&["trace", "show", &id]).stdout;
     assert!(
+        page.contains("What to do    Enter the client ID that the provider gave."),
+        "{page}"
+    );
+    assert!(
         page.contains("ok      Issuer    https://login.acme.com"),
         "{page}"
     );
@@ -679,4 +684,21 @@ async fn a_trace_shows_each_check() {
     instance
         .run(&["trace", "show", "err_1"])
         .failed(3, "There is no trace err_1.");
+}
+
+#[tokio::test]
+async fn a_backup_is_the_whole_database_and_never_overwrites() {
+    let instance = Instance::new().await;
+    let acme = instance.json(&["org", "create", "--name", "Acme"]);
+    let backup = instance.json(&["backup", "--output", "copy.db"]);
+    assert_eq!(text(&backup, "/path"), "copy.db");
+    instance
+        .run(&["backup", "--output", "copy.db"])
+        .failed(1, "copy.db");
+
+    instance.json(&["org", "create", "--name", "Later"]);
+    let restored = super::configuration("https://auth.example.com", "127.0.0.1:1", "sqlite:copy.db");
+    std::fs::write(&instance.config, restored).unwrap();
+    let listing = instance.json(&["org", "list"]);
+    assert_eq!(ids(&listing, "organizations"), [text(&acme, "/id")]);
 }
