@@ -13,7 +13,7 @@ use super::{Context, Failure};
 const EXAMPLES: &str = "\
 Examples:
   genkan event list --limit 20
-  genkan event list --kind login.failed --organization org_241053847510274048012
+  genkan event list --kind user.login --user usr_241053847510274048012
   genkan event list --json | jq '.events[] | select(.kind == \"user.login\")'";
 
 /// Events: what happened, newest first

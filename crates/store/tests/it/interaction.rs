@@ -236,6 +236,7 @@ async fn a_trace_is_found_by_the_reference_on_the_error_page() {
                 organization_id,
                 client_id: None,
                 cause: "invalid_id_token".to_owned(),
+                remedy: "Enter the client ID that the provider gave.".to_owned(),
                 trace: checks.clone(),
                 created_at: T0,
             })

@@ -61,6 +61,7 @@ async fn fill(world: &World) -> Grant {
         organization_id: None,
         client_id: None,
         cause: "invalid_id_token".to_owned(),
+        remedy: "Enter the client ID that the provider gave.".to_owned(),
         trace: Trace::default(),
         created_at: T0,
     };
