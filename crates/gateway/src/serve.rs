@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::Failure;
 use crate::config::{Config, TlsMode};
-use crate::listener::{Listener, Tls, TlsPolicy, TrustedProxies, install_crypto_provider};
+use crate::listener::{Listener, Tls, TlsPolicy, install_crypto_provider};
 use crate::server::{self, Server};
 
 /// Runs until a signal stops it.
@@ -25,10 +25,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
             Failure::new(format!("{} cannot be listened on: {error}", config.listen))
                 .remedy("Another program may have the port; choose another one with `listen`.")
         })?
-        .trusting(TrustedProxies {
-            networks: config.proxy.trusted_networks.clone(),
-            header: config.proxy.header,
-        });
+        .trusting(config.trusted_proxies());
     let limits = server::limits(&config);
     let stop = CancellationToken::new();
     let signalled = stop.clone();

@@ -190,20 +190,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 /// The limits that a configuration asks for.
 pub fn limits(config: &Config) -> Limits {
-    let limits = &config.limits;
-    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    Limits {
-        greeting: limits.greeting_timeout,
-        head: limits.head_timeout,
-        body: limits.body_timeout,
-        answer: limits.answer_timeout,
-        body_bytes: limits.body_size.0,
-        connections: count(limits.connections),
-        connections_per_client: limits.connections_per_client.map(count),
-        drain: limits.shutdown_timeout,
-        ..Limits::default()
-    }
-    .within_open_files()
+    config.listener_limits().within_open_files()
 }
 
 /// A server about to run.

@@ -1,11 +1,9 @@
 //! `genkan dev`
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::Args;
 
-use super::target::DEFAULT_DATA_DIR;
 use super::{Context, Failure, server_runtime};
 use crate::config::PublicUrl;
 use crate::dev::DevOptions;
@@ -39,11 +37,7 @@ pub(super) struct DevArgs {
 pub(super) fn run(args: DevArgs, context: &mut Context) -> Result<(), Failure> {
     let options = DevOptions {
         listen: args.listen,
-        data_dir: context
-            .target
-            .data_dir
-            .clone()
-            .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
+        data_dir: context.target.development_folder()?,
         public_url: args.public_url,
         demo_listen: args.demo_listen,
     };

@@ -6,7 +6,7 @@ use super::Failure;
 use crate::config::{Config, DEFAULT_FILE, Development, Environment, Mistakes, PublicUrl};
 
 /// The folder of a development instance when none is named.
-pub(super) const DEFAULT_DATA_DIR: &str = "genkan-data";
+const DEFAULT_DATA_DIR: &str = "genkan-data";
 
 /// What `genkan dev` leaves for applications; it tells the public URL.
 const DEV_ENV_FILE: &str = "dev.env";
@@ -14,14 +14,33 @@ const DEV_ENV_FILE: &str = "dev.env";
 /// The instance that the command line names.
 #[derive(Debug)]
 pub(super) struct Target {
-    pub(super) config: Option<PathBuf>,
-    pub(super) data_dir: Option<PathBuf>,
+    /// `--config`
+    config: Option<PathBuf>,
+    /// `--data-dir`
+    data_dir: Option<PathBuf>,
+    /// `GENKAN_CONFIG`
+    from_environment: Option<PathBuf>,
 }
 
 impl Target {
     pub(super) fn new(config: Option<PathBuf>, data_dir: Option<PathBuf>, environment: &Environment) -> Self {
-        let config = config.or_else(|| environment.config_file().filter(|_| data_dir.is_none()));
-        Self { config, data_dir }
+        Self {
+            config,
+            data_dir,
+            from_environment: environment.config_file(),
+        }
+    }
+
+    /// The folder of the development instance that `genkan dev` runs.
+    pub(super) fn development_folder(&self) -> Result<PathBuf, Failure> {
+        if self.config.is_some() {
+            return Err(Failure::usage("`genkan dev` reads no configuration file.")
+                .remedy("Leave --config out, or run `genkan serve`."));
+        }
+        Ok(self
+            .data_dir
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)))
     }
 
     /// The file that `genkan serve` and `genkan config` read, or nothing where variables say all.
@@ -33,7 +52,8 @@ impl Target {
             .remedy("Write data_dir in the configuration, or set GENKAN_DATA_DIR."));
         }
         let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
-        Ok(self.config.clone().or_else(default))
+        let named = self.config.as_ref().or(self.from_environment.as_ref());
+        Ok(named.cloned().or_else(default))
     }
 
     /// The configuration of the instance, as its server has it.

@@ -7,7 +7,7 @@ use super::{Fallback, Form, Key};
 
 const INTRODUCTION: &str = r#"# Configuration
 
-<!-- Generated from crates/gateway/src/config/mod.rs by `just docs`; edit the comments there. -->
+<!-- Generated from crates/gateway/src/config/keys.rs by `just docs`; edit the comments there. -->
 
 `genkan serve` reads `genkan.toml` from the current folder, or the file named with `--config`. Every key
 can also be given as an environment variable: its name in capitals, sections joined with `_`, after

@@ -56,6 +56,7 @@ fn an_unknown_command_is_wrong_use() {
     run(&["organisation"]).failed(2, "unrecognized subcommand 'organisation'");
     run(&[]).failed(2, "Usage: genkan");
     run(&["org", "list", "--config", "a", "--data-dir", "b"]).failed(2, "cannot be used with");
+    run(&["dev", "--config", "a"]).failed(2, "`genkan dev` reads no configuration file.");
     run(&["serve", "--data-dir", "b"]).failed(2, "--data-dir names a development instance");
 }
 
