@@ -1,0 +1,165 @@
+//! What one connection does again and again.
+
+use std::collections::BTreeMap;
+
+use crate::Failure;
+use crate::http::{Connection, encode, get, post};
+use crate::target::{DISCOVERY, Endpoints, Target, path_of};
+
+/// RFC 7636 Appendix B. One pair for all logins: hashing is not what is measured.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// One access token for the client itself
+    ClientCredentials,
+    /// A refresh token for new tokens, each one used once
+    Refresh,
+    /// Authorization request with a live session, then code for tokens, with PKCE
+    Login,
+    /// The discovery document
+    Discovery,
+    /// The key set
+    Jwks,
+}
+
+/// One connection's part in a scenario.
+pub struct Flow {
+    scenario: Scenario,
+    connection: Connection,
+    host: String,
+    /// The request that does not change, or the beginning of the one that does.
+    request: Vec<u8>,
+    sessions: Vec<String>,
+    turn: usize,
+    authorize_path: String,
+    token_path: String,
+    /// The form of the token request, without what changes.
+    form: String,
+    redirect_uri: String,
+    refresh_token: String,
+}
+
+impl Flow {
+    /// Prepares the `number`th of `connections`: signs in where that is needed.
+    pub async fn prepare(
+        target: &Target,
+        endpoints: &Endpoints,
+        scenario: Scenario,
+        algorithm: &str,
+        (number, connections): (usize, usize),
+    ) -> Result<Self, Failure> {
+        let client = target.client(algorithm)?;
+        let host = target.address().to_owned();
+        let credentials = format!("client_id={}&client_secret={}", client.id, encode(&client.secret));
+        let authorize_path = format!(
+            "{}?response_type=code&client_id={}&redirect_uri={}&scope={}&state=c3RhdGU&nonce=bm9uY2U&code_challenge={CHALLENGE}&code_challenge_method=S256",
+            endpoints.authorize,
+            client.id,
+            encode(&target.redirect_uri),
+            encode(&target.scope),
+        );
+        let request = match scenario {
+            Scenario::ClientCredentials => {
+                post(&host, &endpoints.token, &format!("grant_type=client_credentials&{credentials}"))
+            }
+            Scenario::Discovery => get(&host, DISCOVERY, ""),
+            Scenario::Jwks => get(&host, &endpoints.jwks, ""),
+            Scenario::Refresh | Scenario::Login => Vec::new(),
+        };
+        let mut flow = Self {
+            scenario,
+            connection: Connection::open(&host).await?,
+            host,
+            request,
+            // Each connection has sessions of its own, as browsers have.
+            sessions: target.sessions.iter().skip(number).step_by(connections).cloned().collect(),
+            turn: 0,
+            authorize_path,
+            token_path: endpoints.token.clone(),
+            form: credentials,
+            redirect_uri: target.redirect_uri.clone(),
+            refresh_token: String::new(),
+        };
+        if matches!(scenario, Scenario::Refresh | Scenario::Login) {
+            if flow.sessions.is_empty() {
+                let session = flow.sign_in().await?;
+                flow.sessions.push(session);
+            }
+            flow.login().await?;
+        }
+        Ok(flow)
+    }
+
+    /// Does it once.
+    pub async fn step(&mut self) -> Result<(), Failure> {
+        match self.scenario {
+            Scenario::ClientCredentials | Scenario::Discovery | Scenario::Jwks => {
+                self.connection.exchange(&self.request).await?.expect(200)?;
+                Ok(())
+            }
+            Scenario::Refresh => self.refresh().await,
+            Scenario::Login => self.login().await,
+        }
+    }
+
+    async fn refresh(&mut self) -> Result<(), Failure> {
+        let form = format!("grant_type=refresh_token&refresh_token={}&{}", self.refresh_token, self.form);
+        let request = post(&self.host, &self.token_path, &form);
+        let answer = self.connection.exchange(&request).await?.expect(200)?;
+        let next = answer.member("refresh_token")?;
+        if next == self.refresh_token {
+            return Err("the refresh token was not rotated".into());
+        }
+        self.refresh_token = next.to_owned();
+        Ok(())
+    }
+
+    async fn login(&mut self) -> Result<(), Failure> {
+        let session = &self.sessions[self.turn % self.sessions.len()];
+        self.turn += 1;
+        let request = get(&self.host, &self.authorize_path, session);
+        let answer = self.connection.exchange(&request).await?.expect(303)?;
+        let code = code(answer.header("location").unwrap_or_default(), &self.redirect_uri)?.to_owned();
+        let form = format!(
+            "grant_type=authorization_code&code={code}&redirect_uri={}&code_verifier={VERIFIER}&{}",
+            encode(&self.redirect_uri),
+            self.form
+        );
+        let request = post(&self.host, &self.token_path, &form);
+        let answer = self.connection.exchange(&request).await?.expect(200)?;
+        answer.member("id_token")?;
+        self.refresh_token = answer.member("refresh_token")?.to_owned();
+        Ok(())
+    }
+
+    /// Signs in at a server that asks no questions, by following its redirects.
+    async fn sign_in(&mut self) -> Result<String, Failure> {
+        let mut cookies = BTreeMap::<String, String>::new();
+        let mut path = self.authorize_path.clone();
+        for _ in 0..10 {
+            let cookie = cookie_header(&cookies);
+            let answer = self.connection.exchange(&get(&self.host, &path, &cookie)).await?.expect(303)?;
+            cookies.extend(answer.cookies().map(|(name, value)| (name.to_owned(), value.to_owned())));
+            let location = answer.header("location").unwrap_or_default();
+            if location.starts_with(&self.redirect_uri) {
+                return Ok(cookie_header(&cookies));
+            }
+            path = path_of(location).to_owned();
+        }
+        Err("the redirects of the sign-in do not end".into())
+    }
+}
+
+fn cookie_header(cookies: &BTreeMap<String, String>) -> String {
+    let pairs = cookies.iter().filter(|(_, value)| !value.is_empty());
+    pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+}
+
+fn code<'a>(location: &'a str, redirect_uri: &str) -> Result<&'a str, Failure> {
+    let query = location.strip_prefix(redirect_uri).and_then(|rest| rest.strip_prefix('?'));
+    let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let code = pairs.into_iter().find(|(name, _)| *name == "code").map(|(_, code)| code);
+    Ok(code.ok_or_else(|| format!("no code in the redirect to {location}"))?)
+}
