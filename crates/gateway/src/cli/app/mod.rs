@@ -73,7 +73,7 @@ struct CreateArgs {
     #[arg(long)]
     name: String,
     /// Where it runs
-    #[arg(long = "type", value_enum, default_value_t = AppType::Web)]
+    #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t = AppType::Web)]
     kind: AppType,
     #[command(flatten)]
     settings: SettingsArgs,

@@ -28,28 +28,28 @@ pub(super) struct SettingsArgs {
     #[arg(long, value_name = "URI")]
     initiate_login_uri: Option<String>,
     /// Accept any redirect URI on the person's own machine; development only
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     any_loopback_redirect: Option<bool>,
     /// How its tokens are signed: RS256, which every library verifies, or ES256, which is faster
     #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
     alg: Option<Algorithm>,
     /// Refuse a code without PKCE; always so for single-page and native applications
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     enforce_pkce: Option<bool>,
     /// Let it redeem a code with PKCE in place of its secret
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     secret_optional_with_pkce: Option<bool>,
     /// Let each refresh token count exactly once, without the grace for answers that were lost
     #[arg(
         long, alias = "strict-refresh-rotation", value_name = "BOOL",
-        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true
     )]
     strict_refresh: Option<bool>,
     /// Put name and e-mail address into access tokens; so unless it is set to false
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     profile_in_access_token: Option<bool>,
     /// Let it use the management API with its own token; web applications only
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     management_access: Option<bool>,
     /// How long its access tokens are valid, such as 10m; 0s for what the environment says
     #[arg(long, value_name = "DURATION", value_parser = parse_lifetime)]

@@ -54,7 +54,7 @@ pub(super) struct CreateArgs {
     #[arg(long, default_value = "openid profile email")]
     scopes: String,
     /// How to authenticate at the token endpoint
-    #[arg(long, alias = "auth-method", value_enum, default_value_t = TokenAuth::Basic)]
+    #[arg(long, alias = "auth-method", value_name = "METHOD", value_enum, default_value_t = TokenAuth::Basic)]
     token_auth: TokenAuth,
     /// Do not use PKCE, for the rare provider that refuses it
     #[arg(long)]

@@ -34,7 +34,7 @@ pub(super) struct UpdateArgs {
     #[arg(long)]
     scopes: Option<String>,
     /// How to authenticate at the token endpoint
-    #[arg(long, alias = "auth-method", value_enum)]
+    #[arg(long, alias = "auth-method", value_name = "METHOD", value_enum)]
     token_auth: Option<TokenAuth>,
 }
 
