@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use genkan::app::{App, AppParts, Settings};
+use genkan::cache::MAX_AGE;
 use genkan::listener::{Limits, Listener, Tls, TlsPolicy, install_crypto_provider};
 use genkan::server::Server;
 use genkan::web::outbound::Outbound;
@@ -344,6 +345,26 @@ impl Gateway {
             .rev()
             .map(|event| event.kind.as_str().to_owned())
             .collect()
+    }
+
+    /// Waits until a change that another process made has arrived: at once on
+    /// SQLite, within the age of the cache on PostgreSQL.
+    ///
+    /// # Panics
+    ///
+    /// If it does not arrive.
+    pub async fn eventually(&self, holds: impl AsyncFn() -> bool) {
+        if self.engine() == Engine::Sqlite {
+            assert!(holds().await, "it holds at once");
+            return;
+        }
+        for _ in 0..20 {
+            if holds().await {
+                return;
+            }
+            tokio::time::sleep(MAX_AGE / 8).await;
+        }
+        assert!(holds().await, "it holds in the end");
     }
 
     /// The newest login trace.

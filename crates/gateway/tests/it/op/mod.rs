@@ -1,4 +1,15 @@
 //! The OpenID Provider, from outside.
 
 mod authorization_code;
+mod authorize;
+mod client_authentication;
+mod client_credentials;
+mod cors;
+mod discovery;
+mod introspect;
+mod keys;
+mod refresh_token;
+mod revoke;
+mod tokens;
 mod traps;
+mod userinfo;

@@ -1,0 +1,137 @@
+//! Which pages may call from a browser.
+//!
+//! Source: Fetch §3.2, §4.10.
+
+use genkan_testkit::{Gateway, Reply};
+use http::Method;
+use insta::assert_snapshot;
+
+async fn preflight(gateway: &Gateway, path: &str, origin: &str) -> Reply {
+    gateway
+        .call(Method::OPTIONS, path)
+        .header("origin", origin)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization,content-type")
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn registered_origins_may_call_and_others_may_not() {
+    let gateway = Gateway::setup().production().start().await;
+    gateway.client("spa").spa().await;
+    assert_snapshot!(preflight(&gateway, "/oauth/token", "https://spa.test").await.transcript(), @r#"
+    204 No Content
+    allow: POST
+    access-control-allow-origin: https://spa.test
+    access-control-allow-methods: GET, POST, OPTIONS
+    access-control-allow-headers: authorization, content-type, x-sdk-version, x-api-version
+    "#);
+    for path in ["/oauth/token", "/userinfo", "/revoke", "/oauth/introspect"] {
+        for origin in [
+            "https://evil.test",
+            "https://spa.test.evil.test",
+            "http://spa.test",
+            "https://spa.test:8443",
+            "https://SPA.test",
+            "http://localhost:5173",
+            "null",
+            "",
+        ] {
+            for reply in [
+                preflight(&gateway, path, origin).await,
+                gateway
+                    .post(path)
+                    .header("origin", origin)
+                    .raw_form("")
+                    .send()
+                    .await,
+            ] {
+                assert_eq!(reply.header("access-control-allow-origin"), "", "{path} {origin}");
+                // What a cache keeps for one origin is not for another.
+                assert_eq!(reply.header("vary"), "origin", "{path} {origin}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_read_why_it_was_refused() {
+    let gateway = Gateway::start().await;
+    gateway.client("spa").spa().await;
+    for path in ["/oauth/token", "/userinfo", "/revoke"] {
+        let reply = gateway
+            .post(path)
+            .header("origin", "https://spa.test")
+            .raw_form("")
+            .send()
+            .await;
+        assert!(reply.status.is_client_error());
+        assert_eq!(
+            reply.header("access-control-allow-origin"),
+            "https://spa.test",
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn in_development_any_loopback_page_may_call() {
+    let gateway = Gateway::start().await;
+    for origin in [
+        "http://localhost:5173",
+        "http://127.0.0.1:3000",
+        "https://localhost",
+    ] {
+        let reply = preflight(&gateway, "/oauth/token", origin).await;
+        assert_eq!(reply.header("access-control-allow-origin"), origin);
+    }
+    let evil = preflight(&gateway, "/oauth/token", "http://localhost.evil.test").await;
+    assert_eq!(evil.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn public_documents_are_for_everybody() {
+    let gateway = Gateway::setup().production().start().await;
+    for path in [
+        "/keys",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+    ] {
+        let reply = gateway
+            .get(path)
+            .header("origin", "https://evil.test")
+            .send()
+            .await;
+        assert_eq!(reply.header("access-control-allow-origin"), "*", "{path}");
+    }
+}
+
+/// No page of another origin rides on somebody's session.
+#[tokio::test]
+async fn cookies_are_never_allowed_along() {
+    let gateway = Gateway::start().await;
+    gateway.client("spa").spa().await;
+    for path in [
+        "/oauth/token",
+        "/userinfo",
+        "/keys",
+        "/oauth/authorize",
+        "/oidc/logout",
+    ] {
+        let reply = preflight(&gateway, path, "https://spa.test").await;
+        assert_eq!(reply.header("access-control-allow-credentials"), "", "{path}");
+    }
+    for path in [
+        "/oauth/authorize",
+        "/oidc/logout",
+        "/login/lri_000000000000000000001",
+    ] {
+        let reply = gateway
+            .get(path)
+            .header("origin", "https://spa.test")
+            .send()
+            .await;
+        assert_eq!(reply.header("access-control-allow-origin"), "", "{path}");
+    }
+}
