@@ -20,24 +20,12 @@ impl<'a> ClientBuilder<'a> {
     pub(crate) fn new(gateway: &'a Gateway, name: &str) -> Self {
         let at = gateway.at();
         let prefix = Kind::WebApp.id_prefix();
+        let id = gateway.app().ids().next_with_prefix(prefix, at.now);
         let client = Client {
-            id: gateway.app().ids().next_with_prefix(prefix, at.now),
-            name: name.to_owned(),
-            kind: Kind::WebApp,
             redirect_uris: vec![format!("https://{name}.test/callback")],
             post_logout_redirect_uris: vec![format!("https://{name}.test/")],
-            back_channel_logout_uris: Vec::new(),
-            initiate_login_uri: None,
-            any_loopback_redirect: false,
-            enforce_pkce: false,
-            secret_optional_with_pkce: false,
-            strict_refresh_rotation: false,
             profile_in_access_token: false,
-            management_access: false,
-            token_algorithm: Algorithm::Rs256,
-            access_token_lifetime: None,
-            created_at: at.now,
-            updated_at: at.now,
+            ..Client::new(id, name.to_owned(), Kind::WebApp, at.now)
         };
         Self { gateway, client }
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use genkan_protocol::Domain as DomainName;
-use genkan_protocol::jose::Algorithm;
 use genkan_store::client::{self, Client, ClientSecret, MAX_ACTIVE_SECRETS};
 use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings, TokenAuthType};
 use genkan_store::domain::{self, Domain};
@@ -98,23 +97,8 @@ pub async fn ensure(app: &App, demo_url: &str, data_dir: &Path) -> Result<Seeded
 /// A confidential web application with development's liberties.
 fn web_app(id: ClientId, name: &str, at: Stamp<'_>) -> Client {
     Client {
-        id,
-        name: name.to_owned(),
-        kind: client::Kind::WebApp,
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
-        back_channel_logout_uris: Vec::new(),
-        initiate_login_uri: None,
         any_loopback_redirect: true,
-        enforce_pkce: false,
-        secret_optional_with_pkce: false,
-        strict_refresh_rotation: false,
-        profile_in_access_token: true,
-        management_access: false,
-        token_algorithm: Algorithm::Rs256,
-        access_token_lifetime: None,
-        created_at: at.now,
-        updated_at: at.now,
+        ..Client::new(id, name.to_owned(), client::Kind::WebApp, at.now)
     }
 }
 

@@ -68,6 +68,31 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client with safe defaults: no addresses, no liberties, RS256, which
+    /// every SDK verifies.
+    pub const fn new(id: ClientId, name: String, kind: Kind, now: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            kind,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            back_channel_logout_uris: Vec::new(),
+            initiate_login_uri: None,
+            any_loopback_redirect: false,
+            enforce_pkce: false,
+            secret_optional_with_pkce: false,
+            strict_refresh_rotation: false,
+            // Applications written for Scalekit greet people from their access token.
+            profile_in_access_token: true,
+            management_access: false,
+            token_algorithm: Algorithm::Rs256,
+            access_token_lifetime: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// Whether it cannot keep a secret (RFC 6749 §2.1).
     pub const fn is_public(&self) -> bool {
         match self.kind {

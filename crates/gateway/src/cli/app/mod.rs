@@ -6,9 +6,8 @@ mod settings;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use genkan_protocol::jose::Algorithm;
 use genkan_store::client::{self, Client, ClientSecret, Kind};
-use genkan_store::{ClientId, Error, Secret};
+use genkan_store::{ClientId, Error, Secret, environment};
 use serde::Serialize;
 
 use self::secret::{SecretArgs, SecretView, new_secret};
@@ -230,26 +229,10 @@ pub(super) async fn run(args: &AppArgs, context: &mut Context) -> Result<(), Fai
 
 async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
     let (at, kind) = (instance.stamp(), Kind::from(args.kind));
-    let mut client = Client {
-        id: at.ids.next_with_prefix(kind.id_prefix(), at.now),
-        name: non_empty("--name", &args.name)?,
-        kind,
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
-        back_channel_logout_uris: Vec::new(),
-        initiate_login_uri: None,
-        any_loopback_redirect: false,
-        enforce_pkce: false,
-        secret_optional_with_pkce: false,
-        strict_refresh_rotation: false,
-        // Applications written for Scalekit greet people from their access token.
-        profile_in_access_token: true,
-        management_access: false,
-        token_algorithm: Algorithm::Rs256,
-        access_token_lifetime: None,
-        created_at: at.now,
-        updated_at: at.now,
-    };
+    let id = at.ids.next_with_prefix(kind.id_prefix(), at.now);
+    let mut client = Client::new(id, non_empty("--name", &args.name)?, kind, at.now);
+    // In development applications come and go on any port.
+    client.any_loopback_redirect = instance.environment.kind == environment::Kind::Development;
     args.settings.apply(&mut client, instance)?;
     let secret = (!client.is_public()).then(|| Secret::generate_with_prefix(instance.secret_prefix()));
     let row = secret

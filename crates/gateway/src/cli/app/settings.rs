@@ -27,7 +27,7 @@ pub(super) struct SettingsArgs {
     /// Where to send a sign-in that did not begin at the application
     #[arg(long, value_name = "URI")]
     initiate_login_uri: Option<String>,
-    /// Accept any redirect URI on the person's own machine; development only
+    /// Accept any redirect URI on the person's own machine; development only, and the default there
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     any_loopback_redirect: Option<bool>,
     /// How its tokens are signed: RS256, which every library verifies, or ES256, which is faster

@@ -288,9 +288,9 @@ async fn what_an_application_may_not_register_is_refused() {
         "App",
         "--redirect-uri",
         "http://localhost:3000/cb",
-        "--any-loopback-redirect",
     ]);
     assert!(text(&app, "/secret").starts_with("test_"));
+    assert_eq!(app["any_loopback_redirect"], true);
 }
 
 /// A connection with its secret from standard input.
