@@ -7,6 +7,7 @@ mod connection;
 mod dev;
 mod doctor;
 mod domain;
+mod environment;
 mod event;
 mod failure;
 mod instance;
@@ -81,6 +82,7 @@ enum Command {
     Domain(domain::DomainArgs),
     Connection(connection::ConnectionArgs),
     User(user::UserArgs),
+    Environment(environment::EnvironmentArgs),
     Keys(keys::KeysArgs),
     Backup(backup::BackupArgs),
     Doctor(doctor::DoctorArgs),
@@ -128,6 +130,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::App(args) => wait_for(app::run(&args, context)),
         Command::Org(args) => wait_for(org::run(&args, context)),
         Command::Domain(args) => wait_for(domain::run(&args, context)),
+        Command::Environment(args) => wait_for(environment::run(&args, context)),
         Command::Connection(args) => wait_for(connection::run(&args, context)),
         Command::User(args) => wait_for(user::run(&args, context)),
         Command::Keys(args) => wait_for(keys::run(&args, context)),

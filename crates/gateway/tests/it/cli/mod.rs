@@ -2,6 +2,7 @@
 
 mod doctor;
 mod documents;
+mod environment;
 mod frame;
 mod running_server;
 mod verbs;
