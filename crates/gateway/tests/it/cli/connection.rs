@@ -1,0 +1,203 @@
+//! `genkan connection`.
+
+use genkan::server;
+use genkan_db::testing::Scratch;
+use genkan_store::environment::Kind;
+use serde_json::json;
+
+use super::{Instance, ids, text};
+
+/// A connection with its secret from standard input.
+const CONNECT: &[&str] = &[
+    "connection",
+    "create",
+    "--oidc",
+    "--organization",
+    "acme",
+    "--issuer",
+    "https://login.acme.com",
+    "--client-id",
+    "genkan",
+    "--client-secret-stdin",
+];
+
+#[tokio::test]
+async fn a_connection_comes_changes_and_goes_on_both_engines() {
+    for database in Scratch::each().await {
+        let instance = Instance::on(database, Kind::Production).await;
+        instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+        let more = [
+            "--provider",
+            "okta",
+            "--token-auth",
+            "post",
+            "--attribute",
+            "email=mail",
+            "--groups-claim",
+            "groups",
+            "--json",
+        ];
+        let created = instance.run_with(" s3cret \n", &[CONNECT, &more].concat()).json();
+        let id = text(&created, "/id");
+        assert_eq!(
+            text(&created, "/redirect_uri"),
+            format!("https://auth.example.com/sso/v1/oidc/{id}/callback")
+        );
+        assert_eq!(
+            (&created["provider"], &created["enabled"]),
+            (&json!("OKTA"), &json!(true))
+        );
+        assert_eq!(created["oidc"]["token_auth_type"], json!("URL_PARAMS"));
+        assert_eq!(created["oidc"]["attribute_mapping"], json!({ "email": "mail" }));
+        assert!(!created.to_string().contains("s3cret"));
+        assert_eq!(secret_of(&instance, id).await, " s3cret ");
+
+        let test = instance.json(&["connection", "test", id]);
+        assert_eq!(
+            text(&test, "/test_uri"),
+            format!("https://auth.example.com/sso/v1/oidc/{id}/test")
+        );
+        assert_eq!(
+            instance.json(&["connection", "disable", id])["enabled"],
+            json!(false)
+        );
+        assert_eq!(
+            instance.json(&["connection", "show", id])["enabled"],
+            json!(false)
+        );
+        assert_eq!(
+            instance.json(&["connection", "enable", id])["enabled"],
+            json!(true)
+        );
+        let update = [
+            "connection",
+            "update",
+            id,
+            "--client-id",
+            "genkan-2",
+            "--client-secret-stdin",
+            "--json",
+        ];
+        let updated = instance.run_with("newer", &update).json();
+        assert_eq!(updated["oidc"]["client_id"], json!("genkan-2"));
+        assert_eq!(secret_of(&instance, id).await, "newer");
+
+        let listing = instance.json(&["connection", "list", "--organization", "acme"]);
+        assert_eq!(ids(&listing, "connections"), [id]);
+        assert_eq!(ids(&instance.json(&["connection", "list"]), "connections"), [id]);
+        assert_eq!(
+            text(&instance.json(&["org", "show", "acme"]), "/connections/0/id"),
+            id
+        );
+        instance.json(&["connection", "delete", id, "--yes"]);
+        instance
+            .run(&["connection", "show", id])
+            .failed(3, "There is no connection");
+    }
+}
+
+/// What the server would send to the provider.
+async fn secret_of(instance: &Instance, id: &str) -> String {
+    let config = instance.config();
+    let key = server::instance_key(&config).unwrap();
+    let db = server::open_database(&config).await.unwrap();
+    let id = id.parse().unwrap();
+    let connection = db
+        .read(async |tx| genkan_store::connection::find(tx, &id).await)
+        .await
+        .unwrap()
+        .unwrap();
+    db.close().await;
+    connection
+        .open_client_secret(&key)
+        .unwrap()
+        .unwrap()
+        .expose()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_secret_comes_from_a_file_and_on_the_command_line_with_a_warning() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    std::fs::write(instance.path().join("secret"), "from a file\r\n").unwrap();
+    let base = &CONNECT[..CONNECT.len() - 1];
+    let filed = instance.run(&[base, &["--client-secret-file", "secret", "--json"]].concat());
+    assert_eq!(
+        secret_of(&instance, text(&filed.json(), "/id")).await,
+        "from a file"
+    );
+    assert!(!filed.stderr.contains("warning"), "{}", filed.stderr);
+    let shown = instance.run(&[base, &["--client-secret", "on the line", "--json"]].concat());
+    assert_eq!(
+        secret_of(&instance, text(&shown.json(), "/id")).await,
+        "on the line"
+    );
+    assert!(
+        shown
+            .stderr
+            .contains("warning: the secret on the command line can be seen"),
+        "{}",
+        shown.stderr
+    );
+
+    instance
+        .run(base)
+        .failed(2, "required arguments were not provided");
+    instance
+        .run(&[base, &["--client-secret", "a", "--client-secret-stdin"]].concat())
+        .failed(2, "cannot be used with");
+    instance
+        .run(&[base, &["--client-secret-file", "absent"]].concat())
+        .failed(1, "absent cannot be read");
+    instance
+        .run_with("two\nlines\n", CONNECT)
+        .failed(2, "holds several lines");
+    instance
+        .run_with("", CONNECT)
+        .failed(2, "The client secret is empty");
+}
+
+#[tokio::test]
+async fn a_connection_that_could_not_be_trusted_is_refused() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let attempt = |words: &[&str]| {
+        let mut all: Vec<&str> = CONNECT.to_vec();
+        if let Some(at) = words.iter().position(|word| *word == "--issuer") {
+            all[6] = words[at + 1];
+            all.extend(words.iter().take(at).chain(words.iter().skip(at + 2)));
+        } else {
+            all.extend(words);
+        }
+        instance.run_with("s3cret", &all)
+    };
+    attempt(&["--issuer", "http://login.acme.com"]).failed(2, "--issuer is not https");
+    attempt(&["--issuer", "https://login.acme.com?tenant=1"]).failed(2, "must not have a query");
+    attempt(&["--issuer", "https://root@login.acme.com"]).failed(2, "without a user");
+    attempt(&["--issuer", "login.acme.com"]).failed(2, "is not an address");
+    attempt(&["--scopes", "profile"]).failed(2, "--scopes lacks openid");
+    attempt(&["--authorize-uri", "https://login.acme.com/a"]).failed(2, "--token-uri");
+    attempt(&["--provider", "acme"]).failed(2, "invalid value 'acme'");
+    attempt(&["--attribute", "mail"]).failed(2, "write NAME=VALUE");
+    assert!(ids(&instance.json(&["connection", "list"]), "connections").is_empty());
+    let accepted = attempt(&[
+        "--issuer",
+        "http://login.acme.com",
+        "--insecure-http",
+        "--disabled",
+        "--json",
+    ])
+    .json();
+    assert_eq!(
+        (&accepted["oidc"]["insecure_http"], &accepted["enabled"]),
+        (&json!(true), &json!(false))
+    );
+
+    let other = genkan::config::InstanceKeyBytes::generate();
+    std::fs::remove_file(instance.path().join("instance.key")).unwrap();
+    other
+        .write_new_file(&instance.path().join("instance.key"))
+        .unwrap();
+    attempt(&[]).failed(1, "The instance key does not belong to this database.");
+}
