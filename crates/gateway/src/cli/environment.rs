@@ -13,7 +13,7 @@ use crate::config::parse_duration;
 const EXAMPLES: &str = "\
 Examples:
   genkan environment show
-  genkan environment update --session-idle-timeout 12h --session-absolute-timeout 7d
+  genkan environment update --session-idle-timeout 12h
   genkan environment update --access-token-lifetime 10m
 
 Sessions and tokens that exist keep what they were given; new ones, and sessions
