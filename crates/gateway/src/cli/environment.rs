@@ -16,8 +16,8 @@ Examples:
   genkan environment update --session-idle-timeout 12h
   genkan environment update --access-token-lifetime 10m
 
-Sessions and tokens that exist keep what they were given; new ones, and sessions
-that are used again, follow the new times.";
+Sessions and tokens that exist keep what they were given; new ones, and
+sessions that are used again, follow the new times.";
 
 /// The environment: how long sessions and tokens last
 #[derive(Debug, Args)]
