@@ -5,7 +5,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use genkan_protocol::oidc::UserInfo;
+use genkan_protocol::oidc::{Profile, UserInfo};
 use genkan_store::{OrganizationId, UserId, membership, user};
 use http::HeaderMap;
 
@@ -45,12 +45,17 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
         return Err(refused);
     };
     let scope = &claims.scope.0;
+    let with_profile = scope.contains("profile");
     let body = UserInfo {
         sub: user.id.to_string(),
-        profile: profile(&user, scope.contains("email"), scope.contains("profile")),
+        profile: Profile {
+            updated_at: None,
+            ..profile(&user, scope.contains("email"), with_profile)
+        },
+        updated_at: with_profile.then(|| user.updated_at.as_secs()),
         oid: claims.oid,
         sid: claims.sid,
-        custom: custom(&groups, scope.contains("profile")),
+        custom: custom(&groups, with_profile),
     };
     Ok((no_store(), Json(body)))
 }

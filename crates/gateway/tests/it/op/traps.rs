@@ -64,6 +64,9 @@ async fn tokens_carry_the_types_that_the_sdks_decode() {
     );
     assert_eq!(tokens.json["expires_in"], json!(300));
     assert!(id["updated_at"].is_string(), "{id}");
+    // No SDK decodes userinfo, and OIDC Core §5.1 has a number.
+    let userinfo = rp.userinfo(&tokens.access_token).await.json();
+    assert!(userinfo["updated_at"].is_i64(), "{userinfo}");
     for token in [tokens.access_token.as_str(), tokens.id_token()] {
         let header = jsonwebtoken::decode_header(token).unwrap();
         assert_eq!(header.alg, jsonwebtoken::Algorithm::RS256);

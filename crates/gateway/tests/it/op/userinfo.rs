@@ -30,8 +30,8 @@ async fn the_scope_decides_what_is_told() {
     assert_snapshot!(told.join("\n"), @r#"
     openid: {"sub":"usr_<id>","oid":"org_<id>","sid":"ses_<id>"}
     openid email: {"sub":"usr_<id>","oid":"org_<id>","sid":"ses_<id>","email":"ada@acme.test","email_verified":true}
-    openid profile: {"sub":"usr_<id>","oid":"org_<id>","sid":"ses_<id>","name":"Ada Lovelace","given_name":"Ada","family_name":"Lovelace","updated_at":"1780315200"}
-    openid profile email: {"sub":"usr_<id>","oid":"org_<id>","sid":"ses_<id>","email":"ada@acme.test","email_verified":true,"name":"Ada Lovelace","given_name":"Ada","family_name":"Lovelace","updated_at":"1780315200"}
+    openid profile: {"sub":"usr_<id>","oid":"org_<id>","sid":"ses_<id>","updated_at":1780315200,"name":"Ada Lovelace","given_name":"Ada","family_name":"Lovelace"}
+    openid profile email: {"sub":"usr_<id>","oid":"org_<id>","sid":"ses_<id>","updated_at":1780315200,"email":"ada@acme.test","email_verified":true,"name":"Ada Lovelace","given_name":"Ada","family_name":"Lovelace"}
     email: {"error":"insufficient_scope"}
     "#);
 }

@@ -198,6 +198,10 @@ pub struct UserInfo {
     /// `ses_…`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// Seconds since 1970: here a number, as OIDC Core §5.1 has it, because no
+    /// SDK with types of its own reads this document. Not in [`Profile`] then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<i64>,
     /// What the scopes allow to be said about the person.
     #[serde(flatten)]
     pub profile: Profile,
@@ -450,6 +454,13 @@ mod tests {
             serde_json::to_string(&info).unwrap(),
             r#"{"sub":"usr_1","email":"ada@example.com"}"#
         );
+        let dated = UserInfo {
+            updated_at: Some(1),
+            ..info
+        };
+        let json = serde_json::to_value(&dated).unwrap();
+        assert_eq!(json["updated_at"], 1);
+        assert_eq!(serde_json::from_value::<UserInfo>(json).unwrap(), dated);
     }
 
     #[test]
