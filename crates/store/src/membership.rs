@@ -208,8 +208,8 @@ pub async fn set_roles(
     .await
 }
 
-/// Takes a user out of an organization and ends their sessions in it. Says
-/// whether they belonged to it.
+/// Takes a user out of an organization and ends their sessions and grants in
+/// it. Says whether they belonged to it.
 ///
 /// # Errors
 ///
@@ -230,6 +230,8 @@ pub async fn delete(
         return Ok(false);
     }
     crate::session::end_all_of_member(tx, at, organization_id, user_id).await?;
+    // A session may have gone on in another organization; what it gave here ends all the same.
+    crate::grant::revoke_all_of_member(tx, at, organization_id, user_id).await?;
     let entry = Entry::new(Kind::UserOrganizationMembershipDeleted)
         .organization(organization_id)
         .user(user_id);

@@ -1,7 +1,8 @@
 //! Memberships and roles.
 
+use genkan_store::grant::{self, Grant};
 use genkan_store::session::{self, SignIn};
-use genkan_store::{Error, OrganizationId, Page, UserId, conflict, membership, role};
+use genkan_store::{Error, OrganizationId, Page, UserId, client, conflict, membership, role};
 
 use crate::support::{LIFETIMES, T0, World, hash, on_each_engine};
 
@@ -178,6 +179,48 @@ async fn who_leaves_an_organization_is_signed_out_of_it_alone() {
             .tx(async |tx| membership::find(tx, &organization.id, &user.id).await)
             .await;
         assert_eq!(found, None);
+    })
+    .await;
+}
+
+/// A session goes on in another organization when its person signs in there.
+#[tokio::test]
+async fn who_leaves_an_organization_loses_its_grants_wherever_their_session_is_by_then() {
+    on_each_engine(async |world| {
+        let (organization, _) = world.company("acme.test").await;
+        let (other, _) = world.company("other.test").await;
+        let client = world.client(client::Kind::WebApp).await;
+        let user = world.user("ada@acme.test").await;
+        let mut sign_in = world.sign_in(&user);
+        let mut grants = Vec::new();
+        for (organization_id, cookie) in [(&organization.id, "first"), (&other.id, "second")] {
+            sign_in.organization_id = Some(organization_id.clone());
+            let known = grants.first().map(|grant: &Grant| grant.session_id.clone());
+            let session = world
+                .tx(async |tx| {
+                    membership::insert(tx, world.start(), organization_id, &user.id).await?;
+                    match &known {
+                        Some(_) => {
+                            session::rejoin(tx, world.start(), &sign_in, &hash(cookie), LIFETIMES).await
+                        }
+                        None => session::start(tx, world.start(), &sign_in, &hash(cookie), LIFETIMES).await,
+                    }
+                })
+                .await;
+            grants.push(world.grant(&client, &session).await);
+        }
+
+        world
+            .tx(async |tx| membership::delete(tx, world.start(), &organization.id, &user.id).await)
+            .await;
+        let lives = async |grant: &Grant| {
+            world
+                .tx(async |tx| grant::find_live(tx, &grant.id, T0).await)
+                .await
+                .is_some()
+        };
+        assert!(!lives(&grants[0]).await);
+        assert!(lives(&grants[1]).await);
     })
     .await;
 }
