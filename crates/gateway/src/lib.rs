@@ -52,7 +52,7 @@ pub fn router(app: &App) -> Router {
 
     let pages = Router::new()
         .route(
-            "/oauth/authorize",
+            op::authorize::PATH,
             get(op::authorize::get).post(op::authorize::post),
         )
         .route(

@@ -24,8 +24,11 @@ use http::HeaderMap;
 use crate::app::App;
 use crate::cache::CachedClient;
 use crate::login;
+use crate::web::cross_site_post;
 use crate::web::error::PageError;
 use crate::web::form::is_form;
+
+pub const PATH: &str = "/oauth/authorize";
 
 pub async fn get(
     State(app): State<App>,
@@ -39,6 +42,11 @@ pub async fn get(
 pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, PageError> {
     if !is_form(&headers) {
         return Err(PageError::invalid_request("The request is not form data."));
+    }
+    // A session that the browser holds back must count all the same, and the
+    // cookie of a login in another tab must not be replaced.
+    if let Some(again) = cross_site_post::again_by_get(&app, &headers, PATH, &body) {
+        return Ok(again);
     }
     authorize(&app, &headers, &body).await
 }
@@ -88,6 +96,28 @@ fn match_redirect_uri(
         Ok((presented.clone(), true))
     } else {
         Err(PageError::invalid_redirect_uri(&client.name))
+    }
+}
+
+/// The application of a stored request, as it is registered now.
+///
+/// # Errors
+///
+/// A page if it was deleted, or its redirect URI withdrawn, while the person
+/// was signing in: nothing goes there any more.
+pub async fn application_of(
+    app: &App,
+    request: &AuthorizationRequest,
+) -> Result<Arc<CachedClient>, PageError> {
+    let cached = app
+        .client(&request.client_id)
+        .await?
+        .ok_or_else(PageError::unknown_application)?;
+    let policy = app.redirect_policy(&cached.client);
+    if redirect_uri::permits(&cached.client.redirect_uris, &request.redirect_uri, policy) {
+        Ok(cached)
+    } else {
+        Err(PageError::invalid_redirect_uri(&cached.client.name))
     }
 }
 

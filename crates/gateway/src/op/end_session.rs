@@ -13,6 +13,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use crate::app::App;
 use crate::web::cookie::Cookie;
+use crate::web::cross_site_post;
 use crate::web::csrf;
 use crate::web::error::PageError;
 use crate::web::id_token_hint;
@@ -60,6 +61,12 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         }
         _ => Answer::None,
     };
+    // Without a hint only the cookie tells whose session it is.
+    if parameters.one("id_token_hint") == Ok(None)
+        && let Some(again) = cross_site_post::again_by_get(&app, &headers, PATH, &body)
+    {
+        return Ok(again);
+    }
     end_session(&app, &headers, &parameters, answer).await
 }
 

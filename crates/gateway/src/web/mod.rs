@@ -4,6 +4,7 @@ pub mod access_token;
 pub mod client_auth;
 pub mod cookie;
 pub mod cors;
+pub mod cross_site_post;
 pub mod csrf;
 pub mod desks;
 pub mod error;

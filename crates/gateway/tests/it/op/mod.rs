@@ -5,6 +5,7 @@ mod authorize;
 mod client_authentication;
 mod client_credentials;
 mod cors;
+mod cross_site_posts;
 mod discovery;
 mod introspect;
 mod keys;

@@ -1,0 +1,33 @@
+//! Forms that another site posts to a page of ours.
+//!
+//! `SameSite=Lax` keeps our cookies from them, so the person would look like a
+//! stranger; a navigation by GET brings the cookies along. OIDC asks for both
+//! methods where a browser is sent to us.
+//!
+//! Source: OIDC Core §3.1.2.1, RP-Initiated Logout 1.0 §2, RFC 6265bis §5.6.7.1.
+
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, header};
+
+use crate::app::App;
+use crate::web::cookie::Cookie;
+use crate::web::csrf;
+
+/// What is longer does not go into an address: a request head is bounded.
+const MAX_QUERY_BYTES: usize = 16 * 1024;
+
+/// Sends the browser to the same request by GET, if another site posted it and
+/// none of our cookies came along.
+pub fn again_by_get(app: &App, headers: &HeaderMap, path: &str, body: &[u8]) -> Option<Response> {
+    let has = |cookie| app.cookies().read(headers, cookie).is_some();
+    if csrf::is_same_origin(headers, app.issuer()) || has(Cookie::Session) || has(Cookie::Browser) {
+        return None;
+    }
+    // What is no query goes the usual way, and is refused there.
+    let query = std::str::from_utf8(body).ok()?;
+    let is_query = query.len() <= MAX_QUERY_BYTES && query.bytes().all(|c| c.is_ascii_graphic() && c != b'#');
+    is_query.then(|| {
+        let no_store = [(header::CACHE_CONTROL, "no-store")];
+        (no_store, Redirect::to(&format!("{path}?{query}"))).into_response()
+    })
+}
