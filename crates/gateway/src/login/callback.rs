@@ -18,7 +18,7 @@ use super::{redirect_to, signed_in, test_connection};
 use crate::app::App;
 use crate::connections::{self, Failure, UpstreamIdentity, oidc};
 use crate::listener::ClientIp;
-use crate::op::authorize::Answer;
+use crate::op::authorize::{self, Answer};
 use crate::web::cookie::Cookie;
 use crate::web::error::PageError;
 
@@ -169,6 +169,7 @@ async fn refuse(
     // is the company's administrator who must mend it.
     match &failure.provider_error {
         Some(error) => {
+            authorize::application_of(app, request).await?;
             let code = error.error.parse().unwrap_or(ErrorCode::AccessDenied);
             let description = format!(
                 "the identity provider answered {} (reference {id})",
@@ -181,12 +182,12 @@ async fn refuse(
             let description = format!("the identity provider's answer was refused (reference {id})");
             let back = Answer::to(app, request).error_url(code, &description, request.state.as_deref());
             let page = failure.page(&id, &super::path(&interaction.id));
-            Err(match app.client(&request.client_id).await? {
-                Some(cached) => {
+            Err(match authorize::application_of(app, request).await {
+                Ok(cached) => {
                     let name = &cached.client.name;
                     page.application(name).back(format!("Back to {name}"), &back)
                 }
-                None => page,
+                Err(_) => page,
             })
         }
     }

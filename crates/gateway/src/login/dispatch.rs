@@ -58,10 +58,7 @@ impl Login<'_> {
             interaction,
             request,
         } = self;
-        let cached = app
-            .client(&request.client_id)
-            .await?
-            .ok_or_else(PageError::unknown_application)?;
+        let cached = authorize::application_of(app, request).await?;
         let current = signed_in(app, headers).await?;
         let target = match route::find_target(app, request).await? {
             Ok(target) => target,

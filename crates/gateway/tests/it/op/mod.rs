@@ -9,6 +9,7 @@ mod cross_site_posts;
 mod discovery;
 mod introspect;
 mod keys;
+mod meanwhile;
 mod refresh_token;
 mod revoke;
 mod tokens;
