@@ -90,13 +90,13 @@ impl Login<'_> {
                 Ok(identify::render(app, &cached.client, interaction, browser, asked))
             }
             Step::SelectAccount => {
-                let (_, user) = current.ok_or_else(PageError::interaction_gone)?;
+                let current = current.ok_or_else(PageError::interaction_gone)?;
                 Ok(select_account::render(
                     app,
                     &cached.client,
                     interaction,
                     browser,
-                    &user,
+                    &current,
                 ))
             }
             Step::Authenticate => self.authenticate(target).await,

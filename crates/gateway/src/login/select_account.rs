@@ -5,14 +5,17 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use genkan_protocol::oauth::AuthorizationRequest;
 use genkan_store::Secret;
 use genkan_store::client::Client;
 use genkan_store::interaction::{Interaction, Request, Stage};
+use genkan_store::session::Session;
 use genkan_store::user::User;
 use http::HeaderMap;
 
 use super::identify::{advance, form_of_ours};
-use super::{interaction_of_browser, path, redirect_to, signed_in};
+use super::next_step::{Progress, Step, Wanted, next_step};
+use super::{hinted_user, interaction_of_browser, path, redirect_to, route, signed_in};
 use crate::app::App;
 use crate::web::error::PageError;
 use crate::web::page::Page;
@@ -28,7 +31,7 @@ pub fn render(
     client: &Client,
     interaction: &Interaction,
     browser: &Secret,
-    user: &User,
+    (session, user): &(Session, User),
 ) -> Response {
     let action = action(interaction);
     let name = user.display_name();
@@ -41,7 +44,7 @@ pub fn render(
         application: &client.name,
         action: Some(&action),
         csrf: &app.csrf().token(browser, &action),
-        hidden: &[],
+        hidden: &[("session", session.id.as_str())],
         person,
     };
     Page::new(&page).into_response()
@@ -57,17 +60,45 @@ pub async fn submit(
 ) -> Result<Response, PageError> {
     let (interaction, browser) = interaction_of_browser(&app, &headers, &id).await?;
     let form = form_of_ours(&app, &headers, &browser, &action(&interaction), &body)?;
-    let pending = interaction.stage == Stage::Started && matches!(interaction.request, Request::Authorize(_));
-    if !pending {
+    let Request::Authorize(request) = &interaction.request else {
+        return Err(PageError::interaction_gone());
+    };
+    let current = signed_in(&app, &headers).await?;
+    // Answered before, or the session ended or grew too old meanwhile.
+    if !is_due(&app, request, &interaction.stage, current.as_ref()).await? {
         return Ok(redirect_to(&interaction.id));
     }
-    let current = signed_in(&app, &headers).await?;
     let next = match (form.one("choice"), current) {
-        (Ok(Some("continue")), Some((session, _))) => Stage::Authenticated {
-            session_id: session.id,
-        },
+        (Ok(Some("continue")), Some((session, _))) => {
+            // In another tab somebody else signed in: the page said another name.
+            if form.one("session") != Ok(Some(session.id.as_str())) {
+                return Ok(redirect_to(&interaction.id));
+            }
+            Stage::Authenticated {
+                session_id: session.id,
+            }
+        }
         _ => Stage::Identifying,
     };
     advance(&app, &interaction, &next).await?;
     Ok(redirect_to(&interaction.id))
+}
+
+/// Whether this page is still the login's next step.
+async fn is_due(
+    app: &App,
+    request: &AuthorizationRequest,
+    stage: &Stage,
+    current: Option<&(Session, User)>,
+) -> Result<bool, PageError> {
+    let Ok(target) = route::find_target(app, request).await? else {
+        return Ok(false);
+    };
+    let hinted_user = hinted_user(app, request).await?;
+    let wanted = Wanted {
+        target: target.as_ref(),
+        user_id: hinted_user.as_deref(),
+    };
+    let progress = Progress::of(request, stage, wanted, current, app.now());
+    Ok(next_step(progress) == Step::SelectAccount)
 }

@@ -1,6 +1,8 @@
 //! What changes while a person signs in: the answer goes by what is registered
 //! when it leaves, not by what was when they began.
 
+use std::time::Duration;
+
 use genkan_store::client;
 use genkan_testkit::Gateway;
 
@@ -44,4 +46,52 @@ async fn an_application_that_was_deleted_hears_no_refusal_either() {
         .await
         .page();
     assert_eq!(page.heading(), "We do not know this application");
+}
+
+#[tokio::test]
+async fn continue_means_the_account_that_was_shown() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let mut browser = gateway.browser();
+    browser.sign_in(&rp, "ada@acme.test").await;
+    let shown = browser
+        .start(&rp.authorize().with("prompt", "select_account"))
+        .await
+        .page();
+    assert!(shown.html.text().contains("ada@acme.test"));
+
+    // In another tab, somebody else.
+    let again = rp.authorize().with("prompt", "login");
+    browser.sign_in_with(&again, "bob@acme.test").await;
+
+    let page = browser.submit(&shown, &[("choice", "continue")]).await.page();
+    assert!(page.html.text().contains("bob@acme.test"), "{}", page.html.text());
+    browser
+        .submit(&page, &[("choice", "continue")])
+        .await
+        .callback()
+        .code();
+}
+
+#[tokio::test]
+async fn continue_does_not_outlive_max_age() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let mut browser = gateway.browser();
+    browser.sign_in(&rp, "ada@acme.test").await;
+    let request = rp
+        .authorize()
+        .with("prompt", "select_account")
+        .with("max_age", "60");
+    let shown = browser.start(&request).await.page();
+
+    gateway.clock().advance(Duration::from_secs(61));
+    let page = browser.submit(&shown, &[("choice", "continue")]).await.page();
+    assert!(
+        page.html.forms()[0].field("email").is_some(),
+        "{}",
+        page.html.text()
+    );
 }
