@@ -1,6 +1,6 @@
 //! Identifiers: a prefix that tells the kind, and 21 decimal digits that sort by time.
 //!
-//! See `docs/decisions/0001-identifiers.md`.
+//! See `docs/decisions/identifiers.md`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
