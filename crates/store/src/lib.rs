@@ -31,6 +31,7 @@ pub mod seal;
 pub mod secret;
 pub mod session;
 pub mod signing_key;
+pub mod subject;
 pub mod upstream_request;
 pub mod user;
 

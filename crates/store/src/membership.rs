@@ -20,11 +20,21 @@ pub struct Membership {
 /// Role names never hold this: it joins them in one column.
 const SEPARATOR: char = '\n';
 
+/// The names of the roles of the membership `m`, see [`split_roles`].
+macro_rules! role_names {
+    () => {
+        "(SELECT string_agg(r.name, '\n' ORDER BY r.name) FROM membership_roles mr JOIN roles r ON r.id = mr.role_id
+           WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id)"
+    };
+}
+pub(crate) use role_names;
+
 macro_rules! columns {
     () => {
-        "m.organization_id, m.user_id, m.groups, m.created_at,
-         (SELECT string_agg(r.name, '\n' ORDER BY r.name) FROM membership_roles mr JOIN roles r ON r.id = mr.role_id
-           WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id)"
+        concat!(
+            "m.organization_id, m.user_id, m.groups, m.created_at, ",
+            role_names!()
+        )
     };
 }
 
@@ -35,11 +45,11 @@ fn read(row: &Row) -> Result<Membership, Error> {
         user_id: columns.id()?,
         groups: columns.json("memberships.groups")?,
         created_at: columns.time()?,
-        roles: split(columns.optional_text()?),
+        roles: split_roles(columns.optional_text()?),
     })
 }
 
-fn split(names: Option<String>) -> Vec<String> {
+pub(crate) fn split_roles(names: Option<String>) -> Vec<String> {
     names
         .map(|names| names.split(SEPARATOR).map(str::to_owned).collect())
         .unwrap_or_default()

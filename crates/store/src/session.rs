@@ -281,21 +281,19 @@ pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Sess
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn touch(
-    tx: &mut Tx<'_>,
-    session: &Session,
-    idle: Duration,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    if now.since(session.last_active_at) < TOUCH_EVERY.min(idle / 10) {
-        return Ok(false);
-    }
-    let idle_expires_at = session.expires_at.min(now + idle);
+pub async fn touch(tx: &mut Tx<'_>, id: &SessionId, idle: Duration, now: Timestamp) -> Result<bool, Error> {
+    let long_ago = now - TOUCH_EVERY.min(idle / 10);
     let touched = tx
         .exec(
-            "UPDATE sessions SET last_active_at = $2, idle_expires_at = $3
-              WHERE id = $1 AND status = 'active' AND idle_expires_at > $2 AND last_active_at < $2",
-            p![&session.id, now.as_micros(), idle_expires_at.as_micros()],
+            "UPDATE sessions SET last_active_at = $2,
+                idle_expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END
+              WHERE id = $1 AND status = 'active' AND idle_expires_at > $2 AND last_active_at <= $4",
+            p![
+                id,
+                now.as_micros(),
+                (now + idle).as_micros(),
+                long_ago.as_micros()
+            ],
         )
         .await?;
     Ok(touched > 0)

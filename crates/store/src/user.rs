@@ -30,13 +30,18 @@ pub struct User {
 
 macro_rules! columns {
     () => {
-        "id, email, email_verified, name, given_name, family_name, picture, locale, external_id, metadata,
-         disabled, created_at, updated_at, last_login_at"
+        "u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.external_id,
+         u.metadata, u.disabled, u.created_at, u.updated_at, u.last_login_at"
     };
 }
+pub(crate) use columns;
 
 fn read(row: &Row) -> Result<User, Error> {
-    let mut columns = Columns::of(row);
+    read_columns(&mut Columns::of(row))
+}
+
+/// Reads what [`columns`] selects.
+pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<User, Error> {
     Ok(User {
         id: columns.id()?,
         email: columns.parsed("users.email", EmailAddress::parse)?,
@@ -148,7 +153,7 @@ async fn refuse_taken(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
 pub async fn find(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<User>, Error> {
     let row = tx
         .opt(
-            concat!("SELECT ", columns!(), " FROM users WHERE id = $1"),
+            concat!("SELECT ", columns!(), " FROM users u WHERE u.id = $1"),
             p![id],
         )
         .await?;
@@ -163,7 +168,7 @@ pub async fn find(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<User>, Error> {
 pub async fn find_by_email(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Option<User>, Error> {
     let row = tx
         .opt(
-            concat!("SELECT ", columns!(), " FROM users WHERE email = $1"),
+            concat!("SELECT ", columns!(), " FROM users u WHERE u.email = $1"),
             p![email.as_str()],
         )
         .await?;
@@ -178,7 +183,7 @@ pub async fn find_by_email(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Opti
 pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<Option<User>, Error> {
     let row = tx
         .opt(
-            concat!("SELECT ", columns!(), " FROM users WHERE external_id = $1"),
+            concat!("SELECT ", columns!(), " FROM users u WHERE u.external_id = $1"),
             p![external_id],
         )
         .await?;
@@ -196,7 +201,7 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<UserId>) -> Result<Vec<User>, Err
             concat!(
                 "SELECT ",
                 columns!(),
-                " FROM users WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2"
+                " FROM users u WHERE CAST($1 AS TEXT) IS NULL OR u.id < $1 ORDER BY u.id DESC LIMIT $2"
             ),
             p![page.after.as_ref(), page.limit()],
         )

@@ -200,6 +200,25 @@ async fn without_provisioning_only_members_come_in() {
     .await;
 }
 
+/// Whoever was taken out comes back only as they first came: with an address
+/// that the organization vouches for.
+#[tokio::test]
+async fn a_known_person_rejoins_an_organization_only_with_its_own_address() {
+    on_each_engine(async |world| {
+        let (organization, connection) = world.company("acme.test").await;
+        let own = arrival(&connection, "sub-1", "ada@acme.test");
+        let ada = enter(world, &own).await;
+        world
+            .tx(async |tx| membership::delete(tx, world.start(), &organization.id, &ada.id).await)
+            .await;
+
+        let foreign = arrival(&connection, "sub-1", "ada@private.test");
+        assert_refused(world, &foreign, &Outcome::NotProvisioned).await;
+        assert_eq!(enter(world, &own).await.id, ada.id);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn disabled_people_closed_connections_and_empty_hands_are_refused() {
     on_each_engine(async |world| {

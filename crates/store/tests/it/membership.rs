@@ -2,7 +2,9 @@
 
 use genkan_store::grant::{self, Grant};
 use genkan_store::session::{self, SignIn};
-use genkan_store::{Error, OrganizationId, Page, UserId, client, conflict, membership, role};
+use genkan_store::{
+    Error, OrganizationId, Page, UserId, client, conflict, membership, organization, role, subject, user,
+};
 
 use crate::support::{LIFETIMES, T0, World, hash, on_each_engine};
 
@@ -103,6 +105,57 @@ async fn roles_are_replaced_and_unknown_ones_left_out() {
             })
             .await;
         assert!(matches!(refused, Error::Stale), "{refused:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_speak_of_a_member_of_the_organization_or_of_nobody() {
+    on_each_engine(async |world| {
+        let (mut organization, _) = world.company("acme.test").await;
+        let (other, _) = world.company("other.test").await;
+        organization.external_id = Some("acme-1".to_owned());
+        world
+            .tx(async |tx| organization::update(tx, world.start(), &organization).await)
+            .await;
+        let ada = join(world, &organization.id, "ada@acme.test").await;
+        let user = world.tx(async |tx| user::find(tx, &ada).await).await.unwrap();
+        let names = vec!["member".to_owned(), "admin".to_owned()];
+        world
+            .tx(async |tx| membership::set_roles(tx, world.start(), &organization.id, &ada, &names).await)
+            .await;
+        let groups = ["engineering".to_owned()];
+        world
+            .tx(async |tx| membership::set_groups(tx, &organization.id, &ada, &groups).await)
+            .await;
+        let find = async |organization_id| {
+            world
+                .tx(async |tx| subject::find(tx, &ada, organization_id).await)
+                .await
+        };
+
+        let inside = find(Some(&organization.id)).await.unwrap();
+        assert_eq!(inside.user, user);
+        assert_eq!(inside.roles, ["admin", "member"]);
+        assert_eq!(inside.groups, ["engineering"]);
+        assert_eq!(inside.organization_external_id.as_deref(), Some("acme-1"));
+        let nowhere = find(None).await.unwrap();
+        assert_eq!(
+            (nowhere.user, nowhere.roles, nowhere.organization_external_id),
+            (user, vec![], None)
+        );
+        assert_eq!(find(Some(&other.id)).await, None, "an outsider");
+
+        world
+            .tx(async |tx| user::set_disabled(tx, world.start(), &ada, true).await)
+            .await;
+        assert_eq!(find(Some(&organization.id)).await, None);
+        assert_eq!(find(None).await, None);
+        let unknown: UserId = world.id();
+        assert_eq!(
+            world.tx(async |tx| subject::find(tx, &unknown, None).await).await,
+            None
+        );
     })
     .await;
 }

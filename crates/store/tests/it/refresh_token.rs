@@ -266,6 +266,40 @@ async fn a_token_dies_with_its_family_its_session_and_its_age() {
 }
 
 #[tokio::test]
+async fn a_token_may_die_before_its_family() {
+    on_each_engine(async |world| {
+        let family = Family::start(world, Rotation::Strict).await;
+        let issue = async |tx: &mut genkan_db::Tx<'_>| {
+            refresh_token::issue(tx, &hash("short"), &family.grant.id, T0 + secs(60), T0).await
+        };
+        world.tx(issue).await;
+        let find = async |after: u64| {
+            world
+                .tx(async |tx| refresh_token::find(tx, &hash("short"), T0 + secs(after)).await)
+                .await
+        };
+        assert!(find(59).await.is_some());
+        assert_eq!(find(60).await, None);
+        assert_eq!(family.redeem("short", 60).await, Redemption::Unknown);
+        assert!(family.lives().await);
+    })
+    .await;
+}
+
+#[test]
+fn the_answer_of_a_family_is_the_same_token_in_another_text() {
+    let first = genkan_store::Secret::generate();
+    let second = refresh_token::again(first.expose());
+    let third = refresh_token::again(second.expose());
+    assert!(first.expose() != second.expose() && second.expose() != third.expose());
+    assert_eq!(second.expose().len(), third.expose().len(), "it does not grow");
+    for text in [&second, &third] {
+        assert_eq!(refresh_token::hash(text.expose()), first.sha256());
+    }
+    assert_ne!(refresh_token::hash("other"), first.sha256());
+}
+
+#[tokio::test]
 async fn a_token_is_found_for_introspection_while_its_family_lives() {
     on_each_engine(async |world| {
         let family = Family::start(world, Rotation::Strict).await;

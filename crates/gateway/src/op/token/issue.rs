@@ -11,7 +11,7 @@ use genkan_protocol::oidc::{AccessToken, IdToken, Profile, left_half};
 use genkan_store::client::Client;
 use genkan_store::grant::Grant;
 use genkan_store::user::User;
-use genkan_store::{Secret, TokenId, membership, organization, session, user};
+use genkan_store::{Secret, TokenId, session, subject};
 
 use super::TokenResponse;
 use crate::app::App;
@@ -33,31 +33,16 @@ pub struct Subject {
     pub organization_external_id: Option<String>,
 }
 
-/// Reads the subject of a grant; `None` if the user is gone or disabled.
+/// Reads the subject of a grant; `None` if the user is gone or disabled, or was
+/// taken out of the organization: that ends the grant's use at once.
 pub async fn subject(tx: &mut Tx<'_>, grant: Grant) -> Result<Option<Subject>, genkan_store::Error> {
-    let Some(user) = user::find(tx, &grant.user_id)
-        .await?
-        .filter(|user| !user.disabled)
-    else {
-        return Ok(None);
-    };
-    let (mut roles, mut groups, mut organization_external_id) = (Vec::new(), Vec::new(), None);
-    if let Some(organization_id) = &grant.organization_id {
-        // A membership that was taken away ends the grant's use at once.
-        let Some(membership) = membership::find(tx, organization_id, &user.id).await? else {
-            return Ok(None);
-        };
-        (roles, groups) = (membership.roles, membership.groups);
-        organization_external_id = organization::find(tx, organization_id)
-            .await?
-            .and_then(|organization| organization.external_id);
-    }
-    Ok(Some(Subject {
+    let found = subject::find(tx, &grant.user_id, grant.organization_id.as_ref()).await?;
+    Ok(found.map(|found| Subject {
         grant,
-        user,
-        roles,
-        groups,
-        organization_external_id,
+        user: found.user,
+        roles: found.roles,
+        groups: found.groups,
+        organization_external_id: found.organization_external_id,
     }))
 }
 
@@ -185,8 +170,6 @@ pub async fn touch_session(
     idle: Duration,
     now: Timestamp,
 ) -> Result<(), genkan_store::Error> {
-    if let Some(session) = session::find_live(tx, &grant.session_id, now).await? {
-        session::touch(tx, &session, idle, now).await?;
-    }
+    session::touch(tx, &grant.session_id, idle, now).await?;
     Ok(())
 }

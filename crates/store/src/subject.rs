@@ -1,0 +1,61 @@
+//! Whom tokens speak of: a user, and who they are in the organization of the grant.
+
+use genkan_db::{Tx, p};
+
+use crate::membership::{role_names, split_roles};
+use crate::row::Columns;
+use crate::user::{self, User};
+use crate::{Error, OrganizationId, UserId};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    pub user: User,
+    /// The names of the user's roles in the organization, sorted.
+    pub roles: Vec<String>,
+    /// The groups that the identity provider named at the last login.
+    pub groups: Vec<String>,
+    /// What the application calls the organization.
+    pub organization_external_id: Option<String>,
+}
+
+/// Reads the subject of a token, in one statement because every token needs it.
+///
+/// `None` if the user is gone or disabled, or does not belong to the
+/// organization (any more).
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(
+    tx: &mut Tx<'_>,
+    user_id: &UserId,
+    organization_id: Option<&OrganizationId>,
+) -> Result<Option<Subject>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                user::columns!(),
+                ", m.groups, o.external_id, ",
+                role_names!(),
+                " FROM users u
+                  LEFT JOIN memberships m ON m.user_id = u.id AND m.organization_id = $2
+                  LEFT JOIN organizations o ON o.id = m.organization_id
+                 WHERE u.id = $1"
+            ),
+            p![user_id, organization_id],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut columns = Columns::of(&row);
+    let user = user::read_columns(&mut columns)?;
+    let groups: Option<Vec<String>> = columns.optional_json("memberships.groups")?;
+    let is_member = groups.is_some();
+    let subject = Subject {
+        groups: groups.unwrap_or_default(),
+        organization_external_id: columns.optional_text()?,
+        roles: split_roles(columns.optional_text()?),
+        user,
+    };
+    Ok(Some(subject).filter(|subject| !subject.user.disabled && (is_member || organization_id.is_none())))
+}
