@@ -83,14 +83,30 @@ fn read(row: &Row) -> Result<BackChannelLogout, Error> {
     })
 }
 
-/// Takes up to `limit` deliveries that are due. No other node gets them before
-/// `lease` is over, so a delivery whose node died is tried again.
+/// The clients that a delivery is due for.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn due_clients(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<ClientId>, Error> {
+    let rows = tx
+        .all(
+            "SELECT DISTINCT client_id FROM back_channel_logouts WHERE next_attempt_at <= $1",
+            p![now.as_micros()],
+        )
+        .await?;
+    rows.iter().map(|row| Columns::of(row).id()).collect()
+}
+
+/// Takes up to `limit` deliveries of a client that are due. No other node gets
+/// them before `lease` is over, so a delivery whose node died is tried again.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn claim_due(
     tx: &mut Tx<'_>,
+    client_id: &ClientId,
     limit: u32,
     lease: Duration,
     now: Timestamp,
@@ -98,10 +114,15 @@ pub async fn claim_due(
     let rows = tx
         .all(
             "UPDATE back_channel_logouts SET attempts = attempts + 1, next_attempt_at = $2
-              WHERE id IN (SELECT id FROM back_channel_logouts WHERE next_attempt_at <= $1
+              WHERE id IN (SELECT id FROM back_channel_logouts WHERE client_id = $4 AND next_attempt_at <= $1
                             ORDER BY next_attempt_at, id LIMIT $3)
               RETURNING id, client_id, uri, session_id, user_id, attempts, created_at",
-            p![now.as_micros(), (now + lease).as_micros(), i64::from(limit)],
+            p![
+                now.as_micros(),
+                (now + lease).as_micros(),
+                i64::from(limit),
+                client_id
+            ],
         )
         .await?;
     rows.iter().map(read).collect()

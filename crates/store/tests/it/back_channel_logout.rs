@@ -15,8 +15,9 @@ async fn logout(world: &World, count: usize) {
     world
         .tx(async |tx| client::insert(tx, world.start(), &client).await)
         .await;
-    let ada = world.user("ada@acme.test").await;
-    let session = world.session(&ada, "cookie").await;
+    let name = client.id.as_str();
+    let user = world.user(&format!("{name}@acme.test")).await;
+    let session = world.session(&user, name).await;
     world.grant(&client, &session).await;
     world
         .tx(async |tx| session::end(tx, world.start(), &session.id, Status::Logout).await)
@@ -26,7 +27,13 @@ async fn logout(world: &World, count: usize) {
 async fn claim(world: &World, limit: u32, after: u64) -> Vec<BackChannelLogout> {
     let now = world.after(after).now;
     world
-        .tx(async |tx| back_channel_logout::claim_due(tx, limit, secs(30), now).await)
+        .tx(async |tx| {
+            let mut claimed = Vec::new();
+            for client_id in back_channel_logout::due_clients(tx, now).await? {
+                claimed.extend(back_channel_logout::claim_due(tx, &client_id, limit, secs(30), now).await?);
+            }
+            Ok(claimed)
+        })
         .await
 }
 
@@ -39,6 +46,27 @@ async fn a_delivery_belongs_to_one_node_until_its_lease_ends() {
         assert_eq!((first.len(), second.len()), (2, 1));
         assert!(claim(world, 9, 29).await.is_empty());
         assert_eq!(claim(world, 9, 30).await.len(), 3, "its node died");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_client_s_deliveries_are_not_claimed_with_another_s() {
+    on_each_engine(async |world| {
+        logout(world, 3).await;
+        logout(world, 2).await;
+        let now = world.start().now;
+        let clients = world
+            .tx(async |tx| back_channel_logout::due_clients(tx, now).await)
+            .await;
+        assert_eq!(clients.len(), 2);
+        for client_id in clients {
+            let due = world
+                .tx(async |tx| back_channel_logout::claim_due(tx, &client_id, 9, secs(30), now).await)
+                .await;
+            assert!(due.len() == 2 || due.len() == 3);
+            assert!(due.iter().all(|delivery| delivery.client_id == client_id));
+        }
     })
     .await;
 }
@@ -94,10 +122,13 @@ async fn nodes_that_claim_at_once_never_claim_the_same() {
     on_each_engine(async |world| {
         logout(world, 20).await;
         let now = world.start().now;
+        let clients = world
+            .tx(async |tx| back_channel_logout::due_clients(tx, now).await)
+            .await;
         let claims = race(8, |_| {
             world
                 .db
-                .tx(async |tx| back_channel_logout::claim_due(tx, 5, secs(30), now).await)
+                .tx(async |tx| back_channel_logout::claim_due(tx, &clients[0], 5, secs(30), now).await)
         })
         .await;
         let mut ids: Vec<_> = claims.into_iter().flatten().map(|due| due.id).collect();

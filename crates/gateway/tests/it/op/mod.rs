@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod authorize;
+mod back_channel_logout_to_many;
 mod client_authentication;
 mod client_credentials;
 mod cors;
