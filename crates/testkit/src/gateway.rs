@@ -3,6 +3,7 @@
 
 use std::future::IntoFuture;
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -280,6 +281,20 @@ impl Gateway {
     /// One transaction on the gateway's own database.
     pub async fn tx<T>(&self, act: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone) -> T {
         self.world.tx(act).await
+    }
+
+    /// The files of an SQLite database: itself and what was not merged into it yet.
+    ///
+    /// # Panics
+    ///
+    /// If the database is on a server.
+    pub fn database_files(&self) -> Vec<PathBuf> {
+        let path = self.scratch.url().strip_prefix("sqlite:").expect("a file");
+        ["", "-wal"]
+            .map(|suffix| PathBuf::from(format!("{path}{suffix}")))
+            .into_iter()
+            .filter(|file| file.exists())
+            .collect()
     }
 
     /// A second handle to the same database, as the command line has, or another node.

@@ -9,14 +9,17 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan::simulator::{Config, PATH, Simulator};
 use http::{HeaderMap, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::task::AbortHandle;
 
 use crate::{Gateway, Key};
 
 const CLIENT_ID: &str = "genkan-at-acme";
+const KID: &str = "idp-1";
 const CLIENT_SECRET: &str = "upstream-client-secret-that-nobody-may-see";
 
 /// An answer in place of the simulator's.
@@ -89,6 +92,8 @@ impl Recorded {
 struct Desk {
     canned: Mutex<HashMap<String, Canned>>,
     requests: Mutex<Vec<Recorded>>,
+    /// Claims that replace those of every ID token; `null` takes one out.
+    id_token_claims: Mutex<Map<String, Value>>,
 }
 
 /// An identity provider.
@@ -97,6 +102,7 @@ pub struct IdentityProvider {
     url: String,
     issuer: String,
     desk: Arc<Desk>,
+    http: reqwest::Client,
     running: AbortHandle,
 }
 
@@ -123,7 +129,7 @@ impl IdentityProvider {
             },
             move || clock.now(),
         );
-        simulator.sign_with(Key::IdentityProvider.signing("idp-1")).await;
+        simulator.sign_with(Key::IdentityProvider.signing(KID)).await;
         let desk = Arc::new(Desk::default());
         let router: Router = simulator
             .router()
@@ -136,6 +142,7 @@ impl IdentityProvider {
             issuer: simulator.issuer().to_owned(),
             url,
             desk,
+            http: gateway.world.http.clone(),
             running: serving.abort_handle(),
         }
     }
@@ -167,6 +174,38 @@ impl IdentityProvider {
     pub fn behave(&self, path: &str) {
         let mut all = self.desk.canned.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(path);
+    }
+
+    /// From now on ID tokens say this instead, signed as ever. `null` takes a claim out.
+    ///
+    /// # Panics
+    ///
+    /// If `claims` is no object.
+    pub fn change_id_tokens(&self, claims: &Value) {
+        let claims = claims.as_object().expect("claims are an object").clone();
+        *self
+            .desk
+            .id_token_claims
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = claims;
+    }
+
+    /// Sends the form of the sign-in page from nowhere, and returns the address
+    /// to which its answer would take a browser.
+    pub async fn answer_to(&self, form: &[(String, String)]) -> String {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let response = self
+            .http
+            .post(self.endpoint("/authorize"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        let location = response.headers().get(header::LOCATION);
+        location.expect("an answer").to_str().unwrap().to_owned()
     }
 
     /// What came to `path` so far.
@@ -209,8 +248,40 @@ async fn attend(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> 
         let all = desk.canned.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(&path).cloned()
     };
-    match canned {
-        Some(canned) => canned.into_response(),
+    let response = match canned {
+        Some(canned) => return canned.into_response(),
         None => next.run(Request::from_parts(parts, Body::from(body))).await,
+    };
+    let changes = {
+        let changes = desk
+            .id_token_claims
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        changes.clone()
+    };
+    if path == "/token" && response.status().is_success() && !changes.is_empty() {
+        return with_claims(response, changes).await;
     }
+    response
+}
+
+/// The same answer with another ID token.
+async fn with_claims(response: Response, changes: Map<String, Value>) -> Response {
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let mut answer: Value = serde_json::from_slice(&body).unwrap();
+    let mut claims = claims_of(answer["id_token"].as_str().expect("an ID token"));
+    for (name, value) in changes {
+        match value {
+            Value::Null => drop(claims.remove(&name)),
+            value => drop(claims.insert(name, value)),
+        }
+    }
+    let key = Key::IdentityProvider.signing(KID);
+    answer["id_token"] = key.sign("JWT", &claims).unwrap().into();
+    Canned::json(&answer).into_response()
+}
+
+fn claims_of(token: &str) -> Map<String, Value> {
+    let claims = token.split('.').nth(1).expect("a JWT");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }

@@ -4,5 +4,7 @@
 mod cli;
 mod grpc;
 mod listener;
+mod login;
 mod net;
 mod op;
+mod web;

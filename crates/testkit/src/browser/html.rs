@@ -42,7 +42,11 @@ impl Form {
 
     /// What is sent when these fields were filled in. Fields that the form
     /// does not have are a mistake of the test, unless a button is so called.
-    pub(crate) fn fill(&self, values: &[(&str, &str)]) -> Vec<(String, String)> {
+    ///
+    /// # Panics
+    ///
+    /// If the form has no such field.
+    pub fn fill(&self, values: &[(&str, &str)]) -> Vec<(String, String)> {
         for (name, _) in values {
             let known = self.field(name).is_some() || self.buttons.iter().any(|(button, _)| button == name);
             assert!(known, "the form at {} has no field {name}", self.action);
@@ -135,6 +139,7 @@ impl Reader {
             self.end_block();
         }
         match tag.name {
+            "span" | "small" | "br" => self.block.push(' '),
             "form" => {
                 self.in_form = true;
                 self.page.forms.push(Form {
@@ -190,6 +195,7 @@ impl Reader {
             self.hidden = self.hidden.saturating_sub(1);
         }
         match name {
+            "span" | "small" => self.block.push(' '),
             "h1" if self.page.heading.is_empty() => self.page.heading = one_line(&self.block),
             "option" => self.end_option(),
             "select" => {

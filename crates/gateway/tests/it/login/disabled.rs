@@ -1,0 +1,117 @@
+//! What is switched off stops at once.
+
+use genkan_protocol::EmailAddress;
+use genkan_store::{client, user};
+use genkan_testkit::{Gateway, on_each_engine};
+
+#[tokio::test]
+async fn a_disabled_connection_stops_new_logins_at_once() {
+    on_each_engine(async |gateway: &Gateway| {
+        let acme = gateway.organization("acme.test").with_oidc_connection().await;
+        let rp = gateway.client("rp").await;
+        let mut browser = gateway.browser();
+        let code = browser.sign_in(&rp, "ada@acme.test").await;
+        rp.redeem(&code).await.expect_tokens();
+
+        // Three people are on their way: at the page, at the provider, back already.
+        let mut at_the_page = gateway.browser();
+        let identify = at_the_page.start(&rp.authorize()).await.page();
+        let mut away = gateway.browser();
+        let provider = away
+            .start(&rp.authorize().with("domain", "acme.test"))
+            .await
+            .page();
+        acme.set_enabled(false).await;
+
+        let refused = at_the_page
+            .submit(&identify, &[("email", "ada@acme.test")])
+            .await
+            .page();
+        assert_eq!(refused.reply.status, 422);
+        let refused = away.submit(&provider, &[("email", "ada@acme.test")]).await.page();
+        assert_eq!(refused.heading(), "Your company’s sign-in is switched off");
+        assert!(away.cookies.get("genkan_session").is_none());
+        let request = rp
+            .authorize()
+            .with("connection_id", acme.connection_id().as_str());
+        let callback = gateway.browser().start(&request).await.callback();
+        assert_eq!(callback.error(), "connection_not_active");
+
+        acme.set_enabled(true).await;
+        let code = gateway.browser().sign_in(&rp, "ada@acme.test").await;
+        rp.redeem(&code).await.expect_tokens();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_disabled_user_is_signed_out_and_kept_out() {
+    on_each_engine(async |gateway: &Gateway| {
+        gateway.organization("acme.test").with_oidc_connection().await;
+        let rp = gateway.client("rp").await;
+        let mut browser = gateway.browser();
+        let code = browser.sign_in(&rp, "ada@acme.test").await;
+        let tokens = rp.redeem(&code).await.expect_tokens();
+        let (at, email) = (gateway.at(), EmailAddress::parse("ada@acme.test").unwrap());
+        gateway
+            .tx(async |tx| {
+                let ada = user::find_by_email(tx, &email).await?.unwrap();
+                user::set_disabled(tx, at, &ada.id, true).await
+            })
+            .await;
+
+        assert_eq!(rp.userinfo(&tokens.access_token).await.status, 401);
+        let silent = rp.authorize().with("prompt", "none");
+        assert_eq!(browser.start(&silent).await.callback().error(), "login_required");
+        let arrival = browser.start(&rp.authorize()).await;
+        let page = browser.go_on(arrival, "ada@acme.test").await.page();
+        assert!(
+            page.html.text().contains("Your account has been disabled."),
+            "{}",
+            page.html.text()
+        );
+        let trace = gateway.login_trace().await;
+        assert_eq!(
+            (trace.cause.as_str(), trace.id.as_str()),
+            ("user_not_active", page.reference().as_str())
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_user_begins_anew() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let mut browser = gateway.browser();
+    let code = browser.sign_in(&rp, "ada@acme.test").await;
+    let before = rp.verify(rp.redeem(&code).await.expect_tokens().id_token()).await;
+    let (at, email) = (gateway.at(), EmailAddress::parse("ada@acme.test").unwrap());
+    gateway
+        .tx(async |tx| {
+            let ada = user::find_by_email(tx, &email).await?.unwrap();
+            user::delete(tx, at, &ada.id).await
+        })
+        .await;
+    let code = browser.sign_in(&rp, "ada@acme.test").await;
+    let after = rp.verify(rp.redeem(&code).await.expect_tokens().id_token()).await;
+    assert_ne!(before["sub"], after["sub"]);
+}
+
+#[tokio::test]
+async fn a_deleted_application_is_unknown_in_the_middle_of_a_login() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let mut browser = gateway.browser();
+    let arrival = browser.start(&rp.authorize()).await;
+    let at = gateway.at();
+    gateway.tx(async |tx| client::delete(tx, at, &rp.id).await).await;
+    let page = browser.go_on(arrival, "ada@acme.test").await.page();
+    assert_eq!(page.heading(), "We do not know this application");
+    assert_eq!(
+        browser.start(&rp.authorize()).await.page().heading(),
+        "We do not know this application"
+    );
+}

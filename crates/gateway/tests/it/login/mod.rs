@@ -1,0 +1,12 @@
+//! Hosted login, from outside.
+
+mod disabled;
+mod expiry;
+mod forgery;
+mod init;
+mod max_age;
+mod organizations;
+mod prompt;
+mod routing;
+mod shared_session;
+mod test_connection;
