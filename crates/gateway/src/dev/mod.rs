@@ -102,6 +102,7 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
         demo_url: &demo_url,
         data_dir: &options.data_dir,
         first_start,
+        is_exposed: !(options.listen.ip().is_loopback() && options.demo_listen.ip().is_loopback()),
     });
     let tls = Some(TlsPolicy::BesidePlain(tls));
     Server {

@@ -11,6 +11,8 @@ pub(super) struct Summary<'a> {
     pub(super) demo_url: &'a str,
     pub(super) data_dir: &'a Path,
     pub(super) first_start: bool,
+    /// Other machines may reach it.
+    pub(super) is_exposed: bool,
 }
 
 /// Prints the summary; nobody listening is no reason to stop.
@@ -69,6 +71,10 @@ fn render(summary: &Summary<'_>, colour: bool) -> String {
     for (name, value, note) in lines {
         text.push_str(&format!("  {name:<11}{value}\n  {:<11}{}\n", "", soft(note)));
     }
+    if summary.is_exposed {
+        let warning = "Other machines can reach this: whoever does can sign in as anybody.";
+        text.push_str(&format!("\n  {}\n", bold(warning)));
+    }
     text.push_str("\n  Stop with Ctrl-C.\n\n");
     text
 }
@@ -77,20 +83,31 @@ fn render(summary: &Summary<'_>, colour: bool) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_summary_says_where_to_click_first() {
+    fn summary(is_exposed: bool) -> String {
         let summary = Summary {
             public_url: "http://localhost:8080",
             demo_url: "http://localhost:8090",
             data_dir: Path::new("./genkan-data"),
             first_start: true,
+            is_exposed,
         };
-        let text = render(&summary, false);
+        render(&summary, false)
+    }
+
+    #[test]
+    fn the_summary_says_where_to_click_first() {
+        let text = summary(false);
         let first_link = text.find("http://").unwrap();
         assert!(text[first_link..].starts_with("http://localhost:8090"), "{text}");
         assert!(
             text.contains("./genkan-data/dev.env") && !text.contains('\x1b'),
             "{text}"
         );
+    }
+
+    #[test]
+    fn whoever_lets_other_machines_in_is_warned() {
+        assert!(summary(true).contains("can sign in as anybody"));
+        assert!(!summary(false).contains("can sign in as anybody"));
     }
 }
