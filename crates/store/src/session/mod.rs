@@ -1,6 +1,8 @@
 //! Sessions: signed-in browsers, shared by all clients of the environment.
 //!
-//! Source: OpenID Connect Session Management terms (`sid`), OIDC Back-Channel Logout 1.0.
+//! Source: OIDC Core §2 (`auth_time`), OIDC Back-Channel Logout 1.0 §2.1 (`sid`).
+
+mod end;
 
 use std::time::Duration;
 
@@ -8,10 +10,10 @@ use genkan_db::{Row, Tx, p};
 
 use crate::event::{self, Entry, Kind};
 use crate::row::{Columns, words};
-use crate::{
-    ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId,
-    back_channel_logout, user,
-};
+use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId, user};
+
+pub(crate) use end::end_all_of_member;
+pub use end::{end, end_all_for_organization, end_all_for_user, end_expired};
 
 words! {
     /// Whether a session lives, and if not, how it ended.
@@ -297,118 +299,4 @@ pub async fn touch(tx: &mut Tx<'_>, id: &SessionId, idle: Duration, now: Timesta
         )
         .await?;
     Ok(touched > 0)
-}
-
-/// Ends a session: its grants are revoked, and every client of them that asked
-/// for it will be told. Says whether it was active; a second end does nothing.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn end(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, status: Status) -> Result<bool, Error> {
-    debug_assert!(status != Status::Active, "a session ends in another status");
-    let ended = tx
-        .opt(
-            "UPDATE sessions SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'active'
-             RETURNING user_id, organization_id",
-            p![id, status.as_str(), at.now.as_micros()],
-        )
-        .await?;
-    let Some(row) = ended else { return Ok(false) };
-    let mut columns = Columns::of(&row);
-    let (user_id, organization_id): (UserId, Option<OrganizationId>) =
-        (columns.id()?, columns.optional_id()?);
-    tx.exec(
-        "UPDATE grants SET revoked_at = $2 WHERE session_id = $1 AND revoked_at IS NULL",
-        p![id, at.now.as_micros()],
-    )
-    .await?;
-    back_channel_logout::enqueue(tx, at, id, &user_id).await?;
-    let kind = match status {
-        Status::Active | Status::Revoked => Kind::SessionRevoked,
-        Status::Logout => Kind::UserLogout,
-        Status::Expired => Kind::SessionExpired,
-    };
-    let entry = Entry::new(kind)
-        .user(&user_id)
-        .organization(organization_id.as_ref())
-        .session(id);
-    event::record(tx, at, entry).await?;
-    Ok(true)
-}
-
-/// Revokes all active sessions of a user and counts them.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn end_all_for_user(tx: &mut Tx<'_>, at: Stamp<'_>, user_id: &UserId) -> Result<u64, Error> {
-    let rows = tx
-        .all(
-            "SELECT id FROM sessions WHERE user_id = $1 AND status = 'active'",
-            p![user_id],
-        )
-        .await?;
-    end_each(tx, at, &rows, Status::Revoked).await
-}
-
-/// Revokes all active sessions in an organization and counts them.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn end_all_for_organization(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    organization_id: &OrganizationId,
-) -> Result<u64, Error> {
-    let rows = tx
-        .all(
-            "SELECT id FROM sessions WHERE organization_id = $1 AND status = 'active'",
-            p![organization_id],
-        )
-        .await?;
-    end_each(tx, at, &rows, Status::Revoked).await
-}
-
-/// Revokes the active sessions of a user in one organization and counts them.
-pub(crate) async fn end_all_of_member(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    organization_id: &OrganizationId,
-    user_id: &UserId,
-) -> Result<u64, Error> {
-    let rows = tx
-        .all(
-            "SELECT id FROM sessions WHERE user_id = $1 AND organization_id = $2 AND status = 'active'",
-            p![user_id, organization_id],
-        )
-        .await?;
-    end_each(tx, at, &rows, Status::Revoked).await
-}
-
-/// Ends up to `limit` sessions whose time is over, so that their clients are
-/// told, and counts them.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn end_expired(tx: &mut Tx<'_>, at: Stamp<'_>, limit: u32) -> Result<u64, Error> {
-    let rows = tx
-        .all(
-            "SELECT id FROM sessions WHERE status = 'active' AND idle_expires_at <= $1
-              ORDER BY idle_expires_at LIMIT $2",
-            p![at.now.as_micros(), i64::from(limit)],
-        )
-        .await?;
-    end_each(tx, at, &rows, Status::Expired).await
-}
-
-async fn end_each(tx: &mut Tx<'_>, at: Stamp<'_>, rows: &[Row], status: Status) -> Result<u64, Error> {
-    let mut ended = 0;
-    for row in rows {
-        let id = Columns::of(row).id()?;
-        ended += u64::from(end(tx, at, &id, status).await?);
-    }
-    Ok(ended)
 }

@@ -1,0 +1,90 @@
+//! Identities: users as one connection knows them.
+
+mod arrival;
+
+use genkan_db::{Tx, p};
+use serde_json::{Map, Value};
+
+use crate::row::{Columns, json};
+use crate::user::{self, User};
+use crate::{ConnectionId, Error, Stamp, Timestamp, UserId};
+
+pub use arrival::{Arrival, Outcome, Profile, arrive};
+
+/// A user as one connection knows them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
+    pub connection_id: ConnectionId,
+    pub subject: String,
+    pub user_id: UserId,
+    pub attributes: Map<String, Value>,
+    pub created_at: Timestamp,
+    pub last_login_at: Timestamp,
+}
+
+/// Finds the user of an identity.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_user(
+    tx: &mut Tx<'_>,
+    connection_id: &ConnectionId,
+    subject: &str,
+) -> Result<Option<User>, Error> {
+    let row = tx
+        .opt(
+            "SELECT user_id FROM identities WHERE connection_id = $1 AND subject = $2",
+            p![connection_id, subject],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let user_id = Columns::of(&row).id()?;
+    user::find(tx, &user_id).await
+}
+
+/// The identities of a user, oldest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Identity>, Error> {
+    let rows = tx
+        .all(
+            "SELECT connection_id, subject, user_id, attributes, created_at, last_login_at FROM identities
+              WHERE user_id = $1 ORDER BY created_at, connection_id, subject",
+            p![user_id],
+        )
+        .await?;
+    let read = |row| {
+        let mut columns = Columns::of(row);
+        Ok(Identity {
+            connection_id: columns.id()?,
+            subject: columns.text()?,
+            user_id: columns.id()?,
+            attributes: columns.json("identities.attributes")?,
+            created_at: columns.time()?,
+            last_login_at: columns.time()?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+async fn remember(tx: &mut Tx<'_>, at: Stamp<'_>, arrival: &Arrival, user_id: &UserId) -> Result<(), Error> {
+    let attributes = json(&arrival.attributes);
+    tx.exec(
+        "INSERT INTO identities (connection_id, subject, user_id, attributes, created_at, last_login_at)
+         VALUES ($1, $2, $3, $4, $5, $5)
+         ON CONFLICT (connection_id, subject)
+         DO UPDATE SET attributes = excluded.attributes, last_login_at = excluded.last_login_at",
+        p![
+            &arrival.connection_id,
+            &arrival.subject,
+            user_id,
+            &attributes,
+            at.now.as_micros()
+        ],
+    )
+    .await?;
+    Ok(())
+}
