@@ -144,6 +144,10 @@ fn connection(path: &Path) -> Result<Connection, Error> {
         // As in PostgreSQL, "text" is a name and never a string.
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        // The plan depends on the statement, not on what is bound to it. By
+        // default SQLite compares bound values with its statistics, and to do
+        // so prepares some statements anew at every execution.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
     ] {
         connection
             .set_db_config(option, on)
