@@ -234,7 +234,8 @@ CREATE TABLE refresh_tokens (
   used_at BIGINT,
   superseded_at BIGINT                         -- a sibling was used instead: no grace for this one
 );
-CREATE INDEX refresh_tokens_grant ON refresh_tokens (grant_id);
+-- Finds the unused tokens of a family without reading all that were used.
+CREATE INDEX refresh_tokens_grant ON refresh_tokens (grant_id, used_at, superseded_at);
 CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
 
 -- Access tokens revoked one by one (RFC 7009) until they expire by themselves.
