@@ -11,6 +11,7 @@ use genkan_store::{Generator, InstanceKey, Stamp};
 
 use crate::cache::Cache;
 use crate::connections::metadata::MetadataCache;
+use crate::tally::Tally;
 use crate::web::cookie::CookiePolicy;
 use crate::web::csrf::Csrf;
 use crate::web::outbound::{Outbound, Scheme};
@@ -59,6 +60,7 @@ struct Inner {
     csrf: Csrf,
     cache: Cache,
     metadata: MetadataCache,
+    tally: Tally,
     jobs: tokio::sync::Notify,
 }
 
@@ -81,6 +83,7 @@ impl App {
             csrf,
             cache: Cache::default(),
             metadata: MetadataCache::default(),
+            tally: Tally::default(),
             jobs: tokio::sync::Notify::new(),
         }))
     }
@@ -161,6 +164,10 @@ impl App {
 
     pub(crate) fn metadata(&self) -> &MetadataCache {
         &self.0.metadata
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.0.tally
     }
 
     /// Wakes the background jobs, because there is something to deliver.

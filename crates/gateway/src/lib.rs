@@ -18,6 +18,7 @@ pub mod op;
 pub mod serve;
 pub mod server;
 pub mod simulator;
+pub mod tally;
 pub mod web;
 
 use axum::routing::{get, post};

@@ -227,6 +227,7 @@ impl Server {
         self.listener.serve(router, self.tls, self.limits, draining).await;
         tracker.close();
         tracker.wait().await;
+        jobs::write_tally(&self.app).await;
         self.app.db().clone().close().await;
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::tally;
 
 /// How often expired rows are swept.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -33,6 +34,16 @@ pub fn start(app: &App, tracker: &TaskTracker, stop: &CancellationToken) {
             }
         }
     });
+    let (write, write_stop) = (app.clone(), stop.clone());
+    tracker.spawn(async move {
+        while write_stop
+            .run_until_cancelled(tokio::time::sleep(tally::WRITE_EVERY))
+            .await
+            .is_some()
+        {
+            write_tally(&write).await;
+        }
+    });
     let (sweep, sweep_stop) = (app.clone(), stop.clone());
     tracker.spawn(async move {
         while !sweep_stop.is_cancelled() {
@@ -48,4 +59,14 @@ pub fn start(app: &App, tracker: &TaskTracker, stop: &CancellationToken) {
             }
         }
     });
+}
+
+/// Writes how many tokens clients fetched; also once more when the server has stopped.
+pub async fn write_tally(app: &App) {
+    if let Err(error) = tally::write(app).await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "counting tokens of clients failed"
+        );
+    }
 }

@@ -19,7 +19,7 @@ use crate::web::oauth_error::OAuthError;
 pub async fn issue(app: &App, caller: &AuthenticatedClient) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
     let client = caller.client();
-    let environment = app.environment().await?;
+    let environment = caller.configuration.environment().await?;
     let lifetime: Duration = client
         .access_token_lifetime
         .unwrap_or(environment.client_access_token_lifetime);
@@ -35,11 +35,12 @@ pub async fn issue(app: &App, caller: &AuthenticatedClient) -> Result<TokenRespo
         exp: (now + lifetime).as_secs(),
         ..AccessToken::default()
     };
-    let keyring = app.keyring().await?;
+    let keyring = caller.configuration.keyring().await?;
     let key = keyring.signing_key(client.token_algorithm, now)?;
     let access_token = key
         .sign(AccessToken::TYP, &claims)
         .map_err(crate::keys::KeyringError::from)?;
+    app.tally().count(&client.id, now);
     Ok(TokenResponse {
         access_token,
         token_type: "Bearer",
