@@ -61,7 +61,42 @@ struct Kept {
     origins: Option<Arc<Vec<String>>>,
 }
 
+/// The configuration as one request sees it: whether it changed is asked once.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    app: App,
+    generation: i64,
+}
+
 impl App {
+    /// The configuration that is in force.
+    pub async fn configuration(&self) -> Result<Configuration, Error> {
+        Ok(Configuration {
+            app: self.clone(),
+            generation: self.generation().await?,
+        })
+    }
+
+    /// The environment's settings.
+    pub async fn environment(&self) -> Result<Arc<Environment>, Error> {
+        self.configuration().await?.environment().await
+    }
+
+    /// A registered client, if there is one of that id.
+    pub async fn client(&self, id: &str) -> Result<Option<Arc<CachedClient>>, Error> {
+        self.configuration().await?.client(id).await
+    }
+
+    /// The signing keys, parsed.
+    pub async fn keyring(&self) -> Result<Arc<Keyring>, KeyringError> {
+        self.configuration().await?.keyring().await
+    }
+
+    /// The origins of all registered redirect URIs: who may call from a browser.
+    pub async fn registered_origins(&self) -> Result<Arc<Vec<String>>, Error> {
+        self.configuration().await?.registered_origins().await
+    }
+
     /// The number of the configuration that is in force.
     async fn generation(&self) -> Result<i64, Error> {
         let marker = self.db().change_marker().await?;
@@ -88,21 +123,26 @@ impl App {
         *self.cache().seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         Ok(generation)
     }
+}
 
-    fn kept<T>(&self, generation: i64, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
-        let kept = self.cache().kept.read().unwrap_or_else(PoisonError::into_inner);
-        if kept.generation == generation {
+impl Configuration {
+    fn kept<T>(&self, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
+        let kept = self.app.cache().kept.read().unwrap_or_else(PoisonError::into_inner);
+        if kept.generation == self.generation {
             pick(&kept)
         } else {
             None
         }
     }
 
-    fn keep(&self, generation: i64, put: impl FnOnce(&mut Kept)) {
-        let mut kept = self.cache().kept.write().unwrap_or_else(PoisonError::into_inner);
-        if kept.generation != generation {
+    fn keep(&self, put: impl FnOnce(&mut Kept)) {
+        let mut kept = self.app.cache().kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.generation > self.generation {
+            return;
+        }
+        if kept.generation < self.generation {
             *kept = Kept {
-                generation,
+                generation: self.generation,
                 ..Kept::default()
             };
         }
@@ -111,12 +151,11 @@ impl App {
 
     /// The environment's settings.
     pub async fn environment(&self) -> Result<Arc<Environment>, Error> {
-        let generation = self.generation().await?;
-        if let Some(found) = self.kept(generation, |kept| kept.environment.clone()) {
+        if let Some(found) = self.kept(|kept| kept.environment.clone()) {
             return Ok(found);
         }
-        let found = Arc::new(self.db().read(async |tx| environment::get(tx).await).await?);
-        self.keep(generation, |kept| kept.environment = Some(Arc::clone(&found)));
+        let found = Arc::new(self.app.db().read(async |tx| environment::get(tx).await).await?);
+        self.keep(|kept| kept.environment = Some(Arc::clone(&found)));
         Ok(found)
     }
 
@@ -125,16 +164,16 @@ impl App {
         let Ok(id) = ClientId::parse(id) else {
             return Ok(None);
         };
-        let generation = self.generation().await?;
-        if let Some(found) = self.kept(generation, |kept| kept.clients.get(&id).cloned()) {
+        if let Some(found) = self.kept(|kept| kept.clients.get(&id).cloned()) {
             return Ok(found);
         }
         let found = self
+            .app
             .db()
             .read(async |tx| client::find_with_secrets(tx, &id).await)
             .await?
             .map(|(client, secrets)| Arc::new(CachedClient { client, secrets }));
-        self.keep(generation, |kept| {
+        self.keep(|kept| {
             if kept.clients.len() >= MAX_CLIENTS {
                 kept.clients.clear();
             }
@@ -145,23 +184,22 @@ impl App {
 
     /// The signing keys, parsed.
     pub async fn keyring(&self) -> Result<Arc<Keyring>, KeyringError> {
-        let generation = self.generation().await?;
-        let kept = self.kept(generation, |kept| kept.keyring.clone());
-        if let Some(found) = kept.filter(|keyring| keyring.is_current(self.now())) {
+        let kept = self.kept(|kept| kept.keyring.clone());
+        if let Some(found) = kept.filter(|keyring| keyring.is_current(self.app.now())) {
             return Ok(found);
         }
-        let found = Arc::new(Keyring::load(self).await?);
-        self.keep(generation, |kept| kept.keyring = Some(Arc::clone(&found)));
+        let found = Arc::new(Keyring::load(&self.app).await?);
+        self.keep(|kept| kept.keyring = Some(Arc::clone(&found)));
         Ok(found)
     }
 
     /// The origins of all registered redirect URIs: who may call from a browser.
     pub async fn registered_origins(&self) -> Result<Arc<Vec<String>>, Error> {
-        let generation = self.generation().await?;
-        if let Some(found) = self.kept(generation, |kept| kept.origins.clone()) {
+        if let Some(found) = self.kept(|kept| kept.origins.clone()) {
             return Ok(found);
         }
         let uris = self
+            .app
             .db()
             .read(async |tx| client::all_redirect_uris(tx).await)
             .await?;
@@ -174,7 +212,7 @@ impl App {
         origins.sort_unstable();
         origins.dedup();
         let found = Arc::new(origins);
-        self.keep(generation, |kept| kept.origins = Some(Arc::clone(&found)));
+        self.keep(|kept| kept.origins = Some(Arc::clone(&found)));
         Ok(found)
     }
 }

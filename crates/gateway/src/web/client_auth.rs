@@ -9,7 +9,7 @@ use genkan_store::SecretHash;
 use http::{HeaderMap, header};
 
 use crate::app::App;
-use crate::cache::CachedClient;
+use crate::cache::{CachedClient, Configuration};
 use crate::web::oauth_error::OAuthError;
 
 /// A client and how it proved who it is.
@@ -17,6 +17,8 @@ use crate::web::oauth_error::OAuthError;
 pub struct AuthenticatedClient {
     pub cached: Arc<CachedClient>,
     pub proof: Proof,
+    /// What was in force when it was authenticated, for the rest of the request.
+    pub configuration: Configuration,
 }
 
 /// What the client showed.
@@ -59,12 +61,13 @@ pub async fn authenticate(
         code: error.code(),
         description: error.to_string().into(),
     })?;
+    let configuration = app.configuration().await?;
     match credentials {
         Credentials::Secret {
             client_id, secret, ..
         } => {
             let presented = SecretHash::of(secret.as_bytes());
-            let cached = app.client(&client_id).await?.ok_or(REFUSED)?;
+            let cached = configuration.client(&client_id).await?.ok_or(REFUSED)?;
             let now = app.now();
             // Hashes are compared, each in constant time, so timing tells nothing
             // about the secret; a match is looked for among all live secrets.
@@ -78,10 +81,11 @@ pub async fn authenticate(
             Ok(AuthenticatedClient {
                 cached,
                 proof: Proof::Secret,
+                configuration,
             })
         }
         Credentials::Public { client_id } => {
-            let cached = app.client(&client_id).await?.ok_or(REFUSED)?;
+            let cached = configuration.client(&client_id).await?.ok_or(REFUSED)?;
             let allowed = cached.client.is_public() || cached.client.secret_optional_with_pkce;
             if !allowed {
                 return Err(REFUSED);
@@ -89,6 +93,7 @@ pub async fn authenticate(
             Ok(AuthenticatedClient {
                 cached,
                 proof: Proof::None,
+                configuration,
             })
         }
     }

@@ -40,7 +40,7 @@ pub async fn redeem(
     let refresh = Secret::generate();
     let refresh_hash = refresh.sha256();
     let client = caller.client();
-    let idle = app.environment().await?.session_idle;
+    let idle = caller.configuration.environment().await?.session_idle;
     let outcome = app
         .db()
         .tx(async |tx| -> Result<Outcome, OAuthError> {
@@ -71,7 +71,7 @@ pub async fn redeem(
     match outcome {
         Outcome::Granted { subject, offline } => {
             let refresh = offline.then_some(refresh);
-            issue::user_tokens(app, client, &subject, refresh, Some(&request.code)).await
+            issue::user_tokens(app, caller, &subject, refresh, Some(&request.code)).await
         }
         Outcome::Refused(reason) => Err(OAuthError::invalid_grant(reason)),
     }

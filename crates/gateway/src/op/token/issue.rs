@@ -16,6 +16,7 @@ use genkan_store::{Secret, TokenId, session, subject};
 use super::TokenResponse;
 use crate::app::App;
 use crate::keys::KeyringError;
+use crate::web::client_auth::AuthenticatedClient;
 use crate::web::oauth_error::OAuthError;
 
 /// How long an ID token says something about a login.
@@ -49,14 +50,15 @@ pub async fn subject(tx: &mut Tx<'_>, grant: Grant) -> Result<Option<Subject>, g
 /// Signs the tokens of a grant. `code` is the code they were redeemed with, for `c_hash`.
 pub async fn user_tokens(
     app: &App,
-    client: &Client,
+    caller: &AuthenticatedClient,
     subject: &Subject,
     refresh_token: Option<Secret>,
     code: Option<&str>,
 ) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
-    let environment = app.environment().await?;
-    let keyring = app.keyring().await?;
+    let client = caller.client();
+    let environment = caller.configuration.environment().await?;
+    let keyring = caller.configuration.keyring().await?;
     let key = keyring.signing_key(client.token_algorithm, now)?;
     let lifetime = client
         .access_token_lifetime

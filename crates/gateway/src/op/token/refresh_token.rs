@@ -46,7 +46,7 @@ pub async fn redeem(
         refresh_token::again(&presented)
     };
     let next_hash = next.sha256();
-    let idle = app.environment().await?.session_idle;
+    let idle = caller.configuration.environment().await?.session_idle;
     let outcome = app
         .db()
         .tx(async |tx| -> Result<Outcome, OAuthError> {
@@ -85,7 +85,7 @@ pub async fn redeem(
         })
         .await?;
     match outcome {
-        Outcome::Granted(subject) => issue::user_tokens(app, client, &subject, Some(next), None).await,
+        Outcome::Granted(subject) => issue::user_tokens(app, caller, &subject, Some(next), None).await,
         Outcome::Refused(reason) => Err(OAuthError::invalid_grant(reason)),
     }
 }
