@@ -127,7 +127,12 @@ impl App {
 
 impl Configuration {
     fn kept<T>(&self, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
-        let kept = self.app.cache().kept.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = self
+            .app
+            .cache()
+            .kept
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         if kept.generation == self.generation {
             pick(&kept)
         } else {
@@ -136,7 +141,12 @@ impl Configuration {
     }
 
     fn keep(&self, put: impl FnOnce(&mut Kept)) {
-        let mut kept = self.app.cache().kept.write().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self
+            .app
+            .cache()
+            .kept
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if kept.generation > self.generation {
             return;
         }

@@ -30,7 +30,13 @@ struct Counted {
 impl Tally {
     /// A client has fetched a token for itself.
     pub(crate) fn count(&self, client_id: &ClientId, now: Timestamp) {
-        self.add(client_id, Counted { tokens: 1, since: now });
+        self.add(
+            client_id,
+            Counted {
+                tokens: 1,
+                since: now,
+            },
+        );
     }
 
     fn add(&self, client_id: &ClientId, more: Counted) {
@@ -91,14 +97,29 @@ mod tests {
     #[test]
     fn each_client_is_counted_from_its_first_token() {
         let tally = Tally::default();
-        let (one, other) = (ClientId::parse("skc_1").unwrap(), ClientId::parse("skc_2").unwrap());
+        let (one, other) = (
+            ClientId::parse("skc_1").unwrap(),
+            ClientId::parse("skc_2").unwrap(),
+        );
         let at = Timestamp::from_secs;
         tally.count(&one, at(10));
         tally.count(&other, at(11));
         tally.count(&one, at(12));
         let taken = tally.take();
-        assert_eq!(taken[&one], Counted { tokens: 2, since: at(10) });
-        assert_eq!(taken[&other], Counted { tokens: 1, since: at(11) });
+        assert_eq!(
+            taken[&one],
+            Counted {
+                tokens: 2,
+                since: at(10)
+            }
+        );
+        assert_eq!(
+            taken[&other],
+            Counted {
+                tokens: 1,
+                since: at(11)
+            }
+        );
         assert!(tally.take().is_empty());
     }
 
