@@ -6,7 +6,6 @@ use std::net::IpAddr;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use genkan_protocol::oauth::AuthorizationRequest;
 use genkan_protocol::oauth::ErrorCode;
 use genkan_store::identity::{self, Arrival, Outcome};
 use genkan_store::interaction::{self, Interaction, Request, Stage};
@@ -33,9 +32,9 @@ pub async fn callback(
     let raw = query.unwrap_or_default();
     let finished = connections::finish(&app, &headers, &connection_id, raw.as_bytes()).await?;
     match &finished.interaction.request {
-        Request::Authorize(request) => match finished.result {
+        Request::Authorize(_) => match finished.result {
             Ok(identity) => sign_in(&app, &headers, client_ip, &finished.interaction, identity).await,
-            Err(failure) => refuse(&app, &finished.interaction, request, failure).await,
+            Err(failure) => refuse(&app, &finished.interaction, failure).await,
         },
         Request::TestConnection { test_id, .. } => {
             test_connection::finish(&app, &finished.interaction, test_id, finished.result).await
@@ -121,11 +120,7 @@ async fn sign_in(
             Ok(response)
         }
         Arrived::ConnectionNotActive => Err(PageError::connection_not_active()),
-        Arrived::Refused(refusal) => {
-            let failure = Failure::refused(&upstream, refusal);
-            let id = connections::trace::record(app, Some(interaction), &failure).await?;
-            Err(failure.page(&id, &super::path(&interaction.id)))
-        }
+        Arrived::Refused(refusal) => refuse(app, interaction, Failure::refused(&upstream, refusal)).await,
     }
 }
 
@@ -156,14 +151,12 @@ fn user_agent(headers: &HeaderMap) -> Option<String> {
     Some(text.chars().take(512).collect())
 }
 
-/// The provider said no, or its answer did not hold.
-async fn refuse(
-    app: &App,
-    interaction: &Interaction,
-    request: &AuthorizationRequest,
-    failure: Failure,
-) -> Result<Response, PageError> {
+/// The provider said no, its answer did not hold, or our own rules refuse whom it names.
+async fn refuse(app: &App, interaction: &Interaction, failure: Failure) -> Result<Response, PageError> {
     let id = connections::trace::record(app, Some(interaction), &failure).await?;
+    let Request::Authorize(request) = &interaction.request else {
+        return Err(failure.page(&id, &super::path(&interaction.id)));
+    };
     // What the provider itself answers goes to the application, which asked
     // (contract §2.9). An answer that failed our checks stays here, because it
     // is the company's administrator who must mend it.
