@@ -153,7 +153,8 @@ impl<'a> Answer<'a> {
 
     /// Where an error would send the browser, for a link that a person may follow.
     pub fn error_url(self, code: &str, description: &str, state: Option<&str>) -> String {
-        self.url(&[("error", code), ("error_description", description)], state)
+        let (code, description) = (describable(code), describable(description));
+        self.url(&[("error", &code), ("error_description", &description)], state)
     }
 
     /// RFC 6749 §4.1.2.
@@ -168,6 +169,18 @@ impl<'a> Answer<'a> {
         query.push(("iss", self.app.issuer()));
         append_query(self.redirect_uri, &query)
     }
+}
+
+/// RFC 6749 §4.1.2.1: printable ASCII without quotes and backslashes. An identity
+/// provider's words may hold anything else.
+fn describable(text: &str) -> String {
+    let allowed = |c: char| match c {
+        '"' => '\'',
+        '\\' => '/',
+        ' '..='~' => c,
+        _ => '?',
+    };
+    text.chars().map(allowed).collect()
 }
 
 /// RFC 9700 §4.12: 303, so that a form post is never repeated elsewhere.
