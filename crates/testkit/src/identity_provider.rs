@@ -164,6 +164,13 @@ impl IdentityProvider {
         format!("{}{PATH}{path}", self.url)
     }
 
+    /// Its metadata, as it would publish them.
+    pub async fn metadata(&self) -> Value {
+        let url = self.endpoint("/.well-known/openid-configuration");
+        let response = self.http.get(url).send().await.unwrap();
+        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+    }
+
     /// From now on `path` (below the issuer) answers so.
     pub fn answer(&self, path: &str, canned: Canned) {
         let mut all = self.desk.canned.lock().unwrap_or_else(PoisonError::into_inner);

@@ -58,7 +58,7 @@ impl Person {
 
     /// The fields of the simulator's form.
     pub(crate) fn fields(&self) -> Vec<(&'static str, &str)> {
-        let mut fields = vec![
+        vec![
             ("email", self.email.as_str()),
             ("given_name", &self.given_name),
             ("family_name", &self.family_name),
@@ -66,11 +66,8 @@ impl Person {
             ("roles", &self.roles),
             ("more", &self.claims),
             ("fault", self.fault.map_or("", Fault::as_str)),
-        ];
-        if self.email_verified {
-            fields.push(("email_verified", "true"));
-        }
-        fields
+            ("email_verified", if self.email_verified { "true" } else { "" }),
+        ]
     }
 }
 

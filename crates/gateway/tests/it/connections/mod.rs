@@ -1,0 +1,9 @@
+//! Upstream identity providers, from outside: right, wrong and hostile.
+
+mod accounts;
+mod endpoints;
+mod faults;
+mod keys;
+mod mix_up;
+mod provider_error;
+mod requests;
