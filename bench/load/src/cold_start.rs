@@ -77,7 +77,10 @@ fn question(args: &Args) -> Result<(String, Vec<u8>), Failure> {
         client.id,
         encode(&client.secret)
     );
-    Ok((target.address().to_owned(), post(target.address(), &args.token_path, &form)))
+    Ok((
+        target.address().to_owned(),
+        post(target.address(), &args.token_path, &form),
+    ))
 }
 
 async fn first_answer(address: &str, request: &[u8], started: Instant) -> Result<Duration, Failure> {

@@ -61,9 +61,11 @@ impl Flow {
             encode(&target.scope),
         );
         let request = match scenario {
-            Scenario::ClientCredentials => {
-                post(&host, &endpoints.token, &format!("grant_type=client_credentials&{credentials}"))
-            }
+            Scenario::ClientCredentials => post(
+                &host,
+                &endpoints.token,
+                &format!("grant_type=client_credentials&{credentials}"),
+            ),
             Scenario::Discovery => get(&host, DISCOVERY, ""),
             Scenario::Jwks => get(&host, &endpoints.jwks, ""),
             Scenario::Refresh | Scenario::Login => Vec::new(),
@@ -74,7 +76,13 @@ impl Flow {
             host,
             request,
             // Each connection has sessions of its own, as browsers have.
-            sessions: target.sessions.iter().skip(number).step_by(connections).cloned().collect(),
+            sessions: target
+                .sessions
+                .iter()
+                .skip(number)
+                .step_by(connections)
+                .cloned()
+                .collect(),
             turn: 0,
             authorize_path,
             token_path: endpoints.token.clone(),
@@ -105,7 +113,10 @@ impl Flow {
     }
 
     async fn refresh(&mut self) -> Result<(), Failure> {
-        let form = format!("grant_type=refresh_token&refresh_token={}&{}", self.refresh_token, self.form);
+        let form = format!(
+            "grant_type=refresh_token&refresh_token={}&{}",
+            self.refresh_token, self.form
+        );
         let request = post(&self.host, &self.token_path, &form);
         let answer = self.connection.exchange(&request).await?.expect(200)?;
         let next = answer.member("refresh_token")?;
@@ -140,8 +151,16 @@ impl Flow {
         let mut path = self.authorize_path.clone();
         for _ in 0..10 {
             let cookie = cookie_header(&cookies);
-            let answer = self.connection.exchange(&get(&self.host, &path, &cookie)).await?.expect(303)?;
-            cookies.extend(answer.cookies().map(|(name, value)| (name.to_owned(), value.to_owned())));
+            let answer = self
+                .connection
+                .exchange(&get(&self.host, &path, &cookie))
+                .await?
+                .expect(303)?;
+            cookies.extend(
+                answer
+                    .cookies()
+                    .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            );
             let location = answer.header("location").unwrap_or_default();
             if location.starts_with(&self.redirect_uri) {
                 return Ok(cookie_header(&cookies));
@@ -154,12 +173,23 @@ impl Flow {
 
 fn cookie_header(cookies: &BTreeMap<String, String>) -> String {
     let pairs = cookies.iter().filter(|(_, value)| !value.is_empty());
-    pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    pairs
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn code<'a>(location: &'a str, redirect_uri: &str) -> Result<&'a str, Failure> {
-    let query = location.strip_prefix(redirect_uri).and_then(|rest| rest.strip_prefix('?'));
-    let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    let code = pairs.into_iter().find(|(name, _)| *name == "code").map(|(_, code)| code);
+    let query = location
+        .strip_prefix(redirect_uri)
+        .and_then(|rest| rest.strip_prefix('?'));
+    let pairs = query
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
+    let code = pairs
+        .into_iter()
+        .find(|(name, _)| *name == "code")
+        .map(|(_, code)| code);
     Ok(code.ok_or_else(|| format!("no code in the redirect to {location}"))?)
 }

@@ -68,7 +68,11 @@ impl<'a> Answer<'a> {
             return Ok(self);
         }
         let body = String::from_utf8_lossy(self.body);
-        Err(format!("{status} was expected, {} came:\n{}{body}", self.status, self.head).into())
+        Err(format!(
+            "{status} was expected, {} came:\n{}{body}",
+            self.status, self.head
+        )
+        .into())
     }
 
     pub fn body(&self) -> &'a [u8] {
@@ -91,17 +95,24 @@ impl<'a> Answer<'a> {
     pub fn member(&self, name: &str) -> Result<&'a str, Failure> {
         let body = std::str::from_utf8(self.body)?;
         let key = format!("\"{name}\":\"");
-        let found = body.find(&key).and_then(|at| body[at + key.len()..].split('"').next());
+        let found = body
+            .find(&key)
+            .and_then(|at| body[at + key.len()..].split('"').next());
         Ok(found.ok_or_else(|| format!("no {name} in {body}"))?)
     }
 }
 
 fn lines(head: &str) -> impl Iterator<Item = (&str, &str)> {
-    head.split("\r\n").skip(1).filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim()))
+    head.split("\r\n")
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name, value.trim()))
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    lines(head).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    lines(head)
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
@@ -110,7 +121,11 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// A GET request; `cookie` may be empty.
 pub fn get(host: &str, path: &str, cookie: &str) -> Vec<u8> {
-    let cookie = if cookie.is_empty() { String::new() } else { format!("cookie: {cookie}\r\n") };
+    let cookie = if cookie.is_empty() {
+        String::new()
+    } else {
+        format!("cookie: {cookie}\r\n")
+    };
     format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n{cookie}\r\n").into_bytes()
 }
 

@@ -70,7 +70,11 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 
     tokio::time::sleep(Duration::from_secs_f64(args.warmup)).await;
     shared.measuring.set(true);
-    let (started, server, own) = (Instant::now(), cpu_seconds(args.pid)?, cpu_seconds(std::process::id())?);
+    let (started, server, own) = (
+        Instant::now(),
+        cpu_seconds(args.pid)?,
+        cpu_seconds(std::process::id())?,
+    );
     tokio::time::sleep(Duration::from_secs_f64(args.seconds)).await;
     shared.measuring.set(false);
     let elapsed = started.elapsed().as_secs_f64();

@@ -14,7 +14,10 @@ pub fn cpu_seconds(pid: u32) -> Result<f64, Failure> {
     // The name of the program may hold spaces; it ends at the last parenthesis.
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks = |index: usize| -> Result<f64, Failure> {
-        let field = fields.split_ascii_whitespace().nth(index).ok_or("stat is too short")?;
+        let field = fields
+            .split_ascii_whitespace()
+            .nth(index)
+            .ok_or("stat is too short")?;
         Ok(field.parse()?)
     };
     Ok((ticks(11)? + ticks(12)?) / TICKS)

@@ -159,7 +159,11 @@ impl Person {
         at: Stamp<'_>,
         client_id: &ClientId,
     ) -> Result<(), Error> {
-        let Self { number, organization_id, cookie } = self;
+        let Self {
+            number,
+            organization_id,
+            cookie,
+        } = self;
         if number % ORGANIZATION_SIZE == 0 {
             let organization = Organization {
                 id: organization_id.clone(),
@@ -171,8 +175,11 @@ impl Person {
             };
             organization::insert(tx, at, &organization).await?;
         }
-        let email = EmailAddress::parse(&format!("person{number}@company{}.example.com", number / ORGANIZATION_SIZE))
-            .expect("it is an address");
+        let email = EmailAddress::parse(&format!(
+            "person{number}@company{}.example.com",
+            number / ORGANIZATION_SIZE
+        ))
+        .expect("it is an address");
         let mut user = User::new(at.id(), email, at.now);
         user.email_verified = true;
         user.given_name = Some("Ada".to_owned());
@@ -186,7 +193,9 @@ impl Person {
             organization_id: Some(organization_id.clone()),
             connection_id: None,
             ip: Some("192.0.2.1".to_owned()),
-            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned()),
+            user_agent: Some(
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
+            ),
         };
         let session = session::start(tx, at, &sign_in, &cookie.sha256(), LIFETIMES).await?;
         let grant = Grant {
@@ -210,6 +219,8 @@ impl Person {
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -64,7 +64,9 @@ impl Endpoints {
         let answer = connection.exchange(&get(target.address(), DISCOVERY, "")).await?;
         let document: Value = serde_json::from_slice(answer.expect(200)?.body())?;
         let path = |name: &str| -> Result<String, Failure> {
-            let url = document[name].as_str().ok_or_else(|| format!("discovery has no {name}"))?;
+            let url = document[name]
+                .as_str()
+                .ok_or_else(|| format!("discovery has no {name}"))?;
             Ok(path_of(url).to_owned())
         };
         Ok(Self {
