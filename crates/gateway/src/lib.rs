@@ -25,7 +25,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use app::App;
-use web::{cors, page, static_files, trace_request};
+use web::{cors, page, static_files, trace_request, transport};
 
 /// Every area of the gateway, mounted on one screen.
 pub fn router(app: &App) -> Router {
@@ -76,7 +76,8 @@ pub fn router(app: &App) -> Router {
         .route(
             "/sso/v1/oidc/{connection}/test",
             get(login::test_connection::begin),
-        );
+        )
+        .layer(middleware::from_fn(page::refuse_head));
 
     let health = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -90,6 +91,10 @@ pub fn router(app: &App) -> Router {
         .merge(static_files::router())
         .fallback(page::not_found)
         .method_not_allowed_fallback(page::method_not_allowed)
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            transport::require_tls,
+        ))
         .layer(middleware::from_fn(trace_request::trace_request))
         .with_state(app.clone())
 }

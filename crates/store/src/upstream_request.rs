@@ -70,6 +70,13 @@ impl UpstreamRequest {
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn insert(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), Error> {
+    // One at a time: going back and forth must not fill the table, and the
+    // answer to an earlier request is no longer waited for.
+    tx.exec(
+        "DELETE FROM upstream_requests WHERE interaction_id = $1",
+        p![&request.interaction_id],
+    )
+    .await?;
     tx.exec(
         "INSERT INTO upstream_requests
             (state_hash, interaction_id, connection_id, nonce, code_verifier_sealed, expires_at)

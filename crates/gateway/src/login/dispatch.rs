@@ -106,6 +106,14 @@ impl Login<'_> {
                 if hinted_user.is_some_and(|id| id != session.user_id.as_str()) {
                     return Ok(self.login_required("somebody else signed in than the id_token_hint names"));
                 }
+                // Another tab may have taken the session elsewhere meanwhile. A hint
+                // of a person names no place: they may have chosen another one.
+                let names_place = request.connection_id.is_some()
+                    || request.organization_id.is_some()
+                    || request.domain_hint.is_some();
+                if names_place && !target.is_none_or(|target| target.is_where(&session)) {
+                    return Err(PageError::interaction_gone());
+                }
                 let from = Some((&interaction.id, &interaction.stage));
                 authorize::respond(app, &cached, request, &session, from).await
             }

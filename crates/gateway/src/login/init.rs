@@ -19,6 +19,20 @@ use crate::web::error::PageError;
 /// How long the application may take to begin the login.
 const LIFETIME_SECS: i64 = 300;
 
+/// An e-mail address is no longer.
+const MAX_LOGIN_HINT: usize = 320;
+const MAX_TARGET: usize = 2048;
+
+/// What anybody may write here we sign, so it stays small.
+fn bounded(text: Option<&str>, max_bytes: usize) -> Result<Option<String>, PageError> {
+    match text {
+        Some(text) if text.len() > max_bytes => {
+            Err(PageError::invalid_request("The address is garbled or too long."))
+        }
+        text => Ok(text.map(ToOwned::to_owned)),
+    }
+}
+
 /// Takes the provider's hint and hands it to the application.
 pub async fn oidc(
     State(app): State<App>,
@@ -60,8 +74,8 @@ pub async fn oidc(
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
-        login_hint: one("login_hint").map(ToOwned::to_owned),
-        relay_state: one("target_link_uri").map(ToOwned::to_owned),
+        login_hint: bounded(one("login_hint"), MAX_LOGIN_HINT)?,
+        relay_state: bounded(one("target_link_uri"), MAX_TARGET)?,
         iat: now,
         nbf: now,
         exp: now + LIFETIME_SECS,

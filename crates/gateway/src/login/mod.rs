@@ -59,6 +59,12 @@ pub async fn begin(
         }
     };
     let hinted_user = hinted_user(app, &request).await?;
+    if request.id_token_hint.is_some() && hinted_user.is_none() {
+        // Told at once: nobody could satisfy it, however they signed in.
+        let description = "id_token_hint was not issued here, or its key is no longer published";
+        let answer = Answer::to(app, &request);
+        return Ok(answer.error(ErrorCode::InvalidRequest, description, request.state.as_deref()));
+    }
     let progress = Progress::of(
         &request,
         &Stage::Started,
@@ -118,18 +124,12 @@ pub fn path(id: &InteractionId) -> String {
     format!("/login/{id}")
 }
 
-/// The user whom the request's `id_token_hint` names. A hint that we did not
-/// sign names nobody, and so fits no session.
+/// The user whom the request's `id_token_hint` names, if we signed it.
 async fn hinted_user(app: &App, request: &AuthorizationRequest) -> Result<Option<String>, PageError> {
     let Some(hint) = &request.id_token_hint else {
         return Ok(None);
     };
-    Ok(Some(
-        id_token_hint::verify(app, hint)
-            .await?
-            .map(|claims| claims.sub)
-            .unwrap_or_default(),
-    ))
+    Ok(id_token_hint::verify(app, hint).await?.map(|claims| claims.sub))
 }
 
 /// The live session of this browser and its user.

@@ -123,12 +123,7 @@ fn fits(
     });
     // OIDC Core §3.1.2.1: the End-User of the id_token_hint, or nobody.
     let hinted = wanted.user_id.is_none_or(|id| id == user.id.as_str());
-    let place = wanted.target.is_none_or(|target| match target {
-        Target::Connection(connection) => session.connection_id.as_ref() == Some(&connection.id),
-        Target::Organization { organization_id, .. } => {
-            session.organization_id.as_ref() == Some(organization_id)
-        }
-    });
+    let place = wanted.target.is_none_or(|target| target.is_where(session));
     young && person && hinted && place
 }
 

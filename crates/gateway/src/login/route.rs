@@ -7,6 +7,7 @@ use genkan_db::Tx;
 use genkan_protocol::oauth::AuthorizationRequest;
 use genkan_protocol::{Domain, EmailAddress};
 use genkan_store::connection::{self, Connection};
+use genkan_store::session::Session;
 use genkan_store::{ConnectionId, Error, OrganizationId, domain, organization};
 
 use crate::app::App;
@@ -24,6 +25,16 @@ pub enum Target {
 }
 
 impl Target {
+    /// Whether a session was started there.
+    pub fn is_where(&self, session: &Session) -> bool {
+        match self {
+            Self::Connection(connection) => session.connection_id.as_ref() == Some(&connection.id),
+            Self::Organization { organization_id, .. } => {
+                session.organization_id.as_ref() == Some(organization_id)
+            }
+        }
+    }
+
     pub fn connection(&self) -> &Connection {
         match self {
             Self::Connection(connection) | Self::Organization { connection, .. } => connection,

@@ -21,3 +21,4 @@ pub mod static_files;
 pub mod templates;
 pub mod tls;
 pub mod trace_request;
+pub mod transport;

@@ -3,7 +3,9 @@
 //! Source: Content Security Policy Level 3, Fetch §3.2 (`Origin`).
 
 use axum::Json;
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -132,6 +134,16 @@ const fn content_security_policy(forms: Forms) -> &'static str {
             "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
         }
     }
+}
+
+/// The steps of a login are taken by GET and POST. A HEAD request, as link
+/// previews send, would start one or take a step unseen.
+pub async fn refuse_head(request: Request, next: Next) -> Response {
+    if request.method() == Method::HEAD {
+        let allow = [(header::ALLOW, "GET, POST")];
+        return (StatusCode::METHOD_NOT_ALLOWED, allow).into_response();
+    }
+    next.run(request).await
 }
 
 /// Answers a path that does not exist: a page to browsers, JSON to programs.

@@ -179,11 +179,16 @@ async fn an_id_token_hint_is_answered_for_its_person_only() {
     let tokens = rp.redeem(&hinted.code(&callback.code())).await.expect_tokens();
     assert_eq!(rp.verify(tokens.id_token()).await["email"], "ada@acme.test");
 
-    // A hint that we did not give names nobody.
+    // A hint that we did not give is told at once, before anybody is asked.
     let parts: Vec<&str> = adas.id_token().split('.').collect();
     let forged = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
     for hint in [forged.as_str(), "x", &adas.access_token] {
-        let request = rp.authorize().with("id_token_hint", hint).with("prompt", "none");
-        assert_eq!(browser.start(&request).await.callback().error(), "login_required");
+        for request in [rp.authorize(), rp.authorize().with("prompt", "none")] {
+            let request = request.with("id_token_hint", hint);
+            assert_eq!(
+                browser.start(&request).await.callback().error(),
+                "invalid_request"
+            );
+        }
     }
 }

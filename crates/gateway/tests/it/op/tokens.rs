@@ -194,13 +194,15 @@ async fn a_token_of_another_issuer_or_time_is_refused() {
         claims[name] = value;
         ours.sign("JWT", &claims).unwrap()
     };
-    // The way to forge works: this one is as good as the real one.
+    // The way to forge works: these are as good as the real one, the second a
+    // little ahead, as from a node whose clock is.
+    assert_eq!(rp.userinfo(&with("nbf", json!(now + 60))).await.status, 200);
     assert_eq!(rp.userinfo(&with("exp", json!(now + 60))).await.status, 200);
     for (why, token) in [
         ("another issuer", with("iss", json!("https://other.test"))),
         ("a final slash", with("iss", json!(format!("{}/", gateway.url())))),
         ("expired", with("exp", json!(now))),
-        ("not yet", with("nbf", json!(now + 60))),
+        ("not yet", with("nbf", json!(now + 61))),
         (
             "a grant that is not",
             with("grant_id", json!("grt_000000000000000000001")),
