@@ -63,14 +63,14 @@ pub struct Finished {
 ///
 /// # Errors
 ///
-/// [`PageError`] if the connection is gone or disabled, its provider cannot be
-/// reached, or the store fails.
+/// The outer error is a page: the connection is gone or disabled, or the store
+/// fails. The inner one is a provider that cannot be asked.
 pub async fn start(
     app: &App,
     interaction: &Interaction,
     connection_id: &ConnectionId,
     hints: &Hints,
-) -> Result<Response, PageError> {
+) -> Result<Result<Response, Failure>, PageError> {
     let now = app.now();
     let testing = matches!(interaction.request, Request::TestConnection { .. });
     let found = app
@@ -85,10 +85,7 @@ pub async fn start(
     };
     let departure = match departure {
         Ok(departure) => departure,
-        Err(failure) => {
-            let id = trace::record(app, Some(interaction), &failure).await?;
-            return Err(failure.page(&id, &crate::login::path(&interaction.id)));
-        }
+        Err(failure) => return Ok(Err(failure)),
     };
     let state = departure.state.sha256();
     let request = UpstreamRequest {
@@ -115,11 +112,8 @@ pub async fn start(
             upstream_request::insert(tx, &request).await
         })
         .await?;
-    Ok((
-        [(header::CACHE_CONTROL, "no-store")],
-        Redirect::to(&departure.url),
-    )
-        .into_response())
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    Ok(Ok((no_store, Redirect::to(&departure.url)).into_response()))
 }
 
 /// Takes an identity provider's answer.

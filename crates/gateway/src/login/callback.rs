@@ -6,18 +6,16 @@ use std::net::IpAddr;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use genkan_protocol::oauth::ErrorCode;
 use genkan_store::identity::{self, Arrival, Outcome};
 use genkan_store::interaction::{self, Interaction, Request, Stage};
 use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
 use genkan_store::{Error, Secret, SessionId};
 use http::{HeaderMap, header};
 
-use super::{redirect_to, signed_in, test_connection};
+use super::{redirect_to, refusal, signed_in, test_connection};
 use crate::app::App;
-use crate::connections::{self, Failure, UpstreamIdentity, oidc};
+use crate::connections::{self, Failure, UpstreamIdentity};
 use crate::listener::ClientIp;
-use crate::op::authorize::{self, Answer};
 use crate::web::cookie::Cookie;
 use crate::web::error::PageError;
 
@@ -34,7 +32,7 @@ pub async fn callback(
     match &finished.interaction.request {
         Request::Authorize(_) => match finished.result {
             Ok(identity) => sign_in(&app, &headers, client_ip, &finished.interaction, identity).await,
-            Err(failure) => refuse(&app, &finished.interaction, failure).await,
+            Err(failure) => refusal::refuse(&app, &finished.interaction, failure).await,
         },
         Request::TestConnection { test_id, .. } => {
             test_connection::finish(&app, &finished.interaction, test_id, finished.result).await
@@ -120,7 +118,9 @@ async fn sign_in(
             Ok(response)
         }
         Arrived::ConnectionNotActive => Err(PageError::connection_not_active()),
-        Arrived::Refused(refusal) => refuse(app, interaction, Failure::refused(&upstream, refusal)).await,
+        Arrived::Refused(refusal) => {
+            refusal::refuse(app, interaction, Failure::refused(&upstream, refusal)).await
+        }
     }
 }
 
@@ -149,39 +149,4 @@ fn refused(outcome: &Outcome) -> Arrived {
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
     Some(text.chars().take(512).collect())
-}
-
-/// The provider said no, its answer did not hold, or our own rules refuse whom it names.
-async fn refuse(app: &App, interaction: &Interaction, failure: Failure) -> Result<Response, PageError> {
-    let id = connections::trace::record(app, Some(interaction), &failure).await?;
-    let Request::Authorize(request) = &interaction.request else {
-        return Err(failure.page(&id, &super::path(&interaction.id)));
-    };
-    // What the provider itself answers goes to the application, which asked
-    // (contract §2.9). An answer that failed our checks stays here, because it
-    // is the company's administrator who must mend it.
-    match &failure.provider_error {
-        Some(error) => {
-            authorize::application_of(app, request).await?;
-            let code = error.error.parse().unwrap_or(ErrorCode::AccessDenied);
-            let description = format!(
-                "the identity provider answered {} (reference {id})",
-                oidc::shown(error)
-            );
-            Ok(Answer::to(app, request).error(code, &description, request.state.as_deref()))
-        }
-        None => {
-            let code = "authentication_not_completed";
-            let description = format!("the identity provider's answer was refused (reference {id})");
-            let back = Answer::to(app, request).error_url(code, &description, request.state.as_deref());
-            let page = failure.page(&id, &super::path(&interaction.id));
-            Err(match authorize::application_of(app, request).await {
-                Ok(cached) => {
-                    let name = &cached.client.name;
-                    page.application(name).back(format!("Back to {name}"), &back)
-                }
-                Err(_) => page,
-            })
-        }
-    }
 }

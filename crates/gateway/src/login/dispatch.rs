@@ -10,7 +10,7 @@ use genkan_store::user::User;
 use http::HeaderMap;
 
 use super::next_step::{Progress, Step, Wanted, next_step};
-use super::{identify, interaction_of_browser, route, select_account, signed_in, test_connection};
+use super::{identify, interaction_of_browser, refusal, route, select_account, signed_in, test_connection};
 use crate::app::App;
 use crate::connections::{self, Hints};
 use crate::op::authorize::{self, Answer};
@@ -154,7 +154,10 @@ impl Login<'_> {
                 || matches!(self.interaction.stage, Stage::Identifying),
             max_age: self.request.max_age,
         };
-        connections::start(self.app, self.interaction, &connection_id, &hints).await
+        match connections::start(self.app, self.interaction, &connection_id, &hints).await? {
+            Ok(response) => Ok(response),
+            Err(failure) => refusal::refuse(self.app, self.interaction, failure).await,
+        }
     }
 
     /// The session that the login ends with.

@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod identify;
 pub mod init;
 pub mod next_step;
+mod refusal;
 pub mod route;
 pub mod select_account;
 pub mod test_connection;
@@ -27,13 +28,10 @@ use http::{HeaderMap, header};
 use crate::app::App;
 use crate::cache::CachedClient;
 use crate::op::authorize::{self, Answer};
-use crate::web::cookie::Cookie;
+use crate::web::cookie::{self, Cookie};
 use crate::web::error::PageError;
 use crate::web::id_token_hint;
 use next_step::{Progress, Step, Wanted, next_step};
-
-/// How long a browser remembers the cookie that binds logins to it.
-pub const BROWSER_COOKIE_SECS: u64 = 400 * 24 * 60 * 60;
 
 /// Takes up a validated authorization request.
 ///
@@ -109,7 +107,7 @@ pub async fn start(app: &App, headers: &HeaderMap, request: Request) -> Result<R
         .tx(async |tx| interaction::insert(tx, &interaction).await)
         .await?;
     let mut response = redirect_to(&interaction.id);
-    let cookie = app.cookies().set(Cookie::Browser, &browser, BROWSER_COOKIE_SECS);
+    let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
 }

@@ -48,13 +48,16 @@ pub async fn resume(
     app: &App,
     interaction: &Interaction,
     connection_id: &ConnectionId,
-    _test_id: &ConnectionTestId,
+    test_id: &ConnectionTestId,
 ) -> Result<Response, PageError> {
     let hints = Hints {
         force: true,
         ..Hints::default()
     };
-    connections::start(app, interaction, connection_id, &hints).await
+    match connections::start(app, interaction, connection_id, &hints).await? {
+        Ok(response) => Ok(response),
+        Err(failure) => finish(app, interaction, test_id, Err(failure)).await,
+    }
 }
 
 /// Keeps the result for whoever asked by API, and shows it.

@@ -12,7 +12,7 @@ use genkan_store::{ClientId, Error, Secret, SessionId, client};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::app::App;
-use crate::web::cookie::Cookie;
+use crate::web::cookie::{self, Cookie};
 use crate::web::cross_site_post;
 use crate::web::csrf;
 use crate::web::error::PageError;
@@ -293,9 +293,7 @@ async fn confirm(
     };
     let mut response = Page::new(&page).into_response();
     if is_new {
-        let cookie = app
-            .cookies()
-            .set(Cookie::Browser, &browser, crate::login::BROWSER_COOKIE_SECS);
+        let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)

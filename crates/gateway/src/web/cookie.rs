@@ -16,6 +16,9 @@ pub enum Cookie {
     Session,
 }
 
+/// How long a browser remembers the cookie that binds logins to it.
+pub const BROWSER_SECS: u64 = 400 * 24 * 60 * 60;
+
 /// Where cookies are valid, decided once from the public URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CookiePolicy {

@@ -1,0 +1,57 @@
+//! A login that ends at the identity provider: it cannot be asked, it said no,
+//! its answer did not hold, or our own rules refuse whom it names.
+//!
+//! Source: RFC 6749 §4.1.2.1.
+
+use axum::response::Response;
+use genkan_protocol::oauth::ErrorCode;
+use genkan_store::interaction::{Interaction, Request};
+
+use crate::app::App;
+use crate::connections::{self, Failure, oidc};
+use crate::op::authorize::{self, Answer};
+use crate::web::error::PageError;
+
+/// Keeps the trace of a failure and tells those who can do something about it.
+///
+/// # Errors
+///
+/// The page that the person sees; or the store fails.
+pub(super) async fn refuse(
+    app: &App,
+    interaction: &Interaction,
+    failure: Failure,
+) -> Result<Response, PageError> {
+    let id = connections::trace::record(app, Some(interaction), &failure).await?;
+    let Request::Authorize(request) = &interaction.request else {
+        return Err(failure.page(&id, &super::path(&interaction.id)));
+    };
+    // What the provider itself answers goes to the application, which asked
+    // (contract §2.9). An answer that failed our checks stays here, because it
+    // is the company's administrator who must mend it.
+    match &failure.provider_error {
+        Some(error) => {
+            authorize::application_of(app, request).await?;
+            let code = error.error.parse().unwrap_or(ErrorCode::AccessDenied);
+            let description = format!(
+                "the identity provider answered {} (reference {id})",
+                oidc::shown(error)
+            );
+            Ok(Answer::to(app, request).error(code, &description, request.state.as_deref()))
+        }
+        None => {
+            let code = "authentication_not_completed";
+            let description =
+                format!("the sign-in at the identity provider was not completed (reference {id})");
+            let back = Answer::to(app, request).error_url(code, &description, request.state.as_deref());
+            let page = failure.page(&id, &super::path(&interaction.id));
+            Err(match authorize::application_of(app, request).await {
+                Ok(cached) => {
+                    let name = &cached.client.name;
+                    page.application(name).back(format!("Back to {name}"), &back)
+                }
+                Err(_) => page,
+            })
+        }
+    }
+}
