@@ -208,13 +208,14 @@ async fn a_provider_that_is_gone_is_told_as_such() {
     assert_snapshot!(page.reply.transcript(), @r#"
     403 Forbidden
     cache-control: no-store
-    Genkan
+    rp
     We could not sign you in
     Your company’s sign-in cannot be reached at the moment.
     What you can do: send the reference below to your IT team. It shows them what to change.
     Reference
     err_<id>
     Try again
+    Back to rp
     "#);
     assert_eq!(gateway.login_trace().await.cause, "provider_unreachable");
 }
