@@ -1,6 +1,7 @@
 //! A gateway: the real router and jobs behind the real listener, on a port and
 //! a database of its own.
 
+use std::collections::VecDeque;
 use std::future::IntoFuture;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use genkan_store::{Error, MIGRATIONS, Page, Stamp, event, janitor, login_trace, 
 use http::Method;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::keys::instance_key;
@@ -105,28 +106,23 @@ impl Setup {
             .build()
             .unwrap();
         let stop = CancellationToken::new();
-        let running = Server {
-            app: app.clone(),
-            web: genkan::router(&app),
-            listener,
-            tls: certificates
-                .as_ref()
-                .map(|files| TlsPolicy::Only(files.server.clone())),
-            limits: Limits::default(),
-        }
-        .run(stop.clone());
+        let tls = certificates
+            .as_ref()
+            .map(|files| TlsPolicy::Only(files.server.clone()));
+        let running = serve(&app, listener, tls, &stop);
         let world = World {
             app,
             clock,
             http,
             url: url.clone(),
+            nodes: Mutex::new(VecDeque::from([url.clone()])),
             servers: Mutex::new(vec![(url, "https://gateway.test".to_owned())]),
         };
         Gateway {
             world: Arc::new(world),
             idp: OnceCell::new(),
             stop,
-            ended: Some(tokio::spawn(running)),
+            running: tokio::sync::Mutex::new(JoinSet::from_iter([running])),
             scratch,
             _certificates: certificates,
         }
@@ -157,6 +153,23 @@ impl Setup {
     }
 }
 
+/// Everything that `genkan serve` does with an application, on this listener.
+fn serve(
+    app: &App,
+    listener: Listener,
+    tls: Option<TlsPolicy>,
+    stop: &CancellationToken,
+) -> impl Future<Output = ()> + Send + use<> {
+    let server = Server {
+        app: app.clone(),
+        web: genkan::router(app),
+        listener,
+        tls,
+        limits: Limits::default(),
+    };
+    server.run(stop.clone())
+}
+
 /// A certificate for `localhost`, and the authority to trust.
 #[derive(Debug)]
 struct Certificates {
@@ -185,12 +198,24 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) http: reqwest::Client,
     pub(crate) url: String,
+    /// Where the gateway's nodes listen. Requests go to them in turn.
+    nodes: Mutex<VecDeque<String>>,
     /// The servers that browsers really visit, with the name that stands for
     /// each in transcripts. Everything else is an application.
     servers: Mutex<Vec<(String, String)>>,
 }
 
 impl World {
+    /// Where a request to `url` really goes.
+    pub(crate) fn route(&self, url: &str) -> String {
+        let Some(path) = url.strip_prefix(&self.url) else {
+            return url.to_owned();
+        };
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.rotate_left(1);
+        format!("{}{path}", nodes[0])
+    }
+
     pub(crate) fn add_server(&self, url: &str, shown_as: &str) {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         servers.push((url.to_owned(), shown_as.to_owned()));
@@ -217,7 +242,7 @@ pub struct Gateway {
     pub(crate) world: Arc<World>,
     idp: OnceCell<IdentityProvider>,
     stop: CancellationToken,
-    ended: Option<JoinHandle<()>>,
+    running: tokio::sync::Mutex<JoinSet<()>>,
     scratch: Scratch,
     _certificates: Option<Certificates>,
 }
@@ -245,11 +270,30 @@ impl Gateway {
     }
 
     /// Ends it in good order: requests in flight finish, the database is closed.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.stop.cancel();
-        if let Some(ended) = self.ended.take() {
-            ended.await.unwrap();
+        while let Some(ended) = self.running.lock().await.join_next().await {
+            ended.unwrap();
         }
+    }
+
+    /// Starts another node on the same database. From now on requests go to the
+    /// nodes in turn, as behind a load balancer without stickiness.
+    pub async fn add_node(&self) {
+        let time = self.world.clock.clone();
+        let app = App::new(AppParts {
+            db: self.scratch.connect().await,
+            instance_key: instance_key(),
+            settings: self.app().settings().clone(),
+            outbound: self.app().outbound().clone(),
+            clock: Arc::new(move || time.now()),
+        });
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let running = serve(&app, listener, None, &self.stop);
+        self.running.lock().await.spawn(running);
+        let mut nodes = self.world.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.push_back(url);
     }
 
     /// The public URL, which is the issuer.

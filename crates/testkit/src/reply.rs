@@ -21,7 +21,7 @@ pub struct Call {
 impl Call {
     pub(crate) fn new(world: &Arc<World>, method: Method, url: &str) -> Self {
         Self {
-            request: world.http.request(method, url),
+            request: world.http.request(method, world.route(url)),
             world: Arc::clone(world),
         }
     }

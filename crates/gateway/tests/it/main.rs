@@ -9,4 +9,5 @@ mod listener;
 mod login;
 mod net;
 mod op;
+mod store;
 mod web;

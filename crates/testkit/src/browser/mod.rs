@@ -282,7 +282,7 @@ impl Browser {
         let mut builder = self
             .world
             .http
-            .request(request.method.clone(), request.url.clone())
+            .request(request.method.clone(), self.world.route(request.url.as_str()))
             .header(header::ACCEPT, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
             .header(header::USER_AGENT, "Mozilla/5.0 (testkit)");
         // Fetch Metadata §2.4.

@@ -183,6 +183,31 @@ async fn the_issuer_is_the_url_that_applications_have() {
     assert!(!gateway.url().ends_with('/'));
 }
 
+/// Trap 16.
+#[tokio::test]
+async fn a_grpc_refusal_says_one_thing() {
+    let gateway = Gateway::start().await;
+    let port: u16 = gateway.url().rsplit(':').next().unwrap().parse().unwrap();
+    let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let path = "/scalekit.v1.organizations.OrganizationService/ListOrganization";
+    let request = http::Request::post(format!("{}{path}", gateway.url()))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(())
+        .unwrap();
+    let reply = Http2::over(stream).await.send(request, &[0; 5]).await.unwrap();
+    let find = |name: &str| {
+        reply
+            .trailers
+            .get(name)
+            .or_else(|| reply.head.headers().get(name))
+    };
+    assert_eq!(find("grpc-status").unwrap(), "12");
+    assert!(!find("grpc-message").unwrap().is_empty());
+    // Where there are no details, none can disagree with the message.
+    assert_eq!(find("grpc-status-details-bin"), None);
+}
+
 /// Trap 17.
 #[tokio::test]
 async fn any_version_of_an_sdk_is_welcome() {

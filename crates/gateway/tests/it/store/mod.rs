@@ -1,0 +1,5 @@
+//! What lies in the database, seen through the gateway.
+
+mod flat;
+mod nodes;
+mod other_process;
