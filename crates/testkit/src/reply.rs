@@ -68,11 +68,20 @@ impl Call {
         self
     }
 
+    /// # Panics
+    ///
+    /// If the server does not answer, or breaks a rule that holds for every answer.
     pub async fn send(self) -> Reply {
         let response = self.request.send().await.expect("the server answers");
-        Reply::read(response, self.world.redactor()).await
+        let path = response.url().path().to_owned();
+        let reply = Reply::read(response, self.world.redactor()).await;
+        reply.keeps_the_rules(&self.world.url, &path);
+        reply
     }
 }
+
+/// What anybody may keep: documents that are the same for all.
+const PUBLIC: [&str; 5] = ["/keys", "/.well-known/", "/healthz", "/readyz", "/static/"];
 
 /// An answer, read whole.
 #[derive(Debug)]
@@ -102,6 +111,36 @@ impl Reply {
             body: response.bytes().await.expect("the body arrives"),
             redactor,
         }
+    }
+
+    /// What must be true of every answer of the gateway, whatever was asked.
+    pub(crate) fn keeps_the_rules(&self, gateway: &str, path: &str) {
+        let shown = || format!("{path}: {} {:?}", self.status, self.headers);
+        let is_public = self.status == StatusCode::OK && PUBLIC.iter().any(|public| path.starts_with(public));
+        let is_preflight =
+            self.headers.contains_key(header::ACCESS_CONTROL_ALLOW_METHODS) || self.status == 204;
+        if !is_public && !is_preflight {
+            assert_eq!(self.header("cache-control"), "no-store", "{}", shown());
+        }
+        if self.header("content-type").starts_with("text/html") {
+            let policy = self.header("content-security-policy");
+            assert!(
+                policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+                "{}",
+                shown()
+            );
+        }
+        for cookie in self.headers.get_all(header::SET_COOKIE) {
+            let cookie = cookie.to_str().expect("cookies are ASCII");
+            assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{}", shown());
+            assert_eq!(
+                cookie.contains("; Secure"),
+                gateway.starts_with("https://"),
+                "{}",
+                shown()
+            );
+        }
+        assert_ne!(self.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", self.text());
     }
 
     /// A header as text; empty if it is absent.

@@ -307,6 +307,9 @@ impl Browser {
         self.trail.push(request.url.clone());
         let response = builder.send().await.expect("the server answers");
         let reply = Reply::read(response, self.world.redactor()).await;
+        if request.url.as_str().starts_with(&self.world.url) {
+            reply.keeps_the_rules(&self.world.url, request.url.path());
+        }
         for line in reply.headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().expect("cookies are ASCII");
             self.set_cookies.push(line.to_owned());

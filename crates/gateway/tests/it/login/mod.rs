@@ -7,6 +7,7 @@ mod init;
 mod max_age;
 mod organizations;
 mod prompt;
+mod random_walk;
 mod routing;
 mod shared_session;
 mod test_connection;
