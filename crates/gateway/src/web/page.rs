@@ -140,8 +140,8 @@ const fn content_security_policy(forms: Forms) -> &'static str {
 /// previews send, would start one or take a step unseen.
 pub async fn refuse_head(request: Request, next: Next) -> Response {
     if request.method() == Method::HEAD {
-        let allow = [(header::ALLOW, "GET, POST")];
-        return (StatusCode::METHOD_NOT_ALLOWED, allow).into_response();
+        let headers = [(header::ALLOW, "GET, POST"), (header::CACHE_CONTROL, "no-store")];
+        return (StatusCode::METHOD_NOT_ALLOWED, headers).into_response();
     }
     next.run(request).await
 }
