@@ -73,6 +73,9 @@ impl Login<'_> {
             }
         };
         let hinted_user = super::hinted_user(app, request).await?;
+        if request.id_token_hint.is_some() && hinted_user.is_none() {
+            return Ok(self.login_required("the key of the id_token_hint is no longer published"));
+        }
         let progress = Progress::of(
             request,
             &interaction.stage,
