@@ -25,3 +25,7 @@ docs:
 # The measurements, by hand and on a quiet machine
 bench:
     bench/run
+
+# Writes the code of the management API again from proto/
+proto:
+    GENKAN_WRITE_CONTRACT=1 cargo test --package genkan-contract
