@@ -52,6 +52,7 @@ words! {
         TokenRevoked = "token.revoked",
         LoginFailed = "login.failed",
         BackChannelLogoutGivenUp = "back_channel_logout.given_up",
+        MailGivenUp = "mail.given_up",
     }
 }
 

@@ -146,6 +146,10 @@ ids! {
     /// An access token: its `jti`.
     TokenId "tkn_";
     BackChannelLogoutId "bcl_";
+    /// A mail that waits for its delivery.
+    MailId "mail_";
+    /// A passkey.
+    CredentialId "cred_";
 }
 
 /// Makes identifiers that are unique across nodes and sort by time.

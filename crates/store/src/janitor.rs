@@ -18,6 +18,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub const TRACES_KEPT: Duration = DAY.saturating_mul(30);
 /// How long sessions that ended are listed.
 pub const SESSIONS_KEPT: Duration = DAY.saturating_mul(30);
+/// How long the log of sign-ins reaches back.
+pub const AUTH_LOGS_KEPT: Duration = DAY.saturating_mul(90);
 /// How long events are kept: a year and a month, for an audit of the year.
 pub const EVENTS_KEPT: Duration = DAY.saturating_mul(400);
 
@@ -76,6 +78,15 @@ const JOBS: &[Job] = &[
         "next_attempt_at",
         DAY.saturating_mul(7)
     ),
+    job!("mails", "id", "expires_at", DAY),
+    job!("passwordless_requests", "request_hash", "expires_at", DAY),
+    job!(
+        "webauthn_registrations",
+        "challenge_hash",
+        "expires_at",
+        Duration::ZERO
+    ),
+    job!("auth_logs", "id", "created_at", AUTH_LOGS_KEPT),
     job!("events", "id", "occurred_at", EVENTS_KEPT),
 ];
 

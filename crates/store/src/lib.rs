@@ -20,6 +20,7 @@ pub mod identity;
 pub mod interaction;
 pub mod janitor;
 pub mod login_trace;
+pub mod mail;
 pub mod membership;
 pub mod organization;
 mod page;
@@ -40,20 +41,27 @@ use genkan_db::{Db, Migration};
 pub use error::{Error, conflict};
 pub use genkan_protocol::Timestamp;
 pub use id::{
-    BackChannelLogoutId, ClientId, ConnectionId, ConnectionTestId, DomainId, EnvironmentId, EventId,
-    Generator, GrantId, InteractionId, KeyId, OrganizationId, ParseIdError, RoleId, SecretId, SessionId,
-    Stamp, TokenId, TraceId, UserId,
+    BackChannelLogoutId, ClientId, ConnectionId, ConnectionTestId, CredentialId, DomainId, EnvironmentId,
+    EventId, Generator, GrantId, InteractionId, KeyId, MailId, OrganizationId, ParseIdError, RoleId,
+    SecretId, SessionId, Stamp, TokenId, TraceId, UserId,
 };
 pub use page::{MAX_LIMIT, Page};
 pub use seal::InstanceKey;
 pub use secret::{Secret, SecretHash};
 
 /// The schema, step by step.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "front_door",
-    sql: include_str!("../migrations/0001_front_door.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "front_door",
+        sql: include_str!("../migrations/0001_front_door.sql"),
+    },
+    Migration {
+        version: 9,
+        name: "auth",
+        sql: include_str!("../migrations/0009_auth.sql"),
+    },
+];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.
 ///

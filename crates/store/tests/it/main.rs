@@ -14,6 +14,7 @@ mod grant;
 mod identity;
 mod interaction;
 mod janitor;
+mod mail;
 mod membership;
 mod organization;
 mod refresh_token;
