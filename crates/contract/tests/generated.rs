@@ -2,6 +2,8 @@
 //!
 //! `GENKAN_WRITE_CONTRACT=1 cargo test -p genkan-contract` (`just proto`) writes it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::event::{self, Entry};
+use crate::page::page_rows;
 use crate::row::{Columns, json, words};
 use crate::seal::{OpenError, Place};
 use crate::{ConnectionId, Error, InstanceKey, OrganizationId, Page, Secret, Stamp, Timestamp, environment};
@@ -240,16 +241,12 @@ pub async fn find(tx: &mut Tx<'_>, id: &ConnectionId) -> Result<Option<Connectio
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn list(tx: &mut Tx<'_>, page: &Page<ConnectionId>) -> Result<Vec<Connection>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM connections WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2"
-            ),
-            p![page.after.as_ref(), page.limit()],
-        )
-        .await?;
+    let rows = page_rows!(
+        tx,
+        page,
+        concat!("SELECT ", columns!(), " FROM connections WHERE TRUE"),
+        []
+    );
     rows.iter().map(read).collect()
 }
 

@@ -5,6 +5,7 @@
 use genkan_db::{Tx, p};
 use serde_json::{Map, Value};
 
+use crate::page::page_rows;
 use crate::row::{Columns, json, words};
 use crate::{ClientId, Error, EventId, OrganizationId, Page, SessionId, Stamp, Timestamp, UserId};
 
@@ -65,6 +66,9 @@ pub struct Event {
     pub user_id: Option<UserId>,
     pub client_id: Option<ClientId>,
     pub session_id: Option<SessionId>,
+    /// Who made it happen through the management API or the command line: a
+    /// client's identifier, or `cli`. Otherwise it was the user, or Genkan itself.
+    pub actor: Option<String>,
     pub data: Map<String, Value>,
     pub occurred_at: Timestamp,
 }
@@ -132,8 +136,8 @@ impl<'a> Entry<'a> {
 pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<(), Error> {
     let (id, data): (EventId, String) = (at.id(), json(&entry.data));
     tx.exec(
-        "INSERT INTO events (id, kind, organization_id, user_id, client_id, session_id, data, occurred_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO events (id, kind, organization_id, user_id, client_id, session_id, actor, data, occurred_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         p![
             &id,
             entry.kind.as_str(),
@@ -141,6 +145,7 @@ pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<
             entry.user_id,
             entry.client_id,
             entry.session_id,
+            at.actor,
             &data,
             at.now.as_micros(),
         ],
@@ -164,25 +169,21 @@ pub struct Filter {
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn list(tx: &mut Tx<'_>, filter: &Filter, page: &Page<EventId>) -> Result<Vec<Event>, Error> {
-    let rows = tx
-        .all(
-            "SELECT id, kind, organization_id, user_id, client_id, session_id, data, occurred_at FROM events
-              WHERE (CAST($1 AS TEXT) IS NULL OR kind = $1)
-                AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)
-                AND (CAST($3 AS TEXT) IS NULL OR user_id = $3)
-                AND (CAST($4 AS TEXT) IS NULL OR client_id = $4)
-                AND (CAST($5 AS TEXT) IS NULL OR id < $5)
-              ORDER BY id DESC LIMIT $6",
-            p![
-                filter.kind.map(Kind::as_str),
-                filter.organization_id.as_ref(),
-                filter.user_id.as_ref(),
-                filter.client_id.as_ref(),
-                page.after.as_ref(),
-                page.limit(),
-            ],
-        )
-        .await?;
+    let rows = page_rows!(
+        tx,
+        page,
+        "SELECT id, kind, organization_id, user_id, client_id, session_id, actor, data, occurred_at FROM events
+          WHERE (CAST($3 AS TEXT) IS NULL OR kind = $3)
+            AND (CAST($4 AS TEXT) IS NULL OR organization_id = $4)
+            AND (CAST($5 AS TEXT) IS NULL OR user_id = $5)
+            AND (CAST($6 AS TEXT) IS NULL OR client_id = $6)",
+        [
+            filter.kind.map(Kind::as_str),
+            filter.organization_id.as_ref(),
+            filter.user_id.as_ref(),
+            filter.client_id.as_ref(),
+        ]
+    );
     rows.iter().map(|row| read(&mut Columns::of(row))).collect()
 }
 
@@ -194,6 +195,7 @@ fn read(columns: &mut Columns<'_>) -> Result<Event, Error> {
         user_id: columns.optional_id()?,
         client_id: columns.optional_id()?,
         session_id: columns.optional_id()?,
+        actor: columns.optional_text()?,
         data: columns.json("events.data")?,
         occurred_at: columns.time()?,
     })

@@ -221,11 +221,24 @@ impl Generator {
 pub struct Stamp<'a> {
     pub ids: &'a Generator,
     pub now: Timestamp,
+    /// Who does it, for the events: see [`crate::event::Event::actor`].
+    pub actor: Option<&'a str>,
 }
 
 impl<'a> Stamp<'a> {
     pub const fn new(ids: &'a Generator, now: Timestamp) -> Self {
-        Self { ids, now }
+        Self {
+            ids,
+            now,
+            actor: None,
+        }
+    }
+
+    /// The same moment, with who acts.
+    #[must_use]
+    pub const fn by(mut self, actor: &'a str) -> Self {
+        self.actor = Some(actor);
+        self
     }
 
     /// The next identifier of kind `I`.

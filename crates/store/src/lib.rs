@@ -23,7 +23,7 @@ pub mod login_trace;
 pub mod mail;
 pub mod membership;
 pub mod organization;
-mod page;
+pub mod page;
 pub mod refresh_token;
 pub mod revoked_access_token;
 pub mod role;
@@ -49,18 +49,21 @@ pub use page::{MAX_LIMIT, Page};
 pub use seal::InstanceKey;
 pub use secret::{Secret, SecretHash};
 
-/// The schema, step by step.
+macro_rules! migration {
+    ($version:literal, $name:literal, $file:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            sql: include_str!(concat!("../migrations/", $file)),
+        }
+    };
+}
+
+/// The schema, step by step. A step is never changed after a release.
 pub const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "front_door",
-        sql: include_str!("../migrations/0001_front_door.sql"),
-    },
-    Migration {
-        version: 9,
-        name: "auth",
-        sql: include_str!("../migrations/0009_auth.sql"),
-    },
+    migration!(1, "front_door", "0001_front_door.sql"),
+    migration!(2, "actors", "0002_actors.sql"),
+    migration!(9, "auth", "0009_auth.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

@@ -3,6 +3,7 @@
 use genkan_db::{Row, Tx, p};
 use genkan_protocol::Trace;
 
+use crate::page::page_rows;
 use crate::row::{Columns, json};
 use crate::{ClientId, ConnectionId, Error, InteractionId, OrganizationId, Page, Timestamp, TraceId};
 
@@ -95,18 +96,15 @@ pub async fn list(
     organization_id: Option<&OrganizationId>,
     page: &Page<TraceId>,
 ) -> Result<Vec<LoginTrace>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM login_traces
-                 WHERE (CAST($1 AS TEXT) IS NULL OR organization_id = $1)
-                   AND (CAST($2 AS TEXT) IS NULL OR id < $2)
-                 ORDER BY id DESC LIMIT $3"
-            ),
-            p![organization_id, page.after.as_ref(), page.limit()],
-        )
-        .await?;
+    let rows = page_rows!(
+        tx,
+        page,
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM login_traces WHERE (CAST($3 AS TEXT) IS NULL OR organization_id = $3)"
+        ),
+        [organization_id]
+    );
     rows.iter().map(read).collect()
 }

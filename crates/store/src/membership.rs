@@ -3,6 +3,7 @@
 use genkan_db::{Row, Tx, p};
 
 use crate::event::{self, Entry, Kind};
+use crate::page::page_rows;
 use crate::row::{Columns, json};
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, UserId, conflict, role};
 
@@ -177,18 +178,17 @@ pub async fn list_for_organization(
     organization_id: &OrganizationId,
     page: &Page<UserId>,
 ) -> Result<Vec<Membership>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM memberships m
-                 WHERE m.organization_id = $1 AND (CAST($2 AS TEXT) IS NULL OR m.user_id < $2)
-                 ORDER BY m.user_id DESC LIMIT $3"
-            ),
-            p![organization_id, page.after.as_ref(), page.limit()],
-        )
-        .await?;
+    let rows = page_rows!(
+        tx,
+        page,
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM memberships m WHERE m.organization_id = $3"
+        ),
+        [organization_id],
+        "m.user_id"
+    );
     rows.iter().map(read).collect()
 }
 

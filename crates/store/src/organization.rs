@@ -4,6 +4,7 @@ use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
 
 use crate::event::{self, Entry, Kind};
+use crate::page::page_rows;
 use crate::row::{Columns, json};
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, conflict, environment, session};
 
@@ -125,16 +126,12 @@ pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<O
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn list(tx: &mut Tx<'_>, page: &Page<OrganizationId>) -> Result<Vec<Organization>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM organizations WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2"
-            ),
-            p![page.after.as_ref(), page.limit()],
-        )
-        .await?;
+    let rows = page_rows!(
+        tx,
+        page,
+        concat!("SELECT ", columns!(), " FROM organizations WHERE TRUE"),
+        []
+    );
     rows.iter().map(read).collect()
 }
 

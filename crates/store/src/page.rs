@@ -1,12 +1,25 @@
-//! Lists come in pages, newest first, continued after the last identifier seen.
+//! Lists come in pages, newest first, continued from the identifier at an edge.
+//!
+//! A page is found by identifiers and not by counting: what is added or removed
+//! meanwhile neither repeats a row nor skips one.
 
 /// Which part of a list to read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<I> {
     /// How many rows at most; read 1 to [`MAX_LIMIT`].
     pub limit: u32,
-    /// The last identifier of the page before.
-    pub after: Option<I>,
+    pub from: From<I>,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From<I> {
+    /// At the newest row.
+    Newest,
+    /// With what is older than this identifier.
+    After(I),
+    /// So that it ends with what is just newer than this identifier.
+    Before(I),
 }
 
 /// The longest page.
@@ -15,17 +28,78 @@ pub const MAX_LIMIT: u32 = 200;
 impl<I> Page<I> {
     /// The newest `limit` rows.
     pub const fn first(limit: u32) -> Self {
-        Self { limit, after: None }
+        Self {
+            limit,
+            from: From::Newest,
+        }
     }
 
     pub const fn after(limit: u32, id: I) -> Self {
         Self {
             limit,
-            after: Some(id),
+            from: From::After(id),
         }
     }
 
+    pub const fn before(limit: u32, id: I) -> Self {
+        Self {
+            limit,
+            from: From::Before(id),
+        }
+    }
+
+    /// One row more than the page holds says whether another page follows.
+    #[must_use]
+    pub fn and_one_more(mut self) -> Self {
+        self.limit = self.limit.clamp(1, MAX_LIMIT) + 1;
+        self
+    }
+
+    /// The limit of the statement.
     pub(crate) fn limit(&self) -> i64 {
-        i64::from(self.limit.clamp(1, MAX_LIMIT))
+        i64::from(self.limit.clamp(1, MAX_LIMIT + 1))
+    }
+
+    /// Whether the statement reads from the oldest row up.
+    pub(crate) const fn is_upwards(&self) -> bool {
+        matches!(self.from, From::Before(_))
+    }
+
+    /// The identifier at the edge.
+    pub(crate) const fn edge(&self) -> Option<&I> {
+        match &self.from {
+            From::Newest => None,
+            From::After(id) | From::Before(id) => Some(id),
+        }
     }
 }
+
+/// Reads one page, newest first: `page_rows!(tx, page, "SELECT … WHERE …", [p3, p4])`.
+///
+/// The text ends in a condition (`WHERE TRUE` if there is none) and has the
+/// column `id`, or the one named after the list. Its parameters are `$3` and
+/// later; the page takes `$1` and `$2`. Both engines read it from the index.
+macro_rules! page_rows {
+    ($tx:expr, $page:expr, $select:expr, [$($param:expr),* $(,)?]) => {
+        page_rows!($tx, $page, $select, [$($param),*], "id")
+    };
+    ($tx:expr, $page:expr, $select:expr, [$($param:expr),* $(,)?], $id:literal) => {{
+        let page = $page;
+        let params = genkan_db::p![page.edge(), page.limit() $(, $param)*];
+        if page.is_upwards() {
+            let sql = concat!(
+                $select, " AND ", $id, " > COALESCE(CAST($1 AS TEXT), '') ORDER BY ", $id, " ASC LIMIT $2"
+            );
+            let mut rows = $tx.all(sql, params).await?;
+            rows.reverse();
+            rows
+        } else {
+            // Later than every identifier in every collation.
+            let sql = concat!(
+                $select, " AND ", $id, " < COALESCE(CAST($1 AS TEXT), 'zzzz') ORDER BY ", $id, " DESC LIMIT $2"
+            );
+            $tx.all(sql, params).await?
+        }
+    }};
+}
+pub(crate) use page_rows;

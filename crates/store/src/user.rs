@@ -5,6 +5,7 @@ use genkan_protocol::EmailAddress;
 use serde_json::{Map, Value};
 
 use crate::event::{self, Entry, Kind};
+use crate::page::page_rows;
 use crate::row::{Columns, json};
 use crate::{Error, Page, Stamp, Timestamp, UserId, conflict, session};
 
@@ -196,16 +197,13 @@ pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<O
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn list(tx: &mut Tx<'_>, page: &Page<UserId>) -> Result<Vec<User>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM users u WHERE CAST($1 AS TEXT) IS NULL OR u.id < $1 ORDER BY u.id DESC LIMIT $2"
-            ),
-            p![page.after.as_ref(), page.limit()],
-        )
-        .await?;
+    let rows = page_rows!(
+        tx,
+        page,
+        concat!("SELECT ", columns!(), " FROM users u WHERE TRUE"),
+        [],
+        "u.id"
+    );
     rows.iter().map(read).collect()
 }
 

@@ -57,6 +57,7 @@ struct EventView<'a> {
     user_id: Option<String>,
     client_id: Option<String>,
     session_id: Option<String>,
+    actor: Option<String>,
     data: &'a Map<String, Value>,
 }
 
@@ -70,6 +71,7 @@ impl<'a> From<&'a Event> for EventView<'a> {
             user_id: event.user_id.as_ref().map(ToString::to_string),
             client_id: event.client_id.as_ref().map(ToString::to_string),
             session_id: event.session_id.as_ref().map(ToString::to_string),
+            actor: event.actor.clone(),
             data: &event.data,
         }
     }

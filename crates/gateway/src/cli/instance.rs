@@ -60,7 +60,7 @@ fn refuse_to_create(config: &Config) -> Result<(), Failure> {
 impl Instance {
     /// When the command happens, and the identifiers of what it creates.
     pub(super) fn stamp(&self) -> Stamp<'_> {
-        Stamp::new(&self.ids, self.now)
+        Stamp::new(&self.ids, self.now).by("cli")
     }
 
     pub(super) async fn read<T>(
@@ -122,9 +122,9 @@ impl PageArgs {
     /// The page, of identifiers of kind `I`.
     pub(super) fn page<I: Id>(&self) -> Result<Page<I>, Failure> {
         let after = self.after.as_deref().map(parse_id).transpose()?;
-        Ok(Page {
-            limit: self.limit,
-            after,
+        Ok(match after {
+            None => Page::first(self.limit),
+            Some(id) => Page::after(self.limit, id),
         })
     }
 

@@ -257,7 +257,7 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<ClientId>) -> Result<Vec<Client>,
                     OR (c.created_at, c.id) < (SELECT a.created_at, a.id FROM clients a WHERE a.id = $1)
                  ORDER BY c.created_at DESC, c.id DESC LIMIT $2"
             ),
-            p![page.after.as_ref(), page.limit()],
+            p![page.edge(), page.limit()],
         )
         .await?;
     rows.iter().map(read_row).collect()
