@@ -36,4 +36,24 @@ pub mod conflict {
     pub const USER_EXTERNAL_ID: &str = "users.external_id";
     /// The user is a member of this organization already.
     pub const MEMBERSHIP: &str = "memberships";
+    /// A role of this name exists where this one would count.
+    pub const ROLE_NAME: &str = "roles.name";
+    /// The role would extend itself, by way of others.
+    pub const ROLE_CYCLE: &str = "roles.extends_id";
+    /// The chain of roles that extend each other would be longer than [`crate::role::MAX_DEPTH`].
+    pub const ROLE_DEPTH: &str = "roles.depth";
+    /// A role extends only roles of its own organization and of the environment.
+    pub const ROLE_BASE: &str = "roles.base";
+    /// Members have the role, and no other was named in its place.
+    pub const ROLE_ASSIGNED: &str = "membership_roles.role_id";
+    /// Other roles extend the role.
+    pub const ROLE_EXTENDED: &str = "roles.dependents";
+    /// New members get the role, and no other was named in its place.
+    pub const ROLE_DEFAULT: &str = "roles.default";
+    /// There are [`crate::role::MAX_ROLES`] roles already.
+    pub const ROLES: &str = "roles";
+    /// A permission of this name exists.
+    pub const PERMISSION_NAME: &str = "permissions.name";
+    /// There are [`crate::permission::MAX_PERMISSIONS`] permissions already.
+    pub const PERMISSIONS: &str = "permissions";
 }

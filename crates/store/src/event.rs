@@ -28,6 +28,12 @@ words! {
         UserOrganizationMembershipCreated = "user.organization_membership_created",
         UserOrganizationMembershipUpdated = "user.organization_membership_updated",
         UserOrganizationMembershipDeleted = "user.organization_membership_deleted",
+        RoleCreated = "role.created",
+        RoleUpdated = "role.updated",
+        RoleDeleted = "role.deleted",
+        PermissionCreated = "permission.created",
+        PermissionUpdated = "permission.updated",
+        PermissionDeleted = "permission.deleted",
 
         ClientCreated = "client.created",
         ClientUpdated = "client.updated",

@@ -133,6 +133,7 @@ ids! {
     DomainId "dom_";
     ConnectionId "conn_";
     RoleId "role_";
+    PermissionId "perm_";
     UserId "usr_";
     /// A login in progress.
     InteractionId "lri_";

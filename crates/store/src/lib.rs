@@ -24,6 +24,7 @@ pub mod mail;
 pub mod membership;
 pub mod organization;
 pub mod page;
+pub mod permission;
 pub mod refresh_token;
 pub mod revoked_access_token;
 pub mod role;
@@ -42,8 +43,8 @@ pub use error::{Error, conflict};
 pub use genkan_protocol::Timestamp;
 pub use id::{
     BackChannelLogoutId, ClientId, ConnectionId, ConnectionTestId, CredentialId, DomainId, EnvironmentId,
-    EventId, Generator, GrantId, InteractionId, KeyId, MailId, OrganizationId, ParseIdError, RoleId,
-    SecretId, SessionId, Stamp, TokenId, TraceId, UserId,
+    EventId, Generator, GrantId, InteractionId, KeyId, MailId, OrganizationId, ParseIdError, PermissionId,
+    RoleId, SecretId, SessionId, Stamp, TokenId, TraceId, UserId,
 };
 pub use page::{MAX_LIMIT, Page};
 pub use seal::InstanceKey;
@@ -63,6 +64,7 @@ macro_rules! migration {
 pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "front_door", "0001_front_door.sql"),
     migration!(2, "actors", "0002_actors.sql"),
+    migration!(3, "roles", "0003_roles.sql"),
     migration!(9, "auth", "0009_auth.sql"),
 ];
 

@@ -124,7 +124,7 @@ pub async fn insert(
     if inserted.is_none() {
         return Err(Error::Conflict(conflict::MEMBERSHIP));
     }
-    let defaults = role::defaults(tx, other.is_none()).await?;
+    let defaults = role::defaults(tx, organization_id, other.is_none()).await?;
     let roles: Vec<String> = defaults.into_iter().map(|role| role.name).collect();
     assign(
         tx,
@@ -193,7 +193,8 @@ pub async fn list_for_organization(
 }
 
 /// Replaces the roles that people gave a member; those that the identity
-/// provider sends stay until it stops sending them. Unknown names are left out.
+/// provider sends stay until it stops sending them. Names of no role of the
+/// environment or of this organization are left out.
 ///
 /// # Errors
 ///
@@ -301,7 +302,8 @@ async fn assign(
         // A role that both sides gave is one that people gave: it stays when the provider forgets it.
         tx.exec(
             "INSERT INTO membership_roles (organization_id, user_id, role_id, by_provider)
-             SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), id, CAST($4 AS BOOLEAN) FROM roles WHERE name = $3
+             SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), id, CAST($4 AS BOOLEAN) FROM roles
+              WHERE name = $3 AND (organization_id IS NULL OR organization_id = $1)
              ON CONFLICT (organization_id, user_id, role_id)
              DO UPDATE SET by_provider = membership_roles.by_provider AND excluded.by_provider",
             p![organization_id, user_id, name, assigned.by_provider],

@@ -5,13 +5,15 @@ use genkan_db::{Tx, p};
 use crate::membership::{role_names, split_roles};
 use crate::row::Columns;
 use crate::user::{self, User};
-use crate::{Error, OrganizationId, UserId};
+use crate::{Error, OrganizationId, UserId, permission};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     pub user: User,
     /// The names of the user's roles in the organization, sorted.
     pub roles: Vec<String>,
+    /// The names of what these roles and the roles that they extend permit, sorted.
+    pub permissions: Vec<String>,
     /// The groups that the identity provider named at the last login.
     pub groups: Vec<String>,
     /// What the application calls the organization.
@@ -38,6 +40,8 @@ pub async fn find(
                 user::columns!(),
                 ", m.groups, o.external_id, ",
                 role_names!(),
+                ", ",
+                permission::member_names!(),
                 " FROM users u
                   LEFT JOIN memberships m ON m.user_id = u.id AND m.organization_id = $2
                   LEFT JOIN organizations o ON o.id = m.organization_id
@@ -55,6 +59,7 @@ pub async fn find(
         groups: groups.unwrap_or_default(),
         organization_external_id: columns.optional_text()?,
         roles: split_roles(columns.optional_text()?),
+        permissions: permission::split_names(columns.optional_text()?),
         user,
     };
     Ok(Some(subject).filter(|subject| !subject.user.disabled && (is_member || organization_id.is_none())))

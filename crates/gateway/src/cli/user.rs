@@ -5,7 +5,7 @@ use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 use genkan_store::membership::{self, Membership};
 use genkan_store::user::{self, User};
-use genkan_store::{Error, UserId, role};
+use genkan_store::{Error, OrganizationId, UserId, role};
 use serde::Serialize;
 
 use super::instance::{Deleted, Instance, PageArgs};
@@ -203,7 +203,8 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
         Some(text) => Some(org::find(instance, text).await?),
         None => None,
     };
-    refuse_unknown_roles(&args.roles, instance).await?;
+    let organization_id = organization.as_ref().map(|organization| &organization.id);
+    refuse_unknown_roles(&args.roles, organization_id, instance).await?;
     let at = instance.stamp();
     let user = User {
         name: args.name.clone(),
@@ -228,8 +229,14 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
     context.console.print(&view, || view.text())
 }
 
-async fn refuse_unknown_roles(roles: &[String], instance: &Instance) -> Result<(), Failure> {
-    let known = instance.read(async |tx| role::list(tx).await).await?;
+async fn refuse_unknown_roles(
+    roles: &[String],
+    organization_id: Option<&OrganizationId>,
+    instance: &Instance,
+) -> Result<(), Failure> {
+    let known = instance
+        .read(async |tx| role::list(tx, organization_id).await)
+        .await?;
     match roles
         .iter()
         .find(|name| !known.iter().any(|role| role.name == **name))

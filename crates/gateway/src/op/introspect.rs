@@ -47,6 +47,8 @@ pub struct IntrospectionResponse {
     sid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions: Option<Vec<String>>,
 }
 
 /// Unknown, expired and revoked tokens, and tokens meant for another audience,
@@ -98,6 +100,7 @@ fn describe(claims: AccessToken) -> IntrospectionResponse {
         oid: claims.oid,
         sid: claims.sid,
         roles: claims.roles,
+        permissions: claims.permissions,
     }
 }
 

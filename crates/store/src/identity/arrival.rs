@@ -317,7 +317,7 @@ async fn follow_claims(
     }
     if let Some(names) = &arrival.roles {
         let mut names = names.clone();
-        let roles = role::list(tx).await?;
+        let roles = role::list(tx, Some(organization_id)).await?;
         names.retain(|name| roles.iter().any(|role| role.name == *name));
         let assigned = Assigned {
             names: &names,

@@ -586,6 +586,28 @@ async fn roles_of_the_provider_come_and_go_with_it_and_those_of_people_stay() {
     .await;
 }
 
+#[tokio::test]
+async fn a_provider_gives_roles_of_its_own_organization_and_of_the_environment() {
+    on_each_engine(async |world| {
+        let (organization, connection) = world.company("acme.test").await;
+        let (other, _) = world.company("other.test").await;
+        crate::role::add(world, Some(&organization.id), "clerk", None).await;
+        crate::role::add(world, Some(&other.id), "spy", None).await;
+        enter(world, &arrival(&connection, "first", "first@acme.test")).await;
+        let sent = ["clerk", "spy", "admin"].map(str::to_owned);
+        let with_roles = Arrival {
+            roles: Some(sent.to_vec()),
+            ..arrival(&connection, "sub-1", "ada@acme.test")
+        };
+        let ada = enter(world, &with_roles).await;
+        assert_eq!(
+            roles(world, &connection, &ada.id).await,
+            ["admin", "clerk", "member"]
+        );
+    })
+    .await;
+}
+
 async fn set_roles(world: &World, organization_id: &OrganizationId, user_id: &UserId, names: &[String]) {
     let set = async |tx: &mut genkan_db::Tx<'_>| {
         membership::set_roles(tx, world.start(), organization_id, user_id, names).await

@@ -3,7 +3,7 @@
 use genkan_store::grant::{self, Grant};
 use genkan_store::session::{self, SignIn};
 use genkan_store::{
-    Error, OrganizationId, Page, UserId, client, conflict, membership, organization, role, subject, user,
+    Error, OrganizationId, Page, UserId, client, conflict, membership, organization, subject, user,
 };
 
 use crate::support::{LIFETIMES, T0, World, hash, on_each_engine};
@@ -20,41 +20,6 @@ async fn roles(world: &World, organization_id: &OrganizationId, user_id: &UserId
     world
         .tx(async |tx| membership::roles_of(tx, organization_id, user_id).await)
         .await
-}
-
-#[tokio::test]
-async fn an_environment_starts_with_two_roles_and_seeding_again_changes_nothing() {
-    on_each_engine(async |world| {
-        for _ in 0..2 {
-            world.tx(async |tx| role::seed(tx, world.start()).await).await;
-        }
-        let roles = world.tx(async |tx| role::list(tx).await).await;
-        let summary: Vec<_> = roles
-            .iter()
-            .map(|role| (role.name.as_str(), role.default_creator, role.default_member))
-            .collect();
-        assert_eq!(summary, [("admin", true, false), ("member", false, true)]);
-        assert_eq!(
-            world
-                .tx(async |tx| role::find_by_name(tx, "admin").await)
-                .await
-                .as_ref(),
-            Some(&roles[0])
-        );
-        assert_eq!(
-            world.tx(async |tx| role::find_by_name(tx, "Admin").await).await,
-            None
-        );
-        assert_eq!(
-            world.tx(async |tx| role::defaults(tx, true).await).await,
-            roles[..1]
-        );
-        assert_eq!(
-            world.tx(async |tx| role::defaults(tx, false).await).await,
-            roles[1..]
-        );
-    })
-    .await;
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ pub struct Subject {
     pub user: User,
     /// Names of the user's roles in the grant's organization.
     pub roles: Vec<String>,
+    /// Names of what these roles permit.
+    pub permissions: Vec<String>,
     /// The groups that the identity provider named at the last login.
     pub groups: Vec<String>,
     pub organization_external_id: Option<String>,
@@ -42,6 +44,7 @@ pub async fn subject(tx: &mut Tx<'_>, grant: Grant) -> Result<Option<Subject>, g
         grant,
         user: found.user,
         roles: found.roles,
+        permissions: found.permissions,
         groups: found.groups,
         organization_external_id: found.organization_external_id,
     }))
@@ -105,7 +108,7 @@ fn access_token(app: &App, client: &Client, subject: &Subject, expires_at: Times
         sid: Some(grant.session_id.to_string()),
         grant_id: Some(grant.id.to_string()),
         roles: Some(subject.roles.clone()),
-        permissions: Some(Vec::new()),
+        permissions: Some(subject.permissions.clone()),
         xoid: subject.organization_external_id.clone(),
         xuid: user.external_id.clone(),
         email: with_email.then(|| user.email.to_string()),

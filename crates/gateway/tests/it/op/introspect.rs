@@ -23,7 +23,7 @@ async fn the_client_of_a_live_token_is_told_about_it() {
     assert_snapshot!(access.transcript(), @r#"
     200 OK
     cache-control: no-store
-    {"active":true,"token_type":"Bearer","scope":"openid profile email offline_access","client_id":"webc_<id>","sub":"usr_<id>","iss":"https://gateway.test","aud":["webc_<id>"],"jti":"tkn_<id>","exp":1780315500,"iat":1780315200,"nbf":1780315200,"oid":"org_<id>","sid":"ses_<id>","roles":["admin"]}
+    {"active":true,"token_type":"Bearer","scope":"openid profile email offline_access","client_id":"webc_<id>","sub":"usr_<id>","iss":"https://gateway.test","aud":["webc_<id>"],"jti":"tkn_<id>","exp":1780315500,"iat":1780315200,"nbf":1780315200,"oid":"org_<id>","sid":"ses_<id>","roles":["admin"],"permissions":[]}
     "#);
     let refresh = rp
         .post_basic("/oauth/introspect", &[("token", tokens.refresh_token())])

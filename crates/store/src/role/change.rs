@@ -1,0 +1,230 @@
+//! Adding, changing and deleting roles.
+
+use genkan_db::{Tx, p};
+
+use super::defaults::{set_default_creator, set_default_member};
+use super::inheritance;
+use super::{MAX_ROLES, Role};
+use crate::event::{self, Entry, Kind};
+use crate::row::Columns;
+use crate::{Error, OrganizationId, RoleId, Stamp, conflict, environment};
+
+/// A role to add.
+#[derive(Debug, Clone)]
+pub struct NewRole<'a> {
+    pub id: RoleId,
+    /// `None`: for the whole environment.
+    pub organization_id: Option<&'a OrganizationId>,
+    /// One that [`super::is_name`] accepts.
+    pub name: &'a str,
+    pub display_name: &'a str,
+    pub description: &'a str,
+    /// Whose permissions it has besides its own.
+    pub base: Option<&'a Role>,
+}
+
+/// Adds a role without permissions of its own.
+///
+/// An organization's role has no name of the environment's, nor the other way
+/// round: a token shows names alone, and an application would take one for the
+/// other.
+///
+/// # Errors
+///
+/// [`conflict::ROLE_NAME`], [`conflict::ROLES`], and those of a base that it
+/// must not have: [`conflict::ROLE_BASE`] and [`conflict::ROLE_DEPTH`].
+pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, role: &NewRole<'_>) -> Result<(), Error> {
+    let taken = tx
+        .opt(
+            "SELECT id FROM roles
+              WHERE name = $1 AND (organization_id IS NULL OR CAST($2 AS TEXT) IS NULL OR organization_id = $2)
+              LIMIT 1",
+            p![role.name, role.organization_id],
+        )
+        .await?;
+    if taken.is_some() {
+        return Err(Error::Conflict(conflict::ROLE_NAME));
+    }
+    refuse_too_many(tx, role.organization_id).await?;
+    if let Some(base) = role.base {
+        inheritance::check(tx, &role.id, role.organization_id, &base.id).await?;
+    }
+    tx.exec(
+        "INSERT INTO roles (id, organization_id, name, display_name, description, default_creator,
+            default_member, extends_id, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, FALSE, FALSE, $6, $7, $7)",
+        p![
+            &role.id,
+            role.organization_id,
+            role.name,
+            role.display_name,
+            role.description,
+            role.base.map(|base| &base.id),
+            at.now.as_micros(),
+        ],
+    )
+    .await?;
+    let entry = entry(Kind::RoleCreated, &role.id, role.name, role.organization_id);
+    event::record(tx, at, entry).await?;
+    environment::touch(tx).await
+}
+
+async fn refuse_too_many(tx: &mut Tx<'_>, organization_id: Option<&OrganizationId>) -> Result<(), Error> {
+    let row = match organization_id {
+        Some(id) => {
+            let sql = "SELECT COUNT(*) FROM roles WHERE organization_id = $1";
+            tx.opt(sql, p![id]).await?
+        }
+        None => {
+            let sql = "SELECT COUNT(*) FROM roles WHERE organization_id IS NULL";
+            tx.opt(sql, p![]).await?
+        }
+    };
+    let count = row.map_or(Ok(0), |row| Columns::of(&row).int())?;
+    if count >= MAX_ROLES {
+        Err(Error::Conflict(conflict::ROLES))
+    } else {
+        Ok(())
+    }
+}
+
+/// Replaces the display name, the description and the base.
+///
+/// # Errors
+///
+/// - [`Error::Stale`] if it was deleted, or changed since it was read.
+/// - [`conflict::ROLE_BASE`], [`conflict::ROLE_CYCLE`], [`conflict::ROLE_DEPTH`] if it must not have the base.
+pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(), Error> {
+    let organization_id = role.organization_id.as_ref();
+    if let Some(base) = &role.base {
+        inheritance::check(tx, &role.id, organization_id, &base.id).await?;
+    }
+    let changed = tx
+        .exec(
+            "UPDATE roles SET display_name = $2, description = $3, extends_id = $4, updated_at = $5
+              WHERE id = $1 AND updated_at = $6",
+            p![
+                &role.id,
+                &role.display_name,
+                &role.description,
+                role.base.as_ref().map(|base| &base.id),
+                at.after(role.updated_at).as_micros(),
+                role.updated_at.as_micros(),
+            ],
+        )
+        .await?;
+    if changed == 0 {
+        return Err(Error::Stale);
+    }
+    record_updated(tx, at, role).await
+}
+
+/// Records that a role, or what it permits, has changed.
+pub(crate) async fn record_updated(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(), Error> {
+    let organization_id = role.organization_id.as_ref();
+    let entry = entry(Kind::RoleUpdated, &role.id, &role.name, organization_id);
+    event::record(tx, at, entry).await?;
+    environment::touch(tx).await
+}
+
+/// Deletes a role. Who has it gets `replacement`, which takes over its place
+/// as a default role too. Says whether there was such a role.
+///
+/// What a provider gave stays the provider's to take back.
+///
+/// # Errors
+///
+/// - [`conflict::ROLE_EXTENDED`] if other roles extend it.
+/// - Without a replacement: [`conflict::ROLE_ASSIGNED`] if somebody has it,
+///   [`conflict::ROLE_DEFAULT`] if the environment gives it to new members.
+///   An organization that gives it falls back to what the environment gives.
+/// - [`conflict::ROLE_BASE`] if the replacement is the role itself, or not one
+///   that all who have the role can have.
+pub async fn delete(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    role: &Role,
+    replacement: Option<&Role>,
+) -> Result<bool, Error> {
+    let organization_id = role.organization_id.as_ref();
+    let is_extended = tx
+        .opt("SELECT id FROM roles WHERE extends_id = $1 LIMIT 1", p![&role.id])
+        .await?
+        .is_some();
+    if is_extended {
+        return Err(Error::Conflict(conflict::ROLE_EXTENDED));
+    }
+    match replacement {
+        Some(replacement) => replace(tx, at, role, replacement).await?,
+        None => refuse_in_use(tx, role).await?,
+    }
+    if tx.exec("DELETE FROM roles WHERE id = $1", p![&role.id]).await? == 0 {
+        return Ok(false);
+    }
+    let mut entry = entry(Kind::RoleDeleted, &role.id, &role.name, organization_id);
+    if let Some(replacement) = replacement {
+        entry = entry.with("reassigned_to", replacement.name.as_str());
+    }
+    event::record(tx, at, entry).await?;
+    environment::touch(tx).await?;
+    Ok(true)
+}
+
+async fn refuse_in_use(tx: &mut Tx<'_>, role: &Role) -> Result<(), Error> {
+    let assigned = "SELECT user_id FROM membership_roles WHERE role_id = $1 LIMIT 1";
+    if tx.opt(assigned, p![&role.id]).await?.is_some() {
+        return Err(Error::Conflict(conflict::ROLE_ASSIGNED));
+    }
+    let default = "SELECT id FROM roles WHERE id = $1 AND (default_creator OR default_member)";
+    if tx.opt(default, p![&role.id]).await?.is_some() {
+        return Err(Error::Conflict(conflict::ROLE_DEFAULT));
+    }
+    Ok(())
+}
+
+/// Puts `replacement` wherever `role` is given.
+async fn replace(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role, replacement: &Role) -> Result<(), Error> {
+    let may_stand_in =
+        replacement.organization_id.is_none() || replacement.organization_id == role.organization_id;
+    if replacement.id == role.id || !may_stand_in {
+        return Err(Error::Conflict(conflict::ROLE_BASE));
+    }
+    tx.exec(
+        // As in membership::assign: what people gave stays when the provider forgets it.
+        "INSERT INTO membership_roles (organization_id, user_id, role_id, by_provider)
+         SELECT organization_id, user_id, CAST($2 AS TEXT), by_provider FROM membership_roles WHERE role_id = $1
+         ON CONFLICT (organization_id, user_id, role_id)
+         DO UPDATE SET by_provider = membership_roles.by_provider AND excluded.by_provider",
+        p![&role.id, &replacement.id],
+    )
+    .await?;
+    tx.exec(
+        "UPDATE organization_default_roles SET member_role_id = $2 WHERE member_role_id = $1",
+        p![&role.id, &replacement.id],
+    )
+    .await?;
+    // Read again: as an organization sees the role, it may differ.
+    let defaults = tx
+        .opt(
+            "SELECT default_creator, default_member FROM roles WHERE id = $1 AND organization_id IS NULL",
+            p![&role.id],
+        )
+        .await?;
+    let Some(defaults) = defaults else { return Ok(()) };
+    let mut columns = Columns::of(&defaults);
+    let (for_creators, for_members) = (columns.bool()?, columns.bool()?);
+    if for_creators {
+        set_default_creator(tx, at, replacement).await?;
+    }
+    if for_members {
+        set_default_member(tx, at, replacement).await?;
+    }
+    Ok(())
+}
+
+fn entry<'a>(kind: Kind, id: &RoleId, name: &str, organization_id: Option<&'a OrganizationId>) -> Entry<'a> {
+    Entry::new(kind)
+        .organization(organization_id)
+        .with("role_id", id.as_str())
+        .with("name", name)
+}

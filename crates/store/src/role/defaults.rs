@@ -1,0 +1,105 @@
+//! The roles that new members get.
+
+use genkan_db::{Tx, p};
+
+use super::{Role, list};
+use crate::event::{self, Entry, Kind};
+use crate::{Error, OrganizationId, Stamp, environment};
+
+/// The roles that a new member of an organization gets: those of a creator for
+/// the first one, those of a member for everybody else.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn defaults(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    is_first_member: bool,
+) -> Result<Vec<Role>, Error> {
+    let mut roles = list(tx, Some(organization_id)).await?;
+    roles.retain(|role| {
+        if is_first_member {
+            role.default_creator
+        } else {
+            role.default_member
+        }
+    });
+    Ok(roles)
+}
+
+/// Makes a role of the environment the one for first members.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn set_default_creator(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(), Error> {
+    let changed = tx
+        .exec(
+            "UPDATE roles SET default_creator = (id = $1)
+              WHERE organization_id IS NULL AND default_creator <> (id = $1)",
+            p![&role.id],
+        )
+        .await?;
+    record(tx, at, (changed, role, None), "default_creator").await
+}
+
+/// Makes a role of the environment the one for later members, in organizations
+/// that have not decided otherwise.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn set_default_member(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(), Error> {
+    let changed = tx
+        .exec(
+            "UPDATE roles SET default_member = (id = $1)
+              WHERE organization_id IS NULL AND default_member <> (id = $1)",
+            p![&role.id],
+        )
+        .await?;
+    record(tx, at, (changed, role, None), "default_member").await
+}
+
+/// Makes a role the one for later members of one organization.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if the role is not one that its members can have.
+pub async fn set_organization_default(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    role: &Role,
+) -> Result<(), Error> {
+    let changed = tx
+        .exec(
+            "INSERT INTO organization_default_roles (organization_id, member_role_id)
+             SELECT CAST($1 AS TEXT), id FROM roles
+              WHERE id = $2 AND (organization_id IS NULL OR organization_id = $1)
+             ON CONFLICT (organization_id) DO UPDATE SET member_role_id = excluded.member_role_id",
+            p![organization_id, &role.id],
+        )
+        .await?;
+    if changed == 0 {
+        return Err(Error::Stale);
+    }
+    record(tx, at, (changed, role, Some(organization_id)), "default_member").await
+}
+
+async fn record(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    (changed, role, organization_id): (u64, &Role, Option<&OrganizationId>),
+    what: &str,
+) -> Result<(), Error> {
+    if changed == 0 {
+        return Ok(());
+    }
+    let entry = Entry::new(Kind::RoleUpdated).organization(organization_id);
+    let entry = entry
+        .with("role_id", role.id.as_str())
+        .with("name", role.name.as_str());
+    event::record(tx, at, entry.with(what, true)).await?;
+    environment::touch(tx).await
+}

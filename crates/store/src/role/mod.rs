@@ -1,0 +1,270 @@
+//! Roles: what a member of an organization is there.
+//!
+//! A role belongs to the whole environment, or to one organization. A role may
+//! extend another one and then has its permissions too. See
+//! `docs/decisions/roles.md`.
+
+mod change;
+mod defaults;
+mod inheritance;
+
+use genkan_db::{Row, Tx, p};
+
+use crate::row::Columns;
+use crate::{Error, OrganizationId, RoleId, Stamp, Timestamp, UserId, environment, permission};
+
+pub(crate) use change::record_updated;
+pub use change::{NewRole, delete, insert, update};
+pub use defaults::{defaults, set_default_creator, set_default_member, set_organization_default};
+pub use inheritance::MAX_DEPTH;
+
+/// How many roles the environment may have, and how many of its own an organization.
+pub const MAX_ROLES: i64 = 1_000;
+
+/// A role as somebody sees it: the environment, or an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    pub id: RoleId,
+    /// `None`: of the environment, so every organization has it.
+    pub organization_id: Option<OrganizationId>,
+    /// As tokens carry it, and as providers may send it.
+    pub name: String,
+    pub display_name: String,
+    pub description: String,
+    /// For the first member of an organization.
+    pub default_creator: bool,
+    /// For every later one; an organization may have decided otherwise than the environment.
+    pub default_member: bool,
+    /// Whose permissions it has besides its own.
+    pub base: Option<Base>,
+    /// How many roles extend it directly, of those that are seen.
+    pub dependents: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// The role that another one extends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    pub id: RoleId,
+    pub name: String,
+}
+
+impl From<&Role> for Base {
+    fn from(role: &Role) -> Self {
+        Self {
+            id: role.id.clone(),
+            name: role.name.clone(),
+        }
+    }
+}
+
+/// Whether a text can be the name of a role: 1 to 64 letters, digits and
+/// underscores, all ASCII.
+pub fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Roles `r` as the organization `$1` sees them, or the environment if that is NULL.
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "SELECT r.id, r.organization_id, r.name, r.display_name, r.description, r.default_creator,
+                CASE WHEN d.member_role_id IS NULL THEN r.default_member ELSE d.member_role_id = r.id END,
+                r.extends_id, b.name,
+                (SELECT COUNT(*) FROM roles e WHERE e.extends_id = r.id
+                    AND (CAST($1 AS TEXT) IS NULL OR e.organization_id IS NULL OR e.organization_id = $1)),
+                r.created_at, r.updated_at
+               FROM roles r
+               LEFT JOIN roles b ON b.id = r.extends_id
+               LEFT JOIN organization_default_roles d ON d.organization_id = $1
+              WHERE ",
+            $condition
+        )
+    };
+}
+
+fn read(row: &Row) -> Result<Role, Error> {
+    let mut columns = Columns::of(row);
+    Ok(Role {
+        id: columns.id()?,
+        organization_id: columns.optional_id()?,
+        name: columns.text()?,
+        display_name: columns.text()?,
+        description: columns.text()?,
+        default_creator: columns.bool()?,
+        default_member: columns.bool()?,
+        base: columns
+            .optional_id()?
+            .zip(columns.optional_text()?)
+            .map(|(id, name)| Base { id, name }),
+        dependents: columns.int()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+    })
+}
+
+/// Creates the roles that an environment starts with, `admin` and `member`;
+/// one that has roles keeps what became of them.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn seed(tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<(), Error> {
+    let any = "SELECT id FROM roles WHERE organization_id IS NULL LIMIT 1";
+    if tx.opt(any, p![]).await?.is_some() {
+        return Ok(());
+    }
+    let seeds = [
+        ("admin", "Admin", "Manages the organization", true),
+        ("member", "Member", "Belongs to the organization", false),
+    ];
+    for (name, display_name, description, is_creator) in seeds {
+        let id: RoleId = at.id();
+        tx.exec(
+            "INSERT INTO roles (id, name, display_name, description, default_creator, default_member,
+                created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+             ON CONFLICT (name) WHERE organization_id IS NULL DO NOTHING",
+            p![
+                &id,
+                name,
+                display_name,
+                description,
+                is_creator,
+                !is_creator,
+                at.now.as_micros()
+            ],
+        )
+        .await?;
+    }
+    environment::touch(tx).await
+}
+
+/// The roles that members of an organization can have, by name: its own and
+/// those of the environment; without an organization, only the latter.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list(tx: &mut Tx<'_>, organization_id: Option<&OrganizationId>) -> Result<Vec<Role>, Error> {
+    let sql = select!("r.organization_id IS NULL OR r.organization_id = $1");
+    let rows = tx.all(sql, p![organization_id]).await?;
+    let roles: Result<Vec<Role>, Error> = rows.iter().map(read).collect();
+    // Not by the database, where each engine has its own idea of an alphabet.
+    let mut roles = roles?;
+    roles.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(roles)
+}
+
+/// Finds a role that members of an organization can have, see [`list`].
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(
+    tx: &mut Tx<'_>,
+    organization_id: Option<&OrganizationId>,
+    name: &str,
+) -> Result<Option<Role>, Error> {
+    let sql = select!("r.name = $2 AND (r.organization_id IS NULL OR r.organization_id = $1)");
+    let row = tx.opt(sql, p![organization_id, name]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a role that an organization may change: one of its own. Without an
+/// organization, one of the environment.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_own(
+    tx: &mut Tx<'_>,
+    organization_id: Option<&OrganizationId>,
+    name: &str,
+) -> Result<Option<Role>, Error> {
+    let found = find(tx, organization_id, name).await?;
+    Ok(found.filter(|role| role.organization_id.as_ref() == organization_id))
+}
+
+/// Finds a role of the environment by its identifier.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_by_id(tx: &mut Tx<'_>, id: &RoleId) -> Result<Option<Role>, Error> {
+    let sql = select!("r.id = $2 AND r.organization_id IS NULL");
+    let row = tx.opt(sql, p![None::<&str>, id]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The roles that extend a role of the environment directly, those of
+/// organizations as well, by identifier and at most [`MAX_ROLES`].
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_dependents(tx: &mut Tx<'_>, id: &RoleId) -> Result<Vec<Role>, Error> {
+    let sql = select!("r.extends_id = $2 ORDER BY r.id LIMIT $3");
+    let rows = tx.all(sql, p![None::<&str>, id, MAX_ROLES]).await?;
+    rows.iter().map(read).collect()
+}
+
+/// How many users have a role, in one organization or in any.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count_users(
+    tx: &mut Tx<'_>,
+    organization_id: Option<&OrganizationId>,
+    id: &RoleId,
+) -> Result<i64, Error> {
+    let row = tx
+        .opt(
+            "SELECT COUNT(DISTINCT user_id) FROM membership_roles
+              WHERE role_id = $1 AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)",
+            p![id, organization_id],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| Columns::of(&row).int())
+}
+
+/// What a user may do in an organization, by name: the permissions of their
+/// roles and of the roles that those extend; none if they do not belong to it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn effective_permissions(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<Vec<permission::Permission>, Error> {
+    permission::list_for_member(tx, organization_id, user_id).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn names_are_letters_digits_and_underscores() {
+        for name in ["a", "admin", "Team_Lead_2", &"x".repeat(64)] {
+            assert!(is_name(name), "{name:?}");
+        }
+        for name in [
+            "",
+            "team lead",
+            "team-lead",
+            "team\nlead",
+            "équipe",
+            &"x".repeat(65),
+        ] {
+            assert!(!is_name(name), "{name:?}");
+        }
+    }
+}
