@@ -1,0 +1,231 @@
+//! How a call fails: a code, a sentence, and an `ErrorInfo` that programs read.
+//!
+//! Source: `google.rpc.Status` (AIP-193); the codes and their HTTP statuses stand
+//! in `docs/guides/management-api.md`.
+
+use genkan_contract::scalekit::v1::errdetails::{
+    ErrorInfo, ValidationErrorInfo, validation_error_info::FieldViolation,
+};
+use genkan_store::conflict;
+use prost::Message;
+use tonic::{Code, Status};
+
+/// The type of the first detail of every error.
+const ERROR_INFO: &str = "type.googleapis.com/scalekit.v1.errdetails.ErrorInfo";
+
+/// A call that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller must change something; the sentence says what.
+    #[error("{0}")]
+    Refused(Refusal),
+    #[error(transparent)]
+    Store(#[from] genkan_store::Error),
+}
+
+/// What the caller is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    pub code: Code,
+    pub error_code: &'static str,
+    pub message: String,
+    pub violations: Vec<Violation>,
+}
+
+/// A field that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The path in the message: `organization.display_name`.
+    pub field: String,
+    pub description: String,
+    /// The rule: `string.min_len`.
+    pub constraint: String,
+}
+
+impl Error {
+    fn refused(code: Code, error_code: &'static str, message: impl Into<String>) -> Self {
+        Self::Refused(Refusal {
+            code,
+            error_code,
+            message: message.into(),
+            violations: Vec::new(),
+        })
+    }
+
+    /// There is no such thing, or it is another organization's: which of the
+    /// two is not told.
+    pub fn not_found(what: &str) -> Self {
+        Self::refused(Code::NotFound, "RESOURCE_NOT_FOUND", format!("{what} not found"))
+    }
+
+    /// A field holds what cannot be accepted: `invalid("page_token", "is not one of ours")`.
+    pub fn invalid(field: &str, what: &str) -> Self {
+        Self::violations(vec![Violation {
+            field: field.to_owned(),
+            description: what.to_owned(),
+            constraint: String::new(),
+        }])
+    }
+
+    /// A field is missing.
+    pub fn required(field: &str) -> Self {
+        Self::violations(vec![Violation {
+            field: field.to_owned(),
+            description: "is required".to_owned(),
+            constraint: "required".to_owned(),
+        }])
+    }
+
+    /// Several fields break rules. The message names each.
+    pub(crate) fn violations(violations: Vec<Violation>) -> Self {
+        let sentences: Vec<String> = violations
+            .iter()
+            .map(|violation| match violation.field.as_str() {
+                "" => violation.description.clone(),
+                field => format!("{field}: {}", violation.description),
+            })
+            .collect();
+        Self::Refused(Refusal {
+            code: Code::InvalidArgument,
+            error_code: "INVALID_ARGUMENT",
+            message: sentences.join("; "),
+            violations,
+        })
+    }
+
+    /// Something else must be done first; the sentence says what.
+    pub fn precondition(sentence: impl Into<String>) -> Self {
+        Self::refused(Code::FailedPrecondition, "FAILED_PRECONDITION", sentence)
+    }
+
+    pub fn already_exists(sentence: impl Into<String>) -> Self {
+        Self::refused(Code::AlreadyExists, "ALREADY_EXISTS", sentence)
+    }
+
+    /// Somebody else changed it meanwhile.
+    pub fn aborted(sentence: impl Into<String>) -> Self {
+        Self::refused(Code::Aborted, "ABORTED", sentence)
+    }
+
+    pub fn permission_denied(sentence: impl Into<String>) -> Self {
+        Self::refused(Code::PermissionDenied, "PERMISSION_DENIED", sentence)
+    }
+
+    /// Too often, or too many.
+    pub fn exhausted(sentence: impl Into<String>) -> Self {
+        Self::refused(Code::ResourceExhausted, "RATE_LIMITED", sentence)
+    }
+
+    pub(crate) fn too_large(sentence: impl Into<String>) -> Self {
+        Self::refused(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", sentence)
+    }
+
+    pub fn unimplemented(sentence: impl Into<String>) -> Self {
+        Self::refused(Code::Unimplemented, "UNIMPLEMENTED", sentence)
+    }
+
+    pub(crate) fn unauthenticated(sentence: impl Into<String>) -> Self {
+        Self::refused(Code::Unauthenticated, "UNAUTHENTICATED", sentence)
+    }
+
+    pub(crate) fn unavailable() -> Self {
+        Self::refused(Code::Unavailable, "UNAVAILABLE", "try again in a moment")
+    }
+}
+
+impl From<genkan_db::Error> for Error {
+    fn from(error: genkan_db::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// What another one has already, in words.
+fn taken(conflict: &'static str) -> Error {
+    Error::already_exists(match conflict {
+        conflict::ORGANIZATION_EXTERNAL_ID => {
+            "external_id: an organization with this external id already exists"
+        }
+        conflict::DOMAIN => "domain: this domain already exists for an organization",
+        conflict::USER_EMAIL => "email: a user with this e-mail address already exists",
+        conflict::USER_EXTERNAL_ID => "external_id: a user with this external id already exists",
+        conflict::MEMBERSHIP => "the user already is a member of this organization",
+        other => return Error::precondition(format!("{other}: already exists")),
+    })
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let refused = match error {
+            Error::Refused(refusal) => return refusal,
+            Error::Store(genkan_store::Error::Conflict(conflict)) => taken(conflict),
+            Error::Store(genkan_store::Error::Stale) => {
+                Error::aborted("it was changed or deleted meanwhile: read it again and decide again")
+            }
+            Error::Store(genkan_store::Error::Database(genkan_db::Error::Busy(_))) => Error::unavailable(),
+            Error::Store(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a management call failed"
+                );
+                Error::refused(
+                    Code::Internal,
+                    "INTERNAL",
+                    "something failed inside Genkan; its log says what",
+                )
+            }
+        };
+        match refused {
+            Error::Refused(refusal) => refusal,
+            Error::Store(_) => unreachable!("the arms above make refusals"),
+        }
+    }
+}
+
+/// `google.rpc.Status`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<prost_types::Any>,
+}
+
+/// An error that leaves Genkan.
+pub fn refusal(error: Error) -> Status {
+    let refusal = Refusal::from(error);
+    let violations: Vec<FieldViolation> = refusal
+        .violations
+        .into_iter()
+        .map(|violation| FieldViolation {
+            field: violation.field,
+            description: violation.description,
+            constraint: violation.constraint,
+        })
+        .collect();
+    let info = ErrorInfo {
+        error_code: refusal.error_code.to_owned(),
+        validation_error_info: (!violations.is_empty()).then_some(ValidationErrorInfo {
+            field_violations: violations,
+        }),
+        ..ErrorInfo::default()
+    };
+    // Clients compare code and message with those of the trailers.
+    let details = RpcStatus {
+        code: refusal.code.into(),
+        message: refusal.message.clone(),
+        details: vec![prost_types::Any {
+            type_url: ERROR_INFO.to_owned(),
+            value: info.encode_to_vec(),
+        }],
+    };
+    Status::with_details(refusal.code, refusal.message, details.encode_to_vec().into())
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        refusal(error)
+    }
+}

@@ -1,0 +1,42 @@
+//! What the services need of the process that they run in.
+
+use futures_util::future::BoxFuture;
+use genkan_db::Db;
+use genkan_protocol::Timestamp;
+use genkan_store::{Generator, InstanceKey};
+
+use crate::caller::Credential;
+use crate::rate_limit::RateLimit;
+
+/// The gateway, as the services see it.
+pub trait Host: Send + Sync + 'static {
+    fn db(&self) -> &Db;
+    fn ids(&self) -> &Generator;
+    fn now(&self) -> Timestamp;
+
+    /// The issuer: scheme, host and port, without a trailing slash.
+    fn public_url(&self) -> &str;
+
+    /// Development mode: plain HTTP and loopback addresses are acceptable.
+    fn is_development(&self) -> bool;
+
+    fn instance_key(&self) -> &InstanceKey;
+
+    /// Wakes the background jobs, because there is something to deliver.
+    fn wake_jobs(&self);
+
+    /// How often one client may call.
+    fn rate_limit(&self) -> RateLimit;
+
+    /// Whose token it is.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out now.
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Credential, HostError>>;
+}
+
+/// The host could not answer; it has logged why.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the host could not answer")]
+pub struct HostError;

@@ -1,0 +1,108 @@
+//! The management API: one implementation of each service, reached by gRPC,
+//! gRPC-Web and REST.
+//!
+//! Every call passes [`GrpcStack`] first: who asks, what they may do, how often,
+//! and whether the message keeps the rules that `proto/` writes beside its
+//! fields. A service checks what rules cannot say.
+
+mod call;
+mod caller;
+pub mod descriptors;
+mod error;
+mod frame;
+mod host;
+pub mod methods;
+mod paging;
+mod rate_limit;
+mod render;
+mod rules;
+mod services;
+mod stack;
+mod totals;
+
+use std::sync::Arc;
+
+use genkan_db::Tx;
+use genkan_protocol::Timestamp;
+use genkan_store::InstanceKey;
+use genkan_store::id::Id;
+
+pub use call::Call;
+pub use caller::{Caller, Credential, Permissions};
+pub use error::{Error, refusal};
+pub use host::{Host, HostError};
+pub use rate_limit::RateLimit;
+pub use stack::GrpcStack;
+
+/// What a service method answers.
+pub type Answer<T> = Result<tonic::Response<T>, tonic::Status>;
+
+/// The services. Cloning is cheap.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    host: Box<dyn Host>,
+    totals: totals::Totals,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Api").field(&self.public_url()).finish()
+    }
+}
+
+impl Api {
+    pub fn new(host: impl Host) -> Self {
+        Self(Arc::new(Inner {
+            host: Box::new(host),
+            totals: totals::Totals::default(),
+        }))
+    }
+
+    pub(crate) fn host(&self) -> &dyn Host {
+        &*self.0.host
+    }
+
+    /// Reads in one snapshot.
+    pub(crate) async fn read<T>(
+        &self,
+        f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone,
+    ) -> Result<T, Error> {
+        self.host().db().read(f).await
+    }
+
+    /// Changes in one transaction, which may run again: see [`genkan_db::Db::tx`].
+    pub(crate) async fn tx<T>(
+        &self,
+        f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone,
+    ) -> Result<T, Error> {
+        self.host().db().tx(f).await
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.host().now()
+    }
+
+    /// The public URL, without a trailing slash.
+    pub(crate) fn public_url(&self) -> &str {
+        self.host().public_url()
+    }
+
+    pub(crate) fn instance_key(&self) -> &InstanceKey {
+        self.host().instance_key()
+    }
+
+    /// Takes a request apart: who asks and when, and what they ask. The layer
+    /// before has authenticated the caller and checked the message.
+    pub(crate) fn accept<M>(&self, request: tonic::Request<M>) -> (Call<'_>, M) {
+        let (_, extensions, message) = request.into_parts();
+        let caller = extensions.get::<Caller>().cloned();
+        (Call::new(self.host(), caller), message)
+    }
+}
+
+/// The identifier in `text`. One that cannot be an identifier names nothing.
+pub(crate) fn id<I: Id>(what: &'static str, text: &str) -> Result<I, Error> {
+    I::parse(text).map_err(|_| Error::not_found(what))
+}

@@ -1,0 +1,140 @@
+//! Lists in pages, with opaque tokens.
+//!
+//! A token holds an edge and a direction. It names a row, not a position, so a
+//! list that changes meanwhile neither repeats nor skips a row.
+
+use std::ops::Deref;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use genkan_store::Page;
+use genkan_store::id::Id;
+use genkan_store::page::From;
+
+use crate::Error;
+
+/// How long pages are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// When the caller does not say.
+    pub(crate) default: u32,
+    pub(crate) max: u32,
+}
+
+impl Sizes {
+    pub(crate) const USUAL: Self = Self {
+        default: 10,
+        max: 100,
+    };
+
+    /// `wanted`, within the limits; 0 is "not said".
+    pub(crate) fn pick(self, wanted: u32) -> u32 {
+        if wanted == 0 {
+            self.default
+        } else {
+            wanted.min(self.max)
+        }
+    }
+}
+
+/// A page that was asked for. It reads one row more than it shows, to know
+/// whether another page follows.
+#[derive(Debug, Clone)]
+pub(crate) struct Request<I> {
+    page: Page<I>,
+    size: usize,
+}
+
+impl<I> Deref for Request<I> {
+    type Target = Page<I>;
+
+    fn deref(&self) -> &Page<I> {
+        &self.page
+    }
+}
+
+/// Reads what a caller wrote about the page.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` if the token is none of ours.
+pub(crate) fn request<I: Id>(page_size: u32, page_token: &str, sizes: Sizes) -> Result<Request<I>, Error> {
+    let size = sizes.pick(page_size);
+    let page = if page_token.is_empty() {
+        Page::first(size)
+    } else {
+        let (direction, id) = decode(page_token)
+            .ok_or_else(|| Error::invalid("page_token", "is not one that Genkan issued"))?;
+        match direction {
+            Direction::Next => Page::after(size, id),
+            Direction::Previous => Page::before(size, id),
+        }
+    };
+    Ok(Request {
+        page: page.and_one_more(),
+        size: usize::try_from(size).unwrap_or(usize::MAX),
+    })
+}
+
+/// One page, and how to go on from it. A token is empty where nothing follows.
+#[derive(Debug)]
+pub(crate) struct Paged<T> {
+    pub(crate) rows: Vec<T>,
+    pub(crate) next_page_token: String,
+    pub(crate) prev_page_token: String,
+}
+
+/// Makes the answer of the rows that were read for `request`.
+pub(crate) fn answer<I: Id, T>(request: &Request<I>, mut rows: Vec<T>, id: impl Fn(&T) -> &I) -> Paged<T> {
+    let has_more = rows.len() > request.size;
+    let is_upwards = matches!(request.page.from, From::Before(_));
+    if has_more && is_upwards {
+        // What was read too much is the newest.
+        rows.remove(0);
+    } else {
+        rows.truncate(request.size);
+    }
+    let (has_next, has_previous) = match request.page.from {
+        From::Newest => (has_more, false),
+        From::After(_) => (has_more, true),
+        From::Before(_) => (true, has_more),
+    };
+    let token = |wanted: bool, direction, row: Option<&T>| match row {
+        Some(row) if wanted => encode(direction, id(row)),
+        _ => String::new(),
+    };
+    Paged {
+        next_page_token: token(has_next, Direction::Next, rows.last()),
+        prev_page_token: token(has_previous, Direction::Previous, rows.first()),
+        rows,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Next,
+    Previous,
+}
+
+fn encode<I: Id>(direction: Direction, id: &I) -> String {
+    let direction = match direction {
+        Direction::Next => 'n',
+        Direction::Previous => 'p',
+    };
+    URL_SAFE_NO_PAD.encode(format!("{direction}{}", id.as_str()))
+}
+
+fn decode<I: Id>(token: &str) -> Option<(Direction, I)> {
+    // An identifier is short.
+    if token.len() > 128 {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let text = std::str::from_utf8(&bytes).ok()?;
+    let (direction, id) = match text.split_at_checked(1)? {
+        ("n", id) => (Direction::Next, id),
+        ("p", id) => (Direction::Previous, id),
+        _ => return None,
+    };
+    Some((direction, I::parse(id).ok()?))
+}

@@ -1,0 +1,520 @@
+//! The rules that `proto/` writes beside fields, checked on a message.
+//!
+//! Source: protovalidate (`buf/validate/validate.proto`), those of its rules
+//! that the contract uses. A test fails if it comes to use another.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
+use regex::Regex;
+
+use crate::descriptors;
+use crate::error::Violation;
+
+static RULES: LazyLock<HashMap<String, Vec<FieldRules>>> = LazyLock::new(|| {
+    let messages = descriptors::pool().all_messages();
+    messages
+        .filter(|message| message.full_name().starts_with("scalekit."))
+        .map(|message| {
+            (
+                message.full_name().to_owned(),
+                message.fields().map(read_field).collect(),
+            )
+        })
+        .collect()
+});
+
+/// The rules that `message` breaks.
+pub(crate) fn check(message: &DynamicMessage) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    check_message(message, "", &mut broken);
+    broken
+}
+
+/// More violations than this are not told.
+const ENOUGH: usize = 20;
+
+#[derive(Debug)]
+struct FieldRules {
+    field: FieldDescriptor,
+    required: bool,
+    ignore_zero: bool,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+enum Rule {
+    MinLen(u64),
+    MaxLen(u64),
+    MaxBytes(u64),
+    Prefix(String),
+    Pattern(Regex),
+    In(Vec<String>),
+    Email,
+    Uri,
+    Gt(i128),
+    Gte(i128),
+    Lte(i128),
+    Defined(EnumDescriptor),
+    NotIn(Vec<i32>),
+    MinItems(u64),
+    MaxItems(u64),
+    Unique,
+    Items(Vec<Rule>),
+    MaxPairs(u64),
+    Keys(Vec<Rule>),
+    Values(Vec<Rule>),
+    Unknown(String),
+}
+
+fn read_field(field: FieldDescriptor) -> FieldRules {
+    let extension = descriptors::pool()
+        .get_extension_by_name("buf.validate.field")
+        .expect("validate.proto declares it");
+    let options = field.options();
+    let mut read = FieldRules {
+        required: false,
+        ignore_zero: false,
+        rules: Vec::new(),
+        field,
+    };
+    if !options.has_extension(&extension) {
+        return read;
+    }
+    let rules = options.get_extension(&extension);
+    let rules = rules.as_message().expect("it is a message");
+    for (rule, value) in rules.fields() {
+        match (rule.name(), value) {
+            ("required", value) => read.required = value.as_bool() == Some(true),
+            // IGNORE_IF_ZERO_VALUE
+            ("ignore", Value::EnumNumber(1)) => read.ignore_zero = true,
+            (_, Value::Message(of_type)) => read.rules.extend(read_rules(of_type, &read.field)),
+            (name, _) => read.rules.push(Rule::Unknown(name.to_owned())),
+        }
+    }
+    read
+}
+
+fn read_rules(rules: &DynamicMessage, field: &FieldDescriptor) -> Vec<Rule> {
+    let nested = |value: &Value| {
+        let rules = value.as_message().expect("rules of items are a message");
+        let of_type: Vec<DynamicMessage> = rules
+            .fields()
+            .filter_map(|(_, value)| value.as_message().cloned())
+            .collect();
+        of_type
+            .iter()
+            .flat_map(|rules| read_rules(rules, field))
+            .collect()
+    };
+    rules
+        .fields()
+        .map(|(rule, value)| {
+            let name = format!("{}.{}", rule.parent_message().name(), rule.name());
+            match rule.name() {
+                "min_len" => Rule::MinLen(count(value)),
+                "max_len" => Rule::MaxLen(count(value)),
+                "max_bytes" => Rule::MaxBytes(count(value)),
+                "prefix" => Rule::Prefix(text(value)),
+                "pattern" => Regex::new(&text(value)).map_or(Rule::Unknown(name), Rule::Pattern),
+                "in" => Rule::In(value.as_list().unwrap_or_default().iter().map(text).collect()),
+                "email" => Rule::Email,
+                "uri" => Rule::Uri,
+                "gt" => Rule::Gt(number(value)),
+                "gte" => Rule::Gte(number(value)),
+                "lte" => Rule::Lte(number(value)),
+                "defined_only" => match element(field) {
+                    Kind::Enum(of) => Rule::Defined(of),
+                    _ => Rule::Unknown(format!("{name} of {}", field.full_name())),
+                },
+                "not_in" => Rule::NotIn(
+                    value
+                        .as_list()
+                        .unwrap_or_default()
+                        .iter()
+                        .filter_map(Value::as_i32)
+                        .collect(),
+                ),
+                "min_items" => Rule::MinItems(count(value)),
+                "max_items" => Rule::MaxItems(count(value)),
+                "unique" => Rule::Unique,
+                "items" => Rule::Items(nested(value)),
+                "max_pairs" => Rule::MaxPairs(count(value)),
+                "keys" => Rule::Keys(nested(value)),
+                "values" => Rule::Values(nested(value)),
+                _ => Rule::Unknown(name),
+            }
+        })
+        .collect()
+}
+
+/// What a field holds; of a map its values.
+fn element(field: &FieldDescriptor) -> Kind {
+    match field.kind() {
+        Kind::Message(entry) if field.is_map() => entry.map_entry_value_field().kind(),
+        kind => kind,
+    }
+}
+
+fn count(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_default()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// A number; of a duration its nanoseconds.
+fn number(value: &Value) -> i128 {
+    match value {
+        Value::I32(number) | Value::EnumNumber(number) => i128::from(*number),
+        Value::I64(number) => i128::from(*number),
+        Value::U32(number) => i128::from(*number),
+        Value::U64(number) => i128::from(*number),
+        Value::Message(duration) => {
+            let part = |name| duration.get_field_by_name(name).map_or(0, |part| number(&part));
+            part("seconds") * 1_000_000_000 + part("nanos")
+        }
+        _ => 0,
+    }
+}
+
+fn check_message(message: &DynamicMessage, path: &str, broken: &mut Vec<Violation>) {
+    let Some(fields) = RULES.get(message.descriptor().full_name()) else {
+        return;
+    };
+    for rules in fields {
+        if broken.len() >= ENOUGH {
+            return;
+        }
+        let field = &rules.field;
+        let path = join(path, field.name());
+        let is_set = message.has_field(field);
+        if !is_set {
+            if rules.required {
+                push(broken, &path, "is required", "required");
+            } else if !field.supports_presence() && !rules.ignore_zero {
+                check_value(&message.get_field(field), &rules.rules, &path, broken);
+            }
+            continue;
+        }
+        let value = message.get_field(field);
+        check_value(&value, &rules.rules, &path, broken);
+        descend(&value, &path, broken);
+    }
+}
+
+/// Checks the messages inside `value`.
+fn descend(value: &Value, path: &str, broken: &mut Vec<Violation>) {
+    match value {
+        Value::Message(message) => check_message(message, path, broken),
+        Value::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                descend(item, &format!("{path}[{index}]"), broken);
+            }
+        }
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                descend(value, &format!("{path}[{}]", key_text(key)), broken);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_value(value: &Value, rules: &[Rule], path: &str, broken: &mut Vec<Violation>) {
+    for rule in rules {
+        match (rule, value) {
+            (Rule::Items(rules), Value::List(items)) => {
+                for (index, item) in items.iter().enumerate() {
+                    check_value(item, rules, &format!("{path}[{index}]"), broken);
+                }
+            }
+            (Rule::Keys(rules), Value::Map(entries)) => {
+                for key in entries.keys() {
+                    let text = key_text(key);
+                    check_value(
+                        &Value::String(text.clone()),
+                        rules,
+                        &format!("{path} key {text:?}"),
+                        broken,
+                    );
+                }
+            }
+            (Rule::Values(rules), Value::Map(entries)) => {
+                for (key, value) in entries {
+                    check_value(value, rules, &format!("{path}[{}]", key_text(key)), broken);
+                }
+            }
+            (rule, value) => {
+                if let Some((sentence, constraint)) = rule.refusal(value) {
+                    push(broken, path, &sentence, constraint);
+                }
+            }
+        }
+        if broken.len() >= ENOUGH {
+            return;
+        }
+    }
+}
+
+impl Rule {
+    /// What is wrong with `value`, and the name of the rule.
+    fn refusal(&self, value: &Value) -> Option<(String, &'static str)> {
+        let text = value.as_str().unwrap_or_default();
+        let chars = || u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
+        let (kept, sentence, constraint) = match self {
+            Self::MinLen(min) => (
+                chars() >= *min,
+                format!("must have at least {min} characters"),
+                "string.min_len",
+            ),
+            Self::MaxLen(max) => (
+                chars() <= *max,
+                format!("must have at most {max} characters"),
+                "string.max_len",
+            ),
+            Self::MaxBytes(max) => (
+                len(text) <= *max,
+                format!("must have at most {max} bytes"),
+                "string.max_bytes",
+            ),
+            Self::Prefix(prefix) => (
+                text.starts_with(prefix),
+                format!("must start with {prefix}"),
+                "string.prefix",
+            ),
+            Self::Pattern(pattern) => (
+                pattern.is_match(text),
+                format!("must match {}", pattern.as_str()),
+                "string.pattern",
+            ),
+            Self::In(words) => {
+                let named: Vec<&str> = words
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|word| !word.is_empty())
+                    .collect();
+                let is_one = words.iter().any(|word| word == text);
+                (
+                    is_one,
+                    format!("must be one of {}", named.join(", ")),
+                    "string.in",
+                )
+            }
+            Self::Email => (
+                is_email(text),
+                "must be an e-mail address".to_owned(),
+                "string.email",
+            ),
+            Self::Uri => (
+                url::Url::parse(text).is_ok(),
+                "must be an absolute URI".to_owned(),
+                "string.uri",
+            ),
+            Self::Gt(min) => (
+                number(value) > *min,
+                format!("must be greater than {}", shown(value, *min)),
+                "gt",
+            ),
+            Self::Gte(min) => (
+                number(value) >= *min,
+                format!("must be at least {}", shown(value, *min)),
+                "gte",
+            ),
+            Self::Lte(max) => (
+                number(value) <= *max,
+                format!("must be at most {}", shown(value, *max)),
+                "lte",
+            ),
+            Self::Defined(of) => {
+                let is_defined = value
+                    .as_enum_number()
+                    .is_some_and(|number| of.get_value(number).is_some());
+                (
+                    is_defined,
+                    format!("must be a value of {}", of.name()),
+                    "enum.defined_only",
+                )
+            }
+            Self::NotIn(numbers) => {
+                let is_one = value
+                    .as_enum_number()
+                    .is_some_and(|number| numbers.contains(&number));
+                (!is_one, "must be given".to_owned(), "enum.not_in")
+            }
+            Self::MinItems(min) => (
+                items(value) >= *min,
+                format!("must have at least {min} items"),
+                "repeated.min_items",
+            ),
+            Self::MaxItems(max) => (
+                items(value) <= *max,
+                format!("must have at most {max} items"),
+                "repeated.max_items",
+            ),
+            Self::Unique => (
+                is_unique(value),
+                "must not repeat an item".to_owned(),
+                "repeated.unique",
+            ),
+            Self::MaxPairs(max) => (
+                items(value) <= *max,
+                format!("must have at most {max} entries"),
+                "map.max_pairs",
+            ),
+            Self::Items(_) | Self::Keys(_) | Self::Values(_) | Self::Unknown(_) => return None,
+        };
+        (!kept).then_some((sentence, constraint))
+    }
+}
+
+fn len(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
+}
+
+/// A limit as people write it: nanoseconds of a duration as seconds.
+fn shown(value: &Value, limit: i128) -> String {
+    match value {
+        Value::Message(_) => format!("{} s", limit / 1_000_000_000),
+        _ => limit.to_string(),
+    }
+}
+
+fn items(value: &Value) -> u64 {
+    let count = match value {
+        Value::List(items) => items.len(),
+        Value::Map(entries) => entries.len(),
+        _ => 0,
+    };
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// Limits on the number of items are checked too, and few items are left
+/// where this is asked.
+fn is_unique(value: &Value) -> bool {
+    let items = value.as_list().unwrap_or_default();
+    items.len() <= 1_000
+        && items
+            .iter()
+            .enumerate()
+            .all(|(index, item)| !items.iter().take(index).any(|before| before == item))
+}
+
+/// HTML, "valid e-mail address": what protovalidate asks for.
+fn is_email(text: &str) -> bool {
+    static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            "^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\
+             (?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$",
+        )
+        .expect("it is a constant")
+    });
+    EMAIL.is_match(text)
+}
+
+fn key_text(key: &MapKey) -> String {
+    match key {
+        MapKey::String(text) => text.clone(),
+        MapKey::Bool(key) => key.to_string(),
+        MapKey::I32(key) => key.to_string(),
+        MapKey::I64(key) => key.to_string(),
+        MapKey::U32(key) => key.to_string(),
+        MapKey::U64(key) => key.to_string(),
+    }
+}
+
+fn join(path: &str, field: &str) -> String {
+    if path.is_empty() {
+        field.to_owned()
+    } else {
+        format!("{path}.{field}")
+    }
+}
+
+fn push(broken: &mut Vec<Violation>, path: &str, sentence: &str, constraint: &str) {
+    broken.push(Violation {
+        field: path.to_owned(),
+        description: sentence.to_owned(),
+        constraint: constraint.to_owned(),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unknown(rules: &[Rule], found: &mut Vec<String>) {
+        for rule in rules {
+            match rule {
+                Rule::Unknown(name) => found.push(name.clone()),
+                Rule::Items(rules) | Rule::Keys(rules) | Rule::Values(rules) => unknown(rules, found),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_rule_of_the_contract_is_understood() {
+        let mut found = Vec::new();
+        for rules in RULES.values().flatten() {
+            unknown(&rules.rules, &mut found);
+        }
+        assert_eq!(found, Vec::<String>::new());
+        assert!(
+            RULES
+                .values()
+                .flatten()
+                .filter(|field| !field.rules.is_empty())
+                .count()
+                > 300
+        );
+        let on_messages = descriptors::pool()
+            .get_extension_by_name("buf.validate.message")
+            .unwrap();
+        let mut messages = descriptors::pool().all_messages();
+        assert!(!messages.any(|message| message.options().has_extension(&on_messages)));
+    }
+
+    fn broken(message: &str, json: &str) -> Vec<String> {
+        let descriptor = descriptors::pool().get_message_by_name(message).unwrap();
+        let mut json = serde_json::Deserializer::from_str(json);
+        let message = DynamicMessage::deserialize(descriptor, &mut json).unwrap();
+        check(&message)
+            .into_iter()
+            .map(|violation| format!("{}: {}", violation.field, violation.description))
+            .collect()
+    }
+
+    #[test]
+    fn the_message_names_the_field_and_the_rule() {
+        let create = "scalekit.v1.organizations.CreateOrganizationRequest";
+        assert_eq!(broken(create, "{}"), ["organization: is required"]);
+        assert_eq!(
+            broken(create, r#"{"organization":{"display_name":""}}"#),
+            ["organization.display_name: must have at least 1 characters"]
+        );
+        assert_eq!(
+            broken(
+                create,
+                r#"{"organization":{"display_name":"A","metadata":{"ab":"x"}}}"#
+            ),
+            [r#"organization.metadata key "ab": must have at least 3 characters"#]
+        );
+        assert!(broken(create, r#"{"organization":{"display_name":"A"}}"#).is_empty());
+    }
+
+    #[test]
+    fn characters_are_counted_and_not_bytes() {
+        let create = "scalekit.v1.organizations.CreateOrganizationRequest";
+        let name = |length: usize| {
+            format!(
+                r#"{{"organization":{{"display_name":"{}"}}}}"#,
+                "ß".repeat(length)
+            )
+        };
+        assert!(broken(create, &name(200)).is_empty());
+        assert_eq!(broken(create, &name(201)).len(), 1);
+    }
+}

@@ -1,0 +1,62 @@
+//! How long a list is. Exact while counting is cheap; above that, counted once
+//! in a while.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use genkan_db::Tx;
+
+use crate::{Api, Error};
+
+/// Counting this many rows takes less than a millisecond.
+const CHEAP: i64 = 10_000;
+
+/// How old the length of a longer list may be.
+const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// More lists than this are not remembered; then it starts anew.
+const MAX_LISTS: usize = 1_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct Totals(Mutex<HashMap<String, (i64, Instant)>>);
+
+impl Totals {
+    fn get(&self, list: &str) -> Option<i64> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (total, at) = known.get(list)?;
+        (at.elapsed() < MAX_AGE).then_some(*total)
+    }
+
+    fn put(&self, list: &str, total: i64) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_LISTS {
+            known.clear();
+        }
+        known.insert(list.to_owned(), (total, Instant::now()));
+    }
+}
+
+impl Api {
+    /// The length of `list`: a name with what filters it (`users org_…`).
+    /// `count` counts rows, up to the limit that it is given.
+    pub(crate) async fn total(
+        &self,
+        list: &str,
+        count: impl AsyncFnOnce(&mut Tx<'_>, i64) -> Result<i64, Error> + Clone,
+    ) -> Result<u32, Error> {
+        let bounded = count.clone();
+        let mut total = self.read(async move |tx| bounded(tx, CHEAP + 1).await).await?;
+        if total > CHEAP {
+            total = match self.0.totals.get(list) {
+                Some(known) => known,
+                None => {
+                    let all = self.read(async move |tx| count(tx, i64::MAX).await).await?;
+                    self.0.totals.put(list, all);
+                    all
+                }
+            };
+        }
+        Ok(u32::try_from(total).unwrap_or(u32::MAX))
+    }
+}

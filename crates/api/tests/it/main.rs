@@ -1,0 +1,5 @@
+//! The services behind their checks, on a database of their own.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod stack;
+mod support;

@@ -1,0 +1,257 @@
+//! A real [`Api`] on a scratch database, called through the whole stack in memory.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use genkan_api::{Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit};
+use genkan_contract::scalekit::v1::errdetails::ErrorInfo;
+use genkan_db::testing::Scratch;
+use genkan_db::{Db, Engine, Tx};
+use genkan_protocol::Timestamp;
+use genkan_store::environment::{self, Environment};
+use genkan_store::id::Id;
+use genkan_store::{ClientId, Error, Generator, InstanceKey, MIGRATIONS, Stamp, role};
+use http::{HeaderValue, Request, Response, header};
+use prost::Message;
+use tonic::Status;
+use tonic::body::Body;
+use tower::Service;
+
+/// When every test begins.
+pub const BEGINNING: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+/// The token of a management client that may do everything.
+pub const MANAGEMENT: &str = "management";
+
+/// An [`Api`] under test. Cloning is cheap.
+#[derive(Clone)]
+pub struct Harness {
+    host: TestHost,
+    pub stack: GrpcStack,
+    _scratch: Arc<Scratch>,
+}
+
+#[derive(Clone)]
+struct TestHost(Arc<TestHostInner>);
+
+struct TestHostInner {
+    db: Db,
+    ids: Generator,
+    now: Mutex<Timestamp>,
+    instance_key: InstanceKey,
+    tokens: Mutex<HashMap<String, Credential>>,
+    rate_limit: RateLimit,
+}
+
+/// Runs `test` on SQLite, and on PostgreSQL where there is a server.
+pub async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(Harness) -> F) {
+    for scratch in Scratch::each().await {
+        test(Harness::on(scratch, RateLimit { per_minute: None }).await).await;
+    }
+}
+
+impl Harness {
+    /// On SQLite.
+    pub async fn start() -> Self {
+        Self::on(Scratch::sqlite(), RateLimit { per_minute: None }).await
+    }
+
+    pub async fn on(scratch: Scratch, rate_limit: RateLimit) -> Self {
+        let db = Db::connect(scratch.url()).await.unwrap();
+        db.migrate(MIGRATIONS).await.unwrap();
+        let host = TestHost(Arc::new(TestHostInner {
+            db,
+            ids: Generator::with_node(7),
+            now: Mutex::new(BEGINNING),
+            instance_key: InstanceKey::from_bytes([7; 32].into()),
+            tokens: Mutex::default(),
+            rate_limit,
+        }));
+        let harness = Self {
+            stack: GrpcStack::new(Api::new(host.clone())),
+            host,
+            _scratch: Arc::new(scratch),
+        };
+        harness.grant(MANAGEMENT, Permissions::All);
+        let (environment, key) = (environment(harness.at()), harness.instance_key());
+        harness
+            .tx(async |tx, at| {
+                environment::create(tx, &environment, key).await?;
+                role::seed(tx, at).await
+            })
+            .await;
+        harness
+    }
+
+    /// Lets `token` in with `permissions`, as a client of its own.
+    pub fn grant(&self, token: &str, permissions: Permissions) {
+        let client_id = ClientId::parse("skc_100000000000000000001").unwrap();
+        let caller = Caller {
+            client_id,
+            permissions,
+        };
+        self.present(token, Credential::Management(caller));
+    }
+
+    /// Makes `token` be what `credential` says.
+    pub fn present(&self, token: &str, credential: Credential) {
+        self.host
+            .0
+            .tokens
+            .lock()
+            .unwrap()
+            .insert(token.to_owned(), credential);
+    }
+
+    /// Calls with the token that may do everything: what generated clients take.
+    pub fn client(&self) -> InMemory {
+        self.client_with([MANAGEMENT])
+    }
+
+    /// Calls with these bearer tokens.
+    pub fn client_with<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) -> InMemory {
+        InMemory {
+            stack: self.stack.clone(),
+            authorization: tokens
+                .into_iter()
+                .map(|token| HeaderValue::from_str(&format!("Bearer {token}")).unwrap())
+                .collect(),
+        }
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.host.0.db
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.db().engine()
+    }
+
+    pub fn instance_key(&self) -> &InstanceKey {
+        &self.host.0.instance_key
+    }
+
+    pub fn at(&self) -> Stamp<'_> {
+        Stamp::new(&self.host.0.ids, self.now())
+    }
+
+    pub fn now(&self) -> Timestamp {
+        *self.host.0.now.lock().unwrap()
+    }
+
+    pub fn wait(&self, duration: Duration) {
+        let mut now = self.host.0.now.lock().unwrap();
+        *now = *now + duration;
+    }
+
+    /// Changes something behind the API's back.
+    pub async fn tx<T>(&self, f: impl AsyncFnOnce(&mut Tx<'_>, Stamp<'_>) -> Result<T, Error> + Clone) -> T {
+        let at = self.at();
+        self.db()
+            .tx(async move |tx| -> Result<T, Error> { f(tx, at).await })
+            .await
+            .unwrap()
+    }
+}
+
+fn environment(at: Stamp<'_>) -> Environment {
+    Environment {
+        id: at.id(),
+        kind: environment::Kind::Development,
+        generation: 1,
+        access_token_lifetime: Duration::from_secs(300),
+        client_access_token_lifetime: Duration::from_secs(3_600),
+        session_absolute: Duration::from_secs(30 * 86_400),
+        session_idle: Duration::from_secs(7 * 86_400),
+        created_at: at.now,
+    }
+}
+
+impl Host for TestHost {
+    fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    fn ids(&self) -> &Generator {
+        &self.0.ids
+    }
+
+    fn now(&self) -> Timestamp {
+        *self.0.now.lock().unwrap()
+    }
+
+    fn public_url(&self) -> &'static str {
+        "https://auth.acme.test"
+    }
+
+    fn is_development(&self) -> bool {
+        true
+    }
+
+    fn instance_key(&self) -> &InstanceKey {
+        &self.0.instance_key
+    }
+
+    fn wake_jobs(&self) {}
+
+    fn rate_limit(&self) -> RateLimit {
+        self.0.rate_limit
+    }
+
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Credential, HostError>> {
+        let known = self.0.tokens.lock().unwrap().get(token).cloned();
+        std::future::ready(Ok(known.unwrap_or(Credential::Invalid))).boxed()
+    }
+}
+
+/// The stack as a channel, with bearer tokens.
+#[derive(Clone)]
+pub struct InMemory {
+    stack: GrpcStack,
+    authorization: Vec<HeaderValue>,
+}
+
+impl Service<Request<Body>> for InMemory {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = <GrpcStack as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.stack.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        for value in &self.authorization {
+            request.headers_mut().append(header::AUTHORIZATION, value.clone());
+        }
+        self.stack.call(request)
+    }
+}
+
+/// The `ErrorInfo` of a refusal. It must be the first detail, beside the same
+/// code and message as in the trailers.
+pub fn error_info(status: &Status) -> ErrorInfo {
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct RpcStatus {
+        #[prost(int32, tag = "1")]
+        code: i32,
+        #[prost(string, tag = "2")]
+        message: String,
+        #[prost(message, repeated, tag = "3")]
+        details: Vec<prost_types::Any>,
+    }
+    let details = RpcStatus::decode(status.details()).unwrap();
+    assert_eq!(details.code, i32::from(status.code()));
+    assert_eq!(details.message, status.message());
+    let first = details.details.first().unwrap();
+    assert_eq!(
+        first.type_url,
+        "type.googleapis.com/scalekit.v1.errdetails.ErrorInfo"
+    );
+    ErrorInfo::decode(first.value.as_slice()).unwrap()
+}
