@@ -28,6 +28,8 @@ pub mod conflict {
     pub const PUBLIC_CLIENT: &str = "public_client";
     /// Another organization has this external id.
     pub const ORGANIZATION_EXTERNAL_ID: &str = "organizations.external_id";
+    /// Another organization has this slug.
+    pub const ORGANIZATION_SLUG: &str = "organizations.slug";
     /// An organization routes this domain already.
     pub const DOMAIN: &str = "domains.domain";
     /// Another user has this e-mail address.

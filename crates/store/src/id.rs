@@ -151,6 +151,8 @@ ids! {
     MailId "mail_";
     /// A passkey.
     CredentialId "cred_";
+    /// A way into the admin portal (its name, not its address).
+    PortalLinkId "lnk_";
 }
 
 /// Makes identifiers that are unique across nodes and sort by time.

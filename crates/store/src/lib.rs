@@ -25,11 +25,13 @@ pub mod membership;
 pub mod organization;
 pub mod page;
 pub mod permission;
+pub mod portal_link;
 pub mod refresh_token;
 pub mod revoked_access_token;
 pub mod role;
 mod row;
 pub mod seal;
+pub mod search;
 pub mod secret;
 pub mod session;
 pub mod signing_key;
@@ -44,7 +46,7 @@ pub use genkan_protocol::Timestamp;
 pub use id::{
     BackChannelLogoutId, ClientId, ConnectionId, ConnectionTestId, CredentialId, DomainId, EnvironmentId,
     EventId, Generator, GrantId, InteractionId, KeyId, MailId, OrganizationId, ParseIdError, PermissionId,
-    RoleId, SecretId, SessionId, Stamp, TokenId, TraceId, UserId,
+    PortalLinkId, RoleId, SecretId, SessionId, Stamp, TokenId, TraceId, UserId,
 };
 pub use page::{MAX_LIMIT, Page};
 pub use seal::InstanceKey;
@@ -65,7 +67,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "front_door", "0001_front_door.sql"),
     migration!(2, "actors", "0002_actors.sql"),
     migration!(3, "roles", "0003_roles.sql"),
+    migration!(5, "organizations", "0005_organizations.sql"),
     migration!(9, "auth", "0009_auth.sql"),
+    migration!(10, "search", "0010_search.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

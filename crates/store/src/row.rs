@@ -115,6 +115,18 @@ impl<'a> Columns<'a> {
     ) -> Result<T, Error> {
         parse(&self.text()?).map_err(|_| Error::Corrupt(column))
     }
+
+    /// The same, of a column that may be empty.
+    pub(crate) fn optional_parsed<T, E>(
+        &mut self,
+        column: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Error> {
+        let text = self.optional_text()?;
+        text.map(|text| parse(&text))
+            .transpose()
+            .map_err(|_| Error::Corrupt(column))
+    }
 }
 
 /// The JSON text of a column.

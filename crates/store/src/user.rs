@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
 use crate::row::{Columns, json};
-use crate::{Error, Page, Stamp, Timestamp, UserId, conflict, session};
+use crate::{Error, Page, Stamp, Timestamp, UserId, conflict, search, session};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct User {
@@ -124,6 +124,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
         ],
     )
     .await?;
+    search::put_user(tx, user).await?;
     event::record(tx, at, Entry::new(Kind::UserCreated).user(&user.id)).await
 }
 
@@ -240,6 +241,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
     if changed == 0 {
         return Err(Error::Stale);
     }
+    search::put_user(tx, user).await?;
     event::record(tx, at, Entry::new(Kind::UserUpdated).user(&user.id)).await
 }
 

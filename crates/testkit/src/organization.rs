@@ -90,12 +90,8 @@ impl<'a> OrganizationBuilder<'a> {
     async fn make(self) -> Organization {
         let (gateway, at) = (self.gateway, self.gateway.at());
         let organization = organization::Organization {
-            id: at.id(),
-            display_name: self.domains[0].clone(),
             external_id: self.external_id,
-            metadata: serde_json::Map::new(),
-            created_at: at.now,
-            updated_at: at.now,
+            ..organization::Organization::new(at.id(), &self.domains[0], at.now)
         };
         let id = organization.id.clone();
         let mut connections = Vec::new();
@@ -111,12 +107,15 @@ impl<'a> OrganizationBuilder<'a> {
         let domains: Vec<Domain> = self
             .domains
             .iter()
-            .map(|name| Domain {
-                id: at.id(),
-                organization_id: id.clone(),
-                name: DomainName::parse(name).unwrap(),
-                kind: domain::Kind::OrganizationDomain,
-                created_at: at.now,
+            .map(|name| {
+                let name = DomainName::parse(name).unwrap();
+                Domain::new(
+                    at.id(),
+                    id.clone(),
+                    name,
+                    domain::Kind::OrganizationDomain,
+                    at.now,
+                )
             })
             .collect();
         gateway

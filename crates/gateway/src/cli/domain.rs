@@ -77,45 +77,10 @@ impl From<Purpose> for Kind {
     }
 }
 
-/// Domains where anybody gets an address: an organization that had one could sign in as anybody.
-const PUBLIC_MAIL: &[&str] = &[
-    "163.com",
-    "aol.com",
-    "fastmail.com",
-    "gmail.com",
-    "gmx.de",
-    "gmx.net",
-    "googlemail.com",
-    "hotmail.com",
-    "icloud.com",
-    "live.com",
-    "mac.com",
-    "mail.com",
-    "mail.ru",
-    "me.com",
-    "msn.com",
-    "outlook.com",
-    "pm.me",
-    "proton.me",
-    "protonmail.com",
-    "qq.com",
-    "tutanota.com",
-    "web.de",
-    "yahoo.co.jp",
-    "yahoo.co.uk",
-    "yahoo.com",
-    "yandex.com",
-    "yandex.ru",
-    "ymail.com",
-    "zoho.com",
-];
-
 /// Parses a domain that an organization may have.
 pub(super) fn parse_domain(text: &str) -> Result<DomainName, String> {
     let domain = DomainName::parse(text).map_err(|error| error.to_string())?;
-    if PUBLIC_MAIL.contains(&domain.as_str()) {
-        return Err("anybody can get an address there, so it belongs to no organization".to_owned());
-    }
+    domain::refuse_public_mail(&domain).map_err(|error| error.to_string())?;
     Ok(domain)
 }
 
@@ -155,13 +120,7 @@ pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), 
         } => {
             let organization = org::find(&instance, organization).await?;
             let at = instance.stamp();
-            let domain = Domain {
-                id: at.id(),
-                organization_id: organization.id,
-                name: domain.clone(),
-                kind: (*kind).into(),
-                created_at: at.now,
-            };
+            let domain = Domain::new(at.id(), organization.id, domain.clone(), (*kind).into(), at.now);
             instance
                 .change(async |tx| domain::insert(tx, at, &domain).await)
                 .await?;

@@ -159,19 +159,13 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
         .iter()
         .map(|(name, value)| (name.clone(), Value::from(value.clone())));
     let organization = Organization {
-        id: at.id(),
-        display_name: non_empty("--name", &args.name)?,
         external_id: args.external_id.clone(),
         metadata: metadata.collect(),
-        created_at: at.now,
-        updated_at: at.now,
+        ..Organization::new(at.id(), non_empty("--name", &args.name)?, at.now)
     };
-    let domain = |name: &DomainName| Domain {
-        id: at.id(),
-        organization_id: organization.id.clone(),
-        name: name.clone(),
-        kind: domain::Kind::OrganizationDomain,
-        created_at: at.now,
+    let domain = |name: &DomainName| {
+        let kind = domain::Kind::OrganizationDomain;
+        Domain::new(at.id(), organization.id.clone(), name.clone(), kind, at.now)
     };
     let domains: Vec<_> = args.domains.iter().map(domain).collect();
     instance

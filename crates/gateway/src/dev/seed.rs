@@ -221,14 +221,7 @@ async fn simulator_connection(app: &App, at: Stamp<'_>) -> Result<Connection, Er
         }
         return Ok(connection);
     }
-    let organization = Organization {
-        id: at.id(),
-        display_name: "Test Organization".to_owned(),
-        external_id: None,
-        metadata: serde_json::Map::new(),
-        created_at: at.now,
-        updated_at: at.now,
-    };
+    let organization = Organization::new(at.id(), "Test Organization", at.now);
     let connection = connection_to_simulator(app, at, &organization.id, issuer);
     app.db()
         .tx(async |tx| -> Result<(), Error> {
@@ -238,13 +231,7 @@ async fn simulator_connection(app: &App, at: Stamp<'_>) -> Result<Connection, Er
                 if domain::find_organization_for(tx, &name).await?.is_none() {
                     let kind = domain::Kind::OrganizationDomain;
                     let organization_id = organization.id.clone();
-                    let domain = Domain {
-                        id: at.id(),
-                        organization_id,
-                        name,
-                        kind,
-                        created_at: at.now,
-                    };
+                    let domain = Domain::new(at.id(), organization_id, name, kind, at.now);
                     domain::insert(tx, at, &domain).await?;
                 }
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use genkan_db::{Row, Tx, p};
 
 use crate::event::{self, Entry, Kind};
+use crate::organization::session_policy::{self, SessionPolicy};
 use crate::row::{Columns, words};
 use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId, user};
 
@@ -107,6 +108,8 @@ impl Session {
 
 /// Starts a session whose cookie hashes to `token`, and records the login.
 ///
+/// `lifetimes` are the application's; the organization's own policy may shorten them.
+///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
@@ -117,6 +120,7 @@ pub async fn start(
     token: &SecretHash,
     lifetimes: Lifetimes,
 ) -> Result<Session, Error> {
+    let lifetimes = session_policy::lifetimes(tx, sign_in.organization_id.as_ref(), lifetimes).await?;
     let expires_at = at.now + lifetimes.absolute;
     let session = Session {
         id: sign_in.session_id.clone(),
@@ -170,6 +174,7 @@ pub async fn rejoin(
     token: &SecretHash,
     lifetimes: Lifetimes,
 ) -> Result<Session, Error> {
+    let lifetimes = session_policy::lifetimes(tx, sign_in.organization_id.as_ref(), lifetimes).await?;
     let expires_at = at.now + lifetimes.absolute;
     let idle_expires_at = expires_at.min(at.now + lifetimes.idle);
     let row = tx
@@ -280,23 +285,33 @@ pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Sess
 /// Keeps a session alive that was just used. Says whether that was written:
 /// at most once a minute, or a tenth of the idle time if that is less.
 ///
+/// `idle` is the application's; the organization's own policy may shorten it.
+///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn touch(tx: &mut Tx<'_>, id: &SessionId, idle: Duration, now: Timestamp) -> Result<bool, Error> {
-    let long_ago = now - TOUCH_EVERY.min(idle / 10);
-    let touched = tx
-        .exec(
-            "UPDATE sessions SET last_active_at = $2,
-                idle_expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END
-              WHERE id = $1 AND status = 'active' AND idle_expires_at > $2 AND last_active_at <= $4",
-            p![
-                id,
-                now.as_micros(),
-                (now + idle).as_micros(),
-                long_ago.as_micros()
-            ],
+    let row = tx
+        .opt(
+            "SELECT s.last_active_at, s.expires_at, o.session_policy
+               FROM sessions s LEFT JOIN organizations o ON o.id = s.organization_id
+              WHERE s.id = $1 AND s.status = 'active' AND s.idle_expires_at > $2",
+            p![id, now.as_micros()],
         )
         .await?;
-    Ok(touched > 0)
+    let Some(row) = row else { return Ok(false) };
+    let mut columns = Columns::of(&row);
+    let (last_active_at, expires_at) = (columns.time()?, columns.time()?);
+    let policy: Option<SessionPolicy> = columns.optional_json("organizations.session_policy")?;
+    let application = Lifetimes { absolute: idle, idle };
+    let idle = policy.map_or(idle, |policy| policy.shorten(application).idle);
+    if last_active_at > now - TOUCH_EVERY.min(idle / 10) {
+        return Ok(false);
+    }
+    tx.exec(
+        "UPDATE sessions SET last_active_at = $2, idle_expires_at = $3 WHERE id = $1",
+        p![id, now.as_micros(), expires_at.min(now + idle).as_micros()],
+    )
+    .await?;
+    Ok(true)
 }

@@ -2,7 +2,7 @@
 
 use genkan_protocol::Domain as DomainName;
 use genkan_store::domain::{self, Domain};
-use genkan_store::organization::{self, Organization};
+use genkan_store::organization::{self, Feature, Organization, Region};
 use genkan_store::session::{self, SignIn};
 use genkan_store::{Error, OrganizationId, Page, conflict, connection, environment, user};
 
@@ -12,15 +12,16 @@ use crate::support::{LIFETIMES, T0, hash, on_each_engine, try_race};
 async fn an_organization_is_read_as_it_was_written() {
     on_each_engine(async |world| {
         let organization = Organization {
-            id: world.id(),
-            display_name: "Ænima \"GmbH\" 🦀".to_owned(),
             external_id: Some("ext-1".to_owned()),
+            slug: Some("aenima.example".to_owned()),
+            logo_url: Some("https://aenima.example/logo.svg".to_owned()),
+            region: Some(Region::Eu),
+            features: vec![Feature::Sso, Feature::SessionPolicy],
             metadata: serde_json::json!({"plan": "gold", "seats": 5})
                 .as_object()
                 .unwrap()
                 .clone(),
-            created_at: T0,
-            updated_at: T0,
+            ..Organization::new(world.id(), "Ænima \"GmbH\" 🦀", T0)
         };
         world
             .tx(async |tx| organization::insert(tx, world.start(), &organization).await)
@@ -303,6 +304,92 @@ async fn of_organizations_that_race_for_a_domain_one_wins() {
             .filter(|outcome| matches!(outcome, Err(Error::Conflict(conflict::DOMAIN))))
             .count();
         assert_eq!((won, lost), (1, 19), "{outcomes:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slug_belongs_to_one_organization() {
+    on_each_engine(async |world| {
+        let (mut one, mut other) = (world.organization().await, world.organization().await);
+        one.slug = Some("acme".to_owned());
+        other.slug = Some("acme".to_owned());
+        world
+            .tx(async |tx| organization::update(tx, world.start(), &one).await)
+            .await;
+        let refused = world
+            .failed_tx(async |tx| organization::update(tx, world.start(), &other).await)
+            .await;
+        assert!(
+            matches!(refused, Error::Conflict(conflict::ORGANIZATION_SLUG)),
+            "{refused:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn features_are_switched_on_and_off_in_order() {
+    let mut organization = Organization::new(OrganizationId::parse("org_1").unwrap(), "Acme", T0);
+    organization.set_feature(Feature::DirSync, true);
+    organization.set_feature(Feature::Sso, true);
+    organization.set_feature(Feature::Sso, true);
+    assert_eq!(organization.features, [Feature::Sso, Feature::DirSync]);
+    organization.set_feature(Feature::Sso, false);
+    assert_eq!(organization.features, [Feature::DirSync]);
+}
+
+#[tokio::test]
+async fn a_claimed_domain_routes_nobody_until_it_is_shown() {
+    on_each_engine(async |world| {
+        let (one, other) = (world.organization().await.id, world.organization().await.id);
+        let claim = world.new_domain(&one, "acme.test").to_be_proved();
+        assert_eq!(claim.txt_name().as_deref(), Some("_genkan-challenge.acme.test"));
+        assert!(claim.txt_value.starts_with("genkan-domain-verification="));
+        let rival = world.new_domain(&other, "acme.test").to_be_proved();
+        for domain in [&claim, &rival] {
+            world
+                .tx(async |tx| domain::insert(tx, world.start(), domain).await)
+                .await;
+        }
+        let owner = async || {
+            world
+                .tx(async |tx| domain::find_organization_for(tx, &claim.name).await)
+                .await
+        };
+        assert_eq!(owner().await, None);
+        assert_eq!(world.tx(async |tx| domain::list_pending(tx).await).await.len(), 2);
+
+        let verify = async |tx: &mut genkan_db::Tx<'_>, domain: &Domain| {
+            domain::verify(tx, world.after(1), &domain.organization_id, &domain.id).await
+        };
+        assert!(world.tx(async |tx| verify(tx, &rival).await).await);
+        assert!(!world.tx(async |tx| verify(tx, &rival).await).await, "no news");
+        assert_eq!(owner().await, Some(other.clone()));
+        let refused = world.failed_tx(async |tx| verify(tx, &claim).await).await;
+        assert!(
+            matches!(refused, Error::Conflict(conflict::DOMAIN)),
+            "{refused:?}"
+        );
+        let third = world
+            .new_domain(&world.organization().await.id, "acme.test")
+            .to_be_proved();
+        let refused = world
+            .failed_tx(async |tx| domain::insert(tx, world.start(), &third).await)
+            .await;
+        assert!(
+            matches!(refused, Error::Conflict(conflict::DOMAIN)),
+            "{refused:?}"
+        );
+
+        let given_up = world
+            .tx(async |tx| {
+                domain::give_up_pending(tx, world.after(9), T0 + crate::support::secs(1), 10).await
+            })
+            .await;
+        assert_eq!(given_up, 1);
+        let found = world.tx(async |tx| domain::find(tx, &one, &claim.id).await).await;
+        assert_eq!(found.unwrap().status, domain::Status::Failed);
     })
     .await;
 }

@@ -176,27 +176,21 @@ impl World {
     }
 
     pub(crate) async fn organization(&self) -> Organization {
-        let organization = Organization {
-            id: self.id(),
-            display_name: "Acme".to_owned(),
-            external_id: None,
-            metadata: serde_json::Map::new(),
-            created_at: T0,
-            updated_at: T0,
-        };
+        let organization = Organization::new(self.id(), "Acme", T0);
         self.tx(async |tx| organization::insert(tx, self.start(), &organization).await)
             .await;
         organization
     }
 
     pub(crate) fn new_domain(&self, organization_id: &OrganizationId, name: &str) -> Domain {
-        Domain {
-            id: self.id(),
-            organization_id: organization_id.clone(),
-            name: DomainName::parse(name).unwrap(),
-            kind: domain::Kind::OrganizationDomain,
-            created_at: T0,
-        }
+        let name = DomainName::parse(name).unwrap();
+        Domain::new(
+            self.id(),
+            organization_id.clone(),
+            name,
+            domain::Kind::OrganizationDomain,
+            T0,
+        )
     }
 
     pub(crate) fn new_connection(&self, organization_id: Option<&OrganizationId>) -> Connection {

@@ -1,12 +1,35 @@
 //! Organizations: the companies whose people sign in.
 
+pub mod branding;
+pub mod session_policy;
+
 use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
 
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
-use crate::row::{Columns, json};
-use crate::{Error, OrganizationId, Page, Stamp, Timestamp, conflict, environment, session};
+use crate::row::{Columns, json, words};
+use crate::{Error, OrganizationId, Page, Stamp, Timestamp, conflict, environment, search, session};
+
+words! {
+    /// What an organization's own administrators may set up in the admin portal.
+    /// Sign-in does not ask: a connection that an operator made works without.
+    #[derive(PartialOrd, Ord)]
+    pub enum Feature {
+        Sso = "sso",
+        DirSync = "dir_sync",
+        DomainVerification = "domain_verification",
+        SessionPolicy = "session_policy",
+    }
+}
+
+words! {
+    /// Where the application says that an organization's data belongs.
+    pub enum Region {
+        Us = "US",
+        Eu = "EU",
+    }
+}
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Organization {
@@ -14,6 +37,12 @@ pub struct Organization {
     pub display_name: String,
     /// What the application calls it.
     pub external_id: Option<String>,
+    /// A name for URLs, like a host name; no other organization has it.
+    pub slug: Option<String>,
+    pub logo_url: Option<String>,
+    pub region: Option<Region>,
+    /// Those that are switched on, in order.
+    pub features: Vec<Feature>,
     pub metadata: Map<String, Value>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -21,7 +50,7 @@ pub struct Organization {
 
 macro_rules! columns {
     () => {
-        "id, display_name, external_id, metadata, created_at, updated_at"
+        "id, display_name, external_id, slug, logo_url, region, features, metadata, created_at, updated_at"
     };
 }
 
@@ -31,33 +60,70 @@ fn read(row: &Row) -> Result<Organization, Error> {
         id: columns.id()?,
         display_name: columns.text()?,
         external_id: columns.optional_text()?,
+        slug: columns.optional_text()?,
+        logo_url: columns.optional_text()?,
+        region: columns.optional_parsed("organizations.region", str::parse)?,
+        features: columns.json("organizations.features")?,
         metadata: columns.json("organizations.metadata")?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
     })
 }
 
+impl Organization {
+    /// An organization of which only the name is known.
+    pub fn new(id: OrganizationId, display_name: impl Into<String>, now: Timestamp) -> Self {
+        Self {
+            id,
+            display_name: display_name.into(),
+            external_id: None,
+            slug: None,
+            logo_url: None,
+            region: None,
+            features: Vec::new(),
+            metadata: Map::new(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Switches a feature on or off.
+    pub fn set_feature(&mut self, feature: Feature, enabled: bool) {
+        self.features.retain(|other| *other != feature);
+        if enabled {
+            self.features.push(feature);
+            self.features.sort_unstable();
+        }
+    }
+}
+
 /// Adds an organization.
 ///
 /// # Errors
 ///
-/// [`conflict::ORGANIZATION_EXTERNAL_ID`] if the external id is taken.
+/// [`conflict::ORGANIZATION_EXTERNAL_ID`] or [`conflict::ORGANIZATION_SLUG`] if that is taken.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization) -> Result<(), Error> {
-    refuse_taken_external_id(tx, organization).await?;
-    let metadata = json(&organization.metadata);
+    refuse_taken(tx, organization).await?;
+    let (features, metadata) = (json(&organization.features), json(&organization.metadata));
     tx.exec(
-        "INSERT INTO organizations (id, display_name, external_id, metadata, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO organizations (id, display_name, external_id, slug, logo_url, region, features, metadata,
+            created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         p![
             &organization.id,
             &organization.display_name,
             organization.external_id.as_deref(),
+            organization.slug.as_deref(),
+            organization.logo_url.as_deref(),
+            organization.region.map(Region::as_str),
+            &features,
             &metadata,
             organization.created_at.as_micros(),
             organization.updated_at.as_micros(),
         ],
     )
     .await?;
+    search::put_organization(tx, organization).await?;
     event::record(
         tx,
         at,
@@ -69,21 +135,30 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization)
 
 /// Asks first: then both engines name the conflict alike, and a race shows
 /// itself as a serialization failure, which is tried again.
-async fn refuse_taken_external_id(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), Error> {
-    let Some(external_id) = &organization.external_id else {
-        return Ok(());
-    };
-    let other = tx
-        .opt(
-            "SELECT id FROM organizations WHERE external_id = $1 AND id <> $2",
-            p![external_id, &organization.id],
-        )
-        .await?;
-    if other.is_some() {
-        Err(Error::Conflict(conflict::ORGANIZATION_EXTERNAL_ID))
-    } else {
-        Ok(())
+async fn refuse_taken(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), Error> {
+    if let Some(external_id) = &organization.external_id {
+        let other = tx
+            .opt(
+                "SELECT id FROM organizations WHERE external_id = $1 AND id <> $2",
+                p![external_id, &organization.id],
+            )
+            .await?;
+        if other.is_some() {
+            return Err(Error::Conflict(conflict::ORGANIZATION_EXTERNAL_ID));
+        }
     }
+    if let Some(slug) = &organization.slug {
+        let other = tx
+            .opt(
+                "SELECT id FROM organizations WHERE slug = $1 AND id <> $2",
+                p![slug, &organization.id],
+            )
+            .await?;
+        if other.is_some() {
+            return Err(Error::Conflict(conflict::ORGANIZATION_SLUG));
+        }
+    }
+    Ok(())
 }
 
 /// Finds an organization.
@@ -135,23 +210,28 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<OrganizationId>) -> Result<Vec<Or
     rows.iter().map(read).collect()
 }
 
-/// Replaces the name, the external id and the metadata.
+/// Replaces everything but the identifier.
 ///
 /// # Errors
 ///
 /// - [`Error::Stale`] if it was deleted, or changed since it was read.
-/// - [`conflict::ORGANIZATION_EXTERNAL_ID`] if the external id is taken.
+/// - [`conflict::ORGANIZATION_EXTERNAL_ID`] or [`conflict::ORGANIZATION_SLUG`] if that is taken.
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization) -> Result<(), Error> {
-    refuse_taken_external_id(tx, organization).await?;
-    let metadata = json(&organization.metadata);
+    refuse_taken(tx, organization).await?;
+    let (features, metadata) = (json(&organization.features), json(&organization.metadata));
     let changed = tx
         .exec(
-            "UPDATE organizations SET display_name = $2, external_id = $3, metadata = $4, updated_at = $5
-              WHERE id = $1 AND updated_at = $6",
+            "UPDATE organizations SET display_name = $2, external_id = $3, slug = $4, logo_url = $5, region = $6,
+                features = $7, metadata = $8, updated_at = $9
+              WHERE id = $1 AND updated_at = $10",
             p![
                 &organization.id,
                 &organization.display_name,
                 organization.external_id.as_deref(),
+                organization.slug.as_deref(),
+                organization.logo_url.as_deref(),
+                organization.region.map(Region::as_str),
+                &features,
                 &metadata,
                 at.after(organization.updated_at).as_micros(),
                 organization.updated_at.as_micros(),
@@ -161,6 +241,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization)
     if changed == 0 {
         return Err(Error::Stale);
     }
+    search::put_organization(tx, organization).await?;
     event::record(
         tx,
         at,

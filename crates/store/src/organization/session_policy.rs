@@ -1,0 +1,206 @@
+//! Session policies: an organization may want shorter sessions than the application gives.
+
+use std::time::Duration;
+
+use genkan_db::{Tx, p};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{self, Entry, Kind};
+use crate::row::{Columns, json, words};
+use crate::session::Lifetimes;
+use crate::{Error, OrganizationId, Stamp};
+
+words! {
+    /// How an organization's administrators counted.
+    pub enum Unit {
+        Minutes = "MINUTES",
+        Hours = "HOURS",
+        Days = "DAYS",
+    }
+}
+
+/// A duration as it was entered: 8 hours stay 8 hours, and do not become 480 minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    pub count: u32,
+    pub unit: Unit,
+}
+
+impl Span {
+    pub const fn duration(self) -> Duration {
+        let minutes = match self.unit {
+            Unit::Minutes => 1,
+            Unit::Hours => 60,
+            Unit::Days => 24 * 60,
+        };
+        Duration::from_secs(self.count as u64 * minutes * 60)
+    }
+}
+
+/// An organization's own limits. They only shorten: the shorter one of the
+/// application's and the organization's holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionPolicy {
+    /// From the sign-in, however busy the session is.
+    pub absolute: Option<Span>,
+    /// From the last use; counts if `idle_enabled`.
+    pub idle: Option<Span>,
+    pub idle_enabled: bool,
+}
+
+impl SessionPolicy {
+    fn idle_limit(&self) -> Option<Duration> {
+        self.idle.filter(|_| self.idle_enabled).map(Span::duration)
+    }
+
+    /// The lifetimes that hold in the organization.
+    pub fn shorten(&self, application: Lifetimes) -> Lifetimes {
+        let shorter =
+            |limit: Option<Duration>, other: Duration| limit.map_or(other, |limit| limit.min(other));
+        Lifetimes {
+            absolute: shorter(self.absolute.map(Span::duration), application.absolute),
+            idle: shorter(self.idle_limit(), application.idle),
+        }
+    }
+}
+
+/// The organization's own policy; `None` if the application's alone holds, or
+/// there is no such organization.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<SessionPolicy>, Error> {
+    let row = tx
+        .opt("SELECT session_policy FROM organizations WHERE id = $1", p![id])
+        .await?;
+    let policy = row.map(|row| Columns::of(&row).optional_json("organizations.session_policy"));
+    Ok(policy.transpose()?.flatten())
+}
+
+/// The lifetimes of a session in an organization, or in none.
+pub(crate) async fn lifetimes(
+    tx: &mut Tx<'_>,
+    id: Option<&OrganizationId>,
+    application: Lifetimes,
+) -> Result<Lifetimes, Error> {
+    let policy = match id {
+        Some(id) => find(tx, id).await?,
+        None => None,
+    };
+    Ok(policy.map_or(application, |policy| policy.shorten(application)))
+}
+
+/// Gives an organization its own policy, or the application's alone.
+///
+/// Living sessions are shortened at once, so that a lost laptop does not stay
+/// signed in for as long as the old policy allowed. A longer policy lengthens
+/// the idle time at the next use, and the rest at the next sign-in.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if there is no such organization.
+pub async fn set(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    id: &OrganizationId,
+    policy: Option<&SessionPolicy>,
+) -> Result<(), Error> {
+    let text = policy.map(json);
+    let changed = tx
+        .exec(
+            "UPDATE organizations SET session_policy = $2 WHERE id = $1",
+            p![id, text.as_deref()],
+        )
+        .await?;
+    if changed == 0 {
+        return Err(Error::Stale);
+    }
+    if let Some(policy) = policy {
+        shorten_living_sessions(tx, id, policy).await?;
+    }
+    let entry = Entry::new(Kind::OrganizationUpdated).organization(id);
+    let source = if policy.is_some() { "CUSTOM" } else { "APPLICATION" };
+    event::record(tx, at, entry.with("session_policy", source)).await
+}
+
+async fn shorten_living_sessions(
+    tx: &mut Tx<'_>,
+    id: &OrganizationId,
+    policy: &SessionPolicy,
+) -> Result<(), Error> {
+    if let Some(absolute) = policy.absolute {
+        tx.exec(
+            "UPDATE sessions SET expires_at = authenticated_at + $2
+              WHERE organization_id = $1 AND status = 'active' AND expires_at > authenticated_at + $2",
+            p![id, micros(absolute.duration())],
+        )
+        .await?;
+    }
+    if let Some(idle) = policy.idle_limit() {
+        tx.exec(
+            "UPDATE sessions SET idle_expires_at = last_active_at + $2
+              WHERE organization_id = $1 AND status = 'active' AND idle_expires_at > last_active_at + $2",
+            p![id, micros(idle)],
+        )
+        .await?;
+    }
+    tx.exec(
+        "UPDATE sessions SET idle_expires_at = expires_at
+          WHERE organization_id = $1 AND status = 'active' AND idle_expires_at > expires_at",
+        p![id],
+    )
+    .await?;
+    Ok(())
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const APPLICATION: Lifetimes = Lifetimes {
+        absolute: HOUR.saturating_mul(8),
+        idle: HOUR,
+    };
+
+    #[test]
+    fn the_shorter_one_of_two_limits_holds() {
+        let minutes = |count| {
+            Some(Span {
+                count,
+                unit: Unit::Minutes,
+            })
+        };
+        let days = Some(Span {
+            count: 30,
+            unit: Unit::Days,
+        });
+        let policy = SessionPolicy {
+            absolute: days,
+            idle: minutes(10),
+            idle_enabled: true,
+        };
+        let shortened = policy.shorten(APPLICATION);
+        assert_eq!(
+            shortened.absolute, APPLICATION.absolute,
+            "it cannot be lengthened"
+        );
+        assert_eq!(shortened.idle, Duration::from_secs(600));
+        let policy = SessionPolicy {
+            absolute: minutes(90),
+            idle_enabled: false,
+            ..policy
+        };
+        assert_eq!(policy.shorten(APPLICATION).absolute, Duration::from_secs(5400));
+        assert_eq!(
+            policy.shorten(APPLICATION).idle,
+            APPLICATION.idle,
+            "the application's idle time stays on"
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! Writes the words of rows that were there before the index.
+
+use genkan_db::{Bulk, Db, p};
+
+use super::{put_organization, put_user};
+use crate::row::Columns;
+use crate::{Error, OrganizationId, UserId, organization, user};
+
+/// Works off the rows without words, in small transactions with pauses between
+/// them. Nodes may do so at the same time. Until it is done the rest is not found.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails; it goes on where it stopped.
+pub async fn write_missing(db: &Db) -> Result<(), Error> {
+    db.bulk(async |tx| {
+        let rows = tx
+            .all(
+                "SELECT id FROM search_backlog ORDER BY id LIMIT $1",
+                p![tx.chunk()],
+            )
+            .await?;
+        let ids = rows
+            .iter()
+            .map(|row| Columns::of(row).text())
+            .collect::<Result<Vec<_>, _>>()?;
+        for id in &ids {
+            // Whoever was deleted meanwhile needs no words.
+            if let Ok(id) = OrganizationId::parse(id) {
+                if let Some(organization) = organization::find(tx, &id).await? {
+                    put_organization(tx, &organization).await?;
+                }
+            } else if let Ok(id) = UserId::parse(id)
+                && let Some(user) = user::find(tx, &id).await?
+            {
+                put_user(tx, &user).await?;
+            }
+            tx.exec("DELETE FROM search_backlog WHERE id = $1", p![id])
+                .await?;
+        }
+        Ok(if ids.is_empty() { Bulk::Done } else { Bulk::More })
+    })
+    .await
+}

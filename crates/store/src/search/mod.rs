@@ -1,0 +1,116 @@
+//! Search: organizations and users by the beginnings of their words.
+//!
+//! Every row has its words in an index, written in the transaction that writes
+//! the row. A query reads a range of that index, in its order, and asks for
+//! each hit whether it has the query's other words. What one call reads is
+//! bounded, so a page may hold fewer hits than it could, and still be followed
+//! by another: a query for two words that everybody has but nobody both costs
+//! a bounded amount as well.
+
+mod backlog;
+mod cursor;
+mod scan;
+mod words;
+
+use std::collections::BTreeSet;
+
+use genkan_db::{Tx, p};
+
+pub use backlog::write_missing;
+pub use cursor::{Cursor, ParseCursorError};
+pub use scan::{members, organizations, users};
+pub use words::Query;
+
+use crate::organization::Organization;
+use crate::row::Columns;
+use crate::user::User;
+use crate::{Error, OrganizationId, UserId};
+
+/// The longest page of hits.
+pub const MAX_LIMIT: u32 = 30;
+
+/// Which hits to read.
+#[derive(Debug, Clone)]
+pub struct HitPage {
+    /// How many at most; read 1 to [`MAX_LIMIT`].
+    pub limit: u32,
+    /// Where another page ended; the first hits without it.
+    pub cursor: Option<Cursor>,
+}
+
+/// A page of hits, in the order of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hits<I> {
+    pub ids: Vec<I>,
+    /// Where to read on; there may be no more hits.
+    pub next: Option<Cursor>,
+    /// Where to read back.
+    pub previous: Option<Cursor>,
+}
+
+/// Writes the words of an organization that was added or changed.
+pub(crate) async fn put_organization(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), Error> {
+    put::<OrganizationId>(tx, organization.id.as_str(), words::of_organization(organization)).await
+}
+
+/// Writes the words of a user who was added or changed.
+pub(crate) async fn put_user(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
+    put::<UserId>(tx, user.id.as_str(), words::of_user(user)).await
+}
+
+/// What has words: an organization or a user.
+trait Indexed {
+    const WORDS: &'static str;
+    const DELETE: &'static str;
+    /// Adds up to eight words; the same one may stand there twice.
+    const INSERT: &'static str;
+}
+
+macro_rules! indexed {
+    ($id_type:ty, $table:literal, $id:literal) => {
+        impl Indexed for $id_type {
+            const WORDS: &'static str =
+                concat!("SELECT word FROM ", $table, " WHERE ", $id, " = $1 ORDER BY word");
+            const DELETE: &'static str = concat!("DELETE FROM ", $table, " WHERE ", $id, " = $1 AND word = $2");
+            const INSERT: &'static str = concat!(
+                "INSERT INTO ",
+                $table,
+                " (",
+                $id,
+                ", word) VALUES ($1, $2), ($1, $3), ($1, $4), ($1, $5), ($1, $6), ($1, $7), ($1, $8), ($1, $9)
+                  ON CONFLICT DO NOTHING"
+            );
+        }
+    };
+}
+indexed!(OrganizationId, "organization_words", "organization_id");
+indexed!(UserId, "user_words", "user_id");
+
+async fn put<I: Indexed>(tx: &mut Tx<'_>, id: &str, words: Vec<String>) -> Result<(), Error> {
+    let rows = tx.all(I::WORDS, p![id]).await?;
+    let before = rows
+        .iter()
+        .map(|row| Columns::of(row).bytes())
+        .collect::<Result<BTreeSet<_>, _>>()?;
+    let after: BTreeSet<Vec<u8>> = words.into_iter().map(String::into_bytes).collect();
+    for word in before.difference(&after) {
+        tx.exec(I::DELETE, p![id, word]).await?;
+    }
+    let new: Vec<&Vec<u8>> = after.difference(&before).collect();
+    for eight in new.chunks(8) {
+        let word = |index: usize| eight.get(index).unwrap_or(&eight[0]).as_slice();
+        let params = p![
+            id,
+            word(0),
+            word(1),
+            word(2),
+            word(3),
+            word(4),
+            word(5),
+            word(6),
+            word(7)
+        ];
+        tx.exec(I::INSERT, params).await?;
+    }
+    Ok(())
+}
