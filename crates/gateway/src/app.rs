@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hkdf;
+use genkan_api::RateLimit;
 use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_protocol::oauth::redirect_uri;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub public_url: String,
     /// Development mode: the simulator is mounted, plain HTTP is acceptable.
     pub development: bool,
+    /// How often one client may call the management API.
+    pub api_rate_limit: RateLimit,
 }
 
 /// The shared state of all handlers. Cloning is cheap.

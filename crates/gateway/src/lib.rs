@@ -14,6 +14,7 @@ pub mod keys;
 pub mod listener;
 pub mod logging;
 pub mod login;
+pub mod management;
 pub mod op;
 pub mod serve;
 pub mod server;

@@ -1,11 +1,13 @@
 //! What `genkan dev` and `genkan serve` share: open the database, build the
 //! state, listen, and stop in good order.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
+use genkan_api::RateLimit;
 use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_store::environment::{self, Environment, Kind};
@@ -18,6 +20,7 @@ use crate::cli::Failure;
 use crate::config::Config;
 use crate::grpc::{self, Health};
 use crate::listener::{Limits, Listener, TlsPolicy};
+use crate::management::Management;
 use crate::web::outbound::Outbound;
 use crate::web::tls;
 use crate::{jobs, keys};
@@ -96,6 +99,9 @@ pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Re
         settings: Settings {
             public_url: config.public_url.as_str().to_owned(),
             development,
+            api_rate_limit: RateLimit {
+                per_minute: NonZeroU32::new(config.api.requests_per_minute),
+            },
         },
         outbound,
         clock: Arc::new(now),
@@ -219,7 +225,7 @@ impl Server {
             });
         }
         let health = Health::new();
-        let router = grpc::dispatch(self.web, &health);
+        let router = grpc::dispatch(self.web, &health, Some(Management::new(&self.app)));
         let draining = async {
             stop.cancelled().await;
             health.drain();

@@ -92,6 +92,7 @@ impl Setup {
             settings: Settings {
                 public_url: url.clone(),
                 development: self.kind == Kind::Development,
+                api_rate_limit: genkan_api::RateLimit { per_minute: None },
             },
             outbound: Outbound::new(true, trust()).unwrap(),
             clock: Arc::new(move || time.now()),

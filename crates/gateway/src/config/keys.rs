@@ -221,6 +221,13 @@ settings! {
         default shutdown_timeout: Duration = "25s";
     }
 
+    /// The management API.
+    [api] Api {
+        /// How many calls a minute one client may make, by gRPC and REST together; a sixth of
+        /// them at once. `0` is without a limit. Each node counts for itself.
+        default requests_per_minute: u32 = "12000";
+    }
+
     /// Calls that this instance makes itself: to identity providers, and to applications that
     /// want to hear of a logout.
     [outbound] Outbound {

@@ -7,6 +7,7 @@
 //! Source: gRPC over HTTP2 (`PROTOCOL-HTTP2.md` of grpc/grpc).
 
 mod health;
+mod reflection;
 mod timeout;
 
 use std::convert::Infallible;
@@ -27,6 +28,8 @@ use tower::Service;
 pub use self::health::Health;
 
 use crate::listener::BodyLimit;
+use crate::management::Management;
+use crate::web::cors::is_preflight;
 
 /// Size of a request: one message of 4 MiB, which tonic itself enforces with a
 /// status of its own, and its frame.
@@ -35,14 +38,19 @@ const REQUEST_BYTES: u64 = 4 * 1024 * 1024 + 1024;
 /// Longest service name that is repeated in an answer.
 const LONGEST_NAME: usize = 200;
 
+/// Where the services of the contract are.
+const CONTRACT: &str = "/scalekit.v1.";
+
 /// Puts gRPC in front of the web router.
 ///
-/// Serves `grpc.health.v1.Health`; every other method is `UNIMPLEMENTED`, with a
-/// sentence for the person who reads the client's log.
-pub fn dispatch(web: Router, health: &Health) -> Router {
+/// Serves health, reflection, and the management API if there is one; every
+/// other method is `UNIMPLEMENTED`, with a sentence for the person who reads the
+/// client's log.
+pub fn dispatch(web: Router, health: &Health, management: Option<Management>) -> Router {
     Router::new().fallback_service(Dispatch {
         web,
         grpc: services(health),
+        management,
     })
 }
 
@@ -52,6 +60,7 @@ fn services(health: &Health) -> Routes {
     let router = Router::new()
         .route_service("/grpc.health.v1.Health/Check", health.clone())
         .route_service("/grpc.health.v1.Health/Watch", health)
+        .merge(reflection::router())
         .fallback(unserved);
     Routes::from(router).prepare()
 }
@@ -60,6 +69,21 @@ fn services(health: &Health) -> Routes {
 struct Dispatch {
     web: Router,
     grpc: Routes,
+    management: Option<Management>,
+}
+
+impl Dispatch {
+    /// The service that answers a gRPC call of `path`.
+    async fn call(mut self, request: Request<Body>) -> http::Response<tonic::body::Body> {
+        let Ok(response) = match self.management {
+            Some(mut management) if request.uri().path().starts_with(CONTRACT) => {
+                let request = request.map(tonic::body::Body::new);
+                management.grpc.call(request).await
+            }
+            _ => self.grpc.call(request).await,
+        };
+        response
+    }
 }
 
 impl Service<Request<Body>> for Dispatch {
@@ -73,9 +97,15 @@ impl Service<Request<Body>> for Dispatch {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match Flavour::of(request.headers()) {
+        let flavour = match Flavour::of(request.headers()) {
+            None if is_preflight(&request) && request.uri().path().starts_with(CONTRACT) => {
+                Some(Flavour::Web)
+            }
+            flavour => flavour,
+        };
+        match flavour {
             None => Either::Left(self.web.call(request)),
-            Some(flavour) => Either::Right(call(self.grpc.clone(), flavour, request).boxed()),
+            Some(flavour) => Either::Right(call(self.clone(), flavour, request).map(Ok).boxed()),
         }
     }
 }
@@ -99,31 +129,36 @@ impl Flavour {
     }
 }
 
-async fn call(
-    mut services: Routes,
-    flavour: Flavour,
-    request: Request<Body>,
-) -> Result<Response, Infallible> {
+async fn call(mut dispatch: Dispatch, flavour: Flavour, request: Request<Body>) -> Response {
     if let Some(limit) = request.extensions().get::<BodyLimit>() {
         limit.set(REQUEST_BYTES);
     }
-    let mut response = if flavour == Flavour::Web {
-        unserved(request).await
-    } else if request.version() < Version::HTTP_2 {
-        refuse(Status::unimplemented(
+    match (flavour, &mut dispatch.management) {
+        (Flavour::Web, Some(management)) if request.uri().path().starts_with(CONTRACT) => {
+            let mut browsers = management.grpc_web.clone();
+            timeout::within(request, async move |request| {
+                let Ok(response) = browsers.call(request).await;
+                response
+            })
+            .await
+        }
+        (Flavour::Web, _) => {
+            let mut response = unserved(request).await;
+            let content_type = HeaderValue::from_static("application/grpc-web+proto");
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            response
+        }
+        (Flavour::Grpc, _) if request.version() < Version::HTTP_2 => refuse(Status::unimplemented(
             "gRPC needs HTTP/2, and this request came as HTTP/1.1: \
              a proxy in front of Genkan must forward gRPC as HTTP/2",
-        ))
-    } else {
-        timeout::within(request, |request| services.call(request))
+        )),
+        (Flavour::Grpc, _) => {
+            timeout::within(request, async move |request| {
+                dispatch.call(request).await.map(Body::new)
+            })
             .await
-            .map(Body::new)
-    };
-    if flavour == Flavour::Web {
-        let content_type = HeaderValue::from_static("application/grpc-web+proto");
-        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        }
     }
-    Ok(response)
 }
 
 /// A failure in the headers of an answer without a body ("Trailers-Only").

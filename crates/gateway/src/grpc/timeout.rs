@@ -14,22 +14,16 @@ use tonic::Status;
 pub(super) async fn within<F>(
     request: Request<Body>,
     service: impl FnOnce(Request<Body>) -> F,
-) -> Response<tonic::body::Body>
+) -> Response<Body>
 where
-    F: Future<Output = Result<Response<tonic::body::Body>, std::convert::Infallible>>,
+    F: Future<Output = Response<Body>>,
 {
     let limit = parse(request.headers());
     let call = service(request);
-    let Some(limit) = limit else {
-        let Ok(response) = call.await;
-        return response;
-    };
-    match tokio::time::timeout(limit, call).await {
-        Ok(Ok(response)) => response,
-        Err(_) => {
-            Status::deadline_exceeded("the caller's deadline passed before there was an answer").into_http()
-        }
-    }
+    let Some(limit) = limit else { return call.await };
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+        Status::deadline_exceeded("the caller's deadline passed before there was an answer").into_http()
+    })
 }
 
 /// At most eight digits and a unit. A value that cannot be read is no deadline:

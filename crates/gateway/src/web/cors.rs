@@ -11,8 +11,14 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use crate::app::App;
 
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
-const ALLOWED_HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, content-type, x-sdk-version, x-api-version");
+const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, grpc-timeout, x-api-version, x-grpc-web, x-sdk-version, x-user-agent",
+);
+/// What a browser's code may read of an answer: gRPC-Web ends in headers where
+/// there is no message.
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "grpc-message, grpc-status, grpc-status-details-bin, retry-after, www-authenticate",
+);
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// Public documents, the same for everybody: any origin may read them.
@@ -50,10 +56,7 @@ pub async fn registered(State(app): State<App>, request: Request, next: Next) ->
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin.filter(|_| allowed) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("www-authenticate"),
-        );
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         if preflight {
             allow(headers);
         }
@@ -61,7 +64,8 @@ pub async fn registered(State(app): State<App>, request: Request, next: Next) ->
     response
 }
 
-fn is_preflight(request: &Request) -> bool {
+/// The question before a request of another origin.
+pub(crate) fn is_preflight<B>(request: &http::Request<B>) -> bool {
     request.method() == Method::OPTIONS
         && request
             .headers()

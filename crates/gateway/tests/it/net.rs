@@ -72,7 +72,7 @@ impl Server {
         let addr = listener.local_addr().unwrap();
         let health = Health::new();
         let (stop, stopped) = oneshot::channel();
-        let router = grpc::dispatch(router(), &health);
+        let router = grpc::dispatch(router(), &health, None);
         let draining = health.clone();
         let shutdown = async move {
             let _ = stopped.await;

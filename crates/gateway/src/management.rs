@@ -1,0 +1,134 @@
+//! The management API in this process: what its services need of the gateway,
+//! and where it is mounted.
+
+use axum::Router;
+use axum::body::Body;
+use axum::middleware;
+use axum::response::Response;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use genkan_api::{Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit};
+use genkan_db::Db;
+use genkan_protocol::Timestamp;
+use genkan_protocol::oidc::AccessToken;
+use genkan_store::{ClientId, Generator, InstanceKey};
+use http::Request;
+use tonic_web::GrpcWebLayer;
+use tower::{Layer, Service};
+
+use crate::app::App;
+use crate::web::{access_token, cors};
+
+/// The management API with its ways in.
+#[derive(Debug, Clone)]
+pub struct Management {
+    pub(crate) grpc: GrpcStack,
+    pub(crate) grpc_web: Router,
+}
+
+impl Management {
+    pub fn new(app: &App) -> Self {
+        let grpc = GrpcStack::new(Api::new(app.clone()));
+        Self {
+            grpc_web: grpc_web(app, &grpc),
+            grpc,
+        }
+    }
+}
+
+/// For browsers at the origins of registered applications.
+fn grpc_web(app: &App, grpc: &GrpcStack) -> Router {
+    let service = GrpcWebLayer::new().layer(grpc.clone());
+    Router::new()
+        .fallback(async move |request: Request<Body>| -> Response {
+            let Ok(response) = service.clone().call(request.map(tonic::body::Body::new)).await;
+            response.map(Body::new)
+        })
+        .layer(middleware::from_fn_with_state(app.clone(), cors::registered))
+}
+
+impl Host for App {
+    fn db(&self) -> &Db {
+        self.db()
+    }
+
+    fn ids(&self) -> &Generator {
+        self.ids()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now()
+    }
+
+    fn public_url(&self) -> &str {
+        self.issuer()
+    }
+
+    fn is_development(&self) -> bool {
+        self.settings().development
+    }
+
+    fn instance_key(&self) -> &InstanceKey {
+        self.instance_key()
+    }
+
+    fn wake_jobs(&self) {
+        self.wake_jobs();
+    }
+
+    fn rate_limit(&self) -> RateLimit {
+        self.settings().api_rate_limit
+    }
+
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Credential, HostError>> {
+        authenticate(self, token).boxed()
+    }
+}
+
+async fn authenticate(app: &App, token: &str) -> Result<Credential, HostError> {
+    let claims = access_token::find_live(app, token).await.map_err(|error| {
+        tracing::error!(?error, "a token of the management API cannot be checked");
+        HostError
+    })?;
+    let Some(claims) = claims else {
+        return Ok(Credential::Invalid);
+    };
+    // RFC 9068 §5: a client's own token has the client as its subject.
+    if claims.sub != claims.client_id {
+        return Ok(Credential::NotForManagement(
+            "this token is a user's: the management API takes tokens of the client credentials grant",
+        ));
+    }
+    let Ok(client_id) = ClientId::parse(&claims.client_id) else {
+        return Ok(Credential::NotForManagement(
+            "this client belongs to an organization: the management API is for clients of the environment",
+        ));
+    };
+    let client = app.client(client_id.as_str()).await.map_err(|error| {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a client cannot be read"
+        );
+        HostError
+    })?;
+    Ok(match client {
+        None => Credential::Invalid,
+        Some(client) if client.client.management_access => Credential::Management(Caller {
+            client_id,
+            permissions: permissions(&claims),
+        }),
+        Some(_) => Credential::NotForManagement(
+            "this client has no access to the management API: `genkan app update --management-access true` gives it",
+        ),
+    })
+}
+
+/// A token that was asked for with a scope allows what that lists.
+fn permissions(claims: &AccessToken) -> Permissions {
+    let scope = claims.scope.0.as_slice();
+    if scope.is_empty() {
+        Permissions::All
+    } else {
+        Permissions::Only(scope.iter().cloned().collect())
+    }
+}
