@@ -58,4 +58,6 @@ pub mod conflict {
     pub const PERMISSION_NAME: &str = "permissions.name";
     /// There are [`crate::permission::MAX_PERMISSIONS`] permissions already.
     pub const PERMISSIONS: &str = "permissions";
+    /// The organization has as many members and open invitations as it may.
+    pub const ORGANIZATION_FULL: &str = "organizations.max_allowed_users";
 }

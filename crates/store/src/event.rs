@@ -27,6 +27,7 @@ words! {
         UserSignup = "user.signup",
         UserLogin = "user.login",
         UserLogout = "user.logout",
+        UserOrganizationInvitation = "user.organization_invitation",
         UserOrganizationMembershipCreated = "user.organization_membership_created",
         UserOrganizationMembershipUpdated = "user.organization_membership_updated",
         UserOrganizationMembershipDeleted = "user.organization_membership_deleted",

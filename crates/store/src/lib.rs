@@ -18,6 +18,7 @@ pub mod grant;
 pub mod id;
 pub mod identity;
 pub mod interaction;
+pub mod invitation;
 pub mod janitor;
 pub mod login_trace;
 pub mod mail;
@@ -67,6 +68,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "front_door", "0001_front_door.sql"),
     migration!(2, "actors", "0002_actors.sql"),
     migration!(3, "roles", "0003_roles.sql"),
+    migration!(4, "users", "0004_users.sql"),
     migration!(5, "organizations", "0005_organizations.sql"),
     migration!(9, "auth", "0009_auth.sql"),
     migration!(10, "search", "0010_search.sql"),

@@ -44,6 +44,10 @@ impl<'a> Columns<'a> {
         Ok(self.row.get(self.step())?)
     }
 
+    pub(crate) fn optional_int(&mut self) -> Result<Option<i64>, Error> {
+        Ok(self.row.get(self.step())?)
+    }
+
     pub(crate) fn bool(&mut self) -> Result<bool, Error> {
         Ok(self.row.get(self.step())?)
     }

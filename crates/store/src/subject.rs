@@ -22,8 +22,8 @@ pub struct Subject {
 
 /// Reads the subject of a token, in one statement because every token needs it.
 ///
-/// `None` if the user is gone or disabled, or does not belong to the
-/// organization (any more).
+/// `None` if the user is gone or disabled, or is no active member of
+/// the organization (any more).
 ///
 /// # Errors
 ///
@@ -43,7 +43,8 @@ pub async fn find(
                 ", ",
                 permission::member_names!(),
                 " FROM users u
-                  LEFT JOIN memberships m ON m.user_id = u.id AND m.organization_id = $2
+                  LEFT JOIN memberships m
+                    ON m.user_id = u.id AND m.organization_id = $2 AND m.status = 'ACTIVE'
                   LEFT JOIN organizations o ON o.id = m.organization_id
                  WHERE u.id = $1"
             ),

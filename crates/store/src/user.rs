@@ -19,6 +19,16 @@ pub struct User {
     pub family_name: Option<String>,
     pub picture: Option<String>,
     pub locale: Option<String>,
+    pub phone_number: Option<String>,
+    pub phone_number_verified: bool,
+    pub preferred_username: Option<String>,
+    pub gender: Option<String>,
+    /// What the application sorts them into; an identity provider's groups are
+    /// those of the membership.
+    pub groups: Vec<String>,
+    pub custom_attributes: Map<String, Value>,
+    /// Remembered with the profile, beside `metadata`.
+    pub profile_metadata: Map<String, Value>,
     /// What the application calls them.
     pub external_id: Option<String>,
     pub metadata: Map<String, Value>,
@@ -31,8 +41,9 @@ pub struct User {
 
 macro_rules! columns {
     () => {
-        "u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale, u.external_id,
-         u.metadata, u.disabled, u.created_at, u.updated_at, u.last_login_at"
+        "u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.picture, u.locale,
+         u.phone_number, u.phone_number_verified, u.preferred_username, u.gender, u.groups, u.custom_attributes,
+         u.profile_metadata, u.external_id, u.metadata, u.disabled, u.created_at, u.updated_at, u.last_login_at"
     };
 }
 pub(crate) use columns;
@@ -52,6 +63,13 @@ pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<User, Error> {
         family_name: columns.optional_text()?,
         picture: columns.optional_text()?,
         locale: columns.optional_text()?,
+        phone_number: columns.optional_text()?,
+        phone_number_verified: columns.bool()?,
+        preferred_username: columns.optional_text()?,
+        gender: columns.optional_text()?,
+        groups: columns.json("users.groups")?,
+        custom_attributes: columns.json("users.custom_attributes")?,
+        profile_metadata: columns.json("users.profile_metadata")?,
         external_id: columns.optional_text()?,
         metadata: columns.json("users.metadata")?,
         disabled: columns.bool()?,
@@ -73,6 +91,13 @@ impl User {
             family_name: None,
             picture: None,
             locale: None,
+            phone_number: None,
+            phone_number_verified: false,
+            preferred_username: None,
+            gender: None,
+            groups: Vec::new(),
+            custom_attributes: Map::new(),
+            profile_metadata: Map::new(),
             external_id: None,
             metadata: Map::new(),
             disabled: false,
@@ -94,6 +119,25 @@ impl User {
     }
 }
 
+/// The columns of a user that are JSON.
+struct ProfileTexts {
+    groups: String,
+    custom_attributes: String,
+    profile_metadata: String,
+    metadata: String,
+}
+
+impl ProfileTexts {
+    fn of(user: &User) -> Self {
+        Self {
+            groups: json(&user.groups),
+            custom_attributes: json(&user.custom_attributes),
+            profile_metadata: json(&user.profile_metadata),
+            metadata: json(&user.metadata),
+        }
+    }
+}
+
 /// Adds a user.
 ///
 /// # Errors
@@ -101,11 +145,12 @@ impl User {
 /// [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is taken.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), Error> {
     refuse_taken(tx, user).await?;
-    let metadata = json(&user.metadata);
+    let profile = ProfileTexts::of(user);
     tx.exec(
-        "INSERT INTO users (id, email, email_verified, name, given_name, family_name, picture, locale, external_id,
-            metadata, disabled, created_at, updated_at, last_login_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        "INSERT INTO users (id, email, email_verified, name, given_name, family_name, picture, locale, phone_number,
+            phone_number_verified, preferred_username, gender, groups, custom_attributes, profile_metadata,
+            external_id, metadata, disabled, created_at, updated_at, last_login_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
         p![
             &user.id,
             user.email.as_str(),
@@ -115,8 +160,15 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
             user.family_name.as_deref(),
             user.picture.as_deref(),
             user.locale.as_deref(),
+            user.phone_number.as_deref(),
+            user.phone_number_verified,
+            user.preferred_username.as_deref(),
+            user.gender.as_deref(),
+            &profile.groups,
+            &profile.custom_attributes,
+            &profile.profile_metadata,
             user.external_id.as_deref(),
-            &metadata,
+            &profile.metadata,
             user.disabled,
             user.created_at.as_micros(),
             user.updated_at.as_micros(),
@@ -216,12 +268,14 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<UserId>) -> Result<Vec<User>, Err
 /// - [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is taken.
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), Error> {
     refuse_taken(tx, user).await?;
-    let metadata = json(&user.metadata);
+    let profile = ProfileTexts::of(user);
     let changed = tx
         .exec(
             "UPDATE users SET email = $2, email_verified = $3, name = $4, given_name = $5, family_name = $6,
-                picture = $7, locale = $8, external_id = $9, metadata = $10, updated_at = $11
-              WHERE id = $1 AND updated_at = $12",
+                picture = $7, locale = $8, phone_number = $9, phone_number_verified = $10,
+                preferred_username = $11, gender = $12, groups = $13, custom_attributes = $14,
+                profile_metadata = $15, external_id = $16, metadata = $17, updated_at = $18
+              WHERE id = $1 AND updated_at = $19",
             p![
                 &user.id,
                 user.email.as_str(),
@@ -231,8 +285,15 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
                 user.family_name.as_deref(),
                 user.picture.as_deref(),
                 user.locale.as_deref(),
+                user.phone_number.as_deref(),
+                user.phone_number_verified,
+                user.preferred_username.as_deref(),
+                user.gender.as_deref(),
+                &profile.groups,
+                &profile.custom_attributes,
+                &profile.profile_metadata,
                 user.external_id.as_deref(),
-                &metadata,
+                &profile.metadata,
                 at.after(user.updated_at).as_micros(),
                 user.updated_at.as_micros(),
             ],
@@ -243,6 +304,24 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
     }
     search::put_user(tx, user).await?;
     event::record(tx, at, Entry::new(Kind::UserUpdated).user(&user.id)).await
+}
+
+/// Remembers that a user has proved to read the mail of `email`, unless their
+/// address is another one meanwhile.
+pub(crate) async fn verify_email(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    id: &UserId,
+    email: &EmailAddress,
+) -> Result<(), Error> {
+    let Some(mut user) = find(tx, id).await? else {
+        return Ok(());
+    };
+    if user.email_verified || user.email != *email {
+        return Ok(());
+    }
+    user.email_verified = true;
+    update(tx, at, &user).await
 }
 
 /// Disables a user, which ends their sessions, or enables them again. Says

@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 use super::{find_user, remember};
 use crate::connection::{self, Connection, Settings};
 use crate::event::{self, Entry, Kind};
-use crate::membership::{self, Assigned};
+use crate::membership::{self, Assigned, Joining, ProvisioningMethod, Status};
 use crate::user::{self, User};
-use crate::{ConnectionId, Error, OrganizationId, Stamp, UserId, domain, role};
+use crate::{ConnectionId, Error, OrganizationId, Stamp, Timestamp, UserId, domain, role};
 
 /// Somebody whom an identity provider has authenticated.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ pub enum Outcome {
     },
     /// The connection was switched off or deleted meanwhile.
     ConnectionNotActive,
-    /// The user may not sign in.
+    /// The user may not sign in, or not to this organization.
     Disabled,
     /// A first login, and the provider sent no e-mail address.
     EmailMissing,
@@ -69,6 +69,8 @@ pub enum Outcome {
     /// The person has no account, or does not belong to the organization, and
     /// the connection makes neither.
     NotProvisioned,
+    /// The organization has as many members as it may.
+    OrganizationFull,
 }
 
 /// Finds, links or creates the user of an arrival.
@@ -78,14 +80,16 @@ pub enum Outcome {
 /// 3. otherwise a user is created if the connection does so (JIT provisioning);
 ///    both only if the address lies in a domain of the connection's organization.
 ///
-/// Membership in that organization is created likewise. Two first logins of one
+/// Membership in that organization is created likewise, and an invited member
+/// becomes an active one: nobody knows better than the organization's own
+/// provider that they are who was invited. Two first logins of one
 /// person at the same time make one user.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn arrive(tx: &mut Tx<'_>, at: Stamp<'_>, arrival: &Arrival) -> Result<Outcome, Error> {
-    match decide(tx, arrival).await? {
+    match decide(tx, arrival, at.now).await? {
         Decision::Admit(admission) => admit(tx, at, arrival, *admission).await,
         Decision::Refuse(outcome) => Ok(outcome),
     }
@@ -101,7 +105,20 @@ struct Admission {
     person: Person,
     /// The address that the provider sent, if it may speak for it.
     vouched_email: Option<EmailAddress>,
-    is_member: bool,
+    standing: Standing,
+}
+
+/// What a person is in the organization of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Also somebody who arrives through a connection of the whole environment.
+    Member,
+    /// With an invitation that waits.
+    Invited,
+    /// With an invitation that came to nothing: as a stranger.
+    InvitedOnce,
+    Stranger,
+    Inactive,
 }
 
 enum Person {
@@ -112,8 +129,17 @@ enum Person {
     New(EmailAddress),
 }
 
+impl Person {
+    fn user_id(&self) -> Option<&UserId> {
+        match self {
+            Self::Known(user) | Self::Linked(user) => Some(&user.id),
+            Self::New(_) => None,
+        }
+    }
+}
+
 /// Decides and writes nothing.
-async fn decide(tx: &mut Tx<'_>, arrival: &Arrival) -> Result<Decision, Error> {
+async fn decide(tx: &mut Tx<'_>, arrival: &Arrival, now: Timestamp) -> Result<Decision, Error> {
     // Read here and not taken from a cache: a connection that was just switched
     // off must not let anybody in.
     let connection = connection::find(tx, &arrival.connection_id).await?;
@@ -131,22 +157,30 @@ async fn decide(tx: &mut Tx<'_>, arrival: &Arrival) -> Result<Decision, Error> {
             Err(refusal) => return Ok(Decision::Refuse(refusal.clone())),
         },
     };
-    let is_member = match &person {
-        Person::Known(user) | Person::Linked(user) if user.disabled => {
-            return Ok(Decision::Refuse(Outcome::Disabled));
-        }
-        Person::Known(user) | Person::Linked(user) => is_member(tx, &connection, &user.id).await?,
-        Person::New(_) => false,
+    let standing = match &person {
+        Person::Known(user) | Person::Linked(user) if user.disabled => Standing::Inactive,
+        Person::Known(user) | Person::Linked(user) => standing(tx, &connection, &user.id, now).await?,
+        Person::New(_) => Standing::Stranger,
     };
     let may_join = connection.jit_provisioning && vouched_email.is_ok();
-    if !is_member && !may_join {
-        return Ok(Decision::Refuse(Outcome::NotProvisioned));
+    match standing {
+        Standing::Inactive => return Ok(Decision::Refuse(Outcome::Disabled)),
+        Standing::InvitedOnce | Standing::Stranger if !may_join => {
+            return Ok(Decision::Refuse(Outcome::NotProvisioned));
+        }
+        Standing::Member | Standing::Invited | Standing::InvitedOnce | Standing::Stranger => {}
+    }
+    if let Some(organization_id) = &connection.organization_id
+        && standing != Standing::Member
+        && !membership::has_room(tx, organization_id, person.user_id(), now).await?
+    {
+        return Ok(Decision::Refuse(Outcome::OrganizationFull));
     }
     Ok(Decision::Admit(Box::new(Admission {
         connection,
         person,
         vouched_email: vouched_email.ok(),
-        is_member,
+        standing,
     })))
 }
 
@@ -173,10 +207,44 @@ async fn vouch(
 }
 
 /// Somebody who arrives through a connection of the whole environment needs no membership.
-async fn is_member(tx: &mut Tx<'_>, connection: &Connection, user_id: &UserId) -> Result<bool, Error> {
-    match &connection.organization_id {
-        Some(organization_id) => Ok(membership::find(tx, organization_id, user_id).await?.is_some()),
-        None => Ok(true),
+async fn standing(
+    tx: &mut Tx<'_>,
+    connection: &Connection,
+    user_id: &UserId,
+    now: Timestamp,
+) -> Result<Standing, Error> {
+    let Some(organization_id) = &connection.organization_id else {
+        return Ok(Standing::Member);
+    };
+    let membership = membership::find(tx, organization_id, user_id).await?;
+    Ok(match membership.map(|membership| membership.status_at(now)) {
+        None => Standing::Stranger,
+        Some(Status::Active) => Standing::Member,
+        Some(Status::Inactive) => Standing::Inactive,
+        Some(Status::PendingInvite) => Standing::Invited,
+        Some(Status::InviteExpired) => Standing::InvitedOnce,
+    })
+}
+
+/// Makes whoever may be one an active member. Says whether that is new.
+async fn join(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+    standing: Standing,
+) -> Result<bool, Error> {
+    match standing {
+        Standing::Stranger => {
+            let joining = Joining::new(organization_id, user_id, ProvisioningMethod::JustInTime);
+            membership::create(tx, at, &joining).await?;
+            Ok(true)
+        }
+        Standing::Invited | Standing::InvitedOnce => {
+            membership::activate(tx, at, organization_id, user_id).await?;
+            Ok(false)
+        }
+        Standing::Member | Standing::Inactive => Ok(false),
     }
 }
 
@@ -190,7 +258,7 @@ async fn admit(
         connection,
         person,
         vouched_email,
-        is_member,
+        standing,
     } = admission;
     let (is_known, user_created) = match &person {
         Person::Known(_) => (true, false),
@@ -206,10 +274,9 @@ async fn admit(
         Person::New(email) => create_user(tx, at, email, &arrival.profile).await?,
     };
     let organization_id = connection.organization_id.as_ref();
+    let mut membership_created = false;
     if let Some(organization_id) = organization_id {
-        if !is_member {
-            membership::insert(tx, at, organization_id, &user.id).await?;
-        }
+        membership_created = join(tx, at, organization_id, &user.id, standing).await?;
         follow_claims(tx, at, organization_id, &user.id, arrival).await?;
     }
     remember(tx, at, arrival, &user.id).await?;
@@ -221,7 +288,7 @@ async fn admit(
     }
     Ok(Outcome::SignedIn {
         user: Box::new(user),
-        membership_created: organization_id.is_some() && !is_member,
+        membership_created,
         user_created,
         organization_id: connection.organization_id,
     })

@@ -13,6 +13,7 @@ mod event;
 mod grant;
 mod identity;
 mod interaction;
+mod invitation;
 mod janitor;
 mod mail;
 mod membership;

@@ -1,13 +1,49 @@
 //! Memberships: which people belong to which organization, and as what.
 
+mod join;
+mod leave;
+
 use genkan_db::{Row, Tx, p};
+use serde_json::{Map, Value};
 
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
-use crate::row::{Columns, json};
-use crate::{Error, OrganizationId, Page, Stamp, Timestamp, UserId, conflict, role};
+use crate::row::{Columns, json, words};
+use crate::{Error, OrganizationId, Page, Stamp, Timestamp, UserId};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) use join::{activate, insert_pending, reopen};
+pub use join::{Joining, create, has_room, insert, set_active};
+pub use leave::{delete, delete_with_last};
+
+words! {
+    /// Whether a member may sign in to the organization.
+    pub enum Status {
+        Active = "ACTIVE",
+        /// May not, until somebody lets them again.
+        Inactive = "INACTIVE",
+        /// Was invited and has not accepted yet.
+        PendingInvite = "PENDING_INVITE",
+        /// Did not accept in time. Never stored: see [`Membership::status_at`].
+        InviteExpired = "INVITE_EXPIRED",
+    }
+}
+
+words! {
+    /// How a membership came about.
+    pub enum ProvisioningMethod {
+        /// An application made it, active at once.
+        Api = "API",
+        /// The operator made it, active at once.
+        Cli = "CLI",
+        Invitation = "INVITATION",
+        /// At the first sign-in through the organization's connection.
+        JustInTime = "JIT",
+        /// The organization's directory sent it.
+        Directory = "DIRECTORY",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub struct Membership {
     pub organization_id: OrganizationId,
     pub user_id: UserId,
@@ -15,7 +51,29 @@ pub struct Membership {
     pub groups: Vec<String>,
     /// Names of roles, sorted.
     pub roles: Vec<String>,
+    /// As it is stored; [`Membership::status_at`] knows the time as well.
+    pub status: Status,
+    pub metadata: Map<String, Value>,
+    pub inviter_email: Option<String>,
+    /// `None`: made before this was remembered.
+    pub provisioning_method: Option<ProvisioningMethod>,
     pub created_at: Timestamp,
+    /// Since when they may sign in to the organization.
+    pub accepted_at: Option<Timestamp>,
+    /// When the pending invitation ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Membership {
+    /// The status that holds at `now`: an invitation expires by itself.
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        match self.status {
+            Status::PendingInvite if self.expires_at.is_none_or(|expires_at| expires_at <= now) => {
+                Status::InviteExpired
+            }
+            status => status,
+        }
+    }
 }
 
 /// Role names never hold this: it joins them in one column.
@@ -33,19 +91,35 @@ pub(crate) use role_names;
 macro_rules! columns {
     () => {
         concat!(
-            "m.organization_id, m.user_id, m.groups, m.created_at, ",
-            role_names!()
+            "m.organization_id, m.user_id, m.groups, m.status, m.metadata, m.inviter_email, m.provisioning_method,
+             m.created_at, m.accepted_at, m.expires_at, ",
+            $crate::membership::role_names!()
         )
     };
 }
+pub(crate) use columns;
 
 fn read(row: &Row) -> Result<Membership, Error> {
-    let mut columns = Columns::of(row);
+    read_columns(&mut Columns::of(row))
+}
+
+/// Reads what [`columns`] selects.
+pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<Membership, Error> {
     Ok(Membership {
         organization_id: columns.id()?,
         user_id: columns.id()?,
         groups: columns.json("memberships.groups")?,
+        status: columns.parsed("memberships.status", str::parse)?,
+        metadata: columns.json("memberships.metadata")?,
+        inviter_email: columns.optional_text()?,
+        provisioning_method: columns
+            .optional_text()?
+            .map(|word| word.parse())
+            .transpose()
+            .map_err(|_| Error::Corrupt("memberships.provisioning_method"))?,
         created_at: columns.time()?,
+        accepted_at: columns.optional_time()?,
+        expires_at: columns.optional_time()?,
         roles: split_roles(columns.optional_text()?),
     })
 }
@@ -94,59 +168,6 @@ pub async fn roles_of(
         .await?
         .map(|membership| membership.roles)
         .unwrap_or_default())
-}
-
-/// Makes a user a member, with the default roles: those of a creator if they
-/// are the first one of the organization.
-///
-/// # Errors
-///
-/// [`conflict::MEMBERSHIP`] if they belong to it already.
-pub async fn insert(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    organization_id: &OrganizationId,
-    user_id: &UserId,
-) -> Result<Membership, Error> {
-    let other = tx
-        .opt(
-            "SELECT user_id FROM memberships WHERE organization_id = $1 LIMIT 1",
-            p![organization_id],
-        )
-        .await?;
-    let inserted = tx
-        .opt(
-            "INSERT INTO memberships (organization_id, user_id, groups, created_at) VALUES ($1, $2, '[]', $3)
-             ON CONFLICT DO NOTHING RETURNING user_id",
-            p![organization_id, user_id, at.now.as_micros()],
-        )
-        .await?;
-    if inserted.is_none() {
-        return Err(Error::Conflict(conflict::MEMBERSHIP));
-    }
-    let defaults = role::defaults(tx, organization_id, other.is_none()).await?;
-    let roles: Vec<String> = defaults.into_iter().map(|role| role.name).collect();
-    assign(
-        tx,
-        organization_id,
-        user_id,
-        Assigned {
-            names: &roles,
-            by_provider: false,
-        },
-    )
-    .await?;
-    let entry = Entry::new(Kind::UserOrganizationMembershipCreated)
-        .organization(organization_id)
-        .user(user_id);
-    event::record(tx, at, entry.with("roles", roles.clone())).await?;
-    Ok(Membership {
-        organization_id: organization_id.clone(),
-        user_id: user_id.clone(),
-        groups: Vec::new(),
-        roles,
-        created_at: at.now,
-    })
 }
 
 /// The organizations of a user, oldest first, at most [`crate::MAX_LIMIT`].
@@ -219,35 +240,79 @@ pub async fn set_roles(
     .await
 }
 
-/// Takes a user out of an organization and ends their sessions and grants in
-/// it. Says whether they belonged to it.
+/// Gives a member further roles. Unknown names are left out.
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails.
-pub async fn delete(
+/// [`Error::Stale`] if the user does not belong to the organization.
+pub async fn add_roles(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     organization_id: &OrganizationId,
     user_id: &UserId,
+    names: &[String],
+) -> Result<(), Error> {
+    let before = find(tx, organization_id, user_id).await?.ok_or(Error::Stale)?;
+    let assigned = Assigned {
+        names,
+        by_provider: false,
+    };
+    assign(tx, organization_id, user_id, assigned).await?;
+    record_roles(tx, at, &before, false).await
+}
+
+/// Takes a role from a member, whoever gave it. Says whether they had it.
+///
+/// A role that the identity provider sends comes back at the next login.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if the user does not belong to the organization.
+pub async fn remove_role(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+    name: &str,
 ) -> Result<bool, Error> {
-    let deleted = tx
+    let before = find(tx, organization_id, user_id).await?.ok_or(Error::Stale)?;
+    let removed = tx
         .exec(
-            "DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2",
-            p![organization_id, user_id],
+            "DELETE FROM membership_roles WHERE organization_id = $1 AND user_id = $2
+                AND role_id IN (SELECT id FROM roles WHERE name = $3)",
+            p![organization_id, user_id, name],
         )
         .await?;
-    if deleted == 0 {
-        return Ok(false);
+    record_roles(tx, at, &before, false).await?;
+    Ok(removed > 0)
+}
+
+/// Replaces what an application remembers with a membership.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if the user does not belong to the organization.
+pub async fn set_metadata(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+    metadata: &Map<String, Value>,
+) -> Result<(), Error> {
+    let metadata = json(metadata);
+    let changed = tx
+        .exec(
+            "UPDATE memberships SET metadata = $3 WHERE organization_id = $1 AND user_id = $2",
+            p![organization_id, user_id, &metadata],
+        )
+        .await?;
+    if changed == 0 {
+        return Err(Error::Stale);
     }
-    crate::session::end_all_of_member(tx, at, organization_id, user_id).await?;
-    // A session may have gone on in another organization; what it gave here ends all the same.
-    crate::grant::revoke_all_of_member(tx, at, organization_id, user_id).await?;
-    let entry = Entry::new(Kind::UserOrganizationMembershipDeleted)
+    let entry = Entry::new(Kind::UserOrganizationMembershipUpdated)
         .organization(organization_id)
         .user(user_id);
-    event::record(tx, at, entry).await?;
-    Ok(true)
+    event::record(tx, at, entry.with("metadata", true)).await
 }
 
 /// Roles by name, and who gave them.
@@ -265,31 +330,33 @@ pub(crate) async fn replace_roles(
     user_id: &UserId,
     assigned: Assigned<'_>,
 ) -> Result<(), Error> {
-    let before = find(tx, organization_id, user_id)
-        .await?
-        .ok_or(Error::Stale)?
-        .roles;
+    let before = find(tx, organization_id, user_id).await?.ok_or(Error::Stale)?;
     tx.exec(
         "DELETE FROM membership_roles WHERE organization_id = $1 AND user_id = $2 AND by_provider = $3",
         p![organization_id, user_id, assigned.by_provider],
     )
     .await?;
     assign(tx, organization_id, user_id, assigned).await?;
-    let after = roles_of(tx, organization_id, user_id).await?;
-    if after == before {
+    record_roles(tx, at, &before, assigned.by_provider).await
+}
+
+/// Records that the roles of a member have changed, if they have.
+async fn record_roles(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    before: &Membership,
+    by_provider: bool,
+) -> Result<(), Error> {
+    let after = roles_of(tx, &before.organization_id, &before.user_id).await?;
+    if after == before.roles {
         return Ok(());
     }
     let entry = Entry::new(Kind::UserOrganizationMembershipUpdated)
-        .organization(organization_id)
-        .user(user_id);
-    event::record(
-        tx,
-        at,
-        entry
-            .with("roles", after)
-            .with("by_provider", assigned.by_provider),
-    )
-    .await
+        .organization(&before.organization_id)
+        .user(&before.user_id)
+        .with("roles", after)
+        .with("by_provider", by_provider);
+    event::record(tx, at, entry).await
 }
 
 async fn assign(

@@ -1,0 +1,235 @@
+//! Invitations: a link by e-mail with which a person becomes an active member
+//! of an organization.
+//!
+//! The link counts once. Whoever opens it has read the person's mail, so the
+//! address is verified by it; it signs nobody in.
+
+use std::time::Duration;
+
+use genkan_db::{Tx, p};
+use genkan_protocol::EmailAddress;
+
+use crate::event::{self, Entry, Kind};
+use crate::membership::{self, Joining, Membership};
+use crate::row::Columns;
+use crate::{Error, OrganizationId, SecretHash, Stamp, Timestamp, UserId, user};
+
+/// How long a person may take to accept.
+pub const LIFETIME: Duration = Duration::from_secs(15 * 24 * 60 * 60);
+
+/// The newest invitation of a membership.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    pub organization_id: OrganizationId,
+    pub user_id: UserId,
+    /// Whom it was sent to.
+    pub email: EmailAddress,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub resent_at: Option<Timestamp>,
+    pub resent_count: u32,
+    pub accepted_at: Option<Timestamp>,
+}
+
+impl Invitation {
+    /// Whether it can be accepted at `now`.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.accepted_at.is_none() && now < self.expires_at
+    }
+}
+
+macro_rules! columns {
+    () => {
+        "invitations.organization_id, invitations.user_id, invitations.email, invitations.created_at,
+         invitations.expires_at, invitations.resent_at, invitations.resent_count, invitations.accepted_at"
+    };
+}
+
+fn read(columns: &mut Columns<'_>) -> Result<Invitation, Error> {
+    Ok(Invitation {
+        organization_id: columns.id()?,
+        user_id: columns.id()?,
+        email: columns.parsed("invitations.email", EmailAddress::parse)?,
+        created_at: columns.time()?,
+        expires_at: columns.time()?,
+        resent_at: columns.optional_time()?,
+        resent_count: u32::try_from(columns.int()?).unwrap_or(u32::MAX),
+        accepted_at: columns.optional_time()?,
+    })
+}
+
+/// Makes a user a pending member, with an invitation whose link hashes to `token`.
+///
+/// # Errors
+///
+/// As [`membership::create`].
+pub async fn invite(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    joining: &Joining<'_>,
+    token: &SecretHash,
+    lifetime: Duration,
+) -> Result<Membership, Error> {
+    let expires_at = at.now + lifetime;
+    let membership = membership::insert_pending(tx, at, joining, expires_at).await?;
+    let user = user::find(tx, joining.user_id).await?.ok_or(Error::Stale)?;
+    tx.exec(
+        "INSERT INTO invitations (organization_id, user_id, token_hash, email, created_at, expires_at, resent_count)
+         VALUES ($1, $2, $3, $4, $5, $6, 0)",
+        p![
+            joining.organization_id,
+            joining.user_id,
+            token,
+            user.email.as_str(),
+            at.now.as_micros(),
+            expires_at.as_micros(),
+        ],
+    )
+    .await?;
+    let entry = Entry::new(Kind::UserOrganizationInvitation)
+        .organization(joining.organization_id)
+        .user(joining.user_id);
+    event::record(tx, at, entry).await?;
+    Ok(membership)
+}
+
+/// Gives the invitation of a pending member a new link that hashes to `token`,
+/// and its whole lifetime again, expired or not. The links before it are void.
+///
+/// # Errors
+///
+/// - [`Error::Stale`] if the user has no invitation that waits for them.
+/// - [`crate::conflict::ORGANIZATION_FULL`] if it had expired and its place is taken.
+pub async fn resend(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+    (token, lifetime): (&SecretHash, Duration),
+) -> Result<Invitation, Error> {
+    let expires_at = at.now + lifetime;
+    if !membership::reopen(tx, at, organization_id, user_id, expires_at).await? {
+        return Err(Error::Stale);
+    }
+    let user = user::find(tx, user_id).await?.ok_or(Error::Stale)?;
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE invitations SET token_hash = $3, email = $4, expires_at = $5, resent_at = $6,
+                    resent_count = resent_count + 1
+                  WHERE organization_id = $1 AND user_id = $2 AND accepted_at IS NULL RETURNING ",
+                columns!()
+            ),
+            p![
+                organization_id,
+                user_id,
+                token,
+                user.email.as_str(),
+                expires_at.as_micros(),
+                at.now.as_micros(),
+            ],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
+    let invitation = read(&mut Columns::of(&row))?;
+    let entry = Entry::new(Kind::UserOrganizationInvitation)
+        .organization(organization_id)
+        .user(user_id)
+        .with("resent_count", invitation.resent_count);
+    event::record(tx, at, entry).await?;
+    Ok(invitation)
+}
+
+/// Finds the invitation of a membership.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<Option<Invitation>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM invitations WHERE organization_id = $1 AND user_id = $2"
+            ),
+            p![organization_id, user_id],
+        )
+        .await?;
+    row.map(|row| read(&mut Columns::of(&row))).transpose()
+}
+
+/// An invitation as its link shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    pub invitation: Invitation,
+    pub organization_name: String,
+    pub inviter_email: Option<String>,
+}
+
+/// Finds the invitation of a link, open or not.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option<Shown>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                columns!(),
+                ", o.display_name, m.inviter_email
+                   FROM invitations
+                   JOIN organizations o ON o.id = invitations.organization_id
+                   JOIN memberships m ON m.organization_id = invitations.organization_id
+                    AND m.user_id = invitations.user_id
+                  WHERE invitations.token_hash = $1"
+            ),
+            p![token],
+        )
+        .await?;
+    row.map(|row| {
+        let mut columns = Columns::of(&row);
+        Ok(Shown {
+            invitation: read(&mut columns)?,
+            organization_name: columns.text()?,
+            inviter_email: columns.optional_text()?,
+        })
+    })
+    .transpose()
+}
+
+/// Accepts the invitation of a link: the membership becomes active, and the
+/// address verified if it is still the user's. `None` if the link is unknown,
+/// used or expired; of many who come at once one succeeds.
+///
+/// # Errors
+///
+/// [`crate::conflict::ORGANIZATION_FULL`] if the organization was given a lower
+/// limit meanwhile; the link is not used up by that.
+pub async fn accept(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    token: &SecretHash,
+) -> Result<Option<Invitation>, Error> {
+    // One statement decides.
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE invitations SET accepted_at = $2
+                  WHERE token_hash = $1 AND accepted_at IS NULL AND expires_at > $2 RETURNING ",
+                columns!()
+            ),
+            p![token, at.now.as_micros()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let invitation = read(&mut Columns::of(&row))?;
+    membership::activate(tx, at, &invitation.organization_id, &invitation.user_id).await?;
+    user::verify_email(tx, at, &invitation.user_id, &invitation.email).await?;
+    Ok(Some(invitation))
+}

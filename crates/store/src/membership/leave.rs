@@ -1,0 +1,73 @@
+//! How a membership ends.
+
+use genkan_db::{Tx, p};
+
+use crate::event::{self, Entry, Kind};
+use crate::{Error, OrganizationId, Stamp, UserId, grant, session, user};
+
+/// Takes a user out of an organization and ends their sessions and grants in
+/// it. Says whether they belonged to it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn delete(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<bool, Error> {
+    let deleted = tx
+        .exec(
+            "DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2",
+            p![organization_id, user_id],
+        )
+        .await?;
+    if deleted == 0 {
+        return Ok(false);
+    }
+    end_access(tx, at, organization_id, user_id).await?;
+    let entry = Entry::new(Kind::UserOrganizationMembershipDeleted)
+        .organization(organization_id)
+        .user(user_id);
+    event::record(tx, at, entry).await?;
+    Ok(true)
+}
+
+/// As [`delete`], and deletes the user as well if that was their last membership.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn delete_with_last(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<bool, Error> {
+    if !delete(tx, at, organization_id, user_id).await? {
+        return Ok(false);
+    }
+    let other = tx
+        .opt(
+            "SELECT organization_id FROM memberships WHERE user_id = $1 LIMIT 1",
+            p![user_id],
+        )
+        .await?;
+    if other.is_none() {
+        user::delete(tx, at, user_id).await?;
+    }
+    Ok(true)
+}
+
+/// Ends the sessions of a user in an organization, and what clients may do for them there.
+pub(super) async fn end_access(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<(), Error> {
+    session::end_all_of_member(tx, at, organization_id, user_id).await?;
+    // A session may have gone on in another organization; what it gave here ends all the same.
+    grant::revoke_all_of_member(tx, at, organization_id, user_id).await
+}
