@@ -211,11 +211,7 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option
 ///
 /// [`crate::conflict::ORGANIZATION_FULL`] if the organization was given a lower
 /// limit meanwhile; the link is not used up by that.
-pub async fn accept(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    token: &SecretHash,
-) -> Result<Option<Invitation>, Error> {
+pub async fn accept(tx: &mut Tx<'_>, at: Stamp<'_>, token: &SecretHash) -> Result<Option<Invitation>, Error> {
     // One statement decides.
     let row = tx
         .opt(

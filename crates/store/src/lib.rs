@@ -22,6 +22,7 @@ pub mod invitation;
 pub mod janitor;
 pub mod login_trace;
 pub mod mail;
+pub mod member;
 pub mod membership;
 pub mod organization;
 pub mod page;

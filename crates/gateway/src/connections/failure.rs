@@ -48,6 +48,8 @@ pub enum Refusal {
     /// Nobody invited this person, and the connection creates nobody.
     NotProvisioned,
     Disabled,
+    /// The organization may not have another member.
+    OrganizationFull,
 }
 
 impl Refusal {
@@ -57,6 +59,7 @@ impl Refusal {
             Self::EmailNotVerified => "email_not_verified",
             Self::NotProvisioned => "user_not_provisioned",
             Self::Disabled => "user_not_active",
+            Self::OrganizationFull => "organization_full",
         }
     }
 
@@ -70,6 +73,9 @@ impl Refusal {
             }
             Self::NotProvisioned => "Your sign-in worked, but there is no account for you yet.",
             Self::Disabled => "Your account has been disabled.",
+            Self::OrganizationFull => {
+                "Your sign-in worked, but your company has no free place for another person."
+            }
         }
     }
 
@@ -84,7 +90,12 @@ impl Refusal {
             Self::NotProvisioned => {
                 "Invite the person, or turn on just-in-time provisioning and add their e-mail domain to the organization."
             }
-            Self::Disabled => "Enable the user again if they should have access.",
+            Self::Disabled => {
+                "Enable the user, or their membership in the organization, if they should have access."
+            }
+            Self::OrganizationFull => {
+                "Raise the number of users that the organization may have, or remove people who have left."
+            }
         }
     }
 }

@@ -141,6 +141,7 @@ fn refused(outcome: &Outcome) -> Arrived {
         Outcome::EmailNotTrusted => Refusal::EmailNotTrusted,
         Outcome::EmailNotVerified => Refusal::EmailNotVerified,
         Outcome::Disabled => Refusal::Disabled,
+        Outcome::OrganizationFull => Refusal::OrganizationFull,
         Outcome::NotProvisioned | Outcome::EmailMissing => Refusal::NotProvisioned,
         Outcome::ConnectionNotActive | Outcome::SignedIn { .. } => return Arrived::ConnectionNotActive,
     })

@@ -11,8 +11,8 @@ use crate::page::page_rows;
 use crate::row::{Columns, json, words};
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, UserId};
 
-pub(crate) use join::{activate, insert_pending, reopen};
 pub use join::{Joining, create, has_room, insert, set_active};
+pub(crate) use join::{activate, insert_pending, reopen};
 pub use leave::{delete, delete_with_last};
 
 words! {
@@ -88,27 +88,35 @@ macro_rules! role_names {
 }
 pub(crate) use role_names;
 
-macro_rules! columns {
+/// The columns of the membership `m` but for its roles; see [`read_bare`].
+macro_rules! bare_columns {
     () => {
-        concat!(
-            "m.organization_id, m.user_id, m.groups, m.status, m.metadata, m.inviter_email, m.provisioning_method,
-             m.created_at, m.accepted_at, m.expires_at, ",
-            $crate::membership::role_names!()
-        )
+        "m.organization_id, m.user_id, m.groups, m.status, m.metadata, m.inviter_email, m.provisioning_method,
+         m.created_at, m.accepted_at, m.expires_at"
     };
 }
-pub(crate) use columns;
+pub(crate) use bare_columns;
 
-fn read(row: &Row) -> Result<Membership, Error> {
-    read_columns(&mut Columns::of(row))
+macro_rules! columns {
+    () => {
+        concat!(bare_columns!(), ", ", role_names!())
+    };
 }
 
-/// Reads what [`columns`] selects.
-pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<Membership, Error> {
+fn read(row: &Row) -> Result<Membership, Error> {
+    let mut columns = Columns::of(row);
+    let mut membership = read_bare(&mut columns)?;
+    membership.roles = split_roles(columns.optional_text()?);
+    Ok(membership)
+}
+
+/// Reads what [`bare_columns`] selects; the roles are not part of it.
+pub(crate) fn read_bare(columns: &mut Columns<'_>) -> Result<Membership, Error> {
     Ok(Membership {
         organization_id: columns.id()?,
         user_id: columns.id()?,
         groups: columns.json("memberships.groups")?,
+        roles: Vec::new(),
         status: columns.parsed("memberships.status", str::parse)?,
         metadata: columns.json("memberships.metadata")?,
         inviter_email: columns.optional_text()?,
@@ -120,7 +128,6 @@ pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<Membership, Erro
         created_at: columns.time()?,
         accepted_at: columns.optional_time()?,
         expires_at: columns.optional_time()?,
-        roles: split_roles(columns.optional_text()?),
     })
 }
 

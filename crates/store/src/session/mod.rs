@@ -3,6 +3,7 @@
 //! Source: OIDC Core §2 (`auth_time`), OIDC Back-Channel Logout 1.0 §2.1 (`sid`).
 
 mod end;
+mod list;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, T
 
 pub(crate) use end::end_all_of_member;
 pub use end::{end, end_all_for_organization, end_all_for_user, end_expired};
+pub use list::{Client, Filter, clients_of, count_for_user, list_for_user};
 
 words! {
     /// Whether a session lives, and if not, how it ended.
@@ -80,6 +82,7 @@ macro_rules! columns {
          idle_expires_at, expires_at, ended_at, ip, user_agent"
     };
 }
+use columns;
 
 fn read(row: &Row) -> Result<Session, Error> {
     let mut columns = Columns::of(row);
@@ -102,7 +105,16 @@ fn read(row: &Row) -> Result<Session, Error> {
 
 impl Session {
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.status == Status::Active && now < self.idle_expires_at
+        self.status_at(now) == Status::Active
+    }
+
+    /// The status that holds at `now`: a session expires by itself, and its row
+    /// says so when somebody has looked.
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        match self.status {
+            Status::Active if self.idle_expires_at <= now => Status::Expired,
+            status => status,
+        }
     }
 }
 
@@ -261,25 +273,6 @@ pub async fn find_live_by_token(
         .await?;
     let session = row.as_ref().map(read).transpose()?;
     Ok(session.filter(|session| session.is_live(now)))
-}
-
-/// The sessions of a user, newest first, at most [`crate::MAX_LIMIT`].
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Session>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM sessions WHERE user_id = $1 ORDER BY id DESC LIMIT $2"
-            ),
-            p![user_id, i64::from(crate::MAX_LIMIT)],
-        )
-        .await?;
-    rows.iter().map(read).collect()
 }
 
 /// Keeps a session alive that was just used. Says whether that was written:

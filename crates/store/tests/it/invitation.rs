@@ -311,14 +311,8 @@ async fn an_inactive_member_has_no_session_and_no_invitation_there() {
         assert_eq!(
             kinds[..2],
             [
-                (
-                    "user.organization_membership_updated",
-                    Some("ACTIVE".into())
-                ),
-                (
-                    "user.organization_membership_updated",
-                    Some("INACTIVE".into())
-                ),
+                ("user.organization_membership_updated", Some("ACTIVE".into())),
+                ("user.organization_membership_updated", Some("INACTIVE".into())),
             ]
         );
     })
@@ -343,12 +337,7 @@ async fn a_user_goes_with_their_last_membership_if_that_is_asked() {
                 })
                 .await
         };
-        let is_there = async || {
-            world
-                .tx(async |tx| user::find(tx, &ada.id).await)
-                .await
-                .is_some()
-        };
+        let is_there = async || world.tx(async |tx| user::find(tx, &ada.id).await).await.is_some();
         assert!(leave(&one).await);
         assert!(is_there().await);
         assert!(!leave(&one).await, "not a member any more");

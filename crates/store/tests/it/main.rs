@@ -16,6 +16,7 @@ mod interaction;
 mod invitation;
 mod janitor;
 mod mail;
+mod member;
 mod membership;
 mod organization;
 mod permission;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
-use genkan_store::{Error, SessionId, Stamp, client, grant, user};
+use genkan_store::{Error, Page, SessionId, Stamp, client, grant, user};
 
 use crate::support::{LIFETIMES, T0, World, hash, on_each_engine, secs};
 
@@ -38,12 +38,11 @@ async fn a_session_is_found_by_its_cookie_and_its_id() {
                 .await,
             None
         );
-        assert_eq!(
-            world
-                .tx(async |tx| session::list_for_user(tx, &ada.id).await)
-                .await,
-            vec![session]
-        );
+        let listed = world.tx(async |tx| {
+            let filter = session::Filter::default();
+            session::list_for_user(tx, &ada.id, &filter, T0, &Page::first(10)).await
+        });
+        assert_eq!(listed.await, vec![session]);
         let ada = world.tx(async |tx| user::find(tx, &ada.id).await).await.unwrap();
         assert_eq!(ada.last_login_at, Some(T0));
         assert_eq!(
@@ -308,6 +307,80 @@ async fn all_sessions_of_a_user_end_and_nobody_elses() {
             assert!(!live_at(world, session, 0).await);
         }
         assert!(live_at(world, &other, 0).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sessions_are_listed_by_how_they_stand_and_when_they_began() {
+    on_each_engine(async |world| {
+        let (client, ..) = world.signed_in(client::Kind::WebApp).await;
+        let ada = world
+            .tx(async |tx| user::find_by_email(tx, &crate::support::email("ada@acme.test")).await)
+            .await
+            .unwrap();
+        world
+            .session(&world.user("bob@acme.test").await, "nobody asks for this one")
+            .await;
+        let ended = world.session(&ada, "logout").await;
+        let revoked = world.session(&ada, "revoked").await;
+        world
+            .tx(async |tx| {
+                session::end(tx, world.after(1), &ended.id, Status::Logout).await?;
+                session::end(tx, world.after(1), &revoked.id, Status::Revoked).await
+            })
+            .await;
+        let sign_in = world.sign_in(&ada);
+        let late = world
+            .tx(async |tx| session::start(tx, world.after(3000), &sign_in, &hash("late"), LIFETIMES).await)
+            .await;
+        // The first one was not used for an hour, and nobody has swept yet.
+        let now = world.after(3600).now;
+        let list = async |filter: session::Filter| {
+            let page = Page::first(10);
+            let (rows, count) = world
+                .tx(async |tx| {
+                    Ok((
+                        session::list_for_user(tx, &ada.id, &filter, now, &page).await?,
+                        session::count_for_user(tx, &ada.id, &filter, now).await?,
+                    ))
+                })
+                .await;
+            assert_eq!(i64::try_from(rows.len()).unwrap(), count);
+            rows.iter().map(|row| row.status_at(now)).collect::<Vec<_>>()
+        };
+        let of = |statuses: &[Status]| session::Filter {
+            statuses: statuses.to_vec(),
+            ..session::Filter::default()
+        };
+        use Status::{Active, Expired, Logout, Revoked};
+        assert_eq!(list(of(&[])).await, [Active, Revoked, Logout, Expired]);
+        for status in [Active, Revoked, Logout, Expired] {
+            assert_eq!(list(of(&[status])).await, [status]);
+        }
+        assert_eq!(list(of(&[Active, Logout])).await, [Active, Logout]);
+        let since = session::Filter {
+            created_from: Some(late.created_at),
+            ..session::Filter::default()
+        };
+        assert_eq!(list(since).await, [Active]);
+        let before = session::Filter {
+            created_until: Some(T0),
+            ..session::Filter::default()
+        };
+        assert_eq!(list(before).await.len(), 3);
+
+        let clients = world
+            .tx(async |tx| {
+                let filter = session::Filter::default();
+                let rows = session::list_for_user(tx, &ada.id, &filter, now, &Page::first(10)).await?;
+                session::clients_of(tx, &rows).await
+            })
+            .await;
+        let [one] = &clients[..] else {
+            panic!("one session has one client: {clients:?}")
+        };
+        assert_eq!(one.client_id, client.id);
     })
     .await;
 }

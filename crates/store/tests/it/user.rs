@@ -10,6 +10,13 @@ async fn a_user_is_read_as_they_were_written() {
     on_each_engine(async |world| {
         let mut ada = User::new(world.id(), email("Ada@Acme.Test"), T0);
         ada.name = Some("Ada Lovelace 🦀".to_owned());
+        ada.phone_number = Some("+44 20 7946 0000".to_owned());
+        ada.phone_number_verified = true;
+        ada.preferred_username = Some("ada".to_owned());
+        ada.gender = Some("female".to_owned());
+        ada.groups = vec!["Engines".to_owned()];
+        ada.custom_attributes = serde_json::json!({"desk": "1A"}).as_object().unwrap().clone();
+        ada.profile_metadata = serde_json::json!({"since": "1833"}).as_object().unwrap().clone();
         ada.external_id = Some("u-1".to_owned());
         ada.metadata = serde_json::json!({"a": [1, null]}).as_object().unwrap().clone();
         world

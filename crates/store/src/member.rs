@@ -1,0 +1,206 @@
+//! Members: users with where they belong, as lists show them.
+
+use genkan_db::{Row, Tx, p};
+
+use crate::membership::{self, Membership};
+use crate::page::page_rows;
+use crate::row::Columns;
+use crate::user::{self, User};
+use crate::{Error, OrganizationId, Page, RoleId, UserId};
+
+/// A user with memberships.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    pub user: User,
+    /// The oldest organization first.
+    pub belongings: Vec<Belonging>,
+}
+
+/// A membership with the names of what it refers to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Belonging {
+    pub membership: Membership,
+    pub organization_name: String,
+    /// By name.
+    pub roles: Vec<AssignedRole>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssignedRole {
+    pub id: RoleId,
+    pub name: String,
+    pub display_name: String,
+}
+
+/// Joins the roles of a membership in one column, and the parts of a role:
+/// control characters that no identifier and no name of a role holds. A
+/// display name may hold anything, so it comes last and without the first.
+const BETWEEN_ROLES: char = '\u{1e}';
+const BETWEEN_PARTS: char = '\u{1f}';
+
+macro_rules! belonging_columns {
+    () => {
+        concat!(
+            membership::bare_columns!(),
+            ", o.display_name,
+             (SELECT string_agg(r.id || '\u{1f}' || r.name || '\u{1f}' || replace(r.display_name, '\u{1e}', ' '),
+                                '\u{1e}' ORDER BY r.name)
+                FROM membership_roles mr JOIN roles r ON r.id = mr.role_id
+               WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id)"
+        )
+    };
+}
+
+fn read_belonging(columns: &mut Columns<'_>) -> Result<Belonging, Error> {
+    let mut membership = membership::read_bare(columns)?;
+    let organization_name = columns.text()?;
+    let roles = split_roles(columns.optional_text()?.as_deref())?;
+    membership.roles = roles.iter().map(|role| role.name.clone()).collect();
+    Ok(Belonging {
+        membership,
+        organization_name,
+        roles,
+    })
+}
+
+fn split_roles(joined: Option<&str>) -> Result<Vec<AssignedRole>, Error> {
+    let corrupt = || Error::Corrupt("roles.name");
+    joined
+        .into_iter()
+        .flat_map(|joined| joined.split(BETWEEN_ROLES))
+        .map(|role| {
+            let mut parts = role.splitn(3, BETWEEN_PARTS);
+            let mut part = || parts.next().ok_or_else(corrupt);
+            Ok(AssignedRole {
+                id: RoleId::parse(part()?).map_err(|_| corrupt())?,
+                name: part()?.to_owned(),
+                display_name: part()?.to_owned(),
+            })
+        })
+        .collect()
+}
+
+/// Adds to users where they belong. They are neighbours in the order of their
+/// identifiers, newest first, so one statement reads it for all.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+async fn of_neighbours(tx: &mut Tx<'_>, users: Vec<User>) -> Result<Vec<Member>, Error> {
+    let (Some(newest), Some(oldest)) = (users.first(), users.last()) else {
+        return Ok(Vec::new());
+    };
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                belonging_columns!(),
+                " FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                   WHERE m.user_id >= $1 AND m.user_id <= $2 ORDER BY m.user_id DESC, m.organization_id"
+            ),
+            p![&oldest.id, &newest.id],
+        )
+        .await?;
+    let mut belongings = rows
+        .iter()
+        .map(|row| read_belonging(&mut Columns::of(row)))
+        .collect::<Result<Vec<_>, Error>>()?
+        .into_iter()
+        .peekable();
+    let mut members: Vec<Member> = users
+        .into_iter()
+        .map(|user| Member {
+            user,
+            belongings: Vec::new(),
+        })
+        .collect();
+    for member in &mut members {
+        while let Some(belonging) = belongings.next_if(|next| next.membership.user_id >= member.user.id) {
+            member.belongings.push(belonging);
+        }
+    }
+    Ok(members)
+}
+
+/// Adds to a user where they belong.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn of(tx: &mut Tx<'_>, user: User) -> Result<Member, Error> {
+    let mut members = of_neighbours(tx, vec![user]).await?;
+    members.pop().ok_or(Error::Stale)
+}
+
+/// Finds a user with where they belong.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<Member>, Error> {
+    match user::find(tx, id).await? {
+        Some(user) => of(tx, user).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Lists users with where they belong, newest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list(tx: &mut Tx<'_>, page: &Page<UserId>) -> Result<Vec<Member>, Error> {
+    let users = user::list(tx, page).await?;
+    of_neighbours(tx, users).await
+}
+
+/// Lists the people of an organization, the newest users first, with their
+/// membership in it alone.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_for_organization(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    page: &Page<UserId>,
+) -> Result<Vec<Member>, Error> {
+    let rows = page_rows!(
+        tx,
+        page,
+        concat!(
+            "SELECT ",
+            user::columns!(),
+            ", ",
+            belonging_columns!(),
+            " FROM memberships m JOIN users u ON u.id = m.user_id JOIN organizations o ON o.id = m.organization_id
+               WHERE m.organization_id = $3"
+        ),
+        [organization_id],
+        "m.user_id"
+    );
+    rows.iter().map(read).collect()
+}
+
+/// How many people an organization has, whatever they may do.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count_for_organization(tx: &mut Tx<'_>, organization_id: &OrganizationId) -> Result<i64, Error> {
+    let row = tx
+        .opt(
+            "SELECT COUNT(*) FROM memberships WHERE organization_id = $1",
+            p![organization_id],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| Columns::of(&row).int())
+}
+
+fn read(row: &Row) -> Result<Member, Error> {
+    let mut columns = Columns::of(row);
+    Ok(Member {
+        user: user::read_columns(&mut columns)?,
+        belongings: vec![read_belonging(&mut columns)?],
+    })
+}
