@@ -12,6 +12,7 @@ use genkan_store::{Generator, InstanceKey, Stamp};
 
 use crate::cache::Cache;
 use crate::connections::metadata::MetadataCache;
+use crate::mail::Mailer;
 use crate::tally::Tally;
 use crate::web::cookie::CookiePolicy;
 use crate::web::csrf::Csrf;
@@ -26,6 +27,7 @@ pub struct AppParts {
     pub instance_key: InstanceKey,
     pub settings: Settings,
     pub outbound: Outbound,
+    pub mailer: Mailer,
     pub clock: Clock,
 }
 
@@ -59,12 +61,14 @@ struct Inner {
     ids: Generator,
     settings: Settings,
     outbound: Outbound,
+    mailer: Mailer,
     clock: Clock,
     csrf: Csrf,
     cache: Cache,
     metadata: MetadataCache,
     tally: Tally,
     jobs: tokio::sync::Notify,
+    mail: tokio::sync::Notify,
 }
 
 impl std::fmt::Debug for App {
@@ -82,12 +86,14 @@ impl App {
             ids: Generator::random(),
             settings: parts.settings,
             outbound: parts.outbound,
+            mailer: parts.mailer,
             clock: parts.clock,
             csrf,
             cache: Cache::default(),
             metadata: MetadataCache::default(),
             tally: Tally::default(),
             jobs: tokio::sync::Notify::new(),
+            mail: tokio::sync::Notify::new(),
         }))
     }
 
@@ -142,6 +148,11 @@ impl App {
         &self.0.outbound
     }
 
+    /// Where mail goes.
+    pub fn mailer(&self) -> &Mailer {
+        &self.0.mailer
+    }
+
     /// Whether plain HTTP is acceptable towards a provider that asks for it.
     pub fn scheme(&self, insecure_http: bool) -> Scheme {
         if self.0.settings.development || insecure_http {
@@ -176,10 +187,15 @@ impl App {
     /// Wakes the background jobs, because there is something to deliver.
     pub fn wake_jobs(&self) {
         self.0.jobs.notify_one();
+        self.0.mail.notify_one();
     }
 
     pub(crate) async fn jobs_woken(&self) {
         self.0.jobs.notified().await;
+    }
+
+    pub(crate) async fn mail_woken(&self) {
+        self.0.mail.notified().await;
     }
 }
 

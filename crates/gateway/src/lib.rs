@@ -14,6 +14,7 @@ pub mod keys;
 pub mod listener;
 pub mod logging;
 pub mod login;
+pub mod mail;
 pub mod management;
 pub mod op;
 pub mod serve;

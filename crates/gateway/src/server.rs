@@ -20,6 +20,7 @@ use crate::cli::Failure;
 use crate::config::Config;
 use crate::grpc::{self, Health};
 use crate::listener::{Limits, Listener, TlsPolicy};
+use crate::mail::Mailer;
 use crate::management::Management;
 use crate::web::outbound::Outbound;
 use crate::web::tls;
@@ -93,6 +94,10 @@ pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Re
         .map_err(|error| Failure::new(format!("outbound.ca_file cannot be used: {error}")))?;
     let outbound = Outbound::new(config.outbound.allow_private_addresses || development, trust)
         .map_err(|error| Failure::new(format!("The HTTP client cannot start: {error}")))?;
+    let mailer = Mailer::of(config, development).map_err(|error| {
+        Failure::new(format!("Mail cannot be set up: {error}"))
+            .remedy("`genkan config check` looks at [mail].")
+    })?;
     Ok(App::new(AppParts {
         db,
         instance_key,
@@ -104,6 +109,7 @@ pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Re
             },
         },
         outbound,
+        mailer,
         clock: Arc::new(now),
     }))
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use genkan::app::{App, AppParts, Settings};
 use genkan::cache::MAX_AGE;
 use genkan::listener::{Limits, Listener, Tls, TlsPolicy, install_crypto_provider};
+use genkan::mail::Mailer;
 use genkan::server::Server;
 use genkan::web::outbound::Outbound;
 use genkan::web::tls;
@@ -42,6 +43,7 @@ pub struct Setup {
     session_absolute: Duration,
     session_idle: Duration,
     access_token_lifetime: Duration,
+    mailer: Option<Mailer>,
 }
 
 impl Setup {
@@ -63,6 +65,13 @@ impl Setup {
     #[must_use]
     pub fn session(mut self, absolute: Duration, idle: Duration) -> Self {
         (self.session_absolute, self.session_idle) = (absolute, idle);
+        self
+    }
+
+    /// Mail goes out by this server, and not into the inbox of a developer.
+    #[must_use]
+    pub fn mailer(mut self, mailer: Mailer) -> Self {
+        self.mailer = Some(mailer);
         self
     }
 
@@ -95,6 +104,10 @@ impl Setup {
                 api_rate_limit: genkan_api::RateLimit { per_minute: None },
             },
             outbound: Outbound::new(true, trust()).unwrap(),
+            mailer: self.mailer.clone().unwrap_or(match self.kind {
+                Kind::Development => Mailer::Inbox,
+                Kind::Production => Mailer::Absent,
+            }),
             clock: Arc::new(move || time.now()),
         });
         self.create_environment(&app).await;
@@ -154,16 +167,21 @@ impl Setup {
     }
 }
 
-/// Everything that `genkan serve` does with an application, on this listener.
+/// Everything that `genkan serve` does with an application, on this listener;
+/// in development with the inbox that `genkan dev` has.
 fn serve(
     app: &App,
     listener: Listener,
     tls: Option<TlsPolicy>,
     stop: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
+    let mut web = genkan::router(app);
+    if app.settings().development {
+        web = web.merge(genkan::dev::mail::router(app));
+    }
     let server = Server {
         app: app.clone(),
-        web: genkan::router(app),
+        web,
         listener,
         tls,
         limits: Limits::default(),
@@ -262,6 +280,7 @@ impl Gateway {
             session_absolute: Duration::from_secs(12 * 60 * 60),
             session_idle: Duration::from_secs(60 * 60),
             access_token_lifetime: Duration::from_secs(5 * 60),
+            mailer: None,
         }
     }
 
@@ -287,6 +306,7 @@ impl Gateway {
             instance_key: instance_key(),
             settings: self.app().settings().clone(),
             outbound: self.app().outbound().clone(),
+            mailer: self.app().mailer().clone(),
             clock: Arc::new(move || time.now()),
         });
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();

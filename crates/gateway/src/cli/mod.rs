@@ -12,6 +12,7 @@ mod event;
 mod failure;
 mod instance;
 mod keys;
+mod mail;
 mod org;
 mod output;
 mod reference;
@@ -84,6 +85,7 @@ enum Command {
     User(user::UserArgs),
     Environment(environment::EnvironmentArgs),
     Keys(keys::KeysArgs),
+    Mail(mail::MailArgs),
     Backup(backup::BackupArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
@@ -134,6 +136,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Connection(args) => wait_for(connection::run(&args, context)),
         Command::User(args) => wait_for(user::run(&args, context)),
         Command::Keys(args) => wait_for(keys::run(&args, context)),
+        Command::Mail(args) => wait_for(mail::run(&args, context)),
         Command::Backup(args) => wait_for(backup::run(&args, context)),
         Command::Doctor(args) => wait_for(doctor::run(&args, context)),
         Command::Config(args) => config::run(&args, context),

@@ -6,6 +6,9 @@ use std::path::Path;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use zeroize::Zeroizing;
+
+use super::instance_key::mode_open_to_others;
 use super::{Config, InstanceKeyBytes, InstanceKeyFileError, Mistake, TlsMode};
 use crate::listener::{Tls, TlsError};
 
@@ -20,6 +23,28 @@ impl Config {
             (Some(key), _) => Ok(key.clone()),
             (None, Some(path)) => InstanceKeyBytes::read_file(path),
             (None, None) => unreachable!("a rule demands one of the two"),
+        }
+    }
+
+    /// The password of the mail server, if it wants one.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its file, in words that follow its name.
+    pub fn read_smtp_password(&self) -> Result<Option<Zeroizing<String>>, String> {
+        let Some(path) = &self.mail.smtp_password_file else {
+            return Ok(self.mail.smtp_url.as_ref().and_then(super::SmtpUrl::password));
+        };
+        let cannot = |problem: &str| format!("cannot be used: {}: {problem}", path.display());
+        let metadata = std::fs::metadata(path).map_err(|error| cannot(&error.to_string()))?;
+        if let Some(mode) = mode_open_to_others(&metadata) {
+            return Err(cannot(&format!("it is open to others (mode {mode:04o})")));
+        }
+        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|error| cannot(&error.to_string()))?);
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(cannot("it is empty")),
+            password if password.contains(['\r', '\n']) => Err(cannot("it holds more than one line")),
+            password => Ok(Some(Zeroizing::new(password.to_owned()))),
         }
     }
 
@@ -43,6 +68,9 @@ impl Config {
             (self.tls.mode, &self.tls.certificate_file, &self.tls.key_file)
         {
             self.check_tls(&mut mistakes, certificate, key);
+        }
+        if let Err(problem) = self.read_smtp_password() {
+            mistakes.push(self.file_mistake("mail.smtp_password_file", problem, NEEDS_PASSWORD));
         }
         if let Some(path) = &self.outbound.ca_file {
             self.check_certificates(&mut mistakes, "outbound.ca_file", path);
@@ -96,5 +124,7 @@ impl Config {
 
 const NEEDS_KEY: &str =
     "Name a PEM file with a block such as -----BEGIN PRIVATE KEY-----, which genkan's user may read.";
+const NEEDS_PASSWORD: &str =
+    "Name a file that holds the password on one line and that only its owner may read (mode 0600).";
 const NEEDS_CERTIFICATE: &str =
     "Name a PEM file with blocks -----BEGIN CERTIFICATE-----, which genkan's user may read.";

@@ -103,7 +103,7 @@ impl InstanceKeyBytes {
 /// belongs to root, as PostgreSQL allows for its TLS key, because container
 /// platforms hand secrets over so.
 #[cfg(unix)]
-fn mode_open_to_others(metadata: &std::fs::Metadata) -> Option<u32> {
+pub(super) fn mode_open_to_others(metadata: &std::fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
 
     let mode = metadata.mode() & 0o7777;
@@ -112,6 +112,6 @@ fn mode_open_to_others(metadata: &std::fs::Metadata) -> Option<u32> {
 }
 
 #[cfg(not(unix))]
-fn mode_open_to_others(_metadata: &std::fs::Metadata) -> Option<u32> {
+pub(super) fn mode_open_to_others(_metadata: &std::fs::Metadata) -> Option<u32> {
     None
 }

@@ -9,8 +9,10 @@ use std::time::Duration;
 use super::PREFIX;
 use super::reader::{Fallback, Reader, Written};
 use super::setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, Setting, TlsMode};
+use super::smtp::{SenderName, SmtpUrl};
 use super::url::{DatabaseUrl, PublicUrl};
 use crate::listener::{ForwardedHeader, Network};
+use genkan_protocol::EmailAddress;
 
 /// One key of the configuration, as data.
 #[derive(Debug)]
@@ -238,6 +240,28 @@ settings! {
 
         /// Certificate authorities to trust beside the public ones, PEM.
         optional ca_file: PathBuf = "none";
+    }
+
+    /// How this instance sends mail: sign-in codes, invitations. Without a mail server everything
+    /// that needs mail is refused; `genkan dev` then keeps mail in an inbox at `/dev/mail`.
+    [mail] Mail {
+        /// The mail server: `smtps://user:password@host` for TLS from the first byte (port 465), or
+        /// `smtp://user:password@host` for a server that must offer STARTTLS (port 587). On this
+        /// machine `smtp://localhost:25` speaks in the clear, and so does
+        /// `smtp://host:25?tls=none`, which takes no password. Special characters of the user and
+        /// the password are percent-encoded.
+        optional smtp_url: SmtpUrl = "none";
+
+        /// A file that holds the password, in place of the one in `mail.smtp_url`: one line,
+        /// readable by its owner only.
+        optional smtp_password_file: PathBuf = "none";
+
+        /// The address that mail comes from. Your mail server must be allowed to send for its domain
+        /// (SPF, DKIM).
+        optional from: EmailAddress = "none";
+
+        /// The name beside that address.
+        default from_name: SenderName = "Genkan";
     }
 
     /// What is written to standard error.

@@ -11,6 +11,7 @@ mod reference;
 mod rules;
 mod setting;
 mod show;
+mod smtp;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -20,13 +21,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use instance_key::InstanceKeyFileError;
-pub use keys::{Config, Database, Key, Limits, Log, Outbound, Proxy, Session, Tls, Tokens, keys};
+pub use keys::{Config, Database, Key, Limits, Log, Mail, Outbound, Proxy, Session, Tls, Tokens, keys};
 pub use mistake::{Mistake, Mistakes, Place};
 pub use reader::Fallback;
 use reader::{Reader, Written};
 pub use reference::reference;
 pub use setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, TlsMode, parse_duration};
 pub use show::InForce;
+pub use smtp::{SenderName, SmtpSecurity, SmtpUrl};
 pub use url::{DatabaseUrl, PublicUrl};
 
 use crate::listener;
@@ -185,6 +187,7 @@ impl Config {
             &mut self.instance_key_file,
             &mut self.tls.certificate_file,
             &mut self.tls.key_file,
+            &mut self.mail.smtp_password_file,
             &mut self.outbound.ca_file,
         ]
         .into_iter()

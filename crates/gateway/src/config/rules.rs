@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::setting::{ByteSize, TlsMode};
+use super::smtp::SmtpUrl;
 use super::url::PublicUrl;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -14,6 +15,7 @@ pub(super) fn check(reader: &mut Reader) {
     instance_key_comes_from_one_place(reader);
     tls_files_fit_the_mode(reader);
     https_ends_somewhere(reader);
+    mail_has_a_server_and_a_sender(reader);
     numbers_are_in_range(reader);
     a_slow_body_is_told_so(reader);
     lifetimes_nest(reader);
@@ -73,6 +75,50 @@ fn https_ends_somewhere(reader: &mut Reader) {
             "says http, but tls.mode = \"files\" serves https",
             format!("Write \"https{}\".", url.as_str().trim_start_matches("http")),
         );
+    }
+}
+
+fn mail_has_a_server_and_a_sender(reader: &mut Reader) {
+    if !reader.is_written("mail.smtp_url") {
+        for key in ["mail.smtp_password_file", "mail.from"] {
+            if reader.is_written(key) {
+                reader.mistake(
+                    key,
+                    "has no effect",
+                    "Name a mail server in mail.smtp_url, or remove it.",
+                );
+            }
+        }
+        return;
+    }
+    if !reader.is_written("mail.from") {
+        reader.mistake(
+            "mail.from",
+            "is missing",
+            "Write the address that mail comes from, such as \"login@example.com\".",
+        );
+    }
+    let Some(url) = reader.peek::<SmtpUrl>("mail.smtp_url") else {
+        return;
+    };
+    let has_file = reader.is_written("mail.smtp_password_file");
+    match (url.user(), url.password(), has_file) {
+        (Some(_), Some(_), true) => reader.mistake(
+            "mail.smtp_password_file",
+            "and mail.smtp_url both hold a password",
+            "Keep one of the two.",
+        ),
+        (None, _, true) => reader.mistake(
+            "mail.smtp_password_file",
+            "has no user",
+            "Write the user into mail.smtp_url: smtps://user@host.",
+        ),
+        (Some(_), None, false) => reader.mistake(
+            "mail.smtp_url",
+            "names a user without a password",
+            "Write smtps://user:password@host, or name a file in mail.smtp_password_file.",
+        ),
+        _ => {}
     }
 }
 

@@ -148,7 +148,7 @@ impl fmt::Debug for DatabaseUrl {
 ///
 /// A password may hold any character, also `@`, `/` and `?` where somebody
 /// forgot to escape them, so this hides too much rather than too little.
-fn without_password(url: &str) -> String {
+pub(super) fn without_password(url: &str) -> String {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None => (String::new(), url),

@@ -1,6 +1,7 @@
 //! `genkan dev`: everything on one machine, without any other service.
 
 pub mod dev_env;
+pub mod mail;
 pub mod seed;
 mod summary;
 
@@ -77,7 +78,9 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let tls = Tls::from_files(&certificates.server_file, &certificates.server_file)
         .map_err(|error| Failure::new(error.to_string()))?;
     let simulator = Simulator::new(seeded.simulator(&app, &demo_url), server::now);
-    let web = crate::router(&app).merge(simulator.router());
+    let web = crate::router(&app)
+        .merge(simulator.router())
+        .merge(mail::router(&app));
 
     let demo = demo::router(
         seeded.demo(&app, &demo_url, demo_client(&certificates.ca_file)?),

@@ -61,6 +61,11 @@ fn render(summary: &Summary<'_>, colour: bool) -> String {
             "the identity provider of the Test Organization",
         ),
         (
+            "Mail",
+            format!("{}{}", summary.public_url, super::mail::PATH),
+            "what Genkan would send, unless a mail server is named",
+        ),
+        (
             "Your app",
             format!("{data_dir}/{}", dev_env::FILE),
             "what it needs, as variables",

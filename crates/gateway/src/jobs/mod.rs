@@ -1,6 +1,7 @@
-//! Work beside the requests: logout tokens to deliver, rows to sweep.
+//! Work beside the requests: logout tokens and mail to deliver, rows to sweep.
 
 pub mod back_channel_logout;
+pub mod mail;
 
 use std::time::Duration;
 
@@ -31,6 +32,19 @@ pub fn start(app: &App, tracker: &TaskTracker, stop: &CancellationToken) {
                 () = deliver.jobs_woken() => {}
                 () = tokio::time::sleep(DELIVER_EVERY) => {}
                 () = deliver_stop.cancelled() => {}
+            }
+        }
+    });
+    let (mails, mails_stop) = (app.clone(), stop.clone());
+    tracker.spawn(async move {
+        while !mails_stop.is_cancelled() {
+            if let Err(error) = mail::deliver_due(&mails).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "delivering mail failed");
+            }
+            tokio::select! {
+                () = mails.mail_woken() => {}
+                () = tokio::time::sleep(DELIVER_EVERY) => {}
+                () = mails_stop.cancelled() => {}
             }
         }
     });

@@ -8,12 +8,13 @@ use axum::response::{IntoResponse as _, Response};
 use genkan_protocol::Trace;
 use tower::ServiceExt as _;
 
+use crate::dev::mail::{InboxPage, Letter, LetterPage};
 use crate::web::desks::{ClaimRow, ConnectionTestPage, Fact, Remedy, TracePage};
 use crate::web::page::Page;
 use crate::web::templates::{
     EmailError, ErrorPage, Identify, Link, LogoutConfirm, Person, SelectAccount, SignedOut,
 };
-use crate::{demo, simulator};
+use crate::{demo, dev, simulator};
 
 /// Long enough to break a page that does not expect it.
 const LONG: &str = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
@@ -32,6 +33,11 @@ async fn all() -> Samples {
     let mut samples: Samples = pages.map(|(name, page)| (name, page.into_response())).collect();
     samples.extend(simulator().await);
     samples.extend(demo().await);
+    samples.extend(
+        mail()
+            .into_iter()
+            .map(|(name, page)| (name, page.into_response())),
+    );
     samples
 }
 
@@ -93,6 +99,38 @@ async fn demo() -> Samples {
         ),
     ];
     answers(router, requests).await
+}
+
+fn mail() -> Vec<(&'static str, Page)> {
+    let letter = |to: &str, subject: &str| Letter {
+        id: "mail_000000000000000000001".to_owned(),
+        to: to.to_owned(),
+        subject: subject.to_owned(),
+        at: "22 November 2026, 14:03:11 UTC".to_owned(),
+    };
+    let letters = [
+        letter("ada@example.com", "271828 is your code for Acme Notes"),
+        letter(&format!("ada@{}.example.com", &LONG[..60]), LONG),
+    ];
+    let inbox = |goes_out, letters| Page::new(&InboxPage { goes_out, letters });
+    let crumbs: Vec<Link> = Link::parse("Mail", "/dev/mail").into_iter().collect();
+    let text = format!(
+        "Your code for Acme Notes is\n\n271828\n\nOr follow this link:\n\nhttps://notes.acme.test/enter?link_token={LONG}\n\n\
+         It is valid for 5 minutes."
+    );
+    vec![
+        ("desk-mail", inbox(false, &letters)),
+        ("desk-mail-empty", inbox(true, &[])),
+        (
+            "desk-mail-letter",
+            Page::new(&LetterPage {
+                crumbs: &crumbs,
+                letter: &letters[0],
+                facts: &facts()[..2],
+                lines: &dev::mail::lines(&text),
+            }),
+        ),
+    ]
 }
 
 fn doors() -> Vec<(&'static str, Page)> {

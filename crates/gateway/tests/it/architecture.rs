@@ -8,7 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What everything may use. They know no area themselves.
-const SHARED: [&str; 7] = ["app", "cache", "config", "keys", "listener", "tally", "web"];
+const SHARED: [&str; 8] = [
+    "app", "cache", "config", "keys", "listener", "mail", "tally", "web",
+];
 
 /// What puts the areas together, and may therefore use each of them.
 const ROOTS: [&str; 6] = ["cli", "dev", "lib", "main", "serve", "server"];

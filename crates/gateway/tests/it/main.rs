@@ -7,6 +7,7 @@ mod connections;
 mod grpc;
 mod listener;
 mod login;
+mod mail;
 mod net;
 mod op;
 mod store;

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod data;
+mod mail;
 mod providers;
 mod public_url;
 
@@ -17,8 +18,8 @@ Examples:
   genkan doctor --config /etc/genkan/genkan.toml --json
 
 It changes nothing. It looks at the configuration, the database, the keys, the
-way from the public URL to the server, the clock, certificates, the identity
-providers of enabled connections, and room on the disk. The exit code is 1 if
+way from the public URL to the server, the clock, certificates, the mail
+server, the identity providers of enabled connections, and room on the disk. The exit code is 1 if
 something has failed.";
 
 /// Look for trouble and say what to do about it
@@ -150,6 +151,7 @@ async fn examine(context: &Context, findings: &mut Findings) -> Result<(), Failu
     configuration(&config, findings);
     let opened = data::examine(&config, findings).await;
     if let Some(data) = opened {
+        mail::examine(&config, data.environment.kind, &data.db, findings).await;
         providers::examine(&config, data, findings).await;
     }
     public_url::examine(&config, findings).await;

@@ -1,0 +1,118 @@
+//! `genkan mail test`
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use genkan_protocol::EmailAddress;
+use genkan_store::environment::Kind as EnvironmentKind;
+use genkan_store::mail::{self, Content, Kind, Mail};
+use serde::Serialize;
+
+use super::instance::Instance;
+use super::{Context, Failure};
+use crate::mail::{Mailer, Smtp};
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan mail test you@example.com
+
+The mail goes straight to the server in mail.smtp_url, and what that server
+answers is printed. A development instance without one puts it into its inbox.";
+
+/// Mail: try the way out
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct MailArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Send a mail that says that it is a test
+    Test {
+        /// Who gets it
+        address: EmailAddress,
+    },
+}
+
+#[derive(Serialize)]
+struct Tested {
+    to: String,
+    /// Whether a mail server took it.
+    sent: bool,
+    /// Where else it is.
+    inbox: Option<String>,
+}
+
+pub(super) async fn run(args: &MailArgs, context: &mut Context) -> Result<(), Failure> {
+    let Verb::Test { address } = &args.verb;
+    let instance = context.open().await?;
+    let is_development = instance.environment.kind == EnvironmentKind::Development;
+    let mailer = Mailer::of(&instance.config, is_development)
+        .map_err(|error| Failure::new(format!("Mail cannot be set up: {error}")))?;
+    let tested = match &mailer {
+        Mailer::Smtp(smtp) => send(&instance, smtp, address).await?,
+        Mailer::Inbox => put_into_inbox(&instance, address).await?,
+        Mailer::Absent => {
+            return Err(Failure::new("Mail is not configured.").remedy(
+                "Write smtp_url and from in [mail], or set GENKAN_MAIL_SMTP_URL and GENKAN_MAIL_FROM.",
+            ));
+        }
+    };
+    context.console.print(&tested, || match &tested.inbox {
+        None => format!("The mail server took the mail for {}.\n", tested.to),
+        Some(inbox) => format!("The mail is in the inbox of this instance: {inbox}\n"),
+    })
+}
+
+fn content(instance: &Instance, to: &EmailAddress) -> Content {
+    let url = instance.config.public_url.as_str();
+    Content {
+        to: to.clone(),
+        subject: "A test from Genkan".to_owned(),
+        text: format!(
+            "This mail shows that the Genkan at\n\n{url}\n\ncan send mail. Nobody has to do anything.\n"
+        ),
+        html: format!(
+            "<!doctype html><html lang=\"en\"><body><p>This mail shows that the Genkan at {url} can send mail. \
+             Nobody has to do anything.</p></body></html>"
+        ),
+    }
+}
+
+async fn send(instance: &Instance, smtp: &Smtp, to: &EmailAddress) -> Result<Tested, Failure> {
+    let at = instance.stamp();
+    smtp.send(&at.id(), at.now, &content(instance, to))
+        .await
+        .map_err(|error| {
+            Failure::new(format!("The mail did not go out: {error}")).remedy(
+                "Check mail.smtp_url and mail.from; the server may want a password or another sender.",
+            )
+        })?;
+    Ok(Tested {
+        to: to.to_string(),
+        sent: true,
+        inbox: None,
+    })
+}
+
+async fn put_into_inbox(instance: &Instance, to: &EmailAddress) -> Result<Tested, Failure> {
+    let (key, at, content) = (instance.key().await?, instance.stamp(), content(instance, to));
+    let mail = Mail {
+        kind: Kind::Test,
+        to,
+        subject: &content.subject,
+        text: &content.text,
+        html: &content.html,
+        expires_at: at.now + Duration::from_hours(1),
+    };
+    instance
+        .change(async |tx| mail::enqueue(tx, at, &key, &mail).await.map(drop))
+        .await?;
+    Ok(Tested {
+        to: to.to_string(),
+        sent: false,
+        inbox: Some(instance.config.public_url.join(crate::dev::mail::PATH)),
+    })
+}

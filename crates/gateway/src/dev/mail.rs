@@ -1,0 +1,181 @@
+//! `/dev/mail`: the inbox of a development instance. Programs get JSON.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use genkan_store::MailId;
+use genkan_store::mail::{self, Content, Queued};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::mail::Mailer;
+use crate::web::desks::Fact;
+use crate::web::error::PageError;
+use crate::web::page::{self, Forms, Page, PageTemplate, Room};
+use crate::web::templates::{Link, moment};
+
+/// Where the inbox is.
+pub const PATH: &str = "/dev/mail";
+
+/// How many mails are listed.
+const LIMIT: u32 = 50;
+
+/// A mail as HTML stands alone: it has styles of its own, and runs nothing.
+const LETTER_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
+
+/// `dev/inbox.html`.
+#[derive(Debug, Template)]
+#[template(path = "dev/inbox.html")]
+pub(crate) struct InboxPage<'a> {
+    pub(crate) goes_out: bool,
+    pub(crate) letters: &'a [Letter],
+}
+
+impl PageTemplate for InboxPage<'_> {
+    const ROOM: Room = Room::Desk;
+    const FORMS: Forms = Forms::None;
+}
+
+/// `dev/letter.html`.
+#[derive(Debug, Template)]
+#[template(path = "dev/letter.html")]
+pub(crate) struct LetterPage<'a> {
+    pub(crate) crumbs: &'a [Link],
+    pub(crate) letter: &'a Letter,
+    pub(crate) facts: &'a [Fact<'a>],
+    pub(crate) lines: &'a [Line],
+}
+
+impl PageTemplate for LetterPage<'_> {
+    const ROOM: Room = Room::Desk;
+    const FORMS: Forms = Forms::None;
+}
+
+/// What the pages say of a mail.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) id: String,
+    pub(crate) to: String,
+    pub(crate) subject: String,
+    pub(crate) at: String,
+}
+
+/// A line of a mail; one that is an address can be followed.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) text: String,
+    pub(crate) link: Option<Link>,
+}
+
+/// The lines of a plain text that say something.
+pub(crate) fn lines(text: &str) -> Vec<Line> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines
+        .map(|line| Line {
+            text: line.to_owned(),
+            link: Link::parse(line, line).filter(|_| line.starts_with("http")),
+        })
+        .collect()
+}
+
+/// The pages.
+pub fn router(app: &App) -> Router {
+    Router::new()
+        .route(PATH, get(inbox))
+        .route("/dev/mail/{id}", get(letter))
+        .route("/dev/mail/{id}/html", get(html))
+        .with_state(app.clone())
+}
+
+async fn inbox(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageError> {
+    let queued = app.db().read(async |tx| mail::newest(tx, LIMIT).await).await?;
+    // What another key sealed was written before this instance had its own.
+    let opened = queued
+        .iter()
+        .filter_map(|mail| Some((mail, mail.open(app.instance_key()).ok()?)));
+    if !page::wants_html(&headers) {
+        let mails: Vec<_> = opened.map(|(mail, content)| as_json(mail, &content)).collect();
+        let no_store = [(header::CACHE_CONTROL, "no-store")];
+        return Ok((no_store, Json(json!({ "mails": mails }))).into_response());
+    }
+    let letters: Vec<_> = opened.map(|(mail, content)| describe(mail, &content)).collect();
+    let page = InboxPage {
+        goes_out: matches!(app.mailer(), Mailer::Smtp(_)),
+        letters: &letters,
+    };
+    Ok(Page::new(&page).into_response())
+}
+
+async fn letter(State(app): State<App>, Path(id): Path<String>) -> Result<Page, PageError> {
+    let (queued, content) = find(&app, &id).await?;
+    let letter = describe(&queued, &content);
+    let crumbs: Vec<_> = Link::parse("Mail", PATH).into_iter().collect();
+    let fact = |name, value: &str, is_code| Fact {
+        name,
+        value: value.to_owned(),
+        is_code,
+    };
+    let facts = [
+        fact("To", &letter.to, false),
+        fact("Written", &letter.at, false),
+        fact("Kind", queued.kind.as_str(), true),
+    ];
+    Ok(Page::new(&LetterPage {
+        crumbs: &crumbs,
+        letter: &letter,
+        facts: &facts,
+        lines: &lines(&content.text),
+    }))
+}
+
+async fn html(State(app): State<App>, Path(id): Path<String>) -> Result<Response, PageError> {
+    let (_, content) = find(&app, &id).await?;
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, LETTER_POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    Ok((headers, Html(content.html)).into_response())
+}
+
+async fn find(app: &App, id: &str) -> Result<(Queued, Content), PageError> {
+    let found = match MailId::parse(id) {
+        Ok(id) => app.db().read(async |tx| mail::find(tx, &id).await).await?,
+        Err(_) => None,
+    };
+    found
+        .and_then(|mail| mail.open(app.instance_key()).ok().map(|content| (mail, content)))
+        .ok_or_else(|| {
+            PageError::new(
+                StatusCode::NOT_FOUND,
+                "There is no such mail",
+                "It was delivered or has expired, and nothing of it was kept.",
+            )
+            .back("All mail", PATH)
+        })
+}
+
+fn describe(mail: &Queued, content: &Content) -> Letter {
+    Letter {
+        id: mail.id.to_string(),
+        to: content.to.to_string(),
+        subject: content.subject.clone(),
+        at: moment(mail.created_at),
+    }
+}
+
+fn as_json(mail: &Queued, content: &Content) -> Value {
+    json!({
+        "id": mail.id,
+        "kind": mail.kind,
+        "to": content.to,
+        "subject": content.subject,
+        "text": content.text,
+        "html": content.html,
+        "created_at": mail.created_at.as_secs(),
+    })
+}
