@@ -12,9 +12,11 @@ mod error;
 mod frame;
 mod host;
 pub mod methods;
+pub mod openapi;
 mod paging;
 mod rate_limit;
 mod render;
+mod rest;
 mod rules;
 mod services;
 mod stack;
@@ -32,6 +34,7 @@ pub use caller::{Caller, Credential, Permissions};
 pub use error::{Error, refusal};
 pub use host::{Host, HostError};
 pub use rate_limit::RateLimit;
+pub use rest::Rest;
 pub use stack::GrpcStack;
 
 /// What a service method answers.

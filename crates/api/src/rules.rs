@@ -36,7 +36,7 @@ pub(crate) fn check(message: &DynamicMessage) -> Vec<Violation> {
 const ENOUGH: usize = 20;
 
 #[derive(Debug)]
-struct FieldRules {
+pub(crate) struct FieldRules {
     field: FieldDescriptor,
     required: bool,
     ignore_zero: bool,
@@ -44,7 +44,7 @@ struct FieldRules {
 }
 
 #[derive(Debug)]
-enum Rule {
+pub(crate) enum Rule {
     MinLen(u64),
     MaxLen(u64),
     MaxBytes(u64),
@@ -66,6 +66,40 @@ enum Rule {
     Keys(Vec<Rule>),
     Values(Vec<Rule>),
     Unknown(String),
+}
+
+/// The rules of a field; absent outside of the contract.
+pub(crate) fn of(field: &FieldDescriptor) -> Option<&'static FieldRules> {
+    let of_message = RULES.get(field.parent_message().full_name())?;
+    of_message.iter().find(|rules| rules.field == *field)
+}
+
+impl FieldRules {
+    pub(crate) fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Whether a message without the field is refused: by name, or because what
+    /// an absent field counts as breaks a rule.
+    pub(crate) fn is_required(&self) -> bool {
+        if self.required {
+            return true;
+        }
+        if self.field.supports_presence() || self.ignore_zero {
+            return false;
+        }
+        let mut broken = Vec::new();
+        let absent = Value::default_value_for_field(&self.field);
+        check_value(&absent, &self.rules, "", &mut broken);
+        !broken.is_empty()
+    }
+}
+
+impl Rule {
+    /// Whether `text` keeps this one rule.
+    pub(crate) fn is_kept_by(&self, text: &str) -> bool {
+        self.refusal(&Value::String(text.to_owned())).is_none()
+    }
 }
 
 fn read_field(field: FieldDescriptor) -> FieldRules {

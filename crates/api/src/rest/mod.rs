@@ -1,0 +1,138 @@
+//! REST: the management API in JSON, transcoded from the HTTP annotations of the contract.
+//!
+//! Nothing is generated and nothing is decided here: a request is bound to the message
+//! of its RPC and passed to the very stack that gRPC calls pass.
+//!
+//! Source: `google/api/http.proto`, "Transcoding HTTP/JSON to gRPC".
+
+pub(crate) mod bind;
+mod error;
+pub(crate) mod json;
+mod relay;
+pub(crate) mod routes;
+pub(crate) mod template;
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Body, HttpBody as _};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tower::Service;
+
+use self::error::Failure;
+use self::json::{Defaults, Rendered};
+use self::routes::{BodyBinding, Found, Routes};
+use crate::GrpcStack;
+
+/// Largest request body, as large as a gRPC message may be.
+const LARGEST_BODY: usize = 4 * 1024 * 1024;
+
+/// The REST side of the management API. Clones share the route table.
+#[derive(Debug, Clone)]
+pub struct Rest<S = GrpcStack> {
+    routes: Arc<Routes>,
+    grpc: S,
+}
+
+impl<S> Rest<S>
+where
+    S: Service<Request<tonic::body::Body>, Response = Response<tonic::body::Body>, Error = Infallible>
+        + Clone,
+{
+    /// Builds the route table; `grpc` is what every call passes.
+    pub fn new(grpc: S) -> Self {
+        Self {
+            routes: Arc::new(Routes::new(crate::descriptors::pool())),
+            grpc,
+        }
+    }
+
+    /// Whether `path` is one of the API's: everything below `/api/`, and what the
+    /// annotations name elsewhere.
+    pub fn serves(&self, path: &str) -> bool {
+        path.starts_with("/api/") || !matches!(self.routes.find(&Method::GET, path), Found::Nothing)
+    }
+
+    /// Answers a request, whatever it is.
+    pub async fn call(&self, request: Request<Body>) -> Response<Body> {
+        match self.answer(request).await {
+            Ok(response) => response,
+            Err(failure) => failure.into_response(crate::descriptors::pool()),
+        }
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        // The server drops the body of the answer.
+        let verb = if parts.method == Method::HEAD {
+            &Method::GET
+        } else {
+            &parts.method
+        };
+        let (route, captures) = match self.routes.find(verb, &path) {
+            Found::Route(route, captures) => (route, captures),
+            Found::OtherVerbs(verbs) if *verb == Method::OPTIONS => return Ok(options(&verbs)),
+            Found::OtherVerbs(verbs) => return Err(Failure::OtherVerbs(verbs)),
+            Found::Nothing => return Err(Failure::UnknownPath),
+        };
+        // Before a byte of the body is read. Whether a token is any good is decided below.
+        if route.needs_token && !parts.headers.contains_key(header::AUTHORIZATION) {
+            return Err(Failure::NoToken);
+        }
+        let body = match route.body {
+            BodyBinding::None => Vec::new(),
+            BodyBinding::Whole | BodyBinding::Field(_) => read(&parts.headers, body).await?,
+        };
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        let message = bind::bind(route, &captures, &query, &body)?;
+        let answer = relay::call(self.grpc.clone(), route, parts, &message)
+            .await
+            .map_err(Failure::Status)?;
+        let rendered = Rendered {
+            message: &answer,
+            defaults: Defaults::Shown,
+        };
+        match serde_json::to_vec(&rendered) {
+            Ok(text) => Ok(error::answer(route.success(), text)),
+            Err(error) => {
+                tracing::error!(%error, rpc = %route.grpc_path, "an answer cannot be written as JSON");
+                Err(Failure::Status(tonic::Status::internal(
+                    "the answer cannot be written as JSON",
+                )))
+            }
+        }
+    }
+}
+
+fn options(verbs: &[Method]) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::ALLOW, error::allow(verbs));
+    response
+}
+
+async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Failure> {
+    if body.is_end_stream() {
+        return Ok(Vec::new());
+    }
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    if text(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(Failure::ContentEncoding);
+    }
+    let is_json = |kind: &str| {
+        let essence = kind.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("application/json")
+    };
+    if text(header::CONTENT_TYPE).is_some_and(|kind| !is_json(kind)) {
+        return Err(Failure::MediaType);
+    }
+    match Limited::new(body, LARGEST_BODY).collect().await {
+        Ok(collected) => Ok(collected.to_bytes().into()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Failure::TooLarge),
+        Err(_) => Err(Failure::Unreadable),
+    }
+}
