@@ -1,5 +1,6 @@
 //! The services behind their checks, on a database of their own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod contract;
 mod stack;
 mod support;
