@@ -7,6 +7,8 @@ import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -38,17 +40,28 @@ export class Genkan {
     return genkan;
   }
 
-  /** `genkan serve` on a PostgreSQL database of its own, as behind a proxy. */
-  static async serve({ env = {} } = {}) {
+  /**
+   * `genkan serve` on a PostgreSQL database of its own: as behind a proxy, or with
+   * `tls: {certificates, authority}`, two files of PEM, ending TLS itself.
+   */
+  static async serve({ env = {}, tls } = {}) {
     const genkan = new Genkan();
     genkan.dataDir = await genkan.#temporaryDirectory();
     const database = await genkan.#database();
     const port = await freePort();
-    genkan.url = `http://localhost:${port}`;
+    genkan.url = `${tls ? 'https' : 'http'}://localhost:${port}`;
+    genkan.ca = tls && (await readFile(tls.authority));
     const config = path.join(genkan.dataDir, 'genkan.toml');
-    await writeFile(config, productionConfiguration({ port, url: genkan.url, database }), { mode: 0o600 });
+    await writeFile(config, productionConfiguration({ port, url: genkan.url, database, tls }), { mode: 0o600 });
     genkan.target = ['--config', config];
     await genkan.#start(['serve', '--config', config], env);
+    return genkan;
+  }
+
+  /** One that somebody else started, for its command line: `target` says where its data is. */
+  static at(target) {
+    const genkan = new Genkan();
+    genkan.target = target;
     return genkan;
   }
 
@@ -127,8 +140,7 @@ export class Genkan {
     const deadline = Date.now() + START_LIMIT_MS;
     while (Date.now() < deadline) {
       if (this.#process.exitCode !== null) throw new Error(`genkan did not start:\n${this.output}`);
-      const response = await fetch(`${this.url}/readyz`).catch(() => undefined);
-      if (response?.ok) return;
+      if (await answers(`${this.url}/readyz`, this.ca)) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     throw new Error(`genkan was not ready in ${START_LIMIT_MS} ms:\n${this.output}`);
@@ -168,7 +180,20 @@ export async function freePort() {
   return port;
 }
 
-function productionConfiguration({ port, url, database }) {
+/** True if a GET is answered with 200. */
+function answers(url, ca) {
+  return new Promise((resolve) => {
+    const { get } = url.startsWith('https:') ? https : http;
+    const request = get(url, { ca, agent: false, timeout: 5_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(false));
+  });
+}
+
+function productionConfiguration({ port, url, database, tls }) {
   return `
 listen = "127.0.0.1:${port}"
 public_url = "${url}"
@@ -179,7 +204,12 @@ url = "${database}"
 
 [outbound]
 allow_private_addresses = true  # the identity providers of the tests live on this machine
-`;
+${tls ? `
+[tls]
+mode = "files"
+certificate_file = "${tls.certificates}"
+key_file = "${tls.certificates}"
+` : ''}`;
 }
 
 /** This process's environment without what would configure the gateway, and `more`. */

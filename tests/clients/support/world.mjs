@@ -8,10 +8,13 @@ import { Company } from './company.mjs';
 export class World {
   #company;
 
-  /** On SQLite: `genkan dev` and its simulator. On PostgreSQL: `genkan serve` and npm oidc-provider. */
-  static async start(engine) {
+  /**
+   * On SQLite: `genkan dev` and its simulator. On PostgreSQL: `genkan serve` and npm
+   * oidc-provider. `env` and `tls` as in Genkan.
+   */
+  static async start(engine, { env, tls } = {}) {
     const world = new World();
-    world.genkan = await startGenkan(engine);
+    world.genkan = await startGenkan(engine, { env, tls });
     try {
       await (engine === 'SQLite' ? world.#development() : world.#production());
     } catch (error) {
@@ -60,7 +63,7 @@ export class World {
   async #production() {
     this.#company = await Company.start();
     this.email = 'ada.lovelace@acme.test';
-    const application = await createApplication(this.genkan, { name: 'Portal' });
+    const application = await createApplication(this.genkan, { name: 'Portal', more: ['--management-access'] });
     this.clientId = application.id;
     this.clientSecret = application.secret;
     ({ organizationId: this.organizationId, connectionId: this.connectionId } = await joinCompany(this.genkan, this.#company, {
@@ -70,8 +73,8 @@ export class World {
 }
 
 /** The gateway on an engine: SQLite as developers run it, PostgreSQL as operators do. */
-export function startGenkan(engine) {
-  return engine === 'SQLite' ? Genkan.dev() : Genkan.serve();
+export function startGenkan(engine, { env, tls } = {}) {
+  return engine === 'SQLite' ? Genkan.dev({ env }) : Genkan.serve({ env, tls });
 }
 
 /** Where the tests' applications live. No browser of the tests goes there. */
