@@ -136,8 +136,8 @@ for (const engine of engines()) {
       });
     });
 
-    it('a management call that is not served yet answers NotImplemented in a sentence', async () => {
-      await assert.rejects(scalekit.organization.listOrganization({ pageSize: 10 }), (error) => {
+    it('a call about agents’ tools answers NotImplemented in a sentence', async () => {
+      await assert.rejects(scalekit.tools.listTools({ pageSize: 10 }), (error) => {
         assert.ok(error instanceof ScalekitNotImplementedException, `${error.constructor.name}: ${error.message}`);
         assert.match(error.message, /\w+ \w+ \w+/);
         return true;
@@ -156,7 +156,7 @@ for (const engine of engines()) {
           },
           timeout: 30_000,
         });
-        assert.deepEqual(JSON.parse(stdout), { subject: world.clientId, management: 'ScalekitNotImplementedException' });
+        assert.deepEqual(JSON.parse(stdout), { subject: world.clientId, organizations: [world.organizationId] });
       });
     }
   });

@@ -99,7 +99,12 @@ def test_a_wrong_secret_is_refused_in_the_constructor(scalekit, genkan):
         ScalekitClient(genkan.https_url, genkan.env["SCALEKIT_CLIENT_ID"], "wrong")
 
 
-def test_a_management_call_that_is_not_served_yet_says_so(scalekit):
+def test_a_management_call_is_answered(scalekit, genkan):
+    organizations = scalekit.organization.list_organizations(page_size=10)[0].organizations
+    assert [organization.id for organization in organizations] == [genkan.env["GENKAN_TEST_ORGANIZATION_ID"]]
+
+
+def test_a_call_about_agents_tools_says_that_it_is_not_served(scalekit):
     with pytest.raises(ScalekitNotImplementedException) as raised:
-        scalekit.organization.list_organizations(page_size=10)
+        scalekit.tools.list_tools(page_size=10)
     assert len(str(raised.value).split()) >= 3

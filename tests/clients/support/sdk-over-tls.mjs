@@ -6,9 +6,6 @@ const { SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID, SCALEKIT_CLIENT_SECRET } =
 const scalekit = new ScalekitClient(SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID, SCALEKIT_CLIENT_SECRET);
 
 const claims = await scalekit.validateToken(await scalekit.getClientAccessToken());
-const management = await scalekit.organization.listOrganization({ pageSize: 10 }).then(
-  () => 'an answer',
-  (error) => error.constructor.name,
-);
-console.log(JSON.stringify({ subject: claims.sub, management }));
+const { organizations } = await scalekit.organization.listOrganization({ pageSize: 10 });
+console.log(JSON.stringify({ subject: claims.sub, organizations: organizations.map(({ id }) => id) }));
 process.exit();
