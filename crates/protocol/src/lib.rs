@@ -8,6 +8,7 @@
 //! - [`jose`]: signing keys, key sets, signed tokens
 //! - [`oauth`]: the authorization and token endpoints as parsers and rules
 //! - [`oidc`]: discovery, the claims of our tokens, validation of foreign ID tokens
+//! - [`saml`]: metadata and certificates of identity providers
 //! - [`EmailAddress`] and [`Domain`]: what decides which organization a person belongs to
 //! - [`Trace`]: what was checked at a login, for the people who must mend it
 
@@ -20,6 +21,7 @@ pub mod jose;
 mod json;
 pub mod oauth;
 pub mod oidc;
+pub mod saml;
 mod timestamp;
 pub mod trace;
 

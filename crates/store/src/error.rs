@@ -30,6 +30,16 @@ pub mod conflict {
     pub const ORGANIZATION_EXTERNAL_ID: &str = "organizations.external_id";
     /// Another organization has this slug.
     pub const ORGANIZATION_SLUG: &str = "organizations.slug";
+    /// Something is entered that a connection cannot have.
+    pub const CONNECTION_INVALID: &str = "connections.settings";
+    /// An enabled connection would lack what a sign-in needs.
+    pub const CONNECTION_INCOMPLETE: &str = "connections.enabled";
+    /// An enabled directory must be disabled before it is deleted.
+    pub const DIRECTORY_ENABLED: &str = "directories.enabled";
+    /// Another person of the directory has this user name.
+    pub const DIRECTORY_USER_NAME: &str = "directory_users.user_name";
+    /// A directory has two active secrets already.
+    pub const DIRECTORY_SECRETS: &str = "directory_secrets";
     /// An organization routes this domain already.
     pub const DOMAIN: &str = "domains.domain";
     /// Another user has this e-mail address.

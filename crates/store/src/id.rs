@@ -153,6 +153,13 @@ ids! {
     CredentialId "cred_";
     /// A way into the admin portal (its name, not its address).
     PortalLinkId "lnk_";
+    /// A certificate of a SAML provider.
+    CertificateId "cer_";
+    /// A directory: a company's source of people and groups.
+    DirectoryId "dir_";
+    DirectorySecretId "sec_";
+    DirectoryUserId "diruser_";
+    DirectoryGroupId "dirgroup_";
 }
 
 /// Makes identifiers that are unique across nodes and sort by time.

@@ -10,6 +10,7 @@ pub mod back_channel_logout;
 pub mod client;
 pub mod connection;
 pub mod connection_test;
+pub mod directory;
 pub mod domain;
 pub mod environment;
 mod error;
@@ -46,8 +47,9 @@ use genkan_db::{Db, Migration};
 pub use error::{Error, conflict};
 pub use genkan_protocol::Timestamp;
 pub use id::{
-    BackChannelLogoutId, ClientId, ConnectionId, ConnectionTestId, CredentialId, DomainId, EnvironmentId,
-    EventId, Generator, GrantId, InteractionId, KeyId, MailId, OrganizationId, ParseIdError, PermissionId,
+    BackChannelLogoutId, CertificateId, ClientId, ConnectionId, ConnectionTestId, CredentialId,
+    DirectoryGroupId, DirectoryId, DirectorySecretId, DirectoryUserId, DomainId, EnvironmentId, EventId,
+    Generator, GrantId, InteractionId, KeyId, MailId, OrganizationId, ParseIdError, PermissionId,
     PortalLinkId, RoleId, SecretId, SessionId, Stamp, TokenId, TraceId, UserId,
 };
 pub use page::{MAX_LIMIT, Page};
@@ -71,6 +73,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(3, "roles", "0003_roles.sql"),
     migration!(4, "users", "0004_users.sql"),
     migration!(5, "organizations", "0005_organizations.sql"),
+    migration!(6, "connections", "0006_connections.sql"),
+    migration!(7, "directories", "0007_directories.sql"),
     migration!(9, "auth", "0009_auth.sql"),
     migration!(10, "search", "0010_search.sql"),
 ];

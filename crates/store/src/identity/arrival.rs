@@ -198,9 +198,16 @@ async fn vouch(
     if owner.is_none() || owner != connection.organization_id {
         return Ok(Err(Outcome::EmailNotTrusted));
     }
-    let Settings::Oidc(settings) = &connection.settings;
+    if !connection::domains::may_vouch(tx, connection, email.domain()).await? {
+        return Ok(Err(Outcome::EmailNotTrusted));
+    }
+    let trusts_unverified = match &connection.settings {
+        Settings::Oidc(settings) => settings.trust_unverified_email,
+        // SAML knows no unverified addresses.
+        Settings::Saml(_) => false,
+    };
     // An employee who can enter any address at the provider must not become a colleague.
-    if profile.email_verified == Some(false) && !settings.trust_unverified_email {
+    if profile.email_verified == Some(false) && !trusts_unverified {
         return Ok(Err(Outcome::EmailNotVerified));
     }
     Ok(Ok(email.clone()))

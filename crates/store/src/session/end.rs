@@ -7,7 +7,7 @@ use genkan_db::{Row, Tx, p};
 use super::Status;
 use crate::event::{self, Entry, Kind};
 use crate::row::Columns;
-use crate::{Error, OrganizationId, SessionId, Stamp, UserId, back_channel_logout};
+use crate::{ConnectionId, Error, OrganizationId, SessionId, Stamp, UserId, back_channel_logout};
 
 /// Ends a session: its grants are revoked, and every client of them that asked
 /// for it will be told. Says whether it was active; a second end does nothing.
@@ -76,6 +76,25 @@ pub async fn end_all_for_organization(
         .all(
             "SELECT id FROM sessions WHERE organization_id = $1 AND status = 'active'",
             p![organization_id],
+        )
+        .await?;
+    end_each(tx, at, &rows, Status::Revoked).await
+}
+
+/// Revokes all active sessions that began at a connection and counts them.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn end_all_for_connection(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    connection_id: &ConnectionId,
+) -> Result<u64, Error> {
+    let rows = tx
+        .all(
+            "SELECT id FROM sessions WHERE connection_id = $1 AND status = 'active'",
+            p![connection_id],
         )
         .await?;
     end_each(tx, at, &rows, Status::Revoked).await

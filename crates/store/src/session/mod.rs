@@ -15,7 +15,7 @@ use crate::row::{Columns, words};
 use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId, user};
 
 pub(crate) use end::end_all_of_member;
-pub use end::{end, end_all_for_organization, end_all_for_user, end_expired};
+pub use end::{end, end_all_for_connection, end_all_for_organization, end_all_for_user, end_expired};
 pub use list::{Client, Filter, clients_of, count_for_user, list_for_user};
 
 words! {

@@ -1,0 +1,182 @@
+//! Certificates that carry an identity provider's signing key.
+//!
+//! Source: RFC 5280 §4.1; RFC 7468 §5 (PEM).
+
+use aws_lc_rs::rsa::PublicEncryptingKey;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use x509_cert::Certificate;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::spki::ObjectIdentifier;
+
+use crate::Timestamp;
+
+/// More certificates than this are not read: a provider has one, and two while it rotates.
+const MAX_CERTIFICATES: usize = 10;
+/// A certificate is no longer, in base64.
+const MAX_BASE64: usize = 16 * 1024;
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// P-256, P-384 and P-521.
+const CURVES: [ObjectIdentifier; 3] = [
+    ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"),
+    ObjectIdentifier::new_unwrap("1.3.132.0.34"),
+    ObjectIdentifier::new_unwrap("1.3.132.0.35"),
+];
+
+/// A certificate whose key an identity provider signs with.
+///
+/// Only the key counts: when the certificate ends, and who issued it, is for
+/// people to see, as the Metadata Interoperability Profile §2.6.1 has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdpCertificate {
+    der: Vec<u8>,
+    issuer: String,
+    expires_at: Timestamp,
+}
+
+/// A text holds no usable certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// There is nothing between the marks, or nothing at all.
+    #[error("holds no certificate")]
+    Empty,
+    /// More than anybody needs.
+    #[error("holds more than {MAX_CERTIFICATES} certificates")]
+    TooMany,
+    /// Neither PEM nor the base64 of a certificate.
+    #[error("is not a certificate: enter PEM, or the base64 between its marks")]
+    Malformed,
+    /// A private key was entered: whoever sent it should replace it.
+    #[error("is a private key: enter the certificate, and replace the key, which has been seen here")]
+    PrivateKey,
+    /// The key is of a kind or a length that signs nothing safely.
+    #[error("has a key that cannot be relied on: RSA of 2048 bits and more, and P-256, P-384 and P-521 can")]
+    Key,
+}
+
+impl IdpCertificate {
+    /// Reads one certificate or several: PEM, or the bare base64 of one.
+    ///
+    /// # Errors
+    ///
+    /// [`CertificateError`] if any of them cannot be used.
+    pub fn parse_all(text: &str) -> Result<Vec<Self>, CertificateError> {
+        if text.contains("PRIVATE KEY-----") {
+            return Err(CertificateError::PrivateKey);
+        }
+        let mut certificates = Vec::new();
+        for block in blocks(text)? {
+            if certificates.len() == MAX_CERTIFICATES {
+                return Err(CertificateError::TooMany);
+            }
+            let certificate = Self::from_base64(block)?;
+            if !certificates.contains(&certificate) {
+                certificates.push(certificate);
+            }
+        }
+        if certificates.is_empty() {
+            return Err(CertificateError::Empty);
+        }
+        Ok(certificates)
+    }
+
+    /// Reads the base64 of a certificate, white space ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`CertificateError`] if it is none, or its key is too weak.
+    pub fn from_base64(text: &str) -> Result<Self, CertificateError> {
+        if text.len() > MAX_BASE64 {
+            return Err(CertificateError::Malformed);
+        }
+        let base64: String = text
+            .chars()
+            .filter(|letter| !letter.is_ascii_whitespace())
+            .collect();
+        if base64.is_empty() {
+            return Err(CertificateError::Empty);
+        }
+        let der = STANDARD.decode(base64).map_err(|_| CertificateError::Malformed)?;
+        let certificate = Certificate::from_der(&der).map_err(|_| CertificateError::Malformed)?;
+        refuse_weak_key(&certificate)?;
+        let tbs = &certificate.tbs_certificate;
+        let end = tbs.validity.not_after.to_unix_duration().as_secs();
+        let end = i64::try_from(end).map_err(|_| CertificateError::Malformed)?;
+        Ok(Self {
+            issuer: tbs.issuer.to_string(),
+            expires_at: Timestamp::from_secs(end),
+            der,
+        })
+    }
+
+    /// The certificate itself.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Who issued it (RFC 4514), mostly the provider itself.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// When it ends; its key is accepted beyond.
+    pub const fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// As PEM, for people and their tools.
+    pub fn to_pem(&self) -> String {
+        let base64 = STANDARD.encode(&self.der);
+        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+        // RFC 7468 §2: 64 characters a line.
+        let mut rest = base64.as_str();
+        while !rest.is_empty() {
+            let (line, more) = rest.split_at(rest.len().min(64));
+            pem.push_str(line);
+            pem.push('\n');
+            rest = more;
+        }
+        pem.push_str("-----END CERTIFICATE-----\n");
+        pem
+    }
+}
+
+/// What stands between the marks of PEM, or the whole text if it has none.
+fn blocks(text: &str) -> Result<Vec<&str>, CertificateError> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    if !text.contains("-----") {
+        return Ok(vec![text]);
+    }
+    let mut blocks = Vec::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once(BEGIN) {
+        let (block, more) = after.split_once(END).ok_or(CertificateError::Malformed)?;
+        blocks.push(block);
+        rest = more;
+    }
+    Ok(blocks)
+}
+
+fn refuse_weak_key(certificate: &Certificate) -> Result<(), CertificateError> {
+    let key = &certificate.tbs_certificate.subject_public_key_info;
+    let is_strong = match key.algorithm.oid {
+        RSA => {
+            let der = key.to_der().map_err(|_| CertificateError::Malformed)?;
+            PublicEncryptingKey::from_der(&der).is_ok_and(|key| key.key_size_bits() >= 2048)
+        }
+        EC => {
+            let curve = key.algorithm.parameters.as_ref();
+            let curve = curve.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
+            curve.is_some_and(|curve| CURVES.contains(&curve))
+        }
+        _ => false,
+    };
+    if is_strong {
+        Ok(())
+    } else {
+        Err(CertificateError::Key)
+    }
+}

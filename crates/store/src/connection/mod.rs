@@ -1,0 +1,488 @@
+//! Connections: an organization's way to an identity provider.
+
+pub mod domains;
+mod list;
+mod rules;
+mod settings;
+
+use genkan_db::{Row, Tx, p};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::event::{self, Entry};
+use crate::row::{Columns, json, words};
+use crate::seal::{OpenError, Place};
+use crate::{
+    ConnectionId, Error, InstanceKey, OrganizationId, Secret, Stamp, Timestamp, conflict, environment,
+    session,
+};
+
+pub use list::{Filter, Listed, count, enabled_for_organization, list, list_for_organization, search};
+pub use rules::{MAX_ATTRIBUTES, Mistake};
+pub use settings::{
+    ConfigurationType, NameIdFormat, OidcSettings, RequestBinding, SamlCertificate, SamlSettings, Settings,
+    SigningOption, TokenAuthType,
+};
+
+words! {
+    /// The protocol that is spoken.
+    pub enum Kind {
+        Oidc = "OIDC",
+        Saml = "SAML",
+    }
+}
+
+words! {
+    /// The product at the other end: for logos, hints and guides.
+    pub enum Provider {
+        Okta = "OKTA",
+        Google = "GOOGLE",
+        MicrosoftAd = "MICROSOFT_AD",
+        Auth0 = "AUTH0",
+        OneLogin = "ONELOGIN",
+        PingIdentity = "PING_IDENTITY",
+        JumpCloud = "JUMPCLOUD",
+        Adfs = "ADFS",
+        Github = "GITHUB",
+        Gitlab = "GITLAB",
+        LinkedIn = "LINKEDIN",
+        Salesforce = "SALESFORCE",
+        Microsoft = "MICROSOFT",
+        Scalekit = "SCALEKIT",
+        Custom = "CUSTOM",
+        /// The simulator of `genkan dev`.
+        IdpSimulator = "IDP_SIMULATOR",
+    }
+}
+
+impl Provider {
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Okta => "Okta",
+            Self::Google => "Google",
+            Self::MicrosoftAd => "Microsoft Entra ID",
+            Self::Auth0 => "Auth0",
+            Self::OneLogin => "OneLogin",
+            Self::PingIdentity => "Ping Identity",
+            Self::JumpCloud => "JumpCloud",
+            Self::Adfs => "AD FS",
+            Self::Github => "GitHub",
+            Self::Gitlab => "GitLab",
+            Self::LinkedIn => "LinkedIn",
+            Self::Salesforce => "Salesforce",
+            Self::Microsoft => "Microsoft",
+            Self::Scalekit => "Scalekit",
+            Self::Custom => "Single sign-on",
+            Self::IdpSimulator => "Simulator",
+        }
+    }
+}
+
+words! {
+    /// How far the set-up of a connection has come.
+    pub enum Status {
+        /// Nothing is entered.
+        Draft = "DRAFT",
+        /// Something is missing, see [`Connection::missing`].
+        InProgress = "IN_PROGRESS",
+        /// It can be enabled.
+        Completed = "COMPLETED",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    pub id: ConnectionId,
+    /// `None`: of the whole environment.
+    pub organization_id: Option<OrganizationId>,
+    pub provider: Provider,
+    pub name: String,
+    pub enabled: bool,
+    /// People whom the organization's domains vouch for get an account at their first login.
+    pub jit_provisioning: bool,
+    /// The profile follows the provider at every login.
+    pub sync_profile: bool,
+    pub settings: Settings,
+    /// Our secret there, see [`seal_client_secret`].
+    pub client_secret_sealed: Option<Vec<u8>>,
+    /// What the application calls it.
+    pub key_id: Option<String>,
+    /// What stands on a button that leads there.
+    pub ui_button_title: Option<String>,
+    /// It signs in the domains that were assigned to it and no others; see [`domains`].
+    pub assigned_domains_only: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+fn place(id: &ConnectionId) -> Place<'_> {
+    Place {
+        column: "connections.client_secret",
+        id: id.as_str(),
+    }
+}
+
+/// Seals our secret at the provider of connection `id`.
+pub fn seal_client_secret(key: &InstanceKey, id: &ConnectionId, secret: &Secret) -> Vec<u8> {
+    key.seal(place(id), secret.expose().as_bytes())
+}
+
+impl Connection {
+    /// A new connection, disabled, with nothing entered but the settings.
+    pub fn new(
+        at: Stamp<'_>,
+        organization_id: Option<OrganizationId>,
+        provider: Provider,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            id: at.id(),
+            organization_id,
+            provider,
+            name: provider.title().to_owned(),
+            enabled: false,
+            jit_provisioning: true,
+            sync_profile: true,
+            settings,
+            client_secret_sealed: None,
+            key_id: None,
+            ui_button_title: None,
+            assigned_domains_only: false,
+            created_at: at.now,
+            updated_at: at.now,
+        }
+    }
+
+    /// The protocol that is spoken.
+    pub const fn kind(&self) -> Kind {
+        self.settings.kind()
+    }
+
+    /// Our secret at the provider, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if it was sealed under another instance key.
+    pub fn open_client_secret(&self, key: &InstanceKey) -> Result<Option<Secret>, OpenError> {
+        let Some(sealed) = &self.client_secret_sealed else {
+            return Ok(None);
+        };
+        let mut bytes: Zeroizing<Vec<u8>> = key.open(place(&self.id), sealed)?;
+        let text = String::from_utf8(std::mem::take(&mut *bytes)).map_err(|_| OpenError)?;
+        Ok(Some(Secret::from_presented(text)))
+    }
+}
+
+macro_rules! columns {
+    () => {
+        "id, organization_id, provider, name, enabled, jit_provisioning, sync_profile, settings,
+         client_secret_sealed, key_id, ui_button_title, assigned_domains_only, created_at, updated_at"
+    };
+}
+use columns;
+
+/// How many columns [`read`] reads.
+const COLUMNS: usize = 14;
+
+fn read(row: &Row) -> Result<Connection, Error> {
+    let mut columns = Columns::of(row);
+    Ok(Connection {
+        id: columns.id()?,
+        organization_id: columns.optional_id()?,
+        provider: columns.parsed("connections.provider", str::parse)?,
+        name: columns.text()?,
+        enabled: columns.bool()?,
+        jit_provisioning: columns.bool()?,
+        sync_profile: columns.bool()?,
+        settings: columns.json("connections.settings")?,
+        client_secret_sealed: columns.optional_bytes()?,
+        key_id: columns.optional_text()?,
+        ui_button_title: columns.optional_text()?,
+        assigned_domains_only: columns.bool()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+    })
+}
+
+async fn changed(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    kind: event::Kind,
+    id: &ConnectionId,
+    organization_id: Option<&OrganizationId>,
+) -> Result<(), Error> {
+    let entry = Entry::new(kind)
+        .organization(organization_id)
+        .with("connection_id", id.as_str());
+    event::record(tx, at, entry).await?;
+    environment::touch(tx).await
+}
+
+/// Rules that the caller has checked before, to tell more about them.
+fn refuse_unfit(connection: &Connection) -> Result<(), Error> {
+    // Whether plain HTTP is allowed here is asked again at every use.
+    if connection.check(true).is_err() {
+        return Err(Error::Conflict(conflict::CONNECTION_INVALID));
+    }
+    if connection.enabled && !connection.missing().is_empty() {
+        return Err(Error::Conflict(conflict::CONNECTION_INCOMPLETE));
+    }
+    Ok(())
+}
+
+/// Adds a connection.
+///
+/// # Errors
+///
+/// - [`conflict::CONNECTION_INVALID`] if [`Connection::check`] refuses it.
+/// - [`conflict::CONNECTION_INCOMPLETE`] if it is enabled and something is missing.
+pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> Result<(), Error> {
+    refuse_unfit(connection)?;
+    let settings = json(&connection.settings);
+    tx.exec(
+        "INSERT INTO connections (id, organization_id, kind, provider, name, enabled, jit_provisioning,
+            sync_profile, settings, client_secret_sealed, key_id, ui_button_title, assigned_domains_only,
+            status, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        p![
+            &connection.id,
+            connection.organization_id.as_ref(),
+            connection.kind().as_str(),
+            connection.provider.as_str(),
+            &connection.name,
+            connection.enabled,
+            connection.jit_provisioning,
+            connection.sync_profile,
+            &settings,
+            connection.client_secret_sealed.as_ref(),
+            connection.key_id.as_deref(),
+            connection.ui_button_title.as_deref(),
+            connection.assigned_domains_only,
+            connection.status().as_str(),
+            connection.created_at.as_micros(),
+            connection.updated_at.as_micros(),
+        ],
+    )
+    .await?;
+    let organization_id = connection.organization_id.as_ref();
+    let kind = event::Kind::OrganizationSsoCreated;
+    changed(tx, at, kind, &connection.id, organization_id).await
+}
+
+/// Finds a connection, whoever's it is.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(tx: &mut Tx<'_>, id: &ConnectionId) -> Result<Option<Connection>, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT ", columns!(), " FROM connections WHERE id = $1"),
+            p![id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a connection of an organization, or with `None` one of the whole environment.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_of(
+    tx: &mut Tx<'_>,
+    organization_id: Option<&OrganizationId>,
+    id: &ConnectionId,
+) -> Result<Option<Connection>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM connections WHERE id = $1
+                   AND (organization_id = $2 OR (organization_id IS NULL AND CAST($2 AS TEXT) IS NULL))"
+            ),
+            p![id, organization_id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Replaces everything but the identifier, the organization, the kind, the
+/// assigned domains and the time of creation.
+///
+/// Another provider may call other people by the names that are known here:
+/// with the issuer or entity id the identities that it vouched for are
+/// forgotten. Whoever comes next is found by their address again.
+///
+/// # Errors
+///
+/// - [`Error::Stale`] if it was deleted, or changed since it was read.
+/// - As [`insert`].
+pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> Result<(), Error> {
+    refuse_unfit(connection)?;
+    let before = find(tx, &connection.id).await?.ok_or(Error::Stale)?;
+    let settings = json(&connection.settings);
+    let updated = tx
+        .exec(
+            "UPDATE connections SET provider = $3, name = $4, enabled = $5, jit_provisioning = $6,
+                sync_profile = $7, settings = $8, client_secret_sealed = $9, key_id = $10,
+                ui_button_title = $11, status = $12, updated_at = $13
+              WHERE id = $1 AND kind = $2 AND updated_at = $14",
+            p![
+                &connection.id,
+                connection.kind().as_str(),
+                connection.provider.as_str(),
+                &connection.name,
+                connection.enabled,
+                connection.jit_provisioning,
+                connection.sync_profile,
+                &settings,
+                connection.client_secret_sealed.as_ref(),
+                connection.key_id.as_deref(),
+                connection.ui_button_title.as_deref(),
+                connection.status().as_str(),
+                at.after(connection.updated_at).as_micros(),
+                connection.updated_at.as_micros(),
+            ],
+        )
+        .await?;
+    if updated == 0 {
+        return Err(Error::Stale);
+    }
+    let authority = before.settings.authority();
+    if !authority.is_empty() && authority != connection.settings.authority() {
+        tx.exec(
+            "DELETE FROM identities WHERE connection_id = $1",
+            p![&connection.id],
+        )
+        .await?;
+    }
+    let organization_id = connection.organization_id.as_ref();
+    let kind = event::Kind::OrganizationSsoUpdated;
+    changed(tx, at, kind, &connection.id, organization_id).await
+}
+
+/// What came of [`enable`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Enabling {
+    /// People can sign in through it, perhaps since before.
+    Enabled,
+    /// These fields must be entered first.
+    Incomplete(Vec<&'static str>),
+    /// There is no such connection.
+    Unknown,
+}
+
+/// Lets people sign in through a connection, if nothing is missing.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn enable(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ConnectionId) -> Result<Enabling, Error> {
+    let Some(connection) = find(tx, id).await? else {
+        return Ok(Enabling::Unknown);
+    };
+    let missing = connection.missing();
+    if !missing.is_empty() {
+        return Ok(Enabling::Incomplete(missing));
+    }
+    set_enabled(tx, at, id, true).await?;
+    Ok(Enabling::Enabled)
+}
+
+/// Stops people from signing in through a connection, those on their way too.
+/// Sessions stay; see [`session::end_all_for_connection`]. Says whether that
+/// changed anything.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn disable(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ConnectionId) -> Result<bool, Error> {
+    set_enabled(tx, at, id, false).await
+}
+
+async fn set_enabled(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    id: &ConnectionId,
+    enabled: bool,
+) -> Result<bool, Error> {
+    let row = tx
+        .opt(
+            // Never the `updated_at` of before: an editor who read it open must not write it open again.
+            "UPDATE connections SET enabled = $2,
+                updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END
+              WHERE id = $1 AND enabled <> $2 RETURNING organization_id",
+            p![id, enabled, at.now.as_micros()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    let organization_id = Columns::of(&row).optional_id()?;
+    let kind = if enabled {
+        event::Kind::OrganizationSsoEnabled
+    } else {
+        event::Kind::OrganizationSsoDisabled
+    };
+    changed(tx, at, kind, id, organization_id.as_ref()).await?;
+    Ok(true)
+}
+
+/// Deletes a connection with the identities it knew, and ends the sessions that
+/// began there: nobody is left who vouches for them. Users stay. Says whether
+/// there was one.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn delete(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ConnectionId) -> Result<bool, Error> {
+    session::end_all_for_connection(tx, at, id).await?;
+    let row = tx
+        .opt(
+            "DELETE FROM connections WHERE id = $1 RETURNING organization_id",
+            p![id],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    let organization_id = Columns::of(&row).optional_id()?;
+    let kind = event::Kind::OrganizationSsoDeleted;
+    changed(tx, at, kind, id, organization_id.as_ref()).await?;
+    Ok(true)
+}
+
+/// What the application keeps with a connection; Genkan does not read it.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if there is no such connection.
+pub async fn context(tx: &mut Tx<'_>, id: &ConnectionId) -> Result<Map<String, Value>, Error> {
+    let row = tx
+        .opt("SELECT context FROM connections WHERE id = $1", p![id])
+        .await?
+        .ok_or(Error::Stale)?;
+    Columns::of(&row).json("connections.context")
+}
+
+/// Replaces what the application keeps with a connection.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if there is no such connection.
+pub async fn set_context(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    id: &ConnectionId,
+    context: &Map<String, Value>,
+) -> Result<(), Error> {
+    let row = tx
+        .opt(
+            "UPDATE connections SET context = $2 WHERE id = $1 RETURNING organization_id",
+            p![id, &json(context)],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
+    let organization_id = Columns::of(&row).optional_id()?;
+    let kind = event::Kind::OrganizationSsoUpdated;
+    changed(tx, at, kind, id, organization_id.as_ref()).await
+}

@@ -1,0 +1,395 @@
+//! Directories: where an organization's people and groups come from.
+//!
+//! A company's directory server writes them here by SCIM; this file keeps the
+//! directory itself, [`secret`] what it authenticates with, [`user`] and
+//! [`group`] what it has sent.
+
+pub mod group;
+pub mod secret;
+pub mod user;
+
+use genkan_db::{Row, Tx, p};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::event::{self, Entry};
+use crate::row::{Columns, json, words};
+use crate::{DirectoryId, Error, OrganizationId, Stamp, Timestamp, conflict};
+
+words! {
+    /// How the directory reaches us.
+    pub enum Kind {
+        Scim = "SCIM",
+    }
+}
+
+words! {
+    /// The product at the other end: for logos, hints and guides.
+    pub enum Provider {
+        Okta = "OKTA",
+        Google = "GOOGLE",
+        MicrosoftAd = "MICROSOFT_AD",
+        Auth0 = "AUTH0",
+        OneLogin = "ONELOGIN",
+        JumpCloud = "JUMPCLOUD",
+        PingIdentity = "PING_IDENTITY",
+    }
+}
+
+impl Provider {
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Okta => "Okta",
+            Self::Google => "Google Workspace",
+            Self::MicrosoftAd => "Microsoft Entra ID",
+            Self::Auth0 => "Auth0",
+            Self::OneLogin => "OneLogin",
+            Self::JumpCloud => "JumpCloud",
+            Self::PingIdentity => "Ping Identity",
+        }
+    }
+}
+
+words! {
+    /// How far the set-up has come.
+    pub enum Status {
+        /// It has no secret yet.
+        Draft = "DRAFT",
+        /// It has a secret, and nothing has come.
+        InProgress = "IN_PROGRESS",
+        /// People or groups have come.
+        Completed = "COMPLETED",
+    }
+}
+
+/// From an attribute of the directory to one of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributeMapping {
+    pub key: String,
+    pub map_to: String,
+    pub display_name: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    pub id: DirectoryId,
+    pub organization_id: OrganizationId,
+    pub name: String,
+    pub kind: Kind,
+    /// `None`: any other.
+    pub provider: Option<Provider>,
+    pub status: Status,
+    pub enabled: bool,
+    pub attribute_mapping: Vec<AttributeMapping>,
+    /// When people or groups last came.
+    pub last_synced_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+impl Directory {
+    /// A new directory. It is enabled: without a secret nobody can write to it.
+    pub fn new(at: Stamp<'_>, organization_id: OrganizationId, provider: Option<Provider>) -> Self {
+        Self {
+            id: at.id(),
+            organization_id,
+            name: provider.map_or("SCIM directory", Provider::title).to_owned(),
+            kind: Kind::Scim,
+            provider,
+            status: Status::Draft,
+            enabled: true,
+            attribute_mapping: Vec::new(),
+            last_synced_at: None,
+            created_at: at.now,
+            updated_at: at.now,
+        }
+    }
+}
+
+macro_rules! columns {
+    () => {
+        "id, organization_id, name, kind, provider, status, enabled, attribute_mapping, last_synced_at,
+         created_at, updated_at"
+    };
+}
+
+fn read(row: &Row) -> Result<Directory, Error> {
+    let mut columns = Columns::of(row);
+    Ok(Directory {
+        id: columns.id()?,
+        organization_id: columns.id()?,
+        name: columns.text()?,
+        kind: columns.parsed("directories.kind", str::parse)?,
+        provider: columns
+            .optional_text()?
+            .map(|word| word.parse())
+            .transpose()
+            .map_err(|_| Error::Corrupt("directories.provider"))?,
+        status: columns.parsed("directories.status", str::parse)?,
+        enabled: columns.bool()?,
+        attribute_mapping: columns.json("directories.attribute_mapping")?,
+        last_synced_at: columns.optional_time()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+    })
+}
+
+/// An event about a directory of an organization.
+fn entry<'a>(kind: event::Kind, organization_id: &'a OrganizationId, id: &DirectoryId) -> Entry<'a> {
+    Entry::new(kind)
+        .organization(organization_id)
+        .with("directory_id", id.as_str())
+}
+
+/// Adds a directory.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, directory: &Directory) -> Result<(), Error> {
+    tx.exec(
+        "INSERT INTO directories (id, organization_id, name, kind, provider, status, enabled,
+            attribute_mapping, context, last_synced_at, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '{}', $9, $10, $11)",
+        p![
+            &directory.id,
+            &directory.organization_id,
+            &directory.name,
+            directory.kind.as_str(),
+            directory.provider.map(Provider::as_str),
+            directory.status.as_str(),
+            directory.enabled,
+            &json(&directory.attribute_mapping),
+            directory.last_synced_at.map(Timestamp::as_micros),
+            directory.created_at.as_micros(),
+            directory.updated_at.as_micros(),
+        ],
+    )
+    .await?;
+    let kind = event::Kind::DirectoryCreated;
+    event::record(tx, at, entry(kind, &directory.organization_id, &directory.id)).await?;
+    if directory.enabled {
+        let kind = event::Kind::OrganizationDirectoryEnabled;
+        event::record(tx, at, entry(kind, &directory.organization_id, &directory.id)).await?;
+    }
+    Ok(())
+}
+
+/// Finds a directory of an organization.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    id: &DirectoryId,
+) -> Result<Option<Directory>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM directories WHERE id = $1 AND organization_id = $2"
+            ),
+            p![id, organization_id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The directories of an organization, oldest first: the first is its primary one.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list(tx: &mut Tx<'_>, organization_id: &OrganizationId) -> Result<Vec<Directory>, Error> {
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM directories WHERE organization_id = $1 ORDER BY id"
+            ),
+            p![organization_id],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Replaces name, provider, status and attribute mapping.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if it was deleted, or changed since it was read.
+pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, directory: &Directory) -> Result<(), Error> {
+    let updated = tx
+        .exec(
+            "UPDATE directories SET name = $3, provider = $4, status = $5, attribute_mapping = $6, updated_at = $7
+              WHERE id = $1 AND organization_id = $2 AND updated_at = $8",
+            p![
+                &directory.id,
+                &directory.organization_id,
+                &directory.name,
+                directory.provider.map(Provider::as_str),
+                directory.status.as_str(),
+                &json(&directory.attribute_mapping),
+                at.after(directory.updated_at).as_micros(),
+                directory.updated_at.as_micros(),
+            ],
+        )
+        .await?;
+    if updated == 0 {
+        return Err(Error::Stale);
+    }
+    let kind = event::Kind::DirectoryUpdated;
+    event::record(tx, at, entry(kind, &directory.organization_id, &directory.id)).await
+}
+
+/// Opens or closes a directory: a closed one takes nothing. Says whether that
+/// changed anything; `None` if the organization has no such directory.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn set_enabled(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    id: &DirectoryId,
+    enabled: bool,
+) -> Result<Option<bool>, Error> {
+    let Some(directory) = find(tx, organization_id, id).await? else {
+        return Ok(None);
+    };
+    if directory.enabled == enabled {
+        return Ok(Some(false));
+    }
+    tx.exec(
+        "UPDATE directories SET enabled = $2, updated_at = $3 WHERE id = $1",
+        p![id, enabled, at.after(directory.updated_at).as_micros()],
+    )
+    .await?;
+    let kind = if enabled {
+        event::Kind::OrganizationDirectoryEnabled
+    } else {
+        event::Kind::OrganizationDirectoryDisabled
+    };
+    event::record(tx, at, entry(kind, organization_id, id)).await?;
+    Ok(Some(true))
+}
+
+/// Deletes a directory with its secrets, users and groups. Says whether there was one.
+///
+/// # Errors
+///
+/// [`conflict::DIRECTORY_ENABLED`] if it was not disabled first: what it
+/// provisions would stay behind unnoticed.
+pub async fn delete(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    id: &DirectoryId,
+) -> Result<bool, Error> {
+    let Some(directory) = find(tx, organization_id, id).await? else {
+        return Ok(false);
+    };
+    if directory.enabled {
+        return Err(Error::Conflict(conflict::DIRECTORY_ENABLED));
+    }
+    tx.exec("DELETE FROM directories WHERE id = $1", p![id]).await?;
+    let kind = event::Kind::DirectoryDeleted;
+    event::record(tx, at, entry(kind, organization_id, id)).await?;
+    Ok(true)
+}
+
+/// How much a directory has sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    pub users: u64,
+    pub groups: u64,
+    pub user_updated_at: Option<Timestamp>,
+    pub group_updated_at: Option<Timestamp>,
+}
+
+/// Counts what a directory has sent.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn stats(tx: &mut Tx<'_>, id: &DirectoryId) -> Result<Stats, Error> {
+    let row = tx
+        .opt(
+            "SELECT (SELECT COUNT(*) FROM directory_users WHERE directory_id = $1),
+                    (SELECT COUNT(*) FROM directory_groups WHERE directory_id = $1),
+                    (SELECT MAX(updated_at) FROM directory_users WHERE directory_id = $1),
+                    (SELECT MAX(updated_at) FROM directory_groups WHERE directory_id = $1)",
+            p![id],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
+    let mut columns = Columns::of(&row);
+    Ok(Stats {
+        users: u64::try_from(columns.int()?).unwrap_or(0),
+        groups: u64::try_from(columns.int()?).unwrap_or(0),
+        user_updated_at: columns.optional_time()?,
+        group_updated_at: columns.optional_time()?,
+    })
+}
+
+/// Something has come from the directory.
+async fn synced(tx: &mut Tx<'_>, at: Stamp<'_>, id: &DirectoryId) -> Result<(), Error> {
+    let updated = tx
+        .exec(
+            "UPDATE directories SET last_synced_at = $2, status = 'COMPLETED' WHERE id = $1",
+            p![id, at.now.as_micros()],
+        )
+        .await?;
+    if updated == 0 { Err(Error::Stale) } else { Ok(()) }
+}
+
+/// What the application keeps with a directory; Genkan does not read it.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if the organization has no such directory.
+pub async fn context(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    id: &DirectoryId,
+) -> Result<Map<String, Value>, Error> {
+    let row = tx
+        .opt(
+            "SELECT context FROM directories WHERE id = $1 AND organization_id = $2",
+            p![id, organization_id],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
+    Columns::of(&row).json("directories.context")
+}
+
+/// Replaces what the application keeps with a directory.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if the organization has no such directory.
+pub async fn set_context(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    id: &DirectoryId,
+    context: &Map<String, Value>,
+) -> Result<(), Error> {
+    let updated = tx
+        .exec(
+            "UPDATE directories SET context = $3 WHERE id = $1 AND organization_id = $2",
+            p![id, organization_id, &json(context)],
+        )
+        .await?;
+    if updated == 0 {
+        return Err(Error::Stale);
+    }
+    let kind = event::Kind::DirectoryUpdated;
+    event::record(tx, at, entry(kind, organization_id, id)).await
+}

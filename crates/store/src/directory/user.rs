@@ -1,0 +1,318 @@
+//! People whom a directory has sent.
+
+use genkan_db::{Row, Tx, p};
+use serde_json::{Map, Value};
+
+use super::{Directory, entry, synced};
+use crate::page::page_rows;
+use crate::row::{Columns, json};
+use crate::{DirectoryGroupId, DirectoryId, DirectoryUserId, Error, Page, Stamp, Timestamp, conflict, event};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirectoryUser {
+    pub id: DirectoryUserId,
+    pub directory_id: DirectoryId,
+    pub profile: Profile,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What a directory says about a person.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Profile {
+    /// Unique in the directory, whatever the case (RFC 7643 §4.1.1).
+    pub user_name: String,
+    /// What the directory itself calls the person.
+    pub external_id: Option<String>,
+    /// The primary one first.
+    pub emails: Vec<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    /// Whether the person may sign in.
+    pub active: bool,
+    /// All attributes as they came.
+    pub detail: Map<String, Value>,
+}
+
+macro_rules! columns {
+    () => {
+        "id, directory_id, user_name, external_id, emails, given_name, family_name, active, detail, created_at,
+         updated_at"
+    };
+}
+
+fn read(row: &Row) -> Result<DirectoryUser, Error> {
+    let mut columns = Columns::of(row);
+    Ok(DirectoryUser {
+        id: columns.id()?,
+        directory_id: columns.id()?,
+        profile: Profile {
+            user_name: columns.text()?,
+            external_id: columns.optional_text()?,
+            emails: columns.json("directory_users.emails")?,
+            given_name: columns.optional_text()?,
+            family_name: columns.optional_text()?,
+            active: columns.bool()?,
+            detail: columns.json("directory_users.detail")?,
+        },
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+    })
+}
+
+fn key(user_name: &str) -> String {
+    user_name.to_lowercase()
+}
+
+/// Adds a person, or replaces what is known of the one with that user name.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if the directory is gone.
+pub async fn upsert(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    directory: &Directory,
+    profile: &Profile,
+) -> Result<DirectoryUser, Error> {
+    match find_by_user_name(tx, &directory.id, &profile.user_name).await? {
+        Some(known) => update(tx, at, directory, &known.id, profile).await,
+        None => insert(tx, at, directory, profile).await,
+    }
+}
+
+async fn insert(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    directory: &Directory,
+    profile: &Profile,
+) -> Result<DirectoryUser, Error> {
+    synced(tx, at, &directory.id).await?;
+    let user = DirectoryUser {
+        id: at.id(),
+        directory_id: directory.id.clone(),
+        profile: profile.clone(),
+        created_at: at.now,
+        updated_at: at.now,
+    };
+    tx.exec(
+        "INSERT INTO directory_users (id, directory_id, user_name, user_name_key, external_id, email, emails,
+            given_name, family_name, active, detail, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+        p![
+            &user.id,
+            &user.directory_id,
+            &profile.user_name,
+            &key(&profile.user_name),
+            profile.external_id.as_deref(),
+            profile.emails.first().map(String::as_str),
+            &json(&profile.emails),
+            profile.given_name.as_deref(),
+            profile.family_name.as_deref(),
+            profile.active,
+            &json(&profile.detail),
+            at.now.as_micros(),
+        ],
+    )
+    .await?;
+    recorded(tx, at, event::Kind::DirectoryUserCreated, directory, &user.id).await?;
+    Ok(user)
+}
+
+/// Replaces what is known of a person.
+///
+/// # Errors
+///
+/// - [`Error::Stale`] if the directory has no such person.
+/// - [`conflict::DIRECTORY_USER_NAME`] if another person has the user name.
+pub async fn update(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    directory: &Directory,
+    id: &DirectoryUserId,
+    profile: &Profile,
+) -> Result<DirectoryUser, Error> {
+    synced(tx, at, &directory.id).await?;
+    let known = find(tx, &directory.id, id).await?.ok_or(Error::Stale)?;
+    let namesake = find_by_user_name(tx, &directory.id, &profile.user_name).await?;
+    if namesake.is_some_and(|other| other.id != *id) {
+        return Err(Error::Conflict(conflict::DIRECTORY_USER_NAME));
+    }
+    // A directory sends everything at every sync: what is the same is no change.
+    if known.profile == *profile {
+        return Ok(known);
+    }
+    let updated_at = at.after(known.updated_at);
+    tx.exec(
+        "UPDATE directory_users SET user_name = $2, user_name_key = $3, external_id = $4, email = $5,
+            emails = $6, given_name = $7, family_name = $8, active = $9, detail = $10, updated_at = $11
+          WHERE id = $1",
+        p![
+            id,
+            &profile.user_name,
+            &key(&profile.user_name),
+            profile.external_id.as_deref(),
+            profile.emails.first().map(String::as_str),
+            &json(&profile.emails),
+            profile.given_name.as_deref(),
+            profile.family_name.as_deref(),
+            profile.active,
+            &json(&profile.detail),
+            updated_at.as_micros(),
+        ],
+    )
+    .await?;
+    recorded(tx, at, event::Kind::DirectoryUserUpdated, directory, id).await?;
+    Ok(DirectoryUser {
+        profile: profile.clone(),
+        updated_at,
+        ..known
+    })
+}
+
+/// Removes a person from a directory and its groups. Says whether there was one.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if the directory is gone.
+pub async fn delete(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    directory: &Directory,
+    id: &DirectoryUserId,
+) -> Result<bool, Error> {
+    let deleted = tx
+        .exec(
+            "DELETE FROM directory_users WHERE id = $1 AND directory_id = $2",
+            p![id, &directory.id],
+        )
+        .await?;
+    if deleted == 0 {
+        return Ok(false);
+    }
+    synced(tx, at, &directory.id).await?;
+    recorded(tx, at, event::Kind::DirectoryUserDeleted, directory, id).await?;
+    Ok(true)
+}
+
+async fn recorded(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    kind: event::Kind,
+    directory: &Directory,
+    id: &DirectoryUserId,
+) -> Result<(), Error> {
+    let entry = entry(kind, &directory.organization_id, &directory.id);
+    event::record(tx, at, entry.with("directory_user_id", id.as_str())).await
+}
+
+/// Finds a person of a directory.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(
+    tx: &mut Tx<'_>,
+    directory_id: &DirectoryId,
+    id: &DirectoryUserId,
+) -> Result<Option<DirectoryUser>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM directory_users WHERE id = $1 AND directory_id = $2"
+            ),
+            p![id, directory_id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a person of a directory by user name, whatever the case.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_by_user_name(
+    tx: &mut Tx<'_>,
+    directory_id: &DirectoryId,
+    user_name: &str,
+) -> Result<Option<DirectoryUser>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM directory_users WHERE directory_id = $1 AND user_name_key = $2"
+            ),
+            p![directory_id, &key(user_name)],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Which people to list; what is `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub group_id: Option<DirectoryGroupId>,
+    /// Those that changed after this moment.
+    pub updated_after: Option<Timestamp>,
+}
+
+/// What both the list and its count ask for; a page takes `$1` and `$2`.
+macro_rules! matching {
+    () => {
+        "directory_id = $3
+         AND (CAST($4 AS BIGINT) IS NULL OR updated_at > $4)
+         AND (CAST($5 AS TEXT) IS NULL OR EXISTS (
+               SELECT 1 FROM directory_group_members m
+                WHERE m.user_id = directory_users.id AND m.group_id = $5))"
+    };
+}
+
+/// Lists the people of a directory, newest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list(
+    tx: &mut Tx<'_>,
+    directory_id: &DirectoryId,
+    filter: &Filter,
+    page: &Page<DirectoryUserId>,
+) -> Result<Vec<DirectoryUser>, Error> {
+    let rows = page_rows!(
+        tx,
+        page,
+        concat!("SELECT ", columns!(), " FROM directory_users WHERE ", matching!()),
+        [
+            directory_id,
+            filter.updated_after.map(Timestamp::as_micros),
+            filter.group_id.as_ref(),
+        ]
+    );
+    rows.iter().map(read).collect()
+}
+
+/// Counts the people that [`list`] would list.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count(tx: &mut Tx<'_>, directory_id: &DirectoryId, filter: &Filter) -> Result<u64, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT COUNT(*) FROM directory_users WHERE CAST($1 AS TEXT) IS NULL AND CAST($2 AS BIGINT) = 0 AND ", matching!()),
+            p![
+                None::<&str>,
+                0_i64,
+                directory_id,
+                filter.updated_after.map(Timestamp::as_micros),
+                filter.group_id.as_ref(),
+            ],
+        )
+        .await?;
+    let count = row.map_or(Ok(0), |row| Columns::of(&row).int())?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
