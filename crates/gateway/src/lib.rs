@@ -79,6 +79,10 @@ pub fn router(app: &App) -> Router {
             "/sso/v1/oidc/{connection}/test",
             get(login::test_connection::begin),
         )
+        .route(
+            "/sso/v1/saml/{connection}/test",
+            get(login::test_connection::begin),
+        )
         .layer(middleware::from_fn(page::refuse_head));
 
     let health = Router::new()

@@ -1,14 +1,13 @@
 //! Organizations with their connections.
 
-use std::collections::BTreeMap;
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use genkan_protocol::Domain as DomainName;
-use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings, TokenAuthType};
+use genkan_store::connection::{self, Connection, Enabling, OidcSettings, Provider, Settings};
 use genkan_store::domain::{self, Domain};
-use genkan_store::{ConnectionId, Error, OrganizationId, Page, Secret, event, organization};
+use genkan_store::{ConnectionId, Error, OrganizationId, Page, Secret, Stamp, event, organization};
 
 use crate::gateway::World;
 use crate::{Gateway, IdentityProvider, instance_key};
@@ -72,8 +71,7 @@ impl<'a> OrganizationBuilder<'a> {
     #[must_use]
     pub fn with_settings(self, change: impl FnOnce(&mut OidcSettings) + Send + 'static) -> Self {
         self.with_connection(|connection| {
-            let Settings::Oidc(settings) = &mut connection.settings;
-            change(settings);
+            change(connection.settings.as_oidc_mut().unwrap());
         })
     }
 
@@ -100,7 +98,7 @@ impl<'a> OrganizationBuilder<'a> {
                 Some(idp) => idp,
                 None => gateway.idp().await,
             };
-            let mut connection = connection_to(idp, at.id(), id.clone(), at.now);
+            let mut connection = connection_to(at, idp, id.clone());
             (plan.change)(&mut connection);
             connections.push(connection);
         }
@@ -138,42 +136,24 @@ impl<'a> OrganizationBuilder<'a> {
     }
 }
 
-fn connection_to(
-    idp: &IdentityProvider,
-    id: ConnectionId,
-    organization_id: OrganizationId,
-    now: genkan_protocol::Timestamp,
-) -> Connection {
+fn connection_to(at: Stamp<'_>, idp: &IdentityProvider, organization_id: OrganizationId) -> Connection {
     let secret = Secret::from_presented(idp.client_secret());
-    Connection {
-        client_secret_sealed: Some(connection::seal_client_secret(&instance_key(), &id, &secret)),
-        id,
-        organization_id: Some(organization_id),
-        provider: Provider::Custom,
-        name: "The company’s sign-in".to_owned(),
-        enabled: true,
-        jit_provisioning: true,
-        sync_profile: true,
-        settings: Settings::Oidc(OidcSettings {
-            issuer: idp.issuer().to_owned(),
-            discovery_endpoint: None,
-            authorize_uri: None,
-            token_uri: None,
-            user_info_uri: None,
-            jwks_uri: None,
-            client_id: idp.client_id().to_owned(),
-            scopes: Vec::new(),
-            token_auth_type: TokenAuthType::BasicAuth,
-            pkce_enabled: true,
-            attribute_mapping: BTreeMap::new(),
-            groups_claim: None,
-            roles_claim: None,
-            insecure_http: true,
-            trust_unverified_email: false,
-        }),
-        created_at: now,
-        updated_at: now,
-    }
+    let settings = Settings::Oidc(OidcSettings {
+        issuer: idp.issuer().to_owned(),
+        client_id: idp.client_id().to_owned(),
+        scopes: Vec::new(),
+        insecure_http: true,
+        ..OidcSettings::default()
+    });
+    let mut connection = Connection::new(at, Some(organization_id), Provider::Custom, settings);
+    connection.client_secret_sealed = Some(connection::seal_client_secret(
+        &instance_key(),
+        &connection.id,
+        &secret,
+    ));
+    connection.name = "The company’s sign-in".to_owned();
+    connection.enabled = true;
+    connection
 }
 
 impl<'a> IntoFuture for OrganizationBuilder<'a> {
@@ -211,7 +191,10 @@ impl Organization {
         let (at, id) = (self.world.app.at(self.world.app.now()), self.connection_id());
         let changed = self
             .world
-            .tx(async |tx| connection::set_enabled(tx, at, id, enabled).await)
+            .tx(async |tx| match enabled {
+                true => Ok(connection::enable(tx, at, id).await? == Enabling::Enabled),
+                false => connection::disable(tx, at, id).await,
+            })
             .await;
         assert!(changed, "the connection was so already");
     }

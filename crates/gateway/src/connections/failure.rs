@@ -115,6 +115,34 @@ impl Failure {
         }))
     }
 
+    /// The connection is still being set up: only a test can lead here.
+    pub fn incomplete(connection: &Connection) -> Self {
+        let mut trace = Trace::default();
+        let missing = connection.missing().join(", ");
+        trace.fail(
+            "Settings",
+            "everything a sign-in needs",
+            format!("missing: {missing}"),
+        );
+        let remedy = format!("Enter what is missing in the connection: {missing}.");
+        let mut failure = Self::new(connection, "connection_incomplete", remedy, trace);
+        failure.0.why = "Your company’s sign-in is still being set up.".to_owned();
+        failure
+    }
+
+    /// A SAML connection can be set up ahead; nobody signs in through it yet.
+    pub fn saml_not_supported(connection: &Connection) -> Self {
+        let mut trace = Trace::default();
+        trace.fail("Protocol", "OpenID Connect", "SAML");
+        let remedy = "This version of Genkan keeps SAML connections and does not sign anybody in through them. \
+                      Connect the provider by OpenID Connect, or disable the connection.";
+        let mut failure = Self::new(connection, "saml_not_supported", remedy, trace);
+        failure.0.why =
+            "Your company’s sign-in uses SAML, which this version of the sign-in service does not speak."
+                .to_owned();
+        failure
+    }
+
     /// The provider could not be reached, or answered nonsense.
     pub fn unreachable(
         connection: &Connection,

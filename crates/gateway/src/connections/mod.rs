@@ -81,7 +81,9 @@ pub async fn start(
         .filter(|connection| connection.enabled || testing)
         .ok_or_else(PageError::connection_not_active)?;
     let departure = match &connection.settings {
+        _ if !connection.missing().is_empty() => Err(Failure::incomplete(&connection)),
         Settings::Oidc(settings) => oidc::start(app, &connection, settings, hints).await,
+        Settings::Saml(_) => Err(Failure::saml_not_supported(&connection)),
     };
     let departure = match departure {
         Ok(departure) => departure,
@@ -183,6 +185,8 @@ pub async fn finish(
     };
     let result = match &connection.settings {
         Settings::Oidc(settings) => oidc::finish(app, &connection, settings, arrival).await,
+        // Nobody was sent there: a request was under way under another kind's settings.
+        Settings::Saml(_) => Err(Failure::saml_not_supported(&connection)),
     };
     Ok(Finished { interaction, result })
 }

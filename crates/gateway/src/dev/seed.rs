@@ -1,12 +1,11 @@
 //! What a development environment starts with: an application, a test
 //! organization, and its connection to the simulator.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use genkan_protocol::Domain as DomainName;
 use genkan_store::client::{self, Client, ClientSecret, MAX_ACTIVE_SECRETS};
-use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings, TokenAuthType};
+use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings};
 use genkan_store::domain::{self, Domain};
 use genkan_store::organization::{self, Organization};
 use genkan_store::{ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Secret, SecretId, Stamp};
@@ -209,10 +208,11 @@ async fn simulator_connection(app: &App, at: Stamp<'_>) -> Result<Connection, Er
         .read(async |tx| connection::list(tx, &Page::first(MAX_LIMIT)).await)
         .await?
         .into_iter()
-        .find(|connection| connection.provider == Provider::IdpSimulator);
+        .find(is_to_simulator);
     if let Some(mut connection) = known {
-        let Settings::Oidc(settings) = &mut connection.settings;
-        if settings.issuer != issuer {
+        if let Some(settings) = connection.settings.as_oidc_mut()
+            && settings.issuer != issuer
+        {
             // Started under another public URL than the last time.
             settings.issuer = issuer;
             app.db()
@@ -241,41 +241,32 @@ async fn simulator_connection(app: &App, at: Stamp<'_>) -> Result<Connection, Er
     Ok(connection)
 }
 
+/// The connection that an earlier start made, not one that somebody labelled so.
+fn is_to_simulator(connection: &Connection) -> bool {
+    let settings = connection.settings.as_oidc();
+    connection.provider == Provider::IdpSimulator
+        && settings.is_some_and(|settings| settings.client_id == SIMULATOR_CLIENT_ID)
+}
+
 fn connection_to_simulator(
     app: &App,
     at: Stamp<'_>,
     organization_id: &OrganizationId,
     issuer: String,
 ) -> Connection {
-    let id = at.id::<ConnectionId>();
+    let settings = Settings::Oidc(OidcSettings {
+        issuer,
+        client_id: SIMULATOR_CLIENT_ID.to_owned(),
+        ..OidcSettings::default()
+    });
+    let organization_id = Some(organization_id.clone());
+    let mut connection = Connection::new(at, organization_id, Provider::IdpSimulator, settings);
     let secret = Secret::generate();
-    Connection {
-        client_secret_sealed: Some(connection::seal_client_secret(app.instance_key(), &id, &secret)),
-        id,
-        organization_id: Some(organization_id.clone()),
-        provider: Provider::IdpSimulator,
-        name: "Simulator".to_owned(),
-        enabled: true,
-        jit_provisioning: true,
-        sync_profile: true,
-        settings: Settings::Oidc(OidcSettings {
-            issuer,
-            discovery_endpoint: None,
-            authorize_uri: None,
-            token_uri: None,
-            user_info_uri: None,
-            jwks_uri: None,
-            client_id: SIMULATOR_CLIENT_ID.to_owned(),
-            scopes: vec!["openid".to_owned(), "profile".to_owned(), "email".to_owned()],
-            token_auth_type: TokenAuthType::BasicAuth,
-            pkce_enabled: true,
-            attribute_mapping: BTreeMap::new(),
-            groups_claim: None,
-            roles_claim: None,
-            insecure_http: false,
-            trust_unverified_email: false,
-        }),
-        created_at: at.now,
-        updated_at: at.now,
-    }
+    connection.client_secret_sealed = Some(connection::seal_client_secret(
+        app.instance_key(),
+        &connection.id,
+        &secret,
+    ));
+    connection.enabled = true;
+    connection
 }

@@ -9,7 +9,6 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use genkan_protocol::oauth::{Parameters, append_query};
 use genkan_protocol::oidc::{IdpInitiatedLogin, issuer_of};
-use genkan_store::connection::Settings;
 use genkan_store::{ConnectionId, Error, client, connection};
 
 use crate::app::App;
@@ -55,7 +54,10 @@ pub async fn oidc(
     let connection = found
         .filter(|connection| connection.enabled)
         .ok_or_else(PageError::unknown_connection)?;
-    let Settings::Oidc(settings) = &connection.settings;
+    let settings = connection
+        .settings
+        .as_oidc()
+        .ok_or_else(PageError::unknown_connection)?;
     // OIDC Core §4: the issuer is required, and must be one we know.
     if one("iss").is_none_or(|issuer| issuer != issuer_of(&settings.issuer)) {
         return Err(PageError::invalid_request(

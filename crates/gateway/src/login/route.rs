@@ -176,9 +176,13 @@ pub async fn by_domain(tx: &mut Tx<'_>, domain: &Domain) -> Result<ByDomain, Err
     let Some(organization_id) = domain::find_organization_for(tx, domain).await? else {
         return Ok(ByDomain::Unknown);
     };
-    Ok(first_connection(tx, &organization_id)
-        .await?
-        .map_or(ByDomain::NotActive, ByDomain::Target))
+    let connection = connection::domains::find_enabled_for(tx, &organization_id, domain).await?;
+    Ok(connection.map_or(ByDomain::NotActive, |connection| {
+        ByDomain::Target(Target::Organization {
+            organization_id,
+            connection: Box::new(connection),
+        })
+    }))
 }
 
 /// The oldest enabled connection, so that adding a second one moves nobody.

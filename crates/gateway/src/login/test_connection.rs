@@ -1,4 +1,4 @@
-//! `GET /sso/v1/oidc/{connection}/test`: tries a connection without signing anybody in.
+//! `GET /sso/v1/{oidc,saml}/{connection}/test`: tries a connection without signing anybody in.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -75,7 +75,7 @@ pub async fn finish(
         .read(async |tx| connection::find(tx, connection_id).await)
         .await?;
     let connection = found.ok_or_else(PageError::unknown_connection)?;
-    let again = Link::parse("Test again", &format!("/sso/v1/oidc/{connection_id}/test"));
+    let again = Link::parse("Test again", &test_path(&connection));
     let provider = connection.provider.as_str();
     let page = match result {
         Ok(identity) => {
@@ -140,14 +140,13 @@ fn facts(provider: &str, reference: &str) -> Vec<Fact<'static>> {
 
 /// The claims as they came, each with what the connection makes of it.
 fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Vec<ClaimRow<'a>> {
-    let Settings::Oidc(settings) = &connection.settings;
-    let mapped = |attribute: &str, claim: &str| {
-        settings
-            .attribute_mapping
-            .get(attribute)
-            .map_or(attribute, String::as_str)
-            == claim
+    let (groups, roles) = match &connection.settings {
+        Settings::Oidc(settings) => (settings.groups_claim.as_deref(), settings.roles_claim.as_deref()),
+        Settings::Saml(_) => (None, None),
     };
+    let mapping = connection.settings.attribute_mapping();
+    let mapped =
+        |attribute: &str, claim: &str| mapping.get(attribute).map_or(attribute, String::as_str) == claim;
     attributes
         .iter()
         .map(|(name, value)| ClaimRow {
@@ -161,10 +160,19 @@ fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Ve
                 claim if mapped("name", claim) => Some("the name"),
                 claim if mapped("given_name", claim) => Some("the given name"),
                 claim if mapped("family_name", claim) => Some("the family name"),
-                claim if claim == settings.groups_claim.as_deref().unwrap_or("groups") => Some("the groups"),
-                claim if claim == settings.roles_claim.as_deref().unwrap_or("roles") => Some("the roles"),
+                claim if claim == groups.unwrap_or("groups") => Some("the groups"),
+                claim if claim == roles.unwrap_or("roles") => Some("the roles"),
                 _ => None,
             },
         })
         .collect()
+}
+
+/// Where a test of this connection begins.
+pub fn test_path(connection: &Connection) -> String {
+    let protocol = match connection.settings {
+        Settings::Oidc(_) => "oidc",
+        Settings::Saml(_) => "saml",
+    };
+    format!("/sso/v1/{protocol}/{}/test", connection.id)
 }

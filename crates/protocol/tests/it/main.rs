@@ -10,6 +10,7 @@ mod jwt_vectors;
 mod parameters;
 mod properties;
 mod redirect_uris;
+mod saml;
 
 /// Keys and forgeries.
 mod forge {

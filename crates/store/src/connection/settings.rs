@@ -289,6 +289,22 @@ impl Settings {
         }
     }
 
+    /// Those of an OpenID Provider.
+    pub const fn as_oidc(&self) -> Option<&OidcSettings> {
+        match self {
+            Self::Oidc(settings) => Some(settings),
+            Self::Saml(_) => None,
+        }
+    }
+
+    pub const fn as_oidc_mut(&mut self) -> Option<&mut OidcSettings> {
+        match self {
+            Self::Oidc(settings) => Some(settings),
+            Self::Saml(_) => None,
+        }
+    }
+
+    /// Where the provider's endpoints are known from.
     pub fn configuration_type(&self) -> ConfigurationType {
         match self {
             Self::Oidc(settings) => settings.configuration_type(),

@@ -17,7 +17,9 @@ async fn a_connection_is_read_as_it_was_written() {
             &connection.id,
             &secret,
         ));
-        let environment_wide = world.new_connection(None);
+        let mut environment_wide = world.new_connection(None);
+        environment_wide.client_secret_sealed = None;
+        environment_wide.enabled = false;
         world
             .tx(async |tx| {
                 connection::insert(tx, world.start(), &connection).await?;
@@ -57,7 +59,8 @@ async fn settings_of_an_older_version_are_still_read() {
     let written_before = r#"{"kind":"OIDC","issuer":"https://idp.test","discovery_endpoint":null,"authorize_uri":null,
         "token_uri":null,"user_info_uri":null,"jwks_uri":null,"client_id":"c","scopes":["openid"],
         "token_auth_type":"URL_PARAMS","pkce_enabled":false,"groups_claim":null,"roles_claim":null}"#;
-    let connection::Settings::Oidc(settings) = serde_json::from_str(written_before).unwrap();
+    let settings: connection::Settings = serde_json::from_str(written_before).unwrap();
+    let settings = settings.as_oidc().unwrap();
     assert!(!settings.insecure_http && !settings.trust_unverified_email);
 }
 
@@ -75,12 +78,12 @@ async fn only_enabled_connections_of_an_organization_sign_people_in_oldest_first
         let closed = &connections[0].id;
         assert!(
             world
-                .tx(async |tx| connection::set_enabled(tx, world.start(), closed, false).await)
+                .tx(async |tx| connection::disable(tx, world.start(), closed).await)
                 .await
         );
         assert!(
             !world
-                .tx(async |tx| connection::set_enabled(tx, world.start(), closed, false).await)
+                .tx(async |tx| connection::disable(tx, world.start(), closed).await)
                 .await
         );
 
@@ -118,7 +121,7 @@ async fn of_two_editors_the_slower_one_must_look_again() {
         let mut edited = connection.clone();
         edited.name = "Renamed".to_owned();
         edited.jit_provisioning = false;
-        let connection::Settings::Oidc(settings) = &mut edited.settings;
+        let settings = edited.settings.as_oidc_mut().unwrap();
         settings.issuer = "https://other.test".to_owned();
         world
             .tx(async |tx| connection::update(tx, world.after(5), &edited).await)

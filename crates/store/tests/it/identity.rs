@@ -2,7 +2,7 @@
 //! not happen when the provider lies.
 
 use genkan_protocol::EmailAddress;
-use genkan_store::connection::{self, Connection, Settings};
+use genkan_store::connection::{self, Connection};
 use genkan_store::identity::{self, Arrival, Outcome, Profile};
 use genkan_store::user::{self, User};
 use genkan_store::{ConnectionId, OrganizationId, UserId, domain, membership};
@@ -244,7 +244,7 @@ async fn disabled_people_closed_connections_and_empty_hands_are_refused() {
         assert_eq!(enter(world, &silent).await.id, ada.id);
 
         world
-            .tx(async |tx| connection::set_enabled(tx, world.start(), &connection.id, false).await)
+            .tx(async |tx| connection::disable(tx, world.start(), &connection.id).await)
             .await;
         assert_refused(world, &known, &Outcome::ConnectionNotActive).await;
         let nowhere: ConnectionId = world.id();
@@ -428,7 +428,7 @@ async fn an_address_that_the_provider_doubts_is_not_believed_unless_told_to() {
         registered.profile.email_verified = Some(false);
         assert_refused(world, &registered, &Outcome::EmailNotVerified).await;
 
-        let Settings::Oidc(settings) = &mut connection.settings;
+        let settings = connection.settings.as_oidc_mut().unwrap();
         settings.trust_unverified_email = true;
         update(world, &connection).await;
         assert_eq!(enter(world, &registered).await.email.as_str(), "ceo@acme.test");

@@ -7,6 +7,8 @@ mod support;
 mod back_channel_logout;
 mod client;
 mod connection;
+mod connection_settings;
+mod directory;
 mod durability;
 mod environment;
 mod event;

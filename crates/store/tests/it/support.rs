@@ -7,7 +7,7 @@ use genkan_protocol::jose::Algorithm;
 use genkan_protocol::oauth::Scope;
 use genkan_protocol::{Domain as DomainName, EmailAddress};
 use genkan_store::client::{self, Client};
-use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings, TokenAuthType};
+use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings};
 use genkan_store::domain::{self, Domain};
 use genkan_store::environment::{self, Environment};
 use genkan_store::grant::{self, Grant};
@@ -16,8 +16,8 @@ use genkan_store::organization::{self, Organization};
 use genkan_store::session::{self, Lifetimes, Session, SignIn};
 use genkan_store::user::{self, User};
 use genkan_store::{
-    ConnectionId, Error, Generator, InstanceKey, MIGRATIONS, OrganizationId, SecretHash, Stamp, Timestamp,
-    role,
+    ConnectionId, Error, Generator, InstanceKey, MIGRATIONS, OrganizationId, Secret, SecretHash, Stamp,
+    Timestamp, role,
 };
 
 /// When every test begins.
@@ -194,35 +194,22 @@ impl World {
     }
 
     pub(crate) fn new_connection(&self, organization_id: Option<&OrganizationId>) -> Connection {
-        Connection {
-            id: self.id(),
-            organization_id: organization_id.cloned(),
-            provider: Provider::Okta,
-            name: "Acme Okta".to_owned(),
-            enabled: true,
-            jit_provisioning: true,
-            sync_profile: true,
-            settings: Settings::Oidc(OidcSettings {
-                issuer: "https://idp.acme.test".to_owned(),
-                discovery_endpoint: None,
-                authorize_uri: None,
-                token_uri: None,
-                user_info_uri: None,
-                jwks_uri: None,
-                client_id: "genkan".to_owned(),
-                scopes: vec!["openid".to_owned(), "email".to_owned()],
-                token_auth_type: TokenAuthType::BasicAuth,
-                pkce_enabled: true,
-                attribute_mapping: [("email".to_owned(), "mail".to_owned())].into(),
-                groups_claim: Some("groups".to_owned()),
-                roles_claim: None,
-                insecure_http: false,
-                trust_unverified_email: false,
-            }),
-            client_secret_sealed: None,
-            created_at: T0,
-            updated_at: T0,
-        }
+        let settings = Settings::Oidc(OidcSettings {
+            issuer: "https://idp.acme.test".to_owned(),
+            client_id: "genkan".to_owned(),
+            scopes: vec!["openid".to_owned(), "email".to_owned()],
+            attribute_mapping: [("email".to_owned(), "mail".to_owned())].into(),
+            groups_claim: Some("groups".to_owned()),
+            ..OidcSettings::default()
+        });
+        let mut connection =
+            Connection::new(self.start(), organization_id.cloned(), Provider::Okta, settings);
+        let secret = Secret::from_presented("what we are known by at Okta");
+        connection.client_secret_sealed =
+            Some(connection::seal_client_secret(&self.key, &connection.id, &secret));
+        connection.name = "Acme Okta".to_owned();
+        connection.enabled = true;
+        connection
     }
 
     /// An organization with one domain and one connection; roles are seeded.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
+use genkan_store::UnknownWord;
 use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings, TokenAuthType};
 use genkan_store::environment::Kind;
-use genkan_store::{ConnectionId, UnknownWord};
 use url::Url;
 
 use super::ConnectionView;
@@ -137,24 +137,17 @@ pub(super) async fn run(
     let secret = args.secret.read(context)?;
     let key = instance.key().await?;
     let at = instance.stamp();
-    let id: ConnectionId = at.id();
     let name = match &args.name {
         Some(name) => non_empty("--name", name)?,
         None => host(&settings.issuer),
     };
-    let connection = Connection {
-        client_secret_sealed: Some(connection::seal_client_secret(&key, &id, &secret)),
-        id,
-        organization_id: Some(organization.id),
-        provider: args.provider,
-        name,
-        enabled: !args.disabled,
-        jit_provisioning: !args.no_jit,
-        sync_profile: !args.no_sync_profile,
-        settings: Settings::Oidc(settings),
-        created_at: at.now,
-        updated_at: at.now,
-    };
+    let settings = Settings::Oidc(settings);
+    let mut connection = Connection::new(at, Some(organization.id), args.provider, settings);
+    connection.client_secret_sealed = Some(connection::seal_client_secret(&key, &connection.id, &secret));
+    connection.name = name;
+    connection.enabled = !args.disabled;
+    connection.jit_provisioning = !args.no_jit;
+    connection.sync_profile = !args.no_sync_profile;
     instance
         .change(async |tx| connection::insert(tx, at, &connection).await)
         .await?;
@@ -214,6 +207,7 @@ impl CreateArgs {
             roles_claim: self.roles_claim.clone(),
             insecure_http,
             trust_unverified_email: self.trust_unverified_email,
+            ..OidcSettings::default()
         })
     }
 }

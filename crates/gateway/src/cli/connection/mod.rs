@@ -4,9 +4,11 @@ mod create;
 mod secret;
 mod update;
 
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand};
-use genkan_store::ConnectionId;
-use genkan_store::connection::{self, Connection, OidcSettings, Settings};
+use genkan_store::connection::{self, Connection, Enabling, OidcSettings, SamlSettings, Settings};
+use genkan_store::{ConnectionId, session};
 use serde::Serialize;
 
 use self::create::CreateArgs;
@@ -60,17 +62,20 @@ enum Verb {
         /// Its identifier
         connection: String,
     },
-    /// Stop people from signing in through it; sessions stay
+    /// Stop people from signing in through it; sessions stay, unless told otherwise
     Disable {
         /// Its identifier
         connection: String,
+        /// End the sessions that began there too: everybody who came through it signs in again
+        #[arg(long)]
+        end_sessions: bool,
     },
     /// Print the address where a sign-in through it can be tried, even while it is disabled
     Test {
         /// Its identifier
         connection: String,
     },
-    /// Delete a connection and what it knew of people; users and sessions stay
+    /// Delete a connection and what it knew of people, and end the sessions that began there; users stay
     Delete {
         /// Its identifier
         connection: String,
@@ -126,40 +131,73 @@ struct ConnectionView<'a> {
     /// Where a sign-in can be tried.
     test_uri: String,
     has_client_secret: bool,
-    oidc: &'a OidcSettings,
+    status: &'static str,
+    /// What must be entered before it can be enabled.
+    missing: Vec<&'static str>,
+    /// The domains that it signs in were chosen; otherwise all of its organization's.
+    assigned_domains_only: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oidc: Option<&'a OidcSettings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saml: Option<&'a SamlSettings>,
     created_at: String,
     updated_at: String,
 }
 
 impl<'a> ConnectionView<'a> {
     fn new(connection: &'a Connection, public_url: &PublicUrl) -> Self {
-        let Settings::Oidc(oidc) = &connection.settings;
+        let (oidc, saml) = match &connection.settings {
+            Settings::Oidc(settings) => (Some(settings), None),
+            Settings::Saml(settings) => (None, Some(settings)),
+        };
+        let protocol = if saml.is_some() { "saml" } else { "oidc" };
         Self {
             summary: connection.into(),
             jit_provisioning: connection.jit_provisioning,
             sync_profile: connection.sync_profile,
-            redirect_uri: public_url.join(&format!("/sso/v1/oidc/{}/callback", connection.id)),
-            test_uri: public_url.join(&format!("/sso/v1/oidc/{}/test", connection.id)),
+            redirect_uri: public_url.join(&format!("/sso/v1/{protocol}/{}/callback", connection.id)),
+            test_uri: public_url.join(&format!("/sso/v1/{protocol}/{}/test", connection.id)),
             has_client_secret: connection.client_secret_sealed.is_some(),
+            status: connection.status().as_str(),
+            missing: connection.missing(),
+            assigned_domains_only: connection.assigned_domains_only,
             oidc,
+            saml,
             created_at: time(connection.created_at),
             updated_at: time(connection.updated_at),
         }
     }
 
     fn text(&self) -> String {
-        let Self { summary, oidc, .. } = self;
-        let optional = |value: &Option<String>| value.clone().unwrap_or_default();
-        let mapping = oidc
-            .attribute_mapping
-            .iter()
-            .map(|(ours, theirs)| format!("{ours}={theirs}"));
+        let summary = &self.summary;
         let mut rows = vec![
             ("Connection", summary.id.clone()),
             ("Name", summary.name.clone()),
             ("Organization", optional(&summary.organization_id)),
+            ("Type", summary.r#type.to_owned()),
             ("Provider", summary.provider.to_owned()),
             ("Enabled", yes_no(summary.enabled)),
+            ("Status", self.status.to_owned()),
+        ];
+        if !self.missing.is_empty() {
+            rows.push(("Missing", self.missing.join(", ")));
+        }
+        rows.extend(self.oidc.map(|oidc| self.oidc_rows(oidc)).unwrap_or_default());
+        rows.extend(self.saml.map(saml_rows).unwrap_or_default());
+        rows.push(("Creates users", yes_no(self.jit_provisioning)));
+        rows.push(("Updates profiles", yes_no(self.sync_profile)));
+        let address = if self.saml.is_some() {
+            "Assertion URL"
+        } else {
+            "Redirect URI"
+        };
+        rows.push((address, self.redirect_uri.clone()));
+        rows.push(("Try it at", self.test_uri.clone()));
+        details(&rows)
+    }
+
+    fn oidc_rows(&self, oidc: &OidcSettings) -> Vec<(&'static str, String)> {
+        let mut rows = vec![
             ("Issuer", oidc.issuer.clone()),
             ("Client id", oidc.client_id.clone()),
             (
@@ -169,11 +207,9 @@ impl<'a> ConnectionView<'a> {
             ("Token endpoint auth", oidc.token_auth_type.as_str().to_owned()),
             ("PKCE", yes_no(oidc.pkce_enabled)),
             ("Scopes", oidc.scopes.join(" ")),
-            ("Attributes", mapping.collect::<Vec<_>>().join(", ")),
+            ("Attributes", pairs(&oidc.attribute_mapping)),
             ("Groups claim", optional(&oidc.groups_claim)),
             ("Roles claim", optional(&oidc.roles_claim)),
-            ("Creates users", yes_no(self.jit_provisioning)),
-            ("Updates profiles", yes_no(self.sync_profile)),
         ];
         let endpoints = [
             ("Discovery", &oidc.discovery_endpoint),
@@ -184,10 +220,35 @@ impl<'a> ConnectionView<'a> {
         ];
         let written = |(name, uri): (&'static str, &Option<String>)| uri.clone().map(|uri| (name, uri));
         rows.extend(endpoints.into_iter().filter_map(written));
-        rows.push(("Redirect URI", self.redirect_uri.clone()));
-        rows.push(("Try it at", self.test_uri.clone()));
-        details(&rows)
+        rows
     }
+}
+
+fn saml_rows(saml: &SamlSettings) -> Vec<(&'static str, String)> {
+    let certificates = saml
+        .certificates
+        .iter()
+        .map(|certificate| format!("{}, until {}", certificate.issuer, time(certificate.expires_at)));
+    vec![
+        ("Metadata URL", optional(&saml.idp_metadata_url)),
+        ("Entity id", optional(&saml.idp_entity_id)),
+        ("Sign-on URL", optional(&saml.idp_sso_url)),
+        ("Logout URL", optional(&saml.idp_slo_url)),
+        ("Certificates", certificates.collect::<Vec<_>>().join("; ")),
+        ("Name id", saml.name_id_format.as_str().to_owned()),
+        ("Signatures", saml.signing.as_str().to_owned()),
+        ("Signs requests", yes_no(saml.want_request_signed)),
+        ("Attributes", pairs(&saml.attribute_mapping)),
+    ]
+}
+
+fn optional(value: &Option<String>) -> String {
+    value.clone().unwrap_or_default()
+}
+
+fn pairs(mapping: &BTreeMap<String, String>) -> String {
+    let pairs = mapping.iter().map(|(ours, theirs)| format!("{ours}={theirs}"));
+    pairs.collect::<Vec<_>>().join(", ")
 }
 
 #[derive(Serialize)]
@@ -203,8 +264,11 @@ pub(super) async fn run(args: &ConnectionArgs, context: &mut Context) -> Result<
         Verb::List { organization, page } => list(organization.as_deref(), page, &instance, context).await,
         Verb::Show { connection } => show(connection, &instance, context).await,
         Verb::Update(args) => update::run(args, &instance, context).await,
-        Verb::Enable { connection } => set_enabled(connection, true, &instance, context).await,
-        Verb::Disable { connection } => set_enabled(connection, false, &instance, context).await,
+        Verb::Enable { connection } => enable(connection, &instance, context).await,
+        Verb::Disable {
+            connection,
+            end_sessions,
+        } => disable(connection, *end_sessions, &instance, context).await,
         Verb::Test { connection } => test(connection, &instance, context).await,
         Verb::Delete { connection, yes } => delete(connection, *yes, &instance, context).await,
     }
@@ -265,25 +329,63 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
     context.console.print(&view, || view.text())
 }
 
-async fn set_enabled(
+async fn enable(text: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let connection = find(instance, text).await?;
+    let at = instance.stamp();
+    let enabling = instance
+        .change(async |tx| connection::enable(tx, at, &connection.id).await)
+        .await?;
+    match enabling {
+        Enabling::Enabled => {}
+        Enabling::Unknown => return Err(unknown(&connection.id)),
+        Enabling::Incomplete(missing) => {
+            return Err(Failure::new(format!(
+                "The connection is not complete: {} missing.",
+                missing.join(", ")
+            ))
+            .remedy(format!(
+                "`genkan connection update {}` enters them.",
+                connection.id
+            )));
+        }
+    }
+    let summary = ConnectionSummary {
+        enabled: true,
+        ..(&connection).into()
+    };
+    context
+        .console
+        .print(&summary, || format!("{} is enabled.\n", summary.id))
+}
+
+async fn disable(
     text: &str,
-    enabled: bool,
+    end_sessions: bool,
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
     let connection = find(instance, text).await?;
     let at = instance.stamp();
-    instance
-        .change(async |tx| connection::set_enabled(tx, at, &connection.id, enabled).await)
+    let ended = instance
+        .change(async |tx| {
+            connection::disable(tx, at, &connection.id).await?;
+            match end_sessions {
+                true => session::end_all_for_connection(tx, at, &connection.id).await,
+                false => Ok(0),
+            }
+        })
         .await?;
     let summary = ConnectionSummary {
-        enabled,
+        enabled: false,
         ..(&connection).into()
     };
-    let word = if enabled { "enabled" } else { "disabled" };
     context
         .console
-        .print(&summary, || format!("{} is {word}.\n", summary.id))
+        .print(&summary, || format!("{} is disabled.\n", summary.id))?;
+    if end_sessions {
+        context.console.note(&format!("{ended} sessions have ended."));
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -324,8 +426,10 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
 async fn find(instance: &Instance, text: &str) -> Result<Connection, Failure> {
     let id: ConnectionId = parse_id(text)?;
     let found = instance.read(async |tx| connection::find(tx, &id).await).await?;
-    found.ok_or_else(|| {
-        Failure::not_found(format!("There is no connection {id}."))
-            .remedy("`genkan connection list` shows those there are.")
-    })
+    found.ok_or_else(|| unknown(&id))
+}
+
+fn unknown(id: &ConnectionId) -> Failure {
+    Failure::not_found(format!("There is no connection {id}."))
+        .remedy("`genkan connection list` shows those there are.")
 }

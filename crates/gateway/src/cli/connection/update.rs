@@ -2,7 +2,7 @@
 
 use clap::Args;
 use genkan_store::Error;
-use genkan_store::connection::{self, Settings};
+use genkan_store::connection;
 
 use super::create::{TokenAuth, parse_scopes};
 use super::secret::SecretArgs;
@@ -47,7 +47,9 @@ pub(super) async fn run(
     if let Some(name) = &args.name {
         connection.name = non_empty("--name", name)?;
     }
-    let Settings::Oidc(oidc) = &mut connection.settings;
+    let Some(oidc) = connection.settings.as_oidc_mut() else {
+        return Err(Failure::usage("The connection speaks SAML."));
+    };
     if let Some(client_id) = &args.client_id {
         oidc.client_id = non_empty("--client-id", client_id)?;
     }

@@ -76,7 +76,14 @@ pub(super) async fn examine(config: &Config, data: Data, findings: &mut Findings
 
 /// The endpoints and the keys, as the next sign-in would fetch them.
 async fn ask<'a>(app: &App, connection: &'a Connection) -> (&'a Connection, Result<(), MetadataError>) {
-    let Settings::Oidc(settings) = &connection.settings;
+    let settings = match &connection.settings {
+        Settings::Oidc(settings) => settings,
+        Settings::Saml(_) => {
+            let reason = "this version signs nobody in by SAML".to_owned();
+            let url = connection.id.to_string();
+            return (connection, Err(MetadataError::Invalid { url, reason }));
+        }
+    };
     let answer = async {
         let endpoints = metadata::endpoints(app, settings).await?;
         metadata::jwks(app, settings, &endpoints.jwks, false).await?;

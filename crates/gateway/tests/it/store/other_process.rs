@@ -149,7 +149,7 @@ async fn connections_and_domains_change_at_once() {
         };
         assert_eq!(leads().await, "Sign in as anyone");
         change(gateway, async |db| {
-            db.tx(async |tx| connection::set_enabled(tx, at, acme.connection_id(), false).await)
+            db.tx(async |tx| connection::disable(tx, at, acme.connection_id()).await)
                 .await
                 .unwrap();
         })
@@ -157,7 +157,7 @@ async fn connections_and_domains_change_at_once() {
         assert_eq!(leads().await, "no_active_connections");
         change(gateway, async |db| {
             db.tx(async |tx| -> Result<_, Error> {
-                connection::set_enabled(tx, at, acme.connection_id(), true).await?;
+                connection::enable(tx, at, acme.connection_id()).await?;
                 let domains = domain::list(tx, &acme.id).await?;
                 domain::delete(tx, at, &acme.id, &domains[0].id).await
             })

@@ -1,0 +1,191 @@
+//! What administrators enter about SAML providers: metadata and certificates.
+
+use genkan_protocol::saml::{CertificateError, IdpCertificate, IdpMetadata, MetadataError};
+use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
+
+/// A certificate that somebody made for `name`.
+fn certificate(name: &str, algorithm: &'static rcgen::SignatureAlgorithm) -> rcgen::Certificate {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_after = rcgen::date_time_ymd(2030, 1, 2);
+    params
+        .self_signed(&KeyPair::generate_for(algorithm).unwrap())
+        .unwrap()
+}
+
+fn good(name: &str) -> rcgen::Certificate {
+    certificate(name, &PKCS_ECDSA_P256_SHA256)
+}
+
+fn base64(certificate: &rcgen::Certificate) -> String {
+    let pem = certificate.pem();
+    pem.lines().filter(|line| !line.starts_with("-----")).collect()
+}
+
+#[test]
+fn a_certificate_is_read_as_pem_and_as_bare_base64() {
+    let made = good("Acme IdP");
+    let spaced = base64(&made)
+        .as_bytes()
+        .chunks(7)
+        .fold(String::new(), |text, chunk| {
+            text + "  \r\n" + std::str::from_utf8(chunk).unwrap()
+        });
+    for text in [
+        made.pem(),
+        base64(&made),
+        spaced,
+        format!("Bag Attributes\n{}", made.pem()),
+    ] {
+        let read = IdpCertificate::parse_all(&text).unwrap();
+        assert_eq!(read.len(), 1, "{text}");
+        assert_eq!(read[0].der(), made.der().as_ref());
+        assert!(read[0].issuer().contains("CN=Acme IdP"), "{}", read[0].issuer());
+        // 2030-01-02T00:00:00Z
+        assert_eq!(read[0].expires_at().as_secs(), 1_893_542_400);
+        assert_eq!(IdpCertificate::parse_all(&read[0].to_pem()).unwrap(), read);
+    }
+}
+
+#[test]
+fn two_certificates_are_read_while_a_provider_rotates_and_the_same_one_once() {
+    let (old, new) = (good("old"), good("new"));
+    let read = IdpCertificate::parse_all(&[old.pem(), new.pem(), old.pem()].concat()).unwrap();
+    assert_eq!(read.len(), 2);
+    let many: String = (0..11).map(|number| good(&number.to_string()).pem()).collect();
+    assert_eq!(IdpCertificate::parse_all(&many), Err(CertificateError::TooMany));
+}
+
+#[test]
+fn what_is_no_certificate_is_refused() {
+    let made = good("Acme");
+    let cut = &base64(&made)[..200];
+    let unclosed = made.pem().replace("-----END CERTIFICATE-----", "");
+    for (text, expected) in [
+        ("", CertificateError::Empty),
+        (" \n ", CertificateError::Empty),
+        (
+            "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+            CertificateError::Empty,
+        ),
+        ("not base64!", CertificateError::Malformed),
+        ("AAAA", CertificateError::Malformed),
+        (cut, CertificateError::Malformed),
+        (&unclosed, CertificateError::Malformed),
+        (&"A".repeat(20_000), CertificateError::Malformed),
+    ] {
+        assert_eq!(IdpCertificate::parse_all(text), Err(expected), "{text}");
+    }
+    let key = KeyPair::generate().unwrap().serialize_pem();
+    let both = format!("{}{key}", made.pem());
+    assert_eq!(
+        IdpCertificate::parse_all(&both),
+        Err(CertificateError::PrivateKey)
+    );
+}
+
+#[test]
+fn a_key_that_signs_nothing_safely_is_refused() {
+    let made = certificate("Acme", &PKCS_ED25519);
+    assert_eq!(IdpCertificate::parse_all(&made.pem()), Err(CertificateError::Key));
+    assert_eq!(IdpCertificate::parse_all(RSA_1024), Err(CertificateError::Key));
+}
+
+/// `openssl req -x509 -newkey rsa:1024 -nodes -subj /CN=weak -days 3650`
+const RSA_1024: &str = include_str!("saml_rsa_1024.pem");
+
+/// Metadata with `body` inside the provider.
+fn metadata(body: &str) -> String {
+    format!(
+        r#"<?xml version="1.0"?>
+        <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID=" https://idp.acme.test ">
+          <md:IDPSSODescriptor WantAuthnRequestsSigned="true"
+              protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">{body}</md:IDPSSODescriptor>
+        </md:EntityDescriptor>"#
+    )
+}
+
+fn key(certificate: &rcgen::Certificate, used: &str) -> String {
+    format!(
+        r#"<md:KeyDescriptor {used}><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data>
+           <ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"#,
+        base64(certificate)
+    )
+}
+
+fn service(name: &str, binding: &str, location: &str) -> String {
+    format!(r#"<md:{name} Binding="urn:oasis:names:tc:SAML:2.0:bindings:{binding}" Location="{location}"/>"#)
+}
+
+#[test]
+fn metadata_name_the_provider_its_addresses_and_its_signing_keys() {
+    let (signing, any, encryption) = (good("signing"), good("any"), good("encryption"));
+    let body = [
+        key(&signing, r#"use="signing""#),
+        key(&any, ""),
+        key(&encryption, r#"use="encryption""#),
+        service("SingleLogoutService", "HTTP-POST", "https://idp.acme.test/slo"),
+        service("SingleSignOnService", "SOAP", "https://idp.acme.test/soap"),
+        service("SingleSignOnService", "HTTP-POST", "https://idp.acme.test/post"),
+        service(
+            "SingleSignOnService",
+            "HTTP-Redirect",
+            "https://idp.acme.test/redirect?a=1&amp;b=2",
+        ),
+    ];
+    let read = IdpMetadata::parse(&format!("\u{feff}{}", metadata(&body.concat()))).unwrap();
+    assert_eq!(read.entity_id, "https://idp.acme.test");
+    assert_eq!(
+        read.sso_redirect_url.as_deref(),
+        Some("https://idp.acme.test/redirect?a=1&b=2")
+    );
+    assert_eq!(read.sso_post_url.as_deref(), Some("https://idp.acme.test/post"));
+    assert_eq!(read.slo_post_url.as_deref(), Some("https://idp.acme.test/slo"));
+    assert_eq!(read.slo_redirect_url, None);
+    assert!(read.wants_signed_requests);
+    let keys: Vec<&[u8]> = read.certificates.iter().map(IdpCertificate::der).collect();
+    assert_eq!(keys, [signing.der().as_ref(), any.der().as_ref()]);
+}
+
+#[test]
+fn metadata_that_cannot_sign_anybody_in_are_refused() {
+    let key = key(&good("signing"), "");
+    let address = service("SingleSignOnService", "HTTP-POST", "https://idp.acme.test");
+    let whole = metadata(&format!("{key}{address}"));
+    IdpMetadata::parse(&whole).unwrap();
+    let two = format!(
+        r#"<m:EntitiesDescriptor xmlns:m="urn:oasis:names:tc:SAML:2.0:metadata">{0}{0}</m:EntitiesDescriptor>"#,
+        whole.replace(r#"<?xml version="1.0"?>"#, "")
+    );
+    for (xml, expected) in [
+        ("".to_owned(), MetadataError::Malformed),
+        ("{}".to_owned(), MetadataError::Malformed),
+        ("<a/>".to_owned(), MetadataError::NoProvider),
+        (
+            whole.replace("SAML:2.0:protocol", "SAML:1.1:protocol"),
+            MetadataError::NoProvider,
+        ),
+        (two, MetadataError::Several),
+        (
+            whole.replace("https://idp.acme.test ", ""),
+            MetadataError::NoEntityId,
+        ),
+        (metadata(&key), MetadataError::NoSignOnAddress),
+        (metadata(&address), MetadataError::NoCertificate),
+        (" ".repeat(2 * 1024 * 1024), MetadataError::TooLong),
+    ] {
+        let start: String = xml.chars().take(200).collect();
+        assert_eq!(IdpMetadata::parse(&xml), Err(expected), "{start}");
+    }
+}
+
+#[test]
+fn a_document_type_is_refused_before_it_can_expand_or_name_a_file() {
+    let bomb = r#"<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;">]><a>&c;</a>"#;
+    let file = r#"<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>"#;
+    for xml in [bomb, file] {
+        assert_eq!(IdpMetadata::parse(xml), Err(MetadataError::Malformed));
+    }
+    let deep = format!("{}{}", "<a>".repeat(30_000), "</a>".repeat(30_000));
+    assert_eq!(IdpMetadata::parse(&deep), Err(MetadataError::Malformed));
+}
