@@ -76,7 +76,14 @@ pub async fn served_by(tx: &mut Tx<'_>, connection: &Connection) -> Result<Vec<D
         return Ok(Vec::new());
     };
     let mut domains = domain::list(tx, organization_id).await?;
-    domains.retain(|domain| domain.kind == domain::Kind::OrganizationDomain);
+    domains.retain(|domain| {
+        // Nobody is routed by a domain that is still to be shown.
+        let is_shown = matches!(
+            domain.status,
+            domain::Status::Verified | domain::Status::AutoVerified
+        );
+        is_shown && domain.kind == domain::Kind::OrganizationDomain
+    });
     if connection.assigned_domains_only {
         let assigned = assigned_to(tx, &connection.id).await?;
         domains.retain(|domain| assigned.contains(&domain.id));
@@ -114,8 +121,8 @@ pub async fn may_vouch(tx: &mut Tx<'_>, connection: &Connection, name: &DomainNa
     Ok(row.is_some())
 }
 
-/// The enabled connection that signs in a domain of an organization: the one it
-/// was assigned to, else the oldest that signs in all domains.
+/// The enabled connection that signs in a domain of an organization, of which the
+/// caller knows that it routes: the one it was assigned to, else the oldest that signs in all domains.
 ///
 /// # Errors
 ///

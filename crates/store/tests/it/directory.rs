@@ -390,7 +390,7 @@ async fn the_roles_of_groups_are_replaced_as_a_whole() {
                 Ok((
                     group::insert(tx, world.start(), &directory, &named("Engineers")).await?,
                     group::insert(tx, world.start(), &other, &named("Strangers")).await?,
-                    role::list(tx).await?,
+                    role::list(tx, None).await?,
                 ))
             })
             .await;
