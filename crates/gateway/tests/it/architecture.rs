@@ -16,13 +16,15 @@ const SHARED: [&str; 8] = [
 const ROOTS: [&str; 6] = ["cli", "dev", "lib", "main", "serve", "server"];
 
 /// The arrows between areas, and from what is shared to them.
-const ARROWS: [(&str, &str); 4] = [
+const ARROWS: [(&str, &str); 5] = [
     // The first step after a valid request, and the answer at the end of a login.
     ("op", "login"),
     ("login", "op"),
     ("login", "connections"),
     // What is kept of providers lives as long as the application.
     ("app", "connections"),
+    // gRPC is told apart before any route is looked at.
+    ("grpc", "management"),
 ];
 
 #[test]
