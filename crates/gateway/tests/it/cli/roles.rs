@@ -139,7 +139,7 @@ async fn new_members_get_the_default_roles() {
         "acme",
     ]);
     let join = |address: &str| {
-        let user = instance.json(&["user", "create", address, "--organization", "acme"]);
+        let user = instance.json(&["user", "create", "--email", address, "--organization", "acme"]);
         user["memberships"][0]["roles"].clone()
     };
     assert_eq!(join("ada@acme.com"), json!(["admin"]));
