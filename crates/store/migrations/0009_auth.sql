@@ -60,15 +60,6 @@ CREATE TABLE webauthn_credentials (
 );
 CREATE INDEX webauthn_credentials_user ON webauthn_credentials (user_id, id);
 
--- A registration of a passkey under way; its challenge counts once.
-CREATE TABLE webauthn_registrations (
-  challenge_hash BYTEA PRIMARY KEY,
-  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-  expires_at BIGINT NOT NULL
-);
-CREATE INDEX webauthn_registrations_expiry ON webauthn_registrations (expires_at);
-CREATE INDEX webauthn_registrations_user ON webauthn_registrations (user_id);
-
 -- Every sign-in that began, and what became of it. Outlives what it names.
 CREATE TABLE auth_logs (
   id TEXT PRIMARY KEY,                         -- lri_…, the interaction
@@ -81,8 +72,7 @@ CREATE TABLE auth_logs (
   user_id TEXT,
   email TEXT,                                  -- what was typed, then what the provider said
   trace_id TEXT,                               -- err_…: why it failed
-  created_at BIGINT NOT NULL,
-  updated_at BIGINT NOT NULL
+  created_at BIGINT NOT NULL
 );
 CREATE INDEX auth_logs_created ON auth_logs (created_at, id);
 CREATE INDEX auth_logs_email ON auth_logs (email, id);

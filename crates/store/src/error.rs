@@ -70,4 +70,6 @@ pub mod conflict {
     pub const PERMISSIONS: &str = "permissions";
     /// The organization has as many members and open invitations as it may.
     pub const ORGANIZATION_FULL: &str = "organizations.max_allowed_users";
+    /// The authenticator is registered already.
+    pub const CREDENTIAL: &str = "webauthn_credentials.credential_id";
 }

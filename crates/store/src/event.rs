@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::page::page_rows;
 use crate::row::{Columns, json, words};
-use crate::{ClientId, Error, EventId, OrganizationId, Page, SessionId, Stamp, Timestamp, UserId};
+use crate::{
+    ClientId, ConnectionId, Error, EventId, OrganizationId, Page, SessionId, Stamp, Timestamp, UserId,
+};
 
 words! {
     /// What happened. The first group are webhook types of the contract.
@@ -65,6 +67,9 @@ words! {
         UserDeleted = "user.deleted",
         UserIdentityLinked = "user.identity_linked",
         UserEmailChanged = "user.email_changed",
+        UserPasskeyCreated = "user.passkey_created",
+        UserPasskeyUpdated = "user.passkey_updated",
+        UserPasskeyDeleted = "user.passkey_deleted",
         SessionRevoked = "session.revoked",
         SessionExpired = "session.expired",
         GrantCreated = "grant.created",
@@ -179,13 +184,48 @@ pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<
     Ok(())
 }
 
-/// Which events to read; what is `None` does not matter.
+/// Which events to read; what is `None` or empty does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub kind: Option<Kind>,
+    /// Any of these.
+    pub kinds: Vec<Kind>,
     pub organization_id: Option<OrganizationId>,
     pub user_id: Option<UserId>,
     pub client_id: Option<ClientId>,
+    /// A connection that the facts name.
+    pub connection_id: Option<ConnectionId>,
+    /// From this moment on.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+}
+
+impl Filter {
+    /// The kinds as one text that a statement can look into.
+    fn kinds(&self) -> Option<String> {
+        let words: Vec<_> = self.kinds.iter().map(|kind| kind.as_str()).collect();
+        (!words.is_empty()).then(|| format!(",{},", words.join(",")))
+    }
+
+    /// How the facts write the connection.
+    fn connection(&self) -> Option<String> {
+        let id = self.connection_id.as_ref()?;
+        Some(format!("%\"connection_id\":\"{id}\"%"))
+    }
+}
+
+macro_rules! conditions {
+    () => {
+        " FROM events
+          WHERE (CAST($3 AS TEXT) IS NULL OR kind = $3)
+            AND (CAST($4 AS TEXT) IS NULL OR organization_id = $4)
+            AND (CAST($5 AS TEXT) IS NULL OR user_id = $5)
+            AND (CAST($6 AS TEXT) IS NULL OR client_id = $6)
+            AND (CAST($7 AS TEXT) IS NULL OR CAST($7 AS TEXT) LIKE '%,' || kind || ',%')
+            AND (CAST($8 AS TEXT) IS NULL OR data LIKE CAST($8 AS TEXT))
+            AND occurred_at >= $9 AND occurred_at < $10"
+    };
 }
 
 /// Reads events, newest first.
@@ -194,22 +234,57 @@ pub struct Filter {
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn list(tx: &mut Tx<'_>, filter: &Filter, page: &Page<EventId>) -> Result<Vec<Event>, Error> {
+    let (kinds, connection) = (filter.kinds(), filter.connection());
     let rows = page_rows!(
         tx,
         page,
-        "SELECT id, kind, organization_id, user_id, client_id, session_id, actor, data, occurred_at FROM events
-          WHERE (CAST($3 AS TEXT) IS NULL OR kind = $3)
-            AND (CAST($4 AS TEXT) IS NULL OR organization_id = $4)
-            AND (CAST($5 AS TEXT) IS NULL OR user_id = $5)
-            AND (CAST($6 AS TEXT) IS NULL OR client_id = $6)",
+        concat!(
+            "SELECT id, kind, organization_id, user_id, client_id, session_id, actor, data, occurred_at",
+            conditions!()
+        ),
         [
             filter.kind.map(Kind::as_str),
             filter.organization_id.as_ref(),
             filter.user_id.as_ref(),
             filter.client_id.as_ref(),
+            kinds.as_deref(),
+            connection.as_deref(),
+            filter.since.map_or(i64::MIN, Timestamp::as_micros),
+            filter.until.map_or(i64::MAX, Timestamp::as_micros),
         ]
     );
     rows.iter().map(|row| read(&mut Columns::of(row))).collect()
+}
+
+/// How many there are, counted up to `limit`.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, Error> {
+    let (kinds, connection) = (filter.kinds(), filter.connection());
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT COUNT(*) FROM (SELECT id",
+                conditions!(),
+                " AND CAST($1 AS TEXT) IS NULL LIMIT $2) counted"
+            ),
+            p![
+                None::<&str>,
+                limit,
+                filter.kind.map(Kind::as_str),
+                filter.organization_id.as_ref(),
+                filter.user_id.as_ref(),
+                filter.client_id.as_ref(),
+                kinds.as_deref(),
+                connection.as_deref(),
+                filter.since.map_or(i64::MIN, Timestamp::as_micros),
+                filter.until.map_or(i64::MAX, Timestamp::as_micros),
+            ],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| Columns::of(&row).int())
 }
 
 fn read(columns: &mut Columns<'_>) -> Result<Event, Error> {

@@ -9,6 +9,7 @@ use genkan_db::{Row, Tx, p};
 use genkan_protocol::oauth::AuthorizationRequest;
 use serde::{Deserialize, Serialize};
 
+use crate::auth_log;
 use crate::row::{Columns, json};
 use crate::{ConnectionId, ConnectionTestId, Error, InteractionId, SecretHash, SessionId, Timestamp};
 
@@ -85,7 +86,32 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
         ],
     )
     .await?;
-    Ok(())
+    let Request::Authorize(request) = &interaction.request else {
+        return Ok(());
+    };
+    let (hint, now) = (request.login_hint.as_deref(), interaction.created_at);
+    auth_log::began(tx, &interaction.id, &request.client_id, hint, now).await
+}
+
+/// Finds an interaction that has not expired, whichever browser started it: for
+/// those who look at it from outside, and never to go on with it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_open(
+    tx: &mut Tx<'_>,
+    id: &InteractionId,
+    now: Timestamp,
+) -> Result<Option<Interaction>, Error> {
+    let row = tx
+        .opt(
+            "SELECT id, browser_hash, request, stage, created_at, expires_at FROM interactions
+              WHERE id = $1 AND expires_at > $2",
+            p![id, now.as_micros()],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// Finds an interaction that has not expired and that this browser started.
@@ -99,14 +125,7 @@ pub async fn find(
     browser: &SecretHash,
     now: Timestamp,
 ) -> Result<Option<Interaction>, Error> {
-    let row = tx
-        .opt(
-            "SELECT id, browser_hash, request, stage, created_at, expires_at FROM interactions
-              WHERE id = $1 AND expires_at > $2",
-            p![id, now.as_micros()],
-        )
-        .await?;
-    let interaction = row.as_ref().map(read).transpose()?;
+    let interaction = find_open(tx, id, now).await?;
     Ok(interaction.filter(|interaction| interaction.browser == *browser))
 }
 
@@ -129,12 +148,21 @@ fn read(row: &Row) -> Result<Interaction, Error> {
 ///
 /// [`Error::Stale`] if it has moved on or is gone. Then read it again.
 pub async fn advance(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Stage) -> Result<(), Error> {
-    let (from, to) = (json(from), json(to));
+    let (was, is) = (json(from), json(to));
     let advanced = tx
         .exec(
             "UPDATE interactions SET stage = $3 WHERE id = $1 AND stage = $2",
-            p![id, &from, &to],
+            p![id, &was, &is],
         )
         .await?;
-    if advanced == 0 { Err(Error::Stale) } else { Ok(()) }
+    if advanced == 0 {
+        return Err(Error::Stale);
+    }
+    match to {
+        Stage::ConnectionChosen { connection_id, email } | Stage::Away { connection_id, email } => {
+            auth_log::leads_to(tx, id, connection_id, email.as_deref()).await
+        }
+        Stage::Authenticated { session_id } => auth_log::succeeded(tx, id, session_id).await,
+        Stage::Started | Stage::Identifying | Stage::Completed => Ok(()),
+    }
 }

@@ -80,12 +80,6 @@ const JOBS: &[Job] = &[
     ),
     job!("mails", "id", "expires_at", DAY),
     job!("passwordless_requests", "request_hash", "expires_at", DAY),
-    job!(
-        "webauthn_registrations",
-        "challenge_hash",
-        "expires_at",
-        Duration::ZERO
-    ),
     job!("auth_logs", "id", "created_at", AUTH_LOGS_KEPT),
     job!("events", "id", "occurred_at", EVENTS_KEPT),
 ];

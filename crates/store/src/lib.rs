@@ -5,6 +5,7 @@
 //! refusal that changed something (a replayed code) is an `Ok` outcome, because
 //! it must be committed; after an [`Error`] the transaction must be given up.
 
+pub mod auth_log;
 pub mod authorization_code;
 pub mod back_channel_logout;
 pub mod client;
@@ -27,6 +28,7 @@ pub mod member;
 pub mod membership;
 pub mod organization;
 pub mod page;
+pub mod passwordless;
 pub mod permission;
 pub mod portal_link;
 pub mod refresh_token;
@@ -41,6 +43,7 @@ pub mod signing_key;
 pub mod subject;
 pub mod upstream_request;
 pub mod user;
+pub mod webauthn;
 
 use genkan_db::{Db, Migration};
 

@@ -5,7 +5,9 @@ use genkan_protocol::Trace;
 
 use crate::page::page_rows;
 use crate::row::{Columns, json};
-use crate::{ClientId, ConnectionId, Error, InteractionId, OrganizationId, Page, Timestamp, TraceId};
+use crate::{
+    ClientId, ConnectionId, Error, InteractionId, OrganizationId, Page, Timestamp, TraceId, auth_log,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginTrace {
@@ -44,7 +46,7 @@ fn read(row: &Row) -> Result<LoginTrace, Error> {
     })
 }
 
-/// Keeps a trace.
+/// Keeps a trace, and notes it in the log of sign-ins.
 ///
 /// # Errors
 ///
@@ -68,7 +70,10 @@ pub async fn insert(tx: &mut Tx<'_>, trace: &LoginTrace) -> Result<(), Error> {
         ],
     )
     .await?;
-    Ok(())
+    match &trace.interaction_id {
+        Some(id) => auth_log::failed(tx, id, &trace.id).await,
+        None => Ok(()),
+    }
 }
 
 /// Finds a trace.

@@ -111,6 +111,7 @@ pub(super) async fn run(args: &EventArgs, context: &mut Context) -> Result<(), F
             .transpose()?,
         user_id: args.user.as_deref().map(parse_id::<UserId>).transpose()?,
         client_id: args.app.as_deref().map(parse_id::<ClientId>).transpose()?,
+        ..Filter::default()
     };
     let page = args.page.page()?;
     let instance = context.open().await?;

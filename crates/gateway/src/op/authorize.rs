@@ -18,7 +18,7 @@ use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::client::Client;
 use genkan_store::grant::{self, Grant};
 use genkan_store::session::Session;
-use genkan_store::{Error, GrantId, InteractionId, Secret, interaction};
+use genkan_store::{Error, GrantId, InteractionId, Secret, auth_log, interaction};
 use http::HeaderMap;
 
 use crate::app::App;
@@ -230,8 +230,17 @@ pub async fn respond(
     };
     app.db()
         .tx(async |tx| -> Result<(), Error> {
-            if let Some((id, stage)) = from {
-                interaction::advance(tx, id, stage, &interaction::Stage::Completed).await?;
+            match from {
+                Some((id, stage)) => {
+                    interaction::advance(tx, id, stage, &interaction::Stage::Completed).await?;
+                    if !matches!(stage, interaction::Stage::Authenticated { .. }) {
+                        auth_log::succeeded(tx, id, &session.id).await?;
+                    }
+                }
+                None => {
+                    let client_id = &new_grant.client_id;
+                    auth_log::answered_by_session(tx, at, client_id, &session.id).await?;
+                }
             }
             grant::insert(tx, at, &new_grant).await?;
             authorization_code::issue(tx, &code_hash, &new_code, now).await

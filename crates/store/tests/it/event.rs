@@ -96,3 +96,57 @@ fn every_kind_is_read_back() {
     }
     assert!("user.unheard_of".parse::<Kind>().is_err());
 }
+
+#[tokio::test]
+async fn events_are_found_by_kinds_time_and_connection_and_counted() {
+    on_each_engine(async |world| {
+        let (one, other): (genkan_store::ConnectionId, genkan_store::ConnectionId) = (world.id(), world.id());
+        for (after, kind, connection) in [
+            (1, Kind::UserLogin, &one),
+            (2, Kind::UserLogout, &one),
+            (3, Kind::UserLogin, &other),
+            (4, Kind::OrganizationCreated, &one),
+        ] {
+            let entry = Entry::new(kind).with("connection_id", connection.as_str());
+            world
+                .tx(async |tx| event::record(tx, world.after(after), entry.clone()).await)
+                .await;
+        }
+        for (filter, expected) in [
+            (
+                Filter {
+                    kinds: vec![Kind::UserLogin, Kind::UserLogout],
+                    ..Filter::default()
+                },
+                vec![3, 2, 1],
+            ),
+            (
+                Filter {
+                    connection_id: Some(one),
+                    since: Some(T0 + secs(2)),
+                    ..Filter::default()
+                },
+                vec![4, 2],
+            ),
+            (
+                Filter {
+                    until: Some(T0 + secs(3)),
+                    ..Filter::default()
+                },
+                vec![2, 1],
+            ),
+        ] {
+            let events = world
+                .tx(async |tx| event::list(tx, &filter, &Page::first(10)).await)
+                .await;
+            let found: Vec<_> = events
+                .iter()
+                .map(|event| event.occurred_at.as_secs() - T0.as_secs())
+                .collect();
+            assert_eq!(found, expected, "{filter:?}");
+            let count = world.tx(async |tx| event::count(tx, &filter, 100).await).await;
+            assert_eq!(usize::try_from(count), Ok(expected.len()));
+        }
+    })
+    .await;
+}

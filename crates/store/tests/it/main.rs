@@ -4,6 +4,7 @@
 
 mod support;
 
+mod auth_log;
 mod back_channel_logout;
 mod client;
 mod connection;
@@ -21,6 +22,7 @@ mod mail;
 mod member;
 mod membership;
 mod organization;
+mod passwordless;
 mod permission;
 mod portal_link;
 mod refresh_token;
@@ -31,3 +33,4 @@ mod session;
 mod session_policy;
 mod signing_key;
 mod user;
+mod webauthn;

@@ -5,7 +5,6 @@ mod doctor;
 mod documents;
 mod environment;
 mod frame;
-mod roles;
 mod running_server;
 mod verbs;
 

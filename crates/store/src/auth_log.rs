@@ -1,0 +1,271 @@
+//! The log of sign-ins: each one that began, and what became of it.
+//!
+//! An interaction is gone in an hour, and what it led to may be deleted; the log
+//! outlives both. [`interaction`](crate::interaction) and
+//! [`login_trace`](crate::login_trace) write it, in their own transactions, so
+//! no step of a login can forget to.
+
+use genkan_db::{Row, Tx, p};
+use genkan_protocol::EmailAddress;
+
+use crate::page::page_rows;
+use crate::row::{Columns, words};
+use crate::{
+    ClientId, ConnectionId, Error, InteractionId, OrganizationId, Page, SessionId, Stamp, Timestamp, TraceId,
+    UserId,
+};
+
+words! {
+    /// How far a sign-in came.
+    pub enum Status {
+        /// An application sent somebody.
+        Initiated = "INITIATED",
+        /// It is known where they sign in; most are at the identity provider.
+        Pending = "PENDING",
+        /// They are signed in.
+        Success = "SUCCESS",
+        /// A check refused them; a trace says which.
+        Failure = "FAILURE",
+    }
+}
+
+/// A sign-in, as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthLog {
+    pub id: InteractionId,
+    pub status: Status,
+    pub client_id: ClientId,
+    /// Name and kind of the client, unless it is gone.
+    pub client_name: Option<String>,
+    pub client_kind: Option<String>,
+    pub organization_id: Option<OrganizationId>,
+    pub connection_id: Option<ConnectionId>,
+    /// Kind and provider of the connection as it was.
+    pub connection_kind: Option<String>,
+    pub connection_provider: Option<String>,
+    pub user_id: Option<UserId>,
+    /// What was typed or hinted, and once they are signed in, their address.
+    pub email: Option<String>,
+    pub trace_id: Option<TraceId>,
+    pub created_at: Timestamp,
+}
+
+macro_rules! columns {
+    () => {
+        "l.id, l.status, l.client_id, c.name, c.kind, l.organization_id, l.connection_id, l.connection_kind,
+         l.connection_provider, l.user_id, l.email, l.trace_id, l.created_at"
+    };
+}
+
+fn read(row: &Row) -> Result<AuthLog, Error> {
+    let mut columns = Columns::of(row);
+    Ok(AuthLog {
+        id: columns.id()?,
+        status: columns.parsed("auth_logs.status", str::parse)?,
+        client_id: columns.id()?,
+        client_name: columns.optional_text()?,
+        client_kind: columns.optional_text()?,
+        organization_id: columns.optional_id()?,
+        connection_id: columns.optional_id()?,
+        connection_kind: columns.optional_text()?,
+        connection_provider: columns.optional_text()?,
+        user_id: columns.optional_id()?,
+        email: columns.optional_text()?,
+        trace_id: columns.optional_id()?,
+        created_at: columns.time()?,
+    })
+}
+
+/// An application sent somebody. What is no address is not kept: a hint may
+/// hold anything.
+pub(crate) async fn began(
+    tx: &mut Tx<'_>,
+    id: &InteractionId,
+    client_id: &str,
+    hint: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let email = hint.and_then(|hint| EmailAddress::parse(hint).ok());
+    tx.exec(
+        "INSERT INTO auth_logs (id, status, client_id, email, created_at) VALUES ($1, $2, $3, $4, $5)",
+        p![
+            id,
+            Status::Initiated.as_str(),
+            client_id,
+            email.as_ref().map(EmailAddress::as_str),
+            now.as_micros(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// It is known where they sign in.
+pub(crate) async fn leads_to(
+    tx: &mut Tx<'_>,
+    id: &InteractionId,
+    connection_id: &ConnectionId,
+    email: Option<&str>,
+) -> Result<(), Error> {
+    tx.exec(
+        "UPDATE auth_logs SET status = $2, connection_id = $3, email = COALESCE($4, email),
+            organization_id = (SELECT organization_id FROM connections WHERE id = $3),
+            connection_kind = (SELECT kind FROM connections WHERE id = $3),
+            connection_provider = (SELECT provider FROM connections WHERE id = $3)
+          WHERE id = $1",
+        p![id, Status::Pending.as_str(), connection_id, email],
+    )
+    .await?;
+    Ok(())
+}
+
+/// They are signed in, with this session: a new one, or one that they chose to
+/// go on with.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn succeeded(tx: &mut Tx<'_>, id: &InteractionId, session_id: &SessionId) -> Result<(), Error> {
+    tx.exec(
+        "UPDATE auth_logs SET status = $2,
+            user_id = (SELECT user_id FROM sessions WHERE id = $3),
+            connection_id = COALESCE(connection_id, (SELECT connection_id FROM sessions WHERE id = $3)),
+            organization_id = (SELECT organization_id FROM sessions WHERE id = $3),
+            email = (SELECT u.email FROM users u JOIN sessions s ON s.user_id = u.id WHERE s.id = $3)
+          WHERE id = $1",
+        p![id, Status::Success.as_str(), session_id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A session of the browser answered at once: nobody had to do anything, and no
+/// interaction was needed.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn answered_by_session(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    client_id: &ClientId,
+    session_id: &SessionId,
+) -> Result<(), Error> {
+    let id: InteractionId = at.id();
+    tx.exec(
+        "INSERT INTO auth_logs (id, status, client_id, organization_id, connection_id, connection_kind,
+            connection_provider, user_id, email, created_at)
+         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), s.organization_id, s.connection_id, c.kind,
+            c.provider, s.user_id, u.email, CAST($5 AS BIGINT)
+           FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN connections c ON c.id = s.connection_id
+          WHERE s.id = $4",
+        p![&id, Status::Success.as_str(), client_id, session_id, at.now.as_micros()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A check refused them.
+pub(crate) async fn failed(tx: &mut Tx<'_>, id: &InteractionId, trace_id: &TraceId) -> Result<(), Error> {
+    tx.exec(
+        "UPDATE auth_logs SET status = $2, trace_id = $3 WHERE id = $1 AND status <> $4",
+        p![
+            id,
+            Status::Failure.as_str(),
+            trace_id,
+            // A stale tab that fails does not undo that they are signed in.
+            Status::Success.as_str(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Which sign-ins to read; what is `None` or empty does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub statuses: Vec<Status>,
+    pub email: Option<EmailAddress>,
+    pub client_id: Option<ClientId>,
+    pub organization_id: Option<OrganizationId>,
+    /// From this moment on.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+}
+
+impl Filter {
+    /// The statuses as one text that a statement can look into.
+    fn statuses(&self) -> Option<String> {
+        let words: Vec<_> = self.statuses.iter().map(|status| status.as_str()).collect();
+        (!words.is_empty()).then(|| format!(",{},", words.join(",")))
+    }
+}
+
+macro_rules! conditions {
+    () => {
+        " FROM auth_logs l LEFT JOIN clients c ON c.id = l.client_id
+          WHERE (CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) LIKE '%,' || l.status || ',%')
+            AND (CAST($4 AS TEXT) IS NULL OR l.email = $4)
+            AND (CAST($5 AS TEXT) IS NULL OR l.client_id = $5)
+            AND (CAST($6 AS TEXT) IS NULL OR l.organization_id = $6)
+            AND l.created_at >= $7 AND l.created_at < $8"
+    };
+}
+
+/// Reads the log, newest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list(
+    tx: &mut Tx<'_>,
+    filter: &Filter,
+    page: &Page<InteractionId>,
+) -> Result<Vec<AuthLog>, Error> {
+    let statuses = filter.statuses();
+    let rows = page_rows!(
+        tx,
+        page,
+        concat!("SELECT ", columns!(), conditions!()),
+        [
+            statuses.as_deref(),
+            filter.email.as_ref().map(EmailAddress::as_str),
+            filter.client_id.as_ref(),
+            filter.organization_id.as_ref(),
+            filter.since.map_or(i64::MIN, Timestamp::as_micros),
+            filter.until.map_or(i64::MAX, Timestamp::as_micros),
+        ],
+        "l.id"
+    );
+    rows.iter().map(read).collect()
+}
+
+/// How many there are, counted up to `limit`.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, Error> {
+    let statuses = filter.statuses();
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT COUNT(*) FROM (SELECT l.id",
+                conditions!(),
+                " AND CAST($1 AS TEXT) IS NULL LIMIT $2) counted"
+            ),
+            p![
+                None::<&str>,
+                limit,
+                statuses.as_deref(),
+                filter.email.as_ref().map(EmailAddress::as_str),
+                filter.client_id.as_ref(),
+                filter.organization_id.as_ref(),
+                filter.since.map_or(i64::MIN, Timestamp::as_micros),
+                filter.until.map_or(i64::MAX, Timestamp::as_micros),
+            ],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| Columns::of(&row).int())
+}

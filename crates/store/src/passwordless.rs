@@ -1,0 +1,418 @@
+//! Proofs of an e-mail address: an application asks, a code and perhaps a link
+//! go out by mail, and whoever has one of them reads that mailbox.
+//!
+//! Every limit is decided inside the statement that counts, so that a hundred
+//! guesses at once are no more than one after the other.
+//!
+//! Source: NIST SP 800-63B §3.1.3 (out-of-band), §3.2.2 (rate limiting).
+
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use genkan_db::{Row, Tx, p};
+use genkan_protocol::EmailAddress;
+
+use crate::row::{Columns, secs, words};
+use crate::seal::{InstanceKey, Place};
+use crate::{ClientId, Error, Secret, SecretHash, Stamp, Timestamp};
+
+words! {
+    /// What the mail holds.
+    pub enum Kind {
+        Otp = "OTP",
+        Link = "LINK",
+        LinkOtp = "LINK_OTP",
+    }
+}
+
+words! {
+    /// What the person is about to do, for the words of the mail.
+    pub enum Template {
+        SignIn = "SIGNIN",
+        SignUp = "SIGNUP",
+    }
+}
+
+/// How often a code may be guessed within [`WINDOW`].
+pub const MAX_TRIES: i64 = 5;
+
+/// How many mails one address gets within [`WINDOW`], from everybody together.
+pub const MAX_SENDS_TO_ADDRESS: i64 = 10;
+
+/// How many mails one client sends within [`WINDOW`].
+pub const MAX_SENDS_OF_CLIENT: i64 = 3_000;
+
+/// What the limits count in.
+pub const WINDOW: Duration = Duration::from_secs(10 * 60);
+
+/// What an application asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    pub client_id: &'a ClientId,
+    pub email: &'a EmailAddress,
+    pub kind: Kind,
+    pub template: Option<Template>,
+    /// Handed back with the proof.
+    pub state: Option<&'a str>,
+    pub magiclink_auth_uri: Option<&'a str>,
+    pub lifetime: Duration,
+}
+
+/// The secrets of one mail.
+#[derive(Debug)]
+pub struct Challenge {
+    /// Six digits.
+    pub code: Secret,
+    pub link_token: Secret,
+}
+
+impl Challenge {
+    /// # Panics
+    ///
+    /// If the operating system has no randomness to give.
+    pub fn generate() -> Self {
+        Self {
+            code: generate_code(),
+            link_token: Secret::generate(),
+        }
+    }
+}
+
+/// Six digits, each number as likely as any other.
+fn generate_code() -> Secret {
+    const NUMBERS: u32 = 1_000_000;
+    // Above this the small numbers would come once more than the others.
+    const FAIR: u32 = u32::MAX - u32::MAX % NUMBERS;
+    loop {
+        let mut bytes = [0; 4];
+        rand::fill(&mut bytes).expect("the operating system has randomness");
+        let number = u32::from_le_bytes(bytes);
+        if number < FAIR {
+            return Secret::from_presented(format!("{:06}", number % NUMBERS));
+        }
+    }
+}
+
+/// A proof that is asked for, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub email: EmailAddress,
+    pub kind: Kind,
+    pub template: Option<Template>,
+    pub state: Option<String>,
+    pub magiclink_auth_uri: Option<String>,
+    pub lifetime: Duration,
+    pub expires_at: Timestamp,
+}
+
+macro_rules! columns {
+    () => {
+        "email, kind, template, state, magiclink_auth_uri, lifetime_secs, expires_at"
+    };
+}
+
+fn read(columns: &mut Columns<'_>) -> Result<Request, Error> {
+    Ok(Request {
+        email: columns.parsed("passwordless_requests.email", EmailAddress::parse)?,
+        kind: columns.parsed("passwordless_requests.kind", str::parse)?,
+        template: columns
+            .optional_text()?
+            .map(|word| word.parse())
+            .transpose()
+            .map_err(|_| Error::Corrupt("passwordless_requests.template"))?,
+        state: columns.optional_text()?,
+        magiclink_auth_uri: columns.optional_text()?,
+        lifetime: columns.seconds()?,
+        expires_at: columns.time()?,
+    })
+}
+
+fn read_row(row: &Row) -> Result<Request, Error> {
+    read(&mut Columns::of(row))
+}
+
+/// A code is bound to its request: the same digits elsewhere have another hash.
+fn code_mac(key: &InstanceKey, request: &SecretHash, code: &str) -> SecretHash {
+    let place = Place {
+        column: "passwordless_requests.code_mac",
+        id: "",
+    };
+    key.mac(place, &[request.as_bytes().as_slice(), code.as_bytes()].concat())
+}
+
+/// What became of a wish to send a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sending {
+    /// Queue the mail in this transaction.
+    Allowed(Request),
+    /// This address has got enough for now.
+    AddressLimit,
+    /// This client has sent enough for now.
+    ClientLimit,
+    /// This client asked for no such proof.
+    Unknown,
+    /// The proof was given, or its time is over.
+    Over,
+}
+
+/// Stores what is asked for under `request`, the hash of a new secret.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    key: &InstanceKey,
+    request: &SecretHash,
+    (wanted, challenge): (&Wanted<'_>, &Challenge),
+) -> Result<Sending, Error> {
+    if let Some(limit) = limit(tx, wanted.email.as_str(), wanted.client_id, at.now).await? {
+        return Ok(limit);
+    }
+    let mac = code_mac(key, request, challenge.code.expose());
+    let link = challenge.link_token.sha256();
+    let expires_at = at.now + wanted.lifetime;
+    tx.exec(
+        "INSERT INTO passwordless_requests (request_hash, client_id, email, kind, template, state, magiclink_auth_uri,
+            code_mac, link_token_hash, lifetime_secs, sends, last_sent_at, tries, tries_since, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, 0, $11, $11, $12)",
+        p![
+            request,
+            wanted.client_id,
+            wanted.email.as_str(),
+            wanted.kind.as_str(),
+            wanted.template.map(Template::as_str),
+            wanted.state,
+            wanted.magiclink_auth_uri,
+            &mac,
+            &link,
+            secs(wanted.lifetime),
+            at.now.as_micros(),
+            expires_at.as_micros(),
+        ],
+    )
+    .await?;
+    Ok(Sending::Allowed(Request {
+        email: wanted.email.clone(),
+        kind: wanted.kind,
+        template: wanted.template,
+        state: wanted.state.map(str::to_owned),
+        magiclink_auth_uri: wanted.magiclink_auth_uri.map(str::to_owned),
+        lifetime: wanted.lifetime,
+        expires_at,
+    }))
+}
+
+/// Replaces code and link of `request` by new ones that live as long as the
+/// first. What was guessed before still counts.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn renew(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    key: &InstanceKey,
+    (client_id, request): (&ClientId, &SecretHash),
+    challenge: &Challenge,
+) -> Result<Sending, Error> {
+    let known = tx
+        .opt(
+            "SELECT email, expires_at, used_at FROM passwordless_requests WHERE request_hash = $1 AND client_id = $2",
+            p![request, client_id],
+        )
+        .await?;
+    let Some(row) = known else {
+        return Ok(Sending::Unknown);
+    };
+    let mut columns = Columns::of(&row);
+    let (email, expires_at, used_at) = (columns.text()?, columns.time()?, columns.optional_time()?);
+    if used_at.is_some() || expires_at <= at.now {
+        return Ok(Sending::Over);
+    }
+    if let Some(limit) = limit(tx, &email, client_id, at.now).await? {
+        return Ok(limit);
+    }
+    let mac = code_mac(key, request, challenge.code.expose());
+    let link = challenge.link_token.sha256();
+    let renewed = tx
+        .opt(
+            concat!(
+                "UPDATE passwordless_requests SET code_mac = $3, link_token_hash = $4, sends = sends + 1,
+                    last_sent_at = $5, expires_at = $5 + lifetime_secs * 1000000
+                  WHERE request_hash = $1 AND client_id = $2 AND used_at IS NULL
+                  RETURNING ",
+                columns!()
+            ),
+            p![request, client_id, &mac, &link, at.now.as_micros()],
+        )
+        .await?;
+    renewed.map_or(Ok(Sending::Over), |row| Ok(Sending::Allowed(read_row(&row)?)))
+}
+
+/// The limit that one more mail would break.
+async fn limit(
+    tx: &mut Tx<'_>,
+    email: &str,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<Option<Sending>, Error> {
+    let since = (now - WINDOW).as_micros();
+    let to_address = tx
+        .opt(
+            "SELECT COALESCE(CAST(SUM(sends) AS BIGINT), 0) FROM passwordless_requests
+              WHERE email = $1 AND last_sent_at > $2",
+            p![email, since],
+        )
+        .await?;
+    let of_client = tx
+        .opt(
+            "SELECT COALESCE(CAST(SUM(sends) AS BIGINT), 0) FROM passwordless_requests
+              WHERE client_id = $1 AND last_sent_at > $2",
+            p![client_id, since],
+        )
+        .await?;
+    let number = |row: Option<Row>| row.map_or(Ok(0), |row| Columns::of(&row).int());
+    if number(to_address)? >= MAX_SENDS_TO_ADDRESS {
+        return Ok(Some(Sending::AddressLimit));
+    }
+    Ok((number(of_client)? >= MAX_SENDS_OF_CLIENT).then_some(Sending::ClientLimit))
+}
+
+/// The outcome of presenting a code or a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    /// Once: whoever comes later gets [`Verification::Over`].
+    Proven(Request),
+    Wrong,
+    /// Guessed [`MAX_TRIES`] times within [`WINDOW`]; this guess was not looked at.
+    TooManyTries,
+    /// The proof was given, or its time is over.
+    Over,
+    /// This client asked for no such proof.
+    Unknown,
+}
+
+/// Presents a code. Commit whatever follows: a wrong one counts.
+///
+/// Counting, comparing and spending are one statement, so of many guesses at
+/// once at most [`MAX_TRIES`] are looked at, and one of two right ones is first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn verify_code(
+    tx: &mut Tx<'_>,
+    key: &InstanceKey,
+    (client_id, request): (&ClientId, &SecretHash),
+    code: &Secret,
+    now: Timestamp,
+) -> Result<Verification, Error> {
+    let mac = code_mac(key, request, code.expose());
+    let window_began = (now - WINDOW).as_micros();
+    let looked_at = tx
+        .opt(
+            concat!(
+                "UPDATE passwordless_requests SET
+                    tries = CASE WHEN tries_since <= $5 THEN 1 ELSE tries + 1 END,
+                    tries_since = CASE WHEN tries_since <= $5 THEN $4 ELSE tries_since END,
+                    used_at = CASE WHEN code_mac = $3 THEN $4 ELSE NULL END
+                  WHERE request_hash = $1 AND client_id = $2 AND used_at IS NULL AND expires_at > $4
+                    AND kind <> 'LINK' AND (tries < $6 OR tries_since <= $5)
+                  RETURNING ",
+                columns!(),
+                ", used_at"
+            ),
+            p![request, client_id, &mac, now.as_micros(), window_began, MAX_TRIES],
+        )
+        .await?;
+    if let Some(row) = looked_at {
+        let mut columns = Columns::of(&row);
+        let request = read(&mut columns)?;
+        return Ok(match columns.optional_time()? {
+            Some(_) => Verification::Proven(request),
+            None => Verification::Wrong,
+        });
+    }
+    let row = tx
+        .opt(
+            "SELECT expires_at, used_at, kind FROM passwordless_requests WHERE request_hash = $1 AND client_id = $2",
+            p![request, client_id],
+        )
+        .await?;
+    let Some(row) = row else {
+        return Ok(Verification::Unknown);
+    };
+    let mut columns = Columns::of(&row);
+    let (expires_at, used_at) = (columns.time()?, columns.optional_time()?);
+    Ok(if used_at.is_some() || expires_at <= now {
+        Verification::Over
+    } else if columns.text()? == Kind::Link.as_str() {
+        Verification::Wrong
+    } else {
+        Verification::TooManyTries
+    })
+}
+
+/// Presents the token of a link, and the request that it came with if the
+/// application kept it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn verify_link(
+    tx: &mut Tx<'_>,
+    client_id: &ClientId,
+    request: Option<&SecretHash>,
+    link_token: &Secret,
+    now: Timestamp,
+) -> Result<Verification, Error> {
+    let token = link_token.sha256();
+    let request = request.map(|hash| hash.as_bytes().as_slice());
+    let proven = tx
+        .opt(
+            concat!(
+                "UPDATE passwordless_requests SET used_at = $4
+                  WHERE link_token_hash = $1 AND client_id = $2 AND request_hash = COALESCE($3, request_hash)
+                    AND used_at IS NULL AND expires_at > $4 AND kind <> 'OTP'
+                  RETURNING ",
+                columns!()
+            ),
+            p![&token, client_id, request, now.as_micros()],
+        )
+        .await?;
+    if let Some(row) = proven {
+        return Ok(Verification::Proven(read_row(&row)?));
+    }
+    let known = tx
+        .opt(
+            "SELECT email FROM passwordless_requests
+              WHERE link_token_hash = $1 AND client_id = $2 AND request_hash = COALESCE($3, request_hash)
+                AND kind <> 'OTP'",
+            p![&token, client_id, request],
+        )
+        .await?;
+    Ok(if known.is_some() {
+        Verification::Over
+    } else {
+        Verification::Unknown
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_has_six_digits_and_is_not_predictable() {
+        let codes: std::collections::HashSet<String> =
+            (0..200).map(|_| generate_code().expose().to_owned()).collect();
+        assert!(
+            codes
+                .iter()
+                .all(|code| code.len() == 6 && code.bytes().all(|c| c.is_ascii_digit()))
+        );
+        assert!(codes.len() > 190);
+    }
+}

@@ -1,0 +1,234 @@
+//! The log of sign-ins, as the steps of a login write it.
+
+use genkan_protocol::Trace;
+use genkan_protocol::oauth::{AuthorizationRequest, Prompt, Scope};
+use genkan_store::auth_log::{self, AuthLog, Filter, Status};
+use genkan_store::client::Kind as ClientKind;
+use genkan_store::interaction::{self, Interaction, LIFETIME, Request, Stage};
+use genkan_store::login_trace::{self, LoginTrace};
+use genkan_store::{InteractionId, Page, TraceId, janitor};
+
+use crate::support::{T0, World, email, hash, on_each_engine, secs};
+
+async fn begin(world: &World, client_id: &str, hint: Option<&str>, after: u64) -> Interaction {
+    let at = world.after(after);
+    let interaction = Interaction {
+        id: at.id(),
+        browser: hash("browser"),
+        request: Request::Authorize(Box::new(AuthorizationRequest {
+            client_id: client_id.to_owned(),
+            redirect_uri: "https://app.test/callback".to_owned(),
+            redirect_uri_given: true,
+            scope: Scope::parse("openid").unwrap(),
+            state: None,
+            nonce: None,
+            code_challenge: None,
+            prompt: Prompt::default(),
+            max_age: None,
+            organization_id: None,
+            connection_id: None,
+            provider: None,
+            domain_hint: None,
+            login_hint: hint.map(str::to_owned),
+            id_token_hint: None,
+        })),
+        stage: Stage::Started,
+        created_at: at.now,
+        expires_at: at.now + LIFETIME,
+    };
+    world
+        .tx(async |tx| interaction::insert(tx, &interaction).await)
+        .await;
+    interaction
+}
+
+async fn advance(world: &World, id: &InteractionId, from: &Stage, to: &Stage) {
+    world
+        .tx(async |tx| interaction::advance(tx, id, from, to).await)
+        .await;
+}
+
+async fn fail(world: &World, id: &InteractionId) -> TraceId {
+    let trace = LoginTrace {
+        id: world.id(),
+        interaction_id: Some(id.clone()),
+        connection_id: None,
+        organization_id: None,
+        client_id: None,
+        cause: "invalid_id_token".to_owned(),
+        remedy: String::new(),
+        trace: Trace::default(),
+        created_at: T0,
+    };
+    world.tx(async |tx| login_trace::insert(tx, &trace).await).await;
+    trace.id
+}
+
+async fn list(world: &World, filter: &Filter) -> Vec<AuthLog> {
+    world
+        .tx(async |tx| auth_log::list(tx, filter, &Page::first(50)).await)
+        .await
+}
+
+async fn only(world: &World) -> AuthLog {
+    let mut all = list(world, &Filter::default()).await;
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
+#[tokio::test]
+async fn every_step_of_a_login_is_noted() {
+    on_each_engine(async |world| {
+        let client = world.client(ClientKind::WebApp).await;
+        let (organization, connection) = world.company("acme.test").await;
+        let login = begin(world, client.id.as_str(), Some("not an address"), 0).await;
+        let log = only(world).await;
+        assert_eq!(
+            (log.id.clone(), log.status),
+            (login.id.clone(), Status::Initiated)
+        );
+        assert_eq!((log.email.clone(), log.created_at), (None, T0));
+        assert_eq!(log.client_name.as_deref(), Some(client.name.as_str()));
+        assert_eq!(log.client_kind.as_deref(), Some("WEB_APP"));
+
+        let away = Stage::Away {
+            connection_id: connection.id.clone(),
+            email: Some("ada@acme.test".to_owned()),
+        };
+        advance(world, &login.id, &Stage::Started, &away).await;
+        let log = only(world).await;
+        assert_eq!(log.status, Status::Pending);
+        assert_eq!(log.email.as_deref(), Some("ada@acme.test"));
+        assert_eq!(log.organization_id, Some(organization.id));
+        assert_eq!(log.connection_id, Some(connection.id));
+        assert_eq!(log.connection_kind.as_deref(), Some("OIDC"));
+        assert!(log.connection_provider.is_some());
+
+        let user = world.user("ada.lovelace@acme.test").await;
+        let session = world.session(&user, "cookie").await;
+        let authenticated = Stage::Authenticated {
+            session_id: session.id.clone(),
+        };
+        advance(world, &login.id, &away, &authenticated).await;
+        let log = only(world).await;
+        assert_eq!(log.status, Status::Success);
+        assert_eq!(log.user_id, Some(user.id));
+        assert_eq!(log.email.as_deref(), Some("ada.lovelace@acme.test"));
+
+        fail(world, &login.id).await;
+        assert_eq!(only(world).await.status, Status::Success, "a stale tab");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failure_names_its_trace_and_a_second_try_goes_on() {
+    on_each_engine(async |world| {
+        let client = world.client(ClientKind::WebApp).await;
+        let (_, connection) = world.company("acme.test").await;
+        let login = begin(world, client.id.as_str(), None, 0).await;
+        let trace_id = fail(world, &login.id).await;
+        let log = only(world).await;
+        assert_eq!((log.status, log.trace_id), (Status::Failure, Some(trace_id)));
+        let chosen = Stage::ConnectionChosen {
+            connection_id: connection.id,
+            email: None,
+        };
+        advance(world, &login.id, &Stage::Started, &chosen).await;
+        assert_eq!(only(world).await.status, Status::Pending);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_that_answers_at_once_is_a_success() {
+    on_each_engine(async |world| {
+        let (client, session, _) = world.signed_in(ClientKind::WebApp).await;
+        world
+            .tx(async |tx| auth_log::answered_by_session(tx, world.start(), &client.id, &session.id).await)
+            .await;
+        let log = only(world).await;
+        assert_eq!(
+            (log.status, log.user_id),
+            (Status::Success, Some(session.user_id))
+        );
+        assert_eq!(log.organization_id, session.organization_id);
+        assert!(log.email.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_log_is_filtered_counted_and_outlives_the_client() {
+    on_each_engine(async |world| {
+        let (one, other) = (
+            world.client(ClientKind::WebApp).await,
+            world.client(ClientKind::Spa).await,
+        );
+        let first = begin(world, one.id.as_str(), Some("ada@acme.test"), 0).await;
+        let second = begin(world, other.id.as_str(), Some("bob@acme.test"), 10).await;
+        let third = begin(world, one.id.as_str(), Some("ada@acme.test"), 20).await;
+        fail(world, &second.id).await;
+        let ids = async |filter: Filter| -> Vec<InteractionId> {
+            let logs = list(world, &filter).await;
+            let count = world.tx(async |tx| auth_log::count(tx, &filter, 100).await).await;
+            assert_eq!(usize::try_from(count), Ok(logs.len()));
+            logs.into_iter().map(|log| log.id).collect()
+        };
+        let (first, second, third) = (first.id, second.id, third.id);
+        let all = || Filter::default();
+        assert_eq!(ids(all()).await, [third.clone(), second.clone(), first.clone()]);
+        for (filter, expected) in [
+            (
+                Filter {
+                    statuses: vec![Status::Failure, Status::Success],
+                    ..all()
+                },
+                vec![second.clone()],
+            ),
+            (
+                Filter {
+                    email: Some(email("ada@acme.test")),
+                    ..all()
+                },
+                vec![third.clone(), first.clone()],
+            ),
+            (
+                Filter {
+                    client_id: Some(other.id.clone()),
+                    ..all()
+                },
+                vec![second.clone()],
+            ),
+            (
+                Filter {
+                    organization_id: Some(world.id()),
+                    ..all()
+                },
+                vec![],
+            ),
+            (
+                Filter {
+                    since: Some(T0 + secs(10)),
+                    until: Some(T0 + secs(20)),
+                    ..all()
+                },
+                vec![second.clone()],
+            ),
+        ] {
+            assert_eq!(ids(filter).await, expected);
+        }
+        world
+            .tx(async |tx| genkan_store::client::delete(tx, world.start(), &one.id).await)
+            .await;
+        let log = list(world, &all()).await.remove(0);
+        assert_eq!((log.id, log.client_name), (third, None));
+
+        let kept = T0 + janitor::AUTH_LOGS_KEPT;
+        janitor::sweep(&world.db, &world.ids, kept + secs(15))
+            .await
+            .unwrap();
+        assert_eq!(list(world, &all()).await.len(), 1);
+    })
+    .await;
+}
