@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod contract;
+mod roles;
 mod stack;
 mod support;

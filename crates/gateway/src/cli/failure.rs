@@ -118,6 +118,40 @@ impl From<genkan_db::Error> for Failure {
     }
 }
 
+impl Failure {
+    /// A conflict of roles or permissions, in words.
+    fn of_role(name: &str) -> Option<Self> {
+        use genkan_store::{conflict, permission, role};
+
+        Some(match name {
+            conflict::ROLE_NAME => Self::new("A role of this name exists.").remedy(
+                "An organization has no role of a name that the environment uses, nor the other way round.",
+            ),
+            conflict::ROLE_CYCLE => Self::new("The role would extend itself."),
+            conflict::ROLE_DEPTH => Self::new(format!(
+                "A chain of roles that extend each other has at most {}.",
+                role::MAX_DEPTH
+            )),
+            conflict::ROLE_BASE => {
+                Self::new("The other role is not one that all who have this role could have.")
+            }
+            conflict::ROLE_ASSIGNED => Self::new("People have the role.")
+                .remedy("Name the role that they get in its place: --reassign ROLE"),
+            conflict::ROLE_DEFAULT => Self::new("New members get the role.")
+                .remedy("Name the role that they get in its place: --reassign ROLE"),
+            conflict::ROLE_EXTENDED => Self::new("Other roles extend the role.")
+                .remedy("Let them extend another one or none first: genkan role update … --extends \"\""),
+            conflict::ROLES => Self::new(format!("There are {} roles already.", role::MAX_ROLES)),
+            conflict::PERMISSION_NAME => Self::new("A permission of this name exists."),
+            conflict::PERMISSIONS => Self::new(format!(
+                "There are {} permissions already.",
+                permission::MAX_PERMISSIONS
+            )),
+            _ => return None,
+        })
+    }
+}
+
 impl From<genkan_store::Error> for Failure {
     fn from(error: genkan_store::Error) -> Self {
         use genkan_store::{Error, conflict};
@@ -138,6 +172,7 @@ impl From<genkan_store::Error> for Failure {
             Error::Conflict(conflict::USER_EMAIL) => Self::new("Another user has this e-mail address."),
             Error::Conflict(conflict::USER_EXTERNAL_ID) => Self::new("Another user has this external id."),
             Error::Conflict(conflict::MEMBERSHIP) => Self::new("The user is a member already."),
+            Error::Conflict(name) if let Some(failure) = Self::of_role(name) => failure,
             Error::Stale => Self::new("Something that this command needs was changed or deleted meanwhile.")
                 .remedy("Look again, and repeat the command."),
             error => crate::server::database_failed(error),

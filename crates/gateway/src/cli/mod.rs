@@ -15,7 +15,9 @@ mod keys;
 mod mail;
 mod org;
 mod output;
+mod permission;
 mod reference;
+mod role;
 mod serve;
 mod target;
 mod trace;
@@ -83,6 +85,8 @@ enum Command {
     Domain(domain::DomainArgs),
     Connection(connection::ConnectionArgs),
     User(user::UserArgs),
+    Role(role::RoleArgs),
+    Permission(permission::PermissionArgs),
     Environment(environment::EnvironmentArgs),
     Keys(keys::KeysArgs),
     Mail(mail::MailArgs),
@@ -135,6 +139,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Environment(args) => wait_for(environment::run(&args, context)),
         Command::Connection(args) => wait_for(connection::run(&args, context)),
         Command::User(args) => wait_for(user::run(&args, context)),
+        Command::Role(args) => wait_for(role::run(&args, context)),
+        Command::Permission(args) => wait_for(permission::run(&args, context)),
         Command::Keys(args) => wait_for(keys::run(&args, context)),
         Command::Mail(args) => wait_for(mail::run(&args, context)),
         Command::Backup(args) => wait_for(backup::run(&args, context)),

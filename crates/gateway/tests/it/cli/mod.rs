@@ -5,6 +5,7 @@ mod doctor;
 mod documents;
 mod environment;
 mod frame;
+mod roles;
 mod running_server;
 mod verbs;
 

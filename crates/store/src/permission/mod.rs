@@ -1,16 +1,16 @@
 //! Permissions: what roles allow. Applications give them their meaning.
 
-use std::collections::HashMap;
+mod held;
 
 use genkan_db::{Row, Tx, p};
 
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
-use crate::role::{self, Role};
 use crate::row::Columns;
-use crate::{
-    Error, OrganizationId, Page, PermissionId, RoleId, Stamp, Timestamp, UserId, conflict, environment,
-};
+use crate::{Error, Page, PermissionId, Stamp, Timestamp, conflict, environment};
+
+pub use held::{add_to_role, by_role, list_effective, list_for_role, remove_from_role, replace_in_role};
+pub(crate) use held::{inherited, list_for_member, member_names, split_names};
 
 /// How many permissions there may be: tokens carry those of a person.
 pub const MAX_PERMISSIONS: i64 = 2_000;
@@ -39,6 +39,7 @@ macro_rules! columns {
         "p.id, p.name, p.description, p.created_at, p.updated_at"
     };
 }
+use columns;
 
 fn read(row: &Row) -> Result<Permission, Error> {
     read_columns(&mut Columns::of(row))
@@ -109,6 +110,22 @@ pub async fn find(tx: &mut Tx<'_>, name: &str) -> Result<Option<Permission>, Err
     let sql = concat!("SELECT ", columns!(), " FROM permissions p WHERE p.name = $1");
     let row = tx.opt(sql, p![name]).await?;
     row.as_ref().map(read).transpose()
+}
+
+/// Finds the permissions of these names; a name of none is what `Err` holds.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_all(tx: &mut Tx<'_>, names: &[String]) -> Result<Result<Vec<Permission>, String>, Error> {
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        match find(tx, name).await? {
+            Some(permission) => found.push(permission),
+            None => return Ok(Err(name.clone())),
+        }
+    }
+    Ok(Ok(found))
 }
 
 /// Lists permissions, newest first.
@@ -183,195 +200,6 @@ async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, kind: Kind, permission: &Permiss
         .with("name", permission.name.as_str());
     event::record(tx, at, entry).await?;
     environment::touch(tx).await
-}
-
-/// Gives a role permissions; those that it has stay.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails, also because the role or a permission is gone.
-pub async fn add_to_role(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    role: &Role,
-    permissions: &[Permission],
-) -> Result<(), Error> {
-    let mut added = 0;
-    for permission in permissions {
-        added += tx
-            .exec(
-                "INSERT INTO role_permissions (role_id, permission_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                p![&role.id, &permission.id],
-            )
-            .await?;
-    }
-    if added == 0 {
-        return Ok(());
-    }
-    role::record_updated(tx, at, role).await
-}
-
-/// Takes a permission from a role. Says whether the role itself had it.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn remove_from_role(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    role: &Role,
-    permission: &Permission,
-) -> Result<bool, Error> {
-    let removed = tx
-        .exec(
-            "DELETE FROM role_permissions WHERE role_id = $1 AND permission_id = $2",
-            p![&role.id, &permission.id],
-        )
-        .await?;
-    if removed == 0 {
-        return Ok(false);
-    }
-    role::record_updated(tx, at, role).await?;
-    Ok(true)
-}
-
-/// Replaces the permissions that a role itself has.
-///
-/// # Errors
-///
-/// As those of [`add_to_role`].
-pub async fn replace_in_role(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    role: &Role,
-    permissions: &[Permission],
-) -> Result<(), Error> {
-    for held in list_for_role(tx, &role.id).await? {
-        if permissions.iter().all(|permission| permission.id != held.id) {
-            remove_from_role(tx, at, role, &held).await?;
-        }
-    }
-    add_to_role(tx, at, role, permissions).await
-}
-
-/// The permissions that a role itself has, by name.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn list_for_role(tx: &mut Tx<'_>, role_id: &RoleId) -> Result<Vec<Permission>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM role_permissions rp JOIN permissions p ON p.id = rp.permission_id WHERE rp.role_id = $1"
-            ),
-            p![role_id],
-        )
-        .await?;
-    sorted(&rows)
-}
-
-/// The permissions that each of the roles has which members of an organization
-/// can have, see [`role::list`]; a role without permissions is missing.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn by_role(
-    tx: &mut Tx<'_>,
-    organization_id: Option<&OrganizationId>,
-) -> Result<HashMap<RoleId, Vec<Permission>>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT rp.role_id, ",
-                columns!(),
-                " FROM roles r
-                  JOIN role_permissions rp ON rp.role_id = r.id
-                  JOIN permissions p ON p.id = rp.permission_id
-                 WHERE r.organization_id IS NULL OR r.organization_id = $1"
-            ),
-            p![organization_id],
-        )
-        .await?;
-    let mut by_role: HashMap<RoleId, Vec<Permission>> = HashMap::new();
-    for row in &rows {
-        let mut columns = Columns::of(row);
-        let role_id = columns.id()?;
-        by_role
-            .entry(role_id)
-            .or_default()
-            .push(read_columns(&mut columns)?);
-    }
-    for permissions in by_role.values_mut() {
-        permissions.sort_by(|one, other| one.name.cmp(&other.name));
-    }
-    Ok(by_role)
-}
-
-/// The permissions of the roles that a statement begins with, and of all that those extend.
-macro_rules! inherited {
-    ($first:literal, $select:expr) => {
-        concat!(
-            "WITH RECURSIVE held (id) AS (",
-            $first,
-            // UNION, not UNION ALL: it ends even where there is a circle.
-            " UNION
-              SELECT r.extends_id FROM held h JOIN roles r ON r.id = h.id WHERE r.extends_id IS NOT NULL)
-             SELECT DISTINCT ",
-            $select,
-            " FROM held h JOIN role_permissions rp ON rp.role_id = h.id JOIN permissions p ON p.id = rp.permission_id"
-        )
-    };
-}
-
-/// The names of the permissions of the member `$1` of the organization `$2`, see [`split_names`].
-macro_rules! member_names {
-    () => {
-        concat!(
-            "(SELECT string_agg(name, '\n') FROM (",
-            $crate::permission::inherited!(
-                "SELECT mr.role_id FROM membership_roles mr WHERE mr.user_id = $1 AND mr.organization_id = $2",
-                "p.name"
-            ),
-            ") AS names)"
-        )
-    };
-}
-pub(crate) use {inherited, member_names};
-
-/// The names of one column, sorted.
-pub(crate) fn split_names(names: Option<String>) -> Vec<String> {
-    let mut names = crate::membership::split_roles(names);
-    names.sort_unstable();
-    names
-}
-
-/// The permissions that a role has, its own and those of the roles that it extends, by name.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn list_effective(tx: &mut Tx<'_>, role_id: &RoleId) -> Result<Vec<Permission>, Error> {
-    let sql = inherited!("SELECT id FROM roles WHERE id = $1", columns!());
-    let rows = tx.all(sql, p![role_id]).await?;
-    sorted(&rows)
-}
-
-/// See [`role::effective_permissions`].
-pub(crate) async fn list_for_member(
-    tx: &mut Tx<'_>,
-    organization_id: &OrganizationId,
-    user_id: &UserId,
-) -> Result<Vec<Permission>, Error> {
-    let sql = inherited!(
-        "SELECT mr.role_id FROM membership_roles mr WHERE mr.user_id = $1 AND mr.organization_id = $2",
-        columns!()
-    );
-    let rows = tx.all(sql, p![user_id, organization_id]).await?;
-    sorted(&rows)
 }
 
 #[cfg(test)]

@@ -1,0 +1,199 @@
+//! What roles permit, by themselves and by what they inherit.
+
+use std::collections::HashMap;
+
+use genkan_db::{Tx, p};
+
+use super::{Permission, columns, read_columns, sorted};
+use crate::role::{self, Role};
+use crate::row::Columns;
+use crate::{Error, OrganizationId, RoleId, Stamp, UserId};
+
+/// Gives a role permissions; those that it has stay.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails, also because the role or a permission is gone.
+pub async fn add_to_role(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    role: &Role,
+    permissions: &[Permission],
+) -> Result<(), Error> {
+    let mut added = 0;
+    for permission in permissions {
+        added += tx
+            .exec(
+                "INSERT INTO role_permissions (role_id, permission_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                p![&role.id, &permission.id],
+            )
+            .await?;
+    }
+    if added == 0 {
+        return Ok(());
+    }
+    role::record_updated(tx, at, role).await
+}
+
+/// Takes a permission from a role. Says whether the role itself had it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn remove_from_role(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    role: &Role,
+    permission: &Permission,
+) -> Result<bool, Error> {
+    let removed = tx
+        .exec(
+            "DELETE FROM role_permissions WHERE role_id = $1 AND permission_id = $2",
+            p![&role.id, &permission.id],
+        )
+        .await?;
+    if removed == 0 {
+        return Ok(false);
+    }
+    role::record_updated(tx, at, role).await?;
+    Ok(true)
+}
+
+/// Replaces the permissions that a role itself has.
+///
+/// # Errors
+///
+/// As those of [`add_to_role`].
+pub async fn replace_in_role(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    role: &Role,
+    permissions: &[Permission],
+) -> Result<(), Error> {
+    for held in list_for_role(tx, &role.id).await? {
+        if permissions.iter().all(|permission| permission.id != held.id) {
+            remove_from_role(tx, at, role, &held).await?;
+        }
+    }
+    add_to_role(tx, at, role, permissions).await
+}
+
+/// The permissions that a role itself has, by name.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_for_role(tx: &mut Tx<'_>, role_id: &RoleId) -> Result<Vec<Permission>, Error> {
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM role_permissions rp JOIN permissions p ON p.id = rp.permission_id WHERE rp.role_id = $1"
+            ),
+            p![role_id],
+        )
+        .await?;
+    sorted(&rows)
+}
+
+/// The permissions that each of the roles has which members of an organization
+/// can have, see [`role::list`]; a role without permissions is missing.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn by_role(
+    tx: &mut Tx<'_>,
+    organization_id: Option<&OrganizationId>,
+) -> Result<HashMap<RoleId, Vec<Permission>>, Error> {
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT rp.role_id, ",
+                columns!(),
+                " FROM roles r
+                  JOIN role_permissions rp ON rp.role_id = r.id
+                  JOIN permissions p ON p.id = rp.permission_id
+                 WHERE r.organization_id IS NULL OR r.organization_id = $1"
+            ),
+            p![organization_id],
+        )
+        .await?;
+    let mut by_role: HashMap<RoleId, Vec<Permission>> = HashMap::new();
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let role_id = columns.id()?;
+        by_role
+            .entry(role_id)
+            .or_default()
+            .push(read_columns(&mut columns)?);
+    }
+    for permissions in by_role.values_mut() {
+        permissions.sort_by(|one, other| one.name.cmp(&other.name));
+    }
+    Ok(by_role)
+}
+
+/// The permissions of the roles that a statement begins with, and of all that those extend.
+macro_rules! inherited {
+    ($first:literal, $select:expr) => {
+        concat!(
+            "WITH RECURSIVE held (id) AS (",
+            $first,
+            // UNION, not UNION ALL: it ends even where there is a circle.
+            " UNION
+              SELECT r.extends_id FROM held h JOIN roles r ON r.id = h.id WHERE r.extends_id IS NOT NULL)
+             SELECT DISTINCT ",
+            $select,
+            " FROM held h JOIN role_permissions rp ON rp.role_id = h.id JOIN permissions p ON p.id = rp.permission_id"
+        )
+    };
+}
+
+/// The names of the permissions of the member `$1` of the organization `$2`, see [`split_names`].
+macro_rules! member_names {
+    () => {
+        concat!(
+            "(SELECT string_agg(name, '\n') FROM (",
+            $crate::permission::inherited!(
+                "SELECT mr.role_id FROM membership_roles mr WHERE mr.user_id = $1 AND mr.organization_id = $2",
+                "p.name"
+            ),
+            ") AS names)"
+        )
+    };
+}
+pub(crate) use {inherited, member_names};
+
+/// The names of one column, sorted.
+pub(crate) fn split_names(names: Option<String>) -> Vec<String> {
+    let mut names = crate::membership::split_roles(names);
+    names.sort_unstable();
+    names
+}
+
+/// The permissions that a role has, its own and those of the roles that it extends, by name.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_effective(tx: &mut Tx<'_>, role_id: &RoleId) -> Result<Vec<Permission>, Error> {
+    let sql = inherited!("SELECT id FROM roles WHERE id = $1", columns!());
+    let rows = tx.all(sql, p![role_id]).await?;
+    sorted(&rows)
+}
+
+/// See [`role::effective_permissions`].
+pub(crate) async fn list_for_member(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<Vec<Permission>, Error> {
+    let sql = inherited!(
+        "SELECT mr.role_id FROM membership_roles mr WHERE mr.user_id = $1 AND mr.organization_id = $2",
+        columns!()
+    );
+    let rows = tx.all(sql, p![user_id, organization_id]).await?;
+    sorted(&rows)
+}
