@@ -6,7 +6,7 @@ use crate::membership::{self, Membership};
 use crate::page::page_rows;
 use crate::row::Columns;
 use crate::user::{self, User};
-use crate::{Error, OrganizationId, Page, RoleId, UserId};
+use crate::{Error, OrganizationId, Page, RoleId, UserId, permission};
 
 /// A user with memberships.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Belonging {
     pub organization_name: String,
     /// By name.
     pub roles: Vec<AssignedRole>,
+    /// The names of what these roles and the roles that they extend permit, sorted.
+    pub permissions: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +48,14 @@ macro_rules! belonging_columns {
              (SELECT string_agg(r.id || '\u{1f}' || r.name || '\u{1f}' || replace(r.display_name, '\u{1e}', ' '),
                                 '\u{1e}' ORDER BY r.name)
                 FROM membership_roles mr JOIN roles r ON r.id = mr.role_id
-               WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id)"
+               WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id),
+             (SELECT string_agg(name, '\n') FROM (",
+            permission::inherited!(
+                "SELECT mr.role_id FROM membership_roles mr
+                  WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id",
+                "p.name"
+            ),
+            ") AS names)"
         )
     };
 }
@@ -60,6 +69,7 @@ fn read_belonging(columns: &mut Columns<'_>) -> Result<Belonging, Error> {
         membership,
         organization_name,
         roles,
+        permissions: permission::split_names(columns.optional_text()?),
     })
 }
 
