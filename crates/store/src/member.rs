@@ -1,6 +1,6 @@
 //! Members: users with where they belong, as lists show them.
 
-use genkan_db::{Row, Tx, p};
+use genkan_db::{Row, Tx, Value, p};
 
 use crate::membership::{self, Membership};
 use crate::page::page_rows;
@@ -46,7 +46,7 @@ macro_rules! belonging_columns {
             membership::bare_columns!(),
             ", o.display_name,
              (SELECT string_agg(r.id || '\u{1f}' || r.name || '\u{1f}' || replace(r.display_name, '\u{1e}', ' '),
-                                '\u{1e}' ORDER BY r.name)
+                                '\u{1e}')
                 FROM membership_roles mr JOIN roles r ON r.id = mr.role_id
                WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id),
              (SELECT string_agg(name, '\n') FROM (",
@@ -75,7 +75,7 @@ fn read_belonging(columns: &mut Columns<'_>) -> Result<Belonging, Error> {
 
 fn split_roles(joined: Option<&str>) -> Result<Vec<AssignedRole>, Error> {
     let corrupt = || Error::Corrupt("roles.name");
-    joined
+    let roles: Result<Vec<AssignedRole>, Error> = joined
         .into_iter()
         .flat_map(|joined| joined.split(BETWEEN_ROLES))
         .map(|role| {
@@ -87,7 +87,11 @@ fn split_roles(joined: Option<&str>) -> Result<Vec<AssignedRole>, Error> {
                 display_name: part()?.to_owned(),
             })
         })
-        .collect()
+        .collect();
+    // Not by the database, where each engine has its own idea of an alphabet.
+    let mut roles = roles?;
+    roles.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(roles)
 }
 
 /// Adds to users where they belong. They are neighbours in the order of their
@@ -192,19 +196,129 @@ pub async fn list_for_organization(
     rows.iter().map(read).collect()
 }
 
-/// How many people an organization has, whatever they may do.
+/// How many people an organization has, whatever they may do; counts no further than `limit`.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn count_for_organization(tx: &mut Tx<'_>, organization_id: &OrganizationId) -> Result<i64, Error> {
+pub async fn count_for_organization(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    limit: i64,
+) -> Result<i64, Error> {
     let row = tx
         .opt(
-            "SELECT COUNT(*) FROM memberships WHERE organization_id = $1",
-            p![organization_id],
+            "SELECT COUNT(*) FROM (SELECT 1 FROM memberships WHERE organization_id = $1 LIMIT $2) AS counted",
+            p![organization_id, limit],
         )
         .await?;
     row.map_or(Ok(0), |row| Columns::of(&row).int())
+}
+
+/// Reads the hits of a search with where they belong, in the order of their
+/// identifiers in `ids`; who is gone meanwhile is left out.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_each(tx: &mut Tx<'_>, ids: &[UserId]) -> Result<Vec<Member>, Error> {
+    let members = read_each(tx, EVERYWHERE, ids, None).await?;
+    Ok(members)
+}
+
+/// As [`find_each`], for the people of an organization, with their membership in it alone.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_each_in_organization(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    ids: &[UserId],
+) -> Result<Vec<Member>, Error> {
+    let mut members = read_each(tx, HERE, ids, Some(organization_id)).await?;
+    members.retain(|member| !member.belongings.is_empty());
+    Ok(members)
+}
+
+/// Users by identifier, and their belongings: `$1` to `$30` are identifiers, `$31` an organization.
+#[derive(Clone, Copy)]
+struct Statements {
+    users: &'static str,
+    belongings: &'static str,
+}
+
+macro_rules! any_of_thirty {
+    () => {
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+          $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)"
+    };
+}
+
+macro_rules! belongings_of_thirty {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            belonging_columns!(),
+            " FROM memberships m JOIN organizations o ON o.id = m.organization_id
+               WHERE m.user_id IN ",
+            any_of_thirty!(),
+            $condition,
+            " ORDER BY m.organization_id"
+        )
+    };
+}
+
+const USERS: &str = concat!(
+    "SELECT ",
+    user::columns!(),
+    " FROM users u WHERE u.id IN ",
+    any_of_thirty!()
+);
+const EVERYWHERE: Statements = Statements {
+    users: USERS,
+    belongings: belongings_of_thirty!(""),
+};
+const HERE: Statements = Statements {
+    users: USERS,
+    belongings: belongings_of_thirty!(" AND m.organization_id = $31"),
+};
+
+async fn read_each(
+    tx: &mut Tx<'_>,
+    statements: Statements,
+    ids: &[UserId],
+    organization_id: Option<&OrganizationId>,
+) -> Result<Vec<Member>, Error> {
+    let mut members = Vec::with_capacity(ids.len());
+    for thirty in ids.chunks(30) {
+        // The list has always thirty: one statement to prepare for any number.
+        let mut params: Vec<Value<'_>> = (0..30)
+            .map(|index| thirty.get(index).unwrap_or(&thirty[0]).into())
+            .collect();
+        let rows = tx.all(statements.users, &params).await?;
+        let mut found = rows
+            .iter()
+            .map(|row| user::read_columns(&mut Columns::of(row)))
+            .collect::<Result<Vec<User>, Error>>()?;
+        params.extend(organization_id.map(Value::from));
+        let rows = tx.all(statements.belongings, &params).await?;
+        let mut belongings = rows
+            .iter()
+            .map(|row| read_belonging(&mut Columns::of(row)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        for id in thirty {
+            let Some(index) = found.iter().position(|user| user.id == *id) else {
+                continue;
+            };
+            let is_theirs = |belonging: &mut Belonging| belonging.membership.user_id == *id;
+            members.push(Member {
+                user: found.swap_remove(index),
+                belongings: belongings.extract_if(.., is_theirs).collect(),
+            });
+        }
+    }
+    Ok(members)
 }
 
 fn read(row: &Row) -> Result<Member, Error> {

@@ -260,6 +260,21 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<UserId>) -> Result<Vec<User>, Err
     rows.iter().map(read).collect()
 }
 
+/// How many users there are; counts no further than `limit`.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count(tx: &mut Tx<'_>, limit: i64) -> Result<i64, Error> {
+    let row = tx
+        .opt(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM users LIMIT $1) AS counted",
+            p![limit],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| Columns::of(&row).int())
+}
+
 /// Replaces the address, the profile, the external id and the metadata.
 ///
 /// # Errors

@@ -56,18 +56,53 @@ pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Iden
             p![user_id],
         )
         .await?;
+    rows.iter().map(|row| read(&mut Columns::of(row))).collect()
+}
+
+/// An identity with what kind of connection it came by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linked {
+    pub identity: Identity,
+    /// OIDC, SAML: as the connection's row says.
+    pub connection_kind: String,
+    pub connection_provider: String,
+}
+
+/// As [`list_for_user`], with what kind of connections they are.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_linked(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Linked>, Error> {
+    let rows = tx
+        .all(
+            "SELECT i.connection_id, i.subject, i.user_id, i.attributes, i.created_at, i.last_login_at, c.kind,
+                    c.provider
+               FROM identities i JOIN connections c ON c.id = i.connection_id
+              WHERE i.user_id = $1 ORDER BY i.created_at, i.connection_id, i.subject",
+            p![user_id],
+        )
+        .await?;
     let read = |row| {
         let mut columns = Columns::of(row);
-        Ok(Identity {
-            connection_id: columns.id()?,
-            subject: columns.text()?,
-            user_id: columns.id()?,
-            attributes: columns.json("identities.attributes")?,
-            created_at: columns.time()?,
-            last_login_at: columns.time()?,
+        Ok(Linked {
+            identity: read(&mut columns)?,
+            connection_kind: columns.text()?,
+            connection_provider: columns.text()?,
         })
     };
     rows.iter().map(read).collect()
+}
+
+fn read(columns: &mut Columns<'_>) -> Result<Identity, Error> {
+    Ok(Identity {
+        connection_id: columns.id()?,
+        subject: columns.text()?,
+        user_id: columns.id()?,
+        attributes: columns.json("identities.attributes")?,
+        created_at: columns.time()?,
+        last_login_at: columns.time()?,
+    })
 }
 
 async fn remember(tx: &mut Tx<'_>, at: Stamp<'_>, arrival: &Arrival, user_id: &UserId) -> Result<(), Error> {

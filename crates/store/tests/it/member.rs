@@ -2,7 +2,7 @@
 
 use genkan_store::member::{self, Member};
 use genkan_store::membership;
-use genkan_store::{Page, UserId};
+use genkan_store::{Page, UserId, user};
 
 use crate::support::{World, on_each_engine};
 
@@ -81,22 +81,36 @@ async fn users_are_listed_with_where_they_belong() {
             .tx(async |tx| member::find(tx, &ada.id).await)
             .await
             .unwrap();
-        assert_eq!(summary(&[found]), [of_ada]);
+        assert_eq!(summary(&[found]), [of_ada.clone()]);
 
         // In an organization's own list, what they are elsewhere is not told.
         let here = world
             .tx(async |tx| {
-                assert_eq!(member::count_for_organization(tx, &one.id).await?, 2);
+                assert_eq!(member::count_for_organization(tx, &one.id, 9).await?, 2);
                 member::list_for_organization(tx, &one.id, &Page::first(10)).await
             })
             .await;
         let ada_here = format!("ada@acme.test {}:admin/Admin+member/Member", one.id);
         assert_eq!(summary(&here), [of_eve.clone(), ada_here.clone()]);
-        let after = Page::after(1, eve.id);
+        let after = Page::after(1, eve.id.clone());
         let here = world
             .tx(async |tx| member::list_for_organization(tx, &one.id, &after).await)
             .await;
-        assert_eq!(summary(&here), [ada_here]);
+        assert_eq!(summary(&here), [ada_here.clone()]);
+
+        let ids = [ada.id.clone(), world.id(), eve.id];
+        let (everywhere, at_other) = world
+            .tx(async |tx| {
+                assert_eq!(user::count(tx, 2).await?, 2, "no further than asked");
+                Ok((
+                    member::find_each(tx, &ids).await?,
+                    member::find_each_in_organization(tx, &other.id, &ids).await?,
+                ))
+            })
+            .await;
+        assert_eq!(summary(&everywhere), [of_ada, of_eve]);
+        let ada_there = format!("ada@acme.test {}:admin/Admin", other.id);
+        assert_eq!(summary(&at_other), [ada_there], "in the order that was asked");
     })
     .await;
 }
