@@ -150,6 +150,11 @@ fn taken(conflict: &'static str) -> Error {
         conflict::USER_EMAIL => "email: a user with this e-mail address already exists",
         conflict::USER_EXTERNAL_ID => "external_id: a user with this external id already exists",
         conflict::MEMBERSHIP => "the user already is a member of this organization",
+        conflict::ORGANIZATION_FULL => {
+            return Error::precondition(
+                "max_allowed_users: the organization has as many users as it may have",
+            );
+        }
         other => return Error::precondition(format!("{other}: already exists")),
     })
 }

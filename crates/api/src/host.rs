@@ -22,6 +22,9 @@ pub trait Host: Send + Sync + 'static {
 
     fn instance_key(&self) -> &InstanceKey;
 
+    /// Whether mail reaches anybody: what needs it is refused otherwise.
+    fn sends_mail(&self) -> bool;
+
     /// Wakes the background jobs, because there is something to deliver.
     fn wake_jobs(&self);
 

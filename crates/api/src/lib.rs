@@ -11,6 +11,7 @@ pub mod descriptors;
 mod error;
 mod frame;
 mod host;
+pub mod invitations;
 pub mod methods;
 pub mod openapi;
 mod paging;

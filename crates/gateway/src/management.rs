@@ -72,6 +72,10 @@ impl Host for App {
         self.instance_key()
     }
 
+    fn sends_mail(&self) -> bool {
+        self.mailer().is_configured()
+    }
+
     fn wake_jobs(&self) {
         self.wake_jobs();
     }

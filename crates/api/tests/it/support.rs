@@ -197,6 +197,10 @@ impl Host for TestHost {
         &self.0.instance_key
     }
 
+    fn sends_mail(&self) -> bool {
+        true
+    }
+
     fn wake_jobs(&self) {}
 
     fn rate_limit(&self) -> RateLimit {
