@@ -160,18 +160,22 @@ fn read_listed(row: &Row) -> Result<(Connection, String), Error> {
     Ok((read(row)?, name))
 }
 
-/// Counts the connections that [`search`] would list.
+/// Counts the connections that [`search`] would list, up to `limit`.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn count(tx: &mut Tx<'_>, filter: &Filter) -> Result<u64, Error> {
+pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, Error> {
     let row = tx
         .opt(
-            concat!("SELECT COUNT(*) FROM connections WHERE CAST($1 AS TEXT) IS NULL AND CAST($2 AS BIGINT) = 0 AND ", matching!()),
+            concat!(
+                "SELECT COUNT(*) FROM (SELECT id FROM connections WHERE CAST($1 AS TEXT) IS NULL AND ",
+                matching!(),
+                " LIMIT $2) counted"
+            ),
             p![
                 None::<&str>,
-                0_i64,
+                limit,
                 filter.pattern().as_deref(),
                 filter.query.as_deref(),
                 filter.provider.map(Provider::as_str),
@@ -181,6 +185,5 @@ pub async fn count(tx: &mut Tx<'_>, filter: &Filter) -> Result<u64, Error> {
             ],
         )
         .await?;
-    let count = row.map_or(Ok(0), |row| Columns::of(&row).int())?;
-    Ok(u64::try_from(count).unwrap_or(0))
+    row.map_or(Ok(0), |row| Columns::of(&row).int())
 }

@@ -255,7 +255,7 @@ pub async fn list(
     rows.iter().map(read).collect()
 }
 
-/// Counts the groups that [`list`] would list.
+/// Counts the groups that [`list`] would list, up to `limit`.
 ///
 /// # Errors
 ///
@@ -264,20 +264,24 @@ pub async fn count(
     tx: &mut Tx<'_>,
     directory_id: &DirectoryId,
     updated_after: Option<Timestamp>,
-) -> Result<u64, Error> {
+    limit: i64,
+) -> Result<i64, Error> {
     let row = tx
         .opt(
-            concat!("SELECT COUNT(*) FROM directory_groups WHERE CAST($1 AS TEXT) IS NULL AND CAST($2 AS BIGINT) = 0 AND ", matching!()),
+            concat!(
+                "SELECT COUNT(*) FROM (SELECT id FROM directory_groups WHERE CAST($1 AS TEXT) IS NULL AND ",
+                matching!(),
+                " LIMIT $2) counted"
+            ),
             p![
                 None::<&str>,
-                0_i64,
+                limit,
                 directory_id,
                 updated_after.map(Timestamp::as_micros),
             ],
         )
         .await?;
-    let count = row.map_or(Ok(0), |row| Columns::of(&row).int())?;
-    Ok(u64::try_from(count).unwrap_or(0))
+    row.map_or(Ok(0), |row| Columns::of(&row).int())
 }
 
 /// The groups of a person, oldest first.

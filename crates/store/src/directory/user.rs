@@ -295,24 +295,32 @@ pub async fn list(
     rows.iter().map(read).collect()
 }
 
-/// Counts the people that [`list`] would list.
+/// Counts the people that [`list`] would list, up to `limit`.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn count(tx: &mut Tx<'_>, directory_id: &DirectoryId, filter: &Filter) -> Result<u64, Error> {
+pub async fn count(
+    tx: &mut Tx<'_>,
+    directory_id: &DirectoryId,
+    filter: &Filter,
+    limit: i64,
+) -> Result<i64, Error> {
     let row = tx
         .opt(
-            concat!("SELECT COUNT(*) FROM directory_users WHERE CAST($1 AS TEXT) IS NULL AND CAST($2 AS BIGINT) = 0 AND ", matching!()),
+            concat!(
+                "SELECT COUNT(*) FROM (SELECT id FROM directory_users WHERE CAST($1 AS TEXT) IS NULL AND ",
+                matching!(),
+                " LIMIT $2) counted"
+            ),
             p![
                 None::<&str>,
-                0_i64,
+                limit,
                 directory_id,
                 filter.updated_after.map(Timestamp::as_micros),
                 filter.group_id.as_ref(),
             ],
         )
         .await?;
-    let count = row.map_or(Ok(0), |row| Columns::of(&row).int())?;
-    Ok(u64::try_from(count).unwrap_or(0))
+    row.map_or(Ok(0), |row| Columns::of(&row).int())
 }

@@ -301,7 +301,7 @@ async fn groups_have_members_of_their_own_directory() {
         let listed = world
             .tx(async |tx| user::list(tx, &directory.id, &filter, &Page::first(30)).await)
             .await;
-        assert_eq!(listed, [ada.clone()]);
+        assert_eq!(listed, std::slice::from_ref(&ada));
         assert!(set(4, false).await);
         assert!(!set(5, false).await);
         let renamed = world
@@ -364,9 +364,9 @@ async fn lists_are_newest_first_and_can_begin_after_a_moment() {
                 let after = recent.updated_after;
                 Ok((
                     user::list(tx, &directory.id, &recent, &Page::first(30)).await?,
-                    user::count(tx, &directory.id, &recent).await?,
+                    user::count(tx, &directory.id, &recent, 99).await?,
                     group::list(tx, &directory.id, after, &Page::first(30)).await?,
-                    group::count(tx, &directory.id, after).await?,
+                    group::count(tx, &directory.id, after, 1).await?,
                 ))
             })
             .await;
@@ -375,7 +375,7 @@ async fn lists_are_newest_first_and_can_begin_after_a_moment() {
             .iter()
             .map(|group| group.profile.display_name.as_str())
             .collect();
-        assert_eq!((names.as_slice(), group_count), (["g4", "g3"].as_slice(), 2));
+        assert_eq!((names.as_slice(), group_count), (["g4", "g3"].as_slice(), 1));
     })
     .await;
 }

@@ -1,0 +1,191 @@
+//! Creating, changing, opening, closing and deleting connections.
+
+use genkan_contract::scalekit::v1::connections::{
+    AssignDomainsToConnectionRequest, Connection as WireConnection, CreateConnection,
+    CreateConnectionResponse, ToggleConnectionResponse, UpdateConnection, UpdateConnectionResponse,
+};
+use genkan_store::connection::domains::{self, Assigning};
+use genkan_store::connection::{self, Connection, Enabling, Kind, Mistake, Settings};
+use genkan_store::{ConnectionId, DomainId, OrganizationId};
+use serde_json::{Map, Value};
+use tonic::Response;
+
+use super::{Owner, Shown, render, require, require_organization, settings, words};
+use crate::{Answer, Api, Call, Error, id, render as shared};
+
+/// What an application may keep with one connection, as JSON.
+const MAX_CONTEXT_BYTES: usize = 16 * 1024;
+
+/// What the application wants to be kept.
+pub(in crate::services) fn context(
+    field: &str,
+    context: Option<prost_types::Struct>,
+) -> Result<Map<String, Value>, Error> {
+    let context = context.map(shared::json_object).unwrap_or_default();
+    if Value::from(context.clone()).to_string().len() > MAX_CONTEXT_BYTES {
+        return Err(Error::invalid(
+            field,
+            &format!("is longer than {MAX_CONTEXT_BYTES} bytes"),
+        ));
+    }
+    Ok(context)
+}
+
+/// A mistake, under the name that its field has in the message.
+fn refuse(kind: Kind, mistake: &Mistake) -> Error {
+    let place = match (mistake.in_settings, kind) {
+        (false, _) => "connection.",
+        (true, Kind::Oidc) => "connection.oidc_config.",
+        (true, Kind::Saml) => "connection.saml_config.",
+    };
+    Error::invalid(&format!("{place}{}", mistake.field), &mistake.what)
+}
+
+/// What must be entered first, under the names of the messages.
+fn incomplete(kind: Kind, missing: &[&str]) -> Error {
+    let place = match kind {
+        Kind::Oidc => "oidc_config",
+        Kind::Saml => "saml_config",
+    };
+    let fields: Vec<String> = missing.iter().map(|field| format!("{place}.{field}")).collect();
+    Error::precondition(format!(
+        "the connection is not complete: enter {} before it is enabled",
+        fields.join(", ")
+    ))
+}
+
+impl Api {
+    pub(super) async fn create(
+        &self,
+        call: &Call<'_>,
+        owner: Owner,
+        wanted: Option<CreateConnection>,
+    ) -> Answer<CreateConnectionResponse> {
+        let wanted = wanted.ok_or_else(|| Error::required("connection"))?;
+        let kind = words::kind("connection.type", wanted.r#type)?
+            .ok_or_else(|| Error::required("connection.type"))?;
+        let provider = words::provider(wanted.provider, &wanted.provider_key)?
+            .ok_or_else(|| Error::required("connection.provider"))?;
+        let context = context("connection.context", wanted.context)?;
+        let mut connection = Connection::new(call.at(), owner.id().cloned(), provider, Settings::new(kind));
+        connection.key_id = wanted.key_id.filter(|key_id| !key_id.is_empty());
+        connection
+            .check(self.host().is_development())
+            .map_err(|mistake| refuse(kind, &mistake))?;
+        let shown = self
+            .tx(async |tx| {
+                if let Some(organization_id) = owner.id() {
+                    require_organization(tx, organization_id).await?;
+                }
+                connection::insert(tx, call.at(), &connection).await?;
+                if !context.is_empty() {
+                    connection::set_context(tx, call.at(), &connection.id, &context).await?;
+                }
+                Shown::of(tx, connection.clone()).await
+            })
+            .await?;
+        Ok(Response::new(CreateConnectionResponse {
+            connection: Some(render::connection(self, &shown)),
+        }))
+    }
+
+    pub(super) async fn update(
+        &self,
+        call: &Call<'_>,
+        owner: Owner,
+        text: &str,
+        change: Option<UpdateConnection>,
+    ) -> Answer<UpdateConnectionResponse> {
+        let change = change.ok_or_else(|| Error::required("connection"))?;
+        let id = id("connection", text)?;
+        let http_allowed = self.host().is_development();
+        let shown = self
+            .tx(async |tx| {
+                let mut connection = require(tx, &owner, &id).await?;
+                settings::apply(&mut connection, change.clone(), call.at(), self.instance_key())?;
+                let kind = connection.kind();
+                connection
+                    .check(http_allowed)
+                    .map_err(|mistake| refuse(kind, &mistake))?;
+                let missing = connection.missing();
+                if connection.enabled && !missing.is_empty() {
+                    return Err(incomplete(kind, &missing));
+                }
+                connection::update(tx, call.at(), &connection).await?;
+                let connection = require(tx, &owner, &id).await?;
+                Shown::of(tx, connection).await
+            })
+            .await?;
+        Ok(Response::new(UpdateConnectionResponse {
+            connection: Some(render::connection(self, &shown)),
+        }))
+    }
+
+    pub(super) async fn toggle(
+        &self,
+        call: &Call<'_>,
+        owner: &Owner,
+        text: &str,
+        enabled: bool,
+    ) -> Answer<ToggleConnectionResponse> {
+        let id = id("connection", text)?;
+        self.tx(async |tx| {
+            let connection = require(tx, owner, &id).await?;
+            if !enabled {
+                connection::disable(tx, call.at(), &id).await?;
+                return Ok(());
+            }
+            match connection::enable(tx, call.at(), &id).await? {
+                Enabling::Enabled => Ok(()),
+                Enabling::Incomplete(missing) => Err(incomplete(connection.kind(), &missing)),
+                Enabling::Unknown => Err(Error::not_found("connection")),
+            }
+        })
+        .await?;
+        Ok(Response::new(ToggleConnectionResponse {
+            enabled,
+            error_message: None,
+        }))
+    }
+
+    pub(super) async fn delete(&self, call: &Call<'_>, owner: &Owner, text: &str) -> Answer<()> {
+        let id = id("connection", text)?;
+        self.tx(async |tx| {
+            let connection = require(tx, owner, &id).await?;
+            connection::delete(tx, call.at(), &connection.id).await?;
+            Ok(())
+        })
+        .await?;
+        // The clients of the sessions that ended are waiting to be told.
+        self.host().wake_jobs();
+        Ok(Response::new(()))
+    }
+
+    pub(super) async fn assign_domains(
+        &self,
+        call: &Call<'_>,
+        message: AssignDomainsToConnectionRequest,
+    ) -> Result<WireConnection, Error> {
+        let organization_id: OrganizationId = id("organization", &message.organization_id)?;
+        let connection_id: ConnectionId = id("connection", &message.connection_id)?;
+        let wanted: Vec<DomainId> = message
+            .domain_ids
+            .iter()
+            .map(|text| id("domain", text))
+            .collect::<Result<_, _>>()?;
+        let owner = Owner::Organization(organization_id.clone());
+        let shown = self
+            .tx(async |tx| {
+                require(tx, &owner, &connection_id).await?;
+                let assigning =
+                    domains::assign(tx, call.at(), &organization_id, &connection_id, &wanted).await?;
+                if let Assigning::UnknownDomain(_) = assigning {
+                    return Err(Error::not_found("domain"));
+                }
+                let connection = require(tx, &owner, &connection_id).await?;
+                Shown::of(tx, connection).await
+            })
+            .await?;
+        Ok(render::connection(self, &shown))
+    }
+}
