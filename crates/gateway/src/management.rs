@@ -7,7 +7,7 @@ use axum::middleware;
 use axum::response::Response;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use genkan_api::{Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit};
+use genkan_api::{Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit, Rest};
 use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_protocol::oidc::AccessToken;
@@ -17,22 +17,37 @@ use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service};
 
 use crate::app::App;
-use crate::web::{access_token, cors};
+use crate::listener::BodyLimit;
+use crate::web::{access_token, api_reference, cors, trace_request, transport};
+
+/// Size of a REST request. REST itself refuses what is larger than 4 MiB, in its own words.
+const REST_BYTES: u64 = 4 * 1024 * 1024 + 1024;
 
 /// The management API with its ways in.
 #[derive(Debug, Clone)]
 pub struct Management {
     pub(crate) grpc: GrpcStack,
     pub(crate) grpc_web: Router,
+    rest: Rest,
+    /// REST and its description.
+    web: Router,
 }
 
 impl Management {
     pub fn new(app: &App) -> Self {
         let grpc = GrpcStack::new(Api::new(app.clone()));
+        let rest = Rest::new(grpc.clone());
         Self {
             grpc_web: grpc_web(app, &grpc),
+            web: web(app, &rest),
+            rest,
             grpc,
         }
+    }
+
+    /// Where the request is answered, if it is REST.
+    pub(crate) fn web(&self, path: &str) -> Option<&Router> {
+        self.rest.serves(path).then_some(&self.web)
     }
 }
 
@@ -45,6 +60,28 @@ fn grpc_web(app: &App, grpc: &GrpcStack) -> Router {
             response.map(Body::new)
         })
         .layer(middleware::from_fn_with_state(app.clone(), cors::registered))
+}
+
+/// REST, for programs and for browsers at the origins of registered applications.
+fn web(app: &App, rest: &Rest) -> Router {
+    let rest = rest.clone();
+    let answer = async move |request: Request<Body>| -> Response {
+        if let Some(limit) = request.extensions().get::<BodyLimit>() {
+            limit.set(REST_BYTES);
+        }
+        rest.call(request).await
+    };
+    let rest = Router::new()
+        .fallback(answer)
+        .layer(middleware::from_fn_with_state(app.clone(), cors::registered));
+    api_reference::router()
+        .fallback_service(rest)
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            transport::require_tls,
+        ))
+        .layer(middleware::from_fn(trace_request::trace_request))
+        .with_state(app.clone())
 }
 
 impl Host for App {

@@ -104,7 +104,14 @@ impl Service<Request<Body>> for Dispatch {
             flavour => flavour,
         };
         match flavour {
-            None => Either::Left(self.web.call(request)),
+            None => {
+                let rest = self
+                    .management
+                    .as_ref()
+                    .and_then(|management| management.web(request.uri().path()));
+                let mut web = rest.unwrap_or(&self.web).clone();
+                Either::Left(web.call(request))
+            }
             Some(flavour) => Either::Right(call(self.clone(), flavour, request).map(Ok).boxed()),
         }
     }

@@ -1,6 +1,7 @@
 //! What the areas of the gateway share: pages, errors, cookies, the way out.
 
 pub mod access_token;
+pub mod api_reference;
 pub mod client_auth;
 pub mod cookie;
 pub mod cors;

@@ -5,10 +5,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::{IntoResponse as _, Response};
+use genkan_api::openapi::{self, Operation};
 use genkan_protocol::Trace;
 use tower::ServiceExt as _;
 
 use crate::dev::mail::{InboxPage, Letter, LetterPage};
+use crate::web::api_reference;
 use crate::web::desks::{ClaimRow, ConnectionTestPage, Fact, Remedy, TracePage};
 use crate::web::page::Page;
 use crate::web::templates::{
@@ -33,6 +35,11 @@ async fn all() -> Samples {
     let mut samples: Samples = pages.map(|(name, page)| (name, page.into_response())).collect();
     samples.extend(simulator().await);
     samples.extend(demo().await);
+    samples.extend(
+        reference()
+            .into_iter()
+            .map(|(name, page)| (name, page.into_response())),
+    );
     samples.extend(
         mail()
             .into_iter()
@@ -99,6 +106,28 @@ async fn demo() -> Samples {
         ),
     ];
     answers(router, requests).await
+}
+
+fn reference() -> Vec<(&'static str, Page)> {
+    let url = "https://auth.acme.test";
+    let largest = |operation: &&Operation| openapi::answer_rows(operation).len();
+    let operations = openapi::operations();
+    vec![
+        ("desk-reference", api_reference::render_index(url, "")),
+        (
+            "desk-reference-found",
+            api_reference::render_index(url, "organization create"),
+        ),
+        ("desk-reference-nothing", api_reference::render_index(url, LONG)),
+        (
+            "desk-reference-small",
+            api_reference::render_operation(url, &operations[0]),
+        ),
+        (
+            "desk-reference-large",
+            api_reference::render_operation(url, operations.iter().max_by_key(largest).unwrap()),
+        ),
+    ]
 }
 
 fn mail() -> Vec<(&'static str, Page)> {
@@ -341,8 +370,14 @@ mod tests {
                 title.is_some_and(|(title, _)| !title.trim().is_empty()),
                 "{name} has a title"
             );
+            // The reference is for people at work, and long by its nature.
+            let limit_bytes = if name.starts_with("desk-reference") {
+                5 * LIMIT_BYTES
+            } else {
+                LIMIT_BYTES
+            };
             assert!(
-                html.len() + STYLESHEET.size_bytes() < LIMIT_BYTES,
+                html.len() + STYLESHEET.size_bytes() < limit_bytes,
                 "{name} weighs too much"
             );
             // The policy forbids all of these: a page that has one is broken.

@@ -24,7 +24,7 @@ async fn registered_origins_may_call_and_others_may_not() {
     204 No Content
     allow: POST
     access-control-allow-origin: https://spa.test
-    access-control-allow-methods: GET, POST, OPTIONS
+    access-control-allow-methods: GET, POST, PUT, PATCH, DELETE, OPTIONS
     access-control-allow-headers: authorization, content-type, x-sdk-version, x-api-version
     "#);
     for path in ["/oauth/token", "/userinfo", "/revoke", "/oauth/introspect"] {
