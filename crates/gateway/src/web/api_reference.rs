@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use askama::Template;
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware;
@@ -60,14 +61,14 @@ pub fn router() -> Router<App> {
         .method_not_allowed_fallback(page::method_not_allowed)
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Search {
     #[serde(default)]
     q: String,
 }
 
-async fn index(State(app): State<App>, search: Option<Query<Search>>) -> Page {
-    let Query(Search { q }) = search.unwrap_or_default();
+async fn index(State(app): State<App>, search: Result<Query<Search>, QueryRejection>) -> Page {
+    let q = search.map(|Query(search)| search.q).unwrap_or_default();
     render_index(app.issuer(), &q)
 }
 

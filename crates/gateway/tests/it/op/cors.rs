@@ -25,7 +25,7 @@ async fn registered_origins_may_call_and_others_may_not() {
     allow: POST
     access-control-allow-origin: https://spa.test
     access-control-allow-methods: GET, POST, PUT, PATCH, DELETE, OPTIONS
-    access-control-allow-headers: authorization, content-type, x-sdk-version, x-api-version
+    access-control-allow-headers: authorization, content-type, grpc-timeout, x-api-version, x-grpc-web, x-sdk-version, x-user-agent
     "#);
     for path in ["/oauth/token", "/userinfo", "/revoke", "/oauth/introspect"] {
         for origin in [
