@@ -8,6 +8,7 @@ mod grpc;
 mod listener;
 mod login;
 mod mail;
+mod management;
 mod net;
 mod op;
 mod store;
