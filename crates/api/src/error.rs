@@ -146,6 +146,7 @@ fn taken(conflict: &'static str) -> Error {
         conflict::ORGANIZATION_EXTERNAL_ID => {
             "external_id: an organization with this external id already exists"
         }
+        conflict::ORGANIZATION_SLUG => "slug: an organization with this slug already exists",
         conflict::DOMAIN => "domain: this domain already exists for an organization",
         conflict::USER_EMAIL => "email: a user with this e-mail address already exists",
         conflict::USER_EXTERNAL_ID => "external_id: a user with this external id already exists",

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan_store::Page;
 use genkan_store::id::Id;
 use genkan_store::page::From;
+use genkan_store::search::{self, HitPage, Hits};
 
 use crate::Error;
 
@@ -63,8 +64,7 @@ pub(crate) fn request<I: Id>(page_size: u32, page_token: &str, sizes: Sizes) -> 
     let page = if page_token.is_empty() {
         Page::first(size)
     } else {
-        let (direction, id) = decode(page_token)
-            .ok_or_else(|| Error::invalid("page_token", "is not one that Genkan issued"))?;
+        let (direction, id) = decode(page_token).ok_or_else(foreign_token)?;
         match direction {
             Direction::Next => Page::after(size, id),
             Direction::Previous => Page::before(size, id),
@@ -108,6 +108,47 @@ pub(crate) fn answer<I: Id, T>(request: &Request<I>, mut rows: Vec<T>, id: impl 
         prev_page_token: token(has_previous, Direction::Previous, rows.first()),
         rows,
     }
+}
+
+/// Reads what a caller wrote about a page of hits.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` if the token is none of ours.
+pub(crate) fn hits(page_size: u32, page_token: &str) -> Result<HitPage, Error> {
+    const SIZES: Sizes = Sizes {
+        default: 10,
+        max: search::MAX_LIMIT,
+    };
+    let cursor = |token: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        std::str::from_utf8(&bytes).ok()?.parse().ok()
+    };
+    let cursor = match page_token {
+        "" => None,
+        // A place in the index is short.
+        token if token.len() > 512 => return Err(foreign_token()),
+        token => Some(cursor(token).ok_or_else(foreign_token)?),
+    };
+    Ok(HitPage {
+        limit: SIZES.pick(page_size),
+        cursor,
+    })
+}
+
+/// The tokens of the pages after and before a page of hits.
+pub(crate) fn hit_tokens<I>(hits: &Hits<I>) -> (String, String) {
+    let token = |cursor: &Option<search::Cursor>| {
+        let text = cursor
+            .as_ref()
+            .map(|cursor| URL_SAFE_NO_PAD.encode(cursor.to_string()));
+        text.unwrap_or_default()
+    };
+    (token(&hits.next), token(&hits.previous))
+}
+
+fn foreign_token() -> Error {
+    Error::invalid("page_token", "is not one that Genkan issued")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

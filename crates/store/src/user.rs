@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
 use crate::row::{Columns, json};
+use crate::search::each_hit;
 use crate::{Error, Page, Stamp, Timestamp, UserId, conflict, search, session};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -242,6 +243,32 @@ pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<O
         )
         .await?;
     row.as_ref().map(read).transpose()
+}
+
+/// Those of up to [`search::MAX_LIMIT`] users that there are, in the order of
+/// `ids`: what a search has found.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_each(tx: &mut Tx<'_>, ids: &[UserId]) -> Result<Vec<User>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM users u WHERE u.id IN (",
+                each_hit!(),
+                ")"
+            ),
+            &search::bind_each(ids),
+        )
+        .await?;
+    let found = rows.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(search::in_order(ids, found, |user| &user.id))
 }
 
 /// Lists users, newest first.

@@ -2,6 +2,7 @@
 
 pub mod branding;
 pub mod session_policy;
+pub mod user_limit;
 
 use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
 use crate::row::{Columns, json, words};
+use crate::search::each_hit;
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, conflict, environment, search, session};
 
 words! {
@@ -176,6 +178,18 @@ pub async fn find(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<Organiz
     row.as_ref().map(read).transpose()
 }
 
+/// Whether there is such an organization.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn exists(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<bool, Error> {
+    let row = tx
+        .opt("SELECT 1 FROM organizations WHERE id = $1", p![id])
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Finds an organization by what the application calls it.
 ///
 /// # Errors
@@ -193,6 +207,47 @@ pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<O
         )
         .await?;
     row.as_ref().map(read).transpose()
+}
+
+/// Those of up to [`search::MAX_LIMIT`] organizations that there are, in the
+/// order of `ids`: what a search has found.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_each(tx: &mut Tx<'_>, ids: &[OrganizationId]) -> Result<Vec<Organization>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM organizations WHERE id IN (",
+                each_hit!(),
+                ")"
+            ),
+            &search::bind_each(ids),
+        )
+        .await?;
+    let found = rows.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(search::in_order(ids, found, |organization| &organization.id))
+}
+
+/// Counts organizations, up to `limit`.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count(tx: &mut Tx<'_>, limit: i64) -> Result<i64, Error> {
+    let row = tx
+        .opt(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM organizations LIMIT $1) AS counted",
+            p![limit],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| Columns::of(&row).int())
 }
 
 /// Lists organizations, newest first.

@@ -14,11 +14,11 @@ mod words;
 
 use std::collections::BTreeSet;
 
-use genkan_db::{Tx, p};
+use genkan_db::{Tx, Value, p};
 
 pub use backlog::write_missing;
 pub use cursor::{Cursor, ParseCursorError};
-pub use scan::{members, organizations, users};
+pub use scan::{COUNTED, count_members, count_organizations, count_users, members, organizations, users};
 pub use words::Query;
 
 use crate::organization::Organization;
@@ -46,6 +46,35 @@ pub struct Hits<I> {
     pub next: Option<Cursor>,
     /// Where to read back.
     pub previous: Option<Cursor>,
+}
+
+/// Thirty parameters, and what to bind to them: a static text cannot have as
+/// many as there are hits. Those that are too many repeat the first.
+macro_rules! each_hit {
+    () => {
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
+         $24, $25, $26, $27, $28, $29, $30"
+    };
+}
+pub(crate) use each_hit;
+
+/// What [`each_hit`] is bound to; `ids` holds one at least.
+pub(crate) fn bind_each<'a, I>(ids: &'a [I]) -> Vec<Value<'a>>
+where
+    &'a I: Into<Value<'a>>,
+{
+    let limit = MAX_LIMIT as usize;
+    ids.iter()
+        .chain(std::iter::repeat(&ids[0]))
+        .take(limit)
+        .map(Into::into)
+        .collect()
+}
+
+/// Puts rows in the order of the hits.
+pub(crate) fn in_order<I: PartialEq, T>(ids: &[I], mut rows: Vec<T>, id: impl Fn(&T) -> &I) -> Vec<T> {
+    rows.sort_by_key(|row| ids.iter().position(|hit| hit == id(row)));
+    rows
 }
 
 /// Writes the words of an organization that was added or changed.

@@ -22,6 +22,9 @@ const WINDOWS: u32 = 8;
 /// rare it is exactly is not.
 const COUNTS: [i64; 3] = [256, 4_096, 65_536];
 
+/// How many hits are counted: who finds more looks for something else.
+pub const COUNTED: usize = 200;
+
 /// Greater than every identifier of a user.
 const LAST_USER: &str = "usr_9999999999999999999999999999";
 
@@ -59,6 +62,38 @@ pub async fn members(
     page: &HitPage,
 ) -> Result<Hits<UserId>, Error> {
     search(tx, query, page, &MEMBERS, Some(organization_id)).await
+}
+
+/// Counts the organizations that a search finds: exact while they are few,
+/// and from [`COUNTED`] on at least so many.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count_organizations(tx: &mut Tx<'_>, query: &Query) -> Result<u32, Error> {
+    count_hits(tx, query, &ORGANIZATIONS, None).await
+}
+
+/// The same for users.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count_users(tx: &mut Tx<'_>, query: &Query) -> Result<u32, Error> {
+    count_hits(tx, query, &USERS, None).await
+}
+
+/// The same for the members of an organization.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count_members(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    query: &Query,
+) -> Result<u32, Error> {
+    count_hits(tx, query, &MEMBERS, Some(organization_id)).await
 }
 
 /// The statements of one list, there and back.
@@ -285,6 +320,27 @@ async fn search<I: Id>(
     };
     let limit = usize::try_from(page.limit.clamp(1, MAX_LIMIT)).unwrap_or(1);
     search.page(tx, page.cursor.as_ref(), limit).await
+}
+
+async fn count_hits(
+    tx: &mut Tx<'_>,
+    query: &Query,
+    statements: &Statements,
+    organization_id: Option<&OrganizationId>,
+) -> Result<u32, Error> {
+    if query.terms.is_empty() {
+        return Ok(0);
+    }
+    let search = Search {
+        query,
+        statements,
+        organization_id,
+        lead: rarest(tx, query, statements, organization_id).await?,
+        direction: Direction::Onwards,
+    };
+    let (start, end) = search.bounds(None);
+    let walked = search.walk(tx, start, &end, COUNTED).await?;
+    Ok(u32::try_from(walked.hits.len()).unwrap_or(u32::MAX))
 }
 
 /// The list that is quickest to read along.

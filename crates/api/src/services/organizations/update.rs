@@ -1,0 +1,201 @@
+//! What an update changes: the fields of its mask, or else those that are there.
+
+use genkan_contract::scalekit::v1::organizations::UpdateOrganization;
+use genkan_store::organization::Organization;
+use prost_types::FieldMask;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::Error;
+use crate::render::object;
+
+/// The fields to replace; the inner `None` clears one.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    display_name: Option<String>,
+    external_id: Option<Option<String>>,
+    slug: Option<Option<String>>,
+    logo_url: Option<Option<String>>,
+    metadata: Option<Map<String, Value>>,
+}
+
+impl Change {
+    pub(super) fn read(wanted: UpdateOrganization, mask: Option<FieldMask>) -> Result<Self, Error> {
+        let mask = mask.filter(|mask| !mask.paths.is_empty());
+        let Some(mask) = mask else {
+            let UpdateOrganization {
+                display_name,
+                external_id,
+                metadata,
+                slug,
+                logo_url,
+            } = wanted;
+            return Ok(Self {
+                display_name: display_name.as_deref().map(self::display_name).transpose()?,
+                external_id: external_id.map(non_empty),
+                slug: slug.map(non_empty),
+                logo_url: logo_url.map(|text| self::logo_url(Some(text))).transpose()?,
+                // A map that was left out and an empty one look alike.
+                metadata: Some(metadata).filter(|map| !map.is_empty()).map(object),
+            });
+        };
+        let mut change = Self::default();
+        for path in &mask.paths {
+            change.read_field(path, &wanted)?;
+        }
+        Ok(change)
+    }
+
+    fn read_field(&mut self, path: &str, wanted: &UpdateOrganization) -> Result<(), Error> {
+        let path = path.strip_prefix("organization.").unwrap_or(path);
+        // A mask made of a JSON body names the keys of a map; the map is replaced as a whole.
+        let field = path.split('.').next().unwrap_or(path);
+        match field {
+            "display_name" => {
+                let name = wanted.display_name.as_deref().unwrap_or_default();
+                self.display_name = Some(display_name(name)?);
+            }
+            "external_id" => self.external_id = Some(wanted.external_id.clone().and_then(non_empty)),
+            "slug" => self.slug = Some(wanted.slug.clone().and_then(non_empty)),
+            "logo_url" => self.logo_url = Some(logo_url(wanted.logo_url.clone())?),
+            "metadata" => self.metadata = Some(object(wanted.metadata.clone())),
+            _ => {
+                return Err(Error::invalid(
+                    "update_mask",
+                    "names a field that an organization does not have, or that cannot be changed",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies to a copy that was read in the same transaction, which may run again.
+    pub(super) fn apply(&self, organization: &mut Organization) {
+        if let Some(display_name) = &self.display_name {
+            organization.display_name.clone_from(display_name);
+        }
+        if let Some(external_id) = &self.external_id {
+            organization.external_id.clone_from(external_id);
+        }
+        if let Some(slug) = &self.slug {
+            organization.slug.clone_from(slug);
+        }
+        if let Some(logo_url) = &self.logo_url {
+            organization.logo_url.clone_from(logo_url);
+        }
+        if let Some(metadata) = &self.metadata {
+            organization.metadata.clone_from(metadata);
+        }
+    }
+}
+
+fn non_empty(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// A name that people can read.
+pub(super) fn display_name(text: &str) -> Result<String, Error> {
+    match text.trim() {
+        "" => Err(Error::invalid("organization.display_name", "is empty")),
+        name => Ok(name.to_owned()),
+    }
+}
+
+/// The address of an image. Pages show it, so it must not be a script.
+pub(super) fn logo_url(text: Option<String>) -> Result<Option<String>, Error> {
+    let Some(text) = text.and_then(non_empty) else {
+        return Ok(None);
+    };
+    match Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "https" | "http") => Ok(Some(text)),
+        _ => Err(Error::invalid(
+            "organization.logo_url",
+            "is no address that starts with https://",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use genkan_store::{OrganizationId, Timestamp};
+
+    use super::*;
+
+    fn acme() -> Organization {
+        Organization {
+            external_id: Some("acme-1".to_owned()),
+            slug: Some("acme".to_owned()),
+            metadata: object(BTreeMap::from([("plan".to_owned(), "gold".to_owned())])),
+            ..Organization::new(
+                OrganizationId::parse("org_1").unwrap(),
+                "Acme",
+                Timestamp::from_secs(1),
+            )
+        }
+    }
+
+    fn changed(wanted: UpdateOrganization, paths: &[&str]) -> Organization {
+        let mask = FieldMask {
+            paths: paths.iter().map(ToString::to_string).collect(),
+        };
+        let mut organization = acme();
+        Change::read(wanted, Some(mask)).unwrap().apply(&mut organization);
+        organization
+    }
+
+    #[test]
+    fn without_a_mask_what_is_there_is_replaced() {
+        let wanted = UpdateOrganization {
+            display_name: Some(" Acme Inc. ".to_owned()),
+            external_id: Some(String::new()),
+            ..UpdateOrganization::default()
+        };
+        let organization = changed(wanted, &[]);
+        assert_eq!(organization.display_name, "Acme Inc.");
+        assert_eq!(organization.external_id, None);
+        assert_eq!(organization.slug.as_deref(), Some("acme"));
+        assert_eq!(organization.metadata, acme().metadata);
+    }
+
+    #[test]
+    fn a_mask_decides_and_clears() {
+        let wanted = UpdateOrganization {
+            display_name: Some("Ignored".to_owned()),
+            ..UpdateOrganization::default()
+        };
+        let organization = changed(wanted, &["slug", "organization.metadata.plan"]);
+        assert_eq!(organization.display_name, "Acme");
+        assert_eq!(organization.slug, None);
+        assert!(organization.metadata.is_empty());
+    }
+
+    #[test]
+    fn a_mask_cannot_reach_what_is_not_to_be_changed() {
+        for path in ["id", "create_time", "", "settings", "display-name"] {
+            let mask = FieldMask {
+                paths: vec![path.to_owned()],
+            };
+            let refused = Change::read(UpdateOrganization::default(), Some(mask));
+            assert!(refused.is_err(), "{path}");
+        }
+        let mask = FieldMask {
+            paths: vec!["display_name".to_owned()],
+        };
+        assert!(Change::read(UpdateOrganization::default(), Some(mask)).is_err());
+    }
+
+    #[test]
+    fn a_logo_is_an_image_on_the_web() {
+        for text in [
+            "javascript:alert(1)",
+            "data:image/svg+xml,x",
+            "logo.svg",
+            "//acme.test/l",
+        ] {
+            assert!(logo_url(Some(text.to_owned())).is_err(), "{text}");
+        }
+        assert_eq!(logo_url(Some(String::new())).unwrap(), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! How many people an organization may have.
+
+use genkan_db::{Tx, p};
+
+use crate::event::{self, Entry, Kind};
+use crate::row::Columns;
+use crate::{Error, OrganizationId, Stamp};
+
+/// How many members and invited people the organization may have; `None` if
+/// as many as they like, or if there is no such organization.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<u32>, Error> {
+    let row = tx
+        .opt(
+            "SELECT COALESCE(max_allowed_users, -1) FROM organizations WHERE id = $1",
+            p![id],
+        )
+        .await?;
+    let limit = row.map_or(Ok(-1), |row| Columns::of(&row).int())?;
+    Ok(u32::try_from(limit).ok())
+}
+
+/// Sets the limit, or lifts it. People who are there already stay, however many.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if there is no such organization.
+pub async fn set(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    id: &OrganizationId,
+    limit: Option<u32>,
+) -> Result<(), Error> {
+    let changed = tx
+        .exec(
+            "UPDATE organizations SET max_allowed_users = $2 WHERE id = $1",
+            p![id, limit],
+        )
+        .await?;
+    if changed == 0 {
+        return Err(Error::Stale);
+    }
+    let entry = Entry::new(Kind::OrganizationUpdated).organization(id);
+    event::record(tx, at, entry.with("max_allowed_users", limit)).await
+}
