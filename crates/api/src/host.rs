@@ -1,5 +1,7 @@
 //! What the services need of the process that they run in.
 
+use std::net::SocketAddr;
+
 use futures_util::future::BoxFuture;
 use genkan_db::Db;
 use genkan_protocol::Timestamp;
@@ -24,6 +26,11 @@ pub trait Host: Send + Sync + 'static {
 
     /// Whether mail reaches anybody: what needs it is refused otherwise.
     fn sends_mail(&self) -> bool;
+
+    /// The name server to ask for proof of a domain; the system's if `None`.
+    fn name_server(&self) -> Option<SocketAddr> {
+        None
+    }
 
     /// Wakes the background jobs, because there is something to deliver.
     fn wake_jobs(&self);

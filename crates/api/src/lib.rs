@@ -8,6 +8,7 @@
 mod call;
 mod caller;
 pub mod descriptors;
+pub mod dns;
 mod error;
 mod frame;
 mod host;

@@ -327,6 +327,43 @@ pub async fn list(tx: &mut Tx<'_>, organization_id: &OrganizationId) -> Result<V
     rows.iter().map(read).collect()
 }
 
+/// Which domains of an organization to list.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    pub kind: Option<Kind>,
+    pub skip: u32,
+    pub limit: u32,
+}
+
+/// Some of the domains of an organization, oldest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_part(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    part: Part,
+) -> Result<Vec<Domain>, Error> {
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM domains WHERE organization_id = $1 AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
+                  ORDER BY id LIMIT $3 OFFSET $4"
+            ),
+            p![
+                organization_id,
+                part.kind.map(Kind::as_str),
+                part.limit,
+                part.skip
+            ],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
 /// Finds a domain of an organization by its identifier.
 ///
 /// # Errors

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod contract;
+mod domains;
+mod organizations;
 mod roles;
 mod stack;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -45,6 +46,7 @@ struct TestHostInner {
     now: Mutex<Timestamp>,
     instance_key: InstanceKey,
     tokens: Mutex<HashMap<String, Credential>>,
+    name_server: Mutex<Option<SocketAddr>>,
     rate_limit: RateLimit,
 }
 
@@ -70,6 +72,7 @@ impl Harness {
             now: Mutex::new(BEGINNING),
             instance_key: InstanceKey::from_bytes([7; 32].into()),
             tokens: Mutex::default(),
+            name_server: Mutex::default(),
             rate_limit,
         }));
         let harness = Self {
@@ -149,6 +152,11 @@ impl Harness {
         *now = *now + duration;
     }
 
+    /// Asks this name server for proof of domains.
+    pub fn ask_name_server(&self, address: SocketAddr) {
+        *self.host.0.name_server.lock().unwrap() = Some(address);
+    }
+
     /// Changes something behind the API's back.
     pub async fn tx<T>(&self, f: impl AsyncFnOnce(&mut Tx<'_>, Stamp<'_>) -> Result<T, Error> + Clone) -> T {
         let at = self.at();
@@ -199,6 +207,10 @@ impl Host for TestHost {
 
     fn sends_mail(&self) -> bool {
         true
+    }
+
+    fn name_server(&self) -> Option<SocketAddr> {
+        *self.0.name_server.lock().unwrap()
     }
 
     fn wake_jobs(&self) {}

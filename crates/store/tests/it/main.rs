@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail where something is missing")]
 
-mod support;
-
 mod auth_log;
 mod back_channel_logout;
 mod client;
@@ -32,5 +30,6 @@ mod search;
 mod session;
 mod session_policy;
 mod signing_key;
+mod support;
 mod user;
 mod webauthn;

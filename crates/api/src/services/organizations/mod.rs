@@ -49,7 +49,7 @@ pub(super) const UNSERVED: &[(&str, &str)] = &[
 ];
 
 /// How a request names an organization.
-pub(super) enum Named {
+pub(in crate::services) enum Named {
     Id(String),
     ExternalId(String),
 }
@@ -66,7 +66,7 @@ macro_rules! named {
 }
 
 /// The organization that a request names.
-pub(super) async fn get(tx: &mut Tx<'_>, named: &Named) -> Result<Organization, Error> {
+pub(in crate::services) async fn get(tx: &mut Tx<'_>, named: &Named) -> Result<Organization, Error> {
     let found = match named {
         Named::Id(text) => organization::find(tx, &id("organization", text)?).await?,
         Named::ExternalId(text) => organization::find_by_external_id(tx, text).await?,
