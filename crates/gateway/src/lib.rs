@@ -76,6 +76,10 @@ pub fn router(app: &App) -> Router {
         )
         .route("/sso/v1/oidc/{connection}/init", get(login::init::oidc))
         .route(
+            login::invitation::PATH,
+            get(login::invitation::show).post(login::invitation::accept),
+        )
+        .route(
             "/sso/v1/oidc/{connection}/test",
             get(login::test_connection::begin),
         )

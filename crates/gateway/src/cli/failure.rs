@@ -172,6 +172,9 @@ impl From<genkan_store::Error> for Failure {
             Error::Conflict(conflict::USER_EMAIL) => Self::new("Another user has this e-mail address."),
             Error::Conflict(conflict::USER_EXTERNAL_ID) => Self::new("Another user has this external id."),
             Error::Conflict(conflict::MEMBERSHIP) => Self::new("The user is a member already."),
+            Error::Conflict(conflict::ORGANIZATION_FULL) => {
+                Self::new("The organization has as many users as it may have.")
+            }
             Error::Conflict(name) if let Some(failure) = Self::of_role(name) => failure,
             Error::Stale => Self::new("Something that this command needs was changed or deleted meanwhile.")
                 .remedy("Look again, and repeat the command."),

@@ -8,6 +8,7 @@ pub mod callback;
 pub mod dispatch;
 pub mod identify;
 pub mod init;
+pub mod invitation;
 pub mod next_step;
 mod refusal;
 pub mod route;

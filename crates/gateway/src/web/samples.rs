@@ -14,7 +14,8 @@ use crate::web::api_reference;
 use crate::web::desks::{ClaimRow, ConnectionTestPage, Fact, Remedy, TracePage};
 use crate::web::page::Page;
 use crate::web::templates::{
-    EmailError, ErrorPage, Identify, Link, LogoutConfirm, Person, SelectAccount, SignedOut,
+    EmailError, ErrorPage, Identify, Invitation, InvitationAccepted, Link, LogoutConfirm, Person,
+    SelectAccount, SignedOut,
 };
 use crate::{demo, dev, simulator};
 
@@ -187,7 +188,38 @@ fn doors() -> Vec<(&'static str, Page)> {
         email: "ada.of.the.analytical.engine@example.com",
         organization: None,
     };
+    let invitation = |organization, inviter| {
+        Page::new(&Invitation {
+            organization,
+            inviter,
+            csrf: "c",
+            person: Person {
+                name: None,
+                email: "ada@example.com",
+                organization: Some(organization),
+            },
+            until: "7 December 2026, 14:03:11 UTC",
+        })
+    };
+    let accepted = |go_on| {
+        Page::new(&InvitationAccepted {
+            organization: "Acme",
+            person: Person {
+                name: None,
+                email: "ada@example.com",
+                organization: Some("Acme"),
+            },
+            go_on,
+        })
+    };
     vec![
+        ("invitation", invitation("Acme", Some("grace@example.com"))),
+        ("invitation-long", invitation(LONG, None)),
+        (
+            "invitation-accepted",
+            accepted(Link::parse("Sign in", "https://notes.example.com/login")),
+        ),
+        ("invitation-accepted-bare", accepted(None)),
         ("identify", identify("Acme Notes", "", None)),
         (
             "identify-malformed",

@@ -166,6 +166,39 @@ impl PageTemplate for SignedOut<'_> {
     const FORMS: Forms = Forms::None;
 }
 
+/// `invitation.html`. Posts `csrf`. Its answer may go on to an application.
+#[derive(Debug, Template)]
+#[template(path = "invitation.html")]
+pub struct Invitation<'a> {
+    pub organization: &'a str,
+    /// The e-mail address of whoever invites.
+    pub inviter: Option<&'a str>,
+    pub csrf: &'a str,
+    pub person: Person<'a>,
+    /// When the invitation ends.
+    pub until: &'a str,
+}
+
+impl PageTemplate for Invitation<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// `invitation_accepted.html`.
+#[derive(Debug, Template)]
+#[template(path = "invitation_accepted.html")]
+pub struct InvitationAccepted<'a> {
+    pub organization: &'a str,
+    pub person: Person<'a>,
+    /// Where the application's login begins.
+    pub go_on: Option<Link>,
+}
+
+impl PageTemplate for InvitationAccepted<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::None;
+}
+
 /// `error.html`: what [`PageError`](crate::web::error::PageError) renders.
 #[derive(Debug, Template)]
 #[template(path = "error.html")]

@@ -1,22 +1,26 @@
-//! `genkan user create|list|show|disable|enable|delete`
+//! `genkan user create|invite|resend|list|show|disable|enable|delete|membership …`
+
+mod invite;
+mod membership;
 
 use clap::{Args, Subcommand};
 use genkan_db::Tx;
-use genkan_protocol::EmailAddress;
-use genkan_store::membership::{self, Membership};
+use genkan_protocol::{EmailAddress, Timestamp};
+use genkan_store::membership::{self as memberships, Joining, Membership, ProvisioningMethod};
 use genkan_store::user::{self, User};
 use genkan_store::{Error, OrganizationId, UserId, role};
 use serde::Serialize;
 
-use super::instance::{Deleted, Instance, PageArgs};
-use super::org;
-use super::output::{details, table, time, yes_no};
-use super::{Context, Failure};
+use crate::cli::instance::{Deleted, Instance, PageArgs};
+use crate::cli::org;
+use crate::cli::output::{details, table, time, yes_no};
+use crate::cli::{Context, Failure};
 
 const EXAMPLES: &str = "\
 Examples:
   genkan user create --email ada@acme.com --name \"Ada Lovelace\" \\
       --organization acme-17 --role admin
+  genkan user invite --email grace@acme.com --organization acme-17
   genkan user list --organization acme-17
   genkan user disable ada@acme.com
 
@@ -27,7 +31,7 @@ those who should be known before.";
 /// Users: the people who sign in
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct UserArgs {
+pub(in crate::cli) struct UserArgs {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -36,6 +40,10 @@ pub(super) struct UserArgs {
 enum Verb {
     /// Add a user
     Create(CreateArgs),
+    /// Invite a person to an organization by mail
+    Invite(invite::InviteArgs),
+    /// Send an invitation again, with a new link; the one before is void
+    Resend(invite::ResendArgs),
     /// List users, newest first
     List {
         /// Only members of this organization, by identifier or external id
@@ -67,6 +75,8 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Say who belongs to which organization, and as what
+    Membership(membership::MembershipArgs),
 }
 
 #[derive(Debug, Args)]
@@ -116,19 +126,36 @@ struct UserView {
 #[derive(Serialize)]
 struct MembershipView {
     organization_id: String,
+    status: &'static str,
     roles: Vec<String>,
     groups: Vec<String>,
+    provisioning_method: Option<&'static str>,
     created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
 }
 
-impl From<&Membership> for MembershipView {
-    fn from(membership: &Membership) -> Self {
+impl MembershipView {
+    fn new(membership: &Membership, now: Timestamp) -> Self {
         Self {
             organization_id: membership.organization_id.to_string(),
+            status: membership.status_at(now).as_str(),
             roles: membership.roles.clone(),
             groups: membership.groups.clone(),
+            provisioning_method: membership.provisioning_method.map(ProvisioningMethod::as_str),
             created_at: time(membership.created_at),
+            expires_at: membership.expires_at.map(time),
         }
+    }
+
+    fn line(&self) -> String {
+        let status = match self.status {
+            "ACTIVE" => "",
+            "INACTIVE" => " (inactive)",
+            "PENDING_INVITE" => " (invited)",
+            _ => " (the invitation has expired)",
+        };
+        format!("{} as {}{status}", self.organization_id, self.roles.join(", "))
     }
 }
 
@@ -150,9 +177,10 @@ impl UserView {
         }
     }
 
-    fn with_memberships(user: &User, memberships: &[Membership]) -> Self {
+    fn with_memberships(user: &User, memberships: &[Membership], now: Timestamp) -> Self {
+        let view = |membership: &Membership| MembershipView::new(membership, now);
         Self {
-            memberships: Some(memberships.iter().map(MembershipView::from).collect()),
+            memberships: Some(memberships.iter().map(view).collect()),
             ..Self::new(user)
         }
     }
@@ -169,12 +197,11 @@ impl UserView {
             ("Created", self.created_at.clone()),
             ("Last sign-in", optional(&self.last_login_at)),
         ];
-        let line = |view: &MembershipView| format!("{} as {}", view.organization_id, view.roles.join(", "));
         rows.extend(
             self.memberships
                 .iter()
                 .flatten()
-                .map(|view| ("Member of", line(view))),
+                .map(|view| ("Member of", view.line())),
         );
         details(&rows)
     }
@@ -186,15 +213,18 @@ struct Listing {
     next: Option<String>,
 }
 
-pub(super) async fn run(args: &UserArgs, context: &mut Context) -> Result<(), Failure> {
+pub(in crate::cli) async fn run(args: &UserArgs, context: &mut Context) -> Result<(), Failure> {
     let instance = context.open().await?;
     match &args.verb {
         Verb::Create(args) => create(args, &instance, context).await,
+        Verb::Invite(args) => invite::invite(args, &instance, context).await,
+        Verb::Resend(args) => invite::resend(args, &instance, context).await,
         Verb::List { organization, page } => list(organization.as_deref(), page, &instance, context).await,
         Verb::Show { user } => show(user, &instance, context).await,
         Verb::Disable { user } => set_disabled(user, true, &instance, context).await,
         Verb::Enable { user } => set_disabled(user, false, &instance, context).await,
         Verb::Delete { user, yes } => delete(user, *yes, &instance, context).await,
+        Verb::Membership(args) => membership::run(args, &instance, context).await,
     }
 }
 
@@ -217,15 +247,16 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
         .change(async |tx| {
             user::insert(tx, at, &user).await?;
             if let Some(organization) = &organization {
-                membership::insert(tx, at, &organization.id, &user.id).await?;
-                if !args.roles.is_empty() {
-                    membership::set_roles(tx, at, &organization.id, &user.id, &args.roles).await?;
-                }
+                let joining = Joining {
+                    roles: &args.roles,
+                    ..Joining::new(&organization.id, &user.id, ProvisioningMethod::Cli)
+                };
+                memberships::create(tx, at, &joining).await?;
             }
-            membership::list_for_user(tx, &user.id).await
+            memberships::list_for_user(tx, &user.id).await
         })
         .await?;
-    let view = UserView::with_memberships(&user, &memberships);
+    let view = UserView::with_memberships(&user, &memberships, instance.now);
     context.console.print(&view, || view.text())
 }
 
@@ -266,7 +297,7 @@ async fn list(
             None => user::list(tx, &page).await,
             Some(organization) => {
                 let mut users = Vec::new();
-                for membership in membership::list_for_organization(tx, organization, &page).await? {
+                for membership in memberships::list_for_organization(tx, organization, &page).await? {
                     users.extend(user::find(tx, &membership.user_id).await?);
                 }
                 Ok(users)
@@ -303,9 +334,9 @@ async fn list(
 async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
     let user = find(instance, text).await?;
     let memberships = instance
-        .read(async |tx| membership::list_for_user(tx, &user.id).await)
+        .read(async |tx| memberships::list_for_user(tx, &user.id).await)
         .await?;
-    let view = UserView::with_memberships(&user, &memberships);
+    let view = UserView::with_memberships(&user, &memberships, instance.now);
     context.console.print(&view, || view.text())
 }
 

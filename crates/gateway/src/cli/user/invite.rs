@@ -1,0 +1,154 @@
+//! `genkan user invite|resend`
+
+use clap::Args;
+use genkan_api::invitations::{self, Post};
+use genkan_protocol::EmailAddress;
+use genkan_store::environment::Kind;
+use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
+use genkan_store::user::{self, User};
+use genkan_store::{Error, invitation};
+use serde::Serialize;
+
+use super::{find, parse_email, refuse_unknown_roles};
+use crate::cli::instance::Instance;
+use crate::cli::org;
+use crate::cli::output::{details, time};
+use crate::cli::{Context, Failure};
+use crate::mail::Mailer;
+
+#[derive(Debug, Args)]
+pub(super) struct InviteArgs {
+    /// Their e-mail address; who is not a user yet becomes one
+    #[arg(long, value_parser = parse_email)]
+    email: EmailAddress,
+    /// Where they are invited to, by identifier or external id
+    #[arg(long)]
+    organization: String,
+    /// A role in the organization, in place of the default one; may be repeated
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// Who invites them, as the mail says
+    #[arg(long, value_name = "E-MAIL", value_parser = parse_email)]
+    inviter: Option<EmailAddress>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResendArgs {
+    /// Identifier or e-mail address
+    user: String,
+    /// Where they are invited to, by identifier or external id
+    #[arg(long)]
+    organization: String,
+}
+
+#[derive(Serialize)]
+struct InvitationView {
+    user_id: String,
+    email: String,
+    organization_id: String,
+    status: &'static str,
+    expires_at: String,
+    resent_count: u32,
+}
+
+impl InvitationView {
+    fn of(invitation: &invitation::Invitation) -> Self {
+        Self {
+            user_id: invitation.user_id.to_string(),
+            email: invitation.email.to_string(),
+            organization_id: invitation.organization_id.to_string(),
+            status: Status::PendingInvite.as_str(),
+            expires_at: time(invitation.expires_at),
+            resent_count: invitation.resent_count,
+        }
+    }
+
+    fn text(&self) -> String {
+        details(&[
+            ("User", self.user_id.clone()),
+            ("E-mail", self.email.clone()),
+            ("Invited to", self.organization_id.clone()),
+            ("Until", self.expires_at.clone()),
+            ("Sent again", self.resent_count.to_string()),
+        ])
+    }
+}
+
+/// Asked first: an invitation that nobody gets is worse than none.
+fn require_mail(instance: &Instance) -> Result<(), Failure> {
+    let is_development = instance.environment.kind == Kind::Development;
+    let mailer = Mailer::of(&instance.config, is_development)
+        .map_err(|error| Failure::new(format!("Mail cannot be set up: {error}")))?;
+    if mailer.is_configured() {
+        return Ok(());
+    }
+    Err(Failure::new("Mail is not configured.").remedy(
+        "Write smtp_url and from in [mail], or make them a member at once: genkan user create --organization …",
+    ))
+}
+
+pub(super) async fn invite(
+    args: &InviteArgs,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let organization = org::find(instance, &args.organization).await?;
+    refuse_unknown_roles(&args.roles, Some(&organization.id), instance).await?;
+    require_mail(instance)?;
+    let (key, at) = (instance.key().await?, instance.stamp());
+    let post = Post {
+        public_url: instance.config.public_url.as_str(),
+        key: &key,
+    };
+    let invitation = instance
+        .change(async |tx| {
+            let user = match user::find_by_email(tx, &args.email).await? {
+                Some(user) => user,
+                None => {
+                    let user = User::new(at.id(), args.email.clone(), at.now);
+                    user::insert(tx, at, &user).await?;
+                    user
+                }
+            };
+            let joining = Joining {
+                roles: &args.roles,
+                inviter_email: args.inviter.as_ref().map(ToString::to_string),
+                ..Joining::new(&organization.id, &user.id, ProvisioningMethod::Invitation)
+            };
+            invitations::invite(tx, at, &post, &joining).await?;
+            let invitation = invitation::find(tx, &organization.id, &user.id).await?;
+            invitation.ok_or(Error::Stale)
+        })
+        .await?;
+    let view = InvitationView::of(&invitation);
+    context.console.print(&view, || view.text())
+}
+
+pub(super) async fn resend(
+    args: &ResendArgs,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let user = find(instance, &args.user).await?;
+    let organization = org::find(instance, &args.organization).await?;
+    let membership = instance
+        .read(async |tx| membership::find(tx, &organization.id, &user.id).await)
+        .await?;
+    if membership.is_none_or(|membership| membership.status != Status::PendingInvite) {
+        return Err(
+            Failure::not_found(format!("{} has no invitation that waits.", user.email.as_str()))
+                .remedy("`genkan user show` says what they are; `genkan user invite` invites them."),
+        );
+    }
+    require_mail(instance)?;
+    let (key, at) = (instance.key().await?, instance.stamp());
+    let post = Post {
+        public_url: instance.config.public_url.as_str(),
+        key: &key,
+    };
+    let invitation = instance
+        .change(async |tx| invitations::resend(tx, at, &post, &organization.id, &user.id).await)
+        .await?;
+    let view = InvitationView::of(&invitation);
+    context.console.print(&view, || view.text())
+}

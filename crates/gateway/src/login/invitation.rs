@@ -1,0 +1,156 @@
+//! `GET|POST /invitations/{token}`: the link of an invitation.
+//!
+//! Looking at it changes nothing, because mail scanners follow links; the
+//! answer to the form accepts. Nobody is signed in by it: an ordinary login at
+//! the application follows.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
+use genkan_protocol::oauth::append_query;
+use genkan_store::invitation::{self, Shown};
+use genkan_store::{Error, Secret, client, conflict};
+use http::{HeaderMap, StatusCode, header};
+
+use super::identify::form_of_ours;
+use crate::app::App;
+use crate::web::cookie::{self, Cookie};
+use crate::web::error::PageError;
+use crate::web::page::Page;
+use crate::web::templates::{self, InvitationAccepted, Link, Person};
+
+/// The path, with the name of its parameter.
+pub const PATH: &str = "/invitations/{token}";
+
+fn action(token: &str) -> String {
+    format!("{}{token}", genkan_api::invitations::PATH)
+}
+
+pub async fn show(
+    State(app): State<App>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let (shown, login_uri) = find(&app, &token).await?;
+    if shown.invitation.accepted_at.is_some() {
+        return Ok(accepted(&app, &shown, login_uri.as_deref()));
+    }
+    if !shown.invitation.is_open(app.now()) {
+        return Err(expired(&shown));
+    }
+    let known = app.cookies().read(&headers, Cookie::Browser);
+    let is_new = known.is_none();
+    let browser = known.unwrap_or_else(Secret::generate);
+    let page = templates::Invitation {
+        organization: &shown.organization_name,
+        inviter: shown.inviter_email.as_deref(),
+        csrf: &app.csrf().token(&browser, &action(&token)),
+        person: person(&shown),
+        until: &templates::moment(shown.invitation.expires_at),
+    };
+    let mut response = Page::new(&page).into_response();
+    if is_new {
+        let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// Accepts, and goes on to the application, if one says where its logins begin.
+pub async fn accept(
+    State(app): State<App>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, PageError> {
+    let action = action(&token);
+    let browser = app
+        .cookies()
+        .read(&headers, Cookie::Browser)
+        .ok_or_else(PageError::foreign_form)?;
+    form_of_ours(&app, &headers, &browser, &action, &body)?;
+    let (now, hash) = (app.now(), Secret::from_presented(token.as_str()).sha256());
+    let accepted = app
+        .db()
+        .tx(async |tx| invitation::accept(tx, app.at(now), &hash).await)
+        .await;
+    let (accepted, (shown, login_uri)) = match accepted {
+        Ok(accepted) => (accepted, find(&app, &token).await?),
+        Err(Error::Conflict(conflict::ORGANIZATION_FULL)) => return Err(full()),
+        Err(error) => return Err(error.into()),
+    };
+    let target = match (accepted, login_uri) {
+        (Some(_), Some(uri)) => login_at(&app, &shown, &uri),
+        // Too late, or answered twice: the page says which.
+        _ => action,
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
+}
+
+/// The invitation of a link, and where logins begin.
+async fn find(app: &App, token: &str) -> Result<(Shown, Option<String>), PageError> {
+    let hash = Secret::from_presented(token).sha256();
+    let (found, login_uri) = app
+        .db()
+        .read(async |tx| -> Result<_, Error> {
+            Ok((
+                invitation::find_by_token(tx, &hash).await?,
+                client::initiate_login_uri(tx).await?,
+            ))
+        })
+        .await?;
+    Ok((found.ok_or_else(unknown)?, login_uri))
+}
+
+fn person(shown: &Shown) -> Person<'_> {
+    Person {
+        name: None,
+        email: shown.invitation.email.as_str(),
+        organization: Some(&shown.organization_name),
+    }
+}
+
+fn accepted(app: &App, shown: &Shown, login_uri: Option<&str>) -> Response {
+    let page = InvitationAccepted {
+        organization: &shown.organization_name,
+        person: person(shown),
+        go_on: login_uri.and_then(|uri| Link::parse("Sign in", &login_at(app, shown, uri))),
+    };
+    Page::new(&page).into_response()
+}
+
+/// The application's login address, with who asks it to begin (OIDC Core §4).
+fn login_at(app: &App, shown: &Shown, uri: &str) -> String {
+    let email = shown.invitation.email.as_str();
+    append_query(uri, &[("iss", app.issuer()), ("login_hint", email)])
+}
+
+fn unknown() -> PageError {
+    PageError::new(
+        StatusCode::NOT_FOUND,
+        "This invitation cannot be found",
+        "The link is cut off or was withdrawn, or a newer mail has taken its place.",
+    )
+    .what_to_do("open the link in the newest mail, or ask whoever invited you to send it again.")
+}
+
+fn expired(shown: &Shown) -> PageError {
+    PageError::new(
+        StatusCode::GONE,
+        "This invitation has expired",
+        format!(
+            "The invitation to {} was not accepted in time.",
+            shown.organization_name
+        ),
+    )
+    .what_to_do("ask whoever invited you to send it again.")
+}
+
+fn full() -> PageError {
+    PageError::new(
+        StatusCode::CONFLICT,
+        "There is no free place",
+        "The organization has as many people as it may have. Your invitation is kept.",
+    )
+    .what_to_do("ask whoever invited you to make room, then open the link again.")
+}
