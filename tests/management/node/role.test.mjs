@@ -71,7 +71,7 @@ describe('role', () => {
     it('deleteRole refuses a role in use, unless its users get another', async () => {
       const [old, next] = [await make(), await make()];
       const user = await memberWith(old.name);
-      await badRequest(roles.deleteRole(old.name), /^role cannot be deleted as it is assigned to users$/);
+      await badRequest(roles.deleteRole(old.name), / role cannot be deleted as it is assigned to users$/);
       await roles.deleteRole(old.name, next.name);
       await gone(path(old.name));
       const left = (await get(`/api/v1/organizations/${organization}/users/${user.id}/roles`)).roles;
@@ -160,7 +160,7 @@ describe('role', () => {
     it('deleteOrganizationRole refuses a role in use, unless its users get another', async () => {
       const [old, next] = [await makeHere(), await makeHere()];
       const user = await memberWith(old.name);
-      await badRequest(roles.deleteOrganizationRole(organization, old.name), /^role cannot be deleted as it is assigned to users$/);
+      await badRequest(roles.deleteOrganizationRole(organization, old.name), / role cannot be deleted as it is assigned to users$/);
       await roles.deleteOrganizationRole(organization, old.name, next.name);
       await gone(ofOrganization(old.name));
       const left = (await get(`/api/v1/organizations/${organization}/users/${user.id}/roles`)).roles;

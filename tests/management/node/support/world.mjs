@@ -85,9 +85,10 @@ export async function newOrganization(fields = {}) {
   return organization;
 }
 
-/** A member of the organization, made over REST. */
+/** A member of the organization, made over REST and not invited. */
 export async function newUser(organizationId, fields = {}) {
-  const { user } = await send('POST', `/api/v1/organizations/${organizationId}/users`, { email: `${unique('person')}@people.test`, ...fields });
+  const path = `/api/v1/organizations/${organizationId}/users?send_invitation_email=false`;
+  const { user } = await send('POST', path, { email: `${unique('person')}@people.test`, ...fields });
   return user;
 }
 

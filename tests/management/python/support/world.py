@@ -107,9 +107,9 @@ def new_organization(**fields):
 
 
 def new_user(organization_id, **fields):
-    """A member of the organization, made over REST."""
+    """A member of the organization, made over REST and not invited."""
     body = {"email": f"{unique('person')}@people.test", **fields}
-    return send("POST", f"/api/v1/organizations/{organization_id}/users", body)["user"]
+    return send("POST", f"/api/v1/organizations/{organization_id}/users?send_invitation_email=false", body)["user"]
 
 
 def browser():
