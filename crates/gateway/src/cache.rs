@@ -10,10 +10,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use genkan_db::Tx;
 use genkan_protocol::Timestamp;
-use genkan_store::client::{Client, ClientSecret};
+use genkan_store::client::{Client, ClientSecret, Owner};
 use genkan_store::environment::Environment;
-use genkan_store::{ClientId, Error, client, environment};
+use genkan_store::resource::Resource;
+use genkan_store::{ClientId, Error, client, environment, organization, resource};
 
 use crate::app::App;
 use crate::keys::{Keyring, KeyringError};
@@ -25,11 +27,15 @@ pub const MAX_AGE: Duration = Duration::from_secs(1);
 /// More clients than this are not kept; the cache then starts anew.
 const MAX_CLIENTS: usize = 10_000;
 
-/// A client with what authenticates it.
+/// A client with what authenticates it, and what its tokens say of its owner.
 #[derive(Debug)]
 pub struct CachedClient {
     pub client: Client,
     pub secrets: Vec<ClientSecret>,
+    /// What the application calls the organization that owns the client.
+    pub organization_external_id: Option<String>,
+    /// The resource that owns the client.
+    pub resource: Option<Resource>,
 }
 
 impl CachedClient {
@@ -125,6 +131,26 @@ impl App {
     }
 }
 
+async fn read_client(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<CachedClient>, Error> {
+    let Some((client, secrets)) = client::find_with_secrets(tx, id).await? else {
+        return Ok(None);
+    };
+    let organization = match &client.owner {
+        Owner::Organization(id) => organization::find(tx, id).await?,
+        Owner::Environment | Owner::Resource(_) => None,
+    };
+    let resource = match &client.owner {
+        Owner::Resource(id) => resource::find(tx, id).await?,
+        Owner::Environment | Owner::Organization(_) => None,
+    };
+    Ok(Some(CachedClient {
+        client,
+        secrets,
+        organization_external_id: organization.and_then(|organization| organization.external_id),
+        resource,
+    }))
+}
+
 impl Configuration {
     fn kept<T>(&self, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
         let kept = self
@@ -180,9 +206,9 @@ impl Configuration {
         let found = self
             .app
             .db()
-            .read(async |tx| client::find_with_secrets(tx, &id).await)
+            .read(async |tx| read_client(tx, &id).await)
             .await?
-            .map(|(client, secrets)| Arc::new(CachedClient { client, secrets }));
+            .map(Arc::new);
         self.keep(|kept| {
             if kept.clients.len() >= MAX_CLIENTS {
                 kept.clients.clear();

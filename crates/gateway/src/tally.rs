@@ -1,4 +1,4 @@
-//! How many tokens each client fetched for itself.
+//! How many tokens each client fetched for itself, and when a secret was last used.
 //!
 //! Such a token changes nothing in the database, and a busy service fetches
 //! thousands a second: a row for each would cost more than the token and bury
@@ -6,12 +6,12 @@
 //! minute. A crash loses what was counted since the last one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use genkan_protocol::Timestamp;
 use genkan_store::event::{self, Entry, Kind};
-use genkan_store::{ClientId, Error};
+use genkan_store::{ClientId, Error, SecretId, client};
 
 use crate::app::App;
 
@@ -19,7 +19,10 @@ use crate::app::App;
 pub const WRITE_EVERY: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
-pub(crate) struct Tally(Mutex<HashMap<ClientId, Counted>>);
+pub(crate) struct Tally {
+    clients: Mutex<HashMap<ClientId, Counted>>,
+    secrets: Mutex<HashMap<SecretId, Timestamp>>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Counted {
@@ -40,7 +43,7 @@ impl Tally {
     }
 
     fn add(&self, client_id: &ClientId, more: Counted) {
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = locked(&self.clients);
         match clients.get_mut(client_id) {
             Some(counted) => {
                 counted.tokens += more.tokens;
@@ -52,9 +55,28 @@ impl Tally {
         }
     }
 
-    fn take(&self) -> HashMap<ClientId, Counted> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// A client has authenticated itself with a secret.
+    pub(crate) fn used(&self, secret_id: &SecretId, now: Timestamp) {
+        let mut secrets = locked(&self.secrets);
+        match secrets.get_mut(secret_id) {
+            Some(last) => *last = now.max(*last),
+            None => {
+                secrets.insert(secret_id.clone(), now);
+            }
+        }
     }
+
+    fn take(&self) -> HashMap<ClientId, Counted> {
+        std::mem::take(&mut *locked(&self.clients))
+    }
+
+    fn take_secrets(&self) -> HashMap<SecretId, Timestamp> {
+        std::mem::take(&mut *locked(&self.secrets))
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes what was counted; what cannot be written is counted on.
@@ -63,8 +85,8 @@ impl Tally {
 ///
 /// [`Error`] if the store fails.
 pub async fn write(app: &App) -> Result<(), Error> {
-    let taken = app.tally().take();
-    if taken.is_empty() {
+    let (taken, secrets) = (app.tally().take(), app.tally().take_secrets());
+    if taken.is_empty() && secrets.is_empty() {
         return Ok(());
     }
     let at = app.at(app.now());
@@ -79,12 +101,15 @@ pub async fn write(app: &App) -> Result<(), Error> {
                     .with("since", counted.since.as_secs());
                 event::record(tx, at, entry).await?;
             }
-            Ok(())
+            client::secrets_used(tx, secrets.iter().map(|(id, at)| (id, *at))).await
         })
         .await;
     if written.is_err() {
         for (client_id, counted) in &taken {
             app.tally().add(client_id, *counted);
+        }
+        for (secret_id, at) in &secrets {
+            app.tally().used(secret_id, *at);
         }
     }
     written
@@ -121,6 +146,17 @@ mod tests {
             }
         );
         assert!(tally.take().is_empty());
+    }
+
+    #[test]
+    fn the_last_use_of_a_secret_is_kept() {
+        let tally = Tally::default();
+        let (secret, at) = (SecretId::parse("sks_1").unwrap(), Timestamp::from_secs);
+        for secs in [10, 12, 11] {
+            tally.used(&secret, at(secs));
+        }
+        assert_eq!(tally.take_secrets()[&secret], at(12));
+        assert!(tally.take_secrets().is_empty());
     }
 
     #[test]

@@ -22,8 +22,12 @@ pub enum Error {
 pub mod conflict {
     /// The environment exists already: an instance has one.
     pub const ENVIRONMENT: &str = "environment";
-    /// A confidential client has two active secrets already.
+    /// A confidential client has as many secrets as it may have.
     pub const CLIENT_SECRETS: &str = "client_secrets";
+    /// A client that acts for itself keeps a secret: without one it is dead.
+    pub const LAST_CLIENT_SECRET: &str = "client_secrets.last";
+    /// The environment's first client cannot be deleted.
+    pub const DEFAULT_CLIENT: &str = "clients.default";
     /// A public client cannot keep a secret (RFC 6749 §2.1).
     pub const PUBLIC_CLIENT: &str = "public_client";
     /// Another organization has this external id.

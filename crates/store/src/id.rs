@@ -126,7 +126,7 @@ ids! {
     /// A signing key: the `kid` of a token.
     KeyId "snk_";
     /// A client. The prefix tells its kind to people; the store asks the row.
-    ClientId "skc_" | "prd_skc_" | "webc_" | "spac_" | "ntvc_" | "m2m_";
+    ClientId "skc_" | "prd_skc_" | "webc_" | "spac_" | "ntvc_" | "m2m_" | "m2morg_";
     /// A secret of a client (its name, not its value).
     SecretId "sks_";
     OrganizationId "org_";
@@ -160,6 +160,10 @@ ids! {
     DirectorySecretId "sec_";
     DirectoryUserId "diruser_";
     DirectoryGroupId "dirgroup_";
+    /// An opaque token of an organization or a user (its name, not its value).
+    ApiTokenId "apit_";
+    /// A server that tokens are asked for.
+    ResourceId "res_";
 }
 
 /// Makes identifiers that are unique across nodes and sort by time.

@@ -81,6 +81,7 @@ const JOBS: &[Job] = &[
     job!("mails", "id", "expires_at", DAY),
     job!("passwordless_requests", "request_hash", "expires_at", DAY),
     job!("auth_logs", "id", "created_at", AUTH_LOGS_KEPT),
+    job!("api_tokens", "id", "expires_at", Duration::ZERO),
     job!("events", "id", "occurred_at", EVENTS_KEPT),
 ];
 

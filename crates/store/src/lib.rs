@@ -5,6 +5,7 @@
 //! refusal that changed something (a replayed code) is an `Ok` outcome, because
 //! it must be committed; after an [`Error`] the transaction must be given up.
 
+pub mod api_token;
 pub mod auth_log;
 pub mod authorization_code;
 pub mod back_channel_logout;
@@ -32,6 +33,7 @@ pub mod passwordless;
 pub mod permission;
 pub mod portal_link;
 pub mod refresh_token;
+pub mod resource;
 pub mod revoked_access_token;
 pub mod role;
 mod row;
@@ -50,10 +52,10 @@ use genkan_db::{Db, Migration};
 pub use error::{Error, conflict};
 pub use genkan_protocol::Timestamp;
 pub use id::{
-    BackChannelLogoutId, CertificateId, ClientId, ConnectionId, ConnectionTestId, CredentialId,
+    ApiTokenId, BackChannelLogoutId, CertificateId, ClientId, ConnectionId, ConnectionTestId, CredentialId,
     DirectoryGroupId, DirectoryId, DirectorySecretId, DirectoryUserId, DomainId, EnvironmentId, EventId,
     Generator, GrantId, InteractionId, KeyId, MailId, OrganizationId, ParseIdError, PermissionId,
-    PortalLinkId, RoleId, SecretId, SessionId, Stamp, TokenId, TraceId, UserId,
+    PortalLinkId, ResourceId, RoleId, SecretId, SessionId, Stamp, TokenId, TraceId, UserId,
 };
 pub use page::{MAX_LIMIT, Page};
 pub use seal::InstanceKey;
@@ -78,6 +80,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(5, "organizations", "0005_organizations.sql"),
     migration!(6, "connections", "0006_connections.sql"),
     migration!(7, "directories", "0007_directories.sql"),
+    migration!(8, "clients", "0008_clients.sql"),
     migration!(9, "auth", "0009_auth.sql"),
     migration!(10, "search", "0010_search.sql"),
 ];

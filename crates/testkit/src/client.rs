@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use genkan_protocol::jose::Algorithm;
+use genkan_store::Secret;
 use genkan_store::client::{self, Client, ClientSecret, Kind};
-use genkan_store::{Secret, SecretId};
 
 use crate::{Gateway, Rp};
 
@@ -84,14 +84,9 @@ impl<'a> ClientBuilder<'a> {
     async fn make(self) -> Rp {
         let (gateway, client, at) = (self.gateway, self.client, self.gateway.at());
         let secret = (!client.is_public()).then(Secret::generate);
-        let row = secret.as_ref().map(|secret| ClientSecret {
-            id: at.id::<SecretId>(),
-            client_id: client.id.clone(),
-            hash: secret.sha256(),
-            suffix: secret.suffix().to_owned(),
-            created_at: at.now,
-            expires_at: None,
-        });
+        let row = secret
+            .as_ref()
+            .map(|secret| ClientSecret::new(at, &client.id, secret, None));
         gateway
             .tx(async |tx| {
                 client::insert(tx, at, &client).await?;

@@ -8,7 +8,7 @@ use genkan_store::client::{self, Client, ClientSecret, MAX_ACTIVE_SECRETS};
 use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings};
 use genkan_store::domain::{self, Domain};
 use genkan_store::organization::{self, Organization};
-use genkan_store::{ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Secret, SecretId, Stamp};
+use genkan_store::{ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Secret, Stamp};
 
 use super::dev_env;
 use crate::app::App;
@@ -103,14 +103,7 @@ fn web_app(id: ClientId, name: &str, at: Stamp<'_>) -> Client {
 
 fn new_secret(at: Stamp<'_>, client_id: &ClientId) -> (Secret, ClientSecret) {
     let secret = Secret::generate_with_prefix("test_");
-    let row = ClientSecret {
-        id: at.id::<SecretId>(),
-        client_id: client_id.clone(),
-        hash: secret.sha256(),
-        suffix: secret.suffix().to_owned(),
-        created_at: at.now,
-        expires_at: None,
-    };
+    let row = ClientSecret::new(at, client_id, &secret, None);
     (secret, row)
 }
 
@@ -120,10 +113,7 @@ async fn default_client(
     clients: &[Client],
     data_dir: &Path,
 ) -> Result<(ClientId, Secret), Error> {
-    if let Some(known) = clients
-        .iter()
-        .find(|client| client.id.as_str().starts_with(DEFAULT_CLIENT))
-    {
+    if let Some(known) = clients.iter().find(|client| client.is_default()) {
         let secrets = app
             .db()
             .read(async |tx| client::secrets(tx, &known.id).await)

@@ -15,7 +15,7 @@ use genkan_protocol::oauth::{
     authorization_request, redirect_uri,
 };
 use genkan_store::authorization_code::{self, AuthorizationCode};
-use genkan_store::client::Client;
+use genkan_store::client::{Client, GrantType};
 use genkan_store::grant::{self, Grant};
 use genkan_store::session::Session;
 use genkan_store::{Error, GrantId, InteractionId, Secret, auth_log, interaction};
@@ -73,6 +73,12 @@ async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Respons
         require_pkce: cached.client.requires_pkce(),
     };
     match authorization_request::validate(&parameters, &recipient, &rules) {
+        // RFC 6749 §4.1.2.1. Nobody signs in to a client that acts for itself.
+        Ok(request) if !cached.client.may_use(GrantType::AuthorizationCode) => Ok(answer.error(
+            ErrorCode::UnauthorizedClient,
+            "the client is not registered to sign people in",
+            request.state.as_deref(),
+        )),
         Ok(request) => login::begin(app, headers, &cached, request).await,
         Err(error) => Ok(answer.validation_error(&error)),
     }

@@ -10,6 +10,7 @@ use genkan_protocol::oidc::AccessToken;
 use genkan_store::refresh_token::{self, Rotation};
 use http::HeaderMap;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::web::access_token;
@@ -100,6 +101,7 @@ fn describe(claims: AccessToken) -> IntrospectionResponse {
         oid: claims.oid,
         sid: claims.sid,
         roles: claims.roles,
+        custom_claims: claims.custom_claims,
         permissions: claims.permissions,
     }
 }

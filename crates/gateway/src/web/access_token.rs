@@ -43,6 +43,10 @@ pub async fn find_live(app: &App, token: &str) -> Result<Option<AccessToken>, OA
     if now >= claims.exp || now + CLOCK_SKEW_SECS < claims.nbf {
         return Ok(None);
     }
+    // A grant goes with its client; a client's own token has none.
+    if claims.grant_id.is_none() && app.client(&claims.client_id).await?.is_none() {
+        return Ok(None);
+    }
     let live = app
         .db()
         .read(async |tx| -> Result<bool, genkan_store::Error> {

@@ -74,10 +74,9 @@ pub async fn authenticate(
             let matched = cached
                 .live_secrets(now)
                 .filter(|known| known.hash == presented)
-                .count();
-            if matched == 0 {
-                return Err(REFUSED);
-            }
+                .last()
+                .ok_or(REFUSED)?;
+            app.tally().used(&matched.id, now);
             Ok(AuthenticatedClient {
                 cached,
                 proof: Proof::Secret,

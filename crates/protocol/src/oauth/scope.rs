@@ -37,6 +37,11 @@ pub enum ScopeError {
 }
 
 impl Scope {
+    /// No scope at all.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Parses scopes separated by spaces. Repeated ones count once, and an
     /// extra space is forgiven: it cannot change what is asked for.
     ///

@@ -1,20 +1,35 @@
 //! Clients: applications that ask for tokens.
 //!
+//! Most belong to the environment and sign people in. Others belong to an
+//! organization or a resource and act for themselves: *machine clients*.
+//!
 //! Source: RFC 6749 §2.
 
+mod list;
+mod row;
+mod rules;
 mod secret;
 
 use std::time::Duration;
 
-use genkan_db::{Row, Tx, p};
 use genkan_protocol::jose::Algorithm;
+use genkan_protocol::oauth::Scope;
+use serde::{Deserialize, Serialize};
 
-use crate::event::{self, Entry};
 use crate::refresh_token::Rotation;
-use crate::row::{Columns, json, secs, words};
-use crate::{ClientId, Error, Page, SessionId, Stamp, Timestamp, environment};
+use crate::row::words;
+use crate::{ClientId, OrganizationId, ResourceId, Timestamp};
 
-pub use secret::{ClientSecret, MAX_ACTIVE_SECRETS, add_secret, delete_secret, secrets};
+pub use list::{
+    all_redirect_uris, count_kinds, count_owned, default_client, initiate_login_uri, list, list_for_session,
+    list_kinds, list_owned,
+};
+pub use row::{delete, find, find_owned, find_with_secrets, insert, update};
+pub use rules::{Field, LONGEST_LIFETIME, MAX_NAME_CHARS, Mistake, check};
+pub use secret::{
+    ClientSecret, MAX_ACTIVE_SECRETS, MAX_MACHINE_SECRETS, add_secret, delete_secret, secrets, secrets_of,
+    secrets_used, set_secret_disabled,
+};
 
 words! {
     /// What an application is, and so whether it can keep a secret.
@@ -25,18 +40,72 @@ words! {
         Spa = "SPA",
         /// Runs on a device: public.
         Native = "NTV",
+        /// Acts for itself, never for a person.
+        Machine = "M2M",
     }
 }
 
 impl Kind {
-    /// The prefix of new client identifiers of this kind.
+    /// The prefix of new client identifiers of this kind in the environment.
     pub const fn id_prefix(self) -> &'static str {
         match self {
             Self::WebApp => "webc_",
             Self::Spa => "spac_",
             Self::Native => "ntvc_",
+            Self::Machine => "m2m_",
         }
     }
+}
+
+words! {
+    /// How a client may get tokens (RFC 6749 §1.3).
+    pub enum GrantType {
+        AuthorizationCode = "authorization_code",
+        RefreshToken = "refresh_token",
+        ClientCredentials = "client_credentials",
+    }
+}
+
+/// Whose client it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// An application that signs people in.
+    Environment,
+    /// A customer's program, with tokens for that organization alone.
+    Organization(OrganizationId),
+    /// A program with tokens for one server.
+    Resource(ResourceId),
+}
+
+impl Owner {
+    /// The prefix of the identifiers of its machine clients.
+    pub const fn machine_prefix(&self) -> &'static str {
+        match self {
+            Self::Organization(_) => "m2morg_",
+            Self::Environment | Self::Resource(_) => "m2m_",
+        }
+    }
+
+    pub(crate) const fn organization_id(&self) -> Option<&OrganizationId> {
+        match self {
+            Self::Organization(id) => Some(id),
+            Self::Environment | Self::Resource(_) => None,
+        }
+    }
+
+    pub(crate) const fn resource_id(&self) -> Option<&ResourceId> {
+        match self {
+            Self::Resource(id) => Some(id),
+            Self::Environment | Self::Organization(_) => None,
+        }
+    }
+}
+
+/// What a client's own tokens say inside `custom_claims`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomClaim {
+    pub key: String,
+    pub value: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +113,8 @@ pub struct Client {
     pub id: ClientId,
     pub name: String,
     pub kind: Kind,
+    pub owner: Owner,
+    pub description: String,
     pub redirect_uris: Vec<String>,
     pub post_logout_redirect_uris: Vec<String>,
     pub back_channel_logout_uris: Vec<String>,
@@ -63,9 +134,19 @@ pub struct Client {
     pub token_algorithm: Algorithm,
     /// `None`: the environment's.
     pub access_token_lifetime: Option<Duration>,
+    /// What its own tokens may be good for.
+    pub scope: Scope,
+    /// Whom its own tokens are meant for; itself if empty.
+    pub audience: Vec<String>,
+    pub custom_claims: Vec<CustomClaim>,
+    /// How it may get tokens; in every way if empty.
+    pub grant_types: Vec<GrantType>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
+
+/// How long a machine client's tokens live unless it says otherwise.
+pub const MACHINE_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
 impl Client {
     /// A client with safe defaults: no addresses, no liberties, RS256, which
@@ -75,6 +156,8 @@ impl Client {
             id,
             name,
             kind,
+            owner: Owner::Environment,
+            description: String::new(),
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             back_channel_logout_uris: Vec::new(),
@@ -88,22 +171,64 @@ impl Client {
             management_access: false,
             token_algorithm: Algorithm::Rs256,
             access_token_lifetime: None,
+            scope: Scope::none(),
+            audience: Vec::new(),
+            custom_claims: Vec::new(),
+            grant_types: Vec::new(),
             created_at: now,
             updated_at: now,
+        }
+    }
+
+    /// A client that acts for itself, on behalf of `owner`.
+    pub fn machine(id: ClientId, name: String, owner: Owner, now: Timestamp) -> Self {
+        Self {
+            owner,
+            access_token_lifetime: Some(MACHINE_TOKEN_LIFETIME),
+            ..Self::new(id, name, Kind::Machine, now)
         }
     }
 
     /// Whether it cannot keep a secret (RFC 6749 §2.1).
     pub const fn is_public(&self) -> bool {
         match self.kind {
-            Kind::WebApp => false,
+            Kind::WebApp | Kind::Machine => false,
             Kind::Spa | Kind::Native => true,
+        }
+    }
+
+    /// Whether it acts for itself, so that nobody signs in to it.
+    pub const fn is_machine(&self) -> bool {
+        matches!(self.kind, Kind::Machine)
+    }
+
+    /// Whether it came with the environment; it cannot be deleted.
+    pub fn is_default(&self) -> bool {
+        ["skc_", "prd_skc_"]
+            .iter()
+            .any(|prefix| self.id.as_str().starts_with(prefix))
+    }
+
+    /// Whether it may get tokens in this way.
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        match grant_type {
+            GrantType::AuthorizationCode | GrantType::RefreshToken if self.is_machine() => false,
+            _ => self.grant_types.is_empty() || self.grant_types.contains(&grant_type),
         }
     }
 
     /// Whether an authorization request must carry a PKCE challenge.
     pub const fn requires_pkce(&self) -> bool {
         self.is_public() || self.enforce_pkce
+    }
+
+    /// How many secrets it may have at once.
+    pub const fn max_secrets(&self) -> usize {
+        match self.kind {
+            Kind::Machine => MAX_MACHINE_SECRETS,
+            Kind::WebApp => MAX_ACTIVE_SECRETS,
+            Kind::Spa | Kind::Native => 0,
+        }
     }
 
     /// How its refresh tokens rotate. RFC 9700 §2.2.2 asks rotation of public
@@ -116,262 +241,4 @@ impl Client {
             (false, false) => Rotation::Family,
         }
     }
-}
-
-macro_rules! columns {
-    () => {
-        "c.id, c.name, c.kind, c.redirect_uris, c.post_logout_redirect_uris, c.back_channel_logout_uris,
-         c.initiate_login_uri, c.any_loopback_redirect, c.enforce_pkce, c.secret_optional_with_pkce,
-         c.strict_refresh_rotation, c.profile_in_access_token, c.management_access, c.token_algorithm,
-         c.access_token_lifetime_secs, c.created_at, c.updated_at"
-    };
-}
-
-fn read(columns: &mut Columns<'_>) -> Result<Client, Error> {
-    Ok(Client {
-        id: columns.id()?,
-        name: columns.text()?,
-        kind: columns.parsed("clients.kind", str::parse)?,
-        redirect_uris: columns.json("clients.redirect_uris")?,
-        post_logout_redirect_uris: columns.json("clients.post_logout_redirect_uris")?,
-        back_channel_logout_uris: columns.json("clients.back_channel_logout_uris")?,
-        initiate_login_uri: columns.optional_text()?,
-        any_loopback_redirect: columns.bool()?,
-        enforce_pkce: columns.bool()?,
-        secret_optional_with_pkce: columns.bool()?,
-        strict_refresh_rotation: columns.bool()?,
-        profile_in_access_token: columns.bool()?,
-        management_access: columns.bool()?,
-        token_algorithm: columns.parsed("clients.token_algorithm", str::parse)?,
-        access_token_lifetime: columns.optional_seconds()?,
-        created_at: columns.time()?,
-        updated_at: columns.time()?,
-    })
-}
-
-fn read_row(row: &Row) -> Result<Client, Error> {
-    read(&mut Columns::of(row))
-}
-
-/// Adds a client.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(), Error> {
-    let redirect_uris = json(&client.redirect_uris);
-    let post_logout_redirect_uris = json(&client.post_logout_redirect_uris);
-    let back_channel_logout_uris = json(&client.back_channel_logout_uris);
-    let algorithm = client.token_algorithm.to_string();
-    tx.exec(
-        "INSERT INTO clients (id, name, kind, redirect_uris, post_logout_redirect_uris, back_channel_logout_uris,
-            initiate_login_uri, any_loopback_redirect, enforce_pkce, secret_optional_with_pkce,
-            strict_refresh_rotation, profile_in_access_token, management_access, token_algorithm,
-            access_token_lifetime_secs, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
-        p![
-            &client.id,
-            &client.name,
-            client.kind.as_str(),
-            &redirect_uris,
-            &post_logout_redirect_uris,
-            &back_channel_logout_uris,
-            client.initiate_login_uri.as_deref(),
-            client.any_loopback_redirect,
-            client.enforce_pkce,
-            client.secret_optional_with_pkce,
-            client.strict_refresh_rotation,
-            client.profile_in_access_token,
-            client.management_access,
-            &algorithm,
-            client.access_token_lifetime.map(secs),
-            client.created_at.as_micros(),
-            client.updated_at.as_micros(),
-        ],
-    )
-    .await?;
-    event::record(tx, at, Entry::new(event::Kind::ClientCreated).client(&client.id)).await?;
-    environment::touch(tx).await
-}
-
-/// Finds a client.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn find(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<Client>, Error> {
-    let row = tx
-        .opt(
-            concat!("SELECT ", columns!(), " FROM clients c WHERE c.id = $1"),
-            p![id],
-        )
-        .await?;
-    row.as_ref().map(read_row).transpose()
-}
-
-/// Finds a client and its secrets, expired ones too, in one round trip.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn find_with_secrets(
-    tx: &mut Tx<'_>,
-    id: &ClientId,
-) -> Result<Option<(Client, Vec<ClientSecret>)>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                ", s.id, s.secret_hash, s.suffix, s.created_at, s.expires_at
-                 FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id
-                WHERE c.id = $1 ORDER BY s.id"
-            ),
-            p![id],
-        )
-        .await?;
-    let Some(first) = rows.first() else {
-        return Ok(None);
-    };
-    let client = read_row(first)?;
-    let secrets = rows
-        .iter()
-        .filter_map(|row| secret::read_joined(row, id).transpose());
-    Ok(Some((client, secrets.collect::<Result<_, _>>()?)))
-}
-
-/// Lists clients, newest first.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn list(tx: &mut Tx<'_>, page: &Page<ClientId>) -> Result<Vec<Client>, Error> {
-    // Their prefixes differ, so their identifiers alone do not sort by time.
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM clients c
-                 WHERE CAST($1 AS TEXT) IS NULL
-                    OR (c.created_at, c.id) < (SELECT a.created_at, a.id FROM clients a WHERE a.id = $1)
-                 ORDER BY c.created_at DESC, c.id DESC LIMIT $2"
-            ),
-            p![page.edge(), page.limit()],
-        )
-        .await?;
-    rows.iter().map(read_row).collect()
-}
-
-/// Replaces everything but the identifier, the kind and the time of creation.
-///
-/// # Errors
-///
-/// [`Error::Stale`] if it was deleted, or changed since `client` was read
-/// (told by `updated_at`).
-pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(), Error> {
-    let redirect_uris = json(&client.redirect_uris);
-    let post_logout_redirect_uris = json(&client.post_logout_redirect_uris);
-    let back_channel_logout_uris = json(&client.back_channel_logout_uris);
-    let algorithm = client.token_algorithm.to_string();
-    let changed = tx
-        .exec(
-            "UPDATE clients SET name = $2, redirect_uris = $3, post_logout_redirect_uris = $4,
-                back_channel_logout_uris = $5, initiate_login_uri = $6, any_loopback_redirect = $7,
-                enforce_pkce = $8, secret_optional_with_pkce = $9, strict_refresh_rotation = $10,
-                profile_in_access_token = $11, management_access = $12, token_algorithm = $13,
-                access_token_lifetime_secs = $14, updated_at = $15
-              WHERE id = $1 AND updated_at = $16",
-            p![
-                &client.id,
-                &client.name,
-                &redirect_uris,
-                &post_logout_redirect_uris,
-                &back_channel_logout_uris,
-                client.initiate_login_uri.as_deref(),
-                client.any_loopback_redirect,
-                client.enforce_pkce,
-                client.secret_optional_with_pkce,
-                client.strict_refresh_rotation,
-                client.profile_in_access_token,
-                client.management_access,
-                &algorithm,
-                client.access_token_lifetime.map(secs),
-                at.after(client.updated_at).as_micros(),
-                client.updated_at.as_micros(),
-            ],
-        )
-        .await?;
-    if changed == 0 {
-        return Err(Error::Stale);
-    }
-    event::record(tx, at, Entry::new(event::Kind::ClientUpdated).client(&client.id)).await?;
-    environment::touch(tx).await
-}
-
-/// The redirect URIs of all clients: whoever answers browsers across origins
-/// allows theirs.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn all_redirect_uris(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
-    let rows = tx.all("SELECT redirect_uris FROM clients", p![]).await?;
-    let mut all = Vec::new();
-    for row in &rows {
-        let uris: Vec<String> = Columns::of(row).json("clients.redirect_uris")?;
-        all.extend(uris);
-    }
-    Ok(all)
-}
-
-/// Where a login that began elsewhere is sent: the address of the oldest
-/// client that has registered one.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn initiate_login_uri(tx: &mut Tx<'_>) -> Result<Option<String>, Error> {
-    let row = tx
-        .opt(
-            "SELECT initiate_login_uri FROM clients WHERE initiate_login_uri IS NOT NULL
-              ORDER BY created_at, id LIMIT 1",
-            p![],
-        )
-        .await?;
-    row.map_or(Ok(None), |row| Columns::of(&row).optional_text())
-}
-
-/// The clients that a session has signed in to.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn list_for_session(tx: &mut Tx<'_>, session_id: &SessionId) -> Result<Vec<Client>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM clients c WHERE c.id IN (SELECT client_id FROM grants WHERE session_id = $1)"
-            ),
-            p![session_id],
-        )
-        .await?;
-    rows.iter().map(read_row).collect()
-}
-
-/// Deletes a client with its secrets and grants, so that none of its refresh
-/// tokens lives on. Says whether there was one.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn delete(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ClientId) -> Result<bool, Error> {
-    if tx.exec("DELETE FROM clients WHERE id = $1", p![id]).await? == 0 {
-        return Ok(false);
-    }
-    event::record(tx, at, Entry::new(event::Kind::ClientDeleted).client(id)).await?;
-    environment::touch(tx).await?;
-    Ok(true)
 }

@@ -1,14 +1,19 @@
-//! Secrets of confidential clients: at most two at a time, to change one without an outage.
+//! Secrets of confidential clients: few at a time, to change one without an outage.
+
+use std::collections::HashMap;
 
 use genkan_db::{Row, Tx, p};
 
-use super::find;
-use crate::event::{self, Entry, Kind};
+use super::{Client, Owner, find, row};
+use crate::event::{self, Kind};
 use crate::row::Columns;
-use crate::{ClientId, Error, SecretHash, SecretId, Stamp, Timestamp, conflict, environment};
+use crate::{ClientId, Error, Secret, SecretHash, SecretId, Stamp, Timestamp, conflict, environment};
 
-/// How many secrets of a client may be valid at once: the old and the new one.
+/// How many secrets of an application may be valid at once: the old and the new one.
 pub const MAX_ACTIVE_SECRETS: usize = 2;
+
+/// How many a machine client may have: several programs may share its identifier.
+pub const MAX_MACHINE_SECRETS: usize = 5;
 
 /// A secret of a client; the value itself is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,38 +23,91 @@ pub struct ClientSecret {
     pub hash: SecretHash,
     /// The last four characters, by which people tell secrets apart.
     pub suffix: String,
+    /// Refused until it is enabled again.
+    pub disabled: bool,
+    /// The client that asked for it over the API; not known of the command line.
+    pub created_by: Option<ClientId>,
     pub created_at: Timestamp,
+    pub updated_at: Timestamp,
     pub expires_at: Option<Timestamp>,
+    /// When it last fetched a token; written a minute late at most.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl ClientSecret {
+    /// What is kept of a new secret.
+    pub fn new(at: Stamp<'_>, client_id: &ClientId, secret: &Secret, expires_at: Option<Timestamp>) -> Self {
+        Self {
+            id: at.id(),
+            client_id: client_id.clone(),
+            hash: secret.sha256(),
+            suffix: secret.suffix().to_owned(),
+            disabled: false,
+            created_by: None,
+            created_at: at.now,
+            updated_at: at.now,
+            expires_at,
+            last_used_at: None,
+        }
+    }
+
+    /// Whether whoever presents it at `now` is the client.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|expires_at| now < expires_at)
+        !self.disabled && !self.is_expired(now)
+    }
+
+    fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 }
 
-/// Reads the secret after the 17 columns of its client; a client without secrets joins NULL.
-pub(super) fn read_joined(row: &Row, client_id: &ClientId) -> Result<Option<ClientSecret>, Error> {
-    const CLIENT_COLUMNS: usize = 17;
-    let mut columns = Columns::from(row, CLIENT_COLUMNS);
+macro_rules! columns {
+    () => {
+        "s.id, s.client_id, s.secret_hash, s.suffix, s.disabled, s.created_by, s.created_at, s.updated_at,
+         s.expires_at, s.last_used_at"
+    };
+}
+pub(super) use columns;
+
+macro_rules! secrets_between {
+    ($owner:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM client_secrets s JOIN clients c ON c.id = s.client_id WHERE c.id BETWEEN $1 AND $2 AND ",
+            $owner,
+            " ORDER BY s.id"
+        )
+    };
+}
+
+/// Reads the secret after the columns of its client; a client without secrets joins NULL.
+pub(super) fn read_joined(row: &Row) -> Result<Option<ClientSecret>, Error> {
+    let mut columns = Columns::from(row, row::COLUMNS);
     let Some(id) = columns.optional_id()? else {
         return Ok(None);
     };
-    read_after_id(&mut columns, id, client_id).map(Some)
+    read_after_id(&mut columns, id).map(Some)
 }
 
-fn read_after_id(
-    columns: &mut Columns<'_>,
-    id: SecretId,
-    client_id: &ClientId,
-) -> Result<ClientSecret, Error> {
+fn read(row: &Row) -> Result<ClientSecret, Error> {
+    let mut columns = Columns::of(row);
+    let id = columns.id()?;
+    read_after_id(&mut columns, id)
+}
+
+fn read_after_id(columns: &mut Columns<'_>, id: SecretId) -> Result<ClientSecret, Error> {
     Ok(ClientSecret {
         id,
-        client_id: client_id.clone(),
+        client_id: columns.id()?,
         hash: columns.hash("client_secrets.secret_hash")?,
         suffix: columns.text()?,
+        disabled: columns.bool()?,
+        created_by: columns.optional_id()?,
         created_at: columns.time()?,
+        updated_at: columns.time()?,
         expires_at: columns.optional_time()?,
+        last_used_at: columns.optional_time()?,
     })
 }
 
@@ -59,35 +117,52 @@ fn read_after_id(
 ///
 /// - [`Error::Stale`] if there is no such client.
 /// - [`conflict::PUBLIC_CLIENT`] if it could not keep the secret.
-/// - [`conflict::CLIENT_SECRETS`] if it has [`MAX_ACTIVE_SECRETS`] already.
+/// - [`conflict::CLIENT_SECRETS`] if it has [`Client::max_secrets`] already.
 pub async fn add_secret(tx: &mut Tx<'_>, at: Stamp<'_>, secret: &ClientSecret) -> Result<(), Error> {
     let client = find(tx, &secret.client_id).await?.ok_or(Error::Stale)?;
     if client.is_public() {
         return Err(Error::Conflict(conflict::PUBLIC_CLIENT));
     }
-    let active = secrets(tx, &secret.client_id)
+    // A disabled one can be enabled again, so it counts.
+    let held = secrets(tx, &secret.client_id)
         .await?
         .iter()
-        .filter(|secret| secret.is_active(at.now))
+        .filter(|secret| !secret.is_expired(at.now))
         .count();
-    if active >= MAX_ACTIVE_SECRETS {
+    if held >= client.max_secrets() {
         return Err(Error::Conflict(conflict::CLIENT_SECRETS));
     }
     tx.exec(
-        "INSERT INTO client_secrets (id, client_id, secret_hash, suffix, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO client_secrets (id, client_id, secret_hash, suffix, disabled, created_by, created_at,
+            updated_at, expires_at, last_used_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         p![
             &secret.id,
             &secret.client_id,
             &secret.hash,
             &secret.suffix,
+            secret.disabled,
+            secret.created_by.as_ref(),
             secret.created_at.as_micros(),
+            secret.updated_at.as_micros(),
             secret.expires_at.map(Timestamp::as_micros),
+            secret.last_used_at.map(Timestamp::as_micros),
         ],
     )
     .await?;
-    let entry = Entry::new(Kind::ClientSecretCreated).client(&secret.client_id);
-    event::record(tx, at, entry.with("secret_id", secret.id.as_str())).await?;
+    changed(tx, at, Kind::ClientSecretCreated, &client, &secret.id).await
+}
+
+/// Whatever changed a secret: the event, and the caches.
+async fn changed(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    kind: Kind,
+    client: &Client,
+    id: &SecretId,
+) -> Result<(), Error> {
+    let entry = row::entry(kind, client).with("secret_id", id.as_str());
+    event::record(tx, at, entry).await?;
     environment::touch(tx).await
 }
 
@@ -99,42 +174,126 @@ pub async fn add_secret(tx: &mut Tx<'_>, at: Stamp<'_>, secret: &ClientSecret) -
 pub async fn secrets(tx: &mut Tx<'_>, client_id: &ClientId) -> Result<Vec<ClientSecret>, Error> {
     let rows = tx
         .all(
-            "SELECT id, secret_hash, suffix, created_at, expires_at FROM client_secrets
-              WHERE client_id = $1 ORDER BY id",
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM client_secrets s WHERE s.client_id = $1 ORDER BY s.id"
+            ),
             p![client_id],
         )
         .await?;
-    let read = |row| {
-        let mut columns = Columns::of(row);
-        let id = columns.id()?;
-        read_after_id(&mut columns, id, client_id)
-    };
     rows.iter().map(read).collect()
+}
+
+/// The secrets of some clients of one owner, in one round trip.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn secrets_of(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    clients: &[Client],
+) -> Result<HashMap<ClientId, Vec<ClientSecret>>, Error> {
+    let ids = || clients.iter().map(|client| &client.id);
+    let (Some(first), Some(last)) = (ids().min(), ids().max()) else {
+        return Ok(HashMap::new());
+    };
+    let sql = match owner {
+        Owner::Environment => {
+            secrets_between!("c.organization_id IS NULL AND c.resource_id IS NULL AND $3 = ''")
+        }
+        Owner::Organization(_) => secrets_between!("c.organization_id = $3"),
+        Owner::Resource(_) => secrets_between!("c.resource_id = $3"),
+    };
+    let owner_id = match owner {
+        Owner::Environment => "",
+        Owner::Organization(id) => id.as_str(),
+        Owner::Resource(id) => id.as_str(),
+    };
+    let rows = tx.all(sql, p![first, last, owner_id]).await?;
+    let mut found: HashMap<ClientId, Vec<ClientSecret>> = HashMap::new();
+    for row in &rows {
+        let secret = read(row)?;
+        found.entry(secret.client_id.clone()).or_default().push(secret);
+    }
+    Ok(found)
+}
+
+/// Disables a secret, which is refused from now on, or enables it again.
+/// `None` if the client has no such secret.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn set_secret_disabled(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    client: &Client,
+    id: &SecretId,
+    disabled: bool,
+) -> Result<Option<ClientSecret>, Error> {
+    let row = tx
+        .opt(
+            "UPDATE client_secrets SET disabled = $3, updated_at = $4 WHERE id = $1 AND client_id = $2
+             RETURNING id, client_id, secret_hash, suffix, disabled, created_by, created_at, updated_at,
+                expires_at, last_used_at",
+            p![id, &client.id, disabled, at.now.as_micros()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let secret = read(&row)?;
+    changed(tx, at, Kind::ClientSecretUpdated, client, id).await?;
+    Ok(Some(secret))
 }
 
 /// Deletes a secret; it is refused from now on. Says whether there was one.
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails.
+/// [`conflict::LAST_CLIENT_SECRET`] if a machine client would be left without:
+/// whoever wants that deletes the client.
 pub async fn delete_secret(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     client_id: &ClientId,
     id: &SecretId,
 ) -> Result<bool, Error> {
-    if tx
-        .exec(
-            "DELETE FROM client_secrets WHERE id = $1 AND client_id = $2",
-            p![id, client_id],
-        )
-        .await?
-        == 0
-    {
+    let Some(client) = find(tx, client_id).await? else {
+        return Ok(false);
+    };
+    let known = secrets(tx, client_id).await?;
+    if !known.iter().any(|secret| secret.id == *id) {
         return Ok(false);
     }
-    let entry = Entry::new(Kind::ClientSecretDeleted).client(client_id);
-    event::record(tx, at, entry.with("secret_id", id.as_str())).await?;
-    environment::touch(tx).await?;
+    if client.is_machine() && known.len() == 1 {
+        return Err(Error::Conflict(conflict::LAST_CLIENT_SECRET));
+    }
+    tx.exec(
+        "DELETE FROM client_secrets WHERE id = $1 AND client_id = $2",
+        p![id, client_id],
+    )
+    .await?;
+    changed(tx, at, Kind::ClientSecretDeleted, &client, id).await?;
     Ok(true)
+}
+
+/// Remembers when secrets were last used. No cache holds that, so none is told.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn secrets_used<'a>(
+    tx: &mut Tx<'_>,
+    used: impl IntoIterator<Item = (&'a SecretId, Timestamp)>,
+) -> Result<(), Error> {
+    for (id, at) in used {
+        tx.exec(
+            "UPDATE client_secrets SET last_used_at = $2
+              WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
+            p![id, at.as_micros()],
+        )
+        .await?;
+    }
+    Ok(())
 }

@@ -7,14 +7,7 @@ use genkan_store::{ClientId, Error, Page, Secret, conflict, environment};
 use crate::support::{T0, World, on_each_engine, secs};
 
 fn secret(world: &World, client_id: &ClientId, value: &Secret) -> ClientSecret {
-    ClientSecret {
-        id: world.id(),
-        client_id: client_id.clone(),
-        hash: value.sha256(),
-        suffix: value.suffix().to_owned(),
-        created_at: T0,
-        expires_at: None,
-    }
+    ClientSecret::new(world.start(), client_id, value, None)
 }
 
 #[tokio::test]
@@ -293,23 +286,8 @@ fn rotation_follows_the_kind_of_client() {
     let world = genkan_store::Generator::with_node(0);
     let id: ClientId = world.next_with_prefix("webc_", T0);
     let client = |kind, strict| client::Client {
-        id: id.clone(),
-        name: String::new(),
-        kind,
-        redirect_uris: vec![],
-        post_logout_redirect_uris: vec![],
-        back_channel_logout_uris: vec![],
-        initiate_login_uri: None,
-        any_loopback_redirect: false,
-        enforce_pkce: false,
-        secret_optional_with_pkce: false,
         strict_refresh_rotation: strict,
-        profile_in_access_token: false,
-        management_access: false,
-        token_algorithm: genkan_protocol::jose::Algorithm::Rs256,
-        access_token_lifetime: None,
-        created_at: T0,
-        updated_at: T0,
+        ..client::Client::new(id.clone(), String::new(), kind, T0)
     };
     assert_eq!(client(Kind::WebApp, false).rotation(), Rotation::Family);
     assert_eq!(client(Kind::WebApp, true).rotation(), Rotation::Strict);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail where something is missing")]
 
+mod api_token;
 mod auth_log;
 mod back_channel_logout;
 mod client;
@@ -16,6 +17,7 @@ mod identity;
 mod interaction;
 mod invitation;
 mod janitor;
+mod machine_client;
 mod mail;
 mod member;
 mod membership;
@@ -30,6 +32,7 @@ mod search;
 mod session;
 mod session_policy;
 mod signing_key;
+mod support;
 mod support;
 mod user;
 mod webauthn;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use genkan_db::{Db, Tx};
-use genkan_protocol::jose::Algorithm;
 use genkan_protocol::oauth::Scope;
 use genkan_protocol::{Domain as DomainName, EmailAddress};
 use genkan_store::client::{self, Client};
@@ -148,23 +147,16 @@ impl World {
 
     pub(crate) fn new_client(&self, kind: client::Kind) -> Client {
         Client {
-            id: self.ids.next_with_prefix(kind.id_prefix(), T0),
-            name: "Demo".to_owned(),
-            kind,
             redirect_uris: vec!["https://app.test/callback".to_owned()],
             post_logout_redirect_uris: vec!["https://app.test".to_owned()],
-            back_channel_logout_uris: Vec::new(),
             initiate_login_uri: Some("https://app.test/login".to_owned()),
-            any_loopback_redirect: false,
-            enforce_pkce: false,
             secret_optional_with_pkce: true,
-            strict_refresh_rotation: false,
-            profile_in_access_token: true,
-            management_access: false,
-            token_algorithm: Algorithm::Rs256,
-            access_token_lifetime: None,
-            created_at: T0,
-            updated_at: T0,
+            ..Client::new(
+                self.ids.next_with_prefix(kind.id_prefix(), T0),
+                "Demo".to_owned(),
+                kind,
+                T0,
+            )
         }
     }
 

@@ -10,7 +10,7 @@ use genkan_store::client::{self, Client, ClientSecret, Kind};
 use genkan_store::{ClientId, Error, Secret, environment};
 use serde::Serialize;
 
-use self::secret::{SecretArgs, SecretView, new_secret};
+use self::secret::{SecretArgs, SecretView};
 use self::settings::SettingsArgs;
 use super::instance::{Deleted, Instance, PageArgs, parse_id};
 use super::org::non_empty;
@@ -237,7 +237,7 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
     let secret = (!client.is_public()).then(|| Secret::generate_with_prefix(instance.secret_prefix()));
     let row = secret
         .as_ref()
-        .map(|secret| new_secret(at, &client.id, secret, None));
+        .map(|secret| ClientSecret::new(at, &client.id, secret, None));
     instance
         .change(async |tx| {
             client::insert(tx, at, &client).await?;
@@ -313,7 +313,7 @@ async fn update(args: &UpdateArgs, instance: &Instance, context: &mut Context) -
 
 async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
     let (client, _) = find(instance, text).await?;
-    if client.id.as_str().starts_with("skc_") {
+    if client.is_default() {
         return Err(Failure::new(
             "The default application belongs to the environment and cannot be deleted.",
         )

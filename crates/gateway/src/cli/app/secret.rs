@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use genkan_store::client::{self, ClientSecret};
-use genkan_store::{ClientId, Secret, SecretId, Stamp};
+use genkan_store::{Secret, SecretId};
 use serde::Serialize;
 
 use super::find;
@@ -89,23 +89,6 @@ impl SecretView {
     }
 }
 
-/// What is kept of a new secret.
-pub(super) fn new_secret(
-    at: Stamp<'_>,
-    client_id: &ClientId,
-    secret: &Secret,
-    expires_in: Option<Duration>,
-) -> ClientSecret {
-    ClientSecret {
-        id: at.id::<SecretId>(),
-        client_id: client_id.clone(),
-        hash: secret.sha256(),
-        suffix: secret.suffix().to_owned(),
-        created_at: at.now,
-        expires_at: expires_in.map(|expires_in| at.now + expires_in),
-    }
-}
-
 #[derive(Serialize)]
 struct NewSecret {
     id: String,
@@ -136,7 +119,8 @@ async fn add(
         instance.stamp(),
         Secret::generate_with_prefix(instance.secret_prefix()),
     );
-    let row = new_secret(at, &client.id, &secret, expires_in);
+    let expires_at = expires_in.map(|expires_in| at.now + expires_in);
+    let row = ClientSecret::new(at, &client.id, &secret, expires_at);
     instance
         .change(async |tx| client::add_secret(tx, at, &row).await)
         .await?;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use genkan_protocol::jose::Algorithm;
-use genkan_protocol::oauth::redirect_uri::{self, Environment};
-use genkan_store::client::{Client, Kind};
+use genkan_store::client::{self, Client, Field, Kind};
 
 use crate::cli::Failure;
 use crate::cli::instance::Instance;
@@ -63,45 +62,25 @@ fn parse_algorithm(text: &str) -> Result<Algorithm, String> {
 }
 
 fn parse_lifetime(text: &str) -> Result<Duration, String> {
-    const LONGEST: Duration = Duration::from_secs(30 * 86_400);
     parse_duration(text)
-        .filter(|lifetime| *lifetime <= LONGEST && lifetime.subsec_millis() == 0)
+        .filter(|lifetime| *lifetime <= client::LONGEST_LIFETIME && lifetime.subsec_millis() == 0)
         .ok_or_else(|| "write a whole number and a unit such as 10m or 1h, at most 30d".to_owned())
 }
 
 impl SettingsArgs {
     /// Changes `client` to what was said on the command line.
     pub(super) fn apply(&self, client: &mut Client, instance: &Instance) -> Result<(), Failure> {
-        let rules = instance.redirect_rules();
+        set_uris(&mut client.redirect_uris, &self.redirect_uris);
         set_uris(
-            &mut client.redirect_uris,
-            &self.redirect_uris,
-            rules,
-            redirect_uri::Kind::Callback,
-        )?;
-        let post_logout = &mut client.post_logout_redirect_uris;
-        set_uris(
-            post_logout,
+            &mut client.post_logout_redirect_uris,
             &self.post_logout_redirect_uris,
-            rules,
-            redirect_uri::Kind::PostLogout,
-        )?;
-        let back_channel = &mut client.back_channel_logout_uris;
+        );
         set_uris(
-            back_channel,
+            &mut client.back_channel_logout_uris,
             &self.back_channel_logout_uris,
-            rules,
-            redirect_uri::Kind::BackChannelLogout,
-        )?;
+        );
         if let Some(uri) = &self.initiate_login_uri {
-            let mut uris = Vec::new();
-            set_uris(
-                &mut uris,
-                std::slice::from_ref(uri),
-                rules,
-                redirect_uri::Kind::InitiateLogin,
-            )?;
-            client.initiate_login_uri = uris.pop();
+            client.initiate_login_uri = Some(uri.clone()).filter(|uri| !uri.is_empty());
         }
         set(&mut client.any_loopback_redirect, self.any_loopback_redirect);
         set(&mut client.token_algorithm, self.alg);
@@ -116,7 +95,7 @@ impl SettingsArgs {
         if let Some(lifetime) = self.access_token_lifetime {
             client.access_token_lifetime = Some(lifetime).filter(|lifetime| !lifetime.is_zero());
         }
-        check(client, rules)
+        check(client, instance)
     }
 }
 
@@ -126,46 +105,32 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
-fn set_uris(
-    field: &mut Vec<String>,
-    uris: &[String],
-    rules: Environment,
-    kind: redirect_uri::Kind,
-) -> Result<(), Failure> {
+fn set_uris(field: &mut Vec<String>, uris: &[String]) {
     match uris {
         [] => {}
         [single] if single.is_empty() => field.clear(),
         uris => {
-            for uri in uris {
-                redirect_uri::validate_registration(uri, rules, kind)
-                    .map_err(|error| Failure::usage(format!("\"{uri}\" cannot be registered: {error}.")))?;
-            }
-            field.clone_from(&uris.to_vec());
+            *field = uris.to_vec();
             field.dedup();
         }
     }
-    Ok(())
 }
 
-/// What does not fit together.
-fn check(client: &Client, rules: Environment) -> Result<(), Failure> {
-    if client.kind != Kind::WebApp && !client.back_channel_logout_uris.is_empty() {
-        return Err(
-            Failure::usage("Only a web application has a server to be told of a logout.")
-                .remedy("Leave --backchannel-logout-uri out."),
-        );
-    }
-    if client.is_public() && client.management_access {
-        return Err(
-            Failure::usage("Only a web application can keep what the management API asks for.")
-                .remedy("Leave --management-access out."),
-        );
-    }
-    if client.any_loopback_redirect && rules == Environment::Production {
-        return Err(
-            Failure::usage("A production environment sends people to registered addresses only.")
-                .remedy("Leave --any-loopback-redirect out."),
-        );
-    }
-    Ok(())
+/// The rules of the store, in the words of the command line.
+pub(super) fn check(client: &Client, instance: &Instance) -> Result<(), Failure> {
+    client::check(client, instance.redirect_rules()).map_err(|mistake| {
+        let mut message = mistake.message;
+        if let Some(first) = message.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        let failure = Failure::usage(format!("{message}."));
+        match mistake.field {
+            Field::BackChannelLogoutUris if client.kind != Kind::WebApp => {
+                failure.remedy("Leave --backchannel-logout-uri out.")
+            }
+            Field::ManagementAccess => failure.remedy("Leave --management-access out."),
+            Field::AnyLoopbackRedirect => failure.remedy("Leave --any-loopback-redirect out."),
+            _ => failure,
+        }
+    })
 }

@@ -1,38 +1,58 @@
 //! The client credentials grant.
 //!
-//! Source: RFC 6749 §4.4.
+//! Source: RFC 6749 §4.4; RFC 8707 §2 for what `aud` means.
 
 use std::time::Duration;
 
-use genkan_protocol::oauth::Scope;
+use genkan_protocol::oauth::authorization_request::KNOWN_SCOPES;
+use genkan_protocol::oauth::{ErrorCode, Scope};
 use genkan_protocol::oidc::AccessToken;
+use genkan_protocol::oidc::claims::ScopeClaims;
 use genkan_store::TokenId;
+use genkan_store::client::{Client, Owner};
+use genkan_store::environment::Environment;
+use serde_json::{Map, Value};
 
 use super::TokenResponse;
 use crate::app::App;
+use crate::cache::CachedClient;
 use crate::web::client_auth::AuthenticatedClient;
 use crate::web::oauth_error::OAuthError;
 
 /// Issues an access token for the client itself. There is no refresh token
-/// (RFC 6749 §4.4.3) and, for a client of the environment, no scope to ask for:
-/// what it may do follows from its registration.
-pub async fn issue(app: &App, caller: &AuthenticatedClient) -> Result<TokenResponse, OAuthError> {
+/// (RFC 6749 §4.4.3).
+///
+/// # Errors
+///
+/// `invalid_scope` if the client asks for more than it is registered for.
+pub async fn issue(
+    app: &App,
+    caller: &AuthenticatedClient,
+    asked: Option<Scope>,
+) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
-    let client = caller.client();
+    let cached = &*caller.cached;
+    let client = &cached.client;
+    let scope = granted_scope(cached, asked)?;
     let environment = caller.configuration.environment().await?;
-    let lifetime: Duration = client
-        .access_token_lifetime
-        .unwrap_or(environment.client_access_token_lifetime);
-    let scope = Scope::default();
+    let lifetime = lifetime(cached, &environment);
+    let organization_id = match &client.owner {
+        Owner::Organization(id) => Some(id.to_string()),
+        Owner::Environment | Owner::Resource(_) => None,
+    };
     let claims = AccessToken {
         iss: app.issuer().to_owned(),
         sub: client.id.to_string(),
-        aud: vec![client.id.to_string()],
+        aud: audience(cached),
         client_id: client.id.to_string(),
         jti: app.ids().next::<TokenId>(now).to_string(),
         iat: now.as_secs(),
         nbf: now.as_secs(),
         exp: (now + lifetime).as_secs(),
+        scope: ScopeClaims(scope.clone()),
+        oid: organization_id,
+        xoid: cached.organization_external_id.clone(),
+        custom_claims: custom_claims(client),
         ..AccessToken::default()
     };
     let keyring = caller.configuration.keyring().await?;
@@ -49,4 +69,76 @@ pub async fn issue(app: &App, caller: &AuthenticatedClient) -> Result<TokenRespo
         id_token: None,
         refresh_token: None,
     })
+}
+
+/// What the token is good for.
+///
+/// A management client that asks for nothing gets a token without a scope,
+/// which the management API takes for everything; one that asks for permissions
+/// gets those alone. Every other client gets what it is registered for, or the
+/// part of it that it asks for.
+fn granted_scope(cached: &CachedClient, asked: Option<Scope>) -> Result<Scope, OAuthError> {
+    let client = &cached.client;
+    let registered = match &cached.resource {
+        // What a resource no longer offers, its clients no longer get.
+        Some(resource) if !resource.settings.scope.is_empty() => {
+            let offered = &resource.settings.scope;
+            client.scope.clone().filter(|name| offered.contains(name))
+        }
+        _ => client.scope.clone(),
+    };
+    // Scopes about people mean nothing here; libraries send them all the same.
+    let asked = asked.map(|scope| scope.filter(|name| !KNOWN_SCOPES.contains(&name) || registered.contains(name)));
+    let Some(asked) = asked.filter(|scope| !scope.is_empty()) else {
+        return Ok(if client.management_access {
+            Scope::none()
+        } else {
+            registered
+        });
+    };
+    let permissions = genkan_api::methods::permissions();
+    let is_allowed = |name: &str| {
+        registered.contains(name) || client.management_access && permissions.contains(name)
+    };
+    // Never narrowed to nothing: an empty scope would be everything.
+    if asked.iter().all(is_allowed) {
+        Ok(asked)
+    } else {
+        Err(OAuthError::Client {
+            code: ErrorCode::InvalidScope,
+            description: "the client is not registered for this scope".into(),
+        })
+    }
+}
+
+/// Whom the token is meant for.
+fn audience(cached: &CachedClient) -> Vec<String> {
+    let CachedClient { client, resource, .. } = cached;
+    match (client.audience.as_slice(), resource) {
+        ([], Some(resource)) => vec![resource.audience().to_owned()],
+        ([], None) => vec![client.id.to_string()],
+        (audience, _) => audience.to_vec(),
+    }
+}
+
+fn lifetime(cached: &CachedClient, environment: &Environment) -> Duration {
+    let of_resource = cached
+        .resource
+        .as_ref()
+        .and_then(|resource| resource.settings.access_token_lifetime);
+    cached
+        .client
+        .access_token_lifetime
+        .or(of_resource)
+        .unwrap_or(environment.client_access_token_lifetime)
+}
+
+/// Beside the claims of the standards, so that no name of theirs can be taken.
+fn custom_claims(client: &Client) -> Option<Map<String, Value>> {
+    let claims: Map<String, Value> = client
+        .custom_claims
+        .iter()
+        .map(|claim| (claim.key.clone(), Value::from(claim.value.clone())))
+        .collect();
+    (!claims.is_empty()).then_some(claims)
 }

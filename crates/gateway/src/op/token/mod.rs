@@ -14,6 +14,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use genkan_protocol::oauth::{Scope, TokenRequest};
+use genkan_store::client::GrantType;
 use http::HeaderMap;
 use serde::Serialize;
 
@@ -64,13 +65,23 @@ pub async fn token(
         TokenRequest::RefreshToken { refresh_token, scope } => {
             refresh_token::redeem(&app, &caller, refresh_token, scope).await?
         }
-        TokenRequest::ClientCredentials { .. } => client_credentials::issue(&app, &caller).await?,
+        TokenRequest::ClientCredentials { scope } => client_credentials::issue(&app, &caller, scope).await?,
     };
     Ok((no_store(), Json(response)).into_response())
 }
 
 /// Which client may use which grant.
 fn policy(caller: &AuthenticatedClient, request: &TokenRequest) -> Result<(), OAuthError> {
+    let grant_type = match request {
+        TokenRequest::AuthorizationCode { .. } => GrantType::AuthorizationCode,
+        TokenRequest::RefreshToken { .. } => GrantType::RefreshToken,
+        TokenRequest::ClientCredentials { .. } => GrantType::ClientCredentials,
+    };
+    if !caller.client().may_use(grant_type) {
+        return Err(OAuthError::unauthorized_client(
+            "the client is not registered for this grant_type",
+        ));
+    }
     let confidential_without_proof = caller.proof == Proof::None && !caller.client().is_public();
     match request {
         // RFC 6749 §4.4: only confidential clients, and only authenticated.

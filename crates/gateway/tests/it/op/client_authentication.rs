@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use genkan_store::client::{self, ClientSecret};
-use genkan_store::{Secret, SecretId};
+use genkan_store::Secret;
 use genkan_testkit::Gateway;
 use insta::assert_snapshot;
 
@@ -144,14 +144,7 @@ async fn two_secrets_count_until_each_expires_or_is_deleted() {
     let gateway = Gateway::start().await;
     let rp = gateway.client("rp").await;
     let (at, second) = (gateway.at(), Secret::generate());
-    let row = ClientSecret {
-        id: at.id::<SecretId>(),
-        client_id: rp.id.clone(),
-        hash: second.sha256(),
-        suffix: second.suffix().to_owned(),
-        created_at: at.now,
-        expires_at: Some(at.now + Duration::from_secs(60)),
-    };
+    let row = ClientSecret::new(at, &rp.id, &second, Some(at.now + Duration::from_secs(60)));
     gateway
         .tx(async |tx| client::add_secret(tx, at, &row).await)
         .await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use genkan_db::Db;
 use genkan_store::client::{self, ClientSecret};
-use genkan_store::{Error, Secret, SecretId, connection, domain, environment};
+use genkan_store::{Error, Secret, connection, domain, environment};
 use genkan_testkit::{Arrival, Gateway, Rp, on_each_engine};
 
 /// One change, as the command line makes it.
@@ -31,14 +31,7 @@ async fn a_secret_counts_from_its_creation_to_its_deletion() {
         let first = rp.secret.clone().unwrap();
         assert!(can_authenticate(&rp, &first).await);
         let (at, second) = (gateway.at(), Secret::generate());
-        let row = ClientSecret {
-            id: at.id::<SecretId>(),
-            client_id: rp.id.clone(),
-            hash: second.sha256(),
-            suffix: second.suffix().to_owned(),
-            created_at: at.now,
-            expires_at: None,
-        };
+        let row = ClientSecret::new(at, &rp.id, &second, None);
         change(gateway, async |db| {
             db.tx(async |tx| client::add_secret(tx, at, &row).await)
                 .await

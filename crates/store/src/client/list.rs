@@ -1,0 +1,231 @@
+//! Several clients at once.
+
+use genkan_db::{Row, Tx, p};
+
+use super::row::{columns, read};
+use super::{Client, Kind, Owner};
+use crate::page::page_rows;
+use crate::row::Columns;
+use crate::{ClientId, Error, Page, SessionId};
+
+macro_rules! environment_clients {
+    () => {
+        " FROM clients c WHERE c.organization_id IS NULL AND c.resource_id IS NULL"
+    };
+}
+
+/// The kinds that stand in the text of the parameter; all if it is empty. No
+/// kind's name is part of another's.
+macro_rules! of_kinds {
+    ($kinds:literal) => {
+        concat!(
+            " AND (CAST(",
+            $kinds,
+            " AS TEXT) = '' OR CAST(",
+            $kinds,
+            " AS TEXT) LIKE '%' || c.kind || '%')"
+        )
+    };
+}
+
+fn kinds_text(kinds: &[Kind]) -> String {
+    let words: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+    words.join(" ")
+}
+
+/// Lists the environment's clients, newest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list(tx: &mut Tx<'_>, page: &Page<ClientId>) -> Result<Vec<Client>, Error> {
+    list_kinds(tx, &[], page).await
+}
+
+/// Lists the environment's clients of some kinds, newest first; of all kinds
+/// if none is named.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_kinds(
+    tx: &mut Tx<'_>,
+    kinds: &[Kind],
+    page: &Page<ClientId>,
+) -> Result<Vec<Client>, Error> {
+    let kinds = kinds_text(kinds);
+    // Their prefixes differ, so their identifiers alone do not sort by time.
+    let params = p![page.edge(), page.limit(), &kinds];
+    let rows = if page.is_upwards() {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            environment_clients!(),
+            of_kinds!("$3"),
+            " AND (c.created_at, c.id) > (SELECT a.created_at, a.id FROM clients a WHERE a.id = $1)
+              ORDER BY c.created_at, c.id LIMIT $2"
+        );
+        let mut rows = tx.all(sql, params).await?;
+        rows.reverse();
+        rows
+    } else {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            environment_clients!(),
+            of_kinds!("$3"),
+            " AND (CAST($1 AS TEXT) IS NULL
+                OR (c.created_at, c.id) < (SELECT a.created_at, a.id FROM clients a WHERE a.id = $1))
+              ORDER BY c.created_at DESC, c.id DESC LIMIT $2"
+        );
+        tx.all(sql, params).await?
+    };
+    rows.iter().map(read).collect()
+}
+
+/// The environment's first client, which came with it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn default_client(tx: &mut Tx<'_>) -> Result<Option<Client>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                columns!(),
+                environment_clients!(),
+                " AND (c.id LIKE 'skc~_%' ESCAPE '~' OR c.id LIKE 'prd~_skc~_%' ESCAPE '~')
+                 ORDER BY c.created_at, c.id LIMIT 1"
+            ),
+            p![],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The redirect URIs of all clients: whoever answers browsers across origins
+/// allows theirs.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn all_redirect_uris(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+    let rows = tx
+        .all(
+            "SELECT redirect_uris FROM clients WHERE redirect_uris <> '[]'",
+            p![],
+        )
+        .await?;
+    let mut all = Vec::new();
+    for row in &rows {
+        let uris: Vec<String> = Columns::of(row).json("clients.redirect_uris")?;
+        all.extend(uris);
+    }
+    Ok(all)
+}
+
+/// Where a login that began elsewhere is sent: the address of the oldest
+/// client that has registered one.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn initiate_login_uri(tx: &mut Tx<'_>) -> Result<Option<String>, Error> {
+    let row = tx
+        .opt(
+            "SELECT initiate_login_uri FROM clients WHERE initiate_login_uri IS NOT NULL
+              ORDER BY created_at, id LIMIT 1",
+            p![],
+        )
+        .await?;
+    row.map_or(Ok(None), |row| Columns::of(&row).optional_text())
+}
+
+/// The clients that a session has signed in to.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_for_session(tx: &mut Tx<'_>, session_id: &SessionId) -> Result<Vec<Client>, Error> {
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM clients c WHERE c.id IN (SELECT client_id FROM grants WHERE session_id = $1)"
+            ),
+            p![session_id],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Lists the clients of an organization or a resource, newest first.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_owned(tx: &mut Tx<'_>, owner: &Owner, page: &Page<ClientId>) -> Result<Vec<Client>, Error> {
+    let rows = match owner {
+        Owner::Environment => return list(tx, page).await,
+        Owner::Organization(id) => page_rows!(
+            tx,
+            page,
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM clients c WHERE c.organization_id = $3"
+            ),
+            [id],
+            "c.id"
+        ),
+        Owner::Resource(id) => page_rows!(
+            tx,
+            page,
+            concat!("SELECT ", columns!(), " FROM clients c WHERE c.resource_id = $3"),
+            [id],
+            "c.id"
+        ),
+    };
+    rows.iter().map(read).collect()
+}
+
+/// How many clients [`list_kinds`] would give without its page, counted up to `limit`.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count_kinds(tx: &mut Tx<'_>, kinds: &[Kind], limit: i64) -> Result<i64, Error> {
+    let sql = concat!(
+        "SELECT COUNT(*) FROM (SELECT 1",
+        environment_clients!(),
+        of_kinds!("$2"),
+        " LIMIT $1) AS rows"
+    );
+    count(tx.opt(sql, p![limit, &kinds_text(kinds)]).await?)
+}
+
+/// How many clients an owner has, counted up to `limit`.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn count_owned(tx: &mut Tx<'_>, owner: &Owner, limit: i64) -> Result<i64, Error> {
+    count(match owner {
+        Owner::Environment => return count_kinds(tx, &[], limit).await,
+        Owner::Organization(id) => {
+            let sql =
+                "SELECT COUNT(*) FROM (SELECT 1 FROM clients WHERE organization_id = $2 LIMIT $1) AS rows";
+            tx.opt(sql, p![limit, id]).await?
+        }
+        Owner::Resource(id) => {
+            let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM clients WHERE resource_id = $2 LIMIT $1) AS rows";
+            tx.opt(sql, p![limit, id]).await?
+        }
+    })
+}
+
+fn count(row: Option<Row>) -> Result<i64, Error> {
+    row.map_or(Ok(0), |row| Columns::of(&row).int())
+}
