@@ -101,7 +101,7 @@ pub async fn write(app: &App) -> Result<(), Error> {
                     .with("since", counted.since.as_secs());
                 event::record(tx, at, entry).await?;
             }
-            client::secrets_used(tx, secrets.iter().map(|(id, at)| (id, *at))).await
+            client::secrets_used(tx, &secrets).await
         })
         .await;
     if written.is_err() {

@@ -1,9 +1,12 @@
 //! The services behind their checks, on a database of their own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod clients;
 mod contract;
 mod domains;
+mod machine_clients;
 mod organizations;
 mod roles;
 mod stack;
 mod support;
+mod tokens;

@@ -50,6 +50,8 @@ pub struct IntrospectionResponse {
     roles: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permissions: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_claims: Option<Map<String, Value>>,
 }
 
 /// Unknown, expired and revoked tokens, and tokens meant for another audience,

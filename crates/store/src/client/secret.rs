@@ -283,10 +283,7 @@ pub async fn delete_secret(
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn secrets_used<'a>(
-    tx: &mut Tx<'_>,
-    used: impl IntoIterator<Item = (&'a SecretId, Timestamp)>,
-) -> Result<(), Error> {
+pub async fn secrets_used(tx: &mut Tx<'_>, used: &HashMap<SecretId, Timestamp>) -> Result<(), Error> {
     for (id, at) in used {
         tx.exec(
             "UPDATE client_secrets SET last_used_at = $2

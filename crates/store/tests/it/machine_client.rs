@@ -300,9 +300,8 @@ async fn the_use_of_secrets_is_kept_without_waking_caches() {
         let (_, client, secrets) = of_organization(world, 2).await;
         let before = world.tx(async |tx| environment::generation(tx).await).await;
         for at in [T0 + secs(5), T0 + secs(3)] {
-            world
-                .tx(async |tx| client::secrets_used(tx, [(&secrets[0].id, at)]).await)
-                .await;
+            let used = [(secrets[0].id.clone(), at)].into();
+            world.tx(async |tx| client::secrets_used(tx, &used).await).await;
         }
         let known = world.tx(async |tx| client::secrets(tx, &client.id).await).await;
         assert_eq!(known[0].last_used_at, Some(T0 + secs(5)));

@@ -88,7 +88,8 @@ fn granted_scope(cached: &CachedClient, asked: Option<Scope>) -> Result<Scope, O
         _ => client.scope.clone(),
     };
     // Scopes about people mean nothing here; libraries send them all the same.
-    let asked = asked.map(|scope| scope.filter(|name| !KNOWN_SCOPES.contains(&name) || registered.contains(name)));
+    let asked =
+        asked.map(|scope| scope.filter(|name| !KNOWN_SCOPES.contains(&name) || registered.contains(name)));
     let Some(asked) = asked.filter(|scope| !scope.is_empty()) else {
         return Ok(if client.management_access {
             Scope::none()
@@ -97,9 +98,8 @@ fn granted_scope(cached: &CachedClient, asked: Option<Scope>) -> Result<Scope, O
         });
     };
     let permissions = genkan_api::methods::permissions();
-    let is_allowed = |name: &str| {
-        registered.contains(name) || client.management_access && permissions.contains(name)
-    };
+    let is_allowed =
+        |name: &str| registered.contains(name) || client.management_access && permissions.contains(name);
     // Never narrowed to nothing: an empty scope would be everything.
     if asked.iter().all(is_allowed) {
         Ok(asked)

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use genkan_store::client::{self, ClientSecret};
 use genkan_store::Secret;
+use genkan_store::client::{self, ClientSecret};
 use genkan_testkit::Gateway;
 use insta::assert_snapshot;
 
