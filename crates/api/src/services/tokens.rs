@@ -32,7 +32,7 @@ impl ApiTokenService for Api {
     async fn create_token(&self, request: Request<CreateTokenRequest>) -> Answer<CreateTokenResponse> {
         let (call, message) = self.accept(request);
         let wanted = message.token.ok_or_else(|| Error::required("token"))?;
-        let value = self.new_secret("api_");
+        let value = self.generate_secret("api_");
         let (at, hash) = (call.at(), value.sha256());
         let expires_at = wanted
             .expiry

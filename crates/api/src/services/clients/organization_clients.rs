@@ -65,7 +65,7 @@ pub(super) async fn create(
     request: CreateOrganizationClientRequest,
 ) -> Result<CreateOrganizationClientResponse, Error> {
     let wanted = request.client.ok_or_else(|| Error::required("client"))?;
-    let secret = api.new_secret("");
+    let secret = api.generate_secret("");
     let (client, row) = api
         .tx(async |tx| {
             let at = call.at();
@@ -169,7 +169,7 @@ pub(super) async fn create_secret(
     call: &Call<'_>,
     request: CreateOrganizationClientSecretRequest,
 ) -> Result<CreateOrganizationClientSecretResponse, Error> {
-    let secret = api.new_secret("");
+    let secret = api.generate_secret("");
     let row = api
         .tx(async |tx| {
             let client = find(tx, &request.organization_id, &request.client_id).await?;

@@ -88,7 +88,7 @@ pub(super) async fn create(
     request: CreateResourceClientRequest,
 ) -> Result<CreateResourceClientResponse, Error> {
     let wanted = request.client.ok_or_else(|| Error::required("client"))?;
-    let secret = api.new_secret("");
+    let secret = api.generate_secret("");
     let client = api
         .tx(async |tx| {
             let at = call.at();

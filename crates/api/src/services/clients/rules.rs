@@ -26,7 +26,7 @@ impl Api {
 
     /// A new secret. Its prefix tells people and scanners for leaked secrets
     /// what they found.
-    pub(crate) fn new_secret(&self, kind: &str) -> Secret {
+    pub(crate) fn generate_secret(&self, kind: &str) -> Secret {
         let environment = if self.host().is_development() {
             "test"
         } else {

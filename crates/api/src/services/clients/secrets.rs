@@ -65,7 +65,7 @@ pub(super) async fn create(
     call: &Call<'_>,
     request: CreateClientSecretRequest,
 ) -> Result<CreateClientSecretResponse, Error> {
-    let secret = api.new_secret("");
+    let secret = api.generate_secret("");
     let row = api
         .tx(async |tx| {
             let client = find(tx, &request.client_id).await?;
