@@ -33,6 +33,5 @@ mod session;
 mod session_policy;
 mod signing_key;
 mod support;
-mod support;
 mod user;
 mod webauthn;
