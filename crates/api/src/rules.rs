@@ -216,6 +216,10 @@ fn number(value: &Value) -> i128 {
 
 fn check_message(message: &DynamicMessage, path: &str, broken: &mut Vec<Violation>) {
     let Some(fields) = RULES.get(message.descriptor().full_name()) else {
+        // A well-known type has no rules, and holds text all the same.
+        for (_, value) in message.fields() {
+            descend(value, path, broken);
+        }
         return;
     };
     for rules in fields {
@@ -239,9 +243,11 @@ fn check_message(message: &DynamicMessage, path: &str, broken: &mut Vec<Violatio
     }
 }
 
-/// Checks the messages inside `value`.
+/// Checks the messages inside `value`, and text: no database keeps NUL.
 fn descend(value: &Value, path: &str, broken: &mut Vec<Violation>) {
+    const NO_NUL: &str = "must not contain the NUL character";
     match value {
+        Value::String(text) if text.contains('\0') => push(broken, path, NO_NUL, "string"),
         Value::Message(message) => check_message(message, path, broken),
         Value::List(items) => {
             for (index, item) in items.iter().enumerate() {
@@ -250,6 +256,10 @@ fn descend(value: &Value, path: &str, broken: &mut Vec<Violation>) {
         }
         Value::Map(entries) => {
             for (key, value) in entries {
+                if key_text(key).contains('\0') {
+                    push(broken, path, NO_NUL, "string");
+                    continue;
+                }
                 descend(value, &format!("{path}[{}]", key_text(key)), broken);
             }
         }
@@ -537,6 +547,31 @@ mod tests {
             [r#"organization.metadata key "ab": must have at least 3 characters"#]
         );
         assert!(broken(create, r#"{"organization":{"display_name":"A"}}"#).is_empty());
+    }
+
+    #[test]
+    fn nul_is_refused_wherever_text_is() {
+        let create = "scalekit.v1.organizations.CreateOrganizationRequest";
+        for (json, field) in [
+            (
+                r#"{"organization":{"display_name":"A\u0000"}}"#,
+                "organization.display_name",
+            ),
+            (
+                r#"{"organization":{"display_name":"A","metadata":{"abc":"\u0000"}}}"#,
+                "organization.metadata[abc]",
+            ),
+            (
+                r#"{"organization":{"display_name":"A","metadata":{"abc\u0000":"x"}}}"#,
+                "organization.metadata",
+            ),
+        ] {
+            let expected = format!("{field}: must not contain the NUL character");
+            assert_eq!(broken(create, json), [expected]);
+        }
+        let connection = "scalekit.v1.connections.OIDCConnectionConfig";
+        let wrapped = broken(connection, r#"{"issuer":"\u0000"}"#);
+        assert_eq!(wrapped, ["issuer: must not contain the NUL character"]);
     }
 
     #[test]

@@ -200,7 +200,7 @@ fn words(kind: &Kind) -> (&'static str, &'static str) {
         Kind::String => ("string", "strings"),
         Kind::Bytes => ("base64", "base64 strings"),
         Kind::Float | Kind::Double => ("number", "numbers"),
-        Kind::Enum(_) => ("enum", "enums"),
+        Kind::Enum(_) => ("enum", "enum values"),
         Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => {
             ("integer as string", "integers as strings")
         }

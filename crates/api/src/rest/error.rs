@@ -6,6 +6,7 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage};
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 use tonic::{Code, Status};
 
@@ -152,9 +153,21 @@ fn of_mistake(mistake: &Mistake) -> Response<Body> {
 }
 
 fn body(http: StatusCode, code: Code, message: &str, details: &Json) -> Response<Body> {
+    /// In the order of `google.rpc.Status`.
+    #[derive(Serialize)]
+    struct Body<'a> {
+        code: i32,
+        message: &'a str,
+        details: &'a Json,
+    }
     let code = i32::from(code);
-    let text = json!({ "code": code, "message": message, "details": details }).to_string();
-    answer(http, text.into_bytes())
+    let text = serde_json::to_vec(&Body {
+        code,
+        message,
+        details,
+    })
+    .expect("text and numbers are JSON");
+    answer(http, text)
 }
 
 /// `google.rpc.Status`, as `grpc-status-details-bin` carries it.

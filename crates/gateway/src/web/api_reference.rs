@@ -169,7 +169,19 @@ fn facts(operation: &Operation) -> Vec<Fact<'static>> {
     let permission = match operation.permissions {
         _ if operation.is_open => "none: anybody may call it".to_owned(),
         [] => "any management token".to_owned(),
-        names => names.join(" or "),
+        names => {
+            // Names with an underscore are for people in hosted widgets.
+            let scopes: Vec<&str> = names
+                .iter()
+                .map(String::as_str)
+                .filter(|name| name.contains(':'))
+                .collect();
+            if scopes.is_empty() {
+                names.join(" or ")
+            } else {
+                scopes.join(" or ")
+            }
+        }
     };
     let named = [
         ("Permission", permission.as_str()),
@@ -215,6 +227,13 @@ fn tables(operation: &Operation) -> Vec<Table> {
     let rows = openapi::answer_rows(operation);
     tables.push(Table::new("Answer", &caption, "An empty object.", rows));
     tables
+}
+
+/// A text at its backticks: what stands between two of them is code.
+pub(crate) fn parts(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    text.split('`')
+        .enumerate()
+        .map(|(index, part)| (index % 2 == 1, part))
 }
 
 /// A table of an operation's page.
