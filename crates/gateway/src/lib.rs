@@ -17,6 +17,7 @@ pub mod login;
 pub mod mail;
 pub mod management;
 pub mod op;
+pub mod portal;
 pub mod serve;
 pub mod server;
 pub mod simulator;
@@ -75,6 +76,7 @@ pub fn router(app: &App) -> Router {
             get(login::callback::callback),
         )
         .route("/sso/v1/oidc/{connection}/init", get(login::init::oidc))
+        .route("/magicLink/{token}", get(portal::open))
         .route(
             login::invitation::PATH,
             get(login::invitation::show).post(login::invitation::accept),

@@ -72,6 +72,7 @@ const JOBS: &[Job] = &[
     job!("sessions", "id", "ended_at", SESSIONS_KEPT),
     job!("login_traces", "id", "created_at", TRACES_KEPT),
     job!("connection_tests", "id", "created_at", DAY),
+    job!("portal_links", "id", "expires_at", DAY),
     job!(
         "back_channel_logouts",
         "id",

@@ -10,6 +10,7 @@ mod domain;
 mod environment;
 mod event;
 mod failure;
+mod import;
 mod instance;
 mod keys;
 mod mail;
@@ -85,6 +86,7 @@ enum Command {
     Domain(domain::DomainArgs),
     Connection(connection::ConnectionArgs),
     User(user::UserArgs),
+    Import(import::ImportArgs),
     Role(role::RoleArgs),
     Permission(permission::PermissionArgs),
     Environment(environment::EnvironmentArgs),
@@ -139,6 +141,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Environment(args) => wait_for(environment::run(&args, context)),
         Command::Connection(args) => wait_for(connection::run(&args, context)),
         Command::User(args) => wait_for(user::run(&args, context)),
+        Command::Import(args) => wait_for(import::run(&args, context)),
         Command::Role(args) => wait_for(role::run(&args, context)),
         Command::Permission(args) => wait_for(permission::run(&args, context)),
         Command::Keys(args) => wait_for(keys::run(&args, context)),

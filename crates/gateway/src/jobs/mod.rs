@@ -1,6 +1,7 @@
 //! Work beside the requests: logout tokens and mail to deliver, rows to sweep.
 
 pub mod back_channel_logout;
+pub mod domains;
 pub mod mail;
 
 use std::time::Duration;
@@ -46,6 +47,32 @@ pub fn start(app: &App, tracker: &TaskTracker, stop: &CancellationToken) {
                 () = tokio::time::sleep(DELIVER_EVERY) => {}
                 () = mails_stop.cancelled() => {}
             }
+        }
+    });
+    let (domains, domains_stop) = (app.clone(), stop.clone());
+    tracker.spawn(async move {
+        while domains_stop
+            .run_until_cancelled(tokio::time::sleep(domains::EVERY))
+            .await
+            .is_some()
+        {
+            if let Err(error) = domains::look(&domains).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "looking for the TXT records of domains failed"
+                );
+            }
+        }
+    });
+    let (index, index_stop) = (app.clone(), stop.clone());
+    tracker.spawn(async move {
+        // Once: what is added later is indexed as it is added.
+        let writing = genkan_store::search::write_missing(index.db());
+        if let Some(Err(error)) = index_stop.run_until_cancelled(writing).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "indexing for search failed; it goes on at the next start"
+            );
         }
     });
     let (write, write_stop) = (app.clone(), stop.clone());

@@ -1,0 +1,188 @@
+//! `genkan import organizations|users`
+
+mod apply;
+mod organization;
+mod progress;
+mod rows;
+mod user;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use self::apply::{Import, Tally};
+use self::organization::OrganizationRow;
+use self::progress::Progress;
+use self::rows::{Rejects, Rows};
+use self::user::UserRow;
+use super::{Context, Failure};
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan import organizations customers.csv
+  genkan import users people.jsonl --dry-run
+  genkan import users people.csv --continue-on-error
+
+Columns of organizations: external_id, name, slug, logo_url, region, domains,
+metadata.ANYTHING. Columns of users: email, email_verified, name, given_name,
+family_name, picture, locale, external_id, organization, roles,
+metadata.ANYTHING. Several domains or roles in one cell are separated by ;.
+
+A second import of the same file changes nothing: organizations are known by
+their external id and users by their e-mail address. What a line says replaces
+what was there, and what it leaves out stays.";
+
+/// Bring in many organizations or users from a file
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ImportArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Organizations with their domains
+    Organizations(FileArgs),
+    /// Users with their memberships and roles
+    Users(FileArgs),
+}
+
+#[derive(Debug, Args)]
+struct FileArgs {
+    /// A CSV file with a heading, or one JSON object in each line; - reads standard input
+    file: PathBuf,
+    /// What the file is, where its name does not tell
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Check everything and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave out lines with mistakes and go on; they are written to FILE.rejects
+    #[arg(long)]
+    continue_on_error: bool,
+    /// Where lines with mistakes are written instead
+    #[arg(long, value_name = "FILE", requires = "continue_on_error")]
+    rejects: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Csv,
+    /// One JSON object in each line
+    Jsonl,
+}
+
+/// What an import came to.
+#[derive(Debug, Serialize)]
+struct Summary {
+    dry_run: bool,
+    created: u64,
+    updated: u64,
+    unchanged: u64,
+    rejected: u64,
+    seconds: f64,
+}
+
+pub(super) async fn run(args: &ImportArgs, context: &mut Context) -> Result<(), Failure> {
+    match &args.what {
+        What::Organizations(file) => import::<OrganizationRow>("organizations", file, context).await,
+        What::Users(file) => import::<UserRow>("users", file, context).await,
+    }
+}
+
+async fn import<R: apply::Row>(what: &str, args: &FileArgs, context: &mut Context) -> Result<(), Failure> {
+    let format = format(args)?;
+    let (input, size) = open(&args.file)?;
+    let mut rows = Rows::new(format, input).map_err(|mistake| Failure::new(mistake.to_string()))?;
+    let instance = context.open().await?;
+    let rejects = match (args.continue_on_error, args.dry_run) {
+        (true, false) => Some(Rejects::new(rejects_path(args), rows.heading())),
+        _ => None,
+    };
+    let started = std::time::Instant::now();
+    let mut import = Import {
+        db: &instance.db,
+        at: instance.stamp(),
+        dry_run: args.dry_run,
+        continue_on_error: args.continue_on_error,
+        rejects,
+        progress: Progress::new(what, size),
+        tally: Tally::default(),
+    };
+    let finished = import.run::<R>(&mut rows).await;
+    import.progress.finish();
+    let Tally {
+        created,
+        updated,
+        unchanged,
+        rejected,
+    } = import.tally;
+    let summary = Summary {
+        dry_run: args.dry_run,
+        created,
+        updated,
+        unchanged,
+        rejected,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    context.console.print(&summary, || {
+        let would = if args.dry_run { " Nothing was changed: this was a dry run." } else { "" };
+        format!(
+            "{what}: {created} created, {updated} updated, {unchanged} unchanged, {rejected} rejected, in {:.1} s.{would}\n",
+            summary.seconds
+        )
+    })?;
+    finished?;
+    if rejected == 0 {
+        return Ok(());
+    }
+    let failure = Failure::new(format!("{rejected} lines were not imported."));
+    Err(match import.rejects {
+        Some(rejects) => failure.remedy(format!(
+            "They stand in {}: correct them there and import that file.",
+            rejects.path().display()
+        )),
+        None => failure,
+    })
+}
+
+fn rejects_path(args: &FileArgs) -> PathBuf {
+    let beside = || {
+        let mut name = args.file.file_stem().unwrap_or_default().to_owned();
+        name.push(".rejects");
+        if let Some(extension) = args.file.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        args.file.with_file_name(name)
+    };
+    args.rejects.clone().unwrap_or_else(beside)
+}
+
+fn format(args: &FileArgs) -> Result<Format, Failure> {
+    if let Some(format) = args.format {
+        return Ok(format);
+    }
+    let extension = args.file.extension().and_then(|extension| extension.to_str());
+    match extension.map(str::to_ascii_lowercase).as_deref() {
+        Some("csv") => Ok(Format::Csv),
+        Some("jsonl" | "ndjson") => Ok(Format::Jsonl),
+        _ => Err(Failure::usage("The name of the file does not tell what it is.")
+            .remedy("Add --format csv or --format jsonl.")),
+    }
+}
+
+/// The file and its size, or standard input.
+fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
+    if path == Path::new("-") {
+        return Ok((Box::new(io::stdin().lock()), None));
+    }
+    let file = File::open(path)
+        .map_err(|error| Failure::not_found(format!("{} cannot be read: {error}.", path.display())))?;
+    let size = file.metadata().ok().map(|metadata| metadata.len());
+    Ok((Box::new(BufReader::with_capacity(1 << 20, file)), size))
+}

@@ -1,0 +1,126 @@
+//! A line that is an organization.
+
+use std::collections::BTreeMap;
+
+use genkan_db::Tx;
+use genkan_protocol::Domain as DomainName;
+use genkan_store::domain::{self, Domain};
+use genkan_store::organization::{self, Organization, Region};
+use genkan_store::{Error, OrganizationId, Stamp, conflict};
+use serde::Deserialize;
+
+use super::apply::{Outcome, Row, RowError};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrganizationRow {
+    external_id: String,
+    #[serde(alias = "display_name")]
+    name: Option<String>,
+    slug: Option<String>,
+    logo_url: Option<String>,
+    region: Option<Region>,
+    #[serde(default)]
+    domains: Vec<String>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
+fn rejected<T>(sentence: impl Into<String>) -> Result<T, RowError> {
+    Err(RowError::Rejected(sentence.into()))
+}
+
+impl Row for OrganizationRow {
+    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<Outcome, RowError> {
+        if self.external_id.is_empty() {
+            return rejected("external_id is empty: a second import could not know the organization again");
+        }
+        let known = organization::find_by_external_id(tx, &self.external_id).await?;
+        let (id, mut outcome) = match known {
+            Some(known) => {
+                let mut organization = known.clone();
+                self.apply(&mut organization)?;
+                let changed = organization != known;
+                if changed {
+                    organization::update(tx, at, &organization).await?;
+                }
+                (
+                    known.id,
+                    if changed {
+                        Outcome::Updated
+                    } else {
+                        Outcome::Unchanged
+                    },
+                )
+            }
+            None => {
+                let mut organization = Organization::new(at.id(), "", at.now);
+                organization.external_id = Some(self.external_id.clone());
+                self.apply(&mut organization)?;
+                if organization.display_name.is_empty() {
+                    return rejected("name is missing");
+                }
+                organization::insert(tx, at, &organization).await?;
+                (organization.id, Outcome::Created)
+            }
+        };
+        if self.add_domains(tx, at, &id).await? && outcome == Outcome::Unchanged {
+            outcome = Outcome::Updated;
+        }
+        Ok(outcome)
+    }
+}
+
+impl OrganizationRow {
+    /// What the line says replaces what was there.
+    fn apply(&self, organization: &mut Organization) -> Result<(), RowError> {
+        if let Some(name) = &self.name {
+            let name = name.trim();
+            if name.is_empty() || name.chars().count() > 200 {
+                return rejected("name is empty or longer than 200 characters");
+            }
+            name.clone_into(&mut organization.display_name);
+        }
+        for (ours, theirs) in [
+            (&mut organization.slug, &self.slug),
+            (&mut organization.logo_url, &self.logo_url),
+        ] {
+            if theirs.is_some() {
+                ours.clone_from(theirs);
+            }
+        }
+        organization.region = self.region.or(organization.region);
+        for (key, value) in &self.metadata {
+            organization.metadata.insert(key.clone(), value.clone().into());
+        }
+        Ok(())
+    }
+
+    /// Adds the domains that are missing, and says whether there were any.
+    async fn add_domains(
+        &self,
+        tx: &mut Tx<'_>,
+        at: Stamp<'_>,
+        id: &OrganizationId,
+    ) -> Result<bool, RowError> {
+        let mut added = false;
+        for text in &self.domains {
+            let name = match DomainName::parse(text) {
+                Ok(name) => name,
+                Err(error) => return rejected(format!("domain \"{text}\": {error}")),
+            };
+            if let Err(error) = domain::refuse_public_mail(&name) {
+                return rejected(format!("domain \"{text}\": {error}"));
+            }
+            match domain::find_organization_for(tx, &name).await? {
+                Some(owner) if owner == *id => continue,
+                Some(_) => return Err(Error::Conflict(conflict::DOMAIN).into()),
+                None => {}
+            }
+            let kind = domain::Kind::OrganizationDomain;
+            domain::insert(tx, at, &Domain::new(at.id(), id.clone(), name, kind, at.now)).await?;
+            added = true;
+        }
+        Ok(added)
+    }
+}

@@ -1,0 +1,269 @@
+//! The lines of a file, as JSON objects, one after the other.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use csv::StringRecord;
+use serde_json::{Map, Value};
+
+use super::Format;
+
+/// A longer line is not one organization or user.
+const MAX_LINE: u64 = 1024 * 1024;
+
+/// Columns that hold several values, separated by `;`.
+const LISTS: &[&str] = &["domains", "roles"];
+/// Columns that hold yes or no.
+const BOOLEANS: &[&str] = &["email_verified"];
+
+/// A line of the file.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// As editors count them.
+    pub(super) number: u64,
+    /// How much of the file is read with it, in bytes.
+    pub(super) read: u64,
+    pub(super) text: Text,
+    /// What it says, or why that cannot be read.
+    pub(super) value: Result<Value, String>,
+}
+
+/// A line as it stands in the file, to be written to another.
+#[derive(Debug)]
+pub(super) enum Text {
+    Csv(StringRecord),
+    Json(String),
+}
+
+pub(super) enum Rows {
+    Csv {
+        reader: Box<csv::Reader<Box<dyn Read>>>,
+        heading: StringRecord,
+    },
+    Json {
+        reader: BufReader<Box<dyn Read>>,
+        number: u64,
+        read: u64,
+    },
+}
+
+impl Rows {
+    pub(super) fn new(format: Format, input: Box<dyn Read>) -> io::Result<Self> {
+        match format {
+            Format::Csv => {
+                let mut reader = csv::ReaderBuilder::new()
+                    .flexible(true)
+                    .trim(csv::Trim::All)
+                    .from_reader(input);
+                let mut heading = reader.headers()?.clone();
+                // Spreadsheets begin a file with a byte order mark.
+                if let Some(first) = heading.get(0).and_then(|first| first.strip_prefix('\u{feff}')) {
+                    let rest: Vec<_> = heading.iter().skip(1).map(str::to_owned).collect();
+                    heading = std::iter::once(first.to_owned()).chain(rest).collect();
+                }
+                Ok(Self::Csv {
+                    reader: Box::new(reader),
+                    heading,
+                })
+            }
+            Format::Jsonl => Ok(Self::Json {
+                reader: BufReader::new(input),
+                number: 0,
+                read: 0,
+            }),
+        }
+    }
+
+    pub(super) fn heading(&self) -> Option<StringRecord> {
+        match self {
+            Self::Csv { heading, .. } => Some(heading.clone()),
+            Self::Json { .. } => None,
+        }
+    }
+
+    /// The next line that is not empty.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read any further.
+    pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
+        match self {
+            Self::Csv { reader, heading } => next_csv(reader, heading),
+            Self::Json { reader, number, read } => next_json(reader, number, read),
+        }
+    }
+}
+
+fn next_csv(reader: &mut csv::Reader<Box<dyn Read>>, heading: &StringRecord) -> io::Result<Option<Line>> {
+    let mut record = StringRecord::new();
+    if !reader.read_record(&mut record)? {
+        return Ok(None);
+    }
+    let number = record.position().map_or(0, csv::Position::line);
+    let value = if record.len() == heading.len() {
+        object(heading, &record)
+    } else {
+        Err(format!(
+            "it has {} cells, and the heading has {}",
+            record.len(),
+            heading.len()
+        ))
+    };
+    Ok(Some(Line {
+        number,
+        read: reader.position().byte(),
+        text: Text::Csv(record),
+        value,
+    }))
+}
+
+/// Empty cells are left out.
+fn object(heading: &StringRecord, record: &StringRecord) -> Result<Value, String> {
+    let (mut object, mut metadata) = (Map::new(), Map::new());
+    for (name, cell) in heading.iter().zip(record).filter(|(_, cell)| !cell.is_empty()) {
+        if let Some(key) = name.strip_prefix("metadata.") {
+            metadata.insert(key.to_owned(), cell.into());
+            continue;
+        }
+        let value = if LISTS.contains(&name) {
+            let items = cell.split(';').map(str::trim).filter(|item| !item.is_empty());
+            items.map(Value::from).collect()
+        } else if BOOLEANS.contains(&name) {
+            match cell.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "1" => true.into(),
+                "false" | "no" | "0" => false.into(),
+                _ => return Err(format!("{name} is neither true nor false")),
+            }
+        } else {
+            cell.into()
+        };
+        object.insert(name.to_owned(), value);
+    }
+    if !metadata.is_empty() {
+        object.insert("metadata".to_owned(), metadata.into());
+    }
+    Ok(object.into())
+}
+
+fn next_json(
+    reader: &mut BufReader<Box<dyn Read>>,
+    number: &mut u64,
+    read: &mut u64,
+) -> io::Result<Option<Line>> {
+    loop {
+        let mut bytes = Vec::new();
+        let length = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes)?;
+        if length == 0 {
+            return Ok(None);
+        }
+        *number += 1;
+        *read += length as u64;
+        if length as u64 == MAX_LINE && bytes.last() != Some(&b'\n') {
+            return Err(io::Error::other(format!("line {number} is longer than 1 MiB")));
+        }
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if text.is_empty() {
+            continue;
+        }
+        let value = match std::str::from_utf8(&bytes) {
+            Ok(text) => serde_json::from_str(text).map_err(|error| format!("it is no JSON object: {error}")),
+            Err(_) => Err("it is not UTF-8".to_owned()),
+        };
+        return Ok(Some(Line {
+            number: *number,
+            read: *read,
+            text: Text::Json(text),
+            value,
+        }));
+    }
+}
+
+/// Lines with mistakes, in the format that they came in, to be corrected and imported.
+pub(super) struct Rejects {
+    path: PathBuf,
+    heading: Option<StringRecord>,
+    /// Created with the first line.
+    file: Option<BufWriter<File>>,
+}
+
+impl Rejects {
+    pub(super) fn new(path: PathBuf, heading: Option<StringRecord>) -> Self {
+        Self {
+            path,
+            heading,
+            file: None,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn write(&mut self, text: &Text) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let mut file = BufWriter::new(File::create(&self.path)?);
+                if let Some(heading) = &self.heading {
+                    write_csv(&mut file, heading)?;
+                }
+                self.file.insert(file)
+            }
+        };
+        match text {
+            Text::Csv(record) => write_csv(file, record)?,
+            Text::Json(line) => writeln!(file, "{line}")?,
+        }
+        file.flush()
+    }
+}
+
+fn write_csv(file: &mut impl Write, record: &StringRecord) -> io::Result<()> {
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
+    writer.write_record(record)?;
+    writer.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn lines(format: Format, text: &'static str) -> Vec<(u64, Result<Value, String>)> {
+        let mut rows = Rows::new(format, Box::new(text.as_bytes())).unwrap();
+        let mut lines = Vec::new();
+        while let Some(line) = rows.next().unwrap() {
+            lines.push((line.number, line.value));
+        }
+        lines
+    }
+
+    #[test]
+    fn a_csv_line_becomes_an_object_without_its_empty_cells() {
+        let text = "\u{feff}email,roles,email_verified,metadata.plan,name\n\
+                    ada@acme.test, admin; member ,yes,gold,\"King, Ada\"\n\nbob@acme.test,,,,\nx\n";
+        let lines = lines(Format::Csv, text);
+        assert_eq!(
+            lines[0],
+            (
+                2,
+                Ok(
+                    json!({"email": "ada@acme.test", "roles": ["admin", "member"], "email_verified": true,
+                          "metadata": {"plan": "gold"}, "name": "King, Ada"})
+                )
+            )
+        );
+        assert_eq!(lines[1], (4, Ok(json!({"email": "bob@acme.test"}))));
+        assert!(lines[2].1.as_ref().unwrap_err().contains("1 cells"));
+    }
+
+    #[test]
+    fn a_json_line_is_read_with_its_number() {
+        let lines = lines(Format::Jsonl, "{\"email\":\"ada@acme.test\"}\n\n{nonsense\n");
+        assert_eq!(lines[0], (1, Ok(json!({"email": "ada@acme.test"}))));
+        assert_eq!(lines[1].0, 3);
+        assert!(lines[1].1.is_err());
+    }
+}

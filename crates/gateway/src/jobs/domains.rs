@@ -1,0 +1,52 @@
+//! Looks for the TXT records of domains that wait for them.
+
+use std::time::Duration;
+
+use genkan_api::dns;
+use genkan_store::{Error, conflict, domain};
+
+use crate::app::App;
+
+/// How often name servers are asked.
+pub const EVERY: Duration = Duration::from_mins(10);
+
+/// How long a record may take to appear. It can still be asked for afterwards.
+const PATIENCE: Duration = Duration::from_hours(7 * 24);
+
+/// How many domains are given up in one transaction.
+const GIVEN_UP_AT_ONCE: u32 = 50;
+
+/// Asks for each domain that waits, one after the other, and gives up those
+/// that have waited too long.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn look(app: &App) -> Result<(), Error> {
+    let pending = app.db().read(async |tx| domain::list_pending(tx).await).await?;
+    for domain in &pending {
+        let Some(name) = domain.txt_name() else { continue };
+        if !dns::has_text(&name, &domain.txt_value, None)
+            .await
+            .unwrap_or(false)
+        {
+            continue;
+        }
+        let at = app.at(app.now());
+        let verified = app
+            .db()
+            .tx(async |tx| domain::verify(tx, at, &domain.organization_id, &domain.id).await)
+            .await;
+        match verified {
+            // Deleted meanwhile, or shown by another organization first.
+            Ok(_) | Err(Error::Stale | Error::Conflict(conflict::DOMAIN)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let at = app.at(app.now());
+    let since = at.now - PATIENCE;
+    app.db()
+        .tx(async |tx| domain::give_up_pending(tx, at, since, GIVEN_UP_AT_ONCE).await)
+        .await?;
+    Ok(())
+}

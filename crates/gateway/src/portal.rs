@@ -1,0 +1,51 @@
+//! `GET /magicLink/{token}`: where a link to the admin portal leads.
+//!
+//! The portal itself comes in a later version. The link already counts once
+//! and for a minute, and its page says what it can do instead of a portal that
+//! is not there.
+
+use axum::extract::{Path, State};
+use genkan_store::{SecretHash, organization, portal_link};
+use http::{Method, StatusCode};
+
+use crate::app::App;
+use crate::web::error::PageError;
+
+pub async fn open(State(app): State<App>, method: Method, Path(token): Path<String>) -> PageError {
+    // Whoever only looks at the headers must not use the link up.
+    if method == Method::HEAD {
+        return not_here(None);
+    }
+    let at = app.at(app.now());
+    let hash = SecretHash::of(token.as_bytes());
+    let name = app
+        .db()
+        .tx(async |tx| -> Result<Option<String>, genkan_store::Error> {
+            let Some(link) = portal_link::redeem(tx, at, &hash).await? else {
+                return Ok(None);
+            };
+            let organization = organization::find(tx, &link.organization_id).await?;
+            Ok(organization.map(|organization| organization.display_name))
+        })
+        .await;
+    match name {
+        Ok(Some(name)) => not_here(Some(&name)),
+        Ok(None) => PageError::new(
+            StatusCode::GONE,
+            "This link is no longer open",
+            "A link to the admin portal works once, and for a minute after it was made.",
+        )
+        .what_to_do("go back to the application and open the settings from there."),
+        Err(error) => error.into(),
+    }
+}
+
+fn not_here(organization: Option<&str>) -> PageError {
+    let of = organization.map_or(String::new(), |name| format!(" of {name}"));
+    PageError::new(
+        StatusCode::NOT_IMPLEMENTED,
+        "The admin portal is not here yet",
+        format!("This link is genuine and opens the settings{of}, but this version of Genkan has no page for them."),
+    )
+    .what_to_do("ask the people who run the application to make the change: they can do so by its management API and at its command line.")
+}
