@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod clients;
+mod connections;
 mod contract;
+mod directories;
 mod domains;
 mod machine_clients;
 mod organizations;
