@@ -98,6 +98,16 @@ impl Api {
         self.host().instance_key()
     }
 
+    /// Refuses what needs mail where none can be sent.
+    pub(crate) fn require_mail(&self) -> Result<(), Error> {
+        if self.host().sends_mail() {
+            return Ok(());
+        }
+        Err(Error::precondition(
+            "mail is not configured: name a mail server in [mail] of the configuration",
+        ))
+    }
+
     /// Takes a request apart: who asks and when, and what they ask. The layer
     /// before has authenticated the caller and checked the message.
     pub(crate) fn accept<M>(&self, request: tonic::Request<M>) -> (Call<'_>, M) {

@@ -2,6 +2,8 @@
 
 use genkan_protocol::Timestamp;
 
+use crate::Error;
+
 /// A moment, as messages carry it.
 pub(crate) fn time(at: Timestamp) -> prost_types::Timestamp {
     let micros = at.as_micros();
@@ -10,6 +12,29 @@ pub(crate) fn time(at: Timestamp) -> prost_types::Timestamp {
         nanos: i32::try_from(micros.rem_euclid(1_000_000) * 1_000)
             .expect("less than a second in nanoseconds"),
     }
+}
+
+/// The moment that a caller wrote, if they wrote one.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` if it is none.
+pub(crate) fn moment(
+    field: &str,
+    written: Option<&prost_types::Timestamp>,
+) -> Result<Option<Timestamp>, Error> {
+    let Some(written) = written else {
+        return Ok(None);
+    };
+    let nanos = u32::try_from(written.nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000);
+    let micros = nanos.and_then(|nanos| {
+        let micros = written.seconds.checked_mul(1_000_000)?;
+        micros.checked_add(i64::from(nanos / 1_000))
+    });
+    let micros = micros.ok_or_else(|| Error::invalid(field, "is not a moment"))?;
+    Ok(Some(Timestamp::from_micros(micros)))
 }
 
 /// The texts of a JSON object. Only texts get in through this API; what else an

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -48,6 +49,7 @@ struct TestHostInner {
     tokens: Mutex<HashMap<String, Credential>>,
     name_server: Mutex<Option<SocketAddr>>,
     rate_limit: RateLimit,
+    sends_mail: AtomicBool,
 }
 
 /// Runs `test` on SQLite, and on PostgreSQL where there is a server.
@@ -74,6 +76,7 @@ impl Harness {
             tokens: Mutex::default(),
             name_server: Mutex::default(),
             rate_limit,
+            sends_mail: AtomicBool::new(true),
         }));
         let harness = Self {
             stack: GrpcStack::new(Api::new(host.clone())),
@@ -89,6 +92,11 @@ impl Harness {
             })
             .await;
         harness
+    }
+
+    /// From now on there is no mail server.
+    pub fn without_mail(&self) {
+        self.host.0.sends_mail.store(false, Ordering::Relaxed);
     }
 
     /// Lets `token` in with `permissions`, as a client of its own.
@@ -206,7 +214,7 @@ impl Host for TestHost {
     }
 
     fn sends_mail(&self) -> bool {
-        true
+        self.0.sends_mail.load(Ordering::Relaxed)
     }
 
     fn name_server(&self) -> Option<SocketAddr> {

@@ -1,0 +1,285 @@
+//! Proof of an address by a mailed code or link, for applications with sign-in
+//! pages of their own.
+//!
+//! Whether somebody has an account with the address changes no answer.
+
+mod letter;
+
+use std::time::Duration;
+
+use genkan_contract::scalekit::v1::auth::passwordless as contract;
+use genkan_contract::scalekit::v1::auth::passwordless::passwordless_service_server::{
+    PasswordlessService, SERVICE_NAME,
+};
+use genkan_contract::scalekit::v1::auth::passwordless::verify_password_less_request::AuthCredential;
+use genkan_contract::scalekit::v1::auth::passwordless::{
+    PasswordlessType, ResendPasswordlessRequest, SendPasswordlessRequest, SendPasswordlessResponse,
+    TemplateType, VerifyPasswordLessRequest, VerifyPasswordLessResponse,
+};
+use genkan_db::Tx;
+use genkan_protocol::EmailAddress;
+use genkan_store::mail::{Kind as MailKind, Mail};
+use genkan_store::passwordless::{self, Challenge, Kind, Request, Sending, Template, Verification, Wanted};
+use genkan_store::{ClientId, Secret, client};
+use tonic::Response;
+use url::Url;
+
+use crate::{Answer, Api, Call, Error};
+use letter::Letter;
+
+pub(in crate::services) const SERVICE: &str = SERVICE_NAME;
+
+/// What this service leaves unserved, and why.
+pub(in crate::services) const UNSERVED: &[(&str, &str)] = &[];
+
+/// How long a code or a link is good for when nobody says, and at least and at most.
+const LIFETIME_SECS: u32 = 300;
+const LIFETIMES_SECS: std::ops::RangeInclusive<u32> = 60..=3600;
+
+#[tonic::async_trait]
+impl PasswordlessService for Api {
+    async fn send_passwordless_email(
+        &self,
+        request: tonic::Request<SendPasswordlessRequest>,
+    ) -> Answer<SendPasswordlessResponse> {
+        let (call, message) = self.accept(request);
+        self.require_mail()?;
+        let client_id = client_of(&call)?;
+        let asked = Asked::read(&message, self.host().is_development())?;
+        let wanted = asked.wanted(client_id, &message);
+        let (secret, challenge) = (Secret::generate(), Challenge::generate());
+        let (at, key, hash) = (call.at(), self.instance_key(), secret.sha256());
+        let request = self
+            .tx(async |tx| {
+                let sending = passwordless::insert(tx, at, key, &hash, (&wanted, &challenge)).await?;
+                let request = allowed(sending)?;
+                self.post(tx, &call, &request, &challenge).await?;
+                Ok(request)
+            })
+            .await?;
+        self.host().wake_jobs();
+        Ok(Response::new(sent(&secret, &request)))
+    }
+
+    async fn resend_passwordless_email(
+        &self,
+        request: tonic::Request<ResendPasswordlessRequest>,
+    ) -> Answer<SendPasswordlessResponse> {
+        let (call, message) = self.accept(request);
+        self.require_mail()?;
+        let client_id = client_of(&call)?;
+        let (secret, challenge) = (
+            Secret::from_presented(message.auth_request_id),
+            Challenge::generate(),
+        );
+        let (at, key, hash) = (call.at(), self.instance_key(), secret.sha256());
+        let request = self
+            .tx(async |tx| {
+                let sending = passwordless::renew(tx, at, key, (client_id, &hash), &challenge).await?;
+                let request = allowed(sending)?;
+                self.post(tx, &call, &request, &challenge).await?;
+                Ok(request)
+            })
+            .await?;
+        self.host().wake_jobs();
+        Ok(Response::new(sent(&secret, &request)))
+    }
+
+    async fn verify_passwordless_email(
+        &self,
+        request: tonic::Request<VerifyPasswordLessRequest>,
+    ) -> Answer<VerifyPasswordLessResponse> {
+        let (call, message) = self.accept(request);
+        let client_id = client_of(&call)?;
+        let presented = message.auth_request_id.filter(|id| !id.is_empty());
+        let hash = presented.map(|id| Secret::from_presented(id).sha256());
+        let (key, now) = (self.instance_key(), call.now);
+        // A wrong code counts: the transaction is committed, whatever the outcome.
+        let verification = match message.auth_credential {
+            None => return Err(Error::invalid("code", "or link_token is required").into()),
+            Some(AuthCredential::Code(code)) => {
+                let hash = hash.ok_or_else(|| Error::required("auth_request_id"))?;
+                let code = Secret::from_presented(code.trim());
+                self.tx(async |tx| {
+                    Ok(passwordless::verify_code(tx, key, (client_id, &hash), &code, now).await?)
+                })
+                .await?
+            }
+            Some(AuthCredential::LinkToken(token)) => {
+                let token = Secret::from_presented(token);
+                self.tx(async |tx| {
+                    Ok(passwordless::verify_link(tx, client_id, hash.as_ref(), &token, now).await?)
+                })
+                .await?
+            }
+        };
+        Ok(Response::new(proven(verification)?))
+    }
+}
+
+impl Api {
+    /// Queues the mail in the transaction of what it says.
+    async fn post(
+        &self,
+        tx: &mut Tx<'_>,
+        call: &Call<'_>,
+        request: &Request,
+        challenge: &Challenge,
+    ) -> Result<(), Error> {
+        let application = client::find(tx, client_of(call)?).await?;
+        let application = application.ok_or_else(|| Error::not_found("client"))?;
+        let letter = Letter::of(&application.name, request, challenge);
+        let mail = Mail {
+            kind: match request.template {
+                Some(Template::SignUp) => MailKind::SignUp,
+                Some(Template::SignIn) | None => MailKind::SignIn,
+            },
+            to: &request.email,
+            subject: &letter.subject,
+            text: &letter.text(),
+            html: &letter.html(),
+            expires_at: request.expires_at,
+        };
+        genkan_store::mail::enqueue(tx, call.at(), self.instance_key(), &mail).await?;
+        Ok(())
+    }
+}
+
+fn client_of<'a>(call: &'a Call<'_>) -> Result<&'a ClientId, Error> {
+    call.caller()
+        .map(|caller| &caller.client_id)
+        .ok_or_else(|| Error::permission_denied("only an application may do this"))
+}
+
+/// What was asked for, read.
+struct Asked {
+    email: EmailAddress,
+    kind: Kind,
+    template: Option<Template>,
+    lifetime: Duration,
+}
+
+impl Asked {
+    fn read(message: &SendPasswordlessRequest, is_development: bool) -> Result<Self, Error> {
+        let email = EmailAddress::parse(&message.email)
+            .map_err(|error| Error::invalid("email", &error.to_string()))?;
+        let lifetime = match message.expires_in {
+            None | Some(0) => LIFETIME_SECS,
+            Some(secs) if LIFETIMES_SECS.contains(&secs) => secs,
+            Some(_) => return Err(Error::invalid("expires_in", "must be 60 to 3600 seconds")),
+        };
+        if let Some(uri) = &message.magiclink_auth_uri {
+            check_link(uri, is_development)?;
+        }
+        Ok(Self {
+            email,
+            kind: if message.magiclink_auth_uri.is_some() {
+                Kind::LinkOtp
+            } else {
+                Kind::Otp
+            },
+            template: match message.template() {
+                TemplateType::Unspecified => None,
+                TemplateType::Signin => Some(Template::SignIn),
+                TemplateType::Signup => Some(Template::SignUp),
+            },
+            lifetime: Duration::from_secs(lifetime.into()),
+        })
+    }
+
+    fn wanted<'a>(&'a self, client_id: &'a ClientId, message: &'a SendPasswordlessRequest) -> Wanted<'a> {
+        Wanted {
+            client_id,
+            email: &self.email,
+            kind: self.kind,
+            template: self.template,
+            state: message.state.as_deref(),
+            magiclink_auth_uri: message.magiclink_auth_uri.as_deref(),
+            lifetime: self.lifetime,
+        }
+    }
+}
+
+/// A link in a mail carries a secret, so it goes to a web page by https; to this
+/// machine while one develops.
+fn check_link(uri: &str, is_development: bool) -> Result<(), Error> {
+    let url = Url::parse(uri).ok();
+    let is_web = url.is_some_and(|url| {
+        let is_plain = url.scheme() == "http" && (is_development || is_loopback(&url));
+        (url.scheme() == "https" || is_plain) && url.username().is_empty() && url.fragment().is_none()
+    });
+    if is_web && !uri.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "magiclink_auth_uri",
+        "must be an https address without a fragment",
+    ))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn allowed(sending: Sending) -> Result<Request, Error> {
+    Err(match sending {
+        Sending::Allowed(request) => return Ok(request),
+        Sending::AddressLimit => Error::exhausted("this address has got many mails: wait ten minutes"),
+        Sending::ClientLimit => Error::exhausted("this application has sent many mails: wait ten minutes"),
+        Sending::Unknown => Error::not_found("auth request"),
+        Sending::Over => over(),
+    })
+}
+
+fn over() -> Error {
+    Error::precondition("the code and the link have expired or were used: send new ones")
+}
+
+fn proven(verification: Verification) -> Result<VerifyPasswordLessResponse, Error> {
+    let request = match verification {
+        Verification::Proven(request) => request,
+        Verification::Wrong => return Err(Error::invalid("code", "is wrong")),
+        Verification::TooManyTries => {
+            return Err(Error::exhausted(
+                "too many wrong codes: wait ten minutes, or ask for the link",
+            ));
+        }
+        Verification::Over => return Err(over()),
+        Verification::Unknown => return Err(Error::not_found("auth request")),
+    };
+    Ok(VerifyPasswordLessResponse {
+        email: request.email.to_string(),
+        state: request.state,
+        template: request.template.map(|template| {
+            match template {
+                Template::SignIn => TemplateType::Signin,
+                Template::SignUp => TemplateType::Signup,
+            }
+            .into()
+        }),
+        passwordless_type: number(request.kind).into(),
+    })
+}
+
+fn sent(secret: &Secret, request: &Request) -> SendPasswordlessResponse {
+    SendPasswordlessResponse {
+        auth_request_id: secret.expose().to_owned(),
+        expires_at: request.expires_at.as_secs(),
+        expires_in: u32::try_from(request.lifetime.as_secs()).unwrap_or(u32::MAX),
+        passwordless_type: number(request.kind).into(),
+    }
+}
+
+/// The numbers of this package; that of connections has others for the same words.
+fn number(kind: Kind) -> contract::PasswordlessType {
+    match kind {
+        Kind::Otp => PasswordlessType::Otp,
+        Kind::Link => PasswordlessType::Link,
+        Kind::LinkOtp => PasswordlessType::LinkOtp,
+    }
+}
