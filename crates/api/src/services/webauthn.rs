@@ -130,7 +130,7 @@ fn credential(credential: Credential) -> WebAuthnCredential {
     WebAuthnCredential {
         id: credential.id.to_string(),
         user_id: credential.user_id.to_string(),
-        credential_id: credential.credential_id.into(),
+        credential_id: credential.credential_id,
         attestation_type: credential.attestation_type,
         authenticator: Some(Authenticator {
             aaguid: credential.aaguid,
