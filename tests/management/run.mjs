@@ -17,6 +17,7 @@ import { engines, Genkan } from '../support/genkan.mjs';
 import { Mailbox } from '../support/mailbox.mjs';
 import { Company } from '../clients/support/company.mjs';
 import { joinCompany, World } from '../clients/support/world.mjs';
+import { insertDirectory, insertPasskeys } from './support/rows.mjs';
 import { table } from './support/table.mjs';
 
 const HERE = import.meta.dirname;
@@ -117,6 +118,8 @@ async function describe(world, { scheme, engine, company, mailbox, tls, sdk }) {
     authority: tls?.authority ?? genkan.env?.GENKAN_CA_FILE,
     commandLine: genkan.target,
     mail: mailbox.file,
+    passkeys: await insertPasskeys(genkan, 3),
+    provisioned: await insertDirectory(genkan),
     results: path.join(RESULTS, sdk),
   };
 }

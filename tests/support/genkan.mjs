@@ -48,6 +48,7 @@ export class Genkan {
     const genkan = new Genkan();
     genkan.dataDir = await genkan.#temporaryDirectory();
     const database = await genkan.#database();
+    genkan.database = database;
     const port = await freePort();
     genkan.url = `${tls ? 'https' : 'http'}://localhost:${port}`;
     genkan.ca = tls && (await readFile(tls.authority));

@@ -44,12 +44,13 @@ describe('connection', () => {
     await notFound(connections.getConnection(organization, NOBODY));
   });
 
-  it('listConnections lists those of an organization', async () => {
+  it('listConnections lists those of an organization that people can use', async () => {
+    const found = (await connections.listConnections(spare.organizationId)).connections;
+    assert.deepEqual(found.map(({ id, enabled }) => [id, enabled]), [[spare.connectionId, true]]);
     const of = (await newOrganization()).id;
-    assert.deepEqual((await connections.listConnections(of)).connections, []);
     const { connection } = await connections.createConnection(of, { provider: ConnectionProvider.OKTA, type: ConnectionType.SAML });
-    assert.deepEqual((await connections.listConnections(of)).connections.map(({ id }) => id), [connection.id]);
-    const seen = (await get(`/api/v1/connections?organization_id=${of}`)).connections;
+    assert.deepEqual((await connections.listConnections(of)).connections, []);
+    const seen = (await get(`/api/v1/connections?organization_id=${of}&include=all`)).connections;
     assert.deepEqual(seen.map(({ id, type }) => [id, type]), [[connection.id, 'SAML']]);
   });
 

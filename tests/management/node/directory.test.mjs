@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { messages } from './support/sdk.mjs';
-import { badRequest, get, gone, invalid, newOrganization, notFound, scalekit, send } from './support/world.mjs';
+import { badRequest, get, gone, invalid, newOrganization, notFound, scalekit, send, world } from './support/world.mjs';
 
 const { DirectoryProvider, DirectoryType } = messages('directories/directories');
 const NOBODY = 'dir_100000000000000000001';
@@ -64,6 +64,29 @@ describe('directory', () => {
     const other = (await newOrganization()).id;
     await notFound(directories.listDirectoryUsers(other, id));
     await notFound(directories.listDirectoryGroups(other, id));
+  });
+
+  it('listDirectoryUsers and listDirectoryGroups list who was provisioned', async () => {
+    const { organizationId, directoryId, groupId, emails } = world.provisioned;
+    const users = await directories.listDirectoryUsers(organizationId, directoryId, { includeDetail: true });
+    assert.deepEqual(users.users.map(({ email }) => email).sort(), emails);
+    assert.equal(users.totalSize, 2);
+    const ada = users.users.find(({ givenName }) => givenName === 'Ada');
+    assert.equal(ada.familyName, 'Lovelace');
+    assert.equal(ada.userDetail.title, 'Engineer');
+    assert.deepEqual(ada.groups.map(({ displayName }) => displayName), ['Engines']);
+
+    const groups = await directories.listDirectoryGroups(organizationId, directoryId);
+    assert.deepEqual(groups.groups.map(({ id, displayName, totalUsers }) => [id, displayName, totalUsers]), [[groupId, 'Engines', 1]]);
+    const members = await directories.listDirectoryUsers(organizationId, directoryId, { directoryGroupId: groupId });
+    assert.deepEqual(members.users.map(({ email }) => email), [emails[0]]);
+    const later = new Date(Date.now() + 3_600_000).toISOString();
+    assert.deepEqual((await directories.listDirectoryUsers(organizationId, directoryId, { updatedAfter: later })).users, []);
+    const first = await directories.listDirectoryUsers(organizationId, directoryId, { pageSize: 1 });
+    const second = await directories.listDirectoryUsers(organizationId, directoryId, { pageSize: 1, pageToken: first.nextPageToken });
+    assert.deepEqual([...first.users, ...second.users].map(({ email }) => email).sort(), emails);
+    assert.equal((await get(`${path(directoryId, organizationId)}/users`)).users.length, 2);
+    assert.equal((await get(path(directoryId, organizationId))).directory.total_users, 2);
   });
 
   it('deleteDirectory wants it disabled first', async () => {

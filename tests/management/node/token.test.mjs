@@ -30,7 +30,7 @@ describe('token', () => {
     assert.deepEqual([seen.user_id, seen.user_external_id, seen.email], [user.id, user.external_id, user.email]);
     assert.deepEqual(seen.custom_claims, { plan: 'gold' });
     assert.equal(seen.description, 'For the night job');
-    assert.deepEqual(seen.roles, ['member']);
+    assert.deepEqual(seen.roles, user.memberships[0].roles.map(({ name }) => name));
     assert.equal(Date.parse(seen.expiry), Number(expiry.seconds) * 1000 + Math.floor(expiry.nanos / 1e6));
 
     const plain = await tokens.createToken(organization.id);

@@ -11,7 +11,12 @@ const NOWHERE = 'org_100000000000000000001';
 describe('user', () => {
   const { user: users } = scalekit;
   let organization;
-  before(async () => (organization = (await newOrganization()).id));
+  before(async () => {
+    organization = (await newOrganization()).id;
+    // The first member is its creator; all that follow are members.
+    const creator = await newUser(organization);
+    assert.deepEqual(creator.memberships[0].roles.map(({ name }) => name), ['admin']);
+  });
 
   const address = (name = 'person') => `${unique(name)}@people.test`;
   const path = (id) => `/api/v1/users/${id}`;

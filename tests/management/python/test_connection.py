@@ -8,7 +8,7 @@ from scalekit.v1.connections.connections_pb2 import (
     ConnectionType,
     CreateConnection,
     Flags,
-    OAuthConnectionConfig,
+    OIDCConnectionConfig,
     UpdateConnection,
 )
 from support.world import (
@@ -62,7 +62,8 @@ def test_get_connection_shows_a_connection_to_its_own_organization_only(organiza
 def test_list_connections_finds_by_organization_and_by_domain():
     organization = new_organization()["id"]
     made = make(organization)
-    assert [one.id for one in connections.list_connections(organization)[0].connections] == [made.id]
+    assert not connections.list_connections(organization)[0].connections, "nobody can use it yet"
+    assert [one.id for one in connections.list_connections(organization, include="all")[0].connections] == [made.id]
     found = connections.list_connections_by_domain("spare.test")[0].connections
     assert [one.id for one in found] == [spare["connectionId"]]
     assert get("/api/v1/connections?domain=spare.test")["connections"][0]["id"] == spare["connectionId"]
@@ -103,21 +104,19 @@ def test_list_app_connections_has_none_since_they_are_for_agents_tools():
 
 
 def test_connections_of_the_environment_are_made_changed_and_found():
-    message = CreateConnection(provider=ConnectionProvider.GITHUB, type=ConnectionType.OAUTH)
-    made = connections.create_environment_connection(message, Flags(is_login=True))[0].connection
+    made = connections.create_environment_connection(OIDC, Flags(is_login=True))[0].connection
     change = UpdateConnection(
-        provider=ConnectionProvider.GITHUB,
-        type=ConnectionType.OAUTH,
-        oauth_config=OAuthConnectionConfig(client_id=StringValue(value="github-client"), scopes=["user:email"]),
+        provider=ConnectionProvider.OKTA,
+        type=ConnectionType.OIDC,
+        oidc_config=OIDCConnectionConfig(client_id=StringValue(value="genkan")),
     )
     connections.update_environment_connection(made.id, change)
     found = connections.get_environment_connection(made.id)[0].connection
-    assert found.oauth_config.client_id.value == "github-client"
-    shown = get(f"/api/v1/connections/{made.id}")["connection"]
-    assert (shown["type"], shown["provider"]) == ("OAUTH", "GITHUB")
-    assert shown["oauth_config"]["client_id"] == "github-client"
+    assert (found.oidc_config.client_id.value, found.organization_id) == ("genkan", "")
+    assert get(f"/api/v1/connections/{made.id}")["connection"]["oidc_config"]["client_id"] == "genkan"
     with not_found():
         connections.get_environment_connection(NO_CONNECTION)
     with not_found():
         connections.update_environment_connection(NO_CONNECTION, change)
     assert rest("DELETE", f"/api/v1/connections/{made.id}").status_code == 200
+    gone(f"/api/v1/connections/{made.id}")

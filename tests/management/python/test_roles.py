@@ -119,14 +119,14 @@ def test_get_role_users_count_counts_those_who_have_it(organization):
 def test_update_default_roles_decides_what_a_new_member_gets(organization):
     name = make()
     try:
-        assert roles.update_default_roles(default_member_role=name)[0].default_member.name == name
+        assert roles.update_default_roles("admin", name)[0].default_member.name == name
         assert get(path(name))["role"]["default_member"] is True
         assert roles_of(organization, new_user(organization)["id"]) == [name]
     finally:
-        roles.update_default_roles(default_creator_role="admin", default_member_role="member")
+        roles.update_default_roles("admin", "member")
     assert get(path("member"))["role"]["default_member"] is True
     with not_found():
-        roles.update_default_roles(default_member_role=unique("absent"))
+        roles.update_default_roles("admin", unique("absent"))
 
 
 def test_an_organization_has_roles_of_its_own(organization, read):
@@ -167,10 +167,12 @@ def test_delete_organization_role_base_ends_the_inheritance(organization):
 
 
 def test_update_default_organization_roles_decides_for_this_organization_alone():
-    organization = new_organization()["id"]
+    organization, other = new_organization()["id"], new_organization()["id"]
+    for one in (organization, other):
+        # The first member is its creator and has another role.
+        new_user(one)
     name = make_here(organization)
     message = UpdateDefaultOrganizationRolesRequest(default_member_role=name)
     assert roles.update_default_organization_roles(organization, message)[0].default_member.name == name
     assert roles_of(organization, new_user(organization)["id"]) == [name]
-    other = new_organization()["id"]
-    assert roles_of(other, new_user(other)["id"]) != [name]
+    assert roles_of(other, new_user(other)["id"]) == ["member"]

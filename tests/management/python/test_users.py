@@ -1,5 +1,6 @@
 """scalekit.users: people, memberships and invitations, seen again over REST and tokens."""
 
+import pytest
 from scalekit.v1.commons.commons_pb2 import MembershipStatus, Role
 from scalekit.v1.users.users_pb2 import (
     CreateMembership,
@@ -30,6 +31,14 @@ from support.world import (
 )
 
 users = scalekit.users
+
+
+@pytest.fixture(scope="module")
+def organization():
+    """The first member is its creator; all that follow are members."""
+    made = new_organization()["id"]
+    new_user(made)
+    return made
 
 
 def seen(id):

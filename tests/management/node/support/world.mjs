@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Genkan } from '../../../support/genkan.mjs';
-import { register } from '../../../support/passkey.mjs';
 import { signIn as walk } from '../../../support/sign-in.mjs';
 import { UserAgent } from '../../../support/user-agent.mjs';
 import { Recorder } from './recorder.mjs';
@@ -104,25 +103,6 @@ export async function signIn({ email = world.email, agent = browser(), scope = '
   const code = callback.searchParams.get('code');
   assert.ok(code, `no code: ${callback.search}`);
   return token({ grant_type: 'authorization_code', code, redirect_uri: world.redirectUri });
-}
-
-/** Somebody signs in and registers a passkey on Genkan's own page: `{userId, credentialId}`. */
-export async function newPasskey() {
-  const agent = browser();
-  const { access_token } = await signIn({ email: `${unique('walker.')}@${world.email.split('@')[1]}`, agent });
-  const cookie = Object.entries(agent.cookies(world.issuer)).map(([name, value]) => `${name}=${value}`).join('; ');
-  const post = async (step, body) => {
-    const headers = { cookie, origin: world.issuer, 'content-type': 'application/json' };
-    const response = await fetch(`${world.issuer}/api/v1/webauthn/registration:${step}`, { method: 'POST', headers, body: JSON.stringify(body) });
-    const text = await response.text();
-    assert.equal(response.status, 200, text);
-    return JSON.parse(text);
-  };
-  const { options } = await post('begin', {});
-  const { id, clientData, attestation } = register(options.publicKey ?? options, world.issuer);
-  const base64 = (bytes) => bytes.toString('base64');
-  await post('finish', { credential_id: base64(id), attestation_object: base64(attestation), client_data_json: base64(clientData), type: 'public-key', transports: ['internal'] });
-  return { userId: claims(access_token).sub, credentialId: id };
 }
 
 /** The token endpoint, as the application of the tests. */

@@ -16,7 +16,6 @@ import requests
 from genkan import BINARY, Browser
 from scalekit import ScalekitClient
 from scalekit.common import exceptions
-from support.passkey import register
 from support.recorder import Recorder
 
 if "MANAGEMENT_WORLD" not in os.environ:
@@ -141,25 +140,6 @@ def sign_in(email=world["email"], agent=None, **more):
 
 def refresh(answer):
     return token(grant_type="refresh_token", refresh_token=answer["refresh_token"])
-
-
-def new_passkey():
-    """Somebody signs in and registers a passkey on Genkan's own page: their id, and the credential's."""
-    agent = browser()
-    tokens = sign_in(somebody(), agent)
-
-    def post(step, body):
-        url = f"{world['issuer']}/api/v1/webauthn/registration:{step}"
-        answer = agent.session.post(url, json=body, headers={"Origin": world["issuer"]}, timeout=20)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    options = post("begin", {})["options"]
-    id, client_data, attestation = register(options.get("publicKey", options), world["issuer"])
-    body = {"credential_id": id, "attestation_object": attestation, "client_data_json": client_data}
-    body = {name: base64.b64encode(value).decode() for name, value in body.items()}
-    post("finish", body | {"type": "public-key", "transports": ["internal"]})
-    return claims(tokens["access_token"])["sub"], id
 
 
 def mail(address, skip=0):

@@ -1,4 +1,4 @@
-"""scalekit.token: API tokens of organizations and their people, seen again over REST."""
+"""scalekit.tokens: API tokens of organizations and their people, seen again over REST."""
 
 import time
 
@@ -18,7 +18,7 @@ from support.world import (
     unique,
 )
 
-tokens = scalekit.token
+tokens = scalekit.tokens
 
 
 def validated(token):
