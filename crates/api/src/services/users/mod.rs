@@ -5,6 +5,7 @@ mod memberships;
 mod profile;
 mod render;
 mod roles;
+mod search;
 
 use genkan_contract::scalekit::v1::users::user_service_server::{SERVICE_NAME, UserService};
 use genkan_contract::scalekit::v1::users::{
@@ -13,9 +14,11 @@ use genkan_contract::scalekit::v1::users::{
     DeleteUserRequest, GetUserRequest, GetUserResponse, ListOrganizationUsersRequest,
     ListOrganizationUsersResponse, ListUserPermissionsRequest, ListUserPermissionsResponse,
     ListUserRolesRequest, ListUserRolesResponse, ListUsersRequest, ListUsersResponse, RemoveUserRoleRequest,
-    ResendInviteRequest, ResendInviteResponse, UpdateMembershipRequest, UpdateMembershipResponse,
-    UpdateUserRequest, UpdateUserResponse, create_membership_request, delete_membership_request,
-    delete_user_request, get_user_request, update_membership_request, update_user_request,
+    ResendInviteRequest, ResendInviteResponse, SearchOrganizationUsersRequest,
+    SearchOrganizationUsersResponse, SearchUsersRequest, SearchUsersResponse, UpdateMembershipRequest,
+    UpdateMembershipResponse, UpdateUserRequest, UpdateUserResponse, create_membership_request,
+    delete_membership_request, delete_user_request, get_user_request, update_membership_request,
+    update_user_request,
 };
 use genkan_db::Tx;
 use genkan_store::user::{self, User};
@@ -90,6 +93,20 @@ impl UserService for Api {
     async fn list_users(&self, request: Request<ListUsersRequest>) -> Answer<ListUsersResponse> {
         let (call, message) = self.accept(request);
         Ok(Response::new(lists::users(self, &call, &message).await?))
+    }
+
+    async fn search_users(&self, request: Request<SearchUsersRequest>) -> Answer<SearchUsersResponse> {
+        let (call, message) = self.accept(request);
+        Ok(Response::new(search::everywhere(self, &call, &message).await?))
+    }
+
+    async fn search_organization_users(
+        &self,
+        request: Request<SearchOrganizationUsersRequest>,
+    ) -> Answer<SearchOrganizationUsersResponse> {
+        let (call, message) = self.accept(request);
+        let answer = search::in_organization(self, &call, &message).await?;
+        Ok(Response::new(answer))
     }
 
     async fn list_organization_users(
