@@ -36,7 +36,7 @@ ALTER TABLE new_membership_roles RENAME TO membership_roles;
 CREATE UNIQUE INDEX roles_environment_name ON roles (name) WHERE organization_id IS NULL;
 CREATE UNIQUE INDEX roles_name ON roles (name, organization_id);
 CREATE INDEX roles_organization ON roles (organization_id);
-CREATE INDEX roles_extends ON roles (extends_id);
+CREATE INDEX roles_extends ON roles (extends_id, organization_id);
 CREATE INDEX membership_roles_role ON membership_roles (role_id);
 
 -- What an organization gives its new members in place of the environment's default.

@@ -391,8 +391,8 @@ async fn follow_claims(
     }
     if let Some(names) = &arrival.roles {
         let mut names = names.clone();
-        let roles = role::list(tx, Some(organization_id)).await?;
-        names.retain(|name| roles.iter().any(|role| role.name == *name));
+        let known = role::names(tx, organization_id).await?;
+        names.retain(|name| known.contains(name));
         let assigned = Assigned {
             names: &names,
             by_provider: true,

@@ -2,7 +2,7 @@
 
 use genkan_db::{Tx, p};
 
-use super::{Role, list};
+use super::{Role, read, select};
 use crate::event::{self, Entry, Kind};
 use crate::{Error, OrganizationId, Stamp, environment};
 
@@ -17,15 +17,16 @@ pub async fn defaults(
     organization_id: &OrganizationId,
     is_first_member: bool,
 ) -> Result<Vec<Role>, Error> {
-    let mut roles = list(tx, Some(organization_id)).await?;
-    roles.retain(|role| {
-        if is_first_member {
-            role.default_creator
-        } else {
-            role.default_member
-        }
-    });
-    Ok(roles)
+    let sql = if is_first_member {
+        select!("r.organization_id IS NULL AND r.default_creator")
+    } else {
+        select!(
+            "(r.organization_id IS NULL OR r.organization_id = $1)
+             AND CASE WHEN d.member_role_id IS NULL THEN r.default_member ELSE d.member_role_id = r.id END"
+        )
+    };
+    let rows = tx.all(sql, p![organization_id]).await?;
+    rows.iter().map(read).collect()
 }
 
 /// Makes a role of the environment the one for first members.

@@ -75,8 +75,10 @@ macro_rules! select {
             "SELECT r.id, r.organization_id, r.name, r.display_name, r.description, r.default_creator,
                 CASE WHEN d.member_role_id IS NULL THEN r.default_member ELSE d.member_role_id = r.id END,
                 r.extends_id, b.name,
-                (SELECT COUNT(*) FROM roles e WHERE e.extends_id = r.id
-                    AND (CAST($1 AS TEXT) IS NULL OR e.organization_id IS NULL OR e.organization_id = $1)),
+                (SELECT COUNT(*) FROM roles e WHERE e.extends_id = r.id AND e.organization_id IS NULL)
+                + CASE WHEN CAST($1 AS TEXT) IS NULL
+                    THEN (SELECT COUNT(*) FROM roles e WHERE e.extends_id = r.id AND e.organization_id IS NOT NULL)
+                    ELSE (SELECT COUNT(*) FROM roles e WHERE e.extends_id = r.id AND e.organization_id = $1) END,
                 r.created_at, r.updated_at
                FROM roles r
                LEFT JOIN roles b ON b.id = r.extends_id
@@ -86,6 +88,8 @@ macro_rules! select {
         )
     };
 }
+
+use select;
 
 fn read(row: &Row) -> Result<Role, Error> {
     let mut columns = Columns::of(row);
@@ -158,6 +162,21 @@ pub async fn list(tx: &mut Tx<'_>, organization_id: Option<&OrganizationId>) -> 
     let mut roles = roles?;
     roles.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(roles)
+}
+
+/// The names of the roles that members of an organization can have.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn names(tx: &mut Tx<'_>, organization_id: &OrganizationId) -> Result<Vec<String>, Error> {
+    let rows = tx
+        .all(
+            "SELECT name FROM roles WHERE organization_id IS NULL OR organization_id = $1",
+            p![organization_id],
+        )
+        .await?;
+    rows.iter().map(|row| Columns::of(row).text()).collect()
 }
 
 /// Finds a role that members of an organization can have, see [`list`].
