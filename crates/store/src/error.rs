@@ -64,6 +64,8 @@ pub mod conflict {
     pub const ROLE_ASSIGNED: &str = "membership_roles.role_id";
     /// Other roles extend the role.
     pub const ROLE_EXTENDED: &str = "roles.dependents";
+    /// Groups of a directory give the role, and no other was named in its place.
+    pub const ROLE_OF_GROUP: &str = "directory_group_roles.role_id";
     /// New members get the role, and no other was named in its place.
     pub const ROLE_DEFAULT: &str = "roles.default";
     /// There are [`crate::role::MAX_ROLES`] roles already.

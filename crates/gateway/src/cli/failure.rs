@@ -137,6 +137,8 @@ impl Failure {
             }
             conflict::ROLE_ASSIGNED => Self::new("People have the role.")
                 .remedy("Name the role that they get in its place: --reassign ROLE"),
+            conflict::ROLE_OF_GROUP => Self::new("Groups of a directory give the role.")
+                .remedy("Name the role that they give in its place: --reassign ROLE"),
             conflict::ROLE_DEFAULT => Self::new("New members get the role.")
                 .remedy("Name the role that they get in its place: --reassign ROLE"),
             conflict::ROLE_EXTENDED => Self::new("Other roles extend the role.")

@@ -136,6 +136,7 @@ pub(crate) async fn record_updated(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) 
 ///
 /// - [`conflict::ROLE_EXTENDED`] if other roles extend it.
 /// - Without a replacement: [`conflict::ROLE_ASSIGNED`] if somebody has it,
+///   [`conflict::ROLE_OF_GROUP`] if a group of a directory gives it,
 ///   [`conflict::ROLE_DEFAULT`] if the environment gives it to new members.
 ///   An organization that gives it falls back to what the environment gives.
 /// - [`conflict::ROLE_BASE`] if the replacement is the role itself, or not one
@@ -175,6 +176,10 @@ async fn refuse_in_use(tx: &mut Tx<'_>, role: &Role) -> Result<(), Error> {
     if tx.opt(assigned, p![&role.id]).await?.is_some() {
         return Err(Error::Conflict(conflict::ROLE_ASSIGNED));
     }
+    let groups = "SELECT group_id FROM directory_group_roles WHERE role_id = $1 LIMIT 1";
+    if tx.opt(groups, p![&role.id]).await?.is_some() {
+        return Err(Error::Conflict(conflict::ROLE_OF_GROUP));
+    }
     let default = "SELECT id FROM roles WHERE id = $1 AND (default_creator OR default_member)";
     if tx.opt(default, p![&role.id]).await?.is_some() {
         return Err(Error::Conflict(conflict::ROLE_DEFAULT));
@@ -195,6 +200,13 @@ async fn replace(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role, replacement: &Role
          SELECT organization_id, user_id, CAST($2 AS TEXT), by_provider FROM membership_roles WHERE role_id = $1
          ON CONFLICT (organization_id, user_id, role_id)
          DO UPDATE SET by_provider = membership_roles.by_provider AND excluded.by_provider",
+        p![&role.id, &replacement.id],
+    )
+    .await?;
+    tx.exec(
+        "INSERT INTO directory_group_roles (group_id, role_id)
+         SELECT group_id, CAST($2 AS TEXT) FROM directory_group_roles WHERE role_id = $1
+         ON CONFLICT (group_id, role_id) DO NOTHING",
         p![&role.id, &replacement.id],
     )
     .await?;

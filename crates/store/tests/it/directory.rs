@@ -419,7 +419,22 @@ async fn the_roles_of_groups_are_replaced_as_a_whole() {
         );
         assert_eq!(assigned().await, ["admin", "member"]);
         assign(&both[..1]).await;
-        assert_eq!(assigned().await.len(), 1);
+        assert_eq!(assigned().await, ["admin"]);
+
+        // A role that a group gives is not lost in silence.
+        let clerk = crate::role::add(world, Some(&directory.organization_id), "clerk", None).await;
+        assign(&[(own.id.clone(), clerk.id.clone())]).await;
+        let refused = world
+            .failed_tx(async |tx| role::delete(tx, world.start(), &clerk, None).await)
+            .await;
+        assert!(
+            matches!(refused, Error::Conflict(conflict::ROLE_OF_GROUP)),
+            "{refused:?}"
+        );
+        world
+            .tx(async |tx| role::delete(tx, world.start(), &clerk, Some(&roles[1])).await)
+            .await;
+        assert_eq!(assigned().await, ["member"]);
         assign(&[]).await;
         assert_eq!(assigned().await, Vec::<String>::new());
     })

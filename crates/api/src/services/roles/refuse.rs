@@ -43,6 +43,9 @@ pub(super) fn deletion(error: Error) -> Error {
     };
     match name {
         conflict::ROLE_ASSIGNED => Error::precondition("role cannot be deleted as it is assigned to users"),
+        conflict::ROLE_OF_GROUP => Error::precondition(
+            "role cannot be deleted as groups of a directory give it: name a role that takes its place",
+        ),
         conflict::ROLE_EXTENDED => Error::precondition("role cannot be deleted as other roles extend it"),
         conflict::ROLE_DEFAULT => Error::precondition(
             "role cannot be deleted as new members get it: name a role that takes its place",
