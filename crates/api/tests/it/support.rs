@@ -1,6 +1,6 @@
 //! A real [`Api`] on a scratch database, called through the whole stack in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +20,7 @@ use genkan_store::id::Id;
 use genkan_store::{ClientId, Error, Generator, InstanceKey, MIGRATIONS, Stamp, role};
 use http::{HeaderValue, Request, Response, header};
 use prost::Message;
+use rusqlite::types::ValueRef;
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
@@ -35,7 +36,7 @@ pub const MANAGEMENT: &str = "management";
 pub struct Harness {
     host: TestHost,
     pub stack: GrpcStack,
-    _scratch: Arc<Scratch>,
+    scratch: Arc<Scratch>,
 }
 
 #[derive(Clone)]
@@ -81,7 +82,7 @@ impl Harness {
         let harness = Self {
             stack: GrpcStack::new(Api::new(host.clone())),
             host,
-            _scratch: Arc::new(scratch),
+            scratch: Arc::new(scratch),
         };
         harness.grant(MANAGEMENT, Permissions::All);
         let (environment, key) = (environment(harness.at()), harness.instance_key());
@@ -163,6 +164,47 @@ impl Harness {
     /// Asks this name server for proof of domains.
     pub fn ask_name_server(&self, address: SocketAddr) {
         *self.host.0.name_server.lock().unwrap() = Some(address);
+    }
+
+    /// Every row of every table in which `mark` or one of `identifiers` stands.
+    /// Events are left out: they only grow.
+    pub fn rows_with(&self, identifiers: &BTreeMap<&'static str, String>, mark: &str) -> BTreeSet<String> {
+        let path = self.scratch.url().trim_start_matches("sqlite:").to_owned();
+        let connection =
+            rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let connection = connection.unwrap();
+        let mut tables = connection
+            .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'events'")
+            .unwrap();
+        let tables: Vec<String> = tables
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let mut found = BTreeSet::new();
+        for table in tables {
+            let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            let columns = statement.column_count();
+            let mut rows = statement.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let values: Vec<String> = (0..columns)
+                    .map(|column| match row.get_ref(column).unwrap() {
+                        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                        other => format!("{other:?}"),
+                    })
+                    .collect();
+                let row = format!("{table}: {}", values.join(" | "));
+                if identifiers
+                    .values()
+                    .map(String::as_str)
+                    .chain([mark])
+                    .any(|needle| row.contains(needle))
+                {
+                    found.insert(row);
+                }
+            }
+        }
+        found
     }
 
     /// Changes something behind the API's back.

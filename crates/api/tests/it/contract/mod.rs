@@ -1,6 +1,7 @@
 //! Rules that hold for every method, tried on every method: these tests read the
 //! contract, so a new method is tried as soon as it is in `proto/`.
 
+mod isolation;
 mod malformed;
 mod permissions;
 mod sample;

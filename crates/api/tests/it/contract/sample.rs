@@ -13,9 +13,31 @@ const DEPTH: usize = 5;
 /// Gives texts to fields by their name, before the rules are asked.
 pub type Texts<'a> = &'a dyn Fn(&FieldDescriptor) -> Option<String>;
 
+/// Which member of a oneof a sample fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arm {
+    First,
+    Last,
+}
+
 /// A message with every field filled; of a oneof the first.
 pub fn message(descriptor: &MessageDescriptor, texts: Texts<'_>) -> DynamicMessage {
     fill(descriptor, texts, 0)
+}
+
+/// The same with another member of each oneof at the top.
+pub fn message_with(descriptor: &MessageDescriptor, arm: Arm, texts: Texts<'_>) -> DynamicMessage {
+    let mut message = fill(descriptor, texts, 0);
+    if arm == Arm::Last {
+        for oneof in descriptor.oneofs() {
+            if let Some(field) = oneof.fields().last()
+                && let Some(value) = value(&field, texts, 0)
+            {
+                message.set_field(&field, value);
+            }
+        }
+    }
+    message
 }
 
 fn fill(descriptor: &MessageDescriptor, texts: Texts<'_>, depth: usize) -> DynamicMessage {
