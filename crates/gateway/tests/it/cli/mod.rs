@@ -5,6 +5,7 @@ mod doctor;
 mod documents;
 mod environment;
 mod frame;
+mod import;
 mod roles;
 mod running_server;
 mod verbs;
@@ -75,6 +76,19 @@ impl Ran {
             self.stderr
         );
         assert_eq!(self.stdout, "", "a failure printed an answer");
+    }
+}
+
+impl Ran {
+    /// Asserts that the command failed with `words`, though it had something to tell.
+    #[track_caller]
+    fn fails_after_an_answer(&self, words: &str) {
+        assert_eq!(self.code, 1, "{self:?}");
+        assert!(
+            self.stderr.contains(words),
+            "expected {words:?} in:\n{}",
+            self.stderr
+        );
     }
 }
 

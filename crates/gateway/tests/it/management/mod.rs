@@ -2,6 +2,7 @@
 //!
 //! Calls go through every check, with a token that the gateway issued.
 
+mod organizations;
 mod roles;
 
 use std::convert::Infallible;

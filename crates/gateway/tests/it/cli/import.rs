@@ -1,0 +1,163 @@
+//! `genkan import`
+
+use genkan_db::testing::Scratch;
+use genkan_store::environment::Kind;
+use serde_json::{Value, json};
+
+use super::Instance;
+
+const ORGANIZATIONS: &str = "\
+external_id,name,domains,metadata.plan
+acme-1,\"Acme, Inc.\",acme.test;acme.example,gold
+zen-2,Zenith,,
+";
+
+const USERS: &str = r#"{"email":"ada@acme.test","given_name":"Ada","external_id":"hr-1","memberships":[{"organization":"acme-1","roles":["admin"]}]}
+{"email":"bob@acme.test","memberships":[{"organization":"acme-1"},{"organization":"zen-2","roles":["member"]}]}
+"#;
+
+async fn on_each_engine(test: impl Fn(&Instance)) {
+    for scratch in Scratch::each().await {
+        test(&Instance::on(scratch, Kind::Production).await);
+    }
+}
+
+fn write(instance: &Instance, name: &str, text: &str) {
+    std::fs::write(instance.path().join(name), text).unwrap();
+}
+
+/// How many were created, updated, unchanged and rejected.
+fn counts(summary: &Value) -> [u64; 4] {
+    ["created", "updated", "unchanged", "rejected"].map(|name| summary[name].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn a_file_is_imported_and_a_second_time_changes_nothing() {
+    on_each_engine(|instance| {
+        write(instance, "o.csv", ORGANIZATIONS);
+        write(instance, "u.jsonl", USERS);
+        let imported = instance.json(&["import", "organizations", "o.csv"]);
+        assert_eq!(counts(&imported), [2, 0, 0, 0]);
+        let imported = instance.json(&["import", "users", "u.jsonl"]);
+        assert_eq!(counts(&imported), [2, 0, 0, 0]);
+
+        let acme = instance.json(&["org", "show", "acme-1"]);
+        assert_eq!(
+            (&acme["display_name"], &acme["metadata"]),
+            (&json!("Acme, Inc."), &json!({"plan": "gold"}))
+        );
+        assert_eq!(acme["domains"].as_array().unwrap().len(), 2);
+        let ada = instance.json(&["user", "show", "ada@acme.test"]);
+        assert_eq!(ada["external_id"], "hr-1");
+        assert_eq!(ada.to_string().matches("\"admin\"").count(), 1, "{ada}");
+        let bob = instance.json(&["user", "show", "bob@acme.test"]);
+        assert_eq!(bob.to_string().matches("\"member\"").count(), 2, "{bob}");
+
+        let again = instance.json(&["import", "organizations", "o.csv"]);
+        assert_eq!(counts(&again), [0, 0, 2, 0]);
+        let again = instance.json(&["import", "users", "u.jsonl"]);
+        assert_eq!(counts(&again), [0, 0, 2, 0]);
+
+        // What a line says replaces what was there; what it leaves out stays.
+        write(
+            instance,
+            "o.csv",
+            "external_id,name,domains\nacme-1,Acme Ltd,\nzen-2,,zen.test\n",
+        );
+        let changed = instance.json(&["import", "organizations", "o.csv"]);
+        assert_eq!(counts(&changed), [0, 2, 0, 0]);
+        let acme = instance.json(&["org", "show", "acme-1"]);
+        assert_eq!(
+            (&acme["display_name"], &acme["metadata"]),
+            (&json!("Acme Ltd"), &json!({"plan": "gold"}))
+        );
+        assert_eq!(acme["domains"].as_array().unwrap().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_import_stops_at_a_mistake_and_leaves_nothing_half_done() {
+    on_each_engine(|instance| {
+        // The second organization is added before its domain turns out to be taken.
+        let text = "external_id,name,domains\na,Acme,acme.test\nb,Other,other.test;acme.test\nc,Third,\n";
+        write(instance, "o.csv", text);
+        instance
+            .run(&["import", "organizations", "o.csv"])
+            .fails_after_an_answer("line 3: another organization has one of these domains");
+        let listed = instance.json(&["org", "list"]);
+        assert_eq!(listed["organizations"].as_array().unwrap().len(), 1);
+        assert_eq!(listed["organizations"][0]["external_id"], "a");
+        instance
+            .run(&["org", "show", "b"])
+            .failed(3, "There is no organization");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lines_with_mistakes_can_be_left_out_and_come_back_in_a_file() {
+    on_each_engine(|instance| {
+        write(instance, "o.csv", ORGANIZATIONS);
+        instance.json(&["import", "organizations", "o.csv"]);
+        let text = "email,organization,roles\n\
+                    ada@acme.test,acme-1,admin\n\
+                    nonsense,acme-1,\n\
+                    bob@acme.test,nowhere,\n\
+                    eve@acme.test,acme-1,wizard\n\
+                    too,many,cells,here\n\
+                    max@acme.test,zen-2,\n";
+        write(instance, "u.csv", text);
+        let ran = instance.run(&["import", "users", "u.csv", "--continue-on-error", "--json"]);
+        assert_eq!(ran.code, 1);
+        let summary: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(counts(&summary), [2, 0, 0, 4]);
+        for told in ["line 3: email", "line 4: there is no organization \"nowhere\"", "line 5: there is no role \"wizard\"", "line 6: it has 4 cells"] {
+            assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+        }
+        instance.run(&["user", "show", "eve@acme.test"]).failed(3, "");
+        let rejects = std::fs::read_to_string(instance.path().join("u.rejects.csv")).unwrap();
+        assert_eq!(
+            rejects,
+            "email,organization,roles\nnonsense,acme-1,\nbob@acme.test,nowhere,\neve@acme.test,acme-1,wizard\ntoo,many,cells,here\n"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dry_run_checks_and_changes_nothing() {
+    let instance = Instance::new().await;
+    write(&instance, "o.csv", ORGANIZATIONS);
+    let checked = instance.json(&["import", "organizations", "o.csv", "--dry-run"]);
+    assert_eq!(
+        (counts(&checked), &checked["dry_run"]),
+        ([2, 0, 0, 0], &json!(true))
+    );
+    let listed = instance.json(&["org", "list"]);
+    assert_eq!(listed["organizations"], json!([]));
+    write(&instance, "o.csv", "external_id,name,domains\na,Acme,gmail.com\n");
+    instance
+        .run(&["import", "organizations", "o.csv", "--dry-run"])
+        .fails_after_an_answer("line 2: domain \"gmail.com\"");
+}
+
+#[tokio::test]
+async fn a_file_is_read_as_its_name_or_the_option_says() {
+    let instance = Instance::new().await;
+    write(&instance, "o.txt", ORGANIZATIONS);
+    instance
+        .run(&["import", "organizations", "o.txt"])
+        .failed(2, "--format");
+    instance
+        .run(&["import", "organizations", "missing.csv"])
+        .failed(3, "missing.csv");
+    let imported = instance.json(&["import", "organizations", "o.txt", "--format", "csv"]);
+    assert_eq!(counts(&imported), [2, 0, 0, 0]);
+    let ran = instance.run_with(USERS, &["import", "users", "-", "--format", "jsonl", "--json"]);
+    assert_eq!(counts(&ran.json()), [2, 0, 0, 0]);
+    write(&instance, "o.csv", "external_id,name,colour\na,Acme,red\n");
+    instance
+        .run(&["import", "organizations", "o.csv"])
+        .fails_after_an_answer("colour");
+}
