@@ -11,7 +11,7 @@ use crate::rules::{self, FieldRules, Rule};
 const DEEPEST: usize = 3;
 
 /// The example body of an operation, if it has one.
-pub(crate) fn body(operation: &Operation) -> Option<Json> {
+pub fn body(operation: &Operation) -> Option<Json> {
     Some(match operation.body.as_ref()? {
         RequestBody::Field(field) => value(field, 0),
         RequestBody::Fields(fields) => object(fields.iter().cloned(), 0),

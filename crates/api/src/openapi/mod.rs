@@ -19,8 +19,9 @@ use http::StatusCode;
 use prost_reflect::{FieldDescriptor, Value};
 use serde_json::{Map, Value as Json, json};
 
+pub use self::example::body as example_body;
 pub use self::operation::{Operation, ServiceInfo, operations};
-pub use self::reference::{Row, answer_rows, body_rows, curl, parameter_rows};
+pub use self::reference::{Row, answer_rows, body_rows, curl, example_target, parameter_rows};
 
 use self::operation::{Place, RequestBody};
 use self::schema::{Schemas, Side, is_required};

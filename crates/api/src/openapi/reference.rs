@@ -85,8 +85,8 @@ pub fn answer_rows(operation: &Operation) -> Vec<Row> {
     rows
 }
 
-/// A command that calls the operation; it takes the token from `$TOKEN`.
-pub fn curl(operation: &Operation, public_url: &str) -> String {
+/// A path with its query, as an example.
+pub fn example_target(operation: &Operation) -> String {
     let mut path = operation.path.clone();
     let mut query = Vec::new();
     for parameter in &operation.parameters {
@@ -103,16 +103,20 @@ pub fn curl(operation: &Operation, public_url: &str) -> String {
             Place::Query => {}
         }
     }
-    let query = if query.is_empty() {
-        String::new()
+    if query.is_empty() {
+        path
     } else {
-        format!("?{}", query.join("&"))
-    };
+        format!("{path}?{}", query.join("&"))
+    }
+}
+
+/// A command that calls the operation; it takes the token from `$TOKEN`.
+pub fn curl(operation: &Operation, public_url: &str) -> String {
     let mut command = String::from("curl");
     if operation.verb != http::Method::GET {
         command.push_str(&format!(" -X {}", operation.verb));
     }
-    command.push_str(&format!(" '{public_url}{path}{query}'"));
+    command.push_str(&format!(" '{public_url}{}'", example_target(operation)));
     if !operation.is_open {
         command.push_str(" \\\n  -H \"Authorization: Bearer $TOKEN\"");
     }

@@ -67,9 +67,7 @@ fn every_example_keeps_the_rules() {
         let body = example::body(operation)
             .map(|body| body.to_string())
             .unwrap_or_default();
-        let command = curl(operation, "");
-        let (_, target) = command.split_once('\'').unwrap();
-        let (target, _) = target.split_once('\'').unwrap();
+        let target = example_target(operation);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let routes = routes::Routes::new(crate::descriptors::pool());
         let routes::Found::Route(route, captures) = routes.find(&operation.verb, path) else {

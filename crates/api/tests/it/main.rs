@@ -10,6 +10,7 @@ mod logs;
 mod machine_clients;
 mod organizations;
 mod passwordless;
+mod rest;
 mod roles;
 mod sessions;
 mod stack;
