@@ -68,7 +68,7 @@ fn every_example_keeps_the_rules() {
             .map(|body| body.to_string())
             .unwrap_or_default();
         let target = example_target(operation);
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, query) = target.split_once('?').unwrap_or((target.as_str(), ""));
         let routes = routes::Routes::new(crate::descriptors::pool());
         let routes::Found::Route(route, captures) = routes.find(&operation.verb, path) else {
             panic!("{}: {path} leads nowhere", operation.id)

@@ -34,6 +34,10 @@ impl Reply {
 }
 
 async fn call(harness: &Harness, token: &str, verb: &str, target: &str, body: &str) -> Reply {
+    send(&Rest::new(harness.stack.clone()), token, verb, target, body).await
+}
+
+async fn send(rest: &Rest, token: &str, verb: &str, target: &str, body: &str) -> Reply {
     let request = Request::builder()
         .method(verb)
         .uri(target)
@@ -41,7 +45,7 @@ async fn call(harness: &Harness, token: &str, verb: &str, target: &str, body: &s
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(body.to_owned()))
         .unwrap();
-    let response = Rest::new(harness.stack.clone()).call(request).await;
+    let response = rest.call(request).await;
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     Reply {
@@ -255,14 +259,14 @@ fn hostile_bodies() -> Vec<String> {
     vec![
         "[".repeat(5_000),
         "{\"a\":".repeat(5_000),
-        format!("[{}0]", "0,".repeat(200_000)),
+        format!("[{}0]", "0,".repeat(120_000)),
         "{\"a\":1,\"a\":2}".to_owned(),
         "{} {}".to_owned(),
         "\u{feff}{}".to_owned(),
         "null".to_owned(),
         "[]".to_owned(),
         "\"\\ud800\"".to_owned(),
-        format!("{{\"display_name\":\"{}\"}}", "x".repeat(1_000_000)),
+        format!("{{\"display_name\":\"{}\"}}", "x".repeat(100_000)),
         format!("{{\"page_size\":{}}}", "9".repeat(4_000)),
     ]
 }
@@ -275,11 +279,12 @@ fn is_the_callers(status: StatusCode) -> bool {
 #[tokio::test]
 async fn nothing_hostile_makes_the_api_fail() {
     let harness = Harness::start().await;
+    let rest = Rest::new(harness.stack.clone());
     let with_body = |operation: &&Operation| openapi::example_body(operation).is_some();
     for operation in openapi::operations().iter().filter(with_body) {
         let target = openapi::example_target(operation);
         for body in hostile_bodies() {
-            let reply = call(&harness, MANAGEMENT, operation.verb.as_str(), &target, &body).await;
+            let reply = send(&rest, MANAGEMENT, operation.verb.as_str(), &target, &body).await;
             assert!(
                 is_the_callers(reply.status),
                 "{} {:.40}: {reply:?}",
@@ -308,7 +313,14 @@ async fn nothing_hostile_makes_the_api_fail() {
                 });
             let path = path.collect::<Vec<_>>().join("/");
             let body = openapi::example_body(operation).unwrap_or_default();
-            let reply = rest(&harness, operation.verb.as_str(), &path, &body).await;
+            let reply = send(
+                &rest,
+                MANAGEMENT,
+                operation.verb.as_str(),
+                &path,
+                &body.to_string(),
+            )
+            .await;
             assert!(
                 is_the_callers(reply.status),
                 "{} {path:.80}: {reply:?}",
@@ -321,10 +333,18 @@ async fn nothing_hostile_makes_the_api_fail() {
 #[tokio::test]
 async fn every_example_is_a_request_that_its_service_understands() {
     on_each_engine(async |harness| {
+        let rest = Rest::new(harness.stack.clone());
         for operation in openapi::operations() {
             let body = openapi::example_body(operation).unwrap_or_default();
             let target = openapi::example_target(operation);
-            let reply = rest(&harness, operation.verb.as_str(), &target, &body).await;
+            let reply = send(
+                &rest,
+                MANAGEMENT,
+                operation.verb.as_str(),
+                &target,
+                &body.to_string(),
+            )
+            .await;
             assert!(is_the_callers(reply.status), "{}: {reply:?}", operation.id);
             assert_ne!(reply.status, StatusCode::METHOD_NOT_ALLOWED, "{}", operation.id);
         }
