@@ -16,5 +16,6 @@ mod sessions;
 mod stack;
 mod support;
 mod tokens;
+mod user_lists;
 mod users;
 mod webauthn;
