@@ -18,6 +18,32 @@ use crate::{ApiTokenId, Error, OrganizationId, Page, Secret, SecretHash, Stamp, 
 /// How exactly [`ApiToken::last_used_at`] is known.
 pub const USE_IS_NOTED_EVERY: Duration = Duration::from_mins(1);
 
+/// The longest description.
+pub const MAX_DESCRIPTION_CHARS: usize = 255;
+const MAX_CLAIMS: usize = 20;
+const MAX_CLAIM_KEY_CHARS: usize = 30;
+const MAX_CLAIM_VALUE_CHARS: usize = 256;
+
+/// Checks the claims of a token before they are written.
+///
+/// # Errors
+///
+/// A sentence without its full stop, for whoever wrote them.
+pub fn check_claims(claims: &BTreeMap<String, String>) -> Result<(), &'static str> {
+    let fits = |text: &str, most: usize| (1..=most).contains(&text.chars().count());
+    if claims.len() > MAX_CLAIMS {
+        return Err("a token has 20 claims at most");
+    }
+    if claims
+        .iter()
+        .all(|(key, value)| fits(key, MAX_CLAIM_KEY_CHARS) && fits(value, MAX_CLAIM_VALUE_CHARS))
+    {
+        Ok(())
+    } else {
+        Err("a claim has a key of 1 to 30 characters and a value of 1 to 256")
+    }
+}
+
 /// A token without its value, which is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiToken {

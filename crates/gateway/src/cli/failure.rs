@@ -160,8 +160,12 @@ impl From<genkan_store::Error> for Failure {
 
         match error {
             Error::Conflict(conflict::CLIENT_SECRETS) => {
-                Self::new("The application has two secrets, and more are not allowed.")
+                Self::new("The client has as many secrets as it may have.")
                     .remedy("Delete the one that nothing uses any more: genkan app secret delete")
+            }
+            Error::Conflict(conflict::LAST_CLIENT_SECRET) => {
+                Self::new("It is the only secret: without one the client could do nothing.")
+                    .remedy("Add another one first, or delete the client.")
             }
             Error::Conflict(conflict::PUBLIC_CLIENT) => {
                 Self::new("A public application has no secret: it could not keep it.")

@@ -13,6 +13,7 @@ mod failure;
 mod import;
 mod instance;
 mod keys;
+mod m2m;
 mod mail;
 mod org;
 mod output;
@@ -21,6 +22,7 @@ mod reference;
 mod role;
 mod serve;
 mod target;
+mod token;
 mod trace;
 mod user;
 mod version;
@@ -82,11 +84,13 @@ enum Command {
     Dev(dev::DevArgs),
     Serve(serve::ServeArgs),
     App(app::AppArgs),
+    M2m(m2m::M2mArgs),
     Org(org::OrgArgs),
     Domain(domain::DomainArgs),
     Connection(connection::ConnectionArgs),
     User(user::UserArgs),
     Import(import::ImportArgs),
+    Token(token::TokenArgs),
     Role(role::RoleArgs),
     Permission(permission::PermissionArgs),
     Environment(environment::EnvironmentArgs),
@@ -136,12 +140,14 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Dev(args) => dev::run(args, context),
         Command::Serve(args) => serve::run(args, context),
         Command::App(args) => wait_for(app::run(&args, context)),
+        Command::M2m(args) => wait_for(m2m::run(&args, context)),
         Command::Org(args) => wait_for(org::run(&args, context)),
         Command::Domain(args) => wait_for(domain::run(&args, context)),
         Command::Environment(args) => wait_for(environment::run(&args, context)),
         Command::Connection(args) => wait_for(connection::run(&args, context)),
         Command::User(args) => wait_for(user::run(&args, context)),
         Command::Import(args) => wait_for(import::run(&args, context)),
+        Command::Token(args) => wait_for(token::run(&args, context)),
         Command::Role(args) => wait_for(role::run(&args, context)),
         Command::Permission(args) => wait_for(permission::run(&args, context)),
         Command::Keys(args) => wait_for(keys::run(&args, context)),

@@ -1,6 +1,6 @@
 //! `genkan app create|list|show|update|delete|secret`
 
-mod secret;
+pub(super) mod secret;
 mod settings;
 
 use std::time::Duration;

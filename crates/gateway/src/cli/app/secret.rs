@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use genkan_store::client::{self, ClientSecret};
+use genkan_store::client::{self, Client, ClientSecret};
 use genkan_store::{Secret, SecretId};
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ enum Verb {
     },
 }
 
-fn parse_expiry(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn parse_expiry(text: &str) -> Result<Duration, String> {
     let is_useful = |expiry: &Duration| *expiry >= Duration::from_secs(60);
     parse_duration(text)
         .filter(is_useful)
@@ -59,12 +59,14 @@ fn parse_expiry(text: &str) -> Result<Duration, String> {
 
 /// A secret without its value.
 #[derive(Serialize)]
-pub(super) struct SecretView {
+pub(in crate::cli) struct SecretView {
     id: String,
     /// The last four characters, to tell secrets apart.
     suffix: String,
+    disabled: bool,
     created_at: String,
     expires_at: Option<String>,
+    last_used_at: Option<String>,
 }
 
 impl From<&ClientSecret> for SecretView {
@@ -72,20 +74,31 @@ impl From<&ClientSecret> for SecretView {
         Self {
             id: secret.id.to_string(),
             suffix: secret.suffix.clone(),
+            disabled: secret.disabled,
             created_at: time(secret.created_at),
             expires_at: secret.expires_at.map(time),
+            last_used_at: secret.last_used_at.map(time),
         }
     }
 }
 
 impl SecretView {
-    pub(super) fn line(&self) -> String {
+    pub(in crate::cli) fn line(&self) -> String {
         let expiry = self
             .expires_at
             .as_ref()
             .map(|expiry| format!(", until {expiry}"))
             .unwrap_or_default();
-        format!("{} …{}, since {}{expiry}", self.id, self.suffix, self.created_at)
+        let used = self
+            .last_used_at
+            .as_ref()
+            .map(|used| format!(", last used {used}"))
+            .unwrap_or_default();
+        let disabled = if self.disabled { ", disabled" } else { "" };
+        format!(
+            "{} …{}, since {}{expiry}{used}{disabled}",
+            self.id, self.suffix, self.created_at
+        )
     }
 }
 
@@ -103,18 +116,25 @@ pub(super) async fn run(
     context: &mut Context,
 ) -> Result<(), Failure> {
     match &args.verb {
-        Verb::Add { app, expires_in } => add(app, *expires_in, instance, context).await,
-        Verb::Delete { app, secret, yes } => delete(app, secret, *yes, instance, context).await,
+        Verb::Add { app, expires_in } => {
+            let (client, _) = find(instance, app).await?;
+            add(&client, *expires_in, instance, context).await
+        }
+        Verb::Delete { app, secret, yes } => {
+            let named = find(instance, app).await?;
+            delete(&named, secret, *yes, instance, context).await
+        }
     }
 }
 
-async fn add(
-    app: &str,
+/// Makes a new secret of a client, and shows it.
+
+pub(in crate::cli) async fn add(
+    client: &Client,
     expires_in: Option<Duration>,
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let (client, _) = find(instance, app).await?;
     let (at, secret) = (
         instance.stamp(),
         Secret::generate_with_prefix(instance.secret_prefix()),
@@ -137,18 +157,19 @@ async fn add(
     Ok(())
 }
 
-async fn delete(
-    app: &str,
+/// Deletes a secret of a client.
+pub(in crate::cli) async fn delete(
+    (client, secrets): &(Client, Vec<ClientSecret>),
     secret: &str,
     yes: bool,
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let (client, secrets) = find(instance, app).await?;
     let id: SecretId = parse_id(secret)?;
     if !secrets.iter().any(|secret| secret.id == id) {
+        let noun = if client.is_machine() { "m2m" } else { "app" };
         return Err(Failure::not_found(format!("{} has no secret {id}.", client.id))
-            .remedy(format!("`genkan app show {}` shows those it has.", client.id)));
+            .remedy(format!("`genkan {noun} show {}` shows those it has.", client.id)));
     }
     let last = if secrets.len() == 1 { ", its only one" } else { "" };
     context

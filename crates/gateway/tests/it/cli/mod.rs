@@ -1,5 +1,6 @@
 //! The command line, as a process of its own on a real database.
 
+mod clients;
 mod connection;
 mod doctor;
 mod documents;

@@ -2,6 +2,7 @@
 //!
 //! Calls go through every check, with a token that the gateway issued.
 
+mod clients;
 mod organizations;
 mod roles;
 
@@ -27,10 +28,17 @@ pub(crate) async fn channel(gateway: &Gateway) -> Channel {
     let manager = manager.change(|client| client.management_access = true).await;
     let form = [("grant_type", "client_credentials")];
     let token = manager.post("/oauth/token", &form).send().await.json();
-    let token = token["access_token"].as_str().expect("a token").to_owned();
-    Channel {
-        stack: GrpcStack::new(Api::new(gateway.app().clone())),
-        authorization: HeaderValue::from_str(&format!("Bearer {token}")).unwrap(),
+    let token = token["access_token"].as_str().expect("a token");
+    Channel::with_token(gateway, token)
+}
+
+impl Channel {
+    /// The management API of `gateway`, called with `token`.
+    pub(crate) fn with_token(gateway: &Gateway, token: &str) -> Self {
+        Self {
+            stack: GrpcStack::new(Api::new(gateway.app().clone())),
+            authorization: HeaderValue::from_str(&format!("Bearer {token}")).unwrap(),
+        }
     }
 }
 
