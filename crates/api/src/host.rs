@@ -35,6 +35,9 @@ pub trait Host: Send + Sync + 'static {
     /// Wakes the background jobs, because there is something to deliver.
     fn wake_jobs(&self);
 
+    /// Something was committed: what is cached counts no more.
+    fn changed(&self) {}
+
     /// How often one client may call.
     fn rate_limit(&self) -> RateLimit;
 

@@ -82,7 +82,10 @@ impl Api {
         &self,
         f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone,
     ) -> Result<T, Error> {
-        self.host().db().tx(f).await
+        let done = self.host().db().tx(f).await;
+        // Even a transaction that failed may have been committed.
+        self.host().changed();
+        done
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -3,10 +3,12 @@
 //! Every change of configuration raises a counter in the database, whoever
 //! makes it: this process, another node, or the command line. A cached value is
 //! used only while that counter stands still. On SQLite the counter is read
-//! whenever the file changed at all; elsewhere at most once in [`MAX_AGE`].
+//! whenever the file changed at all; elsewhere at most once in [`MAX_AGE`], and at
+//! once after a change through the management API of this process.
 //! Nothing that decides one-time use or revocation is ever kept here.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -48,6 +50,8 @@ impl CachedClient {
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     seen: Mutex<Option<Seen>>,
+    /// How often this process was told of a change.
+    changes: AtomicU64,
     kept: RwLock<Kept>,
 }
 
@@ -55,6 +59,9 @@ pub(crate) struct Cache {
 struct Seen {
     marker: Option<i64>,
     generation: i64,
+    /// `changes` before the generation was read, so that a reading that overlaps
+    /// a change does not outlive it.
+    changes: u64,
     at: Instant,
 }
 
@@ -103,14 +110,20 @@ impl App {
         self.configuration().await?.registered_origins().await
     }
 
+    /// Lets the next request ask for the configuration again: this process changed it.
+    pub(crate) fn forget_configuration(&self) {
+        self.cache().changes.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// The number of the configuration that is in force.
     async fn generation(&self) -> Result<i64, Error> {
+        let changes = self.cache().changes.load(Ordering::SeqCst);
         let marker = self.db().change_marker().await?;
         let seen = *self.cache().seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = seen {
             let unchanged = match marker {
                 Some(_) => seen.marker == marker,
-                None => seen.at.elapsed() < MAX_AGE,
+                None => seen.changes == changes && seen.at.elapsed() < MAX_AGE,
             };
             if unchanged {
                 return Ok(seen.generation);
@@ -124,6 +137,7 @@ impl App {
         let seen = Seen {
             marker,
             generation,
+            changes,
             at,
         };
         *self.cache().seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);

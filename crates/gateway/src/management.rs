@@ -117,6 +117,10 @@ impl Host for App {
         self.wake_jobs();
     }
 
+    fn changed(&self) {
+        self.forget_configuration();
+    }
+
     fn rate_limit(&self) -> RateLimit {
         self.settings().api_rate_limit
     }
