@@ -1,10 +1,10 @@
 // Runs the official SDKs' programs against gateways of their own, and writes what came of it.
 //
-//   node run.mjs node [--once] [FILE…]       @scalekit-sdk/node: http and https on SQLite, http on PostgreSQL
-//   node run.mjs python [--once] [ARGUMENT…]  scalekit-sdk-python: https on SQLite and on PostgreSQL
-//   node run.mjs table [--write]             compares the results with docs/reference/sdk-compatibility.md
+//   node run.mjs node [--only=RUN] [FILE…]        @scalekit-sdk/node: http and https on SQLite, http on PostgreSQL
+//   node run.mjs python [--only=RUN] [ARGUMENT…]  scalekit-sdk-python: https on SQLite and on PostgreSQL
+//   node run.mjs table [--write]                  compares the results with docs/reference/sdk-compatibility.md
 //
-// --once: only the first of these, and what is named; for who works on a test.
+// RUN is such as http-SQLite: one of these alone, for who works on a test.
 // PYTHON: an interpreter with tests/clients/requirements.txt. GENKAN_BIN and
 // GENKAN_TEST_POSTGRES as in support/genkan.mjs. Each run leaves its results in
 // target/sdk-compatibility, and `table` reads them there.
@@ -44,12 +44,13 @@ if (what === 'table') {
 }
 
 async function runAll(sdk, words) {
-  const once = words.includes('--once');
-  const more = words.filter((word) => word !== '--once');
+  const only = words.find((word) => word.startsWith('--only='))?.slice('--only='.length);
+  const more = words.filter((word) => !word.startsWith('--only='));
   await rm(path.join(RESULTS, sdk), { recursive: true, force: true });
   await mkdir(path.join(RESULTS, sdk), { recursive: true });
   let failed = 0;
-  for (const [scheme, engine] of once ? RUNS[sdk].slice(0, 1) : RUNS[sdk]) {
+  for (const [scheme, engine] of RUNS[sdk]) {
+    if (only && only !== `${scheme}-${engine}`) continue;
     if (!engines().includes(engine)) {
       console.log(`\nnot run on ${engine}: GENKAN_TEST_POSTGRES is not set`);
       continue;

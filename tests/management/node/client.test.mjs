@@ -104,6 +104,8 @@ describe('ScalekitClient', () => {
       const theirs = await clientToken(application.id, application.secret);
       assert.equal((await rest('GET', '/api/v1/organizations', undefined, { token: theirs })).status, 403);
       await cli('app', 'update', application.id, '--management-access');
+      // On PostgreSQL what another process changed is seen within a second.
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
       assert.ok((await client(application.id, application.secret).organization.listOrganization({})).organizations);
     });
 
