@@ -51,7 +51,7 @@ class Genkan:
             try:
                 if requests.get(f"{self.url}/readyz", timeout=2).ok:
                     return
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.025)
         raise RuntimeError(f"genkan did not start:\n{self.log.read_text()}")
 
