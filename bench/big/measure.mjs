@@ -1,13 +1,14 @@
 // Asks a running Genkan for lists, single things and searches, and prints how long it took.
 //
-//   node bench/big/measure.mjs URL CLIENT_ID CLIENT_SECRET [ROUNDS]
+//   node bench/big/measure.mjs URL CLIENT_ID CLIENT_SECRET [ROUNDS] [PID]
 //
 // One connection, one request at a time, over REST: what a caller waits for. Every call asks
 // for another organization, user or word. Median and 99th percentile, in milliseconds.
 
+import { readFileSync } from "node:fs";
 import http from "node:http";
 
-const [base, client, secret, rounds = "500"] = process.argv.slice(2);
+const [base, client, secret, rounds = "500", pid] = process.argv.slice(2);
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
 const send = (method, path, headers = {}, body) =>
@@ -71,17 +72,26 @@ const scenarios = {
 };
 
 console.log(`${total} organizations, ${people} users\n`);
-console.log("| call | median ms | p99 ms |\n|---|---:|---:|");
+console.log("| call | median ms | p99 ms | processor ms |\n|---|---:|---:|---:|");
+// User and system time, in hundredths of a second.
+const ticks = () => {
+  if (!pid) return 0;
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+};
 for (const [name, path] of Object.entries(scenarios)) {
   const times = [];
+  let before = 0;
   for (let n = -20; n < Number(rounds); n += 1) {
+    if (n === 0) before = ticks();
     const answer = await get(path());
     if (n >= 0) times.push(answer.ms);
     if (name.startsWith("list organizations, 30, on")) organizationToken = answer.next_page_token ?? "";
     if (name.startsWith("list users, 30, on")) userToken = answer.next_page_token ?? "";
   }
+  const processor = pid ? (((ticks() - before) * 10) / Number(rounds)).toFixed(2) : "";
   times.sort((a, b) => a - b);
   const at = (share) => times[Math.min(times.length - 1, Math.floor(times.length * share))].toFixed(2);
-  console.log(`| ${name} | ${at(0.5)} | ${at(0.99)} |`);
+  console.log(`| ${name} | ${at(0.5)} | ${at(0.99)} | ${processor} |`);
 }
 agent.destroy();
