@@ -67,8 +67,8 @@ def test_no_request_breaks_what_the_document_promises(genkan, tmp_path):
         "--checks", CHECKS, "--max-time", str(SECONDS), "--seed", SEED, "--workers", "2",
         "--max-examples", "10", "--request-timeout", "10", "--continue-on-failure", "--no-color",
         "--suppress-health-check", "all", "--warnings", "off", "--generation-database", "none",
-        # Its secrets would be changed, and with them everything after.
-        "--exclude-by", f"path contains {genkan.env['SCALEKIT_CLIENT_ID']}",
+        # The storm follows links from lists to members, and must not find its own credentials.
+        "--exclude-operation-id-regex", r"^ClientService_(Delete|Update)Client(Secret)?[0-9]?$",
     ]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS + 120)
     print(run.stdout[-20_000:], run.stderr[-5_000:])
