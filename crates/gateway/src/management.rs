@@ -144,6 +144,16 @@ async fn authenticate(app: &App, token: &str) -> Result<Credential, HostError> {
             "this token is a user's: the management API takes tokens of the client credentials grant",
         ));
     }
+    // RFC 9068 §4: whoever receives a token of another audience could replay it here.
+    if !claims
+        .aud
+        .iter()
+        .any(|aud| *aud == claims.client_id || aud == app.issuer())
+    {
+        return Ok(Credential::NotForManagement(
+            "this token is meant for another audience than the management API",
+        ));
+    }
     let Ok(client_id) = ClientId::parse(&claims.client_id) else {
         return Ok(Credential::NotForManagement(
             "this client belongs to an organization: the management API is for clients of the environment",
