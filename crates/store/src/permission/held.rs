@@ -20,19 +20,28 @@ pub async fn add_to_role(
     role: &Role,
     permissions: &[Permission],
 ) -> Result<(), Error> {
-    let mut added = 0;
-    for permission in permissions {
-        added += tx
-            .exec(
-                "INSERT INTO role_permissions (role_id, permission_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                p![&role.id, &permission.id],
-            )
-            .await?;
-    }
-    if added == 0 {
+    if insert_all(tx, &role.id, permissions).await? == 0 {
         return Ok(());
     }
     role::record_updated(tx, at, role).await
+}
+
+/// Gives a role permissions and says how many it had not.
+pub(crate) async fn insert_all(
+    tx: &mut Tx<'_>,
+    role_id: &RoleId,
+    permissions: &[Permission],
+) -> Result<u64, Error> {
+    let mut inserted = 0;
+    for permission in permissions {
+        inserted += tx
+            .exec(
+                "INSERT INTO role_permissions (role_id, permission_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                p![role_id, &permission.id],
+            )
+            .await?;
+    }
+    Ok(inserted)
 }
 
 /// Takes a permission from a role. Says whether the role itself had it.
@@ -60,22 +69,15 @@ pub async fn remove_from_role(
 }
 
 /// Replaces the permissions that a role itself has.
-///
-/// # Errors
-///
-/// As those of [`add_to_role`].
-pub async fn replace_in_role(
+pub(crate) async fn replace_all(
     tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    role: &Role,
+    role_id: &RoleId,
     permissions: &[Permission],
 ) -> Result<(), Error> {
-    for held in list_for_role(tx, &role.id).await? {
-        if permissions.iter().all(|permission| permission.id != held.id) {
-            remove_from_role(tx, at, role, &held).await?;
-        }
-    }
-    add_to_role(tx, at, role, permissions).await
+    tx.exec("DELETE FROM role_permissions WHERE role_id = $1", p![role_id])
+        .await?;
+    insert_all(tx, role_id, permissions).await?;
+    Ok(())
 }
 
 /// The permissions that a role itself has, by name.

@@ -6,6 +6,7 @@ use super::defaults::{set_default_creator, set_default_member};
 use super::inheritance;
 use super::{MAX_ROLES, Role};
 use crate::event::{self, Entry, Kind};
+use crate::permission::{self, Permission};
 use crate::row::Columns;
 use crate::{Error, OrganizationId, RoleId, Stamp, conflict, environment};
 
@@ -21,9 +22,11 @@ pub struct NewRole<'a> {
     pub description: &'a str,
     /// Whose permissions it has besides its own.
     pub base: Option<&'a Role>,
+    /// Its own ones.
+    pub permissions: &'a [Permission],
 }
 
-/// Adds a role without permissions of its own.
+/// Adds a role.
 ///
 /// An organization's role has no name of the environment's, nor the other way
 /// round: a token shows names alone, and an application would take one for the
@@ -64,6 +67,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, role: &NewRole<'_>) -> Resul
         ],
     )
     .await?;
+    permission::insert_all(tx, &role.id, role.permissions).await?;
     let entry = entry(Kind::RoleCreated, &role.id, role.name, role.organization_id);
     event::record(tx, at, entry).await?;
     environment::touch(tx).await
@@ -88,13 +92,19 @@ async fn refuse_too_many(tx: &mut Tx<'_>, organization_id: Option<&OrganizationI
     }
 }
 
-/// Replaces the display name, the description and the base.
+/// Replaces the display name, the description and the base, and the
+/// permissions of the role itself if there are any to replace them.
 ///
 /// # Errors
 ///
 /// - [`Error::Stale`] if it was deleted, or changed since it was read.
 /// - [`conflict::ROLE_BASE`], [`conflict::ROLE_CYCLE`], [`conflict::ROLE_DEPTH`] if it must not have the base.
-pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(), Error> {
+pub async fn update(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    role: &Role,
+    permissions: Option<&[Permission]>,
+) -> Result<(), Error> {
     let organization_id = role.organization_id.as_ref();
     if let Some(base) = &role.base {
         inheritance::check(tx, &role.id, organization_id, &base.id).await?;
@@ -115,6 +125,9 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(), E
         .await?;
     if changed == 0 {
         return Err(Error::Stale);
+    }
+    if let Some(permissions) = permissions {
+        permission::replace_all(tx, &role.id, permissions).await?;
     }
     record_updated(tx, at, role).await
 }

@@ -178,7 +178,7 @@ async fn a_role_has_what_it_was_given_and_what_it_inherits() {
         let mut free = chief.clone();
         free.base = None;
         world
-            .tx(async |tx| role::update(tx, world.start(), &free).await)
+            .tx(async |tx| role::update(tx, world.start(), &free, None).await)
             .await;
         assert_eq!(names(&effective(&chief).await), ["Delete", "read"]);
     })
@@ -214,11 +214,19 @@ async fn permissions_of_a_role_are_added_taken_and_replaced() {
         }
         world
             .tx(async |tx| {
-                permission::replace_in_role(tx, world.start(), &clerk, &[all[0].clone(), all[2].clone()])
-                    .await
+                let wanted = [all[0].clone(), all[2].clone(), all[2].clone()];
+                role::update(tx, world.start(), &clerk, Some(&wanted)).await
             })
             .await;
         assert_eq!(own().await, "a c");
+        let filter = Filter {
+            kind: Some(Kind::RoleUpdated),
+            ..Filter::default()
+        };
+        let events = world
+            .tx(async |tx| event::list(tx, &filter, &Page::first(10)).await)
+            .await;
+        assert_eq!(events.len(), 3, "each change is told once: {events:?}");
         world
             .tx(async |tx| permission::delete(tx, world.start(), &all[0]).await)
             .await;
@@ -263,7 +271,7 @@ async fn a_member_may_what_their_roles_in_this_organization_allow() {
         let mut free = writer.clone();
         free.base = None;
         world
-            .tx(async |tx| role::update(tx, world.start(), &free).await)
+            .tx(async |tx| role::update(tx, world.start(), &free, None).await)
             .await;
         assert_eq!(may(world, &acme, &ada).await, ["count", "read", "write"]);
         world
@@ -276,7 +284,7 @@ async fn a_member_may_what_their_roles_in_this_organization_allow() {
             .unwrap();
         free.base = Some(Base::from(&reader));
         world
-            .tx(async |tx| role::update(tx, world.start(), &free).await)
+            .tx(async |tx| role::update(tx, world.start(), &free, None).await)
             .await;
         assert_eq!(may(world, &acme, &ada).await, ["amend", "count", "write"]);
         world

@@ -21,6 +21,7 @@ pub(crate) async fn try_add(
         display_name: name,
         description: "",
         base,
+        permissions: &[],
     };
     world
         .db
@@ -65,7 +66,7 @@ async fn extend(world: &World, role: &Role, base: Option<&Role>) -> Result<(), E
         .tx(async |tx| {
             let mut role = role::find_own(tx, organization_id, &role.name).await?.unwrap();
             role.base = base.map(Base::from);
-            role::update(tx, world.start(), &role).await
+            role::update(tx, world.start(), &role, None).await
         })
         .await
 }
@@ -489,10 +490,10 @@ async fn of_two_editors_of_a_role_the_slower_one_must_look_again() {
         let mut role = add(world, None, "clerk", None).await;
         role.description = "Keeps the books".to_owned();
         world
-            .tx(async |tx| role::update(tx, world.start(), &role).await)
+            .tx(async |tx| role::update(tx, world.start(), &role, None).await)
             .await;
         let refused = world
-            .failed_tx(async |tx| role::update(tx, world.start(), &role).await)
+            .failed_tx(async |tx| role::update(tx, world.start(), &role, None).await)
             .await;
         assert!(matches!(refused, Error::Stale), "{refused:?}");
         let updated = find(world, None, "clerk").await.unwrap();

@@ -78,6 +78,7 @@ async fn roles_and_who_has_them_survive_the_upgrade() {
             display_name: "Clerk",
             description: "",
             base: Some(admin),
+            permissions: &[],
         };
         world
             .tx(async |tx| role::insert(tx, world.start(), &clerk).await)

@@ -3,10 +3,10 @@
 use genkan_contract::scalekit::v1::roles as contract;
 use genkan_db::Tx;
 use genkan_store::role::{self, Base, NewRole, Role};
-use genkan_store::{OrganizationId, RoleId, organization, permission};
+use genkan_store::{OrganizationId, RoleId, organization};
 
 use super::view::{Include, render, render_all, render_changed};
-use super::{permission as permissions, refuse};
+use super::{permission, refuse};
 use crate::{Api, Call, Error, id};
 
 /// Whose roles a call speaks of.
@@ -101,7 +101,7 @@ pub(super) async fn create(
             Some(name) => Some(owner.find_base(tx, name).await?),
             None => None,
         };
-        let permissions = permissions::find_all(tx, "role.permissions", &wanted.permissions).await?;
+        let permissions = permission::find_all(tx, "role.permissions", &wanted.permissions).await?;
         let role = NewRole {
             id: role_id.clone(),
             organization_id: owner.id(),
@@ -109,12 +109,10 @@ pub(super) async fn create(
             display_name: &wanted.display_name,
             description: &wanted.description,
             base: base.as_ref(),
+            permissions: &permissions,
         };
         role::insert(tx, call.at(), &role).await?;
         let role = owner.find_own(tx, &wanted.name).await?;
-        if !permissions.is_empty() {
-            permission::add_to_role(tx, call.at(), &role, &permissions).await?;
-        }
         render_changed(tx, role).await
     });
     created.await.map_err(refuse::change)
@@ -130,6 +128,9 @@ pub(super) async fn update(
 ) -> Result<contract::Role, Error> {
     let updated = api.tx(async |tx| {
         let mut role = owner.find_own(tx, name).await?;
+        if change == contract::UpdateRole::default() {
+            return render_changed(tx, role).await;
+        }
         if let Some(display_name) = &change.display_name {
             role.display_name.clone_from(display_name);
         }
@@ -139,11 +140,9 @@ pub(super) async fn update(
         if let Some(base) = &change.extends {
             role.base = Some(Base::from(&owner.find_base(tx, base).await?));
         }
-        role::update(tx, call.at(), &role).await?;
-        if !change.permissions.is_empty() {
-            let permissions = permissions::find_all(tx, "role.permissions", &change.permissions).await?;
-            permission::replace_in_role(tx, call.at(), &role, &permissions).await?;
-        }
+        let permissions = permission::find_all(tx, "role.permissions", &change.permissions).await?;
+        let permissions = (!permissions.is_empty()).then_some(permissions.as_slice());
+        role::update(tx, call.at(), &role, permissions).await?;
         let role = owner.find_own(tx, name).await?;
         render_changed(tx, role).await
     });
@@ -250,7 +249,7 @@ pub(super) async fn delete_base(api: &Api, call: &Call<'_>, owner: Owner, name: 
     api.tx(async |tx| {
         let mut role = owner.find_own(tx, name).await?;
         if role.base.take().is_some() {
-            role::update(tx, call.at(), &role).await?;
+            role::update(tx, call.at(), &role, None).await?;
         }
         Ok(())
     })

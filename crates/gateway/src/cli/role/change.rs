@@ -98,10 +98,10 @@ pub(super) async fn create(
                 display_name: &args.display_name,
                 description: &args.description,
                 base: base.as_ref(),
+                permissions: &permissions,
             };
             role::insert(tx, at, &role).await?;
             let role = find(tx, organization_id, &args.name).await?;
-            permission::add_to_role(tx, at, &role, &permissions).await?;
             view(tx, &role, organization_id).await
         })
         .await?;
@@ -131,12 +131,10 @@ pub(super) async fn update(
         .db
         .tx(async |tx| -> Result<_, Failure> {
             if is_content_given {
-                let changed = args.apply(tx, role.clone()).await?;
-                role::update(tx, at, &changed).await?;
-            }
-            if !args.permissions.is_empty() {
                 let permissions = find_permissions(tx, &args.permissions).await?;
-                permission::replace_in_role(tx, at, &role, &permissions).await?;
+                let permissions = (!args.permissions.is_empty()).then_some(permissions.as_slice());
+                let changed = args.apply(tx, role.clone()).await?;
+                role::update(tx, at, &changed, permissions).await?;
             }
             if args.default_creator {
                 role::set_default_creator(tx, at, &role).await?;
