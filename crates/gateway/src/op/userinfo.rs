@@ -50,7 +50,7 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
         sub: user.id.to_string(),
         profile: Profile {
             updated_at: None,
-            ..profile(&user, scope.contains("email"), with_profile)
+            ..profile(&user, scope.contains("email"), scope)
         },
         updated_at: with_profile.then(|| user.updated_at.as_secs()),
         oid: claims.oid,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use genkan_db::Tx;
 use genkan_protocol::Timestamp;
+use genkan_protocol::oauth::Scope;
 use genkan_protocol::oidc::claims::{CustomClaims, ScopeClaims};
 use genkan_protocol::oidc::{AccessToken, IdToken, Profile, left_half};
 use genkan_store::client::Client;
@@ -135,25 +136,31 @@ fn id_token(app: &App, client: &Client, subject: &Subject) -> IdToken {
         iat: now.as_secs(),
         exp: (now + ID_TOKEN_LIFETIME).as_secs(),
         // The e-mail is always there: the SDKs of this contract count on it.
-        profile: profile(user, true, grant.scope.contains("profile")),
+        profile: profile(user, true, &grant.scope),
         custom: custom(&subject.groups, grant.scope.contains("profile")),
         ..IdToken::default()
     }
 }
 
-/// The claims that the `email` and `profile` scopes ask for (OIDC Core §5.4).
-pub fn profile(user: &User, with_email: bool, with_profile: bool) -> Profile {
+/// The claims that the `email`, `profile` and `phone` scopes ask for (OIDC Core §5.4).
+pub fn profile(user: &User, with_email: bool, scope: &Scope) -> Profile {
     let mut claims = Profile::default();
     if with_email {
         claims.email = Some(user.email.to_string());
         claims.email_verified = Some(user.email_verified);
     }
-    if with_profile {
+    if scope.contains("phone") && user.phone_number.is_some() {
+        claims.phone_number.clone_from(&user.phone_number);
+        claims.phone_number_verified = Some(user.phone_number_verified);
+    }
+    if scope.contains("profile") {
         claims.name = user.display_name();
         claims.given_name.clone_from(&user.given_name);
         claims.family_name.clone_from(&user.family_name);
         claims.picture.clone_from(&user.picture);
         claims.locale.clone_from(&user.locale);
+        claims.preferred_username.clone_from(&user.preferred_username);
+        claims.gender.clone_from(&user.gender);
         claims.updated_at = Some(user.updated_at.as_secs().to_string());
     }
     claims

@@ -7,6 +7,7 @@ mod documents;
 mod environment;
 mod frame;
 mod import;
+mod membership;
 mod roles;
 mod running_server;
 mod verbs;

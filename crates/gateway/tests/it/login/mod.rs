@@ -4,6 +4,7 @@ mod disabled;
 mod expiry;
 mod forgery;
 mod init;
+mod invitation;
 mod max_age;
 mod organizations;
 mod prompt;

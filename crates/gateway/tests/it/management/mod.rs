@@ -5,6 +5,7 @@
 mod clients;
 mod organizations;
 mod roles;
+mod users;
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
