@@ -5,6 +5,7 @@ mod backup;
 mod config;
 mod connection;
 mod dev;
+mod directory;
 mod doctor;
 mod domain;
 mod environment;
@@ -88,6 +89,7 @@ enum Command {
     Org(org::OrgArgs),
     Domain(domain::DomainArgs),
     Connection(connection::ConnectionArgs),
+    Directory(directory::DirectoryArgs),
     User(user::UserArgs),
     Import(import::ImportArgs),
     Token(token::TokenArgs),
@@ -145,6 +147,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Domain(args) => wait_for(domain::run(&args, context)),
         Command::Environment(args) => wait_for(environment::run(&args, context)),
         Command::Connection(args) => wait_for(connection::run(&args, context)),
+        Command::Directory(args) => wait_for(directory::run(&args, context)),
         Command::User(args) => wait_for(user::run(&args, context)),
         Command::Import(args) => wait_for(import::run(&args, context)),
         Command::Token(args) => wait_for(token::run(&args, context)),

@@ -199,6 +199,21 @@ pub async fn find(
     row.as_ref().map(read).transpose()
 }
 
+/// Finds a directory, whoever's it is.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_by_id(tx: &mut Tx<'_>, id: &DirectoryId) -> Result<Option<Directory>, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT ", columns!(), " FROM directories WHERE id = $1"),
+            p![id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// The directories of an organization, oldest first: the first is its primary one.
 ///
 /// # Errors

@@ -79,6 +79,10 @@ async fn a_directory_is_read_as_it_was_written_by_its_own_organization() {
             .tx(async |tx| directory::find(tx, &other.id, &directory.id).await)
             .await;
         assert_eq!(foreign, None);
+        let anywhere = world
+            .tx(async |tx| directory::find_by_id(tx, &directory.id).await)
+            .await;
+        assert_eq!(anywhere.as_ref(), Some(&directory));
         let listed = world
             .tx(async |tx| directory::list(tx, &directory.organization_id).await)
             .await;

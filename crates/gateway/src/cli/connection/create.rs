@@ -1,14 +1,17 @@
-//! `genkan connection create --oidc`
+//! `genkan connection create --oidc|--saml`
 
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
-use genkan_store::UnknownWord;
-use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings, TokenAuthType};
+use genkan_store::connection::{
+    self, Connection, OidcSettings, Provider, SamlSettings, Settings, TokenAuthType,
+};
 use genkan_store::environment::Kind;
+use genkan_store::{Stamp, UnknownWord};
 use url::Url;
 
 use super::ConnectionView;
+use super::saml::SamlArgs;
 use super::secret::SecretArgs;
 use crate::cli::instance::Instance;
 use crate::cli::org::{self, non_empty, parse_pair};
@@ -28,19 +31,34 @@ without one, name them all: --authorize-uri, --token-uri and --jwks-uri, and
 --user-info-uri if it has one.";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, mut_group("secret", |group| group.required(true)))]
+#[command(after_help = EXAMPLES)]
 pub(super) struct CreateArgs {
     /// It speaks OpenID Connect
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "saml", requires = "secret")]
     oidc: bool,
+    /// It speaks SAML: this version keeps the settings and signs nobody in by them
+    #[arg(long, conflicts_with_all = ["oidc", "secret", "issuer", "client_id"])]
+    saml: bool,
     /// The organization, by identifier or external id
     #[arg(long)]
     organization: String,
     /// The identity provider's issuer, exactly as its tokens carry it
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        required_unless_present = "saml",
+        default_value = "",
+        hide_default_value = true
+    )]
     issuer: String,
     /// What Genkan is called at the provider
-    #[arg(long, value_name = "ID")]
+    #[arg(
+        long,
+        value_name = "ID",
+        required_unless_present = "saml",
+        default_value = "",
+        hide_default_value = true
+    )]
     client_id: String,
     #[command(flatten)]
     secret: SecretArgs,
@@ -99,6 +117,8 @@ pub(super) struct CreateArgs {
     /// their own address there
     #[arg(long)]
     trust_unverified_email: bool,
+    #[command(flatten)]
+    saml_settings: SamlArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -133,34 +153,71 @@ pub(super) async fn run(
     context: &mut Context,
 ) -> Result<(), Failure> {
     let organization = org::find(instance, &args.organization).await?;
-    let settings = args.settings(instance.environment.kind)?;
-    let secret = args.secret.read(context)?;
-    let key = instance.key().await?;
     let at = instance.stamp();
-    let name = match &args.name {
-        Some(name) => non_empty("--name", name)?,
-        None => host(&settings.issuer),
+    let settings = if args.saml {
+        Settings::Saml(args.saml(at)?)
+    } else {
+        Settings::Oidc(args.settings(instance.environment.kind)?)
     };
-    let settings = Settings::Oidc(settings);
     let mut connection = Connection::new(at, Some(organization.id), args.provider, settings);
-    connection.client_secret_sealed = Some(connection::seal_client_secret(&key, &connection.id, &secret));
-    connection.name = name;
+    if args.oidc {
+        let (key, secret) = (instance.key().await?, args.secret.read(context)?);
+        connection.client_secret_sealed = Some(connection::seal_client_secret(&key, &connection.id, &secret));
+        connection.name = host(&args.issuer);
+    }
+    if let Some(name) = &args.name {
+        connection.name = non_empty("--name", name)?;
+    }
     connection.enabled = !args.disabled;
     connection.jit_provisioning = !args.no_jit;
     connection.sync_profile = !args.no_sync_profile;
+    check(&connection, instance.environment.kind)?;
     instance
         .change(async |tx| connection::insert(tx, at, &connection).await)
         .await?;
     let view = ConnectionView::new(&connection, &instance.config.public_url);
     context.console.print(&view, || view.text())?;
-    context.console.note(&format!(
-        "Register this redirect URI at the identity provider: {}\nThen try it: {}",
-        view.redirect_uri, view.test_uri
-    ));
+    context.console.note(&if args.saml {
+        format!(
+            "Register this assertion URL at the identity provider: {}",
+            view.redirect_uri
+        )
+    } else {
+        format!(
+            "Register this redirect URI at the identity provider: {}\nThen try it: {}",
+            view.redirect_uri, view.test_uri
+        )
+    });
+    Ok(())
+}
+
+/// The rules that the API holds to as well.
+pub(super) fn check(connection: &Connection, environment: Kind) -> Result<(), Failure> {
+    connection
+        .check(environment == Kind::Development)
+        .map_err(|mistake| Failure::usage(format!("{} {}.", mistake.field, mistake.what)))?;
+    let missing = connection.missing();
+    if connection.enabled && !missing.is_empty() {
+        return Err(Failure::usage(format!(
+            "The connection is not complete: {} missing.",
+            missing.join(", ")
+        ))
+        .remedy("Enter what is missing, or keep it disabled."));
+    }
     Ok(())
 }
 
 impl CreateArgs {
+    fn saml(&self, at: Stamp<'_>) -> Result<SamlSettings, Failure> {
+        let mut settings = SamlSettings {
+            attribute_mapping: self.attributes.iter().cloned().collect(),
+            insecure_http: self.insecure_http,
+            ..SamlSettings::default()
+        };
+        self.saml_settings.apply(&mut settings, at)?;
+        Ok(settings)
+    }
+
     fn settings(&self, environment: Kind) -> Result<OidcSettings, Failure> {
         let endpoints = [
             ("--issuer", Some(&self.issuer)),
@@ -170,6 +227,9 @@ impl CreateArgs {
             ("--user-info-uri", self.user_info_uri.as_ref()),
             ("--jwks-uri", self.jwks_uri.as_ref()),
         ];
+        if self.saml_settings.is_given() {
+            return Err(Failure::usage("The SAML options go with --saml."));
+        }
         let mut insecure_http = self.insecure_http;
         for (option, url) in endpoints {
             if let Some(url) = url

@@ -1,6 +1,7 @@
 //! `genkan connection create|list|show|update|enable|disable|test|delete`
 
 mod create;
+mod saml;
 mod secret;
 mod update;
 
@@ -23,6 +24,8 @@ Examples:
   genkan connection create --oidc --organization acme-17 --provider okta \\
       --issuer https://acme.okta.com --client-id 0oa1b2c3 \\
       --client-secret-file okta.secret
+  genkan connection create --saml --organization acme-17 --provider adfs \\
+      --saml-metadata-file FederationMetadata.xml --disabled
   genkan connection test conn_241053847510274048012
   genkan connection disable conn_241053847510274048012
 

@@ -2,9 +2,10 @@
 
 use clap::Args;
 use genkan_store::Error;
-use genkan_store::connection;
+use genkan_store::connection::{self, Settings};
 
-use super::create::{TokenAuth, parse_scopes};
+use super::create::{TokenAuth, check, parse_scopes};
+use super::saml::SamlArgs;
 use super::secret::SecretArgs;
 use super::{ConnectionView, find};
 use crate::cli::instance::Instance;
@@ -36,6 +37,17 @@ pub(super) struct UpdateArgs {
     /// How to authenticate at the token endpoint
     #[arg(long, alias = "auth-method", value_name = "METHOD", value_enum)]
     token_auth: Option<TokenAuth>,
+    #[command(flatten)]
+    saml: SamlArgs,
+}
+
+impl UpdateArgs {
+    fn names_oidc(&self) -> bool {
+        self.client_id.is_some()
+            || self.secret.is_given()
+            || self.scopes.is_some()
+            || self.token_auth.is_some()
+    }
 }
 
 pub(super) async fn run(
@@ -47,23 +59,32 @@ pub(super) async fn run(
     if let Some(name) = &args.name {
         connection.name = non_empty("--name", name)?;
     }
-    let Some(oidc) = connection.settings.as_oidc_mut() else {
-        return Err(Failure::usage("The connection speaks SAML."));
-    };
-    if let Some(client_id) = &args.client_id {
-        oidc.client_id = non_empty("--client-id", client_id)?;
-    }
-    if let Some(scopes) = &args.scopes {
-        oidc.scopes = parse_scopes(scopes)?;
-    }
-    if let Some(token_auth) = args.token_auth {
-        oidc.token_auth_type = token_auth.into();
+    let at = instance.stamp();
+    match &mut connection.settings {
+        Settings::Oidc(_) if args.saml.is_given() => {
+            return Err(Failure::usage("The connection speaks OpenID Connect, not SAML."));
+        }
+        Settings::Saml(_) if args.names_oidc() => {
+            return Err(Failure::usage("The connection speaks SAML, not OpenID Connect."));
+        }
+        Settings::Saml(settings) => args.saml.apply(settings, at)?,
+        Settings::Oidc(oidc) => {
+            if let Some(client_id) = &args.client_id {
+                oidc.client_id = non_empty("--client-id", client_id)?;
+            }
+            if let Some(scopes) = &args.scopes {
+                oidc.scopes = parse_scopes(scopes)?;
+            }
+            if let Some(token_auth) = args.token_auth {
+                oidc.token_auth_type = token_auth.into();
+            }
+        }
     }
     if args.secret.is_given() {
         let (key, secret) = (instance.key().await?, args.secret.read(context)?);
         connection.client_secret_sealed = Some(connection::seal_client_secret(&key, &connection.id, &secret));
     }
-    let at = instance.stamp();
+    check(&connection, instance.environment.kind)?;
     let updated = instance
         .change(async |tx| {
             connection::update(tx, at, &connection).await?;

@@ -1,0 +1,83 @@
+//! What can be said about a SAML provider, when its connection is added and later.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use genkan_protocol::saml::{IdpCertificate, IdpMetadata};
+use genkan_store::Stamp;
+use genkan_store::connection::SamlSettings;
+
+use crate::cli::Failure;
+
+/// Longer than a provider's metadata are.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "SAML")]
+pub(super) struct SamlArgs {
+    /// A file with the provider's metadata: entity id, addresses and certificates are read from it
+    #[arg(long, value_name = "FILE")]
+    saml_metadata_file: Option<PathBuf>,
+    /// Where the provider publishes its metadata
+    #[arg(long, value_name = "URL")]
+    saml_metadata_url: Option<String>,
+    /// What the provider calls itself
+    #[arg(long, value_name = "ID")]
+    saml_entity_id: Option<String>,
+    /// Where people are sent to sign in
+    #[arg(long, value_name = "URL")]
+    saml_sso_url: Option<String>,
+    /// A file with the provider's certificates, as PEM; two while it rotates
+    #[arg(long, value_name = "FILE")]
+    saml_certificate_file: Option<PathBuf>,
+}
+
+impl SamlArgs {
+    pub(super) fn is_given(&self) -> bool {
+        self.saml_metadata_file.is_some()
+            || self.saml_metadata_url.is_some()
+            || self.saml_entity_id.is_some()
+            || self.saml_sso_url.is_some()
+            || self.saml_certificate_file.is_some()
+    }
+
+    /// Enters what was said; the rest stays. Single options go before the file.
+    pub(super) fn apply(&self, settings: &mut SamlSettings, at: Stamp<'_>) -> Result<(), Failure> {
+        if let Some(path) = &self.saml_metadata_file {
+            let metadata = IdpMetadata::parse(&read(path)?)
+                .map_err(|error| Failure::usage(format!("{} {error}.", path.display())))?;
+            settings.set_metadata(at, &metadata);
+        }
+        let texts = [
+            (&mut settings.idp_metadata_url, &self.saml_metadata_url),
+            (&mut settings.idp_entity_id, &self.saml_entity_id),
+            (&mut settings.idp_sso_url, &self.saml_sso_url),
+        ];
+        for (field, text) in texts {
+            if let Some(text) = text {
+                *field = (!text.is_empty()).then(|| text.clone());
+            }
+        }
+        if let Some(path) = &self.saml_certificate_file {
+            let certificates = IdpCertificate::parse_all(&read(path)?)
+                .map_err(|error| Failure::usage(format!("{} {error}.", path.display())))?;
+            settings.set_certificates(at, &certificates);
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let unreadable = |error| {
+        Failure::new(format!("{} cannot be read: {error}", path.display()))
+            .remedy("Name a text file that this user may read.")
+    };
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(unreadable)?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    Ok(text)
+}

@@ -1,0 +1,291 @@
+//! `genkan directory create|list|secret|enable|disable|delete`
+
+use clap::{Args, Subcommand};
+use genkan_store::directory::{self, Directory, Provider, secret};
+use genkan_store::{DirectoryId, Error, UnknownWord, conflict};
+use serde::Serialize;
+
+use super::instance::{Deleted, Instance, parse_id};
+use super::org::{self, non_empty};
+use super::output::{details, table, yes_no};
+use super::{Context, Failure};
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan directory create --organization acme-17 --provider okta
+  genkan directory secret dir_241053847510274048012
+  genkan directory list --organization acme-17
+  genkan directory disable dir_241053847510274048012
+
+Enter the endpoint and the secret at the directory server. The secret is shown
+once.";
+
+/// Directories: where an organization's people and groups come from, by SCIM
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct DirectoryArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Give an organization a directory
+    Create {
+        /// The organization, by identifier or external id
+        #[arg(long)]
+        organization: String,
+        /// The product: okta, google, microsoft_ad, auth0, onelogin, jumpcloud or ping_identity
+        #[arg(long, value_parser = parse_provider)]
+        provider: Option<Provider>,
+        /// What people call it (default: the product)
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List the directories of an organization, its primary one first
+    List {
+        /// The organization, by identifier or external id
+        #[arg(long)]
+        organization: String,
+    },
+    /// Make a secret for the directory server, and show it this once
+    Secret {
+        /// The directory's identifier
+        directory: String,
+        /// Refuse all earlier secrets from now on
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Let the directory server write
+    Enable {
+        /// Its identifier
+        directory: String,
+    },
+    /// Stop the directory server from writing; what it sent stays
+    Disable {
+        /// Its identifier
+        directory: String,
+    },
+    /// Delete a disabled directory with the people and groups that it sent
+    Delete {
+        /// Its identifier
+        directory: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+fn parse_provider(text: &str) -> Result<Provider, UnknownWord> {
+    text.to_ascii_uppercase().replace('-', "_").parse()
+}
+
+#[derive(Serialize)]
+struct DirectoryView {
+    id: String,
+    organization_id: String,
+    name: String,
+    r#type: &'static str,
+    provider: Option<&'static str>,
+    status: &'static str,
+    enabled: bool,
+    /// The SCIM address to enter at the directory server.
+    endpoint: String,
+}
+
+impl DirectoryView {
+    fn new(directory: &Directory, instance: &Instance) -> Self {
+        let path = format!("/directory/{}/scim/v2", directory.id);
+        Self {
+            id: directory.id.to_string(),
+            organization_id: directory.organization_id.to_string(),
+            name: directory.name.clone(),
+            r#type: directory.kind.as_str(),
+            provider: directory.provider.map(Provider::as_str),
+            status: directory.status.as_str(),
+            enabled: directory.enabled,
+            endpoint: instance.config.public_url.join(&path),
+        }
+    }
+
+    fn text(&self) -> String {
+        details(&[
+            ("Directory", self.id.clone()),
+            ("Name", self.name.clone()),
+            ("Organization", self.organization_id.clone()),
+            ("Provider", self.provider.unwrap_or_default().to_owned()),
+            ("Status", self.status.to_owned()),
+            ("Enabled", yes_no(self.enabled)),
+            ("Endpoint", self.endpoint.clone()),
+        ])
+    }
+}
+
+#[derive(Serialize)]
+struct Listing {
+    directories: Vec<DirectoryView>,
+}
+
+#[derive(Serialize)]
+struct NewSecret {
+    id: String,
+    directory_id: String,
+    secret: String,
+}
+
+pub(super) async fn run(args: &DirectoryArgs, context: &mut Context) -> Result<(), Failure> {
+    let instance = context.open().await?;
+    match &args.verb {
+        Verb::Create {
+            organization,
+            provider,
+            name,
+        } => create(organization, *provider, name.as_deref(), &instance, context).await,
+        Verb::List { organization } => list(organization, &instance, context).await,
+        Verb::Secret { directory, replace } => make_secret(directory, *replace, &instance, context).await,
+        Verb::Enable { directory } => set_enabled(directory, true, &instance, context).await,
+        Verb::Disable { directory } => set_enabled(directory, false, &instance, context).await,
+        Verb::Delete { directory, yes } => delete(directory, *yes, &instance, context).await,
+    }
+}
+
+async fn create(
+    organization: &str,
+    provider: Option<Provider>,
+    name: Option<&str>,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let organization = org::find(instance, organization).await?;
+    let at = instance.stamp();
+    let mut directory = Directory::new(at, organization.id, provider);
+    if let Some(name) = name {
+        directory.name = non_empty("--name", name)?;
+    }
+    instance
+        .change(async |tx| directory::insert(tx, at, &directory).await)
+        .await?;
+    let view = DirectoryView::new(&directory, instance);
+    context.console.print(&view, || view.text())?;
+    context.console.note(&format!(
+        "`genkan directory secret {}` makes its secret.",
+        view.id
+    ));
+    Ok(())
+}
+
+async fn list(organization: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let organization = org::find(instance, organization).await?;
+    let directories = instance
+        .read(async |tx| directory::list(tx, &organization.id).await)
+        .await?;
+    let listing = Listing {
+        directories: directories
+            .iter()
+            .map(|directory| DirectoryView::new(directory, instance))
+            .collect(),
+    };
+    let row = |view: &DirectoryView| {
+        [
+            view.id.clone(),
+            view.name.clone(),
+            view.status.to_owned(),
+            yes_no(view.enabled),
+        ]
+    };
+    context.console.print(&listing, || {
+        let rows: Vec<_> = listing.directories.iter().map(row).collect();
+        table(
+            ["DIRECTORY", "NAME", "STATUS", "ENABLED"],
+            &rows,
+            "The organization has no directories.",
+        )
+    })
+}
+
+async fn make_secret(
+    text: &str,
+    replace: bool,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let directory = find(instance, text).await?;
+    let at = instance.stamp();
+    let made = instance
+        .change(async |tx| match replace {
+            true => secret::regenerate(tx, at, &directory).await.map(Some),
+            false => match secret::create(tx, at, &directory).await {
+                Err(Error::Conflict(conflict::DIRECTORY_SECRETS)) => Ok(None),
+                made => made.map(Some),
+            },
+        })
+        .await?;
+    let Some((made, value)) = made else {
+        return Err(Failure::new(format!(
+            "The directory has {} secrets already.",
+            secret::MAX_SECRETS
+        ))
+        .remedy("Add --replace to refuse them from now on."));
+    };
+    let view = NewSecret {
+        id: made.id.to_string(),
+        directory_id: directory.id.to_string(),
+        secret: value.expose().to_owned(),
+    };
+    context.console.print(&view, || format!("{}\n", view.secret))?;
+    context.console.note("It is not shown again.");
+    Ok(())
+}
+
+async fn set_enabled(
+    text: &str,
+    enabled: bool,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let mut directory = find(instance, text).await?;
+    let at = instance.stamp();
+    instance
+        .change(async |tx| {
+            directory::set_enabled(tx, at, &directory.organization_id, &directory.id, enabled).await
+        })
+        .await?;
+    directory.enabled = enabled;
+    let view = DirectoryView::new(&directory, instance);
+    let word = if enabled { "enabled" } else { "disabled" };
+    context
+        .console
+        .print(&view, || format!("{} is {word}.\n", view.id))
+}
+
+async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let directory = find(instance, text).await?;
+    if directory.enabled {
+        return Err(
+            Failure::new(format!("The directory is enabled: {}.", directory.id))
+                .remedy(format!("`genkan directory disable {}` first.", directory.id)),
+        );
+    }
+    context.console.confirm(
+        &format!("delete the directory {} ({})", directory.name, directory.id),
+        yes,
+    )?;
+    let at = instance.stamp();
+    instance
+        .change(async |tx| directory::delete(tx, at, &directory.organization_id, &directory.id).await)
+        .await?;
+    let deleted = Deleted::new(&directory.id);
+    context.console.print(&deleted, || deleted.text())
+}
+
+/// The directory that the command line names.
+async fn find(instance: &Instance, text: &str) -> Result<Directory, Failure> {
+    let id: DirectoryId = parse_id(text)?;
+    let found = instance
+        .read(async |tx| directory::find_by_id(tx, &id).await)
+        .await?;
+    found.ok_or_else(|| {
+        Failure::not_found(format!("There is no directory {id}."))
+            .remedy("`genkan directory list --organization …` shows those there are.")
+    })
+}
