@@ -43,23 +43,11 @@ pub(super) struct CreateArgs {
     #[arg(long)]
     organization: String,
     /// The identity provider's issuer, exactly as its tokens carry it
-    #[arg(
-        long,
-        value_name = "URL",
-        required_unless_present = "saml",
-        default_value = "",
-        hide_default_value = true
-    )]
-    issuer: String,
+    #[arg(long, value_name = "URL", required_unless_present = "saml")]
+    issuer: Option<String>,
     /// What Genkan is called at the provider
-    #[arg(
-        long,
-        value_name = "ID",
-        required_unless_present = "saml",
-        default_value = "",
-        hide_default_value = true
-    )]
-    client_id: String,
+    #[arg(long, value_name = "ID", required_unless_present = "saml")]
+    client_id: Option<String>,
     #[command(flatten)]
     secret: SecretArgs,
     /// What people call the connection (default: the issuer's host)
@@ -163,7 +151,7 @@ pub(super) async fn run(
     if args.oidc {
         let (key, secret) = (instance.key().await?, args.secret.read(context)?);
         connection.client_secret_sealed = Some(connection::seal_client_secret(&key, &connection.id, &secret));
-        connection.name = host(&args.issuer);
+        connection.name = host(args.issuer.as_deref().unwrap_or_default());
     }
     if let Some(name) = &args.name {
         connection.name = non_empty("--name", name)?;
@@ -220,7 +208,7 @@ impl CreateArgs {
 
     fn settings(&self, environment: Kind) -> Result<OidcSettings, Failure> {
         let endpoints = [
-            ("--issuer", Some(&self.issuer)),
+            ("--issuer", self.issuer.as_ref()),
             ("--discovery-endpoint", self.discovery_endpoint.as_ref()),
             ("--authorize-uri", self.authorize_uri.as_ref()),
             ("--token-uri", self.token_uri.as_ref()),
@@ -252,13 +240,13 @@ impl CreateArgs {
             )));
         }
         Ok(OidcSettings {
-            issuer: self.issuer.clone(),
+            issuer: self.issuer.clone().unwrap_or_default(),
             discovery_endpoint: self.discovery_endpoint.clone(),
             authorize_uri: self.authorize_uri.clone(),
             token_uri: self.token_uri.clone(),
             user_info_uri: self.user_info_uri.clone(),
             jwks_uri: self.jwks_uri.clone(),
-            client_id: non_empty("--client-id", &self.client_id)?,
+            client_id: non_empty("--client-id", self.client_id.as_deref().unwrap_or_default())?,
             scopes: parse_scopes(&self.scopes)?,
             token_auth_type: self.token_auth.into(),
             pkce_enabled: !self.no_pkce,

@@ -2,6 +2,7 @@
 
 mod clients;
 mod connection;
+mod directory;
 mod doctor;
 mod documents;
 mod environment;

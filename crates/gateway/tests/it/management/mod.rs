@@ -3,6 +3,7 @@
 //! Calls go through every check, with a token that the gateway issued.
 
 mod clients;
+mod connections;
 mod organizations;
 mod roles;
 mod users;

@@ -1,0 +1,203 @@
+//! Connections changed by the API, seen at logins and sessions.
+
+use genkan_contract::scalekit::v1::connections as wire;
+use genkan_contract::scalekit::v1::connections::connection_service_client::ConnectionServiceClient;
+use genkan_contract::scalekit::v1::connections::{
+    AssignDomainsToConnectionRequest, CreateConnection, CreateConnectionRequest, DeleteConnectionRequest,
+    OidcConnectionConfig, SamlConnectionConfigRequest, ToggleConnectionRequest, UpdateConnection,
+    UpdateConnectionRequest, update_connection,
+};
+use genkan_store::domain;
+use genkan_testkit::{Gateway, Organization, on_each_engine};
+
+use super::{Channel, channel};
+
+struct Connections(ConnectionServiceClient<Channel>);
+
+impl Connections {
+    async fn of(gateway: &Gateway) -> Self {
+        Self(ConnectionServiceClient::new(channel(gateway).await))
+    }
+
+    async fn create(&mut self, acme: &Organization, kind: wire::ConnectionType) -> String {
+        let connection = CreateConnection {
+            provider: wire::ConnectionProvider::Custom.into(),
+            r#type: kind.into(),
+            ..CreateConnection::default()
+        };
+        let request = CreateConnectionRequest {
+            organization_id: acme.id.to_string(),
+            connection: Some(connection),
+        };
+        let created = self.0.create_connection(request).await.unwrap();
+        created.into_inner().connection.unwrap().id
+    }
+
+    /// Enters the settings and enables the connection.
+    async fn set_up(&mut self, acme: &Organization, id: &str, settings: update_connection::Settings) {
+        let change = UpdateConnection {
+            provider: wire::ConnectionProvider::Custom.into(),
+            debug_enabled: Some(true),
+            settings: Some(settings),
+            ..UpdateConnection::default()
+        };
+        let request = UpdateConnectionRequest {
+            organization_id: acme.id.to_string(),
+            id: id.to_owned(),
+            connection: Some(change),
+        };
+        self.0.update_connection(request).await.unwrap();
+        let enabled = self.0.enable_connection(named(acme, id)).await.unwrap();
+        assert!(enabled.into_inner().enabled);
+    }
+
+    /// A SAML connection with all that a sign-in would need.
+    async fn saml(&mut self, acme: &Organization) -> String {
+        let id = self.create(acme, wire::ConnectionType::Saml).await;
+        let config = SamlConnectionConfigRequest {
+            idp_metadata_url: Some("https://idp.acme.test/metadata".to_owned()),
+            ..SamlConnectionConfigRequest::default()
+        };
+        self.set_up(acme, &id, update_connection::Settings::SamlConfig(config))
+            .await;
+        id
+    }
+}
+
+fn named(acme: &Organization, id: &str) -> ToggleConnectionRequest {
+    ToggleConnectionRequest {
+        organization_id: acme.id.to_string(),
+        id: id.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_connection_set_up_by_api_signs_people_in() {
+    on_each_engine(async |gateway: &Gateway| {
+        let acme = gateway.organization("acme.test").await;
+        let idp = gateway.idp().await;
+        let mut connections = Connections::of(gateway).await;
+        let id = connections.create(&acme, wire::ConnectionType::Oidc).await;
+        let config = OidcConnectionConfig {
+            issuer: Some(idp.issuer().to_owned()),
+            client_id: Some(idp.client_id().to_owned()),
+            client_secret: Some(idp.client_secret().to_owned()),
+            ..OidcConnectionConfig::default()
+        };
+        let settings = update_connection::Settings::OidcConfig(config);
+        connections.set_up(&acme, &id, settings).await;
+
+        let rp = gateway.client("rp").await;
+        let code = gateway.browser().sign_in(&rp, "ada@acme.test").await;
+        let claims = rp.verify(rp.redeem(&code).await.expect_tokens().id_token()).await;
+        assert_eq!(claims["amr"][0], id.as_str());
+        assert_eq!(claims["oid"], acme.id.as_str());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_disabled_by_api_stops_those_on_their_way_and_keeps_sessions() {
+    on_each_engine(async |gateway: &Gateway| {
+        let acme = gateway.organization("acme.test").with_oidc_connection().await;
+        let rp = gateway.client("rp").await;
+        let mut browser = gateway.browser();
+        let code = browser.sign_in(&rp, "ada@acme.test").await;
+        let tokens = rp.redeem(&code).await.expect_tokens();
+        let mut away = gateway.browser();
+        let by_domain = rp.authorize().with("domain", "acme.test");
+        let provider = away.start(&by_domain).await.page();
+
+        let mut connections = Connections::of(gateway).await;
+        let request = named(&acme, acme.connection_id().as_str());
+        connections.0.disable_connection(request).await.unwrap();
+
+        let refused = away.submit(&provider, &[("email", "bob@acme.test")]).await.page();
+        assert_eq!(refused.heading(), "Your company’s sign-in is switched off");
+        let callback = gateway.browser().start(&by_domain).await.callback();
+        assert_eq!(callback.error(), "no_active_connections");
+        assert_eq!(rp.userinfo(&tokens.access_token).await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_deleted_by_api_takes_its_sessions_with_it() {
+    on_each_engine(async |gateway: &Gateway| {
+        let acme = gateway.organization("acme.test").with_oidc_connection().await;
+        let rp = gateway.client("rp").await;
+        let mut browser = gateway.browser();
+        let code = browser.sign_in(&rp, "ada@acme.test").await;
+        let tokens = rp.redeem(&code).await.expect_tokens();
+        let mut away = gateway.browser();
+        let by_domain = rp.authorize().with("domain", "acme.test");
+        let provider = away.start(&by_domain).await.page();
+
+        let mut connections = Connections::of(gateway).await;
+        let request = DeleteConnectionRequest {
+            organization_id: acme.id.to_string(),
+            id: acme.connection_id().to_string(),
+        };
+        connections.0.delete_connection(request).await.unwrap();
+
+        away.submit(&provider, &[("email", "bob@acme.test")]).await.page();
+        assert!(away.cookies.get("genkan_session").is_none());
+        assert_eq!(rp.userinfo(&tokens.access_token).await.status, 401);
+        let silent = rp.authorize().with("prompt", "none");
+        assert_eq!(browser.start(&silent).await.callback().error(), "login_required");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_saml_login_ends_at_a_page_that_says_so_and_leaves_a_trace() {
+    let gateway = Gateway::start().await;
+    let acme = gateway.organization("acme.test").await;
+    let mut connections = Connections::of(&gateway).await;
+    let id = connections.saml(&acme).await;
+    let rp = gateway.client("rp").await;
+    let mut browser = gateway.browser();
+    let page = browser
+        .start(&rp.authorize().with("domain", "acme.test"))
+        .await
+        .page();
+    assert!(page.html.text().contains("uses SAML"), "{}", page.html.text());
+    assert!(browser.cookies.get("genkan_session").is_none());
+    let trace = gateway.login_trace().await;
+    assert_eq!(
+        (trace.cause.as_str(), trace.id.as_str()),
+        ("saml_not_supported", page.reference().as_str())
+    );
+    let test = format!("{}/sso/v1/saml/{id}/test", gateway.url());
+    let page = gateway.browser().open(&test).await.page();
+    assert!(page.html.text().contains("SAML"), "{}", page.html.text());
+}
+
+#[tokio::test]
+async fn an_assigned_domain_leads_to_its_connection_and_no_longer_to_the_oldest() {
+    let gateway = Gateway::start().await;
+    let acme = gateway
+        .organization("acme.test")
+        .domain("branch.test")
+        .with_oidc_connection()
+        .await;
+    let mut connections = Connections::of(&gateway).await;
+    let branch = connections.saml(&acme).await;
+    let domains = gateway.tx(async |tx| domain::list(tx, &acme.id).await).await;
+    let of_branch = domains
+        .iter()
+        .find(|domain| domain.name.as_str() == "branch.test");
+    let request = AssignDomainsToConnectionRequest {
+        organization_id: acme.id.to_string(),
+        connection_id: branch,
+        domain_ids: vec![of_branch.unwrap().id.to_string()],
+    };
+    connections.0.assign_domains_to_connection(request).await.unwrap();
+
+    let rp = gateway.client("rp").await;
+    let code = gateway.browser().sign_in(&rp, "ada@acme.test").await;
+    rp.redeem(&code).await.expect_tokens();
+    let by_domain = rp.authorize().with("domain", "branch.test");
+    let page = gateway.browser().start(&by_domain).await.page();
+    assert!(page.html.text().contains("uses SAML"), "{}", page.html.text());
+}
