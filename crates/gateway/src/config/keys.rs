@@ -247,7 +247,7 @@ settings! {
     [mail] Mail {
         /// The mail server: `smtps://user:password@host` for TLS from the first byte (port 465), or
         /// `smtp://user:password@host` for a server that must offer STARTTLS (port 587). On this
-        /// machine `smtp://localhost:25` speaks in the clear, and so does
+        /// machine `smtp://localhost:25` speaks in the clear, unless `?tls=starttls` follows, and so does
         /// `smtp://host:25?tls=none`, which takes no password. Special characters of the user and
         /// the password are percent-encoded.
         optional smtp_url: SmtpUrl = "none";

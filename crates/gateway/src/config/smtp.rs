@@ -39,11 +39,11 @@ impl SmtpUrl {
         if !matches!(url.scheme(), "smtps" | "smtp") || host.is_empty() || has_rest {
             return Err(EXAMPLE.to_owned());
         }
-        if !matches!(url.query(), None | Some("tls=none")) {
-            return Err("After the ? only tls=none can stand.".to_owned());
+        if !matches!(url.query(), None | Some("tls=none" | "tls=starttls")) {
+            return Err("After the ? only tls=none or tls=starttls can stand.".to_owned());
         }
         if url.query().is_some() && url.scheme() == "smtps" {
-            return Err("Write smtp:// with tls=none; smtps:// is TLS from the first byte.".to_owned());
+            return Err("Write smtp:// before a ?tls=…; smtps:// is TLS from the first byte.".to_owned());
         }
         if (url.password().is_some()) && url.username().is_empty() {
             return Err("Write the user before the password: smtps://user:password@host.".to_owned());
@@ -73,8 +73,11 @@ impl SmtpUrl {
     pub fn security(&self) -> SmtpSecurity {
         match self.0.scheme() {
             "smtps" => SmtpSecurity::Tls,
-            _ if self.0.query().is_some() || self.is_loopback() => SmtpSecurity::Plain,
-            _ => SmtpSecurity::StartTls,
+            _ => match self.0.query() {
+                Some("tls=none") => SmtpSecurity::Plain,
+                None if self.is_loopback() => SmtpSecurity::Plain,
+                _ => SmtpSecurity::StartTls,
+            },
         }
     }
 
@@ -184,6 +187,7 @@ mod tests {
             ("smtp://relay.internal:25?tls=none", SmtpSecurity::Plain, 25),
             ("smtp://localhost:1025", SmtpSecurity::Plain, 1025),
             ("smtp://[::1]", SmtpSecurity::Plain, 25),
+            ("smtp://localhost?tls=starttls", SmtpSecurity::StartTls, 587),
             ("smtps://localhost", SmtpSecurity::Tls, 465),
         ] {
             let url = parse(text);

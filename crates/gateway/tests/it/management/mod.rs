@@ -6,6 +6,7 @@ mod clients;
 mod connections;
 mod organizations;
 mod roles;
+mod sign_ins;
 mod users;
 
 use std::convert::Infallible;
