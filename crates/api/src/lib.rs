@@ -27,7 +27,6 @@ mod totals;
 use std::sync::Arc;
 
 use genkan_db::Tx;
-use genkan_protocol::Timestamp;
 use genkan_store::InstanceKey;
 use genkan_store::id::Id;
 
@@ -86,10 +85,6 @@ impl Api {
         // Even a transaction that failed may have been committed.
         self.host().changed();
         done
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.host().now()
     }
 
     /// The public URL, without a trailing slash.

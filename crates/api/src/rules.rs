@@ -3,12 +3,16 @@
 //! Source: protovalidate (`buf/validate/validate.proto`), those of its rules
 //! that the contract uses. A test fails if it comes to use another.
 
+mod rule;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 use regex::Regex;
 
+pub(crate) use self::rule::Rule;
+use self::rule::number;
 use crate::descriptors;
 use crate::error::Violation;
 
@@ -43,31 +47,6 @@ pub(crate) struct FieldRules {
     rules: Vec<Rule>,
 }
 
-#[derive(Debug)]
-pub(crate) enum Rule {
-    MinLen(u64),
-    MaxLen(u64),
-    MaxBytes(u64),
-    Prefix(String),
-    Pattern(Regex),
-    In(Vec<String>),
-    Email,
-    Uri,
-    Gt(i128),
-    Gte(i128),
-    Lte(i128),
-    Defined(EnumDescriptor),
-    NotIn(Vec<i32>),
-    MinItems(u64),
-    MaxItems(u64),
-    Unique,
-    Items(Vec<Rule>),
-    MaxPairs(u64),
-    Keys(Vec<Rule>),
-    Values(Vec<Rule>),
-    Unknown(String),
-}
-
 /// The rules of a field; absent outside of the contract.
 pub(crate) fn of(field: &FieldDescriptor) -> Option<&'static FieldRules> {
     let of_message = RULES.get(field.parent_message().full_name())?;
@@ -92,13 +71,6 @@ impl FieldRules {
         let absent = Value::default_value_for_field(&self.field);
         check_value(&absent, &self.rules, "", &mut broken);
         !broken.is_empty()
-    }
-}
-
-impl Rule {
-    /// Whether `text` keeps this one rule.
-    pub(crate) fn is_kept_by(&self, text: &str) -> bool {
-        self.refusal(&Value::String(text.to_owned())).is_none()
     }
 }
 
@@ -199,21 +171,6 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// A number; of a duration its nanoseconds.
-fn number(value: &Value) -> i128 {
-    match value {
-        Value::I32(number) | Value::EnumNumber(number) => i128::from(*number),
-        Value::I64(number) => i128::from(*number),
-        Value::U32(number) => i128::from(*number),
-        Value::U64(number) => i128::from(*number),
-        Value::Message(duration) => {
-            let part = |name| duration.get_field_by_name(name).map_or(0, |part| number(&part));
-            part("seconds") * 1_000_000_000 + part("nanos")
-        }
-        _ => 0,
-    }
-}
-
 fn check_message(message: &DynamicMessage, path: &str, broken: &mut Vec<Violation>) {
     let Some(fields) = RULES.get(message.descriptor().full_name()) else {
         // A well-known type has no rules, and holds text all the same.
@@ -292,8 +249,8 @@ fn check_value(value: &Value, rules: &[Rule], path: &str, broken: &mut Vec<Viola
                 }
             }
             (rule, value) => {
-                if let Some((sentence, constraint)) = rule.refusal(value) {
-                    push(broken, path, &sentence, constraint);
+                if !rule.is_kept_by(value) {
+                    push(broken, path, &rule.sentence(value), rule.name());
                 }
             }
         }
@@ -301,161 +258,6 @@ fn check_value(value: &Value, rules: &[Rule], path: &str, broken: &mut Vec<Viola
             return;
         }
     }
-}
-
-impl Rule {
-    /// What is wrong with `value`, and the name of the rule.
-    fn refusal(&self, value: &Value) -> Option<(String, &'static str)> {
-        let text = value.as_str().unwrap_or_default();
-        let chars = || u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
-        let (kept, sentence, constraint) = match self {
-            Self::MinLen(min) => (
-                chars() >= *min,
-                format!("must have at least {min} characters"),
-                "string.min_len",
-            ),
-            Self::MaxLen(max) => (
-                chars() <= *max,
-                format!("must have at most {max} characters"),
-                "string.max_len",
-            ),
-            Self::MaxBytes(max) => (
-                len(text) <= *max,
-                format!("must have at most {max} bytes"),
-                "string.max_bytes",
-            ),
-            Self::Prefix(prefix) => (
-                text.starts_with(prefix),
-                format!("must start with {prefix}"),
-                "string.prefix",
-            ),
-            Self::Pattern(pattern) => (
-                pattern.is_match(text),
-                format!("must match {}", pattern.as_str()),
-                "string.pattern",
-            ),
-            Self::In(words) => {
-                let named: Vec<&str> = words
-                    .iter()
-                    .map(String::as_str)
-                    .filter(|word| !word.is_empty())
-                    .collect();
-                let is_one = words.iter().any(|word| word == text);
-                (
-                    is_one,
-                    format!("must be one of {}", named.join(", ")),
-                    "string.in",
-                )
-            }
-            Self::Email => (
-                is_email(text),
-                "must be an e-mail address".to_owned(),
-                "string.email",
-            ),
-            Self::Uri => (
-                url::Url::parse(text).is_ok(),
-                "must be an absolute URI".to_owned(),
-                "string.uri",
-            ),
-            Self::Gt(min) => (
-                number(value) > *min,
-                format!("must be greater than {}", shown(value, *min)),
-                "gt",
-            ),
-            Self::Gte(min) => (
-                number(value) >= *min,
-                format!("must be at least {}", shown(value, *min)),
-                "gte",
-            ),
-            Self::Lte(max) => (
-                number(value) <= *max,
-                format!("must be at most {}", shown(value, *max)),
-                "lte",
-            ),
-            Self::Defined(of) => {
-                let is_defined = value
-                    .as_enum_number()
-                    .is_some_and(|number| of.get_value(number).is_some());
-                (
-                    is_defined,
-                    format!("must be a value of {}", of.name()),
-                    "enum.defined_only",
-                )
-            }
-            Self::NotIn(numbers) => {
-                let is_one = value
-                    .as_enum_number()
-                    .is_some_and(|number| numbers.contains(&number));
-                (!is_one, "must be given".to_owned(), "enum.not_in")
-            }
-            Self::MinItems(min) => (
-                items(value) >= *min,
-                format!("must have at least {min} items"),
-                "repeated.min_items",
-            ),
-            Self::MaxItems(max) => (
-                items(value) <= *max,
-                format!("must have at most {max} items"),
-                "repeated.max_items",
-            ),
-            Self::Unique => (
-                is_unique(value),
-                "must not repeat an item".to_owned(),
-                "repeated.unique",
-            ),
-            Self::MaxPairs(max) => (
-                items(value) <= *max,
-                format!("must have at most {max} entries"),
-                "map.max_pairs",
-            ),
-            Self::Items(_) | Self::Keys(_) | Self::Values(_) | Self::Unknown(_) => return None,
-        };
-        (!kept).then_some((sentence, constraint))
-    }
-}
-
-fn len(text: &str) -> u64 {
-    u64::try_from(text.len()).unwrap_or(u64::MAX)
-}
-
-/// A limit as people write it: nanoseconds of a duration as seconds.
-fn shown(value: &Value, limit: i128) -> String {
-    match value {
-        Value::Message(_) => format!("{} s", limit / 1_000_000_000),
-        _ => limit.to_string(),
-    }
-}
-
-fn items(value: &Value) -> u64 {
-    let count = match value {
-        Value::List(items) => items.len(),
-        Value::Map(entries) => entries.len(),
-        _ => 0,
-    };
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-/// Limits on the number of items are checked too, and few items are left
-/// where this is asked.
-fn is_unique(value: &Value) -> bool {
-    let items = value.as_list().unwrap_or_default();
-    items.len() <= 1_000
-        && items
-            .iter()
-            .enumerate()
-            .all(|(index, item)| !items.iter().take(index).any(|before| before == item))
-}
-
-/// HTML, "valid e-mail address": what protovalidate asks for.
-fn is_email(text: &str) -> bool {
-    static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(
-            "^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\
-             (?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$",
-        )
-        .expect("it is a constant")
-    });
-    EMAIL.is_match(text)
 }
 
 fn key_text(key: &MapKey) -> String {

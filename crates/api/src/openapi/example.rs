@@ -171,7 +171,11 @@ fn text(name: &str, rules: &[Rule]) -> String {
         ]
         .map(str::to_owned),
     );
-    let keeps_all = |text: &String| rules.iter().all(|rule| rule.is_kept_by(text));
+    let keeps_all = |text: &String| {
+        rules
+            .iter()
+            .all(|rule| rule.is_kept_by(&prost_reflect::Value::String(text.clone())))
+    };
     candidates.into_iter().find(keeps_all).unwrap_or_default()
 }
 

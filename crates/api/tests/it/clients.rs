@@ -100,7 +100,8 @@ async fn an_application_is_read_as_it_was_created() {
 #[tokio::test]
 async fn what_cannot_be_registered_is_refused_by_the_name_of_the_field() {
     let harness = Harness::start().await;
-    let spoil: &[(fn(&mut CreateClient), &str)] = &[
+    type Spoil = fn(&mut CreateClient);
+    let spoil: &[(Spoil, &str)] = &[
         (|client| client.name = " ".to_owned(), "client.name"),
         (
             |client| client.client_type = "M2M".to_owned(),

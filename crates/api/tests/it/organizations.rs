@@ -450,6 +450,7 @@ async fn a_limit_of_people_is_set_and_lifted() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn a_session_policy_is_the_applications_until_it_is_customized() {
     on_each_engine(async |harness| {
         let mut client = client(&harness);

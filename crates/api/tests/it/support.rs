@@ -13,10 +13,9 @@ use futures_util::future::BoxFuture;
 use genkan_api::{Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit};
 use genkan_contract::scalekit::v1::errdetails::ErrorInfo;
 use genkan_db::testing::Scratch;
-use genkan_db::{Db, Engine, Tx};
+use genkan_db::{Db, Tx};
 use genkan_protocol::Timestamp;
 use genkan_store::environment::{self, Environment};
-use genkan_store::id::Id;
 use genkan_store::{ClientId, Error, Generator, InstanceKey, MIGRATIONS, Stamp, role};
 use http::{HeaderValue, Request, Response, header};
 use prost::Message;
@@ -26,14 +25,14 @@ use tonic::body::Body;
 use tower::Service;
 
 /// When every test begins.
-pub const BEGINNING: Timestamp = Timestamp::from_secs(1_795_000_000);
+pub(crate) const BEGINNING: Timestamp = Timestamp::from_secs(1_795_000_000);
 
 /// The token of a management client that may do everything.
-pub const MANAGEMENT: &str = "management";
+pub(crate) const MANAGEMENT: &str = "management";
 
 /// An [`Api`] under test. Cloning is cheap.
 #[derive(Clone)]
-pub struct Harness {
+pub(crate) struct Harness {
     host: TestHost,
     pub stack: GrpcStack,
     scratch: Arc<Scratch>,
@@ -54,7 +53,7 @@ struct TestHostInner {
 }
 
 /// Runs `test` on SQLite, and on PostgreSQL where there is a server.
-pub async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(Harness) -> F) {
+pub(crate) async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(Harness) -> F) {
     for scratch in Scratch::each().await {
         test(Harness::on(scratch, RateLimit { per_minute: None }).await).await;
     }
@@ -62,11 +61,11 @@ pub async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(Harness) -> F)
 
 impl Harness {
     /// On SQLite.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::on(Scratch::sqlite(), RateLimit { per_minute: None }).await
     }
 
-    pub async fn on(scratch: Scratch, rate_limit: RateLimit) -> Self {
+    pub(crate) async fn on(scratch: Scratch, rate_limit: RateLimit) -> Self {
         let db = Db::connect(scratch.url()).await.unwrap();
         db.migrate(MIGRATIONS).await.unwrap();
         let host = TestHost(Arc::new(TestHostInner {
@@ -96,12 +95,12 @@ impl Harness {
     }
 
     /// From now on there is no mail server.
-    pub fn without_mail(&self) {
+    pub(crate) fn without_mail(&self) {
         self.host.0.sends_mail.store(false, Ordering::Relaxed);
     }
 
     /// Lets `token` in with `permissions`, as a client of its own.
-    pub fn grant(&self, token: &str, permissions: Permissions) {
+    pub(crate) fn grant(&self, token: &str, permissions: Permissions) {
         let client_id = ClientId::parse("skc_100000000000000000001").unwrap();
         let caller = Caller {
             client_id,
@@ -111,7 +110,7 @@ impl Harness {
     }
 
     /// Makes `token` be what `credential` says.
-    pub fn present(&self, token: &str, credential: Credential) {
+    pub(crate) fn present(&self, token: &str, credential: Credential) {
         self.host
             .0
             .tokens
@@ -121,12 +120,12 @@ impl Harness {
     }
 
     /// Calls with the token that may do everything: what generated clients take.
-    pub fn client(&self) -> InMemory {
+    pub(crate) fn client(&self) -> InMemory {
         self.client_with([MANAGEMENT])
     }
 
     /// Calls with these bearer tokens.
-    pub fn client_with<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) -> InMemory {
+    pub(crate) fn client_with<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) -> InMemory {
         InMemory {
             stack: self.stack.clone(),
             authorization: tokens
@@ -136,39 +135,39 @@ impl Harness {
         }
     }
 
-    pub fn db(&self) -> &Db {
+    pub(crate) fn db(&self) -> &Db {
         &self.host.0.db
     }
 
-    pub fn engine(&self) -> Engine {
-        self.db().engine()
-    }
-
-    pub fn instance_key(&self) -> &InstanceKey {
+    pub(crate) fn instance_key(&self) -> &InstanceKey {
         &self.host.0.instance_key
     }
 
-    pub fn at(&self) -> Stamp<'_> {
+    pub(crate) fn at(&self) -> Stamp<'_> {
         Stamp::new(&self.host.0.ids, self.now())
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         *self.host.0.now.lock().unwrap()
     }
 
-    pub fn wait(&self, duration: Duration) {
+    pub(crate) fn wait(&self, duration: Duration) {
         let mut now = self.host.0.now.lock().unwrap();
         *now = *now + duration;
     }
 
     /// Asks this name server for proof of domains.
-    pub fn ask_name_server(&self, address: SocketAddr) {
+    pub(crate) fn ask_name_server(&self, address: SocketAddr) {
         *self.host.0.name_server.lock().unwrap() = Some(address);
     }
 
     /// Every row of every table in which `mark` or one of `identifiers` stands.
     /// Events are left out: they only grow.
-    pub fn rows_with(&self, identifiers: &BTreeMap<&'static str, String>, mark: &str) -> BTreeSet<String> {
+    pub(crate) fn rows_with(
+        &self,
+        identifiers: &BTreeMap<&'static str, String>,
+        mark: &str,
+    ) -> BTreeSet<String> {
         let path = self.scratch.url().trim_start_matches("sqlite:").to_owned();
         let connection =
             rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
@@ -208,7 +207,10 @@ impl Harness {
     }
 
     /// Changes something behind the API's back.
-    pub async fn tx<T>(&self, f: impl AsyncFnOnce(&mut Tx<'_>, Stamp<'_>) -> Result<T, Error> + Clone) -> T {
+    pub(crate) async fn tx<T>(
+        &self,
+        f: impl AsyncFnOnce(&mut Tx<'_>, Stamp<'_>) -> Result<T, Error> + Clone,
+    ) -> T {
         let at = self.at();
         self.db()
             .tx(async move |tx| -> Result<T, Error> { f(tx, at).await })
@@ -277,7 +279,7 @@ impl Host for TestHost {
 
 /// The stack as a channel, with bearer tokens.
 #[derive(Clone)]
-pub struct InMemory {
+pub(crate) struct InMemory {
     stack: GrpcStack,
     authorization: Vec<HeaderValue>,
 }
@@ -301,7 +303,7 @@ impl Service<Request<Body>> for InMemory {
 
 /// The `ErrorInfo` of a refusal. It must be the first detail, beside the same
 /// code and message as in the trailers.
-pub fn error_info(status: &Status) -> ErrorInfo {
+pub(crate) fn error_info(status: &Status) -> ErrorInfo {
     #[derive(Clone, PartialEq, prost::Message)]
     struct RpcStatus {
         #[prost(int32, tag = "1")]

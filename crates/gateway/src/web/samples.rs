@@ -163,6 +163,7 @@ fn mail() -> Vec<(&'static str, Page)> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of pages")]
 fn doors() -> Vec<(&'static str, Page)> {
     let identify = |application, email, error| {
         Page::new(&Identify {

@@ -81,7 +81,7 @@ async fn users_are_listed_with_where_they_belong() {
             .tx(async |tx| member::find(tx, &ada.id).await)
             .await
             .unwrap();
-        assert_eq!(summary(&[found]), [of_ada.clone()]);
+        assert_eq!(summary(&[found]), std::slice::from_ref(&of_ada));
 
         // In an organization's own list, what they are elsewhere is not told.
         let here = world
@@ -96,7 +96,7 @@ async fn users_are_listed_with_where_they_belong() {
         let here = world
             .tx(async |tx| member::list_for_organization(tx, &one.id, &after).await)
             .await;
-        assert_eq!(summary(&here), [ada_here.clone()]);
+        assert_eq!(summary(&here), std::slice::from_ref(&ada_here));
 
         let ids = [ada.id.clone(), world.id(), eve.id];
         let (everywhere, at_other) = world

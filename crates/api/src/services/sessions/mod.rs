@@ -53,7 +53,7 @@ impl SessionService for Api {
     ) -> Answer<UserSessionDetails> {
         let (call, message) = self.accept(request);
         let page = paging::request(message.page_size, &message.page_token, Sizes::USUAL)?;
-        let filter = filter(message.filter.unwrap_or_default())?;
+        let filter = filter(&message.filter.unwrap_or_default())?;
         let (rows, clients, total) = self
             .read(async |tx| {
                 let user_id = existing_user(tx, &message.user_id).await?;
@@ -141,7 +141,7 @@ impl SessionService for Api {
     }
 }
 
-fn filter(wanted: UserSessionFilter) -> Result<Filter, Error> {
+fn filter(wanted: &UserSessionFilter) -> Result<Filter, Error> {
     let statuses = wanted
         .status
         .iter()

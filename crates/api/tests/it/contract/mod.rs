@@ -21,7 +21,7 @@ use tower::ServiceExt;
 use crate::support::Harness;
 
 /// Calls `path` with the bytes of a message.
-pub async fn call_raw(
+pub(crate) async fn call_raw(
     harness: &Harness,
     token: Option<&str>,
     path: &str,
@@ -59,7 +59,7 @@ pub async fn call_raw(
 }
 
 /// Calls `path` with a message.
-pub async fn call(
+pub(crate) async fn call(
     harness: &Harness,
     token: &str,
     path: &str,

@@ -2,31 +2,29 @@
 
 use std::collections::HashMap;
 
-use prost_reflect::{
-    DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value,
-};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 use regex::Regex;
 
 /// Deeper than this a sample leaves messages empty.
 const DEPTH: usize = 5;
 
 /// Gives texts to fields by their name, before the rules are asked.
-pub type Texts<'a> = &'a dyn Fn(&FieldDescriptor) -> Option<String>;
+pub(crate) type Texts<'a> = &'a dyn Fn(&FieldDescriptor) -> Option<String>;
 
 /// Which member of a oneof a sample fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arm {
+pub(crate) enum Arm {
     First,
     Last,
 }
 
 /// A message with every field filled; of a oneof the first.
-pub fn message(descriptor: &MessageDescriptor, texts: Texts<'_>) -> DynamicMessage {
+pub(crate) fn message(descriptor: &MessageDescriptor, texts: Texts<'_>) -> DynamicMessage {
     fill(descriptor, texts, 0)
 }
 
 /// The same with another member of each oneof at the top.
-pub fn message_with(descriptor: &MessageDescriptor, arm: Arm, texts: Texts<'_>) -> DynamicMessage {
+pub(crate) fn message_with(descriptor: &MessageDescriptor, arm: Arm, texts: Texts<'_>) -> DynamicMessage {
     let mut message = fill(descriptor, texts, 0);
     if arm == Arm::Last {
         for oneof in descriptor.oneofs() {

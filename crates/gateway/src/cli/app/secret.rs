@@ -128,7 +128,6 @@ pub(super) async fn run(
 }
 
 /// Makes a new secret of a client, and shows it.
-
 pub(in crate::cli) async fn add(
     client: &Client,
     expires_in: Option<Duration>,
