@@ -266,7 +266,7 @@ pub(super) async fn run(args: &ConnectionArgs, context: &mut Context) -> Result<
         Verb::Create(args) => create::run(args, &instance, context).await,
         Verb::List { organization, page } => list(organization.as_deref(), page, &instance, context).await,
         Verb::Show { connection } => show(connection, &instance, context).await,
-        Verb::Update(args) => update::run(*args, &instance, context).await,
+        Verb::Update(args) => update::run(args, &instance, context).await,
         Verb::Enable { connection } => enable(connection, &instance, context).await,
         Verb::Disable {
             connection,
