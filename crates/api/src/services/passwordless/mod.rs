@@ -51,6 +51,7 @@ impl PasswordlessService for Api {
         let (at, key, hash) = (call.at(), self.instance_key(), secret.sha256());
         let request = self
             .tx(async |tx| {
+                application(tx, client_id).await?;
                 let sending = passwordless::insert(tx, at, key, &hash, (&wanted, &challenge)).await?;
                 let request = allowed(sending)?;
                 self.post(tx, &call, &request, &challenge).await?;
@@ -126,8 +127,7 @@ impl Api {
         request: &Request,
         challenge: &Challenge,
     ) -> Result<(), Error> {
-        let application = client::find(tx, client_of(call)?).await?;
-        let application = application.ok_or_else(|| Error::not_found("client"))?;
+        let application = application(tx, client_of(call)?).await?;
         let letter = Letter::of(&application.name, request, challenge);
         let mail = Mail {
             kind: match request.template {
@@ -143,6 +143,13 @@ impl Api {
         genkan_store::mail::enqueue(tx, call.at(), self.instance_key(), &mail).await?;
         Ok(())
     }
+}
+
+/// The application that sends. Its token may outlive it by a moment.
+async fn application(tx: &mut Tx<'_>, id: &ClientId) -> Result<client::Client, Error> {
+    client::find(tx, id)
+        .await?
+        .ok_or_else(|| Error::not_found("client"))
 }
 
 fn client_of<'a>(call: &'a Call<'_>) -> Result<&'a ClientId, Error> {

@@ -19,8 +19,8 @@ Examples:
 
 It changes nothing. It looks at the configuration, the database, the keys, the
 way from the public URL to the server, the clock, certificates, the mail
-server, the identity providers of enabled connections, and room on the disk. The exit code is 1 if
-something has failed.";
+server, the identity providers of enabled connections, and room on the disk.
+The exit code is 1 if something has failed.";
 
 /// Look for trouble and say what to do about it
 #[derive(Debug, Args)]

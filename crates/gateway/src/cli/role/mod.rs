@@ -16,8 +16,8 @@ use super::{Context, Failure, org};
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan role create billing --display-name \"Billing\" --permission invoices:read
-  genkan role create auditor --display-name \"Auditor\" --organization acme-17 --extends member
+  genkan role create billing --display-name Billing --permission invoices:read
+  genkan role create auditor --organization acme-17 --extends member
   genkan role list --organization acme-17
   genkan role update billing --extends member --default-member
   genkan role delete billing --reassign member

@@ -14,7 +14,7 @@ use crate::cli::{Context, Failure};
 const EXAMPLES: &str = "\
 Examples:
   genkan user membership add ada@acme.com --organization acme-17 --role admin
-  genkan user membership roles ada@acme.com --organization acme-17 --role member
+  genkan user membership roles ada@acme.com --organization acme --role admin
   genkan user membership deactivate ada@acme.com --organization acme-17
 
 Who is deactivated is signed out of the organization and cannot sign in to it;
