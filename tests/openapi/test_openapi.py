@@ -61,10 +61,11 @@ def test_every_operation_says_what_it_does_and_how_it_fails(document):
 
 
 def test_no_request_breaks_what_the_document_promises(genkan, tmp_path):
+    # One worker: ast.parse of CPython before 3.13 fails at random when threads share it (gh-106905).
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", f"{genkan.url}/api/openapi.json",
         "--header", f"Authorization: Bearer {token(genkan)}",
-        "--checks", CHECKS, "--max-time", str(SECONDS), "--seed", SEED, "--workers", "2",
+        "--checks", CHECKS, "--max-time", str(SECONDS), "--seed", SEED, "--workers", "1",
         "--max-examples", "10", "--request-timeout", "10", "--continue-on-failure", "--no-color",
         "--suppress-health-check", "all", "--warnings", "off", "--generation-database", "none",
         # The storm follows links from lists to members, and must not find its own credentials.
