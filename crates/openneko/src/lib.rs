@@ -1,0 +1,1 @@
+//! openneko: a plugin host whose sign-in is a sandboxed plugin.

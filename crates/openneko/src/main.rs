@@ -1,0 +1,3 @@
+//! The `openneko` command.
+
+fn main() {}
