@@ -181,7 +181,7 @@ fn scopes() -> Map<String, Json> {
 }
 
 /// Every status of a failure, by the table of the error model.
-const FAILURES: [(u16, &str, &str); 11] = [
+const FAILURES: [(u16, &str, &str); 12] = [
     (
         400,
         "BadRequest",
@@ -197,6 +197,11 @@ const FAILURES: [(u16, &str, &str); 11] = [
         404,
         "NotFound",
         "There is no such thing, or it belongs to somebody else.",
+    ),
+    (
+        405,
+        "MethodNotAllowed",
+        "The path is that of another operation: a part of it was left empty, say.",
     ),
     (409, "Conflict", "It exists already, or it was changed meanwhile."),
     (413, "PayloadTooLarge", "The body is larger than 4 MiB."),

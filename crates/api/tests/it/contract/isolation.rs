@@ -140,7 +140,10 @@ impl World {
             (_, "secret_id") => foreign("secret"),
             (_, "link_id") => foreign("link"),
             (_, "role_name") | ("RolesService", "extends") => foreign("role"),
-            ("UserService", "external_id") => Some(("zzforeign-user".to_owned(), true)),
+            // In a user to be made it is a new name, and one of the environment.
+            ("UserService", "external_id") if field.parent_message().name() != "CreateUser" => {
+                Some(("zzforeign-user".to_owned(), true))
+            }
             _ => Self::own(field).map(|text| (text.to_owned(), false)),
         }
     }
