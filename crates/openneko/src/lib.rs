@@ -1,1 +1,5 @@
 //! openneko: a plugin host whose sign-in is a sandboxed plugin.
+
+pub mod file;
+pub mod paths;
+pub mod secrets;
