@@ -1,1 +1,27 @@
-//! What an OpenNeko plugin is compiled against: the RPC contract, the manifest and marketplace formats, guest glue.
+//! What an OpenNeko plugin is compiled against, and what a host reads its files with.
+//!
+//! - [`rpc`]: the calls between a host and a plugin, protocol 1.
+//! - [`manifest`]: `openneko.plugins.json`, what is installed.
+//! - [`marketplace`]: the catalog of a marketplace, what can be installed.
+//! - [`json`]: JSON that keeps the order of keys, so that files survive being edited.
+//!
+//! Files are read leniently and written without loss: fields that this version
+//! does not know stay where they are, and one bad entry is reported while the
+//! good ones keep working.
+
+#![warn(missing_docs)]
+
+mod base64;
+pub mod capability;
+pub mod json;
+pub mod manifest;
+pub mod marketplace;
+mod name;
+pub mod permission;
+pub mod rpc;
+mod text;
+mod version;
+
+pub use name::{PackageName, plugin_id};
+pub use text::Invalid;
+pub use version::Version;

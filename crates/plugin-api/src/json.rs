@@ -1,0 +1,341 @@
+//! JSON that keeps the order of keys.
+//!
+//! `serde_json` can do so too, by a feature that would change every program
+//! this crate becomes a part of.
+
+use std::fmt;
+
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Number;
+
+/// A JSON value whose objects keep their order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Json {
+    /// `null`
+    #[default]
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number
+    Number(Number),
+    /// A string
+    String(String),
+    /// An array
+    Array(Vec<Json>),
+    /// An object
+    Object(Object),
+}
+
+impl Json {
+    /// The object, if this is one.
+    pub fn as_object(&self) -> Option<&Object> {
+        match self {
+            Self::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The text, if this is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value as any type that can be read from JSON.
+    ///
+    /// # Errors
+    ///
+    /// Those of `T`.
+    pub fn to<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&serde_json::to_string(self)?)
+    }
+
+    /// Any serializable value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Those of `T`, and maps whose keys are no strings.
+    pub fn from<T: Serialize>(value: &T) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&serde_json::to_string(value)?)
+    }
+
+    fn become_like(&mut self, new: Self) {
+        match (self, new) {
+            (Self::Object(old), Self::Object(new)) => old.become_like(new),
+            (Self::Array(old), Self::Array(new)) => {
+                let mut olds = std::mem::take(old).into_iter();
+                old.extend(new.into_iter().map(|new| match olds.next() {
+                    Some(mut value) => {
+                        value.become_like(new);
+                        value
+                    }
+                    None => new,
+                }));
+            }
+            (old, new) => *old = new,
+        }
+    }
+
+    /// The form of the files: indented by two spaces, and a newline at the end.
+    /// Nothing is escaped that JSON does not demand.
+    ///
+    /// ```
+    /// use openneko_plugin::json::Json;
+    ///
+    /// let json: Json = serde_json::from_str(r#"{"b":"<&>","a":[]}"#)?;
+    /// assert_eq!(json.to_file(), "{\n  \"b\": \"<&>\",\n  \"a\": []\n}\n");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn to_file(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("keys are strings and numbers are finite");
+        text.push('\n');
+        text
+    }
+}
+
+/// The members of a JSON object in their order. A key occurs once.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Object(Vec<(String, Json)>);
+
+impl Object {
+    /// No members.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether there are no members.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&Json> {
+        self.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    /// Sets a value, in the place of the old one if there is one.
+    pub fn insert(&mut self, key: impl Into<String>, value: Json) {
+        let key = key.into();
+        match self.0.iter_mut().find(|(name, _)| *name == key) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((key, value)),
+        }
+    }
+
+    /// Takes a member out.
+    pub fn remove(&mut self, key: &str) -> Option<Json> {
+        let at = self.0.iter().position(|(name, _)| name == key)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// The members in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Becomes `new`, yet keeps the order that this object had, also in what is
+    /// within. Keys that are new come last.
+    pub(crate) fn become_like(&mut self, new: Self) {
+        self.0.retain(|(key, _)| new.get(key).is_some());
+        for (key, value) in new.0 {
+            match self.0.iter_mut().find(|(name, _)| *name == key) {
+                Some((_, old)) => old.become_like(value),
+                None => self.0.push((key, value)),
+            }
+        }
+    }
+}
+
+impl FromIterator<(String, Json)> for Object {
+    fn from_iter<I: IntoIterator<Item = (String, Json)>>(members: I) -> Self {
+        let mut object = Self::new();
+        for (key, value) in members {
+            object.insert(key, value);
+        }
+        object
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(value) => value.serialize(serializer),
+            Self::String(value) => serializer.serialize_str(value),
+            Self::Array(values) => {
+                let mut sequence = serializer.serialize_seq(Some(values.len()))?;
+                for value in values {
+                    sequence.serialize_element(value)?;
+                }
+                sequence.end()
+            }
+            Self::Object(object) => object.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Json, E> {
+        Number::from_f64(value)
+            .map(Json::Number)
+            .ok_or_else(|| E::custom("a number is too large"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Json, E> {
+        Ok(Json::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Json, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = sequence.next_element()? {
+            values.push(value);
+        }
+        Ok(Json::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Json, A::Error> {
+        ObjectVisitor.visit_map(map).map(Json::Object)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        // A set beside the list would be quicker; `HashMap` would cost more than
+        // it saves for the few members that these files have.
+        let mut members: Vec<(String, Json)> = Vec::new();
+        while let Some((key, value)) = map.next_entry::<String, Json>()? {
+            if members.len() >= MAX_MEMBERS {
+                return Err(de::Error::custom("an object has too many members"));
+            }
+            // Two readers may take different ones of two values, so neither is taken.
+            if members.iter().any(|(name, _)| *name == key) {
+                return Err(de::Error::custom(format_args!("the key {key:?} occurs twice")));
+            }
+            members.push((key, value));
+        }
+        Ok(Object(members))
+    }
+}
+
+/// More members in one object are an attack, or no file of ours.
+const MAX_MEMBERS: usize = 2000;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::Bool),
+            any::<i64>().prop_map(|n| Json::Number(n.into())),
+            any::<u64>().prop_map(|n| Json::Number(n.into())),
+            ".*".prop_map(Json::String),
+        ];
+        leaf.prop_recursive(4, 40, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Json::Array),
+                prop::collection::vec((".*", inner), 0..5)
+                    .prop_map(|members| Json::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again_in_the_same_order(json in json()) {
+            prop_assert_eq!(&serde_json::from_str::<Json>(&json.to_file()).unwrap(), &json);
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in ".*") {
+            let _ = serde_json::from_str::<Json>(&text);
+        }
+    }
+
+    #[test]
+    fn a_key_that_occurs_twice_is_refused() {
+        assert!(serde_json::from_str::<Json>(r#"{"a":1,"a":2}"#).is_err());
+    }
+
+    #[test]
+    fn a_deep_value_is_refused_without_a_crash() {
+        assert!(serde_json::from_str::<Json>(&"[".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn becoming_like_another_object_keeps_the_order() {
+        let object = |text: &str| serde_json::from_str::<Object>(text).unwrap();
+        let mut old = object(r#"{"z":1,"gone":0,"o":{"b":1,"a":2},"a":1}"#);
+        old.become_like(object(r#"{"a":2,"o":{"a":3,"b":1,"c":0},"new":1,"z":1}"#));
+        assert_eq!(
+            serde_json::to_string(&old).unwrap(),
+            r#"{"z":1,"o":{"b":1,"a":3,"c":0},"a":2,"new":1}"#
+        );
+    }
+}
