@@ -1,0 +1,43 @@
+//! Requests that another site makes a browser send.
+
+use http::{HeaderMap, header};
+
+/// Whether the browser says that the request comes from our own pages, as far
+/// as it says anything (Fetch Metadata, RFC 6454 §7). The cookie is
+/// `SameSite=Lax` besides, so a foreign page's form has no session.
+pub(crate) fn is_same_origin(headers: &HeaderMap, origin: Option<&str>) -> bool {
+    let get = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(site) = get("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    match get(header::ORIGIN.as_str()) {
+        Some(sent) => Some(sent) == origin,
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_origin_is_told_apart() {
+        let headers = |name: &'static str, value: &'static str| {
+            HeaderMap::from_iter([(
+                http::HeaderName::from_static(name),
+                http::HeaderValue::from_static(value),
+            )])
+        };
+        let ours = Some("https://neko.test");
+        assert!(is_same_origin(&HeaderMap::new(), ours));
+        assert!(is_same_origin(&headers("sec-fetch-site", "same-origin"), ours));
+        assert!(is_same_origin(&headers("origin", "https://neko.test"), ours));
+        for site in ["cross-site", "same-site", "", "SAME-ORIGIN"] {
+            assert!(!is_same_origin(&headers("sec-fetch-site", site), ours), "{site}");
+        }
+        for origin in ["https://evil.test", "null", "http://neko.test", "https://neko.test:8443"] {
+            assert!(!is_same_origin(&headers("origin", origin), ours), "{origin}");
+        }
+        assert!(!is_same_origin(&headers("origin", "https://neko.test"), None));
+    }
+}

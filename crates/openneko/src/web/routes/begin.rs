@@ -1,0 +1,231 @@
+//! `GET /api/auth/begin`: sends the browser to the provider.
+//!
+//! Source: RFC 6749 §4.1.1, RFC 7636, OpenID Connect Core §3.1.2.1.
+
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openneko_plugin::rpc::BeginAuth;
+use serde_json::json;
+use url::Url;
+
+use crate::web::app::App;
+use crate::web::client_ip::ClientIp;
+use crate::web::door::Door;
+use crate::web::identity::is_address;
+use crate::web::keys::sha256;
+use crate::web::plugin::{PluginFailure, Provider};
+use crate::web::query::Query;
+use crate::web::settings::{PublicUrl, is_loopback};
+use crate::web::store::flow::{self, Flow};
+use crate::web::store::{self, after};
+use crate::web::templates::ErrorPage;
+use crate::web::{cookie, page, random, reply, return_path};
+
+/// How long a person may take at the provider.
+pub(super) const LIFETIME_SECS: i64 = 600;
+
+/// Longest wait for the plugin; its first call includes its start.
+const MAX_CALL: Duration = Duration::from_secs(30);
+
+/// Longest address that a browser is sent to.
+const MAX_URL_BYTES: usize = 8 << 10;
+
+pub(super) async fn begin(
+    State(app): State<App>,
+    Extension(client): Extension<ClientIp>,
+    method: Method,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    // A link preview must not begin a sign-in.
+    if method == Method::HEAD {
+        return reply::method_not_allowed(method).await;
+    }
+    if let Err(wait) = app.count(client) {
+        return too_many(&headers, wait);
+    }
+    let provider = match app.door().await {
+        Ok(Door::Open(provider)) => provider,
+        Ok(door) => return not_ready(&headers, &door),
+        Err(error) => return reply::unavailable(&headers, &error),
+    };
+    let Some(public_url) = &app.config().public_url else {
+        return not_ready(&headers, &Door::NoPublicUrl);
+    };
+    let query = Query::parse(query.as_deref()).unwrap_or_default();
+    let return_path = return_path::parse(query.get("returnTo").unwrap_or_default());
+    let login_hint = query.get("loginHint").map(str::trim).filter(|hint| is_address(hint));
+    let offer = Offer::new(public_url);
+    let url = match ask(&app, &offer, login_hint).await {
+        Ok(url) => url,
+        Err(failure) => return failed(&headers, &provider, &failure),
+    };
+    let now = app.now();
+    let flow = Flow {
+        provider: provider.plugin_name,
+        redirect_uri: offer.redirect_uri.clone(),
+        return_path,
+        code_verifier: offer.code_verifier.clone(),
+        nonce: offer.nonce.clone(),
+        created_at: now,
+        expires_at: after(now, Duration::from_secs(LIFETIME_SECS.unsigned_abs())),
+    };
+    let state_hash = sha256(offer.state.as_bytes());
+    let kept =
+        store::write(app.db(), async |tx| flow::insert(tx, &state_hash, &flow).await).await;
+    if let Err(error) = kept {
+        return reply::unavailable(&headers, &error);
+    }
+    let mut response = reply::redirect(StatusCode::FOUND, url.as_str());
+    for line in cookies(&app, &headers, &offer.state, &flow.return_path) {
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    response
+}
+
+/// What one sign-in is made of, fresh for each.
+struct Offer {
+    redirect_uri: String,
+    state: String,
+    nonce: String,
+    code_verifier: String,
+}
+
+impl Offer {
+    fn new(public_url: &PublicUrl) -> Self {
+        Self {
+            redirect_uri: public_url.redirect_uri(),
+            state: random::token::<24>(),
+            nonce: random::token::<24>(),
+            code_verifier: random::token::<32>(),
+        }
+    }
+
+    /// RFC 7636 §4.2.
+    fn code_challenge(&self) -> String {
+        URL_SAFE_NO_PAD.encode(sha256(self.code_verifier.as_bytes()))
+    }
+}
+
+/// Asks the plugin for an address, and checks it: plugins are not trusted.
+async fn ask(app: &App, offer: &Offer, login_hint: Option<&str>) -> Result<Url, PluginFailure> {
+    let Some(_turn) = app.turn().await else {
+        return Err(own_failure("BUSY", "too many sign-ins are under way"));
+    };
+    let mut call = BeginAuth {
+        redirect_uri: offer.redirect_uri.clone(),
+        state: offer.state.clone(),
+        login_hint: login_hint.map(str::to_owned),
+        ..BeginAuth::default()
+    };
+    // Plugins that know nothing of these ignore them.
+    for (name, value) in [
+        ("nonce", offer.nonce.clone()),
+        ("codeChallenge", offer.code_challenge()),
+        ("codeChallengeMethod", "S256".to_owned()),
+    ] {
+        call.extra.insert(name.to_owned(), value.into());
+    }
+    let url = match tokio::time::timeout(MAX_CALL, app.host().begin_auth(call)).await {
+        Ok(answer) => answer?,
+        Err(_) => return Err(own_failure("TIMEOUT", "begin_auth took too long")),
+    };
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+    if !is_safe || url.as_str().len() > MAX_URL_BYTES || !url.username().is_empty() || url.password().is_some() {
+        return Err(own_failure("BAD_URL", "the authorization URL is not one to send a browser to"));
+    }
+    Ok(url)
+}
+
+pub(super) fn own_failure(code: &str, message: &str) -> PluginFailure {
+    PluginFailure {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        public: "Signing in does not work at the moment.".to_owned(),
+        correlation_id: None,
+    }
+}
+
+/// The cookie of this sign-in. A browser with many begun ones loses the others.
+fn cookies(app: &App, headers: &HeaderMap, state: &str, return_path: &str) -> Vec<HeaderValue> {
+    let jar = app.jar();
+    let name = cookie::state_name(state).expect("24 random bytes in base64url");
+    let others = cookie::state_names(headers);
+    let mut lines = Vec::new();
+    if others.len() >= cookie::MAX_STATES {
+        lines.extend(others.iter().filter(|other| **other != name).map(|other| jar.clear_state(other)));
+    }
+    let value = app.keys().state_cookie(state, return_path);
+    lines.push(jar.set_state(&name, &value, LIFETIME_SECS));
+    lines
+}
+
+fn not_ready(headers: &HeaderMap, door: &Door) -> Response {
+    if page::wants_html(headers) {
+        return page::page(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &ErrorPage {
+                heading: "Signing in is not set up yet",
+                why: "Whoever runs this deployment has not finished setting it up.",
+                what_to_do: "see on the sign-in page what is missing.",
+                reference: None,
+                next: Some(("Back to sign-in", "/signin")),
+            },
+        );
+    }
+    let error = match door {
+        Door::Pending(_) => "the SSO plugin is not configured yet",
+        Door::NoPublicUrl => "OPENNEKO_PUBLIC_URL is not set",
+        Door::Open(_) | Door::Setup | Door::Lost(_) => "no SSO plugin installed",
+    };
+    reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": error }))
+}
+
+fn failed(headers: &HeaderMap, provider: &Provider, failure: &PluginFailure) -> Response {
+    let reference = failure.correlation_id.clone().unwrap_or_else(random::reference);
+    tracing::warn!(
+        reference,
+        plugin = provider.plugin_name,
+        code = failure.code,
+        message = failure.message,
+        "a sign-in could not begin"
+    );
+    if page::wants_html(headers) {
+        return page::page(
+            StatusCode::BAD_GATEWAY,
+            &ErrorPage {
+                heading: "Signing in does not work at the moment",
+                why: &failure.public,
+                what_to_do: "try again in a moment. If it happens again, send the reference to your IT team.",
+                reference: Some(&reference),
+                next: Some(("Back to sign-in", "/signin")),
+            },
+        );
+    }
+    reply::json(
+        StatusCode::BAD_GATEWAY,
+        &json!({ "error": "auth plugin begin failed", "reference": reference }),
+    )
+}
+
+pub(super) fn too_many(headers: &HeaderMap, wait: Duration) -> Response {
+    let mut response = if page::wants_html(headers) {
+        page::error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many sign-ins from your network",
+            "Each network may begin so many a minute.",
+            "wait a minute and try again.",
+        )
+    } else {
+        reply::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "error": "too many requests" }))
+    };
+    let seconds = HeaderValue::from(wait.as_secs() + 1);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    response
+}

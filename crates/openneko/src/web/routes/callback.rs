@@ -1,0 +1,342 @@
+//! `GET /api/auth/callback`: the browser comes back from the provider.
+//!
+//! Every failure ends at the sign-in page with a code and a reference; what the
+//! provider or the plugin said goes to the log.
+//!
+//! Source: RFC 6749 §4.1.2, RFC 9207.
+
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::Response;
+use genkan_db::Error;
+use openneko_plugin::rpc::CompleteAuth;
+use url::form_urlencoded;
+
+use super::begin::{own_failure, too_many};
+use super::browser;
+use crate::web::app::App;
+use crate::web::client_ip::ClientIp;
+use crate::web::door::Door;
+use crate::web::identity::Identity;
+use crate::web::keys::{is_equal, sha256};
+use crate::web::plugin::PluginFailure;
+use crate::web::problem::Problem;
+use crate::web::query::Query;
+use crate::web::rules::Refusal;
+use crate::web::store::arrival::{self, Arrival, Outcome};
+use crate::web::store::audit::{self, Event, Kind};
+use crate::web::store::flow::{self, Flow};
+use crate::web::store::session::{self, Browser};
+use crate::web::store::user;
+use crate::web::{cookie, random, reply, return_path, store};
+
+/// Longest wait for the plugin: two requests of 20 seconds at worst.
+const MAX_CALL: Duration = Duration::from_secs(45);
+
+/// Longest code, and longest error text, that is read.
+const MAX_VALUE_BYTES: usize = 4096;
+
+pub(super) async fn callback(
+    State(app): State<App>,
+    Extension(client): Extension<ClientIp>,
+    method: Method,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    // A link preview must not use up a state.
+    if method == Method::HEAD {
+        return reply::method_not_allowed(method).await;
+    }
+    if let Err(wait) = app.count(client) {
+        return too_many(&headers, wait);
+    }
+    let query = Query::parse(query.as_deref()).unwrap_or_default();
+    let attempt = Attempt {
+        app: &app,
+        headers: &headers,
+        browser: browser(client, &headers),
+        reference: random::reference(),
+    };
+    let mut response = match attempt.run(&query).await {
+        Ok(welcome) => {
+            let mut response = reply::redirect(StatusCode::FOUND, &welcome.return_path);
+            let line = app.jar().set_session(&welcome.cookie, welcome.max_age_secs);
+            response.headers_mut().append(header::SET_COOKIE, line);
+            response
+        }
+        Err(failure) => attempt.failed(failure).await,
+    };
+    // Whatever came of it, this sign-in is over.
+    let state_cookie = query.get("state").and_then(cookie::state_name);
+    if let Some(name) = state_cookie.filter(|name| cookie::read(&headers, name).is_some()) {
+        let line = app.jar().clear_state(&name);
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    response
+}
+
+/// One browser coming back.
+struct Attempt<'a> {
+    app: &'a App,
+    headers: &'a HeaderMap,
+    browser: Browser,
+    reference: String,
+}
+
+/// A sign-in that worked.
+#[derive(Clone)]
+struct Welcome {
+    return_path: String,
+    cookie: String,
+    max_age_secs: i64,
+}
+
+/// A sign-in that did not, and what is known of it.
+struct Failed {
+    problem: Problem,
+    /// For the log and the audit.
+    detail: Option<String>,
+    reference: Option<String>,
+    provider: Option<String>,
+    email: Option<String>,
+    /// Where to go after the next try.
+    return_path: Option<String>,
+}
+
+impl Failed {
+    fn of(problem: Problem) -> Self {
+        Self {
+            problem,
+            detail: None,
+            reference: None,
+            provider: None,
+            email: None,
+            return_path: None,
+        }
+    }
+
+    fn because(problem: Problem, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..Self::of(problem)
+        }
+    }
+
+    fn during(self, flow: &Flow) -> Self {
+        Self {
+            provider: Some(flow.provider.clone()),
+            return_path: Some(flow.return_path.clone()),
+            ..self
+        }
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::because(Problem::Internal, error.to_string())
+    }
+}
+
+impl From<PluginFailure> for Failed {
+    fn from(failure: PluginFailure) -> Self {
+        let problem = if failure.code == "TIMEOUT" {
+            Problem::PluginTimeout
+        } else {
+            Problem::PluginFailed
+        };
+        Self {
+            reference: failure.correlation_id,
+            ..Self::because(problem, format!("{}: {}", failure.code, failure.message))
+        }
+    }
+}
+
+impl Attempt<'_> {
+    async fn run(&self, query: &Query) -> Result<Welcome, Failed> {
+        // The state comes first: without it, an error or a code is what anybody
+        // may have put into a link.
+        let state = query.get("state").ok_or(Failed::of(Problem::BadCallback))?;
+        self.check_browser(state)?;
+        let flow = self.redeem(state).await?;
+        self.finish(query, state, &flow)
+            .await
+            .map_err(|failed| failed.during(&flow))
+    }
+
+    /// Whether this browser began the sign-in.
+    fn check_browser(&self, state: &str) -> Result<(), Failed> {
+        let name = cookie::state_name(state).ok_or(Failed::of(Problem::StateMissing))?;
+        let value = cookie::read(self.headers, &name).ok_or(Failed::of(Problem::StateMissing))?;
+        let ours = self
+            .app
+            .keys()
+            .verify_state(value)
+            .ok_or(Failed::of(Problem::StateMissing))?;
+        if is_equal(&ours, state) {
+            Ok(())
+        } else {
+            Err(Failed::of(Problem::StateMismatch))
+        }
+    }
+
+    /// Takes the sign-in out of the store: whoever comes second finds nothing.
+    async fn redeem(&self, state: &str) -> Result<Flow, Failed> {
+        let state_hash = sha256(state.as_bytes());
+        let db = self.app.db();
+        let flow = store::write(db, async |tx| flow::redeem(tx, &state_hash).await).await?;
+        flow.filter(|flow| flow.expires_at > self.app.now())
+            .ok_or(Failed::of(Problem::StateUsed))
+    }
+
+    async fn finish(&self, query: &Query, state: &str, flow: &Flow) -> Result<Welcome, Failed> {
+        if let Some(error) = query.get("error") {
+            let problem = match error {
+                "access_denied" => Problem::AccessDenied,
+                _ => Problem::ProviderError,
+            };
+            let description = query.get("error_description").unwrap_or_default();
+            return Err(Failed::because(problem, format!("{error}: {description}")));
+        }
+        let code = query.get("code").filter(|code| code.len() <= MAX_VALUE_BYTES);
+        let code = code.ok_or(Failed::of(Problem::BadCallback))?;
+        // A code that one plugin asked for is no other plugin's business.
+        match self.app.door().await? {
+            Door::Open(provider) if provider.plugin_name == flow.provider => {}
+            Door::Open(_) => return Err(Failed::of(Problem::PluginChanged)),
+            Door::Pending(_) | Door::Setup | Door::Lost(_) | Door::NoPublicUrl => {
+                return Err(Failed::of(Problem::NotReady));
+            }
+        }
+        let identity = self.ask(code, state, query.get("iss"), flow).await?;
+        self.welcome(&identity, flow).await.map_err(|failed| Failed {
+            email: Some(identity.email.clone()),
+            ..failed
+        })
+    }
+
+    /// Asks the plugin who it is.
+    async fn ask(&self, code: &str, state: &str, iss: Option<&str>, flow: &Flow) -> Result<Identity, Failed> {
+        let mut call = CompleteAuth {
+            code: code.to_owned(),
+            redirect_uri: flow.redirect_uri.clone(),
+            state: state.to_owned(),
+            extra: serde_json::Map::new(),
+        };
+        let options = [
+            ("codeVerifier", Some(flow.code_verifier.as_str())),
+            ("nonce", Some(flow.nonce.as_str())),
+            ("iss", iss.filter(|iss| iss.len() <= MAX_VALUE_BYTES)),
+        ];
+        for (name, value) in options {
+            if let Some(value) = value {
+                call.extra.insert(name.to_owned(), value.into());
+            }
+        }
+        let Some(_turn) = self.app.turn().await else {
+            return Err(own_failure("BUSY", "too many sign-ins are under way").into());
+        };
+        let answer = match tokio::time::timeout(MAX_CALL, self.app.host().complete_auth(call)).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(own_failure("TIMEOUT", "complete_auth took too long").into()),
+        };
+        Identity::check(answer).map_err(|invalid| Failed::because(Problem::BadIdentity, invalid.to_string()))
+    }
+
+    /// Finds or makes the user and starts a session, all or nothing.
+    async fn welcome(&self, identity: &Identity, flow: &Flow) -> Result<Welcome, Failed> {
+        let new_user_id = user::new_id();
+        let arrival = Arrival {
+            provider: &flow.provider,
+            identity,
+            rules: &self.app.config().rules,
+            new_user_id: &new_user_id,
+            reference: &self.reference,
+            at: self.app.now(),
+        };
+        let db = self.app.db();
+        let outcome = store::write(db, async |tx| match arrival::arrive(tx, arrival).await? {
+            Outcome::Refused(refusal) => Ok(Err(refusal)),
+            Outcome::Welcome(user) => self.start_session(tx, arrival, user, flow).await,
+        })
+        .await?;
+        outcome.map_err(|refusal| Failed::of(refusal.into()))
+    }
+
+    async fn start_session(
+        &self,
+        tx: &mut genkan_db::Tx<'_>,
+        arrival: Arrival<'_>,
+        user: user::User,
+        flow: &Flow,
+    ) -> Result<Result<Welcome, Refusal>, Error> {
+        let (now, lifetimes) = (arrival.at, self.app.config().lifetimes);
+        let Some(expires_at_secs) = session::free_expiry(tx, &user.id, now, lifetimes.absolute).await? else {
+            return Ok(Err(Refusal::TooManySessions));
+        };
+        let cookie = self.app.keys().session_cookie(&user.id, expires_at_secs);
+        let new = session::New {
+            cookie_hash: &sha256(cookie.as_bytes()),
+            user_id: &user.id,
+            expires_at_secs,
+            idle: lifetimes.idle,
+            browser: &self.browser,
+        };
+        session::start(tx, new, now).await?;
+        // The session that this browser had is worth nothing any more.
+        let old = cookie::read(self.headers, cookie::SESSION)
+            .and_then(|value| self.app.keys().verify_session(value, now));
+        if let Some(old) = old {
+            session::end(tx, &old, now).await?;
+        }
+        let event = Event {
+            user_id: Some(user.id),
+            email: Some(user.email),
+            provider: Some(flow.provider.clone()),
+            ip: self.browser.ip.clone(),
+            user_agent: self.browser.user_agent.clone(),
+            ..Event::new(Kind::SignIn, now, &self.reference)
+        };
+        audit::record(tx, &event).await?;
+        Ok(Ok(Welcome {
+            return_path: flow.return_path.clone(),
+            cookie,
+            max_age_secs: expires_at_secs - now.as_second(),
+        }))
+    }
+
+    /// Records a failure and sends the browser to the sign-in page.
+    async fn failed(&self, failed: Failed) -> Response {
+        let reference = failed.reference.as_deref().unwrap_or(&self.reference);
+        let code = failed.problem.code();
+        let event = Event {
+            code: Some(code.to_owned()),
+            email: failed.email.clone(),
+            provider: failed.provider.clone(),
+            detail: failed.detail.clone(),
+            ip: self.browser.ip.clone(),
+            user_agent: self.browser.user_agent.clone(),
+            ..Event::new(Kind::SignInFailed, self.app.now(), reference)
+        };
+        tracing::warn!(
+            reference,
+            code,
+            plugin = failed.provider,
+            detail = failed.detail,
+            "a sign-in failed"
+        );
+        let db = self.app.db();
+        let recorded = store::write(db, async |tx| audit::record(tx, &event).await).await;
+        if let Err(error) = recorded {
+            tracing::error!(reference, %error, "a failed sign-in could not be recorded");
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("error", code).append_pair("reference", reference);
+        if let Some(path) = failed.return_path.filter(|path| path != return_path::HOME) {
+            query.append_pair("returnTo", &path);
+        }
+        reply::redirect(StatusCode::FOUND, &format!("/signin?{}", query.finish()))
+    }
+}

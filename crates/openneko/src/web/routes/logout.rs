@@ -1,0 +1,62 @@
+//! `POST /api/auth/logout`: ends the session, here and on the server.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use serde_json::json;
+
+use super::sign_in::SIGNED_OUT;
+use super::browser;
+use crate::web::app::App;
+use crate::web::client_ip::ClientIp;
+use crate::web::settings::PublicUrl;
+use crate::web::store::audit::{self, Event, Kind};
+use crate::web::store::{self, session};
+use crate::web::{cookie, cross_site, page, random, reply};
+
+pub(super) async fn logout(
+    State(app): State<App>,
+    Extension(client): Extension<ClientIp>,
+    headers: HeaderMap,
+) -> Response {
+    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
+    if !cross_site::is_same_origin(&headers, origin) {
+        return reply::json(StatusCode::FORBIDDEN, &json!({ "error": "this request came from another site" }));
+    }
+    let now = app.now();
+    let cookie_hash =
+        cookie::read(&headers, cookie::SESSION).and_then(|value| app.keys().verify_session(value, now));
+    if let Some(cookie_hash) = cookie_hash {
+        let browser = browser(client, &headers);
+        let reference = random::reference();
+        let ended = store::write(app.db(), async |tx| {
+                    let Some(user_id) = session::end(tx, &cookie_hash, now).await? else {
+                        return Ok(());
+                    };
+                    let user = crate::web::store::user::find(tx, &user_id).await?;
+                    let event = Event {
+                        email: user.map(|user| user.email),
+                        user_id: Some(user_id),
+                        ip: browser.ip.clone(),
+                        user_agent: browser.user_agent.clone(),
+                        ..Event::new(Kind::SignOut, now, &reference)
+                    };
+                    audit::record(tx, &event).await
+        })
+        .await;
+        // A session that may still live must not look signed out.
+        if let Err(error) = ended {
+            return reply::unavailable(&headers, &error);
+        }
+    }
+    let mut response = if page::wants_html(&headers) {
+        reply::redirect(StatusCode::SEE_OTHER, &format!("/signin?notice={SIGNED_OUT}"))
+    } else {
+        reply::json(StatusCode::OK, &json!({ "ok": true }))
+    };
+    response
+        .headers_mut()
+        .append(header::SET_COOKIE, app.jar().clear_session());
+    response
+}

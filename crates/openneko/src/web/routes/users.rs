@@ -1,0 +1,109 @@
+//! `POST /users/{id}/disable` and `/enable`: an admin lets somebody in or keeps them out.
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use crate::web::app::{App, SignedIn};
+use crate::web::client_ip::ClientIp;
+use crate::web::query::Query;
+use crate::web::rules::Role;
+use crate::web::settings::PublicUrl;
+use crate::web::store::user::{self, By, Change, Changed, User};
+use crate::web::templates::Notice;
+use crate::web::{cross_site, page, random, reply, store};
+
+pub(super) async fn disable(
+    State(app): State<App>,
+    request: Extension<SignedIn>,
+    client: Extension<ClientIp>,
+    path: Path<String>,
+    (headers, body): (HeaderMap, Bytes),
+) -> Response {
+    change(&app, Change::Disable, (request.0, client.0), &path.0, (&headers, &body)).await
+}
+
+pub(super) async fn enable(
+    State(app): State<App>,
+    request: Extension<SignedIn>,
+    client: Extension<ClientIp>,
+    path: Path<String>,
+    (headers, body): (HeaderMap, Bytes),
+) -> Response {
+    change(&app, Change::Enable, (request.0, client.0), &path.0, (&headers, &body)).await
+}
+
+/// The token of the form that switches `user`, as they are now.
+pub(super) fn token(app: &App, signed_in: &SignedIn, user: &User) -> String {
+    let change = if user.disabled_at.is_some() {
+        Change::Enable
+    } else {
+        Change::Disable
+    };
+    app.keys()
+        .form_token(&signed_in.cookie_hash, &form_path(&user.id, change))
+}
+
+fn form_path(id: &str, change: Change) -> String {
+    let verb = match change {
+        Change::Disable => "disable",
+        Change::Enable => "enable",
+        Change::SetRole(_) => "role",
+    };
+    format!("/users/{id}/{verb}")
+}
+
+async fn change(
+    app: &App,
+    change: Change,
+    (signed_in, client): (SignedIn, ClientIp),
+    id: &str,
+    (headers, body): (&HeaderMap, &[u8]),
+) -> Response {
+    let actor = &signed_in.session.user;
+    if actor.role != Role::Admin {
+        return forbidden("Only admins can do this.", "ask an admin of this deployment.");
+    }
+    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
+    let form = std::str::from_utf8(body).ok().and_then(|body| Query::parse(Some(body)));
+    let token = form.as_ref().and_then(|form| form.get("token")).unwrap_or_default();
+    let is_ours = cross_site::is_same_origin(headers, origin)
+        && app
+            .keys()
+            .verify_form(&signed_in.cookie_hash, &form_path(id, change), token);
+    if !is_ours {
+        return forbidden(
+            "The form is not one that this page gave you, or you signed in again since.",
+            "open the dashboard again and repeat it there.",
+        );
+    }
+    // Another admin may; oneself is a mistake that cannot be taken back.
+    if id == actor.id {
+        return forbidden("You cannot disable yourself.", "ask another admin.");
+    }
+    let reference = random::reference();
+    let ip = client.to_string();
+    let by = By {
+        actor: &actor.id,
+        reference: &reference,
+        ip: Some(&ip),
+        at: app.now(),
+    };
+    let changed =
+        store::write(app.db(), async |tx| user::change(tx, id, change, by).await).await;
+    let notice = match changed {
+        Ok(Changed::Yes) if change == Change::Disable => Notice::Disabled,
+        Ok(Changed::Yes) => Notice::Enabled,
+        Ok(Changed::Already) => Notice::Unchanged,
+        Ok(Changed::LastAdmin) => Notice::LastAdmin,
+        Ok(Changed::NoSuchUser) => return reply::not_found(headers.clone()).await,
+        Err(error) => return reply::unavailable(headers, &error),
+    };
+    reply::redirect(StatusCode::SEE_OTHER, &format!("/?notice={}#users", notice.code()))
+}
+
+fn forbidden(why: &str, what_to_do: &str) -> Response {
+    page::error(StatusCode::FORBIDDEN, "This was not done", why, what_to_do)
+}

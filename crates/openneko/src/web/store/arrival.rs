@@ -1,0 +1,203 @@
+//! Somebody comes back from the provider: who are they here, and may they enter?
+
+use genkan_db::{Error, Tx, p};
+use jiff::Timestamp;
+
+use super::user::{User, columns, other_admins, read};
+use super::{audit, user};
+use crate::web::identity::Identity;
+use crate::web::rules::{Refusal, Role, Rules};
+
+/// Somebody whom a plugin vouches for.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The plugin: a subject means something to its provider alone.
+    pub provider: &'a str,
+    pub identity: &'a Identity,
+    pub rules: &'a Rules,
+    /// For a user who is new here.
+    pub new_user_id: &'a str,
+    pub reference: &'a str,
+    pub at: Timestamp,
+}
+
+/// Who they are here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Welcome(User),
+    Refused(Refusal),
+}
+
+/// Finds or makes the user of an arrival and writes what the provider says now.
+///
+/// All of it happens in one transaction; of two first arrivals of one person
+/// one makes the row and the other meets the unique key and has to look again
+/// ([`super::write`]).
+///
+/// # Errors
+///
+/// [`Error::Conflict`] for the one that has to look again.
+pub async fn arrive(tx: &mut Tx<'_>, arrival: Arrival<'_>) -> Result<Outcome, Error> {
+    if let Err(refusal) = arrival.rules.admit(arrival.identity) {
+        return Ok(Outcome::Refused(refusal));
+    }
+    let known = find_by_subject(tx, arrival.provider, &arrival.identity.sub).await?;
+    let same_address = user::find_by_email(tx, &arrival.identity.email).await?;
+    match (known, same_address) {
+        (Some(known), Some(other)) if known.id != other.id => Ok(Outcome::Refused(Refusal::EmailTaken)),
+        (Some(known), _) => returning(tx, arrival, known).await,
+        (None, Some(found)) => link(tx, arrival, found).await,
+        (None, None) => insert(tx, arrival).await,
+    }
+}
+
+async fn find_by_subject(tx: &mut Tx<'_>, provider: &str, sub: &str) -> Result<Option<User>, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT ", columns!(""), " FROM app_user WHERE provider = $1 AND sub = $2"),
+            p![provider, sub],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// A row that was there before its owner first came.
+async fn link(tx: &mut Tx<'_>, arrival: Arrival<'_>, found: User) -> Result<Outcome, Error> {
+    if found.sub.is_some() {
+        return Ok(Outcome::Refused(Refusal::EmailTaken));
+    }
+    // Else anybody whose provider repeats what they type in would get the
+    // account that waits for somebody else.
+    let is_proven = arrival.identity.email_verified == Some(true);
+    if !is_proven && !arrival.rules.link_unverified_email {
+        return Ok(Outcome::Refused(Refusal::EmailNotVerified));
+    }
+    if found.disabled_at.is_none() {
+        record(tx, arrival, &found, audit::Kind::UserLinked, None).await?;
+    }
+    returning(tx, arrival, found).await
+}
+
+/// Writes what the provider says now. A name that it leaves out is kept.
+async fn returning(tx: &mut Tx<'_>, arrival: Arrival<'_>, user: User) -> Result<Outcome, Error> {
+    if user.disabled_at.is_some() {
+        return Ok(Outcome::Refused(Refusal::Disabled));
+    }
+    let Arrival {
+        provider, identity, ..
+    } = arrival;
+    let role = role_now(tx, arrival, &user).await?;
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE app_user SET provider = $2, sub = $3, email = $4, email_key = $5, name = COALESCE($6, name),
+                    role = $7, provider_org_id = $8, group_names = $9, updated_at = $10, last_login_at = $10
+                  WHERE id = $1 RETURNING ",
+                columns!("")
+            ),
+            p![
+                &user.id,
+                provider,
+                &identity.sub,
+                &identity.email,
+                &identity.email_key(),
+                identity.name.as_deref(),
+                role.as_str(),
+                identity.org_id.as_deref(),
+                &group_names(identity),
+                arrival.at.as_microsecond(),
+            ],
+        )
+        .await?;
+    let updated = row.ok_or_else(|| Error::Database("a user vanished during their sign-in".to_owned()))?;
+    if role != user.role {
+        let detail = format!("{} to {}, by their groups", user.role.as_str(), role.as_str());
+        record(tx, arrival, &user, audit::Kind::RoleChanged, Some(detail)).await?;
+    }
+    read(&updated).map(Outcome::Welcome)
+}
+
+/// The role after this sign-in. The last active admin stays one whatever the
+/// groups say: a mistake at the provider would otherwise lock everybody out.
+async fn role_now(tx: &mut Tx<'_>, arrival: Arrival<'_>, user: &User) -> Result<Role, Error> {
+    if !arrival.rules.roles_follow_groups {
+        return Ok(user.role);
+    }
+    let wanted = arrival.rules.role(&arrival.identity.groups);
+    let is_demotion = user.role == Role::Admin && wanted == Role::Member;
+    if is_demotion && other_admins(tx, &user.id).await? == 0 {
+        return Ok(Role::Admin);
+    }
+    Ok(wanted)
+}
+
+async fn insert(tx: &mut Tx<'_>, arrival: Arrival<'_>) -> Result<Outcome, Error> {
+    let Arrival {
+        provider, identity, ..
+    } = arrival;
+    // Disabled admins count: disabling one must not hand the deployment to the
+    // next stranger.
+    let has_admin = tx
+        .opt("SELECT 1 FROM app_user WHERE role = 'admin' LIMIT 1", &[])
+        .await?
+        .is_some();
+    let role = if has_admin {
+        arrival.rules.role(&identity.groups)
+    } else {
+        Role::Admin
+    };
+    let row = tx
+        .opt(
+            concat!(
+                "INSERT INTO app_user (id, provider, sub, email, email_key, name, org_id, role, provider_org_id,
+                    group_names, created_at, updated_at, last_login_at)
+                 SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT),
+                    CAST($6 AS TEXT), id, CAST($7 AS TEXT), CAST($8 AS TEXT), CAST($9 AS TEXT), CAST($10 AS BIGINT),
+                    CAST($10 AS BIGINT), CAST($10 AS BIGINT)
+                   FROM organization WHERE is_only
+                 RETURNING ",
+                columns!("")
+            ),
+            p![
+                arrival.new_user_id,
+                provider,
+                &identity.sub,
+                &identity.email,
+                &identity.email_key(),
+                identity.name.as_deref(),
+                role.as_str(),
+                identity.org_id.as_deref(),
+                &group_names(identity),
+                arrival.at.as_microsecond(),
+            ],
+        )
+        .await?;
+    let row = row.ok_or_else(|| Error::Database("the organization is missing".to_owned()))?;
+    let user = read(&row)?;
+    let detail = if has_admin {
+        format!("as {}", role.as_str())
+    } else {
+        "as admin, being the first".to_owned()
+    };
+    record(tx, arrival, &user, audit::Kind::UserCreated, Some(detail)).await?;
+    Ok(Outcome::Welcome(user))
+}
+
+fn group_names(identity: &Identity) -> String {
+    serde_json::to_string(&identity.groups).expect("strings are JSON")
+}
+
+async fn record(
+    tx: &mut Tx<'_>,
+    arrival: Arrival<'_>,
+    user: &User,
+    kind: audit::Kind,
+    detail: Option<String>,
+) -> Result<(), Error> {
+    let mut event = audit::Event::new(kind, arrival.at, arrival.reference);
+    event.user_id = Some(user.id.clone());
+    event.email = Some(arrival.identity.email.clone());
+    event.provider = Some(arrival.provider.to_owned());
+    event.detail = detail;
+    audit::record(tx, &event).await
+}

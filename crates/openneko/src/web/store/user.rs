@@ -1,0 +1,210 @@
+//! People who have signed in, or may.
+
+use genkan_db::{Error, Row, Tx, p};
+use jiff::Timestamp;
+
+use super::{audit, moment, optional_moment, session};
+use crate::web::identity::email_key;
+use crate::web::random;
+use crate::web::rules::Role;
+
+/// A row of `app_user`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// `usr_` and 12 characters.
+    pub id: String,
+    /// The plugin that vouches for `sub`.
+    pub provider: Option<String>,
+    pub sub: Option<String>,
+    pub email: String,
+    pub name: Option<String>,
+    pub role: Role,
+    /// The organization that the provider named at the last sign-in.
+    pub provider_org_id: Option<String>,
+    pub groups: Vec<String>,
+    pub created_at: Timestamp,
+    pub last_login_at: Option<Timestamp>,
+    pub disabled_at: Option<Timestamp>,
+}
+
+macro_rules! columns {
+    ($table:literal) => {
+        concat!(
+            $table, "id, ", $table, "provider, ", $table, "sub, ", $table, "email, ", $table, "name, ",
+            $table, "role, ", $table, "provider_org_id, ", $table, "group_names, ", $table, "created_at, ",
+            $table, "last_login_at, ", $table, "disabled_at"
+        )
+    };
+}
+pub(super) use columns;
+
+/// Reads [`columns!`].
+pub(super) fn read(row: &Row) -> Result<User, Error> {
+    let role: String = row.get(5)?;
+    let groups: String = row.get(7)?;
+    Ok(User {
+        id: row.get(0)?,
+        provider: row.get(1)?,
+        sub: row.get(2)?,
+        email: row.get(3)?,
+        name: row.get(4)?,
+        role: Role::parse(&role)
+            .ok_or_else(|| Error::Database("app_user.role holds an unknown word".to_owned()))?,
+        provider_org_id: row.get(6)?,
+        groups: serde_json::from_str(&groups)
+            .map_err(|_| Error::Database("app_user.group_names is no list".to_owned()))?,
+        created_at: moment(row, 8)?,
+        last_login_at: optional_moment(row, 9)?,
+        disabled_at: optional_moment(row, 10)?,
+    })
+}
+
+/// A new identifier: no dot, for the session cookie is split at dots.
+pub(crate) fn new_id() -> String {
+    format!("usr_{}", random::token::<9>())
+}
+
+/// Finds a user by id.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn find(tx: &mut Tx<'_>, id: &str) -> Result<Option<User>, Error> {
+    let row = tx
+        .opt(concat!("SELECT ", columns!(""), " FROM app_user WHERE id = $1"), p![id])
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a user by address, in any case.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn find_by_email(tx: &mut Tx<'_>, email: &str) -> Result<Option<User>, Error> {
+    let row = tx
+        .opt(
+            concat!("SELECT ", columns!(""), " FROM app_user WHERE email_key = $1"),
+            p![&email_key(email)],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// All users by address, at most `limit`.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn list(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<User>, Error> {
+    let rows = tx
+        .all(
+            concat!("SELECT ", columns!(""), " FROM app_user ORDER BY email_key LIMIT $1"),
+            p![limit],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// How many active admins there are beside `id`.
+pub(super) async fn other_admins(tx: &mut Tx<'_>, id: &str) -> Result<i64, Error> {
+    let row = tx
+        .opt(
+            "SELECT COUNT(*) FROM app_user WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1",
+            p![id],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
+/// What to do to a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Signs them out everywhere and keeps them out.
+    Disable,
+    Enable,
+    SetRole(Role),
+}
+
+/// What came of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    Yes,
+    /// It was so before.
+    Already,
+    /// Nobody could manage the deployment afterwards.
+    LastAdmin,
+    NoSuchUser,
+}
+
+/// Who changes a user, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// A user's id, or `cli`.
+    pub actor: &'a str,
+    pub reference: &'a str,
+    pub ip: Option<&'a str>,
+    pub at: Timestamp,
+}
+
+/// Changes a user and records it. The last active admin stays one.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn change(tx: &mut Tx<'_>, id: &str, change: Change, by: By<'_>) -> Result<Changed, Error> {
+    let Some(user) = find(tx, id).await? else {
+        return Ok(Changed::NoSuchUser);
+    };
+    let is_already = match change {
+        Change::Disable => user.disabled_at.is_some(),
+        Change::Enable => user.disabled_at.is_none(),
+        Change::SetRole(role) => user.role == role,
+    };
+    if is_already {
+        return Ok(Changed::Already);
+    }
+    let is_active_admin = user.role == Role::Admin && user.disabled_at.is_none();
+    if is_active_admin && change != Change::Enable && other_admins(tx, id).await? == 0 {
+        return Ok(Changed::LastAdmin);
+    }
+    let now = by.at.as_microsecond();
+    let kind = match change {
+        Change::Disable => {
+            tx.exec(
+                "UPDATE app_user SET disabled_at = $2, updated_at = $2 WHERE id = $1",
+                p![id, now],
+            )
+            .await?;
+            // Or enabling them would bring old sessions back to life.
+            session::end_all(tx, id, by.at).await?;
+            audit::Kind::UserDisabled
+        }
+        Change::Enable => {
+            tx.exec(
+                "UPDATE app_user SET disabled_at = NULL, updated_at = $2 WHERE id = $1",
+                p![id, now],
+            )
+            .await?;
+            audit::Kind::UserEnabled
+        }
+        Change::SetRole(role) => {
+            tx.exec(
+                "UPDATE app_user SET role = $3, updated_at = $2 WHERE id = $1",
+                p![id, now, role.as_str()],
+            )
+            .await?;
+            audit::Kind::RoleChanged
+        }
+    };
+    let mut event = audit::Event::new(kind, by.at, by.reference);
+    event.user_id = Some(user.id);
+    event.email = Some(user.email);
+    event.actor = Some(by.actor.to_owned());
+    event.ip = by.ip.map(str::to_owned);
+    if let Change::SetRole(role) = change {
+        event.detail = Some(format!("{} to {}", user.role.as_str(), role.as_str()));
+    }
+    audit::record(tx, &event).await?;
+    Ok(Changed::Yes)
+}
