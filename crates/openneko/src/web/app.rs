@@ -174,8 +174,10 @@ impl App {
         };
         let idle = self.config().lifetimes.idle;
         if session.is_touch_due(now, idle) {
-            let touched =
-                store::write(self.db(), async |tx| session::touch(tx, &cookie_hash, idle, now).await).await;
+            let touched = store::write(self.db(), async |tx| {
+                session::touch(tx, &cookie_hash, idle, now).await
+            })
+            .await;
             // Being active is worth a warning, not a refusal.
             if let Err(error) = touched {
                 tracing::warn!(%error, "the use of a session could not be written");

@@ -24,15 +24,18 @@ impl TrustedProxies {
     /// A sentence that names the one that is neither.
     pub fn parse(networks: &[String]) -> Result<Self, String> {
         let parsed = networks.iter().map(|text| {
-            Network::parse(text.trim())
-                .ok_or_else(|| format!("`{text}` is not a network: write an address, or a range such as 10.0.0.0/8"))
+            Network::parse(text.trim()).ok_or_else(|| {
+                format!("`{text}` is not a network: write an address, or a range such as 10.0.0.0/8")
+            })
         });
         parsed.collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether a peer is one of them.
     pub fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(address.to_canonical()))
+        self.0
+            .iter()
+            .any(|network| network.contains(address.to_canonical()))
     }
 
     /// The client's address.
@@ -129,9 +132,15 @@ mod tests {
     #[test]
     fn the_rightmost_address_that_is_not_ours_is_the_client() {
         let ours = ["10.0.0.0/8", "::1"];
-        assert_eq!(client(&ours, "10.0.0.1", &["6.6.6.6, 198.51.100.7, 10.0.0.9"]), "198.51.100.7");
+        assert_eq!(
+            client(&ours, "10.0.0.1", &["6.6.6.6, 198.51.100.7, 10.0.0.9"]),
+            "198.51.100.7"
+        );
         assert_eq!(client(&ours, "::1", &["6.6.6.6", "198.51.100.7"]), "198.51.100.7");
-        assert_eq!(client(&ours, "::ffff:10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(
+            client(&ours, "::ffff:10.0.0.1", &["198.51.100.7"]),
+            "198.51.100.7"
+        );
         for nonsense in ["", "unknown", "6.6.6.6, _hidden", "6.6.6.6,"] {
             assert_eq!(client(&ours, "10.0.0.1", &[nonsense]), "10.0.0.1", "{nonsense:?}");
         }

@@ -24,7 +24,10 @@ const STATE_PATH: &str = "/api/auth";
 
 /// The name of the cookie of a sign-in; `None` if the state is none of ours.
 pub(crate) fn state_name(state: &str) -> Option<String> {
-    let is_ours = state.len() == 32 && state.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let is_ours = state.len() == 32
+        && state
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     is_ours.then(|| format!("{STATE_PREFIX}{}", &state[..STATE_NAME_CHARS]))
 }
 
@@ -40,7 +43,9 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 /// Reads a cookie; absent too if it came twice with different values, for
 /// somebody else set one of them.
 pub(crate) fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut values = pairs(headers).filter(|(key, _)| *key == name).map(|(_, value)| value);
+    let mut values = pairs(headers)
+        .filter(|(key, _)| *key == name)
+        .map(|(_, value)| value);
     let first = values.next()?;
     values.all(|other| other == first).then_some(first)
 }
@@ -84,7 +89,8 @@ impl Jar {
     /// carries it; a foreign page's form does not.
     fn line(self, name: &str, value: &str, path: &str, max_age_secs: i64) -> HeaderValue {
         let secure = if self.secure { "; Secure" } else { "" };
-        let line = format!("{name}={value}; Path={path}; Max-Age={max_age_secs}; HttpOnly; SameSite=Lax{secure}");
+        let line =
+            format!("{name}={value}; Path={path}; Max-Age={max_age_secs}; HttpOnly; SameSite=Lax{secure}");
         HeaderValue::try_from(line).expect("names and values are printable ASCII")
     }
 }
@@ -113,7 +119,13 @@ mod tests {
     fn a_state_of_another_form_has_no_cookie() {
         let state = "abcdefgh-_0123456789ABCDEFGHIJKL";
         assert_eq!(state_name(state).as_deref(), Some("openneko_sso_state_abcdefgh"));
-        for bad in ["", "short", &state[1..], "abcdefgh;_0123456789ABCDEFGHIJKL", "äbcdefgh-0123456789ABCDEFGHIJKL"] {
+        for bad in [
+            "",
+            "short",
+            &state[1..],
+            "abcdefgh;_0123456789ABCDEFGHIJKL",
+            "äbcdefgh-0123456789ABCDEFGHIJKL",
+        ] {
             assert_eq!(state_name(bad), None, "{bad}");
         }
     }
@@ -126,6 +138,9 @@ mod tests {
             "openneko_session=v; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax; Secure"
         );
         let plain = Jar { secure: false };
-        assert_eq!(plain.clear_session(), "openneko_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert_eq!(
+            plain.clear_session(),
+            "openneko_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+        );
     }
 }

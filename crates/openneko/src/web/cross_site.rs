@@ -35,7 +35,12 @@ mod tests {
         for site in ["cross-site", "same-site", "", "SAME-ORIGIN"] {
             assert!(!is_same_origin(&headers("sec-fetch-site", site), ours), "{site}");
         }
-        for origin in ["https://evil.test", "null", "http://neko.test", "https://neko.test:8443"] {
+        for origin in [
+            "https://evil.test",
+            "null",
+            "http://neko.test",
+            "https://neko.test:8443",
+        ] {
             assert!(!is_same_origin(&headers("origin", origin), ours), "{origin}");
         }
         assert!(!is_same_origin(&headers("origin", "https://neko.test"), None));

@@ -45,10 +45,19 @@ mod tests {
     #[test]
     fn only_a_whole_plugin_with_an_address_opens() {
         let marker = || Some("@x/plugin-y".to_owned());
-        assert_eq!(Door::of(Some(provider(&[])), None, true), Door::Open(provider(&[])));
-        assert_eq!(Door::of(Some(provider(&["K"])), marker(), true), Door::Pending(provider(&["K"])));
+        assert_eq!(
+            Door::of(Some(provider(&[])), None, true),
+            Door::Open(provider(&[]))
+        );
+        assert_eq!(
+            Door::of(Some(provider(&["K"])), marker(), true),
+            Door::Pending(provider(&["K"]))
+        );
         assert_eq!(Door::of(Some(provider(&[])), marker(), false), Door::NoPublicUrl);
-        assert_eq!(Door::of(None, marker(), true), Door::Lost("@x/plugin-y".to_owned()));
+        assert_eq!(
+            Door::of(None, marker(), true),
+            Door::Lost("@x/plugin-y".to_owned())
+        );
         assert_eq!(Door::of(None, None, true), Door::Setup);
     }
 }

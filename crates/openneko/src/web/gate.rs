@@ -28,11 +28,17 @@ pub(crate) async fn require_sign_in(State(app): State<App>, mut request: Request
 fn turn_away(request: &Request) -> Response {
     let path = request.uri().path();
     if path == "/api" || path.starts_with("/api/") {
-        return reply::json(StatusCode::UNAUTHORIZED, &serde_json::json!({ "error": "not signed in" }));
+        return reply::json(
+            StatusCode::UNAUTHORIZED,
+            &serde_json::json!({ "error": "not signed in" }),
+        );
     }
     let location = match *request.method() {
         Method::GET | Method::HEAD if path != "/" || request.uri().query().is_some() => {
-            let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
+            let wanted = request
+                .uri()
+                .path_and_query()
+                .map_or("/", |wanted| wanted.as_str());
             let wanted: String = form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
             format!("/signin?returnTo={wanted}")
         }

@@ -1,5 +1,6 @@
 //! What a sign-in plugin says about a person, checked before anything uses it.
 
+use openneko_plugin::json::Json;
 use openneko_plugin::rpc;
 
 /// Longest subject, OIDC Core §2.
@@ -51,16 +52,25 @@ impl Identity {
             return Err(Invalid::Email);
         }
         let name = answer.name.as_deref().map(|name| clean(name, MAX_NAME_CHARS));
-        let groups = answer.groups.iter().filter(|group| group.chars().count() <= MAX_GROUP_CHARS);
+        let groups = answer
+            .groups
+            .iter()
+            .filter(|group| group.chars().count() <= MAX_GROUP_CHARS);
         let email_verified = ["emailVerified", "email_verified"]
             .iter()
-            .find_map(|key| answer.extra.get(*key))
-            // Some providers send the word. What is neither is no claim.
-            .and_then(|value| value.as_bool().or_else(|| value.as_str()?.parse().ok()));
+            .find_map(|key| answer.extra.get(key))
+            .and_then(|value| match value {
+                Json::Bool(is_verified) => Some(*is_verified),
+                // Some providers send the word.
+                Json::String(word) => word.parse().ok(),
+                Json::Null | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
+            });
         Ok(Self {
             email: email.to_owned(),
             name: name.filter(|name| !name.is_empty()),
-            org_id: answer.org_id.filter(|org_id| !org_id.is_empty() && org_id.len() <= MAX_SUB),
+            org_id: answer
+                .org_id
+                .filter(|org_id| !org_id.is_empty() && org_id.len() <= MAX_SUB),
             groups: groups.take(MAX_GROUPS).cloned().collect(),
             email_verified,
             sub: answer.sub,
@@ -97,7 +107,9 @@ pub(crate) fn is_address(text: &str) -> bool {
         && !local.is_empty()
         && !local.contains('@')
         && !domain.is_empty()
-        && !text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, ',' | ';' | '<' | '>' | '"'))
+        && !text
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || matches!(c, ',' | ';' | '<' | '>' | '"'))
 }
 
 fn clean(text: &str, max_chars: usize) -> String {
@@ -123,7 +135,15 @@ mod tests {
                 assert_eq!(Identity::check(answer), Err(Invalid::Sub), "{sub:?}");
             }
         }
-        for email in ["ada", "@acme.test", "ada@", "a da@acme.test", "a@b@acme.test", "<ada@acme.test>", "a,b@acme.test"] {
+        for email in [
+            "ada",
+            "@acme.test",
+            "ada@",
+            "a da@acme.test",
+            "a@b@acme.test",
+            "<ada@acme.test>",
+            "a,b@acme.test",
+        ] {
             let answer = json!({ "sub": "s", "email": email, "groups": [] });
             assert_eq!(identity(answer), Err(Invalid::Email), "{email}");
         }

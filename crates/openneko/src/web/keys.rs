@@ -146,14 +146,20 @@ mod tests {
         // HMAC-SHA256(SECRET, "usr_1.1800000000"), made with OpenSSL.
         let keys = Keys::from_secret(SECRET).unwrap();
         let cookie = keys.session_cookie("usr_1", 1_800_000_000);
-        assert_eq!(cookie, "usr_1.1800000000.wELroc6_GZOaJqDL5FykTMoYqxvfXbFtdhXgWfb13MY");
+        assert_eq!(
+            cookie,
+            "usr_1.1800000000.wELroc6_GZOaJqDL5FykTMoYqxvfXbFtdhXgWfb13MY"
+        );
     }
 
     #[test]
     fn a_cookie_that_we_did_not_make_opens_nothing() {
         let keys = Keys::from_secret(SECRET).unwrap();
         let cookie = keys.session_cookie("usr_1", 1_800_000_000);
-        assert_eq!(keys.verify_session(&cookie, at(1_799_999_999)), Some(sha256(cookie.as_bytes())));
+        assert_eq!(
+            keys.verify_session(&cookie, at(1_799_999_999)),
+            Some(sha256(cookie.as_bytes()))
+        );
         assert_eq!(keys.verify_session(&cookie, at(1_800_000_000)), None);
 
         let mac = cookie.rsplit_once('.').unwrap().1;

@@ -8,6 +8,7 @@ mod door;
 mod gate;
 pub mod identity;
 pub mod keys;
+pub mod listener;
 mod page;
 pub mod plugin;
 pub mod problem;
@@ -17,6 +18,9 @@ mod reply;
 pub mod return_path;
 pub mod routes;
 pub mod rules;
+#[cfg(test)]
+mod samples;
+pub mod serve;
 pub mod settings;
 mod static_files;
 pub mod store;

@@ -87,7 +87,9 @@ impl Problem {
     /// What happened, for who wanted to sign in.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::AccessDenied => "The sign-in was cancelled, or your company does not let you use this application.",
+            Self::AccessDenied => {
+                "The sign-in was cancelled, or your company does not let you use this application."
+            }
             Self::ProviderError => "Your company’s sign-in answered with an error.",
             Self::BadCallback => "The answer of your company’s sign-in was incomplete.",
             Self::StateMissing => "This sign-in was begun in another browser, or too long ago.",
@@ -117,15 +119,19 @@ impl Problem {
             | Self::EmailNotVerified
             | Self::EmailTaken
             | Self::UserDisabled => "Ask whoever runs this application to let you in.",
-            Self::StateMissing | Self::StateMismatch | Self::StateUsed | Self::BadCallback | Self::PluginChanged => {
-                "Sign in again from here."
-            }
+            Self::StateMissing
+            | Self::StateMismatch
+            | Self::StateUsed
+            | Self::BadCallback
+            | Self::PluginChanged => "Sign in again from here.",
             Self::ProviderError
             | Self::PluginFailed
             | Self::PluginTimeout
             | Self::BadIdentity
             | Self::TooManySessions
-            | Self::Internal => "Try again in a moment. If it happens again, send the reference to your IT team.",
+            | Self::Internal => {
+                "Try again in a moment. If it happens again, send the reference to your IT team."
+            }
             Self::NotReady => "Ask whoever runs this application.",
         }
     }
@@ -142,7 +148,9 @@ impl From<crate::web::rules::Refusal> for Problem {
 pub(crate) fn reference(text: &str) -> Option<&str> {
     let is_ours = (8..=40).contains(&text.len())
         && text.contains('_')
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     is_ours.then_some(text)
 }
 
@@ -177,7 +185,13 @@ mod tests {
     #[test]
     fn a_reference_holds_no_words() {
         assert_eq!(reference("ref_0123456789-_"), Some("ref_0123456789-_"));
-        for bad in ["", "ref_", "call us at 555", "<b>ref_12345</b>", &"ref_".repeat(20)] {
+        for bad in [
+            "",
+            "ref_",
+            "call us at 555",
+            "<b>ref_12345</b>",
+            &"ref_".repeat(20),
+        ] {
             assert_eq!(reference(bad), None, "{bad}");
         }
     }

@@ -61,5 +61,8 @@ pub(crate) async fn not_found(request: HeaderMap) -> Response {
 /// A method that a path does not have. The router adds `Allow`.
 pub(crate) async fn method_not_allowed(method: Method) -> Response {
     tracing::debug!(%method, "method not allowed");
-    json(StatusCode::METHOD_NOT_ALLOWED, &json!({ "error": "method not allowed" }))
+    json(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &json!({ "error": "method not allowed" }),
+    )
 }

@@ -31,7 +31,8 @@ fn try_parse(text: &str) -> Option<String> {
     }
     let path = url.path();
     // The door and its machinery lead back to themselves.
-    let is_page = !path.starts_with("//") && path != "/signin" && path != "/api" && !path.starts_with("/api/");
+    let is_page =
+        !path.starts_with("//") && path != "/signin" && path != "/api" && !path.starts_with("/api/");
     is_page.then(|| match url.query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),

@@ -157,7 +157,11 @@ mod tests {
                 org_id: org_id.map(str::to_owned),
                 ..ada()
             };
-            assert_eq!(rules.admit(&eve), Err(Refusal::OrganizationNotAllowed), "{org_id:?}");
+            assert_eq!(
+                rules.admit(&eve),
+                Err(Refusal::OrganizationNotAllowed),
+                "{org_id:?}"
+            );
         }
     }
 

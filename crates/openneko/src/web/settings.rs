@@ -3,6 +3,7 @@
 //! A flag wins over a variable, a variable over `config.json`, that over the default.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -14,6 +15,9 @@ use crate::web::store::session::Lifetimes;
 
 /// The port of the original.
 pub const DEFAULT_PORT: u16 = 3000;
+
+/// A company behind one address begins and finishes 60 sign-ins a minute, in bursts.
+pub const REQUESTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(120).expect("120 is not 0");
 
 /// What was given on the command line.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -48,6 +52,8 @@ pub struct File {
     pub admin_groups: Option<Vec<String>>,
     pub roles_follow_groups: bool,
     pub link_unverified_email: bool,
+    /// Begun and finished sign-ins of one address, per minute.
+    pub requests_per_minute: Option<NonZeroU32>,
     /// Days that the record of sign-ins is kept.
     pub audit_days: Option<u64>,
 }
@@ -63,6 +69,7 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     pub lifetimes: Lifetimes,
     pub rules: Rules,
+    pub requests_per_minute: NonZeroU32,
     pub keep_audit: Duration,
 }
 
@@ -95,7 +102,10 @@ impl PublicUrl {
         let wrong = |why: &str| mistake("OPENNEKO_PUBLIC_URL", why);
         let url = Url::parse(text.trim().trim_end_matches('/'))
             .map_err(|_| wrong("it is not an address such as https://neko.example.com"))?;
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some()
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
         {
             return Err(wrong("it may hold scheme, host and port only"));
         }
@@ -180,7 +190,9 @@ impl Settings {
                 .into_iter()
                 .collect(),
             allowed_domains: lower(non_empty("web.allowedDomains", file.allowed_domains)?),
-            admin_groups: file.admin_groups.map_or_else(|| Rules::default().admin_groups, lower),
+            admin_groups: file
+                .admin_groups
+                .map_or_else(|| Rules::default().admin_groups, lower),
             roles_follow_groups: file.roles_follow_groups,
             link_unverified_email: file.link_unverified_email,
         };
@@ -195,6 +207,7 @@ impl Settings {
                 .map_err(|why| mistake("OPENNEKO_TRUSTED_PROXIES", why))?,
             lifetimes,
             rules,
+            requests_per_minute: file.requests_per_minute.unwrap_or(REQUESTS_PER_MINUTE),
             keep_audit: Duration::from_secs(file.audit_days.unwrap_or(365).saturating_mul(86_400)),
         })
     }
@@ -233,9 +246,12 @@ fn listen<'e>(
         return Ok(listen);
     }
     if let Some(text) = variable("OPENNEKO_LISTEN").or(file) {
-        return text
-            .parse()
-            .map_err(|_| mistake("OPENNEKO_LISTEN", "write an address and a port, such as 127.0.0.1:3000"));
+        return text.parse().map_err(|_| {
+            mistake(
+                "OPENNEKO_LISTEN",
+                "write an address and a port, such as 127.0.0.1:3000",
+            )
+        });
     }
     let port = variable("OPENNEKO_PORT").map(str::parse).transpose();
     let port = port.map_err(|_| mistake("OPENNEKO_PORT", "write a number from 1 to 65535"))?;
@@ -248,7 +264,12 @@ mod tests {
     use super::*;
 
     fn settings(variables: &[(&'static str, &'static str)], file: &str) -> Result<Settings, Mistake> {
-        let variable = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+        let variable = |name: &str| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| *value)
+        };
         Settings::new(&Flags::default(), variable, serde_json::from_str(file).unwrap())
     }
 
@@ -280,7 +301,10 @@ mod tests {
     #[test]
     fn only_a_server_of_this_machine_has_a_default_public_url() {
         let local = settings(&[("OPENNEKO_PORT", "3100")], "{}").unwrap();
-        assert_eq!(local.public_url_on(3100).unwrap().origin(), "http://localhost:3100");
+        assert_eq!(
+            local.public_url_on(3100).unwrap().origin(),
+            "http://localhost:3100"
+        );
         let open = settings(&[("OPENNEKO_LISTEN", "0.0.0.0:3000")], "{}").unwrap();
         assert_eq!(open.public_url_on(3000), None);
     }
@@ -289,7 +313,10 @@ mod tests {
     fn a_variable_wins_over_the_file() {
         let file = r#"{"publicUrl":"https://a.test","allowedDomains":["Acme.Test"],"adminGroups":["Staff"]}"#;
         let settings = settings(&[("OPENNEKO_PUBLIC_URL", "https://b.test/")], file).unwrap();
-        assert_eq!(settings.public_url.unwrap().redirect_uri(), "https://b.test/api/auth/callback");
+        assert_eq!(
+            settings.public_url.unwrap().redirect_uri(),
+            "https://b.test/api/auth/callback"
+        );
         assert!(settings.rules.allowed_domains.contains("acme.test"));
         assert!(settings.rules.admin_groups.contains("staff"));
     }
@@ -298,7 +325,10 @@ mod tests {
     fn a_mistake_is_named() {
         let name = |variables, file| settings(variables, file).unwrap_err().name;
         assert_eq!(name(&[("OPENNEKO_PORT", "x")], "{}"), "OPENNEKO_PORT");
-        assert_eq!(name(&[("OPENNEKO_TRUSTED_PROXIES", "everyone")], "{}"), "OPENNEKO_TRUSTED_PROXIES");
+        assert_eq!(
+            name(&[("OPENNEKO_TRUSTED_PROXIES", "everyone")], "{}"),
+            "OPENNEKO_TRUSTED_PROXIES"
+        );
         assert_eq!(name(&[], r#"{"allowedDomains":[""]}"#), "web.allowedDomains");
         assert_eq!(name(&[], r#"{"sessionIdleMinutes":0}"#), "web.sessionIdleMinutes");
         // A rule that is misspelt must not be a rule that is missing.

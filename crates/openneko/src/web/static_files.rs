@@ -76,11 +76,16 @@ impl StaticFile {
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static(self.content_type)),
             (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
-            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            (
+                header::X_CONTENT_TYPE_OPTIONS,
+                HeaderValue::from_static("nosniff"),
+            ),
             // An SVG opened by its address is a document: it may run and load nothing.
             (
                 header::CONTENT_SECURITY_POLICY,
-                HeaderValue::from_static("default-src 'none'; style-src 'self'; frame-ancestors 'none'; sandbox"),
+                HeaderValue::from_static(
+                    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; sandbox",
+                ),
             ),
         ];
         (headers, self.content).into_response()

@@ -87,7 +87,9 @@ impl Notice {
         match self {
             Self::Disabled => "The user is disabled and signed out everywhere.",
             Self::Enabled => "The user may sign in again.",
-            Self::LastAdmin => "Nothing was changed: this is the last admin. Make somebody else an admin first.",
+            Self::LastAdmin => {
+                "Nothing was changed: this is the last admin. Make somebody else an admin first."
+            }
             Self::Unchanged => "Nothing had to be changed.",
         }
     }

@@ -60,7 +60,10 @@ pub(super) async fn begin(
     };
     let query = Query::parse(query.as_deref()).unwrap_or_default();
     let return_path = return_path::parse(query.get("returnTo").unwrap_or_default());
-    let login_hint = query.get("loginHint").map(str::trim).filter(|hint| is_address(hint));
+    let login_hint = query
+        .get("loginHint")
+        .map(str::trim)
+        .filter(|hint| is_address(hint));
     let offer = Offer::new(public_url);
     let url = match ask(&app, &offer, login_hint).await {
         Ok(url) => url,
@@ -77,8 +80,7 @@ pub(super) async fn begin(
         expires_at: after(now, Duration::from_secs(LIFETIME_SECS.unsigned_abs())),
     };
     let state_hash = sha256(offer.state.as_bytes());
-    let kept =
-        store::write(app.db(), async |tx| flow::insert(tx, &state_hash, &flow).await).await;
+    let kept = store::write(app.db(), async |tx| flow::insert(tx, &state_hash, &flow).await).await;
     if let Err(error) = kept {
         return reply::unavailable(&headers, &error);
     }
@@ -118,27 +120,26 @@ async fn ask(app: &App, offer: &Offer, login_hint: Option<&str>) -> Result<Url, 
     let Some(_turn) = app.turn().await else {
         return Err(own_failure("BUSY", "too many sign-ins are under way"));
     };
-    let mut call = BeginAuth {
-        redirect_uri: offer.redirect_uri.clone(),
-        state: offer.state.clone(),
-        login_hint: login_hint.map(str::to_owned),
-        ..BeginAuth::default()
-    };
-    // Plugins that know nothing of these ignore them.
-    for (name, value) in [
-        ("nonce", offer.nonce.clone()),
-        ("codeChallenge", offer.code_challenge()),
-        ("codeChallengeMethod", "S256".to_owned()),
-    ] {
-        call.extra.insert(name.to_owned(), value.into());
-    }
+    // Plugins that know nothing of the options ignore them.
+    let mut call = BeginAuth::new(&offer.redirect_uri, &offer.state)
+        .with("nonce", &offer.nonce)
+        .with("codeChallenge", &offer.code_challenge())
+        .with("codeChallengeMethod", "S256");
+    call.login_hint = login_hint.map(str::to_owned);
     let url = match tokio::time::timeout(MAX_CALL, app.host().begin_auth(call)).await {
         Ok(answer) => answer?,
         Err(_) => return Err(own_failure("TIMEOUT", "begin_auth took too long")),
     };
     let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
-    if !is_safe || url.as_str().len() > MAX_URL_BYTES || !url.username().is_empty() || url.password().is_some() {
-        return Err(own_failure("BAD_URL", "the authorization URL is not one to send a browser to"));
+    if !is_safe
+        || url.as_str().len() > MAX_URL_BYTES
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
+        return Err(own_failure(
+            "BAD_URL",
+            "the authorization URL is not one to send a browser to",
+        ));
     }
     Ok(url)
 }
@@ -159,7 +160,12 @@ fn cookies(app: &App, headers: &HeaderMap, state: &str, return_path: &str) -> Ve
     let others = cookie::state_names(headers);
     let mut lines = Vec::new();
     if others.len() >= cookie::MAX_STATES {
-        lines.extend(others.iter().filter(|other| **other != name).map(|other| jar.clear_state(other)));
+        lines.extend(
+            others
+                .iter()
+                .filter(|other| **other != name)
+                .map(|other| jar.clear_state(other)),
+        );
     }
     let value = app.keys().state_cookie(state, return_path);
     lines.push(jar.set_state(&name, &value, LIFETIME_SECS));
@@ -223,7 +229,10 @@ pub(super) fn too_many(headers: &HeaderMap, wait: Duration) -> Response {
             "wait a minute and try again.",
         )
     } else {
-        reply::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "error": "too many requests" }))
+        reply::json(
+            StatusCode::TOO_MANY_REQUESTS,
+            &json!({ "error": "too many requests" }),
+        )
     };
     let seconds = HeaderValue::from(wait.as_secs() + 1);
     response.headers_mut().insert(header::RETRY_AFTER, seconds);

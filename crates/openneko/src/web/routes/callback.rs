@@ -26,7 +26,7 @@ use crate::web::plugin::PluginFailure;
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 use crate::web::rules::Refusal;
-use crate::web::store::arrival::{self, Arrival, Outcome};
+use crate::web::store::arrival::{self, Arrival};
 use crate::web::store::audit::{self, Event, Kind};
 use crate::web::store::flow::{self, Flow};
 use crate::web::store::session::{self, Browser};
@@ -107,55 +107,51 @@ struct Failed {
 }
 
 impl Failed {
-    fn of(problem: Problem) -> Self {
-        Self {
+    fn of(problem: Problem) -> Box<Self> {
+        Box::new(Self {
             problem,
             detail: None,
             reference: None,
             provider: None,
             email: None,
             return_path: None,
-        }
+        })
     }
 
-    fn because(problem: Problem, detail: impl Into<String>) -> Self {
-        Self {
-            detail: Some(detail.into()),
-            ..Self::of(problem)
-        }
+    fn because(problem: Problem, detail: impl Into<String>) -> Box<Self> {
+        let mut failed = Self::of(problem);
+        failed.detail = Some(detail.into());
+        failed
     }
 
-    fn during(self, flow: &Flow) -> Self {
-        Self {
-            provider: Some(flow.provider.clone()),
-            return_path: Some(flow.return_path.clone()),
-            ..self
-        }
+    fn during(mut self: Box<Self>, flow: &Flow) -> Box<Self> {
+        self.provider = Some(flow.provider.clone());
+        self.return_path = Some(flow.return_path.clone());
+        self
     }
 }
 
-impl From<Error> for Failed {
+impl From<Error> for Box<Failed> {
     fn from(error: Error) -> Self {
-        Self::because(Problem::Internal, error.to_string())
+        Failed::because(Problem::Internal, error.to_string())
     }
 }
 
-impl From<PluginFailure> for Failed {
+impl From<PluginFailure> for Box<Failed> {
     fn from(failure: PluginFailure) -> Self {
         let problem = if failure.code == "TIMEOUT" {
             Problem::PluginTimeout
         } else {
             Problem::PluginFailed
         };
-        Self {
-            reference: failure.correlation_id,
-            ..Self::because(problem, format!("{}: {}", failure.code, failure.message))
-        }
+        let mut failed = Failed::because(problem, format!("{}: {}", failure.code, failure.message));
+        failed.reference = failure.correlation_id;
+        failed
     }
 }
 
 impl Attempt<'_> {
-    async fn run(&self, query: &Query) -> Result<Welcome, Failed> {
+    async fn run(&self, query: &Query) -> Result<Welcome, Box<Failed>> {
         // The state comes first: without it, an error or a code is what anybody
         // may have put into a link.
         let state = query.get("state").ok_or(Failed::of(Problem::BadCallback))?;
@@ -167,7 +163,7 @@ impl Attempt<'_> {
     }
 
     /// Whether this browser began the sign-in.
-    fn check_browser(&self, state: &str) -> Result<(), Failed> {
+    fn check_browser(&self, state: &str) -> Result<(), Box<Failed>> {
         let name = cookie::state_name(state).ok_or(Failed::of(Problem::StateMissing))?;
         let value = cookie::read(self.headers, &name).ok_or(Failed::of(Problem::StateMissing))?;
         let ours = self
@@ -183,7 +179,7 @@ impl Attempt<'_> {
     }
 
     /// Takes the sign-in out of the store: whoever comes second finds nothing.
-    async fn redeem(&self, state: &str) -> Result<Flow, Failed> {
+    async fn redeem(&self, state: &str) -> Result<Flow, Box<Failed>> {
         let state_hash = sha256(state.as_bytes());
         let db = self.app.db();
         let flow = store::write(db, async |tx| flow::redeem(tx, &state_hash).await).await?;
@@ -191,7 +187,7 @@ impl Attempt<'_> {
             .ok_or(Failed::of(Problem::StateUsed))
     }
 
-    async fn finish(&self, query: &Query, state: &str, flow: &Flow) -> Result<Welcome, Failed> {
+    async fn finish(&self, query: &Query, state: &str, flow: &Flow) -> Result<Welcome, Box<Failed>> {
         if let Some(error) = query.get("error") {
             let problem = match error {
                 "access_denied" => Problem::AccessDenied,
@@ -211,29 +207,25 @@ impl Attempt<'_> {
             }
         }
         let identity = self.ask(code, state, query.get("iss"), flow).await?;
-        self.welcome(&identity, flow).await.map_err(|failed| Failed {
-            email: Some(identity.email.clone()),
-            ..failed
+        self.welcome(&identity, flow).await.map_err(|mut failed| {
+            failed.email = Some(identity.email.clone());
+            failed
         })
     }
 
     /// Asks the plugin who it is.
-    async fn ask(&self, code: &str, state: &str, iss: Option<&str>, flow: &Flow) -> Result<Identity, Failed> {
-        let mut call = CompleteAuth {
-            code: code.to_owned(),
-            redirect_uri: flow.redirect_uri.clone(),
-            state: state.to_owned(),
-            extra: serde_json::Map::new(),
-        };
-        let options = [
-            ("codeVerifier", Some(flow.code_verifier.as_str())),
-            ("nonce", Some(flow.nonce.as_str())),
-            ("iss", iss.filter(|iss| iss.len() <= MAX_VALUE_BYTES)),
-        ];
-        for (name, value) in options {
-            if let Some(value) = value {
-                call.extra.insert(name.to_owned(), value.into());
-            }
+    async fn ask(
+        &self,
+        code: &str,
+        state: &str,
+        iss: Option<&str>,
+        flow: &Flow,
+    ) -> Result<Identity, Box<Failed>> {
+        let mut call = CompleteAuth::new(code, &flow.redirect_uri, state)
+            .with("codeVerifier", &flow.code_verifier)
+            .with("nonce", &flow.nonce);
+        if let Some(iss) = iss.filter(|iss| iss.len() <= MAX_VALUE_BYTES) {
+            call = call.with("iss", iss);
         }
         let Some(_turn) = self.app.turn().await else {
             return Err(own_failure("BUSY", "too many sign-ins are under way").into());
@@ -246,7 +238,7 @@ impl Attempt<'_> {
     }
 
     /// Finds or makes the user and starts a session, all or nothing.
-    async fn welcome(&self, identity: &Identity, flow: &Flow) -> Result<Welcome, Failed> {
+    async fn welcome(&self, identity: &Identity, flow: &Flow) -> Result<Welcome, Box<Failed>> {
         let new_user_id = user::new_id();
         let arrival = Arrival {
             provider: &flow.provider,
@@ -258,8 +250,8 @@ impl Attempt<'_> {
         };
         let db = self.app.db();
         let outcome = store::write(db, async |tx| match arrival::arrive(tx, arrival).await? {
-            Outcome::Refused(refusal) => Ok(Err(refusal)),
-            Outcome::Welcome(user) => self.start_session(tx, arrival, user, flow).await,
+            Err(refusal) => Ok(Err(refusal)),
+            Ok(user) => self.start_session(tx, arrival, user, flow).await,
         })
         .await?;
         outcome.map_err(|refusal| Failed::of(refusal.into()))
@@ -308,7 +300,7 @@ impl Attempt<'_> {
     }
 
     /// Records a failure and sends the browser to the sign-in page.
-    async fn failed(&self, failed: Failed) -> Response {
+    async fn failed(&self, failed: Box<Failed>) -> Response {
         let reference = failed.reference.as_deref().unwrap_or(&self.reference);
         let code = failed.problem.code();
         let event = Event {
@@ -333,7 +325,9 @@ impl Attempt<'_> {
             tracing::error!(reference, %error, "a failed sign-in could not be recorded");
         }
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("error", code).append_pair("reference", reference);
+        query
+            .append_pair("error", code)
+            .append_pair("reference", reference);
         if let Some(path) = failed.return_path.filter(|path| path != return_path::HOME) {
             query.append_pair("returnTo", &path);
         }

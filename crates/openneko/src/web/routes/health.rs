@@ -12,7 +12,12 @@ pub(super) async fn health(State(app): State<App>) -> Response {
         Ok(()) => (no_store, "ok").into_response(),
         Err(error) => {
             tracing::error!(%error, "the database does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, no_store, "the database does not answer").into_response()
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                no_store,
+                "the database does not answer",
+            )
+                .into_response()
         }
     }
 }

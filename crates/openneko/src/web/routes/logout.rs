@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
 
-use super::sign_in::SIGNED_OUT;
 use super::browser;
+use super::sign_in::SIGNED_OUT;
 use crate::web::app::App;
 use crate::web::client_ip::ClientIp;
 use crate::web::settings::PublicUrl;
@@ -22,7 +22,10 @@ pub(super) async fn logout(
 ) -> Response {
     let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
     if !cross_site::is_same_origin(&headers, origin) {
-        return reply::json(StatusCode::FORBIDDEN, &json!({ "error": "this request came from another site" }));
+        return reply::json(
+            StatusCode::FORBIDDEN,
+            &json!({ "error": "this request came from another site" }),
+        );
     }
     let now = app.now();
     let cookie_hash =
@@ -31,18 +34,18 @@ pub(super) async fn logout(
         let browser = browser(client, &headers);
         let reference = random::reference();
         let ended = store::write(app.db(), async |tx| {
-                    let Some(user_id) = session::end(tx, &cookie_hash, now).await? else {
-                        return Ok(());
-                    };
-                    let user = crate::web::store::user::find(tx, &user_id).await?;
-                    let event = Event {
-                        email: user.map(|user| user.email),
-                        user_id: Some(user_id),
-                        ip: browser.ip.clone(),
-                        user_agent: browser.user_agent.clone(),
-                        ..Event::new(Kind::SignOut, now, &reference)
-                    };
-                    audit::record(tx, &event).await
+            let Some(user_id) = session::end(tx, &cookie_hash, now).await? else {
+                return Ok(());
+            };
+            let user = crate::web::store::user::find(tx, &user_id).await?;
+            let event = Event {
+                email: user.map(|user| user.email),
+                user_id: Some(user_id),
+                ip: browser.ip.clone(),
+                user_agent: browser.user_agent.clone(),
+                ..Event::new(Kind::SignOut, now, &reference)
+            };
+            audit::record(tx, &event).await
         })
         .await;
         // A session that may still live must not look signed out.

@@ -76,7 +76,10 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = match tokio::time::timeout(MAX_REQUEST, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": "took too long" })),
+        Err(_) => reply::json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &json!({ "error": "took too long" }),
+        ),
     };
     tracing::debug!(%method, path, status = response.status().as_u16(), %client, "answered");
     response
@@ -84,7 +87,9 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
 
 /// Where a request comes from, for sessions and the audit.
 fn browser(client: ClientIp, headers: &HeaderMap) -> Browser {
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let user_agent = headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok());
     Browser {
         ip: Some(client.to_string()),
         user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT_CHARS).collect()),
@@ -95,4 +100,3 @@ fn browser(client: ClientIp, headers: &HeaderMap) -> Browser {
 fn is_operator(app: &App, client: ClientIp) -> bool {
     app.config().is_local && client.0.is_loopback()
 }
-

@@ -22,7 +22,14 @@ pub(super) async fn disable(
     path: Path<String>,
     (headers, body): (HeaderMap, Bytes),
 ) -> Response {
-    change(&app, Change::Disable, (request.0, client.0), &path.0, (&headers, &body)).await
+    change(
+        &app,
+        Change::Disable,
+        (request.0, client.0),
+        &path.0,
+        (&headers, &body),
+    )
+    .await
 }
 
 pub(super) async fn enable(
@@ -32,7 +39,14 @@ pub(super) async fn enable(
     path: Path<String>,
     (headers, body): (HeaderMap, Bytes),
 ) -> Response {
-    change(&app, Change::Enable, (request.0, client.0), &path.0, (&headers, &body)).await
+    change(
+        &app,
+        Change::Enable,
+        (request.0, client.0),
+        &path.0,
+        (&headers, &body),
+    )
+    .await
 }
 
 /// The token of the form that switches `user`, as they are now.
@@ -67,8 +81,13 @@ async fn change(
         return forbidden("Only admins can do this.", "ask an admin of this deployment.");
     }
     let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
-    let form = std::str::from_utf8(body).ok().and_then(|body| Query::parse(Some(body)));
-    let token = form.as_ref().and_then(|form| form.get("token")).unwrap_or_default();
+    let form = std::str::from_utf8(body)
+        .ok()
+        .and_then(|body| Query::parse(Some(body)));
+    let token = form
+        .as_ref()
+        .and_then(|form| form.get("token"))
+        .unwrap_or_default();
     let is_ours = cross_site::is_same_origin(headers, origin)
         && app
             .keys()
@@ -91,8 +110,7 @@ async fn change(
         ip: Some(&ip),
         at: app.now(),
     };
-    let changed =
-        store::write(app.db(), async |tx| user::change(tx, id, change, by).await).await;
+    let changed = store::write(app.db(), async |tx| user::change(tx, id, change, by).await).await;
     let notice = match changed {
         Ok(Changed::Yes) if change == Change::Disable => Notice::Disabled,
         Ok(Changed::Yes) => Notice::Enabled,
@@ -101,7 +119,10 @@ async fn change(
         Ok(Changed::NoSuchUser) => return reply::not_found(headers.clone()).await,
         Err(error) => return reply::unavailable(headers, &error),
     };
-    reply::redirect(StatusCode::SEE_OTHER, &format!("/?notice={}#users", notice.code()))
+    reply::redirect(
+        StatusCode::SEE_OTHER,
+        &format!("/?notice={}#users", notice.code()),
+    )
 }
 
 fn forbidden(why: &str, what_to_do: &str) -> Response {

@@ -21,12 +21,8 @@ pub struct Arrival<'a> {
     pub at: Timestamp,
 }
 
-/// Who they are here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    Welcome(User),
-    Refused(Refusal),
-}
+/// Who they are here, or why they may not enter.
+pub type Outcome = Result<User, Refusal>;
 
 /// Finds or makes the user of an arrival and writes what the provider says now.
 ///
@@ -39,12 +35,12 @@ pub enum Outcome {
 /// [`Error::Conflict`] for the one that has to look again.
 pub async fn arrive(tx: &mut Tx<'_>, arrival: Arrival<'_>) -> Result<Outcome, Error> {
     if let Err(refusal) = arrival.rules.admit(arrival.identity) {
-        return Ok(Outcome::Refused(refusal));
+        return Ok(Err(refusal));
     }
     let known = find_by_subject(tx, arrival.provider, &arrival.identity.sub).await?;
     let same_address = user::find_by_email(tx, &arrival.identity.email).await?;
     match (known, same_address) {
-        (Some(known), Some(other)) if known.id != other.id => Ok(Outcome::Refused(Refusal::EmailTaken)),
+        (Some(known), Some(other)) if known.id != other.id => Ok(Err(Refusal::EmailTaken)),
         (Some(known), _) => returning(tx, arrival, known).await,
         (None, Some(found)) => link(tx, arrival, found).await,
         (None, None) => insert(tx, arrival).await,
@@ -54,7 +50,11 @@ pub async fn arrive(tx: &mut Tx<'_>, arrival: Arrival<'_>) -> Result<Outcome, Er
 async fn find_by_subject(tx: &mut Tx<'_>, provider: &str, sub: &str) -> Result<Option<User>, Error> {
     let row = tx
         .opt(
-            concat!("SELECT ", columns!(""), " FROM app_user WHERE provider = $1 AND sub = $2"),
+            concat!(
+                "SELECT ",
+                columns!(""),
+                " FROM app_user WHERE provider = $1 AND sub = $2"
+            ),
             p![provider, sub],
         )
         .await?;
@@ -64,13 +64,13 @@ async fn find_by_subject(tx: &mut Tx<'_>, provider: &str, sub: &str) -> Result<O
 /// A row that was there before its owner first came.
 async fn link(tx: &mut Tx<'_>, arrival: Arrival<'_>, found: User) -> Result<Outcome, Error> {
     if found.sub.is_some() {
-        return Ok(Outcome::Refused(Refusal::EmailTaken));
+        return Ok(Err(Refusal::EmailTaken));
     }
     // Else anybody whose provider repeats what they type in would get the
     // account that waits for somebody else.
     let is_proven = arrival.identity.email_verified == Some(true);
     if !is_proven && !arrival.rules.link_unverified_email {
-        return Ok(Outcome::Refused(Refusal::EmailNotVerified));
+        return Ok(Err(Refusal::EmailNotVerified));
     }
     if found.disabled_at.is_none() {
         record(tx, arrival, &found, audit::Kind::UserLinked, None).await?;
@@ -81,7 +81,7 @@ async fn link(tx: &mut Tx<'_>, arrival: Arrival<'_>, found: User) -> Result<Outc
 /// Writes what the provider says now. A name that it leaves out is kept.
 async fn returning(tx: &mut Tx<'_>, arrival: Arrival<'_>, user: User) -> Result<Outcome, Error> {
     if user.disabled_at.is_some() {
-        return Ok(Outcome::Refused(Refusal::Disabled));
+        return Ok(Err(Refusal::Disabled));
     }
     let Arrival {
         provider, identity, ..
@@ -114,7 +114,7 @@ async fn returning(tx: &mut Tx<'_>, arrival: Arrival<'_>, user: User) -> Result<
         let detail = format!("{} to {}, by their groups", user.role.as_str(), role.as_str());
         record(tx, arrival, &user, audit::Kind::RoleChanged, Some(detail)).await?;
     }
-    read(&updated).map(Outcome::Welcome)
+    read(&updated).map(Ok)
 }
 
 /// The role after this sign-in. The last active admin stays one whatever the
@@ -180,7 +180,7 @@ async fn insert(tx: &mut Tx<'_>, arrival: Arrival<'_>) -> Result<Outcome, Error>
         "as admin, being the first".to_owned()
     };
     record(tx, arrival, &user, audit::Kind::UserCreated, Some(detail)).await?;
-    Ok(Outcome::Welcome(user))
+    Ok(Ok(user))
 }
 
 fn group_names(identity: &Identity) -> String {

@@ -27,6 +27,8 @@ pub async fn close(tx: &mut Tx<'_>, provider: &str, now: Timestamp) -> Result<()
 ///
 /// If the database fails.
 pub async fn find(tx: &mut Tx<'_>) -> Result<Option<String>, Error> {
-    let row = tx.opt("SELECT provider FROM sign_in_gate WHERE id = 1", &[]).await?;
+    let row = tx
+        .opt("SELECT provider FROM sign_in_gate WHERE id = 1", &[])
+        .await?;
     row.map(|row| row.get(0)).transpose()
 }

@@ -124,5 +124,6 @@ fn optional_moment(row: &Row, column: usize) -> Result<Option<Timestamp>, Error>
 }
 
 fn micros(value: i64) -> Result<Timestamp, Error> {
-    Timestamp::from_microsecond(value).map_err(|_| Error::Database("a moment is beyond the calendar".to_owned()))
+    Timestamp::from_microsecond(value)
+        .map_err(|_| Error::Database("a moment is beyond the calendar".to_owned()))
 }

@@ -76,7 +76,9 @@ pub async fn free_expiry(
         )
         .await?;
     let taken: Vec<i64> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
-    Ok((latest - SLOTS + 1..=latest).rev().find(|second| !taken.contains(&(second * 1_000_000))))
+    Ok((latest - SLOTS + 1..=latest)
+        .rev()
+        .find(|second| !taken.contains(&(second * 1_000_000))))
 }
 
 /// A session to start.
@@ -128,7 +130,9 @@ pub async fn find_live(
     let row = tx
         .opt(
             concat!(
-                "SELECT ", columns!("u."), ", s.last_active_at, s.expires_at
+                "SELECT ",
+                columns!("u."),
+                ", s.last_active_at, s.expires_at
                    FROM web_session s JOIN app_user u ON u.id = s.user_id
                   WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND u.disabled_at IS NULL
                     AND s.idle_expires_at > $2 AND s.expires_at > $2"
@@ -168,7 +172,11 @@ pub async fn touch(
         "UPDATE web_session SET last_active_at = $2,
             idle_expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END
           WHERE cookie_hash = $1 AND ended_at IS NULL AND idle_expires_at > $2",
-        p![cookie_hash, now.as_microsecond(), after(now, idle).as_microsecond()],
+        p![
+            cookie_hash,
+            now.as_microsecond(),
+            after(now, idle).as_microsecond()
+        ],
     )
     .await?;
     Ok(())
@@ -179,11 +187,7 @@ pub async fn touch(
 /// # Errors
 ///
 /// If the database fails.
-pub async fn end(
-    tx: &mut Tx<'_>,
-    cookie_hash: &[u8; 32],
-    now: Timestamp,
-) -> Result<Option<String>, Error> {
+pub async fn end(tx: &mut Tx<'_>, cookie_hash: &[u8; 32], now: Timestamp) -> Result<Option<String>, Error> {
     let row = tx
         .opt(
             "UPDATE web_session SET ended_at = $2 WHERE cookie_hash = $1 AND ended_at IS NULL RETURNING user_id",

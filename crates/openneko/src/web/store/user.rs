@@ -30,9 +30,28 @@ pub struct User {
 macro_rules! columns {
     ($table:literal) => {
         concat!(
-            $table, "id, ", $table, "provider, ", $table, "sub, ", $table, "email, ", $table, "name, ",
-            $table, "role, ", $table, "provider_org_id, ", $table, "group_names, ", $table, "created_at, ",
-            $table, "last_login_at, ", $table, "disabled_at"
+            $table,
+            "id, ",
+            $table,
+            "provider, ",
+            $table,
+            "sub, ",
+            $table,
+            "email, ",
+            $table,
+            "name, ",
+            $table,
+            "role, ",
+            $table,
+            "provider_org_id, ",
+            $table,
+            "group_names, ",
+            $table,
+            "created_at, ",
+            $table,
+            "last_login_at, ",
+            $table,
+            "disabled_at"
         )
     };
 }
@@ -71,7 +90,10 @@ pub(crate) fn new_id() -> String {
 /// If the database fails.
 pub async fn find(tx: &mut Tx<'_>, id: &str) -> Result<Option<User>, Error> {
     let row = tx
-        .opt(concat!("SELECT ", columns!(""), " FROM app_user WHERE id = $1"), p![id])
+        .opt(
+            concat!("SELECT ", columns!(""), " FROM app_user WHERE id = $1"),
+            p![id],
+        )
         .await?;
     row.as_ref().map(read).transpose()
 }
@@ -99,7 +121,11 @@ pub async fn find_by_email(tx: &mut Tx<'_>, email: &str) -> Result<Option<User>,
 pub async fn list(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<User>, Error> {
     let rows = tx
         .all(
-            concat!("SELECT ", columns!(""), " FROM app_user ORDER BY email_key LIMIT $1"),
+            concat!(
+                "SELECT ",
+                columns!(""),
+                " FROM app_user ORDER BY email_key LIMIT $1"
+            ),
             p![limit],
         )
         .await?;

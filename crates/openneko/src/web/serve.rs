@@ -1,0 +1,198 @@
+//! `openneko serve`: opens the database, listens, and stops in good order.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::paths::Paths;
+use crate::secrets;
+use crate::web::app::{App, Config, Parts};
+use crate::web::keys::{Keys, SESSION_LABEL};
+use crate::web::listener::{Limits, Listener};
+use crate::web::plugin::SignInHost;
+use crate::web::routes;
+use crate::web::settings::{self, Flags, Settings};
+use crate::web::store;
+
+/// How often what is over is deleted.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// Why the server cannot start; says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{}: the key `web` cannot be read: {why}", .path.display())]
+    File { path: std::path::PathBuf, why: String },
+    #[error(transparent)]
+    Setting(#[from] settings::Mistake),
+    #[error(
+        "a sign-in plugin is installed and {listen} is not this machine alone: say how browsers reach this server, \
+         with --public-url https://… or OPENNEKO_PUBLIC_URL"
+    )]
+    NoPublicUrl { listen: std::net::SocketAddr },
+    #[error("the database cannot be opened: {0}")]
+    Database(#[from] genkan_db::Error),
+    #[error("{} cannot be made: {why}", .path.display())]
+    Directory {
+        path: std::path::PathBuf,
+        why: std::io::Error,
+    },
+    #[error(
+        "OPENNEKO_SESSION_SECRET must have at least 32 characters: unset it to use a key of this installation"
+    )]
+    ShortSecret,
+    #[error("the key of sessions cannot be read: {0}")]
+    SecretKey(String),
+    #[error("{listen} cannot be listened on: {why}. Choose another address with --listen")]
+    Listen {
+        listen: std::net::SocketAddr,
+        why: std::io::Error,
+    },
+}
+
+/// Reads the settings: flags, then the environment, then `config.json`.
+///
+/// # Errors
+///
+/// What cannot be used, and why.
+pub fn settings(paths: &Paths, flags: &Flags) -> Result<Settings, Error> {
+    let file = web_section(&paths.config())?;
+    Ok(Settings::new(flags, |name| paths.environment.get(name), file)?)
+}
+
+/// The key `web` of `config.json`; the other keys are not ours.
+fn web_section(path: &Path) -> Result<settings::File, Error> {
+    let failed = |why: String| Error::File {
+        path: path.to_owned(),
+        why,
+    };
+    let content = crate::file::read(path, 1 << 20).map_err(|error| failed(error.to_string()))?;
+    let Some(content) = content else {
+        return Ok(settings::File::default());
+    };
+    let mut document: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&content).map_err(|error| failed(error.to_string()))?;
+    match document.remove("web") {
+        Some(web) => serde_json::from_value(web).map_err(|error| failed(error.to_string())),
+        None => Ok(settings::File::default()),
+    }
+}
+
+/// The database that the settings name, or the file in the state directory.
+///
+/// # Errors
+///
+/// If it cannot be opened.
+pub async fn open_database(paths: &Paths, settings: &Settings) -> Result<genkan_db::Db, Error> {
+    let url = match &settings.database_url {
+        Some(url) => url.clone(),
+        None => {
+            crate::file::private_dir(&paths.state_dir).map_err(|why| Error::Directory {
+                path: paths.state_dir.clone(),
+                why,
+            })?;
+            format!("sqlite:{}", paths.state_dir.join("openneko.db").display())
+        }
+    };
+    Ok(store::open(&url, now()).await?)
+}
+
+/// Serves until a signal comes.
+///
+/// # Errors
+///
+/// If it cannot start.
+pub async fn run(paths: &Paths, flags: &Flags, host: Arc<dyn SignInHost>) -> Result<(), Error> {
+    let settings = settings(paths, flags)?;
+    let keys = keys(paths)?;
+    let listen = settings.listen;
+    let listener = Listener::bind(listen).map_err(|why| Error::Listen { listen, why })?;
+    let public_url = settings.public_url_on(listener.port());
+    if public_url.is_none() && host.status().await.is_some() {
+        return Err(Error::NoPublicUrl { listen });
+    }
+    let db = open_database(paths, &settings).await?;
+    let app = App::new(Parts {
+        db: db.clone(),
+        host,
+        keys,
+        clock: Arc::new(now),
+        config: Config {
+            is_local: settings.is_local(),
+            public_url,
+            trusted_proxies: settings.trusted_proxies.clone(),
+            lifetimes: settings.lifetimes,
+            rules: settings.rules.clone(),
+            requests_per_minute: settings.requests_per_minute,
+        },
+    });
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        stop_signal().await;
+        tracing::info!("stopping: requests in flight may finish");
+        signalled.cancel();
+    });
+    match &app.config().public_url {
+        Some(public_url) => tracing::info!(%listen, url = public_url.origin(), "serving"),
+        None => tracing::warn!(%listen, "serving, but nobody can sign in before OPENNEKO_PUBLIC_URL is set"),
+    }
+    let sweeping = tokio::spawn(sweep(app.clone(), settings.keep_audit, stop.clone()));
+    listener
+        .serve(
+            routes::router(app),
+            settings.trusted_proxies,
+            Limits::default(),
+            stop,
+        )
+        .await;
+    let _ = sweeping.await;
+    db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The keys of cookies: from the operator's secret, or from this installation's key.
+fn keys(paths: &Paths) -> Result<Keys, Error> {
+    if let Some(secret) = paths.environment.get("OPENNEKO_SESSION_SECRET") {
+        return Keys::from_secret(secret).map_err(|_| Error::ShortSecret);
+    }
+    let derived = secrets::Store::open(paths).and_then(|store| store.derived_key(SESSION_LABEL));
+    let derived = derived.map_err(|error| Error::SecretKey(error.to_string()))?;
+    Ok(Keys::from_derived(&derived))
+}
+
+/// Deletes what is over, from time to time.
+async fn sweep(app: App, keep_audit: Duration, stop: CancellationToken) {
+    let work = async {
+        loop {
+            if let Err(error) = store::sweep(app.db(), app.now(), keep_audit).await {
+                tracing::warn!(%error, "what is over could not be deleted");
+            }
+            app.forget_idle_clients();
+            tokio::time::sleep(SWEEP).await;
+        }
+    };
+    stop.run_until_cancelled(work).await;
+}
+
+/// The time.
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Resolves at SIGTERM or SIGINT.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
