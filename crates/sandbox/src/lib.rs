@@ -5,6 +5,8 @@
 //! implements; [`egress`] decides for every engine what may be reached.
 
 pub mod egress;
+#[cfg(all(feature = "jail", target_os = "linux"))]
+pub mod jail;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,0 +1,371 @@
+//! One call: starts the helper, serves its network, collects its output.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt, Interest};
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+use zeroize::Zeroizing;
+
+use super::network::Network;
+use super::wire::{self, Report, Settings, Step};
+use super::{Program, explain};
+use crate::egress::{Denial, Gate};
+use crate::{Call, Failure, Outcome, SandboxError, Usage};
+
+/// Where a JavaScript plugin lies inside; its directory is the working directory.
+pub(super) const BUNDLE: &str = "/sandbox/run.js";
+
+/// Where a native plugin lies inside.
+pub(super) const NATIVE: &str = "/sandbox/plugin";
+
+/// Where additional certificate authorities lie inside.
+const AUTHORITIES: &str = "/etc/ssl/extra-authorities.pem";
+
+/// execve(2): no argument may be longer, its zero byte included.
+const LONGEST_ARGUMENT: usize = 128 << 10;
+
+/// What a runtime and the stacks of its threads take before the plugin has
+/// anything: found with Node.js 20.
+const RUNTIME_BYTES: u64 = 192 << 20;
+
+/// How long the processes of a jail may take to vanish once killed.
+const VANISH: Duration = Duration::from_secs(5);
+
+/// The longest report.
+const REPORT_BYTES: u64 = 16 << 10;
+
+/// A call that has no outcome.
+pub(super) struct Stopped {
+    pub(super) why: Why,
+    denials: Vec<Denial>,
+}
+
+pub(super) enum Why {
+    Error(SandboxError),
+    /// The jail could not be built: the plugin did not run.
+    NotBuilt(Step, String),
+}
+
+impl Stopped {
+    pub(super) fn into_failure(self) -> Failure {
+        let error = match self.why {
+            Why::Error(error) => error,
+            Why::NotBuilt(step, error) => {
+                let explained = explain::explain(step, &error);
+                SandboxError::Unavailable(format!("{} {}", explained.reason, explained.fix))
+            }
+        };
+        Failure {
+            error,
+            denials: self.denials,
+        }
+    }
+}
+
+impl From<SandboxError> for Stopped {
+    fn from(error: SandboxError) -> Self {
+        Self {
+            why: Why::Error(error),
+            denials: Vec::new(),
+        }
+    }
+}
+
+/// Runs one call from beginning to end.
+pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, Stopped> {
+    let started = Instant::now();
+    let settings = settings(program, call)?;
+    let gate = Gate::new(Arc::clone(&program.egress), &program.limits);
+    let (mut child, control) = start(program).map_err(|error| unavailable(&error))?;
+    let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(SandboxError::Unavailable("the helper has no output".to_owned()).into());
+    };
+
+    let limit = program.limits.output_bytes;
+    let work = async {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let (report, (), ()) = tokio::try_join!(
+            converse(&control, program, &settings, &gate),
+            collect(&mut stdout, &mut out, limit),
+            collect(&mut stderr, &mut err, limit),
+        )?;
+        Ok((report, out, err))
+    };
+    let finished = tokio::time::timeout(call.timeout, work).await;
+    drop(control);
+    end(&mut child, &mut stdout).await;
+
+    let result = match finished {
+        Err(_) => Err(Why::Error(SandboxError::Timeout(call.timeout))),
+        Ok(Err(error)) => Err(Why::Error(error)),
+        Ok(Ok((report, stdout, stderr))) => judge(report, stdout, stderr, program),
+    };
+    let denials = gate.take_denials();
+    match result {
+        Ok(mut outcome) => {
+            outcome.denials = denials;
+            outcome.usage.wall = started.elapsed();
+            Ok(outcome)
+        }
+        Err(why) => Err(Stopped { why, denials }),
+    }
+}
+
+/// Everything the inner side must know, as it goes over the wire.
+fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, SandboxError> {
+    let refuse = |text: &str| Err(SandboxError::Refused(text.to_owned()));
+    if call.params_json.len() >= LONGEST_ARGUMENT || call.method.len() >= LONGEST_ARGUMENT {
+        return refuse("the call's parameters are longer than 128 KiB");
+    }
+    let mut argv = program.command.clone();
+    argv.extend([call.method.to_owned(), call.params_json.to_owned()]);
+    let mut env: Vec<(String, String)> = Vec::new();
+    for (key, value) in call.env {
+        if key.is_empty() || key.contains('=') || value.expose().len() >= LONGEST_ARGUMENT {
+            return refuse("a value of its environment cannot be passed on");
+        }
+        env.push((key.clone(), value.expose().to_owned()));
+    }
+    let mut files = vec![
+        (
+            "/sandbox/package.json".to_owned(),
+            "{\"type\":\"module\"}\n".to_owned(),
+        ),
+        // No search domain, so that a name of one label is asked for as it is.
+        (
+            "/etc/resolv.conf".to_owned(),
+            "nameserver 127.0.0.1\nsearch .\n".to_owned(),
+        ),
+        ("/etc/nsswitch.conf".to_owned(), "hosts: files dns\n".to_owned()),
+        ("/etc/hosts".to_owned(), String::new()),
+        ("/etc/passwd".to_owned(), "nobody:x:65534:65534::/:/\n".to_owned()),
+    ];
+    if let Some(pem) = &program.options.extra_authorities {
+        files.push((AUTHORITIES.to_owned(), pem.clone()));
+        for key in ["NODE_EXTRA_CA_CERTS", "OPENNEKO_EXTRA_CA_CERTS"] {
+            if env.iter().all(|(name, _)| name != key) {
+                env.push((key.to_owned(), AUTHORITIES.to_owned()));
+            }
+        }
+    }
+    let texts = argv
+        .iter()
+        .chain(env.iter().flat_map(|(key, value)| [key, value]));
+    if texts.into_iter().any(|text| text.contains('\0')) {
+        return refuse("a zero byte cannot be passed to a plugin");
+    }
+    let mut executables = program.needs.loaders.clone();
+    executables.push(program.command[0].clone());
+    let cpu = program.limits.cpu;
+    let settings = Settings {
+        artifact: program.command.last().cloned().unwrap_or_default(),
+        argv,
+        env,
+        artifact_bytes: program.artifact.bytes,
+        binds: program.needs.binds.clone(),
+        files,
+        executables,
+        ports: program.ports.clone(),
+        cpu_seconds: (cpu.as_secs() + u64::from(cpu.subsec_nanos() > 0)).max(1),
+        data_bytes: program.limits.memory_bytes.saturating_add(RUNTIME_BYTES),
+    };
+    let encoded = wire::encode(&settings).map(Zeroizing::new);
+    for (_, value) in settings.env {
+        drop(Zeroizing::new(value));
+    }
+    encoded.map_err(|error| unavailable(&error))
+}
+
+/// Starts the helper; what it must know has not been sent yet.
+fn start(program: &Program) -> io::Result<(Child, UnixStream)> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    let init = &program.options.init;
+    let child = Command::new(&init.program)
+        .args(&init.args)
+        .env_clear()
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .current_dir("/")
+        .kill_on_drop(true)
+        .spawn()?;
+    wire::send_fds(ours.as_fd(), wire::SOCKETS, &[program.artifact.file.as_fd()])?;
+    ours.set_nonblocking(true)?;
+    Ok((child, UnixStream::from_std(ours)?))
+}
+
+/// Sends the settings, serves the network, and returns what is reported.
+async fn converse(
+    control: &UnixStream,
+    program: &Program,
+    settings: &[u8],
+    gate: &Gate,
+) -> Result<Report, SandboxError> {
+    let lost = |error: io::Error| {
+        SandboxError::Unavailable(format!(
+            "the jail's helper ended early ({error}); is it the right program?"
+        ))
+    };
+    send(control, settings).await.map_err(lost)?;
+    let first = receive(control).await.map_err(lost)?;
+    let (tag, fds) = first.ok_or_else(|| lost(io::ErrorKind::UnexpectedEof.into()))?;
+    if tag == wire::REPORT {
+        return report(control).await.map_err(lost);
+    }
+    let network = Network::new(fds, &program.ports, gate).map_err(|error| unavailable(&error))?;
+    let ended = async {
+        match receive(control).await?.ok_or(io::ErrorKind::UnexpectedEof)? {
+            (wire::REPORT, _) => report(control).await,
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    };
+    tokio::select! {
+        report = ended => {
+            network.look_at_the_rest();
+            report.map_err(lost)
+        }
+        error = network.serve() => Err(unavailable(&error)),
+    }
+}
+
+async fn send(control: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        control.writable().await?;
+        match control.try_write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn receive(control: &UnixStream) -> io::Result<Option<(u8, Vec<OwnedFd>)>> {
+    control
+        .async_io(Interest::READABLE, || wire::receive_fds(control.as_fd()))
+        .await
+}
+
+/// Reads the line of a report.
+async fn report(control: &UnixStream) -> io::Result<Report> {
+    let mut line = Vec::new();
+    let mut bytes = [0; 1024];
+    while !line.contains(&b'\n') {
+        control.readable().await?;
+        let count = match control.try_read(&mut bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            read => read?,
+        };
+        if count == 0 || line.len() as u64 > REPORT_BYTES {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        line.extend_from_slice(&bytes[..count]);
+    }
+    let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    Ok(serde_json::from_slice(line)?)
+}
+
+/// Reads to the end, or to the limit.
+async fn collect(
+    pipe: &mut (impl AsyncRead + Unpin),
+    into: &mut Vec<u8>,
+    limit: usize,
+) -> Result<(), SandboxError> {
+    let mut limited = pipe.take(limit as u64 + 1);
+    limited
+        .read_to_end(into)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    if into.len() > limit {
+        return Err(SandboxError::OutputLimit);
+    }
+    Ok(())
+}
+
+/// Kills what is left and waits until it is gone: every process of the jail
+/// holds the other end of this pipe.
+async fn end(child: &mut Child, stdout: &mut (impl AsyncRead + Unpin)) {
+    let gone = async {
+        // It may have ended; then there is nothing to kill.
+        drop(child.start_kill());
+        drop(child.wait().await);
+        let mut rest = vec![0; 64 << 10];
+        while stdout.read(&mut rest).await.is_ok_and(|count| count > 0) {}
+    };
+    if tokio::time::timeout(VANISH, gone).await.is_err() {
+        tracing::error!("the processes of a plugin's jail are still there after they were killed");
+    }
+}
+
+/// Makes an outcome or an error of a report.
+fn judge(report: Report, stdout: Vec<u8>, stderr: Vec<u8>, program: &Program) -> Result<Outcome, Why> {
+    let (exit, signal, cpu_micros, memory_bytes) = match report {
+        Report::Failed { step, error } => return Err(Why::NotBuilt(step, error)),
+        Report::Ended {
+            exit,
+            signal,
+            cpu_micros,
+            memory_bytes,
+        } => (exit, signal, cpu_micros, memory_bytes),
+    };
+    let limits = &program.limits;
+    let cpu = Duration::from_micros(cpu_micros);
+    let stopped = |signal| signal == libc::SIGXCPU || (signal == libc::SIGKILL && cpu >= limits.cpu);
+    if signal.is_some_and(stopped) {
+        return Err(Why::Error(SandboxError::Cpu));
+    }
+    let failed = signal.is_some() || (exit != Some(0) && stdout.is_empty());
+    if failed && (says_out_of_memory(&stderr) || memory_bytes >= limits.memory_bytes) {
+        return Err(Why::Error(SandboxError::Memory));
+    }
+    if let Some(signal) = signal {
+        let crash = format!("signal {signal}{}", told(&stderr));
+        return Err(Why::Error(SandboxError::Crashed(crash)));
+    }
+    Ok(Outcome {
+        stdout,
+        stderr,
+        exit: exit.unwrap_or(-1),
+        denials: Vec::new(),
+        usage: Usage {
+            cpu: Some(cpu),
+            memory_bytes: Some(memory_bytes),
+            ..Usage::default()
+        },
+    })
+}
+
+/// What V8, Rust and C++ programs say when memory is refused to them.
+fn says_out_of_memory(stderr: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(stderr);
+    [
+        "out of memory",
+        "Array buffer allocation failed",
+        "memory allocation of",
+        "std::bad_alloc",
+        "OOM",
+    ]
+    .iter()
+    .any(|part| text.contains(part))
+}
+
+/// The first line of standard error, for a message.
+fn told(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    match text.lines().find(|line| !line.trim().is_empty()) {
+        Some(line) => {
+            let line: String = line.chars().filter(|c| !c.is_control()).take(200).collect();
+            format!(": {line}")
+        }
+        None => String::new(),
+    }
+}
+
+fn unavailable(error: &io::Error) -> SandboxError {
+    SandboxError::Unavailable(error.to_string())
+}

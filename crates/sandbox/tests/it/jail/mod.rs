@@ -1,0 +1,4 @@
+//! The Linux jail.
+
+mod process;
+mod support;
