@@ -3,6 +3,7 @@
 //! - [`rpc`]: the calls between a host and a plugin, protocol 1.
 //! - [`manifest`]: `openneko.plugins.json`, what is installed.
 //! - [`marketplace`]: the catalog of a marketplace, what can be installed.
+//! - `guest` (with the feature of that name): a plugin as a Rust type with two methods.
 //! - [`json`]: JSON that keeps the order of keys, so that files survive being edited.
 //!
 //! Files are read leniently and written without loss: fields that this version
@@ -13,6 +14,8 @@
 
 mod base64;
 pub mod capability;
+#[cfg(feature = "guest")]
+pub mod guest;
 pub mod json;
 pub mod manifest;
 pub mod marketplace;

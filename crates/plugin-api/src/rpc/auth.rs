@@ -205,7 +205,7 @@ impl CompleteAuth {
         let answer: CompleteAuthAnswer = doubled(stdout)?;
         demand(!answer.identity.sub.is_empty(), "identity.sub is empty")?;
         demand(
-            answer.identity.email.chars().count() >= 3,
+            answer.identity.email.encode_utf16().count() >= 3,
             "identity.email is too short",
         )?;
         Ok(answer)
