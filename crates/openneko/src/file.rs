@@ -33,7 +33,7 @@ impl Lock {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(beside(&path, ".lock")?)?;
+            .open(lock_file(&path)?)?;
         let start = Instant::now();
         loop {
             match file.try_lock() {
@@ -150,13 +150,11 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-fn beside(path: &Path, suffix: &str) -> io::Result<PathBuf> {
-    let mut name = path
+fn lock_file(path: &Path) -> io::Result<PathBuf> {
+    let name = path
         .file_name()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not the path of a file"))?
-        .to_owned();
-    name.push(suffix);
-    Ok(parent(path)?.join(name))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not the path of a file"))?;
+    Ok(parent(path)?.join(format!(".{}.lock", name.to_string_lossy())))
 }
 
 fn parent(path: &Path) -> io::Result<&Path> {
@@ -198,7 +196,7 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        assert_eq!(names, ["other", "secrets.json", "secrets.json.lock"]);
+        assert_eq!(names, [".secrets.json.lock", "other", "secrets.json"]);
     }
 
     #[test]

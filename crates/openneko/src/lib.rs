@@ -1,6 +1,13 @@
 //! openneko: a plugin host whose sign-in is a sandboxed plugin.
 
+pub mod cli;
 pub mod file;
+pub mod http;
+pub mod manifest;
+pub mod marketplace;
+pub mod package;
 pub mod paths;
+pub mod policy;
+pub mod registry;
 pub mod secrets;
 pub mod web;

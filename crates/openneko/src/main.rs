@@ -1,3 +1,7 @@
 //! The `openneko` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    openneko::cli::main()
+}

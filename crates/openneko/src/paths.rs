@@ -30,6 +30,11 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// Every variable.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of a variable that is written in either case, as `https_proxy` is.
     pub fn get_any_case(&self, name: &str) -> Option<&str> {
         self.get(name)

@@ -50,7 +50,7 @@ impl Key {
         }
         let mut bytes = Zeroizing::new([0; 32]);
         rand::fill(&mut *bytes).map_err(|_| Error::Random)?;
-        let text = Zeroizing::new(STANDARD.encode(&*bytes));
+        let text = Zeroizing::new(STANDARD.encode(bytes.as_slice()));
         lock.write(text.as_bytes(), 0o600).map_err(failed)?;
         Ok(Self::of_text(&text))
     }

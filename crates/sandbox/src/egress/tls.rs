@@ -43,7 +43,7 @@ impl TrustRoots {
     }
 
     /// HTTP/1.1 over TLS 1.2 or 1.3.
-    pub(crate) fn client_config(self) -> Arc<ClientConfig> {
+    pub fn client_config(self) -> Arc<ClientConfig> {
         let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider has suites for TLS 1.2 and 1.3")

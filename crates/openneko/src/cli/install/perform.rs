@@ -1,0 +1,267 @@
+//! Installs a version that was chosen: values, download, checks, and only then the manifest.
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use openneko_plugin::capability::Capabilities;
+use openneko_plugin::json::Json;
+use openneko_plugin::manifest::Entry;
+use openneko_plugin::marketplace::{Plugin, Version as ListedVersion};
+use openneko_plugin::permission::{HostPattern, Integrity, Permissions};
+use openneko_plugin::{PackageName, Version};
+
+use super::env::{self, Env};
+use crate::cli::{Context, Failure, block_on, now};
+use crate::manifest;
+use crate::package::{self, Place, Staged, Witness};
+use crate::policy::Policy;
+use crate::registry::{Published, Registry};
+
+/// What every installation understands.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Options {
+    /// The npm registry to download from
+    #[arg(long, value_name = "URL")]
+    registry: Option<String>,
+    /// Do not ask before a plugin may reach more hosts than it did
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// What to install.
+pub(in crate::cli) struct Chosen {
+    pub(in crate::cli) name: PackageName,
+    /// `None` for what the registry calls the latest.
+    pub(in crate::cli) version: Option<Version>,
+    /// `None` if no marketplace vouches for it.
+    pub(in crate::cli) terms: Option<Terms>,
+}
+
+/// What a marketplace says of a version.
+pub(in crate::cli) struct Terms {
+    marketplace: String,
+    integrity: Integrity,
+    permissions: Permissions,
+    capabilities: Capabilities,
+}
+
+impl Chosen {
+    pub(in crate::cli) fn listed(slug: &str, plugin: &Plugin, version: &ListedVersion) -> Self {
+        Self {
+            name: plugin.name.clone(),
+            version: Some(version.version.clone()),
+            terms: Some(Terms {
+                marketplace: slug.to_owned(),
+                integrity: version.integrity.clone(),
+                permissions: version.permissions.clone(),
+                capabilities: version.capabilities.clone(),
+            }),
+        }
+    }
+}
+
+/// Installs `chosen` and prints what it may reach.
+pub(in crate::cli) fn perform(
+    chosen: &Chosen,
+    options: &Options,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    // A manifest that cannot be written afterwards should fail now.
+    let manifest = manifest::read(&context.paths)?;
+    let installed = manifest.and_then(|(manifest, _)| manifest.get(chosen.name.as_str()).cloned());
+    let installed = installed.as_ref();
+    let listed = match &chosen.terms {
+        Some(terms) => {
+            let env = agree(chosen, &terms.permissions, installed, options, context)?;
+            if !env.missing.is_empty() {
+                return Err(env::missing(&chosen.name, &env.missing));
+            }
+            Some(env)
+        }
+        None => None,
+    };
+    let (published, digest, staged) = download(chosen, options, context)?;
+    let description = staged.description();
+    let (permissions, capabilities, env) = match (&chosen.terms, listed) {
+        (Some(terms), Some(env)) => {
+            description
+                .check_hosts(&terms.permissions)
+                .map_err(package::Error::from)?;
+            (terms.permissions.clone(), terms.capabilities.clone(), env)
+        }
+        _ => {
+            let permissions = description.permissions.clone().unwrap_or_default();
+            let capabilities = description.capabilities.clone().filter(|all| !all.is_empty());
+            let capabilities = capabilities.ok_or_else(|| {
+                let name = &chosen.name;
+                Failure::new(format!(
+                    "--unverified install: {name} package.json must declare openneko.capabilities"
+                ))
+            })?;
+            let env = agree(chosen, &permissions, installed, options, context)?;
+            (permissions, capabilities, env)
+        }
+    };
+    let entry = Entry {
+        name: chosen.name.clone(),
+        version: published.version.clone(),
+        integrity: Integrity::of_digest(&digest),
+        permissions,
+        capabilities,
+        env: installed.and_then(|entry| entry.env.clone()),
+        grants: installed.map(|entry| entry.grants.clone()).unwrap_or_default(),
+        marketplace: chosen.terms.as_ref().map(|terms| terms.marketplace.clone()),
+        install_source: Some(source(chosen).to_owned()),
+        installed_at: Some(now()),
+        policy_snapshot: Some(Json::from(&Policy::read(&context.paths)?)?),
+        extra: installed.map(|entry| entry.extra.clone()).unwrap_or_default(),
+    };
+    let entry = put_in_place(staged, entry, installed, context)?;
+    report(&entry, &env, context)
+}
+
+fn source(chosen: &Chosen) -> &'static str {
+    if chosen.terms.is_some() {
+        "marketplace"
+    } else {
+        "unverified"
+    }
+}
+
+/// Has the person agree to more hosts than before, and asks for the values that are missing.
+fn agree(
+    chosen: &Chosen,
+    permissions: &Permissions,
+    installed: Option<&Entry>,
+    options: &Options,
+    context: &mut Context,
+) -> Result<Env, Failure> {
+    if let Some(installed) = installed {
+        let is_new = |host: &&HostPattern| !installed.permissions.network.contains(host);
+        let more: Vec<_> = permissions
+            .network
+            .iter()
+            .filter(is_new)
+            .map(HostPattern::as_str)
+            .collect();
+        if !more.is_empty() {
+            let (name, old) = (&chosen.name, &installed.version);
+            let question = format!(
+                "{name} would be allowed to reach more hosts than {old} was: {}",
+                more.join(", ")
+            );
+            context.console.confirm(&question, options.yes)?;
+        }
+    }
+    env::resolve(&chosen.name, permissions, installed, context)
+}
+
+/// Downloads the tarball, compares it with what marketplace and registry say, and unpacks it aside.
+fn download(
+    chosen: &Chosen,
+    options: &Options,
+    context: &mut Context,
+) -> Result<(Published, [u8; 64], Staged), Failure> {
+    let name = &chosen.name;
+    let registry = Registry::of(&context.paths, name, options.registry.as_deref())?;
+    let bar = progress_bar(name);
+    let (published, tarball) = block_on(async {
+        let published = registry.published(name, chosen.version.as_ref()).await?;
+        let tarball = registry
+            .tarball(&published, |length, received| {
+                if let Some(length) = length {
+                    bar.set_length(length);
+                }
+                bar.set_position(received);
+            })
+            .await?;
+        Ok((published, tarball))
+    })
+    .inspect_err(|_| bar.finish_and_clear())?;
+    bar.finish_and_clear();
+    if let Some(reason) = &published.deprecated {
+        context
+            .console
+            .note(&format!("warning: the author deprecates this version: {reason}"));
+    }
+    let shown = format!("{name}@{}", published.version);
+    let mut expected = vec![(Witness::Registry, &published.integrity)];
+    if let Some(terms) = &chosen.terms {
+        expected.insert(0, (Witness::Catalog, &terms.integrity));
+    }
+    let digest = package::verify(&shown, &tarball, &expected)?;
+    let place = Place::new(&context.paths.plugins(), name, &published.version, &digest);
+    let staged = place
+        .stage(&tarball, name, &published.version)
+        .map_err(|error| Failure::from(error).within(&shown))?;
+    Ok((published, digest, staged))
+}
+
+fn progress_bar(name: &PackageName) -> ProgressBar {
+    // Draws nothing where standard error is no terminal.
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.with_message(format!("downloading {name}"))
+}
+
+/// The folder first and the manifest after it: what the manifest names is always there.
+fn put_in_place(
+    staged: Staged,
+    mut entry: Entry,
+    installed: Option<&Entry>,
+    context: &Context,
+) -> Result<Entry, Failure> {
+    let runner = staged.runner_sha512()?;
+    manifest::set_runner(&mut entry, &staged.description().runner, &runner);
+    // A mark of the version that was there before.
+    entry.extra.remove(crate::cli::list::YANKED);
+    let place = staged.install()?;
+    let written = manifest::edit(&context.paths, |manifest| {
+        manifest.upsert(entry.clone());
+        ((), true)
+    });
+    if let Err(error) = written {
+        let is_new = installed.is_none_or(|old| old.integrity != entry.integrity);
+        if is_new {
+            place.remove();
+        }
+        return Err(error.into());
+    }
+    place.remove_others();
+    Ok(entry)
+}
+
+fn report(entry: &Entry, env: &Env, context: &mut Context) -> Result<(), Failure> {
+    let Entry { name, version, .. } = entry;
+    let origin = match &entry.marketplace {
+        Some(slug) => format!("marketplace={slug}"),
+        None => "unverified npm".to_owned(),
+    };
+    let hosts: Vec<_> = entry
+        .permissions
+        .network
+        .iter()
+        .map(HostPattern::as_str)
+        .collect();
+    let hosts = if hosts.is_empty() {
+        "none".to_owned()
+    } else {
+        hosts.join(", ")
+    };
+    context.console.line(&format!(
+        "installed {name}@{version} ({origin}) — network: {hosts}"
+    ))?;
+    for (what, keys) in [("saved env", &env.saved), ("env already set", &env.already_set)] {
+        if !keys.is_empty() {
+            context.console.line(&format!("  {what}: {}", keys.join(", ")))?;
+        }
+    }
+    for key in &env.missing {
+        context.console.note(&format!(
+            "warning: {name} needs {key}: openneko secrets set {name} {key}"
+        ));
+    }
+    Ok(())
+}

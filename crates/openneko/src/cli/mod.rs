@@ -1,0 +1,154 @@
+//! The command line: one file per verb.
+
+mod console;
+mod failure;
+mod grant;
+mod init;
+mod install;
+mod list;
+mod marketplace;
+mod policy;
+mod reference;
+mod remove;
+mod secrets;
+mod terminal;
+mod update;
+mod version;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use console::{Console, printable};
+pub use failure::Failure;
+pub use reference::reference;
+
+use crate::paths::Paths;
+
+const EXAMPLES: &str = "\
+Examples:
+  openneko init
+  openneko install @open-neko/plugin-scalekit
+  openneko list
+  openneko secrets set @open-neko/plugin-scalekit SCALEKIT_CLIENT_SECRET
+  openneko update
+
+Files: openneko.plugins.json in the current directory says what is installed
+(OPENNEKO_PLUGINS_MANIFEST_PATH names another file), plugins/ beside it holds
+the packages (OPENNEKO_PLUGIN_INSTALL_DIR). Secrets, marketplaces and the
+policy are in ~/.config/openneko.
+
+Exit codes: 0 done, 1 failed, 2 used wrongly.";
+
+/// Installs plugins, and signs people in through one of them. A plugin runs in
+/// a sandbox and reaches nothing but the hosts that its manifest declares.
+#[derive(Debug, Parser)]
+#[command(
+    name = "openneko",
+    version,
+    disable_version_flag = true,
+    after_help = EXAMPLES,
+    max_term_width = 110,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Accepted for scripts of older versions: commands always work on this machine
+    #[arg(long, global = true)]
+    local: bool,
+    /// Print the version
+    #[arg(long = "version", action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::InitArgs),
+    Install(install::InstallArgs),
+    Remove(remove::RemoveArgs),
+    List(list::ListArgs),
+    Update(update::UpdateArgs),
+    Secrets(secrets::SecretsArgs),
+    Marketplace(marketplace::MarketplaceArgs),
+    Policy(policy::PolicyArgs),
+    Grant(grant::GrantArgs),
+    Revoke(grant::RevokeArgs),
+    Version(version::VersionArgs),
+}
+
+/// What a command works with.
+pub struct Context {
+    pub console: Console,
+    pub paths: Paths,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    let result = Paths::from_env().map_err(Failure::from).and_then(|paths| {
+        let mut context = Context {
+            console: Console::of_process(),
+            paths,
+        };
+        run(cli.command, &mut context).and_then(|()| context.console.finish())
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => init::run(&args, context),
+        Command::Install(args) => install::run(&args, context),
+        Command::Remove(args) => remove::run(&args, context),
+        Command::List(args) => list::run(&args, context),
+        Command::Update(args) => update::run(&args, context),
+        Command::Secrets(args) => secrets::run(args, context),
+        Command::Marketplace(args) => marketplace::run(&args, context),
+        Command::Policy(args) => policy::run(&args, context),
+        Command::Grant(args) => grant::grant(&args, context),
+        Command::Revoke(args) => grant::revoke(&args, context),
+        Command::Version(args) => version::run(&args, context),
+    }
+}
+
+/// Prints what clap has to say: help, the version alone on its line, or what was wrong.
+fn explain(error: &clap::Error) -> ExitCode {
+    if error.kind() == clap::error::ErrorKind::DisplayVersion {
+        // Printing fails only if nobody listens.
+        let _ = writeln!(std::io::stdout(), "{}", version::VERSION);
+        return ExitCode::SUCCESS;
+    }
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// Runs downloads to their end.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+/// Now, as files note it.
+fn now() -> String {
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
+        .to_string()
+}

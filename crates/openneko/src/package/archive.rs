@@ -1,0 +1,286 @@
+//! Unpacks an npm tarball into an empty folder, or refuses it.
+//!
+//! Stricter than npm: plain files and folders only, names that mean the same
+//! on every file system, and nothing behind the end that another reader might
+//! find.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use flate2::bufread::GzDecoder;
+use tar::{Archive, Entry, EntryType};
+
+/// What an archive may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub entries: usize,
+    /// Unpacked, with the headers.
+    pub bytes: u64,
+    /// Unpacked bytes for each packed one, beyond `free_bytes`: code packs to a
+    /// third or a tenth, a bomb to a thousandth.
+    pub ratio: u64,
+    pub free_bytes: u64,
+    /// Of a path, without the folder that everything is in.
+    pub path_bytes: usize,
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            entries: 10_000,
+            bytes: 256 << 20,
+            ratio: 100,
+            free_bytes: 8 << 20,
+            path_bytes: 512,
+            depth: 32,
+        }
+    }
+}
+
+/// Why an archive is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("it is no gzipped tar archive ({0})")]
+    NotAnArchive(io::Error),
+    #[error("the entry {0:?} leaves the package")]
+    Leaves(String),
+    #[error("the entry {path:?} is {kind}, and only files and folders are taken")]
+    Kind { path: String, kind: &'static str },
+    #[error("the entry {0:?} has a name that is not plain ASCII")]
+    Name(String),
+    #[error("the entry {0:?} has a name that is too long or too deep")]
+    LongName(String),
+    #[error("the entries {0:?} and {1:?} would be one file on some file systems")]
+    Collision(String, String),
+    #[error("the entry {0:?} is outside of the folder that the others are in")]
+    SecondRoot(String),
+    #[error("it has more than {0} entries")]
+    TooManyEntries(usize),
+    #[error("it unpacks to more than {} MiB", .0 >> 20)]
+    TooLarge(u64),
+    #[error("it unpacks to more than {0} times its size, as a bomb does")]
+    Bomb(u64),
+    #[error("there is something behind its end")]
+    Trailing,
+    #[error("cannot write a file of it: {0}")]
+    Write(io::Error),
+}
+
+/// Unpacks `tarball` into `target`, an empty folder of our own. The folder that
+/// npm puts everything in, `package/`, is left away.
+///
+/// Returns the paths of the files.
+///
+/// # Errors
+///
+/// [`Error`] at the first entry that is refused; what was written until then
+/// is the caller's to remove.
+pub(super) fn unpack(tarball: &[u8], target: &Path, limits: Limits) -> Result<Vec<String>, Error> {
+    let budget = (tarball.len() as u64 * limits.ratio).saturating_add(limits.free_bytes);
+    let mut archive = Archive::new(Bounded {
+        inner: GzDecoder::new(tarball),
+        left: limits.bytes.min(budget),
+    });
+    let refused = |error| refused(error, limits, budget);
+    let mut names = Names::new(limits);
+    for (count, entry) in archive.entries().map_err(refused)?.enumerate() {
+        if count == limits.entries {
+            return Err(Error::TooManyEntries(limits.entries));
+        }
+        let mut entry = entry.map_err(refused)?;
+        let Some(path) = names.admit(&entry)? else {
+            continue;
+        };
+        write(&mut entry, &target.join(&path)).map_err(|error| match error {
+            Failed::Read(error) => refused(error),
+            Failed::Write(error) => Error::Write(error),
+        })?;
+    }
+    // A tar archive ends at an empty block, and this reader stops there; others may go on.
+    let mut rest = archive.into_inner();
+    let mut block = [0; 8192];
+    loop {
+        match rest.read(&mut block).map_err(refused)? {
+            0 => break,
+            count if block[..count].iter().all(|byte| *byte == 0) => {}
+            _ => return Err(Error::Trailing),
+        }
+    }
+    // A gzip file may hold several members, and this reader takes the first.
+    if !rest.inner.into_inner().is_empty() {
+        return Err(Error::Trailing);
+    }
+    Ok(names.files())
+}
+
+fn refused(error: io::Error, limits: Limits, budget: u64) -> Error {
+    if error.kind() != io::ErrorKind::FileTooLarge {
+        return Error::NotAnArchive(error);
+    }
+    if budget < limits.bytes {
+        Error::Bomb(limits.ratio)
+    } else {
+        Error::TooLarge(limits.bytes)
+    }
+}
+
+/// Ends with an error where `Take` would pretend that the file ends.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(count)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Folder,
+}
+
+/// The names so far, to find two that are one on a file system which ignores case.
+struct Names {
+    limits: Limits,
+    root: Option<String>,
+    seen: BTreeMap<String, (String, Kind)>,
+}
+
+impl Names {
+    fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            root: None,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// The path of a file to write; `None` for a folder, which is made when a file needs it.
+    fn admit(&mut self, entry: &Entry<'_, impl Read>) -> Result<Option<String>, Error> {
+        let raw = entry.path_bytes();
+        let path = String::from_utf8_lossy(&raw).into_owned();
+        let kind = kind_of(entry.header().entry_type(), &path)?;
+        // Unicode has several ways to write one name, and file systems differ in which they keep.
+        if path.is_empty()
+            || !path
+                .bytes()
+                .all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\')
+        {
+            return Err(Error::Name(path));
+        }
+        let mut components: Vec<&str> = path.split('/').collect();
+        if kind == Kind::Folder && components.last() == Some(&"") {
+            components.pop();
+        }
+        if components.iter().any(|part| matches!(*part, "" | "." | "..")) {
+            return Err(Error::Leaves(path));
+        }
+        let (root, components) = components.split_first().expect("a split has one part at least");
+        if self.root.get_or_insert_with(|| (*root).to_owned()) != root {
+            return Err(Error::SecondRoot(path.clone()));
+        }
+        if components.is_empty() {
+            return match kind {
+                Kind::Folder => Ok(None),
+                Kind::File => Err(Error::SecondRoot(path)),
+            };
+        }
+        let inner = components.join("/");
+        if inner.len() > self.limits.path_bytes
+            || components.len() > self.limits.depth
+            || components.iter().any(|part| part.len() > 255)
+        {
+            return Err(Error::LongName(path));
+        }
+        for length in 1..components.len() {
+            self.insert(&components[..length].join("/"), Kind::Folder)?;
+        }
+        self.insert(&inner, kind)?;
+        Ok((kind == Kind::File).then_some(inner))
+    }
+
+    fn insert(&mut self, path: &str, kind: Kind) -> Result<(), Error> {
+        let new = (path.to_owned(), kind);
+        let old = self
+            .seen
+            .entry(path.to_ascii_lowercase())
+            .or_insert_with(|| (String::new(), kind));
+        if old.0.is_empty() {
+            *old = new;
+            return Ok(());
+        }
+        // A folder may be named again and again; a file once.
+        if *old != new || kind == Kind::File {
+            return Err(Error::Collision(old.0.clone(), path.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn files(self) -> Vec<String> {
+        let files = self.seen.into_values().filter(|(_, kind)| *kind == Kind::File);
+        files.map(|(path, _)| path).collect()
+    }
+}
+
+fn kind_of(entry: EntryType, path: &str) -> Result<Kind, Error> {
+    let kind = match entry {
+        EntryType::Regular => return Ok(Kind::File),
+        EntryType::Directory => return Ok(Kind::Folder),
+        EntryType::Symlink => "a symbolic link",
+        EntryType::Link => "a hard link",
+        EntryType::Char | EntryType::Block => "a device",
+        EntryType::Fifo => "a pipe",
+        EntryType::XGlobalHeader => "a header for all entries",
+        _ => "of an unknown kind",
+    };
+    Err(Error::Kind {
+        path: path.to_owned(),
+        kind,
+    })
+}
+
+enum Failed {
+    Read(io::Error),
+    Write(io::Error),
+}
+
+fn write(entry: &mut Entry<'_, impl Read>, target: &Path) -> Result<(), Failed> {
+    let is_executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
+    let mode = if is_executable { 0o755 } else { 0o644 };
+    let mut file = create(target, mode).map_err(Failed::Write)?;
+    let mut block = vec![0; 64 << 10];
+    loop {
+        match entry.read(&mut block).map_err(Failed::Read)? {
+            0 => break,
+            count => file.write_all(&block[..count]).map_err(Failed::Write)?,
+        }
+    }
+    // Whatever the mask of the process is, and no other bits of the archive.
+    file.set_permissions(fs::Permissions::from_mode(mode))
+        .and_then(|()| file.sync_all())
+        .map_err(Failed::Write)
+}
+
+fn create(target: &Path, mode: u32) -> io::Result<File> {
+    if let Some(folder) = target.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // New files only: nothing is ever written through something that is there.
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(target)
+}

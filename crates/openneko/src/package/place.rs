@@ -1,0 +1,176 @@
+//! Where packages lie: `plugins/<name>/<version>-<hash>`, each put there in one step.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest;
+use openneko_plugin::{PackageName, Version};
+use tempfile::TempDir;
+
+use super::{Description, Error, Limits, archive};
+use crate::file::{self, Lock};
+
+const UNFINISHED: &str = ".unfinished-";
+
+/// The folder of one version of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// `plugins`
+    all: PathBuf,
+    /// `plugins/<name>`
+    of_plugin: PathBuf,
+    folder: PathBuf,
+}
+
+impl Place {
+    /// The folder of the package whose tarball has this SHA-512.
+    pub fn new(plugins: &Path, name: &PackageName, version: &Version, digest: &[u8; 64]) -> Self {
+        let short: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let of_plugin = plugins.join(name.storage_id());
+        Self {
+            all: plugins.to_owned(),
+            folder: of_plugin.join(format!("{version}-{short}")),
+            of_plugin,
+        }
+    }
+
+    /// The folder that the package is in, once it is installed.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Unpacks a verified tarball beside its place and checks what it says of itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if anything is wrong with it; nothing of it remains then.
+    pub fn stage(self, tarball: &[u8], name: &PackageName, version: &Version) -> Result<Staged, Error> {
+        let io = |source| self.failed(source);
+        fs::create_dir_all(&self.all).map_err(io)?;
+        let lock = Lock::acquire(&self.all.join(".install")).map_err(io)?;
+        remove_unfinished(&self.all);
+        let folder = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempdir_in(&self.all)
+            .map_err(io)?;
+        let files = archive::unpack(tarball, folder.path(), Limits::default())?;
+        let description = Description::read(folder.path(), &files, name, version)?;
+        Ok(Staged {
+            place: self,
+            folder,
+            description,
+            _lock: lock,
+        })
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::Io {
+            path: self.all.clone(),
+            source,
+        }
+    }
+
+    /// Removes every other version of the plugin; what cannot be removed stays.
+    pub fn remove_others(&self) {
+        for entry in fs::read_dir(&self.of_plugin).into_iter().flatten().flatten() {
+            if entry.path() != self.folder {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
+    /// Removes this version; what cannot be removed stays.
+    pub fn remove(&self) {
+        let _ = fs::remove_dir_all(&self.folder);
+        // Fails while another version is there.
+        let _ = fs::remove_dir(&self.of_plugin);
+    }
+
+    /// Removes every version of a plugin.
+    ///
+    /// # Errors
+    ///
+    /// If there are some and they cannot be removed.
+    pub fn remove_all(plugins: &Path, name: &PackageName) -> io::Result<()> {
+        match fs::remove_dir_all(plugins.join(name.storage_id())) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An unpacked package that is not yet in its place. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Staged {
+    place: Place,
+    folder: TempDir,
+    description: Description,
+    /// Held so that nobody takes the folder for a leftover.
+    _lock: Lock,
+}
+
+impl Staged {
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// SHA-512 of the file that is run, to notice if it is changed later.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read back.
+    pub fn runner_sha512(&self) -> Result<[u8; 64], Error> {
+        let content = fs::read(self.folder.path().join(&self.description.runner));
+        let content = content.map_err(|source| self.place.failed(source))?;
+        let mut sha512 = [0; 64];
+        sha512.copy_from_slice(digest::digest(&digest::SHA512, &content).as_ref());
+        Ok(sha512)
+    }
+
+    /// Gives the folder its name, in one step.
+    ///
+    /// # Errors
+    ///
+    /// If the file system refuses; nothing of the package remains then.
+    pub fn install(self) -> Result<Place, Error> {
+        let io = |source| self.place.failed(source);
+        sync_tree(self.folder.path()).map_err(io)?;
+        fs::create_dir_all(&self.place.of_plugin).map_err(io)?;
+        // `tempdir` gives it to us alone; the host may run as another user.
+        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(self.folder.path(), readable).map_err(io)?;
+        if self.place.folder.exists() {
+            // The same package, perhaps changed since: it makes room, and goes when `old` does.
+            let old = tempfile::Builder::new()
+                .prefix(UNFINISHED)
+                .tempdir_in(&self.place.all)
+                .map_err(io)?;
+            fs::rename(&self.place.folder, old.path().join("old")).map_err(io)?;
+        }
+        fs::rename(self.folder.path(), &self.place.folder).map_err(io)?;
+        file::sync_dir(&self.place.of_plugin)
+            .and_then(|()| file::sync_dir(&self.place.all))
+            .map_err(io)?;
+        Ok(self.place)
+    }
+}
+
+/// An installation that was killed leaves its folder.
+fn remove_unfinished(plugins: &Path) {
+    for entry in fs::read_dir(plugins).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn sync_tree(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?;
+        }
+    }
+    file::sync_dir(folder)
+}

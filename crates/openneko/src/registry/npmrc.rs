@@ -1,0 +1,300 @@
+//! Settings of npm, as far as they say which registry to ask and how.
+//!
+//! Source: `npm help config` and `npm help npmrc`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use url::Url;
+
+use crate::file;
+use crate::http;
+use crate::paths::{Environment, Paths};
+use crate::secrets::Secret;
+
+const MAX_FILE_BYTES: u64 = 1 << 20;
+const DEFAULT: &str = "https://registry.npmjs.org/";
+
+/// The settings, the environment's before the project's before the user's.
+#[derive(Default)]
+pub struct NpmConfig {
+    values: BTreeMap<String, String>,
+    /// Relative file names in settings start here.
+    current_dir: PathBuf,
+}
+
+/// Why the settings of npm cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read {}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("the npm registry {0}")]
+    Url(http::UrlError),
+}
+
+impl NpmConfig {
+    /// Reads `.npmrc` of the current directory and of the user, and `npm_config_…`.
+    ///
+    /// # Errors
+    ///
+    /// If a file exists and cannot be read.
+    pub fn read(paths: &Paths) -> Result<Self, Error> {
+        let environment = &paths.environment;
+        let of_user = environment
+            .get_any_case("npm_config_userconfig")
+            .map(|path| paths.current_dir.join(path))
+            .or_else(|| Some(paths.home.as_ref()?.join(".npmrc")));
+        let mut values = BTreeMap::new();
+        for path in of_user.into_iter().chain([paths.current_dir.join(".npmrc")]) {
+            let io = |source| Error::Io {
+                path: path.clone(),
+                source,
+            };
+            let content = file::read(&path, MAX_FILE_BYTES).map_err(io)?.unwrap_or_default();
+            values.extend(parse(&String::from_utf8_lossy(&content), environment));
+        }
+        values.extend(of_environment(environment));
+        Ok(Self {
+            values,
+            current_dir: paths.current_dir.clone(),
+        })
+    }
+
+    /// The registry for packages of `scope`: `flag` if given, else the scope's, else the general one.
+    ///
+    /// # Errors
+    ///
+    /// If the address is not one to download from.
+    pub fn registry(&self, scope: Option<&str>, flag: Option<&str>) -> Result<Url, Error> {
+        let of_scope = scope.and_then(|scope| self.values.get(&format!("@{scope}:registry")));
+        let text = flag
+            .or(of_scope.map(String::as_str))
+            .or(self.values.get("registry").map(String::as_str))
+            .unwrap_or(DEFAULT);
+        let mut url = http::parse_url(text).map_err(Error::Url)?;
+        url.set_query(None);
+        url.set_fragment(None);
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        Ok(url)
+    }
+
+    /// The `Authorization` header for `url`: npm binds credentials to a host and
+    /// a path, so that they go nowhere else.
+    pub fn authorization(&self, url: &Url) -> Option<Secret> {
+        let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+        let mut path = url.path();
+        while let Some((parent, _)) = path.rsplit_once('/') {
+            for place in [
+                format!("//{authority}{parent}/"),
+                format!("//{authority}{parent}"),
+            ] {
+                if let Some(value) = self.credential_of(&place) {
+                    return Some(value);
+                }
+            }
+            path = parent;
+        }
+        None
+    }
+
+    fn credential_of(&self, place: &str) -> Option<Secret> {
+        let value = |name| {
+            self.values
+                .get(&format!("{place}:{name}"))
+                .filter(|value| !value.is_empty())
+        };
+        if let Some(token) = value("_authToken") {
+            return Some(Secret::new(format!("Bearer {token}")));
+        }
+        if let Some(basic) = value("_auth") {
+            return Some(Secret::new(format!("Basic {basic}")));
+        }
+        // npm keeps the password in base64.
+        let password = String::from_utf8(STANDARD.decode(value("_password")?).ok()?).ok()?;
+        let basic = STANDARD.encode(format!("{}:{password}", value("username")?));
+        Some(Secret::new(format!("Basic {basic}")))
+    }
+
+    /// Files with authorities to trust.
+    pub fn authorities(&self) -> Vec<PathBuf> {
+        let path = self.values.get("cafile").filter(|path| !path.is_empty());
+        path.map(|path| self.current_dir.join(path)).into_iter().collect()
+    }
+}
+
+fn parse(text: &str, environment: &Environment) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    for line in text.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with(['#', ';', '[']) {
+            continue;
+        }
+        if let Some((key, value)) = line.split_once('=') {
+            let value = unquoted(value.trim());
+            values.insert(
+                expanded(unquoted(key.trim()), environment),
+                expanded(value, environment),
+            );
+        }
+    }
+    values
+}
+
+fn unquoted(text: &str) -> &str {
+    ['"', '\'']
+        .into_iter()
+        .find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))
+        .unwrap_or(text)
+}
+
+/// Puts the values of variables in: `${NAME}`, or `${NAME?}` for one that may be missing.
+fn expanded(text: &str, environment: &Environment) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some((before, name, after)) = variable(rest) {
+        result.push_str(before);
+        match (environment.get(name.trim_end_matches('?')), name.ends_with('?')) {
+            (Some(value), _) => result.push_str(value),
+            (None, true) => {}
+            (None, false) => result.push_str(&format!("${{{name}}}")),
+        }
+        rest = after;
+    }
+    result + rest
+}
+
+fn variable(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("${")?;
+    let (name, after) = rest.split_once('}')?;
+    Some((before, name, after))
+}
+
+fn of_environment(environment: &Environment) -> BTreeMap<String, String> {
+    const PREFIX: &str = "npm_config_";
+    let setting = |(name, value): (&str, &str)| {
+        let prefix = name.get(..PREFIX.len())?;
+        let name = &name[PREFIX.len()..];
+        if !prefix.eq_ignore_ascii_case(PREFIX) || value.is_empty() {
+            return None;
+        }
+        // Credentials and scopes keep their case, as they name hosts and paths.
+        let name = if name.starts_with(['/', '@']) {
+            name.to_owned()
+        } else {
+            name.to_ascii_lowercase().replace('_', "-")
+        };
+        Some((name, value.to_owned()))
+    };
+    environment.iter().filter_map(setting).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str, variables: &[(&str, &str)]) -> NpmConfig {
+        let environment: Environment = variables.iter().copied().collect();
+        let mut values = parse(text, &environment);
+        values.extend(of_environment(&environment));
+        NpmConfig {
+            values,
+            current_dir: PathBuf::from("/work"),
+        }
+    }
+
+    fn registry(config: &NpmConfig, scope: Option<&str>, flag: Option<&str>) -> String {
+        config.registry(scope, flag).unwrap().to_string()
+    }
+
+    #[test]
+    fn the_flag_comes_before_the_scope_before_the_environment_before_the_file() {
+        let text = "registry=https://file.example\n@acme:registry = https://acme.example/npm\n";
+        let of_file = config(text, &[]);
+        assert_eq!(registry(&of_file, None, None), "https://file.example/");
+        assert_eq!(
+            registry(&of_file, Some("acme"), None),
+            "https://acme.example/npm/"
+        );
+        assert_eq!(registry(&of_file, Some("other"), None), "https://file.example/");
+        assert_eq!(
+            registry(&of_file, Some("acme"), Some("https://flag.example")),
+            "https://flag.example/"
+        );
+        let of_environment = config(text, &[("npm_config_registry", "https://env.example")]);
+        assert_eq!(registry(&of_environment, None, None), "https://env.example/");
+        assert_eq!(
+            registry(&config("", &[]), None, None),
+            "https://registry.npmjs.org/"
+        );
+        assert!(
+            config("registry=http://evil.example", &[])
+                .registry(None, None)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_credential_goes_to_its_host_and_path_only() {
+        let text = "; comment\n//npm.example:8443/team/:_authToken=\"${TOKEN}\"\n//basic.example/:_auth=YTpi\n\
+                    //user.example/:username=ada\n//user.example/:_password=aHVudGVyMg==\n";
+        let config = config(text, &[("TOKEN", "t0ken")]);
+        let authorization = |url: &str| {
+            let url = Url::parse(url).unwrap();
+            config.authorization(&url).map(|value| value.expose().to_owned())
+        };
+        let bearer = Some("Bearer t0ken".to_owned());
+        assert_eq!(authorization("https://npm.example:8443/team/@a%2fb"), bearer);
+        assert_eq!(authorization("https://npm.example:8443/team/a/-/a-1.tgz"), bearer);
+        for elsewhere in [
+            "https://npm.example:8443/other/a",
+            "https://npm.example:8443/teams/a",
+            "https://npm.example/team/a",
+            "https://evil.example/team/a",
+            "https://evil.example/npm.example:8443/team/a",
+        ] {
+            assert_eq!(authorization(elsewhere), None, "{elsewhere}");
+        }
+        assert_eq!(
+            authorization("https://basic.example/a"),
+            Some("Basic YTpi".to_owned())
+        );
+        assert_eq!(
+            authorization("https://user.example/a"),
+            Some(format!("Basic {}", STANDARD.encode("ada:hunter2")))
+        );
+    }
+
+    #[test]
+    fn variables_are_put_in_and_unknown_ones_stay() {
+        let environment: Environment = [("A", "1")].into_iter().collect();
+        for (text, expected) in [
+            ("${A}${A}x", "11x"),
+            ("${B}", "${B}"),
+            ("${B?}x", "x"),
+            ("${A", "${A"),
+            ("$A", "$A"),
+        ] {
+            assert_eq!(expanded(text, &environment), expected);
+        }
+    }
+
+    #[test]
+    fn the_environment_names_settings_in_either_case() {
+        let config = config(
+            "",
+            &[
+                ("NPM_CONFIG_CAFILE", "ca.pem"),
+                ("npm_config_//npm.example/:_authToken", "t"),
+            ],
+        );
+        assert_eq!(config.authorities(), [PathBuf::from("/work/ca.pem")]);
+        assert!(
+            config
+                .authorization(&Url::parse("https://npm.example/a").unwrap())
+                .is_some()
+        );
+    }
+}
