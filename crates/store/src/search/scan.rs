@@ -15,14 +15,17 @@ use crate::{Error, OrganizationId, UserId};
 
 /// How many entries of the index are read before hits are asked for, and how
 /// often one call does so.
-const WINDOW: i64 = 2_000;
-const WINDOWS: u32 = 8;
+const WINDOW: i64 = 1_000;
+const WINDOWS: u32 = 16;
+
+/// How many of them counting reads: a page is what callers wait for.
+const COUNT_WINDOWS: u32 = 1;
 
 /// Where counting stops, step by step: the rarest list is worth finding, how
 /// rare it is exactly is not.
 const COUNTS: [i64; 3] = [256, 4_096, 65_536];
 
-/// How many hits are counted: who finds more looks for something else.
+/// How many hits are counted at most: who finds more looks for something else.
 pub const COUNTED: usize = 200;
 
 /// Greater than every identifier of a user.
@@ -64,8 +67,8 @@ pub async fn members(
     search(tx, query, page, &MEMBERS, Some(organization_id)).await
 }
 
-/// Counts the organizations that a search finds: exact while they are few,
-/// and from [`COUNTED`] on at least so many.
+/// Counts the organizations that a search finds: exact while they are few. From
+/// [`COUNTED`] on, and where all words of the query are common, it is at least so many.
 ///
 /// # Errors
 ///
@@ -341,7 +344,7 @@ async fn count_hits(
         direction: Direction::Onwards,
     };
     let (start, end) = search.bounds(None);
-    let walked = search.walk(tx, start, &end, COUNTED).await?;
+    let walked = search.walk(tx, (start, &end), COUNTED, COUNT_WINDOWS).await?;
     Ok(u32::try_from(walked.hits.len()).unwrap_or(u32::MAX))
 }
 
@@ -405,7 +408,7 @@ impl Search<'_> {
         limit: usize,
     ) -> Result<Hits<I>, Error> {
         let (start, end) = self.bounds(cursor);
-        let Walked { mut hits, stopped } = self.walk(tx, start.clone(), &end, limit).await?;
+        let Walked { mut hits, stopped } = self.walk(tx, (start.clone(), &end), limit, WINDOWS).await?;
         let here = |place: Option<&Place>, direction| {
             // A page without hits still lies somewhere.
             cursor.map(|_| place.unwrap_or(&start).cursor(self.lead, direction))
@@ -453,12 +456,18 @@ impl Search<'_> {
     }
 
     /// Reads up to `limit` hits, window by window.
-    async fn walk(&self, tx: &mut Tx<'_>, start: Place, end: &Place, limit: usize) -> Result<Walked, Error> {
+    async fn walk(
+        &self,
+        tx: &mut Tx<'_>,
+        (start, end): (Place, &Place),
+        limit: usize,
+        windows: u32,
+    ) -> Result<Walked, Error> {
         let mut hits: Vec<Place> = Vec::new();
         let mut from = start;
         // Where every entry is a hit, or every few, the page ends by itself.
         let is_dense = self.query.terms.len() == 1 && self.organization_id.is_none();
-        for _ in 0..WINDOWS {
+        for _ in 0..windows {
             let window_end = if is_dense {
                 None
             } else {
