@@ -15,8 +15,8 @@ use crate::{Error, OrganizationId, UserId};
 
 /// How many entries of the index are read before hits are asked for, and how
 /// often one call does so.
-const WINDOW: i64 = 1_000;
-const WINDOWS: u32 = 16;
+const WINDOW: i64 = 500;
+const WINDOWS: u32 = 32;
 
 /// How many of them counting reads: a page is what callers wait for.
 const COUNT_WINDOWS: u32 = 1;

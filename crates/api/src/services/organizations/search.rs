@@ -29,7 +29,10 @@ pub(super) async fn organizations(
             let organizations = organization::find_each(tx, &hits.ids).await?;
             let total_size = match (&hits.next, &page.cursor) {
                 (None, None) => u32::try_from(organizations.len()).unwrap_or(u32::MAX),
-                _ => search::count_organizations(tx, &query).await?,
+                // What the page shows is there, however far counting went.
+                _ => search::count_organizations(tx, &query)
+                    .await?
+                    .max(u32::try_from(organizations.len()).unwrap_or(u32::MAX)),
             };
             Ok((hits, organizations, total_size))
         })

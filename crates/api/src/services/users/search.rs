@@ -41,10 +41,14 @@ async fn find(
         None => member::find_each(tx, &hits.ids).await?,
         Some(organization_id) => member::find_each_in_organization(tx, organization_id, &hits.ids).await?,
     };
+    let shown = u32::try_from(members.len()).unwrap_or(u32::MAX);
     let total_size = match (&hits.next, &page.cursor, organization_id) {
-        (None, None, _) => u32::try_from(members.len()).unwrap_or(u32::MAX),
-        (_, _, None) => search::count_users(tx, &query).await?,
-        (_, _, Some(organization_id)) => search::count_members(tx, organization_id, &query).await?,
+        (None, None, _) => shown,
+        // What the page shows is there, however far counting went.
+        (_, _, None) => search::count_users(tx, &query).await?.max(shown),
+        (_, _, Some(organization_id)) => search::count_members(tx, organization_id, &query)
+            .await?
+            .max(shown),
     };
     Ok(Found {
         hits,
