@@ -22,8 +22,9 @@ const WINDOWS: u32 = 32;
 const COUNT_WINDOWS: u32 = 1;
 
 /// Where counting stops, step by step: the rarest list is worth finding, how
-/// rare it is exactly is not.
-const COUNTS: [i64; 3] = [256, 4_096, 65_536];
+/// rare it is exactly is not, and lists longer than the last step are all long.
+const COUNTS: [i64; 2] = [256, LONG];
+const LONG: i64 = 4_096;
 
 /// How many hits are counted at most: who finds more looks for something else.
 pub const COUNTED: usize = 200;
@@ -67,14 +68,19 @@ pub async fn members(
     search(tx, query, page, &MEMBERS, Some(organization_id)).await
 }
 
-/// Counts the organizations that a search finds: exact while they are few. From
-/// [`COUNTED`] on, and where all words of the query are common, it is at least so many.
+/// Counts the organizations that a search finds, of which `hits` is one page:
+/// exact while they are few. From [`COUNTED`] on, and where all words of the query
+/// are common, it is at least so many.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn count_organizations(tx: &mut Tx<'_>, query: &Query) -> Result<u32, Error> {
-    count_hits(tx, query, &ORGANIZATIONS, None).await
+pub async fn count_organizations(
+    tx: &mut Tx<'_>,
+    query: &Query,
+    hits: &Hits<OrganizationId>,
+) -> Result<u32, Error> {
+    count_hits(tx, query, hits, &ORGANIZATIONS, None).await
 }
 
 /// The same for users.
@@ -82,8 +88,8 @@ pub async fn count_organizations(tx: &mut Tx<'_>, query: &Query) -> Result<u32, 
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn count_users(tx: &mut Tx<'_>, query: &Query) -> Result<u32, Error> {
-    count_hits(tx, query, &USERS, None).await
+pub async fn count_users(tx: &mut Tx<'_>, query: &Query, hits: &Hits<UserId>) -> Result<u32, Error> {
+    count_hits(tx, query, hits, &USERS, None).await
 }
 
 /// The same for the members of an organization.
@@ -95,14 +101,17 @@ pub async fn count_members(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
     query: &Query,
+    hits: &Hits<UserId>,
 ) -> Result<u32, Error> {
-    count_hits(tx, query, &MEMBERS, Some(organization_id)).await
+    count_hits(tx, query, hits, &MEMBERS, Some(organization_id)).await
 }
 
 /// The statements of one list, there and back.
 struct Statements {
     /// How many words begin with a term.
     count: &'static str,
+    /// Which word stands at a place in the list of a term.
+    nth: &'static str,
     onwards: Walk,
     back: Walk,
 }
@@ -240,6 +249,11 @@ macro_rules! statements {
                 $table,
                 " w WHERE w.word >= $1 AND w.word < $2 LIMIT $3) AS counted"
             ),
+            nth: concat!(
+                "SELECT w.word FROM ",
+                $table,
+                " w WHERE w.word >= $1 AND w.word < $2 ORDER BY w.word LIMIT 1 OFFSET $3"
+            ),
             onwards: along_words!($table, $column, $id, ">", "<=", "ASC", $extra),
             back: along_words!($table, $column, $id, "<", ">=", "DESC", $extra),
         }
@@ -327,20 +341,25 @@ async fn search<I: Id>(
     search.page(tx, page.cursor.as_ref(), limit).await
 }
 
-async fn count_hits(
+async fn count_hits<I>(
     tx: &mut Tx<'_>,
     query: &Query,
+    hits: &Hits<I>,
     statements: &Statements,
     organization_id: Option<&OrganizationId>,
 ) -> Result<u32, Error> {
     if query.terms.is_empty() {
         return Ok(0);
     }
+    let cursor = hits.next.as_ref().or(hits.previous.as_ref());
     let search = Search {
         query,
         statements,
         organization_id,
-        lead: rarest(tx, query, statements, organization_id).await?,
+        lead: match cursor {
+            Some(cursor) => cursor.lead,
+            None => rarest(tx, query, statements, organization_id).await?,
+        },
         direction: Direction::Onwards,
     };
     let (start, end) = search.bounds(None);
@@ -376,7 +395,27 @@ async fn rarest(
             return Ok(lead);
         }
     }
-    Ok(organization_id.map_or(Lead::Term(0), |_| Lead::Members))
+    if organization_id.is_some() {
+        return Ok(Lead::Members);
+    }
+    // All are common. Entries of one and the same word lie in the order of their
+    // rows, so that hits come evenly; `anna.` and what follows lies in the order
+    // of names, and all of one family may come last.
+    for (index, term) in query.terms.iter().enumerate() {
+        let row = tx
+            .opt(statements.nth, p![&term.first, &term.end, LONG - 1])
+            .await?;
+        let word = row.map(|row| Columns::of(&row).bytes()).transpose()?;
+        if word.is_some_and(|word| word == term.first) {
+            return Ok(Lead::Term(index));
+        }
+    }
+    let longest = query
+        .terms
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, term)| term.first.len());
+    Ok(Lead::Term(longest.map_or(0, |(index, _)| index)))
 }
 
 async fn count(tx: &mut Tx<'_>, sql: &'static str, params: &[Value<'_>]) -> Result<i64, Error> {

@@ -30,7 +30,7 @@ pub(super) async fn organizations(
             let total_size = match (&hits.next, &page.cursor) {
                 (None, None) => u32::try_from(organizations.len()).unwrap_or(u32::MAX),
                 // What the page shows is there, however far counting went.
-                _ => search::count_organizations(tx, &query)
+                _ => search::count_organizations(tx, &query, &hits)
                     .await?
                     .max(u32::try_from(organizations.len()).unwrap_or(u32::MAX)),
             };

@@ -45,8 +45,8 @@ async fn find(
     let total_size = match (&hits.next, &page.cursor, organization_id) {
         (None, None, _) => shown,
         // What the page shows is there, however far counting went.
-        (_, _, None) => search::count_users(tx, &query).await?.max(shown),
-        (_, _, Some(organization_id)) => search::count_members(tx, organization_id, &query)
+        (_, _, None) => search::count_users(tx, &query, &hits).await?.max(shown),
+        (_, _, Some(organization_id)) => search::count_members(tx, organization_id, &query, &hits)
             .await?
             .max(shown),
     };
