@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod file;
+pub mod host;
 pub mod http;
 pub mod manifest;
 pub mod marketplace;

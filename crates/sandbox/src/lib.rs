@@ -32,9 +32,6 @@ pub enum Artifact {
 /// The engines, strongest boundary last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BackendKind {
-    /// A plain child process without any boundary: tests only.
-    #[cfg(feature = "testing")]
-    Subprocess,
     Jail,
     Wasm,
     Microvm,

@@ -1,0 +1,58 @@
+//! What an installed package brings to run, found on the disk.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use openneko_plugin::manifest::Entry;
+use openneko_sandbox::Artifact;
+
+use crate::manifest;
+use crate::paths::Paths;
+
+/// An artifact and the hash that it had when it was verified: engines hold it to that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub artifact: Artifact,
+    pub sha512: [u8; 64],
+}
+
+/// The package of a manifest entry is not there, or not as it was installed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFound {
+    #[error("the files of {0} are missing: run `openneko install {0}` again")]
+    Missing(String),
+    #[error(transparent)]
+    Entry(#[from] manifest::Error),
+    #[error("cannot read {}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// Finds what to run for an entry of the manifest.
+///
+/// The runner may be a WebAssembly component, an executable of this machine or
+/// an ECMAScript module; its first bytes tell which.
+///
+/// # Errors
+///
+/// If the package is not there.
+pub fn find(paths: &Paths, entry: &Entry) -> Result<Found, NotFound> {
+    let manifest::Runner { path, sha512 } = manifest::runner(paths, entry)?;
+    let beginning = File::open(&path).and_then(|file| {
+        let mut beginning = Vec::new();
+        file.take(4).read_to_end(&mut beginning).map(|_| beginning)
+    });
+    let beginning = match beginning {
+        Ok(beginning) => beginning,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(NotFound::Missing(entry.name.to_string()));
+        }
+        Err(source) => return Err(NotFound::Io { path, source }),
+    };
+    let artifact = match &*beginning {
+        b"\0asm" => Artifact::Component(path),
+        b"\x7fELF" => Artifact::Native(path),
+        _ => Artifact::JsBundle(path),
+    };
+    Ok(Found { artifact, sha512 })
+}

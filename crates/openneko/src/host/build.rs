@@ -1,0 +1,51 @@
+//! The engines of this build.
+
+use std::sync::Arc;
+
+use openneko_sandbox::Backend;
+
+use super::engines::{self, Engines};
+use crate::paths::Paths;
+
+/// Which engine is the least that an operator accepts.
+const MINIMUM: &str = "OPENNEKO_SANDBOX_MINIMUM";
+
+/// The minimum that is set names no engine.
+#[derive(Debug, thiserror::Error)]
+#[error("{MINIMUM} is `{0}`; it must be `jail`, `wasm` or `microvm`")]
+pub struct UnknownEngine(String);
+
+/// Every engine that was compiled in, the preferred one first.
+///
+/// # Errors
+///
+/// If the environment asks for an engine that does not exist.
+pub fn engines(paths: &Paths) -> Result<Engines, UnknownEngine> {
+    let minimum = match paths.environment.get(MINIMUM) {
+        None => None,
+        Some(text) => {
+            Some(engines::parse_kind(text).ok_or_else(|| UnknownEngine(text.chars().take(40).collect()))?)
+        }
+    };
+    Ok(Engines::new(backends(paths), minimum))
+}
+
+fn backends(paths: &Paths) -> Vec<Arc<dyn Backend>> {
+    let mut backends: Vec<Arc<dyn Backend>> = Vec::new();
+    #[cfg(feature = "jail")]
+    backends.push(Arc::new(jail(paths)));
+    backends
+}
+
+#[cfg(feature = "jail")]
+fn jail(paths: &Paths) -> openneko_sandbox::jail::Jail {
+    use openneko_sandbox::jail::{Jail, JailInit, JailOptions, find_node};
+
+    let extra = paths.extra_ca_certs();
+    Jail::new(JailOptions {
+        init: JailInit::this_program(),
+        node: find_node(paths.environment.get("PATH").unwrap_or_default().as_ref()),
+        // A file that cannot be read is reported by the call itself.
+        extra_authorities: extra.and_then(|path| std::fs::read_to_string(path).ok()),
+    })
+}

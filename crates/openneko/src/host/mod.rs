@@ -1,0 +1,369 @@
+//! The plugin host: finds the plugin, chooses an engine, calls it, and believes only what it may.
+//!
+//! Manifest and secrets are read anew for every call, so that an installation,
+//! a grant or a rotated secret counts at once and without a restart. What is
+//! dear, the engine's compiled form of a plugin and its registration, is kept
+//! for as long as version, package and grants stay the same.
+
+mod artifact;
+mod build;
+pub mod egress_log;
+pub mod engines;
+mod error;
+mod running;
+mod scrub;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use openneko_plugin::manifest::{BadEntry, Entry, Manifest};
+use openneko_plugin::rpc::{BeginAuth, BeginAuthAnswer, CompleteAuth, CompleteAuthAnswer, RpcError};
+use openneko_sandbox::egress::{Resolver, SystemResolver, TrustRoots};
+use openneko_sandbox::{BackendKind, Call, Limits, Outcome, Secret};
+
+pub use artifact::NotFound;
+pub use build::{UnknownEngine, engines};
+pub use egress_log::EgressLog;
+pub use engines::{Engines, NoEngine};
+pub use error::Error;
+
+use crate::file;
+use crate::paths::Paths;
+use crate::secrets;
+use running::{Fingerprint, Slot};
+
+/// How long a call of a plugin may take (host.md §e8 of the contract: 30 s).
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Beginning a sign-in happens while somebody looks at a blank page.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The plugins of one manifest, ready to be called. Clones share everything.
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+struct Inner {
+    paths: Paths,
+    secrets: secrets::Store,
+    engines: Engines,
+    limits: Limits,
+    resolver: Arc<dyn Resolver>,
+    log: EgressLog,
+    slots: Mutex<BTreeMap<String, Arc<Slot>>>,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("manifest", &self.0.paths.manifest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The plugin that signs people in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// The package name.
+    pub plugin_name: String,
+    /// What the button says after "Sign in with".
+    pub provider_label: String,
+    /// Environment values that it requires and that are not set.
+    pub pending: Vec<String>,
+}
+
+/// A plugin, and what would run it.
+#[derive(Debug)]
+pub struct Described {
+    pub entry: Entry,
+    /// The engine, and why the ones before it cannot.
+    pub engine: Result<(BackendKind, Vec<(BackendKind, String)>), Error>,
+    /// Another sign-in plugin stands before it in the manifest.
+    pub is_passed_over: bool,
+}
+
+impl Host {
+    /// A host for the files of `paths`.
+    ///
+    /// # Errors
+    ///
+    /// If the store of the secrets cannot be opened.
+    pub fn new(paths: Paths, engines: Engines) -> Result<Self, Error> {
+        Ok(Self::with_resolver(paths, engines, Arc::new(SystemResolver))?)
+    }
+
+    /// The same with another way to resolve names.
+    pub(crate) fn with_resolver(
+        paths: Paths,
+        engines: Engines,
+        resolver: Arc<dyn Resolver>,
+    ) -> Result<Self, secrets::Error> {
+        Ok(Self(Arc::new(Inner {
+            secrets: secrets::Store::open(&paths)?,
+            log: EgressLog::new(&paths.state_dir),
+            limits: Limits::default(),
+            slots: Mutex::default(),
+            paths,
+            engines,
+            resolver,
+        })))
+    }
+
+    pub fn paths(&self) -> &Paths {
+        &self.0.paths
+    }
+
+    pub fn engines(&self) -> &Engines {
+        &self.0.engines
+    }
+
+    /// The refused attempts of plugins to reach something.
+    pub fn egress_log(&self) -> &EgressLog {
+        &self.0.log
+    }
+
+    /// The manifest, and its entries that cannot be used.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read. A manifest that does not exist is an empty one.
+    pub fn manifest(&self) -> Result<(Manifest, Vec<BadEntry>), Error> {
+        Ok(crate::manifest::read(&self.0.paths)?.unwrap_or_else(|| (Manifest::new(), Vec::new())))
+    }
+
+    /// The plugin that signs people in, set up or not; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If manifest or secrets cannot be read: that is not the same as having none.
+    pub fn provider(&self) -> Result<Option<Provider>, Error> {
+        let (manifest, bad) = self.manifest()?;
+        let Some(entry) = manifest.auth_provider() else {
+            // An entry that nobody can read may have been it.
+            return match bad.first() {
+                Some(bad) if manifest.mentions_auth() => Err(Error::File {
+                    path: self.0.paths.manifest.display().to_string(),
+                    reason: bad.to_string(),
+                }),
+                _ => Ok(None),
+            };
+        };
+        Ok(Some(Provider {
+            plugin_name: entry.name.to_string(),
+            provider_label: self.label(entry),
+            pending: missing(entry, &self.env(entry)?),
+        }))
+    }
+
+    /// What the plugin calls its provider: its own word once it runs, until then the package's.
+    fn label(&self, entry: &Entry) -> String {
+        let slot = self.slots().get(entry.name.as_str()).cloned();
+        let registered = slot.and_then(|slot| slot.label());
+        let declared = || entry.capabilities.auth.as_ref()?.provider_label.clone();
+        registered
+            .or_else(declared)
+            .unwrap_or_else(|| entry.name.label())
+    }
+
+    /// Asks the sign-in plugin where to send a browser.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn begin_auth(&self, begin: &BeginAuth) -> Result<BeginAuthAnswer, Error> {
+        let answer = self
+            .call_provider(BeginAuth::METHOD, &begin.params(), BEGIN_TIMEOUT)
+            .await?;
+        Ok(BeginAuth::answer(&answer).map_err(|error| self.scrub(error))?)
+    }
+
+    /// Asks the sign-in plugin who came back.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn complete_auth(&self, complete: &CompleteAuth) -> Result<CompleteAuthAnswer, Error> {
+        let answer = self
+            .call_provider(CompleteAuth::METHOD, &complete.params(), CALL_TIMEOUT)
+            .await?;
+        Ok(CompleteAuth::answer(&answer).map_err(|error| self.scrub(error))?)
+    }
+
+    async fn call_provider(&self, method: &str, params: &str, timeout: Duration) -> Result<Vec<u8>, Error> {
+        let (manifest, _) = self.manifest()?;
+        let entry = manifest.auth_provider().ok_or(Error::NoProvider)?;
+        let missing = missing(entry, &self.env(entry)?);
+        if !missing.is_empty() {
+            return Err(Error::NotConfigured {
+                plugin: entry.name.to_string(),
+                keys: missing,
+            });
+        }
+        Ok(self.run(entry, method, params, timeout).await?.stdout)
+    }
+
+    /// Calls any method of any installed plugin, as `openneko call` does.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. What the plugin itself answers, a failure too, is an outcome.
+    pub async fn call(&self, plugin: &str, method: &str, params: &str) -> Result<Outcome, Error> {
+        let (manifest, bad) = self.manifest()?;
+        let Some(entry) = manifest.get(plugin) else {
+            let bad = bad.iter().find(|bad| bad.name.as_deref() == Some(plugin));
+            return Err(match bad {
+                Some(bad) => Error::File {
+                    path: self.0.paths.manifest.display().to_string(),
+                    reason: bad.to_string(),
+                },
+                None => Error::NotInstalled(plugin.to_owned()),
+            });
+        };
+        self.run(entry, method, params, CALL_TIMEOUT).await
+    }
+
+    /// Gets the sign-in plugin ready, so that the first person does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn warm(&self) -> Result<(), Error> {
+        let (manifest, _) = self.manifest()?;
+        let entry = manifest.auth_provider().ok_or(Error::NoProvider)?;
+        self.slot(entry)?.ready(&self.0).await.map(drop)
+    }
+
+    /// All plugins with the engine each would use here.
+    ///
+    /// # Errors
+    ///
+    /// If the manifest cannot be read.
+    pub async fn describe(&self) -> Result<Vec<Described>, Error> {
+        let (manifest, _) = self.manifest()?;
+        let provider = manifest.auth_provider().map(|entry| entry.name.clone());
+        let mut described = Vec::new();
+        for entry in manifest.entries() {
+            let found = artifact::find(&self.0.paths, entry).map_err(Error::from);
+            let engine = match found {
+                Ok(found) => {
+                    let chosen = self.0.engines.choose(&found.artifact).await;
+                    chosen
+                        .map(|chosen| (chosen.backend.kind(), chosen.passed))
+                        .map_err(Error::from)
+                }
+                Err(error) => Err(error),
+            };
+            described.push(Described {
+                engine,
+                is_passed_over: entry.capabilities.auth.is_some() && provider.as_ref() != Some(&entry.name),
+                entry: entry.clone(),
+            });
+        }
+        Ok(described)
+    }
+
+    async fn run(&self, entry: &Entry, method: &str, params: &str, timeout: Duration) -> Result<Outcome, Error> {
+        let slot = self.slot(entry)?;
+        let ready = slot.ready(&self.0).await?;
+        // Registration is asked for without any value, here as at the start.
+        let env = match method {
+            openneko_plugin::rpc::Registration::METHOD => Vec::new(),
+            _ => self.env(entry)?.into_iter().collect(),
+        };
+        let call = Call {
+            method,
+            params_json: params,
+            env: &env,
+            timeout,
+        };
+        let at = Timestamp::now();
+        let plugin = entry.name.as_str();
+        match ready.call(call).await {
+            Ok(outcome) => {
+                self.0.log.record(at, plugin, method, &outcome.denials);
+                Ok(outcome)
+            }
+            Err(failure) => {
+                self.0.log.record(at, plugin, method, &failure.denials);
+                Err(Error::Sandbox(scrub::sandbox_error(failure.error, &env)))
+            }
+        }
+    }
+
+    /// The slot of an entry as it stands now; an older one is let go.
+    fn slot(&self, entry: &Entry) -> Result<Arc<Slot>, Error> {
+        let fingerprint = Fingerprint::of(entry, self.roots()?)?;
+        let mut slots = self.slots();
+        if let Some(slot) = slots.get(entry.name.as_str())
+            && slot.is_of(&fingerprint)
+        {
+            return Ok(Arc::clone(slot));
+        }
+        let slot = Arc::new(Slot::new(entry.clone(), fingerprint));
+        slots.insert(entry.name.to_string(), Arc::clone(&slot));
+        Ok(slot)
+    }
+
+    fn slots(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Slot>>> {
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The PEM text of certificate authorities to trust beside the public ones.
+    fn roots(&self) -> Result<Option<Vec<u8>>, Error> {
+        const MAX_PEM: u64 = 4 << 20;
+        let Some(path) = self.0.paths.extra_ca_certs() else {
+            return Ok(None);
+        };
+        let failed = |reason: String| Error::File {
+            path: path.display().to_string(),
+            reason,
+        };
+        let pem = file::read(&path, MAX_PEM).map_err(|error| failed(error.to_string()))?;
+        pem.map(Some).ok_or_else(|| failed("there is no such file".to_owned()))
+    }
+
+    /// What a plugin finds in its environment: the values of its entry, then
+    /// its secrets, and of both only what its permissions name.
+    fn env(&self, entry: &Entry) -> Result<BTreeMap<String, Secret>, Error> {
+        let mut values = BTreeMap::new();
+        for (key, value) in entry.env.iter().flatten() {
+            values.insert(key.to_string(), Secret::new(value.clone()));
+        }
+        values.extend(self.0.secrets.get(entry.name.as_str())?);
+        let is_declared = |key: &String| entry.permissions.env.iter().any(|env| env.key.as_str() == key);
+        values.retain(|key, _| is_declared(key));
+        Ok(values)
+    }
+
+    /// Takes the values of secrets out of what a plugin says.
+    fn scrub(&self, error: RpcError) -> RpcError {
+        let env: Result<Vec<_>, Error> = self.manifest().and_then(|(manifest, _)| {
+            let entry = manifest.auth_provider().ok_or(Error::NoProvider)?;
+            Ok(self.env(entry)?.into_iter().collect())
+        });
+        match env {
+            Ok(env) => scrub::rpc_error(error, &env),
+            // What cannot be checked is not passed on.
+            Err(_) => RpcError::Shape("it failed, and its message is withheld".to_owned()),
+        }
+    }
+}
+
+/// The required values that are not there; an empty one counts as there.
+fn missing(entry: &Entry, values: &BTreeMap<String, Secret>) -> Vec<String> {
+    let required = entry.permissions.env.iter().filter(|env| env.is_required());
+    required
+        .map(|env| env.key.to_string())
+        .filter(|key| !values.contains_key(key))
+        .collect()
+}
+
+/// The roots that a plugin's TLS rests on.
+fn trust(pem: Option<&[u8]>) -> Result<TrustRoots, Error> {
+    let public = TrustRoots::public();
+    Ok(match pem {
+        Some(pem) => public.with_pem(pem)?,
+        None => public,
+    })
+}

@@ -1,0 +1,149 @@
+//! One plugin made ready: compiled, registered, and checked against its entry.
+
+use std::sync::Arc;
+
+use openneko_plugin::manifest::Entry;
+use openneko_plugin::rpc::Registration;
+use openneko_sandbox::egress::{Egress, Grant};
+use openneko_sandbox::{BackendKind, Call, Failure, Outcome, PluginSpec, Prepared};
+use tokio::sync::OnceCell;
+
+use super::{CALL_TIMEOUT, Error, Inner, artifact, scrub, trust};
+
+/// What must stay the same for a plugin to stay ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    version: String,
+    integrity: String,
+    grants: Vec<Grant>,
+    capabilities: String,
+    roots: Option<Vec<u8>>,
+}
+
+impl Fingerprint {
+    pub(super) fn of(entry: &Entry, roots: Option<Vec<u8>>) -> Result<Self, Error> {
+        Ok(Self {
+            version: entry.version.to_string(),
+            integrity: entry.integrity.as_str().to_owned(),
+            grants: grants(entry)?,
+            capabilities: serde_json::to_string(&entry.capabilities).expect("capabilities have string keys"),
+            roots,
+        })
+    }
+}
+
+/// What the package asks for, and what the operator added.
+fn grants(entry: &Entry) -> Result<Vec<Grant>, Error> {
+    let mut grants = Vec::new();
+    for host in &entry.permissions.network {
+        grants.push(Grant::package(host.as_str())?);
+    }
+    for grant in &entry.grants {
+        let text = format!("{}:{}", grant.host, grant.port);
+        grants.push(Grant::operator(&text, grant.allow_private)?);
+    }
+    Ok(grants)
+}
+
+/// A plugin that is ready, or that the first of its callers gets ready while
+/// the others wait.
+pub(super) struct Slot {
+    entry: Entry,
+    fingerprint: Fingerprint,
+    ready: OnceCell<Ready>,
+}
+
+/// A plugin in its engine.
+pub(super) struct Ready {
+    prepared: Box<dyn Prepared>,
+    kind: BackendKind,
+    registration: Registration,
+}
+
+impl Slot {
+    pub(super) fn new(entry: Entry, fingerprint: Fingerprint) -> Self {
+        Self {
+            entry,
+            fingerprint,
+            ready: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn is_of(&self, fingerprint: &Fingerprint) -> bool {
+        self.fingerprint == *fingerprint
+    }
+
+    /// What it calls its provider, once it is ready.
+    pub(super) fn label(&self) -> Option<String> {
+        let auth = self.ready.get()?.registration.capabilities.auth.as_ref()?;
+        auth.provider_label.clone().filter(|label| !label.is_empty())
+    }
+
+    /// A failure is not kept: the next caller tries again.
+    pub(super) async fn ready(&self, host: &Inner) -> Result<&Ready, Error> {
+        self.ready.get_or_try_init(|| self.start(host)).await
+    }
+
+    async fn start(&self, host: &Inner) -> Result<Ready, Error> {
+        let entry = &self.entry;
+        let found = artifact::find(&host.paths, entry)?;
+        let chosen = host.engines.choose(&found.artifact).await?;
+        let roots = trust(self.fingerprint.roots.as_deref())?;
+        let grants = self.fingerprint.grants.clone();
+        let spec = PluginSpec {
+            id: entry.name.storage_id(),
+            artifact: found.artifact,
+            sha512: found.sha512,
+            egress: Arc::new(Egress::new(grants, roots, Arc::clone(&host.resolver))),
+            limits: host.limits,
+        };
+        let prepared = chosen.backend.prepare(&spec).await.map_err(Error::Sandbox)?;
+        let registration = register(host, entry, &*prepared).await?;
+        let kind = chosen.backend.kind();
+        tracing::info!(
+            plugin = entry.name.as_str(),
+            version = entry.version.as_str(),
+            engine = super::engines::name(kind),
+            "plugin ready"
+        );
+        Ok(Ready {
+            prepared,
+            kind,
+            registration,
+        })
+    }
+}
+
+/// Asks a plugin what it is, without any value in its environment.
+async fn register(host: &Inner, entry: &Entry, prepared: &dyn Prepared) -> Result<Registration, Error> {
+    let call = Call {
+        method: Registration::METHOD,
+        params_json: "{}",
+        env: &[],
+        timeout: CALL_TIMEOUT,
+    };
+    let at = jiff::Timestamp::now();
+    let name = entry.name.as_str();
+    let record = |denials: &[_]| host.log.record(at, name, Registration::METHOD, denials);
+    let outcome = prepared.call(call).await.map_err(|failure| {
+        record(&failure.denials);
+        Error::Sandbox(failure.error)
+    })?;
+    record(&outcome.denials);
+    let registration = Registration::answer(&outcome.stdout)
+        .map_err(|error| scrub::described(error, &outcome.stderr))?;
+    registration
+        .check(name, entry.version.as_str(), &entry.capabilities)
+        .map_err(Error::Registration)?;
+    Ok(registration)
+}
+
+impl Ready {
+    pub(super) async fn call(&self, call: Call<'_>) -> Result<Outcome, Failure> {
+        self.prepared.call(call).await
+    }
+
+    pub(super) fn kind(&self) -> BackendKind {
+        self.kind
+    }
+}
