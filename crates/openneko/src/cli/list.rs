@@ -8,6 +8,7 @@ use openneko_plugin::permission::HostPattern;
 
 use super::install::Catalogs;
 use super::{Context, Failure, now};
+use crate::host::grant_text;
 use crate::manifest;
 use crate::marketplace::Marketplaces;
 use crate::policy::Policy;
@@ -91,8 +92,7 @@ fn line(entry: &Entry) -> String {
         line.push_str(&format!("  from={slug}"));
     }
     for grant in &entry.grants {
-        let private = if grant.allow_private { " (private)" } else { "" };
-        line.push_str(&format!("  granted={}:{}{private}", grant.host, grant.port));
+        line.push_str(&format!("  granted={}", grant_text(grant)));
     }
     if let Some(yanked) = entry.extra.get(YANKED) {
         let reason = yanked.as_object().and_then(|mark| mark.get("reason")?.as_str());

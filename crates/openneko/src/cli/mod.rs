@@ -1,16 +1,20 @@
 //! The command line: one file per verb.
 
+mod call;
 mod console;
+mod doctor;
 mod failure;
 mod grant;
 mod init;
 mod install;
 mod list;
+mod log;
 mod marketplace;
 mod policy;
 mod reference;
 mod remove;
 mod secrets;
+mod serve;
 mod terminal;
 mod update;
 mod version;
@@ -32,7 +36,8 @@ Examples:
   openneko install @open-neko/plugin-scalekit
   openneko list
   openneko secrets set @open-neko/plugin-scalekit SCALEKIT_CLIENT_SECRET
-  openneko update
+  openneko doctor
+  openneko serve
 
 Files: openneko.plugins.json in the current directory says what is installed
 (OPENNEKO_PLUGINS_MANIFEST_PATH names another file), plugins/ beside it holds
@@ -83,6 +88,10 @@ enum Command {
     Policy(policy::PolicyArgs),
     Grant(grant::GrantArgs),
     Revoke(grant::RevokeArgs),
+    Serve(serve::ServeArgs),
+    Doctor(doctor::DoctorArgs),
+    Log(log::LogArgs),
+    Call(call::CallArgs),
     Version(version::VersionArgs),
 }
 
@@ -123,6 +132,10 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Policy(args) => policy::run(&args, context),
         Command::Grant(args) => grant::grant(&args, context),
         Command::Revoke(args) => grant::revoke(&args, context),
+        Command::Serve(args) => serve::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
+        Command::Log(args) => log::run(&args, context),
+        Command::Call(args) => call::run(&args, context),
         Command::Version(args) => version::run(&args, context),
     }
 }

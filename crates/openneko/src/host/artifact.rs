@@ -12,9 +12,9 @@ use crate::paths::Paths;
 
 /// An artifact and the hash that it had when it was verified: engines hold it to that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    pub artifact: Artifact,
-    pub sha512: [u8; 64],
+pub(super) struct Found {
+    pub(super) artifact: Artifact,
+    pub(super) sha512: [u8; 64],
 }
 
 /// The package of a manifest entry is not there, or not as it was installed.
@@ -36,7 +36,7 @@ pub enum NotFound {
 /// # Errors
 ///
 /// If the package is not there.
-pub fn find(paths: &Paths, entry: &Entry) -> Result<Found, NotFound> {
+pub(super) fn find(paths: &Paths, entry: &Entry) -> Result<Found, NotFound> {
     let manifest::Runner { path, sha512 } = manifest::runner(paths, entry)?;
     let beginning = File::open(&path).and_then(|file| {
         let mut beginning = Vec::new();

@@ -12,6 +12,7 @@ pub mod engines;
 mod error;
 mod running;
 mod scrub;
+mod sign_in;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,6 +34,7 @@ pub use error::Error;
 use crate::file;
 use crate::paths::Paths;
 use crate::secrets;
+use crate::web::plugin::Provider;
 use running::{Fingerprint, Slot};
 
 /// How long a call of a plugin may take (host.md §e8 of the contract: 30 s).
@@ -60,17 +62,6 @@ impl fmt::Debug for Host {
             .field("manifest", &self.0.paths.manifest)
             .finish_non_exhaustive()
     }
-}
-
-/// The plugin that signs people in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provider {
-    /// The package name.
-    pub plugin_name: String,
-    /// What the button says after "Sign in with".
-    pub provider_label: String,
-    /// Environment values that it requires and that are not set.
-    pub pending: Vec<String>,
 }
 
 /// A plugin, and what would run it.
@@ -152,7 +143,7 @@ impl Host {
         Ok(Some(Provider {
             plugin_name: entry.name.to_string(),
             provider_label: self.label(entry),
-            pending: missing(entry, &self.env(entry)?),
+            pending: self.missing(entry)?,
         }))
     }
 
@@ -161,9 +152,7 @@ impl Host {
         let slot = self.slots().get(entry.name.as_str()).cloned();
         let registered = slot.and_then(|slot| slot.label());
         let declared = || entry.capabilities.auth.as_ref()?.provider_label.clone();
-        registered
-            .or_else(declared)
-            .unwrap_or_else(|| entry.name.label())
+        registered.or_else(declared).unwrap_or_else(|| entry.name.label())
     }
 
     /// Asks the sign-in plugin where to send a browser.
@@ -193,7 +182,7 @@ impl Host {
     async fn call_provider(&self, method: &str, params: &str, timeout: Duration) -> Result<Vec<u8>, Error> {
         let (manifest, _) = self.manifest()?;
         let entry = manifest.auth_provider().ok_or(Error::NoProvider)?;
-        let missing = missing(entry, &self.env(entry)?);
+        let missing = self.missing(entry)?;
         if !missing.is_empty() {
             return Err(Error::NotConfigured {
                 plugin: entry.name.to_string(),
@@ -263,7 +252,22 @@ impl Host {
         Ok(described)
     }
 
-    async fn run(&self, entry: &Entry, method: &str, params: &str, timeout: Duration) -> Result<Outcome, Error> {
+    /// The values that a plugin requires and that are not set.
+    ///
+    /// # Errors
+    ///
+    /// If the secrets cannot be read.
+    pub fn missing(&self, entry: &Entry) -> Result<Vec<String>, Error> {
+        Ok(missing(entry, &self.env(entry)?))
+    }
+
+    async fn run(
+        &self,
+        entry: &Entry,
+        method: &str,
+        params: &str,
+        timeout: Duration,
+    ) -> Result<Outcome, Error> {
         let slot = self.slot(entry)?;
         let ready = slot.ready(&self.0).await?;
         // Registration is asked for without any value, here as at the start.
@@ -320,7 +324,8 @@ impl Host {
             reason,
         };
         let pem = file::read(&path, MAX_PEM).map_err(|error| failed(error.to_string()))?;
-        pem.map(Some).ok_or_else(|| failed("there is no such file".to_owned()))
+        pem.map(Some)
+            .ok_or_else(|| failed("there is no such file".to_owned()))
     }
 
     /// What a plugin finds in its environment: the values of its entry, then
@@ -357,6 +362,12 @@ fn missing(entry: &Entry, values: &BTreeMap<String, Secret>) -> Vec<String> {
         .map(|env| env.key.to_string())
         .filter(|key| !values.contains_key(key))
         .collect()
+}
+
+/// A grant of the operator, as lists show it.
+pub(crate) fn grant_text(grant: &openneko_plugin::manifest::Grant) -> String {
+    let private = if grant.allow_private { " (private)" } else { "" };
+    format!("{}:{}{private}", grant.host, grant.port)
 }
 
 /// The roots that a plugin's TLS rests on.

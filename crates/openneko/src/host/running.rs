@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openneko_plugin::manifest::Entry;
 use openneko_plugin::rpc::Registration;
 use openneko_sandbox::egress::{Egress, Grant};
-use openneko_sandbox::{BackendKind, Call, Failure, Outcome, PluginSpec, Prepared};
+use openneko_sandbox::{Call, Failure, Outcome, PluginSpec, Prepared};
 use tokio::sync::OnceCell;
 
 use super::{CALL_TIMEOUT, Error, Inner, artifact, scrub, trust};
@@ -56,7 +56,6 @@ pub(super) struct Slot {
 /// A plugin in its engine.
 pub(super) struct Ready {
     prepared: Box<dyn Prepared>,
-    kind: BackendKind,
     registration: Registration,
 }
 
@@ -108,7 +107,6 @@ impl Slot {
         );
         Ok(Ready {
             prepared,
-            kind,
             registration,
         })
     }
@@ -130,8 +128,8 @@ async fn register(host: &Inner, entry: &Entry, prepared: &dyn Prepared) -> Resul
         Error::Sandbox(failure.error)
     })?;
     record(&outcome.denials);
-    let registration = Registration::answer(&outcome.stdout)
-        .map_err(|error| scrub::described(error, &outcome.stderr))?;
+    let registration =
+        Registration::answer(&outcome.stdout).map_err(|error| scrub::described(error, &outcome.stderr))?;
     registration
         .check(name, entry.version.as_str(), &entry.capabilities)
         .map_err(Error::Registration)?;
@@ -141,9 +139,5 @@ async fn register(host: &Inner, entry: &Entry, prepared: &dyn Prepared) -> Resul
 impl Ready {
     pub(super) async fn call(&self, call: Call<'_>) -> Result<Outcome, Failure> {
         self.prepared.call(call).await
-    }
-
-    pub(super) fn kind(&self) -> BackendKind {
-        self.kind
     }
 }

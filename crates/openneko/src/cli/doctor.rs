@@ -1,0 +1,101 @@
+//! `openneko doctor`.
+
+use clap::Args;
+use openneko_sandbox::Probe;
+
+use super::{Context, Failure, block_on, call};
+use crate::host::{Described, Host, engines};
+
+const HELP: &str = "\
+Boots every sandbox engine with a real call, and says which engine each plugin
+would use and why not the ones before it. OPENNEKO_SANDBOX_MINIMUM (jail, wasm
+or microvm) sets the weakest engine that is accepted.
+
+Exit code 1 when a plugin cannot run, or no engine works.";
+
+/// Check what works on this machine, and what each plugin would run in
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(super) struct DoctorArgs {}
+
+pub(super) fn run(_: &DoctorArgs, context: &mut Context) -> Result<(), Failure> {
+    let host = call::open(context)?;
+    let (probes, plugins) = block_on(async { Ok((host.engines().probes().await, host.describe().await)) })?;
+    let mut is_well = false;
+    let platform = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
+    context.console.line(&format!("host:     {platform}"))?;
+    for (kind, probe) in &probes {
+        let name = engines::name(*kind);
+        match probe {
+            Probe::Works(what) => {
+                is_well = true;
+                context
+                    .console
+                    .line(&format!("engine:   {name:<8} works: {what}"))?;
+            }
+            Probe::Fails { reason, fix } => {
+                context
+                    .console
+                    .line(&format!("engine:   {name:<8} does not work: {reason}"))?;
+                context.console.line(&format!("  fix: {fix}"))?;
+            }
+        }
+    }
+    if probes.is_empty() {
+        context.console.line("engine:   none in this build")?;
+    }
+    let path = &context.paths.manifest;
+    let found = if path.exists() { "found" } else { "missing" };
+    context
+        .console
+        .line(&format!("manifest: {found} at {}", path.display()))?;
+    let plugins = plugins.map_err(|error| Failure::new(error.to_string()))?;
+    context.console.line(&format!("plugins:  {}", plugins.len()))?;
+    for plugin in &plugins {
+        is_well &= describe(plugin, &host, context)?;
+    }
+    let (_, bad) = host.manifest().map_err(|error| Failure::new(error.to_string()))?;
+    for entry in &bad {
+        is_well = false;
+        context.console.line(&format!("  not usable: {entry}"))?;
+    }
+    // Everything is said already.
+    if is_well { Ok(()) } else { Err(Failure::new("")) }
+}
+
+fn describe(plugin: &Described, host: &Host, context: &mut Context) -> Result<bool, Failure> {
+    let entry = &plugin.entry;
+    let line = format!("  {}@{}: ", entry.name, entry.version);
+    let is_well = match &plugin.engine {
+        Ok((kind, passed)) => {
+            context
+                .console
+                .line(&format!("{line}runs in {}", engines::name(*kind)))?;
+            for (kind, reason) in passed {
+                context
+                    .console
+                    .line(&format!("    not in {}: {reason}", engines::name(*kind)))?;
+            }
+            true
+        }
+        Err(error) => {
+            context.console.line(&format!("{line}does not run: {error}"))?;
+            false
+        }
+    };
+    if plugin.is_passed_over {
+        context
+            .console
+            .line("    signs nobody in: another plugin that does stands before it in the manifest")?;
+    }
+    let missing = host
+        .missing(entry)
+        .map_err(|error| Failure::new(error.to_string()))?;
+    for key in &missing {
+        context.console.line(&format!(
+            "    {key} is not set: openneko secrets set {} {key}",
+            entry.name
+        ))?;
+    }
+    Ok(is_well && missing.is_empty())
+}

@@ -1,0 +1,50 @@
+//! `openneko serve`.
+
+use std::sync::Arc;
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use super::{Context, Failure, call};
+use crate::web::serve;
+use crate::web::settings::Flags;
+
+const EXAMPLES: &str = "\
+Examples:
+  openneko serve
+  openneko serve --listen 0.0.0.0:3000 --public-url https://neko.example.com
+  openneko serve --database-url postgres://neko@db.example.com/neko
+
+Further settings are in the key `web` of config.json. OPENNEKO_LOG sets what is
+logged, such as `info` or `openneko=debug`. Stop with Ctrl-C.";
+
+/// Serve the web app: sign-in through the installed plugin, and the dashboard
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+pub(super) fn run(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
+    let filter = context.paths.environment.get("OPENNEKO_LOG").unwrap_or("info");
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Failure::new(format!("OPENNEKO_LOG cannot be used: {error}")))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let host = call::open(context)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let warmed = host.clone();
+        tokio::spawn(async move {
+            // Whoever signs in first should not wait for the engine.
+            if let Err(error) = warmed.warm().await {
+                tracing::warn!(code = error.code(), %error, "the sign-in plugin is not ready");
+            }
+        });
+        let served = serve::run(&context.paths, &args.flags, Arc::new(host)).await;
+        served.map_err(|error| Failure::new(error.to_string()))
+    })
+}
