@@ -30,22 +30,29 @@ pub fn engines(paths: &Paths) -> Result<Engines, UnknownEngine> {
     Ok(Engines::new(backends(paths), minimum))
 }
 
+/// WASM, the jail, the microVM: what this build has of them.
 fn backends(paths: &Paths) -> Vec<Arc<dyn Backend>> {
-    let mut backends: Vec<Arc<dyn Backend>> = Vec::new();
-    #[cfg(feature = "jail")]
-    backends.push(Arc::new(jail(paths)));
-    backends
+    [wasm(paths), jail(paths)].into_iter().flatten().collect()
+}
+
+fn wasm(_: &Paths) -> Option<Arc<dyn Backend>> {
+    None
+}
+
+#[cfg(not(feature = "jail"))]
+fn jail(_: &Paths) -> Option<Arc<dyn Backend>> {
+    None
 }
 
 #[cfg(feature = "jail")]
-fn jail(paths: &Paths) -> openneko_sandbox::jail::Jail {
+fn jail(paths: &Paths) -> Option<Arc<dyn Backend>> {
     use openneko_sandbox::jail::{Jail, JailInit, JailOptions, find_node};
 
     let extra = paths.extra_ca_certs();
-    Jail::new(JailOptions {
+    Some(Arc::new(Jail::new(JailOptions {
         init: JailInit::this_program(),
         node: find_node(paths.environment.get("PATH").unwrap_or_default().as_ref()),
         // A file that cannot be read is reported by the call itself.
         extra_authorities: extra.and_then(|path| std::fs::read_to_string(path).ok()),
-    })
+    })))
 }

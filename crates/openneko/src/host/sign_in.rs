@@ -25,7 +25,9 @@ impl SignInHost for Host {
     }
 
     async fn begin_auth(&self, begin: BeginAuth) -> Result<Url, PluginFailure> {
-        let answer = Host::begin_auth(self, &begin).await.map_err(failure)?;
+        let answer = Host::begin_auth(self, &begin)
+            .await
+            .map_err(|error| failure(&error))?;
         let url = Url::parse(&answer.authorization_url).ok();
         // A browser is sent there: `javascript:` and plain http are no places for it.
         url.filter(|url| url.scheme() == "https" && url.host().is_some())
@@ -38,7 +40,9 @@ impl SignInHost for Host {
     }
 
     async fn complete_auth(&self, complete: CompleteAuth) -> Result<Identity, PluginFailure> {
-        let answer = Host::complete_auth(self, &complete).await.map_err(failure)?;
+        let answer = Host::complete_auth(self, &complete)
+            .await
+            .map_err(|error| failure(&error))?;
         Ok(answer.identity)
     }
 
@@ -94,8 +98,8 @@ fn installed(plugin: &Described) -> Installed {
 const ASK_LATER: &str = "The sign-in could not be completed. Try again in a moment.";
 
 /// A failure in two texts: one for the log, one for who signs in.
-fn failure(error: Error) -> PluginFailure {
-    let public = match &error {
+fn failure(error: &Error) -> PluginFailure {
+    let public = match error {
         Error::NoProvider | Error::NotConfigured { .. } => "Sign-in is not set up yet.",
         Error::Sandbox(SandboxError::Timeout(_)) => {
             "The identity service took too long to answer. Try again in a moment."
