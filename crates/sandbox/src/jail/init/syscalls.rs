@@ -146,7 +146,8 @@ const ALLOWED: &[i64] = &[
     libc::SYS_getrlimit,
     libc::SYS_setrlimit,
     libc::SYS_prlimit64,
-    // Outgoing connections.
+    // Outgoing connections; datagrams are bound before they are sent.
+    libc::SYS_bind,
     libc::SYS_connect,
     libc::SYS_shutdown,
     libc::SYS_getsockname,

@@ -19,9 +19,16 @@ pub(super) fn node() -> PathBuf {
     find_node(&path).expect("these tests need Node.js 20 or later: https://nodejs.org")
 }
 
+/// Names another place of the helper, for a user who cannot see the build.
+pub(super) const INIT_VARIABLE: &str = "OPENNEKO_TEST_JAIL_INIT";
+
 /// The helper, as a program of its own.
 pub(super) fn init_program() -> PathBuf {
-    env!("CARGO_BIN_EXE_openneko-jail-init").into()
+    #[expect(clippy::disallowed_methods, reason = "set by the test of an ordinary user")]
+    let elsewhere = std::env::var_os(INIT_VARIABLE);
+    elsewhere
+        .unwrap_or_else(|| env!("CARGO_BIN_EXE_openneko-jail-init").into())
+        .into()
 }
 
 pub(super) fn options() -> JailOptions {
@@ -81,6 +88,13 @@ impl Plugin {
             jail: jail(),
             _directory: directory,
         }
+    }
+
+    /// Shows it a certificate authority.
+    pub(super) fn trust(&mut self, authority: &str) {
+        let mut options = options();
+        options.extra_authorities = Some(authority.to_owned());
+        self.jail = Jail::new(options);
     }
 
     pub(super) fn granted(mut self, grants: &[Grant]) -> Self {

@@ -1,0 +1,79 @@
+//! Nothing of a call stays behind, however it ends.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::support::Plugin;
+
+/// Waits and spins in threads, so that there is much to leave behind.
+const STAYS: &str = "import { Worker } from 'node:worker_threads';
+    for (let i = 0; i < 3; i++) new Worker('setInterval(() => {}, 10)', { eval: true });
+    process.on('SIGTERM', () => {}); setInterval(() => {}, 10);";
+
+/// Processes of this machine that have the text among their arguments.
+fn processes(marker: &str) -> usize {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let named = entries.filter(|entry| {
+        let arguments = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        arguments
+            .split(|byte| *byte == 0)
+            .any(|argument| argument == marker.as_bytes())
+    });
+    named.count()
+}
+
+async fn becomes(marker: &str, count: usize) {
+    let started = Instant::now();
+    while processes(marker) != count {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{} processes",
+            processes(marker)
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn after_a_timeout_nothing_is_left() {
+    let plugin = Plugin::js(STAYS).timeout(Duration::from_secs(2));
+    let marker = format!("{{\"timeout\":{}}}", std::process::id());
+    let (result, ()) = tokio::join!(plugin.call("run", &marker), becomes(&marker, 1));
+    assert!(result.is_err());
+    assert_eq!(processes(&marker), 0);
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_ends() {
+    let marker = format!("{{\"dropped\":{}}}", std::process::id());
+    let params = marker.clone();
+    let call = tokio::spawn(async move { Plugin::js(STAYS).call("run", &params).await.is_ok() });
+    becomes(&marker, 1).await;
+    call.abort();
+    becomes(&marker, 0).await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_killed_takes_its_plugins_along() {
+    let marker = format!("{{\"killed\":{}}}", std::process::id());
+    let mut host = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "jail::leftover::the_host", "--ignored"])
+        .env("MARKER", &marker)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    becomes(&marker, 1).await;
+    host.kill().unwrap();
+    host.wait().unwrap();
+    becomes(&marker, 0).await;
+}
+
+#[tokio::test]
+#[ignore = "is the host of another test"]
+async fn the_host() {
+    #[expect(clippy::disallowed_methods, reason = "its parent says how to call the plugin")]
+    let marker = std::env::var("MARKER").unwrap();
+    let plugin = Plugin::js(STAYS).timeout(Duration::from_secs(60));
+    drop(plugin.call("run", &marker).await);
+}
