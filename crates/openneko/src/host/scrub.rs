@@ -15,13 +15,8 @@ pub(super) fn text(text: &str, env: &[(String, Secret)]) -> String {
         if value.len() >= SHORTEST {
             needles.push(value.to_owned());
             needles.push(url::form_urlencoded::byte_serialize(value.as_bytes()).collect());
-        }
-    }
-    for (_, first) in env {
-        for (_, second) in env {
-            if second.expose().len() >= SHORTEST {
-                needles.push(base64(&format!("{}:{}", first.expose(), second.expose())));
-            }
+            needles.push(value.bytes().map(percent).collect());
+            needles.extend((0..3).flat_map(|offset| in_base64(value, offset)));
         }
     }
     // The longest first, so that a value within another leaves no rest of it.
@@ -31,9 +26,26 @@ pub(super) fn text(text: &str, env: &[(String, Secret)]) -> String {
         .fold(text.to_owned(), |text, needle| text.replace(needle, REDACTED))
 }
 
-fn base64(text: &str) -> String {
+/// As `encodeURIComponent` writes a byte.
+fn percent(byte: u8) -> String {
+    match byte {
+        b if b.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&b) => char::from(b).to_string(),
+        b => format!("%{b:02X}"),
+    }
+}
+
+/// The characters of base64 that a value makes wherever it stands in what is
+/// encoded: `offset` bytes, modulo 3, before it. Those that it shares with its
+/// neighbours are left out.
+fn in_base64(value: &str, offset: usize) -> [String; 2] {
     use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(text)
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+    let mut bytes = vec![0; offset];
+    bytes.extend_from_slice(value.as_bytes());
+    let whole = (offset * 8).div_ceil(6)..bytes.len() * 8 / 6;
+    [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)]
+        .map(|text| text[whole.clone()].to_owned())
 }
 
 pub(super) fn rpc_error(error: RpcError, env: &[(String, Secret)]) -> RpcError {
@@ -65,5 +77,31 @@ pub(super) fn described(error: RpcError, stderr: &[u8]) -> super::Error {
     match noted.trim() {
         "" => super::Error::Rpc(error),
         noted => super::Error::Registration(format!("{error} ({noted})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_found_wherever_it_stands_in_base64() {
+        let env = [("KEY".to_owned(), Secret::new("s3cret+/value".to_owned()))];
+        for before in ["", "i", "id", "id:", "id:1"] {
+            let encoded = STANDARD.encode(format!("{before}s3cret+/value{before}"));
+            let shown = text(&format!("Basic {encoded}"), &env);
+            assert!(shown.contains(REDACTED), "{shown}");
+            let rest = shown.replace(REDACTED, "").replace("Basic ", "");
+            assert!(rest.len() <= encoded.len() - 15, "{shown}");
+        }
+    }
+
+    #[test]
+    fn short_values_are_left_in() {
+        let env = [("KEY".to_owned(), Secret::new("id".to_owned()))];
+        assert_eq!(text("invalid", &env), "invalid");
     }
 }

@@ -1,0 +1,4 @@
+//! Integration tests.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod host;
