@@ -93,10 +93,15 @@ pub async fn open_database(paths: &Paths, settings: &Settings) -> Result<genkan_
                 path: paths.state_dir.clone(),
                 why,
             })?;
-            format!("sqlite:{}", paths.state_dir.join("openneko.db").display())
+            format!("sqlite:{}", default_database(paths).display())
         }
     };
     Ok(store::open(&url, now()).await?)
+}
+
+/// The file of the database where no other was named.
+pub fn default_database(paths: &Paths) -> std::path::PathBuf {
+    paths.state_dir.join("openneko.db")
 }
 
 /// Serves until a signal comes.
