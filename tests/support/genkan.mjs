@@ -28,13 +28,14 @@ export class Genkan {
   #started;
   #stopped = false;
 
-  /** `genkan dev`: SQLite, the simulator, a test organization, a default application. */
-  static async dev({ args = [], env = {} } = {}) {
+  /** `genkan dev`: SQLite, the simulator, a test organization, a default application; with `tls`, at its https address. */
+  static async dev({ args = [], env = {}, tls = false } = {}) {
     const genkan = new Genkan();
     genkan.dataDir = await genkan.#temporaryDirectory();
     const port = await freePort();
     genkan.url = `http://localhost:${port}`;
     genkan.target = ['--data-dir', genkan.dataDir];
+    if (tls) args = [...args, '--public-url', genkan.httpsUrl];
     await genkan.#start(['dev', '--listen', `127.0.0.1:${port}`, '--demo-listen', '127.0.0.1:0', '--data-dir', genkan.dataDir, ...args], env);
     genkan.env = parseEnvironment(await readFile(path.join(genkan.dataDir, 'dev.env'), 'utf8'));
     return genkan;

@@ -4,6 +4,7 @@ pub mod cli;
 pub mod file;
 pub mod host;
 pub mod http;
+pub mod id_token;
 pub mod manifest;
 pub mod marketplace;
 pub mod package;

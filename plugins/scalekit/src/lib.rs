@@ -56,6 +56,10 @@ impl Plugin for Scalekit {
 
     fn complete_auth(&self, call: &CompleteAuth, world: &mut World) -> Result<CompleteAuthAnswer, Error> {
         let environment = Environment::read(world)?;
+        // RFC 9207 §2.4: a code of another issuer must not be sent to this one.
+        if offered(&call.extra, "iss").is_some_and(|iss| iss.trim_end_matches('/') != environment.origin) {
+            return Err("the browser came back from another issuer than SCALEKIT_ENVIRONMENT_URL".into());
+        }
         let mut client = Client::new(&environment, world);
         let tokens = client.exchange(call, offered(&call.extra, "codeVerifier"))?;
         let claims = client.userinfo(&tokens.access_token)?;

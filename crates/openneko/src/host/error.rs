@@ -6,7 +6,7 @@ use openneko_sandbox::egress::{PatternError, TrustError};
 
 use super::artifact;
 use super::engines::NoEngine;
-use crate::{manifest, secrets};
+use crate::{id_token, manifest, secrets};
 
 /// A call that came to nothing. No message holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,8 @@ pub enum Error {
     Registration(String),
     #[error("{0}")]
     Rpc(#[from] RpcError),
+    #[error(transparent)]
+    IdToken(#[from] id_token::Refused),
 }
 
 fn missing(plugin: &str, keys: &[String]) -> String {
@@ -63,6 +65,7 @@ impl Error {
             Self::Sandbox(SandboxError::Timeout(_)) => "TIMEOUT",
             Self::Sandbox(_) => "SANDBOX",
             Self::Registration(_) => "REGISTRATION",
+            Self::IdToken(_) => "ID_TOKEN",
             Self::Rpc(error) => error.code().unwrap_or("BAD_ANSWER"),
         }
     }

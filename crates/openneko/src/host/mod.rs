@@ -32,6 +32,7 @@ pub use engines::{Engines, NoEngine};
 pub use error::Error;
 
 use crate::file;
+use crate::id_token;
 use crate::paths::Paths;
 use crate::secrets;
 use crate::web::plugin::Provider;
@@ -176,7 +177,9 @@ impl Host {
         let answer = self
             .call_provider(CompleteAuth::METHOD, &complete.params(), CALL_TIMEOUT)
             .await?;
-        Ok(CompleteAuth::answer(&answer).map_err(|error| self.scrub(error))?)
+        let answer = CompleteAuth::answer(&answer).map_err(|error| self.scrub(error))?;
+        id_token::check(complete, &answer, jiff::Timestamp::now().as_second())?;
+        Ok(answer)
     }
 
     async fn call_provider(&self, method: &str, params: &str, timeout: Duration) -> Result<Vec<u8>, Error> {

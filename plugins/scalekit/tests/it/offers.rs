@@ -65,3 +65,19 @@ fn a_provider_that_gives_no_id_token_for_a_nonce_is_refused() {
     assert_eq!(exit, 1);
     assert!(stdout.contains("returned no id_token"), "{stdout}");
 }
+
+#[test]
+fn a_code_of_another_issuer_is_sent_nowhere() {
+    let provider = Provider::start(&[("/oauth/token", json(400, "{}"))]);
+    let call = |iss: &str| {
+        CompleteAuth::new("u1", "https://a/cb", "s")
+            .with("iss", iss)
+            .params()
+    };
+    let (stdout, exit) = run(&["complete_auth", &call("https://evil.test")], &provider.env());
+    assert_eq!(exit, 1);
+    assert!(stdout.contains("another issuer"), "{stdout}");
+    assert!(provider.requests().is_empty());
+    run(&["complete_auth", &call(&provider.url)], &provider.env());
+    assert_eq!(provider.requests().len(), 1);
+}

@@ -1,0 +1,117 @@
+// From a registry to the dashboard: the plugin is installed as an operator would, and people sign in through it.
+import assert from 'node:assert/strict';
+import { readFile, stat } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import { inNewBrowser, launch, signIn } from '../browser/support/chromium.mjs';
+import { Genkan } from '../support/genkan.mjs';
+import { OpenNeko } from './support/openneko.mjs';
+import { Registry } from './support/registry.mjs';
+
+const PLUGIN = '@open-neko/plugin-scalekit';
+const EMAIL = 'ada@example.com';
+const KINDS = { 'the component': 'publishComponent', 'the JavaScript module': 'publishModule' };
+
+for (const [kind, publish] of Object.entries(KINDS)) {
+  describe(`signing in with ${kind}`, () => {
+    let genkan;
+    let registry;
+    let openneko;
+    let browser;
+    let secret;
+
+    before(async () => {
+      genkan = await Genkan.dev({ tls: true });
+      registry = await Registry.start();
+      await registry[publish]();
+      openneko = await OpenNeko.create({ OPENNEKO_EXTRA_CA_CERTS: genkan.env.GENKAN_CA_FILE });
+      browser = await launch();
+      secret = genkan.env.SCALEKIT_CLIENT_SECRET;
+    });
+    after(async () => {
+      await browser?.close();
+      await openneko?.stop();
+      await registry?.stop();
+      await genkan?.stop();
+    });
+
+    it('is installed from the registry, verified, and its values are asked for', async () => {
+      const marketplace = await registry.marketplace(PLUGIN);
+      await openneko.run('init');
+      assert.match(await openneko.run('marketplace', 'add', marketplace), /^trusted Acme Plugins as "acme-plugins" — 1 plugin/m);
+      await openneko.run('policy', 'allow', 'acme-plugins');
+
+      const screen = await openneko.terminal(['install', `${PLUGIN}@acme-plugins`, '--registry', registry.url], [
+        [/requires SCALEKIT_ENVIRONMENT_URL[^]*value: /, genkan.env.SCALEKIT_ENVIRONMENT_URL],
+        [/requires SCALEKIT_CLIENT_ID[^]*value: /, genkan.env.SCALEKIT_CLIENT_ID],
+        [/SCALEKIT_CLIENT_SECRET \(hidden\): /, secret],
+      ]);
+      assert.match(screen, /installed @open-neko\/plugin-scalekit@0\.2\.1 \(marketplace=acme-plugins\) — network: \*\.scalekit\.com/);
+      assert.ok(!screen.includes(secret), 'the secret is not on the screen');
+
+      const stored = await readFile(openneko.config('secrets.json'), 'utf8');
+      assert.ok(!stored.includes(secret), 'the secret is not in the file as it is');
+      assert.match(stored, /"enc:v1:/);
+      assert.equal((await stat(openneko.config('secrets.json'))).mode & 0o777, 0o600);
+      assert.match(await openneko.run('list'), /@open-neko\/plugin-scalekit@0\.2\.1 {2}\[\*\.scalekit\.com[^\]]*\] {2}\[SSO provider\] {2}from=acme-plugins/);
+    });
+
+    it('reaches a gateway of one’s own only after it was granted', async () => {
+      const params = JSON.stringify({ params: { code: 'x', redirectUri: 'https://a/cb', state: 's' } });
+      const refused = await openneko.call(PLUGIN, 'complete_auth', params);
+      assert.match(refused, /Scalekit token exchange network error/);
+      const { hostname, port } = new URL(genkan.env.SCALEKIT_ENVIRONMENT_URL);
+      assert.match(await openneko.run('log'), new RegExp(hostname));
+
+      await openneko.run('grant', PLUGIN, `${hostname}:${port}`, '--allow-private');
+      const reached = await openneko.call(PLUGIN, 'complete_auth', params);
+      assert.match(reached, /Scalekit token exchange returned HTTP 400 \(invalid_grant/);
+    });
+
+    it('leads a person through the simulator to the dashboard, and out again', async () => {
+      await openneko.serve();
+      await inNewBrowser(browser, `openneko-${publish}`, async (page, context) => {
+        await page.goto(openneko.url);
+        assert.equal(new URL(page.url()).pathname, '/signin');
+        await page.getByLabel(/Email/).fill(EMAIL);
+        await page.getByRole('button', { name: 'Sign in with Scalekit' }).click();
+        await signIn(page, EMAIL, openneko.url);
+
+        assert.equal(new URL(page.url()).pathname, '/');
+        const seen = await page.locator('main').innerText();
+        assert.match(seen, /Hello, Ada/);
+        assert.ok(seen.includes(EMAIL), seen);
+        assert.ok(seen.includes(genkan.env.GENKAN_TEST_ORGANIZATION_ID), seen);
+        assert.doesNotMatch(seen, /Groups\s*none/);
+
+        const cookies = await context.cookies(openneko.url);
+        await page.getByRole('button', { name: /Sign out/ }).click();
+        await page.waitForURL((url) => url.pathname === '/signin');
+        // The cookie that was signed out is worth nothing, even to somebody who kept it.
+        await context.addCookies(cookies);
+        await page.goto(openneko.url);
+        assert.equal(new URL(page.url()).pathname, '/signin');
+      }, { ignoreHTTPSErrors: true });
+    });
+
+    it('takes a new client secret without a restart', async () => {
+      const client = genkan.env.SCALEKIT_CLIENT_ID;
+      const [old] = (await genkan.cli('app', 'show', client)).secrets;
+      const fresh = await genkan.cli('app', 'secret', 'add', client);
+      await genkan.cli('app', 'secret', 'delete', client, old.id);
+
+      const enter = (name, outcome) => inNewBrowser(browser, `openneko-${publish}-${name}`, async (page) => {
+        await page.goto(`${openneko.url}/signin`);
+        await page.getByRole('button', { name: 'Sign in with Scalekit' }).click();
+        await signIn(page, EMAIL, openneko.url);
+        await outcome(page);
+      }, { ignoreHTTPSErrors: true });
+
+      await enter('old-secret', async (page) => {
+        assert.equal(new URL(page.url()).pathname, '/signin');
+        assert.ok(await page.getByRole('alert').isVisible());
+      });
+      await openneko.terminal(['secrets', 'set', PLUGIN, 'SCALEKIT_CLIENT_SECRET'], [[/SCALEKIT_CLIENT_SECRET \(hidden\): /, fresh.secret ?? fresh.plain_secret]]);
+      await enter('new-secret', async (page) => assert.match(await page.locator('main').innerText(), /Hello, Ada/));
+    });
+  });
+}
