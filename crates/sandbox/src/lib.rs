@@ -5,8 +5,14 @@
 //! implements; [`egress`] decides for every engine what may be reached.
 
 pub mod egress;
+#[cfg(any(feature = "jail", feature = "microvm"))]
+pub mod guest;
 #[cfg(all(feature = "jail", target_os = "linux"))]
 pub mod jail;
+#[cfg(all(feature = "microvm", unix))]
+pub mod microvm;
+#[cfg(any(feature = "jail", feature = "microvm"))]
+mod output;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -32,7 +32,10 @@ pub fn engines(paths: &Paths) -> Result<Engines, UnknownEngine> {
 
 /// WASM, the jail, the microVM: what this build has of them.
 fn backends(paths: &Paths) -> Vec<Arc<dyn Backend>> {
-    [wasm(paths), jail(paths)].into_iter().flatten().collect()
+    [wasm(paths), jail(paths), microvm(paths)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn wasm(_: &Paths) -> Option<Arc<dyn Backend>> {
@@ -54,5 +57,39 @@ fn jail(paths: &Paths) -> Option<Arc<dyn Backend>> {
         node: find_node(paths.environment.get("PATH").unwrap_or_default().as_ref()),
         // A file that cannot be read is reported by the call itself.
         extra_authorities: extra.and_then(|path| std::fs::read_to_string(path).ok()),
+    })))
+}
+
+#[cfg(not(feature = "microvm"))]
+fn microvm(_: &Paths) -> Option<Arc<dyn Backend>> {
+    None
+}
+
+#[cfg(feature = "microvm")]
+fn microvm(paths: &Paths) -> Option<Arc<dyn Backend>> {
+    use openneko_sandbox::microvm::{Microvm, MicrovmOptions};
+
+    /// What the original runs its plugins on.
+    const IMAGE: &str = "node:20-alpine";
+
+    let environment = &paths.environment;
+    let beside = || {
+        let own = std::env::current_exe().unwrap_or_default();
+        own.with_file_name("openneko-microvm")
+    };
+    let named = environment.get("OPENNEKO_MICROVM");
+    let variables = ["HOME", "PATH", "XDG_RUNTIME_DIR", "MSB_HOME"].into_iter();
+    Some(Arc::new(Microvm::new(MicrovmOptions {
+        program: named.map_or_else(beside, Into::into),
+        image: environment
+            .get("OPENNEKO_MICROVM_IMAGE")
+            .unwrap_or(IMAGE)
+            .to_owned(),
+        extra_authorities: paths
+            .extra_ca_certs()
+            .and_then(|path| std::fs::read_to_string(path).ok()),
+        env: variables
+            .filter_map(|name| Some((name.to_owned(), environment.get(name)?.to_owned())))
+            .collect(),
     })))
 }

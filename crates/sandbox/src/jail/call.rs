@@ -15,6 +15,7 @@ use super::network::Network;
 use super::wire::{self, Report, Settings, Step};
 use super::{Program, explain};
 use crate::egress::{Denial, Gate};
+use crate::output::collect;
 use crate::{Call, Failure, Outcome, SandboxError, Usage};
 
 /// Where a JavaScript plugin lies inside; its directory is the working directory.
@@ -268,23 +269,6 @@ async fn report(control: &UnixStream) -> io::Result<Report> {
     }
     let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
     Ok(serde_json::from_slice(line)?)
-}
-
-/// Reads to the end, or to the limit.
-async fn collect(
-    pipe: &mut (impl AsyncRead + Unpin),
-    into: &mut Vec<u8>,
-    limit: usize,
-) -> Result<(), SandboxError> {
-    let mut limited = pipe.take(limit as u64 + 1);
-    limited
-        .read_to_end(into)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    if into.len() > limit {
-        return Err(SandboxError::OutputLimit);
-    }
-    Ok(())
 }
 
 /// Kills what is left and waits until it is gone: every process of the jail

@@ -1,4 +1,4 @@
-//! The addresses that granted names have inside a jail.
+//! The addresses that granted names have for a guest.
 
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! As much of DNS as a resolver in a jail asks for: one question, one answer.
+//! As much of DNS as a resolver of a guest asks for: one question, one answer.
 //!
 //! Source: RFC 1035 §4.
 
