@@ -132,15 +132,22 @@ impl App {
     ///
     /// If the database fails.
     pub(crate) async fn door(&self) -> Result<Door, Error> {
-        let provider = self.host().status().await;
-        let marker = match &provider {
-            Some(provider) => {
+        let has_public_url = self.config().public_url.is_some();
+        match self.host().status().await {
+            Ok(Some(provider)) => {
                 self.mark(&provider.plugin_name).await?;
-                None
+                Ok(Door::of(Some(provider), None, has_public_url))
             }
-            None => self.db().read(async |tx| gate::find(tx).await).await?,
-        };
-        Ok(Door::of(provider, marker, self.config().public_url.is_some()))
+            Ok(None) => Ok(Door::of(None, self.marker().await?, has_public_url)),
+            Err(failure) => {
+                tracing::error!(code = failure.code, message = failure.message, "the host cannot tell its plugins");
+                Ok(Door::Lost(self.marker().await?))
+            }
+        }
+    }
+
+    async fn marker(&self) -> Result<Option<String>, Error> {
+        self.db().read(async |tx| gate::find(tx).await).await
     }
 
     async fn mark(&self, plugin: &str) -> Result<(), Error> {

@@ -10,9 +10,9 @@ pub(crate) enum Door {
     Pending(Provider),
     /// No plugin is installed, nor ever was.
     Setup,
-    /// The plugin that signed people in is gone: lost, removed, or its manifest
-    /// cannot be read.
-    Lost(String),
+    /// The plugin that signed people in is gone, or the manifest cannot be
+    /// read; holds the plugin's name where it is known.
+    Lost(Option<String>),
     /// Nobody said how browsers reach this server.
     NoPublicUrl,
 }
@@ -24,7 +24,7 @@ impl Door {
             (Some(provider), _) if !provider.pending.is_empty() => Self::Pending(provider),
             (Some(_), _) if !has_public_url => Self::NoPublicUrl,
             (Some(provider), _) => Self::Open(provider),
-            (None, Some(plugin)) => Self::Lost(plugin),
+            (None, Some(plugin)) => Self::Lost(Some(plugin)),
             (None, None) => Self::Setup,
         }
     }
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(Door::of(Some(provider(&[])), marker(), false), Door::NoPublicUrl);
         assert_eq!(
             Door::of(None, marker(), true),
-            Door::Lost("@x/plugin-y".to_owned())
+            Door::Lost(marker())
         );
         assert_eq!(Door::of(None, None, true), Door::Setup);
     }

@@ -66,7 +66,9 @@ pub struct Overview {
 #[async_trait]
 pub trait SignInHost: Send + Sync {
     /// The plugin that signs people in, whether it is set up or not.
-    async fn status(&self) -> Option<Provider>;
+    ///
+    /// Not to know is a failure, and not the same as having none.
+    async fn status(&self) -> Result<Option<Provider>, PluginFailure>;
 
     /// Asks the plugin where to send a browser.
     async fn begin_auth(&self, begin: BeginAuth) -> Result<Url, PluginFailure>;

@@ -115,7 +115,7 @@ pub async fn run(paths: &Paths, flags: &Flags, host: Arc<dyn SignInHost>) -> Res
     let listen = settings.listen;
     let listener = Listener::bind(listen).map_err(|why| Error::Listen { listen, why })?;
     let public_url = settings.public_url_on(listener.port());
-    if public_url.is_none() && host.status().await.is_some() {
+    if public_url.is_none() && !matches!(host.status().await, Ok(None)) {
         return Err(Error::NoPublicUrl { listen });
     }
     let db = open_database(paths, &settings).await?;

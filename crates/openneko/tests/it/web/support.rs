@@ -1,0 +1,323 @@
+//! A web app without a network: its router, its database, a clock moved by
+//! hand, a browser that keeps cookies, and a plugin that answers what it is told.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use genkan_db::Db;
+use jiff::Timestamp;
+use openneko::web::app::{App, Config, Parts};
+use openneko::web::client_ip::TrustedProxies;
+use openneko::web::keys::Keys;
+use openneko::web::plugin::{Overview, PluginFailure, Provider, SignInHost};
+use openneko::web::routes::{self, Peer};
+use openneko::web::rules::Rules;
+use openneko::web::settings::PublicUrl;
+use openneko::web::store::{self, session::Lifetimes};
+use openneko_plugin::rpc::{BeginAuth, CompleteAuth, Identity};
+use tower::ServiceExt as _;
+use url::Url;
+
+pub(crate) const PLUGIN: &str = "@open-neko/plugin-scalekit";
+pub(crate) const ORIGIN: &str = "http://localhost:3000";
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// When every test begins, in seconds.
+pub(crate) const T0: i64 = 1_800_000_000;
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(T0 + second).unwrap()
+}
+
+/// Runs `test` on a fresh database of each engine.
+pub(crate) async fn on_each_engine(test: impl AsyncFn(Db)) {
+    genkan_db::testing::on_each_engine(async |db| {
+        store::prepare(&db, at(0)).await.unwrap();
+        test(db).await;
+    })
+    .await;
+}
+
+pub(crate) fn ada() -> Identity {
+    identity("s-ada", "ada@acme.test")
+}
+
+pub(crate) fn identity(sub: &str, email: &str) -> Identity {
+    Identity {
+        sub: sub.to_owned(),
+        email: email.to_owned(),
+        ..Identity::default()
+    }
+}
+
+pub(crate) fn checked(identity: Identity) -> openneko::web::identity::Identity {
+    openneko::web::identity::Identity::check(identity).unwrap()
+}
+
+/// An identity with more said about it, as JSON.
+pub(crate) fn with(identity: &Identity, more: serde_json::Value) -> Identity {
+    let mut value = serde_json::to_value(identity).unwrap();
+    for (key, said) in more.as_object().unwrap() {
+        value[key] = said.clone();
+    }
+    serde_json::from_value(value).unwrap()
+}
+
+/// A plugin host that answers what a test says, and remembers what it was asked.
+pub(crate) struct Stage {
+    pub(crate) provider: Option<Provider>,
+    pub(crate) answer: Result<Identity, PluginFailure>,
+    pub(crate) url: Result<String, PluginFailure>,
+    pub(crate) begun: Vec<BeginAuth>,
+    pub(crate) completed: Vec<CompleteAuth>,
+}
+
+pub(crate) fn provider(pending: &[&str]) -> Provider {
+    Provider {
+        plugin_name: PLUGIN.to_owned(),
+        provider_label: "Scalekit".to_owned(),
+        pending: pending.iter().map(|key| (*key).to_owned()).collect(),
+    }
+}
+
+pub(crate) fn failure(code: &str, message: &str) -> PluginFailure {
+    PluginFailure {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        public: "Signing in does not work at the moment.".to_owned(),
+        correlation_id: None,
+    }
+}
+
+#[derive(Clone)]
+struct Staged(Arc<Mutex<Stage>>);
+
+#[async_trait]
+impl SignInHost for Staged {
+    async fn status(&self) -> Result<Option<Provider>, PluginFailure> {
+        Ok(self.0.lock().unwrap().provider.clone())
+    }
+
+    async fn begin_auth(&self, begin: BeginAuth) -> Result<Url, PluginFailure> {
+        let mut stage = self.0.lock().unwrap();
+        let url = stage.url.clone().map(|url| {
+            let mut url = Url::parse(&url).unwrap();
+            url.query_pairs_mut().append_pair("state", &begin.state);
+            url
+        });
+        stage.begun.push(begin);
+        url
+    }
+
+    async fn complete_auth(&self, complete: CompleteAuth) -> Result<Identity, PluginFailure> {
+        let mut stage = self.0.lock().unwrap();
+        stage.completed.push(complete);
+        stage.answer.clone()
+    }
+
+    async fn overview(&self) -> Overview {
+        Overview::default()
+    }
+}
+
+/// The web app under test.
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) stage: Arc<Mutex<Stage>>,
+    pub(crate) keys: Keys,
+    router: Router,
+    now: Arc<Mutex<Timestamp>>,
+}
+
+/// What tests change of the configuration.
+pub(crate) fn config() -> Config {
+    Config {
+        public_url: Some(PublicUrl::parse(ORIGIN).unwrap()),
+        is_local: true,
+        trusted_proxies: TrustedProxies::default(),
+        lifetimes: Lifetimes::default(),
+        rules: Rules::default(),
+        requests_per_minute: NonZeroU32::new(100_000).unwrap(),
+    }
+}
+
+impl World {
+    pub(crate) fn new(db: Db) -> Self {
+        Self::with(db, config())
+    }
+
+    pub(crate) fn with(db: Db, config: Config) -> Self {
+        let stage = Arc::new(Mutex::new(Stage {
+            provider: Some(provider(&[])),
+            answer: Ok(ada()),
+            url: Ok("https://acme.scalekit.com/oauth/authorize?client_id=c".to_owned()),
+            begun: Vec::new(),
+            completed: Vec::new(),
+        }));
+        let now = Arc::new(Mutex::new(at(0)));
+        let clock = Arc::clone(&now);
+        let app = App::new(Parts {
+            db,
+            host: Arc::new(Staged(Arc::clone(&stage))),
+            keys: Keys::from_secret(SECRET).unwrap(),
+            clock: Arc::new(move || *clock.lock().unwrap()),
+            config,
+        });
+        Self {
+            router: routes::router(app.clone()),
+            keys: Keys::from_secret(SECRET).unwrap(),
+            app,
+            stage,
+            now,
+        }
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        let mut now = self.now.lock().unwrap();
+        *now = now.checked_add(by).unwrap();
+    }
+
+    pub(crate) fn says(&self, identity: Identity) {
+        self.stage.lock().unwrap().answer = Ok(identity);
+    }
+
+    pub(crate) fn browser(&self) -> Browser<'_> {
+        Browser {
+            world: self,
+            cookies: Mutex::default(),
+        }
+    }
+
+    pub(crate) async fn events(&self) -> Vec<String> {
+        let events = openneko::web::audit::recent(self.app.db(), 100).await.unwrap();
+        let words = events.into_iter().rev().map(|event| match event.code {
+            Some(code) => format!("{} {code}", event.kind),
+            None => event.kind.to_string(),
+        });
+        words.collect()
+    }
+}
+
+/// A browser: keeps cookies, follows nothing by itself.
+pub(crate) struct Browser<'w> {
+    world: &'w World,
+    pub(crate) cookies: Mutex<BTreeMap<String, String>>,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn location(&self) -> &str {
+        self.headers[header::LOCATION].to_str().unwrap()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The code that the sign-in page is told.
+    pub(crate) fn error(&self) -> String {
+        let url = Url::parse(ORIGIN).unwrap().join(self.location()).unwrap();
+        assert_eq!(url.path(), "/signin", "{url}");
+        url.query_pairs().find(|(key, _)| key == "error").unwrap().1.into_owned()
+    }
+}
+
+pub(crate) const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml");
+
+impl Browser<'_> {
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        let cookies: Vec<_> = self
+            .cookies
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if !cookies.is_empty() {
+            request = request.header(header::COOKIE, cookies.join("; "));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::from(body.to_owned())).unwrap();
+        request.extensions_mut().insert(Peer("127.0.0.1:9".parse().unwrap()));
+        let response = self.world.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        self.keep(&parts.headers);
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap(),
+        }
+    }
+
+    fn keep(&self, headers: &HeaderMap) {
+        let mut cookies = self.cookies.lock().unwrap();
+        for line in headers.get_all(header::SET_COOKIE) {
+            let line = line.to_str().unwrap();
+            let (pair, flags) = line.split_once("; ").unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if flags.contains("Max-Age=0") {
+                cookies.remove(name);
+            } else {
+                cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[HTML], "").await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        let headers = [
+            HTML,
+            ("origin", ORIGIN),
+            ("sec-fetch-site", "same-origin"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        self.send("POST", path, &headers, body).await
+    }
+
+    /// Begins a sign-in; gives its state.
+    pub(crate) async fn begin(&self, query: &str) -> String {
+        let answer = self.get(&format!("/api/auth/begin{query}")).await;
+        assert_eq!(answer.status, StatusCode::FOUND, "{}", answer.body);
+        let url = Url::parse(answer.location()).unwrap();
+        let state = url.query_pairs().find(|(key, _)| key == "state");
+        state.unwrap().1.into_owned()
+    }
+
+    /// Comes back with a code.
+    pub(crate) async fn back(&self, state: &str) -> Answer {
+        self.get(&format!("/api/auth/callback?code=c1&state={state}")).await
+    }
+
+    /// The whole way.
+    pub(crate) async fn sign_in(&self) -> Answer {
+        let state = self.begin("").await;
+        self.back(&state).await
+    }
+
+    pub(crate) async fn user(&self) -> serde_json::Value {
+        self.get("/api/auth/session").await.json()["user"].clone()
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> String {
+        self.cookies.lock().unwrap()[name].clone()
+    }
+}

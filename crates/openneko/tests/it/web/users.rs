@@ -1,0 +1,114 @@
+//! The dashboard, and what an admin can do there.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::support::{Browser, World, ada, identity, on_each_engine, with};
+
+async fn signed_in<'w>(world: &'w World, sub: &str, email: &str) -> (Browser<'w>, String) {
+    world.says(identity(sub, email));
+    let browser = world.browser();
+    assert_eq!(browser.sign_in().await.location(), "/");
+    let id = browser.user().await["id"].as_str().unwrap().to_owned();
+    (browser, id)
+}
+
+/// The token of a form on the dashboard.
+fn token(page: &str, action: &str) -> String {
+    let form = page.split_once(&format!("action=\"{action}\"")).expect("the form is there").1;
+    let value = form.split_once("name=\"token\" value=\"").unwrap().1;
+    value.split_once('"').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_who_one_is() {
+    on_each_engine(async |db| {
+        let world = World::new(db);
+        world.says(with(
+            &ada(),
+            json!({ "name": "Ada <b>Lovelace</b>", "orgId": "org_1", "groups": ["Engineering"] }),
+        ));
+        let browser = world.browser();
+        browser.sign_in().await;
+        let page = browser.get("/").await;
+        for part in [
+            "Ada &#60;b&#62;Lovelace",
+            "ada@acme.test",
+            "org_1",
+            "Engineering",
+            r#"aria-label="Sign out ada@acme.test" title="ada@acme.test">Sign out</button>"#,
+        ] {
+            assert!(page.body.contains(part), "{part} in {}", page.body);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_member_sees_nothing_of_others_and_can_change_nothing() {
+    on_each_engine(async |db| {
+        let world = World::new(db);
+        let (_admin, admin_id) = signed_in(&world, "s1", "admin@acme.test").await;
+        let (member, _) = signed_in(&world, "s2", "member@acme.test").await;
+        let page = member.get("/").await;
+        assert!(!page.body.contains("admin@acme.test") && !page.body.contains("id=\"users\""));
+        let answer = member.post(&format!("/users/{admin_id}/disable"), "token=x").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_disabled_user_is_out_at_once_and_stays_out() {
+    on_each_engine(async |db| {
+        let world = World::new(db);
+        let (admin, _) = signed_in(&world, "s1", "admin@acme.test").await;
+        let (member, member_id) = signed_in(&world, "s2", "member@acme.test").await;
+        let disable = format!("/users/{member_id}/disable");
+        let page = admin.get("/").await;
+        let answer = admin.post(&disable, &format!("token={}", token(&page.body, &disable))).await;
+        assert_eq!(answer.location(), "/?notice=user_disabled#users");
+        let cookie = member.cookie("openneko_session");
+        assert!(member.user().await.is_null());
+        assert_eq!(member.get("/").await.location(), "/signin");
+
+        world.says(identity("s2", "member@acme.test"));
+        assert_eq!(member.sign_in().await.error(), "user_disabled");
+
+        let enable = format!("/users/{member_id}/enable");
+        let page = admin.get("/?notice=user_disabled").await;
+        assert!(page.body.contains("signed out everywhere"));
+        admin.post(&enable, &format!("token={}", token(&page.body, &enable))).await;
+        // The old session does not come back to life.
+        member.cookies.lock().unwrap().insert("openneko_session".to_owned(), cookie);
+        assert!(member.user().await.is_null());
+        assert_eq!(member.sign_in().await.location(), "/");
+        assert_eq!(
+            world.events().await[4..],
+            ["user_disabled", "sign_in_failed user_disabled", "user_enabled", "sign_in"]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_form_without_its_token_or_from_elsewhere_does_nothing() {
+    on_each_engine(async |db| {
+        let world = World::new(db);
+        let (admin, admin_id) = signed_in(&world, "s1", "admin@acme.test").await;
+        let (member, member_id) = signed_in(&world, "s2", "member@acme.test").await;
+        let path = format!("/users/{member_id}/disable");
+        let good = format!("token={}", token(&admin.get("/").await.body, &path));
+        for body in ["", "token=", "token=AAAA", &format!("{good}x"), &format!("{good}&{good}")] {
+            assert_eq!(admin.post(&path, body).await.status, StatusCode::FORBIDDEN, "{body}");
+        }
+        for header in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")] {
+            let answer = admin.send("POST", &path, &[header], &good).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{header:?}");
+        }
+        assert!(!member.user().await.is_null());
+        let own = admin.post(&format!("/users/{admin_id}/disable"), &good).await;
+        assert_eq!(own.status, StatusCode::FORBIDDEN);
+    })
+    .await;
+}
