@@ -17,6 +17,7 @@ mod secrets;
 mod serve;
 mod terminal;
 mod update;
+mod users;
 mod version;
 
 use std::io::Write as _;
@@ -83,6 +84,7 @@ enum Command {
     Remove(remove::RemoveArgs),
     List(list::ListArgs),
     Update(update::UpdateArgs),
+    Users(users::UsersArgs),
     Secrets(secrets::SecretsArgs),
     Marketplace(marketplace::MarketplaceArgs),
     Policy(policy::PolicyArgs),
@@ -127,6 +129,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Remove(args) => remove::run(&args, context),
         Command::List(args) => list::run(&args, context),
         Command::Update(args) => update::run(&args, context),
+        Command::Users(args) => users::run(&args, context),
         Command::Secrets(args) => secrets::run(args, context),
         Command::Marketplace(args) => marketplace::run(&args, context),
         Command::Policy(args) => policy::run(&args, context),

@@ -13,15 +13,8 @@ const RECENT_DENIALS: usize = 20;
 
 #[async_trait]
 impl SignInHost for Host {
-    async fn status(&self) -> Option<Provider> {
-        match self.provider() {
-            Ok(provider) => provider,
-            Err(error) => {
-                // Nobody gets in by it: without a provider the door stays shut.
-                tracing::error!(code = error.code(), %error, "cannot tell which plugin signs people in");
-                None
-            }
-        }
+    async fn status(&self) -> Result<Option<Provider>, PluginFailure> {
+        self.provider().map_err(|error| failure(&error))
     }
 
     async fn begin_auth(&self, begin: BeginAuth) -> Result<Url, PluginFailure> {

@@ -140,7 +140,11 @@ impl App {
             }
             Ok(None) => Ok(Door::of(None, self.marker().await?, has_public_url)),
             Err(failure) => {
-                tracing::error!(code = failure.code, message = failure.message, "the host cannot tell its plugins");
+                tracing::error!(
+                    code = failure.code,
+                    message = failure.message,
+                    "the host cannot tell its plugins"
+                );
                 Ok(Door::Lost(self.marker().await?))
             }
         }

@@ -54,10 +54,7 @@ mod tests {
             Door::Pending(provider(&["K"]))
         );
         assert_eq!(Door::of(Some(provider(&[])), marker(), false), Door::NoPublicUrl);
-        assert_eq!(
-            Door::of(None, marker(), true),
-            Door::Lost(marker())
-        );
+        assert_eq!(Door::of(None, marker(), true), Door::Lost(marker()));
         assert_eq!(Door::of(None, None, true), Door::Setup);
     }
 }

@@ -99,7 +99,7 @@ pub(crate) fn email_key(email: &str) -> String {
 
 /// Whether a text can be an address: something, one `@`, something, and nothing
 /// that a header, a page or a comparison could read in two ways.
-pub(crate) fn is_address(text: &str) -> bool {
+pub fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };

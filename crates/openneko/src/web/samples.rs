@@ -68,7 +68,10 @@ fn doors() -> Vec<(&'static str, Response)> {
             Door::Pending(provider(&["SCALEKIT_CLIENT_ID", "SCALEKIT_CLIENT_SECRET"])),
         ),
         ("signin-setup", Door::Setup),
-        ("signin-lost", Door::Lost(Some("@open-neko/plugin-scalekit".to_owned()))),
+        (
+            "signin-lost",
+            Door::Lost(Some("@open-neko/plugin-scalekit".to_owned())),
+        ),
         ("signin-no-public-url", Door::NoPublicUrl),
     ];
     let mut pages = vec![

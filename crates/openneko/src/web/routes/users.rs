@@ -65,6 +65,7 @@ fn form_path(id: &str, change: Change) -> String {
         Change::Disable => "disable",
         Change::Enable => "enable",
         Change::SetRole(_) => "role",
+        Change::Unlink => "unlink",
     };
     format!("/users/{id}/{verb}")
 }

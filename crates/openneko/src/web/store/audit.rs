@@ -1,6 +1,7 @@
 //! What happened: every sign-in, failure, sign-out and change of a user.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use genkan_db::{Db, Error, Row, Tx, p};
 use jiff::Timestamp;
@@ -17,18 +18,21 @@ pub enum Kind {
     UserCreated,
     /// A row that was there before got its subject.
     UserLinked,
+    /// Their subject was forgotten: the next sign-in with their address links them.
+    UserUnlinked,
     UserDisabled,
     UserEnabled,
     RoleChanged,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::SignIn,
         Self::SignInFailed,
         Self::SignOut,
         Self::UserCreated,
         Self::UserLinked,
+        Self::UserUnlinked,
         Self::UserDisabled,
         Self::UserEnabled,
         Self::RoleChanged,
@@ -42,6 +46,7 @@ impl Kind {
             Self::SignOut => "sign_out",
             Self::UserCreated => "user_created",
             Self::UserLinked => "user_linked",
+            Self::UserUnlinked => "user_unlinked",
             Self::UserDisabled => "user_disabled",
             Self::UserEnabled => "user_enabled",
             Self::RoleChanged => "role_changed",
@@ -56,6 +61,7 @@ impl Kind {
             Self::SignOut => "Signed out",
             Self::UserCreated => "User added",
             Self::UserLinked => "User linked",
+            Self::UserUnlinked => "User unlinked",
             Self::UserDisabled => "User disabled",
             Self::UserEnabled => "User enabled",
             Self::RoleChanged => "Role changed",
@@ -118,8 +124,15 @@ const MAX_TEXT: usize = 500;
 ///
 /// If the database fails.
 pub async fn record(tx: &mut Tx<'_>, event: &Event) -> Result<(), Error> {
-    // The row's id sorts by time; what a person was shown need not be unique.
-    let id = format!("{:016x}{}", event.at.as_microsecond(), random::token::<9>());
+    // Sorts by time, and within one moment in the order of writing. What a
+    // person was shown need not be unique.
+    static WRITTEN: AtomicU32 = AtomicU32::new(0);
+    let written = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let id = format!(
+        "{:016x}{written:08x}{}",
+        event.at.as_microsecond(),
+        random::token::<6>()
+    );
     let email = event.email.as_deref().map(clip);
     let detail = event.detail.as_deref().map(clip);
     let user_agent = event.user_agent.as_deref().map(clip);

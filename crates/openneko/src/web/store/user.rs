@@ -79,7 +79,7 @@ pub(super) fn read(row: &Row) -> Result<User, Error> {
 }
 
 /// A new identifier: no dot, for the session cookie is split at dots.
-pub(crate) fn new_id() -> String {
+pub fn new_id() -> String {
     format!("usr_{}", random::token::<9>())
 }
 
@@ -150,6 +150,9 @@ pub enum Change {
     Disable,
     Enable,
     SetRole(Role),
+    /// Forgets who the provider says they are, as when the provider is changed:
+    /// whoever signs in next with their verified address is them.
+    Unlink,
 }
 
 /// What came of a change.
@@ -173,6 +176,40 @@ pub struct By<'a> {
     pub at: Timestamp,
 }
 
+/// Adds somebody who has not signed in yet. Says whether the address was free.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn add(tx: &mut Tx<'_>, id: &str, email: &str, role: Role, by: By<'_>) -> Result<bool, Error> {
+    let row = tx
+        .opt(
+            "INSERT INTO app_user (id, email, email_key, org_id, role, group_names, created_at, updated_at)
+             SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), id, CAST($4 AS TEXT), '[]',
+                CAST($5 AS BIGINT), CAST($5 AS BIGINT)
+               FROM organization WHERE is_only
+             ON CONFLICT DO NOTHING RETURNING id",
+            p![
+                id,
+                email,
+                &email_key(email),
+                role.as_str(),
+                by.at.as_microsecond()
+            ],
+        )
+        .await?;
+    if row.is_none() {
+        return Ok(false);
+    }
+    let mut event = audit::Event::new(audit::Kind::UserCreated, by.at, by.reference);
+    event.user_id = Some(id.to_owned());
+    event.email = Some(email.to_owned());
+    event.actor = Some(by.actor.to_owned());
+    event.detail = Some(format!("as {}, before their first sign-in", role.as_str()));
+    audit::record(tx, &event).await?;
+    Ok(true)
+}
+
 /// Changes a user and records it. The last active admin stays one.
 ///
 /// # Errors
@@ -186,12 +223,14 @@ pub async fn change(tx: &mut Tx<'_>, id: &str, change: Change, by: By<'_>) -> Re
         Change::Disable => user.disabled_at.is_some(),
         Change::Enable => user.disabled_at.is_none(),
         Change::SetRole(role) => user.role == role,
+        Change::Unlink => user.sub.is_none(),
     };
     if is_already {
         return Ok(Changed::Already);
     }
     let is_active_admin = user.role == Role::Admin && user.disabled_at.is_none();
-    if is_active_admin && change != Change::Enable && other_admins(tx, id).await? == 0 {
+    let takes_away = matches!(change, Change::Disable | Change::SetRole(_));
+    if is_active_admin && takes_away && other_admins(tx, id).await? == 0 {
         return Ok(Changed::LastAdmin);
     }
     let now = by.at.as_microsecond();
@@ -221,6 +260,15 @@ pub async fn change(tx: &mut Tx<'_>, id: &str, change: Change, by: By<'_>) -> Re
             )
             .await?;
             audit::Kind::RoleChanged
+        }
+        Change::Unlink => {
+            tx.exec(
+                "UPDATE app_user SET provider = NULL, sub = NULL, updated_at = $2 WHERE id = $1",
+                p![id, now],
+            )
+            .await?;
+            session::end_all(tx, id, by.at).await?;
+            audit::Kind::UserUnlinked
         }
     };
     let mut event = audit::Event::new(kind, by.at, by.reference);

@@ -101,9 +101,12 @@ async fn of_many_first_people_one_becomes_admin() {
 async fn a_name_that_is_left_out_is_kept_and_the_rest_follows_the_provider() {
     on_each_engine(async |db| {
         let rules = Rules::default();
-        let named = with(&ada(), json!({ "name": "Ada", "groups": ["Everyone"], "orgId": "org_1" }));
+        let named = with(
+            &ada(),
+            &json!({ "name": "Ada", "groups": ["Everyone"], "orgId": "org_1" }),
+        );
         let first = arrive(&db, &named, &rules).await.unwrap();
-        let moved = with(&identity("s-ada", "Lovelace@acme.test"), json!({ "groups": [] }));
+        let moved = with(&identity("s-ada", "Lovelace@acme.test"), &json!({ "groups": [] }));
         let again = arrive(&db, &moved, &rules).await.unwrap();
         assert_eq!(again.id, first.id);
         assert_eq!(again.name.as_deref(), Some("Ada"));
@@ -111,7 +114,11 @@ async fn a_name_that_is_left_out_is_kept_and_the_rest_follows_the_provider() {
         assert!(again.groups.is_empty());
         assert_eq!(again.provider_org_id, None);
         // The address that she left is free, in whatever case.
-        assert!(arrive(&db, &identity("s-new", "ADA@acme.test"), &rules).await.is_ok());
+        assert!(
+            arrive(&db, &identity("s-new", "ADA@acme.test"), &rules)
+                .await
+                .is_ok()
+        );
     })
     .await;
 }
@@ -121,10 +128,15 @@ async fn an_address_is_one_in_any_case_and_belongs_to_one_subject() {
     on_each_engine(async |db| {
         let rules = Rules::default();
         arrive(&db, &ada(), &rules).await.unwrap();
-        let thief = with(&identity("s-eve", "ADA@Acme.Test"), json!({ "emailVerified": true }));
+        let thief = with(
+            &identity("s-eve", "ADA@Acme.Test"),
+            &json!({ "emailVerified": true }),
+        );
         assert_eq!(arrive(&db, &thief, &rules).await, Err(Refusal::EmailTaken));
         // Nor by changing one's own address to it.
-        arrive(&db, &identity("s-eve", "eve@acme.test"), &rules).await.unwrap();
+        arrive(&db, &identity("s-eve", "eve@acme.test"), &rules)
+            .await
+            .unwrap();
         assert_eq!(arrive(&db, &thief, &rules).await, Err(Refusal::EmailTaken));
         assert_eq!(count(&db, "SELECT COUNT(*) FROM app_user").await, 2);
     })
@@ -150,10 +162,13 @@ async fn a_user_who_is_expected_is_claimed_with_a_verified_address_only() {
         expected(&db, "ada@acme.test", "admin").await;
         let rules = Rules::default();
         assert_eq!(arrive(&db, &ada(), &rules).await, Err(Refusal::EmailNotVerified));
-        let said_no = with(&ada(), json!({ "emailVerified": false }));
-        assert_eq!(arrive(&db, &said_no, &rules).await, Err(Refusal::EmailNotVerified));
+        let said_no = with(&ada(), &json!({ "emailVerified": false }));
+        assert_eq!(
+            arrive(&db, &said_no, &rules).await,
+            Err(Refusal::EmailNotVerified)
+        );
 
-        let verified = with(&ada(), json!({ "emailVerified": true }));
+        let verified = with(&ada(), &json!({ "emailVerified": true }));
         let claimed = arrive(&db, &verified, &rules).await.unwrap();
         assert_eq!((claimed.id.as_str(), claimed.role), ("usr_expected", Role::Admin));
     })
@@ -177,8 +192,10 @@ async fn an_operator_may_allow_unverified_addresses() {
 async fn groups_decide_the_role_at_first_and_later_only_if_told_to() {
     on_each_engine(async |db| {
         let rules = Rules::default();
-        arrive(&db, &identity("s-first", "first@acme.test"), &rules).await.unwrap();
-        let owner = with(&ada(), json!({ "groups": ["OWNERS"] }));
+        arrive(&db, &identity("s-first", "first@acme.test"), &rules)
+            .await
+            .unwrap();
+        let owner = with(&ada(), &json!({ "groups": ["OWNERS"] }));
         assert_eq!(arrive(&db, &owner, &rules).await.unwrap().role, Role::Admin);
         assert_eq!(arrive(&db, &ada(), &rules).await.unwrap().role, Role::Admin);
 
@@ -200,16 +217,29 @@ async fn disabling_the_admin_does_not_make_the_next_stranger_one() {
     on_each_engine(async |db| {
         let rules = Rules::default();
         let admin = arrive(&db, &ada(), &rules).await.unwrap();
-        let second = arrive(&db, &identity("s2", "bob@acme.test"), &rules).await.unwrap();
+        let second = arrive(&db, &identity("s2", "bob@acme.test"), &rules)
+            .await
+            .unwrap();
         assert_eq!(change(&db, &admin.id, Change::Disable).await, Changed::LastAdmin);
-        assert_eq!(change(&db, &second.id, Change::SetRole(Role::Admin)).await, Changed::Yes);
+        assert_eq!(
+            change(&db, &second.id, Change::SetRole(Role::Admin)).await,
+            Changed::Yes
+        );
         assert_eq!(change(&db, &admin.id, Change::Disable).await, Changed::Yes);
         assert_eq!(change(&db, &admin.id, Change::Disable).await, Changed::Already);
-        assert_eq!(change(&db, &second.id, Change::SetRole(Role::Member)).await, Changed::LastAdmin);
-        assert_eq!(change(&db, "usr_nobody", Change::Enable).await, Changed::NoSuchUser);
+        assert_eq!(
+            change(&db, &second.id, Change::SetRole(Role::Member)).await,
+            Changed::LastAdmin
+        );
+        assert_eq!(
+            change(&db, "usr_nobody", Change::Enable).await,
+            Changed::NoSuchUser
+        );
 
         assert_eq!(arrive(&db, &ada(), &rules).await, Err(Refusal::Disabled));
-        let eve = arrive(&db, &identity("s3", "eve@acme.test"), &rules).await.unwrap();
+        let eve = arrive(&db, &identity("s3", "eve@acme.test"), &rules)
+            .await
+            .unwrap();
         assert_eq!(eve.role, Role::Member);
     })
     .await;
@@ -224,13 +254,22 @@ async fn who_may_not_enter_leaves_no_row() {
             ..Rules::default()
         };
         let org = |id: &str| json!({ "orgId": id });
-        assert_eq!(arrive(&db, &ada(), &rules).await, Err(Refusal::OrganizationNotAllowed));
-        let elsewhere = with(&ada(), org("org_2"));
-        assert_eq!(arrive(&db, &elsewhere, &rules).await, Err(Refusal::OrganizationNotAllowed));
-        let other_domain = with(&identity("s", "ada@evil.test"), org("org_1"));
-        assert_eq!(arrive(&db, &other_domain, &rules).await, Err(Refusal::DomainNotAllowed));
+        assert_eq!(
+            arrive(&db, &ada(), &rules).await,
+            Err(Refusal::OrganizationNotAllowed)
+        );
+        let elsewhere = with(&ada(), &org("org_2"));
+        assert_eq!(
+            arrive(&db, &elsewhere, &rules).await,
+            Err(Refusal::OrganizationNotAllowed)
+        );
+        let other_domain = with(&identity("s", "ada@evil.test"), &org("org_1"));
+        assert_eq!(
+            arrive(&db, &other_domain, &rules).await,
+            Err(Refusal::DomainNotAllowed)
+        );
         assert_eq!(count(&db, "SELECT COUNT(*) FROM app_user").await, 0);
-        assert!(arrive(&db, &with(&ada(), org("org_1")), &rules).await.is_ok());
+        assert!(arrive(&db, &with(&ada(), &org("org_1")), &rules).await.is_ok());
     })
     .await;
 }

@@ -9,17 +9,24 @@ use openneko::web::rules::Rules;
 use serde_json::json;
 use url::Url;
 
-use super::support::{HTML, ORIGIN, PLUGIN, World, ada, config, failure, identity, on_each_engine, provider, with};
+use super::support::{
+    HTML, ORIGIN, PLUGIN, World, ada, config, failure, identity, on_each_engine, provider, with,
+};
 
 #[tokio::test]
 async fn a_person_signs_in_and_lands_where_they_wanted_to_go() {
     on_each_engine(async |db| {
         let world = World::new(db);
         let browser = world.browser();
-        let state = browser.begin("?returnTo=%2Freports%3Fa%3Db&loginHint=Ada%40acme.test").await;
+        let state = browser
+            .begin("?returnTo=%2Freports%3Fa%3Db&loginHint=Ada%40acme.test")
+            .await;
         assert_eq!(state.len(), 32);
         let back = browser.back(&state).await;
-        assert_eq!((back.status, back.location()), (StatusCode::FOUND, "/reports?a=b"));
+        assert_eq!(
+            (back.status, back.location()),
+            (StatusCode::FOUND, "/reports?a=b")
+        );
         assert_eq!(back.headers[header::CACHE_CONTROL], "no-store");
         assert_eq!(browser.user().await["email"], "ada@acme.test");
         assert_eq!(world.events().await, ["user_created", "sign_in"]);
@@ -32,9 +39,15 @@ async fn a_person_signs_in_and_lands_where_they_wanted_to_go() {
         assert_eq!(begin.login_hint.as_deref(), Some("Ada@acme.test"));
         assert_eq!((complete.code.as_str(), &complete.state), ("c1", &begin.state));
         assert_eq!(complete.extra.get("nonce"), begin.extra.get("nonce"));
-        let verifier = complete.extra.get("codeVerifier").and_then(|verifier| verifier.as_str());
+        let verifier = complete
+            .extra
+            .get("codeVerifier")
+            .and_then(|verifier| verifier.as_str());
         assert_eq!(verifier.unwrap().len(), 43);
-        let challenge = begin.extra.get("codeChallenge").and_then(|challenge| challenge.as_str());
+        let challenge = begin
+            .extra
+            .get("codeChallenge")
+            .and_then(|challenge| challenge.as_str());
         assert_eq!(challenge.unwrap(), s256(verifier.unwrap()));
     })
     .await;
@@ -91,7 +104,10 @@ async fn a_state_counts_in_its_own_browser_only() {
         let value = ada.cookie(&format!("openneko_sso_state_{}", &own[..8]));
         ada.cookies.lock().unwrap().insert(name.clone(), value);
         assert_eq!(ada.back(&state).await.error(), "state_mismatch");
-        ada.cookies.lock().unwrap().insert(name, format!("{state}|Lw.AAAA"));
+        ada.cookies
+            .lock()
+            .unwrap()
+            .insert(name, format!("{state}|Lw.AAAA"));
         assert_eq!(ada.back(&state).await.error(), "state_missing");
         // Nothing of that used it up.
         assert_eq!(eve.back(&state).await.location(), "/");
@@ -104,10 +120,17 @@ async fn two_tabs_do_not_take_each_others_sign_in() {
     on_each_engine(async |db| {
         let world = World::new(db);
         let browser = world.browser();
-        let (first, second) = (browser.begin("?returnTo=/one").await, browser.begin("?returnTo=/two").await);
+        let (first, second) = (
+            browser.begin("?returnTo=/one").await,
+            browser.begin("?returnTo=/two").await,
+        );
         assert_eq!(browser.back(&second).await.location(), "/two");
         assert_eq!(browser.back(&first).await.location(), "/one");
-        assert_eq!(browser.cookies.lock().unwrap().len(), 1, "only the session is left");
+        assert_eq!(
+            browser.cookies.lock().unwrap().len(),
+            1,
+            "only the session is left"
+        );
         // Many begun ones do not make requests longer and longer.
         for _ in 0..20 {
             browser.begin("").await;
@@ -139,12 +162,16 @@ async fn an_error_of_the_provider_needs_a_state_and_is_never_shown() {
         let forged = browser.get(&format!("/api/auth/callback?{text}")).await;
         assert_eq!(forged.error(), "bad_callback");
         let forged = browser
-            .get(&format!("/api/auth/callback?{text}&state=abcdefgh-_0123456789ABCDEFGHIJKL"))
+            .get(&format!(
+                "/api/auth/callback?{text}&state=abcdefgh-_0123456789ABCDEFGHIJKL"
+            ))
             .await;
         assert_eq!(forged.error(), "state_missing");
 
         let state = browser.begin("?returnTo=/next").await;
-        let denied = browser.get(&format!("/api/auth/callback?{text}&state={state}")).await;
+        let denied = browser
+            .get(&format!("/api/auth/callback?{text}&state={state}"))
+            .await;
         assert_eq!(denied.error(), "access_denied");
         assert!(!denied.location().contains("555"), "{}", denied.location());
         assert!(denied.location().ends_with("&returnTo=%2Fnext"));
@@ -153,8 +180,13 @@ async fn an_error_of_the_provider_needs_a_state_and_is_never_shown() {
         let page = browser.get(denied.location()).await;
         assert!(page.body.contains("role=\"alert\"") && !page.body.contains("555"));
         let events = openneko::web::audit::recent(world.app.db(), 10).await.unwrap();
-        let denied = events.iter().find(|event| event.code.as_deref() == Some("access_denied"));
-        assert_eq!(denied.unwrap().detail.as_deref(), Some("access_denied: Call +1 555 0100"));
+        let denied = events
+            .iter()
+            .find(|event| event.code.as_deref() == Some("access_denied"));
+        assert_eq!(
+            denied.unwrap().detail.as_deref(),
+            Some("access_denied: Call +1 555 0100")
+        );
         assert!(page.body.contains(&denied.unwrap().reference));
     })
     .await;
@@ -171,13 +203,25 @@ async fn what_is_wrong_with_a_callback_is_told_by_a_code() {
             ("?state=x&code=c", "state_missing"),
             ("?state=a&state=b&code=c", "bad_callback"),
         ] {
-            assert_eq!(browser.get(&format!("/api/auth/callback{query}")).await.error(), code, "{query}");
+            assert_eq!(
+                browser.get(&format!("/api/auth/callback{query}")).await.error(),
+                code,
+                "{query}"
+            );
         }
         let state = browser.begin("").await;
-        assert_eq!(browser.get(&format!("/api/auth/callback?state={state}")).await.error(), "bad_callback");
+        assert_eq!(
+            browser
+                .get(&format!("/api/auth/callback?state={state}"))
+                .await
+                .error(),
+            "bad_callback"
+        );
         let state = browser.begin("").await;
         let long = "x".repeat(5000);
-        let answer = browser.get(&format!("/api/auth/callback?state={state}&code={long}")).await;
+        let answer = browser
+            .get(&format!("/api/auth/callback?state={state}&code={long}"))
+            .await;
         assert_eq!(answer.error(), "bad_callback");
         assert!(world.stage.lock().unwrap().completed.is_empty());
     })
@@ -189,8 +233,10 @@ async fn what_the_plugin_said_goes_to_the_audit_and_not_to_the_browser() {
     on_each_engine(async |db| {
         let world = World::new(db);
         let browser = world.browser();
-        world.stage.lock().unwrap().answer =
-            Err(failure("PLUGIN_ERROR", "Scalekit token exchange returned HTTP 400 (invalid_grant: expired)"));
+        world.stage.lock().unwrap().answer = Err(failure(
+            "PLUGIN_ERROR",
+            "Scalekit token exchange returned HTTP 400 (invalid_grant: expired)",
+        ));
         let state = browser.begin("").await;
         let answer = browser.back(&state).await;
         assert_eq!(answer.error(), "plugin_failed");
@@ -233,11 +279,15 @@ async fn the_rules_speak_at_the_callback() {
         let world = World::with(db, Config { rules, ..config() });
         let browser = world.browser();
         assert_eq!(browser.sign_in().await.error(), "organization_not_allowed");
-        world.says(with(&ada(), json!({ "orgId": "org_1" })));
+        world.says(with(&ada(), &json!({ "orgId": "org_1" })));
         assert_eq!(browser.sign_in().await.location(), "/");
         assert_eq!(
             world.events().await,
-            ["sign_in_failed organization_not_allowed", "user_created", "sign_in"]
+            [
+                "sign_in_failed organization_not_allowed",
+                "user_created",
+                "sign_in"
+            ]
         );
     })
     .await;
@@ -305,13 +355,28 @@ async fn a_begin_that_fails_is_502_and_one_without_plugin_503() {
         let failed = program("/api/auth/begin").await;
         assert_eq!(failed.status, StatusCode::BAD_GATEWAY);
         assert!(!failed.body.contains("SCALEKIT_CLIENT_ID") && failed.body.contains("ref_"));
-        assert_eq!(browser.get("/api/auth/begin").await.status, StatusCode::BAD_GATEWAY);
-        for bad in ["http://evil.test/", "javascript:alert(1)", "https://u:p@idp.test/", "ftp://idp.test/"] {
+        assert_eq!(
+            browser.get("/api/auth/begin").await.status,
+            StatusCode::BAD_GATEWAY
+        );
+        for bad in [
+            "http://evil.test/",
+            "javascript:alert(1)",
+            "https://u:p@idp.test/",
+            "ftp://idp.test/",
+        ] {
             world.stage.lock().unwrap().url = Ok(bad.to_owned());
-            assert_eq!(program("/api/auth/begin").await.status, StatusCode::BAD_GATEWAY, "{bad}");
+            assert_eq!(
+                program("/api/auth/begin").await.status,
+                StatusCode::BAD_GATEWAY,
+                "{bad}"
+            );
         }
         world.stage.lock().unwrap().provider = Some(provider(&["KEY"]));
-        assert_eq!(program("/api/auth/begin").await.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            program("/api/auth/begin").await.status,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
         world.stage.lock().unwrap().provider = None;
         let none = program("/api/auth/begin").await;
         assert_eq!(none.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -329,7 +394,15 @@ async fn a_hint_that_is_no_address_is_not_passed_on() {
         for hint in ["x", "a%0Ab%40c.test", "%3Cscript%3E%40x.test", &"a".repeat(300)] {
             browser.begin(&format!("?loginHint={hint}")).await;
         }
-        assert!(world.stage.lock().unwrap().begun.iter().all(|begin| begin.login_hint.is_none()));
+        assert!(
+            world
+                .stage
+                .lock()
+                .unwrap()
+                .begun
+                .iter()
+                .all(|begin| begin.login_hint.is_none())
+        );
     })
     .await;
 }
@@ -380,7 +453,13 @@ async fn one_network_may_begin_only_so_many() {
 async fn cookies_are_secure_behind_https() {
     on_each_engine(async |db| {
         let public_url = Some(openneko::web::settings::PublicUrl::parse("https://neko.test").unwrap());
-        let world = World::with(db, Config { public_url, ..config() });
+        let world = World::with(
+            db,
+            Config {
+                public_url,
+                ..config()
+            },
+        );
         let answer = world.browser().get("/api/auth/begin").await;
         let line = answer.headers[header::SET_COOKIE].to_str().unwrap();
         assert!(line.ends_with("HttpOnly; SameSite=Lax; Secure"), "{line}");

@@ -20,7 +20,11 @@ async fn pages_lead_to_the_door_and_programs_get_401() {
             ("/healthz", "/signin?returnTo=%2Fhealthz"),
         ] {
             let answer = browser.get(path).await;
-            assert_eq!((answer.status, answer.location()), (StatusCode::FOUND, location), "{path}");
+            assert_eq!(
+                (answer.status, answer.location()),
+                (StatusCode::FOUND, location),
+                "{path}"
+            );
             assert_eq!(answer.headers[header::CACHE_CONTROL], "no-store");
         }
         for path in ["/api/users", "/api", "/api/auth/beginx", "/api/auth/"] {
@@ -48,7 +52,13 @@ async fn without_a_plugin_there_is_a_setup_page_and_nothing_else() {
         assert_eq!(browser.get("/api/auth/status").await.body, r#"{"provider":null}"#);
 
         // Where others can connect, commands are nobody's business.
-        let open = World::with(db, Config { is_local: false, ..config() });
+        let open = World::with(
+            db,
+            Config {
+                is_local: false,
+                ..config()
+            },
+        );
         open.stage.lock().unwrap().provider = None;
         let door = open.browser().get("/signin").await;
         assert!(door.body.contains("No SSO plugin is installed.") && !door.body.contains("openneko install"));
@@ -70,7 +80,11 @@ async fn a_plugin_that_vanishes_opens_nothing_and_ends_no_session() {
         restarted.stage.lock().unwrap().provider = None;
         let stranger = restarted.browser();
         let door = stranger.get("/signin").await;
-        assert!(door.body.contains("Signing in does not work at the moment."), "{}", door.body);
+        assert!(
+            door.body.contains("Signing in does not work at the moment."),
+            "{}",
+            door.body
+        );
         assert!(!door.body.contains("No SSO plugin is installed."));
         assert_eq!(stranger.get("/").await.location(), "/signin");
         let begin = stranger.send("GET", "/api/auth/begin", &[], "").await;
@@ -87,7 +101,10 @@ async fn a_plugin_without_its_settings_says_what_is_missing() {
         let browser = world.browser();
         let door = browser.get("/signin").await;
         assert!(door.body.contains("Setup in progress"));
-        assert!(door.body.contains("openneko secrets set @open-neko/plugin-scalekit SCALEKIT_CLIENT_ID"));
+        assert!(
+            door.body
+                .contains("openneko secrets set @open-neko/plugin-scalekit SCALEKIT_CLIENT_ID")
+        );
         let status = browser.get("/api/auth/status").await.json();
         assert!(status["provider"].is_null());
         assert_eq!(status["pending"]["providerLabel"], "Scalekit");
@@ -161,7 +178,9 @@ async fn a_body_that_is_too_large_is_refused() {
         browser.sign_in().await;
         let headers = [HTML, ("sec-fetch-site", "same-origin")];
         let body = "x".repeat(20_000);
-        let answer = browser.send("POST", "/users/usr_1/disable", &headers, &body).await;
+        let answer = browser
+            .send("POST", "/users/usr_1/disable", &headers, &body)
+            .await;
         assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     })
     .await;

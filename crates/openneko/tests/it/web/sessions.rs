@@ -17,12 +17,18 @@ async fn the_cookie_is_the_documented_one() {
         let browser = world.browser();
         let answer = browser.sign_in().await;
         let id = browser.user().await["id"].as_str().unwrap().to_owned();
-        assert!(id.starts_with("usr_") && id.len() == 16 && !id.contains('.'), "{id}");
+        assert!(
+            id.starts_with("usr_") && id.len() == 16 && !id.contains('.'),
+            "{id}"
+        );
         let value = browser.cookie(SESSION);
         assert_eq!(value, world.keys.session_cookie(&id, T0 + 43_200));
         let lines: Vec<_> = answer.headers.get_all(header::SET_COOKIE).iter().collect();
         let line = lines[0].to_str().unwrap();
-        assert_eq!(line, format!("{SESSION}={value}; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax"));
+        assert_eq!(
+            line,
+            format!("{SESSION}={value}; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax")
+        );
     })
     .await;
 }
@@ -34,8 +40,13 @@ async fn sign_out_ends_the_session_on_the_server() {
         let browser = world.browser();
         browser.sign_in().await;
         let stolen = browser.cookie(SESSION);
-        let answer = browser.send("POST", "/api/auth/logout", &[("origin", ORIGIN)], "").await;
-        assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, r#"{"ok":true}"#));
+        let answer = browser
+            .send("POST", "/api/auth/logout", &[("origin", ORIGIN)], "")
+            .await;
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (StatusCode::OK, r#"{"ok":true}"#)
+        );
         assert!(browser.cookies.lock().unwrap().is_empty());
 
         let thief = world.browser();
@@ -53,15 +64,30 @@ async fn a_form_signs_out_to_a_page_and_another_site_cannot() {
         let world = World::new(db);
         let browser = world.browser();
         browser.sign_in().await;
-        for header in [("origin", "https://evil.test"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
-            let answer = browser.send("POST", "/api/auth/logout", &[HTML, header], "").await;
+        for header in [
+            ("origin", "https://evil.test"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+        ] {
+            let answer = browser
+                .send("POST", "/api/auth/logout", &[HTML, header], "")
+                .await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{header:?}");
         }
         assert!(!browser.user().await.is_null());
-        assert_eq!(browser.get("/api/auth/logout").await.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(
+            browser.get("/api/auth/logout").await.status,
+            StatusCode::METHOD_NOT_ALLOWED
+        );
         let answer = browser.post("/api/auth/logout", "").await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER);
-        assert!(browser.get(answer.location()).await.body.contains("You are signed out"));
+        assert!(
+            browser
+                .get(answer.location())
+                .await
+                .body
+                .contains("You are signed out")
+        );
     })
     .await;
 }
@@ -109,7 +135,13 @@ async fn a_session_ends_for_want_of_use_and_by_its_age() {
             absolute: Duration::from_secs(12 * 3600),
             idle: Duration::from_secs(3600),
         };
-        let world = World::with(db, Config { lifetimes, ..config() });
+        let world = World::with(
+            db,
+            Config {
+                lifetimes,
+                ..config()
+            },
+        );
         let (idle, busy) = (world.browser(), world.browser());
         idle.sign_in().await;
         busy.sign_in().await;
@@ -148,7 +180,12 @@ async fn a_forged_or_doubled_cookie_opens_nothing() {
         }
         let answer = world
             .browser()
-            .send("GET", "/api/auth/session", &[("cookie", &format!("{SESSION}={good}"))], "")
+            .send(
+                "GET",
+                "/api/auth/session",
+                &[("cookie", &format!("{SESSION}={good}"))],
+                "",
+            )
             .await;
         assert_eq!(answer.json()["user"]["id"], id.as_str());
     })
@@ -164,13 +201,20 @@ async fn what_is_over_is_swept_away() {
         browser.begin("").await;
         world.advance(Duration::from_secs(13 * 3600));
         let keep = Duration::from_secs(3600);
-        openneko::web::store::sweep(world.app.db(), world.app.now(), keep).await.unwrap();
+        openneko::web::store::sweep(world.app.db(), world.app.now(), keep)
+            .await
+            .unwrap();
         for table in [
             "SELECT COUNT(*) FROM web_session",
             "SELECT COUNT(*) FROM sign_in_flow",
             "SELECT COUNT(*) FROM audit_event",
         ] {
-            let row = world.app.db().read(async |tx| tx.opt(table, &[]).await).await.unwrap();
+            let row = world
+                .app
+                .db()
+                .read(async |tx| tx.opt(table, &[]).await)
+                .await
+                .unwrap();
             assert_eq!(row.unwrap().get::<i64>(0).unwrap(), 0, "{table}");
         }
     })

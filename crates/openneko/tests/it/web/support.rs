@@ -61,7 +61,7 @@ pub(crate) fn checked(identity: Identity) -> openneko::web::identity::Identity {
 }
 
 /// An identity with more said about it, as JSON.
-pub(crate) fn with(identity: &Identity, more: serde_json::Value) -> Identity {
+pub(crate) fn with(identity: &Identity, more: &serde_json::Value) -> Identity {
     let mut value = serde_json::to_value(identity).unwrap();
     for (key, said) in more.as_object().unwrap() {
         value[key] = said.clone();
@@ -231,14 +231,24 @@ impl Answer {
     pub(crate) fn error(&self) -> String {
         let url = Url::parse(ORIGIN).unwrap().join(self.location()).unwrap();
         assert_eq!(url.path(), "/signin", "{url}");
-        url.query_pairs().find(|(key, _)| key == "error").unwrap().1.into_owned()
+        url.query_pairs()
+            .find(|(key, _)| key == "error")
+            .unwrap()
+            .1
+            .into_owned()
     }
 }
 
 pub(crate) const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml");
 
 impl Browser<'_> {
-    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         let cookies: Vec<_> = self
             .cookies
@@ -254,7 +264,9 @@ impl Browser<'_> {
             request = request.header(*name, *value);
         }
         let mut request = request.body(Body::from(body.to_owned())).unwrap();
-        request.extensions_mut().insert(Peer("127.0.0.1:9".parse().unwrap()));
+        request
+            .extensions_mut()
+            .insert(Peer("127.0.0.1:9".parse().unwrap()));
         let response = self.world.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         self.keep(&parts.headers);
@@ -304,7 +316,8 @@ impl Browser<'_> {
 
     /// Comes back with a code.
     pub(crate) async fn back(&self, state: &str) -> Answer {
-        self.get(&format!("/api/auth/callback?code=c1&state={state}")).await
+        self.get(&format!("/api/auth/callback?code=c1&state={state}"))
+            .await
     }
 
     /// The whole way.

@@ -15,7 +15,10 @@ async fn signed_in<'w>(world: &'w World, sub: &str, email: &str) -> (Browser<'w>
 
 /// The token of a form on the dashboard.
 fn token(page: &str, action: &str) -> String {
-    let form = page.split_once(&format!("action=\"{action}\"")).expect("the form is there").1;
+    let form = page
+        .split_once(&format!("action=\"{action}\""))
+        .expect("the form is there")
+        .1;
     let value = form.split_once("name=\"token\" value=\"").unwrap().1;
     value.split_once('"').unwrap().0.to_owned()
 }
@@ -26,7 +29,7 @@ async fn the_dashboard_shows_who_one_is() {
         let world = World::new(db);
         world.says(with(
             &ada(),
-            json!({ "name": "Ada <b>Lovelace</b>", "orgId": "org_1", "groups": ["Engineering"] }),
+            &json!({ "name": "Ada <b>Lovelace</b>", "orgId": "org_1", "groups": ["Engineering"] }),
         ));
         let browser = world.browser();
         browser.sign_in().await;
@@ -52,7 +55,9 @@ async fn a_member_sees_nothing_of_others_and_can_change_nothing() {
         let (member, _) = signed_in(&world, "s2", "member@acme.test").await;
         let page = member.get("/").await;
         assert!(!page.body.contains("admin@acme.test") && !page.body.contains("id=\"users\""));
-        let answer = member.post(&format!("/users/{admin_id}/disable"), "token=x").await;
+        let answer = member
+            .post(&format!("/users/{admin_id}/disable"), "token=x")
+            .await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
     })
     .await;
@@ -66,7 +71,9 @@ async fn a_disabled_user_is_out_at_once_and_stays_out() {
         let (member, member_id) = signed_in(&world, "s2", "member@acme.test").await;
         let disable = format!("/users/{member_id}/disable");
         let page = admin.get("/").await;
-        let answer = admin.post(&disable, &format!("token={}", token(&page.body, &disable))).await;
+        let answer = admin
+            .post(&disable, &format!("token={}", token(&page.body, &disable)))
+            .await;
         assert_eq!(answer.location(), "/?notice=user_disabled#users");
         let cookie = member.cookie("openneko_session");
         assert!(member.user().await.is_null());
@@ -78,14 +85,25 @@ async fn a_disabled_user_is_out_at_once_and_stays_out() {
         let enable = format!("/users/{member_id}/enable");
         let page = admin.get("/?notice=user_disabled").await;
         assert!(page.body.contains("signed out everywhere"));
-        admin.post(&enable, &format!("token={}", token(&page.body, &enable))).await;
+        admin
+            .post(&enable, &format!("token={}", token(&page.body, &enable)))
+            .await;
         // The old session does not come back to life.
-        member.cookies.lock().unwrap().insert("openneko_session".to_owned(), cookie);
+        member
+            .cookies
+            .lock()
+            .unwrap()
+            .insert("openneko_session".to_owned(), cookie);
         assert!(member.user().await.is_null());
         assert_eq!(member.sign_in().await.location(), "/");
         assert_eq!(
             world.events().await[4..],
-            ["user_disabled", "sign_in_failed user_disabled", "user_enabled", "sign_in"]
+            [
+                "user_disabled",
+                "sign_in_failed user_disabled",
+                "user_enabled",
+                "sign_in"
+            ]
         );
     })
     .await;
@@ -99,8 +117,18 @@ async fn a_form_without_its_token_or_from_elsewhere_does_nothing() {
         let (member, member_id) = signed_in(&world, "s2", "member@acme.test").await;
         let path = format!("/users/{member_id}/disable");
         let good = format!("token={}", token(&admin.get("/").await.body, &path));
-        for body in ["", "token=", "token=AAAA", &format!("{good}x"), &format!("{good}&{good}")] {
-            assert_eq!(admin.post(&path, body).await.status, StatusCode::FORBIDDEN, "{body}");
+        for body in [
+            "",
+            "token=",
+            "token=AAAA",
+            &format!("{good}x"),
+            &format!("{good}&{good}"),
+        ] {
+            assert_eq!(
+                admin.post(&path, body).await.status,
+                StatusCode::FORBIDDEN,
+                "{body}"
+            );
         }
         for header in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")] {
             let answer = admin.send("POST", &path, &[header], &good).await;
