@@ -20,6 +20,7 @@ dev *options:
 # The generated references, and the public documentation of the crates
 docs:
     GENKAN_WRITE_DOCS=1 cargo test --package genkan --test it cli::documents
+    OPENNEKO_WRITE_DOCS=1 cargo test --package openneko --test it cli::documents
     cargo doc --workspace --no-deps
 
 # The measurements, by hand and on a quiet machine

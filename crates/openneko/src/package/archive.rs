@@ -31,7 +31,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            entries: 10_000,
+            entries: 2_000,
             bytes: 256 << 20,
             ratio: 100,
             free_bytes: 8 << 20,
@@ -73,13 +73,29 @@ pub enum Error {
 /// Unpacks `tarball` into `target`, an empty folder of our own. The folder that
 /// npm puts everything in, `package/`, is left away.
 ///
+/// The archive is read to its end once before anything is written, so that a
+/// bomb or a bad last entry costs no disk.
+///
 /// Returns the paths of the files.
 ///
 /// # Errors
 ///
-/// [`Error`] at the first entry that is refused; what was written until then
-/// is the caller's to remove.
+/// [`Error`] at the first entry that is refused.
 pub(super) fn unpack(tarball: &[u8], target: &Path, limits: Limits) -> Result<Vec<String>, Error> {
+    walk(tarball, limits, |_, entry| {
+        io::copy(entry, &mut io::sink()).map_err(Failed::Read).map(drop)
+    })?;
+    walk(tarball, limits, |path, entry| write(entry, &target.join(path)))
+}
+
+/// An entry that may be read.
+type Admitted<'a, 'b> = Entry<'a, Bounded<GzDecoder<&'b [u8]>>>;
+
+fn walk(
+    tarball: &[u8],
+    limits: Limits,
+    mut take: impl FnMut(&str, &mut Admitted<'_, '_>) -> Result<(), Failed>,
+) -> Result<Vec<String>, Error> {
     let budget = (tarball.len() as u64 * limits.ratio).saturating_add(limits.free_bytes);
     let mut archive = Archive::new(Bounded {
         inner: GzDecoder::new(tarball),
@@ -95,26 +111,32 @@ pub(super) fn unpack(tarball: &[u8], target: &Path, limits: Limits) -> Result<Ve
         let Some(path) = names.admit(&entry)? else {
             continue;
         };
-        write(&mut entry, &target.join(&path)).map_err(|error| match error {
+        take(&path, &mut entry).map_err(|error| match error {
             Failed::Read(error) => refused(error),
             Failed::Write(error) => Error::Write(error),
         })?;
     }
+    check_end(archive.into_inner(), refused)?;
+    Ok(names.files())
+}
+
+/// Checks that another reader would find no more entries.
+fn check_end(mut rest: Bounded<GzDecoder<&[u8]>>, refused: impl Fn(io::Error) -> Error) -> Result<(), Error> {
     // A tar archive ends at an empty block, and this reader stops there; others may go on.
-    let mut rest = archive.into_inner();
     let mut block = [0; 8192];
     loop {
-        match rest.read(&mut block).map_err(refused)? {
+        match rest.read(&mut block).map_err(&refused)? {
             0 => break,
             count if block[..count].iter().all(|byte| *byte == 0) => {}
             _ => return Err(Error::Trailing),
         }
     }
     // A gzip file may hold several members, and this reader takes the first.
-    if !rest.inner.into_inner().is_empty() {
-        return Err(Error::Trailing);
+    if rest.inner.into_inner().is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Trailing)
     }
-    Ok(names.files())
 }
 
 fn refused(error: io::Error, limits: Limits, budget: u64) -> Error {

@@ -25,6 +25,7 @@ pub use address::{is_private, is_public};
 pub use budget::Connection;
 pub use denial::{Denial, Denials, Reason};
 pub use gate::{DialError, Gate};
+#[cfg(feature = "jail")]
 pub(crate) use name::shown;
 pub use name::{HostPattern, PatternError, normalize};
 pub use resolver::{Resolver, SystemResolver};

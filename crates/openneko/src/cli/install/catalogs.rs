@@ -90,7 +90,8 @@ impl Catalogs {
     }
 
     fn not_found(&self, name: &PackageName) -> Failure {
-        let slugs: Vec<_> = self.fetched.iter().map(|(slug, _)| slug.as_str()).collect();
+        let fetched = self.fetched.iter().map(|(slug, _)| slug.as_str());
+        let slugs: Vec<_> = fetched.chain(self.failed.iter().map(String::as_str)).collect();
         let mut message = format!(
             "install: {name} not found in any trusted marketplace ({})",
             slugs.join(", ")

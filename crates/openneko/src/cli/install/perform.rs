@@ -8,6 +8,7 @@ use openneko_plugin::manifest::Entry;
 use openneko_plugin::marketplace::{Plugin, Version as ListedVersion};
 use openneko_plugin::permission::{HostPattern, Integrity, Permissions};
 use openneko_plugin::{PackageName, Version};
+use openneko_sandbox::egress::Grant;
 
 use super::env::{self, Env};
 use crate::cli::{Context, Failure, block_on, now};
@@ -135,6 +136,12 @@ fn agree(
     options: &Options,
     context: &mut Context,
 ) -> Result<Env, Failure> {
+    let name = &chosen.name;
+    for host in &permissions.network {
+        // The sandbox would refuse it at the first call: better now.
+        Grant::package(host.as_str())
+            .map_err(|error| Failure::new(format!("install: {name} cannot be given its hosts: {error}")))?;
+    }
     if let Some(installed) = installed {
         let is_new = |host: &&HostPattern| !installed.permissions.network.contains(host);
         let more: Vec<_> = permissions
@@ -144,7 +151,7 @@ fn agree(
             .map(HostPattern::as_str)
             .collect();
         if !more.is_empty() {
-            let (name, old) = (&chosen.name, &installed.version);
+            let old = &installed.version;
             let question = format!(
                 "{name} would be allowed to reach more hosts than {old} was: {}",
                 more.join(", ")
@@ -152,7 +159,7 @@ fn agree(
             context.console.confirm(&question, options.yes)?;
         }
     }
-    env::resolve(&chosen.name, permissions, installed, context)
+    env::resolve(name, permissions, installed, context)
 }
 
 /// Downloads the tarball, compares it with what marketplace and registry say, and unpacks it aside.

@@ -1,0 +1,12 @@
+//! The command line, as people and scripts use it.
+
+mod documents;
+mod grants;
+mod install;
+mod marketplaces;
+mod prompts;
+mod registry;
+mod secrets;
+mod supply_chain;
+mod update;
+mod words;
