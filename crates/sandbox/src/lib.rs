@@ -13,6 +13,8 @@ pub mod jail;
 pub mod microvm;
 #[cfg(any(feature = "jail", feature = "microvm"))]
 mod output;
+#[cfg(feature = "wasm")]
+pub mod wasm;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,0 +1,255 @@
+//! The whole way out: one HTTP request of a guest, sent by the host.
+//!
+//! Only HTTPS to granted hosts, on a connection of its own, with HTTP/1.1 and
+//! the host's trust roots. Redirects are answers like others. `Host` comes from
+//! the URL, and a guest cannot set it, so name, TLS and header agree.
+//!
+//! Source: wasi:http 0.2.
+
+use std::future::Future;
+use std::time::Duration;
+
+use ::http::uri::Scheme;
+use ::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use wasmtime_wasi_http::io::TokioIo;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::Limits;
+use crate::egress::{Connection, DialError, Gate, HTTPS, Reason, is_certificate_error};
+
+/// How long a server may take for its side of TLS.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Header bytes of an answer.
+const LONGEST_HEAD: usize = 64 << 10;
+
+/// What tells a bundle that a request failed: the JavaScript engine would end
+/// the call over an error.
+const FAILED: u16 = 599;
+const FAILURE: HeaderName = HeaderName::from_static("x-openneko-failure");
+
+type Sent = (
+    Response<WasiBody>,
+    Box<dyn Future<Output = Result<(), Error>> + Send>,
+);
+
+/// What a call's requests need.
+pub(super) struct Hooks {
+    gate: Gate,
+    limits: Limits,
+    is_bundle: bool,
+}
+
+impl Hooks {
+    pub(super) fn new(gate: Gate, limits: &Limits, is_bundle: bool) -> Self {
+        Self {
+            gate,
+            limits: *limits,
+            is_bundle,
+        }
+    }
+}
+
+impl WasiHttpHooks for Hooks {
+    // Also refused by `authority`; a scheme that is none is not worth a log line.
+    fn is_supported_scheme(&mut self, scheme: &Scheme) -> bool {
+        *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        let gate = self.gate.clone();
+        let options = options.unwrap_or_default();
+        if !self.is_bundle {
+            return Box::new(async move {
+                let exchange = send(&gate, request, options).await?;
+                let worker = exchange.worker;
+                Ok((exchange.response, Box::new(worker.join()) as _))
+            });
+        }
+        let limits = self.limits;
+        Box::new(async move {
+            let response = send_whole(&gate, request, options, &limits).await;
+            let response = response.unwrap_or_else(|error| failure(&error));
+            Ok((response, Box::new(async { Ok(()) }) as _))
+        })
+    }
+}
+
+/// Sends a bundle's request. The JavaScript engine gives up the call when the
+/// host does not read a body to its end, or breaks off an answer, so neither
+/// is seen by it: it gets whole answers or a failure.
+async fn send_whole(
+    gate: &Gate,
+    request: Request<WasiBody>,
+    options: RequestOptions,
+    limits: &Limits,
+) -> Result<Response<WasiBody>, Error> {
+    let (head, mut body) = request.into_parts();
+    let longest = usize::try_from(limits.sent_bytes).unwrap_or(usize::MAX);
+    let mut bytes = BytesMut::new();
+    let mut is_too_long = false;
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            is_too_long |= data.len() > longest - bytes.len();
+            if !is_too_long {
+                bytes.extend_from_slice(&data);
+            }
+        }
+    }
+    if is_too_long {
+        let host = head.uri.host().unwrap_or_default();
+        gate.deny(host, head.uri.port_u16(), Reason::Bytes);
+        return Err(Error::HttpRequestBodySize(None));
+    }
+    let request = Request::from_parts(head, whole(bytes.freeze()));
+    collect(send(gate, request, options).await?, limits.received_bytes).await
+}
+
+struct Exchange {
+    response: Response<WasiBody>,
+    worker: Worker,
+}
+
+/// Drives a connection; ends with the guest's interest in it.
+struct Worker(JoinHandle<Result<(), hyper::Error>>);
+
+impl Worker {
+    async fn join(mut self) -> Result<(), Error> {
+        match (&mut self.0).await {
+            Ok(ended) => Ok(ended?),
+            Err(_) => Err(Error::ConnectionTerminated),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn send(
+    gate: &Gate,
+    mut request: Request<WasiBody>,
+    options: RequestOptions,
+) -> Result<Exchange, Error> {
+    let (host, port) = authority(gate, request.uri())?;
+    if request.method() == Method::CONNECT {
+        gate.deny(&host, Some(port), Reason::Protocol);
+        return Err(Error::HttpRequestMethodInvalid);
+    }
+    let connect = connect(gate, &host, port);
+    let stream = within(options.connect_timeout, connect)
+        .await
+        .ok_or(Error::ConnectionTimeout)??;
+
+    // RFC 9112 §3.2.1: to a server, as opposed to a proxy, goes the path alone.
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(LONGEST_HEAD);
+    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+    let worker = Worker(tokio::spawn(connection));
+    let answer = within(options.first_byte_timeout, sender.send_request(request)).await;
+    let mut response = answer.ok_or(Error::ConnectionReadTimeout)??;
+    response.headers_mut().remove(FAILURE);
+    Ok(Exchange {
+        response: response.map(|body| body.map_err(Error::from).boxed_unsync()),
+        worker,
+    })
+}
+
+/// Waits for a future, forever when there is no limit: the call has one itself.
+async fn within<F: Future>(limit: Option<Duration>, work: F) -> Option<F::Output> {
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, work).await.ok(),
+        None => Some(work.await),
+    }
+}
+
+/// Host and port of a URL that may be asked for at all.
+fn authority(gate: &Gate, uri: &Uri) -> Result<(String, u16), Error> {
+    let authority = uri.authority().ok_or(Error::HttpRequestUriInvalid)?;
+    let host = authority.host();
+    if uri.scheme() != Some(&Scheme::HTTPS) {
+        gate.deny(host, authority.port_u16(), Reason::PlainHttp);
+        return Err(Error::HttpRequestDenied);
+    }
+    let port = authority.port_u16().unwrap_or(HTTPS);
+    // Whatever else there is, user names above all, is there to mislead.
+    let is_plain = authority.as_str() == host || authority.as_str() == format!("{host}:{port}");
+    if !is_plain {
+        gate.deny(authority.as_str(), None, Reason::BadName);
+        return Err(Error::HttpRequestDenied);
+    }
+    Ok((host.to_owned(), port))
+}
+
+async fn connect(gate: &Gate, host: &str, port: u16) -> Result<TlsStream<Connection>, Error> {
+    let connection = gate.dial(host, port).await.map_err(|error| match error {
+        DialError::Denied(denial) => match denial.reason {
+            Reason::Dns => Error::DnsError {
+                rcode: None,
+                info_code: None,
+            },
+            Reason::Connections => Error::ConnectionLimitReached,
+            _ => Error::HttpRequestDenied,
+        },
+        DialError::Unreachable(_) => Error::ConnectionRefused,
+    })?;
+    let name = connection.host().to_owned();
+    let name = name.try_into().map_err(|_| Error::TlsProtocolError)?;
+    let handshake = TlsConnector::from(gate.egress().tls()).connect(name, connection);
+    match tokio::time::timeout(TLS_TIMEOUT, handshake).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) if is_certificate_error(&error) => {
+            gate.deny(host, Some(port), Reason::Certificate);
+            Err(Error::TlsCertificateError)
+        }
+        Ok(Err(_)) => Err(Error::TlsProtocolError),
+        Err(_) => Err(Error::ConnectionTimeout),
+    }
+}
+
+/// Reads the whole answer, so that a bundle sees it or a failure.
+async fn collect(exchange: Exchange, longest: u64) -> Result<Response<WasiBody>, Error> {
+    let (head, body) = exchange.response.into_parts();
+    let longest = usize::try_from(longest).unwrap_or(usize::MAX);
+    let body = http_body_util::Limited::new(body, longest).collect().await;
+    let bytes = body.map_err(|_| Error::ConnectionTerminated)?.to_bytes();
+    Ok(Response::from_parts(head, whole(bytes)))
+}
+
+fn whole(bytes: Bytes) -> WasiBody {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A failure as the answer that the bundle's `fetch` understands.
+fn failure(error: &Error) -> Response<WasiBody> {
+    let reason = match error {
+        Error::HttpRequestDenied | Error::HttpRequestMethodInvalid | Error::HttpRequestUriInvalid => "denied",
+        Error::DnsError { .. } => "dns",
+        Error::ConnectionRefused | Error::ConnectionLimitReached => "unreachable",
+        Error::ConnectionTimeout | Error::ConnectionReadTimeout => "timeout",
+        Error::TlsCertificateError | Error::TlsProtocolError => "tls",
+        _ => "terminated",
+    };
+    let mut response = Response::new(whole(Bytes::new()));
+    *response.status_mut() = StatusCode::from_u16(FAILED).expect("599 is a status");
+    response
+        .headers_mut()
+        .insert(FAILURE, HeaderValue::from_static(reason));
+    response
+}
