@@ -61,8 +61,9 @@ pub(super) fn run(args: &ListArgs, context: &mut Context) -> Result<(), Failure>
             if manifest.entries().next().is_none() {
                 context.console.line("no plugins installed")?;
             }
+            let policy = Policy::read(&context.paths)?;
             for entry in manifest.entries() {
-                context.console.line(&line(entry))?;
+                context.console.line(&line(entry, &policy))?;
             }
         }
     }
@@ -72,7 +73,7 @@ pub(super) fn run(args: &ListArgs, context: &mut Context) -> Result<(), Failure>
     Ok(())
 }
 
-fn line(entry: &Entry) -> String {
+fn line(entry: &Entry, policy: &Policy) -> String {
     let hosts: Vec<_> = entry
         .permissions
         .network
@@ -93,6 +94,9 @@ fn line(entry: &Entry) -> String {
     }
     for grant in &entry.grants {
         line.push_str(&format!("  granted={}", grant_text(grant)));
+    }
+    if entry.install_source.as_deref() == Some("unverified") && !policy.allow_unverified {
+        line.push_str("  [not allowed by policy]");
     }
     if let Some(yanked) = entry.extra.get(YANKED) {
         let reason = yanked.as_object().and_then(|mark| mark.get("reason")?.as_str());

@@ -48,7 +48,7 @@ impl Place {
     pub fn stage(self, tarball: &[u8], name: &PackageName, version: &Version) -> Result<Staged, Error> {
         let io = |source| self.failed(source);
         fs::create_dir_all(&self.all).map_err(io)?;
-        let lock = Lock::acquire(&self.all.join(".install")).map_err(io)?;
+        let lock = Lock::acquire(&self.all.join("install")).map_err(io)?;
         remove_unfinished(&self.all);
         let folder = tempfile::Builder::new()
             .prefix(UNFINISHED)

@@ -3,7 +3,7 @@
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use openneko_plugin::capability::Capabilities;
-use openneko_plugin::json::Json;
+use openneko_plugin::json::{Json, Object};
 use openneko_plugin::manifest::Entry;
 use openneko_plugin::marketplace::{Plugin, Version as ListedVersion};
 use openneko_plugin::permission::{HostPattern, Integrity, Permissions};
@@ -11,7 +11,7 @@ use openneko_plugin::{PackageName, Version};
 use openneko_sandbox::egress::Grant;
 
 use super::env::{self, Env};
-use crate::cli::{Context, Failure, block_on, now};
+use crate::cli::{Context, Failure, block_on, list, now};
 use crate::manifest;
 use crate::package::{self, Place, Staged, Witness};
 use crate::policy::Policy;
@@ -108,15 +108,15 @@ pub(in crate::cli) fn perform(
         integrity: Integrity::of_digest(&digest),
         permissions,
         capabilities,
-        env: installed.and_then(|entry| entry.env.clone()),
-        grants: installed.map(|entry| entry.grants.clone()).unwrap_or_default(),
+        env: None,
+        grants: Vec::new(),
         marketplace: chosen.terms.as_ref().map(|terms| terms.marketplace.clone()),
         install_source: Some(source(chosen).to_owned()),
         installed_at: Some(now()),
         policy_snapshot: Some(Json::from(&Policy::read(&context.paths)?)?),
-        extra: installed.map(|entry| entry.extra.clone()).unwrap_or_default(),
+        extra: Object::new(),
     };
-    let entry = put_in_place(staged, entry, installed, context)?;
+    let entry = put_in_place(staged, entry, context)?;
     report(&entry, &env, context)
 }
 
@@ -214,30 +214,45 @@ fn progress_bar(name: &PackageName) -> ProgressBar {
 }
 
 /// The folder first and the manifest after it: what the manifest names is always there.
-fn put_in_place(
-    staged: Staged,
-    mut entry: Entry,
-    installed: Option<&Entry>,
-    context: &Context,
-) -> Result<Entry, Failure> {
-    let runner = staged.runner_sha512()?;
-    manifest::set_runner(&mut entry, &staged.description().runner, &runner);
-    // A mark of the version that was there before.
-    entry.extra.remove(crate::cli::list::YANKED);
+fn put_in_place(staged: Staged, mut entry: Entry, context: &Context) -> Result<Entry, Failure> {
+    let sha512 = staged.runner_sha512()?;
+    let runner = staged.description().runner.clone();
     let place = staged.install()?;
     let written = manifest::edit(&context.paths, |manifest| {
-        manifest.upsert(entry.clone());
-        ((), true)
-    });
-    if let Err(error) = written {
-        let is_new = installed.is_none_or(|old| old.integrity != entry.integrity);
-        if is_new {
-            place.remove();
+        // As it is now, not as it was before the questions and the download: a
+        // grant that was revoked meanwhile must not come back.
+        if let Some(now) = manifest.get(entry.name.as_str()) {
+            entry.env = now.env.clone();
+            entry.grants = now.grants.clone();
+            entry.extra = now.extra.clone();
         }
-        return Err(error.into());
+        entry.extra.remove(list::YANKED);
+        manifest::set_runner(&mut entry, &runner, &sha512);
+        manifest.upsert(entry.clone());
+        (entry, true)
+    });
+    match written {
+        Ok(entry) => {
+            place.remove_others();
+            Ok(entry)
+        }
+        Err(error) => {
+            let is_used = manifest::read(&context.paths)
+                .ok()
+                .flatten()
+                .is_some_and(|(manifest, _)| {
+                    let mut entries = manifest.entries();
+                    entries.any(|entry| {
+                        manifest::runner(&context.paths, entry)
+                            .is_ok_and(|used| used.path.starts_with(place.folder()))
+                    })
+                });
+            if !is_used {
+                place.remove();
+            }
+            Err(error.into())
+        }
     }
-    place.remove_others();
-    Ok(entry)
 }
 
 fn report(entry: &Entry, env: &Env, context: &mut Context) -> Result<(), Failure> {

@@ -321,6 +321,17 @@ fn an_unverified_package_takes_its_hosts_from_itself() {
     let [entry] = machine.entries().try_into().unwrap();
     assert_eq!(entry["installSource"], "unverified");
     assert_eq!(entry.get("marketplace"), None);
+    assert_eq!(
+        machine.run(&["policy", "set", "allow-unverified", "false"]).code,
+        Some(0)
+    );
+    machine
+        .run(&["list"])
+        .printed("@acme/plugin-sso@1.0.0  [*.acme.com]  [SSO provider]  [not allowed by policy]\n");
+    assert_eq!(
+        machine.run(&["policy", "set", "allow-unverified", "true"]).code,
+        Some(0)
+    );
 
     let mut bare = Package::new("1.1.0");
     bare.json["openneko"]
@@ -383,4 +394,23 @@ fn a_manifest_that_is_none_stops_everything_before_it_begins() {
         }
         assert!(machine.files() == before);
     }
+}
+
+#[test]
+fn a_manifest_that_cannot_be_written_leaves_no_package_behind() {
+    let mut machine = Machine::with_marketplace();
+    machine.offer(&Package::new("1.0.0"));
+    let lock = machine.path("work/.openneko.plugins.json.lock");
+    fs::create_dir(&lock).unwrap();
+    let ran = machine.run(&["install", NAME]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    ran.noted("error: cannot write ");
+    assert_eq!(machine.installed(), Vec::<String>::new());
+    // Yet what an older manifest names is not taken away.
+    fs::remove_dir(&lock).unwrap();
+    machine.run(&["install", NAME]).printed(INSTALLED);
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    assert_eq!(machine.run(&["install", NAME]).code, Some(1));
+    assert_eq!(machine.installed().len(), 2);
 }

@@ -201,3 +201,29 @@ fn more_hosts_are_agreed_to_by_a_yes_alone() {
     }
     assert_eq!(machine.entries()[0]["version"], "1.1.0");
 }
+
+#[test]
+fn what_is_granted_and_revoked_while_a_question_waits_counts() {
+    let mut machine = Machine::with_marketplace();
+    machine.offer(&Package::new("1.0.0"));
+    assert_eq!(machine.run(&["install", NAME]).code, Some(0));
+    assert_eq!(machine.run(&["grant", NAME, "old.acme.com"]).code, Some(0));
+    let mut next = Package::new("1.1.0");
+    next.json["openneko"]["permissions"]["env"] =
+        json!([{ "key": "ACME_URL", "description": "", "secret": false }]);
+    machine.offer(&next);
+    let mut command = machine.command();
+    command.args(["install", NAME]);
+    let mut terminal = Terminal::run(command);
+    terminal.expect("@acme/plugin-sso requires ACME_URL\r\nvalue: ");
+    assert_eq!(machine.run(&["revoke", NAME, "old.acme.com"]).code, Some(0));
+    assert_eq!(machine.run(&["grant", NAME, "new.acme.com"]).code, Some(0));
+    terminal.send("https://acme.com\n");
+    let (code, shown) = terminal.finish();
+    assert_eq!(code, Some(0), "{shown}");
+    let [entry] = machine.entries().try_into().unwrap();
+    assert_eq!(entry["version"], "1.1.0");
+    let grants = entry["grants"].as_array().unwrap();
+    assert_eq!(grants.len(), 1);
+    assert_eq!(grants[0]["host"], "new.acme.com");
+}
