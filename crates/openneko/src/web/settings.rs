@@ -138,6 +138,11 @@ impl PublicUrl {
         self.0.starts_with("https://")
     }
 
+    /// Whether only browsers of this machine can reach it.
+    pub fn is_loopback(&self) -> bool {
+        Url::parse(&self.0).is_ok_and(|url| is_loopback(&url))
+    }
+
     /// The address that providers send people back to.
     pub fn redirect_uri(&self) -> String {
         format!("{}/api/auth/callback", self.0)

@@ -14,15 +14,19 @@ use openneko_plugin::rpc::BeginAuth;
 use serde_json::json;
 use url::Url;
 
+use super::browser;
 use crate::web::app::App;
 use crate::web::client_ip::ClientIp;
 use crate::web::door::Door;
 use crate::web::identity::is_address;
 use crate::web::keys::sha256;
 use crate::web::plugin::{PluginFailure, Provider};
+use crate::web::problem::Problem;
 use crate::web::query::Query;
 use crate::web::settings::{PublicUrl, is_loopback};
+use crate::web::store::audit::{self, Event, Kind};
 use crate::web::store::flow::{self, Flow};
+use crate::web::store::session::Browser;
 use crate::web::store::{self, after};
 use crate::web::templates::ErrorPage;
 use crate::web::{cookie, page, random, reply, return_path};
@@ -67,7 +71,19 @@ pub(super) async fn begin(
     let offer = Offer::new(public_url);
     let url = match ask(&app, &offer, login_hint).await {
         Ok(url) => url,
-        Err(failure) => return failed(&headers, &provider, &failure),
+        Err(failure) => {
+            let browser = browser(client, &headers);
+            return failed(
+                &app,
+                &headers,
+                Failed {
+                    provider,
+                    failure,
+                    browser,
+                },
+            )
+            .await;
+        }
     };
     let now = app.now();
     let flow = Flow {
@@ -193,7 +209,19 @@ fn not_ready(headers: &HeaderMap, door: &Door) -> Response {
     reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": error }))
 }
 
-fn failed(headers: &HeaderMap, provider: &Provider, failure: &PluginFailure) -> Response {
+/// A sign-in that came to nothing before the provider was asked.
+struct Failed {
+    provider: Provider,
+    failure: PluginFailure,
+    browser: Browser,
+}
+
+async fn failed(app: &App, headers: &HeaderMap, failed: Failed) -> Response {
+    let Failed {
+        provider,
+        failure,
+        browser,
+    } = failed;
     let reference = failure.correlation_id.clone().unwrap_or_else(random::reference);
     tracing::warn!(
         reference,
@@ -202,6 +230,21 @@ fn failed(headers: &HeaderMap, provider: &Provider, failure: &PluginFailure) -> 
         message = failure.message,
         "a sign-in could not begin"
     );
+    let problem = match failure.code.as_str() {
+        "TIMEOUT" => Problem::PluginTimeout,
+        _ => Problem::PluginFailed,
+    };
+    let event = Event {
+        code: Some(problem.code().to_owned()),
+        provider: Some(provider.plugin_name),
+        detail: Some(format!("{}: {}", failure.code, failure.message)),
+        ip: browser.ip,
+        user_agent: browser.user_agent,
+        ..Event::new(Kind::SignInFailed, app.now(), &reference)
+    };
+    if let Err(error) = store::write(app.db(), async |tx| audit::record(tx, &event).await).await {
+        tracing::error!(reference, %error, "a failed sign-in could not be recorded");
+    }
     if page::wants_html(headers) {
         return page::page(
             StatusCode::BAD_GATEWAY,

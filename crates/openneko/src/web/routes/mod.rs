@@ -96,7 +96,10 @@ fn browser(client: ClientIp, headers: &HeaderMap) -> Browser {
     }
 }
 
-/// Whether the browser is on this very machine, and nothing else can be.
+/// Whether the browser is on this very machine, and nothing else can be: not
+/// where a proxy of this machine brings in the rest of the world.
 fn is_operator(app: &App, client: ClientIp) -> bool {
-    app.config().is_local && client.0.is_loopback()
+    let config = app.config();
+    let is_public = config.public_url.as_ref().is_some_and(|url| !url.is_loopback());
+    config.is_local && !is_public && client.0.is_loopback()
 }

@@ -1,6 +1,6 @@
 //! The plugin host: what it believes, what it hands over, and when it starts anew.
 
-mod support;
+pub(crate) mod support;
 
 use std::fs;
 

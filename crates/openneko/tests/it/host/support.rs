@@ -15,12 +15,12 @@ use openneko_sandbox::jail::{INIT_ARGUMENT, Jail, JailInit, JailOptions, find_no
 use openneko_sandbox::{Backend, BackendKind};
 use serde_json::{Value, json};
 
-pub(super) const NAME: &str = "@acme/plugin-sso";
-pub(super) const SECRET: &str = "s3cret-of-the-plugin";
+pub(crate) const NAME: &str = "@acme/plugin-sso";
+pub(crate) const SECRET: &str = "s3cret-of-the-plugin";
 
 /// A plugin that answers every method with what `answer` is, in JavaScript.
 /// `register` is answered by itself.
-pub(super) fn plugin(name: &str, version: &str, answer: &str) -> String {
+pub(crate) fn plugin(name: &str, version: &str, answer: &str) -> String {
     format!(
         r#"
 const [method, params] = process.argv.slice(2);
@@ -36,24 +36,24 @@ if (method === "register") {{
 }
 
 /// The answer of a plugin that puts a text of its own into the authorization URL.
-pub(super) fn url_of(expression: &str) -> String {
+pub(crate) fn url_of(expression: &str) -> String {
     format!(
         "say({{ result: {{ authorizationUrl: 'https://idp.test/?' + encodeURIComponent({expression}) }} }})"
     )
 }
 
-pub(super) fn sha512(bytes: &[u8]) -> String {
+pub(crate) fn sha512(bytes: &[u8]) -> String {
     format!("sha512-{}", STANDARD.encode(digest(&SHA512, bytes)))
 }
 
-pub(super) struct Machine {
+pub(crate) struct Machine {
     directory: tempfile::TempDir,
-    pub(super) paths: Paths,
+    pub(crate) paths: Paths,
     plugins: Vec<Value>,
 }
 
 impl Machine {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let folder = |name: &str| directory.path().join(name).display().to_string();
         let environment = [
@@ -71,7 +71,7 @@ impl Machine {
     }
 
     /// Puts a plugin in place as an installation does: its entry comes last.
-    pub(super) fn install(&mut self, name: &str, version: &str, text: &str) -> PathBuf {
+    pub(crate) fn install(&mut self, name: &str, version: &str, text: &str) -> PathBuf {
         let package = digest(&SHA512, format!("{name}@{version}").as_bytes());
         let short: String = package.as_ref()[..8]
             .iter()
@@ -98,7 +98,7 @@ impl Machine {
     }
 
     /// Changes the entry of a plugin.
-    pub(super) fn edit(&mut self, name: &str, change: impl Fn(&mut Value)) {
+    pub(crate) fn edit(&mut self, name: &str, change: impl Fn(&mut Value)) {
         let entry = self
             .plugins
             .iter_mut()
@@ -109,7 +109,7 @@ impl Machine {
     }
 
     /// Adds to the manifest what is no entry.
-    pub(super) fn add(&mut self, entry: Value) {
+    pub(crate) fn add(&mut self, entry: Value) {
         self.plugins.push(entry);
         self.write();
     }
@@ -122,21 +122,21 @@ impl Machine {
         fs::write(&self.paths.manifest, manifest.to_string()).unwrap();
     }
 
-    pub(super) fn set(&self, key: &str, value: &str) {
+    pub(crate) fn set(&self, key: &str, value: &str) {
         let store = Store::open(&self.paths).unwrap();
         store.set(NAME, key, Secret::new(value.to_owned())).unwrap();
     }
 
-    pub(super) fn host(&self) -> Host {
+    pub(crate) fn host(&self) -> Host {
         self.host_with(None)
     }
 
-    pub(super) fn host_with(&self, minimum: Option<BackendKind>) -> Host {
+    pub(crate) fn host_with(&self, minimum: Option<BackendKind>) -> Host {
         let jail: Arc<dyn Backend> = Arc::new(jail());
         Host::new(self.paths.clone(), Engines::new(vec![jail], minimum)).unwrap()
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 }

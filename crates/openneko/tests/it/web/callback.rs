@@ -355,6 +355,15 @@ async fn a_begin_that_fails_is_502_and_one_without_plugin_503() {
         let failed = program("/api/auth/begin").await;
         assert_eq!(failed.status, StatusCode::BAD_GATEWAY);
         assert!(!failed.body.contains("SCALEKIT_CLIENT_ID") && failed.body.contains("ref_"));
+        let event = openneko::web::audit::recent(world.app.db(), 1)
+            .await
+            .unwrap()
+            .remove(0);
+        assert_eq!(
+            event.detail.as_deref(),
+            Some("PLUGIN_ERROR: SCALEKIT_CLIENT_ID not set")
+        );
+        assert!(failed.body.contains(&event.reference));
         assert_eq!(
             browser.get("/api/auth/begin").await.status,
             StatusCode::BAD_GATEWAY

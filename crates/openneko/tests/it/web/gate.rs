@@ -2,6 +2,7 @@
 
 use axum::http::{StatusCode, header};
 use openneko::web::app::Config;
+use openneko::web::settings::PublicUrl;
 
 use super::support::{HTML, World, config, on_each_engine, provider};
 
@@ -52,16 +53,21 @@ async fn without_a_plugin_there_is_a_setup_page_and_nothing_else() {
         assert_eq!(browser.get("/api/auth/status").await.body, r#"{"provider":null}"#);
 
         // Where others can connect, commands are nobody's business.
-        let open = World::with(
-            db,
-            Config {
-                is_local: false,
-                ..config()
-            },
-        );
-        open.stage.lock().unwrap().provider = None;
-        let door = open.browser().get("/signin").await;
-        assert!(door.body.contains("No SSO plugin is installed.") && !door.body.contains("openneko install"));
+        let elsewhere = Config {
+            is_local: false,
+            ..config()
+        };
+        let behind_a_proxy = Config {
+            public_url: Some(PublicUrl::parse("https://neko.test").unwrap()),
+            ..config()
+        };
+        for config in [elsewhere, behind_a_proxy] {
+            let open = World::with(db.clone(), config);
+            open.stage.lock().unwrap().provider = None;
+            let door = open.browser().get("/signin").await;
+            assert!(door.body.contains("No SSO plugin is installed."));
+            assert!(!door.body.contains("openneko install"));
+        }
     })
     .await;
 }

@@ -3,6 +3,8 @@
 mod arrival;
 mod callback;
 mod gate;
+mod listener;
+mod real_plugin;
 mod sessions;
 mod support;
 mod users;

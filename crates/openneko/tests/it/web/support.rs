@@ -78,6 +78,18 @@ pub(crate) struct Stage {
     pub(crate) completed: Vec<CompleteAuth>,
 }
 
+impl Stage {
+    fn new() -> Self {
+        Self {
+            provider: Some(provider(&[])),
+            answer: Ok(ada()),
+            url: Ok("https://acme.scalekit.com/oauth/authorize?client_id=c".to_owned()),
+            begun: Vec::new(),
+            completed: Vec::new(),
+        }
+    }
+}
+
 pub(crate) fn provider(pending: &[&str]) -> Provider {
     Provider {
         plugin_name: PLUGIN.to_owned(),
@@ -153,18 +165,22 @@ impl World {
     }
 
     pub(crate) fn with(db: Db, config: Config) -> Self {
-        let stage = Arc::new(Mutex::new(Stage {
-            provider: Some(provider(&[])),
-            answer: Ok(ada()),
-            url: Ok("https://acme.scalekit.com/oauth/authorize?client_id=c".to_owned()),
-            begun: Vec::new(),
-            completed: Vec::new(),
-        }));
+        let stage = Arc::new(Mutex::new(Stage::new()));
+        let host = Arc::new(Staged(Arc::clone(&stage)));
+        Self::build(db, config, host, stage)
+    }
+
+    /// With a plugin host of the caller's own; the stage stays empty.
+    pub(crate) fn with_host(db: Db, host: Arc<dyn SignInHost>) -> Self {
+        Self::build(db, config(), host, Arc::new(Mutex::new(Stage::new())))
+    }
+
+    fn build(db: Db, config: Config, host: Arc<dyn SignInHost>, stage: Arc<Mutex<Stage>>) -> Self {
         let now = Arc::new(Mutex::new(at(0)));
         let clock = Arc::clone(&now);
         let app = App::new(Parts {
             db,
-            host: Arc::new(Staged(Arc::clone(&stage))),
+            host,
             keys: Keys::from_secret(SECRET).unwrap(),
             clock: Arc::new(move || *clock.lock().unwrap()),
             config,
