@@ -97,7 +97,7 @@ for (const [kind, publish] of Object.entries(KINDS)) {
       const client = genkan.env.SCALEKIT_CLIENT_ID;
       const [old] = (await genkan.cli('app', 'show', client)).secrets;
       const fresh = await genkan.cli('app', 'secret', 'add', client);
-      await genkan.cli('app', 'secret', 'delete', client, old.id);
+      await genkan.cli('app', 'secret', 'delete', client, old.id, '--yes');
 
       const enter = (name, outcome) => inNewBrowser(browser, `openneko-${publish}-${name}`, async (page) => {
         await page.goto(`${openneko.url}/signin`);

@@ -52,7 +52,7 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
         None => PublicUrl::parse(&format!("http://localhost:{port}")).map_err(Failure::new)?,
     };
     let demo_url = format!("http://localhost:{demo_port}");
-    let config = Config::development(
+    let mut config = Config::development(
         &Development {
             public_url,
             listen: options.listen,
@@ -68,6 +68,11 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     server::ensure_environment(&db, &instance_key, &config, Kind::Development).await?;
     let certificates = dev_ca::ensure(&options.data_dir, config.public_url.host(), server::now())
         .map_err(|error| Failure::new(error.to_string()))?;
+    // At an https address, the simulator is an identity provider with this very certificate.
+    config
+        .outbound
+        .ca_file
+        .get_or_insert_with(|| certificates.ca_file.clone());
     let app = server::app(&config, Kind::Development, db, instance_key)?;
     let seeded = seed::ensure(&app, &demo_url, &options.data_dir)
         .await
