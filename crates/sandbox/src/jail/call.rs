@@ -6,14 +6,14 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, Interest};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
-use super::network::Network;
+use super::control::converse;
 use super::wire::{self, Report, Settings, Step};
-use super::{Program, explain};
+use super::{Kind, Program, explain};
 use crate::egress::{Denial, Gate};
 use crate::output::collect;
 use crate::{Call, Failure, Outcome, SandboxError, Usage};
@@ -30,15 +30,18 @@ const AUTHORITIES: &str = "/etc/ssl/extra-authorities.pem";
 /// execve(2): no argument may be longer, its zero byte included.
 const LONGEST_ARGUMENT: usize = 128 << 10;
 
-/// What a runtime and the stacks of its threads take before the plugin has
-/// anything: found with Node.js 20.
-const RUNTIME_BYTES: u64 = 192 << 20;
+/// What stacks of threads and the allocator of a program reserve.
+const RESERVED_BYTES: u64 = 192 << 20;
+
+/// What V8 reserves for the machine code of each thread that runs JavaScript:
+/// from Node.js 24 on all of it is writable at once, and so counted.
+const CODE_BYTES: u64 = 576 << 20;
+
+/// Threads with JavaScript that such a Node.js can have.
+const JS_THREADS: u64 = 4;
 
 /// How long the processes of a jail may take to vanish once killed.
 const VANISH: Duration = Duration::from_secs(5);
-
-/// The longest report.
-const REPORT_BYTES: u64 = 16 << 10;
 
 /// A call that has no outcome.
 pub(super) struct Stopped {
@@ -146,7 +149,7 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
         ("/etc/hosts".to_owned(), String::new()),
         ("/etc/passwd".to_owned(), "nobody:x:65534:65534::/:/\n".to_owned()),
     ];
-    if let Some(pem) = &program.options.extra_authorities {
+    if let Some(pem) = &program.machine.options.extra_authorities {
         files.push((AUTHORITIES.to_owned(), pem.clone()));
         for key in ["NODE_EXTRA_CA_CERTS", "OPENNEKO_EXTRA_CA_CERTS"] {
             if env.iter().all(|(name, _)| name != key) {
@@ -173,7 +176,11 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
         executables,
         ports: program.ports.clone(),
         cpu_seconds: (cpu.as_secs() + u64::from(cpu.subsec_nanos() > 0)).max(1),
-        data_bytes: program.limits.memory_bytes.saturating_add(RUNTIME_BYTES),
+        data_bytes: program.limits.memory_bytes.saturating_add(match program.kind {
+            Kind::Native => RESERVED_BYTES,
+            Kind::JsBundle if program.node_major < 23 => RESERVED_BYTES,
+            Kind::JsBundle => RESERVED_BYTES + JS_THREADS * CODE_BYTES,
+        }),
     };
     let encoded = wire::encode(&settings).map(Zeroizing::new);
     for (_, value) in settings.env {
@@ -185,7 +192,7 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
 /// Starts the helper; what it must know has not been sent yet.
 fn start(program: &Program) -> io::Result<(Child, UnixStream)> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-    let init = &program.options.init;
+    let init = &program.machine.options.init;
     let child = Command::new(&init.program)
         .args(&init.args)
         .env_clear()
@@ -195,80 +202,10 @@ fn start(program: &Program) -> io::Result<(Child, UnixStream)> {
         .current_dir("/")
         .kill_on_drop(true)
         .spawn()?;
+    rustix::net::sockopt::set_socket_passcred(&ours, true)?;
     wire::send_fds(ours.as_fd(), wire::SOCKETS, &[program.artifact.file.as_fd()])?;
     ours.set_nonblocking(true)?;
     Ok((child, UnixStream::from_std(ours)?))
-}
-
-/// Sends the settings, serves the network, and returns what is reported.
-async fn converse(
-    control: &UnixStream,
-    program: &Program,
-    settings: &[u8],
-    gate: &Gate,
-) -> Result<Report, SandboxError> {
-    let lost = |error: io::Error| {
-        SandboxError::Unavailable(format!(
-            "the jail's helper ended early ({error}); is it the right program?"
-        ))
-    };
-    send(control, settings).await.map_err(lost)?;
-    let first = receive(control).await.map_err(lost)?;
-    let (tag, fds) = first.ok_or_else(|| lost(io::ErrorKind::UnexpectedEof.into()))?;
-    if tag == wire::REPORT {
-        return report(control).await.map_err(lost);
-    }
-    let network = Network::new(fds, &program.ports, gate).map_err(|error| unavailable(&error))?;
-    let ended = async {
-        match receive(control).await?.ok_or(io::ErrorKind::UnexpectedEof)? {
-            (wire::REPORT, _) => report(control).await,
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
-    };
-    tokio::select! {
-        report = ended => {
-            network.look_at_the_rest();
-            report.map_err(lost)
-        }
-        error = network.serve() => Err(unavailable(&error)),
-    }
-}
-
-async fn send(control: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        control.writable().await?;
-        match control.try_write(bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-async fn receive(control: &UnixStream) -> io::Result<Option<(u8, Vec<OwnedFd>)>> {
-    control
-        .async_io(Interest::READABLE, || wire::receive_fds(control.as_fd()))
-        .await
-}
-
-/// Reads the line of a report.
-async fn report(control: &UnixStream) -> io::Result<Report> {
-    let mut line = Vec::new();
-    let mut bytes = [0; 1024];
-    while !line.contains(&b'\n') {
-        control.readable().await?;
-        let count = match control.try_read(&mut bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            read => read?,
-        };
-        if count == 0 || line.len() as u64 > REPORT_BYTES {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        line.extend_from_slice(&bytes[..count]);
-    }
-    let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    Ok(serde_json::from_slice(line)?)
 }
 
 /// Kills what is left and waits until it is gone: every process of the jail

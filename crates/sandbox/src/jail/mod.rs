@@ -10,6 +10,7 @@
 
 mod artifact;
 mod call;
+mod control;
 mod elf;
 mod explain;
 mod init;
@@ -20,7 +21,7 @@ mod wire;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
@@ -77,11 +78,22 @@ pub struct JailOptions {
 
 /// The engine.
 #[derive(Debug, Clone)]
-pub struct Jail(Arc<JailOptions>);
+pub struct Jail(Arc<Machine>);
+
+/// What the jail has from the machine.
+#[derive(Debug)]
+struct Machine {
+    options: JailOptions,
+    /// Asked once.
+    node_major: OnceLock<u32>,
+}
 
 impl Jail {
     pub fn new(options: JailOptions) -> Self {
-        Self(Arc::new(options))
+        Self(Arc::new(Machine {
+            options,
+            node_major: OnceLock::new(),
+        }))
     }
 }
 
@@ -100,7 +112,7 @@ impl Backend for Jail {
             Artifact::Component(_) => {
                 Err("the jail runs JavaScript and native programs, not components".to_owned())
             }
-            Artifact::JsBundle(_) if self.0.node.is_none() => {
+            Artifact::JsBundle(_) if self.0.options.node.is_none() => {
                 Err("Node.js, which runs JavaScript plugins in the jail, is not installed".to_owned())
             }
             Artifact::JsBundle(_) | Artifact::Native(_) => Ok(()),
@@ -109,10 +121,10 @@ impl Backend for Jail {
 
     async fn prepare(&self, plugin: &PluginSpec) -> Result<Box<dyn Prepared>, SandboxError> {
         self.supports(&plugin.artifact).map_err(SandboxError::Refused)?;
-        let options = Arc::clone(&self.0);
+        let machine = Arc::clone(&self.0);
         let plugin = plugin.clone();
         // Reading and hashing megabytes is no work for the runtime's threads.
-        let prepared = tokio::task::spawn_blocking(move || Program::prepare(options, &plugin));
+        let prepared = tokio::task::spawn_blocking(move || Program::prepare(machine, &plugin));
         let program = prepared
             .await
             .map_err(|error| SandboxError::Unavailable(error.to_string()))??;
@@ -122,9 +134,12 @@ impl Backend for Jail {
 
 /// A plugin whose bytes were checked and whose needs were found.
 struct Program {
-    options: Arc<JailOptions>,
+    machine: Arc<Machine>,
     egress: Arc<Egress>,
     limits: Limits,
+    kind: Kind,
+    /// Of Node.js, where that runs it.
+    node_major: u32,
     artifact: Sealed,
     /// Program and first arguments, as paths inside.
     command: Vec<String>,
@@ -133,7 +148,7 @@ struct Program {
 }
 
 impl Program {
-    fn prepare(options: Arc<JailOptions>, plugin: &PluginSpec) -> Result<Self, SandboxError> {
+    fn prepare(machine: Arc<Machine>, plugin: &PluginSpec) -> Result<Self, SandboxError> {
         let (path, kind) = match &plugin.artifact {
             Artifact::JsBundle(path) => (path, Kind::JsBundle),
             Artifact::Native(path) => (path, Kind::Native),
@@ -141,16 +156,17 @@ impl Program {
         };
         let artifact = Sealed::read(path)?;
         artifact.verify(&plugin.sha512)?;
-        Self::build(options, kind, artifact, Arc::clone(&plugin.egress), plugin.limits)
+        Self::build(machine, kind, artifact, Arc::clone(&plugin.egress), plugin.limits)
     }
 
     fn build(
-        options: Arc<JailOptions>,
+        machine: Arc<Machine>,
         kind: Kind,
         artifact: Sealed,
         egress: Arc<Egress>,
         limits: Limits,
     ) -> Result<Self, SandboxError> {
+        let mut node_major = 0;
         let (command, needs) = match kind {
             Kind::Native => {
                 let refuse = |reason| SandboxError::Refused(format!("its program cannot run here: {reason}"));
@@ -158,10 +174,11 @@ impl Program {
                 (vec![call::NATIVE.to_owned()], needs)
             }
             Kind::JsBundle => {
-                let node = options.node.as_deref();
+                let node = machine.options.node.as_deref();
                 let node =
                     node.ok_or_else(|| SandboxError::Unavailable("Node.js is not installed".to_owned()))?;
                 let needs = program::node(node).map_err(SandboxError::Unavailable)?;
+                node_major = *machine.node_major.get_or_init(|| program::node_major(node));
                 // V8 must know how much there is, or it does not clean up in time.
                 let heap = format!("--max-old-space-size={}", (limits.memory_bytes >> 20).max(1));
                 (
@@ -180,9 +197,11 @@ impl Program {
             return Err(SandboxError::Refused(reason));
         }
         Ok(Self {
-            options,
+            machine,
             egress,
             limits,
+            kind,
+            node_major,
             artifact,
             command,
             needs,

@@ -72,19 +72,19 @@ pub(super) async fn probe(jail: &Jail) -> Probe {
 }
 
 async fn smoke(jail: &Jail) -> Result<Outcome, Why> {
-    let machine = |error: std::io::Error| Why::Error(SandboxError::Unavailable(error.to_string()));
-    let options = Arc::clone(&jail.0);
+    let failed = |error: std::io::Error| Why::Error(SandboxError::Unavailable(error.to_string()));
+    let machine = Arc::clone(&jail.0);
     let build = move || {
-        let (kind, artifact) = match &options.node {
+        let (kind, artifact) = match &machine.options.node {
             Some(_) => (Kind::JsBundle, Sealed::copy(SMOKE.as_bytes())),
             None => (
                 Kind::Native,
-                File::open(&options.init.program).and_then(Sealed::copy),
+                File::open(&machine.options.init.program).and_then(Sealed::copy),
             ),
         };
         let egress = Egress::new(Vec::new(), TrustRoots::public(), Arc::new(SystemResolver));
-        let artifact = artifact.map_err(machine)?;
-        Program::build(options, kind, artifact, Arc::new(egress), Limits::default()).map_err(Why::Error)
+        let artifact = artifact.map_err(failed)?;
+        Program::build(machine, kind, artifact, Arc::new(egress), Limits::default()).map_err(Why::Error)
     };
     let program = tokio::task::spawn_blocking(build);
     let program = program

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use super::elf::Elf;
 use super::wire::Bind;
@@ -59,6 +60,17 @@ pub fn find_node(path: &OsStr) -> Option<PathBuf> {
         .map(|directory| directory.join("node"))
         .filter_map(|candidate| candidate.canonicalize().ok())
         .find(|candidate| File::open(candidate).and_then(|file| Elf::read(&file)).is_ok())
+}
+
+/// The major version of Node.js; the newest where it does not say.
+pub(super) fn node_major(path: &Path) -> u32 {
+    let mut command = Command::new(path);
+    let output = command.arg("--version").env_clear().stdin(Stdio::null()).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let major = text
+        .ok()
+        .and_then(|text| text.strip_prefix('v')?.split('.').next()?.parse().ok());
+    major.unwrap_or(u32::MAX)
 }
 
 /// What Node.js needs, itself included.

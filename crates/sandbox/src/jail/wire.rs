@@ -13,6 +13,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
+use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 /// File descriptors in one message: three sockets and one listener per port.
@@ -23,6 +24,10 @@ const LONGEST_SETTINGS: usize = 8 << 20;
 
 /// What precedes the sockets of the network namespace.
 pub(super) const SOCKETS: u8 = b'S';
+
+/// What the plugin's process sends before it becomes the plugin: the kernel
+/// says beside it which process that is.
+pub(super) const PLUGIN: u8 = b'P';
 
 /// What precedes the report, which ends the conversation.
 pub(super) const REPORT: u8 = b'R';
@@ -100,10 +105,18 @@ pub(super) fn send_fds(socket: BorrowedFd<'_>, tag: u8, fds: &[BorrowedFd<'_>]) 
     }
 }
 
-/// Receives one byte with whatever file descriptors are beside it; `None` at the end.
-pub(super) fn receive_fds(socket: BorrowedFd<'_>) -> io::Result<Option<(u8, Vec<OwnedFd>)>> {
+/// One byte and what came beside it.
+pub(super) struct Message {
+    pub(super) tag: u8,
+    pub(super) fds: Vec<OwnedFd>,
+    /// Who sent it, where the socket was told to ask for it.
+    pub(super) sender: Option<Pid>,
+}
+
+/// Receives one byte with whatever is beside it; `None` at the end.
+pub(super) fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<Message>> {
     let mut tag = [0_u8];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS), ScmCredentials(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let message = recvmsg(
         socket,
@@ -112,15 +125,22 @@ pub(super) fn receive_fds(socket: BorrowedFd<'_>) -> io::Result<Option<(u8, Vec<
         RecvFlags::CMSG_CLOEXEC,
     )?;
     let mut fds = Vec::new();
+    let mut sender = None;
     for part in control.drain() {
-        if let RecvAncillaryMessage::ScmRights(received) = part {
-            fds.extend(received);
+        match part {
+            RecvAncillaryMessage::ScmRights(received) => fds.extend(received),
+            RecvAncillaryMessage::ScmCredentials(credentials) => sender = Some(credentials.pid),
+            _ => {}
         }
     }
     if message.flags.contains(ReturnFlags::CTRUNC) {
         return Err(io::Error::other("too many file descriptors"));
     }
-    Ok((message.bytes == 1).then_some((tag[0], fds)))
+    Ok((message.bytes == 1).then_some(Message {
+        tag: tag[0],
+        fds,
+        sender,
+    }))
 }
 
 /// The settings as they go over the socket; wiped by the caller.
@@ -139,8 +159,8 @@ pub(super) fn encode(settings: &Settings) -> io::Result<Vec<u8>> {
 
 /// Reads the artifact's file and the settings, on the inner side.
 pub(super) fn receive_settings(mut control: &UnixStream) -> io::Result<(OwnedFd, Settings)> {
-    let (_, mut fds) = receive_fds(control.as_fd())?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    let artifact = fds.pop().ok_or(io::ErrorKind::UnexpectedEof)?;
+    let mut message = receive(control.as_fd())?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    let artifact = message.fds.pop().ok_or(io::ErrorKind::UnexpectedEof)?;
     let mut length = [0; 4];
     control.read_exact(&mut length)?;
     let length = u32::from_be_bytes(length) as usize;

@@ -179,7 +179,7 @@ fn init(control: &UnixStream, alive: &OwnedFd, artifact: OwnedFd, settings: Sett
     rustix::process::setsid().at(Step::Namespaces)?;
     files::build(&settings, artifact).at(Step::Files)?;
     let Some(plugin) = sys::fork().at(Step::Execute)? else {
-        let Failed(step, error) = match become_plugin(settings) {
+        let Failed(step, error) = match become_plugin(control, settings) {
             Ok(never) => match never {},
             Err(failed) => failed,
         };
@@ -203,7 +203,8 @@ fn init(control: &UnixStream, alive: &OwnedFd, artifact: OwnedFd, settings: Sett
 }
 
 /// Gives up everything and executes. Every other descriptor closes by itself.
-fn become_plugin(settings: Settings) -> Result<Infallible, Failed> {
+fn become_plugin(control: &UnixStream, settings: Settings) -> Result<Infallible, Failed> {
+    wire::send_fds(control.as_fd(), wire::PLUGIN, &[]).at(Step::Limits)?;
     confine::limit(&settings).at(Step::Limits)?;
     confine::give_up_privileges().at(Step::Privileges)?;
     let allowed = confine::landlock(&settings);
