@@ -5,6 +5,7 @@ use openneko_sandbox::Probe;
 
 use super::{Context, Failure, block_on, call};
 use crate::host::{Described, Host, engines};
+use crate::secrets::Store;
 
 const HELP: &str = "\
 Boots every sandbox engine with a real call, and says which engine each plugin
@@ -58,6 +59,12 @@ pub(super) fn run(_: &DoctorArgs, context: &mut Context) -> Result<(), Failure> 
     for entry in &bad {
         is_well = false;
         context.console.line(&format!("  not usable: {entry}"))?;
+    }
+    let secrets = Store::open(&context.paths)?;
+    for path in secrets.exposed_files() {
+        let path = path.display();
+        let line = format!("warning:  other users can read {path}: chmod 600 {path}");
+        context.console.line(&line)?;
     }
     // Everything is said already.
     if is_well { Ok(()) } else { Err(Failure::new("")) }

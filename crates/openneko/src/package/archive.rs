@@ -306,3 +306,104 @@ fn create(target: &Path, mode: u32) -> io::Result<File> {
         .mode(mode)
         .open(target)
 }
+
+#[cfg(test)]
+mod tests {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+    use tar::{Builder, Header};
+
+    use super::*;
+
+    fn tar() -> Vec<u8> {
+        let mut archive = Builder::new(Vec::new());
+        let long = format!("package/{}run.js", "directory/".repeat(12));
+        for (path, content) in [
+            ("package/package.json", "{}"),
+            ("package/a", "a"),
+            (long.as_str(), "long"),
+        ] {
+            let mut header = Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            archive
+                .append_data(&mut header, path, content.as_bytes())
+                .unwrap();
+        }
+        archive.into_inner().unwrap()
+    }
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Everything below `folder`, without following links.
+    fn names(folder: &Path) -> Vec<std::path::PathBuf> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            if entry.file_type().unwrap().is_dir() {
+                found.extend(names(&entry.path()));
+            } else {
+                found.push(entry.path());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_package_is_unpacked_without_its_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = unpack(&gzip(&tar()), folder.path(), Limits::default()).unwrap();
+        let long = format!("{}run.js", "directory/".repeat(12));
+        assert_eq!(files, ["a", long.as_str(), "package.json"]);
+        assert_eq!(fs::read(folder.path().join(long)).unwrap(), b"long");
+    }
+
+    #[test]
+    fn an_archive_over_the_limit_is_told_from_a_bomb() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = |bytes, free_bytes| Limits {
+            bytes,
+            ratio: 1,
+            free_bytes,
+            ..Limits::default()
+        };
+        let packed = gzip(&tar());
+        let large = unpack(&packed, folder.path(), limits(1_000, 10_000)).unwrap_err();
+        assert!(matches!(large, Error::TooLarge(1_000)), "{large}");
+        let bomb = unpack(&packed, folder.path(), limits(10_000, 0)).unwrap_err();
+        assert!(matches!(bomb, Error::Bomb(1)), "{bomb}");
+        assert_eq!(names(folder.path()), Vec::<std::path::PathBuf>::new());
+    }
+
+    proptest! {
+        /// Whatever an archive holds: no panic, and all or nothing.
+        #[test]
+        fn a_damaged_archive_is_unpacked_whole_or_not_at_all(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        ) {
+            let mut content = tar();
+            for (place, byte) in changes {
+                *place.get_mut(&mut content) = byte;
+            }
+            let parent = tempfile::tempdir().unwrap();
+            let folder = parent.path().join("target");
+            fs::create_dir(&folder).unwrap();
+            let unpacked = unpack(&gzip(&content), &folder, Limits::default());
+            let mut found = names(parent.path());
+            found.sort();
+            let mut expected: Vec<_> = unpacked.unwrap_or_default().iter().map(|file| folder.join(file)).collect();
+            expected.sort();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes: Vec<u8>) {
+            let folder = tempfile::tempdir().unwrap();
+            prop_assert!(unpack(&bytes, folder.path(), Limits::default()).is_err());
+        }
+    }
+}

@@ -10,7 +10,9 @@ mod key;
 mod seal;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 pub use openneko_sandbox::Secret;
@@ -122,6 +124,13 @@ impl Store {
     /// The file, for those who watch it.
     pub fn path(&self) -> &Path {
         &self.file
+    }
+
+    /// Those of the files that other users of this machine can read or change.
+    pub fn exposed_files(&self) -> Vec<&Path> {
+        let is_exposed = |path: &Path| fs::metadata(path).is_ok_and(|file| file.mode() & 0o077 != 0);
+        let files = [self.file.as_path(), self.key.as_path()];
+        files.into_iter().filter(|path| is_exposed(path)).collect()
     }
 
     /// Every value of a plugin, by its key. A plugin without secrets has none.

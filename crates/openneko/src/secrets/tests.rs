@@ -179,3 +179,13 @@ fn a_derived_key_lasts_as_long_as_the_key() {
     assert_eq!(fixture.store.derived_key("session-cookie:v1").unwrap(), first);
     assert_ne!(fixture.store.derived_key("state-cookie:v1").unwrap(), first);
 }
+
+#[test]
+fn files_that_others_can_read_are_named() {
+    let fixture = Fixture::new(None, None);
+    fixture.store.set("p", "K", secret("v")).unwrap();
+    assert!(fixture.store.exposed_files().is_empty());
+    let key = fixture.path("secret-key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(fixture.store.exposed_files(), [key]);
+}

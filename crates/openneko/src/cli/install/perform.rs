@@ -237,22 +237,23 @@ fn put_in_place(staged: Staged, mut entry: Entry, context: &Context) -> Result<E
             Ok(entry)
         }
         Err(error) => {
-            let is_used = manifest::read(&context.paths)
-                .ok()
-                .flatten()
-                .is_some_and(|(manifest, _)| {
-                    let mut entries = manifest.entries();
-                    entries.any(|entry| {
-                        manifest::runner(&context.paths, entry)
-                            .is_ok_and(|used| used.path.starts_with(place.folder()))
-                    })
-                });
-            if !is_used {
+            if !is_used(&place, context) {
                 place.remove();
             }
             Err(error.into())
         }
     }
+}
+
+/// Whether the manifest names this very folder: the same package was installed before.
+fn is_used(place: &Place, context: &Context) -> bool {
+    let manifest = manifest::read(&context.paths).ok().flatten();
+    manifest.is_some_and(|(manifest, _)| {
+        manifest
+            .entries()
+            .filter_map(|entry| manifest::runner(&context.paths, entry).ok())
+            .any(|runner| runner.path.starts_with(place.folder()))
+    })
 }
 
 fn report(entry: &Entry, env: &Env, context: &mut Context) -> Result<(), Failure> {

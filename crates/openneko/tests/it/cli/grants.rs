@@ -94,3 +94,20 @@ fn what_is_no_host_is_not_granted() {
     );
     assert!(machine.files() == before);
 }
+
+#[test]
+fn many_grants_at_once_are_all_recorded() {
+    let mut machine = Machine::with_marketplace();
+    machine.offer(&Package::new("1.0.0"));
+    assert_eq!(machine.run(&["install", NAME]).code, Some(0));
+    std::thread::scope(|scope| {
+        for number in 0..12 {
+            let machine = &machine;
+            scope.spawn(move || {
+                let ran = machine.run(&["grant", NAME, &format!("host-{number}.acme.com")]);
+                assert_eq!(ran.code, Some(0), "{ran:#?}");
+            });
+        }
+    });
+    assert_eq!(machine.entries()[0]["grants"].as_array().unwrap().len(), 12);
+}
