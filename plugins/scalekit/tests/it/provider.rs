@@ -7,12 +7,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// What the provider answers to one path.
+/// What the provider answers to one path: with a header `x-drip`, five bytes a second.
 #[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -145,6 +146,13 @@ fn serve(
         );
         let stream = stream.get_mut();
         stream.write_all(head.as_bytes())?;
+        if answer.headers.contains("x-drip") {
+            for byte in &answer.body {
+                stream.write_all(&[*byte])?;
+                stream.flush()?;
+                thread::sleep(Duration::from_millis(200));
+            }
+        }
         stream.write_all(&answer.body)?;
         stream.flush()?;
     }

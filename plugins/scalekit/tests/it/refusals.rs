@@ -114,3 +114,23 @@ fn the_secret_is_in_no_answer() {
         );
     }
 }
+
+#[test]
+fn an_answer_that_drips_ends_after_twenty_seconds() {
+    let drip = Answer {
+        status: 200,
+        headers: "x-drip: yes\r\n".to_owned(),
+        body: vec![b' '; 1000],
+    };
+    let start = std::time::Instant::now();
+    let answer = complete(&[("/oauth/token", drip)]);
+    assert_eq!(
+        answer,
+        (plugin_error("Scalekit token exchange timed out after 20000ms"), 1)
+    );
+    assert!(
+        (20..25).contains(&start.elapsed().as_secs()),
+        "{:?}",
+        start.elapsed()
+    );
+}
