@@ -169,8 +169,29 @@ async function fetchAll(input, init) {
   }
 }
 
+/** Gives aborts the reasons that Node gives them. */
+function installAborts() {
+  const abort = AbortController.prototype.abort;
+  const reason = () => new DOMException("This operation was aborted", "AbortError");
+  AbortController.prototype.abort = function (why = reason()) {
+    return abort.call(this, why);
+  };
+  AbortSignal.abort = (why) => {
+    const controller = new AbortController();
+    controller.abort(why);
+    return controller.signal;
+  };
+  AbortSignal.timeout = (milliseconds) => {
+    const controller = new AbortController();
+    const why = () => new DOMException("The operation was aborted due to timeout", "TimeoutError");
+    setTimeout(() => controller.abort(why()), milliseconds).unref();
+    return controller.signal;
+  };
+}
+
 /** Puts Node's fetch in place of the engine's. */
 export function installFetch() {
+  installAborts();
   const fetch = async (input, init) => {
     pending += 1;
     try {

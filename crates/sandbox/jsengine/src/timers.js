@@ -74,15 +74,40 @@ function check(callback) {
   throw error;
 }
 
+// The engine runs timers that are due at once in the order in which they were
+// made; Node, by the time at which they were due. So whichever of the engine's
+// timers fires runs the one that has waited longest.
+const waiting = new Set();
+
+function runDue(latest) {
+  const due = Math.max(performance.now(), latest);
+  let next;
+  for (const entry of waiting) {
+    if (entry.deadline <= due && (next === undefined || entry.deadline < next.deadline)) next = entry;
+  }
+  if (next === undefined) return;
+  waiting.delete(next);
+  next.timer().done();
+  next.callback(...next.args);
+}
+
 function once(callback, delay, args) {
   check(callback);
+  // As in Node: what is no usable number is one millisecond.
+  const milliseconds = delay >= 0 && delay <= 2147483647 ? Math.trunc(delay) : 1;
+  let entry;
   const timer = new Timeout(
-    () =>
-      realSetTimeout(() => {
-        timer.done();
-        callback(...args);
-      }, delay),
-    realClearTimeout,
+    () => {
+      waiting.delete(entry);
+      entry = { deadline: performance.now() + milliseconds, callback, args, timer: () => timer };
+      const { deadline } = entry;
+      waiting.add(entry);
+      return realSetTimeout(() => runDue(deadline), milliseconds);
+    },
+    (id) => {
+      waiting.delete(entry);
+      realClearTimeout(id);
+    },
   );
   return timer;
 }
@@ -96,7 +121,7 @@ function clear(timer) {
 /** Puts Node's timers in place of the engine's. */
 export function installTimers() {
   const timers = {
-    setTimeout: (callback, delay = 1, ...args) => once(callback, delay, args),
+    setTimeout: (callback, delay, ...args) => once(callback, delay >= 1 ? delay : 1, args),
     setImmediate: (callback, ...args) => once(callback, 0, args),
     setInterval(callback, delay = 1, ...args) {
       check(callback);

@@ -4,7 +4,7 @@
 //! wrote it: a MAC under a key of the machine covers what it was made from,
 //! with which settings, and its bytes. Packages never bring such files.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -94,9 +94,27 @@ impl AotCache {
         self.prune();
     }
 
+    /// Keeps other processes from compiling the same at the same time, which
+    /// would take each of them longer. Without a lock everything works, too.
+    pub(super) fn lock(&self, engine: &Engine, binary: &[u8]) -> Option<File> {
+        let name = Name::of(engine, binary).file();
+        // A few files for all names, so that none has to be removed.
+        let path = self.directory.join(format!("{}.lock", &name[..1]));
+        let mut options = OpenOptions::new();
+        let file = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .ok()?;
+        file.lock().ok()?;
+        Some(file)
+    }
+
     fn read(&self, name: &Name) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        fs::File::open(self.directory.join(name.file()))?
+        File::open(self.directory.join(name.file()))?
             .take(LONGEST_FILE)
             .read_to_end(&mut bytes)?;
         Ok(bytes)
@@ -133,6 +151,13 @@ impl AotCache {
         let mut files: Vec<_> = entries
             .filter_map(|entry| {
                 let entry = entry.ok()?;
+                let is_code = entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension != "lock");
+                if !is_code {
+                    return None;
+                }
                 Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
             })
             .collect();

@@ -108,6 +108,11 @@ impl Wasm {
         if let Some(component) = cache.load(engine, binary) {
             return Ok(component);
         }
+        let _lock = cache.lock(engine, binary);
+        // Another process may have been there meanwhile.
+        if let Some(component) = cache.load(engine, binary) {
+            return Ok(component);
+        }
         let component = Component::from_binary(engine, binary)?;
         cache.store(engine, binary, &component);
         Ok(component)

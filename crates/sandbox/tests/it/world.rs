@@ -17,7 +17,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use openneko_sandbox::egress::{Egress, Grant, Resolver, TrustRoots};
 use openneko_sandbox::{Artifact, Limits, PluginSpec};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tempfile::TempDir;
@@ -157,6 +157,10 @@ impl Resolver for Names {
 fn certificates() -> (String, ServerConfig) {
     let authority_key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
+    // OpenSSL takes a certificate for self-signed when both names are the same.
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Authority of the tests");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = params.self_signed(&authority_key).unwrap();
     let issuer = Issuer::new(params, authority_key);

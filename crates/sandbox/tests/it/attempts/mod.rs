@@ -74,7 +74,7 @@ impl Stop {
 /// Small enough that attempts meet them soon, large enough for both engines.
 pub(crate) fn limits() -> Limits {
     Limits {
-        cpu: Duration::from_secs(4),
+        cpu: Duration::from_secs(3),
         memory_bytes: 256 << 20,
         output_bytes: 256 << 10,
         received_bytes: 4 << 20,
@@ -129,7 +129,7 @@ async fn judge(
         };
     }
     supported?;
-    let result = engines::call(backend, &plugin, "attempt", "{}", Duration::from_secs(8)).await;
+    let result = engines::call(backend, &plugin, "attempt", "{}", Duration::from_secs(6)).await;
     let (says, logs) = match expected {
         Expected::Says(text) => (*text, None),
         Expected::Logs(text, host, why) => (*text, Some((*host, *why))),
