@@ -147,7 +147,6 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
         ),
         ("/etc/nsswitch.conf".to_owned(), "hosts: files dns\n".to_owned()),
         ("/etc/hosts".to_owned(), String::new()),
-        ("/etc/passwd".to_owned(), "nobody:x:65534:65534::/:/\n".to_owned()),
     ];
     if let Some(pem) = &program.machine.options.extra_authorities {
         files.push((AUTHORITIES.to_owned(), pem.clone()));

@@ -1,9 +1,13 @@
 //! The engines that can run here, and one call in one of them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+#[cfg(feature = "wasm")]
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use openneko_sandbox::{Backend, Call, Failure, Outcome, PluginSpec, SandboxError, Secret};
+#[cfg(feature = "wasm")]
+use openneko_sandbox::SandboxError;
+use openneko_sandbox::{Backend, Call, Failure, Outcome, PluginSpec, Secret};
 
 /// What a plugin of the tests finds in its environment.
 pub(crate) fn environment() -> Vec<(String, Secret)> {
@@ -22,6 +26,14 @@ pub(crate) fn wasm() -> Arc<dyn Backend> {
         Wasm::new(Some(cache)).unwrap()
     });
     Arc::new(engine.clone())
+}
+
+/// The jail, whose plugins trust the authority of their world, if there is one.
+#[cfg(all(feature = "jail", target_os = "linux"))]
+pub(crate) fn jail(world: Option<&crate::world::World>) -> Arc<dyn Backend> {
+    let mut options = crate::jail::support::options();
+    options.extra_authorities = world.map(|world| world.authority_pem.clone());
+    Arc::new(openneko_sandbox::jail::Jail::new(options))
 }
 
 /// Calls a plugin once.
@@ -44,6 +56,7 @@ pub(crate) async fn call(
 }
 
 /// The error of a call that must not have an outcome.
+#[cfg(feature = "wasm")]
 pub(crate) fn error(result: Result<Outcome, Failure>) -> SandboxError {
     match result {
         Err(failure) => failure.error,

@@ -9,6 +9,7 @@ mod network;
 mod resources;
 mod system;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use openneko_sandbox::egress::Reason;
@@ -83,11 +84,13 @@ pub(crate) fn limits() -> Limits {
     }
 }
 
-/// Runs every attempt of a table in an engine and reports all that went wrong.
-pub(crate) async fn run(backend: &dyn Backend, table: &[Attempt]) {
+/// Runs every attempt of a table in an engine, made for its world, and reports
+/// all that went wrong.
+pub(crate) async fn run(engine: impl Fn(&World) -> Arc<dyn Backend>, table: &[Attempt]) {
     let mut failures = Vec::new();
     for attempt in table {
         let world = World::new().await;
+        let backend = &*engine(&world);
         let expected = match backend.kind() {
             BackendKind::Wasm => &attempt.wasm,
             _ => &attempt.jail,
@@ -99,15 +102,10 @@ pub(crate) async fn run(backend: &dyn Backend, table: &[Attempt]) {
                 .err()
                 .into_iter()
                 .chain(trespassed)
-                .map(|what| format!("{}: {what}", attempt.name)),
+                .map(|what| format!("{:?}: {}: {what}", backend.kind(), attempt.name)),
         );
     }
-    assert!(
-        failures.is_empty(),
-        "{:?}:\n{}",
-        backend.kind(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 async fn judge(
@@ -183,16 +181,37 @@ mod on_wasm {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn no_attempt_on_the_network_escapes() {
-        run(&*engines::wasm(), network::TABLE).await;
+        run(|_| engines::wasm(), network::TABLE).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn no_attempt_on_the_system_escapes() {
-        run(&*engines::wasm(), system::TABLE).await;
+        run(|_| engines::wasm(), system::TABLE).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn no_attempt_on_resources_escapes() {
-        run(&*engines::wasm(), resources::TABLE).await;
+        run(|_| engines::wasm(), resources::TABLE).await;
+    }
+}
+
+#[cfg(all(feature = "jail", target_os = "linux"))]
+mod on_jail {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_attempt_on_the_network_escapes() {
+        run(|world| engines::jail(Some(world)), network::TABLE).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_attempt_on_the_system_escapes() {
+        // An authority would be shown in the environment.
+        run(|_| engines::jail(None), system::TABLE).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_attempt_on_resources_escapes() {
+        run(|world| engines::jail(Some(world)), resources::TABLE).await;
     }
 }

@@ -68,31 +68,31 @@ pub(crate) const TABLE: &[Attempt] = &[
         name: "localhost",
         bundle: fetches!("https://localhost:FORBIDDEN/"),
         wasm: Logs("refused", "localhost", NOT_GRANTED),
-        jail: Says("refused"),
+        jail: Logs("refused", "localhost", NOT_GRANTED),
     },
     Attempt {
         name: "an IPv4 address",
         bundle: fetches!("https://127.0.0.1:FORBIDDEN/"),
         wasm: Logs("refused", "127.0.0.1", IP_LITERAL),
-        jail: Says("refused"),
+        jail: Logs("refused", "127.0.0.1", IP_LITERAL),
     },
     Attempt {
         name: "an IPv4 address as one number",
         bundle: fetches!("https://2130706433:FORBIDDEN/"),
         wasm: Logs("refused", "127.0.0.1", IP_LITERAL),
-        jail: Says("refused"),
+        jail: Logs("refused", "127.0.0.1", IP_LITERAL),
     },
     Attempt {
         name: "an IPv4 address in octal and hexadecimal",
         bundle: fetches!("https://0177.0x0.1:FORBIDDEN/"),
         wasm: Logs("refused", "127.0.0.1", IP_LITERAL),
-        jail: Says("refused"),
+        jail: Logs("refused", "127.0.0.1", IP_LITERAL),
     },
     Attempt {
         name: "an IPv6 address",
         bundle: fetches!("https://[::1]:FORBIDDEN/"),
         wasm: Logs("refused", "[::1]", IP_LITERAL),
-        jail: Says("refused"),
+        jail: Logs("refused", "::1", IP_LITERAL),
     },
     Attempt {
         name: "an IPv4 address inside an IPv6 one",
@@ -104,13 +104,13 @@ pub(crate) const TABLE: &[Attempt] = &[
         name: "the metadata service of a cloud",
         bundle: fetches!("http://169.254.169.254/latest/meta-data/"),
         wasm: Logs("refused", "169.254.169.254", Exactly(&Reason::PlainHttp)),
-        jail: Says("refused"),
+        jail: Logs("refused", "169.254.169.254", IP_LITERAL),
     },
     Attempt {
         name: "another port of a granted host",
         bundle: fetches!("https://app.neko.test:FORBIDDEN/"),
         wasm: Logs("refused", "app.neko.test", Exactly(&Reason::Port)),
-        jail: Says("refused"),
+        jail: Logs("refused", "app.neko.test", Exactly(&Reason::Port)),
     },
     Attempt {
         name: "plain HTTP to a granted host",
@@ -134,13 +134,13 @@ pub(crate) const TABLE: &[Attempt] = &[
         name: "a redirect to an address",
         bundle: fetches!("https://app.neko.test:PORT/redirect?https://127.0.0.1:FORBIDDEN/"),
         wasm: Logs("refused", "127.0.0.1", IP_LITERAL),
-        jail: Says("refused"),
+        jail: Logs("refused", "127.0.0.1", IP_LITERAL),
     },
     Attempt {
         name: "a redirect to plain HTTP",
         bundle: fetches!("https://app.neko.test:PORT/temporary?http://app.neko.test:FORBIDDEN/", "{ method: 'POST', body: 'secret' }"),
         wasm: Logs("refused", "app.neko.test", Exactly(&Reason::PlainHttp)),
-        jail: Says("refused"),
+        jail: Logs("refused", "app.neko.test", Exactly(&Reason::Port)),
     },
     Attempt {
         name: "a granted name that leads to this machine",
@@ -228,16 +228,18 @@ pub(crate) const TABLE: &[Attempt] = &[
                  socket.on('connect', () => { process.stdout.write('ESCAPED'); process.exit(0); });
                  socket.on('error', () => { process.stdout.write('refused'); process.exit(0); });",
         wasm: Unsupported("`node:net`"),
-        jail: Says("refused"),
+        jail: Logs("refused", "127.0.0.1", IP_LITERAL),
     },
     Attempt {
         name: "UDP",
         bundle: "import dgram from 'node:dgram';
                  const socket = dgram.createSocket('udp4');
                  socket.on('error', () => { process.stdout.write('refused'); process.exit(0); });
-                 socket.send('hello', FORBIDDEN, '192.0.2.1', (error) => { process.stdout.write(error ? 'refused' : 'ESCAPED'); process.exit(0); });",
+                 socket.on('message', () => { process.stdout.write('ESCAPED'); process.exit(0); });
+                 // The jail takes it and lets it go nowhere, so that it is seen.
+                 socket.send('hello', FORBIDDEN, '192.0.2.1', () => setTimeout(() => { process.stdout.write('refused'); process.exit(0); }, 300));",
         wasm: Unsupported("`node:dgram`"),
-        jail: Says("refused"),
+        jail: Logs("refused", "192.0.2.1", Exactly(&Reason::Protocol)),
     },
     Attempt {
         name: "data in the names that are looked up",

@@ -5,6 +5,6 @@ mod inside;
 mod leftover;
 mod network;
 mod process;
-mod support;
+pub(crate) mod support;
 mod user;
 mod world;

@@ -31,7 +31,7 @@ pub(super) fn init_program() -> PathBuf {
         .into()
 }
 
-pub(super) fn options() -> JailOptions {
+pub(crate) fn options() -> JailOptions {
     JailOptions {
         init: JailInit {
             program: init_program(),
