@@ -1,6 +1,7 @@
 //! The Linux jail.
 
 mod escape;
+mod figures;
 mod inside;
 mod leftover;
 mod network;
