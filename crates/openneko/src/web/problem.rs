@@ -33,7 +33,8 @@ pub enum Problem {
 }
 
 impl Problem {
-    const ALL: [Self; 18] = [
+    /// All of them.
+    pub const ALL: [Self; 18] = [
         Self::AccessDenied,
         Self::ProviderError,
         Self::BadCallback,

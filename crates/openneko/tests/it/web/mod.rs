@@ -2,8 +2,11 @@
 
 mod arrival;
 mod callback;
+mod commands;
+mod documents;
 mod gate;
 mod listener;
+#[cfg(feature = "jail")]
 mod real_plugin;
 mod sessions;
 mod support;
