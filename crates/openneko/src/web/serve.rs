@@ -75,6 +75,8 @@ fn web_section(path: &Path) -> Result<settings::File, Error> {
     let mut document: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&content).map_err(|error| failed(error.to_string()))?;
     match document.remove("web") {
+        // The derived reader would take a list for the fields in their order.
+        Some(web) if !web.is_object() => Err(failed("it is no object".to_owned())),
         Some(web) => serde_json::from_value(web).map_err(|error| failed(error.to_string())),
         None => Ok(settings::File::default()),
     }

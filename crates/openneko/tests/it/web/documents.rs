@@ -24,6 +24,9 @@ fn every_key_of_the_configuration_is_documented() {
 fn every_code_of_a_failed_sign_in_is_documented() {
     let document = document();
     for problem in Problem::ALL {
-        assert!(document.contains(&format!("`{}`", problem.code())), "{problem:?} is missing");
+        assert!(
+            document.contains(&format!("`{}`", problem.code())),
+            "{problem:?} is missing"
+        );
     }
 }
