@@ -1,6 +1,7 @@
 //! `openneko call`.
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -9,6 +10,9 @@ use crate::host::{self, Host};
 
 /// Parameters are one argument, and Linux takes 128 KiB for one.
 const MAX_PARAMS: u64 = 128 << 10;
+
+/// After which whoever waits wants to know why.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 const EXAMPLES: &str = r#"Examples:
   openneko call @open-neko/plugin-scalekit register
@@ -44,7 +48,14 @@ pub(super) fn run(args: &CallArgs, context: &mut Context) -> Result<(), Failure>
     }
     let host = open(context)?;
     let outcome = block_on(async {
-        let called = host.call(&args.plugin, &args.method, &params).await;
+        let mut call = std::pin::pin!(host.call(&args.plugin, &args.method, &params));
+        let called = tokio::select! {
+            called = &mut call => called,
+            () = tokio::time::sleep(PATIENCE) => {
+                context.console.note("still at it: the first call on a machine compiles the plugin's engine");
+                call.await
+            }
+        };
         called.map_err(|error| Failure::new(error.to_string()))
     })?;
     let stderr = String::from_utf8_lossy(&outcome.stderr);

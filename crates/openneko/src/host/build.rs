@@ -6,6 +6,8 @@ use openneko_sandbox::Backend;
 
 use super::engines::{self, Engines};
 use crate::paths::Paths;
+#[cfg(feature = "wasm")]
+use crate::secrets::Store;
 
 /// Which engine is the least that an operator accepts.
 const MINIMUM: &str = "OPENNEKO_SANDBOX_MINIMUM";
@@ -38,8 +40,36 @@ fn backends(paths: &Paths) -> Vec<Arc<dyn Backend>> {
         .collect()
 }
 
+#[cfg(not(feature = "wasm"))]
 fn wasm(_: &Paths) -> Option<Arc<dyn Backend>> {
     None
+}
+
+#[cfg(feature = "wasm")]
+fn wasm(paths: &Paths) -> Option<Arc<dyn Backend>> {
+    match openneko_sandbox::wasm::Wasm::new(cache(paths)) {
+        Ok(wasm) => Some(Arc::new(wasm)),
+        Err(error) => {
+            tracing::error!(%error, "the WebAssembly engine does not start");
+            None
+        }
+    }
+}
+
+/// Where compiled plugins are kept. Without it everything works, and every
+/// process compiles again.
+#[cfg(feature = "wasm")]
+fn cache(paths: &Paths) -> Option<openneko_sandbox::wasm::AotCache> {
+    use openneko_sandbox::wasm::AotCache;
+
+    let directory = paths.state_dir.join("compiled");
+    let opened = Store::open(paths)
+        .and_then(|store| store.derived_key("compiled-plugins:v1"))
+        .map_err(|error| error.to_string())
+        .and_then(|key| AotCache::open(&directory, &*key).map_err(|error| error.to_string()));
+    opened
+        .map_err(|error| tracing::warn!(directory = %directory.display(), error, "compiled plugins cannot be kept"))
+        .ok()
 }
 
 #[cfg(not(feature = "jail"))]
