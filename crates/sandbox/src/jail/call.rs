@@ -11,7 +11,8 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
-use super::control::converse;
+use super::cgroup::Group;
+use super::control::{RUNTIME_BYTES, converse};
 use super::wire::{self, Report, Settings, Step};
 use super::{Kind, Program, explain};
 use crate::egress::{Denial, Gate};
@@ -36,6 +37,9 @@ const RESERVED_BYTES: u64 = 192 << 20;
 /// What V8 reserves for the machine code of each thread that runs JavaScript:
 /// from Node.js 24 on all of it is writable at once, and so counted.
 const CODE_BYTES: u64 = 576 << 20;
+
+/// What a control group counts beside the plugin: `/tmp` and the helper.
+const FILES_BYTES: u64 = 32 << 20;
 
 /// Threads with JavaScript that such a Node.js can have.
 const JS_THREADS: u64 = 4;
@@ -89,6 +93,8 @@ pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, S
     let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(SandboxError::Unavailable("the helper has no output".to_owned()).into());
     };
+    // It does nothing until it has its settings.
+    let group = group(program, &child);
 
     let limit = program.limits.output_bytes;
     let work = async {
@@ -106,6 +112,10 @@ pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, S
 
     let result = match finished {
         Err(_) => Err(Why::Error(SandboxError::Timeout(call.timeout))),
+        // Its last word was lost with it.
+        Ok(Err(_)) if group.is_some_and(|group| group.ran_out_of_memory()) => {
+            Err(Why::Error(SandboxError::Memory))
+        }
         Ok(Err(error)) => Err(Why::Error(error)),
         Ok(Ok((report, stdout, stderr))) => judge(report, stdout, stderr, program),
     };
@@ -186,6 +196,19 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
         drop(Zeroizing::new(value));
     }
     encoded.map_err(|error| unavailable(&error))
+}
+
+/// A control group for the call, where this process was given any.
+fn group(program: &Program, child: &Child) -> Option<Group> {
+    let parent = program.machine.delegated.as_deref()?;
+    let bytes = program.limits.memory_bytes + RUNTIME_BYTES + program.artifact.bytes + FILES_BYTES;
+    let made = Group::new(parent, bytes).and_then(|group| {
+        group.add(child.id().ok_or(io::ErrorKind::NotFound)?)?;
+        Ok(group)
+    });
+    // The other limits hold without it.
+    made.inspect_err(|error| tracing::debug!(%error, "no control group for a plugin"))
+        .ok()
 }
 
 /// Starts the helper; what it must know has not been sent yet.

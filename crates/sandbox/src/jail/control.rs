@@ -15,7 +15,7 @@ use crate::SandboxError;
 use crate::egress::Gate;
 
 /// What Node.js has in memory before the plugin has anything, TLS included.
-const RUNTIME_BYTES: u64 = 96 << 20;
+pub(super) const RUNTIME_BYTES: u64 = 96 << 20;
 
 /// How often it is looked how much memory a plugin has.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(20);

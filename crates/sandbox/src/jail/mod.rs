@@ -10,6 +10,7 @@
 
 mod artifact;
 mod call;
+mod cgroup;
 mod control;
 mod elf;
 mod explain;
@@ -86,6 +87,8 @@ struct Machine {
     options: JailOptions,
     /// Asked once.
     node_major: OnceLock<u32>,
+    /// Where control groups can be made.
+    delegated: Option<PathBuf>,
 }
 
 impl Jail {
@@ -93,6 +96,7 @@ impl Jail {
         Self(Arc::new(Machine {
             options,
             node_major: OnceLock::new(),
+            delegated: cgroup::delegated(),
         }))
     }
 }

@@ -18,9 +18,20 @@ use crate::guest::Guest;
 pub(super) struct Network {
     dns: UdpSocket,
     /// Packet sockets: of them only "receive" is used, which all datagram sockets share.
-    packets: [UdpSocket; 2],
+    packets: Vec<UdpSocket>,
     listeners: Vec<(u16, TcpListener)>,
     guest: Guest,
+}
+
+impl Drop for Network {
+    /// The kernel waits for other processors when a packet socket closes,
+    /// which takes milliseconds: no thing for a thread of the runtime.
+    fn drop(&mut self) {
+        let packets = std::mem::take(&mut self.packets);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || drop(packets));
+        }
+    }
 }
 
 impl Network {
@@ -32,7 +43,7 @@ impl Network {
         let mut fds = fds.into_iter();
         let mut next = || fds.next().ok_or(io::Error::from(io::ErrorKind::InvalidData));
         let dns = UdpSocket::from_std(next()?.into())?;
-        let packets = [
+        let packets = vec![
             UdpSocket::from_std(next()?.into())?,
             UdpSocket::from_std(next()?.into())?,
         ];

@@ -66,10 +66,7 @@ async fn figures() {
     show("bare /bin/true", bare(native, &[]));
     let plugin = Plugin::native(native);
     let prepared = plugin.prepare().await.unwrap();
-    show(
-        "/bin/true in the jail",
-        calls(&*prepared, "run", "{}").await,
-    );
+    show("/bin/true in the jail", calls(&*prepared, "run", "{}").await);
     let outcome = bundle.call("run", "{}").await.unwrap();
     let usage = outcome.usage;
     println!("memory of node: {} MiB", usage.memory_bytes.unwrap() >> 20);
