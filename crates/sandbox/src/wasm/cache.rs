@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest::{self, SHA256, SHA512};
+use aws_lc_rs::digest::{self, SHA256};
 use aws_lc_rs::{hmac, rand};
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -56,10 +56,10 @@ impl AotCache {
         })
     }
 
-    /// Loads the machine code of a component, if there is a file that this
+    /// Loads the machine code of the component with this digest, if there is a file that this
     /// machine wrote for this very component, engine and configuration.
-    pub(super) fn load(&self, engine: &Engine, binary: &[u8]) -> Option<Component> {
-        let name = Name::of(engine, binary);
+    pub(super) fn load(&self, engine: &Engine, sha512: &[u8; 64]) -> Option<Component> {
+        let name = Name::of(engine, sha512);
         let file = self.read(&name).ok()?;
         let (mac, code) = file.split_at_checked(MAC_LENGTH)?;
         let mut context = hmac::Context::with_key(&self.key);
@@ -82,8 +82,8 @@ impl AotCache {
     }
 
     /// Keeps the machine code of a component. A failure costs time only.
-    pub(super) fn store(&self, engine: &Engine, binary: &[u8], component: &Component) {
-        let name = Name::of(engine, binary);
+    pub(super) fn store(&self, engine: &Engine, sha512: &[u8; 64], component: &Component) {
+        let name = Name::of(engine, sha512);
         let stored = component
             .serialize()
             .map_err(|error| error.to_string())
@@ -96,8 +96,8 @@ impl AotCache {
 
     /// Keeps other processes from compiling the same at the same time, which
     /// would take each of them longer. Without a lock everything works, too.
-    pub(super) fn lock(&self, engine: &Engine, binary: &[u8]) -> Option<File> {
-        let name = Name::of(engine, binary).file();
+    pub(super) fn lock(&self, engine: &Engine, sha512: &[u8; 64]) -> Option<File> {
+        let name = Name::of(engine, sha512).file();
         // A few files for all names, so that none has to be removed.
         let path = self.directory.join(format!("{}.lock", &name[..1]));
         let mut options = OpenOptions::new();
@@ -174,9 +174,9 @@ impl AotCache {
 struct Name([u8; 32]);
 
 impl Name {
-    fn of(engine: &Engine, binary: &[u8]) -> Self {
+    fn of(engine: &Engine, sha512: &[u8; 64]) -> Self {
         let mut hasher = Collect(digest::Context::new(&SHA256));
-        hasher.write(digest::digest(&SHA512, binary).as_ref());
+        hasher.write(sha512);
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let digest = hasher.0.finish();
         Self(digest.as_ref().try_into().expect("SHA-256 has 32 bytes"))

@@ -90,8 +90,8 @@ impl Wasm {
         let load = || async {
             let this = self.clone();
             blocking(move || {
-                let binary = js::engine_component()?;
-                let component = this.compile(&binary).map_err(unavailable)?;
+                let component = this.compile(&js::engine_sha512(), || Ok(js::engine_component()?));
+                let component = component.map_err(unavailable)?;
                 this.0.bundles.instantiate_pre(&component).map_err(unavailable)
             })
             .await
@@ -99,22 +99,27 @@ impl Wasm {
         self.0.javascript.get_or_try_init(load).await.cloned()
     }
 
-    /// Machine code for a component: from the cache, or compiled and cached.
-    fn compile(&self, binary: &[u8]) -> wasmtime::Result<Component> {
+    /// Machine code for the component with a digest: from the cache, or else
+    /// compiled and cached, for which `read` gives its bytes.
+    fn compile(
+        &self,
+        sha512: &[u8; 64],
+        read: impl FnOnce() -> wasmtime::Result<Vec<u8>>,
+    ) -> wasmtime::Result<Component> {
         let engine = &self.0.engine;
         let Some(cache) = &self.0.cache else {
-            return Component::from_binary(engine, binary);
+            return Component::from_binary(engine, &read()?);
         };
-        if let Some(component) = cache.load(engine, binary) {
+        if let Some(component) = cache.load(engine, sha512) {
             return Ok(component);
         }
-        let _lock = cache.lock(engine, binary);
+        let _lock = cache.lock(engine, sha512);
         // Another process may have been there meanwhile.
-        if let Some(component) = cache.load(engine, binary) {
+        if let Some(component) = cache.load(engine, sha512) {
             return Ok(component);
         }
-        let component = Component::from_binary(engine, binary)?;
-        cache.store(engine, binary, &component);
+        let component = Component::from_binary(engine, &read()?)?;
+        cache.store(engine, sha512, &component);
         Ok(component)
     }
 
@@ -122,7 +127,7 @@ impl Wasm {
         match artifact {
             Artifact::Component(path) => {
                 let binary = read_verified(path, sha512)?;
-                let component = self.compile(&binary).map_err(|error| {
+                let component = self.compile(sha512, || Ok(binary)).map_err(|error| {
                     SandboxError::Refused(format!("it is no WebAssembly component: {error:#}"))
                 })?;
                 linker::check_plugin(&self.0.engine, &component).map_err(SandboxError::Refused)?;

@@ -23,17 +23,25 @@ const ENGINE: &[u8] = include_bytes!("../../../jsengine/engine.wasm.gz");
 /// `<SHA-512 in hex>  engine.wasm`, as `sha512sum` writes it.
 const ENGINE_SHA512: &str = include_str!("../../../jsengine/engine.sha512");
 
+/// The digest of the engine's component.
+pub(super) fn engine_sha512() -> [u8; 64] {
+    let hex = ENGINE_SHA512.as_bytes();
+    std::array::from_fn(|i| {
+        let digit = |at: usize| {
+            char::from(hex[at])
+                .to_digit(16)
+                .expect("sha512sum writes hexadecimal digits")
+        };
+        u8::try_from(digit(2 * i) * 16 + digit(2 * i + 1)).expect("two digits are a byte")
+    })
+}
+
 /// The engine's component, unpacked.
 pub(super) fn engine_component() -> Result<Vec<u8>, SandboxError> {
     const LONGEST: u64 = 64 << 20;
     let mut binary = Vec::new();
     let unpacked = GzDecoder::new(ENGINE).take(LONGEST).read_to_end(&mut binary);
-    let found: String = digest(&SHA512, &binary)
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    if unpacked.is_err() || ENGINE_SHA512.split_whitespace().next() != Some(found.as_str()) {
+    if unpacked.is_err() || digest(&SHA512, &binary).as_ref() != engine_sha512() {
         return Err(SandboxError::Unavailable(
             "the JavaScript engine of this build is damaged".to_owned(),
         ));
