@@ -1,9 +1,12 @@
 //! Sessions: their cookie, their end, and what happens to them meanwhile.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::http::{StatusCode, header};
+use futures_util::future::join_all;
 use openneko::web::app::Config;
+use openneko::web::client_ip::TrustedProxies;
 use openneko::web::store::session::Lifetimes;
 
 use super::support::{HTML, ORIGIN, T0, World, config, on_each_engine};
@@ -217,6 +220,61 @@ async fn what_is_over_is_swept_away() {
                 .unwrap();
             assert_eq!(row.unwrap().get::<i64>(0).unwrap(), 0, "{table}");
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_may_finish_many_sign_ins_at_once() {
+    on_each_engine(async |db| {
+        let world = World::new(db);
+        let browsers: Vec<_> = (0..20).map(|_| world.browser()).collect();
+        let mut states = Vec::new();
+        for browser in &browsers {
+            states.push(browser.begin("").await);
+        }
+        let racers = browsers
+            .iter()
+            .zip(&states)
+            .map(|(browser, state)| browser.back(state));
+        for answer in join_all(racers).await {
+            assert_eq!(answer.location(), "/");
+        }
+        let cookies: BTreeSet<_> = browsers.iter().map(|browser| browser.cookie(SESSION)).collect();
+        assert_eq!(cookies.len(), 20);
+        for browser in &browsers {
+            assert_eq!(browser.user().await["email"], "ada@acme.test");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_a_browser_is_comes_from_the_operators_proxies_alone() {
+    on_each_engine(async |db| {
+        let trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
+        let world = World::with(
+            db,
+            Config {
+                trusted_proxies,
+                ..config()
+            },
+        );
+        let browser = world.browser();
+        let state = browser.begin("").await;
+        let path = format!("/api/auth/callback?code=c&state={state}");
+        let headers = [
+            HTML,
+            ("x-forwarded-for", "6.6.6.6, 198.51.100.7"),
+            ("user-agent", "Test/1"),
+        ];
+        assert_eq!(browser.send("GET", &path, &headers, "").await.location(), "/");
+        let event = openneko::web::audit::recent(world.app.db(), 1)
+            .await
+            .unwrap()
+            .remove(0);
+        assert_eq!(event.ip.as_deref(), Some("198.51.100.7"));
+        assert_eq!(event.user_agent.as_deref(), Some("Test/1"));
     })
     .await;
 }

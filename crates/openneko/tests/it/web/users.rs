@@ -1,6 +1,7 @@
 //! The dashboard, and what an admin can do there.
 
 use axum::http::StatusCode;
+use genkan_db::p;
 use serde_json::json;
 
 use super::support::{Browser, World, ada, identity, on_each_engine, with};
@@ -137,6 +138,26 @@ async fn a_form_without_its_token_or_from_elsewhere_does_nothing() {
         assert!(!member.user().await.is_null());
         let own = admin.post(&format!("/users/{admin_id}/disable"), &good).await;
         assert_eq!(own.status, StatusCode::FORBIDDEN);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_user_whom_another_program_disables_is_out_at_once() {
+    on_each_engine(async |db| {
+        let world = World::new(db);
+        let (browser, id) = signed_in(&world, "s1", "ada@acme.test").await;
+        let id = id.as_str();
+        // The row alone, and not the session.
+        let changed = world.app.db().tx(async |tx| {
+            tx.exec("UPDATE app_user SET disabled_at = 1 WHERE id = $1", p![id])
+                .await
+        });
+        assert_eq!(changed.await.unwrap(), 1);
+        assert!(browser.user().await.is_null());
+        assert_eq!(browser.get("/").await.location(), "/signin");
+        let api = browser.get("/api/anything").await;
+        assert_eq!(api.status, StatusCode::UNAUTHORIZED);
     })
     .await;
 }
