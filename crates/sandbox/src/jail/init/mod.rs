@@ -23,17 +23,24 @@ use std::process::{Command, ExitCode};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{
-    DumpableBehavior, Gid, PidfdFlags, Signal, Uid, getegid, geteuid, pidfd_open, set_dumpable_behavior,
-    set_parent_process_death_signal,
+    DumpableBehavior, Gid, PidfdFlags, Signal, Uid, getegid, geteuid, getpid, pidfd_open,
+    set_dumpable_behavior, set_parent_process_death_signal,
 };
 use rustix::thread::{UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use super::wire::{self, Report, Settings, Step};
 
-/// The user and the group inside, and outside where the host runs as root.
+/// The user and the group inside.
 const NOBODY: u32 = 65534;
+
+/// Users that nobody hands out, not even for containers. A process number
+/// added to it stays below the invalid user, 2^32 - 1.
+///
+/// Source: systemd's "Users, Groups, UIDs and GIDs".
+const FIRST_UNUSED: u32 = 1 << 31;
 
 /// What the plugin's machine is called.
 const HOSTNAME: &[u8] = b"sandbox";
@@ -124,16 +131,28 @@ fn supervise(control: &UnixStream) -> Result<(), Failed> {
     }
 }
 
-/// Root becomes nobody, for good and before anything else.
+/// Root becomes somebody else, for good and before anything else.
+///
+/// Not the user 65534 if it can be helped: daemons run as that one, too, and
+/// whoever has a process's user can read its environment. Of the numbers from
+/// [`FIRST_UNUSED`] on, each helper takes one of its own.
 fn drop_privileges() -> io::Result<()> {
     if geteuid() != Uid::ROOT {
         return Ok(());
     }
-    let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
     set_thread_groups(&[])?;
+    let own = FIRST_UNUSED + getpid().as_raw_nonzero().get().unsigned_abs();
+    match become_user(own) {
+        // In a container that does not have that many users.
+        Err(Errno::INVAL) => Ok(become_user(NOBODY)?),
+        result => Ok(result?),
+    }
+}
+
+fn become_user(number: u32) -> rustix::io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(number), Gid::from_raw(number));
     set_thread_res_gid(gid, gid, gid)?;
-    set_thread_res_uid(uid, uid, uid)?;
-    Ok(())
+    set_thread_res_uid(uid, uid, uid)
 }
 
 /// A user namespace in which this process may build the others.
@@ -158,7 +177,7 @@ fn wait_for(init: &OwnedFd, control: &UnixStream) -> io::Result<()> {
         ];
         match poll(&mut events, None) {
             Ok(_) => return Ok(()),
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }

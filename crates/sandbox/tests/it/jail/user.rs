@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::support::{INIT_VARIABLE, init_program};
+use super::support::{INIT_VARIABLE, Plugin, init_program};
 
 /// A user that nothing belongs to.
 const NOBODY_ELSE: u32 = 54321;
@@ -13,6 +13,56 @@ const NOBODY_ELSE: u32 = 54321;
 fn copy(from: &Path, to: &Path) {
     std::fs::copy(from, to).unwrap();
     std::fs::set_permissions(to, PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+/// The process that has the text among its arguments.
+fn process(marker: &str) -> Option<std::path::PathBuf> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries.map(|entry| entry.path()).find(|path| {
+        let arguments = std::fs::read(path.join("cmdline")).unwrap_or_default();
+        arguments
+            .split(|byte| *byte == 0)
+            .any(|argument| argument == marker.as_bytes())
+    })
+}
+
+#[tokio::test]
+async fn other_users_of_the_machine_cannot_read_a_plugins_environment() {
+    if !rustix::process::geteuid().is_root() {
+        // An ordinary user's plugins are that user's own.
+        return;
+    }
+    let marker = format!("{{\"environment\":{}}}", std::process::id());
+    let params = marker.clone();
+    let call = tokio::spawn(async move {
+        let plugin = Plugin::js("setInterval(() => {}, 10)").env("SECRET", "s3cret");
+        plugin.call("run", &params).await.is_ok()
+    });
+    let environ = loop {
+        match process(&marker) {
+            Some(path) => break path.join("environ"),
+            None => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+        }
+    };
+    let mine = std::fs::read(&environ).unwrap();
+    assert!(
+        mine.windows(6).any(|text| text == b"s3cret"),
+        "it is the plugin's"
+    );
+    // 65534 is what it sees itself as, and what daemons run as.
+    for user in [65534, NOBODY_ELSE] {
+        let read = Command::new("/bin/cat")
+            .arg(&environ)
+            .uid(user)
+            .gid(user)
+            .output()
+            .unwrap();
+        assert!(
+            !read.status.success() && read.stdout.is_empty(),
+            "{user}: {read:?}"
+        );
+    }
+    call.abort();
 }
 
 #[test]
