@@ -225,7 +225,8 @@ async fn machine_code_counts_only_when_this_machine_wrote_it() {
     let file = || {
         let mut files = std::fs::read_dir(&place)
             .unwrap()
-            .map(|entry| entry.unwrap().path());
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "cwasm"));
         let file = files.next().unwrap();
         assert!(files.next().is_none(), "one file for one component");
         file
@@ -255,6 +256,37 @@ async fn machine_code_counts_only_when_this_machine_wrote_it() {
         before,
         "a file of another key is replaced"
     );
+}
+
+#[tokio::test]
+async fn the_cache_keeps_what_was_used_last() {
+    let world = World::new().await;
+    let directory = TempDir::new().unwrap();
+    let place = directory.path().join("cache");
+    let engine = Wasm::new(Some(AotCache::open(&place, b"key").unwrap())).unwrap();
+    let files = || -> std::collections::BTreeSet<_> {
+        let files = std::fs::read_dir(&place)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        files
+            .filter(|path| path.extension().is_some_and(|extension| extension == "cwasm"))
+            .collect()
+    };
+    let prepare = async |number: usize| {
+        let wat = component(&format!("(drop (i32.const {number})) {ECHO}"));
+        let plugin = world.component("numbered", &wat, limits());
+        openneko_sandbox::Backend::prepare(&engine, &plugin)
+            .await
+            .unwrap();
+    };
+    prepare(0).await;
+    let first = files();
+    for number in 1..40 {
+        prepare(number).await;
+        prepare(0).await;
+    }
+    assert_eq!(files().len(), 32);
+    assert!(files().is_superset(&first), "what is used all the time stays");
 }
 
 #[tokio::test]
