@@ -253,3 +253,6 @@ fn failure(error: &Error) -> Response<WasiBody> {
         .insert(FAILURE, HeaderValue::from_static(reason));
     response
 }
+
+#[cfg(test)]
+mod tests;
