@@ -34,6 +34,7 @@ const CALLS = [
   begin({ redirectUri: 'https://a/cb', state: '' }),
   begin({ redirectUri: 'https://a/ü?x=1&y', state: 's', codeChallenge: 'E9Me', nonce: 'n' }),
   complete({ code: 'unknown', redirectUri: 'https://a/cb', state: 's' }),
+  complete({ code: 'x', redirectUri: 'https://a/cb', state: 's', iss: 'https://evil.test' }),
   complete({ code: '', redirectUri: '', state: 's' }),
 ];
 

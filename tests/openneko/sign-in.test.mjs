@@ -70,11 +70,15 @@ for (const [kind, publish] of Object.entries(KINDS)) {
     it('leads a person through the simulator to the dashboard, and out again', async () => {
       await openneko.serve();
       await inNewBrowser(browser, `openneko-${publish}`, async (page, context) => {
+        const asked = page.waitForRequest((request) => new URL(request.url()).pathname === '/oauth/authorize');
         await page.goto(openneko.url);
         assert.equal(new URL(page.url()).pathname, '/signin');
         await page.getByLabel(/Email/).fill(EMAIL);
         await page.getByRole('button', { name: 'Sign in with Scalekit' }).click();
         await signIn(page, EMAIL, openneko.url);
+        const { searchParams } = new URL((await asked).url());
+        assert.equal(searchParams.get('code_challenge_method'), 'S256');
+        assert.ok(searchParams.get('nonce'), 'the ID token is bound to this sign-in');
 
         assert.equal(new URL(page.url()).pathname, '/');
         const seen = await page.locator('main').innerText();

@@ -61,8 +61,11 @@ function beginAuth({ redirectUri, state, loginHint, codeChallenge, codeChallenge
   return { authorizationUrl: url.href };
 }
 
-async function completeAuth({ code, redirectUri, codeVerifier, nonce }) {
+async function completeAuth({ code, redirectUri, codeVerifier, nonce, iss }) {
   const { at, id, secret } = settings();
+  if (iss && iss.replace(/\/+$/, '') !== at('/').origin) {
+    throw new Error('the browser came back from another issuer than SCALEKIT_ENVIRONMENT_URL');
+  }
   const form = new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: redirectUri });
   if (codeVerifier) form.set('code_verifier', codeVerifier);
   const tokens = await ask('token exchange', at('/oauth/token'), {

@@ -8,6 +8,7 @@ use wasip2::http::types::{
 use wasip2::io::poll::{Pollable, poll};
 use wasip2::io::streams::StreamError;
 
+use super::http::note;
 use super::{Http, HttpError, MAX_BODY, Plugin, Request, Response, TIMEOUT, World, dispatch, https_parts};
 
 #[doc(hidden)]
@@ -37,17 +38,27 @@ struct Client;
 
 impl Http for Client {
     fn send(&mut self, request: &Request) -> Result<Response, HttpError> {
-        let deadline = Deadline(monotonic_clock::subscribe_duration(nanoseconds()));
-        let answer = start(request, &deadline)?;
-        let status = answer.status();
-        let body = answer
-            .consume()
-            .map_err(|()| network("the body was read before"))?;
-        Ok(Response {
-            status,
-            body: read(&body, &deadline)?,
-        })
+        let answer = exchange(request);
+        if let Err(HttpError::Network(reason)) = &answer {
+            // Nobody may be listening, and the answer does not depend on it.
+            let _ =
+                wasip2::cli::stderr::get_stderr().blocking_write_and_flush(note(request, reason).as_bytes());
+        }
+        answer
     }
+}
+
+fn exchange(request: &Request) -> Result<Response, HttpError> {
+    let deadline = Deadline(monotonic_clock::subscribe_duration(nanoseconds()));
+    let answer = start(request, &deadline)?;
+    let status = answer.status();
+    let body = answer
+        .consume()
+        .map_err(|()| network("the body was read before"))?;
+    Ok(Response {
+        status,
+        body: read(&body, &deadline)?,
+    })
 }
 
 fn nanoseconds() -> u64 {

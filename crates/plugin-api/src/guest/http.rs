@@ -78,9 +78,16 @@ pub enum HttpError {
     #[error("the answer is longer than {MAX_BODY} bytes")]
     TooLong,
     /// No connection, no TLS, or not allowed. Plugins say it in the words of
-    /// `fetch`; the reason, for authors, is kept beside.
+    /// `fetch`; the reason is for authors, who find it on standard error.
     #[error("fetch failed")]
     Network(String),
+}
+
+/// What an author is told of a failure. The path stays out of it: it may hold a code.
+pub(super) fn note(request: &Request, reason: &str) -> String {
+    let authority = https_parts(&request.url).map_or("no plain https URL", |(authority, _)| authority);
+    let reason: String = reason.chars().take(500).collect();
+    format!("{} {authority}: {reason}\n", request.method)
 }
 
 /// The authority and the path with query of an `https` URL whose parts are in

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
+use super::http::note;
 use super::{Http, HttpError, MAX_BODY, Plugin, Request, Response, TIMEOUT, World, dispatch, https_parts};
 
 /// Runs the method that the command line names, and writes its answer.
@@ -126,11 +127,19 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
 
 impl Http for Client {
     fn send(&mut self, request: &Request) -> Result<Response, HttpError> {
+        let answer = self.exchange(request);
+        if let Err(HttpError::Network(reason)) = &answer {
+            // Nobody may be listening, and the answer does not depend on it.
+            let _ = std::io::stderr().write_all(note(request, reason).as_bytes());
+        }
+        answer
+    }
+}
+
+impl Client {
+    fn exchange(&self, request: &Request) -> Result<Response, HttpError> {
         if https_parts(&request.url).is_none() {
-            return Err(HttpError::Network(format!(
-                "{:?} is not a plain https URL",
-                request.url
-            )));
+            return Err(HttpError::Network("not a plain https URL".to_owned()));
         }
         let agent = self
             .agent
