@@ -59,8 +59,7 @@ impl Console {
 
     /// Asks for something that is not shown.
     pub fn ask_hidden(&mut self, prompt: &str) -> Result<Secret, Failure> {
-        self.prompt(prompt)?;
-        let answer = terminal::read_hidden();
+        let answer = terminal::read_hidden(|| self.prompt(prompt));
         writeln!(self.out)?;
         self.out.flush()?;
         answer

@@ -37,9 +37,11 @@ pub(super) fn read_visible() -> Result<Secret, Failure> {
     text(&line)
 }
 
-/// Reads one line that the terminal does not show.
-pub(super) fn read_hidden() -> Result<Secret, Failure> {
+/// Asks, and reads one line that the terminal does not show. It is hidden before
+/// it is asked for: whoever pastes at once must not find a secret on the screen.
+pub(super) fn read_hidden(ask: impl FnOnce() -> Result<(), Failure>) -> Result<Secret, Failure> {
     let _hidden = Hidden::begin()?;
+    ask()?;
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
     while let Some(byte) = read_byte()? {
         match byte {
