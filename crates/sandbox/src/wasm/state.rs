@@ -42,7 +42,9 @@ impl State {
     /// The state of a call; `is_bundle` when the JavaScript engine runs.
     pub(super) fn new(call: &Call<'_>, limits: &Limits, gate: Gate, is_bundle: bool) -> Self {
         const RANDOM_BYTES_AT_ONCE: u64 = 1 << 20;
-        const MOST_RESOURCES: usize = 4096;
+        // Each may be a set of headers, or a body with what is not sent yet.
+        const MOST_RESOURCES: usize = 1024;
+        const LONGEST_HEADERS: usize = 64 << 10;
         let stdout = Output::new(limits.output_bytes);
         let stderr = Output::new(limits.output_bytes);
         let mut wasi = WasiCtx::builder();
@@ -60,9 +62,11 @@ impl State {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(LONGEST_HEADERS);
         Self {
             wasi: wasi.build(),
-            http: WasiHttpCtx::new(),
+            http,
             hooks: Hooks::new(gate, limits, is_bundle),
             table,
             limiter: Limiter::new(limits.memory_bytes),

@@ -7,6 +7,8 @@
 //! Source: wasi:http 0.2.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::http::uri::Scheme;
@@ -42,7 +44,11 @@ type Sent = (
 /// What a call's requests need.
 pub(super) struct Hooks {
     gate: Gate,
-    limits: Limits,
+    /// No answer is longer; the gate counts all of them together.
+    longest_answer: u64,
+    /// Bytes of requests that may still be read from a bundle, all together:
+    /// they are in memory until they are sent.
+    to_send: Arc<AtomicU64>,
     is_bundle: bool,
 }
 
@@ -50,7 +56,8 @@ impl Hooks {
     pub(super) fn new(gate: Gate, limits: &Limits, is_bundle: bool) -> Self {
         Self {
             gate,
-            limits: *limits,
+            longest_answer: limits.received_bytes,
+            to_send: Arc::new(AtomicU64::new(limits.sent_bytes)),
             is_bundle,
         }
     }
@@ -60,6 +67,11 @@ impl WasiHttpHooks for Hooks {
     // Also refused by `authority`; a scheme that is none is not worth a log line.
     fn is_supported_scheme(&mut self, scheme: &Scheme) -> bool {
         *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS
+    }
+
+    // A component can have a thousand requests open, whose bodies are in memory.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        16 << 10
     }
 
     fn send_request(
@@ -77,34 +89,44 @@ impl WasiHttpHooks for Hooks {
                 Ok((exchange.response, Box::new(worker.join()) as _))
             });
         }
-        let limits = self.limits;
+        let (to_send, longest_answer) = (Arc::clone(&self.to_send), self.longest_answer);
         Box::new(async move {
-            let response = send_whole(&gate, request, options, &limits).await;
-            let response = response.unwrap_or_else(|error| failure(&error));
+            let answer = match read_whole(&gate, request, &to_send).await {
+                Ok(request) => send(&gate, request, options).await,
+                Err(error) => Err(error),
+            };
+            let answer = match answer {
+                Ok(exchange) => collect(exchange, longest_answer).await,
+                Err(error) => Err(error),
+            };
+            let response = answer.unwrap_or_else(|error| failure(&error));
             Ok((response, Box::new(async { Ok(()) }) as _))
         })
     }
 }
 
-/// Sends a bundle's request. The JavaScript engine gives up the call when the
-/// host does not read a body to its end, or breaks off an answer, so neither
-/// is seen by it: it gets whole answers or a failure.
-async fn send_whole(
+/// Reads a bundle's request to its end. The JavaScript engine gives up the
+/// call when the host does not, or when it breaks off an answer, so neither is
+/// seen by it: it gets whole answers or a failure.
+async fn read_whole(
     gate: &Gate,
     request: Request<WasiBody>,
-    options: RequestOptions,
-    limits: &Limits,
-) -> Result<Response<WasiBody>, Error> {
+    to_send: &AtomicU64,
+) -> Result<Request<WasiBody>, Error> {
     let (head, mut body) = request.into_parts();
-    let longest = usize::try_from(limits.sent_bytes).unwrap_or(usize::MAX);
     let mut bytes = BytesMut::new();
     let mut is_too_long = false;
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            is_too_long |= data.len() > longest - bytes.len();
-            if !is_too_long {
-                bytes.extend_from_slice(&data);
-            }
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        let count = data.len() as u64;
+        let taken = to_send.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(count)
+        });
+        is_too_long |= taken.is_err();
+        if !is_too_long {
+            bytes.extend_from_slice(&data);
         }
     }
     if is_too_long {
@@ -112,8 +134,7 @@ async fn send_whole(
         gate.deny(host, head.uri.port_u16(), Reason::Bytes);
         return Err(Error::HttpRequestBodySize(None));
     }
-    let request = Request::from_parts(head, whole(bytes.freeze()));
-    collect(send(gate, request, options).await?, limits.received_bytes).await
+    Ok(Request::from_parts(head, whole(bytes.freeze())))
 }
 
 struct Exchange {

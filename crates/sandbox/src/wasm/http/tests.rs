@@ -26,8 +26,8 @@ async fn refused(method: &str, uri: Uri, port: u16) -> (Error, Vec<Denial>) {
         Grant::operator(&format!("app.neko.test:{port}"), true).unwrap(),
         Grant::package("*.package.test").unwrap(),
     ];
-    let egress = Egress::new(grants, TrustRoots::public(), std::sync::Arc::new(Here));
-    let gate = Gate::new(std::sync::Arc::new(egress), &Limits::default());
+    let egress = Egress::new(grants, TrustRoots::public(), Arc::new(Here));
+    let gate = Gate::new(Arc::new(egress), &Limits::default());
     let mut hooks = Hooks::new(gate.clone(), &Limits::default(), false);
     let mut request = Request::new(whole(Bytes::new()));
     *request.method_mut() = method.parse().unwrap();

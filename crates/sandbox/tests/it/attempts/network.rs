@@ -275,6 +275,15 @@ pub(crate) const TABLE: &[Attempt] = &[
         jail: Logs("refused", "app.neko.test", Exactly(&Reason::Bytes)),
     },
     Attempt {
+        name: "more bytes in many requests than allowed",
+        bundle: "const body = 'x'.repeat(100 << 10);
+                 const all = await Promise.allSettled(Array.from({ length: 60 }, () => fetch('https://app.neko.test:PORT/echo', { method: 'POST', body })));
+                 process.stdout.write(all.filter((one) => one.status === 'fulfilled').length > 11 ? 'ESCAPED' : 'refused');
+                 process.exit(0);",
+        wasm: Logs("refused", "app.neko.test", Exactly(&Reason::Bytes)),
+        jail: super::Expected::Either(Stop::Any, "refused"),
+    },
+    Attempt {
         name: "a giant answer",
         bundle: "const text = await fetch('https://app.neko.test:PORT/big?8388608').then((answer) => answer.text()).catch(() => '');
                  process.stdout.write(text.length === 8388608 ? 'ESCAPED' : 'refused');",
