@@ -161,3 +161,25 @@ async fn a_user_whom_another_program_disables_is_out_at_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_admin_who_is_one_no_more_cannot_send_a_form_from_before() {
+    on_each_engine(async |db| {
+        let world = World::new(db);
+        let (admin, admin_id) = signed_in(&world, "s1", "admin@acme.test").await;
+        let (member, member_id) = signed_in(&world, "s2", "member@acme.test").await;
+        let path = format!("/users/{member_id}/disable");
+        let form = format!("token={}", token(&admin.get("/").await.body, &path));
+        let admin_id = admin_id.as_str();
+        let changed = world.app.db().tx(async |tx| {
+            tx.exec("UPDATE app_user SET role = 'member' WHERE id = $1", p![admin_id])
+                .await
+        });
+        assert_eq!(changed.await.unwrap(), 1);
+        let answer = admin.post(&path, &form).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert!(!member.user().await.is_null());
+        assert!(!admin.get("/").await.body.contains("id=\"users\""));
+    })
+    .await;
+}
