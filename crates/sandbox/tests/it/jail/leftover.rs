@@ -4,6 +4,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use openneko_sandbox::{Call, Prepared};
+
 use super::support::Plugin;
 
 /// Waits and spins in threads, so that there is much to leave behind.
@@ -76,4 +78,38 @@ async fn the_host() {
     let marker = std::env::var("MARKER").unwrap();
     let plugin = Plugin::js(STAYS).timeout(Duration::from_secs(60));
     drop(plugin.call("run", &marker).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_calls_at_once_answer_for_themselves_and_leave_no_descriptor_behind() {
+    let plugin = Plugin::js("process.stdout.write(process.argv[3])").timeout(Duration::from_secs(60));
+    let prepared: std::sync::Arc<dyn Prepared> = plugin.prepare().await.unwrap().into();
+    let open = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let mut before = 0;
+    for round in 0..3 {
+        let mut calls = tokio::task::JoinSet::new();
+        for number in 0..12 {
+            let prepared = std::sync::Arc::clone(&prepared);
+            calls.spawn(async move {
+                let params = format!("{{\"call\":{round}{number}}}");
+                let call = Call {
+                    method: "echo",
+                    params_json: &params,
+                    env: &[],
+                    timeout: Duration::from_secs(60),
+                };
+                let outcome = prepared.call(call).await.unwrap();
+                assert_eq!(String::from_utf8_lossy(&outcome.stdout), params);
+            });
+        }
+        while let Some(done) = calls.join_next().await {
+            done.unwrap();
+        }
+        // Packet sockets are closed beside the runtime.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if round == 0 {
+            before = open();
+        }
+    }
+    assert!(open() <= before + 2, "{before} descriptors became {}", open());
 }
