@@ -1,16 +1,16 @@
 // Runs one bundle as Node would: `node run.js <method> <params>`.
 
-import { exit, write } from "openneko:engine/host@1.0.0";
 import { installConsole } from "./console.js";
 import { installFetch, pendingRequests } from "./fetch.js";
-import { describe } from "./inspect.js";
 import { load } from "./modules.js";
 import { createProcess } from "./process.js";
 import { installTimers, pendingTimers, realSetTimeout } from "./timers.js";
+import { installMicrotasks, uncaught } from "./uncaught.js";
 import { Buffer } from "./buffer.js";
 
 const AsyncFunction = (async () => {}).constructor;
 
+installMicrotasks();
 installTimers();
 installConsole();
 installFetch();
@@ -19,10 +19,9 @@ for (const [name, value] of Object.entries({ Buffer, global: globalThis })) {
 }
 delete globalThis.location;
 
-// The bundle has its code before `call` returns to it, so that what it does
-// to the globals cannot reach this module's own names.
+// Made before any bundle runs: the snapshot holds this module as it is here,
+// and each call starts from it.
 const tick = () => new Promise((resolve) => realSetTimeout(resolve, 0));
-const encode = (text) => new TextEncoder().encode(text);
 
 export async function call(source, method, params, env) {
   const process = createProcess(method, params, env);
@@ -39,7 +38,6 @@ export async function call(source, method, params, env) {
     }
     process.finish();
   } catch (error) {
-    write("stderr", encode(`Uncaught ${describe(error)}\n`));
-    exit(1);
+    uncaught(error);
   }
 }

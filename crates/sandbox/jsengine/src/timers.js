@@ -1,5 +1,7 @@
 // Timers that are objects, as in Node: `setTimeout(…).unref()`.
 
+import { guarded } from "./uncaught.js";
+
 export const realSetTimeout = globalThis.setTimeout;
 const realClearTimeout = globalThis.clearTimeout;
 const realSetInterval = globalThis.setInterval;
@@ -88,7 +90,7 @@ function runDue(latest) {
   if (next === undefined) return;
   waiting.delete(next);
   next.timer().done();
-  next.callback(...next.args);
+  guarded(next.callback)(...next.args);
 }
 
 function once(callback, delay, args) {
@@ -125,7 +127,7 @@ export function installTimers() {
     setImmediate: (callback, ...args) => once(callback, 0, args),
     setInterval(callback, delay = 1, ...args) {
       check(callback);
-      return new Timeout(() => realSetInterval(() => callback(...args), Math.max(1, delay)), realClearInterval);
+      return new Timeout(() => realSetInterval(guarded(() => callback(...args)), Math.max(1, delay)), realClearInterval);
     },
     clearTimeout: clear,
     clearInterval: clear,

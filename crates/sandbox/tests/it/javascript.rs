@@ -80,6 +80,9 @@ async fn arguments_environment_output_and_exit_codes() {
     same("process.stdout.write('set'); process.exitCode = 5;").await;
     same("process.stdout.write('thrown'); throw new Error('x');").await;
     same("process.stdout.write('rejected'); await Promise.reject(new Error('x'));").await;
+    same("setTimeout(() => { throw new Error('late') }, 1); process.stdout.write('a');").await;
+    same("queueMicrotask(() => { throw new Error('x') }); await new Promise((r) => setTimeout(r, 20)); process.stdout.write('never');").await;
+    same("process.on('uncaughtException', (error) => process.stdout.write('caught ' + error.message)); setTimeout(() => { throw new Error('x') }, 1);").await;
     same("process.on('exit', (code) => process.stdout.write('bye ' + code)); setTimeout(() => {}, 5);").await;
     same("try { process.stdout.write('a'); process.exit(0); } catch { process.stdout.write('b'); } finally { process.stdout.write('c'); }").await;
 }
