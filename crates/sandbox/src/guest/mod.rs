@@ -6,6 +6,7 @@
 //! the host dials and passes the bytes on.
 
 mod dns;
+mod hidden;
 mod names;
 #[cfg(feature = "microvm")]
 mod socks;
@@ -94,8 +95,10 @@ impl Guest {
         let read = async {
             loop {
                 match Hello::read(&bytes) {
-                    Hello::Complete { server_name } if server_name.as_deref() == Some(name) => return None,
-                    Hello::Complete { .. } => return Some(Reason::TlsName),
+                    Hello::Complete { server_name } => {
+                        let same = server_name.as_deref() == Some(name) && !hidden::hides_its_name(&bytes);
+                        return (!same).then_some(Reason::TlsName);
+                    }
                     Hello::Broken => return Some(Reason::NotTls),
                     Hello::Partial => {}
                 }
