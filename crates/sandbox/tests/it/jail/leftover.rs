@@ -39,7 +39,7 @@ async fn becomes(marker: &str, count: usize) {
 
 #[tokio::test]
 async fn after_a_timeout_nothing_is_left() {
-    let plugin = Plugin::js(STAYS).timeout(Duration::from_secs(2));
+    let plugin = Plugin::js(STAYS).timeout(Duration::from_secs(5));
     let marker = format!("{{\"timeout\":{}}}", std::process::id());
     let (result, ()) = tokio::join!(plugin.call("run", &marker), becomes(&marker, 1));
     assert!(result.is_err());

@@ -385,7 +385,7 @@ async fn what_was_tried_before_a_timeout_is_known() {
         .friend(&source(
             "await attempt('other', () => get('https://evil.example.net/')); for(;;);",
         ))
-        .timeout(std::time::Duration::from_secs(4));
+        .timeout(std::time::Duration::from_secs(8));
     let failure = plugin.call("run", "{}").await.unwrap_err();
     assert!(matches!(failure.error, SandboxError::Timeout(_)), "{failure}");
     assert!(
