@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use wasmtime_wasi_http::io::TokioIo;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::Limits;
@@ -67,6 +68,12 @@ impl WasiHttpHooks for Hooks {
     // Also refused by `authority`; a scheme that is none is not worth a log line.
     fn is_supported_scheme(&mut self, scheme: &Scheme) -> bool {
         *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS
+    }
+
+    // A server that misbehaves is the plugin's business, not a warning of ours.
+    fn p2_error_from_hyper(&mut self, error: &hyper::Error) -> ErrorCode {
+        tracing::debug!(%error, "a request of a plugin failed");
+        ErrorCode::HttpProtocolError
     }
 
     // A component can have a thousand requests open, whose bodies are in memory.
@@ -147,10 +154,9 @@ struct Worker(JoinHandle<Result<(), hyper::Error>>);
 
 impl Worker {
     async fn join(mut self) -> Result<(), Error> {
-        match (&mut self.0).await {
-            Ok(ended) => Ok(ended?),
-            Err(_) => Err(Error::ConnectionTerminated),
-        }
+        // What went wrong reaches the guest through the answer's body.
+        let _ = (&mut self.0).await;
+        Ok(())
     }
 }
 
