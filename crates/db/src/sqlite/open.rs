@@ -61,13 +61,22 @@ pub(super) fn writer(path: &Path) -> Result<Connection, Error> {
          PRAGMA journal_size_limit = 67108864;
          PRAGMA busy_timeout = 0;",
     )?;
+    cache_pages(&connection, path)?;
     Ok(connection)
+}
+
+/// Lets a connection keep 16 MiB of pages, taken as they are needed. With the
+/// 2 MiB that SQLite allows, half of a search in a million rows is copying
+/// pages from the system's cache.
+fn cache_pages(connection: &Connection, path: &Path) -> Result<(), Error> {
+    configure(connection, path, "PRAGMA cache_size = -16384;")
 }
 
 /// Opens a connection that cannot write.
 pub(super) fn reader(path: &Path) -> Result<Connection, Error> {
     let connection = connection(path)?;
     configure(&connection, path, "PRAGMA query_only = ON;")?;
+    cache_pages(&connection, path)?;
     Ok(connection)
 }
 
