@@ -10,7 +10,8 @@ use crate::secrets::Store;
 const HELP: &str = "\
 Boots every sandbox engine with a real call, and says which engine each plugin
 would use and why not the ones before it. OPENNEKO_SANDBOX_MINIMUM (jail, wasm
-or microvm) sets the weakest engine that is accepted.
+or microvm) sets the weakest engine that is accepted; OPENNEKO_SANDBOX_ENGINES
+names those to use, in their order: jail,wasm.
 
 Exit code 1 when a plugin cannot run, or no engine works.";
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use openneko_sandbox::Backend;
+use openneko_sandbox::{Backend, BackendKind};
 
 use super::engines::{self, Engines};
 use crate::paths::Paths;
@@ -12,24 +12,54 @@ use crate::secrets::Store;
 /// Which engine is the least that an operator accepts.
 const MINIMUM: &str = "OPENNEKO_SANDBOX_MINIMUM";
 
-/// The minimum that is set names no engine.
-#[derive(Debug, thiserror::Error)]
-#[error("{MINIMUM} is `{0}`; it must be `jail`, `wasm` or `microvm`")]
-pub struct UnknownEngine(String);
+/// Which engines are used, and in which order: `jail,wasm`.
+const ENGINES: &str = "OPENNEKO_SANDBOX_ENGINES";
 
-/// Every engine that was compiled in, the preferred one first.
+/// A setting names what is no engine.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} names `{name}`, which is none of `jail`, `wasm` and `microvm`")]
+pub struct UnknownEngine {
+    variable: &'static str,
+    name: String,
+}
+
+/// Every engine that was compiled in and is to be used, the preferred one first.
 ///
 /// # Errors
 ///
 /// If the environment asks for an engine that does not exist.
 pub fn engines(paths: &Paths) -> Result<Engines, UnknownEngine> {
-    let minimum = match paths.environment.get(MINIMUM) {
+    let minimum = match kinds(paths, MINIMUM)?.as_deref() {
         None => None,
-        Some(text) => {
-            Some(engines::parse_kind(text).ok_or_else(|| UnknownEngine(text.chars().take(40).collect()))?)
-        }
+        Some([kind]) => Some(*kind),
+        Some(_) => return Err(unknown(MINIMUM, "more than one engine")),
     };
-    Ok(Engines::new(backends(paths), minimum))
+    let mut backends = backends(paths);
+    if let Some(wanted) = kinds(paths, ENGINES)? {
+        let place = |backend: &Arc<dyn Backend>| wanted.iter().position(|kind| *kind == backend.kind());
+        backends.retain(|backend| place(backend).is_some());
+        backends.sort_by_key(place);
+    }
+    Ok(Engines::new(backends, minimum))
+}
+
+/// The engines that a variable names; `None` where it is not set.
+fn kinds(paths: &Paths, variable: &'static str) -> Result<Option<Vec<BackendKind>>, UnknownEngine> {
+    let Some(text) = paths.environment.get(variable) else {
+        return Ok(None);
+    };
+    let kinds = text.split(',').map(str::trim);
+    kinds
+        .map(|name| engines::parse_kind(name).ok_or_else(|| unknown(variable, name)))
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+fn unknown(variable: &'static str, name: &str) -> UnknownEngine {
+    UnknownEngine {
+        variable,
+        name: name.chars().take(40).collect(),
+    }
 }
 
 /// WASM, the jail, the microVM: what this build has of them.
@@ -122,4 +152,44 @@ fn microvm(paths: &Paths) -> Option<Arc<dyn Backend>> {
             .filter_map(|name| Some((name.to_owned(), environment.get(name)?.to_owned())))
             .collect(),
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn engines_of(variables: &[(&str, &str)]) -> Result<Vec<BackendKind>, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let home = directory.path().display().to_string();
+        let environment = [("HOME", home.as_str())]
+            .into_iter()
+            .chain(variables.iter().copied());
+        let paths = Paths::new(environment.collect(), directory.path());
+        let engines = engines(&paths).map_err(|error| error.to_string())?;
+        Ok(engines.kinds().collect())
+    }
+
+    #[cfg(all(feature = "wasm", feature = "jail"))]
+    #[test]
+    fn an_operator_chooses_engines_and_their_order() {
+        use BackendKind::{Jail, Wasm};
+
+        let of = |text| engines_of(&[(ENGINES, text)]).unwrap();
+        assert_eq!(engines_of(&[]).unwrap()[..2], [Wasm, Jail]);
+        assert_eq!(of("jail, wasm"), [Jail, Wasm]);
+        assert_eq!(of("jail"), [Jail]);
+    }
+
+    #[test]
+    fn an_engine_that_does_not_exist_is_an_error_and_not_a_weaker_one() {
+        for (variable, text) in [
+            (ENGINES, "wasm,docker"),
+            (ENGINES, "wasm,"),
+            (MINIMUM, "none"),
+            (MINIMUM, "jail,wasm"),
+        ] {
+            let error = engines_of(&[(variable, text)]).unwrap_err();
+            assert!(error.starts_with(variable), "{error}");
+        }
+    }
 }
