@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn paths(variables: &[(&str, &str)]) -> Paths {
-        Paths::new(variables.iter().copied().collect(), Path::new("/work"))
+        Paths::new(variables.iter().copied().collect(), Path::new("/srv"))
     }
 
     #[test]
@@ -182,8 +182,8 @@ mod tests {
     #[test]
     fn manifest_and_install_directory_follow_their_variables() {
         let plain = paths(&[]);
-        assert_eq!(plain.manifest, Path::new("/work/openneko.plugins.json"));
-        assert_eq!(plain.plugins(), Path::new("/work/plugins"));
+        assert_eq!(plain.manifest, Path::new("/srv/openneko.plugins.json"));
+        assert_eq!(plain.plugins(), Path::new("/srv/plugins"));
         let set = paths(&[
             ("OPENNEKO_PLUGINS_MANIFEST_PATH", "/config/plugins.json"),
             ("OPENNEKO_PLUGIN_INSTALL_DIR", "/var/lib/openneko"),

@@ -201,7 +201,7 @@ mod tests {
         values.extend(of_environment(&environment));
         NpmConfig {
             values,
-            current_dir: PathBuf::from("/work"),
+            current_dir: PathBuf::from("/srv"),
         }
     }
 
@@ -290,7 +290,7 @@ mod tests {
                 ("npm_config_//npm.example/:_authToken", "t"),
             ],
         );
-        assert_eq!(config.authorities(), [PathBuf::from("/work/ca.pem")]);
+        assert_eq!(config.authorities(), [PathBuf::from("/srv/ca.pem")]);
         assert!(
             config
                 .authorization(&Url::parse("https://npm.example/a").unwrap())
