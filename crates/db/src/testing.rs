@@ -79,6 +79,22 @@ impl Scratch {
         self.engine
     }
 
+    /// Runs a dump of this engine's own tool on it, before anybody opens it.
+    ///
+    /// # Panics
+    ///
+    /// If it is not understood.
+    pub async fn load(&self, dump: &str) {
+        match &self.remains {
+            Remains::Directory { .. } => {
+                let path = self.url.trim_start_matches("sqlite:");
+                let connection = rusqlite::Connection::open(path).expect("the scratch file opens");
+                connection.execute_batch(dump).expect("the dump is understood");
+            }
+            Remains::Schema { .. } => administer(&self.url, dump).await,
+        }
+    }
+
     /// Opens it. May be called several times, for several processes as it were.
     ///
     /// # Panics
@@ -175,7 +191,7 @@ async fn administer(server: &str, sql: &str) {
     client
         .batch_execute(sql)
         .await
-        .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        .unwrap_or_else(|error| panic!("{:.200}: {error:?}", sql));
     drop(client);
     let _ = connection.await;
 }

@@ -22,7 +22,7 @@ use genkan_protocol::Timestamp;
 use genkan_protocol::jose::Algorithm;
 use genkan_store::environment::{self, Environment, Kind};
 use genkan_store::signing_key::{self, Schedule};
-use genkan_store::{Error, MIGRATIONS, Page, Stamp, event, janitor, login_trace, role};
+use genkan_store::{ClientId, Error, MIGRATIONS, Page, Stamp, client, event, janitor, login_trace, role};
 use http::Method;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::keys::instance_key;
 use crate::redact::Redactor;
 use crate::reply::Call;
-use crate::{Browser, ClientBuilder, Clock, IdentityProvider, Key, OrganizationBuilder};
+use crate::{Browser, ClientBuilder, Clock, IdentityProvider, Key, OrganizationBuilder, Rp};
 
 /// How a gateway under test is set up. [`Gateway::setup`] begins with the
 /// development environment on plain HTTP.
@@ -44,6 +44,7 @@ pub struct Setup {
     session_idle: Duration,
     access_token_lifetime: Duration,
     mailer: Option<Mailer>,
+    public_url: Option<String>,
 }
 
 impl Setup {
@@ -75,6 +76,13 @@ impl Setup {
         self
     }
 
+    /// People know it by this address, wherever it listens.
+    #[must_use]
+    pub fn public_url(mut self, url: &str) -> Self {
+        self.public_url = Some(url.to_owned());
+        self
+    }
+
     /// Starts it on SQLite.
     pub async fn start(self) -> Gateway {
         self.start_on(Scratch::sqlite()).await
@@ -82,14 +90,25 @@ impl Setup {
 
     /// Starts it on a scratch database.
     pub async fn start_on(self, scratch: Scratch) -> Gateway {
+        self.run(scratch, true).await
+    }
+
+    /// Starts it on a database that another gateway left.
+    pub async fn reopen(self, scratch: Scratch) -> Gateway {
+        self.run(scratch, false).await
+    }
+
+    async fn run(self, scratch: Scratch, is_new: bool) -> Gateway {
         install_crypto_provider();
+        crate::logs::listen();
         let (clock, db) = (Clock::default(), scratch.connect().await);
         db.migrate(MIGRATIONS).await.unwrap();
 
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let port = listener.local_addr().unwrap().port();
         let scheme = if self.https { "https" } else { "http" };
-        let url = format!("{scheme}://localhost:{port}");
+        let node = format!("{scheme}://localhost:{port}");
+        let url = self.public_url.clone().unwrap_or_else(|| node.clone());
         let certificates = self.https.then(Certificates::new);
         let trust =
             || tls::client_config(certificates.as_ref().map(|files| files.ca_file.as_path())).unwrap();
@@ -110,8 +129,9 @@ impl Setup {
             }),
             clock: Arc::new(move || time.now()),
         });
-        self.create_environment(&app).await;
-
+        if is_new {
+            self.create_environment(&app).await;
+        }
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(trust())
             .redirect(reqwest::redirect::Policy::none())
@@ -129,7 +149,7 @@ impl Setup {
             clock,
             http,
             url: url.clone(),
-            nodes: Mutex::new(VecDeque::from([url.clone()])),
+            nodes: Mutex::new(VecDeque::from([node])),
             servers: Mutex::new(vec![(url, "https://gateway.test".to_owned())]),
         };
         Gateway {
@@ -281,6 +301,7 @@ impl Gateway {
             session_idle: Duration::from_secs(60 * 60),
             access_token_lifetime: Duration::from_secs(5 * 60),
             mailer: None,
+            public_url: None,
         }
     }
 
@@ -375,6 +396,22 @@ impl Gateway {
     /// Begins an organization that owns `domain`.
     pub fn organization(&self, domain: &str) -> OrganizationBuilder<'_> {
         OrganizationBuilder::new(self, domain)
+    }
+
+    /// An application that is registered already, with the secret that it kept.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    pub async fn registered(&self, id: &str, secret: Option<&str>) -> Rp {
+        let id = ClientId::parse(id).unwrap();
+        let client = self.tx(async |tx| client::find(tx, &id).await).await;
+        let secret = secret.map(ToOwned::to_owned);
+        Rp::new(
+            Arc::clone(&self.world),
+            &client.expect("the client exists"),
+            secret,
+        )
     }
 
     /// Begins an application: confidential, at `https://{name}.test`.

@@ -12,4 +12,5 @@ mod management;
 mod net;
 mod op;
 mod store;
+mod upgrade;
 mod web;
