@@ -1,49 +1,129 @@
-//! Everything that is logged on this thread, to look for secrets in it.
+//! What is logged, to look for secrets in it, or for a line.
+//!
+//! `tracing` remembers for the whole process who listens to which line. A
+//! subscriber for one thread would come and go beside those of other tests, and
+//! a line that a thread without one reached first would stay silent for all. So
+//! there is one subscriber for the process. It is there before the first line,
+//! it asks at each line who wants it, and it never goes.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
+use std::thread::{self, ThreadId};
 
+use tracing::Metadata;
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::{Targets, dynamic_filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
-use tracing_subscriber::{EnvFilter, Registry};
 
-/// Collects what is logged while it lives. Use it in a test on one thread:
-/// what other threads log goes elsewhere.
+/// Collects what is logged while it lives.
 #[derive(Debug)]
-pub struct Logs {
-    written: Written,
-    _guard: tracing::subscriber::DefaultGuard,
+pub struct Logs(Arc<Capture>);
+
+#[derive(Debug)]
+struct Capture {
+    /// `None`: of every thread.
+    thread: Option<ThreadId>,
+    wanted: Targets,
+    written: Mutex<Vec<u8>>,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+static CAPTURES: RwLock<Vec<Arc<Capture>>> = RwLock::new(Vec::new());
+/// How many there are, so that nobody waits for the lock while there is none.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 impl Logs {
-    /// `filter` is that of `tracing_subscriber`: `genkan=trace,debug`.
+    /// What this thread logs: everything that a test and its gateway do, but for
+    /// the threads of the database and other blocking work. `filter` names
+    /// targets and levels: `genkan=trace,debug`.
     pub fn capture(filter: &str) -> Self {
-        let written = Written::default();
-        let layer = tracing_subscriber::fmt::layer()
-            .with_ansi(false)
-            .with_writer(written.clone());
-        let subscriber = Registry::default().with(EnvFilter::new(filter)).with(layer);
-        Self {
-            written,
-            _guard: tracing::subscriber::set_default(subscriber),
-        }
+        Self::begin(filter, Some(thread::current().id()))
+    }
+
+    /// What every thread logs, those of other tests too.
+    pub fn capture_of_all_threads(filter: &str) -> Self {
+        Self::begin(filter, None)
+    }
+
+    fn begin(filter: &str, thread: Option<ThreadId>) -> Self {
+        listen();
+        let capture = Arc::new(Capture {
+            thread,
+            wanted: filter.parse().unwrap(),
+            written: Mutex::default(),
+        });
+        let mut captures = CAPTURES.write().unwrap_or_else(PoisonError::into_inner);
+        captures.push(Arc::clone(&capture));
+        COUNT.store(captures.len(), Ordering::SeqCst);
+        Self(capture)
     }
 
     pub fn text(&self) -> String {
-        let written = self.written.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.0.written.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&written).into_owned()
     }
 }
 
-impl io::Write for Written {
+impl Drop for Logs {
+    fn drop(&mut self) {
+        let mut captures = CAPTURES.write().unwrap_or_else(PoisonError::into_inner);
+        captures.retain(|capture| !Arc::ptr_eq(capture, &self.0));
+        COUNT.store(captures.len(), Ordering::SeqCst);
+    }
+}
+
+/// Installs the subscriber of the process.
+pub(crate) fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let layer = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(Writers)
+            // Dynamic: nothing that it says is remembered.
+            .with_filter(dynamic_filter_fn(|metadata, _| {
+                COUNT.load(Ordering::SeqCst) > 0 && !who_wants(metadata).is_empty()
+            }));
+        tracing::subscriber::set_global_default(Registry::default().with(layer))
+            .expect("no test installs another");
+        // A line that was reached while this happened may have seen nobody.
+        tracing::callsite::rebuild_interest_cache();
+    });
+}
+
+fn who_wants(metadata: &Metadata<'_>) -> Vec<Arc<Capture>> {
+    let here = thread::current().id();
+    let captures = CAPTURES.read().unwrap_or_else(PoisonError::into_inner);
+    captures
+        .iter()
+        .filter(|capture| capture.thread.is_none_or(|thread| thread == here))
+        .filter(|capture| capture.wanted.would_enable(metadata.target(), metadata.level()))
+        .cloned()
+        .collect()
+}
+
+struct Writers;
+
+struct Writer(Vec<Arc<Capture>>);
+
+impl MakeWriter<'_> for Writers {
+    type Writer = Writer;
+
+    fn make_writer(&self) -> Writer {
+        Writer(Vec::new())
+    }
+
+    fn make_writer_for(&self, metadata: &Metadata<'_>) -> Writer {
+        Writer(who_wants(metadata))
+    }
+}
+
+impl io::Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(bytes);
+        for capture in &self.0 {
+            let mut written = capture.written.lock().unwrap_or_else(PoisonError::into_inner);
+            written.extend_from_slice(bytes);
+        }
         Ok(bytes.len())
     }
 
@@ -52,10 +132,47 @@ impl io::Write for Written {
     }
 }
 
-impl MakeWriter<'_> for Written {
-    type Writer = Self;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn make_writer(&self) -> Self {
-        self.clone()
+    /// One line of code, reached by many threads.
+    fn say(word: &str) {
+        tracing::debug!(word, "said");
+    }
+
+    #[test]
+    fn a_line_that_others_reached_first_is_heard_all_the_same() {
+        let others: Vec<_> = (0..8)
+            .map(|_| {
+                thread::spawn(|| {
+                    for _ in 0..200 {
+                        let logs = Logs::capture("debug");
+                        say("mine");
+                        let text = logs.text();
+                        assert!(text.contains("mine"), "{text}");
+                        drop(logs);
+                        say("nobody's");
+                    }
+                })
+            })
+            .collect();
+        for other in others {
+            other.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_capture_hears_its_own_thread_or_all_of_them() {
+        let (own, all) = (
+            Logs::capture("debug"),
+            Logs::capture_of_all_threads("genkan_testkit=debug"),
+        );
+        thread::spawn(|| say("elsewhere")).join().unwrap();
+        say("here");
+        assert!(!own.text().contains("elsewhere") && own.text().contains("here"));
+        assert!(all.text().contains("elsewhere") && all.text().contains("here"));
+        tracing::trace!(word = "too quiet", "said");
+        assert!(!all.text().contains("too quiet"));
     }
 }

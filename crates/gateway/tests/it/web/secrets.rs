@@ -136,7 +136,7 @@ async fn live(gateway: &Gateway, secrets: &mut Secrets) {
 async fn no_secret_reaches_a_log() {
     let gateway = Gateway::start().await;
     // As verbose as an operator can make it, short of what is inside of TLS and HTTP/2.
-    let logs = Logs::capture("trace,h2=off,hyper=off,hyper_util=off,reqwest=off,rustls=off");
+    let logs = Logs::capture_of_all_threads("trace,h2=off,hyper=off,hyper_util=off,reqwest=off,rustls=off");
     let mut secrets = Secrets::default();
     live(&gateway, &mut secrets).await;
     let text = logs.text();
@@ -153,7 +153,7 @@ async fn no_secret_reaches_a_log() {
 #[tokio::test]
 async fn no_secret_reaches_a_log_of_the_libraries() {
     let gateway = Gateway::start().await;
-    let logs = Logs::capture("debug");
+    let logs = Logs::capture_of_all_threads("debug");
     let mut secrets = Secrets::default();
     live(&gateway, &mut secrets).await;
     secrets.are_absent_from(&logs.text(), "the log");
