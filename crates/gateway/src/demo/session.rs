@@ -11,6 +11,7 @@ use genkan_protocol::Timestamp;
 use genkan_protocol::oauth::CodeVerifier;
 use serde_json::{Map, Value};
 
+use crate::web::cookie::pairs;
 use crate::web::memory::Memory;
 
 /// The signed-in browser. Ports share cookies, so the name is the demo's own.
@@ -84,14 +85,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Reads a cookie.
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(known, _)| *known == name)
-        .map(|(_, value)| value)
+    pairs(headers)
+        .find(|(known, _)| *known == name.as_bytes())
+        .and_then(|(_, value)| std::str::from_utf8(value).ok())
         .filter(|value| !value.is_empty())
 }
 

@@ -292,6 +292,16 @@ async fn a_person_signs_in_is_greeted_and_signs_out() {
 }
 
 #[tokio::test]
+async fn a_cookie_of_another_application_keeps_nobody_out() {
+    let world = World::start().await;
+    let foreign = ("lang".to_owned(), "Français".to_owned());
+    world.cookies.lock().unwrap().push(foreign);
+    let (status, ..) = world.sign_in(json!({})).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    assert!(world.get("/").await.2.contains("Hello"));
+}
+
+#[tokio::test]
 async fn an_answer_counts_once_and_in_its_own_browser_only() {
     let world = World::start().await;
     let state = one(&world.begin("").await, "state").to_owned();

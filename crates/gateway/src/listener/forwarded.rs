@@ -135,13 +135,12 @@ impl TrustedProxies {
         // Several header lines are one list (RFC 9110 §5.3).
         let mut hops = Vec::new();
         for line in headers.get_all(name) {
-            let Ok(line) = line.to_str() else {
-                hops.push(None);
-                continue;
-            };
+            // The client wrote the left of it: what is no text there must not
+            // hide what the proxy added.
+            let line = String::from_utf8_lossy(line.as_bytes());
             match self.header {
                 ForwardedHeader::XForwardedFor => hops.extend(line.split(',').map(address)),
-                ForwardedHeader::Forwarded => hops.extend(outside_quotes(line, ',').map(forwarded_for)),
+                ForwardedHeader::Forwarded => hops.extend(outside_quotes(&line, ',').map(forwarded_for)),
             }
         }
         hops
@@ -242,6 +241,18 @@ mod tests {
         ] {
             let lines = [("x-forwarded-for", nonsense)];
             assert_eq!(client(&ours, "10.0.0.1", &lines), "10.0.0.1", "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_wrote_before_it_does_not_hide_what_the_proxy_added() {
+        let ours = proxies(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
+        for text in ["Fran\u{e7}ais".as_bytes(), b"Fran\xe7ais"] {
+            let line = [text, b"198.51.100.7"].join(&b", "[..]);
+            let line = http::HeaderValue::from_bytes(&line).unwrap();
+            let headers = HeaderMap::from_iter([(HeaderName::from_static("x-forwarded-for"), line)]);
+            let client = ours.client_ip("10.0.0.1".parse().unwrap(), &headers);
+            assert_eq!(client.to_string(), "198.51.100.7");
         }
     }
 

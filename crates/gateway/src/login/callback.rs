@@ -148,6 +148,6 @@ fn refused(outcome: &Outcome) -> Arrived {
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    let text = String::from_utf8_lossy(headers.get(header::USER_AGENT)?.as_bytes());
     Some(text.chars().take(512).collect())
 }

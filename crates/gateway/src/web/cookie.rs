@@ -19,6 +19,20 @@ pub enum Cookie {
 /// How long a browser remembers the cookie that binds logins to it.
 pub const BROWSER_SECS: u64 = 400 * 24 * 60 * 60;
 
+/// The cookies that a browser sent.
+///
+/// One line holds those of every application of the host, and they are octets
+/// (RFC 6265 §5.4): what is no text in one of them is nothing to the others.
+pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| {
+        let pair = pair.trim_ascii();
+        let end = pair.iter().position(|byte| *byte == b'=')?;
+        Some((&pair[..end], &pair[end + 1..]))
+    })
+}
+
 /// Where cookies are valid, decided once from the public URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CookiePolicy {
@@ -41,18 +55,14 @@ impl CookiePolicy {
     /// with different values (somebody else set one of them).
     pub fn read(self, headers: &HeaderMap, cookie: Cookie) -> Option<Secret> {
         let name = self.name(cookie);
-        let mut values = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(key, _)| *key == name)
+        let mut values = pairs(headers)
+            .filter(|(key, _)| *key == name.as_bytes())
             .map(|(_, value)| value);
         let first = values.next()?;
         if values.any(|other| other != first) {
             return None;
         }
+        let first = std::str::from_utf8(first).ok()?;
         // Ours are 43 characters; what is much longer is not worth hashing.
         (first.len() <= 64).then(|| Secret::from_presented(first))
     }
@@ -75,5 +85,30 @@ impl CookiePolicy {
         let name = self.name(cookie);
         let line = format!("{name}={value}; Path=/; Max-Age={max_age_secs}; HttpOnly; SameSite=Lax{secure}");
         HeaderValue::try_from(line).expect("a base64url secret is a valid header value")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_of_another_application_hides_none_of_ours() {
+        let policy = CookiePolicy { secure: false };
+        for foreign in [
+            "lang=Fran\u{e7}ais".as_bytes(),
+            b"lang=Fran\xe7ais",
+            b"\xff=\xfe; =; ;;x",
+        ] {
+            let ours = [b"genkan_session=abc".as_slice(), foreign];
+            for line in [ours.join(&b"; "[..]), [ours[1], ours[0]].join(&b"; "[..])] {
+                let headers =
+                    HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_bytes(&line).unwrap())]);
+                let read = policy
+                    .read(&headers, Cookie::Session)
+                    .map(|secret| secret.expose().to_owned());
+                assert_eq!(read.as_deref(), Some("abc"), "{}", line.escape_ascii());
+            }
+        }
     }
 }

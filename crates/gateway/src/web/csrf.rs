@@ -53,7 +53,7 @@ impl Csrf {
 /// Whether the browser says that the request comes from our own origin, as far
 /// as it says anything (Fetch Metadata, RFC 6454 §7).
 pub fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
-    let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let get = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(site) = get("sec-fetch-site") {
         return matches!(site, "same-origin" | "none");
     }
@@ -94,5 +94,11 @@ mod tests {
         assert!(!is_same_origin(&headers("sec-fetch-site", "same-site"), ours));
         assert!(!is_same_origin(&headers("origin", "https://evil.test"), ours));
         assert!(!is_same_origin(&headers("origin", "null"), ours));
+        // What is no text says something, and nothing of ours.
+        let no_text = http::HeaderValue::from_bytes(b"\xe7").unwrap();
+        for name in ["sec-fetch-site", "origin"] {
+            let sent = HeaderMap::from_iter([(http::HeaderName::from_static(name), no_text.clone())]);
+            assert!(!is_same_origin(&sent, ours), "{name}");
+        }
     }
 }

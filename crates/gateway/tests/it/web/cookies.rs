@@ -142,3 +142,24 @@ async fn the_browser_cookie_of_another_scheme_does_not_count() {
     let page = other.open(page.url.as_str()).await.page();
     assert_eq!(page.heading(), "This sign-in is no longer open");
 }
+
+/// Other applications of the same host, or of a domain above it, set cookies
+/// that browsers send along in the same line.
+#[tokio::test]
+async fn a_cookie_of_another_application_keeps_nobody_out() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let mut browser = gateway.browser();
+    browser.start(&rp.authorize()).await.page();
+    let own = browser.cookies.get("genkan_browser").unwrap().clone();
+    browser.cookies.plant(Cookie {
+        name: "lang".to_owned(),
+        value: "Français".to_owned(),
+        ..own
+    });
+    let code = browser.sign_in(&rp, "ada@acme.test").await;
+    rp.redeem(&code).await.expect_tokens();
+    let silent = rp.authorize().with("prompt", "none");
+    assert_eq!(browser.start(&silent).await.callback().error(), "");
+}
