@@ -21,9 +21,13 @@ mod auth;
 use serde::{Deserialize, Serialize};
 
 pub use crate::capability::{Action, ActionKind, Auth, Capabilities, Channel, Connect};
-use crate::json::Object;
+use crate::json::{Json, Object};
 pub use answer::{Failure, MAX_STDOUT, RpcError, failure, parse_answer, success};
 pub use auth::{BeginAuth, BeginAuthAnswer, CompleteAuth, CompleteAuthAnswer, Identity};
+
+/// How parameters are given, in the answer to `register`.
+const PARAMS_BY: &str = "paramsBy";
+const INPUT: &str = "input";
 
 /// The protocol that this crate speaks.
 pub const PROTOCOL: u32 = 1;
@@ -58,6 +62,29 @@ pub struct Registration {
 impl Registration {
     /// The method's name.
     pub const METHOD: &'static str = "register";
+
+    /// What a host asks a native program for, that may read its parameters on
+    /// standard input: the arguments of a process are no secret on its machine.
+    pub const ASK_PARAMS_BY: &'static str = r#"{"paramsBy":["input"]}"#;
+
+    /// The argument in place of parameters that stand on standard input.
+    pub const PARAMS_ON_INPUT: &'static str = "-";
+
+    /// Says that the program reads its parameters on standard input where its
+    /// second argument is [`Registration::PARAMS_ON_INPUT`], if a host asked.
+    #[must_use]
+    pub fn answering(mut self, params: &str) -> Self {
+        if params == Self::ASK_PARAMS_BY {
+            self.extra
+                .insert(PARAMS_BY.to_owned(), Json::String(INPUT.to_owned()));
+        }
+        self
+    }
+
+    /// Whether the program reads its parameters on standard input.
+    pub fn reads_params_on_input(&self) -> bool {
+        self.extra.get(PARAMS_BY).and_then(Json::as_str) == Some(INPUT)
+    }
 
     /// A plugin that signs people in, under the label of its provider.
     pub fn auth(name: &str, version: &str, provider_label: &str) -> Self {

@@ -92,10 +92,21 @@ impl Default for Limits {
 pub struct Call<'a> {
     pub method: &'a str,
     pub params_json: &'a str,
+    pub params_by: ParamsBy,
     /// What the plugin finds in its environment: nothing else.
     pub env: &'a [(String, Secret)],
     /// Wall-clock time, waiting included.
     pub timeout: Duration,
+}
+
+/// How a native program is given its parameters. Other artifacts have no choice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ParamsBy {
+    /// As its second argument, which every user of the machine can read.
+    #[default]
+    Argument,
+    /// On its standard input, for a program that reads them there.
+    Input,
 }
 
 /// A value that is wiped, and that `Debug` does not show.

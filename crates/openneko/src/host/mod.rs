@@ -281,6 +281,7 @@ impl Host {
         let call = Call {
             method,
             params_json: params,
+            params_by: ready.params_by(),
             env: &env,
             timeout,
         };

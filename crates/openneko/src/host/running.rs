@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openneko_plugin::manifest::Entry;
 use openneko_plugin::rpc::Registration;
 use openneko_sandbox::egress::{Egress, Grant};
-use openneko_sandbox::{Call, Failure, Outcome, PluginSpec, Prepared};
+use openneko_sandbox::{Artifact, Call, Failure, Outcome, ParamsBy, PluginSpec, Prepared};
 use tokio::sync::OnceCell;
 
 use super::{CALL_TIMEOUT, Error, Inner, artifact, scrub, trust};
@@ -97,7 +97,11 @@ impl Slot {
             limits: host.limits,
         };
         let prepared = chosen.backend.prepare(&spec).await.map_err(Error::Sandbox)?;
-        let registration = register(host, entry, &*prepared).await?;
+        let params = match &spec.artifact {
+            Artifact::Native(_) => Registration::ASK_PARAMS_BY,
+            Artifact::Component(_) | Artifact::JsBundle(_) => "{}",
+        };
+        let registration = register(host, entry, &*prepared, params).await?;
         let kind = chosen.backend.kind();
         tracing::info!(
             plugin = entry.name.as_str(),
@@ -113,10 +117,16 @@ impl Slot {
 }
 
 /// Asks a plugin what it is, without any value in its environment.
-async fn register(host: &Inner, entry: &Entry, prepared: &dyn Prepared) -> Result<Registration, Error> {
+async fn register(
+    host: &Inner,
+    entry: &Entry,
+    prepared: &dyn Prepared,
+    params: &str,
+) -> Result<Registration, Error> {
     let call = Call {
         method: Registration::METHOD,
-        params_json: "{}",
+        params_json: params,
+        params_by: ParamsBy::Argument,
         env: &[],
         timeout: CALL_TIMEOUT,
     };
@@ -137,6 +147,15 @@ async fn register(host: &Inner, entry: &Entry, prepared: &dyn Prepared) -> Resul
 }
 
 impl Ready {
+    /// How it is given its parameters.
+    pub(super) fn params_by(&self) -> ParamsBy {
+        if self.registration.reads_params_on_input() {
+            ParamsBy::Input
+        } else {
+            ParamsBy::Argument
+        }
+    }
+
     pub(super) async fn call(&self, call: Call<'_>) -> Result<Outcome, Failure> {
         self.prepared.call(call).await
     }

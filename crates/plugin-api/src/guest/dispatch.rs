@@ -27,7 +27,7 @@ impl Outcome {
 pub fn dispatch(plugin: &impl Plugin, method: &str, params: &str, world: &mut World) -> Outcome {
     let result = match method {
         "" => return Outcome::failure(2, code::MISSING_METHOD, "method name argv[2] required"),
-        "register" => Json::from(&plugin.registration()).map_err(|error| error.to_string()),
+        "register" => Json::from(&plugin.registration().answering(params)).map_err(|error| error.to_string()),
         "begin_auth" => begin_auth(plugin, params, world),
         "complete_auth" => complete_auth(plugin, params, world),
         "execute_action" => Err(execute_action(params)),

@@ -1,6 +1,7 @@
-//! A plugin as a program: `plugin-acme begin_auth '{"params":{…}}'`.
+//! A plugin as a program: `plugin-acme begin_auth '{"params":{…}}'`, or
+//! `plugin-acme begin_auth -` with the parameters on standard input.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +10,17 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_p
 
 use super::http::note;
 use super::{Http, HttpError, MAX_BODY, Plugin, Request, Response, TIMEOUT, World, dispatch, https_parts};
+use crate::rpc::Registration;
 
 /// Runs the method that the command line names, and writes its answer.
 pub fn run(plugin: &impl Plugin) -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let method = arguments.next().unwrap_or_default();
     let params = arguments.next().unwrap_or_else(|| "{}".to_owned());
+    let params = match params.as_str() {
+        Registration::PARAMS_ON_INPUT => read_input(),
+        _ => params,
+    };
     let env: Vec<(String, String)> = environment();
     let client = Client::from_environment(&env);
     let outcome = dispatch(plugin, &method, &params, &mut World::new(env, client));
@@ -25,6 +31,20 @@ pub fn run(plugin: &impl Plugin) -> ExitCode {
     {
         Ok(()) => u8::try_from(outcome.exit).unwrap_or(1).into(),
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// The parameters on standard input; what cannot be read is no JSON, and the
+/// call says so.
+fn read_input() -> String {
+    let mut text = String::new();
+    match std::io::stdin()
+        .lock()
+        .take(MAX_BODY as u64)
+        .read_to_string(&mut text)
+    {
+        Ok(_) => text,
+        Err(_) => String::new(),
     }
 }
 

@@ -14,6 +14,35 @@ fn registration_is_byte_for_byte_what_hosts_expect() {
 }
 
 #[test]
+fn how_parameters_are_given_is_said_only_to_who_asks() {
+    let registration = Registration::auth("@a/plugin", "1.0.0", "A");
+    let asked = registration.clone().answering(Registration::ASK_PARAMS_BY);
+    let text = success(&asked).unwrap();
+    assert!(
+        text.ends_with(r#""capabilities":{"auth":{"providerLabel":"A"}},"paramsBy":"input"}}"#),
+        "{text}"
+    );
+    assert!(
+        Registration::answer(text.as_bytes())
+            .unwrap()
+            .reads_params_on_input()
+    );
+    for params in ["{}", "", r#"{"paramsBy":["descriptor"]}"#] {
+        assert_eq!(registration.clone().answering(params), registration, "{params}");
+    }
+    assert!(!registration.reads_params_on_input());
+    for other in ["true", r#"["input"]"#, r#""argument""#, "null"] {
+        let text = text.replace(r#""input""#, other);
+        assert!(
+            !Registration::answer(text.as_bytes())
+                .unwrap()
+                .reads_params_on_input(),
+            "{other}"
+        );
+    }
+}
+
+#[test]
 fn parameters_are_wrapped_and_offers_come_last() {
     let begin = BeginAuth {
         login_hint: Some("a+b@c.d".to_owned()),

@@ -17,13 +17,26 @@ use super::wire::{self, Report, Settings, Step};
 use super::{Kind, Program, explain};
 use crate::egress::{Denial, Gate};
 use crate::output::collect;
-use crate::{Call, Failure, Outcome, SandboxError, Usage};
+use crate::{Call, Failure, Outcome, ParamsBy, SandboxError, Usage};
 
 /// Where a JavaScript plugin lies inside; its directory is the working directory.
 pub(super) const BUNDLE: &str = "/sandbox/run.js";
 
 /// Where a native plugin lies inside.
 pub(super) const NATIVE: &str = "/sandbox/plugin";
+
+/// What a native program is given in place of parameters on standard input.
+const ON_INPUT: &str = "-";
+
+/// Puts the parameters, which stand on standard input, where a plugin looks
+/// for them, before its first line runs. Workers have arguments of their own.
+const PARAMS_SCRIPT: &str = "\
+if (require('node:worker_threads').isMainThread)
+  process.argv.push(require('node:fs').readFileSync(0, 'utf8'));
+";
+
+/// Where that lies inside.
+pub(super) const PARAMS_PATH: &str = "/etc/openneko/params.cjs";
 
 /// Where additional certificate authorities lie inside.
 const AUTHORITIES: &str = "/etc/ssl/extra-authorities.pem";
@@ -136,8 +149,24 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
     if call.params_json.len() >= LONGEST_ARGUMENT || call.method.len() >= LONGEST_ARGUMENT {
         return refuse("the call's parameters are longer than 128 KiB");
     }
+    // The arguments of a process are there for every user of the machine to
+    // read, and parameters hold codes of sign-ins.
+    let by_input = match program.kind {
+        Kind::JsBundle => true,
+        Kind::Native => call.params_by == ParamsBy::Input,
+    };
+    let params = call.params_json.to_owned();
     let mut argv = program.command.clone();
-    argv.extend([call.method.to_owned(), call.params_json.to_owned()]);
+    argv.push(call.method.to_owned());
+    let input = if by_input {
+        if matches!(program.kind, Kind::Native) {
+            argv.push(ON_INPUT.to_owned());
+        }
+        Some(params)
+    } else {
+        argv.push(params);
+        None
+    };
     let mut env: Vec<(String, String)> = Vec::new();
     for (key, value) in call.env {
         if key.is_empty() || key.contains('=') || value.expose().len() >= LONGEST_ARGUMENT {
@@ -158,6 +187,9 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
         ("/etc/nsswitch.conf".to_owned(), "hosts: files dns\n".to_owned()),
         ("/etc/hosts".to_owned(), String::new()),
     ];
+    if matches!(program.kind, Kind::JsBundle) {
+        files.push((PARAMS_PATH.to_owned(), PARAMS_SCRIPT.to_owned()));
+    }
     if let Some(pem) = &program.machine.options.extra_authorities {
         files.push((AUTHORITIES.to_owned(), pem.clone()));
         for key in ["NODE_EXTRA_CA_CERTS", "OPENNEKO_EXTRA_CA_CERTS"] {
@@ -168,6 +200,7 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
     }
     let texts = argv
         .iter()
+        .chain(&input)
         .chain(env.iter().flat_map(|(key, value)| [key, value]));
     if texts.into_iter().any(|text| text.contains('\0')) {
         return refuse("a zero byte cannot be passed to a plugin");
@@ -179,6 +212,7 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
         artifact: program.command.last().cloned().unwrap_or_default(),
         argv,
         env,
+        input,
         artifact_bytes: program.artifact.bytes,
         binds: program.needs.binds.clone(),
         files,
@@ -192,7 +226,12 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
         }),
     };
     let encoded = wire::encode(&settings).map(Zeroizing::new);
-    for (_, value) in settings.env {
+    for value in settings
+        .env
+        .into_iter()
+        .map(|(_, value)| value)
+        .chain(settings.input)
+    {
         drop(Zeroizing::new(value));
     }
     encoded.map_err(|error| unavailable(&error))

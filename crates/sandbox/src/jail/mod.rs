@@ -185,8 +185,9 @@ impl Program {
                 node_major = *machine.node_major.get_or_init(|| program::node_major(node));
                 // V8 must know how much there is, or it does not clean up in time.
                 let heap = format!("--max-old-space-size={}", (limits.memory_bytes >> 20).max(1));
+                let params = format!("--require={}", call::PARAMS_PATH);
                 (
-                    vec![program::NODE.to_owned(), heap, call::BUNDLE.to_owned()],
+                    vec![program::NODE.to_owned(), heap, params, call::BUNDLE.to_owned()],
                     needs,
                 )
             }

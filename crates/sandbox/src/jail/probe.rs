@@ -11,7 +11,7 @@ use super::artifact::Sealed;
 use super::call::{self, Why};
 use super::{INIT_ARGUMENT, Jail, Kind, Program, explain};
 use crate::egress::{Egress, SystemResolver, TrustRoots};
-use crate::{Call, Limits, Outcome, Probe, SandboxError};
+use crate::{Call, Limits, Outcome, ParamsBy, Probe, SandboxError};
 
 /// A plugin that answers well only where the walls stand.
 const SMOKE: &str = "\
@@ -93,6 +93,7 @@ async fn smoke(jail: &Jail) -> Result<Outcome, Why> {
     let call = Call {
         method: INIT_ARGUMENT,
         params_json: SMOKE_PARAMS,
+        params_by: ParamsBy::Argument,
         env: &[],
         timeout: TIMEOUT,
     };

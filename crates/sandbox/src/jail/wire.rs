@@ -38,6 +38,8 @@ pub(super) struct Settings {
     /// Program and arguments, as paths inside.
     pub(super) argv: Vec<String>,
     pub(super) env: Vec<(String, String)>,
+    /// What stands on its standard input, which is empty otherwise.
+    pub(super) input: Option<String>,
     /// Where the artifact is put, and whether it is a program.
     pub(super) artifact: String,
     pub(super) artifact_bytes: u64,

@@ -85,6 +85,7 @@ impl Backend for Microvm {
         let call = Call {
             method: "smoke",
             params_json: "{}",
+            params_by: crate::ParamsBy::Argument,
             env: &[],
             timeout: PROBE_TIMEOUT,
         };

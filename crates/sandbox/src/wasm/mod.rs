@@ -218,6 +218,7 @@ impl Wasm {
         let call = Call {
             method: "probe",
             params_json: "{}",
+            params_by: crate::ParamsBy::Argument,
             env: &[],
             timeout: Duration::from_secs(5),
         };

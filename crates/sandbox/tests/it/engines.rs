@@ -49,6 +49,7 @@ pub(crate) async fn call(
     let call = Call {
         method,
         params_json: params,
+        params_by: openneko_sandbox::ParamsBy::Argument,
         env: &env,
         timeout,
     };

@@ -32,6 +32,7 @@ async fn in_engine(world: &World, source: &str) -> Outcome {
     let call = Call {
         method: "begin_auth",
         params_json: "{\"params\":{\"state\":\"ä\"}}",
+        params_by: openneko_sandbox::ParamsBy::Argument,
         env: &env,
         timeout: Duration::from_secs(8),
     };

@@ -87,6 +87,7 @@ async fn calls_at_the_same_time_do_not_meet() {
             let call = openneko_sandbox::Call {
                 method: "m",
                 params_json: &params,
+                params_by: openneko_sandbox::ParamsBy::Argument,
                 env: &[],
                 timeout: Duration::from_secs(5),
             };

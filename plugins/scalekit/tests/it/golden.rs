@@ -1,6 +1,6 @@
 //! What `@open-neko/plugin-scalekit` 0.2.1 answers, byte for byte.
 
-use super::provider::{Answer, COMPLETE, Provider, complete, json, plugin_error, run, token};
+use super::provider::{Answer, COMPLETE, Provider, complete, json, plugin_error, run, run_by_input, token};
 
 fn foo() -> Vec<(&'static str, String)> {
     vec![
@@ -23,6 +23,16 @@ fn register_needs_no_environment() {
     let expected = r#"{"ok":true,"result":{"protocol":1,"pluginName":"@open-neko/plugin-scalekit","pluginVersion":"0.2.1","capabilities":{"auth":{"providerLabel":"Scalekit"}}}}"#;
     assert_eq!(run(&["register", "{}"], &[]), (expected.to_owned(), 0));
     assert_eq!(run(&["register"], &[]), (expected.to_owned(), 0));
+}
+
+#[test]
+fn parameters_on_standard_input_get_the_same_answers() {
+    for params in [BEGIN, "{}", "", "{\"params\":{\"redirectUri\":\"https://a/ü\",\"state\":\"s\"}}"] {
+        let by_argument = run(&["begin_auth", params], &foo());
+        assert_eq!(run_by_input("begin_auth", params, &foo()), by_argument, "{params}");
+    }
+    let asked = run(&["register", r#"{"paramsBy":["input"]}"#], &[]);
+    assert!(asked.0.ends_with(r#","paramsBy":"input"}}"#), "{asked:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -166,6 +166,26 @@ pub(crate) fn run(arguments: &[&str], env: &[(&'static str, String)]) -> (String
         command.env(key, value);
     }
     let output = command.output().unwrap();
+    (
+        String::from_utf8(output.stdout).unwrap(),
+        output.status.code().unwrap(),
+    )
+}
+
+/// The same with the parameters on standard input.
+pub(crate) fn run_by_input(method: &str, params: &str, env: &[(&'static str, String)]) -> (String, i32) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plugin-scalekit"));
+    command.args([method, "-"]).env_clear();
+    for (key, value) in env {
+        command.env(key, value);
+    }
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(params.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
     (
         String::from_utf8(output.stdout).unwrap(),
         output.status.code().unwrap(),

@@ -31,6 +31,7 @@ use rustix::process::{
 };
 use rustix::thread::{UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
+use super::artifact::Sealed;
 use super::wire::{self, Report, Settings, Step};
 
 /// The user and the group inside.
@@ -221,6 +222,14 @@ fn init(control: &UnixStream, alive: &OwnedFd, artifact: OwnedFd, settings: Sett
     }
 }
 
+/// Puts a text on standard input. Sealed: as memory that no limit counts it
+/// must not be something to write to.
+fn give_input(text: &str) -> io::Result<()> {
+    let mut sealed = Sealed::copy(text.as_bytes())?;
+    io::Seek::rewind(&mut sealed.file)?;
+    Ok(rustix::stdio::dup2_stdin(&sealed.file)?)
+}
+
 /// Gives up everything and executes. Every other descriptor closes by itself.
 fn become_plugin(control: &UnixStream, settings: Settings) -> Result<Infallible, Failed> {
     wire::send_fds(control.as_fd(), wire::PLUGIN, &[]).at(Step::Limits)?;
@@ -228,6 +237,9 @@ fn become_plugin(control: &UnixStream, settings: Settings) -> Result<Infallible,
     confine::give_up_privileges().at(Step::Privileges)?;
     let allowed = confine::landlock(&settings);
     allowed.map_err(|error| Failed(Step::Landlock, io::Error::other(error)))?;
+    if let Some(input) = &settings.input {
+        give_input(input).at(Step::Execute)?;
+    }
     let mut command = Command::new(&settings.argv[0]);
     command.args(&settings.argv[1..]).env_clear().envs(settings.env);
     syscalls::filter().map_err(|error| Failed(Step::Seccomp, io::Error::other(error)))?;

@@ -263,13 +263,6 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, Error> {
         libc::PR_GET_NO_NEW_PRIVS,
         libc::PR_SET_VMA,
     ];
-    let levels = [
-        libc::SOL_SOCKET,
-        libc::IPPROTO_IP,
-        libc::IPPROTO_TCP,
-        libc::IPPROTO_UDP,
-        libc::IPPROTO_IPV6,
-    ];
     Ok(vec![
         (
             libc::SYS_clone,
@@ -284,16 +277,45 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, Error> {
         ),
         (libc::SYS_ioctl, any_of(1, ioctls.into_iter())?),
         (libc::SYS_prctl, any_of(0, names.iter().map(|&name| bits(name)))?),
-        (
-            libc::SYS_setsockopt,
-            any_of(1, levels.iter().map(|&level| bits(level)))?,
-        ),
+        (libc::SYS_setsockopt, socket_options()?),
         (libc::SYS_socket, sockets()?),
         (
             libc::SYS_socketpair,
             vec![rule(&[equals(0, bits(libc::AF_UNIX))?])?],
         ),
     ])
+}
+
+/// What Node.js, C libraries and ordinary programs set on a connection, and
+/// cannot do without: glibc looks up no name without `IP_RECVERR`.
+///
+/// By option and not by level: others put a protocol of the kernel's own on the
+/// connection (`TCP_ULP`), choose an algorithm or a device, or pin memory.
+const SOCKET_OPTIONS: &[(i32, i32)] = &[
+    (libc::SOL_SOCKET, libc::SO_REUSEADDR),
+    (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
+    (libc::SOL_SOCKET, libc::SO_BROADCAST),
+    (libc::SOL_SOCKET, libc::SO_LINGER),
+    (libc::SOL_SOCKET, libc::SO_SNDBUF),
+    (libc::SOL_SOCKET, libc::SO_RCVBUF),
+    (libc::SOL_SOCKET, libc::SO_RCVTIMEO),
+    (libc::SOL_SOCKET, libc::SO_SNDTIMEO),
+    (libc::IPPROTO_TCP, libc::TCP_NODELAY),
+    (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE),
+    (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL),
+    (libc::IPPROTO_TCP, libc::TCP_KEEPCNT),
+    (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT),
+    (libc::IPPROTO_IP, libc::IP_RECVERR),
+    (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+    (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY),
+];
+
+fn socket_options() -> Result<Vec<SeccompRule>, Error> {
+    let bits = |value: i32| u64::from(value.unsigned_abs());
+    let rules = SOCKET_OPTIONS
+        .iter()
+        .map(|&(level, option)| rule(&[equals(1, bits(level))?, equals(2, bits(option))?]));
+    rules.collect()
 }
 
 /// TCP and UDP; nothing raw, no other family.

@@ -31,6 +31,7 @@ async fn calls(prepared: &dyn Prepared, method: &str, params: &str) -> Vec<Durat
         let call = Call {
             method,
             params_json: params,
+            params_by: openneko_sandbox::ParamsBy::Argument,
             env: &[],
             timeout: Duration::from_secs(30),
         };

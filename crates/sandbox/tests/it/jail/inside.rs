@@ -134,6 +134,42 @@ fn more_attempts() -> Vec<(&'static str, io::Result<i64>)> {
     ]
 }
 
+/// Sets an option of a socket to the number 1.
+fn set(socket: i64, level: i32, option: i32) -> io::Result<i64> {
+    let one = 1_i32;
+    let value = (&raw const one) as i64;
+    call(
+        libc::SYS_setsockopt,
+        [socket, level.into(), option.into(), value, 4],
+    )
+}
+
+/// Options that put something of the kernel's own on a connection, choose an
+/// algorithm or a device, pin memory, or mark packets.
+const OPTIONS: &[(&str, i32, i32)] = &[
+    ("TCP_ULP", libc::IPPROTO_TCP, libc::TCP_ULP),
+    ("TCP_CONGESTION", libc::IPPROTO_TCP, libc::TCP_CONGESTION),
+    ("TCP_REPAIR", libc::IPPROTO_TCP, libc::TCP_REPAIR),
+    ("TCP_FASTOPEN", libc::IPPROTO_TCP, libc::TCP_FASTOPEN),
+    ("TCP_ZEROCOPY_RECEIVE", libc::IPPROTO_TCP, 35),
+    ("TCP_MD5SIG", libc::IPPROTO_TCP, libc::TCP_MD5SIG),
+    ("SO_ZEROCOPY", libc::SOL_SOCKET, libc::SO_ZEROCOPY),
+    ("SO_BINDTODEVICE", libc::SOL_SOCKET, libc::SO_BINDTODEVICE),
+    ("SO_ATTACH_FILTER", libc::SOL_SOCKET, libc::SO_ATTACH_FILTER),
+    ("SO_ATTACH_BPF", libc::SOL_SOCKET, libc::SO_ATTACH_BPF),
+    ("SO_MARK", libc::SOL_SOCKET, libc::SO_MARK),
+    ("SO_BUSY_POLL", libc::SOL_SOCKET, libc::SO_BUSY_POLL),
+    ("SO_REUSEPORT", libc::SOL_SOCKET, libc::SO_REUSEPORT),
+    ("IP_TRANSPARENT", libc::IPPROTO_IP, libc::IP_TRANSPARENT),
+    ("IP_OPTIONS", libc::IPPROTO_IP, libc::IP_OPTIONS),
+    ("IPT_SO_SET_REPLACE", libc::IPPROTO_IP, 64),
+    ("IPV6_HOPOPTS", libc::IPPROTO_IPV6, libc::IPV6_HOPOPTS),
+    ("UDP_SEGMENT", libc::IPPROTO_UDP, libc::UDP_SEGMENT),
+    ("SOL_TLS", 282, 1),
+    // The levels and options that are allowed, put together otherwise.
+    ("level 6, option 11", libc::IPPROTO_TCP, libc::IP_RECVERR),
+];
+
 /// Only what cannot succeed without replacing this process.
 trait ExecError {
     fn exec_error(&mut self) -> io::Error;
@@ -171,7 +207,15 @@ fn attempts_from_inside() {
     // Positive controls: what programs need is there.
     std::thread::spawn(|| ()).join().unwrap();
     std::fs::write("/tmp/x", "x").unwrap();
-    socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
+    let stream = socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
+    for (name, level, option) in OPTIONS {
+        let error = set(stream, *level, *option).expect_err(name);
+        assert_eq!(error.raw_os_error(), Some(libc::EPERM), "{name}");
+    }
+    set(stream, libc::IPPROTO_TCP, libc::TCP_NODELAY).unwrap();
+    set(stream, libc::SOL_SOCKET, libc::SO_KEEPALIVE).unwrap();
+    let datagrams = socket(libc::AF_INET, libc::SOCK_DGRAM, 0).unwrap();
+    set(datagrams, libc::IPPROTO_IP, libc::IP_RECVERR).unwrap();
     assert!(call(libc::SYS_getpid, [0; 5]).unwrap() == 2);
 }
 
@@ -198,5 +242,9 @@ fn outside_the_same_calls_succeed() {
     call(libc::SYS_memfd_create, [c"x".as_ptr() as i64, 0, 0, 0, 0]).unwrap();
     let anonymous = i64::from(libc::MAP_SHARED | libc::MAP_ANONYMOUS);
     call(libc::SYS_mmap, [0, 4096, 3, anonymous, -1]).unwrap();
+    let stream = socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
+    for option in [libc::SO_ZEROCOPY, libc::SO_REUSEPORT] {
+        set(stream, libc::SOL_SOCKET, option).unwrap();
+    }
     assert!(Command::new("/bin/true").status().unwrap().success());
 }

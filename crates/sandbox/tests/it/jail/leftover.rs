@@ -41,7 +41,7 @@ async fn becomes(marker: &str, count: usize) {
 async fn after_a_timeout_nothing_is_left() {
     let plugin = Plugin::js(STAYS).timeout(Duration::from_secs(5));
     let marker = format!("{{\"timeout\":{}}}", std::process::id());
-    let (result, ()) = tokio::join!(plugin.call("run", &marker), becomes(&marker, 1));
+    let (result, ()) = tokio::join!(plugin.call(&marker, "{}"), becomes(&marker, 1));
     assert!(result.is_err());
     assert_eq!(processes(&marker), 0);
 }
@@ -49,8 +49,8 @@ async fn after_a_timeout_nothing_is_left() {
 #[tokio::test]
 async fn a_call_that_is_given_up_ends() {
     let marker = format!("{{\"dropped\":{}}}", std::process::id());
-    let params = marker.clone();
-    let call = tokio::spawn(async move { Plugin::js(STAYS).call("run", &params).await.is_ok() });
+    let method = marker.clone();
+    let call = tokio::spawn(async move { Plugin::js(STAYS).call(&method, "{}").await.is_ok() });
     becomes(&marker, 1).await;
     call.abort();
     becomes(&marker, 0).await;
@@ -77,7 +77,7 @@ async fn the_host() {
     #[expect(clippy::disallowed_methods, reason = "its parent says how to call the plugin")]
     let marker = std::env::var("MARKER").unwrap();
     let plugin = Plugin::js(STAYS).timeout(Duration::from_secs(60));
-    drop(plugin.call("run", &marker).await);
+    drop(plugin.call(&marker, "{}").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,6 +95,7 @@ async fn many_calls_at_once_answer_for_themselves_and_leave_no_descriptor_behind
                 let call = Call {
                     method: "echo",
                     params_json: &params,
+                    params_by: openneko_sandbox::ParamsBy::Argument,
                     env: &[],
                     timeout: Duration::from_secs(60),
                 };

@@ -1,5 +1,6 @@
 //! The Linux jail.
 
+mod arguments;
 mod escape;
 mod figures;
 mod inside;

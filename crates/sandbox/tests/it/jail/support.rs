@@ -9,7 +9,7 @@ use aws_lc_rs::digest;
 use openneko_sandbox::egress::{Egress, Grant, SystemResolver, TrustRoots};
 use openneko_sandbox::jail::{INIT_ARGUMENT, Jail, JailInit, JailOptions, find_node};
 use openneko_sandbox::{
-    Artifact, Backend, Call, Failure, Limits, Outcome, PluginSpec, Prepared, SandboxError, Secret,
+    Artifact, Backend, Call, Failure, Limits, Outcome, ParamsBy, PluginSpec, Prepared, SandboxError, Secret,
 };
 
 /// Node.js of this machine; the tests need it.
@@ -51,6 +51,7 @@ pub(super) struct Plugin {
     pub(super) spec: PluginSpec,
     pub(super) env: Vec<(String, Secret)>,
     pub(super) timeout: Duration,
+    pub(super) params_by: ParamsBy,
     pub(super) jail: Jail,
     _directory: tempfile::TempDir,
 }
@@ -85,6 +86,7 @@ impl Plugin {
             },
             env: Vec::new(),
             timeout: Duration::from_secs(30),
+            params_by: ParamsBy::Argument,
             jail: jail(),
             _directory: directory,
         }
@@ -126,6 +128,7 @@ impl Plugin {
         let call = Call {
             method,
             params_json: params,
+            params_by: self.params_by,
             env: &self.env,
             timeout: self.timeout,
         };

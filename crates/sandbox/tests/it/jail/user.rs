@@ -15,52 +15,50 @@ fn copy(from: &Path, to: &Path) {
     std::fs::set_permissions(to, PermissionsExt::from_mode(0o755)).unwrap();
 }
 
-/// The process that has the text among its arguments.
+/// The process that has the text in its environment.
 fn process(marker: &str) -> Option<std::path::PathBuf> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     entries.map(|entry| entry.path()).find(|path| {
-        let arguments = std::fs::read(path.join("cmdline")).unwrap_or_default();
-        arguments
-            .split(|byte| *byte == 0)
-            .any(|argument| argument == marker.as_bytes())
+        let environment = std::fs::read(path.join("environ")).unwrap_or_default();
+        environment
+            .windows(marker.len())
+            .any(|text| text == marker.as_bytes())
     })
 }
 
 #[tokio::test]
-async fn other_users_of_the_machine_cannot_read_a_plugins_environment() {
+async fn other_users_of_the_machine_cannot_read_a_plugins_environment_or_parameters() {
     if !rustix::process::geteuid().is_root() {
         // An ordinary user's plugins are that user's own.
         return;
     }
-    let marker = format!("{{\"environment\":{}}}", std::process::id());
-    let params = marker.clone();
+    let marker = format!("s3cret-{}", std::process::id());
+    let secret = marker.clone();
     let call = tokio::spawn(async move {
-        let plugin = Plugin::js("setInterval(() => {}, 10)").env("SECRET", "s3cret");
-        plugin.call("run", &params).await.is_ok()
+        let plugin = Plugin::js("setInterval(() => {}, 10)").env("SECRET", &secret);
+        plugin.call("run", "{\"code\":1}").await.is_ok()
     });
-    let environ = loop {
+    let process = loop {
         match process(&marker) {
-            Some(path) => break path.join("environ"),
+            Some(path) => break path,
             None => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
         }
     };
-    let mine = std::fs::read(&environ).unwrap();
-    assert!(
-        mine.windows(6).any(|text| text == b"s3cret"),
-        "it is the plugin's"
-    );
+    assert_eq!(std::fs::read(process.join("fd/0")).unwrap(), b"{\"code\":1}");
     // 65534 is what it sees itself as, and what daemons run as.
     for user in [65534, NOBODY_ELSE] {
-        let read = Command::new("/bin/cat")
-            .arg(&environ)
-            .uid(user)
-            .gid(user)
-            .output()
-            .unwrap();
-        assert!(
-            !read.status.success() && read.stdout.is_empty(),
-            "{user}: {read:?}"
-        );
+        for file in ["environ", "fd/0"] {
+            let read = Command::new("/bin/cat")
+                .arg(process.join(file))
+                .uid(user)
+                .gid(user)
+                .output()
+                .unwrap();
+            assert!(
+                !read.status.success() && read.stdout.is_empty(),
+                "{file} {user}: {read:?}"
+            );
+        }
     }
     call.abort();
 }
@@ -79,6 +77,7 @@ fn all_of_it_holds_for_an_ordinary_user_too() {
     copy(&init_program(), &init);
     let output = Command::new(&tests)
         .args([
+            "jail::arguments",
             "jail::escape",
             "jail::inside",
             "jail::network::names",
