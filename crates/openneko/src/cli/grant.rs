@@ -46,6 +46,9 @@ pub(super) fn grant(args: &GrantArgs, context: &mut Context) -> Result<(), Failu
     let wanted =
         parse(&args.host, args.allow_private).map_err(|reason| Failure::usage(format!("grant: {reason}")))?;
     let plugin = args.plugin.as_str();
+    if wanted.host.covers_strangers() {
+        context.console.note(&strangers(plugin, &wanted.host));
+    }
     change(plugin, context, |grants| {
         // Whoever grants again means the new terms.
         grants.retain(|grant| !is_same(grant, &wanted));
@@ -87,6 +90,16 @@ pub(super) fn revoke(args: &RevokeArgs, context: &mut Context) -> Result<(), Fai
             .console
             .line(&format!("{host}:{port} was not granted to {plugin}"))
     }
+}
+
+/// The warning before a plugin may reach names of people who have nothing to
+/// do with each other.
+pub(super) fn strangers(plugin: &str, host: &egress::HostPattern) -> String {
+    let suffix = host.name();
+    format!(
+        "warning: {host} lets {plugin} reach every name under {suffix}, and anybody can have one there; \
+         a name of its own is safer"
+    )
 }
 
 fn parse(text: &str, allow_private: bool) -> Result<egress::Grant, String> {

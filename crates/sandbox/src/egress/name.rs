@@ -78,10 +78,20 @@ impl HostPattern {
         if wildcard && !name.contains('.') {
             return refuse("would cover a whole top-level domain; name at least two labels after `*.`");
         }
+        if wildcard && suffix(name) == Some(psl::Type::Icann) {
+            return refuse("would cover every name that is sold under this suffix; name the owner’s, too");
+        }
         Ok(Self {
             wildcard,
             name: name.to_owned(),
         })
+    }
+
+    /// Whether the names that the wildcard covers belong to people who have
+    /// nothing to do with each other, as those under `github.io`. Shops and
+    /// sites of a plugin's own users are named like that, so it is no mistake.
+    pub fn covers_strangers(&self) -> bool {
+        self.wildcard && suffix(&self.name).is_some()
     }
 
     /// Whether a name as [`normalize`] returns it is covered.
@@ -118,6 +128,16 @@ impl FromStr for HostPattern {
     fn from_str(text: &str) -> Result<Self, PatternError> {
         Self::parse(text)
     }
+}
+
+/// What kind of public suffix a lowercase name is, if it is one.
+///
+/// Source: the Public Suffix List, <https://publicsuffix.org>.
+fn suffix(name: &str) -> Option<psl::Type> {
+    let suffix = psl::suffix(name.as_bytes())?;
+    (suffix.as_bytes().len() == name.len())
+        .then(|| suffix.typ())
+        .flatten()
 }
 
 /// The lowercase form of a host that a plugin asks for.
@@ -205,6 +225,28 @@ mod tests {
     }
 
     #[test]
+    fn a_wildcard_over_names_of_strangers_is_known() {
+        let covers = |text: &str| HostPattern::parse(text).unwrap().covers_strangers();
+        for text in [
+            "*.github.io",
+            "*.myshopify.com",
+            "*.s3.amazonaws.com",
+            "*.workers.dev",
+        ] {
+            assert!(covers(text), "{text}");
+        }
+        for text in [
+            "*.scalekit.com",
+            "*.acme.co.uk",
+            "*.acme.github.io",
+            "acme.github.io",
+            "*.acme.test",
+        ] {
+            assert!(!covers(text), "{text}");
+        }
+    }
+
+    #[test]
     fn a_name_is_only_itself() {
         let pattern = HostPattern::parse("api.example.com").unwrap();
         assert!(pattern.matches("api.example.com"));
@@ -221,6 +263,9 @@ mod tests {
             ("a*.example.com", "where none may be"),
             ("a.*.example.com", "where none may be"),
             ("*.com", "top-level domain"),
+            ("*.co.uk", "sold under this suffix"),
+            ("*.Com.AU", "sold under this suffix"),
+            ("*.k12.ca.us", "sold under this suffix"),
             ("localhost", "one label"),
             ("https://example.com", "URL"),
             ("bücher.example", "xn--"),

@@ -11,6 +11,7 @@ use openneko_plugin::{PackageName, Version};
 use openneko_sandbox::egress::Grant;
 
 use super::env::{self, Env};
+use crate::cli::grant::strangers;
 use crate::cli::{Context, Failure, block_on, list, now};
 use crate::manifest;
 use crate::package::{self, Place, Staged, Witness};
@@ -139,8 +140,11 @@ fn agree(
     let name = &chosen.name;
     for host in &permissions.network {
         // The sandbox would refuse it at the first call: better now.
-        Grant::package(host.as_str())
+        let grant = Grant::package(host.as_str())
             .map_err(|error| Failure::new(format!("install: {name} cannot be given its hosts: {error}")))?;
+        if grant.host.covers_strangers() {
+            context.console.note(&strangers(name.as_str(), &grant.host));
+        }
     }
     if let Some(installed) = installed {
         let is_new = |host: &&HostPattern| !installed.permissions.network.contains(host);
