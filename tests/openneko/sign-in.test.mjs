@@ -97,6 +97,46 @@ for (const [kind, publish] of Object.entries(KINDS)) {
       }, { ignoreHTTPSErrors: true });
     });
 
+    it('makes nobody an admin for what a company calls its groups, nor for being the first', async () => {
+      await inNewBrowser(browser, `openneko-${publish}-groups`, async (page) => {
+        await page.goto(`${openneko.url}/signin`);
+        await page.getByRole('button', { name: 'Sign in with Scalekit' }).click();
+        for (let step = 0; step < 5 && new URL(page.url()).origin !== openneko.url; step++) {
+          await page.waitForLoadState('load');
+          const groups = page.getByLabel('Groups', { exact: true });
+          if (await groups.count() > 0) await groups.fill('admin, admins, owners');
+          const field = page.locator('input[type=email]').first();
+          await field.fill('mallory@example.com');
+          const left = page.waitForEvent('framenavigated', (frame) => frame === page.mainFrame());
+          await field.press('Enter');
+          await left;
+        }
+        const seen = await page.locator('main').innerText();
+        assert.match(seen, /Groups[^]*admins/);
+        assert.match(seen, /Role\s*member/);
+        assert.match(seen, /Nobody is an admin yet/);
+        assert.equal(await page.locator('#users').count(), 0);
+      }, { ignoreHTTPSErrors: true });
+      assert.match(openneko.log, /people of every organization that the provider knows may sign in/);
+    });
+
+    it('begins nothing by a link of another site before a button that names whom', async () => {
+      await inNewBrowser(browser, `openneko-${publish}-foreign`, async (page) => {
+        await page.route('http://evil.test/', (route) => route.fulfill({
+          contentType: 'text/html',
+          body: `<a href="${openneko.url}/api/auth/begin?loginHint=mallory%40evil.test">a cat</a>`,
+        }));
+        await page.goto('http://evil.test/');
+        await page.getByRole('link', { name: 'a cat' }).click();
+        await page.waitForURL((url) => url.origin === openneko.url);
+        assert.equal(new URL(page.url()).pathname, '/api/auth/begin');
+        assert.match(await page.locator('main').innerText(), /sent you here to sign in as mallory@evil\.test/);
+        assert.equal(await page.getByRole('button').count(), 1);
+        await page.getByRole('button', { name: 'Sign in with Scalekit' }).click();
+        await page.waitForURL((url) => url.origin !== openneko.url);
+      }, { ignoreHTTPSErrors: true });
+    });
+
     it('takes a new client secret without a restart', async () => {
       const client = genkan.env.SCALEKIT_CLIENT_ID;
       const [old] = (await genkan.cli('app', 'show', client)).secrets;

@@ -6,6 +6,8 @@ use openneko_sandbox::Probe;
 use super::{Context, Failure, block_on, call};
 use crate::host::{Described, Host, engines};
 use crate::secrets::Store;
+use crate::web::serve;
+use crate::web::settings::Flags;
 
 const HELP: &str = "\
 Boots every sandbox engine with a real call, and says which engine each plugin
@@ -67,8 +69,37 @@ pub(super) fn run(_: &DoctorArgs, context: &mut Context) -> Result<(), Failure> 
         let line = format!("warning:  other users can read {path}: chmod 600 {path}");
         context.console.line(&line)?;
     }
+    is_well &= describe_sign_in(&plugins, context)?;
     // Everything is said already.
     if is_well { Ok(()) } else { Err(Failure::new("")) }
+}
+
+/// Whether the web app could start, and whom it would let in.
+fn describe_sign_in(plugins: &[Described], context: &mut Context) -> Result<bool, Failure> {
+    let settings = match serve::settings(&context.paths, &Flags::default()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            let error = error.to_string();
+            for (at, line) in error.lines().enumerate() {
+                let prefix = if at == 0 { "web:      " } else { "" };
+                context.console.line(&format!("{prefix}{line}"))?;
+            }
+            return Ok(false);
+        }
+    };
+    let signs_in = plugins
+        .iter()
+        .any(|plugin| plugin.entry.capabilities.auth.is_some());
+    if signs_in && settings.rules.admits_every_organization() {
+        let line = format!("warning:  {}", serve::EVERY_ORGANIZATION);
+        context.console.line(&line)?;
+    }
+    if settings.rules.roles_follow_groups && settings.rules.admin_groups.is_empty() {
+        context
+            .console
+            .line("warning:  web.rolesFollowGroups has no effect: web.adminGroups names no group")?;
+    }
+    Ok(true)
 }
 
 fn describe(plugin: &Described, host: &Host, context: &mut Context) -> Result<bool, Failure> {

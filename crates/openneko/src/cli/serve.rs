@@ -1,5 +1,6 @@
 //! `openneko serve`.
 
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
 use clap::Args;
@@ -14,6 +15,9 @@ Examples:
   openneko serve
   openneko serve --listen 0.0.0.0:3000 --public-url https://neko.example.com
   openneko serve --database-url postgres://neko@db.example.com/neko
+
+While nobody is an admin, a word is printed if this is a terminal: whoever signs
+in and enters it becomes the first. `openneko users add` makes one as well.
 
 Further settings are in the key `web` of config.json. OPENNEKO_LOG sets what is
 logged, such as `info` or `openneko=debug`. Stop with Ctrl-C.";
@@ -44,7 +48,23 @@ pub(super) fn run(args: &ServeArgs, context: &mut Context) -> Result<(), Failure
                 tracing::warn!(code = error.code(), %error, "the sign-in plugin is not ready");
             }
         });
-        let served = serve::run(&context.paths, &args.flags, Arc::new(host)).await;
+        let mut terminal = terminal();
+        let terminal = terminal
+            .as_mut()
+            .map(|terminal| &mut **terminal as &mut (dyn Write + Send));
+        let served = serve::run(&context.paths, &args.flags, Arc::new(host), terminal).await;
         served.map_err(|error| Failure::new(error.to_string()))
     })
+}
+
+/// Where a person reads along. Standard output that goes into a file or to a
+/// collector is read by others, and for longer.
+fn terminal() -> Option<Box<dyn Write + Send>> {
+    if io::stdout().is_terminal() {
+        Some(Box::new(io::stdout()))
+    } else if io::stderr().is_terminal() {
+        Some(Box::new(io::stderr()))
+    } else {
+        None
+    }
 }

@@ -1,7 +1,7 @@
 //! Which address a request comes from, for limits and the record.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
@@ -46,17 +46,33 @@ impl TrustedProxies {
         let mut client = peer.to_canonical();
         let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
         let hops = lines.iter().rev().flat_map(|line| {
-            let line = line.to_str().unwrap_or("unknown");
-            line.rsplit(',').map(|hop| hop.trim().parse::<IpAddr>().ok())
+            // The client wrote the left of it: what is no text there must not
+            // hide what the proxy added.
+            let hops = line.as_bytes().rsplit(|byte| *byte == b',');
+            hops.map(|hop| address(std::str::from_utf8(hop).ok()?))
         });
         for hop in hops {
             let (true, Some(address)) = (self.trusts(client), hop) else {
                 break;
             };
-            client = address.to_canonical();
+            client = address;
         }
         client
     }
+}
+
+/// `192.0.2.1`, `192.0.2.1:443`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:443`, each quoted or not:
+/// some proxies write the port that they were called from.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    let address = bare
+        .parse()
+        .or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
 impl Network {
@@ -144,6 +160,41 @@ mod tests {
         for nonsense in ["", "unknown", "6.6.6.6, _hidden", "6.6.6.6,"] {
             assert_eq!(client(&ours, "10.0.0.1", &[nonsense]), "10.0.0.1", "{nonsense:?}");
         }
+    }
+
+    #[test]
+    fn a_proxy_may_write_the_port_and_brackets() {
+        let ours = ["10.0.0.0/8"];
+        for (written, client_ip) in [
+            ("198.51.100.8:51234", "198.51.100.8"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("\"[2001:db8::1]:443\"", "2001:db8::1"),
+            ("[::ffff:198.51.100.8]:1", "198.51.100.8"),
+            ("6.6.6.6:1, 198.51.100.8:51234, 10.0.0.9:80", "198.51.100.8"),
+        ] {
+            assert_eq!(client(&ours, "10.0.0.1", &[written]), client_ip, "{written}");
+        }
+        for nonsense in [
+            "[198.51.100.8]x",
+            "198.51.100.8:",
+            "198.51.100.8:99999",
+            "[]:1",
+            "::1]:1",
+        ] {
+            assert_eq!(client(&ours, "10.0.0.1", &[nonsense]), "10.0.0.1", "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_wrote_before_it_does_not_hide_what_the_proxy_added() {
+        let mut headers = HeaderMap::new();
+        let line = http::HeaderValue::from_bytes(b"Fran\xe7ais, 198.51.100.7").unwrap();
+        headers.append("x-forwarded-for", line);
+        let proxies = TrustedProxies::parse(&["10.0.0.0/8".to_owned()]).unwrap();
+        let client = proxies.client_ip("10.0.0.1".parse().unwrap(), &headers);
+        assert_eq!(client.to_string(), "198.51.100.7");
     }
 
     #[test]

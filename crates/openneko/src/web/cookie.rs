@@ -7,6 +7,12 @@ use http::{HeaderMap, HeaderValue, header};
 /// The sign-in.
 pub(crate) const SESSION: &str = "openneko_session";
 
+/// Binds forms of people who are not signed in to their browser.
+pub(crate) const FORM: &str = "openneko_form";
+
+/// A finished sign-in that waits until the person says whether to go on.
+pub(crate) const SWITCH: &str = "openneko_switch";
+
 /// Binds a sign-in under way to its browser. Each has a cookie of its own,
 /// whose name ends in the beginning of its state, so that two tabs do not take
 /// it from each other.
@@ -22,6 +28,9 @@ pub(crate) const MAX_STATES: usize = 6;
 /// The path that state cookies are sent to.
 const STATE_PATH: &str = "/api/auth";
 
+/// The path that the cookie of a waiting sign-in is sent to.
+const SWITCH_PATH: &str = "/signin/switch";
+
 /// The name of the cookie of a sign-in; `None` if the state is none of ours.
 pub(crate) fn state_name(state: &str) -> Option<String> {
     let is_ours = state.len() == 32
@@ -31,29 +40,35 @@ pub(crate) fn state_name(state: &str) -> Option<String> {
     is_ours.then(|| format!("{STATE_PREFIX}{}", &state[..STATE_NAME_CHARS]))
 }
 
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+/// The cookies that a browser sent.
+///
+/// One line holds those of every application of the host, and they are octets
+/// (RFC 6265 §5.4): what is no text in one of them is nothing to the others.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| {
+        let pair = pair.trim_ascii();
+        let end = pair.iter().position(|byte| *byte == b'=')?;
+        Some((&pair[..end], &pair[end + 1..]))
+    })
 }
 
 /// Reads a cookie; absent too if it came twice with different values, for
 /// somebody else set one of them.
 pub(crate) fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let mut values = pairs(headers)
-        .filter(|(key, _)| *key == name)
+        .filter(|(key, _)| *key == name.as_bytes())
         .map(|(_, value)| value);
     let first = values.next()?;
-    values.all(|other| other == first).then_some(first)
+    let is_one = values.all(|other| other == first);
+    std::str::from_utf8(first).ok().filter(|_| is_one)
 }
 
 /// The names of all state cookies that a browser sent.
 pub(crate) fn state_names(headers: &HeaderMap) -> Vec<&str> {
     pairs(headers)
-        .map(|(name, _)| name)
+        .filter_map(|(name, _)| std::str::from_utf8(name).ok())
         .filter(|name| {
             name.strip_prefix(STATE_PREFIX).is_some_and(|rest| {
                 rest.len() == STATE_NAME_CHARS && rest.bytes().all(|b| b.is_ascii_graphic())
@@ -75,6 +90,18 @@ impl Jar {
 
     pub(crate) fn clear_session(self) -> HeaderValue {
         self.line(SESSION, "", "/", 0)
+    }
+
+    pub(crate) fn set_form(self, value: &str, max_age_secs: i64) -> HeaderValue {
+        self.line(FORM, value, "/", max_age_secs)
+    }
+
+    pub(crate) fn set_switch(self, value: &str, max_age_secs: i64) -> HeaderValue {
+        self.line(SWITCH, value, SWITCH_PATH, max_age_secs)
+    }
+
+    pub(crate) fn clear_switch(self) -> HeaderValue {
+        self.line(SWITCH, "", SWITCH_PATH, 0)
     }
 
     pub(crate) fn set_state(self, name: &str, value: &str, max_age_secs: i64) -> HeaderValue {
@@ -113,6 +140,23 @@ mod tests {
         let planted = headers(&["openneko_session=x; openneko_session=y"]);
         assert_eq!(read(&planted, SESSION), None);
         assert_eq!(read(&headers(&["openneko_sessionx=x"]), SESSION), None);
+        let planted = HeaderValue::from_bytes(b"openneko_session=x; openneko_session=\xff").unwrap();
+        let planted = HeaderMap::from_iter([(header::COOKIE, planted)]);
+        assert_eq!(read(&planted, SESSION), None);
+    }
+
+    #[test]
+    fn a_cookie_of_another_application_hides_none_of_ours() {
+        for foreign in [
+            "lang=Fran\u{e7}ais".as_bytes(),
+            b"lang=Fran\xe7ais",
+            b"\xff=\xfe; =; ;;x",
+        ] {
+            let line = [b"openneko_session=abc".as_slice(), foreign, b"b=1"].join(&b"; "[..]);
+            let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_bytes(&line).unwrap())]);
+            assert_eq!(read(&headers, SESSION), Some("abc"), "{}", line.escape_ascii());
+            assert_eq!(read(&headers, "b"), Some("1"), "{}", line.escape_ascii());
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Requests that another site makes a browser send.
 
 use http::{HeaderMap, header};
+use url::Url;
 
 /// Whether the browser says that the request comes from our own pages, as far
 /// as it says anything (Fetch Metadata, RFC 6454 §7). The cookie is
@@ -14,6 +15,27 @@ pub(crate) fn is_same_origin(headers: &HeaderMap, origin: Option<&str>) -> bool 
         Some(sent) => Some(sent) == origin,
         None => true,
     }
+}
+
+/// Whether a navigation comes from our own pages, from the address bar, or from
+/// a browser that does not say.
+///
+/// Older browsers have no Fetch Metadata, and no navigation has an `Origin`;
+/// they say `Referer`, unless the page before told them not to.
+pub(crate) fn is_own_navigation(headers: &HeaderMap, origin: Option<&str>) -> bool {
+    if !is_same_origin(headers, origin) {
+        return false;
+    }
+    let Some(referer) = headers.get(header::REFERER) else {
+        return true;
+    };
+    if headers.contains_key("sec-fetch-site") {
+        return true;
+    }
+    let from = std::str::from_utf8(referer.as_bytes())
+        .ok()
+        .and_then(|text| Url::parse(text).ok());
+    from.is_some_and(|from| Some(from.origin().ascii_serialization().as_str()) == origin)
 }
 
 #[cfg(test)]
@@ -44,5 +66,23 @@ mod tests {
             assert!(!is_same_origin(&headers("origin", origin), ours), "{origin}");
         }
         assert!(!is_same_origin(&headers("origin", "https://neko.test"), None));
+        for referer in ["https://neko.test/signin", "https://neko.test"] {
+            assert!(is_own_navigation(&headers("referer", referer), ours), "{referer}");
+        }
+        for referer in [
+            "https://evil.test/",
+            "https://neko.test.evil.test/",
+            "about:blank",
+            "neko.test",
+            "",
+        ] {
+            assert!(
+                !is_own_navigation(&headers("referer", referer), ours),
+                "{referer}"
+            );
+        }
+        assert!(is_own_navigation(&headers("sec-fetch-site", "none"), ours));
+        assert!(!is_own_navigation(&headers("sec-fetch-site", "cross-site"), ours));
+        assert!(!is_same_origin(&headers("sec-fetch-site", "fran\u{e7}ais"), ours));
     }
 }

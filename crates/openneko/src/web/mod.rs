@@ -6,6 +6,7 @@ mod cookie;
 mod cross_site;
 mod door;
 mod gate;
+mod host_name;
 pub mod identity;
 pub mod keys;
 pub mod listener;

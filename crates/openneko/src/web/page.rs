@@ -123,7 +123,6 @@ pub(crate) fn wants_html(request: &HeaderMap) -> bool {
     request
         .get_all(header::ACCEPT)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|kind| kind.trim().starts_with("text/html"))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|kind| kind.trim_ascii().starts_with(b"text/html"))
 }

@@ -1,36 +1,26 @@
 //! Who may come in and as what: the operator's rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::web::identity::Identity;
 
-/// The rules of a deployment. The default admits everybody whom the plugin names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The rules of a deployment. The default admits everybody whom the plugin
+/// names, and makes nobody an admin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Organizations of the provider that may enter; with none, any. When set,
     /// a person without an organization is refused.
     pub allowed_organizations: BTreeSet<String>,
     /// E-mail domains that may enter, in lower case; with none, any.
     pub allowed_domains: BTreeSet<String>,
-    /// Groups that make an admin, in lower case.
-    pub admin_groups: BTreeSet<String>,
+    /// Groups that make an admin, in lower case, by the organization whose they
+    /// are: each company names its groups as it likes.
+    pub admin_groups: BTreeMap<String, BTreeSet<String>>,
     /// Whether groups decide the role at every sign-in, and not at the first alone.
     pub roles_follow_groups: bool,
     /// Whether a user who is here already may be claimed by an e-mail address
     /// that the provider did not verify.
     pub link_unverified_email: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            allowed_organizations: BTreeSet::new(),
-            allowed_domains: BTreeSet::new(),
-            admin_groups: ["admin", "admins", "owners"].map(str::to_owned).into(),
-            roles_follow_groups: false,
-            link_unverified_email: false,
-        }
-    }
 }
 
 /// What a user may do.
@@ -116,11 +106,21 @@ impl Rules {
         Ok(())
     }
 
-    /// The role that a person's groups give.
-    pub fn role(&self, groups: &[String]) -> Role {
-        let is_admin = groups
-            .iter()
-            .any(|group| self.admin_groups.contains(&group.to_lowercase()));
+    /// Whether anybody of the provider may enter, whatever company they are of.
+    pub fn admits_every_organization(&self) -> bool {
+        self.allowed_organizations.is_empty()
+    }
+
+    /// The role that a person's groups give in the organization that they come from.
+    pub fn role(&self, identity: &Identity) -> Role {
+        let named = identity
+            .org_id
+            .as_ref()
+            .and_then(|org_id| self.admin_groups.get(org_id));
+        let is_admin = named.is_some_and(|named| {
+            let mut groups = identity.groups.iter();
+            groups.any(|group| named.contains(&group.to_lowercase()))
+        });
         if is_admin { Role::Admin } else { Role::Member }
     }
 }
@@ -193,12 +193,31 @@ mod tests {
     }
 
     #[test]
-    fn a_group_makes_an_admin_whatever_its_case() {
-        let rules = Rules::default();
-        let role = |group: &str| rules.role(&["Everyone".to_owned(), group.to_owned()]);
-        assert_eq!(role("Owners"), Role::Admin);
-        assert_eq!(role("ADMIN"), Role::Admin);
-        assert_eq!(role("administrators"), Role::Member);
-        assert_eq!(rules.role(&[]), Role::Member);
+    fn a_group_makes_an_admin_whatever_its_case_where_the_rule_names_its_organization() {
+        let owners = ["owners".to_owned(), "admin".to_owned()].into();
+        let rules = Rules {
+            admin_groups: [("org_1".to_owned(), owners)].into(),
+            ..Rules::default()
+        };
+        let role = |rules: &Rules, org_id: Option<&str>, group: &str| {
+            rules.role(&Identity {
+                org_id: org_id.map(str::to_owned),
+                groups: vec!["Everyone".to_owned(), group.to_owned()],
+                ..ada()
+            })
+        };
+        assert_eq!(role(&rules, Some("org_1"), "Owners"), Role::Admin);
+        assert_eq!(role(&rules, Some("org_1"), "ADMIN"), Role::Admin);
+        assert_eq!(role(&rules, Some("org_1"), "administrators"), Role::Member);
+        for org_id in [None, Some("org_2"), Some("ORG_1"), Some("")] {
+            assert_eq!(role(&rules, org_id, "owners"), Role::Member, "{org_id:?}");
+        }
+        for group in ["admin", "admins", "owners"] {
+            assert_eq!(
+                role(&Rules::default(), Some("org_1"), group),
+                Role::Member,
+                "{group}"
+            );
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::web::problem::Problem;
 use crate::web::rules::{Role, Rules};
 use crate::web::store::audit::{Event, Kind};
 use crate::web::store::user::User;
-use crate::web::templates::{Dashboard, Desk, ErrorPage, Notice, SignInPage, UserRow};
+use crate::web::templates::{BeginPage, Dashboard, Desk, ErrorPage, Notice, SignInPage, SwitchPage, UserRow};
 
 const LONG: &str = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
 
@@ -44,6 +44,29 @@ fn user(id: &str, email: &str, name: Option<&str>) -> User {
     }
 }
 
+fn begin(login_hint: Option<&str>) -> BeginPage<'_> {
+    BeginPage {
+        provider_label: "Scalekit",
+        login_hint,
+        return_to: "/",
+        token: "AAAA",
+    }
+}
+
+fn switch() -> Response {
+    let now = user("usr_1", "victim@acme.test", Some("Vic Tim"));
+    let mut next = user("usr_2", &format!("mallory.{LONG}@evil.test").to_lowercase(), None);
+    next.provider_org_id = Some("org_102000000000002".to_owned());
+    page(
+        StatusCode::OK,
+        &SwitchPage {
+            now: &now,
+            next: &next,
+            token: "AAAA",
+        },
+    )
+}
+
 fn doors() -> Vec<(&'static str, Response)> {
     let whole = SignInPage {
         door: &Door::Open(provider(&[])),
@@ -51,6 +74,7 @@ fn doors() -> Vec<(&'static str, Response)> {
         reference: None,
         signed_out: false,
         return_to: "/",
+        token: "AAAA",
         is_operator: true,
     };
     let failed = SignInPage {
@@ -78,6 +102,8 @@ fn doors() -> Vec<(&'static str, Response)> {
         ("signin", page(StatusCode::OK, &whole)),
         ("signin-failed", page(StatusCode::OK, &failed)),
         ("signin-signed-out", page(StatusCode::OK, &signed_out)),
+        ("begin", page(StatusCode::OK, &begin(Some("mallory@evil.test")))),
+        ("begin-unnamed", page(StatusCode::OK, &begin(None))),
     ];
     for (name, door) in &shut {
         pages.push((*name, page(StatusCode::OK, &SignInPage { door, ..whole })));
@@ -165,6 +191,11 @@ fn desks() -> Vec<(&'static str, Response)> {
     let rules = Rules {
         allowed_organizations: ["org_102000000000001".to_owned()].into(),
         allowed_domains: ["acme.com".to_owned(), "acme.example".to_owned()].into(),
+        admin_groups: [(
+            "org_102000000000001".to_owned(),
+            ["owners".to_owned(), "platform".to_owned()].into(),
+        )]
+        .into(),
         ..Rules::default()
     };
     let open = Rules::default();
@@ -172,6 +203,7 @@ fn desks() -> Vec<(&'static str, Response)> {
         user: &ada,
         session_ends: moment(&at(43_200)),
         notice: Some(Notice::LastAdmin),
+        first_admin_token: None,
         desk: Some(Desk {
             overview: overview(),
             events: vec![failure, changed],
@@ -194,9 +226,19 @@ fn desks() -> Vec<(&'static str, Response)> {
         user: &member,
         session_ends: moment(&at(43_200)),
         notice: None,
+        first_admin_token: None,
         desk: None,
     };
+    let first = Dashboard {
+        notice: Some(Notice::WrongWord),
+        first_admin_token: Some("AAAA".to_owned()),
+        session_ends: moment(&at(43_200)),
+        desk: None,
+        user: &member,
+    };
     vec![
+        ("switch", switch()),
+        ("dashboard-first-admin", page(StatusCode::OK, &first)),
         ("dashboard-admin", page(StatusCode::OK, &admin)),
         ("dashboard-empty", page(StatusCode::OK, &empty)),
         ("dashboard-member", page(StatusCode::OK, &plain)),
@@ -278,6 +320,7 @@ mod tests {
             user: &eve,
             session_ends: String::new(),
             notice: None,
+            first_admin_token: None,
             desk: None,
         };
         let body = to_bytes(page(StatusCode::OK, &dashboard).into_body(), 1 << 20)

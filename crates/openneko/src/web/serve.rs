@@ -1,5 +1,6 @@
 //! `openneko serve`: opens the database, listens, and stops in good order.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::web::listener::{Limits, Listener};
 use crate::web::plugin::SignInHost;
 use crate::web::routes;
 use crate::web::settings::{self, Flags, Settings};
-use crate::web::store;
+use crate::web::store::{self, first_admin};
 
 /// How often what is over is deleted.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -108,19 +109,32 @@ pub fn default_database(paths: &Paths) -> std::path::PathBuf {
 
 /// Serves until a signal comes.
 ///
+/// `terminal` is where a person reads along: what is printed there is kept by
+/// no log.
+///
 /// # Errors
 ///
 /// If it cannot start.
-pub async fn run(paths: &Paths, flags: &Flags, host: Arc<dyn SignInHost>) -> Result<(), Error> {
+pub async fn run(
+    paths: &Paths,
+    flags: &Flags,
+    host: Arc<dyn SignInHost>,
+    terminal: Option<&mut (dyn Write + Send)>,
+) -> Result<(), Error> {
     let settings = settings(paths, flags)?;
     let keys = keys(paths)?;
     let listen = settings.listen;
     let listener = Listener::bind(listen).map_err(|why| Error::Listen { listen, why })?;
     let public_url = settings.public_url_on(listener.port());
-    if public_url.is_none() && !matches!(host.status().await, Ok(None)) {
+    let signs_in = !matches!(host.status().await, Ok(None));
+    if public_url.is_none() && signs_in {
         return Err(Error::NoPublicUrl { listen });
     }
     let db = open_database(paths, &settings).await?;
+    if signs_in && settings.rules.admits_every_organization() {
+        tracing::warn!("{EVERY_ORGANIZATION}");
+    }
+    offer_first_admin(&db, public_url.as_ref(), terminal).await?;
     let app = App::new(Parts {
         db: db.clone(),
         host,
@@ -158,6 +172,42 @@ pub async fn run(paths: &Paths, flags: &Flags, host: Arc<dyn SignInHost>) -> Res
     let _ = sweeping.await;
     db.close().await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// What `serve` and `doctor` say of a deployment without a rule.
+pub const EVERY_ORGANIZATION: &str = "people of every organization that the provider knows may sign in: \
+    list yours in web.allowedOrganizations of config.json";
+
+/// Shows the word that makes the first admin, or says what does.
+async fn offer_first_admin(
+    db: &genkan_db::Db,
+    public_url: Option<&settings::PublicUrl>,
+    terminal: Option<&mut (dyn Write + Send)>,
+) -> Result<(), Error> {
+    let is_missing = db.read(async |tx| first_admin::is_missing(tx).await).await?;
+    if !is_missing {
+        return Ok(());
+    }
+    let Some(terminal) = terminal else {
+        tracing::warn!(
+            "nobody is an admin yet: run `openneko users add you@example.com --role admin` on this machine, or \
+             `openneko users set-role` for somebody who has signed in"
+        );
+        return Ok(());
+    };
+    let word = first_admin::word();
+    if store::write(db, async |tx| first_admin::offer(tx, &word, now()).await).await? {
+        let place = public_url.map_or("this server", settings::PublicUrl::origin);
+        let text = format!(
+            "\nNobody is an admin yet. Sign in at {place}, and enter there within an hour:\n\n    {word}\n\n\
+             It counts once. Whoever reads it here and signs in can become the admin.\n\n"
+        );
+        // A terminal that is gone shows it to nobody; the next start has another.
+        let _ = terminal
+            .write_all(text.as_bytes())
+            .and_then(|()| terminal.flush());
+    }
     Ok(())
 }
 

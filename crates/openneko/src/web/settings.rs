@@ -2,6 +2,7 @@
 //!
 //! A flag wins over a variable, a variable over `config.json`, that over the default.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -49,13 +50,31 @@ pub struct File {
     pub session_idle_minutes: Option<u64>,
     pub allowed_organizations: Vec<String>,
     pub allowed_domains: Vec<String>,
-    pub admin_groups: Option<Vec<String>>,
+    pub admin_groups: AdminGroups,
     pub roles_follow_groups: bool,
     pub link_unverified_email: bool,
     /// Begun and finished sign-ins of one address, per minute.
     pub requests_per_minute: Option<NonZeroU32>,
     /// Days that the record of sign-ins is kept.
     pub audit_days: Option<u64>,
+}
+
+/// Whose groups make admins.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "adminGroups is an object that names organizations, such as {\"org_…\": [\"admins\"]}"
+)]
+pub enum AdminGroups {
+    ByOrganization(BTreeMap<String, Vec<String>>),
+    /// Of the one organization that may enter.
+    List(Vec<String>),
+}
+
+impl Default for AdminGroups {
+    fn default() -> Self {
+        Self::ByOrganization(BTreeMap::new())
+    }
 }
 
 /// The settings, checked.
@@ -133,6 +152,11 @@ impl PublicUrl {
         &self.0
     }
 
+    /// Its host.
+    pub fn host(&self) -> Option<Host> {
+        Url::parse(&self.0).ok()?.host().map(|host| host.to_owned())
+    }
+
     /// Whether cookies are `Secure`.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")
@@ -189,15 +213,14 @@ impl Settings {
                 return Err(mistake("web.sessionIdleMinutes", "nobody could stay signed in"));
             }
         }
-        let lower = |words: Vec<String>| words.iter().map(|word| word.trim().to_lowercase()).collect();
-        let rules = Rules {
-            allowed_organizations: non_empty("web.allowedOrganizations", file.allowed_organizations)?
+        let allowed_organizations: BTreeSet<String> =
+            non_empty("web.allowedOrganizations", file.allowed_organizations)?
                 .into_iter()
-                .collect(),
+                .collect();
+        let rules = Rules {
+            admin_groups: admin_groups(file.admin_groups, &allowed_organizations)?,
+            allowed_organizations,
             allowed_domains: lower(non_empty("web.allowedDomains", file.allowed_domains)?),
-            admin_groups: file
-                .admin_groups
-                .map_or_else(|| Rules::default().admin_groups, lower),
             roles_follow_groups: file.roles_follow_groups,
             link_unverified_email: file.link_unverified_email,
         };
@@ -240,6 +263,63 @@ fn non_empty(name: &'static str, words: Vec<String>) -> Result<Vec<String>, Mist
         return Err(mistake(name, "an entry is empty"));
     }
     Ok(words)
+}
+
+fn lower(words: Vec<String>) -> BTreeSet<String> {
+    words.iter().map(|word| word.trim().to_lowercase()).collect()
+}
+
+/// The groups of admins by organization. A list names none: with one
+/// organization it can only be meant for that, and with more anybody's
+/// "admins" would be ours.
+fn admin_groups(
+    written: AdminGroups,
+    allowed: &BTreeSet<String>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, Mistake> {
+    const NAME: &str = "web.adminGroups";
+    let written = match written {
+        AdminGroups::List(groups) if groups.is_empty() => BTreeMap::new(),
+        AdminGroups::List(groups) => match allowed.first() {
+            Some(only) if allowed.len() == 1 => BTreeMap::from([(only.clone(), groups)]),
+            _ => return Err(mistake(NAME, whose_groups(&groups, allowed))),
+        },
+        AdminGroups::ByOrganization(written) => written,
+    };
+    let mut rules = BTreeMap::new();
+    for (organization, groups) in written {
+        if organization.trim().is_empty() {
+            return Err(mistake(NAME, "an organization has no name"));
+        }
+        if !allowed.is_empty() && !allowed.contains(&organization) {
+            let why =
+                format!("{organization} is not in web.allowedOrganizations, so nobody of it can sign in");
+            return Err(mistake(NAME, why));
+        }
+        rules.insert(organization, lower(non_empty(NAME, groups)?));
+    }
+    Ok(rules)
+}
+
+/// Why a list will not do, and the lines to write in its place.
+fn whose_groups(groups: &[String], allowed: &BTreeSet<String>) -> String {
+    let who_enters = match allowed.len() {
+        0 => "every organization of the provider may sign in".to_owned(),
+        count => format!("{count} organizations may sign in"),
+    };
+    let shown = serde_json::to_string(groups).expect("strings are JSON");
+    let lines: Vec<String> = match allowed.is_empty() {
+        true => vec![format!("    \"org_…\": {shown}")],
+        false => allowed
+            .iter()
+            .map(|organization| format!("    {}: {shown}", serde_json::json!(organization)))
+            .collect(),
+    };
+    let lines = lines.join(",\n");
+    let find = "`openneko users list -o json` shows the organization of everybody who was here";
+    format!(
+        "a list does not say whose groups they are, and {who_enters}: anybody’s group of that name would make \
+         an admin. Name the organization, in the key `web` of config.json:\n\n  \"adminGroups\": {{\n{lines}\n  }}\n\n{find}"
+    )
 }
 
 fn listen<'e>(
@@ -316,14 +396,58 @@ mod tests {
 
     #[test]
     fn a_variable_wins_over_the_file() {
-        let file = r#"{"publicUrl":"https://a.test","allowedDomains":["Acme.Test"],"adminGroups":["Staff"]}"#;
+        let file = r#"{"publicUrl":"https://a.test","allowedDomains":["Acme.Test"]}"#;
         let settings = settings(&[("OPENNEKO_PUBLIC_URL", "https://b.test/")], file).unwrap();
         assert_eq!(
             settings.public_url.unwrap().redirect_uri(),
             "https://b.test/api/auth/callback"
         );
         assert!(settings.rules.allowed_domains.contains("acme.test"));
-        assert!(settings.rules.admin_groups.contains("staff"));
+    }
+
+    #[test]
+    fn groups_make_admins_where_their_organization_is_named() {
+        let groups = |file: &str| settings(&[], file).map(|settings| settings.rules.admin_groups);
+        assert!(groups("{}").unwrap().is_empty());
+        assert!(groups(r#"{"adminGroups":[]}"#).unwrap().is_empty());
+        let staff = BTreeMap::from([("org_1".to_owned(), BTreeSet::from(["staff".to_owned()]))]);
+        for file in [
+            r#"{"adminGroups":{"org_1":["Staff"]}}"#,
+            r#"{"adminGroups":{"org_1":["staff"]},"allowedOrganizations":["org_1","org_2"]}"#,
+            r#"{"adminGroups":["Staff"],"allowedOrganizations":["org_1"]}"#,
+        ] {
+            assert_eq!(groups(file).unwrap(), staff, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_groups_whose_organization_is_not_clear_is_refused_with_the_lines_to_write() {
+        let refused = |file: &str| settings(&[], file).unwrap_err().to_string();
+        let open = refused(r#"{"adminGroups":["Staff"]}"#);
+        assert!(
+            open.starts_with("web.adminGroups cannot be used: a list does not say whose groups they are")
+                && open.contains("every organization")
+                && open.contains("  \"adminGroups\": {\n    \"org_…\": [\"Staff\"]\n  }\n"),
+            "{open}"
+        );
+        let two = refused(r#"{"adminGroups":["Staff"],"allowedOrganizations":["org_1","org_2"]}"#);
+        assert!(
+            two.contains("2 organizations may sign in")
+                && two.contains("    \"org_1\": [\"Staff\"],\n    \"org_2\": [\"Staff\"]\n"),
+            "{two}"
+        );
+        for (file, word) in [
+            (
+                r#"{"adminGroups":{"org_3":["x"]},"allowedOrganizations":["org_1"]}"#,
+                "org_3",
+            ),
+            (r#"{"adminGroups":{" ":["x"]}}"#, "no name"),
+            (r#"{"adminGroups":{"org_1":[""]}}"#, "an entry is empty"),
+        ] {
+            assert!(refused(file).contains(word), "{file}");
+        }
+        let wrong = serde_json::from_str::<File>(r#"{"adminGroups":"Staff"}"#).unwrap_err();
+        assert!(wrong.to_string().contains("names organizations"), "{wrong}");
     }
 
     #[test]

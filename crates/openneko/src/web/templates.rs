@@ -19,12 +19,43 @@ pub(crate) struct SignInPage<'a> {
     pub(crate) reference: Option<&'a str>,
     pub(crate) signed_out: bool,
     pub(crate) return_to: &'a str,
+    /// Of the form that begins a sign-in.
+    pub(crate) token: &'a str,
     /// Whether the browser is on this very machine, and may be told commands.
     pub(crate) is_operator: bool,
 }
 
 impl PageTemplate for SignInPage<'_> {
     const FORMS: Forms = Forms::Leave;
+}
+
+/// `begin.html`
+#[derive(Debug, Template)]
+#[template(path = "begin.html")]
+pub(crate) struct BeginPage<'a> {
+    pub(crate) provider_label: &'a str,
+    pub(crate) login_hint: Option<&'a str>,
+    pub(crate) return_to: &'a str,
+    pub(crate) token: &'a str,
+}
+
+impl PageTemplate for BeginPage<'_> {
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// `switch.html`
+#[derive(Debug, Template)]
+#[template(path = "switch.html")]
+pub(crate) struct SwitchPage<'a> {
+    /// Whose session the browser has.
+    pub(crate) now: &'a User,
+    /// Whose it would have.
+    pub(crate) next: &'a User,
+    pub(crate) token: &'a str,
+}
+
+impl PageTemplate for SwitchPage<'_> {
+    const FORMS: Forms = Forms::Stay;
 }
 
 /// `dashboard.html`
@@ -34,6 +65,8 @@ pub(crate) struct Dashboard<'a> {
     pub(crate) user: &'a User,
     pub(crate) session_ends: String,
     pub(crate) notice: Option<Notice>,
+    /// Of the form for the word that makes the first admin, while there is none.
+    pub(crate) first_admin_token: Option<String>,
     pub(crate) desk: Option<Desk<'a>>,
 }
 
@@ -65,10 +98,21 @@ pub(crate) enum Notice {
     Enabled,
     LastAdmin,
     Unchanged,
+    FirstAdmin,
+    WrongWord,
+    AdminExists,
 }
 
 impl Notice {
-    const ALL: [Self; 4] = [Self::Disabled, Self::Enabled, Self::LastAdmin, Self::Unchanged];
+    const ALL: [Self; 7] = [
+        Self::Disabled,
+        Self::Enabled,
+        Self::LastAdmin,
+        Self::Unchanged,
+        Self::FirstAdmin,
+        Self::WrongWord,
+        Self::AdminExists,
+    ];
 
     pub(crate) const fn code(self) -> &'static str {
         match self {
@@ -76,6 +120,9 @@ impl Notice {
             Self::Enabled => "user_enabled",
             Self::LastAdmin => "last_admin",
             Self::Unchanged => "unchanged",
+            Self::FirstAdmin => "first_admin",
+            Self::WrongWord => "wrong_word",
+            Self::AdminExists => "admin_exists",
         }
     }
 
@@ -91,14 +138,19 @@ impl Notice {
                 "Nothing was changed: this is the last admin. Make somebody else an admin first."
             }
             Self::Unchanged => "Nothing had to be changed.",
+            Self::FirstAdmin => "You are the admin of this deployment now.",
+            Self::WrongWord => {
+                "That is not the word, or its hour is over. Starting `openneko serve` again prints a new one."
+            }
+            Self::AdminExists => "Nothing was changed: this deployment has an admin already.",
         }
     }
 
     /// The class of the note.
     pub(crate) const fn tone(self) -> &'static str {
         match self {
-            Self::Disabled | Self::Enabled => "good",
-            Self::LastAdmin => "",
+            Self::Disabled | Self::Enabled | Self::FirstAdmin => "good",
+            Self::LastAdmin | Self::WrongWord | Self::AdminExists => "",
             Self::Unchanged => "plain",
         }
     }

@@ -1,10 +1,11 @@
-//! `GET /api/auth/begin`: sends the browser to the provider.
+//! `/api/auth/begin`: sends the browser to the provider.
 //!
 //! Source: RFC 6749 §4.1.1, RFC 7636, OpenID Connect Core §3.1.2.1.
 
 use std::time::Duration;
 
 use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
@@ -15,6 +16,7 @@ use serde_json::json;
 use url::Url;
 
 use super::browser;
+use super::form::Form;
 use crate::web::app::App;
 use crate::web::client_ip::ClientIp;
 use crate::web::door::Door;
@@ -28,8 +30,8 @@ use crate::web::store::audit::{self, Event, Kind};
 use crate::web::store::flow::{self, Flow};
 use crate::web::store::session::Browser;
 use crate::web::store::{self, after};
-use crate::web::templates::ErrorPage;
-use crate::web::{cookie, page, random, reply, return_path};
+use crate::web::templates::{BeginPage, ErrorPage};
+use crate::web::{cookie, cross_site, page, random, reply, return_path};
 
 /// How long a person may take at the provider.
 pub(super) const LIFETIME_SECS: i64 = 600;
@@ -40,6 +42,32 @@ const MAX_CALL: Duration = Duration::from_secs(30);
 /// Longest address that a browser is sent to.
 const MAX_URL_BYTES: usize = 8 << 10;
 
+/// Where the form leads, and what its token counts for.
+const PATH: &str = "/api/auth/begin";
+
+/// How long a page with the form may lie open.
+const FORM_LIFETIME_SECS: i64 = 12 * 60 * 60;
+
+/// What somebody wants to begin.
+struct Wish {
+    return_path: String,
+    login_hint: Option<String>,
+}
+
+impl Wish {
+    fn new<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let login_hint = get("loginHint").map(str::trim);
+        Self {
+            return_path: return_path::parse(get("returnTo").unwrap_or_default()),
+            login_hint: login_hint.filter(|hint| is_address(hint)).map(str::to_owned),
+        }
+    }
+}
+
+/// `GET /api/auth/begin`, for links of our own pages and of programs.
+///
+/// A link on another site must not begin a sign-in by itself: its owner could
+/// have the browser end as somebody of their choice.
 pub(super) async fn begin(
     State(app): State<App>,
     Extension(client): Extension<ClientIp>,
@@ -51,45 +79,86 @@ pub(super) async fn begin(
     if method == Method::HEAD {
         return reply::method_not_allowed(method).await;
     }
+    let query = Query::parse(query.as_deref()).unwrap_or_default();
+    let wish = Wish::new(|name| query.get(name));
+    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
+    let is_ours = cross_site::is_own_navigation(&headers, origin);
+    answer(&app, client, &headers, (wish, is_ours), StatusCode::FOUND).await
+}
+
+/// `POST /api/auth/begin`: the form of the sign-in page.
+pub(super) async fn begin_by_form(
+    State(app): State<App>,
+    Extension(client): Extension<ClientIp>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let form = Form::parse(&body);
+    let wish = Wish::new(|name| form.get(name));
+    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
+    let token = form.get("token").unwrap_or_default();
+    let is_ours = cross_site::is_same_origin(&headers, origin)
+        && cookie::read(&headers, cookie::FORM)
+            .is_some_and(|cookie| app.keys().verify_form(&sha256(cookie.as_bytes()), PATH, token));
+    answer(&app, client, &headers, (wish, is_ours), StatusCode::SEE_OTHER).await
+}
+
+/// The token of the form that begins a sign-in, and the cookie that it counts
+/// with, where the browser has none yet.
+pub(super) fn form_token(app: &App, headers: &HeaderMap) -> (String, Option<HeaderValue>) {
+    let token = |cookie: &str| app.keys().form_token(&sha256(cookie.as_bytes()), PATH);
+    match cookie::read(headers, cookie::FORM) {
+        Some(cookie) if cookie.len() == FORM_COOKIE_CHARS => (token(cookie), None),
+        _ => {
+            let fresh = random::token::<24>();
+            let line = app.jar().set_form(&fresh, FORM_LIFETIME_SECS);
+            (token(&fresh), Some(line))
+        }
+    }
+}
+
+/// 24 bytes in base64url.
+const FORM_COOKIE_CHARS: usize = 32;
+
+async fn answer(
+    app: &App,
+    client: ClientIp,
+    headers: &HeaderMap,
+    (wish, is_ours): (Wish, bool),
+    status: StatusCode,
+) -> Response {
     if let Err(wait) = app.count(client) {
-        return too_many(&headers, wait);
+        return too_many(headers, wait);
     }
     let provider = match app.door().await {
         Ok(Door::Open(provider)) => provider,
-        Ok(door) => return not_ready(&headers, &door),
-        Err(error) => return reply::unavailable(&headers, &error),
+        Ok(door) => return not_ready(headers, &door),
+        Err(error) => return reply::unavailable(headers, &error),
     };
     let Some(public_url) = &app.config().public_url else {
-        return not_ready(&headers, &Door::NoPublicUrl);
+        return not_ready(headers, &Door::NoPublicUrl);
     };
-    let query = Query::parse(query.as_deref()).unwrap_or_default();
-    let return_path = return_path::parse(query.get("returnTo").unwrap_or_default());
-    let login_hint = query
-        .get("loginHint")
-        .map(str::trim)
-        .filter(|hint| is_address(hint));
+    if !is_ours {
+        return asks(app, headers, &provider, &wish);
+    }
     let offer = Offer::new(public_url);
-    let url = match ask(&app, &offer, login_hint).await {
+    let url = match ask(app, &offer, wish.login_hint.as_deref()).await {
         Ok(url) => url,
         Err(failure) => {
-            let browser = browser(client, &headers);
-            return failed(
-                &app,
-                &headers,
-                Failed {
-                    provider,
-                    failure,
-                    browser,
-                },
-            )
-            .await;
+            let browser = browser(client, headers);
+            let of = Failed {
+                provider,
+                failure,
+                browser,
+            };
+            return failed(app, headers, of).await;
         }
     };
     let now = app.now();
     let flow = Flow {
         provider: provider.plugin_name,
         redirect_uri: offer.redirect_uri.clone(),
-        return_path,
+        return_path: wish.return_path,
         code_verifier: offer.code_verifier.clone(),
         nonce: offer.nonce.clone(),
         created_at: now,
@@ -98,12 +167,36 @@ pub(super) async fn begin(
     let state_hash = sha256(offer.state.as_bytes());
     let kept = store::write(app.db(), async |tx| flow::insert(tx, &state_hash, &flow).await).await;
     if let Err(error) = kept {
-        return reply::unavailable(&headers, &error);
+        return reply::unavailable(headers, &error);
     }
-    let mut response = reply::redirect(StatusCode::FOUND, url.as_str());
-    for line in cookies(&app, &headers, &offer.state, &flow.return_path) {
+    let mut response = reply::redirect(status, url.as_str());
+    for line in cookies(app, headers, &offer.state, &flow.return_path) {
         response.headers_mut().append(header::SET_COOKIE, line);
     }
+    response
+}
+
+/// The page with one button: nothing has begun, and whom it names is seen.
+fn asks(app: &App, headers: &HeaderMap, provider: &Provider, wish: &Wish) -> Response {
+    if !page::wants_html(headers) {
+        return reply::json(
+            StatusCode::FORBIDDEN,
+            &json!({ "error": "this request came from another site" }),
+        );
+    }
+    let (token, line) = form_token(app, headers);
+    let mut response = page::page(
+        StatusCode::OK,
+        &BeginPage {
+            provider_label: &provider.provider_label,
+            login_hint: wish.login_hint.as_deref(),
+            return_to: &wish.return_path,
+            token: &token,
+        },
+    );
+    response
+        .headers_mut()
+        .extend(line.map(|line| (header::SET_COOKIE, line)));
     response
 }
 

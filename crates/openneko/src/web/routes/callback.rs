@@ -15,8 +15,10 @@ use genkan_db::Error;
 use openneko_plugin::rpc::CompleteAuth;
 use url::form_urlencoded;
 
-use super::begin::{own_failure, too_many};
+use super::begin::{LIFETIME_SECS, own_failure, too_many};
 use super::browser;
+use super::entry::{Entry, Welcome};
+use super::switch;
 use crate::web::app::App;
 use crate::web::client_ip::ClientIp;
 use crate::web::door::Door;
@@ -30,7 +32,8 @@ use crate::web::store::arrival::{self, Arrival};
 use crate::web::store::audit::{self, Event, Kind};
 use crate::web::store::flow::{self, Flow};
 use crate::web::store::session::{self, Browser};
-use crate::web::store::user;
+use crate::web::store::switch::Switch;
+use crate::web::store::{after, user};
 use crate::web::{cookie, random, reply, return_path, store};
 
 /// Longest wait for the plugin: two requests of 20 seconds at worst.
@@ -61,9 +64,15 @@ pub(super) async fn callback(
         reference: random::reference(),
     };
     let mut response = match attempt.run(&query).await {
-        Ok(welcome) => {
+        Ok(Next::Enter(welcome)) => {
             let mut response = reply::redirect(StatusCode::FOUND, &welcome.return_path);
             let line = app.jar().set_session(&welcome.cookie, welcome.max_age_secs);
+            response.headers_mut().append(header::SET_COOKIE, line);
+            response
+        }
+        Ok(Next::Ask(token)) => {
+            let mut response = reply::redirect(StatusCode::FOUND, switch::PATH);
+            let line = app.jar().set_switch(&token, LIFETIME_SECS);
             response.headers_mut().append(header::SET_COOKIE, line);
             response
         }
@@ -86,12 +95,12 @@ struct Attempt<'a> {
     reference: String,
 }
 
-/// A sign-in that worked.
+/// What comes after a sign-in that worked.
 #[derive(Clone)]
-struct Welcome {
-    return_path: String,
-    cookie: String,
-    max_age_secs: i64,
+enum Next {
+    Enter(Welcome),
+    /// The browser has a session of somebody else; holds the word that goes on.
+    Ask(String),
 }
 
 /// A sign-in that did not, and what is known of it.
@@ -151,7 +160,7 @@ impl From<PluginFailure> for Box<Failed> {
 }
 
 impl Attempt<'_> {
-    async fn run(&self, query: &Query) -> Result<Welcome, Box<Failed>> {
+    async fn run(&self, query: &Query) -> Result<Next, Box<Failed>> {
         // The state comes first: without it, an error or a code is what anybody
         // may have put into a link.
         let state = query.get("state").ok_or(Failed::of(Problem::BadCallback))?;
@@ -187,7 +196,7 @@ impl Attempt<'_> {
             .ok_or(Failed::of(Problem::StateUsed))
     }
 
-    async fn finish(&self, query: &Query, state: &str, flow: &Flow) -> Result<Welcome, Box<Failed>> {
+    async fn finish(&self, query: &Query, state: &str, flow: &Flow) -> Result<Next, Box<Failed>> {
         if let Some(error) = query.get("error") {
             let problem = match error {
                 "access_denied" => Problem::AccessDenied,
@@ -237,8 +246,8 @@ impl Attempt<'_> {
         Identity::check(answer).map_err(|invalid| Failed::because(Problem::BadIdentity, invalid.to_string()))
     }
 
-    /// Finds or makes the user and starts a session, all or nothing.
-    async fn welcome(&self, identity: &Identity, flow: &Flow) -> Result<Welcome, Box<Failed>> {
+    /// Finds or makes the user and starts a session or asks, all or nothing.
+    async fn welcome(&self, identity: &Identity, flow: &Flow) -> Result<Next, Box<Failed>> {
         let new_user_id = user::new_id();
         let arrival = Arrival {
             provider: &flow.provider,
@@ -251,52 +260,50 @@ impl Attempt<'_> {
         let db = self.app.db();
         let outcome = store::write(db, async |tx| match arrival::arrive(tx, arrival).await? {
             Err(refusal) => Ok(Err(refusal)),
-            Ok(user) => self.start_session(tx, arrival, user, flow).await,
+            Ok(user) => self.enter(tx, arrival, &user, flow).await,
         })
         .await?;
         outcome.map_err(|refusal| Failed::of(refusal.into()))
     }
 
-    async fn start_session(
+    /// Nothing of another person's session ends before they said so: this very
+    /// sign-in may be somebody else's, whose link they followed.
+    async fn enter(
         &self,
         tx: &mut genkan_db::Tx<'_>,
         arrival: Arrival<'_>,
-        user: user::User,
+        user: &user::User,
         flow: &Flow,
-    ) -> Result<Result<Welcome, Refusal>, Error> {
-        let (now, lifetimes) = (arrival.at, self.app.config().lifetimes);
-        let Some(expires_at_secs) = session::free_expiry(tx, &user.id, now, lifetimes.absolute).await? else {
-            return Ok(Err(Refusal::TooManySessions));
-        };
-        let cookie = self.app.keys().session_cookie(&user.id, expires_at_secs);
-        let new = session::New {
-            cookie_hash: &sha256(cookie.as_bytes()),
-            user_id: &user.id,
-            expires_at_secs,
-            idle: lifetimes.idle,
-            browser: &self.browser,
-        };
-        session::start(tx, new, now).await?;
-        // The session that this browser had is worth nothing any more.
+    ) -> Result<Result<Next, Refusal>, Error> {
+        let now = arrival.at;
         let old = cookie::read(self.headers, cookie::SESSION)
             .and_then(|value| self.app.keys().verify_session(value, now));
-        if let Some(old) = old {
-            session::end(tx, &old, now).await?;
+        if let Some(session_hash) = old
+            && let Some(live) = session::find_live(tx, &session_hash, now).await?
+            && live.user.id != user.id
+        {
+            let token = random::token::<32>();
+            let waiting = Switch {
+                session_hash,
+                user_id: user.id.clone(),
+                provider: flow.provider.clone(),
+                return_path: flow.return_path.clone(),
+                created_at: now,
+                expires_at: after(now, Duration::from_secs(LIFETIME_SECS.unsigned_abs())),
+            };
+            store::switch::insert(tx, &sha256(token.as_bytes()), &waiting).await?;
+            return Ok(Ok(Next::Ask(token)));
         }
-        let event = Event {
-            user_id: Some(user.id),
-            email: Some(user.email),
-            provider: Some(flow.provider.clone()),
-            ip: self.browser.ip.clone(),
-            user_agent: self.browser.user_agent.clone(),
-            ..Event::new(Kind::SignIn, now, &self.reference)
+        let entry = Entry {
+            app: self.app,
+            browser: &self.browser,
+            reference: &self.reference,
+            provider: &flow.provider,
+            return_path: &flow.return_path,
+            old,
+            at: now,
         };
-        audit::record(tx, &event).await?;
-        Ok(Ok(Welcome {
-            return_path: flow.return_path.clone(),
-            cookie,
-            max_age_secs: expires_at_secs - now.as_second(),
-        }))
+        Ok(entry.start(tx, user).await?.map(Next::Enter))
     }
 
     /// Records a failure and sends the browser to the sign-in page.

@@ -6,13 +6,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use genkan_db::Error;
 
-use super::users;
+use super::{first_admin, users};
 use crate::web::app::{App, SignedIn};
 use crate::web::page::{self, moment};
 use crate::web::query::Query;
 use crate::web::reply;
 use crate::web::rules::Role;
-use crate::web::store::{audit, user};
+use crate::web::store::{self, audit, user};
 use crate::web::templates::{Dashboard, Desk, Notice, UserRow};
 
 /// Events on the page.
@@ -37,15 +37,32 @@ pub(super) async fn dashboard(
             Err(error) => return reply::unavailable(&headers, &error),
         },
     };
+    let first_admin_token = match first_admin_token(&app, &signed_in).await {
+        Ok(token) => token,
+        Err(error) => return reply::unavailable(&headers, &error),
+    };
     page::page(
         StatusCode::OK,
         &Dashboard {
             user,
+            first_admin_token,
             session_ends: moment(&signed_in.session.expires_at),
             notice: query.get("notice").and_then(Notice::of_code),
             desk,
         },
     )
+}
+
+/// While nobody is an admin, whoever is signed in may show that they are the operator.
+async fn first_admin_token(app: &App, signed_in: &SignedIn) -> Result<Option<String>, Error> {
+    if signed_in.session.user.role == Role::Admin {
+        return Ok(None);
+    }
+    let is_missing = app
+        .db()
+        .read(async |tx| store::first_admin::is_missing(tx).await)
+        .await?;
+    Ok(is_missing.then(|| first_admin::token(app, signed_in)))
 }
 
 async fn desk<'a>(app: &'a App, signed_in: &SignedIn) -> Result<Desk<'a>, Error> {

@@ -2,10 +2,10 @@
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
-use super::is_operator;
+use super::{begin, is_operator};
 use crate::web::app::App;
 use crate::web::client_ip::ClientIp;
 use crate::web::page;
@@ -29,7 +29,8 @@ pub(super) async fn sign_in(
     };
     let query = Query::parse(query.as_deref()).unwrap_or_default();
     let return_to = return_path::parse(query.get("returnTo").unwrap_or_default());
-    page::page(
+    let (token, line) = begin::form_token(&app, &headers);
+    let mut response = page::page(
         StatusCode::OK,
         &SignInPage {
             door: &door,
@@ -37,7 +38,12 @@ pub(super) async fn sign_in(
             reference: query.get("reference").and_then(problem::reference),
             signed_out: query.get("notice") == Some(SIGNED_OUT),
             return_to: &return_to,
+            token: &token,
             is_operator: is_operator(&app, client),
         },
-    )
+    );
+    response
+        .headers_mut()
+        .extend(line.map(|line| (header::SET_COOKIE, line)));
+    response
 }

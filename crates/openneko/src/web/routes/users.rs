@@ -6,9 +6,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use super::form::Form;
 use crate::web::app::{App, SignedIn};
 use crate::web::client_ip::ClientIp;
-use crate::web::query::Query;
 use crate::web::rules::Role;
 use crate::web::settings::PublicUrl;
 use crate::web::store::user::{self, By, Change, Changed, User};
@@ -82,13 +82,8 @@ async fn change(
         return forbidden("Only admins can do this.", "ask an admin of this deployment.");
     }
     let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
-    let form = std::str::from_utf8(body)
-        .ok()
-        .and_then(|body| Query::parse(Some(body)));
-    let token = form
-        .as_ref()
-        .and_then(|form| form.get("token"))
-        .unwrap_or_default();
+    let form = Form::parse(body);
+    let token = form.get("token").unwrap_or_default();
     let is_ours = cross_site::is_same_origin(headers, origin)
         && app
             .keys()

@@ -119,11 +119,13 @@ async fn returning(tx: &mut Tx<'_>, arrival: Arrival<'_>, user: User) -> Result<
 
 /// The role after this sign-in. The last active admin stays one whatever the
 /// groups say: a mistake at the provider would otherwise lock everybody out.
+/// Where no group makes an admin there is nothing to follow.
 async fn role_now(tx: &mut Tx<'_>, arrival: Arrival<'_>, user: &User) -> Result<Role, Error> {
-    if !arrival.rules.roles_follow_groups {
+    let rules = arrival.rules;
+    if !rules.roles_follow_groups || rules.admin_groups.is_empty() {
         return Ok(user.role);
     }
-    let wanted = arrival.rules.role(&arrival.identity.groups);
+    let wanted = rules.role(arrival.identity);
     let is_demotion = user.role == Role::Admin && wanted == Role::Member;
     if is_demotion && other_admins(tx, &user.id).await? == 0 {
         return Ok(Role::Admin);
@@ -135,17 +137,7 @@ async fn insert(tx: &mut Tx<'_>, arrival: Arrival<'_>) -> Result<Outcome, Error>
     let Arrival {
         provider, identity, ..
     } = arrival;
-    // Disabled admins count: disabling one must not hand the deployment to the
-    // next stranger.
-    let has_admin = tx
-        .opt("SELECT 1 FROM app_user WHERE role = 'admin' LIMIT 1", &[])
-        .await?
-        .is_some();
-    let role = if has_admin {
-        arrival.rules.role(&identity.groups)
-    } else {
-        Role::Admin
-    };
+    let role = arrival.rules.role(identity);
     let row = tx
         .opt(
             concat!(
@@ -174,11 +166,7 @@ async fn insert(tx: &mut Tx<'_>, arrival: Arrival<'_>) -> Result<Outcome, Error>
         .await?;
     let row = row.ok_or_else(|| Error::Database("the organization is missing".to_owned()))?;
     let user = read(&row)?;
-    let detail = if has_admin {
-        format!("as {}", role.as_str())
-    } else {
-        "as admin, being the first".to_owned()
-    };
+    let detail = format!("as {}", role.as_str());
     record(tx, arrival, &user, audit::Kind::UserCreated, Some(detail)).await?;
     Ok(Ok(user))
 }

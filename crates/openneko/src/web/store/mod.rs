@@ -5,9 +5,11 @@
 
 pub mod arrival;
 pub mod audit;
+pub mod first_admin;
 pub mod flow;
 pub mod gate;
 pub mod session;
+pub mod switch;
 pub mod user;
 
 use std::time::Duration;
@@ -18,11 +20,18 @@ use jiff::Timestamp;
 use crate::web::random;
 
 /// The schema, step by step. A step is never changed after a release.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "web",
-    sql: include_str!("../../../migrations/0001_web.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "web",
+        sql: include_str!("../../../migrations/0001_web.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "first_admin_and_switch",
+        sql: include_str!("../../../migrations/0002_first_admin_and_switch.sql"),
+    },
+];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.
 ///
@@ -83,7 +92,7 @@ pub async fn write<T>(
     }
 }
 
-/// Deletes what nobody can use any more: flows and sessions after their time,
+/// Deletes what nobody can use any more: what is over,
 /// and the record of what happened `keep` ago.
 ///
 /// # Errors
@@ -96,6 +105,10 @@ pub async fn sweep(db: &Db, now: Timestamp, keep: Duration) -> Result<(), Error>
         tx.exec("DELETE FROM sign_in_flow WHERE expires_at <= $1", p![now])
             .await?;
         tx.exec("DELETE FROM web_session WHERE expires_at <= $1", p![now])
+            .await?;
+        tx.exec("DELETE FROM sign_in_switch WHERE expires_at <= $1", p![now])
+            .await?;
+        tx.exec("DELETE FROM first_admin_word WHERE expires_at <= $1", p![now])
             .await?;
         tx.exec("DELETE FROM audit_event WHERE at < $1", p![oldest]).await
     })

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
@@ -86,6 +87,22 @@ impl Terminal {
             .unwrap()
             .local_modes
             .contains(LocalModes::ECHO)
+    }
+
+    /// Waits until the screen shows `text` anywhere.
+    #[track_caller]
+    pub(crate) fn expect_within(&self, text: &str, patience: Duration) {
+        let start = Instant::now();
+        while !self.shown().contains(text) {
+            let shown = self.shown();
+            assert!(start.elapsed() < patience, "{text:?} is not in {shown:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What a supervisor does.
+    pub(crate) fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
     pub(crate) fn send(&mut self, text: &str) {

@@ -1,4 +1,4 @@
-//! Who a person is here: linking, rules, the first admin, and races.
+//! Who a person is here: linking, rules, roles, and races.
 
 use std::sync::Arc;
 
@@ -79,20 +79,16 @@ async fn a_hundred_first_sign_ins_of_one_person_make_one_user() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_many_first_people_one_becomes_admin() {
+#[tokio::test]
+async fn signing_in_first_makes_nobody_an_admin() {
     on_each_engine(async |db| {
-        let db = Arc::new(db);
-        let racers = (0..30).map(|n| {
-            let db = Arc::clone(&db);
-            tokio::spawn(async move {
-                let person = identity(&format!("s{n}"), &format!("p{n}@acme.test"));
-                arrive(&db, &person, &Rules::default()).await.unwrap()
-            })
-        });
-        let users: Vec<_> = join_all(racers).await.into_iter().map(Result::unwrap).collect();
-        assert_eq!(users.iter().filter(|user| user.role == Role::Admin).count(), 1);
-        assert_eq!(count(&db, "SELECT COUNT(*) FROM app_user").await, 30);
+        for n in 0..3 {
+            let groups =
+                json!({ "groups": ["admin", "admins", "owners"], "orgId": "org_1", "emailVerified": true });
+            let person = with(&identity(&format!("s{n}"), &format!("p{n}@acme.test")), &groups);
+            let user = arrive(&db, &person, &Rules::default()).await.unwrap();
+            assert_eq!(user.role, Role::Member);
+        }
     })
     .await;
 }
@@ -188,26 +184,79 @@ async fn an_operator_may_allow_unverified_addresses() {
     .await;
 }
 
+/// Owners of the organization `org_1` are admins.
+fn owners_of_org_1(roles_follow_groups: bool) -> Rules {
+    Rules {
+        admin_groups: [("org_1".to_owned(), ["owners".to_owned()].into())].into(),
+        roles_follow_groups,
+        ..Rules::default()
+    }
+}
+
 #[tokio::test]
 async fn groups_decide_the_role_at_first_and_later_only_if_told_to() {
     on_each_engine(async |db| {
-        let rules = Rules::default();
-        arrive(&db, &identity("s-first", "first@acme.test"), &rules)
-            .await
-            .unwrap();
-        let owner = with(&ada(), &json!({ "groups": ["OWNERS"] }));
+        let rules = owners_of_org_1(false);
+        expected(&db, "first@acme.test", "admin").await;
+        let first = with(
+            &identity("s-first", "first@acme.test"),
+            &json!({ "emailVerified": true }),
+        );
+        arrive(&db, &first, &rules).await.unwrap();
+        let owner = with(&ada(), &json!({ "groups": ["OWNERS"], "orgId": "org_1" }));
         assert_eq!(arrive(&db, &owner, &rules).await.unwrap().role, Role::Admin);
         assert_eq!(arrive(&db, &ada(), &rules).await.unwrap().role, Role::Admin);
 
-        let follow = Rules {
+        let follow = owners_of_org_1(true);
+        assert_eq!(arrive(&db, &ada(), &follow).await.unwrap().role, Role::Member);
+        // The first is now the last admin, and stays one.
+        assert_eq!(arrive(&db, &first, &follow).await.unwrap().role, Role::Admin);
+        assert_eq!(arrive(&db, &owner, &follow).await.unwrap().role, Role::Admin);
+    })
+    .await;
+}
+
+/// The administrator of any company decides what its groups are called.
+#[tokio::test]
+async fn a_group_of_another_organization_makes_nobody_an_admin() {
+    on_each_engine(async |db| {
+        for (number, org_id) in [json!("org_EVIL"), json!(null), json!("ORG_1"), json!("org_1 ")]
+            .iter()
+            .enumerate()
+        {
+            for rules in [Rules::default(), owners_of_org_1(false), owners_of_org_1(true)] {
+                let said = json!({ "groups": ["owners", "admins", "admin"], "orgId": org_id });
+                let name = format!("mallory{number}");
+                let mallory = with(&identity(&name, &format!("{name}@evil.test")), &said);
+                assert_eq!(arrive(&db, &mallory, &rules).await.unwrap().role, Role::Member);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_admin_stays_one_where_no_group_makes_admins() {
+    on_each_engine(async |db| {
+        expected(&db, "ada@acme.test", "admin").await;
+        let verified = with(&ada(), &json!({ "emailVerified": true }));
+        arrive(&db, &verified, &Rules::default()).await.unwrap();
+        // Another one, so that it is not for being the last.
+        let other = arrive(&db, &identity("s2", "bob@acme.test"), &Rules::default())
+            .await
+            .unwrap();
+        assert_eq!(
+            change(&db, &other.id, Change::SetRole(Role::Admin)).await,
+            Changed::Yes
+        );
+        let follow_nothing = Rules {
             roles_follow_groups: true,
             ..Rules::default()
         };
-        assert_eq!(arrive(&db, &ada(), &follow).await.unwrap().role, Role::Member);
-        // The first is now the last admin, and stays one.
-        let first = identity("s-first", "first@acme.test");
-        assert_eq!(arrive(&db, &first, &follow).await.unwrap().role, Role::Admin);
-        assert_eq!(arrive(&db, &owner, &follow).await.unwrap().role, Role::Admin);
+        assert_eq!(
+            arrive(&db, &verified, &follow_nothing).await.unwrap().role,
+            Role::Admin
+        );
     })
     .await;
 }
@@ -217,6 +266,10 @@ async fn disabling_the_admin_does_not_make_the_next_stranger_one() {
     on_each_engine(async |db| {
         let rules = Rules::default();
         let admin = arrive(&db, &ada(), &rules).await.unwrap();
+        assert_eq!(
+            change(&db, &admin.id, Change::SetRole(Role::Admin)).await,
+            Changed::Yes
+        );
         let second = arrive(&db, &identity("s2", "bob@acme.test"), &rules)
             .await
             .unwrap();

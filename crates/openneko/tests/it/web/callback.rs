@@ -53,6 +53,21 @@ async fn a_person_signs_in_and_lands_where_they_wanted_to_go() {
     .await;
 }
 
+/// Other applications of the same host, or of a domain above it, set cookies
+/// that browsers send along in the same line.
+#[tokio::test]
+async fn a_cookie_of_another_application_keeps_nobody_out() {
+    on_each_engine(async |db| {
+        let world = World::new(db);
+        let browser = world.browser();
+        let foreign = ("lang".to_owned(), "Français".to_owned());
+        browser.cookies.lock().unwrap().extend([foreign]);
+        assert_eq!(browser.sign_in().await.location(), "/");
+        assert_eq!(browser.user().await["email"], "ada@acme.test");
+    })
+    .await;
+}
+
 fn s256(verifier: &str) -> String {
     use base64::Engine as _;
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes());
@@ -333,14 +348,22 @@ async fn nothing_leads_away_after_the_sign_in() {
 #[tokio::test]
 async fn the_host_header_decides_nothing() {
     on_each_engine(async |db| {
-        let world = World::new(db);
+        let origin = "https://neko.test";
+        let public_url = Some(openneko::web::settings::PublicUrl::parse(origin).unwrap());
+        let world = World::with(
+            db,
+            Config {
+                public_url,
+                ..config()
+            },
+        );
         let browser = world.browser();
         let headers = [HTML, ("host", "evil.test"), ("x-forwarded-host", "evil.test")];
         let answer = browser.send("GET", "/api/auth/begin", &headers, "").await;
         assert_eq!(answer.status, StatusCode::FOUND);
         assert!(!answer.location().contains("evil.test"));
         let begun = world.stage.lock().unwrap().begun[0].redirect_uri.clone();
-        assert_eq!(begun, format!("{ORIGIN}/api/auth/callback"));
+        assert_eq!(begun, format!("{origin}/api/auth/callback"));
     })
     .await;
 }

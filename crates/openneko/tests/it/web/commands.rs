@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::support::{Machine, NAME, Package};
+use crate::support::{Machine, NAME, Package, Terminal};
 
 /// How long a server may take to start or to stop on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -142,6 +142,74 @@ fn a_server_starts_answers_and_stops_in_good_order() {
     let mut log = String::new();
     server.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("serving") && log.contains("stopped"), "{log}");
+}
+
+#[test]
+fn a_list_of_groups_stops_the_start_and_shows_the_lines_to_write() {
+    let machine = Machine::new();
+    let config = machine.config("config.json");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    let web = |web: Value| fs::write(&config, json!({ "web": web }).to_string()).unwrap();
+    web(json!({ "adminGroups": ["Platform"], "allowedOrganizations": ["org_1", "org_2"] }));
+    let stderr = refused(machine.command().args(["serve", "--listen", "127.0.0.1:0"]));
+    assert_eq!(
+        stderr,
+        "error: web.adminGroups cannot be used: a list does not say whose groups they are, and 2 organizations may \
+         sign in: anybody’s group of that name would make an admin. Name the organization, in the key `web` of \
+         config.json:\n\n  \"adminGroups\": {\n    \"org_1\": [\"Platform\"],\n    \"org_2\": [\"Platform\"]\n  }\n\n\
+         `openneko users list -o json` shows the organization of everybody who was here\n"
+    );
+    let doctor = machine.run(&["doctor"]);
+    assert_eq!(doctor.code, Some(1));
+    assert!(
+        doctor.stdout.contains("web:      web.adminGroups cannot be used"),
+        "{doctor:?}"
+    );
+
+    // With one organization it can only be meant for that one.
+    web(json!({ "adminGroups": ["Platform"], "allowedOrganizations": ["org_1"] }));
+    assert_eq!(machine.run(&["users", "list"]).code, Some(0));
+}
+
+#[test]
+fn the_word_for_the_first_admin_is_printed_in_a_terminal_and_nowhere_else() {
+    let machine = Machine::new();
+    let port = || {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        free.port().to_string()
+    };
+    let mut serve = machine.command();
+    serve.args(["serve"]).env("OPENNEKO_PORT", port());
+    let terminal = Terminal::run(serve);
+    terminal.expect_within("can become the admin.", PATIENCE);
+    let shown = terminal.shown();
+    let is_word = |line: &str| {
+        let groups: Vec<_> = line.trim().split('-').collect();
+        groups.len() == 4 && groups.iter().all(|group| group.len() == 6)
+    };
+    assert_eq!(shown.lines().filter(|line| is_word(line)).count(), 1, "{shown}");
+    terminal.interrupt();
+    terminal.finish();
+
+    let free = port();
+    let mut server = machine
+        .command()
+        .args(["serve"])
+        .env("OPENNEKO_PORT", &free)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for(&mut server, || ask(free.parse().unwrap(), "/health"));
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    let output = server.wait_with_output().unwrap();
+    let log = [output.stdout, output.stderr].concat();
+    let log = String::from_utf8_lossy(&log);
+    assert!(
+        log.contains("openneko users add you@example.com --role admin"),
+        "{log}"
+    );
+    assert!(!log.lines().any(is_word), "{log}");
 }
 
 /// What a server says that does not start.

@@ -127,7 +127,7 @@ async fn the_door_works_without_a_script_and_offers_the_provider() {
         let door = browser.get("/signin?returnTo=/x").await;
         for part in [
             "<h1>Sign in</h1>",
-            r#"<form method="get" action="/api/auth/begin">"#,
+            r#"<form method="post" action="/api/auth/begin">"#,
             r#"name="returnTo" value="/x""#,
             r#"name="loginHint" type="email""#,
             "<button>Sign in with Scalekit</button>",

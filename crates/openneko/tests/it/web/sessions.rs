@@ -8,8 +8,9 @@ use futures_util::future::join_all;
 use openneko::web::app::Config;
 use openneko::web::client_ip::TrustedProxies;
 use openneko::web::store::session::Lifetimes;
+use openneko::web::store::{first_admin, write};
 
-use super::support::{HTML, ORIGIN, T0, World, config, on_each_engine};
+use super::support::{HTML, ORIGIN, T0, World, config, identity, on_each_engine};
 
 const SESSION: &str = "openneko_session";
 
@@ -202,6 +203,13 @@ async fn what_is_over_is_swept_away() {
         let browser = world.browser();
         browser.sign_in().await;
         browser.begin("").await;
+        world.says(identity("s-eve", "eve@acme.test"));
+        assert_eq!(browser.sign_in().await.location(), "/signin/switch");
+        let now = world.app.now();
+        let offered = write(world.app.db(), async |tx| {
+            first_admin::offer(tx, &first_admin::word(), now).await
+        });
+        assert!(offered.await.unwrap());
         world.advance(Duration::from_secs(13 * 3600));
         let keep = Duration::from_secs(3600);
         openneko::web::store::sweep(world.app.db(), world.app.now(), keep)
@@ -210,6 +218,8 @@ async fn what_is_over_is_swept_away() {
         for table in [
             "SELECT COUNT(*) FROM web_session",
             "SELECT COUNT(*) FROM sign_in_flow",
+            "SELECT COUNT(*) FROM sign_in_switch",
+            "SELECT COUNT(*) FROM first_admin_word",
             "SELECT COUNT(*) FROM audit_event",
         ] {
             let row = world
@@ -265,8 +275,9 @@ async fn where_a_browser_is_comes_from_the_operators_proxies_alone() {
         let path = format!("/api/auth/callback?code=c&state={state}");
         let headers = [
             HTML,
-            ("x-forwarded-for", "6.6.6.6, 198.51.100.7"),
-            ("user-agent", "Test/1"),
+            // With its port, as some proxies write it.
+            ("x-forwarded-for", "6.6.6.6, 198.51.100.7:51234"),
+            ("user-agent", "Test/1 é"),
         ];
         assert_eq!(browser.send("GET", &path, &headers, "").await.location(), "/");
         let event = openneko::web::audit::recent(world.app.db(), 1)
@@ -274,7 +285,7 @@ async fn where_a_browser_is_comes_from_the_operators_proxies_alone() {
             .unwrap()
             .remove(0);
         assert_eq!(event.ip.as_deref(), Some("198.51.100.7"));
-        assert_eq!(event.user_agent.as_deref(), Some("Test/1"));
+        assert_eq!(event.user_agent.as_deref(), Some("Test/1 é"));
     })
     .await;
 }

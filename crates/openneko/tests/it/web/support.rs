@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use genkan_db::Db;
+use genkan_db::{Db, p};
 use jiff::Timestamp;
 use openneko::web::app::{App, Config, Parts};
 use openneko::web::client_ip::TrustedProxies;
@@ -349,4 +349,23 @@ impl Browser<'_> {
     pub(crate) fn cookie(&self, name: &str) -> String {
         self.cookies.lock().unwrap()[name].clone()
     }
+}
+
+/// The token of a form on a page.
+pub(crate) fn token(page: &str, action: &str) -> String {
+    let form = page
+        .split_once(&format!("action=\"{action}\""))
+        .expect("the form is there")
+        .1;
+    let value = form.split_once("name=\"token\" value=\"").unwrap().1;
+    value.split_once('"').unwrap().0.to_owned()
+}
+
+/// Somebody becomes an admin, as by `openneko users set-role`.
+pub(crate) async fn make_admin(world: &World, id: &str) {
+    let changed = world.app.db().tx(async |tx| {
+        tx.exec("UPDATE app_user SET role = 'admin' WHERE id = $1", p![id])
+            .await
+    });
+    assert_eq!(changed.await.unwrap(), 1);
 }

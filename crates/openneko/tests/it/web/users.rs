@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use genkan_db::p;
 use serde_json::json;
 
-use super::support::{Browser, World, ada, identity, on_each_engine, with};
+use super::support::{Browser, World, ada, identity, make_admin, on_each_engine, token, with};
 
 async fn signed_in<'w>(world: &'w World, sub: &str, email: &str) -> (Browser<'w>, String) {
     world.says(identity(sub, email));
@@ -14,14 +14,10 @@ async fn signed_in<'w>(world: &'w World, sub: &str, email: &str) -> (Browser<'w>
     (browser, id)
 }
 
-/// The token of a form on the dashboard.
-fn token(page: &str, action: &str) -> String {
-    let form = page
-        .split_once(&format!("action=\"{action}\""))
-        .expect("the form is there")
-        .1;
-    let value = form.split_once("name=\"token\" value=\"").unwrap().1;
-    value.split_once('"').unwrap().0.to_owned()
+async fn signed_in_admin(world: &World) -> (Browser<'_>, String) {
+    let (browser, id) = signed_in(world, "s1", "admin@acme.test").await;
+    make_admin(world, &id).await;
+    (browser, id)
 }
 
 #[tokio::test]
@@ -52,7 +48,7 @@ async fn the_dashboard_shows_who_one_is() {
 async fn a_member_sees_nothing_of_others_and_can_change_nothing() {
     on_each_engine(async |db| {
         let world = World::new(db);
-        let (_admin, admin_id) = signed_in(&world, "s1", "admin@acme.test").await;
+        let (_admin, admin_id) = signed_in_admin(&world).await;
         let (member, _) = signed_in(&world, "s2", "member@acme.test").await;
         let page = member.get("/").await;
         assert!(!page.body.contains("admin@acme.test") && !page.body.contains("id=\"users\""));
@@ -68,7 +64,7 @@ async fn a_member_sees_nothing_of_others_and_can_change_nothing() {
 async fn a_disabled_user_is_out_at_once_and_stays_out() {
     on_each_engine(async |db| {
         let world = World::new(db);
-        let (admin, _) = signed_in(&world, "s1", "admin@acme.test").await;
+        let (admin, _) = signed_in_admin(&world).await;
         let (member, member_id) = signed_in(&world, "s2", "member@acme.test").await;
         let disable = format!("/users/{member_id}/disable");
         let page = admin.get("/").await;
@@ -114,7 +110,7 @@ async fn a_disabled_user_is_out_at_once_and_stays_out() {
 async fn a_form_without_its_token_or_from_elsewhere_does_nothing() {
     on_each_engine(async |db| {
         let world = World::new(db);
-        let (admin, admin_id) = signed_in(&world, "s1", "admin@acme.test").await;
+        let (admin, admin_id) = signed_in_admin(&world).await;
         let (member, member_id) = signed_in(&world, "s2", "member@acme.test").await;
         let path = format!("/users/{member_id}/disable");
         let good = format!("token={}", token(&admin.get("/").await.body, &path));
@@ -166,7 +162,7 @@ async fn a_user_whom_another_program_disables_is_out_at_once() {
 async fn an_admin_who_is_one_no_more_cannot_send_a_form_from_before() {
     on_each_engine(async |db| {
         let world = World::new(db);
-        let (admin, admin_id) = signed_in(&world, "s1", "admin@acme.test").await;
+        let (admin, admin_id) = signed_in_admin(&world).await;
         let (member, member_id) = signed_in(&world, "s2", "member@acme.test").await;
         let path = format!("/users/{member_id}/disable");
         let form = format!("token={}", token(&admin.get("/").await.body, &path));

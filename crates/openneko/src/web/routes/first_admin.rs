@@ -1,0 +1,74 @@
+//! `POST /first-admin`: whoever has the word from the server's terminal becomes the first admin.
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::begin::too_many;
+use super::form::Form;
+use crate::web::app::{App, SignedIn};
+use crate::web::client_ip::ClientIp;
+use crate::web::settings::PublicUrl;
+use crate::web::store::first_admin::{self, Claimed};
+use crate::web::store::user::By;
+use crate::web::templates::Notice;
+use crate::web::{cross_site, page, random, reply, store};
+
+/// Where it is, and what its form token counts for.
+const PATH: &str = "/first-admin";
+
+/// The token of the form.
+pub(super) fn token(app: &App, signed_in: &SignedIn) -> String {
+    app.keys().form_token(&signed_in.cookie_hash, PATH)
+}
+
+pub(super) async fn claim(
+    State(app): State<App>,
+    Extension(signed_in): Extension<SignedIn>,
+    Extension(client): Extension<ClientIp>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    // A word cannot be guessed; trying still costs a look into the database.
+    if let Err(wait) = app.count(client) {
+        return too_many(&headers, wait);
+    }
+    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
+    let form = Form::parse(&body);
+    let token = form.get("token").unwrap_or_default();
+    let is_ours = cross_site::is_same_origin(&headers, origin)
+        && app.keys().verify_form(&signed_in.cookie_hash, PATH, token);
+    if !is_ours {
+        return page::error(
+            StatusCode::FORBIDDEN,
+            "This was not done",
+            "The form is not one that this page gave you, or you signed in again since.",
+            "open the dashboard again and repeat it there.",
+        );
+    }
+    let user = &signed_in.session.user;
+    let (reference, ip) = (random::reference(), client.to_string());
+    let by = By {
+        actor: &user.id,
+        reference: &reference,
+        ip: Some(&ip),
+        at: app.now(),
+    };
+    let word = form.get("word").unwrap_or_default();
+    let claimed = store::write(app.db(), async |tx| {
+        first_admin::claim(tx, word, &user.id, by).await
+    })
+    .await;
+    let notice = match claimed {
+        Ok(Claimed::Yes) => Notice::FirstAdmin,
+        Ok(Claimed::WrongWord) => {
+            tracing::warn!(reference, user = user.id, %client, "a wrong word for the first admin");
+            Notice::WrongWord
+        }
+        Ok(Claimed::TooLate) => Notice::AdminExists,
+        Err(error) => return reply::unavailable(&headers, &error),
+    };
+    reply::redirect(StatusCode::SEE_OTHER, &format!("/?notice={}", notice.code()))
+}

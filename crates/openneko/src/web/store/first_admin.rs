@@ -1,0 +1,156 @@
+//! The word that makes the first admin.
+//!
+//! Signing in first proves nothing: a stranger can be quicker than the
+//! operator. So each start of a server without an admin shows a word to whoever
+//! has its terminal, and a person who is signed in enters it.
+//!
+//! Every node and every start has a word of its own, and each counts until its
+//! time is over or there is an admin. The store knows their hashes only.
+
+use std::time::Duration;
+
+use genkan_db::{Error, Tx, p};
+use jiff::Timestamp;
+
+use super::after;
+use super::user::{self, By, Change, Changed};
+use crate::web::keys::sha256;
+use crate::web::random;
+use crate::web::rules::Role;
+
+/// How long a word counts.
+pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// Without letters that are taken for others (Crockford's base 32).
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// 120 bits.
+const CHARS: usize = 24;
+const GROUP: usize = 6;
+
+/// A new word, in groups that can be typed.
+pub fn word() -> String {
+    let mut word = String::with_capacity(CHARS + CHARS / GROUP);
+    for (at, byte) in random::bytes::<CHARS>().iter().enumerate() {
+        if at > 0 && at % GROUP == 0 {
+            word.push('-');
+        }
+        word.push(char::from(ALPHABET[usize::from(byte % 32)]));
+    }
+    word
+}
+
+/// The hash of a word as somebody typed it.
+fn hash(typed: &str) -> [u8; 32] {
+    let mut plain = String::with_capacity(CHARS);
+    for c in typed
+        .chars()
+        .filter(|c| *c != '-' && !c.is_whitespace())
+        .take(CHARS + 1)
+    {
+        plain.push(match c.to_ascii_lowercase() {
+            'o' => '0',
+            'i' | 'l' => '1',
+            c => c,
+        });
+    }
+    sha256(plain.as_bytes())
+}
+
+/// Whether nobody is an admin. Disabled admins count: disabling one must not
+/// hand the deployment to somebody else.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn is_missing(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    let admin = tx
+        .opt("SELECT 1 FROM app_user WHERE role = 'admin' LIMIT 1", &[])
+        .await?;
+    Ok(admin.is_none())
+}
+
+/// Lets a word count, if there is no admin. Says whether it does.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn offer(tx: &mut Tx<'_>, word: &str, now: Timestamp) -> Result<bool, Error> {
+    if !is_missing(tx).await? {
+        return Ok(false);
+    }
+    tx.exec(
+        "INSERT INTO first_admin_word (word_hash, created_at, expires_at) VALUES ($1, $2, $3)",
+        p![
+            &hash(word),
+            now.as_microsecond(),
+            after(now, LIFETIME).as_microsecond()
+        ],
+    )
+    .await?;
+    Ok(true)
+}
+
+/// What came of a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    Yes,
+    /// Never offered, used, or its time is over.
+    WrongWord,
+    /// Somebody became an admin meanwhile.
+    TooLate,
+}
+
+/// Makes a user the first admin by a word, which is then used up.
+///
+/// Taking the word out is one statement, so of any number of people one has it.
+/// Of two with two words one meets the other's change and has to look again
+/// ([`super::write`]); then there is an admin.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> Result<Claimed, Error> {
+    let taken = tx
+        .opt(
+            "DELETE FROM first_admin_word WHERE word_hash = $1 AND expires_at > $2 RETURNING created_at",
+            p![&hash(typed), by.at.as_microsecond()],
+        )
+        .await?;
+    if taken.is_none() {
+        return Ok(Claimed::WrongWord);
+    }
+    if !is_missing(tx).await? {
+        return Ok(Claimed::TooLate);
+    }
+    tx.exec("DELETE FROM first_admin_word", &[]).await?;
+    match user::change(tx, user_id, Change::SetRole(Role::Admin), by).await? {
+        Changed::Yes => Ok(Claimed::Yes),
+        Changed::Already | Changed::LastAdmin | Changed::NoSuchUser => Ok(Claimed::TooLate),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_long_and_read_as_people_type_it() {
+        let shown = word();
+        assert_eq!(shown.len(), 27);
+        assert_eq!(shown.split('-').count(), 4);
+        assert_ne!(shown, word());
+        let typed = format!(
+            " {} ",
+            shown
+                .to_uppercase()
+                .replace('-', " ")
+                .replace('0', "O")
+                .replace('1', "l")
+        );
+        assert_eq!(hash(&typed), hash(&shown));
+        assert_ne!(hash(&shown[..26]), hash(&shown));
+        assert_ne!(hash(&format!("{shown}x")), hash(&shown));
+        assert_ne!(hash(""), hash(&shown));
+    }
+}
