@@ -27,9 +27,18 @@ fn register_needs_no_environment() {
 
 #[test]
 fn parameters_on_standard_input_get_the_same_answers() {
-    for params in [BEGIN, "{}", "", "{\"params\":{\"redirectUri\":\"https://a/ü\",\"state\":\"s\"}}"] {
+    for params in [
+        BEGIN,
+        "{}",
+        "",
+        "{\"params\":{\"redirectUri\":\"https://a/ü\",\"state\":\"s\"}}",
+    ] {
         let by_argument = run(&["begin_auth", params], &foo());
-        assert_eq!(run_by_input("begin_auth", params, &foo()), by_argument, "{params}");
+        assert_eq!(
+            run_by_input("begin_auth", params, &foo()),
+            by_argument,
+            "{params}"
+        );
     }
     let asked = run(&["register", r#"{"paramsBy":["input"]}"#], &[]);
     assert!(asked.0.ends_with(r#","paramsBy":"input"}}"#), "{asked:?}");
