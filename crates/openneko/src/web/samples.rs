@@ -220,6 +220,7 @@ fn desks() -> Vec<(&'static str, Response)> {
             rules: &open,
         }),
         session_ends: moment(&at(43_200)),
+        first_admin_token: None,
         ..admin
     };
     let plain = Dashboard {
