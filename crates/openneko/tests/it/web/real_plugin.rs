@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use genkan_db::testing::Scratch;
 use openneko::web::store;
 
-use super::support::{World, at};
+use super::support::{World, at, make_admin};
 use crate::host::support::{Machine, NAME, SECRET, plugin};
 
 /// A provider in one file: its codes are what the plugin was offered, so that
@@ -88,6 +88,8 @@ async fn a_person_signs_in_through_a_plugin_in_a_jail() {
     );
     let back = format!("/api/auth/callback?state={state}&code={challenge}~{nonce}");
     assert_eq!(browser.get(&back).await.location(), "/");
+    let id = browser.user().await["id"].as_str().unwrap().to_owned();
+    make_admin(world, &id).await;
     let page = browser.get("/").await.body;
     for part in [
         "Hello, Ada Lovelace",
