@@ -1,5 +1,6 @@
 //! `openneko serve`: the sign-in, the gate behind it, and the dashboard.
 
+pub mod admin_groups;
 pub mod app;
 pub mod client_ip;
 mod cookie;

@@ -174,30 +174,7 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
         }
         env.push((key.clone(), value.expose().to_owned()));
     }
-    let mut files = vec![
-        (
-            "/sandbox/package.json".to_owned(),
-            "{\"type\":\"module\"}\n".to_owned(),
-        ),
-        // No search domain, so that a name of one label is asked for as it is.
-        (
-            "/etc/resolv.conf".to_owned(),
-            "nameserver 127.0.0.1\nsearch .\n".to_owned(),
-        ),
-        ("/etc/nsswitch.conf".to_owned(), "hosts: files dns\n".to_owned()),
-        ("/etc/hosts".to_owned(), String::new()),
-    ];
-    if matches!(program.kind, Kind::JsBundle) {
-        files.push((PARAMS_PATH.to_owned(), PARAMS_SCRIPT.to_owned()));
-    }
-    if let Some(pem) = &program.machine.options.extra_authorities {
-        files.push((AUTHORITIES.to_owned(), pem.clone()));
-        for key in ["NODE_EXTRA_CA_CERTS", "OPENNEKO_EXTRA_CA_CERTS"] {
-            if env.iter().all(|(name, _)| name != key) {
-                env.push((key.to_owned(), AUTHORITIES.to_owned()));
-            }
-        }
-    }
+    let files = files(program, &mut env);
     let texts = argv
         .iter()
         .chain(&input)
@@ -235,6 +212,35 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
         drop(Zeroizing::new(value));
     }
     encoded.map_err(|error| unavailable(&error))
+}
+
+/// The small files that a program finds, and the variables that name them.
+fn files(program: &Program, env: &mut Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut files = vec![
+        (
+            "/sandbox/package.json".to_owned(),
+            "{\"type\":\"module\"}\n".to_owned(),
+        ),
+        // No search domain, so that a name of one label is asked for as it is.
+        (
+            "/etc/resolv.conf".to_owned(),
+            "nameserver 127.0.0.1\nsearch .\n".to_owned(),
+        ),
+        ("/etc/nsswitch.conf".to_owned(), "hosts: files dns\n".to_owned()),
+        ("/etc/hosts".to_owned(), String::new()),
+    ];
+    if matches!(program.kind, Kind::JsBundle) {
+        files.push((PARAMS_PATH.to_owned(), PARAMS_SCRIPT.to_owned()));
+    }
+    if let Some(pem) = &program.machine.options.extra_authorities {
+        files.push((AUTHORITIES.to_owned(), pem.clone()));
+        for key in ["NODE_EXTRA_CA_CERTS", "OPENNEKO_EXTRA_CA_CERTS"] {
+            if env.iter().all(|(name, _)| name != key) {
+                env.push((key.to_owned(), AUTHORITIES.to_owned()));
+            }
+        }
+    }
+    files
 }
 
 /// A control group for the call, where this process was given any.
