@@ -169,6 +169,7 @@ async fn call(prepared: &dyn Prepared) -> Duration {
     let call = Call {
         method: METHOD[0],
         params_json: METHOD[1],
+        params_by: openneko_sandbox::ParamsBy::Argument,
         env: &[],
         timeout: Duration::from_secs(30),
     };
