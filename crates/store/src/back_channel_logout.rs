@@ -47,22 +47,40 @@ pub(crate) async fn enqueue(
 ) -> Result<(), Error> {
     let rows = tx
         .all(
-            "SELECT DISTINCT c.id, c.back_channel_logout_uris FROM grants g JOIN clients c ON c.id = g.client_id
-              WHERE g.session_id = $1 AND c.back_channel_logout_uris <> '[]'",
+            "SELECT DISTINCT client_id FROM grants WHERE session_id = $1",
             p![session_id],
         )
         .await?;
-    for row in &rows {
-        let mut columns = Columns::of(row);
-        let (client_id, uris): (ClientId, Vec<String>) =
-            (columns.id()?, columns.json("clients.back_channel_logout_uris")?);
+    let clients: Vec<ClientId> = rows
+        .iter()
+        .map(|row| Columns::of(row).id())
+        .collect::<Result<_, _>>()?;
+    enqueue_for(tx, at, (session_id, user_id), &clients).await
+}
+
+/// As [`enqueue`], for these clients alone.
+pub(crate) async fn enqueue_for(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    (session_id, user_id): (&SessionId, &UserId),
+    clients: &[ClientId],
+) -> Result<(), Error> {
+    for client_id in clients {
+        let row = tx
+            .opt(
+                "SELECT back_channel_logout_uris FROM clients WHERE id = $1 AND back_channel_logout_uris <> '[]'",
+                p![client_id],
+            )
+            .await?;
+        let Some(row) = row else { continue };
+        let uris: Vec<String> = Columns::of(&row).json("clients.back_channel_logout_uris")?;
         for uri in &uris {
             let id: BackChannelLogoutId = at.id();
             tx.exec(
                 "INSERT INTO back_channel_logouts
                     (id, client_id, uri, session_id, user_id, attempts, next_attempt_at, created_at)
                  VALUES ($1, $2, $3, $4, $5, 0, $6, $6)",
-                p![&id, &client_id, uri, session_id, user_id, at.now.as_micros()],
+                p![&id, client_id, uri, session_id, user_id, at.now.as_micros()],
             )
             .await?;
         }

@@ -123,25 +123,6 @@ pub async fn revoke(tx: &mut Tx<'_>, at: Stamp<'_>, id: &GrantId) -> Result<bool
     end(tx, at, id, Kind::GrantRevoked).await
 }
 
-/// Revokes what a user's clients may do for them in one organization.
-pub(crate) async fn revoke_all_of_member(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    organization_id: &OrganizationId,
-    user_id: &UserId,
-) -> Result<(), Error> {
-    let rows = tx
-        .all(
-            "SELECT id FROM grants WHERE user_id = $1 AND organization_id = $2 AND revoked_at IS NULL",
-            p![user_id, organization_id],
-        )
-        .await?;
-    for row in &rows {
-        revoke(tx, at, &Columns::of(row).id()?).await?;
-    }
-    Ok(())
-}
-
 /// Revokes a grant because a one-time token of it was presented twice: one of
 /// the two who hold it stole it (RFC 9700 §4.14.2, RFC 6749 §4.1.2).
 pub(crate) async fn revoke_replayed(tx: &mut Tx<'_>, at: Stamp<'_>, id: &GrantId) -> Result<bool, Error> {

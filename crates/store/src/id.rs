@@ -132,6 +132,8 @@ ids! {
     OrganizationId "org_";
     DomainId "dom_";
     ConnectionId "conn_";
+    /// A permission to come with another subject.
+    RelinkPermissionId "rlk_";
     RoleId "role_";
     PermissionId "perm_";
     UserId "usr_";

@@ -55,7 +55,8 @@ pub use id::{
     ApiTokenId, BackChannelLogoutId, CertificateId, ClientId, ConnectionId, ConnectionTestId, CredentialId,
     DirectoryGroupId, DirectoryId, DirectorySecretId, DirectoryUserId, DomainId, EnvironmentId, EventId,
     Generator, GrantId, InteractionId, KeyId, MailId, OrganizationId, ParseIdError, PermissionId,
-    PortalLinkId, ResourceId, RoleId, SecretId, SessionId, Stamp, TokenId, TraceId, UserId,
+    PortalLinkId, RelinkPermissionId, ResourceId, RoleId, SecretId, SessionId, Stamp, TokenId, TraceId,
+    UserId,
 };
 pub use page::{MAX_LIMIT, Page};
 pub use seal::InstanceKey;
@@ -83,6 +84,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "clients", "0008_clients.sql"),
     migration!(9, "auth", "0009_auth.sql"),
     migration!(10, "search", "0010_search.sql"),
+    migration!(12, "accounts", "0012_accounts.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

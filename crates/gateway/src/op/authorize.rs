@@ -17,7 +17,7 @@ use genkan_protocol::oauth::{
 use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::client::{Client, GrantType};
 use genkan_store::grant::{self, Grant};
-use genkan_store::session::Session;
+use genkan_store::session::{self, Session};
 use genkan_store::{Error, GrantId, InteractionId, Secret, auth_log, interaction};
 use http::HeaderMap;
 
@@ -236,6 +236,10 @@ pub async fn respond(
     };
     app.db()
         .tx(async |tx| -> Result<(), Error> {
+            // Its place may have ended since the session was read, and the session gone on.
+            if !session::is_still(tx, session, now).await? {
+                return Err(Error::Stale);
+            }
             match from {
                 Some((id, stage)) => {
                     interaction::advance(tx, id, stage, &interaction::Stage::Completed).await?;

@@ -3,7 +3,7 @@
 use genkan_db::{Tx, p};
 
 use crate::event::{self, Entry, Kind};
-use crate::{Error, OrganizationId, Stamp, UserId, grant, session, user};
+use crate::{Error, OrganizationId, Stamp, UserId, session, user};
 
 /// Takes a user out of an organization and ends their sessions and grants in
 /// it. Says whether they belonged to it.
@@ -60,7 +60,8 @@ pub async fn delete_with_last(
     Ok(true)
 }
 
-/// Ends the sessions of a user in an organization, and what clients may do for them there.
+/// Ends what clients may do for a user in an organization, and their sessions
+/// if nothing else is left of them.
 pub(super) async fn end_access(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -68,6 +69,5 @@ pub(super) async fn end_access(
     user_id: &UserId,
 ) -> Result<(), Error> {
     session::end_all_of_member(tx, at, organization_id, user_id).await?;
-    // A session may have gone on in another organization; what it gave here ends all the same.
-    grant::revoke_all_of_member(tx, at, organization_id, user_id).await
+    Ok(())
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{self, Entry, Kind};
 use crate::row::{Columns, json, words};
 use crate::session::Lifetimes;
-use crate::{Error, OrganizationId, Stamp};
+use crate::{Error, OrganizationId, SessionId, Stamp, Timestamp};
 
 words! {
     /// How an organization's administrators counted.
@@ -91,6 +91,35 @@ pub(crate) async fn lifetimes(
     Ok(policy.map_or(application, |policy| policy.shorten(application)))
 }
 
+/// How long a session may be unused: as the strictest of the organizations says
+/// that the session is in, or in which something that it gave still counts.
+pub(crate) async fn strictest_idle(
+    tx: &mut Tx<'_>,
+    session_id: &SessionId,
+    organization_id: Option<&OrganizationId>,
+    application: Duration,
+    now: Timestamp,
+) -> Result<Duration, Error> {
+    let rows = tx
+        .all(
+            "SELECT session_policy FROM organizations
+              WHERE session_policy IS NOT NULL AND id IN (
+                SELECT CAST($2 AS TEXT) UNION
+                SELECT organization_id FROM grants
+                 WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > $3)",
+            p![session_id, organization_id, now.as_micros()],
+        )
+        .await?;
+    let mut strictest = application;
+    for row in &rows {
+        let policy: Option<SessionPolicy> = Columns::of(row).optional_json("organizations.session_policy")?;
+        if let Some(limit) = policy.and_then(|policy| policy.idle_limit()) {
+            strictest = strictest.min(limit);
+        }
+    }
+    Ok(strictest)
+}
+
 /// Gives an organization its own policy, or the application's alone.
 ///
 /// Living sessions are shortened at once, so that a lost laptop does not stay
@@ -136,11 +165,20 @@ async fn shorten_living_sessions(
             p![id, micros(absolute.duration())],
         )
         .await?;
+        // A session that has gone elsewhere since lasts as long as it may there; what it gave here does not.
+        tx.exec(
+            "UPDATE grants SET expires_at = authenticated_at + $2
+              WHERE organization_id = $1 AND revoked_at IS NULL AND expires_at > authenticated_at + $2",
+            p![id, micros(absolute.duration())],
+        )
+        .await?;
     }
     if let Some(idle) = policy.idle_limit() {
         tx.exec(
             "UPDATE sessions SET idle_expires_at = last_active_at + $2
-              WHERE organization_id = $1 AND status = 'active' AND idle_expires_at > last_active_at + $2",
+              WHERE status = 'active' AND idle_expires_at > last_active_at + $2
+                AND id IN (SELECT id FROM sessions WHERE organization_id = $1
+                           UNION SELECT session_id FROM grants WHERE organization_id = $1 AND revoked_at IS NULL)",
             p![id, micros(idle)],
         )
         .await?;

@@ -7,7 +7,7 @@ use genkan_db::{Row, Tx, p};
 use super::Status;
 use crate::event::{self, Entry, Kind};
 use crate::row::Columns;
-use crate::{ConnectionId, Error, OrganizationId, SessionId, Stamp, UserId, back_channel_logout};
+use crate::{Error, OrganizationId, SessionId, Stamp, UserId, back_channel_logout};
 
 /// Ends a session: its grants are revoked, and every client of them that asked
 /// for it will be told. Says whether it was active; a second end does nothing.
@@ -57,60 +57,6 @@ pub async fn end_all_for_user(tx: &mut Tx<'_>, at: Stamp<'_>, user_id: &UserId) 
         .all(
             "SELECT id FROM sessions WHERE user_id = $1 AND status = 'active'",
             p![user_id],
-        )
-        .await?;
-    end_each(tx, at, &rows, Status::Revoked).await
-}
-
-/// Revokes all active sessions in an organization and counts them.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn end_all_for_organization(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    organization_id: &OrganizationId,
-) -> Result<u64, Error> {
-    let rows = tx
-        .all(
-            "SELECT id FROM sessions WHERE organization_id = $1 AND status = 'active'",
-            p![organization_id],
-        )
-        .await?;
-    end_each(tx, at, &rows, Status::Revoked).await
-}
-
-/// Revokes all active sessions that began at a connection and counts them.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn end_all_for_connection(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    connection_id: &ConnectionId,
-) -> Result<u64, Error> {
-    let rows = tx
-        .all(
-            "SELECT id FROM sessions WHERE connection_id = $1 AND status = 'active'",
-            p![connection_id],
-        )
-        .await?;
-    end_each(tx, at, &rows, Status::Revoked).await
-}
-
-/// Revokes the active sessions of a user in one organization and counts them.
-pub(crate) async fn end_all_of_member(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    organization_id: &OrganizationId,
-    user_id: &UserId,
-) -> Result<u64, Error> {
-    let rows = tx
-        .all(
-            "SELECT id FROM sessions WHERE user_id = $1 AND organization_id = $2 AND status = 'active'",
-            p![user_id, organization_id],
         )
         .await?;
     end_each(tx, at, &rows, Status::Revoked).await

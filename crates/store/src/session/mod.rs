@@ -4,19 +4,21 @@
 
 mod end;
 mod list;
+mod place;
 
 use std::time::Duration;
 
 use genkan_db::{Row, Tx, p};
 
 use crate::event::{self, Entry, Kind};
-use crate::organization::session_policy::{self, SessionPolicy};
+use crate::organization::session_policy;
 use crate::row::{Columns, words};
 use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId, user};
 
-pub(crate) use end::end_all_of_member;
-pub use end::{end, end_all_for_connection, end_all_for_organization, end_all_for_user, end_expired};
+pub use end::{end, end_all_for_user, end_expired};
 pub use list::{Client, Filter, clients_of, count_for_user, list_for_user};
+pub(crate) use place::end_all_of_member;
+pub use place::{end_all_for_connection, end_all_for_organization};
 
 words! {
     /// Whether a session lives, and if not, how it ended.
@@ -187,8 +189,17 @@ pub async fn rejoin(
     lifetimes: Lifetimes,
 ) -> Result<Session, Error> {
     let lifetimes = session_policy::lifetimes(tx, sign_in.organization_id.as_ref(), lifetimes).await?;
+    // What began in other organizations goes on in this session, under their policies too.
+    let idle = session_policy::strictest_idle(
+        tx,
+        &sign_in.session_id,
+        sign_in.organization_id.as_ref(),
+        lifetimes.idle,
+        at.now,
+    )
+    .await?;
     let expires_at = at.now + lifetimes.absolute;
-    let idle_expires_at = expires_at.min(at.now + lifetimes.idle);
+    let idle_expires_at = expires_at.min(at.now + idle);
     let row = tx
         .opt(
             concat!(
@@ -275,10 +286,14 @@ pub async fn find_live_by_token(
     Ok(session.filter(|session| session.is_live(now)))
 }
 
+/// No policy is shorter than a minute, so nothing is written more often than this.
+const TOUCH_AT_MOST_EVERY: Duration = Duration::from_secs(6);
+
 /// Keeps a session alive that was just used. Says whether that was written:
 /// at most once a minute, or a tenth of the idle time if that is less.
 ///
-/// `idle` is the application's; the organization's own policy may shorten it.
+/// `idle` is the application's; the policies of the organizations in which the
+/// session gave something may shorten it.
 ///
 /// # Errors
 ///
@@ -286,18 +301,19 @@ pub async fn find_live_by_token(
 pub async fn touch(tx: &mut Tx<'_>, id: &SessionId, idle: Duration, now: Timestamp) -> Result<bool, Error> {
     let row = tx
         .opt(
-            "SELECT s.last_active_at, s.expires_at, o.session_policy
-               FROM sessions s LEFT JOIN organizations o ON o.id = s.organization_id
-              WHERE s.id = $1 AND s.status = 'active' AND s.idle_expires_at > $2",
+            "SELECT last_active_at, expires_at, organization_id FROM sessions
+              WHERE id = $1 AND status = 'active' AND idle_expires_at > $2",
             p![id, now.as_micros()],
         )
         .await?;
     let Some(row) = row else { return Ok(false) };
     let mut columns = Columns::of(&row);
     let (last_active_at, expires_at) = (columns.time()?, columns.time()?);
-    let policy: Option<SessionPolicy> = columns.optional_json("organizations.session_policy")?;
-    let application = Lifetimes { absolute: idle, idle };
-    let idle = policy.map_or(idle, |policy| policy.shorten(application).idle);
+    let organization_id: Option<OrganizationId> = columns.optional_id()?;
+    if last_active_at > now - TOUCH_AT_MOST_EVERY.min(idle / 10) {
+        return Ok(false);
+    }
+    let idle = session_policy::strictest_idle(tx, id, organization_id.as_ref(), idle, now).await?;
     if last_active_at > now - TOUCH_EVERY.min(idle / 10) {
         return Ok(false);
     }
@@ -307,4 +323,19 @@ pub async fn touch(tx: &mut Tx<'_>, id: &SessionId, idle: Duration, now: Timesta
     )
     .await?;
     Ok(true)
+}
+
+/// Whether a session lives and is still where it was when it was read: what is
+/// given in it must not begin at a place that has ended meanwhile.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn is_still(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> Result<bool, Error> {
+    let current = find_live(tx, &session.id, now).await?;
+    Ok(current.is_some_and(|current| {
+        current.user_id == session.user_id
+            && current.organization_id == session.organization_id
+            && current.connection_id == session.connection_id
+    }))
 }

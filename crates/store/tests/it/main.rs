@@ -30,6 +30,7 @@ mod role;
 mod role_upgrade;
 mod search;
 mod session;
+mod session_place;
 mod session_policy;
 mod signing_key;
 mod support;

@@ -1,0 +1,205 @@
+//! What ends with a connection, a membership or an organization.
+//!
+//! A browser has one session, and a person may have been at several places with
+//! it, one after the other. What began at a place is told by the grants, each of
+//! which keeps its own place: they end with it, their tokens with them, and
+//! their clients are told. The session ends too if nothing else is left of it;
+//! else it goes on, and never says that it is at a place that has ended. See
+//! `docs/decisions/account-linking.md`.
+
+use genkan_db::{Row, Tx, p};
+
+use super::{Session, Status, end, find};
+use crate::row::Columns;
+use crate::{
+    ClientId, ConnectionId, Error, GrantId, OrganizationId, SessionId, Stamp, Timestamp, UserId,
+    back_channel_logout, grant,
+};
+
+/// Where people signed in.
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    Connection(&'a ConnectionId),
+    Organization(&'a OrganizationId),
+    Member(&'a OrganizationId, &'a UserId),
+}
+
+impl Place<'_> {
+    /// `user_id` is of the session that both belong to.
+    fn covers(
+        self,
+        user_id: &UserId,
+        organization_id: Option<&OrganizationId>,
+        connection_id: Option<&ConnectionId>,
+    ) -> bool {
+        match self {
+            Self::Connection(id) => connection_id == Some(id),
+            Self::Organization(id) => organization_id == Some(id),
+            Self::Member(id, member) => organization_id == Some(id) && user_id == member,
+        }
+    }
+
+    fn covers_session(self, session: &Session) -> bool {
+        self.covers(
+            &session.user_id,
+            session.organization_id.as_ref(),
+            session.connection_id.as_ref(),
+        )
+    }
+
+    /// The active sessions that are there, or in which something began there and still counts.
+    async fn sessions(self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, Error> {
+        macro_rules! concerned {
+            ($condition:literal) => {
+                concat!(
+                    "SELECT id FROM sessions WHERE status = 'active' AND ",
+                    $condition,
+                    " UNION SELECT session_id FROM grants WHERE revoked_at IS NULL AND ",
+                    $condition
+                )
+            };
+        }
+        let rows = match self {
+            Self::Connection(id) => tx.all(concerned!("connection_id = $1"), p![id]).await?,
+            Self::Organization(id) => tx.all(concerned!("organization_id = $1"), p![id]).await?,
+            Self::Member(id, member) => {
+                tx.all(
+                    concerned!("organization_id = $1 AND user_id = $2"),
+                    p![id, member],
+                )
+                .await?
+            }
+        };
+        rows.iter().map(|row| Columns::of(row).id()).collect()
+    }
+}
+
+/// Ends what began in an organization and counts the sessions that it touched.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn end_all_for_organization(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+) -> Result<u64, Error> {
+    end_all(tx, at, Place::Organization(organization_id)).await
+}
+
+/// Ends what began at a connection and counts the sessions that it touched.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn end_all_for_connection(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    connection_id: &ConnectionId,
+) -> Result<u64, Error> {
+    end_all(tx, at, Place::Connection(connection_id)).await
+}
+
+/// Ends what a user began in one organization and counts the sessions that it touched.
+pub(crate) async fn end_all_of_member(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<u64, Error> {
+    end_all(tx, at, Place::Member(organization_id, user_id)).await
+}
+
+async fn end_all(tx: &mut Tx<'_>, at: Stamp<'_>, place: Place<'_>) -> Result<u64, Error> {
+    let mut touched = 0;
+    for id in place.sessions(tx).await? {
+        touched += u64::from(end_one(tx, at, &id, place).await?);
+    }
+    Ok(touched)
+}
+
+/// What of a grant matters here.
+struct Began {
+    id: GrantId,
+    client_id: ClientId,
+    organization_id: Option<OrganizationId>,
+    connection_id: Option<ConnectionId>,
+    authenticated_at: Timestamp,
+    expires_at: Timestamp,
+    is_revoked: bool,
+}
+
+fn read_began(row: &Row) -> Result<Began, Error> {
+    let mut columns = Columns::of(row);
+    Ok(Began {
+        id: columns.id()?,
+        client_id: columns.id()?,
+        organization_id: columns.optional_id()?,
+        connection_id: columns.optional_id()?,
+        authenticated_at: columns.time()?,
+        expires_at: columns.time()?,
+        is_revoked: columns.optional_time()?.is_some(),
+    })
+}
+
+async fn end_one(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, place: Place<'_>) -> Result<bool, Error> {
+    let found = find(tx, id).await?;
+    let Some(session) = found.filter(|session| session.status == Status::Active) else {
+        return Ok(false);
+    };
+    let rows = tx
+        .all(
+            "SELECT id, client_id, organization_id, connection_id, authenticated_at, expires_at, revoked_at
+               FROM grants WHERE session_id = $1 ORDER BY created_at DESC, id DESC",
+            p![id],
+        )
+        .await?;
+    let began: Vec<Began> = rows.iter().map(read_began).collect::<Result<_, _>>()?;
+    let (there, elsewhere): (Vec<_>, Vec<_>) = began.into_iter().partition(|grant| {
+        place.covers(
+            &session.user_id,
+            grant.organization_id.as_ref(),
+            grant.connection_id.as_ref(),
+        )
+    });
+    let left = elsewhere
+        .into_iter()
+        .find(|grant| !grant.is_revoked && at.now < grant.expires_at);
+    let is_there = place.covers_session(&session);
+    if is_there && left.is_none() {
+        return end(tx, at, id, Status::Revoked).await;
+    }
+    // A client whose tokens were revoked still has a session of its own to end.
+    let mut clients: Vec<ClientId> = there.iter().map(|grant| grant.client_id.clone()).collect();
+    clients.sort_unstable();
+    clients.dedup();
+    for grant in there.iter().filter(|grant| !grant.is_revoked) {
+        grant::revoke(tx, at, &grant.id).await?;
+    }
+    back_channel_logout::enqueue_for(tx, at, (id, &session.user_id), &clients).await?;
+    if let Some(left) = left.filter(|_| is_there) {
+        go_back(tx, &session, &left).await?;
+    }
+    Ok(true)
+}
+
+/// The session is again where the newest grant that still counts began, as
+/// proved and as long as it was there.
+async fn go_back(tx: &mut Tx<'_>, session: &Session, left: &Began) -> Result<(), Error> {
+    let expires_at = session.expires_at.min(left.expires_at);
+    tx.exec(
+        "UPDATE sessions SET organization_id = $2, connection_id = $3, authenticated_at = $4, expires_at = $5,
+            idle_expires_at = $6
+          WHERE id = $1",
+        p![
+            &session.id,
+            left.organization_id.as_ref(),
+            left.connection_id.as_ref(),
+            left.authenticated_at.as_micros(),
+            expires_at.as_micros(),
+            session.idle_expires_at.min(expires_at).as_micros(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
