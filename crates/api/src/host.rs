@@ -22,6 +22,11 @@ pub trait Host: Send + Sync + 'static {
     /// Development mode: plain HTTP and loopback addresses are acceptable.
     fn is_development(&self) -> bool;
 
+    /// Domains wait for their TXT record, also those that come with management credentials.
+    fn requires_domain_proof(&self) -> bool {
+        false
+    }
+
     fn instance_key(&self) -> &InstanceKey;
 
     /// Whether mail reaches anybody: what needs it is refused otherwise.

@@ -47,6 +47,8 @@ pub struct Settings {
     pub public_url: String,
     /// Development mode: the simulator is mounted, plain HTTP is acceptable.
     pub development: bool,
+    /// Domains wait for their TXT record, whoever gives them.
+    pub require_domain_proof: bool,
     /// How often one client may call the management API.
     pub api_rate_limit: RateLimit,
 }

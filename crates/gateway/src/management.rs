@@ -105,6 +105,10 @@ impl Host for App {
         self.settings().development
     }
 
+    fn requires_domain_proof(&self) -> bool {
+        self.settings().require_domain_proof
+    }
+
     fn instance_key(&self) -> &InstanceKey {
         self.instance_key()
     }

@@ -104,6 +104,7 @@ pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Re
         settings: Settings {
             public_url: config.public_url.as_str().to_owned(),
             development,
+            require_domain_proof: config.domains.require_proof,
             api_rate_limit: RateLimit {
                 per_minute: NonZeroU32::new(config.api.requests_per_minute),
             },

@@ -48,6 +48,8 @@ words! {
         PermissionUpdated = "permission.updated",
         PermissionDeleted = "permission.deleted",
 
+        DomainVerifiedByOperator = "domain.verified_by_operator",
+        ConnectionRelinkAllowed = "connection.relink_allowed",
         DirectoryCreated = "directory.created",
         DirectoryUpdated = "directory.updated",
         DirectoryDeleted = "directory.deleted",
@@ -73,6 +75,7 @@ words! {
         UserEnabled = "user.enabled",
         UserDeleted = "user.deleted",
         UserIdentityLinked = "user.identity_linked",
+        UserIdentityRelinked = "user.identity_relinked",
         UserEmailChanged = "user.email_changed",
         UserPasskeyCreated = "user.passkey_created",
         UserPasskeyUpdated = "user.passkey_updated",

@@ -168,6 +168,8 @@ pub async fn find(
 pub struct Shown {
     pub invitation: Invitation,
     pub organization_name: String,
+    /// Who invites, if that is an active member with a verified address. What a
+    /// caller merely wrote is not shown: it could be anybody's name.
     pub inviter_email: Option<String>,
 }
 
@@ -182,7 +184,10 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option
             concat!(
                 "SELECT ",
                 columns!(),
-                ", o.display_name, m.inviter_email
+                ", o.display_name,
+                   (SELECT u.email FROM users u JOIN memberships i ON i.user_id = u.id
+                     WHERE u.email = LOWER(m.inviter_email) AND u.email_verified AND NOT u.disabled
+                       AND i.organization_id = invitations.organization_id AND i.status = 'ACTIVE')
                    FROM invitations
                    JOIN organizations o ON o.id = invitations.organization_id
                    JOIN memberships m ON m.organization_id = invitations.organization_id
@@ -226,6 +231,10 @@ pub async fn accept(tx: &mut Tx<'_>, at: Stamp<'_>, token: &SecretHash) -> Resul
     let Some(row) = row else { return Ok(None) };
     let invitation = read(&mut Columns::of(&row))?;
     membership::activate(tx, at, &invitation.organization_id, &invitation.user_id).await?;
-    user::verify_email(tx, at, &invitation.user_id, &invitation.email).await?;
+    // The link was in the mail, whoever has the address now.
+    let invited = user::find(tx, &invitation.user_id).await?;
+    if invited.is_some_and(|user| user.email == invitation.email) {
+        user::prove_email(tx, at, &invitation.email).await?;
+    }
     Ok(Some(invitation))
 }

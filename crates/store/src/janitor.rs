@@ -73,6 +73,7 @@ const JOBS: &[Job] = &[
     job!("login_traces", "id", "created_at", TRACES_KEPT),
     job!("connection_tests", "id", "created_at", DAY),
     job!("portal_links", "id", "expires_at", DAY),
+    job!("relink_permissions", "id", "expires_at", DAY),
     job!(
         "back_channel_logouts",
         "id",

@@ -9,6 +9,9 @@ use crate::{Error, OrganizationId, UserId, permission};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
+    /// As the organization may see them: `email_verified` is true only if something
+    /// that stands vouches for the address, a domain that the organization has now
+    /// or the person's own proof by mail.
     pub user: User,
     /// The names of the user's roles in the organization, sorted.
     pub roles: Vec<String>,
@@ -38,7 +41,11 @@ pub async fn find(
             concat!(
                 "SELECT ",
                 user::columns!(),
-                ", m.groups, o.external_id, ",
+                ", u.email_proved_at IS NOT NULL, EXISTS (
+                     SELECT 1 FROM domains d
+                      WHERE d.organization_id = $2 AND d.kind = 'ORGANIZATION_DOMAIN' AND d.status = 'VERIFIED'
+                        AND u.email LIKE '%@' || d.domain),
+                   m.groups, o.external_id, ",
                 role_names!(),
                 ", ",
                 permission::member_names!(),
@@ -53,7 +60,9 @@ pub async fn find(
         .await?;
     let Some(row) = row else { return Ok(None) };
     let mut columns = Columns::of(&row);
-    let user = user::read_columns(&mut columns)?;
+    let mut user = user::read_columns(&mut columns)?;
+    let (is_own_proof, is_of_domain) = (columns.bool()?, columns.bool()?);
+    user.email_verified = is_own_proof || (user.email_verified && is_of_domain);
     let groups: Option<Vec<String>> = columns.optional_json("memberships.groups")?;
     let is_member = groups.is_some();
     let subject = Subject {

@@ -316,7 +316,8 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
             "UPDATE users SET email = $2, email_verified = $3, name = $4, given_name = $5, family_name = $6,
                 picture = $7, locale = $8, phone_number = $9, phone_number_verified = $10,
                 preferred_username = $11, gender = $12, groups = $13, custom_attributes = $14,
-                profile_metadata = $15, external_id = $16, metadata = $17, updated_at = $18
+                profile_metadata = $15, external_id = $16, metadata = $17, updated_at = $18,
+                email_proved_at = CASE WHEN email = $2 THEN email_proved_at ELSE NULL END
               WHERE id = $1 AND updated_at = $19",
             p![
                 &user.id,
@@ -348,22 +349,26 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
     event::record(tx, at, Entry::new(Kind::UserUpdated).user(&user.id)).await
 }
 
-/// Remembers that a user has proved to read the mail of `email`, unless their
-/// address is another one meanwhile.
-pub(crate) async fn verify_email(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    id: &UserId,
-    email: &EmailAddress,
-) -> Result<(), Error> {
-    let Some(mut user) = find(tx, id).await? else {
+/// Remembers that somebody has shown that they read the mail of `email`: of the
+/// user who has that address now, if there is one.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn prove_email(tx: &mut Tx<'_>, at: Stamp<'_>, email: &EmailAddress) -> Result<(), Error> {
+    let Some(mut user) = find_by_email(tx, email).await? else {
         return Ok(());
     };
-    if user.email_verified || user.email != *email {
-        return Ok(());
+    if !user.email_verified {
+        user.email_verified = true;
+        update(tx, at, &user).await?;
     }
-    user.email_verified = true;
-    update(tx, at, &user).await
+    tx.exec(
+        "UPDATE users SET email_proved_at = $2 WHERE id = $1",
+        p![&user.id, at.now.as_micros()],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Disables a user, which ends their sessions, or enables them again. Says

@@ -120,6 +120,7 @@ impl Setup {
             settings: Settings {
                 public_url: url.clone(),
                 development: self.kind == Kind::Development,
+                require_domain_proof: false,
                 api_rate_limit: genkan_api::RateLimit { per_minute: None },
             },
             outbound: Outbound::new(true, trust()).unwrap(),

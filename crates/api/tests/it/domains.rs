@@ -272,7 +272,7 @@ async fn claim(harness: &Harness, organization_id: &OrganizationId) -> domain::D
                 Kind::OrganizationDomain,
                 at.now,
             );
-            let claimed = claimed.to_be_proved();
+            let claimed = claimed.given_by(domain::Giver::Customer);
             domain::insert(tx, at, &claimed).await?;
             Ok(claimed)
         })

@@ -355,6 +355,8 @@ pub struct OidcConnectionConfig {
     pub sync_user_profile_on_login: ::core::option::Option<bool>,
     #[prost(message, optional, tag = "18")]
     pub jit_provisioning_with_sso_enabled: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "1010")]
+    pub check_hosted_domain: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OAuthConnectionConfig {

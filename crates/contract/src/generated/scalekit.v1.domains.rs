@@ -191,6 +191,12 @@ pub struct Domain {
     pub domain_type: i32,
     #[prost(enumeration = "VerificationMethod", tag = "13")]
     pub verification_method: i32,
+    #[prost(string, tag = "1000")]
+    pub proved_by: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "1001")]
+    pub proved_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "1002")]
+    pub proved_actor: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

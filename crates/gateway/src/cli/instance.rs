@@ -6,6 +6,7 @@ use clap::Args;
 use genkan_db::{Db, Tx};
 use genkan_protocol::Timestamp;
 use genkan_protocol::oauth::redirect_uri;
+use genkan_store::domain::Giver;
 use genkan_store::environment::{self, Environment, Kind};
 use genkan_store::id::Id;
 use genkan_store::{Generator, InstanceKey, Page, Stamp};
@@ -58,6 +59,12 @@ fn refuse_to_create(config: &Config) -> Result<(), Failure> {
 }
 
 impl Instance {
+    /// Whose word stands behind a domain that the command line gives.
+    pub(super) fn giver(&self) -> Giver {
+        let is_development = self.environment.kind == Kind::Development;
+        Giver::with_credentials(is_development, self.config.domains.require_proof)
+    }
+
     /// When the command happens, and the identifiers of what it creates.
     pub(super) fn stamp(&self) -> Stamp<'_> {
         Stamp::new(&self.ids, self.now).by("cli")

@@ -165,7 +165,7 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
     };
     let domain = |name: &DomainName| {
         let kind = domain::Kind::OrganizationDomain;
-        Domain::new(at.id(), organization.id.clone(), name.clone(), kind, at.now)
+        Domain::new(at.id(), organization.id.clone(), name.clone(), kind, at.now).given_by(instance.giver())
     };
     let domains: Vec<_> = args.domains.iter().map(domain).collect();
     instance

@@ -223,6 +223,15 @@ settings! {
         default shutdown_timeout: Duration = "25s";
     }
 
+    /// What a domain of an organization needs before its identity provider may speak for it.
+    [domains] Domains {
+        /// Whether every domain waits for its TXT record, also one that comes with the credentials of
+        /// the management API or from the command line. Otherwise such a domain is active at once, on
+        /// the word of whoever gives it; turn this on if your customers can enter domains through your
+        /// application.
+        default require_proof: bool = "false";
+    }
+
     /// The management API.
     [api] Api {
         /// How many calls a minute one client may make, by gRPC and REST together; a sixth of

@@ -39,10 +39,19 @@ pub struct Details {
 }
 
 /// An identity that is genuine and still signs nobody in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The e-mail's domain is not the organization's.
     EmailNotTrusted,
+    /// The person comes from Google with an account of another company, or of none.
+    HostedDomain,
+    /// The person belongs to another organization too, and the e-mail's domain was
+    /// only claimed by this one.
+    DomainNotProved,
+    /// The connection knows the person by these subjects, and another one came.
+    SubjectChanged {
+        known: Vec<String>,
+    },
     /// The provider itself says that nobody has checked the address.
     EmailNotVerified,
     /// Nobody invited this person, and the connection creates nobody.
@@ -53,9 +62,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    const fn cause(self) -> &'static str {
+    const fn cause(&self) -> &'static str {
         match self {
-            Self::EmailNotTrusted => "email_domain_not_trusted",
+            Self::EmailNotTrusted | Self::HostedDomain => "email_domain_not_trusted",
+            Self::DomainNotProved => "email_domain_not_proved",
+            Self::SubjectChanged { .. } => "subject_changed",
             Self::EmailNotVerified => "email_not_verified",
             Self::NotProvisioned => "user_not_provisioned",
             Self::Disabled => "user_not_active",
@@ -63,10 +74,19 @@ impl Refusal {
         }
     }
 
-    const fn why(self) -> &'static str {
+    const fn why(&self) -> &'static str {
         match self {
             Self::EmailNotTrusted => {
                 "Your company’s sign-in sent an e-mail address of a domain that is not your company’s."
+            }
+            Self::HostedDomain => {
+                "You came with a Google account that is not your company’s. Choose the one that your company gave you."
+            }
+            Self::DomainNotProved => {
+                "There is an account with your e-mail address at another company already, and yours has not proved yet that the address is its own."
+            }
+            Self::SubjectChanged { .. } => {
+                "Your company’s sign-in knows your e-mail address as somebody else’s. Perhaps the address was given to you newly."
             }
             Self::EmailNotVerified => {
                 "Your company’s sign-in sent an e-mail address that nobody has verified there."
@@ -79,10 +99,24 @@ impl Refusal {
         }
     }
 
-    const fn remedy(self) -> &'static str {
+    const fn remedy(&self) -> &'static str {
         match self {
             Self::EmailNotTrusted => {
                 "Add the domain of this e-mail address to the organization, or correct the address at the provider."
+            }
+            Self::HostedDomain => {
+                "The claim hd is no domain of the organization: let the person choose their account in your Google \
+                 Workspace, or add its domain to the organization."
+            }
+            Self::DomainNotProved => {
+                "The person belongs to another organization too, so it does not suffice that somebody has entered \
+                 the domain. `genkan domain verify DOMAIN --organization ORG` shows the TXT record that proves it and \
+                 looks for it; with --as-operator you answer for it yourself."
+            }
+            Self::SubjectChanged { .. } => {
+                "If the address was given to another person, give the account before another address, or delete it. \
+                 If the provider has renumbered its people, allow it: `genkan connection relink CONNECTION`, or with \
+                 --user for one of them."
             }
             Self::EmailNotVerified => {
                 "Verify the address at the provider, or let the connection trust addresses that are not verified."
@@ -173,8 +207,11 @@ impl Failure {
     }
 
     /// The identity is genuine; our own rules refuse it.
-    pub fn refused(identity: &UpstreamIdentity, refusal: Refusal) -> Self {
+    pub fn refused(identity: &UpstreamIdentity, refusal: &Refusal) -> Self {
         let mut trace = identity.trace.clone();
+        if let Refusal::SubjectChanged { known } = refusal {
+            trace.fail("Subject", known.join(", "), &identity.subject);
+        }
         trace.fail("Account", "an account that may sign in", identity.email.as_str());
         let mut failure = Self::new(&identity.connection, refusal.cause(), refusal.remedy(), trace);
         failure.0.why = refusal.why().to_owned();

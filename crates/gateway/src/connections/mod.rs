@@ -6,6 +6,7 @@
 
 pub mod attributes;
 pub mod failure;
+mod hosted_domain;
 pub mod metadata;
 pub mod oidc;
 pub mod trace;
@@ -187,6 +188,10 @@ pub async fn finish(
         Settings::Oidc(settings) => oidc::finish(app, &connection, settings, arrival).await,
         // Nobody was sent there: a request was under way under another kind's settings.
         Settings::Saml(_) => Err(Failure::saml_not_supported(&connection)),
+    };
+    let result = match result {
+        Ok(identity) => hosted_domain::check(app, identity).await?,
+        Err(failure) => Err(failure),
     };
     Ok(Finished { interaction, result })
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use genkan_protocol::Domain as DomainName;
 use genkan_store::client::{self, Client, ClientSecret, MAX_ACTIVE_SECRETS};
 use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings};
-use genkan_store::domain::{self, Domain};
+use genkan_store::domain::{self, Domain, Giver};
 use genkan_store::organization::{self, Organization};
 use genkan_store::{ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Secret, Stamp};
 
@@ -221,7 +221,8 @@ async fn simulator_connection(app: &App, at: Stamp<'_>) -> Result<Connection, Er
                 if domain::find_organization_for(tx, &name).await?.is_none() {
                     let kind = domain::Kind::OrganizationDomain;
                     let organization_id = organization.id.clone();
-                    let domain = Domain::new(at.id(), organization_id, name, kind, at.now);
+                    let domain =
+                        Domain::new(at.id(), organization_id, name, kind, at.now).given_by(Giver::Developer);
                     domain::insert(tx, at, &domain).await?;
                 }
             }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use genkan_api::dns;
-use genkan_store::{Error, conflict, domain};
+use genkan_store::domain::{self, Proof};
+use genkan_store::{Error, conflict};
 
 use crate::app::App;
 
@@ -35,7 +36,7 @@ pub async fn look(app: &App) -> Result<(), Error> {
         let at = app.at(app.now());
         let verified = app
             .db()
-            .tx(async |tx| domain::verify(tx, at, &domain.organization_id, &domain.id).await)
+            .tx(async |tx| domain::prove(tx, at, &domain.organization_id, &domain.id, Proof::Dns).await)
             .await;
         match verified {
             // Deleted meanwhile, or shown by another organization first.

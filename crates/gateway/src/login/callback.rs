@@ -119,7 +119,7 @@ async fn sign_in(
         }
         Arrived::ConnectionNotActive => Err(PageError::connection_not_active()),
         Arrived::Refused(refusal) => {
-            refusal::refuse(app, interaction, Failure::refused(&upstream, refusal)).await
+            refusal::refuse(app, interaction, Failure::refused(&upstream, &refusal)).await
         }
     }
 }
@@ -139,6 +139,9 @@ fn refused(outcome: &Outcome) -> Arrived {
     use connections::Refusal;
     Arrived::Refused(match outcome {
         Outcome::EmailNotTrusted => Refusal::EmailNotTrusted,
+        Outcome::HostedDomainForeign => Refusal::HostedDomain,
+        Outcome::DomainNotProved => Refusal::DomainNotProved,
+        Outcome::SubjectChanged { known } => Refusal::SubjectChanged { known: known.clone() },
         Outcome::EmailNotVerified => Refusal::EmailNotVerified,
         Outcome::Disabled => Refusal::Disabled,
         Outcome::OrganizationFull => Refusal::OrganizationFull,

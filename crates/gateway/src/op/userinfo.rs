@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use genkan_protocol::oidc::{Profile, UserInfo};
-use genkan_store::{OrganizationId, UserId, membership, user};
+use genkan_store::subject::{self, Subject};
+use genkan_store::{OrganizationId, UserId};
 use http::HeaderMap;
 
 use super::token::issue::{custom, profile};
@@ -28,20 +29,12 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
         .oid
         .as_deref()
         .and_then(|id| OrganizationId::parse(id).ok());
-    let (found, groups) = app
+    let found = app
         .db()
-        .read(async |tx| -> Result<_, genkan_store::Error> {
-            let member = match &organization_id {
-                Some(organization_id) => membership::find(tx, organization_id, &user_id).await?,
-                None => None,
-            };
-            Ok((
-                user::find(tx, &user_id).await?,
-                member.map(|member| member.groups).unwrap_or_default(),
-            ))
-        })
+        .read(async |tx| subject::find(tx, &user_id, organization_id.as_ref()).await)
         .await?;
-    let Some(user) = found.filter(|user| !user.disabled) else {
+    // Also nobody who was taken out of the organization since.
+    let Some(Subject { user, groups, .. }) = found else {
         return Err(refused);
     };
     let scope = &claims.scope.0;

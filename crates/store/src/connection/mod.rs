@@ -1,6 +1,7 @@
 //! Connections: an organization's way to an identity provider.
 
 pub mod domains;
+pub mod hosted_domain;
 mod list;
 mod rules;
 mod settings;
@@ -323,7 +324,14 @@ pub async fn find_of(
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> Result<(), Error> {
     refuse_unfit(connection)?;
     let before = find(tx, &connection.id).await?.ok_or(Error::Stale)?;
-    let settings = json(&connection.settings);
+    let authority = before.settings.authority();
+    let is_other_authority = !authority.is_empty() && authority != connection.settings.authority();
+    let mut settings = connection.settings.clone();
+    if let Some(settings) = settings.as_oidc_mut().filter(|_| is_other_authority) {
+        // Only connections that have been to Google before the check was there are spared it.
+        settings.check_hosted_domain.get_or_insert(true);
+    }
+    let settings = json(&settings);
     let updated = tx
         .exec(
             "UPDATE connections SET provider = $3, name = $4, enabled = $5, jit_provisioning = $6,
@@ -351,8 +359,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
     if updated == 0 {
         return Err(Error::Stale);
     }
-    let authority = before.settings.authority();
-    if !authority.is_empty() && authority != connection.settings.authority() {
+    if is_other_authority {
         tx.exec(
             "DELETE FROM identities WHERE connection_id = $1",
             p![&connection.id],
@@ -371,6 +378,8 @@ pub enum Enabling {
     Enabled,
     /// These fields must be entered first.
     Incomplete(Vec<&'static str>),
+    /// This cannot work, however complete it is.
+    Unfit(Mistake),
     /// There is no such connection.
     Unknown,
 }
@@ -387,6 +396,9 @@ pub async fn enable(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ConnectionId) -> Result
     let missing = connection.missing();
     if !missing.is_empty() {
         return Ok(Enabling::Incomplete(missing));
+    }
+    if let Err(mistake) = rules::check_shared_issuer(&connection.settings) {
+        return Ok(Enabling::Unfit(mistake));
     }
     set_enabled(tx, at, id, true).await?;
     Ok(Enabling::Enabled)

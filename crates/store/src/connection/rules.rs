@@ -64,7 +64,10 @@ impl Connection {
         check_mapping(&self.settings)?;
         let http_allowed = http_allowed || self.settings.insecure_http();
         match &self.settings {
-            Settings::Oidc(settings) => check_oidc(settings, http_allowed),
+            Settings::Oidc(settings) => {
+                check_oidc(settings, http_allowed)?;
+                check_shared_issuer(&self.settings)
+            }
             Settings::Saml(settings) => check_saml(settings, http_allowed),
         }
     }
@@ -147,6 +150,56 @@ fn check_mapping(settings: &Settings) -> Result<(), Mistake> {
                  (theirs) bytes, or not printable"
             );
             return Err(Mistake::of_connection(FIELD, what));
+        }
+    }
+    Ok(())
+}
+
+/// The hosts of Microsoft Entra ID in its clouds.
+const ENTRA: &[&str] = &[
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+    "login.chinacloudapi.cn",
+    "login.windows.net",
+    "login.microsoft.com",
+    "sts.windows.net",
+];
+
+/// What of Entra's addresses is no company: everybody, all companies, all private
+/// accounts, by their two names.
+const ENTRA_SHARED: &[&str] = &[
+    "common",
+    "organizations",
+    "consumers",
+    "9188040d-6c67-4b5b-b112-36a304b66dad",
+];
+
+/// Refuses the addresses of Entra that belong to no company. Their tokens name the
+/// person's own tenant as issuer, so nobody could sign in; and if anybody could, it
+/// would be everybody.
+pub(super) fn check_shared_issuer(settings: &Settings) -> Result<(), Mistake> {
+    let Some(settings) = settings.as_oidc() else {
+        return Ok(());
+    };
+    let addresses = [
+        ("issuer", Some(&settings.issuer)),
+        ("discovery_endpoint", settings.discovery_endpoint.as_ref()),
+        ("authorize_uri", settings.authorize_uri.as_ref()),
+    ];
+    for (field, text) in addresses {
+        let url = text.and_then(|text| Url::parse(text).ok());
+        let is_shared = url.is_some_and(|url| {
+            let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+            let tenant = url.path_segments().and_then(|mut segments| segments.next());
+            let tenant = tenant.unwrap_or_default().to_ascii_lowercase();
+            ENTRA.contains(&host) && ENTRA_SHARED.contains(&tenant.as_str())
+        });
+        if is_shared {
+            let what = "is of all tenants of Microsoft Entra ID and not of one company: write \
+                        https://login.microsoftonline.com/TENANT-ID/v2.0, with the tenant id that stands at \
+                        entra.microsoft.com under Identity, Overview (\"Tenant ID\")";
+            return Err(Mistake::new(field, what));
         }
     }
     Ok(())

@@ -100,6 +100,11 @@ pub struct OidcSettings {
     /// Safe only where people cannot enter their own address at the provider.
     #[serde(default)]
     pub trust_unverified_email: bool,
+    /// Take only people whose claim `hd` is a domain of the organization, if the
+    /// provider is Google; see [`super::hosted_domain`]. `None`: the connection is
+    /// older than this check, which then only warns.
+    #[serde(default)]
+    pub check_hosted_domain: Option<bool>,
     /// Sign people out at the provider too. Kept; Genkan does not do it yet.
     #[serde(default)]
     pub idp_logout_required: bool,
@@ -127,6 +132,7 @@ impl Default for OidcSettings {
             roles_claim: None,
             insecure_http: false,
             trust_unverified_email: false,
+            check_hosted_domain: Some(true),
             idp_logout_required: false,
             configuration_type: None,
         }

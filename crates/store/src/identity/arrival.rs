@@ -9,12 +9,13 @@ use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 use serde_json::{Map, Value};
 
-use super::{find_user, remember};
-use crate::connection::{self, Connection, Settings};
+use super::home::{self, Vouched, belongs_elsewhere, vouch};
+use super::{find_user, relink, remember};
+use crate::connection::{self, Connection, hosted_domain};
 use crate::event::{self, Entry, Kind};
 use crate::membership::{self, Assigned, Joining, ProvisioningMethod, Status};
 use crate::user::{self, User};
-use crate::{ConnectionId, Error, OrganizationId, Stamp, Timestamp, UserId, domain, role};
+use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, Timestamp, UserId, role};
 
 /// Somebody whom an identity provider has authenticated.
 #[derive(Debug, Clone)]
@@ -54,6 +55,15 @@ pub enum Outcome {
         user_created: bool,
         membership_created: bool,
     },
+    /// The person comes from Google with an account of another company, or of none;
+    /// see [`connection::hosted_domain`].
+    HostedDomainForeign,
+    /// The user with this address belongs to another organization too, and nobody
+    /// has proved that the address's domain is this organization's.
+    DomainNotProved,
+    /// The connection knows the user with this address by these subjects, and the
+    /// person came with another; see [`relink`].
+    SubjectChanged { known: Vec<String> },
     /// The connection was switched off or deleted meanwhile.
     ConnectionNotActive,
     /// The user may not sign in, or not to this organization.
@@ -78,7 +88,8 @@ pub enum Outcome {
 /// 1. Who is known by connection and subject is that user, whatever the address.
 /// 2. Otherwise the user with that address is linked, and
 /// 3. otherwise a user is created if the connection does so (JIT provisioning);
-///    both only if the address lies in a domain of the connection's organization.
+///    both only if the address lies in a domain of the connection's organization,
+///    and who belongs to another organization only if that domain is proved.
 ///
 /// Membership in that organization is created likewise, and an invited member
 /// becomes an active one: nobody knows better than the organization's own
@@ -104,7 +115,7 @@ struct Admission {
     connection: Connection,
     person: Person,
     /// The address that the provider sent, if it may speak for it.
-    vouched_email: Option<EmailAddress>,
+    vouched: Option<Vouched>,
     standing: Standing,
 }
 
@@ -146,13 +157,23 @@ async fn decide(tx: &mut Tx<'_>, arrival: &Arrival, now: Timestamp) -> Result<De
     let Some(connection) = connection.filter(|connection| connection.enabled) else {
         return Ok(Decision::Refuse(Outcome::ConnectionNotActive));
     };
-    let vouched_email = vouch(tx, &connection, &arrival.profile).await?;
+    let hosted = hosted_domain::look(tx, &connection, &arrival.attributes).await?;
+    if hosted.is_some_and(|hosted| hosted.is_refused) {
+        return Ok(Decision::Refuse(Outcome::HostedDomainForeign));
+    }
+    let vouched = vouch(tx, &connection, &arrival.profile).await?;
     let person = match find_user(tx, &arrival.connection_id, &arrival.subject).await? {
         Some(user) => Person::Known(user),
-        None => match &vouched_email {
-            Ok(email) => match user::find_by_email(tx, email).await? {
+        None => match &vouched {
+            Ok(vouched) => match user::find_by_email(tx, &vouched.email).await? {
+                // Whoever gave the domain may speak for strangers, and for nobody else's people.
+                Some(user)
+                    if !vouched.is_proved && belongs_elsewhere(tx, &connection, &user.id, now).await? =>
+                {
+                    return Ok(Decision::Refuse(Outcome::DomainNotProved));
+                }
                 Some(user) => Person::Linked(user),
-                None => Person::New(email.clone()),
+                None => Person::New(vouched.email.clone()),
             },
             Err(refusal) => return Ok(Decision::Refuse(refusal.clone())),
         },
@@ -162,7 +183,7 @@ async fn decide(tx: &mut Tx<'_>, arrival: &Arrival, now: Timestamp) -> Result<De
         Person::Known(user) | Person::Linked(user) => standing(tx, &connection, &user.id, now).await?,
         Person::New(_) => Standing::Stranger,
     };
-    let may_join = connection.jit_provisioning && vouched_email.is_ok();
+    let may_join = connection.jit_provisioning && vouched.is_ok();
     match standing {
         Standing::Inactive => return Ok(Decision::Refuse(Outcome::Disabled)),
         Standing::InvitedOnce | Standing::Stranger if !may_join => {
@@ -179,38 +200,9 @@ async fn decide(tx: &mut Tx<'_>, arrival: &Arrival, now: Timestamp) -> Result<De
     Ok(Decision::Admit(Box::new(Admission {
         connection,
         person,
-        vouched_email: vouched_email.ok(),
+        vouched: vouched.ok(),
         standing,
     })))
-}
-
-/// The address of a profile, if the connection may speak for it.
-async fn vouch(
-    tx: &mut Tx<'_>,
-    connection: &Connection,
-    profile: &Profile,
-) -> Result<Result<EmailAddress, Outcome>, Error> {
-    let Some(email) = &profile.email else {
-        return Ok(Err(Outcome::EmailMissing));
-    };
-    let owner = domain::find_organization_for(tx, email.domain()).await?;
-    // A connection of the whole environment belongs to no organization, so no domain vouches for it.
-    if owner.is_none() || owner != connection.organization_id {
-        return Ok(Err(Outcome::EmailNotTrusted));
-    }
-    if !connection::domains::may_vouch(tx, connection, email.domain()).await? {
-        return Ok(Err(Outcome::EmailNotTrusted));
-    }
-    let trusts_unverified = match &connection.settings {
-        Settings::Oidc(settings) => settings.trust_unverified_email,
-        // SAML knows no unverified addresses.
-        Settings::Saml(_) => false,
-    };
-    // An employee who can enter any address at the provider must not become a colleague.
-    if profile.email_verified == Some(false) && !trusts_unverified {
-        return Ok(Err(Outcome::EmailNotVerified));
-    }
-    Ok(Ok(email.clone()))
 }
 
 /// Somebody who arrives through a connection of the whole environment needs no membership.
@@ -264,9 +256,16 @@ async fn admit(
     let Admission {
         connection,
         person,
-        vouched_email,
+        vouched,
         standing,
     } = admission;
+    let mut relinked = None;
+    if let Person::Linked(user) = &person {
+        relinked = match relink(tx, at, arrival, user).await? {
+            Ok(relinked) => relinked,
+            Err(refusal) => return Ok(refusal),
+        };
+    }
     let (is_known, user_created) = match &person {
         Person::Known(_) => (true, false),
         Person::Linked(_) => (false, false),
@@ -274,9 +273,9 @@ async fn admit(
     };
     let user = match person {
         Person::Known(user) | Person::Linked(user) => {
-            let email = verified_email(tx, &connection, &user, vouched_email).await?;
-            let names = connection.sync_profile.then_some(&arrival.profile);
-            follow_profile(tx, at, user, email, names).await?
+            let followed = home::followed(tx, &connection, &user, vouched.as_ref(), at.now).await?;
+            let names = followed.names.then_some(&arrival.profile);
+            follow_profile(tx, at, user, followed.email, names).await?
         }
         Person::New(email) => create_user(tx, at, email, &arrival.profile).await?,
     };
@@ -288,16 +287,43 @@ async fn admit(
     }
     remember(tx, at, arrival, &user.id).await?;
     if !is_known {
-        let entry = Entry::new(Kind::UserIdentityLinked)
+        let kind = match relinked {
+            Some(_) => Kind::UserIdentityRelinked,
+            None => Kind::UserIdentityLinked,
+        };
+        let mut entry = Entry::new(kind)
             .user(&user.id)
-            .organization(organization_id);
-        event::record(tx, at, entry.with("connection_id", connection.id.as_str())).await?;
+            .organization(organization_id)
+            .with("connection_id", connection.id.as_str());
+        if let Some(permission_id) = &relinked {
+            entry = entry.with("permission_id", permission_id.as_str());
+        }
+        event::record(tx, at, entry).await?;
     }
     Ok(Outcome::SignedIn {
         user: Box::new(user),
         membership_created,
         user_created,
         organization_id: connection.organization_id,
+    })
+}
+
+/// A permission that lets somebody be linked whom the connection knows by another
+/// subject; nothing is needed if it knows them by none. Changes nothing if it refuses.
+async fn relink(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    arrival: &Arrival,
+    user: &User,
+) -> Result<Result<Option<RelinkPermissionId>, Outcome>, Error> {
+    let known = relink::subjects(tx, &arrival.connection_id, &user.id).await?;
+    if known.is_empty() {
+        return Ok(Ok(None));
+    }
+    let used = relink::use_permission(tx, at, &arrival.connection_id, &user.id).await?;
+    Ok(match used {
+        Some(permission_id) => Ok(Some(permission_id)),
+        None => Err(Outcome::SubjectChanged { known }),
     })
 }
 
@@ -329,27 +355,6 @@ fn take_over_names(user: &mut User, profile: &Profile) {
             ours.clone_from(theirs);
         }
     }
-}
-
-/// The verified address that a user should have after this login, if that is known.
-///
-/// An address changes only from one that the organization vouches for (it is
-/// its employee) to another such one, and never to somebody else's.
-async fn verified_email(
-    tx: &mut Tx<'_>,
-    connection: &Connection,
-    user: &User,
-    vouched: Option<EmailAddress>,
-) -> Result<Option<EmailAddress>, Error> {
-    let Some(email) = vouched else { return Ok(None) };
-    if email == user.email {
-        return Ok(Some(email));
-    }
-    let owner = domain::find_organization_for(tx, user.email.domain()).await?;
-    let is_own_employee = owner.is_some() && owner == connection.organization_id;
-    let may_change =
-        connection.sync_profile && is_own_employee && user::find_by_email(tx, &email).await?.is_none();
-    Ok(may_change.then_some(email))
 }
 
 /// Brings a user up to date with what the provider said.

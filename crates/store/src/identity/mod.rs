@@ -1,6 +1,8 @@
 //! Identities: users as one connection knows them.
 
 mod arrival;
+mod home;
+pub mod relink;
 
 use genkan_db::{Tx, p};
 use serde_json::{Map, Value};

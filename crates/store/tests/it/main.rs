@@ -36,3 +36,4 @@ mod signing_key;
 mod support;
 mod user;
 mod webauthn;
+mod whose_word;

@@ -1,7 +1,7 @@
 //! Organizations and their domains.
 
 use genkan_protocol::Domain as DomainName;
-use genkan_store::domain::{self, Domain};
+use genkan_store::domain::{self, Domain, Giver, Proof};
 use genkan_store::organization::{self, Feature, Organization, Region};
 use genkan_store::session::{self, SignIn};
 use genkan_store::{Error, OrganizationId, Page, conflict, connection, environment, user};
@@ -343,10 +343,10 @@ async fn features_are_switched_on_and_off_in_order() {
 async fn a_claimed_domain_routes_nobody_until_it_is_shown() {
     on_each_engine(async |world| {
         let (one, other) = (world.organization().await.id, world.organization().await.id);
-        let claim = world.new_domain(&one, "acme.test").to_be_proved();
+        let claim = world.new_domain(&one, "acme.test").given_by(Giver::Customer);
         assert_eq!(claim.txt_name().as_deref(), Some("_genkan-challenge.acme.test"));
         assert!(claim.txt_value.starts_with("genkan-domain-verification="));
-        let rival = world.new_domain(&other, "acme.test").to_be_proved();
+        let rival = world.new_domain(&other, "acme.test").given_by(Giver::Customer);
         for domain in [&claim, &rival] {
             world
                 .tx(async |tx| domain::insert(tx, world.start(), domain).await)
@@ -361,7 +361,14 @@ async fn a_claimed_domain_routes_nobody_until_it_is_shown() {
         assert_eq!(world.tx(async |tx| domain::list_pending(tx).await).await.len(), 2);
 
         let verify = async |tx: &mut genkan_db::Tx<'_>, domain: &Domain| {
-            domain::verify(tx, world.after(1), &domain.organization_id, &domain.id).await
+            domain::prove(
+                tx,
+                world.after(1),
+                &domain.organization_id,
+                &domain.id,
+                Proof::Dns,
+            )
+            .await
         };
         assert!(world.tx(async |tx| verify(tx, &rival).await).await);
         assert!(!world.tx(async |tx| verify(tx, &rival).await).await, "no news");
@@ -373,7 +380,7 @@ async fn a_claimed_domain_routes_nobody_until_it_is_shown() {
         );
         let third = world
             .new_domain(&world.organization().await.id, "acme.test")
-            .to_be_proved();
+            .given_by(Giver::Customer);
         let refused = world
             .failed_tx(async |tx| domain::insert(tx, world.start(), &third).await)
             .await;

@@ -138,6 +138,7 @@ impl Api {
             match connection::enable(tx, call.at(), &id).await? {
                 Enabling::Enabled => Ok(()),
                 Enabling::Incomplete(missing) => Err(incomplete(connection.kind(), &missing)),
+                Enabling::Unfit(mistake) => Err(refuse(connection.kind(), &mistake)),
                 Enabling::Unknown => Err(Error::not_found("connection")),
             }
         })

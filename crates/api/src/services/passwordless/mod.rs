@@ -20,7 +20,7 @@ use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 use genkan_store::mail::{Kind as MailKind, Mail};
 use genkan_store::passwordless::{self, Challenge, Kind, Request, Sending, Template, Verification, Wanted};
-use genkan_store::{ClientId, Secret, client};
+use genkan_store::{ClientId, Secret, client, user};
 use tonic::Response;
 use url::Url;
 
@@ -102,14 +102,20 @@ impl PasswordlessService for Api {
                 let hash = hash.ok_or_else(|| Error::required("auth_request_id"))?;
                 let code = Secret::from_presented(code.trim());
                 self.tx(async |tx| {
-                    Ok(passwordless::verify_code(tx, key, (client_id, &hash), &code, now).await?)
+                    let verification =
+                        passwordless::verify_code(tx, key, (client_id, &hash), &code, now).await?;
+                    remember(tx, &call, &verification).await?;
+                    Ok(verification)
                 })
                 .await?
             }
             Some(AuthCredential::LinkToken(token)) => {
                 let token = Secret::from_presented(token);
                 self.tx(async |tx| {
-                    Ok(passwordless::verify_link(tx, client_id, hash.as_ref(), &token, now).await?)
+                    let verification =
+                        passwordless::verify_link(tx, client_id, hash.as_ref(), &token, now).await?;
+                    remember(tx, &call, &verification).await?;
+                    Ok(verification)
                 })
                 .await?
             }
@@ -143,6 +149,14 @@ impl Api {
         genkan_store::mail::enqueue(tx, call.at(), self.instance_key(), &mail).await?;
         Ok(())
     }
+}
+
+/// Who has read the mail of an address has proved it, whatever becomes of the sign-in.
+async fn remember(tx: &mut Tx<'_>, call: &Call<'_>, verification: &Verification) -> Result<(), Error> {
+    if let Verification::Proven(request) = verification {
+        user::prove_email(tx, call.at(), &request.email).await?;
+    }
+    Ok(())
 }
 
 /// The application that sends. Its token may outlive it by a moment.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use genkan_store::connection::{
     self, Connection, OidcSettings, Provider, SamlSettings, Settings, TokenAuthType,
@@ -105,6 +106,9 @@ pub(super) struct CreateArgs {
     /// their own address there
     #[arg(long)]
     trust_unverified_email: bool,
+    /// Whether only people whose claim hd is a domain of the organization come in, if the provider is Google
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), default_value = "on")]
+    check_hosted_domain: bool,
     #[command(flatten)]
     saml_settings: SamlArgs,
 }
@@ -255,6 +259,7 @@ impl CreateArgs {
             roles_claim: self.roles_claim.clone(),
             insecure_http,
             trust_unverified_email: self.trust_unverified_email,
+            check_hosted_domain: Some(self.check_hosted_domain),
             ..OidcSettings::default()
         })
     }

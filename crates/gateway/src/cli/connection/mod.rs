@@ -1,6 +1,7 @@
-//! `genkan connection create|list|show|update|enable|disable|test|delete`
+//! `genkan connection create|list|show|update|enable|disable|test|relink|delete`
 
 mod create;
+mod relink;
 mod saml;
 mod secret;
 mod update;
@@ -8,11 +9,14 @@ mod update;
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
-use genkan_store::connection::{self, Connection, Enabling, OidcSettings, SamlSettings, Settings};
+use genkan_store::connection::{
+    self, Connection, Enabling, OidcSettings, SamlSettings, Settings, hosted_domain,
+};
 use genkan_store::{ConnectionId, session};
 use serde::Serialize;
 
 use self::create::CreateArgs;
+use self::relink::RelinkArgs;
 use self::update::UpdateArgs;
 use super::instance::{Deleted, Instance, PageArgs, parse_id};
 use super::output::{details, table, time, yes_no};
@@ -78,7 +82,13 @@ enum Verb {
         /// Its identifier
         connection: String,
     },
-    /// Delete a connection and what it knew of people, and end the sessions that began there; users stay
+    /// Let people come with another subject at the provider, each once within seven days
+    ///
+    /// Whoever has an address that somebody else is known by is refused, because addresses lapse and are
+    /// given to others. If the provider has renumbered its people, this lets them in: the new subject takes
+    /// the place of the one before.
+    Relink(RelinkArgs),
+    /// Delete a connection and what it knew of people, and end what began there; users stay
     Delete {
         /// Its identifier
         connection: String,
@@ -139,6 +149,9 @@ struct ConnectionView<'a> {
     missing: Vec<&'static str>,
     /// The domains that it signs in were chosen; otherwise all of its organization's.
     assigned_domains_only: bool,
+    /// Whether the claim hd is checked; nothing unless the provider is Google.
+    #[serde(skip)]
+    checks_hosted_domain: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     oidc: Option<&'a OidcSettings>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,6 +177,8 @@ impl<'a> ConnectionView<'a> {
             status: connection.status().as_str(),
             missing: connection.missing(),
             assigned_domains_only: connection.assigned_domains_only,
+            checks_hosted_domain: hosted_domain::applies(connection)
+                .then(|| hosted_domain::is_on(connection)),
             oidc,
             saml,
             created_at: time(connection.created_at),
@@ -214,6 +229,9 @@ impl<'a> ConnectionView<'a> {
             ("Groups claim", optional(&oidc.groups_claim)),
             ("Roles claim", optional(&oidc.roles_claim)),
         ];
+        if let Some(checked) = self.checks_hosted_domain {
+            rows.push(("Checks hd", yes_no(checked)));
+        }
         let endpoints = [
             ("Discovery", &oidc.discovery_endpoint),
             ("Authorization", &oidc.authorize_uri),
@@ -273,6 +291,7 @@ pub(super) async fn run(args: &ConnectionArgs, context: &mut Context) -> Result<
             end_sessions,
         } => disable(connection, *end_sessions, &instance, context).await,
         Verb::Test { connection } => test(connection, &instance, context).await,
+        Verb::Relink(args) => relink::run(args, &instance, context).await,
         Verb::Delete { connection, yes } => delete(connection, *yes, &instance, context).await,
     }
 }
@@ -341,6 +360,9 @@ async fn enable(text: &str, instance: &Instance, context: &mut Context) -> Resul
     match enabling {
         Enabling::Enabled => {}
         Enabling::Unknown => return Err(unknown(&connection.id)),
+        Enabling::Unfit(mistake) => {
+            return Err(Failure::new(format!("{} {}.", mistake.field, mistake.what)));
+        }
         Enabling::Incomplete(missing) => {
             return Err(Failure::new(format!(
                 "The connection is not complete: {} missing.",
@@ -386,7 +408,9 @@ async fn disable(
         .console
         .print(&summary, || format!("{} is disabled.\n", summary.id))?;
     if end_sessions {
-        context.console.note(&format!("{ended} sessions have ended."));
+        context
+            .console
+            .note(&format!("{ended} sessions have ended there."));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `genkan connection update`
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use genkan_store::Error;
 use genkan_store::connection::{self, Settings};
 
@@ -37,6 +38,9 @@ pub(super) struct UpdateArgs {
     /// How to authenticate at the token endpoint
     #[arg(long, alias = "auth-method", value_name = "METHOD", value_enum)]
     token_auth: Option<TokenAuth>,
+    /// Whether only people whose claim hd is a domain of the organization come in, if the provider is Google
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new())]
+    check_hosted_domain: Option<bool>,
     #[command(flatten)]
     saml: SamlArgs,
 }
@@ -47,6 +51,7 @@ impl UpdateArgs {
             || self.secret.is_given()
             || self.scopes.is_some()
             || self.token_auth.is_some()
+            || self.check_hosted_domain.is_some()
     }
 }
 
@@ -78,6 +83,7 @@ pub(super) async fn run(
             if let Some(token_auth) = args.token_auth {
                 oidc.token_auth_type = token_auth.into();
             }
+            oidc.check_hosted_domain = args.check_hosted_domain.or(oidc.check_hosted_domain);
         }
     }
     if args.secret.is_given() {

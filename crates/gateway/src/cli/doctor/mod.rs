@@ -1,5 +1,6 @@
 //! `genkan doctor`: looks for trouble, and says what to do about it.
 
+mod accounts;
 mod certificate;
 mod data;
 mod mail;
@@ -151,6 +152,7 @@ async fn examine(context: &Context, findings: &mut Findings) -> Result<(), Failu
     configuration(&config, findings);
     let opened = data::examine(&config, findings).await;
     if let Some(data) = opened {
+        accounts::examine(&data.db, findings).await;
         mail::examine(&config, data.environment.kind, &data.db, findings).await;
         providers::examine(&config, data, findings).await;
     }

@@ -1,6 +1,7 @@
 //! Brings the lines of a file into the database, some hundreds in a transaction.
 
 use genkan_db::{Db, Tx};
+use genkan_store::domain::Giver;
 use genkan_store::{Error, Stamp, conflict};
 use serde::de::DeserializeOwned;
 
@@ -15,7 +16,7 @@ const CHUNK: usize = 250;
 /// A line that was read: an organization or a user.
 pub(super) trait Row: DeserializeOwned {
     /// Adds it, or brings what is there up to date.
-    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<Outcome, RowError>;
+    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, giver: Giver) -> Result<Outcome, RowError>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,8 @@ pub(super) struct Tally {
 pub(super) struct Import<'a> {
     pub(super) db: &'a Db,
     pub(super) at: Stamp<'a>,
+    /// Whose word stands behind the domains.
+    pub(super) giver: Giver,
     pub(super) dry_run: bool,
     pub(super) continue_on_error: bool,
     pub(super) rejects: Option<Rejects>,
@@ -158,13 +161,13 @@ impl Import<'_> {
 
     /// All of the lines, or none.
     async fn write<R: Row>(&self, lines: &[(Line, R)]) -> Result<Vec<Outcome>, Stopped> {
-        let (at, dry_run) = (self.at, self.dry_run);
+        let (at, giver, dry_run) = (self.at, self.giver, self.dry_run);
         let written = self
             .db
             .tx(async |tx| -> Result<Vec<Outcome>, Stopped> {
                 let mut outcomes = Vec::with_capacity(lines.len());
                 for (index, (_, row)) in lines.iter().enumerate() {
-                    match row.put(tx, at).await {
+                    match row.put(tx, at, giver).await {
                         Ok(outcome) => outcomes.push(outcome),
                         Err(RowError::Rejected(mistake)) => return Err(Stopped::At(index, mistake)),
                         Err(RowError::Store(error)) => return Err(Stopped::Store(error)),

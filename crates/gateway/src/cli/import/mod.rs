@@ -107,6 +107,7 @@ async fn import<R: apply::Row>(what: &str, args: &FileArgs, context: &mut Contex
     let mut import = Import {
         db: &instance.db,
         at: instance.stamp(),
+        giver: instance.giver(),
         dry_run: args.dry_run,
         continue_on_error: args.continue_on_error,
         rejects,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use genkan_db::Tx;
 use genkan_protocol::Domain as DomainName;
-use genkan_store::domain::{self, Domain};
+use genkan_store::domain::{self, Domain, Giver};
 use genkan_store::organization::{self, Organization, Region};
 use genkan_store::{Error, OrganizationId, Stamp, conflict};
 use serde::Deserialize;
@@ -31,7 +31,7 @@ fn rejected<T>(sentence: impl Into<String>) -> Result<T, RowError> {
 }
 
 impl Row for OrganizationRow {
-    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<Outcome, RowError> {
+    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, giver: Giver) -> Result<Outcome, RowError> {
         if self.external_id.is_empty() {
             return rejected("external_id is empty: a second import could not know the organization again");
         }
@@ -64,7 +64,7 @@ impl Row for OrganizationRow {
                 (organization.id, Outcome::Created)
             }
         };
-        if self.add_domains(tx, at, &id).await? && outcome == Outcome::Unchanged {
+        if self.add_domains(tx, at, &id, giver).await? && outcome == Outcome::Unchanged {
             outcome = Outcome::Updated;
         }
         Ok(outcome)
@@ -102,6 +102,7 @@ impl OrganizationRow {
         tx: &mut Tx<'_>,
         at: Stamp<'_>,
         id: &OrganizationId,
+        giver: Giver,
     ) -> Result<bool, RowError> {
         let mut added = false;
         for text in &self.domains {
@@ -109,16 +110,20 @@ impl OrganizationRow {
                 Ok(name) => name,
                 Err(error) => return rejected(format!("domain \"{text}\": {error}")),
             };
+            let kind = domain::Kind::OrganizationDomain;
+            // Also one that still waits for its TXT record, since an earlier import.
+            let known = domain::list(tx, id).await?;
+            if known.iter().any(|known| known.name == name && known.kind == kind) {
+                continue;
+            }
             if let Err(error) = domain::refuse_public_mail(&name) {
                 return rejected(format!("domain \"{text}\": {error}"));
             }
-            match domain::find_organization_for(tx, &name).await? {
-                Some(owner) if owner == *id => continue,
-                Some(_) => return Err(Error::Conflict(conflict::DOMAIN).into()),
-                None => {}
+            if domain::find_organization_for(tx, &name).await?.is_some() {
+                return Err(Error::Conflict(conflict::DOMAIN).into());
             }
-            let kind = domain::Kind::OrganizationDomain;
-            domain::insert(tx, at, &Domain::new(at.id(), id.clone(), name, kind, at.now)).await?;
+            let domain = Domain::new(at.id(), id.clone(), name, kind, at.now).given_by(giver);
+            domain::insert(tx, at, &domain).await?;
             added = true;
         }
         Ok(added)

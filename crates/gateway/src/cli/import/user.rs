@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
+use genkan_store::domain::Giver;
 use genkan_store::membership::{self, Joining, ProvisioningMethod};
 use genkan_store::organization;
 use genkan_store::user::{self, User};
@@ -48,11 +49,12 @@ fn rejected<T>(sentence: impl Into<String>) -> Result<T, RowError> {
 }
 
 impl Row for UserRow {
-    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<Outcome, RowError> {
+    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, _: Giver) -> Result<Outcome, RowError> {
         let email = match EmailAddress::parse(&self.email) {
             Ok(email) => email,
             Err(error) => return rejected(format!("email \"{}\": {error}", self.email)),
         };
+        let proved = email.clone();
         if self.organization.is_none() && !self.roles.is_empty() {
             return rejected("roles are given in an organization, and the line names none");
         }
@@ -80,6 +82,10 @@ impl Row for UserRow {
                 (user.id, Outcome::Created)
             }
         };
+        if self.email_verified == Some(true) {
+            // The system that they come from had the person's proof.
+            user::prove_email(tx, at, &proved).await?;
+        }
         let one = self
             .organization
             .as_ref()

@@ -380,7 +380,7 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
 }
 
 /// The user that the command line names.
-async fn find(instance: &Instance, text: &str) -> Result<User, Failure> {
+pub(super) async fn find(instance: &Instance, text: &str) -> Result<User, Failure> {
     let found = instance.read(async |tx| look_up(tx, text).await).await?;
     found.ok_or_else(|| {
         Failure::not_found(format!("There is no user \"{text}\"."))

@@ -7,3 +7,4 @@ mod keys;
 mod mix_up;
 mod provider_error;
 mod requests;
+mod whose_word;

@@ -55,7 +55,8 @@ async fn a_person_looks_accepts_and_goes_on_to_the_application() {
         let mut browser = gateway.browser();
         let page = browser.open(&link).await.page();
         assert!(page.heading().starts_with("Join "), "{}", page.heading());
-        assert!(page.reply.text().contains("grace@acme.test"));
+        // Whoever wrote that name may be anybody.
+        assert!(!page.reply.text().contains("grace@acme.test"));
         assert!(page.reply.text().contains("ada@acme.test"));
         // Scanners of mail look too.
         gateway.browser().open(&link).await.page();

@@ -1,11 +1,17 @@
 //! Domains of organizations: who may vouch for which e-mail addresses.
 
+mod proof;
+mod public_mail;
+
 use genkan_db::{Row, Tx, p};
 use genkan_protocol::Domain as DomainName;
 
 use crate::event::{self, Entry};
 use crate::row::{Columns, words};
-use crate::{DomainId, Error, OrganizationId, Secret, Stamp, Timestamp, conflict, environment};
+use crate::{DomainId, Error, OrganizationId, Stamp, Timestamp, conflict, environment};
+
+pub use proof::{Giver, Owner, Proof, Proved, count_unproved, find_owner, prove, with_record};
+pub use public_mail::{PublicMail, refuse_public_mail};
 
 words! {
     /// What a domain is for.
@@ -51,65 +57,16 @@ pub struct Domain {
     pub kind: Kind,
     pub status: Status,
     pub method: Method,
-    /// What the TXT record must hold; empty unless the name servers answer for the domain.
+    /// What the TXT record must hold; empty if none was asked for.
     pub txt_value: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-}
-
-/// Domains where anybody gets an address: an organization that had one could sign in as anybody.
-const PUBLIC_MAIL: &[&str] = &[
-    "163.com",
-    "aol.com",
-    "fastmail.com",
-    "gmail.com",
-    "gmx.de",
-    "gmx.net",
-    "googlemail.com",
-    "hotmail.com",
-    "icloud.com",
-    "live.com",
-    "mac.com",
-    "mail.com",
-    "mail.ru",
-    "me.com",
-    "msn.com",
-    "outlook.com",
-    "pm.me",
-    "proton.me",
-    "protonmail.com",
-    "qq.com",
-    "tutanota.com",
-    "web.de",
-    "yahoo.co.jp",
-    "yahoo.co.uk",
-    "yahoo.com",
-    "yandex.com",
-    "yandex.ru",
-    "ymail.com",
-    "zoho.com",
-];
-
-/// A domain that no organization may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("anybody can get an address there, so it belongs to no organization")]
-pub struct PublicMail;
-
-/// Refuses the domains of public mail services.
-///
-/// # Errors
-///
-/// [`PublicMail`] if anybody can get an address in the domain.
-pub fn refuse_public_mail(name: &DomainName) -> Result<(), PublicMail> {
-    if PUBLIC_MAIL.contains(&name.as_str()) {
-        Err(PublicMail)
-    } else {
-        Ok(())
-    }
+    /// `None`: at most the word of whoever gave it stands behind it.
+    pub proved: Option<Proved>,
 }
 
 impl Domain {
-    /// A domain that whoever gives it answers for.
+    /// A domain that whoever gives it answers for; see [`Self::given_by`].
     pub fn new(
         id: DomainId,
         organization_id: OrganizationId,
@@ -131,31 +88,15 @@ impl Domain {
             txt_value: String::new(),
             created_at: now,
             updated_at: now,
+            proved: None,
         }
-    }
-
-    /// The same domain, of no effect until its name servers hold a TXT record.
-    #[must_use]
-    pub fn to_be_proved(mut self) -> Self {
-        if self.kind == Kind::OrganizationDomain {
-            self.status = Status::Pending;
-            self.method = Method::Dns;
-            let secret = Secret::generate();
-            self.txt_value = format!("genkan-domain-verification={}", secret.expose());
-        }
-        self
-    }
-
-    /// Where the TXT record belongs, if there is to be one. A name of its own,
-    /// so that it meets no other record and can stay when the domain is an alias.
-    pub fn txt_name(&self) -> Option<String> {
-        (self.method == Method::Dns).then(|| format!("_genkan-challenge.{}", self.name.as_str()))
     }
 }
 
 macro_rules! columns {
     () => {
-        "id, organization_id, domain, kind, status, method, txt_value, created_at, updated_at"
+        "id, organization_id, domain, kind, status, method, txt_value, created_at, updated_at, proved_by, proved_at,
+         proved_actor"
     };
 }
 
@@ -171,7 +112,21 @@ fn read(row: &Row) -> Result<Domain, Error> {
         txt_value: columns.text()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
+        proved: read_proved(&mut columns)?,
     })
+}
+
+fn read_proved(columns: &mut Columns<'_>) -> Result<Option<Proved>, Error> {
+    let (by, at, actor) = (
+        columns.optional_text()?,
+        columns.optional_time()?,
+        columns.optional_text()?,
+    );
+    let Some((by, at)) = by.zip(at) else {
+        return Ok(None);
+    };
+    let by = by.parse().map_err(|_| Error::Corrupt("domains.proved_by"))?;
+    Ok(Some(Proved { by, at, actor }))
 }
 
 /// Gives an organization a domain.
@@ -187,8 +142,9 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain) -> Result<(
     }
     let inserted = tx
         .opt(
-            "INSERT INTO domains (id, organization_id, domain, kind, status, method, txt_value, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id",
+            "INSERT INTO domains (id, organization_id, domain, kind, status, method, txt_value, created_at, updated_at,
+                proved_by, proved_at, proved_actor)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING id",
             p![
                 &domain.id,
                 &domain.organization_id,
@@ -199,6 +155,9 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain) -> Result<(
                 &domain.txt_value,
                 domain.created_at.as_micros(),
                 domain.updated_at.as_micros(),
+                domain.proved.as_ref().map(|proved| proved.by.as_str()),
+                domain.proved.as_ref().map(|proved| proved.at.as_micros()),
+                domain.proved.as_ref().and_then(|proved| proved.actor.as_deref()),
             ],
         )
         .await?;
@@ -215,29 +174,6 @@ async fn refuse_taken(tx: &mut Tx<'_>, name: &DomainName) -> Result<(), Error> {
         Some(_) => Err(Error::Conflict(conflict::DOMAIN)),
         None => Ok(()),
     }
-}
-
-/// A domain is shown to be its organization's: from now on it routes and vouches.
-/// Says whether that is news.
-///
-/// # Errors
-///
-/// - [`Error::Stale`] if the organization does not have the domain.
-/// - [`conflict::DOMAIN`] if another organization has shown it first.
-pub async fn verify(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    organization_id: &OrganizationId,
-    id: &DomainId,
-) -> Result<bool, Error> {
-    let domain = find(tx, organization_id, id).await?.ok_or(Error::Stale)?;
-    if matches!(domain.status, Status::Verified | Status::AutoVerified) {
-        return Ok(false);
-    }
-    refuse_taken(tx, &domain.name).await?;
-    set_status(tx, at, &domain, Status::Verified).await?;
-    environment::touch(tx).await?;
-    Ok(true)
 }
 
 /// Gives up on up to `limit` domains that wait for their TXT record since
@@ -264,10 +200,21 @@ pub async fn give_up_pending(
         .await?;
     let mut given_up = 0;
     for row in &rows {
-        set_status(tx, at, &read(row)?, Status::Failed).await?;
+        fail(tx, at, &read(row)?).await?;
         given_up += 1;
     }
     Ok(given_up)
+}
+
+async fn fail(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain) -> Result<(), Error> {
+    tx.exec(
+        "UPDATE domains SET status = 'FAILED', updated_at = $2 WHERE id = $1",
+        p![&domain.id, at.after(domain.updated_at).as_micros()],
+    )
+    .await?;
+    let kind = event::Kind::OrganizationDomainDnsVerificationFailed;
+    let entry = Entry::new(kind).organization(&domain.organization_id);
+    event::record(tx, at, entry.with("domain", domain.name.as_str())).await
 }
 
 /// Domains that wait for their TXT record, those first that wait longest, at
@@ -288,24 +235,6 @@ pub async fn list_pending(tx: &mut Tx<'_>) -> Result<Vec<Domain>, Error> {
         )
         .await?;
     rows.iter().map(read).collect()
-}
-
-async fn set_status(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain, status: Status) -> Result<(), Error> {
-    tx.exec(
-        "UPDATE domains SET status = $2, updated_at = $3 WHERE id = $1",
-        p![
-            &domain.id,
-            status.as_str(),
-            at.after(domain.updated_at).as_micros()
-        ],
-    )
-    .await?;
-    let kind = match status {
-        Status::Verified | Status::AutoVerified => event::Kind::OrganizationDomainDnsVerificationSuccess,
-        Status::Pending | Status::Failed => event::Kind::OrganizationDomainDnsVerificationFailed,
-    };
-    let entry = Entry::new(kind).organization(&domain.organization_id);
-    event::record(tx, at, entry.with("domain", domain.name.as_str())).await
 }
 
 /// The domains of an organization, oldest first.
@@ -397,14 +326,8 @@ pub async fn find_organization_for(
     tx: &mut Tx<'_>,
     domain: &DomainName,
 ) -> Result<Option<OrganizationId>, Error> {
-    let row = tx
-        .opt(
-            "SELECT organization_id FROM domains
-              WHERE domain = $1 AND kind = 'ORGANIZATION_DOMAIN' AND status = 'VERIFIED'",
-            p![domain.as_str()],
-        )
-        .await?;
-    row.map(|row| Columns::of(&row).id()).transpose()
+    let owner = find_owner(tx, domain).await?;
+    Ok(owner.map(|owner| owner.organization_id))
 }
 
 /// Takes a domain from an organization. Says whether it had it.

@@ -1,4 +1,6 @@
-//! `genkan domain create|list|delete`
+//! `genkan domain create|list|verify|delete`
+
+mod verify;
 
 use clap::{Args, Subcommand, ValueEnum};
 use genkan_protocol::Domain as DomainName;
@@ -13,11 +15,13 @@ const EXAMPLES: &str = "\
 Examples:
   genkan domain create acme.com --organization org_241053847510274048012
   genkan domain list --organization acme-17
+  genkan domain verify acme.com --organization acme-17
   genkan domain delete acme.com --organization acme-17
 
 Who enters an address of the domain is sent to the organization's identity
 provider, which may then vouch for every address of the domain: add only what
-the organization owns.";
+the organization owns. For people who belong to another organization too, the
+domain must be proved.";
 
 /// Domains: whose e-mail addresses belong to which organization
 #[derive(Debug, Args)]
@@ -46,6 +50,17 @@ enum Verb {
         /// The organization's identifier or external id
         #[arg(long)]
         organization: String,
+    },
+    /// Prove that a domain is the organization's: looks for its TXT record, and says which it must be
+    Verify {
+        /// The domain, or its identifier
+        domain: String,
+        /// The organization's identifier or external id
+        #[arg(long)]
+        organization: String,
+        /// Look for no record: you have made sure in another way, and answer for it
+        #[arg(long)]
+        as_operator: bool,
     },
     /// Take a domain from an organization
     Delete {
@@ -90,7 +105,25 @@ pub(super) struct DomainView {
     organization_id: String,
     pub(super) domain: String,
     kind: &'static str,
+    /// PENDING: it waits for its TXT record, and has no effect yet.
+    status: &'static str,
+    /// DNS, OPERATOR or DEVELOPMENT; nothing if only somebody's word stands behind it.
+    proved_by: Option<&'static str>,
+    proved_at: Option<String>,
+    proved_actor: Option<String>,
+    /// The record that would prove it.
+    txt_record_name: Option<String>,
+    txt_record_value: Option<String>,
     created_at: String,
+}
+
+impl DomainView {
+    fn proof(&self) -> String {
+        let by = self.proved_by.unwrap_or("no");
+        self.proved_at
+            .as_ref()
+            .map_or_else(|| by.to_owned(), |at| format!("{by}, {at}"))
+    }
 }
 
 impl From<&Domain> for DomainView {
@@ -100,6 +133,12 @@ impl From<&Domain> for DomainView {
             organization_id: domain.organization_id.to_string(),
             domain: domain.name.as_str().to_owned(),
             kind: domain.kind.as_str(),
+            status: domain.status.as_str(),
+            proved_by: domain.proved.as_ref().map(|proved| proved.by.as_str()),
+            proved_at: domain.proved.as_ref().map(|proved| time(proved.at)),
+            proved_actor: domain.proved.as_ref().and_then(|proved| proved.actor.clone()),
+            txt_record_name: domain.txt_name(),
+            txt_record_value: domain.txt_name().map(|_| domain.txt_value.clone()),
             created_at: time(domain.created_at),
         }
     }
@@ -120,14 +159,17 @@ pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), 
         } => {
             let organization = org::find(&instance, organization).await?;
             let at = instance.stamp();
-            let domain = Domain::new(at.id(), organization.id, domain.clone(), (*kind).into(), at.now);
+            let domain = Domain::new(at.id(), organization.id, domain.clone(), (*kind).into(), at.now)
+                .given_by(instance.giver());
             instance
                 .change(async |tx| domain::insert(tx, at, &domain).await)
                 .await?;
             let view = DomainView::from(&domain);
             context
                 .console
-                .print(&view, || format!("Created {} ({}).\n", view.id, view.domain))
+                .print(&view, || format!("Created {} ({}).\n", view.id, view.domain))?;
+            verify::tell_record(&domain, context);
+            Ok(())
         }
         Verb::List { organization } => {
             let organization = org::find(&instance, organization).await?;
@@ -142,17 +184,27 @@ pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), 
                     view.id.clone(),
                     view.domain.clone(),
                     view.kind.to_owned(),
+                    view.status.to_owned(),
+                    view.proof(),
                     view.created_at.clone(),
                 ]
             };
             context.console.print(&listing, || {
                 let rows: Vec<_> = listing.domains.iter().map(row).collect();
                 table(
-                    ["ID", "DOMAIN", "KIND", "CREATED"],
+                    ["ID", "DOMAIN", "KIND", "STATUS", "PROVED", "CREATED"],
                     &rows,
                     "The organization has no domains.",
                 )
             })
+        }
+        Verb::Verify {
+            domain,
+            organization,
+            as_operator,
+        } => {
+            let domain = find(&instance, domain, organization).await?;
+            verify::run(domain, *as_operator, &instance, context).await
         }
         Verb::Delete {
             domain,
@@ -162,6 +214,24 @@ pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), 
     }
 }
 
+/// The domain of an organization that the command line names.
+async fn find(instance: &Instance, text: &str, organization: &str) -> Result<Domain, Failure> {
+    let organization = org::find(instance, organization).await?;
+    let domains = instance
+        .read(async |tx| domain::list(tx, &organization.id).await)
+        .await?;
+    let normal = DomainName::parse(text).ok();
+    let is_meant = |domain: &&Domain| domain.id.as_str() == text || Some(&domain.name) == normal.as_ref();
+    domains.iter().find(is_meant).cloned().ok_or_else(|| {
+        Failure::not_found(format!("{} has no domain \"{text}\".", organization.display_name)).remedy(
+            format!(
+                "`genkan domain list --organization {}` shows those it has.",
+                organization.id
+            ),
+        )
+    })
+}
+
 async fn delete(
     text: &str,
     organization: &str,
@@ -169,20 +239,8 @@ async fn delete(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
+    let domain = find(instance, text, organization).await?;
     let organization = org::find(instance, organization).await?;
-    let domains = instance
-        .read(async |tx| domain::list(tx, &organization.id).await)
-        .await?;
-    let normal = DomainName::parse(text).ok();
-    let is_meant = |domain: &&Domain| domain.id.as_str() == text || Some(&domain.name) == normal.as_ref();
-    let domain = domains.iter().find(is_meant).ok_or_else(|| {
-        Failure::not_found(format!("{} has no domain \"{text}\".", organization.display_name)).remedy(
-            format!(
-                "`genkan domain list --organization {}` shows those it has.",
-                organization.id
-            ),
-        )
-    })?;
     let question = format!("take {} from {}", domain.name.as_str(), organization.display_name);
     context.console.confirm(&question, yes)?;
     let at = instance.stamp();

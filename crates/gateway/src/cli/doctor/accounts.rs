@@ -1,0 +1,72 @@
+//! What stands behind domains and Google accounts, where an older instance was more trusting.
+
+use genkan_db::Db;
+use genkan_store::connection::{self, Connection, hosted_domain};
+use genkan_store::{MAX_LIMIT, Page, domain};
+
+use super::Findings;
+use crate::server;
+
+const DOMAINS: &str = "Domains";
+const CONNECTIONS: &str = "Connections";
+const GOOGLE: &str = "Google accounts";
+
+pub(super) async fn examine(db: &Db, findings: &mut Findings) {
+    match db.read(async |tx| domain::count_unproved(tx).await).await {
+        Ok(0) => findings.ok(DOMAINS, "all that are active are proved"),
+        Ok(count) => findings.warn(
+            DOMAINS,
+            format!(
+                "{count} are active on somebody's word alone: nobody who belongs to another organization too is \
+                 linked by an address in them"
+            ),
+            "`genkan domain verify DOMAIN --organization ORG` proves one; domains.require_proof asks for proof of \
+             every new one.",
+        ),
+        Err(error) => findings.fail(DOMAINS, server::chain(&error), "See the database above."),
+    }
+    let mut page = Page::first(MAX_LIMIT);
+    loop {
+        let connections = match db.read(async |tx| connection::list(tx, &page).await).await {
+            Ok(connections) => connections,
+            Err(error) => return findings.fail(GOOGLE, server::chain(&error), "See the database above."),
+        };
+        for connection in connections.iter().filter(|connection| connection.enabled) {
+            look_at(connection, findings);
+        }
+        match connections
+            .last()
+            .filter(|_| connections.len() == MAX_LIMIT as usize)
+        {
+            Some(last) => page = Page::after(MAX_LIMIT, last.id.clone()),
+            None => return,
+        }
+    }
+}
+
+fn look_at(connection: &Connection, findings: &mut Findings) {
+    if let Err(mistake) = connection.check(true) {
+        findings.warn(
+            CONNECTIONS,
+            format!(
+                "{} ({}) signs nobody in: {} {}",
+                connection.id, connection.name, mistake.field, mistake.what
+            ),
+            "Create a connection with the issuer of the company, and delete this one.",
+        );
+    }
+    if hosted_domain::applies(connection) && !hosted_domain::is_on(connection) {
+        findings.warn(
+            GOOGLE,
+            format!(
+                "{} ({}) takes people without a Google account of the company: who left may still have one of their \
+                 own with the old address",
+                connection.id, connection.name
+            ),
+            format!(
+                "genkan connection update {} --check-hosted-domain on",
+                connection.id
+            ),
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! People who come from Google: whether their account is the company's own.
+
+use genkan_store::connection::hosted_domain::{self, Hosted};
+
+use super::{Failure, Refusal, UpstreamIdentity};
+use crate::app::App;
+use crate::web::error::PageError;
+
+const CHECK: &str = "Hosted domain (hd)";
+
+/// Leaves a line in the trace. What this refuses is refused once more in the
+/// transaction that would sign the person in; a test ends here.
+///
+/// # Errors
+///
+/// The outer error is a page: the store fails.
+pub(super) async fn check(
+    app: &App,
+    mut identity: UpstreamIdentity,
+) -> Result<Result<UpstreamIdentity, Failure>, PageError> {
+    let looked = app
+        .db()
+        .read(async |tx| hosted_domain::look(tx, &identity.connection, &identity.attributes).await)
+        .await?;
+    let Some(Hosted {
+        received,
+        is_own,
+        is_refused,
+    }) = looked
+    else {
+        return Ok(Ok(identity));
+    };
+    let received = received.as_deref().unwrap_or("none");
+    if is_refused {
+        identity
+            .trace
+            .fail(CHECK, "a domain of the organization", received);
+        return Ok(Err(Failure::refused(&identity, &Refusal::HostedDomain)));
+    }
+    let note = if is_own {
+        received.to_owned()
+    } else {
+        format!(
+            "{received} is no domain of the organization. This connection lets it pass: \
+             `genkan connection update {} --check-hosted-domain on` ends that",
+            identity.connection.id
+        )
+    };
+    identity.trace.pass(CHECK, note);
+    Ok(Ok(identity))
+}

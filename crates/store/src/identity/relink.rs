@@ -1,0 +1,106 @@
+//! Another subject for somebody whom the connection knows by one already.
+//!
+//! An address that lapsed or was given to another person comes with another
+//! subject: its new owner must not inherit the account. Where a provider has
+//! renumbered its people, an operator allows it, once for each person.
+
+use std::time::Duration;
+
+use genkan_db::{Tx, p};
+
+use crate::event::{self, Entry, Kind};
+use crate::row::Columns;
+use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, UserId};
+
+/// How long a permission waits for people to sign in.
+pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Allows one user of a connection, or everybody whom it knows, to come with
+/// another subject within [`LIFETIME`], each once.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if there is no such connection or user.
+pub async fn allow(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    connection_id: &ConnectionId,
+    user_id: Option<&UserId>,
+) -> Result<RelinkPermissionId, Error> {
+    let connection = tx
+        .opt(
+            "SELECT organization_id FROM connections WHERE id = $1",
+            p![connection_id],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
+    let organization_id: Option<OrganizationId> = Columns::of(&connection).optional_id()?;
+    if let Some(user_id) = user_id {
+        let known = tx.opt("SELECT id FROM users WHERE id = $1", p![user_id]).await?;
+        known.ok_or(Error::Stale)?;
+    }
+    let id: RelinkPermissionId = at.id();
+    tx.exec(
+        "INSERT INTO relink_permissions (id, connection_id, user_id, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5)",
+        p![
+            &id,
+            connection_id,
+            user_id,
+            at.now.as_micros(),
+            (at.now + LIFETIME).as_micros()
+        ],
+    )
+    .await?;
+    let entry = Entry::new(Kind::ConnectionRelinkAllowed)
+        .organization(organization_id.as_ref())
+        .user(user_id)
+        .with("connection_id", connection_id.as_str())
+        .with("permission_id", id.as_str());
+    event::record(tx, at, entry).await?;
+    Ok(id)
+}
+
+/// The subjects by which a connection knows a user, the oldest first.
+pub(super) async fn subjects(
+    tx: &mut Tx<'_>,
+    connection_id: &ConnectionId,
+    user_id: &UserId,
+) -> Result<Vec<String>, Error> {
+    let rows = tx
+        .all(
+            "SELECT subject FROM identities WHERE connection_id = $1 AND user_id = $2 ORDER BY created_at, subject",
+            p![connection_id, user_id],
+        )
+        .await?;
+    rows.iter().map(|row| Columns::of(row).text()).collect()
+}
+
+/// Uses a permission, if there is one that this person has not used: looking
+/// and using are one statement, so of several who come at once one succeeds.
+/// The subjects before are forgotten with it.
+pub(super) async fn use_permission(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    connection_id: &ConnectionId,
+    user_id: &UserId,
+) -> Result<Option<RelinkPermissionId>, Error> {
+    let used = tx
+        .opt(
+            "INSERT INTO relink_uses (permission_id, user_id, used_at)
+             SELECT p.id, CAST($2 AS TEXT), CAST($3 AS BIGINT) FROM relink_permissions p
+              WHERE p.connection_id = $1 AND (p.user_id IS NULL OR p.user_id = $2) AND p.expires_at > $3
+                AND NOT EXISTS (SELECT 1 FROM relink_uses u WHERE u.permission_id = p.id AND u.user_id = $2)
+              ORDER BY p.expires_at, p.id LIMIT 1
+             ON CONFLICT DO NOTHING RETURNING permission_id",
+            p![connection_id, user_id, at.now.as_micros()],
+        )
+        .await?;
+    let Some(row) = used else { return Ok(None) };
+    tx.exec(
+        "DELETE FROM identities WHERE connection_id = $1 AND user_id = $2",
+        p![connection_id, user_id],
+    )
+    .await?;
+    Columns::of(&row).id().map(Some)
+}
