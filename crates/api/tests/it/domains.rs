@@ -331,3 +331,67 @@ async fn silence_of_the_name_servers_proves_nothing() {
     let refused = verify(&mut client, &acme, claimed.id.as_str()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
 }
+
+#[tokio::test]
+async fn where_proof_is_required_a_domain_of_the_api_waits_for_its_record() {
+    on_each_engine(async |harness| {
+        harness.require_domain_proof();
+        let mut client = client(&harness);
+        let acme = organization(&harness, "acme").await;
+        let created = create(&mut client, &acme, "acme.test", DomainType::OrganizationDomain)
+            .await
+            .unwrap();
+        assert_eq!(
+            (created.verification_status(), created.verification_method()),
+            (VerificationStatus::Pending, VerificationMethod::Dns)
+        );
+        let name = DomainName::parse("acme.test").unwrap();
+        let owner = async || {
+            harness
+                .tx(async |tx, _| domain::find_owner(tx, &name).await)
+                .await
+        };
+        assert_eq!(owner().await, None, "it routes nobody");
+
+        let record = vec![created.txt_record_secret.clone()];
+        let (address, _server) = name_server(&created.txt_record_key, record).await;
+        harness.ask_name_server(address);
+        assert!(verify(&mut client, &acme, &created.id).await.unwrap());
+        let shown = get(&mut client, &acme, &created.id).await.unwrap();
+        assert_eq!(
+            (shown.verification_status(), shown.proved_by.as_str()),
+            (VerificationStatus::Verified, "DNS")
+        );
+        assert!(shown.proved_time.is_some() && !shown.proved_actor.is_empty());
+        assert!(owner().await.unwrap().is_proved);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_domain_that_is_active_on_somebodys_word_can_still_be_proved() {
+    let harness = Harness::start().await;
+    let mut client = client(&harness);
+    let acme = organization(&harness, "acme").await;
+    // From before there were records.
+    let old = harness
+        .tx(async |tx, at| {
+            let id: DomainId = at.id();
+            let name = DomainName::parse("acme.test").unwrap();
+            let old = domain::Domain::new(id, acme.clone(), name, Kind::OrganizationDomain, at.now);
+            domain::insert(tx, at, &old).await?;
+            Ok(old)
+        })
+        .await;
+    let id = old.id.as_str();
+    assert!(verify(&mut client, &acme, id).await.unwrap(), "it is active");
+    let shown = get(&mut client, &acme, id).await.unwrap();
+    assert_eq!((shown.proved_by.as_str(), &shown.proved_time), ("", &None));
+    assert!(!shown.txt_record_secret.is_empty(), "and has a record now");
+
+    let record = vec![shown.txt_record_secret.clone()];
+    let (address, _server) = name_server(&shown.txt_record_key, record).await;
+    harness.ask_name_server(address);
+    assert!(verify(&mut client, &acme, id).await.unwrap());
+    assert_eq!(get(&mut client, &acme, id).await.unwrap().proved_by, "DNS");
+}

@@ -50,6 +50,7 @@ struct TestHostInner {
     name_server: Mutex<Option<SocketAddr>>,
     rate_limit: RateLimit,
     sends_mail: AtomicBool,
+    require_domain_proof: AtomicBool,
 }
 
 /// Runs `test` on SQLite, and on PostgreSQL where there is a server.
@@ -77,6 +78,7 @@ impl Harness {
             name_server: Mutex::default(),
             rate_limit,
             sends_mail: AtomicBool::new(true),
+            require_domain_proof: AtomicBool::default(),
         }));
         let harness = Self {
             stack: GrpcStack::new(Api::new(host.clone())),
@@ -97,6 +99,11 @@ impl Harness {
     /// From now on there is no mail server.
     pub(crate) fn without_mail(&self) {
         self.host.0.sends_mail.store(false, Ordering::Relaxed);
+    }
+
+    /// From now on domains wait for their TXT record.
+    pub(crate) fn require_domain_proof(&self) {
+        self.host.0.require_domain_proof.store(true, Ordering::Relaxed);
     }
 
     /// Lets `token` in with `permissions`, as a client of its own.
@@ -259,6 +266,10 @@ impl Host for TestHost {
 
     fn sends_mail(&self) -> bool {
         self.0.sends_mail.load(Ordering::Relaxed)
+    }
+
+    fn requires_domain_proof(&self) -> bool {
+        self.0.require_domain_proof.load(Ordering::Relaxed)
     }
 
     fn name_server(&self) -> Option<SocketAddr> {

@@ -201,3 +201,71 @@ async fn a_connection_that_could_not_be_trusted_is_refused() {
         .unwrap();
     attempt(&[]).failed(1, "The instance key does not belong to this database.");
 }
+
+/// Refused with the words that say where the tenant id stands.
+#[tokio::test]
+async fn an_issuer_of_all_of_entras_tenants_is_refused() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    for tenant in ["common", "organizations", "consumers"] {
+        let issuer = format!("https://login.microsoftonline.com/{tenant}/v2.0");
+        let create = [
+            "connection",
+            "create",
+            "--oidc",
+            "--organization",
+            "acme",
+            "--issuer",
+            &issuer,
+            "--client-id",
+            "genkan",
+            "--client-secret-stdin",
+        ];
+        let ran = instance.run_with("s3cret", &create);
+        ran.failed(2, "Tenant ID");
+    }
+}
+
+#[tokio::test]
+async fn the_check_of_google_accounts_is_on_and_can_be_turned_off() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let created = instance
+        .run_with("s3cret", &[CONNECT, &["--provider", "google", "--json"]].concat())
+        .json();
+    let id = text(&created, "/id");
+    assert_eq!(created["oidc"]["check_hosted_domain"], json!(true));
+    let warns = |instance: &Instance| {
+        let ran = instance.run(&["doctor", "--json"]);
+        let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        checks.any(|check| text(check, "/check") == "Google accounts" && text(check, "/outcome") == "warn")
+    };
+    assert!(!warns(&instance));
+    let off = instance.json(&["connection", "update", id, "--check-hosted-domain", "off"]);
+    assert_eq!(off["oidc"]["check_hosted_domain"], json!(false));
+    assert!(warns(&instance));
+}
+
+#[tokio::test]
+async fn an_operator_allows_another_subject() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let created = instance
+        .run_with("s3cret", &[CONNECT, &["--json"]].concat())
+        .json();
+    let id = text(&created, "/id");
+    let ada = instance.json(&["user", "create", "--email", "ada@acme.com"]);
+    let all = instance.json(&["connection", "relink", id]);
+    assert_eq!(
+        (text(&all, "/connection_id"), &all["user_id"]),
+        (id, &json!(null))
+    );
+    let one = instance.json(&["connection", "relink", id, "--user", "ada@acme.com"]);
+    assert_eq!(text(&one, "/user_id"), text(&ada, "/id"));
+    instance
+        .run(&["connection", "relink", id, "--user", "nobody@acme.com"])
+        .failed(3, "There is no user");
+    let listing = instance.json(&["event", "list", "--kind", "connection.relink_allowed"]);
+    assert_eq!(listing["events"].as_array().unwrap().len(), 2);
+}

@@ -10,6 +10,7 @@ mod cors;
 mod cross_site_posts;
 mod discovery;
 mod end_session;
+mod ended_places;
 mod introspect;
 mod keys;
 mod meanwhile;
