@@ -140,7 +140,7 @@ impl Notice {
             Self::Unchanged => "Nothing had to be changed.",
             Self::FirstAdmin => "You are the admin of this deployment now.",
             Self::WrongWord => {
-                "That is not the word, or its hour is over. Starting `openneko serve` again prints a new one."
+                "That is not the word, or its hour is over. Starting openneko serve again prints a new one."
             }
             Self::AdminExists => "Nothing was changed: this deployment has an admin already.",
         }
