@@ -1,8 +1,10 @@
 //! How many connections may be open, in all and per client.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Source;
 
 /// Counts open connections.
 #[derive(Debug)]
@@ -16,14 +18,14 @@ pub(super) struct Admission {
 struct Open {
     total: usize,
     /// Empty unless there is a limit per client.
-    per_client: HashMap<IpAddr, usize>,
+    per_client: HashMap<Source, usize>,
 }
 
 /// An open connection's place; dropping it makes room.
 #[derive(Debug)]
 pub(super) struct Seat {
     admission: Arc<Admission>,
-    client: IpAddr,
+    client: Source,
 }
 
 impl Admission {
@@ -41,7 +43,7 @@ impl Admission {
 
     /// A place for a connection from `address`, if there is one now.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
-        let client = one_client(address);
+        let client = Source::of(address);
         let mut open = self.open();
         if open.total >= self.most {
             return None;
@@ -71,14 +73,6 @@ impl Drop for Seat {
                 open.per_client.remove(&self.client);
             }
         }
-    }
-}
-
-/// One subscriber of IPv6 has a whole /64 of addresses (RFC 6177 §2).
-fn one_client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

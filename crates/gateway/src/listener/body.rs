@@ -11,6 +11,7 @@ use http::StatusCode;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::budget::Allowance;
 use super::limits::Limits;
 
 /// How large the body of this request may be; found in the request's extensions.
@@ -24,19 +25,27 @@ pub struct BodyLimit(Arc<Shared>);
 struct Shared {
     limit: AtomicU64,
     fault: AtomicU8,
+    /// What the request holds of the budget for bodies, until it is answered.
+    allowance: Allowance,
 }
 
 impl BodyLimit {
-    pub(super) fn new(bytes: u64) -> Self {
+    pub(super) fn new(bytes: u64, allowance: Allowance) -> Self {
         Self(Arc::new(Shared {
             limit: AtomicU64::new(bytes),
             fault: AtomicU8::new(0),
+            allowance,
         }))
     }
 
     /// Sets the limit, in bytes.
     pub fn set(&self, bytes: u64) {
         self.0.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Lowers the limit to so many bytes, unless it is lower already.
+    pub fn at_most(&self, bytes: u64) {
+        self.0.limit.fetch_min(bytes, Ordering::Relaxed);
     }
 
     fn get(&self) -> u64 {
@@ -48,6 +57,7 @@ impl BodyLimit {
             BodyError::TooLarge => 1,
             BodyError::TooSlow => 2,
             BodyError::Broken(_) => 3,
+            BodyError::NoRoom => 4,
         };
         self.0.fault.store(code, Ordering::Relaxed);
         fault
@@ -58,6 +68,7 @@ impl BodyLimit {
         match self.0.fault.load(Ordering::Relaxed) {
             1 => Some(StatusCode::PAYLOAD_TOO_LARGE),
             2 => Some(StatusCode::REQUEST_TIMEOUT),
+            4 => Some(StatusCode::SERVICE_UNAVAILABLE),
             _ => None,
         }
     }
@@ -70,6 +81,8 @@ pub(super) enum BodyError {
     TooLarge,
     #[error("the request body came too slowly")]
     TooSlow,
+    #[error("too many request bodies are under way")]
+    NoRoom,
     #[error("the request body broke off")]
     Broken(#[source] hyper::Error),
 }
@@ -136,6 +149,14 @@ impl Body for RequestBody {
             .saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
         if self.received > self.limit.get() {
             return Poll::Ready(Some(Err(self.limit.fail(BodyError::TooLarge))));
+        }
+        let room = self
+            .limit
+            .0
+            .allowance
+            .frame(u64::try_from(len).unwrap_or(u64::MAX));
+        if room.is_err() {
+            return Poll::Ready(Some(Err(self.limit.fail(BodyError::NoRoom))));
         }
         Poll::Ready(Some(Ok(frame)))
     }

@@ -28,7 +28,9 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use super::body::{BodyLimit, RequestBody};
+use super::budget::{Allowance, Budget};
 use super::forwarded::{ClientIp, PeerInfo, TrustedProxies};
+use super::host;
 use super::limits::Limits;
 use super::pace::{InFlight, Pace, Protocol, Verdict};
 use super::sniff;
@@ -42,6 +44,8 @@ pub(super) struct Shared {
     pub(super) tls: Option<TlsPolicy>,
     pub(super) proxies: TrustedProxies,
     pub(super) limits: Arc<Limits>,
+    /// Bytes of request bodies that are held now.
+    pub(super) bodies: Arc<Budget>,
     /// Finish what is in flight, take nothing new.
     pub(super) draining: CancellationToken,
 }
@@ -178,7 +182,8 @@ where
             .max_concurrent_streams(limits.streams)
             .max_header_list_size(limits.head_bytes)
             .initial_stream_window_size(256 * 1024)
-            .initial_connection_window_size(1024 * 1024)
+            // What a peer may send before anybody reads it, beside every budget.
+            .initial_connection_window_size(256 * 1024)
             .max_pending_accept_reset_streams(20)
             // Streams that the peer made us reset (CVE-2025-8671).
             .max_local_error_reset_streams(256)
@@ -272,15 +277,27 @@ async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Resp
         router,
         proxies,
         limits,
+        bodies,
         ..
     } = &*caller.shared;
     let version = request.version();
     let (mut parts, body) = request.into_parts();
 
-    let limit = BodyLimit::new(limits.body_bytes);
-    let client = proxies.client_ip(caller.peer.addr.ip(), &parts.headers);
+    if let Some(fault) = host::fault(&parts) {
+        in_flight.answered();
+        let response = apologize(StatusCode::BAD_REQUEST, fault, version);
+        return Ok(response.map(|body| Answer {
+            body,
+            _in_flight: in_flight,
+        }));
+    }
+    let peer = caller.peer.addr.ip();
+    let client = proxies.client_ip(peer, &parts.headers);
+    let source = proxies.source(peer, client, &parts.headers);
+    let limit = BodyLimit::new(limits.body_bytes, Allowance::new(bodies, source));
     parts.extensions.insert(caller.peer);
     parts.extensions.insert(ClientIp(client));
+    parts.extensions.insert(source);
     parts.extensions.insert(limit.clone());
     let body = match body.is_end_stream() {
         true => Body::empty(),
@@ -312,11 +329,17 @@ async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Resp
     }))
 }
 
+/// Bodies in flight end within seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
 /// Where the request's body was cut short and the handler failed, the status says why.
 fn explain(mut response: Response, limit: &BodyLimit, version: Version) -> Response {
     let failed = response.status().is_client_error() || response.status().is_server_error();
     if let (Some(status), true) = (limit.fault(), failed) {
         *response.status_mut() = status;
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
         close(&mut response, version);
     }
     response

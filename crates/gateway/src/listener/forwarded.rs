@@ -11,6 +11,8 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 
+use super::Source;
+
 /// The other end of the connection; found in the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerInfo {
@@ -92,6 +94,13 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
+/// What proxies write about their clients, and nobody else has a reason to.
+const FORWARDING: [HeaderName; 3] = [
+    HeaderName::from_static("x-forwarded-for"),
+    header::FORWARDED,
+    HeaderName::from_static("x-real-ip"),
+];
+
 /// The operator's proxies, whose word about the client counts. Empty by default.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies {
@@ -124,6 +133,16 @@ impl TrustedProxies {
             }
         }
         client
+    }
+
+    /// Whom limits count for a request of `peer` whose client is `client`.
+    pub(super) fn source(&self, peer: IpAddr, client: IpAddr, headers: &HeaderMap) -> Source {
+        let forwards = || FORWARDING.iter().any(|name| headers.contains_key(name));
+        if !self.trusts(peer.to_canonical()) && forwards() {
+            Source::Forwarder
+        } else {
+            Source::of(client)
+        }
     }
 
     /// What the proxies said, oldest first; `None` where it is no address.
@@ -299,6 +318,31 @@ mod tests {
                 expected
             );
         }
+    }
+
+    #[test]
+    fn peers_that_forward_without_being_trusted_are_counted_together() {
+        let ours = proxies(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
+        let source = |peer: &str, header: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(header) = header {
+                headers.insert(header, "198.51.100.7".parse().unwrap());
+            }
+            let peer = peer.parse().unwrap();
+            ours.source(peer, ours.client_ip(peer, &headers), &headers)
+        };
+        for header in ["x-forwarded-for", "forwarded", "x-real-ip"] {
+            assert_eq!(source("192.0.2.1", Some(header)), Source::Forwarder);
+            assert_eq!(source("192.0.2.2", Some(header)), Source::Forwarder);
+        }
+        assert_eq!(
+            source("192.0.2.1", None),
+            Source::of("192.0.2.1".parse().unwrap())
+        );
+        assert_eq!(
+            source("10.0.0.1", Some("x-forwarded-for")),
+            Source::of("198.51.100.7".parse().unwrap())
+        );
     }
 
     #[test]

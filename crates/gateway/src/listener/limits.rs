@@ -22,6 +22,9 @@ pub struct Limits {
     /// Size of a request body. A route may change it for itself with
     /// [`BodyLimit`](super::BodyLimit).
     pub body_bytes: u64,
+    /// Bytes of request bodies that are held at once, of all clients; one client
+    /// may hold an eighth. 0 is without a limit.
+    pub bodies_in_flight: u64,
     /// From the request head to the response head. Longer than [`body`](Self::body),
     /// so that a slow client is told so.
     pub answer: Duration,
@@ -104,6 +107,7 @@ impl Default for Limits {
             body_idle: Duration::from_secs(15),
             body: Duration::from_secs(60),
             body_bytes: 2 * 1024 * 1024,
+            bodies_in_flight: 256 * 1024 * 1024,
             answer: Duration::from_secs(90),
             exchange: Duration::from_secs(120),
             idle: Duration::from_secs(75),

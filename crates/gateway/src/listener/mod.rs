@@ -7,11 +7,14 @@
 
 mod admission;
 mod body;
+mod budget;
 mod connection;
 mod forwarded;
+mod host;
 mod limits;
 mod pace;
 mod sniff;
+mod source;
 mod tls;
 mod wire;
 
@@ -30,9 +33,11 @@ use tokio_util::task::TaskTracker;
 pub use self::body::BodyLimit;
 pub use self::forwarded::{ClientIp, ForwardedHeader, InvalidNetwork, Network, PeerInfo, TrustedProxies};
 pub use self::limits::Limits;
+pub use self::source::Source;
 pub use self::tls::{Tls, TlsError, TlsPolicy, install_crypto_provider};
 
 use self::admission::Admission;
+use self::budget::Budget;
 use self::connection::Shared;
 
 /// Connections that the kernel holds until they are accepted.
@@ -118,6 +123,7 @@ impl Listener {
             router,
             tls,
             proxies: self.proxies,
+            bodies: Budget::new(limits.bodies_in_flight),
             limits: Arc::new(limits),
             draining: draining.clone(),
         });

@@ -3,11 +3,26 @@
 //! Source: RFC 6749 §3.2 and Appendix B.
 
 use axum::extract::{FromRequest, Request};
+use axum::middleware::Next;
+use axum::response::Response;
 use bytes::Bytes;
 use genkan_protocol::oauth::Parameters;
 use http::header;
 
+use crate::listener::BodyLimit;
 use crate::web::oauth_error::OAuthError;
+
+/// A form is no larger: what [`Parameters`] reads, and no more is held in memory.
+const FORM_BYTES: u64 = 64 * 1024;
+
+/// Bounds the bodies of the routes below. A route that takes something larger
+/// than a form stands elsewhere and says so itself.
+pub async fn bounded(request: Request, next: Next) -> Response {
+    if let Some(limit) = request.extensions().get::<BodyLimit>() {
+        limit.at_most(FORM_BYTES);
+    }
+    next.run(request).await
+}
 
 /// The parameters of a `application/x-www-form-urlencoded` request body.
 ///

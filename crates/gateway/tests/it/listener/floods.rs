@@ -154,3 +154,47 @@ async fn one_http2_connection_has_a_limit_of_concurrent_requests() {
     client.get("/").await.unwrap();
     assert_eq!(client.requests.current_max_send_streams(), 3);
 }
+
+#[tokio::test]
+async fn many_bodies_together_have_a_budget_and_give_it_back() {
+    // 32 KiB for one client: two bodies of 10 KiB fit with what is taken ahead.
+    let server = Server::start(Limits {
+        bodies_in_flight: 256 * 1024,
+        ..Limits::default()
+    });
+    let head =
+        b"POST /echo HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 10241\r\n\r\n";
+    let almost = [&head[..], &[b'x'; 10 * 1024]].concat();
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = server.connect().await;
+        stream.write_all(&almost).await.unwrap();
+        held.push(stream);
+    }
+    sleep(Duration::from_millis(200)).await;
+    let whole = [&head[..], &[b'x'; 10 * 1024 + 1]].concat();
+    let refused = server.send(&whole).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("retry-after: 5\r\n"), "{refused}");
+    // HTTP/2 has no budget of its own.
+    let client = server.http2().await;
+    let echo = || http::Request::post("http://localhost/echo").body(()).unwrap();
+    assert_eq!(
+        client.send(echo(), &[b'x'; 10 * 1024]).await.unwrap().status(),
+        503
+    );
+
+    // One is finished, the other one broken off.
+    held[0].write_all(b"x").await.unwrap();
+    assert!(read_all(&mut held[0]).await.starts_with("HTTP/1.1 200 "));
+    held.clear();
+    sleep(Duration::from_millis(200)).await;
+    for _ in 0..20 {
+        let answer = server.send(&whole).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(
+            client.send(echo(), &[b'x'; 10 * 1024]).await.unwrap().status(),
+            200
+        );
+    }
+}

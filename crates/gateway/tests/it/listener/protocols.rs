@@ -152,3 +152,36 @@ async fn a_handler_that_panics_is_an_error_and_nothing_more() {
     );
     assert_eq!(client.get("/").await.unwrap().status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_request_names_its_host_once() {
+    // RFC 9112 §3.2.
+    let server = Server::start(Limits::default());
+    for hosts in [
+        "",
+        "host: a.test\r\nhost: a.test\r\n",
+        "host: a.test\r\nhost: b.test\r\n",
+        "host: a b\r\n",
+    ] {
+        let answer = server
+            .send(format!("GET / HTTP/1.1\r\n{hosts}connection: close\r\n\r\n"))
+            .await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{hosts:?}: {answer}");
+    }
+    // A probe of a load balancer.
+    let answer = server.send("GET / HTTP/1.0\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
+    // RFC 9113 §8.3.1.
+    let client = server.http2().await;
+    let request = |host: &str| {
+        http::Request::get("http://localhost/")
+            .header("host", host)
+            .body(())
+            .unwrap()
+    };
+    assert_eq!(
+        client.send(request("localhost"), b"").await.unwrap().status(),
+        200
+    );
+    assert_eq!(client.send(request("b.test"), b"").await.unwrap().status(), 400);
+}

@@ -185,6 +185,23 @@ async fn a_body_of_another_kind_is_refused() {
 }
 
 #[tokio::test]
+async fn a_form_is_no_larger_than_a_form() {
+    let gateway = Gateway::start().await;
+    for (path, _) in POSTS {
+        let port: u16 = gateway.url().rsplit(':').next().unwrap().parse().unwrap();
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: \
+             application/x-www-form-urlencoded\r\ncontent-length: 65537\r\n\r\n"
+        );
+        // Not a byte of it is asked for.
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = read_all(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_without_end_is_cut() {
     let gateway = Gateway::start().await;
     for (path, _) in POSTS {
