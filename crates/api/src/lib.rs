@@ -36,7 +36,7 @@ pub use error::{Error, refusal};
 pub use host::{Host, HostError};
 pub use rate_limit::RateLimit;
 pub use rest::Rest;
-pub use stack::GrpcStack;
+pub use stack::{Gate, GrpcStack};
 
 /// What a service method answers.
 pub type Answer<T> = Result<tonic::Response<T>, tonic::Status>;

@@ -14,9 +14,9 @@ use genkan_protocol::oauth::bearer;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::Full;
 use prost_reflect::DynamicMessage;
-use tonic::Code;
 use tonic::body::Body;
 use tonic::service::Routes;
+use tonic::{Code, Status};
 use tower::Service;
 
 use crate::caller::{Caller, Credential};
@@ -27,6 +27,25 @@ use crate::{Api, Error, frame, rules, services};
 
 /// More bearer tokens than this in one request are not tried.
 const MAX_TOKENS: usize = 4;
+
+/// Decides who may call by the head of a request alone, before its body is read:
+/// what a stranger sends must not be held in memory first.
+pub trait Gate {
+    /// Lets the call of the RPC at `grpc_path` pass the checks of its caller. What
+    /// was found out goes into the extensions of `parts`.
+    fn admit(
+        &self,
+        parts: &mut http::request::Parts,
+        grpc_path: &str,
+    ) -> impl Future<Output = Result<(), Status>> + Send;
+}
+
+/// Set by [`Gate::admit`] alone: the caller was checked for this method.
+#[derive(Debug, Clone)]
+struct Admitted {
+    method: &'static Method,
+    caller: Option<Caller>,
+}
 
 /// The services behind their checks. Cloning is cheap.
 #[derive(Clone)]
@@ -75,7 +94,12 @@ impl GrpcStack {
             return Err(Error::unimplemented("this path names no method of the management API").into());
         };
         let (mut parts, body) = request.into_parts();
-        if let Some(caller) = self.authorize(method, &parts.headers).await? {
+        let admitted = parts.extensions.remove::<Admitted>();
+        let caller = match admitted.filter(|admitted| std::ptr::eq(admitted.method, method)) {
+            Some(admitted) => admitted.caller,
+            None => self.authorize(method, &parts.headers).await?,
+        };
+        if let Some(caller) = caller {
             parts.extensions.insert(caller);
         }
         if let Some(sentence) = method.unserved {
@@ -143,6 +167,26 @@ impl GrpcStack {
             }
         }
         Err(refusal)
+    }
+}
+
+impl Gate for GrpcStack {
+    async fn admit(&self, parts: &mut http::request::Parts, grpc_path: &str) -> Result<(), Status> {
+        // A method that does not exist is refused where its call arrives.
+        let Some(method) = methods::find(grpc_path) else {
+            return Ok(());
+        };
+        match self.authorize(method, &parts.headers).await {
+            Ok(caller) => {
+                parts.extensions.insert(Admitted { method, caller });
+                Ok(())
+            }
+            Err(refused) => {
+                let answer = refused.into_response();
+                let unknown = || Status::internal("a refusal without a status");
+                Err(Status::from_header_map(answer.headers()).unwrap_or_else(unknown))
+            }
+        }
     }
 }
 

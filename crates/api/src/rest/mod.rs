@@ -25,7 +25,7 @@ use tower::Service;
 use self::error::Failure;
 use self::json::{Defaults, Rendered};
 use self::routes::{BodyBinding, Found, Routes};
-use crate::GrpcStack;
+use crate::{Gate, GrpcStack};
 
 /// Largest request body, as large as a gRPC message may be.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -40,6 +40,7 @@ pub struct Rest<S = GrpcStack> {
 impl<S> Rest<S>
 where
     S: Service<Request<tonic::body::Body>, Response = Response<tonic::body::Body>, Error = Infallible>
+        + Gate
         + Clone,
 {
     /// Builds the route table; `grpc` is what every call passes.
@@ -65,7 +66,7 @@ where
     }
 
     async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         // The server drops the body of the answer.
         let verb = if parts.method == Method::HEAD {
@@ -79,10 +80,14 @@ where
             Found::OtherVerbs(verbs) => return Err(Failure::OtherVerbs(verbs)),
             Found::Nothing => return Err(Failure::UnknownPath),
         };
-        // Before a byte of the body is read. Whether a token is any good is decided below.
+        // All of it before a byte of the body is read.
         if route.needs_token && !parts.headers.contains_key(header::AUTHORIZATION) {
             return Err(Failure::NoToken);
         }
+        self.grpc
+            .admit(&mut parts, route.grpc_path.path())
+            .await
+            .map_err(Failure::Status)?;
         let body = match route.body {
             BodyBinding::None => Vec::new(),
             BodyBinding::Whole | BodyBinding::Field(_) => read(&parts.headers, body).await?,

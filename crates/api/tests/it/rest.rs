@@ -351,3 +351,34 @@ async fn every_example_is_a_request_that_its_service_understands() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_body_of_a_stranger_is_not_read() {
+    let harness = Harness::start().await;
+    let rest = Rest::new(harness.stack.clone());
+    let answer = async |token: &str| {
+        let (read, was_read) = (
+            std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)),
+            std::sync::atomic::Ordering::Relaxed,
+        );
+        let flag = std::sync::Arc::clone(&read);
+        let body = futures_util::stream::once(async move {
+            flag.store(true, was_read);
+            Ok::<_, std::convert::Infallible>(r#"{"organization": {"display_name": "Acme"}}"#)
+        });
+        let request = Request::post("/api/v1/organizations")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from_stream(body))
+            .unwrap();
+        let status = rest.call(request).await.status();
+        (status.as_u16(), read.load(was_read))
+    };
+    assert_eq!(answer("nobody's").await, (401, false));
+    harness.grant(
+        "reader",
+        Permissions::Only(BTreeSet::from(["users:read".to_owned()])),
+    );
+    assert_eq!(answer("reader").await, (403, false));
+    assert!(answer(MANAGEMENT).await.1);
+}
