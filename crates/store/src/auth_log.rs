@@ -1,9 +1,10 @@
 //! The log of sign-ins: each one that began, and what became of it.
 //!
 //! An interaction is gone in an hour, and what it led to may be deleted; the log
-//! outlives both. [`interaction`](crate::interaction) and
-//! [`login_trace`](crate::login_trace) write it, in their own transactions, so
-//! no step of a login can forget to.
+//! outlives both. It gets its row when somebody comes back from a provider, or is
+//! signed in without; until then it shows what the open interactions say.
+//! [`interaction`](crate::interaction) and [`login_trace`](crate::login_trace)
+//! write it, in their own transactions, so no step of a login can forget to.
 
 use genkan_db::{Row, Tx, p};
 use genkan_protocol::EmailAddress;
@@ -76,44 +77,32 @@ fn read(row: &Row) -> Result<AuthLog, Error> {
     })
 }
 
-/// An application sent somebody. What is no address is not kept: a hint may
-/// hold anything.
-pub(crate) async fn began(
-    tx: &mut Tx<'_>,
-    id: &InteractionId,
-    client_id: &str,
-    hint: Option<&str>,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let email = hint.and_then(|hint| EmailAddress::parse(hint).ok());
+/// Gives an interaction its row, or takes over where it leads now. What nobody
+/// came back from has none: it is read from the interaction while that is open,
+/// so a stranger who only begins leaves nothing behind.
+async fn ensure(tx: &mut Tx<'_>, id: &InteractionId) -> Result<(), Error> {
     tx.exec(
-        "INSERT INTO auth_logs (id, status, client_id, email, created_at) VALUES ($1, $2, $3, $4, $5)",
-        p![
-            id,
-            Status::Initiated.as_str(),
-            client_id,
-            email.as_ref().map(EmailAddress::as_str),
-            now.as_micros(),
-        ],
+        "INSERT INTO auth_logs (id, status, client_id, organization_id, connection_id, connection_kind,
+            connection_provider, email, created_at)
+         SELECT i.id, CAST($2 AS TEXT), i.client_id, c.organization_id, i.connection_id, c.kind, c.provider,
+            i.email, i.created_at
+           FROM interactions i LEFT JOIN connections c ON c.id = i.connection_id
+          WHERE i.id = $1 AND i.client_id IS NOT NULL
+         ON CONFLICT (id) DO UPDATE SET organization_id = excluded.organization_id,
+            connection_id = excluded.connection_id, connection_kind = excluded.connection_kind,
+            connection_provider = excluded.connection_provider, email = excluded.email
+          WHERE auth_logs.status <> 'SUCCESS'",
+        p![id, Status::Pending.as_str()],
     )
     .await?;
     Ok(())
 }
 
-/// It is known where they sign in.
-pub(crate) async fn leads_to(
-    tx: &mut Tx<'_>,
-    id: &InteractionId,
-    connection_id: &ConnectionId,
-    email: Option<&str>,
-) -> Result<(), Error> {
+/// They were refused, and try again.
+pub(crate) async fn tried_again(tx: &mut Tx<'_>, id: &InteractionId) -> Result<(), Error> {
     tx.exec(
-        "UPDATE auth_logs SET status = $2, connection_id = $3, email = COALESCE($4, email),
-            organization_id = (SELECT organization_id FROM connections WHERE id = $3),
-            connection_kind = (SELECT kind FROM connections WHERE id = $3),
-            connection_provider = (SELECT provider FROM connections WHERE id = $3)
-          WHERE id = $1",
-        p![id, Status::Pending.as_str(), connection_id, email],
+        "UPDATE auth_logs SET status = $2 WHERE id = $1 AND status = $3",
+        p![id, Status::Pending.as_str(), Status::Failure.as_str()],
     )
     .await?;
     Ok(())
@@ -126,6 +115,7 @@ pub(crate) async fn leads_to(
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn succeeded(tx: &mut Tx<'_>, id: &InteractionId, session_id: &SessionId) -> Result<(), Error> {
+    ensure(tx, id).await?;
     tx.exec(
         "UPDATE auth_logs SET status = $2,
             user_id = (SELECT user_id FROM sessions WHERE id = $3),
@@ -167,6 +157,7 @@ pub async fn answered_by_session(
 
 /// A check refused them.
 pub(crate) async fn failed(tx: &mut Tx<'_>, id: &InteractionId, trace_id: &TraceId) -> Result<(), Error> {
+    ensure(tx, id).await?;
     tx.exec(
         "UPDATE auth_logs SET status = $2, trace_id = $3 WHERE id = $1 AND status <> $4",
         p![
@@ -204,8 +195,7 @@ impl Filter {
 
 macro_rules! conditions {
     () => {
-        " FROM auth_logs l LEFT JOIN clients c ON c.id = l.client_id
-          WHERE (CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) LIKE '%,' || l.status || ',%')
+        " WHERE (CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) LIKE '%,' || l.status || ',%')
             AND (CAST($4 AS TEXT) IS NULL OR l.email = $4)
             AND (CAST($5 AS TEXT) IS NULL OR l.client_id = $5)
             AND (CAST($6 AS TEXT) IS NULL OR l.organization_id = $6)
@@ -213,7 +203,28 @@ macro_rules! conditions {
     };
 }
 
-/// Reads the log, newest first.
+/// The log itself.
+macro_rules! kept {
+    () => {
+        " FROM auth_logs l LEFT JOIN clients c ON c.id = l.client_id"
+    };
+}
+
+/// The sign-ins under way that nobody came back from, as the log would have them.
+macro_rules! open {
+    () => {
+        " FROM (SELECT i.id, CASE WHEN i.connection_id IS NULL THEN 'INITIATED' ELSE 'PENDING' END AS status,
+                i.client_id, o.organization_id, i.connection_id, o.kind AS connection_kind,
+                o.provider AS connection_provider, CAST(NULL AS TEXT) AS user_id, i.email,
+                CAST(NULL AS TEXT) AS trace_id, i.created_at, i.expires_at
+             FROM interactions i LEFT JOIN connections o ON o.id = i.connection_id
+            WHERE i.client_id IS NOT NULL
+              AND NOT EXISTS (SELECT 1 FROM auth_logs a WHERE a.id = i.id)) l
+          LEFT JOIN clients c ON c.id = l.client_id"
+    };
+}
+
+/// Reads the log, newest first: what is over, and what is open at `now`.
 ///
 /// # Errors
 ///
@@ -221,24 +232,59 @@ macro_rules! conditions {
 pub async fn list(
     tx: &mut Tx<'_>,
     filter: &Filter,
+    now: Timestamp,
     page: &Page<InteractionId>,
 ) -> Result<Vec<AuthLog>, Error> {
     let statuses = filter.statuses();
-    let rows = page_rows!(
+    let email = filter.email.as_ref().map(EmailAddress::as_str);
+    let since = filter.since.map_or(i64::MIN, Timestamp::as_micros);
+    let until = filter.until.map_or(i64::MAX, Timestamp::as_micros);
+    let mut rows = page_rows!(
         tx,
         page,
-        concat!("SELECT ", columns!(), conditions!()),
+        concat!("SELECT ", columns!(), kept!(), conditions!()),
         [
             statuses.as_deref(),
-            filter.email.as_ref().map(EmailAddress::as_str),
+            email,
             filter.client_id.as_ref(),
             filter.organization_id.as_ref(),
-            filter.since.map_or(i64::MIN, Timestamp::as_micros),
-            filter.until.map_or(i64::MAX, Timestamp::as_micros),
+            since,
+            until,
         ],
         "l.id"
     );
-    rows.iter().map(read).collect()
+    let open = page_rows!(
+        tx,
+        page,
+        concat!(
+            "SELECT ",
+            columns!(),
+            open!(),
+            conditions!(),
+            " AND l.expires_at > $9"
+        ),
+        [
+            statuses.as_deref(),
+            email,
+            filter.client_id.as_ref(),
+            filter.organization_id.as_ref(),
+            since,
+            until,
+            now.as_micros(),
+        ],
+        "l.id"
+    );
+    rows.extend(open);
+    let mut logs: Vec<AuthLog> = rows.iter().map(read).collect::<Result<_, _>>()?;
+    // Identifiers are ordered by time, so two pages of each make one page of both.
+    logs.sort_unstable_by(|one, other| other.id.cmp(&one.id));
+    let limit = usize::try_from(page.limit()).unwrap_or_default();
+    if page.is_upwards() {
+        logs.drain(..logs.len().saturating_sub(limit));
+    } else {
+        logs.truncate(limit);
+    }
+    Ok(logs)
 }
 
 /// How many there are, counted up to `limit`.
@@ -246,14 +292,18 @@ pub async fn list(
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, Error> {
+pub async fn count(tx: &mut Tx<'_>, filter: &Filter, now: Timestamp, limit: i64) -> Result<i64, Error> {
     let statuses = filter.statuses();
     let row = tx
         .opt(
             concat!(
-                "SELECT COUNT(*) FROM (SELECT l.id",
+                "SELECT (SELECT COUNT(*) FROM (SELECT l.id",
+                kept!(),
                 conditions!(),
-                " AND CAST($1 AS TEXT) IS NULL LIMIT $2) counted"
+                " AND CAST($1 AS TEXT) IS NULL LIMIT $2) kept) + (SELECT COUNT(*) FROM (SELECT l.id",
+                open!(),
+                conditions!(),
+                " AND l.expires_at > $9 LIMIT $2) under_way)"
             ),
             p![
                 None::<&str>,
@@ -264,8 +314,9 @@ pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, 
                 filter.organization_id.as_ref(),
                 filter.since.map_or(i64::MIN, Timestamp::as_micros),
                 filter.until.map_or(i64::MAX, Timestamp::as_micros),
+                now.as_micros(),
             ],
         )
         .await?;
-    row.map_or(Ok(0), |row| Columns::of(&row).int())
+    row.map_or(Ok(0), |row| Ok(Columns::of(&row).int()?.min(limit)))
 }

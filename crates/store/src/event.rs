@@ -92,6 +92,7 @@ words! {
         PortalLinkUsed = "portal_link.used",
         PortalLinkDeleted = "portal_link.deleted",
         LoginFailed = "login.failed",
+        ClientRefused = "client.refused",
         BackChannelLogoutGivenUp = "back_channel_logout.given_up",
         MailGivenUp = "mail.given_up",
     }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use genkan_db::{Row, Tx, p};
+use genkan_protocol::EmailAddress;
 use genkan_protocol::oauth::AuthorizationRequest;
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +14,16 @@ use crate::auth_log;
 use crate::row::{Columns, json};
 use crate::{ConnectionId, ConnectionTestId, Error, InteractionId, SecretHash, SessionId, Timestamp};
 
-/// How long a person may take.
+/// How long a person may take, once they have taken a step.
 pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// How long an interaction lives in which nothing has happened. Anybody may
+/// start one, so it does not stay for long.
+pub const UNTOUCHED: Duration = Duration::from_secs(20 * 60);
+
+/// How many one browser may have. The oldest is replaced: nobody has more tabs
+/// open in which they sign in.
+pub const PER_BROWSER: i64 = 16;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interaction {
@@ -73,9 +82,27 @@ pub enum Stage {
 /// [`Error::Database`] if the database fails.
 pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Error> {
     let (request, stage) = (json(&interaction.request), json(&interaction.stage));
+    // What the log of sign-ins shows of it. What is no address is not kept: a hint
+    // may hold anything.
+    let (client_id, email) = match &interaction.request {
+        Request::Authorize(request) => (
+            Some(request.client_id.as_str()),
+            request
+                .login_hint
+                .as_deref()
+                .and_then(|hint| EmailAddress::parse(hint).ok()),
+        ),
+        Request::TestConnection { .. } => (None, None),
+    };
     tx.exec(
-        "INSERT INTO interactions (id, browser_hash, request, stage, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "DELETE FROM interactions WHERE browser_hash = $1 AND id NOT IN
+            (SELECT id FROM interactions WHERE browser_hash = $1 ORDER BY id DESC LIMIT $2)",
+        p![&interaction.browser, PER_BROWSER - 1],
+    )
+    .await?;
+    tx.exec(
+        "INSERT INTO interactions (id, browser_hash, request, stage, created_at, expires_at, client_id, email)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         p![
             &interaction.id,
             &interaction.browser,
@@ -83,14 +110,12 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
             &stage,
             interaction.created_at.as_micros(),
             interaction.expires_at.as_micros(),
+            client_id,
+            email.as_ref().map(EmailAddress::as_str),
         ],
     )
     .await?;
-    let Request::Authorize(request) = &interaction.request else {
-        return Ok(());
-    };
-    let (hint, now) = (request.login_hint.as_deref(), interaction.created_at);
-    auth_log::began(tx, &interaction.id, &request.client_id, hint, now).await
+    Ok(())
 }
 
 /// Finds an interaction that has not expired, whichever browser started it: for
@@ -149,20 +174,28 @@ fn read(row: &Row) -> Result<Interaction, Error> {
 /// [`Error::Stale`] if it has moved on or is gone. Then read it again.
 pub async fn advance(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Stage) -> Result<(), Error> {
     let (was, is) = (json(from), json(to));
+    let (connection_id, email) = match to {
+        Stage::ConnectionChosen { connection_id, email } | Stage::Away { connection_id, email } => {
+            (Some(connection_id), email.as_deref())
+        }
+        Stage::Started | Stage::Identifying | Stage::Authenticated { .. } | Stage::Completed => (None, None),
+    };
+    // A step was taken: now it may take as long as a person takes.
+    let lifetime = i64::try_from(LIFETIME.as_micros()).unwrap_or(i64::MAX);
     let advanced = tx
         .exec(
-            "UPDATE interactions SET stage = $3 WHERE id = $1 AND stage = $2",
-            p![id, &was, &is],
+            "UPDATE interactions SET stage = $3, connection_id = COALESCE($4, connection_id),
+                email = COALESCE($5, email), expires_at = created_at + $6
+              WHERE id = $1 AND stage = $2",
+            p![id, &was, &is, connection_id, email, lifetime],
         )
         .await?;
     if advanced == 0 {
         return Err(Error::Stale);
     }
     match to {
-        Stage::ConnectionChosen { connection_id, email } | Stage::Away { connection_id, email } => {
-            auth_log::leads_to(tx, id, connection_id, email.as_deref()).await
-        }
         Stage::Authenticated { session_id } => auth_log::succeeded(tx, id, session_id).await,
+        Stage::ConnectionChosen { .. } | Stage::Away { .. } => auth_log::tried_again(tx, id).await,
         Stage::Started | Stage::Identifying | Stage::Completed => Ok(()),
     }
 }

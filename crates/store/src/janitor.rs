@@ -10,7 +10,7 @@ use std::time::Duration;
 use genkan_db::{Bulk, Db, p};
 
 use crate::id::{Generator, Stamp};
-use crate::{Error, Timestamp, authorization_code, environment, session, signing_key};
+use crate::{Error, Timestamp, authorization_code, environment, interaction, session, signing_key};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -72,6 +72,12 @@ const JOBS: &[Job] = &[
     job!("sessions", "id", "ended_at", SESSIONS_KEPT),
     job!("login_traces", "id", "created_at", TRACES_KEPT),
     job!("connection_tests", "id", "created_at", DAY),
+    // Begun, and nobody came back: as long as an interaction.
+    Job {
+        sql: "DELETE FROM connection_tests WHERE id IN (SELECT id FROM connection_tests
+                WHERE status = 'PENDING' AND created_at < $1 ORDER BY created_at LIMIT $2)",
+        kept: interaction::LIFETIME,
+    },
     job!("portal_links", "id", "expires_at", DAY),
     job!("relink_permissions", "id", "expires_at", DAY),
     job!(
@@ -84,6 +90,12 @@ const JOBS: &[Job] = &[
     job!("passwordless_requests", "request_hash", "expires_at", DAY),
     job!("auth_logs", "id", "created_at", AUTH_LOGS_KEPT),
     job!("api_tokens", "id", "expires_at", Duration::ZERO),
+    // `$1` is in microseconds, and a row counts for its minute only.
+    Job {
+        sql: "DELETE FROM anonymous_slices WHERE (source, minute) IN (SELECT source, minute FROM anonymous_slices
+                WHERE minute < $1 / 60000000 ORDER BY minute LIMIT $2)",
+        kept: Duration::from_secs(60),
+    },
     job!("events", "id", "occurred_at", EVENTS_KEPT),
 ];
 

@@ -5,6 +5,7 @@
 //! refusal that changed something (a replayed code) is an `Ok` outcome, because
 //! it must be committed; after an [`Error`] the transaction must be given up.
 
+pub mod anonymous_slice;
 pub mod api_token;
 pub mod auth_log;
 pub mod authorization_code;
@@ -85,6 +86,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9, "auth", "0009_auth.sql"),
     migration!(10, "search", "0010_search.sql"),
     migration!(12, "accounts", "0012_accounts.sql"),
+    migration!(14, "anonymous_work", "0014_anonymous_work.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

@@ -20,21 +20,22 @@ pub(super) const UNSERVED: &[(&str, &str)] = &[];
 #[tonic::async_trait]
 impl AuditLogsService for Api {
     async fn list_auth_requests(&self, request: Request<ListAuthLogRequest>) -> Answer<ListAuthLogResponse> {
-        let (_, message) = self.accept(request);
+        let (call, message) = self.accept(request);
+        let now = call.now;
         let page = paging::request(message.page_size, &message.page_token, Sizes::USUAL)?;
         let Some(filter) = filter(&message)? else {
             return Ok(Response::new(ListAuthLogResponse::default()));
         };
         let (rows, environment_id) = self
             .read(async |tx| {
-                let rows = auth_log::list(tx, &filter, &page).await?;
+                let rows = auth_log::list(tx, &filter, now, &page).await?;
                 Ok((rows, environment::get(tx).await?.id))
             })
             .await?;
         let list = format!("auth_logs {filter:?}");
         let total_size = self
             .total(&list, async |tx, limit| {
-                Ok(auth_log::count(tx, &filter, limit).await?)
+                Ok(auth_log::count(tx, &filter, now, limit).await?)
             })
             .await?;
         let paged = paging::answer(&page, rows, |log| &log.id);

@@ -66,7 +66,7 @@ async fn fail(world: &World, id: &InteractionId) -> TraceId {
 
 async fn list(world: &World, filter: &Filter) -> Vec<AuthLog> {
     world
-        .tx(async |tx| auth_log::list(tx, filter, &Page::first(50)).await)
+        .tx(async |tx| auth_log::list(tx, filter, T0 + secs(30), &Page::first(50)).await)
         .await
 }
 
@@ -171,7 +171,9 @@ async fn the_log_is_filtered_counted_and_outlives_the_client() {
         fail(world, &second.id).await;
         let ids = async |filter: Filter| -> Vec<InteractionId> {
             let logs = list(world, &filter).await;
-            let count = world.tx(async |tx| auth_log::count(tx, &filter, 100).await).await;
+            let count = world
+                .tx(async |tx| auth_log::count(tx, &filter, T0 + secs(30), 100).await)
+                .await;
             assert_eq!(usize::try_from(count), Ok(logs.len()));
             logs.into_iter().map(|log| log.id).collect()
         };
@@ -225,10 +227,60 @@ async fn the_log_is_filtered_counted_and_outlives_the_client() {
         assert_eq!((log.id, log.client_name), (third, None));
 
         let kept = T0 + janitor::AUTH_LOGS_KEPT;
-        janitor::sweep(&world.db, &world.ids, kept + secs(15))
+        janitor::sweep(&world.db, &world.ids, kept + secs(5))
             .await
             .unwrap();
-        assert_eq!(list(world, &all()).await.len(), 1);
+        let left: Vec<_> = list(world, &all()).await.into_iter().map(|log| log.id).collect();
+        assert_eq!(left, [second], "what nobody came back from is not kept");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_open_and_what_is_over_are_one_list_in_pages() {
+    on_each_engine(async |world| {
+        let client = world.client(ClientKind::WebApp).await;
+        let mut ids = Vec::new();
+        for number in 0..7 {
+            let login = begin(world, client.id.as_str(), None, number).await;
+            if number % 3 == 0 {
+                fail(world, &login.id).await;
+            }
+            ids.insert(0, login.id);
+        }
+        let page = async |page: Page<InteractionId>| -> Vec<InteractionId> {
+            let filter = Filter::default();
+            let now = T0 + secs(30);
+            let logs = world
+                .tx(async |tx| auth_log::list(tx, &filter, now, &page).await)
+                .await;
+            logs.into_iter().map(|log| log.id).collect()
+        };
+        assert_eq!(page(Page::first(3)).await, ids[..3]);
+        assert_eq!(page(Page::after(3, ids[2].clone())).await, ids[3..6]);
+        assert_eq!(page(Page::after(3, ids[5].clone())).await, ids[6..]);
+        assert_eq!(page(Page::before(3, ids[6].clone())).await, ids[3..6]);
+        assert_eq!(page(Page::before(3, ids[3].clone())).await, ids[..3]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_browser_has_a_bound_of_open_sign_ins_and_the_oldest_is_replaced() {
+    on_each_engine(async |world| {
+        let client = world.client(ClientKind::WebApp).await;
+        let most = usize::try_from(interaction::PER_BROWSER).unwrap();
+        let mut ids = Vec::new();
+        for number in 0..interaction::PER_BROWSER + 3 {
+            let login = begin(world, client.id.as_str(), None, u64::try_from(number).unwrap()).await;
+            ids.insert(0, login.id);
+        }
+        let open: Vec<_> = list(world, &Filter::default())
+            .await
+            .into_iter()
+            .map(|log| log.id)
+            .collect();
+        assert_eq!(open, ids[..most]);
     })
     .await;
 }

@@ -209,7 +209,7 @@ async fn logins_and_answers_grow_old() {
     let page = browser.start(&rp.authorize()).await.page();
     gateway
         .clock()
-        .advance(interaction::LIFETIME - Duration::from_secs(1));
+        .advance(interaction::UNTOUCHED - Duration::from_secs(1));
     assert_eq!(browser.open(page.url.as_str()).await.page().heading(), "Sign in");
     gateway.clock().advance(Duration::from_secs(1));
     assert_eq!(browser.open(page.url.as_str()).await.page().reply.status, 400);
