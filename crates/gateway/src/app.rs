@@ -10,6 +10,7 @@ use genkan_protocol::oauth::redirect_uri;
 use genkan_store::client::Client;
 use genkan_store::{Generator, InstanceKey, Stamp};
 
+use crate::anonymous::{self, Limiter};
 use crate::cache::Cache;
 use crate::connections::metadata::MetadataCache;
 use crate::mail::Mailer;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub require_domain_proof: bool,
     /// How often one client may call the management API.
     pub api_rate_limit: RateLimit,
+    /// How much strangers may ask for.
+    pub anonymous: anonymous::Policy,
 }
 
 /// The shared state of all handlers. Cloning is cheap.
@@ -69,6 +72,7 @@ struct Inner {
     cache: Cache,
     metadata: MetadataCache,
     tally: Tally,
+    anonymous: Limiter,
     jobs: tokio::sync::Notify,
     mail: tokio::sync::Notify,
 }
@@ -81,6 +85,7 @@ impl std::fmt::Debug for App {
 
 impl App {
     pub fn new(parts: AppParts) -> Self {
+        let anonymous = Limiter::new(parts.settings.anonymous);
         let csrf = Csrf::new(&derive(&parts.instance_key, b"csrf"));
         Self(Arc::new(Inner {
             db: parts.db,
@@ -94,6 +99,7 @@ impl App {
             cache: Cache::default(),
             metadata: MetadataCache::default(),
             tally: Tally::default(),
+            anonymous,
             jobs: tokio::sync::Notify::new(),
             mail: tokio::sync::Notify::new(),
         }))
@@ -184,6 +190,10 @@ impl App {
 
     pub(crate) fn tally(&self) -> &Tally {
         &self.0.tally
+    }
+
+    pub(crate) fn anonymous(&self) -> &Limiter {
+        &self.0.anonymous
     }
 
     /// Wakes the background jobs, because there is something to deliver.

@@ -1,5 +1,6 @@
 //! Genkan: the front door for B2B software.
 
+pub mod anonymous;
 pub mod app;
 pub mod cache;
 pub mod cli;
@@ -28,7 +29,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use app::App;
-use web::{cors, page, static_files, trace_request, transport};
+use web::{cors, form, page, static_files, trace_request, transport};
 
 /// Every area of the gateway, mounted on one screen.
 pub fn router(app: &App) -> Router {
@@ -52,6 +53,7 @@ pub fn router(app: &App) -> Router {
             get(op::userinfo::userinfo).post(op::userinfo::userinfo),
         )
         .method_not_allowed_fallback(page::method_not_allowed)
+        .layer(middleware::from_fn(form::bounded))
         .layer(middleware::from_fn_with_state(app.clone(), cors::registered));
 
     let pages = Router::new()
@@ -89,6 +91,8 @@ pub fn router(app: &App) -> Router {
             "/sso/v1/saml/{connection}/test",
             get(login::test_connection::begin),
         )
+        .layer(middleware::from_fn(form::bounded))
+        .layer(middleware::from_fn_with_state(app.clone(), anonymous::pages))
         .layer(middleware::from_fn(page::refuse_head));
 
     let health = Router::new()

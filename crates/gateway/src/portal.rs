@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use genkan_store::{SecretHash, organization, portal_link};
 use http::{Method, StatusCode};
 
+use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::web::error::PageError;
 
@@ -30,14 +31,21 @@ pub async fn open(State(app): State<App>, method: Method, Path(token): Path<Stri
         .await;
     match name {
         Ok(Some(name)) => not_here(Some(&name)),
-        Ok(None) => PageError::new(
-            StatusCode::GONE,
-            "This link is no longer open",
-            "A link to the admin portal works once, and for a minute after it was made.",
-        )
-        .what_to_do("go back to the application and open the settings from there."),
+        Ok(None) => match anonymous::charge(&app, Work::Miss) {
+            Ok(()) => gone(),
+            Err(too_many) => too_many.into(),
+        },
         Err(error) => error.into(),
     }
+}
+
+fn gone() -> PageError {
+    PageError::new(
+        StatusCode::GONE,
+        "This link is no longer open",
+        "A link to the admin portal works once, and for a minute after it was made.",
+    )
+    .what_to_do("go back to the application and open the settings from there.")
 }
 
 fn not_here(organization: Option<&str>) -> PageError {

@@ -108,6 +108,7 @@ pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Re
             api_rate_limit: RateLimit {
                 per_minute: NonZeroU32::new(config.api.requests_per_minute),
             },
+            anonymous: config.anonymous(),
         },
         outbound,
         mailer,

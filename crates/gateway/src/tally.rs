@@ -1,17 +1,21 @@
-//! How many tokens each client fetched for itself, and when a secret was last used.
+//! What happens too often for a row of its own, counted: tokens that clients
+//! fetch for themselves, when a secret was last used, failures and refusals.
 //!
-//! Such a token changes nothing in the database, and a busy service fetches
-//! thousands a second: a row for each would cost more than the token and bury
-//! every other event. So they are counted, and one event tells the number of a
-//! minute. A crash loses what was counted since the last one.
+//! A busy service fetches thousands of tokens a second, and a stranger causes as
+//! many failures: a row for each would cost more than it tells and bury every
+//! other event. So they are counted, and one event tells the number of a minute.
+//! Of failures the first of a minute has its own event at once. A crash loses
+//! what was counted since the last one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use genkan_db::Tx;
 use genkan_protocol::Timestamp;
 use genkan_store::event::{self, Entry, Kind};
-use genkan_store::{ClientId, Error, SecretId, client};
+use genkan_store::{ClientId, ConnectionId, Error, OrganizationId, SecretId, Stamp, client};
+use serde_json::{Map, Value};
 
 use crate::app::App;
 
@@ -22,6 +26,70 @@ pub const WRITE_EVERY: Duration = Duration::from_mins(1);
 pub(crate) struct Tally {
     clients: Mutex<HashMap<ClientId, Counted>>,
     secrets: Mutex<HashMap<SecretId, Timestamp>>,
+    failures: Mutex<Failures>,
+}
+
+/// Whose failures are counted together. These exist in the database, so there
+/// are as many as are registered; what strangers make up has no place here.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Subject {
+    /// Sign-ins that failed at this connection.
+    Connection(ConnectionId),
+    /// Requests of this client that were refused.
+    Client(ClientId),
+}
+
+#[derive(Debug, Default)]
+struct Failures {
+    /// When the minute of each began, and how many there were in it.
+    minutes: HashMap<Subject, (Timestamp, u64)>,
+    /// Beyond the first of a minute: those have no event yet.
+    more: HashMap<Subject, More>,
+}
+
+#[derive(Debug, Clone)]
+struct More {
+    count: u64,
+    since: Timestamp,
+    /// The last one.
+    last: Failure,
+}
+
+/// Something that went wrong, as its event says it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Failure {
+    pub(crate) data: Map<String, Value>,
+    pub(crate) organization_id: Option<OrganizationId>,
+    /// The application from which somebody came.
+    pub(crate) client_id: Option<ClientId>,
+}
+
+impl Subject {
+    fn entry<'a>(&'a self, failure: &'a Failure) -> Entry<'a> {
+        let entry = match self {
+            Self::Connection(_) => {
+                let entry = Entry::new(Kind::LoginFailed);
+                match &failure.client_id {
+                    Some(client_id) => entry.client(client_id),
+                    None => entry,
+                }
+            }
+            Self::Client(client_id) => Entry::new(Kind::ClientRefused).client(client_id),
+        };
+        let entry = entry.organization(failure.organization_id.as_ref());
+        let add = |entry: Entry<'a>, (name, value): (&String, &Value)| entry.with(name, value.clone());
+        failure.data.iter().fold(entry, add)
+    }
+}
+
+/// Records the first failure of a minute.
+pub(crate) async fn record(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    subject: &Subject,
+    failure: &Failure,
+) -> Result<(), Error> {
+    event::record(tx, at, subject.entry(failure)).await
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +134,52 @@ impl Tally {
         }
     }
 
+    /// The number of this failure within its minute. The first one has an event at
+    /// once, which its caller writes; of the others [`Self::more`] takes note.
+    pub(crate) fn failed(&self, subject: &Subject, now: Timestamp) -> u64 {
+        let mut failures = locked(&self.failures);
+        let (since, count) = failures.minutes.entry(subject.clone()).or_insert((now, 0));
+        if now.since(*since) >= WRITE_EVERY {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        *count
+    }
+
+    /// A failure that has no event of its own.
+    pub(crate) fn more(&self, subject: Subject, failure: Failure, now: Timestamp) {
+        self.add_failures(
+            subject,
+            More {
+                count: 1,
+                since: now,
+                last: failure,
+            },
+        );
+    }
+
+    fn add_failures(&self, subject: Subject, more: More) {
+        let mut failures = locked(&self.failures);
+        match failures.more.get_mut(&subject) {
+            Some(known) => {
+                known.count += more.count;
+                if more.since >= known.since {
+                    known.last = more.last;
+                }
+                known.since = known.since.min(more.since);
+            }
+            None => drop(failures.more.insert(subject, more)),
+        }
+    }
+
+    fn take_failures(&self, now: Timestamp) -> HashMap<Subject, More> {
+        let mut failures = locked(&self.failures);
+        failures
+            .minutes
+            .retain(|_, (since, _)| now.since(*since) < WRITE_EVERY);
+        std::mem::take(&mut failures.more)
+    }
+
     fn take(&self) -> HashMap<ClientId, Counted> {
         std::mem::take(&mut *locked(&self.clients))
     }
@@ -85,11 +199,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 ///
 /// [`Error`] if the store fails.
 pub async fn write(app: &App) -> Result<(), Error> {
+    let now = app.now();
     let (taken, secrets) = (app.tally().take(), app.tally().take_secrets());
-    if taken.is_empty() && secrets.is_empty() {
+    let failures = app.tally().take_failures(now);
+    if taken.is_empty() && secrets.is_empty() && failures.is_empty() {
         return Ok(());
     }
-    let at = app.at(app.now());
+    let at = app.at(now);
     let written = app
         .db()
         .tx(async |tx| -> Result<(), Error> {
@@ -101,12 +217,22 @@ pub async fn write(app: &App) -> Result<(), Error> {
                     .with("since", counted.since.as_secs());
                 event::record(tx, at, entry).await?;
             }
+            for (subject, more) in &failures {
+                let entry = subject
+                    .entry(&more.last)
+                    .with("count", more.count)
+                    .with("since", more.since.as_secs());
+                event::record(tx, at, entry).await?;
+            }
             client::secrets_used(tx, &secrets).await
         })
         .await;
     if written.is_err() {
         for (client_id, counted) in &taken {
             app.tally().add(client_id, *counted);
+        }
+        for (subject, more) in failures {
+            app.tally().add_failures(subject, more);
         }
         for (secret_id, at) in &secrets {
             app.tally().used(secret_id, *at);
@@ -146,6 +272,33 @@ mod tests {
             }
         );
         assert!(tally.take().is_empty());
+    }
+
+    #[test]
+    fn failures_are_numbered_within_their_minute_and_told_once() {
+        let (tally, at) = (Tally::default(), Timestamp::from_secs);
+        let one = Subject::Client(ClientId::parse("skc_1").unwrap());
+        let other = Subject::Client(ClientId::parse("skc_2").unwrap());
+        let numbers: Vec<u64> = [10, 20, 69, 70, 71]
+            .map(|secs| tally.failed(&one, at(secs)))
+            .to_vec();
+        assert_eq!(numbers, [1, 2, 3, 1, 2]);
+        assert_eq!(tally.failed(&other, at(71)), 1);
+        let failure = |reason: &str| Failure {
+            data: Map::from_iter([("reason".to_owned(), Value::from(reason))]),
+            ..Failure::default()
+        };
+        for (secs, reason) in [(20, "a"), (69, "b"), (71, "c")] {
+            tally.more(one.clone(), failure(reason), at(secs));
+        }
+        let taken = tally.take_failures(at(72));
+        assert_eq!((taken[&one].count, taken[&one].since), (3, at(20)));
+        assert_eq!(taken[&one].last.data["reason"], "c");
+        assert!(tally.take_failures(at(200)).is_empty());
+        assert!(
+            locked(&tally.failures).minutes.is_empty(),
+            "what is over is forgotten"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use genkan::anonymous::Policy;
 use genkan::app::{App, AppParts, Settings};
 use genkan::cache::MAX_AGE;
 use genkan::listener::{Limits, Listener, Tls, TlsPolicy, install_crypto_provider};
@@ -45,6 +46,7 @@ pub struct Setup {
     access_token_lifetime: Duration,
     mailer: Option<Mailer>,
     public_url: Option<String>,
+    anonymous: Policy,
 }
 
 impl Setup {
@@ -80,6 +82,13 @@ impl Setup {
     #[must_use]
     pub fn public_url(mut self, url: &str) -> Self {
         self.public_url = Some(url.to_owned());
+        self
+    }
+
+    /// Strangers may ask for so much; otherwise a test may ask for anything.
+    #[must_use]
+    pub fn anonymous(mut self, policy: Policy) -> Self {
+        self.anonymous = policy;
         self
     }
 
@@ -122,6 +131,7 @@ impl Setup {
                 development: self.kind == Kind::Development,
                 require_domain_proof: false,
                 api_rate_limit: genkan_api::RateLimit { per_minute: None },
+                anonymous: self.anonymous,
             },
             outbound: Outbound::new(true, trust()).unwrap(),
             mailer: self.mailer.clone().unwrap_or(match self.kind {
@@ -303,6 +313,7 @@ impl Gateway {
             access_token_lifetime: Duration::from_secs(5 * 60),
             mailer: None,
             public_url: None,
+            anonymous: Policy::OFF,
         }
     }
 

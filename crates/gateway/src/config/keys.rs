@@ -199,9 +199,10 @@ settings! {
         /// the limit of open files allows. 16 to 1000000.
         default connections: u32 = "10000";
 
-        /// How many connections one client may have open: an IPv4 address, or an IPv6 /64. Not
-        /// for use behind a proxy, where all clients have the proxy's address.
-        optional connections_per_client: u32 = "none";
+        /// How many connections one client may have open: an IPv4 address, or an IPv6 /64. `0` is
+        /// without a limit. Behind a proxy all connections come from the proxy, so there it is
+        /// not for use.
+        optional connections_per_client: u32 = "`1000` where `tls.mode` is `\"files\"` and no proxy is trusted, else `0`";
 
         /// How long a new connection may take to show its protocol, the TLS handshake included.
         default greeting_timeout: Duration = "10s";
@@ -218,6 +219,28 @@ settings! {
 
         /// How large the body of a request may be. 4KiB to 64MiB.
         default body_size: ByteSize = "2MiB";
+
+        /// How many bytes of request bodies this process holds at once; one client may hold an
+        /// eighth. What is beyond is answered with 503. `0B` is without a limit, otherwise 64MiB
+        /// to 65536MiB.
+        default bodies_in_flight: ByteSize = "256MiB";
+
+        /// How much one client (an IPv4 address, or an IPv6 /64) may ask for in a minute before
+        /// anybody is known: pages of a sign-in count as 1, beginning one, leaving for an identity
+        /// provider or coming back from it as 4 more, a wrong guess as 20 more. A sign-in comes
+        /// to about 20, so 200 people behind one address can sign in within a minute. `0` is
+        /// without a limit. Each node counts for itself; what is begun also counts at all nodes
+        /// on one database together.
+        default anonymous_per_minute: u32 = "6000";
+
+        /// How many requests of one client with a wrong secret, code or token are answered in a
+        /// minute; right ones are not counted and never refused. `0` is without a limit.
+        default wrong_credentials_per_minute: u32 = "600";
+
+        /// How many codes that its provider does not accept are tried in a minute for one
+        /// connection; half of them for one client. Anybody can make codes up, and a provider that
+        /// counts failures could lock your customer out. `0` is without a limit.
+        default failed_answers_per_minute: u32 = "60";
 
         /// How long requests under way may still take after the signal to stop.
         default shutdown_timeout: Duration = "25s";

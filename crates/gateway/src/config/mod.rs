@@ -31,10 +31,15 @@ pub use show::InForce;
 pub use smtp::{SenderName, SmtpSecurity, SmtpUrl};
 pub use url::{DatabaseUrl, PublicUrl};
 
+use crate::anonymous::Policy;
 use crate::listener;
 
 /// How long a client may take to read an answer that has begun.
 const READING_TIME: Duration = Duration::from_secs(30);
+
+/// What one client may have open where clients come directly: many people behind one
+/// address, and never all places.
+const CONNECTIONS_PER_CLIENT: usize = 1_000;
 
 /// What the name of every environment variable begins with.
 pub const PREFIX: &str = "GENKAN_";
@@ -143,6 +148,18 @@ impl Config {
         set("public_url", options.public_url.to_string());
         set("listen", options.listen.to_string());
         set("data_dir", options.data_dir.to_string_lossy().into_owned());
+        // One machine is everybody here: its tests sign in all at once.
+        for (key, per_minute) in [
+            ("limits.anonymous_per_minute", "600000"),
+            ("limits.wrong_credentials_per_minute", "60000"),
+            ("limits.failed_answers_per_minute", "6000"),
+        ] {
+            if !reader.is_written(key) {
+                let items = vec![per_minute.to_owned()];
+                let place = Place::Default;
+                reader.written.insert(key, Written { items, place });
+            }
+        }
         if !reader.is_written("instance_key") && !reader.is_written("instance_key_file") {
             let file = options.data_dir.join("instance.key");
             let items = vec![file.to_string_lossy().into_owned()];
@@ -220,11 +237,27 @@ impl Config {
             answer: limits.answer_timeout,
             exchange: limits.answer_timeout + READING_TIME,
             connections: limits.connections as usize,
-            connections_per_client: limits
-                .connections_per_client
-                .map(|connections| connections as usize),
+            bodies_in_flight: limits.bodies_in_flight.0,
+            connections_per_client: match limits.connections_per_client {
+                Some(0) => None,
+                Some(connections) => Some(connections as usize),
+                // Only where every connection is a client's own.
+                None if self.tls.mode == TlsMode::Files && self.proxy.trusted_networks.is_empty() => {
+                    Some(CONNECTIONS_PER_CLIENT)
+                }
+                None => None,
+            },
             drain: limits.shutdown_timeout,
             ..listener::Limits::default()
+        }
+    }
+
+    /// How much strangers may ask for.
+    pub fn anonymous(&self) -> Policy {
+        Policy {
+            per_minute: self.limits.anonymous_per_minute,
+            wrong_credentials_per_minute: self.limits.wrong_credentials_per_minute,
+            failed_answers_per_minute: self.limits.failed_answers_per_minute,
         }
     }
 

@@ -125,7 +125,7 @@ fn mail_has_a_server_and_a_sender(reader: &mut Reader) {
 fn numbers_are_in_range(reader: &mut Reader) {
     number(reader, "database.pool_size", 1..=1000);
     number(reader, "limits.connections", 16..=1_000_000);
-    number(reader, "limits.connections_per_client", 1..=1_000_000);
+    number(reader, "limits.connections_per_client", 0..=1_000_000);
     for key in [
         "limits.greeting_timeout",
         "limits.head_timeout",
@@ -149,6 +149,13 @@ fn numbers_are_in_range(reader: &mut Reader) {
         && !(4 << 10..=64 << 20).contains(&size)
     {
         reader.mistake("limits.body_size", "is out of range", "Write 4KiB to 64MiB.");
+    }
+    if let Some(ByteSize(size)) = reader.peek("limits.bodies_in_flight")
+        && size != 0
+        && !(64 << 20..=65_536 << 20).contains(&size)
+    {
+        let remedy = "Write 64MiB to 65536MiB, or 0B for no limit.";
+        reader.mistake("limits.bodies_in_flight", "is out of range", remedy);
     }
     duration(
         reader,

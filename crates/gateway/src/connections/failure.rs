@@ -218,8 +218,20 @@ impl Failure {
         failure
     }
 
+    /// Whether the provider was asked for tokens and gave none, for which it may
+    /// hold the client to account.
+    pub fn is_refused_code(&self) -> bool {
+        [
+            "failed_to_exchange_token",
+            "token_endpoint_unreachable",
+            "token_response_malformed",
+        ]
+        .contains(&self.cause.as_str())
+    }
+
     /// What the person sees. `retry` goes through the login again.
-    pub fn page(&self, reference: &TraceId, retry: &str) -> PageError {
-        PageError::sign_in_failed(StatusCode::FORBIDDEN, &self.why, reference.as_str()).try_again(retry)
+    pub fn page(&self, reference: Option<&TraceId>, retry: &str) -> PageError {
+        let reference = reference.map(TraceId::as_str);
+        PageError::sign_in_failed(StatusCode::FORBIDDEN, &self.why, reference).try_again(retry)
     }
 }

@@ -25,6 +25,7 @@ use http::{HeaderMap, header};
 
 pub use failure::{Failure, Refusal};
 
+use crate::anonymous::{self, Work, answers};
 use crate::app::App;
 use crate::web::cookie::Cookie;
 use crate::web::error::PageError;
@@ -81,6 +82,7 @@ pub async fn start(
     let connection = found
         .filter(|connection| connection.enabled || testing)
         .ok_or_else(PageError::connection_not_active)?;
+    anonymous::charge(app, Work::Provider)?;
     let departure = match &connection.settings {
         _ if !connection.missing().is_empty() => Err(Failure::incomplete(&connection)),
         Settings::Oidc(settings) => oidc::start(app, &connection, settings, hints).await,
@@ -143,6 +145,12 @@ pub async fn finish(
     let (Some(state), Some(browser)) = (state, app.cookies().read(headers, Cookie::Browser)) else {
         return Err(PageError::unsolicited_answer());
     };
+    anonymous::charge(app, Work::Provider)?;
+    // Before the state is used up: whoever is refused may come back with it.
+    let attempt = match parameters.one("code") {
+        Ok(Some(_)) => answers::begin(app, &connection_id)?,
+        _ => None,
+    };
     let (hash, browser) = (state.sha256(), browser.sha256());
     let (pending, interaction, connection) = app
         .db()
@@ -193,5 +201,10 @@ pub async fn finish(
         Ok(identity) => hosted_domain::check(app, identity).await?,
         Err(failure) => Err(failure),
     };
+    if let (Some(attempt), Err(failure)) = (attempt, &result)
+        && failure.is_refused_code()
+    {
+        attempt.failed();
+    }
     Ok(Finished { interaction, result })
 }

@@ -11,6 +11,7 @@ use genkan_store::{Error, Secret};
 use http::{HeaderMap, StatusCode};
 
 use super::{interaction_of_browser, path, redirect_to, route};
+use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::web::csrf;
 use crate::web::error::PageError;
@@ -96,8 +97,16 @@ pub async fn submit(
         .await?
     {
         route::ByDomain::Target(target) => target,
-        route::ByDomain::NotActive => return again(EmailError::NotActive(domain.as_str())),
-        route::ByDomain::Unknown => return again(EmailError::UnknownDomain(domain.as_str())),
+        // One answer for both: it is nobody's business who is a customer.
+        found @ (route::ByDomain::NotActive | route::ByDomain::Unknown) => {
+            let reason = match found {
+                route::ByDomain::NotActive => "the organization that has it has no enabled connection for it",
+                _ => "no organization has it",
+            };
+            tracing::info!(%domain, client = %request.client_id, reason, "an e-mail domain leads to no sign-in");
+            anonymous::charge(&app, Work::Miss)?;
+            return again(EmailError::UnknownDomain(domain.as_str()));
+        }
     };
     let chosen = Stage::ConnectionChosen {
         connection_id: target.connection().id.clone(),

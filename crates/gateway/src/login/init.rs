@@ -11,6 +11,7 @@ use genkan_protocol::oauth::{Parameters, append_query};
 use genkan_protocol::oidc::{IdpInitiatedLogin, issuer_of};
 use genkan_store::{ConnectionId, Error, client, connection};
 
+use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::keys::KeyringError;
 use crate::web::error::PageError;
@@ -67,6 +68,7 @@ pub async fn oidc(
     let Some(login_uri) = login_uri else {
         return Err(PageError::no_initiate_login_uri());
     };
+    anonymous::charge(&app, Work::Sign)?;
     let now = app.now().as_secs();
     let claims = IdpInitiatedLogin {
         iss: app.issuer().to_owned(),

@@ -13,6 +13,7 @@ use genkan_store::{Error, Secret, client, conflict};
 use http::{HeaderMap, StatusCode, header};
 
 use super::identify::form_of_ours;
+use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::web::cookie::{self, Cookie};
 use crate::web::error::PageError;
@@ -99,7 +100,11 @@ async fn find(app: &App, token: &str) -> Result<(Shown, Option<String>), PageErr
             ))
         })
         .await?;
-    Ok((found.ok_or_else(unknown)?, login_uri))
+    let Some(found) = found else {
+        anonymous::charge(app, Work::Miss)?;
+        return Err(unknown());
+    };
+    Ok((found, login_uri))
 }
 
 fn person(shown: &Shown) -> Person<'_> {

@@ -26,12 +26,14 @@ use genkan_store::user::{self, User};
 use genkan_store::{Error, InteractionId, Secret};
 use http::{HeaderMap, header};
 
+use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::cache::CachedClient;
 use crate::op::authorize::{self, Answer};
 use crate::web::cookie::{self, Cookie};
 use crate::web::error::PageError;
 use crate::web::id_token_hint;
+use crate::web::refused::{self, Refused};
 use next_step::{Progress, Step, Wanted, next_step};
 
 /// Takes up a validated authorization request.
@@ -53,6 +55,16 @@ pub async fn begin(
     let target = match route::find_target(app, &request).await? {
         Ok(target) => target,
         Err(refusal) => {
+            let refused = Refused {
+                endpoint: "authorize",
+                client_id: &request.client_id,
+                is_known: true,
+                reason: refusal.code(),
+                description: refusal.description(),
+                redirect_uri: None,
+            };
+            refused::record(app, refused).await;
+            anonymous::charge(app, Work::Miss)?;
             let answer = Answer::to(app, &request);
             return Ok(answer.error_named(refusal.code(), refusal.description(), request.state.as_deref()));
         }
@@ -93,6 +105,8 @@ pub async fn begin(
 ///
 /// [`PageError`] if the store fails.
 pub async fn start(app: &App, headers: &HeaderMap, request: Request) -> Result<Response, PageError> {
+    anonymous::charge(app, Work::Begin)?;
+    anonymous::shared::begin(app).await?;
     let now = app.now();
     let known = app.cookies().read(headers, Cookie::Browser);
     let browser = known.unwrap_or_else(Secret::generate);
@@ -102,7 +116,7 @@ pub async fn start(app: &App, headers: &HeaderMap, request: Request) -> Result<R
         request,
         stage: Stage::Started,
         created_at: now,
-        expires_at: now + interaction::LIFETIME,
+        expires_at: now + interaction::UNTOUCHED,
     };
     app.db()
         .tx(async |tx| interaction::insert(tx, &interaction).await)

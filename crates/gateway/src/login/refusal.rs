@@ -24,7 +24,7 @@ pub(super) async fn refuse(
 ) -> Result<Response, PageError> {
     let id = connections::trace::record(app, Some(interaction), &failure).await?;
     let Request::Authorize(request) = &interaction.request else {
-        return Err(failure.page(&id, &super::path(&interaction.id)));
+        return Err(failure.page(id.as_ref(), &super::path(&interaction.id)));
     };
     // What the provider itself answers goes to the application, which asked
     // (contract §2.9). An answer that failed our checks stays here, because it
@@ -33,18 +33,23 @@ pub(super) async fn refuse(
         Some(error) => {
             authorize::application_of(app, request).await?;
             let code = error.error.parse().unwrap_or(ErrorCode::AccessDenied);
-            let description = format!(
-                "the identity provider answered {} (reference {id})",
-                oidc::shown(error)
-            );
+            let description = match &id {
+                Some(id) => format!(
+                    "the identity provider answered {} (reference {id})",
+                    oidc::shown(error)
+                ),
+                None => format!("the identity provider answered {}", oidc::shown(error)),
+            };
             Ok(Answer::to(app, request).error(code, &description, request.state.as_deref()))
         }
         None => {
             let code = "authentication_not_completed";
-            let description =
-                format!("the sign-in at the identity provider was not completed (reference {id})");
+            let mut description = "the sign-in at the identity provider was not completed".to_owned();
+            if let Some(id) = &id {
+                description.push_str(&format!(" (reference {id})"));
+            }
             let back = Answer::to(app, request).error_url(code, &description, request.state.as_deref());
-            let page = failure.page(&id, &super::path(&interaction.id));
+            let page = failure.page(id.as_ref(), &super::path(&interaction.id));
             Err(match authorize::application_of(app, request).await {
                 Ok(cached) => {
                     let name = &cached.client.name;

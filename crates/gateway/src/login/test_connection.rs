@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use genkan_store::connection::{Connection, Settings};
 use genkan_store::interaction::{Interaction, Request};
-use genkan_store::{ConnectionId, ConnectionTestId, connection, connection_test};
+use genkan_store::{ConnectionId, ConnectionTestId, TraceId, connection, connection_test};
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
@@ -113,7 +113,10 @@ pub async fn finish(
                     place: None,
                     text: &failure.remedy,
                 }),
-                facts: &facts(provider, trace_id.as_str()),
+                facts: &facts(
+                    provider,
+                    trace_id.as_ref().map_or(test_id.as_str(), TraceId::as_str),
+                ),
                 checks: failure.trace.checks(),
                 claims: &[],
                 again,

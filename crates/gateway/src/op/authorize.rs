@@ -27,6 +27,7 @@ use crate::login;
 use crate::web::cross_site_post;
 use crate::web::error::PageError;
 use crate::web::form::is_form;
+use crate::web::refused::{self, Refused};
 
 pub const PATH: &str = "/oauth/authorize";
 
@@ -56,11 +57,32 @@ async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Respons
         .map_err(|_| PageError::invalid_request("The address is garbled or too long."))?;
     let recipient = Recipient::parse(&parameters)
         .map_err(|_| PageError::invalid_request("The application did not say which one it is."))?;
-    let cached = app
-        .client(&recipient.client_id)
-        .await?
-        .ok_or_else(PageError::unknown_application)?;
-    let (redirect_uri, given) = match_redirect_uri(app, &cached.client, &recipient)?;
+    let refused = |is_known, reason, description| Refused {
+        endpoint: "authorize",
+        client_id: &recipient.client_id,
+        is_known,
+        reason,
+        description,
+        redirect_uri: recipient.redirect_uri.as_deref(),
+    };
+    let Some(cached) = app.client(&recipient.client_id).await? else {
+        refused::record(app, refused(false, "unknown_client", "there is no such client")).await;
+        return Err(PageError::unknown_application());
+    };
+    let Some((redirect_uri, given)) = match_redirect_uri(app, &cached.client, &recipient) else {
+        let (reason, description) = match recipient.redirect_uri {
+            Some(_) => (
+                "redirect_uri_not_registered",
+                "the redirect_uri is not registered",
+            ),
+            None => (
+                "redirect_uri_missing",
+                "no redirect_uri was sent, and there is not exactly one to take",
+            ),
+        };
+        refused::record(app, refused(true, reason, description)).await;
+        return Err(PageError::invalid_redirect_uri(&cached.client.name));
+    };
 
     // From here on the application hears about errors itself.
     let answer = Answer {
@@ -74,35 +96,33 @@ async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Respons
     };
     match authorization_request::validate(&parameters, &recipient, &rules) {
         // RFC 6749 §4.1.2.1. Nobody signs in to a client that acts for itself.
-        Ok(request) if !cached.client.may_use(GrantType::AuthorizationCode) => Ok(answer.error(
-            ErrorCode::UnauthorizedClient,
-            "the client is not registered to sign people in",
-            request.state.as_deref(),
-        )),
+        Ok(request) if !cached.client.may_use(GrantType::AuthorizationCode) => {
+            let (code, description) = (
+                ErrorCode::UnauthorizedClient,
+                "the client is not registered to sign people in",
+            );
+            refused::record(app, refused(true, code.as_str(), description)).await;
+            Ok(answer.error(code, description, request.state.as_deref()))
+        }
         Ok(request) => login::begin(app, headers, &cached, request).await,
-        Err(error) => Ok(answer.validation_error(&error)),
+        Err(error) => {
+            refused::record(app, refused(true, error.code.as_str(), error.description)).await;
+            Ok(answer.validation_error(&error))
+        }
     }
 }
 
 /// RFC 6749 §3.1.2.3, RFC 9700 §2.1: only a registered redirect URI, compared exactly.
-fn match_redirect_uri(
-    app: &App,
-    client: &Client,
-    recipient: &Recipient,
-) -> Result<(String, bool), PageError> {
+fn match_redirect_uri(app: &App, client: &Client, recipient: &Recipient) -> Option<(String, bool)> {
     let Some(presented) = &recipient.redirect_uri else {
         // RFC 6749 §3.1.2.3: may be left out if exactly one is registered.
         return match client.redirect_uris.as_slice() {
-            [only] if !only.contains('*') => Ok((only.clone(), false)),
-            _ => Err(PageError::invalid_redirect_uri(&client.name)),
+            [only] if !only.contains('*') => Some((only.clone(), false)),
+            _ => None,
         };
     };
     let policy = app.redirect_policy(client);
-    if redirect_uri::permits(&client.redirect_uris, presented, policy) {
-        Ok((presented.clone(), true))
-    } else {
-        Err(PageError::invalid_redirect_uri(&client.name))
-    }
+    redirect_uri::permits(&client.redirect_uris, presented, policy).then(|| (presented.clone(), true))
 }
 
 /// The application of a stored request, as it is registered now.

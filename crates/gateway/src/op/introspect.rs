@@ -62,7 +62,7 @@ pub async fn introspect(
     headers: HeaderMap,
     OAuthForm(parameters): OAuthForm,
 ) -> Result<impl IntoResponse, OAuthError> {
-    let caller = client_auth::authenticate(&app, &headers, &parameters).await?;
+    let caller = client_auth::authenticate(&app, "introspect", &headers, &parameters).await?;
     // RFC 7662 §2.1: the endpoint must require authorization; a public client has none.
     if caller.proof == Proof::None {
         return Err(OAuthError::invalid_client("introspection needs a client secret"));

@@ -22,7 +22,7 @@ pub async fn revoke(
     headers: HeaderMap,
     OAuthForm(parameters): OAuthForm,
 ) -> Result<impl IntoResponse, OAuthError> {
-    let caller = client_auth::authenticate(&app, &headers, &parameters).await?;
+    let caller = client_auth::authenticate(&app, "revoke", &headers, &parameters).await?;
     // RFC 7009 §2.1: a confidential client authenticates, whatever PKCE spares it
     // at the code exchange.
     if caller.proof == Proof::None && !caller.client().is_public() {

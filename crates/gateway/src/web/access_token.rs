@@ -8,6 +8,7 @@ use genkan_protocol::oidc::AccessToken;
 use genkan_store::{GrantId, TokenId, grant, revoked_access_token};
 use http::{HeaderMap, header};
 
+use crate::anonymous;
 use crate::app::App;
 use crate::web::oauth_error::{BearerChallenge, OAuthError};
 
@@ -29,9 +30,13 @@ pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<AccessToken,
     let token = bearer::parse(&authorization)
         .map_err(|_| OAuthError::bearer(BearerChallenge::InvalidRequest))?
         .ok_or(OAuthError::bearer(BearerChallenge::Missing))?;
-    find_live(app, token)
-        .await?
-        .ok_or(OAuthError::bearer(BearerChallenge::InvalidToken))
+    match find_live(app, token).await? {
+        Some(claims) => Ok(claims),
+        None => {
+            anonymous::wrong_credentials(app)?;
+            Err(OAuthError::bearer(BearerChallenge::InvalidToken))
+        }
+    }
 }
 
 /// The claims of `token`, if it is an access token of ours that counts now.

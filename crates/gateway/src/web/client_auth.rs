@@ -8,9 +8,11 @@ use genkan_protocol::oauth::{Credentials, Parameters};
 use genkan_store::SecretHash;
 use http::{HeaderMap, header};
 
+use crate::anonymous;
 use crate::app::App;
 use crate::cache::{CachedClient, Configuration};
 use crate::web::oauth_error::OAuthError;
+use crate::web::refused::{self, Refused};
 
 /// A client and how it proved who it is.
 #[derive(Debug, Clone)]
@@ -41,7 +43,7 @@ impl AuthenticatedClient {
 /// which clients exist.
 const REFUSED: OAuthError = OAuthError::invalid_client("client authentication failed");
 
-/// Authenticates the caller.
+/// Authenticates the caller at `endpoint`.
 ///
 /// # Errors
 ///
@@ -49,6 +51,7 @@ const REFUSED: OAuthError = OAuthError::invalid_client("client authentication fa
 /// `invalid_request` if it authenticates in two ways at once.
 pub async fn authenticate(
     app: &App,
+    endpoint: &'static str,
     headers: &HeaderMap,
     parameters: &Parameters,
 ) -> Result<AuthenticatedClient, OAuthError> {
@@ -62,20 +65,33 @@ pub async fn authenticate(
         description: error.to_string().into(),
     })?;
     let configuration = app.configuration().await?;
+    let (Credentials::Secret { client_id, .. } | Credentials::Public { client_id }) = &credentials;
+    let Some(cached) = configuration.client(client_id).await? else {
+        let reason = ("unknown_client", "there is no such client");
+        return Err(refuse(app, endpoint, (client_id, false), reason).await);
+    };
     match credentials {
         Credentials::Secret {
             client_id, secret, ..
         } => {
             let presented = SecretHash::of(secret.as_bytes());
-            let cached = configuration.client(&client_id).await?.ok_or(REFUSED)?;
             let now = app.now();
             // Hashes are compared, each in constant time, so timing tells nothing
             // about the secret; a match is looked for among all live secrets.
-            let matched = cached
+            let Some(matched) = cached
                 .live_secrets(now)
                 .filter(|known| known.hash == presented)
                 .last()
-                .ok_or(REFUSED)?;
+            else {
+                let reason = match cached.secrets.iter().any(|known| known.hash == presented) {
+                    true => ("client_secret_expired", "the client secret no longer counts"),
+                    false => (
+                        "client_secret_wrong",
+                        "the client secret is not one of this client",
+                    ),
+                };
+                return Err(refuse(app, endpoint, (&client_id, true), reason).await);
+            };
             app.tally().used(&matched.id, now);
             Ok(AuthenticatedClient {
                 cached,
@@ -84,10 +100,10 @@ pub async fn authenticate(
             })
         }
         Credentials::Public { client_id } => {
-            let cached = configuration.client(&client_id).await?.ok_or(REFUSED)?;
             let allowed = cached.client.is_public() || cached.client.secret_optional_with_pkce;
             if !allowed {
-                return Err(REFUSED);
+                let reason = ("client_secret_missing", "no client secret was sent");
+                return Err(refuse(app, endpoint, (&client_id, true), reason).await);
             }
             Ok(AuthenticatedClient {
                 cached,
@@ -95,5 +111,27 @@ pub async fn authenticate(
                 configuration,
             })
         }
+    }
+}
+
+/// Tells the operator which client it was and why, and the caller nothing of it.
+async fn refuse(
+    app: &App,
+    endpoint: &'static str,
+    (client_id, is_known): (&str, bool),
+    (reason, description): (&str, &str),
+) -> OAuthError {
+    let refused = Refused {
+        endpoint,
+        client_id,
+        is_known,
+        reason,
+        description,
+        redirect_uri: None,
+    };
+    refused::record(app, refused).await;
+    match anonymous::wrong_credentials(app) {
+        Ok(()) => REFUSED,
+        Err(too_many) => too_many.into(),
     }
 }

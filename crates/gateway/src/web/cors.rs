@@ -17,7 +17,7 @@ const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
 /// What a browser's code may read of an answer: gRPC-Web ends in headers where
 /// there is no message.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "grpc-message, grpc-status, grpc-status-details-bin, retry-after, www-authenticate",
+    "grpc-message, grpc-status, grpc-status-details-bin, retry-after, www-authenticate, x-request-id",
 );
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 

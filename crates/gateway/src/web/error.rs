@@ -4,10 +4,12 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::web::context;
 use crate::web::page::Page;
 use crate::web::templates::{ErrorPage, Link};
 
@@ -30,6 +32,7 @@ struct Parts {
     reference: Option<String>,
     try_again: Option<Link>,
     back: Option<Link>,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -45,6 +48,7 @@ impl PageError {
             reference: None,
             try_again: None,
             back: None,
+            retry_after: None,
             source: None,
         }))
     }
@@ -98,6 +102,13 @@ impl PageError {
         self
     }
 
+    /// When it is worth trying again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
     /// The cause, for the log only.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -109,8 +120,9 @@ impl PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let mut parts = self.0;
-        if parts.status.is_server_error() && parts.reference.is_none() {
-            parts.reference = Some(random_reference());
+        if !parts.status.is_success() && parts.reference.is_none() {
+            let id = context::request_id().unwrap_or_else(context::new_id);
+            parts.reference = Some(id.to_string());
         }
         let reference = parts.reference.as_deref();
         let status = parts.status.as_u16();
@@ -129,7 +141,12 @@ impl IntoResponse for PageError {
             try_again: parts.try_again.as_ref(),
             back: parts.back.as_ref(),
         };
-        Page::new(&page).with_status(parts.status).into_response()
+        let mut response = Page::new(&page).with_status(parts.status).into_response();
+        if let Some(wait) = parts.retry_after {
+            let wait = HeaderValue::from(wait.as_secs());
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
+        response
     }
 }
 
@@ -143,14 +160,6 @@ fn chain(error: &(dyn Error + Send + Sync + 'static)) -> String {
         source = error.source();
     }
     text
-}
-
-/// Ties a page to its line in the log where nothing was stored about it.
-fn random_reference() -> String {
-    let mut bytes = [0; 8];
-    // Without randomness the page is still worth showing, only harder to find.
-    let _ = aws_lc_rs::rand::fill(&mut bytes);
-    format!("err_{:021}", u64::from_be_bytes(bytes))
 }
 
 #[cfg(test)]
@@ -168,7 +177,7 @@ mod tests {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let html = html(response).await;
         assert!(!html.contains("hunter2"));
-        assert!(html.contains("<code>err_0"), "{html}");
+        assert!(html.contains("<code>req_"), "{html}");
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 pub mod access_token;
 pub mod api_reference;
 pub mod client_auth;
+pub mod context;
 pub mod cookie;
 pub mod cors;
 pub mod cross_site_post;
@@ -16,6 +17,7 @@ pub mod oauth_error;
 pub mod outbound;
 pub mod page;
 mod refusals;
+pub mod refused;
 #[cfg(test)]
 mod samples;
 pub mod static_files;

@@ -3,6 +3,7 @@
 //! Source: RFC 6749 §5.2, RFC 6750 §3.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -22,6 +23,9 @@ pub enum OAuthError {
     /// A bearer token was missing or did not hold (RFC 6750 §3.1).
     #[error("bearer token refused")]
     Bearer { challenge: BearerChallenge },
+    /// The caller has asked too often (RFC 6585 §4).
+    #[error("too many requests")]
+    TooMany { retry_after: Duration },
     /// Our failure. The caller sees `server_error`; the log sees the source.
     #[error("store failed")]
     Store(#[from] genkan_store::Error),
@@ -75,6 +79,14 @@ impl OAuthError {
     }
 }
 
+impl From<crate::anonymous::TooMany> for OAuthError {
+    fn from(too_many: crate::anonymous::TooMany) -> Self {
+        Self::TooMany {
+            retry_after: too_many.retry_after,
+        }
+    }
+}
+
 impl From<genkan_db::Error> for OAuthError {
     fn from(source: genkan_db::Error) -> Self {
         Self::Store(source.into())
@@ -101,6 +113,11 @@ impl IntoResponse for OAuthError {
             ),
             Self::Client { code, description } => (StatusCode::BAD_REQUEST, *code, Some(&**description)),
             Self::Bearer { challenge } => return bearer_response(*challenge),
+            Self::TooMany { .. } => (
+                StatusCode::TOO_MANY_REQUESTS,
+                ErrorCode::TemporarilyUnavailable,
+                Some("too many requests with wrong credentials came from this address"),
+            ),
             Self::Store(_) | Self::Key(_) => {
                 tracing::error!(error = &self as &dyn std::error::Error, "oauth endpoint failed");
                 (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::ServerError, None)
@@ -115,6 +132,10 @@ impl IntoResponse for OAuthError {
             }),
         )
             .into_response();
+        if let Self::TooMany { retry_after } = &self {
+            let wait = HeaderValue::from(retry_after.as_secs());
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
         if status == StatusCode::UNAUTHORIZED {
             // RFC 6749 §5.2: a 401 names the scheme the client may use.
             let challenge = HeaderValue::from_static("Basic realm=\"genkan\", charset=\"UTF-8\"");

@@ -1,5 +1,7 @@
 //! What a person is told when a login cannot go on. All the texts in one place.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use crate::web::error::PageError;
@@ -30,7 +32,16 @@ impl PageError {
             "The address to return to after sign-in is not registered for this application, so nobody was signed in.",
         )
         .application(application)
-        .what_to_do("if you run this application, add the redirect_uri that it sends to its registered ones, exactly as it is.")
+        .what_to_do("if you run this application, run `genkan app doctor` for it: it shows the redirect_uri that was sent beside those that are registered. They must be the same, to the letter.")
+    }
+
+    /// The client has asked for more than it may.
+    pub fn too_many_requests(wait: Duration) -> Self {
+        let why = "More was asked from your network in the last minute than we answer at once.";
+        let text = format!("wait {} and try again.", waiting(wait));
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests", why)
+            .what_to_do(text)
+            .retry_after(wait)
     }
 
     /// The login is over, too old, or belongs to another browser.
@@ -92,11 +103,43 @@ impl PageError {
         )
     }
 
-    /// An identity provider's answer signs nobody in; `reference` names the trace.
-    pub fn sign_in_failed(status: StatusCode, why: &str, reference: &str) -> Self {
-        Self::new(status, "We could not sign you in", why.to_owned())
-            .reference(reference)
-            .what_to_do("send the reference below to your IT team. It shows them what to change.")
+    /// An identity provider's answer signs nobody in; `reference` names the trace,
+    /// if one was kept.
+    pub fn sign_in_failed(status: StatusCode, why: &str, reference: Option<&str>) -> Self {
+        let page = Self::new(status, "We could not sign you in", why.to_owned());
+        match reference {
+            Some(reference) => page
+                .reference(reference)
+                .what_to_do("send the reference below to your IT team. It shows them what to change."),
+            None => page.what_to_do(
+                "wait a minute and try again. Many sign-ins of your company fail just now, so the details of this one \
+                 were not kept.",
+            ),
+        }
+    }
+}
+
+/// In words, never less than it is.
+fn waiting(wait: Duration) -> String {
+    match wait.as_secs() {
+        0..=1 => "a second".to_owned(),
+        seconds @ 2..=60 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
+impl From<crate::anonymous::TooMany> for PageError {
+    fn from(too_many: crate::anonymous::TooMany) -> Self {
+        Self::too_many_requests(too_many.retry_after)
+    }
+}
+
+impl From<crate::anonymous::shared::Refused> for PageError {
+    fn from(refused: crate::anonymous::shared::Refused) -> Self {
+        match refused {
+            crate::anonymous::shared::Refused::TooMany(too_many) => too_many.into(),
+            crate::anonymous::shared::Refused::Store(error) => error.into(),
+        }
     }
 }
 

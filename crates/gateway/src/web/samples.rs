@@ -279,7 +279,20 @@ fn errors() -> Vec<(&'static str, Page)> {
         try_again: None,
         back: None,
     };
-    vec![("error", Page::new(&whole)), ("error-bare", Page::new(&bare))]
+    let too_many = ErrorPage {
+        application: None,
+        heading: "Too many requests",
+        why: "More was asked from your network in the last minute than we answer at once.",
+        what_to_do: Some("wait 12 seconds and try again."),
+        reference: Some("req_000729104662551804313"),
+        try_again: None,
+        back: None,
+    };
+    vec![
+        ("error", Page::new(&whole)),
+        ("error-bare", Page::new(&bare)),
+        ("too-many-requests", Page::new(&too_many)),
+    ]
 }
 
 fn desks() -> Vec<(&'static str, Page)> {

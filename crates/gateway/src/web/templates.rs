@@ -70,10 +70,8 @@ impl PageTemplate for Identify<'_> {
 pub enum EmailError<'a> {
     Missing,
     Malformed,
-    /// No organization signs in with this domain.
+    /// No organization signs in with this domain now; whether one has it is not said.
     UnknownDomain(&'a str),
-    /// The domain belongs to an organization whose sign-in is switched off.
-    NotActive(&'a str),
 }
 
 impl fmt::Display for EmailError<'_> {
@@ -85,12 +83,6 @@ impl fmt::Display for EmailError<'_> {
                 write!(
                     f,
                     "We know no company sign-in for {domain}. Check the spelling, or ask your IT team."
-                )
-            }
-            Self::NotActive(domain) => {
-                write!(
-                    f,
-                    "The company sign-in for {domain} is not switched on. Ask your IT team."
                 )
             }
         }

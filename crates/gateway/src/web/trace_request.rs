@@ -1,24 +1,38 @@
 //! One line in the log for each request, without anything secret.
 //!
 //! Queries and bodies carry codes, states and tokens: only the path is logged.
+//! The request's number stands in its lines, on its error page and in the answer.
 
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::{HeaderName, HeaderValue};
 use tracing::Instrument;
 
+use crate::listener::Source;
+use crate::web::context;
+
+/// The request's number, for whoever reports a failure.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Wraps a request in a span and reports its end.
-pub async fn trace_request(request: Request, next: Next) -> Response {
+pub async fn trace_request(source: Source, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or("-", MatchedPath::as_str)
         .to_owned();
-    let span = tracing::info_span!("request", method = %request.method(), route);
-    let response = next.run(request).instrument(span.clone()).await;
+    // Never the one that came with the request: it would write into our log.
+    let id = context::new_id();
+    let span = tracing::info_span!("request", %id, method = %request.method(), route);
+    let answered = context::within(id.clone(), source, next.run(request));
+    let mut response = answered.instrument(span.clone()).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     span.in_scope(|| {
         let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();

@@ -8,8 +8,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What everything may use. They know no area themselves.
-const SHARED: [&str; 8] = [
-    "app", "cache", "config", "keys", "listener", "mail", "tally", "web",
+const SHARED: [&str; 9] = [
+    "anonymous",
+    "app",
+    "cache",
+    "config",
+    "keys",
+    "listener",
+    "mail",
+    "tally",
+    "web",
 ];
 
 /// What puts the areas together, and may therefore use each of them.

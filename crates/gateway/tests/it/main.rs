@@ -1,6 +1,7 @@
 //! Integration tests: real sockets, real clients. The folders mirror `src`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod anonymous;
 mod architecture;
 mod cli;
 mod connections;

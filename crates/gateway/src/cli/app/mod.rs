@@ -1,5 +1,6 @@
-//! `genkan app create|list|show|update|delete|secret`
+//! `genkan app create|list|show|update|delete|secret|doctor`
 
+mod doctor;
 pub(super) mod secret;
 mod settings;
 
@@ -26,6 +27,7 @@ Examples:
       --redirect-uri com.example.app:/callback
   genkan app update webc_241053847510274048012 --strict-refresh
   genkan app secret add webc_241053847510274048012
+  genkan app doctor webc_241053847510274048012
 
 A web application gets a secret, which is shown once. Single-page and native
 applications have none and use PKCE.
@@ -64,6 +66,11 @@ enum Verb {
     },
     /// Add or delete a secret, to replace one without a pause
     Secret(SecretArgs),
+    /// Say what was refused lately, and how to mend it
+    Doctor {
+        /// Its client id
+        app: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -224,6 +231,7 @@ pub(super) async fn run(args: &AppArgs, context: &mut Context) -> Result<(), Fai
         Verb::Update(args) => update(args, &instance, context).await,
         Verb::Delete { app, yes } => delete(app, *yes, &instance, context).await,
         Verb::Secret(args) => secret::run(args, &instance, context).await,
+        Verb::Doctor { app } => doctor::run(app, &instance, context).await,
     }
 }
 

@@ -172,7 +172,8 @@ fn configuration(config: &Config, findings: &mut Findings) {
     {
         findings.warn(
             CHECK,
-            "no reverse proxy is trusted, so limits and events see its address in place of each client's",
+            "no reverse proxy is trusted, so limits and events see its address in place of each client's, and \
+             everybody behind it shares what one client may ask for",
             "Write its address into proxy.trusted_networks.",
         );
     }

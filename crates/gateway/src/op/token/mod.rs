@@ -13,15 +13,17 @@ pub mod refresh_token;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use genkan_protocol::oauth::{Scope, TokenRequest};
+use genkan_protocol::oauth::{ErrorCode, Parameters, Scope, TokenRequest};
 use genkan_store::client::GrantType;
 use http::HeaderMap;
 use serde::Serialize;
 
+use crate::anonymous;
 use crate::app::App;
 use crate::web::client_auth::{self, AuthenticatedClient, Proof};
 use crate::web::form::OAuthForm;
 use crate::web::oauth_error::{OAuthError, no_store};
+use crate::web::refused::{self, Refused};
 
 /// A successful answer (RFC 6749 §5.1, OIDC Core §3.1.3.3).
 #[derive(Serialize)]
@@ -43,13 +45,44 @@ pub async fn token(
     headers: HeaderMap,
     OAuthForm(parameters): OAuthForm,
 ) -> Result<Response, OAuthError> {
-    let caller = client_auth::authenticate(&app, &headers, &parameters).await?;
-    let request = TokenRequest::parse(&parameters).map_err(|error| OAuthError::Client {
+    let caller = client_auth::authenticate(&app, "token", &headers, &parameters).await?;
+    match grant(&app, &caller, &parameters).await {
+        Ok(response) => Ok((no_store(), Json(response)).into_response()),
+        Err(OAuthError::Client { code, description }) => {
+            refused::record(
+                &app,
+                Refused {
+                    endpoint: "token",
+                    client_id: caller.client().id.as_str(),
+                    is_known: true,
+                    reason: code.as_str(),
+                    description: &description,
+                    redirect_uri: parameters.one("redirect_uri").ok().flatten(),
+                },
+            )
+            .await;
+            // A code or a token that does not count is a guess as well.
+            if matches!(code, ErrorCode::InvalidGrant | ErrorCode::InvalidClient) {
+                anonymous::wrong_credentials(&app)?;
+            }
+            Err(OAuthError::Client { code, description })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What follows once the client is known.
+async fn grant(
+    app: &App,
+    caller: &AuthenticatedClient,
+    parameters: &Parameters,
+) -> Result<TokenResponse, OAuthError> {
+    let request = TokenRequest::parse(parameters).map_err(|error| OAuthError::Client {
         code: error.code(),
         description: error.to_string().into(),
     })?;
-    policy(&caller, &request)?;
-    let response = match request {
+    policy(caller, &request)?;
+    match request {
         TokenRequest::AuthorizationCode {
             code,
             redirect_uri,
@@ -60,14 +93,13 @@ pub async fn token(
                 redirect_uri,
                 code_verifier,
             };
-            authorization_code::redeem(&app, &caller, request).await?
+            authorization_code::redeem(app, caller, request).await
         }
         TokenRequest::RefreshToken { refresh_token, scope } => {
-            refresh_token::redeem(&app, &caller, refresh_token, scope).await?
+            refresh_token::redeem(app, caller, refresh_token, scope).await
         }
-        TokenRequest::ClientCredentials { scope } => client_credentials::issue(&app, &caller, scope).await?,
-    };
-    Ok((no_store(), Json(response)).into_response())
+        TokenRequest::ClientCredentials { scope } => client_credentials::issue(app, caller, scope).await,
+    }
 }
 
 /// Which client may use which grant.

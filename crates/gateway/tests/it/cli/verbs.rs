@@ -4,6 +4,7 @@ use genkan::server;
 use genkan_db::testing::Scratch;
 use genkan_protocol::Trace;
 use genkan_store::environment::Kind;
+use genkan_store::event::{self, Entry};
 use genkan_store::login_trace::{self, LoginTrace};
 use genkan_store::{Generator, Stamp};
 use serde_json::json;
@@ -594,4 +595,46 @@ async fn a_backup_is_the_whole_database_and_never_overwrites() {
     std::fs::write(&instance.config, restored).unwrap();
     let listing = instance.json(&["org", "list"]);
     assert_eq!(ids(&listing, "organizations"), [text(&acme, "/id")]);
+}
+
+#[tokio::test]
+async fn what_an_application_did_wrong_is_told_with_what_to_do() {
+    let instance = Instance::new().await;
+    let app = instance.json(&["app", "create", "--name", "Notes", "--redirect-uri", REDIRECT]);
+    let id = text(&app, "/id").to_owned();
+    let nothing = instance.run(&["app", "doctor", &id]).stdout;
+    assert!(nothing.contains("Nothing was refused since"), "{nothing}");
+
+    let db = server::open_database(&instance.config()).await.unwrap();
+    let ids = Generator::random();
+    let client_id = genkan_store::ClientId::parse(&id).unwrap();
+    for count in [1, 41] {
+        let at = Stamp::new(&ids, server::now());
+        let entry = Entry::new(event::Kind::ClientRefused)
+            .client(&client_id)
+            .with("endpoint", "authorize")
+            .with("reason", "redirect_uri_not_registered")
+            .with("description", "the redirect_uri is not registered")
+            .with("redirect_uri", "https://app.example.com/call\u{1b}back")
+            .with("count", count);
+        db.tx(async |tx| event::record(tx, at, entry.clone()).await)
+            .await
+            .unwrap();
+    }
+    db.close().await;
+    let told = instance.json(&["app", "doctor", &id]);
+    assert_eq!(told["troubles"][0]["count"], 42);
+    let page = instance.run(&["app", "doctor", &id]).stdout;
+    for line in [
+        "42 × redirect_uri_not_registered at authorize",
+        "sent: https://app.example.com/call",
+        REDIRECT,
+        "→ Compare the address that was sent",
+    ] {
+        assert!(page.contains(line), "{line} in {page}");
+    }
+    assert!(!page.contains('\u{1b}'), "{page}");
+    instance
+        .run(&["app", "doctor", "webc_1"])
+        .failed(3, "There is no application webc_1.");
 }

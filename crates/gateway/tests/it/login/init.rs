@@ -117,5 +117,7 @@ async fn without_an_address_to_begin_at_there_is_a_page() {
     The application cannot be opened from here
     No application has registered an address where such a sign-in begins.
     What you can do: open the application itself and sign in there. If you run it, register its initiate_login_uri.
+    Reference
+    req_<id>
     "#);
 }

@@ -15,6 +15,7 @@ mod introspect;
 mod keys;
 mod meanwhile;
 mod refresh_token;
+mod refused;
 mod revoke;
 mod tokens;
 mod traps;

@@ -1,0 +1,40 @@
+//! What is known of the request under way, for whoever needs it deep inside: its
+//! number, which ties a page to its line in the log and to an event, and whose
+//! it is.
+
+use std::sync::Arc;
+
+use crate::listener::Source;
+
+tokio::task_local! {
+    static REQUEST: Context;
+}
+
+#[derive(Debug, Clone)]
+struct Context {
+    id: Arc<str>,
+    source: Source,
+}
+
+/// Runs `request` under the number `id`.
+pub async fn within<F: Future>(id: Arc<str>, source: Source, request: F) -> F::Output {
+    REQUEST.scope(Context { id, source }, request).await
+}
+
+/// The number of the request under way; absent where nothing was asked from outside.
+pub fn request_id() -> Option<Arc<str>> {
+    REQUEST.try_with(|context| Arc::clone(&context.id)).ok()
+}
+
+/// Whose request is under way.
+pub fn source() -> Option<Source> {
+    REQUEST.try_with(|context| context.source).ok()
+}
+
+/// A number that no other request has.
+pub fn new_id() -> Arc<str> {
+    let mut bytes = [0; 8];
+    // Without randomness a request is still worth answering, only harder to find.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    format!("req_{:021}", u64::from_be_bytes(bytes)).into()
+}
