@@ -93,7 +93,7 @@ const JOBS: &[Job] = &[
     // `$1` is in microseconds, and a row counts for its minute only.
     Job {
         sql: "DELETE FROM anonymous_slices WHERE (source, minute) IN (SELECT source, minute FROM anonymous_slices
-                WHERE minute < $1 / 60000000 ORDER BY minute LIMIT $2)",
+                WHERE minute < CAST($1 AS BIGINT) / 60000000 ORDER BY minute LIMIT $2)",
         kept: Duration::from_secs(60),
     },
     job!("events", "id", "occurred_at", EVENTS_KEPT),

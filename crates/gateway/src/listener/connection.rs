@@ -337,8 +337,11 @@ fn explain(mut response: Response, limit: &BodyLimit, version: Version) -> Respo
     let failed = response.status().is_client_error() || response.status().is_server_error();
     if let (Some(status), true) = (limit.fault(), failed) {
         *response.status_mut() = status;
+        // It may be the plain answer of whoever wanted to read the body.
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         close(&mut response, version);
     }

@@ -54,6 +54,8 @@ async fn an_unknown_client_gets_a_page_and_never_a_redirect() {
     This link does not work
     The application did not say which one it is.
     What you can do: go back to the application and start from there. If it happens again, tell the people who run it.
+    Reference
+    req_<id>
     "#);
 }
 
