@@ -73,11 +73,15 @@ pub fn router(app: &App) -> Router {
             "/login/{interaction}/account",
             post(login::select_account::submit),
         )
+        .route("/login/{interaction}/switch", post(login::confirm_switch::submit))
         .route(
             "/sso/v1/oidc/{connection}/callback",
             get(login::callback::callback),
         )
-        .route("/sso/v1/oidc/{connection}/init", get(login::init::oidc))
+        .route(
+            "/sso/v1/oidc/{connection}/init",
+            get(login::init::oidc).post(login::init::go_on),
+        )
         .route("/magicLink/{token}", get(portal::open))
         .route(
             login::invitation::PATH,

@@ -11,6 +11,7 @@ use genkan_protocol::oauth::AuthorizationRequest;
 use serde::{Deserialize, Serialize};
 
 use crate::auth_log;
+use crate::identity::Arrival;
 use crate::row::{Columns, json};
 use crate::{ConnectionId, ConnectionTestId, Error, InteractionId, SecretHash, SessionId, Timestamp};
 
@@ -32,6 +33,9 @@ pub struct Interaction {
     /// with it: a login link sent to a victim signs nobody in (login CSRF).
     pub browser: SecretHash,
     pub request: Request,
+    /// Another site began it and chose where the person signs in, so they are
+    /// asked before it counts.
+    pub is_foreign: bool,
     pub stage: Stage,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
@@ -69,10 +73,36 @@ pub enum Stage {
         connection_id: ConnectionId,
         email: Option<String>,
     },
+    /// Somebody came back from the identity provider, and the person at the
+    /// browser is asked whether that is meant: see [`hold`].
+    Arrived { connection_id: ConnectionId },
     /// The person is known and has a session.
     Authenticated { session_id: SessionId },
     /// The client has its answer.
     Completed,
+}
+
+impl Stage {
+    /// Whether the person said in a form of ours where they sign in. Nobody
+    /// else can have begun that.
+    pub const fn began_by_form(&self) -> bool {
+        match self {
+            Self::ConnectionChosen { email, .. } | Self::Away { email, .. } => email.is_some(),
+            Self::Started
+            | Self::Identifying
+            | Self::Arrived { .. }
+            | Self::Authenticated { .. }
+            | Self::Completed => false,
+        }
+    }
+}
+
+/// What an identity provider proved, while the person has not gone on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Held {
+    pub arrival: Arrival,
+    /// When they came back from it.
+    pub arrived_at: Timestamp,
 }
 
 /// Starts an interaction.
@@ -101,12 +131,14 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
     )
     .await?;
     tx.exec(
-        "INSERT INTO interactions (id, browser_hash, request, stage, created_at, expires_at, client_id, email)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO interactions (id, browser_hash, request, is_foreign, stage, created_at, expires_at,
+            client_id, email)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         p![
             &interaction.id,
             &interaction.browser,
             &request,
+            interaction.is_foreign,
             &stage,
             interaction.created_at.as_micros(),
             interaction.expires_at.as_micros(),
@@ -131,7 +163,7 @@ pub async fn find_open(
 ) -> Result<Option<Interaction>, Error> {
     let row = tx
         .opt(
-            "SELECT id, browser_hash, request, stage, created_at, expires_at FROM interactions
+            "SELECT id, browser_hash, request, is_foreign, stage, created_at, expires_at FROM interactions
               WHERE id = $1 AND expires_at > $2",
             p![id, now.as_micros()],
         )
@@ -160,10 +192,46 @@ fn read(row: &Row) -> Result<Interaction, Error> {
         id: columns.id()?,
         browser: columns.hash("interactions.browser_hash")?,
         request: columns.json("interactions.request")?,
+        is_foreign: columns.bool()?,
         stage: columns.json("interactions.stage")?,
         created_at: columns.time()?,
         expires_at: columns.time()?,
     })
+}
+
+/// Keeps what a provider proved, until the person goes on. Nothing else is
+/// written: an arrival that is never confirmed links, creates and ends nothing.
+///
+/// # Errors
+///
+/// [`Error::Stale`] as in [`advance`].
+pub async fn hold(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, held: &Held) -> Result<(), Error> {
+    let to = Stage::Arrived {
+        connection_id: held.arrival.connection_id.clone(),
+    };
+    advance(tx, id, from, &to).await?;
+    let held = json(held);
+    tx.exec(
+        "UPDATE interactions SET arrival = $2 WHERE id = $1",
+        p![id, &held],
+    )
+    .await?;
+    Ok(())
+}
+
+/// What was kept by [`hold`]. It counts once: [`advance`] from that stage
+/// forgets it, and succeeds once.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if nothing is kept.
+pub async fn held(tx: &mut Tx<'_>, id: &InteractionId) -> Result<Held, Error> {
+    let row = tx
+        .opt("SELECT arrival FROM interactions WHERE id = $1", p![id])
+        .await?;
+    let row = row.ok_or(Error::Stale)?;
+    let held = Columns::of(&row).optional_json("interactions.arrival")?;
+    held.ok_or(Error::Stale)
 }
 
 /// Moves an interaction from the stage that was read to the next one. Of two
@@ -178,14 +246,18 @@ pub async fn advance(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Sta
         Stage::ConnectionChosen { connection_id, email } | Stage::Away { connection_id, email } => {
             (Some(connection_id), email.as_deref())
         }
-        Stage::Started | Stage::Identifying | Stage::Authenticated { .. } | Stage::Completed => (None, None),
+        Stage::Started
+        | Stage::Identifying
+        | Stage::Arrived { .. }
+        | Stage::Authenticated { .. }
+        | Stage::Completed => (None, None),
     };
     // A step was taken: now it may take as long as a person takes.
     let lifetime = i64::try_from(LIFETIME.as_micros()).unwrap_or(i64::MAX);
     let advanced = tx
         .exec(
             "UPDATE interactions SET stage = $3, connection_id = COALESCE($4, connection_id),
-                email = COALESCE($5, email), expires_at = created_at + $6
+                email = COALESCE($5, email), expires_at = created_at + $6, arrival = NULL
               WHERE id = $1 AND stage = $2",
             p![id, &was, &is, connection_id, email, lifetime],
         )
@@ -196,6 +268,6 @@ pub async fn advance(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Sta
     match to {
         Stage::Authenticated { session_id } => auth_log::succeeded(tx, id, session_id).await,
         Stage::ConnectionChosen { .. } | Stage::Away { .. } => auth_log::tried_again(tx, id).await,
-        Stage::Started | Stage::Identifying | Stage::Completed => Ok(()),
+        Stage::Started | Stage::Identifying | Stage::Arrived { .. } | Stage::Completed => Ok(()),
     }
 }

@@ -68,6 +68,12 @@ const JOBS: &[Job] = &[
     job!("revoked_access_tokens", "jti", "expires_at", Duration::ZERO),
     job!("upstream_requests", "state_hash", "expires_at", Duration::ZERO),
     job!("interactions", "id", "expires_at", Duration::ZERO),
+    Job {
+        sql: "DELETE FROM familiar_connections WHERE (browser_hash, connection_id, reason) IN
+                (SELECT browser_hash, connection_id, reason FROM familiar_connections
+                  WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        kept: Duration::ZERO,
+    },
     job!("grants", "id", "expires_at", DAY),
     job!("sessions", "id", "ended_at", SESSIONS_KEPT),
     job!("login_traces", "id", "created_at", TRACES_KEPT),

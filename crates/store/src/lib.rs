@@ -18,6 +18,7 @@ pub mod domain;
 pub mod environment;
 mod error;
 pub mod event;
+pub mod familiar;
 pub mod grant;
 pub mod id;
 pub mod identity;
@@ -86,6 +87,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9, "auth", "0009_auth.sql"),
     migration!(10, "search", "0010_search.sql"),
     migration!(12, "accounts", "0012_accounts.sql"),
+    migration!(13, "forced_sign_in", "0013_forced_sign_in.sql"),
     migration!(14, "anonymous_work", "0014_anonymous_work.sql"),
 ];
 

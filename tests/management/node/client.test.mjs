@@ -65,14 +65,25 @@ describe('ScalekitClient', () => {
     const application = await cli('app', 'create', '--name', unique('Portal'), '--redirect-uri', 'https://app.portal.test/callback', '--initiate-login-uri', login);
     try {
       const { spare } = world;
+      await cli('connection', 'update', spare.connectionId, '--allow-idp-initiated');
       const query = new URLSearchParams({ iss: spare.issuer, login_hint: spare.email });
       const response = await fetch(`${world.issuer}/sso/v1/oidc/${spare.connectionId}/init?${query}`, { redirect: 'manual' });
       const target = new URL(response.headers.get('location'));
-      const initiated = await scalekit.getIdpInitiatedLoginClaims(target.searchParams.get('idp_initiated_login'), { issuer: world.issuer });
+      const token = target.searchParams.get('idp_initiated_login');
+      const initiated = await scalekit.getIdpInitiatedLoginClaims(token, { issuer: world.issuer });
       assert.equal(initiated.connection_id, spare.connectionId);
       assert.equal(initiated.organization_id, spare.organizationId);
       assert.equal(initiated.login_hint, spare.email);
       await assert.rejects(scalekit.getIdpInitiatedLoginClaims('nonsense'), sdk.ScalekitValidateTokenFailureException);
+      // Anybody can have one signed: an API that names its audience is not fooled, whichever of the clients it is.
+      for (const audience of [world.clientId, application.id, world.issuer]) {
+        assert.equal(await scalekit.validateAccessToken(token, { audience }), false, audience);
+      }
+      assert.equal(initiated.aud, login);
+      assert.ok(initiated.exp - initiated.iat <= 60);
+      await cli('connection', 'update', spare.connectionId, '--allow-idp-initiated', 'off');
+      const refused = await fetch(`${world.issuer}/sso/v1/oidc/${spare.connectionId}/init?${query}`, { redirect: 'manual' });
+      assert.equal(refused.status, 403);
     } finally {
       await cli('app', 'delete', application.id, '--yes');
     }

@@ -102,6 +102,7 @@ def test_get_idp_initiated_login_claims_reads_what_a_login_that_began_elsewhere_
     uris = ("--redirect-uri", "https://app.portal.test/callback", "--initiate-login-uri", login)
     application = cli("app", "create", "--name", unique("Portal"), *uris)
     spare = world["spare"]
+    cli("connection", "update", spare["connectionId"], "--allow-idp-initiated")
     try:
         hints = {"iss": spare["issuer"], "login_hint": spare["email"]}
         url = f"{world['issuer']}/sso/v1/oidc/{spare['connectionId']}/init"
@@ -111,6 +112,9 @@ def test_get_idp_initiated_login_claims_reads_what_a_login_that_began_elsewhere_
         assert initiated["connection_id"] == spare["connectionId"]
         assert initiated["organization_id"] == spare["organizationId"]
         assert initiated["login_hint"] == spare["email"]
+        # Anybody can have one signed: an API that names its audience is not fooled.
+        for audience in (world["clientId"], application["id"], world["issuer"]):
+            assert not scalekit.validate_access_token(token, TokenValidationOptions(audience=audience))
     finally:
         cli("app", "delete", application["id"], "--yes")
 

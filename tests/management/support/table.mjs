@@ -17,10 +17,17 @@ const AGENT_TOOLS = {
 /** What is served and can only refuse as long as there is nothing to say yes to. */
 const ALWAYS_REFUSED = { 'resources.revoke_user_consent': 'NOT_FOUND always: nobody is asked for consent yet, so there is none to revoke' };
 
+const AUDIENCE = 'Give it `audience`, the client identifier that the token is for: without it every token that this environment signs passes, also the one of a login that began at a provider.';
+
 /** What else there is to say, and what a program holds: faults of an SDK itself, for one. */
 const REMARKS = {
   'connection.listAppConnections': 'Always empty: such connections are for agents’ tools.',
   'connection.list_app_connections': 'Always empty: such connections are for agents’ tools.',
+  validateAccessToken: AUDIENCE,
+  validateToken: AUDIENCE,
+  validate_access_token: AUDIENCE,
+  validate_access_token_and_get_claims: AUDIENCE,
+  validate_token: AUDIENCE,
   'directory.list_directory_users': 'The SDK itself fails on a page with anybody in it; its generated stub works.',
   'directory.list_directory_groups': 'The SDK itself fails on a page with any group in it; its generated stub works.',
 };

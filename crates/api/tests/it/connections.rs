@@ -177,6 +177,7 @@ async fn what_a_change_does_not_set_stays_and_an_empty_text_clears() {
                 token_auth_type: wire::TokenAuthType::UrlParams.into(),
                 pkce_enabled: Some(false),
                 idp_logout_required: Some(true),
+                allow_idp_initiated_login: Some(true),
                 jit_provisioning_with_sso_enabled: Some(false),
                 sync_user_profile_on_login: Some(false),
                 ..complete()
@@ -193,6 +194,7 @@ async fn what_a_change_does_not_set_stays_and_an_empty_text_clears() {
             token_auth_type: wire::TokenAuthType::UrlParams.into(),
             pkce_enabled: Some(false),
             idp_logout_required: Some(true),
+            allow_idp_initiated_login: Some(true),
             jit_provisioning_with_sso_enabled: Some(false),
             sync_user_profile_on_login: Some(false),
             ..complete()

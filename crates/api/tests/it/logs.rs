@@ -43,6 +43,7 @@ async fn login(harness: &Harness, email: &str) -> InteractionId {
             login_hint: Some(email.to_owned()),
             id_token_hint: None,
         })),
+        is_foreign: false,
         stage: Stage::Started,
         created_at: at.now,
         expires_at: at.now + LIFETIME,

@@ -357,6 +357,8 @@ pub struct OidcConnectionConfig {
     pub jit_provisioning_with_sso_enabled: ::core::option::Option<bool>,
     #[prost(message, optional, tag = "1010")]
     pub check_hosted_domain: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "1000")]
+    pub allow_idp_initiated_login: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OAuthConnectionConfig {

@@ -3,6 +3,7 @@
 use genkan_protocol::Trace;
 use genkan_protocol::oidc::ProviderError;
 use genkan_store::connection::Connection;
+use genkan_store::identity::Arrival;
 use genkan_store::{ConnectionId, OrganizationId, TraceId};
 use http::StatusCode;
 
@@ -208,12 +209,33 @@ impl Failure {
 
     /// The identity is genuine; our own rules refuse it.
     pub fn refused(identity: &UpstreamIdentity, refusal: &Refusal) -> Self {
-        let mut trace = identity.trace.clone();
+        let trace = identity.trace.clone();
+        let (subject, email) = (identity.subject.as_str(), identity.email.as_str());
+        Self::refused_by_us(&identity.connection, (subject, email), refusal, trace)
+    }
+
+    /// As [`Self::refused`], when the person had been asked meanwhile.
+    pub fn refused_later(connection: &Connection, arrival: &Arrival, refusal: &Refusal) -> Self {
+        let mut trace = Trace::default();
+        trace.pass(
+            "Identity provider",
+            "its answer held; the person was asked before it counted",
+        );
+        let email = arrival.profile.email.as_ref().map_or("", |email| email.as_str());
+        Self::refused_by_us(connection, (&arrival.subject, email), refusal, trace)
+    }
+
+    fn refused_by_us(
+        connection: &Connection,
+        (subject, email): (&str, &str),
+        refusal: &Refusal,
+        mut trace: Trace,
+    ) -> Self {
         if let Refusal::SubjectChanged { known } = refusal {
-            trace.fail("Subject", known.join(", "), &identity.subject);
+            trace.fail("Subject", known.join(", "), subject);
         }
-        trace.fail("Account", "an account that may sign in", identity.email.as_str());
-        let mut failure = Self::new(&identity.connection, refusal.cause(), refusal.remedy(), trace);
+        trace.fail("Account", "an account that may sign in", email);
+        let mut failure = Self::new(connection, refusal.cause(), refusal.remedy(), trace);
         failure.0.why = refusal.why().to_owned();
         failure
     }

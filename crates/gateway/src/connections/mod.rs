@@ -105,7 +105,11 @@ pub async fn start(
     };
     let email = match &interaction.stage {
         Stage::ConnectionChosen { email, .. } | Stage::Away { email, .. } => email.clone(),
-        Stage::Started | Stage::Identifying | Stage::Authenticated { .. } | Stage::Completed => None,
+        Stage::Started
+        | Stage::Identifying
+        | Stage::Arrived { .. }
+        | Stage::Authenticated { .. }
+        | Stage::Completed => None,
     };
     let away = Stage::Away {
         connection_id: connection.id.clone(),

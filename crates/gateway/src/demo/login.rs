@@ -73,9 +73,11 @@ async fn hints_of(demo: &Demo, token: &str) -> Result<Vec<(&'static str, String)
     let claims = demo.relying_party().verify(token).await?.claims;
     let login: IdpInitiatedLogin = serde_json::from_value(Value::Object(claims))
         .map_err(|_| RelyingPartyError::Claims("the token is no IdP-initiated login"))?;
-    let now = demo.now().as_secs();
-    if login.iss != demo.relying_party().config().issuer || now >= login.exp {
-        return Err(RelyingPartyError::Claims("the IdP-initiated login is old or another issuer's").into());
+    let (config, now) = (demo.relying_party().config(), demo.now().as_secs());
+    let own_address = format!("{}{}", config.url, super::LOGIN_PATH);
+    if login.iss != config.issuer || login.aud != own_address || now >= login.exp {
+        let why = "the IdP-initiated login is old, another issuer's or another application's";
+        return Err(RelyingPartyError::Claims(why).into());
     }
     let hints = [
         ("organization_id", login.organization_id),

@@ -450,19 +450,24 @@ async fn a_logout_token_ends_the_session_and_no_other_token_does() {
 #[tokio::test]
 async fn a_login_from_the_provider_becomes_an_ordinary_one() {
     let world = World::start().await;
-    let claims = |exp: i64, iss: &str| {
+    let own = "http://localhost:8090/login";
+    let claims = |exp: i64, iss: &str, aud: &str| {
         json!({
-            "iss": iss, "organization_id": "org_1", "connection_id": "conn_1", "login_hint": "ada@example.com",
+            "iss": iss, "aud": aud, "organization_id": "org_1", "connection_id": "conn_1", "login_hint": "ada@example.com",
             "iat": NOW, "nbf": NOW, "exp": exp,
         })
     };
-    let token = world.sign("JWT", &claims(NOW + 300, &world.issuer));
+    let token = world.sign("JWT", &claims(NOW + 300, &world.issuer, own));
     let query = world.begin(&format!("idp_initiated_login={token}")).await;
     assert_eq!(one(&query, "connection_id"), "conn_1");
     assert_eq!(one(&query, "login_hint"), "ada@example.com");
     assert!(!one(&query, "state").is_empty());
 
-    for wrong in [claims(NOW, &world.issuer), claims(NOW + 300, "https://evil.test")] {
+    for wrong in [
+        claims(NOW, &world.issuer, own),
+        claims(NOW + 300, "https://evil.test", own),
+        claims(NOW + 300, &world.issuer, "webc_1"),
+    ] {
         let token = world.sign("JWT", &wrong);
         let (status, headers, _) = world.get(&format!("/login?idp_initiated_login={token}")).await;
         assert_eq!(

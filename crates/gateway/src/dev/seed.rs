@@ -248,6 +248,8 @@ fn connection_to_simulator(
     let settings = Settings::Oidc(OidcSettings {
         issuer,
         client_id: SIMULATOR_CLIENT_ID.to_owned(),
+        // The simulator's page begins sign-ins too.
+        allow_idp_initiated_login: true,
         ..OidcSettings::default()
     });
     let organization_id = Some(organization_id.clone());

@@ -6,17 +6,19 @@ use std::net::IpAddr;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use genkan_store::identity::{self, Arrival, Outcome};
-use genkan_store::interaction::{self, Interaction, Request, Stage};
-use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
-use genkan_store::{Error, Secret, SessionId};
-use http::{HeaderMap, header};
+use genkan_db::Tx;
+use genkan_store::identity::{self, Arrival, Recognized};
+use genkan_store::interaction::{self, Held, Interaction, Request};
+use genkan_store::session::Session;
+use genkan_store::{Error, Timestamp, familiar};
+use http::HeaderMap;
 
+use super::next_step::{Arriving, Present, must_ask};
+use super::sign_in::{Arrived, Finishing, refused};
 use super::{redirect_to, refusal, signed_in, test_connection};
 use crate::app::App;
 use crate::connections::{self, Failure, UpstreamIdentity};
 use crate::listener::ClientIp;
-use crate::web::cookie::Cookie;
 use crate::web::error::PageError;
 
 /// Finishes what [`connections::start`] began.
@@ -40,15 +42,8 @@ pub async fn callback(
     }
 }
 
-/// What the transaction of a sign-in came to.
-enum Arrived {
-    SignedIn(Box<Session>),
-    Refused(connections::Refusal),
-    ConnectionNotActive,
-}
-
-/// One transaction: link or create the identity, start or renew the session,
-/// advance the interaction. The events are part of each.
+/// Signs the person in, or keeps what was proved until they have gone on: who
+/// began this, and who is signed in here now, decide.
 async fn sign_in(
     app: &App,
     headers: &HeaderMap,
@@ -58,69 +53,74 @@ async fn sign_in(
 ) -> Result<Response, PageError> {
     let now = app.now();
     let at = app.at(now);
-    let environment = app.environment().await?;
-    let lifetimes = Lifetimes {
-        absolute: environment.session_absolute,
-        idle: environment.session_idle,
-    };
     let previous = signed_in(app, headers).await?.map(|(session, _)| session);
-    let cookie = Secret::generate();
-    let token = cookie.sha256();
-    let arrival = arrival(&upstream);
-    let new_id = app.ids().next::<SessionId>(now);
-    let user_agent = user_agent(headers);
+    let held = Held {
+        arrival: arrival(&upstream),
+        arrived_at: now,
+    };
+    let finishing = Finishing::new(app, headers, client_ip, interaction, held).await?;
     let arrived = app
         .db()
         .tx(async |tx| -> Result<Arrived, Error> {
-            let (user, organization_id) = match identity::arrive(tx, at, &arrival).await? {
-                Outcome::SignedIn {
-                    user,
-                    organization_id,
-                    ..
-                } => (user, organization_id),
-                outcome => return Ok(refused(&outcome)),
-            };
-            let mut sign_in = SignIn {
-                session_id: new_id.clone(),
-                user_id: user.id.clone(),
-                organization_id,
-                connection_id: Some(upstream.connection.id.clone()),
-                ip: Some(client_ip.to_string()),
-                user_agent: user_agent.clone(),
-            };
-            let session = match &previous {
-                // The same person again: one session goes on, under a new cookie.
-                Some(known) if known.user_id == user.id => {
-                    sign_in.session_id = known.id.clone();
-                    session::rejoin(tx, at, &sign_in, &token, lifetimes).await?
-                }
-                // Somebody else at the same browser: theirs ends first.
-                Some(other) => {
-                    session::end(tx, at, &other.id, Status::Logout).await?;
-                    session::start(tx, at, &sign_in, &token, lifetimes).await?
-                }
-                None => session::start(tx, at, &sign_in, &token, lifetimes).await?,
-            };
-            let authenticated = Stage::Authenticated {
-                session_id: session.id.clone(),
-            };
-            interaction::advance(tx, &interaction.id, &interaction.stage, &authenticated).await?;
-            Ok(Arrived::SignedIn(Box::new(session)))
+            if let Some(instead) = ask_first(tx, &finishing, previous.as_ref(), now).await? {
+                return Ok(instead);
+            }
+            finishing.finish(tx, at, previous.as_ref()).await
         })
         .await?;
     match arrived {
-        Arrived::SignedIn(session) => {
-            app.wake_jobs();
-            let max_age = session.expires_at.since(now).as_secs();
-            let mut response = redirect_to(&interaction.id);
-            let cookie = app.cookies().set(Cookie::Session, &cookie, max_age);
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-            Ok(response)
-        }
+        Arrived::SignedIn(session) => Ok(finishing.respond(app, &session)),
+        Arrived::Held => Ok(redirect_to(&interaction.id)),
         Arrived::ConnectionNotActive => Err(PageError::connection_not_active()),
         Arrived::Refused(refusal) => {
             refusal::refuse(app, interaction, Failure::refused(&upstream, &refusal)).await
         }
+    }
+}
+
+/// What happens in place of the sign-in, if the person must be asked.
+async fn ask_first(
+    tx: &mut Tx<'_>,
+    finishing: &Finishing<'_>,
+    previous: Option<&Session>,
+    now: Timestamp,
+) -> Result<Option<Arrived>, Error> {
+    let interaction = finishing.interaction;
+    let began_by_form = interaction.stage.began_by_form();
+    // Most sign-ins: nobody is here, and nobody else began it.
+    if began_by_form || (previous.is_none() && !interaction.is_foreign) {
+        return Ok(None);
+    }
+    let recognized = match identity::recognize(tx, finishing.arrival(), now).await? {
+        Ok(recognized) => recognized,
+        Err(outcome) => return Ok(Some(refused(&outcome))),
+    };
+    let connection_id = &finishing.arrival().connection_id;
+    let arriving = Arriving {
+        began_by_form,
+        present: present(previous, &recognized),
+        is_foreign: interaction.is_foreign,
+        is_remembered: familiar::is_remembered(tx, &interaction.browser, connection_id, now).await?,
+    };
+    if !must_ask(arriving) {
+        return Ok(None);
+    }
+    interaction::hold(tx, &interaction.id, &interaction.stage, &finishing.held).await?;
+    Ok(Some(Arrived::Held))
+}
+
+/// Who is at the browser, beside who arrives.
+fn present(previous: Option<&Session>, recognized: &Recognized) -> Present {
+    match (previous, &recognized.user) {
+        (None, _) => Present::Nobody,
+        (Some(session), Some(user)) if session.user_id == user.id => {
+            if session.organization_id == recognized.organization_id {
+                Present::SamePlace
+            } else {
+                Present::Elsewhere
+            }
+        }
+        (Some(_), _) => Present::SomebodyElse,
     }
 }
 
@@ -133,24 +133,4 @@ fn arrival(upstream: &UpstreamIdentity) -> Arrival {
         roles: upstream.roles.clone(),
         attributes: upstream.attributes.clone(),
     }
-}
-
-fn refused(outcome: &Outcome) -> Arrived {
-    use connections::Refusal;
-    Arrived::Refused(match outcome {
-        Outcome::EmailNotTrusted => Refusal::EmailNotTrusted,
-        Outcome::HostedDomainForeign => Refusal::HostedDomain,
-        Outcome::DomainNotProved => Refusal::DomainNotProved,
-        Outcome::SubjectChanged { known } => Refusal::SubjectChanged { known: known.clone() },
-        Outcome::EmailNotVerified => Refusal::EmailNotVerified,
-        Outcome::Disabled => Refusal::Disabled,
-        Outcome::OrganizationFull => Refusal::OrganizationFull,
-        Outcome::NotProvisioned | Outcome::EmailMissing => Refusal::NotProvisioned,
-        Outcome::ConnectionNotActive | Outcome::SignedIn { .. } => return Arrived::ConnectionNotActive,
-    })
-}
-
-fn user_agent(headers: &HeaderMap) -> Option<String> {
-    let text = String::from_utf8_lossy(headers.get(header::USER_AGENT)?.as_bytes());
-    Some(text.chars().take(512).collect())
 }

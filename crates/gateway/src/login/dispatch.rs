@@ -5,12 +5,15 @@ use axum::response::Response;
 use genkan_protocol::oauth::AuthorizationRequest;
 use genkan_protocol::oauth::ErrorCode;
 use genkan_store::interaction::{Interaction, Request, Stage};
-use genkan_store::session::{self, Session};
+use genkan_store::session::Session;
 use genkan_store::user::User;
 use http::HeaderMap;
 
 use super::next_step::{Progress, Step, Wanted, next_step};
-use super::{identify, interaction_of_browser, refusal, route, select_account, signed_in, test_connection};
+use super::{
+    confirm_switch, identify, interaction_of_browser, refusal, route, select_account, signed_in,
+    test_connection,
+};
 use crate::app::App;
 use crate::connections::{self, Hints};
 use crate::op::authorize::{self, Answer};
@@ -103,8 +106,16 @@ impl Login<'_> {
                 ))
             }
             Step::Authenticate => self.authenticate(target).await,
+            Step::ConfirmSwitch => {
+                let hinted = hinted_user.as_deref();
+                // Whoever may not be the answer is not switched to either.
+                if confirm_switch::is_another(app, interaction, hinted).await? {
+                    return Ok(self.login_required("somebody else signed in than the id_token_hint names"));
+                }
+                confirm_switch::render(app, &cached.client, interaction, browser, current.as_ref()).await
+            }
             Step::Complete => {
-                let session = self.session(current).await?;
+                let session = self.session(current)?;
                 // OIDC Core §3.1.2.1: the End-User of the id_token_hint, or nobody.
                 if hinted_user.is_some_and(|id| id != session.user_id.as_str()) {
                     return Ok(self.login_required("somebody else signed in than the id_token_hint names"));
@@ -141,9 +152,11 @@ impl Login<'_> {
             Stage::ConnectionChosen { connection_id, email } | Stage::Away { connection_id, email } => {
                 (Some(connection_id.clone()), email.clone())
             }
-            Stage::Started | Stage::Identifying | Stage::Authenticated { .. } | Stage::Completed => {
-                (None, None)
-            }
+            Stage::Started
+            | Stage::Identifying
+            | Stage::Arrived { .. }
+            | Stage::Authenticated { .. }
+            | Stage::Completed => (None, None),
         };
         let connection_id = chosen
             .or_else(|| target.map(|target| target.connection().id.clone()))
@@ -164,19 +177,15 @@ impl Login<'_> {
     }
 
     /// The session that the login ends with.
-    async fn session(self, current: Option<(Session, User)>) -> Result<Session, PageError> {
+    fn session(self, current: Option<(Session, User)>) -> Result<Session, PageError> {
+        let session = current.map(|(session, _)| session);
         let session = match &self.interaction.stage {
-            // The session that this very login made, not whichever the cookie names now.
-            Stage::Authenticated { session_id } => {
-                let now = self.app.now();
-                self.app
-                    .db()
-                    .read(async |tx| session::find_live(tx, session_id, now).await)
-                    .await?
-            }
-            Stage::Completed => None,
+            // The session that this very login made, in the browser that has it:
+            // whoever knows the other cookie alone gets no code.
+            Stage::Authenticated { session_id } => session.filter(|session| session.id == *session_id),
+            Stage::Arrived { .. } | Stage::Completed => None,
             Stage::Started | Stage::Identifying | Stage::ConnectionChosen { .. } | Stage::Away { .. } => {
-                current.map(|(session, _)| session)
+                session
             }
         };
         session.ok_or_else(PageError::interaction_gone)

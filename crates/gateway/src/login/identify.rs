@@ -63,7 +63,10 @@ pub async fn submit(
         return Err(PageError::interaction_gone());
     };
     // A second answer from a tab that was left open: the login is elsewhere by now.
-    if matches!(interaction.stage, Stage::Authenticated { .. } | Stage::Completed) {
+    if matches!(
+        interaction.stage,
+        Stage::Arrived { .. } | Stage::Authenticated { .. } | Stage::Completed
+    ) {
         return Ok(redirect_to(&interaction.id));
     }
     let cached = app

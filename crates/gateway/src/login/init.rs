@@ -1,27 +1,91 @@
-//! `GET /sso/v1/oidc/{connection}/init`: a login that begins at the identity provider.
+//! `GET|POST /sso/v1/oidc/{connection}/init`: a login that begins at the
+//! identity provider, where the connection allows that.
 //!
 //! Nobody is signed in by it: the browser is sent to the application's own login
-//! address with a short-lived token, and an ordinary login follows.
+//! address with a short-lived token, and an ordinary login follows. Anybody can
+//! make such a link, so the first one at a connection asks; the answer covers
+//! the request that follows. See `docs/decisions/forced-sign-in.md`.
 //!
 //! Source: OIDC Core §4.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
 use genkan_protocol::oauth::{Parameters, append_query};
 use genkan_protocol::oidc::{IdpInitiatedLogin, issuer_of};
-use genkan_store::{ConnectionId, Error, client, connection};
+use genkan_store::client::LoginStart;
+use genkan_store::connection::Connection;
+use genkan_store::{ConnectionId, Error, Secret, client, connection, familiar, organization};
+use http::{HeaderMap, header};
 
+use super::identify::form_of_ours;
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::keys::KeyringError;
+use crate::web::cookie::{self, Cookie};
+use crate::web::cross_site;
 use crate::web::error::PageError;
+use crate::web::page::Page;
+use crate::web::templates::{BeginElsewhere, Hidden};
 
-/// How long the application may take to begin the login.
-const LIFETIME_SECS: i64 = 300;
+/// How long the application may take to begin the login: a redirect or two.
+const LIFETIME_SECS: i64 = 60;
 
 /// An e-mail address is no longer.
 const MAX_LOGIN_HINT: usize = 320;
 const MAX_TARGET: usize = 2048;
+
+/// A login that may begin here.
+struct Beginning {
+    connection: Connection,
+    /// The organization's name, else the connection's.
+    company: String,
+    start: LoginStart,
+    login_hint: Option<String>,
+    relay_state: Option<String>,
+}
+
+/// Asks the person, unless this browser has signed in there before.
+pub async fn oidc(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let parameters = Parameters::parse(query.unwrap_or_default().as_bytes())
+        .map_err(|_| PageError::invalid_request("The address is garbled or too long."))?;
+    let beginning = Beginning::read(&app, &id, &parameters).await?;
+    let known = app.cookies().read(&headers, Cookie::Browser);
+    if cross_site::is_told(&headers) && !beginning.is_remembered(&app, known.as_ref()).await? {
+        return Ok(beginning.ask(&app, known));
+    }
+    beginning.hand_over(&app).await
+}
+
+/// The person has pressed the button.
+pub async fn go_on(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, PageError> {
+    let browser = app
+        .cookies()
+        .read(&headers, Cookie::Browser)
+        .ok_or_else(PageError::foreign_form)?;
+    let form = form_of_ours(&app, &headers, &browser, &path(&id), &body)?;
+    let beginning = Beginning::read(&app, &id, &form).await?;
+    let (hash, now) = (browser.sha256(), app.now());
+    let connection_id = &beginning.connection.id;
+    app.db()
+        .tx(async |tx| familiar::agree(tx, &hash, connection_id, now).await)
+        .await?;
+    beginning.hand_over(&app).await
+}
+
+fn path(connection_id: &str) -> String {
+    format!("/sso/v1/oidc/{connection_id}/init")
+}
 
 /// What anybody may write here we sign, so it stays small.
 fn bounded(text: Option<&str>, max_bytes: usize) -> Result<Option<String>, PageError> {
@@ -33,62 +97,112 @@ fn bounded(text: Option<&str>, max_bytes: usize) -> Result<Option<String>, PageE
     }
 }
 
-/// Takes the provider's hint and hands it to the application.
-pub async fn oidc(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, PageError> {
-    let parameters = Parameters::parse(query.unwrap_or_default().as_bytes())
-        .map_err(|_| PageError::invalid_request("The address is garbled or too long."))?;
-    let one = |name: &'static str| parameters.one(name).ok().flatten();
-    let id = ConnectionId::parse(&id).map_err(|_| PageError::unknown_connection())?;
-    let (found, login_uri) = app
-        .db()
-        .read(async |tx| -> Result<_, Error> {
-            Ok((
-                connection::find(tx, &id).await?,
-                client::initiate_login_uri(tx).await?,
-            ))
+impl Beginning {
+    async fn read(app: &App, id: &str, parameters: &Parameters) -> Result<Self, PageError> {
+        let one = |name: &'static str| parameters.one(name).ok().flatten();
+        let id = ConnectionId::parse(id).map_err(|_| PageError::unknown_connection())?;
+        let (found, start) = app
+            .db()
+            .read(async |tx| -> Result<_, Error> {
+                let Some(connection) = connection::find(tx, &id).await? else {
+                    return Ok((None, None));
+                };
+                let organization = match &connection.organization_id {
+                    Some(id) => organization::find(tx, id).await?,
+                    None => None,
+                };
+                Ok((Some((connection, organization)), client::login_start(tx).await?))
+            })
+            .await?;
+        let (connection, organization) = found
+            .filter(|(connection, _)| connection.enabled)
+            .ok_or_else(PageError::unknown_connection)?;
+        let settings = connection
+            .settings
+            .as_oidc()
+            .ok_or_else(PageError::unknown_connection)?;
+        // OIDC Core §4: the issuer is required, and must be one we know.
+        if one("iss").is_none_or(|issuer| issuer != issuer_of(&settings.issuer)) {
+            return Err(PageError::invalid_request(
+                "The identity provider is not the one of this connection.",
+            ));
+        }
+        if !settings.allow_idp_initiated_login {
+            return Err(PageError::idp_initiated_login_off());
+        }
+        let start = start.ok_or_else(PageError::no_initiate_login_uri)?;
+        Ok(Self {
+            company: organization.map_or_else(|| connection.name.clone(), |found| found.display_name),
+            start,
+            login_hint: bounded(one("login_hint"), MAX_LOGIN_HINT)?,
+            relay_state: bounded(one("target_link_uri"), MAX_TARGET)?,
+            connection,
         })
-        .await?;
-    let connection = found
-        .filter(|connection| connection.enabled)
-        .ok_or_else(PageError::unknown_connection)?;
-    let settings = connection
-        .settings
-        .as_oidc()
-        .ok_or_else(PageError::unknown_connection)?;
-    // OIDC Core §4: the issuer is required, and must be one we know.
-    if one("iss").is_none_or(|issuer| issuer != issuer_of(&settings.issuer)) {
-        return Err(PageError::invalid_request(
-            "The identity provider is not the one of this connection.",
-        ));
     }
-    let Some(login_uri) = login_uri else {
-        return Err(PageError::no_initiate_login_uri());
-    };
-    anonymous::charge(&app, Work::Sign)?;
-    let now = app.now().as_secs();
-    let claims = IdpInitiatedLogin {
-        iss: app.issuer().to_owned(),
-        connection_id: connection.id.to_string(),
-        organization_id: connection
-            .organization_id
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        login_hint: bounded(one("login_hint"), MAX_LOGIN_HINT)?,
-        relay_state: bounded(one("target_link_uri"), MAX_TARGET)?,
-        iat: now,
-        nbf: now,
-        exp: now + LIFETIME_SECS,
-    };
-    let keyring = app.keyring().await?;
-    let key = keyring.signing_key(genkan_protocol::jose::Algorithm::Rs256, app.now())?;
-    let token = key
-        .sign(IdpInitiatedLogin::TYP, &claims)
-        .map_err(KeyringError::from)?;
-    let target = append_query(&login_uri, &[("idp_initiated_login", &token)]);
-    Ok(([(http::header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
+
+    async fn is_remembered(&self, app: &App, browser: Option<&Secret>) -> Result<bool, PageError> {
+        let Some(browser) = browser else { return Ok(false) };
+        let (hash, now) = (browser.sha256(), app.now());
+        Ok(app
+            .db()
+            .read(async |tx| familiar::is_remembered(tx, &hash, &self.connection.id, now).await)
+            .await?)
+    }
+
+    fn ask(&self, app: &App, known: Option<Secret>) -> Response {
+        let is_new = known.is_none();
+        let browser = known.unwrap_or_else(Secret::generate);
+        let action = path(self.connection.id.as_str());
+        let issuer = self
+            .connection
+            .settings
+            .as_oidc()
+            .map(|oidc| issuer_of(&oidc.issuer));
+        let hidden: Vec<Hidden<'_>> = [
+            ("iss", issuer),
+            ("login_hint", self.login_hint.as_deref()),
+            ("target_link_uri", self.relay_state.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+        let page = BeginElsewhere {
+            application: &self.start.application,
+            action: &action,
+            csrf: &app.csrf().token(&browser, &action),
+            hidden: &hidden,
+            company: &self.company,
+        };
+        let mut response = Page::new(&page).into_response();
+        if is_new {
+            let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// Takes the provider's hint and hands it to the application.
+    async fn hand_over(self, app: &App) -> Result<Response, PageError> {
+        anonymous::charge(app, Work::Sign)?;
+        let now = app.now().as_secs();
+        let organization_id = self.connection.organization_id.as_ref();
+        let claims = IdpInitiatedLogin {
+            iss: app.issuer().to_owned(),
+            aud: self.start.uri.clone(),
+            connection_id: self.connection.id.to_string(),
+            organization_id: organization_id.map(ToString::to_string).unwrap_or_default(),
+            login_hint: self.login_hint,
+            relay_state: self.relay_state,
+            iat: now,
+            nbf: now,
+            exp: now + LIFETIME_SECS,
+        };
+        let keyring = app.keyring().await?;
+        let key = keyring.signing_key(genkan_protocol::jose::Algorithm::Rs256, app.now())?;
+        let token = key
+            .sign(IdpInitiatedLogin::TYP, &claims)
+            .map_err(KeyringError::from)?;
+        let target = append_query(&self.start.uri, &[("idp_initiated_login", &token)]);
+        Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
+    }
 }

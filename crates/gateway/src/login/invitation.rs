@@ -7,12 +7,14 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
+use genkan_db::Tx;
 use genkan_protocol::oauth::append_query;
 use genkan_store::invitation::{self, Shown};
-use genkan_store::{Error, Secret, client, conflict};
+use genkan_store::{Error, Secret, SecretHash, Timestamp, client, conflict, familiar};
 use http::{HeaderMap, StatusCode, header};
 
 use super::identify::form_of_ours;
+use super::route::{self, ByDomain};
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::web::cookie::{self, Cookie};
@@ -71,9 +73,16 @@ pub async fn accept(
         .ok_or_else(PageError::foreign_form)?;
     form_of_ours(&app, &headers, &browser, &action, &body)?;
     let (now, hash) = (app.now(), Secret::from_presented(token.as_str()).sha256());
+    let browser = browser.sha256();
     let accepted = app
         .db()
-        .tx(async |tx| invitation::accept(tx, app.at(now), &hash).await)
+        .tx(async |tx| {
+            let accepted = invitation::accept(tx, app.at(now), &hash).await?;
+            if accepted.is_some() {
+                agree(tx, &browser, &hash, now).await?;
+            }
+            Ok(accepted)
+        })
         .await;
     let (accepted, (shown, login_uri)) = match accepted {
         Ok(accepted) => (accepted, find(&app, &token).await?),
@@ -88,6 +97,23 @@ pub async fn accept(
     Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
 }
 
+/// The press covers the sign-in that follows: at the application it begins
+/// with the address of the invitation.
+async fn agree(
+    tx: &mut Tx<'_>,
+    browser: &SecretHash,
+    token: &SecretHash,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(shown) = invitation::find_by_token(tx, token).await? else {
+        return Ok(());
+    };
+    if let ByDomain::Target(target) = route::by_domain(tx, shown.invitation.email.domain()).await? {
+        familiar::agree(tx, browser, &target.connection().id, now).await?;
+    }
+    Ok(())
+}
+
 /// The invitation of a link, and where logins begin.
 async fn find(app: &App, token: &str) -> Result<(Shown, Option<String>), PageError> {
     let hash = Secret::from_presented(token).sha256();
@@ -96,7 +122,7 @@ async fn find(app: &App, token: &str) -> Result<(Shown, Option<String>), PageErr
         .read(async |tx| -> Result<_, Error> {
             Ok((
                 invitation::find_by_token(tx, &hash).await?,
-                client::initiate_login_uri(tx).await?,
+                client::login_start(tx).await?.map(|start| start.uri),
             ))
         })
         .await?;

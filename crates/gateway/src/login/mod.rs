@@ -5,6 +5,7 @@
 //! [`dispatch`], which reads the stored interaction and decides.
 
 pub mod callback;
+pub mod confirm_switch;
 pub mod dispatch;
 pub mod identify;
 pub mod init;
@@ -13,6 +14,7 @@ pub mod next_step;
 mod refusal;
 pub mod route;
 pub mod select_account;
+mod sign_in;
 pub mod test_connection;
 
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use genkan_protocol::oauth::ErrorCode;
 use genkan_store::interaction::{self, Interaction, Request, Stage};
 use genkan_store::session::{self, Session};
 use genkan_store::user::{self, User};
-use genkan_store::{Error, InteractionId, Secret};
+use genkan_store::{ConnectionId, Error, InteractionId, Secret, familiar};
 use http::{HeaderMap, header};
 
 use crate::anonymous::{self, Work};
@@ -31,6 +33,7 @@ use crate::app::App;
 use crate::cache::CachedClient;
 use crate::op::authorize::{self, Answer};
 use crate::web::cookie::{self, Cookie};
+use crate::web::cross_site;
 use crate::web::error::PageError;
 use crate::web::id_token_hint;
 use crate::web::refused::{self, Refused};
@@ -95,16 +98,30 @@ pub async fn begin(
             let answer = Answer::to(app, &request);
             Ok(answer.error(ErrorCode::LoginRequired, description, request.state.as_deref()))
         }
-        _ => start(app, headers, Request::Authorize(Box::new(request))).await,
+        _ => {
+            let foreign = cross_site::is_foreign(app, headers, &cached.client);
+            let place = target
+                .filter(|_| foreign)
+                .map(|target| target.connection().id.clone());
+            start(app, headers, Request::Authorize(Box::new(request)), place).await
+        }
     }
 }
 
 /// Stores an interaction, binds it to this browser, and sends the browser to it.
 ///
+/// `foreign_place`: the connection that another site chose. The person will be
+/// asked there, unless they have just agreed on a page of ours.
+///
 /// # Errors
 ///
 /// [`PageError`] if the store fails.
-pub async fn start(app: &App, headers: &HeaderMap, request: Request) -> Result<Response, PageError> {
+pub async fn start(
+    app: &App,
+    headers: &HeaderMap,
+    request: Request,
+    foreign_place: Option<ConnectionId>,
+) -> Result<Response, PageError> {
     anonymous::charge(app, Work::Begin)?;
     anonymous::shared::begin(app).await?;
     let now = app.now();
@@ -114,12 +131,20 @@ pub async fn start(app: &App, headers: &HeaderMap, request: Request) -> Result<R
         id: app.ids().next::<InteractionId>(now),
         browser: browser.sha256(),
         request,
+        is_foreign: false,
         stage: Stage::Started,
         created_at: now,
         expires_at: now + interaction::UNTOUCHED,
     };
     app.db()
-        .tx(async |tx| interaction::insert(tx, &interaction).await)
+        .tx(async |tx| -> Result<(), Error> {
+            let mut interaction = interaction.clone();
+            if let Some(place) = &foreign_place {
+                let agreed = familiar::take_agreement(tx, &interaction.browser, place, now).await?;
+                interaction.is_foreign = !agreed;
+            }
+            interaction::insert(tx, &interaction).await
+        })
         .await?;
     let mut response = redirect_to(&interaction.id);
     let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);

@@ -17,6 +17,8 @@ pub enum Step {
     SelectAccount,
     /// Send the user to the connection's identity provider.
     Authenticate,
+    /// Ask whether the sign-in that somebody else may have begun is meant.
+    ConfirmSwitch,
     /// Issue the authorization code and return to the client.
     Complete,
     /// Something must be asked, but the client forbade it (`prompt=none`).
@@ -43,13 +45,53 @@ pub enum Authentication {
     /// The person put the session aside and wants to sign in as somebody else.
     Identifying,
     ConnectionChosen,
+    /// Somebody came back from the provider, and the person has not gone on.
+    Arrived,
     Done,
+}
+
+/// What stands when somebody comes back from an identity provider.
+#[derive(Debug, Clone, Copy)]
+pub struct Arriving {
+    /// The person said in a form of ours where they sign in.
+    pub began_by_form: bool,
+    pub present: Present,
+    /// Another site began it and chose the place.
+    pub is_foreign: bool,
+    /// This browser has signed in at this connection before.
+    pub is_remembered: bool,
+}
+
+/// Who is signed in at the browser, beside who arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Present {
+    Nobody,
+    /// The same person in the same organization.
+    SamePlace,
+    /// The same person in another organization.
+    Elsewhere,
+    SomebodyElse,
+}
+
+/// Whether the person is asked before a sign-in counts. A link can begin one in
+/// their browser that ends as whoever made the link (RFC 9700 §4.7.1: login CSRF).
+pub const fn must_ask(arriving: Arriving) -> bool {
+    match arriving.present {
+        _ if arriving.began_by_form => false,
+        // Whatever was agreed to before: the page names both people.
+        Present::SomebodyElse => true,
+        Present::SamePlace => false,
+        Present::Nobody | Present::Elsewhere => arriving.is_foreign && !arriving.is_remembered,
+    }
 }
 
 /// Picks the next step, in the one order we allow.
 pub const fn next_step(progress: Progress) -> Step {
     match progress.authentication {
         Authentication::Done => Step::Complete,
+        // Nobody is switched in silence.
+        Authentication::Arrived if progress.prompt_none => Step::LoginRequired,
+        Authentication::Arrived => Step::ConfirmSwitch,
         Authentication::ConnectionChosen => Step::Authenticate,
         Authentication::Identifying => Step::Identify,
         Authentication::Pending => {
@@ -84,6 +126,7 @@ impl Progress {
             Stage::Started => Authentication::Pending,
             Stage::Identifying => Authentication::Identifying,
             Stage::ConnectionChosen { .. } | Stage::Away { .. } => Authentication::ConnectionChosen,
+            Stage::Arrived { .. } => Authentication::Arrived,
             Stage::Authenticated { .. } | Stage::Completed => Authentication::Done,
         };
         Self {
@@ -201,6 +244,48 @@ mod tests {
                 matches!(next_step(progress), Step::Complete | Step::LoginRequired),
                 "{progress:?}"
             );
+        }
+    }
+
+    #[test]
+    fn somebody_who_arrives_is_asked_for_and_never_in_silence() {
+        let arrived = Progress {
+            authentication: Authentication::Arrived,
+            ..PENDING
+        };
+        for session_fits in [false, true] {
+            let progress = Progress {
+                session_fits,
+                ..arrived
+            };
+            assert_eq!(next_step(progress), Step::ConfirmSwitch);
+            let silent = Progress {
+                prompt_none: true,
+                ..progress
+            };
+            assert_eq!(next_step(silent), Step::LoginRequired);
+        }
+    }
+
+    /// The whole table: who is asked.
+    #[test]
+    fn a_switch_is_asked_for_unless_a_form_of_ours_began_it() {
+        use Present::{Elsewhere, Nobody, SamePlace, SomebodyElse};
+        for bits in 0..8_u8 {
+            let bit = |n: u8| bits & (1 << n) != 0;
+            let asked = |present| {
+                must_ask(Arriving {
+                    began_by_form: bit(0),
+                    present,
+                    is_foreign: bit(1),
+                    is_remembered: bit(2),
+                })
+            };
+            let (by_form, first_and_foreign) = (bit(0), bit(1) && !bit(2));
+            assert_eq!(asked(SomebodyElse), !by_form, "{bits:b}");
+            assert_eq!(asked(Nobody), !by_form && first_and_foreign, "{bits:b}");
+            assert_eq!(asked(Elsewhere), !by_form && first_and_foreign, "{bits:b}");
+            assert!(!asked(SamePlace), "{bits:b}");
         }
     }
 

@@ -39,6 +39,7 @@ pub async fn begin(
             connection_id: id,
             test_id,
         },
+        None,
     )
     .await
 }

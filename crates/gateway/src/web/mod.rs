@@ -6,6 +6,7 @@ pub mod client_auth;
 pub mod context;
 pub mod cookie;
 pub mod cors;
+pub mod cross_site;
 pub mod cross_site_post;
 pub mod csrf;
 pub mod desks;

@@ -92,6 +92,17 @@ impl PageError {
         .what_to_do("ask your IT team when it will be back.")
     }
 
+    pub fn idp_initiated_login_off() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "The application cannot be opened from here",
+            "Sign-ins that begin at your company’s identity provider are switched off.",
+        )
+        .what_to_do(
+            "open the application itself and sign in there. If you run it, allow such sign-ins with genkan connection update --allow-idp-initiated.",
+        )
+    }
+
     pub fn no_initiate_login_uri() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,

@@ -14,8 +14,8 @@ use crate::web::api_reference;
 use crate::web::desks::{ClaimRow, ConnectionTestPage, Fact, Remedy, TracePage};
 use crate::web::page::Page;
 use crate::web::templates::{
-    EmailError, ErrorPage, Identify, Invitation, InvitationAccepted, Link, LogoutConfirm, Person,
-    SelectAccount, SignedOut,
+    BeginElsewhere, ConfirmSwitch, EmailError, ErrorPage, Identify, Invitation, InvitationAccepted, Link,
+    LogoutConfirm, Person, SelectAccount, SignedOut,
 };
 use crate::{demo, dev, simulator};
 
@@ -26,6 +26,18 @@ const ADA: Person<'_> = Person {
     name: Some("Ada Lovelace"),
     email: "ada@example.com",
     organization: Some("Test Organization"),
+};
+
+const MALLORY: Person<'_> = Person {
+    name: Some("Mallory Malice"),
+    email: "mallory@evil.example",
+    organization: Some("Evil Works"),
+};
+
+/// Ada in another company.
+const ADA_ELSEWHERE: Person<'_> = Person {
+    organization: Some(LONG),
+    ..ADA
 };
 
 type Samples = Vec<(&'static str, Response)>;
@@ -184,6 +196,26 @@ fn doors() -> Vec<(&'static str, Page)> {
             person,
         })
     };
+    let confirm = |arriving, present, is_same_person| {
+        Page::new(&ConfirmSwitch {
+            application: "Acme Notes",
+            action: "/login/lri_000000000000000000001/switch",
+            csrf: "c",
+            hidden: &[("session", "ses_000000000000000000001"), ("person", "none")],
+            arriving,
+            present,
+            is_same_person,
+        })
+    };
+    let begin = |company| {
+        Page::new(&BeginElsewhere {
+            application: "Acme Notes",
+            action: "/sso/v1/oidc/conn_000000000000000000001/init",
+            csrf: "c",
+            hidden: &[("iss", "https://acme.okta.com")],
+            company,
+        })
+    };
     let nameless = Person {
         name: None,
         email: "ada.of.the.analytical.engine@example.com",
@@ -236,6 +268,18 @@ fn doors() -> Vec<(&'static str, Page)> {
         ),
         ("select-account", select(ADA)),
         ("select-account-nameless", select(nameless)),
+        ("confirm-switch", confirm(MALLORY, Some(ADA), false)),
+        (
+            "confirm-switch-organization",
+            confirm(ADA_ELSEWHERE, Some(ADA), true),
+        ),
+        (
+            "confirm-switch-nameless",
+            confirm(nameless, Some(ADA_ELSEWHERE), false),
+        ),
+        ("confirm-sign-in", confirm(MALLORY, None, false)),
+        ("begin-elsewhere", begin("Acme")),
+        ("begin-elsewhere-long", begin(LONG)),
         (
             "logout-confirm",
             Page::new(&LogoutConfirm {

@@ -128,6 +128,56 @@ impl PageTemplate for SelectAccount<'_> {
     const FORMS: Forms = Forms::Leave;
 }
 
+/// `confirm_switch.html`. Posts `csrf`, what is hidden, and `choice`: `switch`
+/// or `stay`. Its answer may return to the application.
+#[derive(Debug, Template)]
+#[template(path = "confirm_switch.html")]
+pub struct ConfirmSwitch<'a> {
+    pub application: &'a str,
+    pub action: &'a str,
+    pub csrf: &'a str,
+    pub hidden: &'a [Hidden<'a>],
+    /// Who would be signed in.
+    pub arriving: Person<'a>,
+    /// Who is signed in, if that is anybody else or elsewhere.
+    pub present: Option<Person<'a>>,
+    /// It is the same person, in another organization.
+    pub is_same_person: bool,
+}
+
+impl PageTemplate for ConfirmSwitch<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
+impl ConfirmSwitch<'_> {
+    /// What a button calls somebody: enough to tell the two apart.
+    fn label<'a>(&self, person: &'a Person<'_>) -> &'a str {
+        match person.organization {
+            Some(organization) if self.is_same_person => organization,
+            _ => person.email,
+        }
+    }
+}
+
+/// `begin_elsewhere.html`. Posts `csrf` and what is hidden. Its answer goes on
+/// to the application.
+#[derive(Debug, Template)]
+#[template(path = "begin_elsewhere.html")]
+pub struct BeginElsewhere<'a> {
+    pub application: &'a str,
+    pub action: &'a str,
+    pub csrf: &'a str,
+    pub hidden: &'a [Hidden<'a>],
+    /// Whose company sign-in it leads to: the organization, else the connection.
+    pub company: &'a str,
+}
+
+impl PageTemplate for BeginElsewhere<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
 /// `logout_confirm.html`. Posts `csrf`, what is hidden, and `choice`:
 /// `sign_out` or `stay`. Its answer may return to the application.
 #[derive(Debug, Template)]

@@ -175,6 +175,33 @@ pub fn matches_wildcard(pattern: &str, presented: &str) -> bool {
         && canonical(presented).is_some_and(|url| has_no_userinfo(&url))
 }
 
+/// Whether `page` is at the origin of one of a client's registered addresses:
+/// then the client's own page sent the browser, as far as `Referer` can tell.
+///
+/// ```
+/// use genkan_protocol::oauth::redirect_uri::{Environment, Policy, is_at_origin};
+///
+/// let production = Policy { environment: Environment::Production, any_loopback: false };
+/// let registered = "https://app.example.com/callback";
+/// assert!(is_at_origin(registered, "https://app.example.com/", production));
+/// assert!(!is_at_origin(registered, "https://app.example.com.evil.test/", production));
+/// ```
+///
+/// Source: RFC 6454 §4, RFC 9110 §10.1.3.
+pub fn is_at_origin(registered: &str, page: &str, policy: Policy) -> bool {
+    let Ok(page) = Url::parse(page) else { return false };
+    if page.host().is_none() || !matches!(page.scheme(), "http" | "https") {
+        return false;
+    }
+    let origin = page.origin().ascii_serialization();
+    // A registered address is canonical, so its text up to the path is its origin.
+    let end = registered
+        .match_indices('/')
+        .nth(2)
+        .map_or(registered.len(), |(at, _)| at);
+    permits(&[registered[..end].to_owned()], &origin, policy)
+}
+
 /// Checks a URI before it is stored.
 ///
 /// # Errors

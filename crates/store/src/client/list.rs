@@ -125,21 +125,34 @@ pub async fn all_redirect_uris(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
     Ok(all)
 }
 
-/// Where a login that began elsewhere is sent: the address of the oldest
-/// client that has registered one.
+/// Where a login that began elsewhere is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginStart {
+    /// The application's name.
+    pub application: String,
+    pub uri: String,
+}
+
+/// Where a login that began elsewhere is sent: to the oldest client that has
+/// registered an address for it.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn initiate_login_uri(tx: &mut Tx<'_>) -> Result<Option<String>, Error> {
+pub async fn login_start(tx: &mut Tx<'_>) -> Result<Option<LoginStart>, Error> {
     let row = tx
         .opt(
-            "SELECT initiate_login_uri FROM clients WHERE initiate_login_uri IS NOT NULL
+            "SELECT name, initiate_login_uri FROM clients WHERE initiate_login_uri IS NOT NULL
               ORDER BY created_at, id LIMIT 1",
             p![],
         )
         .await?;
-    row.map_or(Ok(None), |row| Columns::of(&row).optional_text())
+    let Some(row) = row else { return Ok(None) };
+    let mut columns = Columns::of(&row);
+    Ok(Some(LoginStart {
+        application: columns.text()?,
+        uri: columns.text()?,
+    }))
 }
 
 /// The clients that a session has signed in to.

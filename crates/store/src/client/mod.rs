@@ -21,8 +21,8 @@ use crate::row::words;
 use crate::{ClientId, OrganizationId, ResourceId, Timestamp};
 
 pub use list::{
-    all_redirect_uris, count_kinds, count_owned, default_client, initiate_login_uri, list, list_for_session,
-    list_kinds, list_owned,
+    LoginStart, all_redirect_uris, count_kinds, count_owned, default_client, list, list_for_session,
+    list_kinds, list_owned, login_start,
 };
 pub use row::{delete, find, find_owned, find_with_secrets, insert, update};
 pub use rules::{Field, LONGEST_LIFETIME, MAX_NAME_CHARS, Mistake, check};

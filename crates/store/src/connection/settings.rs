@@ -108,6 +108,9 @@ pub struct OidcSettings {
     /// Sign people out at the provider too. Kept; Genkan does not do it yet.
     #[serde(default)]
     pub idp_logout_required: bool,
+    /// People may begin at the provider, so any link may begin a sign-in here.
+    #[serde(default)]
+    pub allow_idp_initiated_login: bool,
     /// What the administrator chose; `None`: whichever the endpoints tell.
     #[serde(default)]
     pub configuration_type: Option<ConfigurationType>,
@@ -134,6 +137,7 @@ impl Default for OidcSettings {
             trust_unverified_email: false,
             check_hosted_domain: Some(true),
             idp_logout_required: false,
+            allow_idp_initiated_login: false,
             configuration_type: None,
         }
     }

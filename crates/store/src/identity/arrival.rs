@@ -7,6 +7,7 @@
 
 use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::home::{self, Vouched, belongs_elsewhere, vouch};
@@ -18,7 +19,7 @@ use crate::user::{self, User};
 use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, Timestamp, UserId, role};
 
 /// Somebody whom an identity provider has authenticated.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Arrival {
     pub connection_id: ConnectionId,
     /// How the provider calls them, for ever.
@@ -33,7 +34,7 @@ pub struct Arrival {
 }
 
 /// Who the provider says they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     pub email: Option<EmailAddress>,
     /// `Some(false)`: the provider itself says that nobody has checked it.
@@ -104,6 +105,36 @@ pub async fn arrive(tx: &mut Tx<'_>, at: Stamp<'_>, arrival: &Arrival) -> Result
         Decision::Admit(admission) => admit(tx, at, arrival, *admission).await,
         Decision::Refuse(outcome) => Ok(outcome),
     }
+}
+
+/// Whom an arrival would sign in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recognized {
+    /// `None`: a user would be created.
+    pub user: Option<Box<User>>,
+    pub organization_id: Option<OrganizationId>,
+}
+
+/// Says whom [`arrive`] would sign in now, or why nobody. Writes nothing.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn recognize(
+    tx: &mut Tx<'_>,
+    arrival: &Arrival,
+    now: Timestamp,
+) -> Result<Result<Recognized, Outcome>, Error> {
+    Ok(match decide(tx, arrival, now).await? {
+        Decision::Admit(admission) => Ok(Recognized {
+            user: match admission.person {
+                Person::Known(user) | Person::Linked(user) => Some(Box::new(user)),
+                Person::New(_) => None,
+            },
+            organization_id: admission.connection.organization_id,
+        }),
+        Decision::Refuse(outcome) => Err(outcome),
+    })
 }
 
 enum Decision {

@@ -32,6 +32,7 @@ async fn begin(world: &World, client_id: &str, hint: Option<&str>, after: u64) -
             login_hint: hint.map(str::to_owned),
             id_token_hint: None,
         })),
+        is_foreign: false,
         stage: Stage::Started,
         created_at: at.now,
         expires_at: at.now + LIFETIME,

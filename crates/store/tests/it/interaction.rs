@@ -33,6 +33,7 @@ fn started(world: &World) -> Interaction {
             login_hint: None,
             id_token_hint: None,
         })),
+        is_foreign: false,
         stage: Stage::Started,
         created_at: T0,
         expires_at: T0 + LIFETIME,

@@ -35,6 +35,7 @@ async fn fill(world: &World) -> Grant {
             connection_id: connection.id.clone(),
             test_id: world.id(),
         },
+        is_foreign: false,
         stage: Stage::Completed,
         created_at: T0,
         expires_at: T0 + secs(3600),

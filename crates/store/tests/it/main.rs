@@ -12,6 +12,7 @@ mod directory;
 mod durability;
 mod environment;
 mod event;
+mod familiar;
 mod grant;
 mod identity;
 mod interaction;

@@ -3,6 +3,7 @@
 
 pub(crate) mod cookies;
 pub(crate) mod html;
+mod referer;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::reply::Reply;
 use crate::rp::{Authorize, Code, Rp};
 use cookies::{CookieJar, From};
 use html::{Form, Html};
+use referer::Referer;
 
 /// More redirects than this are a loop.
 const MAX_REDIRECTS: usize = 20;
@@ -136,6 +138,9 @@ enum Initiator {
 #[derive(Debug, Clone)]
 pub struct Browser {
     world: Arc<World>,
+    /// It tells in `Sec-Fetch-Site` where its requests come from, as browsers
+    /// of today do.
+    pub tells_site: bool,
     pub cookies: CookieJar,
     /// Every address it asked for, in order.
     pub trail: Vec<Url>,
@@ -149,6 +154,7 @@ struct Request {
     url: Url,
     form: Option<String>,
     initiator: Initiator,
+    referer: Option<Referer>,
     /// Whether the address bar changes by it.
     is_navigation: bool,
 }
@@ -157,6 +163,7 @@ impl Browser {
     pub(crate) fn new(world: Arc<World>) -> Self {
         Self {
             world,
+            tells_site: true,
             cookies: CookieJar::default(),
             trail: Vec::new(),
             set_cookies: Vec::new(),
@@ -171,6 +178,7 @@ impl Browser {
             url,
             form: None,
             initiator: Initiator::Person,
+            referer: None,
             is_navigation: true,
         })
         .await
@@ -178,11 +186,23 @@ impl Browser {
 
     /// Follows a link on a page of `origin`.
     pub async fn follow_from(&mut self, origin: &str, url: &str) -> Arrival {
+        let referer = Referer::of(origin);
+        self.follow(origin, url, Some(referer)).await
+    }
+
+    /// Follows a link on a page of `origin` that hides its address
+    /// (`Referrer-Policy: no-referrer`).
+    pub async fn follow_silently_from(&mut self, origin: &str, url: &str) -> Arrival {
+        self.follow(origin, url, None).await
+    }
+
+    async fn follow(&mut self, origin: &str, url: &str, referer: Option<Referer>) -> Arrival {
         self.navigate(Request {
             method: Method::GET,
             url: Url::parse(url).unwrap(),
             form: None,
             initiator: Initiator::Page(Url::parse(origin).unwrap()),
+            referer,
             is_navigation: true,
         })
         .await
@@ -198,6 +218,7 @@ impl Browser {
             url: Url::parse(url).unwrap(),
             form: Some(form),
             initiator: Initiator::Page(Url::parse(origin).unwrap()),
+            referer: Some(Referer::of(origin)),
             is_navigation: true,
         })
         .await
@@ -210,6 +231,7 @@ impl Browser {
             url: Url::parse(url).unwrap(),
             form: None,
             initiator: Initiator::Page(Url::parse(origin).unwrap()),
+            referer: Some(Referer::of(origin)),
             is_navigation: false,
         })
         .await
@@ -232,6 +254,7 @@ impl Browser {
             url,
             form: Some(body),
             initiator: Initiator::Page(page.url.clone()),
+            referer: Some(Referer::of_page(page)),
             is_navigation: true,
         })
         .await
@@ -244,6 +267,10 @@ impl Browser {
                 let url = request.url;
                 return Arrival::Application(Callback { url, shown });
             }
+            // What a policy once took away does not come back further on.
+            request.referer = request
+                .referer
+                .filter(|referer| referer.header(&request.url).is_some());
             let reply = self.send(&request).await;
             let location = reply.header("location").to_owned();
             if !reply.status.is_redirection() || location.is_empty() {
@@ -292,7 +319,16 @@ impl Browser {
             (Initiator::Page(_), From::SameSite) => "same-site",
             (Initiator::Page(_), _) => "cross-site",
         };
-        builder = builder.header("sec-fetch-site", fetch_site);
+        if self.tells_site {
+            builder = builder.header("sec-fetch-site", fetch_site);
+        }
+        if let Some(referer) = request
+            .referer
+            .as_ref()
+            .and_then(|referer| referer.header(&request.url))
+        {
+            builder = builder.header(header::REFERER, referer);
+        }
         if let (&Method::POST, Initiator::Page(page)) = (&request.method, &request.initiator) {
             builder = builder.header(header::ORIGIN, page.origin().ascii_serialization());
         }

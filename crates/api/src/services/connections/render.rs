@@ -78,6 +78,7 @@ fn oidc(api: &Api, connection: &Connection, settings: &OidcSettings) -> OidcConn
         sync_user_profile_on_login: Some(connection.sync_profile),
         jit_provisioning_with_sso_enabled: Some(connection.jit_provisioning),
         check_hosted_domain: settings.check_hosted_domain,
+        allow_idp_initiated_login: Some(settings.allow_idp_initiated_login),
     }
 }
 

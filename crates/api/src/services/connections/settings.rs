@@ -96,6 +96,10 @@ fn apply_oidc(
     set(&mut settings.pkce_enabled, config.pkce_enabled);
     set(&mut settings.idp_logout_required, config.idp_logout_required);
     settings.check_hosted_domain = config.check_hosted_domain.or(settings.check_hosted_domain);
+    set(
+        &mut settings.allow_idp_initiated_login,
+        config.allow_idp_initiated_login,
+    );
     set(&mut connection.sync_profile, config.sync_user_profile_on_login);
     set(
         &mut connection.jit_provisioning,

@@ -109,6 +109,9 @@ pub(super) struct CreateArgs {
     /// Whether only people whose claim hd is a domain of the organization come in, if the provider is Google
     #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), default_value = "on")]
     check_hosted_domain: bool,
+    /// People may begin at the provider, such as at a tile of its dashboard; then any link may begin a sign-in
+    #[arg(long, conflicts_with = "saml")]
+    allow_idp_initiated: bool,
     #[command(flatten)]
     saml_settings: SamlArgs,
 }
@@ -260,6 +263,7 @@ impl CreateArgs {
             insecure_http,
             trust_unverified_email: self.trust_unverified_email,
             check_hosted_domain: Some(self.check_hosted_domain),
+            allow_idp_initiated_login: self.allow_idp_initiated,
             ..OidcSettings::default()
         })
     }

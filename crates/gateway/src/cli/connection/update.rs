@@ -41,6 +41,10 @@ pub(super) struct UpdateArgs {
     /// Whether only people whose claim hd is a domain of the organization come in, if the provider is Google
     #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new())]
     check_hosted_domain: Option<bool>,
+    /// Whether people may begin at the provider; then any link may begin a sign-in
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
+        default_missing_value = "on")]
+    allow_idp_initiated: Option<bool>,
     #[command(flatten)]
     saml: SamlArgs,
 }
@@ -52,6 +56,7 @@ impl UpdateArgs {
             || self.scopes.is_some()
             || self.token_auth.is_some()
             || self.check_hosted_domain.is_some()
+            || self.allow_idp_initiated.is_some()
     }
 }
 
@@ -84,6 +89,9 @@ pub(super) async fn run(
                 oidc.token_auth_type = token_auth.into();
             }
             oidc.check_hosted_domain = args.check_hosted_domain.or(oidc.check_hosted_domain);
+            if let Some(allowed) = args.allow_idp_initiated {
+                oidc.allow_idp_initiated_login = allowed;
+            }
         }
     }
     if args.secret.is_given() {

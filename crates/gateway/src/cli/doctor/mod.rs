@@ -3,6 +3,7 @@
 mod accounts;
 mod certificate;
 mod data;
+mod initiated;
 mod mail;
 mod providers;
 mod public_url;
@@ -154,6 +155,7 @@ async fn examine(context: &Context, findings: &mut Findings) -> Result<(), Failu
     if let Some(data) = opened {
         accounts::examine(&data.db, findings).await;
         mail::examine(&config, data.environment.kind, &data.db, findings).await;
+        initiated::examine(&data.db, findings).await;
         providers::examine(&config, data, findings).await;
     }
     public_url::examine(&config, findings).await;

@@ -8,7 +8,7 @@ use genkan_store::{OrganizationId, UserId, invitation, mail};
 use genkan_testkit::{Gateway, on_each_engine};
 
 /// Invites Ada, and gives who she is and the link of her mail.
-async fn invite(gateway: &Gateway, organization_id: &OrganizationId) -> (UserId, String) {
+pub(super) async fn invite(gateway: &Gateway, organization_id: &OrganizationId) -> (UserId, String) {
     let at = gateway.at();
     let ada = User::new(at.id(), EmailAddress::parse("ada@acme.test").unwrap(), at.now);
     let joining = Joining {

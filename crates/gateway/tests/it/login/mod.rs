@@ -2,6 +2,8 @@
 
 mod disabled;
 mod expiry;
+mod forced;
+mod foreign;
 mod forgery;
 mod init;
 mod invitation;

@@ -49,7 +49,12 @@ async fn a_member_of_two_organizations_switches_between_them() {
     let first = rp.redeem(&code).await.expect_tokens();
 
     // Beta invited her, and its provider knows her by an address of Beta.
-    let code = browser.sign_in_with(&at(&beta), "ada@beta.test").await;
+    let request = at(&beta);
+    let arrival = browser.start(&request).await;
+    let page = browser.go_on(arrival, "ada@beta.test").await.page();
+    assert_eq!(page.heading(), "Switch to another account?");
+    let callback = browser.submit(&page, &[("choice", "switch")]).await.callback();
+    let code = request.code(&callback.code());
     let second = rp.redeem(&code).await.expect_tokens();
     let (first, second) = (
         rp.verify(first.id_token()).await,

@@ -379,6 +379,7 @@ mod tests {
         // RFC 8725 §2.8: cross-JWT confusion.
         let initiated = IdpInitiatedLogin {
             iss: "https://auth.example".into(),
+            aud: "skc_1".into(),
             ..IdpInitiatedLogin::default()
         };
         for alien in [claims(&id_token()), claims(&logout_token()), claims(&initiated)] {

@@ -47,6 +47,10 @@ struct Empty {}
 pub struct IdpInitiatedLogin {
     /// The environment's URL.
     pub iss: String,
+    /// The application's address for this token. Not its client identifier,
+    /// which is the audience of access tokens: anybody can have one of these
+    /// signed, and the official SDKs look at the audience and not at `typ`.
+    pub aud: String,
     /// `org_…`
     pub organization_id: String,
     /// `conn_…`
@@ -71,6 +75,6 @@ impl LogoutToken {
 }
 
 impl IdpInitiatedLogin {
-    /// The header's `typ`.
-    pub const TYP: &str = "JWT";
+    /// The header's `typ`: no other kind of token has it (RFC 8725 §3.11).
+    pub const TYP: &str = "idp-initiated+jwt";
 }

@@ -1,0 +1,43 @@
+//! Sign-ins that begin at the provider: off for each connection that does not allow them.
+
+use genkan_db::Db;
+use genkan_store::{Error, MAX_LIMIT, Page, client, connection};
+
+use super::Findings;
+use crate::server;
+
+const CHECK: &str = "Begun elsewhere";
+
+pub(super) async fn examine(db: &Db, findings: &mut Findings) {
+    let page = Page::first(MAX_LIMIT);
+    let read = db
+        .read(async |tx| -> Result<_, Error> {
+            Ok((client::login_start(tx).await?, connection::list(tx, &page).await?))
+        })
+        .await;
+    let (start, connections) = match read {
+        Ok(read) => read,
+        Err(error) => {
+            findings.fail(CHECK, server::chain(&error), "See the database above.");
+            return;
+        }
+    };
+    // Without an address to begin at there is no such sign-in in any case.
+    if start.is_none() {
+        return;
+    }
+    let enabled = connections.iter().filter(|connection| connection.enabled);
+    let oidc = enabled.filter_map(|connection| connection.settings.as_oidc());
+    let (allowed, off): (Vec<_>, Vec<_>) = oidc.partition(|settings| settings.allow_idp_initiated_login);
+    findings.ok(
+        CHECK,
+        match (allowed.len(), off.len()) {
+            (0, 0) => "no OpenID Connect connection is enabled".to_owned(),
+            (all, 0) => format!("all {all} connections let sign-ins begin at the provider"),
+            (some, off) => format!(
+                "{some} connections let sign-ins begin at the provider, {off} do not; \
+                 genkan connection update CONNECTION --allow-idp-initiated lets one"
+            ),
+        },
+    );
+}

@@ -1,0 +1,31 @@
+//! Who sent the browser here: a page of the application, or somebody else.
+//!
+//! Source: Fetch Metadata Request Headers §2.4, RFC 9110 §10.1.3.
+
+use genkan_protocol::oauth::redirect_uri::is_at_origin;
+use genkan_store::client::Client;
+use http::{HeaderMap, header};
+
+use crate::app::App;
+
+/// Whether the browser says anything about where a request comes from. Old
+/// ones do not, nor does any on plain HTTP, except towards `localhost`.
+pub fn is_told(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-fetch-site")
+}
+
+/// Whether another site sent the browser, and not a page of `client`. A page
+/// that hides its address counts as another site: an attacker's would do so.
+pub fn is_foreign(app: &App, headers: &HeaderMap, client: &Client) -> bool {
+    let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let policy = app.redirect_policy(client);
+    let is_own = |page: &str| {
+        client
+            .redirect_uris
+            .iter()
+            .chain(&client.post_logout_redirect_uris)
+            .chain(&client.initiate_login_uri)
+            .any(|registered| is_at_origin(registered, page, policy))
+    };
+    get("sec-fetch-site") == Some("cross-site") && !get(header::REFERER.as_str()).is_some_and(is_own)
+}
