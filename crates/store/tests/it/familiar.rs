@@ -6,7 +6,7 @@ use genkan_store::interaction::{self, Held, Interaction, Request, Stage};
 use genkan_store::{ConnectionId, Error};
 use serde_json::json;
 
-use crate::support::{T0, World, hash, on_each_engine, secs};
+use crate::support::{T0, hash, on_each_engine, secs};
 
 #[tokio::test]
 async fn a_browser_knows_a_connection_for_a_while_and_no_other_browser_does() {
