@@ -60,14 +60,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         let at = Stamp::new(&ids, now());
         let client = application(at, algorithm);
         let secret = Secret::generate();
-        let row = ClientSecret {
-            id: at.id(),
-            client_id: client.id.clone(),
-            hash: secret.sha256(),
-            suffix: secret.suffix().to_owned(),
-            created_at: at.now,
-            expires_at: None,
-        };
+        let row = ClientSecret::new(at, &client.id, &secret, None);
         db.tx(async |tx| -> Result<(), Error> {
             client::insert(tx, at, &client).await?;
             client::add_secret(tx, at, &row).await
@@ -123,25 +116,14 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn application(at: Stamp<'_>, algorithm: Algorithm) -> Client {
+    let id = at.ids.next_with_prefix("webc_", at.now);
     Client {
-        id: at.ids.next_with_prefix("webc_", at.now),
-        name: format!("Bench {algorithm}"),
-        kind: Kind::WebApp,
         redirect_uris: vec![REDIRECT_URI.to_owned()],
-        post_logout_redirect_uris: Vec::new(),
-        back_channel_logout_uris: Vec::new(),
-        initiate_login_uri: None,
-        any_loopback_redirect: false,
         enforce_pkce: true,
-        secret_optional_with_pkce: false,
         // A refresh token counts once, as with the peer.
         strict_refresh_rotation: true,
-        profile_in_access_token: true,
-        management_access: false,
         token_algorithm: algorithm,
-        access_token_lifetime: None,
-        created_at: at.now,
-        updated_at: at.now,
+        ..Client::new(id, format!("Bench {algorithm}"), Kind::WebApp, at.now)
     }
 }
 
@@ -166,12 +148,8 @@ impl Person {
         } = self;
         if number % ORGANIZATION_SIZE == 0 {
             let organization = Organization {
-                id: organization_id.clone(),
-                display_name: format!("Company {number}"),
                 external_id: Some(format!("company-{number}")),
-                metadata: serde_json::Map::new(),
-                created_at: at.now,
-                updated_at: at.now,
+                ..Organization::new(organization_id.clone(), format!("Company {number}"), at.now)
             };
             organization::insert(tx, at, &organization).await?;
         }
