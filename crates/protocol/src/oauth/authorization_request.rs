@@ -21,7 +21,8 @@ pub const KNOWN_SCOPES: [&str; 6] = ["openid", "profile", "email", "offline_acce
 /// What is asked for when no scope is sent: the default of the SDKs.
 const DEFAULT_SCOPE: &str = "openid profile email";
 
-const MAX_STATE_BYTES: usize = 2048;
+/// Applications keep a return address or a whole encrypted session in it.
+const MAX_STATE_BYTES: usize = 8 * 1024;
 const MAX_NONCE_BYTES: usize = 512;
 /// An e-mail address has at most 254 characters; hints may have a prefix.
 const MAX_HINT_BYTES: usize = 320;
@@ -158,7 +159,9 @@ pub fn validate(
     check(parameters, recipient, rules).map_err(|(code, description)| AuthorizationError {
         code,
         description,
-        state: state(parameters).unwrap_or_default(),
+        // RFC 6749 §4.1.2.1: REQUIRED if it was in the request, and so also where
+        // it is itself the mistake: an application that misses it sees a forgery.
+        state: one(parameters, "state").ok().flatten().map(str::to_owned),
     })
 }
 

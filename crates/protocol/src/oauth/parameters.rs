@@ -7,8 +7,9 @@
 const MAX_COUNT: usize = 64;
 /// The longest name, in bytes after decoding.
 const MAX_NAME_BYTES: usize = 128;
-/// The longest value, in bytes after decoding.
-const MAX_VALUE_BYTES: usize = 8 * 1024;
+/// The longest value, in bytes after decoding. Longer than any rule allows, so that a
+/// value that is too long is refused by the rule, which knows whom to tell.
+const MAX_VALUE_BYTES: usize = 16 * 1024;
 /// The longest encoded text, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 

@@ -339,7 +339,8 @@ async fn the_state_comes_back_exactly() {
         "%2e%2e",
         "{\"return_to\":\"/\"}",
         "\"><script>",
-        &"s".repeat(2048),
+        &"s".repeat(2049),
+        &"s".repeat(8 * 1024),
     ] {
         let request = rp.authorize().with("state", state).with("prompt", "none");
         let callback = gateway.browser().start(&request).await.callback();
@@ -387,4 +388,17 @@ async fn a_head_request_starts_nothing() {
     let reply = gateway.call(Method::HEAD, &path).send().await;
     assert_eq!(reply.status, 405);
     assert!(!reply.headers.contains_key("set-cookie"));
+}
+
+/// RFC 6749 §4.1.2.1: `state` is REQUIRED in an error if it was in the request, also where it is
+/// the mistake.
+#[tokio::test]
+async fn a_state_that_is_too_long_is_told_with_the_state() {
+    let gateway = Gateway::start().await;
+    let rp = gateway.client("rp").await;
+    let long = "s".repeat(8 * 1024 + 1);
+    let request = rp.authorize().with("state", &long);
+    let callback = gateway.browser().start(&request).await.callback();
+    assert_eq!(callback.error(), "invalid_request");
+    assert_eq!(callback.parameter("state"), Some(long));
 }
