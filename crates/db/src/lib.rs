@@ -78,6 +78,23 @@ impl Db {
         ))
     }
 
+    /// Refuses what [`Db::connect`] would refuse without looking at a file or a server.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connect`], whose text says what to write and holds no part of the URL.
+    pub fn check_url(url: &str) -> Result<(), Error> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return sqlite::check_path(path);
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return postgres::check_url(url);
+        }
+        Err(Error::Connect(
+            "a database URL starts with sqlite: or postgres://".to_owned(),
+        ))
+    }
+
     pub fn engine(&self) -> Engine {
         match &self.0 {
             Inner::Sqlite(_) => Engine::Sqlite,

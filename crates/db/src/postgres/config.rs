@@ -30,8 +30,57 @@ pub(super) struct Settings {
     pub(super) pool_size: usize,
 }
 
+/// Reads a URL as [`Settings::parse`] does, and no file that it names.
+pub(crate) fn check(url: &str) -> Result<(), Error> {
+    Settings::read(url).map(drop)
+}
+
+/// Refuses a URL whose password, written as it is, ends somewhere else than its
+/// author thinks. Its parts would be taken for a host or a database and shown.
+fn refuse_misplaced_at(url: &str) -> Result<(), Error> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_plain = match authority.matches('@').count() {
+        // RFC 3986 §3.2.1: the one "@" ends the user information.
+        0 | 1 => rest.matches('@').count() == authority.matches('@').count(),
+        _ => false,
+    };
+    if is_plain {
+        Ok(())
+    } else {
+        Err(invalid(
+            "it has an @ where none belongs: percent-encode the password (@ is %40, / is %2F, ? is %3F, # is %23)",
+        ))
+    }
+}
+
+/// What is wrong with it, without a name that the driver repeats from it: that
+/// may be the end of a password.
+fn unreadable(error: &tokio_postgres::Error) -> Error {
+    let text = chain(error);
+    if text.contains("unknown option") {
+        return invalid(
+            "it has a parameter that does not exist; if that is a part of the password, percent-encode it \
+             (& is %26)",
+        );
+    }
+    invalid(&text)
+}
+
 impl Settings {
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
+        let (mut settings, root) = Self::read(url)?;
+        if settings.config.get_ssl_mode() == SslMode::Require {
+            settings.tls = Some(tls(root.as_deref())?);
+        } else if !url.contains("sslmode=") && !is_local(&settings.config) {
+            tracing::warn!("the connection to PostgreSQL is not encrypted: add sslmode=require to its URL");
+        }
+        Ok(settings)
+    }
+
+    /// All but the TLS settings, and the file with the certificates to trust.
+    fn read(url: &str) -> Result<(Self, Option<String>), Error> {
+        refuse_misplaced_at(url)?;
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let mut encrypted = None;
         let mut root = None;
@@ -51,7 +100,7 @@ impl Settings {
                 }
             }
         }
-        let mut config: Config = rest.parse().map_err(|error| invalid(&chain(&error)))?;
+        let mut config: Config = rest.parse().map_err(|error| unreadable(&error))?;
         if config.get_dbname().is_none() {
             return Err(invalid(
                 "it names no database: postgres://user:password@host/database",
@@ -64,25 +113,18 @@ impl Settings {
             config.tcp_user_timeout(UNANSWERED);
         }
         config.keepalives_idle(UNANSWERED);
-        if encrypted.is_none() && root.is_none() && !is_local(&config) {
-            tracing::warn!("the connection to PostgreSQL is not encrypted: add sslmode=require to its URL");
-        }
         let encrypted = encrypted.unwrap_or(root.is_some());
         config.ssl_mode(if encrypted {
             SslMode::Require
         } else {
             SslMode::Disable
         });
-        let tls = if encrypted {
-            Some(tls(root.as_deref())?)
-        } else {
-            None
-        };
-        Ok(Self {
+        let settings = Self {
             config,
-            tls,
+            tls: None,
             pool_size,
-        })
+        };
+        Ok((settings, root))
     }
 
     /// Where the database is, for messages: `host:port/database`.

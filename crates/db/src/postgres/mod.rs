@@ -17,6 +17,7 @@ use crate::tx::{FIRST_CHUNK, Fate};
 use crate::{Error, Migration, Tx};
 use config::Settings;
 
+pub(crate) use config::check as check_url;
 pub(crate) use statement::{all, column, exec, opt};
 
 /// How often a transaction is run again after a conflict.

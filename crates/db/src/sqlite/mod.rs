@@ -26,6 +26,11 @@ use writer::Queue;
 
 pub(crate) use statement::{all, column, exec, failed, opt};
 
+/// Reads the path of a URL, and looks at no file.
+pub(crate) fn check_path(path: &str) -> Result<(), Error> {
+    open::path(path).map(drop)
+}
+
 /// A SQLite database.
 pub(crate) struct Sqlite {
     path: PathBuf,

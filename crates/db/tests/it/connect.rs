@@ -118,3 +118,35 @@ async fn a_refusing_postgres_says_what_to_check() {
 async fn ping_answers() {
     genkan_db::testing::on_each_engine(async |db: Db| assert_eq!(db.ping().await, Ok(()))).await;
 }
+
+/// A password that nobody escaped, in every place where it can end.
+#[tokio::test]
+async fn no_part_of_a_password_is_shown_however_it_was_written() {
+    for url in [
+        "postgres://app:S3cr3t@Pass/word1@127.0.0.1:1/genkan",
+        "postgres://app:p@S3cr3t:Pass#word1@127.0.0.1:1/genkan",
+        "postgres://app:x/S3cr3t@127.0.0.1:1/genkan",
+        "postgres://app:x?S3cr3t@127.0.0.1:1/genkan",
+        "postgres://app:x@127.0.0.1:1/genkan?password=a&S3cr3t",
+        "postgres://app:x@127.0.0.1:1/genkan?password=S3cr3t@Pass",
+        "postgresql://app:S3cr3t@Pass@word1/genkan",
+        "postgres://app:%S3cr3t@127.0.0.1:1/genkan",
+    ] {
+        let text = refusal(url).await;
+        for part in ["S3cr3t", "Pass", "word1"] {
+            assert!(!text.contains(part), "{url}: {text}");
+        }
+        assert!(
+            text.contains("percent-encode") || url.contains('%'),
+            "{url}: {text}"
+        );
+        assert_eq!(Db::check_url(url).unwrap_err().to_string(), text, "{url}");
+    }
+    for url in [
+        "postgres://app:S3cr3t%40Pass%2Fword1@127.0.0.1/genkan?sslmode=require",
+        "postgres://127.0.0.1/genkan",
+        "sqlite:genkan.db",
+    ] {
+        assert_eq!(Db::check_url(url), Ok(()), "{url}");
+    }
+}

@@ -321,7 +321,7 @@ fn a_secret_is_in_no_message_and_in_no_output() {
         ("GENKAN_INSTANCE_KEY", key.as_str()),
         (
             "GENKAN_DATABASE_URL",
-            "postgres://genkan:hun@ter/2?x@db/genkan?password=hunter3&sslmode=require",
+            "postgres://genkan:hun%40ter%2F2%3Fx@db/genkan?password=hunter3&sslmode=require",
         ),
     ];
     let config = load("", &variables).unwrap();
@@ -553,4 +553,33 @@ fn the_reference_names_every_key() {
         assert!(!key.documentation.is_empty(), "{}", key.name);
     }
     assert!(SECTIONS.iter().all(|(_, _, keys)| !keys.is_empty()));
+}
+
+/// `config check` tells what `serve` would refuse, and shows no part of a password.
+#[test]
+fn a_database_url_that_serve_would_refuse_is_a_mistake() {
+    for (url, says) in [
+        (
+            "postgres://app:S3cr3t@Pass/word1@127.0.0.1/genkan",
+            "percent-encode the password",
+        ),
+        (
+            "postgres://app:S3cr3t@127.0.0.1/genkan?sslmode=prefer",
+            "sslmode=prefer protects nothing",
+        ),
+        ("postgres://app:S3cr3t@127.0.0.1", "names no database"),
+        ("postgres://app:S3cr3t/genkan", "invalid value for option `port`"),
+        (
+            "postgres://app:S3cr3t@127.0.0.1/genkan?pool_size=0",
+            "pool_size is a number",
+        ),
+    ] {
+        let mistakes = <DatabaseUrl as Setting>::parse(&[url.to_owned()]).unwrap_err();
+        assert!(mistakes.contains(says), "{url}: {mistakes}");
+        for shown in [mistakes, <DatabaseUrl as Setting>::redact(url)] {
+            for part in ["S3cr3t", "Pass", "word1"] {
+                assert!(!shown.contains(part), "{url}: {shown}");
+            }
+        }
+    }
 }

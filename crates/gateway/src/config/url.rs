@@ -158,7 +158,7 @@ pub(super) fn without_password(url: &str) -> String {
             let user = credentials.split([':', '/', '?']).next().unwrap_or_default();
             format!("{user}:{HIDDEN}@{host}")
         }
-        None => rest.to_owned(),
+        None => without_misplaced_password(rest),
     };
     let Some((address, query)) = rest.split_once('?') else {
         return format!("{scheme}{rest}");
@@ -169,6 +169,29 @@ pub(super) fn without_password(url: &str) -> String {
     };
     let query: Vec<_> = query.split('&').map(hide).collect();
     format!("{scheme}{address}?{}", query.join("&"))
+}
+
+/// Without an `@` what follows the first colon is a port, or else a password whose
+/// end somebody forgot.
+fn without_misplaced_password(rest: &str) -> String {
+    if rest.starts_with('[') {
+        return rest.to_owned();
+    }
+    match rest.split_once(':') {
+        Some((name, port)) if !is_port(port) && !name.contains(['/', '?']) => format!("{name}:{HIDDEN}"),
+        _ => rest.to_owned(),
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    let port = text.split(['/', '?', ',']).next().unwrap_or_default();
+    port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn upper_first(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 impl Setting for DatabaseUrl {
@@ -184,6 +207,8 @@ impl Setting for DatabaseUrl {
                         \"postgres://user:password@host/database\"."
                 .to_owned());
         }
+        // What `serve` would refuse is told here, with its line.
+        genkan_db::Db::check_url(text).map_err(|error| format!("{}.", upper_first(&error.to_string())))?;
         Ok(Self(text.to_owned()))
     }
 

@@ -96,6 +96,10 @@ fn a_setting_that_cannot_be_used_is_named_and_nothing_starts() {
         (json!({ "allowedDomain": ["acme.test"] }), "allowedDomain"),
         (json!({ "publicUrl": "http://neko.test" }), "OPENNEKO_PUBLIC_URL"),
         (json!({ "databaseUrl": "mysql://x:hunter2@y" }), "sqlite:"),
+        (
+            json!({ "databaseUrl": "postgres://x:p@hunter2/y@127.0.0.1:1/z" }),
+            "percent-encode the password",
+        ),
         (json!([]), "web"),
     ] {
         fs::write(&config, json!({ "web": web }).to_string()).unwrap();
@@ -104,6 +108,11 @@ fn a_setting_that_cannot_be_used_is_named_and_nothing_starts() {
         assert!(!stderr.contains("hunter2"), "{stderr}");
     }
     fs::remove_file(&config).unwrap();
+    let mut flag = machine.command();
+    flag.args(["serve", "--listen", "127.0.0.1:0"]);
+    let stderr = refused(flag.args(["--database-url", "postgres://x:p@hunter2/y@127.0.0.1:1/z"]));
+    assert!(stderr.contains("percent-encode the password"), "{stderr}");
+    assert!(!stderr.contains("hunter2"), "{stderr}");
     let mut short = machine.command();
     short.args(["serve", "--listen", "127.0.0.1:0"]);
     let stderr = refused(short.env("OPENNEKO_SESSION_SECRET", "hunter2"));
