@@ -1,6 +1,7 @@
 //! `genkan dev`: everything on one machine, without any other service.
 
 pub mod dev_env;
+mod host;
 pub mod mail;
 pub mod seed;
 mod summary;
@@ -86,11 +87,13 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let web = crate::router(&app)
         .merge(simulator.router())
         .merge(mail::router(&app));
+    let web = host::own_names_only(web, &config.public_url);
 
     let demo = demo::router(
         seeded.demo(&app, &demo_url, demo_client(&certificates.ca_file)?),
         server::now,
     );
+    let demo = host::own_names_only(demo, &config.public_url);
 
     let stop = CancellationToken::new();
     let signalled = stop.clone();

@@ -2,6 +2,7 @@
 
 mod clients;
 mod connection;
+mod dev;
 mod directory;
 mod doctor;
 mod documents;
