@@ -94,6 +94,12 @@ const JOBS: &[Job] = &[
     ),
     job!("mails", "id", "expires_at", DAY),
     job!("passwordless_requests", "request_hash", "expires_at", DAY),
+    Job {
+        sql:
+            "DELETE FROM passwordless_failures WHERE (client_id, email) IN
+                (SELECT client_id, email FROM passwordless_failures WHERE since < $1 ORDER BY since LIMIT $2)",
+        kept: DAY,
+    },
     job!("auth_logs", "id", "created_at", AUTH_LOGS_KEPT),
     job!("api_tokens", "id", "expires_at", Duration::ZERO),
     // `$1` is in microseconds, and a row counts for its minute only.

@@ -89,6 +89,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(12, "accounts", "0012_accounts.sql"),
     migration!(13, "forced_sign_in", "0013_forced_sign_in.sql"),
     migration!(14, "anonymous_work", "0014_anonymous_work.sql"),
+    migration!(15, "hints_and_guesses", "0015_hints_and_guesses.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

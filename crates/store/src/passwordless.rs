@@ -36,6 +36,16 @@ words! {
 /// How often a code may be guessed within [`WINDOW`].
 pub const MAX_TRIES: i64 = 5;
 
+/// How many wrong codes a client may present for one address within [`DAY`], over
+/// all requests and mails. NIST SP 800-63B §3.2.2 allows a hundred in a row; of a
+/// million codes twenty are guessed by one in fifty thousand attackers. The link,
+/// which nobody guesses, works on.
+pub const MAX_FAILURES: i64 = 20;
+
+/// What [`MAX_FAILURES`] counts in. It begins with the first wrong code and is
+/// not prolonged by more of them.
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How many mails one address gets within [`WINDOW`], from everybody together.
 pub const MAX_SENDS_TO_ADDRESS: i64 = 10;
 
@@ -149,13 +159,34 @@ pub enum Sending {
     AddressLimit,
     /// This client has sent enough for now.
     ClientLimit,
+    /// Too many wrong codes were presented for this address today, and there is
+    /// no page of the application that a link could lead to.
+    NoMoreCodes,
     /// This client asked for no such proof.
     Unknown,
     /// The proof was given, or its time is over.
     Over,
 }
 
-/// Stores what is asked for under `request`, the hash of a new secret.
+/// Whether codes for an address count at a client, after those that were wrong.
+async fn codes_count(
+    tx: &mut Tx<'_>,
+    client_id: &ClientId,
+    email: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let row = tx
+        .opt(
+            "SELECT failures FROM passwordless_failures WHERE client_id = $1 AND email = $2 AND since > $3",
+            p![client_id, email, (now - DAY).as_micros()],
+        )
+        .await?;
+    let failures = row.map_or(Ok(0), |row| Columns::of(&row).int())?;
+    Ok(failures < MAX_FAILURES)
+}
+
+/// Stores what is asked for under `request`, the hash of a new secret. After
+/// [`MAX_FAILURES`] only a link goes out.
 ///
 /// # Errors
 ///
@@ -170,6 +201,12 @@ pub async fn insert(
     if let Some(limit) = limit(tx, wanted.email.as_str(), wanted.client_id, at.now).await? {
         return Ok(limit);
     }
+    let kind = match wanted.kind {
+        Kind::Link => Kind::Link,
+        kind if codes_count(tx, wanted.client_id, wanted.email.as_str(), at.now).await? => kind,
+        Kind::LinkOtp => Kind::Link,
+        Kind::Otp => return Ok(Sending::NoMoreCodes),
+    };
     let mac = code_mac(key, request, challenge.code.expose());
     let link = challenge.link_token.sha256();
     let expires_at = at.now + wanted.lifetime;
@@ -181,7 +218,7 @@ pub async fn insert(
             request,
             wanted.client_id,
             wanted.email.as_str(),
-            wanted.kind.as_str(),
+            kind.as_str(),
             wanted.template.map(Template::as_str),
             wanted.state,
             wanted.magiclink_auth_uri,
@@ -195,7 +232,7 @@ pub async fn insert(
     .await?;
     Ok(Sending::Allowed(Request {
         email: wanted.email.clone(),
-        kind: wanted.kind,
+        kind,
         template: wanted.template,
         state: wanted.state.map(str::to_owned),
         magiclink_auth_uri: wanted.magiclink_auth_uri.map(str::to_owned),
@@ -219,7 +256,8 @@ pub async fn renew(
 ) -> Result<Sending, Error> {
     let known = tx
         .opt(
-            "SELECT email, expires_at, used_at FROM passwordless_requests WHERE request_hash = $1 AND client_id = $2",
+            "SELECT email, expires_at, used_at, kind FROM passwordless_requests
+              WHERE request_hash = $1 AND client_id = $2",
             p![request, client_id],
         )
         .await?;
@@ -234,18 +272,23 @@ pub async fn renew(
     if let Some(limit) = limit(tx, &email, client_id, at.now).await? {
         return Ok(limit);
     }
+    let is_open = codes_count(tx, client_id, &email, at.now).await?;
+    if !is_open && columns.text()? == Kind::Otp.as_str() {
+        return Ok(Sending::NoMoreCodes);
+    }
     let mac = code_mac(key, request, challenge.code.expose());
     let link = challenge.link_token.sha256();
     let renewed = tx
         .opt(
             concat!(
                 "UPDATE passwordless_requests SET code_mac = $3, link_token_hash = $4, sends = sends + 1,
-                    last_sent_at = $5, expires_at = $5 + lifetime_secs * 1000000
+                    last_sent_at = $5, expires_at = $5 + lifetime_secs * 1000000,
+                    kind = CASE WHEN $6 THEN kind ELSE 'LINK' END
                   WHERE request_hash = $1 AND client_id = $2 AND used_at IS NULL
                   RETURNING ",
                 columns!()
             ),
-            p![request, client_id, &mac, &link, at.now.as_micros()],
+            p![request, client_id, &mac, &link, at.now.as_micros(), is_open],
         )
         .await?;
     renewed.map_or(Ok(Sending::Over), |row| Ok(Sending::Allowed(read_row(&row)?)))
@@ -288,6 +331,9 @@ pub enum Verification {
     Wrong,
     /// Guessed [`MAX_TRIES`] times within [`WINDOW`]; this guess was not looked at.
     TooManyTries,
+    /// Of the codes for this address, [`MAX_FAILURES`] were wrong within [`DAY`];
+    /// this guess was not looked at.
+    TooManyFailures,
     /// The proof was given, or its time is over.
     Over,
     /// This client asked for no such proof.
@@ -311,6 +357,9 @@ pub async fn verify_code(
 ) -> Result<Verification, Error> {
     let mac = code_mac(key, request, code.expose());
     let window_began = (now - WINDOW).as_micros();
+    if !count_failure(tx, (client_id, request), now).await? {
+        return why_not_looked_at(tx, (client_id, request), now).await;
+    }
     let looked_at = tx
         .opt(
             concat!(
@@ -331,13 +380,66 @@ pub async fn verify_code(
         let mut columns = Columns::of(&row);
         let request = read(&mut columns)?;
         return Ok(match columns.optional_time()? {
-            Some(_) => Verification::Proven(request),
+            Some(_) => {
+                // It was right, so it was no failure. Those before it stay counted.
+                tx.exec(
+                    "UPDATE passwordless_failures SET failures = failures - 1
+                      WHERE client_id = $1 AND email = $2 AND failures > 0",
+                    p![client_id, request.email.as_str()],
+                )
+                .await?;
+                Verification::Proven(request)
+            }
             None => Verification::Wrong,
         });
     }
+    why_not_looked_at(tx, (client_id, request), now).await
+}
+
+/// Counts a guess as wrong before it is looked at, so that of many at once no
+/// more than [`MAX_FAILURES`] are. Says whether it may be looked at.
+async fn count_failure(
+    tx: &mut Tx<'_>,
+    (client_id, request): (&ClientId, &SecretHash),
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let (window_began, day_began) = ((now - WINDOW).as_micros(), (now - DAY).as_micros());
+    let counted = tx
+        .opt(
+            "INSERT INTO passwordless_failures (client_id, email, failures, since)
+             SELECT client_id, email, 1, CAST($3 AS BIGINT) FROM passwordless_requests
+              WHERE request_hash = $1 AND client_id = $2 AND used_at IS NULL AND expires_at > $3
+                AND kind <> 'LINK' AND (tries < $4 OR tries_since <= $5)
+             ON CONFLICT (client_id, email) DO UPDATE SET
+                failures = CASE WHEN passwordless_failures.since <= $6 THEN 1
+                                ELSE passwordless_failures.failures + 1 END,
+                since = CASE WHEN passwordless_failures.since <= $6 THEN $3
+                             ELSE passwordless_failures.since END
+              WHERE passwordless_failures.failures < $7 OR passwordless_failures.since <= $6
+             RETURNING failures",
+            p![
+                request,
+                client_id,
+                now.as_micros(),
+                MAX_TRIES,
+                window_began,
+                day_began,
+                MAX_FAILURES
+            ],
+        )
+        .await?;
+    Ok(counted.is_some())
+}
+
+async fn why_not_looked_at(
+    tx: &mut Tx<'_>,
+    (client_id, request): (&ClientId, &SecretHash),
+    now: Timestamp,
+) -> Result<Verification, Error> {
     let row = tx
         .opt(
-            "SELECT expires_at, used_at, kind FROM passwordless_requests WHERE request_hash = $1 AND client_id = $2",
+            "SELECT expires_at, used_at, kind, email FROM passwordless_requests
+              WHERE request_hash = $1 AND client_id = $2",
             p![request, client_id],
         )
         .await?;
@@ -346,12 +448,15 @@ pub async fn verify_code(
     };
     let mut columns = Columns::of(&row);
     let (expires_at, used_at) = (columns.time()?, columns.optional_time()?);
+    let (kind, email) = (columns.text()?, columns.text()?);
     Ok(if used_at.is_some() || expires_at <= now {
         Verification::Over
-    } else if columns.text()? == Kind::Link.as_str() {
+    } else if kind == Kind::Link.as_str() {
         Verification::Wrong
-    } else {
+    } else if codes_count(tx, client_id, &email, now).await? {
         Verification::TooManyTries
+    } else {
+        Verification::TooManyFailures
     })
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use genkan_store::client::Kind as ClientKind;
 use genkan_store::passwordless::{
-    self, Challenge, Kind, MAX_SENDS_TO_ADDRESS, MAX_TRIES, Request, Sending, Template, Verification, WINDOW,
-    Wanted,
+    self, Challenge, DAY, Kind, MAX_FAILURES, MAX_SENDS_TO_ADDRESS, MAX_TRIES, Request, Sending, Template,
+    Verification, WINDOW, Wanted,
 };
 use genkan_store::{ClientId, Secret, SecretHash, Stamp, Timestamp};
 
@@ -299,6 +299,92 @@ async fn a_copy_of_the_database_tells_no_code() {
         let (mac, request): (Vec<u8>, Vec<u8>) = (row.get(0).unwrap(), row.get(1).unwrap());
         for guess in [b"271828".to_vec(), [request, b"271828".to_vec()].concat()] {
             assert_ne!(mac, SecretHash::of(&guess).as_bytes());
+        }
+    })
+    .await;
+}
+
+/// Presents a wrong code of a new request, a window after the one before.
+async fn fail_over_a_day(world: &World, client_id: &ClientId, failures: i64) -> Timestamp {
+    let mut now = T0;
+    for number in 0..failures {
+        now = T0 + WINDOW * u32::try_from(number).unwrap();
+        let name = format!("day-{number}");
+        ask_at(world, client_id, &name, Kind::LinkOtp, now).await;
+        let outcome = guess(world, client_id, &hash(&name), "000000", now).await;
+        assert_eq!(outcome, Verification::Wrong, "{number}");
+    }
+    now
+}
+
+/// NIST SP 800-63B §3.2.2: a limit for each request alone is none over time.
+#[tokio::test]
+async fn guesses_over_a_day_and_many_requests_end_and_the_link_stays() {
+    on_each_engine(async |world| {
+        let client_id = client(world).await;
+        let now = fail_over_a_day(world, &client_id, MAX_FAILURES).await;
+        // Neither the right code of a request that is open already,
+        let right = guess(world, &client_id, &hash("day-19"), "271828", now).await;
+        assert_eq!(right, Verification::TooManyFailures);
+        // nor a new one: the mail holds the link alone, or is not sent.
+        let sending = ask_at(world, &client_id, "link", Kind::LinkOtp, now).await;
+        let Sending::Allowed(request) = sending else {
+            panic!("{sending:?}")
+        };
+        assert_eq!(request.kind, Kind::Link);
+        let sending = ask_at(world, &client_id, "code", Kind::Otp, now).await;
+        assert_eq!(sending, Sending::NoMoreCodes);
+        let token = Secret::from_presented("link-link");
+        let by_link = world
+            .tx(async |tx| passwordless::verify_link(tx, &client_id, None, &token, now).await)
+            .await;
+        proven(by_link);
+
+        // Another application's codes count as ever.
+        let other = world.client(ClientKind::WebApp).await.id;
+        ask_at(world, &other, "other", Kind::Otp, now).await;
+        proven(guess(world, &other, &hash("other"), "271828", now).await);
+
+        // The day began with the first wrong code, and refused ones do not prolong it.
+        let tomorrow = T0 + DAY;
+        ask_at(world, &client_id, "tomorrow", Kind::Otp, tomorrow).await;
+        proven(guess(world, &client_id, &hash("tomorrow"), "271828", tomorrow).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_guesses_at_once_no_more_than_those_left_of_the_day_are_looked_at() {
+    on_each_engine(async |world| {
+        let client_id = &client(world).await;
+        let now = fail_over_a_day(world, client_id, MAX_FAILURES - 2).await + WINDOW;
+        for number in 0..4 {
+            ask_at(world, client_id, &format!("race-{number}"), Kind::Otp, now).await;
+        }
+        let outcomes = race(40, |number| {
+            world.db.tx(async move |tx| {
+                let (code, request) = (
+                    Secret::from_presented(format!("{number:06}")),
+                    hash(&format!("race-{}", number % 4)),
+                );
+                passwordless::verify_code(tx, &world.key, (client_id, &request), &code, now).await
+            })
+        })
+        .await;
+        let wrong = outcomes.iter().filter(|outcome| **outcome == Verification::Wrong);
+        assert_eq!(wrong.count(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_code_is_no_failure() {
+    on_each_engine(async |world| {
+        let client_id = client(world).await;
+        for number in 0..u32::try_from(MAX_FAILURES).unwrap() + 2 {
+            let (name, now) = (format!("r-{number}"), T0 + WINDOW * number);
+            ask_at(world, &client_id, &name, Kind::Otp, now).await;
+            proven(guess(world, &client_id, &hash(&name), "271828", now).await);
         }
     })
     .await;

@@ -252,9 +252,17 @@ fn allowed(sending: Sending) -> Result<Request, Error> {
         Sending::Allowed(request) => return Ok(request),
         Sending::AddressLimit => Error::exhausted("this address has got many mails: wait ten minutes"),
         Sending::ClientLimit => Error::exhausted("this application has sent many mails: wait ten minutes"),
+        Sending::NoMoreCodes => no_more_codes(),
         Sending::Unknown => Error::not_found("auth request"),
         Sending::Over => over(),
     })
+}
+
+fn no_more_codes() -> Error {
+    Error::exhausted(
+        "too many wrong codes for this address within a day: send magiclink_auth_uri, and the mail holds a \
+         link, which still works",
+    )
 }
 
 fn over() -> Error {
@@ -270,6 +278,7 @@ fn proven(verification: Verification) -> Result<VerifyPasswordLessResponse, Erro
                 "too many wrong codes: wait ten minutes, or ask for the link",
             ));
         }
+        Verification::TooManyFailures => return Err(no_more_codes()),
         Verification::Over => return Err(over()),
         Verification::Unknown => return Err(Error::not_found("auth request")),
     };
