@@ -8,6 +8,7 @@ use genkan_protocol::Timestamp;
 use genkan_protocol::jose::{Algorithm, JwkSet, KeyError, SigningKey};
 use genkan_store::signing_key;
 use genkan_store::{InstanceKey, KeyId, Stamp};
+use serde_json::Value;
 
 use crate::app::App;
 
@@ -30,6 +31,7 @@ pub struct Keyring {
     keys: Vec<Entry>,
     jwks: Bytes,
     verify: JwkSet,
+    hints: JwkSet,
     /// When the first of the keys leaves the set.
     complete_until: Option<Timestamp>,
 }
@@ -66,10 +68,12 @@ impl Keyring {
         let public: Vec<_> = keys.iter().map(|entry| entry.key.public_jwk()).collect();
         let jwks = Bytes::from(serde_json::json!({ "keys": public }).to_string());
         let verify = JwkSet::from_signing_keys(keys.iter().map(|entry| &entry.key));
+        let hints = hints(app, public, &verify).await?;
         Ok(Self {
             keys,
             jwks,
             verify,
+            hints,
             complete_until,
         })
     }
@@ -104,6 +108,49 @@ impl Keyring {
     pub fn verify(&self) -> &JwkSet {
         &self.verify
     }
+
+    /// These keys and those that left the key set in good order: what they signed
+    /// opens nothing any more, but still tells who is meant.
+    pub fn hints(&self) -> &JwkSet {
+        &self.hints
+    }
+}
+
+/// The published keys `public` with those of before. What is published is noted,
+/// for the time when it no longer is.
+async fn hints(app: &App, public: Vec<Value>, published: &JwkSet) -> Result<JwkSet, KeyringError> {
+    let known = app
+        .db()
+        .read(async |tx| signing_key::list_hint_keys(tx).await)
+        .await?;
+    let is_noted = |jwk: &&Value| {
+        known
+            .iter()
+            .all(|key| jwk["kid"].as_str() != Some(key.id.as_str()))
+    };
+    let new: Vec<(KeyId, String)> = public
+        .iter()
+        .filter(is_noted)
+        .filter_map(|jwk| Some((KeyId::parse(jwk["kid"].as_str()?).ok()?, jwk.to_string())))
+        .collect();
+    if !new.is_empty() {
+        app.db()
+            .tx(async |tx| -> Result<(), genkan_store::Error> {
+                for (id, jwk) in &new {
+                    signing_key::note_public(tx, id, jwk).await?;
+                }
+                Ok(())
+            })
+            .await?;
+    }
+    let retired = known
+        .iter()
+        .filter(|key| !key.withdrawn && !published.contains(key.id.as_str()))
+        .filter_map(|key| serde_json::from_str(&key.public_jwk).ok());
+    let all: Vec<Value> = retired.chain(public.iter().cloned()).collect();
+    let document = serde_json::json!({ "keys": all }).to_string();
+    // A row that is no key must not stop everything: then there are hints of today alone.
+    Ok(JwkSet::parse(document.as_bytes()).unwrap_or_else(|_| published.clone()))
 }
 
 /// Makes a key of each algorithm, for a new environment.

@@ -147,6 +147,10 @@ pub struct Schedule {
 /// Adds `key` and lets the others of its algorithm end. `key.signs_from` is
 /// not read: it signs after the publish lead.
 ///
+/// A key that leaves the key set while its tokens may still live was taken out
+/// before its time, as one does with a key that leaked: from then on it does not
+/// vouch for hints either.
+///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
@@ -158,6 +162,19 @@ pub async fn rotate(
 ) -> Result<(), Error> {
     let handover = at.now + schedule.publish_lead;
     let (algorithm, until) = (key.algorithm.to_string(), handover + schedule.overlap);
+    let environment = environment::get(tx).await?;
+    let longest_token = environment
+        .access_token_lifetime
+        .max(environment.client_access_token_lifetime);
+    if schedule.overlap < longest_token {
+        tx.exec(
+            "INSERT INTO hint_keys (id, public_jwk, withdrawn)
+             SELECT id, '', TRUE FROM signing_keys WHERE algorithm = $1 AND signs_until IS NULL
+             ON CONFLICT (id) DO UPDATE SET withdrawn = TRUE",
+            p![&algorithm],
+        )
+        .await?;
+    }
     tx.exec(
         "UPDATE signing_keys SET signs_until = $2, published_until = $3
           WHERE algorithm = $1 AND signs_until IS NULL",
@@ -176,12 +193,77 @@ pub async fn rotate(
     environment::touch(tx).await
 }
 
-/// Forgets the private keys that have left the key set.
+/// How long a key that left the key set vouches for hints: longer than any
+/// session lasts, whose application may hand its ID token back.
+pub const HINTS_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+/// The public half of a key that is or was in the key set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HintKey {
+    pub id: KeyId,
+    /// JSON.
+    pub public_jwk: String,
+    /// It was taken out before its time and vouches for nothing.
+    pub withdrawn: bool,
+}
+
+/// Notes the public half of a key in the key set, once.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn note_public(tx: &mut Tx<'_>, id: &KeyId, public_jwk: &str) -> Result<(), Error> {
+    tx.exec(
+        "INSERT INTO hint_keys (id, public_jwk, withdrawn) VALUES ($1, $2, FALSE)
+         ON CONFLICT (id) DO NOTHING",
+        p![id, public_jwk],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The public halves of all keys that are or were in the key set.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn list_hint_keys(tx: &mut Tx<'_>) -> Result<Vec<HintKey>, Error> {
+    let rows = tx
+        .all(
+            "SELECT id, public_jwk, withdrawn FROM hint_keys ORDER BY id DESC LIMIT 90",
+            p![],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let mut columns = Columns::of(row);
+            Ok(HintKey {
+                id: columns.id()?,
+                public_jwk: columns.text()?,
+                withdrawn: columns.bool()?,
+            })
+        })
+        .collect()
+}
+
+/// Forgets the private keys that have left the key set, and the public halves
+/// of those that left it [`HINTS_KEPT`] ago.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn delete_unpublished(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, Error> {
+    tx.exec(
+        "UPDATE hint_keys SET kept_until = $2 WHERE kept_until IS NULL
+            AND id IN (SELECT id FROM signing_keys WHERE published_until <= $1)",
+        p![now.as_micros(), (now + HINTS_KEPT).as_micros()],
+    )
+    .await?;
+    tx.exec(
+        "DELETE FROM hint_keys WHERE kept_until <= $1",
+        p![now.as_micros()],
+    )
+    .await?;
     Ok(tx
         .exec(
             "DELETE FROM signing_keys WHERE published_until <= $1",

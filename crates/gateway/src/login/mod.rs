@@ -35,7 +35,7 @@ use crate::op::authorize::{self, Answer};
 use crate::web::cookie::{self, Cookie};
 use crate::web::cross_site;
 use crate::web::error::PageError;
-use crate::web::id_token_hint;
+use crate::web::id_token_hint::{self, Hint};
 use crate::web::refused::{self, Refused};
 use next_step::{Progress, Step, Wanted, next_step};
 
@@ -72,13 +72,28 @@ pub async fn begin(
             return Ok(answer.error_named(refusal.code(), refusal.description(), request.state.as_deref()));
         }
     };
-    let hinted_user = hinted_user(app, &request).await?;
-    if request.id_token_hint.is_some() && hinted_user.is_none() {
-        // Told at once: nobody could satisfy it, however they signed in.
-        let description = "id_token_hint was not issued here, or its key is no longer published";
-        let answer = Answer::to(app, &request);
-        return Ok(answer.error(ErrorCode::InvalidRequest, description, request.state.as_deref()));
-    }
+    let mut request = request;
+    let hinted_user = match hint(app, &request).await? {
+        None => None,
+        Some(Hint::Ours(claims)) => Some(claims.sub),
+        // Nobody knows whom it names, so no session satisfies it: a fresh sign-in does.
+        Some(Hint::UnknownKey) if !request.prompt.none => {
+            request.id_token_hint = None;
+            request.prompt.login = true;
+            None
+        }
+        Some(Hint::UnknownKey) => {
+            let description = "the key of the id_token_hint is known no more: sign the person in again";
+            let answer = Answer::to(app, &request);
+            return Ok(answer.error(ErrorCode::LoginRequired, description, request.state.as_deref()));
+        }
+        Some(Hint::Forged) => {
+            // Told at once: nobody could satisfy it, however they signed in.
+            let description = "id_token_hint was not issued here";
+            let answer = Answer::to(app, &request);
+            return Ok(answer.error(ErrorCode::InvalidRequest, description, request.state.as_deref()));
+        }
+    };
     let progress = Progress::of(
         &request,
         &Stage::Started,
@@ -162,12 +177,18 @@ pub fn path(id: &InteractionId) -> String {
     format!("/login/{id}")
 }
 
+/// The request's `id_token_hint`, looked at.
+async fn hint(app: &App, request: &AuthorizationRequest) -> Result<Option<Hint>, PageError> {
+    match &request.id_token_hint {
+        Some(token) => Ok(Some(id_token_hint::verify(app, token).await?)),
+        None => Ok(None),
+    }
+}
+
 /// The user whom the request's `id_token_hint` names, if we signed it.
 async fn hinted_user(app: &App, request: &AuthorizationRequest) -> Result<Option<String>, PageError> {
-    let Some(hint) = &request.id_token_hint else {
-        return Ok(None);
-    };
-    Ok(id_token_hint::verify(app, hint).await?.map(|claims| claims.sub))
+    let claims = hint(app, request).await?.and_then(Hint::claims);
+    Ok(claims.map(|claims| claims.sub))
 }
 
 /// The live session of this browser and its user.

@@ -16,7 +16,7 @@ use crate::web::cookie::{self, Cookie};
 use crate::web::cross_site_post;
 use crate::web::csrf;
 use crate::web::error::PageError;
-use crate::web::id_token_hint;
+use crate::web::id_token_hint::{self, Hint};
 use crate::web::page::Page;
 use crate::web::templates::{LogoutConfirm, Person, SignedOut};
 
@@ -25,6 +25,8 @@ pub const PATH: &str = "/oidc/logout";
 
 /// What the application asked for, verified.
 struct Request {
+    /// There was a hint, and nobody can say any more whose.
+    hint_is_lost: bool,
     /// Of the `id_token_hint`: the session it was issued in.
     hinted_session: Option<SessionId>,
     /// The application, by hint or `client_id`.
@@ -61,8 +63,10 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         }
         _ => Answer::None,
     };
-    // Without a hint only the cookie tells whose session it is.
-    if parameters.one("id_token_hint") == Ok(None)
+    // Without a hint that counts only the cookie tells whose session it is.
+    if hint_of(&app, &parameters)
+        .await?
+        .is_none_or(|hint| matches!(hint, Hint::UnknownKey))
         && let Some(again) = cross_site_post::again_by_get(&app, &headers, PATH, &body)
     {
         return Ok(again);
@@ -165,13 +169,17 @@ fn parse(raw: &[u8]) -> Result<Parameters, PageError> {
 
 async fn read(app: &App, parameters: &Parameters) -> Result<Request, PageError> {
     let one = |name: &'static str| parameters.one(name).ok().flatten();
-    let hint = match one("id_token_hint") {
-        Some(token) => Some(
-            id_token_hint::verify(app, token)
-                .await?
-                .ok_or_else(|| PageError::invalid_request("The id_token_hint was not issued here."))?,
-        ),
-        None => None,
+    let (hint, hint_is_lost) = match hint_of(app, parameters).await? {
+        None => (None, false),
+        Some(Hint::Ours(claims)) => (Some(claims), false),
+        // RP-Initiated Logout §6: a request without a valid hint is one that the person
+        // must confirm.
+        Some(Hint::UnknownKey) => (None, true),
+        Some(Hint::Forged) => {
+            return Err(PageError::invalid_request(
+                "The id_token_hint was not issued here.",
+            ));
+        }
     };
     let named = match one("client_id") {
         Some(id) => Some(ClientId::parse(id).map_err(|_| unknown_application())?),
@@ -189,6 +197,7 @@ async fn read(app: &App, parameters: &Parameters) -> Result<Request, PageError> 
         ));
     }
     Ok(Request {
+        hint_is_lost,
         hinted_session: hint
             .and_then(|claims| claims.sid)
             .and_then(|sid| SessionId::parse(&sid).ok()),
@@ -196,6 +205,13 @@ async fn read(app: &App, parameters: &Parameters) -> Result<Request, PageError> 
         post_logout_redirect_uri: one("post_logout_redirect_uri").map(ToOwned::to_owned),
         state: one("state").map(ToOwned::to_owned),
     })
+}
+
+async fn hint_of(app: &App, parameters: &Parameters) -> Result<Option<Hint>, PageError> {
+    match parameters.one("id_token_hint").ok().flatten() {
+        Some(token) => Ok(Some(id_token_hint::verify(app, token).await?)),
+        None => Ok(None),
+    }
 }
 
 fn unknown_application() -> PageError {
@@ -215,6 +231,10 @@ async fn redirect_target(
         .hinted_session
         .as_ref()
         .or(current.map(|session| &session.id));
+    if request.hint_is_lost && request.client.is_none() && session.is_none() {
+        // Whose address it is cannot be said, and there is nothing to end.
+        return Ok(None);
+    }
     let candidates = app
         .db()
         .read(async |tx| -> Result<_, Error> {

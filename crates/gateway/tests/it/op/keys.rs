@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use genkan_db::testing::Scratch;
 use genkan_protocol::jose::Algorithm;
 use genkan_store::signing_key::{self, Schedule};
-use genkan_testkit::{Gateway, Key, Rp, Tokens, on_each_engine};
+use genkan_testkit::{Arrival, Gateway, Key, Rp, Tokens, on_each_engine};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const SCHEDULE: Schedule = Schedule {
@@ -57,8 +58,7 @@ async fn a_key_is_published_before_it_signs_and_after_it_stopped() {
     // Nothing but the clock says that it is over.
     gateway.clock().advance(SCHEDULE.overlap);
     assert_eq!(rs256_kids(&gateway).await, [new.as_str()]);
-    let hint = browser.open(&logout).await.page();
-    assert_eq!(hint.reply.status, 400);
+    assert_eq!(browser.open(&logout).await.page().reply.status, 200);
     gateway.sweep().await;
     assert_eq!(kid(&signed_in(&gateway, &rp).await.access_token), new);
 }
@@ -82,6 +82,77 @@ async fn a_rotation_by_another_process_takes_effect() {
         gateway
             .eventually(async || rs256_kids(gateway).await.len() == before.len() + 1)
             .await;
+    })
+    .await;
+}
+
+/// What a hint of a key is worth, once the key has left the key set: at sign-out, and at the next
+/// sign-in. `rotated` is how the keys handed over.
+async fn hints_after(gateway: &Gateway, rotated: Schedule) -> (String, String, String) {
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let mut browser = gateway.browser();
+    let code = browser.sign_in(&rp, "ada@acme.test").await;
+    let hint = rp.redeem(&code).await.expect_tokens().id_token().to_owned();
+    gateway.rotate(Algorithm::Rs256, rotated).await;
+    gateway.clock().advance(rotated.overlap);
+    assert_eq!(rs256_kids(gateway).await.len(), 1);
+    gateway.sweep().await;
+
+    let hinted = rp.authorize().with("id_token_hint", &hint);
+    let silent = hinted.clone().with("prompt", "none");
+    let silently = browser.start(&silent).await.callback().error();
+    // A person may sign in anew, whatever the hint is worth.
+    let arrival = browser.start(&hinted).await;
+    let callback = browser.go_on(arrival, "ada@acme.test").await.callback();
+    let anew = callback.error();
+    let uri = rp.post_logout_redirect_uri.clone();
+    let logout = rp.logout_url(&[("id_token_hint", &hint), ("post_logout_redirect_uri", &uri)]);
+    let arrival = browser.open(&logout).await;
+    let sign_out = match arrival {
+        Arrival::Page(page) => {
+            let heading = page.heading().to_owned();
+            // Who says yes is signed out, and led back.
+            let back = browser.submit(&page, &[("choice", "sign_out")]).await.callback();
+            assert!(back.url.as_str().starts_with(&uri), "{}", back.url);
+            heading
+        }
+        Arrival::Application(_) => "at once".to_owned(),
+    };
+    (silently, anew, sign_out)
+}
+
+#[tokio::test]
+async fn a_key_that_retired_in_good_order_still_vouches_for_hints() {
+    let sessions = Duration::from_secs(90 * 24 * 60 * 60);
+    for scratch in Scratch::each().await {
+        let gateway = Gateway::setup()
+            .session(sessions, sessions)
+            .start_on(scratch)
+            .await;
+        let in_order = Schedule {
+            publish_lead: Duration::ZERO,
+            overlap: Duration::from_secs(30 * 24 * 60 * 60),
+        };
+        let (silently, anew, sign_out) = hints_after(&gateway, in_order).await;
+        assert_eq!((silently.as_str(), anew.as_str()), ("", ""));
+        assert_eq!(sign_out, "at once");
+        gateway.stop().await;
+    }
+}
+
+/// RP-Initiated Logout 1.0 §6. A key that leaked must not vouch for anybody: whoever has it could
+/// sign people out.
+#[tokio::test]
+async fn a_key_that_was_withdrawn_vouches_for_nothing_and_the_person_is_asked() {
+    on_each_engine(async |gateway: &Gateway| {
+        let at_once = Schedule {
+            publish_lead: Duration::ZERO,
+            overlap: Duration::ZERO,
+        };
+        let (silently, anew, sign_out) = hints_after(gateway, at_once).await;
+        assert_eq!((silently.as_str(), anew.as_str()), ("login_required", ""));
+        assert_eq!(sign_out, "Sign out?");
     })
     .await;
 }
