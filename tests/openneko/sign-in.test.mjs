@@ -104,7 +104,10 @@ for (const [kind, publish] of Object.entries(KINDS)) {
         for (let step = 0; step < 5 && new URL(page.url()).origin !== openneko.url; step++) {
           await page.waitForLoadState('load');
           const groups = page.getByLabel('Groups', { exact: true });
-          if (await groups.count() > 0) await groups.fill('admin, admins, owners');
+          if (await groups.count() > 0) {
+            await page.locator('summary').first().click();
+            await groups.fill('admin, admins, owners');
+          }
           const field = page.locator('input[type=email]').first();
           await field.fill('mallory@example.com');
           const left = page.waitForEvent('framenavigated', (frame) => frame === page.mainFrame());
