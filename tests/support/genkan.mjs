@@ -206,6 +206,11 @@ url = "${database}"
 
 [outbound]
 allow_private_addresses = true  # the identity providers of the tests live on this machine
+
+[limits]
+anonymous_per_minute = 0  # all people of the tests have one address
+wrong_credentials_per_minute = 0
+failed_answers_per_minute = 0
 ${tls ? `
 [tls]
 mode = "files"
