@@ -108,6 +108,8 @@ impl Connection {
             Settings::Oidc(settings) => {
                 let blank = OidcSettings {
                     attribute_mapping: settings.attribute_mapping.clone(),
+                    // A draft from before this check has nothing entered either.
+                    check_hosted_domain: settings.check_hosted_domain,
                     ..OidcSettings::default()
                 };
                 *settings != blank || self.client_secret_sealed.is_some()

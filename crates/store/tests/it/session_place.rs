@@ -120,7 +120,7 @@ async fn assert_the_past_ended(world: &World, moved: &Moved) {
         (Status::Active, moved.second.organization_id.as_ref()),
         "it goes on where it is"
     );
-    assert_eq!(told(world).await, [moved.early.id.clone()]);
+    assert_eq!(told(world).await, std::slice::from_ref(&moved.early.id));
 }
 
 /// What must hold after the place ended where the session was.
@@ -145,7 +145,7 @@ async fn assert_the_present_ended(world: &World, moved: &Moved) {
         "it is again where its other grant began, as proved there"
     );
     assert!(session.idle_expires_at <= session.expires_at);
-    assert_eq!(told(world).await, [moved.late.id.clone()]);
+    assert_eq!(told(world).await, std::slice::from_ref(&moved.late.id));
 }
 
 #[tokio::test]
