@@ -18,8 +18,35 @@ pub(crate) const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 /// Flag and length before a message.
 const PREFIX: usize = 5;
 
+/// A message as it came.
+#[derive(Debug)]
+pub(crate) struct Framed {
+    bytes: Bytes,
+    is_compressed: bool,
+}
+
+impl Framed {
+    /// How many bytes it may turn out to be.
+    pub(crate) const fn len(&self) -> usize {
+        if self.is_compressed {
+            MAX_MESSAGE
+        } else {
+            self.bytes.len()
+        }
+    }
+
+    /// The message itself.
+    pub(crate) fn unpack(self) -> Result<Bytes, Error> {
+        if self.is_compressed {
+            unpack(&self.bytes)
+        } else {
+            Ok(self.bytes)
+        }
+    }
+}
+
 /// Reads the message of a request.
-pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Framed, Error> {
     let collected = Limited::new(body, MAX_MESSAGE + PREFIX).collect().await;
     let bytes = match collected {
         Ok(collected) => collected.to_bytes(),
@@ -39,21 +66,24 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error
         found if found > length => return Err(broken("a call of this method has one message")),
         _ => {}
     }
-    let message = bytes.slice(PREFIX..);
-    match flag {
-        0 => Ok(message),
-        1 => unpack(headers, &message),
-        _ => Err(broken("the frame has an unknown flag")),
-    }
+    let encoding = headers.get("grpc-encoding").map(http::HeaderValue::as_bytes);
+    let is_compressed = match flag {
+        0 => false,
+        1 if encoding == Some(b"gzip") => true,
+        1 => {
+            return Err(Error::unimplemented(
+                "messages may be compressed with gzip, named in grpc-encoding",
+            ));
+        }
+        _ => return Err(broken("the frame has an unknown flag")),
+    };
+    Ok(Framed {
+        bytes: bytes.slice(PREFIX..),
+        is_compressed,
+    })
 }
 
-fn unpack(headers: &HeaderMap, packed: &[u8]) -> Result<Bytes, Error> {
-    let encoding = headers.get("grpc-encoding").map(http::HeaderValue::as_bytes);
-    if encoding != Some(b"gzip") {
-        return Err(Error::unimplemented(
-            "messages may be compressed with gzip, named in grpc-encoding",
-        ));
-    }
+fn unpack(packed: &[u8]) -> Result<Bytes, Error> {
     let limit = u64::try_from(MAX_MESSAGE).unwrap_or(u64::MAX) + 1;
     let mut message = Vec::new();
     flate2::read::GzDecoder::new(packed)

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use genkan_db::Tx;
-use genkan_protocol::Timestamp;
+use genkan_protocol::{EmailAddress, Timestamp, name};
 use genkan_store::invitation::{self, Invitation, Shown};
 use genkan_store::mail::{self, Kind, Mail};
 use genkan_store::membership::{Joining, Membership};
@@ -94,9 +94,12 @@ struct Letter<'a> {
 impl<'a> Letter<'a> {
     fn of(shown: &'a Shown, link: String) -> Self {
         Self {
-            // A line break would begin a line of the organization's choice.
-            organization: one_line(&shown.organization_name),
-            inviter: shown.inviter_email.as_deref(),
+            // It stands in a mail to somebody who may not know the organization.
+            organization: name::shown(&shown.organization_name),
+            inviter: shown
+                .inviter_email
+                .as_deref()
+                .filter(|inviter| is_address(inviter)),
             link,
             until: day(shown.invitation.expires_at),
             email: shown.invitation.email.as_str(),
@@ -129,12 +132,9 @@ impl<'a> Letter<'a> {
     }
 }
 
-fn one_line(text: &str) -> String {
-    let words = text.split(|c: char| c.is_control() || c.is_whitespace());
-    words
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+/// Whether it is an address and not a sentence: it was written by an application.
+pub fn is_address(inviter: &str) -> bool {
+    EmailAddress::parse(inviter).is_ok()
 }
 
 /// `7 December 2026`, in UTC.
@@ -150,7 +150,7 @@ mod tests {
 
     fn letter(organization: &str) -> Letter<'_> {
         Letter {
-            organization: one_line(organization),
+            organization: name::shown(organization),
             inviter: Some("grace@acme.test"),
             link: "https://auth.acme.test/invitations/t".to_owned(),
             until: day(Timestamp::from_secs(1_795_000_000)),

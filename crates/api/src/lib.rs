@@ -10,6 +10,7 @@ mod caller;
 pub mod descriptors;
 pub mod dns;
 mod error;
+mod extent;
 mod frame;
 mod host;
 pub mod invitations;

@@ -8,6 +8,7 @@ mod rule;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use genkan_protocol::name;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 use regex::Regex;
 
@@ -195,9 +196,31 @@ fn check_message(message: &DynamicMessage, path: &str, broken: &mut Vec<Violatio
             continue;
         }
         let value = message.get_field(field);
+        let is_limit = |rule: &&Rule| matches!(rule, Rule::MaxItems(_) | Rule::MaxPairs(_));
+        let mut limits = rules.rules.iter().filter(is_limit);
+        if let Some(limit) = limits.find(|limit| !limit.is_kept_by(&value)) {
+            // What stands in it is not worth a look: there may be very much.
+            push(broken, &path, &limit.sentence(&value), limit.name());
+            continue;
+        }
         check_value(&value, &rules.rules, &path, broken);
+        if is_name(field) && value.as_str().is_some_and(is_command) {
+            push(broken, &path, NOT_PLAIN, "string");
+        }
         descend(&value, &path, broken);
     }
+}
+
+const NOT_PLAIN: &str = "must not contain control characters or marks that turn text around";
+
+/// Whether people read what stands in the field as the name of something.
+fn is_name(field: &FieldDescriptor) -> bool {
+    field.name().ends_with("name") || field.name() == "ui_button_title"
+}
+
+/// NUL is told everywhere, in words of its own.
+fn is_command(text: &str) -> bool {
+    !text.contains('\0') && !name::is_plain(text)
 }
 
 /// Checks the messages inside `value`, and text: no database keeps NUL.
@@ -289,6 +312,10 @@ fn push(broken: &mut Vec<Violation>, path: &str, sentence: &str, constraint: &st
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use prost_reflect::MessageDescriptor;
+
     use super::*;
 
     fn unknown(rules: &[Rule], found: &mut Vec<String>) {
@@ -321,6 +348,42 @@ mod tests {
             .unwrap();
         let mut messages = descriptors::pool().all_messages();
         assert!(!messages.any(|message| message.options().has_extension(&on_messages)));
+    }
+
+    /// The lists and maps inside `message` that may be as long as they like.
+    fn endless(message: &MessageDescriptor, seen: &mut HashSet<String>, found: &mut Vec<String>) {
+        let is_ours = message.full_name().starts_with("scalekit.");
+        if !is_ours || !seen.insert(message.full_name().to_owned()) {
+            return;
+        }
+        for field in message.fields() {
+            let is_limit = |rule: &Rule| matches!(rule, Rule::MaxItems(_) | Rule::MaxPairs(_));
+            let has_limit = of(&field).is_some_and(|rules| rules.rules.iter().any(is_limit));
+            if (field.is_list() || field.is_map()) && !has_limit {
+                found.push(field.full_name().to_owned());
+            }
+            if let Kind::Message(inner) = element(&field) {
+                endless(&inner, seen, found);
+            }
+        }
+    }
+
+    #[test]
+    fn every_list_that_a_caller_sends_has_an_end() {
+        let (mut seen, mut found) = (HashSet::new(), Vec::new());
+        for (_, method) in crate::methods::all() {
+            endless(&method.descriptor.input(), &mut seen, &mut found);
+        }
+        assert!(seen.len() > 200, "{}", seen.len());
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_stands_in_a_list_that_is_too_long_is_not_looked_at() {
+        let assign = "scalekit.v1.users.AssignUserRolesRequest";
+        let nameless = vec!["{}"; 101].join(",");
+        let json = format!(r#"{{"organization_id":"org_1","user_id":"usr_1","roles":[{nameless}]}}"#);
+        assert_eq!(broken(assign, &json), ["roles: must have at most 100 items"]);
     }
 
     fn broken(message: &str, json: &str) -> Vec<String> {
@@ -374,6 +437,23 @@ mod tests {
         let connection = "scalekit.v1.connections.OIDCConnectionConfig";
         let wrapped = broken(connection, r#"{"issuer":"\u0000"}"#);
         assert_eq!(wrapped, ["issuer: must not contain the NUL character"]);
+    }
+
+    #[test]
+    fn names_are_letters_and_no_commands() {
+        let create = "scalekit.v1.organizations.CreateOrganizationRequest";
+        for name in [r"A\u001b[31m", r"A\u202e", r"A\u2066", r"A\nB", r"A\u0085"] {
+            let json = format!(r#"{{"organization":{{"display_name":"{name}"}}}}"#);
+            let found = broken(create, &json);
+            assert_eq!(found.len(), 1, "{name}: {found:?}");
+            assert!(
+                found[0].starts_with("organization.display_name: must not contain"),
+                "{found:?}"
+            );
+        }
+        // Other texts may have lines.
+        let organization = r#"{"organization":{"display_name":"شركة","metadata":{"note":"a\nb"}}}"#;
+        assert!(broken(create, organization).is_empty());
     }
 
     #[test]

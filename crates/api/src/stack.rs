@@ -23,7 +23,7 @@ use crate::caller::{Caller, Credential};
 use crate::error::refusal;
 use crate::methods::{self, Callers, Method};
 use crate::rate_limit::Limiter;
-use crate::{Api, Error, frame, rules, services};
+use crate::{Api, Error, extent, frame, rules, services};
 
 /// More bearer tokens than this in one request are not tried.
 const MAX_TOKENS: usize = 4;
@@ -106,7 +106,12 @@ impl GrpcStack {
             return Err(Error::unimplemented(sentence).into());
         }
         let message = frame::read(&parts.headers, body).await?;
-        validate(method, &message)?;
+        let message = beside(message.len(), move || {
+            let message = message.unpack()?;
+            validate(method, &message)?;
+            Ok(message)
+        })
+        .await?;
         parts.headers.remove("grpc-encoding");
         Ok(Request::from_parts(
             parts,
@@ -205,8 +210,27 @@ impl Service<Request<Body>> for GrpcStack {
     }
 }
 
-/// Checks the rules that `proto/` writes beside the fields.
+/// Messages beyond this are read beside the workers: they serve the sign-ins too.
+const SMALL: usize = 64 * 1024;
+
+/// Does what may take long with so many bytes.
+async fn beside<T: Send + 'static>(
+    size: usize,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    if size <= SMALL {
+        return work();
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        tracing::error!(%error, "a message could not be read");
+        Err(Error::unavailable())
+    })
+}
+
+/// Checks how much there is, and the rules that `proto/` writes beside the fields.
 fn validate(method: &Method, message: &[u8]) -> Result<(), Error> {
+    extent::check(&method.descriptor.input(), message)?;
     let message = DynamicMessage::decode(method.descriptor.input(), message)
         .map_err(|_| Error::invalid("", "the message cannot be read as what the method takes"))?;
     match rules::check(&message) {

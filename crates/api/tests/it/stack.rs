@@ -209,3 +209,46 @@ async fn a_token_with_a_scope_does_what_it_lists() {
         .map(|status| status.code());
     assert_ne!(code, Some(Code::PermissionDenied));
 }
+
+/// `AssignUserRoles` with empty roles: two bytes each.
+const ASSIGN: &str = "/scalekit.v1.users.UserService/AssignUserRoles";
+
+#[tokio::test]
+async fn millions_of_empty_elements_are_refused_before_they_are_decoded() {
+    let harness = Harness::start().await;
+    let empty = [0x1a, 0].repeat(2_097_000);
+    for body in [frame(0, &empty), frame(1, &gzip(&empty))] {
+        let refused = send(&harness, ASSIGN, Some("gzip"), body).await;
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert_eq!(error_info(&refused).error_code, "MESSAGE_TOO_LARGE");
+        assert!(
+            refused.message().contains("100000 elements"),
+            "{}",
+            refused.message()
+        );
+    }
+}
+
+/// The one thread of this runtime stands for a worker that serves sign-ins too.
+#[tokio::test]
+async fn others_go_on_while_a_large_message_is_read() {
+    let harness = Harness::start().await;
+    let mut large = vec![0x0a, 0x80, 0x80, 0xc0, 0x01];
+    large.extend(vec![b'x'; 3 * 1024 * 1024]);
+    large.extend([0x1a, 0].repeat(99_000));
+    for (flag, body) in [(0, large.clone()), (1, gzip(&large))] {
+        let call = {
+            let harness = harness.clone();
+            tokio::spawn(async move { send(&harness, ASSIGN, Some("gzip"), frame(flag, &body)).await })
+        };
+        tokio::task::yield_now().await;
+        assert!(!call.is_finished(), "it was read on the worker's own thread");
+        let refused = call.await.unwrap();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(
+            refused.message().contains("roles: must have at most 100 items"),
+            "{}",
+            refused.message()
+        );
+    }
+}

@@ -335,7 +335,7 @@ pub struct OidcConnectionConfig {
     pub client_id: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "9")]
     pub client_secret: ::core::option::Option<::prost::alloc::string::String>,
-    #[prost(enumeration = "OidcScope", repeated, tag = "10")]
+    #[prost(enumeration = "OidcScope", repeated, packed = "false", tag = "10")]
     pub scopes: ::prost::alloc::vec::Vec<i32>,
     #[prost(enumeration = "TokenAuthType", tag = "11")]
     pub token_auth_type: i32,
@@ -665,6 +665,20 @@ pub struct IdpCertificate {
     pub id: ::prost::alloc::string::String,
     #[prost(string, tag = "5")]
     pub issuer: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateConnectionTestRequest {
+    #[prost(string, tag = "1000")]
+    pub connection_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateConnectionTestResponse {
+    #[prost(string, tag = "1000")]
+    pub test_request_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "1001")]
+    pub test_uri: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "1002")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetConnectionTestResultRequest {
@@ -1765,6 +1779,35 @@ pub mod connection_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        pub async fn create_connection_test(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateConnectionTestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateConnectionTestResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/scalekit.v1.connections.ConnectionService/CreateConnectionTest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "scalekit.v1.connections.ConnectionService",
+                        "CreateConnectionTest",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn get_connection_test_result(
             &mut self,
             request: impl tonic::IntoRequest<super::GetConnectionTestResultRequest>,
@@ -2027,6 +2070,15 @@ pub mod connection_service_server {
             request: tonic::Request<super::ToggleConnectionRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ToggleConnectionResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        async fn create_connection_test(
+            &self,
+            request: tonic::Request<super::CreateConnectionTestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateConnectionTestResponse>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -2934,6 +2986,55 @@ pub mod connection_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DisableConnectionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/scalekit.v1.connections.ConnectionService/CreateConnectionTest" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateConnectionTestSvc<T: ConnectionService>(pub Arc<T>);
+                    impl<
+                        T: ConnectionService,
+                    > tonic::server::UnaryService<super::CreateConnectionTestRequest>
+                    for CreateConnectionTestSvc<T> {
+                        type Response = super::CreateConnectionTestResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateConnectionTestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConnectionService>::create_connection_test(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateConnectionTestSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

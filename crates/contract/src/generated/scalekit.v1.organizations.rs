@@ -178,7 +178,7 @@ pub struct GeneratePortalLinkRequest {
     #[deprecated]
     #[prost(bool, optional, tag = "3")]
     pub directory_sync: ::core::option::Option<bool>,
-    #[prost(enumeration = "Feature", repeated, tag = "4")]
+    #[prost(enumeration = "Feature", repeated, packed = "false", tag = "4")]
     pub features: ::prost::alloc::vec::Vec<i32>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

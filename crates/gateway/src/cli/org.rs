@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use genkan_db::Tx;
-use genkan_protocol::Domain as DomainName;
+use genkan_protocol::{Domain as DomainName, name};
 use genkan_store::connection::{self, Connection};
 use genkan_store::domain::{self, Domain};
 use genkan_store::organization::{self, Organization};
@@ -181,6 +181,13 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
     context.console.print(&view, || view.text())
 }
 
+/// What a name must not hold.
+pub(super) fn not_plain(option: &str) -> Failure {
+    Failure::usage(format!(
+        "{option} holds control characters or marks that turn text around."
+    ))
+}
+
 /// A name that people will read.
 pub(super) fn non_empty(option: &str, text: &str) -> Result<String, Failure> {
     match text.trim() {
@@ -188,6 +195,7 @@ pub(super) fn non_empty(option: &str, text: &str) -> Result<String, Failure> {
         text if text.chars().count() > 200 => {
             Err(Failure::usage(format!("{option} is longer than 200 characters.")))
         }
+        text if !name::is_plain(text) => Err(not_plain(option)),
         text => Ok(text.to_owned()),
     }
 }

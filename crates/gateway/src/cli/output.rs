@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use genkan_protocol::Timestamp;
+use genkan_protocol::{Timestamp, name};
 use serde::Serialize;
 
 use super::Failure;
@@ -101,9 +101,9 @@ pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]], em
 /// One thing: a name and a value in each line.
 pub(super) fn details(rows: &[(&str, String)]) -> String {
     let mut table = plain_table();
-    for (name, value) in rows {
+    for (label, value) in rows {
         table.add_row([
-            (*name).to_owned(),
+            printable(label),
             if value.is_empty() {
                 "-".to_owned()
             } else {
@@ -135,14 +135,14 @@ fn render(mut table: Table) -> String {
     text
 }
 
-/// `text` without control characters: a name that an identity provider sent
+/// `text` without control characters and marks that turn text around: a name that an identity provider sent
 /// must not be able to move the cursor or recolour the terminal.
 fn printable(text: &str) -> String {
     let replace = |c: char| {
-        if c.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
+        if name::is_plain(c.encode_utf8(&mut [0; 4])) {
             c
+        } else {
+            char::REPLACEMENT_CHARACTER
         }
     };
     text.chars().map(replace).collect()

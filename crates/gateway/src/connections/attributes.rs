@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use genkan_protocol::EmailAddress;
+use genkan_protocol::{EmailAddress, name};
 use genkan_store::identity::Profile;
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ impl Mapping<'_> {
     fn text(&self, claims: &Map<String, Value>, attribute: &str) -> Option<String> {
         let text = claims.get(self.claim(attribute))?.as_str()?.trim();
         // Names are shown on pages and put into tokens: bounded, one line.
-        let clean: String = text.chars().filter(|c| !c.is_control()).take(255).collect();
+        let clean: String = name::clean(text).chars().take(255).collect();
         (!clean.is_empty()).then_some(clean)
     }
 

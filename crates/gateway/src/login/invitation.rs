@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use genkan_db::Tx;
+use genkan_protocol::name;
 use genkan_protocol::oauth::append_query;
 use genkan_store::invitation::{self, Shown};
 use genkan_store::{Error, Secret, SecretHash, Timestamp, client, conflict, familiar};
@@ -44,11 +45,15 @@ pub async fn show(
     let known = app.cookies().read(&headers, Cookie::Browser);
     let is_new = known.is_none();
     let browser = known.unwrap_or_else(Secret::generate);
+    let organization = name::shown(&shown.organization_name);
     let page = templates::Invitation {
-        organization: &shown.organization_name,
-        inviter: shown.inviter_email.as_deref(),
+        organization: &organization,
+        inviter: shown
+            .inviter_email
+            .as_deref()
+            .filter(|inviter| genkan_api::invitations::is_address(inviter)),
         csrf: &app.csrf().token(&browser, &action(&token)),
-        person: person(&shown),
+        person: person(&shown, &organization),
         until: &templates::moment(shown.invitation.expires_at),
     };
     let mut response = Page::new(&page).into_response();
@@ -133,18 +138,19 @@ async fn find(app: &App, token: &str) -> Result<(Shown, Option<String>), PageErr
     Ok((found, login_uri))
 }
 
-fn person(shown: &Shown) -> Person<'_> {
+fn person<'a>(shown: &'a Shown, organization: &'a str) -> Person<'a> {
     Person {
         name: None,
         email: shown.invitation.email.as_str(),
-        organization: Some(&shown.organization_name),
+        organization: Some(organization),
     }
 }
 
 fn accepted(app: &App, shown: &Shown, login_uri: Option<&str>) -> Response {
+    let organization = name::shown(&shown.organization_name);
     let page = InvitationAccepted {
-        organization: &shown.organization_name,
-        person: person(shown),
+        organization: &organization,
+        person: person(shown, &organization),
         go_on: login_uri.and_then(|uri| Link::parse("Sign in", &login_at(app, shown, uri))),
     };
     Page::new(&page).into_response()
@@ -171,7 +177,7 @@ fn expired(shown: &Shown) -> PageError {
         "This invitation has expired",
         format!(
             "The invitation to {} was not accepted in time.",
-            shown.organization_name
+            name::shown(&shown.organization_name)
         ),
     )
     .what_to_do("ask whoever invited you to send it again.")

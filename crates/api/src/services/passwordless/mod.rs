@@ -17,7 +17,7 @@ use genkan_contract::scalekit::v1::auth::passwordless::{
     TemplateType, VerifyPasswordLessRequest, VerifyPasswordLessResponse,
 };
 use genkan_db::Tx;
-use genkan_protocol::EmailAddress;
+use genkan_protocol::{EmailAddress, name};
 use genkan_store::mail::{Kind as MailKind, Mail};
 use genkan_store::passwordless::{self, Challenge, Kind, Request, Sending, Template, Verification, Wanted};
 use genkan_store::{ClientId, Secret, client, user};
@@ -134,7 +134,8 @@ impl Api {
         challenge: &Challenge,
     ) -> Result<(), Error> {
         let application = application(tx, client_of(call)?).await?;
-        let letter = Letter::of(&application.name, request, challenge);
+        let name = name::shown(&application.name);
+        let letter = Letter::of(&name, request, challenge);
         let mail = Mail {
             kind: match request.template {
                 Some(Template::SignUp) => MailKind::SignUp,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use genkan_db::Tx;
-use genkan_protocol::Domain as DomainName;
+use genkan_protocol::{Domain as DomainName, name};
 use genkan_store::domain::{self, Domain, Giver};
 use genkan_store::organization::{self, Organization, Region};
 use genkan_store::{Error, OrganizationId, Stamp, conflict};
@@ -74,12 +74,15 @@ impl Row for OrganizationRow {
 impl OrganizationRow {
     /// What the line says replaces what was there.
     fn apply(&self, organization: &mut Organization) -> Result<(), RowError> {
-        if let Some(name) = &self.name {
-            let name = name.trim();
-            if name.is_empty() || name.chars().count() > 200 {
+        if let Some(text) = &self.name {
+            let text = text.trim();
+            if text.is_empty() || text.chars().count() > 200 {
                 return rejected("name is empty or longer than 200 characters");
             }
-            name.clone_into(&mut organization.display_name);
+            if !name::is_plain(text) {
+                return rejected("name holds control characters or marks that turn text around");
+            }
+            text.clone_into(&mut organization.display_name);
         }
         for (ours, theirs) in [
             (&mut organization.slug, &self.slug),

@@ -5,7 +5,7 @@ mod membership;
 
 use clap::{Args, Subcommand};
 use genkan_db::Tx;
-use genkan_protocol::{EmailAddress, Timestamp};
+use genkan_protocol::{EmailAddress, Timestamp, name};
 use genkan_store::membership::{self as memberships, Joining, Membership, ProvisioningMethod};
 use genkan_store::user::{self, User};
 use genkan_store::{Error, OrganizationId, UserId, role};
@@ -100,6 +100,13 @@ struct CreateArgs {
     /// A role in the organization, in place of the default one; may be repeated
     #[arg(long = "role", value_name = "ROLE", requires = "organization")]
     roles: Vec<String>,
+}
+
+fn plain(option: &str, text: Option<&String>) -> Result<Option<String>, Failure> {
+    match text {
+        Some(text) if !name::is_plain(text) => Err(org::not_plain(option)),
+        text => Ok(text.cloned()),
+    }
 }
 
 fn parse_email(text: &str) -> Result<EmailAddress, String> {
@@ -237,9 +244,9 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
     refuse_unknown_roles(&args.roles, organization_id, instance).await?;
     let at = instance.stamp();
     let user = User {
-        name: args.name.clone(),
-        given_name: args.given_name.clone(),
-        family_name: args.family_name.clone(),
+        name: plain("--name", args.name.as_ref())?,
+        given_name: plain("--given-name", args.given_name.as_ref())?,
+        family_name: plain("--family-name", args.family_name.as_ref())?,
         external_id: args.external_id.clone(),
         ..User::new(at.id(), args.email.clone(), at.now)
     };
