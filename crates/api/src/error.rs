@@ -59,6 +59,19 @@ impl Error {
         Self::refused(Code::NotFound, "RESOURCE_NOT_FOUND", format!("{what} not found"))
     }
 
+    /// A public identifier was presented where the secret itself counts. To the
+    /// caller's own caller that is as if it were not there.
+    pub(crate) fn identifier_is_no_token(setting: &str) -> Self {
+        Self::refused(
+            Code::NotFound,
+            "TOKEN_IDENTIFIER_REFUSED",
+            format!(
+                "token not found: this is a token's identifier, which is no secret; \
+                 {setting} lets identifiers count as tokens"
+            ),
+        )
+    }
+
     /// A field holds what cannot be accepted: `invalid("page_token", "is not one of ours")`.
     pub fn invalid(field: &str, what: &str) -> Self {
         Self::violations(vec![Violation {

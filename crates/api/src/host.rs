@@ -29,6 +29,11 @@ pub trait Host: Send + Sync + 'static {
 
     fn instance_key(&self) -> &InstanceKey;
 
+    /// Whether an API token counts by its identifier too, which is no secret.
+    fn validates_tokens_by_identifier(&self) -> bool {
+        false
+    }
+
     /// Whether mail reaches anybody: what needs it is refused otherwise.
     fn sends_mail(&self) -> bool;
 

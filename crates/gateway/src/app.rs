@@ -54,6 +54,10 @@ pub struct Settings {
     pub api_rate_limit: RateLimit,
     /// How much strangers may ask for.
     pub anonymous: anonymous::Policy,
+    /// Applications with a secret must use PKCE too.
+    pub require_pkce: bool,
+    /// Whether an API token counts by its identifier too.
+    pub validate_tokens_by_identifier: bool,
 }
 
 /// The shared state of all handlers. Cloning is cheap.

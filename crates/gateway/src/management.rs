@@ -113,6 +113,10 @@ impl Host for App {
         self.instance_key()
     }
 
+    fn validates_tokens_by_identifier(&self) -> bool {
+        self.settings().validate_tokens_by_identifier
+    }
+
     fn sends_mail(&self) -> bool {
         self.mailer().is_configured()
     }

@@ -109,6 +109,8 @@ pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Re
                 per_minute: NonZeroU32::new(config.api.requests_per_minute),
             },
             anonymous: config.anonymous(),
+            require_pkce: config.applications.require_pkce,
+            validate_tokens_by_identifier: config.api.validate_tokens_by_identifier,
         },
         outbound,
         mailer,

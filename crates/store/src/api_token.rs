@@ -298,6 +298,15 @@ pub async fn count(tx: &mut Tx<'_>, filter: &Filter, now: Timestamp, limit: i64)
     row.map_or(Ok(0), |row| Columns::of(&row).int())
 }
 
+/// Whether anybody has a token.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn exist(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    Ok(tx.opt("SELECT 1 FROM api_tokens LIMIT 1", p![]).await?.is_some())
+}
+
 /// Replaces the claims and the description.
 ///
 /// # Errors

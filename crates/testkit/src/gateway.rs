@@ -47,6 +47,7 @@ pub struct Setup {
     mailer: Option<Mailer>,
     public_url: Option<String>,
     anonymous: Policy,
+    require_pkce: bool,
 }
 
 impl Setup {
@@ -92,6 +93,13 @@ impl Setup {
         self
     }
 
+    /// Applications with a secret must use PKCE too.
+    #[must_use]
+    pub fn require_pkce(mut self) -> Self {
+        self.require_pkce = true;
+        self
+    }
+
     /// Starts it on SQLite.
     pub async fn start(self) -> Gateway {
         self.start_on(Scratch::sqlite()).await
@@ -132,6 +140,8 @@ impl Setup {
                 require_domain_proof: false,
                 api_rate_limit: genkan_api::RateLimit { per_minute: None },
                 anonymous: self.anonymous,
+                require_pkce: self.require_pkce,
+                validate_tokens_by_identifier: false,
             },
             outbound: Outbound::new(true, trust()).unwrap(),
             mailer: self.mailer.clone().unwrap_or(match self.kind {
@@ -314,6 +324,7 @@ impl Gateway {
             mailer: None,
             public_url: None,
             anonymous: Policy::OFF,
+            require_pkce: false,
         }
     }
 

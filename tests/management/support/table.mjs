@@ -40,6 +40,27 @@ The official SDKs work unmodified with the address of your Genkan as the environ
 a program in \`tests/management\` calls it and looks at what it did by another way: REST, the command line, a login, a
 token. \`works\` means that it did so in every run. \`UNIMPLEMENTED\` is what Genkan answers, and why. A method without
 a call does its work in the SDK itself. A method of a new version without a row fails the tests.
+
+## What an SDK sees otherwise
+
+- **An API token's identifier is no token.** \`validateToken\` (\`validate_token\`) answers NOT_FOUND for \`apit_…\`:
+  identifiers stand in lists, events and logs, and can be guessed. \`invalidateToken\` and \`updateToken\` take them as
+  before. Python's \`update_token\` reads the token before it merges claims: with claims it needs the token itself. Where an
+  application keeps identifiers only, \`api.validate_tokens_by_identifier = true\` lets them count; \`genkan dev\` and the
+  runs below have it on.
+- **\`validateAccessToken\` needs \`audience\`.** Without it the SDK accepts every token that the environment signed, also
+  those that are made for something else: pass your client id, or the audience of your API. The token of a sign-in that
+  begins at the identity provider (\`idp_initiated_login\`) is one of them: it has a \`typ\` of its own, your client id
+  as \`aud\`, and ends after 60 seconds. For a connection that speaks OpenID Connect it is made only if the connection
+  allows it (\`--allow-idp-initiated\`).
+- **Too many requests are 429** with \`Retry-After\` in seconds, also at sign-in, as a page or as an OAuth error; over
+  gRPC it is RESOURCE_EXHAUSTED. The SDKs do not retry it.
+- **\`test_connection_uri\` needs a word.** The address is as before; opened without the one-time word of
+  \`genkan connection test\` or of \`POST /api/v1/connections/{id}/test-requests\` it says how to get one.
+- **A connection's secret does not follow it.** An enabled connection takes another issuer, discovery or token endpoint
+  only together with \`client_secret\` (FAILED_PRECONDITION); a disabled one forgets the secret.
+- **Names are letters.** Control characters and marks that turn text around are INVALID_ARGUMENT in names, and each list
+  has a most number of items.
 `;
 
 /**

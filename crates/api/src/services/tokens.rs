@@ -72,6 +72,11 @@ impl ApiTokenService for Api {
     async fn validate_token(&self, request: Request<ValidateTokenRequest>) -> Answer<ValidateTokenResponse> {
         let (call, message) = self.accept(request);
         let key = key(&message.token)?;
+        // What is asked here lets somebody in. Anybody may know an identifier, and
+        // whoever knows one can compute others (docs/decisions/identifiers.md).
+        if matches!(key, Key::Id(_)) && !self.host().validates_tokens_by_identifier() {
+            return Err(Error::identifier_is_no_token("api.validate_tokens_by_identifier").into());
+        }
         let found = self.read(async |tx| find(tx, &key, call.now).await).await?;
         let token = &found.token;
         let noted = token

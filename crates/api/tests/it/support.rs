@@ -51,6 +51,7 @@ struct TestHostInner {
     rate_limit: RateLimit,
     sends_mail: AtomicBool,
     require_domain_proof: AtomicBool,
+    validates_by_identifier: AtomicBool,
 }
 
 /// Runs `test` on SQLite, and on PostgreSQL where there is a server.
@@ -79,6 +80,7 @@ impl Harness {
             rate_limit,
             sends_mail: AtomicBool::new(true),
             require_domain_proof: AtomicBool::default(),
+            validates_by_identifier: AtomicBool::new(false),
         }));
         let harness = Self {
             stack: GrpcStack::new(Api::new(host.clone())),
@@ -104,6 +106,11 @@ impl Harness {
     /// From now on domains wait for their TXT record.
     pub(crate) fn require_domain_proof(&self) {
         self.host.0.require_domain_proof.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on the identifier of an API token counts as the token.
+    pub(crate) fn validate_tokens_by_identifier(&self) {
+        self.host.0.validates_by_identifier.store(true, Ordering::Relaxed);
     }
 
     /// Lets `token` in with `permissions`, as a client of its own.
@@ -262,6 +269,10 @@ impl Host for TestHost {
 
     fn instance_key(&self) -> &InstanceKey {
         &self.0.instance_key
+    }
+
+    fn validates_tokens_by_identifier(&self) -> bool {
+        self.0.validates_by_identifier.load(Ordering::Relaxed)
     }
 
     fn sends_mail(&self) -> bool {

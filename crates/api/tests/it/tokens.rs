@@ -11,7 +11,7 @@ use genkan_store::user::{self, User};
 use genkan_store::{OrganizationId, UserId, membership};
 use tonic::{Code, Status};
 
-use crate::support::{Harness, InMemory, on_each_engine};
+use crate::support::{Harness, InMemory, error_info, on_each_engine};
 
 fn service(harness: &Harness) -> ApiTokenServiceClient<InMemory> {
     ApiTokenServiceClient::new(harness.client())
@@ -85,9 +85,7 @@ async fn a_token_of_an_organization_tells_whose_it_is() {
         assert!(created.token.ends_with(&info.token_suffix));
         assert_eq!((info.user_id.as_deref(), info.email.as_deref()), (None, None));
         assert_eq!(info.custom_claims["tier"], "gold");
-        for token in [&created.token, &created.token_id] {
-            assert_eq!(validate(&harness, token).await.unwrap(), info);
-        }
+        assert_eq!(validate(&harness, &created.token).await.unwrap(), info);
         for unknown in ["apit_1", "test_api_x"] {
             let refused = validate(&harness, unknown).await.unwrap_err();
             assert_eq!(refused.code(), Code::NotFound);
@@ -98,6 +96,50 @@ async fn a_token_of_an_organization_tells_whose_it_is() {
         );
     })
     .await;
+}
+
+/// Lists, events and logs show identifiers, and whoever knows one can compute others.
+#[tokio::test]
+async fn the_identifier_of_a_token_opens_nothing() {
+    on_each_engine(async |harness| {
+        let organization_id = new_organization(&harness, "acme").await;
+        let created = create(&harness, wanted(&organization_id)).await.unwrap();
+        let spaced = format!(" {}", created.token_id);
+        for presented in [&created.token_id, &created.token_id.to_uppercase(), &spaced] {
+            let refused = validate(&harness, presented).await.unwrap_err();
+            assert_eq!(refused.code(), Code::NotFound, "{presented}");
+        }
+        let refused = validate(&harness, &created.token_id).await.unwrap_err();
+        assert_eq!(error_info(&refused).error_code, "TOKEN_IDENTIFIER_REFUSED");
+        assert!(
+            refused.message().contains("api.validate_tokens_by_identifier"),
+            "{}",
+            refused.message()
+        );
+        // It is not told whether there is such a token.
+        let unknown = validate(&harness, "apit_100000000000000000001")
+            .await
+            .unwrap_err();
+        assert_eq!(unknown.message(), refused.message());
+        let info = created.token_info.unwrap();
+        assert_eq!(validate(&harness, &created.token).await.unwrap(), info);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_setting_lets_identifiers_count_as_tokens() {
+    let harness = Harness::start().await;
+    harness.validate_tokens_by_identifier();
+    let organization_id = new_organization(&harness, "acme").await;
+    let created = create(&harness, wanted(&organization_id)).await.unwrap();
+    let info = created.token_info.unwrap();
+    assert_eq!(validate(&harness, &created.token_id).await.unwrap(), info);
+    let unknown = validate(&harness, "apit_100000000000000000001")
+        .await
+        .unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+    assert_eq!(error_info(&unknown).error_code, "RESOURCE_NOT_FOUND");
 }
 
 #[tokio::test]
@@ -207,7 +249,7 @@ async fn an_update_replaces_claims_that_are_there() {
     assert_eq!(updated.custom_claims.len(), 1);
     assert_eq!(updated.custom_claims["team"], "red");
     assert_eq!(updated.description.as_deref(), Some("Nightly"));
-    assert_eq!(validate(&harness, &created.token_id).await.unwrap(), updated);
+    assert_eq!(validate(&harness, &created.token).await.unwrap(), updated);
     let long = "v".repeat(257);
     let refused = update(&[("team", &long)], None).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);

@@ -260,6 +260,21 @@ settings! {
         /// How many calls a minute one client may make, by gRPC and REST together; a sixth of
         /// them at once. `0` is without a limit. Each node counts for itself.
         default requests_per_minute: u32 = "12000";
+
+        /// Whether `ValidateToken` takes the identifier of an API token (`apit_…`) for the token
+        /// itself. An identifier is no secret: lists, events and logs show it, and it can be guessed.
+        /// An application that asks with whatever its callers present would then let in anybody who
+        /// knows one. `genkan dev` has it on, as the service whose SDKs these are.
+        default validate_tokens_by_identifier: bool = "false";
+    }
+
+    /// What is asked of every application.
+    [applications] Applications {
+        /// Whether every application must use PKCE (RFC 7636), also those with a secret
+        /// (RFC 9700 §2.1.1 advises it). Off, because libraries of some frameworks do not send it;
+        /// single-page and native applications always must, and `genkan app update --enforce-pkce
+        /// true` asks it of one.
+        default require_pkce: bool = "false";
     }
 
     /// Calls that this instance makes itself: to identity providers, and to applications that

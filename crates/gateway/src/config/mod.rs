@@ -21,7 +21,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use instance_key::InstanceKeyFileError;
-pub use keys::{Config, Database, Key, Limits, Log, Mail, Outbound, Proxy, Session, Tls, Tokens, keys};
+pub use keys::{
+    Applications, Config, Database, Key, Limits, Log, Mail, Outbound, Proxy, Session, Tls, Tokens, keys,
+};
 pub use mistake::{Mistake, Mistakes, Place};
 pub use reader::Fallback;
 use reader::{Reader, Written};
@@ -167,6 +169,15 @@ impl Config {
                 "instance_key_file",
                 Written {
                     items,
+                    place: Place::Default,
+                },
+            );
+        }
+        if !reader.is_written("api.validate_tokens_by_identifier") {
+            reader.written.insert(
+                "api.validate_tokens_by_identifier",
+                Written {
+                    items: vec!["true".to_owned()],
                     place: Place::Default,
                 },
             );

@@ -92,7 +92,7 @@ async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Respons
     let rules = ClientRules {
         redirect_uri: &redirect_uri,
         redirect_uri_given: given,
-        require_pkce: cached.client.requires_pkce(),
+        require_pkce: app.settings().require_pkce || cached.client.requires_pkce(),
     };
     match authorization_request::validate(&parameters, &recipient, &rules) {
         // RFC 6749 §4.1.2.1. Nobody signs in to a client that acts for itself.

@@ -1,6 +1,7 @@
 //! `genkan doctor`: looks for trouble, and says what to do about it.
 
 mod accounts;
+mod api_tokens;
 mod certificate;
 mod data;
 mod initiated;
@@ -156,6 +157,7 @@ async fn examine(context: &Context, findings: &mut Findings) -> Result<(), Failu
         accounts::examine(&data.db, findings).await;
         mail::examine(&config, data.environment.kind, &data.db, findings).await;
         initiated::examine(&data.db, findings).await;
+        api_tokens::examine(&config, data.environment.kind, &data.db, findings).await;
         providers::examine(&config, data, findings).await;
     }
     public_url::examine(&config, findings).await;

@@ -295,6 +295,20 @@ async fn pkce_is_s256_or_an_error() {
     }
 }
 
+/// RFC 9700 §2.1.1.
+#[tokio::test]
+async fn an_environment_may_ask_every_application_for_pkce() {
+    let gateway = Gateway::setup().require_pkce().start().await;
+    let rp = gateway.client("rp").await;
+    let missing = error(&gateway, &rp.authorize().without_pkce()).await;
+    assert_eq!(
+        missing,
+        "invalid_request: this application must use PKCE: send code_challenge"
+    );
+    let page = page(&gateway, &rp.authorize()).await;
+    assert_eq!(page.heading(), "Sign in", "with PKCE it goes on");
+}
+
 #[tokio::test]
 async fn a_post_is_read_like_a_get() {
     let gateway = Gateway::start().await;
