@@ -75,8 +75,16 @@ describe('the pages of a running server', () => {
   page('error-not-found', /^There is no page here$/, (tab) => tab.goto(`${genkan.url}/nowhere`));
   page('error-method', /^This page cannot be opened like that$/, (tab) => tab.goto(`${genkan.url}/oauth/token`));
   page('desk-simulator', /^Identity-provider simulator$/, (tab) => tab.goto(`${genkan.url}/simulator/`));
+  page('desk-connection-link', /^This test needs a link of its own$/, (tab) =>
+    tab.goto(`${genkan.url}/sso/v1/oidc/${genkan.env.GENKAN_TEST_CONNECTION_ID}/test`));
+  page('desk-connection-start', /^Try /, async (tab) => {
+    await tab.goto(await testLink());
+  });
   page('desk-connection-test', /works$/, async (tab) => {
-    await tab.goto(`${genkan.url}/sso/v1/oidc/${genkan.env.GENKAN_TEST_CONNECTION_ID}/test`);
+    await tab.goto(await testLink());
+    await tab.getByRole('button', { name: 'Start the test' }).click();
     await tab.getByRole('button', { name: 'Sign in' }).click();
   });
+  const testLink = async () =>
+    (await genkan.cli('connection', 'test', genkan.env.GENKAN_TEST_CONNECTION_ID, '--no-wait')).test_uri;
 });

@@ -89,11 +89,11 @@ pub fn router(app: &App) -> Router {
         )
         .route(
             "/sso/v1/oidc/{connection}/test",
-            get(login::test_connection::begin),
+            get(login::test_connection::show).post(login::test_connection::begin),
         )
         .route(
             "/sso/v1/saml/{connection}/test",
-            get(login::test_connection::begin),
+            get(login::test_connection::show).post(login::test_connection::begin),
         )
         .layer(middleware::from_fn(form::bounded))
         .layer(middleware::from_fn_with_state(app.clone(), anonymous::pages))

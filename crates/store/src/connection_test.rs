@@ -1,10 +1,17 @@
 //! Tests of connections: an administrator signs in to see what arrives.
+//!
+//! A test sends the connection's secret to its provider and shows what comes, so
+//! it begins with a link that somebody made who may change the connection. The
+//! word in the link counts once, and for a short time.
+
+use std::time::Duration;
 
 use genkan_db::{Tx, p};
+use genkan_protocol::Trace;
 use serde_json::{Map, Value};
 
 use crate::row::{Columns, json, words};
-use crate::{ConnectionId, ConnectionTestId, Error, Timestamp};
+use crate::{ConnectionId, ConnectionTestId, Error, SecretHash, Timestamp};
 
 words! {
     /// How a test went.
@@ -20,9 +27,13 @@ pub struct ConnectionTest {
     pub id: ConnectionTestId,
     pub connection_id: ConnectionId,
     pub status: Status,
+    /// Until when its link may be opened; `None` once it was.
+    pub link_expires_at: Option<Timestamp>,
     /// What the provider said about the person who tried.
     pub user_info: Option<Map<String, Value>>,
     pub failure: Option<Failure>,
+    /// What was checked, if every check passed; those of a failure are its details.
+    pub trace: Option<Trace>,
     pub created_at: Timestamp,
 }
 
@@ -35,7 +46,10 @@ pub struct Failure {
     pub details: Value,
 }
 
-/// Starts a test.
+/// How long the link of a test may wait.
+pub const LINK_LIFETIME: Duration = Duration::from_mins(10);
+
+/// A test that the holder of a word may begin, until the moment returned.
 ///
 /// # Errors
 ///
@@ -44,14 +58,59 @@ pub async fn insert(
     tx: &mut Tx<'_>,
     id: &ConnectionTestId,
     connection_id: &ConnectionId,
+    word: &SecretHash,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Timestamp, Error> {
+    let expires_at = now + LINK_LIFETIME;
     tx.exec(
-        "INSERT INTO connection_tests (id, connection_id, status, created_at) VALUES ($1, $2, 'PENDING', $3)",
-        p![id, connection_id, now.as_micros()],
+        "INSERT INTO connection_tests (id, connection_id, status, word_hash, word_expires_at, created_at)
+         VALUES ($1, $2, 'PENDING', $3, $4, $5)",
+        p![id, connection_id, word, expires_at.as_micros(), now.as_micros()],
     )
     .await?;
-    Ok(())
+    Ok(expires_at)
+}
+
+/// Until when a word may begin a test of this connection; `None` if it may not.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_open(
+    tx: &mut Tx<'_>,
+    connection_id: &ConnectionId,
+    word: &SecretHash,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let row = tx
+        .opt(
+            "SELECT word_expires_at FROM connection_tests
+              WHERE word_hash = $1 AND connection_id = $2 AND word_expires_at > $3",
+            p![word, connection_id, now.as_micros()],
+        )
+        .await?;
+    row.as_ref().map(|row| Columns::of(row).time()).transpose()
+}
+
+/// Spends a word: of all who present it one begins the test.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails; the word is then unspent.
+pub async fn begin(
+    tx: &mut Tx<'_>,
+    connection_id: &ConnectionId,
+    word: &SecretHash,
+    now: Timestamp,
+) -> Result<Option<ConnectionTestId>, Error> {
+    let row = tx
+        .opt(
+            "UPDATE connection_tests SET word_hash = NULL, word_expires_at = NULL
+              WHERE word_hash = $1 AND connection_id = $2 AND word_expires_at > $3 RETURNING id",
+            p![word, connection_id, now.as_micros()],
+        )
+        .await?;
+    row.as_ref().map(|row| Columns::of(row).id()).transpose()
 }
 
 /// The test brought a person's attributes.
@@ -63,12 +122,14 @@ pub async fn succeed(
     tx: &mut Tx<'_>,
     id: &ConnectionTestId,
     user_info: &Map<String, Value>,
+    trace: &Trace,
 ) -> Result<(), Error> {
-    let user_info = json(user_info);
+    let (user_info, trace) = (json(user_info), json(trace));
     let changed = tx
         .exec(
-            "UPDATE connection_tests SET status = 'SUCCESS', user_info = $2 WHERE id = $1 AND status = 'PENDING'",
-            p![id, &user_info],
+            "UPDATE connection_tests SET status = 'SUCCESS', user_info = $2, trace = $3
+              WHERE id = $1 AND status = 'PENDING'",
+            p![id, &user_info, &trace],
         )
         .await?;
     if changed == 0 { Err(Error::Stale) } else { Ok(()) }
@@ -103,7 +164,8 @@ pub async fn find(
 ) -> Result<Option<ConnectionTest>, Error> {
     let row = tx
         .opt(
-            "SELECT id, connection_id, status, user_info, error, error_description, error_details, created_at
+            "SELECT id, connection_id, status, user_info, error, error_description, error_details, created_at,
+                trace, word_expires_at
                FROM connection_tests WHERE id = $1 AND connection_id = $2",
             p![id, connection_id],
         )
@@ -114,8 +176,10 @@ pub async fn find(
         id: columns.id()?,
         connection_id: columns.id()?,
         status: columns.parsed("connection_tests.status", str::parse)?,
+        link_expires_at: None,
         user_info: columns.optional_json("connection_tests.user_info")?,
         failure: None,
+        trace: None,
         created_at: Timestamp::from_micros(0),
     };
     let (error, description) = (columns.optional_text()?, columns.optional_text()?);
@@ -128,5 +192,7 @@ pub async fn find(
         });
     }
     test.created_at = columns.time()?;
+    test.trace = columns.optional_json("connection_tests.trace")?;
+    test.link_expires_at = columns.optional_time()?;
     Ok(Some(test))
 }

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use genkan_protocol::Domain as DomainName;
 use genkan_store::connection::{self, Connection, Enabling, OidcSettings, Provider, Settings};
 use genkan_store::domain::{self, Domain};
-use genkan_store::{ConnectionId, Error, OrganizationId, Page, Secret, Stamp, event, organization};
+use genkan_store::{
+    ConnectionId, ConnectionTestId, Error, OrganizationId, Page, Secret, Stamp, connection_test, event,
+    organization,
+};
 
 use crate::gateway::World;
 use crate::{Gateway, IdentityProvider, instance_key};
@@ -199,16 +202,35 @@ impl Organization {
         assert!(changed, "the connection was so already");
     }
 
-    /// Changes its first connection.
+    /// Changes its first connection, as somebody who knows its secret.
     pub async fn change_connection(&self, change: impl Fn(&mut Connection)) {
         let (at, id) = (self.world.app.at(self.world.app.now()), self.connection_id());
         self.world
             .tx(async |tx| -> Result<(), Error> {
                 let mut connection = connection::find(tx, id).await?.expect("the connection exists");
+                if let Some(secret) = connection
+                    .open_client_secret(&instance_key())
+                    .expect("it is ours")
+                {
+                    let sealed = connection::seal_client_secret(&instance_key(), &connection.id, &secret);
+                    connection.client_secret_sealed = Some(sealed);
+                }
                 change(&mut connection);
                 connection::update(tx, at, &connection).await
             })
             .await;
+    }
+
+    /// A link that begins a test of its first connection, as `genkan connection test` makes it.
+    pub async fn test_link(&self) -> String {
+        let (app, word) = (&self.world.app, Secret::generate());
+        let (now, hash) = (app.now(), word.sha256());
+        let (id, connection_id) = (app.ids().next::<ConnectionTestId>(now), self.connection_id());
+        self.world
+            .tx(async |tx| connection_test::insert(tx, &id, connection_id, &hash, now).await)
+            .await;
+        let path = format!("/sso/v1/oidc/{connection_id}/test?word={}", word.expose());
+        app.url(&path)
     }
 
     /// The kinds of its events so far, oldest first.

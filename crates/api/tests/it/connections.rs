@@ -13,12 +13,12 @@ use genkan_contract::scalekit::v1::connections::{
     ToggleConnectionRequest, ToggleEnvironmentConnectionRequest, UpdateConnection, UpdateConnectionRequest,
     UpdateEnvironmentConnectionRequest, connection, update_connection,
 };
-use genkan_protocol::Domain as DomainName;
+use genkan_protocol::{Domain as DomainName, Trace};
 use genkan_store::connection as store;
 use genkan_store::connection_test::{self, Failure};
 use genkan_store::domain::{self, Domain};
 use genkan_store::organization::{self, Organization};
-use genkan_store::{ConnectionId, ConnectionTestId, DomainId, OrganizationId};
+use genkan_store::{ConnectionId, ConnectionTestId, DomainId, OrganizationId, Secret};
 use serde_json::json;
 use tonic::{Code, Status};
 
@@ -520,6 +520,14 @@ async fn connections_of_the_environment_belong_to_no_organization() {
         };
         let enabled = api.enable_environment_connection(toggle.clone()).await.unwrap();
         assert!(enabled.into_inner().enabled);
+        for (what, detour) in detours() {
+            let request = UpdateEnvironmentConnectionRequest {
+                connection_id: created.id.clone(),
+                connection: Some(detour),
+            };
+            let refused = api.update_environment_connection(request).await.unwrap_err();
+            assert_eq!(refused.code(), Code::FailedPrecondition, "{what}");
+        }
         let disabled = api.disable_environment_connection(toggle).await.unwrap();
         assert!(!disabled.into_inner().enabled);
         let request = DeleteEnvironmentConnectionRequest {
@@ -712,10 +720,10 @@ async fn a_test_tells_what_came_of_it() {
             .tx(async |tx, at| {
                 let ids: [ConnectionTestId; 3] = [at.id(), at.id(), at.id()];
                 for test in &ids {
-                    connection_test::insert(tx, test, &id, at.now).await?;
+                    connection_test::insert(tx, test, &id, &Secret::generate().sha256(), at.now).await?;
                 }
                 let person = json!({ "email": "ada@acme.test" });
-                connection_test::succeed(tx, &ids[1], person.as_object().unwrap()).await?;
+                connection_test::succeed(tx, &ids[1], person.as_object().unwrap(), &Trace::default()).await?;
                 let failure = Failure {
                     error: "invalid_id_token".to_owned(),
                     description: "Look at the audience.".to_owned(),
@@ -763,4 +771,106 @@ async fn agents_have_no_connections_here() {
     let request = ListAppConnectionsRequest::default();
     let listed = api(&harness).list_app_connections(request).await.unwrap();
     assert_eq!(listed.into_inner().connections.len(), 0);
+}
+
+/// Every way to lead the secret to somebody else.
+fn detours() -> Vec<(&'static str, UpdateConnection)> {
+    let thief = || Some("https://thief.test".to_owned());
+    let with = |set: &dyn Fn(&mut OidcConnectionConfig)| {
+        let mut config = OidcConnectionConfig::default();
+        set(&mut config);
+        oidc(config)
+    };
+    let mut without_tls = oidc(OidcConnectionConfig::default());
+    without_tls.debug_enabled = Some(true);
+    vec![
+        ("the issuer", with(&|config| config.issuer = thief())),
+        (
+            "the discovery document",
+            with(&|config| config.discovery_endpoint = thief()),
+        ),
+        ("the token endpoint", with(&|config| config.token_uri = thief())),
+        ("plain HTTP", without_tls),
+    ]
+}
+
+/// Nobody may ever read it, so nobody may have it sent to themselves.
+#[tokio::test]
+async fn the_client_secret_goes_to_nobody_who_was_not_named_with_it() {
+    on_each_engine(async |harness| {
+        let (organization_id, _) = company(&harness, "acme.test").await;
+        for (what, detour) in detours() {
+            let created = create(&harness, &organization_id, wire::ConnectionType::Oidc).await;
+            change(&harness, &created, oidc(complete())).await.unwrap();
+            assert!(toggle(&harness, &created, true).await.unwrap());
+
+            let refused = change(&harness, &created, detour.clone()).await.unwrap_err();
+            assert_eq!(refused.code(), Code::FailedPrecondition, "{what}");
+            assert!(
+                refused.message().contains("client_secret"),
+                "{what}: {}",
+                refused.message()
+            );
+            assert_eq!(
+                secret_of(&harness, &created).await.as_deref(),
+                Some("s3cret"),
+                "{what}"
+            );
+
+            // Whoever knows the secret may lead it anywhere, with people signing in.
+            let mut brought = detour.clone();
+            if let Some(update_connection::Settings::OidcConfig(config)) = &mut brought.settings {
+                config.client_secret = Some("s3cret".to_owned());
+            }
+            change(&harness, &created, brought).await.unwrap();
+            assert!(get(&harness, &created).await.unwrap().enabled, "{what}");
+            assert_eq!(
+                secret_of(&harness, &created).await.as_deref(),
+                Some("s3cret"),
+                "{what}"
+            );
+
+            // Said once more, nothing moves.
+            change(&harness, &created, detour).await.unwrap();
+            assert_eq!(
+                secret_of(&harness, &created).await.as_deref(),
+                Some("s3cret"),
+                "{what}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_disabled_connection_forgets_a_secret_that_would_follow() {
+    on_each_engine(async |harness| {
+        let (organization_id, _) = company(&harness, "acme.test").await;
+        for (what, detour) in detours() {
+            let created = create(&harness, &organization_id, wire::ConnectionType::Oidc).await;
+            change(&harness, &created, oidc(complete())).await.unwrap();
+            let updated = change(&harness, &created, detour).await.unwrap();
+            assert_eq!(secret_of(&harness, &created).await, None, "{what}");
+            assert_eq!(updated.status(), wire::ConnectionStatus::InProgress, "{what}");
+            let refused = toggle(&harness, &created, true).await.unwrap_err();
+            assert!(
+                refused.message().contains("client_secret"),
+                "{}",
+                refused.message()
+            );
+        }
+        // What leads it nowhere else leaves it where it is.
+        let created = create(&harness, &organization_id, wire::ConnectionType::Oidc).await;
+        change(&harness, &created, oidc(complete())).await.unwrap();
+        let elsewhere = OidcConnectionConfig {
+            issuer: Some("https://idp.acme.test".to_owned()),
+            client_id: Some("genkan-2".to_owned()),
+            token_auth_type: wire::TokenAuthType::UrlParams.into(),
+            user_info_uri: Some("https://idp.acme.test/userinfo".to_owned()),
+            ..OidcConnectionConfig::default()
+        };
+        change(&harness, &created, oidc(elsewhere)).await.unwrap();
+        assert_eq!(secret_of(&harness, &created).await.as_deref(), Some("s3cret"));
+    })
+    .await;
 }

@@ -86,12 +86,14 @@ impl TraceView<'_> {
             ("Connection", optional(&self.connection_id)),
             ("Application", optional(&self.client_id)),
         ]);
-        let rows: Vec<_> = self.checks.iter().map(row).collect();
-        format!(
-            "{head}\n{}",
-            table(["", "CHECK", "WHAT WAS SEEN"], &rows, "No check was reached.")
-        )
+        format!("{head}\n{}", checks(self.checks))
     }
+}
+
+/// Each check in a line.
+pub(super) fn checks(checks: &[Check]) -> String {
+    let rows: Vec<_> = checks.iter().map(row).collect();
+    table(["", "CHECK", "WHAT WAS SEEN"], &rows, "No check was reached.")
 }
 
 fn row(check: &Check) -> [String; 3] {

@@ -200,11 +200,13 @@ async fn simulator_connection(app: &App, at: Stamp<'_>) -> Result<Connection, Er
         .into_iter()
         .find(is_to_simulator);
     if let Some(mut connection) = known {
+        let renewed = new_client_secret(app, &connection.id);
         if let Some(settings) = connection.settings.as_oidc_mut()
             && settings.issuer != issuer
         {
             // Started under another public URL than the last time.
             settings.issuer = issuer;
+            connection.client_secret_sealed = Some(renewed);
             app.db()
                 .tx(async |tx| connection::update(tx, at, &connection).await)
                 .await?;
@@ -254,12 +256,12 @@ fn connection_to_simulator(
     });
     let organization_id = Some(organization_id.clone());
     let mut connection = Connection::new(at, organization_id, Provider::IdpSimulator, settings);
-    let secret = Secret::generate();
-    connection.client_secret_sealed = Some(connection::seal_client_secret(
-        app.instance_key(),
-        &connection.id,
-        &secret,
-    ));
+    connection.client_secret_sealed = Some(new_client_secret(app, &connection.id));
     connection.enabled = true;
     connection
+}
+
+/// The simulator takes any.
+fn new_client_secret(app: &App, id: &ConnectionId) -> Vec<u8> {
+    connection::seal_client_secret(app.instance_key(), id, &Secret::generate())
 }

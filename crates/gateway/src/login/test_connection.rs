@@ -1,47 +1,125 @@
-//! `GET /sso/v1/{oidc,saml}/{connection}/test`: tries a connection without signing anybody in.
+//! `GET|POST /sso/v1/{oidc,saml}/{connection}/test`: tries a connection without signing anybody in.
+//!
+//! A test sends the connection's secret to its provider and shows what comes
+//! back, so it takes a word that counts once: `genkan connection test` and
+//! `CreateConnectionTest` make one. Looking at the link changes nothing, because
+//! previews and scanners follow links.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use genkan_protocol::oauth::Parameters;
 use genkan_store::connection::{Connection, Settings};
 use genkan_store::interaction::{Interaction, Request};
-use genkan_store::{ConnectionId, ConnectionTestId, TraceId, connection, connection_test};
-use http::HeaderMap;
+use genkan_store::{
+    ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test,
+};
+use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
+use super::identify::form_of_ours;
 use crate::app::App;
 use crate::connections::{self, Failure, Hints, UpstreamIdentity};
-use crate::web::desks::{ClaimRow, ConnectionTestPage, Fact, Remedy};
+use crate::web::cookie::{self, Cookie};
+use crate::web::desks::{
+    ClaimRow, ConnectionTestLink, ConnectionTestPage, ConnectionTestStart, Fact, Remedy,
+};
 use crate::web::error::PageError;
 use crate::web::page::Page;
-use crate::web::templates::Link;
+use crate::web::templates::{self, Link};
+
+/// Asks before the test begins, or says how to get the link that may.
+pub async fn show(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let id = ConnectionId::parse(&id).map_err(|_| PageError::unknown_connection())?;
+    let (word, now) = (word(query.as_deref()), app.now());
+    let (connection, until) = app
+        .db()
+        .read(async |tx| -> Result<_, PageError> {
+            let found = connection::find(tx, &id).await?;
+            let connection = found.ok_or_else(PageError::unknown_connection)?;
+            let until = match &word {
+                Some(word) => connection_test::find_open(tx, &id, word, now).await?,
+                None => None,
+            };
+            Ok((connection, until))
+        })
+        .await?;
+    let Some(until) = until else {
+        return Ok(refuse(&id, word.is_some()));
+    };
+    let known = app.cookies().read(&headers, Cookie::Browser);
+    let is_new = known.is_none();
+    let browser = known.unwrap_or_else(Secret::generate);
+    let page = ConnectionTestStart {
+        connection: &connection.name,
+        csrf: &app.csrf().token(&browser, &purpose(&id)),
+        until: &templates::moment(until),
+    };
+    let mut response = Page::new(&page).into_response();
+    if is_new {
+        let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
 
 /// Begins a test. It works for disabled connections too: testing comes before enabling.
 pub async fn begin(
     State(app): State<App>,
     Path(id): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response, PageError> {
     let id = ConnectionId::parse(&id).map_err(|_| PageError::unknown_connection())?;
-    let now = app.now();
-    let test_id = app.ids().next::<ConnectionTestId>(now);
-    app.db()
-        .tx(async |tx| -> Result<(), PageError> {
-            connection::find(tx, &id)
+    let browser = app
+        .cookies()
+        .read(&headers, Cookie::Browser)
+        .ok_or_else(PageError::foreign_form)?;
+    form_of_ours(&app, &headers, &browser, &purpose(&id), &body)?;
+    let (word, now) = (word(query.as_deref()), app.now());
+    let begun = match &word {
+        Some(word) => {
+            app.db()
+                .tx(async |tx| connection_test::begin(tx, &id, word, now).await)
                 .await?
-                .ok_or_else(PageError::unknown_connection)?;
-            Ok(connection_test::insert(tx, &test_id, &id, now).await?)
-        })
-        .await?;
-    super::start(
-        &app,
-        &headers,
-        Request::TestConnection {
-            connection_id: id,
-            test_id,
-        },
-        None,
-    )
-    .await
+        }
+        None => None,
+    };
+    let Some(test_id) = begun else {
+        return Ok(refuse(&id, word.is_some()));
+    };
+    let request = Request::TestConnection {
+        connection_id: id,
+        test_id,
+    };
+    super::start(&app, &headers, request, None).await
+}
+
+/// The word in the link, as it is kept.
+fn word(query: Option<&str>) -> Option<SecretHash> {
+    let parameters = Parameters::parse(query.unwrap_or_default().as_bytes()).ok()?;
+    let word = parameters.one("word").ok().flatten()?;
+    Some(Secret::from_presented(word).sha256())
+}
+
+fn purpose(id: &ConnectionId) -> String {
+    format!("test of {id}")
+}
+
+fn refuse(id: &ConnectionId, was_used: bool) -> Response {
+    let page = ConnectionTestLink {
+        connection_id: id.as_str(),
+        was_used,
+    };
+    Page::new(&page)
+        .with_status(StatusCode::FORBIDDEN)
+        .into_response()
 }
 
 /// The only step of a test: to the provider.
@@ -81,7 +159,9 @@ pub async fn finish(
     let page = match result {
         Ok(identity) => {
             app.db()
-                .tx(async |tx| connection_test::succeed(tx, test_id, &identity.attributes).await)
+                .tx(async |tx| {
+                    connection_test::succeed(tx, test_id, &identity.attributes, &identity.trace).await
+                })
                 .await?;
             Page::new(&ConnectionTestPage {
                 crumbs: &[],

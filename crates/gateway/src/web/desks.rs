@@ -47,6 +47,38 @@ impl PageTemplate for ConnectionTestPage<'_> {
     const FORMS: Forms = Forms::None;
 }
 
+/// `connection_test_start.html`: asks before a test begins. Posts `csrf` to its own
+/// address. Its answer goes on to an identity provider.
+#[derive(Debug, Template)]
+#[template(path = "connection_test_start.html")]
+pub struct ConnectionTestStart<'a> {
+    /// The connection's name.
+    pub connection: &'a str,
+    pub csrf: &'a str,
+    /// When the link ends.
+    pub until: &'a str,
+}
+
+impl PageTemplate for ConnectionTestStart<'_> {
+    const ROOM: Room = Room::Desk;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// `connection_test_link.html`: how to get the link that begins a test.
+#[derive(Debug, Template)]
+#[template(path = "connection_test_link.html")]
+pub struct ConnectionTestLink<'a> {
+    /// The connection's identifier; nothing else about it is told.
+    pub connection_id: &'a str,
+    /// There was a link, which counts no more.
+    pub was_used: bool,
+}
+
+impl PageTemplate for ConnectionTestLink<'_> {
+    const ROOM: Room = Room::Desk;
+    const FORMS: Forms = Forms::None;
+}
+
 /// How to mend a failure.
 #[derive(Debug, Clone, Copy)]
 pub struct Remedy<'a> {

@@ -11,7 +11,9 @@ use tower::ServiceExt as _;
 
 use crate::dev::mail::{InboxPage, Letter, LetterPage};
 use crate::web::api_reference;
-use crate::web::desks::{ClaimRow, ConnectionTestPage, Fact, Remedy, TracePage};
+use crate::web::desks::{
+    ClaimRow, ConnectionTestLink, ConnectionTestPage, ConnectionTestStart, Fact, Remedy, TracePage,
+};
 use crate::web::page::Page;
 use crate::web::templates::{
     BeginElsewhere, ConfirmSwitch, EmailError, ErrorPage, Identify, Invitation, InvitationAccepted, Link,
@@ -385,10 +387,24 @@ fn desks() -> Vec<(&'static str, Page)> {
         claims: &[],
         ..works.clone()
     };
+    let start = ConnectionTestStart {
+        connection: LONG,
+        csrf: "c",
+        until: "7 December 2026, 14:03:11 UTC",
+    };
+    let link = |was_used| {
+        Page::new(&ConnectionTestLink {
+            connection_id: "conn_241053847510274048012",
+            was_used,
+        })
+    };
     vec![
         ("desk-trace", Page::new(&trace)),
         ("desk-connection-works", Page::new(&works)),
         ("desk-connection-fails", Page::new(&fails)),
+        ("desk-connection-start", Page::new(&start)),
+        ("desk-connection-link", link(false)),
+        ("desk-connection-link-used", link(true)),
     ]
 }
 

@@ -160,6 +160,20 @@ impl Connection {
         self.settings.kind()
     }
 
+    /// Forgets our secret if this change of `before` would lead it elsewhere and
+    /// does not bring it: whoever may change a connection could otherwise have it
+    /// sent to themselves, and nobody may ever read it. Says whether it did.
+    pub fn forget_secret_that_would_follow(&mut self, before: &Self) -> bool {
+        let follows = self.client_secret_sealed.is_some()
+            // Sealed anew it differs, even if it is the same secret.
+            && self.client_secret_sealed == before.client_secret_sealed
+            && self.settings.sends_secret_elsewhere(&before.settings);
+        if follows {
+            self.client_secret_sealed = None;
+        }
+        follows
+    }
+
     /// Our secret at the provider, if there is one.
     ///
     /// # Errors
@@ -315,23 +329,27 @@ pub async fn find_of(
 ///
 /// Another provider may call other people by the names that are known here:
 /// with the issuer or entity id the identities that it vouched for are
-/// forgotten. Whoever comes next is found by their address again.
+/// forgotten. Whoever comes next is found by their address again. Our secret is
+/// forgotten too, unless it is brought: see
+/// [`Connection::forget_secret_that_would_follow`].
 ///
 /// # Errors
 ///
 /// - [`Error::Stale`] if it was deleted, or changed since it was read.
 /// - As [`insert`].
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> Result<(), Error> {
-    refuse_unfit(connection)?;
     let before = find(tx, &connection.id).await?.ok_or(Error::Stale)?;
-    let authority = before.settings.authority();
+    let mut connection = connection.clone();
+    connection.forget_secret_that_would_follow(&before);
+    let authority = before.settings.authority().to_owned();
     let is_other_authority = !authority.is_empty() && authority != connection.settings.authority();
-    let mut settings = connection.settings.clone();
-    if let Some(settings) = settings.as_oidc_mut().filter(|_| is_other_authority) {
+    if let Some(settings) = connection.settings.as_oidc_mut().filter(|_| is_other_authority) {
         // Only connections that have been to Google before the check was there are spared it.
         settings.check_hosted_domain.get_or_insert(true);
     }
-    let settings = json(&settings);
+    let connection = &connection;
+    refuse_unfit(connection)?;
+    let settings = json(&connection.settings);
     let updated = tx
         .exec(
             "UPDATE connections SET provider = $3, name = $4, enabled = $5, jit_provisioning = $6,

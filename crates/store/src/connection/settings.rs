@@ -352,6 +352,19 @@ impl Settings {
         }
     }
 
+    /// Whether our secret may reach somebody else than with the settings `before`:
+    /// its way leads over the issuer, the discovery document and the token
+    /// endpoint, and without TLS past anybody.
+    pub(super) fn sends_secret_elsewhere(&self, before: &Self) -> bool {
+        let (Self::Oidc(now), Self::Oidc(before)) = (self, before) else {
+            return self.kind() != before.kind();
+        };
+        issuer_of(&now.issuer) != issuer_of(&before.issuer)
+            || now.discovery_endpoint != before.discovery_endpoint
+            || now.token_uri != before.token_uri
+            || (now.insecure_http && !before.insecure_http)
+    }
+
     /// Whose names for people are believed. Two providers may call different
     /// people the same.
     pub(super) fn authority(&self) -> &str {

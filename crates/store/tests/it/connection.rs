@@ -1,10 +1,11 @@
 //! Connections, requests under way to them, and their tests.
 
+use genkan_protocol::Trace;
 use genkan_store::connection::{self, Connection};
 use genkan_store::connection_test::{self, Failure, Status};
 use genkan_store::{ConnectionTestId, Error, Page, Secret, environment};
 
-use crate::support::{T0, on_each_engine};
+use crate::support::{T0, hash, on_each_engine, race, secs};
 
 #[tokio::test]
 async fn a_connection_is_read_as_it_was_written() {
@@ -183,12 +184,14 @@ async fn a_test_has_one_result() {
             description: "The audience is another one.".to_owned(),
             details: serde_json::json!([{"name": "Audience"}]),
         };
+        let mut trace = Trace::default();
+        trace.pass("Audience", "genkan");
         world
             .tx(async |tx| {
                 for id in &ids {
-                    connection_test::insert(tx, id, &connection.id, T0).await?;
+                    connection_test::insert(tx, id, &connection.id, &hash(id.as_str()), T0).await?;
                 }
-                connection_test::succeed(tx, &ids[0], &user_info).await?;
+                connection_test::succeed(tx, &ids[0], &user_info, &trace).await?;
                 connection_test::fail(tx, &ids[1], &failure).await
             })
             .await;
@@ -197,7 +200,7 @@ async fn a_test_has_one_result() {
             .await;
         assert!(matches!(second, Error::Stale), "{second:?}");
         let second = world
-            .failed_tx(async |tx| connection_test::succeed(tx, &ids[1], &user_info).await)
+            .failed_tx(async |tx| connection_test::succeed(tx, &ids[1], &user_info, &trace).await)
             .await;
         assert!(matches!(second, Error::Stale), "{second:?}");
 
@@ -209,8 +212,8 @@ async fn a_test_has_one_result() {
         };
         let passed = find(&ids[0]).await;
         assert_eq!(
-            (passed.status, passed.user_info, passed.failure),
-            (Status::Success, Some(user_info), None)
+            (passed.status, passed.user_info, passed.failure, passed.trace),
+            (Status::Success, Some(user_info), None, Some(trace))
         );
         let failed = find(&ids[1]).await;
         assert_eq!(
@@ -224,6 +227,62 @@ async fn a_test_has_one_result() {
                 .await,
             None
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_word_of_a_test_begins_one_test_of_its_connection_for_ten_minutes() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        let other = world.new_connection(None);
+        let ids: [ConnectionTestId; 2] = [world.id(), world.id()];
+        let words = [hash("first"), hash("second")];
+        let until = world
+            .tx(async |tx| {
+                connection::insert(tx, world.start(), &other).await?;
+                connection_test::insert(tx, &ids[0], &connection.id, &words[0], T0).await?;
+                connection_test::insert(tx, &ids[1], &connection.id, &words[1], T0).await
+            })
+            .await;
+        assert_eq!(until, T0 + secs(600));
+        let begin = async |id, word, now| {
+            let open = world
+                .tx(async |tx| connection_test::find_open(tx, id, word, now).await)
+                .await;
+            let begun = world
+                .tx(async |tx| connection_test::begin(tx, id, word, now).await)
+                .await;
+            assert_eq!(open.is_some(), begun.is_some(), "what is shown as open begins");
+            begun
+        };
+        assert_eq!(begin(&other.id, &words[0], T0).await, None);
+        let guess = hash("guess");
+        assert_eq!(begin(&connection.id, &guess, T0).await, None);
+        assert_eq!(begin(&connection.id, &words[1], until).await, None);
+        let last = until - secs(1);
+        assert_eq!(begin(&connection.id, &words[0], last).await, Some(ids[0].clone()));
+        assert_eq!(begin(&connection.id, &words[0], last).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_a_hundred_who_present_the_word_at_once_one_begins() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        let (id, word): (ConnectionTestId, _) = (world.id(), hash("word"));
+        world
+            .tx(async |tx| connection_test::insert(tx, &id, &connection.id, &word, T0).await)
+            .await;
+        let begun = race(100, async |_| {
+            world
+                .db
+                .tx(async |tx| connection_test::begin(tx, &connection.id, &word, T0).await)
+                .await
+        })
+        .await;
+        assert_eq!(begun.into_iter().flatten().collect::<Vec<_>>(), [id]);
     })
     .await;
 }

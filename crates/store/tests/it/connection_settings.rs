@@ -258,6 +258,7 @@ async fn another_issuer_does_not_inherit_whom_the_one_before_knew() {
 
         let mut moved = find(world, &connection).await;
         moved.settings.as_oidc_mut().unwrap().issuer = "https://other.test".to_owned();
+        moved.client_secret_sealed = world.new_connection(None).client_secret_sealed;
         world
             .tx(async |tx| connection::update(tx, world.after(2), &moved).await)
             .await;
@@ -494,6 +495,37 @@ async fn a_connection_is_found_only_where_it_belongs_and_keeps_its_context() {
             })
             .await;
         assert_eq!(kept, context);
+    })
+    .await;
+}
+
+/// Below every way in: whoever forgets to ask loses the secret, and not its owner.
+#[tokio::test]
+async fn the_store_lets_no_secret_follow_to_another_endpoint() {
+    on_each_engine(async |world| {
+        let (_, connection) = world.company("acme.test").await;
+        let moved = |connection: &Connection| {
+            let mut moved = connection.clone();
+            moved.settings.as_oidc_mut().unwrap().token_uri = Some("https://thief.test".to_owned());
+            moved
+        };
+        let refused = world
+            .failed_tx(async |tx| connection::update(tx, world.after(1), &moved(&connection)).await)
+            .await;
+        assert!(
+            matches!(refused, Error::Conflict(conflict::CONNECTION_INCOMPLETE)),
+            "{refused:?}"
+        );
+        assert_eq!(find(world, &connection).await, connection);
+
+        world
+            .tx(async |tx| connection::disable(tx, world.after(2), &connection.id).await)
+            .await;
+        let disabled = find(world, &connection).await;
+        world
+            .tx(async |tx| connection::update(tx, world.after(3), &moved(&disabled)).await)
+            .await;
+        assert_eq!(find(world, &connection).await.client_secret_sealed, None);
     })
     .await;
 }

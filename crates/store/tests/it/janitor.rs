@@ -75,7 +75,7 @@ async fn fill(world: &World) -> Grant {
             refresh_token::issue(tx, &hash("token"), &grant.id, grant.expires_at, T0).await?;
             revoked_access_token::insert(tx, &token_id, T0 + secs(300)).await?;
             login_trace::insert(tx, &trace).await?;
-            connection_test::insert(tx, &test_id, &connection.id, T0).await
+            connection_test::insert(tx, &test_id, &connection.id, &hash("word"), T0).await
         })
         .await;
     grant

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use http::{Method, header};
 use url::Url;
 
-use crate::Person;
 use crate::gateway::World;
 use crate::reply::Reply;
 use crate::rp::{Authorize, Code, Rp};
+use crate::{Organization, Person};
 use cookies::{CookieJar, From};
 use html::{Form, Html};
 use referer::Referer;
@@ -375,6 +375,12 @@ impl Browser {
         let arrival = self.start(request).await;
         let callback = self.go_on(arrival, person).await.callback();
         request.code(&callback.code())
+    }
+
+    /// Begins a test of the organization's first connection: opens a new link and presses its button.
+    pub async fn begin_test(&mut self, organization: &Organization) -> Arrival {
+        let page = self.open(&organization.test_link().await).await.page();
+        self.submit(&page, &[]).await
     }
 
     /// Goes where an application's redirect leads, and no further.

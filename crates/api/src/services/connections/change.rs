@@ -41,6 +41,15 @@ fn refuse(kind: Kind, mistake: &Mistake) -> Error {
     Error::invalid(&format!("{place}{}", mistake.field), &mistake.what)
 }
 
+/// The secret would go to whoever stands there now.
+fn secret_would_follow() -> Error {
+    Error::precondition(
+        "the connection is enabled, and its client secret is not sent to another issuer, discovery endpoint or \
+         token endpoint, nor without TLS, unless the same request brings it: add oidc_config.client_secret, or \
+         disable the connection first",
+    )
+}
+
 /// What must be entered first, under the names of the messages.
 fn incomplete(kind: Kind, missing: &[&str]) -> Error {
     let place = match kind {
@@ -101,12 +110,16 @@ impl Api {
         let http_allowed = self.host().is_development();
         let shown = self
             .tx(async |tx| {
-                let mut connection = require(tx, &owner, &id).await?;
+                let before = require(tx, &owner, &id).await?;
+                let mut connection = before.clone();
                 settings::apply(&mut connection, change.clone(), call.at(), self.instance_key())?;
                 let kind = connection.kind();
                 connection
                     .check(http_allowed)
                     .map_err(|mistake| refuse(kind, &mistake))?;
+                if connection.forget_secret_that_would_follow(&before) && connection.enabled {
+                    return Err(secret_would_follow());
+                }
                 let missing = connection.missing();
                 if connection.enabled && !missing.is_empty() {
                     return Err(incomplete(kind, &missing));

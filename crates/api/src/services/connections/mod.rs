@@ -15,7 +15,7 @@ use genkan_store::connection::{self, Connection as StoredConnection, domains};
 use genkan_store::connection_test::{self, Status as TestStatus};
 use genkan_store::domain::Domain;
 use genkan_store::{
-    ConnectionId, ConnectionTestId, EnvironmentId, OrganizationId, environment, organization,
+    ConnectionId, ConnectionTestId, EnvironmentId, OrganizationId, Secret, environment, organization,
 };
 use tonic::{Request, Response};
 
@@ -268,6 +268,29 @@ impl ConnectionService for Api {
         let (call, message) = self.accept(request);
         let owner = Owner::organization(&message.organization_id)?;
         self.toggle(&call, &owner, &message.id, false).await
+    }
+
+    async fn create_connection_test(
+        &self,
+        request: Request<CreateConnectionTestRequest>,
+    ) -> Answer<CreateConnectionTestResponse> {
+        let (call, message) = self.accept(request);
+        let connection_id: ConnectionId = id("connection", &message.connection_id)?;
+        let (at, word) = (call.at(), Secret::generate());
+        let (test_id, hash): (ConnectionTestId, _) = (at.id(), word.sha256());
+        let (connection, expires_at) = self
+            .tx(async |tx| {
+                let found = connection::find(tx, &connection_id).await?;
+                let connection = found.ok_or_else(|| Error::not_found("connection"))?;
+                let expires_at = connection_test::insert(tx, &test_id, &connection_id, &hash, at.now).await?;
+                Ok((connection, expires_at))
+            })
+            .await?;
+        Ok(Response::new(CreateConnectionTestResponse {
+            test_request_id: test_id.to_string(),
+            test_uri: render::test_link(self, &connection, &word),
+            expire_time: Some(shared::time(expires_at)),
+        }))
     }
 
     async fn get_connection_test_result(

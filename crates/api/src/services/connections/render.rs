@@ -5,9 +5,10 @@ use genkan_contract::scalekit::v1::connections::{
     SamlConnectionConfigResponse, connection as wire,
 };
 use genkan_contract::scalekit::v1::domains as wire_domains;
-use genkan_store::EnvironmentId;
+use genkan_protocol::oauth::append_query;
 use genkan_store::connection::{Connection, Kind, OidcSettings, SamlSettings, Settings};
 use genkan_store::domain::Domain;
+use genkan_store::{EnvironmentId, Secret};
 
 use super::{Shown, words};
 use crate::{Api, render};
@@ -19,6 +20,11 @@ fn address(api: &Api, connection: &Connection, what: &str) -> String {
         Kind::Saml => "saml",
     };
     format!("{}/sso/v1/{protocol}/{}{what}", api.public_url(), connection.id)
+}
+
+/// Where a test of the connection begins, with the word that lets it.
+pub(super) fn test_link(api: &Api, connection: &Connection, word: &Secret) -> String {
+    append_query(&address(api, connection, "/test"), &[("word", word.expose())])
 }
 
 /// A connection with the domains that it signs in.

@@ -179,8 +179,8 @@ pub(super) async fn run(
         )
     } else {
         format!(
-            "Register this redirect URI at the identity provider: {}\nThen try it: {}",
-            view.redirect_uri, view.test_uri
+            "Register this redirect URI at the identity provider: {}\nThen try it: genkan connection test {}",
+            view.redirect_uri, connection.id
         )
     });
     Ok(())

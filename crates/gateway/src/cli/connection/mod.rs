@@ -4,6 +4,7 @@ mod create;
 mod relink;
 mod saml;
 mod secret;
+mod test;
 mod update;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use self::create::CreateArgs;
 use self::relink::RelinkArgs;
+use self::test::TestArgs;
 use self::update::UpdateArgs;
 use super::instance::{Deleted, Instance, PageArgs, parse_id};
 use super::output::{details, table, time, yes_no};
@@ -77,11 +79,8 @@ enum Verb {
         #[arg(long)]
         end_sessions: bool,
     },
-    /// Print the address where a sign-in through it can be tried, even while it is disabled
-    Test {
-        /// Its identifier
-        connection: String,
-    },
+    /// Make a link that tries a sign-in through it, even while it is disabled, and wait for the result
+    Test(TestArgs),
     /// Let people come with another subject at the provider, each once within seven days
     ///
     /// Whoever has an address that somebody else is known by is refused, because addresses lapse and are
@@ -141,8 +140,6 @@ struct ConnectionView<'a> {
     sync_profile: bool,
     /// The address to register at the identity provider.
     redirect_uri: String,
-    /// Where a sign-in can be tried.
-    test_uri: String,
     has_client_secret: bool,
     status: &'static str,
     /// What must be entered before it can be enabled.
@@ -172,7 +169,6 @@ impl<'a> ConnectionView<'a> {
             jit_provisioning: connection.jit_provisioning,
             sync_profile: connection.sync_profile,
             redirect_uri: public_url.join(&format!("/sso/v1/{protocol}/{}/callback", connection.id)),
-            test_uri: public_url.join(&format!("/sso/v1/{protocol}/{}/test", connection.id)),
             has_client_secret: connection.client_secret_sealed.is_some(),
             status: connection.status().as_str(),
             missing: connection.missing(),
@@ -210,7 +206,6 @@ impl<'a> ConnectionView<'a> {
             "Redirect URI"
         };
         rows.push((address, self.redirect_uri.clone()));
-        rows.push(("Try it at", self.test_uri.clone()));
         details(&rows)
     }
 
@@ -290,7 +285,7 @@ pub(super) async fn run(args: &ConnectionArgs, context: &mut Context) -> Result<
             connection,
             end_sessions,
         } => disable(connection, *end_sessions, &instance, context).await,
-        Verb::Test { connection } => test(connection, &instance, context).await,
+        Verb::Test(args) => test::run(args, &instance, context).await,
         Verb::Relink(args) => relink::run(args, &instance, context).await,
         Verb::Delete { connection, yes } => delete(connection, *yes, &instance, context).await,
     }
@@ -412,26 +407,6 @@ async fn disable(
             .console
             .note(&format!("{ended} sessions have ended there."));
     }
-    Ok(())
-}
-
-#[derive(Serialize)]
-struct Test {
-    id: String,
-    test_uri: String,
-}
-
-async fn test(text: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
-    let connection = find(instance, text).await?;
-    let view = ConnectionView::new(&connection, &instance.config.public_url);
-    let test = Test {
-        id: view.summary.id,
-        test_uri: view.test_uri,
-    };
-    context.console.print(&test, || format!("{}\n", test.test_uri))?;
-    context
-        .console
-        .note("Open it in a browser and sign in; the page shows each check and what arrived.");
     Ok(())
 }
 

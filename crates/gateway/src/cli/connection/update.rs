@@ -17,6 +17,8 @@ const EXAMPLES: &str = "\
 Examples:
   genkan connection update conn_241053847510274048012 \\
       --client-secret-file okta.secret
+  genkan connection update conn_241053847510274048012 \\
+      --issuer https://acme.okta.com --client-secret-file okta.secret
   genkan connection update conn_241053847510274048012 --name \"Acme's Okta\"";
 
 #[derive(Debug, Args)]
@@ -27,6 +29,15 @@ pub(super) struct UpdateArgs {
     /// What people call it
     #[arg(long)]
     name: Option<String>,
+    /// The identity provider's issuer; a secret that is not named with it is forgotten
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// Where the discovery document is, if not below the issuer
+    #[arg(long, value_name = "URL")]
+    discovery_endpoint: Option<String>,
+    /// The token endpoint, for a provider without discovery
+    #[arg(long, value_name = "URL")]
+    token_uri: Option<String>,
     /// What Genkan is called at the provider
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
@@ -51,7 +62,10 @@ pub(super) struct UpdateArgs {
 
 impl UpdateArgs {
     fn names_oidc(&self) -> bool {
-        self.client_id.is_some()
+        self.issuer.is_some()
+            || self.discovery_endpoint.is_some()
+            || self.token_uri.is_some()
+            || self.client_id.is_some()
             || self.secret.is_given()
             || self.scopes.is_some()
             || self.token_auth.is_some()
@@ -65,7 +79,8 @@ pub(super) async fn run(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let mut connection = find(instance, &args.connection).await?;
+    let before = find(instance, &args.connection).await?;
+    let mut connection = before.clone();
     if let Some(name) = &args.name {
         connection.name = non_empty("--name", name)?;
     }
@@ -79,6 +94,15 @@ pub(super) async fn run(
         }
         Settings::Saml(settings) => args.saml.apply(settings, at)?,
         Settings::Oidc(oidc) => {
+            if let Some(issuer) = &args.issuer {
+                oidc.issuer = non_empty("--issuer", issuer)?;
+            }
+            if args.discovery_endpoint.is_some() {
+                oidc.discovery_endpoint.clone_from(&args.discovery_endpoint);
+            }
+            if args.token_uri.is_some() {
+                oidc.token_uri.clone_from(&args.token_uri);
+            }
             if let Some(client_id) = &args.client_id {
                 oidc.client_id = non_empty("--client-id", client_id)?;
             }
@@ -98,6 +122,13 @@ pub(super) async fn run(
         let (key, secret) = (instance.key().await?, args.secret.read(context)?);
         connection.client_secret_sealed = Some(connection::seal_client_secret(&key, &connection.id, &secret));
     }
+    let is_forgotten = connection.forget_secret_that_would_follow(&before);
+    if is_forgotten && connection.enabled {
+        return Err(Failure::usage(
+            "The client secret would go to whoever answers there now, and people sign in through this connection.",
+        )
+        .remedy("Name the secret too (--client-secret-file), or disable the connection first."));
+    }
     check(&connection, instance.environment.kind)?;
     let updated = instance
         .change(async |tx| {
@@ -106,5 +137,12 @@ pub(super) async fn run(
         })
         .await?;
     let view = ConnectionView::new(&updated, &instance.config.public_url);
-    context.console.print(&view, || view.text())
+    context.console.print(&view, || view.text())?;
+    if is_forgotten {
+        context.console.note(
+            "The client secret is forgotten: it goes to nobody who was not named with it. Enter it before you enable \
+             the connection.",
+        );
+    }
+    Ok(())
 }

@@ -1,8 +1,13 @@
 //! `genkan connection`.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use genkan::server;
 use genkan_db::testing::Scratch;
+use genkan_protocol::Trace;
 use genkan_store::environment::Kind;
+use genkan_store::{Secret, connection_test};
 use serde_json::json;
 
 use super::{Instance, ids, text};
@@ -52,11 +57,11 @@ async fn a_connection_comes_changes_and_goes_on_both_engines() {
         assert!(!created.to_string().contains("s3cret"));
         assert_eq!(secret_of(&instance, id).await, " s3cret ");
 
-        let test = instance.json(&["connection", "test", id]);
-        assert_eq!(
-            text(&test, "/test_uri"),
-            format!("https://auth.example.com/sso/v1/oidc/{id}/test")
-        );
+        let test = instance.json(&["connection", "test", id, "--no-wait"]);
+        let (address, word) = text(&test, "/test_uri").split_once("?word=").unwrap();
+        assert_eq!(address, format!("https://auth.example.com/sso/v1/oidc/{id}/test"));
+        assert!(word.len() >= 40, "{word}");
+        assert!(text(&test, "/test_request_id").starts_with("test_"));
         assert_eq!(
             instance.json(&["connection", "disable", id])["enabled"],
             json!(false)
@@ -268,4 +273,159 @@ async fn an_operator_allows_another_subject() {
         .failed(3, "There is no user");
     let listing = instance.json(&["event", "list", "--kind", "connection.relink_allowed"]);
     assert_eq!(listing["events"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_secret_does_not_follow_a_connection_to_another_provider() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let created = instance
+        .run_with("s3cret", &[CONNECT, &["--json"]].concat())
+        .json();
+    let id = text(&created, "/id");
+    for change in [
+        ["--issuer", "https://thief.test"],
+        ["--discovery-endpoint", "https://thief.test/d"],
+        ["--token-uri", "https://thief.test/t"],
+    ] {
+        let update = [&["connection", "update", id], &change[..]].concat();
+        instance
+            .run(&update)
+            .failed(2, "The client secret would go to whoever answers there now");
+    }
+    let brought = [
+        "connection",
+        "update",
+        id,
+        "--issuer",
+        "https://login.acme.test",
+        "--client-secret-stdin",
+        "--json",
+    ];
+    let moved = instance.run_with("newer", &brought).json();
+    assert_eq!(moved["oidc"]["issuer"], json!("https://login.acme.test"));
+    assert_eq!(secret_of(&instance, id).await, "newer");
+
+    instance.json(&["connection", "disable", id]);
+    let update = [
+        "connection",
+        "update",
+        id,
+        "--issuer",
+        "https://thief.test",
+        "--json",
+    ];
+    let forgotten = instance.run(&update);
+    assert!(
+        forgotten.stderr.contains("The client secret is forgotten"),
+        "{}",
+        forgotten.stderr
+    );
+    let forgotten = forgotten.json();
+    assert_eq!(
+        (&forgotten["has_client_secret"], &forgotten["missing"]),
+        (&json!(false), &json!(["client_secret"]))
+    );
+}
+
+/// What the server does when somebody opens the link and comes back.
+async fn come_back(instance: &Instance, connection_id: &str, word: &str, passes: bool) {
+    let db = server::open_database(&instance.config()).await.unwrap();
+    let id = connection_id.parse().unwrap();
+    let (word, now) = (Secret::from_presented(word).sha256(), server::now());
+    let claims = json!({ "email": "ada@acme.test", "na\u{1b}me": "\u{202e}Ada" });
+    let claims = claims.as_object().unwrap();
+    db.tx(async |tx| -> Result<(), genkan_store::Error> {
+        let test = connection_test::begin(tx, &id, &word, now)
+            .await?
+            .expect("it is the word");
+        let mut trace = Trace::default();
+        if passes {
+            trace.pass("Issuer", "https://login.acme.com");
+            return connection_test::succeed(tx, &test, claims, &trace).await;
+        }
+        trace.fail("Audience", "genkan", "another");
+        let failure = connection_test::Failure {
+            error: "id_token_audience_mismatch".to_owned(),
+            description: "Enter the client id.".to_owned(),
+            details: serde_json::to_value(&trace).expect("it is JSON"),
+        };
+        connection_test::fail(tx, &test, &failure).await
+    })
+    .await
+    .unwrap();
+    db.close().await;
+}
+
+#[tokio::test]
+async fn a_test_waits_for_whoever_opens_its_link_and_tells_the_checks() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let disabled = [CONNECT, &["--disabled", "--json"]].concat();
+    let created = instance.run_with("s3cret", &disabled).json();
+    let id = text(&created, "/id");
+    for passes in [true, false] {
+        let mut child = instance
+            .command(&["connection", "test", id])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let word = loop {
+            let mut line = String::new();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "no link was told");
+            if let Some((_, word)) = line.trim().split_once("?word=") {
+                break word.to_owned();
+            }
+        };
+        come_back(&instance, id, &word, passes).await;
+        let output = child.wait_with_output().unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.success(), passes, "{shown}");
+        let expected: &[&str] = match passes {
+            true => &["SUCCESS", "ok", "https://login.acme.com", "ada@acme.test"],
+            false => &[
+                "FAILURE",
+                "Enter the client id.",
+                "expected genkan, received another",
+            ],
+        };
+        for words in expected {
+            assert!(shown.contains(words), "{words} in {shown}");
+        }
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn names_are_letters_and_no_commands() {
+    let instance = Instance::new().await;
+    for name in ["Acme\u{1b}[2J", "Acme\u{202e}moc", "Ac\u{2066}me", "Ac\u{85}me"] {
+        instance
+            .run(&["org", "create", "--name", name])
+            .failed(2, "--name holds control characters");
+        instance
+            .run(&["app", "create", "--name", name])
+            .failed(2, "--name holds control characters");
+        instance
+            .run(&[
+                "user",
+                "create",
+                "--email",
+                "ada@acme.test",
+                "--family-name",
+                name,
+            ])
+            .failed(2, "--family-name holds control characters");
+        let line = json!({ "external_id": "acme", "name": name }).to_string();
+        std::fs::write(instance.path().join("organizations.jsonl"), line).unwrap();
+        let imported = instance.run(&["import", "organizations", "organizations.jsonl"]);
+        let all = format!("{}{}", imported.stdout, imported.stderr);
+        assert!(all.contains("name holds control characters"), "{all}");
+        assert_ne!(imported.code, 0);
+    }
+    assert!(ids(&instance.json(&["org", "list"]), "organizations").is_empty());
+    instance.json(&["org", "create", "--name", "شركة\u{200f} & Söhne"]);
 }

@@ -2,7 +2,10 @@
 //!
 //! Source: the contract, `test_connection_uri`.
 
+use std::time::Duration;
+
 use genkan::simulator::Fault;
+use genkan_db::p;
 use genkan_store::connection_test::{self, Status};
 use genkan_store::{ConnectionTestId, TraceId};
 use genkan_testkit::{Gateway, Organization, Page, Person};
@@ -10,13 +13,8 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 async fn test(gateway: &Gateway, organization: &Organization, person: impl Into<Person>) -> Page {
-    let url = format!(
-        "{}/sso/v1/oidc/{}/test",
-        gateway.url(),
-        organization.connection_id()
-    );
     let mut browser = gateway.browser();
-    let arrival = browser.open(&url).await;
+    let arrival = browser.begin_test(organization).await;
     let page = browser.go_on(arrival, person).await.page();
     assert!(
         browser.cookies.get("genkan_session").is_none(),
@@ -134,6 +132,129 @@ async fn whoever_asked_by_api_finds_the_result() {
         .unwrap();
     assert_eq!(result.status, Status::Success);
     assert_eq!(result.user_info.unwrap()["email"], "ada@acme.test");
+}
+
+/// The address that the API shows for a connection.
+fn bare(gateway: &Gateway, organization: &Organization) -> String {
+    format!(
+        "{}/sso/v1/oidc/{}/test",
+        gateway.url(),
+        organization.connection_id()
+    )
+}
+
+/// How often the provider was sent the connection's secret is one more than how
+/// often somebody came back from there; whoever begins no test goes nowhere.
+#[tokio::test]
+async fn nobody_begins_a_test_without_a_word_of_this_connection() {
+    let gateway = Gateway::start().await;
+    let acme = gateway
+        .organization("acme.test")
+        .with_connection(|connection| {
+            connection.enabled = false;
+            connection.name = "Not for everybody".to_owned();
+        })
+        .await;
+    let other = gateway.organization("other.test").with_oidc_connection().await;
+    let foreign = other
+        .test_link()
+        .await
+        .replace(other.connection_id().as_str(), acme.connection_id().as_str());
+    let bare = bare(&gateway, &acme);
+    for url in [
+        bare.clone(),
+        format!("{bare}?word="),
+        format!("{bare}?word=guess"),
+        format!("{bare}?word=a&word=b"),
+        foreign,
+    ] {
+        let mut browser = gateway.browser();
+        let page = browser.open(&url).await.page();
+        assert_eq!(page.reply.status, 403, "{url}");
+        assert_eq!(page.heading(), "This test needs a link of its own", "{url}");
+        let text = page.html.text();
+        let command = format!("genkan connection test {}", acme.connection_id());
+        assert!(text.contains(&command), "{text}");
+        // Neither its name nor its provider is anybody's business.
+        assert!(
+            !text.contains("Not for everybody") && !text.contains("idp"),
+            "{text}"
+        );
+        assert!(page.html.forms().is_empty());
+
+        // Nor with the form of another link.
+        let asked = browser.open(&acme.test_link().await).await.page();
+        let csrf = asked.form().field("csrf").unwrap().to_owned();
+        let posted = browser
+            .post_from(gateway.url(), &url, &[("csrf", csrf.as_str())])
+            .await
+            .page();
+        assert_eq!(posted.reply.status, 403, "{url}");
+    }
+    let tests: i64 = gateway
+        .tx(async |tx| {
+            let row = tx.opt("SELECT COUNT(*) FROM interactions", p![]).await?;
+            Ok(row.unwrap().get(0)?)
+        })
+        .await;
+    assert_eq!(tests, 0, "no test has begun");
+}
+
+#[tokio::test]
+async fn the_link_of_a_test_counts_once_and_not_by_looking_at_it() {
+    let gateway = Gateway::start().await;
+    let acme = gateway.organization("acme.test").with_oidc_connection().await;
+    let link = acme.test_link().await;
+    let mut browser = gateway.browser();
+    // Previews and scanners look.
+    for _ in 0..3 {
+        let looked = gateway.browser().open(&link).await.page();
+        assert_eq!(looked.reply.status, 200);
+    }
+    let page = browser.open(&link).await.page();
+    let arrival = browser.submit(&page, &[]).await;
+    let result = browser.go_on(arrival, "ada@acme.test").await.page();
+    assert_eq!(result.heading(), "The company’s sign-in works");
+
+    let again = browser.submit(&page, &[]).await.page();
+    assert_eq!(again.reply.status, 403);
+    assert!(
+        again.html.text().contains("The link was used"),
+        "{}",
+        again.html.text()
+    );
+    let looked = browser.open(&link).await.page();
+    assert_eq!(looked.heading(), "This test needs a link of its own");
+}
+
+#[tokio::test]
+async fn the_link_of_a_test_ends_after_ten_minutes() {
+    let gateway = Gateway::start().await;
+    let acme = gateway.organization("acme.test").with_oidc_connection().await;
+    let link = acme.test_link().await;
+    let mut browser = gateway.browser();
+    let page = browser.open(&link).await.page();
+    gateway.clock().advance(Duration::from_secs(600));
+    let late = browser.submit(&page, &[]).await.page();
+    assert_eq!(late.reply.status, 403);
+    assert_eq!(browser.open(&link).await.page().reply.status, 403);
+}
+
+#[tokio::test]
+async fn a_foreign_page_begins_no_test() {
+    let gateway = Gateway::start().await;
+    let acme = gateway.organization("acme.test").with_oidc_connection().await;
+    let link = acme.test_link().await;
+    let mut browser = gateway.browser();
+    browser.open(&link).await.page();
+    let refused = browser
+        .post_from("https://evil.test", &link, &[("csrf", "guess")])
+        .await
+        .page();
+    assert_eq!(refused.reply.status, 403);
+    // The word is unspent.
+    let page = browser.open(&link).await.page();
+    assert_eq!(page.heading(), "Try The company’s sign-in");
 }
 
 fn redact(text: &str) -> String {

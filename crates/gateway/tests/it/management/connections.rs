@@ -3,12 +3,13 @@
 use genkan_contract::scalekit::v1::connections as wire;
 use genkan_contract::scalekit::v1::connections::connection_service_client::ConnectionServiceClient;
 use genkan_contract::scalekit::v1::connections::{
-    AssignDomainsToConnectionRequest, CreateConnection, CreateConnectionRequest, DeleteConnectionRequest,
-    OidcConnectionConfig, SamlConnectionConfigRequest, ToggleConnectionRequest, UpdateConnection,
-    UpdateConnectionRequest, update_connection,
+    AssignDomainsToConnectionRequest, CreateConnection, CreateConnectionRequest, CreateConnectionTestRequest,
+    DeleteConnectionRequest, GetConnectionTestResultRequest, OidcConnectionConfig,
+    SamlConnectionConfigRequest, ToggleConnectionRequest, UpdateConnection, UpdateConnectionRequest,
+    update_connection,
 };
 use genkan_store::domain;
-use genkan_testkit::{Gateway, Organization, on_each_engine};
+use genkan_testkit::{Gateway, IdentityProvider, Organization, on_each_engine};
 
 use super::{Channel, channel};
 
@@ -49,6 +50,15 @@ impl Connections {
         self.0.update_connection(request).await.unwrap();
         let enabled = self.0.enable_connection(named(acme, id)).await.unwrap();
         assert!(enabled.into_inner().enabled);
+    }
+
+    /// The link of a test.
+    async fn begin_test(&mut self, id: &str) -> wire::CreateConnectionTestResponse {
+        let request = CreateConnectionTestRequest {
+            connection_id: id.to_owned(),
+        };
+        let made = self.0.create_connection_test(request).await.unwrap();
+        made.into_inner()
     }
 
     /// A SAML connection with all that a sign-in would need.
@@ -168,9 +178,87 @@ async fn a_saml_login_ends_at_a_page_that_says_so_and_leaves_a_trace() {
         (trace.cause.as_str(), trace.id.as_str()),
         ("saml_not_supported", page.reference().as_str())
     );
-    let test = format!("{}/sso/v1/saml/{id}/test", gateway.url());
-    let page = gateway.browser().open(&test).await.page();
+    let test = connections.begin_test(&id).await;
+    assert!(test.test_uri.contains("/sso/v1/saml/"), "{}", test.test_uri);
+    let page = browser.open(&test.test_uri).await.page();
+    let page = browser.submit(&page, &[]).await.page();
     assert!(page.html.text().contains("SAML"), "{}", page.html.text());
+}
+
+/// Whoever may change a connection and never read its secret has it sent nowhere.
+#[tokio::test]
+async fn a_secret_is_not_had_by_leading_a_connection_to_another_provider() {
+    let gateway = Gateway::start().await;
+    let acme = gateway
+        .organization("acme.test")
+        .with_connection(|connection| connection.enabled = false)
+        .await;
+    let id = acme.connection_id().to_string();
+    let thief = IdentityProvider::start(&gateway).await;
+    let mut connections = Connections::of(&gateway).await;
+    let config = OidcConnectionConfig {
+        issuer: Some(thief.issuer().to_owned()),
+        ..OidcConnectionConfig::default()
+    };
+    let request = UpdateConnectionRequest {
+        organization_id: acme.id.to_string(),
+        id: id.clone(),
+        connection: Some(UpdateConnection {
+            provider: wire::ConnectionProvider::Custom.into(),
+            settings: Some(update_connection::Settings::OidcConfig(config)),
+            ..UpdateConnection::default()
+        }),
+    };
+    connections.0.update_connection(request).await.unwrap();
+
+    let test = connections.begin_test(&id).await;
+    let mut browser = gateway.browser();
+    let page = browser.open(&test.test_uri).await.page();
+    let page = browser.submit(&page, &[]).await.page();
+    let text = page.html.text();
+    assert!(text.contains("missing: client_secret"), "{text}");
+    let request = GetConnectionTestResultRequest {
+        connection_id: id,
+        test_request_id: test.test_request_id,
+    };
+    let result = connections.0.get_connection_test_result(request).await.unwrap();
+    assert_eq!(
+        result.into_inner().error.as_deref(),
+        Some("connection_incomplete")
+    );
+}
+
+#[tokio::test]
+async fn a_test_begins_by_the_link_of_the_api_and_leaves_its_result_there() {
+    let gateway = Gateway::start().await;
+    let acme = gateway.organization("acme.test").with_oidc_connection().await;
+    let id = acme.connection_id().to_string();
+    let mut connections = Connections::of(&gateway).await;
+    let test = connections.begin_test(&id).await;
+    assert_eq!(test.expire_time.unwrap().seconds, gateway.now().as_secs() + 600);
+    let request = GetConnectionTestResultRequest {
+        connection_id: id,
+        test_request_id: test.test_request_id.clone(),
+    };
+    let pending = connections
+        .0
+        .get_connection_test_result(request.clone())
+        .await
+        .unwrap();
+    assert_eq!(pending.into_inner().status(), wire::TestResultStatus::Pending);
+    let mut browser = gateway.browser();
+    let page = browser.open(&test.test_uri).await.page();
+    let arrival = browser.submit(&page, &[]).await;
+    let page = browser.go_on(arrival, "ada@acme.test").await.page();
+    assert!(page.html.text().contains(&test.test_request_id));
+    let passed = connections
+        .0
+        .get_connection_test_result(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(passed.status(), wire::TestResultStatus::Success);
+    assert!(passed.user_info.unwrap().contains("ada@acme.test"));
 }
 
 #[tokio::test]

@@ -56,8 +56,7 @@ async fn live(gateway: &Gateway, receiver: &Receiver) {
     let arrival = elsewhere.start(&rp.authorize()).await;
     let person = Person::new("ada@acme.test").with_fault(Fault::WrongNonce);
     let _ = elsewhere.go_on(arrival, &person).await;
-    let test = format!("{}/sso/v1/oidc/{}/test", gateway.url(), acme.connection_id());
-    let _ = elsewhere.open(&test).await;
+    let _ = elsewhere.begin_test(&acme).await;
     receiver.next().await;
 }
 

@@ -75,9 +75,8 @@ async fn state_and_names_are_text_at_the_logout() {
 async fn what_an_identity_provider_says_is_text() {
     let gateway = Gateway::start().await;
     let acme = gateway.organization("acme.test").with_oidc_connection().await;
-    let test = format!("{}/sso/v1/oidc/{}/test", gateway.url(), acme.connection_id());
     let mut browser = gateway.browser();
-    let arrival = browser.open(&test).await;
+    let arrival = browser.begin_test(&acme).await;
     let person =
         Person::new("ada@acme.test").with_claims(&json!({ "title": MARKUP, MARKUP: "x", "list": [MARKUP] }));
     let page = browser.go_on(arrival, &person).await.page();
@@ -85,7 +84,7 @@ async fn what_an_identity_provider_says_is_text() {
     assert!(page.html.text().contains(MARKUP));
 
     // Its own words about a failure.
-    let page = browser.open(&test).await.page();
+    let page = browser.begin_test(&acme).await.page();
     let form = page.html.forms()[1].clone();
     let refused = browser
         .submit_form(

@@ -64,7 +64,7 @@ async fn another_method_is_refused_with_those_that_are_allowed() {
     /login/lri_000000000000000000001/account: POST
     /sso/v1/oidc/conn_000000000000000000001/callback: GET,HEAD
     /sso/v1/oidc/conn_000000000000000000001/init: GET,HEAD,POST
-    /sso/v1/oidc/conn_000000000000000000001/test: GET,HEAD
+    /sso/v1/oidc/conn_000000000000000000001/test: GET,HEAD,POST
     /healthz: GET,HEAD
     "#);
 }

@@ -67,7 +67,9 @@ async fn every_page_of_a_login_carries_a_strict_policy() {
     is_strict(&select);
 
     let test = format!("{}/sso/v1/oidc/{}/test", gateway.url(), acme.connection_id());
-    let arrival = browser.open(&test).await;
+    is_strict(&browser.open(&test).await.page());
+    is_strict(&browser.open(&acme.test_link().await).await.page());
+    let arrival = browser.begin_test(&acme).await;
     let tested = browser.go_on(arrival, "ada@acme.test").await.page();
     assert!(tested.url.path().ends_with("/callback"), "{}", tested.url);
     is_strict(&tested);
