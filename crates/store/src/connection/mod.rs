@@ -339,6 +339,9 @@ pub async fn find_of(
 /// - As [`insert`].
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> Result<(), Error> {
     let before = find(tx, &connection.id).await?.ok_or(Error::Stale)?;
+    if before.updated_at != connection.updated_at {
+        return Err(Error::Stale);
+    }
     let mut connection = connection.clone();
     connection.forget_secret_that_would_follow(&before);
     let authority = before.settings.authority().to_owned();

@@ -124,6 +124,8 @@ async fn of_two_editors_the_slower_one_must_look_again() {
         edited.jit_provisioning = false;
         let settings = edited.settings.as_oidc_mut().unwrap();
         settings.issuer = "https://other.test".to_owned();
+        let secret = Secret::generate();
+        edited.client_secret_sealed = Some(connection::seal_client_secret(&world.key, &edited.id, &secret));
         world
             .tx(async |tx| connection::update(tx, world.after(5), &edited).await)
             .await;
