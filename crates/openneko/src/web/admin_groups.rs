@@ -54,7 +54,7 @@ pub(super) fn by_organization(
                 format!("{organization} is not in web.allowedOrganizations, so nobody of it can sign in");
             return Err(mistake(NAME, why));
         }
-        rules.insert(organization, lower(non_empty(NAME, groups)?));
+        rules.insert(organization, lower(&non_empty(NAME, groups)?));
     }
     Ok(rules)
 }

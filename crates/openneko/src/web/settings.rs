@@ -203,7 +203,7 @@ impl Settings {
         let rules = Rules {
             admin_groups: admin_groups::by_organization(file.admin_groups, &allowed_organizations)?,
             allowed_organizations,
-            allowed_domains: lower(non_empty("web.allowedDomains", file.allowed_domains)?),
+            allowed_domains: lower(&non_empty("web.allowedDomains", file.allowed_domains)?),
             roles_follow_groups: file.roles_follow_groups,
             link_unverified_email: file.link_unverified_email,
         };
@@ -248,7 +248,7 @@ pub(super) fn non_empty(name: &'static str, words: Vec<String>) -> Result<Vec<St
     Ok(words)
 }
 
-pub(super) fn lower(words: Vec<String>) -> BTreeSet<String> {
+pub(super) fn lower(words: &[String]) -> BTreeSet<String> {
     words.iter().map(|word| word.trim().to_lowercase()).collect()
 }
 
