@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::keys::SECTIONS;
+use super::setting::Setting;
 use super::*;
 
 /// What every configuration needs.
