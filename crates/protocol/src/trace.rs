@@ -36,7 +36,7 @@ pub struct Check {
     pub name: String,
     /// How it went.
     pub outcome: Outcome,
-    /// Something worth seeing about a check that passed: the algorithm, the issuer.
+    /// Something worth seeing about a check that did not fail: the algorithm, the issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// What a failed check wanted to see.
@@ -57,6 +57,8 @@ pub enum Outcome {
     Failed,
     /// An earlier check had failed.
     NotReached,
+    /// Not as it should be, but the login can do without it.
+    PassedOver,
 }
 
 impl Trace {
@@ -71,6 +73,12 @@ impl Trace {
         let check = self.push(name, Outcome::Failed);
         check.expected = Some(printable(expected.as_ref()));
         check.received = Some(printable(received.as_ref()));
+    }
+
+    /// Something is not as it should be, and the login goes on without it. The note
+    /// says what that means.
+    pub fn pass_over(&mut self, name: impl Into<String>, note: impl AsRef<str>) {
+        self.push(name, Outcome::PassedOver).note = Some(printable(note.as_ref()));
     }
 
     /// A check that was not made, because an earlier one failed.

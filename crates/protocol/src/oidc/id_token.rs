@@ -23,6 +23,11 @@ const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// OIDC Core §2: a subject has at most 255 ASCII characters.
 const MAX_SUBJECT_BYTES: usize = 255;
 
+/// The cause if `max_age` was asked for and the provider does not say when the
+/// person signed in. Unlike the other causes it is the application's to know: it
+/// asked for what cannot be had there.
+pub const AUTHENTICATION_TIME_MISSING: &str = "id_token_authentication_time_missing";
+
 /// What an ID token must say.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
@@ -268,11 +273,30 @@ fn access_token_hash(token: &Verified, expected: &Expected<'_>) -> Result<Note, 
     })
 }
 
+/// When the person authenticated at the provider, if it says so. A time that is
+/// none, or that is still to come, says nothing (OIDC Core §2).
+pub fn auth_time(claims: &Map<String, Value>, now: Timestamp, skew: Duration) -> Option<Timestamp> {
+    let at = Timestamp::from_secs(number_of_seconds(claims, "auth_time")?);
+    (at <= now + skew).then_some(at)
+}
+
 /// OIDC Core §3.1.3.7, step 13.
 fn authentication_time(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
     let Some(max_age) = expected.max_age else {
-        return Ok(String::new());
+        let known = auth_time(&token.claims, expected.now, expected.skew);
+        return Ok(known.map_or_else(
+            || "not told: sign-ins with max_age will fail".to_owned(),
+            |at| at.as_secs().to_string(),
+        ));
     };
+    if token.claims.get("auth_time").is_none_or(Value::is_null) {
+        return Err(Failure {
+            cause: AUTHENTICATION_TIME_MISSING,
+            expected: format!("an auth_time at most {} seconds ago", max_age.as_secs()),
+            received: "no auth_time".to_owned(),
+            remedy: "The application asked for a recent sign-in (max_age), and the provider does not say when the person signed in. Let it send the claim auth_time in ID tokens, or have the application ask with prompt=login and without max_age.",
+        });
+    }
     let latest = expected.now + expected.skew;
     let earliest = expected.now - max_age - expected.skew;
     match seconds(token, "auth_time") {
@@ -315,10 +339,13 @@ fn audiences(token: &Verified) -> Option<Vec<&str>> {
 
 /// RFC 7519 §2: a `NumericDate` may have a fraction, which counts for nothing here.
 fn seconds(token: &Verified, name: &str) -> Option<i64> {
+    number_of_seconds(&token.claims, name)
+}
+
+fn number_of_seconds(claims: &Map<String, Value>, name: &str) -> Option<i64> {
     /// The year 9999: beyond it a number is no date.
     const LATEST: f64 = 253_402_300_799.0;
-    let number = token
-        .claims
+    let number = claims
         .get(name)?
         .as_f64()
         .filter(|secs| (0.0..=LATEST).contains(secs))?;

@@ -9,6 +9,7 @@ pub mod claims;
 mod discovery;
 mod hash;
 pub mod id_token;
+pub mod userinfo;
 
 pub use authorization_response::{
     AuthorizationResponse, AuthorizationResponseError, IssuerError, ProviderError, ResponseOutcome,

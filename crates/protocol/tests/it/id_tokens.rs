@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use genkan_protocol::jose::{Verified, verify};
-use genkan_protocol::oidc::id_token::{Expected, validate};
+use genkan_protocol::oidc::id_token::{Expected, auth_time, validate};
 use genkan_protocol::oidc::{ExpectedNonce, IdTokenError, left_half};
 use genkan_protocol::trace::Outcome;
 use genkan_protocol::{Timestamp, Trace};
@@ -221,14 +221,24 @@ fn a_fresh_authentication_is_proved_when_it_was_asked_for() {
     };
     assert_eq!(check(&with("auth_time", json!(NOW - 300)), &expected).0, Ok(()));
     for value in [
-        None,
-        Some(json!(NOW - 361)),
-        Some(json!(NOW + 61)),
-        Some(json!("now")),
+        json!(NOW - 361),
+        json!(NOW + 61),
+        json!("now"),
+        json!(NOW.to_string()),
+        json!(-1),
+        json!(1e30),
+        json!([NOW]),
+        json!(true),
     ] {
         assert_eq!(
             refused(&with("auth_time", value), &expected).cause,
             "id_token_authentication_too_old"
+        );
+    }
+    for absent in [None, Some(Value::Null)] {
+        assert_eq!(
+            refused(&with("auth_time", absent), &expected).cause,
+            "id_token_authentication_time_missing"
         );
     }
     let longest = Expected {
@@ -236,6 +246,35 @@ fn a_fresh_authentication_is_proved_when_it_was_asked_for() {
         ..EXPECTED
     };
     assert_eq!(check(&with("auth_time", json!(0)), &longest).0, Ok(()));
+}
+
+#[test]
+fn a_time_of_authentication_counts_only_if_it_is_one() {
+    let told = |value: Value| {
+        let (now, skew) = (EXPECTED.now, EXPECTED.skew);
+        auth_time(with("auth_time", value).as_object().unwrap(), now, skew).map(Timestamp::as_secs)
+    };
+    assert_eq!(told(json!(NOW - 7200)), Some(NOW - 7200));
+    assert_eq!(told(json!(0)), Some(0));
+    assert_eq!(told(json!(1.9)), Some(1));
+    assert_eq!(told(json!(NOW + 60)), Some(NOW + 60));
+    for none in [
+        json!(null),
+        json!(-1),
+        json!(NOW + 61),
+        json!(1e30),
+        json!("1795932282"),
+        json!("yesterday"),
+        json!([NOW]),
+        json!({ "at": NOW }),
+        json!(true),
+    ] {
+        assert_eq!(told(none.clone()), None, "{none}");
+    }
+    assert_eq!(
+        auth_time(&serde_json::Map::new(), EXPECTED.now, EXPECTED.skew),
+        None
+    );
 }
 
 #[test]

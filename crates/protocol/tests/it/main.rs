@@ -11,6 +11,7 @@ mod parameters;
 mod properties;
 mod redirect_uris;
 mod saml;
+mod userinfo;
 
 /// Keys and forgeries.
 mod forge {
