@@ -19,7 +19,10 @@ pub struct Grant {
     pub connection_id: Option<ConnectionId>,
     pub scope: Scope,
     pub nonce: Option<String>,
+    /// When the person had arrived from their provider.
     pub authenticated_at: Timestamp,
+    /// When they had authenticated there, as it says.
+    pub auth_time: Option<Timestamp>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
@@ -29,7 +32,7 @@ pub struct Grant {
 macro_rules! live_columns {
     () => {
         "g.id, g.client_id, g.session_id, g.user_id, g.organization_id, g.connection_id, g.scope, g.nonce,
-         g.authenticated_at, g.created_at, g.expires_at, g.revoked_at, s.status, s.idle_expires_at"
+         g.authenticated_at, g.auth_time, g.created_at, g.expires_at, g.revoked_at, s.status, s.idle_expires_at"
     };
 }
 pub(crate) use live_columns;
@@ -46,6 +49,7 @@ pub(crate) fn read_live(columns: &mut Columns<'_>, now: Timestamp) -> Result<Opt
         scope: columns.parsed("grants.scope", Scope::parse)?,
         nonce: columns.optional_text()?,
         authenticated_at: columns.time()?,
+        auth_time: columns.optional_time()?,
         created_at: columns.time()?,
         expires_at: columns.time()?,
         revoked_at: columns.optional_time()?,
@@ -64,8 +68,8 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, grant: &Grant) -> Result<(),
     let scope = grant.scope.to_string();
     tx.exec(
         "INSERT INTO grants (id, client_id, session_id, user_id, organization_id, connection_id, scope, nonce,
-            authenticated_at, created_at, expires_at, revoked_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            authenticated_at, created_at, expires_at, revoked_at, auth_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         p![
             &grant.id,
             &grant.client_id,
@@ -79,6 +83,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, grant: &Grant) -> Result<(),
             grant.created_at.as_micros(),
             grant.expires_at.as_micros(),
             grant.revoked_at.map(Timestamp::as_micros),
+            grant.auth_time.map(Timestamp::as_micros),
         ],
     )
     .await?;

@@ -103,6 +103,9 @@ pub struct Held {
     pub arrival: Arrival,
     /// When they came back from it.
     pub arrived_at: Timestamp,
+    /// When they authenticated there, as it says.
+    #[serde(default)]
+    pub auth_time: Option<Timestamp>,
 }
 
 /// Starts an interaction.

@@ -86,6 +86,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "clients", "0008_clients.sql"),
     migration!(9, "auth", "0009_auth.sql"),
     migration!(10, "search", "0010_search.sql"),
+    migration!(11, "claims", "0011_claims.sql"),
     migration!(12, "accounts", "0012_accounts.sql"),
     migration!(13, "forced_sign_in", "0013_forced_sign_in.sql"),
     migration!(14, "anonymous_work", "0014_anonymous_work.sql"),

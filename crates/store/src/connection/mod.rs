@@ -1,5 +1,6 @@
 //! Connections: an organization's way to an identity provider.
 
+pub mod claims;
 pub mod domains;
 pub mod hosted_domain;
 mod list;
@@ -18,6 +19,7 @@ use crate::{
     session,
 };
 
+pub use claims::{EmailTrust, RolesFrom};
 pub use list::{Filter, Listed, count, enabled_for_organization, list, list_for_organization, search};
 pub use rules::{MAX_ATTRIBUTES, Mistake};
 pub use settings::{

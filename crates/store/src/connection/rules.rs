@@ -110,6 +110,10 @@ impl Connection {
                     attribute_mapping: settings.attribute_mapping.clone(),
                     // A draft from before this check has nothing entered either.
                     check_hosted_domain: settings.check_hosted_domain,
+                    groups_claim: settings.groups_claim.clone(),
+                    roles_claim: settings.roles_claim.clone(),
+                    groups_claim_by_upgrade: settings.groups_claim_by_upgrade,
+                    unnamed_roles_claim: settings.unnamed_roles_claim,
                     ..OidcSettings::default()
                 };
                 *settings != blank || self.client_secret_sealed.is_some()

@@ -91,8 +91,17 @@ pub struct OidcSettings {
     /// From our attribute (`email`, `given_name`, …) to their claim.
     #[serde(default)]
     pub attribute_mapping: BTreeMap<String, String>,
+    /// The claim that lists a person's groups; `None`: the provider knows of none.
     pub groups_claim: Option<String>,
+    /// The claim that lists a person's roles; `None`: it has no say in them.
     pub roles_claim: Option<String>,
+    /// `groups_claim` was written by an upgrade, and nobody has chosen it since.
+    #[serde(default)]
+    pub groups_claim_by_upgrade: bool,
+    /// No claim is named any more, or none ever was while `roles` gave roles all the
+    /// same: it gives nothing and takes back what it gave, see [`Self::roles_from`].
+    #[serde(default)]
+    pub unnamed_roles_claim: bool,
     /// Development: the provider may be reached without TLS.
     #[serde(default)]
     pub insecure_http: bool,
@@ -105,6 +114,10 @@ pub struct OidcSettings {
     /// older than this check, which then only warns.
     #[serde(default)]
     pub check_hosted_domain: Option<bool>,
+    /// Accept only an e-mail address that the provider itself marks as verified:
+    /// for those where people enter their own, and which may say nothing of it.
+    #[serde(default)]
+    pub only_verified_email: bool,
     /// Sign people out at the provider too. Kept; Genkan does not do it yet.
     #[serde(default)]
     pub idp_logout_required: bool,
@@ -133,9 +146,12 @@ impl Default for OidcSettings {
             attribute_mapping: BTreeMap::new(),
             groups_claim: None,
             roles_claim: None,
+            groups_claim_by_upgrade: false,
+            unnamed_roles_claim: false,
             insecure_http: false,
             trust_unverified_email: false,
             check_hosted_domain: Some(true),
+            only_verified_email: false,
             idp_logout_required: false,
             allow_idp_initiated_login: false,
             configuration_type: None,
@@ -327,13 +343,6 @@ impl Settings {
         match self {
             Self::Oidc(settings) => &settings.attribute_mapping,
             Self::Saml(settings) => &settings.attribute_mapping,
-        }
-    }
-
-    pub const fn attribute_mapping_mut(&mut self) -> &mut BTreeMap<String, String> {
-        match self {
-            Self::Oidc(settings) => &mut settings.attribute_mapping,
-            Self::Saml(settings) => &mut settings.attribute_mapping,
         }
     }
 

@@ -25,12 +25,23 @@ pub struct Arrival {
     /// How the provider calls them, for ever.
     pub subject: String,
     pub profile: Profile,
-    /// `None` if the connection has no such claim: then nothing changes.
+    /// `None` if the provider could not be asked: then nothing changes.
     pub groups: Option<Vec<String>>,
-    /// Names of roles; unknown ones are left out. `None` as for the groups.
-    pub roles: Option<Vec<String>>,
+    pub roles: Roles,
     /// What the provider said, for people who look at the identity.
     pub attributes: Map<String, Value>,
+}
+
+/// What the provider says about a person's roles. Names that are none, or that
+/// it may not give, are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Roles {
+    /// Nothing, or it could not be asked: nothing changes.
+    Silent,
+    /// These are all that it gives.
+    Are(Vec<String>),
+    /// It gives nothing; what it gave before and does not name here is taken back.
+    AtMost(Vec<String>),
 }
 
 /// Who the provider says they are.
@@ -72,7 +83,7 @@ pub enum Outcome {
     /// A first login, and the provider sent no e-mail address.
     EmailMissing,
     /// A first login, and the provider itself doubts the address; see
-    /// [`connection::OidcSettings::trust_unverified_email`].
+    /// [`connection::OidcSettings::email_trust`].
     EmailNotVerified,
     /// A first login, and the address lies outside the organization's domains.
     /// Whether a user has it is not told: a provider could ask for any address.
@@ -425,15 +436,18 @@ async fn follow_claims(
     if let Some(groups) = &arrival.groups {
         membership::set_groups(tx, organization_id, user_id, groups).await?;
     }
-    if let Some(names) = &arrival.roles {
-        let mut names = names.clone();
-        let known = role::names(tx, organization_id).await?;
-        names.retain(|name| known.contains(name));
-        let assigned = Assigned {
-            names: &names,
-            by_provider: true,
-        };
-        membership::replace_roles(tx, at, organization_id, user_id, assigned).await?;
+    match &arrival.roles {
+        Roles::Silent => Ok(()),
+        Roles::Are(names) => {
+            let mut names = names.clone();
+            let allowed = role::names_for_providers(tx, organization_id).await?;
+            names.retain(|name| allowed.contains(name));
+            let assigned = Assigned {
+                names: &names,
+                by_provider: true,
+            };
+            membership::replace_roles(tx, at, organization_id, user_id, assigned).await
+        }
+        Roles::AtMost(names) => membership::limit_roles(tx, at, organization_id, user_id, names).await,
     }
-    Ok(())
 }

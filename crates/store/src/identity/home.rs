@@ -5,7 +5,7 @@ use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
 
 use super::arrival::{Outcome, Profile};
-use crate::connection::{self, Connection, Settings};
+use crate::connection::{self, Connection, EmailTrust, Settings};
 use crate::user::User;
 use crate::{Error, OrganizationId, Timestamp, UserId, domain, user};
 
@@ -29,13 +29,18 @@ pub(super) async fn vouch(
     let Some(is_proved) = speaks_for(tx, connection, email).await? else {
         return Ok(Err(Outcome::EmailNotTrusted));
     };
-    let trusts_unverified = match &connection.settings {
-        Settings::Oidc(settings) => settings.trust_unverified_email,
+    let trust = match &connection.settings {
+        Settings::Oidc(settings) => settings.email_trust(),
         // SAML knows no unverified addresses.
-        Settings::Saml(_) => false,
+        Settings::Saml(_) => EmailTrust::NotDoubted,
     };
     // An employee who can enter any address at the provider must not become a colleague.
-    if profile.email_verified == Some(false) && !trusts_unverified {
+    let counts = match trust {
+        EmailTrust::Verified => profile.email_verified == Some(true),
+        EmailTrust::NotDoubted => profile.email_verified != Some(false),
+        EmailTrust::Any => true,
+    };
+    if !counts {
         return Ok(Err(Outcome::EmailNotVerified));
     }
     Ok(Ok(Vouched {

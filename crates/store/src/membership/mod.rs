@@ -347,6 +347,26 @@ pub(crate) async fn replace_roles(
     record_roles(tx, at, &before, assigned.by_provider).await
 }
 
+/// Takes back the roles that a provider gave and does not name any more.
+pub(crate) async fn limit_roles(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+    names: &[String],
+) -> Result<(), Error> {
+    let before = find(tx, organization_id, user_id).await?.ok_or(Error::Stale)?;
+    for name in before.roles.iter().filter(|name| !names.contains(name)) {
+        tx.exec(
+            "DELETE FROM membership_roles WHERE organization_id = $1 AND user_id = $2 AND by_provider
+                AND role_id IN (SELECT id FROM roles WHERE name = $3)",
+            p![organization_id, user_id, name],
+        )
+        .await?;
+    }
+    record_roles(tx, at, &before, true).await
+}
+
 /// Records that the roles of a member have changed, if they have.
 async fn record_roles(
     tx: &mut Tx<'_>,

@@ -20,6 +20,8 @@ pub struct NewRole<'a> {
     pub name: &'a str,
     pub display_name: &'a str,
     pub description: &'a str,
+    /// An organization's identity provider may give it; of roles of the environment.
+    pub assignable_by_providers: bool,
     /// Whose permissions it has besides its own.
     pub base: Option<&'a Role>,
     /// Its own ones.
@@ -54,8 +56,8 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, role: &NewRole<'_>) -> Resul
     }
     tx.exec(
         "INSERT INTO roles (id, organization_id, name, display_name, description, default_creator,
-            default_member, extends_id, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, FALSE, FALSE, $6, $7, $7)",
+            default_member, extends_id, created_at, updated_at, assignable_by_providers)
+         VALUES ($1, $2, $3, $4, $5, FALSE, FALSE, $6, $7, $7, $8)",
         p![
             &role.id,
             role.organization_id,
@@ -64,6 +66,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, role: &NewRole<'_>) -> Resul
             role.description,
             role.base.map(|base| &base.id),
             at.now.as_micros(),
+            role.organization_id.is_none() && role.assignable_by_providers,
         ],
     )
     .await?;
@@ -92,8 +95,10 @@ async fn refuse_too_many(tx: &mut Tx<'_>, organization_id: Option<&OrganizationI
     }
 }
 
-/// Replaces the display name, the description and the base, and the
-/// permissions of the role itself if there are any to replace them.
+/// Replaces the display name, the description, the base and whether providers may
+/// give it, and the permissions of the role itself if there are any to replace them.
+///
+/// What providers gave before they no longer may is taken back at the next sign-in.
 ///
 /// # Errors
 ///
@@ -111,7 +116,8 @@ pub async fn update(
     }
     let changed = tx
         .exec(
-            "UPDATE roles SET display_name = $2, description = $3, extends_id = $4, updated_at = $5
+            "UPDATE roles SET display_name = $2, description = $3, extends_id = $4, updated_at = $5,
+                assignable_by_providers = $7
               WHERE id = $1 AND updated_at = $6",
             p![
                 &role.id,
@@ -120,6 +126,7 @@ pub async fn update(
                 role.base.as_ref().map(|base| &base.id),
                 at.after(role.updated_at).as_micros(),
                 role.updated_at.as_micros(),
+                organization_id.is_none() && role.assignable_by_providers,
             ],
         )
         .await?;

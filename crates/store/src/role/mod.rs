@@ -35,6 +35,9 @@ pub struct Role {
     pub default_creator: bool,
     /// For every later one; an organization may have decided otherwise than the environment.
     pub default_member: bool,
+    /// Whether an organization's identity provider may give it. It may give the
+    /// organization's own roles in any case.
+    pub assignable_by_providers: bool,
     /// Whose permissions it has besides its own.
     pub base: Option<Base>,
     /// How many roles extend it directly, of those that are seen.
@@ -74,7 +77,7 @@ macro_rules! select {
         concat!(
             "SELECT r.id, r.organization_id, r.name, r.display_name, r.description, r.default_creator,
                 CASE WHEN d.member_role_id IS NULL THEN r.default_member ELSE d.member_role_id = r.id END,
-                r.extends_id, b.name,
+                r.organization_id IS NOT NULL OR r.assignable_by_providers, r.extends_id, b.name,
                 (SELECT COUNT(*) FROM roles e WHERE e.extends_id = r.id AND e.organization_id IS NULL)
                 + CASE WHEN CAST($1 AS TEXT) IS NULL
                     THEN (SELECT COUNT(*) FROM roles e WHERE e.extends_id = r.id AND e.organization_id IS NOT NULL)
@@ -101,6 +104,7 @@ fn read(row: &Row) -> Result<Role, Error> {
         description: columns.text()?,
         default_creator: columns.bool()?,
         default_member: columns.bool()?,
+        assignable_by_providers: columns.bool()?,
         base: columns
             .optional_id()?
             .zip(columns.optional_text()?)
@@ -164,15 +168,21 @@ pub async fn list(tx: &mut Tx<'_>, organization_id: Option<&OrganizationId>) -> 
     Ok(roles)
 }
 
-/// The names of the roles that members of an organization can have.
+/// The names of the roles that the identity provider of an organization may give.
+/// Whoever administers a provider decides what it says, so a role of the
+/// environment is among them only if the environment's operator marked it.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn names(tx: &mut Tx<'_>, organization_id: &OrganizationId) -> Result<Vec<String>, Error> {
+pub async fn names_for_providers(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+) -> Result<Vec<String>, Error> {
     let rows = tx
         .all(
-            "SELECT name FROM roles WHERE organization_id IS NULL OR organization_id = $1",
+            "SELECT name FROM roles
+              WHERE (organization_id IS NULL AND assignable_by_providers) OR organization_id = $1",
             p![organization_id],
         )
         .await?;

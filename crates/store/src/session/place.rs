@@ -125,6 +125,7 @@ struct Began {
     organization_id: Option<OrganizationId>,
     connection_id: Option<ConnectionId>,
     authenticated_at: Timestamp,
+    auth_time: Option<Timestamp>,
     expires_at: Timestamp,
     is_revoked: bool,
 }
@@ -137,6 +138,7 @@ fn read_began(row: &Row) -> Result<Began, Error> {
         organization_id: columns.optional_id()?,
         connection_id: columns.optional_id()?,
         authenticated_at: columns.time()?,
+        auth_time: columns.optional_time()?,
         expires_at: columns.time()?,
         is_revoked: columns.optional_time()?.is_some(),
     })
@@ -149,7 +151,7 @@ async fn end_one(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, place: Place<'_
     };
     let rows = tx
         .all(
-            "SELECT id, client_id, organization_id, connection_id, authenticated_at, expires_at, revoked_at
+            "SELECT id, client_id, organization_id, connection_id, authenticated_at, auth_time, expires_at, revoked_at
                FROM grants WHERE session_id = $1 ORDER BY created_at DESC, id DESC",
             p![id],
         )
@@ -189,7 +191,7 @@ async fn go_back(tx: &mut Tx<'_>, session: &Session, left: &Began) -> Result<(),
     let expires_at = session.expires_at.min(left.expires_at);
     tx.exec(
         "UPDATE sessions SET organization_id = $2, connection_id = $3, authenticated_at = $4, expires_at = $5,
-            idle_expires_at = $6
+            idle_expires_at = $6, auth_time = $7
           WHERE id = $1",
         p![
             &session.id,
@@ -198,6 +200,7 @@ async fn go_back(tx: &mut Tx<'_>, session: &Session, left: &Began) -> Result<(),
             left.authenticated_at.as_micros(),
             expires_at.as_micros(),
             session.idle_expires_at.min(expires_at).as_micros(),
+            left.auth_time.map(Timestamp::as_micros),
         ],
     )
     .await?;

@@ -229,7 +229,7 @@ fn arrival(connection: &Connection, subject: &str, address: &str) -> Arrival {
             ..Profile::default()
         },
         groups: None,
-        roles: None,
+        roles: genkan_store::identity::Roles::Silent,
         attributes: serde_json::Map::new(),
     }
 }

@@ -92,11 +92,12 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
                     ..Profile::default()
                 },
                 groups: Some(vec!["Everyone".to_owned()]),
-                roles: None,
+                roles: genkan_store::identity::Roles::Silent,
                 // A number that no double holds exactly must not lock anybody out.
                 attributes: json!({ "n": 0.1, "m": 1e300 }).as_object().unwrap().clone(),
             },
             arrived_at: T0,
+            auth_time: None,
         };
         let arrived = Stage::Arrived {
             connection_id: connection.id.clone(),

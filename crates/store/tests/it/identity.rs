@@ -3,9 +3,9 @@
 
 use genkan_protocol::EmailAddress;
 use genkan_store::connection::{self, Connection};
-use genkan_store::identity::{self, Arrival, Outcome, Profile};
+use genkan_store::identity::{self, Arrival, Outcome, Profile, Roles};
 use genkan_store::user::{self, User};
-use genkan_store::{ConnectionId, OrganizationId, UserId, domain, membership};
+use genkan_store::{ConnectionId, OrganizationId, UserId, domain, membership, role};
 
 use crate::support::{World, email, on_each_engine, race};
 
@@ -18,7 +18,7 @@ fn arrival(connection: &Connection, subject: &str, address: &str) -> Arrival {
             ..Profile::default()
         },
         groups: None,
-        roles: None,
+        roles: Roles::Silent,
         attributes: serde_json::Map::new(),
     }
 }
@@ -437,6 +437,25 @@ async fn an_address_that_the_provider_doubts_is_not_believed_unless_told_to() {
 }
 
 #[tokio::test]
+async fn a_connection_may_ask_for_addresses_that_were_verified() {
+    on_each_engine(async |world| {
+        let (_, mut connection) = world.company("acme.test").await;
+        world.user("ceo@acme.test").await;
+        let settings = connection.settings.as_oidc_mut().unwrap();
+        settings.set_email_trust(connection::EmailTrust::Verified);
+        update(world, &connection).await;
+        let mut claimed = arrival(&connection, "eve", "ceo@acme.test");
+        for not in [None, Some(false)] {
+            claimed.profile.email_verified = not;
+            assert_refused(world, &claimed, &Outcome::EmailNotVerified).await;
+        }
+        claimed.profile.email_verified = Some(true);
+        assert_eq!(enter(world, &claimed).await.email.as_str(), "ceo@acme.test");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_known_person_stays_who_they_are_whatever_address_comes() {
     on_each_engine(async |world| {
         let (_, acme) = world.company("acme.test").await;
@@ -550,8 +569,9 @@ async fn roles_of_the_provider_come_and_go_with_it_and_those_of_people_stay() {
     on_each_engine(async |world| {
         let (organization, connection) = world.company("acme.test").await;
         enter(world, &arrival(&connection, "first", "first@acme.test")).await;
+        assignable(world, &["admin", "member"]).await;
         let with = |roles: Option<&[&str]>| Arrival {
-            roles: roles.map(|roles| roles.iter().map(|role| (*role).to_owned()).collect()),
+            roles: roles.map_or(Roles::Silent, |roles| Roles::Are(owned(roles))),
             ..arrival(&connection, "sub-1", "ada@acme.test")
         };
         let ada = enter(world, &with(None)).await;
@@ -567,7 +587,7 @@ async fn roles_of_the_provider_come_and_go_with_it_and_those_of_people_stay() {
         assert_eq!(
             roles(world, &connection, &ada.id).await,
             ["admin", "member"],
-            "no claim, no change"
+            "nothing said, nothing changed"
         );
         enter(world, &with(Some(&["member"]))).await;
         assert_eq!(roles(world, &connection, &ada.id).await, ["member"]);
@@ -594,18 +614,83 @@ async fn a_provider_gives_roles_of_its_own_organization_and_of_the_environment()
         crate::role::add(world, Some(&organization.id), "clerk", None).await;
         crate::role::add(world, Some(&other.id), "spy", None).await;
         enter(world, &arrival(&connection, "first", "first@acme.test")).await;
-        let sent = ["clerk", "spy", "admin"].map(str::to_owned);
         let with_roles = Arrival {
-            roles: Some(sent.to_vec()),
+            roles: Roles::Are(owned(&["clerk", "spy", "admin"])),
             ..arrival(&connection, "sub-1", "ada@acme.test")
         };
         let ada = enter(world, &with_roles).await;
         assert_eq!(
             roles(world, &connection, &ada.id).await,
+            ["clerk", "member"],
+            "a role of the environment is nobody's to give unless somebody says so"
+        );
+        assignable(world, &["admin"]).await;
+        enter(world, &with_roles).await;
+        assert_eq!(
+            roles(world, &connection, &ada.id).await,
             ["admin", "clerk", "member"]
+        );
+        // What it may not give any more, it has not given.
+        set_assignable(world, "admin", false).await;
+        enter(world, &with_roles).await;
+        assert_eq!(roles(world, &connection, &ada.id).await, ["clerk", "member"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_claim_that_nobody_named_takes_back_and_gives_nothing() {
+    on_each_engine(async |world| {
+        let (organization, connection) = world.company("acme.test").await;
+        assignable(world, &["admin", "member"]).await;
+        crate::role::add(world, Some(&organization.id), "clerk", None).await;
+        enter(world, &arrival(&connection, "first", "first@acme.test")).await;
+        let with = |roles| Arrival {
+            roles,
+            ..arrival(&connection, "sub-1", "ada@acme.test")
+        };
+        let ada = enter(world, &with(Roles::Are(owned(&["admin", "clerk"])))).await;
+        let known = ["admin", "clerk", "member"];
+        assert_eq!(roles(world, &connection, &ada.id).await, known);
+
+        enter(world, &with(Roles::AtMost(owned(&["admin", "clerk", "member"])))).await;
+        assert_eq!(roles(world, &connection, &ada.id).await, known);
+        enter(world, &with(Roles::AtMost(owned(&["clerk"])))).await;
+        assert_eq!(roles(world, &connection, &ada.id).await, ["clerk", "member"]);
+        enter(world, &with(Roles::AtMost(owned(&["admin", "clerk"])))).await;
+        assert_eq!(
+            roles(world, &connection, &ada.id).await,
+            ["clerk", "member"],
+            "it gives nothing"
+        );
+        enter(world, &with(Roles::AtMost(Vec::new()))).await;
+        assert_eq!(
+            roles(world, &connection, &ada.id).await,
+            ["member"],
+            "people gave it"
         );
     })
     .await;
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Roles of the environment that identity providers may give.
+async fn assignable(world: &World, names: &[&str]) {
+    for name in names {
+        set_assignable(world, name, true).await;
+    }
+}
+
+async fn set_assignable(world: &World, name: &str, assignable: bool) {
+    let mark = async |tx: &mut genkan_db::Tx<'_>| {
+        let mut role = role::find(tx, None, name).await?.unwrap();
+        role.assignable_by_providers = assignable;
+        role::update(tx, world.start(), &role, None).await
+    };
+    world.tx(mark).await;
 }
 
 async fn set_roles(world: &World, organization_id: &OrganizationId, user_id: &UserId, names: &[String]) {

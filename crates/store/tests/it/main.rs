@@ -5,6 +5,7 @@
 mod api_token;
 mod auth_log;
 mod back_channel_logout;
+mod claims_upgrade;
 mod client;
 mod connection;
 mod connection_settings;

@@ -20,6 +20,7 @@ pub(crate) async fn try_add(
         name,
         display_name: name,
         description: "",
+        assignable_by_providers: false,
         base,
         permissions: &[],
     };

@@ -77,6 +77,7 @@ async fn roles_and_who_has_them_survive_the_upgrade() {
             name: "clerk",
             display_name: "Clerk",
             description: "",
+            assignable_by_providers: false,
             base: Some(admin),
             permissions: &[],
         };

@@ -125,6 +125,7 @@ async fn a_new_sign_in_changes_the_cookie() {
             session_id: session.id.clone(),
             organization_id: connection.organization_id.clone(),
             connection_id: Some(connection.id.clone()),
+            auth_time: Some(T0 + secs(30)),
             ..world.sign_in(&ada)
         };
         let at = world.after(600);
@@ -134,6 +135,7 @@ async fn a_new_sign_in_changes_the_cookie() {
 
         assert_eq!(rejoined.id, session.id);
         assert_eq!(rejoined.authenticated_at, at.now);
+        assert_eq!(rejoined.auth_time, Some(T0 + secs(30)), "as the provider says");
         assert_eq!(rejoined.expires_at, at.now + LIFETIMES.absolute);
         assert_eq!(rejoined.organization_id, connection.organization_id);
         assert_eq!(rejoined.created_at, session.created_at);
@@ -144,6 +146,47 @@ async fn a_new_sign_in_changes_the_cookie() {
         };
         assert_eq!(by("planted").await, None);
         assert_eq!(by("fresh").await, Some(rejoined));
+    })
+    .await;
+}
+
+/// Who arrives has not just proved who they are: only their provider knows when they did.
+#[tokio::test]
+async fn the_age_of_a_proof_is_the_providers_word_or_nobodys() {
+    on_each_engine(async |world| {
+        let ada = world.user("ada@acme.test").await;
+        let start = async |cookie: &str, auth_time| {
+            let sign_in = SignIn {
+                auth_time,
+                ..world.sign_in(&ada)
+            };
+            let token = hash(cookie);
+            world
+                .tx(async |tx| session::start(tx, world.after(600), &sign_in, &token, LIFETIMES).await)
+                .await
+        };
+        let now = world.after(600).now;
+        let told = start("told", Some(T0)).await;
+        assert_eq!((told.auth_time, told.authenticated_at), (Some(T0), now));
+        assert!(told.proved_within(secs(600), now) && !told.proved_within(secs(599), now));
+        let silent = start("silent", None).await;
+        assert_eq!(silent.auth_time, None);
+        assert!(!silent.proved_within(secs(1_000_000), now));
+        let ahead = start("ahead", Some(now + secs(60))).await;
+        assert_eq!(ahead.auth_time, Some(now), "no proof is younger than the arrival");
+
+        // A later arrival of which nothing is known takes the word of before away.
+        let again = SignIn {
+            session_id: told.id.clone(),
+            auth_time: None,
+            ..world.sign_in(&ada)
+        };
+        let rejoined = world
+            .tx(async |tx| session::rejoin(tx, world.after(700), &again, &hash("again"), LIFETIMES).await)
+            .await;
+        assert_eq!(rejoined.auth_time, None);
+        let read = world.tx(async |tx| session::find(tx, &told.id).await).await;
+        assert_eq!(read, Some(rejoined));
     })
     .await;
 }

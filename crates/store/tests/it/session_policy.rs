@@ -27,6 +27,7 @@ async fn sign_in(world: &World, id: &OrganizationId, token: &str, at: u64) -> Se
         user_id: world.user(&format!("{token}@acme.test")).await.id,
         organization_id: Some(id.clone()),
         connection_id: None,
+        auth_time: None,
         ip: None,
         user_agent: None,
     };
@@ -95,6 +96,7 @@ async fn a_policy_shortens_the_sessions_that_follow() {
             user_id: session.user_id.clone(),
             organization_id: Some(id.clone()),
             connection_id: None,
+            auth_time: None,
             ip: None,
             user_agent: None,
         };

@@ -231,6 +231,7 @@ impl World {
             user_id: user.id.clone(),
             organization_id: None,
             connection_id: None,
+            auth_time: Some(T0),
             ip: Some("192.0.2.1".to_owned()),
             user_agent: Some("Test/1".to_owned()),
         }
@@ -254,6 +255,7 @@ impl World {
             scope: Scope::parse("openid email offline_access").unwrap(),
             nonce: Some("n-0S6_WzA2Mj".to_owned()),
             authenticated_at: session.authenticated_at,
+            auth_time: session.auth_time,
             created_at: T0,
             expires_at: session.expires_at,
             revoked_at: None,
