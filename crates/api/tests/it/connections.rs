@@ -197,6 +197,8 @@ async fn what_a_change_does_not_set_stays_and_an_empty_text_clears() {
             allow_idp_initiated_login: Some(true),
             jit_provisioning_with_sso_enabled: Some(false),
             sync_user_profile_on_login: Some(false),
+            only_verified_emails: Some(false),
+            trust_unverified_emails: Some(false),
             ..complete()
         };
         assert_eq!(oidc_of(&updated), &expected);
@@ -226,6 +228,77 @@ async fn what_a_change_does_not_set_stays_and_an_empty_text_clears() {
         assert_eq!(again.attribute_mapping, updated.attribute_mapping);
         assert_eq!(get(&harness, &created).await.unwrap(), again);
         assert_eq!(secret_of(&harness, &created).await.as_deref(), Some("s3cret"));
+    })
+    .await;
+}
+
+/// The contract has one map for every attribute, and it is replaced as a whole.
+#[tokio::test]
+async fn groups_and_roles_are_read_from_the_claims_that_the_mapping_names() {
+    on_each_engine(async |harness| {
+        let (organization_id, _) = company(&harness, "acme.test").await;
+        let created = create(&harness, &organization_id, wire::ConnectionType::Oidc).await;
+        assert!(created.attribute_mapping.is_empty(), "none is read");
+        let map = async |pairs: &[(&str, &str)]| {
+            let owned = |(ours, theirs): &(&str, &str)| ((*ours).to_owned(), (*theirs).to_owned());
+            let update = UpdateConnection {
+                attribute_mapping: pairs.iter().map(owned).collect(),
+                ..oidc(OidcConnectionConfig::default())
+            };
+            let updated = change(&harness, &created, update.clone()).await.unwrap();
+            assert_eq!(get(&harness, &created).await.unwrap(), updated);
+            let id = ConnectionId::parse(&created.id).unwrap();
+            let stored = harness
+                .tx(async |tx, _| store::find(tx, &id).await)
+                .await
+                .unwrap();
+            let settings = stored.settings.as_oidc().unwrap().clone();
+            (updated.attribute_mapping == update.attribute_mapping, settings)
+        };
+        let (agrees, settings) = map(&[("email", "mail"), ("groups", "grp"), ("roles", "app_roles")]).await;
+        assert!(agrees);
+        assert_eq!(settings.groups_from(), Some("grp"));
+        assert_eq!(settings.roles_from(), store::RolesFrom::Named("app_roles"));
+
+        let (_, unchanged) = map(&[]).await;
+        assert_eq!(unchanged, settings, "an empty map changes nothing");
+        let (agrees, settings) = map(&[("email", "mail")]).await;
+        assert!(agrees);
+        assert_eq!(settings.groups_from(), None);
+        assert_eq!(
+            settings.roles_from(),
+            store::RolesFrom::Unnamed("roles"),
+            "what it gave is taken back"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_says_which_addresses_count() {
+    on_each_engine(async |harness| {
+        let (organization_id, _) = company(&harness, "acme.test").await;
+        let created = create(&harness, &organization_id, wire::ConnectionType::Oidc).await;
+        let say = async |only_verified_emails, trust_unverified_emails| {
+            let config = OidcConnectionConfig {
+                only_verified_emails,
+                trust_unverified_emails,
+                ..OidcConnectionConfig::default()
+            };
+            change(&harness, &created, oidc(config)).await
+        };
+        let said = say(Some(true), None).await.unwrap();
+        assert_eq!(oidc_of(&said).only_verified_emails, Some(true));
+        let refused = say(None, Some(true)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        let said = say(Some(false), Some(true)).await.unwrap();
+        assert_eq!(
+            (
+                oidc_of(&said).only_verified_emails,
+                oidc_of(&said).trust_unverified_emails
+            ),
+            (Some(false), Some(true))
+        );
     })
     .await;
 }

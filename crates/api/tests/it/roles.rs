@@ -46,6 +46,7 @@ impl Roles {
             description: Some(format!("Is a {name}")),
             extends: extends.map(str::to_owned),
             permissions: owned(permissions),
+            ..CreateRole::default()
         };
         let request = CreateRoleRequest { role: Some(role) };
         let answer = self.client().create_role(request).await?;
@@ -256,6 +257,52 @@ async fn a_role_is_created_read_changed_and_deleted() {
             roles.delete("clerk", None).await,
             Code::NotFound,
             "role not found",
+        );
+    })
+    .await;
+}
+
+/// Whoever administers a provider decides what it says.
+#[tokio::test]
+async fn providers_may_give_a_role_of_the_environment_only_if_somebody_says_so() {
+    on_each_engine(async |harness| {
+        let roles = Roles::of(harness);
+        let created = roles.create("clerk", None, &[]).await.unwrap();
+        assert!(!created.assignable_by_providers);
+        let mark = |assignable_by_providers| UpdateRole {
+            assignable_by_providers,
+            ..UpdateRole::default()
+        };
+        let marked = roles.update("clerk", mark(Some(true))).await.unwrap();
+        assert!(marked.assignable_by_providers);
+        let renamed = UpdateRole {
+            display_name: Some("Clerk".to_owned()),
+            ..UpdateRole::default()
+        };
+        assert!(
+            roles
+                .update("clerk", renamed)
+                .await
+                .unwrap()
+                .assignable_by_providers
+        );
+        let unmarked = roles.update("clerk", mark(Some(false))).await.unwrap();
+        assert!(!unmarked.assignable_by_providers);
+
+        // An organization's own roles are its provider's to give in any case.
+        let acme = roles.organization("Acme").await;
+        let own = roles.create_in(&acme, "auditor", None).await.unwrap();
+        assert!(own.assignable_by_providers);
+        let request = UpdateOrganizationRoleRequest {
+            org_id: acme.to_string(),
+            role_name: "auditor".to_owned(),
+            role: Some(mark(Some(false))),
+        };
+        let answer = roles.client().update_organization_role(request).await;
+        refused(
+            answer.map(tonic::Response::into_inner),
+            Code::InvalidArgument,
+            "role.assignable_by_providers",
         );
     })
     .await;

@@ -359,6 +359,10 @@ pub struct OidcConnectionConfig {
     pub check_hosted_domain: ::core::option::Option<bool>,
     #[prost(message, optional, tag = "1000")]
     pub allow_idp_initiated_login: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "1020")]
+    pub only_verified_emails: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "1021")]
+    pub trust_unverified_emails: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OAuthConnectionConfig {

@@ -21,6 +21,8 @@ pub struct Role {
     pub dependent_roles_count: i32,
     #[prost(bool, tag = "11")]
     pub is_org_role: bool,
+    #[prost(bool, tag = "1000")]
+    pub assignable_by_providers: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateRole {
@@ -34,6 +36,8 @@ pub struct CreateRole {
     pub extends: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "9")]
     pub permissions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "1000")]
+    pub assignable_by_providers: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateOrganizationRole {
@@ -90,6 +94,8 @@ pub struct UpdateRole {
     pub extends: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "7")]
     pub permissions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "1000")]
+    pub assignable_by_providers: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UpdateRoleRequest {

@@ -45,7 +45,10 @@ pub(super) fn connection(api: &Api, shown: &Shown) -> WireConnection {
         ui_button_title: connection.ui_button_title.clone().unwrap_or_default(),
         configuration_type: words::configuration_type_of(connection.settings.configuration_type()),
         test_connection_uri: address(api, connection, "/test"),
-        attribute_mapping: connection.settings.attribute_mapping().clone(),
+        attribute_mapping: match &connection.settings {
+            Settings::Oidc(settings) => settings.whole_mapping(),
+            Settings::Saml(settings) => settings.attribute_mapping.clone(),
+        },
         create_time: Some(render::time(connection.created_at)),
         update_time: Some(render::time(connection.updated_at)),
         key_id: connection.key_id.clone(),
@@ -85,6 +88,8 @@ fn oidc(api: &Api, connection: &Connection, settings: &OidcSettings) -> OidcConn
         jit_provisioning_with_sso_enabled: Some(connection.jit_provisioning),
         check_hosted_domain: settings.check_hosted_domain,
         allow_idp_initiated_login: Some(settings.allow_idp_initiated_login),
+        only_verified_emails: Some(settings.only_verified_email),
+        trust_unverified_emails: Some(settings.trust_unverified_email),
     }
 }
 

@@ -42,7 +42,10 @@ pub(super) fn apply(
     set_optional(&mut connection.ui_button_title, change.ui_button_title);
     set_optional(&mut connection.key_id, change.key_id);
     if !change.attribute_mapping.is_empty() {
-        *connection.settings.attribute_mapping_mut() = change.attribute_mapping;
+        match &mut connection.settings {
+            Settings::Oidc(settings) => settings.set_whole_mapping(change.attribute_mapping),
+            Settings::Saml(settings) => settings.attribute_mapping = change.attribute_mapping,
+        }
     }
     let configuration_type =
         words::configuration_type("connection.configuration_type", change.configuration_type)?;
@@ -100,6 +103,17 @@ fn apply_oidc(
         &mut settings.allow_idp_initiated_login,
         config.allow_idp_initiated_login,
     );
+    set(&mut settings.only_verified_email, config.only_verified_emails);
+    set(
+        &mut settings.trust_unverified_email,
+        config.trust_unverified_emails,
+    );
+    if settings.only_verified_email && settings.trust_unverified_email {
+        return Err(Error::invalid(
+            "connection.oidc_config.only_verified_emails",
+            "contradicts trust_unverified_emails: at most one of them is true",
+        ));
+    }
     set(&mut connection.sync_profile, config.sync_user_profile_on_login);
     set(
         &mut connection.jit_provisioning,

@@ -62,6 +62,7 @@ pub(super) struct Wanted {
     description: String,
     extends: Option<String>,
     permissions: Vec<String>,
+    assignable_by_providers: bool,
 }
 
 impl From<contract::CreateRole> for Wanted {
@@ -72,6 +73,7 @@ impl From<contract::CreateRole> for Wanted {
             description: role.description.unwrap_or_default(),
             extends: role.extends,
             permissions: role.permissions,
+            assignable_by_providers: role.assignable_by_providers.unwrap_or_default(),
         }
     }
 }
@@ -84,6 +86,7 @@ impl From<contract::CreateOrganizationRole> for Wanted {
             description: role.description.unwrap_or_default(),
             extends: role.extends,
             permissions: role.permissions,
+            assignable_by_providers: false,
         }
     }
 }
@@ -108,6 +111,7 @@ pub(super) async fn create(
             name: &wanted.name,
             display_name: &wanted.display_name,
             description: &wanted.description,
+            assignable_by_providers: wanted.assignable_by_providers,
             base: base.as_ref(),
             permissions: &permissions,
         };
@@ -136,6 +140,15 @@ pub(super) async fn update(
         }
         if let Some(description) = &change.description {
             role.description.clone_from(description);
+        }
+        if let Some(assignable) = change.assignable_by_providers {
+            if owner.id().is_some() {
+                return Err(Error::invalid(
+                    "role.assignable_by_providers",
+                    "is about roles of the environment: an organization's own are its provider's to give",
+                ));
+            }
+            role.assignable_by_providers = assignable;
         }
         if let Some(base) = &change.extends {
             role.base = Some(Base::from(&owner.find_base(tx, base).await?));

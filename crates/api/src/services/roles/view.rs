@@ -44,6 +44,7 @@ pub(super) fn render(role: Role, permissions: Vec<contract::RolePermission>) -> 
         permissions,
         dependent_roles_count: i32::try_from(role.dependents).unwrap_or(i32::MAX),
         is_org_role: role.organization_id.is_some(),
+        assignable_by_providers: role.assignable_by_providers,
     }
 }
 
