@@ -170,6 +170,7 @@ impl Person {
             user_id: user.id,
             organization_id: Some(organization_id.clone()),
             connection_id: None,
+            auth_time: None,
             ip: Some("192.0.2.1".to_owned()),
             user_agent: Some(
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
@@ -186,6 +187,7 @@ impl Person {
             scope: Scope::parse(SCOPE).expect("it is a scope"),
             nonce: None,
             authenticated_at: at.now,
+            auth_time: None,
             created_at: at.now,
             expires_at: session.expires_at,
             revoked_at: None,

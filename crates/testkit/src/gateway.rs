@@ -467,6 +467,20 @@ impl Gateway {
             .await;
     }
 
+    /// Marks roles of the environment as the identity providers' to give.
+    pub async fn let_providers_give(&self, names: &[&str]) {
+        let at = self.at();
+        self.tx(async |tx| {
+            for name in names {
+                let mut role = role::find(tx, None, name).await?.expect("the role exists");
+                role.assignable_by_providers = true;
+                role::update(tx, at, &role, None).await?;
+            }
+            Ok(())
+        })
+        .await;
+    }
+
     /// Does now what the janitor does every minute.
     pub async fn sweep(&self) {
         let app = self.app();

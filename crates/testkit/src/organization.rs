@@ -70,6 +70,15 @@ impl<'a> OrganizationBuilder<'a> {
         self
     }
 
+    /// As [`Self::with_oidc_connection`], reading groups and roles of the usual names.
+    #[must_use]
+    pub fn with_claims_named(self) -> Self {
+        self.with_settings(|settings| {
+            settings.name_groups(Some("groups"));
+            settings.name_roles(Some("roles"));
+        })
+    }
+
     /// As [`Self::with_connection`], with other OIDC settings.
     #[must_use]
     pub fn with_settings(self, change: impl FnOnce(&mut OidcSettings) + Send + 'static) -> Self {

@@ -109,6 +109,7 @@ fn row(check: &Check) -> [String; 3] {
             ),
         ),
         Outcome::NotReached => ("-", "not reached".to_owned()),
+        Outcome::PassedOver => ("note", optional(&check.note)),
     };
     [mark.to_owned(), check.name.clone(), seen]
 }

@@ -2,22 +2,95 @@
 //!
 //! Source: OIDC Core §5.1 for the default names.
 
-use std::collections::BTreeMap;
-
-use genkan_protocol::{EmailAddress, name};
-use genkan_store::identity::Profile;
+use genkan_protocol::oidc::userinfo::{has_unlisted_groups, is_kept_elsewhere};
+use genkan_protocol::{EmailAddress, Trace, name};
+use genkan_store::connection::{OidcSettings, RolesFrom};
+use genkan_store::identity::{Profile, Roles};
 use serde_json::{Map, Value};
 
 /// More groups than this are cut: an access token must still fit into a header.
 const MAX_GROUPS: usize = 200;
+
+/// What a provider said about a person, document by document.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    pub id_token: Map<String, Value>,
+    pub userinfo: Userinfo,
+}
+
+/// What came of the userinfo endpoint.
+#[derive(Debug, Clone, Default)]
+pub enum Userinfo {
+    /// There is none, or the ID token says all that is needed.
+    #[default]
+    NotAsked,
+    /// It was needed, and its answer cannot be used.
+    Unread,
+    Read(Map<String, Value>),
+}
+
+/// Something about which a flag says whether anybody has checked it. One without
+/// the other says nothing (OIDC Core §5.1).
+const PAIRS: [(&str, &str); 2] = [
+    ("email", "email_verified"),
+    ("phone_number", "phone_number_verified"),
+];
+
+impl Documents {
+    /// The ID token first: it is the signed one.
+    fn iter(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        let userinfo = match &self.userinfo {
+            Userinfo::Read(userinfo) => Some(userinfo),
+            Userinfo::NotAsked | Userinfo::Unread => None,
+        };
+        std::iter::once(&self.id_token).chain(userinfo)
+    }
+
+    /// A claim as the first document has it that has it. `null` is an absence.
+    fn find(&self, claim: &str) -> Option<&Value> {
+        self.iter().find_map(|document| said(document, claim))
+    }
+
+    /// All claims in one, for people who look at them; a value and its flag come
+    /// from the same document here too.
+    pub fn merged(&self) -> Map<String, Value> {
+        let mut all = self.id_token.clone();
+        let Userinfo::Read(userinfo) = &self.userinfo else {
+            return all;
+        };
+        for (value, flag) in PAIRS {
+            if said(&all, value).is_none() {
+                all.remove(value);
+                all.remove(flag);
+            } else {
+                all.entry(flag).or_insert(Value::Null);
+            }
+        }
+        for (name, value) in userinfo {
+            all.entry(name.as_str()).or_insert_with(|| value.clone());
+        }
+        for (_, flag) in PAIRS {
+            if all.get(flag).is_some_and(Value::is_null) {
+                all.remove(flag);
+            }
+        }
+        all
+    }
+}
+
+/// OIDC Core §5.3.2: what is not said should be left out, and is sometimes `null`.
+fn said<'a>(document: &'a Map<String, Value>, claim: &str) -> Option<&'a Value> {
+    document.get(claim).filter(|value| !value.is_null())
+}
 
 /// What was found in the claims.
 #[derive(Debug)]
 pub struct Mapped {
     pub email: EmailAddress,
     pub profile: Profile,
+    /// `None`: they stay as they are.
     pub groups: Option<Vec<String>>,
-    pub roles: Option<Vec<String>>,
+    pub roles: Roles,
 }
 
 /// Why no person could be made of the claims.
@@ -29,58 +102,171 @@ pub enum MappingError {
     EmailMalformed { claim: String },
 }
 
-/// Where each attribute is found.
-#[derive(Debug)]
-pub struct Mapping<'a> {
-    /// Our attribute → the provider's claim, where it differs from the standard's name.
-    pub attributes: &'a BTreeMap<String, String>,
-    pub groups_claim: Option<&'a str>,
-    pub roles_claim: Option<&'a str>,
-}
+/// Where each attribute is found: as the connection says.
+#[derive(Debug, Clone, Copy)]
+pub struct Mapping<'a>(pub &'a OidcSettings);
 
-impl Mapping<'_> {
-    fn claim<'b>(&'b self, attribute: &'b str) -> &'b str {
-        self.attributes.get(attribute).map_or(attribute, String::as_str)
+impl<'a> Mapping<'a> {
+    /// The claim with one of our attributes; the standard's name if none was chosen.
+    pub fn claim(self, attribute: &'a str) -> &'a str {
+        let mapping = &self.0.attribute_mapping;
+        mapping.get(attribute).map_or(attribute, String::as_str)
     }
 
-    fn text(&self, claims: &Map<String, Value>, attribute: &str) -> Option<String> {
-        let text = claims.get(self.claim(attribute))?.as_str()?.trim();
-        // Names are shown on pages and put into tokens: bounded, one line.
-        let clean: String = name::clean(text).chars().take(255).collect();
-        (!clean.is_empty()).then_some(clean)
+    /// The claims that list groups and roles, if the connection reads any.
+    fn lists(self) -> impl Iterator<Item = &'a str> {
+        let roles = match self.0.roles_from() {
+            RolesFrom::Named(claim) | RolesFrom::Unnamed(claim) => Some(claim),
+            RolesFrom::Nowhere => None,
+        };
+        self.0.groups_from().into_iter().chain(roles)
     }
 
-    /// Applies the mapping.
+    /// Whether an ID token leaves something open that the userinfo endpoint may
+    /// answer (OIDC Core §5.3 obliges nobody to ask).
+    pub fn is_incomplete(self, id_token: &Map<String, Value>) -> bool {
+        let is_open = |claim: &str| said(id_token, claim).is_none();
+        let is_nameless = is_open(self.claim("name"))
+            && (is_open(self.claim("given_name")) || is_open(self.claim("family_name")));
+        is_open(self.claim("email"))
+            // Somebody who doubts an address may say so there.
+            || is_open("email_verified")
+            || is_nameless
+            || self.0.attribute_mapping.values().any(|claim| is_open(claim))
+            || self.lists().any(is_open)
+    }
+
+    /// Applies the mapping. What groups and roles come to is written into the trace.
     ///
     /// # Errors
     ///
     /// [`MappingError`] if there is no usable e-mail address.
-    pub fn apply(&self, claims: &Map<String, Value>) -> Result<Mapped, MappingError> {
-        let claim = || self.claim("email").to_owned();
-        let email = claims
-            .get(self.claim("email"))
-            .and_then(Value::as_str)
-            .ok_or_else(|| MappingError::EmailMissing { claim: claim() })?
-            .trim();
-        let email =
-            EmailAddress::parse(email).map_err(|_| MappingError::EmailMalformed { claim: claim() })?;
+    pub fn apply(self, documents: &Documents, trace: &mut Trace) -> Result<Mapped, MappingError> {
+        let (email, email_verified) = self.email(documents)?;
+        trace.pass("E-mail address", email.as_str());
+        let text = |attribute| text(documents.find(self.claim(attribute))?);
         Ok(Mapped {
             profile: Profile {
                 email: Some(email.clone()),
-                email_verified: verified(claims),
-                name: self.text(claims, "name"),
-                given_name: self.text(claims, "given_name"),
-                family_name: self.text(claims, "family_name"),
-                picture: self
-                    .text(claims, "picture")
-                    .filter(|url| url.starts_with("https://")),
-                locale: self.text(claims, "locale"),
+                email_verified,
+                name: text("name"),
+                given_name: text("given_name"),
+                family_name: text("family_name"),
+                picture: text("picture").filter(|url| url.starts_with("https://")),
+                locale: text("locale"),
             },
             email,
-            groups: list(claims, self.groups_claim.unwrap_or("groups")),
-            roles: list(claims, self.roles_claim.unwrap_or("roles")),
+            groups: self.groups(documents, trace),
+            roles: self.roles(documents, trace),
         })
     }
+
+    /// The address, and what is said about whether somebody has checked it: by the
+    /// document that has the address, and by no other.
+    ///
+    /// A doubt is never lost: it counts from any document that does not speak of
+    /// another address.
+    fn email(self, documents: &Documents) -> Result<(EmailAddress, Option<bool>), MappingError> {
+        let claim = self.claim("email");
+        let missing = || MappingError::EmailMissing {
+            claim: claim.to_owned(),
+        };
+        let address = |document| said(document, claim).and_then(Value::as_str).map(str::trim);
+        let document = documents
+            .iter()
+            .find(|document| said(document, claim).is_some())
+            .ok_or_else(missing)?;
+        let email = EmailAddress::parse(address(document).ok_or_else(missing)?).map_err(|_| {
+            MappingError::EmailMalformed {
+                claim: claim.to_owned(),
+            }
+        })?;
+        // The flag is about the claim `email`, not about whatever a connection reads instead.
+        let verified = verified(document).filter(|verified| claim == "email" || !verified);
+        if verified == Some(true) {
+            return Ok((email, verified));
+        }
+        let is_other = |address: &str| EmailAddress::parse(address).is_ok_and(|other| other != email);
+        let is_doubted = documents.iter().any(|document| {
+            self::verified(document) == Some(false) && !address(document).is_some_and(is_other)
+        });
+        Ok((email, if is_doubted { Some(false) } else { verified }))
+    }
+
+    fn groups(self, documents: &Documents, trace: &mut Trace) -> Option<Vec<String>> {
+        let Some(claim) = self.0.groups_from() else {
+            tell_unused(documents, "Groups", "groups", trace);
+            return Some(Vec::new());
+        };
+        let is_overage = documents.iter().any(has_unlisted_groups);
+        listed(documents, claim, is_overage, ("Groups", trace))
+    }
+
+    fn roles(self, documents: &Documents, trace: &mut Trace) -> Roles {
+        match self.0.roles_from() {
+            RolesFrom::Named(claim) => {
+                listed(documents, claim, false, ("Roles", trace)).map_or(Roles::Silent, Roles::Are)
+            }
+            RolesFrom::Unnamed(claim) => {
+                let found = listed(documents, claim, false, ("Roles", &mut Trace::default()));
+                trace.pass_over(
+                    "Roles",
+                    "the connection names no claim for them: none is given, and what a claim gave before is taken back",
+                );
+                found.map_or(Roles::Silent, Roles::AtMost)
+            }
+            RolesFrom::Nowhere => {
+                tell_unused(documents, "Roles", "roles", trace);
+                Roles::Silent
+            }
+        }
+    }
+}
+
+/// A claim that looks as if somebody wanted it to count.
+fn tell_unused(documents: &Documents, what: &str, claim: &str, trace: &mut Trace) {
+    if documents.find(claim).is_some() {
+        let note = format!("the claim {claim} is not used: the connection names no claim for them");
+        trace.pass_over(what, note);
+    }
+}
+
+/// What a named claim lists. An absence means that there are none, unless nobody
+/// can tell: then it is `None`, and what was known stays.
+fn listed(
+    documents: &Documents,
+    claim: &str,
+    is_overage: bool,
+    (what, trace): (&str, &mut Trace),
+) -> Option<Vec<String>> {
+    if let Some(value) = documents.find(claim) {
+        let Some(names) = names(value) else {
+            let note = format!("the claim {claim} is no list of names, so there are none");
+            trace.pass_over(what, note);
+            return Some(Vec::new());
+        };
+        trace.pass(what, format!("{} in the claim {claim}", names.len()));
+        return Some(names);
+    }
+    if is_overage
+        || documents
+            .iter()
+            .any(|document| is_kept_elsewhere(document, claim))
+    {
+        let note = format!(
+            "stay as they were: the person has too many for a token, and the claim {claim} only refers to them"
+        );
+        trace.pass_over(what, note);
+        return None;
+    }
+    if matches!(documents.userinfo, Userinfo::Unread) {
+        let note =
+            format!("stay as they were: the claim {claim} is not in the ID token, and userinfo is unread");
+        trace.pass_over(what, note);
+        return None;
+    }
+    trace.pass(what, format!("none: there is no claim {claim}"));
+    Some(Vec::new())
 }
 
 /// What the provider says of its own address check; nothing if it does not say.
@@ -95,9 +281,16 @@ fn verified(claims: &Map<String, Value>) -> Option<bool> {
     }
 }
 
-/// A claim that holds one text or several.
-fn list(claims: &Map<String, Value>, claim: &str) -> Option<Vec<String>> {
-    let found = match claims.get(claim)? {
+/// Names are shown on pages and put into tokens: bounded, one line.
+fn text(value: &Value) -> Option<String> {
+    let text = value.as_str()?.trim();
+    let clean: String = name::clean(text).chars().take(255).collect();
+    (!clean.is_empty()).then_some(clean)
+}
+
+/// One name or several; nothing if it is neither.
+fn names(value: &Value) -> Option<Vec<String>> {
+    let found = match value {
         Value::String(one) => vec![one.clone()],
         Value::Array(many) => many
             .iter()
@@ -117,77 +310,4 @@ fn list(claims: &Map<String, Value>, claim: &str) -> Option<Vec<String>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn apply(attributes: &[(&str, &str)], claims: &Value) -> Result<Mapped, MappingError> {
-        let attributes = attributes
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        let mapping = Mapping {
-            attributes: &attributes,
-            groups_claim: None,
-            roles_claim: Some("app_roles"),
-        };
-        mapping.apply(claims.as_object().unwrap())
-    }
-
-    #[test]
-    fn standard_claims_need_no_mapping() {
-        let mapped = apply(
-            &[],
-            &json!({"email": "Ada@Example.com", "email_verified": true, "given_name": "Ada", "groups": ["b", "a", "a"]}),
-        )
-        .unwrap();
-        assert_eq!(mapped.email.as_str(), "ada@example.com");
-        assert_eq!(mapped.profile.email_verified, Some(true));
-        assert_eq!(mapped.profile.given_name.as_deref(), Some("Ada"));
-        assert_eq!(mapped.groups.unwrap(), ["a", "b"]);
-        assert_eq!(mapped.roles, None);
-    }
-
-    #[test]
-    fn a_mapping_names_the_providers_own_claims() {
-        let mapped = apply(
-            &[("email", "upn")],
-            &json!({"upn": "ada@example.com", "app_roles": "admin"}),
-        )
-        .unwrap();
-        assert_eq!(mapped.email.as_str(), "ada@example.com");
-        assert_eq!(mapped.roles.unwrap(), ["admin"]);
-    }
-
-    #[test]
-    fn without_an_address_there_is_nobody() {
-        let missing = MappingError::EmailMissing {
-            claim: "email".to_owned(),
-        };
-        assert_eq!(apply(&[], &json!({})).unwrap_err(), missing);
-        assert_eq!(apply(&[], &json!({"email": 7})).unwrap_err(), missing);
-        assert!(matches!(
-            apply(&[], &json!({"email": "ada"})).unwrap_err(),
-            MappingError::EmailMalformed { .. }
-        ));
-    }
-
-    #[test]
-    fn only_a_true_claim_verifies_an_address() {
-        let verified = |value: Value| {
-            apply(&[], &json!({"email": "a@example.com", "email_verified": value}))
-                .unwrap()
-                .profile
-                .email_verified
-        };
-        assert_eq!(
-            (verified(json!(true)), verified(json!("true"))),
-            (Some(true), Some(true))
-        );
-        for not in [json!(false), json!("false"), json!(1), json!("yes"), json!("")] {
-            assert_eq!(verified(not.clone()), Some(false), "{not}");
-        }
-        assert_eq!(verified(json!(null)), None);
-    }
-}
+mod tests;

@@ -32,6 +32,8 @@ pub struct Details {
     pub why: String,
     /// Shown to the administrator: what to change, and where.
     pub remedy: String,
+    /// What the application that asked is told instead of the person: a code and a sentence.
+    pub for_application: Option<(&'static str, &'static str)>,
     /// What the provider itself answered, if it refused.
     pub provider_error: Option<ProviderError>,
     pub connection_id: ConnectionId,
@@ -143,11 +145,18 @@ impl Failure {
             why: "Your company’s sign-in answered, but the answer cannot be accepted. Nothing is wrong with your account."
                 .to_owned(),
             remedy: remedy.into(),
+            for_application: None,
             provider_error: None,
             connection_id: connection.id.clone(),
             organization_id: connection.organization_id.clone(),
             trace,
         }))
+    }
+
+    /// The application is told, because it asked for what cannot be had.
+    pub fn tell_application(mut self, code: &'static str, description: &'static str) -> Self {
+        self.0.for_application = Some((code, description));
+        self
     }
 
     /// The connection is still being set up: only a test can lead here.

@@ -2,14 +2,14 @@
 //!
 //! Source: OIDC Discovery 1.0 §4; OIDC Core §10.1.1 (key rotation).
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use genkan_protocol::jose::JwkSet;
 use genkan_protocol::oidc::{DiscoveryError, ProviderMetadata, issuer_of, well_known_url};
 use genkan_store::connection::OidcSettings;
 
+use super::shelf::{Kept, Shelf};
 use crate::app::App;
 use crate::web::outbound::{OutboundError, Request};
 
@@ -22,8 +22,6 @@ const JWKS_AGE: Duration = Duration::from_mins(60);
 /// generator. The first unknown key id is believed at once, however new the
 /// keys are: a provider may rotate at any time.
 const MIN_REFETCH: Duration = Duration::from_secs(5);
-/// More documents than this are not kept.
-const MAX_KEPT: usize = 5_000;
 
 /// Why a provider's documents cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -41,16 +39,8 @@ pub enum MetadataError {
 /// Documents by address.
 #[derive(Debug, Default)]
 pub(crate) struct MetadataCache {
-    metadata: Mutex<HashMap<String, Kept<ProviderMetadata>>>,
-    jwks: Mutex<HashMap<String, Kept<JwkSet>>>,
-}
-
-#[derive(Debug)]
-struct Kept<T> {
-    document: Arc<T>,
-    at: Instant,
-    /// It was fetched since its predecessor did not have what a token named.
-    is_refetch: bool,
+    metadata: Shelf<ProviderMetadata, MetadataError>,
+    jwks: Shelf<JwkSet, MetadataError>,
 }
 
 /// The endpoints of a provider, from its metadata or entered by hand.
@@ -70,7 +60,7 @@ pub struct Endpoints {
 /// # Errors
 ///
 /// [`MetadataError`] if the metadata cannot be fetched or does not hold.
-pub async fn endpoints(app: &App, settings: &OidcSettings) -> Result<Endpoints, MetadataError> {
+pub async fn endpoints(app: &App, settings: &OidcSettings) -> Result<Endpoints, Arc<MetadataError>> {
     if let (Some(authorization), Some(token), Some(jwks)) =
         (&settings.authorize_uri, &settings.token_uri, &settings.jwks_uri)
     {
@@ -115,24 +105,29 @@ pub fn discovery_url(settings: &OidcSettings) -> String {
         .unwrap_or_else(|| well_known_url(issuer_of(&settings.issuer)))
 }
 
-async fn discover(app: &App, settings: &OidcSettings) -> Result<Arc<ProviderMetadata>, MetadataError> {
+async fn discover(app: &App, settings: &OidcSettings) -> Result<Arc<ProviderMetadata>, Arc<MetadataError>> {
     let url = discovery_url(settings);
     let expected = issuer_of(&settings.issuer);
-    let fresh = known(&app.metadata().metadata, &url, |kept| {
-        kept.at.elapsed() < METADATA_AGE
-    });
-    // Kept by address, but two connections may expect different issuers of it.
-    if let Some(metadata) = fresh.filter(|metadata| metadata.validate(expected).is_ok()) {
-        return Ok(metadata);
-    }
-    let body = fetch(app, settings, &url).await?;
-    let invalid = |error: DiscoveryError| MetadataError::Invalid {
-        url: url.clone(),
-        reason: error.to_string(),
+    // Two connections may expect different issuers of one address.
+    let name = name(settings, &[&url, expected]);
+    let fetch = async {
+        let body = fetch(app, settings, &url).await?;
+        let invalid = |error: DiscoveryError| MetadataError::Invalid {
+            url: url.clone(),
+            reason: error.to_string(),
+        };
+        let metadata = ProviderMetadata::parse(&body).map_err(invalid)?;
+        metadata.validate(expected).map_err(invalid)?;
+        Ok(metadata)
     };
-    let metadata = ProviderMetadata::parse(&body).map_err(invalid)?;
-    metadata.validate(expected).map_err(invalid)?;
-    Ok(keep(&app.metadata().metadata, url, metadata, false))
+    let suffices = |kept: &Kept<ProviderMetadata>| kept.age() < METADATA_AGE;
+    app.metadata().metadata.get(&name, false, suffices, fetch).await
+}
+
+/// What a document is kept by. A connection that may not do without TLS must not
+/// be told what one that may has found, nor the other way round.
+fn name(settings: &OidcSettings, parts: &[&str]) -> String {
+    format!("{} {}", settings.insecure_http, parts.join(" "))
 }
 
 /// The provider's keys. `unknown_kid` asks for them again if a token names a
@@ -146,20 +141,20 @@ pub async fn jwks(
     settings: &OidcSettings,
     url: &str,
     unknown_kid: bool,
-) -> Result<Arc<JwkSet>, MetadataError> {
+) -> Result<Arc<JwkSet>, Arc<MetadataError>> {
     let suffices = |kept: &Kept<JwkSet>| match unknown_kid {
-        false => kept.at.elapsed() < JWKS_AGE,
-        true => kept.is_refetch && kept.at.elapsed() < MIN_REFETCH,
+        false => kept.age() < JWKS_AGE,
+        true => kept.is_refetch && kept.age() < MIN_REFETCH,
     };
-    if let Some(known) = known(&app.metadata().jwks, url, suffices) {
-        return Ok(known);
-    }
-    let body = fetch(app, settings, url).await?;
-    let keys = JwkSet::parse(&body).map_err(|error| MetadataError::Invalid {
-        url: url.to_owned(),
-        reason: error.to_string(),
-    })?;
-    Ok(keep(&app.metadata().jwks, url.to_owned(), keys, unknown_kid))
+    let fetch = async {
+        let body = fetch(app, settings, url).await?;
+        JwkSet::parse(&body).map_err(|error| MetadataError::Invalid {
+            url: url.to_owned(),
+            reason: error.to_string(),
+        })
+    };
+    let name = name(settings, &[url]);
+    app.metadata().jwks.get(&name, unknown_kid, suffices, fetch).await
 }
 
 async fn fetch(app: &App, settings: &OidcSettings, url: &str) -> Result<Vec<u8>, MetadataError> {
@@ -181,31 +176,4 @@ async fn fetch(app: &App, settings: &OidcSettings, url: &str) -> Result<Vec<u8>,
             status: answer.status.as_u16(),
         })
     }
-}
-
-fn known<T>(
-    kept: &Mutex<HashMap<String, Kept<T>>>,
-    url: &str,
-    suffices: impl FnOnce(&Kept<T>) -> bool,
-) -> Option<Arc<T>> {
-    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    let entry = kept.get(url)?;
-    suffices(entry).then(|| Arc::clone(&entry.document))
-}
-
-fn keep<T>(kept: &Mutex<HashMap<String, Kept<T>>>, url: String, document: T, is_refetch: bool) -> Arc<T> {
-    let document = Arc::new(document);
-    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.len() >= MAX_KEPT {
-        kept.clear();
-    }
-    kept.insert(
-        url,
-        Kept {
-            document: Arc::clone(&document),
-            at: Instant::now(),
-            is_refetch,
-        },
-    );
-    document
 }

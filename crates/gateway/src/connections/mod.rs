@@ -9,15 +9,16 @@ pub mod failure;
 mod hosted_domain;
 pub mod metadata;
 pub mod oidc;
+mod shelf;
 pub mod trace;
 
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Redirect, Response};
 use genkan_protocol::oauth::{CodeVerifier, Parameters};
-use genkan_protocol::{EmailAddress, Trace};
+use genkan_protocol::{EmailAddress, Timestamp, Trace};
 use genkan_store::connection::{self, Connection, Settings};
-use genkan_store::identity::Profile;
+use genkan_store::identity::{Profile, Roles};
 use genkan_store::interaction::{self, Interaction, Request, Stage};
 use genkan_store::upstream_request::{self, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, Secret};
@@ -47,8 +48,11 @@ pub struct UpstreamIdentity {
     pub subject: String,
     pub email: EmailAddress,
     pub profile: Profile,
+    /// `None`: they stay as they are.
     pub groups: Option<Vec<String>>,
-    pub roles: Option<Vec<String>>,
+    pub roles: Roles,
+    /// When they authenticated there, if the provider says so.
+    pub auth_time: Option<Timestamp>,
     /// All claims as they came, for the record.
     pub attributes: serde_json::Map<String, serde_json::Value>,
     pub trace: Trace,

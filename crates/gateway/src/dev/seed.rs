@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
+use genkan_db::Tx;
 use genkan_protocol::Domain as DomainName;
 use genkan_store::client::{self, Client, ClientSecret, MAX_ACTIVE_SECRETS};
 use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings};
 use genkan_store::domain::{self, Domain, Giver};
 use genkan_store::organization::{self, Organization};
-use genkan_store::{ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Secret, Stamp};
+use genkan_store::{ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Secret, Stamp, role};
 
 use super::dev_env;
 use crate::app::App;
@@ -201,15 +202,28 @@ async fn simulator_connection(app: &App, at: Stamp<'_>) -> Result<Connection, Er
         .find(is_to_simulator);
     if let Some(mut connection) = known {
         let renewed = new_client_secret(app, &connection.id);
-        if let Some(settings) = connection.settings.as_oidc_mut()
-            && settings.issuer != issuer
-        {
-            // Started under another public URL than the last time.
-            settings.issuer = issuer;
-            connection.client_secret_sealed = Some(renewed);
-            app.db()
-                .tx(async |tx| connection::update(tx, at, &connection).await)
-                .await?;
+        if let Some(settings) = connection.settings.as_oidc_mut() {
+            // From before claims had to be named, and nobody has chosen since.
+            let is_old = settings.unnamed_roles_claim;
+            let has_moved = settings.issuer != issuer;
+            if is_old {
+                name_claims(settings);
+            }
+            if has_moved {
+                // Started under another public URL than the last time.
+                settings.issuer = issuer;
+                connection.client_secret_sealed = Some(renewed);
+            }
+            if is_old || has_moved {
+                app.db()
+                    .tx(async |tx| -> Result<(), Error> {
+                        if is_old {
+                            let_simulator_give_roles(tx, at).await?;
+                        }
+                        connection::update(tx, at, &connection).await
+                    })
+                    .await?;
+            }
         }
         return Ok(connection);
     }
@@ -228,10 +242,31 @@ async fn simulator_connection(app: &App, at: Stamp<'_>) -> Result<Connection, Er
                     domain::insert(tx, at, &domain).await?;
                 }
             }
+            let_simulator_give_roles(tx, at).await?;
             connection::insert(tx, at, &connection).await
         })
         .await?;
     Ok(connection)
+}
+
+/// What the simulator calls them.
+fn name_claims(settings: &mut OidcSettings) {
+    settings.name_groups(Some("groups"));
+    settings.name_roles(Some("roles"));
+}
+
+/// Whoever develops plays the company's administrator too, and gives themselves
+/// the roles that every environment starts with.
+async fn let_simulator_give_roles(tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<(), Error> {
+    for name in ["admin", "member"] {
+        if let Some(mut role) = role::find(tx, None, name).await?
+            && !role.assignable_by_providers
+        {
+            role.assignable_by_providers = true;
+            role::update(tx, at, &role, None).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The connection that an earlier start made, not one that somebody labelled so.
@@ -247,13 +282,15 @@ fn connection_to_simulator(
     organization_id: &OrganizationId,
     issuer: String,
 ) -> Connection {
-    let settings = Settings::Oidc(OidcSettings {
+    let mut settings = OidcSettings {
         issuer,
         client_id: SIMULATOR_CLIENT_ID.to_owned(),
         // The simulator's page begins sign-ins too.
         allow_idp_initiated_login: true,
         ..OidcSettings::default()
-    });
+    };
+    name_claims(&mut settings);
+    let settings = Settings::Oidc(settings);
     let organization_id = Some(organization_id.clone());
     let mut connection = Connection::new(at, organization_id, Provider::IdpSimulator, settings);
     connection.client_secret_sealed = Some(new_client_secret(app, &connection.id));

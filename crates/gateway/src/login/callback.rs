@@ -57,6 +57,7 @@ async fn sign_in(
     let held = Held {
         arrival: arrival(&upstream),
         arrived_at: now,
+        auth_time: upstream.auth_time,
     };
     let finishing = Finishing::new(app, headers, client_ip, interaction, held).await?;
     let arrived = app

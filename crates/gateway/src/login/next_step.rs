@@ -159,7 +159,7 @@ fn fits(
     // OIDC Core §3.1.2.1: max_age is the greatest allowed age of the login.
     let young = request
         .max_age
-        .is_none_or(|max_age| now.since(session.authenticated_at) <= max_age);
+        .is_none_or(|max_age| session.proved_within(max_age, now));
     let person = request.login_hint.as_deref().is_none_or(|hint| {
         // A hint that is no e-mail address says nothing about a person.
         !hint.contains('@') || hint.eq_ignore_ascii_case(user.email.as_str())

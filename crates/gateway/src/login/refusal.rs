@@ -27,8 +27,13 @@ pub(super) async fn refuse(
         return Err(failure.page(id.as_ref(), &super::path(&interaction.id)));
     };
     // What the provider itself answers goes to the application, which asked
-    // (contract §2.9). An answer that failed our checks stays here, because it
+    // (contract §2.9), and so does what it asked for and cannot have. An answer that failed our checks stays here, because it
     // is the company's administrator who must mend it.
+    if let Some((code, description)) = failure.for_application {
+        authorize::application_of(app, request).await?;
+        let description = format!("{description} (reference {id})");
+        return Ok(Answer::to(app, request).error_named(code, &description, request.state.as_deref()));
+    }
     match &failure.provider_error {
         Some(error) => {
             authorize::application_of(app, request).await?;

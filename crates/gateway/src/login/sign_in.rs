@@ -98,6 +98,7 @@ impl<'a> Finishing<'a> {
             user_id: user.id.clone(),
             organization_id,
             connection_id: Some(self.arrival().connection_id.clone()),
+            auth_time: self.held.auth_time,
             ip: Some(self.ip.clone()),
             user_agent: self.user_agent.clone(),
         };

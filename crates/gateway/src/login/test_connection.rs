@@ -225,7 +225,7 @@ fn facts(provider: &str, reference: &str) -> Vec<Fact<'static>> {
 /// The claims as they came, each with what the connection makes of it.
 fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Vec<ClaimRow<'a>> {
     let (groups, roles) = match &connection.settings {
-        Settings::Oidc(settings) => (settings.groups_claim.as_deref(), settings.roles_claim.as_deref()),
+        Settings::Oidc(settings) => (settings.groups_from(), settings.roles_claim.as_deref()),
         Settings::Saml(_) => (None, None),
     };
     let mapping = connection.settings.attribute_mapping();
@@ -244,8 +244,8 @@ fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Ve
                 claim if mapped("name", claim) => Some("the name"),
                 claim if mapped("given_name", claim) => Some("the given name"),
                 claim if mapped("family_name", claim) => Some("the family name"),
-                claim if claim == groups.unwrap_or("groups") => Some("the groups"),
-                claim if claim == roles.unwrap_or("roles") => Some("the roles"),
+                claim if Some(claim) == groups => Some("the groups"),
+                claim if Some(claim) == roles => Some("the roles"),
                 _ => None,
             },
         })

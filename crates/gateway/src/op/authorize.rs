@@ -243,6 +243,7 @@ pub async fn respond(
         scope: request.scope.clone(),
         nonce: request.nonce.clone(),
         authenticated_at: session.authenticated_at,
+        auth_time: session.auth_time,
         created_at: now,
         expires_at: session.expires_at,
         revoked_at: None,

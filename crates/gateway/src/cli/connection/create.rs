@@ -1,7 +1,5 @@
 //! `genkan connection create --oidc|--saml`
 
-use std::collections::BTreeMap;
-
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use genkan_store::connection::{
@@ -12,6 +10,7 @@ use genkan_store::{Stamp, UnknownWord};
 use url::Url;
 
 use super::ConnectionView;
+use super::claims::ClaimArgs;
 use super::saml::SamlArgs;
 use super::secret::SecretArgs;
 use crate::cli::instance::Instance;
@@ -66,12 +65,8 @@ pub(super) struct CreateArgs {
     /// Do not use PKCE, for the rare provider that refuses it
     #[arg(long)]
     no_pkce: bool,
-    /// The claim that lists a person's groups
-    #[arg(long, value_name = "CLAIM")]
-    groups_claim: Option<String>,
-    /// The claim that lists a person's roles
-    #[arg(long, value_name = "CLAIM")]
-    roles_claim: Option<String>,
+    #[command(flatten)]
+    claims: ClaimArgs,
     /// Read one of our attributes (email, given_name, …) from a claim of the provider; may be repeated
     #[arg(long = "attribute", value_name = "OURS=CLAIM", value_parser = parse_pair)]
     attributes: Vec<(String, String)>,
@@ -102,9 +97,8 @@ pub(super) struct CreateArgs {
     /// Accept a provider without TLS; anybody on the way could sign in as anybody
     #[arg(long)]
     insecure_http: bool,
-    /// Accept an address that the provider marks as unverified; safe only where people cannot enter
-    /// their own address there
-    #[arg(long)]
+    /// The same as --accept-emails any
+    #[arg(long, conflicts_with = "accept_emails")]
     trust_unverified_email: bool,
     /// Whether only people whose claim hd is a domain of the organization come in, if the provider is Google
     #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), default_value = "on")]
@@ -172,6 +166,7 @@ pub(super) async fn run(
         .await?;
     let view = ConnectionView::new(&connection, &instance.config.public_url);
     context.console.print(&view, || view.text())?;
+    args.claims.note(instance, context).await?;
     context.console.note(&if args.saml {
         format!(
             "Register this assertion URL at the identity provider: {}",
@@ -204,6 +199,9 @@ pub(super) fn check(connection: &Connection, environment: Kind) -> Result<(), Fa
 
 impl CreateArgs {
     fn saml(&self, at: Stamp<'_>) -> Result<SamlSettings, Failure> {
+        if self.claims.is_given() {
+            return Err(Failure::usage("The options about claims go with --oidc."));
+        }
         let mut settings = SamlSettings {
             attribute_mapping: self.attributes.iter().cloned().collect(),
             insecure_http: self.insecure_http,
@@ -246,7 +244,7 @@ impl CreateArgs {
                 "More than {MAX_ATTRIBUTES} attributes cannot be mapped."
             )));
         }
-        Ok(OidcSettings {
+        let mut settings = OidcSettings {
             issuer: self.issuer.clone().unwrap_or_default(),
             discovery_endpoint: self.discovery_endpoint.clone(),
             authorize_uri: self.authorize_uri.clone(),
@@ -257,15 +255,16 @@ impl CreateArgs {
             scopes: parse_scopes(&self.scopes)?,
             token_auth_type: self.token_auth.into(),
             pkce_enabled: !self.no_pkce,
-            attribute_mapping: self.attributes.iter().cloned().collect::<BTreeMap<_, _>>(),
-            groups_claim: self.groups_claim.clone(),
-            roles_claim: self.roles_claim.clone(),
             insecure_http,
             trust_unverified_email: self.trust_unverified_email,
             check_hosted_domain: Some(self.check_hosted_domain),
             allow_idp_initiated_login: self.allow_idp_initiated,
             ..OidcSettings::default()
-        })
+        };
+        // `groups` and `roles` are attributes as well, as in the API.
+        settings.set_whole_mapping(self.attributes.iter().cloned().collect());
+        self.claims.apply(&mut settings);
+        Ok(settings)
     }
 }
 

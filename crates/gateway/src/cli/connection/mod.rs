@@ -1,5 +1,6 @@
 //! `genkan connection create|list|show|update|enable|disable|test|relink|delete`
 
+mod claims;
 mod create;
 mod relink;
 mod saml;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 use genkan_store::connection::{
-    self, Connection, Enabling, OidcSettings, SamlSettings, Settings, hosted_domain,
+    self, Connection, EmailTrust, Enabling, OidcSettings, RolesFrom, SamlSettings, Settings, hosted_domain,
 };
 use genkan_store::{ConnectionId, session};
 use serde::Serialize;
@@ -221,8 +222,24 @@ impl<'a> ConnectionView<'a> {
             ("PKCE", yes_no(oidc.pkce_enabled)),
             ("Scopes", oidc.scopes.join(" ")),
             ("Attributes", pairs(&oidc.attribute_mapping)),
-            ("Groups claim", optional(&oidc.groups_claim)),
-            ("Roles claim", optional(&oidc.roles_claim)),
+            ("Groups claim", oidc.groups_from().unwrap_or("none").to_owned()),
+            (
+                "Roles claim",
+                match oidc.roles_from() {
+                    RolesFrom::Named(claim) => claim.to_owned(),
+                    RolesFrom::Unnamed(_) => "none, and what one gave is taken back".to_owned(),
+                    RolesFrom::Nowhere => "none".to_owned(),
+                },
+            ),
+            (
+                "E-mail addresses",
+                match oidc.email_trust() {
+                    EmailTrust::Verified => "verified ones only",
+                    EmailTrust::NotDoubted => "unless marked as unverified",
+                    EmailTrust::Any => "all, also unverified ones",
+                }
+                .to_owned(),
+            ),
         ];
         if let Some(checked) = self.checks_hosted_domain {
             rows.push(("Checks hd", yes_no(checked)));

@@ -5,6 +5,7 @@ use clap::builder::BoolishValueParser;
 use genkan_store::Error;
 use genkan_store::connection::{self, Settings};
 
+use super::claims::ClaimArgs;
 use super::create::{TokenAuth, check, parse_scopes};
 use super::saml::SamlArgs;
 use super::secret::SecretArgs;
@@ -19,7 +20,9 @@ Examples:
       --client-secret-file okta.secret
   genkan connection update conn_241053847510274048012 \\
       --issuer https://acme.okta.com --client-secret-file okta.secret
-  genkan connection update conn_241053847510274048012 --name \"Acme's Okta\"";
+  genkan connection update conn_241053847510274048012 --name \"Acme's Okta\"
+  genkan connection update conn_241053847510274048012 \\
+      --groups-claim groups --roles-claim app_roles";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -57,6 +60,8 @@ pub(super) struct UpdateArgs {
         default_missing_value = "on")]
     allow_idp_initiated: Option<bool>,
     #[command(flatten)]
+    claims: ClaimArgs,
+    #[command(flatten)]
     saml: SamlArgs,
 }
 
@@ -71,6 +76,7 @@ impl UpdateArgs {
             || self.token_auth.is_some()
             || self.check_hosted_domain.is_some()
             || self.allow_idp_initiated.is_some()
+            || self.claims.is_given()
     }
 }
 
@@ -116,6 +122,7 @@ pub(super) async fn run(
             if let Some(allowed) = args.allow_idp_initiated {
                 oidc.allow_idp_initiated_login = allowed;
             }
+            args.claims.apply(oidc);
         }
     }
     if args.secret.is_given() {
@@ -144,5 +151,5 @@ pub(super) async fn run(
              the connection.",
         );
     }
-    Ok(())
+    args.claims.note(instance, context).await
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod api_tokens;
 mod certificate;
+mod claims;
 mod data;
 mod initiated;
 mod mail;
@@ -155,6 +156,7 @@ async fn examine(context: &Context, findings: &mut Findings) -> Result<(), Failu
     let opened = data::examine(&config, findings).await;
     if let Some(data) = opened {
         accounts::examine(&data.db, findings).await;
+        claims::examine(&data.db, findings).await;
         mail::examine(&config, data.environment.kind, &data.db, findings).await;
         initiated::examine(&data.db, findings).await;
         api_tokens::examine(&config, data.environment.kind, &data.db, findings).await;

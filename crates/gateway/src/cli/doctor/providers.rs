@@ -1,5 +1,7 @@
 //! The identity providers of enabled connections, looked at as a sign-in does.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
 use futures_util::stream;
 use genkan_store::connection::{self, Connection, Settings};
@@ -75,13 +77,13 @@ pub(super) async fn examine(config: &Config, data: Data, findings: &mut Findings
 }
 
 /// The endpoints and the keys, as the next sign-in would fetch them.
-async fn ask<'a>(app: &App, connection: &'a Connection) -> (&'a Connection, Result<(), MetadataError>) {
+async fn ask<'a>(app: &App, connection: &'a Connection) -> (&'a Connection, Result<(), Arc<MetadataError>>) {
     let settings = match &connection.settings {
         Settings::Oidc(settings) => settings,
         Settings::Saml(_) => {
             let reason = "this version signs nobody in by SAML".to_owned();
             let url = connection.id.to_string();
-            return (connection, Err(MetadataError::Invalid { url, reason }));
+            return (connection, Err(Arc::new(MetadataError::Invalid { url, reason })));
         }
     };
     let answer = async {

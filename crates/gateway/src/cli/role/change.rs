@@ -30,6 +30,10 @@ pub(super) struct CreateArgs {
     /// What it permits; may be repeated
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
+    /// Let identity providers give it, each to its own organization's people: whoever administers a provider
+    /// decides who gets it (an organization's own roles are its provider's to give in any case)
+    #[arg(long, conflicts_with = "organization", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    assignable_by_providers: Option<bool>,
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +54,9 @@ pub(super) struct UpdateArgs {
     /// What it permits, in place of what it did; may be repeated, and a single empty value clears it
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
+    /// Let identity providers give it, or not; what they gave goes at the next sign-in
+    #[arg(long, conflicts_with = "organization", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    assignable_by_providers: Option<bool>,
     /// Give it to the first member of an organization
     #[arg(long, conflicts_with = "organization")]
     default_creator: bool,
@@ -97,6 +104,7 @@ pub(super) async fn create(
                 name: &args.name,
                 display_name: &args.display_name,
                 description: &args.description,
+                assignable_by_providers: args.assignable_by_providers.unwrap_or_default(),
                 base: base.as_ref(),
                 permissions: &permissions,
             };
@@ -118,6 +126,7 @@ pub(super) async fn update(
     let is_content_given = args.display_name.is_some()
         || args.description.is_some()
         || args.extends.is_some()
+        || args.assignable_by_providers.is_some()
         || !args.permissions.is_empty();
     // An organization may make a role of the environment its default, but not change it.
     let role = if is_content_given || organization.is_none() {
@@ -158,6 +167,9 @@ impl UpdateArgs {
         }
         if let Some(description) = &self.description {
             role.description.clone_from(description);
+        }
+        if let Some(assignable) = self.assignable_by_providers {
+            role.assignable_by_providers = assignable;
         }
         match self.extends.as_deref() {
             None => {}

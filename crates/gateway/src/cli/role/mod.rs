@@ -20,6 +20,7 @@ Examples:
   genkan role create auditor --organization acme-17 --extends member
   genkan role list --organization acme-17
   genkan role update billing --extends member --default-member
+  genkan role update billing --assignable-by-providers
   genkan role delete billing --reassign member
 
 Without --organization a role belongs to the environment, and members of every
@@ -95,6 +96,8 @@ struct RoleView {
     extends: Option<String>,
     default_creator: bool,
     default_member: bool,
+    /// An identity provider may give it to its organization's people.
+    assignable_by_providers: bool,
     created_at: String,
     updated_at: String,
     /// Of the role itself.
@@ -116,6 +119,7 @@ impl RoleView {
             extends: role.base.as_ref().map(|base| base.name.clone()),
             default_creator: role.default_creator,
             default_member: role.default_member,
+            assignable_by_providers: role.assignable_by_providers,
             created_at: time(role.created_at),
             updated_at: time(role.updated_at),
             permissions: None,
@@ -161,6 +165,7 @@ impl RoleView {
             ("Extends", self.extends.clone().unwrap_or_default()),
             ("First member gets it", yes_no(self.default_creator)),
             ("Later members get it", yes_no(self.default_member)),
+            ("Providers may give it", yes_no(self.assignable_by_providers)),
             ("Permissions", list(&self.permissions)),
             ("With inherited ones", list(&self.effective_permissions)),
             ("Created", self.created_at.clone()),
@@ -213,12 +218,18 @@ async fn list(owner: &OwnerArgs, instance: &Instance, context: &mut Context) -> 
             owner.to_owned(),
             view.extends.clone().unwrap_or_default(),
             view.default().to_owned(),
+            if view.assignable_by_providers {
+                "people, providers"
+            } else {
+                "people"
+            }
+            .to_owned(),
         ]
     };
     context.console.print(&listing, || {
         let rows: Vec<_> = listing.roles.iter().map(row).collect();
         table(
-            ["ROLE", "NAME", "OF THE", "EXTENDS", "DEFAULT FOR"],
+            ["ROLE", "NAME", "OF THE", "EXTENDS", "DEFAULT FOR", "GIVEN BY"],
             &rows,
             "There are no roles.",
         )

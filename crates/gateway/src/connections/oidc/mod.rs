@@ -4,18 +4,19 @@
 
 mod exchange;
 mod identity;
+mod userinfo;
 
 use std::time::Duration;
 
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::{CodeVerifier, Parameters, append_query};
-use genkan_protocol::oidc::ProviderError;
+use genkan_protocol::oidc::{ProviderError, id_token};
 use genkan_store::Secret;
 use genkan_store::connection::{Connection, OidcSettings};
 use serde_json::Value;
 
 use self::exchange::Exchange;
-use super::attributes::{Mapping, MappingError};
+use super::attributes::{Documents, Mapping, MappingError, Userinfo};
 use super::metadata::{self, Endpoints, MetadataError};
 use super::{Failure, Hints, UpstreamIdentity};
 use crate::app::App;
@@ -128,39 +129,23 @@ pub async fn finish(
     let tokens = exchange
         .redeem(&code, arrival.code_verifier.as_ref(), &mut trace)
         .await?;
-    let mut claims = exchange.id_token(&tokens, &arrival, &mut trace).await?;
-    exchange.userinfo(&tokens, &mut claims, &mut trace).await?;
-
-    let mapping = Mapping {
-        attributes: &settings.attribute_mapping,
-        groups_claim: settings.groups_claim.as_deref(),
-        roles_claim: settings.roles_claim.as_deref(),
+    let claims = exchange.id_token(&tokens, &arrival, &mut trace).await?;
+    let userinfo = exchange.userinfo(&tokens, &claims, &mut trace).await?;
+    let documents = Documents {
+        id_token: claims,
+        userinfo,
     };
-    let mapped = match mapping.apply(&claims) {
+    let mapped = match Mapping(settings).apply(&documents, &mut trace) {
         Ok(mapped) => mapped,
-        Err(error) => {
-            let received: Vec<&str> = claims.keys().map(String::as_str).collect();
-            trace.fail(
-                "E-mail address",
-                expected(&error),
-                format!("claims: {}", received.join(", ")),
-            );
-            let remedy = "Release the e-mail address to this application at the provider (scope or claim `email`), \
-                          or map the claim that carries it in the connection's attribute mapping.";
-            return Err(Failure::new(
-                connection,
-                "mandatory_attribute_missing",
-                remedy,
-                trace,
-            ));
-        }
+        Err(error) => return Err(no_address(connection, &documents, &error, trace)),
     };
-    trace.pass("E-mail address", mapped.email.as_str());
-    let subject = claims
+    let subject = documents
+        .id_token
         .get("sub")
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned();
+    let auth_time = id_token::auth_time(&documents.id_token, app.now(), identity::CLOCK_SKEW);
     Ok(UpstreamIdentity {
         connection: connection.clone(),
         subject,
@@ -168,9 +153,40 @@ pub async fn finish(
         profile: mapped.profile,
         groups: mapped.groups,
         roles: mapped.roles,
-        attributes: claims,
+        auth_time,
+        attributes: documents.merged(),
         trace,
     })
+}
+
+/// Nobody can be made of the claims.
+fn no_address(
+    connection: &Connection,
+    documents: &Documents,
+    error: &MappingError,
+    mut trace: Trace,
+) -> Failure {
+    let claims = documents.merged();
+    let names: Vec<&str> = claims.keys().map(String::as_str).collect();
+    trace.fail(
+        "E-mail address",
+        expected(error),
+        format!("claims: {}", names.join(", ")),
+    );
+    let (cause, remedy) = match (error, &documents.userinfo) {
+        (MappingError::EmailMissing { .. }, Userinfo::Unread) => (
+            "user_info_retrieve_failed",
+            "The address is not in the ID token, and the provider's userinfo endpoint did not answer as OpenID Connect \
+             says. Release the address into the ID token, or check the endpoint's address and that this application \
+             may call it.",
+        ),
+        _ => (
+            "mandatory_attribute_missing",
+            "Release the e-mail address to this application at the provider (scope or claim `email`), or map the \
+             claim that carries it in the connection's attribute mapping.",
+        ),
+    };
+    Failure::new(connection, cause, remedy, trace)
 }
 
 async fn find_endpoints(

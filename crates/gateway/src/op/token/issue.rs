@@ -132,7 +132,7 @@ fn id_token(app: &App, client: &Client, subject: &Subject) -> IdToken {
         oid: grant.organization_id.as_ref().map(ToString::to_string),
         sid: Some(grant.session_id.to_string()),
         xoid: subject.organization_external_id.clone(),
-        auth_time: Some(grant.authenticated_at.as_secs()),
+        auth_time: grant.auth_time.map(Timestamp::as_secs),
         iat: now.as_secs(),
         exp: (now + ID_TOKEN_LIFETIME).as_secs(),
         // The e-mail is always there: the SDKs of this contract count on it.

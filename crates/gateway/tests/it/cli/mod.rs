@@ -1,5 +1,6 @@
 //! The command line, as a process of its own on a real database.
 
+mod claims;
 mod clients;
 mod connection;
 mod dev;

@@ -140,6 +140,7 @@ async fn claims_are_mapped_as_the_connection_says() {
             settings.roles_claim = Some("app_roles".to_owned());
         })
         .await;
+    gateway.let_providers_give(&["admin", "member"]).await;
     let rp = gateway.client("rp").await;
     let person = Person::new("other@acme.test").with_claims(&json!({
         "upn": "ada@acme.test", "firstName": "Augusta", "app_roles": ["admin", "owner", "member"], "name": null,
@@ -159,7 +160,8 @@ async fn claims_are_mapped_as_the_connection_says() {
 #[tokio::test]
 async fn roles_and_names_follow_the_provider() {
     let gateway = Gateway::start().await;
-    let acme = gateway.organization("acme.test").with_oidc_connection().await;
+    let acme = gateway.organization("acme.test").with_claims_named().await;
+    gateway.let_providers_give(&["admin", "member"]).await;
     let rp = gateway.client("rp").await;
     sign_in(&gateway, &rp, &acme, "first@acme.test").await.unwrap();
     let with_roles = |roles: &str| Person::new("ada@acme.test").with_roles(roles);
@@ -224,7 +226,7 @@ async fn a_new_address_is_the_same_person() {
 #[tokio::test]
 async fn what_is_sent_about_a_person_is_bounded() {
     let gateway = Gateway::start().await;
-    let acme = gateway.organization("acme.test").with_oidc_connection().await;
+    let acme = gateway.organization("acme.test").with_claims_named().await;
     let rp = gateway.client("rp").await;
     let groups: Vec<String> = (0..500).map(|n| format!("group-{n}")).collect();
     let person = Person::new("ada@acme.test").with_claims(&json!({

@@ -2,6 +2,8 @@
 //!
 //! Source: OIDC Discovery 1.0 §4.
 
+use std::time::Duration;
+
 use genkan_testkit::{Arrival, Canned, Gateway, IdentityProvider, Rp};
 use http::StatusCode;
 use insta::assert_snapshot;
@@ -25,7 +27,7 @@ async fn cause(gateway: &Gateway, rp: &Rp) -> String {
 
 async fn with_answer(path: &str, canned: Canned) -> String {
     let gateway = Gateway::start().await;
-    gateway.organization("acme.test").with_oidc_connection().await;
+    gateway.organization("acme.test").with_claims_named().await;
     let rp = gateway.client("rp").await;
     gateway.idp().await.answer(path, canned);
     cause(&gateway, &rp).await
@@ -110,7 +112,7 @@ async fn no_redirect_is_followed_anywhere() {
     assert_snapshot!(told.join("\n"), @r#"
     /token -> token_endpoint_unreachable
     /keys -> jwks_unreachable
-    /userinfo -> user_info_retrieve_failed
+    /userinfo -> signed in
     "#);
     assert!(trap.requests("/trap").is_empty());
 }
@@ -218,4 +220,45 @@ async fn a_provider_that_is_gone_is_told_as_such() {
     Back to rp
     "#);
     assert_eq!(gateway.login_trace().await.cause, "provider_unreachable");
+}
+
+/// Anybody may begin a sign-in, and each would cost a call of up to ten seconds.
+#[tokio::test]
+async fn a_provider_in_trouble_is_not_asked_once_for_each_visitor() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let idp = gateway.idp().await;
+    idp.answer(DISCOVERY, Canned::status(StatusCode::SERVICE_UNAVAILABLE));
+    let begin = async || {
+        let page = gateway
+            .browser()
+            .start(&rp.authorize().with("domain", "acme.test"))
+            .await
+            .page();
+        assert_eq!(page.heading(), "We could not sign you in");
+    };
+    let visitors = (0..20).map(|_| begin());
+    futures_util::future::join_all(visitors).await;
+    for _ in 0..5 {
+        begin().await;
+    }
+    let asked = idp.requests(DISCOVERY).len();
+    assert_eq!(asked, 1, "for 25 visitors");
+    // Who must mend it still learns why.
+    assert_eq!(gateway.login_trace().await.cause, "provider_metadata_missing");
+
+    // The same for keys, which are fetched for whoever comes back with a code.
+    idp.behave(DISCOVERY);
+    idp.answer("/keys", Canned::status(StatusCode::SERVICE_UNAVAILABLE));
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    for _ in 0..4 {
+        assert_eq!(cause(&gateway, &rp).await, "jwks_unreachable");
+    }
+    assert_eq!(idp.requests("/keys").len(), 1);
+
+    // Seconds after it is back, everybody is.
+    idp.behave("/keys");
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    assert_eq!(cause(&gateway, &rp).await, "signed in");
 }

@@ -1,6 +1,7 @@
 //! Upstream identity providers, from outside: right, wrong and hostile.
 
 mod accounts;
+mod claims;
 mod endpoints;
 mod faults;
 mod keys;

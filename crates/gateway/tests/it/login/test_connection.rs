@@ -26,7 +26,7 @@ async fn test(gateway: &Gateway, organization: &Organization, person: impl Into<
 #[tokio::test]
 async fn a_test_shows_every_check_and_what_is_made_of_the_claims() {
     let gateway = Gateway::start().await;
-    let acme = gateway.organization("acme.test").with_oidc_connection().await;
+    let acme = gateway.organization("acme.test").with_claims_named().await;
     let person = Person::new("ada@acme.test")
         .with_roles("admin")
         .with_claims(&json!({ "sub": "ada-1" }));
@@ -61,10 +61,12 @@ async fn a_test_shows_every_check_and_what_is_made_of_the_claims() {
     ✓ Not before
     ✓ Nonce
     ✓ Access token hash
-    ✓ Time of authentication
+    ✓ Time of authentication 1780315200
     ✓ Subject ada-1
     ✓ Userinfo same subject
     ✓ E-mail address ada@acme.test
+    ✓ Groups none: there is no claim groups
+    ✓ Roles 1 in the claim roles
     "#);
     for claim in [
         "sub becomes the subject ada-1",

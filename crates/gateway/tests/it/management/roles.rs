@@ -175,8 +175,8 @@ async fn what_is_taken_away_is_gone_from_the_next_token() {
 #[tokio::test]
 async fn a_provider_gives_an_organizations_own_role_and_another_organizations_never() {
     let gateway = Gateway::start().await;
-    let acme = gateway.organization("acme.test").with_oidc_connection().await;
-    let beta = gateway.organization("beta.test").with_oidc_connection().await;
+    let acme = gateway.organization("acme.test").with_claims_named().await;
+    let beta = gateway.organization("beta.test").with_claims_named().await;
     let rp = gateway.client("rp").await;
     let mut roles = Roles::of(&gateway).await;
     roles.permit("books:read", "member").await;
