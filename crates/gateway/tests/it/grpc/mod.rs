@@ -2,6 +2,8 @@
 //!
 //! Source: gRPC over HTTP2 (`PROTOCOL-HTTP2.md` of grpc/grpc), GRPC Health Checking Protocol.
 
+mod http1;
+
 use std::time::Duration;
 
 use genkan::listener::{Limits, TlsPolicy};
@@ -120,21 +122,6 @@ async fn strange_paths_are_answered_and_not_repeated() {
             "{path:.40}"
         );
     }
-}
-
-#[tokio::test]
-async fn grpc_without_http2_is_told_what_it_lacks() {
-    let server = Server::start(Limits::default());
-    let head = format!(
-        "POST {CHECK} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-         content-type: application/grpc\r\ncontent-length: 5\r\n\r\n\0\0\0\0\0"
-    );
-    let answer = server.send(head).await;
-    assert!(
-        answer.starts_with("HTTP/1.1 200 ") && answer.contains("grpc-status: 12\r\n"),
-        "{answer}"
-    );
-    assert!(answer.contains("HTTP/2"), "{answer}");
 }
 
 #[tokio::test]
