@@ -7,6 +7,7 @@
 //! Source: gRPC over HTTP2 (`PROTOCOL-HTTP2.md` of grpc/grpc).
 
 mod health;
+mod http1;
 mod reflection;
 mod timeout;
 
@@ -19,7 +20,7 @@ use axum::response::Response;
 use axum::routing::future::RouteFuture;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either};
-use http::{HeaderMap, HeaderValue, Request, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Uri, Version, header};
 use tonic::Status;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
@@ -105,6 +106,7 @@ impl Service<Request<Body>> for Dispatch {
         };
         match flavour {
             None => {
+                let request = with_one_slash(request);
                 let rest = self
                     .management
                     .as_ref()
@@ -115,6 +117,23 @@ impl Service<Request<Body>> for Dispatch {
             Some(flavour) => Either::Right(call(self.clone(), flavour, request).map(Ok).boxed()),
         }
     }
+}
+
+/// An environment URL with a final slash makes SDKs ask for `//oauth/authorize`:
+/// such a path is read as if it began with one slash.
+fn with_one_slash(mut request: Request<Body>) -> Request<Body> {
+    let uri = request.uri();
+    if !uri.path().starts_with("//") {
+        return request;
+    }
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = format!("/{}{query}", uri.path().trim_start_matches('/'));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = path.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 /// What a gRPC request is carried by.
@@ -155,15 +174,19 @@ async fn call(mut dispatch: Dispatch, flavour: Flavour, request: Request<Body>) 
             response.headers_mut().insert(header::CONTENT_TYPE, content_type);
             response
         }
-        (Flavour::Grpc, _) if request.version() < Version::HTTP_2 => refuse(Status::unimplemented(
-            "gRPC needs HTTP/2, and this request came as HTTP/1.1: \
-             a proxy in front of Genkan must forward gRPC as HTTP/2",
-        )),
         (Flavour::Grpc, _) => {
-            timeout::within(request, async move |request| {
+            let is_http1 = request.version() < Version::HTTP_2;
+            if is_http1 && let Err(status) = http1::accept(&request) {
+                return refuse(status);
+            }
+            let response = timeout::within(request, async move |request| {
                 dispatch.call(request).await.map(Body::new)
             })
-            .await
+            .await;
+            match is_http1 {
+                true => http1::announce_trailers(response),
+                false => response,
+            }
         }
     }
 }

@@ -223,3 +223,37 @@ async fn a_body_without_end_is_cut() {
         );
     }
 }
+
+/// An environment URL with a final slash makes SDKs ask so.
+#[tokio::test]
+async fn a_path_may_begin_with_two_slashes() {
+    let gateway = Gateway::start().await;
+    let rp = gateway.client("rp").await;
+    let url = rp
+        .authorize()
+        .url()
+        .replace("/oauth/authorize", "//oauth/authorize");
+    let path = url.strip_prefix(gateway.url()).unwrap();
+    assert!(path.starts_with("//oauth/authorize?"), "{path}");
+    let begun = gateway.get(path).send().await;
+    assert!(
+        begun.header("location").contains("/login/lri_"),
+        "{}",
+        begun.transcript()
+    );
+
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", rp.id.as_str()),
+    ];
+    let refused = gateway.post("//oauth/token").form(&form).send().await;
+    assert_eq!(refused.json()["error"], "invalid_client");
+    for path in ["//userinfo", "///userinfo", "//api/v1/organizations"] {
+        assert_eq!(gateway.get(path).send().await.status.as_u16(), 401, "{path}");
+    }
+    // It leads nowhere else.
+    for path in ["//evil.test/oauth/authorize", "//evil.test", "//"] {
+        let reply = gateway.get(path).send().await;
+        assert_eq!(reply.header("location"), "", "{path}");
+    }
+}
