@@ -38,6 +38,10 @@ pub enum Credential {
     Management(Caller),
     /// Genuine, but not one for the management API; the sentence says why.
     NotForManagement(&'static str),
+    /// Genuine, of a client without management access. SDKs of this contract
+    /// expect to be told to authenticate, and give up when that changes nothing;
+    /// the sentence says how access is given.
+    NoAccess(String),
     /// Not ours, expired, or revoked.
     Invalid,
 }

@@ -167,6 +167,7 @@ impl GrpcStack {
             match self.api.host().authenticate(token).await {
                 Ok(Credential::Management(caller)) => return Ok(caller),
                 Ok(Credential::NotForManagement(why)) => refusal = Error::permission_denied(why),
+                Ok(Credential::NoAccess(why)) => refusal = Error::unauthenticated(why),
                 Ok(Credential::Invalid) => {}
                 Err(_) => return Err(Error::unavailable()),
             }

@@ -180,9 +180,10 @@ async fn authenticate(app: &App, token: &str) -> Result<Credential, HostError> {
             client_id,
             permissions: permissions(&claims),
         }),
-        Some(_) => Credential::NotForManagement(
-            "this client has no access to the management API: `genkan app update --management-access true` gives it",
-        ),
+        Some(_) => Credential::NoAccess(format!(
+            "this client has no access to the management API: \
+             `genkan app update {client_id} --management-access` gives it",
+        )),
     })
 }
 

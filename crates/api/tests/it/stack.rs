@@ -87,6 +87,17 @@ async fn a_genuine_token_that_is_not_for_management_is_denied() {
 }
 
 #[tokio::test]
+async fn a_client_without_management_access_is_told_to_authenticate() {
+    let harness = Harness::start().await;
+    let why = "this client has no access to the management API";
+    harness.present("plain", Credential::NoAccess(why.to_owned()));
+    let refused = list(&harness, &["plain"]).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert_eq!(error_info(&refused).error_code, "UNAUTHENTICATED");
+    assert!(refused.message().contains(why), "{refused}");
+}
+
+#[tokio::test]
 async fn too_many_calls_are_refused_with_the_time_to_wait() {
     let limit = RateLimit {
         per_minute: NonZeroU32::new(6),
