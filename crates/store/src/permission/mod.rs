@@ -128,6 +128,19 @@ pub async fn find_all(tx: &mut Tx<'_>, names: &[String]) -> Result<Result<Vec<Pe
     Ok(Ok(found))
 }
 
+/// Finds those of these names that there are; the other names are passed over.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_known(tx: &mut Tx<'_>, names: &[String]) -> Result<Vec<Permission>, Error> {
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        found.extend(find(tx, name).await?);
+    }
+    Ok(found)
+}
+
 /// Lists permissions, newest first.
 ///
 /// # Errors

@@ -148,7 +148,8 @@ pub(super) async fn add_to_role(
 ) -> Result<Vec<contract::Permission>, Error> {
     let held = api.tx(async |tx| {
         let role = find_role(tx, role_name).await?;
-        let permissions = find_all(tx, "permission_names", names).await?;
+        // The contract passes over a name that nothing has.
+        let permissions = permission::find_known(tx, names).await?;
         permission::add_to_role(tx, call.at(), &role, &permissions).await?;
         Ok(permission::list_for_role(tx, &role.id).await?)
     });
