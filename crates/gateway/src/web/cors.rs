@@ -14,6 +14,8 @@ const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, P
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, grpc-timeout, x-api-version, x-grpc-web, x-sdk-version, x-user-agent",
 );
+/// Longer than any list of headers that a page adds to its requests.
+const MAX_ASKED_BYTES: usize = 2048;
 /// What a browser's code may read of an answer: gRPC-Web ends in headers where
 /// there is no message.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
@@ -23,8 +25,8 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// Public documents, the same for everybody: any origin may read them.
 pub async fn public(request: Request, next: Next) -> Response {
-    let preflight = is_preflight(&request);
-    let mut response = if preflight {
+    let preflight = preflight(&request);
+    let mut response = if preflight.is_some() {
         StatusCode::NO_CONTENT.into_response()
     } else {
         next.run(request).await
@@ -32,8 +34,8 @@ pub async fn public(request: Request, next: Next) -> Response {
     response
         .headers_mut()
         .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    if preflight {
-        allow(response.headers_mut());
+    if let Some(asked) = preflight {
+        allow(response.headers_mut(), asked);
     }
     response
 }
@@ -42,12 +44,12 @@ pub async fn public(request: Request, next: Next) -> Response {
 /// are never allowed along, for no such endpoint looks at them.
 pub async fn registered(State(app): State<App>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let preflight = is_preflight(&request);
+    let preflight = preflight(&request);
     let allowed = match &origin {
         Some(origin) => is_registered(&app, origin).await,
         None => false,
     };
-    let mut response = if preflight {
+    let mut response = if preflight.is_some() {
         StatusCode::NO_CONTENT.into_response()
     } else {
         next.run(request).await
@@ -57,8 +59,8 @@ pub async fn registered(State(app): State<App>, request: Request, next: Next) ->
     if let Some(origin) = origin.filter(|_| allowed) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
-        if preflight {
-            allow(headers);
+        if let Some(asked) = preflight {
+            allow(headers, asked);
         }
     }
     response
@@ -72,9 +74,36 @@ pub(crate) fn is_preflight<B>(request: &http::Request<B>) -> bool {
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn allow(headers: &mut HeaderMap) {
+/// The headers that a preflight wants to send, if the request is one.
+fn preflight(request: &Request) -> Option<HeaderValue> {
+    let asked = || {
+        request
+            .headers()
+            .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+            .filter(|asked| is_list_of_names(asked.as_bytes()))
+            .cloned()
+            .unwrap_or(ALLOWED_HEADERS)
+    };
+    is_preflight(request).then(asked)
+}
+
+/// A list of header names as browsers write it (Fetch §4.8, RFC 9110 §5.6.2): only
+/// such a list is repeated in the answer.
+fn is_list_of_names(asked: &[u8]) -> bool {
+    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    asked.len() <= MAX_ASKED_BYTES
+        && asked.split(|byte| *byte == b',').all(|name| {
+            let name = name.trim_ascii();
+            !name.is_empty() && name.iter().all(is_tchar)
+        })
+}
+
+/// Allows the headers that were asked for, whichever they are: instruments that
+/// watch a page (OpenTelemetry, Sentry, Datadog) add their own to each request. An
+/// origin that may call learns nothing by it, for no cookie is ever allowed along.
+fn allow(headers: &mut HeaderMap, asked: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
 }
 

@@ -7,11 +7,15 @@ use http::Method;
 use insta::assert_snapshot;
 
 async fn preflight(gateway: &Gateway, path: &str, origin: &str) -> Reply {
+    preflight_with(gateway, path, origin, "authorization,content-type").await
+}
+
+async fn preflight_with(gateway: &Gateway, path: &str, origin: &str, headers: &str) -> Reply {
     gateway
         .call(Method::OPTIONS, path)
         .header("origin", origin)
         .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "authorization,content-type")
+        .header("access-control-request-headers", headers)
         .send()
         .await
 }
@@ -25,7 +29,7 @@ async fn registered_origins_may_call_and_others_may_not() {
     allow: POST
     access-control-allow-origin: https://spa.test
     access-control-allow-methods: GET, POST, PUT, PATCH, DELETE, OPTIONS
-    access-control-allow-headers: authorization, content-type, grpc-timeout, x-api-version, x-grpc-web, x-sdk-version, x-user-agent
+    access-control-allow-headers: authorization,content-type
     "#);
     for path in ["/oauth/token", "/userinfo", "/revoke", "/oauth/introspect"] {
         for origin in [
@@ -52,6 +56,42 @@ async fn registered_origins_may_call_and_others_may_not() {
                 assert_eq!(reply.header("vary"), "origin", "{path} {origin}");
             }
         }
+    }
+}
+
+/// What instruments that watch a page add to each of its requests.
+#[tokio::test]
+async fn the_headers_that_a_page_wants_to_send_are_allowed_to_registered_origins() {
+    let gateway = Gateway::setup().production().start().await;
+    gateway.client("spa").spa().await;
+    let allowed = "access-control-allow-headers";
+    for path in [
+        "/oauth/token",
+        "/userinfo",
+        "/revoke",
+        "/keys",
+        "/api/v1/organizations",
+    ] {
+        for asked in [
+            "traceparent",
+            "authorization, content-type, traceparent, tracestate",
+            "baggage,sentry-trace",
+            "x-datadog-trace-id,x-requested-with",
+        ] {
+            let reply = preflight_with(&gateway, path, "https://spa.test", asked).await;
+            assert_eq!(reply.header(allowed), asked, "{path}");
+        }
+    }
+    let foreign = preflight_with(&gateway, "/oauth/token", "https://evil.test", "traceparent").await;
+    assert_eq!(foreign.header(allowed), "");
+    // What is no list of names is not repeated.
+    let long = "x".repeat(3000);
+    for asked in ["a b", "a;b", "a,,b", "<script>", "a:b", long.as_str()] {
+        let reply = preflight_with(&gateway, "/oauth/token", "https://spa.test", asked).await;
+        assert!(
+            reply.header(allowed).starts_with("authorization, content-type"),
+            "{asked:.20}"
+        );
     }
 }
 
