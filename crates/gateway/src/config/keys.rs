@@ -138,7 +138,8 @@ settings! {
         /// later means to configure them again.
         required public_url: PublicUrl = "\"https://auth.example.com\"";
 
-        /// The IP address and port to listen on. Browsers, REST and gRPC share it.
+        /// The IP address and port to listen on. Browsers, REST and gRPC share it. A loopback address
+        /// brings its twin along (`127.0.0.1` and `[::1]`), for `localhost` may be either.
         default listen: SocketAddr = "127.0.0.1:8080";
 
         /// The folder for what this instance keeps in files: the embedded database.

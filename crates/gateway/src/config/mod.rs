@@ -83,13 +83,15 @@ impl Environment {
     /// `GENKAN_CONFIG`: the file to read where no command line names one.
     pub fn config_file(&self) -> Option<PathBuf> {
         let (_, value) = self.0.iter().find(|(name, _)| name == CONFIG_FILE_VARIABLE)?;
-        Some(PathBuf::from(value))
+        (!value.trim().is_empty()).then(|| PathBuf::from(value))
     }
 
     /// Whether `key` is set here.
     pub fn has(&self, key: &str) -> bool {
         let key = keys().find(|candidate| candidate.name == key);
-        key.is_some_and(|key| self.0.iter().any(|(name, _)| *name == key.variable()))
+        let is_set =
+            |(name, value): &(String, String), key: &Key| *name == key.variable() && !value.trim().is_empty();
+        key.is_some_and(|key| self.0.iter().any(|variable| is_set(variable, key)))
     }
 }
 

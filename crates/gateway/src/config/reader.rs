@@ -117,21 +117,23 @@ impl Reader {
         }
     }
 
-    /// Takes in environment variables; a variable wins over the file.
+    /// Takes in environment variables; a variable wins over the file. One that is
+    /// empty counts as not set, as templates write it for what has no value; white
+    /// space around a value, such as the final newline of a file with a secret, is
+    /// no part of it.
     pub(super) fn read_environment(&mut self, variables: &[(String, String)]) {
         for (variable, value) in variables {
             let Some(key) = self.keys.iter().copied().find(|key| key.variable() == *variable) else {
                 self.check_stray_variable(variable);
                 continue;
             };
+            let value = value.trim();
+            if value.is_empty() {
+                continue;
+            }
             let items = match key.form {
                 Form::List => value.split(',').map(|item| item.trim().to_owned()).collect(),
-                Form::Text | Form::Number | Form::Boolean => vec![value.clone()],
-            };
-            let items = if value.is_empty() && key.form == Form::List {
-                Vec::new()
-            } else {
-                items
+                Form::Text | Form::Number | Form::Boolean => vec![value.to_owned()],
             };
             let place = Place::Variable(variable.clone());
             self.written.insert(key.name, Written { items, place });

@@ -12,7 +12,8 @@ const INTRODUCTION: &str = r#"# Configuration
 `genkan serve` reads `genkan.toml` from the current folder, or the file named with `--config`. Every key
 can also be given as an environment variable: its name in capitals, sections joined with `_`, after
 `GENKAN_`: `database.url` is `GENKAN_DATABASE_URL`. A variable wins over the file. With variables alone no
-file is needed. In a variable the items of a list are separated by commas.
+file is needed. In a variable the items of a list are separated by commas; an empty variable counts as
+not set, and white space around a value is no part of it.
 
 A name that is no key is a mistake, never ignored. `genkan config check` lists every mistake with its line
 and its remedy, and looks at the files that the configuration names; `genkan config show` prints what is

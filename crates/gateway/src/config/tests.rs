@@ -584,3 +584,43 @@ fn a_database_url_that_serve_would_refuse_is_a_mistake() {
         }
     }
 }
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    let config = load(
+        &format!("{LEAST}listen = \"127.0.0.1:9000\"\n[proxy]\ntrusted_networks = [\"10.0.0.0/8\"]\n"),
+        &[
+            ("GENKAN_MAIL_SMTP_URL", ""),
+            ("GENKAN_MAIL_FROM", ""),
+            ("GENKAN_OUTBOUND_CA_FILE", ""),
+            ("GENKAN_DATABASE_URL", " \n"),
+            ("GENKAN_LISTEN", ""),
+            ("GENKAN_PROXY_TRUSTED_NETWORKS", ""),
+            ("GENKAN_LOG_LEVEL", ""),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:9000");
+    assert_eq!(config.proxy.trusted_networks.len(), 1);
+    assert!(config.outbound.ca_file.is_none());
+    let unset = environment(&[("GENKAN_CONFIG", ""), ("GENKAN_DATABASE_URL", "")]);
+    assert_eq!(unset.config_file(), None);
+    assert!(!unset.has("database.url"));
+}
+
+#[test]
+fn the_newline_behind_a_secret_is_no_part_of_it() {
+    let key = InstanceKeyBytes::generate().to_base64();
+    let with_newline = format!("{}\n", &*key);
+    let config = load(
+        "public_url = \"https://auth.example.com\"\n",
+        &[
+            ("GENKAN_INSTANCE_KEY", &with_newline),
+            ("GENKAN_DATABASE_URL", "postgres://app:pw@db.example/genkan\r\n"),
+        ],
+    )
+    .unwrap();
+    let url = config.database_url().expose().to_owned();
+    assert!(url.starts_with("postgres://app:pw@db.example/genkan"), "{url}");
+    assert!(!url.contains('\r') && !url.contains("%0"), "{url}");
+}
