@@ -1,15 +1,21 @@
 //! E-mail addresses: the name by which a person first says who they are.
 //!
-//! Source: RFC 5321 §4.1.2 and §4.5.3.1, RFC 6531 §3.3 (internationalized).
+//! Source: RFC 5321 §4.1.2 and §4.5.3.1, RFC 6531 §3.3 (internationalized), RFC 6530
+//! §10.1 (normalization), UTS #39 §5.4 (combining marks).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::Domain;
 
+/// UTS #39 §5.4: no language writes more marks than this upon one letter.
+const MAX_MARKS: usize = 4;
+
 /// An e-mail address in the one form by which accounts are found: lower case,
-/// the domain in A-labels.
+/// composed (NFC), the domain in A-labels.
 ///
 /// Quoted local parts, comments, address literals and white space are refused:
 /// they are legal and nobody has one, but they let two readers see two domains.
@@ -87,22 +93,68 @@ impl EmailAddress {
 }
 
 /// The `Dot-string` of RFC 5321 §4.1.2, extended by RFC 6531 §3.3, in lower case.
+/// RFC 6530 §10.1: in NFC, so that é is one address, however it was typed.
 fn lower_case_local_part(local: &str) -> Option<String> {
-    let atoms_are_filled = local.split('.').all(|atom| !atom.is_empty());
+    // The Kelvin sign is a k in NFC, the grave accent of Greek a `: with them somebody
+    // could write another person's address, so such characters are refused.
+    let spells_ascii = |c: char| !c.is_ascii() && std::iter::once(c).nfc().any(|c| c.is_ascii());
+    if local.chars().any(spells_ascii) {
+        return None;
+    }
     let mut lower = String::with_capacity(local.len());
-    for c in local.chars() {
+    for c in local.nfc() {
         if c.is_ascii() {
             let is_atext = c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
             lower.push(is_atext.then(|| c.to_ascii_lowercase())?);
         } else {
-            // Letters and digits only: no invisible, bidirectional or spacing characters.
-            // The Kelvin sign becomes an ASCII k in lower case: with it somebody could
-            // write another person's address, so such letters are refused.
-            let is_own_letter = c.is_alphanumeric() && c.to_lowercase().all(|c| !c.is_ascii());
+            // Letters, digits and their marks only: no invisible, bidirectional or
+            // spacing characters, and none that has an ASCII letter in lower case.
+            let is_letter = (c.is_alphanumeric() || is_combining_mark(c)) && !is_no_letter(c);
+            let is_own_letter = is_letter && c.to_lowercase().all(|c| !c.is_ascii());
             lower.extend(is_own_letter.then(|| c.to_lowercase())?);
         }
     }
-    atoms_are_filled.then_some(lower)
+    let lower: String = lower.nfc().collect();
+    let is_written = lower
+        .split('.')
+        .all(|atom| !atom.is_empty() && marks_stand_upon_letters(atom));
+    is_written.then_some(lower)
+}
+
+/// A mark belongs to a letter of its own script: Hindi, Tamil, Thai and others
+/// write vowels so. Upon ASCII, at the beginning, twice in a row or piled up it
+/// only makes an address look like another one (UTS #39 §5.4).
+fn marks_stand_upon_letters(atom: &str) -> bool {
+    let mut marks = MAX_MARKS;
+    let mut before = None;
+    for c in atom.chars() {
+        if is_combining_mark(c) {
+            marks += 1;
+            if marks > MAX_MARKS || before == Some(c) {
+                return false;
+            }
+        } else {
+            // Upon what is no letter of another script not even one may stand.
+            marks = if c.is_ascii() { MAX_MARKS } else { 0 };
+        }
+        before = Some(c);
+    }
+    true
+}
+
+/// Letters and marks that nobody sees (`Default_Ignorable_Code_Point`), and marks
+/// that are drawn around symbols, not letters.
+fn is_no_letter(c: char) -> bool {
+    matches!(c,
+        '\u{34f}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{20d0}'..='\u{20ff}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{ffa0}'
+        | '\u{e0100}'..='\u{e01ef}')
 }
 
 impl fmt::Display for EmailAddress {
@@ -146,6 +198,13 @@ mod tests {
             ("a.b_c-d@bücher.example", "a.b_c-d@xn--bcher-kva.example"),
             ("ÉMILE@example.com", "émile@example.com"),
             ("玄関@example.com", "玄関@example.com"),
+            ("संपर्क@example.com", "संपर्क@example.com"),
+            ("தமிழ்@example.com", "தமிழ்@example.com"),
+            ("ติดต่อ@example.com", "ติดต่อ@example.com"),
+            ("ক্ষমা.দেব@example.com", "ক্ষমা.দেব@example.com"),
+            // However it was typed, é is é.
+            ("E\u{301}MILE@example.com", "émile@example.com"),
+            ("a\u{301}@example.com", "á@example.com"),
             ("!#$%&'*/=?^`{|}~@example.com", "!#$%&'*/=?^`{|}~@example.com"),
         ] {
             assert_eq!(EmailAddress::parse(text).unwrap().as_str(), address);
@@ -179,7 +238,21 @@ mod tests {
             ("a\0@example.com", Error::LocalPart),
             ("a\u{202e}b@example.com", Error::LocalPart),
             ("a\u{200b}b@example.com", Error::LocalPart),
-            ("a\u{301}@example.com", Error::LocalPart),
+            ("x\u{301}@example.com", Error::LocalPart),
+            ("ada\u{94d}@example.com", Error::LocalPart),
+            ("\u{94d}क@example.com", Error::LocalPart),
+            ("क.\u{94d}क@example.com", Error::LocalPart),
+            ("क\u{94d}\u{94d}@example.com", Error::LocalPart),
+            (
+                "क\u{93c}\u{94d}\u{951}\u{952}\u{953}@example.com",
+                Error::LocalPart,
+            ),
+            ("क\u{200d}ष@example.com", Error::LocalPart),
+            ("玄\u{fe00}関@example.com", Error::LocalPart),
+            ("é\u{34f}@example.com", Error::LocalPart),
+            ("क\u{20dd}@example.com", Error::LocalPart),
+            ("\u{3164}@example.com", Error::LocalPart),
+            ("\u{ffa0}a@example.com", Error::LocalPart),
             ("ada@", Error::Domain),
             ("ada@localhost", Error::Domain),
             ("ada@[127.0.0.1]", Error::Domain),
@@ -197,8 +270,13 @@ mod tests {
 
     #[test]
     fn no_other_letters_spell_somebody_elses_address() {
-        // The Kelvin sign and the dotted capital I have ASCII letters in lower case.
-        for text in ["mi\u{212a}e@example.com", "M\u{130}KE@example.com"] {
+        // The Kelvin sign and the dotted capital I have ASCII letters in lower case,
+        // the Greek grave accent is an ASCII character when it is composed.
+        for text in [
+            "mi\u{212a}e@example.com",
+            "M\u{130}KE@example.com",
+            "a\u{1fef}@example.com",
+        ] {
             assert_eq!(
                 EmailAddress::parse(text),
                 Err(EmailAddressError::LocalPart),

@@ -3,7 +3,7 @@
 //! Source: OIDC Core §5.1 for the default names.
 
 use genkan_protocol::oidc::userinfo::{has_unlisted_groups, is_kept_elsewhere};
-use genkan_protocol::{EmailAddress, Trace, name};
+use genkan_protocol::{EmailAddress, EmailAddressError, Trace, name};
 use genkan_store::connection::{OidcSettings, RolesFrom};
 use genkan_store::identity::{Profile, Roles};
 use serde_json::{Map, Value};
@@ -98,8 +98,12 @@ pub struct Mapped {
 pub enum MappingError {
     #[error("the claim {claim} with the e-mail address is missing")]
     EmailMissing { claim: String },
-    #[error("the claim {claim} is not an e-mail address")]
-    EmailMalformed { claim: String },
+    #[error("the claim {claim} is not an e-mail address: {why}")]
+    EmailMalformed {
+        claim: String,
+        text: String,
+        why: EmailAddressError,
+    },
 }
 
 /// Where each attribute is found: as the connection says.
@@ -176,10 +180,11 @@ impl<'a> Mapping<'a> {
             .iter()
             .find(|document| said(document, claim).is_some())
             .ok_or_else(missing)?;
-        let email = EmailAddress::parse(address(document).ok_or_else(missing)?).map_err(|_| {
-            MappingError::EmailMalformed {
-                claim: claim.to_owned(),
-            }
+        let text = address(document).ok_or_else(missing)?;
+        let email = EmailAddress::parse(text).map_err(|why| MappingError::EmailMalformed {
+            claim: claim.to_owned(),
+            text: text.to_owned(),
+            why,
         })?;
         // The flag is about the claim `email`, not about whatever a connection reads instead.
         let verified = verified(document).filter(|verified| claim == "email" || !verified);

@@ -1,5 +1,7 @@
 //! A login that ended at the identity provider: why, and how to mend it.
 
+use std::time::Duration;
+
 use genkan_protocol::Trace;
 use genkan_protocol::oidc::ProviderError;
 use genkan_store::connection::Connection;
@@ -9,6 +11,9 @@ use http::StatusCode;
 
 use super::UpstreamIdentity;
 use crate::web::error::PageError;
+
+/// A provider that restarts is back within this time.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Why an identity provider's answer signs nobody in. Boxed, because it is the
 /// rare side of many a `Result`.
@@ -34,6 +39,8 @@ pub struct Details {
     pub remedy: String,
     /// What the application that asked is told instead of the person: a code and a sentence.
     pub for_application: Option<(&'static str, &'static str)>,
+    /// What the page says to programs: 403, or that the provider is in trouble.
+    pub status: StatusCode,
     /// What the provider itself answered, if it refused.
     pub provider_error: Option<ProviderError>,
     pub connection_id: ConnectionId,
@@ -146,6 +153,7 @@ impl Failure {
                 .to_owned(),
             remedy: remedy.into(),
             for_application: None,
+            status: StatusCode::FORBIDDEN,
             provider_error: None,
             connection_id: connection.id.clone(),
             organization_id: connection.organization_id.clone(),
@@ -196,6 +204,7 @@ impl Failure {
     ) -> Self {
         let mut failure = Self::new(connection, cause, remedy, trace);
         failure.0.why = "Your company’s sign-in cannot be reached at the moment.".to_owned();
+        failure.0.status = StatusCode::SERVICE_UNAVAILABLE;
         failure
     }
 
@@ -263,6 +272,10 @@ impl Failure {
     /// What the person sees. `retry` goes through the login again.
     pub fn page(&self, reference: Option<&TraceId>, retry: &str) -> PageError {
         let reference = reference.map(TraceId::as_str);
-        PageError::sign_in_failed(StatusCode::FORBIDDEN, &self.why, reference).try_again(retry)
+        let page = PageError::sign_in_failed(self.status, &self.why, reference).try_again(retry);
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => page.retry_after(RETRY_AFTER),
+            _ => page,
+        }
     }
 }

@@ -36,6 +36,16 @@ pub enum MetadataError {
     Missing(&'static str),
 }
 
+impl MetadataError {
+    /// What an operator can change, where the reason itself tells.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Fetch { source, .. } => source.remedy(),
+            Self::Status { .. } | Self::Invalid { .. } | Self::Missing(_) => None,
+        }
+    }
+}
+
 /// Documents by address.
 #[derive(Debug, Default)]
 pub(crate) struct MetadataCache {

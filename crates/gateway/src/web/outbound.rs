@@ -45,6 +45,24 @@ pub enum OutboundError {
     Other(String),
 }
 
+impl OutboundError {
+    /// What an operator can change, where the reason itself tells.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::PrivateAddress(_) => Some(
+                "If the provider is really in your own network, set outbound.allow_private_addresses = true \
+                 (GENKAN_OUTBOUND_ALLOW_PRIVATE_ADDRESSES=true) and start Genkan again.",
+            ),
+            Self::NotHttps => Some("Give the provider an address with https://."),
+            Self::Connect(reason) if reason.contains("certificate") => Some(
+                "Compare the certificate of the provider with its address; if an authority of your own signed it, \
+                 name the file of that authority in outbound.ca_file (GENKAN_OUTBOUND_CA_FILE).",
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// An answer, read whole.
 #[derive(Debug)]
 pub struct Answer {

@@ -52,11 +52,17 @@ pub(super) async fn examine(config: &Config, data: Data, findings: &mut Findings
     while let Some((connection, answer)) = answers.next().await {
         match answer {
             Ok(()) => reachable += 1,
-            Err(error) => findings.fail(
-                CHECK,
-                format!("{} ({}): {error}", connection.id, connection.name),
-                "Its people cannot sign in. Compare the issuer with the provider's, and ask from this machine with curl.",
-            ),
+            Err(error) => {
+                // The same guard as at a sign-in refused it: curl would get an answer.
+                let remedy = error.remedy().unwrap_or(
+                    "Compare the issuer with the provider's, and ask from this machine with curl.",
+                );
+                findings.fail(
+                    CHECK,
+                    format!("{} ({}): {error}", connection.id, connection.name),
+                    format!("Its people cannot sign in. {remedy}"),
+                );
+            }
         }
     }
     let which = if is_full {

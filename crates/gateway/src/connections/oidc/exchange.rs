@@ -98,7 +98,9 @@ impl Exchange<'_> {
             Ok(answer) => answer,
             Err(error) => {
                 trace.fail("Code exchange", self.endpoints.token.as_str(), error.to_string());
-                let remedy = "Check that this server can reach the provider's token endpoint.";
+                let remedy = error
+                    .remedy()
+                    .unwrap_or("Check that this server can reach the provider's token endpoint.");
                 let trace = std::mem::take(trace);
                 return Err(Failure::unreachable(
                     self.connection,
@@ -179,20 +181,26 @@ impl Exchange<'_> {
             None => format!("status {status}"),
         };
         trace.fail("Code exchange", "tokens", shown);
-        let remedy = match code {
-            "invalid_client" => {
-                "Check client ID and client secret of the connection, and whether the provider wants them in the \
-                 header or in the body."
-            }
-            "invalid_grant" | "redirect_uri_mismatch" => {
-                "Register the redirect URI of the connection at the provider, exactly as shown."
-            }
-            "unauthorized_client" => {
-                "Allow the authorization code grant for this application at the provider."
-            }
-            _ => "Look for this error in the provider's own sign-in log.",
-        };
-        self.failure("failed_to_exchange_token", remedy, trace)
+        self.failure("failed_to_exchange_token", token_remedy(status, code), trace)
+    }
+}
+
+/// What to change where the token endpoint refused the code.
+fn token_remedy(status: u16, code: &str) -> &'static str {
+    match (status, code) {
+        // RFC 6749 §5.2: 401 says that the client was not authenticated, whatever the
+        // code beside it; Keycloak calls a wrong secret `unauthorized_client`.
+        (401, _) | (_, "invalid_client") => {
+            "Check client ID and client secret of the connection, and whether the provider wants them in the \
+             header or in the body."
+        }
+        (_, "invalid_grant" | "redirect_uri_mismatch") => {
+            "Register the redirect URI of the connection at the provider, exactly as shown."
+        }
+        (_, "unauthorized_client") => {
+            "Allow the authorization code grant for this application at the provider."
+        }
+        _ => "Look for this error in the provider's own sign-in log.",
     }
 }
 
@@ -205,4 +213,25 @@ fn basic_header(client_id: &str, secret: &str) -> String {
         "Basic {}",
         base64::engine::general_purpose::STANDARD.encode(joined)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unauthenticated_client_is_about_its_secret_whatever_the_code() {
+        for (status, code, what) in [
+            (401, "unauthorized_client", "client secret"),
+            (401, "invalid_client", "client secret"),
+            (401, "", "client secret"),
+            (400, "invalid_client", "client secret"),
+            (400, "unauthorized_client", "authorization code grant"),
+            (400, "invalid_grant", "redirect URI"),
+            (500, "", "sign-in log"),
+        ] {
+            let remedy = token_remedy(status, code);
+            assert!(remedy.contains(what), "{status} {code}: {remedy}");
+        }
+    }
 }

@@ -105,7 +105,9 @@ impl Exchange<'_> {
         match error {
             Unverified::Keys(error) => {
                 trace.fail("Provider keys", self.endpoints.jwks.as_str(), error.to_string());
-                let remedy = "Check that this server can reach the provider's jwks_uri.";
+                let remedy = error
+                    .remedy()
+                    .unwrap_or("Check that this server can reach the provider's jwks_uri.");
                 let trace = std::mem::take(trace);
                 Failure::unreachable(self.connection, "jwks_unreachable", remedy, trace)
             }

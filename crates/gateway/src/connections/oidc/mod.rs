@@ -159,19 +159,28 @@ pub async fn finish(
     })
 }
 
-/// Nobody can be made of the claims.
+/// Nobody can be made of the claims: no address was sent, or something that is none.
 fn no_address(
     connection: &Connection,
     documents: &Documents,
     error: &MappingError,
     mut trace: Trace,
 ) -> Failure {
-    let claims = documents.merged();
-    let names: Vec<&str> = claims.keys().map(String::as_str).collect();
+    let (MappingError::EmailMissing { claim } | MappingError::EmailMalformed { claim, .. }) = error;
+    let received = match error {
+        MappingError::EmailMissing { .. } => {
+            let claims = documents.merged();
+            let names: Vec<&str> = claims.keys().map(String::as_str).collect();
+            format!("no text there; claims: {}", names.join(", "))
+        }
+        MappingError::EmailMalformed { text, why, .. } => {
+            format!("\"{}\", which is none: {why}", cut(text))
+        }
+    };
     trace.fail(
         "E-mail address",
-        expected(error),
-        format!("claims: {}", names.join(", ")),
+        format!("an e-mail address in the claim {claim}"),
+        received,
     );
     let (cause, remedy) = match (error, &documents.userinfo) {
         (MappingError::EmailMissing { .. }, Userinfo::Unread) => (
@@ -180,10 +189,15 @@ fn no_address(
              says. Release the address into the ID token, or check the endpoint's address and that this application \
              may call it.",
         ),
-        _ => (
+        (MappingError::EmailMissing { .. }, _) => (
             "mandatory_attribute_missing",
             "Release the e-mail address to this application at the provider (scope or claim `email`), or map the \
              claim that carries it in the connection's attribute mapping.",
+        ),
+        (MappingError::EmailMalformed { .. }, _) => (
+            "mandatory_attribute_malformed",
+            "Correct the address of this person at the provider, or map another claim that carries an e-mail address \
+             in the connection's attribute mapping.",
         ),
     };
     Failure::new(connection, cause, remedy, trace)
@@ -219,9 +233,11 @@ async fn find_endpoints(
 
 fn explain(error: &MetadataError) -> (&'static str, &'static str) {
     match error {
-        MetadataError::Fetch { .. } => (
+        MetadataError::Fetch { source, .. } => (
             "provider_unreachable",
-            "Check the issuer address of the connection, and that this server can reach it.",
+            source
+                .remedy()
+                .unwrap_or("Check the issuer address of the connection, and that this server can reach it."),
         ),
         MetadataError::Status { .. } => (
             "provider_metadata_missing",
@@ -246,9 +262,9 @@ pub fn shown(error: &ProviderError) -> String {
     }
 }
 
-fn expected(error: &MappingError) -> String {
-    let (MappingError::EmailMissing { claim } | MappingError::EmailMalformed { claim }) = error;
-    format!("an e-mail address in the claim {claim}")
+/// Enough of a claim to recognise it, so that the words after it are seen, too.
+fn cut(text: &str) -> String {
+    text.chars().take(100).collect()
 }
 
 /// RFC 7636 §4.1: 32 octets of randomness.

@@ -132,6 +132,31 @@ async fn an_identity_provider_that_does_not_answer_is_named() {
     );
 }
 
+/// curl would reach it, for nothing guards curl.
+#[tokio::test]
+async fn a_provider_in_a_private_network_is_told_with_the_setting_that_allows_it() {
+    let instance = Instance::new().await;
+    let config = std::fs::read_to_string(&instance.config).unwrap();
+    let config = config.replace(
+        "allow_private_addresses = true",
+        "allow_private_addresses = false",
+    );
+    std::fs::write(&instance.config, config).unwrap();
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let create = "connection create --oidc --organization acme --client-id genkan --client-secret s3cret";
+    let create: Vec<&str> = create
+        .split(' ')
+        .chain(["--issuer", "https://127.0.0.1:1"])
+        .collect();
+    instance.json(&create);
+    let told = instance.run(&["doctor"]).stdout;
+    assert!(
+        told.contains("set outbound.allow_private_addresses = true"),
+        "{told}"
+    );
+    assert!(!told.contains("curl"), "{told}");
+}
+
 #[tokio::test]
 async fn mistakes_in_the_configuration_are_findings() {
     let instance = Instance::new().await;

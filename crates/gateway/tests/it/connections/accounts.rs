@@ -289,3 +289,49 @@ async fn each_refusal_says_what_to_do() {
     What you can do: send the reference below to your IT team. It shows them what to change.
     "#);
 }
+
+/// An address of letters with vowel signs, from the provider to the token.
+#[tokio::test]
+async fn an_address_in_hindi_signs_in() {
+    let gateway = Gateway::start().await;
+    let acme = gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let claims = sign_in(&gateway, &rp, &acme, "संपर्क@acme.test").await.unwrap();
+    assert_eq!(claims["email"], "संपर्क@acme.test");
+    let again = sign_in(&gateway, &rp, &acme, "संपर्क@acme.test").await.unwrap();
+    assert_eq!(again["sub"], claims["sub"]);
+    // The page that asks for the address takes it, too.
+    let code = gateway.browser().sign_in(&rp, "संपर्क@acme.test").await;
+    rp.redeem(&code).await.expect_tokens();
+}
+
+/// Nothing was sent, or something was that is no address: two mistakes of a provider.
+#[tokio::test]
+async fn a_malformed_address_is_told_from_a_missing_one() {
+    let gateway = Gateway::start().await;
+    let acme = gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let malformed = Person::new("ada@acme.test").with_claims(&json!({ "email": "ada lovelace@acme.test" }));
+    assert_eq!(
+        sign_in(&gateway, &rp, &acme, &malformed).await,
+        Err("mandatory_attribute_malformed".to_owned())
+    );
+    let trace = gateway.login_trace().await;
+    let failed = trace.trace.failure().unwrap();
+    assert_eq!(
+        failed.expected.as_deref(),
+        Some("an e-mail address in the claim email")
+    );
+    assert_eq!(
+        failed.received.as_deref(),
+        Some(
+            "\"ada lovelace@acme.test\", which is none: the part before the @ has a character that an e-mail \
+             address cannot have"
+        )
+    );
+    assert!(
+        trace.remedy.starts_with("Correct the address"),
+        "{}",
+        trace.remedy
+    );
+}

@@ -208,7 +208,7 @@ async fn a_provider_that_is_gone_is_told_as_such() {
         .await
         .page();
     assert_snapshot!(page.reply.transcript(), @r#"
-    403 Forbidden
+    503 Service Unavailable
     cache-control: no-store
     rp
     We could not sign you in
@@ -219,6 +219,7 @@ async fn a_provider_that_is_gone_is_told_as_such() {
     Try again
     Back to rp
     "#);
+    assert_eq!(page.reply.header("retry-after"), "30");
     assert_eq!(gateway.login_trace().await.cause, "provider_unreachable");
 }
 
