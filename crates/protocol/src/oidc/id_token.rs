@@ -183,11 +183,13 @@ fn authorized_party(token: &Verified, expected: &Expected<'_>) -> Result<Note, F
 /// OIDC Core §3.1.3.7, step 9; RFC 7519 §4.1.4: on or after `exp` it is over.
 fn expiry(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
     match seconds(token, "exp") {
-        Some(exp) if expected.now < Timestamp::from_secs(exp) + expected.skew => Ok(exp.to_string()),
+        Some(exp) if expected.now < Timestamp::from_secs(exp) + expected.skew => {
+            Ok(moment(exp, expected.now))
+        }
         _ => Err(Failure {
             cause: "id_token_expired",
-            expected: format!("later than {}", expected.now.as_secs()),
-            received: shown(token, "exp"),
+            expected: format!("later than {}", expected.now.to_rfc3339()),
+            received: shown_time(token, "exp", expected.now),
             remedy: "Compare the clocks of both servers; if they agree, the login took too long: try again.",
         }),
     }
@@ -198,12 +200,14 @@ fn issued_at(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure>
     let latest = expected.now + expected.skew;
     let earliest = expected.now - OLDEST - expected.skew;
     match seconds(token, "iat") {
-        Some(iat) if (earliest..=latest).contains(&Timestamp::from_secs(iat)) => Ok(iat.to_string()),
+        Some(iat) if (earliest..=latest).contains(&Timestamp::from_secs(iat)) => {
+            Ok(moment(iat, expected.now))
+        }
         _ => Err(Failure {
             cause: "id_token_issued_at_implausible",
-            expected: format!("about {}", expected.now.as_secs()),
-            received: shown(token, "iat"),
-            remedy: "Compare the clocks of both servers: they must not be more than a minute apart.",
+            expected: format!("about {}", expected.now.to_rfc3339()),
+            received: shown_time(token, "iat", expected.now),
+            remedy: "Compare the clocks of both servers: they must not be more than two minutes apart.",
         }),
     }
 }
@@ -213,12 +217,12 @@ fn not_before(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure
     let latest = expected.now + expected.skew;
     match (token.claims.contains_key("nbf"), seconds(token, "nbf")) {
         (false, _) => Ok(String::new()),
-        (true, Some(nbf)) if Timestamp::from_secs(nbf) <= latest => Ok(nbf.to_string()),
+        (true, Some(nbf)) if Timestamp::from_secs(nbf) <= latest => Ok(moment(nbf, expected.now)),
         (true, _) => Err(Failure {
             cause: "id_token_not_yet_valid",
-            expected: format!("not later than {}", expected.now.as_secs()),
-            received: shown(token, "nbf"),
-            remedy: "Compare the clocks of both servers: they must not be more than a minute apart.",
+            expected: format!("not later than {}", expected.now.to_rfc3339()),
+            received: shown_time(token, "nbf", expected.now),
+            remedy: "Compare the clocks of both servers: they must not be more than two minutes apart.",
         }),
     }
 }
@@ -300,11 +304,11 @@ fn authentication_time(token: &Verified, expected: &Expected<'_>) -> Result<Note
     let latest = expected.now + expected.skew;
     let earliest = expected.now - max_age - expected.skew;
     match seconds(token, "auth_time") {
-        Some(at) if (earliest..=latest).contains(&Timestamp::from_secs(at)) => Ok(at.to_string()),
+        Some(at) if (earliest..=latest).contains(&Timestamp::from_secs(at)) => Ok(moment(at, expected.now)),
         _ => Err(Failure {
             cause: "id_token_authentication_too_old",
             expected: format!("an auth_time at most {} seconds ago", max_age.as_secs()),
-            received: shown(token, "auth_time"),
+            received: shown_time(token, "auth_time", expected.now),
             remedy: "Sign in again at the identity provider. If it happens every time, the provider does not honour max_age.",
         }),
     }
@@ -359,6 +363,35 @@ fn shown(token: &Verified, name: &str) -> String {
         None => format!("no {name}"),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
+    }
+}
+
+/// A claim that should be a time, as the trace shows it.
+fn shown_time(token: &Verified, name: &str, now: Timestamp) -> String {
+    seconds(token, name).map_or_else(|| shown(token, name), |secs| moment(secs, now))
+}
+
+/// A time, and how far it is from now: the first to find it in another log, the
+/// second to see what is wrong.
+fn moment(secs: i64, now: Timestamp) -> String {
+    let moment = Timestamp::from_secs(secs);
+    let (ago, ahead) = (now.since(moment).as_secs(), moment.since(now).as_secs());
+    let relative = match (ago, ahead) {
+        (0, 0) => "now".to_owned(),
+        (ago, 0) => format!("{} ago", span(ago)),
+        (_, ahead) => format!("in {}", span(ahead)),
+    };
+    format!("{}, {relative}", moment.to_rfc3339())
+}
+
+/// A length of time in its largest whole unit.
+fn span(secs: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let unit = UNITS.iter().find(|(unit, _)| secs >= *unit);
+    let (unit, name) = unit.unwrap_or(&(1, "second"));
+    match secs / unit {
+        1 => format!("1 {name}"),
+        count => format!("{count} {name}s"),
     }
 }
 
