@@ -97,7 +97,8 @@ fn read_name(text: &str) -> Result<DomainName, Error> {
     Ok(name)
 }
 
-fn render(domain: &Domain, environment_id: &EnvironmentId) -> wire::Domain {
+/// A domain as every message shows it.
+pub(super) fn render(domain: &Domain, environment_id: &EnvironmentId) -> wire::Domain {
     let domain_type = match domain.kind {
         Kind::OrganizationDomain => DomainType::OrganizationDomain,
         Kind::AllowedEmailDomain => DomainType::AllowedEmailDomain,

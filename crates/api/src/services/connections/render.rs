@@ -4,13 +4,12 @@ use genkan_contract::scalekit::v1::connections::{
     Connection as WireConnection, IdpCertificate, ListConnection, OidcConnectionConfig,
     SamlConnectionConfigResponse, connection as wire,
 };
-use genkan_contract::scalekit::v1::domains as wire_domains;
 use genkan_protocol::oauth::append_query;
+use genkan_store::Secret;
 use genkan_store::connection::{Connection, Kind, OidcSettings, SamlSettings, Settings};
-use genkan_store::domain::Domain;
-use genkan_store::{EnvironmentId, Secret};
 
 use super::{Shown, words};
+use crate::services::domains;
 use crate::{Api, render};
 
 /// Where things of a connection are.
@@ -31,7 +30,7 @@ pub(super) fn test_link(api: &Api, connection: &Connection, word: &Secret) -> St
 pub(super) fn connection(api: &Api, shown: &Shown) -> WireConnection {
     let Shown {
         connection,
-        domains,
+        domains: routed,
         environment_id,
     } = shown;
     WireConnection {
@@ -53,9 +52,9 @@ pub(super) fn connection(api: &Api, shown: &Shown) -> WireConnection {
         update_time: Some(render::time(connection.updated_at)),
         key_id: connection.key_id.clone(),
         provider_key: connection.provider.as_str().to_owned(),
-        domains: domains
+        domains: routed
             .iter()
-            .map(|domain| render_domain(domain, environment_id))
+            .map(|domain| domains::render(domain, environment_id))
             .collect(),
         settings: Some(match &connection.settings {
             Settings::Oidc(settings) => wire::Settings::OidcConfig(oidc(api, connection, settings)),
@@ -158,20 +157,5 @@ pub(super) fn listed(
         key_id: connection.key_id.clone().unwrap_or_default(),
         created_at: Some(render::time(connection.created_at)),
         ..ListConnection::default()
-    }
-}
-
-/// A domain that routes, so it is verified.
-fn render_domain(domain: &Domain, environment_id: &EnvironmentId) -> wire_domains::Domain {
-    wire_domains::Domain {
-        id: domain.id.to_string(),
-        domain: domain.name.to_string(),
-        environment_id: environment_id.to_string(),
-        organization_id: domain.organization_id.to_string(),
-        verification_status: wire_domains::VerificationStatus::Verified.into(),
-        domain_type: wire_domains::DomainType::OrganizationDomain.into(),
-        create_time: Some(render::time(domain.created_at)),
-        update_time: Some(render::time(domain.updated_at)),
-        ..wire_domains::Domain::default()
     }
 }
