@@ -15,6 +15,9 @@ const CHUNK: usize = 250;
 
 /// A line that was read: an organization or a user.
 pub(super) trait Row: DeserializeOwned {
+    /// The columns that a table of them may have, beside `metadata.ANYTHING`.
+    const COLUMNS: &[&str];
+
     /// Adds it, or brings what is there up to date.
     async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, giver: Giver) -> Result<Outcome, RowError>;
 }

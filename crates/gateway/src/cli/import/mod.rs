@@ -1,6 +1,7 @@
 //! `genkan import organizations|users`
 
 mod apply;
+mod dialect;
 mod organization;
 mod progress;
 mod rows;
@@ -11,6 +12,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
+use csv::StringRecord;
 use serde::Serialize;
 
 use self::apply::{Import, Tally};
@@ -30,6 +32,8 @@ Columns of organizations: external_id, name, slug, logo_url, region, domains,
 metadata.ANYTHING. Columns of users: email, email_verified, name, given_name,
 family_name, picture, locale, external_id, organization, roles,
 metadata.ANYTHING. Several domains or roles in one cell are separated by ;.
+Cells are separated by commas, semicolons or tabs, as the heading is; the file
+is UTF-8.
 
 A second import of the same file changes nothing: organizations are known by
 their external id and users by their e-mail address. What a line says replaces
@@ -97,7 +101,11 @@ pub(super) async fn run(args: &ImportArgs, context: &mut Context) -> Result<(), 
 async fn import<R: apply::Row>(what: &str, args: &FileArgs, context: &mut Context) -> Result<(), Failure> {
     let format = format(args)?;
     let (input, size) = open(&args.file)?;
-    let mut rows = Rows::new(format, input).map_err(|mistake| Failure::new(mistake.to_string()))?;
+    let mut rows = Rows::new(format, input)
+        .map_err(|mistake| Failure::new(format!("{} cannot be read: {mistake}.", args.file.display())))?;
+    if let Some(heading) = rows.heading() {
+        check_heading(what, &heading, R::COLUMNS)?;
+    }
     let instance = context.open().await?;
     let rejects = match (args.continue_on_error, args.dry_run) {
         (true, false) => Some(Rejects::new(rejects_path(args), rows.heading())),
@@ -149,6 +157,35 @@ async fn import<R: apply::Row>(what: &str, args: &FileArgs, context: &mut Contex
         )),
         None => failure,
     })
+}
+
+/// A column that nothing has is a mistake of every line: it is told once, before
+/// anything is imported.
+fn check_heading(what: &str, heading: &StringRecord, columns: &[&str]) -> Result<(), Failure> {
+    let is_known = |name: &str| {
+        name.is_empty()
+            || columns.contains(&name)
+            || name.strip_prefix("metadata.").is_some_and(|key| !key.is_empty())
+    };
+    let remedy = || format!("Columns of {what}: {}, metadata.ANYTHING.", columns.join(", "));
+    if let Some(unknown) = heading.iter().find(|name| !is_known(name)) {
+        return Err(Failure::new(format!(
+            "The heading has the column \"{unknown}\", which {what} do not have."
+        ))
+        .remedy(format!("Nothing was imported. {}", remedy())));
+    }
+    let mut names: Vec<&str> = heading.iter().filter(|name| !name.is_empty()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(
+            Failure::new(format!("The heading has the column \"{}\" twice.", twice[0]))
+                .remedy("Nothing was imported. Keep one of them."),
+        );
+    }
+    if names.is_empty() {
+        return Err(Failure::new("The file has no heading.").remedy(remedy()));
+    }
+    Ok(())
 }
 
 fn rejects_path(args: &FileArgs) -> PathBuf {

@@ -31,6 +31,16 @@ fn rejected<T>(sentence: impl Into<String>) -> Result<T, RowError> {
 }
 
 impl Row for OrganizationRow {
+    const COLUMNS: &[&str] = &[
+        "external_id",
+        "name",
+        "display_name",
+        "slug",
+        "logo_url",
+        "region",
+        "domains",
+    ];
+
     async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, giver: Giver) -> Result<Outcome, RowError> {
         if self.external_id.is_empty() {
             return rejected("external_id is empty: a second import could not know the organization again");

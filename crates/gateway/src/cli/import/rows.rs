@@ -4,15 +4,15 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use csv::StringRecord;
+use csv::{ByteRecord, StringRecord};
 use serde_json::{Map, Value};
 
-use super::Format;
+use super::{Format, dialect};
 
 /// A longer line is not one organization or user.
 const MAX_LINE: u64 = 1024 * 1024;
 
-/// Columns that hold several values, separated by `;`.
+/// Columns that hold several values, separated by `;` or, where cells are separated by that, by `,`.
 const LISTS: &[&str] = &["domains", "roles"];
 /// Columns that hold yes or no.
 const BOOLEANS: &[&str] = &["email_verified"];
@@ -52,23 +52,22 @@ impl Rows {
     pub(super) fn new(format: Format, input: Box<dyn Read>) -> io::Result<Self> {
         match format {
             Format::Csv => {
+                let (input, separator) = dialect::open_table(input)?;
                 let mut reader = csv::ReaderBuilder::new()
                     .flexible(true)
                     .trim(csv::Trim::All)
+                    .delimiter(separator)
                     .from_reader(input);
-                let mut heading = reader.headers()?.clone();
-                // Spreadsheets begin a file with a byte order mark.
-                if let Some(first) = heading.get(0).and_then(|first| first.strip_prefix('\u{feff}')) {
-                    let rest: Vec<_> = heading.iter().skip(1).map(str::to_owned).collect();
-                    heading = std::iter::once(first.to_owned()).chain(rest).collect();
-                }
+                let heading = reader.byte_headers()?.clone();
+                let heading = StringRecord::from_byte_record(heading)
+                    .map_err(|_| io::Error::other(format!("the heading {}", dialect::NOT_UTF8)))?;
                 Ok(Self::Csv {
                     reader: Box::new(reader),
                     heading,
                 })
             }
             Format::Jsonl => Ok(Self::Json {
-                reader: BufReader::new(input),
+                reader: BufReader::new(dialect::open(input)?),
                 number: 0,
                 read: 0,
             }),
@@ -96,19 +95,28 @@ impl Rows {
 }
 
 fn next_csv(reader: &mut csv::Reader<Box<dyn Read>>, heading: &StringRecord) -> io::Result<Option<Line>> {
-    let mut record = StringRecord::new();
-    if !reader.read_record(&mut record)? {
+    let mut record = ByteRecord::new();
+    if !reader.read_byte_record(&mut record)? {
         return Ok(None);
     }
     let number = record.position().map_or(0, csv::Position::line);
-    let value = if record.len() == heading.len() {
-        object(heading, &record)
-    } else {
-        Err(format!(
-            "it has {} cells, and the heading has {}",
-            record.len(),
-            heading.len()
-        ))
+    let (record, value) = match StringRecord::from_byte_record(record) {
+        Ok(record) if record.len() == heading.len() => {
+            let value = object(heading, &record);
+            (record, value)
+        }
+        Ok(record) => {
+            let mistake = format!(
+                "it has {} cells, and the heading has {}",
+                record.len(),
+                heading.len()
+            );
+            (record, Err(mistake))
+        }
+        Err(error) => (
+            StringRecord::from_byte_record_lossy(error.into_byte_record()),
+            Err(format!("it {}", dialect::NOT_UTF8)),
+        ),
     };
     Ok(Some(Line {
         number,
@@ -122,12 +130,18 @@ fn next_csv(reader: &mut csv::Reader<Box<dyn Read>>, heading: &StringRecord) -> 
 fn object(heading: &StringRecord, record: &StringRecord) -> Result<Value, String> {
     let (mut object, mut metadata) = (Map::new(), Map::new());
     for (name, cell) in heading.iter().zip(record).filter(|(_, cell)| !cell.is_empty()) {
+        if name.is_empty() {
+            return Err(format!("the cell \"{cell}\" stands under no heading"));
+        }
         if let Some(key) = name.strip_prefix("metadata.") {
             metadata.insert(key.to_owned(), cell.into());
             continue;
         }
         let value = if LISTS.contains(&name) {
-            let items = cell.split(';').map(str::trim).filter(|item| !item.is_empty());
+            let items = cell
+                .split([';', ','])
+                .map(str::trim)
+                .filter(|item| !item.is_empty());
             items.map(Value::from).collect()
         } else if BOOLEANS.contains(&name) {
             match cell.to_ascii_lowercase().as_str() {
@@ -168,7 +182,7 @@ fn next_json(
         }
         let value = match std::str::from_utf8(&bytes) {
             Ok(text) => serde_json::from_str(text).map_err(|error| format!("it is no JSON object: {error}")),
-            Err(_) => Err("it is not UTF-8".to_owned()),
+            Err(_) => Err(format!("it {}", dialect::NOT_UTF8)),
         };
         return Ok(Some(Line {
             number: *number,
@@ -257,6 +271,63 @@ mod tests {
         );
         assert_eq!(lines[1], (3, Ok(json!({"email": "bob@acme.test"}))));
         assert!(lines[2].1.as_ref().unwrap_err().contains("1 cells"));
+    }
+
+    #[test]
+    fn what_spreadsheets_write_is_read() {
+        let expected = json!({"email": "ada@acme.test", "roles": ["admin", "member"], "name": "King, Ada"});
+        for text in [
+            "\u{feff}email;roles;name\r\nada@acme.test;\"admin;member\";King, Ada\r\n",
+            "email;roles;name\r\nada@acme.test;admin,member;King, Ada\r\n",
+            "email\troles\tname\nada@acme.test\tadmin;member\tKing, Ada\n",
+            "\u{feff}email,roles,name,,\r\nada@acme.test,\"admin, member\",\"King, Ada\",,\r\n",
+        ] {
+            assert_eq!(lines(Format::Csv, text), [(2, Ok(expected.clone()))], "{text:?}");
+        }
+        let under_none = lines(Format::Csv, "email,\nada@acme.test,x\n");
+        assert!(under_none[0].1.as_ref().unwrap_err().contains("no heading"));
+    }
+
+    #[test]
+    fn lines_are_counted_as_editors_count_them() {
+        let text = "email,name\r\na@acme.test,\"two\r\nlines\"\r\nb@acme.test,B\r\nc@acme.test,C\r\n";
+        let numbers: Vec<_> = lines(Format::Csv, text).iter().map(|line| line.0).collect();
+        assert_eq!(numbers, [2, 4, 5]);
+        let unix: Vec<_> = lines(Format::Csv, "email\na@acme.test\nb@acme.test\n")
+            .iter()
+            .map(|line| line.0)
+            .collect();
+        assert_eq!(unix, [2, 3]);
+    }
+
+    #[test]
+    fn another_encoding_is_told() {
+        let mut rows = Rows::new(Format::Csv, Box::new(&b"email,name\na@acme.test,J\xfcrgen\n"[..])).unwrap();
+        let mistake = rows.next().unwrap().unwrap().value.unwrap_err();
+        assert!(
+            mistake.contains("not UTF-8") && mistake.contains("save"),
+            "{mistake}"
+        );
+        let heading = Rows::new(Format::Csv, Box::new(&b"email,gr\xf6\xdfe\n"[..]))
+            .err()
+            .unwrap();
+        assert!(heading.to_string().contains("not UTF-8"), "{heading}");
+        for format in [Format::Csv, Format::Jsonl] {
+            for bytes in [&b"\xff\xfee\0m\0"[..], b"\xfe\xff\0e\0m"] {
+                let utf16 = Rows::new(format, Box::new(bytes)).err().unwrap();
+                assert!(utf16.to_string().contains("UTF-16"), "{utf16}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_json_line() {
+        let lines = lines(
+            Format::Jsonl,
+            "\u{feff}{\"email\":\"ada@acme.test\"}\r\n{\"email\":\"bob@acme.test\"}\r\n",
+        );
+        assert_eq!(lines[0], (1, Ok(json!({"email": "ada@acme.test"}))));
+        assert_eq!(lines[1], (2, Ok(json!({"email": "bob@acme.test"}))));
     }
 
     #[test]

@@ -49,6 +49,19 @@ fn rejected<T>(sentence: impl Into<String>) -> Result<T, RowError> {
 }
 
 impl Row for UserRow {
+    const COLUMNS: &[&str] = &[
+        "email",
+        "email_verified",
+        "name",
+        "given_name",
+        "family_name",
+        "picture",
+        "locale",
+        "external_id",
+        "organization",
+        "roles",
+    ];
+
     async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, _: Giver) -> Result<Outcome, RowError> {
         let email = match EmailAddress::parse(&self.email) {
             Ok(email) => email,

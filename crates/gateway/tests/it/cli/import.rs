@@ -157,7 +157,58 @@ async fn a_file_is_read_as_its_name_or_the_option_says() {
     let ran = instance.run_with(USERS, &["import", "users", "-", "--format", "jsonl", "--json"]);
     assert_eq!(counts(&ran.json()), [2, 0, 0, 0]);
     write(&instance, "o.csv", "external_id,name,colour\na,Acme,red\n");
+    instance.run(&["import", "organizations", "o.csv"]).failed(
+        1,
+        "The heading has the column \"colour\", which organizations do not have.",
+    );
+}
+
+/// What a spreadsheet of a German or Indian desk saves: mark, semicolons, CRLF.
+#[tokio::test]
+async fn a_table_of_a_spreadsheet_is_imported() {
+    on_each_engine(|instance| {
+        let organizations =
+            "\u{feff}external_id;name;domains\r\nacme-1;\"Acme; Inc.\";\"acme.test;acme.example\"\r\n";
+        write(instance, "o.csv", organizations);
+        let imported = instance.json(&["import", "organizations", "o.csv"]);
+        assert_eq!(counts(&imported), [1, 0, 0, 0]);
+        let acme = instance.json(&["org", "show", "acme-1"]);
+        assert_eq!(acme["display_name"], "Acme; Inc.");
+        assert_eq!(acme["domains"].as_array().unwrap().len(), 2);
+
+        let users = "\u{feff}email;given_name;organization;roles\r\nada@acme.test;Ada;acme-1;admin\r\n\
+                     संपर्क@acme.test;संपर्क;acme-1;\r\nnonsense;;acme-1;\r\n";
+        write(instance, "u.csv", users);
+        let ran = instance.run(&["import", "users", "u.csv", "--continue-on-error", "--json"]);
+        assert_eq!(counts(&serde_json::from_str(&ran.stdout).unwrap()), [2, 0, 0, 1]);
+        assert!(ran.stderr.contains("line 4: email"), "{}", ran.stderr);
+        let shown = instance.json(&["user", "show", "संपर्क@acme.test"]);
+        assert_eq!(shown["email"], "संपर्क@acme.test");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_as_it_is_says_why_before_anything_is_imported() {
+    let instance = Instance::new().await;
+    let path = instance.path().join("u.csv");
+    std::fs::write(&path, b"\xff\xfee\0m\0a\0i\0l\0\n\0").unwrap();
     instance
-        .run(&["import", "organizations", "o.csv"])
-        .fails_after_an_answer("colour");
+        .run(&["import", "users", "u.csv"])
+        .failed(1, "it is UTF-16: save the file as UTF-8");
+    write(&instance, "u.csv", "email,e-mail\nada@acme.test,\n");
+    instance
+        .run(&["import", "users", "u.csv", "--continue-on-error"])
+        .failed(
+            1,
+            "The heading has the column \"e-mail\", which users do not have.",
+        );
+    write(&instance, "u.csv", "email,email\nada@acme.test,\n");
+    instance
+        .run(&["import", "users", "u.csv"])
+        .failed(1, "The heading has the column \"email\" twice.");
+    std::fs::write(&path, b"email,name\nada@acme.test,J\xfcrgen\n").unwrap();
+    instance
+        .run(&["import", "users", "u.csv"])
+        .fails_after_an_answer("line 2: it is not UTF-8, perhaps Latin-1");
 }
