@@ -128,7 +128,7 @@ impl Registry {
         let request = Request {
             url: &url,
             accept: SHORT_METADATA,
-            authorization: self.config.authorization(&url),
+            authorization: self.config.authorization(&url)?,
             limit: MAX_METADATA_BYTES,
             timeout: METADATA_TIMEOUT,
         };
@@ -182,7 +182,7 @@ impl Registry {
         let request = Request {
             url: &published.tarball,
             accept: "application/octet-stream, */*; q=0.5",
-            authorization: self.config.authorization(&published.tarball),
+            authorization: self.config.authorization(&published.tarball)?,
             limit: MAX_TARBALL_BYTES,
             timeout: TARBALL_TIMEOUT,
         };

@@ -1,6 +1,6 @@
 //! Settings of npm, as far as they say which registry to ask and how.
 //!
-//! Source: `npm help config` and `npm help npmrc`.
+//! Source: `npm help config`, `npm help npmrc`, and the parser of npm's package `ini`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,6 +32,11 @@ pub enum Error {
     Io { path: PathBuf, source: std::io::Error },
     #[error("the npm registry {0}")]
     Url(http::UrlError),
+    #[error(
+        "npm's setting {setting} takes its value from the variable {variable}, which is not set: \
+         set it, or write ${{{variable}?}} there if it may be missing"
+    )]
+    Variable { setting: String, variable: String },
 }
 
 impl NpmConfig {
@@ -68,11 +73,13 @@ impl NpmConfig {
     ///
     /// If the address is not one to download from.
     pub fn registry(&self, scope: Option<&str>, flag: Option<&str>) -> Result<Url, Error> {
-        let of_scope = scope.and_then(|scope| self.values.get(&format!("@{scope}:registry")));
-        let text = flag
-            .or(of_scope.map(String::as_str))
-            .or(self.values.get("registry").map(String::as_str))
-            .unwrap_or(DEFAULT);
+        let of_scope = scope.map(|scope| format!("@{scope}:registry"));
+        let of_scope = of_scope.filter(|name| self.values.contains_key(name));
+        let setting = of_scope.as_deref().unwrap_or("registry");
+        let text = match flag {
+            Some(flag) => flag,
+            None => self.value(setting)?.unwrap_or(DEFAULT),
+        };
         let mut url = http::parse_url(text).map_err(Error::Url)?;
         url.set_query(None);
         url.set_fragment(None);
@@ -82,9 +89,26 @@ impl NpmConfig {
         Ok(url)
     }
 
+    /// What was written for `setting`. npm sends a variable that is not set as it
+    /// stands there, and gets an answer that says nothing.
+    fn value(&self, setting: &str) -> Result<Option<&str>, Error> {
+        let value = self.values.get(setting).map(String::as_str);
+        match value.and_then(variable) {
+            Some((_, name, _)) => Err(Error::Variable {
+                setting: setting.to_owned(),
+                variable: name.to_owned(),
+            }),
+            None => Ok(value.filter(|value| !value.is_empty())),
+        }
+    }
+
     /// The `Authorization` header for `url`: npm binds credentials to a host and
     /// a path, so that they go nowhere else.
-    pub fn authorization(&self, url: &Url) -> Option<Secret> {
+    ///
+    /// # Errors
+    ///
+    /// If a credential for `url` names a variable that is not set.
+    pub fn authorization(&self, url: &Url) -> Result<Option<Secret>, Error> {
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
         let mut path = url.path();
         while let Some((parent, _)) = path.rsplit_once('/') {
@@ -92,31 +116,35 @@ impl NpmConfig {
                 format!("//{authority}{parent}/"),
                 format!("//{authority}{parent}"),
             ] {
-                if let Some(value) = self.credential_of(&place) {
-                    return Some(value);
+                if let Some(value) = self.credential_of(&place)? {
+                    return Ok(Some(value));
                 }
             }
             path = parent;
         }
-        None
+        Ok(None)
     }
 
-    fn credential_of(&self, place: &str) -> Option<Secret> {
-        let value = |name| {
-            self.values
-                .get(&format!("{place}:{name}"))
-                .filter(|value| !value.is_empty())
+    fn credential_of(&self, place: &str) -> Result<Option<Secret>, Error> {
+        let value = |name| self.value(&format!("{place}:{name}"));
+        if let Some(token) = value("_authToken")? {
+            return Ok(Some(Secret::new(format!("Bearer {token}"))));
+        }
+        if let Some(basic) = value("_auth")? {
+            return Ok(Some(Secret::new(format!("Basic {basic}"))));
+        }
+        let (Some(username), Some(password)) = (value("username")?, value("_password")?) else {
+            return Ok(None);
         };
-        if let Some(token) = value("_authToken") {
-            return Some(Secret::new(format!("Bearer {token}")));
-        }
-        if let Some(basic) = value("_auth") {
-            return Some(Secret::new(format!("Basic {basic}")));
-        }
         // npm keeps the password in base64.
-        let password = String::from_utf8(STANDARD.decode(value("_password")?).ok()?).ok()?;
-        let basic = STANDARD.encode(format!("{}:{password}", value("username")?));
-        Some(Secret::new(format!("Basic {basic}")))
+        let password = STANDARD
+            .decode(password)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(password.map(|password| {
+            let basic = STANDARD.encode(format!("{username}:{password}"));
+            Secret::new(format!("Basic {basic}"))
+        }))
     }
 
     /// Files with authorities to trust.
@@ -128,26 +156,59 @@ impl NpmConfig {
 
 fn parse(text: &str, environment: &Environment) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
-    for line in text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with(['#', ';', '[']) {
+    for line in text.split(['\r', '\n']).map(str::trim) {
+        if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
+        // What stands in a section is no setting of npm.
+        if line.starts_with('[') && line.ends_with(']') {
+            break;
+        }
         if let Some((key, value)) = line.split_once('=') {
-            let value = unquoted(value.trim());
             values.insert(
-                expanded(unquoted(key.trim()), environment),
-                expanded(value, environment),
+                expanded(&plain(key), environment),
+                expanded(&plain(value), environment),
             );
         }
     }
     values
 }
 
-fn unquoted(text: &str) -> &str {
-    ['"', '\'']
-        .into_iter()
-        .find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))
-        .unwrap_or(text)
+/// A key or a value without its quotes, or else without the comment behind it.
+fn plain(text: &str) -> String {
+    let text = text.trim();
+    let within = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    if let Some(inner) = within('\'') {
+        return json_text(inner).unwrap_or_else(|| inner.to_owned());
+    }
+    if within('"').is_some() {
+        return json_text(text).unwrap_or_else(|| text.to_owned());
+    }
+    let mut result = String::new();
+    let mut escaped = false;
+    for c in text.chars() {
+        match (escaped, c) {
+            (true, '\\' | ';' | '#') => result.push(c),
+            (true, c) => result.extend(['\\', c]),
+            (false, ';' | '#') => break,
+            (false, '\\') => {}
+            (false, c) => result.push(c),
+        }
+        escaped = !escaped && c == '\\';
+    }
+    if escaped {
+        result.push('\\');
+    }
+    result.trim().to_owned()
+}
+
+/// A text that is written as JSON.
+fn json_text(text: &str) -> Option<String> {
+    match serde_json::from_str(text).ok()? {
+        serde_json::Value::String(text) => Some(text),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// Puts the values of variables in: `${NAME}`, or `${NAME?}` for one that may be missing.
@@ -243,7 +304,8 @@ mod tests {
         let config = config(text, &[("TOKEN", "t0ken")]);
         let authorization = |url: &str| {
             let url = Url::parse(url).unwrap();
-            config.authorization(&url).map(|value| value.expose().to_owned())
+            let value = config.authorization(&url).unwrap();
+            value.map(|value| value.expose().to_owned())
         };
         let bearer = Some("Bearer t0ken".to_owned());
         assert_eq!(authorization("https://npm.example:8443/team/@a%2fb"), bearer);
@@ -264,6 +326,54 @@ mod tests {
         assert_eq!(
             authorization("https://user.example/a"),
             Some(format!("Basic {}", STANDARD.encode("ada:hunter2")))
+        );
+    }
+
+    #[test]
+    fn a_line_is_read_as_npm_reads_it() {
+        for (text, expected) in [
+            ("https://npm.example/ ; ours", "https://npm.example/"),
+            ("t0k # token", "t0k"),
+            ("\"a ; b\" ", "a ; b"),
+            ("'a # b'", "a # b"),
+            ("\"a\\u0062c\"", "abc"),
+            ("\"broken\\\"", "\"broken\\\""),
+            ("a\\;b\\#c\\\\d\\e", "a;b#c\\d\\e"),
+            ("end\\", "end\\"),
+            ("", ""),
+        ] {
+            assert_eq!(plain(text), expected, "{text}");
+        }
+        let text = "registry = https://npm.example/team ; ours\r\n//npm.example/team/:_authToken=t0k ; token\r\n\
+                    [other]\r\nregistry=https://evil.example/\r\n";
+        let config = config(text, &[]);
+        assert_eq!(registry(&config, None, None), "https://npm.example/team/");
+        let url = Url::parse("https://npm.example/team/a").unwrap();
+        let token = config.authorization(&url).unwrap().unwrap();
+        assert_eq!(token.expose(), "Bearer t0k");
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_named_where_it_is_needed() {
+        let text = "//npm.example/:_authToken=${NPM_TOKEN}\n@acme:registry=https://${NPM_HOST}/\n\
+                    //maybe.example/:_authToken=${NPM_TOKEN?}\n";
+        let config = config(text, &[]);
+        let ask = |url: &str| config.authorization(&Url::parse(url).unwrap());
+        let error = ask("https://npm.example/a").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "npm's setting //npm.example/:_authToken takes its value from the variable NPM_TOKEN, which is not set: \
+             set it, or write ${NPM_TOKEN?} there if it may be missing"
+        );
+        let error = config.registry(Some("acme"), None).unwrap_err().to_string();
+        assert!(error.contains("the variable NPM_HOST"), "{error}");
+        // Nobody needs it elsewhere.
+        assert!(ask("https://other.example/a").unwrap().is_none());
+        assert!(ask("https://maybe.example/a").unwrap().is_none());
+        assert_eq!(registry(&config, None, None), DEFAULT);
+        assert_eq!(
+            registry(&config, Some("acme"), Some("https://flag.example")),
+            "https://flag.example/"
         );
     }
 
@@ -294,6 +404,7 @@ mod tests {
         assert!(
             config
                 .authorization(&Url::parse("https://npm.example/a").unwrap())
+                .unwrap()
                 .is_some()
         );
     }
