@@ -34,10 +34,15 @@ pub(super) fn run(args: &ServeArgs, context: &mut Context) -> Result<(), Failure
     let filter = context.paths.environment.get("OPENNEKO_LOG").unwrap_or("info");
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::new(format!("OPENNEKO_LOG cannot be used: {error}")))?;
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    // Colours are for a terminal, not for a file; there the layer itself heeds NO_COLOR.
+    if std::io::stderr().is_terminal() {
+        log.init();
+    } else {
+        log.with_ansi(false).init();
+    }
     let host = call::open(context)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
