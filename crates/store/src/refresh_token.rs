@@ -26,11 +26,13 @@ pub enum Rotation {
     ///
     /// Why grace does not keep a thief alive: a token that grace answers with
     /// is a *sibling* of the one that was lost. As soon as one of several
-    /// siblings is used, the others are superseded, and a superseded token has
-    /// no grace: whoever comes with it reveals the theft and ends the family.
-    /// So at any time one line of tokens lives, and thief and owner cannot both
-    /// be on it for longer than one turn. Grace is counted from the first use,
-    /// so it cannot be prolonged either.
+    /// siblings is used, the others are superseded, and [`GRACE`] later they are
+    /// worth nothing: whoever comes with one then reveals the theft and ends the
+    /// family. Within it they are answered, for two tabs with a copy of one token
+    /// refresh at nearly the same time, turn after turn. So a thief must come
+    /// within half a minute of the owner at every single turn, or be seen. Grace
+    /// is counted from the first use and from the supersession, so it cannot be
+    /// prolonged.
     StrictWithGrace,
     /// A token works once. For confidential clients that ask for it.
     Strict,
@@ -42,7 +44,7 @@ pub enum Redemption {
     /// It works. The answer carries a new token, see [`issue`]; that of a
     /// [`Rotation::Family`] carries the same one, see [`again`].
     Fresh(Grant),
-    /// It was used a moment ago, and works once more; [`Rotation::StrictWithGrace`]
+    /// It or a sibling of it was used a moment ago, and it works once more; [`Rotation::StrictWithGrace`]
     /// says why that is safe. The answer carries a new token.
     Graced(Grant),
     /// Somebody used it before. The grant, and so the whole family, is revoked now.
@@ -176,8 +178,9 @@ pub async fn redeem(
     if token.is_unused() && use_up(tx, hash, &token.grant.id, at.now).await? {
         return Ok(Redemption::Fresh(token.grant));
     }
-    let was_just_used = token.used_at.is_some_and(|used_at| at.now.since(used_at) < GRACE);
-    if rotation == Rotation::StrictWithGrace && was_just_used {
+    let is_recent = |since: Option<Timestamp>| since.is_some_and(|since| at.now.since(since) < GRACE);
+    let has_grace = is_recent(token.used_at) || is_recent(token.superseded_at);
+    if rotation == Rotation::StrictWithGrace && has_grace {
         return Ok(Redemption::Graced(token.grant));
     }
     grant::revoke_replayed(tx, at, &token.grant.id).await?;
