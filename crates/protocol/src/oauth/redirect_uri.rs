@@ -56,6 +56,9 @@ pub enum Environment {
 pub enum Kind {
     /// Where codes go.
     Callback,
+    /// Where codes of a native application go: also to a server of its own on this
+    /// machine, at whatever port it gets (RFC 8252 §7.3).
+    NativeCallback,
     /// Where the browser goes after a logout.
     PostLogout,
     /// Where a login that began elsewhere is sent.
@@ -71,6 +74,9 @@ pub struct Policy {
     pub environment: Environment,
     /// Whether any loopback address and port will do (a development client).
     pub any_loopback: bool,
+    /// Whether a registered loopback address stands for every port (a native
+    /// application, which must use PKCE: RFC 8252 §7.3 and §8.1).
+    pub any_loopback_port: bool,
 }
 
 /// Why a URI cannot be registered; each text says what to change.
@@ -103,7 +109,9 @@ pub enum RegistrationError {
     #[error("the URI must begin with https://")]
     Https,
     /// Only a development environment.
-    #[error("a loopback host such as localhost is allowed in a development environment only")]
+    #[error(
+        "a loopback host is allowed in a development environment and for native applications (http://127.0.0.1/path, any port) only"
+    )]
     Loopback,
     /// Only a development environment, and only in the first label.
     #[error(
@@ -124,7 +132,11 @@ pub fn matches(registered: &str, presented: &str) -> bool {
 /// use genkan_protocol::oauth::redirect_uri::{Environment, Policy, permits};
 ///
 /// let registered = ["https://app.example.com/callback".to_owned()];
-/// let production = Policy { environment: Environment::Production, any_loopback: false };
+/// let production = Policy {
+///     environment: Environment::Production,
+///     any_loopback: false,
+///     any_loopback_port: false,
+/// };
 /// assert!(permits(&registered, "https://app.example.com/callback", production));
 /// assert!(!permits(&registered, "https://app.example.com/callback/", production));
 /// ```
@@ -139,7 +151,27 @@ pub fn permits(registered: &[String], presented: &str, policy: Policy) -> bool {
                 && registered
                     .iter()
                     .any(|pattern| matches_wildcard(pattern, presented))
+            || policy.any_loopback_port
+                && registered
+                    .iter()
+                    .any(|registered| matches_but_for_loopback_port(registered, presented))
             || policy.any_loopback && is_any_loopback(presented))
+}
+
+/// Whether both are the same place on this machine, at whichever port: a program
+/// takes the one that the operating system gives it (RFC 8252 §7.3).
+fn matches_but_for_loopback_port(registered: &str, presented: &str) -> bool {
+    let (Some(registered), Some(presented)) = (loopback_callback(registered), loopback_callback(presented))
+    else {
+        return false;
+    };
+    registered.host() == presented.host() && registered.path() == presented.path()
+}
+
+/// An `http` address of a server on this machine. TLS would need a certificate for
+/// it, and its requests never leave the machine.
+fn loopback_callback(uri: &str) -> Option<Url> {
+    canonical(uri).filter(|url| url.scheme() == "http" && is_any_loopback(uri))
 }
 
 /// Whether a URI is `http` or `https` at `127.0.0.1`, `[::1]` or `localhost`,
@@ -224,7 +256,10 @@ pub fn validate_registration(
     let stars = uri.matches('*').count();
     let sample = uri.replace('*', "x");
     let url = Url::parse(&sample).map_err(|_| Error::Relative)?;
-    check_scheme(&url, environment, kind)?;
+    let is_own_server = kind == Kind::NativeCallback && loopback_callback(uri).is_some();
+    if !is_own_server {
+        check_scheme(&url, environment, kind)?;
+    }
     if url.fragment().is_some() {
         return Err(Error::Fragment);
     }
@@ -237,7 +272,7 @@ pub fn validate_registration(
     if canonical(&sample).is_none() {
         return Err(Error::NotCanonical);
     }
-    if environment == Environment::Production && is_this_machine(&url) {
+    if environment == Environment::Production && is_this_machine(&url) && !is_own_server {
         return Err(Error::Loopback);
     }
     if stars > 0 && !wildcard_is_allowed(uri, stars, environment, kind) {
@@ -270,7 +305,7 @@ fn check_scheme(url: &Url, environment: Environment, kind: Kind) -> Result<(), R
 /// A star where the server itself posts to, or in the page that begins a login,
 /// would have no address to go to.
 fn wildcard_is_allowed(uri: &str, stars: usize, environment: Environment, kind: Kind) -> bool {
-    let listed = matches!(kind, Kind::Callback | Kind::PostLogout);
+    let listed = matches!(kind, Kind::Callback | Kind::NativeCallback | Kind::PostLogout);
     let host = uri
         .split_once("://")
         .map_or("", |(_, rest)| rest.split(['/', ':']).next().unwrap_or(""));

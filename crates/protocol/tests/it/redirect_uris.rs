@@ -10,14 +10,22 @@ use genkan_protocol::oauth::redirect_uri::{
 const PRODUCTION: Policy = Policy {
     environment: Environment::Production,
     any_loopback: false,
+    any_loopback_port: false,
 };
 const DEVELOPMENT: Policy = Policy {
     environment: Environment::Development,
     any_loopback: false,
+    any_loopback_port: false,
 };
 const ANY_LOOPBACK: Policy = Policy {
     environment: Environment::Development,
     any_loopback: true,
+    any_loopback_port: false,
+};
+const NATIVE: Policy = Policy {
+    environment: Environment::Production,
+    any_loopback: false,
+    any_loopback_port: true,
 };
 
 /// What attackers make of `https://app.example.com/callback`.
@@ -97,7 +105,7 @@ const ATTACKS: [(&str, &str); 46] = [
 #[test]
 fn a_registered_uri_is_matched_character_by_character() {
     let registered = ["https://app.example.com/callback".to_owned()];
-    for policy in [PRODUCTION, DEVELOPMENT, ANY_LOOPBACK] {
+    for policy in [PRODUCTION, DEVELOPMENT, ANY_LOOPBACK, NATIVE] {
         assert!(permits(&registered, &registered[0], policy));
         for (name, attack) in ATTACKS {
             assert!(!permits(&registered, attack, policy), "{name}: {attack}");
@@ -504,4 +512,111 @@ fn what_was_registered_is_permitted_and_what_is_permitted_was_registered() {
         assert!(permits(&registered, uri, PRODUCTION));
         assert!(!permits(&registered, &format!("{uri}/"), PRODUCTION));
     }
+}
+
+/// RFC 8252 §7.3: "any port to be specified at the time of the request".
+#[test]
+fn a_native_application_comes_back_to_whichever_port_it_got() {
+    for host in ["127.0.0.1", "[::1]", "localhost"] {
+        for registered in [
+            format!("http://{host}/callback"),
+            format!("http://{host}:8085/callback"),
+        ] {
+            assert_eq!(
+                validate_registration(&registered, Environment::Production, Kind::NativeCallback),
+                Ok(()),
+                "{registered}"
+            );
+            let registered = [registered];
+            for port in ["", ":1024", ":53412", ":65535"] {
+                let presented = format!("http://{host}{port}/callback");
+                assert!(permits(&registered, &presented, NATIVE), "{presented}");
+                let is_registered = registered[0] == presented;
+                assert_eq!(
+                    permits(&registered, &presented, PRODUCTION),
+                    is_registered,
+                    "{presented}"
+                );
+            }
+            for attack in [
+                format!("http://{host}:53412/callback/"),
+                format!("http://{host}:53412/other"),
+                format!("http://{host}:53412/callback?code=x"),
+                format!("http://{host}:53412/callback#x"),
+                format!("http://{host}:053412/callback"),
+                format!("http://{host}:/callback"),
+                format!("http://{host}:80/callback"),
+                format!("http://{host}:53412@evil.example/callback"),
+                format!("http://evil@{host}:53412/callback"),
+                format!("http://{host}.evil.example:53412/callback"),
+                format!("https://{host}:53412/callback"),
+                format!("http://{host}:53412\\@evil.example/callback"),
+                "http://127.0.0.2:53412/callback".to_owned(),
+                "http://127.1:53412/callback".to_owned(),
+                "http://2130706433:53412/callback".to_owned(),
+                "http://0.0.0.0:53412/callback".to_owned(),
+                "http://[::ffff:127.0.0.1]:53412/callback".to_owned(),
+                "http://localhost.:53412/callback".to_owned(),
+                "http://app.localhost:53412/callback".to_owned(),
+                "http://192.168.0.1:53412/callback".to_owned(),
+            ] {
+                assert!(!permits(&registered, &attack, NATIVE), "{attack}");
+            }
+        }
+    }
+    // Three names of this machine are three places: only the registered one counts.
+    let registered = ["http://127.0.0.1/callback".to_owned()];
+    assert!(!permits(&registered, "http://localhost:53412/callback", NATIVE));
+    assert!(!permits(&registered, "http://[::1]:53412/callback", NATIVE));
+    // Any port of a registered address elsewhere is another server.
+    let registered = ["https://app.example.com/callback".to_owned()];
+    assert!(!permits(
+        &registered,
+        "https://app.example.com:8443/callback",
+        NATIVE
+    ));
+}
+
+#[test]
+fn only_native_applications_have_servers_on_this_machine_in_production() {
+    for uri in [
+        "http://127.0.0.1/callback",
+        "http://[::1]:8085/cb",
+        "http://localhost/cb",
+    ] {
+        assert!(
+            validate_registration(uri, Environment::Production, Kind::Callback).is_err(),
+            "{uri}"
+        );
+        assert!(
+            validate_registration(uri, Environment::Production, Kind::PostLogout).is_err(),
+            "{uri}"
+        );
+        assert!(
+            validate_registration(uri, Environment::Production, Kind::BackChannelLogout).is_err(),
+            "{uri}"
+        );
+    }
+    for uri in [
+        "http://app.example.com/callback",
+        "http://127.0.0.2/callback",
+        "http://0.0.0.0/callback",
+        "http://app.localhost/callback",
+        "http://127.0.0.1/callback?x=1",
+        "http://me@127.0.0.1/callback",
+        "http://*.127.0.0.1/callback",
+    ] {
+        assert!(
+            validate_registration(uri, Environment::Production, Kind::NativeCallback).is_err(),
+            "{uri}"
+        );
+    }
+    assert_eq!(
+        validate_registration(
+            "com.acme.app:/callback",
+            Environment::Production,
+            Kind::NativeCallback
+        ),
+        Ok(())
+    );
 }

@@ -95,7 +95,10 @@ fn check_uris(client: &Client, environment: Environment) -> Result<(), Mistake> 
     let lists = [
         (
             Field::RedirectUris,
-            redirect_uri::Kind::Callback,
+            match client.kind {
+                Kind::Native => redirect_uri::Kind::NativeCallback,
+                Kind::WebApp | Kind::Spa | Kind::Machine => redirect_uri::Kind::Callback,
+            },
             &client.redirect_uris,
         ),
         (
