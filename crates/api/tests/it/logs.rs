@@ -30,6 +30,7 @@ async fn login(harness: &Harness, email: &str) -> InteractionId {
             client_id: "skc_100000000000000000001".to_owned(),
             redirect_uri: "https://app.test/callback".to_owned(),
             redirect_uri_given: true,
+            response_mode: genkan_protocol::oauth::ResponseMode::Query,
             scope: Scope::parse("openid email").unwrap(),
             state: None,
             nonce: None,

@@ -11,8 +11,8 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use genkan_protocol::oauth::{
-    AuthorizationError, AuthorizationRequest, ClientRules, ErrorCode, Parameters, Recipient, append_query,
-    authorization_request, redirect_uri,
+    AuthorizationError, AuthorizationRequest, ClientRules, ErrorCode, Parameters, Recipient, ResponseMode,
+    append_query, authorization_request, redirect_uri,
 };
 use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::client::{Client, GrantType};
@@ -28,6 +28,8 @@ use crate::web::cross_site_post;
 use crate::web::error::PageError;
 use crate::web::form::is_form;
 use crate::web::refused::{self, Refused};
+use crate::web::page::Page;
+use crate::web::templates::FormPost;
 
 pub const PATH: &str = "/oauth/authorize";
 
@@ -88,6 +90,7 @@ async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Respons
     let answer = Answer {
         app,
         redirect_uri: &redirect_uri,
+        mode: ResponseMode::of_refusal(&parameters, &redirect_uri),
     };
     let rules = ClientRules {
         redirect_uri: &redirect_uri,
@@ -152,6 +155,7 @@ pub async fn application_of(
 pub struct Answer<'a> {
     app: &'a App,
     redirect_uri: &'a str,
+    mode: ResponseMode,
 }
 
 impl<'a> Answer<'a> {
@@ -160,6 +164,7 @@ impl<'a> Answer<'a> {
         Self {
             app,
             redirect_uri: &request.redirect_uri,
+            mode: request.response_mode,
         }
     }
 
@@ -174,26 +179,44 @@ impl<'a> Answer<'a> {
 
     /// As [`Self::error`], with a code of the contract that no RFC names.
     pub fn error_named(self, code: &str, description: &str, state: Option<&str>) -> Response {
-        redirect(&self.error_url(code, description, state))
+        let (code, description) = (describable(code), describable(description));
+        self.send(&[("error", &code), ("error_description", &description)], state)
     }
 
-    /// Where an error would send the browser, for a link that a person may follow.
+    /// Where an error would send the browser, for a link that a person may follow. A
+    /// link asks by GET, whatever the request wanted.
     pub fn error_url(self, code: &str, description: &str, state: Option<&str>) -> String {
         let (code, description) = (describable(code), describable(description));
-        self.url(&[("error", &code), ("error_description", &description)], state)
+        let parameters = self.parameters(&[("error", &code), ("error_description", &description)], state);
+        append_query(self.redirect_uri, &parameters)
     }
 
     /// RFC 6749 §4.1.2.
     fn code(self, code: &Secret, state: Option<&str>) -> Response {
-        redirect(&self.url(&[("code", code.expose())], state))
+        self.send(&[("code", code.expose())], state)
     }
 
-    fn url(self, answer: &[(&str, &str)], state: Option<&str>) -> String {
-        let mut query = answer.to_vec();
-        query.extend(state.map(|state| ("state", state)));
+    fn send(self, answer: &[(&str, &str)], state: Option<&str>) -> Response {
+        let parameters = self.parameters(answer, state);
+        match self.mode {
+            ResponseMode::Query => redirect(&append_query(self.redirect_uri, &parameters)),
+            ResponseMode::FormPost => Page::new(&FormPost {
+                action: self.redirect_uri,
+                hidden: &parameters,
+            })
+            .into_response(),
+        }
+    }
+
+    fn parameters<'b>(self, answer: &[(&'b str, &'b str)], state: Option<&'b str>) -> Vec<(&'b str, &'b str)>
+    where
+        'a: 'b,
+    {
+        let mut parameters = answer.to_vec();
+        parameters.extend(state.map(|state| ("state", state)));
         // RFC 9207 §2: who answers, against mix-up attacks.
-        query.push(("iss", self.app.issuer()));
-        append_query(self.redirect_uri, &query)
+        parameters.push(("iss", self.app.issuer()));
+        parameters
     }
 }
 

@@ -31,7 +31,7 @@ fn metadata(app: &App) -> ProviderMetadata {
         introspection_endpoint: Some(app.url("/oauth/introspect")),
         scopes_supported: strings(&["openid", "profile", "email", "phone", "offline_access"]),
         response_types_supported: strings(&["code"]),
-        response_modes_supported: strings(&["query"]),
+        response_modes_supported: strings(&["query", "form_post"]),
         grant_types_supported: strings(&["authorization_code", "refresh_token", "client_credentials"]),
         subject_types_supported: strings(&["public"]),
         id_token_signing_alg_values_supported: strings(&["RS256", "ES256"]),

@@ -31,7 +31,14 @@ pub enum Forms {
     /// name the way, so there is none. What it would guard against, a form
     /// injected into the page, is met by the escaping of every template.
     Leave,
+    /// The page is one form that sends itself to an application, by the one script
+    /// whose hash is allowed. Where the application sends the browser from there is
+    /// its own affair, so no directive names the way, as with [`Forms::Leave`].
+    Send,
 }
+
+/// The script of a page that sends its form itself.
+pub const SEND_SCRIPT: &str = "document.forms[0].submit()";
 
 /// Where a page stands: `pages` in the house style.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +140,10 @@ const fn content_security_policy(forms: Forms) -> &'static str {
         Forms::Leave => {
             "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
         }
+        Forms::Send => {
+            "default-src 'none'; script-src 'sha256-ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE='; style-src 'self'; \
+             img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+        }
     }
 }
 
@@ -199,7 +210,7 @@ pub fn wants_html(request: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::templates::{Identify, Link, SignedOut};
+    use crate::web::templates::{FormPost, Identify, Link, SignedOut};
     use axum::Router;
     use axum::body::Body;
     use axum::http::Request;
@@ -222,6 +233,32 @@ mod tests {
             assert!(!policy.contains("unsafe"), "{policy}");
             assert!(!policy.contains("script-src"), "{policy}");
         }
+    }
+
+    #[test]
+    fn a_form_that_sends_itself_may_run_that_script_and_no_other() {
+        use base64::Engine as _;
+
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, SEND_SCRIPT.as_bytes());
+        let hash = base64::engine::general_purpose::STANDARD.encode(hash);
+        let policy = content_security_policy(Forms::Send);
+        assert!(
+            policy.contains(&format!("; script-src 'sha256-{hash}';")),
+            "{policy}"
+        );
+        assert!(policy.starts_with("default-src 'none';"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let hidden = [("code", "c\"><script>alert(1)</script>"), ("state", "s&<")];
+        let page = FormPost {
+            action: "https://app.example/signin-oidc",
+            hidden: &hidden,
+        };
+        let html = askama::Template::render(&page).unwrap();
+        assert_eq!(html.matches("<script").count(), 1, "{html}");
+        assert!(
+            html.contains(&format!("<script>{SEND_SCRIPT}</script>")),
+            "{html}"
+        );
     }
 
     #[test]

@@ -208,6 +208,21 @@ impl PageTemplate for SignedOut<'_> {
     const FORMS: Forms = Forms::None;
 }
 
+/// `form_post.html`: an answer on its way to an application that takes it by post
+/// (OAuth 2.0 Form Post Response Mode §2).
+#[derive(Debug, Template)]
+#[template(path = "form_post.html")]
+pub struct FormPost<'a> {
+    /// The redirect URI.
+    pub action: &'a str,
+    pub hidden: &'a [Hidden<'a>],
+}
+
+impl PageTemplate for FormPost<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Send;
+}
+
 /// `invitation.html`. Posts `csrf`. Its answer may go on to an application.
 #[derive(Debug, Template)]
 #[template(path = "invitation.html")]

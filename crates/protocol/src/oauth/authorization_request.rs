@@ -38,6 +38,9 @@ pub struct AuthorizationRequest {
     pub redirect_uri: String,
     /// Whether the request named it: then the token request must, too (RFC 6749 §4.1.3).
     pub redirect_uri_given: bool,
+    /// How the answer gets there.
+    #[serde(default)]
+    pub response_mode: ResponseMode,
     /// The known scopes that were asked for.
     pub scope: Scope,
     /// Sent back as it came.
@@ -63,6 +66,27 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// Who is expected: an ID token of ours. Its signature was not checked.
     pub id_token_hint: Option<String>,
+}
+
+/// How an answer gets to the redirect URI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseMode {
+    /// In the query of a redirect: the default of `code` (OAuth 2.0 Multiple
+    /// Response Type Encoding Practices §2.1).
+    #[default]
+    Query,
+    /// In a form that the browser posts (OAuth 2.0 Form Post Response Mode §2): what
+    /// ASP.NET asks for unless it is told otherwise.
+    FormPost,
+}
+
+impl ResponseMode {
+    /// How a refusal of the request is answered: as it asked, if that can be read and
+    /// something takes a post at `redirect_uri`.
+    pub fn of_refusal(parameters: &Parameters, redirect_uri: &str) -> Self {
+        response_mode(parameters, redirect_uri).unwrap_or_default()
+    }
 }
 
 /// Who is asking and where the answer would go. Nothing was looked up yet.
@@ -174,8 +198,8 @@ fn check(
     no_duplicates(parameters)?;
     no_request_object(parameters)?;
     response_type(parameters)?;
-    response_mode(parameters)?;
     Ok(AuthorizationRequest {
+        response_mode: response_mode(parameters, rules.redirect_uri)?,
         state: state(parameters)?,
         nonce: bounded(parameters, "nonce", MAX_NONCE_BYTES)?,
         scope: scope(parameters)?,
@@ -237,12 +261,21 @@ fn response_type(parameters: &Parameters) -> Result<(), Refusal> {
     }
 }
 
-/// OAuth 2.0 Multiple Response Types §2.1: `query` is the default of `code`.
-/// A fragment or a form would take the answer past the application's server.
-fn response_mode(parameters: &Parameters) -> Result<(), Refusal> {
+/// A fragment would take the answer past the application's server, and an app on
+/// a device takes no post.
+fn response_mode(parameters: &Parameters, redirect_uri: &str) -> Result<ResponseMode, Refusal> {
+    let takes_posts = redirect_uri.starts_with("https://") || redirect_uri.starts_with("http://");
     match one(parameters, "response_mode")? {
-        None | Some("query") => Ok(()),
-        Some(_) => Err((ErrorCode::InvalidRequest, "response_mode must be query")),
+        None | Some("query") => Ok(ResponseMode::Query),
+        Some("form_post") if takes_posts => Ok(ResponseMode::FormPost),
+        Some("form_post") => Err((
+            ErrorCode::InvalidRequest,
+            "response_mode=form_post needs a redirect_uri that begins with https://",
+        )),
+        Some(_) => Err((
+            ErrorCode::InvalidRequest,
+            "response_mode must be query or form_post",
+        )),
     }
 }
 
@@ -456,7 +489,6 @@ mod tests {
             ("request_uri=https%3A%2F%2Fx", Code::RequestUriNotSupported),
             ("registration=%7B%7D", Code::RegistrationNotSupported),
             ("response_mode=fragment", Code::InvalidRequest),
-            ("response_mode=form_post", Code::InvalidRequest),
             ("response_mode=web_message", Code::InvalidRequest),
             ("scope=open%22id", Code::InvalidScope),
             ("scope=admin", Code::InvalidScope),
@@ -505,6 +537,25 @@ mod tests {
         )
         .unwrap_err();
         assert_eq!((error.code, error.state), (Code::InvalidRequest, None));
+    }
+
+    #[test]
+    fn an_answer_may_come_by_post_where_something_takes_it() {
+        let mode = |query: &str| with(query).unwrap().response_mode;
+        assert_eq!(mode(""), ResponseMode::Query);
+        assert_eq!(mode("response_mode=query"), ResponseMode::Query);
+        assert_eq!(mode("response_mode=form_post"), ResponseMode::FormPost);
+        let parameters = Parameters::parse(b"response_mode=form_post").unwrap();
+        assert!(response_mode(&parameters, "com.acme.app:/callback").is_err());
+        assert_eq!(
+            ResponseMode::of_refusal(&parameters, "com.acme.app:/callback"),
+            ResponseMode::Query
+        );
+        // A login that was under way when this version came has none.
+        let mut stored = serde_json::to_value(with("").unwrap()).unwrap();
+        stored.as_object_mut().unwrap().remove("response_mode");
+        let read: AuthorizationRequest = serde_json::from_value(stored).unwrap();
+        assert_eq!(read.response_mode, ResponseMode::Query);
     }
 
     #[test]

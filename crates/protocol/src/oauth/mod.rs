@@ -14,7 +14,9 @@ pub mod redirect_uri;
 mod scope;
 mod token_request;
 
-pub use authorization_request::{AuthorizationError, AuthorizationRequest, ClientRules, Recipient};
+pub use authorization_request::{
+    AuthorizationError, AuthorizationRequest, ClientRules, Recipient, ResponseMode,
+};
 pub use client_authentication::Credentials;
 pub use error_code::ErrorCode;
 pub use parameters::{Duplicate, Parameters, ParametersError};

@@ -19,6 +19,7 @@ async fn begin(world: &World, client_id: &str, hint: Option<&str>, after: u64) -
             client_id: client_id.to_owned(),
             redirect_uri: "https://app.test/callback".to_owned(),
             redirect_uri_given: true,
+            response_mode: genkan_protocol::oauth::ResponseMode::Query,
             scope: Scope::parse("openid").unwrap(),
             state: None,
             nonce: None,

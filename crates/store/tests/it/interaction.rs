@@ -17,6 +17,7 @@ fn started(world: &World) -> Interaction {
             client_id: "skc_1".to_owned(),
             redirect_uri: "https://app.test/callback?x=1&y=\"ü\"".to_owned(),
             redirect_uri_given: true,
+            response_mode: genkan_protocol::oauth::ResponseMode::Query,
             scope: Scope::parse("openid email").unwrap(),
             state: Some("st\u{7f}ate 🦀".to_owned()),
             nonce: None,

@@ -204,7 +204,6 @@ async fn mistakes_are_told_to_the_application() {
         ("token", plain.clone().with("response_type", "token")),
         ("hybrid", plain.clone().with("response_type", "code id_token")),
         ("fragment", plain.clone().with("response_mode", "fragment")),
-        ("form_post", plain.clone().with("response_mode", "form_post")),
         (
             "request object",
             plain.clone().with("request", "eyJhbGciOiJub25lIn0.e30."),
@@ -241,8 +240,7 @@ async fn mistakes_are_told_to_the_application() {
     no response_type -> invalid_request: response_type is missing: send response_type=code
     token -> unsupported_response_type: response_type must be code
     hybrid -> unsupported_response_type: response_type must be code
-    fragment -> invalid_request: response_mode must be query
-    form_post -> invalid_request: response_mode must be query
+    fragment -> invalid_request: response_mode must be query or form_post
     request object -> request_not_supported: request objects are not supported: send plain parameters
     request_uri -> request_uri_not_supported: request_uri is not supported: send plain parameters
     registration -> registration_not_supported: registration is not supported: register the client
@@ -415,4 +413,136 @@ async fn a_state_that_is_too_long_is_told_with_the_state() {
     let callback = gateway.browser().start(&request).await.callback();
     assert_eq!(callback.error(), "invalid_request");
     assert_eq!(callback.parameter("state"), Some(long));
+}
+
+/// What ASP.NET's OpenID Connect handler sends unless it is told otherwise, and the
+/// form that it waits for (OAuth 2.0 Form Post Response Mode §2).
+#[tokio::test]
+async fn an_answer_is_posted_to_an_application_that_asks_for_it() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let state = format!("CfDJ8{}", "x".repeat(1500));
+    let request = rp
+        .authorize()
+        .with("response_mode", "form_post")
+        .with("state", state.as_str())
+        .with("x-client-SKU", "ID_NET8_0")
+        .with("x-client-ver", "7.1.2.0");
+    let mut browser = gateway.browser();
+    let arrival = browser.start(&request).await;
+    let page = browser.go_on(arrival, "ada@acme.test").await.page();
+    assert_eq!(page.reply.status.as_u16(), 200);
+    let [form] = page.html.forms() else {
+        panic!("one form: {}", page.reply.transcript())
+    };
+    assert_eq!(
+        (form.method.as_str(), form.action.as_str()),
+        ("post", rp.redirect_uri.as_str())
+    );
+    assert_eq!(form.field("state"), Some(state.as_str()));
+    assert_eq!(form.field("iss"), Some(gateway.url()));
+    let code = request.code(form.field("code").unwrap());
+    rp.redeem(&code).await.expect_tokens();
+    // One script may run, and nothing else; the code is in no address and in no cache.
+    let policy = page.reply.header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'sha256-"),
+        "{policy}"
+    );
+    assert_eq!(page.reply.header("cache-control"), "no-store");
+    assert!(!page.url.as_str().contains("code="), "{}", page.url);
+
+    // With a session there is nothing to ask, and the answer comes the same way.
+    let page = browser.start(&request).await.page();
+    assert!(page.html.forms()[0].field("code").is_some());
+    // So do errors, those of the request itself and those of the sign-in.
+    for (request, error) in [
+        (request.clone().with("scope", "todo:read"), "invalid_scope"),
+        (
+            request.clone().with("response_type", "code id_token"),
+            "unsupported_response_type",
+        ),
+        (
+            request
+                .clone()
+                .with("organization_id", "org_000000000000000000001"),
+            "invalid_organization_id",
+        ),
+    ] {
+        let page = gateway.browser().start(&request).await.page();
+        let form = &page.html.forms()[0];
+        assert_eq!(form.action, rp.redirect_uri);
+        assert_eq!(form.field("error"), Some(error));
+        assert_eq!(form.field("state"), Some(state.as_str()));
+        assert_eq!(form.field("code"), None);
+    }
+    let nobody = gateway
+        .browser()
+        .start(&request.clone().with("prompt", "none"))
+        .await
+        .page();
+    assert_eq!(nobody.html.forms()[0].field("error"), Some("login_required"));
+    // Nothing is ever posted to an address that is not registered.
+    let foreign = request.with("redirect_uri", "https://evil.test/callback");
+    assert!(page_without_forms(&gateway, &foreign).await);
+}
+
+async fn page_without_forms(gateway: &Gateway, request: &Authorize) -> bool {
+    page(gateway, request).await.html.forms().is_empty()
+}
+
+/// RFC 8252 §7.3: a command line or a desktop program listens at a port that it gets.
+#[tokio::test]
+async fn a_native_application_signs_in_at_a_port_of_its_own_in_production() {
+    let gateway = Gateway::setup().production().start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let loopback = |client: &mut genkan_store::client::Client| {
+        client.redirect_uris = vec!["http://127.0.0.1/callback".to_owned()];
+    };
+    let native = gateway.client("cli").native().change(loopback).await;
+    let at = |uri: &str| native.authorize().with("redirect_uri", uri);
+    let request = at("http://127.0.0.1:53412/callback");
+    let mut browser = gateway.browser();
+    let arrival = browser.start(&request).await;
+    let callback = browser.go_on(arrival, "ada@acme.test").await.callback();
+    assert!(
+        callback
+            .url
+            .as_str()
+            .starts_with("http://127.0.0.1:53412/callback?"),
+        "{}",
+        callback.url
+    );
+    native
+        .redeem(&request.code(&callback.code()))
+        .await
+        .expect_tokens();
+    // The code is bound to the very address (RFC 6749 §4.1.3).
+    let callback = browser.start(&request).await.callback();
+    let mut elsewhere = request.code(&callback.code());
+    elsewhere.redirect_uri = Some("http://127.0.0.1:53413/callback".to_owned());
+    assert_eq!(native.redeem(&elsewhere).await.oauth_error(), "invalid_grant");
+    // PKCE is required, for other programs of the machine may listen, too.
+    let missing = error(&gateway, &request.clone().without_pkce()).await;
+    assert!(
+        missing.starts_with("invalid_request: this application must use PKCE"),
+        "{missing}"
+    );
+    for uri in [
+        "http://localhost:53412/callback",
+        "http://127.0.0.1:53412/other",
+        "http://127.0.0.1.evil.test:53412/callback",
+        "http://192.168.0.1:53412/callback",
+    ] {
+        page(&gateway, &at(uri)).await;
+    }
+    // A web application has no such server.
+    let web = gateway.client("web").change(loopback).await;
+    page(
+        &gateway,
+        &web.authorize()
+            .with("redirect_uri", "http://127.0.0.1:53412/callback"),
+    )
+    .await;
 }

@@ -33,7 +33,7 @@ async fn the_metadata_are_complete() {
     prompt_values_supported: ["none","login","select_account","create"]
     request_parameter_supported: false
     request_uri_parameter_supported: false
-    response_modes_supported: ["query"]
+    response_modes_supported: ["query","form_post"]
     response_types_supported: ["code"]
     revocation_endpoint: "https://gateway.test/revoke"
     revocation_endpoint_auth_methods_supported: ["client_secret_post","client_secret_basic","none"]
