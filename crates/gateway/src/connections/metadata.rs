@@ -63,6 +63,8 @@ pub struct Endpoints {
     pub jwks: String,
     /// The provider names itself in authorization responses (RFC 9207 §3).
     pub sends_iss: bool,
+    /// The values of `prompt` that it says it takes; nothing if it does not say.
+    pub prompts: Vec<String>,
 }
 
 /// Finds the endpoints of a connection: by hand where entered, else by discovery.
@@ -81,6 +83,7 @@ pub async fn endpoints(app: &App, settings: &OidcSettings) -> Result<Endpoints, 
             userinfo: settings.user_info_uri.clone(),
             jwks: jwks.clone(),
             sends_iss: false,
+            prompts: Vec::new(),
         });
     }
     let found = discover(app, settings).await?;
@@ -103,6 +106,7 @@ pub async fn endpoints(app: &App, settings: &OidcSettings) -> Result<Endpoints, 
             .or_else(|| found.userinfo_endpoint.clone()),
         jwks: pick(&settings.jwks_uri, &found.jwks_uri, "jwks_uri")?,
         sends_iss: found.authorization_response_iss_parameter_supported,
+        prompts: found.prompt_values_supported.clone(),
     })
 }
 

@@ -12,7 +12,7 @@ use genkan_protocol::Trace;
 use genkan_protocol::oauth::{CodeVerifier, Parameters, append_query};
 use genkan_protocol::oidc::{ProviderError, id_token};
 use genkan_store::Secret;
-use genkan_store::connection::{Connection, OidcSettings};
+use genkan_store::connection::{Connection, OidcSettings, Provider};
 use serde_json::Value;
 
 use self::exchange::Exchange;
@@ -77,10 +77,8 @@ pub async fn start(
     if let Some(hint) = &hints.login_hint {
         query.push(("login_hint", hint));
     }
-    match (hints.force, hints.select_account) {
-        (true, _) => query.push(("prompt", "login")),
-        (false, true) => query.push(("prompt", "select_account")),
-        (false, false) => {}
+    if let Some(prompt) = prompt(hints, connection.provider, &endpoints.prompts) {
+        query.push(("prompt", prompt));
     }
     if let Some(max_age) = &max_age {
         query.push(("max_age", max_age));
@@ -92,6 +90,33 @@ pub async fn start(
         nonce,
         code_verifier,
     })
+}
+
+/// What the person is to be asked at the provider, as far as it takes such a word:
+/// one that it does not know ends the sign-in with an error of its own.
+///
+/// A provider that lists no words is taken to know those of OpenID Connect that it
+/// must (`login`, §15.1), and `select_account` where that is known of the product.
+/// Whoever is asked for their password can be somebody else as well.
+fn prompt(hints: &Hints, provider: Provider, listed: &[String]) -> Option<&'static str> {
+    let takes = |word: &str| match listed {
+        [] => word == "login" || chooses_accounts(provider),
+        listed => listed.iter().any(|listed| listed == word),
+    };
+    let wanted: &[&'static str] = match (hints.force, hints.select_account) {
+        (true, _) => &["login"],
+        (false, true) => &["select_account", "login"],
+        (false, false) => &[],
+    };
+    wanted.iter().copied().find(|word| takes(word))
+}
+
+/// Whether the product knows `select_account`, by its documentation.
+const fn chooses_accounts(provider: Provider) -> bool {
+    matches!(
+        provider,
+        Provider::Google | Provider::MicrosoftAd | Provider::Microsoft | Provider::IdpSimulator
+    )
 }
 
 /// `openid` always, then what the connection asks for, else `profile email`.
@@ -272,4 +297,48 @@ fn new_verifier() -> CodeVerifier {
     let mut octets = [0; 32];
     aws_lc_rs::rand::fill(&mut octets).expect("the operating system has randomness");
     CodeVerifier::from_random(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_sent_only_to_a_provider_that_takes_it() {
+        let ask = |force, select_account, provider, listed: &[&str]| {
+            let hints = Hints {
+                force,
+                select_account,
+                ..Hints::default()
+            };
+            let listed: Vec<String> = listed.iter().map(|&word| word.to_owned()).collect();
+            prompt(&hints, provider, &listed)
+        };
+        let custom = Provider::Custom;
+        for (force, select, provider, listed, sent) in [
+            (true, false, custom, &[][..], Some("login")),
+            (true, true, Provider::Google, &[], Some("login")),
+            (false, true, Provider::Google, &[], Some("select_account")),
+            (false, true, Provider::MicrosoftAd, &[], Some("select_account")),
+            (false, true, custom, &[], Some("login")),
+            (false, true, Provider::Okta, &[], Some("login")),
+            (false, true, custom, &["login", "none"], Some("login")),
+            (
+                false,
+                true,
+                custom,
+                &["none", "select_account"],
+                Some("select_account"),
+            ),
+            (false, true, Provider::Google, &["none"], None),
+            (true, false, custom, &["none"], None),
+            (false, false, Provider::Google, &["login", "select_account"], None),
+        ] {
+            assert_eq!(
+                ask(force, select, provider, listed),
+                sent,
+                "{force} {select} {provider:?} {listed:?}"
+            );
+        }
+    }
 }
