@@ -93,6 +93,14 @@ impl SendError {
         }
     }
 
+    /// What an operator can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Message(_) | Self::Address(_) => "Try another address.",
+            Self::Smtp(error) => smtp_remedy(error.status().map(u16::from), error.is_tls()),
+        }
+    }
+
     /// Whether the same mail would be refused again: the server said so about
     /// this mail or its recipient. A refused password, or a server that wants
     /// one, is the operator's to mend, and then the mail goes out.
@@ -104,6 +112,32 @@ impl SendError {
                 error.is_permanent() && !matches!(code, Some(530 | 534 | 535 | 538))
             }
         }
+    }
+}
+
+/// By the server's answer (RFC 5321 §4.2.3, RFC 4954 §6), or without one.
+fn smtp_remedy(status: Option<u16>, is_tls: bool) -> &'static str {
+    match status {
+        Some(530 | 534 | 535 | 538) => {
+            "The server wants a user and a password: write them in mail.smtp_url, or the password in the file of \
+             mail.smtp_password_file."
+        }
+        Some(400..=499) => {
+            "The server asks to come back later, as servers do with a sender that they see for the first time: try \
+             again in some minutes. Mail to people is tried again by itself."
+        }
+        Some(550 | 551 | 552 | 553 | 556) => {
+            "The server takes no mail for this address, or not from this sender: try an address that is sure to \
+             exist, then compare mail.from with what the server lets you send as."
+        }
+        Some(_) => {
+            "Look for this answer in the log of the mail server; mail.from may be a sender that it refuses."
+        }
+        None if is_tls => {
+            "Compare the name in mail.smtp_url with the server's certificate; if an authority of your own signed it, \
+             name the file of that authority in outbound.ca_file."
+        }
+        None => "Check host and port in mail.smtp_url, and that this machine may connect to them.",
     }
 }
 
@@ -313,6 +347,22 @@ mod tests {
                 .split(['\r', '\n'])
                 .any(|line| line.to_lowercase().starts_with("bcc"));
             assert!(!has_bcc, "{head}");
+        }
+    }
+
+    #[test]
+    fn a_remedy_is_for_the_answer_that_came() {
+        for (status, is_tls, words) in [
+            (Some(535), false, "password"),
+            (Some(450), false, "come back later"),
+            (Some(421), false, "come back later"),
+            (Some(550), false, "no mail for this address"),
+            (Some(554), false, "log of the mail server"),
+            (None, true, "certificate"),
+            (None, false, "host and port"),
+        ] {
+            let remedy = smtp_remedy(status, is_tls);
+            assert!(remedy.contains(words), "{status:?}: {remedy}");
         }
     }
 }

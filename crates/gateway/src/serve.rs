@@ -21,10 +21,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let app = server::app(&config, Kind::Production, db, instance_key)?;
     let tls = tls(&config)?;
     let listener = Listener::bind(config.listen)
-        .map_err(|error| {
-            Failure::new(format!("{} cannot be listened on: {error}", config.listen))
-                .remedy("Another program may have the port; choose another one with `listen`.")
-        })?
+        .map_err(|error| server::cannot_listen(config.listen, &error, "`listen`"))?
         .trusting(config.trusted_proxies());
     let limits = server::limits(&config);
     let stop = CancellationToken::new();

@@ -1,6 +1,8 @@
 //! What `genkan dev` and `genkan serve` share: open the database, build the
 //! state, listen, and stop in good order.
 
+use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
@@ -189,6 +191,27 @@ pub fn database_failed(error: genkan_store::Error) -> Failure {
     Failure::new(format!("The database failed: {}", chain(&error))).remedy("`genkan doctor` looks closer.")
 }
 
+/// A port that cannot be had, in words; `option` chooses another one.
+pub fn cannot_listen(addr: SocketAddr, error: &io::Error, option: &str) -> Failure {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "Ports below 1024 are privileged. Let this program have them: `sudo setcap cap_net_bind_service=+ep {}`; \
+             or let every user have this one: `sudo sysctl net.ipv4.ip_unprivileged_port_start={}`; or choose one \
+             from 1024 up with {option}.",
+            std::env::current_exe().map_or_else(|_| "genkan".to_owned(), |path| path.display().to_string()),
+            addr.port(),
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            format!(
+                "This machine has no address {}; choose one of its own with {option}.",
+                addr.ip()
+            )
+        }
+        _ => format!("Another program, perhaps another Genkan, has this port; choose one with {option}."),
+    };
+    Failure::new(format!("{addr} cannot be listened on: {error}")).remedy(remedy)
+}
+
 /// An error with its causes, on one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -259,5 +282,29 @@ pub async fn stop_signal() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_cannot_be_had_says_why_and_what_to_do() {
+        let remedy = |kind: io::ErrorKind| {
+            let addr = "127.0.0.1:443".parse().unwrap();
+            cannot_listen(addr, &io::Error::from(kind), "--listen").to_string()
+        };
+        let privileged = remedy(io::ErrorKind::PermissionDenied);
+        for word in [
+            "setcap cap_net_bind_service",
+            "ip_unprivileged_port_start=443",
+            "--listen",
+        ] {
+            assert!(privileged.contains(word), "{word}: {privileged}");
+        }
+        assert!(!privileged.contains("Another program"), "{privileged}");
+        assert!(remedy(io::ErrorKind::AddrInUse).contains("Another program"));
+        assert!(remedy(io::ErrorKind::AddrNotAvailable).contains("no address 127.0.0.1"));
     }
 }

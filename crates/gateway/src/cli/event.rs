@@ -1,19 +1,19 @@
 //! `genkan event list`
 
 use clap::{Args, Subcommand};
+use genkan_store::ClientId;
 use genkan_store::event::{self, Event, Filter, Kind};
-use genkan_store::{ClientId, OrganizationId, UserId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::instance::{PageArgs, parse_id};
 use super::output::{table, time};
-use super::{Context, Failure};
+use super::{Context, Failure, org, user};
 
 const EXAMPLES: &str = "\
 Examples:
   genkan event list --limit 20
-  genkan event list --kind user.login --user usr_241053847510274048012
+  genkan event list --kind user.login --user ada@acme.com
   genkan event list --json | jq '.events[] | select(.kind == \"user.login\")'";
 
 /// Events: what happened, newest first
@@ -35,11 +35,11 @@ struct ListArgs {
     /// Only of this kind, such as user.login
     #[arg(long)]
     kind: Option<Kind>,
-    /// Only of this organization
-    #[arg(long, value_name = "ID")]
+    /// Only of this organization, by identifier or external id
+    #[arg(long)]
     organization: Option<String>,
-    /// Only of this user
-    #[arg(long, value_name = "ID")]
+    /// Only of this user, by identifier or e-mail address
+    #[arg(long)]
     user: Option<String>,
     /// Only of this application
     #[arg(long, value_name = "ID")]
@@ -102,19 +102,22 @@ struct Listing<'a> {
 
 pub(super) async fn run(args: &EventArgs, context: &mut Context) -> Result<(), Failure> {
     let Verb::List(args) = &args.verb;
-    let filter = Filter {
-        kind: args.kind,
-        organization_id: args
-            .organization
-            .as_deref()
-            .map(parse_id::<OrganizationId>)
-            .transpose()?,
-        user_id: args.user.as_deref().map(parse_id::<UserId>).transpose()?,
-        client_id: args.app.as_deref().map(parse_id::<ClientId>).transpose()?,
-        ..Filter::default()
-    };
+    let client_id = args.app.as_deref().map(parse_id::<ClientId>).transpose()?;
     let page = args.page.page()?;
     let instance = context.open().await?;
+    let filter = Filter {
+        kind: args.kind,
+        organization_id: match &args.organization {
+            Some(text) => Some(org::id_of(&instance, text).await?),
+            None => None,
+        },
+        user_id: match &args.user {
+            Some(text) => Some(user::id_of(&instance, text).await?),
+            None => None,
+        },
+        client_id,
+        ..Filter::default()
+    };
     let events = instance
         .read(async |tx| event::list(tx, &filter, &page).await)
         .await?;

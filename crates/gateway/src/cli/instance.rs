@@ -1,5 +1,6 @@
 //! The database of an instance, opened beside the server that may be running on it.
 
+use std::io;
 use std::path::Path;
 
 use clap::Args;
@@ -46,15 +47,31 @@ impl Context {
     }
 }
 
+/// Whether there is a database cannot be told from here.
+pub(super) fn unseen(path: &str, error: &io::Error) -> Failure {
+    let failure = Failure::new(format!("The database at {path} cannot be looked at: {error}."));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => failure.remedy(
+            "Run the command as the user that runs the instance, for example with `sudo -u USER`: this user may \
+             not enter the folder.",
+        ),
+        _ => failure.remedy("Check the path, and the folders that it goes through."),
+    }
+}
+
 /// A file that a command would create might belong to the wrong user.
 fn refuse_to_create(config: &Config) -> Result<(), Failure> {
     let url = config.database_url();
-    match url.sqlite_path() {
-        Some(path) if !Path::new(path).exists() => {
+    let Some(path) = url.sqlite_path() else {
+        return Ok(());
+    };
+    match std::fs::metadata(Path::new(path)) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(Failure::new(format!("There is no database at {path} yet."))
                 .remedy("Start the instance once with `genkan serve`, as the user that it will run as."))
         }
-        _ => Ok(()),
+        Err(error) => Err(unseen(path, &error)),
     }
 }
 

@@ -85,11 +85,7 @@ async fn send(instance: &Instance, smtp: &Smtp, to: &EmailAddress) -> Result<Tes
     let at = instance.stamp();
     smtp.send(&at.id(), at.now, &content(instance, to))
         .await
-        .map_err(|error| {
-            Failure::new(format!("The mail did not go out: {error}")).remedy(
-                "Check mail.smtp_url and mail.from; the server may want a password or another sender.",
-            )
-        })?;
+        .map_err(|error| Failure::new(format!("The mail did not go out: {error}")).remedy(error.remedy()))?;
     Ok(Tested {
         to: to.to_string(),
         sent: true,

@@ -260,6 +260,13 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
 }
 
 /// The organization that the command line names by its identifier or external id.
+pub(super) async fn id_of(instance: &Instance, text: &str) -> Result<OrganizationId, Failure> {
+    match OrganizationId::parse(text) {
+        Ok(id) => Ok(id),
+        Err(_) => Ok(find(instance, text).await?.id),
+    }
+}
+
 pub(super) async fn find(instance: &Instance, text: &str) -> Result<Organization, Failure> {
     let found = instance.read(async |tx| look_up(tx, text).await).await?;
     found.ok_or_else(|| {

@@ -148,11 +148,7 @@ fn demo_client(ca_file: &Path) -> Result<reqwest::Client, Failure> {
 }
 
 fn bind(addr: SocketAddr, option: &str) -> Result<Listener, Failure> {
-    Listener::bind(addr).map_err(|error| {
-        Failure::new(format!("{addr} cannot be listened on: {error}")).remedy(format!(
-            "Another program, perhaps another `genkan dev`, has this port; choose one with {option}."
-        ))
-    })
+    Listener::bind(addr).map_err(|error| server::cannot_listen(addr, &error, option))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands over the error")]

@@ -55,6 +55,12 @@ pub enum TlsError {
     NoCertificate(PathBuf),
     #[error("{path} contains no private key (`-----BEGIN PRIVATE KEY-----`)", path = .0.display())]
     NoKey(PathBuf),
+    #[error(
+        "the key in {path} has a passphrase, which nobody could type at a start: write it without one \
+         (`openssl pkey -in {path} -out NEW-FILE`) and let only the user that runs genkan read it",
+        path = .0.display()
+    )]
+    EncryptedKey(PathBuf),
     #[error("the key in {key} does not belong to the first certificate in {certificate}", key = .key.display(), certificate = .certificate.display())]
     Mismatch { certificate: PathBuf, key: PathBuf },
     #[error("the certificate cannot be used: {0}")]
@@ -179,7 +185,9 @@ fn read(provider: &CryptoProvider, certificate: &Path, key: &Path) -> Result<Cer
     if chain.is_empty() {
         return Err(TlsError::NoCertificate(certificate.to_owned()));
     }
-    let private = PrivateKeyDer::from_pem_slice(&read_file(key)?).map_err(|source| match source {
+    let text = read_file(key)?;
+    let private = PrivateKeyDer::from_pem_slice(&text).map_err(|source| match source {
+        _ if is_encrypted(&text) => TlsError::EncryptedKey(key.to_owned()),
         rustls::pki_types::pem::Error::NoItemsFound => TlsError::NoKey(key.to_owned()),
         source => TlsError::Pem {
             path: key.to_owned(),
@@ -193,6 +201,12 @@ fn read(provider: &CryptoProvider, certificate: &Path, key: &Path) -> Result<Cer
         },
         error => TlsError::Unusable(error),
     })
+}
+
+/// RFC 7468 §11, and the older form of OpenSSL (RFC 1421 §4.6.1.1).
+fn is_encrypted(pem: &[u8]) -> bool {
+    let has = |words: &[u8]| pem.windows(words.len()).any(|part| part == words);
+    has(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || has(b"Proc-Type: 4,ENCRYPTED")
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, TlsError> {

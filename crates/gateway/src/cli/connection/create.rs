@@ -2,11 +2,11 @@
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
+use genkan_store::Stamp;
 use genkan_store::connection::{
     self, Connection, OidcSettings, Provider, SamlSettings, Settings, TokenAuthType,
 };
 use genkan_store::environment::Kind;
-use genkan_store::{Stamp, UnknownWord};
 use url::Url;
 
 use super::ConnectionView;
@@ -53,7 +53,7 @@ pub(super) struct CreateArgs {
     /// What people call the connection (default: the issuer's host)
     #[arg(long)]
     name: Option<String>,
-    /// The product: okta, google, microsoft_ad, auth0, onelogin, ping_identity, jumpcloud, adfs or custom
+    /// The product: okta, google, microsoft_ad (Entra), auth0, onelogin, ping_identity, jumpcloud, adfs or custom
     #[arg(long, default_value = "custom", value_parser = parse_provider)]
     provider: Provider,
     /// What to ask the provider for, separated by spaces
@@ -129,8 +129,24 @@ impl From<TokenAuth> for TokenAuthType {
     }
 }
 
-fn parse_provider(text: &str) -> Result<Provider, UnknownWord> {
-    text.to_ascii_uppercase().replace('-', "_").parse()
+/// The products as `--help` lists them.
+const PROVIDERS: &str =
+    "okta, google, microsoft_ad (Entra), auth0, onelogin, ping_identity, jumpcloud, adfs or custom";
+
+/// A product by its name in the contract, or by one that people call it.
+fn parse_provider(text: &str) -> Result<Provider, String> {
+    let word = text.to_ascii_uppercase().replace(['-', ' '], "_");
+    let provider = match word.as_str() {
+        "ENTRA" | "ENTRA_ID" | "MICROSOFT_ENTRA" | "MICROSOFT_ENTRA_ID" | "AZURE" | "AZURE_AD"
+        | "AZUREAD" | "AAD" => Provider::MicrosoftAd,
+        "GOOGLE_WORKSPACE" | "GSUITE" | "G_SUITE" => Provider::Google,
+        "PING" | "PINGFEDERATE" | "PINGONE" | "PING_ONE" => Provider::PingIdentity,
+        "ONE_LOGIN" => Provider::OneLogin,
+        "JUMP_CLOUD" => Provider::JumpCloud,
+        "AD_FS" => Provider::Adfs,
+        word => word.parse().map_err(|_| format!("write one of {PROVIDERS}"))?,
+    };
+    Ok(provider)
 }
 
 /// The most attributes that can be mapped, as in the contract.
@@ -301,4 +317,30 @@ fn check_endpoint(option: &str, url: &str) -> Result<&'static str, Failure> {
 fn host(issuer: &str) -> String {
     let url = Url::parse(issuer).ok();
     url.as_ref().and_then(Url::host_str).unwrap_or(issuer).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_is_known_by_what_people_call_it() {
+        for (text, provider) in [
+            ("entra", Provider::MicrosoftAd),
+            ("Azure-AD", Provider::MicrosoftAd),
+            ("microsoft_ad", Provider::MicrosoftAd),
+            ("google-workspace", Provider::Google),
+            ("ping", Provider::PingIdentity),
+            ("OKTA", Provider::Okta),
+            ("custom", Provider::Custom),
+        ] {
+            assert_eq!(parse_provider(text), Ok(provider), "{text}");
+        }
+        let unknown = parse_provider("oktta").unwrap_err();
+        assert!(
+            unknown.contains("okta, google, microsoft_ad (Entra)"),
+            "{unknown}"
+        );
+        assert!(!unknown.contains("IDP_SIMULATOR"), "{unknown}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The database, the instance key, the signing keys and the disk.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,13 +33,24 @@ pub(super) struct Data {
 pub(super) async fn examine(config: &Config, findings: &mut Findings) -> Option<Data> {
     let url = config.database_url();
     if let Some(path) = url.sqlite_path() {
-        if !Path::new(path).exists() {
-            findings.fail(
-                DATABASE,
-                format!("there is no database at {path}"),
-                "Start the instance once: it makes one.",
-            );
-            return None;
+        match std::fs::metadata(Path::new(path)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                findings.fail(
+                    DATABASE,
+                    format!("there is no database at {path}"),
+                    "Start the instance once: it makes one.",
+                );
+                return None;
+            }
+            Err(error) => {
+                findings.fail(
+                    DATABASE,
+                    format!("{path} cannot be looked at: {error}"),
+                    "Run `genkan doctor` as the user that runs the instance.",
+                );
+                return None;
+            }
         }
         disk(Path::new(path), findings);
     }

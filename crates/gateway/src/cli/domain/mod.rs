@@ -94,9 +94,22 @@ impl From<Purpose> for Kind {
 
 /// Parses a domain that an organization may have.
 pub(super) fn parse_domain(text: &str) -> Result<DomainName, String> {
-    let domain = DomainName::parse(text).map_err(|error| error.to_string())?;
+    let domain = DomainName::parse(text).map_err(|error| match meant_domain(text) {
+        Some(meant) => format!("{error}; write {meant} (a domain does not stand for its sub-domains)"),
+        None => error.to_string(),
+    })?;
     domain::refuse_public_mail(&domain).map_err(|error| error.to_string())?;
     Ok(domain)
+}
+
+/// The domain in what people write for one: an address, a wildcard, a web address.
+fn meant_domain(text: &str) -> Option<DomainName> {
+    let (_, text) = text.split_once("://").unwrap_or(("", text));
+    let text = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let text = text.rsplit('@').next().unwrap_or_default();
+    let text = text.split(':').next().unwrap_or_default();
+    let text = text.trim().trim_start_matches("*.").trim_matches('.');
+    DomainName::parse(text).ok()
 }
 
 #[derive(Serialize)]
@@ -249,4 +262,28 @@ async fn delete(
         .await?;
     let deleted = Deleted::new(&domain.id);
     context.console.print(&deleted, || deleted.text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_nearly_a_domain_is_refused_with_the_domain_that_was_meant() {
+        for text in [
+            "*.acme.test",
+            "@acme.test",
+            "ada@acme.test",
+            "https://acme.test",
+            "https://acme.test:8443/sso?x",
+            "acme.test/",
+            ".acme.test",
+        ] {
+            let told = parse_domain(text).unwrap_err();
+            assert!(told.contains("write acme.test"), "{text}: {told}");
+        }
+        let told = parse_domain("acme").unwrap_err();
+        assert!(!told.contains("write"), "{told}");
+        assert!(parse_domain("mail.acme.test").is_ok());
+    }
 }

@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   genkan keys rotate                        once a year, say
   genkan keys rotate --alg ES256
-  genkan keys rotate --publish-lead 0s --overlap 0s
+  genkan keys rotate --publish-lead 0s --overlap 0s --yes
                                             a private key leaked: its tokens
                                             end at once
 
@@ -39,6 +39,9 @@ pub(super) struct RotateArgs {
     /// How long the old key stays published after it stopped signing
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = parse)]
     overlap: Duration,
+    /// Do not ask, even if tokens end by it
+    #[arg(long)]
+    yes: bool,
 }
 
 fn parse_algorithm(text: &str) -> Result<Algorithm, String> {
@@ -131,6 +134,9 @@ async fn print(instance: &Instance, context: &mut Context) -> Result<(), Failure
 pub(super) async fn rotate(args: &RotateArgs, context: &mut Context) -> Result<(), Failure> {
     let instance = context.open().await?;
     let instance_key = instance.key().await?;
+    if ends_tokens(&instance, args) {
+        context.console.confirm(&consequence(&instance, args), args.yes)?;
+    }
     let schedule = Schedule {
         publish_lead: args.publish_lead,
         overlap: args.overlap,
@@ -153,21 +159,26 @@ pub(super) async fn rotate(args: &RotateArgs, context: &mut Context) -> Result<(
             Ok(())
         })
         .await?;
-    print(&instance, context).await?;
-    tell_consequences(&instance, args, context);
-    Ok(())
+    print(&instance, context).await
 }
 
-fn tell_consequences(instance: &Instance, args: &RotateArgs, context: &mut Context) {
+/// How long a token may live that the old key has signed.
+fn longest_token(instance: &Instance) -> Duration {
     let environment = &instance.environment;
-    let longest = environment
+    environment
         .access_token_lifetime
-        .max(environment.client_access_token_lifetime);
-    if args.overlap < longest {
-        context.console.note(&format!(
-            "warning: tokens that live up to {} lose their key {} after the handover",
-            duration(longest),
-            duration(args.overlap)
-        ));
-    }
+        .max(environment.client_access_token_lifetime)
+}
+
+fn ends_tokens(instance: &Instance, args: &RotateArgs) -> bool {
+    args.overlap < longest_token(instance)
+}
+
+/// What is lost, as the question says it.
+fn consequence(instance: &Instance, args: &RotateArgs) -> String {
+    format!(
+        "take the old key away {} after the handover, and tokens that it signed, which live up to {}, end with it",
+        duration(args.overlap),
+        duration(longest_token(instance))
+    )
 }

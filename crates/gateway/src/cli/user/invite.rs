@@ -19,8 +19,11 @@ use crate::mail::Mailer;
 #[derive(Debug, Args)]
 pub(super) struct InviteArgs {
     /// Their e-mail address; who is not a user yet becomes one
-    #[arg(long, value_parser = parse_email)]
-    email: EmailAddress,
+    #[arg(value_name = "E-MAIL", value_parser = parse_email, required_unless_present = "email")]
+    address: Option<EmailAddress>,
+    /// The same, as an option
+    #[arg(long, value_name = "E-MAIL", value_parser = parse_email, conflicts_with = "address")]
+    email: Option<EmailAddress>,
     /// Where they are invited to, by identifier or external id
     #[arg(long)]
     organization: String,
@@ -92,6 +95,9 @@ pub(super) async fn invite(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
+    let Some(email) = args.address.as_ref().or(args.email.as_ref()) else {
+        return Err(Failure::usage("Write the e-mail address of whoever is invited."));
+    };
     let organization = org::find(instance, &args.organization).await?;
     refuse_unknown_roles(&args.roles, Some(&organization.id), instance).await?;
     require_mail(instance)?;
@@ -102,10 +108,10 @@ pub(super) async fn invite(
     };
     let invitation = instance
         .change(async |tx| {
-            let user = match user::find_by_email(tx, &args.email).await? {
+            let user = match user::find_by_email(tx, email).await? {
                 Some(user) => user,
                 None => {
-                    let user = User::new(at.id(), args.email.clone(), at.now);
+                    let user = User::new(at.id(), email.clone(), at.now);
                     user::insert(tx, at, &user).await?;
                     user
                 }

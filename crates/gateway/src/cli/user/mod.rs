@@ -20,7 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   genkan user create --email ada@acme.com --name \"Ada Lovelace\" \\
       --organization acme-17 --role admin
-  genkan user invite --email grace@acme.com --organization acme-17
+  genkan user invite grace@acme.com --organization acme-17
   genkan user list --organization acme-17
   genkan user disable ada@acme.com
 
@@ -172,7 +172,7 @@ impl UserView {
             id: user.id.to_string(),
             email: user.email.as_str().to_owned(),
             email_verified: user.email_verified,
-            name: user.name.clone(),
+            name: user.display_name(),
             given_name: user.given_name.clone(),
             family_name: user.family_name.clone(),
             external_id: user.external_id.clone(),
@@ -384,6 +384,15 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
         .await?;
     let deleted = Deleted::new(&user.id);
     context.console.print(&deleted, || deleted.text())
+}
+
+/// The identifier of the user that the command line names. An identifier is taken
+/// as it is: what a deleted user did is still asked for.
+pub(in crate::cli) async fn id_of(instance: &Instance, text: &str) -> Result<UserId, Failure> {
+    match UserId::parse(text) {
+        Ok(id) => Ok(id),
+        Err(_) => Ok(find(instance, text).await?.id),
+    }
 }
 
 /// The user that the command line names.

@@ -25,7 +25,7 @@ async fn a_person_is_invited_and_their_membership_kept() {
             words.extend(["--organization", "acme"]);
             instance.json(&words)
         };
-        let invited = at_acme(&["user", "invite", "--email", "Ada@acme.com", "--role", "member"]);
+        let invited = at_acme(&["user", "invite", "Ada@acme.com", "--role", "member"]);
         assert_eq!(invited["email"], "ada@acme.com");
         assert_eq!(
             (&invited["status"], &invited["resent_count"]),

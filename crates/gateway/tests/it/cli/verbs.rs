@@ -477,24 +477,19 @@ async fn keys_hand_over_with_overlap() {
     );
     assert_eq!(after["keys"][1]["signs_until"], after["keys"][2]["signs_from"]);
 
-    let at_once = instance.run(&[
-        "keys",
-        "rotate",
-        "--alg",
-        "RS256",
-        "--publish-lead",
-        "0s",
-        "--overlap",
-        "1m",
-        "--json",
-    ]);
-    assert!(
-        at_once
-            .stderr
-            .contains("warning: tokens that live up to 1d lose their key 1m after"),
-        "{}",
-        at_once.stderr
+    // Tokens would end: somebody is asked, or says so before.
+    let at_once = "keys rotate --alg RS256 --publish-lead 0s --overlap 1m --json";
+    let at_once: Vec<&str> = at_once.split(' ').collect();
+    instance.run(&at_once).failed(
+        2,
+        "This would take the old key away 1m after the handover, and tokens that it signed, which live up to 1d, \
+         end with it",
     );
+    assert_eq!(
+        instance.json(&["keys", "list"])["keys"].as_array().unwrap().len(),
+        3
+    );
+    let at_once = instance.run(&[&at_once[..], &["--yes"]].concat());
     let states = state(&at_once.json());
     assert!(
         states.contains(&pair("RS256", "retired")) && states.contains(&pair("RS256", "current")),
@@ -518,8 +513,18 @@ async fn events_tell_what_the_commands_did() {
         .collect();
     assert_eq!(kinds, ["organization.domain_created", "organization.created"]);
     assert_eq!(listing["events"][0]["data"], json!({ "domain": "acme.com" }));
+    // Whoever is named is named as elsewhere.
+    instance.json(&["user", "create", "--email", "ada@acme.com"]);
+    let of_ada = instance.json(&["event", "list", "--user", "Ada@acme.com"]);
+    assert_eq!(of_ada["events"][0]["kind"], "user.created");
+    instance
+        .run(&["event", "list", "--user", "nobody@acme.com"])
+        .failed(3, "There is no user");
+    instance.json(&["org", "create", "--name", "Zenith", "--external-id", "zen-2"]);
+    let of_zenith = instance.json(&["event", "list", "--organization", "zen-2"]);
+    assert_eq!(of_zenith["events"][0]["kind"], "organization.created");
     let filtered = instance.json(&["event", "list", "--kind", "organization.created"]);
-    assert_eq!(ids(&filtered, "events"), [text(&listing["events"][1], "/id")]);
+    assert!(ids(&filtered, "events").contains(&text(&listing["events"][1], "/id").to_owned()));
     instance
         .run(&["event", "list", "--kind", "organization.vanished"])
         .failed(2, "not one of: ");
@@ -637,4 +642,79 @@ async fn what_an_application_did_wrong_is_told_with_what_to_do() {
     instance
         .run(&["app", "doctor", "webc_1"])
         .failed(3, "There is no application webc_1.");
+}
+
+#[tokio::test]
+async fn a_name_is_built_from_its_parts_where_nobody_gave_a_whole_one() {
+    let instance = Instance::new().await;
+    let create = [
+        "user",
+        "create",
+        "--email",
+        "grace@acme.test",
+        "--given-name",
+        "Grace",
+        "--family-name",
+        "Hopper",
+    ];
+    let created = instance.json(&create);
+    assert_eq!(created["name"], "Grace Hopper");
+    instance.json(&[
+        "user",
+        "create",
+        "--email",
+        "plato@acme.test",
+        "--given-name",
+        "Plato",
+    ]);
+    for words in [&["user", "list"][..], &["user", "show", "grace@acme.test"]] {
+        let shown = instance.run(words).stdout;
+        assert!(shown.contains("Grace Hopper"), "{shown}");
+    }
+    assert_eq!(
+        instance.json(&["user", "show", "plato@acme.test"])["name"],
+        "Plato"
+    );
+}
+
+/// A folder that one may not enter is not an instance that was never started.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_that_may_not_be_looked_at_is_told_from_one_that_is_not_there() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    let instance = Instance::new().await;
+    let closed = instance.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    let database = format!("sqlite:{}", closed.join("genkan.db").display());
+    let ask = |path: &std::path::Path, mode: u32| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    ask(&closed, 0o000);
+    ask(instance.path(), 0o755);
+    // Root enters every folder, so it is somebody else then.
+    let run = |words: &[&str]| -> crate::cli::Ran {
+        let mut command = instance.command(words);
+        command.env("GENKAN_DATABASE_URL", &database);
+        if std::fs::read_dir(&closed).is_ok() {
+            command.uid(65_534).gid(65_534);
+        }
+        command.output().unwrap().into()
+    };
+    let listed = run(&["org", "list"]);
+    let looked_at = run(&["doctor"]);
+    ask(&closed, 0o700);
+    listed.failed(1, "cannot be looked at: Permission denied");
+    listed.failed(1, "as the user that runs the instance");
+    assert!(
+        looked_at
+            .stdout
+            .contains("cannot be looked at: Permission denied"),
+        "{looked_at:?}"
+    );
+    assert!(
+        !looked_at.stdout.contains("Start the instance once"),
+        "{looked_at:?}"
+    );
 }

@@ -52,6 +52,15 @@ fn wrong_files_are_named() {
     assert!(matches!(error, TlsError::NoCertificate(_)), "{error}");
     let error = Tls::from_files(&cert, &ca).unwrap_err();
     assert!(matches!(error, TlsError::NoKey(_)), "{error}");
+    for begin in [
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIFHDBOBgkqhkiG9w0BBQ0wQQ==\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+    ] {
+        fs::write(&text, begin).unwrap();
+        let error = Tls::from_files(&cert, &text).unwrap_err();
+        assert!(matches!(error, TlsError::EncryptedKey(_)), "{error}");
+        assert!(error.to_string().contains("has a passphrase"), "{error}");
+    }
     let error = Tls::from_files(&cert, other.path().join("tls.pem")).unwrap_err();
     assert!(matches!(error, TlsError::Mismatch { .. }), "{error}");
 }
