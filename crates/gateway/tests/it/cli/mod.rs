@@ -11,6 +11,8 @@ mod environment;
 mod frame;
 mod import;
 mod membership;
+mod printed;
+mod printed_commands;
 mod roles;
 mod running_server;
 mod verbs;

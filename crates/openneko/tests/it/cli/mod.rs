@@ -4,6 +4,7 @@ mod documents;
 mod grants;
 mod install;
 mod marketplaces;
+mod printed_commands;
 mod prompts;
 mod registry;
 mod secrets;
