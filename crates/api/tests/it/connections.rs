@@ -155,6 +155,12 @@ async fn a_new_connection_is_an_empty_draft() {
         assert_eq!(created.test_connection_uri, format!("{base}/test"));
         assert_eq!(oidc_of(&created).redirect_uri, format!("{base}/callback"));
         assert_eq!(created.domains[0].domain, "acme.test");
+        // As the domain service shows it, with the way it was verified.
+        assert_ne!(
+            created.domains[0].verification_method, 0,
+            "{:?}",
+            created.domains[0]
+        );
         assert_eq!(get(&harness, &created).await.unwrap(), created);
     })
     .await;

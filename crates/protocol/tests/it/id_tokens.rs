@@ -292,6 +292,21 @@ fn a_trace_says_what_came_and_never_the_nonce() {
         "{shown}"
     );
 
+    // Times as people read them, and how far they are from now.
+    let now = Timestamp::from_secs(NOW).to_rfc3339();
+    let then = Timestamp::from_secs(NOW - 180).to_rfc3339();
+    let expired = refused(&with("exp", json!(NOW - 180)), &EXPECTED);
+    assert_eq!(
+        (expired.expected, expired.received),
+        (format!("later than {now}"), format!("{then}, 3 minutes ago"))
+    );
+    let ahead = refused(&with("iat", json!(NOW + 7200)), &EXPECTED);
+    assert!(ahead.received.ends_with("Z, in 2 hours"), "{}", ahead.received);
+    let none = refused(&with("exp", None), &EXPECTED);
+    assert_eq!(none.received, "no exp");
+    let (_, trace) = check(&good(), &EXPECTED);
+    assert!(format!("{trace:?}").contains("Z, 2 seconds ago"), "{trace:?}");
+
     let long = refused(&with("iss", json!("x".repeat(40_000))), &EXPECTED);
     assert!(long.received.chars().count() <= 513);
 }
