@@ -150,6 +150,8 @@ fn a_server_starts_answers_and_stops_in_good_order() {
     assert!(status.success(), "{status}");
     let mut log = String::new();
     server.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    // A file or a collector reads this, no terminal.
+    assert!(!log.contains('\u{1b}'), "{log}");
     assert!(log.contains("serving") && log.contains("stopped"), "{log}");
 }
 
