@@ -149,7 +149,7 @@ impl App {
                 redirect_uri::Environment::Production
             },
             any_loopback: client.any_loopback_redirect,
-            any_loopback_port: client.kind == client::Kind::Native,
+            any_loopback_port: client.kind == genkan_store::client::Kind::Native,
         }
     }
 
