@@ -16,7 +16,7 @@ use crate::web::desks::{
 };
 use crate::web::page::Page;
 use crate::web::templates::{
-    BeginElsewhere, ConfirmSwitch, EmailError, ErrorPage, FormPost, Identify, Invitation, InvitationAccepted, Link,
+    BeginElsewhere, ConfirmSwitch, EmailError, ErrorPage, Identify, Invitation, InvitationAccepted, Link,
     LogoutConfirm, Person, SelectAccount, SignedOut,
 };
 use crate::{demo, dev, simulator};
@@ -290,17 +290,6 @@ fn doors() -> Vec<(&'static str, Page)> {
                 csrf: "c",
                 hidden: &[("state", "xyz")],
                 person: ADA,
-            }),
-        ),
-        (
-            "form-post",
-            Page::new(&FormPost {
-                action: "https://notes.example.com/signin-oidc",
-                hidden: &[
-                    ("code", "c0de"),
-                    ("state", "s"),
-                    ("iss", "https://auth.example.com"),
-                ],
             }),
         ),
         (

@@ -209,7 +209,8 @@ impl PageTemplate for SignedOut<'_> {
 }
 
 /// `form_post.html`: an answer on its way to an application that takes it by post
-/// (OAuth 2.0 Form Post Response Mode §2).
+/// (OAuth 2.0 Form Post Response Mode §2). It has no sample: a browser that opens it
+/// is gone at once.
 #[derive(Debug, Template)]
 #[template(path = "form_post.html")]
 pub struct FormPost<'a> {
