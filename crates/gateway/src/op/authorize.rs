@@ -27,8 +27,8 @@ use crate::login;
 use crate::web::cross_site_post;
 use crate::web::error::PageError;
 use crate::web::form::is_form;
-use crate::web::refused::{self, Refused};
 use crate::web::page::Page;
+use crate::web::refused::{self, Refused};
 use crate::web::templates::FormPost;
 
 pub const PATH: &str = "/oauth/authorize";
