@@ -67,15 +67,16 @@ describe('a sign-in that another site begins', () => {
       'a link': { body: `<a href="${url}">free holidays</a>`, click: true },
       'a link without a referrer': { body: `<a rel="noreferrer" href="${url}">free holidays</a>`, click: true },
       'a script': { body: `<script>location = ${JSON.stringify(url)}</script>` },
-      'a redirect': { location: url },
+      'a redirect': { body: '<a href="/go">free holidays</a>', click: true, go: url },
       'a refresh': { body: `<meta http-equiv="refresh" content="0;url=${url.replaceAll('&', '&amp;')}">` },
       'a form that sends itself': { body: autoSubmit(`${genkan.url}/oauth/authorize`, parameters) },
       'a link to the demo’s own login': { body: `<a href="${demo}/login?connection_id=${connection.id}">free holidays</a>`, click: true },
-      'a login hint': { location: request({ login_hint: 'mallory@evil.test' }) },
+      'a login hint': { body: `<a href="${request({ login_hint: 'mallory@evil.test' })}">free holidays</a>`, click: true },
     };
   };
 
-  async function lure(page, { click, ...bait }) {
+  async function lure(page, { click, go, ...bait }) {
+    attacker.pages['/go'] = { location: go };
     attacker.pages['/bait'] = bait.body && bait.body.startsWith('<form')
       ? { body: bait.body, headers: { 'content-security-policy': "default-src 'unsafe-inline'" } } : bait;
     await page.goto(`${attacker.origin}/bait`);

@@ -97,7 +97,8 @@ async fn a_link_switches_nobody_and_writes_nothing_without_a_press() {
         );
 
         let page = world.forced(&mut browser).await;
-        assert_snapshot!(page.reply.transcript(), @r#"
+        insta::allow_duplicates! {
+            assert_snapshot!(page.reply.transcript(), @r#"
         200 OK
         cache-control: no-store
         rp
@@ -111,6 +112,7 @@ async fn a_link_switches_nobody_and_writes_nothing_without_a_press() {
         Switch to mallory@evil.test
         Did you not start this yourself? Then stay: somebody may want you to work in their account without noticing.
         "#);
+        }
         assert_eq!(browser.cookies.get("genkan_session"), cookie.as_ref());
         assert_eq!(gateway.events().await, events, "nothing was linked, made or ended");
         assert!(!user_exists(gateway, "mallory@evil.test").await);
