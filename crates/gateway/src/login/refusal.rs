@@ -5,6 +5,7 @@
 
 use axum::response::Response;
 use genkan_protocol::oauth::ErrorCode;
+use genkan_store::TraceId;
 use genkan_store::interaction::{Interaction, Request};
 
 use crate::app::App;
@@ -31,20 +32,15 @@ pub(super) async fn refuse(
     // is the company's administrator who must mend it.
     if let Some((code, description)) = failure.for_application {
         authorize::application_of(app, request).await?;
-        let description = format!("{description} (reference {id})");
+        let description = with_reference(description, id.as_ref());
         return Ok(Answer::to(app, request).error_named(code, &description, request.state.as_deref()));
     }
     match &failure.provider_error {
         Some(error) => {
             authorize::application_of(app, request).await?;
             let code = error.error.parse().unwrap_or(ErrorCode::AccessDenied);
-            let description = match &id {
-                Some(id) => format!(
-                    "the identity provider answered {} (reference {id})",
-                    oidc::shown(error)
-                ),
-                None => format!("the identity provider answered {}", oidc::shown(error)),
-            };
+            let answered = format!("the identity provider answered {}", oidc::shown(error));
+            let description = with_reference(&answered, id.as_ref());
             Ok(Answer::to(app, request).error(code, &description, request.state.as_deref()))
         }
         None => {
@@ -63,5 +59,13 @@ pub(super) async fn refuse(
                 Err(_) => page,
             })
         }
+    }
+}
+
+/// Beyond so many failures in a minute no trace is kept, and so there is no reference.
+fn with_reference(description: &str, id: Option<&TraceId>) -> String {
+    match id {
+        Some(id) => format!("{description} (reference {id})"),
+        None => description.to_owned(),
     }
 }

@@ -213,7 +213,7 @@ pub fn matches_wildcard(pattern: &str, presented: &str) -> bool {
 /// ```
 /// use genkan_protocol::oauth::redirect_uri::{Environment, Policy, is_at_origin};
 ///
-/// let production = Policy { environment: Environment::Production, any_loopback: false };
+/// let production = Policy { environment: Environment::Production, any_loopback: false, any_loopback_port: false };
 /// let registered = "https://app.example.com/callback";
 /// assert!(is_at_origin(registered, "https://app.example.com/", production));
 /// assert!(!is_at_origin(registered, "https://app.example.com.evil.test/", production));

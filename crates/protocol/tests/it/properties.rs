@@ -114,7 +114,7 @@ proptest! {
         let _ = bearer::tokens(&[text.as_bytes(), other.as_bytes()]).count();
         let _ = is_any_loopback(&text);
         for environment in [Environment::Development, Environment::Production] {
-            let _ = permits(std::slice::from_ref(&other), &text, Policy { environment, any_loopback: true });
+            let _ = permits(std::slice::from_ref(&other), &text, Policy { environment, any_loopback: true, any_loopback_port: true });
             for kind in [Kind::Callback, Kind::PostLogout, Kind::InitiateLogin, Kind::BackChannelLogout] {
                 let _ = validate_registration(&text, environment, kind);
             }
@@ -223,7 +223,7 @@ proptest! {
     #[test]
     fn what_is_permitted_leads_where_it_was_registered(label in "[a-zA-Z0-9.@:/\\\\%#?_-]{1,20}") {
         let presented = format!("https://{label}.example.com/cb");
-        let development = Policy { environment: Environment::Development, any_loopback: false };
+        let development = Policy { environment: Environment::Development, any_loopback: false, any_loopback_port: false };
         if permits(&["https://*.example.com/cb".to_owned()], &presented, development) {
             let url = url::Url::parse(&presented).unwrap();
             prop_assert!(url.host_str().unwrap().ends_with(".example.com"));
@@ -245,7 +245,7 @@ proptest! {
     fn what_can_be_registered_matches_itself_and_is_a_plain_uri(uri in hostile()) {
         for environment in [Environment::Development, Environment::Production] {
             if validate_registration(&uri, environment, Kind::Callback).is_ok() && !uri.contains('*') {
-                let policy = Policy { environment, any_loopback: false };
+                let policy = Policy { environment, any_loopback: false, any_loopback_port: false };
                 prop_assert!(permits(std::slice::from_ref(&uri), &uri, policy));
                 prop_assert!(uri.bytes().all(|c| c.is_ascii_graphic()));
             }
