@@ -36,6 +36,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     Server {
         app,
         web,
+        own_names: None,
         listener,
         tls,
         limits,

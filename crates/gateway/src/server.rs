@@ -19,13 +19,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, AppParts, Settings};
 use crate::cli::Failure;
-use crate::config::Config;
+use crate::config::{Config, PublicUrl};
 use crate::grpc::{self, Health};
 use crate::listener::{Limits, Listener, TlsPolicy};
 use crate::mail::Mailer;
 use crate::management::Management;
 use crate::web::outbound::Outbound;
-use crate::web::tls;
+use crate::web::{own_names, tls};
 use crate::{jobs, keys};
 
 /// The time, in microseconds.
@@ -238,6 +238,8 @@ pub struct Server {
     pub app: App,
     /// Everything that is not gRPC.
     pub web: Router,
+    /// The only host to answer at, beside this machine's own names; `None` answers at any.
+    pub own_names: Option<PublicUrl>,
     pub listener: Listener,
     pub tls: Option<TlsPolicy>,
     pub limits: Limits,
@@ -259,6 +261,10 @@ impl Server {
         }
         let health = Health::new();
         let router = grpc::dispatch(self.web, &health, Some(Management::new(&self.app)));
+        let router = match &self.own_names {
+            Some(public_url) => own_names::own_names_only(router, public_url),
+            None => router,
+        };
         let draining = async {
             stop.cancelled().await;
             health.drain();

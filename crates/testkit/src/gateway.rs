@@ -223,6 +223,7 @@ fn serve(
     let server = Server {
         app: app.clone(),
         web,
+        own_names: None,
         listener,
         tls,
         limits: Limits::default(),

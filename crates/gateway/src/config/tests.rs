@@ -61,7 +61,7 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "[colours]\nred = 1",
         "genkan.toml:1:2: [colours] is not a section\n  The sections are [database], [tls], [proxy], \
-             [limits], [api], [applications], [outbound], [mail], [log], [session], [tokens].",
+             [limits], [domains], [api], [applications], [outbound], [mail], [log], [session], [tokens].",
     ),
     (
         "database = \"sqlite:x\"",

@@ -1,7 +1,6 @@
 //! `genkan dev`: everything on one machine, without any other service.
 
 pub mod dev_env;
-mod host;
 pub mod mail;
 pub mod seed;
 mod summary;
@@ -18,7 +17,7 @@ use crate::config::{Config, Development, Environment, InstanceKeyBytes, PublicUr
 use crate::listener::{Listener, Tls, TlsPolicy, install_crypto_provider};
 use crate::server::{self, Server};
 use crate::simulator::Simulator;
-use crate::web::tls;
+use crate::web::{own_names, tls};
 use crate::{demo, dev_ca};
 
 /// What the command line says.
@@ -87,13 +86,12 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let web = crate::router(&app)
         .merge(simulator.router())
         .merge(mail::router(&app));
-    let web = host::own_names_only(web, &config.public_url);
 
     let demo = demo::router(
         seeded.demo(&app, &demo_url, demo_client(&certificates.ca_file)?),
         server::now,
     );
-    let demo = host::own_names_only(demo, &config.public_url);
+    let demo = own_names::own_names_only(demo, &config.public_url);
 
     let stop = CancellationToken::new();
     let signalled = stop.clone();
@@ -119,6 +117,7 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     Server {
         app,
         web,
+        own_names: Some(config.public_url),
         listener,
         tls,
         limits,

@@ -16,6 +16,7 @@ pub mod id_token_hint;
 pub(crate) mod memory;
 pub mod oauth_error;
 pub mod outbound;
+pub mod own_names;
 pub mod page;
 mod refusals;
 pub mod refused;

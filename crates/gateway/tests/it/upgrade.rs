@@ -277,7 +277,13 @@ async fn mail_and_logout_tokens_that_waited_arrive_and_the_invitation_is_accepte
 
 /// What later steps of the schema add to the settings of before on purpose. A
 /// step that does so writes it here; nothing else may change.
-fn with_what_was_added(shapes: Value) -> Value {
+fn with_what_was_added(mut shapes: Value) -> Value {
+    for shape in shapes.as_object_mut().unwrap().values_mut() {
+        // What was read unnamed has a name since, so that groups go on.
+        if let Some(claim @ Value::Null) = shape["settings"].get_mut("groups_claim") {
+            *claim = json!("groups");
+        }
+    }
     shapes
 }
 

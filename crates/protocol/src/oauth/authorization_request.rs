@@ -480,7 +480,7 @@ mod tests {
     #[test]
     fn every_broken_rule_has_the_code_of_its_standard() {
         use ErrorCode as Code;
-        let (long_state, long_hint, many) = ("s".repeat(2049), "h".repeat(321), "x".repeat(11));
+        let (long_state, long_hint, many) = ("s".repeat(8 * 1024 + 1), "h".repeat(321), "x".repeat(11));
         for (query, code) in [
             ("scope=openid&scope=email", Code::InvalidRequest),
             ("unknown=1&unknown=2", Code::InvalidRequest),

@@ -290,7 +290,7 @@ fn authentication_time(token: &Verified, expected: &Expected<'_>) -> Result<Note
         let known = auth_time(&token.claims, expected.now, expected.skew);
         return Ok(known.map_or_else(
             || "not told: sign-ins with max_age will fail".to_owned(),
-            |at| at.as_secs().to_string(),
+            |at| moment(at.as_secs(), expected.now),
         ));
     };
     if token.claims.get("auth_time").is_none_or(Value::is_null) {

@@ -21,8 +21,9 @@ Examples:
   genkan connection test conn_241053847510274048012
   genkan connection test conn_241053847510274048012 --no-wait --json
 
-The link counts once, for ten minutes. Whoever opens it signs in at the identity
-provider with this connection's settings; nobody is signed in at an application.
+The link counts once, for ten minutes. Whoever opens it signs in at the
+identity provider with this connection's settings; nobody is signed in at an
+application.
 The server must be running.";
 
 /// How long somebody may take at the provider.

@@ -56,12 +56,12 @@ async fn a_test_shows_every_check_and_what_is_made_of_the_claims() {
     ✓ Issuer https://idp.test/simulator
     ✓ Audience genkan-at-acme
     ✓ Authorized party
-    ✓ Expiry 1780315500
-    ✓ Time of issue 1780315200
+    ✓ Expiry 2026-06-01T12:05:00Z, in 5 minutes
+    ✓ Time of issue 2026-06-01T12:00:00Z, now
     ✓ Not before
     ✓ Nonce
     ✓ Access token hash
-    ✓ Time of authentication 1780315200
+    ✓ Time of authentication 2026-06-01T12:00:00Z, now
     ✓ Subject ada-1
     ✓ Userinfo same subject
     ✓ E-mail address ada@acme.test

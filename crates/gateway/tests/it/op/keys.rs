@@ -152,7 +152,7 @@ async fn a_key_that_was_withdrawn_vouches_for_nothing_and_the_person_is_asked() 
         };
         let (silently, anew, sign_out) = hints_after(gateway, at_once).await;
         assert_eq!((silently.as_str(), anew.as_str()), ("login_required", ""));
-        assert_eq!(sign_out, "Sign out?");
+        assert_eq!(sign_out, "Do you want to sign out?");
     })
     .await;
 }

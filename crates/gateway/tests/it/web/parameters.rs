@@ -48,8 +48,8 @@ fn garbled() -> Vec<(&'static str, Vec<u8>)> {
         ("NUL", b"client_id=skc_1%00".to_vec()),
         ("a line break", b"client_id=skc_1%0d%0aSet-Cookie:%20a=b".to_vec()),
         (
-            "a value of 9 KiB",
-            [b"state=".to_vec(), repeat("a", 9 * 1024)].concat(),
+            "a value of 17 KiB",
+            [b"state=".to_vec(), repeat("a", 17 * 1024)].concat(),
         ),
         ("a long name", [repeat("a", 129), b"=1".to_vec()].concat()),
         ("65 parameters", repeat("a=1&", 65)),

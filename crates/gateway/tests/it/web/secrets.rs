@@ -99,7 +99,7 @@ async fn live(gateway: &Gateway, secrets: &mut Secrets) {
         Fault::WrongNonce,
         Fault::BadSignature,
         Fault::TokenError,
-        Fault::UserInfoNotJson,
+        Fault::UserInfoOtherSubject,
     ] {
         let mut browser = gateway.browser();
         let arrival = browser.start(&rp.authorize()).await;

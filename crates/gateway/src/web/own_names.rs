@@ -1,4 +1,4 @@
-//! Only by its own names: what `genkan dev` answers to.
+//! Only by its own names: what a development instance answers to.
 //!
 //! A web page can point a name of its own at this machine (DNS rebinding). The
 //! browser then takes us for a part of that page, and would let it read the inbox
