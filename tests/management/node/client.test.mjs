@@ -79,7 +79,7 @@ describe('ScalekitClient', () => {
       for (const audience of [world.clientId, application.id, world.issuer]) {
         assert.equal(await scalekit.validateAccessToken(token, { audience }), false, audience);
       }
-      assert.equal(initiated.aud, login);
+      assert.equal(initiated.aud, `${target.origin}${target.pathname}`);
       assert.ok(initiated.exp - initiated.iat <= 60);
       await cli('connection', 'update', spare.connectionId, '--allow-idp-initiated', 'off');
       const refused = await fetch(`${world.issuer}/sso/v1/oidc/${spare.connectionId}/init?${query}`, { redirect: 'manual' });
