@@ -22,6 +22,10 @@ pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// start one, so it does not stay for long.
 pub const UNTOUCHED: Duration = Duration::from_secs(20 * 60);
 
+/// How long what a provider proved may wait for the person's word. Afterwards
+/// they go there again: who was authenticated an hour ago may be gone by now.
+pub const HELD: Duration = Duration::from_secs(15 * 60);
+
 /// How many one browser may have. The oldest is replaced: nobody has more tabs
 /// open in which they sign in.
 pub const PER_BROWSER: i64 = 16;

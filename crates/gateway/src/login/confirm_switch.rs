@@ -198,6 +198,10 @@ pub async fn submit(
         Err(Error::Stale) => return Ok(redirect_to(&interaction.id)),
         Err(error) => return Err(error.into()),
     };
+    if app.now().since(held.arrived_at) >= interaction::HELD {
+        advance(&app, &interaction, &Stage::Started).await?;
+        return Ok(redirect_to(&interaction.id));
+    }
     let mut finishing = Finishing::new(&app, &headers, client_ip, &interaction, held).await?;
     finishing.shown = shown_user(&form)?;
     switch(&app, &finishing, session).await

@@ -382,6 +382,18 @@ async fn a_user_who_was_disabled_meanwhile_is_not_switched_to() {
     assert_eq!(world.who(&mut browser).await, "ada@acme.test");
 }
 
+#[tokio::test]
+async fn a_page_that_was_open_for_long_leads_to_the_provider_again() {
+    let gateway = Gateway::start().await;
+    let world = World::new(&gateway).await;
+    let (mut browser, _) = world.adas().await;
+    let page = world.forced(&mut browser).await;
+    gateway.clock().advance(interaction::HELD);
+    let again = browser.submit(&page, &[("choice", "switch")]).await.page();
+    assert_eq!(again.heading(), "Sign in as anyone");
+    assert_eq!(world.who(&mut browser).await, "ada@acme.test");
+}
+
 /// OIDC Core §3.1.2.1: the End-User of the hint, or nobody; so nobody is asked.
 #[tokio::test]
 async fn a_hint_of_one_person_switches_to_no_other() {
