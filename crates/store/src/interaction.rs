@@ -86,18 +86,23 @@ pub enum Stage {
     Completed,
 }
 
-impl Stage {
-    /// Whether the person said in a form of ours where they sign in. Nobody
-    /// else can have begun that.
-    pub const fn began_by_form(&self) -> bool {
-        match self {
-            Self::ConnectionChosen { email, .. } | Self::Away { email, .. } => email.is_some(),
-            Self::Started
-            | Self::Identifying
-            | Self::Arrived { .. }
-            | Self::Authenticated { .. }
-            | Self::Completed => false,
-        }
+impl Interaction {
+    /// Whether the person said themselves who they are, in a form of ours. A form
+    /// that a link had filled in says what the link said.
+    pub fn began_by_form(&self) -> bool {
+        let typed = match &self.stage {
+            Stage::ConnectionChosen { email, .. } | Stage::Away { email, .. } => email.as_deref(),
+            Stage::Started
+            | Stage::Identifying
+            | Stage::Arrived { .. }
+            | Stage::Authenticated { .. }
+            | Stage::Completed => None,
+        };
+        let suggested = match &self.request {
+            Request::Authorize(request) => request.login_hint.as_deref(),
+            Request::TestConnection { .. } => None,
+        };
+        typed.is_some_and(|typed| suggested.is_none_or(|hint| !hint.trim().eq_ignore_ascii_case(typed)))
     }
 }
 

@@ -87,7 +87,7 @@ async fn ask_first(
     now: Timestamp,
 ) -> Result<Option<Arrived>, Error> {
     let interaction = finishing.interaction;
-    let began_by_form = interaction.stage.began_by_form();
+    let began_by_form = interaction.began_by_form();
     // Most sign-ins: nobody is here, and nobody else began it.
     if began_by_form || (previous.is_none() && !interaction.is_foreign) {
         return Ok(None);

@@ -162,7 +162,7 @@ fn fits(
         .is_none_or(|max_age| session.proved_within(max_age, now));
     let person = request.login_hint.as_deref().is_none_or(|hint| {
         // A hint that is no e-mail address says nothing about a person.
-        !hint.contains('@') || hint.eq_ignore_ascii_case(user.email.as_str())
+        !hint.contains('@') || hint.trim().eq_ignore_ascii_case(user.email.as_str())
     });
     // OIDC Core §3.1.2.1: the End-User of the id_token_hint, or nobody.
     let hinted = wanted.user_id.is_none_or(|id| id == user.id.as_str());

@@ -125,7 +125,7 @@ async fn resolve(
     let Some(email) = request
         .login_hint
         .as_deref()
-        .and_then(|hint| EmailAddress::parse(hint).ok())
+        .and_then(|hint| EmailAddress::parse(hint.trim()).ok())
     else {
         return Ok(Ok(None));
     };

@@ -459,3 +459,36 @@ async fn a_stolen_browser_cookie_alone_gets_no_code() {
     assert_eq!(refused.heading(), "This sign-in is no longer open");
     assert_eq!(ada.open(page.url.as_str()).await.callback().error(), "");
 }
+
+/// A link may fill our form in. Pressing "Continue" there is not yet a choice of one's own.
+#[tokio::test]
+async fn a_form_that_a_link_filled_in_switches_nobody() {
+    let gateway = Gateway::start().await;
+    let world = World::new(&gateway).await;
+    let hinted = |hint: &str| world.rp.authorize().with("login_hint", hint).url();
+
+    // White space does not make it a hint that leads nowhere.
+    let (mut browser, _) = world.adas().await;
+    let arrival = browser.follow_from(EVIL, &hinted(" mallory@evil.test")).await;
+    let page = browser.go_on(arrival, "mallory@evil.test").await.page();
+    assert_eq!(page.heading(), SWITCH);
+    assert_eq!(world.who(&mut browser).await, "ada@acme.test");
+
+    // It leads nowhere while it is followed, so our form asks.
+    let (mut browser, _) = world.adas().await;
+    world.evil.set_enabled(false).await;
+    let form = browser
+        .follow_from(EVIL, &hinted("mallory@evil.test"))
+        .await
+        .page();
+    assert_eq!(
+        form.form().field("email"),
+        Some("mallory@evil.test"),
+        "filled in by the link"
+    );
+    world.evil.set_enabled(true).await;
+    let arrival = browser.submit(&form, &[]).await;
+    let page = browser.go_on(arrival, "mallory@evil.test").await.page();
+    assert_eq!(page.heading(), SWITCH);
+    assert_eq!(world.who(&mut browser).await, "ada@acme.test");
+}
