@@ -74,7 +74,10 @@ async fn postgres_urls_are_checked_before_anything_is_sent() {
             "postgres://u:hunter2@127.0.0.1:1/d?sslrootcert=%2Fnone%2",
             "two hexadecimal digits",
         ),
-        ("postgres://u:hunter2@127.0.0.1:1/d?colour=red", "colour"),
+        (
+            "postgres://u:hunter2@127.0.0.1:1/d?colour=red",
+            "a parameter that does not exist",
+        ),
         ("postgres://u:hunter2@127.0.0.1:1", "names no database"),
         (
             "postgres://u:hunter2@127.0.0.1:none/d",
@@ -136,10 +139,6 @@ async fn no_part_of_a_password_is_shown_however_it_was_written() {
         for part in ["S3cr3t", "Pass", "word1"] {
             assert!(!text.contains(part), "{url}: {text}");
         }
-        assert!(
-            text.contains("percent-encode") || url.contains('%'),
-            "{url}: {text}"
-        );
         assert_eq!(Db::check_url(url).unwrap_err().to_string(), text, "{url}");
     }
     for url in [
