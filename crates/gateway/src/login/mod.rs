@@ -114,19 +114,28 @@ pub async fn begin(
             Ok(answer.error(ErrorCode::LoginRequired, description, request.state.as_deref()))
         }
         _ => {
-            let foreign = cross_site::is_foreign(app, headers, &cached.client);
-            let place = target
-                .filter(|_| foreign)
-                .map(|target| target.connection().id.clone());
-            start(app, headers, Request::Authorize(Box::new(request)), place).await
+            // Also where it leads nowhere yet: a domain may come while the page is open.
+            let begun = if cross_site::is_foreign(app, headers, &cached.client) {
+                Begun::Elsewhere(target.map(|target| target.connection().id.clone()))
+            } else {
+                Begun::Here
+            };
+            start(app, headers, Request::Authorize(Box::new(request)), begun).await
         }
     }
 }
 
+/// Whose idea a sign-in is.
+#[derive(Debug)]
+pub enum Begun {
+    /// The person's, at the application or on a page of ours.
+    Here,
+    /// Another site's, which chose this connection. The person will be asked there,
+    /// unless they have just agreed on a page of ours or say in our form who they are.
+    Elsewhere(Option<ConnectionId>),
+}
+
 /// Stores an interaction, binds it to this browser, and sends the browser to it.
-///
-/// `foreign_place`: the connection that another site chose. The person will be
-/// asked there, unless they have just agreed on a page of ours.
 ///
 /// # Errors
 ///
@@ -135,7 +144,7 @@ pub async fn start(
     app: &App,
     headers: &HeaderMap,
     request: Request,
-    foreign_place: Option<ConnectionId>,
+    begun: Begun,
 ) -> Result<Response, PageError> {
     anonymous::charge(app, Work::Begin)?;
     anonymous::shared::begin(app).await?;
@@ -154,10 +163,13 @@ pub async fn start(
     app.db()
         .tx(async |tx| -> Result<(), Error> {
             let mut interaction = interaction.clone();
-            if let Some(place) = &foreign_place {
-                let agreed = familiar::take_agreement(tx, &interaction.browser, place, now).await?;
-                interaction.is_foreign = !agreed;
-            }
+            interaction.is_foreign = match &begun {
+                Begun::Here => false,
+                Begun::Elsewhere(None) => true,
+                Begun::Elsewhere(Some(place)) => {
+                    !familiar::take_agreement(tx, &interaction.browser, place, now).await?
+                }
+            };
             interaction::insert(tx, &interaction).await
         })
         .await?;

@@ -98,7 +98,7 @@ pub async fn begin(
         connection_id: id,
         test_id,
     };
-    super::start(&app, &headers, request, None).await
+    super::start(&app, &headers, request, super::Begun::Here).await
 }
 
 /// The word in the link, as it is kept.

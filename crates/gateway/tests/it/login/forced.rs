@@ -492,3 +492,19 @@ async fn a_form_that_a_link_filled_in_switches_nobody() {
     assert_eq!(page.heading(), SWITCH);
     assert_eq!(world.who(&mut browser).await, "ada@acme.test");
 }
+
+/// The place of a link may come to be while its page is open; it is no less foreign then.
+#[tokio::test]
+async fn a_link_to_a_place_that_comes_later_asks_too() {
+    let gateway = Gateway::start().await;
+    let world = World::new(&gateway).await;
+    let mut browser = gateway.browser();
+    world.evil.set_enabled(false).await;
+    let link = world.rp.authorize().with("login_hint", "mallory@evil.test").url();
+    let form = browser.follow_from(EVIL, &link).await.page();
+    world.evil.set_enabled(true).await;
+    let arrival = browser.open(form.url.as_str()).await;
+    let page = browser.go_on(arrival, "mallory@evil.test").await.page();
+    assert_eq!(page.heading(), "Is this you?");
+    assert_eq!(world.who(&mut browser).await, "");
+}
