@@ -1,6 +1,7 @@
 -- Sign-ins that somebody else began: the person is asked before one counts.
 
-ALTER TABLE interactions ADD COLUMN is_foreign BOOLEAN NOT NULL DEFAULT FALSE; -- another site chose where to sign in
+-- Another site began it. Nobody knows of those that are under way during the upgrade.
+ALTER TABLE interactions ADD COLUMN is_foreign BOOLEAN NOT NULL DEFAULT TRUE;
 ALTER TABLE interactions ADD COLUMN arrival TEXT;          -- JSON: whom a provider proved, until the person goes on
 
 -- Where a browser may be sent without a question.

@@ -50,9 +50,9 @@ a call does its work in the SDK itself. A method of a new version without a row 
   runs below have it on.
 - **\`validateAccessToken\` needs \`audience\`.** Without it the SDK accepts every token that the environment signed, also
   those that are made for something else: pass your client id, or the audience of your API. The token of a sign-in that
-  begins at the identity provider (\`idp_initiated_login\`) is one of them: it has a \`typ\` of its own, your client id
-  as \`aud\`, and ends after 60 seconds. For a connection that speaks OpenID Connect it is made only if the connection
-  allows it (\`--allow-idp-initiated\`).
+  begins at the identity provider (\`idp_initiated_login\`) is one of them: it has \`typ\` \`idp-initiated+jwt\`, as \`aud\`
+  the application's \`initiate_login_uri\`, which no API has as its audience, and ends after 60 seconds. It is made only
+  if the connection allows it (\`--allow-idp-initiated\`).
 - **Too many requests are 429** with \`Retry-After\` in seconds, also at sign-in, as a page or as an OAuth error; over
   gRPC it is RESOURCE_EXHAUSTED. The SDKs do not retry it.
 - **\`test_connection_uri\` needs a word.** The address is as before; opened without the one-time word of

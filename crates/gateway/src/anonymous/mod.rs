@@ -24,7 +24,7 @@ use crate::web::context;
 use crate::web::error::PageError;
 
 use answers::Answers;
-use buckets::Buckets;
+use buckets::{Buckets, Taken};
 use shared::Slices;
 
 /// How much there may be; 0 is without a limit.
@@ -127,6 +127,10 @@ pub fn charge(app: &App, work: Work) -> Result<(), TooMany> {
 }
 
 fn charge_to(app: &App, source: Source, work: Work) -> Result<(), TooMany> {
+    take(app, source, work).map(drop)
+}
+
+fn take(app: &App, source: Source, work: Work) -> Result<Taken, TooMany> {
     let limiter = app.anonymous();
     if source == Source::Forwarder {
         limiter.forwarders.log(app, || {
@@ -136,14 +140,41 @@ fn charge_to(app: &App, source: Source, work: Work) -> Result<(), TooMany> {
             );
         });
     }
-    limiter
-        .work
-        .take(&source, work.units())
-        .map(drop)
-        .map_err(|wait| {
-            limiter.complain(app, source, "anonymous requests");
-            TooMany::after(wait)
-        })
+    limiter.work.take(&source, work.units()).map_err(|wait| {
+        limiter.complain(app, source, "anonymous requests");
+        TooMany::after(wait)
+    })
+}
+
+/// Units that are set aside for a guess until its answer is known.
+///
+/// A guess is paid first and given back if it was right: with fewer units left than
+/// it costs, the refusal would otherwise tell a wrong one from a right one, at the
+/// price of a page.
+#[derive(Debug)]
+#[must_use = "a right guess is given back"]
+pub struct Guess<'a>(Option<(&'a Limiter, Source, Taken)>);
+
+impl Guess<'_> {
+    /// It was right.
+    pub fn give_back(self) {
+        if let Some((limiter, source, taken)) = self.0 {
+            limiter.work.give_back(&source, taken);
+        }
+    }
+}
+
+/// Sets aside what a wrong guess costs.
+///
+/// # Errors
+///
+/// [`TooMany`] if the client has less than that left.
+pub fn guess(app: &App) -> Result<Guess<'_>, TooMany> {
+    let Some(source) = context::source() else {
+        return Ok(Guess(None));
+    };
+    let taken = take(app, source, Work::Miss)?;
+    Ok(Guess(Some((app.anonymous(), source, taken))))
 }
 
 /// Counts a request whose credentials were wrong. A right one is never counted

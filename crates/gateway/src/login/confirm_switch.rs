@@ -22,7 +22,7 @@ use http::HeaderMap;
 
 use super::identify::{advance, form_of_ours};
 use super::next_step::{Progress, Step, Wanted, next_step};
-use super::sign_in::{Arrived, Finishing, refused};
+use super::sign_in::{Agreed, Arrived, Finishing, refused};
 use super::{hinted_user, interaction_of_browser, path, redirect_to, refusal, route, signed_in};
 use crate::app::App;
 use crate::connections::Failure;
@@ -188,30 +188,39 @@ pub async fn submit(
     if form.one("choice") != Ok(Some("switch")) {
         return stay(&app, &interaction, request, current.as_ref()).await;
     }
+    let now = app.now();
     let held = app
         .db()
-        .read(async |tx| interaction::held(tx, &interaction.id).await)
+        .read(async |tx| -> Result<_, Error> {
+            let held = interaction::held(tx, &interaction.id).await?;
+            let stands = identity::still_stands(tx, &held.arrival, held.arrived_at).await?;
+            Ok((held, stands))
+        })
         .await;
-    let held = match held {
-        Ok(held) => held,
+    let (held, stands) = match held {
+        Ok(found) => found,
         // The other click of a double one was first.
         Err(Error::Stale) => return Ok(redirect_to(&interaction.id)),
         Err(error) => return Err(error.into()),
     };
-    if app.now().since(held.arrived_at) >= interaction::HELD {
+    // The provider is asked again if the question was open for long, or if the
+    // connection or what it says of the person is another since.
+    if !stands || now.since(held.arrived_at) >= interaction::HELD {
         advance(&app, &interaction, &Stage::Started).await?;
         return Ok(redirect_to(&interaction.id));
     }
     let mut finishing = Finishing::new(&app, &headers, client_ip, &interaction, held).await?;
-    finishing.shown = shown_user(&form)?;
+    finishing.agreed = agreed(&form)?;
     switch(&app, &finishing, session).await
 }
 
-/// Whom the page named, if it was somebody known.
-fn shown_user(form: &Parameters) -> Result<Option<UserId>, PageError> {
+/// Whom the page named.
+fn agreed(form: &Parameters) -> Result<Agreed, PageError> {
     match form.one("person") {
-        Ok(Some(NOBODY)) => Ok(None),
-        Ok(Some(id)) => UserId::parse(id).map(Some).map_err(|_| PageError::foreign_form()),
+        Ok(Some(NOBODY)) => Ok(Agreed::NewUser),
+        Ok(Some(id)) => UserId::parse(id)
+            .map(Agreed::User)
+            .map_err(|_| PageError::foreign_form()),
         _ => Err(PageError::foreign_form()),
     }
 }
@@ -233,6 +242,10 @@ async fn switch(
             if let Some(shown) = shown
                 && session::find_live(tx, &shown.id, now).await?.is_none()
             {
+                return Err(Error::Stale);
+            }
+            let held = &finishing.held;
+            if !identity::still_stands(tx, &held.arrival, held.arrived_at).await? {
                 return Err(Error::Stale);
             }
             finishing.finish(tx, at, shown).await

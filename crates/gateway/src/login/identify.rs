@@ -11,7 +11,7 @@ use genkan_store::{Error, Secret};
 use http::{HeaderMap, StatusCode};
 
 use super::{interaction_of_browser, path, redirect_to, route};
-use crate::anonymous::{self, Work};
+use crate::anonymous;
 use crate::app::App;
 use crate::web::csrf;
 use crate::web::error::PageError;
@@ -94,12 +94,16 @@ pub async fn submit(
         return again(EmailError::Malformed);
     };
     let domain = email.domain();
+    let guess = anonymous::guess(&app)?;
     let target = match app
         .db()
         .read(async |tx| route::by_domain(tx, domain).await)
         .await?
     {
-        route::ByDomain::Target(target) => target,
+        route::ByDomain::Target(target) => {
+            guess.give_back();
+            target
+        }
         // One answer for both: it is nobody's business who is a customer.
         found @ (route::ByDomain::NotActive | route::ByDomain::Unknown) => {
             let reason = match found {
@@ -107,7 +111,6 @@ pub async fn submit(
                 _ => "no organization has it",
             };
             tracing::info!(%domain, client = %request.client_id, reason, "an e-mail domain leads to no sign-in");
-            anonymous::charge(&app, Work::Miss)?;
             return again(EmailError::UnknownDomain(domain.as_str()));
         }
     };

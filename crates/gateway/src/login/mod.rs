@@ -55,8 +55,16 @@ pub async fn begin(
 ) -> Result<Response, PageError> {
     let now = app.now();
     let signed_in = signed_in(app, headers).await?;
+    // Whose domains are customers is not to be asked in bulk.
+    let asks_a_domain = request.domain_hint.is_some() || request.login_hint.is_some();
+    let guess = asks_a_domain.then(|| anonymous::guess(app)).transpose()?;
     let target = match route::find_target(app, &request).await? {
-        Ok(target) => target,
+        Ok(target) => {
+            if let Some(guess) = guess.filter(|_| target.is_some()) {
+                guess.give_back();
+            }
+            target
+        }
         Err(refusal) => {
             let refused = Refused {
                 endpoint: "authorize",
@@ -67,7 +75,9 @@ pub async fn begin(
                 redirect_uri: None,
             };
             refused::record(app, refused).await;
-            anonymous::charge(app, Work::Miss)?;
+            if guess.is_none() {
+                anonymous::charge(app, Work::Miss)?;
+            }
             let answer = Answer::to(app, &request);
             return Ok(answer.error_named(refusal.code(), refusal.description(), request.state.as_deref()));
         }

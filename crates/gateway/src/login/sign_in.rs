@@ -25,12 +25,20 @@ pub(super) enum Arrived {
     ConnectionNotActive,
 }
 
+/// Whom the person agreed to become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Agreed {
+    NotAsked,
+    /// Somebody whom nobody knew when the page was shown.
+    NewUser,
+    User(UserId),
+}
+
 /// A sign-in about to be finished in one browser.
 pub(super) struct Finishing<'a> {
     pub interaction: &'a Interaction,
     pub held: Held,
-    /// Whom the person agreed to become, if that was shown.
-    pub shown: Option<UserId>,
+    pub agreed: Agreed,
     new_id: SessionId,
     cookie: Secret,
     lifetimes: Lifetimes,
@@ -53,7 +61,7 @@ impl<'a> Finishing<'a> {
         Ok(Self {
             interaction,
             held,
-            shown: None,
+            agreed: Agreed::NotAsked,
             new_id: app.ids().next::<SessionId>(app.now()),
             cookie: Secret::generate(),
             lifetimes: Lifetimes {
@@ -86,13 +94,21 @@ impl<'a> Finishing<'a> {
             Outcome::SignedIn {
                 user,
                 organization_id,
+                user_created,
                 ..
-            } => (user, organization_id),
+            } => {
+                let is_agreed = match &self.agreed {
+                    Agreed::NotAsked => true,
+                    Agreed::NewUser => user_created,
+                    Agreed::User(id) => *id == user.id,
+                };
+                if !is_agreed {
+                    return Err(Error::Stale);
+                }
+                (user, organization_id)
+            }
             outcome => return Ok(refused(&outcome)),
         };
-        if self.shown.as_ref().is_some_and(|shown| *shown != user.id) {
-            return Err(Error::Stale);
-        }
         let mut sign_in = SignIn {
             session_id: self.new_id.clone(),
             user_id: user.id.clone(),

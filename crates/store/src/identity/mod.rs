@@ -45,6 +45,27 @@ pub async fn find_user(
     user::find(tx, &user_id).await
 }
 
+/// Whether nothing newer than `since` speaks of an arrival: its connection is as it
+/// was, and its person has not come back with other claims.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn still_stands(tx: &mut Tx<'_>, arrival: &Arrival, since: Timestamp) -> Result<bool, Error> {
+    let row = tx
+        .opt(
+            "SELECT c.updated_at, (SELECT last_login_at FROM identities i
+                                    WHERE i.connection_id = c.id AND i.subject = $2)
+               FROM connections c WHERE c.id = $1",
+            p![&arrival.connection_id, &arrival.subject],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    let mut columns = Columns::of(&row);
+    let (changed_at, seen_at) = (columns.time()?, columns.optional_time()?);
+    Ok(changed_at <= since && seen_at.is_none_or(|seen_at| seen_at <= since))
+}
+
 /// The identities of a user, oldest first.
 ///
 /// # Errors

@@ -508,3 +508,36 @@ async fn a_link_to_a_place_that_comes_later_asks_too() {
     assert_eq!(page.heading(), "Is this you?");
     assert_eq!(world.who(&mut browser).await, "");
 }
+
+/// What was proved a while ago is no proof once the company has changed something.
+#[tokio::test]
+async fn what_was_proved_counts_only_while_it_stands() {
+    let gateway = Gateway::start().await;
+    let world = World::new(&gateway).await;
+    let switch = [("choice", "switch")];
+    let minute = std::time::Duration::from_mins(1);
+
+    // The connection was switched off and on again, as if by somebody who mended it.
+    let (mut browser, _) = world.adas().await;
+    let page = world.forced(&mut browser).await;
+    gateway.clock().advance(minute);
+    world.evil.set_enabled(false).await;
+    world.evil.set_enabled(true).await;
+    browser.submit(&page, &switch).await;
+    assert_eq!(
+        world.who(&mut browser).await,
+        "ada@acme.test",
+        "the provider is asked again"
+    );
+
+    // She has come from her provider since, and it may have said something else of her.
+    let (mut browser, _) = world.adas().await;
+    let page = world.forced(&mut browser).await;
+    gateway.clock().advance(minute);
+    gateway
+        .browser()
+        .sign_in_with(&world.at_evil(), "mallory@evil.test")
+        .await;
+    browser.submit(&page, &switch).await;
+    assert_eq!(world.who(&mut browser).await, "ada@acme.test");
+}
