@@ -108,12 +108,12 @@ describe('ScalekitClient', () => {
       await assert.rejects(stranger.organization.listOrganization({}), ({ response }) => response?.status === 401);
     });
 
-    it('an application without management access is Forbidden', async () => {
+    it('an application without management access is Unauthorized', async () => {
       const application = await cli('app', 'create', '--name', unique('Portal'), '--redirect-uri', 'https://app.portal.test/callback');
       const portal = client(application.id, application.secret);
-      await rejects(portal.organization.listOrganization({}), sdk.ScalekitForbiddenException, { errorCode: 'PERMISSION_DENIED' });
+      await rejects(portal.organization.listOrganization({}), sdk.ScalekitUnauthorizedException, { errorCode: 'UNAUTHENTICATED' });
       const theirs = await clientToken(application.id, application.secret);
-      assert.equal((await rest('GET', '/api/v1/organizations', undefined, { token: theirs })).status, 403);
+      assert.equal((await rest('GET', '/api/v1/organizations', undefined, { token: theirs })).status, 401);
       await cli('app', 'update', application.id, '--management-access');
       // On PostgreSQL what another process changed is seen within a second.
       await new Promise((resolve) => setTimeout(resolve, 1_100));

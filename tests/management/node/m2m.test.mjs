@@ -41,9 +41,9 @@ describe('m2m', () => {
   it('such a client may not manage anything', async () => {
     const made = await make();
     const theirs = client(made.client_id, made.plain_secret);
-    await rejects(theirs.organization.listOrganization({}), sdk.ScalekitForbiddenException, { errorCode: 'PERMISSION_DENIED' });
+    await rejects(theirs.organization.listOrganization({}), sdk.ScalekitUnauthorizedException, { errorCode: 'UNAUTHENTICATED' });
     const token = await clientToken(made.client_id, made.plain_secret);
-    assert.equal((await rest('GET', '/api/v1/organizations', undefined, { token })).status, 403);
+    assert.equal((await rest('GET', '/api/v1/organizations', undefined, { token })).status, 401);
   });
 
   it('getOrganizationClient shows a client to its own organization only, without the secret', async () => {

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from scalekit.common.exceptions import (
     ScalekitException,
-    ScalekitForbiddenException,
+    ScalekitUnauthorizedException,
     ScalekitValidateTokenFailureException,
     WebhookVerificationError,
 )
@@ -135,9 +135,9 @@ def test_signed_payloads_are_accepted_by_the_documented_rule():
             verify(secret, headers, f"{payload} ")
 
 
-def test_an_application_without_management_access_is_forbidden():
+def test_an_application_without_management_access_is_unauthorized():
     application = cli("app", "create", "--name", unique("Portal"), "--redirect-uri", "https://app.portal.test/callback")
-    with raises(ScalekitForbiddenException, "PERMISSION_DENIED"):
+    with raises(ScalekitUnauthorizedException, "UNAUTHENTICATED"):
         client(application["id"], application["secret"]).organization.list_organizations()
 
 

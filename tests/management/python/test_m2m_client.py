@@ -1,7 +1,7 @@
 """scalekit.m2m_client: organizations' own clients, seen again over REST and in the tokens they get."""
 
 import pytest
-from scalekit.common.exceptions import ScalekitForbiddenException
+from scalekit.common.exceptions import ScalekitUnauthorizedException
 from scalekit.v1.clients.clients_pb2 import CustomClaim, OrganizationClient
 from support.world import (
     NO_ORGANIZATION,
@@ -52,10 +52,10 @@ def test_create_organization_client_makes_a_client_whose_tokens_carry_what_was_a
 
 def test_such_a_client_may_not_manage_anything(organization):
     made = make(organization)
-    with raises(ScalekitForbiddenException, "PERMISSION_DENIED"):
+    with raises(ScalekitUnauthorizedException, "UNAUTHENTICATED"):
         client(made.client.client_id, made.plain_secret).organization.list_organizations()
     bearer = client_token(made.client.client_id, made.plain_secret)
-    assert rest("GET", path(organization, made.client.client_id), bearer=bearer).status_code == 403
+    assert rest("GET", path(organization, made.client.client_id), bearer=bearer).status_code == 401
 
 
 def test_get_organization_client_shows_a_client_to_its_own_organization_only(organization):

@@ -273,8 +273,8 @@ settings! {
     [applications] Applications {
         /// Whether every application must use PKCE (RFC 7636), also those with a secret
         /// (RFC 9700 §2.1.1 advises it). Off, because libraries of some frameworks do not send it;
-        /// single-page and native applications always must, and `genkan app update APP
-        /// --enforce-pkce` asks it of one.
+        /// single-page and native applications always must.
+        /// `genkan app update APP --enforce-pkce` asks it of one.
         default require_pkce: bool = "false";
     }
 

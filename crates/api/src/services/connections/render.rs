@@ -6,7 +6,7 @@ use genkan_contract::scalekit::v1::connections::{
 };
 use genkan_protocol::oauth::append_query;
 use genkan_store::Secret;
-use genkan_store::connection::{Connection, Kind, OidcSettings, SamlSettings, Settings};
+use genkan_store::connection::{Connection, Kind, OidcSettings, SamlSettings, Settings, hosted_domain};
 
 use super::{Shown, words};
 use crate::services::domains;
@@ -85,7 +85,10 @@ fn oidc(api: &Api, connection: &Connection, settings: &OidcSettings) -> OidcConn
         backchannel_logout_redirect_uri: None,
         sync_user_profile_on_login: Some(connection.sync_profile),
         jit_provisioning_with_sso_enabled: Some(connection.jit_provisioning),
-        check_hosted_domain: settings.check_hosted_domain,
+        // It means nothing at another provider.
+        check_hosted_domain: settings
+            .check_hosted_domain
+            .filter(|_| hosted_domain::applies(connection)),
         allow_idp_initiated_login: Some(settings.allow_idp_initiated_login),
         only_verified_emails: Some(settings.only_verified_email),
         trust_unverified_emails: Some(settings.trust_unverified_email),

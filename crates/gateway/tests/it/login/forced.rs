@@ -339,8 +339,8 @@ async fn what_was_shown_must_still_hold_when_the_button_is_pressed() {
     let (mut browser, _) = world.adas().await;
     let page = world.forced(&mut browser).await;
     world.evil.set_enabled(false).await;
-    let refused = browser.submit(&page, &switch).await.page();
-    assert_eq!(refused.heading(), "Your company’s sign-in is switched off");
+    let refused = browser.submit(&page, &switch).await.callback();
+    assert_eq!(refused.error(), "connection_not_active");
     assert_eq!(world.who(&mut browser).await, "ada@acme.test");
     world.evil.set_enabled(true).await;
 
@@ -356,7 +356,8 @@ async fn what_was_shown_must_still_hold_when_the_button_is_pressed() {
             connection::update(tx, at, &connection).await
         })
         .await;
-    let refused = browser.submit(&page, &switch).await.page();
+    let arrival = browser.submit(&page, &switch).await;
+    let refused = browser.go_on(arrival, "mallory@evil.test").await.page();
     assert_eq!(refused.heading(), "We could not sign you in");
     assert_eq!(gateway.login_trace().await.cause, "user_not_provisioned");
     assert_eq!(world.who(&mut browser).await, "ada@acme.test");

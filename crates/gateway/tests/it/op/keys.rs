@@ -94,8 +94,12 @@ async fn hints_after(gateway: &Gateway, rotated: Schedule) -> (String, String, S
     let mut browser = gateway.browser();
     let code = browser.sign_in(&rp, "ada@acme.test").await;
     let hint = rp.redeem(&code).await.expect_tokens().id_token().to_owned();
+    let before = rs256_kids(gateway).await;
     gateway.rotate(Algorithm::Rs256, rotated).await;
     gateway.clock().advance(rotated.overlap);
+    gateway
+        .eventually(async || rs256_kids(gateway).await != before)
+        .await;
     assert_eq!(rs256_kids(gateway).await.len(), 1);
     gateway.sweep().await;
 
