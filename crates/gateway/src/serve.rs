@@ -1,7 +1,6 @@
 //! `genkan serve`: one production node.
 
 use genkan_store::environment::Kind;
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::Failure;
 use crate::config::{Config, TlsMode};
@@ -24,13 +23,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         .map_err(|error| server::cannot_listen(config.listen, &error, "`listen`"))?
         .trusting(config.trusted_proxies());
     let limits = server::limits(&config);
-    let stop = CancellationToken::new();
-    let signalled = stop.clone();
-    tokio::spawn(async move {
-        server::stop_signal().await;
-        tracing::info!("stopping: requests in flight may finish");
-        signalled.cancel();
-    });
+    let stop = server::stopped_by_signal();
     tracing::info!(public_url = %config.public_url.as_str(), listen = %config.listen, "serving");
     let web = crate::router(&app);
     Server {

@@ -277,8 +277,20 @@ impl Server {
     }
 }
 
+/// A token that SIGTERM or SIGINT cancels.
+pub fn stopped_by_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        stop_signal().await;
+        tracing::info!("stopping: requests in flight may finish");
+        signalled.cancel();
+    });
+    stop
+}
+
 /// Resolves at SIGTERM or SIGINT.
-pub async fn stop_signal() {
+async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use genkan_store::environment::Kind;
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::Failure;
 use crate::config::{Config, Development, Environment, InstanceKeyBytes, PublicUrl};
@@ -93,12 +92,7 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     );
     let demo = own_names::own_names_only(demo, &config.public_url);
 
-    let stop = CancellationToken::new();
-    let signalled = stop.clone();
-    tokio::spawn(async move {
-        server::stop_signal().await;
-        signalled.cancel();
-    });
+    let stop = server::stopped_by_signal();
     let limits = server::limits(&config);
     let (demo_stop, demo_limits) = (stop.clone(), limits.clone());
     let serving_demo = tokio::spawn(async move {

@@ -53,4 +53,5 @@ async fn codes_that_the_provider_refuses_have_a_budget() {
         (5..=15).contains(&tried),
         "half of the budget is one client's: {tried}"
     );
+    assert_eq!(token_requests(), tried, "the provider was asked no more often");
 }

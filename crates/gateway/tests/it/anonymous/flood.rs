@@ -32,7 +32,9 @@ const TABLES: [(&str, &str); 7] = [
     ("events", "SELECT COUNT(*) FROM events"),
 ];
 
-async fn rows(gateway: &Gateway) -> Vec<(&'static str, i64)> {
+type Rows = Vec<(&'static str, i64)>;
+
+async fn rows(gateway: &Gateway) -> Rows {
     let mut counts = Vec::new();
     for (table, sql) in TABLES {
         let count = gateway
@@ -121,6 +123,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
+#[expect(clippy::print_stdout, reason = "the figures are for people: bench/README.md")]
 async fn flood(lasting: Duration) {
     let gateway = Gateway::setup().anonymous(DEFAULTS).start().await;
     let acme = gateway.organization("acme.test").with_oidc_connection().await;
@@ -195,9 +198,14 @@ async fn flood(lasting: Duration) {
         beside < idle * 20 + Duration::from_secs(2),
         "{beside:?}, {idle:?} without a flood"
     );
+    hold_bounds(before, after, people, answered);
+}
+
+/// What may be there an hour later, after so many sign-ins and so many answers to strangers.
+fn hold_bounds(before: Rows, after: Rows, people: usize, answered: u64) {
+    let people = i64::try_from(people).unwrap();
     for ((table, after), (_, before)) in after.into_iter().zip(before) {
         let more = after - before;
-        let people = i64::try_from(people).unwrap();
         let most = match table {
             "interactions" | "upstream_requests" | "connection_tests" | "anonymous_slices" => 0,
             // Each sign-in has one, and one in a hundred of those that came back with nothing.

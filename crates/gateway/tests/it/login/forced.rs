@@ -539,6 +539,6 @@ async fn what_was_proved_counts_only_while_it_stands() {
         .browser()
         .sign_in_with(&world.at_evil(), "mallory@evil.test")
         .await;
-    browser.submit(&page, &switch).await;
+    let _ = browser.submit(&page, &switch).await;
     assert_eq!(world.who(&mut browser).await, "ada@acme.test");
 }
