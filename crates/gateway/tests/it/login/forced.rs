@@ -524,7 +524,7 @@ async fn what_was_proved_counts_only_while_it_stands() {
     gateway.clock().advance(minute);
     world.evil.set_enabled(false).await;
     world.evil.set_enabled(true).await;
-    browser.submit(&page, &switch).await;
+    let _ = browser.submit(&page, &switch).await;
     assert_eq!(
         world.who(&mut browser).await,
         "ada@acme.test",
