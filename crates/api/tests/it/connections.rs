@@ -203,7 +203,6 @@ async fn what_a_change_does_not_set_stays_and_an_empty_text_clears() {
             allow_idp_initiated_login: Some(true),
             jit_provisioning_with_sso_enabled: Some(false),
             sync_user_profile_on_login: Some(false),
-            check_hosted_domain: Some(true),
             only_verified_emails: Some(false),
             trust_unverified_emails: Some(false),
             ..complete()

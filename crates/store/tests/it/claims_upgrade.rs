@@ -67,7 +67,7 @@ async fn migrated(db: Db) -> World {
             tx.exec(
                 "INSERT INTO connections (id, organization_id, kind, provider, name, enabled, jit_provisioning,
                     sync_profile, settings, created_at, updated_at)
-                 VALUES ($1, $2, 'OIDC', 'CUSTOM', 'C', TRUE, TRUE, TRUE, $3, 1, 1)",
+                 VALUES ($1, $2, 'OIDC', 'CUSTOM', 'C', FALSE, TRUE, TRUE, $3, 1, 1)",
                 p![id, organization, &settings],
             )
             .await

@@ -551,6 +551,8 @@ async fn settings_from_before_the_check_say_nothing_of_it_and_another_issuer_tur
         };
         let mut changed = find().await;
         assert_eq!(changed.settings.as_oidc().unwrap().check_hosted_domain, None);
+        // The secret stays behind, so the connection cannot stay enabled.
+        changed.enabled = false;
         changed.settings.as_oidc_mut().unwrap().issuer = "https://accounts.google.com".to_owned();
         world
             .tx(async |tx| connection::update(tx, world.start(), &changed).await)
