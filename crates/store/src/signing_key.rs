@@ -162,10 +162,14 @@ pub async fn rotate(
 ) -> Result<(), Error> {
     let handover = at.now + schedule.publish_lead;
     let (algorithm, until) = (key.algorithm.to_string(), handover + schedule.overlap);
-    let environment = environment::get(tx).await?;
-    let longest_token = environment
-        .access_token_lifetime
-        .max(environment.client_access_token_lifetime);
+    // Without an environment there are no tokens.
+    let longest_token = environment::find(tx)
+        .await?
+        .map_or(Duration::ZERO, |environment| {
+            environment
+                .access_token_lifetime
+                .max(environment.client_access_token_lifetime)
+        });
     if schedule.overlap < longest_token {
         tx.exec(
             "INSERT INTO hint_keys (id, public_jwk, withdrawn)

@@ -47,11 +47,16 @@ export async function signIn(page, email, origin) {
   for (let step = 0; step < 5; step++) {
     await page.waitForLoadState('load');
     if (new URL(page.url()).origin === origin) return;
+    const left = () => page.waitForEvent('framenavigated', (frame) => frame === page.mainFrame());
+    // Asked once, of applications whose pages do not say where they are.
+    const agree = page.getByRole('button', { name: `Continue as ${email}` });
+    if ((await agree.count()) > 0) {
+      await Promise.all([left(), agree.click()]);
+      continue;
+    }
     const field = page.locator('input[type=email]').first();
     await field.fill(email);
-    const left = page.waitForEvent('framenavigated', (frame) => frame === page.mainFrame());
-    await field.press('Enter');
-    await left;
+    await Promise.all([left(), field.press('Enter')]);
   }
   throw new Error('the sign-in does not end');
 }

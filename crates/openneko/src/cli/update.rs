@@ -76,7 +76,7 @@ fn update(
     let Entry { name, version, .. } = entry;
     let Some(slug) = &entry.marketplace else {
         context.console.note(&format!(
-            "{name} comes from no marketplace: openneko install --unverified {name} gets the newest version"
+            "{name} comes from no marketplace: `openneko install --unverified {name}` gets the newest version"
         ));
         return Ok(());
     };

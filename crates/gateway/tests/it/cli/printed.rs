@@ -12,6 +12,8 @@ use clap::error::ErrorKind;
 pub(crate) struct Printed {
     place: String,
     words: Vec<String>,
+    /// The program's name may begin a sentence instead.
+    may_be_prose: bool,
 }
 
 /// Every command of `program` that is printed somewhere.
@@ -24,10 +26,14 @@ pub(crate) fn commands(root: &Path, program: &str) -> Vec<Printed> {
     for file in files {
         let text = fs::read_to_string(&file).unwrap_or_default();
         let name = file.strip_prefix(root).unwrap_or(&file).display().to_string();
-        for (line, command) in in_text(&text, program) {
+        for (line, command, may_be_prose) in in_text(&text, program) {
             for words in alternatives(&words(&command)) {
                 let place = format!("{name}:{line}: {command}");
-                found.push(Printed { place, words });
+                found.push(Printed {
+                    place,
+                    words,
+                    may_be_prose,
+                });
             }
         }
     }
@@ -41,6 +47,12 @@ pub(crate) fn check(cli: &Command, printed: &[Printed]) {
         .iter()
         .filter_map(|printed| {
             let error = cli.clone().try_get_matches_from(&printed.words).err()?;
+            if printed.words.iter().any(|word| word == "<COMMAND>") {
+                return None;
+            }
+            if printed.may_be_prose && error.kind() == ErrorKind::InvalidSubcommand {
+                return None;
+            }
             // Words that stand for something, and what is left out, are the reader's.
             let is_wrong = matches!(
                 error.kind(),
@@ -79,7 +91,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// The commands of a text with their lines: between backticks, at the beginning of a
 /// line of an example, and where a text begins with one.
-fn in_text(text: &str, program: &str) -> Vec<(usize, String)> {
+fn in_text(text: &str, program: &str) -> Vec<(usize, String, bool)> {
     let start = format!("{program} ");
     let mut found = Vec::new();
     for (at, _) in text.match_indices(&start) {
@@ -96,6 +108,9 @@ fn in_text(text: &str, program: &str) -> Vec<(usize, String)> {
             continue;
         }
         let line = before.matches('\n').count() + 1;
+        // Examples are indented by little; deeper, a sentence goes on in a literal.
+        let may_be_prose =
+            !lead.ends_with('`') && (!is_example(lead) || lead.len() > 8 && lead.trim().is_empty());
         let command = if lead.ends_with('`') {
             rest.split('`').next().unwrap_or_default().replace('\n', " ")
         } else if is_example(lead) {
@@ -105,7 +120,7 @@ fn in_text(text: &str, program: &str) -> Vec<(usize, String)> {
         } else {
             continue;
         };
-        found.push((line, command));
+        found.push((line, command, may_be_prose));
     }
     found
 }
@@ -128,7 +143,7 @@ fn is_example(lead: &str) -> bool {
 fn example(rest: &str) -> String {
     let mut command = String::new();
     for line in rest.lines() {
-        let line = line.trim_end();
+        let line = line.split('`').next().unwrap_or_default().trim_end();
         let (part, goes_on) = match line.strip_suffix('\\') {
             // In a literal the backslash is written twice.
             Some(part) => (part.trim_end_matches('\\'), true),
@@ -168,7 +183,7 @@ fn words(command: &str) -> Vec<String> {
                 .to_owned()
         })
         .filter(|word| !word.is_empty() && word != "…" && word != "[")
-        .take_while(|word| !["|", ">", ">>", "#", "&&", "2>&1", "&"].contains(&word.as_str()))
+        .take_while(|word| !["|", ">", ">>", "<", "#", "&&", "2>&1", "&"].contains(&word.as_str()))
         .collect()
 }
 
@@ -214,7 +229,7 @@ fn commands_are_found_as_they_are_printed() {
                 X=1 genkan serve\nK=$(genkan keys list)\na genkan dev\n\"genkan keys rotate --alg {x}\"\n";
     let found: Vec<Vec<String>> = in_text(text, "genkan")
         .iter()
-        .map(|(_, command)| words(command))
+        .map(|(_, command, _)| words(command))
         .collect();
     assert_eq!(
         found,
