@@ -19,8 +19,7 @@ pub struct Migration {
 impl Migration {
     /// Tells an edited text from the applied one, whatever its line ends.
     pub(crate) fn checksum(&self) -> String {
-        let digest = digest(&SHA256, self.sql.replace("\r\n", "\n").as_bytes());
-        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        fingerprint(&self.sql.replace("\r\n", "\n"))
     }
 
     pub(crate) fn failed(&self, error: impl std::fmt::Display) -> Error {
@@ -29,6 +28,12 @@ impl Migration {
             self.version, self.name
         ))
     }
+}
+
+/// SHA-256, in hexadecimal digits.
+pub(crate) fn fingerprint(text: &str) -> String {
+    let digest = digest(&SHA256, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A step that the database has.

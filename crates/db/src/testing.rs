@@ -5,19 +5,27 @@
 //! `GENKAN_TEST_REQUIRE_POSTGRES`, a test fails without it instead of testing
 //! half.
 //!
-//! There each test has a schema of its own, which nobody can tell from a
-//! database of its own: creating and dropping one of those takes a second.
+//! An empty one is a schema of its own there, which nobody can tell from a
+//! database of its own and is made sooner. One with migrations is a copy of a
+//! database that was migrated once: the migrations would take most of the time
+//! of a test.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tempfile::TempDir;
-use tokio_postgres::NoTls;
+use tokio::sync::Mutex;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, NoTls};
 
-use crate::{Db, Engine};
+use crate::migrate::fingerprint;
+use crate::{Db, Engine, Migration};
 
-/// An empty database that is removed when it is dropped.
+/// A database that is removed when it is dropped.
 #[derive(Debug)]
 pub struct Scratch {
     url: String,
@@ -30,10 +38,11 @@ pub struct Scratch {
 enum Remains {
     Directory { _removed_on_drop: TempDir },
     Schema { server: String, name: String },
+    Database { server: String, name: String },
 }
 
 impl Scratch {
-    /// A file in a directory of its own.
+    /// An empty file in a directory of its own.
     pub fn sqlite() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be created");
         let url = format!("sqlite:{}", directory.path().join("scratch.db").display());
@@ -46,7 +55,30 @@ impl Scratch {
         }
     }
 
-    /// A schema on the test server, or `None` if there is no server and none is required.
+    /// As [`Scratch::sqlite`], with `migrations` applied.
+    ///
+    /// # Panics
+    ///
+    /// If a migration fails.
+    pub async fn sqlite_with(migrations: &[Migration]) -> Self {
+        static MIGRATED: LazyLock<Mutex<HashMap<String, Arc<[u8]>>>> = LazyLock::new(Mutex::default);
+
+        let scratch = Self::sqlite();
+        let path = scratch.url.trim_start_matches("sqlite:");
+        let mut migrated = MIGRATED.lock().await;
+        let name = template_name(migrations);
+        if let Some(file) = migrated.get(&name).cloned() {
+            drop(migrated);
+            std::fs::write(path, file).expect("the scratch file can be written");
+        } else {
+            migrate(&scratch.url, migrations).await;
+            let file = std::fs::read(path).expect("the scratch file can be read");
+            migrated.insert(name, file.into());
+        }
+        scratch
+    }
+
+    /// An empty schema on the test server, or `None` if there is no server and none is required.
     ///
     /// # Panics
     ///
@@ -63,10 +95,39 @@ impl Scratch {
         })
     }
 
-    /// One of each engine that can be tested here.
+    /// A database on the test server with `migrations` applied, or `None` as in [`Scratch::postgres`].
+    ///
+    /// # Panics
+    ///
+    /// If a server is required and missing, or does not work.
+    pub async fn postgres_with(migrations: &[Migration]) -> Option<Self> {
+        let server = test_server()?;
+        let name = name();
+        let template = template(&server, migrations).await;
+        administer(&server, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        // The application's name finds the connections that a test left open.
+        let url = with_parameter(
+            &with_database(&server, &name),
+            &format!("application_name={name}"),
+        );
+        Some(Self {
+            url,
+            engine: Engine::Postgres,
+            remains: Remains::Database { server, name },
+        })
+    }
+
+    /// An empty one of each engine that can be tested here.
     pub async fn each() -> Vec<Self> {
         let mut each = vec![Self::sqlite()];
         each.extend(Self::postgres().await);
+        each
+    }
+
+    /// One of each engine that can be tested here, with `migrations` applied.
+    pub async fn each_with(migrations: &[Migration]) -> Vec<Self> {
+        let mut each = vec![Self::sqlite_with(migrations).await];
+        each.extend(Self::postgres_with(migrations).await);
         each
     }
 
@@ -91,7 +152,7 @@ impl Scratch {
                 let connection = rusqlite::Connection::open(path).expect("the scratch file opens");
                 connection.execute_batch(dump).expect("the dump is understood");
             }
-            Remains::Schema { .. } => administer(&self.url, dump).await,
+            Remains::Schema { .. } | Remains::Database { .. } => administer(&self.url, dump).await,
         }
     }
 
@@ -107,13 +168,17 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let Remains::Schema { server, name } = &self.remains else {
-            return;
+        let (server, sql) = match &self.remains {
+            Remains::Directory { .. } => return,
+            Remains::Schema { server, name } => (
+                server,
+                format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}';
+                     DROP SCHEMA {name} CASCADE"
+                ),
+            ),
+            Remains::Database { server, name } => (server, format!("DROP DATABASE {name} WITH (FORCE)")),
         };
-        let sql = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}';
-             DROP SCHEMA {name} CASCADE"
-        );
         let server = server.clone();
         // A thread of its own: a runtime cannot be entered twice, and Drop cannot wait in it.
         let dropped = std::thread::spawn(move || {
@@ -129,17 +194,30 @@ impl Drop for Scratch {
     }
 }
 
-/// Runs `test` on a fresh database of each engine and closes it.
+/// Runs `test` on an empty database of each engine and closes it.
 ///
 /// # Panics
 ///
 /// If `test` does; the engine is printed before.
+pub async fn on_each_engine(test: impl AsyncFn(Db)) {
+    on_each(Scratch::each().await, test).await;
+}
+
+/// As [`on_each_engine`], with `migrations` applied.
+///
+/// # Panics
+///
+/// If a migration fails or `test` does.
+pub async fn on_each_engine_with(migrations: &[Migration], test: impl AsyncFn(Db)) {
+    on_each(Scratch::each_with(migrations).await, test).await;
+}
+
 #[expect(
     clippy::print_stderr,
     reason = "the test runner shows it beside the panic's own text"
 )]
-pub async fn on_each_engine(test: impl AsyncFn(Db)) {
-    for scratch in Scratch::each().await {
+async fn on_each(each: Vec<Scratch>, test: impl AsyncFn(Db)) {
+    for scratch in each {
         let db = scratch.connect().await;
         let outcome = AssertUnwindSafe(test(db.clone())).catch_unwind().await;
         if let Err(panic) = outcome {
@@ -178,22 +256,88 @@ fn name() -> String {
 
 /// Makes a schema the one that names without a schema are looked up in.
 fn with_schema(url: &str, name: &str) -> String {
-    let separator = if url.contains('?') { '&' } else { '?' };
     // The application's name finds the connections that a test left open.
-    format!("{url}{separator}options=-csearch_path%3D{name}&application_name={name}")
+    with_parameter(
+        url,
+        &format!("options=-csearch_path%3D{name}&application_name={name}"),
+    )
 }
 
-async fn administer(server: &str, sql: &str) {
+fn with_parameter(url: &str, parameter: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{parameter}")
+}
+
+/// The same server's database `name`.
+fn with_database(url: &str, name: &str) -> String {
+    let (place, parameters) = match url.split_once('?') {
+        Some((place, parameters)) => (place, format!("?{parameters}")),
+        None => (url, String::new()),
+    };
+    let (server, _) = place.rsplit_once('/').expect("the URL names a database");
+    format!("{server}/{name}{parameters}")
+}
+
+/// The name of what was made by these migrations, and by no others.
+fn template_name(migrations: &[Migration]) -> String {
+    let all: String = migrations.iter().map(Migration::checksum).collect();
+    format!("genkan_template_{:.16}", fingerprint(&all))
+}
+
+/// A database of the test server that `migrations` made, whichever process was first.
+async fn template(server: &str, migrations: &[Migration]) -> String {
+    let name = template_name(migrations);
+    let admin = connect(server).await;
+    let is_there = format!("SELECT FROM pg_database WHERE datname = '{name}' AND datistemplate");
+    if admin.query_opt(&is_there, &[]).await.unwrap().is_some() {
+        return name;
+    }
+    // The number means nothing. The lock ends with the connection.
+    admin
+        .batch_execute("SELECT pg_advisory_lock(20261130)")
+        .await
+        .unwrap();
+    if admin.query_opt(&is_there, &[]).await.unwrap().is_none() {
+        // One of a process that was killed has no mark.
+        for sql in [
+            format!("DROP DATABASE IF EXISTS {name}"),
+            format!("CREATE DATABASE {name}"),
+        ] {
+            admin.batch_execute(&sql).await.unwrap();
+        }
+        migrate(&with_database(server, &name), migrations).await;
+        let sql = format!("ALTER DATABASE {name} IS_TEMPLATE true");
+        admin.batch_execute(&sql).await.unwrap();
+    }
+    name
+}
+
+async fn migrate(url: &str, migrations: &[Migration]) {
+    let db = Db::connect(url).await.expect("the scratch database opens");
+    db.migrate(migrations).await.expect("the migrations apply");
+    db.close().await;
+}
+
+async fn connect(server: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(server, NoTls)
         .await
         .unwrap_or_else(|error| panic!("GENKAN_TEST_POSTGRES does not work: {error}"));
-    let connection = tokio::spawn(connection);
+    tokio::spawn(connection);
     client
-        .batch_execute(sql)
-        .await
-        .unwrap_or_else(|error| panic!("{:.200}: {error:?}", sql));
-    drop(client);
-    let _ = connection.await;
+}
+
+async fn administer(server: &str, sql: &str) {
+    let client = connect(server).await;
+    loop {
+        match client.batch_execute(sql).await {
+            Ok(()) => return,
+            // Who made the template may not have quite left it.
+            Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => panic!("{:.200}: {error:?}", sql),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -211,5 +355,14 @@ mod tests {
             with_schema("postgres://h/d?a=b", "x"),
             format!("postgres://h/d?a=b&{parameters}")
         );
+    }
+
+    #[test]
+    fn a_database_is_put_in_the_place_of_another() {
+        assert_eq!(
+            with_database("postgres://u:p@%2Ftmp%2Fx:1/postgres", "y"),
+            "postgres://u:p@%2Ftmp%2Fx:1/y"
+        );
+        assert_eq!(with_database("postgres://h/d?a=/b", "y"), "postgres://h/y?a=/b");
     }
 }

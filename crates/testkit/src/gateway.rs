@@ -102,7 +102,7 @@ impl Setup {
 
     /// Starts it on SQLite.
     pub async fn start(self) -> Gateway {
-        self.start_on(Scratch::sqlite()).await
+        self.start_on(Scratch::sqlite_with(MIGRATIONS).await).await
     }
 
     /// Starts it on a scratch database.
@@ -550,7 +550,7 @@ pub async fn on_each_engine(test: impl AsyncFn(&Gateway)) {
     reason = "the test runner shows it beside the panic's own text"
 )]
 pub async fn on_each_engine_of(setup: impl Fn() -> Setup, test: impl AsyncFn(&Gateway)) {
-    for scratch in Scratch::each().await {
+    for scratch in Scratch::each_with(MIGRATIONS).await {
         let engine = scratch.engine();
         let gateway = setup().start_on(scratch).await;
         let outcome = catch_unwind(test(&gateway)).await;

@@ -222,7 +222,7 @@ async fn too_many_calls_are_told_when_to_come_back() {
     let limit = RateLimit {
         per_minute: NonZeroU32::new(6),
     };
-    let harness = Harness::on(Scratch::sqlite(), limit).await;
+    let harness = Harness::on(Scratch::sqlite_with(genkan_store::MIGRATIONS).await, limit).await;
     assert_eq!(
         rest(&harness, "GET", "/api/v1/organizations", &Json::Null)
             .await

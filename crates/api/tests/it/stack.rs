@@ -102,7 +102,7 @@ async fn too_many_calls_are_refused_with_the_time_to_wait() {
     let limit = RateLimit {
         per_minute: NonZeroU32::new(6),
     };
-    let harness = Harness::on(Scratch::sqlite(), limit).await;
+    let harness = Harness::on(Scratch::sqlite_with(genkan_store::MIGRATIONS).await, limit).await;
     let _ = list(&harness, &[MANAGEMENT]).await;
     let refused = list(&harness, &[MANAGEMENT]).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);

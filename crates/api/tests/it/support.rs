@@ -56,7 +56,7 @@ struct TestHostInner {
 
 /// Runs `test` on SQLite, and on PostgreSQL where there is a server.
 pub(crate) async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(Harness) -> F) {
-    for scratch in Scratch::each().await {
+    for scratch in Scratch::each_with(MIGRATIONS).await {
         test(Harness::on(scratch, RateLimit { per_minute: None }).await).await;
     }
 }
@@ -64,7 +64,11 @@ pub(crate) async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(Harness
 impl Harness {
     /// On SQLite.
     pub(crate) async fn start() -> Self {
-        Self::on(Scratch::sqlite(), RateLimit { per_minute: None }).await
+        Self::on(
+            Scratch::sqlite_with(MIGRATIONS).await,
+            RateLimit { per_minute: None },
+        )
+        .await
     }
 
     pub(crate) async fn on(scratch: Scratch, rate_limit: RateLimit) -> Self {

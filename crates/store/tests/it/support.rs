@@ -42,11 +42,7 @@ pub(crate) fn email(text: &str) -> EmailAddress {
 
 /// Runs `test` in a new world on each engine.
 pub(crate) async fn on_each_engine(test: impl AsyncFn(&World)) {
-    genkan_db::testing::on_each_engine(async |db| {
-        db.migrate(MIGRATIONS).await.unwrap();
-        test(&World::of(db)).await;
-    })
-    .await;
+    genkan_db::testing::on_each_engine_with(MIGRATIONS, async |db| test(&World::of(db)).await).await;
 }
 
 /// Runs `count` transactions at the same time and gives what came of them.

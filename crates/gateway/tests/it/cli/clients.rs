@@ -1,6 +1,7 @@
 //! `genkan m2m` and `genkan token`.
 
 use genkan_db::testing::Scratch;
+use genkan_store::MIGRATIONS;
 use genkan_store::environment::Kind;
 use serde_json::json;
 
@@ -8,7 +9,7 @@ use super::{Instance, ids, text};
 
 #[tokio::test]
 async fn a_machine_client_comes_and_goes_on_both_engines() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let instance = Instance::on(database, Kind::Production).await;
         instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme-17"]);
         let created = instance.json(&[
@@ -86,7 +87,7 @@ async fn a_machine_client_comes_and_goes_on_both_engines() {
 
 #[tokio::test]
 async fn an_api_token_comes_and_goes_on_both_engines() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let instance = Instance::on(database, Kind::Production).await;
         instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme-17"]);
         let created = instance.json(&[

@@ -7,7 +7,7 @@ use genkan::server;
 use genkan_db::testing::Scratch;
 use genkan_protocol::Trace;
 use genkan_store::environment::Kind;
-use genkan_store::{Secret, connection_test};
+use genkan_store::{MIGRATIONS, Secret, connection_test};
 use serde_json::json;
 
 use super::{Instance, ids, text};
@@ -28,7 +28,7 @@ const CONNECT: &[&str] = &[
 
 #[tokio::test]
 async fn a_connection_comes_changes_and_goes_on_both_engines() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let instance = Instance::on(database, Kind::Production).await;
         instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
         let more = [

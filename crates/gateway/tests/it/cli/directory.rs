@@ -1,6 +1,7 @@
 //! `genkan directory`, and SAML connections.
 
 use genkan_db::testing::Scratch;
+use genkan_store::MIGRATIONS;
 use genkan_store::environment::Kind;
 use serde_json::json;
 
@@ -8,7 +9,7 @@ use super::{Instance, ids, text};
 
 #[tokio::test]
 async fn a_directory_gets_secrets_and_goes_only_when_disabled() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let instance = Instance::on(database, Kind::Production).await;
         instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
         let create = [

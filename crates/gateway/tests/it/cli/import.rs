@@ -1,6 +1,7 @@
 //! `genkan import`
 
 use genkan_db::testing::Scratch;
+use genkan_store::MIGRATIONS;
 use genkan_store::environment::Kind;
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ const USERS: &str = r#"{"email":"ada@acme.test","given_name":"Ada","external_id"
 "#;
 
 async fn on_each_engine(test: impl Fn(&Instance)) {
-    for scratch in Scratch::each().await {
+    for scratch in Scratch::each_with(MIGRATIONS).await {
         test(&Instance::on(scratch, Kind::Production).await);
     }
 }

@@ -1,6 +1,7 @@
 //! Invitations and memberships from the command line.
 
 use genkan_db::testing::Scratch;
+use genkan_store::MIGRATIONS;
 use genkan_store::environment::Kind;
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ fn picked(membership: &Value) -> Value {
 
 #[tokio::test]
 async fn a_person_is_invited_and_their_membership_kept() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let instance = Instance::on(database, Kind::Development).await;
         instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
         let at_acme = |words: &[&str]| {
@@ -73,7 +74,7 @@ async fn a_person_is_invited_and_their_membership_kept() {
 
 #[tokio::test]
 async fn nobody_is_invited_where_no_mail_goes_out() {
-    let instance = Instance::on(Scratch::sqlite(), Kind::Production).await;
+    let instance = Instance::on(Scratch::sqlite_with(MIGRATIONS).await, Kind::Production).await;
     instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
     let invite = [
         "user",

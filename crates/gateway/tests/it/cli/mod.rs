@@ -24,6 +24,7 @@ use std::process::{Command, Output, Stdio};
 use genkan::config::{Config, Environment, InstanceKeyBytes};
 use genkan::server;
 use genkan_db::testing::Scratch;
+use genkan_store::MIGRATIONS;
 use genkan_store::environment::Kind;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -110,11 +111,11 @@ fn configuration(public_url: &str, listen: &str, database: &str) -> String {
 impl Instance {
     /// A production instance on SQLite.
     async fn new() -> Self {
-        Self::on(Scratch::sqlite(), Kind::Production).await
+        Self::on(Scratch::sqlite_with(MIGRATIONS).await, Kind::Production).await
     }
 
     async fn development() -> Self {
-        Self::on(Scratch::sqlite(), Kind::Development).await
+        Self::on(Scratch::sqlite_with(MIGRATIONS).await, Kind::Development).await
     }
 
     async fn on(database: Scratch, kind: Kind) -> Self {

@@ -1,6 +1,7 @@
 //! `genkan role` and `genkan permission`.
 
 use genkan_db::testing::Scratch;
+use genkan_store::MIGRATIONS;
 use genkan_store::environment::Kind;
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ async fn a_permission_comes_and_goes() {
 
 #[tokio::test]
 async fn a_role_comes_and_goes_on_both_engines() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let instance = Instance::on(database, Kind::Production).await;
         for name in ["read", "write"] {
             instance.json(&["permission", "create", name]);

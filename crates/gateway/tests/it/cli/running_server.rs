@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use genkan_db::testing::Scratch;
+use genkan_store::MIGRATIONS;
 use genkan_store::environment::Kind;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -98,7 +99,7 @@ impl Server {
 
 #[tokio::test]
 async fn a_change_takes_effect_at_once() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let server = Server::start(database).await;
         let app = server
             .instance
@@ -146,7 +147,7 @@ async fn a_change_takes_effect_at_once() {
 
 #[tokio::test]
 async fn many_commands_at_once_all_succeed() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let server = Server::start(database).await;
         let names: Vec<_> = (0..12).map(|number| format!("Organization {number}")).collect();
         let spawn = |name: &String| {
@@ -173,7 +174,7 @@ async fn many_commands_at_once_all_succeed() {
 
 #[tokio::test]
 async fn the_doctor_finds_a_running_server_in_order() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let server = Server::start(database).await;
         let report = server.instance.json(&["doctor"]);
         assert_eq!(report["ok"], true, "{report:#}");
@@ -199,7 +200,7 @@ async fn the_doctor_finds_a_running_server_in_order() {
 
 #[tokio::test]
 async fn the_doctor_notices_another_server_at_the_public_url() {
-    let server = Server::start(Scratch::sqlite()).await;
+    let server = Server::start(Scratch::sqlite_with(MIGRATIONS).await).await;
     let other = Instance::new().await;
     let same_url = configuration(
         &server.url.replace("127.0.0.1", "localhost"),

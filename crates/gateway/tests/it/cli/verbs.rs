@@ -6,7 +6,7 @@ use genkan_protocol::Trace;
 use genkan_store::environment::Kind;
 use genkan_store::event::{self, Entry};
 use genkan_store::login_trace::{self, LoginTrace};
-use genkan_store::{Generator, Stamp};
+use genkan_store::{Generator, MIGRATIONS, Stamp};
 use serde_json::json;
 
 use super::{Instance, ids, text};
@@ -15,7 +15,7 @@ const REDIRECT: &str = "https://app.example.com/callback";
 
 #[tokio::test]
 async fn an_organization_comes_and_goes_on_both_engines() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let instance = Instance::on(database, Kind::Production).await;
         let acme = instance.json(&[
             "org",
@@ -220,7 +220,7 @@ async fn where_proof_is_required_the_command_line_and_imports_wait_for_it_too() 
 
 #[tokio::test]
 async fn an_application_comes_changes_and_goes_on_both_engines() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let instance = Instance::on(database, Kind::Production).await;
         let portal = instance.json(&[
             "app",
@@ -384,7 +384,7 @@ async fn what_an_application_may_not_register_is_refused() {
 
 #[tokio::test]
 async fn a_user_comes_and_goes_on_both_engines() {
-    for database in Scratch::each().await {
+    for database in Scratch::each_with(MIGRATIONS).await {
         let instance = Instance::on(database, Kind::Production).await;
         instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
         let ada = instance.json(&[

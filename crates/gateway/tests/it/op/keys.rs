@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use genkan_db::testing::Scratch;
 use genkan_protocol::jose::Algorithm;
+use genkan_store::MIGRATIONS;
 use genkan_store::signing_key::{self, Schedule};
 use genkan_testkit::{Arrival, Gateway, Key, Rp, Tokens, on_each_engine};
 
@@ -129,7 +130,7 @@ async fn hints_after(gateway: &Gateway, rotated: Schedule) -> (String, String, S
 #[tokio::test]
 async fn a_key_that_retired_in_good_order_still_vouches_for_hints() {
     let sessions = Duration::from_secs(90 * 24 * 60 * 60);
-    for scratch in Scratch::each().await {
+    for scratch in Scratch::each_with(MIGRATIONS).await {
         let gateway = Gateway::setup()
             .session(sessions, sessions)
             .start_on(scratch)
