@@ -18,7 +18,8 @@ use tower::{Layer, Service};
 
 use crate::app::App;
 use crate::listener::BodyLimit;
-use crate::web::{access_token, api_reference, cors, trace_request, transport};
+use crate::web::access_token::{self, Live};
+use crate::web::{api_reference, cors, trace_request, transport};
 
 /// Size of a REST request. REST itself refuses what is larger than 4 MiB, in its own words.
 const REST_BYTES: u64 = 4 * 1024 * 1024 + 1024;
@@ -139,11 +140,11 @@ impl Host for App {
 }
 
 async fn authenticate(app: &App, token: &str) -> Result<Credential, HostError> {
-    let claims = access_token::find_live(app, token).await.map_err(|error| {
+    let found = access_token::find_live(app, token).await.map_err(|error| {
         tracing::error!(?error, "a token of the management API cannot be checked");
         HostError
     })?;
-    let Some(claims) = claims else {
+    let Some(Live { claims, .. }) = found else {
         return Ok(Credential::Invalid);
     };
     // RFC 9068 §5: a client's own token has the client as its subject.

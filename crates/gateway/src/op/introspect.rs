@@ -74,6 +74,7 @@ pub async fn introspect(
     let response = if token.contains('.') {
         access_token::find_live(&app, token)
             .await?
+            .map(|live| live.claims)
             .filter(|claims| is_for(claims, &caller))
             .map(describe)
     } else {

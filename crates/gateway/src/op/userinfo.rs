@@ -12,12 +12,12 @@ use http::HeaderMap;
 
 use super::token::issue::{custom, profile};
 use crate::app::App;
-use crate::web::access_token;
+use crate::web::access_token::{self, Live};
 use crate::web::oauth_error::{BearerChallenge, OAuthError, no_store};
 
 /// The claims that the token's scopes allow. `sub` equals the ID token's.
 pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl IntoResponse, OAuthError> {
-    let claims = access_token::from_request(&app, &headers).await?;
+    let Live { claims, grant } = access_token::from_request(&app, &headers).await?;
     if !claims.scope.0.contains("openid") {
         return Err(OAuthError::bearer(BearerChallenge::InsufficientScope));
     }
@@ -46,7 +46,12 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
             ..profile(&user, scope.contains("email"), scope)
         },
         updated_at: with_profile.then(|| user.updated_at.as_secs()),
+        organization_id: claims.oid.clone(),
+        org_id: claims.oid.clone(),
         oid: claims.oid,
+        connection_id: grant
+            .and_then(|grant| grant.connection_id)
+            .map(|id| id.to_string()),
         sid: claims.sid,
         custom: custom(&groups, with_profile),
     };

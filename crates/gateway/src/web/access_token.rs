@@ -5,7 +5,8 @@
 use genkan_protocol::jose;
 use genkan_protocol::oauth::bearer;
 use genkan_protocol::oidc::AccessToken;
-use genkan_store::{GrantId, TokenId, grant, revoked_access_token};
+use genkan_store::grant::{self, Grant};
+use genkan_store::{GrantId, TokenId, revoked_access_token};
 use http::{HeaderMap, header};
 
 use crate::anonymous;
@@ -16,12 +17,20 @@ use crate::web::oauth_error::{BearerChallenge, OAuthError};
 /// that the other has just issued.
 const CLOCK_SKEW_SECS: i64 = 60;
 
+/// An access token that counts now.
+#[derive(Debug)]
+pub struct Live {
+    pub claims: AccessToken,
+    /// The grant of a person's token; a client's own token has none.
+    pub grant: Option<Grant>,
+}
+
 /// Reads and verifies the bearer token of a request.
 ///
 /// # Errors
 ///
 /// [`OAuthError::Bearer`] if there is none, or it does not hold.
-pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<AccessToken, OAuthError> {
+pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<Live, OAuthError> {
     let authorization: Vec<&[u8]> = headers
         .get_all(header::AUTHORIZATION)
         .iter()
@@ -31,7 +40,7 @@ pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<AccessToken,
         .map_err(|_| OAuthError::bearer(BearerChallenge::InvalidRequest))?
         .ok_or(OAuthError::bearer(BearerChallenge::Missing))?;
     match find_live(app, token).await? {
-        Some(claims) => Ok(claims),
+        Some(live) => Ok(live),
         None => {
             anonymous::wrong_credentials(app)?;
             Err(OAuthError::bearer(BearerChallenge::InvalidToken))
@@ -39,8 +48,8 @@ pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<AccessToken,
     }
 }
 
-/// The claims of `token`, if it is an access token of ours that counts now.
-pub async fn find_live(app: &App, token: &str) -> Result<Option<AccessToken>, OAuthError> {
+/// Looks whether `token` is an access token of ours that counts now.
+pub async fn find_live(app: &App, token: &str) -> Result<Option<Live>, OAuthError> {
     let Some(claims) = verify(app, token).await? else {
         return Ok(None);
     };
@@ -52,26 +61,26 @@ pub async fn find_live(app: &App, token: &str) -> Result<Option<AccessToken>, OA
     if claims.grant_id.is_none() && app.client(&claims.client_id).await?.is_none() {
         return Ok(None);
     }
-    let live = app
+    let found = app
         .db()
-        .read(async |tx| -> Result<bool, genkan_store::Error> {
+        .read(async |tx| -> Result<Option<Option<Grant>>, genkan_store::Error> {
             let Ok(jti) = TokenId::parse(&claims.jti) else {
-                return Ok(false);
+                return Ok(None);
             };
             if revoked_access_token::contains(tx, &jti).await? {
-                return Ok(false);
+                return Ok(None);
             }
             match &claims.grant_id {
                 // A user's token lives no longer than its grant and session.
                 Some(grant_id) => match GrantId::parse(grant_id) {
-                    Ok(id) => Ok(grant::find_live(tx, &id, app.now()).await?.is_some()),
-                    Err(_) => Ok(false),
+                    Ok(id) => Ok(grant::find_live(tx, &id, app.now()).await?.map(Some)),
+                    Err(_) => Ok(None),
                 },
-                None => Ok(true),
+                None => Ok(Some(None)),
             }
         })
         .await?;
-    Ok(live.then_some(claims))
+    Ok(found.map(|grant| Live { claims, grant }))
 }
 
 /// The claims of `token` if we signed it as an access token, live or not.

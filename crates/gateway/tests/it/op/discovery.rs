@@ -21,7 +21,7 @@ async fn the_metadata_are_complete() {
     backchannel_logout_session_supported: true
     backchannel_logout_supported: true
     claims_parameter_supported: false
-    claims_supported: ["iss","aud","azp","sub","sid","oid","amr","auth_time","exp","iat","nonce","at_hash","c_hash","client_id","xoid","email","email_verified","name","given_name","family_name","picture","locale","preferred_username","gender","phone_number","phone_number_verified","updated_at","groups"]
+    claims_supported: ["iss","aud","azp","sub","sid","oid","organization_id","org_id","connection_id","amr","auth_time","exp","iat","nonce","at_hash","c_hash","client_id","xoid","email","email_verified","name","given_name","family_name","picture","locale","preferred_username","gender","phone_number","phone_number_verified","updated_at","groups"]
     code_challenge_methods_supported: ["S256"]
     end_session_endpoint: "https://gateway.test/oidc/logout"
     grant_types_supported: ["authorization_code","refresh_token","client_credentials"]

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use genkan_testkit::Gateway;
+use genkan_testkit::{Gateway, on_each_engine};
 use insta::assert_snapshot;
+use serde_json::Value;
 
 #[tokio::test]
 async fn the_scope_decides_what_is_told() {
@@ -28,10 +29,10 @@ async fn the_scope_decides_what_is_told() {
         told.push(format!("{scope}: {}", reply.transcript().lines().last().unwrap()));
     }
     assert_snapshot!(told.join("\n"), @r#"
-    openid: {"sub":"usr_<id>","oid":"org_<id>","sid":"ses_<id>"}
-    openid email: {"sub":"usr_<id>","oid":"org_<id>","sid":"ses_<id>","email":"ada@acme.test","email_verified":true}
-    openid profile: {"sub":"usr_<id>","oid":"org_<id>","sid":"ses_<id>","updated_at":1780315200,"name":"Ada Lovelace","given_name":"Ada","family_name":"Lovelace"}
-    openid profile email: {"sub":"usr_<id>","oid":"org_<id>","sid":"ses_<id>","updated_at":1780315200,"email":"ada@acme.test","email_verified":true,"name":"Ada Lovelace","given_name":"Ada","family_name":"Lovelace"}
+    openid: {"sub":"usr_<id>","oid":"org_<id>","organization_id":"org_<id>","org_id":"org_<id>","connection_id":"conn_<id>","sid":"ses_<id>"}
+    openid email: {"sub":"usr_<id>","oid":"org_<id>","organization_id":"org_<id>","org_id":"org_<id>","connection_id":"conn_<id>","sid":"ses_<id>","email":"ada@acme.test","email_verified":true}
+    openid profile: {"sub":"usr_<id>","oid":"org_<id>","organization_id":"org_<id>","org_id":"org_<id>","connection_id":"conn_<id>","sid":"ses_<id>","updated_at":1780315200,"name":"Ada Lovelace","given_name":"Ada","family_name":"Lovelace"}
+    openid profile email: {"sub":"usr_<id>","oid":"org_<id>","organization_id":"org_<id>","org_id":"org_<id>","connection_id":"conn_<id>","sid":"ses_<id>","updated_at":1780315200,"email":"ada@acme.test","email_verified":true,"name":"Ada Lovelace","given_name":"Ada","family_name":"Lovelace"}
     email: {"error":"insufficient_scope"}
     "#);
 }
@@ -110,4 +111,21 @@ async fn a_token_counts_until_it_expires() {
     cache-control: no-store
     {"error":"invalid_token"}
     "#);
+}
+
+/// The names that openneko's plugin and the SDKs for React and Vue read.
+#[tokio::test]
+async fn the_organization_and_the_connection_stand_there_under_every_name_that_is_read() {
+    on_each_engine(async |gateway: &Gateway| {
+        let acme = gateway.organization("acme.test").with_oidc_connection().await;
+        let rp = gateway.client("rp").await;
+        let code = gateway.browser().sign_in(&rp, "ada@acme.test").await;
+        let tokens = rp.redeem(&code).await.expect_tokens();
+        let told: Value = rp.userinfo(&tokens.access_token).await.json();
+        for name in ["oid", "organization_id", "org_id"] {
+            assert_eq!(told[name], acme.id.as_str(), "{name}");
+        }
+        assert_eq!(told["connection_id"], acme.connection_id().as_str());
+    })
+    .await;
 }

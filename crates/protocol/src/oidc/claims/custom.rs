@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// Top-level names that an organization's own attributes cannot take: the
 /// contract's list and every claim that the standards or Genkan give a meaning.
-const RESERVED: [&str; 46] = [
+const RESERVED: [&str; 49] = [
     "acr",
     "act",
     "address",
@@ -20,6 +20,7 @@ const RESERVED: [&str; 46] = [
     "birthdate",
     "c_hash",
     "client_id",
+    "connection_id",
     "cnf",
     "custom_claims",
     "email",
@@ -40,6 +41,8 @@ const RESERVED: [&str; 46] = [
     "nbf",
     "nonce",
     "oid",
+    "org_id",
+    "organization_id",
     "permissions",
     "phone_number",
     "phone_number_verified",

@@ -195,6 +195,15 @@ pub struct UserInfo {
     /// `org_…`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oid: Option<String>,
+    /// `oid` again: openneko's sign-in plugin reads exactly this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<String>,
+    /// `oid` again: the SDKs for React and Vue read it from the profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    /// `conn_…`: the way in, which the same SDKs read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<String>,
     /// `ses_…`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
