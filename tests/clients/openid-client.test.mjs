@@ -67,6 +67,22 @@ for (const engine of engines()) {
       assert.equal((await error.response.json()).error, 'invalid_client');
     });
 
+    it(engine === 'SQLite'
+      ? 'the development application redeems with PKCE and no secret, as Scalekit’s dry run does'
+      : 'an application that redeems without its secret is told the option', async () => {
+      const bare = await discover(world, world.clientId, undefined, oidc.None());
+      if (engine === 'SQLite') {
+        const { tokens } = await login(world, bare);
+        const profile = await oidc.fetchUserInfo(bare, tokens.access_token, tokens.claims().sub);
+        assert.equal(profile.organization_id, world.organizationId);
+        assert.equal(profile.org_id, world.organizationId);
+        assert.equal(profile.connection_id, world.connectionId);
+        return;
+      }
+      const error = await login(world, bare).then(assert.fail, (error) => error);
+      assert.match((await error.response.json()).error_description, /genkan app update APP --secret-optional-with-pkce/);
+    });
+
     it('a code works once, and a second try ends the tokens of the first', async () => {
       const { tokens, callback, checks } = await login(world, config);
       await assert.rejects(oidc.authorizationCodeGrant(config, callback, checks), { error: 'invalid_grant', status: 400 });

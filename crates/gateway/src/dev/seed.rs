@@ -98,6 +98,8 @@ pub async fn ensure(app: &App, demo_url: &str, data_dir: &Path) -> Result<Seeded
 fn web_app(id: ClientId, name: &str, at: Stamp<'_>) -> Client {
     Client {
         any_loopback_redirect: true,
+        // Scalekit's tool that tries a sign-in without an application redeems so, with this very client.
+        secret_optional_with_pkce: true,
         ..Client::new(id, name.to_owned(), client::Kind::WebApp, at.now)
     }
 }

@@ -41,7 +41,12 @@ impl AuthenticatedClient {
 
 /// One answer for unknown clients and wrong secrets: the endpoint tells nobody
 /// which clients exist.
-const REFUSED: OAuthError = OAuthError::invalid_client("client authentication failed");
+const REFUSED: &str = "client authentication failed";
+
+/// The same where a code comes with a verifier in place of a secret. It does not
+/// tell which clients exist either: it is said of unknown ones too.
+const REFUSED_WITHOUT_SECRET: &str = "client authentication failed: a code_verifier came and no client secret. \
+     Send the secret, or let the application do without: genkan app update APP --secret-optional-with-pkce";
 
 /// Authenticates the caller at `endpoint`.
 ///
@@ -64,11 +69,22 @@ pub async fn authenticate(
         code: error.code(),
         description: error.to_string().into(),
     })?;
+    let by_pkce_alone = is_by_pkce_alone(&credentials, parameters);
+    let answer = if by_pkce_alone {
+        REFUSED_WITHOUT_SECRET
+    } else {
+        REFUSED
+    };
+    let refusal = |reason, description| Refusal {
+        reason,
+        description,
+        answer,
+    };
     let configuration = app.configuration().await?;
     let (Credentials::Secret { client_id, .. } | Credentials::Public { client_id }) = &credentials;
     let Some(cached) = configuration.client(client_id).await? else {
-        let reason = ("unknown_client", "there is no such client");
-        return Err(refuse(app, endpoint, (client_id, false), reason).await);
+        let refusal = refusal("unknown_client", "there is no such client");
+        return Err(refuse(app, endpoint, (client_id, false), refusal).await);
     };
     match credentials {
         Credentials::Secret {
@@ -83,14 +99,15 @@ pub async fn authenticate(
                 .filter(|known| known.hash == presented)
                 .last()
             else {
-                let reason = match cached.secrets.iter().any(|known| known.hash == presented) {
+                let (reason, description) = match cached.secrets.iter().any(|known| known.hash == presented) {
                     true => ("client_secret_expired", "the client secret no longer counts"),
                     false => (
                         "client_secret_wrong",
                         "the client secret is not one of this client",
                     ),
                 };
-                return Err(refuse(app, endpoint, (&client_id, true), reason).await);
+                let refusal = refusal(reason, description);
+                return Err(refuse(app, endpoint, (&client_id, true), refusal).await);
             };
             app.tally().used(&matched.id, now);
             Ok(AuthenticatedClient {
@@ -102,8 +119,15 @@ pub async fn authenticate(
         Credentials::Public { client_id } => {
             let allowed = cached.client.is_public() || cached.client.secret_optional_with_pkce;
             if !allowed {
-                let reason = ("client_secret_missing", "no client secret was sent");
-                return Err(refuse(app, endpoint, (&client_id, true), reason).await);
+                let refusal = match by_pkce_alone {
+                    true => refusal(
+                        "client_secret_missing_with_pkce",
+                        "a code_verifier came and no client secret: the application may not redeem by PKCE alone \
+                         (--secret-optional-with-pkce)",
+                    ),
+                    false => refusal("client_secret_missing", "no client secret was sent"),
+                };
+                return Err(refuse(app, endpoint, (&client_id, true), refusal).await);
             }
             Ok(AuthenticatedClient {
                 cached,
@@ -114,24 +138,40 @@ pub async fn authenticate(
     }
 }
 
+/// Whether a code would be redeemed with nothing but PKCE: right for public
+/// clients, and for others where their registration says so.
+fn is_by_pkce_alone(credentials: &Credentials, parameters: &Parameters) -> bool {
+    let is_sent = |name| parameters.one(name).is_ok_and(|value| value.is_some());
+    matches!(credentials, Credentials::Public { .. }) && is_sent("code_verifier")
+}
+
+/// Why a client is not believed.
+struct Refusal {
+    /// For the operator.
+    reason: &'static str,
+    description: &'static str,
+    /// For the caller.
+    answer: &'static str,
+}
+
 /// Tells the operator which client it was and why, and the caller nothing of it.
 async fn refuse(
     app: &App,
     endpoint: &'static str,
     (client_id, is_known): (&str, bool),
-    (reason, description): (&str, &str),
+    refusal: Refusal,
 ) -> OAuthError {
     let refused = Refused {
         endpoint,
         client_id,
         is_known,
-        reason,
-        description,
+        reason: refusal.reason,
+        description: refusal.description,
         redirect_uri: None,
     };
     refused::record(app, refused).await;
     match anonymous::wrong_credentials(app) {
-        Ok(()) => REFUSED,
+        Ok(()) => OAuthError::invalid_client(refusal.answer),
         Err(too_many) => too_many.into(),
     }
 }

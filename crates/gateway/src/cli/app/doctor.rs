@@ -156,6 +156,10 @@ fn remedy(reason: &str) -> &'static str {
             "Let the application send its secret (client_secret_basic or client_secret_post). One that cannot keep a \
              secret is of type spa or native."
         }
+        "client_secret_missing_with_pkce" => {
+            "Let the application send its secret beside the code_verifier. If PKCE shall be enough: `genkan app update APP \
+             --secret-optional-with-pkce`; one that cannot keep a secret is of type spa or native."
+        }
         "invalid_client" => "Let the application authenticate itself with its secret for this request.",
         "invalid_grant" => {
             "The code or the refresh token did not count: used before, too old (a code lives for a minute), revoked, or \

@@ -613,6 +613,15 @@ async fn what_an_application_did_wrong_is_told_with_what_to_do() {
     let db = server::open_database(&instance.config()).await.unwrap();
     let ids = Generator::random();
     let client_id = genkan_store::ClientId::parse(&id).unwrap();
+    let at = Stamp::new(&ids, server::now());
+    let entry = Entry::new(event::Kind::ClientRefused)
+        .client(&client_id)
+        .with("endpoint", "token")
+        .with("reason", "client_secret_missing_with_pkce")
+        .with("description", "a code_verifier came and no client secret");
+    db.tx(async |tx| event::record(tx, at, entry.clone()).await)
+        .await
+        .unwrap();
     for count in [1, 41] {
         let at = Stamp::new(&ids, server::now());
         let entry = Entry::new(event::Kind::ClientRefused)
@@ -628,13 +637,23 @@ async fn what_an_application_did_wrong_is_told_with_what_to_do() {
     }
     db.close().await;
     let told = instance.json(&["app", "doctor", &id]);
-    assert_eq!(told["troubles"][0]["count"], 42);
+    let troubles = told["troubles"].as_array().unwrap();
+    let counts = |reason: &str| {
+        let trouble = troubles
+            .iter()
+            .find(|trouble| trouble["reason"] == reason)
+            .unwrap();
+        trouble["count"].clone()
+    };
+    assert_eq!(counts("redirect_uri_not_registered"), 42);
+    assert_eq!(counts("client_secret_missing_with_pkce"), 1);
     let page = instance.run(&["app", "doctor", &id]).stdout;
     for line in [
         "42 × redirect_uri_not_registered at authorize",
         "sent: https://app.example.com/call",
         REDIRECT,
         "→ Compare the address that was sent",
+        "genkan app update APP --secret-optional-with-pkce",
     ] {
         assert!(page.contains(line), "{line} in {page}");
     }

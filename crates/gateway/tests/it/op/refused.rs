@@ -3,7 +3,7 @@
 
 use genkan_store::event::{self, Event, Filter, Kind};
 use genkan_store::{MAX_LIMIT, Page};
-use genkan_testkit::{Arrival, Gateway, Logs, on_each_engine};
+use genkan_testkit::{Arrival, Gateway, Logs, Rp, on_each_engine};
 
 async fn refusals(gateway: &Gateway) -> Vec<Event> {
     let filter = Filter {
@@ -92,6 +92,54 @@ async fn a_wrong_secret_is_told_to_the_operator_and_to_nobody_else() {
         assert!(log.contains(text), "{text} is not in the log");
     }
     assert!(!log.contains("hunter2"), "{log}");
+}
+
+/// As Scalekit's tool that tries a sign-in does it with a web application.
+#[tokio::test]
+async fn a_verifier_without_a_secret_is_told_the_option_and_not_which_clients_exist() {
+    let logs = Logs::capture("info");
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let code = gateway.browser().sign_in(&rp, "ada@acme.test").await;
+    let redeem = async |client: &str| {
+        let mut form = Rp::redemption(&code);
+        form.push(("client_id", client));
+        gateway.post("/oauth/token").form(&form).send().await
+    };
+    let refused = redeem(rp.id.as_str()).await;
+    let unknown = redeem("skc_000000000000000000009").await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.oauth_error().as_str()),
+        (401, "invalid_client")
+    );
+    assert_eq!(refused.body, unknown.body, "nobody learns which clients exist");
+    let told = refused.json();
+    let description = told["error_description"].as_str().unwrap();
+    assert!(
+        description.contains("genkan app update APP --secret-optional-with-pkce"),
+        "{description}"
+    );
+    // RFC 6749 §5.2: printable ASCII without quotes and backslashes.
+    assert!(
+        description
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'),
+        "{description}"
+    );
+    let events = refusals(&gateway).await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(fact(&events[0], "reason"), "client_secret_missing_with_pkce");
+    assert!(fact(&events[0], "description").contains("--secret-optional-with-pkce"));
+    assert!(logs.text().contains("--secret-optional-with-pkce"));
+    // The same request without a verifier hears what it always did.
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", "x"),
+        ("client_id", rp.id.as_str()),
+    ];
+    let plain = gateway.post("/oauth/token").form(&form).send().await;
+    assert_eq!(plain.json()["error_description"], "client authentication failed");
 }
 
 #[tokio::test]
