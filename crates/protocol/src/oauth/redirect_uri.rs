@@ -61,6 +61,8 @@ pub enum Kind {
     NativeCallback,
     /// Where the browser goes after a logout.
     PostLogout,
+    /// Where it goes if a native application signed out: like [`Kind::NativeCallback`].
+    NativePostLogout,
     /// Where a login that began elsewhere is sent.
     InitiateLogin,
     /// Where logout tokens are posted.
@@ -256,7 +258,8 @@ pub fn validate_registration(
     let stars = uri.matches('*').count();
     let sample = uri.replace('*', "x");
     let url = Url::parse(&sample).map_err(|_| Error::Relative)?;
-    let is_own_server = kind == Kind::NativeCallback && loopback_callback(uri).is_some();
+    let is_native = matches!(kind, Kind::NativeCallback | Kind::NativePostLogout);
+    let is_own_server = is_native && loopback_callback(uri).is_some();
     if !is_own_server {
         check_scheme(&url, environment, kind)?;
     }
@@ -305,7 +308,7 @@ fn check_scheme(url: &Url, environment: Environment, kind: Kind) -> Result<(), R
 /// A star where the server itself posts to, or in the page that begins a login,
 /// would have no address to go to.
 fn wildcard_is_allowed(uri: &str, stars: usize, environment: Environment, kind: Kind) -> bool {
-    let listed = matches!(kind, Kind::Callback | Kind::NativeCallback | Kind::PostLogout);
+    let listed = !matches!(kind, Kind::InitiateLogin | Kind::BackChannelLogout);
     let host = uri
         .split_once("://")
         .map_or("", |(_, rest)| rest.split(['/', ':']).next().unwrap_or(""));

@@ -522,11 +522,13 @@ fn a_native_application_comes_back_to_whichever_port_it_got() {
             format!("http://{host}/callback"),
             format!("http://{host}:8085/callback"),
         ] {
-            assert_eq!(
-                validate_registration(&registered, Environment::Production, Kind::NativeCallback),
-                Ok(()),
-                "{registered}"
-            );
+            for kind in [Kind::NativeCallback, Kind::NativePostLogout] {
+                assert_eq!(
+                    validate_registration(&registered, Environment::Production, kind),
+                    Ok(()),
+                    "{registered}"
+                );
+            }
             let registered = [registered];
             for port in ["", ":1024", ":53412", ":65535"] {
                 let presented = format!("http://{host}{port}/callback");
@@ -606,10 +608,12 @@ fn only_native_applications_have_servers_on_this_machine_in_production() {
         "http://me@127.0.0.1/callback",
         "http://*.127.0.0.1/callback",
     ] {
-        assert!(
-            validate_registration(uri, Environment::Production, Kind::NativeCallback).is_err(),
-            "{uri}"
-        );
+        for kind in [Kind::NativeCallback, Kind::NativePostLogout] {
+            assert!(
+                validate_registration(uri, Environment::Production, kind).is_err(),
+                "{uri}"
+            );
+        }
     }
     assert_eq!(
         validate_registration(

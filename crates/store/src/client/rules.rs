@@ -92,18 +92,20 @@ fn check_texts(client: &Client) -> Result<(), Mistake> {
 
 fn check_uris(client: &Client, environment: Environment) -> Result<(), Mistake> {
     let initiate_login: Vec<String> = client.initiate_login_uri.iter().cloned().collect();
-    let lists = [
-        (
-            Field::RedirectUris,
-            match client.kind {
-                Kind::Native => redirect_uri::Kind::NativeCallback,
-                Kind::WebApp | Kind::Spa | Kind::Machine => redirect_uri::Kind::Callback,
-            },
-            &client.redirect_uris,
+    let (callback, post_logout) = match client.kind {
+        Kind::Native => (
+            redirect_uri::Kind::NativeCallback,
+            redirect_uri::Kind::NativePostLogout,
         ),
+        Kind::WebApp | Kind::Spa | Kind::Machine => {
+            (redirect_uri::Kind::Callback, redirect_uri::Kind::PostLogout)
+        }
+    };
+    let lists = [
+        (Field::RedirectUris, callback, &client.redirect_uris),
         (
             Field::PostLogoutRedirectUris,
-            redirect_uri::Kind::PostLogout,
+            post_logout,
             &client.post_logout_redirect_uris,
         ),
         (

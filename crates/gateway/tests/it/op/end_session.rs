@@ -57,6 +57,35 @@ async fn a_logout_ends_it_for_every_application() {
     .await;
 }
 
+/// RFC 8252 §7.3: the program listens for the end of a sign-out as it did for the sign-in.
+#[tokio::test]
+async fn a_native_application_returns_to_a_port_of_its_own_in_production() {
+    let gateway = Gateway::setup().production().start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let signed_out = vec!["http://127.0.0.1/signed-out".to_owned()];
+    let native = gateway.client("cli").native();
+    let native = native.change(|client| client.post_logout_redirect_uris = signed_out.clone());
+    let native = native.await;
+    let mut browser = gateway.browser();
+    for attack in [
+        "http://localhost:53412/signed-out",
+        "http://127.0.0.1:53412/other",
+        "http://127.0.0.1.evil.test:53412/signed-out",
+        "https://127.0.0.1:53412/signed-out",
+    ] {
+        let tokens = sign_in(&mut browser, &native).await;
+        let hint = ("id_token_hint", tokens.id_token());
+        let url = native.logout_url(&[hint, ("post_logout_redirect_uri", attack)]);
+        let page = browser.open(&url).await.page();
+        assert_eq!(page.reply.status, 400, "{attack}");
+    }
+    let tokens = sign_in(&mut browser, &native).await;
+    let own = "http://127.0.0.1:53412/signed-out";
+    let hint = ("id_token_hint", tokens.id_token());
+    let url = native.logout_url(&[hint, ("post_logout_redirect_uri", own)]);
+    assert_eq!(browser.open(&url).await.callback().transcript(), own);
+}
+
 #[tokio::test]
 async fn without_a_hint_the_person_is_asked() {
     let gateway = Gateway::start().await;
