@@ -16,7 +16,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const REPOSITORY = path.resolve(import.meta.dirname, '../..');
-const BINARY = process.env.GENKAN_BIN ?? path.join(REPOSITORY, 'target/debug/genkan');
+export const BINARY = process.env.GENKAN_BIN ?? path.join(REPOSITORY, 'target/debug/genkan');
 const START_LIMIT_MS = 20_000;
 
 // A test runner that is told to stop must not leave servers behind: see `exit` below.
@@ -220,7 +220,7 @@ key_file = "${tls.certificates}"
 }
 
 /** This process's environment without what would configure the gateway, and `more`. */
-function environment(more = {}) {
+export function environment(more = {}) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GENKAN_'));
   return { ...Object.fromEntries(inherited), ...more };
 }

@@ -43,6 +43,9 @@ const CLOCK_SKEW: Duration = DAY;
 /// The names under which a process on this machine reaches it.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
+/// The name of the authority's certificate in the data directory.
+pub const CA_FILE: &str = "ca.pem";
+
 /// Where the files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DevCertificates {
@@ -65,6 +68,11 @@ pub enum DevCaError {
     Verify(#[source] rustls::Error),
 }
 
+/// The authority's certificate in a data directory, if there is one.
+pub fn authority(data_dir: &Path) -> Option<PathBuf> {
+    Some(data_dir.join(CA_FILE)).filter(|path| path.exists())
+}
+
 /// Makes sure that the data directory holds an authority and a certificate for
 /// the loopback names and `public_host`. Changes nothing where all is well.
 ///
@@ -75,7 +83,7 @@ pub enum DevCaError {
 /// [`DevCaError`] if a file cannot be read or written, or the host is no name.
 pub fn ensure(data_dir: &Path, public_host: &str, now: Timestamp) -> Result<DevCertificates, DevCaError> {
     let files = DevCertificates {
-        ca_file: data_dir.join("ca.pem"),
+        ca_file: data_dir.join(CA_FILE),
         server_file: data_dir.join("tls.pem"),
     };
     let key_file = data_dir.join("ca-key.pem");

@@ -15,6 +15,7 @@ use crate::server::{self, Server};
 pub async fn run(config: Config) -> Result<(), Failure> {
     install_crypto_provider();
     let instance_key = server::instance_key(&config)?;
+    let _sole = server::sole_server(&config)?;
     let db = server::open_database(&config).await?;
     server::ensure_environment(&db, &instance_key, &config, Kind::Production).await?;
     let app = server::app(&config, Kind::Production, db, instance_key)?;

@@ -1,6 +1,8 @@
 //! What `genkan dev` and `genkan serve` share: open the database, build the
 //! state, listen, and stop in good order.
 
+mod lock;
+
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -17,16 +19,18 @@ use genkan_store::{InstanceKey, role, signing_key};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use lock::{SoleServer, sole_server};
+
 use crate::app::{App, AppParts, Settings};
 use crate::cli::Failure;
-use crate::config::{Config, PublicUrl};
+use crate::config::{Config, NoProxy, PublicUrl};
 use crate::grpc::{self, Health};
 use crate::listener::{Limits, Listener, TlsPolicy};
 use crate::mail::Mailer;
 use crate::management::Management;
 use crate::web::outbound::Outbound;
 use crate::web::{own_names, tls};
-use crate::{jobs, keys};
+use crate::{dev_ca, jobs, keys};
 
 /// The time, in microseconds.
 #[expect(clippy::disallowed_methods, reason = "the one place where time comes from")]
@@ -92,9 +96,17 @@ pub fn instance_key(config: &Config) -> Result<InstanceKey, Failure> {
 /// If the trusted authorities cannot be read.
 pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Result<App, Failure> {
     let development = kind == Kind::Development;
-    let trust = tls::client_config(config.outbound.ca_file.as_deref())
-        .map_err(|error| Failure::new(format!("outbound.ca_file cannot be used: {error}")))?;
-    let outbound = Outbound::new(config.outbound.allow_private_addresses || development, trust)
+    let own = development.then(|| dev_ca::authority(&config.data_dir)).flatten();
+    let trust = tls::client_config(
+        config
+            .outbound
+            .ca_file
+            .as_deref()
+            .into_iter()
+            .chain(own.as_deref()),
+    )
+    .map_err(|error| Failure::new(format!("outbound.ca_file cannot be used: {error}")))?;
+    let outbound = outbound(config, development, trust)
         .map_err(|error| Failure::new(format!("The HTTP client cannot start: {error}")))?;
     let mailer = Mailer::of(config, development).map_err(|error| {
         Failure::new(format!("Mail cannot be set up: {error}"))
@@ -118,6 +130,25 @@ pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Re
         mailer,
         clock: Arc::new(now),
     }))
+}
+
+/// The way out, with the proxy if there is one.
+fn outbound(
+    config: &Config,
+    development: bool,
+    trust: rustls::ClientConfig,
+) -> Result<Outbound, reqwest::Error> {
+    let allow_private = config.outbound.allow_private_addresses || development;
+    let outbound = Outbound::new(allow_private, trust.clone())?;
+    let Some(proxy) = &config.outbound.proxy else {
+        return Ok(outbound);
+    };
+    let mut no_proxy = config.outbound.no_proxy.clone();
+    if development {
+        // The simulator and the demo application are here.
+        no_proxy.extend(NoProxy::this_machine());
+    }
+    outbound.through(proxy, no_proxy, trust)
 }
 
 /// Creates the environment at the first start; at every other one checks that

@@ -2,6 +2,7 @@
 // Provider, with a one-field login page. Signs in whoever gives an e-mail address.
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import { exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 
@@ -11,12 +12,12 @@ export class Company {
   #records = new Map();
 
   /**
-   * Starts it on a free port of `host`.
+   * Starts it on a free port of `host`; with `tls: {cert, key}` by https.
    *
    * `options`: more configuration of oidc-provider; `claims(email)`: what the
    * company knows of a person, beside `sub`.
    */
-  static async start({ host = '127.0.0.1', claims = personOf, ...options } = {}) {
+  static async start({ host = '127.0.0.1', tls, claims = personOf, ...options } = {}) {
     const company = new Company();
     company.claims = claims;
     company.options = options;
@@ -24,10 +25,11 @@ export class Company {
     company.tokenRequests = [];
     /** Parameters of each authorization request. */
     company.authorizationRequests = [];
-    company.#server = http.createServer((request, response) => company.callback(request, response));
+    const handle = (request, response) => company.callback(request, response);
+    company.#server = tls ? https.createServer(tls, handle) : http.createServer(handle);
     company.#server.listen(0, host);
     await once(company.#server, 'listening');
-    company.issuer = `http://${host}:${company.#server.address().port}`;
+    company.issuer = `${tls ? 'https' : 'http'}://${host}:${company.#server.address().port}`;
     await company.rotateKeys();
     return company;
   }

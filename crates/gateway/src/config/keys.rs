@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::PREFIX;
+use super::proxy::{NoProxy, ProxyUrl};
 use super::reader::{Fallback, Reader, Written};
 use super::setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, Setting, TlsMode};
 use super::smtp::{SenderName, SmtpUrl};
@@ -288,6 +289,19 @@ settings! {
 
         /// Certificate authorities to trust beside the public ones, PEM.
         optional ca_file: PathBuf = "none";
+
+        /// The proxy through which such calls go: `http://proxy.example.com:3128`, or with
+        /// `user:password@` before the host, percent-encoded and better in `GENKAN_OUTBOUND_PROXY`.
+        /// `HTTPS_PROXY` and its like are not read. Mail and look-ups in DNS do not go through it.
+        ///
+        /// The proxy resolves the names of others, so it is the proxy that must refuse those of your
+        /// own network; what is private by its very name or number is refused here.
+        optional proxy: ProxyUrl = "none";
+
+        /// Hosts that are reached without the proxy: names, each with the names below it, addresses and
+        /// networks (which stand for hosts that are written as an address). `genkan dev` reaches this
+        /// machine without it in any case.
+        default no_proxy: Vec<NoProxy> = "";
     }
 
     /// How this instance sends mail: sign-in codes, invitations. Without a mail server everything

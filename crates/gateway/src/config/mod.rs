@@ -6,6 +6,7 @@ mod files;
 mod instance_key;
 mod keys;
 mod mistake;
+mod proxy;
 mod reader;
 mod reference;
 mod rules;
@@ -25,6 +26,7 @@ pub use keys::{
     Applications, Config, Database, Key, Limits, Log, Mail, Outbound, Proxy, Session, Tls, Tokens, keys,
 };
 pub use mistake::{Mistake, Mistakes, Place};
+pub use proxy::{NoProxy, ProxyUrl};
 pub use reader::Fallback;
 use reader::{Reader, Written};
 pub use reference::reference;
@@ -42,6 +44,17 @@ const READING_TIME: Duration = Duration::from_secs(30);
 /// What one client may have open where clients come directly: many people behind one
 /// address, and never all places.
 const CONNECTIONS_PER_CLIENT: usize = 1_000;
+
+/// Where other programs look for a proxy. This one does not: a variable that somebody set for a
+/// shell would silently lead every sign-in another way.
+const PROXY_VARIABLES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
 
 /// What the name of every environment variable begins with.
 pub const PREFIX: &str = "GENKAN_";
@@ -74,7 +87,9 @@ impl Environment {
     )]
     pub fn of_process() -> Self {
         let ours = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
+            let concerns_us =
+                |name: &String| name.starts_with(PREFIX) || PROXY_VARIABLES.contains(&name.as_str());
+            let name = name.into_string().ok().filter(concerns_us)?;
             Some((name, value.to_string_lossy().into_owned()))
         };
         Self(std::env::vars_os().filter_map(ours).collect())
@@ -84,6 +99,18 @@ impl Environment {
     pub fn config_file(&self) -> Option<PathBuf> {
         let (_, value) = self.0.iter().find(|(name, _)| name == CONFIG_FILE_VARIABLE)?;
         (!value.trim().is_empty()).then(|| PathBuf::from(value))
+    }
+
+    /// The variables that name a proxy for other programs, and are not read.
+    pub fn foreign_proxies(&self) -> Vec<&str> {
+        let is_set = |(name, value): &&(String, String)| {
+            PROXY_VARIABLES.contains(&name.as_str()) && !value.trim().is_empty()
+        };
+        self.0
+            .iter()
+            .filter(is_set)
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 
     /// Whether `key` is set here.

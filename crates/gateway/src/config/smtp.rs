@@ -7,7 +7,7 @@ use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use super::setting::{Setting, single};
-use super::url::without_password;
+use super::url::{unescaped, without_password};
 
 /// How the way to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,16 +102,6 @@ impl SmtpUrl {
             Err(_) => false,
         }
     }
-}
-
-/// Percent-decoded. A form has meanings for three characters more, so they are
-/// escaped first.
-fn unescaped(text: &str) -> String {
-    let text = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
-    url::form_urlencoded::parse(text.as_bytes())
-        .next()
-        .map(|(name, _)| name.into_owned())
-        .unwrap_or_default()
 }
 
 impl fmt::Display for SmtpUrl {

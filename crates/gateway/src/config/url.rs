@@ -144,6 +144,16 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// Percent-decoded. A form has meanings for three characters more, so they are
+/// escaped first.
+pub(super) fn unescaped(text: &str) -> String {
+    let text = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    url::form_urlencoded::parse(text.as_bytes())
+        .next()
+        .map(|(name, _)| name.into_owned())
+        .unwrap_or_default()
+}
+
 /// `url` with the password of its authority or of its query replaced.
 ///
 /// A password may hold any character, also `@`, `/` and `?` where somebody

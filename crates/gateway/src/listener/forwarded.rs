@@ -59,7 +59,8 @@ impl Network {
         }
     }
 
-    fn contains(&self, address: IpAddr) -> bool {
+    /// Whether `address` lies in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
         let (ours, width) = Self::bits(self.address);
         let (theirs, their_width) = Self::bits(address);
         let differ = (ours ^ theirs).leading_zeros();

@@ -20,17 +20,19 @@ pub enum TrustError {
     Tls(#[from] rustls::Error),
 }
 
-/// A client configuration that trusts the public authorities, and those in
-/// `extra_authorities` (PEM), such as a company's own.
+/// A client configuration that trusts the public authorities, and those in the
+/// files `extra_authorities` (PEM), such as a company's own.
 ///
 /// # Errors
 ///
-/// [`TrustError`] if the file cannot be read or holds no certificate.
-pub fn client_config(extra_authorities: Option<&Path>) -> Result<ClientConfig, TrustError> {
+/// [`TrustError`] if a file cannot be read or holds no certificate.
+pub fn client_config<'a>(
+    extra_authorities: impl IntoIterator<Item = &'a Path>,
+) -> Result<ClientConfig, TrustError> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    if let Some(path) = extra_authorities {
+    for path in extra_authorities {
         let shown = path.display().to_string();
         let unreadable = |source| TrustError::Unreadable {
             path: shown.clone(),

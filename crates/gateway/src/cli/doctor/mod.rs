@@ -8,6 +8,7 @@ mod data;
 mod initiated;
 mod mail;
 mod providers;
+mod proxy;
 mod public_url;
 
 use clap::Args;
@@ -23,7 +24,8 @@ Examples:
 
 It changes nothing. It looks at the configuration, the database, the keys, the
 way from the public URL to the server, the clock, certificates, the mail
-server, the identity providers of enabled connections, and room on the disk.
+server, the proxy on the way out, the identity providers of enabled
+connections, and room on the disk.
 The exit code is 1 if something has failed.";
 
 /// Look for trouble and say what to do about it
@@ -153,6 +155,7 @@ async fn examine(context: &Context, findings: &mut Findings) -> Result<(), Failu
         }
     };
     configuration(&config, findings);
+    proxy::examine(&config, &context.environment, findings).await;
     let opened = data::examine(&config, findings).await;
     if let Some(data) = opened {
         accounts::examine(&data.db, findings).await;

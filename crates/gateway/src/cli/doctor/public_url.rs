@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::{Findings, certificate};
 use crate::config::Config;
+use crate::dev_ca;
 use crate::server;
 use crate::web::tls;
 
@@ -74,12 +75,10 @@ async fn resolve(host: &str, port: u16) -> Result<(), String> {
 
 /// The operator chose the address, so the guard for addresses that others chose is not asked.
 fn client(config: &Config) -> Result<Client, String> {
-    let authority = config
-        .outbound
-        .ca_file
-        .clone()
-        .or_else(|| development_authority(config));
-    let trust = tls::client_config(authority.as_deref()).map_err(|error| error.to_string())?;
+    // The second is what `genkan dev` makes for itself.
+    let own = dev_ca::authority(&config.data_dir);
+    let authorities = config.outbound.ca_file.iter().chain(&own);
+    let trust = tls::client_config(authorities.map(PathBuf::as_path)).map_err(|error| error.to_string())?;
     Client::builder()
         .tls_backend_preconfigured(trust)
         .tls_info(true)
@@ -88,11 +87,6 @@ fn client(config: &Config) -> Result<Client, String> {
         .timeout(PATIENCE)
         .build()
         .map_err(|error| server::chain(&error))
-}
-
-/// The authority that `genkan dev` makes for itself.
-fn development_authority(config: &Config) -> Option<PathBuf> {
-    Some(config.data_dir.join("ca.pem")).filter(|path| path.exists())
 }
 
 fn served_certificate(host: &str, response: &Response, findings: &mut Findings) {

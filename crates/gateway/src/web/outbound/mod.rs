@@ -5,13 +5,29 @@
 //! no private, loopback, link-local or metadata address after resolution, no
 //! redirects, a size limit and a time limit. The address that was checked is the
 //! address that is connected to, so a name cannot change its mind in between.
+//!
+//! Through a proxy it is the proxy that resolves. What is private by its very name or
+//! number is then refused before the proxy is asked; the rest is the proxy's to refuse
+//! (`docs/decisions/outbound-proxy.md`).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod address;
+mod proxy;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Method, StatusCode, header};
 use url::{Host, Url};
+
+pub use address::is_public;
+use address::is_public_name;
+use proxy::Proxied;
+pub use proxy::{ProxyTrouble, reach};
+
+use crate::config::{NoProxy, ProxyUrl};
 
 /// How long one exchange may take in all. A person waits for it.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +47,8 @@ pub enum OutboundError {
     NotHttps,
     #[error("the address leads to a private network ({0}), which outbound.allow_private_addresses forbids")]
     PrivateAddress(IpAddr),
+    #[error("the name {0} belongs to a private network, which outbound.allow_private_addresses forbids")]
+    PrivateName(String),
     #[error("the host name could not be resolved")]
     Unresolvable,
     #[error("no answer within {} seconds", TIMEOUT.as_secs())]
@@ -41,6 +59,8 @@ pub enum OutboundError {
     Redirect,
     #[error("the answer is larger than {} KiB", MAX_ANSWER_BYTES / 1024)]
     TooLarge,
+    #[error(transparent)]
+    Proxy(#[from] ProxyTrouble),
     #[error("the exchange failed: {0}")]
     Other(String),
 }
@@ -49,15 +69,17 @@ impl OutboundError {
     /// What an operator can change, where the reason itself tells.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::PrivateAddress(_) => Some(
+            Self::PrivateAddress(_) | Self::PrivateName(_) => Some(
                 "If the provider is really in your own network, set outbound.allow_private_addresses = true \
                  (GENKAN_OUTBOUND_ALLOW_PRIVATE_ADDRESSES=true) and start Genkan again.",
             ),
             Self::NotHttps => Some("Give the provider an address with https://."),
             Self::Connect(reason) if reason.contains("certificate") => Some(
-                "Compare the certificate of the provider with its address; if an authority of your own signed it, \
-                 name the file of that authority in outbound.ca_file (GENKAN_OUTBOUND_CA_FILE).",
+                "Compare the certificate of the provider with its address; if an authority of your own signed it, or \
+                 that of a proxy which opens TLS, or of the program that ends TLS in front of `genkan dev`, name the \
+                 file of that authority in outbound.ca_file (GENKAN_OUTBOUND_CA_FILE).",
             ),
+            Self::Proxy(trouble) => Some(trouble.remedy()),
             _ => None,
         }
     }
@@ -83,6 +105,7 @@ pub enum Scheme {
 #[derive(Debug, Clone)]
 pub struct Outbound {
     client: reqwest::Client,
+    proxied: Option<Proxied>,
     allow_private: bool,
 }
 
@@ -131,19 +154,30 @@ impl Outbound {
     ///
     /// If the HTTP client cannot be built.
     pub fn new(allow_private: bool, tls: rustls::ClientConfig) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
+        let client = builder(tls)
             .dns_resolver(GuardedResolver { allow_private })
-            .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .timeout(TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .user_agent(concat!("Genkan/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self {
             client,
+            proxied: None,
             allow_private,
         })
+    }
+
+    /// The same through a proxy, but for the hosts that `no_proxy` names.
+    ///
+    /// # Errors
+    ///
+    /// If the HTTP client cannot be built.
+    pub fn through(
+        mut self,
+        proxy: &ProxyUrl,
+        no_proxy: Vec<NoProxy>,
+        tls: rustls::ClientConfig,
+    ) -> Result<Self, reqwest::Error> {
+        self.proxied = Some(Proxied::new(proxy.clone(), no_proxy, builder(tls))?);
+        Ok(self)
     }
 
     /// Sends `request` and reads the answer whole.
@@ -153,7 +187,12 @@ impl Outbound {
     /// [`OutboundError`], before anything is sent if the address is not allowed.
     pub async fn send(&self, request: Request<'_>) -> Result<Answer, OutboundError> {
         let url = self.check(request.url, request.scheme)?;
-        let mut builder = self.client.request(request.method, url);
+        let proxied = self.proxied.as_ref().filter(|proxied| proxied.is_for(&url));
+        if proxied.is_some() {
+            self.check_name(&url)?;
+        }
+        let client = proxied.map_or(&self.client, Proxied::client);
+        let mut builder = client.request(request.method, url.clone());
         for (name, value) in request.headers {
             builder = builder.header(name, value);
         }
@@ -162,7 +201,12 @@ impl Outbound {
                 .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(form);
         }
-        let mut response = builder.send().await.map_err(classify)?;
+        let mut response = match (builder.send().await, proxied) {
+            (Ok(response), Some(proxied)) => proxied.answered(response)?,
+            (Ok(response), None) => response,
+            (Err(error), Some(proxied)) => return Err(proxied.explain(error, &url).await),
+            (Err(error), None) => return Err(classify(error)),
+        };
         if response.status().is_redirection() {
             return Err(OutboundError::Redirect);
         }
@@ -204,6 +248,26 @@ impl Outbound {
             _ => Ok(url),
         }
     }
+
+    /// The proxy resolves, in the network where it stands.
+    fn check_name(&self, url: &Url) -> Result<(), OutboundError> {
+        match url.host() {
+            Some(Host::Domain(name)) if !self.allow_private && !is_public_name(name) => {
+                Err(OutboundError::PrivateName(name.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What both ways have in common.
+fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(concat!("Genkan/", env!("CARGO_PKG_VERSION")))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -257,166 +321,5 @@ fn classify(error: reqwest::Error) -> OutboundError {
         OutboundError::Connect(last)
     } else {
         OutboundError::Other(last)
-    }
-}
-
-/// Whether an address is part of the public internet. What is not known to be is not.
-///
-/// Source: the IANA special-purpose address registries (RFC 6890), and the
-/// addresses at which clouds serve credentials to whoever asks.
-pub fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => is_public_v4(ip),
-        IpAddr::V6(ip) => is_public_v6(ip),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    // In the middle of public space, and only virtual machines of Azure reach it.
-    const AZURE_WIRE_SERVER: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
-    let [a, b, c, _] = address.octets();
-    let special = match a {
-        // "This" network, private, loopback; multicast, reserved and broadcast.
-        0 | 10 | 127 | 224..=255 => true,
-        100 => b & 0xc0 == 64,
-        169 => b == 254,
-        172 => b & 0xf0 == 16,
-        192 => matches!(
-            (b, c),
-            // Protocols and documentation; AS112, AMT and 6to4, whose addresses
-            // are whoever answers nearest; private.
-            (0, 0 | 2) | (31, 196) | (52, 193) | (88, 99) | (175, 48) | (168, _)
-        ),
-        198 => b & 0xfe == 18 || (b == 51 && c == 100),
-        203 => b == 0 && c == 113,
-        _ => false,
-    };
-    !special && address != AZURE_WIRE_SERVER
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let s = address.segments();
-    // RFC 6052: behind NAT64 every IPv4 host has such an address; the host inside counts.
-    if s[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        let ([a, b], [c, d]) = (s[6].to_be_bytes(), s[7].to_be_bytes());
-        return is_public_v4(Ipv4Addr::new(a, b, c, d));
-    }
-    // Only 2000::/3 is handed out. IPv4-mapped and -compatible, unique local,
-    // link-local, site-local and multicast addresses all lie outside.
-    let global = s[0] & 0xe000 == 0x2000;
-    let special = match s[0] {
-        // RFC 2928: protocols, Teredo among them; and documentation.
-        0x2001 => s[1] < 0x200 || s[1] == 0xdb8,
-        // 6to4: its relays are gone, the IPv4 address inside is any.
-        0x2002 => true,
-        // AS112.
-        0x2620 => s[1..3] == [0x4f, 0x8000],
-        // RFC 9637: documentation, and what lies beside it.
-        0x3fff => true,
-        _ => false,
-    };
-    global && !special
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn guard(allow_private: bool) -> Outbound {
-        Outbound::new(allow_private, crate::web::tls::client_config(None).unwrap()).unwrap()
-    }
-
-    /// The table that the plugins' guard is tested with as well.
-    #[test]
-    fn special_addresses_are_told_from_public_ones() {
-        let table = include_str!("../../../../tests/support/addresses.txt");
-        let mut tried = 0;
-        for line in table
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        {
-            let mut words = line.split_ascii_whitespace();
-            let (kind, address) = (words.next().unwrap(), words.next().unwrap());
-            assert!(matches!(kind, "public" | "special"), "{line}");
-            assert_eq!(is_public(address.parse().unwrap()), kind == "public", "{line}");
-            tried += 1;
-        }
-        assert!(tried > 150, "{tried} addresses");
-    }
-
-    #[tokio::test]
-    async fn address_literals_in_every_notation_are_refused_before_anything_is_sent() {
-        for url in [
-            "https://127.0.0.1/",
-            "https://127.1/",
-            "https://2130706433/",
-            "https://0x7f.0.0.1/",
-            "https://0177.0.0.1/",
-            "https://[::1]/",
-            "https://[::ffff:127.0.0.1]/",
-            "https://169.254.169.254/latest/meta-data",
-        ] {
-            let refusal = guard(false).send(Request::get(url, Scheme::HttpsOnly)).await;
-            assert!(
-                matches!(refusal, Err(OutboundError::PrivateAddress(_))),
-                "{url}: {refusal:?}"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn a_name_that_resolves_to_loopback_is_refused() {
-        let refusal = guard(false)
-            .send(Request::get("https://localhost/", Scheme::HttpsOnly))
-            .await;
-        assert!(
-            matches!(refusal, Err(OutboundError::PrivateAddress(_))),
-            "{refusal:?}"
-        );
-    }
-
-    #[tokio::test]
-    async fn plain_http_and_other_schemes_are_refused() {
-        for url in [
-            "http://example.com/",
-            "file:///etc/passwd",
-            "ftp://example.com/",
-            "gopher://x/",
-        ] {
-            let refusal = guard(true).send(Request::get(url, Scheme::HttpsOnly)).await;
-            assert!(matches!(refusal, Err(OutboundError::NotHttps)), "{url}");
-        }
-    }
-
-    async fn answering(answer: &'static [u8]) -> String {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut buffer = [0; 1024];
-            let _ = stream.read(&mut buffer).await;
-            let _ = stream.write_all(answer).await;
-            let filler = vec![b'x'; 64 * 1024];
-            while stream.write_all(&filler).await.is_ok() {}
-        });
-        url
-    }
-
-    #[tokio::test]
-    async fn redirects_are_not_followed() {
-        let url = answering(
-            b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n",
-        )
-        .await;
-        let refusal = guard(true).send(Request::get(&url, Scheme::HttpAllowed)).await;
-        assert!(matches!(refusal, Err(OutboundError::Redirect)));
-    }
-
-    #[tokio::test]
-    async fn an_endless_answer_is_cut() {
-        let url = answering(b"HTTP/1.1 200 OK\r\n\r\n").await;
-        let refusal = guard(true).send(Request::get(&url, Scheme::HttpAllowed)).await;
-        assert!(matches!(refusal, Err(OutboundError::TooLarge)), "{refusal:?}");
     }
 }
