@@ -12,7 +12,12 @@ export default defineConfig({
       SCALEKIT_ENVIRONMENT_URL: secret,
       SCALEKIT_CLIENT_ID: secret,
       SCALEKIT_CLIENT_SECRET: secret,
-      SCALEKIT_REDIRECT_URI: secret,
+      // Where this application itself listens; in production it is another address.
+      SCALEKIT_REDIRECT_URI: envField.string({
+        context: 'server',
+        access: 'secret',
+        default: 'http://localhost:4321/api/auth/callback',
+      }),
     },
     validateSecrets: true,
   },

@@ -1,9 +1,12 @@
 //! `dev.env`: what an application under development needs, ready to be sourced.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io;
 use std::path::Path;
 
+use super::file::{self, Readers};
 use super::seed::Seeded;
+use super::trust::{TRUSTSTORE_PASSWORD, TrustFiles};
 use crate::app::App;
 
 /// The name of the file in the data directory.
@@ -11,6 +14,9 @@ pub const FILE: &str = "dev.env";
 
 /// Where Scalekit's examples listen for the answer.
 pub const REDIRECT_URI: &str = "http://localhost:4321/api/auth/callback";
+
+/// An application's own setting. What is sourced wins over its `.env`, so it is only named.
+const REDIRECT_VARIABLE: &str = "SCALEKIT_REDIRECT_URI";
 
 /// Reads a value of an existing file.
 pub fn read(data_dir: &Path, name: &str) -> Option<String> {
@@ -26,43 +32,73 @@ pub fn read(data_dir: &Path, name: &str) -> Option<String> {
 /// # Errors
 ///
 /// If it cannot be written.
-pub fn write(data_dir: &Path, app: &App, seeded: &Seeded, ca_file: &Path) -> io::Result<()> {
-    let ca_file = std::path::absolute(ca_file)?;
-    let redirect_uri = read(data_dir, "SCALEKIT_REDIRECT_URI").unwrap_or_else(|| REDIRECT_URI.to_owned());
-    let text = format!(
-        "# Made by `genkan dev`. Source it, or copy it to your application's .env.\n\
-         SCALEKIT_ENVIRONMENT_URL={}\n\
-         SCALEKIT_CLIENT_ID={}\n\
-         SCALEKIT_CLIENT_SECRET={}\n\
-         SCALEKIT_REDIRECT_URI={redirect_uri}\n\
-         GENKAN_TEST_ORGANIZATION_ID={}\n\
-         GENKAN_TEST_CONNECTION_ID={}\n\
-         GENKAN_CA_FILE={}\n",
-        app.issuer(),
-        seeded.client_id,
-        seeded.client_secret.expose(),
-        seeded.organization_id,
-        seeded.connection_id,
-        ca_file.display(),
-    );
-    let path = data_dir.join(FILE);
-    if std::fs::read_to_string(&path).is_ok_and(|known| known == text) {
-        return Ok(());
-    }
-    replace_private(&path, text.as_bytes())
+pub fn write(data_dir: &Path, app: &App, seeded: &Seeded, trust: &TrustFiles) -> io::Result<()> {
+    // Somebody wrote an address of their own here, when this file still gave one.
+    let chosen = read(data_dir, REDIRECT_VARIABLE).filter(|chosen| chosen != REDIRECT_URI);
+    let text = render(app.issuer(), seeded, trust, chosen.as_deref());
+    file::replace(&data_dir.join(FILE), text.as_bytes(), Readers::Owner)
 }
 
-/// Writes a file that only its owner may read, whole or not at all.
-fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let temporary = path.with_extension("env.new");
-    let _ = std::fs::remove_file(&temporary);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
+fn render(issuer: &str, seeded: &Seeded, trust: &TrustFiles, redirect_uri: Option<&str>) -> String {
+    let mut text = "# Made by `genkan dev`. Source it (`set -a; . genkan-data/dev.env; set +a`), or copy it to your\n\
+                    # application's .env. The second line is the first as some of Scalekit's examples call it.\n"
+        .to_owned();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "{name}={}", quoted(value));
+    };
+    line("SCALEKIT_ENVIRONMENT_URL", issuer);
+    line("SCALEKIT_ENV_URL", issuer);
+    line("SCALEKIT_CLIENT_ID", seeded.client_id.as_str());
+    line("SCALEKIT_CLIENT_SECRET", seeded.client_secret.expose());
+    line("GENKAN_TEST_ORGANIZATION_ID", seeded.organization_id.as_str());
+    line("GENKAN_TEST_CONNECTION_ID", seeded.connection_id.as_str());
+    line("GENKAN_CA_FILE", &trust.ca_file.display().to_string());
+    line(
+        "GENKAN_TRUSTSTORE_FILE",
+        &trust.truststore_file.display().to_string(),
+    );
+    match redirect_uri {
+        Some(chosen) => line(REDIRECT_VARIABLE, chosen),
+        None => {
+            let _ = writeln!(
+                text,
+                "# Where the answer goes is your application's to say. Any address of this machine is taken:\n\
+                 # {REDIRECT_VARIABLE}={REDIRECT_URI}"
+            );
+        }
+    }
+    if issuer.starts_with("https://") {
+        text.push_str(
+            "# Who signed the certificate. Node reads its variable when it starts, before any .env: source this file.\n",
+        );
+        for (name, path) in trust.variables() {
+            let _ = writeln!(text, "{name}={}", quoted(&path.display().to_string()));
+        }
+        let _ = writeln!(
+            text,
+            "# java -Djavax.net.ssl.trustStore=$GENKAN_TRUSTSTORE_FILE -Djavax.net.ssl.trustStorePassword={TRUSTSTORE_PASSWORD}"
+        );
+    }
+    text
+}
+
+/// A value as a shell and a reader of `.env` files both take it.
+fn quoted(value: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:@%+=,~".contains(c);
+    if value.chars().all(is_plain) {
+        value.to_owned()
+    } else {
+        format!("\"{value}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_a_space_is_quoted() {
+        assert_eq!(quoted("/home/ada/my app/ca.pem"), "\"/home/ada/my app/ca.pem\"");
+        assert_eq!(quoted("http://localhost:8080"), "http://localhost:8080");
+    }
 }

@@ -1,15 +1,17 @@
 //! `genkan dev`: everything on one machine, without any other service.
 
 pub mod dev_env;
+mod file;
 pub mod mail;
 pub mod seed;
 mod summary;
+pub mod trust;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use genkan_store::environment::Kind;
+use genkan_store::environment::{self, Kind};
 
 use crate::cli::Failure;
 use crate::config::{Config, Development, Environment, InstanceKeyBytes, PublicUrl};
@@ -26,11 +28,40 @@ pub struct DevOptions {
     pub listen: SocketAddr,
     /// Created at the first start.
     pub data_dir: PathBuf,
-    /// The issuer; without it `http://localhost:<port of listen>`.
+    /// Makes the addresses of the issuer and of the demo application `https`.
+    pub https: bool,
+    /// The issuer; without it `localhost` and the port of `listen`.
     pub public_url: Option<PublicUrl>,
-    /// Where the demo application listens.
-    pub demo_listen: SocketAddr,
+    /// Where the demo application listens; without it ten ports behind `listen`.
+    pub demo_listen: Option<SocketAddr>,
 }
+
+impl DevOptions {
+    /// The address of `localhost` at `port`.
+    fn localhost(&self, port: u16) -> String {
+        match (self.https, port) {
+            (true, 443) => "https://localhost".to_owned(),
+            (false, 80) => "http://localhost".to_owned(),
+            (true, _) => format!("https://localhost:{port}"),
+            (false, _) => format!("http://localhost:{port}"),
+        }
+    }
+
+    fn demo_listen(&self) -> SocketAddr {
+        let beside = match self.listen.port() {
+            0 => 0,
+            // Another privileged port would need another permission.
+            1..1024 => DEMO_PORT,
+            port => port.checked_add(DEMO_BEHIND).unwrap_or(port - DEMO_BEHIND),
+        };
+        self.demo_listen
+            .unwrap_or_else(|| (Ipv4Addr::LOCALHOST, beside).into())
+    }
+}
+
+/// Where the demo application is if nothing is said: so far behind [`DevOptions::listen`].
+const DEMO_BEHIND: u16 = 10;
+const DEMO_PORT: u16 = 8090;
 
 /// Runs until a signal stops it.
 ///
@@ -39,19 +70,19 @@ pub struct DevOptions {
 /// If it cannot start.
 pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), Failure> {
     install_crypto_provider();
-    let first_start = server::create_data_dir(&options.data_dir)?;
+    server::create_data_dir(&options.data_dir)?;
     // Bound first: port 0 is only known afterwards, and a taken port should
     // fail before anything is created.
     let listener = bind(options.listen, "--listen")?;
-    let demo_listener = bind(options.demo_listen, "--demo-listen")?;
+    let demo_listener = bind(options.demo_listen(), "--demo-listen")?;
     let port = listener.local_addr().map_err(no_address)?.port();
     let demo_port = demo_listener.local_addr().map_err(no_address)?.port();
-    let public_url = match options.public_url {
-        Some(url) => url,
-        None => PublicUrl::parse(&format!("http://localhost:{port}")).map_err(Failure::new)?,
+    let public_url = match &options.public_url {
+        Some(url) => url.clone(),
+        None => PublicUrl::parse(&options.localhost(port)).map_err(Failure::new)?,
     };
-    let demo_url = format!("http://localhost:{demo_port}");
-    let mut config = Config::development(
+    let demo_url = options.localhost(demo_port);
+    let config = Config::development(
         &Development {
             public_url,
             listen: options.listen,
@@ -63,20 +94,24 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
         .map_err(|error| Failure::new(format!("Logging cannot start: {error}")))?;
 
     let instance_key = instance_key(&config)?;
+    let _sole = server::sole_server(&config)?;
     let db = server::open_database(&config).await?;
+    // Not whether the folder is new: an empty one may have been there.
+    let found = db.read(async |tx| environment::find(tx).await).await;
+    let first_start = found.map_err(server::database_failed)?.is_none();
     server::ensure_environment(&db, &instance_key, &config, Kind::Development).await?;
     let certificates = dev_ca::ensure(&options.data_dir, config.public_url.host(), server::now())
         .map_err(|error| Failure::new(error.to_string()))?;
-    // At an https address, the simulator is an identity provider with this very certificate.
-    config
-        .outbound
-        .ca_file
-        .get_or_insert_with(|| certificates.ca_file.clone());
+    let trust = trust::ensure(&options.data_dir).map_err(|error| {
+        Failure::new(format!(
+            "The files for clients that trust the development CA cannot be written: {error}"
+        ))
+    })?;
     let app = server::app(&config, Kind::Development, db, instance_key)?;
     let seeded = seed::ensure(&app, &demo_url, &options.data_dir)
         .await
         .map_err(server::database_failed)?;
-    dev_env::write(&options.data_dir, &app, &seeded, &certificates.ca_file)
+    dev_env::write(&options.data_dir, &app, &seeded, &trust)
         .map_err(|error| Failure::new(format!("{}: {error}", dev_env::FILE)))?;
 
     let tls = Tls::from_files(&certificates.server_file, &certificates.server_file)
@@ -84,7 +119,8 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let simulator = Simulator::new(seeded.simulator(&app, &demo_url), server::now);
     let web = crate::router(&app)
         .merge(simulator.router())
-        .merge(mail::router(&app));
+        .merge(mail::router(&app))
+        .merge(trust::router(trust.ca_file.clone()));
 
     let demo = demo::router(
         seeded.demo(&app, &demo_url, demo_client(&certificates.ca_file)?),
@@ -95,9 +131,11 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let stop = server::stopped_by_signal();
     let limits = server::limits(&config);
     let (demo_stop, demo_limits) = (stop.clone(), limits.clone());
+    let tls = TlsPolicy::BesidePlain(tls);
+    let demo_tls = options.https.then(|| tls.clone());
     let serving_demo = tokio::spawn(async move {
         demo_listener
-            .serve(demo, None, demo_limits, demo_stop.cancelled_owned())
+            .serve(demo, demo_tls, demo_limits, demo_stop.cancelled_owned())
             .await
     });
     summary::print(&summary::Summary {
@@ -105,15 +143,14 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
         demo_url: &demo_url,
         data_dir: &options.data_dir,
         first_start,
-        is_exposed: !(options.listen.ip().is_loopback() && options.demo_listen.ip().is_loopback()),
+        is_exposed: !(options.listen.ip().is_loopback() && options.demo_listen().ip().is_loopback()),
     });
-    let tls = Some(TlsPolicy::BesidePlain(tls));
     Server {
         app,
         web,
         own_names: Some(config.public_url),
         listener,
-        tls,
+        tls: Some(tls),
         limits,
     }
     .run(stop)
@@ -159,4 +196,55 @@ fn instance_key(config: &Config) -> Result<genkan_store::InstanceKey, Failure> {
             .map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))?;
     }
     server::instance_key(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(listen: &str, https: bool, demo_listen: Option<&str>) -> DevOptions {
+        DevOptions {
+            listen: listen.parse().unwrap(),
+            data_dir: PathBuf::new(),
+            https,
+            public_url: None,
+            demo_listen: demo_listen.map(|address| address.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn another_port_moves_the_demo_application_too() {
+        for (listen, demo) in [
+            ("127.0.0.1:8080", "127.0.0.1:8090"),
+            ("127.0.0.1:9000", "127.0.0.1:9010"),
+            ("[::1]:65530", "127.0.0.1:65520"),
+            ("127.0.0.1:443", "127.0.0.1:8090"),
+            // Other machines were let in to the gateway, not to the demo.
+            ("0.0.0.0:9000", "127.0.0.1:9010"),
+        ] {
+            assert_eq!(
+                options(listen, false, None).demo_listen().to_string(),
+                demo,
+                "{listen}"
+            );
+        }
+        let chosen = options("127.0.0.1:9000", false, Some("127.0.0.1:7000"));
+        assert_eq!(chosen.demo_listen().port(), 7000);
+    }
+
+    #[test]
+    fn the_default_port_is_not_written() {
+        assert_eq!(
+            options("127.0.0.1:0", true, None).localhost(443),
+            "https://localhost"
+        );
+        assert_eq!(
+            options("127.0.0.1:0", false, None).localhost(80),
+            "http://localhost"
+        );
+        assert_eq!(
+            options("127.0.0.1:0", true, None).localhost(8080),
+            "https://localhost:8080"
+        );
+    }
 }

@@ -53,7 +53,11 @@ fn render(summary: &Summary<'_>, colour: bool) -> String {
         (
             "Genkan",
             summary.public_url.to_owned(),
-            "https answers on the same port",
+            if summary.public_url.starts_with("https://") {
+                "its certificate is this machine's own: `genkan dev trust` says how to trust it"
+            } else {
+                "for clients that want https: `genkan dev --https`"
+            },
         ),
         (
             "Simulator",

@@ -14,6 +14,37 @@ pub fn moment(at: Timestamp) -> String {
         .unwrap_or_else(|_| "beyond the calendar".to_owned())
 }
 
+/// A text for people, in which no line ends between the `e-` and the `mail` of an e-mail.
+#[derive(Debug, Clone, Copy)]
+pub struct Prose<'a>(pub &'a str);
+
+impl fmt::Display for Prose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some(at) = rest.find("e-mail") {
+            let (before, from) = rest.split_at(at);
+            let end = from
+                .find(|c: char| !(c.is_alphanumeric() || c == '-'))
+                .unwrap_or(from.len());
+            let (word, after) = from.split_at(end);
+            escape(f, before)?;
+            f.write_str("<span class=\"word\">")?;
+            escape(f, word)?;
+            f.write_str("</span>")?;
+            rest = after;
+        }
+        escape(f, rest)
+    }
+}
+
+fn escape(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let Ok(escaped) = askama::filters::escape(text, askama::filters::Html);
+    write!(f, "{escaped}")
+}
+
+/// It escapes for itself.
+impl askama::filters::HtmlSafe for Prose<'_> {}
+
 /// A link to a web page: `http`, `https`, or a path of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
@@ -278,6 +309,15 @@ impl PageTemplate for ErrorPage<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_e_mail_stays_on_one_line_and_everything_is_escaped() {
+        let text = Prose("No <e-mail-address> & no e-mail.").to_string();
+        assert_eq!(
+            text,
+            "No &#60;<span class=\"word\">e-mail-address</span>&#62; &#38; no <span class=\"word\">e-mail</span>."
+        );
+    }
 
     #[test]
     fn a_moment_is_written_for_people() {

@@ -1,21 +1,25 @@
 //! `genkan dev`, as a process of its own.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::genkan;
+use super::{Ran, genkan};
 
 /// A development instance. Killed when the test ends.
 struct Dev {
     process: Child,
     listen: SocketAddr,
     demo: SocketAddr,
-    _folder: TempDir,
+    /// What it said before it was ready.
+    printed: String,
+    folder: TempDir,
 }
 
 impl Drop for Dev {
@@ -27,9 +31,14 @@ impl Drop for Dev {
 
 impl Dev {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), &[])
+    }
+
+    /// At ports of the system's choice.
+    fn start_in(folder: TempDir, more: &[&str]) -> Self {
         let mut process = genkan()
-            .args(["dev", "--listen", "127.0.0.1:0", "--demo-listen", "127.0.0.1:0"])
+            .args(["dev", "--listen", "127.0.0.1:0"])
+            .args(more)
             .arg("--data-dir")
             .arg(folder.path())
             .stdout(Stdio::piped())
@@ -38,17 +47,67 @@ impl Dev {
             .unwrap();
         // What it prints says that it is there, and where.
         let stdout = BufReader::new(process.stdout.take().unwrap());
-        let mut printed = stdout.lines().map(Result::unwrap).filter_map(|line| {
-            let (_, port) = line.split_once("http://localhost:")?;
+        let mut printed = String::new();
+        for line in stdout.lines().map(Result::unwrap) {
+            printed.push_str(&line);
+            printed.push('\n');
+            if line.contains("Stop with Ctrl-C") {
+                break;
+            }
+        }
+        let mut ports = printed.lines().filter_map(|line| {
+            let (_, port) = line.split_once("://localhost:")?;
             port.trim().parse::<u16>().ok()
         });
-        let (demo, listen) = (printed.next().unwrap(), printed.next().unwrap());
+        let (demo, listen) = (ports.next().unwrap(), ports.next().unwrap());
         Self {
             process,
             listen: (Ipv4Addr::LOCALHOST, listen).into(),
             demo: (Ipv4Addr::LOCALHOST, demo).into(),
-            _folder: folder,
+            printed,
+            folder,
         }
+    }
+
+    fn stop(mut self) -> TempDir {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
+    /// The value that a shell has for `name` after it sourced `dev.env`.
+    fn variable(&self, name: &str) -> Option<String> {
+        let text = self.file("dev.env");
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        Some(value.trim_matches('"').to_owned())
+    }
+
+    /// A client that trusts what the file in `variable` holds, and nothing else.
+    fn client(&self, variable: &str) -> reqwest::Client {
+        genkan::listener::install_crypto_provider();
+        let pem = fs::read(self.variable(variable).unwrap()).unwrap();
+        let authorities = reqwest::Certificate::from_pem_bundle(&pem).unwrap();
+        reqwest::Client::builder()
+            .tls_certs_only(authorities)
+            .no_proxy()
+            .build()
+            .unwrap()
+    }
+
+    fn trust(&self, home: &Path, more: &[&str]) -> Ran {
+        let mut command = genkan();
+        command.args(["dev", "trust"]).args(more);
+        command
+            .arg("--data-dir")
+            .arg(self.folder.path())
+            .env("HOME", home);
+        Ran::from(command.output().unwrap())
     }
 
     /// The status line and the body, asked for under a name of the caller's choice.
@@ -97,4 +156,220 @@ async fn nothing_is_shown_under_a_foreign_name() {
             assert!(!answer.starts_with("HTTP/1.1 421 "), "{path} as {name}: {answer}");
         }
     }
+}
+
+#[test]
+fn the_variables_leave_an_application_its_own_callback() {
+    let dev = Dev::start();
+    let url = dev.variable("SCALEKIT_ENVIRONMENT_URL").unwrap();
+    assert_eq!(url, format!("http://localhost:{}", dev.listen.port()));
+    assert_eq!(dev.variable("SCALEKIT_ENV_URL"), Some(url));
+    assert_eq!(
+        dev.variable("SCALEKIT_REDIRECT_URI"),
+        None,
+        "it would win over an application's own .env"
+    );
+    assert!(
+        dev.file("dev.env")
+            .contains("# SCALEKIT_REDIRECT_URI=http://localhost:4321/api/auth/callback"),
+        "what the example listens at is still told"
+    );
+    assert_eq!(
+        dev.variable("NODE_EXTRA_CA_CERTS"),
+        None,
+        "nobody needs it over http"
+    );
+}
+
+#[test]
+fn a_callback_that_somebody_wrote_into_the_file_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = "http://localhost:3000/auth/callback";
+    fs::write(
+        folder.path().join("dev.env"),
+        format!("SCALEKIT_REDIRECT_URI={own}\n"),
+    )
+    .unwrap();
+    let dev = Dev::start_in(folder, &[]);
+    assert_eq!(dev.variable("SCALEKIT_REDIRECT_URI").as_deref(), Some(own));
+    // What earlier versions wrote there was nobody's choice.
+    let folder = tempfile::tempdir().unwrap();
+    let ours = "SCALEKIT_REDIRECT_URI=http://localhost:4321/api/auth/callback\n";
+    fs::write(folder.path().join("dev.env"), ours).unwrap();
+    let dev = Dev::start_in(folder, &[]);
+    assert_eq!(dev.variable("SCALEKIT_REDIRECT_URI"), None);
+}
+
+#[test]
+fn only_a_second_start_finds_what_somebody_left() {
+    let empty = tempfile::tempdir().unwrap();
+    let dev = Dev::start_in(empty, &[]);
+    assert!(dev.printed.contains("made just now"), "{}", dev.printed);
+    let folder = dev.stop();
+    let again = Dev::start_in(folder, &[]);
+    assert!(again.printed.contains("as you left it"), "{}", again.printed);
+}
+
+#[tokio::test]
+async fn with_https_every_address_is_https_whoever_asks() {
+    let dev = Dev::start_in(tempfile::tempdir().unwrap(), &["--https"]);
+    let (own, demo) = (dev.listen.port(), dev.demo.port());
+    let issuer = format!("https://localhost:{own}");
+    assert_eq!(
+        dev.variable("SCALEKIT_ENVIRONMENT_URL").as_deref(),
+        Some(issuer.as_str())
+    );
+    for variable in [
+        "NODE_EXTRA_CA_CERTS",
+        "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE",
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    ] {
+        let client = dev.client(variable);
+        for url in [
+            format!("{issuer}/.well-known/openid-configuration"),
+            // The issuer does not follow the request: both answer on the one port.
+            format!("http://localhost:{own}/.well-known/openid-configuration"),
+        ] {
+            let metadata: serde_json::Value = client.get(url).send().await.unwrap().json().await.unwrap();
+            assert_eq!(metadata["issuer"], issuer.as_str());
+        }
+        let home = client
+            .get(format!("https://localhost:{demo}/"))
+            .send()
+            .await
+            .unwrap();
+        assert!(home.status().is_success(), "{variable}");
+    }
+}
+
+#[tokio::test]
+async fn the_authority_can_be_read_by_whoever_may_not_enter_the_folder() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start_in(folder, &[]);
+    let answer = dev
+        .get(
+            dev.listen,
+            "/dev/ca.pem",
+            &format!("localhost:{}", dev.listen.port()),
+        )
+        .await;
+    assert!(answer.ends_with(&dev.file("ca.pem")), "{answer}");
+    assert!(
+        dev.get(dev.listen, "/dev/ca.pem", "rebind.evil.test")
+            .await
+            .starts_with("HTTP/1.1 421 ")
+    );
+    // What lies beside it is why the folder stays closed.
+    for secret in ["ca-key.pem", "tls.pem", "dev.env", "instance.key"] {
+        let mode = fs::metadata(dev.folder.path().join(secret))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "{secret}");
+    }
+}
+
+#[test]
+fn it_says_how_every_client_trusts_it() {
+    let dev = Dev::start();
+    let home = tempfile::tempdir().unwrap();
+    let said = dev.trust(home.path(), &[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    for word in [
+        "genkan dev trust --install",
+        "curl --cacert",
+        "NODE_EXTRA_CA_CERTS=",
+        "REQUESTS_CA_BUNDLE=",
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=",
+        "SSL_CERT_FILE=",
+        "keychain",
+        "-Djavax.net.ssl.trustStore=",
+        "-Djavax.net.ssl.trustStorePassword=changeit",
+        "--listen 127.0.0.1:443",
+        "/dev/ca.pem",
+    ] {
+        assert!(said.stdout.contains(word), "{word}: {}", said.stdout);
+    }
+    assert_eq!(dev.trust(home.path(), &["--pem"]).stdout, dev.file("ca.pem"));
+    let report = dev.trust(home.path(), &["--json"]).json();
+    assert!(
+        report["name"]
+            .as_str()
+            .unwrap()
+            .starts_with("Genkan development CA ")
+    );
+    assert_eq!(
+        fs::read_dir(home.path()).unwrap().count(),
+        0,
+        "nothing was changed"
+    );
+    let nowhere = tempfile::tempdir().unwrap();
+    let mut command = genkan();
+    command.args(["dev", "trust", "--data-dir"]).arg(nowhere.path());
+    Ran::from(command.output().unwrap()).failed(1, "There is no development authority in");
+}
+
+/// With Debian's `certutil` where it is installed; where not, it says what to install.
+#[test]
+fn browsers_are_made_to_trust_it_and_to_forget_it() {
+    let dev = Dev::start();
+    let home = tempfile::tempdir().unwrap();
+    let firefox = home.path().join(".mozilla/firefox/abc.default");
+    fs::create_dir_all(&firefox).unwrap();
+    let list = |folder: &Path| {
+        let mut command = std::process::Command::new("certutil");
+        command
+            .arg("-L")
+            .arg("-d")
+            .arg(format!("sql:{}", folder.display()));
+        command
+            .output()
+            .map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let chromium = home.path().join(".pki/nssdb");
+    if list(&chromium).is_err() {
+        dev.trust(home.path(), &["--install"])
+            .failed(1, "Not every store");
+        return;
+    }
+    let database = format!("sql:{}", firefox.display());
+    let made = std::process::Command::new("certutil")
+        .args(["-N", "--empty-password", "-d", &database])
+        .status();
+    assert!(made.unwrap().success());
+    for _ in 0..2 {
+        let installed = dev.trust(home.path(), &["--install"]);
+        assert_eq!(installed.code, 0, "{installed:?}");
+        for folder in [&chromium, &firefox] {
+            let listed = list(folder).unwrap();
+            assert_eq!(listed.matches("Genkan development CA").count(), 1, "{listed}");
+            assert!(listed.contains("C,,"), "{listed}");
+        }
+    }
+    let forgotten = dev.trust(home.path(), &["--uninstall", "--json"]).json();
+    assert_eq!(forgotten.as_array().unwrap().len(), 2, "{forgotten}");
+    for folder in [&chromium, &firefox] {
+        assert!(!list(folder).unwrap().contains("Genkan"));
+    }
+}
+
+#[test]
+fn a_second_server_on_one_database_is_refused_and_a_crash_leaves_no_lock() {
+    let dev = Dev::start();
+    let mut second = genkan();
+    second
+        .args(["dev", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(dev.folder.path());
+    let refused = Ran::from(second.output().unwrap());
+    refused.failed(1, &format!("Another server (process {})", dev.process.id()));
+    assert!(refused.stderr.contains("--data-dir"), "{}", refused.stderr);
+    // Commands are no servers.
+    let mut command = genkan();
+    command.args(["org", "list", "--data-dir"]).arg(dev.folder.path());
+    assert_eq!(Ran::from(command.output().unwrap()).code, 0);
+    // SIGKILL.
+    let folder = dev.stop();
+    Dev::start_in(folder, &[]);
 }
