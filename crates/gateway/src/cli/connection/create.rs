@@ -9,10 +9,10 @@ use genkan_store::connection::{
 use genkan_store::environment::Kind;
 use url::Url;
 
-use super::ConnectionView;
 use super::claims::ClaimArgs;
 use super::saml::SamlArgs;
 use super::secret::SecretArgs;
+use super::{ConnectionView, doubt};
 use crate::cli::instance::Instance;
 use crate::cli::org::{self, non_empty, parse_pair};
 use crate::cli::{Context, Failure};
@@ -183,6 +183,9 @@ pub(super) async fn run(
     let view = ConnectionView::new(&connection, &instance.config.public_url);
     context.console.print(&view, || view.text())?;
     args.claims.note(instance, context).await?;
+    if let Some(doubt) = args.issuer.as_deref().and_then(doubt::about) {
+        context.console.note(&doubt);
+    }
     context.console.note(&if args.saml {
         format!(
             "Register this assertion URL at the identity provider: {}",

@@ -2,6 +2,7 @@
 
 mod claims;
 mod create;
+mod doubt;
 mod relink;
 mod saml;
 mod secret;
