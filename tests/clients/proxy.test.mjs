@@ -91,11 +91,11 @@ describe('a provider behind a proxy', { skip: missing }, () => {
     await authority?.stop();
   });
 
-  const attempt = async (until) => {
-    const { redirectUri } = addresses(genkan);
-    const query = { response_type: 'code', client_id: application.id, redirect_uri: redirectUri, scope: 'openid email', state: 'st' };
+  const attempt = async (at = genkan, client = application) => {
+    const { redirectUri } = addresses(at);
+    const query = { response_type: 'code', client_id: client.id, redirect_uri: redirectUri, scope: 'openid email', state: 'st' };
     const browser = new UserAgent({ ca: await readFile(path.join(authority.dataDir, 'ca.pem'), 'utf8') });
-    return signIn(browser, `${genkan.url}/oauth/authorize?${new URLSearchParams(query)}`, { email: 'ada@acme.test', until: until ?? redirectUri });
+    return signIn(browser, `${at.url}/oauth/authorize?${new URLSearchParams(query)}`, { email: 'ada@acme.test', until: redirectUri });
   };
 
   it('signs a person in: discovery, keys, token and userinfo go through it', async () => {
@@ -116,6 +116,22 @@ describe('a provider behind a proxy', { skip: missing }, () => {
     assert.match(failed?.message ?? text, /wants a user and a password/);
     assert.match(failed.remedy, /outbound\.proxy/);
     assert.doesNotMatch(text, /S3cr/);
+  });
+
+  it('that wants another password is named by the trace of a sign-in', async () => {
+    const untrusted = await Genkan.serve({ env: { ...env, GENKAN_OUTBOUND_PROXY: proxyUrl(proxy.port, 'S3cretWrong') } });
+    try {
+      const client = await createApplication(untrusted, { name: 'Portal' });
+      await joinCompany(untrusted, company, { domain: 'acme.test' });
+      const failed = await attempt(untrusted, client).catch((error) => error.message);
+      const [reference] = /err_\d+/.exec(failed) ?? assert.fail(failed);
+      const trace = JSON.stringify(await untrusted.cli('trace', 'show', reference));
+      assert.match(trace, /the proxy http:\/\/127\.0\.0\.1:\d+ wants a user and a password/);
+      assert.match(trace, /Write the user and the password for the proxy into outbound\.proxy/);
+      assert.doesNotMatch(trace + untrusted.output, /S3cr/);
+    } finally {
+      await untrusted.stop();
+    }
   });
 
   it('that is gone is told apart from a provider that is gone', async () => {

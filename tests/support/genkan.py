@@ -24,7 +24,7 @@ EMAIL_FIELDS = ("email", "login_hint", "login")
 class Genkan:
     """`genkan dev` on a data directory of its own."""
 
-    def __init__(self):
+    def __init__(self, *options):
         self.data_dir = pathlib.Path(tempfile.mkdtemp(prefix="genkan-test-"))
         port = free_port()
         self.url = f"http://localhost:{port}"
@@ -34,7 +34,7 @@ class Genkan:
         self.log = self.data_dir / "test.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, "--data-dir", str(self.data_dir)], stdout=log, stderr=log, env=environment
+                [*command, *options, "--data-dir", str(self.data_dir)], stdout=log, stderr=log, env=environment
             )
         try:
             self._wait_until_ready()

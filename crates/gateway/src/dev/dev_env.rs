@@ -40,7 +40,7 @@ pub fn write(data_dir: &Path, app: &App, seeded: &Seeded, trust: &TrustFiles) ->
 }
 
 fn render(issuer: &str, seeded: &Seeded, trust: &TrustFiles, redirect_uri: Option<&str>) -> String {
-    let mut text = "# Made by `genkan dev`. Source it (`set -a; . genkan-data/dev.env; set +a`), or copy it to your\n\
+    let mut text = "# Made by `genkan dev`. Source it (`set -a; . ./dev.env; set +a`), or copy it to your\n\
                     # application's .env. The second line is the first as some of Scalekit's examples call it.\n"
         .to_owned();
     let mut line = |name: &str, value: &str| {

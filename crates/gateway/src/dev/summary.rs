@@ -44,21 +44,21 @@ fn render(summary: &Summary<'_>, colour: bool) -> String {
         "as you left it"
     };
     let simulator = simulator::issuer(summary.public_url);
+    let about_https = if summary.public_url.starts_with("https://") {
+        &*format!(
+            "its certificate is this machine's own: `{}` says how to trust it",
+            trust(summary.data_dir)
+        )
+    } else {
+        "for clients that want https: `genkan dev --https`"
+    };
     let lines = [
         (
             "Sign in",
             bold(summary.demo_url),
             "a demo application; be anybody @example.com",
         ),
-        (
-            "Genkan",
-            summary.public_url.to_owned(),
-            if summary.public_url.starts_with("https://") {
-                "its certificate is this machine's own: `genkan dev trust` says how to trust it"
-            } else {
-                "for clients that want https: `genkan dev --https`"
-            },
-        ),
+        ("Genkan", summary.public_url.to_owned(), about_https),
         (
             "Simulator",
             simulator,
@@ -86,6 +86,15 @@ fn render(summary: &Summary<'_>, colour: bool) -> String {
     }
     text.push_str("\n  Stop with Ctrl-C.\n\n");
     text
+}
+
+/// The command about this very folder.
+fn trust(data_dir: &Path) -> String {
+    if data_dir == Path::new("genkan-data") {
+        "genkan dev trust".to_owned()
+    } else {
+        format!("genkan dev trust --data-dir {}", data_dir.display())
+    }
 }
 
 #[cfg(test)]

@@ -24,9 +24,10 @@ the data folder: ca.pem and ca-key.pem. Of all host names it can vouch for
 localhost and the host of --public-url only.
 
 --install changes stores of this user and nothing of the system: on Linux the
-NSS databases of Chromium (~/.pki/nssdb, made if it is missing) and of each
-profile of Firefox, by `certutil` from Debian's libnss3-tools; on macOS the
-login keychain, by `security`, and the profiles of Firefox. --uninstall takes
+NSS databases of Chromium (~/.pki/nssdb, made if there is none, or
+~/.local/share/pki/nssdb) and of each profile of Firefox, by `certutil` from
+Debian's libnss3-tools; on macOS the login keychain, by `security`, and the
+profiles of Firefox. --uninstall takes
 every authority called \"Genkan development CA …\" out of them again.";
 
 /// Let clients on this machine trust the https of `genkan dev`
@@ -119,10 +120,9 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Result<(), Failure
             })
             .collect(),
     };
-    let address = address(&folder);
     context
         .console
-        .print(&report, || text(&authority, &files, &stores, &address))
+        .print(&report, || text(&authority, &files, &stores, &folder))
 }
 
 fn uninstall(context: &mut Context) -> Result<(), Failure> {
@@ -171,7 +171,7 @@ fn home() -> Result<PathBuf, Failure> {
     std::env::home_dir().ok_or_else(|| Failure::new("This user has no home folder (HOME is not set)."))
 }
 
-fn text(authority: &Authority, files: &TrustFiles, stores: &[Store], address: &str) -> String {
+fn text(authority: &Authority, files: &TrustFiles, stores: &[Store], folder: &Path) -> String {
     let ca = shell(&files.ca_file);
     let mut text = format!(
         "{}, valid until {}\nSHA-256 {}\n\n",
@@ -232,12 +232,15 @@ fn text(authority: &Authority, files: &TrustFiles, stores: &[Store], address: &s
             "Debian, Ubuntu, for all users:".to_owned(),
             format!("  sudo cp {ca} /usr/local/share/ca-certificates/genkan-dev.crt && sudo update-ca-certificates"),
             "Another user, or a container, may not enter the data folder, which holds keys. It asks the server:".to_owned(),
-            format!("  curl -o genkan-dev-ca.pem {address}"),
+            format!("  curl -o genkan-dev-ca.pem {}", address(folder)),
         ],
     );
-    text.push_str(
-        "After `genkan dev --https` these variables stand in dev.env: `set -a; . genkan-data/dev.env; set +a`.\n\
-         The bundle and the truststore hold the system's authorities too, so nothing else stops working.\n",
+    let variables = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let _ = writeln!(
+        text,
+        "After `genkan dev --https` these variables stand in dev.env: `set -a; . {}; set +a`.\n\
+         The bundle and the truststore hold the system's authorities too, so nothing else stops working.",
+        shell(&variables.join(dev_env::FILE))
     );
     text
 }
