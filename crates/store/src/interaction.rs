@@ -26,8 +26,10 @@ pub const UNTOUCHED: Duration = Duration::from_secs(20 * 60);
 /// they go there again: who was authenticated an hour ago may be gone by now.
 pub const HELD: Duration = Duration::from_secs(15 * 60);
 
-/// How many one browser may have. The oldest is replaced: nobody has more tabs
-/// open in which they sign in.
+/// How many one browser may have. Nobody has more tabs open in which they sign in.
+/// One that is over or in which nothing has happened is replaced first, and of
+/// those the oldest: links in the background push out nobody who is at their
+/// provider.
 pub const PER_BROWSER: i64 = 16;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +104,15 @@ impl Interaction {
             Request::Authorize(request) => request.login_hint.as_deref(),
             Request::TestConnection { .. } => None,
         };
-        typed.is_some_and(|typed| suggested.is_none_or(|hint| !hint.trim().eq_ignore_ascii_case(typed)))
+        // What is typed is kept as an address is written, so a hint is compared as one: a link
+        // could spell it in letters that mean the same.
+        let is_suggested = |typed: &str| {
+            suggested.is_some_and(|hint| match EmailAddress::parse(hint.trim()) {
+                Ok(hint) => hint.as_str() == typed,
+                Err(_) => hint.trim().eq_ignore_ascii_case(typed),
+            })
+        };
+        typed.is_some_and(|typed| !is_suggested(typed))
     }
 }
 
@@ -138,8 +148,14 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
     };
     tx.exec(
         "DELETE FROM interactions WHERE browser_hash = $1 AND id NOT IN
-            (SELECT id FROM interactions WHERE browser_hash = $1 ORDER BY id DESC LIMIT $2)",
-        p![&interaction.browser, PER_BROWSER - 1],
+            (SELECT id FROM interactions WHERE browser_hash = $1
+              ORDER BY CASE stage WHEN $3 THEN 2 WHEN $4 THEN 1 ELSE 0 END, id DESC LIMIT $2)",
+        p![
+            &interaction.browser,
+            PER_BROWSER - 1,
+            &json(&Stage::Completed),
+            &json(&Stage::Started)
+        ],
     )
     .await?;
     tx.exec(

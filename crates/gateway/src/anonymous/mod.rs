@@ -54,6 +54,8 @@ pub enum Work {
     Page,
     /// Beginning a sign-in or a test: a row is stored.
     Begin,
+    /// What the client wants kept beside that: nothing for the first KiB.
+    Keep { bytes: usize },
     /// Leaving for an identity provider, or coming back from one: it may be called.
     Provider,
     /// A signature.
@@ -67,6 +69,8 @@ impl Work {
     const fn units(self) -> u32 {
         match self {
             Self::Page => 1,
+            #[expect(clippy::cast_possible_truncation, reason = "a request is smaller")]
+            Self::Keep { bytes } => (bytes / 1024) as u32,
             Self::Begin | Self::Provider | Self::Sign => 4,
             Self::Miss => 20,
         }

@@ -21,12 +21,13 @@ use genkan_store::connection::{self, Connection, Settings};
 use genkan_store::identity::{Profile, Roles};
 use genkan_store::interaction::{self, Interaction, Request, Stage};
 use genkan_store::upstream_request::{self, UpstreamRequest};
-use genkan_store::{ConnectionId, Error, Secret};
+use genkan_store::{ConnectionId, Error, Secret, SecretHash};
 use http::{HeaderMap, header};
 
 pub use failure::{Failure, Refusal};
 
-use crate::anonymous::{self, Work, answers};
+use crate::anonymous::answers::{self, Attempt};
+use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::web::cookie::Cookie;
 use crate::web::error::PageError;
@@ -145,7 +146,6 @@ pub async fn finish(
     connection_id: &str,
     raw: &[u8],
 ) -> Result<Finished, PageError> {
-    let now = app.now();
     let parameters = Parameters::parse(raw)
         .map_err(|_| PageError::invalid_request("The identity provider's answer is garbled."))?;
     let connection_id = ConnectionId::parse(connection_id).map_err(|_| PageError::unknown_connection())?;
@@ -154,39 +154,24 @@ pub async fn finish(
         return Err(PageError::unsolicited_answer());
     };
     anonymous::charge(app, Work::Provider)?;
-    // Before the state is used up: whoever is refused may come back with it.
+    // Before the state is used up: a refused answer may come again.
     let attempt = match parameters.one("code") {
         Ok(Some(_)) => answers::begin(app, &connection_id)?,
         _ => None,
     };
-    let (hash, browser) = (state.sha256(), browser.sha256());
-    let (pending, interaction, connection) = app
-        .db()
-        .tx(async |tx| -> Result<_, PageError> {
-            // Whatever does not fit rolls back: another browser's answer cannot use
-            // up a login that is not its own.
-            let pending = upstream_request::consume(tx, &hash, now)
-                .await?
-                .ok_or_else(PageError::unsolicited_answer)?;
-            let interaction = interaction::find(tx, &pending.interaction_id, &browser, now)
-                .await?
-                .filter(|_| pending.connection_id == connection_id)
-                .ok_or_else(PageError::unsolicited_answer)?;
-            let connection = connection::find(tx, &connection_id)
-                .await?
-                .ok_or_else(PageError::connection_not_active)?;
-            Ok((pending, interaction, connection))
-        })
-        .await?;
-    let testing = matches!(interaction.request, Request::TestConnection { .. });
-    // Disabled while the person was away: disabling takes effect at once.
-    if !connection.enabled && !testing {
-        return Err(PageError::connection_not_active());
-    }
-    // A login that went another way meanwhile is not moved back.
-    if !matches!(&interaction.stage, Stage::Away { connection_id, .. } if *connection_id == connection.id) {
-        return Err(PageError::unsolicited_answer());
-    }
+    let opened = open(app, &connection_id, &state.sha256(), &browser.sha256()).await;
+    let Opened {
+        pending,
+        interaction,
+        connection,
+    } = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            // The provider was not asked.
+            attempt.map(Attempt::give_back);
+            return Err(error);
+        }
+    };
     let code_verifier = pending
         .open_code_verifier(app.instance_key())
         .map_err(PageError::internal)?
@@ -205,14 +190,61 @@ pub async fn finish(
         // Nobody was sent there: a request was under way under another kind's settings.
         Settings::Saml(_) => Err(Failure::saml_not_supported(&connection)),
     };
+    let is_refused = result.as_ref().is_err_and(Failure::is_refused_code);
+    attempt.filter(|_| !is_refused).map(Attempt::give_back);
     let result = match result {
         Ok(identity) => hosted_domain::check(app, identity).await?,
         Err(failure) => Err(failure),
     };
-    if let (Some(attempt), Err(failure)) = (attempt, &result)
-        && failure.is_refused_code()
-    {
-        attempt.failed();
-    }
     Ok(Finished { interaction, result })
+}
+
+/// What an answer belongs to.
+struct Opened {
+    pending: UpstreamRequest,
+    interaction: Interaction,
+    connection: Connection,
+}
+
+/// Uses up the state of an answer.
+async fn open(
+    app: &App,
+    connection_id: &ConnectionId,
+    state: &SecretHash,
+    browser: &SecretHash,
+) -> Result<Opened, PageError> {
+    let now = app.now();
+    let opened = app
+        .db()
+        .tx(async |tx| -> Result<_, PageError> {
+            // Whatever does not fit rolls back: another browser's answer cannot use
+            // up a login that is not its own.
+            let pending = upstream_request::consume(tx, state, now)
+                .await?
+                .ok_or_else(PageError::unsolicited_answer)?;
+            let interaction = interaction::find(tx, &pending.interaction_id, browser, now)
+                .await?
+                .filter(|_| pending.connection_id == *connection_id)
+                .ok_or_else(PageError::unsolicited_answer)?;
+            let connection = connection::find(tx, connection_id)
+                .await?
+                .ok_or_else(PageError::connection_not_active)?;
+            Ok(Opened {
+                pending,
+                interaction,
+                connection,
+            })
+        })
+        .await?;
+    let (interaction, connection) = (&opened.interaction, &opened.connection);
+    let testing = matches!(interaction.request, Request::TestConnection { .. });
+    // Disabled while the person was away: disabling takes effect at once.
+    if !connection.enabled && !testing {
+        return Err(PageError::connection_not_active());
+    }
+    // A login that went another way meanwhile is not moved back.
+    if !matches!(&interaction.stage, Stage::Away { connection_id, .. } if *connection_id == connection.id) {
+        return Err(PageError::unsolicited_answer());
+    }
+    Ok(opened)
 }

@@ -74,10 +74,10 @@ pub async fn begin(
                 description: refusal.description(),
                 redirect_uri: None,
             };
-            refused::record(app, refused).await;
             if guess.is_none() {
                 anonymous::charge(app, Work::Miss)?;
             }
+            refused::record(app, refused).await;
             let answer = Answer::to(app, &request);
             return Ok(answer.error_named(refusal.code(), refusal.description(), request.state.as_deref()));
         }
@@ -116,6 +116,8 @@ pub async fn begin(
     );
     match (next_step(progress), signed_in) {
         (Step::Complete, Some((session, _))) => {
+            // A page of another site may ask in the background, as often as it likes.
+            anonymous::charge(app, Work::Begin)?;
             authorize::respond(app, cached, &request, &session, None).await
         }
         (Step::LoginRequired, _) => {
@@ -157,6 +159,10 @@ pub async fn start(
     begun: Begun,
 ) -> Result<Response, PageError> {
     anonymous::charge(app, Work::Begin)?;
+    if let Request::Authorize(request) = &request {
+        let state = request.state.as_ref().map_or(0, String::len);
+        anonymous::charge(app, Work::Keep { bytes: state })?;
+    }
     anonymous::shared::begin(app).await?;
     let now = app.now();
     let known = app.cookies().read(headers, Cookie::Browser);

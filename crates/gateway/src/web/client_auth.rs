@@ -169,9 +169,10 @@ async fn refuse(
         description: refusal.description,
         redirect_uri: None,
     };
-    refused::record(app, refused).await;
-    match anonymous::wrong_credentials(app) {
-        Ok(()) => OAuthError::invalid_client(refusal.answer),
-        Err(too_many) => too_many.into(),
+    // First, so that a flood fills neither the log nor the table of events.
+    if let Err(too_many) = anonymous::wrong_credentials(app) {
+        return too_many.into();
     }
+    refused::record(app, refused).await;
+    OAuthError::invalid_client(refusal.answer)
 }

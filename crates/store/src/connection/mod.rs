@@ -346,10 +346,10 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
     }
     let mut connection = connection.clone();
     connection.forget_secret_that_would_follow(&before);
-    let authority = before.settings.authority().to_owned();
-    let is_other_authority = !authority.is_empty() && authority != connection.settings.authority();
+    let is_other_authority = before.settings.authority() != connection.settings.authority();
     if let Some(settings) = connection.settings.as_oidc_mut().filter(|_| is_other_authority) {
-        // Only connections that have been to Google before the check was there are spared it.
+        // Only connections that have been to Google before the check was there are spared it;
+        // a draft that gets its issuer now has been nowhere.
         settings.check_hosted_domain.get_or_insert(true);
     }
     let connection = &connection;

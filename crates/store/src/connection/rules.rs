@@ -178,12 +178,12 @@ const ENTRA_SHARED: &[&str] = &[
     "common",
     "organizations",
     "consumers",
-    "9188040d-6c67-4b5b-b112-36a304b66dad",
+    "9188040d-6c67-4c5b-b112-36a304b66dad",
 ];
 
-/// Refuses the addresses of Entra that belong to no company. Their tokens name the
-/// person's own tenant as issuer, so nobody could sign in; and if anybody could, it
-/// would be everybody.
+/// Refuses the addresses of Entra that belong to no company. The tokens of most of
+/// them name the person's own tenant as issuer, so nobody could sign in; those of the
+/// tenant of private accounts name itself, so everybody could.
 pub(super) fn check_shared_issuer(settings: &Settings) -> Result<(), Mistake> {
     let Some(settings) = settings.as_oidc() else {
         return Ok(());

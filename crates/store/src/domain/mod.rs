@@ -11,7 +11,7 @@ use crate::row::{Columns, words};
 use crate::{DomainId, Error, OrganizationId, Stamp, Timestamp, conflict, environment};
 
 pub use proof::{Giver, Owner, Proof, Proved, count_unproved, find_owner, prove, with_record};
-pub use public_mail::{PublicMail, refuse_public_mail};
+pub use public_mail::{PublicMail, public_mail_in_force, refuse_public_mail};
 
 words! {
     /// What a domain is for.

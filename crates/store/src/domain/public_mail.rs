@@ -7,12 +7,37 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use genkan_db::{Tx, p};
 use genkan_protocol::Domain as DomainName;
+
+use crate::Error;
+use crate::row::Columns;
 
 /// One domain a line, sorted, lower case, A-labels.
 const LIST: &str = include_str!("../../data/public_mail_domains.txt");
 
 static PUBLIC_MAIL: LazyLock<HashSet<&'static str>> = LazyLock::new(|| LIST.lines().collect());
+
+/// The domains of public mail services with which people sign in here: organizations
+/// got them before the list had them.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn public_mail_in_force(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+    let rows = tx
+        .all(
+            "SELECT name FROM domains WHERE kind = 'ORGANIZATION_DOMAIN' AND status = 'VERIFIED' ORDER BY id",
+            p![],
+        )
+        .await?;
+    let mut names = Vec::new();
+    for row in &rows {
+        names.push(Columns::of(row).text()?);
+    }
+    names.retain(|name| PUBLIC_MAIL.contains(name.as_str()));
+    Ok(names)
+}
 
 /// A domain that no organization may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

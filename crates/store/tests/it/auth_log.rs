@@ -268,6 +268,28 @@ async fn what_is_open_and_what_is_over_are_one_list_in_pages() {
 }
 
 #[tokio::test]
+async fn links_in_the_background_push_out_nobody_who_is_at_their_provider() {
+    on_each_engine(async |world| {
+        let client = world.client(ClientKind::WebApp).await;
+        let login = begin(world, client.id.as_str(), None, 0).await;
+        let away = Stage::Away {
+            connection_id: world.after(0).id(),
+            email: None,
+        };
+        world
+            .tx(async |tx| interaction::advance(tx, &login.id, &Stage::Started, &away).await)
+            .await;
+        for number in 1..=interaction::PER_BROWSER * 2 {
+            begin(world, client.id.as_str(), None, u64::try_from(number).unwrap()).await;
+        }
+        let open = list(world, &Filter::default()).await;
+        assert_eq!(open.len(), usize::try_from(interaction::PER_BROWSER).unwrap());
+        assert!(open.iter().any(|log| log.id == login.id));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_browser_has_a_bound_of_open_sign_ins_and_the_oldest_is_replaced() {
     on_each_engine(async |world| {
         let client = world.client(ClientKind::WebApp).await;

@@ -565,6 +565,30 @@ async fn settings_from_before_the_check_say_nothing_of_it_and_another_issuer_tur
     .await;
 }
 
+#[tokio::test]
+async fn a_draft_from_before_the_check_has_it_on_from_its_first_issuer() {
+    on_each_engine(async |world| {
+        let (_, mut connection) = world.company("acme.test").await;
+        connection.enabled = false;
+        for issuer in ["", "https://accounts.google.com"] {
+            let settings = connection.settings.as_oidc_mut().unwrap();
+            settings.issuer = issuer.to_owned();
+            settings.check_hosted_domain = None;
+            let id = connection.id.clone();
+            world
+                .tx(async |tx| connection::update(tx, world.start(), &connection).await)
+                .await;
+            connection = world
+                .tx(async |tx| connection::find(tx, &id).await)
+                .await
+                .unwrap();
+        }
+        let settings = connection.settings.as_oidc().unwrap();
+        assert_eq!(settings.check_hosted_domain, Some(true));
+    })
+    .await;
+}
+
 // Microsoft
 
 #[tokio::test]
@@ -574,7 +598,7 @@ async fn entras_addresses_of_everybody_are_no_companys_issuer() {
             "https://login.microsoftonline.com/common/v2.0",
             "https://login.microsoftonline.com/organizations/v2.0",
             "https://login.microsoftonline.com/Consumers/v2.0",
-            "https://login.microsoftonline.com/9188040d-6c67-4b5b-b112-36a304b66dad/v2.0",
+            "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
             "https://login.microsoftonline.us/common",
             "https://sts.windows.net/common/",
         ];

@@ -1,8 +1,8 @@
 //! What stands behind domains and Google accounts, where an older instance was more trusting.
 
 use genkan_db::Db;
-use genkan_store::connection::{self, Connection, hosted_domain};
-use genkan_store::{MAX_LIMIT, Page, domain};
+use genkan_store::connection::{Connection, hosted_domain};
+use genkan_store::domain;
 
 use super::Findings;
 use crate::server;
@@ -25,22 +25,26 @@ pub(super) async fn examine(db: &Db, findings: &mut Findings) {
         ),
         Err(error) => findings.fail(DOMAINS, server::chain(&error), "See the database above."),
     }
-    let mut page = Page::first(MAX_LIMIT);
-    loop {
-        let connections = match db.read(async |tx| connection::list(tx, &page).await).await {
-            Ok(connections) => connections,
-            Err(error) => return findings.fail(GOOGLE, server::chain(&error), "See the database above."),
-        };
-        for connection in connections.iter().filter(|connection| connection.enabled) {
-            look_at(connection, findings);
+    match db.read(async |tx| domain::public_mail_in_force(tx).await).await {
+        Ok(names) if names.is_empty() => {}
+        Ok(names) => findings.warn(
+            DOMAINS,
+            format!(
+                "anybody can get an address in {}: the connection of the organization that has it speaks for all of \
+                 them",
+                names.join(", ")
+            ),
+            "`genkan domain delete DOMAIN --organization ORG` takes it away, unless the list is wrong about it.",
+        ),
+        Err(error) => findings.fail(DOMAINS, server::chain(&error), "See the database above."),
+    }
+    match super::all_connections(db).await {
+        Ok(connections) => {
+            for connection in connections.iter().filter(|connection| connection.enabled) {
+                look_at(connection, findings);
+            }
         }
-        match connections
-            .last()
-            .filter(|_| connections.len() == MAX_LIMIT as usize)
-        {
-            Some(last) => page = Page::after(MAX_LIMIT, last.id.clone()),
-            None => return,
-        }
+        Err(error) => findings.fail(GOOGLE, server::chain(&error), "See the database above."),
     }
 }
 

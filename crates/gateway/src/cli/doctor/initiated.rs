@@ -1,7 +1,7 @@
 //! Sign-ins that begin at the provider: off for each connection that does not allow them.
 
 use genkan_db::Db;
-use genkan_store::{Error, MAX_LIMIT, Page, client, connection};
+use genkan_store::{Error, client};
 
 use super::Findings;
 use crate::server;
@@ -9,13 +9,11 @@ use crate::server;
 const CHECK: &str = "Begun elsewhere";
 
 pub(super) async fn examine(db: &Db, findings: &mut Findings) {
-    let page = Page::first(MAX_LIMIT);
-    let read = db
-        .read(async |tx| -> Result<_, Error> {
-            Ok((client::login_start(tx).await?, connection::list(tx, &page).await?))
-        })
-        .await;
-    let (start, connections) = match read {
+    let read = async || -> Result<_, Error> {
+        let start = db.read(async |tx| client::login_start(tx).await).await?;
+        Ok((start, super::all_connections(db).await?))
+    };
+    let (start, connections) = match read().await {
         Ok(read) => read,
         Err(error) => {
             findings.fail(CHECK, server::chain(&error), "See the database above.");

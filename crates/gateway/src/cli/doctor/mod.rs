@@ -12,6 +12,9 @@ mod proxy;
 mod public_url;
 
 use clap::Args;
+use genkan_db::Db;
+use genkan_store::connection::{self, Connection};
+use genkan_store::{Error, MAX_LIMIT, Page};
 use serde::Serialize;
 
 use super::{Context, Failure};
@@ -119,6 +122,23 @@ impl Findings {
             }
         }
         text
+    }
+}
+
+/// Every connection, page by page.
+async fn all_connections(db: &Db) -> Result<Vec<Connection>, Error> {
+    let (mut all, mut page) = (Vec::new(), Page::first(MAX_LIMIT));
+    loop {
+        let connections = db.read(async |tx| connection::list(tx, &page).await).await?;
+        let next = connections
+            .last()
+            .filter(|_| connections.len() == MAX_LIMIT as usize)
+            .map(|last| Page::after(MAX_LIMIT, last.id.clone()));
+        all.extend(connections);
+        match next {
+            Some(next) => page = next,
+            None => return Ok(all),
+        }
     }
 }
 

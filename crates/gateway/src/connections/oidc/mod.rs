@@ -92,23 +92,25 @@ pub async fn start(
     })
 }
 
-/// What the person is to be asked at the provider, as far as it takes such a word:
-/// one that it does not know ends the sign-in with an error of its own.
+/// What the person is to be asked at the provider. A word that it does not know ends
+/// the sign-in with an error of its own.
 ///
-/// A provider that lists no words is taken to know those of OpenID Connect that it
-/// must (`login`, §15.1), and `select_account` where that is known of the product.
-/// Whoever is asked for their password can be somebody else as well.
+/// Every provider must know `login` (OIDC Core §15.1), so it is sent where it is
+/// wanted, whatever is listed: without it the provider's session would answer in
+/// silence. `select_account` is sent if it is listed, or nothing is and it is known
+/// of the product; a person who is asked for a password can be somebody else as well.
 fn prompt(hints: &Hints, provider: Provider, listed: &[String]) -> Option<&'static str> {
+    if hints.force {
+        return Some("login");
+    }
+    if !hints.select_account {
+        return None;
+    }
     let takes = |word: &str| match listed {
         [] => word == "login" || chooses_accounts(provider),
         listed => listed.iter().any(|listed| listed == word),
     };
-    let wanted: &[&'static str] = match (hints.force, hints.select_account) {
-        (true, _) => &["login"],
-        (false, true) => &["select_account", "login"],
-        (false, false) => &[],
-    };
-    wanted.iter().copied().find(|word| takes(word))
+    ["select_account", "login"].into_iter().find(|word| takes(word))
 }
 
 /// Whether the product knows `select_account`, by its documentation.
@@ -331,7 +333,7 @@ mod tests {
                 Some("select_account"),
             ),
             (false, true, Provider::Google, &["none"], None),
-            (true, false, custom, &["none"], None),
+            (true, false, custom, &["none"], Some("login")),
             (false, false, Provider::Google, &["login", "select_account"], None),
         ] {
             assert_eq!(

@@ -475,6 +475,22 @@ async fn a_form_that_a_link_filled_in_switches_nobody() {
     assert_eq!(page.heading(), SWITCH);
     assert_eq!(world.who(&mut browser).await, "ada@acme.test");
 
+    // Neither do letters that mean the same.
+    for hint in [
+        "mallory@\u{ff45}vil.test",
+        "MALLORY@EVIL.TEST",
+        "mallory@evil\u{3002}test",
+    ] {
+        let (mut browser, _) = world.adas().await;
+        world.evil.set_enabled(false).await;
+        let form = browser.follow_from(EVIL, &hinted(hint)).await.page();
+        world.evil.set_enabled(true).await;
+        let arrival = browser.submit(&form, &[]).await;
+        let page = browser.go_on(arrival, "mallory@evil.test").await.page();
+        assert_eq!(page.heading(), SWITCH, "{hint}");
+        assert_eq!(world.who(&mut browser).await, "ada@acme.test");
+    }
+
     // It leads nowhere while it is followed, so our form asks.
     let (mut browser, _) = world.adas().await;
     world.evil.set_enabled(false).await;
