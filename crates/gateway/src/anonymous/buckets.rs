@@ -92,14 +92,6 @@ impl Buckets {
         }
     }
 
-    /// Whether a unit is there now.
-    pub(crate) fn has_room<K: Hash>(&self, source: &K) -> bool {
-        let now = self.now();
-        self.rows
-            .iter()
-            .any(|row| row.full_at(source).max(now) + self.unit_nanos <= now + MINUTE_NANOS)
-    }
-
     /// Whether nothing is missing from the bucket but `units`.
     pub(crate) fn lacks_only<K: Hash>(&self, source: &K, units: u32) -> bool {
         let most = self.now() + self.unit_nanos.saturating_mul(u64::from(units));
@@ -185,9 +177,9 @@ mod tests {
         let buckets = Buckets::new(10);
         for _ in 0..100 {
             let taken = buckets.take(&"a", 10).unwrap();
-            assert!(!buckets.has_room(&"a"));
+            assert!(buckets.take(&"a", 1).is_err());
             buckets.give_back(&"a", taken);
-            assert!(buckets.has_room(&"a") && buckets.lacks_only(&"a", 0));
+            assert!(buckets.lacks_only(&"a", 0));
         }
     }
 
@@ -197,6 +189,6 @@ mod tests {
         for _ in 0..10_000 {
             assert!(buckets.take(&"a", 1_000).is_ok());
         }
-        assert!(buckets.has_room(&"a"));
+        assert!(buckets.lacks_only(&"a", 0));
     }
 }
