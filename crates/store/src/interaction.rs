@@ -27,9 +27,9 @@ pub const UNTOUCHED: Duration = Duration::from_secs(20 * 60);
 pub const HELD: Duration = Duration::from_secs(15 * 60);
 
 /// How many one browser may have. Nobody has more tabs open in which they sign in.
-/// One that is over or in which nothing has happened is replaced first, and of
-/// those the oldest: links in the background push out nobody who is at their
-/// provider.
+/// What is over is replaced first, then what another site began and nobody has
+/// come back with, then the oldest: links in the background push out nobody who
+/// signs in.
 pub const PER_BROWSER: i64 = 16;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,12 +149,12 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
     tx.exec(
         "DELETE FROM interactions WHERE browser_hash = $1 AND id NOT IN
             (SELECT id FROM interactions WHERE browser_hash = $1
-              ORDER BY CASE stage WHEN $3 THEN 2 WHEN $4 THEN 1 ELSE 0 END, id DESC LIMIT $2)",
+              ORDER BY CASE WHEN stage = $3 THEN 2 WHEN is_foreign AND arrival IS NULL THEN 1 ELSE 0 END, id DESC
+              LIMIT $2)",
         p![
             &interaction.browser,
             PER_BROWSER - 1,
-            &json(&Stage::Completed),
-            &json(&Stage::Started)
+            &json(&Stage::Completed)
         ],
     )
     .await?;

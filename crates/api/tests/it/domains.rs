@@ -252,12 +252,21 @@ async fn name_server(name: &str, texts: Vec<String>) -> (SocketAddr, Server<Cata
     let mut catalog = Catalog::new();
     catalog.upsert(origin.into(), vec![Arc::new(zone)]);
     let mut server = Server::new(catalog);
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (socket, listener) = one_port().await;
     let address = socket.local_addr().unwrap();
     server.register_socket(socket);
-    let listener = TcpListener::bind(address).await.unwrap();
     server.register_listener(listener, Duration::from_secs(5), 4096);
     (address, server)
+}
+
+/// A port that is free for both: one that is free for datagrams may be in use for streams.
+async fn one_port() -> (UdpSocket, TcpListener) {
+    loop {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(listener) = TcpListener::bind(socket.local_addr().unwrap()).await {
+            return (socket, listener);
+        }
+    }
 }
 
 async fn claim(harness: &Harness, organization_id: &OrganizationId) -> domain::Domain {

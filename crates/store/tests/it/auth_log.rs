@@ -268,19 +268,19 @@ async fn what_is_open_and_what_is_over_are_one_list_in_pages() {
 }
 
 #[tokio::test]
-async fn links_in_the_background_push_out_nobody_who_is_at_their_provider() {
+async fn links_in_the_background_push_out_nobody_who_signs_in() {
     on_each_engine(async |world| {
         let client = world.client(ClientKind::WebApp).await;
         let login = begin(world, client.id.as_str(), None, 0).await;
-        let away = Stage::Away {
-            connection_id: world.after(0).id(),
-            email: None,
-        };
-        world
-            .tx(async |tx| interaction::advance(tx, &login.id, &Stage::Started, &away).await)
-            .await;
         for number in 1..=interaction::PER_BROWSER * 2 {
-            begin(world, client.id.as_str(), None, u64::try_from(number).unwrap()).await;
+            let at = world.after(u64::try_from(number).unwrap());
+            let foreign = Interaction {
+                id: at.id(),
+                is_foreign: true,
+                created_at: at.now,
+                ..login.clone()
+            };
+            world.tx(async |tx| interaction::insert(tx, &foreign).await).await;
         }
         let open = list(world, &Filter::default()).await;
         assert_eq!(open.len(), usize::try_from(interaction::PER_BROWSER).unwrap());

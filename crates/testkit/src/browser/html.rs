@@ -112,6 +112,7 @@ struct Reader {
     /// Inside of what is not read: the head, options, drawings.
     hidden: usize,
     in_form: bool,
+    in_word: bool,
     select: Option<Select>,
     link: Option<(String, String)>,
 }
@@ -139,6 +140,8 @@ impl Reader {
             self.end_block();
         }
         match tag.name {
+            // It keeps a word on one line.
+            "span" if tag.get("class").as_deref() == Some("word") => self.in_word = true,
             "span" | "small" | "br" => self.block.push(' '),
             "form" => {
                 self.in_form = true;
@@ -195,6 +198,7 @@ impl Reader {
             self.hidden = self.hidden.saturating_sub(1);
         }
         match name {
+            "span" if self.in_word => self.in_word = false,
             "span" | "small" => self.block.push(' '),
             "h1" if self.page.heading.is_empty() => self.page.heading = one_line(&self.block),
             "option" => self.end_option(),

@@ -70,7 +70,7 @@ impl From<Output> for Ran {
 impl Ran {
     #[track_caller]
     fn json(&self) -> Value {
-        assert_eq!(self.code, 0, "{}", self.stderr);
+        assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 
