@@ -27,7 +27,7 @@ static PUBLIC_MAIL: LazyLock<HashSet<&'static str>> = LazyLock::new(|| LIST.line
 pub async fn public_mail_in_force(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
     let rows = tx
         .all(
-            "SELECT name FROM domains WHERE kind = 'ORGANIZATION_DOMAIN' AND status = 'VERIFIED' ORDER BY id",
+            "SELECT domain FROM domains WHERE kind = 'ORGANIZATION_DOMAIN' AND status = 'VERIFIED' ORDER BY id",
             p![],
         )
         .await?;

@@ -566,6 +566,17 @@ async fn settings_from_before_the_check_say_nothing_of_it_and_another_issuer_tur
 }
 
 #[tokio::test]
+async fn a_domain_of_a_public_mail_service_from_before_the_list_is_found() {
+    on_each_engine(async |world| {
+        world.company("acme.test").await;
+        world.company("gmail.com").await;
+        let found = world.tx(async |tx| domain::public_mail_in_force(tx).await).await;
+        assert_eq!(found, ["gmail.com"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_draft_from_before_the_check_has_it_on_from_its_first_issuer() {
     on_each_engine(async |world| {
         let (_, mut connection) = world.company("acme.test").await;
