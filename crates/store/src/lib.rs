@@ -92,6 +92,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(14, "anonymous_work", "0014_anonymous_work.sql"),
     migration!(15, "hints_and_guesses", "0015_hints_and_guesses.sql"),
     migration!(20, "connection_tests", "0020_connection_tests.sql"),
+    migration!(22, "introspection", "0022_introspection.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

@@ -32,6 +32,7 @@ fn web() -> CreateClient {
         grant_types: vec!["authorization_code".to_owned()],
         enforce_pkce: Some(true),
         ip_allowlist: None,
+        introspect_all: Some(true),
     }
 }
 
@@ -89,6 +90,7 @@ async fn an_application_is_read_as_it_was_created() {
         );
         assert_eq!(created.grant_types, wanted.grant_types);
         assert!(created.enforce_pkce && created.disallow_scalekit_api_access);
+        assert!(created.introspect_all, "it is what was asked for");
         assert_eq!(
             (created.client_type.as_str(), created.secrets.len()),
             ("WEB_APP", 0)
@@ -102,6 +104,13 @@ async fn what_cannot_be_registered_is_refused_by_the_name_of_the_field() {
     let harness = Harness::start().await;
     type Spoil = fn(&mut CreateClient);
     let spoil: &[(Spoil, &str)] = &[
+        (
+            |client| {
+                client.client_type = "SPA".to_owned();
+                client.back_channel_logout_uris.clear();
+            },
+            "client.introspect_all",
+        ),
         (|client| client.name = " ".to_owned(), "client.name"),
         (
             |client| client.client_type = "M2M".to_owned(),
@@ -215,6 +224,7 @@ async fn applications_are_listed_by_kind_in_pages() {
     let spa = CreateClient {
         client_type: "SPA".to_owned(),
         back_channel_logout_uris: vec![],
+        introspect_all: None,
         ..web()
     };
     create(&harness, spa).await.unwrap();

@@ -184,6 +184,7 @@ async fn what_a_change_does_not_set_stays_and_an_empty_text_clears() {
                 pkce_enabled: Some(false),
                 idp_logout_required: Some(true),
                 allow_idp_initiated_login: Some(true),
+                push_requests: Some(true),
                 jit_provisioning_with_sso_enabled: Some(false),
                 sync_user_profile_on_login: Some(false),
                 ..complete()
@@ -201,6 +202,7 @@ async fn what_a_change_does_not_set_stays_and_an_empty_text_clears() {
             pkce_enabled: Some(false),
             idp_logout_required: Some(true),
             allow_idp_initiated_login: Some(true),
+            push_requests: Some(true),
             jit_provisioning_with_sso_enabled: Some(false),
             sync_user_profile_on_login: Some(false),
             only_verified_emails: Some(false),

@@ -687,6 +687,8 @@ pub struct CreateClient {
     pub enforce_pkce: ::core::option::Option<bool>,
     #[prost(message, optional, tag = "13")]
     pub ip_allowlist: ::core::option::Option<IpAllowlist>,
+    #[prost(message, optional, tag = "1000")]
+    pub introspect_all: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateClientResponse {
@@ -732,6 +734,8 @@ pub struct UpdateClient {
     pub enforce_pkce: ::core::option::Option<bool>,
     #[prost(message, optional, tag = "16")]
     pub ip_allowlist: ::core::option::Option<IpAllowlist>,
+    #[prost(message, optional, tag = "1000")]
+    pub introspect_all: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateClientResponse {
@@ -853,6 +857,8 @@ pub struct Client {
     pub enforce_pkce: bool,
     #[prost(message, optional, tag = "20")]
     pub ip_allowlist: ::core::option::Option<IpAllowlist>,
+    #[prost(bool, tag = "1000")]
+    pub introspect_all: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ClientSecret {

@@ -363,6 +363,8 @@ pub struct OidcConnectionConfig {
     pub only_verified_emails: ::core::option::Option<bool>,
     #[prost(message, optional, tag = "1021")]
     pub trust_unverified_emails: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "1023")]
+    pub push_requests: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OAuthConnectionConfig {

@@ -54,9 +54,9 @@ pub struct IntrospectionResponse {
     custom_claims: Option<Map<String, Value>>,
 }
 
-/// Unknown, expired and revoked tokens, and tokens meant for another audience,
-/// all get the same bare `{"active":false}`: the endpoint cannot be used to
-/// probe for tokens.
+/// Unknown, expired and revoked tokens, and tokens that are none of the caller's
+/// business, all get the same bare `{"active":false}`: the endpoint cannot be
+/// used to probe for tokens.
 pub async fn introspect(
     State(app): State<App>,
     headers: HeaderMap,
@@ -83,9 +83,14 @@ pub async fn introspect(
     Ok((no_store(), Json(response.unwrap_or_default())))
 }
 
+/// RFC 7662 §4: whether the token can be used at whoever asks. It can where it was
+/// issued or is meant to go; and an application may be told to answer for an API
+/// that all applications of the environment call.
 fn is_for(claims: &AccessToken, caller: &AuthenticatedClient) -> bool {
     let id = caller.client().id.as_str();
-    claims.client_id == id || claims.aud.iter().any(|audience| audience == id)
+    caller.client().introspect_all
+        || claims.client_id == id
+        || claims.aud.iter().any(|audience| audience == id)
 }
 
 fn describe(claims: AccessToken) -> IntrospectionResponse {

@@ -131,6 +131,9 @@ pub struct Client {
     pub profile_in_access_token: bool,
     /// Whether its own tokens open the management API.
     pub management_access: bool,
+    /// Whether it may ask about every token of the environment, and not of its own
+    /// alone: an API that other applications call.
+    pub introspect_all: bool,
     pub token_algorithm: Algorithm,
     /// `None`: the environment's.
     pub access_token_lifetime: Option<Duration>,
@@ -169,6 +172,7 @@ impl Client {
             // Applications written for Scalekit greet people from their access token.
             profile_in_access_token: true,
             management_access: false,
+            introspect_all: false,
             token_algorithm: Algorithm::Rs256,
             access_token_lifetime: None,
             scope: Scope::none(),

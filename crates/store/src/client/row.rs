@@ -13,13 +13,13 @@ macro_rules! columns {
          c.initiate_login_uri, c.any_loopback_redirect, c.enforce_pkce, c.secret_optional_with_pkce,
          c.strict_refresh_rotation, c.profile_in_access_token, c.management_access, c.token_algorithm,
          c.access_token_lifetime_secs, c.created_at, c.updated_at, c.organization_id, c.resource_id,
-         c.description, c.scope, c.audience, c.custom_claims, c.grant_types"
+         c.description, c.scope, c.audience, c.custom_claims, c.grant_types, c.introspect_all"
     };
 }
 pub(super) use columns;
 
 /// How many columns a client has; those of its secret follow in a join.
-pub(super) const COLUMNS: usize = 24;
+pub(super) const COLUMNS: usize = 25;
 
 pub(super) fn read(row: &Row) -> Result<Client, Error> {
     let mut columns = Columns::of(row);
@@ -52,6 +52,7 @@ pub(super) fn read(row: &Row) -> Result<Client, Error> {
         audience: columns.json("clients.audience")?,
         custom_claims: columns.json("clients.custom_claims")?,
         grant_types: columns.json("clients.grant_types")?,
+        introspect_all: columns.bool()?,
     })
 }
 
@@ -101,9 +102,9 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(
             initiate_login_uri, any_loopback_redirect, enforce_pkce, secret_optional_with_pkce,
             strict_refresh_rotation, profile_in_access_token, management_access, token_algorithm,
             access_token_lifetime_secs, created_at, updated_at, organization_id, resource_id, description, scope,
-            audience, custom_claims, grant_types)
+            audience, custom_claims, grant_types, introspect_all)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-            $22, $23, $24)",
+            $22, $23, $24, $25)",
         p![
             &client.id,
             &client.name,
@@ -129,6 +130,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(
             &rendered.audience,
             &rendered.custom_claims,
             &rendered.grant_types,
+            client.introspect_all,
         ],
     )
     .await?;
@@ -219,7 +221,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(
                 enforce_pkce = $8, secret_optional_with_pkce = $9, strict_refresh_rotation = $10,
                 profile_in_access_token = $11, management_access = $12, token_algorithm = $13,
                 access_token_lifetime_secs = $14, updated_at = $15, description = $17, scope = $18,
-                audience = $19, custom_claims = $20, grant_types = $21
+                audience = $19, custom_claims = $20, grant_types = $21, introspect_all = $22
               WHERE id = $1 AND updated_at = $16",
             p![
                 &client.id,
@@ -243,6 +245,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(
                 &rendered.audience,
                 &rendered.custom_claims,
                 &rendered.grant_types,
+                client.introspect_all,
             ],
         )
         .await?;

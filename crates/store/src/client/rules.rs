@@ -31,6 +31,7 @@ pub enum Field {
     InitiateLoginUri,
     AnyLoopbackRedirect,
     ManagementAccess,
+    IntrospectAll,
     AccessTokenLifetime,
     Audience,
     CustomClaims,
@@ -145,6 +146,13 @@ fn check_privileges(client: &Client, environment: Environment) -> Result<(), Mis
         return refuse(
             Field::ManagementAccess,
             "only a web application can keep what the management API asks for",
+        );
+    }
+    // RFC 7662 §2.1: whoever asks authenticates. And what it hears is of every organization.
+    if client.introspect_all && (client.kind != Kind::WebApp || client.owner != Owner::Environment) {
+        return refuse(
+            Field::IntrospectAll,
+            "only a web application, which has a secret, may ask about every token",
         );
     }
     if client.any_loopback_redirect && environment == Environment::Production {

@@ -102,6 +102,10 @@ pub struct OidcSettings {
     /// same: it gives nothing and takes back what it gave, see [`Self::roles_from`].
     #[serde(default)]
     pub unnamed_roles_claim: bool,
+    /// Push authorization requests to the provider (RFC 9126), also if its metadata do
+    /// not say that it takes no others: some ask it of single clients.
+    #[serde(default)]
+    pub push_requests: bool,
     /// Development: the provider may be reached without TLS.
     #[serde(default)]
     pub insecure_http: bool,
@@ -149,6 +153,7 @@ impl Default for OidcSettings {
             groups_claim_by_upgrade: false,
             unnamed_roles_claim: false,
             insecure_http: false,
+            push_requests: false,
             trust_unverified_email: false,
             check_hosted_domain: Some(true),
             only_verified_email: false,

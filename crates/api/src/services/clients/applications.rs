@@ -29,6 +29,7 @@ const UPDATABLE: &[&str] = &[
     "grant_types",
     "enforce_pkce",
     "ip_allowlist",
+    "introspect_all",
 ];
 
 /// An application by its identifier; a machine client is none.
@@ -152,6 +153,7 @@ pub(super) async fn create(
         management_access: wanted.disallow_scalekit_api_access == Some(false),
         grant_types: parse_grant_types(&wanted.grant_types)?,
         enforce_pkce: wanted.enforce_pkce.unwrap_or_default(),
+        introspect_all: wanted.introspect_all.unwrap_or_default(),
         ..Client::new(id, wanted.name, kind, at.now)
     };
     api.check_client(&client)?;
@@ -191,6 +193,9 @@ fn change(client: &mut Client, wanted: UpdateClient, mask: &Mask) -> Result<(), 
     }
     if let Some(enforced) = mask.optional("enforce_pkce", wanted.enforce_pkce) {
         client.enforce_pkce = enforced;
+    }
+    if let Some(all) = mask.optional("introspect_all", wanted.introspect_all) {
+        client.introspect_all = all;
     }
     if let Some(disallowed) = wanted.disallow_scalekit_api_access
         && mask

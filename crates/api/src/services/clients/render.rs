@@ -66,6 +66,7 @@ pub(super) fn application(client: &Client, all: &[ClientSecret], now: Timestamp)
         client_type: client.kind.to_string(),
         enforce_pkce: client.requires_pkce(),
         ip_allowlist: None,
+        introspect_all: client.introspect_all,
     }
 }
 

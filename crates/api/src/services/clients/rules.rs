@@ -48,6 +48,7 @@ const fn field_of(field: Field, is_machine: bool) -> &'static str {
         Field::InitiateLoginUri => "initiate_login_uri",
         Field::AnyLoopbackRedirect => "any_loopback_redirect",
         Field::ManagementAccess => "disallow_scalekit_api_access",
+        Field::IntrospectAll => "introspect_all",
         Field::AccessTokenLifetime if is_machine => "expiry",
         Field::AccessTokenLifetime => "access_token_expiry",
         Field::Audience => "audience",

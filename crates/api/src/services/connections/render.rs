@@ -92,6 +92,7 @@ fn oidc(api: &Api, connection: &Connection, settings: &OidcSettings) -> OidcConn
         allow_idp_initiated_login: Some(settings.allow_idp_initiated_login),
         only_verified_emails: Some(settings.only_verified_email),
         trust_unverified_emails: Some(settings.trust_unverified_email),
+        push_requests: Some(settings.push_requests),
     }
 }
 

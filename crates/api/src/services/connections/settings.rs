@@ -98,6 +98,7 @@ fn apply_oidc(
     }
     set(&mut settings.pkce_enabled, config.pkce_enabled);
     set(&mut settings.idp_logout_required, config.idp_logout_required);
+    set(&mut settings.push_requests, config.push_requests);
     settings.check_hosted_domain = config.check_hosted_domain.or(settings.check_hosted_domain);
     set(
         &mut settings.allow_idp_initiated_login,

@@ -132,6 +132,7 @@ struct AppView {
     strict_refresh_rotation: bool,
     profile_in_access_token: bool,
     management_access: bool,
+    introspect_all: bool,
     token_algorithm: String,
     /// Seconds; the environment's if null.
     access_token_lifetime: Option<u64>,
@@ -160,6 +161,7 @@ impl AppView {
             strict_refresh_rotation: client.strict_refresh_rotation,
             profile_in_access_token: client.profile_in_access_token,
             management_access: client.management_access,
+            introspect_all: client.introspect_all,
             token_algorithm: client.token_algorithm.to_string(),
             access_token_lifetime: client.access_token_lifetime.map(|lifetime| lifetime.as_secs()),
             created_at: time(client.created_at),
@@ -197,6 +199,7 @@ impl AppView {
             ("Strict refresh", yes_no(self.strict_refresh_rotation)),
             ("Profile in tokens", yes_no(self.profile_in_access_token)),
             ("Management access", yes_no(self.management_access)),
+            ("Introspects all", yes_no(self.introspect_all)),
             ("Signed with", self.token_algorithm.clone()),
             (
                 "Access tokens live",

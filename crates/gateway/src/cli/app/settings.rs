@@ -50,6 +50,9 @@ pub(super) struct SettingsArgs {
     /// Let it use the management API with its own token; web applications only
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     management_access: Option<bool>,
+    /// Let it ask about every token of this environment, as an API does; web applications only
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    introspect_all: Option<bool>,
     /// How long its access tokens are valid, such as 10m; 0s for what the environment says
     #[arg(long, value_name = "DURATION", value_parser = parse_lifetime)]
     access_token_lifetime: Option<Duration>,
@@ -92,6 +95,7 @@ impl SettingsArgs {
         set(&mut client.strict_refresh_rotation, self.strict_refresh);
         set(&mut client.profile_in_access_token, self.profile_in_access_token);
         set(&mut client.management_access, self.management_access);
+        set(&mut client.introspect_all, self.introspect_all);
         if let Some(lifetime) = self.access_token_lifetime {
             client.access_token_lifetime = Some(lifetime).filter(|lifetime| !lifetime.is_zero());
         }
@@ -129,6 +133,7 @@ pub(super) fn check(client: &Client, instance: &Instance) -> Result<(), Failure>
                 failure.remedy("Leave --backchannel-logout-uri out.")
             }
             Field::ManagementAccess => failure.remedy("Leave --management-access out."),
+            Field::IntrospectAll => failure.remedy("Leave --introspect-all out."),
             Field::AnyLoopbackRedirect => failure.remedy("Leave --any-loopback-redirect out."),
             _ => failure,
         }

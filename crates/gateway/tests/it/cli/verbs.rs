@@ -261,6 +261,7 @@ async fn an_application_comes_changes_and_goes_on_both_engines() {
             "Front",
             "--strict-refresh=false",
             "--enforce-pkce",
+            "--introspect-all",
             "--post-logout-redirect-uri",
             "",
             "--access-token-lifetime",
@@ -276,6 +277,10 @@ async fn an_application_comes_changes_and_goes_on_both_engines() {
             (&json!(false), &json!(true))
         );
         assert_eq!(changed["access_token_lifetime"], json!(null));
+        assert_eq!(
+            (&portal["introspect_all"], &changed["introspect_all"]),
+            (&json!(false), &json!(true))
+        );
         let shown = instance.json(&["app", "show", id]);
         assert_eq!(shown, changed);
         assert!(shown.get("secret").is_none(), "the secret was shown again");
@@ -319,6 +324,12 @@ async fn an_application_has_two_secrets_at_most() {
         spa.get("secret").is_none() && spa["enforce_pkce"] == json!(true),
         "{spa}"
     );
+    instance
+        .run(&["app", "update", text(&spa, "/id"), "--introspect-all"])
+        .failed(
+            2,
+            "Only a web application, which has a secret, may ask about every token.",
+        );
     instance
         .run(&["app", "secret", "add", text(&spa, "/id")])
         .failed(1, "A public application has no secret");

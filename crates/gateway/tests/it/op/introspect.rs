@@ -2,7 +2,9 @@
 //!
 //! Source: RFC 7662 §2.
 
-use genkan_testkit::{Gateway, Rp, Tokens};
+use std::time::Duration;
+
+use genkan_testkit::{Gateway, Rp, Tokens, on_each_engine};
 use insta::assert_snapshot;
 
 async fn signed_in(gateway: &Gateway, rp: &Rp) -> Tokens {
@@ -120,4 +122,77 @@ async fn a_public_client_cannot_ask() {
         rp.post("/oauth/introspect", &[]).send().await.oauth_error(),
         "invalid_request"
     );
+}
+
+/// RFC 7662 §4: the tokens of a single-page application, at the API that it calls.
+#[tokio::test]
+async fn an_application_that_answers_for_an_api_hears_about_every_token_of_the_environment() {
+    on_each_engine(async |gateway: &Gateway| {
+        gateway.organization("acme.test").with_oidc_connection().await;
+        let spa = gateway.client("spa").spa().await;
+        let tokens = signed_in(gateway, &spa).await;
+        let stranger = gateway.client("stranger").await;
+        let api = gateway
+            .client("api")
+            .change(|client| client.introspect_all = true)
+            .await;
+        assert!(!stranger.introspect(&tokens.access_token).await.active);
+        let heard = api.introspect(&tokens.access_token).await;
+        assert!(heard.active);
+        assert_eq!(heard.json["client_id"], spa.id.as_str());
+        assert_eq!(
+            heard.json["aud"][0],
+            spa.id.as_str(),
+            "it stays the other client's"
+        );
+
+        // What no API ever sees stays its own client's.
+        assert!(!api.introspect(tokens.refresh_token()).await.active);
+        assert!(!api.introspect(tokens.id_token()).await.active);
+        // To ask is not to end: RFC 7009 §2.1.
+        api.revoke(&tokens.access_token).await;
+        api.revoke(tokens.refresh_token()).await;
+        assert!(api.introspect(&tokens.access_token).await.active);
+        // A token of another environment is none, however well it is signed there.
+        let elsewhere = Gateway::start().await;
+        elsewhere.organization("acme.test").with_oidc_connection().await;
+        let foreign = signed_in(&elsewhere, &elsewhere.client("spa").spa().await).await;
+        assert!(!api.introspect(&foreign.access_token).await.active);
+
+        gateway.clock().advance(Duration::from_secs(301));
+        assert!(!api.introspect(&tokens.access_token).await.active);
+    })
+    .await;
+}
+
+/// RFC 7662 §2.1: the endpoint must require authorization.
+#[tokio::test]
+async fn nobody_hears_about_other_tokens_without_a_secret() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let tokens = signed_in(&gateway, &rp).await;
+    let public = gateway
+        .client("spa")
+        .spa()
+        .change(|client| client.introspect_all = true)
+        .await;
+    let lenient = gateway
+        .client("lenient")
+        .change(|client| {
+            client.introspect_all = true;
+            client.secret_optional_with_pkce = true;
+        })
+        .await;
+    for asking in [&public, &lenient] {
+        let form = [
+            ("token", tokens.access_token.as_str()),
+            ("client_id", asking.id.as_str()),
+        ];
+        let reply = asking.post_as_nobody("/oauth/introspect", &form).send().await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.oauth_error().as_str()),
+            (401, "invalid_client")
+        );
+    }
 }
