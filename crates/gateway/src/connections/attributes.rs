@@ -158,6 +158,7 @@ impl<'a> Mapping<'a> {
                 family_name: text("family_name"),
                 picture: text("picture").filter(|url| url.starts_with("https://")),
                 locale: text("locale"),
+                preferred_username: text("preferred_username"),
             },
             email,
             groups: self.groups(documents, trace),

@@ -125,7 +125,8 @@ fn present(previous: Option<&Session>, recognized: &Recognized) -> Present {
     }
 }
 
-fn arrival(upstream: &UpstreamIdentity) -> Arrival {
+/// What an identity comes to as an arrival.
+pub(super) fn arrival(upstream: &UpstreamIdentity) -> Arrival {
     Arrival {
         connection_id: upstream.connection.id.clone(),
         subject: upstream.subject.clone(),

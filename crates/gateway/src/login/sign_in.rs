@@ -155,7 +155,12 @@ impl<'a> Finishing<'a> {
 
 /// Why an arrival signs nobody in.
 pub(super) fn refused(outcome: &Outcome) -> Arrived {
-    Arrived::Refused(match outcome {
+    refusal_of(outcome).map_or(Arrived::ConnectionNotActive, Arrived::Refused)
+}
+
+/// Our own rule that an arrival breaks; none if it is the connection that is gone.
+pub(super) fn refusal_of(outcome: &Outcome) -> Option<Refusal> {
+    Some(match outcome {
         Outcome::EmailNotTrusted => Refusal::EmailNotTrusted,
         Outcome::HostedDomainForeign => Refusal::HostedDomain,
         Outcome::DomainNotProved => Refusal::DomainNotProved,
@@ -164,7 +169,7 @@ pub(super) fn refused(outcome: &Outcome) -> Arrived {
         Outcome::Disabled => Refusal::Disabled,
         Outcome::OrganizationFull => Refusal::OrganizationFull,
         Outcome::NotProvisioned | Outcome::EmailMissing => Refusal::NotProvisioned,
-        Outcome::ConnectionNotActive | Outcome::SignedIn { .. } => return Arrived::ConnectionNotActive,
+        Outcome::ConnectionNotActive | Outcome::SignedIn { .. } => return None,
     })
 }
 

@@ -12,12 +12,14 @@ use genkan_protocol::oauth::Parameters;
 use genkan_store::connection::{Connection, Settings};
 use genkan_store::interaction::{Interaction, Request};
 use genkan_store::{
-    ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test,
+    ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test, identity,
 };
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
+use super::callback;
 use super::identify::form_of_ours;
+use super::sign_in::refusal_of;
 use crate::app::App;
 use crate::connections::{self, Failure, Hints, UpstreamIdentity};
 use crate::web::cookie::{self, Cookie};
@@ -156,27 +158,17 @@ pub async fn finish(
     let connection = found.ok_or_else(PageError::unknown_connection)?;
     let again = Link::parse("Test again", &test_path(&connection));
     let provider = connection.provider.as_str();
-    let page = match result {
-        Ok(identity) => {
-            app.db()
-                .tx(async |tx| {
-                    connection_test::succeed(tx, test_id, &identity.attributes, &identity.trace).await
-                })
-                .await?;
-            Page::new(&ConnectionTestPage {
-                crumbs: &[],
-                connection: &connection.name,
-                succeeded: true,
-                why: "",
-                remedy: None,
-                facts: &facts(provider, test_id.as_str()),
-                checks: identity.trace.checks(),
-                claims: &claims(&connection, &identity.attributes),
-                again,
-            })
-        }
-        Err(failure) => {
-            let trace_id = connections::trace::record(app, Some(interaction), &failure).await?;
+    // A sign-in would be decided so; nothing of it is written.
+    let (identity, failure) = match result {
+        Ok(identity) => rehearse(app, identity).await?,
+        Err(failure) => (None, Some(failure)),
+    };
+    let claims = identity
+        .as_ref()
+        .map_or_else(Vec::new, |identity| claims(&connection, &identity.attributes));
+    let page = match (&failure, &identity) {
+        (Some(failure), _) => {
+            let trace_id = connections::trace::record(app, Some(interaction), failure).await?;
             let kept = connection_test::Failure {
                 error: failure.cause.clone(),
                 description: failure.remedy.clone(),
@@ -199,12 +191,59 @@ pub async fn finish(
                     trace_id.as_ref().map_or(test_id.as_str(), TraceId::as_str),
                 ),
                 checks: failure.trace.checks(),
-                claims: &[],
+                claims: &claims,
                 again,
             })
         }
+        (None, Some(identity)) => {
+            app.db()
+                .tx(async |tx| {
+                    connection_test::succeed(tx, test_id, &identity.attributes, &identity.trace).await
+                })
+                .await?;
+            Page::new(&ConnectionTestPage {
+                crumbs: &[],
+                connection: &connection.name,
+                succeeded: true,
+                why: "",
+                remedy: None,
+                facts: &facts(provider, test_id.as_str()),
+                checks: identity.trace.checks(),
+                claims: &claims,
+                again,
+            })
+        }
+        (None, None) => return Err(PageError::unknown_connection()),
     };
     Ok(page.into_response())
+}
+
+/// The admission of a sign-in, without its consequences: the identity with what it
+/// would come to as the last line of its trace, or why nobody would be signed in.
+async fn rehearse(
+    app: &App,
+    mut identity: UpstreamIdentity,
+) -> Result<(Option<UpstreamIdentity>, Option<Failure>), PageError> {
+    let (arrival, now) = (callback::arrival(&identity), app.now());
+    let decided = app
+        .db()
+        .read(async |tx| identity::rehearse(tx, &arrival, now).await)
+        .await?;
+    let outcome = match decided {
+        Ok(recognized) => {
+            let note = match &recognized.user {
+                Some(user) => format!("{} would be signed in", user.email.as_str()),
+                None => format!("{} would be signed in, and be new here", identity.email.as_str()),
+            };
+            identity.trace.pass("Account", note);
+            return Ok((Some(identity), None));
+        }
+        Err(outcome) => outcome,
+    };
+    // Deleted in this very moment.
+    let refusal = refusal_of(&outcome).ok_or_else(PageError::unknown_connection)?;
+    let failure = Failure::refused(&identity, &refusal);
+    Ok((Some(identity), Some(failure)))
 }
 
 fn facts(provider: &str, reference: &str) -> Vec<Fact<'static>> {
@@ -244,6 +283,7 @@ fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Ve
                 claim if mapped("name", claim) => Some("the name"),
                 claim if mapped("given_name", claim) => Some("the given name"),
                 claim if mapped("family_name", claim) => Some("the family name"),
+                claim if mapped("preferred_username", claim) => Some("the user name"),
                 claim if Some(claim) == groups => Some("the groups"),
                 claim if Some(claim) == roles => Some("the roles"),
                 _ => None,

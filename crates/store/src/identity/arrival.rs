@@ -55,6 +55,10 @@ pub struct Profile {
     pub family_name: Option<String>,
     pub picture: Option<String>,
     pub locale: Option<String>,
+    /// What they are called there in short. Nobody's alone, and no proof of anything
+    /// (OIDC Core §5.7). Absent in what an older version kept.
+    #[serde(default)]
+    pub preferred_username: Option<String>,
 }
 
 /// What became of an arrival. All but [`Outcome::SignedIn`] changed nothing.
@@ -112,7 +116,7 @@ pub enum Outcome {
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn arrive(tx: &mut Tx<'_>, at: Stamp<'_>, arrival: &Arrival) -> Result<Outcome, Error> {
-    match decide(tx, arrival, at.now).await? {
+    match decide(tx, arrival, Door::Open, at.now).await? {
         Decision::Admit(admission) => admit(tx, at, arrival, *admission).await,
         Decision::Refuse(outcome) => Ok(outcome),
     }
@@ -136,21 +140,54 @@ pub async fn recognize(
     arrival: &Arrival,
     now: Timestamp,
 ) -> Result<Result<Recognized, Outcome>, Error> {
-    Ok(match decide(tx, arrival, now).await? {
-        Decision::Admit(admission) => Ok(Recognized {
-            user: match admission.person {
-                Person::Known(user) | Person::Linked(user) => Some(Box::new(user)),
-                Person::New(_) => None,
-            },
-            organization_id: admission.connection.organization_id,
-        }),
-        Decision::Refuse(outcome) => Err(outcome),
-    })
+    decide(tx, arrival, Door::Open, now)
+        .await
+        .map(Decision::recognized)
+}
+
+/// As [`recognize`], also at a connection that is switched off: what a sign-in
+/// would come to if it were on.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn rehearse(
+    tx: &mut Tx<'_>,
+    arrival: &Arrival,
+    now: Timestamp,
+) -> Result<Result<Recognized, Outcome>, Error> {
+    decide(tx, arrival, Door::Rehearsal, now)
+        .await
+        .map(Decision::recognized)
+}
+
+/// Whether anybody comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// Through a connection that is switched on.
+    Open,
+    /// Nobody: a connection is tried, before it is switched on as well.
+    Rehearsal,
 }
 
 enum Decision {
     Admit(Box<Admission>),
     Refuse(Outcome),
+}
+
+impl Decision {
+    fn recognized(self) -> Result<Recognized, Outcome> {
+        match self {
+            Self::Admit(admission) => Ok(Recognized {
+                user: match admission.person {
+                    Person::Known(user) | Person::Linked(user) => Some(Box::new(user)),
+                    Person::New(_) => None,
+                },
+                organization_id: admission.connection.organization_id,
+            }),
+            Self::Refuse(outcome) => Err(outcome),
+        }
+    }
 }
 
 struct Admission {
@@ -192,11 +229,12 @@ impl Person {
 }
 
 /// Decides and writes nothing.
-async fn decide(tx: &mut Tx<'_>, arrival: &Arrival, now: Timestamp) -> Result<Decision, Error> {
+async fn decide(tx: &mut Tx<'_>, arrival: &Arrival, door: Door, now: Timestamp) -> Result<Decision, Error> {
     // Read here and not taken from a cache: a connection that was just switched
     // off must not let anybody in.
     let connection = connection::find(tx, &arrival.connection_id).await?;
-    let Some(connection) = connection.filter(|connection| connection.enabled) else {
+    let Some(connection) = connection.filter(|connection| connection.enabled || door == Door::Rehearsal)
+    else {
         return Ok(Decision::Refuse(Outcome::ConnectionNotActive));
     };
     let hosted = hosted_domain::look(tx, &connection, &arrival.attributes).await?;
@@ -238,6 +276,12 @@ async fn decide(tx: &mut Tx<'_>, arrival: &Arrival, now: Timestamp) -> Result<De
         && !membership::has_room(tx, organization_id, person.user_id(), now).await?
     {
         return Ok(Decision::Refuse(Outcome::OrganizationFull));
+    }
+    if let Person::Linked(user) = &person {
+        let known = relink::subjects(tx, &arrival.connection_id, &user.id).await?;
+        if !known.is_empty() && !relink::is_permitted(tx, &arrival.connection_id, &user.id, now).await? {
+            return Ok(Decision::Refuse(Outcome::SubjectChanged { known }));
+        }
     }
     Ok(Decision::Admit(Box::new(Admission {
         connection,
@@ -391,6 +435,7 @@ fn take_over_names(user: &mut User, profile: &Profile) {
         (&mut user.family_name, &profile.family_name),
         (&mut user.picture, &profile.picture),
         (&mut user.locale, &profile.locale),
+        (&mut user.preferred_username, &profile.preferred_username),
     ];
     for (ours, theirs) in pairs {
         if theirs.is_some() {

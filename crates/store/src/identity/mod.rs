@@ -11,7 +11,7 @@ use crate::row::{Columns, json};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, Stamp, Timestamp, UserId};
 
-pub use arrival::{Arrival, Outcome, Profile, Recognized, Roles, arrive, recognize};
+pub use arrival::{Arrival, Outcome, Profile, Recognized, Roles, arrive, recognize, rehearse};
 
 /// A user as one connection knows them.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@ use genkan_db::{Tx, p};
 
 use crate::event::{self, Entry, Kind};
 use crate::row::Columns;
-use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, UserId};
+use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, Timestamp, UserId};
 
 /// How long a permission waits for people to sign in.
 pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -74,6 +74,25 @@ pub(super) async fn subjects(
         )
         .await?;
     rows.iter().map(|row| Columns::of(row).text()).collect()
+}
+
+/// Whether [`use_permission`] would find one.
+pub(super) async fn is_permitted(
+    tx: &mut Tx<'_>,
+    connection_id: &ConnectionId,
+    user_id: &UserId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let found = tx
+        .opt(
+            "SELECT p.id FROM relink_permissions p
+              WHERE p.connection_id = $1 AND (p.user_id IS NULL OR p.user_id = $2) AND p.expires_at > $3
+                AND NOT EXISTS (SELECT 1 FROM relink_uses u WHERE u.permission_id = p.id AND u.user_id = $2)
+              LIMIT 1",
+            p![connection_id, user_id, now.as_micros()],
+        )
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Uses a permission, if there is one that this person has not used: looking

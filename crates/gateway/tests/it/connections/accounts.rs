@@ -335,3 +335,34 @@ async fn a_malformed_address_is_told_from_a_missing_one() {
         trace.remedy
     );
 }
+
+/// OIDC Core §5.1: what the reference lists under the scope `profile`.
+#[tokio::test]
+async fn the_user_name_at_the_provider_is_kept_and_given_on() {
+    on_each_engine(async |gateway: &Gateway| {
+        gateway.organization("acme.test").with_oidc_connection().await;
+        let rp = gateway.client("rp").await;
+        let named = |name: &str| {
+            Person::new("ada@acme.test").with_claims(&json!({ "sub": "ada-1", "preferred_username": name }))
+        };
+        let told = async |person: &Person, scope: &str| {
+            let request = rp.authorize().with("scope", scope);
+            let code = gateway.browser().sign_in_with(&request, person).await;
+            let tokens = rp.redeem(&code).await.expect_tokens();
+            let id_token = rp.verify(tokens.id_token()).await["preferred_username"].clone();
+            let userinfo = rp.userinfo(&tokens.access_token).await.json()["preferred_username"].clone();
+            assert_eq!(id_token, userinfo);
+            id_token
+        };
+        assert_eq!(told(&named("ada"), "openid profile").await, "ada");
+        // It follows, as a name does, and stays where nothing is said.
+        assert_eq!(
+            told(&named("ada\u{202e}.lovelace"), "openid profile").await,
+            "ada.lovelace"
+        );
+        let silent = Person::new("ada@acme.test").with_claims(&json!({ "sub": "ada-1" }));
+        assert_eq!(told(&silent, "openid profile").await, "ada.lovelace");
+        assert_eq!(told(&silent, "openid email").await, Value::Null);
+    })
+    .await;
+}

@@ -4,10 +4,15 @@
 
 use std::time::Duration;
 
+use genkan::connections::Refusal;
 use genkan::simulator::Fault;
 use genkan_db::p;
+use genkan_protocol::EmailAddress;
+use genkan_store::connection::Provider;
 use genkan_store::connection_test::{self, Status};
-use genkan_store::{ConnectionTestId, TraceId};
+use genkan_store::organization::user_limit;
+use genkan_store::user::{self, User};
+use genkan_store::{ConnectionTestId, TraceId, UserId, membership};
 use genkan_testkit::{Gateway, Organization, Page, Person};
 use insta::assert_snapshot;
 use serde_json::json;
@@ -67,6 +72,7 @@ async fn a_test_shows_every_check_and_what_is_made_of_the_claims() {
     ✓ E-mail address ada@acme.test
     ✓ Groups none: there is no claim groups
     ✓ Roles 1 in the claim roles
+    ✓ Account ada@acme.test would be signed in, and be new here
     "#);
     for claim in [
         "sub becomes the subject ada-1",
@@ -94,9 +100,135 @@ async fn a_disabled_connection_can_be_tested() {
         .organization("acme.test")
         .with_connection(|connection| connection.enabled = false)
         .await;
-    // An address of another domain would not sign in, and still tests the connection.
+    let page = test(&gateway, &acme, "ada@acme.test").await;
+    assert_eq!(page.heading(), "The company’s sign-in works");
+    // An address of another domain would not sign in, and what came is shown all the same.
     let page = test(&gateway, &acme, "ada@elsewhere.test").await;
-    assert!(page.html.text().contains("ada@elsewhere.test"));
+    let shown = page.html.text();
+    assert!(shown.contains("a domain that is not your company’s"), "{shown}");
+    assert!(
+        shown.contains("email becomes the e-mail ada@elsewhere.test"),
+        "{shown}"
+    );
+}
+
+/// What both say of one person: the cause, the sentence and the remedy.
+async fn verdicts(gateway: &Gateway, organization: &Organization, person: &Person) -> [[String; 3]; 2] {
+    let page = test(gateway, organization, person).await;
+    let shown = page.html.text();
+    let tried = gateway.login_trace().await;
+    let rp = gateway.client("rp").await;
+    let request = rp
+        .authorize()
+        .with("connection_id", organization.connection_id().as_str());
+    let mut browser = gateway.browser();
+    let arrival = browser.start(&request).await;
+    let refused = browser.go_on(arrival, person).await.page();
+    let signed_in = gateway.login_trace().await;
+    assert_ne!(tried.id, signed_in.id);
+    let sentence = |text: &str| {
+        let known = text
+            .lines()
+            .find(|line| refused.html.text().contains(line) && line.len() > 40);
+        known.unwrap_or_default().to_owned()
+    };
+    assert!(shown.contains(&tried.remedy), "{} in {shown}", tried.remedy);
+    [
+        [tried.cause, sentence(&shown), tried.remedy],
+        [signed_in.cause, sentence(&refused.html.text()), signed_in.remedy],
+    ]
+}
+
+/// Whom a sign-in refuses, a test refuses for the same reason: else it would say that
+/// everything works where nobody comes in.
+#[tokio::test]
+async fn a_test_says_of_everybody_what_a_sign_in_says() {
+    let gateway = Gateway::start().await;
+    let mut causes = std::collections::BTreeSet::new();
+    for (number, kind) in [
+        Refusal::EmailNotTrusted,
+        Refusal::HostedDomain,
+        Refusal::DomainNotProved,
+        Refusal::SubjectChanged { known: Vec::new() },
+        Refusal::EmailNotVerified,
+        Refusal::NotProvisioned,
+        Refusal::Disabled,
+        Refusal::OrganizationFull,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let domain = format!("acme-{number}.test");
+        let address = format!("ada@{domain}");
+        let hosted = matches!(kind, Refusal::HostedDomain);
+        let closed = matches!(kind, Refusal::NotProvisioned);
+        let company = gateway
+            .organization(&domain)
+            .with_connection(move |connection| {
+                connection.jit_provisioning = !closed;
+                if hosted {
+                    connection.provider = Provider::Google;
+                    connection.settings.as_oidc_mut().unwrap().check_hosted_domain = Some(true);
+                }
+            })
+            .await;
+        let at = gateway.at();
+        let mut person = Person::new(&address).with_claims(&json!({ "sub": format!("s-{number}") }));
+        // Everything that stands in the way of this one; a new refusal needs a line here.
+        match &kind {
+            Refusal::EmailNotTrusted => {
+                person = Person::new("ada@elsewhere.test").with_claims(&json!({ "sub": "s-0" }));
+            }
+            Refusal::HostedDomain | Refusal::NotProvisioned => {}
+            Refusal::EmailNotVerified => person = person.unverified(),
+            Refusal::DomainNotProved => {
+                let elsewhere = gateway.organization("elsewhere-too.test").await;
+                let user = user(&gateway, &address).await;
+                gateway
+                    .tx(async |tx| membership::insert(tx, at, &elsewhere.id, &user).await)
+                    .await;
+            }
+            Refusal::SubjectChanged { .. } => {
+                let before = Person::new(&address).with_claims(&json!({ "sub": "before" }));
+                let rp = gateway.client("before").await;
+                gateway.browser().sign_in(&rp, &before).await;
+            }
+            Refusal::Disabled => {
+                let user = user(&gateway, &address).await;
+                gateway
+                    .tx(async |tx| {
+                        membership::insert(tx, at, &company.id, &user).await?;
+                        membership::set_active(tx, at, &company.id, &user, false).await
+                    })
+                    .await;
+            }
+            Refusal::OrganizationFull => {
+                gateway
+                    .tx(async |tx| user_limit::set(tx, at, &company.id, Some(0)).await)
+                    .await;
+            }
+        }
+        let before = gateway.events().await;
+        let [tried, signed_in] = verdicts(&gateway, &company, &person).await;
+        assert_eq!(tried, signed_in, "{kind:?}");
+        let written: Vec<_> = gateway.events().await.split_off(before.len());
+        assert!(
+            written
+                .iter()
+                .all(|kind| kind == "login.failed" || kind.starts_with("client.")),
+            "{written:?}"
+        );
+        causes.insert(tried[0].clone());
+    }
+    // Google's hd and a foreign domain are one cause.
+    assert_eq!(causes.len(), 7, "{causes:?}");
+}
+
+async fn user(gateway: &Gateway, address: &str) -> UserId {
+    let at = gateway.at();
+    let user = User::new(at.id(), EmailAddress::parse(address).unwrap(), at.now);
+    gateway.tx(async |tx| user::insert(tx, at, &user).await).await;
+    user.id
 }
 
 #[tokio::test]
