@@ -121,6 +121,26 @@ for (const engine of engines()) {
       });
     }
 
+    it('pushes its requests to a company that takes no others', async () => {
+      const strict = await Company.start({
+        features: {
+          devInteractions: { enabled: false },
+          pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true },
+        },
+      });
+      try {
+        for (const authMethod of ['client_secret_basic', 'client_secret_post']) {
+          const domain = `pushed-${++number}.test`;
+          await joinCompany(genkan, strict, { domain, authMethod });
+          assert.equal((await login(`ada@${domain}`)).email, `ada@${domain}`);
+          const asked = strict.authorizationRequests.at(-1);
+          assert.deepEqual(Object.keys(asked).sort(), ['client_id', 'request_uri']);
+        }
+      } finally {
+        await strict.stop();
+      }
+    });
+
     it('follows the company when it replaces its signing keys', async () => {
       await login('ada@acme.test');
       await company.rotateKeys();

@@ -161,6 +161,12 @@ impl Failure {
         }))
     }
 
+    /// What to change, where more is known than the failure itself tells.
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.0.remedy = remedy.into();
+        self
+    }
+
     /// The application is told, because it asked for what cannot be had.
     pub fn tell_application(mut self, code: &'static str, description: &'static str) -> Self {
         self.0.for_application = Some((code, description));

@@ -65,6 +65,10 @@ pub struct Endpoints {
     pub sends_iss: bool,
     /// The values of `prompt` that it says it takes; nothing if it does not say.
     pub prompts: Vec<String>,
+    /// Where it takes pushed authorization requests (RFC 9126 §5).
+    pub pushed: Option<String>,
+    /// It takes no others.
+    pub requires_pushed: bool,
 }
 
 /// Finds the endpoints of a connection: by hand where entered, else by discovery.
@@ -84,6 +88,8 @@ pub async fn endpoints(app: &App, settings: &OidcSettings) -> Result<Endpoints, 
             jwks: jwks.clone(),
             sends_iss: false,
             prompts: Vec::new(),
+            pushed: None,
+            requires_pushed: false,
         });
     }
     let found = discover(app, settings).await?;
@@ -107,6 +113,8 @@ pub async fn endpoints(app: &App, settings: &OidcSettings) -> Result<Endpoints, 
         jwks: pick(&settings.jwks_uri, &found.jwks_uri, "jwks_uri")?,
         sends_iss: found.authorization_response_iss_parameter_supported,
         prompts: found.prompt_values_supported.clone(),
+        pushed: found.pushed_authorization_request_endpoint.clone(),
+        requires_pushed: found.require_pushed_authorization_requests,
     })
 }
 

@@ -29,6 +29,8 @@ fn metadata(app: &App) -> ProviderMetadata {
         end_session_endpoint: Some(app.url("/oidc/logout")),
         revocation_endpoint: Some(app.url("/revoke")),
         introspection_endpoint: Some(app.url("/oauth/introspect")),
+        pushed_authorization_request_endpoint: None,
+        require_pushed_authorization_requests: false,
         scopes_supported: strings(&["openid", "profile", "email", "phone", "offline_access"]),
         response_types_supported: strings(&["code"]),
         response_modes_supported: strings(&["query", "form_post"]),

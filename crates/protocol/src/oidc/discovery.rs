@@ -1,6 +1,6 @@
 //! Provider metadata: what an issuer says about itself.
 //!
-//! Source: OIDC Discovery 1.0 §3 and §4, RFC 8414 §2, RFC 9207 §3, OIDC
+//! Source: OIDC Discovery 1.0 §3 and §4, RFC 8414 §2, RFC 9126 §5, RFC 9207 §3, OIDC
 //! Back-Channel Logout §2.1.
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,11 @@ pub struct ProviderMetadata {
     pub revocation_endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub introspection_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pushed_authorization_request_endpoint: Option<String>,
+    /// RFC 9126 §5: false if it is left out.
+    #[serde(skip_serializing_if = "is_false")]
+    pub require_pushed_authorization_requests: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -71,6 +76,10 @@ pub struct ProviderMetadata {
     pub authorization_response_iss_parameter_supported: bool,
     pub backchannel_logout_supported: bool,
     pub backchannel_logout_session_supported: bool,
+}
+
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 fn yes() -> bool {
@@ -161,6 +170,11 @@ impl ProviderMetadata {
             ("jwks_uri", &self.jwks_uri, true),
             ("userinfo_endpoint", &self.userinfo_endpoint, false),
             ("end_session_endpoint", &self.end_session_endpoint, false),
+            (
+                "pushed_authorization_request_endpoint",
+                &self.pushed_authorization_request_endpoint,
+                false,
+            ),
         ];
         for (name, address, required) in required {
             match address {

@@ -67,6 +67,10 @@ pub(super) struct CreateArgs {
     no_pkce: bool,
     #[command(flatten)]
     claims: ClaimArgs,
+    /// Push authorization requests to the provider (RFC 9126), also if its metadata do not ask for it
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
+        default_missing_value = "on", conflicts_with = "saml")]
+    push_requests: Option<bool>,
     /// Read one of our attributes (email, given_name, …) from a claim of the provider; may be repeated
     #[arg(long = "attribute", value_name = "OURS=CLAIM", value_parser = parse_pair)]
     attributes: Vec<(String, String)>,
@@ -274,6 +278,7 @@ impl CreateArgs {
             scopes: parse_scopes(&self.scopes)?,
             token_auth_type: self.token_auth.into(),
             pkce_enabled: !self.no_pkce,
+            push_requests: self.push_requests.unwrap_or_default(),
             insecure_http,
             trust_unverified_email: self.trust_unverified_email,
             check_hosted_domain: Some(self.check_hosted_domain),

@@ -221,6 +221,7 @@ impl<'a> ConnectionView<'a> {
             ),
             ("Token endpoint auth", oidc.token_auth_type.as_str().to_owned()),
             ("PKCE", yes_no(oidc.pkce_enabled)),
+            ("Pushed requests", yes_no(oidc.push_requests)),
             ("Scopes", oidc.scopes.join(" ")),
             ("Attributes", pairs(&oidc.attribute_mapping)),
             ("Groups claim", oidc.groups_from().unwrap_or("none").to_owned()),

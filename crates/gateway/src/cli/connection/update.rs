@@ -59,6 +59,10 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
         default_missing_value = "on")]
     allow_idp_initiated: Option<bool>,
+    /// Whether to push authorization requests to the provider (RFC 9126), also if its metadata do not ask for it
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
+        default_missing_value = "on")]
+    push_requests: Option<bool>,
     #[command(flatten)]
     claims: ClaimArgs,
     #[command(flatten)]
@@ -76,6 +80,7 @@ impl UpdateArgs {
             || self.token_auth.is_some()
             || self.check_hosted_domain.is_some()
             || self.allow_idp_initiated.is_some()
+            || self.push_requests.is_some()
             || self.claims.is_given()
     }
 }
@@ -121,6 +126,9 @@ pub(super) async fn run(
             oidc.check_hosted_domain = args.check_hosted_domain.or(oidc.check_hosted_domain);
             if let Some(allowed) = args.allow_idp_initiated {
                 oidc.allow_idp_initiated_login = allowed;
+            }
+            if let Some(push) = args.push_requests {
+                oidc.push_requests = push;
             }
             args.claims.apply(oidc);
         }

@@ -29,6 +29,11 @@ struct TokenError {
     error_description: Option<String>,
 }
 
+/// RFC 9126 §6: a provider may ask it of single clients, and its metadata do not tell.
+const WANTS_IT_PUSHED: &str = "The provider's words say which parameter it does not take. If it takes pushed requests only \
+     (RFC 9126), as Keycloak does where a client says so, let the connection push them: \
+     `genkan connection update CONNECTION --push-requests on`.";
+
 pub(super) struct Exchange<'a> {
     pub(super) app: &'a App,
     pub(super) connection: &'a Connection,
@@ -73,7 +78,13 @@ impl Exchange<'_> {
             }
             ResponseOutcome::Refused(error) => {
                 trace.fail("Authorization response", "a code", shown(&error));
-                Err(Failure::provider(self.connection, error, std::mem::take(trace)))
+                let may_want_it_pushed =
+                    error.error == "invalid_request" && self.endpoints.pushed.is_some() && !self.pushes();
+                let failure = Failure::provider(self.connection, error, std::mem::take(trace));
+                Err(match may_want_it_pushed {
+                    true => failure.with_remedy(WANTS_IT_PUSHED),
+                    false => failure,
+                })
             }
         }
     }
@@ -85,14 +96,7 @@ impl Exchange<'_> {
         verifier: Option<&CodeVerifier>,
         trace: &mut Trace,
     ) -> Result<Tokens, Failure> {
-        let Ok(secret) = self.connection.open_client_secret(self.app.instance_key()) else {
-            trace.fail("Client secret", "readable", "sealed under another instance key");
-            return Err(self.failure(
-                "client_secret_unreadable",
-                "Enter the client secret again.",
-                trace,
-            ));
-        };
+        let secret = self.client_secret(trace)?;
         let request = self.token_request(code, verifier, secret.as_ref());
         let answer = match self.app.outbound().send(request).await {
             Ok(answer) => answer,
@@ -129,25 +133,25 @@ impl Exchange<'_> {
         }
     }
 
-    fn token_request(
+    pub(super) fn client_secret(&self, trace: &mut Trace) -> Result<Option<Secret>, Failure> {
+        let opened = self.connection.open_client_secret(self.app.instance_key());
+        opened.map_err(|_| {
+            trace.fail("Client secret", "readable", "sealed under another instance key");
+            let remedy = "Enter the client secret again.";
+            self.failure("client_secret_unreadable", remedy, trace)
+        })
+    }
+
+    /// Says who asks, in the form or in the header that is returned (RFC 6749 §2.3.1).
+    pub(super) fn authenticate(
         &self,
-        code: &str,
-        verifier: Option<&CodeVerifier>,
+        form: &mut url::form_urlencoded::Serializer<'_, String>,
         secret: Option<&Secret>,
-    ) -> Request<'_> {
+    ) -> Option<String> {
         let client_id = self.settings.client_id.as_str();
-        let redirect_uri = redirect_uri(self.app, self.connection);
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "authorization_code");
-        form.append_pair("code", code);
-        form.append_pair("redirect_uri", &redirect_uri);
-        if let Some(verifier) = verifier {
-            form.append_pair("code_verifier", verifier.expose());
-        }
-        let mut basic = None;
         match (self.settings.token_auth_type, secret) {
             (TokenAuthType::BasicAuth, Some(secret)) => {
-                basic = Some(basic_header(client_id, secret.expose()))
+                return Some(basic_header(client_id, secret.expose()));
             }
             (TokenAuthType::UrlParams, Some(secret)) => {
                 form.append_pair("client_id", client_id);
@@ -157,6 +161,24 @@ impl Exchange<'_> {
                 form.append_pair("client_id", client_id);
             }
         }
+        None
+    }
+
+    fn token_request(
+        &self,
+        code: &str,
+        verifier: Option<&CodeVerifier>,
+        secret: Option<&Secret>,
+    ) -> Request<'_> {
+        let redirect_uri = redirect_uri(self.app, self.connection);
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "authorization_code");
+        form.append_pair("code", code);
+        form.append_pair("redirect_uri", &redirect_uri);
+        if let Some(verifier) = verifier {
+            form.append_pair("code_verifier", verifier.expose());
+        }
+        let basic = self.authenticate(&mut form, secret);
         let scheme = self.app.scheme(self.settings.insecure_http);
         let request = Request::post_form(&self.endpoints.token, scheme, form.finish())
             .header(header::ACCEPT, "application/json".to_owned());

@@ -1,9 +1,11 @@
 //! Connections of type OIDC: Genkan as the relying party.
 //!
-//! Source: OIDC Core §3.1; RFC 7636 (PKCE); RFC 9207 (issuer in the answer).
+//! Source: OIDC Core §3.1; RFC 7636 (PKCE); RFC 9126 (pushed requests); RFC 9207
+//! (issuer in the answer).
 
 mod exchange;
 mod identity;
+mod pushed;
 mod userinfo;
 
 use std::time::Duration;
@@ -83,7 +85,16 @@ pub async fn start(
     if let Some(max_age) = &max_age {
         query.push(("max_age", max_age));
     }
-    let url = append_query(&endpoints.authorization, &query);
+    let exchange = Exchange {
+        app,
+        connection,
+        settings,
+        endpoints: &endpoints,
+    };
+    let url = match exchange.pushes() {
+        true => exchange.push(&query, &mut trace).await?,
+        false => append_query(&endpoints.authorization, &query),
+    };
     Ok(Departure {
         url,
         state,

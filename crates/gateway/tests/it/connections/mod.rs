@@ -7,5 +7,6 @@ mod faults;
 mod keys;
 mod mix_up;
 mod provider_error;
+mod pushed;
 mod requests;
 mod whose_word;

@@ -1,0 +1,173 @@
+//! Pushed authorization requests: what the provider is asked goes there directly,
+//! and the browser carries a reference to it.
+//!
+//! Source: RFC 9126.
+
+use genkan_protocol::Trace;
+use genkan_protocol::oauth::append_query;
+use genkan_store::Secret;
+use http::header;
+use serde::Deserialize;
+
+use super::exchange::Exchange;
+use crate::connections::Failure;
+use crate::web::outbound::Request;
+
+/// The longest reference that is sent on, in bytes.
+const MAX_REFERENCE_BYTES: usize = 2048;
+
+const CHECK: &str = "Pushed authorization request";
+
+/// RFC 9126 §2.2.
+#[derive(Deserialize)]
+struct Pushed {
+    request_uri: String,
+}
+
+/// RFC 9126 §2.3, RFC 6749 §5.2.
+#[derive(Deserialize)]
+struct PushError {
+    error: String,
+    error_description: Option<String>,
+}
+
+impl Exchange<'_> {
+    /// Whether the request goes this way: the provider takes no other, or the
+    /// connection says so.
+    pub(super) fn pushes(&self) -> bool {
+        self.settings.push_requests || self.endpoints.requires_pushed
+    }
+
+    /// Pushes a request and tells where the browser goes with the reference to it
+    /// (RFC 9126 §2.1, §4).
+    pub(super) async fn push(&self, query: &[(&str, &str)], trace: &mut Trace) -> Result<String, Failure> {
+        let Some(endpoint) = &self.endpoints.pushed else {
+            trace.fail(CHECK, "an endpoint that takes it", "the provider names none");
+            let remedy = "The provider's metadata name no pushed_authorization_request_endpoint. Let the connection send \
+                          its requests by the browser: `genkan connection update CONNECTION --push-requests off`.";
+            return Err(self.failure("pushed_request_endpoint_missing", remedy, trace));
+        };
+        let secret = self.client_secret(trace)?;
+        let request = self.push_request(endpoint, query, secret.as_ref());
+        let answer = match self.app.outbound().send(request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                trace.fail(CHECK, endpoint.as_str(), error.to_string());
+                let remedy = error.remedy().unwrap_or(
+                    "Check that this server can reach the provider's endpoint for pushed requests.",
+                );
+                let trace = std::mem::take(trace);
+                return Err(Failure::unreachable(
+                    self.connection,
+                    "pushed_request_unreachable",
+                    remedy,
+                    trace,
+                ));
+            }
+        };
+        if !answer.status.is_success() {
+            return Err(self.push_refused(answer.status.as_u16(), &answer.body, trace));
+        }
+        match serde_json::from_slice::<Pushed>(&answer.body) {
+            Ok(pushed) if is_reference(&pushed.request_uri) => {
+                trace.pass(CHECK, "taken");
+                let reference = [
+                    ("client_id", self.settings.client_id.as_str()),
+                    ("request_uri", &pushed.request_uri),
+                ];
+                Ok(append_query(&self.endpoints.authorization, &reference))
+            }
+            _ => {
+                trace.fail(CHECK, "a request_uri as JSON", answer.content_type);
+                let remedy = "The provider's endpoint for pushed requests breaks RFC 9126 §2.2.";
+                Err(self.failure("pushed_request_malformed", remedy, trace))
+            }
+        }
+    }
+
+    fn push_request<'b>(
+        &self,
+        endpoint: &'b str,
+        query: &[(&str, &str)],
+        secret: Option<&Secret>,
+    ) -> Request<'b> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        // The client names itself once: else among its credentials.
+        form.extend_pairs(query.iter().filter(|(name, _)| *name != "client_id"));
+        let basic = self.authenticate(&mut form, secret);
+        if basic.is_some() {
+            form.append_pair("client_id", &self.settings.client_id);
+        }
+        let scheme = self.app.scheme(self.settings.insecure_http);
+        let request = Request::post_form(endpoint, scheme, form.finish())
+            .header(header::ACCEPT, "application/json".to_owned());
+        match basic {
+            Some(basic) => request.header(header::AUTHORIZATION, basic),
+            None => request,
+        }
+    }
+
+    fn push_refused(&self, status: u16, body: &[u8], trace: &mut Trace) -> Failure {
+        let error = serde_json::from_slice::<PushError>(body).ok();
+        let code = error.as_ref().map_or("", |error| error.error.as_str());
+        let shown: String = match &error {
+            Some(error) => {
+                let description = error.error_description.as_deref().unwrap_or_default();
+                format!("{status} {} {description}", error.error)
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .take(300)
+                    .collect()
+            }
+            None => format!("status {status}"),
+        };
+        trace.fail(CHECK, "taken", shown);
+        self.failure("pushed_request_refused", remedy(status, code), trace)
+    }
+}
+
+/// A reference means nothing to us (RFC 9126 §2.2), and still goes into an address.
+fn is_reference(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_REFERENCE_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What to change where the provider took no request.
+fn remedy(status: u16, code: &str) -> &'static str {
+    match (status, code) {
+        (401, _) | (_, "invalid_client" | "unauthorized_client") => {
+            "Check client ID and client secret of the connection, and whether the provider wants them in the \
+             header or in the body."
+        }
+        // RFC 9126 §2.3 leaves open which of the two it says.
+        (_, "invalid_request" | "invalid_redirect_uri") => {
+            "Register the redirect URI of the connection at the provider, exactly as shown; its words say if \
+             it is another parameter that it does not take."
+        }
+        (_, "invalid_scope") => {
+            "The provider refused a scope: allow it there, or remove it from the connection."
+        }
+        (404 | 405, _) => {
+            "The provider does not take pushed requests at this address. Let the connection send its requests by the \
+             browser: `genkan connection update CONNECTION --push-requests off`."
+        }
+        _ => "Look for this error in the provider's own sign-in log.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_what_an_address_can_carry() {
+        for good in [
+            "urn:ietf:params:oauth:request_uri:6esc_11ACC5bwc014ltc14eY22c",
+            "https://idp.test/r/1?a=b",
+        ] {
+            assert!(is_reference(good), "{good}");
+        }
+        for bad in ["", "a b", "a\nb", "ä", &"x".repeat(MAX_REFERENCE_BYTES + 1)] {
+            assert!(!is_reference(bad), "{bad}");
+        }
+    }
+}
