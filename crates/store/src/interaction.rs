@@ -199,6 +199,48 @@ pub async fn find_open(
     row.as_ref().map(read).transpose()
 }
 
+/// Finds an interaction that this browser started, also if its time is over: then
+/// to tell where it belonged, and never to go on with it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_past(
+    tx: &mut Tx<'_>,
+    id: &InteractionId,
+    browser: &SecretHash,
+) -> Result<Option<Interaction>, Error> {
+    let row = tx
+        .opt(
+            "SELECT id, browser_hash, request, is_foreign, stage, created_at, expires_at FROM interactions
+              WHERE id = $1 AND browser_hash = $2",
+            p![id, browser],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The newest login that this browser took to a connection, as [`find_past`] finds it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn newest_at(
+    tx: &mut Tx<'_>,
+    browser: &SecretHash,
+    connection_id: &ConnectionId,
+) -> Result<Option<Interaction>, Error> {
+    let row = tx
+        .opt(
+            "SELECT id, browser_hash, request, is_foreign, stage, created_at, expires_at FROM interactions
+              WHERE browser_hash = $1 AND connection_id = $2 AND client_id IS NOT NULL
+              ORDER BY id DESC LIMIT 1",
+            p![browser, connection_id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Finds an interaction that has not expired and that this browser started.
 ///
 /// # Errors

@@ -5,13 +5,13 @@ use genkan_db::{Tx, p};
 use crate::membership::{role_names, split_roles};
 use crate::row::Columns;
 use crate::user::{self, User};
-use crate::{Error, OrganizationId, UserId, permission};
+use crate::{ConnectionId, Error, OrganizationId, UserId, permission};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     /// As the organization may see them: `email_verified` is true only if something
-    /// that stands vouches for the address, a domain that the organization has now
-    /// or the person's own proof by mail.
+    /// that stands vouches for the address, a domain that the organization has now,
+    /// or that of the connection by which the person came, or their own proof by mail.
     pub user: User,
     /// The names of the user's roles in the organization, sorted.
     pub roles: Vec<String>,
@@ -24,6 +24,7 @@ pub struct Subject {
 }
 
 /// Reads the subject of a token, in one statement because every token needs it.
+/// `connection_id` is the way by which the person came.
 ///
 /// `None` if the user is gone or disabled, or is no active member of
 /// the organization (any more).
@@ -35,6 +36,7 @@ pub async fn find(
     tx: &mut Tx<'_>,
     user_id: &UserId,
     organization_id: Option<&OrganizationId>,
+    connection_id: Option<&ConnectionId>,
 ) -> Result<Option<Subject>, Error> {
     let row = tx
         .opt(
@@ -43,7 +45,9 @@ pub async fn find(
                 user::columns!(),
                 ", u.email_proved_at IS NOT NULL, EXISTS (
                      SELECT 1 FROM domains d
-                      WHERE d.organization_id = $2 AND d.kind = 'ORGANIZATION_DOMAIN' AND d.status = 'VERIFIED'
+                      WHERE d.organization_id IN (
+                                CAST($2 AS TEXT), (SELECT c.organization_id FROM connections c WHERE c.id = $3))
+                        AND d.kind = 'ORGANIZATION_DOMAIN' AND d.status = 'VERIFIED'
                         AND u.email LIKE '%@' || d.domain),
                    m.groups, o.external_id, ",
                 role_names!(),
@@ -55,7 +59,7 @@ pub async fn find(
                   LEFT JOIN organizations o ON o.id = m.organization_id
                  WHERE u.id = $1"
             ),
-            p![user_id, organization_id],
+            p![user_id, organization_id, connection_id],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };

@@ -66,6 +66,38 @@ pub struct Finished {
     pub result: Result<UpstreamIdentity, Failure>,
 }
 
+/// Why an answer is not taken up.
+#[derive(Debug)]
+pub enum NotTaken {
+    /// It belongs to no pending request of this browser: replayed, forged, or a stranger's.
+    Unsolicited,
+    Page(PageError),
+}
+
+impl From<PageError> for NotTaken {
+    fn from(page: PageError) -> Self {
+        Self::Page(page)
+    }
+}
+
+impl From<Error> for NotTaken {
+    fn from(error: Error) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl From<genkan_db::Error> for NotTaken {
+    fn from(error: genkan_db::Error) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl From<anonymous::TooMany> for NotTaken {
+    fn from(too_many: anonymous::TooMany) -> Self {
+        Self::Page(too_many.into())
+    }
+}
+
 /// Sends the browser to the identity provider of `connection_id`.
 ///
 /// # Errors
@@ -138,20 +170,20 @@ pub async fn start(
 ///
 /// # Errors
 ///
-/// [`PageError`] if the answer belongs to no pending request of this browser.
+/// [`NotTaken`] if the answer belongs to no pending request of this browser.
 /// What fails after that is in [`Finished::result`].
 pub async fn finish(
     app: &App,
     headers: &HeaderMap,
     connection_id: &str,
     raw: &[u8],
-) -> Result<Finished, PageError> {
+) -> Result<Finished, NotTaken> {
     let parameters = Parameters::parse(raw)
         .map_err(|_| PageError::invalid_request("The identity provider's answer is garbled."))?;
     let connection_id = ConnectionId::parse(connection_id).map_err(|_| PageError::unknown_connection())?;
     let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
     let (Some(state), Some(browser)) = (state, app.cookies().read(headers, Cookie::Browser)) else {
-        return Err(PageError::unsolicited_answer());
+        return Err(NotTaken::Unsolicited);
     };
     anonymous::charge(app, Work::Provider)?;
     // Before the state is used up: a refused answer may come again.
@@ -212,20 +244,20 @@ async fn open(
     connection_id: &ConnectionId,
     state: &SecretHash,
     browser: &SecretHash,
-) -> Result<Opened, PageError> {
+) -> Result<Opened, NotTaken> {
     let now = app.now();
     let opened = app
         .db()
-        .tx(async |tx| -> Result<_, PageError> {
+        .tx(async |tx| -> Result<_, NotTaken> {
             // Whatever does not fit rolls back: another browser's answer cannot use
             // up a login that is not its own.
             let pending = upstream_request::consume(tx, state, now)
                 .await?
-                .ok_or_else(PageError::unsolicited_answer)?;
+                .ok_or(NotTaken::Unsolicited)?;
             let interaction = interaction::find(tx, &pending.interaction_id, browser, now)
                 .await?
                 .filter(|_| pending.connection_id == *connection_id)
-                .ok_or_else(PageError::unsolicited_answer)?;
+                .ok_or(NotTaken::Unsolicited)?;
             let connection = connection::find(tx, connection_id)
                 .await?
                 .ok_or_else(PageError::connection_not_active)?;
@@ -240,11 +272,11 @@ async fn open(
     let testing = matches!(interaction.request, Request::TestConnection { .. });
     // Disabled while the person was away: disabling takes effect at once.
     if !connection.enabled && !testing {
-        return Err(PageError::connection_not_active());
+        return Err(PageError::connection_not_active().into());
     }
     // A login that went another way meanwhile is not moved back.
     if !matches!(&interaction.stage, Stage::Away { connection_id, .. } if *connection_id == connection.id) {
-        return Err(PageError::unsolicited_answer());
+        return Err(NotTaken::Unsolicited);
     }
     Ok(opened)
 }

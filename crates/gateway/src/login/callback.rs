@@ -15,9 +15,9 @@ use http::HeaderMap;
 
 use super::next_step::{Arriving, Present, must_ask};
 use super::sign_in::{Arrived, Finishing, refused};
-use super::{redirect_to, refusal, signed_in, test_connection};
+use super::{redirect_to, refusal, signed_in, test_connection, way_on};
 use crate::app::App;
-use crate::connections::{self, Failure, UpstreamIdentity};
+use crate::connections::{self, Failure, NotTaken, UpstreamIdentity};
 use crate::listener::ClientIp;
 use crate::web::error::PageError;
 
@@ -30,7 +30,11 @@ pub async fn callback(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let raw = query.unwrap_or_default();
-    let finished = connections::finish(&app, &headers, &connection_id, raw.as_bytes()).await?;
+    let finished = match connections::finish(&app, &headers, &connection_id, raw.as_bytes()).await {
+        Ok(finished) => finished,
+        Err(NotTaken::Unsolicited) => return Err(way_on::unsolicited(&app, &headers, &connection_id).await),
+        Err(NotTaken::Page(page)) => return Err(page),
+    };
     match &finished.interaction.request {
         Request::Authorize(_) => match finished.result {
             Ok(identity) => sign_in(&app, &headers, client_ip, &finished.interaction, identity).await,

@@ -171,7 +171,8 @@ pub async fn submit(
     body: Bytes,
 ) -> Result<Response, PageError> {
     let (interaction, browser) = interaction_of_browser(&app, &headers, &id).await?;
-    let form = form_of_ours(&app, &headers, &browser, &action(&interaction), &body)?;
+    let form = form_of_ours(&app, &headers, &browser, &action(&interaction), &body)
+        .map_err(|page| page.try_again(&path(&interaction.id)))?;
     let Request::Authorize(request) = &interaction.request else {
         return Err(PageError::interaction_gone());
     };
@@ -268,7 +269,7 @@ async fn stay(
     request: &AuthorizationRequest,
     current: Option<&(Session, User)>,
 ) -> Result<Response, PageError> {
-    let target = route::find_target(app, request).await?.ok().flatten();
+    let target = route::find_target(app, request, current).await?.ok().flatten();
     let hinted_user = hinted_user(app, request).await?;
     let wanted = Wanted {
         target: target.as_ref(),

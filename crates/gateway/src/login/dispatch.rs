@@ -1,22 +1,27 @@
 //! `GET /login/{interaction}`: the dispatcher. Every step ends here.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::response::Response;
 use genkan_protocol::oauth::AuthorizationRequest;
 use genkan_protocol::oauth::ErrorCode;
+use genkan_store::Error;
 use genkan_store::interaction::{Interaction, Request, Stage};
 use genkan_store::session::Session;
 use genkan_store::user::User;
 use http::HeaderMap;
 
 use super::next_step::{Progress, Step, Wanted, next_step};
+use super::route::Target;
 use super::{
     confirm_switch, identify, interaction_of_browser, refusal, route, select_account, signed_in,
-    test_connection,
+    test_connection, way_on,
 };
 use crate::app::App;
+use crate::cache::CachedClient;
 use crate::connections::{self, Hints};
-use crate::op::authorize::{self, Answer};
+use crate::op::authorize::{self, Answer, Place};
 use crate::web::error::PageError;
 
 /// Reads how far the login has come, and does the next step.
@@ -61,9 +66,12 @@ impl Login<'_> {
             interaction,
             request,
         } = self;
+        if interaction.stage == Stage::Completed {
+            return Err(way_on::gone(app, interaction).await);
+        }
         let cached = authorize::application_of(app, request).await?;
         let current = signed_in(app, headers).await?;
-        let target = match route::find_target(app, request).await? {
+        let target = match route::find_target(app, request, current.as_ref()).await? {
             Ok(target) => target,
             // It was there when the login began, and has been removed or disabled since.
             Err(refusal) => {
@@ -96,7 +104,9 @@ impl Login<'_> {
                 Ok(identify::render(app, &cached.client, interaction, browser, asked))
             }
             Step::SelectAccount => {
-                let current = current.ok_or_else(PageError::interaction_gone)?;
+                let Some(current) = current else {
+                    return Err(way_on::gone(app, interaction).await);
+                };
                 Ok(select_account::render(
                     app,
                     &cached.client,
@@ -115,25 +125,52 @@ impl Login<'_> {
                 confirm_switch::render(app, &cached.client, interaction, browser, current.as_ref()).await
             }
             Step::Complete => {
-                let session = self.session(current)?;
-                // OIDC Core §3.1.2.1: the End-User of the id_token_hint, or nobody.
-                if hinted_user.is_some_and(|id| id != session.user_id.as_str()) {
-                    return Ok(self.login_required("somebody else signed in than the id_token_hint names"));
-                }
-                // Another tab may have taken the session elsewhere meanwhile. A hint
-                // of a person names no place: they may have chosen another one.
-                let names_place = request.connection_id.is_some()
-                    || request.organization_id.is_some()
-                    || request.domain_hint.is_some();
-                if names_place && !target.is_none_or(|target| target.is_where(&session)) {
-                    return Err(PageError::interaction_gone());
-                }
-                let from = Some((&interaction.id, &interaction.stage));
-                authorize::respond(app, &cached, request, &session, from).await
+                self.complete(&cached, current, target.as_ref(), hinted_user)
+                    .await
             }
             Step::LoginRequired => {
                 Ok(self.login_required("no session in this browser satisfies the request"))
             }
+        }
+    }
+
+    /// Issues the code, if everything is as it was when the person signed in.
+    async fn complete(
+        self,
+        cached: &Arc<CachedClient>,
+        current: Option<(Session, User)>,
+        target: Option<&Target>,
+        hinted_user: Option<String>,
+    ) -> Result<Response, PageError> {
+        let Self {
+            app,
+            interaction,
+            request,
+        } = self;
+        let Some(session) = self.session(current) else {
+            return Err(way_on::gone(app, interaction).await);
+        };
+        // OIDC Core §3.1.2.1: the End-User of the id_token_hint, or nobody.
+        if hinted_user.is_some_and(|id| id != session.user_id.as_str()) {
+            return Ok(self.login_required("somebody else signed in than the id_token_hint names"));
+        }
+        // Another tab may have taken the session elsewhere meanwhile. A hint
+        // of a person names no place: they may have chosen another one.
+        let names_place = request.connection_id.is_some()
+            || request.organization_id.is_some()
+            || request.domain_hint.is_some();
+        if names_place && !target.is_none_or(|target| target.is_where(&session)) {
+            return Err(way_on::gone(app, interaction).await);
+        }
+        let place = Place {
+            session: &session,
+            entered: target.and_then(Target::entered),
+        };
+        let from = Some((&interaction.id, &interaction.stage));
+        match authorize::respond(app, cached, request, place, from).await {
+            // The other click of a double one, or another tab, was first.
+            Err(Error::Stale) => Err(way_on::gone(app, interaction).await),
+            answer => Ok(answer?),
         }
     }
 
@@ -147,7 +184,7 @@ impl Login<'_> {
     }
 
     /// Sends the browser to the identity provider: the chosen one, else the target's.
-    async fn authenticate(self, target: Option<route::Target>) -> Result<Response, PageError> {
+    async fn authenticate(self, target: Option<Target>) -> Result<Response, PageError> {
         let (chosen, typed) = match &self.interaction.stage {
             Stage::ConnectionChosen { connection_id, email } | Stage::Away { connection_id, email } => {
                 (Some(connection_id.clone()), email.clone())
@@ -177,9 +214,9 @@ impl Login<'_> {
     }
 
     /// The session that the login ends with.
-    fn session(self, current: Option<(Session, User)>) -> Result<Session, PageError> {
+    fn session(self, current: Option<(Session, User)>) -> Option<Session> {
         let session = current.map(|(session, _)| session);
-        let session = match &self.interaction.stage {
+        match &self.interaction.stage {
             // The session that this very login made, in the browser that has it:
             // whoever knows the other cookie alone gets no code.
             Stage::Authenticated { session_id } => session.filter(|session| session.id == *session_id),
@@ -187,7 +224,6 @@ impl Login<'_> {
             Stage::Started | Stage::Identifying | Stage::ConnectionChosen { .. } | Stage::Away { .. } => {
                 session
             }
-        };
-        session.ok_or_else(PageError::interaction_gone)
+        }
     }
 }

@@ -58,7 +58,8 @@ pub async fn submit(
     body: Bytes,
 ) -> Result<Response, PageError> {
     let (interaction, browser) = interaction_of_browser(&app, &headers, &id).await?;
-    let form = form_of_ours(&app, &headers, &browser, &path(&interaction.id), &body)?;
+    let form = form_of_ours(&app, &headers, &browser, &path(&interaction.id), &body)
+        .map_err(|page| page.try_again(&path(&interaction.id)))?;
     let Request::Authorize(request) = &interaction.request else {
         return Err(PageError::interaction_gone());
     };

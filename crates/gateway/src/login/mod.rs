@@ -16,6 +16,7 @@ pub mod route;
 pub mod select_account;
 mod sign_in;
 pub mod test_connection;
+mod way_on;
 
 use std::sync::Arc;
 
@@ -31,13 +32,14 @@ use http::{HeaderMap, header};
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::cache::CachedClient;
-use crate::op::authorize::{self, Answer};
+use crate::op::authorize::{self, Answer, Place};
 use crate::web::cookie::{self, Cookie};
 use crate::web::cross_site;
 use crate::web::error::PageError;
 use crate::web::id_token_hint::{self, Hint};
 use crate::web::refused::{self, Refused};
 use next_step::{Progress, Step, Wanted, next_step};
+use route::Target;
 
 /// Takes up a validated authorization request.
 ///
@@ -58,7 +60,7 @@ pub async fn begin(
     // Whose domains are customers is not to be asked in bulk.
     let asks_a_domain = request.domain_hint.is_some() || request.login_hint.is_some();
     let guess = asks_a_domain.then(|| anonymous::guess(app)).transpose()?;
-    let target = match route::find_target(app, &request).await? {
+    let target = match route::find_target(app, &request, signed_in.as_ref()).await? {
         Ok(target) => {
             if let Some(guess) = guess.filter(|_| target.is_some()) {
                 guess.give_back();
@@ -118,7 +120,11 @@ pub async fn begin(
         (Step::Complete, Some((session, _))) => {
             // A page of another site may ask in the background, as often as it likes.
             anonymous::charge(app, Work::Begin)?;
-            authorize::respond(app, cached, &request, &session, None).await
+            let place = Place {
+                session: &session,
+                entered: target.as_ref().and_then(Target::entered),
+            };
+            Ok(authorize::respond(app, cached, &request, place, None).await?)
         }
         (Step::LoginRequired, _) => {
             let description = "no session in this browser satisfies the request";
@@ -258,7 +264,11 @@ pub async fn interaction_of_browser(
     let hash = browser.sha256();
     let found = app
         .db()
-        .read(async |tx| interaction::find(tx, &id, &hash, now).await)
+        .read(async |tx| interaction::find_past(tx, &id, &hash).await)
         .await?;
-    Ok((found.ok_or_else(PageError::interaction_gone)?, browser))
+    let interaction = found.ok_or_else(PageError::interaction_gone)?;
+    if interaction.expires_at <= now {
+        return Err(way_on::gone(app, &interaction).await);
+    }
+    Ok((interaction, browser))
 }

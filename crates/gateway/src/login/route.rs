@@ -7,8 +7,10 @@ use genkan_db::Tx;
 use genkan_protocol::oauth::AuthorizationRequest;
 use genkan_protocol::{Domain, EmailAddress};
 use genkan_store::connection::{self, Connection};
+use genkan_store::identity::{self, Barrier, Entry};
 use genkan_store::session::Session;
-use genkan_store::{ConnectionId, Error, OrganizationId, domain, organization};
+use genkan_store::user::User;
+use genkan_store::{ConnectionId, Error, OrganizationId, SessionId, Timestamp, domain, organization};
 
 use crate::app::App;
 
@@ -22,22 +24,44 @@ pub enum Target {
         organization_id: OrganizationId,
         connection: Box<Connection>,
     },
+    /// An organization without a connection was asked for; the person of this
+    /// session is a member, and their own connection vouches for them.
+    Entered {
+        session_id: SessionId,
+        entry: Box<Entry>,
+        now: Timestamp,
+    },
 }
 
 impl Target {
-    /// Whether a session was started there.
+    /// Whether a session was started there, or counts there.
     pub fn is_where(&self, session: &Session) -> bool {
         match self {
             Self::Connection(connection) => session.connection_id.as_ref() == Some(&connection.id),
             Self::Organization { organization_id, .. } => {
                 session.organization_id.as_ref() == Some(organization_id)
             }
+            Self::Entered {
+                session_id,
+                entry,
+                now,
+            } => session.id == *session_id && entry.is_fresh(*now),
         }
     }
 
+    /// The organization that is entered with a session of another one.
+    pub fn entered(&self) -> Option<&Entry> {
+        match self {
+            Self::Entered { entry, .. } => Some(entry),
+            Self::Connection(_) | Self::Organization { .. } => None,
+        }
+    }
+
+    /// Where the person signs in to get there.
     pub fn connection(&self) -> &Connection {
         match self {
             Self::Connection(connection) | Self::Organization { connection, .. } => connection,
+            Self::Entered { entry, .. } => &entry.connection,
         }
     }
 }
@@ -50,7 +74,21 @@ pub enum Refusal {
     ConnectionNotActive,
     UnknownOrganization,
     NoActiveConnections,
+    /// The same, and whoever is signed in is no active member.
+    NotMember,
+    /// The same, and nothing vouches for the address of the member who is signed in.
+    NotVouched,
     UnknownDomain,
+}
+
+impl From<Barrier> for Refusal {
+    fn from(barrier: Barrier) -> Self {
+        match barrier {
+            Barrier::OwnConnection => Self::NoActiveConnections,
+            Barrier::NotMember => Self::NotMember,
+            Barrier::NotVouched => Self::NotVouched,
+        }
+    }
 }
 
 impl Refusal {
@@ -60,7 +98,7 @@ impl Refusal {
             Self::UnknownConnection => "invalid_connection_id",
             Self::ConnectionNotActive => "connection_not_active",
             Self::UnknownOrganization => "invalid_organization_id",
-            Self::NoActiveConnections => "no_active_connections",
+            Self::NoActiveConnections | Self::NotMember | Self::NotVouched => "no_active_connections",
             Self::UnknownDomain => "domain_not_found",
         }
     }
@@ -72,12 +110,20 @@ impl Refusal {
             Self::ConnectionNotActive => "the connection is disabled",
             Self::UnknownOrganization => "there is no organization of this organization_id",
             Self::NoActiveConnections => "the organization has no enabled connection",
+            Self::NotMember => {
+                "the organization has no enabled connection, and whoever is signed in is no active member of it"
+            }
+            Self::NotVouched => {
+                "the organization has no enabled connection, and the connection of the session does not vouch for the \
+                 person's address by a domain that was proved"
+            }
             Self::UnknownDomain => "no organization with an enabled connection has this domain",
         }
     }
 }
 
-/// Finds the target of a request; `None` if it names no place and somebody must be asked.
+/// Finds the target of a request, for the session of this browser; `None` if it
+/// names no place and somebody must be asked.
 ///
 /// # Errors
 ///
@@ -86,6 +132,7 @@ impl Refusal {
 pub async fn find_target(
     app: &App,
     request: &AuthorizationRequest,
+    signed_in: Option<&(Session, User)>,
 ) -> Result<Result<Option<Target>, Refusal>, Error> {
     let names_nothing = request.provider.is_none()
         && request.connection_id.is_none()
@@ -95,12 +142,17 @@ pub async fn find_target(
     if names_nothing {
         return Ok(Ok(None));
     }
-    app.db().read(async |tx| resolve(tx, request).await).await
+    let (session, now) = (signed_in.map(|(session, _)| session), app.now());
+    app.db()
+        .read(async |tx| resolve(tx, request, session, now).await)
+        .await
 }
 
 async fn resolve(
     tx: &mut Tx<'_>,
     request: &AuthorizationRequest,
+    session: Option<&Session>,
+    now: Timestamp,
 ) -> Result<Result<Option<Target>, Refusal>, Error> {
     if request.provider.is_some() {
         return Ok(Err(Refusal::UnknownProvider));
@@ -109,7 +161,7 @@ async fn resolve(
         return Ok(by_connection(tx, id).await?.map(Some));
     }
     if let Some(id) = &request.organization_id {
-        return Ok(by_organization(tx, id).await?.map(Some));
+        return Ok(by_organization(tx, id, session, now).await?.map(Some));
     }
     if let Some(hint) = &request.domain_hint {
         let Ok(domain) = Domain::parse(hint) else {
@@ -146,16 +198,30 @@ async fn by_connection(tx: &mut Tx<'_>, id: &str) -> Result<Result<Target, Refus
     })
 }
 
-async fn by_organization(tx: &mut Tx<'_>, id: &str) -> Result<Result<Target, Refusal>, Error> {
+async fn by_organization(
+    tx: &mut Tx<'_>,
+    id: &str,
+    session: Option<&Session>,
+    now: Timestamp,
+) -> Result<Result<Target, Refusal>, Error> {
     let Ok(id) = OrganizationId::parse(id) else {
         return Ok(Err(Refusal::UnknownOrganization));
     };
     if organization::find(tx, &id).await?.is_none() {
         return Ok(Err(Refusal::UnknownOrganization));
     }
-    Ok(first_connection(tx, &id)
-        .await?
-        .ok_or(Refusal::NoActiveConnections))
+    if let Some(target) = first_connection(tx, &id).await? {
+        return Ok(Ok(target));
+    }
+    let Some(session) = session else {
+        return Ok(Err(Refusal::NoActiveConnections));
+    };
+    let entered = identity::may_enter(tx, session, &id, now).await?;
+    Ok(entered.map_err(Refusal::from).map(|entry| Target::Entered {
+        session_id: session.id.clone(),
+        entry: Box::new(entry),
+        now,
+    }))
 }
 
 /// What a domain leads to.

@@ -59,7 +59,8 @@ pub async fn submit(
     body: Bytes,
 ) -> Result<Response, PageError> {
     let (interaction, browser) = interaction_of_browser(&app, &headers, &id).await?;
-    let form = form_of_ours(&app, &headers, &browser, &action(&interaction), &body)?;
+    let form = form_of_ours(&app, &headers, &browser, &action(&interaction), &body)
+        .map_err(|page| page.try_again(&path(&interaction.id)))?;
     let Request::Authorize(request) = &interaction.request else {
         return Err(PageError::interaction_gone());
     };
@@ -91,7 +92,7 @@ async fn is_due(
     stage: &Stage,
     current: Option<&(Session, User)>,
 ) -> Result<bool, PageError> {
-    let Ok(target) = route::find_target(app, request).await? else {
+    let Ok(target) = route::find_target(app, request, current).await? else {
         return Ok(false);
     };
     let hinted_user = hinted_user(app, request).await?;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
+use genkan_db::Tx;
 use genkan_protocol::oauth::{
     AuthorizationError, AuthorizationRequest, ClientRules, ErrorCode, Parameters, Recipient, ResponseMode,
     append_query, authorization_request, redirect_uri,
@@ -17,8 +18,9 @@ use genkan_protocol::oauth::{
 use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::client::{Client, GrantType};
 use genkan_store::grant::{self, Grant};
+use genkan_store::identity::{self, Entry};
 use genkan_store::session::{self, Session};
-use genkan_store::{Error, GrantId, InteractionId, Secret, auth_log, interaction};
+use genkan_store::{Error, GrantId, InteractionId, OrganizationId, Secret, Timestamp, auth_log, interaction};
 use http::HeaderMap;
 
 use crate::app::App;
@@ -237,6 +239,36 @@ fn redirect(url: &str) -> Response {
     ([(http::header::CACHE_CONTROL, "no-store")], Redirect::to(url)).into_response()
 }
 
+/// What a code speaks of: a session, and the organization that is entered with
+/// it if that is another than the session's own.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub session: &'a Session,
+    pub entered: Option<&'a Entry>,
+}
+
+impl Place<'_> {
+    fn organization_id(&self) -> Option<OrganizationId> {
+        match self.entered {
+            Some(entry) => Some(entry.organization_id.clone()),
+            None => self.session.organization_id.clone(),
+        }
+    }
+
+    /// Whether it is all still so: the place may have ended since it was read, and
+    /// the session gone on; and who enters must be a member until now.
+    async fn still_stands(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, Error> {
+        if !session::is_still(tx, self.session, now).await? {
+            return Ok(false);
+        }
+        let Some(entry) = self.entered else {
+            return Ok(true);
+        };
+        let found = identity::may_enter(tx, self.session, &entry.organization_id, now).await?;
+        Ok(found.is_ok_and(|entry| entry.is_fresh(now)))
+    }
+}
+
 /// Issues the code for a signed-in user and sends the browser back to the application.
 ///
 /// With an interaction, completing it and issuing the code are one transaction:
@@ -244,15 +276,16 @@ fn redirect(url: &str) -> Response {
 ///
 /// # Errors
 ///
-/// [`PageError`] if the store fails or the interaction was completed before.
+/// [`Error::Stale`] if the interaction was completed before, or the session has moved on.
 pub async fn respond(
     app: &App,
     cached: &Arc<CachedClient>,
     request: &AuthorizationRequest,
-    session: &Session,
+    place: Place<'_>,
     from: Option<(&InteractionId, &interaction::Stage)>,
-) -> Result<Response, PageError> {
+) -> Result<Response, Error> {
     let now = app.now();
+    let session = place.session;
     let code = Secret::generate();
     let at = app.at(now);
     let code_hash = code.sha256();
@@ -261,14 +294,16 @@ pub async fn respond(
         client_id: cached.client.id.clone(),
         session_id: session.id.clone(),
         user_id: session.user_id.clone(),
-        organization_id: session.organization_id.clone(),
+        organization_id: place.organization_id(),
         connection_id: session.connection_id.clone(),
         scope: request.scope.clone(),
         nonce: request.nonce.clone(),
         authenticated_at: session.authenticated_at,
         auth_time: session.auth_time,
         created_at: now,
-        expires_at: session.expires_at,
+        expires_at: place
+            .entered
+            .map_or(session.expires_at, |entry| entry.absolute_until),
         revoked_at: None,
     };
     let new_code = AuthorizationCode {
@@ -280,8 +315,7 @@ pub async fn respond(
     };
     app.db()
         .tx(async |tx| -> Result<(), Error> {
-            // Its place may have ended since the session was read, and the session gone on.
-            if !session::is_still(tx, session, now).await? {
+            if !place.still_stands(tx, now).await? {
                 return Err(Error::Stale);
             }
             match from {
@@ -297,6 +331,9 @@ pub async fn respond(
                 }
             }
             grant::insert(tx, at, &new_grant).await?;
+            if let Some(entry) = place.entered {
+                identity::hold_to_policy(tx, session, entry, now).await?;
+            }
             authorization_code::issue(tx, &code_hash, &new_code, now).await
         })
         .await?;

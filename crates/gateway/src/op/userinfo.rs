@@ -29,9 +29,10 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
         .oid
         .as_deref()
         .and_then(|id| OrganizationId::parse(id).ok());
+    let connection_id = grant.and_then(|grant| grant.connection_id);
     let found = app
         .db()
-        .read(async |tx| subject::find(tx, &user_id, organization_id.as_ref()).await)
+        .read(async |tx| subject::find(tx, &user_id, organization_id.as_ref(), connection_id.as_ref()).await)
         .await?;
     // Also nobody who was taken out of the organization since.
     let Some(Subject { user, groups, .. }) = found else {
@@ -49,9 +50,7 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
         organization_id: claims.oid.clone(),
         org_id: claims.oid.clone(),
         oid: claims.oid,
-        connection_id: grant
-            .and_then(|grant| grant.connection_id)
-            .map(|id| id.to_string()),
+        connection_id: connection_id.map(|id| id.to_string()),
         sid: claims.sid,
         custom: custom(&groups, with_profile),
     };

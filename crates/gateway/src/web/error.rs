@@ -95,6 +95,13 @@ impl PageError {
         self
     }
 
+    /// Offers a button that leads elsewhere. Anything but a web address is left out.
+    #[must_use]
+    pub fn go_on(mut self, label: impl Into<String>, href: &str) -> Self {
+        self.0.try_again = Link::parse(label, href);
+        self
+    }
+
     /// Offers a link back to the application. Anything but a web address is left out.
     #[must_use]
     pub fn back(mut self, label: impl Into<String>, href: &str) -> Self {

@@ -54,6 +54,16 @@ impl PageError {
         .what_to_do("go back to the application and sign in again.")
     }
 
+    /// The person went back, or loaded a page of it again.
+    pub fn interaction_finished() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "This sign-in is finished",
+            "It was finished in this browser before. Perhaps you went back, or loaded the page again.",
+        )
+        .what_to_do("go on to the application. It knows whether you are signed in.")
+    }
+
     /// An answer that this browser did not ask for: replayed, forged, or a stranger's.
     pub fn unsolicited_answer() -> Self {
         Self::new(

@@ -325,6 +325,16 @@ fn errors() -> Vec<(&'static str, Page)> {
         try_again: None,
         back: None,
     };
+    let go_on = Link::parse("Go to Acme Notes", "/");
+    let finished = ErrorPage {
+        application: Some("Acme Notes"),
+        heading: "This sign-in is finished",
+        why: "It was finished in this browser before. Perhaps you went back, or loaded the page again.",
+        what_to_do: Some("go on to the application. It knows whether you are signed in."),
+        reference: Some("req_000729104662551804313"),
+        try_again: go_on.as_ref(),
+        back: None,
+    };
     let too_many = ErrorPage {
         application: None,
         heading: "Too many requests",
@@ -337,6 +347,7 @@ fn errors() -> Vec<(&'static str, Page)> {
     vec![
         ("error", Page::new(&whole)),
         ("error-bare", Page::new(&bare)),
+        ("sign-in-finished", Page::new(&finished)),
         ("too-many-requests", Page::new(&too_many)),
     ]
 }

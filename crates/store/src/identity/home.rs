@@ -50,7 +50,7 @@ pub(super) async fn vouch(
 }
 
 /// Whether a connection speaks for an address, and if so, whether its domain is proved.
-async fn speaks_for(
+pub(super) async fn speaks_for(
     tx: &mut Tx<'_>,
     connection: &Connection,
     email: &EmailAddress,

@@ -1,6 +1,7 @@
 //! Identities: users as one connection knows them.
 
 mod arrival;
+mod enter;
 mod home;
 pub mod relink;
 
@@ -12,6 +13,7 @@ use crate::user::{self, User};
 use crate::{ConnectionId, Error, Stamp, Timestamp, UserId};
 
 pub use arrival::{Arrival, Outcome, Profile, Recognized, Roles, arrive, recognize, rehearse};
+pub use enter::{Barrier, Entry, hold_to_policy, may_enter};
 
 /// A user as one connection knows them.
 #[derive(Debug, Clone, PartialEq)]

@@ -49,7 +49,11 @@ pub struct SessionPolicy {
 }
 
 impl SessionPolicy {
-    fn idle_limit(&self) -> Option<Duration> {
+    pub(crate) fn absolute_limit(&self) -> Option<Duration> {
+        self.absolute.map(Span::duration)
+    }
+
+    pub(crate) fn idle_limit(&self) -> Option<Duration> {
         self.idle.filter(|_| self.idle_enabled).map(Span::duration)
     }
 
@@ -58,7 +62,7 @@ impl SessionPolicy {
         let shorter =
             |limit: Option<Duration>, other: Duration| limit.map_or(other, |limit| limit.min(other));
         Lifetimes {
-            absolute: shorter(self.absolute.map(Span::duration), application.absolute),
+            absolute: shorter(self.absolute_limit(), application.absolute),
             idle: shorter(self.idle_limit(), application.idle),
         }
     }

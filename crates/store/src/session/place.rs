@@ -16,6 +16,16 @@ use crate::{
     back_channel_logout, grant,
 };
 
+/// Where something began.
+#[derive(Debug, Clone, Copy)]
+struct At<'a> {
+    organization_id: Option<&'a OrganizationId>,
+    /// Whose connection vouched for the person; another's where they entered an
+    /// organization with the session that they had.
+    vouching_id: Option<&'a OrganizationId>,
+    connection_id: Option<&'a ConnectionId>,
+}
+
 /// Where people signed in.
 #[derive(Debug, Clone, Copy)]
 enum Place<'a> {
@@ -25,26 +35,24 @@ enum Place<'a> {
 }
 
 impl Place<'_> {
-    /// `user_id` is of the session that both belong to.
-    fn covers(
-        self,
-        user_id: &UserId,
-        organization_id: Option<&OrganizationId>,
-        connection_id: Option<&ConnectionId>,
-    ) -> bool {
+    /// `user_id` is of the session that both belong to. What was entered on the word
+    /// of an organization's connection ends with that organization, too.
+    fn covers(self, user_id: &UserId, began: At<'_>) -> bool {
+        let is_of = |id| began.organization_id == Some(id) || began.vouching_id == Some(id);
         match self {
-            Self::Connection(id) => connection_id == Some(id),
-            Self::Organization(id) => organization_id == Some(id),
-            Self::Member(id, member) => organization_id == Some(id) && user_id == member,
+            Self::Connection(id) => began.connection_id == Some(id),
+            Self::Organization(id) => is_of(id),
+            Self::Member(id, member) => is_of(id) && user_id == member,
         }
     }
 
     fn covers_session(self, session: &Session) -> bool {
-        self.covers(
-            &session.user_id,
-            session.organization_id.as_ref(),
-            session.connection_id.as_ref(),
-        )
+        let began = At {
+            organization_id: session.organization_id.as_ref(),
+            vouching_id: None,
+            connection_id: session.connection_id.as_ref(),
+        };
+        self.covers(&session.user_id, began)
     }
 
     /// The active sessions that are there, or in which something began there and still counts.
@@ -61,10 +69,22 @@ impl Place<'_> {
         }
         let rows = match self {
             Self::Connection(id) => tx.all(concerned!("connection_id = $1"), p![id]).await?,
-            Self::Organization(id) => tx.all(concerned!("organization_id = $1"), p![id]).await?,
+            Self::Organization(id) => {
+                tx.all(
+                    concerned!(
+                        "(organization_id = $1
+                          OR connection_id IN (SELECT id FROM connections WHERE organization_id = $1))"
+                    ),
+                    p![id],
+                )
+                .await?
+            }
             Self::Member(id, member) => {
                 tx.all(
-                    concerned!("organization_id = $1 AND user_id = $2"),
+                    concerned!(
+                        "user_id = $2 AND (organization_id = $1
+                          OR connection_id IN (SELECT id FROM connections WHERE organization_id = $1))"
+                    ),
                     p![id, member],
                 )
                 .await?
@@ -128,6 +148,18 @@ struct Began {
     auth_time: Option<Timestamp>,
     expires_at: Timestamp,
     is_revoked: bool,
+    /// The organization of the connection.
+    vouching_id: Option<OrganizationId>,
+}
+
+impl Began {
+    fn at(&self) -> At<'_> {
+        At {
+            organization_id: self.organization_id.as_ref(),
+            vouching_id: self.vouching_id.as_ref(),
+            connection_id: self.connection_id.as_ref(),
+        }
+    }
 }
 
 fn read_began(row: &Row) -> Result<Began, Error> {
@@ -141,6 +173,7 @@ fn read_began(row: &Row) -> Result<Began, Error> {
         auth_time: columns.optional_time()?,
         expires_at: columns.time()?,
         is_revoked: columns.optional_time()?.is_some(),
+        vouching_id: columns.optional_id()?,
     })
 }
 
@@ -151,19 +184,17 @@ async fn end_one(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, place: Place<'_
     };
     let rows = tx
         .all(
-            "SELECT id, client_id, organization_id, connection_id, authenticated_at, auth_time, expires_at, revoked_at
-               FROM grants WHERE session_id = $1 ORDER BY created_at DESC, id DESC",
+            "SELECT g.id, g.client_id, g.organization_id, g.connection_id, g.authenticated_at, g.auth_time,
+                    g.expires_at, g.revoked_at, c.organization_id
+               FROM grants g LEFT JOIN connections c ON c.id = g.connection_id
+              WHERE g.session_id = $1 ORDER BY g.created_at DESC, g.id DESC",
             p![id],
         )
         .await?;
     let began: Vec<Began> = rows.iter().map(read_began).collect::<Result<_, _>>()?;
-    let (there, elsewhere): (Vec<_>, Vec<_>) = began.into_iter().partition(|grant| {
-        place.covers(
-            &session.user_id,
-            grant.organization_id.as_ref(),
-            grant.connection_id.as_ref(),
-        )
-    });
+    let (there, elsewhere): (Vec<_>, Vec<_>) = began
+        .into_iter()
+        .partition(|grant| place.covers(&session.user_id, grant.at()));
     let left = elsewhere
         .into_iter()
         .find(|grant| !grant.is_revoked && at.now < grant.expires_at);
@@ -195,7 +226,8 @@ async fn go_back(tx: &mut Tx<'_>, session: &Session, left: &Began) -> Result<(),
           WHERE id = $1",
         p![
             &session.id,
-            left.organization_id.as_ref(),
+            // Where they signed in, and not what they entered with it.
+            left.vouching_id.as_ref().or(left.organization_id.as_ref()),
             left.connection_id.as_ref(),
             left.authenticated_at.as_micros(),
             expires_at.as_micros(),

@@ -86,7 +86,7 @@ async fn an_invited_person_is_pending_until_they_accept() {
         let ada = world.user("ada@acme.test").await;
         invite(world, &organization, &ada, "link").await;
         assert_eq!(status(world, &organization, &ada, 0).await, Status::PendingInvite);
-        let as_member = world.tx(async |tx| subject::find(tx, &ada.id, Some(&organization.id)).await);
+        let as_member = world.tx(async |tx| subject::find(tx, &ada.id, Some(&organization.id), None).await);
         assert_eq!(as_member.await, None, "no token speaks for a pending member");
 
         let shown = world

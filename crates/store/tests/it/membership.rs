@@ -95,7 +95,7 @@ async fn tokens_speak_of_a_member_of_the_organization_or_of_nobody() {
             .await;
         let find = async |organization_id| {
             world
-                .tx(async |tx| subject::find(tx, &ada, organization_id).await)
+                .tx(async |tx| subject::find(tx, &ada, organization_id, None).await)
                 .await
         };
 
@@ -118,7 +118,9 @@ async fn tokens_speak_of_a_member_of_the_organization_or_of_nobody() {
         assert_eq!(find(None).await, None);
         let unknown: UserId = world.id();
         assert_eq!(
-            world.tx(async |tx| subject::find(tx, &unknown, None).await).await,
+            world
+                .tx(async |tx| subject::find(tx, &unknown, None, None).await)
+                .await,
             None
         );
     })

@@ -51,7 +51,7 @@ fn names(permissions: &[Permission]) -> Vec<&str> {
 async fn may(world: &World, organization: &Organization, user_id: &UserId) -> Vec<String> {
     let (subject, effective) = world
         .tx(async |tx| {
-            let subject = subject::find(tx, user_id, Some(&organization.id)).await?;
+            let subject = subject::find(tx, user_id, Some(&organization.id), None).await?;
             let effective = role::effective_permissions(tx, &organization.id, user_id).await?;
             Ok((subject.unwrap().permissions, effective))
         })

@@ -284,7 +284,7 @@ async fn a_domain_from_before_there_were_records_gets_one_to_be_proved_by() {
 
 async fn says_verified(world: &World, organization: &OrganizationId, user: &UserId) -> bool {
     let found = world
-        .tx(async |tx| subject::find(tx, user, Some(organization)).await)
+        .tx(async |tx| subject::find(tx, user, Some(organization), None).await)
         .await;
     found.unwrap().user.email_verified
 }

@@ -40,7 +40,8 @@ pub struct Subject {
 /// Reads the subject of a grant; `None` if the user is gone or disabled, or was
 /// taken out of the organization: that ends the grant's use at once.
 pub async fn subject(tx: &mut Tx<'_>, grant: Grant) -> Result<Option<Subject>, genkan_store::Error> {
-    let found = subject::find(tx, &grant.user_id, grant.organization_id.as_ref()).await?;
+    let (organization_id, connection_id) = (grant.organization_id.as_ref(), grant.connection_id.as_ref());
+    let found = subject::find(tx, &grant.user_id, organization_id, connection_id).await?;
     Ok(found.map(|found| Subject {
         grant,
         user: found.user,

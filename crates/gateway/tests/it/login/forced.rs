@@ -128,7 +128,7 @@ async fn a_link_switches_nobody_and_writes_nothing_without_a_press() {
         // The page counts once: the back button and a second press find it closed.
         for choice in ["switch", "stay"] {
             let again = browser.submit(&page, &[("choice", choice)]).await.page();
-            assert_eq!(again.heading(), "This sign-in is no longer open");
+            assert_eq!(again.heading(), "This sign-in is finished");
         }
     })
     .await;
@@ -158,7 +158,7 @@ async fn a_press_ends_one_session_and_begins_the_other() {
         assert_eq!(world.who(&mut browser).await, "mallory@evil.test");
         assert_eq!(started(gateway, "user.logout").await, 1);
         let again = browser.submit(&page, &[("choice", "switch")]).await.page();
-        assert_eq!(again.heading(), "This sign-in is no longer open");
+        assert_eq!(again.heading(), "This sign-in is finished");
     })
     .await;
 }

@@ -278,7 +278,7 @@ async fn a_double_click_makes_one_code() {
     let code = browser.sign_in(&rp, "ada@acme.test").await;
     let login = interaction_of(&browser, &gateway);
     let again = browser.open(&login).await.page();
-    assert_eq!(again.heading(), "This sign-in is no longer open");
+    assert_eq!(again.heading(), "This sign-in is finished");
     rp.redeem(&code).await.expect_tokens();
     let grants = gateway.events().await;
     assert_eq!(grants.iter().filter(|kind| *kind == "grant.created").count(), 1);

@@ -1,6 +1,7 @@
 //! Hosted login, from outside.
 
 mod disabled;
+mod entering;
 mod expiry;
 mod forced;
 mod foreign;
@@ -14,3 +15,4 @@ mod random_walk;
 mod routing;
 mod shared_session;
 mod test_connection;
+mod way_on;

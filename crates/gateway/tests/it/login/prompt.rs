@@ -95,7 +95,7 @@ async fn select_account_offers_the_present_one_and_any_other() {
     assert_eq!(rp.verify(tokens.id_token()).await["email"], "ada@acme.test");
     // The login is over: neither the page nor its form lead anywhere.
     let again = browser.submit(&page, &[("choice", "continue")]).await.page();
-    assert_eq!(again.heading(), "This sign-in is no longer open");
+    assert_eq!(again.heading(), "This sign-in is finished");
 
     let page = browser.start(&request).await.page();
     let identify = browser.submit(&page, &[("choice", "other")]).await.page();

@@ -190,7 +190,7 @@ async fn the_page_finds_the_company_by_the_address() {
     "ada@nowhere.test" -> 422 We know no company sign-in for nowhere.test. Check the spelling, or ask your IT team.
     "ada@sub.acme.test" -> 422 We know no company sign-in for sub.acme.test. Check the spelling, or ask your IT team.
     "ada@empty.test" -> 422 We know no company sign-in for empty.test. Check the spelling, or ask your IT team.
-    "ada@acme.test\0" -> 400 What you can do: go back to the application and start from there. If it happens again, tell the people who run it.
+    "ada@acme.test\0" -> 400 Try again
     "#);
 
     for typed in ["  Ada@ACME.test ", "ada@acme.example"] {

@@ -1,0 +1,91 @@
+//! A way on from where a login has ended: to the application that began it.
+//!
+//! Somebody who goes back, loads a page again or finds a forgotten tab is not lost:
+//! the login was this browser's, so its application is known. The link leads to
+//! an address that the application has registered, or to its origin, and never
+//! to one that only the request named.
+
+use genkan_protocol::oauth::{AuthorizationRequest, redirect_uri};
+use genkan_store::client::{Client, Kind};
+use genkan_store::interaction::{self, Interaction, Request, Stage};
+use genkan_store::{ConnectionId, Error};
+use http::HeaderMap;
+use url::Url;
+
+use super::path;
+use crate::app::App;
+use crate::web::cookie::Cookie;
+use crate::web::error::PageError;
+
+/// A login of this browser that cannot go on.
+pub(super) async fn gone(app: &App, interaction: &Interaction) -> PageError {
+    let page = match interaction.stage {
+        Stage::Completed => PageError::interaction_finished(),
+        Stage::Started
+        | Stage::Identifying
+        | Stage::ConnectionChosen { .. }
+        | Stage::Away { .. }
+        | Stage::Arrived { .. }
+        | Stage::Authenticated { .. } => PageError::interaction_gone(),
+    };
+    to_application(app, interaction, page).await
+}
+
+/// An answer of a company's sign-in that nobody waits for: sent again by this
+/// browser, or a stranger's. The last login that it took there knows the way.
+pub(super) async fn unsolicited(app: &App, headers: &HeaderMap, connection_id: &str) -> PageError {
+    let page = PageError::unsolicited_answer();
+    let (Ok(connection_id), Some(browser)) = (
+        ConnectionId::parse(connection_id),
+        app.cookies().read(headers, Cookie::Browser),
+    ) else {
+        return page;
+    };
+    let hash = browser.sha256();
+    let found = app
+        .db()
+        .read(async |tx| -> Result<_, Error> { interaction::newest_at(tx, &hash, &connection_id).await })
+        .await;
+    // The page is the same without a link.
+    let Ok(Some(interaction)) = found else { return page };
+    let is_open = app.now() < interaction.expires_at && interaction.stage != Stage::Completed;
+    if is_open {
+        return page.go_on("Go on with the sign-in", &path(&interaction.id));
+    }
+    to_application(app, &interaction, page).await
+}
+
+async fn to_application(app: &App, interaction: &Interaction, page: PageError) -> PageError {
+    let Request::Authorize(request) = &interaction.request else {
+        return page;
+    };
+    let Ok(Some(cached)) = app.client(&request.client_id).await else {
+        return page;
+    };
+    let name = &cached.client.name;
+    let page = page.application(name);
+    match entrance(app, &cached.client, request) {
+        Some(uri) => page.go_on(format!("Go to {name}"), &uri),
+        None => page,
+    }
+}
+
+/// Where an application is entered: where sign-ins begin there, else the origin of
+/// the redirect URI, if it is still registered.
+fn entrance(app: &App, client: &Client, request: &AuthorizationRequest) -> Option<String> {
+    if let Some(uri) = &client.initiate_login_uri {
+        return Some(uri.clone());
+    }
+    // On a person's device nothing listens there any more.
+    if client.kind == Kind::Native {
+        return None;
+    }
+    let policy = app.redirect_policy(client);
+    if !redirect_uri::permits(&client.redirect_uris, &request.redirect_uri, policy) {
+        return None;
+    }
+    let origin = Url::parse(&request.redirect_uri).ok()?.origin();
+    origin
+        .is_tuple()
+        .then(|| format!("{}/", origin.ascii_serialization()))
+}
