@@ -43,7 +43,9 @@ pub(super) async fn begin(
     else {
         return Err(PageError::internal("the system has no randomness"));
     };
-    let browser = cookie(&headers, BROWSER_COOKIE).unwrap_or(&fresh).to_owned();
+    let browser = cookie(&headers, BROWSER_COOKIE, demo.url())
+        .unwrap_or(&fresh)
+        .to_owned();
     let verifier = CodeVerifier::from_random(verifier);
     let challenge = verifier.challenge();
     let mut query = vec![
@@ -54,7 +56,7 @@ pub(super) async fn begin(
     query.extend(hints.iter().map(|(name, value)| (*name, value.as_str())));
     let location = demo.relying_party().authorization_url(&query).await?;
 
-    let keep = set_cookie(BROWSER_COOKIE, &browser, &demo.relying_party().config().url);
+    let keep = set_cookie(BROWSER_COOKIE, &browser, demo.url());
     demo.sessions().await_answer(
         state,
         Pending {
@@ -110,7 +112,7 @@ pub(super) async fn finish(
     let pending = answer
         .state
         .as_deref()
-        .zip(cookie(&headers, BROWSER_COOKIE))
+        .zip(cookie(&headers, BROWSER_COOKIE, demo.url()))
         .and_then(|(state, browser)| demo.sessions().answered(state, browser, now))
         .ok_or_else(unexpected)?;
     let required = relying_party.promises_iss().await?;
@@ -133,7 +135,7 @@ pub(super) async fn finish(
         .await?;
     let session = relying_party.session(tokens, Some(&pending.nonce), now).await?;
     let id = random_name().ok_or_else(|| PageError::internal("the system has no randomness"))?;
-    let keep = set_cookie(SESSION_COOKIE, &id, &relying_party.config().url);
+    let keep = set_cookie(SESSION_COOKIE, &id, demo.url());
     demo.sessions().insert(id, session, now);
     Ok((AppendHeaders([keep]), Redirect::to("/")).into_response())
 }
@@ -152,7 +154,7 @@ fn unexpected() -> PageError {
 /// `POST /refresh`: new tokens for the refresh token.
 pub(super) async fn refresh(State(demo): State<Demo>, headers: HeaderMap) -> Result<Response, PageError> {
     let (relying_party, now) = (demo.relying_party(), demo.now());
-    let Some(id) = cookie(&headers, SESSION_COOKIE) else {
+    let Some(id) = cookie(&headers, SESSION_COOKIE, demo.url()) else {
         return Ok(Redirect::to("/").into_response());
     };
     // Taken, so that two clicks do not present one refresh token twice.
@@ -175,7 +177,7 @@ pub(super) async fn refresh(State(demo): State<Demo>, headers: HeaderMap) -> Res
         }
         // The session at the gateway has ended, and with it this one.
         Err(RelyingPartyError::Refused(_)) => {
-            let remove = set_cookie(SESSION_COOKIE, "", &relying_party.config().url);
+            let remove = set_cookie(SESSION_COOKIE, "", demo.url());
             Ok((AppendHeaders([remove]), Redirect::to("/?ended")).into_response())
         }
         Err(error) => {

@@ -22,8 +22,9 @@ const SKEW: Duration = Duration::from_secs(60);
 /// `POST /logout`: ends the session here, then at the gateway.
 pub(super) async fn sign_out(State(demo): State<Demo>, headers: HeaderMap) -> Result<Response, PageError> {
     let relying_party = demo.relying_party();
-    let remove = set_cookie(SESSION_COOKIE, "", &relying_party.config().url);
-    let session = cookie(&headers, SESSION_COOKIE).and_then(|id| demo.sessions().take(id, demo.now()));
+    let remove = set_cookie(SESSION_COOKIE, "", demo.url());
+    let session =
+        cookie(&headers, SESSION_COOKIE, demo.url()).and_then(|id| demo.sessions().take(id, demo.now()));
     let location = match session {
         Some(session) => relying_party.end_session_url(&session.id_token).await?,
         None => "/".to_owned(),

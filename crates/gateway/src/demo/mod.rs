@@ -102,6 +102,11 @@ impl Demo {
         &self.0.relying_party
     }
 
+    /// Its own origin.
+    fn url(&self) -> &str {
+        &self.0.relying_party.config().url
+    }
+
     fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }

@@ -66,7 +66,8 @@ struct ClaimRow<'a> {
 
 /// `GET /`.
 pub(super) async fn home(State(demo): State<Demo>, RawQuery(query): RawQuery, headers: HeaderMap) -> Page {
-    let session = cookie(&headers, SESSION_COOKIE).and_then(|id| demo.sessions().find(id, demo.now()));
+    let session =
+        cookie(&headers, SESSION_COOKIE, demo.url()).and_then(|id| demo.sessions().find(id, demo.now()));
     match session {
         Some(session) => greeting(&session),
         None => {

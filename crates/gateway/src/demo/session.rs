@@ -83,8 +83,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads a cookie.
-pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// What a cookie is called at `url`. A browser that was here by https keeps that cookie
+/// from being replaced over http (RFC 6265bis §5.7), so the two have names of their own.
+fn at(url: &str, name: &str) -> String {
+    let prefix = if url.starts_with("https://") {
+        "__Host-"
+    } else {
+        ""
+    };
+    format!("{prefix}{name}")
+}
+
+/// Reads a cookie of the application at `url`.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str, url: &str) -> Option<&'a str> {
+    let name = at(url, name);
     pairs(headers)
         .find(|(known, _)| *known == name.as_bytes())
         .and_then(|(_, value)| std::str::from_utf8(value).ok())
@@ -99,6 +111,7 @@ pub(super) fn set_cookie(name: &str, value: &str, url: &str) -> (header::HeaderN
         ""
     };
     let age = if value.is_empty() { "; Max-Age=0" } else { "" };
+    let name = at(url, name);
     // `Lax`: the answer of the gateway is a navigation from another site.
     let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
     (
@@ -117,4 +130,21 @@ pub(super) fn random() -> Option<[u8; 32]> {
 /// A random name.
 pub(super) fn random_name() -> Option<String> {
     Some(URL_SAFE_NO_PAD.encode(random()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_of_the_https_address_is_not_taken_for_one_of_the_http_address() {
+        let (http, https) = ("http://localhost:8090", "https://localhost:8090");
+        let (_, line) = set_cookie(SESSION_COOKIE, "s1", https);
+        let line = line.to_str().unwrap();
+        assert!(line.starts_with("__Host-") && line.contains("; Secure"), "{line}");
+        let pair = line.split(';').next().unwrap();
+        let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(pair).unwrap())]);
+        assert_eq!(cookie(&headers, SESSION_COOKIE, https), Some("s1"));
+        assert_eq!(cookie(&headers, SESSION_COOKIE, http), None);
+    }
 }
