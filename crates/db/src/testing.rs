@@ -289,25 +289,35 @@ async fn template(server: &str, migrations: &[Migration]) -> String {
     let name = template_name(migrations);
     let admin = connect(server).await;
     let is_there = format!("SELECT FROM pg_database WHERE datname = '{name}' AND datistemplate");
-    if admin.query_opt(&is_there, &[]).await.unwrap().is_some() {
+    if admin
+        .query_opt(&is_there, &[])
+        .await
+        .expect("the test server answers")
+        .is_some()
+    {
         return name;
     }
     // The number means nothing. The lock ends with the connection.
     admin
         .batch_execute("SELECT pg_advisory_lock(20261130)")
         .await
-        .unwrap();
-    if admin.query_opt(&is_there, &[]).await.unwrap().is_none() {
+        .expect("the test server answers");
+    if admin
+        .query_opt(&is_there, &[])
+        .await
+        .expect("the test server answers")
+        .is_none()
+    {
         // One of a process that was killed has no mark.
         for sql in [
             format!("DROP DATABASE IF EXISTS {name}"),
             format!("CREATE DATABASE {name}"),
         ] {
-            admin.batch_execute(&sql).await.unwrap();
+            admin.batch_execute(&sql).await.expect("the test server answers");
         }
         migrate(&with_database(server, &name), migrations).await;
         let sql = format!("ALTER DATABASE {name} IS_TEMPLATE true");
-        admin.batch_execute(&sql).await.unwrap();
+        admin.batch_execute(&sql).await.expect("the test server answers");
     }
     name
 }
