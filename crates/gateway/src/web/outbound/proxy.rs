@@ -15,6 +15,9 @@ use url::{Host, Url};
 use super::{CONNECT_TIMEOUT, OutboundError, classify};
 use crate::config::{NoProxy, ProxyUrl};
 
+/// How long a proxy that was silent may take to let us connect once more.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
 /// The largest head of an answer to CONNECT that is read for its status.
 const MAX_HEAD: u64 = 8 * 1024;
 
@@ -118,6 +121,11 @@ impl Proxied {
     /// Why there was no answer. The client does not tell the status of a refused CONNECT, so it
     /// is asked for once more.
     pub(super) async fn explain(&self, error: reqwest::Error, url: &Url) -> OutboundError {
+        if error.is_timeout() {
+            // Whose silence it was is not told either.
+            let reached = reach(&self.proxy, SECOND_LOOK).await;
+            return reached.map_or_else(OutboundError::from, |()| classify(error));
+        }
         let address = self.proxy.address();
         let mut causes = Vec::new();
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
@@ -131,9 +139,7 @@ impl Proxied {
             ProxyTrouble::Unauthorized { address }.into()
         } else if has("tunnel error: unsuccessful") || has("tunnel error: unexpected end of file") {
             self.refused(url).await.into()
-        } else if !error.is_timeout()
-            && (has("failed to create underlying connection") || (is_plain && error.is_connect()))
-        {
+        } else if has("failed to create underlying connection") || (is_plain && error.is_connect()) {
             let reason = causes.pop().unwrap_or_default();
             ProxyTrouble::Unreachable { address, reason }.into()
         } else {
