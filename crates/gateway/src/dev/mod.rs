@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use genkan_db::Db;
 use genkan_store::environment::{self, Kind};
 
 use crate::cli::Failure;
@@ -47,6 +48,14 @@ impl DevOptions {
         }
     }
 
+    /// The issuer, if the gateway listens at `port`.
+    fn public_url(&self, port: u16) -> Result<PublicUrl, Failure> {
+        match &self.public_url {
+            Some(url) => Ok(url.clone()),
+            None => PublicUrl::parse(&self.localhost(port)).map_err(Failure::new),
+        }
+    }
+
     fn demo_listen(&self) -> SocketAddr {
         let beside = match self.listen.port() {
             0 => 0,
@@ -77,10 +86,7 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let demo_listener = bind(options.demo_listen(), "--demo-listen")?;
     let port = listener.local_addr().map_err(no_address)?.port();
     let demo_port = demo_listener.local_addr().map_err(no_address)?.port();
-    let public_url = match &options.public_url {
-        Some(url) => url.clone(),
-        None => PublicUrl::parse(&options.localhost(port)).map_err(Failure::new)?,
-    };
+    let public_url = options.public_url(port)?;
     let demo_url = options.localhost(demo_port);
     let config = Config::development(
         &Development {
@@ -96,17 +102,12 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let instance_key = instance_key(&config)?;
     let _sole = server::sole_server(&config)?;
     let db = server::open_database(&config).await?;
-    // Not whether the folder is new: an empty one may have been there.
-    let found = db.read(async |tx| environment::find(tx).await).await;
-    let first_start = found.map_err(server::database_failed)?.is_none();
+    let first_start = is_first_start(&db).await?;
     server::ensure_environment(&db, &instance_key, &config, Kind::Development).await?;
     let certificates = dev_ca::ensure(&options.data_dir, config.public_url.host(), server::now())
         .map_err(|error| Failure::new(error.to_string()))?;
-    let trust = trust::ensure(&options.data_dir).map_err(|error| {
-        Failure::new(format!(
-            "The files for clients that trust the development CA cannot be written: {error}"
-        ))
-    })?;
+    let trust = trust::ensure(&options.data_dir)
+        .map_err(|error| Failure::new(format!("What clients trust cannot be written: {error}")))?;
     let app = server::app(&config, Kind::Development, db, instance_key)?;
     let seeded = seed::ensure(&app, &demo_url, &options.data_dir)
         .await
@@ -157,6 +158,12 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     .await;
     let _ = serving_demo.await;
     Ok(())
+}
+
+/// Not whether the folder is new: an empty one may have been there.
+async fn is_first_start(db: &Db) -> Result<bool, Failure> {
+    let found = db.read(async |tx| environment::find(tx).await).await;
+    Ok(found.map_err(server::database_failed)?.is_none())
 }
 
 /// How the demo application reaches Genkan, like any other application.

@@ -91,7 +91,7 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Result<(), Failure
     }
     let stores = stores::find(&home()?);
     if args.install {
-        let changed = stores
+        let changed: Vec<_> = stores
             .into_iter()
             .map(|store| {
                 changed(
@@ -102,7 +102,7 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Result<(), Failure
                 )
             })
             .collect();
-        return tell(changed, context);
+        return tell(&changed, context);
     }
     let report = Report {
         name: &authority.name,
@@ -131,11 +131,11 @@ fn uninstall(context: &mut Context) -> Result<(), Failure> {
         1 => "forgot one".to_owned(),
         many => format!("forgot {many}"),
     };
-    let changed = stores::find(&home()?)
+    let changed: Vec<_> = stores::find(&home()?)
         .into_iter()
         .map(|store| changed(&store, store.uninstall().map(said)))
         .collect();
-    tell(changed, context)
+    tell(&changed, context)
 }
 
 fn changed(store: &Store, result: Result<String, stores::StoreError>) -> Changed {
@@ -151,7 +151,7 @@ fn changed(store: &Store, result: Result<String, stores::StoreError>) -> Changed
     }
 }
 
-fn tell(changed: Vec<Changed>, context: &mut Context) -> Result<(), Failure> {
+fn tell(changed: &[Changed], context: &mut Context) -> Result<(), Failure> {
     context.console.print(&changed, || {
         changed
             .iter()
