@@ -26,7 +26,7 @@ use http::{HeaderMap, header};
 
 pub use failure::{Failure, Refusal};
 
-use crate::anonymous::answers::{self, Attempt};
+use crate::anonymous::answers;
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::web::cookie::Cookie;
@@ -200,7 +200,9 @@ pub async fn finish(
         Ok(opened) => opened,
         Err(error) => {
             // The provider was not asked.
-            attempt.map(Attempt::give_back);
+            if let Some(attempt) = attempt {
+                attempt.give_back();
+            }
             return Err(error);
         }
     };
@@ -223,7 +225,9 @@ pub async fn finish(
         Settings::Saml(_) => Err(Failure::saml_not_supported(&connection)),
     };
     let is_refused = result.as_ref().is_err_and(Failure::is_refused_code);
-    attempt.filter(|_| !is_refused).map(Attempt::give_back);
+    if let Some(attempt) = attempt.filter(|_| !is_refused) {
+        attempt.give_back();
+    }
     let result = match result {
         Ok(identity) => hosted_domain::check(app, identity).await?,
         Err(failure) => Err(failure),
