@@ -162,10 +162,7 @@ impl Login<'_> {
         if names_place && !target.is_none_or(|target| target.is_where(&session)) {
             return Err(way_on::gone(app, interaction).await);
         }
-        let place = Place {
-            session: &session,
-            entered: target.and_then(Target::entered),
-        };
+        let place = Place::of(&session, target);
         let from = Some((&interaction.id, &interaction.stage));
         match authorize::respond(app, cached, request, place, from).await {
             // The other click of a double one, or another tab, was first.

@@ -39,7 +39,6 @@ use crate::web::error::PageError;
 use crate::web::id_token_hint::{self, Hint};
 use crate::web::refused::{self, Refused};
 use next_step::{Progress, Step, Wanted, next_step};
-use route::Target;
 
 /// Takes up a validated authorization request.
 ///
@@ -120,10 +119,7 @@ pub async fn begin(
         (Step::Complete, Some((session, _))) => {
             // A page of another site may ask in the background, as often as it likes.
             anonymous::charge(app, Work::Begin)?;
-            let place = Place {
-                session: &session,
-                entered: target.as_ref().and_then(Target::entered),
-            };
+            let place = Place::of(&session, target.as_ref());
             Ok(authorize::respond(app, cached, &request, place, None).await?)
         }
         (Step::LoginRequired, _) => {

@@ -25,7 +25,7 @@ use http::HeaderMap;
 
 use crate::app::App;
 use crate::cache::CachedClient;
-use crate::login;
+use crate::login::{self, route::Target};
 use crate::web::cross_site_post;
 use crate::web::error::PageError;
 use crate::web::form::is_form;
@@ -243,11 +243,17 @@ fn redirect(url: &str) -> Response {
 /// it if that is another than the session's own.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
-    pub session: &'a Session,
-    pub entered: Option<&'a Entry>,
+    session: &'a Session,
+    entered: Option<&'a Entry>,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// Of a session that is where the request leads.
+    pub fn of(session: &'a Session, target: Option<&'a Target>) -> Self {
+        let entered = target.and_then(Target::entered);
+        Self { session, entered }
+    }
+
     fn organization_id(&self) -> Option<OrganizationId> {
         match self.entered {
             Some(entry) => Some(entry.organization_id.clone()),

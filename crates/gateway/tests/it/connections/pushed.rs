@@ -100,82 +100,82 @@ async fn a_request_goes_by_the_browser_where_nobody_asks_for_more() {
     assert!(gateway.idp().await.requests(PAR).is_empty());
 }
 
-#[tokio::test]
-async fn whatever_goes_wrong_is_in_the_trace_with_what_to_do() {
-    let error = |status, body: Value| Canned {
-        status,
-        ..Canned::json(&body)
-    };
-    for (answer, status, cause, received, remedy) in [
-        (
-            error(
-                StatusCode::UNAUTHORIZED,
-                json!({ "error": "invalid_client", "error_description": "Invalid client" }),
-            ),
-            403,
-            "pushed_request_refused",
+/// What a provider answers, what comes of it, and a word of the trace and of the remedy.
+struct Wrong {
+    answer: Canned,
+    status: u16,
+    cause: &'static str,
+    received: &'static str,
+    remedy: &'static str,
+}
+
+fn refused(status: StatusCode, body: &Value, received: &'static str, remedy: &'static str) -> Wrong {
+    Wrong {
+        answer: Canned {
+            status,
+            ..Canned::json(body)
+        },
+        status: 403,
+        cause: "pushed_request_refused",
+        received,
+        remedy,
+    }
+}
+
+fn malformed(body: &Value) -> Wrong {
+    Wrong {
+        cause: "pushed_request_malformed",
+        ..refused(StatusCode::CREATED, body, "application/json", "RFC 9126 §2.2")
+    }
+}
+
+fn everything_wrong() -> Vec<Wrong> {
+    let error = |code: &str, description: &str| json!({ "error": code, "error_description": description });
+    let bad = StatusCode::BAD_REQUEST;
+    vec![
+        refused(
+            StatusCode::UNAUTHORIZED,
+            &error("invalid_client", "Invalid client"),
             "401 invalid_client Invalid client",
             "client secret",
         ),
-        (
-            error(
-                StatusCode::BAD_REQUEST,
-                json!({ "error": "invalid_request", "error_description": "redirect_uri" }),
-            ),
-            403,
-            "pushed_request_refused",
+        refused(
+            bad,
+            &error("invalid_request", "redirect_uri"),
             "400 invalid_request redirect_uri",
             "Register the redirect URI",
         ),
-        (
-            error(StatusCode::BAD_REQUEST, json!({ "error": "invalid_scope" })),
-            403,
-            "pushed_request_refused",
-            "400 invalid_scope",
-            "scope",
-        ),
-        (
-            Canned::status(StatusCode::NOT_FOUND),
-            403,
-            "pushed_request_refused",
+        refused(bad, &error("invalid_scope", ""), "400 invalid_scope", "scope"),
+        refused(
+            StatusCode::NOT_FOUND,
+            &json!(null),
             "status 404",
             "--push-requests off",
         ),
-        (
-            Canned::status(StatusCode::INTERNAL_SERVER_ERROR),
-            403,
-            "pushed_request_refused",
+        refused(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &json!(null),
             "status 500",
             "sign-in log",
         ),
-        (
-            error(StatusCode::CREATED, json!({ "expires_in": 60 })),
-            403,
-            "pushed_request_malformed",
-            "application/json",
-            "RFC 9126 §2.2",
-        ),
-        (
-            error(
-                StatusCode::CREATED,
-                json!({ "request_uri": "a\u{7}b c", "expires_in": 60 }),
-            ),
-            403,
-            "pushed_request_malformed",
-            "application/json",
-            "RFC 9126 §2.2",
-        ),
-        (
-            Canned::redirect("https://elsewhere.test/"),
-            503,
-            "pushed_request_unreachable",
-            "",
-            "",
-        ),
-    ] {
+        malformed(&json!({ "expires_in": 60 })),
+        malformed(&json!({ "request_uri": "a\u{7}b c", "expires_in": 60 })),
+        Wrong {
+            answer: Canned::redirect("https://elsewhere.test/"),
+            status: 503,
+            cause: "pushed_request_unreachable",
+            received: "",
+            remedy: "",
+        },
+    ]
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_is_in_the_trace_with_what_to_do() {
+    for wrong in everything_wrong() {
         let gateway = Gateway::start().await;
         publish(&gateway, true).await;
-        gateway.idp().await.answer(PAR, answer);
+        gateway.idp().await.answer(PAR, wrong.answer);
         company(&gateway, false).await;
         let rp = gateway.client("rp").await;
         let mut browser = gateway.browser();
@@ -185,15 +185,15 @@ async fn whatever_goes_wrong_is_in_the_trace_with_what_to_do() {
             .page();
         assert_eq!(
             (page.reply.status.as_u16(), page.heading()),
-            (status, "We could not sign you in")
+            (wrong.status, "We could not sign you in")
         );
         let trace = gateway.login_trace().await;
-        assert_eq!(trace.cause, cause);
+        assert_eq!(trace.cause, wrong.cause);
         let check = trace.trace.checks().last().unwrap();
         assert_eq!(check.name, "Pushed authorization request");
         let told = serde_json::to_string(&check).unwrap();
-        assert!(told.contains(received), "{told}");
-        assert!(trace.remedy.contains(remedy), "{}", trace.remedy);
+        assert!(told.contains(wrong.received), "{told}");
+        assert!(trace.remedy.contains(wrong.remedy), "{}", trace.remedy);
         let secret = gateway.idp().await.client_secret();
         assert!(!told.contains(secret) && !page.reply.text().contains(secret));
     }
