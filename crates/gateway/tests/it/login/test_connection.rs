@@ -129,7 +129,7 @@ async fn verdicts(gateway: &Gateway, organization: &Organization, person: &Perso
     let sentence = |text: &str| {
         let known = text
             .lines()
-            .find(|line| refused.html.text().contains(line) && line.len() > 40);
+            .find(|line| refused.html.text().contains(line) && line.len() > 25);
         known.unwrap_or_default().to_owned()
     };
     assert!(shown.contains(&tried.remedy), "{} in {shown}", tried.remedy);

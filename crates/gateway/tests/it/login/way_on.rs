@@ -29,41 +29,46 @@ fn way_on<'a>(page: &'a Page, label: &str) -> Option<&'a str> {
 async fn whoever_goes_back_or_loads_the_answer_again_is_led_to_the_application() {
     on_each_engine(async |gateway: &Gateway| {
         gateway.organization("acme.test").with_oidc_connection().await;
-        let rp = gateway.client("rp").await;
-        let mut browser = gateway.browser();
-        let (login, answer) = finished(&mut browser, &rp).await;
-        rp.change(|client| client.initiate_login_uri = None).await;
-        for (url, heading) in [
-            (&login, "This sign-in is finished"),
-            (&answer, "We did not expect this sign-in"),
+        for (name, begins_at, leads_to) in [
+            // It has registered nothing better than the origin of its redirect URI.
+            ("plain", None, "https://plain.test/"),
+            (
+                "begins",
+                Some("https://begins.test/begin"),
+                "https://begins.test/begin",
+            ),
         ] {
-            let page = browser.open(url).await.page();
-            assert_eq!(page.reply.status, 400);
-            assert_eq!(page.heading(), heading);
-            // The origin of its redirect URI: it has registered nothing better.
-            assert_eq!(way_on(&page, "Go to rp"), Some("https://rp.test/"), "{url}");
-        }
-        rp.change(|client| client.initiate_login_uri = Some("https://rp.test/begin".to_owned()))
-            .await;
-        for url in [&login, &answer] {
-            let page = browser.open(url).await.page();
-            assert_eq!(way_on(&page, "Go to rp"), Some("https://rp.test/begin"));
-        }
-        // A tab that was forgotten for longer than a login lives.
-        gateway.clock().advance(Duration::from_secs(2 * 60 * 60));
-        let page = browser.open(&login).await.page();
-        assert_eq!(way_on(&page, "Go to rp"), Some("https://rp.test/begin"));
-
-        // Another browser learns nothing of whose login it was.
-        for url in [&login, &answer] {
-            let mut stranger = gateway.browser();
-            let _ = stranger.start(&rp.authorize()).await;
-            let page = stranger.open(url).await.page();
-            let shown = page.html.text();
-            assert!(
-                way_on(&page, "Go to rp").is_none() && !shown.contains("rp.test"),
-                "{shown}"
-            );
+            let rp = gateway
+                .client(name)
+                .change(|client| client.initiate_login_uri = begins_at.map(ToOwned::to_owned))
+                .await;
+            let label = format!("Go to {name}");
+            let mut browser = gateway.browser();
+            let (login, answer) = finished(&mut browser, &rp).await;
+            for (url, heading) in [
+                (&login, "This sign-in is finished"),
+                (&answer, "We did not expect this sign-in"),
+            ] {
+                let page = browser.open(url).await.page();
+                assert_eq!(page.reply.status, 400);
+                assert_eq!(page.heading(), heading);
+                assert_eq!(way_on(&page, &label), Some(leads_to), "{url}");
+            }
+            // Another browser learns nothing of whose login it was.
+            for url in [&login, &answer] {
+                let mut stranger = gateway.browser();
+                let _ = stranger.start(&rp.authorize()).await;
+                let page = stranger.open(url).await.page();
+                let shown = page.html.text();
+                assert!(
+                    way_on(&page, &label).is_none() && !shown.contains(name),
+                    "{shown}"
+                );
+            }
+            // A tab that was forgotten for longer than a login lives.
+            gateway.clock().advance(Duration::from_secs(2 * 60 * 60));
+            let page = browser.open(&login).await.page();
+            assert_eq!(way_on(&page, &label), Some(leads_to));
         }
     })
     .await;
