@@ -159,6 +159,11 @@ describe('user', () => {
       await notFound(users.deleteMembership(organization, id));
       await notFound(users.updateMembership(organization, id, { roles: [writer] }));
       await notFound(users.createMembership(organization, NOBODY));
+      // The user stays without any membership, so that they can be moved, and goes when that is asked for.
+      await users.deleteMembership(home, id);
+      await users.createMembership(organization, id, { sendInvitationEmail: false });
+      await users.deleteMembership(organization, id);
+      await users.deleteUser(id);
     });
 
     it('a membership invites when it is asked to', async () => {

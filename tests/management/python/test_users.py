@@ -159,6 +159,11 @@ def test_memberships_of_one_organization_leave_the_other(organization):
         users.delete_membership(organization, id)
     with not_found():
         users.update_membership(organization, id, UpdateMembership(roles=[Role(name=writer)]))
+    # The user stays without any membership, so that they can be moved, and goes when that is asked for.
+    users.delete_membership(home, id)
+    users.create_membership(organization, id, CreateMembership(), send_invitation_email=False)
+    users.delete_membership(organization, id)
+    users.delete_user(id)
 
 
 def test_memberships_by_external_id_do_the_same(organization):

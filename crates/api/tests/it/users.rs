@@ -463,11 +463,28 @@ async fn a_membership_is_made_changed_and_ended() {
         let gone = update(request(map(&[("desk", "1A")]), &[])).await;
         refused(gone, Code::NotFound, "RESOURCE_NOT_FOUND");
 
-        // Kept without a membership, or gone with the last one: as was asked.
-        users.leave(&acme, &ada, Some(false)).await.unwrap();
-        assert_eq!(statuses(&users.get(&ada.id).await.unwrap()), []);
-        users.join(&acme, &ada, Some(false)).await.unwrap();
-        users.leave(&acme, &ada, None).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_user_goes_with_the_last_membership_only_if_that_is_asked_for() {
+    on_each_engine(async |harness| {
+        let users = Users::of(harness);
+        let (acme, beta) = (users.organization("Acme").await, users.organization("Beta").await);
+        let ada = users.create(&acme, "ada@acme.test").await;
+        for unasked in [None, Some(false)] {
+            users.leave(&acme, &ada, unasked).await.unwrap();
+            assert!(users.get(&ada.id).await.unwrap().memberships.is_empty());
+            // So an application moves somebody: out of one, and into another.
+            users.join(&beta, &ada, Some(false)).await.unwrap();
+            users.leave(&beta, &ada, unasked).await.unwrap();
+            users.join(&acme, &ada, Some(false)).await.unwrap();
+        }
+        users.join(&beta, &ada, Some(false)).await.unwrap();
+        users.leave(&beta, &ada, Some(true)).await.unwrap();
+        assert_eq!(users.get(&ada.id).await.unwrap().memberships.len(), 1);
+        users.leave(&acme, &ada, Some(true)).await.unwrap();
         refused(users.get(&ada.id).await, Code::NotFound, "RESOURCE_NOT_FOUND");
     })
     .await;

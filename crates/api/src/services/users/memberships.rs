@@ -165,7 +165,8 @@ pub(super) async fn update(
     .await
 }
 
-/// With `cascade`, a user goes with their last membership.
+/// Only with `cascade`, a user goes with their last membership: an application that moves
+/// somebody from one organization to another takes them out first.
 pub(super) async fn delete(
     api: &Api,
     call: &Call<'_>,

@@ -189,7 +189,7 @@ impl UserService for Api {
             self,
             &call,
             (&message.organization_id, &named),
-            message.cascade.unwrap_or(true),
+            message.cascade.unwrap_or(false),
         )
         .await?;
         Ok(Response::new(()))

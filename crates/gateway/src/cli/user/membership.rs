@@ -55,7 +55,7 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
-    /// Take a user out of the organization; the user stays
+    /// Take a user out of the organization; the user stays until `genkan user delete`
     Remove {
         #[command(flatten)]
         which: Which,

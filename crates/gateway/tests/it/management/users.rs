@@ -140,7 +140,7 @@ async fn who_is_taken_out_of_an_organization_is_signed_out_of_it() {
         let tokens = signed_in(gateway, &rp).await;
         let request = DeleteMembershipRequest {
             organization_id: acme.id.to_string(),
-            cascade: Some(false),
+            cascade: None,
             identities: Some(delete_membership_request::Identities::Id(
                 user_of(&rp, &tokens).await.to_string(),
             )),
