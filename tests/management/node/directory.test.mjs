@@ -73,10 +73,12 @@ describe('directory', () => {
     assert.equal(users.totalSize, 2);
     const ada = users.users.find(({ givenName }) => givenName === 'Ada');
     assert.equal(ada.familyName, 'Lovelace');
-    assert.equal(ada.userDetail.title, 'Engineer');
+    const { id, email, name, raw_attributes: raw } = ada.userDetail;
+    assert.deepEqual([id, email, name, raw.title], [ada.id, ada.email, 'Ada Lovelace', 'Engineer']);
     assert.deepEqual(ada.groups.map(({ displayName }) => displayName), ['Engines']);
 
-    const groups = await directories.listDirectoryGroups(organizationId, directoryId);
+    const groups = await directories.listDirectoryGroups(organizationId, directoryId, { includeDetail: true });
+    assert.deepEqual(groups.groups[0].groupDetail, { id: groupId, display_name: 'Engines', raw_attributes: { displayName: 'Engines' } });
     assert.deepEqual(groups.groups.map(({ id, displayName, totalUsers }) => [id, displayName, totalUsers]), [[groupId, 'Engines', 1]]);
     const members = await directories.listDirectoryUsers(organizationId, directoryId, { directoryGroupId: groupId });
     assert.deepEqual(members.users.map(({ email }) => email), [emails[0]]);

@@ -103,7 +103,8 @@ def test_who_was_provisioned_is_listed():
     assert sorted(user.email for user in users) == provisioned["emails"]
     ada = next(user for user in users if user.given_name == "Ada")
     assert (ada.family_name, [group.display_name for group in ada.groups]) == ("Lovelace", ["Engines"])
-    assert ada.user_detail["title"] == "Engineer"
+    assert (ada.user_detail["id"], ada.user_detail["email"], ada.user_detail["name"]) == (ada.id, ada.email, "Ada Lovelace")
+    assert ada.user_detail["raw_attributes"]["title"] == "Engineer"
     groups = raw("ListDirectoryGroups", ListDirectoryGroupsRequest(**where)).groups
     assert [(group.id, group.total_users) for group in groups] == [(provisioned["groupId"], 1)]
     assert len(get(f"{path(*where.values())}/groups")["groups"]) == 1

@@ -112,6 +112,20 @@ async fn send(
         .await
 }
 
+/// What a message holds as free JSON; texts, truths and objects suffice here.
+fn object(detail: &prost_types::Struct) -> serde_json::Map<String, serde_json::Value> {
+    use prost_types::value::Kind;
+    let value = |value: &prost_types::Value| match &value.kind {
+        Some(Kind::StringValue(text)) => json!(text),
+        Some(Kind::BoolValue(is_so)) => json!(is_so),
+        Some(Kind::StructValue(inner)) => object(inner).into(),
+        Some(Kind::ListValue(list)) => json!(list.values.len()),
+        _ => json!(null),
+    };
+    let fields = detail.fields.iter();
+    fields.map(|(name, inner)| (name.clone(), value(inner))).collect()
+}
+
 async fn send_group(harness: &Harness, directory: &Directory, name: &str) -> DirectoryGroup {
     let directory = stored(harness, directory).await;
     let profile = group::Profile {
@@ -336,14 +350,19 @@ async fn people_come_in_pages_with_their_groups_and_details_where_wanted() {
             (of(&second.users), second.next_page_token.as_str()),
             (ids[2..].to_vec(), "")
         );
-        assert!(
-            second.users[0]
-                .user_detail
-                .as_ref()
-                .unwrap()
-                .fields
-                .contains_key("department")
+        let person = &second.users[0];
+        let detail = object(person.user_detail.as_ref().unwrap());
+        assert_eq!(detail["id"], json!(person.id));
+        assert_eq!(detail["email"], json!("p0@acme.test"));
+        assert_eq!(detail["preferred_username"], json!("p0@acme.test"));
+        assert_eq!(
+            (&detail["name"], &detail["given_name"]),
+            (&json!("Ada"), &json!("Ada"))
         );
+        assert_eq!(detail["active"], json!(true));
+        // What only the provider knows stands under its own names, beside and not among ours.
+        assert_eq!(detail["raw_attributes"], json!({ "department": "Engines" }));
+        assert_eq!(detail.get("family_name"), None);
         let in_group = ListDirectoryUsersRequest {
             directory_group_id: Some(group.id.to_string()),
             ..base.clone()
@@ -385,7 +404,10 @@ async fn groups_come_in_pages_and_as_a_summary() {
             groups.iter().map(|group| group.display_name.as_str()).collect()
         };
         assert_eq!((names(&page.groups).as_str(), page.total_size), ("CB", 3));
-        assert!(page.groups[0].group_detail.is_some());
+        let detail = object(page.groups[0].group_detail.as_ref().unwrap());
+        assert_eq!(detail["id"], json!(page.groups[0].id));
+        assert_eq!(detail["display_name"], json!("C"));
+        assert_eq!(detail["raw_attributes"], json!({ "displayName": "C" }));
         let request = ListDirectoryGroupsSummaryRequest {
             organization_id: directory.organization_id.clone(),
             directory_id: directory.id.clone(),

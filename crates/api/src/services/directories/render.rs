@@ -12,6 +12,8 @@ use genkan_store::directory::secret::{self, DirectorySecret};
 use genkan_store::directory::user::DirectoryUser;
 use genkan_store::directory::{self, AttributeMapping, Directory, Kind, Provider, Stats, Status};
 
+use serde_json::{Map, Value};
+
 use crate::{Api, Error, render};
 
 /// A directory with what its message shows.
@@ -161,6 +163,40 @@ pub(super) fn attribute_mappings(mappings: &[AttributeMapping]) -> AttributeMapp
     }
 }
 
+/// What is known of what.
+type Known<'a> = [(&'a str, Option<Value>)];
+
+/// What is known, without what is not.
+fn detail(known: &Known<'_>) -> Map<String, Value> {
+    let of = |(name, value): &(&str, Option<Value>)| Some(((*name).to_owned(), value.clone()?));
+    known.iter().filter_map(of).collect()
+}
+
+/// The person under names that are the same for every provider.
+fn user_detail(user: &DirectoryUser) -> Map<String, Value> {
+    let profile = &user.profile;
+    let text = |text: &Option<String>| text.clone().map(Value::from);
+    // RFC 7643 §4.1.1: displayName and name.formatted are what people read.
+    let raw = |name: &str| profile.detail.get(name);
+    let whole = raw("displayName").or_else(|| raw("name")?.get("formatted"));
+    let whole = whole.and_then(Value::as_str).map(str::to_owned);
+    let parts = [&profile.given_name, &profile.family_name];
+    let parts: Vec<&str> = parts.into_iter().filter_map(Option::as_deref).collect();
+    let name = whole.or_else(|| (!parts.is_empty()).then(|| parts.join(" ")));
+    detail(&[
+        ("id", Some(Value::from(user.id.to_string()))),
+        ("email", text(&profile.emails.first().cloned())),
+        ("preferred_username", Some(Value::from(profile.user_name.clone()))),
+        ("name", text(&name)),
+        ("given_name", text(&profile.given_name)),
+        ("family_name", text(&profile.family_name)),
+        ("emails", Some(Value::from(profile.emails.clone()))),
+        ("external_id", text(&profile.external_id)),
+        ("active", Some(Value::from(profile.active))),
+        ("raw_attributes", Some(Value::from(profile.detail.clone()))),
+    ])
+}
+
 /// A person, with their groups and every attribute if `detail` is wanted.
 pub(super) fn user(user: &DirectoryUser, groups: &[DirectoryGroup], detail: bool) -> WireUser {
     let profile = &user.profile;
@@ -174,8 +210,18 @@ pub(super) fn user(user: &DirectoryUser, groups: &[DirectoryGroup], detail: bool
         updated_at: Some(render::time(user.updated_at)),
         emails: profile.emails.clone(),
         groups: groups.iter().map(|known| self::group(known, false)).collect(),
-        user_detail: detail.then(|| render::structure(&profile.detail)),
+        user_detail: detail.then(|| render::structure(&user_detail(user))),
     }
+}
+
+fn group_detail(group: &DirectoryGroup) -> Map<String, Value> {
+    let profile = &group.profile;
+    detail(&[
+        ("id", Some(Value::from(group.id.to_string()))),
+        ("display_name", Some(Value::from(profile.display_name.clone()))),
+        ("external_id", profile.external_id.clone().map(Value::from)),
+        ("raw_attributes", Some(Value::from(profile.detail.clone()))),
+    ])
 }
 
 /// A group, with every attribute if `detail` is wanted.
@@ -185,6 +231,6 @@ pub(super) fn group(group: &DirectoryGroup, detail: bool) -> WireGroup {
         display_name: group.profile.display_name.clone(),
         total_users: count(group.total_users),
         updated_at: Some(render::time(group.updated_at)),
-        group_detail: detail.then(|| render::structure(&group.profile.detail)),
+        group_detail: detail.then(|| render::structure(&group_detail(group))),
     }
 }
