@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use futures_util::future::BoxFuture;
 use genkan_db::Db;
 use genkan_protocol::Timestamp;
-use genkan_store::{Generator, InstanceKey};
+use genkan_store::{Generator, InstanceKey, Secret};
 
 use crate::caller::Credential;
 use crate::rate_limit::RateLimit;
@@ -28,6 +28,11 @@ pub trait Host: Send + Sync + 'static {
     }
 
     fn instance_key(&self) -> &InstanceKey;
+
+    /// The identity provider that `genkan dev` brings, if it is there.
+    fn simulator(&self) -> Option<&Simulator> {
+        None
+    }
 
     /// Whether an API token counts by its identifier too, which is no secret.
     fn validates_tokens_by_identifier(&self) -> bool {
@@ -57,6 +62,14 @@ pub trait Host: Send + Sync + 'static {
     ///
     /// If that cannot be found out now.
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Credential, HostError>>;
+}
+
+/// What a connection to the simulator needs.
+#[derive(Debug)]
+pub struct Simulator {
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: Secret,
 }
 
 /// The host could not answer; it has logged why.

@@ -1,9 +1,9 @@
 //! What every handler shares: the store, the keys, the clock, the way out.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::hkdf;
-use genkan_api::RateLimit;
+use genkan_api::{RateLimit, Simulator};
 use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_protocol::oauth::redirect_uri;
@@ -79,6 +79,8 @@ struct Inner {
     anonymous: Limiter,
     jobs: tokio::sync::Notify,
     mail: tokio::sync::Notify,
+    /// Known only when the store has been read, for which there must be an app.
+    simulator: OnceLock<Simulator>,
 }
 
 impl std::fmt::Debug for App {
@@ -106,6 +108,7 @@ impl App {
             anonymous,
             jobs: tokio::sync::Notify::new(),
             mail: tokio::sync::Notify::new(),
+            simulator: OnceLock::new(),
         }))
     }
 
@@ -159,6 +162,16 @@ impl App {
 
     pub fn outbound(&self) -> &Outbound {
         &self.0.outbound
+    }
+
+    /// Says which simulator is mounted beside: once, at the start.
+    pub fn mount_simulator(&self, simulator: Simulator) {
+        self.0.simulator.get_or_init(|| simulator);
+    }
+
+    /// The simulator, where there is one.
+    pub fn simulator(&self) -> Option<&Simulator> {
+        self.0.simulator.get()
     }
 
     /// Where mail goes.

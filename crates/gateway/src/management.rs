@@ -7,7 +7,9 @@ use axum::middleware;
 use axum::response::Response;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use genkan_api::{Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit, Rest};
+use genkan_api::{
+    Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit, Rest, Simulator,
+};
 use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_protocol::oidc::AccessToken;
@@ -112,6 +114,10 @@ impl Host for App {
 
     fn instance_key(&self) -> &InstanceKey {
         self.instance_key()
+    }
+
+    fn simulator(&self) -> Option<&Simulator> {
+        self.simulator()
     }
 
     fn validates_tokens_by_identifier(&self) -> bool {

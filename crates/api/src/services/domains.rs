@@ -169,11 +169,19 @@ impl DomainService for Api {
     }
 
     async fn update_domain(&self, request: Request<UpdateDomainRequest>) -> Answer<UpdateDomainResponse> {
-        // The contract names nothing of a domain that could be changed.
-        let (_, message) = self.accept(request);
+        let (call, message) = self.accept(request);
         let named = named!(message, update_domain_request);
+        let kind = read_kind(message.domain.unwrap_or_default().domain_type)?;
+        let giver =
+            Giver::with_credentials(self.host().is_development(), self.host().requires_domain_proof());
         let domain = self
-            .read(async |tx| get_shown(tx, &named, &message.id).await)
+            .tx(async |tx| {
+                let domain = get(tx, &named, &message.id).await?;
+                if let Some(kind) = kind {
+                    domain::set_kind(tx, call.at(), &domain, kind, giver).await?;
+                }
+                get_shown(tx, &named, &message.id).await
+            })
             .await?;
         Ok(Response::new(UpdateDomainResponse { domain: Some(domain) }))
     }

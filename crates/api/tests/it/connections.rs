@@ -72,6 +72,7 @@ async fn change(
     change: UpdateConnection,
 ) -> Result<Connection, Status> {
     let request = UpdateConnectionRequest {
+        update_mask: None,
         organization_id: connection.organization_id.clone().unwrap(),
         id: connection.id.clone(),
         connection: Some(change),
@@ -366,6 +367,7 @@ async fn every_saml_setting_is_kept_and_shown() {
         let base = format!("https://auth.acme.test/sso/v1/saml/{}", created.id);
         assert_eq!(created.test_connection_uri, format!("{base}/test"));
         let config = SamlConnectionConfigRequest {
+            allow_idp_initiated_login: None,
             idp_metadata_url: Some("https://idp.acme.test/metadata".to_owned()),
             idp_entity_id: Some("urn:acme".to_owned()),
             idp_sso_url: Some("https://idp.acme.test/sso".to_owned()),
@@ -592,6 +594,7 @@ async fn connections_of_the_environment_belong_to_no_organization() {
         );
 
         let request = UpdateEnvironmentConnectionRequest {
+            update_mask: None,
             connection_id: created.id.clone(),
             connection: Some(oidc(complete())),
         };
@@ -603,6 +606,7 @@ async fn connections_of_the_environment_belong_to_no_organization() {
         assert!(enabled.into_inner().enabled);
         for (what, detour) in detours() {
             let request = UpdateEnvironmentConnectionRequest {
+                update_mask: None,
                 connection_id: created.id.clone(),
                 connection: Some(detour),
             };
@@ -952,6 +956,43 @@ async fn a_disabled_connection_forgets_a_secret_that_would_follow() {
         };
         change(&harness, &created, oidc(elsewhere)).await.unwrap();
         assert_eq!(secret_of(&harness, &created).await.as_deref(), Some("s3cret"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_to_the_simulator_is_complete_where_there_is_one() {
+    on_each_engine(async |harness| {
+        let (organization_id, _) = company(&harness, "acme.test").await;
+        let create = async |provider: wire::ConnectionProvider, kind: wire::ConnectionType| {
+            let request = CreateConnectionRequest {
+                organization_id: organization_id.to_string(),
+                connection: wanted(kind, provider),
+            };
+            let created = api(&harness).create_connection(request).await.unwrap();
+            created.into_inner().connection.unwrap()
+        };
+        let (simulator, oidc) = (wire::ConnectionProvider::IdpSimulator, wire::ConnectionType::Oidc);
+        let nowhere = create(simulator, oidc).await;
+        assert_eq!(nowhere.status(), wire::ConnectionStatus::Draft);
+        let refused = toggle(&harness, &nowhere, true).await.unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+
+        harness.with_simulator();
+        let complete = create(simulator, oidc).await;
+        assert_eq!(complete.status(), wire::ConnectionStatus::Completed);
+        assert_eq!(
+            oidc_of(&complete).issuer.as_deref(),
+            Some("http://localhost:8080/simulator")
+        );
+        assert_eq!(complete.attribute_mapping["roles"], "roles");
+        assert!(toggle(&harness, &complete, true).await.unwrap());
+        for other in [
+            create(wire::ConnectionProvider::Okta, oidc).await,
+            create(simulator, wire::ConnectionType::Saml).await,
+        ] {
+            assert_eq!(other.status(), wire::ConnectionStatus::Draft);
+        }
     })
     .await;
 }

@@ -110,7 +110,7 @@ async fn a_domain_that_a_client_creates_counts_at_once() {
         let update = UpdateDomainRequest {
             id: created.id.clone(),
             identities: Some(update_domain_request::Identities::ExternalId("acme".to_owned())),
-            domain: Some(UpdateDomain {}),
+            domain: Some(UpdateDomain::default()),
             connection_id: None,
         };
         assert_eq!(

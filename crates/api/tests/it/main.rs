@@ -1,6 +1,7 @@
 //! The services behind their checks, on a database of their own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod changes;
 mod clients;
 mod connections;
 mod contract;

@@ -17,15 +17,15 @@ use crate::support::{Harness, MANAGEMENT, on_each_engine};
 
 /// An answer, taken apart.
 #[derive(Debug)]
-struct Reply {
-    status: StatusCode,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
     headers: HeaderMap,
-    json: Json,
+    pub(crate) json: Json,
 }
 
 impl Reply {
     #[track_caller]
-    fn refused(&self, status: u16, code: i32, error_code: &str) -> &str {
+    pub(crate) fn refused(&self, status: u16, code: i32, error_code: &str) -> &str {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         assert_eq!(self.json["code"], code, "{self:?}");
         assert_eq!(self.json["details"][0]["error_code"], error_code, "{self:?}");
@@ -55,7 +55,7 @@ async fn send(rest: &Rest, token: &str, verb: &str, target: &str, body: &str) ->
     }
 }
 
-async fn rest(harness: &Harness, verb: &str, target: &str, body: &Json) -> Reply {
+pub(crate) async fn rest(harness: &Harness, verb: &str, target: &str, body: &Json) -> Reply {
     let body = if body.is_null() {
         String::new()
     } else {
@@ -64,13 +64,13 @@ async fn rest(harness: &Harness, verb: &str, target: &str, body: &Json) -> Reply
     call(harness, MANAGEMENT, verb, target, &body).await
 }
 
-async fn get(harness: &Harness, target: &str) -> Json {
+pub(crate) async fn get(harness: &Harness, target: &str) -> Json {
     let reply = rest(harness, "GET", target, &Json::Null).await;
     assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
     reply.json
 }
 
-async fn organization(harness: &Harness, name: &str) -> String {
+pub(crate) async fn organization(harness: &Harness, name: &str) -> String {
     let reply = rest(
         harness,
         "POST",

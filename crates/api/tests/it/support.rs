@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use genkan_api::{Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit};
+use genkan_api::{Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit, Simulator};
 use genkan_contract::scalekit::v1::errdetails::ErrorInfo;
 use genkan_db::testing::Scratch;
 use genkan_db::{Db, Tx};
 use genkan_protocol::Timestamp;
 use genkan_store::environment::{self, Environment};
-use genkan_store::{ClientId, Error, Generator, InstanceKey, MIGRATIONS, Stamp, role};
+use genkan_store::{ClientId, Error, Generator, InstanceKey, MIGRATIONS, Secret, Stamp, role};
 use http::{HeaderValue, Request, Response, header};
 use prost::Message;
 use rusqlite::types::ValueRef;
@@ -52,6 +52,7 @@ struct TestHostInner {
     sends_mail: AtomicBool,
     require_domain_proof: AtomicBool,
     validates_by_identifier: AtomicBool,
+    simulator: OnceLock<Simulator>,
 }
 
 /// Runs `test` on SQLite, and on PostgreSQL where there is a server.
@@ -85,6 +86,7 @@ impl Harness {
             sends_mail: AtomicBool::new(true),
             require_domain_proof: AtomicBool::default(),
             validates_by_identifier: AtomicBool::new(false),
+            simulator: OnceLock::new(),
         }));
         let harness = Self {
             stack: GrpcStack::new(Api::new(host.clone())),
@@ -105,6 +107,15 @@ impl Harness {
     /// From now on there is no mail server.
     pub(crate) fn without_mail(&self) {
         self.host.0.sends_mail.store(false, Ordering::Relaxed);
+    }
+
+    /// From now on there is the simulator of `genkan dev`.
+    pub(crate) fn with_simulator(&self) {
+        self.host.0.simulator.get_or_init(|| Simulator {
+            issuer: "http://localhost:8080/simulator".to_owned(),
+            client_id: "genkan".to_owned(),
+            client_secret: Secret::from_presented("s3cret"),
+        });
     }
 
     /// From now on domains wait for their TXT record.
@@ -269,6 +280,10 @@ impl Host for TestHost {
 
     fn is_development(&self) -> bool {
         true
+    }
+
+    fn simulator(&self) -> Option<&Simulator> {
+        self.0.simulator.get()
     }
 
     fn instance_key(&self) -> &InstanceKey {

@@ -348,6 +348,7 @@ async fn an_update_changes_what_it_names() {
         let ada = users.create(&acme, "ada@acme.test").await;
         let update = async |user: UpdateUser| {
             let request = UpdateUserRequest {
+                update_mask: None,
                 user: Some(user),
                 identities: Some(update_user_request::Identities::Id(ada.id.clone())),
             };
@@ -355,6 +356,7 @@ async fn an_update_changes_what_it_names() {
             Ok::<_, Status>(answer.into_inner().user.unwrap())
         };
         let named = update(UpdateUser {
+            email: None,
             external_id: Some("u-1".to_owned()),
             user_profile: Some(UpdateUserProfile {
                 first_name: Some("Ada".to_owned()),
@@ -371,6 +373,7 @@ async fn an_update_changes_what_it_names() {
 
         users.harness.wait(Duration::from_secs(1));
         let cleared = update(UpdateUser {
+            email: None,
             external_id: Some(String::new()),
             user_profile: Some(UpdateUserProfile {
                 family_name: Some(String::new()),
@@ -392,6 +395,7 @@ async fn an_update_changes_what_it_names() {
         taken.external_id = Some("u-2".to_owned());
         users.create_as(&acme, taken, Some(false)).await.unwrap();
         let refusal = update(UpdateUser {
+            email: None,
             external_id: Some("u-2".to_owned()),
             ..UpdateUser::default()
         })
@@ -425,6 +429,7 @@ async fn a_membership_is_made_changed_and_ended() {
         );
 
         let request = |metadata, roles: &[&str]| UpdateMembershipRequest {
+            update_mask: None,
             organization_id: beta.to_string(),
             membership: Some(UpdateMembership {
                 roles: roles
@@ -462,7 +467,6 @@ async fn a_membership_is_made_changed_and_ended() {
         );
         let gone = update(request(map(&[("desk", "1A")]), &[])).await;
         refused(gone, Code::NotFound, "RESOURCE_NOT_FOUND");
-
     })
     .await;
 }

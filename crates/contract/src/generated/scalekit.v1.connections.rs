@@ -41,6 +41,8 @@ pub struct CreateConnection {
     pub context: ::core::option::Option<::prost_types::Struct>,
     #[prost(enumeration = "ConnectionAuthMode", tag = "6")]
     pub auth_mode: i32,
+    #[prost(string, tag = "1000")]
+    pub name: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Connection {
@@ -85,6 +87,8 @@ pub struct Connection {
     pub resolved_proxy_url: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(enumeration = "ConnectionAuthMode", tag = "31")]
     pub auth_mode: i32,
+    #[prost(string, tag = "1000")]
+    pub name: ::prost::alloc::string::String,
     #[prost(oneof = "connection::Settings", tags = "18, 19, 20, 22, 26, 27, 28")]
     pub settings: ::core::option::Option<connection::Settings>,
 }
@@ -119,6 +123,8 @@ pub struct UpdateEnvironmentConnectionRequest {
     pub connection_id: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub connection: ::core::option::Option<UpdateConnection>,
+    #[prost(message, optional, tag = "1000")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateConnectionRequest {
@@ -128,6 +134,8 @@ pub struct UpdateConnectionRequest {
     pub id: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "4")]
     pub connection: ::core::option::Option<UpdateConnection>,
+    #[prost(message, optional, tag = "1000")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateConnection {
@@ -150,6 +158,8 @@ pub struct UpdateConnection {
     pub key_id: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, tag = "21")]
     pub provider_key: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "1000")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(oneof = "update_connection::Settings", tags = "16, 17, 18, 20, 23, 24, 25")]
     pub settings: ::core::option::Option<update_connection::Settings>,
 }
@@ -363,6 +373,8 @@ pub struct OidcConnectionConfig {
     pub only_verified_emails: ::core::option::Option<bool>,
     #[prost(message, optional, tag = "1021")]
     pub trust_unverified_emails: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "1022")]
+    pub other_scopes: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "1023")]
     pub push_requests: ::core::option::Option<bool>,
 }
@@ -609,6 +621,8 @@ pub struct SamlConnectionConfigRequest {
     pub sync_user_profile_on_login: ::core::option::Option<bool>,
     #[prost(message, optional, tag = "24")]
     pub jit_provisioning_with_sso_enabled: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "1000")]
+    pub allow_idp_initiated_login: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SamlConnectionConfigResponse {

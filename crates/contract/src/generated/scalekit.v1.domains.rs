@@ -52,7 +52,10 @@ pub mod update_domain_request {
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct UpdateDomain {}
+pub struct UpdateDomain {
+    #[prost(enumeration = "DomainType", tag = "1000")]
+    pub domain_type: i32,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UpdateDomainResponse {
     #[prost(message, optional, tag = "1")]

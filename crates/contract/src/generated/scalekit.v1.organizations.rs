@@ -87,6 +87,8 @@ pub struct UpdateOrganization {
     pub slug: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "10")]
     pub logo_url: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(enumeration = "super::commons::RegionCode", tag = "1000")]
+    pub region_code: i32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateOrganizationResponse {

@@ -41,6 +41,8 @@ pub struct CreateUserAndMembershipResponse {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateUser {
+    #[prost(string, optional, tag = "1000")]
+    pub email: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "6")]
     pub external_id: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "8")]
@@ -55,6 +57,8 @@ pub struct UpdateUser {
 pub struct UpdateUserRequest {
     #[prost(message, optional, tag = "3")]
     pub user: ::core::option::Option<UpdateUser>,
+    #[prost(message, optional, tag = "1000")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
     #[prost(oneof = "update_user_request::Identities", tags = "1, 2")]
     pub identities: ::core::option::Option<update_user_request::Identities>,
 }
@@ -228,6 +232,8 @@ pub struct UpdateMembershipRequest {
     pub organization_id: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "5")]
     pub membership: ::core::option::Option<UpdateMembership>,
+    #[prost(message, optional, tag = "1000")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
     #[prost(oneof = "update_membership_request::Identities", tags = "2, 3")]
     pub identities: ::core::option::Option<update_membership_request::Identities>,
 }

@@ -112,6 +112,7 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let seeded = seed::ensure(&app, &demo_url, &options.data_dir)
         .await
         .map_err(server::database_failed)?;
+    app.mount_simulator(seeded.simulator_client(&app));
     dev_env::write(&options.data_dir, &app, &seeded, &trust)
         .map_err(|error| Failure::new(format!("{}: {error}", dev_env::FILE)))?;
 

@@ -49,6 +49,15 @@ impl Seeded {
         }
     }
 
+    /// What other connections to the simulator need.
+    pub fn simulator_client(&self, app: &App) -> genkan_api::Simulator {
+        genkan_api::Simulator {
+            issuer: simulator::issuer(app.issuer()),
+            client_id: SIMULATOR_CLIENT_ID.to_owned(),
+            client_secret: Secret::from_presented(self.simulator_secret.expose()),
+        }
+    }
+
     /// The settings of the demo application, which reaches the issuer by `http`.
     pub fn demo(&self, app: &App, demo_url: &str, http: reqwest::Client) -> DemoConfig {
         DemoConfig {
@@ -76,12 +85,16 @@ pub async fn ensure(app: &App, demo_url: &str, data_dir: &Path) -> Result<Seeded
         .await?;
     let (client_id, client_secret) = default_client(app, at, &clients, data_dir).await?;
     let (demo_client_id, demo_secret) = demo_client(app, at, &clients, demo_url).await?;
-    let connection = simulator_connection(app, at).await?;
+    let mut known = connections_to_simulator(app).await?;
+    // The oldest is the one that an earlier start made; others were made by the API.
+    let oldest = known.pop();
+    let connection = simulator_connection(app, at, oldest).await?;
     let simulator_secret = connection
         .open_client_secret(app.instance_key())
         .ok()
         .flatten()
         .unwrap_or_else(Secret::generate);
+    move_along(app, at, known, &simulator_secret).await?;
     Ok(Seeded {
         client_id,
         client_secret,
@@ -194,14 +207,52 @@ async fn demo_client(
     Ok((id, secret))
 }
 
-async fn simulator_connection(app: &App, at: Stamp<'_>) -> Result<Connection, Error> {
+/// The connections of organizations to the simulator, newest first.
+async fn connections_to_simulator(app: &App) -> Result<Vec<Connection>, Error> {
+    app.db()
+        .read(async |tx| {
+            let (mut found, mut page) = (Vec::new(), Page::first(MAX_LIMIT));
+            loop {
+                let rows = connection::list(tx, &page).await?;
+                let last = rows.last().map(|connection| connection.id.clone());
+                let is_last = rows.len() < MAX_LIMIT as usize;
+                found.extend(rows.into_iter().filter(is_to_simulator));
+                match last {
+                    Some(last) if !is_last => page = Page::after(MAX_LIMIT, last),
+                    _ => return Ok(found),
+                }
+            }
+        })
+        .await
+}
+
+/// Leads the other connections to where the simulator is now, after a start under
+/// another public URL.
+async fn move_along(app: &App, at: Stamp<'_>, others: Vec<Connection>, secret: &Secret) -> Result<(), Error> {
     let issuer = simulator::issuer(app.issuer());
-    let known = app
-        .db()
-        .read(async |tx| connection::list(tx, &Page::first(MAX_LIMIT)).await)
-        .await?
-        .into_iter()
-        .find(is_to_simulator);
+    for mut connection in others {
+        let Some(settings) = connection.settings.as_oidc_mut() else {
+            continue;
+        };
+        if settings.issuer == issuer {
+            continue;
+        }
+        settings.issuer.clone_from(&issuer);
+        let sealed = connection::seal_client_secret(app.instance_key(), &connection.id, secret);
+        connection.client_secret_sealed = Some(sealed);
+        app.db()
+            .tx(async |tx| connection::update(tx, at, &connection).await)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn simulator_connection(
+    app: &App,
+    at: Stamp<'_>,
+    known: Option<Connection>,
+) -> Result<Connection, Error> {
+    let issuer = simulator::issuer(app.issuer());
     if let Some(mut connection) = known {
         let renewed = new_client_secret(app, &connection.id);
         if let Some(settings) = connection.settings.as_oidc_mut() {
@@ -271,10 +322,11 @@ async fn let_simulator_give_roles(tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<(), 
     Ok(())
 }
 
-/// The connection that an earlier start made, not one that somebody labelled so.
+/// A connection that leads to the simulator, not one that somebody labelled so.
 fn is_to_simulator(connection: &Connection) -> bool {
     let settings = connection.settings.as_oidc();
     connection.provider == Provider::IdpSimulator
+        && connection.organization_id.is_some()
         && settings.is_some_and(|settings| settings.client_id == SIMULATOR_CLIENT_ID)
 }
 

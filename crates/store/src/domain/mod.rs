@@ -169,6 +169,35 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain) -> Result<(
     environment::touch(tx).await
 }
 
+/// Changes what a domain is for: it is taken and given anew under its identifier, so
+/// what was proved of it, and the connection that it was assigned to, are forgotten.
+///
+/// # Errors
+///
+/// - [`Error::Stale`] if the organization does not have it any more.
+/// - [`conflict::DOMAIN`] as for [`insert`].
+pub async fn set_kind(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    domain: &Domain,
+    kind: Kind,
+    giver: Giver,
+) -> Result<(), Error> {
+    if domain.kind == kind {
+        return Ok(());
+    }
+    if !delete(tx, at, &domain.organization_id, &domain.id).await? {
+        return Err(Error::Stale);
+    }
+    let (id, organization_id) = (domain.id.clone(), domain.organization_id.clone());
+    let given = Domain::new(id, organization_id, domain.name.clone(), kind, at.now).given_by(giver);
+    let given = Domain {
+        created_at: domain.created_at,
+        ..given
+    };
+    insert(tx, at, &given).await
+}
+
 async fn refuse_taken(tx: &mut Tx<'_>, name: &DomainName) -> Result<(), Error> {
     match find_organization_for(tx, name).await? {
         Some(_) => Err(Error::Conflict(conflict::DOMAIN)),

@@ -2,16 +2,16 @@
 
 use genkan_contract::scalekit::v1::connections::{
     AssignDomainsToConnectionRequest, Connection as WireConnection, CreateConnection,
-    CreateConnectionResponse, ToggleConnectionResponse, UpdateConnection, UpdateConnectionResponse,
+    CreateConnectionResponse, ToggleConnectionResponse, UpdateConnectionResponse,
 };
 use genkan_store::connection::domains::{self, Assigning};
-use genkan_store::connection::{self, Connection, Enabling, Kind, Mistake, Settings};
-use genkan_store::{ConnectionId, DomainId, OrganizationId};
+use genkan_store::connection::{self, Connection, Enabling, Kind, Mistake, Provider, Settings};
+use genkan_store::{ConnectionId, DomainId, InstanceKey, OrganizationId};
 use serde_json::{Map, Value};
 use tonic::Response;
 
 use super::{Owner, Shown, render, require, require_organization, settings, words};
-use crate::{Answer, Api, Call, Error, id, render as shared};
+use crate::{Answer, Api, Call, Error, Simulator, id, render as shared};
 
 /// What an application may keep with one connection, as JSON.
 const MAX_CONTEXT_BYTES: usize = 16 * 1024;
@@ -63,6 +63,24 @@ fn incomplete(kind: Kind, missing: &[&str]) -> Error {
     ))
 }
 
+/// Enters what the simulator of `genkan dev` wants, if the connection leads there: it
+/// stands for a provider that is there and set up.
+fn complete(connection: &mut Connection, simulator: &Simulator, key: &InstanceKey) {
+    if connection.provider != Provider::IdpSimulator {
+        return;
+    }
+    let Settings::Oidc(settings) = &mut connection.settings else {
+        return;
+    };
+    settings.issuer.clone_from(&simulator.issuer);
+    settings.client_id.clone_from(&simulator.client_id);
+    settings.allow_idp_initiated_login = true;
+    settings.name_groups(Some("groups"));
+    settings.name_roles(Some("roles"));
+    let secret = &simulator.client_secret;
+    connection.client_secret_sealed = Some(connection::seal_client_secret(key, &connection.id, secret));
+}
+
 impl Api {
     pub(super) async fn create(
         &self,
@@ -78,6 +96,12 @@ impl Api {
         let context = context("connection.context", wanted.context)?;
         let mut connection = Connection::new(call.at(), owner.id().cloned(), provider, Settings::new(kind));
         connection.key_id = wanted.key_id.filter(|key_id| !key_id.is_empty());
+        if !wanted.name.trim().is_empty() {
+            wanted.name.trim().clone_into(&mut connection.name);
+        }
+        if let Some(simulator) = self.host().simulator() {
+            complete(&mut connection, simulator, self.instance_key());
+        }
         connection
             .check(self.host().is_development())
             .map_err(|mistake| refuse(kind, &mistake))?;
@@ -103,16 +127,15 @@ impl Api {
         call: &Call<'_>,
         owner: Owner,
         text: &str,
-        change: Option<UpdateConnection>,
+        change: settings::Change,
     ) -> Answer<UpdateConnectionResponse> {
-        let change = change.ok_or_else(|| Error::required("connection"))?;
         let id = id("connection", text)?;
         let http_allowed = self.host().is_development();
         let shown = self
             .tx(async |tx| {
                 let before = require(tx, &owner, &id).await?;
                 let mut connection = before.clone();
-                settings::apply(&mut connection, change.clone(), call.at(), self.instance_key())?;
+                settings::apply(&mut connection, &change, call.at(), self.instance_key())?;
                 let kind = connection.kind();
                 connection
                     .check(http_allowed)

@@ -201,13 +201,9 @@ impl ConnectionService for Api {
         request: Request<UpdateEnvironmentConnectionRequest>,
     ) -> Answer<UpdateConnectionResponse> {
         let (call, message) = self.accept(request);
-        self.update(
-            &call,
-            Owner::Environment,
-            &message.connection_id,
-            message.connection,
-        )
-        .await
+        let change = settings::Change::of(message.connection, message.update_mask)?;
+        self.update(&call, Owner::Environment, &message.connection_id, change)
+            .await
     }
 
     async fn update_connection(
@@ -216,7 +212,8 @@ impl ConnectionService for Api {
     ) -> Answer<UpdateConnectionResponse> {
         let (call, message) = self.accept(request);
         let owner = Owner::organization(&message.organization_id)?;
-        self.update(&call, owner, &message.id, message.connection).await
+        let change = settings::Change::of(message.connection, message.update_mask)?;
+        self.update(&call, owner, &message.id, change).await
     }
 
     async fn delete_environment_connection(

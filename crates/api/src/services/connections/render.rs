@@ -35,6 +35,7 @@ pub(super) fn connection(api: &Api, shown: &Shown) -> WireConnection {
     } = shown;
     WireConnection {
         id: connection.id.to_string(),
+        name: connection.name.clone(),
         provider: words::provider_of(connection.provider).into(),
         r#type: words::kind_of(connection.kind()).into(),
         status: words::status_of(connection.status()).into(),
@@ -76,6 +77,7 @@ fn oidc(api: &Api, connection: &Connection, settings: &OidcSettings) -> OidcConn
         client_id: entered(&settings.client_id),
         client_secret: None,
         scopes: words::scopes_of(&settings.scopes),
+        other_scopes: Some(words::other_scopes_of(&settings.scopes)).filter(|scopes| !scopes.is_empty()),
         token_auth_type: words::token_auth_type_of(settings.token_auth_type),
         redirect_uri: address(api, connection, "/callback"),
         pkce_enabled: Some(settings.pkce_enabled),

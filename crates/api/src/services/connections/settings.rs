@@ -1,5 +1,6 @@
 //! What a caller enters: applied to a connection field by field. What a message
-//! does not set stays as it is; an empty text clears.
+//! does not set stays as it is; an empty text clears, and a mask that names it empties
+//! a list or map.
 
 use genkan_contract::scalekit::v1::connections::{
     OidcConnectionConfig, SamlConnectionConfigRequest, UpdateConnection, update_connection,
@@ -7,17 +8,31 @@ use genkan_contract::scalekit::v1::connections::{
 use genkan_protocol::saml::IdpCertificate;
 use genkan_store::connection::{self, Connection, OidcSettings, SamlSettings, Settings};
 use genkan_store::{InstanceKey, Secret, Stamp};
+use prost_types::FieldMask;
 
 use super::words;
 use crate::Error;
+use crate::mask::Masked;
+
+/// What an update changes.
+pub(super) type Change = Masked<UpdateConnection>;
+
+impl Change {
+    pub(super) fn of(wanted: Option<UpdateConnection>, mask: Option<FieldMask>) -> Result<Self, Error> {
+        let wanted = wanted.ok_or_else(|| Error::required("connection"))?;
+        let of = ("connection", "scalekit.v1.connections.UpdateConnection");
+        Self::read(mask, of, wanted)
+    }
+}
 
 /// Applies a change.
 pub(super) fn apply(
     connection: &mut Connection,
-    change: UpdateConnection,
+    masked: &Change,
     at: Stamp<'_>,
     key: &InstanceKey,
 ) -> Result<(), Error> {
+    let change = masked.message.clone();
     if let Some(kind) = words::kind("connection.type", change.r#type)?
         && kind != connection.kind()
     {
@@ -34,6 +49,7 @@ pub(super) fn apply(
             }
             connection.provider = provider;
         }
+        None if masked.is_masked() => {}
         None => return Err(Error::required("connection.provider")),
     }
     if let Some(debug_enabled) = change.debug_enabled {
@@ -41,7 +57,13 @@ pub(super) fn apply(
     }
     set_optional(&mut connection.ui_button_title, change.ui_button_title);
     set_optional(&mut connection.key_id, change.key_id);
-    if !change.attribute_mapping.is_empty() {
+    if let Some(name) = change.name {
+        connection.name = match name.trim() {
+            "" => connection.provider.title().to_owned(),
+            name => name.to_owned(),
+        };
+    }
+    if masked.replaces("attribute_mapping", change.attribute_mapping.is_empty()) {
         match &mut connection.settings {
             Settings::Oidc(settings) => settings.set_whole_mapping(change.attribute_mapping),
             Settings::Saml(settings) => settings.attribute_mapping = change.attribute_mapping,
@@ -57,7 +79,10 @@ pub(super) fn apply(
     }
     match change.settings {
         None => Ok(()),
-        Some(update_connection::Settings::OidcConfig(config)) => apply_oidc(connection, config, key),
+        Some(update_connection::Settings::OidcConfig(config)) => {
+            let has_scopes = masked.replaces("oidc_config.scopes", config.scopes.is_empty());
+            apply_oidc(connection, config, has_scopes, key)
+        }
         Some(update_connection::Settings::SamlConfig(config)) => apply_saml(connection, config, at),
         Some(_) => Err(Error::invalid(
             "connection.settings",
@@ -69,6 +94,7 @@ pub(super) fn apply(
 fn apply_oidc(
     connection: &mut Connection,
     config: OidcConnectionConfig,
+    has_scopes: bool,
     key: &InstanceKey,
 ) -> Result<(), Error> {
     const TOKEN_AUTH: &str = "connection.oidc_config.token_auth_type";
@@ -90,8 +116,11 @@ fn apply_oidc(
     set_optional(token_uri, config.token_uri);
     set_optional(user_info_uri, config.user_info_uri);
     set_optional(jwks_uri, config.jwks_uri);
-    if !config.scopes.is_empty() {
+    if has_scopes {
         settings.scopes = words::scopes(&settings.scopes, &config.scopes)?;
+    }
+    if let Some(others) = &config.other_scopes {
+        settings.scopes = words::with_other_scopes(&settings.scopes, others)?;
     }
     if let Some(token_auth_type) = words::token_auth_type(TOKEN_AUTH, config.token_auth_type)? {
         settings.token_auth_type = token_auth_type;
@@ -179,6 +208,10 @@ fn apply_saml(
     set(&mut settings.assertion_encrypted, config.assertion_encrypted);
     set(&mut settings.want_request_signed, config.want_request_signed);
     set(&mut settings.idp_slo_required, config.idp_slo_required);
+    set(
+        &mut settings.allow_idp_initiated_login,
+        config.allow_idp_initiated_login,
+    );
     set(
         &mut settings.name_id_format,
         words::name_id_format(

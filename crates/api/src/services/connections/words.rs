@@ -5,7 +5,8 @@
 
 use genkan_contract::scalekit::v1::connections as wire;
 use genkan_store::connection::{
-    ConfigurationType, Kind, NameIdFormat, Provider, RequestBinding, SigningOption, Status, TokenAuthType,
+    ConfigurationType, Kind, NameIdFormat, OidcSettings, Provider, RequestBinding, SigningOption, Status,
+    TokenAuthType,
 };
 
 use crate::Error;
@@ -188,10 +189,19 @@ const SCOPES: [wire::OidcScope; 5] = [
     wire::OidcScope::Phone,
 ];
 
+/// Whether the contract has a word for a scope.
+fn can_be_named(scope: &str) -> bool {
+    SCOPES.iter().any(|known| known.as_str_name() == scope)
+}
+
 /// The scopes after a change that names `numbers`: those that the contract
-/// cannot name stay as they were entered.
+/// cannot name stay as they were entered. With none at all they are those of a new connection.
 pub(super) fn scopes(before: &[String], numbers: &[i32]) -> Result<Vec<String>, Error> {
-    let mut scopes = Vec::new();
+    let mut scopes = if numbers.is_empty() {
+        OidcSettings::default().scopes
+    } else {
+        Vec::new()
+    };
     for number in numbers {
         match wire::OidcScope::try_from(*number) {
             Ok(wire::OidcScope::Unspecified) | Err(_) => {
@@ -203,11 +213,41 @@ pub(super) fn scopes(before: &[String], numbers: &[i32]) -> Result<Vec<String>, 
             Ok(scope) => scopes.push(scope.as_str_name().to_owned()),
         }
     }
-    let can_be_named = |scope: &&String| SCOPES.iter().any(|known| known.as_str_name() == scope.as_str());
     scopes.extend(before.iter().filter(|scope| !can_be_named(scope)).cloned());
+    Ok(once_each(scopes))
+}
+
+fn once_each(mut scopes: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();
     scopes.retain(|scope| seen.insert(scope.clone()));
-    Ok(scopes)
+    scopes
+}
+
+/// The scopes after a change that names those that [`scopes`] cannot, separated by spaces.
+pub(super) fn with_other_scopes(before: &[String], others: &str) -> Result<Vec<String>, Error> {
+    if let Some(known) = others.split_whitespace().find(|scope| can_be_named(scope)) {
+        return Err(Error::invalid(
+            "connection.oidc_config.other_scopes",
+            &format!("holds {known}, which belongs into scopes"),
+        ));
+    }
+    let mut scopes: Vec<String> = before
+        .iter()
+        .filter(|scope| can_be_named(scope))
+        .cloned()
+        .collect();
+    scopes.extend(others.split_whitespace().map(str::to_owned));
+    Ok(once_each(scopes))
+}
+
+/// The scopes that [`scopes`] cannot name.
+pub(super) fn other_scopes_of(scopes: &[String]) -> String {
+    let others: Vec<&str> = scopes
+        .iter()
+        .map(String::as_str)
+        .filter(|scope| !can_be_named(scope))
+        .collect();
+    others.join(" ")
 }
 
 pub(super) fn scopes_of(scopes: &[String]) -> Vec<i32> {

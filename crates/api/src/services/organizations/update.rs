@@ -1,11 +1,12 @@
 //! What an update changes: the fields of its mask, or else those that are there.
 
 use genkan_contract::scalekit::v1::organizations::UpdateOrganization;
-use genkan_store::organization::Organization;
+use genkan_store::organization::{Organization, Region};
 use prost_types::FieldMask;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::render::read_region;
 use crate::Error;
 use crate::render::object;
 
@@ -17,6 +18,7 @@ pub(super) struct Change {
     slug: Option<Option<String>>,
     logo_url: Option<Option<String>>,
     metadata: Option<Map<String, Value>>,
+    region: Option<Option<Region>>,
 }
 
 impl Change {
@@ -29,6 +31,7 @@ impl Change {
                 metadata,
                 slug,
                 logo_url,
+                region_code,
             } = wanted;
             return Ok(Self {
                 display_name: display_name.as_deref().map(self::display_name).transpose()?,
@@ -37,6 +40,7 @@ impl Change {
                 logo_url: logo_url.map(|text| self::logo_url(Some(text))).transpose()?,
                 // A map that was left out and an empty one look alike.
                 metadata: Some(metadata).filter(|map| !map.is_empty()).map(object),
+                region: read_region(region_code)?.map(Some),
             });
         };
         let mut change = Self::default();
@@ -59,6 +63,7 @@ impl Change {
             "slug" => self.slug = Some(wanted.slug.clone().and_then(non_empty)),
             "logo_url" => self.logo_url = Some(logo_url(wanted.logo_url.clone())?),
             "metadata" => self.metadata = Some(object(wanted.metadata.clone())),
+            "region_code" => self.region = Some(read_region(wanted.region_code)?),
             _ => {
                 return Err(Error::invalid(
                     "update_mask",
@@ -85,6 +90,9 @@ impl Change {
         }
         if let Some(metadata) = &self.metadata {
             organization.metadata.clone_from(metadata);
+        }
+        if let Some(region) = self.region {
+            organization.region = region;
         }
     }
 }

@@ -10,10 +10,13 @@ use genkan_db::Tx;
 use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
 use genkan_store::user::{self, User};
 use genkan_store::{OrganizationId, UserId};
+use prost_types::FieldMask;
+use serde_json::{Map, Value};
 
 use super::{Named, existing_organization, get, profile, render, roles};
 use crate::call::Call;
 use crate::invitations::{self, Post};
+use crate::mask::Masked;
 use crate::render::object;
 use crate::{Api, Error, id};
 
@@ -142,23 +145,42 @@ async fn existing(
     Ok((organization_id, user))
 }
 
-/// What is empty stays as it is.
+/// What of a membership is replaced.
+pub(super) struct Change {
+    roles: Option<Vec<roles::Named>>,
+    metadata: Option<Map<String, Value>>,
+}
+
+impl Change {
+    /// What is empty stays as it is, unless the mask names it.
+    pub(super) fn read(wanted: UpdateMembership, mask: Option<FieldMask>) -> Result<Self, Error> {
+        let of = ("membership", "scalekit.v1.users.UpdateMembership");
+        let masked = Masked::read(mask, of, wanted)?;
+        let UpdateMembership { roles, metadata } = masked.message.clone();
+        let has_roles = masked.replaces("roles", roles.is_empty());
+        let has_metadata = masked.replaces("metadata", metadata.is_empty());
+        let roles = roles::named(roles, "membership.roles")?;
+        Ok(Self {
+            roles: has_roles.then_some(roles),
+            metadata: has_metadata.then(|| object(metadata)),
+        })
+    }
+}
+
 pub(super) async fn update(
     api: &Api,
     call: &Call<'_>,
     which: (&str, &Named),
-    wanted: UpdateMembership,
+    change: &Change,
 ) -> Result<UserMessage, Error> {
-    let names = roles::named(wanted.roles, "membership.roles")?;
-    let metadata = object(wanted.metadata);
     api.tx(async |tx| {
         let (organization_id, user) = existing(tx, which).await?;
-        if !names.is_empty() {
-            let names = roles::resolve(tx, &organization_id, &names).await?;
+        if let Some(names) = &change.roles {
+            let names = roles::resolve(tx, &organization_id, names).await?;
             membership::set_roles(tx, call.at(), &organization_id, &user.id, &names).await?;
         }
-        if !metadata.is_empty() {
-            membership::set_metadata(tx, call.at(), &organization_id, &user.id, &metadata).await?;
+        if let Some(metadata) = &change.metadata {
+            membership::set_metadata(tx, call.at(), &organization_id, &user.id, metadata).await?;
         }
         render::whole(tx, user, call.now).await
     })

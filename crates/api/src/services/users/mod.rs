@@ -121,7 +121,8 @@ impl UserService for Api {
     async fn update_user(&self, request: Request<UpdateUserRequest>) -> Answer<UpdateUserResponse> {
         let (call, message) = self.accept(request);
         let named = named!(message, update_user_request);
-        let change = profile::Change::read(message.user.ok_or_else(|| Error::required("user"))?)?;
+        let wanted = message.user.ok_or_else(|| Error::required("user"))?;
+        let change = profile::Change::read(wanted, message.update_mask)?;
         let user = self
             .tx(async |tx| {
                 let mut user = get(tx, &named).await?;
@@ -178,7 +179,8 @@ impl UserService for Api {
         let (call, message) = self.accept(request);
         let named = named!(message, update_membership_request);
         let wanted = message.membership.ok_or_else(|| Error::required("membership"))?;
-        let user = memberships::update(self, &call, (&message.organization_id, &named), wanted).await?;
+        let change = memberships::Change::read(wanted, message.update_mask)?;
+        let user = memberships::update(self, &call, (&message.organization_id, &named), &change).await?;
         Ok(Response::new(UpdateMembershipResponse { user: Some(user) }))
     }
 

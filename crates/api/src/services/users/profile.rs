@@ -2,7 +2,7 @@
 //!
 //! In an update a field that is absent stays, an empty text clears, and a map
 //! or list that is not empty replaces: in the encoding, an empty one looks
-//! like one that was left out.
+//! like one that was left out, unless the mask names it.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,10 @@ use genkan_contract::scalekit::v1::users::{CreateUser, CreateUserProfile, Update
 use genkan_protocol::{EmailAddress, Timestamp};
 use genkan_store::UserId;
 use genkan_store::user::User;
+use prost_types::FieldMask;
 
 use crate::Error;
+use crate::mask::Masked;
 use crate::render::object;
 
 /// The longest external id, in characters.
@@ -34,9 +36,9 @@ struct Profile {
     preferred_username: Written,
     picture: Written,
     gender: Written,
-    metadata: BTreeMap<String, String>,
-    custom_attributes: BTreeMap<String, String>,
-    groups: Vec<String>,
+    metadata: Option<BTreeMap<String, String>>,
+    custom_attributes: Option<BTreeMap<String, String>>,
+    groups: Option<Vec<String>>,
 }
 
 impl Profile {
@@ -68,14 +70,14 @@ impl Profile {
             write(&mut user.phone_number, &self.phone_number);
             user.phone_number_verified = false;
         }
-        if !self.metadata.is_empty() {
-            user.profile_metadata = object(self.metadata.clone());
+        if let Some(metadata) = &self.metadata {
+            user.profile_metadata = object(metadata.clone());
         }
-        if !self.custom_attributes.is_empty() {
-            user.custom_attributes = object(self.custom_attributes.clone());
+        if let Some(attributes) = &self.custom_attributes {
+            user.custom_attributes = object(attributes.clone());
         }
-        if !self.groups.is_empty() {
-            user.groups.clone_from(&self.groups);
+        if let Some(groups) = &self.groups {
+            user.groups.clone_from(groups);
         }
     }
 }
@@ -115,19 +117,27 @@ impl From<CreateUserProfile> for Profile {
             preferred_username: non_empty(profile.preferred_username),
             picture: profile.picture,
             gender: profile.gender,
-            metadata: profile.metadata,
-            custom_attributes: profile.custom_attributes,
-            groups: profile.groups,
+            metadata: Some(profile.metadata),
+            custom_attributes: Some(profile.custom_attributes),
+            groups: Some(profile.groups),
         }
     }
 }
 
-impl From<UpdateUserProfile> for Profile {
+impl Profile {
     #[expect(
         deprecated,
         reason = "clients of older versions write first_name and last_name"
     )]
-    fn from(profile: UpdateUserProfile) -> Self {
+    fn change(profile: UpdateUserProfile, replaces: impl Fn(&str, bool) -> bool) -> Self {
+        let (metadata, attributes, groups) = (
+            replaces("user_profile.metadata", profile.metadata.is_empty()),
+            replaces(
+                "user_profile.custom_attributes",
+                profile.custom_attributes.is_empty(),
+            ),
+            replaces("user_profile.groups", profile.groups.is_empty()),
+        );
         Self {
             given_name: profile.given_name.or(profile.first_name),
             family_name: profile.family_name.or(profile.last_name),
@@ -137,9 +147,9 @@ impl From<UpdateUserProfile> for Profile {
             preferred_username: profile.preferred_username,
             picture: profile.picture,
             gender: profile.gender,
-            metadata: profile.metadata,
-            custom_attributes: profile.custom_attributes,
-            groups: profile.groups,
+            metadata: metadata.then_some(profile.metadata),
+            custom_attributes: attributes.then_some(profile.custom_attributes),
+            groups: groups.then_some(profile.groups),
         }
     }
 }
@@ -161,27 +171,39 @@ pub(super) fn new_user(wanted: CreateUser, id: UserId, now: Timestamp) -> Result
 /// What an update changes.
 #[derive(Debug)]
 pub(super) struct Change {
+    email: Option<EmailAddress>,
     external_id: Written,
-    metadata: BTreeMap<String, String>,
+    metadata: Option<BTreeMap<String, String>>,
     profile: Profile,
 }
 
 impl Change {
-    pub(super) fn read(wanted: UpdateUser) -> Result<Self, Error> {
+    pub(super) fn read(wanted: UpdateUser, mask: Option<FieldMask>) -> Result<Self, Error> {
+        let masked = Masked::read(mask, ("user", "scalekit.v1.users.UpdateUser"), wanted)?;
+        let replaces = |path: &str, is_empty| masked.replaces(path, is_empty);
+        let wanted = masked.message.clone();
         limit("user.external_id", wanted.external_id.as_deref(), MAX_EXTERNAL_ID)?;
-        let profile = Profile::from(wanted.user_profile.unwrap_or_default());
+        let email = wanted.email.as_deref().map(EmailAddress::parse).transpose();
+        let profile = Profile::change(wanted.user_profile.unwrap_or_default(), replaces);
         profile.check()?;
         Ok(Self {
+            email: email.map_err(|error| Error::invalid("user.email", &error.to_string()))?,
             external_id: wanted.external_id,
-            metadata: wanted.metadata,
+            metadata: replaces("metadata", wanted.metadata.is_empty()).then_some(wanted.metadata),
             profile,
         })
     }
 
     pub(super) fn apply(&self, user: &mut User) {
+        if let Some(email) = &self.email
+            && *email != user.email
+        {
+            user.email.clone_from(email);
+            user.email_verified = false;
+        }
         write(&mut user.external_id, &self.external_id);
-        if !self.metadata.is_empty() {
-            user.metadata = object(self.metadata.clone());
+        if let Some(metadata) = &self.metadata {
+            user.metadata = object(metadata.clone());
         }
         self.profile.apply(user);
     }

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -110,10 +111,55 @@ impl Dev {
         Ran::from(command.output().unwrap())
     }
 
+    /// A call of the management API as the application in `dev.env`.
+    async fn call(&self, verb: &str, path: &str, body: &Value) -> Value {
+        let (id, secret) = (
+            self.variable("SCALEKIT_CLIENT_ID").unwrap(),
+            self.variable("SCALEKIT_CLIENT_SECRET").unwrap(),
+        );
+        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+        let asked = self
+            .send(
+                "POST /oauth/token",
+                "application/x-www-form-urlencoded",
+                &form,
+                "",
+            )
+            .await;
+        let token = format!(
+            "Authorization: Bearer {}\r\n",
+            asked["access_token"].as_str().unwrap()
+        );
+        self.send(
+            &format!("{verb} {path}"),
+            "application/json",
+            &body.to_string(),
+            &token,
+        )
+        .await
+    }
+
+    async fn send(&self, what: &str, kind: &str, body: &str, more: &str) -> Value {
+        let host = format!("localhost:{}", self.listen.port());
+        let length = body.len();
+        let request = format!(
+            "{what} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: {kind}\r\n\
+             Content-Length: {length}\r\n{more}\r\n{body}"
+        );
+        let answer = self.ask(self.listen, &request).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 2"), "{what}: {answer}");
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    }
+
     /// The status line and the body, asked for under a name of the caller's choice.
     async fn get(&self, address: SocketAddr, path: &str, host: &str) -> String {
-        let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        self.ask(address, &request).await
+    }
+
+    async fn ask(&self, address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
@@ -372,4 +418,46 @@ fn a_second_server_on_one_database_is_refused_and_a_crash_leaves_no_lock() {
     // SIGKILL.
     let folder = dev.stop();
     Dev::start_in(folder, &[]);
+}
+
+#[tokio::test]
+async fn a_connection_to_the_simulator_is_complete_by_itself_and_follows_it() {
+    let dev = Dev::start();
+    let made = dev
+        .call(
+            "POST",
+            "/api/v1/organizations",
+            &json!({ "display_name": "Acme" }),
+        )
+        .await;
+    let organization = made["organization"]["id"].as_str().unwrap();
+    let connections = format!("/api/v1/organizations/{organization}/connections");
+    let wanted = json!({ "provider": "IDP_SIMULATOR", "type": "OIDC" });
+    let made = dev.call("POST", &connections, &wanted).await["connection"].clone();
+    assert_eq!(
+        (&made["status"], &made["enabled"]),
+        (&json!("COMPLETED"), &json!(false))
+    );
+    let connection = format!("{connections}/{}", made["id"].as_str().unwrap());
+    let enabled = dev
+        .call("PATCH", &format!("{connection}:enable"), &json!({}))
+        .await;
+    assert_eq!(enabled["enabled"], json!(true));
+    // Another provider is nobody who could be entered.
+    let other = json!({ "provider": "OKTA", "type": "OIDC" });
+    let other = dev.call("POST", &connections, &other).await["connection"].clone();
+    assert_eq!(other["status"], json!("DRAFT"));
+
+    // At other ports the simulator is another issuer; the one of the test organization stays what it is.
+    let names = ["GENKAN_TEST_CONNECTION_ID", "GENKAN_TEST_ORGANIZATION_ID"];
+    let before = names.map(|name| dev.variable(name).unwrap());
+    let dev = Dev::start_in(dev.stop(), &[]);
+    assert_eq!(names.map(|name| dev.variable(name).unwrap()), before);
+    let followed = dev.call("GET", &connection, &json!({})).await["connection"].clone();
+    let issuer = format!("http://localhost:{}/simulator", dev.listen.port());
+    assert_eq!(followed["oidc_config"]["issuer"], json!(issuer));
+    assert_eq!(
+        (&followed["status"], &followed["enabled"]),
+        (&json!("COMPLETED"), &json!(true))
+    );
 }

@@ -43,6 +43,7 @@ impl Connections {
             ..UpdateConnection::default()
         };
         let request = UpdateConnectionRequest {
+            update_mask: None,
             organization_id: acme.id.to_string(),
             id: id.to_owned(),
             connection: Some(change),
@@ -201,6 +202,7 @@ async fn a_secret_is_not_had_by_leading_a_connection_to_another_provider() {
         ..OidcConnectionConfig::default()
     };
     let request = UpdateConnectionRequest {
+        update_mask: None,
         organization_id: acme.id.to_string(),
         id: id.clone(),
         connection: Some(UpdateConnection {

@@ -68,6 +68,7 @@ async fn a_changed_profile_shows_in_the_next_token_and_in_userinfo() {
         let code = gateway.browser().sign_in_with(&request, "ada@acme.test").await;
         let tokens = rp.redeem(&code).await.expect_tokens();
         let request = UpdateUserRequest {
+            update_mask: None,
             user: Some(UpdateUser {
                 external_id: Some("u-1".to_owned()),
                 user_profile: Some(UpdateUserProfile {
