@@ -9,7 +9,7 @@ use genkan_store::identity::Arrival;
 use genkan_store::{ConnectionId, OrganizationId, TraceId};
 use http::StatusCode;
 
-use super::UpstreamIdentity;
+use super::{UpstreamIdentity, remedy};
 use crate::web::error::PageError;
 
 /// A provider that restarts is back within this time.
@@ -129,7 +129,8 @@ impl Refusal {
                  --user for one of them."
             }
             Self::EmailNotVerified => {
-                "Verify the address at the provider, or let the connection trust addresses that are not verified."
+                "Let the provider mark the address as verified: in Keycloak by \"Email verified\" in the details of the \
+                 person. If people cannot enter their own address there, the connection may accept what is not marked."
             }
             Self::NotProvisioned => {
                 "Invite the person, or turn on just-in-time provisioning and add their e-mail domain to the organization."
@@ -151,7 +152,7 @@ impl Failure {
             cause: cause.to_owned(),
             why: "Your company’s sign-in answered, but the answer cannot be accepted. Nothing is wrong with your account."
                 .to_owned(),
-            remedy: remedy.into(),
+            remedy: remedy::complete(connection, cause, remedy.into()),
             for_application: None,
             status: StatusCode::FORBIDDEN,
             provider_error: None,
@@ -219,7 +220,8 @@ impl Failure {
         let remedy = match error.error.as_str() {
             "access_denied" => "The provider denied access: assign the person to the application there.",
             "invalid_scope" => {
-                "The provider refused a scope: allow it there, or remove it from the connection."
+                "The provider refused a scope: allow it there, or name those that it allows: \
+                 `genkan connection update CONNECTION --scopes \"openid email\"`."
             }
             "unauthorized_client" | "invalid_client" => {
                 "The provider does not accept this client: check client ID and allowed grant types there."

@@ -9,6 +9,7 @@ pub mod failure;
 mod hosted_domain;
 pub mod metadata;
 pub mod oidc;
+mod remedy;
 mod shelf;
 pub mod trace;
 

@@ -214,7 +214,8 @@ fn token_remedy(status: u16, code: &str) -> &'static str {
         // code beside it; Keycloak calls a wrong secret `unauthorized_client`.
         (401, _) | (_, "invalid_client") => {
             "Check client ID and client secret of the connection, and whether the provider wants them in the \
-             header or in the body."
+             header or in the body: `genkan connection update CONNECTION --client-secret-stdin` enters the secret, \
+             --token-auth basic or post says where it goes."
         }
         (_, "invalid_grant" | "redirect_uri_mismatch") => {
             "Register the redirect URI of the connection at the provider, exactly as shown."

@@ -366,3 +366,29 @@ async fn the_user_name_at_the_provider_is_kept_and_given_on() {
     })
     .await;
 }
+
+/// Whoever reads a trace does what it says: first at the provider, else with our command.
+#[tokio::test]
+async fn a_remedy_names_the_providers_box_and_the_command_with_this_connection() {
+    let gateway = Gateway::start().await;
+    let acme = gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let unverified = Person::new("ada@acme.test").unverified();
+    assert_eq!(
+        sign_in(&gateway, &rp, &acme, &unverified).await,
+        Err("email_not_verified".to_owned())
+    );
+    let remedy = gateway.login_trace().await.remedy;
+    let command = format!(
+        "`genkan connection update {} --trust-unverified-email`",
+        acme.connection_id()
+    );
+    let (keycloak, ours) = (remedy.find("\"Email verified\""), remedy.find(&command));
+    assert!(keycloak.is_some() && keycloak < ours, "{remedy}");
+
+    let foreign = Person::new("ada@elsewhere.test");
+    assert!(sign_in(&gateway, &rp, &acme, &foreign).await.is_err());
+    let remedy = gateway.login_trace().await.remedy;
+    let command = format!("`genkan domain create DOMAIN --organization {}`", acme.id);
+    assert!(remedy.contains(&command), "{remedy}");
+}

@@ -1,0 +1,52 @@
+//! The command that changes the setting which a remedy speaks of.
+//!
+//! A remedy names the provider's side first; whoever reads the trace at a terminal then
+//! has the words to type, with the identifiers of this very connection.
+
+use genkan_store::connection::Connection;
+
+/// What stands behind the remedy of a cause that one of our settings can mend.
+fn command(cause: &str) -> Option<&'static str> {
+    Some(match cause {
+        "email_not_verified" => "`genkan connection update CONNECTION --trust-unverified-email` lets it.",
+        "mandatory_attribute_missing" | "mandatory_attribute_malformed" => {
+            "`genkan connection update CONNECTION --attribute email=CLAIM` maps it."
+        }
+        "user_not_provisioned" => {
+            "`genkan user invite ADDRESS --organization ORGANIZATION` invites them, \
+             `genkan connection update CONNECTION --jit on` turns it on."
+        }
+        "email_domain_not_trusted" => "`genkan domain create DOMAIN --organization ORGANIZATION` adds it.",
+        "user_not_active" => {
+            "`genkan user enable USER`, or `genkan user membership activate USER --organization ORGANIZATION`."
+        }
+        "id_token_issuer_mismatch" | "provider_metadata_missing" | "provider_metadata_invalid" => {
+            "`genkan connection update CONNECTION --issuer URL --client-secret-stdin` changes it, and wants the secret \
+             with it."
+        }
+        "provider_metadata_incomplete" => {
+            "`genkan connection update CONNECTION --authorize-uri URL --token-uri URL --jwks-uri URL \
+             --client-secret-stdin` enters them, and wants the secret with them."
+        }
+        "id_token_audience_mismatch" | "id_token_authorized_party_mismatch" => {
+            "`genkan connection update CONNECTION --client-id ID` enters it."
+        }
+        "connection_incomplete" => {
+            "`genkan connection update CONNECTION` enters it; --help lists the options."
+        }
+        _ => return None,
+    })
+}
+
+/// A remedy with its command, and the identifiers of the connection in it.
+pub(super) fn complete(connection: &Connection, cause: &str, remedy: String) -> String {
+    let whole = match command(cause) {
+        Some(command) => format!("{remedy} {command}"),
+        None => remedy,
+    };
+    let organization = connection.organization_id.as_ref();
+    let organization = organization.map_or("ORGANIZATION", |id| id.as_str());
+    whole
+        .replace("CONNECTION", connection.id.as_str())
+        .replace("ORGANIZATION", organization)
+}
