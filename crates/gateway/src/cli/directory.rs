@@ -1,4 +1,4 @@
-//! `genkan directory create|list|secret|enable|disable|delete`
+//! `genkan directory create|list|update|secret|enable|disable|delete`
 
 use clap::{Args, Subcommand};
 use genkan_store::directory::{self, Directory, Provider, secret};
@@ -48,6 +48,17 @@ enum Verb {
         #[arg(long)]
         organization: String,
     },
+    /// Change a directory; what is not named stays
+    Update {
+        /// Its identifier
+        directory: String,
+        /// The product, as for create; empty for none
+        #[arg(long, value_parser = parse_change)]
+        provider: Option<ProviderChange>,
+        /// What people call it
+        #[arg(long)]
+        name: Option<String>,
+    },
     /// Make a secret for the directory server, and show it this once
     Secret {
         /// The directory's identifier
@@ -78,6 +89,15 @@ enum Verb {
 
 fn parse_provider(text: &str) -> Result<Provider, UnknownWord> {
     text.to_ascii_uppercase().replace('-', "_").parse()
+}
+
+/// A product, or none any more.
+#[derive(Debug, Clone, Copy)]
+struct ProviderChange(Option<Provider>);
+
+fn parse_change(text: &str) -> Result<ProviderChange, UnknownWord> {
+    let named = (!text.is_empty()).then(|| parse_provider(text));
+    Ok(ProviderChange(named.transpose()?))
 }
 
 #[derive(Serialize)]
@@ -142,6 +162,11 @@ pub(super) async fn run(args: &DirectoryArgs, context: &mut Context) -> Result<(
             name,
         } => create(organization, *provider, name.as_deref(), &instance, context).await,
         Verb::List { organization } => list(organization, &instance, context).await,
+        Verb::Update {
+            directory,
+            provider,
+            name,
+        } => update((directory, *provider, name.as_deref()), &instance, context).await,
         Verb::Secret { directory, replace } => make_secret(directory, *replace, &instance, context).await,
         Verb::Enable { directory } => set_enabled(directory, true, &instance, context).await,
         Verb::Disable { directory } => set_enabled(directory, false, &instance, context).await,
@@ -172,6 +197,26 @@ async fn create(
         view.id
     ));
     Ok(())
+}
+
+async fn update(
+    (text, provider, name): (&str, Option<ProviderChange>, Option<&str>),
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let mut directory = find(instance, text).await?;
+    if let Some(ProviderChange(provider)) = provider {
+        directory.provider = provider;
+    }
+    if let Some(name) = name {
+        directory.name = non_empty("--name", name)?;
+    }
+    let at = instance.stamp();
+    instance
+        .change(async |tx| directory::update(tx, at, &directory).await)
+        .await?;
+    let view = DirectoryView::new(&directory, instance);
+    context.console.print(&view, || view.text())
 }
 
 async fn list(organization: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {

@@ -174,6 +174,7 @@ impl From<genkan_store::Error> for Failure {
             Error::Conflict(conflict::ORGANIZATION_EXTERNAL_ID) => {
                 Self::new("Another organization has this external id.")
             }
+            Error::Conflict(conflict::ORGANIZATION_SLUG) => Self::new("Another organization has this slug."),
             Error::Conflict(conflict::DOMAIN) => Self::new("An organization has this domain already."),
             Error::Conflict(conflict::USER_EMAIL) => Self::new("Another user has this e-mail address."),
             Error::Conflict(conflict::USER_EXTERNAL_ID) => Self::new("Another user has this external id."),

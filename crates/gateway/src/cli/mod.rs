@@ -18,10 +18,12 @@ mod m2m;
 mod mail;
 mod org;
 mod output;
+mod pairs;
 mod permission;
 mod reference;
 mod role;
 mod serve;
+mod session;
 mod target;
 mod token;
 mod trace;
@@ -91,6 +93,7 @@ enum Command {
     Connection(connection::ConnectionArgs),
     Directory(directory::DirectoryArgs),
     User(user::UserArgs),
+    Session(session::SessionArgs),
     Import(import::ImportArgs),
     Token(token::TokenArgs),
     Role(role::RoleArgs),
@@ -149,6 +152,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Connection(args) => wait_for(connection::run(&args, context)),
         Command::Directory(args) => wait_for(directory::run(&args, context)),
         Command::User(args) => wait_for(user::run(&args, context)),
+        Command::Session(args) => wait_for(session::run(&args, context)),
         Command::Import(args) => wait_for(import::run(&args, context)),
         Command::Token(args) => wait_for(token::run(&args, context)),
         Command::Role(args) => wait_for(role::run(&args, context)),

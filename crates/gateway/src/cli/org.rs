@@ -1,19 +1,21 @@
-//! `genkan org create|list|show|delete`
+//! `genkan org create|list|show|update|delete`
 
 use clap::{Args, Subcommand};
 use genkan_db::Tx;
 use genkan_protocol::{Domain as DomainName, name};
 use genkan_store::connection::{self, Connection};
 use genkan_store::domain::{self, Domain};
-use genkan_store::organization::{self, Organization};
+use genkan_store::organization::{self, Organization, Region};
 use genkan_store::{Error, OrganizationId};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::connection::ConnectionSummary;
 use super::domain::{DomainView, parse_domain};
 use super::instance::{Deleted, Instance, PageArgs};
 use super::output::{details, table, time};
+use super::pairs::{self, PairsChange, parse_pair};
 use super::{Context, Failure};
 
 const EXAMPLES: &str = "\
@@ -21,6 +23,7 @@ Examples:
   genkan org create --name \"Acme Inc.\" --domain acme.com --external-id acme-17
   genkan org list
   genkan org show acme-17
+  genkan org update acme-17 --name \"Acme Corporation\"
   genkan org delete org_241053847510274048012
 
 An organization is named by its identifier or by its external id.";
@@ -44,6 +47,8 @@ enum Verb {
         /// Its identifier or external id
         organization: String,
     },
+    /// Change an organization; what is not named stays
+    Update(UpdateArgs),
     /// Delete an organization with its domains, connections and memberships
     Delete {
         /// Its identifier or external id
@@ -59,22 +64,106 @@ struct CreateArgs {
     /// What people call it
     #[arg(long)]
     name: String,
-    /// What your application calls it
-    #[arg(long, value_name = "ID")]
-    external_id: Option<String>,
     /// A domain whose e-mail addresses are its people's; may be repeated
     #[arg(long = "domain", value_name = "DOMAIN", value_parser = parse_domain)]
     domains: Vec<DomainName>,
-    /// A fact to keep with it; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
-    metadata: Vec<(String, String)>,
+    #[command(flatten)]
+    settings: SettingsArgs,
 }
 
-/// Splits `name=value`.
-pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".to_owned()),
+#[derive(Debug, Args)]
+struct UpdateArgs {
+    /// Its identifier or external id
+    organization: String,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// What can be said of an organization, when it is added and later. An empty text clears.
+#[derive(Debug, Args)]
+struct SettingsArgs {
+    /// What your application calls it; empty for nothing
+    #[arg(long, value_name = "ID")]
+    external_id: Option<String>,
+    /// A name for addresses, such as acme; empty for none
+    #[arg(long, value_parser = parse_slug)]
+    slug: Option<String>,
+    /// The address of its logo; empty for none
+    #[arg(long, value_name = "URL", value_parser = parse_logo)]
+    logo_url: Option<String>,
+    /// Where your application says that its data belongs: US or EU; empty for nowhere
+    #[arg(long, value_parser = parse_region)]
+    region: Option<Choice<Region>>,
+    /// A fact to keep with it, or to forget if it has no value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
+    metadata: Vec<(String, String)>,
+    /// Forget all facts, before those that are named beside
+    #[arg(long)]
+    no_metadata: bool,
+}
+
+/// A word that was chosen, or none.
+#[derive(Debug, Clone, Copy)]
+struct Choice<T>(Option<T>);
+
+fn parse_region(text: &str) -> Result<Choice<Region>, String> {
+    if text.is_empty() {
+        return Ok(Choice(None));
+    }
+    let region = text.to_ascii_uppercase().parse::<Region>();
+    region
+        .map(|region| Choice(Some(region)))
+        .map_err(|_| "write US or EU".to_owned())
+}
+
+/// As the contract has it: labels of small letters, digits and hyphens, between dots.
+fn parse_slug(text: &str) -> Result<String, String> {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| is_inner(byte) || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if text.is_empty() || (text.len() <= 253 && text.split('.').all(is_label)) {
+        Ok(text.to_owned())
+    } else {
+        Err("write small letters, digits and hyphens, such as acme or acme.corp".to_owned())
+    }
+}
+
+fn parse_logo(text: &str) -> Result<String, String> {
+    let is_web = |url: Url| matches!(url.scheme(), "https" | "http");
+    if text.is_empty() || (text.len() <= 1024 && Url::parse(text).is_ok_and(is_web)) {
+        Ok(text.to_owned())
+    } else {
+        Err("write an address that starts with https://".to_owned())
+    }
+}
+
+impl SettingsArgs {
+    /// What is not named stays.
+    fn apply(&self, organization: &mut Organization) {
+        for (field, text) in [
+            (&mut organization.external_id, &self.external_id),
+            (&mut organization.slug, &self.slug),
+            (&mut organization.logo_url, &self.logo_url),
+        ] {
+            if let Some(text) = text {
+                *field = Some(text.clone()).filter(|text| !text.is_empty());
+            }
+        }
+        if let Some(Choice(region)) = self.region {
+            organization.region = region;
+        }
+        let change = PairsChange {
+            clear: self.no_metadata,
+            pairs: &self.metadata,
+        };
+        change.apply(&mut organization.metadata);
     }
 }
 
@@ -83,6 +172,9 @@ struct OrganizationView {
     id: String,
     display_name: String,
     external_id: Option<String>,
+    slug: Option<String>,
+    logo_url: Option<String>,
+    region: Option<&'static str>,
     metadata: Map<String, Value>,
     created_at: String,
     updated_at: String,
@@ -98,6 +190,9 @@ impl OrganizationView {
             id: organization.id.to_string(),
             display_name: organization.display_name.clone(),
             external_id: organization.external_id.clone(),
+            slug: organization.slug.clone(),
+            logo_url: organization.logo_url.clone(),
+            region: organization.region.map(Region::as_str),
             metadata: organization.metadata.clone(),
             created_at: time(organization.created_at),
             updated_at: time(organization.updated_at),
@@ -117,22 +212,22 @@ impl OrganizationView {
     fn text(&self) -> String {
         let domains = self.domains.iter().flatten().map(|domain| domain.domain.clone());
         let connections = self.connections.iter().flatten().map(ConnectionSummary::line);
-        details(&[
+        let mut rows = vec![
             ("Organization", self.id.clone()),
             ("Name", self.display_name.clone()),
             ("External id", self.external_id.clone().unwrap_or_default()),
             ("Domains", domains.collect::<Vec<_>>().join(", ")),
             ("Connections", connections.collect::<Vec<_>>().join(", ")),
-            (
-                "Metadata",
-                self.metadata
-                    .iter()
-                    .map(|(name, value)| format!("{name}={value}"))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            ),
-            ("Created", self.created_at.clone()),
-        ])
+            ("Metadata", pairs::line(&self.metadata)),
+        ];
+        let own = [
+            ("Slug", self.slug.clone()),
+            ("Logo", self.logo_url.clone()),
+            ("Region", self.region.map(str::to_owned)),
+        ];
+        rows.extend(own.into_iter().filter_map(|(name, text)| Some((name, text?))));
+        rows.push(("Created", self.created_at.clone()));
+        details(&rows)
     }
 }
 
@@ -148,21 +243,15 @@ pub(super) async fn run(args: &OrgArgs, context: &mut Context) -> Result<(), Fai
         Verb::Create(args) => create(args, &instance, context).await,
         Verb::List(page) => list(page, &instance, context).await,
         Verb::Show { organization } => show(organization, &instance, context).await,
+        Verb::Update(args) => update(args, &instance, context).await,
         Verb::Delete { organization, yes } => delete(organization, *yes, &instance, context).await,
     }
 }
 
 async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
     let at = instance.stamp();
-    let metadata = args
-        .metadata
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::from(value.clone())));
-    let organization = Organization {
-        external_id: args.external_id.clone(),
-        metadata: metadata.collect(),
-        ..Organization::new(at.id(), non_empty("--name", &args.name)?, at.now)
-    };
+    let mut organization = Organization::new(at.id(), non_empty("--name", &args.name)?, at.now);
+    args.settings.apply(&mut organization);
     let domain = |name: &DomainName| {
         let kind = domain::Kind::OrganizationDomain;
         Domain::new(at.id(), organization.id.clone(), name.clone(), kind, at.now).given_by(instance.giver())
@@ -241,6 +330,19 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
         .await?;
     let view = OrganizationView::whole(&organization, &domains, &connections);
     context.console.print(&view, || view.text())
+}
+
+async fn update(args: &UpdateArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    let mut organization = find(instance, &args.organization).await?;
+    if let Some(name) = &args.name {
+        organization.display_name = non_empty("--name", name)?;
+    }
+    args.settings.apply(&mut organization);
+    let at = instance.stamp();
+    instance
+        .change(async |tx| organization::update(tx, at, &organization).await)
+        .await?;
+    show(organization.id.as_str(), instance, context).await
 }
 
 async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Context) -> Result<(), Failure> {

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::app::secret::parse_expiry;
 use super::instance::{Instance, PageArgs, parse_id};
-use super::org::parse_pair;
 use super::output::{details, table, time};
+use super::pairs::parse_pair;
 use super::{Context, Failure, org};
 
 const EXAMPLES: &str = "\

@@ -32,6 +32,9 @@ pub(super) struct SamlArgs {
     /// A file with the provider's certificates, as PEM; two while it rotates
     #[arg(long, value_name = "FILE")]
     saml_certificate_file: Option<PathBuf>,
+    /// Forget the provider's certificates
+    #[arg(long, conflicts_with = "saml_certificate_file")]
+    no_saml_certificates: bool,
 }
 
 impl SamlArgs {
@@ -41,6 +44,7 @@ impl SamlArgs {
             || self.saml_entity_id.is_some()
             || self.saml_sso_url.is_some()
             || self.saml_certificate_file.is_some()
+            || self.no_saml_certificates
     }
 
     /// Enters what was said; the rest stays. Single options go before the file.
@@ -59,6 +63,9 @@ impl SamlArgs {
             if let Some(text) = text {
                 *field = (!text.is_empty()).then(|| text.clone());
             }
+        }
+        if self.no_saml_certificates {
+            settings.set_certificates(at, &[]);
         }
         if let Some(path) = &self.saml_certificate_file {
             let certificates = IdpCertificate::parse_all(&read(path)?)

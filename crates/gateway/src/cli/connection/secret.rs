@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use genkan_store::Secret;
+use genkan_store::connection::{self, Connection};
 use zeroize::Zeroizing;
 
+use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure};
 
 /// Longer than any provider's secret.
@@ -30,7 +32,7 @@ pub(super) struct SecretArgs {
 impl SecretArgs {
     /// The secret, from where the command line says. A final line break is not
     /// part of it; everything else is.
-    pub(super) fn read(&self, context: &mut Context) -> Result<Secret, Failure> {
+    fn read(&self, context: &mut Context) -> Result<Secret, Failure> {
         let mut text = Zeroizing::new(String::new());
         if let Some(path) = &self.client_secret_file {
             let unreadable = |error| {
@@ -59,6 +61,24 @@ impl SecretArgs {
             ));
         }
         Ok(Secret::from_presented(secret))
+    }
+
+    /// The secret, sealed for `connection`; nothing if none was named.
+    pub(super) async fn seal(
+        &self,
+        connection: &Connection,
+        instance: &Instance,
+        context: &mut Context,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        if !self.is_given() {
+            return Ok(None);
+        }
+        let (key, secret) = (instance.key().await?, self.read(context)?);
+        Ok(Some(connection::seal_client_secret(
+            &key,
+            &connection.id,
+            &secret,
+        )))
     }
 
     pub(super) fn is_given(&self) -> bool {

@@ -1,14 +1,15 @@
-//! `genkan domain create|list|verify|delete`
+//! `genkan domain create|list|show|update|verify|delete`
 
 mod verify;
 
 use clap::{Args, Subcommand, ValueEnum};
 use genkan_protocol::Domain as DomainName;
+use genkan_store::Error;
 use genkan_store::domain::{self, Domain, Kind};
 use serde::Serialize;
 
 use super::instance::{Deleted, Instance};
-use super::output::{table, time};
+use super::output::{details, table, time};
 use super::{Context, Failure, org};
 
 const EXAMPLES: &str = "\
@@ -16,6 +17,7 @@ Examples:
   genkan domain create acme.com --organization org_241053847510274048012
   genkan domain list --organization acme-17
   genkan domain verify acme.com --organization acme-17
+  genkan domain update acme.com --organization acme-17 --kind allowed-email
   genkan domain delete acme.com --organization acme-17
 
 Who enters an address of the domain is sent to the organization's identity
@@ -50,6 +52,25 @@ enum Verb {
         /// The organization's identifier or external id
         #[arg(long)]
         organization: String,
+    },
+    /// Show a domain, and the TXT record that proves it
+    Show {
+        /// The domain, or its identifier
+        domain: String,
+        /// The organization's identifier or external id
+        #[arg(long)]
+        organization: String,
+    },
+    /// Change what a domain is for; what was proved of it is forgotten if that is another thing
+    Update {
+        /// The domain, or its identifier
+        domain: String,
+        /// The organization's identifier or external id
+        #[arg(long)]
+        organization: String,
+        /// What it is for
+        #[arg(long, value_enum)]
+        kind: Purpose,
     },
     /// Prove that a domain is the organization's: looks for its TXT record, and says which it must be
     Verify {
@@ -139,6 +160,23 @@ impl DomainView {
     }
 }
 
+impl DomainView {
+    fn text(&self) -> String {
+        let record = self.txt_record_name.as_ref().zip(self.txt_record_value.as_ref());
+        let record = record.map(|(name, value)| format!("{name}. TXT \"{value}\""));
+        details(&[
+            ("Domain", self.domain.clone()),
+            ("Identifier", self.id.clone()),
+            ("Organization", self.organization_id.clone()),
+            ("Kind", self.kind.to_owned()),
+            ("Status", self.status.to_owned()),
+            ("Proved", self.proof()),
+            ("Record", record.unwrap_or_default()),
+            ("Created", self.created_at.clone()),
+        ])
+    }
+}
+
 impl From<&Domain> for DomainView {
     fn from(domain: &Domain) -> Self {
         Self {
@@ -211,6 +249,18 @@ pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), 
                 )
             })
         }
+        Verb::Show { domain, organization } => {
+            let domain = find(&instance, domain, organization).await?;
+            show(&domain, context)
+        }
+        Verb::Update {
+            domain,
+            organization,
+            kind,
+        } => {
+            let domain = find(&instance, domain, organization).await?;
+            update(&domain, (*kind).into(), &instance, context).await
+        }
         Verb::Verify {
             domain,
             organization,
@@ -243,6 +293,30 @@ async fn find(instance: &Instance, text: &str, organization: &str) -> Result<Dom
             ),
         )
     })
+}
+
+fn show(domain: &Domain, context: &mut Context) -> Result<(), Failure> {
+    let view = DomainView::from(domain);
+    context.console.print(&view, || view.text())
+}
+
+async fn update(
+    domain: &Domain,
+    kind: Kind,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let (at, giver) = (instance.stamp(), instance.giver());
+    let updated = instance
+        .change(async |tx| {
+            domain::set_kind(tx, at, domain, kind, giver).await?;
+            let found = domain::find(tx, &domain.organization_id, &domain.id).await?;
+            found.ok_or(Error::Stale)
+        })
+        .await?;
+    show(&updated, context)?;
+    verify::tell_record(&updated, context);
+    Ok(())
 }
 
 async fn delete(

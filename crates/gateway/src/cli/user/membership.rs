@@ -6,7 +6,8 @@ use genkan_store::organization::Organization;
 use genkan_store::user::User;
 use serde::Serialize;
 
-use super::{MembershipView, find, refuse_unknown_roles};
+use super::view::MembershipView;
+use super::{find, refuse_unknown_roles};
 use crate::cli::instance::Instance;
 use crate::cli::org;
 use crate::cli::{Context, Failure};

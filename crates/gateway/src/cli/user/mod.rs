@@ -1,19 +1,22 @@
-//! `genkan user create|invite|resend|list|show|disable|enable|delete|membership …`
+//! `genkan user create|invite|resend|list|show|update|disable|enable|delete|membership …`
 
 mod invite;
 mod membership;
+mod settings;
+mod view;
 
 use clap::{Args, Subcommand};
 use genkan_db::Tx;
-use genkan_protocol::{EmailAddress, Timestamp, name};
-use genkan_store::membership::{self as memberships, Joining, Membership, ProvisioningMethod};
+use genkan_protocol::EmailAddress;
+use genkan_store::membership::{self as memberships, Joining, ProvisioningMethod};
 use genkan_store::user::{self, User};
 use genkan_store::{Error, OrganizationId, UserId, role};
 use serde::Serialize;
 
+use self::view::UserView;
 use crate::cli::instance::{Deleted, Instance, PageArgs};
 use crate::cli::org;
-use crate::cli::output::{details, table, time, yes_no};
+use crate::cli::output::{table, yes_no};
 use crate::cli::{Context, Failure};
 
 const EXAMPLES: &str = "\
@@ -22,6 +25,7 @@ Examples:
       --organization acme-17 --role admin
   genkan user invite grace@acme.com --organization acme-17
   genkan user list --organization acme-17
+  genkan user update ada@acme.com --family-name King --external-id u-17
   genkan user disable ada@acme.com
 
 A user is named by identifier or e-mail address. People whose organization owns
@@ -57,6 +61,8 @@ enum Verb {
         /// Identifier or e-mail address
         user: String,
     },
+    /// Change a user; what is not named stays
+    Update(settings::UpdateArgs),
     /// Sign a user out everywhere and keep them out
     Disable {
         /// Identifier or e-mail address
@@ -84,134 +90,18 @@ struct CreateArgs {
     /// Their e-mail address
     #[arg(long, value_parser = parse_email)]
     email: EmailAddress,
-    /// Their name
-    #[arg(long)]
-    name: Option<String>,
-    #[arg(long)]
-    given_name: Option<String>,
-    #[arg(long)]
-    family_name: Option<String>,
-    /// What your application calls them
-    #[arg(long, value_name = "ID")]
-    external_id: Option<String>,
     /// Make them a member of this organization, by identifier or external id
     #[arg(long)]
     organization: Option<String>,
     /// A role in the organization, in place of the default one; may be repeated
     #[arg(long = "role", value_name = "ROLE", requires = "organization")]
     roles: Vec<String>,
-}
-
-fn plain(option: &str, text: Option<&String>) -> Result<Option<String>, Failure> {
-    match text {
-        Some(text) if !name::is_plain(text) => Err(org::not_plain(option)),
-        text => Ok(text.cloned()),
-    }
+    #[command(flatten)]
+    settings: settings::SettingsArgs,
 }
 
 fn parse_email(text: &str) -> Result<EmailAddress, String> {
     EmailAddress::parse(text).map_err(|error| error.to_string())
-}
-
-#[derive(Serialize)]
-struct UserView {
-    id: String,
-    email: String,
-    email_verified: bool,
-    name: Option<String>,
-    given_name: Option<String>,
-    family_name: Option<String>,
-    external_id: Option<String>,
-    disabled: bool,
-    created_at: String,
-    updated_at: String,
-    last_login_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    memberships: Option<Vec<MembershipView>>,
-}
-
-#[derive(Serialize)]
-struct MembershipView {
-    organization_id: String,
-    status: &'static str,
-    roles: Vec<String>,
-    groups: Vec<String>,
-    provisioning_method: Option<&'static str>,
-    created_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-}
-
-impl MembershipView {
-    fn new(membership: &Membership, now: Timestamp) -> Self {
-        Self {
-            organization_id: membership.organization_id.to_string(),
-            status: membership.status_at(now).as_str(),
-            roles: membership.roles.clone(),
-            groups: membership.groups.clone(),
-            provisioning_method: membership.provisioning_method.map(ProvisioningMethod::as_str),
-            created_at: time(membership.created_at),
-            expires_at: membership.expires_at.map(time),
-        }
-    }
-
-    fn line(&self) -> String {
-        let status = match self.status {
-            "ACTIVE" => "",
-            "INACTIVE" => " (inactive)",
-            "PENDING_INVITE" => " (invited)",
-            _ => " (the invitation has expired)",
-        };
-        format!("{} as {}{status}", self.organization_id, self.roles.join(", "))
-    }
-}
-
-impl UserView {
-    fn new(user: &User) -> Self {
-        Self {
-            id: user.id.to_string(),
-            email: user.email.as_str().to_owned(),
-            email_verified: user.email_verified,
-            name: user.display_name(),
-            given_name: user.given_name.clone(),
-            family_name: user.family_name.clone(),
-            external_id: user.external_id.clone(),
-            disabled: user.disabled,
-            created_at: time(user.created_at),
-            updated_at: time(user.updated_at),
-            last_login_at: user.last_login_at.map(time),
-            memberships: None,
-        }
-    }
-
-    fn with_memberships(user: &User, memberships: &[Membership], now: Timestamp) -> Self {
-        let view = |membership: &Membership| MembershipView::new(membership, now);
-        Self {
-            memberships: Some(memberships.iter().map(view).collect()),
-            ..Self::new(user)
-        }
-    }
-
-    fn text(&self) -> String {
-        let optional = |value: &Option<String>| value.clone().unwrap_or_default();
-        let mut rows = vec![
-            ("User", self.id.clone()),
-            ("E-mail", self.email.clone()),
-            ("E-mail verified", yes_no(self.email_verified)),
-            ("Name", optional(&self.name)),
-            ("External id", optional(&self.external_id)),
-            ("Disabled", yes_no(self.disabled)),
-            ("Created", self.created_at.clone()),
-            ("Last sign-in", optional(&self.last_login_at)),
-        ];
-        rows.extend(
-            self.memberships
-                .iter()
-                .flatten()
-                .map(|view| ("Member of", view.line())),
-        );
-        details(&rows)
-    }
 }
 
 #[derive(Serialize)]
@@ -228,6 +118,7 @@ pub(in crate::cli) async fn run(args: &UserArgs, context: &mut Context) -> Resul
         Verb::Resend(args) => invite::resend(args, &instance, context).await,
         Verb::List { organization, page } => list(organization.as_deref(), page, &instance, context).await,
         Verb::Show { user } => show(user, &instance, context).await,
+        Verb::Update(args) => settings::update(args, &instance, context).await,
         Verb::Disable { user } => set_disabled(user, true, &instance, context).await,
         Verb::Enable { user } => set_disabled(user, false, &instance, context).await,
         Verb::Delete { user, yes } => delete(user, *yes, &instance, context).await,
@@ -243,13 +134,8 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
     let organization_id = organization.as_ref().map(|organization| &organization.id);
     refuse_unknown_roles(&args.roles, organization_id, instance).await?;
     let at = instance.stamp();
-    let user = User {
-        name: plain("--name", args.name.as_ref())?,
-        given_name: plain("--given-name", args.given_name.as_ref())?,
-        family_name: plain("--family-name", args.family_name.as_ref())?,
-        external_id: args.external_id.clone(),
-        ..User::new(at.id(), args.email.clone(), at.now)
-    };
+    let mut user = User::new(at.id(), args.email.clone(), at.now);
+    args.settings.apply(&mut user)?;
     let memberships = instance
         .change(async |tx| {
             user::insert(tx, at, &user).await?;
@@ -396,7 +282,7 @@ pub(in crate::cli) async fn id_of(instance: &Instance, text: &str) -> Result<Use
 }
 
 /// The user that the command line names.
-pub(super) async fn find(instance: &Instance, text: &str) -> Result<User, Failure> {
+pub(in crate::cli) async fn find(instance: &Instance, text: &str) -> Result<User, Failure> {
     let found = instance.read(async |tx| look_up(tx, text).await).await?;
     found.ok_or_else(|| {
         Failure::not_found(format!("There is no user \"{text}\"."))

@@ -1,5 +1,6 @@
 //! The command line, as a process of its own on a real database.
 
+mod changes;
 mod claims;
 mod clients;
 mod connection;
@@ -15,6 +16,7 @@ mod printed;
 mod printed_commands;
 mod roles;
 mod running_server;
+mod sessions;
 mod verbs;
 
 use std::io::Write;

@@ -1,0 +1,215 @@
+//! What can be said about an OpenID Provider, when its connection is added and later.
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
+use genkan_store::connection::{EmailTrust, OidcSettings, TokenAuthType};
+use genkan_store::environment::Kind;
+use url::Url;
+
+use super::claims::ClaimArgs;
+use super::secret::SecretArgs;
+use super::settings::{set, switch, write};
+use crate::cli::Failure;
+use crate::cli::org::non_empty;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "OpenID Connect")]
+pub(super) struct OidcArgs {
+    /// The identity provider's issuer, exactly as its tokens carry it; a secret that is not named with another
+    /// issuer is forgotten
+    #[arg(long, value_name = "URL")]
+    pub(super) issuer: Option<String>,
+    /// What Genkan is called at the provider
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    #[command(flatten)]
+    pub(super) secret: SecretArgs,
+    /// What to ask the provider for, separated by spaces; "openid profile email" unless you choose
+    #[arg(long)]
+    scopes: Option<String>,
+    /// How to authenticate at the token endpoint; basic unless you choose
+    #[arg(long, alias = "auth-method", value_name = "METHOD", value_enum)]
+    token_auth: Option<TokenAuth>,
+    /// Whether to use PKCE; so unless you choose
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new())]
+    pkce: Option<bool>,
+    /// Do not use PKCE, for the rare provider that refuses it: the same as --pkce off
+    #[arg(long, conflicts_with = "pkce")]
+    no_pkce: bool,
+    #[command(flatten)]
+    pub(super) claims: ClaimArgs,
+    /// Whether to push authorization requests to the provider (RFC 9126), also if its metadata do not ask for it
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
+        default_missing_value = "on")]
+    push_requests: Option<bool>,
+    /// Accept addresses that the provider marks as unverified: the same as --accept-emails any; off takes it back
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
+        default_missing_value = "on", conflicts_with = "accept_emails")]
+    trust_unverified_email: Option<bool>,
+    /// Where the discovery document is, if not below the issuer; empty for there
+    #[arg(long, value_name = "URL")]
+    discovery_endpoint: Option<String>,
+    /// The authorization endpoint, for a provider without discovery; empty for that of the discovery document
+    #[arg(long, value_name = "URL")]
+    authorize_uri: Option<String>,
+    /// The token endpoint, for a provider without discovery
+    #[arg(long, value_name = "URL")]
+    token_uri: Option<String>,
+    /// The user info endpoint, for a provider without discovery
+    #[arg(long, value_name = "URL")]
+    user_info_uri: Option<String>,
+    /// The key set, for a provider without discovery
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// Whether only people whose claim hd is a domain of the organization come in, if the provider is Google; so
+    /// unless you choose
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new())]
+    check_hosted_domain: Option<bool>,
+    /// Whether people may begin at the provider, such as at a tile of its dashboard; then any link may begin a
+    /// sign-in
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
+        default_missing_value = "on")]
+    allow_idp_initiated: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TokenAuth {
+    /// With HTTP Basic (client_secret_basic)
+    #[value(alias = "client_secret_basic")]
+    Basic,
+    /// In the form (client_secret_post)
+    #[value(alias = "client_secret_post")]
+    Post,
+}
+
+impl From<TokenAuth> for TokenAuthType {
+    fn from(token_auth: TokenAuth) -> Self {
+        match token_auth {
+            TokenAuth::Basic => Self::BasicAuth,
+            TokenAuth::Post => Self::UrlParams,
+        }
+    }
+}
+
+impl OidcArgs {
+    fn endpoints(&self) -> [(&'static str, Option<&String>); 6] {
+        [
+            ("--issuer", self.issuer.as_ref()),
+            ("--discovery-endpoint", self.discovery_endpoint.as_ref()),
+            ("--authorize-uri", self.authorize_uri.as_ref()),
+            ("--token-uri", self.token_uri.as_ref()),
+            ("--user-info-uri", self.user_info_uri.as_ref()),
+            ("--jwks-uri", self.jwks_uri.as_ref()),
+        ]
+    }
+
+    pub(super) fn is_given(&self) -> bool {
+        self.endpoints().iter().any(|(_, url)| url.is_some())
+            || self.client_id.is_some()
+            || self.secret.is_given()
+            || self.scopes.is_some()
+            || self.token_auth.is_some()
+            || self.pkce.is_some()
+            || self.no_pkce
+            || self.claims.is_given()
+            || self.push_requests.is_some()
+            || self.trust_unverified_email.is_some()
+            || self.check_hosted_domain.is_some()
+            || self.allow_idp_initiated.is_some()
+    }
+
+    /// Endpoints by hand are those without which nobody can sign in.
+    pub(super) fn check_by_hand(&self) -> Result<(), Failure> {
+        let needed = [
+            ("--authorize-uri", &self.authorize_uri),
+            ("--token-uri", &self.token_uri),
+            ("--jwks-uri", &self.jwks_uri),
+        ];
+        let is_by_hand = self.user_info_uri.is_some() || needed.iter().any(|(_, url)| url.is_some());
+        match needed.into_iter().find(|(_, url)| url.is_none()) {
+            Some((missing, _)) if is_by_hand => Err(Failure::usage(format!(
+                "Endpoints by hand need --authorize-uri, --token-uri and --jwks-uri: {missing} is missing."
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn apply(&self, settings: &mut OidcSettings, environment: Kind) -> Result<(), Failure> {
+        for (option, url) in self.endpoints() {
+            let Some(url) = url.filter(|url| !url.is_empty()) else {
+                continue;
+            };
+            if check_endpoint(option, url)? == "http" {
+                if !settings.insecure_http && environment == Kind::Production {
+                    return Err(Failure::usage(format!(
+                        "{option} is not https: anybody on the way could sign in as anybody."
+                    ))
+                    .remedy(
+                        "Use https, or add --insecure-http for a provider on a network that you trust.",
+                    ));
+                }
+                settings.insecure_http = true;
+            }
+        }
+        set(&mut settings.issuer, self.issuer.clone());
+        write(&mut settings.discovery_endpoint, self.discovery_endpoint.as_ref());
+        write(&mut settings.authorize_uri, self.authorize_uri.as_ref());
+        write(&mut settings.token_uri, self.token_uri.as_ref());
+        write(&mut settings.user_info_uri, self.user_info_uri.as_ref());
+        write(&mut settings.jwks_uri, self.jwks_uri.as_ref());
+        match self.client_id.as_deref() {
+            Some("") => settings.client_id.clear(),
+            Some(client_id) => settings.client_id = non_empty("--client-id", client_id)?,
+            None => {}
+        }
+        match self.scopes.as_deref() {
+            Some("") => settings.scopes = OidcSettings::default().scopes,
+            Some(scopes) => settings.scopes = parse_scopes(scopes)?,
+            None => {}
+        }
+        set(&mut settings.token_auth_type, self.token_auth.map(Into::into));
+        set(&mut settings.pkce_enabled, switch(self.pkce, self.no_pkce));
+        set(&mut settings.push_requests, self.push_requests);
+        settings.check_hosted_domain = self.check_hosted_domain.or(settings.check_hosted_domain);
+        set(&mut settings.allow_idp_initiated_login, self.allow_idp_initiated);
+        self.claims.apply(settings);
+        match self.trust_unverified_email {
+            Some(true) => settings.set_email_trust(EmailTrust::Any),
+            Some(false) if settings.email_trust() == EmailTrust::Any => {
+                settings.set_email_trust(EmailTrust::NotDoubted);
+            }
+            Some(false) | None => {}
+        }
+        Ok(())
+    }
+}
+
+fn parse_scopes(text: &str) -> Result<Vec<String>, Failure> {
+    let scopes: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
+    if scopes.iter().any(|scope| scope == "openid") {
+        return Ok(scopes);
+    }
+    Err(Failure::usage(
+        "--scopes lacks openid, without which there is no ID token.",
+    ))
+}
+
+/// The scheme of an address that Genkan may call.
+fn check_endpoint(option: &str, url: &str) -> Result<&'static str, Failure> {
+    let refuse = |why: &str| Err(Failure::usage(format!("{option} {why}.")));
+    let Ok(parsed) = Url::parse(url) else {
+        return refuse("is not an address such as https://login.example.com");
+    };
+    if parsed.host().is_none() || !parsed.username().is_empty() || parsed.password().is_some() {
+        return refuse("must be https, a host and perhaps a path, without a user");
+    }
+    if parsed.fragment().is_some() || (option == "--issuer" && parsed.query().is_some()) {
+        // OIDC Core §2: an issuer has no query and no fragment.
+        return refuse("must not have a query or a fragment");
+    }
+    match parsed.scheme() {
+        "https" => Ok("https"),
+        "http" => Ok("http"),
+        _ => refuse("must begin with https://"),
+    }
+}

@@ -1,0 +1,226 @@
+//! What can be said about a connection, when it is added and later.
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use genkan_store::Stamp;
+use genkan_store::connection::{Connection, MAX_ATTRIBUTES, OidcSettings, Provider, Settings};
+use genkan_store::environment::Kind;
+
+use super::oidc::OidcArgs;
+use super::saml::SamlArgs;
+use crate::cli::Failure;
+use crate::cli::org::non_empty;
+use crate::cli::pairs::parse_pair;
+
+/// What is not named stays. An empty text clears.
+#[derive(Debug, Args)]
+pub(super) struct SettingsArgs {
+    /// What people call it: the issuer's host unless you choose; empty for the product's name
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// The product: okta, google, microsoft_ad (Entra), auth0, onelogin, ping_identity, jumpcloud, adfs or custom
+    #[arg(long, value_parser = parse_provider)]
+    pub(super) provider: Option<Provider>,
+    /// What stands on a button that leads there; empty for nothing of its own
+    #[arg(long, value_name = "TEXT")]
+    button_title: Option<String>,
+    /// What your application calls the connection; empty for nothing
+    #[arg(long, value_name = "KEY")]
+    key_id: Option<String>,
+    /// Read one of our attributes (email, given_name, …) from a claim of the provider, or not any more if no
+    /// claim is named; may be repeated
+    #[arg(long = "attribute", value_name = "OURS=CLAIM", value_parser = parse_pair)]
+    attributes: Vec<(String, String)>,
+    /// Forget which claims attributes were read from, before those that are named beside
+    #[arg(long)]
+    no_attributes: bool,
+    /// Whether people who have no user yet get one at their first sign-in; so unless you choose
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new())]
+    jit: Option<bool>,
+    /// Admit only people who have a user already: the same as --jit off
+    #[arg(long, conflicts_with = "jit")]
+    no_jit: bool,
+    /// Whether names and pictures follow the provider at every sign-in; so unless you choose
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new())]
+    sync_profile: Option<bool>,
+    /// Keep names and pictures as they were at the first sign-in: the same as --sync-profile off
+    #[arg(long, conflicts_with = "sync_profile")]
+    no_sync_profile: bool,
+    /// Accept a provider without TLS; anybody on the way could sign in as anybody
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
+        default_missing_value = "on")]
+    insecure_http: Option<bool>,
+    #[command(flatten)]
+    pub(super) oidc: OidcArgs,
+    #[command(flatten)]
+    pub(super) saml: SamlArgs,
+}
+
+/// The products as `--help` lists them.
+const PROVIDERS: &str =
+    "okta, google, microsoft_ad (Entra), auth0, onelogin, ping_identity, jumpcloud, adfs or custom";
+
+/// A product by its name in the contract, or by one that people call it.
+fn parse_provider(text: &str) -> Result<Provider, String> {
+    let word = text.to_ascii_uppercase().replace(['-', ' '], "_");
+    let provider = match word.as_str() {
+        "ENTRA" | "ENTRA_ID" | "MICROSOFT_ENTRA" | "MICROSOFT_ENTRA_ID" | "AZURE" | "AZURE_AD"
+        | "AZUREAD" | "AAD" => Provider::MicrosoftAd,
+        "GOOGLE_WORKSPACE" | "GSUITE" | "G_SUITE" => Provider::Google,
+        "PING" | "PINGFEDERATE" | "PINGONE" | "PING_ONE" => Provider::PingIdentity,
+        "ONE_LOGIN" => Provider::OneLogin,
+        "JUMP_CLOUD" => Provider::JumpCloud,
+        "AD_FS" => Provider::Adfs,
+        word => word.parse().map_err(|_| format!("write one of {PROVIDERS}"))?,
+    };
+    Ok(provider)
+}
+
+impl SettingsArgs {
+    /// Enters what was said, but the secret; the rest stays.
+    pub(super) fn apply(
+        &self,
+        connection: &mut Connection,
+        at: Stamp<'_>,
+        environment: Kind,
+    ) -> Result<(), Failure> {
+        self.apply_common(connection)?;
+        if let Some(insecure_http) = self.insecure_http {
+            connection.settings.set_insecure_http(insecure_http);
+        }
+        match &mut connection.settings {
+            Settings::Oidc(_) if self.saml.is_given() => {
+                return Err(Failure::usage("The connection speaks OpenID Connect, not SAML.")
+                    .remedy("Leave the options that begin with --saml- out."));
+            }
+            Settings::Saml(_) if self.oidc.is_given() => {
+                return Err(Failure::usage("The connection speaks SAML, not OpenID Connect.")
+                    .remedy("Leave the options for OpenID Connect out."));
+            }
+            Settings::Saml(settings) => {
+                change_mapping(self.no_attributes, &self.attributes, |clear, pair| {
+                    change_pair(&mut settings.attribute_mapping, clear, pair);
+                });
+                self.saml.apply(settings, at)?;
+            }
+            Settings::Oidc(settings) => {
+                change_mapping(self.no_attributes, &self.attributes, |clear, pair| {
+                    change_claim(settings, clear, pair);
+                });
+                self.oidc.apply(settings, environment)?;
+            }
+        }
+        if connection.settings.attribute_mapping().len() > MAX_ATTRIBUTES {
+            return Err(Failure::usage(format!(
+                "More than {MAX_ATTRIBUTES} attributes cannot be mapped."
+            )));
+        }
+        Ok(())
+    }
+
+    fn apply_common(&self, connection: &mut Connection) -> Result<(), Failure> {
+        if let Some(provider) = self.provider {
+            // A name that nobody chose follows the provider.
+            if connection.name == connection.provider.title() {
+                provider.title().clone_into(&mut connection.name);
+            }
+            connection.provider = provider;
+        }
+        match self.name.as_deref() {
+            Some("") => connection.provider.title().clone_into(&mut connection.name),
+            Some(name) => connection.name = non_empty("--name", name)?,
+            None => {}
+        }
+        write(&mut connection.ui_button_title, self.button_title.as_ref());
+        write(&mut connection.key_id, self.key_id.as_ref());
+        set(&mut connection.jit_provisioning, switch(self.jit, self.no_jit));
+        set(
+            &mut connection.sync_profile,
+            switch(self.sync_profile, self.no_sync_profile),
+        );
+        Ok(())
+    }
+}
+
+/// Calls `change` to clear everything if that is wanted, then with each pair.
+fn change_mapping(
+    clear: bool,
+    pairs: &[(String, String)],
+    mut change: impl FnMut(bool, Option<&(String, String)>),
+) {
+    if clear {
+        change(true, None);
+    }
+    for pair in pairs {
+        change(false, Some(pair));
+    }
+}
+
+fn change_pair(
+    mapping: &mut std::collections::BTreeMap<String, String>,
+    clear: bool,
+    pair: Option<&(String, String)>,
+) {
+    if clear {
+        mapping.clear();
+    }
+    match pair {
+        None => {}
+        Some((ours, theirs)) if theirs.is_empty() => drop(mapping.remove(ours)),
+        Some((ours, theirs)) => drop(mapping.insert(ours.clone(), theirs.clone())),
+    }
+}
+
+/// `groups` and `roles` are attributes as well, as in the API; only their own options
+/// clear them with the rest.
+fn change_claim(settings: &mut OidcSettings, clear: bool, pair: Option<&(String, String)>) {
+    match pair {
+        Some((ours, claim)) if ours == "groups" => settings.name_groups(Some(claim)),
+        Some((ours, claim)) if ours == "roles" => settings.name_roles(Some(claim)),
+        pair => change_pair(&mut settings.attribute_mapping, clear, pair),
+    }
+}
+
+pub(super) fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+/// An empty text clears.
+pub(super) fn write(field: &mut Option<String>, text: Option<&String>) {
+    if let Some(text) = text {
+        *field = Some(text.clone()).filter(|text| !text.is_empty());
+    }
+}
+
+/// `--x on|off`, or `--no-x`.
+pub(super) fn switch(chosen: Option<bool>, no: bool) -> Option<bool> {
+    if no { Some(false) } else { chosen }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_is_known_by_what_people_call_it() {
+        for (text, provider) in [
+            ("entra", Provider::MicrosoftAd),
+            ("Azure-AD", Provider::MicrosoftAd),
+            ("microsoft_ad", Provider::MicrosoftAd),
+            ("google-workspace", Provider::Google),
+            ("ping", Provider::PingIdentity),
+            ("OKTA", Provider::Okta),
+            ("custom", Provider::Custom),
+        ] {
+            assert_eq!(parse_provider(text), Ok(provider), "{text}");
+        }
+        let unknown = parse_provider("oktta").unwrap_err();
+        assert!(
+            unknown.contains("okta, google, microsoft_ad (Entra)"),
+            "{unknown}"
+        );
+        assert!(!unknown.contains("IDP_SIMULATOR"), "{unknown}");
+    }
+}

@@ -1,0 +1,127 @@
+//! What can be said about a user, when they are added and later.
+
+use clap::Args;
+use genkan_protocol::{EmailAddress, name};
+use genkan_store::user::{self, User};
+
+use super::{find, show};
+use crate::cli::instance::Instance;
+use crate::cli::pairs::{PairsChange, parse_pair};
+use crate::cli::{Context, Failure, org};
+
+/// What is not named stays. An empty text clears.
+#[derive(Debug, Args)]
+pub(super) struct SettingsArgs {
+    /// Their name; without one it is put together
+    #[arg(long)]
+    name: Option<String>,
+    #[arg(long)]
+    given_name: Option<String>,
+    #[arg(long)]
+    family_name: Option<String>,
+    /// What they want to be called
+    #[arg(long, value_name = "NAME")]
+    preferred_username: Option<String>,
+    /// Their telephone number
+    #[arg(long, value_name = "NUMBER")]
+    phone_number: Option<String>,
+    /// Their language and region, such as de-AT
+    #[arg(long)]
+    locale: Option<String>,
+    #[arg(long)]
+    gender: Option<String>,
+    /// The address of their picture
+    #[arg(long, value_name = "URL")]
+    picture: Option<String>,
+    /// What your application calls them
+    #[arg(long, value_name = "ID")]
+    external_id: Option<String>,
+    /// A fact to keep with them, or to forget if it has no value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
+    metadata: Vec<(String, String)>,
+    /// Forget all facts, before those that are named beside
+    #[arg(long)]
+    no_metadata: bool,
+}
+
+/// The longest text of a profile, in characters; as in the API.
+const MAX_TEXT: usize = 512;
+
+/// The longest address of a picture, in characters; as in the API.
+const MAX_ADDRESS: usize = 2048;
+
+impl SettingsArgs {
+    pub(super) fn apply(&self, user: &mut User) -> Result<(), Failure> {
+        let number = user.phone_number.clone();
+        for (option, field, text) in [
+            ("--name", &mut user.name, &self.name),
+            ("--given-name", &mut user.given_name, &self.given_name),
+            ("--family-name", &mut user.family_name, &self.family_name),
+            (
+                "--preferred-username",
+                &mut user.preferred_username,
+                &self.preferred_username,
+            ),
+            ("--phone-number", &mut user.phone_number, &self.phone_number),
+            ("--locale", &mut user.locale, &self.locale),
+            ("--gender", &mut user.gender, &self.gender),
+            ("--picture", &mut user.picture, &self.picture),
+            ("--external-id", &mut user.external_id, &self.external_id),
+        ] {
+            let Some(text) = text else { continue };
+            let most = if option == "--picture" {
+                MAX_ADDRESS
+            } else {
+                MAX_TEXT
+            };
+            if text.chars().count() > most {
+                return Err(Failure::usage(format!(
+                    "{option} is longer than {most} characters."
+                )));
+            }
+            if !name::is_plain(text) {
+                return Err(org::not_plain(option));
+            }
+            *field = Some(text.clone()).filter(|text| !text.is_empty());
+        }
+        if user.phone_number != number {
+            user.phone_number_verified = false;
+        }
+        let change = PairsChange {
+            clear: self.no_metadata,
+            pairs: &self.metadata,
+        };
+        change.apply(&mut user.metadata);
+        Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UpdateArgs {
+    /// Identifier or e-mail address
+    user: String,
+    /// Another e-mail address, which nobody has verified yet
+    #[arg(long, value_parser = super::parse_email)]
+    email: Option<EmailAddress>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// `genkan user update`
+pub(super) async fn update(
+    args: &UpdateArgs,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let mut user = find(instance, &args.user).await?;
+    if let Some(email) = args.email.as_ref().filter(|email| **email != user.email) {
+        user.email.clone_from(email);
+        user.email_verified = false;
+    }
+    args.settings.apply(&mut user)?;
+    let at = instance.stamp();
+    instance
+        .change(async |tx| user::update(tx, at, &user).await)
+        .await?;
+    show(user.id.as_str(), instance, context).await
+}
