@@ -20,8 +20,7 @@ Examples:
 
 The endpoints are read from the issuer's discovery document. For a provider
 without one, name them all: --authorize-uri, --token-uri and --jwks-uri, and
---user-info-uri if it has one. `genkan connection update` can change whatever is
-said here.";
+--user-info-uri if it has one. `genkan connection update` can change all of it.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -5,7 +5,7 @@ use genkan_store::Error;
 use genkan_store::connection;
 
 use super::settings::SettingsArgs;
-use super::{ConnectionView, find};
+use super::{ConnectionView, doubt, find};
 use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure};
 
@@ -71,6 +71,9 @@ pub(super) async fn run(
             "The client secret is forgotten: it goes to nobody who was not named with it. Enter it before you enable \
              the connection.",
         );
+    }
+    if let Some(doubt) = args.settings.oidc.issuer.as_deref().and_then(doubt::about) {
+        context.console.note(&doubt);
     }
     args.settings.oidc.claims.note(instance, context).await
 }
