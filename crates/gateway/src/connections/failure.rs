@@ -164,7 +164,7 @@ impl Failure {
 
     /// What to change, where more is known than the failure itself tells.
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.0.remedy = remedy.into();
+        self.0.remedy = remedy::of_this(&self.0.connection_id, &remedy.into());
         self
     }
 

@@ -3,6 +3,7 @@
 //! A remedy names the provider's side first; whoever reads the trace at a terminal then
 //! has the words to type, with the identifiers of this very connection.
 
+use genkan_store::ConnectionId;
 use genkan_store::connection::Connection;
 
 /// What stands behind the remedy of a cause that one of our settings can mend.
@@ -46,7 +47,10 @@ pub(super) fn complete(connection: &Connection, cause: &str, remedy: String) -> 
     };
     let organization = connection.organization_id.as_ref();
     let organization = organization.map_or("ORGANIZATION", |id| id.as_str());
-    whole
-        .replace("CONNECTION", connection.id.as_str())
-        .replace("ORGANIZATION", organization)
+    of_this(&connection.id, &whole).replace("ORGANIZATION", organization)
+}
+
+/// A remedy with the identifier of the connection in it.
+pub(super) fn of_this(id: &ConnectionId, remedy: &str) -> String {
+    remedy.replace("CONNECTION", id.as_str())
 }
