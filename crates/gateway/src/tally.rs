@@ -35,8 +35,8 @@ pub(crate) struct Tally {
 pub(crate) enum Subject {
     /// Sign-ins that failed at this connection.
     Connection(ConnectionId),
-    /// Requests of this client that were refused.
-    Client(ClientId),
+    /// Requests of this client that were refused for this reason, which is a code of ours or of RFC 6749.
+    Client(ClientId, String),
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ impl Subject {
                     None => entry,
                 }
             }
-            Self::Client(client_id) => Entry::new(Kind::ClientRefused).client(client_id),
+            Self::Client(client_id, _) => Entry::new(Kind::ClientRefused).client(client_id),
         };
         let entry = entry.organization(failure.organization_id.as_ref());
         let add = |entry: Entry<'a>, (name, value): (&String, &Value)| entry.with(name, value.clone());
@@ -277,8 +277,8 @@ mod tests {
     #[test]
     fn failures_are_numbered_within_their_minute_and_told_once() {
         let (tally, at) = (Tally::default(), Timestamp::from_secs);
-        let one = Subject::Client(ClientId::parse("skc_1").unwrap());
-        let other = Subject::Client(ClientId::parse("skc_2").unwrap());
+        let one = Subject::Client(ClientId::parse("skc_1").unwrap(), String::new());
+        let other = Subject::Client(ClientId::parse("skc_2").unwrap(), String::new());
         let numbers: Vec<u64> = [10, 20, 69, 70, 71]
             .map(|secs| tally.failed(&one, at(secs)))
             .to_vec();

@@ -31,8 +31,8 @@ pub struct Refused<'a> {
 const LONGEST: usize = 200;
 
 /// Writes the line, and the event if there is such a client: what a stranger
-/// makes up leaves a line only. Of many in a minute the first has its event at
-/// once, the others are counted.
+/// makes up leaves a line only. Of many in a minute the first of each reason has its
+/// event at once, the others are counted.
 pub async fn record(app: &App, refused: Refused<'_>) {
     let client = bounded(refused.client_id);
     let redirect_uri = refused.redirect_uri.map(shown);
@@ -66,7 +66,7 @@ pub async fn record(app: &App, refused: Refused<'_>) {
         data,
         ..Failure::default()
     };
-    let (subject, now) = (Subject::Client(client_id), app.now());
+    let (subject, now) = (Subject::Client(client_id, refused.reason.to_owned()), app.now());
     if app.tally().failed(&subject, now) > 1 {
         app.tally().more(subject, failure, now);
         return;

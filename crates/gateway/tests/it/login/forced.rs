@@ -107,10 +107,9 @@ async fn a_link_switches_nobody_and_writes_nothing_without_a_press() {
         A Ada Lovelace ada@acme.test acme.test
         A link or another website wants to sign you in as
         A Ada Lovelace mallory@evil.test evil.test
-        If you switch, you are signed out as ada@acme.test in every application, and what you enter from then on belongs to mallory@evil.test.
+        Did you not start this yourself? Then stay. A switch signs you out as ada@acme.test, and what you enter from then on belongs to mallory@evil.test.
         Stay with ada@acme.test
         Switch to mallory@evil.test
-        Did you not start this yourself? Then stay: somebody may want you to work in their account without noticing.
         "#);
         }
         assert_eq!(browser.cookies.get("genkan_session"), cookie.as_ref());

@@ -49,9 +49,9 @@ async fn a_stranger_is_named_before_they_are_signed_in() {
         Is this you?
         A link or another website has started this sign-in to rp. You would be signed in as
         A Ada Lovelace mallory@evil.test evil.test
+        If you do not know this account, do not sign in: what you enter would be seen by somebody else.
         Continue as mallory@evil.test
         Do not sign in
-        If you do not know this account, do not sign in: what you enter would be seen by somebody else.
         "#);
         }
         assert!(browser.cookies.get("genkan_session").is_none());
@@ -226,10 +226,9 @@ async fn the_same_person_is_not_moved_to_another_organization() {
     A Ada Lovelace ada@acme.test acme.test
     A link or another website wants to sign you in as
     A Ada Lovelace ada@acme.test evil.test
-    If you switch, what you enter from then on belongs to the other organization.
+    Did you not start this yourself? Then stay. What you enter after a switch belongs to the other organization.
     Stay with acme.test
     Switch to evil.test
-    Did you not start this yourself? Then stay: somebody may want you to work in their account without noticing.
     "#);
     // The application's own button moves them at once, in the same session.
     let arrival = browser.start(&world.at_evil()).await;
