@@ -241,15 +241,7 @@ fn apply_saml(
         )?,
     );
     if let Some(text) = config.idp_certificate {
-        let certificates = if text.is_empty() {
-            Vec::new()
-        } else {
-            let refuse = |error: genkan_protocol::saml::CertificateError| {
-                Error::invalid("connection.saml_config.idp_certificate", &error.to_string())
-            };
-            IdpCertificate::parse_all(&text).map_err(refuse)?
-        };
-        settings.set_certificates(at, &certificates);
+        settings.set_certificates(at, &certificates(&text)?);
     }
     set_optional(&mut connection.ui_button_title, config.ui_button_title);
     set(&mut connection.sync_profile, config.sync_user_profile_on_login);
@@ -258,6 +250,17 @@ fn apply_saml(
         config.jit_provisioning_with_sso_enabled,
     );
     Ok(())
+}
+
+/// The certificates in a text; none in an empty one.
+fn certificates(text: &str) -> Result<Vec<IdpCertificate>, Error> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let refuse = |error: genkan_protocol::saml::CertificateError| {
+        Error::invalid("connection.saml_config.idp_certificate", &error.to_string())
+    };
+    IdpCertificate::parse_all(text).map_err(refuse)
 }
 
 fn other_kind(field: &str, kind: &str) -> Error {

@@ -4,7 +4,7 @@ use clap::{Command, CommandFactory};
 use genkan::cli::Cli;
 use genkan_db::testing::Scratch;
 use genkan_store::environment::Kind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Instance, text};
 
@@ -353,7 +353,152 @@ async fn a_directory_is_renamed() {
     );
 }
 
-/// Every setting of a connection, and what it is set and cleared with.
+/// What sets a setting of a connection, where it is shown, as what, and what clears it.
+type Setting = (
+    &'static [&'static str],
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+);
+
+const SETTINGS: &[Setting] = &[
+    (
+        &["--name", "Okta"],
+        "/name",
+        r#""Okta""#,
+        &["--name", "login.acme.test"],
+    ),
+    (
+        &["--provider", "okta"],
+        "/provider",
+        r#""OKTA""#,
+        &["--provider", "custom"],
+    ),
+    (
+        &["--button-title", "Acme"],
+        "/button_title",
+        r#""Acme""#,
+        &["--button-title", ""],
+    ),
+    (
+        &["--key-id", "acme-okta"],
+        "/key_id",
+        r#""acme-okta""#,
+        &["--key-id", ""],
+    ),
+    (&["--jit", "off"], "/jit_provisioning", "false", &["--jit", "on"]),
+    (&["--no-jit"], "/jit_provisioning", "false", &["--jit", "on"]),
+    (
+        &["--no-sync-profile"],
+        "/sync_profile",
+        "false",
+        &["--sync-profile", "on"],
+    ),
+    (
+        &["--insecure-http"],
+        "/oidc/insecure_http",
+        "true",
+        &["--insecure-http", "off"],
+    ),
+    (
+        &["--discovery-endpoint", "https://login.acme.test/d"],
+        "/oidc/discovery_endpoint",
+        r#""https://login.acme.test/d""#,
+        &["--discovery-endpoint", ""],
+    ),
+    (
+        &["--authorize-uri", "https://login.acme.test/a"],
+        "/oidc/authorize_uri",
+        r#""https://login.acme.test/a""#,
+        &["--authorize-uri", ""],
+    ),
+    (
+        &["--token-uri", "https://login.acme.test/t"],
+        "/oidc/token_uri",
+        r#""https://login.acme.test/t""#,
+        &["--token-uri", ""],
+    ),
+    (
+        &["--user-info-uri", "https://login.acme.test/u"],
+        "/oidc/user_info_uri",
+        r#""https://login.acme.test/u""#,
+        &["--user-info-uri", ""],
+    ),
+    (
+        &["--jwks-uri", "https://login.acme.test/k"],
+        "/oidc/jwks_uri",
+        r#""https://login.acme.test/k""#,
+        &["--jwks-uri", ""],
+    ),
+    (
+        &["--scopes", "openid email groups"],
+        "/oidc/scopes",
+        r#"["openid", "email", "groups"]"#,
+        &["--scopes", ""],
+    ),
+    (
+        &["--token-auth", "post"],
+        "/oidc/token_auth_type",
+        r#""URL_PARAMS""#,
+        &["--token-auth", "basic"],
+    ),
+    (
+        &["--push-requests"],
+        "/oidc/push_requests",
+        "true",
+        &["--push-requests", "off"],
+    ),
+    (&["--no-pkce"], "/oidc/pkce_enabled", "false", &["--pkce", "on"]),
+    (
+        &["--attribute", "email=mail"],
+        "/oidc/attribute_mapping",
+        r#"{ "email": "mail" }"#,
+        &["--attribute", "email="],
+    ),
+    (
+        &["--attribute", "email=mail"],
+        "/oidc/attribute_mapping",
+        r#"{ "email": "mail" }"#,
+        &["--no-attributes"],
+    ),
+    (
+        &["--groups-claim", "grp"],
+        "/oidc/groups_claim",
+        r#""grp""#,
+        &["--no-groups-claim"],
+    ),
+    (
+        &["--roles-claim", "app_roles"],
+        "/oidc/roles_claim",
+        r#""app_roles""#,
+        &["--no-roles-claim"],
+    ),
+    (
+        &["--trust-unverified-email"],
+        "/oidc/trust_unverified_email",
+        "true",
+        &["--trust-unverified-email", "off"],
+    ),
+    (
+        &["--accept-emails", "verified"],
+        "/oidc/only_verified_email",
+        "true",
+        &["--accept-emails", "undoubted"],
+    ),
+    (
+        &["--check-hosted-domain", "off"],
+        "/oidc/check_hosted_domain",
+        "false",
+        &["--check-hosted-domain", "on"],
+    ),
+    (
+        &["--allow-idp-initiated"],
+        "/oidc/allow_idp_initiated_login",
+        "true",
+        &["--allow-idp-initiated", "off"],
+    ),
+];
+
 #[tokio::test]
 async fn every_setting_of_a_connection_is_changed_and_cleared() {
     let instance = Instance::new().await;
@@ -375,153 +520,8 @@ async fn every_setting_of_a_connection_is_changed_and_cleared() {
     let fresh = instance.run_with("s3cret", &create).json();
     let id = text(&fresh, "/id").to_owned();
     let update = |words: &[&str]| instance.json(&[&["connection", "update", id.as_str()], words].concat());
-    for (set, pointer, value, clear) in [
-        (
-            &["--name", "Okta"][..],
-            "/name",
-            json!("Okta"),
-            &["--name", "login.acme.test"][..],
-        ),
-        (
-            &["--provider", "okta"],
-            "/provider",
-            json!("OKTA"),
-            &["--provider", "custom"],
-        ),
-        (
-            &["--button-title", "Acme"],
-            "/button_title",
-            json!("Acme"),
-            &["--button-title", ""],
-        ),
-        (
-            &["--key-id", "acme-okta"],
-            "/key_id",
-            json!("acme-okta"),
-            &["--key-id", ""],
-        ),
-        (
-            &["--jit", "off"],
-            "/jit_provisioning",
-            json!(false),
-            &["--jit", "on"],
-        ),
-        (&["--no-jit"], "/jit_provisioning", json!(false), &["--jit", "on"]),
-        (
-            &["--no-sync-profile"],
-            "/sync_profile",
-            json!(false),
-            &["--sync-profile", "on"],
-        ),
-        (
-            &["--insecure-http"],
-            "/oidc/insecure_http",
-            json!(true),
-            &["--insecure-http", "off"],
-        ),
-        (
-            &["--discovery-endpoint", "https://login.acme.test/d"],
-            "/oidc/discovery_endpoint",
-            json!("https://login.acme.test/d"),
-            &["--discovery-endpoint", ""],
-        ),
-        (
-            &["--authorize-uri", "https://login.acme.test/a"],
-            "/oidc/authorize_uri",
-            json!("https://login.acme.test/a"),
-            &["--authorize-uri", ""],
-        ),
-        (
-            &["--token-uri", "https://login.acme.test/t"],
-            "/oidc/token_uri",
-            json!("https://login.acme.test/t"),
-            &["--token-uri", ""],
-        ),
-        (
-            &["--user-info-uri", "https://login.acme.test/u"],
-            "/oidc/user_info_uri",
-            json!("https://login.acme.test/u"),
-            &["--user-info-uri", ""],
-        ),
-        (
-            &["--jwks-uri", "https://login.acme.test/k"],
-            "/oidc/jwks_uri",
-            json!("https://login.acme.test/k"),
-            &["--jwks-uri", ""],
-        ),
-        (
-            &["--scopes", "openid email groups"],
-            "/oidc/scopes",
-            json!(["openid", "email", "groups"]),
-            &["--scopes", ""],
-        ),
-        (
-            &["--token-auth", "post"],
-            "/oidc/token_auth_type",
-            json!("URL_PARAMS"),
-            &["--token-auth", "basic"],
-        ),
-        (
-            &["--push-requests"],
-            "/oidc/push_requests",
-            json!(true),
-            &["--push-requests", "off"],
-        ),
-        (
-            &["--no-pkce"],
-            "/oidc/pkce_enabled",
-            json!(false),
-            &["--pkce", "on"],
-        ),
-        (
-            &["--attribute", "email=mail"],
-            "/oidc/attribute_mapping",
-            json!({ "email": "mail" }),
-            &["--attribute", "email="],
-        ),
-        (
-            &["--attribute", "email=mail"],
-            "/oidc/attribute_mapping",
-            json!({ "email": "mail" }),
-            &["--no-attributes"],
-        ),
-        (
-            &["--groups-claim", "grp"],
-            "/oidc/groups_claim",
-            json!("grp"),
-            &["--no-groups-claim"],
-        ),
-        (
-            &["--roles-claim", "app_roles"],
-            "/oidc/roles_claim",
-            json!("app_roles"),
-            &["--no-roles-claim"],
-        ),
-        (
-            &["--trust-unverified-email"],
-            "/oidc/trust_unverified_email",
-            json!(true),
-            &["--trust-unverified-email", "off"],
-        ),
-        (
-            &["--accept-emails", "verified"],
-            "/oidc/only_verified_email",
-            json!(true),
-            &["--accept-emails", "undoubted"],
-        ),
-        (
-            &["--check-hosted-domain", "off"],
-            "/oidc/check_hosted_domain",
-            json!(false),
-            &["--check-hosted-domain", "on"],
-        ),
-        (
-            &["--allow-idp-initiated"],
-            "/oidc/allow_idp_initiated_login",
-            json!(true),
-            &["--allow-idp-initiated", "off"],
-        ),
-    ] {
+    for (set, pointer, value, clear) in SETTINGS {
+        let value: Value = serde_json::from_str(value).unwrap();
         let changed = update(set);
         assert_eq!(changed.pointer(pointer), Some(&value), "{set:?}");
         let cleared = update(clear);
