@@ -61,7 +61,7 @@ async fn sessions_are_listed_shown_and_ended_on_both_engines() {
         let mut all = [old.clone(), first.clone(), second.clone()];
         all.sort();
         assert_eq!(list(&[]), all);
-        assert_eq!(list(&["--status", "expired"]), [old.clone()]);
+        assert_eq!(list(&["--status", "expired"]), std::slice::from_ref(&old));
         assert_eq!(list(&["--status", "active"]).len(), 2);
         let shown = instance.json(&["session", "show", &first]);
         assert_eq!(
