@@ -1,6 +1,7 @@
 //! Genkan: the front door for B2B software.
 
 pub mod anonymous;
+pub mod answer;
 pub mod app;
 pub mod cache;
 pub mod cli;

@@ -24,10 +24,10 @@ use super::identify::{advance, form_of_ours};
 use super::next_step::{Progress, Step, Wanted, next_step};
 use super::sign_in::{Agreed, Arrived, Finishing, refused};
 use super::{hinted_user, interaction_of_browser, path, redirect_to, refusal, route, signed_in};
+use crate::answer::{self, Answer};
 use crate::app::App;
 use crate::connections::Failure;
 use crate::listener::ClientIp;
-use crate::op::authorize::{self, Answer};
 use crate::web::error::PageError;
 use crate::web::page::Page;
 use crate::web::templates::{ConfirmSwitch, Person};
@@ -281,7 +281,7 @@ async fn stay(
         advance(app, interaction, &Stage::Authenticated { session_id }).await?;
         return Ok(redirect_to(&interaction.id));
     }
-    authorize::application_of(app, request).await?;
+    answer::application_of(app, request).await?;
     let ended = app
         .db()
         .tx(async |tx| interaction::advance(tx, &interaction.id, &interaction.stage, &Stage::Completed).await)

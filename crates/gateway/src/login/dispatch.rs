@@ -18,10 +18,10 @@ use super::{
     confirm_switch, identify, interaction_of_browser, refusal, route, select_account, signed_in,
     test_connection, way_on,
 };
+use crate::answer::{self, Answer, Place};
 use crate::app::App;
 use crate::cache::CachedClient;
 use crate::connections::{self, Hints};
-use crate::op::authorize::{self, Answer, Place};
 use crate::web::error::PageError;
 
 /// Reads how far the login has come, and does the next step.
@@ -69,7 +69,7 @@ impl Login<'_> {
         if interaction.stage == Stage::Completed {
             return Err(way_on::gone(app, interaction).await);
         }
-        let cached = authorize::application_of(app, request).await?;
+        let cached = answer::application_of(app, request).await?;
         let current = signed_in(app, headers).await?;
         let target = match route::find_target(app, request, current.as_ref()).await? {
             Ok(target) => target,
@@ -162,9 +162,9 @@ impl Login<'_> {
         if names_place && !target.is_none_or(|target| target.is_where(&session)) {
             return Err(way_on::gone(app, interaction).await);
         }
-        let place = Place::of(&session, target);
+        let place = Place::of(&session, target.and_then(Target::entered));
         let from = Some((&interaction.id, &interaction.stage));
-        match authorize::respond(app, cached, request, place, from).await {
+        match answer::respond(app, cached, request, place, from).await {
             // The other click of a double one, or another tab, was first.
             Err(Error::Stale) => Err(way_on::gone(app, interaction).await),
             answer => Ok(answer?),

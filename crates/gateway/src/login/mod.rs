@@ -30,15 +30,16 @@ use genkan_store::{ConnectionId, Error, InteractionId, Secret, familiar};
 use http::{HeaderMap, header};
 
 use crate::anonymous::{self, Work};
+use crate::answer::{self, Answer, Place};
 use crate::app::App;
 use crate::cache::CachedClient;
-use crate::op::authorize::{self, Answer, Place};
 use crate::web::cookie::{self, Cookie};
 use crate::web::cross_site;
 use crate::web::error::PageError;
 use crate::web::id_token_hint::{self, Hint};
 use crate::web::refused::{self, Refused};
 use next_step::{Progress, Step, Wanted, next_step};
+use route::Target;
 
 /// Takes up a validated authorization request.
 ///
@@ -119,8 +120,8 @@ pub async fn begin(
         (Step::Complete, Some((session, _))) => {
             // A page of another site may ask in the background, as often as it likes.
             anonymous::charge(app, Work::Begin)?;
-            let place = Place::of(&session, target.as_ref());
-            Ok(authorize::respond(app, cached, &request, place, None).await?)
+            let place = Place::of(&session, target.as_ref().and_then(Target::entered));
+            Ok(answer::respond(app, cached, &request, place, None).await?)
         }
         (Step::LoginRequired, _) => {
             let description = "no session in this browser satisfies the request";

@@ -8,9 +8,9 @@ use genkan_protocol::oauth::ErrorCode;
 use genkan_store::TraceId;
 use genkan_store::interaction::{Interaction, Request};
 
+use crate::answer::{self, Answer};
 use crate::app::App;
 use crate::connections::{self, Failure, oidc};
-use crate::op::authorize::{self, Answer};
 use crate::web::error::PageError;
 
 /// Keeps the trace of a failure and tells those who can do something about it.
@@ -31,13 +31,13 @@ pub(super) async fn refuse(
     // (contract §2.9), and so does what it asked for and cannot have. An answer that failed our checks stays here, because it
     // is the company's administrator who must mend it.
     if let Some((code, description)) = failure.for_application {
-        authorize::application_of(app, request).await?;
+        answer::application_of(app, request).await?;
         let description = with_reference(description, id.as_ref());
         return Ok(Answer::to(app, request).error_named(code, &description, request.state.as_deref()));
     }
     match &failure.provider_error {
         Some(error) => {
-            authorize::application_of(app, request).await?;
+            answer::application_of(app, request).await?;
             let code = error.error.parse().unwrap_or(ErrorCode::AccessDenied);
             let answered = format!("the identity provider answered {}", oidc::shown(error));
             let description = with_reference(&answered, id.as_ref());
@@ -51,7 +51,7 @@ pub(super) async fn refuse(
             }
             let back = Answer::to(app, request).error_url(code, &description, request.state.as_deref());
             let page = failure.page(id.as_ref(), &super::path(&interaction.id));
-            Err(match authorize::application_of(app, request).await {
+            Err(match answer::application_of(app, request).await {
                 Ok(cached) => {
                     let name = &cached.client.name;
                     page.application(name).back(format!("Back to {name}"), &back)

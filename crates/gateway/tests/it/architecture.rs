@@ -24,10 +24,11 @@ const SHARED: [&str; 9] = [
 const ROOTS: [&str; 6] = ["cli", "dev", "lib", "main", "serve", "server"];
 
 /// The arrows between areas, and from what is shared to them.
-const ARROWS: [(&str, &str); 5] = [
-    // The first step after a valid request, and the answer at the end of a login.
+const ARROWS: [(&str, &str); 6] = [
+    // The first step after a valid request, and the answer: at once, or at the end of a login.
     ("op", "login"),
-    ("login", "op"),
+    ("op", "answer"),
+    ("login", "answer"),
     ("login", "connections"),
     // What is kept of providers lives as long as the application.
     ("app", "connections"),

@@ -1,0 +1,245 @@
+//! The answer to an authorization request: a code, or an error, at the
+//! application's redirect URI.
+//!
+//! It stands between `op`, which takes the request, and `login`, which may need
+//! many steps until there is an answer: both send one, and neither knows the
+//! other for it.
+//!
+//! Source: RFC 6749 §4.1.2; OIDC Core §3.1.2.5.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Redirect, Response};
+use genkan_db::Tx;
+use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, ResponseMode, append_query, redirect_uri};
+use genkan_store::authorization_code::{self, AuthorizationCode};
+use genkan_store::grant::{self, Grant};
+use genkan_store::identity::{self, Entry};
+use genkan_store::session::{self, Session};
+use genkan_store::{Error, GrantId, InteractionId, OrganizationId, Secret, Timestamp, auth_log, interaction};
+
+use crate::app::App;
+use crate::cache::CachedClient;
+use crate::web::error::PageError;
+use crate::web::page::Page;
+use crate::web::templates::FormPost;
+
+/// The application of a stored request, as it is registered now.
+///
+/// # Errors
+///
+/// A page if it was deleted, or its redirect URI withdrawn, while the person
+/// was signing in: nothing goes there any more.
+pub async fn application_of(
+    app: &App,
+    request: &AuthorizationRequest,
+) -> Result<Arc<CachedClient>, PageError> {
+    let cached = app
+        .client(&request.client_id)
+        .await?
+        .ok_or_else(PageError::unknown_application)?;
+    let policy = app.redirect_policy(&cached.client);
+    if redirect_uri::permits(&cached.client.redirect_uris, &request.redirect_uri, policy) {
+        Ok(cached)
+    } else {
+        Err(PageError::invalid_redirect_uri(&cached.client.name))
+    }
+}
+
+/// An answer on its way to a redirect URI that was matched.
+#[derive(Clone, Copy)]
+pub struct Answer<'a> {
+    app: &'a App,
+    redirect_uri: &'a str,
+    mode: ResponseMode,
+}
+
+impl<'a> Answer<'a> {
+    /// An answer at a redirect URI that was matched, to a request of which more is not certain.
+    pub fn at(app: &'a App, redirect_uri: &'a str, mode: ResponseMode) -> Self {
+        Self {
+            app,
+            redirect_uri,
+            mode,
+        }
+    }
+
+    /// An answer to a request that was validated, and so has a matched redirect URI.
+    pub fn to(app: &'a App, request: &'a AuthorizationRequest) -> Self {
+        Self {
+            app,
+            redirect_uri: &request.redirect_uri,
+            mode: request.response_mode,
+        }
+    }
+
+    /// RFC 6749 §4.1.2.1.
+    pub fn error(self, code: ErrorCode, description: &str, state: Option<&str>) -> Response {
+        self.error_named(code.as_str(), description, state)
+    }
+
+    /// As [`Self::error`], with a code of the contract that no RFC names.
+    pub fn error_named(self, code: &str, description: &str, state: Option<&str>) -> Response {
+        let (code, description) = (describable(code), describable(description));
+        self.send(&[("error", &code), ("error_description", &description)], state)
+    }
+
+    /// Where an error would send the browser, for a link that a person may follow. A
+    /// link asks by GET, whatever the request wanted.
+    pub fn error_url(self, code: &str, description: &str, state: Option<&str>) -> String {
+        let (code, description) = (describable(code), describable(description));
+        let parameters = self.parameters(&[("error", &code), ("error_description", &description)], state);
+        append_query(self.redirect_uri, &parameters)
+    }
+
+    /// RFC 6749 §4.1.2.
+    fn code(self, code: &Secret, state: Option<&str>) -> Response {
+        self.send(&[("code", code.expose())], state)
+    }
+
+    fn send(self, answer: &[(&str, &str)], state: Option<&str>) -> Response {
+        let parameters = self.parameters(answer, state);
+        match self.mode {
+            ResponseMode::Query => redirect(&append_query(self.redirect_uri, &parameters)),
+            ResponseMode::FormPost => Page::new(&FormPost {
+                action: self.redirect_uri,
+                hidden: &parameters,
+            })
+            .into_response(),
+        }
+    }
+
+    fn parameters<'b>(self, answer: &[(&'b str, &'b str)], state: Option<&'b str>) -> Vec<(&'b str, &'b str)>
+    where
+        'a: 'b,
+    {
+        let mut parameters = answer.to_vec();
+        parameters.extend(state.map(|state| ("state", state)));
+        // RFC 9207 §2: who answers, against mix-up attacks.
+        parameters.push(("iss", self.app.issuer()));
+        parameters
+    }
+}
+
+/// RFC 6749 §4.1.2.1: printable ASCII without quotes and backslashes. An identity
+/// provider's words may hold anything else.
+fn describable(text: &str) -> String {
+    let allowed = |c: char| match c {
+        '"' => '\'',
+        '\\' => '/',
+        ' '..='~' => c,
+        _ => '?',
+    };
+    text.chars().map(allowed).collect()
+}
+
+/// RFC 9700 §4.12: 303, so that a form post is never repeated elsewhere.
+fn redirect(url: &str) -> Response {
+    ([(http::header::CACHE_CONTROL, "no-store")], Redirect::to(url)).into_response()
+}
+
+/// What a code speaks of: a session, and the organization that is entered with
+/// it if that is another than the session's own.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    session: &'a Session,
+    entered: Option<&'a Entry>,
+}
+
+impl<'a> Place<'a> {
+    /// Of a session that is where the request leads, or enters there.
+    pub fn of(session: &'a Session, entered: Option<&'a Entry>) -> Self {
+        Self { session, entered }
+    }
+
+    fn organization_id(&self) -> Option<OrganizationId> {
+        match self.entered {
+            Some(entry) => Some(entry.organization_id.clone()),
+            None => self.session.organization_id.clone(),
+        }
+    }
+
+    /// Whether it is all still so: the place may have ended since it was read, and
+    /// the session gone on; and who enters must be a member until now.
+    async fn still_stands(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, Error> {
+        if !session::is_still(tx, self.session, now).await? {
+            return Ok(false);
+        }
+        let Some(entry) = self.entered else {
+            return Ok(true);
+        };
+        let found = identity::may_enter(tx, self.session, &entry.organization_id, now).await?;
+        Ok(found.is_ok_and(|entry| entry.is_fresh(now)))
+    }
+}
+
+/// Issues the code for a signed-in user and sends the browser back to the application.
+///
+/// With an interaction, completing it and issuing the code are one transaction:
+/// a second click on the same login gets no second code.
+///
+/// # Errors
+///
+/// [`Error::Stale`] if the interaction was completed before, or the session has moved on.
+pub async fn respond(
+    app: &App,
+    cached: &Arc<CachedClient>,
+    request: &AuthorizationRequest,
+    place: Place<'_>,
+    from: Option<(&InteractionId, &interaction::Stage)>,
+) -> Result<Response, Error> {
+    let now = app.now();
+    let session = place.session;
+    let code = Secret::generate();
+    let at = app.at(now);
+    let code_hash = code.sha256();
+    let new_grant = Grant {
+        id: app.ids().next::<GrantId>(now),
+        client_id: cached.client.id.clone(),
+        session_id: session.id.clone(),
+        user_id: session.user_id.clone(),
+        organization_id: place.organization_id(),
+        connection_id: session.connection_id.clone(),
+        scope: request.scope.clone(),
+        nonce: request.nonce.clone(),
+        authenticated_at: session.authenticated_at,
+        auth_time: session.auth_time,
+        created_at: now,
+        expires_at: place
+            .entered
+            .map_or(session.expires_at, |entry| entry.absolute_until),
+        revoked_at: None,
+    };
+    let new_code = AuthorizationCode {
+        grant_id: new_grant.id.clone(),
+        client_id: cached.client.id.clone(),
+        redirect_uri: request.redirect_uri.clone(),
+        redirect_uri_given: request.redirect_uri_given,
+        code_challenge: request.code_challenge.clone(),
+    };
+    app.db()
+        .tx(async |tx| -> Result<(), Error> {
+            if !place.still_stands(tx, now).await? {
+                return Err(Error::Stale);
+            }
+            match from {
+                Some((id, stage)) => {
+                    interaction::advance(tx, id, stage, &interaction::Stage::Completed).await?;
+                    if !matches!(stage, interaction::Stage::Authenticated { .. }) {
+                        auth_log::succeeded(tx, id, &session.id).await?;
+                    }
+                }
+                None => {
+                    let client_id = &new_grant.client_id;
+                    auth_log::answered_by_session(tx, at, client_id, &session.id).await?;
+                }
+            }
+            grant::insert(tx, at, &new_grant).await?;
+            if let Some(entry) = place.entered {
+                identity::hold_to_policy(tx, session, entry, now).await?;
+            }
+            authorization_code::issue(tx, &code_hash, &new_code, now).await
+        })
+        .await?;
+    Ok(Answer::to(app, request).code(&code, request.state.as_deref()))
+}
