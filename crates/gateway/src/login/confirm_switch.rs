@@ -20,14 +20,14 @@ use genkan_store::user::User;
 use genkan_store::{Error, OrganizationId, Secret, Timestamp, UserId, connection, organization};
 use http::HeaderMap;
 
-use super::identify::{advance, form_of_ours};
 use super::next_step::{Progress, Step, Wanted, next_step};
 use super::sign_in::{Agreed, Arrived, Finishing, refused};
-use super::{hinted_user, interaction_of_browser, path, redirect_to, refusal, route, signed_in};
+use super::{advance, hinted_user, interaction_of_browser, path, redirect_to, refusal, route, signed_in};
 use crate::answer::{self, Answer};
 use crate::app::App;
 use crate::connections::Failure;
 use crate::listener::ClientIp;
+use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::page::Page;
 use crate::web::templates::{ConfirmSwitch, Person};

@@ -4,16 +4,15 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use genkan_protocol::EmailAddress;
-use genkan_protocol::oauth::Parameters;
+use genkan_store::Secret;
 use genkan_store::client::Client;
-use genkan_store::interaction::{self, Interaction, Request, Stage};
-use genkan_store::{Error, Secret};
+use genkan_store::interaction::{Interaction, Request, Stage};
 use http::{HeaderMap, StatusCode};
 
-use super::{interaction_of_browser, path, redirect_to, route};
+use super::{advance, interaction_of_browser, path, redirect_to, route};
 use crate::anonymous;
 use crate::app::App;
-use crate::web::csrf;
+use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::page::Page;
 use crate::web::templates::{EmailError, Identify};
@@ -121,41 +120,4 @@ pub async fn submit(
     };
     advance(&app, &interaction, &chosen).await?;
     Ok(redirect_to(&interaction.id))
-}
-
-/// Moves an interaction on. A double click moves it once; the second one finds
-/// the first one's result at the dispatcher.
-///
-/// # Errors
-///
-/// [`PageError`] if the store fails.
-pub async fn advance(app: &App, interaction: &Interaction, to: &Stage) -> Result<(), PageError> {
-    let moved = app
-        .db()
-        .tx(async |tx| interaction::advance(tx, &interaction.id, &interaction.stage, to).await)
-        .await;
-    match moved {
-        Ok(()) | Err(Error::Stale) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The fields of a form, if it is one of our own pages that sends it.
-///
-/// # Errors
-///
-/// [`PageError`] for a foreign or garbled form.
-pub fn form_of_ours(
-    app: &App,
-    headers: &HeaderMap,
-    browser: &Secret,
-    purpose: &str,
-    body: &[u8],
-) -> Result<Parameters, PageError> {
-    let form = Parameters::parse(body).map_err(|_| PageError::invalid_request("The form is garbled."))?;
-    let token = form.one("csrf").ok().flatten().unwrap_or_default();
-    if !csrf::is_same_origin(headers, app.issuer()) || !app.csrf().verify(browser, purpose, token) {
-        return Err(PageError::foreign_form());
-    }
-    Ok(form)
 }

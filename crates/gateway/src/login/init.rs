@@ -18,12 +18,12 @@ use genkan_store::connection::Connection;
 use genkan_store::{ConnectionId, Error, Secret, client, connection, familiar, organization};
 use http::{HeaderMap, header};
 
-use super::identify::form_of_ours;
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::keys::KeyringError;
 use crate::web::cookie::{self, Cookie};
 use crate::web::cross_site;
+use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::page::Page;
 use crate::web::templates::{BeginElsewhere, Hidden};

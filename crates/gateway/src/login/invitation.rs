@@ -14,11 +14,11 @@ use genkan_store::invitation::{self, Shown};
 use genkan_store::{Error, Secret, SecretHash, Timestamp, client, conflict, familiar};
 use http::{HeaderMap, StatusCode, header};
 
-use super::identify::form_of_ours;
 use super::route::{self, ByDomain};
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::web::cookie::{self, Cookie};
+use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::page::Page;
 use crate::web::templates::{self, InvitationAccepted, Link, Person};

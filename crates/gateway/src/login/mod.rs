@@ -208,6 +208,23 @@ pub fn path(id: &InteractionId) -> String {
     format!("/login/{id}")
 }
 
+/// Moves an interaction on. A double click moves it once; the second one finds
+/// the first one's result at the dispatcher.
+///
+/// # Errors
+///
+/// [`PageError`] if the store fails.
+pub async fn advance(app: &App, interaction: &Interaction, to: &Stage) -> Result<(), PageError> {
+    let moved = app
+        .db()
+        .tx(async |tx| interaction::advance(tx, &interaction.id, &interaction.stage, to).await)
+        .await;
+    match moved {
+        Ok(()) | Err(Error::Stale) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The request's `id_token_hint`, looked at.
 async fn hint(app: &App, request: &AuthorizationRequest) -> Result<Option<Hint>, PageError> {
     match &request.id_token_hint {

@@ -13,10 +13,10 @@ use genkan_store::session::Session;
 use genkan_store::user::User;
 use http::HeaderMap;
 
-use super::identify::{advance, form_of_ours};
 use super::next_step::{Progress, Step, Wanted, next_step};
-use super::{hinted_user, interaction_of_browser, path, redirect_to, route, signed_in};
+use super::{advance, hinted_user, interaction_of_browser, path, redirect_to, route, signed_in};
 use crate::app::App;
+use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::page::Page;
 use crate::web::templates::{Person, SelectAccount};

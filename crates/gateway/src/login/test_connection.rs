@@ -18,11 +18,11 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::callback;
-use super::identify::form_of_ours;
 use super::sign_in::refusal_of;
 use crate::app::App;
 use crate::connections::{self, Failure, Hints, UpstreamIdentity};
 use crate::web::cookie::{self, Cookie};
+use crate::web::csrf::form_of_ours;
 use crate::web::desks::{
     ClaimRow, ConnectionTestLink, ConnectionTestPage, ConnectionTestStart, Fact, Remedy,
 };

@@ -7,8 +7,12 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use genkan_protocol::oauth::Parameters;
 use genkan_store::Secret;
 use http::{HeaderMap, header};
+
+use crate::app::App;
+use crate::web::error::PageError;
 
 /// Makes and checks form tokens.
 pub struct Csrf {
@@ -61,6 +65,26 @@ pub fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
         Some(sent) => sent == origin,
         None => true,
     }
+}
+
+/// The fields of a form, if it is one of our own pages that sends it.
+///
+/// # Errors
+///
+/// [`PageError`] for a foreign or garbled form.
+pub fn form_of_ours(
+    app: &App,
+    headers: &HeaderMap,
+    browser: &Secret,
+    purpose: &str,
+    body: &[u8],
+) -> Result<Parameters, PageError> {
+    let form = Parameters::parse(body).map_err(|_| PageError::invalid_request("The form is garbled."))?;
+    let token = form.one("csrf").ok().flatten().unwrap_or_default();
+    if !is_same_origin(headers, app.issuer()) || !app.csrf().verify(browser, purpose, token) {
+        return Err(PageError::foreign_form());
+    }
+    Ok(form)
 }
 
 #[cfg(test)]
