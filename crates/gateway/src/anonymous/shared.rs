@@ -91,8 +91,8 @@ impl Slices {
 ///
 /// # Errors
 ///
-/// [`Refused::TooMany`] if the client has begun too many; or the store fails.
-pub(crate) async fn begin(app: &App) -> Result<(), Refused> {
+/// [`NotBegun::TooMany`] if the client has begun too many; or the store fails.
+pub(crate) async fn begin(app: &App) -> Result<(), NotBegun> {
     let slices = &app.anonymous().slices;
     let (Some(source), true) = (
         context::source(),
@@ -123,21 +123,21 @@ pub(crate) async fn begin(app: &App) -> Result<(), Refused> {
 }
 
 /// Until the minute is over.
-fn too_many(now: i64) -> Refused {
+fn too_many(now: i64) -> NotBegun {
     let left = u64::try_from(60 - now.rem_euclid(60)).unwrap_or(60);
-    Refused::TooMany(TooMany {
+    NotBegun::TooMany(TooMany {
         retry_after: Duration::from_secs(left),
     })
 }
 
 /// Why a sign-in may not begin.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum NotBegun {
     TooMany(TooMany),
     Store(Error),
 }
 
-impl From<Error> for Refused {
+impl From<Error> for NotBegun {
     fn from(error: Error) -> Self {
         Self::Store(error)
     }

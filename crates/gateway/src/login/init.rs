@@ -21,7 +21,7 @@ use http::{HeaderMap, header};
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::keys::KeyringError;
-use crate::web::cookie::{self, Cookie};
+use crate::web::cookie::Cookie;
 use crate::web::cross_site;
 use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
@@ -57,7 +57,7 @@ pub async fn oidc(
     let beginning = Beginning::read(&app, &id, &parameters).await?;
     let known = app.cookies().read(&headers, Cookie::Browser);
     if cross_site::is_told(&headers) && !beginning.is_remembered(&app, known.as_ref()).await? {
-        return Ok(beginning.ask(&app, known));
+        return Ok(beginning.ask(&app, &headers));
     }
     beginning.hand_over(&app).await
 }
@@ -149,9 +149,8 @@ impl Beginning {
             .await?)
     }
 
-    fn ask(&self, app: &App, known: Option<Secret>) -> Response {
-        let is_new = known.is_none();
-        let browser = known.unwrap_or_else(Secret::generate);
+    fn ask(&self, app: &App, headers: &HeaderMap) -> Response {
+        let (browser, new_cookie) = app.cookies().browser(headers);
         let action = path(self.connection.id.as_str());
         let issuer = self
             .connection
@@ -173,12 +172,7 @@ impl Beginning {
             hidden: &hidden,
             company: &self.company,
         };
-        let mut response = Page::new(&page).into_response();
-        if is_new {
-            let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-        }
-        response
+        (new_cookie, Page::new(&page)).into_response()
     }
 
     /// Takes the provider's hint and hands it to the application.

@@ -17,7 +17,7 @@ use http::{HeaderMap, StatusCode, header};
 use super::route::{self, ByDomain};
 use crate::anonymous::{self, Work};
 use crate::app::App;
-use crate::web::cookie::{self, Cookie};
+use crate::web::cookie::Cookie;
 use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::page::Page;
@@ -42,9 +42,7 @@ pub async fn show(
     if !shown.invitation.is_open(app.now()) {
         return Err(expired(&shown));
     }
-    let known = app.cookies().read(&headers, Cookie::Browser);
-    let is_new = known.is_none();
-    let browser = known.unwrap_or_else(Secret::generate);
+    let (browser, new_cookie) = app.cookies().browser(&headers);
     let organization = name::shown(&shown.organization_name);
     let page = templates::Invitation {
         organization: &organization,
@@ -56,12 +54,7 @@ pub async fn show(
         person: person(&shown, &organization),
         until: &templates::moment(shown.invitation.expires_at),
     };
-    let mut response = Page::new(&page).into_response();
-    if is_new {
-        let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    Ok(response)
+    Ok((new_cookie, Page::new(&page)).into_response())
 }
 
 /// Accepts, and goes on to the application, if one says where its logins begin.

@@ -27,9 +27,9 @@ pub(super) async fn refuse(
     let Request::Authorize(request) = &interaction.request else {
         return Err(failure.page(id.as_ref(), &super::path(&interaction.id)));
     };
-    // What the provider itself answers goes to the application, which asked
-    // (contract §2.9), and so does what it asked for and cannot have. An answer that failed our checks stays here, because it
-    // is the company's administrator who must mend it.
+    // What the provider itself answers goes to the application, which asked (contract §2.9), and
+    // so does what it asked for and cannot have. An answer that failed our checks stays here,
+    // because it is the company's administrator who must mend it.
     if let Some((code, description)) = failure.for_application {
         answer::application_of(app, request).await?;
         let description = with_reference(description, id.as_ref());
@@ -45,10 +45,8 @@ pub(super) async fn refuse(
         }
         None => {
             let code = "authentication_not_completed";
-            let mut description = "the sign-in at the identity provider was not completed".to_owned();
-            if let Some(id) = &id {
-                description.push_str(&format!(" (reference {id})"));
-            }
+            let why = "the sign-in at the identity provider was not completed";
+            let description = with_reference(why, id.as_ref());
             let back = Answer::to(app, request).error_url(code, &description, request.state.as_deref());
             let page = failure.page(id.as_ref(), &super::path(&interaction.id));
             Err(match answer::application_of(app, request).await {

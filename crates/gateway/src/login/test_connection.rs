@@ -14,14 +14,14 @@ use genkan_store::interaction::{Interaction, Request};
 use genkan_store::{
     ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test, identity,
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use super::callback;
 use super::sign_in::refusal_of;
 use crate::app::App;
 use crate::connections::{self, Failure, Hints, UpstreamIdentity};
-use crate::web::cookie::{self, Cookie};
+use crate::web::cookie::Cookie;
 use crate::web::csrf::form_of_ours;
 use crate::web::desks::{
     ClaimRow, ConnectionTestLink, ConnectionTestPage, ConnectionTestStart, Fact, Remedy,
@@ -54,20 +54,13 @@ pub async fn show(
     let Some(until) = until else {
         return Ok(refuse(&id, word.is_some()));
     };
-    let known = app.cookies().read(&headers, Cookie::Browser);
-    let is_new = known.is_none();
-    let browser = known.unwrap_or_else(Secret::generate);
+    let (browser, new_cookie) = app.cookies().browser(&headers);
     let page = ConnectionTestStart {
         connection: &connection.name,
         csrf: &app.csrf().token(&browser, &purpose(&id)),
         until: &templates::moment(until),
     };
-    let mut response = Page::new(&page).into_response();
-    if is_new {
-        let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    Ok(response)
+    Ok((new_cookie, Page::new(&page)).into_response())
 }
 
 /// Begins a test. It works for disabled connections too: testing comes before enabling.
@@ -114,10 +107,10 @@ fn purpose(id: &ConnectionId) -> String {
     format!("test of {id}")
 }
 
-fn refuse(id: &ConnectionId, was_used: bool) -> Response {
+fn refuse(id: &ConnectionId, had_word: bool) -> Response {
     let page = ConnectionTestLink {
         connection_id: id.as_str(),
-        was_used,
+        had_word,
     };
     Page::new(&page)
         .with_status(StatusCode::FORBIDDEN)

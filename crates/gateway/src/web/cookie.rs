@@ -6,8 +6,9 @@
 //!
 //! Source: RFC 6265bis §4.1.3 (`__Host-` prefix).
 
+use axum::response::AppendHeaders;
 use genkan_store::Secret;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// A cookie's name before its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
         Some((&pair[..end], &pair[end + 1..]))
     })
 }
+
+/// The header that gives a browser its cookie, if it has none.
+pub type NewCookie = AppendHeaders<Option<(HeaderName, HeaderValue)>>;
 
 /// Where cookies are valid, decided once from the public URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +71,19 @@ impl CookiePolicy {
         (first.len() <= 64).then(|| Secret::from_presented(first))
     }
 
+    /// The secret of a browser that is shown a form: its own, or a new one with
+    /// the header that the page is then sent with.
+    pub fn browser(self, headers: &HeaderMap) -> (Secret, NewCookie) {
+        match self.read(headers, Cookie::Browser) {
+            Some(known) => (known, AppendHeaders(None)),
+            None => {
+                let secret = Secret::generate();
+                let line = self.set(Cookie::Browser, &secret, BROWSER_SECS);
+                (secret, AppendHeaders(Some((header::SET_COOKIE, line))))
+            }
+        }
+    }
+
     /// The `Set-Cookie` line that keeps `secret`.
     ///
     /// `SameSite=Lax`: the identity provider's and the application's redirects
@@ -91,6 +108,18 @@ impl CookiePolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_browser_gets_a_cookie_once() {
+        let policy = CookiePolicy { secure: true };
+        let (new, AppendHeaders(header)) = policy.browser(&HeaderMap::new());
+        let (_, line) = header.unwrap();
+        let pair = line.to_str().unwrap().split(';').next().unwrap();
+        let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(pair).unwrap())]);
+        let (known, AppendHeaders(header)) = policy.browser(&headers);
+        assert_eq!(known.expose(), new.expose());
+        assert_eq!(header, None);
+    }
 
     #[test]
     fn a_cookie_of_another_application_hides_none_of_ours() {

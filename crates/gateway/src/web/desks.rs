@@ -70,8 +70,8 @@ impl PageTemplate for ConnectionTestStart<'_> {
 pub struct ConnectionTestLink<'a> {
     /// The connection's identifier; nothing else about it is told.
     pub connection_id: &'a str,
-    /// There was a link, which counts no more.
-    pub was_used: bool,
+    /// The address held a word that counts no more, or never was one.
+    pub had_word: bool,
 }
 
 impl PageTemplate for ConnectionTestLink<'_> {

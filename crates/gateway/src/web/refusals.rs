@@ -155,11 +155,11 @@ impl From<crate::anonymous::TooMany> for PageError {
     }
 }
 
-impl From<crate::anonymous::shared::Refused> for PageError {
-    fn from(refused: crate::anonymous::shared::Refused) -> Self {
+impl From<crate::anonymous::shared::NotBegun> for PageError {
+    fn from(refused: crate::anonymous::shared::NotBegun) -> Self {
         match refused {
-            crate::anonymous::shared::Refused::TooMany(too_many) => too_many.into(),
-            crate::anonymous::shared::Refused::Store(error) => error.into(),
+            crate::anonymous::shared::NotBegun::TooMany(too_many) => too_many.into(),
+            crate::anonymous::shared::NotBegun::Store(error) => error.into(),
         }
     }
 }

@@ -403,10 +403,10 @@ fn desks() -> Vec<(&'static str, Page)> {
         csrf: "c",
         until: "7 December 2026, 14:03:11 UTC",
     };
-    let link = |was_used| {
+    let link = |had_word| {
         Page::new(&ConnectionTestLink {
             connection_id: "conn_241053847510274048012",
-            was_used,
+            had_word,
         })
     };
     vec![
