@@ -14,7 +14,7 @@ use genkan_db::Tx;
 use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, ResponseMode, append_query, redirect_uri};
 use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::grant::{self, Grant};
-use genkan_store::identity::{self, Entry};
+use genkan_store::admission::{self, Entry};
 use genkan_store::session::{self, Session};
 use genkan_store::{Error, GrantId, InteractionId, OrganizationId, Secret, Timestamp, auth_log, interaction};
 
@@ -168,7 +168,7 @@ impl<'a> Place<'a> {
         let Some(entry) = self.entered else {
             return Ok(true);
         };
-        let found = identity::may_enter(tx, self.session, &entry.organization_id, now).await?;
+        let found = admission::may_enter(tx, self.session, &entry.organization_id, now).await?;
         Ok(found.is_ok_and(|entry| entry.is_fresh(now)))
     }
 }
@@ -236,7 +236,7 @@ pub async fn respond(
             }
             grant::insert(tx, at, &new_grant).await?;
             if let Some(entry) = place.entered {
-                identity::hold_to_policy(tx, session, entry, now).await?;
+                admission::hold_to_policy(tx, session, entry, now).await?;
             }
             authorization_code::issue(tx, &code_hash, &new_code, now).await
         })

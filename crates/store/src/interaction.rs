@@ -10,8 +10,8 @@ use genkan_protocol::EmailAddress;
 use genkan_protocol::oauth::AuthorizationRequest;
 use serde::{Deserialize, Serialize};
 
+use crate::admission::Claim;
 use crate::auth_log;
-use crate::identity::Arrival;
 use crate::row::{Columns, json};
 use crate::{ConnectionId, ConnectionTestId, Error, InteractionId, SecretHash, SessionId, Timestamp};
 
@@ -119,7 +119,9 @@ impl Interaction {
 /// What an identity provider proved, while the person has not gone on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Held {
-    pub arrival: Arrival,
+    // Earlier versions kept it under this name.
+    #[serde(alias = "arrival")]
+    pub claim: Claim,
     /// When they came back from it.
     pub arrived_at: Timestamp,
     /// When they authenticated there, as it says.
@@ -277,7 +279,7 @@ fn read(row: &Row) -> Result<Interaction, Error> {
 /// [`Error::Stale`] as in [`advance`].
 pub async fn hold(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, held: &Held) -> Result<(), Error> {
     let to = Stage::Arrived {
-        connection_id: held.arrival.connection_id.clone(),
+        connection_id: held.claim.connection_id.clone(),
     };
     advance(tx, id, from, &to).await?;
     let held = json(held);

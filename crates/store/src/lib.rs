@@ -5,6 +5,7 @@
 //! refusal that changed something (a replayed code) is an `Ok` outcome, because
 //! it must be committed; after an [`Error`] the transaction must be given up.
 
+pub mod admission;
 pub mod anonymous_slice;
 pub mod api_token;
 pub mod auth_log;

@@ -4,8 +4,8 @@
 
 use genkan_protocol::oidc::userinfo::{has_unlisted_groups, is_kept_elsewhere};
 use genkan_protocol::{EmailAddress, EmailAddressError, Trace, name};
+use genkan_store::admission::{Profile, Roles};
 use genkan_store::connection::{OidcSettings, RolesFrom};
-use genkan_store::identity::{Profile, Roles};
 use serde_json::{Map, Value};
 
 /// More groups than this are cut: an access token must still fit into a header.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use genkan_protocol::Trace;
 use genkan_protocol::oidc::ProviderError;
+use genkan_store::admission::{Claim, Refusal};
 use genkan_store::connection::Connection;
-use genkan_store::identity::Arrival;
 use genkan_store::{ConnectionId, OrganizationId, TraceId};
 use http::StatusCode;
 
-use super::{UpstreamIdentity, remedy};
+use super::{UpstreamIdentity, refusal, remedy};
 use crate::web::error::PageError;
 
 /// A provider that restarts is back within this time.
@@ -46,103 +46,6 @@ pub struct Details {
     pub connection_id: ConnectionId,
     pub organization_id: Option<OrganizationId>,
     pub trace: Trace,
-}
-
-/// An identity that is genuine and still signs nobody in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// The e-mail's domain is not the organization's.
-    EmailNotTrusted,
-    /// The person comes from Google with an account of another company, or of none.
-    HostedDomain,
-    /// The person belongs to another organization too, and the e-mail's domain was
-    /// only claimed by this one.
-    DomainNotProved,
-    /// The connection knows the person by these subjects, and another one came.
-    SubjectChanged {
-        known: Vec<String>,
-    },
-    /// The provider itself says that nobody has checked the address.
-    EmailNotVerified,
-    /// Nobody invited this person, and the connection creates nobody.
-    NotProvisioned,
-    Disabled,
-    /// The organization may not have another member.
-    OrganizationFull,
-}
-
-impl Refusal {
-    const fn cause(&self) -> &'static str {
-        match self {
-            Self::EmailNotTrusted | Self::HostedDomain => "email_domain_not_trusted",
-            Self::DomainNotProved => "email_domain_not_proved",
-            Self::SubjectChanged { .. } => "subject_changed",
-            Self::EmailNotVerified => "email_not_verified",
-            Self::NotProvisioned => "user_not_provisioned",
-            Self::Disabled => "user_not_active",
-            Self::OrganizationFull => "organization_full",
-        }
-    }
-
-    const fn why(&self) -> &'static str {
-        match self {
-            Self::EmailNotTrusted => {
-                "Your company’s sign-in sent an e-mail address of a domain that is not your company’s."
-            }
-            Self::HostedDomain => {
-                "You came with a Google account that is not your company’s. Choose the one that your company gave you."
-            }
-            Self::DomainNotProved => {
-                "There is an account with your e-mail address at another company already, and yours has not proved yet that the address is its own."
-            }
-            Self::SubjectChanged { .. } => {
-                "Your company’s sign-in knows your e-mail address as somebody else’s. Perhaps the address was given to you newly."
-            }
-            Self::EmailNotVerified => {
-                "Your company’s sign-in sent an e-mail address that nobody has verified there."
-            }
-            Self::NotProvisioned => "Your sign-in worked, but there is no account for you yet.",
-            Self::Disabled => "Your account has been disabled.",
-            Self::OrganizationFull => {
-                "Your sign-in worked, but your company has no free place for another person."
-            }
-        }
-    }
-
-    const fn remedy(&self) -> &'static str {
-        match self {
-            Self::EmailNotTrusted => {
-                "Add the domain of this e-mail address to the organization, or correct the address at the provider."
-            }
-            Self::HostedDomain => {
-                "The claim hd is no domain of the organization: let the person choose their account in your Google \
-                 Workspace, or add its domain to the organization."
-            }
-            Self::DomainNotProved => {
-                "The person belongs to another organization too, so it does not suffice that somebody has entered \
-                 the domain. `genkan domain verify DOMAIN --organization ORG` shows the TXT record that proves it and \
-                 looks for it; with --as-operator you answer for it yourself."
-            }
-            Self::SubjectChanged { .. } => {
-                "If the address was given to another person, give the account before another address, or delete it. \
-                 If the provider has renumbered its people, allow it: `genkan connection relink CONNECTION`, or with \
-                 --user for one of them."
-            }
-            Self::EmailNotVerified => {
-                "Let the provider mark the address as verified: in Keycloak by \"Email verified\" in the details of the \
-                 person. If people cannot enter their own address there, the connection may accept what is not marked."
-            }
-            Self::NotProvisioned => {
-                "Invite the person, or turn on just-in-time provisioning and add their e-mail domain to the organization."
-            }
-            Self::Disabled => {
-                "Enable the user, or their membership in the organization, if they should have access."
-            }
-            Self::OrganizationFull => {
-                "Raise the number of users that the organization may have, or remove people who have left."
-            }
-        }
-    }
 }
 
 impl Failure {
@@ -234,35 +137,40 @@ impl Failure {
     }
 
     /// The identity is genuine; our own rules refuse it.
-    pub fn refused(identity: &UpstreamIdentity, refusal: &Refusal) -> Self {
+    pub fn refused(identity: &UpstreamIdentity, refused: &Refusal) -> Self {
         let trace = identity.trace.clone();
         let (subject, email) = (identity.subject.as_str(), identity.email.as_str());
-        Self::refused_by_us(&identity.connection, (subject, email), refusal, trace)
+        Self::refused_by_us(&identity.connection, (subject, email), refused, trace)
     }
 
     /// As [`Self::refused`], when the person had been asked meanwhile.
-    pub fn refused_later(connection: &Connection, arrival: &Arrival, refusal: &Refusal) -> Self {
+    pub fn refused_later(connection: &Connection, claim: &Claim, refused: &Refusal) -> Self {
         let mut trace = Trace::default();
         trace.pass(
             "Identity provider",
             "its answer held; the person was asked before it counted",
         );
-        let email = arrival.profile.email.as_ref().map_or("", |email| email.as_str());
-        Self::refused_by_us(connection, (&arrival.subject, email), refusal, trace)
+        let email = claim.profile.email.as_ref().map_or("", |email| email.as_str());
+        Self::refused_by_us(connection, (&claim.subject, email), refused, trace)
     }
 
     fn refused_by_us(
         connection: &Connection,
         (subject, email): (&str, &str),
-        refusal: &Refusal,
+        refused: &Refusal,
         mut trace: Trace,
     ) -> Self {
-        if let Refusal::SubjectChanged { known } = refusal {
+        if let Refusal::SubjectChanged { known } = refused {
             trace.fail("Subject", known.join(", "), subject);
         }
         trace.fail("Account", "an account that may sign in", email);
-        let mut failure = Self::new(connection, refusal.cause(), refusal.remedy(), trace);
-        failure.0.why = refusal.why().to_owned();
+        let mut failure = Self::new(
+            connection,
+            refusal::cause(refused),
+            refusal::remedy(refused),
+            trace,
+        );
+        failure.0.why = refusal::why(refused).to_owned();
         failure
     }
 

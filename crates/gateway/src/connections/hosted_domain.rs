@@ -1,8 +1,9 @@
 //! People who come from Google: whether their account is the company's own.
 
+use genkan_store::admission::Refusal;
 use genkan_store::connection::hosted_domain::{self, Hosted};
 
-use super::{Failure, Refusal, UpstreamIdentity};
+use super::{Failure, UpstreamIdentity};
 use crate::app::App;
 use crate::web::error::PageError;
 
@@ -35,7 +36,7 @@ pub(super) async fn check(
         identity
             .trace
             .fail(CHECK, "a domain of the organization", received);
-        return Ok(Err(Failure::refused(&identity, &Refusal::HostedDomain)));
+        return Ok(Err(Failure::refused(&identity, &Refusal::HostedDomainForeign)));
     }
     let note = if is_own {
         received.to_owned()

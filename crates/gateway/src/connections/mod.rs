@@ -9,6 +9,7 @@ pub mod failure;
 mod hosted_domain;
 pub mod metadata;
 pub mod oidc;
+mod refusal;
 mod remedy;
 mod shelf;
 pub mod trace;
@@ -18,14 +19,14 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Redirect, Response};
 use genkan_protocol::oauth::{CodeVerifier, Parameters};
 use genkan_protocol::{EmailAddress, Timestamp, Trace};
+use genkan_store::admission::{Profile, Roles};
 use genkan_store::connection::{self, Connection, Settings};
-use genkan_store::identity::{Profile, Roles};
 use genkan_store::interaction::{self, Interaction, Request, Stage};
 use genkan_store::upstream_request::{self, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, Secret, SecretHash};
 use http::{HeaderMap, header};
 
-pub use failure::{Failure, Refusal};
+pub use failure::Failure;
 
 use crate::anonymous::answers;
 use crate::anonymous::{self, Work};

@@ -7,14 +7,14 @@ use std::net::IpAddr;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use genkan_db::Tx;
-use genkan_store::identity::{self, Arrival, Recognized};
+use genkan_store::admission::{self, Claim, Recognized, Refusal};
 use genkan_store::interaction::{self, Held, Interaction, Request};
 use genkan_store::session::Session;
 use genkan_store::{Error, Timestamp, familiar};
 use http::HeaderMap;
 
 use super::next_step::{Arriving, Present, must_ask};
-use super::sign_in::{Arrived, Finishing, refused};
+use super::sign_in::{Arrived, Finishing};
 use super::{redirect_to, refusal, signed_in, test_connection, way_on};
 use crate::app::App;
 use crate::connections::{self, Failure, NotTaken, UpstreamIdentity};
@@ -59,7 +59,7 @@ async fn sign_in(
     let at = app.at(now);
     let previous = signed_in(app, headers).await?.map(|(session, _)| session);
     let held = Held {
-        arrival: arrival(&upstream),
+        claim: claim(&upstream),
         arrived_at: now,
         auth_time: upstream.auth_time,
     };
@@ -76,7 +76,7 @@ async fn sign_in(
     match arrived {
         Arrived::SignedIn(session) => Ok(finishing.respond(app, &session)),
         Arrived::Held => Ok(redirect_to(&interaction.id)),
-        Arrived::ConnectionNotActive => Err(PageError::connection_not_active()),
+        Arrived::Refused(Refusal::ConnectionNotActive) => Err(PageError::connection_not_active()),
         Arrived::Refused(refusal) => {
             refusal::refuse(app, interaction, Failure::refused(&upstream, &refusal)).await
         }
@@ -96,11 +96,11 @@ async fn ask_first(
     if began_by_form || (previous.is_none() && !interaction.is_foreign) {
         return Ok(None);
     }
-    let recognized = match identity::recognize(tx, finishing.arrival(), now).await? {
+    let recognized = match admission::recognize(tx, finishing.claim(), now).await? {
         Ok(recognized) => recognized,
-        Err(outcome) => return Ok(Some(refused(&outcome))),
+        Err(refusal) => return Ok(Some(Arrived::Refused(refusal))),
     };
-    let connection_id = &finishing.arrival().connection_id;
+    let connection_id = &finishing.claim().connection_id;
     let arriving = Arriving {
         began_by_form,
         present: present(previous, &recognized),
@@ -129,9 +129,9 @@ fn present(previous: Option<&Session>, recognized: &Recognized) -> Present {
     }
 }
 
-/// What an identity comes to as an arrival.
-pub(super) fn arrival(upstream: &UpstreamIdentity) -> Arrival {
-    Arrival {
+/// What an identity comes to as a claim.
+pub(super) fn claim(upstream: &UpstreamIdentity) -> Claim {
+    Claim {
         connection_id: upstream.connection.id.clone(),
         subject: upstream.subject.clone(),
         profile: upstream.profile.clone(),

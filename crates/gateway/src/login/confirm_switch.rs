@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use genkan_db::Tx;
 use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, Parameters};
+use genkan_store::admission::{self, Recognized, Refusal};
 use genkan_store::client::Client;
-use genkan_store::identity::{self, Recognized};
 use genkan_store::interaction::{self, Held, Interaction, Request, Stage};
 use genkan_store::session::{self, Session};
 use genkan_store::user::User;
@@ -21,7 +21,7 @@ use genkan_store::{Error, OrganizationId, Secret, Timestamp, UserId, connection,
 use http::HeaderMap;
 
 use super::next_step::{Progress, Step, Wanted, next_step};
-use super::sign_in::{Agreed, Arrived, Finishing, refused};
+use super::sign_in::{Agreed, Arrived, Finishing};
 use super::{advance, hinted_user, interaction_of_browser, path, redirect_to, refusal, route, signed_in};
 use crate::answer::{self, Answer};
 use crate::app::App;
@@ -55,11 +55,11 @@ async fn look(
     interaction: &Interaction,
     present: Option<&Session>,
     now: Timestamp,
-) -> Result<Result<Shown, Arrived>, Error> {
+) -> Result<Result<Shown, Refusal>, Error> {
     let held = interaction::held(tx, &interaction.id).await?;
-    let recognized = match identity::recognize(tx, &held.arrival, now).await? {
+    let recognized = match admission::recognize(tx, &held.claim, now).await? {
         Ok(recognized) => recognized,
-        Err(outcome) => return Ok(Err(refused(&outcome))),
+        Err(refusal) => return Ok(Err(refusal)),
     };
     let present = present.and_then(|session| session.organization_id.as_ref());
     Ok(Ok(Shown {
@@ -93,7 +93,7 @@ pub async fn is_another(
         .db()
         .read(async |tx| {
             let held = interaction::held(tx, &interaction.id).await?;
-            identity::recognize(tx, &held.arrival, now).await
+            admission::recognize(tx, &held.claim, now).await
         })
         .await?;
     // Why it is nobody is told by the page.
@@ -120,9 +120,9 @@ pub async fn render(
         .await?;
     let shown = match found {
         Ok(shown) => shown,
-        Err(arrived) => return refuse(app, interaction, arrived).await,
+        Err(refusal) => return refuse(app, interaction, &refusal).await,
     };
-    let profile = &shown.held.arrival.profile;
+    let profile = &shown.held.claim.profile;
     let (name, email) = match &shown.recognized.user {
         Some(user) => (user.display_name(), user.email.as_str()),
         None => (
@@ -194,7 +194,7 @@ pub async fn submit(
         .db()
         .read(async |tx| -> Result<_, Error> {
             let held = interaction::held(tx, &interaction.id).await?;
-            let stands = identity::still_stands(tx, &held.arrival, held.arrived_at).await?;
+            let stands = admission::still_stands(tx, &held.claim, held.arrived_at).await?;
             Ok((held, stands))
         })
         .await;
@@ -246,7 +246,7 @@ async fn switch(
                 return Err(Error::Stale);
             }
             let held = &finishing.held;
-            if !identity::still_stands(tx, &held.arrival, held.arrived_at).await? {
+            if !admission::still_stands(tx, &held.claim, held.arrived_at).await? {
                 return Err(Error::Stale);
             }
             finishing.finish(tx, at, shown).await
@@ -256,7 +256,7 @@ async fn switch(
         Ok(Arrived::SignedIn(session)) => Ok(finishing.respond(app, &session)),
         // Answered twice, or no longer what was shown: the dispatcher looks again.
         Ok(Arrived::Held) | Err(Error::Stale) => Ok(redirect_to(&interaction.id)),
-        Ok(arrived) => refuse(app, interaction, arrived).await,
+        Ok(Arrived::Refused(refusal)) => refuse(app, interaction, &refusal).await,
         Err(error) => Err(error.into()),
     }
 }
@@ -303,20 +303,20 @@ async fn stay(
 }
 
 /// What was proved signs nobody in any more.
-async fn refuse(app: &App, interaction: &Interaction, arrived: Arrived) -> Result<Response, PageError> {
-    let Arrived::Refused(refusal) = arrived else {
+async fn refuse(app: &App, interaction: &Interaction, refusal: &Refusal) -> Result<Response, PageError> {
+    if *refusal == Refusal::ConnectionNotActive {
         return Err(PageError::connection_not_active());
-    };
+    }
     let (held, connection) = app
         .db()
         .read(async |tx| -> Result<_, Error> {
             let held = interaction::held(tx, &interaction.id).await?;
-            let connection = connection::find(tx, &held.arrival.connection_id).await?;
+            let connection = connection::find(tx, &held.claim.connection_id).await?;
             Ok((held, connection))
         })
         .await?;
     let connection = connection.ok_or_else(PageError::connection_not_active)?;
-    let failure = Failure::refused_later(&connection, &held.arrival, &refusal);
+    let failure = Failure::refused_later(&connection, &held.claim, refusal);
     // Whoever tries again goes to the provider again.
     advance(app, interaction, &Stage::Started).await?;
     refusal::refuse(app, interaction, failure).await

@@ -6,8 +6,8 @@
 use genkan_db::Tx;
 use genkan_protocol::oauth::AuthorizationRequest;
 use genkan_protocol::{Domain, EmailAddress};
+use genkan_store::admission::{self, Barrier, Entry};
 use genkan_store::connection::{self, Connection};
-use genkan_store::identity::{self, Barrier, Entry};
 use genkan_store::session::Session;
 use genkan_store::user::User;
 use genkan_store::{ConnectionId, Error, OrganizationId, SessionId, Timestamp, domain, organization};
@@ -216,7 +216,7 @@ async fn by_organization(
     let Some(session) = session else {
         return Ok(Err(Refusal::NoActiveConnections));
     };
-    let entered = identity::may_enter(tx, session, &id, now).await?;
+    let entered = admission::may_enter(tx, session, &id, now).await?;
     Ok(entered.map_err(Refusal::from).map(|entry| Target::Entered {
         session_id: session.id.clone(),
         entry: Box::new(entry),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::response::Response;
 use genkan_db::Tx;
-use genkan_store::identity::{self, Arrival, Outcome};
+use genkan_store::admission::{self, Claim, Refusal};
 use genkan_store::interaction::{self, Held, Interaction, Stage};
 use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
 use genkan_store::{Error, Secret, SessionId, Stamp, UserId, familiar};
@@ -12,7 +12,6 @@ use http::{HeaderMap, header};
 
 use super::redirect_to;
 use crate::app::App;
-use crate::connections::Refusal;
 use crate::web::cookie::Cookie;
 
 /// What the transaction of a sign-in came to.
@@ -22,7 +21,6 @@ pub(super) enum Arrived {
     /// The person is asked first; what was proved is kept.
     Held,
     Refused(Refusal),
-    ConnectionNotActive,
 }
 
 /// Whom the person agreed to become.
@@ -73,8 +71,8 @@ impl<'a> Finishing<'a> {
         })
     }
 
-    pub(super) fn arrival(&self) -> &Arrival {
-        &self.held.arrival
+    pub(super) fn claim(&self) -> &Claim {
+        &self.held.claim
     }
 
     /// Links or creates the identity, starts or renews the session, advances
@@ -90,30 +88,24 @@ impl<'a> Finishing<'a> {
         at: Stamp<'_>,
         previous: Option<&Session>,
     ) -> Result<Arrived, Error> {
-        let (user, organization_id) = match identity::arrive(tx, at, self.arrival()).await? {
-            Outcome::SignedIn {
-                user,
-                organization_id,
-                user_created,
-                ..
-            } => {
-                let is_agreed = match &self.agreed {
-                    Agreed::NotAsked => true,
-                    Agreed::NewUser => user_created,
-                    Agreed::User(id) => *id == user.id,
-                };
-                if !is_agreed {
-                    return Err(Error::Stale);
-                }
-                (user, organization_id)
-            }
-            outcome => return Ok(refused(&outcome)),
+        let admitted = match admission::admit(tx, at, self.claim()).await? {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Ok(Arrived::Refused(refusal)),
         };
+        let user = &admitted.user;
+        let is_agreed = match &self.agreed {
+            Agreed::NotAsked => true,
+            Agreed::NewUser => admitted.user_created,
+            Agreed::User(id) => *id == user.id,
+        };
+        if !is_agreed {
+            return Err(Error::Stale);
+        }
         let mut sign_in = SignIn {
             session_id: self.new_id.clone(),
             user_id: user.id.clone(),
-            organization_id,
-            connection_id: Some(self.arrival().connection_id.clone()),
+            organization_id: admitted.organization_id.clone(),
+            connection_id: Some(self.claim().connection_id.clone()),
             auth_time: self.held.auth_time,
             ip: Some(self.ip.clone()),
             user_agent: self.user_agent.clone(),
@@ -138,7 +130,7 @@ impl<'a> Finishing<'a> {
         };
         let interaction = self.interaction;
         interaction::advance(tx, &interaction.id, &interaction.stage, &authenticated).await?;
-        familiar::remember(tx, &interaction.browser, &self.arrival().connection_id, at.now).await?;
+        familiar::remember(tx, &interaction.browser, &self.claim().connection_id, at.now).await?;
         Ok(Arrived::SignedIn(Box::new(session)))
     }
 
@@ -151,26 +143,6 @@ impl<'a> Finishing<'a> {
         response.headers_mut().append(header::SET_COOKIE, cookie);
         response
     }
-}
-
-/// Why an arrival signs nobody in.
-pub(super) fn refused(outcome: &Outcome) -> Arrived {
-    refusal_of(outcome).map_or(Arrived::ConnectionNotActive, Arrived::Refused)
-}
-
-/// Our own rule that an arrival breaks; none if it is the connection that is gone.
-pub(super) fn refusal_of(outcome: &Outcome) -> Option<Refusal> {
-    Some(match outcome {
-        Outcome::EmailNotTrusted => Refusal::EmailNotTrusted,
-        Outcome::HostedDomainForeign => Refusal::HostedDomain,
-        Outcome::DomainNotProved => Refusal::DomainNotProved,
-        Outcome::SubjectChanged { known } => Refusal::SubjectChanged { known: known.clone() },
-        Outcome::EmailNotVerified => Refusal::EmailNotVerified,
-        Outcome::Disabled => Refusal::Disabled,
-        Outcome::OrganizationFull => Refusal::OrganizationFull,
-        Outcome::NotProvisioned | Outcome::EmailMissing => Refusal::NotProvisioned,
-        Outcome::ConnectionNotActive | Outcome::SignedIn { .. } => return None,
-    })
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<String> {

@@ -9,16 +9,16 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use genkan_protocol::oauth::Parameters;
+use genkan_store::admission::{self, Refusal};
 use genkan_store::connection::{Connection, Settings};
 use genkan_store::interaction::{Interaction, Request};
 use genkan_store::{
-    ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test, identity,
+    ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test,
 };
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use super::callback;
-use super::sign_in::refusal_of;
 use crate::app::App;
 use crate::connections::{self, Failure, Hints, UpstreamIdentity};
 use crate::web::cookie::Cookie;
@@ -217,12 +217,12 @@ async fn rehearse(
     app: &App,
     mut identity: UpstreamIdentity,
 ) -> Result<(Option<UpstreamIdentity>, Option<Failure>), PageError> {
-    let (arrival, now) = (callback::arrival(&identity), app.now());
+    let (claim, now) = (callback::claim(&identity), app.now());
     let decided = app
         .db()
-        .read(async |tx| identity::rehearse(tx, &arrival, now).await)
+        .read(async |tx| admission::rehearse(tx, &claim, now).await)
         .await?;
-    let outcome = match decided {
+    let refusal = match decided {
         Ok(recognized) => {
             let note = match &recognized.user {
                 Some(user) => format!("{} would be signed in", user.email.as_str()),
@@ -231,10 +231,10 @@ async fn rehearse(
             identity.trace.pass("Account", note);
             return Ok((Some(identity), None));
         }
-        Err(outcome) => outcome,
+        // Deleted in this very moment.
+        Err(Refusal::ConnectionNotActive) => return Err(PageError::unknown_connection()),
+        Err(refusal) => refusal,
     };
-    // Deleted in this very moment.
-    let refusal = refusal_of(&outcome).ok_or_else(PageError::unknown_connection)?;
     let failure = Failure::refused(&identity, &refusal);
     Ok((Some(identity), Some(failure)))
 }

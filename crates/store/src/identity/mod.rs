@@ -1,8 +1,5 @@
 //! Identities: users as one connection knows them.
 
-mod arrival;
-mod enter;
-mod home;
 pub mod relink;
 
 use genkan_db::{Tx, p};
@@ -11,9 +8,6 @@ use serde_json::{Map, Value};
 use crate::row::{Columns, json};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, Stamp, Timestamp, UserId};
-
-pub use arrival::{Arrival, Outcome, Profile, Recognized, Roles, arrive, recognize, rehearse};
-pub use enter::{Barrier, Entry, hold_to_policy, may_enter};
 
 /// A user as one connection knows them.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,27 +39,6 @@ pub async fn find_user(
     let Some(row) = row else { return Ok(None) };
     let user_id = Columns::of(&row).id()?;
     user::find(tx, &user_id).await
-}
-
-/// Whether nothing newer than `since` speaks of an arrival: its connection is as it
-/// was, and its person has not come back with other claims.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn still_stands(tx: &mut Tx<'_>, arrival: &Arrival, since: Timestamp) -> Result<bool, Error> {
-    let row = tx
-        .opt(
-            "SELECT c.updated_at, (SELECT last_login_at FROM identities i
-                                    WHERE i.connection_id = c.id AND i.subject = $2)
-               FROM connections c WHERE c.id = $1",
-            p![&arrival.connection_id, &arrival.subject],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(false) };
-    let mut columns = Columns::of(&row);
-    let (changed_at, seen_at) = (columns.time()?, columns.optional_time()?);
-    Ok(changed_at <= since && seen_at.is_none_or(|seen_at| seen_at <= since))
 }
 
 /// The identities of a user, oldest first.
@@ -130,16 +103,30 @@ fn read(columns: &mut Columns<'_>) -> Result<Identity, Error> {
     })
 }
 
-async fn remember(tx: &mut Tx<'_>, at: Stamp<'_>, arrival: &Arrival, user_id: &UserId) -> Result<(), Error> {
-    let attributes = json(&arrival.attributes);
+/// Somebody as a connection has just shown them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) connection_id: &'a ConnectionId,
+    pub(crate) subject: &'a str,
+    pub(crate) attributes: &'a Map<String, Value>,
+}
+
+/// Links a user with how a connection knows them, or brings that up to date.
+pub(crate) async fn remember(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    seen: Seen<'_>,
+    user_id: &UserId,
+) -> Result<(), Error> {
+    let attributes = json(seen.attributes);
     tx.exec(
         "INSERT INTO identities (connection_id, subject, user_id, attributes, created_at, last_login_at)
          VALUES ($1, $2, $3, $4, $5, $5)
          ON CONFLICT (connection_id, subject)
          DO UPDATE SET attributes = excluded.attributes, last_login_at = excluded.last_login_at",
         p![
-            &arrival.connection_id,
-            &arrival.subject,
+            seen.connection_id,
+            seen.subject,
             user_id,
             &attributes,
             at.now.as_micros()

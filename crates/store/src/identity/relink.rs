@@ -62,7 +62,7 @@ pub async fn allow(
 }
 
 /// The subjects by which a connection knows a user, the oldest first.
-pub(super) async fn subjects(
+pub(crate) async fn subjects(
     tx: &mut Tx<'_>,
     connection_id: &ConnectionId,
     user_id: &UserId,
@@ -77,7 +77,7 @@ pub(super) async fn subjects(
 }
 
 /// Whether [`use_permission`] would find one.
-pub(super) async fn is_permitted(
+pub(crate) async fn is_permitted(
     tx: &mut Tx<'_>,
     connection_id: &ConnectionId,
     user_id: &UserId,
@@ -98,7 +98,7 @@ pub(super) async fn is_permitted(
 /// Uses a permission, if there is one that this person has not used: looking
 /// and using are one statement, so of several who come at once one succeeds.
 /// The subjects before are forgotten with it.
-pub(super) async fn use_permission(
+pub(crate) async fn use_permission(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     connection_id: &ConnectionId,

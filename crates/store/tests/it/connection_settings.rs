@@ -1,16 +1,16 @@
 //! Connections being set up: what is missing, what is refused, what a change of provider forgets.
 
 use genkan_protocol::saml::IdpCertificate;
+use genkan_store::admission::Refusal;
 use genkan_store::connection::domains::{self, Assigning};
 use genkan_store::connection::{
     self, ConfigurationType, Connection, Enabling, Filter, Kind, OidcSettings, Provider, SamlSettings,
     Settings, Status,
 };
-use genkan_store::identity::{self, Arrival, Outcome, Profile};
 use genkan_store::{DomainId, Error, Page, conflict, domain, session};
 use serde_json::json;
 
-use crate::support::{T0, World, email, hash, on_each_engine};
+use crate::support::{T0, World, claim, hash, on_each_engine};
 
 const CERTIFICATE: &str = include_str!("saml_certificate.pem");
 
@@ -220,32 +220,12 @@ async fn an_editor_who_saw_it_open_does_not_open_it_again() {
     .await;
 }
 
-fn arrival(connection: &Connection, subject: &str, address: &str) -> Arrival {
-    Arrival {
-        connection_id: connection.id.clone(),
-        subject: subject.to_owned(),
-        profile: Profile {
-            email: Some(email(address)),
-            ..Profile::default()
-        },
-        groups: None,
-        roles: genkan_store::identity::Roles::Silent,
-        attributes: serde_json::Map::new(),
-    }
-}
-
-async fn arrive(world: &World, arrival: &Arrival) -> Outcome {
-    world
-        .tx(async |tx| identity::arrive(tx, world.start(), arrival).await)
-        .await
-}
-
 #[tokio::test]
 async fn another_issuer_does_not_inherit_whom_the_one_before_knew() {
     on_each_engine(async |world| {
         let (_, connection) = world.company("acme.test").await;
-        let first = arrive(world, &arrival(&connection, "7", "ada@acme.test")).await;
-        assert!(matches!(first, Outcome::SignedIn { .. }), "{first:?}");
+        let first = world.admit(&claim(&connection, "7", "ada@acme.test")).await;
+        assert!(first.is_ok(), "{first:?}");
 
         let mut renamed = connection.clone();
         renamed.name = "Renamed".to_owned();
@@ -253,8 +233,8 @@ async fn another_issuer_does_not_inherit_whom_the_one_before_knew() {
             .tx(async |tx| connection::update(tx, world.after(1), &renamed).await)
             .await;
         // Known by the subject alone.
-        let known = arrive(world, &arrival(&connection, "7", "ada@elsewhere.test")).await;
-        assert!(matches!(known, Outcome::SignedIn { .. }), "{known:?}");
+        let known = world.admit(&claim(&connection, "7", "ada@elsewhere.test")).await;
+        assert!(known.is_ok(), "{known:?}");
 
         let mut moved = find(world, &connection).await;
         moved.settings.as_oidc_mut().unwrap().issuer = "https://other.test".to_owned();
@@ -262,19 +242,15 @@ async fn another_issuer_does_not_inherit_whom_the_one_before_knew() {
         world
             .tx(async |tx| connection::update(tx, world.after(2), &moved).await)
             .await;
-        let stranger = arrive(world, &arrival(&connection, "7", "mallory@elsewhere.test")).await;
-        assert_eq!(stranger, Outcome::EmailNotTrusted);
-        let again = arrive(world, &arrival(&connection, "8", "ada@acme.test")).await;
-        assert!(
-            matches!(
-                again,
-                Outcome::SignedIn {
-                    user_created: false,
-                    ..
-                }
-            ),
-            "{again:?}"
-        );
+        let stranger = world
+            .admit(&claim(&connection, "7", "mallory@elsewhere.test"))
+            .await;
+        assert_eq!(stranger, Err(Refusal::EmailNotTrusted));
+        let again = world
+            .admit(&claim(&connection, "8", "ada@acme.test"))
+            .await
+            .unwrap();
+        assert!(!again.user_created, "{again:?}");
     })
     .await;
 }
@@ -328,10 +304,10 @@ async fn assigned_domains_decide_who_is_sent_where_and_who_is_vouched_for() {
             .await;
         assert_eq!(served, std::slice::from_ref(&branch_domain));
 
-        let own = arrive(world, &arrival(&branch, "1", "ada@branch.test")).await;
-        assert!(matches!(own, Outcome::SignedIn { .. }), "{own:?}");
-        let beyond = arrive(world, &arrival(&branch, "2", "boss@acme.test")).await;
-        assert_eq!(beyond, Outcome::EmailNotTrusted);
+        let own = world.admit(&claim(&branch, "1", "ada@branch.test")).await;
+        assert!(own.is_ok(), "{own:?}");
+        let beyond = world.admit(&claim(&branch, "2", "boss@acme.test")).await;
+        assert_eq!(beyond, Err(Refusal::EmailNotTrusted));
 
         world
             .tx(async |tx| connection::disable(tx, world.start(), &branch.id).await)
@@ -347,15 +323,15 @@ async fn assigned_domains_decide_who_is_sent_where_and_who_is_vouched_for() {
                 domain::delete(tx, world.start(), &organization.id, &branch_domain.id).await
             })
             .await;
-        let beyond = arrive(world, &arrival(&branch, "2", "boss@acme.test")).await;
+        let beyond = world.admit(&claim(&branch, "2", "boss@acme.test")).await;
         assert_eq!(
             beyond,
-            Outcome::EmailNotTrusted,
+            Err(Refusal::EmailNotTrusted),
             "losing its domain opens no other"
         );
         assign(&branch, &[]).await;
-        let all = arrive(world, &arrival(&branch, "2", "boss@acme.test")).await;
-        assert!(matches!(all, Outcome::SignedIn { .. }), "{all:?}");
+        let all = world.admit(&claim(&branch, "2", "boss@acme.test")).await;
+        assert!(all.is_ok(), "{all:?}");
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! Connections that a browser knows, and arrivals that wait for a person's word.
 
+use genkan_store::admission::{Claim, Profile, Roles};
 use genkan_store::familiar::{self, AGREED, REMEMBERED};
-use genkan_store::identity::{Arrival, Profile};
 use genkan_store::interaction::{self, Held, Interaction, Request, Stage};
 use genkan_store::{ConnectionId, Error};
 use serde_json::json;
@@ -84,7 +84,7 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
             expires_at: T0 + secs(3600),
         };
         let held = Held {
-            arrival: Arrival {
+            claim: Claim {
                 connection_id: connection.id.clone(),
                 subject: "s".to_owned(),
                 profile: Profile {
@@ -92,7 +92,7 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
                     ..Profile::default()
                 },
                 groups: Some(vec!["Everyone".to_owned()]),
-                roles: genkan_store::identity::Roles::Silent,
+                roles: Roles::Silent,
                 // A number that no double holds exactly must not lock anybody out.
                 attributes: json!({ "n": 0.1, "m": 1e300 }).as_object().unwrap().clone(),
             },
@@ -120,8 +120,8 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
         let kept = world
             .tx(async |tx| interaction::held(tx, &interaction.id).await)
             .await;
-        assert_eq!(kept.arrival.subject, "s");
-        assert_eq!(kept.arrival.profile, held.arrival.profile);
+        assert_eq!(kept.claim.subject, "s");
+        assert_eq!(kept.claim.profile, held.claim.profile);
 
         world
             .tx(async |tx| interaction::advance(tx, &interaction.id, &arrived, &Stage::Completed).await)

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail where something is missing")]
 
+mod admission;
 mod api_token;
 mod auth_log;
 mod back_channel_logout;
@@ -15,7 +16,6 @@ mod environment;
 mod event;
 mod familiar;
 mod grant;
-mod identity;
 mod interaction;
 mod invitation;
 mod janitor;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use genkan_db::{Db, Tx};
 use genkan_protocol::oauth::Scope;
 use genkan_protocol::{Domain as DomainName, EmailAddress};
+use genkan_store::admission::{self, Admitted, Claim, Profile, Refusal, Roles};
 use genkan_store::client::{self, Client};
 use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings};
 use genkan_store::domain::{self, Domain};
@@ -38,6 +39,21 @@ pub(crate) fn hash(name: &str) -> SecretHash {
 
 pub(crate) fn email(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
+}
+
+/// Somebody of whom a connection says nothing but who they are.
+pub(crate) fn claim(connection: &Connection, subject: &str, address: &str) -> Claim {
+    Claim {
+        connection_id: connection.id.clone(),
+        subject: subject.to_owned(),
+        profile: Profile {
+            email: Some(email(address)),
+            ..Profile::default()
+        },
+        groups: None,
+        roles: Roles::Silent,
+        attributes: serde_json::Map::new(),
+    }
 }
 
 /// Runs `test` in a new world on each engine.
@@ -219,6 +235,16 @@ impl World {
         self.tx(async |tx| user::insert(tx, self.start(), &user).await)
             .await;
         user
+    }
+
+    pub(crate) async fn admit(&self, claim: &Claim) -> Result<Admitted, Refusal> {
+        self.tx(async |tx| admission::admit(tx, self.start(), claim).await)
+            .await
+    }
+
+    /// Lets somebody in who must be let in.
+    pub(crate) async fn enter(&self, claim: &Claim) -> User {
+        self.admit(claim).await.unwrap().user
     }
 
     pub(crate) fn sign_in(&self, user: &User) -> SignIn {

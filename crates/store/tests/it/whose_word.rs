@@ -1,47 +1,21 @@
 //! Whose word stands behind an address: a domain that was only claimed, one that
 //! was proved, a mail that was read, an account at Google, another subject.
 
+use genkan_store::admission::{self, Admitted, Claim, Refusal};
 use genkan_store::connection::{self, Connection, Enabling, OidcSettings, Provider};
 use genkan_store::domain::{self, Domain, Giver, Proof, Status};
 use genkan_store::event::{self, Filter, Kind};
-use genkan_store::identity::{self, Arrival, Outcome, Profile, relink};
+use genkan_store::identity::relink;
 use genkan_store::organization::Organization;
 use genkan_store::user::{self, User};
 use genkan_store::{ConnectionId, Error, OrganizationId, Page, UserId, conflict, membership, subject};
 
-use crate::support::{T0, World, email, on_each_engine, race, secs};
+use crate::support::{T0, World, claim, email, on_each_engine, race, secs};
 
-fn arrival(connection: &Connection, subject: &str, address: &str) -> Arrival {
-    Arrival {
-        connection_id: connection.id.clone(),
-        subject: subject.to_owned(),
-        profile: Profile {
-            email: Some(email(address)),
-            ..Profile::default()
-        },
-        groups: None,
-        roles: genkan_store::identity::Roles::Silent,
-        attributes: serde_json::Map::new(),
-    }
-}
-
-fn named(connection: &Connection, subject: &str, address: &str, name: &str) -> Arrival {
-    let mut arrival = arrival(connection, subject, address);
-    arrival.profile.name = Some(name.to_owned());
-    arrival
-}
-
-async fn arrive(world: &World, arrival: &Arrival) -> Outcome {
-    world
-        .tx(async |tx| identity::arrive(tx, world.start(), arrival).await)
-        .await
-}
-
-async fn enter(world: &World, arrival: &Arrival) -> User {
-    match arrive(world, arrival).await {
-        Outcome::SignedIn { user, .. } => *user,
-        refused => panic!("{refused:?}"),
-    }
+fn named(connection: &Connection, subject: &str, address: &str, name: &str) -> Claim {
+    let mut claim = claim(connection, subject, address);
+    claim.profile.name = Some(name.to_owned());
+    claim
 }
 
 async fn join(world: &World, organization_id: &OrganizationId, user: &User) {
@@ -93,19 +67,19 @@ async fn a_domain_that_was_only_claimed_reaches_nobody_elses_people() {
         let (bank, cfo, evil, connection) = bank_and_evil(world).await;
         let claimed = named(&connection, "s", "cfo@bank.test", "Not the Treasurer");
         let before = events(world, Kind::UserIdentityLinked).await;
-        assert_eq!(arrive(world, &claimed).await, Outcome::DomainNotProved);
+        assert_eq!(world.admit(&claimed).await, Err(Refusal::DomainNotProved));
         // Nor after the victim was made a member of the own organization too.
         join(world, &evil.id, &cfo).await;
-        assert_eq!(arrive(world, &claimed).await, Outcome::DomainNotProved);
+        assert_eq!(world.admit(&claimed).await, Err(Refusal::DomainNotProved));
         assert_eq!(events(world, Kind::UserIdentityLinked).await, before);
         let untouched = world.tx(async |tx| user::find(tx, &cfo.id).await).await.unwrap();
         assert_eq!(untouched.name, cfo.name);
         // Whoever is nobody else's comes in by the word of whoever gave the domain.
-        enter(world, &arrival(&connection, "t", "teller@bank.test")).await;
+        world.enter(&claim(&connection, "t", "teller@bank.test")).await;
 
         // Proved, the domain reaches them; and so it does where they belong nowhere else.
         let proved = prove(world, &evil.id, Proof::Operator).await;
-        assert_eq!(enter(world, &claimed).await.id, cfo.id);
+        assert_eq!(world.enter(&claimed).await.id, cfo.id);
         let proof = proved.proved.unwrap();
         assert_eq!((proof.by, proof.actor.as_deref()), (Proof::Operator, Some("cli")));
         assert_eq!(events(world, Kind::DomainVerifiedByOperator).await, 1);
@@ -127,12 +101,12 @@ async fn who_is_only_invited_elsewhere_is_not_reached_either_until_the_invitatio
                 genkan_store::invitation::invite(tx, world.start(), &joining, &token, secs(60)).await
             })
             .await;
-        let claimed = arrival(&connection, "s", "cfo@bank.test");
-        assert_eq!(arrive(world, &claimed).await, Outcome::DomainNotProved);
+        let claimed = claim(&connection, "s", "cfo@bank.test");
+        assert_eq!(world.admit(&claimed).await, Err(Refusal::DomainNotProved));
         let later = world
-            .tx(async |tx| identity::arrive(tx, world.after(61), &claimed).await)
+            .tx(async |tx| admission::admit(tx, world.after(61), &claimed).await)
             .await;
-        assert!(matches!(later, Outcome::SignedIn { .. }), "{later:?}");
+        assert!(later.is_ok(), "{later:?}");
     })
     .await;
 }
@@ -141,24 +115,26 @@ async fn who_is_only_invited_elsewhere_is_not_reached_either_until_the_invitatio
 async fn who_is_linked_already_stays_so_and_names_do_not_cross_over() {
     on_each_engine(async |world| {
         let (evil, connection) = world.company("bank.test").await;
-        let first = enter(world, &named(&connection, "s", "cfo@bank.test", "Alice")).await;
+        let first = world
+            .enter(&named(&connection, "s", "cfo@bank.test", "Alice"))
+            .await;
         let bank = world.organization().await;
         join(world, &bank.id, &first).await;
 
         let mut again = named(&connection, "s", "cfo@bank.test", "Mallory");
         again.profile.picture = Some("https://bank.test/m.png".to_owned());
-        let user = enter(world, &again).await;
+        let user = world.enter(&again).await;
         assert_eq!(
             (&user.id, user.name.as_deref(), user.picture),
             (&first.id, Some("Alice"), None)
         );
-        let moved = arrival(&connection, "s", "other@bank.test");
-        assert_eq!(enter(world, &moved).await.email.as_str(), "cfo@bank.test");
+        let moved = claim(&connection, "s", "other@bank.test");
+        assert_eq!(world.enter(&moved).await.email.as_str(), "cfo@bank.test");
 
         // The organization that has shown that the domain is its own is their home.
         prove(world, &evil.id, Proof::Dns).await;
-        assert_eq!(enter(world, &again).await.name.as_deref(), Some("Mallory"));
-        assert_eq!(enter(world, &moved).await.email.as_str(), "other@bank.test");
+        assert_eq!(world.enter(&again).await.name.as_deref(), Some("Mallory"));
+        assert_eq!(world.enter(&moved).await.email.as_str(), "other@bank.test");
     })
     .await;
 }
@@ -172,20 +148,20 @@ async fn a_guest_keeps_their_name_whatever_the_hosts_provider_says() {
             prove(world, id, Proof::Dns).await;
         }
         // Ada comes to the host by an address of the host, then goes home and gets one there.
-        let ada = enter(world, &named(&at_host, "ada", "ada@host.test", "Ada")).await;
+        let ada = world.enter(&named(&at_host, "ada", "ada@host.test", "Ada")).await;
         let mut moved = ada.clone();
         moved.email = email("ada@home.test");
         world
             .tx(async |tx| user::update(tx, world.start(), &moved).await)
             .await;
         let as_guest = named(&at_host, "ada", "ada@host.test", "Somebody");
-        let user = enter(world, &as_guest).await;
+        let user = world.enter(&as_guest).await;
         assert_eq!(
             (user.email.as_str(), user.name.as_deref()),
             ("ada@home.test", Some("Ada"))
         );
         let at_work = named(&at_home, "a", "ada@home.test", "Ada King");
-        assert_eq!(enter(world, &at_work).await.name.as_deref(), Some("Ada King"));
+        assert_eq!(world.enter(&at_work).await.name.as_deref(), Some("Ada King"));
     })
     .await;
 }
@@ -293,7 +269,9 @@ async fn says_verified(world: &World, organization: &OrganizationId, user: &User
 async fn an_address_counts_as_verified_as_long_as_something_that_stands_vouches_for_it() {
     on_each_engine(async |world| {
         let (old, connection) = world.company("moved.test").await;
-        let ann = enter(world, &named(&connection, "ann", "ann@moved.test", "Ann")).await;
+        let ann = world
+            .enter(&named(&connection, "ann", "ann@moved.test", "Ann"))
+            .await;
         assert!(says_verified(world, &old.id, &ann.id).await);
 
         // The domain moves to a buyer.
@@ -306,7 +284,9 @@ async fn an_address_counts_as_verified_as_long_as_something_that_stands_vouches_
                 domain::insert(tx, world.start(), &bought).await
             })
             .await;
-        let user = enter(world, &named(&connection, "ann", "ann@moved.test", "Not Ann")).await;
+        let user = world
+            .enter(&named(&connection, "ann", "ann@moved.test", "Not Ann"))
+            .await;
         assert_eq!(user.name.as_deref(), Some("Ann"), "nobody there may rename her");
         assert!(!says_verified(world, &old.id, &ann.id).await);
         join(world, &buyer.id, &ann).await;
@@ -331,7 +311,7 @@ async fn an_address_counts_as_verified_as_long_as_something_that_stands_vouches_
 async fn a_claim_and_a_look_alike_domain_vouch_for_nothing() {
     on_each_engine(async |world| {
         let (acme, connection) = world.company("acme.test").await;
-        let ada = enter(world, &arrival(&connection, "ada", "ada@acme.test")).await;
+        let ada = world.enter(&claim(&connection, "ada", "ada@acme.test")).await;
         let domains = world.tx(async |tx| domain::list(tx, &acme.id).await).await;
         let similar = world.new_domain(&acme.id, "me.test");
         let waiting = world.new_domain(&acme.id, "acme.test").given_by(Giver::Customer);
@@ -355,25 +335,25 @@ async fn allow(world: &World, connection: &ConnectionId, user: Option<&UserId>, 
         .await;
 }
 
-fn changed(known: &str) -> Outcome {
-    Outcome::SubjectChanged {
+fn changed(known: &str) -> Result<Admitted, Refusal> {
+    Err(Refusal::SubjectChanged {
         known: vec![known.to_owned()],
-    }
+    })
 }
 
 #[tokio::test]
 async fn an_address_that_came_to_another_subject_inherits_no_account() {
     on_each_engine(async |world| {
         let (_, connection) = world.company("acme.test").await;
-        let ada = enter(world, &arrival(&connection, "ada-1", "ada@acme.test")).await;
-        let heir = arrival(&connection, "ada-2", "ada@acme.test");
-        assert_eq!(arrive(world, &heir).await, changed("ada-1"));
+        let ada = world.enter(&claim(&connection, "ada-1", "ada@acme.test")).await;
+        let heir = claim(&connection, "ada-2", "ada@acme.test");
+        assert_eq!(world.admit(&heir).await, changed("ada-1"));
 
         allow(world, &connection.id, Some(&ada.id), 0).await;
-        assert_eq!(enter(world, &heir).await.id, ada.id);
+        assert_eq!(world.enter(&heir).await.id, ada.id);
         // The new subject took the place of the old one, and the permission is used up.
-        let before = arrival(&connection, "ada-1", "ada@acme.test");
-        assert_eq!(arrive(world, &before).await, changed("ada-2"));
+        let before = claim(&connection, "ada-1", "ada@acme.test");
+        assert_eq!(world.admit(&before).await, changed("ada-2"));
         assert_eq!(events(world, Kind::ConnectionRelinkAllowed).await, 1);
         assert_eq!(events(world, Kind::UserIdentityRelinked).await, 1);
     })
@@ -390,25 +370,24 @@ async fn a_permission_for_a_connection_is_for_each_person_once_and_for_seven_day
             .await;
         for name in ["ada", "bob", "eve"] {
             let address = format!("{name}@acme.test");
-            enter(world, &arrival(&connection, name, &address)).await;
-            enter(world, &arrival(&other, name, &address)).await;
+            world.enter(&claim(&connection, name, &address)).await;
+            world.enter(&claim(&other, name, &address)).await;
         }
         allow(world, &connection.id, None, 0).await;
-        let renumbered =
-            |name: &str| arrival(&connection, &format!("{name}-2"), &format!("{name}@acme.test"));
-        enter(world, &renumbered("ada")).await;
-        enter(world, &renumbered("bob")).await;
-        let third = arrival(&connection, "ada-3", "ada@acme.test");
-        assert_eq!(arrive(world, &third).await, changed("ada-2"));
-        let elsewhere = arrival(&other, "eve-2", "eve@acme.test");
+        let renumbered = |name: &str| claim(&connection, &format!("{name}-2"), &format!("{name}@acme.test"));
+        world.enter(&renumbered("ada")).await;
+        world.enter(&renumbered("bob")).await;
+        let third = claim(&connection, "ada-3", "ada@acme.test");
+        assert_eq!(world.admit(&third).await, changed("ada-2"));
+        let elsewhere = claim(&other, "eve-2", "eve@acme.test");
         assert_eq!(
-            arrive(world, &elsewhere).await,
+            world.admit(&elsewhere).await,
             changed("eve"),
             "at this connection alone"
         );
         let too_late = world.after(7 * 24 * 3600);
         let late = world
-            .tx(async |tx| identity::arrive(tx, too_late, &renumbered("eve")).await)
+            .tx(async |tx| admission::admit(tx, too_late, &renumbered("eve")).await)
             .await;
         assert_eq!(late, changed("eve"));
     })
@@ -419,11 +398,11 @@ async fn a_permission_for_a_connection_is_for_each_person_once_and_for_seven_day
 async fn a_permission_for_one_person_is_nobody_elses() {
     on_each_engine(async |world| {
         let (_, connection) = world.company("acme.test").await;
-        let ada = enter(world, &arrival(&connection, "ada", "ada@acme.test")).await;
-        enter(world, &arrival(&connection, "bob", "bob@acme.test")).await;
+        let ada = world.enter(&claim(&connection, "ada", "ada@acme.test")).await;
+        world.enter(&claim(&connection, "bob", "bob@acme.test")).await;
         allow(world, &connection.id, Some(&ada.id), 0).await;
-        let heir = arrival(&connection, "bob-2", "bob@acme.test");
-        assert_eq!(arrive(world, &heir).await, changed("bob"));
+        let heir = claim(&connection, "bob-2", "bob@acme.test");
+        assert_eq!(world.admit(&heir).await, changed("bob"));
     })
     .await;
 }
@@ -432,22 +411,19 @@ async fn a_permission_for_one_person_is_nobody_elses() {
 async fn of_many_subjects_that_race_for_a_permission_one_gets_it() {
     on_each_engine(async |world| {
         let (_, connection) = world.company("acme.test").await;
-        enter(world, &arrival(&connection, "first", "ada@acme.test")).await;
+        world.enter(&claim(&connection, "first", "ada@acme.test")).await;
         allow(world, &connection.id, None, 0).await;
-        let arrivals: Vec<Arrival> = (0..12)
-            .map(|n| arrival(&connection, &format!("heir-{n}"), "ada@acme.test"))
+        let claims: Vec<Claim> = (0..12)
+            .map(|n| claim(&connection, &format!("heir-{n}"), "ada@acme.test"))
             .collect();
-        let arrivals = &arrivals;
+        let claims = &claims;
         let outcomes = race(12, |n| {
             world
                 .db
-                .tx(async move |tx| identity::arrive(tx, world.start(), &arrivals[n]).await)
+                .tx(async move |tx| admission::admit(tx, world.start(), &claims[n]).await)
         })
         .await;
-        let in_now = outcomes
-            .iter()
-            .filter(|outcome| matches!(outcome, Outcome::SignedIn { .. }));
-        assert_eq!(in_now.count(), 1);
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
         assert_eq!(world.count("SELECT COUNT(*) FROM identities").await, 1);
         assert_eq!(world.count("SELECT COUNT(*) FROM relink_uses").await, 1);
     })
@@ -474,19 +450,19 @@ async fn google(world: &World, check: Option<bool>) -> Connection {
     google
 }
 
-fn with_hd(connection: &Connection, subject: &str, hd: Option<&str>) -> Arrival {
-    let mut arrival = arrival(connection, subject, &format!("{subject}@acme.test"));
+fn with_hd(connection: &Connection, subject: &str, hd: Option<&str>) -> Claim {
+    let mut claim = claim(connection, subject, &format!("{subject}@acme.test"));
     if let Some(hd) = hd {
-        arrival.attributes.insert("hd".to_owned(), hd.into());
+        claim.attributes.insert("hd".to_owned(), hd.into());
     }
-    arrival
+    claim
 }
 
 #[tokio::test]
 async fn a_private_account_at_google_with_the_companys_address_is_not_the_companys() {
     on_each_engine(async |world| {
         let connection = google(world, Some(true)).await;
-        enter(world, &with_hd(&connection, "ada", Some("Acme.test"))).await;
+        world.enter(&with_hd(&connection, "ada", Some("Acme.test"))).await;
         for foreign in [
             None,
             Some("gmail.com"),
@@ -498,8 +474,8 @@ async fn a_private_account_at_google_with_the_companys_address_is_not_the_compan
             for subject in ["bob", "ada"] {
                 let claimed = with_hd(&connection, subject, foreign);
                 assert_eq!(
-                    arrive(world, &claimed).await,
-                    Outcome::HostedDomainForeign,
+                    world.admit(&claimed).await,
+                    Err(Refusal::HostedDomainForeign),
                     "{foreign:?}"
                 );
             }
@@ -513,8 +489,8 @@ async fn a_connection_to_google_from_before_the_check_only_warns() {
     on_each_engine(async |world| {
         for (name, check) in [("old", None), ("off", Some(false))] {
             let connection = google_of(world, name, check).await;
-            let private = arrival(&connection, name, &format!("ada@{name}.test"));
-            enter(world, &private).await;
+            let private = claim(&connection, name, &format!("ada@{name}.test"));
+            world.enter(&private).await;
         }
     })
     .await;

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use genkan::connections::Refusal;
 use genkan::simulator::Fault;
 use genkan_db::p;
 use genkan_protocol::EmailAddress;
+use genkan_store::admission::Refusal;
 use genkan_store::connection::Provider;
 use genkan_store::connection_test::{self, Status};
 use genkan_store::organization::user_limit;
@@ -147,7 +147,7 @@ async fn a_test_says_of_everybody_what_a_sign_in_says() {
     let mut causes = std::collections::BTreeSet::new();
     for (number, kind) in [
         Refusal::EmailNotTrusted,
-        Refusal::HostedDomain,
+        Refusal::HostedDomainForeign,
         Refusal::DomainNotProved,
         Refusal::SubjectChanged { known: Vec::new() },
         Refusal::EmailNotVerified,
@@ -160,7 +160,7 @@ async fn a_test_says_of_everybody_what_a_sign_in_says() {
     {
         let domain = format!("acme-{number}.test");
         let address = format!("ada@{domain}");
-        let hosted = matches!(kind, Refusal::HostedDomain);
+        let hosted = matches!(kind, Refusal::HostedDomainForeign);
         let closed = matches!(kind, Refusal::NotProvisioned);
         let company = gateway
             .organization(&domain)
@@ -179,7 +179,7 @@ async fn a_test_says_of_everybody_what_a_sign_in_says() {
             Refusal::EmailNotTrusted => {
                 person = Person::new("ada@elsewhere.test").with_claims(&json!({ "sub": "s-0" }));
             }
-            Refusal::HostedDomain | Refusal::NotProvisioned => {}
+            Refusal::HostedDomainForeign | Refusal::NotProvisioned => {}
             Refusal::EmailNotVerified => person = person.unverified(),
             Refusal::DomainNotProved => {
                 let elsewhere = gateway.organization("elsewhere-too.test").await;
@@ -207,6 +207,7 @@ async fn a_test_says_of_everybody_what_a_sign_in_says() {
                     .tx(async |tx| user_limit::set(tx, at, &company.id, Some(0)).await)
                     .await;
             }
+            Refusal::EmailMissing | Refusal::ConnectionNotActive => unreachable!("not in the list"),
         }
         let before = gateway.events().await;
         let [tried, signed_in] = verdicts(&gateway, &company, &person).await;

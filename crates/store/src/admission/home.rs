@@ -4,7 +4,7 @@
 use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
 
-use super::arrival::{Outcome, Profile};
+use super::{Profile, Refusal};
 use crate::connection::{self, Connection, EmailTrust, Settings};
 use crate::user::User;
 use crate::{Error, OrganizationId, Timestamp, UserId, domain, user};
@@ -22,12 +22,12 @@ pub(super) async fn vouch(
     tx: &mut Tx<'_>,
     connection: &Connection,
     profile: &Profile,
-) -> Result<Result<Vouched, Outcome>, Error> {
+) -> Result<Result<Vouched, Refusal>, Error> {
     let Some(email) = &profile.email else {
-        return Ok(Err(Outcome::EmailMissing));
+        return Ok(Err(Refusal::EmailMissing));
     };
     let Some(is_proved) = speaks_for(tx, connection, email).await? else {
-        return Ok(Err(Outcome::EmailNotTrusted));
+        return Ok(Err(Refusal::EmailNotTrusted));
     };
     let trust = match &connection.settings {
         Settings::Oidc(settings) => settings.email_trust(),
@@ -41,7 +41,7 @@ pub(super) async fn vouch(
         EmailTrust::Any => true,
     };
     if !counts {
-        return Ok(Err(Outcome::EmailNotVerified));
+        return Ok(Err(Refusal::EmailNotVerified));
     }
     Ok(Ok(Vouched {
         email: email.clone(),

@@ -2,40 +2,12 @@
 //! not happen when the provider lies.
 
 use genkan_protocol::EmailAddress;
+use genkan_store::admission::{self, Admitted, Claim, Refusal, Roles};
 use genkan_store::connection::{self, Connection};
-use genkan_store::identity::{self, Arrival, Outcome, Profile, Roles};
-use genkan_store::user::{self, User};
-use genkan_store::{ConnectionId, OrganizationId, UserId, domain, membership, role};
+use genkan_store::user;
+use genkan_store::{ConnectionId, OrganizationId, UserId, domain, identity, membership, role};
 
-use crate::support::{World, email, on_each_engine, race};
-
-fn arrival(connection: &Connection, subject: &str, address: &str) -> Arrival {
-    Arrival {
-        connection_id: connection.id.clone(),
-        subject: subject.to_owned(),
-        profile: Profile {
-            email: Some(email(address)),
-            ..Profile::default()
-        },
-        groups: None,
-        roles: Roles::Silent,
-        attributes: serde_json::Map::new(),
-    }
-}
-
-async fn arrive(world: &World, arrival: &Arrival) -> Outcome {
-    world
-        .tx(async |tx| identity::arrive(tx, world.start(), arrival).await)
-        .await
-}
-
-/// Lets somebody in who must be let in.
-async fn enter(world: &World, arrival: &Arrival) -> User {
-    match arrive(world, arrival).await {
-        Outcome::SignedIn { user, .. } => *user,
-        refused => panic!("{refused:?}"),
-    }
-}
+use crate::support::{World, claim, email, on_each_engine, race};
 
 async fn update(world: &World, connection: &Connection) -> Connection {
     world
@@ -65,9 +37,9 @@ async fn footprint(world: &World) -> [i64; 5] {
     ]
 }
 
-async fn assert_refused(world: &World, arrival: &Arrival, expected: &Outcome) {
+async fn assert_refused(world: &World, claim: &Claim, expected: &Refusal) {
     let before = footprint(world).await;
-    assert_eq!(arrive(world, arrival).await, *expected);
+    assert_eq!(world.admit(claim).await, Err(expected.clone()));
     assert_eq!(footprint(world).await, before, "a refusal changes nothing");
 }
 
@@ -77,22 +49,18 @@ async fn assert_refused(world: &World, arrival: &Arrival, expected: &Outcome) {
 async fn a_first_login_makes_a_user_a_membership_and_an_identity() {
     on_each_engine(async |world| {
         let (organization, connection) = world.company("acme.test").await;
-        let mut first = arrival(&connection, "sub-1", "Ada@Acme.Test");
+        let mut first = claim(&connection, "sub-1", "Ada@Acme.Test");
         first.profile.name = Some("Ada Lovelace".to_owned());
         first.profile.email_verified = Some(true);
         first.groups = Some(vec!["engineering".to_owned()]);
         first.attributes.insert("dept".to_owned(), "R&D".into());
 
-        let outcome = arrive(world, &first).await;
-        let Outcome::SignedIn {
+        let Admitted {
             user,
             organization_id,
             user_created,
             membership_created,
-        } = outcome
-        else {
-            panic!("{outcome:?}")
-        };
+        } = world.admit(&first).await.unwrap();
         assert!(user_created && membership_created);
         assert_eq!(organization_id, Some(organization.id.clone()));
         assert_eq!(user.email.as_str(), "ada@acme.test");
@@ -115,18 +83,14 @@ async fn a_first_login_makes_a_user_a_membership_and_an_identity() {
             ("sub-1", &first.attributes)
         );
 
-        let second = arrive(world, &first).await;
-        let Outcome::SignedIn {
+        let Admitted {
             user: again,
             user_created,
             membership_created,
             ..
-        } = second
-        else {
-            panic!("{second:?}")
-        };
+        } = world.admit(&first).await.unwrap();
         assert_eq!((again, user_created, membership_created), (user, false, false));
-        let colleague = enter(world, &arrival(&connection, "sub-2", "bob@acme.test")).await;
+        let colleague = world.enter(&claim(&connection, "sub-2", "bob@acme.test")).await;
         assert_eq!(roles(world, &connection, &colleague.id).await, ["member"]);
     })
     .await;
@@ -137,16 +101,15 @@ async fn a_user_who_exists_is_linked_by_an_address_of_the_organization() {
     on_each_engine(async |world| {
         let (organization, connection) = world.company("acme.test").await;
         let ada = world.user("ada@acme.test").await;
-        let outcome = arrive(world, &arrival(&connection, "sub-1", "ADA@acme.test")).await;
-        let Outcome::SignedIn {
+        let Admitted {
             user,
             user_created,
             membership_created,
             ..
-        } = outcome
-        else {
-            panic!("{outcome:?}")
-        };
+        } = world
+            .admit(&claim(&connection, "sub-1", "ADA@acme.test"))
+            .await
+            .unwrap();
         assert_eq!(
             (&user.id, user_created, membership_created),
             (&ada.id, false, true)
@@ -159,7 +122,8 @@ async fn a_user_who_exists_is_linked_by_an_address_of_the_organization() {
             .tx(async |tx| connection::insert(tx, world.start(), &second).await)
             .await;
         assert_eq!(
-            enter(world, &arrival(&second, "other subject", "ada@acme.test"))
+            world
+                .enter(&claim(&second, "other subject", "ada@acme.test"))
                 .await
                 .id,
             ada.id
@@ -180,22 +144,22 @@ async fn without_provisioning_only_members_come_in() {
         let connection = update(world, &connection).await;
         let ada = world.user("ada@acme.test").await;
         let (known, stranger) = (
-            arrival(&connection, "sub-1", "ada@acme.test"),
-            arrival(&connection, "sub-2", "bob@acme.test"),
+            claim(&connection, "sub-1", "ada@acme.test"),
+            claim(&connection, "sub-2", "bob@acme.test"),
         );
 
-        assert_refused(world, &stranger, &Outcome::NotProvisioned).await;
-        assert_refused(world, &known, &Outcome::NotProvisioned).await;
+        assert_refused(world, &stranger, &Refusal::NotProvisioned).await;
+        assert_refused(world, &known, &Refusal::NotProvisioned).await;
         world
             .tx(async |tx| membership::insert(tx, world.start(), &organization.id, &ada.id).await)
             .await;
-        assert_eq!(enter(world, &known).await.id, ada.id);
+        assert_eq!(world.enter(&known).await.id, ada.id);
 
         // Who was taken out of the organization does not come back by a known identity.
         world
             .tx(async |tx| membership::delete(tx, world.start(), &organization.id, &ada.id).await)
             .await;
-        assert_refused(world, &known, &Outcome::NotProvisioned).await;
+        assert_refused(world, &known, &Refusal::NotProvisioned).await;
     })
     .await;
 }
@@ -206,15 +170,15 @@ async fn without_provisioning_only_members_come_in() {
 async fn a_known_person_rejoins_an_organization_only_with_its_own_address() {
     on_each_engine(async |world| {
         let (organization, connection) = world.company("acme.test").await;
-        let own = arrival(&connection, "sub-1", "ada@acme.test");
-        let ada = enter(world, &own).await;
+        let own = claim(&connection, "sub-1", "ada@acme.test");
+        let ada = world.enter(&own).await;
         world
             .tx(async |tx| membership::delete(tx, world.start(), &organization.id, &ada.id).await)
             .await;
 
-        let foreign = arrival(&connection, "sub-1", "ada@private.test");
-        assert_refused(world, &foreign, &Outcome::NotProvisioned).await;
-        assert_eq!(enter(world, &own).await.id, ada.id);
+        let foreign = claim(&connection, "sub-1", "ada@private.test");
+        assert_refused(world, &foreign, &Refusal::NotProvisioned).await;
+        assert_eq!(world.enter(&own).await.id, ada.id);
     })
     .await;
 }
@@ -223,36 +187,36 @@ async fn a_known_person_rejoins_an_organization_only_with_its_own_address() {
 async fn disabled_people_closed_connections_and_empty_hands_are_refused() {
     on_each_engine(async |world| {
         let (_, connection) = world.company("acme.test").await;
-        let known = arrival(&connection, "sub-1", "ada@acme.test");
-        let ada = enter(world, &known).await;
-        let mut nameless = arrival(&connection, "sub-2", "bob@acme.test");
+        let known = claim(&connection, "sub-1", "ada@acme.test");
+        let ada = world.enter(&known).await;
+        let mut nameless = claim(&connection, "sub-2", "bob@acme.test");
         nameless.profile.email = None;
-        assert_refused(world, &nameless, &Outcome::EmailMissing).await;
+        assert_refused(world, &nameless, &Refusal::EmailMissing).await;
 
         world
             .tx(async |tx| user::set_disabled(tx, world.start(), &ada.id, true).await)
             .await;
-        assert_refused(world, &known, &Outcome::Disabled).await;
-        let by_address = arrival(&connection, "new subject", "ada@acme.test");
-        assert_refused(world, &by_address, &Outcome::Disabled).await;
+        assert_refused(world, &known, &Refusal::Disabled).await;
+        let by_address = claim(&connection, "new subject", "ada@acme.test");
+        assert_refused(world, &by_address, &Refusal::Disabled).await;
         world
             .tx(async |tx| user::set_disabled(tx, world.start(), &ada.id, false).await)
             .await;
         // A known person needs no address.
         let mut silent = known.clone();
         silent.profile.email = None;
-        assert_eq!(enter(world, &silent).await.id, ada.id);
+        assert_eq!(world.enter(&silent).await.id, ada.id);
 
         world
             .tx(async |tx| connection::disable(tx, world.start(), &connection.id).await)
             .await;
-        assert_refused(world, &known, &Outcome::ConnectionNotActive).await;
+        assert_refused(world, &known, &Refusal::ConnectionNotActive).await;
         let nowhere: ConnectionId = world.id();
-        let lost = Arrival {
+        let lost = Claim {
             connection_id: nowhere,
             ..known
         };
-        assert_refused(world, &lost, &Outcome::ConnectionNotActive).await;
+        assert_refused(world, &lost, &Refusal::ConnectionNotActive).await;
     })
     .await;
 }
@@ -261,20 +225,17 @@ async fn disabled_people_closed_connections_and_empty_hands_are_refused() {
 async fn a_hundred_first_logins_of_one_person_make_one_user() {
     on_each_engine(async |world| {
         let (_, connection) = world.company("acme.test").await;
-        let first = arrival(&connection, "sub-1", "ada@acme.test");
+        let first = claim(&connection, "sub-1", "ada@acme.test");
         let outcomes = race(100, |_| {
             world
                 .db
-                .tx(async |tx| identity::arrive(tx, world.start(), &first).await)
+                .tx(async |tx| admission::admit(tx, world.start(), &first).await)
         })
         .await;
 
         let mut created = 0;
         for outcome in &outcomes {
-            let Outcome::SignedIn { user_created, .. } = outcome else {
-                panic!("{outcome:?}")
-            };
-            created += usize::from(*user_created);
+            created += usize::from(outcome.as_ref().unwrap().user_created);
         }
         assert_eq!(created, 1);
         assert_eq!(footprint(world).await[..4], [1, 1, 1, 1]);
@@ -286,14 +247,14 @@ async fn a_hundred_first_logins_of_one_person_make_one_user() {
 async fn of_people_who_race_to_be_first_one_becomes_admin() {
     on_each_engine(async |world| {
         let (_, connection) = world.company("acme.test").await;
-        let arrivals: Vec<Arrival> = (0..10)
-            .map(|n| arrival(&connection, &format!("sub-{n}"), &format!("p{n}@acme.test")))
+        let claims: Vec<Claim> = (0..10)
+            .map(|n| claim(&connection, &format!("sub-{n}"), &format!("p{n}@acme.test")))
             .collect();
-        let arrivals = &arrivals;
+        let claims = &claims;
         race(10, |n| {
             world
                 .db
-                .tx(async move |tx| identity::arrive(tx, world.start(), &arrivals[n]).await)
+                .tx(async move |tx| admission::admit(tx, world.start(), &claims[n]).await)
         })
         .await;
         let admins =
@@ -312,16 +273,18 @@ async fn a_foreign_provider_cannot_take_over_an_account() {
     on_each_engine(async |world| {
         let (acme, acme_connection) = world.company("acme.test").await;
         let (evil, evil_connection) = world.company("evil.test").await;
-        let ada = enter(world, &arrival(&acme_connection, "sub-1", "ada@acme.test")).await;
+        let ada = world
+            .enter(&claim(&acme_connection, "sub-1", "ada@acme.test"))
+            .await;
 
-        let claimed = arrival(&evil_connection, "sub-1", "ada@acme.test");
-        assert_refused(world, &claimed, &Outcome::EmailNotTrusted).await;
+        let claimed = claim(&evil_connection, "sub-1", "ada@acme.test");
+        assert_refused(world, &claimed, &Refusal::EmailNotTrusted).await;
 
         // Nor after the administrator of the other organization has "invited" the victim.
         world
             .tx(async |tx| membership::insert(tx, world.start(), &evil.id, &ada.id).await)
             .await;
-        assert_refused(world, &claimed, &Outcome::EmailNotTrusted).await;
+        assert_refused(world, &claimed, &Refusal::EmailNotTrusted).await;
         let of_ada = world
             .tx(async |tx| identity::list_for_user(tx, &ada.id).await)
             .await;
@@ -338,7 +301,7 @@ async fn a_foreign_provider_cannot_ask_who_has_an_account() {
         let (_, evil) = world.company("evil.test").await;
         world.user("ada@acme.test").await;
         for address in ["ada@acme.test", "nobody@acme.test", "nobody@nowhere.test"] {
-            assert_refused(world, &arrival(&evil, "s", address), &Outcome::EmailNotTrusted).await;
+            assert_refused(world, &claim(&evil, "s", address), &Refusal::EmailNotTrusted).await;
         }
     })
     .await;
@@ -359,13 +322,13 @@ async fn addresses_that_only_look_like_the_organizations_are_foreign() {
             "ada@еvil.test", // a Cyrillic е
         ] {
             if let Ok(address) = EmailAddress::parse(address) {
-                let claimed = arrival(&evil, "s", address.as_str());
-                assert_refused(world, &claimed, &Outcome::EmailNotTrusted).await;
+                let claimed = claim(&evil, "s", address.as_str());
+                assert_refused(world, &claimed, &Refusal::EmailNotTrusted).await;
             }
         }
         // Several spellings of the organization's own domain are one domain.
         for (subject, address) in [("1", "a@EVIL.test"), ("2", "b@ｅvil.test"), ("3", "c@evil。test")] {
-            let user = enter(world, &arrival(&evil, subject, address)).await;
+            let user = world.enter(&claim(&evil, subject, address)).await;
             assert_eq!(user.email.domain().as_str(), "evil.test");
         }
     })
@@ -376,7 +339,7 @@ async fn addresses_that_only_look_like_the_organizations_are_foreign() {
 async fn a_colleague_cannot_be_impersonated_by_a_letter_that_looks_alike() {
     on_each_engine(async |world| {
         let (_, connection) = world.company("acme.test").await;
-        let kim = enter(world, &arrival(&connection, "kim", "kim@acme.test")).await;
+        let kim = world.enter(&claim(&connection, "kim", "kim@acme.test")).await;
         for (subject, address) in [
             ("1", "\u{212a}im@acme.test"), // KELVIN SIGN, whose lower case is k
             ("2", "k\u{131}m@acme.test"),  // dotless i
@@ -386,14 +349,12 @@ async fn a_colleague_cannot_be_impersonated_by_a_letter_that_looks_alike() {
         ] {
             // Refused, or somebody else.
             if let Ok(address) = EmailAddress::parse(address) {
-                let other = enter(world, &arrival(&connection, subject, address.as_str())).await;
+                let other = world.enter(&claim(&connection, subject, address.as_str())).await;
                 assert_ne!(other.id, kim.id, "{address}");
             }
         }
         assert_eq!(
-            enter(world, &arrival(&connection, "kim", "KIM@ACME.TEST"))
-                .await
-                .id,
+            world.enter(&claim(&connection, "kim", "KIM@ACME.TEST")).await.id,
             kim.id
         );
     })
@@ -404,7 +365,7 @@ async fn a_colleague_cannot_be_impersonated_by_a_letter_that_looks_alike() {
 async fn subjects_are_compared_exactly() {
     on_each_engine(async |world| {
         let (_, connection) = world.company("acme.test").await;
-        let ada = enter(world, &arrival(&connection, "Sub", "ada@acme.test")).await;
+        let ada = world.enter(&claim(&connection, "Sub", "ada@acme.test")).await;
         for subject in ["sub", "Sub ", "SUB", "S\u{fc}b", "Sub\u{0301}", "Sub%", "S_b"] {
             let found = world
                 .tx(async |tx| identity::find_user(tx, &connection.id, subject).await)
@@ -424,14 +385,14 @@ async fn an_address_that_the_provider_doubts_is_not_believed_unless_told_to() {
     on_each_engine(async |world| {
         let (_, mut connection) = world.company("acme.test").await;
         world.user("ceo@acme.test").await;
-        let mut registered = arrival(&connection, "eve", "ceo@acme.test");
+        let mut registered = claim(&connection, "eve", "ceo@acme.test");
         registered.profile.email_verified = Some(false);
-        assert_refused(world, &registered, &Outcome::EmailNotVerified).await;
+        assert_refused(world, &registered, &Refusal::EmailNotVerified).await;
 
         let settings = connection.settings.as_oidc_mut().unwrap();
         settings.trust_unverified_email = true;
         update(world, &connection).await;
-        assert_eq!(enter(world, &registered).await.email.as_str(), "ceo@acme.test");
+        assert_eq!(world.enter(&registered).await.email.as_str(), "ceo@acme.test");
     })
     .await;
 }
@@ -444,13 +405,13 @@ async fn a_connection_may_ask_for_addresses_that_were_verified() {
         let settings = connection.settings.as_oidc_mut().unwrap();
         settings.set_email_trust(connection::EmailTrust::Verified);
         update(world, &connection).await;
-        let mut claimed = arrival(&connection, "eve", "ceo@acme.test");
+        let mut claimed = claim(&connection, "eve", "ceo@acme.test");
         for not in [None, Some(false)] {
             claimed.profile.email_verified = not;
-            assert_refused(world, &claimed, &Outcome::EmailNotVerified).await;
+            assert_refused(world, &claimed, &Refusal::EmailNotVerified).await;
         }
         claimed.profile.email_verified = Some(true);
-        assert_eq!(enter(world, &claimed).await.email.as_str(), "ceo@acme.test");
+        assert_eq!(world.enter(&claimed).await.email.as_str(), "ceo@acme.test");
     })
     .await;
 }
@@ -460,17 +421,17 @@ async fn a_known_person_stays_who_they_are_whatever_address_comes() {
     on_each_engine(async |world| {
         let (_, acme) = world.company("acme.test").await;
         let (_, other) = world.company("other.test").await;
-        let ada = enter(world, &arrival(&acme, "sub-1", "ada@acme.test")).await;
-        let bob = enter(world, &arrival(&acme, "sub-2", "bob@acme.test")).await;
-        let carl = enter(world, &arrival(&other, "sub-1", "carl@other.test")).await;
+        let ada = world.enter(&claim(&acme, "sub-1", "ada@acme.test")).await;
+        let bob = world.enter(&claim(&acme, "sub-2", "bob@acme.test")).await;
+        let carl = world.enter(&claim(&other, "sub-1", "carl@other.test")).await;
 
         for (stolen, victim) in [
             ("bob@acme.test", &bob),
             ("carl@other.test", &carl),
             ("free@other.test", &ada),
         ] {
-            let claimed = arrival(&acme, "sub-1", stolen);
-            let user = enter(world, &claimed).await;
+            let claimed = claim(&acme, "sub-1", stolen);
+            let user = world.enter(&claimed).await;
             assert_eq!(
                 (&user.id, user.email.as_str()),
                 (&ada.id, "ada@acme.test"),
@@ -482,7 +443,7 @@ async fn a_known_person_stays_who_they_are_whatever_address_comes() {
                 .unwrap();
             assert_eq!(untouched.email, victim.email);
         }
-        let married = enter(world, &arrival(&acme, "sub-1", "ada.king@acme.test")).await;
+        let married = world.enter(&claim(&acme, "sub-1", "ada.king@acme.test")).await;
         assert_eq!(
             (married.id, married.email.as_str()),
             (ada.id, "ada.king@acme.test")
@@ -496,7 +457,7 @@ async fn a_known_person_stays_who_they_are_whatever_address_comes() {
 async fn a_provider_cannot_change_the_address_of_somebody_elses_employee() {
     on_each_engine(async |world| {
         let (acme, connection) = world.company("acme.test").await;
-        let ada = enter(world, &arrival(&connection, "sub-1", "ada@acme.test")).await;
+        let ada = world.enter(&claim(&connection, "sub-1", "ada@acme.test")).await;
         // The domain moves to another organization; the identity stays linked.
         let domains = world.tx(async |tx| domain::list(tx, &acme.id).await).await;
         let buyer = world.organization().await;
@@ -509,7 +470,7 @@ async fn a_provider_cannot_change_the_address_of_somebody_elses_employee() {
                 domain::insert(tx, world.start(), &own).await
             })
             .await;
-        let user = enter(world, &arrival(&connection, "sub-1", "ada@evil.test")).await;
+        let user = world.enter(&claim(&connection, "sub-1", "ada@evil.test")).await;
         assert_eq!((user.id, user.email.as_str()), (ada.id, "ada@acme.test"));
     })
     .await;
@@ -525,7 +486,7 @@ async fn a_connection_of_the_whole_environment_vouches_for_nobody() {
             .tx(async |tx| connection::insert(tx, world.start(), &social).await)
             .await;
         for address in ["ada@acme.test", "bob@acme.test", "carl@nowhere.test"] {
-            assert_refused(world, &arrival(&social, "s", address), &Outcome::EmailNotTrusted).await;
+            assert_refused(world, &claim(&social, "s", address), &Refusal::EmailNotTrusted).await;
         }
     })
     .await;
@@ -537,13 +498,13 @@ async fn a_connection_of_the_whole_environment_vouches_for_nobody() {
 async fn the_profile_follows_the_provider_where_the_connection_says_so() {
     on_each_engine(async |world| {
         let (_, mut connection) = world.company("acme.test").await;
-        let mut person = arrival(&connection, "sub-1", "ada@acme.test");
+        let mut person = claim(&connection, "sub-1", "ada@acme.test");
         person.profile.name = Some("Ada".to_owned());
         person.profile.picture = Some("https://acme.test/ada.png".to_owned());
-        enter(world, &person).await;
+        world.enter(&person).await;
         person.profile.name = Some("Ada King".to_owned());
         person.profile.picture = None;
-        let user = enter(world, &person).await;
+        let user = world.enter(&person).await;
         assert_eq!(user.name.as_deref(), Some("Ada King"));
         assert_eq!(
             user.picture.as_deref(),
@@ -555,7 +516,7 @@ async fn the_profile_follows_the_provider_where_the_connection_says_so() {
         update(world, &connection).await;
         person.profile.name = Some("Somebody".to_owned());
         person.profile.email = Some(email("ada.king@acme.test"));
-        let user = enter(world, &person).await;
+        let user = world.enter(&person).await;
         assert_eq!(
             (user.name.as_deref(), user.email.as_str()),
             (Some("Ada King"), "ada@acme.test")
@@ -568,30 +529,33 @@ async fn the_profile_follows_the_provider_where_the_connection_says_so() {
 async fn roles_of_the_provider_come_and_go_with_it_and_those_of_people_stay() {
     on_each_engine(async |world| {
         let (organization, connection) = world.company("acme.test").await;
-        enter(world, &arrival(&connection, "first", "first@acme.test")).await;
+        world.enter(&claim(&connection, "first", "first@acme.test")).await;
         assignable(world, &["admin", "member"]).await;
-        let with = |roles: Option<&[&str]>| Arrival {
+        let with = |roles: Option<&[&str]>| Claim {
             roles: roles.map_or(Roles::Silent, |roles| Roles::Are(owned(roles))),
-            ..arrival(&connection, "sub-1", "ada@acme.test")
+            ..claim(&connection, "sub-1", "ada@acme.test")
         };
-        let ada = enter(world, &with(None)).await;
+        let ada = world.enter(&with(None)).await;
         assert_eq!(roles(world, &connection, &ada.id).await, ["member"]);
 
-        enter(
-            world,
-            &with(Some(&["admin", "Admin", "root", "'; DROP TABLE roles; --"])),
-        )
-        .await;
+        world
+            .enter(&with(Some(&[
+                "admin",
+                "Admin",
+                "root",
+                "'; DROP TABLE roles; --",
+            ])))
+            .await;
         assert_eq!(roles(world, &connection, &ada.id).await, ["admin", "member"]);
-        enter(world, &with(None)).await;
+        world.enter(&with(None)).await;
         assert_eq!(
             roles(world, &connection, &ada.id).await,
             ["admin", "member"],
             "nothing said, nothing changed"
         );
-        enter(world, &with(Some(&["member"]))).await;
+        world.enter(&with(Some(&["member"]))).await;
         assert_eq!(roles(world, &connection, &ada.id).await, ["member"]);
-        enter(world, &with(Some(&[]))).await;
+        world.enter(&with(Some(&[]))).await;
         assert_eq!(
             roles(world, &connection, &ada.id).await,
             ["member"],
@@ -599,7 +563,7 @@ async fn roles_of_the_provider_come_and_go_with_it_and_those_of_people_stay() {
         );
 
         // And people cannot take away what the provider gives.
-        enter(world, &with(Some(&["admin"]))).await;
+        world.enter(&with(Some(&["admin"]))).await;
         set_roles(world, &organization.id, &ada.id, &[]).await;
         assert_eq!(roles(world, &connection, &ada.id).await, ["admin"]);
     })
@@ -613,26 +577,26 @@ async fn a_provider_gives_roles_of_its_own_organization_and_of_the_environment()
         let (other, _) = world.company("other.test").await;
         crate::role::add(world, Some(&organization.id), "clerk", None).await;
         crate::role::add(world, Some(&other.id), "spy", None).await;
-        enter(world, &arrival(&connection, "first", "first@acme.test")).await;
-        let with_roles = Arrival {
+        world.enter(&claim(&connection, "first", "first@acme.test")).await;
+        let with_roles = Claim {
             roles: Roles::Are(owned(&["clerk", "spy", "admin"])),
-            ..arrival(&connection, "sub-1", "ada@acme.test")
+            ..claim(&connection, "sub-1", "ada@acme.test")
         };
-        let ada = enter(world, &with_roles).await;
+        let ada = world.enter(&with_roles).await;
         assert_eq!(
             roles(world, &connection, &ada.id).await,
             ["clerk", "member"],
             "a role of the environment is nobody's to give unless somebody says so"
         );
         assignable(world, &["admin"]).await;
-        enter(world, &with_roles).await;
+        world.enter(&with_roles).await;
         assert_eq!(
             roles(world, &connection, &ada.id).await,
             ["admin", "clerk", "member"]
         );
         // What it may not give any more, it has not given.
         set_assignable(world, "admin", false).await;
-        enter(world, &with_roles).await;
+        world.enter(&with_roles).await;
         assert_eq!(roles(world, &connection, &ada.id).await, ["clerk", "member"]);
     })
     .await;
@@ -644,26 +608,30 @@ async fn a_claim_that_nobody_named_takes_back_and_gives_nothing() {
         let (organization, connection) = world.company("acme.test").await;
         assignable(world, &["admin", "member"]).await;
         crate::role::add(world, Some(&organization.id), "clerk", None).await;
-        enter(world, &arrival(&connection, "first", "first@acme.test")).await;
-        let with = |roles| Arrival {
+        world.enter(&claim(&connection, "first", "first@acme.test")).await;
+        let with = |roles| Claim {
             roles,
-            ..arrival(&connection, "sub-1", "ada@acme.test")
+            ..claim(&connection, "sub-1", "ada@acme.test")
         };
-        let ada = enter(world, &with(Roles::Are(owned(&["admin", "clerk"])))).await;
+        let ada = world.enter(&with(Roles::Are(owned(&["admin", "clerk"])))).await;
         let known = ["admin", "clerk", "member"];
         assert_eq!(roles(world, &connection, &ada.id).await, known);
 
-        enter(world, &with(Roles::AtMost(owned(&["admin", "clerk", "member"])))).await;
+        world
+            .enter(&with(Roles::AtMost(owned(&["admin", "clerk", "member"]))))
+            .await;
         assert_eq!(roles(world, &connection, &ada.id).await, known);
-        enter(world, &with(Roles::AtMost(owned(&["clerk"])))).await;
+        world.enter(&with(Roles::AtMost(owned(&["clerk"])))).await;
         assert_eq!(roles(world, &connection, &ada.id).await, ["clerk", "member"]);
-        enter(world, &with(Roles::AtMost(owned(&["admin", "clerk"])))).await;
+        world
+            .enter(&with(Roles::AtMost(owned(&["admin", "clerk"]))))
+            .await;
         assert_eq!(
             roles(world, &connection, &ada.id).await,
             ["clerk", "member"],
             "it gives nothing"
         );
-        enter(world, &with(Roles::AtMost(Vec::new()))).await;
+        world.enter(&with(Roles::AtMost(Vec::new()))).await;
         assert_eq!(
             roles(world, &connection, &ada.id).await,
             ["member"],
@@ -704,19 +672,19 @@ async fn set_roles(world: &World, organization_id: &OrganizationId, user_id: &Us
 async fn groups_are_those_of_the_last_login() {
     on_each_engine(async |world| {
         let (organization, connection) = world.company("acme.test").await;
-        let with = |groups: Option<&[&str]>| Arrival {
+        let with = |groups: Option<&[&str]>| Claim {
             groups: groups.map(|groups| groups.iter().map(|group| (*group).to_owned()).collect()),
-            ..arrival(&connection, "sub-1", "ada@acme.test")
+            ..claim(&connection, "sub-1", "ada@acme.test")
         };
-        let ada = enter(world, &with(Some(&["a", "b"]))).await;
+        let ada = world.enter(&with(Some(&["a", "b"]))).await;
         let groups = async || {
             let find = world.tx(async |tx| membership::find(tx, &organization.id, &ada.id).await);
             find.await.unwrap().groups
         };
         assert_eq!(groups().await, ["a", "b"]);
-        enter(world, &with(None)).await;
+        world.enter(&with(None)).await;
         assert_eq!(groups().await, ["a", "b"]);
-        enter(world, &with(Some(&[]))).await;
+        world.enter(&with(Some(&[]))).await;
         assert_eq!(groups().await, [""; 0]);
     })
     .await;

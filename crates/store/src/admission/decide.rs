@@ -1,0 +1,159 @@
+//! Who would be let in, decided without writing anything.
+
+use genkan_db::Tx;
+use genkan_protocol::EmailAddress;
+
+use super::home::{Vouched, belongs_elsewhere, vouch};
+use super::{Claim, Recognized, Refusal};
+use crate::connection::{self, Connection, hosted_domain};
+use crate::identity::{self, relink};
+use crate::membership::{self, Status};
+use crate::user::{self, User};
+use crate::{Error, Timestamp, UserId};
+
+/// Whether anybody comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Through a connection that is switched on.
+    Open,
+    /// Nobody: a connection is tried, before it is switched on as well.
+    Rehearsal,
+}
+
+pub(super) struct Admission {
+    pub(super) connection: Connection,
+    pub(super) person: Person,
+    /// The address that the provider sent, if it may speak for it.
+    pub(super) vouched: Option<Vouched>,
+    pub(super) standing: Standing,
+}
+
+impl Admission {
+    pub(super) fn recognized(self) -> Recognized {
+        Recognized {
+            user: match self.person {
+                Person::Known(user) | Person::Linked(user) => Some(user),
+                Person::New(_) => None,
+            },
+            organization_id: self.connection.organization_id,
+        }
+    }
+}
+
+/// What a person is in the organization of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Also somebody who arrives through a connection of the whole environment.
+    Member,
+    /// With an invitation that waits.
+    Invited,
+    /// With an invitation that came to nothing: as a stranger.
+    InvitedOnce,
+    Stranger,
+    Inactive,
+}
+
+pub(super) enum Person {
+    /// By connection and subject.
+    Known(User),
+    /// By the address.
+    Linked(User),
+    New(EmailAddress),
+}
+
+impl Person {
+    fn user_id(&self) -> Option<&UserId> {
+        match self {
+            Self::Known(user) | Self::Linked(user) => Some(&user.id),
+            Self::New(_) => None,
+        }
+    }
+}
+
+/// Decides and writes nothing.
+pub(super) async fn decide(
+    tx: &mut Tx<'_>,
+    claim: &Claim,
+    door: Door,
+    now: Timestamp,
+) -> Result<Result<Admission, Refusal>, Error> {
+    // Read here and not taken from a cache: a connection that was just switched
+    // off must not let anybody in.
+    let connection = connection::find(tx, &claim.connection_id).await?;
+    let Some(connection) = connection.filter(|connection| connection.enabled || door == Door::Rehearsal)
+    else {
+        return Ok(Err(Refusal::ConnectionNotActive));
+    };
+    let hosted = hosted_domain::look(tx, &connection, &claim.attributes).await?;
+    if hosted.is_some_and(|hosted| hosted.is_refused) {
+        return Ok(Err(Refusal::HostedDomainForeign));
+    }
+    let vouched = vouch(tx, &connection, &claim.profile).await?;
+    let person = match identity::find_user(tx, &claim.connection_id, &claim.subject).await? {
+        Some(user) => Person::Known(user),
+        None => match &vouched {
+            Ok(vouched) => match user::find_by_email(tx, &vouched.email).await? {
+                // Whoever gave the domain may speak for strangers, and for nobody else's people.
+                Some(user)
+                    if !vouched.is_proved && belongs_elsewhere(tx, &connection, &user.id, now).await? =>
+                {
+                    return Ok(Err(Refusal::DomainNotProved));
+                }
+                Some(user) => Person::Linked(user),
+                None => Person::New(vouched.email.clone()),
+            },
+            Err(refusal) => return Ok(Err(refusal.clone())),
+        },
+    };
+    let standing = match &person {
+        Person::Known(user) | Person::Linked(user) if user.disabled => Standing::Inactive,
+        Person::Known(user) | Person::Linked(user) => standing(tx, &connection, &user.id, now).await?,
+        Person::New(_) => Standing::Stranger,
+    };
+    let may_join = connection.jit_provisioning && vouched.is_ok();
+    match standing {
+        Standing::Inactive => return Ok(Err(Refusal::Disabled)),
+        Standing::InvitedOnce | Standing::Stranger if !may_join => {
+            return Ok(Err(Refusal::NotProvisioned));
+        }
+        Standing::Member | Standing::Invited | Standing::InvitedOnce | Standing::Stranger => {}
+    }
+    if let Some(organization_id) = &connection.organization_id
+        && standing != Standing::Member
+        && !membership::has_room(tx, organization_id, person.user_id(), now).await?
+    {
+        return Ok(Err(Refusal::OrganizationFull));
+    }
+    if let Person::Linked(user) = &person {
+        let known = relink::subjects(tx, &claim.connection_id, &user.id).await?;
+        if !known.is_empty() && !relink::is_permitted(tx, &claim.connection_id, &user.id, now).await? {
+            return Ok(Err(Refusal::SubjectChanged { known }));
+        }
+    }
+    Ok(Ok(Admission {
+        connection,
+        person,
+        vouched: vouched.ok(),
+        standing,
+    }))
+}
+
+/// Somebody who arrives through a connection of the whole environment needs no membership.
+async fn standing(
+    tx: &mut Tx<'_>,
+    connection: &Connection,
+    user_id: &UserId,
+    now: Timestamp,
+) -> Result<Standing, Error> {
+    let Some(organization_id) = &connection.organization_id else {
+        return Ok(Standing::Member);
+    };
+    let membership = membership::find(tx, organization_id, user_id).await?;
+    Ok(match membership.map(|membership| membership.status_at(now)) {
+        None => Standing::Stranger,
+        Some(Status::Active) => Standing::Member,
+        Some(Status::Inactive) => Standing::Inactive,
+        Some(Status::PendingInvite) => Standing::Invited,
+        Some(Status::InviteExpired) => Standing::InvitedOnce,
+    })
+}

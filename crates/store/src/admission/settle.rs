@@ -1,0 +1,204 @@
+//! What is written when somebody is let in.
+
+use genkan_db::Tx;
+use genkan_protocol::EmailAddress;
+
+use super::decide::{Admission, Person, Standing};
+use super::{Admitted, Claim, Profile, Refusal, Roles, home};
+use crate::event::{self, Entry, Kind};
+use crate::identity::{self, relink};
+use crate::membership::{self, Assigned, Joining, ProvisioningMethod};
+use crate::user::{self, User};
+use crate::{Error, OrganizationId, RelinkPermissionId, Stamp, UserId, role};
+
+/// Makes whoever may be one an active member. Says whether that is new.
+async fn join(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+    standing: Standing,
+) -> Result<bool, Error> {
+    match standing {
+        Standing::Stranger => {
+            let joining = Joining::new(organization_id, user_id, ProvisioningMethod::JustInTime);
+            membership::create(tx, at, &joining).await?;
+            Ok(true)
+        }
+        Standing::Invited | Standing::InvitedOnce => {
+            membership::activate(tx, at, organization_id, user_id).await?;
+            Ok(false)
+        }
+        Standing::Member | Standing::Inactive => Ok(false),
+    }
+}
+
+/// Writes what was decided. Refuses only what another transaction has used up meanwhile.
+pub(super) async fn settle(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    claim: &Claim,
+    admission: Admission,
+) -> Result<Result<Admitted, Refusal>, Error> {
+    let Admission {
+        connection,
+        person,
+        vouched,
+        standing,
+    } = admission;
+    let mut relinked = None;
+    if let Person::Linked(user) = &person {
+        relinked = match relink(tx, at, claim, user).await? {
+            Ok(relinked) => relinked,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+    }
+    let (is_known, user_created) = match &person {
+        Person::Known(_) => (true, false),
+        Person::Linked(_) => (false, false),
+        Person::New(_) => (false, true),
+    };
+    let user = match person {
+        Person::Known(user) | Person::Linked(user) => {
+            let followed = home::followed(tx, &connection, &user, vouched.as_ref(), at.now).await?;
+            let names = followed.names.then_some(&claim.profile);
+            follow_profile(tx, at, user, followed.email, names).await?
+        }
+        Person::New(email) => create_user(tx, at, email, &claim.profile).await?,
+    };
+    let organization_id = connection.organization_id.as_ref();
+    let mut membership_created = false;
+    if let Some(organization_id) = organization_id {
+        membership_created = join(tx, at, organization_id, &user.id, standing).await?;
+        follow_claims(tx, at, organization_id, &user.id, claim).await?;
+    }
+    let seen = identity::Seen {
+        connection_id: &claim.connection_id,
+        subject: &claim.subject,
+        attributes: &claim.attributes,
+    };
+    identity::remember(tx, at, seen, &user.id).await?;
+    if !is_known {
+        let kind = match relinked {
+            Some(_) => Kind::UserIdentityRelinked,
+            None => Kind::UserIdentityLinked,
+        };
+        let mut entry = Entry::new(kind)
+            .user(&user.id)
+            .organization(organization_id)
+            .with("connection_id", connection.id.as_str());
+        if let Some(permission_id) = &relinked {
+            entry = entry.with("permission_id", permission_id.as_str());
+        }
+        event::record(tx, at, entry).await?;
+    }
+    Ok(Ok(Admitted {
+        user,
+        organization_id: connection.organization_id,
+        user_created,
+        membership_created,
+    }))
+}
+
+/// A permission that lets somebody be linked whom the connection knows by another
+/// subject; nothing is needed if it knows them by none. Changes nothing if it refuses.
+async fn relink(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    claim: &Claim,
+    user: &User,
+) -> Result<Result<Option<RelinkPermissionId>, Refusal>, Error> {
+    let known = relink::subjects(tx, &claim.connection_id, &user.id).await?;
+    if known.is_empty() {
+        return Ok(Ok(None));
+    }
+    let used = relink::use_permission(tx, at, &claim.connection_id, &user.id).await?;
+    Ok(match used {
+        Some(permission_id) => Ok(Some(permission_id)),
+        None => Err(Refusal::SubjectChanged { known }),
+    })
+}
+
+async fn create_user(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    email: EmailAddress,
+    profile: &Profile,
+) -> Result<User, Error> {
+    let mut user = User::new(at.id(), email, at.now);
+    user.email_verified = true;
+    take_over_names(&mut user, profile);
+    user::insert(tx, at, &user).await?;
+    event::record(tx, at, Entry::new(Kind::UserSignup).user(&user.id)).await?;
+    Ok(user)
+}
+
+/// What the provider leaves out stays as it was.
+fn take_over_names(user: &mut User, profile: &Profile) {
+    let pairs = [
+        (&mut user.name, &profile.name),
+        (&mut user.given_name, &profile.given_name),
+        (&mut user.family_name, &profile.family_name),
+        (&mut user.picture, &profile.picture),
+        (&mut user.locale, &profile.locale),
+        (&mut user.preferred_username, &profile.preferred_username),
+    ];
+    for (ours, theirs) in pairs {
+        if theirs.is_some() {
+            ours.clone_from(theirs);
+        }
+    }
+}
+
+/// Brings a user up to date with what the provider said.
+async fn follow_profile(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    user: User,
+    email: Option<EmailAddress>,
+    names: Option<&Profile>,
+) -> Result<User, Error> {
+    let mut followed = user.clone();
+    if let Some(email) = email {
+        followed.email = email;
+        followed.email_verified = true;
+    }
+    if let Some(profile) = names {
+        take_over_names(&mut followed, profile);
+    }
+    if followed == user {
+        return Ok(user);
+    }
+    user::update(tx, at, &followed).await?;
+    if followed.email != user.email {
+        event::record(tx, at, Entry::new(Kind::UserEmailChanged).user(&user.id)).await?;
+    }
+    user::find(tx, &user.id).await?.ok_or(Error::Stale)
+}
+
+/// Groups and roles are the provider's to give and to take back.
+async fn follow_claims(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+    claim: &Claim,
+) -> Result<(), Error> {
+    if let Some(groups) = &claim.groups {
+        membership::set_groups(tx, organization_id, user_id, groups).await?;
+    }
+    match &claim.roles {
+        Roles::Silent => Ok(()),
+        Roles::Are(names) => {
+            let mut names = names.clone();
+            let allowed = role::names_for_providers(tx, organization_id).await?;
+            names.retain(|name| allowed.contains(name));
+            let assigned = Assigned {
+                names: &names,
+                by_provider: true,
+            };
+            membership::replace_roles(tx, at, organization_id, user_id, assigned).await
+        }
+        Roles::AtMost(names) => membership::limit_roles(tx, at, organization_id, user_id, names).await,
+    }
+}
