@@ -278,8 +278,10 @@ fn read(row: &Row) -> Result<Interaction, Error> {
 ///
 /// [`Error::Stale`] as in [`advance`].
 pub async fn hold(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, held: &Held) -> Result<(), Error> {
+    // Nothing else lets anybody in yet.
+    let connection_id = held.claim.proof.connection_id().ok_or(Error::Stale)?;
     let to = Stage::Arrived {
-        connection_id: held.claim.connection_id.clone(),
+        connection_id: connection_id.clone(),
     };
     advance(tx, id, from, &to).await?;
     let held = json(held);

@@ -35,6 +35,7 @@ pub mod page;
 pub mod passwordless;
 pub mod permission;
 pub mod portal_link;
+pub mod proof;
 pub mod refresh_token;
 pub mod resource;
 pub mod revoked_access_token;
@@ -62,6 +63,7 @@ pub use id::{
     UserId,
 };
 pub use page::{MAX_LIMIT, Page};
+pub use proof::Proof;
 pub use seal::InstanceKey;
 pub use secret::{Secret, SecretHash};
 

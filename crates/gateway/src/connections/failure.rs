@@ -151,7 +151,8 @@ impl Failure {
             "its answer held; the person was asked before it counted",
         );
         let email = claim.profile.email.as_ref().map_or("", |email| email.as_str());
-        Self::refused_by_us(connection, (&claim.subject, email), refused, trace)
+        let subject = claim.proof.subject().unwrap_or_default();
+        Self::refused_by_us(connection, (subject, email), refused, trace)
     }
 
     fn refused_by_us(

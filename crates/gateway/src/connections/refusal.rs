@@ -5,11 +5,13 @@ use genkan_store::admission::Refusal;
 /// Short code for logs and the trace.
 pub(super) const fn cause(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::EmailNotTrusted | Refusal::HostedDomainForeign => "email_domain_not_trusted",
+        Refusal::EmailNotTrusted | Refusal::LedElsewhere { .. } | Refusal::HostedDomainForeign => {
+            "email_domain_not_trusted"
+        }
         Refusal::DomainNotProved => "email_domain_not_proved",
         Refusal::SubjectChanged { .. } => "subject_changed",
         Refusal::EmailNotVerified => "email_not_verified",
-        Refusal::NotProvisioned | Refusal::EmailMissing => "user_not_provisioned",
+        Refusal::NotProvisioned | Refusal::NoWayIn | Refusal::EmailMissing => "user_not_provisioned",
         Refusal::Disabled => "user_not_active",
         Refusal::OrganizationFull => "organization_full",
         Refusal::ConnectionNotActive => "connection_not_active",
@@ -19,7 +21,7 @@ pub(super) const fn cause(refusal: &Refusal) -> &'static str {
 /// What the person reads.
 pub(super) const fn why(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::EmailNotTrusted => {
+        Refusal::EmailNotTrusted | Refusal::LedElsewhere { .. } => {
             "Your company’s sign-in sent an e-mail address of a domain that is not your company’s."
         }
         Refusal::HostedDomainForeign => {
@@ -34,7 +36,7 @@ pub(super) const fn why(refusal: &Refusal) -> &'static str {
         Refusal::EmailNotVerified => {
             "Your company’s sign-in sent an e-mail address that nobody has verified there."
         }
-        Refusal::NotProvisioned | Refusal::EmailMissing => {
+        Refusal::NotProvisioned | Refusal::NoWayIn | Refusal::EmailMissing => {
             "Your sign-in worked, but there is no account for you yet."
         }
         Refusal::Disabled => "Your account has been disabled.",
@@ -48,7 +50,7 @@ pub(super) const fn why(refusal: &Refusal) -> &'static str {
 /// What the administrator reads.
 pub(super) const fn remedy(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::EmailNotTrusted => {
+        Refusal::EmailNotTrusted | Refusal::LedElsewhere { .. } => {
             "Add the domain of this e-mail address to the organization, or correct the address at the provider."
         }
         Refusal::HostedDomainForeign => {
@@ -69,7 +71,7 @@ pub(super) const fn remedy(refusal: &Refusal) -> &'static str {
             "Let the provider mark the address as verified: in Keycloak by \"Email verified\" in the details of the \
              person. If people cannot enter their own address there, the connection may accept what is not marked."
         }
-        Refusal::NotProvisioned | Refusal::EmailMissing => {
+        Refusal::NotProvisioned | Refusal::NoWayIn | Refusal::EmailMissing => {
             "Invite the person, or turn on just-in-time provisioning and add their e-mail domain to the organization."
         }
         Refusal::Disabled => {

@@ -10,7 +10,7 @@ use genkan_db::Tx;
 use genkan_store::admission::{self, Claim, Recognized, Refusal};
 use genkan_store::interaction::{self, Held, Interaction, Request};
 use genkan_store::session::Session;
-use genkan_store::{Error, Timestamp, familiar};
+use genkan_store::{Error, Proof, Timestamp, familiar};
 use http::HeaderMap;
 
 use super::next_step::{Arriving, Present, must_ask};
@@ -100,12 +100,15 @@ async fn ask_first(
         Ok(recognized) => recognized,
         Err(refusal) => return Ok(Some(Arrived::Refused(refusal))),
     };
-    let connection_id = &finishing.claim().connection_id;
+    let is_remembered = match finishing.claim().proof.connection_id() {
+        Some(id) => familiar::is_remembered(tx, &interaction.browser, id, now).await?,
+        None => false,
+    };
     let arriving = Arriving {
         began_by_form,
         present: present(previous, &recognized),
         is_foreign: interaction.is_foreign,
-        is_remembered: familiar::is_remembered(tx, &interaction.browser, connection_id, now).await?,
+        is_remembered,
     };
     if !must_ask(arriving) {
         return Ok(None);
@@ -131,9 +134,12 @@ fn present(previous: Option<&Session>, recognized: &Recognized) -> Present {
 
 /// What an identity comes to as a claim.
 pub(super) fn claim(upstream: &UpstreamIdentity) -> Claim {
-    Claim {
+    let proof = Proof::Connection {
         connection_id: upstream.connection.id.clone(),
         subject: upstream.subject.clone(),
+    };
+    Claim {
+        proof,
         profile: upstream.profile.clone(),
         groups: upstream.groups.clone(),
         roles: upstream.roles.clone(),

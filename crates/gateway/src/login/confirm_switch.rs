@@ -311,7 +311,10 @@ async fn refuse(app: &App, interaction: &Interaction, refusal: &Refusal) -> Resu
         .db()
         .read(async |tx| -> Result<_, Error> {
             let held = interaction::held(tx, &interaction.id).await?;
-            let connection = connection::find(tx, &held.claim.connection_id).await?;
+            let connection = match held.claim.proof.connection_id() {
+                Some(id) => connection::find(tx, id).await?,
+                None => None,
+            };
             Ok((held, connection))
         })
         .await?;

@@ -105,7 +105,7 @@ impl<'a> Finishing<'a> {
             session_id: self.new_id.clone(),
             user_id: user.id.clone(),
             organization_id: admitted.organization_id.clone(),
-            connection_id: Some(self.claim().connection_id.clone()),
+            connection_id: self.claim().proof.connection_id().cloned(),
             auth_time: self.held.auth_time,
             ip: Some(self.ip.clone()),
             user_agent: self.user_agent.clone(),
@@ -130,7 +130,9 @@ impl<'a> Finishing<'a> {
         };
         let interaction = self.interaction;
         interaction::advance(tx, &interaction.id, &interaction.stage, &authenticated).await?;
-        familiar::remember(tx, &interaction.browser, &self.claim().connection_id, at.now).await?;
+        if let Some(connection_id) = self.claim().proof.connection_id() {
+            familiar::remember(tx, &interaction.browser, connection_id, at.now).await?;
+        }
         Ok(Arrived::SignedIn(Box::new(session)))
     }
 

@@ -3,13 +3,15 @@
 use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 
-use super::home::{Vouched, belongs_elsewhere, vouch};
+use super::home::belongs_elsewhere;
+use super::vouch::{self, Vouched};
 use super::{Claim, Recognized, Refusal};
 use crate::connection::{self, Connection, hosted_domain};
 use crate::identity::{self, relink};
 use crate::membership::{self, Status};
+use crate::proof::Proof;
 use crate::user::{self, User};
-use crate::{Error, Timestamp, UserId};
+use crate::{ConnectionId, CredentialId, Error, Timestamp, UserId, webauthn};
 
 /// Whether anybody comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(super) enum Door {
 
 pub(super) struct Admission {
     pub(super) connection: Connection,
+    /// How its provider calls the person.
+    pub(super) subject: String,
     pub(super) person: Person,
     /// The address that the provider sent, if it may speak for it.
     pub(super) vouched: Option<Vouched>,
@@ -77,9 +81,57 @@ pub(super) async fn decide(
     door: Door,
     now: Timestamp,
 ) -> Result<Result<Admission, Refusal>, Error> {
+    match &claim.proof {
+        Proof::Connection {
+            connection_id,
+            subject,
+        } => by_connection(tx, claim, (connection_id, subject), (door, now)).await,
+        // Their rule holds already, and nothing leads in by them yet.
+        Proof::Email { address } => {
+            let claimed = claim.profile.email.as_ref().unwrap_or(address);
+            let vouched = vouch::by_mail(tx, address, claimed).await?;
+            Ok(Err(vouched.err().unwrap_or(Refusal::NoWayIn)))
+        }
+        Proof::Passkey {
+            credential_id,
+            user_id,
+        } => by_passkey(tx, credential_id, user_id).await.map(Err),
+        Proof::Directory { directory_id } => {
+            let vouched = vouch::by_directory(tx, directory_id, &claim.profile).await?;
+            Ok(Err(vouched.err().unwrap_or(Refusal::NoWayIn)))
+        }
+    }
+}
+
+/// A passkey finds its own user, who is led as everybody is.
+async fn by_passkey(
+    tx: &mut Tx<'_>,
+    credential_id: &CredentialId,
+    user_id: &UserId,
+) -> Result<Refusal, Error> {
+    let Some(user) = user::find(tx, user_id).await? else {
+        return Ok(Refusal::NotProvisioned);
+    };
+    let keys = webauthn::list_for_user(tx, user_id).await?;
+    if !keys.iter().any(|key| key.id == *credential_id) {
+        return Ok(Refusal::NotProvisioned);
+    }
+    if user.disabled {
+        return Ok(Refusal::Disabled);
+    }
+    let led = vouch::leads_elsewhere(tx, &user.email).await?;
+    Ok(led.unwrap_or(Refusal::NoWayIn))
+}
+
+async fn by_connection(
+    tx: &mut Tx<'_>,
+    claim: &Claim,
+    (connection_id, subject): (&ConnectionId, &str),
+    (door, now): (Door, Timestamp),
+) -> Result<Result<Admission, Refusal>, Error> {
     // Read here and not taken from a cache: a connection that was just switched
     // off must not let anybody in.
-    let connection = connection::find(tx, &claim.connection_id).await?;
+    let connection = connection::find(tx, connection_id).await?;
     let Some(connection) = connection.filter(|connection| connection.enabled || door == Door::Rehearsal)
     else {
         return Ok(Err(Refusal::ConnectionNotActive));
@@ -88,8 +140,8 @@ pub(super) async fn decide(
     if hosted.is_some_and(|hosted| hosted.is_refused) {
         return Ok(Err(Refusal::HostedDomainForeign));
     }
-    let vouched = vouch(tx, &connection, &claim.profile).await?;
-    let person = match identity::find_user(tx, &claim.connection_id, &claim.subject).await? {
+    let vouched = vouch::by_connection(tx, &connection, &claim.profile).await?;
+    let person = match identity::find_user(tx, connection_id, subject).await? {
         Some(user) => Person::Known(user),
         None => match &vouched {
             Ok(vouched) => match user::find_by_email(tx, &vouched.email).await? {
@@ -105,6 +157,11 @@ pub(super) async fn decide(
             Err(refusal) => return Ok(Err(refusal.clone())),
         },
     };
+    if let (Person::Known(user), None) = (&person, &connection.organization_id)
+        && let Some(led) = vouch::leads_elsewhere(tx, &user.email).await?
+    {
+        return Ok(Err(led));
+    }
     let standing = match &person {
         Person::Known(user) | Person::Linked(user) if user.disabled => Standing::Inactive,
         Person::Known(user) | Person::Linked(user) => standing(tx, &connection, &user.id, now).await?,
@@ -125,12 +182,13 @@ pub(super) async fn decide(
         return Ok(Err(Refusal::OrganizationFull));
     }
     if let Person::Linked(user) = &person {
-        let known = relink::subjects(tx, &claim.connection_id, &user.id).await?;
-        if !known.is_empty() && !relink::is_permitted(tx, &claim.connection_id, &user.id, now).await? {
+        let known = relink::subjects(tx, connection_id, &user.id).await?;
+        if !known.is_empty() && !relink::is_permitted(tx, connection_id, &user.id, now).await? {
             return Ok(Err(Refusal::SubjectChanged { known }));
         }
     }
     Ok(Ok(Admission {
+        subject: subject.to_owned(),
         connection,
         person,
         vouched: vouched.ok(),

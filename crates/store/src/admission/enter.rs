@@ -8,7 +8,7 @@
 
 use genkan_db::{Tx, p};
 
-use super::home::speaks_for;
+use super::vouch::speaks_for;
 use crate::connection::{self, Connection};
 use crate::membership::{self, Status};
 use crate::organization::session_policy;

@@ -4,67 +4,10 @@
 use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
 
-use super::{Profile, Refusal};
-use crate::connection::{self, Connection, EmailTrust, Settings};
+use super::vouch::{Vouched, speaks_for};
+use crate::connection::Connection;
 use crate::user::User;
-use crate::{Error, OrganizationId, Timestamp, UserId, domain, user};
-
-/// An address that a connection may speak for.
-#[derive(Debug, Clone)]
-pub(super) struct Vouched {
-    pub(super) email: EmailAddress,
-    /// Its domain was shown to be the organization's, and not only claimed.
-    pub(super) is_proved: bool,
-}
-
-/// The address of a profile, if the connection may speak for it.
-pub(super) async fn vouch(
-    tx: &mut Tx<'_>,
-    connection: &Connection,
-    profile: &Profile,
-) -> Result<Result<Vouched, Refusal>, Error> {
-    let Some(email) = &profile.email else {
-        return Ok(Err(Refusal::EmailMissing));
-    };
-    let Some(is_proved) = speaks_for(tx, connection, email).await? else {
-        return Ok(Err(Refusal::EmailNotTrusted));
-    };
-    let trust = match &connection.settings {
-        Settings::Oidc(settings) => settings.email_trust(),
-        // SAML knows no unverified addresses.
-        Settings::Saml(_) => EmailTrust::NotDoubted,
-    };
-    // An employee who can enter any address at the provider must not become a colleague.
-    let counts = match trust {
-        EmailTrust::Verified => profile.email_verified == Some(true),
-        EmailTrust::NotDoubted => profile.email_verified != Some(false),
-        EmailTrust::Any => true,
-    };
-    if !counts {
-        return Ok(Err(Refusal::EmailNotVerified));
-    }
-    Ok(Ok(Vouched {
-        email: email.clone(),
-        is_proved,
-    }))
-}
-
-/// Whether a connection speaks for an address, and if so, whether its domain is proved.
-pub(super) async fn speaks_for(
-    tx: &mut Tx<'_>,
-    connection: &Connection,
-    email: &EmailAddress,
-) -> Result<Option<bool>, Error> {
-    let owner = domain::find_owner(tx, email.domain()).await?;
-    // A connection of the whole environment belongs to no organization, so no domain vouches for it.
-    let Some(owner) =
-        owner.filter(|owner| Some(&owner.organization_id) == connection.organization_id.as_ref())
-    else {
-        return Ok(None);
-    };
-    let may_vouch = connection::domains::may_vouch(tx, connection, email.domain()).await?;
-    Ok(may_vouch.then_some(owner.is_proved))
-}
+use crate::{Error, OrganizationId, Timestamp, UserId, user};
 
 /// Whether a user belongs to another organization than the connection's, or is
 /// invited there. An invitation that has expired counts for nothing.

@@ -10,12 +10,14 @@ mod decide;
 mod enter;
 mod home;
 mod settle;
+mod vouch;
 
 use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::proof::Proof;
 use crate::row::Columns;
 use crate::user::User;
 use crate::{ConnectionId, Error, OrganizationId, Stamp, Timestamp};
@@ -24,12 +26,11 @@ use settle::settle;
 
 pub use enter::{Barrier, Entry, hold_to_policy, may_enter};
 
-/// Somebody whom an identity provider has authenticated.
+/// Somebody who has proved something, and what is said of them beside it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claim {
-    pub connection_id: ConnectionId,
-    /// How the provider calls them, for ever.
-    pub subject: String,
+    #[serde(flatten)]
+    pub proof: Proof,
     pub profile: Profile,
     /// `None` if the provider could not be asked: then nothing changes.
     pub groups: Option<Vec<String>>,
@@ -89,7 +90,8 @@ pub enum Refusal {
     /// The connection knows the user with this address by these subjects, and the
     /// person came with another; see [`crate::identity::relink`].
     SubjectChanged { known: Vec<String> },
-    /// The connection was switched off or deleted meanwhile.
+    /// The connection was switched off or deleted meanwhile; or the company that the
+    /// address leads to has switched its own off.
     ConnectionNotActive,
     /// The user may not sign in, or not to this organization.
     Disabled,
@@ -106,6 +108,14 @@ pub enum Refusal {
     NotProvisioned,
     /// The organization has as many members as it may.
     OrganizationFull,
+    /// A company signs in the people of this address by itself: there it goes on, and
+    /// nothing else lets them in.
+    LedElsewhere {
+        organization_id: OrganizationId,
+        connection_id: ConnectionId,
+    },
+    /// Nothing speaks against it, and nobody comes in by such a proof yet.
+    NoWayIn,
 }
 
 /// Finds, links or creates the user of a claim.
@@ -179,12 +189,16 @@ pub async fn rehearse(
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn still_stands(tx: &mut Tx<'_>, claim: &Claim, since: Timestamp) -> Result<bool, Error> {
+    let (Some(connection_id), Some(subject)) = (claim.proof.connection_id(), claim.proof.subject()) else {
+        // Nobody comes in by another proof yet.
+        return Ok(false);
+    };
     let row = tx
         .opt(
             "SELECT c.updated_at, (SELECT last_login_at FROM identities i
                                     WHERE i.connection_id = c.id AND i.subject = $2)
                FROM connections c WHERE c.id = $1",
-            p![&claim.connection_id, &claim.subject],
+            p![connection_id, subject],
         )
         .await?;
     let Some(row) = row else { return Ok(false) };

@@ -9,7 +9,7 @@ use crate::event::{self, Entry, Kind};
 use crate::identity::{self, relink};
 use crate::membership::{self, Assigned, Joining, ProvisioningMethod};
 use crate::user::{self, User};
-use crate::{Error, OrganizationId, RelinkPermissionId, Stamp, UserId, role};
+use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, UserId, role};
 
 /// Makes whoever may be one an active member. Says whether that is new.
 async fn join(
@@ -42,13 +42,14 @@ pub(super) async fn settle(
 ) -> Result<Result<Admitted, Refusal>, Error> {
     let Admission {
         connection,
+        subject,
         person,
         vouched,
         standing,
     } = admission;
     let mut relinked = None;
     if let Person::Linked(user) = &person {
-        relinked = match relink(tx, at, claim, user).await? {
+        relinked = match relink(tx, at, &connection.id, user).await? {
             Ok(relinked) => relinked,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -73,8 +74,8 @@ pub(super) async fn settle(
         follow_claims(tx, at, organization_id, &user.id, claim).await?;
     }
     let seen = identity::Seen {
-        connection_id: &claim.connection_id,
-        subject: &claim.subject,
+        connection_id: &connection.id,
+        subject: &subject,
         attributes: &claim.attributes,
     };
     identity::remember(tx, at, seen, &user.id).await?;
@@ -105,14 +106,14 @@ pub(super) async fn settle(
 async fn relink(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
-    claim: &Claim,
+    connection_id: &ConnectionId,
     user: &User,
 ) -> Result<Result<Option<RelinkPermissionId>, Refusal>, Error> {
-    let known = relink::subjects(tx, &claim.connection_id, &user.id).await?;
+    let known = relink::subjects(tx, connection_id, &user.id).await?;
     if known.is_empty() {
         return Ok(Ok(None));
     }
-    let used = relink::use_permission(tx, at, &claim.connection_id, &user.id).await?;
+    let used = relink::use_permission(tx, at, connection_id, &user.id).await?;
     Ok(match used {
         Some(permission_id) => Ok(Some(permission_id)),
         None => Err(Refusal::SubjectChanged { known }),

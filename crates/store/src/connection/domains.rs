@@ -121,6 +121,34 @@ pub async fn may_vouch(tx: &mut Tx<'_>, connection: &Connection, name: &DomainNa
     Ok(row.is_some())
 }
 
+/// The connection that signs in a domain of an organization, of which the caller
+/// knows that it routes: an enabled one as in [`find_enabled_for`], else one that is
+/// set up and switched off.
+pub(crate) async fn find_set_up_for(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    name: &DomainName,
+) -> Result<Option<Connection>, Error> {
+    if let Some(enabled) = find_enabled_for(tx, organization_id, name).await? {
+        return Ok(Some(enabled));
+    }
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM connections WHERE organization_id = $1 AND status = 'COMPLETED'
+                    AND (NOT assigned_domains_only OR EXISTS (
+                      SELECT 1 FROM connection_domains a JOIN domains d ON d.id = a.domain_id
+                       WHERE a.connection_id = connections.id AND d.domain = $2))
+                  ORDER BY id LIMIT 1"
+            ),
+            p![organization_id, name.as_str()],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// The enabled connection that signs in a domain of an organization, of which the
 /// caller knows that it routes: the one it was assigned to, else the oldest that signs in all domains.
 ///

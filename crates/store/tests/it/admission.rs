@@ -5,7 +5,7 @@ use genkan_protocol::EmailAddress;
 use genkan_store::admission::{self, Admitted, Claim, Refusal, Roles};
 use genkan_store::connection::{self, Connection};
 use genkan_store::user;
-use genkan_store::{ConnectionId, OrganizationId, UserId, domain, identity, membership, role};
+use genkan_store::{ConnectionId, OrganizationId, Proof, UserId, domain, identity, membership, role};
 
 use crate::support::{World, claim, email, on_each_engine, race};
 
@@ -24,23 +24,6 @@ async fn roles(world: &World, connection: &Connection, user_id: &UserId) -> Vec<
     world
         .tx(async |tx| membership::roles_of(tx, organization_id, user_id).await)
         .await
-}
-
-/// Everything that an arrival could write, to see that a refusal wrote nothing.
-async fn footprint(world: &World) -> [i64; 5] {
-    [
-        world.count("SELECT COUNT(*) FROM users").await,
-        world.count("SELECT COUNT(*) FROM identities").await,
-        world.count("SELECT COUNT(*) FROM memberships").await,
-        world.count("SELECT COUNT(*) FROM membership_roles").await,
-        world.count("SELECT COUNT(*) FROM events").await,
-    ]
-}
-
-async fn assert_refused(world: &World, claim: &Claim, expected: &Refusal) {
-    let before = footprint(world).await;
-    assert_eq!(world.admit(claim).await, Err(expected.clone()));
-    assert_eq!(footprint(world).await, before, "a refusal changes nothing");
 }
 
 // First logins
@@ -148,8 +131,8 @@ async fn without_provisioning_only_members_come_in() {
             claim(&connection, "sub-2", "bob@acme.test"),
         );
 
-        assert_refused(world, &stranger, &Refusal::NotProvisioned).await;
-        assert_refused(world, &known, &Refusal::NotProvisioned).await;
+        world.assert_refused(&stranger, &Refusal::NotProvisioned).await;
+        world.assert_refused(&known, &Refusal::NotProvisioned).await;
         world
             .tx(async |tx| membership::insert(tx, world.start(), &organization.id, &ada.id).await)
             .await;
@@ -159,7 +142,7 @@ async fn without_provisioning_only_members_come_in() {
         world
             .tx(async |tx| membership::delete(tx, world.start(), &organization.id, &ada.id).await)
             .await;
-        assert_refused(world, &known, &Refusal::NotProvisioned).await;
+        world.assert_refused(&known, &Refusal::NotProvisioned).await;
     })
     .await;
 }
@@ -177,7 +160,7 @@ async fn a_known_person_rejoins_an_organization_only_with_its_own_address() {
             .await;
 
         let foreign = claim(&connection, "sub-1", "ada@private.test");
-        assert_refused(world, &foreign, &Refusal::NotProvisioned).await;
+        world.assert_refused(&foreign, &Refusal::NotProvisioned).await;
         assert_eq!(world.enter(&own).await.id, ada.id);
     })
     .await;
@@ -191,14 +174,14 @@ async fn disabled_people_closed_connections_and_empty_hands_are_refused() {
         let ada = world.enter(&known).await;
         let mut nameless = claim(&connection, "sub-2", "bob@acme.test");
         nameless.profile.email = None;
-        assert_refused(world, &nameless, &Refusal::EmailMissing).await;
+        world.assert_refused(&nameless, &Refusal::EmailMissing).await;
 
         world
             .tx(async |tx| user::set_disabled(tx, world.start(), &ada.id, true).await)
             .await;
-        assert_refused(world, &known, &Refusal::Disabled).await;
+        world.assert_refused(&known, &Refusal::Disabled).await;
         let by_address = claim(&connection, "new subject", "ada@acme.test");
-        assert_refused(world, &by_address, &Refusal::Disabled).await;
+        world.assert_refused(&by_address, &Refusal::Disabled).await;
         world
             .tx(async |tx| user::set_disabled(tx, world.start(), &ada.id, false).await)
             .await;
@@ -210,13 +193,16 @@ async fn disabled_people_closed_connections_and_empty_hands_are_refused() {
         world
             .tx(async |tx| connection::disable(tx, world.start(), &connection.id).await)
             .await;
-        assert_refused(world, &known, &Refusal::ConnectionNotActive).await;
+        world.assert_refused(&known, &Refusal::ConnectionNotActive).await;
         let nowhere: ConnectionId = world.id();
         let lost = Claim {
-            connection_id: nowhere,
+            proof: Proof::Connection {
+                connection_id: nowhere,
+                subject: "sub-1".to_owned(),
+            },
             ..known
         };
-        assert_refused(world, &lost, &Refusal::ConnectionNotActive).await;
+        world.assert_refused(&lost, &Refusal::ConnectionNotActive).await;
     })
     .await;
 }
@@ -238,7 +224,7 @@ async fn a_hundred_first_logins_of_one_person_make_one_user() {
             created += usize::from(outcome.as_ref().unwrap().user_created);
         }
         assert_eq!(created, 1);
-        assert_eq!(footprint(world).await[..4], [1, 1, 1, 1]);
+        assert_eq!(world.footprint().await[..4], [1, 1, 1, 1]);
     })
     .await;
 }
@@ -278,13 +264,13 @@ async fn a_foreign_provider_cannot_take_over_an_account() {
             .await;
 
         let claimed = claim(&evil_connection, "sub-1", "ada@acme.test");
-        assert_refused(world, &claimed, &Refusal::EmailNotTrusted).await;
+        world.assert_refused(&claimed, &Refusal::EmailNotTrusted).await;
 
         // Nor after the administrator of the other organization has "invited" the victim.
         world
             .tx(async |tx| membership::insert(tx, world.start(), &evil.id, &ada.id).await)
             .await;
-        assert_refused(world, &claimed, &Refusal::EmailNotTrusted).await;
+        world.assert_refused(&claimed, &Refusal::EmailNotTrusted).await;
         let of_ada = world
             .tx(async |tx| identity::list_for_user(tx, &ada.id).await)
             .await;
@@ -301,7 +287,9 @@ async fn a_foreign_provider_cannot_ask_who_has_an_account() {
         let (_, evil) = world.company("evil.test").await;
         world.user("ada@acme.test").await;
         for address in ["ada@acme.test", "nobody@acme.test", "nobody@nowhere.test"] {
-            assert_refused(world, &claim(&evil, "s", address), &Refusal::EmailNotTrusted).await;
+            world
+                .assert_refused(&claim(&evil, "s", address), &Refusal::EmailNotTrusted)
+                .await;
         }
     })
     .await;
@@ -323,7 +311,7 @@ async fn addresses_that_only_look_like_the_organizations_are_foreign() {
         ] {
             if let Ok(address) = EmailAddress::parse(address) {
                 let claimed = claim(&evil, "s", address.as_str());
-                assert_refused(world, &claimed, &Refusal::EmailNotTrusted).await;
+                world.assert_refused(&claimed, &Refusal::EmailNotTrusted).await;
             }
         }
         // Several spellings of the organization's own domain are one domain.
@@ -387,7 +375,9 @@ async fn an_address_that_the_provider_doubts_is_not_believed_unless_told_to() {
         world.user("ceo@acme.test").await;
         let mut registered = claim(&connection, "eve", "ceo@acme.test");
         registered.profile.email_verified = Some(false);
-        assert_refused(world, &registered, &Refusal::EmailNotVerified).await;
+        world
+            .assert_refused(&registered, &Refusal::EmailNotVerified)
+            .await;
 
         let settings = connection.settings.as_oidc_mut().unwrap();
         settings.trust_unverified_email = true;
@@ -408,7 +398,7 @@ async fn a_connection_may_ask_for_addresses_that_were_verified() {
         let mut claimed = claim(&connection, "eve", "ceo@acme.test");
         for not in [None, Some(false)] {
             claimed.profile.email_verified = not;
-            assert_refused(world, &claimed, &Refusal::EmailNotVerified).await;
+            world.assert_refused(&claimed, &Refusal::EmailNotVerified).await;
         }
         claimed.profile.email_verified = Some(true);
         assert_eq!(world.enter(&claimed).await.email.as_str(), "ceo@acme.test");
@@ -486,7 +476,9 @@ async fn a_connection_of_the_whole_environment_vouches_for_nobody() {
             .tx(async |tx| connection::insert(tx, world.start(), &social).await)
             .await;
         for address in ["ada@acme.test", "bob@acme.test", "carl@nowhere.test"] {
-            assert_refused(world, &claim(&social, "s", address), &Refusal::EmailNotTrusted).await;
+            world
+                .assert_refused(&claim(&social, "s", address), &Refusal::EmailNotTrusted)
+                .await;
         }
     })
     .await;

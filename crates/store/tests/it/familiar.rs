@@ -3,7 +3,7 @@
 use genkan_store::admission::{Claim, Profile, Roles};
 use genkan_store::familiar::{self, AGREED, REMEMBERED};
 use genkan_store::interaction::{self, Held, Interaction, Request, Stage};
-use genkan_store::{ConnectionId, Error};
+use genkan_store::{ConnectionId, Error, Proof};
 use serde_json::json;
 
 use crate::support::{T0, hash, on_each_engine, secs};
@@ -85,8 +85,10 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
         };
         let held = Held {
             claim: Claim {
-                connection_id: connection.id.clone(),
-                subject: "s".to_owned(),
+                proof: Proof::Connection {
+                    connection_id: connection.id.clone(),
+                    subject: "s".to_owned(),
+                },
                 profile: Profile {
                     name: Some("Ada".to_owned()),
                     ..Profile::default()
@@ -120,7 +122,7 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
         let kept = world
             .tx(async |tx| interaction::held(tx, &interaction.id).await)
             .await;
-        assert_eq!(kept.claim.subject, "s");
+        assert_eq!(kept.claim.proof, held.claim.proof);
         assert_eq!(kept.claim.profile, held.claim.profile);
 
         world

@@ -27,6 +27,7 @@ mod organization;
 mod passwordless;
 mod permission;
 mod portal_link;
+mod proof;
 mod refresh_token;
 mod role;
 mod role_upgrade;

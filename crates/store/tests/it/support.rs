@@ -16,8 +16,8 @@ use genkan_store::organization::{self, Organization};
 use genkan_store::session::{self, Lifetimes, Session, SignIn};
 use genkan_store::user::{self, User};
 use genkan_store::{
-    ConnectionId, Error, Generator, InstanceKey, MIGRATIONS, OrganizationId, Secret, SecretHash, Stamp,
-    Timestamp, role,
+    ConnectionId, Error, Generator, InstanceKey, MIGRATIONS, OrganizationId, Proof, Secret, SecretHash,
+    Stamp, Timestamp, role,
 };
 
 /// When every test begins.
@@ -44,8 +44,10 @@ pub(crate) fn email(text: &str) -> EmailAddress {
 /// Somebody of whom a connection says nothing but who they are.
 pub(crate) fn claim(connection: &Connection, subject: &str, address: &str) -> Claim {
     Claim {
-        connection_id: connection.id.clone(),
-        subject: subject.to_owned(),
+        proof: Proof::Connection {
+            connection_id: connection.id.clone(),
+            subject: subject.to_owned(),
+        },
         profile: Profile {
             email: Some(email(address)),
             ..Profile::default()
@@ -245,6 +247,27 @@ impl World {
     /// Lets somebody in who must be let in.
     pub(crate) async fn enter(&self, claim: &Claim) -> User {
         self.admit(claim).await.unwrap().user
+    }
+
+    /// Everything that a claim could write, to see that a refusal wrote nothing.
+    pub(crate) async fn footprint(&self) -> [i64; 5] {
+        [
+            self.count("SELECT COUNT(*) FROM users").await,
+            self.count("SELECT COUNT(*) FROM identities").await,
+            self.count("SELECT COUNT(*) FROM memberships").await,
+            self.count("SELECT COUNT(*) FROM membership_roles").await,
+            self.count("SELECT COUNT(*) FROM events").await,
+        ]
+    }
+
+    pub(crate) async fn assert_refused(&self, claim: &Claim, expected: &Refusal) {
+        let before = self.footprint().await;
+        let foreseen = self
+            .tx(async |tx| admission::recognize(tx, claim, T0).await)
+            .await;
+        assert_eq!(foreseen, Err(expected.clone()), "it is foreseen");
+        assert_eq!(self.admit(claim).await, Err(expected.clone()));
+        assert_eq!(self.footprint().await, before, "a refusal changes nothing");
     }
 
     pub(crate) fn sign_in(&self, user: &User) -> SignIn {

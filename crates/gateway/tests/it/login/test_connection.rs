@@ -207,7 +207,10 @@ async fn a_test_says_of_everybody_what_a_sign_in_says() {
                     .tx(async |tx| user_limit::set(tx, at, &company.id, Some(0)).await)
                     .await;
             }
-            Refusal::EmailMissing | Refusal::ConnectionNotActive => unreachable!("not in the list"),
+            Refusal::EmailMissing
+            | Refusal::ConnectionNotActive
+            | Refusal::LedElsewhere { .. }
+            | Refusal::NoWayIn => unreachable!("not in the list"),
         }
         let before = gateway.events().await;
         let [tried, signed_in] = verdicts(&gateway, &company, &person).await;

@@ -1,0 +1,388 @@
+//! Whether a proof speaks for an address: the table of `docs/decisions/proof.md`.
+//!
+//! [`vouches`] decides from what it is given and reads nothing, so that the table
+//! can be tested row by row; the other functions fetch what it asks for.
+
+use genkan_db::{Tx, p};
+use genkan_protocol::EmailAddress;
+
+use super::{Profile, Refusal};
+use crate::connection::{self, Connection, EmailTrust, Settings};
+use crate::domain::{self, Owner};
+use crate::{ConnectionId, DirectoryId, Error, OrganizationId, directory};
+
+/// An address that a proof speaks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Vouched {
+    pub(super) email: EmailAddress,
+    /// It was shown to be theirs who speak, and not only claimed.
+    pub(super) is_proved: bool,
+}
+
+/// Who speaks for an address, and what decides how far the word reaches. A passkey
+/// has no voice: it knows a person, and no address.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Voice<'a> {
+    /// The connection of an organization.
+    Organization {
+        id: &'a OrganizationId,
+        /// It signs in the domain of the address, and not other ones alone.
+        signs_in: bool,
+        /// As far as the connection asks for it.
+        is_verified: bool,
+    },
+    /// A connection of the whole environment.
+    Environment {
+        /// It runs the mail of the address, or is told by whoever does, and not only
+        /// checked it once; `None` if nobody has written its rules down.
+        is_authoritative: Option<bool>,
+    },
+    /// A mail that was read.
+    Mail { to: &'a EmailAddress },
+    /// The directory of an organization.
+    Directory {
+        organization_id: &'a OrganizationId,
+        is_enabled: bool,
+        /// An active person of it has the address.
+        has_person: bool,
+    },
+}
+
+/// What stands around an address.
+#[derive(Debug, Default)]
+pub(super) struct Ground {
+    /// The organization that has its domain.
+    owner: Option<Owner>,
+    /// The connection by which that organization signs the domain in, for voices that
+    /// it outweighs.
+    way: Option<OwnWay>,
+}
+
+/// A company's own way in.
+#[derive(Debug, Clone)]
+struct OwnWay {
+    connection_id: ConnectionId,
+    is_enabled: bool,
+}
+
+impl Ground {
+    async fn read(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Self, Error> {
+        let Some(owner) = domain::find_owner(tx, email.domain()).await? else {
+            return Ok(Self::default());
+        };
+        let id = &owner.organization_id;
+        let way = connection::domains::find_set_up_for(tx, id, email.domain()).await?;
+        Ok(Self {
+            way: way.map(|connection| OwnWay {
+                connection_id: connection.id,
+                is_enabled: connection.enabled,
+            }),
+            owner: Some(owner),
+        })
+    }
+
+    /// A company decides how its people sign in, once it has proved that they are its
+    /// people: a claim turns off nobody's way. While its own is off, nothing opens.
+    fn leads_elsewhere(&self) -> Option<Refusal> {
+        let owner = self.owner.as_ref().filter(|owner| owner.is_proved)?;
+        let way = self.way.as_ref()?;
+        Some(if way.is_enabled {
+            Refusal::LedElsewhere {
+                organization_id: owner.organization_id.clone(),
+                connection_id: way.connection_id.clone(),
+            }
+        } else {
+            Refusal::ConnectionNotActive
+        })
+    }
+}
+
+/// Whether a word counts for an address.
+pub(super) fn vouches(voice: Voice<'_>, address: &EmailAddress, ground: &Ground) -> Result<Vouched, Refusal> {
+    let of = |id: &OrganizationId| {
+        let owner = ground.owner.as_ref();
+        owner.filter(|owner| owner.organization_id == *id)
+    };
+    let is_proved = match voice {
+        Voice::Organization {
+            id,
+            signs_in,
+            is_verified,
+        } => match of(id).filter(|_| signs_in) {
+            None => return Err(Refusal::EmailNotTrusted),
+            // An employee who can enter any address at the provider must not become a colleague.
+            Some(_) if !is_verified => return Err(Refusal::EmailNotVerified),
+            Some(owner) => owner.is_proved,
+        },
+        Voice::Environment { is_authoritative } => match (ground.leads_elsewhere(), is_authoritative) {
+            // First of all: being led opens nothing.
+            (Some(led), _) => return Err(led),
+            (None, None) => return Err(Refusal::EmailNotTrusted),
+            (None, Some(false)) => return Err(Refusal::EmailNotVerified),
+            (None, Some(true)) => true,
+        },
+        Voice::Mail { to } if to != address => return Err(Refusal::EmailNotTrusted),
+        Voice::Mail { .. } => match ground.leads_elsewhere() {
+            Some(led) => return Err(led),
+            None => true,
+        },
+        Voice::Directory {
+            organization_id,
+            is_enabled,
+            has_person,
+        } => match of(organization_id).filter(|_| is_enabled && has_person) {
+            None => return Err(Refusal::EmailNotTrusted),
+            Some(owner) => owner.is_proved,
+        },
+    };
+    Ok(Vouched {
+        email: address.clone(),
+        is_proved,
+    })
+}
+
+/// The address that a connection brings, if it may speak for it.
+pub(super) async fn by_connection(
+    tx: &mut Tx<'_>,
+    connection: &Connection,
+    profile: &Profile,
+) -> Result<Result<Vouched, Refusal>, Error> {
+    let Some(email) = &profile.email else {
+        return Ok(Err(Refusal::EmailMissing));
+    };
+    let Some(id) = &connection.organization_id else {
+        let ground = Ground::read(tx, email).await?;
+        // No provider's rules are written down yet: its flag alone is anybody's word.
+        let voice = Voice::Environment {
+            is_authoritative: None,
+        };
+        return Ok(vouches(voice, email, &ground));
+    };
+    by_organization(tx, connection, email, (id, is_verified(connection, profile))).await
+}
+
+/// Whether a connection speaks for an address, and if so, whether its domain is
+/// proved: nobody comes with it now.
+pub(super) async fn speaks_for(
+    tx: &mut Tx<'_>,
+    connection: &Connection,
+    email: &EmailAddress,
+) -> Result<Option<bool>, Error> {
+    // A connection of the whole environment belongs to no organization, so no domain vouches for it.
+    let Some(id) = &connection.organization_id else {
+        return Ok(None);
+    };
+    let vouched = by_organization(tx, connection, email, (id, true)).await?;
+    Ok(vouched.ok().map(|vouched| vouched.is_proved))
+}
+
+async fn by_organization(
+    tx: &mut Tx<'_>,
+    connection: &Connection,
+    email: &EmailAddress,
+    (id, is_verified): (&OrganizationId, bool),
+) -> Result<Result<Vouched, Refusal>, Error> {
+    let owner = domain::find_owner(tx, email.domain()).await?;
+    let owner = owner.filter(|owner| owner.organization_id == *id);
+    let signs_in = owner.is_some() && connection::domains::may_vouch(tx, connection, email.domain()).await?;
+    let voice = Voice::Organization {
+        id,
+        signs_in,
+        is_verified,
+    };
+    Ok(vouches(voice, email, &Ground { owner, way: None }))
+}
+
+fn is_verified(connection: &Connection, profile: &Profile) -> bool {
+    let trust = match &connection.settings {
+        Settings::Oidc(settings) => settings.email_trust(),
+        // SAML knows no unverified addresses.
+        Settings::Saml(_) => EmailTrust::NotDoubted,
+    };
+    match trust {
+        EmailTrust::Verified => profile.email_verified == Some(true),
+        EmailTrust::NotDoubted => profile.email_verified != Some(false),
+        EmailTrust::Any => true,
+    }
+}
+
+/// The address that somebody claims who has read a mail.
+pub(super) async fn by_mail(
+    tx: &mut Tx<'_>,
+    to: &EmailAddress,
+    claimed: &EmailAddress,
+) -> Result<Result<Vouched, Refusal>, Error> {
+    let ground = Ground::read(tx, claimed).await?;
+    Ok(vouches(Voice::Mail { to }, claimed, &ground))
+}
+
+/// The address that a directory claims for one of its people.
+pub(super) async fn by_directory(
+    tx: &mut Tx<'_>,
+    id: &DirectoryId,
+    profile: &Profile,
+) -> Result<Result<Vouched, Refusal>, Error> {
+    let Some(email) = &profile.email else {
+        return Ok(Err(Refusal::EmailMissing));
+    };
+    let Some(directory) = directory::find_by_id(tx, id).await? else {
+        return Ok(Err(Refusal::EmailNotTrusted));
+    };
+    let person = tx
+        .opt(
+            "SELECT id FROM directory_users WHERE directory_id = $1 AND active AND LOWER(email) = $2 LIMIT 1",
+            p![id, email.as_str()],
+        )
+        .await?;
+    let owner = domain::find_owner(tx, email.domain()).await?;
+    let voice = Voice::Directory {
+        organization_id: &directory.organization_id,
+        is_enabled: directory.enabled,
+        has_person: person.is_some(),
+    };
+    Ok(vouches(voice, email, &Ground { owner, way: None }))
+}
+
+/// The company's own sign-in that an address leads to.
+pub(super) async fn leads_elsewhere(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Option<Refusal>, Error> {
+    Ok(Ground::read(tx, email).await?.leads_elsewhere())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "org_000000000000000000001";
+    const THEIRS: &str = "org_000000000000000000002";
+    const WAY: &str = "conn_000000000000000000001";
+
+    fn organization(id: &str) -> OrganizationId {
+        OrganizationId::parse(id).unwrap()
+    }
+
+    fn ground(Around { owner, way }: Around) -> Ground {
+        Ground {
+            owner: owner.map(|(id, is_proved)| Owner {
+                organization_id: organization(id),
+                is_proved,
+            }),
+            way: way.map(|is_enabled| OwnWay {
+                connection_id: ConnectionId::parse(WAY).unwrap(),
+                is_enabled,
+            }),
+        }
+    }
+
+    /// Whose the domain is, and whether that is proved; whether a connection of theirs
+    /// signs it in, and is on.
+    #[derive(Debug, Clone, Copy)]
+    struct Around {
+        owner: Option<(&'static str, bool)>,
+        way: Option<bool>,
+    }
+
+    /// All that can be.
+    fn everything_around() -> impl Iterator<Item = Around> {
+        let owners = [
+            None,
+            Some((OURS, false)),
+            Some((OURS, true)),
+            Some((THEIRS, false)),
+            Some((THEIRS, true)),
+        ];
+        let ways = [None, Some(false), Some(true)];
+        owners
+            .into_iter()
+            .flat_map(move |owner| ways.into_iter().map(move |way| Around { owner, way }))
+    }
+
+    fn ada() -> EmailAddress {
+        EmailAddress::parse("ada@acme.test").unwrap()
+    }
+
+    fn asked(voice: Voice<'_>, around: Around) -> Result<bool, Refusal> {
+        let vouched = vouches(voice, &ada(), &ground(around))?;
+        assert_eq!(vouched.email, ada());
+        Ok(vouched.is_proved)
+    }
+
+    /// Where a proved domain leads whose company has a connection for it.
+    fn led(around: Around) -> Option<Result<bool, Refusal>> {
+        match (around.owner, around.way) {
+            (Some((owner, true)), Some(true)) => Some(Err(Refusal::LedElsewhere {
+                organization_id: organization(owner),
+                connection_id: ConnectionId::parse(WAY).unwrap(),
+            })),
+            (Some((_, true)), Some(false)) => Some(Err(Refusal::ConnectionNotActive)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_connection_speaks_for_the_domains_of_its_own_organization() {
+        let id = organization(OURS);
+        for around in everything_around() {
+            for (signs_in, is_verified) in [(false, false), (false, true), (true, false), (true, true)] {
+                let voice = Voice::Organization {
+                    id: &id,
+                    signs_in,
+                    is_verified,
+                };
+                let expected = match around.owner {
+                    Some((OURS, is_proved)) if signs_in && is_verified => Ok(is_proved),
+                    Some((OURS, _)) if signs_in => Err(Refusal::EmailNotVerified),
+                    _ => Err(Refusal::EmailNotTrusted),
+                };
+                assert_eq!(asked(voice, around), expected, "{voice:?} {around:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_social_provider_speaks_for_what_is_its_own_where_no_company_signs_people_in() {
+        for around in everything_around() {
+            for is_authoritative in [None, Some(false), Some(true)] {
+                let expected = led(around).unwrap_or(match is_authoritative {
+                    None => Err(Refusal::EmailNotTrusted),
+                    Some(false) => Err(Refusal::EmailNotVerified),
+                    Some(true) => Ok(true),
+                });
+                let voice = Voice::Environment { is_authoritative };
+                assert_eq!(asked(voice, around), expected, "{voice:?} {around:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mail_speaks_for_its_one_address_where_no_company_signs_people_in() {
+        let neighbours = ["bob@acme.test", "ada@sub.acme.test", "ada+1@acme.test"];
+        for around in everything_around() {
+            let expected = led(around).unwrap_or(Ok(true));
+            assert_eq!(asked(Voice::Mail { to: &ada() }, around), expected, "{around:?}");
+            for neighbour in neighbours {
+                let to = EmailAddress::parse(neighbour).unwrap();
+                let told = asked(Voice::Mail { to: &to }, around);
+                assert_eq!(told, Err(Refusal::EmailNotTrusted), "{neighbour} {around:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_directory_speaks_for_its_own_people_in_its_organizations_domains() {
+        let organization_id = organization(OURS);
+        for around in everything_around() {
+            for (is_enabled, has_person) in [(false, false), (false, true), (true, false), (true, true)] {
+                let voice = Voice::Directory {
+                    organization_id: &organization_id,
+                    is_enabled,
+                    has_person,
+                };
+                let expected = match around.owner {
+                    Some((OURS, is_proved)) if is_enabled && has_person => Ok(is_proved),
+                    _ => Err(Refusal::EmailNotTrusted),
+                };
+                assert_eq!(asked(voice, around), expected, "{voice:?} {around:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Proofs: how somebody shows who they are, and what a session remembers of it.
+//!
+//! Source: RFC 8176 §2 (the words of `amr`), OIDC Core §2 (`amr`, `auth_time`).
+//! What each proof may open stands in `docs/decisions/proof.md`.
+
+use genkan_protocol::EmailAddress;
+use serde::{Deserialize, Serialize};
+
+use crate::row::Columns;
+use crate::{ConnectionId, CredentialId, DirectoryId, Error, Timestamp, UserId};
+
+/// How somebody shows who they are.
+///
+/// The cases have no field in common, so each is told by its fields, as the
+/// first of them always was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Proof {
+    /// The provider of a connection knows them.
+    Connection {
+        connection_id: ConnectionId,
+        /// How it calls them, for ever.
+        subject: String,
+    },
+    /// They have read the mail of this address: a code or a link was in it.
+    Email { address: EmailAddress },
+    /// They have the passkey that this user registered.
+    Passkey {
+        credential_id: CredentialId,
+        user_id: UserId,
+    },
+    /// A directory says that they are its people. Nobody is at a browser.
+    Directory { directory_id: DirectoryId },
+}
+
+impl Proof {
+    /// The connection by which they came.
+    pub const fn connection_id(&self) -> Option<&ConnectionId> {
+        match self {
+            Self::Connection { connection_id, .. } => Some(connection_id),
+            Self::Email { .. } | Self::Passkey { .. } | Self::Directory { .. } => None,
+        }
+    }
+
+    /// How the provider of the connection calls them.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Connection { subject, .. } => Some(subject),
+            Self::Email { .. } | Self::Passkey { .. } | Self::Directory { .. } => None,
+        }
+    }
+}
+
+/// A way of showing who one is, as a session remembers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case")]
+pub enum Method {
+    /// At the provider of a connection.
+    Connection,
+    /// By a code or a link that was mailed.
+    Mail,
+    Passkey {
+        /// It cannot leave its authenticator (Web Authentication Level 3 §6.1.3, BE).
+        device_bound: bool,
+        /// The authenticator knew the person: by a PIN, a finger (§6.1, UV).
+        user_verified: bool,
+    },
+}
+
+/// Who proves with a passkey that knows them has shown two things.
+const MULTIPLE_FACTORS: &str = "mfa";
+
+impl Method {
+    /// What RFC 8176 §2 calls it. What a provider says of its methods is its own
+    /// word and not repeated, so a connection has none.
+    const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Connection => None,
+            Self::Mail => Some("otp"),
+            Self::Passkey {
+                device_bound: true, ..
+            } => Some("hwk"),
+            Self::Passkey {
+                device_bound: false, ..
+            } => Some("swk"),
+        }
+    }
+
+    const fn has_multiple_factors(self) -> bool {
+        matches!(
+            self,
+            Self::Passkey {
+                user_verified: true,
+                ..
+            }
+        )
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Proved {
+    #[serde(flatten)]
+    method: Method,
+    /// When; `None` if a provider does not say, so nobody can tell how old the proof is.
+    at: Option<Timestamp>,
+}
+
+/// The proofs of one sign-in, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Proofs(Vec<Proved>);
+
+impl Proofs {
+    pub fn one(method: Method, at: Option<Timestamp>) -> Self {
+        Self(vec![Proved { method, at }])
+    }
+
+    /// The time of the newest proof that has one (`auth_time`).
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        self.0.iter().filter_map(|proved| proved.at).max()
+    }
+
+    /// What `amr` says of them beside the connection: each word once, that there
+    /// were several factors last.
+    pub fn words(&self) -> Vec<&'static str> {
+        let mut words = Vec::new();
+        for word in self.0.iter().filter_map(|proved| proved.method.word()) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        if self.0.iter().any(|proved| proved.method.has_multiple_factors()) {
+            words.push(MULTIPLE_FACTORS);
+        }
+        words
+    }
+
+    /// As they count at `now`: a clock that runs ahead of ours makes no proof
+    /// younger than the arrival.
+    pub(crate) fn arrived_at(&self, now: Timestamp) -> Self {
+        let arrived = |proved: &Proved| Proved {
+            at: proved.at.map(|at| at.min(now)),
+            ..*proved
+        };
+        Self(self.0.iter().map(arrived).collect())
+    }
+
+    /// Reads the columns `proofs` and `auth_time`. A row from before there was a
+    /// list is one proof, by its connection.
+    pub(crate) fn read(
+        columns: &mut Columns<'_>,
+        column: &'static str,
+        connection_id: Option<&ConnectionId>,
+    ) -> Result<Self, Error> {
+        let (listed, auth_time) = (columns.optional_json(column)?, columns.optional_time()?);
+        Ok(match (listed, connection_id) {
+            (Some(listed), _) => listed,
+            (None, Some(_)) => Self::one(Method::Connection, auth_time),
+            (None, None) => Self::default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(method: Method, secs: i64) -> Proved {
+        Proved {
+            method,
+            at: Some(Timestamp::from_secs(secs)),
+        }
+    }
+
+    const fn passkey(device_bound: bool, user_verified: bool) -> Method {
+        Method::Passkey {
+            device_bound,
+            user_verified,
+        }
+    }
+
+    #[test]
+    fn a_list_says_what_was_done_in_the_words_of_the_standard() {
+        let cases: [(&[Method], &[&str]); 8] = [
+            (&[], &[]),
+            (&[Method::Connection], &[]),
+            (&[Method::Mail], &["otp"]),
+            (&[Method::Connection, Method::Mail], &["otp"]),
+            (&[Method::Mail, Method::Mail], &["otp"]),
+            // A touch alone is one factor.
+            (&[passkey(true, false)], &["hwk"]),
+            (&[passkey(false, true)], &["swk", "mfa"]),
+            (&[passkey(true, true), Method::Mail], &["hwk", "otp", "mfa"]),
+        ];
+        for (methods, words) in cases {
+            let list = Proofs(methods.iter().map(|method| at(*method, 1)).collect());
+            assert_eq!(list.words(), words, "{methods:?}");
+        }
+    }
+
+    #[test]
+    fn the_newest_known_time_counts_and_none_lies_ahead() {
+        let silent = Proofs::one(Method::Connection, None);
+        assert_eq!(silent.auth_time(), None);
+        let list = Proofs(vec![
+            at(Method::Connection, 10),
+            at(Method::Mail, 20),
+            silent.0[0],
+        ]);
+        assert_eq!(list.auth_time(), Some(Timestamp::from_secs(20)));
+        let arrived = list.arrived_at(Timestamp::from_secs(15));
+        assert_eq!(arrived.auth_time(), Some(Timestamp::from_secs(15)));
+        assert_eq!(arrived.0[0], list.0[0]);
+    }
+
+    #[test]
+    fn a_list_is_stored_as_it_will_always_be_read() {
+        let list = Proofs(vec![
+            at(Method::Connection, 1),
+            at(Method::Mail, 2),
+            at(passkey(true, false), 3),
+            Proved {
+                method: Method::Connection,
+                at: None,
+            },
+        ]);
+        let text = r#"[{"method":"connection","at":1000000},{"method":"mail","at":2000000},{"method":"passkey","device_bound":true,"user_verified":false,"at":3000000},{"method":"connection","at":null}]"#;
+        assert_eq!(serde_json::to_string(&list).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Proofs>(text).unwrap(), list);
+        // What nobody knows proves nothing.
+        assert!(serde_json::from_str::<Proofs>(r#"[{"method":"oracle","at":1}]"#).is_err());
+    }
+
+    #[test]
+    fn a_proof_is_stored_as_it_will_always_be_read() {
+        let cases = [
+            (
+                Proof::Connection {
+                    connection_id: ConnectionId::parse("conn_000000000000000000001").unwrap(),
+                    subject: "s".to_owned(),
+                },
+                r#"{"connection_id":"conn_000000000000000000001","subject":"s"}"#,
+            ),
+            (
+                Proof::Email {
+                    address: EmailAddress::parse("ada@acme.test").unwrap(),
+                },
+                r#"{"address":"ada@acme.test"}"#,
+            ),
+            (
+                Proof::Passkey {
+                    credential_id: CredentialId::parse("cred_000000000000000000001").unwrap(),
+                    user_id: UserId::parse("usr_000000000000000000001").unwrap(),
+                },
+                r#"{"credential_id":"cred_000000000000000000001","user_id":"usr_000000000000000000001"}"#,
+            ),
+            (
+                Proof::Directory {
+                    directory_id: DirectoryId::parse("dir_000000000000000000001").unwrap(),
+                },
+                r#"{"directory_id":"dir_000000000000000000001"}"#,
+            ),
+        ];
+        for (proof, text) in cases {
+            assert_eq!(serde_json::to_string(&proof).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Proof>(text).unwrap(), proof);
+        }
+        for half in [
+            r#"{"subject":"s"}"#,
+            r#"{"user_id":"usr_000000000000000000001"}"#,
+            "{}",
+        ] {
+            assert!(serde_json::from_str::<Proof>(half).is_err(), "{half}");
+        }
+    }
+}
