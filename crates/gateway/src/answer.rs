@@ -203,7 +203,7 @@ pub async fn respond(
         scope: request.scope.clone(),
         nonce: request.nonce.clone(),
         authenticated_at: session.authenticated_at,
-        auth_time: session.auth_time,
+        proofs: session.proofs.clone(),
         created_at: now,
         expires_at: place
             .entered

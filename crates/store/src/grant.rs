@@ -5,7 +5,8 @@ use genkan_db::{Tx, p};
 use genkan_protocol::oauth::Scope;
 
 use crate::event::{self, Entry, Kind};
-use crate::row::Columns;
+use crate::proof::Proofs;
+use crate::row::{Columns, json};
 use crate::{ClientId, ConnectionId, Error, GrantId, OrganizationId, SessionId, Stamp, Timestamp, UserId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,35 +22,48 @@ pub struct Grant {
     pub nonce: Option<String>,
     /// When the person had arrived from their provider.
     pub authenticated_at: Timestamp,
-    /// When they had authenticated there, as it says.
-    pub auth_time: Option<Timestamp>,
+    /// How they had proved who they are, and when, as it says.
+    pub proofs: Proofs,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
+}
+
+impl Grant {
+    /// How the person authenticated, as tokens say it (OIDC Core §2, RFC 8176 §2):
+    /// clients read the connection from the first item.
+    pub fn amr(&self) -> Vec<String> {
+        let connection = self.connection_id.iter().map(ToString::to_string);
+        let words = self.proofs.words().into_iter().map(str::to_owned);
+        connection.chain(words).collect()
+    }
 }
 
 /// The columns of a grant and of its session that [`read_live`] reads.
 macro_rules! live_columns {
     () => {
         "g.id, g.client_id, g.session_id, g.user_id, g.organization_id, g.connection_id, g.scope, g.nonce,
-         g.authenticated_at, g.auth_time, g.created_at, g.expires_at, g.revoked_at, s.status, s.idle_expires_at"
+         g.authenticated_at, g.proofs, g.auth_time, g.created_at, g.expires_at, g.revoked_at, s.status, s.idle_expires_at"
     };
 }
 pub(crate) use live_columns;
 
 /// Reads a grant, unless it or its session has ended.
 pub(crate) fn read_live(columns: &mut Columns<'_>, now: Timestamp) -> Result<Option<Grant>, Error> {
+    let (id, client_id) = (columns.id()?, columns.id()?);
+    let (session_id, user_id) = (columns.id()?, columns.id()?);
+    let (organization_id, connection_id) = (columns.optional_id()?, columns.optional_id()?);
     let grant = Grant {
-        id: columns.id()?,
-        client_id: columns.id()?,
-        session_id: columns.id()?,
-        user_id: columns.id()?,
-        organization_id: columns.optional_id()?,
-        connection_id: columns.optional_id()?,
+        id,
+        client_id,
+        session_id,
+        user_id,
+        organization_id,
         scope: columns.parsed("grants.scope", Scope::parse)?,
         nonce: columns.optional_text()?,
         authenticated_at: columns.time()?,
-        auth_time: columns.optional_time()?,
+        proofs: Proofs::read(columns, "grants.proofs", connection_id.as_ref())?,
+        connection_id,
         created_at: columns.time()?,
         expires_at: columns.time()?,
         revoked_at: columns.optional_time()?,
@@ -68,7 +82,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, grant: &Grant) -> Result<(),
     let scope = grant.scope.to_string();
     tx.exec(
         "INSERT INTO grants (id, client_id, session_id, user_id, organization_id, connection_id, scope, nonce,
-            authenticated_at, created_at, expires_at, revoked_at, auth_time)
+            authenticated_at, created_at, expires_at, revoked_at, proofs)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         p![
             &grant.id,
@@ -83,7 +97,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, grant: &Grant) -> Result<(),
             grant.created_at.as_micros(),
             grant.expires_at.as_micros(),
             grant.revoked_at.map(Timestamp::as_micros),
-            grant.auth_time.map(Timestamp::as_micros),
+            &json(&grant.proofs),
         ],
     )
     .await?;

@@ -96,6 +96,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(15, "hints_and_guesses", "0015_hints_and_guesses.sql"),
     migration!(20, "connection_tests", "0020_connection_tests.sql"),
     migration!(22, "introspection", "0022_introspection.sql"),
+    migration!(23, "proofs", "0023_proofs.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

@@ -115,9 +115,27 @@ impl Proofs {
         Self(vec![Proved { method, at }])
     }
 
-    /// The time of the newest proof that has one (`auth_time`).
+    /// What a session remembers of a proof that was given at `at`: of a passkey the
+    /// least that it can be. A directory starts no session.
+    pub fn of(proof: &Proof, at: Option<Timestamp>) -> Self {
+        match proof {
+            Proof::Connection { .. } => Self::one(Method::Connection, at),
+            Proof::Email { .. } => Self::one(Method::Mail, at),
+            Proof::Passkey { .. } => {
+                let method = Method::Passkey {
+                    device_bound: false,
+                    user_verified: false,
+                };
+                Self::one(method, at)
+            }
+            Proof::Directory { .. } => Self::default(),
+        }
+    }
+
+    /// When the person signed in (`auth_time`): the time of the first proof. What was
+    /// asked for beside it does not say who they are, and makes it no younger.
     pub fn auth_time(&self) -> Option<Timestamp> {
-        self.0.iter().filter_map(|proved| proved.at).max()
+        self.0.first().and_then(|proved| proved.at)
     }
 
     /// What `amr` says of them beside the connection: each word once, that there
@@ -199,18 +217,20 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_known_time_counts_and_none_lies_ahead() {
+    fn the_time_of_the_first_proof_counts_and_does_not_lie_ahead() {
         let silent = Proofs::one(Method::Connection, None);
-        assert_eq!(silent.auth_time(), None);
+        assert_eq!((silent.auth_time(), Proofs::default().auth_time()), (None, None));
+        let later = Proofs(vec![silent.0[0], at(Method::Mail, 20)]);
+        assert_eq!(later.auth_time(), None, "nobody knows when they signed in");
         let list = Proofs(vec![
             at(Method::Connection, 10),
             at(Method::Mail, 20),
             silent.0[0],
         ]);
-        assert_eq!(list.auth_time(), Some(Timestamp::from_secs(20)));
-        let arrived = list.arrived_at(Timestamp::from_secs(15));
-        assert_eq!(arrived.auth_time(), Some(Timestamp::from_secs(15)));
-        assert_eq!(arrived.0[0], list.0[0]);
+        assert_eq!(list.auth_time(), Some(Timestamp::from_secs(10)));
+        let arrived = list.arrived_at(Timestamp::from_secs(5));
+        assert_eq!(arrived.auth_time(), Some(Timestamp::from_secs(5)));
+        assert_eq!(arrived.0[1], at(Method::Mail, 5));
     }
 
     #[test]

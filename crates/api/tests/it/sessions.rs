@@ -8,6 +8,7 @@ use genkan_contract::scalekit::v1::sessions::{
     UserSessionDetailsRequest, UserSessionFilter,
 };
 use genkan_protocol::EmailAddress;
+use genkan_store::proof::Proofs;
 use genkan_store::session::{self, Lifetimes, Session, SignIn, Status as SessionStatus};
 use genkan_store::user::{self, User};
 use genkan_store::{Secret, UserId};
@@ -49,7 +50,7 @@ impl Sessions {
             user_id: user.id.clone(),
             organization_id: None,
             connection_id: None,
-            auth_time: None,
+            proofs: Proofs::default(),
             ip: Some("192.0.2.1".to_owned()),
             user_agent: Some(
                 "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned(),

@@ -6,6 +6,7 @@ use axum::response::Response;
 use genkan_db::Tx;
 use genkan_store::admission::{self, Claim, Refusal};
 use genkan_store::interaction::{self, Held, Interaction, Stage};
+use genkan_store::proof::Proofs;
 use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
 use genkan_store::{Error, Secret, SessionId, Stamp, UserId, familiar};
 use http::{HeaderMap, header};
@@ -106,7 +107,7 @@ impl<'a> Finishing<'a> {
             user_id: user.id.clone(),
             organization_id: admitted.organization_id.clone(),
             connection_id: self.claim().proof.connection_id().cloned(),
-            auth_time: self.held.auth_time,
+            proofs: Proofs::of(&self.claim().proof, self.held.auth_time),
             ip: Some(self.ip.clone()),
             user_agent: self.user_agent.clone(),
         };

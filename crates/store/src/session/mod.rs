@@ -12,7 +12,8 @@ use genkan_db::{Row, Tx, p};
 
 use crate::event::{self, Entry, Kind};
 use crate::organization::session_policy;
-use crate::row::{Columns, words};
+use crate::proof::Proofs;
+use crate::row::{Columns, json, words};
 use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId, user};
 
 pub use end::{end, end_all_for_user, end_expired};
@@ -43,10 +44,8 @@ pub struct Session {
     pub status: Status,
     /// When the person last arrived from their provider.
     pub authenticated_at: Timestamp,
-    /// When they proved to it who they are, as it says itself; never later than
-    /// `authenticated_at`. `None`: it does not say, so nobody can tell how old
-    /// the proof is.
-    pub auth_time: Option<Timestamp>,
+    /// How they had proved who they are then, and when; never later than `authenticated_at`.
+    pub proofs: Proofs,
     pub created_at: Timestamp,
     pub last_active_at: Timestamp,
     /// Never after `expires_at`, so that this one column decides whether the session lives.
@@ -74,18 +73,10 @@ pub struct SignIn {
     pub user_id: UserId,
     pub organization_id: Option<OrganizationId>,
     pub connection_id: Option<ConnectionId>,
-    /// When the person authenticated, as their provider says.
-    pub auth_time: Option<Timestamp>,
+    /// How they proved it, and when, as their provider says.
+    pub proofs: Proofs,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
-}
-
-impl SignIn {
-    /// The provider's word for when it was. A clock that runs ahead of ours makes
-    /// no proof younger than the arrival.
-    fn auth_time(&self, now: Timestamp) -> Option<Timestamp> {
-        self.auth_time.map(|at| at.min(now))
-    }
 }
 
 /// Activity is written at most this often: a session that is used all the time
@@ -95,18 +86,19 @@ const TOUCH_EVERY: Duration = Duration::from_secs(60);
 macro_rules! columns {
     () => {
         "id, user_id, organization_id, connection_id, status, authenticated_at, created_at, last_active_at,
-         idle_expires_at, expires_at, ended_at, ip, user_agent, auth_time"
+         idle_expires_at, expires_at, ended_at, ip, user_agent, proofs, auth_time"
     };
 }
 use columns;
 
 fn read(row: &Row) -> Result<Session, Error> {
     let mut columns = Columns::of(row);
+    let (id, user_id, organization_id) = (columns.id()?, columns.id()?, columns.optional_id()?);
+    let connection_id = columns.optional_id()?;
     Ok(Session {
-        id: columns.id()?,
-        user_id: columns.id()?,
-        organization_id: columns.optional_id()?,
-        connection_id: columns.optional_id()?,
+        id,
+        user_id,
+        organization_id,
         status: columns.parsed("sessions.status", str::parse)?,
         authenticated_at: columns.time()?,
         created_at: columns.time()?,
@@ -116,7 +108,8 @@ fn read(row: &Row) -> Result<Session, Error> {
         ended_at: columns.optional_time()?,
         ip: columns.optional_text()?,
         user_agent: columns.optional_text()?,
-        auth_time: columns.optional_time()?,
+        proofs: Proofs::read(&mut columns, "sessions.proofs", connection_id.as_ref())?,
+        connection_id,
     })
 }
 
@@ -124,7 +117,7 @@ impl Session {
     /// Whether the person proved who they are at most `max_age` ago. A time that
     /// nobody vouches for proves nothing (OIDC Core §3.1.2.1, §3.1.3.7 step 13).
     pub fn proved_within(&self, max_age: Duration, now: Timestamp) -> bool {
-        self.auth_time.is_some_and(|at| now.since(at) <= max_age)
+        self.proofs.auth_time().is_some_and(|at| now.since(at) <= max_age)
     }
 
     pub fn is_live(&self, now: Timestamp) -> bool {
@@ -164,7 +157,7 @@ pub async fn start(
         connection_id: sign_in.connection_id.clone(),
         status: Status::Active,
         authenticated_at: at.now,
-        auth_time: sign_in.auth_time(at.now),
+        proofs: sign_in.proofs.arrived_at(at.now),
         created_at: at.now,
         last_active_at: at.now,
         idle_expires_at: expires_at.min(at.now + lifetimes.idle),
@@ -175,7 +168,7 @@ pub async fn start(
     };
     tx.exec(
         "INSERT INTO sessions (id, token_hash, user_id, organization_id, connection_id, status, authenticated_at,
-            created_at, last_active_at, idle_expires_at, expires_at, ip, user_agent, auth_time)
+            created_at, last_active_at, idle_expires_at, expires_at, ip, user_agent, proofs)
          VALUES ($1, $2, $3, $4, $5, 'active', $6, $6, $6, $7, $8, $9, $10, $11)",
         p![
             &session.id,
@@ -188,7 +181,7 @@ pub async fn start(
             session.expires_at.as_micros(),
             session.ip.as_deref(),
             session.user_agent.as_deref(),
-            session.auth_time.map(Timestamp::as_micros),
+            &json(&session.proofs),
         ],
     )
     .await?;
@@ -228,7 +221,7 @@ pub async fn rejoin(
             concat!(
                 "UPDATE sessions SET token_hash = $3, organization_id = $4, connection_id = $5,
                     authenticated_at = $6, last_active_at = $6, idle_expires_at = $7, expires_at = $8, ip = $9,
-                    user_agent = $10, auth_time = $11
+                    user_agent = $10, proofs = $11
                   WHERE id = $1 AND user_id = $2 AND status = 'active' AND idle_expires_at > $6
                   RETURNING ",
                 columns!()
@@ -244,7 +237,7 @@ pub async fn rejoin(
                 expires_at.as_micros(),
                 sign_in.ip.as_deref(),
                 sign_in.user_agent.as_deref(),
-                sign_in.auth_time(at.now).map(Timestamp::as_micros),
+                &json(&sign_in.proofs.arrived_at(at.now)),
             ],
         )
         .await?;

@@ -10,7 +10,8 @@
 use genkan_db::{Row, Tx, p};
 
 use super::{Session, Status, end, find};
-use crate::row::Columns;
+use crate::proof::Proofs;
+use crate::row::{Columns, json};
 use crate::{
     ClientId, ConnectionId, Error, GrantId, OrganizationId, SessionId, Stamp, Timestamp, UserId,
     back_channel_logout, grant,
@@ -145,7 +146,7 @@ struct Began {
     organization_id: Option<OrganizationId>,
     connection_id: Option<ConnectionId>,
     authenticated_at: Timestamp,
-    auth_time: Option<Timestamp>,
+    proofs: Proofs,
     expires_at: Timestamp,
     is_revoked: bool,
     /// The organization of the connection.
@@ -164,13 +165,15 @@ impl Began {
 
 fn read_began(row: &Row) -> Result<Began, Error> {
     let mut columns = Columns::of(row);
+    let (id, client_id, organization_id) = (columns.id()?, columns.id()?, columns.optional_id()?);
+    let connection_id = columns.optional_id()?;
     Ok(Began {
-        id: columns.id()?,
-        client_id: columns.id()?,
-        organization_id: columns.optional_id()?,
-        connection_id: columns.optional_id()?,
+        id,
+        client_id,
+        organization_id,
         authenticated_at: columns.time()?,
-        auth_time: columns.optional_time()?,
+        proofs: Proofs::read(&mut columns, "grants.proofs", connection_id.as_ref())?,
+        connection_id,
         expires_at: columns.time()?,
         is_revoked: columns.optional_time()?.is_some(),
         vouching_id: columns.optional_id()?,
@@ -184,7 +187,7 @@ async fn end_one(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, place: Place<'_
     };
     let rows = tx
         .all(
-            "SELECT g.id, g.client_id, g.organization_id, g.connection_id, g.authenticated_at, g.auth_time,
+            "SELECT g.id, g.client_id, g.organization_id, g.connection_id, g.authenticated_at, g.proofs, g.auth_time,
                     g.expires_at, g.revoked_at, c.organization_id
                FROM grants g LEFT JOIN connections c ON c.id = g.connection_id
               WHERE g.session_id = $1 ORDER BY g.created_at DESC, g.id DESC",
@@ -222,7 +225,7 @@ async fn go_back(tx: &mut Tx<'_>, session: &Session, left: &Began) -> Result<(),
     let expires_at = session.expires_at.min(left.expires_at);
     tx.exec(
         "UPDATE sessions SET organization_id = $2, connection_id = $3, authenticated_at = $4, expires_at = $5,
-            idle_expires_at = $6, auth_time = $7
+            idle_expires_at = $6, proofs = $7
           WHERE id = $1",
         p![
             &session.id,
@@ -232,7 +235,7 @@ async fn go_back(tx: &mut Tx<'_>, session: &Session, left: &Began) -> Result<(),
             left.authenticated_at.as_micros(),
             expires_at.as_micros(),
             session.idle_expires_at.min(expires_at).as_micros(),
-            left.auth_time.map(Timestamp::as_micros),
+            &json(&left.proofs),
         ],
     )
     .await?;

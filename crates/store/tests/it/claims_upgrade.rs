@@ -144,7 +144,7 @@ async fn sessions_and_grants_live_on_and_prove_nothing_about_their_age() {
         assert!(!session.proved_within(std::time::Duration::from_secs(60), now));
         let id = GrantId::parse("grt_1").unwrap();
         let grant = world.tx(async |tx| grant::find_live(tx, &id, now).await).await;
-        assert_eq!(grant.unwrap().auth_time, None);
+        assert_eq!(grant.unwrap().proofs.auth_time(), None);
     })
     .await;
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use genkan_store::proof::{Method, Proofs};
 use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
 use genkan_store::{Error, Page, SessionId, Stamp, client, grant, user};
 
@@ -125,7 +126,7 @@ async fn a_new_sign_in_changes_the_cookie() {
             session_id: session.id.clone(),
             organization_id: connection.organization_id.clone(),
             connection_id: Some(connection.id.clone()),
-            auth_time: Some(T0 + secs(30)),
+            proofs: Proofs::one(Method::Connection, Some(T0 + secs(30))),
             ..world.sign_in(&ada)
         };
         let at = world.after(600);
@@ -135,7 +136,7 @@ async fn a_new_sign_in_changes_the_cookie() {
 
         assert_eq!(rejoined.id, session.id);
         assert_eq!(rejoined.authenticated_at, at.now);
-        assert_eq!(rejoined.auth_time, Some(T0 + secs(30)), "as the provider says");
+        assert_eq!(rejoined.proofs, sign_in.proofs, "as the provider says");
         assert_eq!(rejoined.expires_at, at.now + LIFETIMES.absolute);
         assert_eq!(rejoined.organization_id, connection.organization_id);
         assert_eq!(rejoined.created_at, session.created_at);
@@ -157,7 +158,7 @@ async fn the_age_of_a_proof_is_the_providers_word_or_nobodys() {
         let ada = world.user("ada@acme.test").await;
         let start = async |cookie: &str, auth_time| {
             let sign_in = SignIn {
-                auth_time,
+                proofs: Proofs::one(Method::Connection, auth_time),
                 ..world.sign_in(&ada)
             };
             let token = hash(cookie);
@@ -167,24 +168,28 @@ async fn the_age_of_a_proof_is_the_providers_word_or_nobodys() {
         };
         let now = world.after(600).now;
         let told = start("told", Some(T0)).await;
-        assert_eq!((told.auth_time, told.authenticated_at), (Some(T0), now));
+        assert_eq!((told.proofs.auth_time(), told.authenticated_at), (Some(T0), now));
         assert!(told.proved_within(secs(600), now) && !told.proved_within(secs(599), now));
         let silent = start("silent", None).await;
-        assert_eq!(silent.auth_time, None);
+        assert_eq!(silent.proofs.auth_time(), None);
         assert!(!silent.proved_within(secs(1_000_000), now));
         let ahead = start("ahead", Some(now + secs(60))).await;
-        assert_eq!(ahead.auth_time, Some(now), "no proof is younger than the arrival");
+        assert_eq!(
+            ahead.proofs.auth_time(),
+            Some(now),
+            "no proof is younger than the arrival"
+        );
 
         // A later arrival of which nothing is known takes the word of before away.
         let again = SignIn {
             session_id: told.id.clone(),
-            auth_time: None,
+            proofs: Proofs::one(Method::Connection, None),
             ..world.sign_in(&ada)
         };
         let rejoined = world
             .tx(async |tx| session::rejoin(tx, world.after(700), &again, &hash("again"), LIFETIMES).await)
             .await;
-        assert_eq!(rejoined.auth_time, None);
+        assert_eq!(rejoined.proofs.auth_time(), None);
         let read = world.tx(async |tx| session::find(tx, &told.id).await).await;
         assert_eq!(read, Some(rejoined));
     })

@@ -1,6 +1,7 @@
 //! An organization's own session policy, and what it does to sessions.
 
 use genkan_store::organization::session_policy::{self, SessionPolicy, Span, Unit};
+use genkan_store::proof::Proofs;
 use genkan_store::session::{self, Session, SignIn};
 use genkan_store::{Error, OrganizationId};
 
@@ -27,7 +28,7 @@ async fn sign_in(world: &World, id: &OrganizationId, token: &str, at: u64) -> Se
         user_id: world.user(&format!("{token}@acme.test")).await.id,
         organization_id: Some(id.clone()),
         connection_id: None,
-        auth_time: None,
+        proofs: Proofs::default(),
         ip: None,
         user_agent: None,
     };
@@ -96,7 +97,7 @@ async fn a_policy_shortens_the_sessions_that_follow() {
             user_id: session.user_id.clone(),
             organization_id: Some(id.clone()),
             connection_id: None,
-            auth_time: None,
+            proofs: Proofs::default(),
             ip: None,
             user_agent: None,
         };

@@ -13,6 +13,7 @@ use genkan_store::environment::{self, Environment};
 use genkan_store::grant::{self, Grant};
 use genkan_store::id::Id;
 use genkan_store::organization::{self, Organization};
+use genkan_store::proof::{Method, Proofs};
 use genkan_store::session::{self, Lifetimes, Session, SignIn};
 use genkan_store::user::{self, User};
 use genkan_store::{
@@ -276,7 +277,7 @@ impl World {
             user_id: user.id.clone(),
             organization_id: None,
             connection_id: None,
-            auth_time: Some(T0),
+            proofs: Proofs::one(Method::Connection, Some(T0)),
             ip: Some("192.0.2.1".to_owned()),
             user_agent: Some("Test/1".to_owned()),
         }
@@ -300,7 +301,7 @@ impl World {
             scope: Scope::parse("openid email offline_access").unwrap(),
             nonce: Some("n-0S6_WzA2Mj".to_owned()),
             authenticated_at: session.authenticated_at,
-            auth_time: session.auth_time,
+            proofs: session.proofs.clone(),
             created_at: T0,
             expires_at: session.expires_at,
             revoked_at: None,

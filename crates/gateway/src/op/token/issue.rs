@@ -128,12 +128,11 @@ fn id_token(app: &App, client: &Client, subject: &Subject) -> IdToken {
         azp: client.id.to_string(),
         client_id: client.id.to_string(),
         sub: user.id.to_string(),
-        // SDKs read the connection from the first item.
-        amr: grant.connection_id.iter().map(ToString::to_string).collect(),
+        amr: grant.amr(),
         oid: grant.organization_id.as_ref().map(ToString::to_string),
         sid: Some(grant.session_id.to_string()),
         xoid: subject.organization_external_id.clone(),
-        auth_time: grant.auth_time.map(Timestamp::as_secs),
+        auth_time: grant.proofs.auth_time().map(Timestamp::as_secs),
         iat: now.as_secs(),
         exp: (now + ID_TOKEN_LIFETIME).as_secs(),
         // The e-mail is always there: the SDKs of this contract count on it.

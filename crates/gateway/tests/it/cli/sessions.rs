@@ -5,6 +5,7 @@ use std::time::Duration;
 use genkan::server;
 use genkan_db::testing::Scratch;
 use genkan_store::environment::Kind;
+use genkan_store::proof::Proofs;
 use genkan_store::session::{self, Lifetimes, SignIn};
 use genkan_store::{Error, Generator, Secret, SessionId, Stamp, Timestamp};
 use serde_json::json;
@@ -25,7 +26,7 @@ async fn sign_in(instance: &Instance, user_id: &str, now: Timestamp) -> String {
         user_id: user_id.parse().unwrap(),
         organization_id: None,
         connection_id: None,
-        auth_time: None,
+        proofs: Proofs::default(),
         ip: Some("198.51.100.7".to_owned()),
         user_agent: Some("Firefox".to_owned()),
     };
