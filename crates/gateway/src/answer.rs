@@ -12,9 +12,9 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Redirect, Response};
 use genkan_db::Tx;
 use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, ResponseMode, append_query, redirect_uri};
+use genkan_store::admission::{self, Entry};
 use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::grant::{self, Grant};
-use genkan_store::admission::{self, Entry};
 use genkan_store::session::{self, Session};
 use genkan_store::{Error, GrantId, InteractionId, OrganizationId, Secret, Timestamp, auth_log, interaction};
 
@@ -226,7 +226,7 @@ pub async fn respond(
                 Some((id, stage)) => {
                     interaction::advance(tx, id, stage, &interaction::Stage::Completed).await?;
                     if !matches!(stage, interaction::Stage::Authenticated { .. }) {
-                        auth_log::succeeded(tx, id, &session.id).await?;
+                        auth_log::succeeded(tx, id, &session.id, auth_log::Method::Session).await?;
                     }
                 }
                 None => {

@@ -30,11 +30,24 @@ words! {
     }
 }
 
+words! {
+    /// How the person proved who they are.
+    pub enum Method {
+        Connection = "connection",
+        Mail = "mail",
+        Passkey = "passkey",
+        /// Not anew: the browser had a session that answered.
+        Session = "session",
+    }
+}
+
 /// A sign-in, as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthLog {
     pub id: InteractionId,
     pub status: Status,
+    /// `None`: it is not over, or older than this is noted.
+    pub method: Option<Method>,
     pub client_id: ClientId,
     /// Name and kind of the client, unless it is gone.
     pub client_name: Option<String>,
@@ -53,7 +66,7 @@ pub struct AuthLog {
 
 macro_rules! columns {
     () => {
-        "l.id, l.status, l.client_id, c.name, c.kind, l.organization_id, l.connection_id, l.connection_kind,
+        "l.id, l.status, l.method, l.client_id, c.name, c.kind, l.organization_id, l.connection_id, l.connection_kind,
          l.connection_provider, l.user_id, l.email, l.trace_id, l.created_at"
     };
 }
@@ -63,6 +76,7 @@ fn read(row: &Row) -> Result<AuthLog, Error> {
     Ok(AuthLog {
         id: columns.id()?,
         status: columns.parsed("auth_logs.status", str::parse)?,
+        method: columns.optional_parsed("auth_logs.method", str::parse)?,
         client_id: columns.id()?,
         client_name: columns.optional_text()?,
         client_kind: columns.optional_text()?,
@@ -82,13 +96,13 @@ fn read(row: &Row) -> Result<AuthLog, Error> {
 /// so a stranger who only begins leaves nothing behind.
 async fn ensure(tx: &mut Tx<'_>, id: &InteractionId) -> Result<(), Error> {
     tx.exec(
-        "INSERT INTO auth_logs (id, status, client_id, organization_id, connection_id, connection_kind,
+        "INSERT INTO auth_logs (id, status, method, client_id, organization_id, connection_id, connection_kind,
             connection_provider, email, created_at)
-         SELECT i.id, CAST($2 AS TEXT), i.client_id, c.organization_id, i.connection_id, c.kind, c.provider,
+         SELECT i.id, CAST($2 AS TEXT), CASE WHEN i.connection_id IS NOT NULL THEN 'connection' END, i.client_id, c.organization_id, i.connection_id, c.kind, c.provider,
             i.email, i.created_at
            FROM interactions i LEFT JOIN connections c ON c.id = i.connection_id
           WHERE i.id = $1 AND i.client_id IS NOT NULL
-         ON CONFLICT (id) DO UPDATE SET organization_id = excluded.organization_id,
+         ON CONFLICT (id) DO UPDATE SET method = excluded.method, organization_id = excluded.organization_id,
             connection_id = excluded.connection_id, connection_kind = excluded.connection_kind,
             connection_provider = excluded.connection_provider, email = excluded.email
           WHERE auth_logs.status <> 'SUCCESS'",
@@ -108,22 +122,27 @@ pub(crate) async fn tried_again(tx: &mut Tx<'_>, id: &InteractionId) -> Result<(
     Ok(())
 }
 
-/// They are signed in, with this session: a new one, or one that they chose to
-/// go on with.
+/// They are signed in by `method`, with this session: a new one, or one that they
+/// chose to go on with.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn succeeded(tx: &mut Tx<'_>, id: &InteractionId, session_id: &SessionId) -> Result<(), Error> {
+pub async fn succeeded(
+    tx: &mut Tx<'_>,
+    id: &InteractionId,
+    session_id: &SessionId,
+    method: Method,
+) -> Result<(), Error> {
     ensure(tx, id).await?;
     tx.exec(
-        "UPDATE auth_logs SET status = $2,
+        "UPDATE auth_logs SET status = $2, method = $4,
             user_id = (SELECT user_id FROM sessions WHERE id = $3),
             connection_id = COALESCE(connection_id, (SELECT connection_id FROM sessions WHERE id = $3)),
             organization_id = (SELECT organization_id FROM sessions WHERE id = $3),
             email = (SELECT u.email FROM users u JOIN sessions s ON s.user_id = u.id WHERE s.id = $3)
           WHERE id = $1",
-        p![id, Status::Success.as_str(), session_id],
+        p![id, Status::Success.as_str(), session_id, method.as_str()],
     )
     .await?;
     Ok(())
@@ -143,13 +162,20 @@ pub async fn answered_by_session(
 ) -> Result<(), Error> {
     let id: InteractionId = at.id();
     tx.exec(
-        "INSERT INTO auth_logs (id, status, client_id, organization_id, connection_id, connection_kind,
+        "INSERT INTO auth_logs (id, status, method, client_id, organization_id, connection_id, connection_kind,
             connection_provider, user_id, email, created_at)
-         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), s.organization_id, s.connection_id, c.kind,
-            c.provider, s.user_id, u.email, CAST($5 AS BIGINT)
+         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($6 AS TEXT), CAST($3 AS TEXT), s.organization_id,
+            s.connection_id, c.kind, c.provider, s.user_id, u.email, CAST($5 AS BIGINT)
            FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN connections c ON c.id = s.connection_id
           WHERE s.id = $4",
-        p![&id, Status::Success.as_str(), client_id, session_id, at.now.as_micros()],
+        p![
+            &id,
+            Status::Success.as_str(),
+            client_id,
+            session_id,
+            at.now.as_micros(),
+            Method::Session.as_str()
+        ],
     )
     .await?;
     Ok(())
@@ -214,7 +240,7 @@ macro_rules! kept {
 macro_rules! open {
     () => {
         " FROM (SELECT i.id, CASE WHEN i.connection_id IS NULL THEN 'INITIATED' ELSE 'PENDING' END AS status,
-                i.client_id, o.organization_id, i.connection_id, o.kind AS connection_kind,
+                CAST(NULL AS TEXT) AS method, i.client_id, o.organization_id, i.connection_id, o.kind AS connection_kind,
                 o.provider AS connection_provider, CAST(NULL AS TEXT) AS user_id, i.email,
                 CAST(NULL AS TEXT) AS trace_id, i.created_at, i.expires_at
              FROM interactions i LEFT JOIN connections o ON o.id = i.connection_id

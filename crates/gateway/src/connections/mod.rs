@@ -21,7 +21,7 @@ use genkan_protocol::oauth::{CodeVerifier, Parameters};
 use genkan_protocol::{EmailAddress, Timestamp, Trace};
 use genkan_store::admission::{Profile, Roles};
 use genkan_store::connection::{self, Connection, Settings};
-use genkan_store::interaction::{self, Interaction, Request, Stage};
+use genkan_store::interaction::{self, Interaction, Request, Stage, Way};
 use genkan_store::upstream_request::{self, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, Secret, SecretHash};
 use http::{HeaderMap, header};
@@ -142,18 +142,11 @@ pub async fn start(
         }),
         expires_at: now + upstream_request::LIFETIME,
     };
-    let email = match &interaction.stage {
-        Stage::ConnectionChosen { email, .. } | Stage::Away { email, .. } => email.clone(),
-        Stage::Started
-        | Stage::Identifying
-        | Stage::Arrived { .. }
-        | Stage::Authenticated { .. }
-        | Stage::Completed => None,
-    };
-    let away = Stage::Away {
+    let typed = interaction.stage.way().and_then(Way::typed);
+    let away = Stage::At(Way::Connection {
         connection_id: connection.id.clone(),
-        email,
-    };
+        email: typed.map(str::to_owned),
+    });
     app.db()
         .tx(async |tx| -> Result<(), Error> {
             interaction::advance(tx, &interaction.id, &interaction.stage, &away).await?;
@@ -281,7 +274,7 @@ async fn open(
         return Err(PageError::connection_not_active().into());
     }
     // A login that went another way meanwhile is not moved back.
-    if !matches!(&interaction.stage, Stage::Away { connection_id, .. } if *connection_id == connection.id) {
+    if interaction.stage.way().and_then(Way::connection_id) != Some(&connection.id) {
         return Err(NotTaken::Unsolicited);
     }
     Ok(opened)

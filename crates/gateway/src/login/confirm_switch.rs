@@ -277,9 +277,15 @@ async fn stay(
     };
     let progress = Progress::of(request, &Stage::Started, wanted, current, app.now());
     if let (Step::Complete | Step::SelectAccount, Some((session, _))) = (next_step(progress), current) {
-        let session_id = session.id.clone();
-        advance(app, interaction, &Stage::Authenticated { session_id }).await?;
-        return Ok(redirect_to(&interaction.id));
+        let stayed = app
+            .db()
+            .tx(async |tx| interaction::stay(tx, &interaction.id, &interaction.stage, &session.id).await)
+            .await;
+        return match stayed {
+            // The other click of a double one was first.
+            Ok(()) | Err(Error::Stale) => Ok(redirect_to(&interaction.id)),
+            Err(error) => Err(error.into()),
+        };
     }
     answer::application_of(app, request).await?;
     let ended = app

@@ -7,7 +7,7 @@ use axum::response::Response;
 use genkan_protocol::oauth::AuthorizationRequest;
 use genkan_protocol::oauth::ErrorCode;
 use genkan_store::Error;
-use genkan_store::interaction::{Interaction, Request, Stage};
+use genkan_store::interaction::{Interaction, Request, Stage, Way};
 use genkan_store::session::Session;
 use genkan_store::user::User;
 use http::HeaderMap;
@@ -182,15 +182,11 @@ impl Login<'_> {
 
     /// Sends the browser to the identity provider: the chosen one, else the target's.
     async fn authenticate(self, target: Option<Target>) -> Result<Response, PageError> {
-        let (chosen, typed) = match &self.interaction.stage {
-            Stage::ConnectionChosen { connection_id, email } | Stage::Away { connection_id, email } => {
-                (Some(connection_id.clone()), email.clone())
-            }
-            Stage::Started
-            | Stage::Identifying
-            | Stage::Arrived { .. }
-            | Stage::Authenticated { .. }
-            | Stage::Completed => (None, None),
+        let (chosen, typed) = match self.interaction.stage.way() {
+            Some(Way::Connection { connection_id, email }) => (Some(connection_id.clone()), email.clone()),
+            // Nothing leads there yet, and nowhere else instead.
+            Some(Way::Mail { .. } | Way::Passkey) => return Err(PageError::interaction_gone()),
+            None => (None, None),
         };
         let connection_id = chosen
             .or_else(|| target.map(|target| target.connection().id.clone()))
@@ -218,9 +214,7 @@ impl Login<'_> {
             // whoever knows the other cookie alone gets no code.
             Stage::Authenticated { session_id } => session.filter(|session| session.id == *session_id),
             Stage::Arrived { .. } | Stage::Completed => None,
-            Stage::Started | Stage::Identifying | Stage::ConnectionChosen { .. } | Stage::Away { .. } => {
-                session
-            }
+            Stage::Started | Stage::Identifying | Stage::At(_) => session,
         }
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use genkan_protocol::EmailAddress;
 use genkan_store::Secret;
 use genkan_store::client::Client;
-use genkan_store::interaction::{Interaction, Request, Stage};
+use genkan_store::interaction::{Interaction, Request, Stage, Way};
 use http::{HeaderMap, StatusCode};
 
 use super::{advance, interaction_of_browser, path, redirect_to, route};
@@ -114,10 +114,10 @@ pub async fn submit(
             return again(EmailError::UnknownDomain(domain.as_str()));
         }
     };
-    let chosen = Stage::ConnectionChosen {
+    let chosen = Stage::At(Way::Connection {
         connection_id: target.connection().id.clone(),
         email: Some(email.to_string()),
-    };
+    });
     advance(&app, &interaction, &chosen).await?;
     Ok(redirect_to(&interaction.id))
 }

@@ -44,7 +44,8 @@ pub enum Authentication {
     Pending,
     /// The person put the session aside and wants to sign in as somebody else.
     Identifying,
-    ConnectionChosen,
+    /// It is known how they sign in.
+    WayChosen,
     /// Somebody came back from the provider, and the person has not gone on.
     Arrived,
     Done,
@@ -92,7 +93,7 @@ pub const fn next_step(progress: Progress) -> Step {
         // Nobody is switched in silence.
         Authentication::Arrived if progress.prompt_none => Step::LoginRequired,
         Authentication::Arrived => Step::ConfirmSwitch,
-        Authentication::ConnectionChosen => Step::Authenticate,
+        Authentication::WayChosen => Step::Authenticate,
         Authentication::Identifying => Step::Identify,
         Authentication::Pending => {
             if progress.session_fits && !progress.prompt_login {
@@ -125,7 +126,7 @@ impl Progress {
         let authentication = match stage {
             Stage::Started => Authentication::Pending,
             Stage::Identifying => Authentication::Identifying,
-            Stage::ConnectionChosen { .. } | Stage::Away { .. } => Authentication::ConnectionChosen,
+            Stage::At(_) => Authentication::WayChosen,
             Stage::Arrived { .. } => Authentication::Arrived,
             Stage::Authenticated { .. } | Stage::Completed => Authentication::Done,
         };

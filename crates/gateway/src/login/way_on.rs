@@ -23,8 +23,7 @@ pub(super) async fn gone(app: &App, interaction: &Interaction) -> PageError {
         Stage::Completed => PageError::interaction_finished(),
         Stage::Started
         | Stage::Identifying
-        | Stage::ConnectionChosen { .. }
-        | Stage::Away { .. }
+        | Stage::At(_)
         | Stage::Arrived { .. }
         | Stage::Authenticated { .. } => PageError::interaction_gone(),
     };

@@ -2,11 +2,11 @@
 
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::{AuthorizationRequest, Prompt, Scope};
-use genkan_store::auth_log::{self, AuthLog, Filter, Status};
+use genkan_store::auth_log::{self, AuthLog, Filter, Method, Status};
 use genkan_store::client::Kind as ClientKind;
-use genkan_store::interaction::{self, Interaction, LIFETIME, Request, Stage};
+use genkan_store::interaction::{self, Interaction, LIFETIME, Request, Stage, Way};
 use genkan_store::login_trace::{self, LoginTrace};
-use genkan_store::{InteractionId, Page, TraceId, janitor};
+use genkan_store::{Error, InteractionId, Page, TraceId, janitor};
 
 use crate::support::{T0, World, email, hash, on_each_engine, secs};
 
@@ -89,14 +89,14 @@ async fn every_step_of_a_login_is_noted() {
             (log.id.clone(), log.status),
             (login.id.clone(), Status::Initiated)
         );
-        assert_eq!((log.email.clone(), log.created_at), (None, T0));
+        assert_eq!((log.email.clone(), log.created_at, log.method), (None, T0, None));
         assert_eq!(log.client_name.as_deref(), Some(client.name.as_str()));
         assert_eq!(log.client_kind.as_deref(), Some("WEB_APP"));
 
-        let away = Stage::Away {
+        let away = Stage::At(Way::Connection {
             connection_id: connection.id.clone(),
             email: Some("ada@acme.test".to_owned()),
-        };
+        });
         advance(world, &login.id, &Stage::Started, &away).await;
         let log = only(world).await;
         assert_eq!(log.status, Status::Pending);
@@ -113,7 +113,10 @@ async fn every_step_of_a_login_is_noted() {
         };
         advance(world, &login.id, &away, &authenticated).await;
         let log = only(world).await;
-        assert_eq!(log.status, Status::Success);
+        assert_eq!(
+            (log.status, log.method),
+            (Status::Success, Some(Method::Connection))
+        );
         assert_eq!(log.user_id, Some(user.id));
         assert_eq!(log.email.as_deref(), Some("ada.lovelace@acme.test"));
 
@@ -132,12 +135,67 @@ async fn a_failure_names_its_trace_and_a_second_try_goes_on() {
         let trace_id = fail(world, &login.id).await;
         let log = only(world).await;
         assert_eq!((log.status, log.trace_id), (Status::Failure, Some(trace_id)));
-        let chosen = Stage::ConnectionChosen {
+        let chosen = Stage::At(Way::Connection {
             connection_id: connection.id,
             email: None,
-        };
+        });
         advance(world, &login.id, &Stage::Started, &chosen).await;
         assert_eq!(only(world).await.status, Status::Pending);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_log_says_how_somebody_proved_who_they_are() {
+    on_each_engine(async |world| {
+        let client = world.client(ClientKind::WebApp).await;
+        let (_, connection) = world.company("acme.test").await;
+        let user = world.user("ada@acme.test").await;
+        let session = world.session(&user, "cookie").await;
+        let connection_id = connection.id;
+        let at_connection = Stage::At(Way::Connection {
+            connection_id: connection_id.clone(),
+            email: None,
+        });
+        let by_mail = Stage::At(Way::Mail {
+            address: user.email.clone(),
+        });
+        let arrived = Stage::Arrived { connection_id };
+        let cases = [
+            (Stage::Started, Method::Session),
+            (Stage::Identifying, Method::Session),
+            (at_connection, Method::Connection),
+            (arrived.clone(), Method::Connection),
+            (by_mail, Method::Mail),
+            (Stage::At(Way::Passkey), Method::Passkey),
+        ];
+        for (from, method) in cases {
+            let login = begin(world, client.id.as_str(), None, 0).await;
+            if from != Stage::Started {
+                advance(world, &login.id, &Stage::Started, &from).await;
+            }
+            let authenticated = Stage::Authenticated {
+                session_id: session.id.clone(),
+            };
+            advance(world, &login.id, &from, &authenticated).await;
+            let logs = list(world, &Filter::default()).await;
+            let log = logs.iter().find(|log| log.id == login.id).unwrap();
+            assert_eq!(log.method, Some(method), "{from:?}");
+        }
+
+        // Somebody else arrived, and the person at the browser stays who they are.
+        let login = begin(world, client.id.as_str(), None, 0).await;
+        advance(world, &login.id, &Stage::Started, &arrived).await;
+        world
+            .tx(async |tx| interaction::stay(tx, &login.id, &arrived, &session.id).await)
+            .await;
+        let logs = list(world, &Filter::default()).await;
+        let log = logs.iter().find(|log| log.id == login.id).unwrap();
+        assert_eq!(log.method, Some(Method::Session));
+        let again = world
+            .failed_tx(async |tx| interaction::stay(tx, &login.id, &arrived, &session.id).await)
+            .await;
+        assert!(matches!(again, Error::Stale), "it counts once");
     })
     .await;
 }
@@ -155,6 +213,7 @@ async fn a_session_that_answers_at_once_is_a_success() {
             (Status::Success, Some(session.user_id))
         );
         assert_eq!(log.organization_id, session.organization_id);
+        assert_eq!(log.method, Some(Method::Session));
         assert!(log.email.is_some());
     })
     .await;

@@ -2,7 +2,7 @@
 
 use genkan_store::admission::{Claim, Profile, Roles};
 use genkan_store::familiar::{self, AGREED, REMEMBERED};
-use genkan_store::interaction::{self, Held, Interaction, Request, Stage};
+use genkan_store::interaction::{self, Held, Interaction, Request, Stage, Way};
 use genkan_store::{ConnectionId, Error, Proof};
 use serde_json::json;
 
@@ -76,10 +76,10 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
                 test_id: world.id(),
             },
             is_foreign: true,
-            stage: Stage::Away {
+            stage: Stage::At(Way::Connection {
                 connection_id: connection.id.clone(),
                 email: None,
-            },
+            }),
             created_at: T0,
             expires_at: T0 + secs(3600),
         };

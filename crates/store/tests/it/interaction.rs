@@ -2,12 +2,12 @@
 
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::{AuthorizationRequest, Prompt, Scope};
-use genkan_store::interaction::{self, Interaction, LIFETIME, Request, Stage};
+use genkan_store::interaction::{self, Interaction, LIFETIME, Request, Stage, Way};
 use genkan_store::login_trace::{self, LoginTrace};
 use genkan_store::upstream_request::{self, UpstreamRequest};
 use genkan_store::{Error, InstanceKey, InteractionId, Page, TraceId};
 
-use crate::support::{T0, World, hash, on_each_engine, race, secs, try_race};
+use crate::support::{T0, World, email, hash, on_each_engine, race, secs, try_race};
 
 fn started(world: &World) -> Interaction {
     Interaction {
@@ -83,22 +83,26 @@ async fn every_stage_and_request_survives_the_store() {
         world
             .tx(async |tx| interaction::insert(tx, &interaction).await)
             .await;
-        let email = Some("ada@acme.test".to_owned());
+        let typed = Some("ada@acme.test".to_owned());
         let stages = [
             Stage::Started,
             Stage::Identifying,
-            Stage::ConnectionChosen {
+            Stage::At(Way::Connection {
                 connection_id: connection_id.clone(),
-                email: email.clone(),
-            },
-            Stage::Away {
+                email: typed.clone(),
+            }),
+            Stage::At(Way::Connection {
                 connection_id: connection_id.clone(),
-                email,
-            },
-            Stage::Away {
+                email: typed,
+            }),
+            Stage::At(Way::Connection {
                 connection_id,
                 email: None,
-            },
+            }),
+            Stage::At(Way::Mail {
+                address: email("ada@acme.test"),
+            }),
+            Stage::At(Way::Passkey),
             Stage::Authenticated {
                 session_id: world.id(),
             },
@@ -127,10 +131,10 @@ async fn of_twenty_double_clicks_one_advances() {
         let interaction = insert(world).await;
         let interaction = &interaction;
         let outcomes = try_race(20, |_| {
-            let to = Stage::Away {
+            let to = Stage::At(Way::Connection {
                 connection_id: world.any_connection_id(),
                 email: None,
-            };
+            });
             world
                 .db
                 .tx(async move |tx| interaction::advance(tx, &interaction.id, &interaction.stage, &to).await)

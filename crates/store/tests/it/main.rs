@@ -28,6 +28,7 @@ mod passwordless;
 mod permission;
 mod portal_link;
 mod proof;
+mod proofs_upgrade;
 mod refresh_token;
 mod role;
 mod role_upgrade;

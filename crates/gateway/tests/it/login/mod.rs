@@ -11,6 +11,7 @@ mod invitation;
 mod max_age;
 mod organizations;
 mod prompt;
+mod proofs;
 mod random_walk;
 mod routing;
 mod shared_session;

@@ -3,6 +3,8 @@
 //! "Interaction" is the standard's word: a request that cannot finish without
 //! the person fails with `interaction_required` (OIDC Core §3.1.2.6).
 
+mod stage;
+
 use std::time::Duration;
 
 use genkan_db::{Row, Tx, p};
@@ -11,9 +13,11 @@ use genkan_protocol::oauth::AuthorizationRequest;
 use serde::{Deserialize, Serialize};
 
 use crate::admission::Claim;
-use crate::auth_log;
+use crate::auth_log::{self, Method};
 use crate::row::{Columns, json};
 use crate::{ConnectionId, ConnectionTestId, Error, InteractionId, SecretHash, SessionId, Timestamp};
+
+pub use stage::{Stage, Way};
 
 /// How long a person may take, once they have taken a step.
 pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -60,46 +64,11 @@ pub enum Request {
     },
 }
 
-/// How far the browser has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "stage", rename_all = "snake_case")]
-pub enum Stage {
-    /// The request is stored; nobody is known.
-    Started,
-    /// The person put the browser's session aside and says who they are.
-    Identifying,
-    /// It is known where the person signs in.
-    ConnectionChosen {
-        connection_id: ConnectionId,
-        /// What they typed, for the identity provider.
-        email: Option<String>,
-    },
-    /// At the identity provider.
-    Away {
-        connection_id: ConnectionId,
-        email: Option<String>,
-    },
-    /// Somebody came back from the identity provider, and the person at the
-    /// browser is asked whether that is meant: see [`hold`].
-    Arrived { connection_id: ConnectionId },
-    /// The person is known and has a session.
-    Authenticated { session_id: SessionId },
-    /// The client has its answer.
-    Completed,
-}
-
 impl Interaction {
     /// Whether the person said themselves who they are, in a form of ours. A form
     /// that a link had filled in says what the link said.
     pub fn began_by_form(&self) -> bool {
-        let typed = match &self.stage {
-            Stage::ConnectionChosen { email, .. } | Stage::Away { email, .. } => email.as_deref(),
-            Stage::Started
-            | Stage::Identifying
-            | Stage::Arrived { .. }
-            | Stage::Authenticated { .. }
-            | Stage::Completed => None,
-        };
+        let typed = self.stage.way().and_then(Way::typed);
         let suggested = match &self.request {
             Request::Authorize(request) => request.login_hint.as_deref(),
             Request::TestConnection { .. } => None,
@@ -315,17 +284,37 @@ pub async fn held(tx: &mut Tx<'_>, id: &InteractionId) -> Result<Held, Error> {
 ///
 /// [`Error::Stale`] if it has moved on or is gone. Then read it again.
 pub async fn advance(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Stage) -> Result<(), Error> {
-    let (was, is) = (json(from), json(to));
-    let (connection_id, email) = match to {
-        Stage::ConnectionChosen { connection_id, email } | Stage::Away { connection_id, email } => {
-            (Some(connection_id), email.as_deref())
-        }
-        Stage::Started
-        | Stage::Identifying
-        | Stage::Arrived { .. }
-        | Stage::Authenticated { .. }
-        | Stage::Completed => (None, None),
+    move_on(tx, id, from, to).await?;
+    match to {
+        Stage::Authenticated { session_id } => auth_log::succeeded(tx, id, session_id, from.method()).await,
+        Stage::At(_) => auth_log::tried_again(tx, id).await,
+        Stage::Started | Stage::Identifying | Stage::Arrived { .. } | Stage::Completed => Ok(()),
+    }
+}
+
+/// As [`advance`], to the session that the person has, whoever else arrived: they stay
+/// who they are.
+///
+/// # Errors
+///
+/// [`Error::Stale`] as in [`advance`].
+pub async fn stay(
+    tx: &mut Tx<'_>,
+    id: &InteractionId,
+    from: &Stage,
+    session_id: &SessionId,
+) -> Result<(), Error> {
+    let to = Stage::Authenticated {
+        session_id: session_id.clone(),
     };
+    move_on(tx, id, from, &to).await?;
+    auth_log::succeeded(tx, id, session_id, Method::Session).await
+}
+
+async fn move_on(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Stage) -> Result<(), Error> {
+    let (was, is) = (json(from), json(to));
+    let way = to.way();
+    let (connection_id, email) = (way.and_then(Way::connection_id), way.and_then(Way::typed));
     // A step was taken: now it may take as long as a person takes.
     let lifetime = i64::try_from(LIFETIME.as_micros()).unwrap_or(i64::MAX);
     let advanced = tx
@@ -336,12 +325,5 @@ pub async fn advance(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Sta
             p![id, &was, &is, connection_id, email, lifetime],
         )
         .await?;
-    if advanced == 0 {
-        return Err(Error::Stale);
-    }
-    match to {
-        Stage::Authenticated { session_id } => auth_log::succeeded(tx, id, session_id).await,
-        Stage::ConnectionChosen { .. } | Stage::Away { .. } => auth_log::tried_again(tx, id).await,
-        Stage::Started | Stage::Identifying | Stage::Arrived { .. } | Stage::Completed => Ok(()),
-    }
+    if advanced == 0 { Err(Error::Stale) } else { Ok(()) }
 }
