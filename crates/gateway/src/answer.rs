@@ -140,7 +140,7 @@ fn redirect(url: &str) -> Response {
 
 /// What a code speaks of: a session, and the organization that is entered with
 /// it if that is another than the session's own.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Place<'a> {
     session: &'a Session,
     entered: Option<&'a Entry>,

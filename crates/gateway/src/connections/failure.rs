@@ -9,7 +9,7 @@ use genkan_store::connection::Connection;
 use genkan_store::{ConnectionId, OrganizationId, TraceId};
 use http::StatusCode;
 
-use super::{UpstreamIdentity, refusal, remedy};
+use super::{refusal, remedy};
 use crate::web::error::PageError;
 
 /// A provider that restarts is back within this time.
@@ -136,32 +136,11 @@ impl Failure {
         failure
     }
 
-    /// The identity is genuine; our own rules refuse it.
-    pub fn refused(identity: &UpstreamIdentity, refused: &Refusal) -> Self {
-        let trace = identity.trace.clone();
-        let (subject, email) = (identity.subject.as_str(), identity.email.as_str());
-        Self::refused_by_us(&identity.connection, (subject, email), refused, trace)
-    }
-
-    /// As [`Self::refused`], when the person had been asked meanwhile.
-    pub fn refused_later(connection: &Connection, claim: &Claim, refused: &Refusal) -> Self {
-        let mut trace = Trace::default();
-        trace.pass(
-            "Identity provider",
-            "its answer held; the person was asked before it counted",
-        );
+    /// The proof is genuine; our own rules refuse it. `trace` says what was checked before.
+    pub fn refused(connection: &Connection, claim: &Claim, refused: &Refusal, mut trace: Trace) -> Self {
         let email = claim.profile.email.as_ref().map_or("", |email| email.as_str());
-        let subject = claim.proof.subject().unwrap_or_default();
-        Self::refused_by_us(connection, (subject, email), refused, trace)
-    }
-
-    fn refused_by_us(
-        connection: &Connection,
-        (subject, email): (&str, &str),
-        refused: &Refusal,
-        mut trace: Trace,
-    ) -> Self {
         if let Refusal::SubjectChanged { known } = refused {
+            let subject = claim.proof.subject().unwrap_or_default();
             trace.fail("Subject", known.join(", "), subject);
         }
         trace.fail("Account", "an account that may sign in", email);

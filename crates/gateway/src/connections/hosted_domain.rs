@@ -36,7 +36,7 @@ pub(super) async fn check(
         identity
             .trace
             .fail(CHECK, "a domain of the organization", received);
-        return Ok(Err(Failure::refused(&identity, &Refusal::HostedDomainForeign)));
+        return Ok(Err(identity.refused(&Refusal::HostedDomainForeign)));
     }
     let note = if is_own {
         received.to_owned()

@@ -19,11 +19,11 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Redirect, Response};
 use genkan_protocol::oauth::{CodeVerifier, Parameters};
 use genkan_protocol::{EmailAddress, Timestamp, Trace};
-use genkan_store::admission::{Profile, Roles};
+use genkan_store::admission::{Claim, Profile, Refusal, Roles};
 use genkan_store::connection::{self, Connection, Settings};
 use genkan_store::interaction::{self, Interaction, Request, Stage, Way};
 use genkan_store::upstream_request::{self, UpstreamRequest};
-use genkan_store::{ConnectionId, Error, Secret, SecretHash};
+use genkan_store::{ConnectionId, Error, Proof, Secret, SecretHash};
 use http::{HeaderMap, header};
 
 pub use failure::Failure;
@@ -59,6 +59,28 @@ pub struct UpstreamIdentity {
     /// All claims as they came, for the record.
     pub attributes: serde_json::Map<String, serde_json::Value>,
     pub trace: Trace,
+}
+
+impl UpstreamIdentity {
+    /// What they claim to be, for the one who decides whether to admit them.
+    pub fn claim(&self) -> Claim {
+        let proof = Proof::Connection {
+            connection_id: self.connection.id.clone(),
+            subject: self.subject.clone(),
+        };
+        Claim {
+            proof,
+            profile: self.profile.clone(),
+            groups: self.groups.clone(),
+            roles: self.roles.clone(),
+            attributes: self.attributes.clone(),
+        }
+    }
+
+    /// They are genuine; our own rules refuse them.
+    pub fn refused(&self, refusal: &Refusal) -> Failure {
+        Failure::refused(&self.connection, &self.claim(), refusal, self.trace.clone())
+    }
 }
 
 /// The end of a visit to an identity provider.

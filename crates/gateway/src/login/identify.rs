@@ -9,7 +9,8 @@ use genkan_store::client::Client;
 use genkan_store::interaction::{Interaction, Request, Stage, Way};
 use http::{HeaderMap, StatusCode};
 
-use super::{advance, interaction_of_browser, path, redirect_to, route};
+use super::facts::interaction_of_browser;
+use super::{advance, path, redirect_to, route};
 use crate::anonymous;
 use crate::app::App;
 use crate::web::csrf::form_of_ours;

@@ -7,6 +7,7 @@
 pub mod callback;
 pub mod confirm_switch;
 pub mod dispatch;
+pub mod facts;
 pub mod identify;
 pub mod init;
 pub mod invitation;
@@ -22,24 +23,19 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Redirect, Response};
 use genkan_protocol::oauth::AuthorizationRequest;
-use genkan_protocol::oauth::ErrorCode;
 use genkan_store::interaction::{self, Interaction, Request, Stage};
-use genkan_store::session::{self, Session};
-use genkan_store::user::{self, User};
 use genkan_store::{ConnectionId, Error, InteractionId, Secret, familiar};
 use http::{HeaderMap, header};
 
 use crate::anonymous::{self, Work};
-use crate::answer::{self, Answer, Place};
+use crate::answer;
 use crate::app::App;
 use crate::cache::CachedClient;
 use crate::web::cookie::{self, Cookie};
 use crate::web::cross_site;
 use crate::web::error::PageError;
-use crate::web::id_token_hint::{self, Hint};
-use crate::web::refused::{self, Refused};
-use next_step::{Progress, Step, Wanted, next_step};
-use route::Target;
+use facts::Facts;
+use next_step::{Step, next_step};
 
 /// Takes up a validated authorization request.
 ///
@@ -55,87 +51,32 @@ pub async fn begin(
     cached: &Arc<CachedClient>,
     request: AuthorizationRequest,
 ) -> Result<Response, PageError> {
-    let now = app.now();
-    let signed_in = signed_in(app, headers).await?;
-    // Whose domains are customers is not to be asked in bulk.
+    // If domains could be asked in bulk, somebody could list the customers.
     let asks_a_domain = request.domain_hint.is_some() || request.login_hint.is_some();
     let guess = asks_a_domain.then(|| anonymous::guess(app)).transpose()?;
-    let target = match route::find_target(app, &request, signed_in.as_ref()).await? {
-        Ok(target) => {
-            if let Some(guess) = guess.filter(|_| target.is_some()) {
-                guess.give_back();
-            }
-            target
-        }
-        Err(refusal) => {
-            let refused = Refused {
-                endpoint: "authorize",
-                client_id: &request.client_id,
-                is_known: true,
-                reason: refusal.code(),
-                description: refusal.description(),
-                redirect_uri: None,
-            };
-            if guess.is_none() {
-                anonymous::charge(app, Work::Miss)?;
-            }
-            refused::record(app, refused).await;
-            let answer = Answer::to(app, &request);
-            return Ok(answer.error_named(refusal.code(), refusal.description(), request.state.as_deref()));
-        }
-    };
-    let mut request = request;
-    let hinted_user = match hint(app, &request).await? {
-        None => None,
-        Some(Hint::Ours(claims)) => Some(claims.sub),
-        // Nobody knows whom it names, so no session satisfies it: a fresh sign-in does.
-        Some(Hint::UnknownKey) if !request.prompt.none => {
-            request.id_token_hint = None;
-            request.prompt.login = true;
-            None
-        }
-        Some(Hint::UnknownKey) => {
-            let description = "the key of the id_token_hint is known no more: sign the person in again";
-            let answer = Answer::to(app, &request);
-            return Ok(answer.error(ErrorCode::LoginRequired, description, request.state.as_deref()));
-        }
-        Some(Hint::Forged) => {
-            // Told at once: nobody could satisfy it, however they signed in.
-            let description = "id_token_hint was not issued here";
-            let answer = Answer::to(app, &request);
-            return Ok(answer.error(ErrorCode::InvalidRequest, description, request.state.as_deref()));
-        }
-    };
-    let progress = Progress::of(
-        &request,
-        &Stage::Started,
-        Wanted {
-            target: target.as_ref(),
-            user_id: hinted_user.as_deref(),
-        },
-        signed_in.as_ref(),
-        now,
-    );
-    match (next_step(progress), signed_in) {
-        (Step::Complete, Some((session, _))) => {
+    let facts = Facts::of_request(app, headers, Box::new(request)).await?;
+    match (guess, &facts.target) {
+        (Some(guess), Ok(Some(_))) => guess.give_back(),
+        (None, Err(_)) => anonymous::charge(app, Work::Miss)?,
+        _ => {}
+    }
+    match next_step(&facts) {
+        Some(Step::Complete(place)) => {
             // A page of another site may ask in the background, as often as it likes.
             anonymous::charge(app, Work::Begin)?;
-            let place = Place::of(&session, target.as_ref().and_then(Target::entered));
-            Ok(answer::respond(app, cached, &request, place, None).await?)
+            Ok(answer::respond(app, cached, &facts.request, place, None).await?)
         }
-        (Step::LoginRequired, _) => {
-            let description = "no session in this browser satisfies the request";
-            let answer = Answer::to(app, &request);
-            Ok(answer.error(ErrorCode::LoginRequired, description, request.state.as_deref()))
-        }
-        _ => {
+        Some(Step::Refuse(refusal)) => Ok(refusal.answer(app, &facts.request).await),
+        Some(Step::Identify | Step::SelectAccount(_) | Step::Authenticate { .. } | Step::ConfirmSwitch)
+        | None => {
             // Also where it leads nowhere yet: a domain may come while the page is open.
             let begun = if cross_site::is_foreign(app, headers, &cached.client) {
+                let target = facts.target.ok().flatten();
                 Begun::Elsewhere(target.map(|target| target.connection().id.clone()))
             } else {
                 Begun::Here
             };
-            start(app, headers, Request::Authorize(Box::new(request)), begun).await
+            start(app, headers, Request::Authorize(facts.request), begun).await
         }
     }
 }
@@ -145,8 +86,9 @@ pub async fn begin(
 pub enum Begun {
     /// The person's, at the application or on a page of ours.
     Here,
-    /// Another site's, which chose this connection. The person will be asked there,
-    /// unless they have just agreed on a page of ours or say in our form who they are.
+    /// Another site's; it leads to this connection, if it leads anywhere yet. The person
+    /// will be asked there, unless they have just agreed on a page of ours or say in our
+    /// form who they are.
     Elsewhere(Option<ConnectionId>),
 }
 
@@ -223,66 +165,4 @@ pub async fn advance(app: &App, interaction: &Interaction, to: &Stage) -> Result
         Ok(()) | Err(Error::Stale) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The request's `id_token_hint`, looked at.
-async fn hint(app: &App, request: &AuthorizationRequest) -> Result<Option<Hint>, PageError> {
-    match &request.id_token_hint {
-        Some(token) => Ok(Some(id_token_hint::verify(app, token).await?)),
-        None => Ok(None),
-    }
-}
-
-/// The user whom the request's `id_token_hint` names, if we signed it.
-async fn hinted_user(app: &App, request: &AuthorizationRequest) -> Result<Option<String>, PageError> {
-    let claims = hint(app, request).await?.and_then(Hint::claims);
-    Ok(claims.map(|claims| claims.sub))
-}
-
-/// The live session of this browser and its user.
-async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Option<(Session, User)>, Error> {
-    let Some(cookie) = app.cookies().read(headers, Cookie::Session) else {
-        return Ok(None);
-    };
-    let (hash, now) = (cookie.sha256(), app.now());
-    app.db()
-        .read(async |tx| {
-            let Some(session) = session::find_live_by_token(tx, &hash, now).await? else {
-                return Ok(None);
-            };
-            let user = user::find(tx, &session.user_id)
-                .await?
-                .filter(|user| !user.disabled);
-            Ok(user.map(|user| (session, user)))
-        })
-        .await
-}
-
-/// The interaction `id`, if this browser started it and it is still open.
-///
-/// # Errors
-///
-/// A page that says so if it is unknown, expired, or another browser's: an
-/// attacker's link to their own login finishes nothing here (login CSRF).
-pub async fn interaction_of_browser(
-    app: &App,
-    headers: &HeaderMap,
-    id: &str,
-) -> Result<(Interaction, Secret), PageError> {
-    let id = InteractionId::parse(id).map_err(|_| PageError::interaction_gone())?;
-    let browser = app
-        .cookies()
-        .read(headers, Cookie::Browser)
-        .ok_or_else(PageError::interaction_gone)?;
-    let now = app.now();
-    let hash = browser.sha256();
-    let found = app
-        .db()
-        .read(async |tx| interaction::find_past(tx, &id, &hash).await)
-        .await?;
-    let interaction = found.ok_or_else(PageError::interaction_gone)?;
-    if interaction.expires_at <= now {
-        return Err(way_on::gone(app, &interaction).await);
-    }
-    Ok((interaction, browser))
 }

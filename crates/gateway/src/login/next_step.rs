@@ -1,54 +1,33 @@
 //! The one place that decides a login's next step.
 
-use genkan_protocol::Timestamp;
-use genkan_protocol::oauth::AuthorizationRequest;
-use genkan_store::interaction::Stage;
-use genkan_store::session::Session;
-use genkan_store::user::User;
+use genkan_store::interaction::{Stage, Way};
+use genkan_store::{ConnectionId, SessionId};
 
+use super::facts::{Facts, SignedIn};
+use super::refusal::Refusal;
 use super::route::Target;
+use crate::answer::Place;
+use crate::web::id_token_hint::Hint;
 
 /// What the browser must do next to finish a login. Nothing else decides this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Step<'a> {
     /// Ask who the user is, to find their organization's connection.
     Identify,
     /// Ask which account to go on with.
-    SelectAccount,
+    SelectAccount(&'a SignedIn),
     /// Send the user to the connection's identity provider.
-    Authenticate,
+    Authenticate {
+        connection_id: &'a ConnectionId,
+        /// Who is expected there: what they typed, else what the request says.
+        login_hint: Option<&'a str>,
+    },
     /// Ask whether the sign-in that somebody else may have begun is meant.
     ConfirmSwitch,
     /// Issue the authorization code and return to the client.
-    Complete,
-    /// Something must be asked, but the client forbade it (`prompt=none`).
-    LoginRequired,
-}
-
-/// The facts [`next_step`] decides from.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    pub authentication: Authentication,
-    /// The browser's session satisfies the request: organization, connection, age, person.
-    pub session_fits: bool,
-    /// The request leads to a connection without asking.
-    pub has_target: bool,
-    pub prompt_none: bool,
-    pub prompt_login: bool,
-    pub prompt_select_account: bool,
-}
-
-/// How far the authentication of this interaction has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Authentication {
-    Pending,
-    /// The person put the session aside and wants to sign in as somebody else.
-    Identifying,
-    /// It is known how they sign in.
-    WayChosen,
-    /// Somebody came back from the provider, and the person has not gone on.
-    Arrived,
-    Done,
+    Complete(Place<'a>),
+    /// The application hears an error.
+    Refuse(Refusal),
 }
 
 /// What stands when somebody comes back from an identity provider.
@@ -86,227 +65,98 @@ pub const fn must_ask(arriving: Arriving) -> bool {
     }
 }
 
-/// Picks the next step, in the one order we allow.
-pub const fn next_step(progress: Progress) -> Step {
-    match progress.authentication {
-        Authentication::Done => Step::Complete,
+/// Picks the next step, in the one order we allow; `None` if the login is over, or
+/// it is another session than this browser's that could finish it.
+pub fn next_step(facts: &Facts) -> Option<Step<'_>> {
+    if facts.stage == Stage::Completed {
+        return None;
+    }
+    let target = match &facts.target {
+        Ok(target) => target.as_ref(),
+        Err(nowhere) => return Some(Step::Refuse(Refusal::Nowhere(*nowhere))),
+    };
+    match &facts.hint {
+        Some(Hint::Forged) => return Some(Step::Refuse(Refusal::ForgedHint)),
+        Some(Hint::UnknownKey) => return Some(Step::Refuse(Refusal::UnknownHint)),
+        Some(Hint::Ours(_)) | None => {}
+    }
+    match &facts.stage {
+        Stage::Started => Some(first(facts, target)),
+        // The person put the session aside and wants to sign in as somebody else.
+        Stage::Identifying => Some(Step::Identify),
+        Stage::At(Way::Connection { connection_id, email }) => Some(Step::Authenticate {
+            connection_id,
+            login_hint: email.as_deref().or(facts.request.login_hint.as_deref()),
+        }),
+        // Nothing leads there yet, and nowhere else instead.
+        Stage::At(Way::Mail { .. } | Way::Passkey) => None,
         // Nobody is switched in silence.
-        Authentication::Arrived if progress.prompt_none => Step::LoginRequired,
-        Authentication::Arrived => Step::ConfirmSwitch,
-        Authentication::WayChosen => Step::Authenticate,
-        Authentication::Identifying => Step::Identify,
-        Authentication::Pending => {
-            if progress.session_fits && !progress.prompt_login {
-                // With a place named, `select_account` switches to it without asking.
-                if progress.prompt_select_account && !progress.has_target {
-                    Step::SelectAccount
-                } else {
-                    Step::Complete
-                }
-            } else if progress.prompt_none {
-                Step::LoginRequired
-            } else if progress.has_target {
-                Step::Authenticate
-            } else {
-                Step::Identify
-            }
-        }
+        Stage::Arrived { .. } if facts.request.prompt.none => Some(Step::Refuse(Refusal::NoSession)),
+        Stage::Arrived { .. } => Some(Step::ConfirmSwitch),
+        Stage::Authenticated { session_id } => last(facts, target, session_id),
+        Stage::Completed => None,
     }
 }
 
-impl Progress {
-    /// Gathers the facts. Pure: everything it looks at is an argument.
-    pub fn of(
-        request: &AuthorizationRequest,
-        stage: &Stage,
-        wanted: Wanted<'_>,
-        signed_in: Option<&(Session, User)>,
-        now: Timestamp,
-    ) -> Self {
-        let authentication = match stage {
-            Stage::Started => Authentication::Pending,
-            Stage::Identifying => Authentication::Identifying,
-            Stage::At(_) => Authentication::WayChosen,
-            Stage::Arrived { .. } => Authentication::Arrived,
-            Stage::Authenticated { .. } | Stage::Completed => Authentication::Done,
-        };
-        Self {
-            authentication,
-            session_fits: signed_in.is_some_and(|signed_in| fits(request, wanted, signed_in, now)),
-            has_target: wanted.target.is_some(),
-            prompt_none: request.prompt.none,
-            prompt_login: request.prompt.login,
-            prompt_select_account: request.prompt.select_account,
-        }
+/// Nobody has done anything yet.
+fn first<'a>(facts: &'a Facts, target: Option<&'a Target>) -> Step<'a> {
+    let prompt = facts.request.prompt;
+    let fitting = facts
+        .signed_in
+        .as_ref()
+        .filter(|signed_in| fits(facts, target, signed_in));
+    match (fitting.filter(|_| !prompt.login), target) {
+        // With a place named, `select_account` switches to it without asking.
+        (Some(signed_in), None) if prompt.select_account => Step::SelectAccount(signed_in),
+        (Some(signed_in), _) => Step::Complete(place(signed_in, target)),
+        (None, _) if prompt.none => Step::Refuse(Refusal::NoSession),
+        (None, Some(target)) => Step::Authenticate {
+            connection_id: &target.connection().id,
+            login_hint: facts.request.login_hint.as_deref(),
+        },
+        (None, None) => Step::Identify,
     }
 }
 
-/// What a request wants, looked up.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Wanted<'a> {
-    /// The place it leads to.
-    pub target: Option<&'a Target>,
-    /// The user whom its `id_token_hint` names.
-    pub user_id: Option<&'a str>,
-}
-
-/// Whether a session answers this request without asking again.
-fn fits(
-    request: &AuthorizationRequest,
-    wanted: Wanted<'_>,
-    (session, user): &(Session, User),
-    now: Timestamp,
-) -> bool {
+/// Whether a session answers the request without asking again.
+fn fits(facts: &Facts, target: Option<&Target>, SignedIn { session, user }: &SignedIn) -> bool {
+    let request = &facts.request;
     // OIDC Core §3.1.2.1: max_age is the greatest allowed age of the login.
     let young = request
         .max_age
-        .is_none_or(|max_age| session.proved_within(max_age, now));
+        .is_none_or(|max_age| session.proved_within(max_age, facts.now));
     let person = request.login_hint.as_deref().is_none_or(|hint| {
         // A hint that is no e-mail address says nothing about a person.
         !hint.contains('@') || hint.trim().eq_ignore_ascii_case(user.email.as_str())
     });
-    // OIDC Core §3.1.2.1: the End-User of the id_token_hint, or nobody.
-    let hinted = wanted.user_id.is_none_or(|id| id == user.id.as_str());
-    let place = wanted.target.is_none_or(|target| target.is_where(session));
-    young && person && hinted && place
+    let place = target.is_none_or(|target| target.is_where(session));
+    young && person && place && facts.may_be(Some(&user.id))
+}
+
+/// The person has signed in, or gone on with their session: everything must be as
+/// it was then.
+fn last<'a>(facts: &'a Facts, target: Option<&'a Target>, session_id: &SessionId) -> Option<Step<'a>> {
+    // The session that this very login made, in the browser that has it: the other
+    // cookie alone brings no code.
+    let signed_in = facts.signed_in.as_ref();
+    let signed_in = signed_in.filter(|signed_in| signed_in.session.id == *session_id)?;
+    if !facts.may_be(Some(&signed_in.user.id)) {
+        return Some(Step::Refuse(Refusal::SomebodyElse));
+    }
+    // Another tab may have taken the session elsewhere meanwhile. A hint of a
+    // person names no place: they may have chosen another one.
+    let request = &facts.request;
+    let names_place =
+        request.connection_id.is_some() || request.organization_id.is_some() || request.domain_hint.is_some();
+    if names_place && !target.is_none_or(|target| target.is_where(&signed_in.session)) {
+        return None;
+    }
+    Some(Step::Complete(place(signed_in, target)))
+}
+
+fn place<'a>(signed_in: &'a SignedIn, target: Option<&'a Target>) -> Place<'a> {
+    Place::of(&signed_in.session, target.and_then(Target::entered))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PENDING: Progress = Progress {
-        authentication: Authentication::Pending,
-        session_fits: false,
-        has_target: false,
-        prompt_none: false,
-        prompt_login: false,
-        prompt_select_account: false,
-    };
-
-    #[test]
-    fn a_stranger_is_asked_or_sent_on() {
-        assert_eq!(next_step(PENDING), Step::Identify);
-        assert_eq!(
-            next_step(Progress {
-                has_target: true,
-                ..PENDING
-            }),
-            Step::Authenticate
-        );
-    }
-
-    #[test]
-    fn a_fitting_session_completes_unless_the_client_insists() {
-        let session = Progress {
-            session_fits: true,
-            ..PENDING
-        };
-        assert_eq!(next_step(session), Step::Complete);
-        assert_eq!(
-            next_step(Progress {
-                prompt_login: true,
-                ..session
-            }),
-            Step::Identify
-        );
-        let login_at = Progress {
-            prompt_login: true,
-            has_target: true,
-            ..session
-        };
-        assert_eq!(next_step(login_at), Step::Authenticate);
-        assert_eq!(
-            next_step(Progress {
-                prompt_select_account: true,
-                ..session
-            }),
-            Step::SelectAccount
-        );
-        let switch = Progress {
-            prompt_select_account: true,
-            has_target: true,
-            ..session
-        };
-        assert_eq!(next_step(switch), Step::Complete);
-    }
-
-    /// OIDC Core §3.1.2.1: with `none`, no page may be shown.
-    #[test]
-    fn prompt_none_never_asks() {
-        for bits in 0..8_u8 {
-            let progress = Progress {
-                prompt_none: true,
-                session_fits: bits & 3 == 3,
-                has_target: bits & 4 != 0,
-                ..PENDING
-            };
-            assert!(
-                matches!(next_step(progress), Step::Complete | Step::LoginRequired),
-                "{progress:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn somebody_who_arrives_is_asked_for_and_never_in_silence() {
-        let arrived = Progress {
-            authentication: Authentication::Arrived,
-            ..PENDING
-        };
-        for session_fits in [false, true] {
-            let progress = Progress {
-                session_fits,
-                ..arrived
-            };
-            assert_eq!(next_step(progress), Step::ConfirmSwitch);
-            let silent = Progress {
-                prompt_none: true,
-                ..progress
-            };
-            assert_eq!(next_step(silent), Step::LoginRequired);
-        }
-    }
-
-    /// The whole table: who is asked.
-    #[test]
-    fn a_switch_is_asked_for_unless_a_form_of_ours_began_it() {
-        use Present::{Elsewhere, Nobody, SamePlace, SomebodyElse};
-        for bits in 0..8_u8 {
-            let bit = |n: u8| bits & (1 << n) != 0;
-            let asked = |present| {
-                must_ask(Arriving {
-                    began_by_form: bit(0),
-                    present,
-                    is_foreign: bit(1),
-                    is_remembered: bit(2),
-                })
-            };
-            let (by_form, first_and_foreign) = (bit(0), bit(1) && !bit(2));
-            assert_eq!(asked(SomebodyElse), !by_form, "{bits:b}");
-            assert_eq!(asked(Nobody), !by_form && first_and_foreign, "{bits:b}");
-            assert_eq!(asked(Elsewhere), !by_form && first_and_foreign, "{bits:b}");
-            assert!(!asked(SamePlace), "{bits:b}");
-        }
-    }
-
-    /// However far a login has come, a code is issued only after authentication
-    /// or on a session that fits.
-    #[test]
-    fn nothing_completes_without_an_authenticated_person() {
-        for bits in 0..16_u8 {
-            let bit = |n: u8| bits & (1 << n) != 0;
-            let progress = Progress {
-                has_target: bit(0),
-                prompt_none: bit(1),
-                prompt_login: bit(2),
-                prompt_select_account: bit(3),
-                ..PENDING
-            };
-            assert!(
-                !matches!(next_step(progress), Step::Complete | Step::SelectAccount),
-                "{progress:?}"
-            );
-        }
-    }
-}
+mod tests;

@@ -9,10 +9,7 @@ use genkan_protocol::{Domain, EmailAddress};
 use genkan_store::admission::{self, Barrier, Entry};
 use genkan_store::connection::{self, Connection};
 use genkan_store::session::Session;
-use genkan_store::user::User;
 use genkan_store::{ConnectionId, Error, OrganizationId, SessionId, Timestamp, domain, organization};
-
-use crate::app::App;
 
 /// Where a request leads.
 #[derive(Debug, Clone)]
@@ -68,7 +65,7 @@ impl Target {
 
 /// Why a selector leads nowhere. The codes are the contract's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Nowhere {
     UnknownProvider,
     UnknownConnection,
     ConnectionNotActive,
@@ -81,7 +78,7 @@ pub enum Refusal {
     UnknownDomain,
 }
 
-impl From<Barrier> for Refusal {
+impl From<Barrier> for Nowhere {
     fn from(barrier: Barrier) -> Self {
         match barrier {
             Barrier::OwnConnection => Self::NoActiveConnections,
@@ -91,7 +88,7 @@ impl From<Barrier> for Refusal {
     }
 }
 
-impl Refusal {
+impl Nowhere {
     pub const fn code(self) -> &'static str {
         match self {
             Self::UnknownProvider => "no_configured_connections",
@@ -122,7 +119,7 @@ impl Refusal {
     }
 }
 
-/// Finds the target of a request, for the session of this browser; `None` if it
+/// Finds where a request leads, for the session of this browser; `None` if it
 /// names no place and somebody must be asked.
 ///
 /// # Errors
@@ -130,32 +127,13 @@ impl Refusal {
 /// The outer error is the store's, the inner a selector that leads nowhere. A
 /// selector never falls through to the next one.
 pub async fn find_target(
-    app: &App,
-    request: &AuthorizationRequest,
-    signed_in: Option<&(Session, User)>,
-) -> Result<Result<Option<Target>, Refusal>, Error> {
-    let names_nothing = request.provider.is_none()
-        && request.connection_id.is_none()
-        && request.organization_id.is_none()
-        && request.domain_hint.is_none()
-        && request.login_hint.is_none();
-    if names_nothing {
-        return Ok(Ok(None));
-    }
-    let (session, now) = (signed_in.map(|(session, _)| session), app.now());
-    app.db()
-        .read(async |tx| resolve(tx, request, session, now).await)
-        .await
-}
-
-async fn resolve(
     tx: &mut Tx<'_>,
     request: &AuthorizationRequest,
     session: Option<&Session>,
     now: Timestamp,
-) -> Result<Result<Option<Target>, Refusal>, Error> {
+) -> Result<Result<Option<Target>, Nowhere>, Error> {
     if request.provider.is_some() {
-        return Ok(Err(Refusal::UnknownProvider));
+        return Ok(Err(Nowhere::UnknownProvider));
     }
     if let Some(id) = &request.connection_id {
         return Ok(by_connection(tx, id).await?.map(Some));
@@ -165,12 +143,12 @@ async fn resolve(
     }
     if let Some(hint) = &request.domain_hint {
         let Ok(domain) = Domain::parse(hint) else {
-            return Ok(Err(Refusal::UnknownDomain));
+            return Ok(Err(Nowhere::UnknownDomain));
         };
         return Ok(match by_domain(tx, &domain).await? {
             ByDomain::Target(target) => Ok(Some(target)),
-            ByDomain::NotActive => Err(Refusal::NoActiveConnections),
-            ByDomain::Unknown => Err(Refusal::UnknownDomain),
+            ByDomain::NotActive => Err(Nowhere::NoActiveConnections),
+            ByDomain::Unknown => Err(Nowhere::UnknownDomain),
         });
     }
     // A hint of a person whose company has no connection is no mistake: ask.
@@ -187,13 +165,13 @@ async fn resolve(
     }))
 }
 
-async fn by_connection(tx: &mut Tx<'_>, id: &str) -> Result<Result<Target, Refusal>, Error> {
+async fn by_connection(tx: &mut Tx<'_>, id: &str) -> Result<Result<Target, Nowhere>, Error> {
     let Ok(id) = ConnectionId::parse(id) else {
-        return Ok(Err(Refusal::UnknownConnection));
+        return Ok(Err(Nowhere::UnknownConnection));
     };
     Ok(match connection::find(tx, &id).await? {
-        None => Err(Refusal::UnknownConnection),
-        Some(connection) if !connection.enabled => Err(Refusal::ConnectionNotActive),
+        None => Err(Nowhere::UnknownConnection),
+        Some(connection) if !connection.enabled => Err(Nowhere::ConnectionNotActive),
         Some(connection) => Ok(Target::Connection(Box::new(connection))),
     })
 }
@@ -203,21 +181,21 @@ async fn by_organization(
     id: &str,
     session: Option<&Session>,
     now: Timestamp,
-) -> Result<Result<Target, Refusal>, Error> {
+) -> Result<Result<Target, Nowhere>, Error> {
     let Ok(id) = OrganizationId::parse(id) else {
-        return Ok(Err(Refusal::UnknownOrganization));
+        return Ok(Err(Nowhere::UnknownOrganization));
     };
     if organization::find(tx, &id).await?.is_none() {
-        return Ok(Err(Refusal::UnknownOrganization));
+        return Ok(Err(Nowhere::UnknownOrganization));
     }
     if let Some(target) = first_connection(tx, &id).await? {
         return Ok(Ok(target));
     }
     let Some(session) = session else {
-        return Ok(Err(Refusal::NoActiveConnections));
+        return Ok(Err(Nowhere::NoActiveConnections));
     };
     let entered = admission::may_enter(tx, session, &id, now).await?;
-    Ok(entered.map_err(Refusal::from).map(|entry| Target::Entered {
+    Ok(entered.map_err(Nowhere::from).map(|entry| Target::Entered {
         session_id: session.id.clone(),
         entry: Box::new(entry),
         now,

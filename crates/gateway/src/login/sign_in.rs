@@ -1,120 +1,307 @@
-//! The end of a sign-in: the session, and what hangs on it, in one transaction.
+//! The one end of every proof: the question before it counts, the session, and
+//! what hangs on it.
+//!
+//! A way to sign in ends by calling [`sign_in`] with what was proved. Whom that
+//! may be is decided by [`admission`], whether the person is asked first by
+//! [`must_ask`].
 
 use std::net::IpAddr;
 
 use axum::response::Response;
 use genkan_db::Tx;
-use genkan_store::admission::{self, Claim, Refusal};
+use genkan_protocol::{Timestamp, Trace};
+use genkan_store::admission::{self, Claim, Recognized, Refusal};
 use genkan_store::interaction::{self, Held, Interaction, Stage};
 use genkan_store::proof::Proofs;
 use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
-use genkan_store::{Error, Secret, SessionId, Stamp, UserId, familiar};
+use genkan_store::{Error, Secret, SecretHash, SessionId, Stamp, UserId, connection, familiar};
 use http::{HeaderMap, header};
 
-use super::redirect_to;
+use super::facts::{SignedIn, session_hash};
+use super::next_step::{Arriving, Present, must_ask};
+use super::{advance, redirect_to, refusal};
 use crate::app::App;
+use crate::connections::Failure;
 use crate::web::cookie::Cookie;
+use crate::web::error::PageError;
+
+/// Somebody has proved who they are.
+#[derive(Debug)]
+pub(super) struct Proved {
+    pub claim: Claim,
+    /// When they authenticated, as their provider says.
+    pub auth_time: Option<Timestamp>,
+    /// What was checked. It is kept if they are refused all the same.
+    pub trace: Trace,
+}
+
+/// The browser in which a sign-in ends.
+#[derive(Debug)]
+pub(super) struct Browser {
+    /// The cookie of the session that it has.
+    session: Option<SecretHash>,
+    ip: String,
+    user_agent: Option<String>,
+}
+
+impl Browser {
+    pub(super) fn of(app: &App, headers: &HeaderMap, client_ip: IpAddr) -> Self {
+        Self {
+            session: session_hash(app, headers),
+            ip: client_ip.to_string(),
+            user_agent: user_agent(headers),
+        }
+    }
+
+    /// Its session, as it stands in the transaction that may end it.
+    async fn session(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
+        let signed_in = SignedIn::find(tx, self.session.as_ref(), now).await?;
+        Ok(signed_in.map(|signed_in| signed_in.session))
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = String::from_utf8_lossy(headers.get(header::USER_AGENT)?.as_bytes());
+    Some(text.chars().take(512).collect())
+}
+
+/// What the page said that asked the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Agreed {
+    /// The session that it showed.
+    pub session: Option<SessionId>,
+    /// Whom it named; `None`: somebody whom nobody knew.
+    pub user: Option<UserId>,
+}
 
 /// What the transaction of a sign-in came to.
 #[derive(Debug)]
-pub(super) enum Arrived {
+enum End {
     SignedIn(Box<Session>),
     /// The person is asked first; what was proved is kept.
     Held,
     Refused(Refusal),
 }
 
-/// Whom the person agreed to become.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Agreed {
-    NotAsked,
-    /// Somebody whom nobody knew when the page was shown.
-    NewUser,
-    User(UserId),
+/// Signs the person in, or keeps what was proved until they have gone on: who
+/// began this, and who is signed in here now, decide.
+///
+/// # Errors
+///
+/// The page that says why nobody is signed in; or the store fails.
+pub(super) async fn sign_in(
+    app: &App,
+    browser: &Browser,
+    interaction: &Interaction,
+    proved: Proved,
+) -> Result<Response, PageError> {
+    let now = app.now();
+    let at = app.at(now);
+    let held = Held {
+        claim: proved.claim,
+        arrived_at: now,
+        auth_time: proved.auth_time,
+    };
+    let finish = Finish::new(app, browser, interaction, held).await?;
+    let end = app
+        .db()
+        .tx(async |tx| -> Result<End, Error> {
+            let previous = browser.session(tx, now).await?;
+            if let Some(instead) = finish.ask_first(tx, previous.as_ref(), now).await? {
+                return Ok(instead);
+            }
+            finish.sign_in(tx, at, previous.as_ref(), None).await
+        })
+        .await?;
+    match end {
+        End::SignedIn(session) => Ok(finish.respond(app, &session)),
+        End::Held => Ok(redirect_to(&interaction.id)),
+        End::Refused(refusal) => refuse(app, interaction, &finish.held.claim, &refusal, proved.trace).await,
+    }
+}
+
+/// Goes on with what was kept, as the person agreed. One transaction: the old
+/// session ends, the new one begins, and what was kept is used up. Connection, user
+/// and admission are decided anew in it.
+///
+/// # Errors
+///
+/// As [`sign_in`].
+pub(super) async fn go_on(
+    app: &App,
+    browser: &Browser,
+    interaction: &Interaction,
+    held: Held,
+    agreed: &Agreed,
+) -> Result<Response, PageError> {
+    let now = app.now();
+    let at = app.at(now);
+    let finish = Finish::new(app, browser, interaction, held).await?;
+    let end = app
+        .db()
+        .tx(async |tx| -> Result<End, Error> {
+            let previous = browser.session(tx, now).await?;
+            // Still the one that was shown: another tab may have ended it.
+            if previous.as_ref().map(|session| &session.id) != agreed.session.as_ref() {
+                return Err(Error::Stale);
+            }
+            if !admission::still_stands(tx, &finish.held.claim, finish.held.arrived_at).await? {
+                return Err(Error::Stale);
+            }
+            finish.sign_in(tx, at, previous.as_ref(), Some(agreed)).await
+        })
+        .await;
+    match end {
+        Ok(End::SignedIn(session)) => Ok(finish.respond(app, &session)),
+        // Answered twice, or no longer what was shown: the dispatcher looks again.
+        Ok(End::Held) | Err(Error::Stale) => Ok(redirect_to(&interaction.id)),
+        Ok(End::Refused(refusal)) => refuse_held(app, interaction, &finish.held.claim, &refusal).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What was kept signs nobody in any more.
+///
+/// # Errors
+///
+/// As [`sign_in`].
+pub(super) async fn refuse_held(
+    app: &App,
+    interaction: &Interaction,
+    claim: &Claim,
+    refused: &Refusal,
+) -> Result<Response, PageError> {
+    if *refused != Refusal::ConnectionNotActive {
+        // The next try goes to the provider again.
+        advance(app, interaction, &Stage::Started).await?;
+    }
+    let mut trace = Trace::default();
+    trace.pass(
+        "Identity provider",
+        "its answer held; the person was asked before it counted",
+    );
+    refuse(app, interaction, claim, refused, trace).await
+}
+
+/// The proof is genuine; our own rules refuse it.
+async fn refuse(
+    app: &App,
+    interaction: &Interaction,
+    claim: &Claim,
+    refused: &Refusal,
+    trace: Trace,
+) -> Result<Response, PageError> {
+    let found = match claim.proof.connection_id() {
+        Some(id) if *refused != Refusal::ConnectionNotActive => {
+            app.db().read(async |tx| connection::find(tx, id).await).await?
+        }
+        _ => None,
+    };
+    let connection = found.ok_or_else(PageError::connection_not_active)?;
+    let failure = Failure::refused(&connection, claim, refused, trace);
+    refusal::failed(app, interaction, failure).await
 }
 
 /// A sign-in about to be finished in one browser.
-pub(super) struct Finishing<'a> {
-    pub interaction: &'a Interaction,
-    pub held: Held,
-    pub agreed: Agreed,
+struct Finish<'a> {
+    browser: &'a Browser,
+    interaction: &'a Interaction,
+    held: Held,
     new_id: SessionId,
     cookie: Secret,
     lifetimes: Lifetimes,
-    ip: String,
-    user_agent: Option<String>,
 }
 
-impl<'a> Finishing<'a> {
-    /// # Errors
-    ///
-    /// [`Error`] if the store fails.
-    pub(super) async fn new(
+impl<'a> Finish<'a> {
+    async fn new(
         app: &App,
-        headers: &HeaderMap,
-        client_ip: IpAddr,
+        browser: &'a Browser,
         interaction: &'a Interaction,
         held: Held,
     ) -> Result<Self, Error> {
         let environment = app.environment().await?;
         Ok(Self {
+            browser,
             interaction,
             held,
-            agreed: Agreed::NotAsked,
             new_id: app.ids().next::<SessionId>(app.now()),
             cookie: Secret::generate(),
             lifetimes: Lifetimes {
                 absolute: environment.session_absolute,
                 idle: environment.session_idle,
             },
-            ip: client_ip.to_string(),
-            user_agent: user_agent(headers),
         })
     }
 
-    pub(super) fn claim(&self) -> &Claim {
-        &self.held.claim
+    /// What happens in place of the sign-in, if the person must be asked.
+    async fn ask_first(
+        &self,
+        tx: &mut Tx<'_>,
+        previous: Option<&Session>,
+        now: Timestamp,
+    ) -> Result<Option<End>, Error> {
+        let interaction = self.interaction;
+        let began_by_form = interaction.began_by_form();
+        // Most sign-ins: nobody is here, and nobody else began it.
+        if began_by_form || (previous.is_none() && !interaction.is_foreign) {
+            return Ok(None);
+        }
+        let recognized = match admission::recognize(tx, &self.held.claim, now).await? {
+            Ok(recognized) => recognized,
+            Err(refusal) => return Ok(Some(End::Refused(refusal))),
+        };
+        let is_remembered = match self.held.claim.proof.connection_id() {
+            Some(id) => familiar::is_remembered(tx, &interaction.browser, id, now).await?,
+            None => false,
+        };
+        let arriving = Arriving {
+            began_by_form,
+            present: present(previous, &recognized),
+            is_foreign: interaction.is_foreign,
+            is_remembered,
+        };
+        if !must_ask(arriving) {
+            return Ok(None);
+        }
+        interaction::hold(tx, &interaction.id, &interaction.stage, &self.held).await?;
+        Ok(Some(End::Held))
     }
 
     /// Links or creates the identity, starts or renews the session, advances
     /// the interaction. The events are part of each.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Stale`] if the login has moved on, or somebody else would be
-    /// signed in than was shown.
-    pub(super) async fn finish(
+    async fn sign_in(
         &self,
         tx: &mut Tx<'_>,
         at: Stamp<'_>,
         previous: Option<&Session>,
-    ) -> Result<Arrived, Error> {
-        let admitted = match admission::admit(tx, at, self.claim()).await? {
+        agreed: Option<&Agreed>,
+    ) -> Result<End, Error> {
+        let claim = &self.held.claim;
+        let admitted = match admission::admit(tx, at, claim).await? {
             Ok(admitted) => admitted,
-            Err(refusal) => return Ok(Arrived::Refused(refusal)),
+            Err(refusal) => return Ok(End::Refused(refusal)),
         };
-        let user = &admitted.user;
-        let is_agreed = match &self.agreed {
-            Agreed::NotAsked => true,
-            Agreed::NewUser => admitted.user_created,
-            Agreed::User(id) => *id == user.id,
-        };
+        let user_id = &admitted.user.id;
+        let is_agreed = agreed.is_none_or(|agreed| match &agreed.user {
+            None => admitted.user_created,
+            Some(id) => id == user_id,
+        });
         if !is_agreed {
             return Err(Error::Stale);
         }
         let mut sign_in = SignIn {
             session_id: self.new_id.clone(),
-            user_id: user.id.clone(),
+            user_id: user_id.clone(),
             organization_id: admitted.organization_id.clone(),
-            connection_id: self.claim().proof.connection_id().cloned(),
-            proofs: Proofs::of(&self.claim().proof, self.held.auth_time),
-            ip: Some(self.ip.clone()),
-            user_agent: self.user_agent.clone(),
+            connection_id: claim.proof.connection_id().cloned(),
+            proofs: Proofs::of(&claim.proof, self.held.auth_time),
+            ip: Some(self.browser.ip.clone()),
+            user_agent: self.browser.user_agent.clone(),
         };
         let (token, lifetimes) = (self.cookie.sha256(), self.lifetimes);
         let session = match previous {
             // The same person again: one session goes on, under a new cookie.
-            Some(known) if known.user_id == user.id => {
+            Some(known) if known.user_id == *user_id => {
                 sign_in.session_id = known.id.clone();
                 session::rejoin(tx, at, &sign_in, &token, lifetimes).await?
             }
@@ -131,14 +318,14 @@ impl<'a> Finishing<'a> {
         };
         let interaction = self.interaction;
         interaction::advance(tx, &interaction.id, &interaction.stage, &authenticated).await?;
-        if let Some(connection_id) = self.claim().proof.connection_id() {
+        if let Some(connection_id) = claim.proof.connection_id() {
             familiar::remember(tx, &interaction.browser, connection_id, at.now).await?;
         }
-        Ok(Arrived::SignedIn(Box::new(session)))
+        Ok(End::SignedIn(Box::new(session)))
     }
 
     /// Sends the browser on with its new session.
-    pub(super) fn respond(&self, app: &App, session: &Session) -> Response {
+    fn respond(&self, app: &App, session: &Session) -> Response {
         app.wake_jobs();
         let max_age = session.expires_at.since(app.now()).as_secs();
         let mut response = redirect_to(&self.interaction.id);
@@ -148,7 +335,17 @@ impl<'a> Finishing<'a> {
     }
 }
 
-fn user_agent(headers: &HeaderMap) -> Option<String> {
-    let text = String::from_utf8_lossy(headers.get(header::USER_AGENT)?.as_bytes());
-    Some(text.chars().take(512).collect())
+/// Who is at the browser, beside who arrives.
+fn present(previous: Option<&Session>, recognized: &Recognized) -> Present {
+    match (previous, &recognized.user) {
+        (None, _) => Present::Nobody,
+        (Some(session), Some(user)) if session.user_id == user.id => {
+            if session.organization_id == recognized.organization_id {
+                Present::SamePlace
+            } else {
+                Present::Elsewhere
+            }
+        }
+        (Some(_), _) => Present::SomebodyElse,
+    }
 }

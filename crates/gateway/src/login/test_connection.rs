@@ -18,7 +18,6 @@ use genkan_store::{
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
-use super::callback;
 use crate::app::App;
 use crate::connections::{self, Failure, Hints, UpstreamIdentity};
 use crate::web::cookie::Cookie;
@@ -118,12 +117,14 @@ fn refuse(id: &ConnectionId, had_word: bool) -> Response {
 }
 
 /// The only step of a test: to the provider.
-pub async fn resume(
-    app: &App,
-    interaction: &Interaction,
-    connection_id: &ConnectionId,
-    test_id: &ConnectionTestId,
-) -> Result<Response, PageError> {
+pub async fn resume(app: &App, interaction: &Interaction) -> Result<Response, PageError> {
+    let Request::TestConnection {
+        connection_id,
+        test_id,
+    } = &interaction.request
+    else {
+        return Err(PageError::interaction_gone());
+    };
     let hints = Hints {
         force: true,
         ..Hints::default()
@@ -217,7 +218,7 @@ async fn rehearse(
     app: &App,
     mut identity: UpstreamIdentity,
 ) -> Result<(Option<UpstreamIdentity>, Option<Failure>), PageError> {
-    let (claim, now) = (callback::claim(&identity), app.now());
+    let (claim, now) = (identity.claim(), app.now());
     let decided = app
         .db()
         .read(async |tx| admission::rehearse(tx, &claim, now).await)
@@ -235,7 +236,7 @@ async fn rehearse(
         Err(Refusal::ConnectionNotActive) => return Err(PageError::unknown_connection()),
         Err(refusal) => refusal,
     };
-    let failure = Failure::refused(&identity, &refusal);
+    let failure = identity.refused(&refusal);
     Ok((Some(identity), Some(failure)))
 }
 

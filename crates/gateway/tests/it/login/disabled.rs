@@ -1,7 +1,8 @@
 //! What is switched off stops at once.
 
 use genkan_protocol::EmailAddress;
-use genkan_store::{client, user};
+use genkan_store::event::{self, Filter, Kind};
+use genkan_store::{MAX_LIMIT, Page, client, user};
 use genkan_testkit::{Gateway, on_each_engine};
 
 #[tokio::test]
@@ -40,6 +41,51 @@ async fn a_disabled_connection_stops_new_logins_at_once() {
         acme.set_enabled(true).await;
         let code = gateway.browser().sign_in(&rp, "ada@acme.test").await;
         rp.redeem(&code).await.expect_tokens();
+    })
+    .await;
+}
+
+/// What an application hears of a place that is no more does not depend on how far the
+/// login had come, and its developer finds each refusal.
+#[tokio::test]
+async fn a_place_that_is_no_more_is_refused_with_the_same_words_at_every_step() {
+    on_each_engine(async |gateway: &Gateway| {
+        let acme = gateway.organization("acme.test").with_oidc_connection().await;
+        let rp = gateway.client("rp").await;
+        let request = rp
+            .authorize()
+            .with("connection_id", acme.connection_id().as_str());
+        // One is at the provider and comes back to the login; one has not begun.
+        let mut away = gateway.browser();
+        away.start(&request).await.page();
+        let login = away
+            .trail
+            .iter()
+            .find(|url| url.path().starts_with("/login/"))
+            .expect("the login began")
+            .to_string();
+        acme.set_enabled(false).await;
+
+        let callbacks = [
+            gateway.browser().start(&request).await.callback(),
+            away.open(&login).await.callback(),
+        ];
+        let told =
+            callbacks.map(|callback| ["error", "error_description"].map(|name| callback.parameter(name)));
+        assert_eq!(told[0], told[1]);
+        assert_eq!(told[0][0].as_deref(), Some("connection_not_active"));
+        let filter = Filter {
+            kind: Some(Kind::ClientRefused),
+            ..Filter::default()
+        };
+        let events = gateway
+            .tx(async |tx| event::list(tx, &filter, &Page::first(MAX_LIMIT)).await)
+            .await;
+        let reasons: Vec<_> = events.iter().map(|event| &event.data["reason"]).collect();
+        assert!(
+            !reasons.is_empty() && reasons.iter().all(|reason| *reason == "connection_not_active"),
+            "{reasons:?}"
+        );
     })
     .await;
 }

@@ -1,0 +1,233 @@
+//! What stands when somebody comes to a login: read in one snapshot of the
+//! store, so that no step is decided from two moments.
+//!
+//! Everything that asks [`next_step`](super::next_step::next_step) asks with
+//! these facts: the request that has just come, the dispatcher, and the pages
+//! whose answer counts only while they are the next step.
+//!
+//! The store is asked in two rounds: the interaction and the session, which are
+//! found by what the browser sent, and then the place, which needs both.
+
+use genkan_db::Tx;
+use genkan_protocol::Timestamp;
+use genkan_protocol::oauth::AuthorizationRequest;
+use genkan_store::interaction::{self, Interaction, Request, Stage};
+use genkan_store::session::{self, Session};
+use genkan_store::user::{self, User};
+use genkan_store::{Error, InteractionId, Secret, SecretHash, UserId};
+use http::HeaderMap;
+
+use super::route::{self, Nowhere, Target};
+use super::way_on;
+use crate::app::App;
+use crate::web::cookie::Cookie;
+use crate::web::error::PageError;
+use crate::web::id_token_hint::{self, Hint};
+
+/// What the next step of a login is decided from.
+#[derive(Debug)]
+pub struct Facts {
+    pub request: Box<AuthorizationRequest>,
+    /// [`Stage::Started`] also if the request has just come and nothing is stored.
+    pub stage: Stage,
+    /// Who is signed in at this browser.
+    pub signed_in: Option<SignedIn>,
+    /// Where the request leads; `None` if it names no place and somebody must be asked.
+    pub target: Result<Option<Target>, Nowhere>,
+    /// What the request's `id_token_hint` is worth.
+    pub hint: Option<Hint>,
+    pub now: Timestamp,
+}
+
+/// The live session of a browser, and its user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignedIn {
+    pub session: Session,
+    pub user: User,
+}
+
+/// A login that this browser started.
+#[derive(Debug)]
+pub struct Login {
+    pub interaction: Interaction,
+    /// The browser's secret, for the forms that it is shown.
+    pub browser: Secret,
+    /// `None`: nobody is to be signed in, a connection is tried.
+    pub facts: Option<Facts>,
+}
+
+impl Facts {
+    /// The facts of a request that has just come.
+    ///
+    /// # Errors
+    ///
+    /// [`PageError`] if the store fails.
+    pub async fn of_request(
+        app: &App,
+        headers: &HeaderMap,
+        mut request: Box<AuthorizationRequest>,
+    ) -> Result<Self, PageError> {
+        let (session, now) = (session_hash(app, headers), app.now());
+        let (signed_in, target) = app
+            .db()
+            .read(async |tx| -> Result<_, Error> {
+                let signed_in = SignedIn::find(tx, session.as_ref(), now).await?;
+                let target = route::find_target(tx, &request, session_of(signed_in.as_ref()), now).await?;
+                Ok((signed_in, target))
+            })
+            .await?;
+        let mut hint = hint(app, &request).await?;
+        // Nobody knows whom it names, so no session satisfies it: a fresh sign-in does.
+        if matches!(hint, Some(Hint::UnknownKey)) && !request.prompt.none {
+            request.id_token_hint = None;
+            request.prompt.login = true;
+            hint = None;
+        }
+        Ok(Self {
+            request,
+            stage: Stage::Started,
+            signed_in,
+            target,
+            hint,
+            now,
+        })
+    }
+
+    /// Whether a user may be the answer. OIDC Core §3.1.2.1: the End-User of the
+    /// `id_token_hint`, or nobody; `None` is somebody who has no account yet.
+    pub fn may_be(&self, user: Option<&UserId>) -> bool {
+        match &self.hint {
+            None => true,
+            Some(Hint::Ours(claims)) => user.is_some_and(|id| id.as_str() == claims.sub),
+            Some(Hint::UnknownKey | Hint::Forged) => false,
+        }
+    }
+}
+
+impl Login {
+    /// The login `id`, if this browser started it and it is still open.
+    ///
+    /// # Errors
+    ///
+    /// As [`interaction_of_browser`].
+    pub async fn read(app: &App, headers: &HeaderMap, id: &str) -> Result<Self, PageError> {
+        let named = Named::read(app, headers, id)?;
+        let (session, now) = (session_hash(app, headers), app.now());
+        let (found, signed_in, target) = app
+            .db()
+            .read(async |tx| -> Result<_, Error> {
+                let found = named.find(tx).await?;
+                let signed_in = SignedIn::find(tx, session.as_ref(), now).await?;
+                let session = session_of(signed_in.as_ref());
+                let target = match found.as_ref().map(|interaction| &interaction.request) {
+                    Some(Request::Authorize(request)) => {
+                        route::find_target(tx, request, session, now).await?
+                    }
+                    Some(Request::TestConnection { .. }) | None => Ok(None),
+                };
+                Ok((found, signed_in, target))
+            })
+            .await?;
+        let interaction = still_open(app, found).await?;
+        let facts = match &interaction.request {
+            Request::Authorize(request) => Some(Facts {
+                hint: hint(app, request).await?,
+                request: request.clone(),
+                stage: interaction.stage.clone(),
+                signed_in,
+                target,
+                now,
+            }),
+            Request::TestConnection { .. } => None,
+        };
+        Ok(Self {
+            interaction,
+            browser: named.browser,
+            facts,
+        })
+    }
+}
+
+/// The interaction `id` alone, for a page that needs no other facts.
+///
+/// # Errors
+///
+/// A page that says so if it is unknown, expired, or another browser's: an
+/// attacker's link to their own login finishes nothing here (login CSRF).
+pub async fn interaction_of_browser(
+    app: &App,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<(Interaction, Secret), PageError> {
+    let named = Named::read(app, headers, id)?;
+    let found = app.db().read(async |tx| named.find(tx).await).await?;
+    Ok((still_open(app, found).await?, named.browser))
+}
+
+/// An interaction as a browser names it: by its address, and by the browser's own cookie.
+struct Named {
+    id: InteractionId,
+    browser: Secret,
+}
+
+impl Named {
+    fn read(app: &App, headers: &HeaderMap, id: &str) -> Result<Self, PageError> {
+        let id = InteractionId::parse(id).map_err(|_| PageError::interaction_gone())?;
+        let browser = app.cookies().read(headers, Cookie::Browser);
+        Ok(Self {
+            id,
+            browser: browser.ok_or_else(PageError::interaction_gone)?,
+        })
+    }
+
+    async fn find(&self, tx: &mut Tx<'_>) -> Result<Option<Interaction>, Error> {
+        interaction::find_past(tx, &self.id, &self.browser.sha256()).await
+    }
+}
+
+async fn still_open(app: &App, found: Option<Interaction>) -> Result<Interaction, PageError> {
+    let interaction = found.ok_or_else(PageError::interaction_gone)?;
+    if interaction.expires_at <= app.now() {
+        return Err(way_on::gone(app, &interaction).await);
+    }
+    Ok(interaction)
+}
+
+impl SignedIn {
+    /// The live session of a cookie and its user, if that one may sign in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the store fails.
+    pub(super) async fn find(
+        tx: &mut Tx<'_>,
+        session: Option<&SecretHash>,
+        now: Timestamp,
+    ) -> Result<Option<Self>, Error> {
+        let Some(session) = session else { return Ok(None) };
+        let Some(session) = session::find_live_by_token(tx, session, now).await? else {
+            return Ok(None);
+        };
+        let user = user::find(tx, &session.user_id).await?;
+        let user = user.filter(|user| !user.disabled);
+        Ok(user.map(|user| Self { session, user }))
+    }
+}
+
+fn session_of(signed_in: Option<&SignedIn>) -> Option<&Session> {
+    signed_in.map(|signed_in| &signed_in.session)
+}
+
+/// The cookie of a session, as it is kept.
+pub(super) fn session_hash(app: &App, headers: &HeaderMap) -> Option<SecretHash> {
+    let cookie = app.cookies().read(headers, Cookie::Session)?;
+    Some(cookie.sha256())
+}
+
+/// The request's `id_token_hint`, looked at. The keys are kept, and no part of the snapshot.
+async fn hint(app: &App, request: &AuthorizationRequest) -> Result<Option<Hint>, PageError> {
+    match &request.id_token_hint {
+        Some(token) => Ok(Some(id_token_hint::verify(app, token).await?)),
+        None => Ok(None),
+    }
+}
