@@ -360,13 +360,37 @@ pub async fn revoke(tx: &mut Tx<'_>, at: Stamp<'_>, key: &Key) -> Result<bool, E
         )
         .await?;
     let Some(row) = row else { return Ok(false) };
-    let mut columns = Columns::of(&row);
+    record_revoked(tx, at, &row).await?;
+    Ok(true)
+}
+
+/// Revokes the tokens that stand for a member of an organization.
+pub(crate) async fn revoke_all_of_member(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<(), Error> {
+    let rows = tx
+        .all(
+            "DELETE FROM api_tokens WHERE organization_id = $1 AND user_id = $2
+             RETURNING id, organization_id, user_id",
+            p![organization_id, user_id],
+        )
+        .await?;
+    for row in &rows {
+        record_revoked(tx, at, row).await?;
+    }
+    Ok(())
+}
+
+async fn record_revoked(tx: &mut Tx<'_>, at: Stamp<'_>, row: &Row) -> Result<(), Error> {
+    let mut columns = Columns::of(row);
     let (id, organization_id, user_id): (ApiTokenId, OrganizationId, Option<UserId>) =
         (columns.id()?, columns.id()?, columns.optional_id()?);
     let entry = Entry::new(Kind::ApiTokenRevoked)
         .organization(&organization_id)
         .user(user_id.as_ref())
         .with("token_id", id.as_str());
-    event::record(tx, at, entry).await?;
-    Ok(true)
+    event::record(tx, at, entry).await
 }

@@ -3,10 +3,11 @@
 use genkan_db::{Tx, p};
 
 use crate::event::{self, Entry, Kind};
-use crate::{Error, OrganizationId, Stamp, UserId, session, user};
+use crate::{Error, OrganizationId, Stamp, UserId, api_token, session, user};
 
-/// Takes a user out of an organization and ends their sessions and grants in
-/// it. Says whether they belonged to it.
+/// Takes a user out of an organization and ends their sessions, grants and API
+/// tokens in it: none of them counts again when they come back. Says whether they
+/// belonged to it.
 ///
 /// # Errors
 ///
@@ -27,6 +28,7 @@ pub async fn delete(
         return Ok(false);
     }
     end_access(tx, at, organization_id, user_id).await?;
+    api_token::revoke_all_of_member(tx, at, organization_id, user_id).await?;
     let entry = Entry::new(Kind::UserOrganizationMembershipDeleted)
         .organization(organization_id)
         .user(user_id);

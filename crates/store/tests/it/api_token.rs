@@ -91,10 +91,28 @@ async fn a_users_token_counts_while_the_user_is_a_member_and_may_sign_in() {
                 .await;
             assert_eq!(find(world, &key, T0).await.is_some(), !disabled);
         }
+        // Set aside while the member is, and gone with the membership.
+        for active in [false, true] {
+            world
+                .tx(async |tx| {
+                    membership::set_active(tx, world.after(2), &organization_id, &user_id, active).await
+                })
+                .await;
+            assert_eq!(find(world, &key, T0).await.is_some(), active);
+        }
         world
             .tx(async |tx| membership::delete(tx, world.after(3), &organization_id, &user_id).await)
             .await;
         assert_eq!(find(world, &key, T0).await, None);
+        world
+            .tx(async |tx| membership::insert(tx, world.after(4), &organization_id, &user_id).await)
+            .await;
+        assert_eq!(find(world, &key, T0).await, None, "whoever comes back has none");
+        let kinds = world
+            .tx(async |tx| event::list(tx, &event::Filter::default(), &Page::first(20)).await)
+            .await;
+        let revoked = kinds.iter().filter(|event| event.kind == Kind::ApiTokenRevoked);
+        assert_eq!(revoked.count(), 1);
     })
     .await;
 }
