@@ -169,6 +169,9 @@ fn taken(conflict: &'static str) -> Error {
                 "max_allowed_users: the organization has as many users as it may have",
             );
         }
+        conflict::INVITATION_ADDRESS => {
+            return Error::precondition("the user has another address than the invitation was sent to");
+        }
         other => return Error::precondition(format!("{other}: already exists")),
     })
 }

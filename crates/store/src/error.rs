@@ -52,6 +52,8 @@ pub mod conflict {
     pub const USER_EXTERNAL_ID: &str = "users.external_id";
     /// The user is a member of this organization already.
     pub const MEMBERSHIP: &str = "memberships";
+    /// The invited user has another address than the invitation was sent to.
+    pub const INVITATION_ADDRESS: &str = "invitations.email";
     /// A role of this name exists where this one would count.
     pub const ROLE_NAME: &str = "roles.name";
     /// The role would extend itself, by way of others.

@@ -1,8 +1,9 @@
 //! Invitations: a link by e-mail with which a person becomes an active member
 //! of an organization.
 //!
-//! The link counts once. Whoever opens it has read the person's mail, so the
-//! address is verified by it; it signs nobody in.
+//! The link counts once, and only while the address that it was sent to is the
+//! user's. Whoever opens it has read the person's mail, so the address is
+//! verified by it; it signs nobody in.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use genkan_protocol::EmailAddress;
 use crate::event::{self, Entry, Kind};
 use crate::membership::{self, Joining, Membership};
 use crate::row::Columns;
-use crate::{Error, OrganizationId, SecretHash, Stamp, Timestamp, UserId, user};
+use crate::{Error, OrganizationId, SecretHash, Stamp, Timestamp, UserId, conflict, user};
 
 /// How long a person may take to accept.
 pub const LIFETIME: Duration = Duration::from_secs(15 * 24 * 60 * 60);
@@ -96,10 +97,14 @@ pub async fn invite(
 /// Gives the invitation of a pending member a new link that hashes to `token`,
 /// and its whole lifetime again, expired or not. The links before it are void.
 ///
+/// It goes to the address that was invited, and to no other: whoever renamed the
+/// user meanwhile is not whom somebody asked to join.
+///
 /// # Errors
 ///
 /// - [`Error::Stale`] if the user has no invitation that waits for them.
-/// - [`crate::conflict::ORGANIZATION_FULL`] if it had expired and its place is taken.
+/// - [`conflict::INVITATION_ADDRESS`] if they have another address now; see [`moved`].
+/// - [`conflict::ORGANIZATION_FULL`] if it had expired and its place is taken.
 pub async fn resend(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -111,11 +116,13 @@ pub async fn resend(
     if !membership::reopen(tx, at, organization_id, user_id, expires_at).await? {
         return Err(Error::Stale);
     }
-    let user = user::find(tx, user_id).await?.ok_or(Error::Stale)?;
+    if moved(tx, organization_id, user_id).await?.is_some() {
+        return Err(Error::Conflict(conflict::INVITATION_ADDRESS));
+    }
     let row = tx
         .opt(
             concat!(
-                "UPDATE invitations SET token_hash = $3, email = $4, expires_at = $5, resent_at = $6,
+                "UPDATE invitations SET token_hash = $3, expires_at = $4, resent_at = $5,
                     resent_count = resent_count + 1
                   WHERE organization_id = $1 AND user_id = $2 AND accepted_at IS NULL RETURNING ",
                 columns!()
@@ -124,7 +131,6 @@ pub async fn resend(
                 organization_id,
                 user_id,
                 token,
-                user.email.as_str(),
                 expires_at.as_micros(),
                 at.now.as_micros(),
             ],
@@ -163,14 +169,51 @@ pub async fn find(
     row.map(|row| read(&mut Columns::of(&row))).transpose()
 }
 
+/// An invitation whose person has another address since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    pub invited: EmailAddress,
+    pub now: EmailAddress,
+}
+
+/// Says whether the person of an invitation that waits has another address than was invited.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn moved(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<Option<Moved>, Error> {
+    let row = tx
+        .opt(
+            "SELECT i.email, u.email FROM invitations i JOIN users u ON u.id = i.user_id
+              WHERE i.organization_id = $1 AND i.user_id = $2 AND i.accepted_at IS NULL AND i.email <> u.email",
+            p![organization_id, user_id],
+        )
+        .await?;
+    row.map(|row| {
+        let mut columns = Columns::of(&row);
+        Ok(Moved {
+            invited: columns.parsed("invitations.email", EmailAddress::parse)?,
+            now: columns.parsed("users.email", EmailAddress::parse)?,
+        })
+    })
+    .transpose()
+}
+
 /// An invitation as its link shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     pub invitation: Invitation,
     pub organization_name: String,
-    /// Who invites, if that is an active member with a verified address. What a
-    /// caller merely wrote is not shown: it could be anybody's name.
+    /// Who invites, if that is an active member whose address is beyond a claim:
+    /// they have proved it, or an organization of theirs has proved its domain.
+    /// What a caller merely wrote is not shown: it could be anybody's name.
     pub inviter_email: Option<String>,
+    /// The address that was invited is not the user's any more: it cannot be accepted.
+    pub has_moved: bool,
 }
 
 /// Finds the invitation of a link, open or not.
@@ -187,7 +230,13 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option
                 ", o.display_name,
                    (SELECT u.email FROM users u JOIN memberships i ON i.user_id = u.id
                      WHERE u.email = LOWER(m.inviter_email) AND u.email_verified AND NOT u.disabled
-                       AND i.organization_id = invitations.organization_id AND i.status = 'ACTIVE')
+                       AND i.organization_id = invitations.organization_id AND i.status = 'ACTIVE'
+                       AND (u.email_proved_at IS NOT NULL OR EXISTS (
+                             SELECT 1 FROM domains d JOIN memberships a ON a.organization_id = d.organization_id
+                              WHERE a.user_id = u.id AND a.status = 'ACTIVE' AND d.kind = 'ORGANIZATION_DOMAIN'
+                                AND d.status = 'VERIFIED' AND d.proved_by IS NOT NULL
+                                AND u.email LIKE '%@' || d.domain))),
+                   EXISTS (SELECT 1 FROM users u WHERE u.id = invitations.user_id AND u.email <> invitations.email)
                    FROM invitations
                    JOIN organizations o ON o.id = invitations.organization_id
                    JOIN memberships m ON m.organization_id = invitations.organization_id
@@ -203,26 +252,29 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option
             invitation: read(&mut columns)?,
             organization_name: columns.text()?,
             inviter_email: columns.optional_text()?,
+            has_moved: columns.bool()?,
         })
     })
     .transpose()
 }
 
 /// Accepts the invitation of a link: the membership becomes active, and the
-/// address verified if it is still the user's. `None` if the link is unknown,
-/// used or expired; of many who come at once one succeeds.
+/// address verified. `None` if the link is unknown, used or expired, or the user
+/// has another address since; of many who come at once one succeeds.
 ///
 /// # Errors
 ///
-/// [`crate::conflict::ORGANIZATION_FULL`] if the organization was given a lower
+/// [`conflict::ORGANIZATION_FULL`] if the organization was given a lower
 /// limit meanwhile; the link is not used up by that.
 pub async fn accept(tx: &mut Tx<'_>, at: Stamp<'_>, token: &SecretHash) -> Result<Option<Invitation>, Error> {
-    // One statement decides.
+    // One statement decides. Whoever reads the mail of an address that is not the
+    // user's any more is not the user.
     let row = tx
         .opt(
             concat!(
                 "UPDATE invitations SET accepted_at = $2
-                  WHERE token_hash = $1 AND accepted_at IS NULL AND expires_at > $2 RETURNING ",
+                  WHERE token_hash = $1 AND accepted_at IS NULL AND expires_at > $2
+                    AND email = (SELECT u.email FROM users u WHERE u.id = invitations.user_id) RETURNING ",
                 columns!()
             ),
             p![token, at.now.as_micros()],
@@ -231,10 +283,6 @@ pub async fn accept(tx: &mut Tx<'_>, at: Stamp<'_>, token: &SecretHash) -> Resul
     let Some(row) = row else { return Ok(None) };
     let invitation = read(&mut Columns::of(&row))?;
     membership::activate(tx, at, &invitation.organization_id, &invitation.user_id).await?;
-    // The link was in the mail, whoever has the address now.
-    let invited = user::find(tx, &invitation.user_id).await?;
-    if invited.is_some_and(|user| user.email == invitation.email) {
-        user::prove_email(tx, at, &invitation.email).await?;
-    }
+    user::prove_email(tx, at, &invitation.email).await?;
     Ok(Some(invitation))
 }

@@ -16,7 +16,7 @@ use genkan_contract::scalekit::v1::users::{
 };
 use genkan_store::mail;
 use genkan_store::organization::{self, Organization};
-use genkan_store::{OrganizationId, invitation};
+use genkan_store::{OrganizationId, UserId, invitation, user};
 use tonic::{Code, Status};
 
 use crate::support::{Harness, InMemory, error_info, on_each_engine};
@@ -330,6 +330,24 @@ async fn an_invitation_is_sent_unless_it_is_declined_and_can_be_sent_again() {
         assert_eq!(resend(&ada.id).await.unwrap().resent_count, 2);
         let again = users.get(&ada.id).await.unwrap();
         assert_eq!(status_of(&again), MembershipStatus::PendingInvite);
+
+        // It is sent to the address that was invited, and to no other.
+        let user_id = UserId::parse(&ada.id).unwrap();
+        users
+            .harness
+            .tx(async |tx, at| {
+                let mut moved = user::find(tx, &user_id).await?.unwrap();
+                moved.email = genkan_protocol::EmailAddress::parse("mallory@evil.test").unwrap();
+                user::update(tx, at, &moved).await
+            })
+            .await;
+        let renamed = resend(&ada.id).await;
+        let sentence = renamed.as_ref().unwrap_err().message();
+        assert!(
+            sentence.contains("sent to ada@acme.test") && sentence.contains("mallory@evil.test now"),
+            "{sentence}"
+        );
+        refused(renamed, Code::FailedPrecondition, "FAILED_PRECONDITION");
 
         let bob = users.create(&acme, "bob@acme.test").await;
         let accepted = resend(&bob.id).await;

@@ -182,6 +182,9 @@ impl From<genkan_store::Error> for Failure {
             Error::Conflict(conflict::ORGANIZATION_FULL) => {
                 Self::new("The organization has as many users as it may have.")
             }
+            Error::Conflict(conflict::INVITATION_ADDRESS) => {
+                Self::new("The person has another address than was invited.")
+            }
             Error::Conflict(name) if let Some(failure) = Self::of_role(name) => failure,
             Error::Stale => Self::new("Something that this command needs was changed or deleted meanwhile.")
                 .remedy("Look again, and repeat the command."),

@@ -39,6 +39,9 @@ pub async fn show(
     if shown.invitation.accepted_at.is_some() {
         return Ok(accepted(&app, &shown, login_uri.as_deref()));
     }
+    if shown.has_moved {
+        return Err(moved(&shown));
+    }
     if !shown.invitation.is_open(app.now()) {
         return Err(expired(&shown));
     }
@@ -162,6 +165,19 @@ fn unknown() -> PageError {
         "The link is cut off or was withdrawn, or a newer mail has taken its place.",
     )
     .what_to_do("open the link in the newest mail, or ask whoever invited you to send it again.")
+}
+
+/// Whoever reads this mail may be anybody: the new address is not told.
+fn moved(shown: &Shown) -> PageError {
+    PageError::new(
+        StatusCode::GONE,
+        "This invitation does not count any more",
+        format!(
+            "The person who was invited to {} has another e-mail address since.",
+            name::shown(&shown.organization_name)
+        ),
+    )
+    .what_to_do("ask whoever invited you for a new invitation.")
 }
 
 fn expired(shown: &Shown) -> PageError {

@@ -5,7 +5,7 @@ use genkan_store::invitation::{self, LIFETIME};
 use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
 use genkan_store::organization::Organization;
 use genkan_store::user::User;
-use genkan_store::{Error, OrganizationId, Page, conflict, role, subject, user};
+use genkan_store::{Error, OrganizationId, Page, conflict, domain, role, subject, user};
 
 use crate::support::{T0, World, hash, on_each_engine, race, try_race};
 
@@ -39,7 +39,7 @@ async fn limit(world: &World, organization_id: &OrganizationId, most: i64) {
 }
 
 #[tokio::test]
-async fn only_a_member_of_the_organization_is_named_as_who_invites() {
+async fn only_a_member_whose_address_is_beyond_a_claim_is_named_as_who_invites() {
     on_each_engine(async |world| {
         let (organization, other) = (acme(world).await, world.organization().await);
         let mut grace = world.user("grace@acme.test").await;
@@ -63,6 +63,29 @@ async fn only_a_member_of_the_organization_is_named_as_who_invites() {
         grace.email_verified = true;
         world
             .tx(async |tx| user::update(tx, world.start(), &grace).await)
+            .await;
+        assert_eq!(
+            inviter().await,
+            None,
+            "the organization alone says so, of a domain that it claimed"
+        );
+        world
+            .tx(async |tx| user::prove_email(tx, world.start(), &grace.email).await)
+            .await;
+        assert_eq!(inviter().await.as_deref(), Some("grace@acme.test"));
+        world
+            .tx(async |tx| {
+                tx.exec("UPDATE users SET email_proved_at = NULL", &[]).await?;
+                let domain = domain::list(tx, &organization.id).await?.remove(0);
+                domain::prove(
+                    tx,
+                    world.start(),
+                    &organization.id,
+                    &domain.id,
+                    domain::Proof::Dns,
+                )
+                .await
+            })
             .await;
         assert_eq!(inviter().await.as_deref(), Some("grace@acme.test"));
         world
@@ -197,20 +220,57 @@ async fn an_expired_invitation_lets_nobody_in_until_it_is_sent_again() {
 }
 
 #[tokio::test]
-async fn an_address_that_changed_meanwhile_is_not_verified_by_the_link() {
+async fn an_invitation_counts_only_while_its_address_is_the_users() {
     on_each_engine(async |world| {
         let organization = acme(world).await;
         let ada = world.user("ada@acme.test").await;
         invite(world, &organization, &ada, "link").await;
-        let mut moved = ada.clone();
-        moved.email = crate::support::email("ada.king@acme.test");
+        let moved_to = crate::support::email("ada.king@acme.test");
+        let renamed = User {
+            email: moved_to.clone(),
+            ..ada.clone()
+        };
         world
-            .tx(async |tx| user::update(tx, world.after(1), &moved).await)
+            .tx(async |tx| user::update(tx, world.after(1), &renamed).await)
             .await;
+        let shown = world.tx(async |tx| invitation::find_by_token(tx, &hash("link")).await);
+        assert!(shown.await.unwrap().has_moved);
         let accepted = world.tx(async |tx| invitation::accept(tx, world.after(2), &hash("link")).await);
+        assert_eq!(
+            accepted.await,
+            None,
+            "whoever reads the mail of the old address is not the user"
+        );
+        assert_eq!(status(world, &organization, &ada, 2).await, Status::PendingInvite);
+        let renamed = world.tx(async |tx| user::find(tx, &ada.id).await).await.unwrap();
+        assert!(!renamed.email_verified);
+
+        // Nor is it sent to whoever has been made of the user.
+        let moved = world
+            .tx(async |tx| invitation::moved(tx, &organization.id, &ada.id).await)
+            .await
+            .unwrap();
+        assert_eq!((moved.invited, moved.now), (ada.email.clone(), moved_to.clone()));
+        let error = world
+            .failed_tx(async |tx| {
+                let link = (&hash("second"), LIFETIME);
+                invitation::resend(tx, world.after(3), &organization.id, &ada.id, link).await
+            })
+            .await;
+        assert!(
+            matches!(error, Error::Conflict(conflict::INVITATION_ADDRESS)),
+            "{error:?}"
+        );
+        // With the old address again it counts as before.
+        let back = User {
+            email: ada.email.clone(),
+            ..renamed
+        };
+        world
+            .tx(async |tx| user::update(tx, world.after(4), &back).await)
+            .await;
+        let accepted = world.tx(async |tx| invitation::accept(tx, world.after(5), &hash("link")).await);
         assert!(accepted.await.is_some());
-        let ada = world.tx(async |tx| user::find(tx, &ada.id).await).await.unwrap();
-        assert!(!ada.email_verified);
     })
     .await;
 }

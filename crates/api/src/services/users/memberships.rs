@@ -9,7 +9,7 @@ use genkan_contract::scalekit::v1::users::{
 use genkan_db::Tx;
 use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
 use genkan_store::user::{self, User};
-use genkan_store::{OrganizationId, UserId};
+use genkan_store::{OrganizationId, UserId, invitation};
 use prost_types::FieldMask;
 use serde_json::{Map, Value};
 
@@ -237,6 +237,13 @@ pub(super) async fn resend(
                         "the membership is inactive: nobody can accept it",
                     ));
                 }
+            }
+            if let Some(moved) = invitation::moved(tx, &organization_id, &user_id).await? {
+                return Err(Error::precondition(format!(
+                    "the invitation was sent to {}, and the user's address is {} now: delete the membership and \
+                     create it again to invite them there",
+                    moved.invited, moved.now
+                )));
             }
             let invitation =
                 invitations::resend(tx, call.at(), &post(api), &organization_id, &user_id).await?;

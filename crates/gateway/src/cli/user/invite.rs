@@ -146,6 +146,19 @@ pub(super) async fn resend(
                 .remedy("`genkan user show` says what they are; `genkan user invite` invites them."),
         );
     }
+    let moved = instance
+        .read(async |tx| invitation::moved(tx, &organization.id, &user.id).await)
+        .await?;
+    if let Some(moved) = moved {
+        return Err(Failure::new(format!(
+            "The invitation was sent to {}, and the address is {} now.",
+            moved.invited, moved.now
+        ))
+        .remedy(
+            "To invite them there, take the membership away first: `genkan user membership remove`, then \
+             `genkan user invite`.",
+        ));
+    }
     require_mail(instance)?;
     let (key, at) = (instance.key().await?, instance.stamp());
     let post = Post {

@@ -40,6 +40,14 @@ async fn a_person_is_invited_and_their_membership_kept() {
         assert_eq!(show()["expires_at"], invited["expires_at"]);
         let again = at_acme(&["user", "resend", "ada@acme.com"]);
         assert_eq!(again["resent_count"], 1);
+        instance.json(&["user", "update", "ada@acme.com", "--email", "ada@acme.org"]);
+        instance
+            .run(&["user", "resend", "ada@acme.org", "--organization", "acme"])
+            .failed(
+                1,
+                "The invitation was sent to ada@acme.com, and the address is ada@acme.org now.",
+            );
+        instance.json(&["user", "update", "ada@acme.org", "--email", "ada@acme.com"]);
 
         at_acme(&["user", "membership", "activate", "ada@acme.com"]);
         assert_eq!(picked(&show()), json!(["ACTIVE", ["member"], "INVITATION"]));

@@ -125,6 +125,37 @@ async fn a_link_that_does_not_count_says_why() {
 }
 
 #[tokio::test]
+async fn a_link_to_an_address_that_changed_lets_nobody_in() {
+    on_each_engine(async |gateway: &Gateway| {
+        let acme = gateway.organization("acme.test").await;
+        let (ada, link) = invite(gateway, &acme.id).await;
+        let mut browser = gateway.browser();
+        let page = browser.open(&link).await.page();
+        let at = gateway.at();
+        gateway
+            .tx(async |tx| {
+                let found = user::find(tx, &ada).await?.unwrap();
+                let renamed = User {
+                    email: EmailAddress::parse("ada.king@acme.test").unwrap(),
+                    ..found
+                };
+                user::update(tx, at, &renamed).await
+            })
+            .await;
+        for page in [
+            browser.submit(&page, &[]).await.page(),
+            browser.open(&link).await.page(),
+        ] {
+            assert_eq!(page.reply.status, 410);
+            assert_eq!(page.heading(), "This invitation does not count any more");
+            assert!(!page.reply.text().contains("ada.king"), "{}", page.reply.text());
+        }
+        assert_eq!(status(gateway, &acme.id, &ada).await, Status::PendingInvite);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nobody_else_accepts_in_a_persons_place() {
     on_each_engine(async |gateway: &Gateway| {
         let acme = gateway.organization("acme.test").await;
