@@ -10,8 +10,10 @@ use crate::{ConnectionId, Error, OrganizationId, UserId, permission};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     /// As the organization may see them: `email_verified` is true only if something
-    /// that stands vouches for the address, a domain that the organization has now,
-    /// or that of the connection by which the person came, or their own proof by mail.
+    /// that stands vouches for the address: a domain that the organization has now,
+    /// or that of the connection by which the person came; or, if they came by no
+    /// company's connection, their own proof by mail. What somebody proved for
+    /// themselves does not make an organization's word truer that names them.
     pub user: User,
     /// The names of the user's roles in the organization, sorted.
     pub roles: Vec<String>,
@@ -43,7 +45,8 @@ pub async fn find(
             concat!(
                 "SELECT ",
                 user::columns!(),
-                ", u.email_proved_at IS NOT NULL, EXISTS (
+                ", u.email_proved_at IS NOT NULL
+                   AND (SELECT c.organization_id FROM connections c WHERE c.id = $3) IS NULL, EXISTS (
                      SELECT 1 FROM domains d
                       WHERE d.organization_id IN (
                                 CAST($2 AS TEXT), (SELECT c.organization_id FROM connections c WHERE c.id = $3))

@@ -28,7 +28,7 @@ pub(super) const fn why(refusal: &Refusal) -> &'static str {
             "You came with a Google account that is not your company’s. Choose the one that your company gave you."
         }
         Refusal::DomainNotProved => {
-            "There is an account with your e-mail address at another company already, and yours has not proved yet that the address is its own."
+            "There is an account with your e-mail address already, and your company has not proved yet that the address is its own."
         }
         Refusal::SubjectChanged { .. } => {
             "Your company’s sign-in knows your e-mail address as somebody else’s. Perhaps the address was given to you newly."
@@ -58,8 +58,8 @@ pub(super) const fn remedy(refusal: &Refusal) -> &'static str {
              Workspace, or add its domain to the organization."
         }
         Refusal::DomainNotProved => {
-            "The person belongs to another organization too, so it does not suffice that somebody has entered \
-             the domain. `genkan domain verify DOMAIN --organization ORG` shows the TXT record that proves it and \
+            "The person belongs to another organization too, or has proved the mailbox without agreeing to belong \
+             to this one, so it does not suffice that somebody has entered the domain. `genkan domain verify DOMAIN --organization ORG` shows the TXT record that proves it and \
              looks for it; with --as-operator you answer for it yourself."
         }
         Refusal::SubjectChanged { .. } => {

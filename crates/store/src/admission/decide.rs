@@ -3,7 +3,7 @@
 use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 
-use super::home::belongs_elsewhere;
+use super::home::has_own;
 use super::vouch::{self, Vouched};
 use super::{Claim, Recognized, Refusal};
 use crate::connection::{self, Connection, hosted_domain};
@@ -146,9 +146,7 @@ async fn by_connection(
         None => match &vouched {
             Ok(vouched) => match user::find_by_email(tx, &vouched.email).await? {
                 // Whoever gave the domain may speak for strangers, and for nobody else's people.
-                Some(user)
-                    if !vouched.is_proved && belongs_elsewhere(tx, &connection, &user.id, now).await? =>
-                {
+                Some(user) if !vouched.is_proved && has_own(tx, &connection, &user.id).await? => {
                     return Ok(Err(Refusal::DomainNotProved));
                 }
                 Some(user) => Person::Linked(user),

@@ -7,23 +7,45 @@ use genkan_protocol::EmailAddress;
 use super::vouch::{Vouched, speaks_for};
 use crate::connection::Connection;
 use crate::user::User;
-use crate::{Error, OrganizationId, Timestamp, UserId, user};
+use crate::{Error, OrganizationId, UserId, user};
 
-/// Whether a user belongs to another organization than the connection's, or is
-/// invited there. An invitation that has expired counts for nothing.
-pub(super) async fn belongs_elsewhere(
+/// Whether a user has something of their own, so that an organization which has
+/// merely claimed the domain of their address does not reach them: a membership
+/// elsewhere, or an invitation, open or not; an identity at another's connection; a
+/// passkey; a mailbox that they proved.
+///
+/// Their own organization reaches them all the same where it knows them by one of
+/// its connections already; and a proved mailbox keeps nobody from the organization
+/// that they agreed to belong to: they accepted its invitation at this address, the
+/// operator made them its member, or they came into being as its member.
+pub(super) async fn has_own(
     tx: &mut Tx<'_>,
     connection: &Connection,
     user_id: &UserId,
-    now: Timestamp,
 ) -> Result<bool, Error> {
-    let own: Option<&OrganizationId> = connection.organization_id.as_ref();
+    let organization_id: Option<&OrganizationId> = connection.organization_id.as_ref();
     let row = tx
         .opt(
-            "SELECT organization_id FROM memberships
-              WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR organization_id <> $2)
-                AND (status <> 'PENDING_INVITE' OR expires_at > $3) LIMIT 1",
-            p![user_id, own, now.as_micros()],
+            "SELECT u.id FROM users u WHERE u.id = $1 AND (
+               EXISTS (SELECT 1 FROM memberships m
+                        WHERE m.user_id = u.id
+                          AND (CAST($2 AS TEXT) IS NULL OR m.organization_id <> $2))
+               OR EXISTS (SELECT 1 FROM identities i JOIN connections c ON c.id = i.connection_id
+                           WHERE i.user_id = u.id
+                             AND (CAST($2 AS TEXT) IS NULL OR c.organization_id IS NULL
+                                  OR c.organization_id <> $2))
+               OR (NOT EXISTS (SELECT 1 FROM identities i JOIN connections c ON c.id = i.connection_id
+                                WHERE i.user_id = u.id AND c.organization_id = $2)
+                   AND (EXISTS (SELECT 1 FROM webauthn_credentials w WHERE w.user_id = u.id)
+                        OR (u.email_proved_at IS NOT NULL AND NOT EXISTS (
+                              SELECT 1 FROM memberships m
+                                LEFT JOIN invitations v
+                                  ON v.organization_id = m.organization_id AND v.user_id = m.user_id
+                               WHERE m.user_id = u.id AND m.organization_id = $2
+                                 AND (m.provisioning_method = 'CLI'
+                                      OR (m.status = 'ACTIVE' AND m.created_at <= u.created_at)
+                                      OR (v.accepted_at IS NOT NULL AND v.email = u.email)))))))",
+            p![user_id, organization_id],
         )
         .await?;
     Ok(row.is_some())
@@ -40,16 +62,15 @@ pub(super) struct Followed {
 
 /// What a user takes over: nothing unless this organization is their home, which
 /// means that the connection speaks for the address that they have, by a domain
-/// that is proved if they belong elsewhere too.
+/// that is proved if they have something of their own.
 ///
-/// An address changes only from one such address to another, and never to
-/// somebody else's.
+/// An address changes only from one proved domain of the home to another, and never
+/// to somebody else's: whoever merely claims a domain would carry people out of it.
 pub(super) async fn followed(
     tx: &mut Tx<'_>,
     connection: &Connection,
     user: &User,
     vouched: Option<&Vouched>,
-    now: Timestamp,
 ) -> Result<Followed, Error> {
     let Some(vouched) = vouched else {
         return Ok(Followed::default());
@@ -58,11 +79,12 @@ pub(super) async fn followed(
         return Ok(Followed::default());
     };
     let all_proved = is_proved && vouched.is_proved;
-    if !all_proved && belongs_elsewhere(tx, connection, &user.id, now).await? {
+    if !all_proved && has_own(tx, connection, &user.id).await? {
         return Ok(Followed::default());
     }
     let is_same = vouched.email == user.email;
-    let may_change = connection.sync_profile && user::find_by_email(tx, &vouched.email).await?.is_none();
+    let may_change =
+        all_proved && connection.sync_profile && user::find_by_email(tx, &vouched.email).await?.is_none();
     Ok(Followed {
         email: (is_same || may_change).then(|| vouched.email.clone()),
         names: connection.sync_profile,

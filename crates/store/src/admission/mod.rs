@@ -84,8 +84,9 @@ pub enum Refusal {
     /// The person comes from Google with an account of another company, or of none;
     /// see [`crate::connection::hosted_domain`].
     HostedDomainForeign,
-    /// The user with this address belongs to another organization too, and nobody
-    /// has proved that the address's domain is this organization's.
+    /// The user with this address has something of their own, as a membership elsewhere
+    /// or a mailbox that they proved, and nobody has proved that the address's domain is
+    /// this organization's.
     DomainNotProved,
     /// The connection knows the user with this address by these subjects, and the
     /// person came with another; see [`crate::identity::relink`].
@@ -124,7 +125,7 @@ pub enum Refusal {
 /// 2. Otherwise the user with that address is linked, and
 /// 3. otherwise a user is created if the connection does so (JIT provisioning);
 ///    both only if the address lies in a domain of the connection's organization,
-///    and who belongs to another organization only if that domain is proved.
+///    and who has something of their own only if that domain is proved.
 ///
 /// Membership in that organization is created likewise, and an invited member
 /// becomes an active one: nobody knows better than the organization's own

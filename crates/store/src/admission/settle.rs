@@ -61,7 +61,7 @@ pub(super) async fn settle(
     };
     let user = match person {
         Person::Known(user) | Person::Linked(user) => {
-            let followed = home::followed(tx, &connection, &user, vouched.as_ref(), at.now).await?;
+            let followed = home::followed(tx, &connection, &user, vouched.as_ref()).await?;
             let names = followed.names.then_some(&claim.profile);
             follow_profile(tx, at, user, followed.email, names).await?
         }

@@ -409,7 +409,7 @@ async fn a_connection_may_ask_for_addresses_that_were_verified() {
 #[tokio::test]
 async fn a_known_person_stays_who_they_are_whatever_address_comes() {
     on_each_engine(async |world| {
-        let (_, acme) = world.company("acme.test").await;
+        let (organization, acme) = world.company("acme.test").await;
         let (_, other) = world.company("other.test").await;
         let ada = world.enter(&claim(&acme, "sub-1", "ada@acme.test")).await;
         let bob = world.enter(&claim(&acme, "sub-2", "bob@acme.test")).await;
@@ -433,6 +433,19 @@ async fn a_known_person_stays_who_they_are_whatever_address_comes() {
                 .unwrap();
             assert_eq!(untouched.email, victim.email);
         }
+        world
+            .tx(async |tx| {
+                let domain = domain::list(tx, &organization.id).await?.remove(0);
+                domain::prove(
+                    tx,
+                    world.start(),
+                    &organization.id,
+                    &domain.id,
+                    domain::Proof::Dns,
+                )
+                .await
+            })
+            .await;
         let married = world.enter(&claim(&acme, "sub-1", "ada.king@acme.test")).await;
         assert_eq!(
             (married.id, married.email.as_str()),

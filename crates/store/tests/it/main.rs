@@ -23,6 +23,7 @@ mod machine_client;
 mod mail;
 mod member;
 mod membership;
+mod mere_claim;
 mod organization;
 mod passwordless;
 mod permission;

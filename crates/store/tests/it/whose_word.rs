@@ -10,7 +10,7 @@ use genkan_store::organization::Organization;
 use genkan_store::user::{self, User};
 use genkan_store::{ConnectionId, Error, OrganizationId, Page, UserId, conflict, membership, subject};
 
-use crate::support::{T0, World, claim, email, on_each_engine, race, secs};
+use crate::support::{T0, World, claim, email, on_each_engine, race};
 
 fn named(connection: &Connection, subject: &str, address: &str, name: &str) -> Claim {
     let mut claim = claim(connection, subject, address);
@@ -84,29 +84,6 @@ async fn a_domain_that_was_only_claimed_reaches_nobody_elses_people() {
         assert_eq!((proof.by, proof.actor.as_deref()), (Proof::Operator, Some("cli")));
         assert_eq!(events(world, Kind::DomainVerifiedByOperator).await, 1);
         assert!(bank.id != evil.id);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn who_is_only_invited_elsewhere_is_not_reached_either_until_the_invitation_is_over() {
-    on_each_engine(async |world| {
-        let bank = world.organization().await;
-        let cfo = world.user("cfo@bank.test").await;
-        let (_, connection) = world.company("bank.test").await;
-        let joining = membership::Joining::new(&bank.id, &cfo.id, membership::ProvisioningMethod::Invitation);
-        world
-            .tx(async |tx| {
-                let token = crate::support::hash("link");
-                genkan_store::invitation::invite(tx, world.start(), &joining, &token, secs(60)).await
-            })
-            .await;
-        let claimed = claim(&connection, "s", "cfo@bank.test");
-        assert_eq!(world.admit(&claimed).await, Err(Refusal::DomainNotProved));
-        let later = world
-            .tx(async |tx| admission::admit(tx, world.after(61), &claimed).await)
-            .await;
-        assert!(later.is_ok(), "{later:?}");
     })
     .await;
 }
@@ -259,8 +236,19 @@ async fn a_domain_from_before_there_were_records_gets_one_to_be_proved_by() {
 // What a token says of an address
 
 async fn says_verified(world: &World, organization: &OrganizationId, user: &UserId) -> bool {
+    says_verified_by(world, organization, user, None).await
+}
+
+/// Of somebody who came by this connection.
+async fn says_verified_by(
+    world: &World,
+    organization: &OrganizationId,
+    user: &UserId,
+    way: Option<&Connection>,
+) -> bool {
+    let way = way.map(|connection| &connection.id);
     let found = world
-        .tx(async |tx| subject::find(tx, user, Some(organization), None).await)
+        .tx(async |tx| subject::find(tx, user, Some(organization), way).await)
         .await;
     found.unwrap().user.email_verified
 }
@@ -297,6 +285,10 @@ async fn an_address_counts_as_verified_as_long_as_something_that_stands_vouches_
             .tx(async |tx| user::prove_email(tx, world.start(), &ann.email).await)
             .await;
         assert!(says_verified(world, &old.id, &ann.id).await);
+        assert!(
+            !says_verified_by(world, &old.id, &ann.id, Some(&connection)).await,
+            "what she proved for herself does not vouch for whom a company lets in"
+        );
         let mut renamed = world.tx(async |tx| user::find(tx, &ann.id).await).await.unwrap();
         renamed.email = email("ann@elsewhere.test");
         world
