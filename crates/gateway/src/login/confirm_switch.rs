@@ -1,8 +1,8 @@
 //! The page that asks whether a sign-in is meant, before it counts.
 //!
-//! A link can begin a sign-in in somebody's browser that ends as whoever made
-//! the link, because the link names the connection and its provider answers at
-//! once. Then what they enter next is entered into another's account. See
+//! A link can begin a sign-in in somebody's browser that ends as the person who
+//! made the link, because the link names the connection and its provider answers
+//! at once. Then what they enter next is entered into another's account. See
 //! `docs/decisions/forced-sign-in.md`.
 //!
 //! Source: RFC 9700 §4.7.1.
@@ -136,8 +136,8 @@ pub async fn render(app: &App, client: &Client, login: &Login, facts: &Facts) ->
     Ok(Page::new(&page).into_response())
 }
 
-/// `POST /login/{interaction}/switch`: `choice=switch` goes on as whoever
-/// arrived, anything else leaves everything as it was.
+/// `POST /login/{interaction}/switch`: `choice=switch` goes on as the person
+/// who arrived, anything else leaves everything as it was.
 pub async fn submit(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -2,7 +2,8 @@
 //! are" to a session.
 //!
 //! A step never calls another step: the browser always comes back to
-//! [`dispatch`], which reads the stored interaction and decides.
+//! [`dispatch`], which reads the [`facts`] and asks [`next_step`](mod@next_step).
+//! Every proof of who somebody is ends in [`sign_in`].
 
 pub mod callback;
 pub mod confirm_switch;

@@ -54,11 +54,11 @@ pub enum Present {
 }
 
 /// Whether the person is asked before a sign-in counts. A link can begin one in
-/// their browser that ends as whoever made the link (RFC 9700 §4.7.1: login CSRF).
+/// their browser that ends as the person who made the link (RFC 9700 §4.7.1: login CSRF).
 pub const fn must_ask(arriving: Arriving) -> bool {
     match arriving.present {
         _ if arriving.began_by_form => false,
-        // Whatever was agreed to before: the page names both people.
+        // An earlier press does not count: the page names both people.
         Present::SomebodyElse => true,
         Present::SamePlace => false,
         Present::Nobody | Present::Elsewhere => arriving.is_foreign && !arriving.is_remembered,

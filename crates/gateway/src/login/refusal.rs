@@ -16,7 +16,7 @@ use crate::connections::{self, Failure, oidc};
 use crate::web::error::PageError;
 use crate::web::refused::{self, Refused};
 
-/// Why an application hears an error, whoever might sign in.
+/// Why an application hears an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// The request leads nowhere, or does so no more.

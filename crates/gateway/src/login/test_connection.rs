@@ -135,7 +135,7 @@ pub async fn resume(app: &App, interaction: &Interaction) -> Result<Response, Pa
     }
 }
 
-/// Keeps the result for whoever asked by API, and shows it.
+/// Keeps the result for the caller who asked by API, and shows it.
 pub async fn finish(
     app: &App,
     interaction: &Interaction,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use genkan_protocol::oauth::{AuthorizationRequest, Parameters, Recipient};
-use genkan_protocol::oauth::{ClientRules, authorization_request};
+use genkan_protocol::oauth::{
+    AuthorizationRequest, ClientRules, Parameters, Recipient, authorization_request,
+};
 use genkan_protocol::oidc::IdToken;
 use genkan_protocol::{EmailAddress, Timestamp};
 use genkan_store::connection::{Connection, OidcSettings, Provider, Settings};
@@ -18,7 +19,6 @@ use crate::login::route::Nowhere;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-/// What the facts of a row are made of.
 struct World {
     ada: SignedIn,
     here: Connection,
@@ -98,7 +98,6 @@ fn facts() -> Facts {
     }
 }
 
-/// As [`facts`], of a request with more parameters.
 fn request(more: &str) -> AuthorizationRequest {
     let redirect_uri = "https://rp.test/callback";
     let raw = format!("response_type=code&client_id=c&redirect_uri={redirect_uri}&scope=openid&{more}");
@@ -191,6 +190,7 @@ fn a_session_that_is_too_old_or_somebody_elses_does_not_fit() {
     let World { ada, .. } = World::new();
     let bob = World::new().ada.user;
     let two_minutes_on = NOW + Duration::from_secs(120);
+    let complete = Some(Step::Complete(Place::of(&ada.session, None)));
     for (more, now, hint, is_fit) in [
         ("max_age=120", two_minutes_on, None, true),
         ("max_age=119", two_minutes_on, None, false),
@@ -206,13 +206,8 @@ fn a_session_that_is_too_old_or_somebody_elses_does_not_fit() {
             hint,
             ..asking(more)
         };
-        let step = next_step(&facts);
-        let expected = if is_fit {
-            Some(Step::Complete(Place::of(&ada.session, None)))
-        } else {
-            Some(Step::Identify)
-        };
-        assert_eq!(step, expected, "{more}");
+        let expected = if is_fit { complete } else { Some(Step::Identify) };
+        assert_eq!(next_step(&facts), expected, "{more}");
     }
 }
 
@@ -324,7 +319,6 @@ fn nothing_completes_without_an_authenticated_person() {
         .into_iter()
         .flat_map(|stage| prompts.map(|prompt| (stage.clone(), prompt)))
     {
-        // Nobody, somebody whose session is another one, and one that does not fit.
         let stranger = World::new().ada;
         for (signed_in, target) in [
             (None, Ok(None)),
