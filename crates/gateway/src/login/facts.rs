@@ -32,6 +32,8 @@ pub struct Facts {
     pub stage: Stage,
     /// Who is signed in at this browser.
     pub signed_in: Option<SignedIn>,
+    /// Whether that session gives the application a code; see [`session::gives_to`].
+    pub session_gives: bool,
     /// Where the request leads; `None` if it names no place and somebody must be asked.
     pub target: Result<Option<Target>, Nowhere>,
     /// What the request's `id_token_hint` is worth.
@@ -68,12 +70,14 @@ impl Facts {
         mut request: Box<AuthorizationRequest>,
     ) -> Result<Self, PageError> {
         let (session, now) = (session_hash(app, headers), app.now());
-        let (signed_in, target) = app
+        let (signed_in, session_gives, target) = app
             .db()
             .read(async |tx| -> Result<_, Error> {
                 let signed_in = SignedIn::find(tx, session.as_ref(), now).await?;
-                let target = route::find_target(tx, &request, session_of(signed_in.as_ref()), now).await?;
-                Ok((signed_in, target))
+                let session = session_of(signed_in.as_ref());
+                let gives = gives(tx, session, &request, now).await?;
+                let target = route::find_target(tx, &request, session, now).await?;
+                Ok((signed_in, gives, target))
             })
             .await?;
         let mut hint = hint(app, &request).await?;
@@ -87,6 +91,7 @@ impl Facts {
             request,
             stage: Stage::Started,
             signed_in,
+            session_gives,
             target,
             hint,
             now,
@@ -113,19 +118,20 @@ impl Login {
     pub async fn read(app: &App, headers: &HeaderMap, id: &str) -> Result<Self, PageError> {
         let named = Named::read(app, headers, id)?;
         let (session, now) = (session_hash(app, headers), app.now());
-        let (found, signed_in, target) = app
+        let (found, signed_in, (session_gives, target)) = app
             .db()
             .read(async |tx| -> Result<_, Error> {
                 let found = named.find(tx).await?;
                 let signed_in = SignedIn::find(tx, session.as_ref(), now).await?;
                 let session = session_of(signed_in.as_ref());
-                let target = match found.as_ref().map(|interaction| &interaction.request) {
-                    Some(Request::Authorize(request)) => {
-                        route::find_target(tx, request, session, now).await?
-                    }
-                    Some(Request::TestConnection { .. }) | None => Ok(None),
+                let place = match found.as_ref().map(|interaction| &interaction.request) {
+                    Some(Request::Authorize(request)) => (
+                        gives(tx, session, request, now).await?,
+                        route::find_target(tx, request, session, now).await?,
+                    ),
+                    Some(Request::TestConnection { .. }) | None => (false, Ok(None)),
                 };
-                Ok((found, signed_in, target))
+                Ok((found, signed_in, place))
             })
             .await?;
         let interaction = still_open(app, found).await?;
@@ -135,6 +141,7 @@ impl Login {
                 request: request.clone(),
                 stage: interaction.stage.clone(),
                 signed_in,
+                session_gives,
                 target,
                 now,
             }),
@@ -216,6 +223,18 @@ impl SignedIn {
 
 fn session_of(signed_in: Option<&SignedIn>) -> Option<&Session> {
     signed_in.map(|signed_in| &signed_in.session)
+}
+
+async fn gives(
+    tx: &mut Tx<'_>,
+    session: Option<&Session>,
+    request: &AuthorizationRequest,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    match session {
+        Some(session) => session::gives_to(tx, session, &request.client_id, now).await,
+        None => Ok(false),
+    }
 }
 
 /// The cookie of a session, as it is kept.

@@ -130,7 +130,7 @@ fn fits(facts: &Facts, target: Option<&Target>, SignedIn { session, user }: &Sig
         !hint.contains('@') || hint.trim().eq_ignore_ascii_case(user.email.as_str())
     });
     let place = target.is_none_or(|target| target.is_where(session));
-    young && person && place && facts.may_be(Some(&user.id))
+    facts.session_gives && young && person && place && facts.may_be(Some(&user.id))
 }
 
 /// The person has signed in, or gone on with their session: everything must be as
@@ -142,6 +142,10 @@ fn last<'a>(facts: &'a Facts, target: Option<&'a Target>, session_id: &SessionId
     let signed_in = signed_in.filter(|signed_in| signed_in.session.id == *session_id)?;
     if !facts.may_be(Some(&signed_in.user.id)) {
         return Some(Step::Refuse(Refusal::SomebodyElse));
+    }
+    // Its connection was switched off meanwhile.
+    if !facts.session_gives {
+        return None;
     }
     // Another tab may have taken the session elsewhere meanwhile. A hint of a
     // person names no place: they may have chosen another one.

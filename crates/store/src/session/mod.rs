@@ -356,3 +356,32 @@ pub async fn is_still(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> Res
             && current.connection_id == session.connection_id
     }))
 }
+
+/// Whether a session may give a client a code. While its connection is switched
+/// off, whoever vouched for the person is perhaps not to be trusted: clients that
+/// have a live grant of it go on, and no other comes to it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn gives_to(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(connection_id) = &session.connection_id else {
+        return Ok(true);
+    };
+    let row = tx
+        .opt(
+            "SELECT c.id FROM connections c
+              WHERE c.id = $1 AND (c.enabled OR EXISTS (
+                    SELECT 1 FROM grants g
+                     WHERE g.session_id = $2 AND g.client_id = $3 AND g.connection_id = c.id
+                       AND g.revoked_at IS NULL AND g.expires_at > $4))",
+            p![connection_id, &session.id, client_id, now.as_micros()],
+        )
+        .await?;
+    Ok(row.is_some())
+}

@@ -92,6 +92,7 @@ fn facts() -> Facts {
         request: Box::new(request("")),
         stage: Stage::Started,
         signed_in: None,
+        session_gives: true,
         target: Ok(None),
         hint: None,
         now: NOW,
@@ -208,6 +209,27 @@ fn a_session_that_is_too_old_or_somebody_elses_does_not_fit() {
         };
         let expected = if is_fit { complete } else { Some(Step::Identify) };
         assert_eq!(next_step(&facts), expected, "{more}");
+    }
+}
+
+/// Its connection is switched off, and the application has nothing of it.
+#[test]
+fn a_session_that_gives_nothing_does_not_fit() {
+    let world = World::new();
+    let cut_off = |stage, more: &str| Facts {
+        stage,
+        signed_in: Some(world.ada.clone()),
+        session_gives: false,
+        ..asking(more)
+    };
+    let session_id = world.ada.session.id.clone();
+    for (stage, more, expected) in [
+        (Stage::Started, "", Some(Step::Identify)),
+        (Stage::Started, "prompt=select_account", Some(Step::Identify)),
+        (Stage::Started, "prompt=none", refuse(Refusal::NoSession)),
+        (Stage::Authenticated { session_id }, "", None),
+    ] {
+        assert_eq!(next_step(&cut_off(stage, more)), expected, "{more}");
     }
 }
 

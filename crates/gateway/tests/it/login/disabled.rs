@@ -90,6 +90,48 @@ async fn a_place_that_is_no_more_is_refused_with_the_same_words_at_every_step() 
     .await;
 }
 
+/// Whoever switches a connection off signs nobody out of what they use; and whoever
+/// came by it comes to nothing else.
+#[tokio::test]
+async fn a_session_of_a_disabled_connection_opens_no_new_application() {
+    on_each_engine(async |gateway: &Gateway| {
+        let acme = gateway.organization("acme.test").with_oidc_connection().await;
+        let (used, other) = (gateway.client("used").await, gateway.client("other").await);
+        let mut browser = gateway.browser();
+        let code = browser.sign_in(&used, "ada@acme.test").await;
+        used.redeem(&code).await.expect_tokens();
+        acme.set_enabled(false).await;
+
+        let silent = |rp: &genkan_testkit::Rp| rp.authorize().with("prompt", "none");
+        let again = browser.start(&silent(&used)).await.callback();
+        assert!(!again.code().is_empty());
+        let refused = browser.start(&silent(&other)).await.callback();
+        assert_eq!(refused.error(), "login_required");
+        let asked = browser.start(&other.authorize()).await.page();
+        let refused = browser.submit(&asked, &[("email", "ada@acme.test")]).await.page();
+        assert_eq!(refused.reply.status, 422);
+        // What was given ended, and so did the way on.
+        let at = gateway.at();
+        gateway
+            .tx(async |tx| {
+                tx.exec(
+                    "UPDATE grants SET revoked_at = $1",
+                    genkan_db::p![at.now.as_micros()],
+                )
+                .await?;
+                Ok(())
+            })
+            .await;
+        let refused = browser.start(&silent(&used)).await.callback();
+        assert_eq!(refused.error(), "login_required");
+
+        acme.set_enabled(true).await;
+        let callback = browser.start(&silent(&other)).await.callback();
+        assert!(!callback.code().is_empty());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_disabled_user_is_signed_out_and_kept_out() {
     on_each_engine(async |gateway: &Gateway| {
