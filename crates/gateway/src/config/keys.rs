@@ -12,7 +12,8 @@ use super::reader::{Fallback, Reader, Written};
 use super::setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, Setting, TlsMode};
 use super::smtp::{SenderName, SmtpUrl};
 use super::url::{DatabaseUrl, PublicUrl};
-use crate::listener::{ForwardedHeader, Network};
+use crate::listener::ForwardedHeader;
+use genkan_net::Network;
 use genkan_protocol::EmailAddress;
 
 /// One key of the configuration, as data.

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use genkan_net::Network;
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::setting::{Form, Setting, single};
 use super::url::{unescaped, without_password};
-use crate::listener::Network;
 
 /// `http://user:password@host:port`; the password is never shown.
 #[derive(Clone, PartialEq, Eq)]

@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::body::BodyLimit;
-pub use self::forwarded::{ClientIp, ForwardedHeader, InvalidNetwork, Network, PeerInfo, TrustedProxies};
+pub use self::forwarded::{ClientIp, ForwardedHeader, PeerInfo, TrustedProxies};
 pub use self::limits::Limits;
 pub use self::source::Source;
 pub use self::tls::{Tls, TlsError, TlsPolicy, install_crypto_provider};

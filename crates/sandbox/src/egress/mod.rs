@@ -7,7 +7,6 @@
 //! [`Egress`] belongs to a plugin, [`Gate`] to one call of it: the gate counts
 //! bytes and connections and remembers what was refused.
 
-mod address;
 mod budget;
 mod denial;
 mod gate;
@@ -19,9 +18,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use genkan_net::{is_private, is_public};
 use rustls::ClientConfig;
 
-pub use address::{is_private, is_public};
 pub use budget::Connection;
 pub use denial::{Denial, Denials, Reason};
 pub use gate::{DialError, Gate};

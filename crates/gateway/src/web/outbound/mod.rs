@@ -10,7 +10,6 @@
 //! number is then refused before the proxy is asked; the rest is the proxy's to refuse
 //! (`docs/decisions/outbound-proxy.md`).
 
-mod address;
 mod proxy;
 #[cfg(test)]
 mod tests;
@@ -18,12 +17,11 @@ mod tests;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use genkan_net::{is_public, is_public_name};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Method, StatusCode, header};
 use url::{Host, Url};
 
-pub use address::is_public;
-use address::is_public_name;
 use proxy::Proxied;
 pub use proxy::{ProxyTrouble, reach};
 
