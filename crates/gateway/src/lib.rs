@@ -13,24 +13,27 @@ pub mod dev_ca;
 pub mod grpc;
 pub mod jobs;
 pub mod keys;
-pub mod listener;
 pub mod logging;
 pub mod login;
 pub mod mail;
 pub mod management;
 pub mod op;
 pub mod portal;
+#[cfg(test)]
+mod samples;
 pub mod serve;
 pub mod server;
 pub mod simulator;
 pub mod tally;
 pub mod web;
 
+pub use genkan_web::listener;
+
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use app::App;
-use web::{cors, form, page, static_files, trace_request, transport};
+use web::{cors, fallback, form, page, static_files, trace_request, transport};
 
 /// Every area of the gateway, mounted on one screen.
 pub fn router(app: &App) -> Router {
@@ -42,7 +45,7 @@ pub fn router(app: &App) -> Router {
         )
         .route("/keys", get(op::jwks::jwks))
         // Set before the layer: preflights are requests of another method.
-        .method_not_allowed_fallback(page::method_not_allowed)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(middleware::from_fn(cors::public));
 
     let tokens = Router::new()
@@ -53,7 +56,7 @@ pub fn router(app: &App) -> Router {
             "/userinfo",
             get(op::userinfo::userinfo).post(op::userinfo::userinfo),
         )
-        .method_not_allowed_fallback(page::method_not_allowed)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(middleware::from_fn(form::bounded))
         .layer(middleware::from_fn_with_state(app.clone(), cors::registered));
 
@@ -110,8 +113,8 @@ pub fn router(app: &App) -> Router {
         .merge(pages)
         .merge(health)
         .merge(static_files::router())
-        .fallback(page::not_found)
-        .method_not_allowed_fallback(page::method_not_allowed)
+        .fallback(fallback::not_found)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(middleware::from_fn_with_state(
             app.clone(),
             transport::require_tls,

@@ -2,6 +2,8 @@
 //!
 //! Source: RFC 4632 §3.1, RFC 4291 §2.3.
 
+use std::error::Error;
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -13,9 +15,20 @@ pub struct Network {
 }
 
 /// A network that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a network: write an address, or a range such as 10.0.0.0/8 or fd00::/8")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidNetwork(String);
+
+impl fmt::Display for InvalidNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not a network: write an address, or a range such as 10.0.0.0/8 or fd00::/8",
+            self.0
+        )
+    }
+}
+
+impl Error for InvalidNetwork {}
 
 impl Network {
     /// An address from the left of 128 bits, and how wide it is.

@@ -24,7 +24,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use genkan_protocol::Timestamp;
 
-use crate::web::{page, static_files};
+use crate::web::{fallback, static_files};
 
 use relying_party::RelyingParty;
 use session::Sessions;
@@ -81,8 +81,8 @@ fn routes(demo: Demo) -> Router {
         .route("/refresh", post(login::refresh))
         .route("/logout", post(logout::sign_out))
         .route(BACK_CHANNEL_LOGOUT_PATH, post(logout::back_channel))
-        .method_not_allowed_fallback(page::method_not_allowed)
-        .fallback(page::not_found)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
+        .fallback(fallback::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(demo)
         .merge(static_files::router())

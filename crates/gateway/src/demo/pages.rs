@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::Demo;
 use super::session::{SESSION_COOKIE, Session, cookie};
 use crate::web::error::PageError;
-use crate::web::page::{Forms, Page, PageTemplate, Room};
-use crate::web::templates::moment;
+use crate::web::moment::moment;
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
 
 /// What it calls itself.
 pub(super) const NAME: &str = "Demo application";

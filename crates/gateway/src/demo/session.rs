@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan_protocol::Timestamp;
 use genkan_protocol::oauth::CodeVerifier;
+use genkan_web::cookie::{self, SetCookie};
 use serde_json::{Map, Value};
 
-use crate::web::cookie::pairs;
 use crate::web::memory::Memory;
 
 /// The signed-in browser. Ports share cookies, so the name is the demo's own.
@@ -96,28 +96,19 @@ fn at(url: &str, name: &str) -> String {
 
 /// Reads a cookie of the application at `url`.
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str, url: &str) -> Option<&'a str> {
-    let name = at(url, name);
-    pairs(headers)
-        .find(|(known, _)| *known == name.as_bytes())
-        .and_then(|(_, value)| std::str::from_utf8(value).ok())
-        .filter(|value| !value.is_empty())
+    cookie::read(headers, &at(url, name)).filter(|value| !value.is_empty())
 }
 
 /// A `Set-Cookie` line; an empty value removes it.
 pub(super) fn set_cookie(name: &str, value: &str, url: &str) -> (header::HeaderName, HeaderValue) {
-    let secure = if url.starts_with("https://") {
-        "; Secure"
-    } else {
-        ""
+    let cookie = SetCookie {
+        name: &at(url, name),
+        value,
+        path: "/",
+        max_age_secs: value.is_empty().then_some(0),
+        secure: url.starts_with("https://"),
     };
-    let age = if value.is_empty() { "; Max-Age=0" } else { "" };
-    let name = at(url, name);
-    // `Lax`: the answer of the gateway is a navigation from another site.
-    let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
-    (
-        header::SET_COOKIE,
-        HeaderValue::from_str(&line).expect("base64url is a header value"),
-    )
+    (header::SET_COOKIE, cookie.line())
 }
 
 /// 256 random bits in base64url, or nothing if the system has none.

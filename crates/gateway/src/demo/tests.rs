@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use genkan_protocol::jose::{Algorithm, SigningKey};
 use genkan_protocol::oauth::Parameters;
 use genkan_protocol::oidc::{LogoutToken, left_half};
+use genkan_web::samples::{Samples, answers};
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
 
@@ -29,7 +30,7 @@ fn config(issuer: String) -> DemoConfig {
 }
 
 /// The application with somebody signed in, and the cookie.
-pub(crate) fn sample() -> (Router, String) {
+fn sample() -> (Router, String) {
     let object = |value: Value| value.as_object().cloned().unwrap();
     let id_claims = object(json!({
         "iss": "http://localhost:8080", "aud": ["webc_1"], "sub": "usr_000000000000000000001",
@@ -60,6 +61,23 @@ pub(crate) fn sample() -> (Router, String) {
         clock: Box::new(move || now),
     }));
     (routes(demo), format!("{SESSION_COOKIE}=s1"))
+}
+
+pub(crate) async fn samples() -> Samples {
+    let (router, cookie) = sample();
+    let get = |path: &str| Request::get(path);
+    let requests = [
+        ("desk-demo", get("/?ended").body(Body::empty()).unwrap()),
+        (
+            "desk-demo-greeting",
+            get("/").header("cookie", cookie).body(Body::empty()).unwrap(),
+        ),
+        (
+            "demo-refused",
+            get("/callback?error=x").body(Body::empty()).unwrap(),
+        ),
+    ];
+    answers(&router, requests).await
 }
 
 /// What the fake gateway answers next.

@@ -8,14 +8,15 @@ use axum::routing::get;
 use axum::{Json, Router};
 use genkan_store::MailId;
 use genkan_store::mail::{self, Content, Queued};
+use genkan_web::page::{Forms, Page, PageTemplate, Room, wants_html};
+use genkan_web::text::Link;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::mail::Mailer;
-use crate::web::desks::Fact;
 use crate::web::error::PageError;
-use crate::web::page::{self, Forms, Page, PageTemplate, Room};
-use crate::web::templates::{Link, moment};
+use crate::web::facts::Fact;
+use crate::web::moment::moment;
 
 /// Where the inbox is.
 pub const PATH: &str = "/dev/mail";
@@ -29,9 +30,9 @@ const LETTER_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form
 /// `dev/inbox.html`.
 #[derive(Debug, Template)]
 #[template(path = "dev/inbox.html")]
-pub(crate) struct InboxPage<'a> {
-    pub(crate) goes_out: bool,
-    pub(crate) letters: &'a [Letter],
+struct InboxPage<'a> {
+    goes_out: bool,
+    letters: &'a [Letter],
 }
 
 impl PageTemplate for InboxPage<'_> {
@@ -42,11 +43,11 @@ impl PageTemplate for InboxPage<'_> {
 /// `dev/letter.html`.
 #[derive(Debug, Template)]
 #[template(path = "dev/letter.html")]
-pub(crate) struct LetterPage<'a> {
-    pub(crate) crumbs: &'a [Link],
-    pub(crate) letter: &'a Letter,
-    pub(crate) facts: &'a [Fact<'a>],
-    pub(crate) lines: &'a [Line],
+struct LetterPage<'a> {
+    crumbs: &'a [Link],
+    letter: &'a Letter,
+    facts: &'a [Fact<'a>],
+    lines: &'a [Line],
 }
 
 impl PageTemplate for LetterPage<'_> {
@@ -56,22 +57,22 @@ impl PageTemplate for LetterPage<'_> {
 
 /// What the pages say of a mail.
 #[derive(Debug)]
-pub(crate) struct Letter {
-    pub(crate) id: String,
-    pub(crate) to: String,
-    pub(crate) subject: String,
-    pub(crate) at: String,
+struct Letter {
+    id: String,
+    to: String,
+    subject: String,
+    at: String,
 }
 
 /// A line of a mail; one that is an address can be followed.
 #[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) text: String,
-    pub(crate) link: Option<Link>,
+struct Line {
+    text: String,
+    link: Option<Link>,
 }
 
 /// The lines of a plain text that say something.
-pub(crate) fn lines(text: &str) -> Vec<Line> {
+fn lines(text: &str) -> Vec<Line> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines
         .map(|line| Line {
@@ -96,7 +97,7 @@ async fn inbox(State(app): State<App>, headers: HeaderMap) -> Result<Response, P
     let opened = queued
         .iter()
         .filter_map(|mail| Some((mail, mail.open(app.instance_key()).ok()?)));
-    if !page::wants_html(&headers) {
+    if !wants_html(&headers) {
         let mails: Vec<_> = opened.map(|(mail, content)| as_json(mail, &content)).collect();
         let no_store = [(header::CACHE_CONTROL, "no-store")];
         return Ok((no_store, Json(json!({ "mails": mails }))).into_response());
@@ -178,4 +179,39 @@ fn as_json(mail: &Queued, content: &Content) -> Value {
         "html": content.html,
         "created_at": mail.created_at.as_secs(),
     })
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> genkan_web::samples::Samples {
+    use genkan_web::samples::{LONG, sample};
+
+    use crate::web::facts;
+
+    let letter = |to: &str, subject: &str| Letter {
+        id: "mail_000000000000000000001".to_owned(),
+        to: to.to_owned(),
+        subject: subject.to_owned(),
+        at: "22 November 2026, 14:03:11 UTC".to_owned(),
+    };
+    let letters = [
+        letter("ada@example.com", "271828 is your code for Acme Notes"),
+        letter(&format!("ada@{}.example.com", &LONG[..60]), LONG),
+    ];
+    let inbox = |goes_out, letters| Page::new(&InboxPage { goes_out, letters });
+    let crumbs: Vec<Link> = Link::parse("Mail", "/dev/mail").into_iter().collect();
+    let text = format!(
+        "Your code for Acme Notes is\n\n271828\n\nOr follow this link:\n\n\
+         https://notes.acme.test/enter?link_token={LONG}\n\nIt is valid for 5 minutes."
+    );
+    let letter = LetterPage {
+        crumbs: &crumbs,
+        letter: &letters[0],
+        facts: &facts::samples()[..2],
+        lines: &lines(&text),
+    };
+    vec![
+        sample("desk-mail", inbox(false, &letters)),
+        sample("desk-mail-empty", inbox(true, &[])),
+        sample("desk-mail-letter", Page::new(&letter)),
+    ]
 }

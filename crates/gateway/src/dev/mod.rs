@@ -256,3 +256,9 @@ mod tests {
         );
     }
 }
+
+/// A sample of every page that a development instance adds.
+#[cfg(test)]
+pub(crate) fn samples() -> genkan_web::samples::Samples {
+    mail::samples()
+}

@@ -7,6 +7,7 @@
 //!
 //! Source: RFC 9700 §4.7.1.
 
+use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -17,6 +18,8 @@ use genkan_store::client::Client;
 use genkan_store::interaction::{self, Held, Interaction, Stage};
 use genkan_store::session::Session;
 use genkan_store::{Error, OrganizationId, Timestamp, UserId, organization};
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::text::Hidden;
 use http::HeaderMap;
 
 use super::facts::{Facts, Login};
@@ -29,8 +32,39 @@ use crate::app::App;
 use crate::listener::ClientIp;
 use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
-use crate::web::page::Page;
-use crate::web::templates::{ConfirmSwitch, Person};
+use crate::web::person::Person;
+
+/// `confirm_switch.html`. Posts `csrf`, what is hidden, and `choice`: `switch`
+/// or `stay`. Its answer may return to the application.
+#[derive(Debug, Template)]
+#[template(path = "confirm_switch.html")]
+struct ConfirmSwitch<'a> {
+    application: &'a str,
+    action: &'a str,
+    csrf: &'a str,
+    hidden: &'a [Hidden<'a>],
+    /// Who would be signed in.
+    arriving: Person<'a>,
+    /// Who is signed in, if that is anybody else or elsewhere.
+    present: Option<Person<'a>>,
+    /// It is the same person, in another organization.
+    is_same_person: bool,
+}
+
+impl PageTemplate for ConfirmSwitch<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
+impl ConfirmSwitch<'_> {
+    /// What a button calls somebody: enough to tell the two apart.
+    fn label<'a>(&self, person: &'a Person<'_>) -> &'a str {
+        match person.organization {
+            Some(organization) if self.is_same_person => organization,
+            _ => person.email,
+        }
+    }
+}
 
 /// Stands for no session, and for a user who would be created.
 const NOBODY: &str = "none";
@@ -238,4 +272,35 @@ async fn stay(app: &App, interaction: &Interaction, facts: Facts) -> Result<Resp
         session = session.map(|session| session.id.as_str()), "a sign-in was declined by the person"
     );
     Ok(Refusal::Declined.answer(app, &facts.request).await)
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> genkan_web::samples::Samples {
+    use genkan_web::samples::sample;
+
+    use crate::web::person::samples::{ADA, ADA_ELSEWHERE, MALLORY, NAMELESS};
+
+    let confirm = |arriving, present, is_same_person| {
+        Page::new(&ConfirmSwitch {
+            application: "Acme Notes",
+            action: "/login/lri_000000000000000000001/switch",
+            csrf: "c",
+            hidden: &[("session", "ses_000000000000000000001"), ("person", "none")],
+            arriving,
+            present,
+            is_same_person,
+        })
+    };
+    vec![
+        sample("confirm-switch", confirm(MALLORY, Some(ADA), false)),
+        sample(
+            "confirm-switch-organization",
+            confirm(ADA_ELSEWHERE, Some(ADA), true),
+        ),
+        sample(
+            "confirm-switch-nameless",
+            confirm(NAMELESS, Some(ADA_ELSEWHERE), false),
+        ),
+        sample("confirm-sign-in", confirm(MALLORY, None, false)),
+    ]
 }

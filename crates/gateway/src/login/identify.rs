@@ -1,5 +1,8 @@
 //! The page that asks for the e-mail address, and finds the company by it.
 
+use std::fmt;
+
+use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -7,6 +10,8 @@ use genkan_protocol::EmailAddress;
 use genkan_store::Secret;
 use genkan_store::client::Client;
 use genkan_store::interaction::{Interaction, Request, Stage, Way};
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::text::{Hidden, Prose};
 use http::{HeaderMap, StatusCode};
 
 use super::facts::interaction_of_browser;
@@ -15,8 +20,49 @@ use crate::anonymous;
 use crate::app::App;
 use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
-use crate::web::page::Page;
-use crate::web::templates::{EmailError, Identify};
+
+/// `identify.html`. Posts `csrf`, `email` and what is hidden.
+#[derive(Debug, Template)]
+#[template(path = "identify.html")]
+struct Identify<'a> {
+    application: &'a str,
+    /// Where the form is sent; the page's own address if absent.
+    action: Option<&'a str>,
+    csrf: &'a str,
+    hidden: &'a [Hidden<'a>],
+    /// What was typed before, or the application's `login_hint`.
+    email: &'a str,
+    error: Option<EmailError<'a>>,
+}
+
+impl PageTemplate for Identify<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// What is wrong with the e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailError<'a> {
+    Missing,
+    Malformed,
+    /// No organization signs in with this domain now; whether one has it is not said.
+    UnknownDomain(&'a str),
+}
+
+impl fmt::Display for EmailError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("Enter your work e-mail."),
+            Self::Malformed => f.write_str("Enter a whole e-mail address, such as you@company.com."),
+            Self::UnknownDomain(domain) => {
+                write!(
+                    f,
+                    "We know no company sign-in for {domain}. Check the spelling, or ask your IT team."
+                )
+            }
+        }
+    }
+}
 
 /// What was typed, and what was wrong with it.
 #[derive(Debug, Clone, Copy)]
@@ -121,4 +167,29 @@ pub async fn submit(
     });
     advance(&app, &interaction, &chosen).await?;
     Ok(redirect_to(&interaction.id))
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> genkan_web::samples::Samples {
+    use genkan_web::samples::{LONG, sample};
+
+    let identify = |application, email, error| {
+        Page::new(&Identify {
+            application,
+            action: None,
+            csrf: "dGhlIGZvcm0gdG9rZW4",
+            hidden: &[("step", "identify")],
+            email,
+            error,
+        })
+    };
+    let unknown = Some(EmailError::UnknownDomain("gmail.com"));
+    vec![
+        sample("identify", identify("Acme Notes", "", None)),
+        sample(
+            "identify-malformed",
+            identify("Acme Notes", "ada@", Some(EmailError::Malformed)),
+        ),
+        sample("identify-unknown", identify(LONG, "ada@gmail.com", unknown)),
+    ]
 }

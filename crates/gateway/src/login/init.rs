@@ -8,6 +8,7 @@
 //!
 //! Source: OIDC Core §4.
 
+use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
@@ -16,6 +17,8 @@ use genkan_protocol::oidc::{IdpInitiatedLogin, issuer_of};
 use genkan_store::client::LoginStart;
 use genkan_store::connection::Connection;
 use genkan_store::{ConnectionId, Error, Secret, client, connection, familiar, organization};
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::text::Hidden;
 use http::{HeaderMap, header};
 
 use crate::anonymous::{self, Work};
@@ -25,8 +28,6 @@ use crate::web::cookie::Cookie;
 use crate::web::cross_site;
 use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
-use crate::web::page::Page;
-use crate::web::templates::{BeginElsewhere, Hidden};
 
 /// How long the application may take to begin the login: a redirect or two.
 const LIFETIME_SECS: i64 = 60;
@@ -34,6 +35,24 @@ const LIFETIME_SECS: i64 = 60;
 /// An e-mail address is no longer.
 const MAX_LOGIN_HINT: usize = 320;
 const MAX_TARGET: usize = 2048;
+
+/// `begin_elsewhere.html`. Posts `csrf` and what is hidden. Its answer goes on
+/// to the application.
+#[derive(Debug, Template)]
+#[template(path = "begin_elsewhere.html")]
+struct BeginElsewhere<'a> {
+    application: &'a str,
+    action: &'a str,
+    csrf: &'a str,
+    hidden: &'a [Hidden<'a>],
+    /// Whose company sign-in it leads to: the organization, else the connection.
+    company: &'a str,
+}
+
+impl PageTemplate for BeginElsewhere<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
 
 /// A login that may begin here.
 struct Beginning {
@@ -199,4 +218,23 @@ impl Beginning {
         let target = append_query(&self.start.uri, &[("idp_initiated_login", &token)]);
         Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
     }
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> genkan_web::samples::Samples {
+    use genkan_web::samples::{LONG, sample};
+
+    let begin = |company| {
+        Page::new(&BeginElsewhere {
+            application: "Acme Notes",
+            action: "/sso/v1/oidc/conn_000000000000000000001/init",
+            csrf: "c",
+            hidden: &[("iss", "https://acme.okta.com")],
+            company,
+        })
+    };
+    vec![
+        sample("begin-elsewhere", begin("Acme")),
+        sample("begin-elsewhere-long", begin(LONG)),
+    ]
 }

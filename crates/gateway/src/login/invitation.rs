@@ -4,6 +4,7 @@
 //! answer to the form accepts. Nobody is signed in by it: an ordinary login at
 //! the application follows.
 
+use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
@@ -12,6 +13,8 @@ use genkan_protocol::name;
 use genkan_protocol::oauth::append_query;
 use genkan_store::invitation::{self, Shown};
 use genkan_store::{Error, Secret, SecretHash, Timestamp, client, conflict, familiar};
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::text::Link;
 use http::{HeaderMap, StatusCode, header};
 
 use super::route::{self, ByDomain};
@@ -20,11 +23,44 @@ use crate::app::App;
 use crate::web::cookie::Cookie;
 use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
-use crate::web::page::Page;
-use crate::web::templates::{self, InvitationAccepted, Link, Person};
+use crate::web::moment::moment;
+use crate::web::person::Person;
 
 /// The path, with the name of its parameter.
 pub const PATH: &str = "/invitations/{token}";
+
+/// `invitation.html`. Posts `csrf`. Its answer may go on to an application.
+#[derive(Debug, Template)]
+#[template(path = "invitation.html")]
+struct AskPage<'a> {
+    organization: &'a str,
+    /// The e-mail address of whoever invites.
+    inviter: Option<&'a str>,
+    csrf: &'a str,
+    person: Person<'a>,
+    /// When the invitation ends.
+    until: &'a str,
+}
+
+impl PageTemplate for AskPage<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// `invitation_accepted.html`.
+#[derive(Debug, Template)]
+#[template(path = "invitation_accepted.html")]
+struct AcceptedPage<'a> {
+    organization: &'a str,
+    person: Person<'a>,
+    /// Where the application's login begins.
+    go_on: Option<Link>,
+}
+
+impl PageTemplate for AcceptedPage<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::None;
+}
 
 fn action(token: &str) -> String {
     format!("{}{token}", genkan_api::invitations::PATH)
@@ -47,7 +83,7 @@ pub async fn show(
     }
     let (browser, new_cookie) = app.cookies().browser(&headers);
     let organization = name::shown(&shown.organization_name);
-    let page = templates::Invitation {
+    let page = AskPage {
         organization: &organization,
         inviter: shown
             .inviter_email
@@ -55,7 +91,7 @@ pub async fn show(
             .filter(|inviter| genkan_api::invitations::is_address(inviter)),
         csrf: &app.csrf().token(&browser, &action(&token)),
         person: person(&shown, &organization),
-        until: &templates::moment(shown.invitation.expires_at),
+        until: &moment(shown.invitation.expires_at),
     };
     Ok((new_cookie, Page::new(&page)).into_response())
 }
@@ -144,7 +180,7 @@ fn person<'a>(shown: &'a Shown, organization: &'a str) -> Person<'a> {
 
 fn accepted(app: &App, shown: &Shown, login_uri: Option<&str>) -> Response {
     let organization = name::shown(&shown.organization_name);
-    let page = InvitationAccepted {
+    let page = AcceptedPage {
         organization: &organization,
         person: person(shown, &organization),
         go_on: login_uri.and_then(|uri| Link::parse("Sign in", &login_at(app, shown, uri))),
@@ -199,4 +235,38 @@ fn full() -> PageError {
         "The organization has as many people as it may have. Your invitation is kept.",
     )
     .what_to_do("ask whoever invited you to make room, then open the link again.")
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> genkan_web::samples::Samples {
+    use genkan_web::samples::{LONG, sample};
+
+    let person = |organization| Person {
+        name: None,
+        email: "ada@example.com",
+        organization: Some(organization),
+    };
+    let ask = |organization, inviter| {
+        Page::new(&AskPage {
+            organization,
+            inviter,
+            csrf: "c",
+            person: person(organization),
+            until: "7 December 2026, 14:03:11 UTC",
+        })
+    };
+    let accepted = |go_on| {
+        Page::new(&AcceptedPage {
+            organization: "Acme",
+            person: person("Acme"),
+            go_on,
+        })
+    };
+    let go_on = Link::parse("Sign in", "https://notes.example.com/login");
+    vec![
+        sample("invitation", ask("Acme", Some("grace@example.com"))),
+        sample("invitation-long", ask(LONG, None)),
+        sample("invitation-accepted", accepted(go_on)),
+        sample("invitation-accepted-bare", accepted(None)),
+    ]
 }

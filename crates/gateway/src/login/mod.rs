@@ -167,3 +167,15 @@ pub async fn advance(app: &App, interaction: &Interaction, to: &Stage) -> Result
         Err(error) => Err(error.into()),
     }
 }
+
+/// A sample of every page of a login.
+#[cfg(test)]
+pub(crate) fn samples() -> genkan_web::samples::Samples {
+    let mut samples = identify::samples();
+    samples.extend(select_account::samples());
+    samples.extend(confirm_switch::samples());
+    samples.extend(init::samples());
+    samples.extend(invitation::samples());
+    samples.extend(test_connection::samples::all());
+    samples
+}

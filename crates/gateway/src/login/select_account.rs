@@ -2,12 +2,15 @@
 //!
 //! Source: OIDC Core §3.1.2.1.
 
+use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use genkan_store::Secret;
 use genkan_store::client::Client;
 use genkan_store::interaction::{Interaction, Stage};
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::text::Hidden;
 use http::HeaderMap;
 
 use super::facts::{Login, SignedIn};
@@ -16,8 +19,24 @@ use super::{advance, path, redirect_to};
 use crate::app::App;
 use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
-use crate::web::page::Page;
-use crate::web::templates::{Person, SelectAccount};
+use crate::web::person::Person;
+
+/// `select_account.html`. Posts `csrf`, what is hidden, and `choice`:
+/// `continue` or `other`.
+#[derive(Debug, Template)]
+#[template(path = "select_account.html")]
+struct SelectAccount<'a> {
+    application: &'a str,
+    action: Option<&'a str>,
+    csrf: &'a str,
+    hidden: &'a [Hidden<'a>],
+    person: Person<'a>,
+}
+
+impl PageTemplate for SelectAccount<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
 
 fn action(interaction: &Interaction) -> String {
     format!("{}/account", path(&interaction.id))
@@ -78,4 +97,25 @@ pub async fn submit(
     };
     advance(&app, interaction, &next).await?;
     Ok(redirect_to(&interaction.id))
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> genkan_web::samples::Samples {
+    use genkan_web::samples::sample;
+
+    use crate::web::person::samples::{ADA, NAMELESS};
+
+    let select = |person| {
+        Page::new(&SelectAccount {
+            application: "Acme Notes",
+            action: None,
+            csrf: "c",
+            hidden: &[],
+            person,
+        })
+    };
+    vec![
+        sample("select-account", select(ADA)),
+        sample("select-account-nameless", select(NAMELESS)),
+    ]
 }

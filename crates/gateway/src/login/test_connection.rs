@@ -5,16 +5,20 @@
 //! `CreateConnectionTest` make one. Looking at the link changes nothing, because
 //! previews and scanners follow links.
 
+use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use genkan_protocol::oauth::Parameters;
+use genkan_protocol::trace::{Check, Outcome};
 use genkan_store::admission::{self, Refusal};
 use genkan_store::connection::{Connection, Settings};
 use genkan_store::interaction::{Interaction, Request};
 use genkan_store::{
     ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test,
 };
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::text::Link;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
@@ -22,12 +26,82 @@ use crate::app::App;
 use crate::connections::{self, Failure, Hints, UpstreamIdentity};
 use crate::web::cookie::Cookie;
 use crate::web::csrf::form_of_ours;
-use crate::web::desks::{
-    ClaimRow, ConnectionTestLink, ConnectionTestPage, ConnectionTestStart, Fact, Remedy,
-};
 use crate::web::error::PageError;
-use crate::web::page::Page;
-use crate::web::templates::{self, Link};
+use crate::web::facts::Fact;
+use crate::web::moment::moment;
+
+/// `connection_test.html`: how the trial of a connection went.
+#[derive(Debug, Clone, Template)]
+#[template(path = "connection_test.html")]
+struct ResultPage<'a> {
+    crumbs: &'a [Link],
+    /// The connection's name, which begins the heading.
+    connection: &'a str,
+    succeeded: bool,
+    /// Why it failed, as a sentence.
+    why: &'a str,
+    remedy: Option<Remedy<'a>>,
+    facts: &'a [Fact<'a>],
+    checks: &'a [Check],
+    claims: &'a [ClaimRow<'a>],
+    /// Starts the test again.
+    again: Option<Link>,
+}
+
+impl PageTemplate for ResultPage<'_> {
+    const ROOM: Room = Room::Desk;
+    const FORMS: Forms = Forms::None;
+}
+
+/// `connection_test_start.html`: asks before a test begins. Posts `csrf` to its own
+/// address. Its answer goes on to an identity provider.
+#[derive(Debug, Template)]
+#[template(path = "connection_test_start.html")]
+struct StartPage<'a> {
+    /// The connection's name.
+    connection: &'a str,
+    csrf: &'a str,
+    /// When the link ends.
+    until: &'a str,
+}
+
+impl PageTemplate for StartPage<'_> {
+    const ROOM: Room = Room::Desk;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// `connection_test_link.html`: how to get the link that begins a test.
+#[derive(Debug, Template)]
+#[template(path = "connection_test_link.html")]
+struct LinkPage<'a> {
+    /// The connection's identifier; nothing else about it is told.
+    connection_id: &'a str,
+    /// The address held a word that counts no more, or never was one.
+    had_word: bool,
+}
+
+impl PageTemplate for LinkPage<'_> {
+    const ROOM: Room = Room::Desk;
+    const FORMS: Forms = Forms::None;
+}
+
+/// How to mend a failure.
+#[derive(Debug, Clone, Copy)]
+struct Remedy<'a> {
+    /// Where: the identity provider's name, such as “Okta”.
+    place: Option<&'a str>,
+    text: &'a str,
+}
+
+/// A claim of the identity provider and what the connection makes of it.
+#[derive(Debug, Clone)]
+struct ClaimRow<'a> {
+    name: &'a str,
+    /// Text as it is; anything else as JSON.
+    value: String,
+    /// The attribute it is mapped to, with its article: “the e-mail”.
+    becomes: Option<&'a str>,
+}
 
 /// Asks before the test begins, or says how to get the link that may.
 pub async fn show(
@@ -54,10 +128,10 @@ pub async fn show(
         return Ok(refuse(&id, word.is_some()));
     };
     let (browser, new_cookie) = app.cookies().browser(&headers);
-    let page = ConnectionTestStart {
+    let page = StartPage {
         connection: &connection.name,
         csrf: &app.csrf().token(&browser, &purpose(&id)),
-        until: &templates::moment(until),
+        until: &moment(until),
     };
     Ok((new_cookie, Page::new(&page)).into_response())
 }
@@ -107,7 +181,7 @@ fn purpose(id: &ConnectionId) -> String {
 }
 
 fn refuse(id: &ConnectionId, had_word: bool) -> Response {
-    let page = ConnectionTestLink {
+    let page = LinkPage {
         connection_id: id.as_str(),
         had_word,
     };
@@ -171,7 +245,7 @@ pub async fn finish(
             app.db()
                 .tx(async |tx| connection_test::fail(tx, test_id, &kept).await)
                 .await?;
-            Page::new(&ConnectionTestPage {
+            Page::new(&ResultPage {
                 crumbs: &[],
                 connection: &connection.name,
                 succeeded: false,
@@ -195,7 +269,7 @@ pub async fn finish(
                     connection_test::succeed(tx, test_id, &identity.attributes, &identity.trace).await
                 })
                 .await?;
-            Page::new(&ConnectionTestPage {
+            Page::new(&ResultPage {
                 crumbs: &[],
                 connection: &connection.name,
                 succeeded: true,
@@ -293,4 +367,92 @@ pub fn test_path(connection: &Connection) -> String {
         Settings::Saml(_) => "saml",
     };
     format!("/sso/v1/{protocol}/{}/test", connection.id)
+}
+
+#[cfg(test)]
+pub(super) mod samples {
+    use genkan_protocol::Trace;
+    use genkan_web::samples::{LONG, Samples, sample};
+
+    use super::*;
+    use crate::web::facts;
+
+    pub(crate) fn all() -> Samples {
+        let crumbs: Vec<Link> = [
+            Link::parse("Acme", "/acme"),
+            Link::parse("Okta OIDC", "/acme/okta"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let mut passed = Trace::default();
+        passed.pass("Authorization response", "a code");
+        passed.pass("Token response", "1.9 KB");
+        passed.pass("Signature", "RS256, key 2026-11");
+        passed.pass("Issuer", "https://acme.okta.com");
+        let mut failed = passed.clone();
+        failed.fail("Audience", "0oa1fqzh2kVwXy3Zb5d7", LONG);
+        failed.not_reached("Nonce");
+        failed.not_reached("Expiry");
+        let (facts, claims) = (facts::samples(), claims());
+
+        let works = ResultPage {
+            crumbs: &crumbs,
+            connection: "Okta OIDC",
+            succeeded: true,
+            why: "",
+            remedy: None,
+            facts: &facts[..2],
+            checks: passed.checks(),
+            claims: &claims,
+            again: Link::parse("Test again", "/sso/v1/oidc/conn_1/test"),
+        };
+        let fails = ResultPage {
+            crumbs: &[],
+            succeeded: false,
+            why: "The answer was made for another application.",
+            remedy: Some(REMEDY),
+            checks: failed.checks(),
+            claims: &[],
+            ..works.clone()
+        };
+        let start = StartPage {
+            connection: LONG,
+            csrf: "c",
+            until: "7 December 2026, 14:03:11 UTC",
+        };
+        let link = |had_word| {
+            Page::new(&LinkPage {
+                connection_id: "conn_241053847510274048012",
+                had_word,
+            })
+        };
+        vec![
+            sample("desk-connection-works", Page::new(&works)),
+            sample("desk-connection-fails", Page::new(&fails)),
+            sample("desk-connection-start", Page::new(&start)),
+            sample("desk-connection-link", link(false)),
+            sample("desk-connection-link-used", link(true)),
+        ]
+    }
+
+    const REMEDY: Remedy<'_> = Remedy {
+        place: Some("Okta"),
+        text: "open Applications › your app › General, copy the client ID from there, and enter it in this connection.",
+    };
+
+    fn claims() -> [ClaimRow<'static>; 5] {
+        [
+            ("sub", "00u1fqzjG5xTgVb2K5d7", Some("the identity")),
+            ("email", "ada@acme.com", Some("the e-mail")),
+            ("given_name", "Ada", Some("the first name")),
+            ("groups", r#"["Engineering","Everyone"]"#, Some("the groups")),
+            ("https://acme.com/claims/cost_center", LONG, None),
+        ]
+        .map(|(name, value, becomes)| ClaimRow {
+            name,
+            value: value.to_owned(),
+            becomes,
+        })
+    }
 }

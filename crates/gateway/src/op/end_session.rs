@@ -2,6 +2,7 @@
 //!
 //! Source: OpenID Connect RP-Initiated Logout 1.0 §2, §3.
 
+use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
@@ -9,19 +10,50 @@ use genkan_protocol::oauth::{Parameters, append_query, redirect_uri};
 use genkan_store::session::{self, Session, Status};
 use genkan_store::user::{self, User};
 use genkan_store::{ClientId, Error, Secret, SessionId, client};
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::text::{Hidden, Link};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::app::App;
 use crate::web::cookie::{self, Cookie};
 use crate::web::cross_site_post;
-use crate::web::csrf;
+use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::id_token_hint::{self, Hint};
-use crate::web::page::Page;
-use crate::web::templates::{LogoutConfirm, Person, SignedOut};
+use crate::web::person::Person;
 
 /// The path, which also names the confirmation form for CSRF.
 pub const PATH: &str = "/oidc/logout";
+
+/// `logout_confirm.html`. Posts `csrf`, what is hidden, and `choice`:
+/// `sign_out` or `stay`. Its answer may return to the application.
+#[derive(Debug, Template)]
+#[template(path = "logout_confirm.html")]
+struct LogoutConfirm<'a> {
+    application: &'a str,
+    action: Option<&'a str>,
+    csrf: &'a str,
+    hidden: &'a [Hidden<'a>],
+    person: Person<'a>,
+}
+
+impl PageTemplate for LogoutConfirm<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::Leave;
+}
+
+/// `signed_out.html`.
+#[derive(Debug, Template)]
+#[template(path = "signed_out.html")]
+struct SignedOut<'a> {
+    application: &'a str,
+    back: Option<Link>,
+}
+
+impl PageTemplate for SignedOut<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::None;
+}
 
 /// What the application asked for, verified.
 struct Request {
@@ -48,20 +80,12 @@ pub async fn get(
 /// to our own question.
 pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, PageError> {
     let parameters = parse(&body)?;
-    let answer = match (
-        parameters.one("csrf"),
-        app.cookies().read(&headers, Cookie::Browser),
-    ) {
-        (Ok(Some(token)), Some(browser))
-            if csrf::is_same_origin(&headers, app.issuer()) && app.csrf().verify(&browser, PATH, token) =>
-        {
-            if parameters.one("choice") == Ok(Some("sign_out")) {
-                Answer::SignOut
-            } else {
-                Answer::Stay
-            }
-        }
-        _ => Answer::None,
+    let browser = app.cookies().read(&headers, Cookie::Browser);
+    let is_ours = browser.is_some_and(|browser| form_of_ours(&app, &headers, &browser, PATH, &body).is_ok());
+    let answer = match parameters.one("choice") {
+        _ if !is_ours => Answer::None,
+        Ok(Some("sign_out")) => Answer::SignOut,
+        _ => Answer::Stay,
     };
     // Without a hint that counts only the cookie tells whose session it is.
     if hint_of(&app, &parameters)
@@ -327,4 +351,27 @@ fn stay(target: Option<&str>) -> Response {
             PageError::new(StatusCode::OK, "You are still signed in", "Nothing was changed.").into_response()
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> genkan_web::samples::Samples {
+    use genkan_web::samples::sample;
+
+    use crate::web::person::samples::ADA;
+
+    let confirm = LogoutConfirm {
+        application: "Acme Notes",
+        action: Some("/oidc/logout"),
+        csrf: "c",
+        hidden: &[("state", "xyz")],
+        person: ADA,
+    };
+    let signed_out = SignedOut {
+        application: "Acme Notes",
+        back: Link::parse("Back to Acme Notes", "/"),
+    };
+    vec![
+        sample("logout-confirm", Page::new(&confirm)),
+        sample("signed-out", Page::new(&signed_out)),
+    ]
 }

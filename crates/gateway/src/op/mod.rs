@@ -9,3 +9,9 @@ pub mod ready;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
+
+/// A sample of every page of the provider.
+#[cfg(test)]
+pub(crate) fn samples() -> genkan_web::samples::Samples {
+    end_session::samples()
+}

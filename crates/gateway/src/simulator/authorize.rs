@@ -16,7 +16,7 @@ use super::profile::{Profile, ProfileError};
 use super::{Authorization, Fault, Simulator, SimulatorError, field, split_callback};
 use crate::simulator::landing::InitiateForm;
 use crate::web::error::PageError;
-use crate::web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
 
 /// The codes that a provider may answer with (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
 const ERRORS: [ErrorCode; 7] = [

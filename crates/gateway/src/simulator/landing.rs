@@ -11,7 +11,7 @@ use genkan_protocol::oauth::{Parameters, append_query};
 
 use super::{PATH, Simulator, field, is_connection_id};
 use crate::web::error::PageError;
-use crate::web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
 
 /// `simulator/landing.html`.
 #[derive(Debug, Template)]

@@ -7,6 +7,7 @@ use axum::http::{Request, Response, StatusCode, header};
 use genkan_protocol::jose::{self, JwkSet, JwtError};
 use genkan_protocol::oauth::CodeVerifier;
 use genkan_protocol::oidc::{ProviderMetadata, left_half};
+use genkan_web::samples::{LONG, Samples, answers};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -14,8 +15,32 @@ use super::*;
 
 const CALLBACK: &str = "http://localhost:8080/sso/v1/oidc/conn_000000000000000000001/callback";
 
-pub(crate) fn sample() -> Simulator {
-    Simulator::new(config(), || Timestamp::from_secs(1_795_000_000))
+pub(crate) async fn samples() -> Samples {
+    let simulator = Simulator::new(config(), || Timestamp::from_secs(1_795_000_000));
+    let query = "client_id=genkan&response_type=code&state=s&login_hint=grace.hopper%40example.com\
+         &redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fsso%2Fv1%2Foidc%2Fconn_000000000000000000001%2Fcallback";
+    let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    let wrong = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("request", query),
+            ("email", LONG),
+            ("given_name", "Grace"),
+            ("fault", "wrong_nonce"),
+        ])
+        .finish();
+    let requests = [
+        ("desk-simulator", get("/simulator/")),
+        (
+            "simulator-authorize",
+            get(&format!("/simulator/authorize?{query}")),
+        ),
+        (
+            "simulator-authorize-wrong",
+            Request::post("/simulator/authorize").body(wrong.into()).unwrap(),
+        ),
+        ("simulator-stranger", get("/simulator/authorize?client_id=other")),
+    ];
+    answers(&simulator.router(), requests).await
 }
 
 fn config() -> Config {

@@ -12,13 +12,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use genkan_api::openapi::{self, Operation, Row};
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::text::Link;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::web::cors;
-use crate::web::desks::Fact;
-use crate::web::page::{self, Forms, Page, PageTemplate, Room};
-use crate::web::templates::Link;
+use crate::web::facts::Fact;
+use crate::web::fallback;
 
 /// What every failure looks like.
 const FAILURE: &str = r#"{
@@ -58,7 +59,7 @@ pub fn router() -> Router<App> {
         .route("/api/reference", get(index))
         .route("/api/reference/", get(index))
         .route("/api/reference/{operation}", get(operation))
-        .method_not_allowed_fallback(page::method_not_allowed)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,7 +74,7 @@ async fn index(State(app): State<App>, search: Result<Query<Search>, QueryReject
 }
 
 /// The list of operations that fit `query`; all of them if it is empty.
-pub(crate) fn render_index(public_url: &str, query: &str) -> Page {
+fn render_index(public_url: &str, query: &str) -> Page {
     let query = query.trim();
     let query = if query.len() <= LONGEST_QUERY { query } else { "" };
     let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
@@ -126,12 +127,12 @@ fn fits(operation: &Operation, words: &[String]) -> bool {
 async fn operation(State(app): State<App>, Path(id): Path<String>, request: HeaderMap) -> Response {
     match openapi::operations().iter().find(|operation| operation.id == id) {
         Some(operation) => render_operation(app.issuer(), operation).into_response(),
-        None => page::not_found(request).await,
+        None => fallback::not_found(request).await,
     }
 }
 
 /// All there is to know of one operation.
-pub(crate) fn render_operation(public_url: &str, operation: &Operation) -> Page {
+fn render_operation(public_url: &str, operation: &Operation) -> Page {
     let crumbs: Vec<Link> = [
         Link::parse("Management API", "/api/reference"),
         Link::parse(
@@ -313,4 +314,21 @@ struct OperationPage<'a> {
 impl PageTemplate for OperationPage<'_> {
     const ROOM: Room = Room::Desk;
     const FORMS: Forms = Forms::None;
+}
+
+#[cfg(test)]
+pub(crate) fn samples() -> genkan_web::samples::Samples {
+    use genkan_web::samples::{LONG, sample};
+
+    let url = "https://auth.acme.test";
+    let largest = |operation: &&Operation| openapi::answer_rows(operation).len();
+    let operations = openapi::operations();
+    let large = operations.iter().max_by_key(largest).unwrap();
+    vec![
+        sample("desk-reference", render_index(url, "")),
+        sample("desk-reference-found", render_index(url, "organization create")),
+        sample("desk-reference-nothing", render_index(url, LONG)),
+        sample("desk-reference-small", render_operation(url, &operations[0])),
+        sample("desk-reference-large", render_operation(url, large)),
+    ]
 }

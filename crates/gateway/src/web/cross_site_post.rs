@@ -7,11 +7,11 @@
 //! Source: OIDC Core §3.1.2.1, RP-Initiated Logout 1.0 §2, RFC 6265bis §5.6.7.1.
 
 use axum::response::{IntoResponse, Redirect, Response};
+use genkan_web::origin;
 use http::{HeaderMap, header};
 
 use crate::app::App;
 use crate::web::cookie::Cookie;
-use crate::web::csrf;
 
 /// What is longer does not go into an address: a request head is bounded.
 const MAX_QUERY_BYTES: usize = 16 * 1024;
@@ -20,7 +20,7 @@ const MAX_QUERY_BYTES: usize = 16 * 1024;
 /// none of our cookies came along.
 pub fn again_by_get(app: &App, headers: &HeaderMap, path: &str, body: &[u8]) -> Option<Response> {
     let has = |cookie| app.cookies().read(headers, cookie).is_some();
-    if csrf::is_same_origin(headers, app.issuer()) || has(Cookie::Session) || has(Cookie::Browser) {
+    if origin::is_same_origin(headers, Some(app.issuer())) || has(Cookie::Session) || has(Cookie::Browser) {
         return None;
     }
     // What is no query goes the usual way, and is refused there.

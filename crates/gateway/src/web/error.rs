@@ -6,14 +6,33 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
+use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::text::{Link, Prose};
 
 use crate::web::context;
-use crate::web::page::Page;
-use crate::web::templates::{ErrorPage, Link};
 
 type Text = Cow<'static, str>;
+
+/// `error.html`: what [`PageError`] renders.
+#[derive(Debug, Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    application: Option<&'a str>,
+    heading: &'a str,
+    why: &'a str,
+    what_to_do: Option<&'a str>,
+    reference: Option<&'a str>,
+    try_again: Option<&'a Link>,
+    back: Option<&'a Link>,
+}
+
+impl PageTemplate for ErrorPage<'_> {
+    const ROOM: Room = Room::Door;
+    const FORMS: Forms = Forms::None;
+}
 
 /// An error page.
 ///
@@ -167,6 +186,59 @@ fn chain(error: &(dyn Error + Send + Sync + 'static)) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+pub(crate) fn samples() -> genkan_web::samples::Samples {
+    use genkan_web::samples::sample;
+
+    let (try_again, back) = (
+        Link::parse("Try again", "/login"),
+        Link::parse("Back to Acme Notes", "/"),
+    );
+    let whole = ErrorPage {
+        application: Some("Acme Notes"),
+        heading: "We could not sign you in",
+        why: "Your company’s sign-in answered, but its answer was made for another application. Nothing is wrong with your account.",
+        what_to_do: Some("send the reference below to your IT team. It shows them what to change."),
+        reference: Some("err_000729104662551804313"),
+        try_again: try_again.as_ref(),
+        back: back.as_ref(),
+    };
+    let bare = ErrorPage {
+        application: None,
+        heading: "There is no page here",
+        why: "The link is old or mistyped, or it was cut off on its way.",
+        what_to_do: None,
+        reference: None,
+        try_again: None,
+        back: None,
+    };
+    let go_on = Link::parse("Go to Acme Notes", "/");
+    let finished = ErrorPage {
+        application: Some("Acme Notes"),
+        heading: "This sign-in is finished",
+        why: "It was finished in this browser before. Perhaps you went back, or loaded the page again.",
+        what_to_do: Some("go on to the application. It knows whether you are signed in."),
+        reference: Some("req_000729104662551804313"),
+        try_again: go_on.as_ref(),
+        back: None,
+    };
+    let too_many = ErrorPage {
+        application: None,
+        heading: "Too many requests",
+        why: "More was asked from your network in the last minute than we answer at once.",
+        what_to_do: Some("wait 12 seconds and try again."),
+        reference: Some("req_000729104662551804313"),
+        try_again: None,
+        back: None,
+    };
+    vec![
+        sample("error", Page::new(&whole)),
+        sample("error-bare", Page::new(&bare)),
+        sample("sign-in-finished", Page::new(&finished)),
+        sample("too-many-requests", Page::new(&too_many)),
+    ]
 }
 
 #[cfg(test)]

@@ -9,21 +9,22 @@ pub mod cors;
 pub mod cross_site;
 pub mod cross_site_post;
 pub mod csrf;
-pub mod desks;
 pub mod error;
+pub(crate) mod facts;
+pub mod fallback;
 pub mod form;
 pub mod id_token_hint;
 pub(crate) mod memory;
+pub mod moment;
 pub mod oauth_error;
 pub mod outbound;
 pub mod own_names;
-pub mod page;
+pub(crate) mod person;
 mod refusals;
 pub mod refused;
-#[cfg(test)]
-mod samples;
 pub mod static_files;
-pub mod templates;
 pub mod tls;
 pub mod trace_request;
 pub mod transport;
+
+pub(crate) use genkan_web::page;

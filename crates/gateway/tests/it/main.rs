@@ -10,6 +10,7 @@ mod listener;
 mod login;
 mod mail;
 mod management;
+mod manifests;
 mod net;
 mod op;
 mod store;

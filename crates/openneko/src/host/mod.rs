@@ -12,7 +12,6 @@ pub mod engines;
 mod error;
 mod running;
 mod scrub;
-mod sign_in;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,7 +34,6 @@ use crate::file;
 use crate::id_token;
 use crate::paths::Paths;
 use crate::secrets;
-use crate::web::plugin::Provider;
 use running::{Fingerprint, Slot};
 
 /// How long a call of a plugin may take (host.md §e8 of the contract: 30 s).
@@ -63,6 +61,17 @@ impl fmt::Debug for Host {
             .field("manifest", &self.0.paths.manifest)
             .finish_non_exhaustive()
     }
+}
+
+/// The plugin that signs people in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// The package name.
+    pub plugin_name: String,
+    /// What the button says after "Sign in with".
+    pub provider_label: String,
+    /// Environment values that it requires and that are not set.
+    pub pending: Vec<String>,
 }
 
 /// A plugin, and what would run it.

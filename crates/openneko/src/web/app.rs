@@ -6,6 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use genkan_db::{Db, Error};
+use genkan_protocol::oauth::Parameters;
+use genkan_web::cookie;
+use genkan_web::form::{Refused, Sent};
+use genkan_web::listener::Source;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
@@ -13,9 +17,8 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::web::client_ip::{ClientIp, Neighbourhood, TrustedProxies};
-use crate::web::cookie::{self, Jar};
 use crate::web::door::Door;
+use crate::web::jar::{self, Jar};
 use crate::web::keys::Keys;
 use crate::web::plugin::SignInHost;
 use crate::web::rules::Rules;
@@ -47,7 +50,6 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Whether nobody but this machine can connect.
     pub is_local: bool,
-    pub trusted_proxies: TrustedProxies,
     pub lifetimes: Lifetimes,
     pub rules: Rules,
     /// Begun and finished sign-ins of one address, per minute.
@@ -64,7 +66,7 @@ struct Inner {
     keys: Keys,
     clock: Clock,
     config: Config,
-    limiter: RateLimiter<Neighbourhood, HashMapStateStore<Neighbourhood>, DefaultClock>,
+    limiter: RateLimiter<Source, HashMapStateStore<Source>, DefaultClock>,
     calls: Semaphore,
     /// Whether the marker of [`gate`] is known to be written.
     is_marked: AtomicBool,
@@ -117,6 +119,32 @@ impl App {
 
     pub fn now(&self) -> Timestamp {
         (self.0.clock)()
+    }
+
+    /// Where browsers find us, as they write it in `Origin`.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        self.0.config.public_url.as_ref().map(PublicUrl::origin)
+    }
+
+    /// The fields of a form, if one of our own pages gave it to the browser of this
+    /// hash for this purpose.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] for any other.
+    pub(crate) fn own_form(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        browser: &[u8; 32],
+        purpose: &str,
+    ) -> Result<Parameters, Refused> {
+        let sent = Sent {
+            headers,
+            origin: self.origin(),
+            body,
+        };
+        self.keys().forms().open(sent, browser, purpose)
     }
 
     pub(crate) fn jar(&self) -> Jar {
@@ -172,7 +200,7 @@ impl App {
     pub(crate) async fn signed_in(&self, headers: &HeaderMap) -> Result<Option<SignedIn>, Error> {
         let now = self.now();
         let Some(cookie_hash) =
-            cookie::read(headers, cookie::SESSION).and_then(|value| self.keys().verify_session(value, now))
+            cookie::read(headers, jar::SESSION).and_then(|value| self.keys().verify_session(value, now))
         else {
             return Ok(None);
         };
@@ -198,8 +226,8 @@ impl App {
     }
 
     /// Counts a request to begin or finish a sign-in; after too many says how long to wait.
-    pub(crate) fn count(&self, client: ClientIp) -> Result<(), Duration> {
-        let counted = self.0.limiter.check_key(&Neighbourhood::of(client.0));
+    pub(crate) fn count(&self, source: Source) -> Result<(), Duration> {
+        let counted = self.0.limiter.check_key(&source);
         counted.map_err(|until| until.wait_time_from(DefaultClock::default().now()))
     }
 

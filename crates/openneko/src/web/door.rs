@@ -1,6 +1,6 @@
 //! What the sign-in page can offer. It never offers to go on without signing in.
 
-use crate::web::plugin::Provider;
+use crate::host::Provider;
 
 /// The state of signing in.
 #[derive(Debug, Clone, PartialEq, Eq)]

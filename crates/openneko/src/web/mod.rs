@@ -2,16 +2,13 @@
 
 pub mod admin_groups;
 pub mod app;
-pub mod client_ip;
-mod cookie;
-mod cross_site;
 mod door;
+mod error;
 mod gate;
-mod host_name;
+mod host;
 pub mod identity;
+mod jar;
 pub mod keys;
-pub mod listener;
-mod page;
 pub mod plugin;
 pub mod problem;
 mod query;
@@ -26,6 +23,5 @@ pub mod serve;
 pub mod settings;
 mod static_files;
 pub mod store;
-mod templates;
 
 pub use store::audit;

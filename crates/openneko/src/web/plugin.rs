@@ -6,16 +6,7 @@ use async_trait::async_trait;
 use openneko_plugin::rpc::{BeginAuth, CompleteAuth, Identity};
 use url::Url;
 
-/// The plugin that signs people in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provider {
-    /// The package name.
-    pub plugin_name: String,
-    /// What the button says after "Sign in with".
-    pub provider_label: String,
-    /// Environment values that it requires and that are not set.
-    pub pending: Vec<String>,
-}
+use crate::host::Provider;
 
 /// A call of the plugin that gave nothing to go on with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use genkan_web::page::wants_html;
 use serde_json::{Value, json};
 
-use crate::web::page;
-use crate::web::random;
+use crate::web::{error, random};
 
 /// JSON that nobody keeps.
 pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
@@ -21,7 +21,7 @@ pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
 /// the provider.
 pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
     let Ok(location) = HeaderValue::try_from(location) else {
-        return page::internal(&"a redirect holds what no header may");
+        return error::internal(&"a redirect holds what no header may");
     };
     let headers = [
         (header::LOCATION, location),
@@ -34,8 +34,8 @@ pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
 
 /// The database does not answer.
 pub(crate) fn unavailable(request: &HeaderMap, cause: &dyn std::fmt::Display) -> Response {
-    if page::wants_html(request) {
-        return page::internal(cause);
+    if wants_html(request) {
+        return error::internal(cause);
     }
     let reference = random::reference();
     tracing::error!(reference, %cause, "a request failed");
@@ -47,8 +47,8 @@ pub(crate) fn unavailable(request: &HeaderMap, cause: &dyn std::fmt::Display) ->
 
 /// A path that does not exist.
 pub(crate) async fn not_found(request: HeaderMap) -> Response {
-    if page::wants_html(&request) {
-        return page::error(
+    if wants_html(&request) {
+        return error::page(
             StatusCode::NOT_FOUND,
             "There is no page here",
             "The link is old or mistyped, or it was cut off on its way.",

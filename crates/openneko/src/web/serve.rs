@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use genkan_web::listener::{Limits, Listener};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,6 @@ use crate::paths::Paths;
 use crate::secrets;
 use crate::web::app::{App, Config, Parts};
 use crate::web::keys::{Keys, SESSION_LABEL};
-use crate::web::listener::{Limits, Listener};
 use crate::web::plugin::SignInHost;
 use crate::web::routes;
 use crate::web::settings::{self, Flags, Settings};
@@ -124,8 +124,10 @@ pub async fn run(
     let settings = settings(paths, flags)?;
     let keys = keys(paths)?;
     let listen = settings.listen;
-    let listener = Listener::bind(listen).map_err(|why| Error::Listen { listen, why })?;
-    let public_url = settings.public_url_on(listener.port());
+    let unbound = |why| Error::Listen { listen, why };
+    let listener = Listener::bind(listen).map_err(unbound)?;
+    let port = listener.local_addr().map_err(unbound)?.port();
+    let public_url = settings.public_url_on(port);
     let signs_in = !matches!(host.status().await, Ok(None));
     if public_url.is_none() && signs_in {
         return Err(Error::NoPublicUrl { listen });
@@ -143,7 +145,6 @@ pub async fn run(
         config: Config {
             is_local: settings.is_local(),
             public_url,
-            trusted_proxies: settings.trusted_proxies.clone(),
             lifetimes: settings.lifetimes,
             rules: settings.rules.clone(),
             requests_per_minute: settings.requests_per_minute,
@@ -162,17 +163,25 @@ pub async fn run(
     }
     let sweeping = tokio::spawn(sweep(app.clone(), settings.keep_audit, stop.clone()));
     listener
-        .serve(
-            routes::router(app),
-            settings.trusted_proxies,
-            Limits::default(),
-            stop,
-        )
+        .trusting(settings.trusted_proxies)
+        .serve(routes::router(app), None, limits(), stop.cancelled_owned())
         .await;
     let _ = sweeping.await;
     db.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What connections may take up. Nothing larger than a form is sent here.
+pub fn limits() -> Limits {
+    Limits {
+        body_bytes: routes::MAX_BODY_BYTES as u64,
+        bodies_in_flight: 16 << 20,
+        connections: 1024,
+        connections_per_client: Some(64),
+        drain: Duration::from_secs(20),
+        ..Limits::default()
+    }
 }
 
 /// What `serve` and `doctor` say of a deployment without a rule.

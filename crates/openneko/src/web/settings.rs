@@ -7,11 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use genkan_net::Network;
+use genkan_web::listener::{ForwardedHeader, TrustedProxies};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::web::admin_groups::{self, AdminGroups};
-use crate::web::client_ip::TrustedProxies;
 use crate::web::rules::Rules;
 use crate::web::store::session::Lifetimes;
 
@@ -214,8 +215,7 @@ impl Settings {
             listen,
             public_url,
             database_url,
-            trusted_proxies: TrustedProxies::parse(&proxies)
-                .map_err(|why| mistake("OPENNEKO_TRUSTED_PROXIES", why))?,
+            trusted_proxies: trusted_proxies(&proxies)?,
             lifetimes,
             rules,
             requests_per_minute: file.requests_per_minute.unwrap_or(REQUESTS_PER_MINUTE),
@@ -238,6 +238,15 @@ impl Settings {
     pub fn is_local(&self) -> bool {
         self.listen.ip().is_loopback()
     }
+}
+
+fn trusted_proxies(written: &[String]) -> Result<TrustedProxies, Mistake> {
+    let networks = written.iter().map(|network| network.trim().parse::<Network>());
+    let networks = networks.collect::<Result<_, _>>();
+    Ok(TrustedProxies {
+        networks: networks.map_err(|error| mistake("OPENNEKO_TRUSTED_PROXIES", error.to_string()))?,
+        header: ForwardedHeader::XForwardedFor,
+    })
 }
 
 /// An entry that is empty would allow nothing or everything, whichever way one reads it.

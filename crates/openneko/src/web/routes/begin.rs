@@ -4,25 +4,28 @@
 
 use std::time::Duration;
 
-use axum::Extension;
+use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use genkan_web::listener::{ClientIp, Source};
+use genkan_web::page::{Forms, Page, PageTemplate, Room, wants_html};
+use genkan_web::{cookie, form, origin};
 use openneko_plugin::rpc::BeginAuth;
 use serde_json::json;
 use url::Url;
 
 use super::browser;
-use super::form::Form;
+use crate::host::Provider;
 use crate::web::app::App;
-use crate::web::client_ip::ClientIp;
 use crate::web::door::Door;
+use crate::web::error::ErrorPage;
 use crate::web::identity::is_address;
 use crate::web::keys::sha256;
-use crate::web::plugin::{PluginFailure, Provider};
+use crate::web::plugin::PluginFailure;
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 use crate::web::settings::{PublicUrl, is_loopback};
@@ -30,8 +33,7 @@ use crate::web::store::audit::{self, Event, Kind};
 use crate::web::store::flow::{self, Flow};
 use crate::web::store::session::Browser;
 use crate::web::store::{self, after};
-use crate::web::templates::{BeginPage, ErrorPage};
-use crate::web::{cookie, cross_site, page, random, reply, return_path};
+use crate::web::{error, jar, random, reply, return_path};
 
 /// How long a person may take at the provider.
 pub(super) const LIFETIME_SECS: i64 = 600;
@@ -48,6 +50,21 @@ const PATH: &str = "/api/auth/begin";
 /// How long a page with the form may lie open.
 const FORM_LIFETIME_SECS: i64 = 12 * 60 * 60;
 
+/// `begin.html`
+#[derive(Debug, Template)]
+#[template(path = "begin.html")]
+struct BeginPage<'a> {
+    provider_label: &'a str,
+    login_hint: Option<&'a str>,
+    return_to: &'a str,
+    token: &'a str,
+}
+
+impl PageTemplate for BeginPage<'_> {
+    const ROOM: Room = Room::Desk;
+    const FORMS: Forms = Forms::Leave;
+}
+
 /// What somebody wants to begin.
 struct Wish {
     return_path: String,
@@ -55,7 +72,7 @@ struct Wish {
 }
 
 impl Wish {
-    fn new<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
+    fn new<'a>(get: impl Fn(&'static str) -> Option<&'a str>) -> Self {
         let login_hint = get("loginHint").map(str::trim);
         Self {
             return_path: return_path::parse(get("returnTo").unwrap_or_default()),
@@ -70,7 +87,7 @@ impl Wish {
 /// have the browser end as somebody of their choice.
 pub(super) async fn begin(
     State(app): State<App>,
-    Extension(client): Extension<ClientIp>,
+    from: (ClientIp, Source),
     method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
@@ -81,33 +98,31 @@ pub(super) async fn begin(
     }
     let query = Query::parse(query.as_deref()).unwrap_or_default();
     let wish = Wish::new(|name| query.get(name));
-    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
-    let is_ours = cross_site::is_own_navigation(&headers, origin);
-    answer(&app, client, &headers, (wish, is_ours), StatusCode::FOUND).await
+    let is_ours = origin::is_own_navigation(&headers, app.origin());
+    answer(&app, from, &headers, (wish, is_ours), StatusCode::FOUND).await
 }
 
 /// `POST /api/auth/begin`: the form of the sign-in page.
 pub(super) async fn begin_by_form(
     State(app): State<App>,
-    Extension(client): Extension<ClientIp>,
+    from: (ClientIp, Source),
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let form = Form::parse(&body);
-    let wish = Wish::new(|name| form.get(name));
-    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
-    let token = form.get("token").unwrap_or_default();
-    let is_ours = cross_site::is_same_origin(&headers, origin)
-        && cookie::read(&headers, cookie::FORM)
-            .is_some_and(|cookie| app.keys().verify_form(&sha256(cookie.as_bytes()), PATH, token));
-    answer(&app, client, &headers, (wish, is_ours), StatusCode::SEE_OTHER).await
+    let form = form::parse(&body).unwrap_or_default();
+    let wish = Wish::new(|name| form.one(name).ok().flatten());
+    let is_ours = cookie::read(&headers, jar::FORM).is_some_and(|cookie| {
+        let browser = sha256(cookie.as_bytes());
+        app.own_form(&headers, &body, &browser, PATH).is_ok()
+    });
+    answer(&app, from, &headers, (wish, is_ours), StatusCode::SEE_OTHER).await
 }
 
 /// The token of the form that begins a sign-in, and the cookie that it counts
 /// with, where the browser has none yet.
 pub(super) fn form_token(app: &App, headers: &HeaderMap) -> (String, Option<HeaderValue>) {
-    let token = |cookie: &str| app.keys().form_token(&sha256(cookie.as_bytes()), PATH);
-    match cookie::read(headers, cookie::FORM) {
+    let token = |cookie: &str| app.keys().forms().token(&sha256(cookie.as_bytes()), PATH);
+    match cookie::read(headers, jar::FORM) {
         Some(cookie) if cookie.len() == FORM_COOKIE_CHARS => (token(cookie), None),
         _ => {
             let fresh = random::token::<24>();
@@ -122,12 +137,12 @@ const FORM_COOKIE_CHARS: usize = 32;
 
 async fn answer(
     app: &App,
-    client: ClientIp,
+    (client, source): (ClientIp, Source),
     headers: &HeaderMap,
     (wish, is_ours): (Wish, bool),
     status: StatusCode,
 ) -> Response {
-    if let Err(wait) = app.count(client) {
+    if let Err(wait) = app.count(source) {
         return too_many(headers, wait);
     }
     let provider = match app.door().await {
@@ -178,22 +193,20 @@ async fn answer(
 
 /// The page with one button: nothing has begun, and whom it names is seen.
 fn asks(app: &App, headers: &HeaderMap, provider: &Provider, wish: &Wish) -> Response {
-    if !page::wants_html(headers) {
+    if !wants_html(headers) {
         return reply::json(
             StatusCode::FORBIDDEN,
             &json!({ "error": "this request came from another site" }),
         );
     }
     let (token, line) = form_token(app, headers);
-    let mut response = page::page(
-        StatusCode::OK,
-        &BeginPage {
-            provider_label: &provider.provider_label,
-            login_hint: wish.login_hint.as_deref(),
-            return_to: &wish.return_path,
-            token: &token,
-        },
-    );
+    let page = BeginPage {
+        provider_label: &provider.provider_label,
+        login_hint: wish.login_hint.as_deref(),
+        return_to: &wish.return_path,
+        token: &token,
+    };
+    let mut response = Page::new(&page).into_response();
     response
         .headers_mut()
         .extend(line.map(|line| (header::SET_COOKIE, line)));
@@ -265,10 +278,10 @@ pub(super) fn own_failure(code: &str, message: &str) -> PluginFailure {
 /// The cookie of this sign-in. A browser with many begun ones loses the others.
 fn cookies(app: &App, headers: &HeaderMap, state: &str, return_path: &str) -> Vec<HeaderValue> {
     let jar = app.jar();
-    let name = cookie::state_name(state).expect("24 random bytes in base64url");
-    let others = cookie::state_names(headers);
+    let name = jar::state_name(state).expect("24 random bytes in base64url");
+    let others = jar::state_names(headers);
     let mut lines = Vec::new();
-    if others.len() >= cookie::MAX_STATES {
+    if others.len() >= jar::MAX_STATES {
         lines.extend(
             others
                 .iter()
@@ -282,17 +295,15 @@ fn cookies(app: &App, headers: &HeaderMap, state: &str, return_path: &str) -> Ve
 }
 
 fn not_ready(headers: &HeaderMap, door: &Door) -> Response {
-    if page::wants_html(headers) {
-        return page::page(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &ErrorPage {
-                heading: "Signing in is not set up yet",
-                why: "Whoever runs this deployment has not finished setting it up.",
-                what_to_do: "see on the sign-in page what is missing.",
-                reference: None,
-                next: Some(("Back to sign-in", "/signin")),
-            },
-        );
+    if wants_html(headers) {
+        let page = ErrorPage {
+            heading: "Signing in is not set up yet",
+            why: "Whoever runs this deployment has not finished setting it up.",
+            what_to_do: "see on the sign-in page what is missing.",
+            reference: None,
+            next: Some(("Back to sign-in", "/signin")),
+        };
+        return page.answer(StatusCode::SERVICE_UNAVAILABLE);
     }
     let error = match door {
         Door::Pending(_) => "the SSO plugin is not configured yet",
@@ -338,17 +349,15 @@ async fn failed(app: &App, headers: &HeaderMap, failed: Failed) -> Response {
     if let Err(error) = store::write(app.db(), async |tx| audit::record(tx, &event).await).await {
         tracing::error!(reference, %error, "a failed sign-in could not be recorded");
     }
-    if page::wants_html(headers) {
-        return page::page(
-            StatusCode::BAD_GATEWAY,
-            &ErrorPage {
-                heading: "Signing in does not work at the moment",
-                why: &failure.public,
-                what_to_do: "try again in a moment. If it happens again, send the reference to your IT team.",
-                reference: Some(&reference),
-                next: Some(("Back to sign-in", "/signin")),
-            },
-        );
+    if wants_html(headers) {
+        let page = ErrorPage {
+            heading: "Signing in does not work at the moment",
+            why: &failure.public,
+            what_to_do: "try again in a moment. If it happens again, send the reference to your IT team.",
+            reference: Some(&reference),
+            next: Some(("Back to sign-in", "/signin")),
+        };
+        return page.answer(StatusCode::BAD_GATEWAY);
     }
     reply::json(
         StatusCode::BAD_GATEWAY,
@@ -357,8 +366,8 @@ async fn failed(app: &App, headers: &HeaderMap, failed: Failed) -> Response {
 }
 
 pub(super) fn too_many(headers: &HeaderMap, wait: Duration) -> Response {
-    let mut response = if page::wants_html(headers) {
-        page::error(
+    let mut response = if wants_html(headers) {
+        error::page(
             StatusCode::TOO_MANY_REQUESTS,
             "Too many sign-ins from your network",
             "Each network may begin so many a minute.",
@@ -373,4 +382,21 @@ pub(super) fn too_many(headers: &HeaderMap, wait: Duration) -> Response {
     let seconds = HeaderValue::from(wait.as_secs() + 1);
     response.headers_mut().insert(header::RETRY_AFTER, seconds);
     response
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> genkan_web::samples::Samples {
+    let page = |login_hint| {
+        let page = BeginPage {
+            provider_label: "Scalekit",
+            login_hint,
+            return_to: "/",
+            token: "AAAA",
+        };
+        Page::new(&page).into_response()
+    };
+    vec![
+        ("begin", page(Some("mallory@evil.test"))),
+        ("begin-unnamed", page(None)),
+    ]
 }

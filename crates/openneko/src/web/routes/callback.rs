@@ -7,11 +7,12 @@
 
 use std::time::Duration;
 
-use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use genkan_db::Error;
+use genkan_web::cookie;
+use genkan_web::listener::{ClientIp, Source};
 use openneko_plugin::rpc::CompleteAuth;
 use url::form_urlencoded;
 
@@ -20,7 +21,6 @@ use super::browser;
 use super::entry::{Entry, Welcome};
 use super::switch;
 use crate::web::app::App;
-use crate::web::client_ip::ClientIp;
 use crate::web::door::Door;
 use crate::web::identity::Identity;
 use crate::web::keys::{is_equal, sha256};
@@ -34,7 +34,7 @@ use crate::web::store::flow::{self, Flow};
 use crate::web::store::session::{self, Browser};
 use crate::web::store::switch::Switch;
 use crate::web::store::{after, user};
-use crate::web::{cookie, random, reply, return_path, store};
+use crate::web::{jar, random, reply, return_path, store};
 
 /// Longest wait for the plugin: two requests of 20 seconds at worst.
 const MAX_CALL: Duration = Duration::from_secs(45);
@@ -44,7 +44,7 @@ const MAX_VALUE_BYTES: usize = 4096;
 
 pub(super) async fn callback(
     State(app): State<App>,
-    Extension(client): Extension<ClientIp>,
+    (client, source): (ClientIp, Source),
     method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
@@ -53,7 +53,7 @@ pub(super) async fn callback(
     if method == Method::HEAD {
         return reply::method_not_allowed(method).await;
     }
-    if let Err(wait) = app.count(client) {
+    if let Err(wait) = app.count(source) {
         return too_many(&headers, wait);
     }
     let query = Query::parse(query.as_deref()).unwrap_or_default();
@@ -79,7 +79,7 @@ pub(super) async fn callback(
         Err(failure) => attempt.failed(failure).await,
     };
     // Whatever came of it, this sign-in is over.
-    let state_cookie = query.get("state").and_then(cookie::state_name);
+    let state_cookie = query.get("state").and_then(jar::state_name);
     if let Some(name) = state_cookie.filter(|name| cookie::read(&headers, name).is_some()) {
         let line = app.jar().clear_state(&name);
         response.headers_mut().append(header::SET_COOKIE, line);
@@ -173,7 +173,7 @@ impl Attempt<'_> {
 
     /// Whether this browser began the sign-in.
     fn check_browser(&self, state: &str) -> Result<(), Box<Failed>> {
-        let name = cookie::state_name(state).ok_or(Failed::of(Problem::StateMissing))?;
+        let name = jar::state_name(state).ok_or(Failed::of(Problem::StateMissing))?;
         let value = cookie::read(self.headers, &name).ok_or(Failed::of(Problem::StateMissing))?;
         let ours = self
             .app
@@ -276,7 +276,7 @@ impl Attempt<'_> {
         flow: &Flow,
     ) -> Result<Result<Next, Refusal>, Error> {
         let now = arrival.at;
-        let old = cookie::read(self.headers, cookie::SESSION)
+        let old = cookie::read(self.headers, jar::SESSION)
             .and_then(|value| self.app.keys().verify_session(value, now));
         if let Some(session_hash) = old
             && let Some(live) = session::find_live(tx, &session_hash, now).await?

@@ -5,49 +5,42 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use genkan_web::listener::{ClientIp, Source};
 
 use super::begin::too_many;
-use super::form::Form;
+use super::dashboard::Notice;
 use crate::web::app::{App, SignedIn};
-use crate::web::client_ip::ClientIp;
-use crate::web::settings::PublicUrl;
 use crate::web::store::first_admin::{self, Claimed};
 use crate::web::store::user::By;
-use crate::web::templates::Notice;
-use crate::web::{cross_site, page, random, reply, store};
+use crate::web::{error, random, reply, store};
 
 /// Where it is, and what its form token counts for.
 const PATH: &str = "/first-admin";
 
 /// The token of the form.
 pub(super) fn token(app: &App, signed_in: &SignedIn) -> String {
-    app.keys().form_token(&signed_in.cookie_hash, PATH)
+    app.keys().forms().token(&signed_in.cookie_hash, PATH)
 }
 
 pub(super) async fn claim(
     State(app): State<App>,
     Extension(signed_in): Extension<SignedIn>,
-    Extension(client): Extension<ClientIp>,
+    (client, source): (ClientIp, Source),
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     // A word cannot be guessed; trying still costs a look into the database.
-    if let Err(wait) = app.count(client) {
+    if let Err(wait) = app.count(source) {
         return too_many(&headers, wait);
     }
-    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
-    let form = Form::parse(&body);
-    let token = form.get("token").unwrap_or_default();
-    let is_ours = cross_site::is_same_origin(&headers, origin)
-        && app.keys().verify_form(&signed_in.cookie_hash, PATH, token);
-    if !is_ours {
-        return page::error(
+    let Ok(form) = app.own_form(&headers, &body, &signed_in.cookie_hash, PATH) else {
+        return error::page(
             StatusCode::FORBIDDEN,
             "This was not done",
             "The form is not one that this page gave you, or you signed in again since.",
             "open the dashboard again and repeat it there.",
         );
-    }
+    };
     let user = &signed_in.session.user;
     let (reference, ip) = (random::reference(), client.to_string());
     let by = By {
@@ -56,7 +49,7 @@ pub(super) async fn claim(
         ip: Some(&ip),
         at: app.now(),
     };
-    let word = form.get("word").unwrap_or_default();
+    let word = form.one("word").ok().flatten().unwrap_or_default();
     let claimed = store::write(app.db(), async |tx| {
         first_admin::claim(tx, word, &user.id, by).await
     })

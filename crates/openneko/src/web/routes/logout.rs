@@ -1,27 +1,22 @@
 //! `POST /api/auth/logout`: ends the session, here and on the server.
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
+use genkan_web::listener::ClientIp;
+use genkan_web::page::wants_html;
+use genkan_web::{cookie, origin};
 use serde_json::json;
 
 use super::browser;
 use super::sign_in::SIGNED_OUT;
 use crate::web::app::App;
-use crate::web::client_ip::ClientIp;
-use crate::web::settings::PublicUrl;
 use crate::web::store::audit::{self, Event, Kind};
 use crate::web::store::{self, session};
-use crate::web::{cookie, cross_site, page, random, reply};
+use crate::web::{jar, random, reply};
 
-pub(super) async fn logout(
-    State(app): State<App>,
-    Extension(client): Extension<ClientIp>,
-    headers: HeaderMap,
-) -> Response {
-    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
-    if !cross_site::is_same_origin(&headers, origin) {
+pub(super) async fn logout(State(app): State<App>, client: ClientIp, headers: HeaderMap) -> Response {
+    if !origin::is_same_origin(&headers, app.origin()) {
         return reply::json(
             StatusCode::FORBIDDEN,
             &json!({ "error": "this request came from another site" }),
@@ -29,7 +24,7 @@ pub(super) async fn logout(
     }
     let now = app.now();
     let cookie_hash =
-        cookie::read(&headers, cookie::SESSION).and_then(|value| app.keys().verify_session(value, now));
+        cookie::read(&headers, jar::SESSION).and_then(|value| app.keys().verify_session(value, now));
     if let Some(cookie_hash) = cookie_hash {
         let browser = browser(client, &headers);
         let reference = random::reference();
@@ -53,7 +48,7 @@ pub(super) async fn logout(
             return reply::unavailable(&headers, &error);
         }
     }
-    let mut response = if page::wants_html(&headers) {
+    let mut response = if wants_html(&headers) {
         reply::redirect(StatusCode::SEE_OTHER, &format!("/signin?notice={SIGNED_OUT}"))
     } else {
         reply::json(StatusCode::OK, &json!({ "ok": true }))

@@ -5,7 +5,6 @@ mod callback;
 mod dashboard;
 mod entry;
 mod first_admin;
-mod form;
 mod health;
 mod logout;
 mod session;
@@ -14,7 +13,6 @@ mod status;
 mod switch;
 mod users;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,20 +21,18 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
+use genkan_web::host_name;
+use genkan_web::listener::ClientIp;
+use genkan_web::page::wants_html;
 use serde_json::json;
 
 use crate::web::app::App;
-use crate::web::client_ip::ClientIp;
 use crate::web::settings::PublicUrl;
 use crate::web::store::session::Browser;
-use crate::web::{gate, host_name, page, reply, static_files};
-
-/// The other end of a connection, as the listener puts it into the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
+use crate::web::{error, gate, reply, static_files};
 
 /// Forms are a token long.
-const MAX_BODY_BYTES: usize = 16 << 10;
+pub const MAX_BODY_BYTES: usize = 16 << 10;
 
 /// A request takes longest where the plugin is called.
 const MAX_REQUEST: Duration = Duration::from_secs(60);
@@ -71,19 +67,12 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Around every request: whether it means us, whose it is, how long it may take, and a line in the
+/// Around every request: whether it means us, how long it may take, and a line in the
 /// log without its query, where codes are.
-async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let peer = request
-        .extensions()
-        .get::<Peer>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let client = ClientIp(app.config().trusted_proxies.client_ip(peer, request.headers()));
-    request.extensions_mut().insert(client);
-    let public_url = app.config().public_url.as_ref();
-    if is_private(&app) && !host_name::is_ours(request.uri(), request.headers(), public_url) {
+async fn around(State(app): State<App>, client: ClientIp, request: Request, next: Next) -> Response {
+    if is_private(&app) && !host_name::is_own(request.uri(), request.headers(), app.origin()) {
         tracing::warn!(%client, host = ?request.headers().get(header::HOST), "refused: asked for by a foreign name");
-        return misdirected(request.headers(), public_url);
+        return misdirected(request.headers(), app.config().public_url.as_ref());
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = match tokio::time::timeout(MAX_REQUEST, next.run(request)).await {
@@ -99,11 +88,11 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
 
 /// RFC 9110 §15.5.20.
 fn misdirected(headers: &HeaderMap, public_url: Option<&PublicUrl>) -> Response {
-    if page::wants_html(headers) {
+    if wants_html(headers) {
         let why = "This server is for this machine alone, and was asked for by a name of somewhere else.";
         let origin = public_url.map_or("http://localhost", PublicUrl::origin);
         let what_to_do = format!("open {origin} instead.");
-        return page::error(
+        return error::page(
             StatusCode::MISDIRECTED_REQUEST,
             "This is not the right address",
             why,
@@ -138,4 +127,14 @@ fn is_private(app: &App) -> bool {
     let config = app.config();
     let is_public = config.public_url.as_ref().is_some_and(|url| !url.is_loopback());
     config.is_local && !is_public
+}
+
+/// A sample of every page of a route.
+#[cfg(test)]
+pub(crate) fn samples() -> genkan_web::samples::Samples {
+    let mut samples = sign_in::samples();
+    samples.extend(begin::samples());
+    samples.extend(switch::samples());
+    samples.extend(dashboard::samples::all());
+    samples
 }

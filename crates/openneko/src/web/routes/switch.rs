@@ -4,27 +4,43 @@
 //! and a provider may answer without a page. So the session of one person never
 //! becomes another's without a press of a button that names both.
 
-use axum::Extension;
+use askama::Template;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use genkan_web::cookie;
+use genkan_web::listener::ClientIp;
+use genkan_web::page::{Forms, Page, PageTemplate, Room};
 
 use super::browser;
 use super::entry::{Entry, Welcome};
-use super::form::Form;
 use crate::web::app::{App, SignedIn};
-use crate::web::client_ip::ClientIp;
 use crate::web::keys::sha256;
 use crate::web::problem::Problem;
-use crate::web::settings::PublicUrl;
 use crate::web::store::switch::{self, Switch};
+use crate::web::store::user::User;
 use crate::web::store::{self, user};
-use crate::web::templates::SwitchPage;
-use crate::web::{cookie, cross_site, page, random, reply};
+use crate::web::{error, jar, random, reply};
 
 /// Where it is, and what its form token counts for.
 pub(super) const PATH: &str = "/signin/switch";
+
+/// `switch.html`
+#[derive(Debug, Template)]
+#[template(path = "switch.html")]
+struct SwitchPage<'a> {
+    /// Whose session the browser has.
+    now: &'a User,
+    /// Whose it would have.
+    next: &'a User,
+    token: &'a str,
+}
+
+impl PageTemplate for SwitchPage<'_> {
+    const ROOM: Room = Room::Desk;
+    const FORMS: Forms = Forms::Stay;
+}
 
 /// `GET /signin/switch`: asks.
 pub(super) async fn ask(State(app): State<App>, headers: HeaderMap) -> Response {
@@ -36,7 +52,7 @@ pub(super) async fn ask(State(app): State<App>, headers: HeaderMap) -> Response 
 }
 
 async fn question(app: &App, headers: &HeaderMap) -> Result<Option<Response>, genkan_db::Error> {
-    let Some(token) = cookie::read(headers, cookie::SWITCH) else {
+    let Some(token) = cookie::read(headers, jar::SWITCH) else {
         return Ok(None);
     };
     let Some(SignedIn { session, cookie_hash }) = app.signed_in(headers).await? else {
@@ -56,14 +72,12 @@ async fn question(app: &App, headers: &HeaderMap) -> Result<Option<Response>, ge
     Ok(found
         .filter(|(switch, _)| is_open(app, switch, &cookie_hash))
         .map(|(_, next)| {
-            page::page(
-                StatusCode::OK,
-                &SwitchPage {
-                    now: &session.user,
-                    next: &next,
-                    token: &app.keys().form_token(&cookie_hash, PATH),
-                },
-            )
+            let page = SwitchPage {
+                now: &session.user,
+                next: &next,
+                token: &app.keys().forms().token(&cookie_hash, PATH),
+            };
+            Page::new(&page).into_response()
         }))
 }
 
@@ -75,24 +89,18 @@ fn is_open(app: &App, switch: &Switch, session_hash: &[u8; 32]) -> bool {
 /// `POST /signin/switch`: goes on.
 pub(super) async fn go_on(
     State(app): State<App>,
-    Extension(client): Extension<ClientIp>,
+    client: ClientIp,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let now = app.now();
     let session_hash =
-        cookie::read(&headers, cookie::SESSION).and_then(|value| app.keys().verify_session(value, now));
-    let (Some(session_hash), Some(token)) = (session_hash, cookie::read(&headers, cookie::SWITCH)) else {
+        cookie::read(&headers, jar::SESSION).and_then(|value| app.keys().verify_session(value, now));
+    let (Some(session_hash), Some(token)) = (session_hash, cookie::read(&headers, jar::SWITCH)) else {
         return over(&app);
     };
-    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
-    let form = Form::parse(&body);
-    let is_ours = cross_site::is_same_origin(&headers, origin)
-        && app
-            .keys()
-            .verify_form(&session_hash, PATH, form.get("token").unwrap_or_default());
-    if !is_ours {
-        return page::error(
+    if app.own_form(&headers, &body, &session_hash, PATH).is_err() {
+        return error::page(
             StatusCode::FORBIDDEN,
             "This was not done",
             "The form is not one that this page gave you.",
@@ -153,4 +161,19 @@ fn over(app: &App) -> Response {
     let line = app.jar().clear_switch();
     response.headers_mut().append(header::SET_COOKIE, line);
     response
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> genkan_web::samples::Samples {
+    use crate::web::samples::{LONG, user};
+
+    let now = user("usr_1", "victim@acme.test", Some("Vic Tim"));
+    let mut next = user("usr_2", &format!("mallory.{LONG}@evil.test").to_lowercase(), None);
+    next.provider_org_id = Some("org_102000000000002".to_owned());
+    let page = SwitchPage {
+        now: &now,
+        next: &next,
+        token: "AAAA",
+    };
+    vec![("switch", Page::new(&page).into_response())]
 }

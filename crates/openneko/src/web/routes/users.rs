@@ -5,27 +5,25 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use genkan_web::listener::ClientIp;
 
-use super::form::Form;
+use super::dashboard::Notice;
 use crate::web::app::{App, SignedIn};
-use crate::web::client_ip::ClientIp;
 use crate::web::rules::Role;
-use crate::web::settings::PublicUrl;
 use crate::web::store::user::{self, By, Change, Changed, User};
-use crate::web::templates::Notice;
-use crate::web::{cross_site, page, random, reply, store};
+use crate::web::{error, random, reply, store};
 
 pub(super) async fn disable(
     State(app): State<App>,
     request: Extension<SignedIn>,
-    client: Extension<ClientIp>,
+    client: ClientIp,
     path: Path<String>,
     (headers, body): (HeaderMap, Bytes),
 ) -> Response {
     change(
         &app,
         Change::Disable,
-        (request.0, client.0),
+        (request.0, client),
         &path.0,
         (&headers, &body),
     )
@@ -35,14 +33,14 @@ pub(super) async fn disable(
 pub(super) async fn enable(
     State(app): State<App>,
     request: Extension<SignedIn>,
-    client: Extension<ClientIp>,
+    client: ClientIp,
     path: Path<String>,
     (headers, body): (HeaderMap, Bytes),
 ) -> Response {
     change(
         &app,
         Change::Enable,
-        (request.0, client.0),
+        (request.0, client),
         &path.0,
         (&headers, &body),
     )
@@ -57,7 +55,8 @@ pub(super) fn token(app: &App, signed_in: &SignedIn, user: &User) -> String {
         Change::Disable
     };
     app.keys()
-        .form_token(&signed_in.cookie_hash, &form_path(&user.id, change))
+        .forms()
+        .token(&signed_in.cookie_hash, &form_path(&user.id, change))
 }
 
 fn form_path(id: &str, change: Change) -> String {
@@ -81,14 +80,9 @@ async fn change(
     if actor.role != Role::Admin {
         return forbidden("Only admins can do this.", "ask an admin of this deployment.");
     }
-    let origin = app.config().public_url.as_ref().map(PublicUrl::origin);
-    let form = Form::parse(body);
-    let token = form.get("token").unwrap_or_default();
-    let is_ours = cross_site::is_same_origin(headers, origin)
-        && app
-            .keys()
-            .verify_form(&signed_in.cookie_hash, &form_path(id, change), token);
-    if !is_ours {
+    let purpose = form_path(id, change);
+    let opened = app.own_form(headers, body, &signed_in.cookie_hash, &purpose);
+    if opened.is_err() {
         return forbidden(
             "The form is not one that this page gave you, or you signed in again since.",
             "open the dashboard again and repeat it there.",
@@ -122,5 +116,5 @@ async fn change(
 }
 
 fn forbidden(why: &str, what_to_do: &str) -> Response {
-    page::error(StatusCode::FORBIDDEN, "This was not done", why, what_to_do)
+    error::page(StatusCode::FORBIDDEN, "This was not done", why, what_to_do)
 }

@@ -5,23 +5,27 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use openneko::web::client_ip::TrustedProxies;
-use openneko::web::listener::{Limits, Listener};
+use genkan_web::listener::{Limits, Listener};
+use openneko::web::serve;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-const TINY: Limits = Limits {
-    connections: 8,
-    connections_per_client: 2,
-    head: Duration::from_millis(400),
-    head_bytes: 9000,
-    headers: 16,
-    age: Duration::from_secs(5),
-    drain: Duration::from_secs(3),
-};
+/// Those of `openneko serve`, in a hurry.
+fn tiny() -> Limits {
+    Limits {
+        greeting: Duration::from_millis(400),
+        head: Duration::from_millis(400),
+        idle: Duration::from_millis(400),
+        head_bytes: 9000,
+        connections: 8,
+        connections_per_client: Some(2),
+        drain: Duration::from_secs(3),
+        ..serve::limits()
+    }
+}
 
 struct Server {
     address: SocketAddr,
@@ -38,9 +42,12 @@ fn start(limits: Limits) -> Server {
         }),
     );
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = SocketAddr::new("127.0.0.1".parse().unwrap(), listener.port());
+    let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let served = tokio::spawn(listener.serve(router, TrustedProxies::default(), limits, stop.clone()));
+    let stopped = stop.clone().cancelled_owned();
+    let served = tokio::spawn(async move {
+        listener.serve(router, None, limits, stopped).await;
+    });
     Server {
         address,
         stop,
@@ -66,7 +73,7 @@ async fn ask(address: SocketAddr, request: &str) -> String {
 
 #[tokio::test]
 async fn a_head_that_trickles_or_never_comes_is_cut_off() {
-    let server = start(TINY);
+    let server = start(tiny());
     for head in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
         let begun = Instant::now();
         let answer = ask(server.address, head).await;
@@ -77,10 +84,10 @@ async fn a_head_that_trickles_or_never_comes_is_cut_off() {
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
-    let server = start(TINY);
+    let server = start(tiny());
     let close = "host: x\r\nconnection: close\r\n";
     let large = format!("GET / HTTP/1.1\r\n{close}x: {}\r\n\r\n", "x".repeat(20_000));
-    let many = format!("GET / HTTP/1.1\r\n{close}{}\r\n", "a: b\r\n".repeat(30));
+    let many = format!("GET / HTTP/1.1\r\n{close}{}\r\n", "a: b\r\n".repeat(150));
     for head in [large, many] {
         let answer = ask(server.address, &head).await;
         assert!(
@@ -97,7 +104,7 @@ async fn a_head_that_is_too_large_is_refused() {
 
 #[tokio::test]
 async fn smuggled_requests_are_refused() {
-    let server = start(TINY);
+    let server = start(tiny());
     for head in [
         "GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
         "GET / HTTP/1.1\r\nhost: x\r\nbad header: 1\r\n\r\n",
@@ -110,7 +117,7 @@ async fn smuggled_requests_are_refused() {
 
 #[tokio::test]
 async fn one_address_has_only_so_many_connections() {
-    let server = start(TINY);
+    let server = start(tiny());
     let _one = TcpStream::connect(server.address).await.unwrap();
     let _two = TcpStream::connect(server.address).await.unwrap();
     sleep(Duration::from_millis(50)).await;
@@ -128,7 +135,7 @@ async fn one_address_has_only_so_many_connections() {
 
 #[tokio::test]
 async fn a_request_in_flight_is_finished_at_the_end() {
-    let server = start(TINY);
+    let server = start(tiny());
     let mut idle = TcpStream::connect(server.address).await.unwrap();
     let address = server.address;
     let slow = tokio::spawn(async move { ask(address, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await });

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use futures_util::future::join_all;
+use genkan_web::listener::TrustedProxies;
 use openneko::web::app::Config;
-use openneko::web::client_ip::TrustedProxies;
 use openneko::web::store::session::Lifetimes;
 use openneko::web::store::{first_admin, write};
 
@@ -262,14 +262,11 @@ async fn one_person_may_finish_many_sign_ins_at_once() {
 #[tokio::test]
 async fn where_a_browser_is_comes_from_the_operators_proxies_alone() {
     on_each_engine(async |db| {
-        let trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
-        let world = World::with(
-            db,
-            Config {
-                trusted_proxies,
-                ..config()
-            },
-        );
+        let mut world = World::new(db);
+        world.proxies = TrustedProxies {
+            networks: vec!["127.0.0.1".parse().unwrap()],
+            ..TrustedProxies::default()
+        };
         let browser = world.browser();
         let state = browser.begin("").await;
         let path = format!("/api/auth/callback?code=c&state={state}");

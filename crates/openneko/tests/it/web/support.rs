@@ -11,12 +11,13 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use genkan_db::{Db, p};
+use genkan_web::listener::{PeerInfo, TrustedProxies};
 use jiff::Timestamp;
+use openneko::host::Provider;
 use openneko::web::app::{App, Config, Parts};
-use openneko::web::client_ip::TrustedProxies;
 use openneko::web::keys::Keys;
-use openneko::web::plugin::{Overview, PluginFailure, Provider, SignInHost};
-use openneko::web::routes::{self, Peer};
+use openneko::web::plugin::{Overview, PluginFailure, SignInHost};
+use openneko::web::routes;
 use openneko::web::rules::Rules;
 use openneko::web::settings::PublicUrl;
 use openneko::web::store::{self, session::Lifetimes};
@@ -144,6 +145,8 @@ pub(crate) struct World {
     pub(crate) stage: Arc<Mutex<Stage>>,
     pub(crate) keys: Keys,
     router: Router,
+    /// Whose word about a browser's address counts.
+    pub(crate) proxies: TrustedProxies,
     now: Arc<Mutex<Timestamp>>,
 }
 
@@ -152,7 +155,6 @@ pub(crate) fn config() -> Config {
     Config {
         public_url: Some(PublicUrl::parse(ORIGIN).unwrap()),
         is_local: true,
-        trusted_proxies: TrustedProxies::default(),
         lifetimes: Lifetimes::default(),
         rules: Rules::default(),
         requests_per_minute: NonZeroU32::new(100_000).unwrap(),
@@ -187,6 +189,7 @@ impl World {
         });
         Self {
             router: routes::router(app.clone()),
+            proxies: TrustedProxies::default(),
             keys: Keys::from_secret(SECRET).unwrap(),
             app,
             stage,
@@ -276,13 +279,21 @@ impl Browser<'_> {
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies.join("; "));
         }
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            let host = Url::parse(ORIGIN).unwrap().host_str().unwrap().to_owned();
+            request = request.header(header::HOST, host);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut request = request.body(Body::from(body.to_owned())).unwrap();
-        request
-            .extensions_mut()
-            .insert(Peer("127.0.0.1:9".parse().unwrap()));
+        let (mut parts, body) = request.body(Body::from(body.to_owned())).unwrap().into_parts();
+        // As the listener does.
+        let peer = PeerInfo {
+            addr: "127.0.0.1:9".parse().unwrap(),
+            tls: false,
+        };
+        self.world.proxies.introduce(peer, &mut parts);
+        let request = Request::from_parts(parts, body);
         let response = self.world.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         self.keep(&parts.headers);

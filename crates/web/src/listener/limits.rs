@@ -47,8 +47,8 @@ pub struct Limits {
     pub abandoned: u32,
     /// Open connections. More are closed at once, never queued.
     pub connections: usize,
-    /// Open connections of one client: an IPv4 address or an IPv6 /64. `None`
-    /// where all clients arrive through a proxy's address.
+    /// Open connections of one client: an IPv4 address or an IPv6 /64. The operator's
+    /// proxies are exempt. `None` where clients may arrive through a proxy that is not told.
     pub connections_per_client: Option<usize>,
     /// How long requests in flight may take to finish at shutdown.
     pub drain: Duration,

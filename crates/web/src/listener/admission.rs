@@ -25,7 +25,7 @@ struct Open {
 #[derive(Debug)]
 pub(super) struct Seat {
     admission: Arc<Admission>,
-    client: Source,
+    client: Option<Source>,
 }
 
 impl Admission {
@@ -41,14 +41,15 @@ impl Admission {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a connection from `address`, if there is one now.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
-        let client = Source::of(address);
+    /// A place for a connection from `address`, if there is one now. A proxy of the
+    /// operator is no client: behind it there are many.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> Option<Seat> {
+        let client = (!is_proxy).then(|| Source::of(address));
         let mut open = self.open();
         if open.total >= self.most {
             return None;
         }
-        if let Some(most) = self.most_per_client {
+        if let (Some(most), Some(client)) = (self.most_per_client, client) {
             let theirs = open.per_client.entry(client).or_default();
             if *theirs >= most {
                 return None;
@@ -67,10 +68,11 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut open = self.admission.open();
         open.total -= 1;
-        if let Some(theirs) = open.per_client.get_mut(&self.client) {
+        let Some(client) = self.client else { return };
+        if let Some(theirs) = open.per_client.get_mut(&client) {
             *theirs -= 1;
             if *theirs == 0 {
-                open.per_client.remove(&self.client);
+                open.per_client.remove(&client);
             }
         }
     }
@@ -87,26 +89,46 @@ mod tests {
     #[test]
     fn a_closed_connection_makes_room() {
         let admission = Admission::new(2, None);
-        let first = admission.admit(ip("192.0.2.1"));
-        let second = admission.admit(ip("192.0.2.1"));
+        let first = admission.admit(ip("192.0.2.1"), false);
+        let second = admission.admit(ip("192.0.2.1"), false);
         assert!(first.is_some() && second.is_some());
-        assert!(admission.admit(ip("192.0.2.2")).is_none());
+        assert!(admission.admit(ip("192.0.2.2"), false).is_none());
         drop(first);
-        assert!(admission.admit(ip("192.0.2.2")).is_some());
+        assert!(admission.admit(ip("192.0.2.2"), false).is_some());
     }
 
     #[test]
     fn one_client_cannot_take_every_place() {
         let admission = Admission::new(10, Some(1));
-        let first = admission.admit(ip("2001:db8::1"));
+        let first = admission.admit(ip("2001:db8::1"), false);
         assert!(first.is_some());
-        assert!(admission.admit(ip("2001:db8::2")).is_none(), "the same /64");
-        assert!(admission.admit(ip("2001:db8:0:1::1")).is_some());
+        assert!(
+            admission.admit(ip("2001:db8::2"), false).is_none(),
+            "the same /64"
+        );
+        assert!(admission.admit(ip("2001:db8:0:1::1"), false).is_some());
         drop(first);
-        assert!(admission.admit(ip("2001:db8::2")).is_some());
+        assert!(admission.admit(ip("2001:db8::2"), false).is_some());
         assert!(
             admission.open().per_client.is_empty(),
             "nothing is kept of the departed"
+        );
+    }
+
+    #[test]
+    fn a_proxy_of_the_operator_is_no_client() {
+        let admission = Admission::new(3, Some(1));
+        let first = admission.admit(ip("2001:db8::1"), false);
+        let proxied: Vec<_> = (0..2).map(|_| admission.admit(ip("2001:db8::2"), true)).collect();
+        assert!(first.is_some() && proxied.iter().all(Option::is_some));
+        assert!(
+            admission.admit(ip("2001:db8::2"), true).is_none(),
+            "one of all places"
+        );
+        drop(proxied);
+        assert!(
+            admission.admit(ip("2001:db8::3"), false).is_none(),
+            "the same /64"
         );
     }
 }

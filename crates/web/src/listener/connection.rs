@@ -29,7 +29,7 @@ use tower::Service;
 
 use super::body::{BodyLimit, RequestBody};
 use super::budget::{Allowance, Budget};
-use super::forwarded::{ClientIp, PeerInfo, TrustedProxies};
+use super::forwarded::{PeerInfo, TrustedProxies};
 use super::host;
 use super::limits::Limits;
 use super::pace::{InFlight, Pace, Protocol, Verdict};
@@ -291,13 +291,8 @@ async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Resp
             _in_flight: in_flight,
         }));
     }
-    let peer = caller.peer.addr.ip();
-    let client = proxies.client_ip(peer, &parts.headers);
-    let source = proxies.source(peer, client, &parts.headers);
+    let source = proxies.introduce(caller.peer, &mut parts);
     let limit = BodyLimit::new(limits.body_bytes, Allowance::new(bodies, source));
-    parts.extensions.insert(caller.peer);
-    parts.extensions.insert(ClientIp(client));
-    parts.extensions.insert(source);
     parts.extensions.insert(limit.clone());
     let body = match body.is_end_stream() {
         true => Body::empty(),

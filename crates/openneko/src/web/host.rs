@@ -1,12 +1,12 @@
-//! The plugin host as the web app sees it.
+//! The plugin host as the web app sees it: its answers in the words of [`plugin`](crate::web::plugin).
 
 use async_trait::async_trait;
 use openneko_plugin::rpc::{BeginAuth, CompleteAuth, Identity};
 use openneko_sandbox::SandboxError;
 use url::Url;
 
-use super::{Described, Error, Host, engines};
-use crate::web::plugin::{DeniedEgress, Installed, Overview, PluginFailure, Provider, SignInHost};
+use crate::host::{self, Described, Error, Host, Provider, engines};
+use crate::web::plugin::{DeniedEgress, Installed, Overview, PluginFailure, SignInHost};
 
 /// How many refused attempts the dashboard gets.
 const RECENT_DENIALS: usize = 20;
@@ -84,7 +84,7 @@ fn installed(plugin: &Described) -> Installed {
             .iter()
             .map(|host| host.as_str().to_owned())
             .collect(),
-        grants: entry.grants.iter().map(super::grant_text).collect(),
+        grants: entry.grants.iter().map(host::grant_text).collect(),
     }
 }
 

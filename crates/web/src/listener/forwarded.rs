@@ -4,6 +4,7 @@
 //! Source: RFC 7239 (`Forwarded`); `X-Forwarded-For` has no standard.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::FromRequestParts;
@@ -28,6 +29,12 @@ pub struct PeerInfo {
 /// ([`TrustedProxies`]); from anywhere else they are what a client says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientIp(pub IpAddr);
+
+impl fmt::Display for ClientIp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for ClientIp {
     type Rejection = Infallible;
@@ -58,14 +65,14 @@ const FORWARDING: [HeaderName; 3] = [
 ];
 
 /// The operator's proxies, whose word about the client counts. Empty by default.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     pub networks: Vec<Network>,
     pub header: ForwardedHeader,
 }
 
 impl TrustedProxies {
-    fn trusts(&self, address: IpAddr) -> bool {
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(address))
     }
 
@@ -91,8 +98,19 @@ impl TrustedProxies {
         client
     }
 
+    /// Puts into a request whose it is: [`PeerInfo`], [`ClientIp`] and [`Source`].
+    pub fn introduce(&self, peer: PeerInfo, parts: &mut Parts) -> Source {
+        let address = peer.addr.ip();
+        let client = self.client_ip(address, &parts.headers);
+        let source = self.source(address, client, &parts.headers);
+        parts.extensions.insert(peer);
+        parts.extensions.insert(ClientIp(client));
+        parts.extensions.insert(source);
+        source
+    }
+
     /// Whom limits count for a request of `peer` whose client is `client`.
-    pub(super) fn source(&self, peer: IpAddr, client: IpAddr, headers: &HeaderMap) -> Source {
+    fn source(&self, peer: IpAddr, client: IpAddr, headers: &HeaderMap) -> Source {
         let forwards = || FORWARDING.iter().any(|name| headers.contains_key(name));
         if !self.trusts(peer.to_canonical()) && forwards() {
             Source::Forwarder

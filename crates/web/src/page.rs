@@ -2,14 +2,10 @@
 //!
 //! Source: Content Security Policy Level 3, Fetch §3.2 (`Origin`).
 
-use axum::Json;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
-
-use crate::web::error::PageError;
 
 /// Where the forms of a page lead.
 ///
@@ -40,12 +36,12 @@ pub enum Forms {
 /// The script of a page that sends its form itself.
 pub const SEND_SCRIPT: &str = "document.forms[0].submit()";
 
-/// Where a page stands: `pages` in the house style.
+/// Where a page stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
-    /// A single card for a person who signs in.
+    /// A step of a sign-in that an application may have opened in a popup.
     Door,
-    /// A wide page for operators, IT admins and developers.
+    /// Any other page, such as those for operators, IT admins and developers.
     Desk,
 }
 
@@ -62,42 +58,56 @@ pub struct Page {
     room: Room,
     forms: Forms,
     html: String,
+    is_whole: bool,
+    /// The name of the template's type, for the tests that want a sample of each.
+    #[cfg(feature = "testing")]
+    template: &'static str,
 }
 
 impl Page {
     pub fn new<T: PageTemplate>(template: &T) -> Self {
-        let (status, html) = match template.render() {
-            Ok(html) => (StatusCode::OK, html),
-            Err(error) => {
-                tracing::error!(%error, "a page could not be rendered");
-                (
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "This page could not be shown.".to_owned(),
-                )
-            }
-        };
+        let rendered = template.render();
+        let is_whole = rendered.is_ok();
         Self {
-            status,
+            status: if is_whole {
+                StatusCode::OK
+            } else {
+                StatusCode::INTERNAL_SERVER_ERROR
+            },
             room: T::ROOM,
-            forms: T::FORMS,
-            html,
+            forms: if is_whole { T::FORMS } else { Forms::None },
+            html: rendered.unwrap_or_else(|error| {
+                tracing::error!(%error, "a page could not be rendered");
+                "This page could not be shown.".to_owned()
+            }),
+            is_whole,
+            #[cfg(feature = "testing")]
+            template: std::any::type_name::<T>(),
         }
     }
 
-    /// The same page with another status than 200.
+    /// The same page with another status than 200. One that could not be rendered
+    /// stays our own failure.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = status;
+        if self.is_whole {
+            self.status = status;
+        }
         self
     }
 }
+
+/// Which template an answer was rendered from, in its extensions.
+#[cfg(feature = "testing")]
+#[derive(Debug, Clone, Copy)]
+pub struct Template(pub &'static str);
 
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
         let mut headers = HeaderMap::with_capacity(10);
         let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
         set(header::CONTENT_TYPE, "text/html; charset=utf-8");
-        // Pages carry CSRF tokens and names; the Back button asks again.
+        // Pages carry form tokens and names; the Back button asks again.
         set(header::CACHE_CONTROL, "no-store");
         set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
         set(
@@ -125,7 +135,16 @@ impl IntoResponse for Page {
             HeaderName::from_static("cross-origin-resource-policy"),
             "same-origin",
         );
-        (self.status, headers, self.html).into_response()
+        #[cfg(feature = "testing")]
+        let answer = (
+            self.status,
+            headers,
+            axum::Extension(Template(self.template)),
+            self.html,
+        );
+        #[cfg(not(feature = "testing"))]
+        let answer = (self.status, headers, self.html);
+        answer.into_response()
     }
 }
 
@@ -157,47 +176,6 @@ pub async fn refuse_head(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Answers a path that does not exist: a page to browsers, JSON to programs.
-pub async fn not_found(request: HeaderMap) -> Response {
-    if wants_html(&request) {
-        return PageError::new(
-            StatusCode::NOT_FOUND,
-            "There is no page here",
-            "The link is old or mistyped, or it was cut off on its way.",
-        )
-        .what_to_do("go back to the application that you want to open and start from there.")
-        .into_response();
-    }
-    refusal(StatusCode::NOT_FOUND, "there is nothing at this path")
-}
-
-/// Answers a method that a path does not have. The router adds `Allow`.
-pub async fn method_not_allowed(method: Method, request: HeaderMap) -> Response {
-    if wants_html(&request) {
-        return PageError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "This page cannot be opened like that",
-            "It is a step in the middle of something, and your browser came to it from outside.",
-        )
-        .what_to_do("go back to the application that you want to open and start from there.")
-        .into_response();
-    }
-    tracing::debug!(%method, "method not allowed");
-    refusal(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "this path does not answer that method",
-    )
-}
-
-fn refusal(status: StatusCode, description: &'static str) -> Response {
-    let no_store = [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    let body = Json(json!({ "error": "invalid_request", "error_description": description }));
-    (status, no_store, body).into_response()
-}
-
 /// Browsers name `text/html` when a person navigates; programs send `*/*` or JSON.
 pub fn wants_html(request: &HeaderMap) -> bool {
     request
@@ -210,18 +188,6 @@ pub fn wants_html(request: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::templates::{FormPost, Identify, Link, SignedOut};
-    use axum::Router;
-    use axum::body::Body;
-    use axum::http::Request;
-    use axum::routing::post;
-    use tower::ServiceExt as _;
-
-    fn policy(response: &Response) -> &str {
-        response.headers()[header::CONTENT_SECURITY_POLICY]
-            .to_str()
-            .unwrap()
-    }
 
     #[test]
     fn every_page_forbids_scripts_frames_and_bases() {
@@ -248,72 +214,40 @@ mod tests {
         );
         assert!(policy.starts_with("default-src 'none';"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
-        let hidden = [("code", "c\"><script>alert(1)</script>"), ("state", "s&<")];
-        let page = FormPost {
-            action: "https://app.example/signin-oidc",
-            hidden: &hidden,
-        };
-        let html = askama::Template::render(&page).unwrap();
-        assert_eq!(html.matches("<script").count(), 1, "{html}");
-        assert!(
-            html.contains(&format!("<script>{SEND_SCRIPT}</script>")),
-            "{html}"
-        );
+    }
+
+    #[derive(askama::Template)]
+    #[template(source = "{{ self.text()? }}", ext = "html")]
+    struct Note(Result<&'static str, std::fmt::Error>);
+
+    impl Note {
+        fn text(&self) -> Result<&'static str, std::fmt::Error> {
+            self.0
+        }
+    }
+
+    impl PageTemplate for Note {
+        const ROOM: Room = Room::Desk;
+        const FORMS: Forms = Forms::Stay;
     }
 
     #[test]
-    fn a_page_without_forms_allows_none_and_a_sign_in_form_may_leave() {
-        let signed_out = SignedOut {
-            application: "Acme Notes",
-            back: Link::parse("Home", "/"),
+    fn a_page_carries_its_policy_and_a_broken_one_is_our_failure() {
+        let policy = |response: &Response| {
+            let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str();
+            policy.unwrap().to_owned()
         };
-        let response = Page::new(&signed_out).into_response();
-        assert!(policy(&response).contains("form-action 'none'"));
-        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-        assert_eq!(response.headers()[header::REFERRER_POLICY], "same-origin");
+        let whole = Page::new(&Note(Ok("fine"))).with_status(StatusCode::FORBIDDEN);
+        let whole = whole.into_response();
+        assert_eq!(whole.status(), StatusCode::FORBIDDEN);
+        assert!(policy(&whole).contains("form-action 'self'"));
+        assert_eq!(whole.headers()[header::CACHE_CONTROL], "no-store");
+        assert_eq!(whole.headers()[header::REFERRER_POLICY], "same-origin");
+        assert_eq!(whole.headers()["cross-origin-opener-policy"], "same-origin");
 
-        let identify = Identify {
-            application: "Acme",
-            action: None,
-            csrf: "c",
-            hidden: &[],
-            email: "",
-            error: None,
-        };
-        assert!(!policy(&Page::new(&identify).into_response()).contains("form-action"));
-    }
-
-    #[tokio::test]
-    async fn browsers_get_a_page_and_programs_get_json() {
-        let app: Router = Router::new()
-            .route("/token", post(|| async {}))
-            .method_not_allowed_fallback(method_not_allowed)
-            .fallback(not_found);
-        for (path, status) in [
-            ("/nowhere", StatusCode::NOT_FOUND),
-            ("/token", StatusCode::METHOD_NOT_ALLOWED),
-        ] {
-            for (accept, content_type) in [
-                (
-                    "text/html,application/xhtml+xml;q=0.9",
-                    "text/html; charset=utf-8",
-                ),
-                ("*/*", "application/json"),
-            ] {
-                let request = Request::get(path)
-                    .header(header::ACCEPT, accept)
-                    .body(Body::empty())
-                    .unwrap();
-                let response = app.clone().oneshot(request).await.unwrap();
-                assert_eq!(response.status(), status);
-                assert_eq!(response.headers()[header::CONTENT_TYPE], content_type);
-                assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-                let allow = response
-                    .headers()
-                    .get(header::ALLOW)
-                    .map(|value| value.to_str().unwrap());
-                assert_eq!(allow, (path == "/token").then_some("POST"), "{path}");
-            }
-        }
+        let broken = Page::new(&Note(Err(std::fmt::Error))).with_status(StatusCode::OK);
+        let broken = broken.into_response();
+        assert_eq!(broken.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(policy(&broken).contains("form-action 'none'"));
     }
 }

@@ -1,12 +1,14 @@
 //! Requests that another site makes a browser send.
+//!
+//! Source: Fetch Metadata Request Headers §2.4, RFC 6454 §7, RFC 9110 §10.1.3.
 
 use http::{HeaderMap, header};
 use url::Url;
 
-/// Whether the browser says that the request comes from our own pages, as far
-/// as it says anything (Fetch Metadata, RFC 6454 §7). The cookie is
-/// `SameSite=Lax` besides, so a foreign page's form has no session.
-pub(crate) fn is_same_origin(headers: &HeaderMap, origin: Option<&str>) -> bool {
+/// Whether the browser says that the request comes from our own pages, at `origin`, as
+/// far as it says anything. The cookies are `SameSite=Lax` besides, so a foreign page's
+/// form has none of them.
+pub fn is_same_origin(headers: &HeaderMap, origin: Option<&str>) -> bool {
     let get = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(site) = get("sec-fetch-site") {
         return matches!(site, "same-origin" | "none");
@@ -22,7 +24,7 @@ pub(crate) fn is_same_origin(headers: &HeaderMap, origin: Option<&str>) -> bool 
 ///
 /// Older browsers have no Fetch Metadata, and no navigation has an `Origin`;
 /// they say `Referer`, unless the page before told them not to.
-pub(crate) fn is_own_navigation(headers: &HeaderMap, origin: Option<&str>) -> bool {
+pub fn is_own_navigation(headers: &HeaderMap, origin: Option<&str>) -> bool {
     if !is_same_origin(headers, origin) {
         return false;
     }

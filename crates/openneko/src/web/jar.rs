@@ -1,8 +1,7 @@
-//! Reading and writing cookies.
-//!
-//! Source: RFC 6265bis.
+//! The cookies of openneko: their names, where they are sent, and how long they stay.
 
-use http::{HeaderMap, HeaderValue, header};
+use genkan_web::cookie::{self, SetCookie};
+use http::{HeaderMap, HeaderValue};
 
 /// The sign-in.
 pub(crate) const SESSION: &str = "openneko_session";
@@ -40,34 +39,9 @@ pub(crate) fn state_name(state: &str) -> Option<String> {
     is_ours.then(|| format!("{STATE_PREFIX}{}", &state[..STATE_NAME_CHARS]))
 }
 
-/// The cookies that a browser sent.
-///
-/// One line holds those of every application of the host, and they are octets
-/// (RFC 6265 §5.4): what is no text in one of them is nothing to the others.
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let lines = headers.get_all(header::COOKIE).iter();
-    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    pairs.filter_map(|pair| {
-        let pair = pair.trim_ascii();
-        let end = pair.iter().position(|byte| *byte == b'=')?;
-        Some((&pair[..end], &pair[end + 1..]))
-    })
-}
-
-/// Reads a cookie; absent too if it came twice with different values, for
-/// somebody else set one of them.
-pub(crate) fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut values = pairs(headers)
-        .filter(|(key, _)| *key == name.as_bytes())
-        .map(|(_, value)| value);
-    let first = values.next()?;
-    let is_one = values.all(|other| other == first);
-    std::str::from_utf8(first).ok().filter(|_| is_one)
-}
-
 /// The names of all state cookies that a browser sent.
 pub(crate) fn state_names(headers: &HeaderMap) -> Vec<&str> {
-    pairs(headers)
+    cookie::pairs(headers)
         .filter_map(|(name, _)| std::str::from_utf8(name).ok())
         .filter(|name| {
             name.strip_prefix(STATE_PREFIX).is_some_and(|rest| {
@@ -112,52 +86,22 @@ impl Jar {
         self.line(name, "", STATE_PATH, 0)
     }
 
-    /// `SameSite=Lax`: the provider's redirect is a top-level navigation, which
-    /// carries it; a foreign page's form does not.
     fn line(self, name: &str, value: &str, path: &str, max_age_secs: i64) -> HeaderValue {
-        let secure = if self.secure { "; Secure" } else { "" };
-        let line =
-            format!("{name}={value}; Path={path}; Max-Age={max_age_secs}; HttpOnly; SameSite=Lax{secure}");
-        HeaderValue::try_from(line).expect("names and values are printable ASCII")
+        let cookie = SetCookie {
+            name,
+            value,
+            path,
+            // What is over already is removed.
+            max_age_secs: Some(u64::try_from(max_age_secs).unwrap_or_default()),
+            secure: self.secure,
+        };
+        cookie.line()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(lines: &[&'static str]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|line| (header::COOKIE, HeaderValue::from_static(line)))
-            .collect()
-    }
-
-    #[test]
-    fn a_cookie_that_came_twice_counts_if_it_is_the_same() {
-        let sent = headers(&["a=1; openneko_session=x", "openneko_session=x"]);
-        assert_eq!(read(&sent, SESSION), Some("x"));
-        let planted = headers(&["openneko_session=x; openneko_session=y"]);
-        assert_eq!(read(&planted, SESSION), None);
-        assert_eq!(read(&headers(&["openneko_sessionx=x"]), SESSION), None);
-        let planted = HeaderValue::from_bytes(b"openneko_session=x; openneko_session=\xff").unwrap();
-        let planted = HeaderMap::from_iter([(header::COOKIE, planted)]);
-        assert_eq!(read(&planted, SESSION), None);
-    }
-
-    #[test]
-    fn a_cookie_of_another_application_hides_none_of_ours() {
-        for foreign in [
-            "lang=Fran\u{e7}ais".as_bytes(),
-            b"lang=Fran\xe7ais",
-            b"\xff=\xfe; =; ;;x",
-        ] {
-            let line = [b"openneko_session=abc".as_slice(), foreign, b"b=1"].join(&b"; "[..]);
-            let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_bytes(&line).unwrap())]);
-            assert_eq!(read(&headers, SESSION), Some("abc"), "{}", line.escape_ascii());
-            assert_eq!(read(&headers, "b"), Some("1"), "{}", line.escape_ascii());
-        }
-    }
 
     #[test]
     fn a_state_of_another_form_has_no_cookie() {

@@ -184,7 +184,8 @@ impl Door {
                 }
             };
             let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
-            let Some(seat) = self.admission.admit(addr.ip()) else {
+            let is_proxy = self.shared.proxies.trusts(addr.ip());
+            let Some(seat) = self.admission.admit(addr.ip(), is_proxy) else {
                 // Dropping the stream closes it: a queue would only hide the flood.
                 full.log(|| tracing::warn!(%addr, "refused a connection: too many are open"));
                 continue;

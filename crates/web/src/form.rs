@@ -1,0 +1,160 @@
+//! Forms that only our own pages can send.
+//!
+//! A token is an HMAC over what tells browsers apart, such as a cookie, and over the
+//! form's purpose: another site can neither read the cookie nor make the token.
+//! `Sec-Fetch-Site` and `Origin` are checked first, because they cost nothing.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use genkan_protocol::oauth::Parameters;
+use http::HeaderMap;
+
+use crate::origin;
+
+/// Makes and checks form tokens.
+pub struct FormTokens {
+    key: hmac::Key,
+    field: &'static str,
+}
+
+impl std::fmt::Debug for FormTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FormTokens")
+    }
+}
+
+/// A form as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent<'a> {
+    pub headers: &'a HeaderMap,
+    /// Our own origin, where it is known: `https://auth.example.com`.
+    pub origin: Option<&'a str>,
+    pub body: &'a [u8],
+}
+
+/// Why a form does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Its body cannot be read in one way.
+    Garbled,
+    /// No page of ours sent it, from this browser, for this purpose.
+    Foreign,
+}
+
+/// The fields of a form: strictly encoded, and none of them twice.
+///
+/// # Errors
+///
+/// [`Refused::Garbled`]; nothing is repaired.
+pub fn parse(body: &[u8]) -> Result<Parameters, Refused> {
+    let fields = Parameters::parse(body).map_err(|_| Refused::Garbled)?;
+    match fields.first_duplicate() {
+        Some(_) => Err(Refused::Garbled),
+        None => Ok(fields),
+    }
+}
+
+impl FormTokens {
+    /// With the key for them, and the name of the field that carries the token.
+    pub fn new(key: &[u8; 32], field: &'static str) -> Self {
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            field,
+        }
+    }
+
+    /// The token for one form (`purpose`: its path) in one browser.
+    pub fn token(&self, browser: &[u8], purpose: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.tag(browser, purpose))
+    }
+
+    /// The fields of a form that a page of ours sent, from this browser and for this purpose.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] for any other.
+    pub fn open(&self, sent: Sent<'_>, browser: &[u8], purpose: &str) -> Result<Parameters, Refused> {
+        let fields = parse(sent.body)?;
+        let token = fields.one(self.field).ok().flatten().unwrap_or_default();
+        if origin::is_same_origin(sent.headers, sent.origin) && self.verify(browser, purpose, token) {
+            Ok(fields)
+        } else {
+            Err(Refused::Foreign)
+        }
+    }
+
+    /// Whether `token` came from our form, in constant time.
+    fn verify(&self, browser: &[u8], purpose: &str, token: &str) -> bool {
+        let Ok(given) = URL_SAFE_NO_PAD.decode(token) else {
+            return false;
+        };
+        aws_lc_rs::constant_time::verify_slices_are_equal(&given, self.tag(browser, purpose).as_ref()).is_ok()
+    }
+
+    fn tag(&self, browser: &[u8], purpose: &str) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(browser);
+        context.update(b"\0");
+        context.update(purpose.as_bytes());
+        context.sign()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    const OURS: &str = "https://auth.acme.test";
+
+    #[test]
+    fn a_token_counts_for_its_browser_and_form_only() {
+        let tokens = FormTokens::new(&[7; 32], "token");
+        let token = tokens.token(b"ada", "/login/lri_1");
+        assert!(tokens.verify(b"ada", "/login/lri_1", &token));
+        assert!(!tokens.verify(b"eve", "/login/lri_1", &token));
+        assert!(!tokens.verify(b"ada", "/login/lri_2", &token));
+        assert!(!tokens.verify(b"ada", "/login/lri_1", ""));
+        assert!(!tokens.verify(b"ada", "/login/lri_1", &token[1..]));
+        let others = FormTokens::new(&[8; 32], "token");
+        assert!(!others.verify(b"ada", "/login/lri_1", &token));
+    }
+
+    #[test]
+    fn a_form_is_ours_if_origin_and_token_say_so() {
+        let tokens = FormTokens::new(&[7; 32], "token");
+        let body = format!("token={}&choice=stay", tokens.token(b"ada", "/x"));
+        let open = |headers: &HeaderMap, body: &str| {
+            let sent = Sent {
+                headers,
+                origin: Some(OURS),
+                body: body.as_bytes(),
+            };
+            tokens
+                .open(sent, b"ada", "/x")
+                .map(|fields| fields.one("choice").unwrap().map(str::to_owned))
+        };
+        let silent = HeaderMap::new();
+        assert_eq!(open(&silent, &body), Ok(Some("stay".to_owned())));
+        for (name, value) in [
+            ("origin", "https://evil.test"),
+            ("origin", "null"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
+            assert_eq!(open(&headers, &body), Err(Refused::Foreign), "{name}: {value}");
+        }
+        assert_eq!(open(&silent, "choice=stay"), Err(Refused::Foreign));
+        assert_eq!(open(&silent, "csrf=x&choice=stay"), Err(Refused::Foreign));
+        for garbled in [
+            format!("{body}&choice=go"),
+            format!("{body}&x=%zz"),
+            format!("{body}&x=%00"),
+        ] {
+            assert_eq!(open(&silent, &garbled), Err(Refused::Garbled), "{garbled}");
+        }
+    }
+}
