@@ -7,26 +7,30 @@ use genkan_store::proof::{Method, Proofs};
 use genkan_store::{ConnectionId, GrantId, InteractionId, MIGRATIONS, Proof, SessionId, Timestamp};
 use genkan_store::{grant, session};
 
-use crate::support::World;
+use crate::support::{World, hash};
 
 const NOW: Timestamp = Timestamp::from_micros(10);
 
-const ROWS: &[&str] = &[
+const PEOPLE: &[&str] = &[
     "INSERT INTO users (id, email, email_verified, metadata, disabled, created_at, updated_at)
      VALUES ('usr_1', 'ada@acme.test', TRUE, '{}', FALSE, 1, 1)",
     "INSERT INTO clients (id, name, kind, redirect_uris, post_logout_redirect_uris, back_channel_logout_uris,
         any_loopback_redirect, enforce_pkce, secret_optional_with_pkce, strict_refresh_rotation,
         profile_in_access_token, management_access, token_algorithm, created_at, updated_at)
      VALUES ('webc_1', 'App', 'WEB_APP', '[]', '[]', '[]', FALSE, FALSE, FALSE, FALSE, TRUE, FALSE, 'RS256', 1, 1)",
-    "INSERT INTO sessions (id, token_hash, user_id, connection_id, status, authenticated_at, created_at,
-        last_active_at, idle_expires_at, expires_at, auth_time)
-     VALUES ('ses_1', 'a', 'usr_1', 'conn_1', 'active', 5, 5, 5, 1000, 1000, 3),
-            ('ses_2', 'b', 'usr_1', 'conn_1', 'active', 5, 5, 5, 1000, 1000, NULL)",
+];
+
+const SESSIONS: &str =
+    "INSERT INTO sessions (id, token_hash, user_id, connection_id, status, authenticated_at,
+        created_at, last_active_at, idle_expires_at, expires_at, auth_time)
+     VALUES ('ses_1', $1, 'usr_1', 'conn_1', 'active', 5, 5, 5, 1000, 1000, 3),
+            ('ses_2', $2, 'usr_1', 'conn_1', 'active', 5, 5, 5, 1000, 1000, NULL)";
+
+const GRANTS: &str =
     "INSERT INTO grants (id, client_id, session_id, user_id, connection_id, scope, authenticated_at, created_at,
         expires_at, auth_time)
      VALUES ('grt_1', 'webc_1', 'ses_1', 'usr_1', 'conn_1', 'openid', 5, 5, 1000, 3),
-            ('grt_2', 'webc_1', 'ses_2', 'usr_1', NULL, 'openid', 5, 5, 1000, NULL)",
-];
+            ('grt_2', 'webc_1', 'ses_2', 'usr_1', NULL, 'openid', 5, 5, 1000, NULL)";
 
 /// As the version before wrote them.
 const STAGES: &[(&str, &str)] = &[
@@ -51,9 +55,15 @@ const ARRIVAL: &str = r#"{"arrival":{"connection_id":"conn_1","subject":"s","pro
 async fn migrated(db: Db) -> World {
     let before = MIGRATIONS.iter().position(|step| step.name == "proofs").unwrap();
     db.migrate(&MIGRATIONS[..before]).await.unwrap();
-    for sql in ROWS {
+    for sql in PEOPLE {
         db.tx(async |tx| tx.exec(sql, p![]).await).await.unwrap();
     }
+    db.tx(async |tx| {
+        tx.exec(SESSIONS, p![&hash("a"), &hash("b")]).await?;
+        tx.exec(GRANTS, p![]).await
+    })
+    .await
+    .unwrap();
     for (id, stage) in STAGES {
         let arrival = (*id == "lri_4").then_some(ARRIVAL);
         db.tx(async |tx| {
@@ -62,7 +72,7 @@ async fn migrated(db: Db) -> World {
                     arrival)
                  VALUES ($1, $2, '{\"kind\":\"test_connection\",\"connection_id\":\"conn_1\",\"test_id\":\"test_1\"}',
                     FALSE, $3, 1, 1000, $4)",
-                p![*id, &crate::support::hash("browser"), *stage, arrival],
+                p![*id, &hash("browser"), *stage, arrival],
             )
             .await
         })
