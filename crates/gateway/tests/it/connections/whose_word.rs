@@ -40,7 +40,7 @@ async fn employee_elsewhere(gateway: &Gateway, email: &str, organization: &Organ
     user
 }
 
-async fn prove(gateway: &Gateway, organization_id: &OrganizationId) {
+pub(super) async fn prove(gateway: &Gateway, organization_id: &OrganizationId) {
     let at = gateway.at();
     gateway
         .tx(async |tx| {
