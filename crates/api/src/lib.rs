@@ -13,7 +13,6 @@ mod error;
 mod extent;
 mod frame;
 mod host;
-pub mod invitations;
 mod mask;
 pub mod methods;
 pub mod openapi;

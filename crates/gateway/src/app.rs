@@ -8,7 +8,8 @@ use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_protocol::oauth::redirect_uri;
 use genkan_store::client::Client;
-use genkan_store::{Generator, InstanceKey, Stamp};
+use genkan_store::{Generator, InstanceKey, Stamp, outbox};
+use tokio::sync::Notify;
 
 use crate::anonymous::{self, Limiter};
 use crate::cache::Cache;
@@ -77,8 +78,8 @@ struct Inner {
     metadata: MetadataCache,
     tally: Tally,
     anonymous: Limiter,
-    jobs: tokio::sync::Notify,
-    mail: tokio::sync::Notify,
+    /// One for each kind of delivery.
+    deliveries: [Notify; outbox::Kind::ALL.len()],
     /// Known only when the store has been read, for which there must be an app.
     simulator: OnceLock<Simulator>,
 }
@@ -106,8 +107,7 @@ impl App {
             metadata: MetadataCache::default(),
             tally: Tally::default(),
             anonymous,
-            jobs: tokio::sync::Notify::new(),
-            mail: tokio::sync::Notify::new(),
+            deliveries: std::array::from_fn(|_| Notify::new()),
             simulator: OnceLock::new(),
         }))
     }
@@ -216,16 +216,11 @@ impl App {
 
     /// Wakes the background jobs, because there is something to deliver.
     pub fn wake_jobs(&self) {
-        self.0.jobs.notify_one();
-        self.0.mail.notify_one();
+        self.0.deliveries.iter().for_each(Notify::notify_one);
     }
 
-    pub(crate) async fn jobs_woken(&self) {
-        self.0.jobs.notified().await;
-    }
-
-    pub(crate) async fn mail_woken(&self) {
-        self.0.mail.notified().await;
+    pub(crate) async fn delivery_woken(&self, kind: outbox::Kind) {
+        self.0.deliveries[kind as usize].notified().await;
     }
 }
 

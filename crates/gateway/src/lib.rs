@@ -13,6 +13,7 @@ pub mod dev_ca;
 pub mod grpc;
 pub mod jobs;
 pub mod keys;
+pub mod letters;
 pub mod logging;
 pub mod login;
 pub mod mail;

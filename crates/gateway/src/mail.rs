@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use genkan_protocol::EmailAddress;
-use genkan_store::mail::Content;
 use genkan_store::{MailId, Timestamp};
 use lettre::address::AddressError;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -19,6 +18,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
 use crate::config::{Config, SmtpSecurity, SmtpUrl};
+use crate::letters::Written;
 
 /// How long the server may take for one step of the dialogue.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -242,8 +242,8 @@ impl Smtp {
     /// # Errors
     ///
     /// [`SendError`], also with what the server answered.
-    pub async fn send(&self, id: &MailId, at: Timestamp, content: &Content) -> Result<(), SendError> {
-        self.transport.send(self.message(id, content, at)?).await?;
+    pub async fn send(&self, id: &MailId, at: Timestamp, letter: &Written) -> Result<(), SendError> {
+        self.transport.send(self.message(id, letter, at)?).await?;
         Ok(())
     }
 
@@ -258,20 +258,20 @@ impl Smtp {
 
     /// The library encodes every header, so nothing in a subject or a name can
     /// begin another one.
-    fn message(&self, id: &MailId, content: &Content, at: Timestamp) -> Result<Message, SendError> {
+    fn message(&self, id: &MailId, letter: &Written, at: Timestamp) -> Result<Message, SendError> {
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         let message = Message::builder()
             // The same at every attempt: whoever gets it twice sees that it is one.
             .message_id(Some(format!("<{id}@{}>", self.host)))
             .date(system_time(at))
             .from(self.from.clone())
-            .to(Mailbox::new(None, address(content.to.as_str())?))
-            .subject(&content.subject)
+            .to(Mailbox::new(None, address(letter.to.as_str())?))
+            .subject(&letter.subject)
             // Out-of-office replies to it are not wanted (RFC 3834 §5).
             .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
             .multipart(MultiPart::alternative_plain_html(
-                content.text.clone(),
-                content.html.clone(),
+                letter.text.clone(),
+                letter.html.clone(),
             ))?;
         Ok(message)
     }
@@ -299,7 +299,7 @@ mod tests {
     }
 
     fn written(subject: &str) -> String {
-        let content = Content {
+        let letter = Written {
             to: EmailAddress::parse("ada@example.com").unwrap(),
             subject: subject.to_owned(),
             text: "It is 271828.".to_owned(),
@@ -307,7 +307,7 @@ mod tests {
         };
         let id = MailId::parse("mail_000000000000000000001").unwrap();
         let message = smtp()
-            .message(&id, &content, Timestamp::from_secs(1_800_000_000))
+            .message(&id, &letter, Timestamp::from_secs(1_800_000_000))
             .unwrap();
         String::from_utf8(message.formatted()).unwrap()
     }

@@ -67,8 +67,8 @@ pub(crate) struct Failure {
 impl Subject {
     fn entry<'a>(&'a self, failure: &'a Failure) -> Entry<'a> {
         let entry = match self {
-            Self::Connection(_) => {
-                let entry = Entry::new(Kind::LoginFailed);
+            Self::Connection(connection_id) => {
+                let entry = Entry::new(Kind::LoginFailed).connection(connection_id);
                 match &failure.client_id {
                     Some(client_id) => entry.client(client_id),
                     None => entry,

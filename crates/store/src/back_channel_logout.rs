@@ -1,40 +1,58 @@
-//! Logout tokens to deliver: clients are told when a session ends, again and
-//! again until they answer or are given up.
+//! Logout tokens to deliver, through the [`outbox`]: clients are told when a
+//! session ends, again and again until they answer or are given up.
 //!
 //! Source: OIDC Back-Channel Logout 1.0 §2.5, §2.8.
 
 use std::time::Duration;
 
-use genkan_db::{Row, Tx, p};
+use genkan_db::{Tx, p};
+use serde::{Deserialize, Serialize};
 
 use crate::event::{self, Entry, Kind};
+use crate::outbox::{self, Delivery, New, Next, Schedule};
 use crate::row::Columns;
-use crate::{BackChannelLogoutId, ClientId, Error, SessionId, Stamp, Timestamp, UserId};
+use crate::{BackChannelLogoutId, ClientId, Error, SessionId, Stamp, UserId};
 
-/// How often a delivery is tried, and how long after each failure it rests.
-const BACKOFF_SECS: [u64; 5] = [5, 30, 2 * 60, 5 * 60, 15 * 60];
+pub const SCHEDULE: Schedule = Schedule::new(&[5, 30, 2 * 60, 5 * 60, 15 * 60]);
 
-/// After this many attempts a delivery is given up.
-pub const MAX_ATTEMPTS: u32 = 6;
+/// Whom nobody could tell for so long, because no node ran, has found out.
+const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What the database keeps of it; the receiver is the client.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    uri: String,
+    session_id: SessionId,
+    user_id: UserId,
+}
 
 /// A logout token that a client has not confirmed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackChannelLogout {
-    pub id: BackChannelLogoutId,
     pub client_id: ClientId,
     pub uri: String,
     pub session_id: SessionId,
     pub user_id: UserId,
-    /// With the one that this claim is for.
-    pub attempts: u32,
-    pub created_at: Timestamp,
+    pub delivery: Delivery,
 }
 
-/// What follows a failed delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    RetryAt(Timestamp),
-    GivenUp,
+impl BackChannelLogout {
+    /// The logout of a delivery of [`outbox::Kind::BackChannelLogout`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if it is none.
+    pub fn read(delivery: Delivery) -> Result<Self, Error> {
+        let facts: Facts = delivery.facts()?;
+        Ok(Self {
+            client_id: ClientId::parse(delivery.receiver())
+                .map_err(|_| Error::Corrupt("deliveries.receiver"))?,
+            uri: facts.uri,
+            session_id: facts.session_id,
+            user_id: facts.user_id,
+            delivery,
+        })
+    }
 }
 
 /// Queues a token for every registered address of every client that had a
@@ -74,112 +92,41 @@ pub(crate) async fn enqueue_for(
             .await?;
         let Some(row) = row else { continue };
         let uris: Vec<String> = Columns::of(&row).json("clients.back_channel_logout_uris")?;
-        for uri in &uris {
+        for uri in uris {
             let id: BackChannelLogoutId = at.id();
-            tx.exec(
-                "INSERT INTO back_channel_logouts
-                    (id, client_id, uri, session_id, user_id, attempts, next_attempt_at, created_at)
-                 VALUES ($1, $2, $3, $4, $5, 0, $6, $6)",
-                p![&id, client_id, uri, session_id, user_id, at.now.as_micros()],
-            )
-            .await?;
+            let new = New {
+                id: id.as_str(),
+                kind: outbox::Kind::BackChannelLogout,
+                receiver: client_id.as_str(),
+                expires_at: at.now + LIFETIME,
+                sealed: None,
+            };
+            let facts = Facts {
+                uri,
+                session_id: session_id.clone(),
+                user_id: user_id.clone(),
+            };
+            outbox::put(tx, at.now, &new, &facts).await?;
         }
     }
     Ok(())
 }
 
-fn read(row: &Row) -> Result<BackChannelLogout, Error> {
-    let mut columns = Columns::of(row);
-    Ok(BackChannelLogout {
-        id: columns.id()?,
-        client_id: columns.id()?,
-        uri: columns.text()?,
-        session_id: columns.id()?,
-        user_id: columns.id()?,
-        attempts: u32::try_from(columns.int()?).unwrap_or(u32::MAX),
-        created_at: columns.time()?,
-    })
-}
-
-/// The clients that a delivery is due for.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn due_clients(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<ClientId>, Error> {
-    let rows = tx
-        .all(
-            "SELECT DISTINCT client_id FROM back_channel_logouts WHERE next_attempt_at <= $1",
-            p![now.as_micros()],
-        )
-        .await?;
-    rows.iter().map(|row| Columns::of(row).id()).collect()
-}
-
-/// Takes up to `limit` deliveries of a client that are due. No other node gets
-/// them before `lease` is over, so a delivery whose node died is tried again.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn claim_due(
-    tx: &mut Tx<'_>,
-    client_id: &ClientId,
-    limit: u32,
-    lease: Duration,
-    now: Timestamp,
-) -> Result<Vec<BackChannelLogout>, Error> {
-    let rows = tx
-        .all(
-            "UPDATE back_channel_logouts SET attempts = attempts + 1, next_attempt_at = $2
-              WHERE id IN (SELECT id FROM back_channel_logouts WHERE client_id = $4 AND next_attempt_at <= $1
-                            ORDER BY next_attempt_at, id LIMIT $3)
-              RETURNING id, client_id, uri, session_id, user_id, attempts, created_at",
-            p![
-                now.as_micros(),
-                (now + lease).as_micros(),
-                i64::from(limit),
-                client_id
-            ],
-        )
-        .await?;
-    rows.iter().map(read).collect()
-}
-
-/// The client has confirmed: nothing is left to do.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn delivered(tx: &mut Tx<'_>, id: &BackChannelLogoutId) -> Result<(), Error> {
-    tx.exec("DELETE FROM back_channel_logouts WHERE id = $1", p![id])
-        .await?;
-    Ok(())
-}
-
-/// The client did not confirm: it is tried again later, or given up after
-/// [`MAX_ATTEMPTS`].
+/// The client did not confirm: it is tried again later, or given up after the
+/// last attempt.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn failed(tx: &mut Tx<'_>, at: Stamp<'_>, logout: &BackChannelLogout) -> Result<Next, Error> {
-    if logout.attempts >= MAX_ATTEMPTS {
-        delivered(tx, &logout.id).await?;
+    let next = outbox::failed(tx, at.now, &logout.delivery).await?;
+    if next == Next::GivenUp {
         let entry = Entry::new(Kind::BackChannelLogoutGivenUp)
             .client(&logout.client_id)
             .user(&logout.user_id)
             .session(&logout.session_id)
             .with("uri", logout.uri.as_str());
         event::record(tx, at, entry).await?;
-        return Ok(Next::GivenUp);
     }
-    let rest = BACKOFF_SECS[(logout.attempts.max(1) as usize - 1).min(BACKOFF_SECS.len() - 1)];
-    let retry_at = at.now + Duration::from_secs(rest);
-    tx.exec(
-        "UPDATE back_channel_logouts SET next_attempt_at = $2 WHERE id = $1",
-        p![&logout.id, retry_at.as_micros()],
-    )
-    .await?;
-    Ok(Next::RetryAt(retry_at))
+    Ok(next)
 }

@@ -2,13 +2,18 @@
 //!
 //! Whoever changes something records it in the same transaction.
 
+mod backlog;
+
 use genkan_db::{Tx, p};
 use serde_json::{Map, Value};
+
+pub use backlog::read_facts;
 
 use crate::page::page_rows;
 use crate::row::{Columns, json, words};
 use crate::{
-    ClientId, ConnectionId, Error, EventId, OrganizationId, Page, SessionId, Stamp, Timestamp, UserId,
+    ClientId, ConnectionId, DirectoryId, Error, EventId, OrganizationId, Page, SessionId, Stamp, Timestamp,
+    UserId,
 };
 
 words! {
@@ -110,6 +115,7 @@ pub struct Event {
     /// Who made it happen through the management API or the command line: a
     /// client's identifier, or `cli`. Otherwise it was the user, or Genkan itself.
     pub actor: Option<String>,
+    /// The facts, with the connection and the directory that it is about.
     pub data: Map<String, Value>,
     pub occurred_at: Timestamp,
 }
@@ -122,6 +128,8 @@ pub struct Entry<'a> {
     user_id: Option<&'a UserId>,
     client_id: Option<&'a ClientId>,
     session_id: Option<&'a SessionId>,
+    connection_id: Option<&'a ConnectionId>,
+    directory_id: Option<&'a DirectoryId>,
     data: Map<String, Value>,
 }
 
@@ -133,6 +141,8 @@ impl<'a> Entry<'a> {
             user_id: None,
             client_id: None,
             session_id: None,
+            connection_id: None,
+            directory_id: None,
             data: Map::new(),
         }
     }
@@ -161,6 +171,20 @@ impl<'a> Entry<'a> {
         self
     }
 
+    /// Shown among the facts.
+    #[must_use]
+    pub fn connection(mut self, id: impl Into<Option<&'a ConnectionId>>) -> Self {
+        self.connection_id = id.into();
+        self
+    }
+
+    /// Shown among the facts.
+    #[must_use]
+    pub fn directory(mut self, id: impl Into<Option<&'a DirectoryId>>) -> Self {
+        self.directory_id = id.into();
+        self
+    }
+
     /// Adds a fact. Never a secret, a token or an assertion.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -177,8 +201,9 @@ impl<'a> Entry<'a> {
 pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<(), Error> {
     let (id, data): (EventId, String) = (at.id(), json(&entry.data));
     tx.exec(
-        "INSERT INTO events (id, kind, organization_id, user_id, client_id, session_id, actor, data, occurred_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO events (id, kind, organization_id, user_id, client_id, session_id, connection_id,
+            directory_id, actor, data, occurred_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         p![
             &id,
             entry.kind.as_str(),
@@ -186,6 +211,8 @@ pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<
             entry.user_id,
             entry.client_id,
             entry.session_id,
+            entry.connection_id,
+            entry.directory_id,
             at.actor,
             &data,
             at.now.as_micros(),
@@ -204,7 +231,7 @@ pub struct Filter {
     pub organization_id: Option<OrganizationId>,
     pub user_id: Option<UserId>,
     pub client_id: Option<ClientId>,
-    /// A connection that the facts name.
+    /// The connection that it is about.
     pub connection_id: Option<ConnectionId>,
     /// From this moment on.
     pub since: Option<Timestamp>,
@@ -218,15 +245,14 @@ impl Filter {
         let words: Vec<_> = self.kinds.iter().map(|kind| kind.as_str()).collect();
         (!words.is_empty()).then(|| format!(",{},", words.join(",")))
     }
-
-    /// How the facts write the connection.
-    fn connection(&self) -> Option<String> {
-        let id = self.connection_id.as_ref()?;
-        Some(format!("%\"connection_id\":\"{id}\"%"))
-    }
 }
 
+/// Where a connection is given, its events are read from their index, which a
+/// condition with an alternative does not allow.
 macro_rules! conditions {
+    (of a connection) => {
+        concat!(conditions!(), " AND connection_id = CAST($8 AS TEXT)")
+    };
     () => {
         " FROM events
           WHERE (CAST($3 AS TEXT) IS NULL OR kind = $3)
@@ -234,8 +260,15 @@ macro_rules! conditions {
             AND (CAST($5 AS TEXT) IS NULL OR user_id = $5)
             AND (CAST($6 AS TEXT) IS NULL OR client_id = $6)
             AND (CAST($7 AS TEXT) IS NULL OR CAST($7 AS TEXT) LIKE '%,' || kind || ',%')
-            AND (CAST($8 AS TEXT) IS NULL OR data LIKE CAST($8 AS TEXT))
+            AND (CAST($8 AS TEXT) IS NULL OR connection_id = $8)
             AND occurred_at >= $9 AND occurred_at < $10"
+    };
+}
+
+macro_rules! columns {
+    () => {
+        "SELECT id, kind, organization_id, user_id, client_id, session_id, connection_id, directory_id, actor, data,
+            occurred_at"
     };
 }
 
@@ -245,26 +278,42 @@ macro_rules! conditions {
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn list(tx: &mut Tx<'_>, filter: &Filter, page: &Page<EventId>) -> Result<Vec<Event>, Error> {
-    let (kinds, connection) = (filter.kinds(), filter.connection());
-    let rows = page_rows!(
-        tx,
-        page,
-        concat!(
-            "SELECT id, kind, organization_id, user_id, client_id, session_id, actor, data, occurred_at",
-            conditions!()
-        ),
-        [
-            filter.kind.map(Kind::as_str),
-            filter.organization_id.as_ref(),
-            filter.user_id.as_ref(),
-            filter.client_id.as_ref(),
-            kinds.as_deref(),
-            connection.as_deref(),
-            filter.since.map_or(i64::MIN, Timestamp::as_micros),
-            filter.until.map_or(i64::MAX, Timestamp::as_micros),
-        ]
-    );
+    let kinds = filter.kinds();
+    macro_rules! rows {
+        ($select:expr) => {
+            page_rows!(
+                tx,
+                page,
+                $select,
+                [
+                    filter.kind.map(Kind::as_str),
+                    filter.organization_id.as_ref(),
+                    filter.user_id.as_ref(),
+                    filter.client_id.as_ref(),
+                    kinds.as_deref(),
+                    filter.connection_id.as_ref(),
+                    filter.since.map_or(i64::MIN, Timestamp::as_micros),
+                    filter.until.map_or(i64::MAX, Timestamp::as_micros),
+                ]
+            )
+        };
+    }
+    let rows = if filter.connection_id.is_some() {
+        rows!(concat!(columns!(), conditions!(of a connection)))
+    } else {
+        rows!(concat!(columns!(), conditions!()))
+    };
     rows.iter().map(|row| read(&mut Columns::of(row))).collect()
+}
+
+macro_rules! counted {
+    ($conditions:expr) => {
+        concat!(
+            "SELECT COUNT(*) FROM (SELECT id",
+            $conditions,
+            " AND CAST($1 AS TEXT) IS NULL LIMIT $2) counted"
+        )
+    };
 }
 
 /// How many there are, counted up to `limit`.
@@ -273,14 +322,15 @@ pub async fn list(tx: &mut Tx<'_>, filter: &Filter, page: &Page<EventId>) -> Res
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, Error> {
-    let (kinds, connection) = (filter.kinds(), filter.connection());
+    let kinds = filter.kinds();
+    let sql = if filter.connection_id.is_some() {
+        counted!(conditions!(of a connection))
+    } else {
+        counted!(conditions!())
+    };
     let row = tx
         .opt(
-            concat!(
-                "SELECT COUNT(*) FROM (SELECT id",
-                conditions!(),
-                " AND CAST($1 AS TEXT) IS NULL LIMIT $2) counted"
-            ),
+            sql,
             p![
                 None::<&str>,
                 limit,
@@ -289,7 +339,7 @@ pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, 
                 filter.user_id.as_ref(),
                 filter.client_id.as_ref(),
                 kinds.as_deref(),
-                connection.as_deref(),
+                filter.connection_id.as_ref(),
                 filter.since.map_or(i64::MIN, Timestamp::as_micros),
                 filter.until.map_or(i64::MAX, Timestamp::as_micros),
             ],
@@ -299,15 +349,26 @@ pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, 
 }
 
 fn read(columns: &mut Columns<'_>) -> Result<Event, Error> {
+    let (id, kind) = (columns.id()?, columns.parsed("events.kind", str::parse)?);
+    let (organization_id, user_id) = (columns.optional_id()?, columns.optional_id()?);
+    let (client_id, session_id) = (columns.optional_id()?, columns.optional_id()?);
+    let (connection_id, directory_id) = (columns.optional_text()?, columns.optional_text()?);
+    let actor = columns.optional_text()?;
+    let mut data: Map<String, Value> = columns.json("events.data")?;
+    for (name, id) in [("connection_id", connection_id), ("directory_id", directory_id)] {
+        if let Some(id) = id {
+            data.entry(name).or_insert(Value::String(id));
+        }
+    }
     Ok(Event {
-        id: columns.id()?,
-        kind: columns.parsed("events.kind", str::parse)?,
-        organization_id: columns.optional_id()?,
-        user_id: columns.optional_id()?,
-        client_id: columns.optional_id()?,
-        session_id: columns.optional_id()?,
-        actor: columns.optional_text()?,
-        data: columns.json("events.data")?,
+        id,
+        kind,
+        organization_id,
+        user_id,
+        client_id,
+        session_id,
+        actor,
+        data,
         occurred_at: columns.time()?,
     })
 }

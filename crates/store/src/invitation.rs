@@ -11,9 +11,12 @@ use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
 
 use crate::event::{self, Entry, Kind};
+use crate::mail::{self, Letter, Mail};
 use crate::membership::{self, Joining, Membership};
 use crate::row::Columns;
-use crate::{Error, OrganizationId, SecretHash, Stamp, Timestamp, UserId, conflict, user};
+use crate::{
+    Error, InstanceKey, OrganizationId, Secret, SecretHash, Stamp, Timestamp, UserId, conflict, user,
+};
 
 /// How long a person may take to accept.
 pub const LIFETIME: Duration = Duration::from_secs(15 * 24 * 60 * 60);
@@ -57,6 +60,61 @@ fn read(columns: &mut Columns<'_>) -> Result<Invitation, Error> {
         resent_count: u32::try_from(columns.int()?).unwrap_or(u32::MAX),
         accepted_at: columns.optional_time()?,
     })
+}
+
+/// Makes a user a pending member and queues the mail that asks them to accept:
+/// the one way to invite somebody, for the services and the command line.
+///
+/// # Errors
+///
+/// As [`membership::create`].
+pub async fn send(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    key: &InstanceKey,
+    joining: &Joining<'_>,
+) -> Result<Membership, Error> {
+    let token = Secret::generate();
+    let membership = invite(tx, at, joining, &token.sha256(), LIFETIME).await?;
+    enqueue_mail(tx, at, key, &token).await?;
+    Ok(membership)
+}
+
+/// Gives an invitation a new link and queues a mail with it; see [`resend`].
+///
+/// # Errors
+///
+/// As [`resend`].
+pub async fn send_again(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    key: &InstanceKey,
+    (organization_id, user_id): (&OrganizationId, &UserId),
+) -> Result<Invitation, Error> {
+    let token = Secret::generate();
+    let invitation = resend(tx, at, organization_id, user_id, (&token.sha256(), LIFETIME)).await?;
+    enqueue_mail(tx, at, key, &token).await?;
+    Ok(invitation)
+}
+
+async fn enqueue_mail(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    key: &InstanceKey,
+    token: &Secret,
+) -> Result<(), Error> {
+    let shown = find_by_token(tx, &token.sha256()).await?.ok_or(Error::Stale)?;
+    let mail = Mail {
+        to: shown.invitation.email,
+        letter: Letter::Invitation {
+            organization: shown.organization_name,
+            inviter: shown.inviter_email,
+            token: token.expose().to_owned(),
+        },
+        expires_at: shown.invitation.expires_at,
+    };
+    mail::enqueue(tx, at, key, &mail).await?;
+    Ok(())
 }
 
 /// Makes a user a pending member, with an invitation whose link hashes to `token`.
@@ -211,7 +269,7 @@ pub struct Shown {
     /// Who invites, if that is an active member whose address is beyond a claim:
     /// they have proved it, or an organization of theirs has proved its domain.
     /// What a caller merely wrote is not shown: it could be anybody's name.
-    pub inviter_email: Option<String>,
+    pub inviter_email: Option<EmailAddress>,
     /// The address that was invited is not the user's any more: it cannot be accepted.
     pub has_moved: bool,
 }
@@ -251,7 +309,7 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option
         Ok(Shown {
             invitation: read(&mut columns)?,
             organization_name: columns.text()?,
-            inviter_email: columns.optional_text()?,
+            inviter_email: columns.optional_parsed("users.email", EmailAddress::parse)?,
             has_moved: columns.bool()?,
         })
     })

@@ -86,13 +86,7 @@ const JOBS: &[Job] = &[
     },
     job!("portal_links", "id", "expires_at", DAY),
     job!("relink_permissions", "id", "expires_at", DAY),
-    job!(
-        "back_channel_logouts",
-        "id",
-        "next_attempt_at",
-        DAY.saturating_mul(7)
-    ),
-    job!("mails", "id", "expires_at", DAY),
+    job!("deliveries", "id", "expires_at", DAY),
     job!("passwordless_requests", "request_hash", "expires_at", DAY),
     Job {
         sql:

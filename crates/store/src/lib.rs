@@ -31,6 +31,7 @@ pub mod mail;
 pub mod member;
 pub mod membership;
 pub mod organization;
+pub mod outbox;
 pub mod page;
 pub mod passwordless;
 pub mod permission;
@@ -97,6 +98,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(20, "connection_tests", "0020_connection_tests.sql"),
     migration!(22, "introspection", "0022_introspection.sql"),
     migration!(23, "proofs", "0023_proofs.sql"),
+    migration!(24, "outbox", "0024_outbox.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

@@ -1,22 +1,21 @@
-//! Mail to deliver: queued in the transaction of what it reports, so that it is
-//! sent if and only if that happened.
+//! Mail to deliver, through the [`outbox`].
 //!
-//! What a mail says may hold a one-time code or a link, so it is sealed, and
-//! gone when it is delivered.
+//! What waits is what a mail says and not how it says it: the words are found
+//! when it is delivered, or looked at. It may hold a one-time code or a link, so
+//! it is sealed, and gone when it is delivered.
 
-use std::time::Duration;
-
-use genkan_db::{Row, Tx, p};
+use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{self, Entry};
-use crate::row::{Columns, json, words};
+use crate::outbox::{self, Backlog, Delivery, New, Next, Schedule};
+use crate::row::{json, words};
 use crate::seal::{InstanceKey, OpenError, Place};
 use crate::{Error, MailId, Stamp, Timestamp};
 
 words! {
-    /// What a mail is about.
+    /// What a mail is about, for the log and for events.
     pub enum Kind {
         SignIn = "sign_in",
         SignUp = "sign_up",
@@ -25,43 +24,95 @@ words! {
     }
 }
 
-/// How long a mail rests after each failed attempt. A code is wanted now, so the
-/// first ones are short.
-const BACKOFF_SECS: [u64; 7] = [5, 15, 60, 5 * 60, 15 * 60, 60 * 60, 4 * 60 * 60];
+/// A code is wanted now, so the first rests are short.
+pub const SCHEDULE: Schedule = Schedule::new(&[5, 15, 60, 5 * 60, 15 * 60, 60 * 60, 4 * 60 * 60]);
 
-/// After this many attempts a mail is given up.
-pub const MAX_ATTEMPTS: u32 = 8;
+/// All mail goes to the one server of the configuration.
+const RECEIVER: &str = "smtp";
 
-/// The longest subject, in characters.
-const MAX_SUBJECT_CHARS: usize = 150;
+/// What a mail says.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "letter", rename_all = "snake_case")]
+pub enum Letter {
+    /// Proves that somebody reads an address, to an application that asked.
+    SignInCode {
+        application: String,
+        /// They are about to make an account.
+        is_sign_up: bool,
+        /// The code, the link, or both.
+        code: Option<String>,
+        link: Option<String>,
+        lifetime_secs: u64,
+    },
+    /// Asks somebody to become a member of an organization.
+    Invitation {
+        organization: String,
+        /// Who invites them, if that may be said.
+        inviter: Option<EmailAddress>,
+        /// The secret of the link.
+        token: String,
+    },
+    /// Shows that mail arrives.
+    Test,
+}
+
+impl Letter {
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::SignInCode {
+                is_sign_up: false, ..
+            } => Kind::SignIn,
+            Self::SignInCode { is_sign_up: true, .. } => Kind::SignUp,
+            Self::Invitation { .. } => Kind::Invitation,
+            Self::Test => Kind::Test,
+        }
+    }
+}
+
+/// Shows nothing: it may hold a code.
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Letter(…)")
+    }
+}
 
 /// A mail to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail<'a> {
-    pub kind: Kind,
-    pub to: &'a EmailAddress,
-    pub subject: &'a str,
-    pub text: &'a str,
-    pub html: &'a str,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    pub to: EmailAddress,
+    #[serde(flatten)]
+    pub letter: Letter,
     /// When what it says does not hold any more; afterwards it is not sent.
     pub expires_at: Timestamp,
 }
 
-/// What a queued mail says.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Content {
+/// A mail as versions before this one queued it: in its words.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct WrittenOut {
     pub to: EmailAddress,
-    /// One line, whatever was written.
     pub subject: String,
     pub text: String,
     pub html: String,
 }
 
 /// Shows nothing: it may hold a code.
-impl std::fmt::Debug for Content {
+impl std::fmt::Debug for WrittenOut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Content(…)")
+        f.write_str("WrittenOut(…)")
     }
+}
+
+/// What a queued mail holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    Mail(Mail),
+    WrittenOut(WrittenOut),
+}
+
+/// What the database may show of a mail.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    kind: Kind,
 }
 
 /// A mail that waits for its delivery.
@@ -69,61 +120,48 @@ impl std::fmt::Debug for Content {
 pub struct Queued {
     pub id: MailId,
     pub kind: Kind,
-    content_sealed: Vec<u8>,
-    /// With the one that this claim is for.
-    pub attempts: u32,
-    pub expires_at: Timestamp,
-    pub created_at: Timestamp,
+    pub delivery: Delivery,
 }
 
 impl Queued {
+    /// The mail of a delivery of [`outbox::Kind::Mail`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if it is none.
+    pub fn read(delivery: Delivery) -> Result<Self, Error> {
+        Ok(Self {
+            id: delivery.id()?,
+            kind: delivery.facts::<Facts>()?.kind,
+            delivery,
+        })
+    }
+
     /// What it says.
     ///
     /// # Errors
     ///
     /// [`OpenError`] if it was sealed under another key, or changed.
     pub fn open(&self, key: &InstanceKey) -> Result<Content, OpenError> {
-        let plaintext = key.open(place(&self.id), &self.content_sealed)?;
-        serde_json::from_slice(&plaintext).map_err(|_| OpenError)
+        let sealed = self.delivery.sealed();
+        // What was sealed for one place opens at no other, so neither is read as the other.
+        if let Ok(plaintext) = key.open(place(&self.id), sealed) {
+            let mail = serde_json::from_slice(&plaintext).map_err(|_| OpenError)?;
+            return Ok(Content::Mail(mail));
+        }
+        let before = Place {
+            column: "mails.content_sealed",
+            id: self.id.as_str(),
+        };
+        let plaintext = key.open(before, sealed)?;
+        let written = serde_json::from_slice(&plaintext).map_err(|_| OpenError)?;
+        Ok(Content::WrittenOut(written))
     }
-}
-
-/// What follows a failed delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    RetryAt(Timestamp),
-    GivenUp,
-}
-
-/// How much waits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Backlog {
-    pub waiting: i64,
-    /// How many of them were tried in vain.
-    pub failing: i64,
-}
-
-macro_rules! columns {
-    () => {
-        "id, kind, content_sealed, attempts, expires_at, created_at"
-    };
-}
-
-fn read(row: &Row) -> Result<Queued, Error> {
-    let mut columns = Columns::of(row);
-    Ok(Queued {
-        id: columns.id()?,
-        kind: columns.parsed("mails.kind", str::parse)?,
-        content_sealed: columns.bytes()?,
-        attempts: u32::try_from(columns.int()?).unwrap_or(u32::MAX),
-        expires_at: columns.time()?,
-        created_at: columns.time()?,
-    })
 }
 
 fn place(id: &MailId) -> Place<'_> {
     Place {
-        column: "mails.content_sealed",
+        column: "deliveries.sealed",
         id: id.as_str(),
     }
 }
@@ -139,123 +177,55 @@ pub async fn enqueue(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     key: &InstanceKey,
-    mail: &Mail<'_>,
+    mail: &Mail,
 ) -> Result<MailId, Error> {
     let id: MailId = at.id();
-    let content = json(&Content {
-        to: mail.to.clone(),
-        subject: one_line(mail.subject),
-        text: mail.text.to_owned(),
-        html: mail.html.to_owned(),
-    });
-    let sealed = key.seal(place(&id), content.as_bytes());
-    tx.exec(
-        "INSERT INTO mails (id, kind, content_sealed, attempts, next_attempt_at, expires_at, created_at)
-         VALUES ($1, $2, $3, 0, $4, $5, $4)",
-        p![
-            &id,
-            mail.kind.as_str(),
-            &sealed,
-            at.now.as_micros(),
-            mail.expires_at.as_micros(),
-        ],
-    )
-    .await?;
+    let sealed = key.seal(place(&id), json(mail).as_bytes());
+    let new = New {
+        id: id.as_str(),
+        kind: outbox::Kind::Mail,
+        receiver: RECEIVER,
+        expires_at: mail.expires_at,
+        sealed: Some(&sealed),
+    };
+    let kind = mail.letter.kind();
+    outbox::put(tx, at.now, &new, &Facts { kind }).await?;
     Ok(id)
 }
 
-/// A header ends at a line break: what comes after it would be a header of
-/// the writer's choice (CWE-93).
-fn one_line(subject: &str) -> String {
-    let words = subject.split(|c: char| c.is_control() || c.is_whitespace());
-    let line = words
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    line.chars().take(MAX_SUBJECT_CHARS).collect()
-}
-
-/// Takes up to `limit` mails that are due. No other node gets them before
-/// `lease` is over, so a mail whose node died is tried again.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn claim_due(
-    tx: &mut Tx<'_>,
-    limit: u32,
-    lease: Duration,
-    now: Timestamp,
-) -> Result<Vec<Queued>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "UPDATE mails SET attempts = attempts + 1, next_attempt_at = $2
-                  WHERE id IN (SELECT id FROM mails WHERE next_attempt_at <= $1
-                                ORDER BY next_attempt_at, id LIMIT $3)
-                  RETURNING ",
-                columns!()
-            ),
-            p![now.as_micros(), (now + lease).as_micros(), i64::from(limit)],
-        )
-        .await?;
-    rows.iter().map(read).collect()
-}
-
-/// Whether a mail is due: cheaper than a claim, and no write.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn is_due(tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, Error> {
-    let row = tx
-        .opt(
-            "SELECT id FROM mails WHERE next_attempt_at <= $1 LIMIT 1",
-            p![now.as_micros()],
-        )
-        .await?;
-    Ok(row.is_some())
-}
-
-/// The mail has gone out: nothing of it stays here.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn delivered(tx: &mut Tx<'_>, id: &MailId) -> Result<(), Error> {
-    tx.exec("DELETE FROM mails WHERE id = $1", p![id]).await?;
-    Ok(())
-}
-
-/// The mail did not go out: it is tried again later, or given up after
-/// [`MAX_ATTEMPTS`] or when it would come too late.
+/// The mail did not go out: it is tried again later, or given up after the last
+/// attempt or when it would come too late.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn failed(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &Queued, reason: &str) -> Result<Next, Error> {
-    let rest = BACKOFF_SECS[(mail.attempts.max(1) as usize - 1).min(BACKOFF_SECS.len() - 1)];
-    let retry_at = at.now + Duration::from_secs(rest);
-    if mail.attempts >= MAX_ATTEMPTS || retry_at >= mail.expires_at {
-        give_up(tx, at, mail, reason).await?;
-        return Ok(Next::GivenUp);
-    }
-    tx.exec(
-        "UPDATE mails SET next_attempt_at = $2 WHERE id = $1",
-        p![&mail.id, retry_at.as_micros()],
-    )
-    .await?;
-    Ok(Next::RetryAt(retry_at))
+    let next = outbox::failed(tx, at.now, &mail.delivery).await?;
+    tell(tx, at, (mail, next), reason).await?;
+    Ok(next)
 }
 
-/// Gives a mail up and says so in an event. The address is not part of it: it
-/// may be of somebody who never was a user here.
+/// Gives a mail up and says so in an event.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn give_up(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &Queued, reason: &str) -> Result<(), Error> {
-    delivered(tx, &mail.id).await?;
+    let next = outbox::give_up(tx, &mail.delivery).await?;
+    tell(tx, at, (mail, next), reason).await
+}
+
+/// The address is not part of the event: it may be of somebody who never was a
+/// user here.
+async fn tell(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    (mail, next): (&Queued, Next),
+    reason: &str,
+) -> Result<(), Error> {
+    if next != Next::GivenUp {
+        return Ok(());
+    }
     let entry = Entry::new(event::Kind::MailGivenUp)
         .with("mail_id", mail.id.as_str())
         .with("kind", mail.kind.as_str())
@@ -269,13 +239,8 @@ pub async fn give_up(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &Queued, reason: &str
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn newest(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Queued>, Error> {
-    let rows = tx
-        .all(
-            concat!("SELECT ", columns!(), " FROM mails ORDER BY id DESC LIMIT $1"),
-            p![i64::from(limit)],
-        )
-        .await?;
-    rows.iter().map(read).collect()
+    let waiting = outbox::newest(tx, outbox::Kind::Mail, limit).await?;
+    waiting.into_iter().map(Queued::read).collect()
 }
 
 /// Finds a mail that waits.
@@ -284,50 +249,15 @@ pub async fn newest(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Queued>, Error> {
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn find(tx: &mut Tx<'_>, id: &MailId) -> Result<Option<Queued>, Error> {
-    let row = tx
-        .opt(
-            concat!("SELECT ", columns!(), " FROM mails WHERE id = $1"),
-            p![id],
-        )
-        .await?;
-    row.as_ref().map(read).transpose()
+    let waiting = outbox::find(tx, outbox::Kind::Mail, id.as_str()).await?;
+    waiting.map(Queued::read).transpose()
 }
 
-/// How much waits, for `genkan doctor`.
+/// How much mail waits, for `genkan doctor`.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn backlog(tx: &mut Tx<'_>) -> Result<Backlog, Error> {
-    let row = tx
-        .opt(
-            "SELECT COUNT(*), COUNT(CASE WHEN attempts > 0 THEN 1 END) FROM mails",
-            p![],
-        )
-        .await?;
-    row.map_or(Ok(Backlog::default()), |row| {
-        let mut columns = Columns::of(&row);
-        Ok(Backlog {
-            waiting: columns.int()?,
-            failing: columns.int()?,
-        })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subject_is_one_line_whatever_was_written() {
-        for (written, sent) in [
-            ("Your code", "Your code"),
-            ("Acme\r\nBcc: eve@evil.example", "Acme Bcc: eve@evil.example"),
-            ("Acme\nBcc:\tx\u{85}y\u{2028}z", "Acme Bcc: x y z"),
-            ("  \0a\u{1b}[2Jb ", "a [2Jb"),
-        ] {
-            assert_eq!(one_line(written), sent);
-        }
-        assert_eq!(one_line(&"é".repeat(500)).chars().count(), MAX_SUBJECT_CHARS);
-    }
+    outbox::backlog(tx, outbox::Kind::Mail).await
 }

@@ -178,7 +178,7 @@ async fn events_have_the_shape_of_the_contract() {
                 let connection: ConnectionId = at.id();
                 let entry = Entry::new(Kind::OrganizationSsoEnabled)
                     .organization(&organization)
-                    .with("connection_id", connection.as_str())
+                    .connection(&connection)
                     .with("providers", vec!["OKTA"]);
                 event::record(tx, at.by("skc_1"), entry).await?;
                 event::record(tx, at, Entry::new(Kind::UserSignup)).await?;

@@ -14,7 +14,7 @@ use genkan_contract::scalekit::v1::users::{
     delete_membership_request, delete_user_request, get_user_request, update_membership_request,
     update_user_request,
 };
-use genkan_store::mail;
+use genkan_store::mail::{self, Content, Letter, Mail};
 use genkan_store::organization::{self, Organization};
 use genkan_store::{OrganizationId, UserId, invitation, user};
 use tonic::{Code, Status};
@@ -123,14 +123,16 @@ impl Users {
         )
     }
 
-    /// The links of the mails that wait, the newest first.
+    /// The secrets of the links in the mails that wait, the newest first.
     pub(crate) async fn links(&self) -> Vec<String> {
         let key = self.harness.instance_key();
         let mails = self.harness.tx(async |tx, _| mail::newest(tx, 10).await).await;
-        let link = |mail: &mail::Queued| {
-            let text = mail.open(key).unwrap().text;
-            let line = text.lines().find(|line| line.starts_with("https://"));
-            line.unwrap().to_owned()
+        let link = |mail: &mail::Queued| match mail.open(key).unwrap() {
+            Content::Mail(Mail {
+                letter: Letter::Invitation { token, .. },
+                ..
+            }) => token,
+            other => panic!("it is an invitation: {other:?}"),
         };
         mails.iter().map(link).collect()
     }
@@ -300,10 +302,7 @@ async fn an_invitation_is_sent_unless_it_is_declined_and_can_be_sent_again() {
         let created_at = ada.memberships[0].created_at.unwrap();
         assert_eq!(expires_at.seconds - created_at.seconds, 15 * 24 * 3600);
         let first = users.links().await;
-        assert!(
-            first[0].starts_with("https://auth.acme.test/invitations/"),
-            "{first:?}"
-        );
+        assert_eq!(first.len(), 1);
 
         users.harness.wait(Duration::from_secs(60));
         let resend = async |id: &str| {

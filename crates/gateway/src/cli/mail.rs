@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use genkan_protocol::EmailAddress;
+use genkan_protocol::{EmailAddress, Timestamp};
 use genkan_store::environment::Kind as EnvironmentKind;
-use genkan_store::mail::{self, Content, Kind, Mail};
+use genkan_store::mail::{self, Content, Letter, Mail};
 use serde::Serialize;
 
 use super::instance::Instance;
 use super::{Context, Failure};
+use crate::letters;
 use crate::mail::{Mailer, Smtp};
 
 const EXAMPLES: &str = "\
@@ -66,24 +67,19 @@ pub(super) async fn run(args: &MailArgs, context: &mut Context) -> Result<(), Fa
     })
 }
 
-fn content(instance: &Instance, to: &EmailAddress) -> Content {
-    let url = instance.config.public_url.as_str();
-    Content {
+fn test_mail(to: &EmailAddress, now: Timestamp) -> Mail {
+    Mail {
         to: to.clone(),
-        subject: "A test from Genkan".to_owned(),
-        text: format!(
-            "This mail shows that the Genkan at\n\n{url}\n\ncan send mail. Nobody has to do anything.\n"
-        ),
-        html: format!(
-            "<!doctype html><html lang=\"en\"><body><p>This mail shows that the Genkan at {url} can send mail. \
-             Nobody has to do anything.</p></body></html>"
-        ),
+        letter: Letter::Test,
+        expires_at: now + Duration::from_hours(1),
     }
 }
 
 async fn send(instance: &Instance, smtp: &Smtp, to: &EmailAddress) -> Result<Tested, Failure> {
     let at = instance.stamp();
-    smtp.send(&at.id(), at.now, &content(instance, to))
+    let content = Content::Mail(test_mail(to, at.now));
+    let letter = letters::write(instance.config.public_url.as_str(), content);
+    smtp.send(&at.id(), at.now, &letter)
         .await
         .map_err(|error| Failure::new(format!("The mail did not go out: {error}")).remedy(error.remedy()))?;
     Ok(Tested {
@@ -94,15 +90,8 @@ async fn send(instance: &Instance, smtp: &Smtp, to: &EmailAddress) -> Result<Tes
 }
 
 async fn put_into_inbox(instance: &Instance, to: &EmailAddress) -> Result<Tested, Failure> {
-    let (key, at, content) = (instance.key().await?, instance.stamp(), content(instance, to));
-    let mail = Mail {
-        kind: Kind::Test,
-        to,
-        subject: &content.subject,
-        text: &content.text,
-        html: &content.html,
-        expires_at: at.now + Duration::from_hours(1),
-    };
+    let (key, at) = (instance.key().await?, instance.stamp());
+    let mail = test_mail(to, at.now);
     instance
         .change(async |tx| mail::enqueue(tx, at, &key, &mail).await.map(drop))
         .await?;

@@ -81,7 +81,6 @@ fn told(failure: &Failure, trace_id: Option<&TraceId>, client_id: Option<&Client
         set("trace_id", id.as_str());
     }
     set("cause", &failure.cause);
-    set("connection_id", failure.connection_id.as_str());
     if let Some(id) = context::request_id() {
         set("request_id", &id);
     }

@@ -7,12 +7,13 @@ use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use genkan_store::MailId;
-use genkan_store::mail::{self, Content, Queued};
+use genkan_store::mail::{self, Queued};
 use genkan_web::page::{Forms, Page, PageTemplate, Room, wants_html};
 use genkan_web::text::Link;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::letters::{self, Written};
 use crate::mail::Mailer;
 use crate::web::error::PageError;
 use crate::web::facts::Fact;
@@ -93,16 +94,14 @@ pub fn router(app: &App) -> Router {
 
 async fn inbox(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageError> {
     let queued = app.db().read(async |tx| mail::newest(tx, LIMIT).await).await?;
-    // What another key sealed was written before this instance had its own.
-    let opened = queued
-        .iter()
-        .filter_map(|mail| Some((mail, mail.open(app.instance_key()).ok()?)));
+    // What another key sealed was queued before this instance had its own.
+    let opened = queued.iter().filter_map(|mail| Some((mail, open(&app, mail)?)));
     if !wants_html(&headers) {
-        let mails: Vec<_> = opened.map(|(mail, content)| as_json(mail, &content)).collect();
+        let mails: Vec<_> = opened.map(|(mail, written)| as_json(mail, &written)).collect();
         let no_store = [(header::CACHE_CONTROL, "no-store")];
         return Ok((no_store, Json(json!({ "mails": mails }))).into_response());
     }
-    let letters: Vec<_> = opened.map(|(mail, content)| describe(mail, &content)).collect();
+    let letters: Vec<_> = opened.map(|(mail, written)| describe(mail, &written)).collect();
     let page = InboxPage {
         goes_out: matches!(app.mailer(), Mailer::Smtp(_)),
         letters: &letters,
@@ -111,8 +110,8 @@ async fn inbox(State(app): State<App>, headers: HeaderMap) -> Result<Response, P
 }
 
 async fn letter(State(app): State<App>, Path(id): Path<String>) -> Result<Page, PageError> {
-    let (queued, content) = find(&app, &id).await?;
-    let letter = describe(&queued, &content);
+    let (queued, written) = find(&app, &id).await?;
+    let letter = describe(&queued, &written);
     let crumbs: Vec<_> = Link::parse("Mail", PATH).into_iter().collect();
     let fact = |name, value: &str, is_code| Fact {
         name,
@@ -128,28 +127,33 @@ async fn letter(State(app): State<App>, Path(id): Path<String>) -> Result<Page, 
         crumbs: &crumbs,
         letter: &letter,
         facts: &facts,
-        lines: &lines(&content.text),
+        lines: &lines(&written.text),
     }))
 }
 
 async fn html(State(app): State<App>, Path(id): Path<String>) -> Result<Response, PageError> {
-    let (_, content) = find(&app, &id).await?;
+    let (_, written) = find(&app, &id).await?;
     let headers = [
         (header::CONTENT_SECURITY_POLICY, LETTER_POLICY),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    Ok((headers, Html(content.html)).into_response())
+    Ok((headers, Html(written.html)).into_response())
 }
 
-async fn find(app: &App, id: &str) -> Result<(Queued, Content), PageError> {
+fn open(app: &App, mail: &Queued) -> Option<Written> {
+    let content = mail.open(app.instance_key()).ok()?;
+    Some(letters::write(app.issuer(), content))
+}
+
+async fn find(app: &App, id: &str) -> Result<(Queued, Written), PageError> {
     let found = match MailId::parse(id) {
         Ok(id) => app.db().read(async |tx| mail::find(tx, &id).await).await?,
         Err(_) => None,
     };
     found
-        .and_then(|mail| mail.open(app.instance_key()).ok().map(|content| (mail, content)))
+        .and_then(|mail| open(app, &mail).map(|written| (mail, written)))
         .ok_or_else(|| {
             PageError::new(
                 StatusCode::NOT_FOUND,
@@ -160,24 +164,24 @@ async fn find(app: &App, id: &str) -> Result<(Queued, Content), PageError> {
         })
 }
 
-fn describe(mail: &Queued, content: &Content) -> Letter {
+fn describe(mail: &Queued, written: &Written) -> Letter {
     Letter {
         id: mail.id.to_string(),
-        to: content.to.to_string(),
-        subject: content.subject.clone(),
-        at: moment(mail.created_at),
+        to: written.to.to_string(),
+        subject: written.subject.clone(),
+        at: moment(mail.delivery.created_at),
     }
 }
 
-fn as_json(mail: &Queued, content: &Content) -> Value {
+fn as_json(mail: &Queued, written: &Written) -> Value {
     json!({
         "id": mail.id,
         "kind": mail.kind,
-        "to": content.to,
-        "subject": content.subject,
-        "text": content.text,
-        "html": content.html,
-        "created_at": mail.created_at.as_secs(),
+        "to": written.to,
+        "subject": written.subject,
+        "text": written.text,
+        "html": written.html,
+        "created_at": mail.delivery.created_at.as_secs(),
     })
 }
 

@@ -2,73 +2,46 @@
 //!
 //! Source: OpenID Connect Back-Channel Logout 1.0 §2.4, §2.5.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures_util::future::join_all;
-use futures_util::stream::{self, StreamExt as _};
 use genkan_protocol::oidc::LogoutToken;
 use genkan_protocol::oidc::claims::LogoutEvents;
 use genkan_store::back_channel_logout::{self, BackChannelLogout};
-use genkan_store::{ClientId, TokenId, client};
+use genkan_store::outbox::{self, Claim, Delivery, Kind};
+use genkan_store::{TokenId, client};
 
+use super::outbox::Round;
 use crate::app::App;
 use crate::web::oauth_error::OAuthError;
 use crate::web::outbound::Request;
 
-/// How many deliveries to one client run at once.
-const BATCH: u32 = 16;
-/// How many clients are told at once.
-const CLIENTS: usize = 32;
-/// Who takes longer than this for a batch is slow.
-const SLOW: Duration = Duration::from_secs(2);
-/// How long a claimed delivery is ours; another node takes it over after that.
-const LEASE: Duration = Duration::from_secs(60);
+const ROUND: Round = Round {
+    kind: Kind::BackChannelLogout,
+    claim: Claim {
+        limit: 16,
+        lease: Duration::from_mins(1),
+    },
+    receivers: 32,
+    patience: Duration::from_secs(2),
+};
+
 /// Back-Channel Logout §2.4 recommends two minutes at most.
 const LOGOUT_TOKEN_LIFETIME: Duration = Duration::from_mins(2);
 
-/// Delivers what is due. Each client is told on its own, so that one that hangs
-/// keeps nobody waiting but itself.
+/// Delivers what is due, to each client on its own.
 ///
 /// # Errors
 ///
 /// If the store or the signing key fails; a refused delivery is no error.
 pub async fn deliver_due(app: &App) -> Result<(), OAuthError> {
-    let now = app.now();
-    let clients = app
-        .db()
-        .read(async |tx| back_channel_logout::due_clients(tx, now).await)
-        .await?;
-    let outcomes: Vec<_> = stream::iter(clients)
-        .map(|client_id| deliver_to(app, client_id))
-        .buffer_unordered(CLIENTS)
-        .collect()
-        .await;
-    outcomes.into_iter().collect()
-}
-
-/// Delivers to one client until nothing is due, or until it turns out to be
-/// slow or down: the rest then waits for the next round.
-async fn deliver_to(app: &App, client_id: ClientId) -> Result<(), OAuthError> {
-    loop {
-        let (now, started) = (app.now(), Instant::now());
-        let due = app
-            .db()
-            .tx(async |tx| back_channel_logout::claim_due(tx, &client_id, BATCH, LEASE, now).await)
-            .await?;
-        let mut is_well = !due.is_empty();
-        for outcome in join_all(due.iter().map(|delivery| deliver(app, delivery))).await {
-            is_well &= outcome?;
-        }
-        if !is_well || started.elapsed() > SLOW {
-            return Ok(());
-        }
-    }
+    ROUND.deliver_due(app, |delivery| deliver(app, delivery)).await
 }
 
 /// Says whether there is nothing more to deliver of it.
-async fn deliver(app: &App, delivery: &BackChannelLogout) -> Result<bool, OAuthError> {
-    let delivered = match logout_token(app, delivery).await? {
-        Some(token) => post(app, delivery, &token).await,
+async fn deliver(app: &App, delivery: Delivery) -> Result<bool, OAuthError> {
+    let logout = BackChannelLogout::read(delivery)?;
+    let delivered = match logout_token(app, &logout).await? {
+        Some(token) => post(app, &logout, &token).await,
         // The client is gone: there is nobody to tell.
         None => true,
     };
@@ -76,9 +49,9 @@ async fn deliver(app: &App, delivery: &BackChannelLogout) -> Result<bool, OAuthE
     app.db()
         .tx(async |tx| {
             if delivered {
-                back_channel_logout::delivered(tx, &delivery.id).await
+                outbox::delivered(tx, &logout.delivery).await
             } else {
-                back_channel_logout::failed(tx, app.at(now), delivery)
+                back_channel_logout::failed(tx, app.at(now), &logout)
                     .await
                     .map(drop)
             }
@@ -87,20 +60,20 @@ async fn deliver(app: &App, delivery: &BackChannelLogout) -> Result<bool, OAuthE
     Ok(delivered)
 }
 
-async fn logout_token(app: &App, delivery: &BackChannelLogout) -> Result<Option<String>, OAuthError> {
+async fn logout_token(app: &App, logout: &BackChannelLogout) -> Result<Option<String>, OAuthError> {
     let now = app.now();
     let Some(client) = app
         .db()
-        .read(async |tx| client::find(tx, &delivery.client_id).await)
+        .read(async |tx| client::find(tx, &logout.client_id).await)
         .await?
     else {
         return Ok(None);
     };
     let claims = LogoutToken {
         iss: app.issuer().to_owned(),
-        aud: vec![delivery.client_id.to_string()],
-        sub: delivery.user_id.to_string(),
-        sid: delivery.session_id.to_string(),
+        aud: vec![logout.client_id.to_string()],
+        sub: logout.user_id.to_string(),
+        sid: logout.session_id.to_string(),
         jti: app.ids().next::<TokenId>(now).to_string(),
         iat: now.as_secs(),
         exp: (now + LOGOUT_TOKEN_LIFETIME).as_secs(),
@@ -114,19 +87,19 @@ async fn logout_token(app: &App, delivery: &BackChannelLogout) -> Result<Option<
     ))
 }
 
-async fn post(app: &App, delivery: &BackChannelLogout, token: &str) -> bool {
+async fn post(app: &App, logout: &BackChannelLogout, token: &str) -> bool {
     let form = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("logout_token", token)
         .finish();
-    let request = Request::post_form(&delivery.uri, app.scheme(false), form);
+    let request = Request::post_form(&logout.uri, app.scheme(false), form);
     match app.outbound().send(request).await {
         Ok(answer) if answer.status.is_success() => true,
         Ok(answer) => {
-            tracing::warn!(client = %delivery.client_id, status = answer.status.as_u16(), "back-channel logout refused");
+            tracing::warn!(client = %logout.client_id, status = answer.status.as_u16(), "back-channel logout refused");
             false
         }
         Err(error) => {
-            tracing::warn!(client = %delivery.client_id, %error, "back-channel logout failed");
+            tracing::warn!(client = %logout.client_id, %error, "back-channel logout failed");
             false
         }
     }

@@ -2,14 +2,26 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use genkan_store::Error;
 use genkan_store::mail::{self, Queued};
+use genkan_store::outbox::{self, Claim, Delivery, Kind};
 
+use super::outbox::Round;
 use crate::app::App;
+use crate::letters;
 use crate::mail::{MAX_CONNECTIONS, Mailer, Smtp};
 
-/// How long a claimed mail is ours: longer than the longest dialogue.
-const LEASE: Duration = Duration::from_mins(5);
+/// All mail has one receiver, the server, for which nobody else waits.
+const ROUND: Round = Round {
+    kind: Kind::Mail,
+    claim: Claim {
+        limit: MAX_CONNECTIONS,
+        // Longer than the longest dialogue.
+        lease: Duration::from_mins(5),
+    },
+    receivers: 1,
+    patience: Duration::MAX,
+};
 
 /// Sends what is due until nothing is, or until the server refuses: the rest
 /// then waits for the next round. The inbox of a developer keeps its mail.
@@ -17,46 +29,32 @@ const LEASE: Duration = Duration::from_mins(5);
 /// # Errors
 ///
 /// If the store fails; a refused mail is no error.
-pub async fn deliver_due(app: &App) -> Result<(), genkan_store::Error> {
+pub async fn deliver_due(app: &App) -> Result<(), Error> {
     let Mailer::Smtp(smtp) = app.mailer() else {
         return Ok(());
     };
-    loop {
-        let now = app.now();
-        // Mostly there is nothing, and a claim is a write.
-        if !app.db().read(async |tx| mail::is_due(tx, now).await).await? {
-            return Ok(());
-        }
-        let due = app
-            .db()
-            .tx(async |tx| mail::claim_due(tx, MAX_CONNECTIONS, LEASE, now).await)
-            .await?;
-        let mut is_well = !due.is_empty();
-        for outcome in join_all(due.iter().map(|mail| deliver(app, smtp, mail))).await {
-            is_well &= outcome?;
-        }
-        if !is_well {
-            return Ok(());
-        }
-    }
+    ROUND
+        .deliver_due(app, |delivery| deliver(app, smtp, delivery))
+        .await
 }
 
 /// Says whether there is nothing more to do about it.
-async fn deliver(app: &App, smtp: &Smtp, mail: &Queued) -> Result<bool, genkan_store::Error> {
-    let failure = if mail.expires_at <= app.now() {
+async fn deliver(app: &App, smtp: &Smtp, delivery: Delivery) -> Result<bool, Error> {
+    let mail = Queued::read(delivery)?;
+    let failure = if mail.delivery.expires_at <= app.now() {
         Some(Failure {
             is_final: true,
             reason: "it would have come too late".to_owned(),
         })
     } else {
-        send(app, smtp, mail).await.err()
+        send(app, smtp, &mail).await.err()
     };
     let now = app.now();
     app.db()
         .tx(async |tx| match &failure {
-            None => mail::delivered(tx, &mail.id).await,
-            Some(failure) if failure.is_final => mail::give_up(tx, app.at(now), mail, &failure.reason).await,
-            Some(failure) => mail::failed(tx, app.at(now), mail, &failure.reason)
+            None => outbox::delivered(tx, &mail.delivery).await,
+            Some(failure) if failure.is_final => mail::give_up(tx, app.at(now), &mail, &failure.reason).await,
+            Some(failure) => mail::failed(tx, app.at(now), &mail, &failure.reason)
                 .await
                 .map(drop),
         })
@@ -83,7 +81,8 @@ async fn send(app: &App, smtp: &Smtp, mail: &Queued) -> Result<(), Failure> {
         is_final: true,
         reason: error.to_string(),
     })?;
-    smtp.send(&mail.id, mail.created_at, &content)
+    let written = letters::write(app.issuer(), content);
+    smtp.send(&mail.id, mail.delivery.created_at, &written)
         .await
         .map_err(|error| {
             tracing::debug!(mail = %mail.id, %error, "the mail server's own words");

@@ -1,14 +1,19 @@
-//! Work beside the requests: logout tokens and mail to deliver, rows to sweep.
+//! Work beside the requests: logout tokens and mail to deliver, rows to sweep and to index.
 
 pub mod back_channel_logout;
 pub mod domains;
 pub mod mail;
+mod outbox;
+mod worker;
 
 use std::time::Duration;
 
+use genkan_store::outbox::Kind;
+use genkan_store::{event, janitor, search};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::worker::{Job, Pace};
 use crate::app::App;
 use crate::tally;
 
@@ -18,88 +23,55 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// what other nodes and the command line put in.
 const DELIVER_EVERY: Duration = Duration::from_secs(2);
 
+const JOBS: [Job; 7] = [
+    Job {
+        what: "delivering logout tokens",
+        pace: Pace::Woken(DELIVER_EVERY, Kind::BackChannelLogout),
+        run: |app| Box::pin(async move { Ok(back_channel_logout::deliver_due(&app).await?) }),
+    },
+    Job {
+        what: "delivering mail",
+        pace: Pace::Woken(DELIVER_EVERY, Kind::Mail),
+        run: |app| Box::pin(async move { Ok(mail::deliver_due(&app).await?) }),
+    },
+    Job {
+        what: "looking for the TXT records of domains",
+        pace: Pace::Every(domains::EVERY),
+        run: |app| Box::pin(async move { Ok(domains::look(&app).await?) }),
+    },
+    // Once: what is added later is indexed as it is added. After a failure it goes on at the next start.
+    Job {
+        what: "indexing for search",
+        pace: Pace::Once,
+        run: |app| Box::pin(async move { Ok(search::write_missing(app.db()).await?) }),
+    },
+    Job {
+        what: "reading the facts of old events",
+        pace: Pace::Once,
+        run: |app| Box::pin(async move { Ok(event::read_facts(app.db()).await?) }),
+    },
+    Job {
+        what: "counting tokens of clients",
+        pace: Pace::Every(tally::WRITE_EVERY),
+        run: |app| Box::pin(async move { Ok(tally::write(&app).await?) }),
+    },
+    Job {
+        what: "sweeping expired rows",
+        pace: Pace::AtOnceAndEvery(SWEEP_EVERY),
+        run: |app| {
+            Box::pin(async move {
+                janitor::sweep(app.db(), app.ids(), app.now()).await?;
+                Ok(())
+            })
+        },
+    },
+];
+
 /// Starts all jobs. They end soon after `stop` is cancelled, between two steps.
 pub fn start(app: &App, tracker: &TaskTracker, stop: &CancellationToken) {
-    let (deliver, deliver_stop) = (app.clone(), stop.clone());
-    tracker.spawn(async move {
-        while !deliver_stop.is_cancelled() {
-            if let Err(error) = back_channel_logout::deliver_due(&deliver).await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "delivering logout tokens failed"
-                );
-            }
-            tokio::select! {
-                () = deliver.jobs_woken() => {}
-                () = tokio::time::sleep(DELIVER_EVERY) => {}
-                () = deliver_stop.cancelled() => {}
-            }
-        }
-    });
-    let (mails, mails_stop) = (app.clone(), stop.clone());
-    tracker.spawn(async move {
-        while !mails_stop.is_cancelled() {
-            if let Err(error) = mail::deliver_due(&mails).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "delivering mail failed");
-            }
-            tokio::select! {
-                () = mails.mail_woken() => {}
-                () = tokio::time::sleep(DELIVER_EVERY) => {}
-                () = mails_stop.cancelled() => {}
-            }
-        }
-    });
-    let (domains, domains_stop) = (app.clone(), stop.clone());
-    tracker.spawn(async move {
-        while domains_stop
-            .run_until_cancelled(tokio::time::sleep(domains::EVERY))
-            .await
-            .is_some()
-        {
-            if let Err(error) = domains::look(&domains).await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "looking for the TXT records of domains failed"
-                );
-            }
-        }
-    });
-    let (index, index_stop) = (app.clone(), stop.clone());
-    tracker.spawn(async move {
-        // Once: what is added later is indexed as it is added.
-        let writing = genkan_store::search::write_missing(index.db());
-        if let Some(Err(error)) = index_stop.run_until_cancelled(writing).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "indexing for search failed; it goes on at the next start"
-            );
-        }
-    });
-    let (write, write_stop) = (app.clone(), stop.clone());
-    tracker.spawn(async move {
-        while write_stop
-            .run_until_cancelled(tokio::time::sleep(tally::WRITE_EVERY))
-            .await
-            .is_some()
-        {
-            write_tally(&write).await;
-        }
-    });
-    let (sweep, sweep_stop) = (app.clone(), stop.clone());
-    tracker.spawn(async move {
-        while !sweep_stop.is_cancelled() {
-            if let Err(error) = genkan_store::janitor::sweep(sweep.db(), sweep.ids(), sweep.now()).await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "sweeping expired rows failed"
-                );
-            }
-            tokio::select! {
-                () = tokio::time::sleep(SWEEP_EVERY) => {}
-                () = sweep_stop.cancelled() => {}
-            }
-        }
-    });
+    for job in JOBS {
+        tracker.spawn(job.work(app.clone(), stop.clone()));
+    }
 }
 
 /// Writes how many tokens clients fetched; also once more when the server has stopped.

@@ -9,8 +9,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use genkan_db::Tx;
-use genkan_protocol::name;
 use genkan_protocol::oauth::append_query;
+use genkan_protocol::{EmailAddress, name};
 use genkan_store::invitation::{self, Shown};
 use genkan_store::{Error, Secret, SecretHash, Timestamp, client, conflict, familiar};
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
@@ -20,6 +20,7 @@ use http::{HeaderMap, StatusCode, header};
 use super::route::{self, ByDomain};
 use crate::anonymous::{self, Work};
 use crate::app::App;
+use crate::letters::INVITATIONS;
 use crate::web::cookie::Cookie;
 use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
@@ -63,7 +64,7 @@ impl PageTemplate for AcceptedPage<'_> {
 }
 
 fn action(token: &str) -> String {
-    format!("{}{token}", genkan_api::invitations::PATH)
+    format!("{INVITATIONS}{token}")
 }
 
 pub async fn show(
@@ -85,10 +86,7 @@ pub async fn show(
     let organization = name::shown(&shown.organization_name);
     let page = AskPage {
         organization: &organization,
-        inviter: shown
-            .inviter_email
-            .as_deref()
-            .filter(|inviter| genkan_api::invitations::is_address(inviter)),
+        inviter: shown.inviter_email.as_ref().map(EmailAddress::as_str),
         csrf: &app.csrf().token(&browser, &action(&token)),
         person: person(&shown, &organization),
         until: &moment(shown.invitation.expires_at),

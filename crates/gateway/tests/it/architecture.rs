@@ -8,12 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What everything may use. They know no area themselves.
-const SHARED: [&str; 9] = [
+const SHARED: [&str; 10] = [
     "anonymous",
     "app",
     "cache",
     "config",
     "keys",
+    "letters",
     "listener",
     "mail",
     "tally",

@@ -134,7 +134,7 @@ impl Upgraded {
                 tx.exec(sql, p!["http://idp.upgrade.test", &idp]).await?;
                 for sql in [
                     "UPDATE clients SET back_channel_logout_uris = replace(back_channel_logout_uris, $1, $2)",
-                    "UPDATE back_channel_logouts SET uri = replace(uri, $1, $2)",
+                    "UPDATE deliveries SET facts = replace(facts, $1, $2)",
                 ] {
                     tx.exec(sql, p!["http://ears.upgrade.test", &ears]).await?;
                 }
@@ -439,12 +439,23 @@ async fn no_row_is_lost() {
             .iter()
             .map(|row| (row.get(0).unwrap(), row.get(1).unwrap()))
             .collect();
-        for (table, before) in upgraded.kept["rows"].as_object().unwrap() {
-            // A job of the server empties this one, and that is what it is for.
-            if table != "search_backlog" {
-                assert!(after[table] >= before.as_i64().unwrap(), "rows of {table}");
+        let before: BTreeMap<&str, i64> = upgraded.kept["rows"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(table, rows)| (table.as_str(), rows.as_i64().unwrap()))
+            .collect();
+        for (table, rows) in &before {
+            match *table {
+                // A job of the server empties this one, and that is what it is for.
+                "search_backlog" => {}
+                // These became one queue.
+                "mails" | "back_channel_logouts" => {}
+                table => assert!(after[table] >= *rows, "rows of {table}"),
             }
         }
+        let waited = before["mails"] + before["back_channel_logouts"];
+        assert!(waited > 0 && after["deliveries"] >= waited, "{after:?}");
         let retired = upgraded.kept["now"].as_i64().map(Timestamp::from_micros).unwrap();
         assert_eq!(retired, upgraded.gateway.now());
     })
@@ -472,7 +483,6 @@ const ROWS: &str = "
      SELECT 'authorization_codes', COUNT(*) FROM authorization_codes UNION ALL
      SELECT 'refresh_tokens', COUNT(*) FROM refresh_tokens UNION ALL
      SELECT 'revoked_access_tokens', COUNT(*) FROM revoked_access_tokens UNION ALL
-     SELECT 'back_channel_logouts', COUNT(*) FROM back_channel_logouts UNION ALL
      SELECT 'login_traces', COUNT(*) FROM login_traces UNION ALL
      SELECT 'connection_tests', COUNT(*) FROM connection_tests UNION ALL
      SELECT 'events', COUNT(*) FROM events UNION ALL
@@ -490,7 +500,7 @@ const ROWS: &str = "
      SELECT 'directory_group_roles', COUNT(*) FROM directory_group_roles UNION ALL
      SELECT 'resources', COUNT(*) FROM resources UNION ALL
      SELECT 'api_tokens', COUNT(*) FROM api_tokens UNION ALL
-     SELECT 'mails', COUNT(*) FROM mails UNION ALL
+     SELECT 'deliveries', COUNT(*) FROM deliveries UNION ALL
      SELECT 'passwordless_requests', COUNT(*) FROM passwordless_requests UNION ALL
      SELECT 'webauthn_credentials', COUNT(*) FROM webauthn_credentials UNION ALL
      SELECT 'auth_logs', COUNT(*) FROM auth_logs UNION ALL

@@ -87,7 +87,7 @@ pub(super) async fn settle(
         let mut entry = Entry::new(kind)
             .user(&user.id)
             .organization(organization_id)
-            .with("connection_id", connection.id.as_str());
+            .connection(&connection.id);
         if let Some(permission_id) = &relinked {
             entry = entry.with("permission_id", permission_id.as_str());
         }

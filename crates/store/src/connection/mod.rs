@@ -229,9 +229,7 @@ async fn changed(
     id: &ConnectionId,
     organization_id: Option<&OrganizationId>,
 ) -> Result<(), Error> {
-    let entry = Entry::new(kind)
-        .organization(organization_id)
-        .with("connection_id", id.as_str());
+    let entry = Entry::new(kind).organization(organization_id).connection(id);
     event::record(tx, at, entry).await?;
     environment::touch(tx).await
 }

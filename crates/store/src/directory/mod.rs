@@ -136,10 +136,8 @@ fn read(row: &Row) -> Result<Directory, Error> {
 }
 
 /// An event about a directory of an organization.
-fn entry<'a>(kind: event::Kind, organization_id: &'a OrganizationId, id: &DirectoryId) -> Entry<'a> {
-    Entry::new(kind)
-        .organization(organization_id)
-        .with("directory_id", id.as_str())
+fn entry<'a>(kind: event::Kind, organization_id: &'a OrganizationId, id: &'a DirectoryId) -> Entry<'a> {
+    Entry::new(kind).organization(organization_id).directory(id)
 }
 
 /// Adds a directory.

@@ -55,7 +55,7 @@ pub async fn allow(
     let entry = Entry::new(Kind::ConnectionRelinkAllowed)
         .organization(organization_id.as_ref())
         .user(user_id)
-        .with("connection_id", connection_id.as_str())
+        .connection(connection_id)
         .with("permission_id", id.as_str());
     event::record(tx, at, entry).await?;
     Ok(id)

@@ -251,11 +251,8 @@ async fn record_login(tx: &mut Tx<'_>, at: Stamp<'_>, sign_in: &SignIn) -> Resul
     let entry = Entry::new(Kind::UserLogin)
         .user(&sign_in.user_id)
         .organization(sign_in.organization_id.as_ref())
-        .session(&sign_in.session_id);
-    let entry = match &sign_in.connection_id {
-        Some(connection_id) => entry.with("connection_id", connection_id.as_str()),
-        None => entry,
-    };
+        .session(&sign_in.session_id)
+        .connection(sign_in.connection_id.as_ref());
     event::record(tx, at, entry).await
 }
 

@@ -1,7 +1,8 @@
 //! Delivery of logout tokens, OIDC Back-Channel Logout 1.0.
 
-use genkan_store::back_channel_logout::{self, BackChannelLogout, MAX_ATTEMPTS, Next};
+use genkan_store::back_channel_logout::{self, BackChannelLogout, SCHEDULE};
 use genkan_store::client;
+use genkan_store::outbox::{self, Claim, Kind, Next};
 use genkan_store::session::{self, Status};
 
 use crate::support::{World, on_each_engine, race, secs};
@@ -24,17 +25,37 @@ async fn logout(world: &World, count: usize) {
         .await;
 }
 
-async fn claim(world: &World, limit: u32, after: u64) -> Vec<BackChannelLogout> {
+fn up_to(limit: u32) -> Claim {
+    Claim {
+        limit,
+        lease: secs(30),
+    }
+}
+
+async fn clients(world: &World, after: u64) -> Vec<String> {
     let now = world.after(after).now;
     world
-        .tx(async |tx| {
-            let mut claimed = Vec::new();
-            for client_id in back_channel_logout::due_clients(tx, now).await? {
-                claimed.extend(back_channel_logout::claim_due(tx, &client_id, limit, secs(30), now).await?);
-            }
-            Ok(claimed)
-        })
+        .tx(async |tx| outbox::due_receivers(tx, Kind::BackChannelLogout, now).await)
         .await
+}
+
+async fn claim_for(world: &World, client: &str, limit: u32, after: u64) -> Vec<BackChannelLogout> {
+    let now = world.after(after).now;
+    let claimed = world
+        .tx(async |tx| outbox::claim(tx, (Kind::BackChannelLogout, client), up_to(limit), now).await)
+        .await;
+    claimed
+        .into_iter()
+        .map(|delivery| BackChannelLogout::read(delivery).unwrap())
+        .collect()
+}
+
+async fn claim(world: &World, limit: u32, after: u64) -> Vec<BackChannelLogout> {
+    let mut claimed = Vec::new();
+    for client in clients(world, after).await {
+        claimed.extend(claim_for(world, &client, limit, after).await);
+    }
+    claimed
 }
 
 #[tokio::test]
@@ -55,17 +76,12 @@ async fn one_client_s_deliveries_are_not_claimed_with_another_s() {
     on_each_engine(async |world| {
         logout(world, 3).await;
         logout(world, 2).await;
-        let now = world.start().now;
-        let clients = world
-            .tx(async |tx| back_channel_logout::due_clients(tx, now).await)
-            .await;
+        let clients = clients(world, 0).await;
         assert_eq!(clients.len(), 2);
-        for client_id in clients {
-            let due = world
-                .tx(async |tx| back_channel_logout::claim_due(tx, &client_id, 9, secs(30), now).await)
-                .await;
+        for client in clients {
+            let due = claim_for(world, &client, 9, 0).await;
             assert!(due.len() == 2 || due.len() == 3);
-            assert!(due.iter().all(|delivery| delivery.client_id == client_id));
+            assert!(due.iter().all(|logout| logout.client_id.as_str() == client));
         }
     })
     .await;
@@ -76,9 +92,12 @@ async fn a_confirmed_logout_is_done() {
     on_each_engine(async |world| {
         logout(world, 1).await;
         let due = claim(world, 9, 0).await.remove(0);
-        assert_eq!((due.uri.as_str(), due.attempts), ("https://app.test/logout/0", 1));
+        assert_eq!(
+            (due.uri.as_str(), due.delivery.attempts),
+            ("https://app.test/logout/0", 1)
+        );
         world
-            .tx(async |tx| back_channel_logout::delivered(tx, &due.id).await)
+            .tx(async |tx| outbox::delivered(tx, &due.delivery).await)
             .await;
         assert!(claim(world, 9, 1_000_000).await.is_empty());
     })
@@ -104,9 +123,10 @@ async fn a_failed_delivery_is_tried_six_times_with_growing_pauses() {
                     now += pause;
                 }
                 Next::GivenUp => {
-                    assert_eq!(due.attempts, MAX_ATTEMPTS);
+                    assert_eq!(due.delivery.attempts as usize, SCHEDULE.attempts());
                     break;
                 }
+                Next::TakenOver => panic!("nobody else claims"),
             }
         }
         assert_eq!(pauses, [5, 30, 120, 300, 900]);
@@ -122,20 +142,22 @@ async fn nodes_that_claim_at_once_never_claim_the_same() {
     on_each_engine(async |world| {
         logout(world, 20).await;
         let now = world.start().now;
-        let clients = world
-            .tx(async |tx| back_channel_logout::due_clients(tx, now).await)
-            .await;
+        let clients = clients(world, 0).await;
+        let which = (Kind::BackChannelLogout, clients[0].as_str());
         let claims = race(8, |_| {
             world
                 .db
-                .tx(async |tx| back_channel_logout::claim_due(tx, &clients[0], 5, secs(30), now).await)
+                .tx(async |tx| outbox::claim(tx, which, up_to(5), now).await)
         })
         .await;
-        let mut ids: Vec<_> = claims.into_iter().flatten().map(|due| due.id).collect();
-        assert_eq!(ids.len(), 20);
-        ids.sort();
-        ids.dedup();
-        assert_eq!(ids.len(), 20);
+        let uris: Vec<_> = claims
+            .into_iter()
+            .flatten()
+            .map(|delivery| BackChannelLogout::read(delivery).unwrap().uri)
+            .collect();
+        assert_eq!(uris.len(), 20);
+        let different: std::collections::BTreeSet<_> = uris.into_iter().collect();
+        assert_eq!(different.len(), 20);
     })
     .await;
 }

@@ -1,9 +1,11 @@
 //! Events.
 
+use genkan_db::p;
+use genkan_db::testing::Scratch;
 use genkan_store::event::{self, Entry, Filter, Kind};
-use genkan_store::{ClientId, Page, SessionId, UserId};
+use genkan_store::{ClientId, ConnectionId, MIGRATIONS, Page, SessionId, UserId};
 
-use crate::support::{T0, on_each_engine, secs};
+use crate::support::{T0, World, on_each_engine, secs};
 
 #[tokio::test]
 async fn an_event_says_who_what_and_when() {
@@ -100,14 +102,14 @@ fn every_kind_is_read_back() {
 #[tokio::test]
 async fn events_are_found_by_kinds_time_and_connection_and_counted() {
     on_each_engine(async |world| {
-        let (one, other): (genkan_store::ConnectionId, genkan_store::ConnectionId) = (world.id(), world.id());
+        let (one, other): (ConnectionId, ConnectionId) = (world.id(), world.id());
         for (after, kind, connection) in [
             (1, Kind::UserLogin, &one),
             (2, Kind::UserLogout, &one),
             (3, Kind::UserLogin, &other),
             (4, Kind::OrganizationCreated, &one),
         ] {
-            let entry = Entry::new(kind).with("connection_id", connection.as_str());
+            let entry = Entry::new(kind).connection(connection);
             world
                 .tx(async |tx| event::record(tx, world.after(after), entry.clone()).await)
                 .await;
@@ -149,4 +151,54 @@ async fn events_are_found_by_kinds_time_and_connection_and_counted() {
         }
     })
     .await;
+}
+
+/// An upgrade finds what old events are about in their facts, whoever restarts meanwhile.
+#[tokio::test]
+async fn events_of_before_are_found_by_their_connection_when_their_facts_are_read() {
+    let before = MIGRATIONS.iter().position(|step| step.name == "outbox").unwrap();
+    for scratch in Scratch::each_with(&MIGRATIONS[..before]).await {
+        let db = scratch.connect().await;
+        let facts = [
+            r#"{"connection_id":"conn_1"}"#,
+            r#"{"cause":"x","connection_id":"conn_2"}"#,
+            r#"{"directory_id":"dir_1"}"#,
+            r#"{"said":"\"connection_id\":\"conn_1\""}"#,
+            r#"{"connection_id":"conn_x"}"#,
+        ];
+        db.tx(async |tx| {
+            for number in 0..2000 {
+                let (id, data) = (format!("evt_{number:05}"), facts[number % facts.len()]);
+                let sql = "INSERT INTO events (id, kind, data, occurred_at) VALUES ($1, 'user.login', $2, 1)";
+                tx.exec(sql, p![&id, data]).await?;
+            }
+            Ok::<_, genkan_store::Error>(())
+        })
+        .await
+        .unwrap();
+        db.migrate(MIGRATIONS).await.unwrap();
+        let world = World::of(db);
+        let filter = Filter {
+            connection_id: Some(ConnectionId::parse("conn_1").unwrap()),
+            ..Filter::default()
+        };
+        let count = async || world.tx(async |tx| event::count(tx, &filter, 9999).await).await;
+        assert_eq!(count().await, 0);
+        for _ in 0..2 {
+            event::read_facts(&world.db).await.unwrap();
+            assert_eq!(count().await, 400);
+            assert_eq!(world.count("SELECT COUNT(*) FROM event_backlog").await, 0);
+        }
+        let told = "SELECT COUNT(*) FROM events WHERE connection_id IS NOT NULL OR directory_id IS NOT NULL";
+        assert_eq!(world.count(told).await, 1200);
+        // The facts are shown as they were.
+        let page = Page::first(1);
+        let shown = world.tx(async |tx| event::list(tx, &filter, &page).await).await;
+        assert_eq!(shown[0].id.as_str(), "evt_01995");
+        assert_eq!(
+            serde_json::Value::from(shown[0].data.clone()),
+            serde_json::json!({"connection_id": "conn_1"})
+        );
+        world.db.close().await;
+    }
 }

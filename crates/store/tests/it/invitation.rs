@@ -2,12 +2,13 @@
 
 use genkan_store::event::{self, Filter};
 use genkan_store::invitation::{self, LIFETIME};
+use genkan_store::mail::{self, Content, Letter, Mail};
 use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
 use genkan_store::organization::Organization;
 use genkan_store::user::User;
 use genkan_store::{Error, OrganizationId, Page, conflict, domain, role, subject, user};
 
-use crate::support::{T0, World, hash, on_each_engine, race, try_race};
+use crate::support::{T0, World, email, hash, on_each_engine, race, try_race};
 
 async fn invite(world: &World, organization: &Organization, user: &User, token: &str) {
     let mut joining = Joining::new(&organization.id, &user.id, ProvisioningMethod::Invitation);
@@ -72,7 +73,7 @@ async fn only_a_member_whose_address_is_beyond_a_claim_is_named_as_who_invites()
         world
             .tx(async |tx| user::prove_email(tx, world.start(), &grace.email).await)
             .await;
-        assert_eq!(inviter().await.as_deref(), Some("grace@acme.test"));
+        assert_eq!(inviter().await, Some(email("grace@acme.test")));
         world
             .tx(async |tx| {
                 tx.exec("UPDATE users SET email_proved_at = NULL", &[]).await?;
@@ -87,7 +88,7 @@ async fn only_a_member_whose_address_is_beyond_a_claim_is_named_as_who_invites()
                 .await
             })
             .await;
-        assert_eq!(inviter().await.as_deref(), Some("grace@acme.test"));
+        assert_eq!(inviter().await, Some(email("grace@acme.test")));
         world
             .tx(async |tx| {
                 membership::set_active(tx, world.start(), &organization.id, &grace.id, false).await
@@ -443,4 +444,48 @@ async fn a_user_goes_with_their_last_membership_if_that_is_asked() {
         assert!(!is_there().await);
     })
     .await;
+}
+
+/// The mail is queued with what it reports, and holds the link that counts.
+#[tokio::test]
+async fn an_invitation_that_is_sent_waits_as_a_letter_with_its_link() {
+    on_each_engine(async |world| {
+        let organization = acme(world).await;
+        let ada = world.user("ada@acme.test").await;
+        let joining = Joining::new(&organization.id, &ada.id, ProvisioningMethod::Invitation);
+        world
+            .tx(async |tx| invitation::send(tx, world.start(), &world.key, &joining).await)
+            .await;
+        let first = newest_letter(world).await;
+        assert_eq!((&first.to, first.expires_at), (&ada.email, T0 + LIFETIME));
+        let again = (&organization.id, &ada.id);
+        world
+            .tx(async |tx| invitation::send_again(tx, world.after(60), &world.key, again).await)
+            .await;
+        let second = newest_letter(world).await;
+        for (letter, counts) in [(first, false), (second, true)] {
+            let Letter::Invitation {
+                organization,
+                inviter,
+                token,
+            } = letter.letter
+            else {
+                panic!("it is an invitation");
+            };
+            assert_eq!((organization.as_str(), inviter), ("Acme", None));
+            let found = world
+                .tx(async |tx| invitation::find_by_token(tx, &hash(&token)).await)
+                .await;
+            assert_eq!(found.is_some(), counts);
+        }
+    })
+    .await;
+}
+
+async fn newest_letter(world: &World) -> Mail {
+    let queued = world.tx(async |tx| mail::newest(tx, 1).await).await;
+    match queued[0].open(&world.key).unwrap() {
+        Content::Mail(mail) => mail,
+        Content::WrittenOut(_) => panic!("nobody writes letters out any more"),
+    }
 }

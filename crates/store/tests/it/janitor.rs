@@ -177,10 +177,7 @@ async fn a_session_whose_time_is_over_ends_and_its_clients_are_told() {
                 rows_deleted: 0
             }
         );
-        assert_eq!(
-            world.count("SELECT COUNT(*) FROM back_channel_logouts").await,
-            120
-        );
+        assert_eq!(world.count("SELECT COUNT(*) FROM deliveries").await, 120);
         let ended = world
             .tx(async |tx| session::find(tx, &sessions[119].id).await)
             .await

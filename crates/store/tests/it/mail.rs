@@ -3,32 +3,47 @@
 use std::time::Duration;
 
 use genkan_store::event::{self, Filter, Kind as EventKind};
-use genkan_store::mail::{self, Backlog, Kind, MAX_ATTEMPTS, Mail, Next, Queued};
-use genkan_store::{Error, InstanceKey, Page, Timestamp, janitor};
+use genkan_store::mail::{self, Content, Kind, Letter, Mail, Queued};
+use genkan_store::outbox::{self, Backlog, Claim, Next};
+use genkan_store::seal::Place;
+use genkan_store::{Error, InstanceKey, MailId, Page, Timestamp, janitor};
 
 use crate::support::{T0, World, email, on_each_engine, race, secs};
 
-const LEASE: Duration = Duration::from_secs(60);
+const CLAIM: Claim = Claim {
+    limit: 10,
+    lease: Duration::from_secs(60),
+};
 
-async fn enqueue(world: &World, expires_at: Timestamp) -> genkan_store::MailId {
-    let to = email("ada@example.com");
-    let mail = Mail {
-        kind: Kind::SignIn,
-        to: &to,
-        subject: "Your code\r\nBcc: eve@evil.example",
-        text: "It is 271828.",
-        html: "<p>It is 271828.</p>",
+fn code(expires_at: Timestamp) -> Mail {
+    Mail {
+        to: email("ada@example.com"),
+        letter: Letter::SignInCode {
+            application: "Acme Notes".to_owned(),
+            is_sign_up: false,
+            code: Some("271828".to_owned()),
+            link: None,
+            lifetime_secs: 300,
+        },
         expires_at,
-    };
+    }
+}
+
+async fn enqueue(world: &World, expires_at: Timestamp) -> MailId {
+    let mail = code(expires_at);
     world
         .tx(async |tx| mail::enqueue(tx, world.start(), &world.key, &mail).await)
         .await
 }
 
 async fn claim(world: &World, now: Timestamp) -> Vec<Queued> {
-    world
-        .tx(async |tx| mail::claim_due(tx, 10, LEASE, now).await)
-        .await
+    let claimed = world
+        .tx(async |tx| outbox::claim(tx, (outbox::Kind::Mail, "smtp"), CLAIM, now).await)
+        .await;
+    claimed
+        .into_iter()
+        .map(|delivery| Queued::read(delivery).unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -37,28 +52,69 @@ async fn a_mail_is_sealed_claimed_and_gone_when_delivered() {
         let id = enqueue(world, T0 + secs(300)).await;
         let claimed = claim(world, T0).await;
         assert_eq!(claimed.len(), 1);
+        assert_eq!((&claimed[0].id, claimed[0].kind), (&id, Kind::SignIn));
         let content = claimed[0].open(&world.key).unwrap();
-        assert_eq!(content.to, email("ada@example.com"));
-        assert_eq!(content.subject, "Your code Bcc: eve@evil.example");
-        assert_eq!(content.text, "It is 271828.");
-        assert_eq!(content.html, "<p>It is 271828.</p>");
+        assert_eq!(content, Content::Mail(code(T0 + secs(300))));
         assert!(claimed[0].open(&InstanceKey::generate()).is_err());
-        assert!(!format!("{content:?} {:?}", claimed[0].open(&world.key)).contains("271828"));
+        assert!(!format!("{content:?} {:?}", claimed[0]).contains("271828"));
 
         assert_eq!(claim(world, T0 + secs(59)).await, [], "leased to somebody");
-        world.tx(async |tx| mail::delivered(tx, &id).await).await;
-        assert_eq!(world.count("SELECT COUNT(*) FROM mails").await, 0);
+        world
+            .tx(async |tx| outbox::delivered(tx, &claimed[0].delivery).await)
+            .await;
+        assert_eq!(world.count("SELECT COUNT(*) FROM deliveries").await, 0);
         assert_eq!(claim(world, T0 + secs(61)).await, []);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_mail_whose_node_died_is_taken_over() {
+async fn the_database_tells_neither_address_nor_letter() {
     on_each_engine(async |world| {
         enqueue(world, T0 + secs(300)).await;
-        assert_eq!(claim(world, T0).await[0].attempts, 1);
-        assert_eq!(claim(world, T0 + LEASE).await[0].attempts, 2);
+        let row = world
+            .tx(async |tx| {
+                Ok(tx
+                    .opt("SELECT facts, sealed FROM deliveries", &[])
+                    .await?
+                    .unwrap())
+            })
+            .await;
+        let (facts, sealed): (String, Vec<u8>) = (row.get(0).unwrap(), row.get(1).unwrap());
+        assert_eq!(facts, r#"{"kind":"sign_in"}"#);
+        for told in ["ada@", "271828", "Acme"] {
+            assert!(!sealed.windows(told.len()).any(|bytes| bytes == told.as_bytes()));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mail_that_a_version_before_has_written_out_is_read_as_it_is() {
+    on_each_engine(async |world| {
+        let id: MailId = world.id();
+        let place = Place {
+            column: "mails.content_sealed",
+            id: id.as_str(),
+        };
+        let text = r#"{"to":"ada@example.com","subject":"Your code","text":"It is 1.","html":"<p>It is 1.</p>"}"#;
+        let sealed = world.key.seal(place, text.as_bytes());
+        world
+            .tx(async |tx| {
+                let sql = "INSERT INTO deliveries (id, kind, receiver, facts, sealed, attempts, next_at, expires_at, created_at)
+                           VALUES ($1, 'mail', 'smtp', '{\"kind\":\"invitation\"}', $2, 0, $3, $4, $3)";
+                tx.exec(sql, genkan_db::p![&id, &sealed, T0.as_micros(), T0.as_micros() + 1]).await?;
+                Ok(())
+            })
+            .await;
+        let claimed = claim(world, T0).await;
+        assert_eq!(claimed[0].kind, Kind::Invitation);
+        let Content::WrittenOut(written) = claimed[0].open(&world.key).unwrap() else {
+            panic!("it is in its words");
+        };
+        assert_eq!(written.to, email("ada@example.com"));
+        assert_eq!((written.subject.as_str(), written.text.as_str()), ("Your code", "It is 1."));
+        assert_eq!(written.html, "<p>It is 1.</p>");
     })
     .await;
 }
@@ -69,11 +125,18 @@ async fn nodes_that_claim_at_once_never_get_the_same_mail() {
         for _ in 0..30 {
             enqueue(world, T0 + secs(300)).await;
         }
+        let few = Claim { limit: 5, ..CLAIM };
         let claims = race(12, |_| {
-            world.db.tx(async |tx| mail::claim_due(tx, 5, LEASE, T0).await)
+            world
+                .db
+                .tx(async |tx| outbox::claim(tx, (outbox::Kind::Mail, "smtp"), few, T0).await)
         })
         .await;
-        let mut ids: Vec<_> = claims.iter().flatten().map(|mail| mail.id.clone()).collect();
+        let mut ids: Vec<_> = claims
+            .into_iter()
+            .flatten()
+            .map(|delivery| Queued::read(delivery).unwrap().id)
+            .collect();
         let all = ids.len();
         ids.sort();
         ids.dedup();
@@ -100,10 +163,11 @@ async fn a_mail_rests_longer_after_each_failure_and_is_given_up_at_last() {
                     now = retry_at;
                 }
                 Next::GivenUp => break,
+                Next::TakenOver => panic!("nobody else claims"),
             }
         }
         assert_eq!(rests, [5, 15, 60, 300, 900, 3600, 14_400]);
-        assert_eq!(rests.len() + 1, MAX_ATTEMPTS as usize);
+        assert_eq!(rests.len() + 1, mail::SCHEDULE.attempts());
         let events = world
             .tx(async |tx| {
                 let filter = Filter {
@@ -115,8 +179,9 @@ async fn a_mail_rests_longer_after_each_failure_and_is_given_up_at_last() {
             .await;
         assert_eq!(events.len(), 1);
         assert_eq!(events[0].data["reason"], "451 later");
+        assert_eq!(events[0].data["kind"], "sign_in");
         assert!(!format!("{:?}", events[0].data).contains("ada@"));
-        assert_eq!(world.count("SELECT COUNT(*) FROM mails").await, 0);
+        assert_eq!(world.count("SELECT COUNT(*) FROM deliveries").await, 0);
     })
     .await;
 }
@@ -137,24 +202,18 @@ async fn a_mail_that_would_come_too_late_is_given_up_at_once() {
 #[tokio::test]
 async fn nothing_is_queued_by_a_transaction_that_fails() {
     on_each_engine(async |world| {
-        let to = email("ada@example.com");
         let error = world
             .failed_tx(async |tx| {
-                let mail = Mail {
-                    kind: Kind::Invitation,
-                    to: &to,
-                    subject: "s",
-                    text: "t",
-                    html: "h",
-                    expires_at: T0 + secs(60),
-                };
+                let mail = code(T0 + secs(60));
                 mail::enqueue(tx, world.start(), &world.key, &mail).await?;
                 Err::<(), _>(Error::Stale)
             })
             .await;
         assert!(matches!(error, Error::Stale));
-        let due = world.tx(async |tx| mail::is_due(tx, T0).await).await;
-        assert!(!due);
+        let due = world
+            .tx(async |tx| outbox::due_receivers(tx, outbox::Kind::Mail, T0).await)
+            .await;
+        assert_eq!(due, [""; 0]);
     })
     .await;
 }

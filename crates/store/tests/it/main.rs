@@ -25,6 +25,7 @@ mod member;
 mod membership;
 mod mere_claim;
 mod organization;
+mod outbox;
 mod passwordless;
 mod permission;
 mod portal_link;

@@ -281,7 +281,7 @@ async fn the_end_of_a_session_is_the_end_of_its_grants_and_every_client_is_told_
             .tx(async |tx| grant::find_live(tx, &untouched.id, T0).await)
             .await;
         assert_eq!(other, Some(untouched), "another browser stays signed in");
-        assert_eq!(world.count("SELECT COUNT(*) FROM back_channel_logouts").await, 2);
+        assert_eq!(world.count("SELECT COUNT(*) FROM deliveries").await, 2);
         assert_eq!(
             world
                 .count("SELECT COUNT(*) FROM events WHERE kind = 'user.logout'")

@@ -8,7 +8,7 @@ use genkan_store::grant::{self, Grant};
 use genkan_store::organization::session_policy::{self, SessionPolicy, Span, Unit};
 use genkan_store::session::{self, Session, SignIn, Status};
 use genkan_store::user::User;
-use genkan_store::{ClientId, OrganizationId, connection, membership, organization};
+use genkan_store::{ClientId, OrganizationId, connection, membership, organization, outbox};
 
 use crate::support::{LIFETIMES, T0, World, hash, on_each_engine, secs};
 
@@ -105,9 +105,10 @@ async fn look(world: &World, session: &Session) -> Session {
 
 /// The clients that a logout token waits for.
 async fn told(world: &World) -> Vec<ClientId> {
-    world
-        .tx(async |tx| genkan_store::back_channel_logout::due_clients(tx, T0 + secs(1000)).await)
-        .await
+    let told = world
+        .tx(async |tx| outbox::due_receivers(tx, outbox::Kind::BackChannelLogout, T0 + secs(1000)).await)
+        .await;
+    told.iter().map(|id| ClientId::parse(id).unwrap()).collect()
 }
 
 /// What must hold after something ended that the session had left before.
@@ -185,7 +186,7 @@ async fn sessions_of_a_disabled_connection_end_wherever_they_are() {
             .tx(async |tx| session::end_all_for_connection(tx, world.after(91), &moved.first.id).await)
             .await;
         assert_eq!(again, 0, "there is nothing left of it");
-        assert_eq!(world.count("SELECT COUNT(*) FROM back_channel_logouts").await, 1);
+        assert_eq!(world.count("SELECT COUNT(*) FROM deliveries").await, 1);
     })
     .await;
 }

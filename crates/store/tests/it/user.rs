@@ -178,7 +178,7 @@ async fn a_deleted_user_leaves_nothing_but_events_and_logouts_to_deliver() {
 
         assert_eq!(world.count("SELECT COUNT(*) FROM sessions").await, 0);
         assert_eq!(world.count("SELECT COUNT(*) FROM grants").await, 0);
-        assert_eq!(world.count("SELECT COUNT(*) FROM back_channel_logouts").await, 1);
+        assert_eq!(world.count("SELECT COUNT(*) FROM deliveries").await, 1);
         assert_eq!(
             world
                 .count("SELECT COUNT(*) FROM events WHERE kind = 'user.deleted'")

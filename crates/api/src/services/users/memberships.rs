@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 
 use super::{Named, existing_organization, get, profile, render, roles};
 use crate::call::Call;
-use crate::invitations::{self, Post};
 use crate::mask::Masked;
 use crate::render::object;
 use crate::{Api, Error, id};
@@ -71,18 +70,11 @@ impl Wanted {
             ..Joining::new(&organization_id, &user.id, method)
         };
         if self.invited {
-            invitations::invite(tx, call.at(), &post(api), &joining).await?;
+            invitation::send(tx, call.at(), api.instance_key(), &joining).await?;
         } else {
             membership::create(tx, call.at(), &joining).await?;
         }
         Ok(())
-    }
-}
-
-fn post(api: &Api) -> Post<'_> {
-    Post {
-        public_url: api.public_url(),
-        key: api.instance_key(),
     }
 }
 
@@ -245,8 +237,8 @@ pub(super) async fn resend(
                     moved.invited, moved.now
                 )));
             }
-            let invitation =
-                invitations::resend(tx, call.at(), &post(api), &organization_id, &user_id).await?;
+            let (key, which) = (api.instance_key(), (&organization_id, &user_id));
+            let invitation = invitation::send_again(tx, call.at(), key, which).await?;
             Ok(render::invite(&invitation, membership.inviter_email))
         })
         .await?;

@@ -1,7 +1,6 @@
 //! `genkan user invite|resend`
 
 use clap::Args;
-use genkan_api::invitations::{self, Post};
 use genkan_protocol::EmailAddress;
 use genkan_store::environment::Kind;
 use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
@@ -102,10 +101,6 @@ pub(super) async fn invite(
     refuse_unknown_roles(&args.roles, Some(&organization.id), instance).await?;
     require_mail(instance)?;
     let (key, at) = (instance.key().await?, instance.stamp());
-    let post = Post {
-        public_url: instance.config.public_url.as_str(),
-        key: &key,
-    };
     let invitation = instance
         .change(async |tx| {
             let user = match user::find_by_email(tx, email).await? {
@@ -121,7 +116,7 @@ pub(super) async fn invite(
                 inviter_email: args.inviter.as_ref().map(ToString::to_string),
                 ..Joining::new(&organization.id, &user.id, ProvisioningMethod::Invitation)
             };
-            invitations::invite(tx, at, &post, &joining).await?;
+            invitation::send(tx, at, &key, &joining).await?;
             let invitation = invitation::find(tx, &organization.id, &user.id).await?;
             invitation.ok_or(Error::Stale)
         })
@@ -161,12 +156,8 @@ pub(super) async fn resend(
     }
     require_mail(instance)?;
     let (key, at) = (instance.key().await?, instance.stamp());
-    let post = Post {
-        public_url: instance.config.public_url.as_str(),
-        key: &key,
-    };
     let invitation = instance
-        .change(async |tx| invitations::resend(tx, at, &post, &organization.id, &user.id).await)
+        .change(async |tx| invitation::send_again(tx, at, &key, (&organization.id, &user.id)).await)
         .await?;
     let view = InvitationView::of(&invitation);
     context.console.print(&view, || view.text())

@@ -1,6 +1,5 @@
 //! The link of an invitation.
 
-use genkan_api::invitations::{self, Post};
 use genkan_protocol::EmailAddress;
 use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
 use genkan_store::user::{self, User};
@@ -15,14 +14,11 @@ pub(super) async fn invite(gateway: &Gateway, organization_id: &OrganizationId) 
         inviter_email: Some("grace@acme.test".to_owned()),
         ..Joining::new(organization_id, &ada.id, ProvisioningMethod::Invitation)
     };
-    let post = Post {
-        public_url: gateway.url(),
-        key: gateway.app().instance_key(),
-    };
+    let key = gateway.app().instance_key();
     gateway
         .tx(async |tx| {
             user::insert(tx, at, &ada).await?;
-            invitations::invite(tx, at, &post, &joining).await
+            invitation::send(tx, at, key, &joining).await
         })
         .await;
     (ada.id.clone(), newest_link(gateway).await)
@@ -30,7 +26,8 @@ pub(super) async fn invite(gateway: &Gateway, organization_id: &OrganizationId) 
 
 async fn newest_link(gateway: &Gateway) -> String {
     let mails = gateway.tx(async |tx| mail::newest(tx, 1).await).await;
-    let letter = mails[0].open(gateway.app().instance_key()).unwrap();
+    let content = mails[0].open(gateway.app().instance_key()).unwrap();
+    let letter = genkan::letters::write(gateway.url(), content);
     assert_eq!(letter.to.as_str(), "ada@acme.test");
     let link = letter.text.lines().find(|line| line.starts_with("http"));
     link.unwrap().to_owned()
@@ -100,15 +97,9 @@ async fn a_link_that_does_not_count_says_why() {
         assert_eq!(late.heading(), "This invitation has expired");
         assert_eq!(status(gateway, &acme.id, &ada).await, Status::InviteExpired);
 
-        let (at, post) = (
-            gateway.at(),
-            Post {
-                public_url: gateway.url(),
-                key: gateway.app().instance_key(),
-            },
-        );
+        let (at, key) = (gateway.at(), gateway.app().instance_key());
         gateway
-            .tx(async |tx| invitations::resend(tx, at, &post, &acme.id, &ada).await)
+            .tx(async |tx| invitation::send_again(tx, at, key, (&acme.id, &ada)).await)
             .await;
         let replaced = browser.open(&link).await.page();
         assert_eq!(replaced.reply.status, 404);

@@ -3,8 +3,6 @@
 //!
 //! Whether somebody has an account with the address changes no answer.
 
-mod letter;
-
 use std::time::Duration;
 
 use genkan_contract::scalekit::v1::auth::passwordless as contract;
@@ -17,20 +15,20 @@ use genkan_contract::scalekit::v1::auth::passwordless::{
     TemplateType, VerifyPasswordLessRequest, VerifyPasswordLessResponse,
 };
 use genkan_db::Tx;
-use genkan_protocol::{EmailAddress, name};
-use genkan_store::mail::{Kind as MailKind, Mail};
+use genkan_protocol::EmailAddress;
+use genkan_protocol::oauth::append_query;
+use genkan_store::mail::{self, Letter, Mail};
 use genkan_store::passwordless::{self, Challenge, Kind, Request, Sending, Template, Verification, Wanted};
 use genkan_store::{ClientId, Secret, client, user};
 use tonic::Response;
 use url::Url;
 
 use crate::{Answer, Api, Call, Error};
-use letter::Letter;
 
-pub(in crate::services) const SERVICE: &str = SERVICE_NAME;
+pub(super) const SERVICE: &str = SERVICE_NAME;
 
 /// What this service leaves unserved, and why.
-pub(in crate::services) const UNSERVED: &[(&str, &str)] = &[];
+pub(super) const UNSERVED: &[(&str, &str)] = &[];
 
 /// How long a code or a link is good for when nobody says, and at least and at most.
 const LIFETIME_SECS: u32 = 300;
@@ -134,21 +132,29 @@ impl Api {
         challenge: &Challenge,
     ) -> Result<(), Error> {
         let application = application(tx, client_of(call)?).await?;
-        let name = name::shown(&application.name);
-        let letter = Letter::of(&name, request, challenge);
         let mail = Mail {
-            kind: match request.template {
-                Some(Template::SignUp) => MailKind::SignUp,
-                Some(Template::SignIn) | None => MailKind::SignIn,
-            },
-            to: &request.email,
-            subject: &letter.subject,
-            text: &letter.text(),
-            html: &letter.html(),
+            to: request.email.clone(),
+            letter: letter(application.name, request, challenge),
             expires_at: request.expires_at,
         };
-        genkan_store::mail::enqueue(tx, call.at(), self.instance_key(), &mail).await?;
+        mail::enqueue(tx, call.at(), self.instance_key(), &mail).await?;
         Ok(())
+    }
+}
+
+/// What the mail of the application says.
+fn letter(application: String, request: &Request, challenge: &Challenge) -> Letter {
+    let link = request
+        .magiclink_auth_uri
+        .as_deref()
+        .filter(|_| request.kind != Kind::Otp)
+        .map(|uri| append_query(uri, &[("link_token", challenge.link_token.expose())]));
+    Letter::SignInCode {
+        application,
+        is_sign_up: request.template == Some(Template::SignUp),
+        code: (request.kind != Kind::Link).then(|| challenge.code.expose().to_owned()),
+        link,
+        lifetime_secs: request.lifetime.as_secs(),
     }
 }
 
