@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::anonymous::{self, Limiter};
 use crate::cache::Cache;
-use crate::connections::metadata::MetadataCache;
+use crate::connections::oidc::metadata::MetadataCache;
 use crate::mail::Mailer;
 use crate::tally::Tally;
 use crate::web::cookie::CookiePolicy;

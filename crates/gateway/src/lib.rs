@@ -32,6 +32,7 @@ pub use genkan_web::listener;
 
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use genkan_store::connection::{self, Kind, Page};
 
 use app::App;
 use web::{cors, fallback, form, page, static_files, trace_request, transport};
@@ -79,26 +80,11 @@ pub fn router(app: &App) -> Router {
             post(login::select_account::submit),
         )
         .route("/login/{interaction}/switch", post(login::confirm_switch::submit))
-        .route(
-            "/sso/v1/oidc/{connection}/callback",
-            get(login::callback::callback),
-        )
-        .route(
-            "/sso/v1/oidc/{connection}/init",
-            get(login::init::oidc).post(login::init::go_on),
-        )
+        .merge(of_connections())
         .route("/magicLink/{token}", get(portal::open))
         .route(
             login::invitation::PATH,
             get(login::invitation::show).post(login::invitation::accept),
-        )
-        .route(
-            "/sso/v1/oidc/{connection}/test",
-            get(login::test_connection::show).post(login::test_connection::begin),
-        )
-        .route(
-            "/sso/v1/saml/{connection}/test",
-            get(login::test_connection::show).post(login::test_connection::begin),
         )
         .layer(middleware::from_fn(form::bounded))
         .layer(middleware::from_fn_with_state(app.clone(), anonymous::pages))
@@ -122,4 +108,19 @@ pub fn router(app: &App) -> Router {
         ))
         .layer(middleware::from_fn(trace_request::trace_request))
         .with_state(app.clone())
+}
+
+/// The pages of connections: those of every kind, and those of one.
+fn of_connections() -> Router<App> {
+    let at = |kind, page| connection::path(kind, "{connection}", page);
+    let of_all = Kind::ALL.iter().fold(Router::new(), |router, &kind| {
+        let test = get(login::test_connection::show).post(login::test_connection::begin);
+        router.route(&at(kind, Page::Test), test)
+    });
+    of_all
+        .route(&at(Kind::Oidc, Page::Callback), get(login::callback::callback))
+        .route(
+            &at(Kind::Oidc, Page::Init),
+            get(login::init::oidc).post(login::init::go_on),
+        )
 }

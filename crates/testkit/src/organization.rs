@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use genkan_protocol::Domain as DomainName;
-use genkan_store::connection::{self, Connection, Enabling, OidcSettings, Provider, Settings};
+use genkan_store::connection::{self, Connection, Enabling, OidcSettings, Protocol, Provider, Settings};
 use genkan_store::domain::{self, Domain};
 use genkan_store::{
     ConnectionId, ConnectionTestId, Error, OrganizationId, Page, Secret, Stamp, connection_test, event,
@@ -150,13 +150,13 @@ impl<'a> OrganizationBuilder<'a> {
 
 fn connection_to(at: Stamp<'_>, idp: &IdentityProvider, organization_id: OrganizationId) -> Connection {
     let secret = Secret::from_presented(idp.client_secret());
-    let settings = Settings::Oidc(OidcSettings {
+    let mut settings = Settings::from(Protocol::Oidc(OidcSettings {
         issuer: idp.issuer().to_owned(),
         client_id: idp.client_id().to_owned(),
         scopes: Vec::new(),
-        insecure_http: true,
         ..OidcSettings::default()
-    });
+    }));
+    settings.common.insecure_http = true;
     let mut connection = Connection::new(at, Some(organization_id), Provider::Custom, settings);
     connection.client_secret_sealed = Some(connection::seal_client_secret(
         &instance_key(),

@@ -87,22 +87,14 @@ impl Failure {
             format!("missing: {missing}"),
         );
         let remedy = format!("Enter what is missing in the connection: {missing}.");
-        let mut failure = Self::new(connection, "connection_incomplete", remedy, trace);
-        failure.0.why = "Your company’s sign-in is still being set up.".to_owned();
-        failure
+        Self::new(connection, "connection_incomplete", remedy, trace)
+            .explained("Your company’s sign-in is still being set up.")
     }
 
-    /// A SAML connection can be set up ahead; nobody signs in through it yet.
-    pub fn saml_not_supported(connection: &Connection) -> Self {
-        let mut trace = Trace::default();
-        trace.fail("Protocol", "OpenID Connect", "SAML");
-        let remedy = "This version of Genkan keeps SAML connections and does not sign anybody in through them. \
-                      Connect the provider by OpenID Connect, or disable the connection.";
-        let mut failure = Self::new(connection, "saml_not_supported", remedy, trace);
-        failure.0.why =
-            "Your company’s sign-in uses SAML, which this version of the sign-in service does not speak."
-                .to_owned();
-        failure
+    /// The person is told something else than that an answer cannot be accepted.
+    pub fn explained(mut self, why: &str) -> Self {
+        why.clone_into(&mut self.0.why);
+        self
     }
 
     /// The provider could not be reached, or answered nonsense.

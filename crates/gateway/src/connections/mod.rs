@@ -4,13 +4,12 @@
 //! state, signature, audience, nonce and clock lies behind `finish`, and each
 //! leaves a line in a trace that an administrator can read.
 
-pub mod attributes;
 pub mod failure;
 mod hosted_domain;
-pub mod metadata;
 pub mod oidc;
 mod refusal;
 mod remedy;
+mod saml;
 mod shelf;
 pub mod trace;
 
@@ -20,7 +19,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use genkan_protocol::oauth::{CodeVerifier, Parameters};
 use genkan_protocol::{EmailAddress, Timestamp, Trace};
 use genkan_store::admission::{Claim, Profile, Refusal, Roles};
-use genkan_store::connection::{self, Connection, Settings};
+use genkan_store::connection::{self, Connection, Protocol};
 use genkan_store::interaction::{self, Interaction, Request, Stage, Way};
 use genkan_store::upstream_request::{self, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, Proof, Secret, SecretHash};
@@ -144,10 +143,10 @@ pub async fn start(
         .filter(|connection| connection.enabled || testing)
         .ok_or_else(PageError::connection_not_active)?;
     anonymous::charge(app, Work::Provider)?;
-    let departure = match &connection.settings {
+    let departure = match &connection.settings.protocol {
         _ if !connection.missing().is_empty() => Err(Failure::incomplete(&connection)),
-        Settings::Oidc(settings) => oidc::start(app, &connection, settings, hints).await,
-        Settings::Saml(_) => Err(Failure::saml_not_supported(&connection)),
+        Protocol::Oidc(settings) => oidc::start(app, &connection, settings, hints).await,
+        Protocol::Saml(_) => Err(saml::not_supported(&connection)),
     };
     let departure = match departure {
         Ok(departure) => departure,
@@ -236,10 +235,10 @@ pub async fn finish(
             Request::TestConnection { .. } => None,
         },
     };
-    let result = match &connection.settings {
-        Settings::Oidc(settings) => oidc::finish(app, &connection, settings, arrival).await,
+    let result = match &connection.settings.protocol {
+        Protocol::Oidc(settings) => oidc::finish(app, &connection, settings, arrival).await,
         // Nobody was sent there: a request was under way under another kind's settings.
-        Settings::Saml(_) => Err(Failure::saml_not_supported(&connection)),
+        Protocol::Saml(_) => Err(saml::not_supported(&connection)),
     };
     let is_refused = result.as_ref().is_err_and(Failure::is_refused_code);
     if let Some(attempt) = attempt.filter(|_| !is_refused) {
@@ -250,6 +249,35 @@ pub async fn finish(
         Err(failure) => Err(failure),
     };
     Ok(Finished { interaction, result })
+}
+
+/// A provider that the next sign-in will not reach.
+#[derive(Debug)]
+pub struct Unreached {
+    pub why: String,
+    /// What an operator can change, where the reason itself tells.
+    pub remedy: Option<&'static str>,
+}
+
+/// Looks at a provider as the next sign-in does.
+///
+/// # Errors
+///
+/// [`Unreached`] if nobody can sign in there.
+pub async fn reach(app: &App, connection: &Connection) -> Result<(), Unreached> {
+    match &connection.settings.protocol {
+        Protocol::Oidc(settings) => oidc::reach(app, connection, settings).await,
+        Protocol::Saml(_) => Err(saml::reach(connection)),
+    }
+}
+
+/// What an attribute that came becomes, for people who look at it.
+pub fn becomes(connection: &Connection, name: &str) -> Option<&'static str> {
+    match &connection.settings.protocol {
+        Protocol::Oidc(settings) => oidc::becomes(connection, settings, name),
+        // Nothing has come.
+        Protocol::Saml(_) => None,
+    }
 }
 
 /// What an answer belongs to.

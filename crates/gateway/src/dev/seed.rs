@@ -6,7 +6,7 @@ use std::path::Path;
 use genkan_db::Tx;
 use genkan_protocol::Domain as DomainName;
 use genkan_store::client::{self, Client, ClientSecret, MAX_ACTIVE_SECRETS};
-use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings};
+use genkan_store::connection::{self, Connection, OidcSettings, Protocol, Provider, Settings};
 use genkan_store::domain::{self, Domain, Giver};
 use genkan_store::organization::{self, Organization};
 use genkan_store::{ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Secret, Stamp, role};
@@ -344,7 +344,7 @@ fn connection_to_simulator(
         ..OidcSettings::default()
     };
     name_claims(&mut settings);
-    let settings = Settings::Oidc(settings);
+    let settings = Settings::from(Protocol::Oidc(settings));
     let organization_id = Some(organization_id.clone());
     let mut connection = Connection::new(at, organization_id, Provider::IdpSimulator, settings);
     connection.client_secret_sealed = Some(new_client_secret(app, &connection.id));

@@ -15,7 +15,8 @@ use bytes::Bytes;
 use genkan_protocol::oauth::{Parameters, append_query};
 use genkan_protocol::oidc::{IdpInitiatedLogin, issuer_of};
 use genkan_store::client::LoginStart;
-use genkan_store::connection::Connection;
+use genkan_store::connection::Page::Init;
+use genkan_store::connection::{Connection, Kind, path};
 use genkan_store::{ConnectionId, Error, Secret, client, connection, familiar, organization};
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
 use genkan_web::text::Hidden;
@@ -92,7 +93,8 @@ pub async fn go_on(
         .cookies()
         .read(&headers, Cookie::Browser)
         .ok_or_else(PageError::foreign_form)?;
-    let form = form_of_ours(&app, &headers, &browser, &path(&id), &body)?;
+    let action = path(Kind::Oidc, &id, Init);
+    let form = form_of_ours(&app, &headers, &browser, &action, &body)?;
     let beginning = Beginning::read(&app, &id, &form).await?;
     let (hash, now) = (browser.sha256(), app.now());
     let connection_id = &beginning.connection.id;
@@ -100,10 +102,6 @@ pub async fn go_on(
         .tx(async |tx| familiar::agree(tx, &hash, connection_id, now).await)
         .await?;
     beginning.hand_over(&app).await
-}
-
-fn path(connection_id: &str) -> String {
-    format!("/sso/v1/oidc/{connection_id}/init")
 }
 
 /// What anybody may write here we sign, so it stays small.
@@ -170,7 +168,7 @@ impl Beginning {
 
     fn ask(&self, app: &App, headers: &HeaderMap) -> Response {
         let (browser, new_cookie) = app.cookies().browser(headers);
-        let action = path(self.connection.id.as_str());
+        let action = self.connection.path(Init);
         let issuer = self
             .connection
             .settings

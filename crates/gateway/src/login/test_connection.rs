@@ -12,7 +12,7 @@ use bytes::Bytes;
 use genkan_protocol::oauth::Parameters;
 use genkan_protocol::trace::{Check, Outcome};
 use genkan_store::admission::{self, Refusal};
-use genkan_store::connection::{Connection, Settings};
+use genkan_store::connection::{Connection, Page as Address};
 use genkan_store::interaction::{Interaction, Request};
 use genkan_store::{
     ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test,
@@ -224,7 +224,7 @@ pub async fn finish(
         .read(async |tx| connection::find(tx, connection_id).await)
         .await?;
     let connection = found.ok_or_else(PageError::unknown_connection)?;
-    let again = Link::parse("Test again", &test_path(&connection));
+    let again = Link::parse("Test again", &connection.path(Address::Test));
     let provider = connection.provider.as_str();
     // A sign-in would be decided so; nothing of it is written.
     let (identity, failure) = match result {
@@ -331,13 +331,6 @@ fn facts(provider: &str, reference: &str) -> Vec<Fact<'static>> {
 
 /// The claims as they came, each with what the connection makes of it.
 fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Vec<ClaimRow<'a>> {
-    let (groups, roles) = match &connection.settings {
-        Settings::Oidc(settings) => (settings.groups_from(), settings.roles_claim.as_deref()),
-        Settings::Saml(_) => (None, None),
-    };
-    let mapping = connection.settings.attribute_mapping();
-    let mapped =
-        |attribute: &str, claim: &str| mapping.get(attribute).map_or(attribute, String::as_str) == claim;
     attributes
         .iter()
         .map(|(name, value)| ClaimRow {
@@ -345,28 +338,9 @@ fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Ve
             value: value
                 .as_str()
                 .map_or_else(|| value.to_string(), ToOwned::to_owned),
-            becomes: match name.as_str() {
-                "sub" => Some("the subject"),
-                claim if mapped("email", claim) => Some("the e-mail"),
-                claim if mapped("name", claim) => Some("the name"),
-                claim if mapped("given_name", claim) => Some("the given name"),
-                claim if mapped("family_name", claim) => Some("the family name"),
-                claim if mapped("preferred_username", claim) => Some("the user name"),
-                claim if Some(claim) == groups => Some("the groups"),
-                claim if Some(claim) == roles => Some("the roles"),
-                _ => None,
-            },
+            becomes: connections::becomes(connection, name),
         })
         .collect()
-}
-
-/// Where a test of this connection begins.
-pub fn test_path(connection: &Connection) -> String {
-    let protocol = match connection.settings {
-        Settings::Oidc(_) => "oidc",
-        Settings::Saml(_) => "saml",
-    };
-    format!("/sso/v1/{protocol}/{}/test", connection.id)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Redirect;
 use bytes::Bytes;
 use genkan_protocol::oauth::{Parameters, append_query};
+use genkan_store::connection::{self, Kind};
 
 use super::{PATH, Simulator, field, is_connection_id};
 use crate::web::error::PageError;
@@ -79,6 +80,7 @@ pub(super) async fn initiate(State(simulator): State<Simulator>, body: Bytes) ->
     for name in ["login_hint", "target_link_uri"] {
         query.extend(field(&form, name).map(|value| (name, value)));
     }
-    let init = format!("{}/sso/v1/oidc/{connection_id}/init", simulator.0.gateway_url);
+    let path = connection::path(Kind::Oidc, connection_id, connection::Page::Init);
+    let init = format!("{}{path}", simulator.0.gateway_url);
     Ok(Redirect::to(&append_query(&init, &query)))
 }

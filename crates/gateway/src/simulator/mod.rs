@@ -30,6 +30,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan_protocol::Timestamp;
 use genkan_protocol::jose::{Algorithm, SigningKey};
 use genkan_protocol::oauth::{CodeChallenge, Parameters};
+use genkan_store::connection::{self, Kind};
 
 use crate::web::error::PageError;
 use crate::web::memory::Memory;
@@ -245,9 +246,11 @@ async fn generate_key() -> Result<Arc<SigningKey>, SimulatorError> {
 
 /// The gateway and the connection whose callback this is.
 fn split_callback(redirect_uri: &str) -> Option<(&str, &str)> {
-    let (gateway_url, rest) = redirect_uri.split_once("/sso/v1/oidc/")?;
-    let connection_id = rest.strip_suffix("/callback")?;
-    is_connection_id(connection_id).then_some((gateway_url, connection_id))
+    let connection_id = redirect_uri
+        .rsplit('/')
+        .find(|segment| is_connection_id(segment))?;
+    let path = connection::path(Kind::Oidc, connection_id, connection::Page::Callback);
+    Some((redirect_uri.strip_suffix(&path)?, connection_id))
 }
 
 /// `conn_` and digits. Part of a path, so nothing else may pass.

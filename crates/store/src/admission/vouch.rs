@@ -7,7 +7,7 @@ use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
 
 use super::{Profile, Refusal};
-use crate::connection::{self, Connection, EmailTrust, Settings};
+use crate::connection::{self, Connection, EmailTrust};
 use crate::domain::{self, Owner};
 use crate::{ConnectionId, DirectoryId, Error, OrganizationId, directory};
 
@@ -194,12 +194,7 @@ async fn by_organization(
 }
 
 fn is_verified(connection: &Connection, profile: &Profile) -> bool {
-    let trust = match &connection.settings {
-        Settings::Oidc(settings) => settings.email_trust(),
-        // SAML knows no unverified addresses.
-        Settings::Saml(_) => EmailTrust::NotDoubted,
-    };
-    match trust {
+    match connection.settings.email_trust() {
         EmailTrust::Verified => profile.email_verified == Some(true),
         EmailTrust::NotDoubted => profile.email_verified != Some(false),
         EmailTrust::Any => true,

@@ -4,8 +4,6 @@
 //! Whoever administers a provider decides what it says, so nothing that gives
 //! rights is read from a claim that nobody named. See `docs/decisions/claims.md`.
 
-use std::collections::BTreeMap;
-
 use genkan_db::{Tx, p};
 
 use super::OidcSettings;
@@ -13,9 +11,9 @@ use crate::row::Columns;
 use crate::{ConnectionId, Error};
 
 /// The attribute whose claim lists a person's groups.
-const GROUPS: &str = "groups";
+pub(super) const GROUPS: &str = "groups";
 /// The attribute whose claim lists a person's roles.
-const ROLES: &str = "roles";
+pub(super) const ROLES: &str = "roles";
 
 /// Where a person's roles are read, and what they may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,26 +89,6 @@ impl OidcSettings {
     pub const fn set_email_trust(&mut self, trust: EmailTrust) {
         self.only_verified_email = matches!(trust, EmailTrust::Verified);
         self.trust_unverified_email = matches!(trust, EmailTrust::Any);
-    }
-
-    /// From our attribute to their claim, `groups` and `roles` among them: as the
-    /// contract has it.
-    pub fn whole_mapping(&self) -> BTreeMap<String, String> {
-        let mut whole = self.attribute_mapping.clone();
-        for (attribute, claim) in [(GROUPS, &self.groups_claim), (ROLES, &self.roles_claim)] {
-            match claim.clone().filter(|claim| !claim.is_empty()) {
-                Some(claim) => drop(whole.insert(attribute.to_owned(), claim)),
-                None => drop(whole.remove(attribute)),
-            }
-        }
-        whole
-    }
-
-    /// Replaces the whole mapping. Without the keys `groups` or `roles` none is named.
-    pub fn set_whole_mapping(&mut self, mut whole: BTreeMap<String, String>) {
-        self.name_groups(whole.remove(GROUPS).as_deref());
-        self.name_roles(whole.remove(ROLES).as_deref());
-        self.attribute_mapping = whole;
     }
 }
 

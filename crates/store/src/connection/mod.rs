@@ -1,10 +1,13 @@
 //! Connections: an organization's way to an identity provider.
 
+mod address;
 pub mod claims;
 pub mod domains;
 pub mod hosted_domain;
 mod list;
+mod oidc;
 mod rules;
+mod saml;
 mod settings;
 
 use genkan_db::{Row, Tx, p};
@@ -19,19 +22,29 @@ use crate::{
     session,
 };
 
+pub use address::{Page, path};
 pub use claims::{EmailTrust, RolesFrom};
 pub use list::{Filter, Listed, count, enabled_for_organization, list, list_for_organization, search};
+pub use oidc::{OidcSettings, TokenAuthType};
 pub use rules::{MAX_ATTRIBUTES, Mistake};
-pub use settings::{
-    ConfigurationType, NameIdFormat, OidcSettings, RequestBinding, SamlCertificate, SamlSettings, Settings,
-    SigningOption, TokenAuthType,
-};
+pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlSettings, SigningOption};
+pub use settings::{Common, ConfigurationType, Protocol, Settings};
 
 words! {
     /// The protocol that is spoken.
     pub enum Kind {
         Oidc = "OIDC",
         Saml = "SAML",
+    }
+}
+
+impl Kind {
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Oidc => "OpenID Connect",
+            Self::Saml => "SAML",
+        }
     }
 }
 
@@ -158,7 +171,7 @@ impl Connection {
     }
 
     /// The protocol that is spoken.
-    pub const fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         self.settings.kind()
     }
 
@@ -344,11 +357,10 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
     }
     let mut connection = connection.clone();
     connection.forget_secret_that_would_follow(&before);
-    let is_other_authority = before.settings.authority() != connection.settings.authority();
-    if let Some(settings) = connection.settings.as_oidc_mut().filter(|_| is_other_authority) {
-        // Only connections that have been to Google before the check was there are spared it;
-        // a draft that gets its issuer now has been nowhere.
-        settings.check_hosted_domain.get_or_insert(true);
+    let rules = connection.settings.protocol.rules_mut();
+    let is_other_authority = before.settings.protocol.rules().authority() != rules.authority();
+    if is_other_authority {
+        rules.meet_another_authority();
     }
     let connection = &connection;
     refuse_unfit(connection)?;
@@ -418,7 +430,7 @@ pub async fn enable(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ConnectionId) -> Result
     if !missing.is_empty() {
         return Ok(Enabling::Incomplete(missing));
     }
-    if let Err(mistake) = rules::check_shared_issuer(&connection.settings) {
+    if let Err(mistake) = connection.settings.protocol.rules().check_use() {
         return Ok(Enabling::Unfit(mistake));
     }
     set_enabled(tx, at, id, true).await?;

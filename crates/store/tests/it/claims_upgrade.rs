@@ -99,7 +99,10 @@ async fn an_upgrade_names_what_was_read_and_lets_nobody_give_more() {
         let settings = unnamed.settings.as_oidc().unwrap();
         assert_eq!(settings.groups_from(), Some("groups"));
         assert_eq!(settings.roles_from(), RolesFrom::Unnamed("roles"));
-        assert_eq!(settings.attribute_mapping["email"], r#""groups_claim":null"#);
+        assert_eq!(
+            unnamed.settings.common.attribute_mapping["email"],
+            r#""groups_claim":null"#
+        );
 
         let roles = world.tx(async |tx| role::list(tx, None).await).await;
         let assignable: Vec<&str> = roles
@@ -151,8 +154,8 @@ async fn sessions_and_grants_live_on_and_prove_nothing_about_their_age() {
 
 #[test]
 fn what_a_claim_gave_is_taken_back_when_it_is_named_no_more() {
-    let mut settings = connection::OidcSettings::default();
-    assert_eq!(settings.roles_from(), RolesFrom::Nowhere);
+    let mut settings = connection::Settings::new(connection::Kind::Oidc);
+    assert_eq!(settings.as_oidc().unwrap().roles_from(), RolesFrom::Nowhere);
     let mapping = |pairs: &[(&str, &str)]| {
         pairs
             .iter()
@@ -164,18 +167,31 @@ fn what_a_claim_gave_is_taken_back_when_it_is_named_no_more() {
         ("groups", "grp"),
         ("roles", "app_roles"),
     ]));
-    assert_eq!(settings.groups_from(), Some("grp"));
-    assert_eq!(settings.roles_from(), RolesFrom::Named("app_roles"));
+    assert_eq!(settings.as_oidc().unwrap().groups_from(), Some("grp"));
+    assert_eq!(
+        settings.as_oidc().unwrap().roles_from(),
+        RolesFrom::Named("app_roles")
+    );
     assert_eq!(settings.whole_mapping().len(), 3);
-    assert_eq!(settings.attribute_mapping.len(), 1, "each is kept in one place");
+    assert_eq!(
+        settings.common.attribute_mapping.len(),
+        1,
+        "each is kept in one place"
+    );
 
     settings.set_whole_mapping(mapping(&[("email", "mail")]));
-    assert_eq!(settings.groups_from(), None);
-    assert_eq!(settings.roles_from(), RolesFrom::Unnamed("roles"));
+    assert_eq!(settings.as_oidc().unwrap().groups_from(), None);
+    assert_eq!(
+        settings.as_oidc().unwrap().roles_from(),
+        RolesFrom::Unnamed("roles")
+    );
     assert_eq!(settings.whole_mapping().len(), 1);
     // And once more: that somebody says nothing again decides nothing.
     settings.set_whole_mapping(mapping(&[("email", "mail")]));
-    assert_eq!(settings.roles_from(), RolesFrom::Unnamed("roles"));
-    settings.keep_roles();
-    assert_eq!(settings.roles_from(), RolesFrom::Nowhere);
+    assert_eq!(
+        settings.as_oidc().unwrap().roles_from(),
+        RolesFrom::Unnamed("roles")
+    );
+    settings.as_oidc_mut().unwrap().keep_roles();
+    assert_eq!(settings.as_oidc().unwrap().roles_from(), RolesFrom::Nowhere);
 }

@@ -61,8 +61,34 @@ async fn settings_of_an_older_version_are_still_read() {
         "token_uri":null,"user_info_uri":null,"jwks_uri":null,"client_id":"c","scopes":["openid"],
         "token_auth_type":"URL_PARAMS","pkce_enabled":false,"groups_claim":null,"roles_claim":null}"#;
     let settings: connection::Settings = serde_json::from_str(written_before).unwrap();
+    assert!(!settings.common.insecure_http);
     let settings = settings.as_oidc().unwrap();
-    assert!(!settings.insecure_http && !settings.trust_unverified_email);
+    assert!(!settings.trust_unverified_email);
+}
+
+#[test]
+fn settings_are_kept_in_one_flat_object() {
+    for kind in [connection::Kind::Oidc, connection::Kind::Saml] {
+        let mut settings = connection::Settings::new(kind);
+        settings.common.insecure_http = true;
+        settings.common.configuration_type = Some(connection::ConfigurationType::Manual);
+        settings.common.attribute_mapping = [("email".to_owned(), "mail".to_owned())].into();
+        let kept = serde_json::to_string(&settings).unwrap();
+        // As versions wrote them that knew no common part; SQL looks for such words, too.
+        for part in [
+            format!(r#""kind":"{kind}""#),
+            r#""attribute_mapping":{"email":"mail"}"#.to_owned(),
+            r#""insecure_http":true"#.to_owned(),
+            r#""configuration_type":"MANUAL""#.to_owned(),
+        ] {
+            assert_eq!(kept.matches(&part).count(), 1, "{part} in {kept}");
+        }
+        assert!(!kept.contains("common") && !kept.contains("protocol"), "{kept}");
+        assert_eq!(
+            serde_json::from_str::<connection::Settings>(&kept).unwrap(),
+            settings
+        );
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use genkan_protocol::saml::IdpCertificate;
 use genkan_store::admission::Refusal;
 use genkan_store::connection::domains::{self, Assigning};
 use genkan_store::connection::{
-    self, ConfigurationType, Connection, Enabling, Filter, Kind, OidcSettings, Provider, SamlSettings,
-    Settings, Status,
+    self, ConfigurationType, Connection, Enabling, Filter, Kind, OidcSettings, Protocol, Provider,
+    SamlSettings, Settings, Status,
 };
 use genkan_store::{DomainId, Error, Page, conflict, domain, session};
 use serde_json::json;
@@ -17,13 +17,15 @@ const CERTIFICATE: &str = include_str!("saml_certificate.pem");
 fn saml(world: &World, change: impl FnOnce(&mut SamlSettings)) -> Connection {
     let mut settings = SamlSettings::default();
     change(&mut settings);
-    Connection::new(world.start(), None, Provider::Adfs, Settings::Saml(settings))
+    let settings = Settings::from(Protocol::Saml(settings));
+    Connection::new(world.start(), None, Provider::Adfs, settings)
 }
 
 fn oidc(world: &World, change: impl FnOnce(&mut OidcSettings)) -> Connection {
     let mut settings = OidcSettings::default();
     change(&mut settings);
-    Connection::new(world.start(), None, Provider::Okta, Settings::Oidc(settings))
+    let settings = Settings::from(Protocol::Oidc(settings));
+    Connection::new(world.start(), None, Provider::Okta, settings)
 }
 
 async fn insert(world: &World, connection: &Connection) {
@@ -49,10 +51,10 @@ async fn every_setting_of_a_saml_connection_is_read_as_it_was_written() {
             settings.idp_slo_url = Some("https://idp.test/slo".to_owned());
             settings.name_id_format = connection::NameIdFormat::Persistent;
             settings.signing = connection::SigningOption::Both;
-            settings.configuration_type = Some(ConfigurationType::Manual);
             let certificates = IdpCertificate::parse_all(CERTIFICATE).unwrap();
             settings.set_certificates(world.start(), &certificates);
         });
+        connection.settings.common.configuration_type = Some(ConfigurationType::Manual);
         connection.key_id = Some("adfs-main".to_owned());
         connection.ui_button_title = Some("Sign in at Acme".to_owned());
         insert(world, &connection).await;
@@ -85,10 +87,10 @@ async fn what_is_missing_is_named_and_keeps_a_connection_disabled() {
         let blank = oidc(world, |_| {});
         assert_eq!(blank.status(), Status::Draft);
         assert_eq!(blank.missing(), ["issuer", "client_id", "client_secret"]);
-        let begun = oidc(world, |settings| {
+        let mut begun = oidc(world, |settings| {
             settings.issuer = "https://idp.test".to_owned();
-            settings.configuration_type = Some(ConfigurationType::Manual);
         });
+        begun.settings.common.configuration_type = Some(ConfigurationType::Manual);
         assert_eq!(begun.status(), Status::InProgress);
         assert_eq!(
             begun.missing(),
@@ -174,14 +176,15 @@ async fn what_cannot_be_right_is_refused_with_its_field() {
             ("scopes", |settings| {
                 settings.scopes = vec!["two words".to_owned()]
             }),
-            ("attribute_mapping", |settings| {
-                settings.attribute_mapping = (0..31).map(|n| (n.to_string(), "x".to_owned())).collect();
-            }),
         ];
         for (field, change) in cases {
             let mistake = oidc(world, change).check(false).unwrap_err();
             assert_eq!(mistake.field, *field, "{mistake:?}");
         }
+        let mut mapped = oidc(world, |_| {});
+        let pairs = (0..31).map(|n| (n.to_string(), "x".to_owned()));
+        mapped.settings.common.attribute_mapping = pairs.collect();
+        assert_eq!(mapped.check(false).unwrap_err().field, "attribute_mapping");
         let long = oidc(world, |settings| settings.issuer = long);
         assert_eq!(long.check(true).unwrap_err().field, "issuer");
         let refused = world
@@ -192,10 +195,11 @@ async fn what_cannot_be_right_is_refused_with_its_field() {
             "{refused:?}"
         );
         let plain = |insecure_http| {
-            oidc(world, |settings| {
+            let mut connection = oidc(world, |settings| {
                 settings.issuer = "http://idp.test".to_owned();
-                settings.insecure_http = insecure_http;
-            })
+            });
+            connection.settings.common.insecure_http = insecure_http;
+            connection
         };
         assert!(plain(false).check(false).is_err());
         assert!(plain(false).check(true).is_ok());

@@ -7,7 +7,7 @@ use genkan_protocol::oauth::Scope;
 use genkan_protocol::{Domain as DomainName, EmailAddress};
 use genkan_store::admission::{self, Admitted, Claim, Profile, Refusal, Roles};
 use genkan_store::client::{self, Client};
-use genkan_store::connection::{self, Connection, OidcSettings, Provider, Settings};
+use genkan_store::connection::{self, Connection, OidcSettings, Protocol, Provider, Settings};
 use genkan_store::domain::{self, Domain};
 use genkan_store::environment::{self, Environment};
 use genkan_store::grant::{self, Grant};
@@ -201,14 +201,14 @@ impl World {
     }
 
     pub(crate) fn new_connection(&self, organization_id: Option<&OrganizationId>) -> Connection {
-        let settings = Settings::Oidc(OidcSettings {
+        let mut settings = Settings::from(Protocol::Oidc(OidcSettings {
             issuer: "https://idp.acme.test".to_owned(),
             client_id: "genkan".to_owned(),
             scopes: vec!["openid".to_owned(), "email".to_owned()],
-            attribute_mapping: [("email".to_owned(), "mail".to_owned())].into(),
             groups_claim: Some("groups".to_owned()),
             ..OidcSettings::default()
-        });
+        }));
+        settings.common.attribute_mapping = [("email".to_owned(), "mail".to_owned())].into();
         let mut connection =
             Connection::new(self.start(), organization_id.cloned(), Provider::Okta, settings);
         let secret = Secret::from_presented("what we are known by at Okta");

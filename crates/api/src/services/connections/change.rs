@@ -6,12 +6,12 @@ use genkan_contract::scalekit::v1::connections::{
 };
 use genkan_store::connection::domains::{self, Assigning};
 use genkan_store::connection::{self, Connection, Enabling, Kind, Mistake, Provider, Settings};
-use genkan_store::{ConnectionId, DomainId, InstanceKey, OrganizationId};
+use genkan_store::{ConnectionId, DomainId, OrganizationId};
 use serde_json::{Map, Value};
 use tonic::Response;
 
-use super::{Owner, Shown, render, require, require_organization, settings, words};
-use crate::{Answer, Api, Call, Error, Simulator, id, render as shared};
+use super::{Owner, Shown, oidc, render, require, require_organization, settings, words};
+use crate::{Answer, Api, Call, Error, id, render as shared};
 
 /// What an application may keep with one connection, as JSON.
 const MAX_CONTEXT_BYTES: usize = 16 * 1024;
@@ -33,12 +33,11 @@ pub(in crate::services) fn context(
 
 /// A mistake, under the name that its field has in the message.
 fn refuse(kind: Kind, mistake: &Mistake) -> Error {
-    let place = match (mistake.in_settings, kind) {
-        (false, _) => "connection.",
-        (true, Kind::Oidc) => "connection.oidc_config.",
-        (true, Kind::Saml) => "connection.saml_config.",
+    let place = match mistake.in_settings {
+        false => "connection",
+        true => settings::field(kind),
     };
-    Error::invalid(&format!("{place}{}", mistake.field), &mistake.what)
+    Error::invalid(&format!("{place}.{}", mistake.field), &mistake.what)
 }
 
 /// The secret would go to whoever stands there now.
@@ -52,33 +51,12 @@ fn secret_would_follow() -> Error {
 
 /// What must be entered first, under the names of the messages.
 fn incomplete(kind: Kind, missing: &[&str]) -> Error {
-    let place = match kind {
-        Kind::Oidc => "oidc_config",
-        Kind::Saml => "saml_config",
-    };
+    let place = settings::field(kind).trim_start_matches("connection.");
     let fields: Vec<String> = missing.iter().map(|field| format!("{place}.{field}")).collect();
     Error::precondition(format!(
         "the connection is not complete: enter {} before it is enabled",
         fields.join(", ")
     ))
-}
-
-/// Enters what the simulator of `genkan dev` wants, if the connection leads there: it
-/// stands for a provider that is there and set up.
-fn complete(connection: &mut Connection, simulator: &Simulator, key: &InstanceKey) {
-    if connection.provider != Provider::IdpSimulator {
-        return;
-    }
-    let Settings::Oidc(settings) = &mut connection.settings else {
-        return;
-    };
-    settings.issuer.clone_from(&simulator.issuer);
-    settings.client_id.clone_from(&simulator.client_id);
-    settings.allow_idp_initiated_login = true;
-    settings.name_groups(Some("groups"));
-    settings.name_roles(Some("roles"));
-    let secret = &simulator.client_secret;
-    connection.client_secret_sealed = Some(connection::seal_client_secret(key, &connection.id, secret));
 }
 
 impl Api {
@@ -99,8 +77,13 @@ impl Api {
         if !wanted.name.trim().is_empty() {
             wanted.name.trim().clone_into(&mut connection.name);
         }
-        if let Some(simulator) = self.host().simulator() {
-            complete(&mut connection, simulator, self.instance_key());
+        // It stands for a provider that is there and set up.
+        if let Some(simulator) = self
+            .host()
+            .simulator()
+            .filter(|_| provider == Provider::IdpSimulator)
+        {
+            oidc::complete(&mut connection, simulator, self.instance_key());
         }
         connection
             .check(self.host().is_development())

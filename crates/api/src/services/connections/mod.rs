@@ -2,7 +2,9 @@
 
 pub(super) mod change;
 mod list;
+mod oidc;
 mod render;
+mod saml;
 mod settings;
 mod words;
 

@@ -4,10 +4,7 @@
 //! directories.
 
 use genkan_contract::scalekit::v1::connections as wire;
-use genkan_store::connection::{
-    ConfigurationType, Kind, NameIdFormat, OidcSettings, Provider, RequestBinding, SigningOption, Status,
-    TokenAuthType,
-};
+use genkan_store::connection::{ConfigurationType, Kind, Provider, Status};
 
 use crate::Error;
 
@@ -140,120 +137,8 @@ macro_rules! set {
     };
 }
 
+pub(super) use set;
+
 set!(configuration_type, configuration_type_of, ConfigurationType => ConfigurationType {
     Unspecified, Discovery = Discovery, Manual = Manual
 });
-set!(token_auth_type, token_auth_type_of, TokenAuthType => TokenAuthType {
-    Unspecified, UrlParams = UrlParams, BasicAuth = BasicAuth
-});
-set!(name_id_format, name_id_format_of, NameIdFormat => NameIdFormat {
-    Nil, Unspecified = Unspecified, Email = Email, Transient = Transient, Persistent = Persistent
-});
-set!(request_binding, request_binding_of, RequestBinding => RequestBinding {
-    Unspecified, HttpPost = HttpPost, HttpRedirect = HttpRedirect
-});
-
-/// What of an answer must be signed; `None` if it is not set.
-pub(super) fn signing(field: &str, number: i32) -> Result<Option<SigningOption>, Error> {
-    use wire::SamlSigningOptions as Wire;
-    match Wire::try_from(number) {
-        Ok(Wire::Unspecified) => Ok(None),
-        Ok(Wire::NoSigning) => Err(Error::invalid(
-            field,
-            "cannot be NO_SIGNING: an unsigned answer can be anybody's",
-        )),
-        Ok(Wire::SamlOnlyResponseSigning) => Ok(Some(SigningOption::Response)),
-        Ok(Wire::SamlOnlyAssertionSigning) => Ok(Some(SigningOption::Assertion)),
-        Ok(Wire::SamlResponseAssertionSigning) => Ok(Some(SigningOption::Both)),
-        Ok(Wire::SamlResponseOrAssertionSigning) => Ok(Some(SigningOption::Either)),
-        Err(_) => Err(Error::invalid(field, "is not one of the defined values")),
-    }
-}
-
-pub(super) const fn signing_of(signing: SigningOption) -> wire::SamlSigningOptions {
-    use wire::SamlSigningOptions as Wire;
-    match signing {
-        SigningOption::Response => Wire::SamlOnlyResponseSigning,
-        SigningOption::Assertion => Wire::SamlOnlyAssertionSigning,
-        SigningOption::Both => Wire::SamlResponseAssertionSigning,
-        SigningOption::Either => Wire::SamlResponseOrAssertionSigning,
-    }
-}
-
-/// The scopes that the contract can name.
-const SCOPES: [wire::OidcScope; 5] = [
-    wire::OidcScope::Openid,
-    wire::OidcScope::Profile,
-    wire::OidcScope::Email,
-    wire::OidcScope::Address,
-    wire::OidcScope::Phone,
-];
-
-/// Whether the contract has a word for a scope.
-fn can_be_named(scope: &str) -> bool {
-    SCOPES.iter().any(|known| known.as_str_name() == scope)
-}
-
-/// The scopes after a change that names `numbers`: those that the contract
-/// cannot name stay as they were entered. With none at all they are those of a new connection.
-pub(super) fn scopes(before: &[String], numbers: &[i32]) -> Result<Vec<String>, Error> {
-    let mut scopes = if numbers.is_empty() {
-        OidcSettings::default().scopes
-    } else {
-        Vec::new()
-    };
-    for number in numbers {
-        match wire::OidcScope::try_from(*number) {
-            Ok(wire::OidcScope::Unspecified) | Err(_) => {
-                return Err(Error::invalid(
-                    "connection.oidc_config.scopes",
-                    "is not one of the defined values",
-                ));
-            }
-            Ok(scope) => scopes.push(scope.as_str_name().to_owned()),
-        }
-    }
-    scopes.extend(before.iter().filter(|scope| !can_be_named(scope)).cloned());
-    Ok(once_each(scopes))
-}
-
-fn once_each(mut scopes: Vec<String>) -> Vec<String> {
-    let mut seen = std::collections::BTreeSet::new();
-    scopes.retain(|scope| seen.insert(scope.clone()));
-    scopes
-}
-
-/// The scopes after a change that names those that [`scopes`] cannot, separated by spaces.
-pub(super) fn with_other_scopes(before: &[String], others: &str) -> Result<Vec<String>, Error> {
-    if let Some(known) = others.split_whitespace().find(|scope| can_be_named(scope)) {
-        return Err(Error::invalid(
-            "connection.oidc_config.other_scopes",
-            &format!("holds {known}, which belongs into scopes"),
-        ));
-    }
-    let mut scopes: Vec<String> = before
-        .iter()
-        .filter(|scope| can_be_named(scope))
-        .cloned()
-        .collect();
-    scopes.extend(others.split_whitespace().map(str::to_owned));
-    Ok(once_each(scopes))
-}
-
-/// The scopes that [`scopes`] cannot name.
-pub(super) fn other_scopes_of(scopes: &[String]) -> String {
-    let others: Vec<&str> = scopes
-        .iter()
-        .map(String::as_str)
-        .filter(|scope| !can_be_named(scope))
-        .collect();
-    others.join(" ")
-}
-
-pub(super) fn scopes_of(scopes: &[String]) -> Vec<i32> {
-    let number = |scope: &String| {
-        let known = SCOPES.iter().find(|known| known.as_str_name() == scope.as_str());
-        known.map(|known| i32::from(*known))
-    };
-    scopes.iter().filter_map(number).collect()
-}

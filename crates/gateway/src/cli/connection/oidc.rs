@@ -2,15 +2,25 @@
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
-use genkan_store::connection::{EmailTrust, OidcSettings, TokenAuthType};
+use genkan_store::connection::{
+    Common, Connection, EmailTrust, OidcSettings, RolesFrom, TokenAuthType, hosted_domain,
+};
 use genkan_store::environment::Kind;
 use url::Url;
 
 use super::claims::ClaimArgs;
 use super::secret::SecretArgs;
 use super::settings::{set, switch, write};
+use super::view::pairs;
 use crate::cli::Failure;
 use crate::cli::org::non_empty;
+use crate::cli::output::yes_no;
+
+/// What to do about options that another kind of connection has not.
+pub(super) const LEAVE_OUT: &str = "Leave the options for OpenID Connect out.";
+
+/// What the address at which answers come is called at the provider.
+pub(super) const ADDRESS: &str = "Redirect URI";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "OpenID Connect")]
@@ -134,13 +144,19 @@ impl OidcArgs {
         }
     }
 
-    pub(super) fn apply(&self, settings: &mut OidcSettings, environment: Kind) -> Result<(), Failure> {
+    /// Enters what was said, but the secret; the rest stays.
+    pub(super) fn apply(
+        &self,
+        common: &mut Common,
+        settings: &mut OidcSettings,
+        environment: Kind,
+    ) -> Result<(), Failure> {
         for (option, url) in self.endpoints() {
             let Some(url) = url.filter(|url| !url.is_empty()) else {
                 continue;
             };
             if check_endpoint(option, url)? == "http" {
-                if !settings.insecure_http && environment == Kind::Production {
+                if !common.insecure_http && environment == Kind::Production {
                     return Err(Failure::usage(format!(
                         "{option} is not https: anybody on the way could sign in as anybody."
                     ))
@@ -148,7 +164,7 @@ impl OidcArgs {
                         "Use https, or add --insecure-http for a provider on a network that you trust.",
                     ));
                 }
-                settings.insecure_http = true;
+                common.insecure_http = true;
             }
         }
         set(&mut settings.issuer, self.issuer.clone());
@@ -182,6 +198,60 @@ impl OidcArgs {
         }
         Ok(())
     }
+}
+
+/// The settings for people to read.
+pub(super) fn rows(connection: &Connection, oidc: &OidcSettings) -> Vec<(&'static str, String)> {
+    let mut rows = vec![
+        ("Issuer", oidc.issuer.clone()),
+        ("Client id", oidc.client_id.clone()),
+        (
+            "Client secret",
+            if connection.client_secret_sealed.is_some() {
+                "sealed"
+            } else {
+                "none"
+            }
+            .to_owned(),
+        ),
+        ("Token endpoint auth", oidc.token_auth_type.as_str().to_owned()),
+        ("PKCE", yes_no(oidc.pkce_enabled)),
+        ("Pushed requests", yes_no(oidc.push_requests)),
+        ("Scopes", oidc.scopes.join(" ")),
+        ("Attributes", pairs(&connection.settings.common.attribute_mapping)),
+        ("Groups claim", oidc.groups_from().unwrap_or("none").to_owned()),
+        (
+            "Roles claim",
+            match oidc.roles_from() {
+                RolesFrom::Named(claim) => claim.to_owned(),
+                RolesFrom::Unnamed(_) => "none, and what one gave is taken back".to_owned(),
+                RolesFrom::Nowhere => "none".to_owned(),
+            },
+        ),
+        (
+            "E-mail addresses",
+            match oidc.email_trust() {
+                EmailTrust::Verified => "verified ones only",
+                EmailTrust::NotDoubted => "unless marked as unverified",
+                EmailTrust::Any => "all, also unverified ones",
+            }
+            .to_owned(),
+        ),
+    ];
+    // It means nothing at another provider.
+    if hosted_domain::applies(connection) {
+        rows.push(("Checks hd", yes_no(hosted_domain::is_on(connection))));
+    }
+    let endpoints = [
+        ("Discovery", &oidc.discovery_endpoint),
+        ("Authorization", &oidc.authorize_uri),
+        ("Token", &oidc.token_uri),
+        ("User info", &oidc.user_info_uri),
+        ("Keys", &oidc.jwks_uri),
+    ];
+    let written = |(name, uri): (&'static str, &Option<String>)| uri.clone().map(|uri| (name, uri));
+    rows.extend(endpoints.into_iter().filter_map(written));
+    rows
 }
 
 fn parse_scopes(text: &str) -> Result<Vec<String>, Failure> {

@@ -7,12 +7,20 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use genkan_protocol::saml::{IdpCertificate, IdpMetadata};
 use genkan_store::Stamp;
-use genkan_store::connection::SamlSettings;
+use genkan_store::connection::{Connection, SamlSettings};
 
+use super::view::{optional, pairs};
 use crate::cli::Failure;
+use crate::cli::output::{time, yes_no};
 
 /// Longer than a provider's metadata are.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// What to do about options that another kind of connection has not.
+pub(super) const LEAVE_OUT: &str = "Leave the options that begin with --saml- out.";
+
+/// What the address at which answers come is called at the provider.
+pub(super) const ADDRESS: &str = "Assertion URL";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "SAML")]
@@ -74,6 +82,25 @@ impl SamlArgs {
         }
         Ok(())
     }
+}
+
+/// The settings for people to read.
+pub(super) fn rows(connection: &Connection, saml: &SamlSettings) -> Vec<(&'static str, String)> {
+    let certificates = saml
+        .certificates
+        .iter()
+        .map(|certificate| format!("{}, until {}", certificate.issuer, time(certificate.expires_at)));
+    vec![
+        ("Metadata URL", optional(&saml.idp_metadata_url)),
+        ("Entity id", optional(&saml.idp_entity_id)),
+        ("Sign-on URL", optional(&saml.idp_sso_url)),
+        ("Logout URL", optional(&saml.idp_slo_url)),
+        ("Certificates", certificates.collect::<Vec<_>>().join("; ")),
+        ("Name id", saml.name_id_format.as_str().to_owned()),
+        ("Signatures", saml.signing.as_str().to_owned()),
+        ("Signs requests", yes_no(saml.want_request_signed)),
+        ("Attributes", pairs(&connection.settings.common.attribute_mapping)),
+    ]
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

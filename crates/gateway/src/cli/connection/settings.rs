@@ -3,11 +3,11 @@
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use genkan_store::Stamp;
-use genkan_store::connection::{Connection, MAX_ATTRIBUTES, OidcSettings, Provider, Settings};
+use genkan_store::connection::{self, Connection, MAX_ATTRIBUTES, Protocol, Provider, Settings};
 use genkan_store::environment::Kind;
 
-use super::oidc::OidcArgs;
-use super::saml::SamlArgs;
+use super::oidc::{self, OidcArgs};
+use super::saml::{self, SamlArgs};
 use crate::cli::Failure;
 use crate::cli::org::non_empty;
 use crate::cli::pairs::parse_pair;
@@ -84,33 +84,23 @@ impl SettingsArgs {
         at: Stamp<'_>,
         environment: Kind,
     ) -> Result<(), Failure> {
+        let kind = connection.kind();
+        let given = [
+            (connection::Kind::Oidc, self.oidc.is_given(), oidc::LEAVE_OUT),
+            (connection::Kind::Saml, self.saml.is_given(), saml::LEAVE_OUT),
+        ];
+        let of_others = |(other, is_given, _): &(connection::Kind, bool, _)| *is_given && *other != kind;
+        if let Some((other, _, remedy)) = given.into_iter().find(of_others) {
+            let problem = format!("The connection speaks {}, not {}.", kind.title(), other.title());
+            return Err(Failure::usage(problem).remedy(remedy));
+        }
         self.apply_common(connection)?;
-        if let Some(insecure_http) = self.insecure_http {
-            connection.settings.set_insecure_http(insecure_http);
+        let Settings { common, protocol } = &mut connection.settings;
+        match protocol {
+            Protocol::Oidc(settings) => self.oidc.apply(common, settings, environment)?,
+            Protocol::Saml(settings) => self.saml.apply(settings, at)?,
         }
-        match &mut connection.settings {
-            Settings::Oidc(_) if self.saml.is_given() => {
-                return Err(Failure::usage("The connection speaks OpenID Connect, not SAML.")
-                    .remedy("Leave the options that begin with --saml- out."));
-            }
-            Settings::Saml(_) if self.oidc.is_given() => {
-                return Err(Failure::usage("The connection speaks SAML, not OpenID Connect.")
-                    .remedy("Leave the options for OpenID Connect out."));
-            }
-            Settings::Saml(settings) => {
-                change_mapping(self.no_attributes, &self.attributes, |clear, pair| {
-                    change_pair(&mut settings.attribute_mapping, clear, pair);
-                });
-                self.saml.apply(settings, at)?;
-            }
-            Settings::Oidc(settings) => {
-                change_mapping(self.no_attributes, &self.attributes, |clear, pair| {
-                    change_claim(settings, clear, pair);
-                });
-                self.oidc.apply(settings, environment)?;
-            }
-        }
-        if connection.settings.attribute_mapping().len() > MAX_ATTRIBUTES {
+        if connection.settings.common.attribute_mapping.len() > MAX_ATTRIBUTES {
             return Err(Failure::usage(format!(
                 "More than {MAX_ATTRIBUTES} attributes cannot be mapped."
             )));
@@ -138,46 +128,16 @@ impl SettingsArgs {
             &mut connection.sync_profile,
             switch(self.sync_profile, self.no_sync_profile),
         );
+        let settings = &mut connection.settings;
+        set(&mut settings.common.insecure_http, self.insecure_http);
+        if self.no_attributes {
+            // Groups and roles have options of their own, which clear them.
+            settings.common.attribute_mapping.clear();
+        }
+        for (ours, theirs) in &self.attributes {
+            settings.map_attribute(ours, theirs);
+        }
         Ok(())
-    }
-}
-
-/// Calls `change` to clear everything if that is wanted, then with each pair.
-fn change_mapping(
-    clear: bool,
-    pairs: &[(String, String)],
-    mut change: impl FnMut(bool, Option<&(String, String)>),
-) {
-    if clear {
-        change(true, None);
-    }
-    for pair in pairs {
-        change(false, Some(pair));
-    }
-}
-
-fn change_pair(
-    mapping: &mut std::collections::BTreeMap<String, String>,
-    clear: bool,
-    pair: Option<&(String, String)>,
-) {
-    if clear {
-        mapping.clear();
-    }
-    match pair {
-        None => {}
-        Some((ours, theirs)) if theirs.is_empty() => drop(mapping.remove(ours)),
-        Some((ours, theirs)) => drop(mapping.insert(ours.clone(), theirs.clone())),
-    }
-}
-
-/// `groups` and `roles` are attributes as well, as in the API; only their own options
-/// clear them with the rest.
-fn change_claim(settings: &mut OidcSettings, clear: bool, pair: Option<&(String, String)>) {
-    match pair {
-        Some((ours, claim)) if ours == "groups" => settings.name_groups(Some(claim)),
-        Some((ours, claim)) if ours == "roles" => settings.name_roles(Some(claim)),
-        pair => change_pair(&mut settings.attribute_mapping, clear, pair),
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use genkan_store::connection::{
-    Connection, EmailTrust, OidcSettings, RolesFrom, SamlSettings, Settings, hosted_domain,
-};
+use genkan_store::connection::{Common, Connection, OidcSettings, Page, Protocol, SamlSettings, Settings};
 use serde::Serialize;
 
+use super::{oidc, saml};
 use crate::cli::output::{details, time, yes_no};
 use crate::config::PublicUrl;
 
@@ -45,6 +44,22 @@ impl ConnectionSummary {
     }
 }
 
+/// The settings, under the name of their kind.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Told<'a> {
+    Oidc(Whole<'a, OidcSettings>),
+    Saml(Whole<'a, SamlSettings>),
+}
+
+#[derive(Serialize)]
+struct Whole<'a, S> {
+    #[serde(flatten)]
+    settings: &'a S,
+    #[serde(flatten)]
+    common: &'a Common,
+}
+
 #[derive(Serialize)]
 pub(super) struct ConnectionView<'a> {
     #[serde(flatten)]
@@ -63,39 +78,47 @@ pub(super) struct ConnectionView<'a> {
     missing: Vec<&'static str>,
     /// The domains that it signs in were chosen; otherwise all of its organization's.
     assigned_domains_only: bool,
-    /// Whether the claim hd is checked; nothing unless the provider is Google.
+    #[serde(flatten)]
+    settings: Told<'a>,
+    /// The settings for people to read.
     #[serde(skip)]
-    checks_hosted_domain: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    oidc: Option<&'a OidcSettings>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    saml: Option<&'a SamlSettings>,
+    rows: Vec<(&'static str, String)>,
+    /// What [`Self::redirect_uri`] is called at the provider.
+    #[serde(skip)]
+    address: &'static str,
     created_at: String,
     updated_at: String,
 }
 
 impl<'a> ConnectionView<'a> {
     pub(super) fn new(connection: &'a Connection, public_url: &PublicUrl) -> Self {
-        let (oidc, saml) = match &connection.settings {
-            Settings::Oidc(settings) => (Some(settings), None),
-            Settings::Saml(settings) => (None, Some(settings)),
+        let Settings { common, protocol } = &connection.settings;
+        let (settings, rows, address) = match protocol {
+            Protocol::Oidc(settings) => (
+                Told::Oidc(Whole { settings, common }),
+                oidc::rows(connection, settings),
+                oidc::ADDRESS,
+            ),
+            Protocol::Saml(settings) => (
+                Told::Saml(Whole { settings, common }),
+                saml::rows(connection, settings),
+                saml::ADDRESS,
+            ),
         };
-        let protocol = if saml.is_some() { "saml" } else { "oidc" };
         Self {
             summary: connection.into(),
             jit_provisioning: connection.jit_provisioning,
             sync_profile: connection.sync_profile,
-            redirect_uri: public_url.join(&format!("/sso/v1/{protocol}/{}/callback", connection.id)),
+            redirect_uri: public_url.join(&connection.path(Page::Callback)),
             button_title: connection.ui_button_title.as_deref(),
             key_id: connection.key_id.as_deref(),
             has_client_secret: connection.client_secret_sealed.is_some(),
             status: connection.status().as_str(),
             missing: connection.missing(),
             assigned_domains_only: connection.assigned_domains_only,
-            checks_hosted_domain: hosted_domain::applies(connection)
-                .then(|| hosted_domain::is_on(connection)),
-            oidc,
-            saml,
+            settings,
+            rows,
+            address,
             created_at: time(connection.created_at),
             updated_at: time(connection.updated_at),
         }
@@ -115,93 +138,22 @@ impl<'a> ConnectionView<'a> {
         if !self.missing.is_empty() {
             rows.push(("Missing", self.missing.join(", ")));
         }
-        rows.extend(self.oidc.map(|oidc| self.oidc_rows(oidc)).unwrap_or_default());
-        rows.extend(self.saml.map(saml_rows).unwrap_or_default());
+        rows.extend(self.rows.iter().cloned());
         let own = [("Button", self.button_title), ("Key id", self.key_id)];
         let written = |(name, text): (&'static str, Option<&str>)| Some((name, text?.to_owned()));
         rows.extend(own.into_iter().filter_map(written));
         rows.push(("Creates users", yes_no(self.jit_provisioning)));
         rows.push(("Updates profiles", yes_no(self.sync_profile)));
-        let address = if self.saml.is_some() {
-            "Assertion URL"
-        } else {
-            "Redirect URI"
-        };
-        rows.push((address, self.redirect_uri.clone()));
+        rows.push((self.address, self.redirect_uri.clone()));
         details(&rows)
     }
-
-    fn oidc_rows(&self, oidc: &OidcSettings) -> Vec<(&'static str, String)> {
-        let mut rows = vec![
-            ("Issuer", oidc.issuer.clone()),
-            ("Client id", oidc.client_id.clone()),
-            (
-                "Client secret",
-                if self.has_client_secret { "sealed" } else { "none" }.to_owned(),
-            ),
-            ("Token endpoint auth", oidc.token_auth_type.as_str().to_owned()),
-            ("PKCE", yes_no(oidc.pkce_enabled)),
-            ("Pushed requests", yes_no(oidc.push_requests)),
-            ("Scopes", oidc.scopes.join(" ")),
-            ("Attributes", pairs(&oidc.attribute_mapping)),
-            ("Groups claim", oidc.groups_from().unwrap_or("none").to_owned()),
-            (
-                "Roles claim",
-                match oidc.roles_from() {
-                    RolesFrom::Named(claim) => claim.to_owned(),
-                    RolesFrom::Unnamed(_) => "none, and what one gave is taken back".to_owned(),
-                    RolesFrom::Nowhere => "none".to_owned(),
-                },
-            ),
-            (
-                "E-mail addresses",
-                match oidc.email_trust() {
-                    EmailTrust::Verified => "verified ones only",
-                    EmailTrust::NotDoubted => "unless marked as unverified",
-                    EmailTrust::Any => "all, also unverified ones",
-                }
-                .to_owned(),
-            ),
-        ];
-        if let Some(checked) = self.checks_hosted_domain {
-            rows.push(("Checks hd", yes_no(checked)));
-        }
-        let endpoints = [
-            ("Discovery", &oidc.discovery_endpoint),
-            ("Authorization", &oidc.authorize_uri),
-            ("Token", &oidc.token_uri),
-            ("User info", &oidc.user_info_uri),
-            ("Keys", &oidc.jwks_uri),
-        ];
-        let written = |(name, uri): (&'static str, &Option<String>)| uri.clone().map(|uri| (name, uri));
-        rows.extend(endpoints.into_iter().filter_map(written));
-        rows
-    }
 }
 
-fn saml_rows(saml: &SamlSettings) -> Vec<(&'static str, String)> {
-    let certificates = saml
-        .certificates
-        .iter()
-        .map(|certificate| format!("{}, until {}", certificate.issuer, time(certificate.expires_at)));
-    vec![
-        ("Metadata URL", optional(&saml.idp_metadata_url)),
-        ("Entity id", optional(&saml.idp_entity_id)),
-        ("Sign-on URL", optional(&saml.idp_sso_url)),
-        ("Logout URL", optional(&saml.idp_slo_url)),
-        ("Certificates", certificates.collect::<Vec<_>>().join("; ")),
-        ("Name id", saml.name_id_format.as_str().to_owned()),
-        ("Signatures", saml.signing.as_str().to_owned()),
-        ("Signs requests", yes_no(saml.want_request_signed)),
-        ("Attributes", pairs(&saml.attribute_mapping)),
-    ]
-}
-
-fn optional(value: &Option<String>) -> String {
+pub(super) fn optional(value: &Option<String>) -> String {
     value.clone().unwrap_or_default()
 }
 
-fn pairs(mapping: &BTreeMap<String, String>) -> String {
+pub(super) fn pairs(mapping: &BTreeMap<String, String>) -> String {
     let pairs = mapping.iter().map(|(ours, theirs)| format!("{ours}={theirs}"));
     pairs.collect::<Vec<_>>().join(", ")
 }

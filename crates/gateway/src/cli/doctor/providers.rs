@@ -1,17 +1,14 @@
 //! The identity providers of enabled connections, looked at as a sign-in does.
 
-use std::sync::Arc;
-
 use futures_util::StreamExt;
 use futures_util::stream;
-use genkan_store::connection::{self, Connection, Settings};
+use genkan_store::connection;
 use genkan_store::{MAX_LIMIT, Page};
 
 use super::Findings;
 use super::data::Data;
-use crate::app::App;
 use crate::config::Config;
-use crate::connections::metadata::{self, MetadataError};
+use crate::connections;
 use crate::server;
 
 const CHECK: &str = "Connections";
@@ -46,20 +43,23 @@ pub(super) async fn examine(config: &Config, data: Data, findings: &mut Findings
         }
     };
     let mut answers = stream::iter(&enabled)
-        .map(|connection| ask(&app, connection))
+        .map(|connection| {
+            let app = &app;
+            async move { (connection, connections::reach(app, connection).await) }
+        })
         .buffered(AT_ONCE);
     let mut reachable = 0_usize;
     while let Some((connection, answer)) = answers.next().await {
         match answer {
             Ok(()) => reachable += 1,
-            Err(error) => {
+            Err(unreached) => {
                 // The same guard as at a sign-in refused it: curl would get an answer.
-                let remedy = error.remedy().unwrap_or(
+                let remedy = unreached.remedy.unwrap_or(
                     "Compare the issuer with the provider's, and ask from this machine with curl.",
                 );
                 findings.fail(
                     CHECK,
-                    format!("{} ({}): {error}", connection.id, connection.name),
+                    format!("{} ({}): {}", connection.id, connection.name, unreached.why),
                     format!("Its people cannot sign in. {remedy}"),
                 );
             }
@@ -80,22 +80,4 @@ pub(super) async fn examine(config: &Config, data: Data, findings: &mut Findings
         }
         _ => {}
     }
-}
-
-/// The endpoints and the keys, as the next sign-in would fetch them.
-async fn ask<'a>(app: &App, connection: &'a Connection) -> (&'a Connection, Result<(), Arc<MetadataError>>) {
-    let settings = match &connection.settings {
-        Settings::Oidc(settings) => settings,
-        Settings::Saml(_) => {
-            let reason = "this version signs nobody in by SAML".to_owned();
-            let url = connection.id.to_string();
-            return (connection, Err(Arc::new(MetadataError::Invalid { url, reason })));
-        }
-    };
-    let answer = async {
-        let endpoints = metadata::endpoints(app, settings).await?;
-        metadata::jwks(app, settings, &endpoints.jwks, false).await?;
-        Ok(())
-    };
-    (connection, answer.await)
 }

@@ -10,11 +10,12 @@ use genkan_store::connection::{Connection, OidcSettings, TokenAuthType};
 use http::header;
 use serde::Deserialize;
 
-use super::{redirect_uri, shown};
+use super::attributes::Mapping;
+use super::metadata::Endpoints;
+use super::{redirect_uri, scheme, shown};
 use crate::app::App;
 use crate::connections::Failure;
-use crate::connections::metadata::Endpoints;
-use crate::web::outbound::Request;
+use crate::web::outbound::{Request, Scheme};
 
 /// The tokens of the provider's answer; never logged.
 #[derive(Deserialize)]
@@ -42,6 +43,19 @@ pub(super) struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
+    /// Where the connection finds our attributes.
+    pub(super) fn mapping(&self) -> Mapping<'_> {
+        Mapping {
+            common: &self.connection.settings.common,
+            settings: self.settings,
+        }
+    }
+
+    /// Where plain HTTP is acceptable towards the provider.
+    pub(super) fn scheme(&self) -> Scheme {
+        scheme(self.app, self.connection)
+    }
+
     pub(super) fn failure(&self, cause: &str, remedy: impl Into<String>, trace: &mut Trace) -> Failure {
         Failure::new(self.connection, cause, remedy, std::mem::take(trace))
     }
@@ -179,8 +193,7 @@ impl Exchange<'_> {
             form.append_pair("code_verifier", verifier.expose());
         }
         let basic = self.authenticate(&mut form, secret);
-        let scheme = self.app.scheme(self.settings.insecure_http);
-        let request = Request::post_form(&self.endpoints.token, scheme, form.finish())
+        let request = Request::post_form(&self.endpoints.token, self.scheme(), form.finish())
             .header(header::ACCEPT, "application/json".to_owned());
         match basic {
             Some(basic) => request.header(header::AUTHORIZATION, basic),

@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 
 use super::Arrival;
 use super::exchange::{Exchange, Tokens};
+use super::metadata::{self, MetadataError};
 use crate::connections::Failure;
-use crate::connections::metadata::{self, MetadataError};
 
 /// What provider and server clocks may differ by.
 pub(super) const CLOCK_SKEW: Duration = Duration::from_mins(2);
@@ -89,7 +89,7 @@ impl Exchange<'_> {
     pub(super) async fn verify(&self, token: &str) -> Result<Verified, Unverified> {
         let mut refetched = false;
         loop {
-            let keys = metadata::jwks(self.app, self.settings, &self.endpoints.jwks, refetched)
+            let keys = metadata::jwks(self.app, self.scheme(), &self.endpoints.jwks, refetched)
                 .await
                 .map_err(Unverified::Keys)?;
             match jose::verify(token, &keys, ALGORITHMS) {

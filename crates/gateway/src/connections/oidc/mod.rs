@@ -3,8 +3,10 @@
 //! Source: OIDC Core §3.1; RFC 7636 (PKCE); RFC 9126 (pushed requests); RFC 9207
 //! (issuer in the answer).
 
+pub mod attributes;
 mod exchange;
 mod identity;
+pub mod metadata;
 mod pushed;
 mod userinfo;
 
@@ -14,14 +16,15 @@ use genkan_protocol::Trace;
 use genkan_protocol::oauth::{CodeVerifier, Parameters, append_query};
 use genkan_protocol::oidc::{ProviderError, id_token};
 use genkan_store::Secret;
-use genkan_store::connection::{Connection, OidcSettings, Provider};
+use genkan_store::connection::{Connection, OidcSettings, Page, Provider};
 use serde_json::Value;
 
+use self::attributes::{Documents, MappingError, Userinfo};
 use self::exchange::Exchange;
-use super::attributes::{Documents, Mapping, MappingError, Userinfo};
-use super::metadata::{self, Endpoints, MetadataError};
-use super::{Failure, Hints, UpstreamIdentity};
+use self::metadata::{Endpoints, MetadataError};
+use super::{Failure, Hints, Unreached, UpstreamIdentity};
 use crate::app::App;
+use crate::web::outbound::Scheme;
 
 /// The browser's way to the provider, and what to remember meanwhile.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ pub struct Arrival<'a> {
 
 /// Where the provider sends the browser back to.
 pub fn redirect_uri(app: &App, connection: &Connection) -> String {
-    app.url(&format!("/sso/v1/oidc/{}/callback", connection.id))
+    app.url(&connection.path(Page::Callback))
 }
 
 /// Builds the authorization request (OIDC Core §3.1.2.1).
@@ -173,7 +176,7 @@ pub async fn finish(
         id_token: claims,
         userinfo,
     };
-    let mapped = match Mapping(settings).apply(&documents, &mut trace) {
+    let mapped = match exchange.mapping().apply(&documents, &mut trace) {
         Ok(mapped) => mapped,
         Err(error) => return Err(no_address(connection, &documents, &error, trace)),
     };
@@ -247,7 +250,7 @@ async fn find_endpoints(
     settings: &OidcSettings,
     trace: &mut Trace,
 ) -> Result<Endpoints, Failure> {
-    match metadata::endpoints(app, settings).await {
+    match metadata::endpoints(app, settings, scheme(app, connection)).await {
         Ok(endpoints) => {
             trace.pass("Provider metadata", endpoints.issuer.as_str());
             Ok(endpoints)
@@ -290,6 +293,44 @@ fn explain(error: &MetadataError) -> (&'static str, &'static str) {
             "Enter the missing endpoint in the connection by hand.",
         ),
     }
+}
+
+/// Fetches the endpoints and the keys, as the next sign-in would.
+pub async fn reach(app: &App, connection: &Connection, settings: &OidcSettings) -> Result<(), Unreached> {
+    let scheme = scheme(app, connection);
+    let asked = async {
+        let endpoints = metadata::endpoints(app, settings, scheme).await?;
+        metadata::jwks(app, scheme, &endpoints.jwks, false).await
+    };
+    match asked.await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Unreached {
+            why: error.to_string(),
+            remedy: error.remedy(),
+        }),
+    }
+}
+
+/// Where plain HTTP is acceptable towards the provider.
+fn scheme(app: &App, connection: &Connection) -> Scheme {
+    app.scheme(connection.settings.common.insecure_http)
+}
+
+/// What a claim becomes, for people who look at what came.
+pub fn becomes(connection: &Connection, settings: &OidcSettings, claim: &str) -> Option<&'static str> {
+    let mapping = &connection.settings.common.attribute_mapping;
+    let mapped = |attribute: &str| mapping.get(attribute).map_or(attribute, String::as_str) == claim;
+    Some(match claim {
+        "sub" => "the subject",
+        _ if mapped("email") => "the e-mail",
+        _ if mapped("name") => "the name",
+        _ if mapped("given_name") => "the given name",
+        _ if mapped("family_name") => "the family name",
+        _ if mapped("preferred_username") => "the user name",
+        claim if Some(claim) == settings.groups_from() => "the groups",
+        claim if Some(claim) == settings.roles_claim.as_deref() => "the roles",
+        _ => return None,
+    })
 }
 
 /// A provider's error in one line.

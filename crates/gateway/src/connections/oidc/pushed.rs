@@ -98,8 +98,7 @@ impl Exchange<'_> {
         if basic.is_some() {
             form.append_pair("client_id", &self.settings.client_id);
         }
-        let scheme = self.app.scheme(self.settings.insecure_http);
-        let request = Request::post_form(endpoint, scheme, form.finish())
+        let request = Request::post_form(endpoint, self.scheme(), form.finish())
             .header(header::ACCEPT, "application/json".to_owned());
         match basic {
             Some(basic) => request.header(header::AUTHORIZATION, basic),

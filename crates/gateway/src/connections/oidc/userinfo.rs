@@ -12,10 +12,10 @@ use genkan_protocol::oidc::userinfo;
 use http::header;
 use serde_json::{Map, Value};
 
+use super::attributes::Userinfo;
 use super::exchange::{Exchange, Tokens};
 use super::identity::{CLOCK_SKEW, Unverified};
 use crate::connections::Failure;
-use crate::connections::attributes::{Mapping, Userinfo};
 use crate::web::outbound::{Answer, Request};
 
 impl Exchange<'_> {
@@ -29,7 +29,7 @@ impl Exchange<'_> {
         let Some(url) = &self.endpoints.userinfo else {
             return Ok(Userinfo::NotAsked);
         };
-        if !Mapping(self.settings).is_incomplete(id_token) {
+        if !self.mapping().is_incomplete(id_token) {
             trace.pass("Userinfo", "not asked: the ID token says all that is needed");
             return Ok(Userinfo::NotAsked);
         }
@@ -62,7 +62,7 @@ impl Exchange<'_> {
         access_token: Option<&str>,
     ) -> Result<Map<String, Value>, String> {
         let access_token = access_token.ok_or("there is no access token to ask with")?;
-        let request = Request::get(url, self.app.scheme(self.settings.insecure_http))
+        let request = Request::get(url, self.scheme())
             .header(header::ACCEPT, "application/json, application/jwt".to_owned())
             .header(header::AUTHORIZATION, format!("Bearer {access_token}"));
         let answer = self

@@ -130,14 +130,11 @@ async fn claims_are_mapped_as_the_connection_says() {
     let gateway = Gateway::start().await;
     let acme = gateway
         .organization("acme.test")
-        .with_settings(|settings| {
-            settings
-                .attribute_mapping
-                .insert("email".to_owned(), "upn".to_owned());
-            settings
-                .attribute_mapping
-                .insert("given_name".to_owned(), "firstName".to_owned());
-            settings.roles_claim = Some("app_roles".to_owned());
+        .with_connection(|connection| {
+            let settings = &mut connection.settings;
+            settings.map_attribute("email", "upn");
+            settings.map_attribute("given_name", "firstName");
+            settings.map_attribute("roles", "app_roles");
         })
         .await;
     gateway.let_providers_give(&["admin", "member"]).await;

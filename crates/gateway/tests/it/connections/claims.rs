@@ -78,9 +78,9 @@ async fn a_connection_may_take_verified_addresses_only() {
         .await;
     let mapped = gateway
         .organization("mapped.test")
-        .with_settings(|settings| {
-            settings.only_verified_email = true;
-            settings.set_whole_mapping([("email".to_owned(), "upn".to_owned())].into());
+        .with_connection(|connection| {
+            connection.settings.map_attribute("email", "upn");
+            connection.settings.as_oidc_mut().unwrap().only_verified_email = true;
         })
         .await;
     let rp = gateway.client("rp").await;

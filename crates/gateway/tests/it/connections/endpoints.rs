@@ -188,7 +188,7 @@ async fn in_production_plain_http_needs_to_be_allowed() {
         let gateway = Gateway::setup().production().start().await;
         gateway
             .organization("acme.test")
-            .with_settings(move |settings| settings.insecure_http = insecure_http)
+            .with_connection(move |connection| connection.settings.common.insecure_http = insecure_http)
             .await;
         let rp = gateway.client("rp").await;
         assert_eq!(cause(&gateway, &rp).await, expected);

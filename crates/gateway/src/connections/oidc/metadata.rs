@@ -9,9 +9,9 @@ use genkan_protocol::jose::JwkSet;
 use genkan_protocol::oidc::{DiscoveryError, ProviderMetadata, issuer_of, well_known_url};
 use genkan_store::connection::OidcSettings;
 
-use super::shelf::{Kept, Shelf};
 use crate::app::App;
-use crate::web::outbound::{OutboundError, Request};
+use crate::connections::shelf::{Kept, Shelf};
+use crate::web::outbound::{OutboundError, Request, Scheme};
 
 /// How long metadata is believed without asking again.
 const METADATA_AGE: Duration = Duration::from_mins(10);
@@ -76,7 +76,11 @@ pub struct Endpoints {
 /// # Errors
 ///
 /// [`MetadataError`] if the metadata cannot be fetched or does not hold.
-pub async fn endpoints(app: &App, settings: &OidcSettings) -> Result<Endpoints, Arc<MetadataError>> {
+pub async fn endpoints(
+    app: &App,
+    settings: &OidcSettings,
+    scheme: Scheme,
+) -> Result<Endpoints, Arc<MetadataError>> {
     if let (Some(authorization), Some(token), Some(jwks)) =
         (&settings.authorize_uri, &settings.token_uri, &settings.jwks_uri)
     {
@@ -92,7 +96,7 @@ pub async fn endpoints(app: &App, settings: &OidcSettings) -> Result<Endpoints, 
             requires_pushed: false,
         });
     }
-    let found = discover(app, settings).await?;
+    let found = discover(app, settings, scheme).await?;
     let pick = |own: &Option<String>, found: &Option<String>, name| {
         own.clone()
             .or_else(|| found.clone())
@@ -127,13 +131,17 @@ pub fn discovery_url(settings: &OidcSettings) -> String {
         .unwrap_or_else(|| well_known_url(issuer_of(&settings.issuer)))
 }
 
-async fn discover(app: &App, settings: &OidcSettings) -> Result<Arc<ProviderMetadata>, Arc<MetadataError>> {
+async fn discover(
+    app: &App,
+    settings: &OidcSettings,
+    scheme: Scheme,
+) -> Result<Arc<ProviderMetadata>, Arc<MetadataError>> {
     let url = discovery_url(settings);
     let expected = issuer_of(&settings.issuer);
     // Two connections may expect different issuers of one address.
-    let name = name(settings, &[&url, expected]);
+    let name = name(scheme, &[&url, expected]);
     let fetch = async {
-        let body = fetch(app, settings, &url).await?;
+        let body = fetch(app, scheme, &url).await?;
         let invalid = |error: DiscoveryError| MetadataError::Invalid {
             url: url.clone(),
             reason: error.to_string(),
@@ -148,8 +156,8 @@ async fn discover(app: &App, settings: &OidcSettings) -> Result<Arc<ProviderMeta
 
 /// What a document is kept by. A connection that may not do without TLS must not
 /// be told what one that may has found, nor the other way round.
-fn name(settings: &OidcSettings, parts: &[&str]) -> String {
-    format!("{} {}", settings.insecure_http, parts.join(" "))
+fn name(scheme: Scheme, parts: &[&str]) -> String {
+    format!("{scheme:?} {}", parts.join(" "))
 }
 
 /// The provider's keys. `unknown_kid` asks for them again if a token names a
@@ -160,7 +168,7 @@ fn name(settings: &OidcSettings, parts: &[&str]) -> String {
 /// [`MetadataError`] if they cannot be fetched or parsed.
 pub async fn jwks(
     app: &App,
-    settings: &OidcSettings,
+    scheme: Scheme,
     url: &str,
     unknown_kid: bool,
 ) -> Result<Arc<JwkSet>, Arc<MetadataError>> {
@@ -169,19 +177,18 @@ pub async fn jwks(
         true => kept.is_refetch && kept.age() < MIN_REFETCH,
     };
     let fetch = async {
-        let body = fetch(app, settings, url).await?;
+        let body = fetch(app, scheme, url).await?;
         JwkSet::parse(&body).map_err(|error| MetadataError::Invalid {
             url: url.to_owned(),
             reason: error.to_string(),
         })
     };
-    let name = name(settings, &[url]);
+    let name = name(scheme, &[url]);
     app.metadata().jwks.get(&name, unknown_kid, suffices, fetch).await
 }
 
-async fn fetch(app: &App, settings: &OidcSettings, url: &str) -> Result<Vec<u8>, MetadataError> {
-    let request = Request::get(url, app.scheme(settings.insecure_http))
-        .header(http::header::ACCEPT, "application/json".to_owned());
+async fn fetch(app: &App, scheme: Scheme, url: &str) -> Result<Vec<u8>, MetadataError> {
+    let request = Request::get(url, scheme).header(http::header::ACCEPT, "application/json".to_owned());
     let answer = app
         .outbound()
         .send(request)

@@ -5,7 +5,7 @@
 use genkan_protocol::oidc::userinfo::{has_unlisted_groups, is_kept_elsewhere};
 use genkan_protocol::{EmailAddress, EmailAddressError, Trace, name};
 use genkan_store::admission::{Profile, Roles};
-use genkan_store::connection::{OidcSettings, RolesFrom};
+use genkan_store::connection::{Common, OidcSettings, RolesFrom};
 use serde_json::{Map, Value};
 
 /// More groups than this are cut: an access token must still fit into a header.
@@ -108,22 +108,25 @@ pub enum MappingError {
 
 /// Where each attribute is found: as the connection says.
 #[derive(Debug, Clone, Copy)]
-pub struct Mapping<'a>(pub &'a OidcSettings);
+pub struct Mapping<'a> {
+    pub common: &'a Common,
+    pub settings: &'a OidcSettings,
+}
 
 impl<'a> Mapping<'a> {
     /// The claim with one of our attributes; the standard's name if none was chosen.
     pub fn claim(self, attribute: &'a str) -> &'a str {
-        let mapping = &self.0.attribute_mapping;
+        let mapping = &self.common.attribute_mapping;
         mapping.get(attribute).map_or(attribute, String::as_str)
     }
 
     /// The claims that list groups and roles, if the connection reads any.
     fn lists(self) -> impl Iterator<Item = &'a str> {
-        let roles = match self.0.roles_from() {
+        let roles = match self.settings.roles_from() {
             RolesFrom::Named(claim) | RolesFrom::Unnamed(claim) => Some(claim),
             RolesFrom::Nowhere => None,
         };
-        self.0.groups_from().into_iter().chain(roles)
+        self.settings.groups_from().into_iter().chain(roles)
     }
 
     /// Whether an ID token leaves something open that the userinfo endpoint may
@@ -136,7 +139,7 @@ impl<'a> Mapping<'a> {
             // Somebody who doubts an address may say so there.
             || is_open("email_verified")
             || is_nameless
-            || self.0.attribute_mapping.values().any(|claim| is_open(claim))
+            || self.common.attribute_mapping.values().any(|claim| is_open(claim))
             || self.lists().any(is_open)
     }
 
@@ -200,7 +203,7 @@ impl<'a> Mapping<'a> {
     }
 
     fn groups(self, documents: &Documents, trace: &mut Trace) -> Option<Vec<String>> {
-        let Some(claim) = self.0.groups_from() else {
+        let Some(claim) = self.settings.groups_from() else {
             tell_unused(documents, "Groups", "groups", trace);
             return Some(Vec::new());
         };
@@ -209,7 +212,7 @@ impl<'a> Mapping<'a> {
     }
 
     fn roles(self, documents: &Documents, trace: &mut Trace) -> Roles {
-        match self.0.roles_from() {
+        match self.settings.roles_from() {
             RolesFrom::Named(claim) => {
                 listed(documents, claim, false, ("Roles", trace)).map_or(Roles::Silent, Roles::Are)
             }

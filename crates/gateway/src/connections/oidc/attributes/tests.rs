@@ -1,3 +1,4 @@
+use genkan_store::connection::{Protocol, Settings};
 use serde_json::json;
 
 use super::*;
@@ -20,20 +21,27 @@ fn both(claims: &Value, userinfo: &Value) -> Documents {
     }
 }
 
-fn settings(attributes: &[(&str, &str)]) -> OidcSettings {
-    OidcSettings {
-        attribute_mapping: attributes
-            .iter()
-            .map(|(ours, theirs)| ((*ours).to_owned(), (*theirs).to_owned()))
-            .collect(),
+fn settings(attributes: &[(&str, &str)]) -> Settings {
+    let mut settings = Settings::from(Protocol::Oidc(OidcSettings {
         groups_claim: Some("grp".to_owned()),
         roles_claim: Some("app_roles".to_owned()),
         ..OidcSettings::default()
+    }));
+    for (ours, theirs) in attributes {
+        settings.map_attribute(ours, theirs);
+    }
+    settings
+}
+
+fn mapping(settings: &Settings) -> Mapping<'_> {
+    Mapping {
+        common: &settings.common,
+        settings: settings.as_oidc().unwrap(),
     }
 }
 
-fn apply(settings: &OidcSettings, documents: &Documents) -> Result<Mapped, MappingError> {
-    Mapping(settings).apply(documents, &mut Trace::default())
+fn apply(settings: &Settings, documents: &Documents) -> Result<Mapped, MappingError> {
+    mapping(settings).apply(documents, &mut Trace::default())
 }
 
 #[test]
@@ -229,7 +237,7 @@ fn each_way_of_listing_nothing_is_an_answer() {
         }
         let mut trace = Trace::default();
         let documents = id_token(&Value::Object(claims));
-        let mapped = Mapping(&settings(&[])).apply(&documents, &mut trace).unwrap();
+        let mapped = mapping(&settings(&[])).apply(&documents, &mut trace).unwrap();
         assert_eq!(mapped.groups, Some(Vec::new()), "{what}");
         let line = trace
             .checks()
@@ -275,8 +283,8 @@ fn what_nobody_can_tell_changes_nothing() {
 fn claims_that_nobody_named_give_nothing() {
     let claims = json!({"email": "a@example.com", "groups": ["a"], "roles": ["admin"]});
     let mut trace = Trace::default();
-    let silent = OidcSettings::default();
-    let mapped = Mapping(&silent).apply(&id_token(&claims), &mut trace).unwrap();
+    let silent = Settings::from(Protocol::Oidc(OidcSettings::default()));
+    let mapped = mapping(&silent).apply(&id_token(&claims), &mut trace).unwrap();
     assert_eq!((mapped.groups, mapped.roles), (Some(Vec::new()), Roles::Silent));
     let told: Vec<&str> = trace
         .checks()
@@ -291,10 +299,10 @@ fn claims_that_nobody_named_give_nothing() {
         ]
     );
     // From before claims were named: it takes back and gives nothing.
-    let old = OidcSettings {
+    let old = Settings::from(Protocol::Oidc(OidcSettings {
         unnamed_roles_claim: true,
         ..OidcSettings::default()
-    };
+    }));
     let roles = |documents: &Documents| apply(&old, documents).unwrap().roles;
     assert_eq!(roles(&id_token(&claims)), Roles::AtMost(vec!["admin".to_owned()]));
     assert_eq!(
@@ -314,7 +322,7 @@ fn userinfo_is_asked_only_if_something_is_open() {
         "email": "a@example.com", "email_verified": true, "name": "A", "grp": [], "app_roles": ["x"], "dept": "y",
     });
     let mapped = settings(&[("locale", "dept")]);
-    assert!(!Mapping(&mapped).is_incomplete(&object(&complete)));
+    assert!(!mapping(&mapped).is_incomplete(&object(&complete)));
     for open in ["email", "email_verified", "name", "grp", "app_roles", "dept"] {
         for gone in [None, Some(Value::Null)] {
             let mut claims = object(&complete);
@@ -322,12 +330,12 @@ fn userinfo_is_asked_only_if_something_is_open() {
                 Some(null) => drop(claims.insert(open.to_owned(), null)),
                 None => drop(claims.remove(open)),
             }
-            assert!(Mapping(&mapped).is_incomplete(&claims), "{open}");
+            assert!(mapping(&mapped).is_incomplete(&claims), "{open}");
         }
     }
     let mut parts = object(&complete);
     parts.remove("name");
     parts.insert("given_name".to_owned(), json!("A"));
     parts.insert("family_name".to_owned(), json!("B"));
-    assert!(!Mapping(&mapped).is_incomplete(&parts));
+    assert!(!mapping(&mapped).is_incomplete(&parts));
 }

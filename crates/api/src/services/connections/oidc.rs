@@ -1,0 +1,234 @@
+//! Connections that speak OpenID Connect, between the messages and the store.
+
+use std::collections::BTreeSet;
+
+use genkan_contract::scalekit::v1::connections as wire;
+use genkan_contract::scalekit::v1::connections::OidcConnectionConfig;
+use genkan_store::connection::{
+    self, Connection, OidcSettings, Page, Protocol, TokenAuthType, hosted_domain,
+};
+use genkan_store::{InstanceKey, Secret};
+
+use super::render::address;
+use super::settings::{other_kind, set, set_optional};
+use super::words;
+use crate::{Api, Error, Simulator};
+
+/// The settings in a message.
+pub(super) const FIELD: &str = "connection.oidc_config";
+
+words::set!(token_auth_type, token_auth_type_of, TokenAuthType => TokenAuthType {
+    Unspecified, UrlParams = UrlParams, BasicAuth = BasicAuth
+});
+
+/// Enters what a message says; the rest stays.
+pub(super) fn apply(
+    connection: &mut Connection,
+    config: OidcConnectionConfig,
+    has_scopes: bool,
+    key: &InstanceKey,
+) -> Result<(), Error> {
+    const TOKEN_AUTH: &str = "connection.oidc_config.token_auth_type";
+    let kind = connection.kind();
+    let Protocol::Oidc(settings) = &mut connection.settings.protocol else {
+        return Err(other_kind(FIELD, kind));
+    };
+    set(&mut settings.issuer, config.issuer);
+    set(&mut settings.client_id, config.client_id);
+    let OidcSettings {
+        discovery_endpoint,
+        authorize_uri,
+        token_uri,
+        user_info_uri,
+        jwks_uri,
+        ..
+    } = settings;
+    set_optional(discovery_endpoint, config.discovery_endpoint);
+    set_optional(authorize_uri, config.authorize_uri);
+    set_optional(token_uri, config.token_uri);
+    set_optional(user_info_uri, config.user_info_uri);
+    set_optional(jwks_uri, config.jwks_uri);
+    if has_scopes {
+        settings.scopes = scopes(&settings.scopes, &config.scopes)?;
+    }
+    if let Some(others) = &config.other_scopes {
+        settings.scopes = with_other_scopes(&settings.scopes, others)?;
+    }
+    if let Some(token_auth_type) = token_auth_type(TOKEN_AUTH, config.token_auth_type)? {
+        settings.token_auth_type = token_auth_type;
+    }
+    set(&mut settings.pkce_enabled, config.pkce_enabled);
+    set(&mut settings.idp_logout_required, config.idp_logout_required);
+    set(&mut settings.push_requests, config.push_requests);
+    settings.check_hosted_domain = config.check_hosted_domain.or(settings.check_hosted_domain);
+    set(
+        &mut settings.allow_idp_initiated_login,
+        config.allow_idp_initiated_login,
+    );
+    set(&mut settings.only_verified_email, config.only_verified_emails);
+    set(
+        &mut settings.trust_unverified_email,
+        config.trust_unverified_emails,
+    );
+    if settings.only_verified_email && settings.trust_unverified_email {
+        return Err(Error::invalid(
+            "connection.oidc_config.only_verified_emails",
+            "contradicts trust_unverified_emails: at most one of them is true",
+        ));
+    }
+    set(&mut connection.sync_profile, config.sync_user_profile_on_login);
+    set(
+        &mut connection.jit_provisioning,
+        config.jit_provisioning_with_sso_enabled,
+    );
+    if let Some(secret) = config.client_secret {
+        let sealed =
+            |secret| connection::seal_client_secret(key, &connection.id, &Secret::from_presented(secret));
+        connection.client_secret_sealed = if secret.is_empty() {
+            None
+        } else {
+            check_secret(&secret)?;
+            Some(sealed(secret))
+        };
+    }
+    Ok(())
+}
+
+/// Longer than any provider's secret.
+const MAX_SECRET_BYTES: usize = 4096;
+
+fn check_secret(secret: &str) -> Result<(), Error> {
+    if secret.len() > MAX_SECRET_BYTES || secret.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "connection.oidc_config.client_secret",
+            "is too long, or holds several lines",
+        ));
+    }
+    Ok(())
+}
+
+/// Enters what the simulator of `genkan dev` wants.
+pub(super) fn complete(connection: &mut Connection, simulator: &Simulator, key: &InstanceKey) {
+    let Protocol::Oidc(settings) = &mut connection.settings.protocol else {
+        return;
+    };
+    settings.issuer.clone_from(&simulator.issuer);
+    settings.client_id.clone_from(&simulator.client_id);
+    settings.allow_idp_initiated_login = true;
+    settings.name_groups(Some("groups"));
+    settings.name_roles(Some("roles"));
+    let secret = &simulator.client_secret;
+    connection.client_secret_sealed = Some(connection::seal_client_secret(key, &connection.id, secret));
+}
+
+/// The settings as a message. Secrets are no part of it.
+pub(super) fn render(api: &Api, connection: &Connection, settings: &OidcSettings) -> OidcConnectionConfig {
+    let entered = |text: &String| (!text.is_empty()).then(|| text.clone());
+    OidcConnectionConfig {
+        issuer: entered(&settings.issuer),
+        discovery_endpoint: settings.discovery_endpoint.clone(),
+        authorize_uri: settings.authorize_uri.clone(),
+        token_uri: settings.token_uri.clone(),
+        user_info_uri: settings.user_info_uri.clone(),
+        jwks_uri: settings.jwks_uri.clone(),
+        client_id: entered(&settings.client_id),
+        client_secret: None,
+        scopes: scopes_of(&settings.scopes),
+        other_scopes: Some(other_scopes_of(&settings.scopes)).filter(|scopes| !scopes.is_empty()),
+        token_auth_type: token_auth_type_of(settings.token_auth_type),
+        redirect_uri: address(api, connection, Page::Callback),
+        pkce_enabled: Some(settings.pkce_enabled),
+        idp_logout_required: Some(settings.idp_logout_required),
+        // Addresses that this version does not serve are not handed out.
+        post_logout_redirect_uri: None,
+        backchannel_logout_redirect_uri: None,
+        sync_user_profile_on_login: Some(connection.sync_profile),
+        jit_provisioning_with_sso_enabled: Some(connection.jit_provisioning),
+        // It means nothing at another provider.
+        check_hosted_domain: settings
+            .check_hosted_domain
+            .filter(|_| hosted_domain::applies(connection)),
+        allow_idp_initiated_login: Some(settings.allow_idp_initiated_login),
+        only_verified_emails: Some(settings.only_verified_email),
+        trust_unverified_emails: Some(settings.trust_unverified_email),
+        push_requests: Some(settings.push_requests),
+    }
+}
+
+/// The scopes that the contract can name.
+const SCOPES: [wire::OidcScope; 5] = [
+    wire::OidcScope::Openid,
+    wire::OidcScope::Profile,
+    wire::OidcScope::Email,
+    wire::OidcScope::Address,
+    wire::OidcScope::Phone,
+];
+
+/// Whether the contract has a word for a scope.
+fn can_be_named(scope: &str) -> bool {
+    SCOPES.iter().any(|known| known.as_str_name() == scope)
+}
+
+/// The scopes after a change that names `numbers`: those that the contract
+/// cannot name stay as they were entered. With none at all they are those of a new connection.
+fn scopes(before: &[String], numbers: &[i32]) -> Result<Vec<String>, Error> {
+    let mut scopes = if numbers.is_empty() {
+        OidcSettings::default().scopes
+    } else {
+        Vec::new()
+    };
+    for number in numbers {
+        match wire::OidcScope::try_from(*number) {
+            Ok(wire::OidcScope::Unspecified) | Err(_) => {
+                return Err(Error::invalid(
+                    "connection.oidc_config.scopes",
+                    "is not one of the defined values",
+                ));
+            }
+            Ok(scope) => scopes.push(scope.as_str_name().to_owned()),
+        }
+    }
+    scopes.extend(before.iter().filter(|scope| !can_be_named(scope)).cloned());
+    Ok(once_each(scopes))
+}
+
+fn once_each(mut scopes: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    scopes.retain(|scope| seen.insert(scope.clone()));
+    scopes
+}
+
+/// The scopes after a change that names those that [`scopes`] cannot, separated by spaces.
+fn with_other_scopes(before: &[String], others: &str) -> Result<Vec<String>, Error> {
+    if let Some(known) = others.split_whitespace().find(|scope| can_be_named(scope)) {
+        return Err(Error::invalid(
+            "connection.oidc_config.other_scopes",
+            &format!("holds {known}, which belongs into scopes"),
+        ));
+    }
+    let mut scopes: Vec<String> = before
+        .iter()
+        .filter(|scope| can_be_named(scope))
+        .cloned()
+        .collect();
+    scopes.extend(others.split_whitespace().map(str::to_owned));
+    Ok(once_each(scopes))
+}
+
+/// The scopes that [`scopes`] cannot name.
+fn other_scopes_of(scopes: &[String]) -> String {
+    let others: Vec<&str> = scopes
+        .iter()
+        .map(String::as_str)
+        .filter(|scope| !can_be_named(scope))
+        .collect();
+    others.join(" ")
+}
+
+fn scopes_of(scopes: &[String]) -> Vec<i32> {
+    let number = |scope: &String| {
+        let known = SCOPES.iter().find(|known| known.as_str_name() == scope.as_str());
+        known.map(|known| i32::from(*known))
+    };
+    scopes.iter().filter_map(number).collect()
+}

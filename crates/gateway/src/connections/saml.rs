@@ -1,0 +1,27 @@
+//! Connections of type SAML: they can be set up ahead, and nobody signs in through them yet.
+
+use genkan_protocol::Trace;
+use genkan_store::connection::Connection;
+
+use super::{Failure, Unreached};
+
+/// Why nobody is sent to the provider, and nobody comes back from there.
+pub(super) fn not_supported(connection: &Connection) -> Failure {
+    let mut trace = Trace::default();
+    trace.fail("Protocol", "OpenID Connect", "SAML");
+    let remedy = "This version of Genkan keeps SAML connections and does not sign anybody in through them. \
+                  Connect the provider by OpenID Connect, or disable the connection.";
+    Failure::new(connection, "saml_not_supported", remedy, trace).explained(
+        "Your company’s sign-in uses SAML, which this version of the sign-in service does not speak.",
+    )
+}
+
+pub(super) fn reach(connection: &Connection) -> Unreached {
+    Unreached {
+        why: format!(
+            "{} is not a valid document: this version signs nobody in by SAML",
+            connection.id
+        ),
+        remedy: None,
+    }
+}

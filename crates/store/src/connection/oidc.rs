@@ -1,0 +1,276 @@
+//! OpenID Connect: Genkan as the relying party of an OpenID Provider.
+
+use genkan_protocol::oidc::issuer_of;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::Kind;
+use super::claims::{self, EmailTrust};
+use super::rules::{MAX_TEXT, Mistake, address, short};
+use super::settings::{ConfigurationType, Rules};
+use crate::row::words;
+
+const MAX_CLIENT_ID: usize = 512;
+
+words! {
+    /// How we authenticate at the provider's token endpoint.
+    pub enum TokenAuthType {
+        /// `client_secret_basic`
+        BasicAuth = "BASIC_AUTH",
+        /// `client_secret_post`
+        UrlParams = "URL_PARAMS",
+    }
+}
+
+/// An OpenID Provider: by discovery, or each endpoint by hand.
+///
+/// While a connection is set up the texts may be empty; see
+/// [`Connection::missing`](super::Connection::missing).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OidcSettings {
+    /// Compared as text with `iss`.
+    pub issuer: String,
+    /// Where the metadata are, if not below the issuer.
+    pub discovery_endpoint: Option<String>,
+    pub authorize_uri: Option<String>,
+    pub token_uri: Option<String>,
+    pub user_info_uri: Option<String>,
+    pub jwks_uri: Option<String>,
+    /// What we are called there.
+    pub client_id: String,
+    pub scopes: Vec<String>,
+    pub token_auth_type: TokenAuthType,
+    pub pkce_enabled: bool,
+    /// The claim that lists a person's groups; `None`: the provider knows of none.
+    pub groups_claim: Option<String>,
+    /// The claim that lists a person's roles; `None`: it has no say in them.
+    pub roles_claim: Option<String>,
+    /// `groups_claim` was written by an upgrade, and nobody has chosen it since.
+    #[serde(default)]
+    pub groups_claim_by_upgrade: bool,
+    /// No claim is named any more, or none ever was while `roles` gave roles all the
+    /// same: it gives nothing and takes back what it gave, see [`Self::roles_from`].
+    #[serde(default)]
+    pub unnamed_roles_claim: bool,
+    /// Push authorization requests to the provider (RFC 9126), also if its metadata do
+    /// not say that it takes no others: some ask it of single clients.
+    #[serde(default)]
+    pub push_requests: bool,
+    /// Accept an e-mail address that the provider itself marks as unverified.
+    /// Safe only where people cannot enter their own address at the provider.
+    #[serde(default)]
+    pub trust_unverified_email: bool,
+    /// Take only people whose claim `hd` is a domain of the organization, if the
+    /// provider is Google; see [`super::hosted_domain`]. `None`: the connection is
+    /// older than this check, which then only warns.
+    #[serde(default)]
+    pub check_hosted_domain: Option<bool>,
+    /// Accept only an e-mail address that the provider itself marks as verified:
+    /// for those where people enter their own, and which may say nothing of it.
+    #[serde(default)]
+    pub only_verified_email: bool,
+    /// Sign people out at the provider too. Kept; Genkan does not do it yet.
+    #[serde(default)]
+    pub idp_logout_required: bool,
+    /// People may begin at the provider, so any link may begin a sign-in here.
+    #[serde(default)]
+    pub allow_idp_initiated_login: bool,
+}
+
+impl Default for OidcSettings {
+    /// Nothing but what is right for most providers.
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            discovery_endpoint: None,
+            authorize_uri: None,
+            token_uri: None,
+            user_info_uri: None,
+            jwks_uri: None,
+            client_id: String::new(),
+            scopes: ["openid", "profile", "email"].map(str::to_owned).into(),
+            token_auth_type: TokenAuthType::BasicAuth,
+            pkce_enabled: true,
+            groups_claim: None,
+            roles_claim: None,
+            groups_claim_by_upgrade: false,
+            unnamed_roles_claim: false,
+            push_requests: false,
+            trust_unverified_email: false,
+            check_hosted_domain: Some(true),
+            only_verified_email: false,
+            idp_logout_required: false,
+            allow_idp_initiated_login: false,
+        }
+    }
+}
+
+impl Rules for OidcSettings {
+    fn kind(&self) -> Kind {
+        Kind::Oidc
+    }
+
+    fn implied_configuration(&self) -> ConfigurationType {
+        let is_complete = self.authorize_uri.is_some() && self.token_uri.is_some() && self.jwks_uri.is_some();
+        if is_complete {
+            ConfigurationType::Manual
+        } else {
+            ConfigurationType::Discovery
+        }
+    }
+
+    fn check(&self, http_allowed: bool) -> Result<(), Mistake> {
+        if !self.issuer.is_empty() {
+            let url = address("issuer", &self.issuer, http_allowed)?;
+            // OIDC Core §2: an issuer has no query and no fragment.
+            if url.query().is_some() {
+                return Err(Mistake::new("issuer", "must not have a query"));
+            }
+        }
+        let endpoints = [
+            ("discovery_endpoint", &self.discovery_endpoint),
+            ("authorize_uri", &self.authorize_uri),
+            ("token_uri", &self.token_uri),
+            ("user_info_uri", &self.user_info_uri),
+            ("jwks_uri", &self.jwks_uri),
+        ];
+        for (field, url) in endpoints {
+            if let Some(url) = url {
+                address(field, url, http_allowed)?;
+            }
+        }
+        short("client_id", &self.client_id, MAX_CLIENT_ID)?;
+        for (field, claim) in [
+            ("groups_claim", &self.groups_claim),
+            ("roles_claim", &self.roles_claim),
+        ] {
+            short(field, claim.as_deref().unwrap_or_default(), MAX_TEXT)?;
+        }
+        // RFC 6749 §3.3: printable ASCII without quotes and backslashes.
+        let is_scope = |scope: &String| {
+            (1..=MAX_TEXT).contains(&scope.len())
+                && scope
+                    .bytes()
+                    .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+        };
+        if self.scopes.len() > 50 || !self.scopes.iter().all(is_scope) {
+            return Err(Mistake::new("scopes", "has a word that is no scope, or too many"));
+        }
+        Ok(())
+    }
+
+    /// Refuses the addresses of Entra that belong to no company. The tokens of most of
+    /// them name the person's own tenant as issuer, so nobody could sign in; those of the
+    /// tenant of private accounts name itself, so everybody could.
+    fn check_use(&self) -> Result<(), Mistake> {
+        let addresses = [
+            ("issuer", Some(&self.issuer)),
+            ("discovery_endpoint", self.discovery_endpoint.as_ref()),
+            ("authorize_uri", self.authorize_uri.as_ref()),
+        ];
+        for (field, text) in addresses {
+            if text.is_some_and(|text| is_of_all_tenants(text)) {
+                let what = "is of all tenants of Microsoft Entra ID and not of one company: write \
+                            https://login.microsoftonline.com/TENANT-ID/v2.0, with the tenant id that stands at \
+                            entra.microsoft.com under Identity, Overview (\"Tenant ID\")";
+                return Err(Mistake::new(field, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn required(&self, has_secret: bool, from: ConfigurationType) -> Vec<(&'static str, bool)> {
+        let by_hand = from == ConfigurationType::Manual;
+        vec![
+            ("issuer", !self.issuer.is_empty()),
+            ("client_id", !self.client_id.is_empty()),
+            ("client_secret", has_secret),
+            ("authorize_uri", !by_hand || self.authorize_uri.is_some()),
+            ("token_uri", !by_hand || self.token_uri.is_some()),
+            ("jwks_uri", !by_hand || self.jwks_uri.is_some()),
+        ]
+    }
+
+    fn is_touched(&self) -> bool {
+        let blank = Self {
+            // A draft from before this check has nothing entered either.
+            check_hosted_domain: self.check_hosted_domain,
+            groups_claim: self.groups_claim.clone(),
+            roles_claim: self.roles_claim.clone(),
+            groups_claim_by_upgrade: self.groups_claim_by_upgrade,
+            unnamed_roles_claim: self.unnamed_roles_claim,
+            ..Self::default()
+        };
+        *self != blank
+    }
+
+    fn authority(&self) -> &str {
+        issuer_of(&self.issuer)
+    }
+
+    fn meet_another_authority(&mut self) {
+        // Only connections that have been to Google before the check was there are spared it;
+        // a draft that gets its issuer now has been nowhere.
+        self.check_hosted_domain.get_or_insert(true);
+    }
+
+    fn way_of_secret(&self) -> Vec<Option<&str>> {
+        vec![
+            Some(issuer_of(&self.issuer)),
+            self.discovery_endpoint.as_deref(),
+            self.token_uri.as_deref(),
+        ]
+    }
+
+    fn email_trust(&self) -> EmailTrust {
+        // The decision of the settings themselves.
+        Self::email_trust(self)
+    }
+
+    fn own_attributes(&self) -> Vec<(&'static str, Option<&str>)> {
+        vec![
+            (claims::GROUPS, self.groups_from()),
+            (
+                claims::ROLES,
+                self.roles_claim.as_deref().filter(|claim| !claim.is_empty()),
+            ),
+        ]
+    }
+
+    fn name_attribute(&mut self, attribute: &str, source: Option<&str>) -> bool {
+        match attribute {
+            claims::GROUPS => self.name_groups(source),
+            claims::ROLES => self.name_roles(source),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// The hosts of Microsoft Entra ID in its clouds.
+const ENTRA: &[&str] = &[
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+    "login.chinacloudapi.cn",
+    "login.windows.net",
+    "login.microsoft.com",
+    "sts.windows.net",
+];
+
+/// What of Entra's addresses is no company: everybody, all companies, all private
+/// accounts, by their two names.
+const ENTRA_SHARED: &[&str] = &[
+    "common",
+    "organizations",
+    "consumers",
+    "9188040d-6c67-4c5b-b112-36a304b66dad",
+];
+
+fn is_of_all_tenants(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let tenant = url.path_segments().and_then(|mut segments| segments.next());
+    let tenant = tenant.unwrap_or_default().to_ascii_lowercase();
+    ENTRA.contains(&host) && ENTRA_SHARED.contains(&tenant.as_str())
+}

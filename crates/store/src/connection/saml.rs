@@ -1,0 +1,218 @@
+//! SAML: Genkan as the service provider of an identity provider.
+
+use genkan_protocol::saml::{IdpCertificate, IdpMetadata};
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
+use super::rules::{MAX_TEXT, Mistake, address, short};
+use super::settings::{ConfigurationType, Rules};
+use crate::row::words;
+use crate::{CertificateId, Stamp, Timestamp};
+
+const MAX_CERTIFICATES: usize = 10;
+
+words! {
+    /// What a provider shall send as the name of a person (SAML Core §8.3).
+    pub enum NameIdFormat {
+        Unspecified = "UNSPECIFIED",
+        Email = "EMAIL",
+        Transient = "TRANSIENT",
+        Persistent = "PERSISTENT",
+    }
+}
+
+words! {
+    /// How a message travels through the browser (SAML Bindings §3.4, §3.5).
+    pub enum RequestBinding {
+        HttpPost = "HTTP_POST",
+        HttpRedirect = "HTTP_REDIRECT",
+    }
+}
+
+words! {
+    /// What of an answer must be signed. Nothing is no choice: an unsigned answer
+    /// can be anybody's.
+    pub enum SigningOption {
+        Response = "SAML_ONLY_RESPONSE_SIGNING",
+        Assertion = "SAML_ONLY_ASSERTION_SIGNING",
+        Both = "SAML_RESPONSE_ASSERTION_SIGNING",
+        Either = "SAML_RESPONSE_OR_ASSERTION_SIGNING",
+    }
+}
+
+/// A SAML identity provider: by the address of its metadata, or each part by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SamlSettings {
+    pub idp_metadata_url: Option<String>,
+    pub idp_entity_id: Option<String>,
+    pub idp_sso_url: Option<String>,
+    pub idp_sso_request_binding: RequestBinding,
+    pub idp_slo_url: Option<String>,
+    pub idp_slo_request_binding: RequestBinding,
+    /// Sign people out at the provider too.
+    pub idp_slo_required: bool,
+    /// The keys that the provider may sign with.
+    pub certificates: Vec<SamlCertificate>,
+    pub name_id_format: NameIdFormat,
+    pub signing: SigningOption,
+    /// The provider shall ask for credentials at every sign-in.
+    pub force_authn: bool,
+    /// Assertions must be encrypted to us.
+    pub assertion_encrypted: bool,
+    /// We sign our requests.
+    pub want_request_signed: bool,
+    /// Which of our certificates signs them; `None`: the current one.
+    pub certificate_id: Option<String>,
+    pub allow_idp_initiated_login: bool,
+    /// Where a sign-in that the provider began leads to, instead of the application's address.
+    pub default_redirect_uri: Option<String>,
+    /// Names of ours under which the provider knows us from before; `None`: our own.
+    pub sp_entity_id: Option<String>,
+    pub sp_assertion_url: Option<String>,
+    pub sp_slo_url: Option<String>,
+}
+
+impl Default for SamlSettings {
+    fn default() -> Self {
+        Self {
+            idp_metadata_url: None,
+            idp_entity_id: None,
+            idp_sso_url: None,
+            idp_sso_request_binding: RequestBinding::HttpRedirect,
+            idp_slo_url: None,
+            idp_slo_request_binding: RequestBinding::HttpRedirect,
+            idp_slo_required: false,
+            certificates: Vec::new(),
+            name_id_format: NameIdFormat::Unspecified,
+            signing: SigningOption::Either,
+            force_authn: false,
+            assertion_encrypted: false,
+            want_request_signed: false,
+            certificate_id: None,
+            allow_idp_initiated_login: false,
+            default_redirect_uri: None,
+            sp_entity_id: None,
+            sp_assertion_url: None,
+            sp_slo_url: None,
+        }
+    }
+}
+
+/// A certificate of a SAML provider, read when it was entered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SamlCertificate {
+    pub id: CertificateId,
+    pub pem: String,
+    /// Who issued it, for people to see.
+    pub issuer: String,
+    pub created_at: Timestamp,
+    /// Its key is accepted beyond.
+    pub expires_at: Timestamp,
+}
+
+impl SamlSettings {
+    /// Replaces the provider's certificates. One that was known keeps its identifier.
+    pub fn set_certificates(&mut self, at: Stamp<'_>, certificates: &[IdpCertificate]) {
+        let known = std::mem::take(&mut self.certificates);
+        self.certificates = certificates
+            .iter()
+            .map(|certificate| {
+                let pem = certificate.to_pem();
+                let before = known.iter().find(|known| known.pem == pem);
+                before.cloned().unwrap_or_else(|| SamlCertificate {
+                    id: at.id(),
+                    pem,
+                    issuer: certificate.issuer().to_owned(),
+                    created_at: at.now,
+                    expires_at: certificate.expires_at(),
+                })
+            })
+            .collect();
+    }
+
+    /// Takes over what a metadata document says. By redirect where the provider
+    /// has both: a redirect needs no script and no form.
+    pub fn set_metadata(&mut self, at: Stamp<'_>, metadata: &IdpMetadata) {
+        let pick = |redirect: &Option<String>, post: &Option<String>| match redirect {
+            Some(url) => (Some(url.clone()), RequestBinding::HttpRedirect),
+            None => (post.clone(), RequestBinding::HttpPost),
+        };
+        self.idp_entity_id = Some(metadata.entity_id.clone());
+        (self.idp_sso_url, self.idp_sso_request_binding) =
+            pick(&metadata.sso_redirect_url, &metadata.sso_post_url);
+        (self.idp_slo_url, self.idp_slo_request_binding) =
+            pick(&metadata.slo_redirect_url, &metadata.slo_post_url);
+        if metadata.wants_signed_requests {
+            self.want_request_signed = true;
+        }
+        self.set_certificates(at, &metadata.certificates);
+    }
+}
+
+impl Rules for SamlSettings {
+    fn kind(&self) -> Kind {
+        Kind::Saml
+    }
+
+    fn implied_configuration(&self) -> ConfigurationType {
+        match (&self.idp_metadata_url, &self.idp_sso_url) {
+            (None, Some(_)) => ConfigurationType::Manual,
+            _ => ConfigurationType::Discovery,
+        }
+    }
+
+    fn check(&self, http_allowed: bool) -> Result<(), Mistake> {
+        if let Some(url) = &self.idp_metadata_url {
+            address("idp_metadata_url", url, http_allowed)?;
+        }
+        // The browser goes there, not we: what it carries is signed or public.
+        for (field, url) in [
+            ("idp_sso_url", &self.idp_sso_url),
+            ("idp_slo_url", &self.idp_slo_url),
+            ("default_redirect_uri", &self.default_redirect_uri),
+            ("sp_assertion_url", &self.sp_assertion_url),
+            ("sp_slo_url", &self.sp_slo_url),
+        ] {
+            if let Some(url) = url {
+                address(field, url, http_allowed)?;
+            }
+        }
+        // SAML Core §8.3.6: an entity is named by a URI of at most 1024 characters.
+        for (field, id) in [
+            ("idp_entity_id", &self.idp_entity_id),
+            ("sp_entity_id", &self.sp_entity_id),
+        ] {
+            short(field, id.as_deref().unwrap_or_default(), 1024)?;
+        }
+        short(
+            "certificate_id",
+            self.certificate_id.as_deref().unwrap_or_default(),
+            MAX_TEXT,
+        )?;
+        if self.certificates.len() > MAX_CERTIFICATES {
+            let what = format!("holds more than {MAX_CERTIFICATES} certificates");
+            return Err(Mistake::new("idp_certificate", what));
+        }
+        Ok(())
+    }
+
+    fn required(&self, _has_secret: bool, from: ConfigurationType) -> Vec<(&'static str, bool)> {
+        match from {
+            ConfigurationType::Discovery => vec![("idp_metadata_url", self.idp_metadata_url.is_some())],
+            ConfigurationType::Manual => vec![
+                ("idp_entity_id", self.idp_entity_id.is_some()),
+                ("idp_sso_url", self.idp_sso_url.is_some()),
+                ("idp_certificate", !self.certificates.is_empty()),
+            ],
+        }
+    }
+
+    fn is_touched(&self) -> bool {
+        *self != Self::default()
+    }
+
+    fn authority(&self) -> &str {
+        let name = self.idp_entity_id.as_deref();
+        name.or(self.idp_metadata_url.as_deref()).unwrap_or_default()
+    }
+}
