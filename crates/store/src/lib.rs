@@ -37,6 +37,7 @@ pub mod passwordless;
 pub mod permission;
 pub mod portal_link;
 pub mod proof;
+mod provider;
 pub mod refresh_token;
 pub mod resource;
 pub mod revoked_access_token;
@@ -65,6 +66,7 @@ pub use id::{
 };
 pub use page::{MAX_LIMIT, Page};
 pub use proof::Proof;
+pub use provider::Provider;
 pub use seal::InstanceKey;
 pub use secret::{Secret, SecretHash};
 

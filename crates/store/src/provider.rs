@@ -132,7 +132,8 @@ impl Provider {
     /// The product that people call so, in any case of letters.
     pub fn named(text: &str) -> Option<Self> {
         let word = text.to_ascii_uppercase().replace(['-', ' '], "_");
-        let is_called = |product: &Self| product.as_str() == word || product.row().names.contains(&word.as_str());
+        let is_called =
+            |product: &Self| product.as_str() == word || product.row().names.contains(&word.as_str());
         Self::ALL.iter().copied().find(is_called)
     }
 }
@@ -150,7 +151,10 @@ mod tests {
             assert!(!product.title().is_empty());
             for name in product.row().names.iter().copied().chain([product.as_str()]) {
                 assert!(seen.insert(name), "{name} is the name of two products");
-                assert_eq!(Provider::named(&name.to_lowercase().replace('_', "-")), Some(*product));
+                assert_eq!(
+                    Provider::named(&name.to_lowercase().replace('_', "-")),
+                    Some(*product)
+                );
             }
         }
         assert_eq!(Provider::named("oktta"), None);

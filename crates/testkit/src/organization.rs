@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use genkan_protocol::Domain as DomainName;
-use genkan_store::connection::{self, Connection, Enabling, OidcSettings, Protocol, Provider, Settings};
+use genkan_store::connection::{self, Connection, Enabling, OidcSettings, Protocol, Settings};
 use genkan_store::domain::{self, Domain};
 use genkan_store::{
-    ConnectionId, ConnectionTestId, Error, OrganizationId, Page, Secret, Stamp, connection_test, event,
-    organization,
+    ConnectionId, ConnectionTestId, Error, OrganizationId, Page, Provider, Secret, Stamp, connection_test,
+    event, organization,
 };
 
 use crate::gateway::World;

@@ -1,8 +1,8 @@
 //! `genkan directory create|list|update|secret|enable|disable|delete`
 
 use clap::{Args, Subcommand};
-use genkan_store::directory::{self, Directory, Provider, secret};
-use genkan_store::{DirectoryId, Error, UnknownWord, conflict};
+use genkan_store::directory::{self, Directory, secret};
+use genkan_store::{DirectoryId, Error, Provider, conflict};
 use serde::Serialize;
 
 use super::instance::{Deleted, Instance, parse_id};
@@ -87,15 +87,22 @@ enum Verb {
     },
 }
 
-fn parse_provider(text: &str) -> Result<Provider, UnknownWord> {
-    text.to_ascii_uppercase().replace('-', "_").parse()
+fn parse_provider(text: &str) -> Result<Provider, String> {
+    let product = Provider::named(text).filter(|product| product.directory_title().is_some());
+    product.ok_or_else(|| {
+        let products = Provider::ALL
+            .iter()
+            .filter(|product| product.directory_title().is_some());
+        let words: Vec<&str> = products.map(|product| product.as_str()).collect();
+        format!("not one of: {}", words.join(", "))
+    })
 }
 
 /// A product, or none any more.
 #[derive(Debug, Clone, Copy)]
 struct ProviderChange(Option<Provider>);
 
-fn parse_change(text: &str) -> Result<ProviderChange, UnknownWord> {
+fn parse_change(text: &str) -> Result<ProviderChange, String> {
     let named = (!text.is_empty()).then(|| parse_provider(text));
     Ok(ProviderChange(named.transpose()?))
 }

@@ -6,10 +6,12 @@ use std::path::Path;
 use genkan_db::Tx;
 use genkan_protocol::Domain as DomainName;
 use genkan_store::client::{self, Client, ClientSecret, MAX_ACTIVE_SECRETS};
-use genkan_store::connection::{self, Connection, OidcSettings, Protocol, Provider, Settings};
+use genkan_store::connection::{self, Connection, OidcSettings, Protocol, Settings};
 use genkan_store::domain::{self, Domain, Giver};
 use genkan_store::organization::{self, Organization};
-use genkan_store::{ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Secret, Stamp, role};
+use genkan_store::{
+    ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Provider, Secret, Stamp, role,
+};
 
 use super::dev_env;
 use crate::app::App;

@@ -11,10 +11,11 @@ use genkan_protocol::Domain as DomainName;
 use genkan_protocol::oidc::issuer_of;
 use serde_json::{Map, Value};
 
-use super::{Connection, Provider, domains};
-use crate::{Error, domain};
+use super::{Connection, domains};
+use crate::{Error, Provider, domain};
 
-const GOOGLE: &[&str] = &["https://accounts.google.com", "accounts.google.com"];
+/// As Google once wrote it, and some connections still do.
+const WITHOUT_SCHEME: &str = "accounts.google.com";
 
 /// What the claim of somebody who comes from Google says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,10 @@ pub fn applies(connection: &Connection) -> bool {
     let Some(settings) = connection.settings.as_oidc() else {
         return false;
     };
-    connection.provider == Provider::Google || GOOGLE.contains(&issuer_of(&settings.issuer))
+    let issuer = issuer_of(&settings.issuer);
+    connection.provider == Provider::Google
+        || Provider::Google.issuer() == Some(issuer)
+        || issuer == WITHOUT_SCHEME
 }
 
 /// Whether the check ends sign-ins at a connection from Google; else it only warns.

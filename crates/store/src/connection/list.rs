@@ -2,10 +2,10 @@
 
 use genkan_db::{Row, Tx, p};
 
-use super::{COLUMNS, Connection, Kind, Provider, Status, columns, domains, read};
+use super::{COLUMNS, Connection, Kind, Status, columns, domains, read};
 use crate::page::page_rows;
 use crate::row::Columns;
-use crate::{ConnectionId, Error, OrganizationId, Page};
+use crate::{ConnectionId, Error, OrganizationId, Page, Provider};
 
 /// Lists connections, newest first.
 ///

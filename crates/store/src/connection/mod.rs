@@ -18,8 +18,8 @@ use crate::event::{self, Entry};
 use crate::row::{Columns, json, words};
 use crate::seal::{OpenError, Place};
 use crate::{
-    ConnectionId, Error, InstanceKey, OrganizationId, Secret, Stamp, Timestamp, conflict, environment,
-    session,
+    ConnectionId, Error, InstanceKey, OrganizationId, Provider, Secret, Stamp, Timestamp, conflict,
+    environment, session,
 };
 
 pub use address::{Page, path};
@@ -44,53 +44,6 @@ impl Kind {
         match self {
             Self::Oidc => "OpenID Connect",
             Self::Saml => "SAML",
-        }
-    }
-}
-
-words! {
-    /// The product at the other end: for logos, hints and guides.
-    pub enum Provider {
-        Okta = "OKTA",
-        Google = "GOOGLE",
-        MicrosoftAd = "MICROSOFT_AD",
-        Auth0 = "AUTH0",
-        OneLogin = "ONELOGIN",
-        PingIdentity = "PING_IDENTITY",
-        JumpCloud = "JUMPCLOUD",
-        Adfs = "ADFS",
-        Github = "GITHUB",
-        Gitlab = "GITLAB",
-        LinkedIn = "LINKEDIN",
-        Salesforce = "SALESFORCE",
-        Microsoft = "MICROSOFT",
-        Scalekit = "SCALEKIT",
-        Custom = "CUSTOM",
-        /// The simulator of `genkan dev`.
-        IdpSimulator = "IDP_SIMULATOR",
-    }
-}
-
-impl Provider {
-    /// What people call it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Okta => "Okta",
-            Self::Google => "Google",
-            Self::MicrosoftAd => "Microsoft Entra ID",
-            Self::Auth0 => "Auth0",
-            Self::OneLogin => "OneLogin",
-            Self::PingIdentity => "Ping Identity",
-            Self::JumpCloud => "JumpCloud",
-            Self::Adfs => "AD FS",
-            Self::Github => "GitHub",
-            Self::Gitlab => "GitLab",
-            Self::LinkedIn => "LinkedIn",
-            Self::Salesforce => "Salesforce",
-            Self::Microsoft => "Microsoft",
-            Self::Scalekit => "Scalekit",
-            Self::Custom => "Single sign-on",
-            Self::IdpSimulator => "Simulator",
         }
     }
 }

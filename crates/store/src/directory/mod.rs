@@ -14,40 +14,12 @@ use serde_json::{Map, Value};
 
 use crate::event::{self, Entry};
 use crate::row::{Columns, json, words};
-use crate::{DirectoryId, Error, OrganizationId, Stamp, Timestamp, conflict};
+use crate::{DirectoryId, Error, OrganizationId, Provider, Stamp, Timestamp, conflict};
 
 words! {
     /// How the directory reaches us.
     pub enum Kind {
         Scim = "SCIM",
-    }
-}
-
-words! {
-    /// The product at the other end: for logos, hints and guides.
-    pub enum Provider {
-        Okta = "OKTA",
-        Google = "GOOGLE",
-        MicrosoftAd = "MICROSOFT_AD",
-        Auth0 = "AUTH0",
-        OneLogin = "ONELOGIN",
-        JumpCloud = "JUMPCLOUD",
-        PingIdentity = "PING_IDENTITY",
-    }
-}
-
-impl Provider {
-    /// What people call it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Okta => "Okta",
-            Self::Google => "Google Workspace",
-            Self::MicrosoftAd => "Microsoft Entra ID",
-            Self::Auth0 => "Auth0",
-            Self::OneLogin => "OneLogin",
-            Self::JumpCloud => "JumpCloud",
-            Self::PingIdentity => "Ping Identity",
-        }
     }
 }
 
@@ -94,7 +66,10 @@ impl Directory {
         Self {
             id: at.id(),
             organization_id,
-            name: provider.map_or("SCIM directory", Provider::title).to_owned(),
+            name: provider
+                .and_then(Provider::directory_title)
+                .unwrap_or("SCIM directory")
+                .to_owned(),
             kind: Kind::Scim,
             provider,
             status: Status::Draft,

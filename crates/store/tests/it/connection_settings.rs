@@ -4,10 +4,10 @@ use genkan_protocol::saml::IdpCertificate;
 use genkan_store::admission::Refusal;
 use genkan_store::connection::domains::{self, Assigning};
 use genkan_store::connection::{
-    self, ConfigurationType, Connection, Enabling, Filter, Kind, OidcSettings, Protocol, Provider,
-    SamlSettings, Settings, Status,
+    self, ConfigurationType, Connection, Enabling, Filter, Kind, OidcSettings, Protocol, SamlSettings,
+    Settings, Status,
 };
-use genkan_store::{DomainId, Error, Page, conflict, domain, session};
+use genkan_store::{DomainId, Error, Page, Provider, conflict, domain, session};
 use serde_json::json;
 
 use crate::support::{T0, World, claim, hash, on_each_engine};

@@ -2,9 +2,9 @@
 
 use genkan_store::directory::group::{self, Assigning};
 use genkan_store::directory::user::{self, Filter};
-use genkan_store::directory::{self, AttributeMapping, Directory, Provider, Status, secret};
+use genkan_store::directory::{self, AttributeMapping, Directory, Status, secret};
 use genkan_store::event::{self, Kind};
-use genkan_store::{DirectoryGroupId, Error, Page, SecretHash, conflict, role};
+use genkan_store::{DirectoryGroupId, Error, Page, Provider, SecretHash, conflict, role};
 use serde_json::json;
 
 use crate::support::{T0, World, on_each_engine, secs};

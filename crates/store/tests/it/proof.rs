@@ -4,10 +4,10 @@
 
 use genkan_store::admission::{Claim, Refusal};
 use genkan_store::connection::{self, Connection};
-use genkan_store::directory::{self, Directory, Provider};
+use genkan_store::directory::{self, Directory};
 use genkan_store::user::{self, User};
 use genkan_store::webauthn::{self, Credential, Flags};
-use genkan_store::{DirectoryId, OrganizationId, Proof, UserId, domain, membership};
+use genkan_store::{DirectoryId, OrganizationId, Proof, Provider, UserId, domain, membership};
 
 use crate::support::{T0, World, claim, email, on_each_engine};
 

@@ -7,7 +7,7 @@ use genkan_protocol::oauth::Scope;
 use genkan_protocol::{Domain as DomainName, EmailAddress};
 use genkan_store::admission::{self, Admitted, Claim, Profile, Refusal, Roles};
 use genkan_store::client::{self, Client};
-use genkan_store::connection::{self, Connection, OidcSettings, Protocol, Provider, Settings};
+use genkan_store::connection::{self, Connection, OidcSettings, Protocol, Settings};
 use genkan_store::domain::{self, Domain};
 use genkan_store::environment::{self, Environment};
 use genkan_store::grant::{self, Grant};
@@ -17,7 +17,7 @@ use genkan_store::proof::{Method, Proofs};
 use genkan_store::session::{self, Lifetimes, Session, SignIn};
 use genkan_store::user::{self, User};
 use genkan_store::{
-    ConnectionId, Error, Generator, InstanceKey, MIGRATIONS, OrganizationId, Proof, Secret, SecretHash,
+    ConnectionId, Error, Generator, InstanceKey, MIGRATIONS, OrganizationId, Proof, Provider, Secret, SecretHash,
     Stamp, Timestamp, role,
 };
 

@@ -2,13 +2,15 @@
 //! was proved, a mail that was read, an account at Google, another subject.
 
 use genkan_store::admission::{self, Admitted, Claim, Refusal};
-use genkan_store::connection::{self, Connection, Enabling, OidcSettings, Provider};
+use genkan_store::connection::{self, Connection, Enabling, OidcSettings};
 use genkan_store::domain::{self, Domain, Giver, Proof, Status};
 use genkan_store::event::{self, Filter, Kind};
 use genkan_store::identity::relink;
 use genkan_store::organization::Organization;
 use genkan_store::user::{self, User};
-use genkan_store::{ConnectionId, Error, OrganizationId, Page, UserId, conflict, membership, subject};
+use genkan_store::{
+    ConnectionId, Error, OrganizationId, Page, Provider, UserId, conflict, membership, subject,
+};
 
 use crate::support::{T0, World, claim, email, on_each_engine, race};
 

@@ -5,8 +5,8 @@ use genkan_contract::scalekit::v1::connections::{
     CreateConnectionResponse, ToggleConnectionResponse, UpdateConnectionResponse,
 };
 use genkan_store::connection::domains::{self, Assigning};
-use genkan_store::connection::{self, Connection, Enabling, Kind, Mistake, Provider, Settings};
-use genkan_store::{ConnectionId, DomainId, OrganizationId};
+use genkan_store::connection::{self, Connection, Enabling, Kind, Mistake, Settings};
+use genkan_store::{ConnectionId, DomainId, OrganizationId, Provider};
 use serde_json::{Map, Value};
 use tonic::Response;
 

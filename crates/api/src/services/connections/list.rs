@@ -5,9 +5,9 @@ use genkan_contract::scalekit::v1::connections::{
 };
 use genkan_db::Tx;
 use genkan_protocol::Domain as DomainName;
-use genkan_store::connection::{self, Connection, Filter, Kind, Listed, Provider, Status, domains};
+use genkan_store::connection::{self, Connection, Filter, Kind, Listed, Status, domains};
 use genkan_store::domain;
-use genkan_store::{MAX_LIMIT, OrganizationId, Page};
+use genkan_store::{MAX_LIMIT, OrganizationId, Page, Provider};
 
 use super::{render, require_organization, words};
 use crate::paging::{self, Sizes};

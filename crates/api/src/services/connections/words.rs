@@ -4,66 +4,45 @@
 //! directories.
 
 use genkan_contract::scalekit::v1::connections as wire;
-use genkan_store::connection::{ConfigurationType, Kind, Provider, Status};
+use genkan_store::Provider;
+use genkan_store::connection::{ConfigurationType, Kind, Status};
 
 use crate::Error;
 
-/// What the other kinds of the contract are told.
-fn unserved(field: &str, kind: wire::ConnectionType) -> Error {
-    Error::invalid(
-        field,
-        &format!(
-            "{} connections are not served by this version of Genkan: OIDC and SAML are",
-            kind.as_str_name()
-        ),
-    )
-}
-
 /// The kind in a field; `None` if it is not set.
 pub(super) fn kind(field: &str, number: i32) -> Result<Option<Kind>, Error> {
-    match wire::ConnectionType::try_from(number) {
-        Ok(wire::ConnectionType::Invalid) => Ok(None),
-        Ok(wire::ConnectionType::Oidc) => Ok(Some(Kind::Oidc)),
-        Ok(wire::ConnectionType::Saml) => Ok(Some(Kind::Saml)),
-        Ok(other) => Err(unserved(field, other)),
-        Err(_) => Err(Error::invalid(field, "is not one of the defined values")),
-    }
+    let kind = match wire::ConnectionType::try_from(number) {
+        Ok(wire::ConnectionType::Invalid) => return Ok(None),
+        Ok(kind) => kind.as_str_name(),
+        Err(_) => return Err(Error::invalid(field, "is not one of the defined values")),
+    };
+    let unserved = |_| {
+        let served: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        let served = served.join(" and ");
+        Error::invalid(
+            field,
+            &format!("{kind} connections are not served by this version of Genkan: {served} are"),
+        )
+    };
+    kind.parse().map(Some).map_err(unserved)
 }
 
-pub(super) const fn kind_of(kind: Kind) -> wire::ConnectionType {
-    match kind {
-        Kind::Oidc => wire::ConnectionType::Oidc,
-        Kind::Saml => wire::ConnectionType::Saml,
-    }
+pub(super) fn kind_of(kind: Kind) -> wire::ConnectionType {
+    wire::ConnectionType::from_str_name(kind.as_str()).unwrap_or_default()
 }
 
 /// The provider in its two fields; `None` if neither is set.
 pub(super) fn provider(number: i32, key: &str) -> Result<Option<Provider>, Error> {
     use wire::ConnectionProvider as Wire;
     let by_number = match Wire::try_from(number) {
+        Ok(Wire::Unspecified) => None,
+        Ok(product) => product.as_str_name().parse::<Provider>().ok(),
         Err(_) => {
             return Err(Error::invalid(
                 "connection.provider",
                 "is not one of the defined values",
             ));
         }
-        Ok(Wire::Unspecified) => None,
-        Ok(Wire::Okta) => Some(Provider::Okta),
-        Ok(Wire::Google) => Some(Provider::Google),
-        Ok(Wire::MicrosoftAd) => Some(Provider::MicrosoftAd),
-        Ok(Wire::Auth0) => Some(Provider::Auth0),
-        Ok(Wire::Onelogin) => Some(Provider::OneLogin),
-        Ok(Wire::PingIdentity) => Some(Provider::PingIdentity),
-        Ok(Wire::Jumpcloud) => Some(Provider::JumpCloud),
-        Ok(Wire::Custom) => Some(Provider::Custom),
-        Ok(Wire::Github) => Some(Provider::Github),
-        Ok(Wire::Gitlab) => Some(Provider::Gitlab),
-        Ok(Wire::Linkedin) => Some(Provider::LinkedIn),
-        Ok(Wire::Salesforce) => Some(Provider::Salesforce),
-        Ok(Wire::Microsoft) => Some(Provider::Microsoft),
-        Ok(Wire::IdpSimulator) => Some(Provider::IdpSimulator),
-        Ok(Wire::Scalekit) => Some(Provider::Scalekit),
-        Ok(Wire::Adfs) => Some(Provider::Adfs),
     };
     if by_number == Some(Provider::Scalekit) && key != Provider::Scalekit.as_str() {
         return Err(Error::invalid(
@@ -79,26 +58,9 @@ pub(super) fn provider(number: i32, key: &str) -> Result<Option<Provider>, Error
     key.to_ascii_uppercase().parse().map(Some).map_err(unknown)
 }
 
-pub(super) const fn provider_of(provider: Provider) -> wire::ConnectionProvider {
-    use wire::ConnectionProvider as Wire;
-    match provider {
-        Provider::Okta => Wire::Okta,
-        Provider::Google => Wire::Google,
-        Provider::MicrosoftAd => Wire::MicrosoftAd,
-        Provider::Auth0 => Wire::Auth0,
-        Provider::OneLogin => Wire::Onelogin,
-        Provider::PingIdentity => Wire::PingIdentity,
-        Provider::JumpCloud => Wire::Jumpcloud,
-        Provider::Adfs => Wire::Adfs,
-        Provider::Github => Wire::Github,
-        Provider::Gitlab => Wire::Gitlab,
-        Provider::LinkedIn => Wire::Linkedin,
-        Provider::Salesforce => Wire::Salesforce,
-        Provider::Microsoft => Wire::Microsoft,
-        Provider::Scalekit => Wire::Scalekit,
-        Provider::Custom => Wire::Custom,
-        Provider::IdpSimulator => Wire::IdpSimulator,
-    }
+/// A product by its number. One that the contract does not know is told by its key alone.
+pub(super) fn provider_of(provider: Provider) -> wire::ConnectionProvider {
+    wire::ConnectionProvider::from_str_name(provider.as_str()).unwrap_or(wire::ConnectionProvider::Custom)
 }
 
 /// The status to search for; `None` if it is not set.
@@ -142,3 +104,19 @@ pub(super) use set;
 set!(configuration_type, configuration_type_of, ConfigurationType => ConfigurationType {
     Unspecified, Discovery = Discovery, Manual = Manual
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_products_have_the_names_of_the_contract() {
+        for kind in Kind::ALL {
+            assert_eq!(self::kind("type", kind_of(*kind).into()).unwrap(), Some(*kind));
+        }
+        for number in 1..=wire::ConnectionProvider::Adfs.into() {
+            let product = provider(number, "SCALEKIT").unwrap().unwrap();
+            assert_eq!(i32::from(provider_of(product)), number, "{product}");
+        }
+    }
+}

@@ -7,10 +7,11 @@ use genkan_contract::scalekit::v1::directories::{
     SecretStatus, Stats as WireStats,
 };
 use genkan_db::Tx;
+use genkan_store::Provider;
 use genkan_store::directory::group::{self, DirectoryGroup, RoleAssignment};
 use genkan_store::directory::secret::{self, DirectorySecret};
 use genkan_store::directory::user::DirectoryUser;
-use genkan_store::directory::{self, AttributeMapping, Directory, Kind, Provider, Stats, Status};
+use genkan_store::directory::{self, AttributeMapping, Directory, Kind, Stats, Status};
 
 use serde_json::{Map, Value};
 
@@ -76,32 +77,18 @@ fn count(rows: u64) -> i32 {
     i32::try_from(rows).unwrap_or(i32::MAX)
 }
 
-const fn provider(provider: Option<Provider>) -> DirectoryProvider {
-    match provider {
-        None => DirectoryProvider::Unspecified,
-        Some(Provider::Okta) => DirectoryProvider::Okta,
-        Some(Provider::Google) => DirectoryProvider::Google,
-        Some(Provider::MicrosoftAd) => DirectoryProvider::MicrosoftAd,
-        Some(Provider::Auth0) => DirectoryProvider::Auth0,
-        Some(Provider::OneLogin) => DirectoryProvider::Onelogin,
-        Some(Provider::JumpCloud) => DirectoryProvider::Jumpcloud,
-        Some(Provider::PingIdentity) => DirectoryProvider::PingIdentity,
-    }
+fn provider(provider: Option<Provider>) -> DirectoryProvider {
+    let known = provider.and_then(|product| DirectoryProvider::from_str_name(product.as_str()));
+    known.unwrap_or_default()
 }
 
 /// The provider in a field; `None` if it is not set.
 pub(super) fn read_provider(field: &str, number: i32) -> Result<Option<Provider>, Error> {
-    Ok(match DirectoryProvider::try_from(number) {
-        Ok(DirectoryProvider::Unspecified) => None,
-        Ok(DirectoryProvider::Okta) => Some(Provider::Okta),
-        Ok(DirectoryProvider::Google) => Some(Provider::Google),
-        Ok(DirectoryProvider::MicrosoftAd) => Some(Provider::MicrosoftAd),
-        Ok(DirectoryProvider::Auth0) => Some(Provider::Auth0),
-        Ok(DirectoryProvider::Onelogin) => Some(Provider::OneLogin),
-        Ok(DirectoryProvider::Jumpcloud) => Some(Provider::JumpCloud),
-        Ok(DirectoryProvider::PingIdentity) => Some(Provider::PingIdentity),
-        Err(_) => return Err(Error::invalid(field, "is not one of the defined values")),
-    })
+    match DirectoryProvider::try_from(number) {
+        Ok(DirectoryProvider::Unspecified) => Ok(None),
+        Ok(product) => Ok(product.as_str_name().parse().ok()),
+        Err(_) => Err(Error::invalid(field, "is not one of the defined values")),
+    }
 }
 
 /// Refuses the kinds that are not served; 0 is "not said".

@@ -1,7 +1,8 @@
 //! `genkan connection create --oidc|--saml`
 
 use clap::Args;
-use genkan_store::connection::{self, Connection, Provider, Settings};
+use genkan_store::Provider;
+use genkan_store::connection::{self, Connection, Settings};
 use url::Url;
 
 use super::settings::SettingsArgs;

@@ -2,8 +2,9 @@
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use genkan_store::Provider;
 use genkan_store::Stamp;
-use genkan_store::connection::{self, Connection, MAX_ATTRIBUTES, Protocol, Provider, Settings};
+use genkan_store::connection::{self, Connection, MAX_ATTRIBUTES, Protocol, Settings};
 use genkan_store::environment::Kind;
 
 use super::oidc::{self, OidcArgs};
@@ -62,18 +63,7 @@ const PROVIDERS: &str =
 
 /// A product by its name in the contract, or by one that people call it.
 fn parse_provider(text: &str) -> Result<Provider, String> {
-    let word = text.to_ascii_uppercase().replace(['-', ' '], "_");
-    let provider = match word.as_str() {
-        "ENTRA" | "ENTRA_ID" | "MICROSOFT_ENTRA" | "MICROSOFT_ENTRA_ID" | "AZURE" | "AZURE_AD"
-        | "AZUREAD" | "AAD" => Provider::MicrosoftAd,
-        "GOOGLE_WORKSPACE" | "GSUITE" | "G_SUITE" => Provider::Google,
-        "PING" | "PINGFEDERATE" | "PINGONE" | "PING_ONE" => Provider::PingIdentity,
-        "ONE_LOGIN" => Provider::OneLogin,
-        "JUMP_CLOUD" => Provider::JumpCloud,
-        "AD_FS" => Provider::Adfs,
-        word => word.parse().map_err(|_| format!("write one of {PROVIDERS}"))?,
-    };
-    Ok(provider)
+    Provider::named(text).ok_or_else(|| format!("write one of {PROVIDERS}"))
 }
 
 impl SettingsArgs {

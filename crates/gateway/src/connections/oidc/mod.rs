@@ -15,8 +15,8 @@ use std::time::Duration;
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::{CodeVerifier, Parameters, append_query};
 use genkan_protocol::oidc::{ProviderError, id_token};
-use genkan_store::Secret;
-use genkan_store::connection::{Connection, OidcSettings, Page, Provider};
+use genkan_store::connection::{Connection, OidcSettings, Page};
+use genkan_store::{Provider, Secret};
 use serde_json::Value;
 
 use self::attributes::{Documents, MappingError, Userinfo};
@@ -121,18 +121,10 @@ fn prompt(hints: &Hints, provider: Provider, listed: &[String]) -> Option<&'stat
         return None;
     }
     let takes = |word: &str| match listed {
-        [] => word == "login" || chooses_accounts(provider),
+        [] => word == "login" || provider.chooses_accounts(),
         listed => listed.iter().any(|listed| listed == word),
     };
     ["select_account", "login"].into_iter().find(|word| takes(word))
-}
-
-/// Whether the product knows `select_account`, by its documentation.
-const fn chooses_accounts(provider: Provider) -> bool {
-    matches!(
-        provider,
-        Provider::Google | Provider::MicrosoftAd | Provider::Microsoft | Provider::IdpSimulator
-    )
 }
 
 /// `openid` always, then what the connection asks for, else `profile email`.

@@ -7,11 +7,11 @@ use genkan_protocol::oauth::{
 };
 use genkan_protocol::oidc::IdToken;
 use genkan_protocol::{EmailAddress, Timestamp};
-use genkan_store::connection::{Connection, OidcSettings, Provider, Settings};
+use genkan_store::connection::{Connection, Kind, Settings};
 use genkan_store::proof::Proofs;
 use genkan_store::session::{Session, Status};
 use genkan_store::user::User;
-use genkan_store::{Generator, OrganizationId, Proof, Stamp};
+use genkan_store::{Generator, OrganizationId, Proof, Provider, Stamp};
 use serde_json::json;
 
 use super::*;
@@ -31,7 +31,7 @@ impl World {
         let at = Stamp::new(&ids, NOW);
         let connection = || {
             let organization_id: OrganizationId = at.id();
-            let settings = Settings::Oidc(OidcSettings::default());
+            let settings = Settings::new(Kind::Oidc);
             Connection::new(at, Some(organization_id), Provider::Okta, settings)
         };
         let (here, elsewhere) = (connection(), connection());

@@ -1,7 +1,7 @@
 //! Domains that were only claimed, subjects that changed, and tokens after a domain has moved.
 
 use genkan_protocol::{Domain as DomainName, EmailAddress};
-use genkan_store::connection::Provider;
+use genkan_store::Provider;
 use genkan_store::domain::{self, Domain, Proof};
 use genkan_store::identity::relink;
 use genkan_store::user::{self, User};
