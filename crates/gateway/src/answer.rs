@@ -9,7 +9,6 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use genkan_db::Tx;
 use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, ResponseMode, append_query, redirect_uri};
@@ -18,28 +17,12 @@ use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::grant::{self, Grant};
 use genkan_store::session::{self, Session};
 use genkan_store::{Error, GrantId, InteractionId, OrganizationId, Secret, Timestamp, auth_log, interaction};
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
-use genkan_web::text::Hidden;
+use genkan_web::page::Page;
 
 use crate::app::App;
 use crate::cache::CachedClient;
 use crate::web::error::PageError;
-
-/// `form_post.html`: an answer on its way to an application that takes it by post
-/// (OAuth 2.0 Form Post Response Mode §2). It has no sample: a browser that opens it
-/// is gone at once.
-#[derive(Debug, Template)]
-#[template(path = "form_post.html")]
-struct FormPost<'a> {
-    /// The redirect URI.
-    action: &'a str,
-    hidden: &'a [Hidden<'a>],
-}
-
-impl PageTemplate for FormPost<'_> {
-    const ROOM: Room = Room::Door;
-    const FORMS: Forms = Forms::Send;
-}
+use crate::web::form_post::FormPost;
 
 /// The application of a stored request, as it is registered now.
 ///
@@ -119,6 +102,7 @@ impl<'a> Answer<'a> {
         match self.mode {
             ResponseMode::Query => redirect(&append_query(self.redirect_uri, &parameters)),
             ResponseMode::FormPost => Page::new(&FormPost {
+                way: "back to the application",
                 action: self.redirect_uri,
                 hidden: &parameters,
             })
@@ -259,26 +243,4 @@ pub async fn respond(
         })
         .await?;
     Ok(Answer::to(app, request).code(&code, request.state.as_deref()))
-}
-
-#[cfg(test)]
-mod tests {
-    use genkan_web::page::SEND_SCRIPT;
-
-    use super::*;
-
-    #[test]
-    fn the_page_has_the_script_that_may_run_and_no_other() {
-        let hidden = [("code", "c\"><script>alert(1)</script>"), ("state", "s&<")];
-        let page = FormPost {
-            action: "https://app.example/signin-oidc",
-            hidden: &hidden,
-        };
-        let html = page.render().unwrap();
-        assert_eq!(html.matches("<script").count(), 1, "{html}");
-        assert!(
-            html.contains(&format!("<script>{SEND_SCRIPT}</script>")),
-            "{html}"
-        );
-    }
 }

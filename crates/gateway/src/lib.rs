@@ -117,10 +117,17 @@ fn of_connections() -> Router<App> {
         let test = get(login::test_connection::show).post(login::test_connection::begin);
         router.route(&at(kind, Page::Test), test)
     });
-    of_all
-        .route(&at(Kind::Oidc, Page::Callback), get(login::callback::callback))
-        .route(
-            &at(Kind::Oidc, Page::Init),
-            get(login::init::oidc).post(login::init::go_on),
-        )
+    let answering = connections::ANSWERING.iter().fold(of_all, |router, &kind| {
+        let callback = at(kind, Page::Callback);
+        router
+            .route(
+                &callback,
+                get(login::callback::callback).post(login::parked::park),
+            )
+            .route(&format!("{callback}/{{handle}}"), get(login::parked::fetch))
+    });
+    answering.route(
+        &at(Kind::Oidc, Page::Init),
+        get(login::init::oidc).post(login::init::go_on),
+    )
 }

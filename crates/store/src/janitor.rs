@@ -67,6 +67,7 @@ const JOBS: &[Job] = &[
     job!("refresh_tokens", "token_hash", "expires_at", Duration::ZERO),
     job!("revoked_access_tokens", "jti", "expires_at", Duration::ZERO),
     job!("upstream_requests", "state_hash", "expires_at", Duration::ZERO),
+    job!("parked_answers", "state_hash", "expires_at", Duration::ZERO),
     job!("interactions", "id", "expires_at", Duration::ZERO),
     Job {
         sql: "DELETE FROM familiar_connections WHERE (browser_hash, connection_id, reason) IN

@@ -33,6 +33,7 @@ pub mod membership;
 pub mod organization;
 pub mod outbox;
 pub mod page;
+pub mod parked_answer;
 pub mod passwordless;
 pub mod permission;
 pub mod portal_link;
@@ -101,6 +102,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(22, "introspection", "0022_introspection.sql"),
     migration!(23, "proofs", "0023_proofs.sql"),
     migration!(24, "outbox", "0024_outbox.sql"),
+    migration!(25, "answers", "0025_answers.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

@@ -7,14 +7,17 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan_db::{Tx, p};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::row::Columns;
 use crate::seal::{OpenError, Place};
-use crate::{ConnectionId, Error, InstanceKey, InteractionId, SecretHash, Timestamp};
+use crate::{ConnectionId, Error, InstanceKey, InteractionId, Secret, SecretHash, Timestamp};
 
 /// How long a person may take at the identity provider.
 pub const LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+const COLUMN: &str = "upstream_requests.expected";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamRequest {
@@ -22,45 +25,77 @@ pub struct UpstreamRequest {
     pub state: SecretHash,
     pub interaction_id: InteractionId,
     pub connection_id: ConnectionId,
-    /// What the ID token must carry.
-    pub nonce: String,
-    /// Our PKCE verifier, see [`seal_code_verifier`].
-    pub code_verifier_sealed: Option<Vec<u8>>,
+    /// What the answer must match, see [`Expected::seal`].
+    pub expected_sealed: Vec<u8>,
     pub expires_at: Timestamp,
 }
 
-/// Seals the PKCE verifier of the request with this `state`.
-pub fn seal_code_verifier(key: &InstanceKey, state: &SecretHash, verifier: &str) -> Vec<u8> {
-    let id = URL_SAFE_NO_PAD.encode(state.as_bytes());
-    key.seal(
-        Place {
-            column: "upstream_requests.code_verifier",
-            id: &id,
-        },
-        verifier.as_bytes(),
-    )
+/// What an answer must match, in the words of the protocol that was asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Expected {
+    #[serde(rename = "OIDC")]
+    Oidc {
+        /// What the ID token must carry.
+        nonce: String,
+        /// Our PKCE verifier, if a challenge was sent.
+        #[serde(with = "exposed")]
+        code_verifier: Option<Secret>,
+        /// The answer was asked for by a form, and not in the address.
+        form_post: bool,
+    },
+}
+
+/// A secret inside of what is sealed.
+mod exposed {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::Secret;
+
+    pub(super) fn serialize<S: Serializer>(
+        secret: &Option<Secret>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        secret.as_ref().map(Secret::expose).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Secret>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        Ok(text.map(Secret::from_presented))
+    }
+}
+
+impl Expected {
+    /// Seals it for the request with this `state`.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no randomness to give.
+    pub fn seal(&self, key: &InstanceKey, state: &SecretHash) -> Vec<u8> {
+        let json = serde_json::to_vec(self).expect("it is made of texts and flags");
+        key.seal(place(&id(state)), &Zeroizing::new(json))
+    }
+}
+
+fn id(state: &SecretHash) -> String {
+    URL_SAFE_NO_PAD.encode(state.as_bytes())
+}
+
+const fn place(id: &str) -> Place<'_> {
+    Place { column: COLUMN, id }
 }
 
 impl UpstreamRequest {
-    /// Our PKCE verifier, if one was sent.
+    /// What the answer must match.
     ///
     /// # Errors
     ///
     /// [`OpenError`] if it was sealed under another instance key.
-    pub fn open_code_verifier(&self, key: &InstanceKey) -> Result<Option<Zeroizing<String>>, OpenError> {
-        let Some(sealed) = &self.code_verifier_sealed else {
-            return Ok(None);
-        };
-        let id = URL_SAFE_NO_PAD.encode(self.state.as_bytes());
-        let mut bytes = key.open(
-            Place {
-                column: "upstream_requests.code_verifier",
-                id: &id,
-            },
-            sealed,
-        )?;
-        let text = String::from_utf8(std::mem::take(&mut *bytes)).map_err(|_| OpenError)?;
-        Ok(Some(Zeroizing::new(text)))
+    pub fn expected(&self, key: &InstanceKey) -> Result<Expected, OpenError> {
+        let json = key.open(place(&id(&self.state)), &self.expected_sealed)?;
+        serde_json::from_slice(&json).map_err(|_| OpenError)
     }
 }
 
@@ -78,20 +113,38 @@ pub async fn insert(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), Er
     )
     .await?;
     tx.exec(
-        "INSERT INTO upstream_requests
-            (state_hash, interaction_id, connection_id, nonce, code_verifier_sealed, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO upstream_requests (state_hash, interaction_id, connection_id, expected_sealed, expires_at)
+         VALUES ($1, $2, $3, $4, $5)",
         p![
             &request.state,
             &request.interaction_id,
             &request.connection_id,
-            &request.nonce,
-            request.code_verifier_sealed.as_ref(),
+            &request.expected_sealed,
             request.expires_at.as_micros(),
         ],
     )
     .await?;
     Ok(())
+}
+
+/// Whether an answer with this `state` is waited for from a connection.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn is_waited_for(
+    tx: &mut Tx<'_>,
+    state: &SecretHash,
+    connection_id: &ConnectionId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let row = tx
+        .opt(
+            "SELECT 1 FROM upstream_requests WHERE state_hash = $1 AND connection_id = $2 AND expires_at > $3",
+            p![state, connection_id, now.as_micros()],
+        )
+        .await?;
+    Ok(row.is_some())
 }
 
 /// Takes the request that an answer belongs to. It is gone afterwards, so of
@@ -109,7 +162,7 @@ pub async fn consume(
     let row = tx
         .opt(
             "DELETE FROM upstream_requests WHERE state_hash = $1
-             RETURNING state_hash, interaction_id, connection_id, nonce, code_verifier_sealed, expires_at",
+             RETURNING state_hash, interaction_id, connection_id, expected_sealed, expires_at",
             p![state],
         )
         .await?;
@@ -119,8 +172,7 @@ pub async fn consume(
         state: columns.hash("upstream_requests.state_hash")?,
         interaction_id: columns.id()?,
         connection_id: columns.id()?,
-        nonce: columns.text()?,
-        code_verifier_sealed: columns.optional_bytes()?,
+        expected_sealed: columns.bytes()?,
         expires_at: columns.time()?,
     };
     Ok(Some(request).filter(|request| now < request.expires_at))

@@ -174,6 +174,7 @@ fn oidc_cases() -> Vec<Case> {
         ),
         ("/oidc_config/pkce_enabled", json!(false), json!(true)),
         ("/oidc_config/push_requests", json!(true), json!(false)),
+        ("/oidc_config/form_post", json!(true), json!(false)),
         ("/oidc_config/idp_logout_required", json!(true), json!(false)),
         (
             "/oidc_config/sync_user_profile_on_login",

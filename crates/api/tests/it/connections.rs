@@ -186,6 +186,7 @@ async fn what_a_change_does_not_set_stays_and_an_empty_text_clears() {
                 idp_logout_required: Some(true),
                 allow_idp_initiated_login: Some(true),
                 push_requests: Some(true),
+                form_post: Some(true),
                 jit_provisioning_with_sso_enabled: Some(false),
                 sync_user_profile_on_login: Some(false),
                 ..complete()
@@ -204,6 +205,7 @@ async fn what_a_change_does_not_set_stays_and_an_empty_text_clears() {
             idp_logout_required: Some(true),
             allow_idp_initiated_login: Some(true),
             push_requests: Some(true),
+            form_post: Some(true),
             jit_provisioning_with_sso_enabled: Some(false),
             sync_user_profile_on_login: Some(false),
             only_verified_emails: Some(false),

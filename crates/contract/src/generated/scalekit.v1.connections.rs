@@ -377,6 +377,8 @@ pub struct OidcConnectionConfig {
     pub other_scopes: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "1023")]
     pub push_requests: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "1024")]
+    pub form_post: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OAuthConnectionConfig {

@@ -1,9 +1,15 @@
 //! Upstream identity providers: the way out to them, and the way back.
 //!
-//! [`start`] sends the browser away; [`finish`] takes the answer. Every check of
-//! state, signature, audience, nonce and clock lies behind `finish`, and each
-//! leaves a line in a trace that an administrator can read.
+//! [`start`] sends the browser away; [`finish`] takes the answer, [`park`] and
+//! [`finish_parked`] one that another site posts. Every check of state, signature,
+//! audience, nonce and clock lies behind them, and each leaves a line in a trace that
+//! an administrator can read.
+//!
+//! A kind of connection is one file or folder here with the functions that the `match`
+//! below calls. See `docs/decisions/connection-kinds.md`.
 
+mod answer;
+mod departure;
 pub mod failure;
 mod hosted_domain;
 pub mod oidc;
@@ -15,22 +21,21 @@ pub mod trace;
 
 use std::time::Duration;
 
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use genkan_protocol::oauth::{CodeVerifier, Parameters};
 use genkan_protocol::{EmailAddress, Timestamp, Trace};
 use genkan_store::admission::{Claim, Profile, Refusal, Roles};
-use genkan_store::connection::{self, Connection, Protocol};
+use genkan_store::connection::{self, Connection, Kind, Protocol};
 use genkan_store::interaction::{self, Interaction, Request, Stage, Way};
-use genkan_store::upstream_request::{self, UpstreamRequest};
-use genkan_store::{ConnectionId, Error, Proof, Secret, SecretHash};
-use http::{HeaderMap, header};
+use genkan_store::upstream_request::{self, Expected, UpstreamRequest};
+use genkan_store::{ConnectionId, Error, Proof};
 
+pub use answer::{Finished, MAX_FORM_BYTES, NotTaken, finish, finish_parked, park};
+pub use departure::{Departing, Departure};
 pub use failure::Failure;
 
-use crate::anonymous::answers;
 use crate::anonymous::{self, Work};
 use crate::app::App;
-use crate::web::cookie::Cookie;
 use crate::web::error::PageError;
 
 /// What to tell the identity provider about the person and the request.
@@ -82,42 +87,24 @@ impl UpstreamIdentity {
     }
 }
 
-/// The end of a visit to an identity provider.
+/// The kinds whose providers answer here.
+pub const ANSWERING: &[Kind] = &[Kind::Oidc];
+
+/// How an answer came back.
 #[derive(Debug)]
-pub struct Finished {
-    pub interaction: Interaction,
-    pub result: Result<UpstreamIdentity, Failure>,
+pub enum Return {
+    /// In the address.
+    Query(Parameters),
+    /// By a form, which another site posted.
+    Form(Parameters),
 }
 
-/// Why an answer is not taken up.
-#[derive(Debug)]
-pub enum NotTaken {
-    /// It belongs to no pending request of this browser: replayed, forged, or a stranger's.
-    Unsolicited,
-    Page(PageError),
-}
-
-impl From<PageError> for NotTaken {
-    fn from(page: PageError) -> Self {
-        Self::Page(page)
-    }
-}
-
-impl From<Error> for NotTaken {
-    fn from(error: Error) -> Self {
-        Self::Page(error.into())
-    }
-}
-
-impl From<genkan_db::Error> for NotTaken {
-    fn from(error: genkan_db::Error) -> Self {
-        Self::Page(error.into())
-    }
-}
-
-impl From<anonymous::TooMany> for NotTaken {
-    fn from(too_many: anonymous::TooMany) -> Self {
-        Self::Page(too_many.into())
+impl Return {
+    /// What the answer says, whichever way it came.
+    fn parameters(&self) -> &Parameters {
+        match self {
+            Self::Query(parameters) | Self::Form(parameters) => parameters,
+        }
     }
 }
 
@@ -143,24 +130,25 @@ pub async fn start(
         .filter(|connection| connection.enabled || testing)
         .ok_or_else(PageError::connection_not_active)?;
     anonymous::charge(app, Work::Provider)?;
-    let departure = match &connection.settings.protocol {
+    let departing = match &connection.settings.protocol {
         _ if !connection.missing().is_empty() => Err(Failure::incomplete(&connection)),
         Protocol::Oidc(settings) => oidc::start(app, &connection, settings, hints).await,
         Protocol::Saml(_) => Err(saml::not_supported(&connection)),
     };
-    let departure = match departure {
-        Ok(departure) => departure,
+    let Departing {
+        departure,
+        state,
+        expected,
+    } = match departing {
+        Ok(departing) => departing,
         Err(failure) => return Ok(Err(failure)),
     };
-    let state = departure.state.sha256();
+    let state = state.sha256();
     let request = UpstreamRequest {
         state,
         interaction_id: interaction.id.clone(),
         connection_id: connection.id.clone(),
-        nonce: departure.nonce,
-        code_verifier_sealed: departure.code_verifier.map(|verifier| {
-            upstream_request::seal_code_verifier(app.instance_key(), &state, verifier.expose())
-        }),
+        expected_sealed: expected.seal(app.instance_key(), &state),
         expires_at: now + upstream_request::LIFETIME,
     };
     let typed = interaction.stage.way().and_then(Way::typed);
@@ -174,81 +162,7 @@ pub async fn start(
             upstream_request::insert(tx, &request).await
         })
         .await?;
-    let no_store = [(header::CACHE_CONTROL, "no-store")];
-    Ok(Ok((no_store, Redirect::to(&departure.url)).into_response()))
-}
-
-/// Takes an identity provider's answer.
-///
-/// The state is consumed first, whatever comes of the rest: an answer counts
-/// once (RFC 9700 §4.7.1), in the browser that asked, at the connection that was
-/// asked, or not at all.
-///
-/// # Errors
-///
-/// [`NotTaken`] if the answer belongs to no pending request of this browser.
-/// What fails after that is in [`Finished::result`].
-pub async fn finish(
-    app: &App,
-    headers: &HeaderMap,
-    connection_id: &str,
-    raw: &[u8],
-) -> Result<Finished, NotTaken> {
-    let parameters = Parameters::parse(raw)
-        .map_err(|_| PageError::invalid_request("The identity provider's answer is garbled."))?;
-    let connection_id = ConnectionId::parse(connection_id).map_err(|_| PageError::unknown_connection())?;
-    let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
-    let (Some(state), Some(browser)) = (state, app.cookies().read(headers, Cookie::Browser)) else {
-        return Err(NotTaken::Unsolicited);
-    };
-    anonymous::charge(app, Work::Provider)?;
-    // Before the state is used up: a refused answer may come again.
-    let attempt = match parameters.one("code") {
-        Ok(Some(_)) => answers::begin(app, &connection_id)?,
-        _ => None,
-    };
-    let opened = open(app, &connection_id, &state.sha256(), &browser.sha256()).await;
-    let Opened {
-        pending,
-        interaction,
-        connection,
-    } = match opened {
-        Ok(opened) => opened,
-        Err(error) => {
-            // The provider was not asked.
-            if let Some(attempt) = attempt {
-                attempt.give_back();
-            }
-            return Err(error);
-        }
-    };
-    let code_verifier = pending
-        .open_code_verifier(app.instance_key())
-        .map_err(PageError::internal)?
-        .and_then(|verifier| CodeVerifier::parse(&verifier).ok());
-    let arrival = oidc::Arrival {
-        parameters: &parameters,
-        nonce: &pending.nonce,
-        code_verifier,
-        max_age: match &interaction.request {
-            Request::Authorize(request) => request.max_age,
-            Request::TestConnection { .. } => None,
-        },
-    };
-    let result = match &connection.settings.protocol {
-        Protocol::Oidc(settings) => oidc::finish(app, &connection, settings, arrival).await,
-        // Nobody was sent there: a request was under way under another kind's settings.
-        Protocol::Saml(_) => Err(saml::not_supported(&connection)),
-    };
-    let is_refused = result.as_ref().is_err_and(Failure::is_refused_code);
-    if let Some(attempt) = attempt.filter(|_| !is_refused) {
-        attempt.give_back();
-    }
-    let result = match result {
-        Ok(identity) => hosted_domain::check(app, identity).await?,
-        Err(failure) => Err(failure),
-    };
-    Ok(Finished { interaction, result })
+    Ok(Ok(departure.into_response()))
 }
 
 /// A provider that the next sign-in will not reach.
@@ -274,58 +188,41 @@ pub async fn reach(app: &App, connection: &Connection) -> Result<(), Unreached> 
 /// What an attribute that came becomes, for people who look at it.
 pub fn becomes(connection: &Connection, name: &str) -> Option<&'static str> {
     match &connection.settings.protocol {
-        Protocol::Oidc(settings) => oidc::becomes(connection, settings, name),
+        Protocol::Oidc(settings) => oidc::mapping(connection, settings).becomes(name),
         // Nothing has come.
         Protocol::Saml(_) => None,
     }
 }
 
-/// What an answer belongs to.
-struct Opened {
-    pending: UpstreamRequest,
-    interaction: Interaction,
-    connection: Connection,
-}
-
-/// Uses up the state of an answer.
-async fn open(
+/// Every check of the provider's kind.
+async fn read(
     app: &App,
-    connection_id: &ConnectionId,
-    state: &SecretHash,
-    browser: &SecretHash,
-) -> Result<Opened, NotTaken> {
-    let now = app.now();
-    let opened = app
-        .db()
-        .tx(async |tx| -> Result<_, NotTaken> {
-            // Whatever does not fit rolls back: another browser's answer cannot use
-            // up a login that is not its own.
-            let pending = upstream_request::consume(tx, state, now)
-                .await?
-                .ok_or(NotTaken::Unsolicited)?;
-            let interaction = interaction::find(tx, &pending.interaction_id, browser, now)
-                .await?
-                .filter(|_| pending.connection_id == *connection_id)
-                .ok_or(NotTaken::Unsolicited)?;
-            let connection = connection::find(tx, connection_id)
-                .await?
-                .ok_or_else(PageError::connection_not_active)?;
-            Ok(Opened {
-                pending,
-                interaction,
-                connection,
-            })
-        })
-        .await?;
-    let (interaction, connection) = (&opened.interaction, &opened.connection);
-    let testing = matches!(interaction.request, Request::TestConnection { .. });
-    // Disabled while the person was away: disabling takes effect at once.
-    if !connection.enabled && !testing {
-        return Err(PageError::connection_not_active().into());
+    connection: &Connection,
+    (interaction, expected): (&Interaction, Expected),
+    returned: &Return,
+) -> Result<UpstreamIdentity, Failure> {
+    match (&connection.settings.protocol, expected) {
+        (
+            Protocol::Oidc(settings),
+            Expected::Oidc {
+                nonce,
+                code_verifier,
+                form_post,
+            },
+        ) => {
+            let arrival = oidc::Arrival {
+                returned,
+                nonce: &nonce,
+                code_verifier: code_verifier.and_then(|text| CodeVerifier::parse(text.expose()).ok()),
+                form_post,
+                max_age: match &interaction.request {
+                    Request::Authorize(request) => request.max_age,
+                    Request::TestConnection { .. } => None,
+                },
+            };
+            oidc::finish(app, connection, settings, arrival).await
+        }
+        // Nobody was sent there: a request was under way under another kind's settings.
+        (Protocol::Saml(_), _) => Err(saml::not_supported(connection)),
     }
-    // A login that went another way meanwhile is not moved back.
-    if interaction.stage.way().and_then(Way::connection_id) != Some(&connection.id) {
-        return Err(NotTaken::Unsolicited);
-    }
-    Ok(opened)
 }

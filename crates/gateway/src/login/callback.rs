@@ -2,6 +2,8 @@
 //!
 //! Source: OIDC Core §3.1.2.5, §3.1.2.6.
 
+use std::net::IpAddr;
+
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use genkan_store::interaction::Request;
@@ -10,7 +12,7 @@ use http::HeaderMap;
 use super::sign_in::{Browser, Proved, sign_in};
 use super::{refusal, test_connection, way_on};
 use crate::app::App;
-use crate::connections::{self, NotTaken};
+use crate::connections::{self, Finished, NotTaken};
 use crate::listener::ClientIp;
 use crate::web::error::PageError;
 
@@ -23,25 +25,36 @@ pub async fn callback(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let raw = query.unwrap_or_default();
-    let finished = match connections::finish(&app, &headers, &connection_id, raw.as_bytes()).await {
+    let finished = connections::finish(&app, &headers, &connection_id, raw.as_bytes()).await;
+    conclude(&app, &headers, client_ip, (&connection_id, finished)).await
+}
+
+/// Goes on with what an answer came to, whichever way it came.
+pub(super) async fn conclude(
+    app: &App,
+    headers: &HeaderMap,
+    client_ip: IpAddr,
+    (connection_id, finished): (&str, Result<Finished, NotTaken>),
+) -> Result<Response, PageError> {
+    let finished = match finished {
         Ok(finished) => finished,
-        Err(NotTaken::Unsolicited) => return Err(way_on::unsolicited(&app, &headers, &connection_id).await),
+        Err(NotTaken::Unsolicited) => return Err(way_on::unsolicited(app, headers, connection_id).await),
         Err(NotTaken::Page(page)) => return Err(page),
     };
     let interaction = &finished.interaction;
     match (&interaction.request, finished.result) {
         (Request::Authorize(_), Ok(identity)) => {
-            let browser = Browser::of(&app, &headers, client_ip);
+            let browser = Browser::of(app, headers, client_ip);
             let proved = Proved {
                 claim: identity.claim(),
                 auth_time: identity.auth_time,
                 trace: identity.trace,
             };
-            sign_in(&app, &browser, interaction, proved).await
+            sign_in(app, &browser, interaction, proved).await
         }
-        (Request::Authorize(_), Err(failure)) => refusal::failed(&app, interaction, failure).await,
+        (Request::Authorize(_), Err(failure)) => refusal::failed(app, interaction, failure).await,
         (Request::TestConnection { test_id, .. }, result) => {
-            test_connection::finish(&app, interaction, test_id, result).await
+            test_connection::finish(app, interaction, test_id, result).await
         }
     }
 }

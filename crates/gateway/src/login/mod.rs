@@ -13,6 +13,7 @@ pub mod identify;
 pub mod init;
 pub mod invitation;
 pub mod next_step;
+pub mod parked;
 mod refusal;
 pub mod route;
 pub mod select_account;

@@ -10,12 +10,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use genkan_protocol::oauth::authorization_request::{ClientRules, Recipient, validate};
-use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, Parameters, append_query};
+use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, Parameters, ResponseMode, append_query};
 
 use super::profile::{Profile, ProfileError};
 use super::{Authorization, Fault, Simulator, SimulatorError, field, split_callback};
 use crate::simulator::landing::InitiateForm;
 use crate::web::error::PageError;
+use crate::web::form_post::FormPost;
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
 
 /// The codes that a provider may answer with (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
@@ -128,14 +129,40 @@ pub(super) enum Refusal {
     /// There is nobody to answer to.
     Page(PageError),
     /// The relying party learns of it.
-    Redirect(String),
+    Answer(Answer),
+}
+
+/// An answer, by the way that was asked for.
+pub(super) struct Answer {
+    redirect_uri: String,
+    mode: ResponseMode,
+    parameters: Vec<(&'static str, String)>,
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let hidden: Vec<(&str, &str)> = self
+            .parameters
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        match self.mode {
+            ResponseMode::Query => Redirect::to(&append_query(&self.redirect_uri, &hidden)).into_response(),
+            ResponseMode::FormPost => Page::new(&FormPost {
+                way: "back to where you came from",
+                action: &self.redirect_uri,
+                hidden: &hidden,
+            })
+            .into_response(),
+        }
+    }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
             Self::Page(error) => error.into_response(),
-            Self::Redirect(location) => Redirect::to(&location).into_response(),
+            Self::Answer(answer) => answer.into_response(),
         }
     }
 }
@@ -174,7 +201,7 @@ impl Simulator {
         request: &AuthorizationRequest,
         profile: Profile,
         fault: Option<Fault>,
-    ) -> Result<Redirect, SimulatorError> {
+    ) -> Result<Answer, SimulatorError> {
         let code = self.issue_code(Authorization {
             redirect_uri: request.redirect_uri.clone(),
             nonce: request.nonce.clone(),
@@ -183,27 +210,30 @@ impl Simulator {
             profile,
             fault,
         })?;
-        let mut answer = vec![("code", code.as_str())];
+        let mut parameters = vec![("code", code)];
         if fault == Some(Fault::RepeatedCode) {
-            answer.push(("code", "another"));
+            parameters.push(("code", "another".to_owned()));
         }
         match fault {
             Some(Fault::NoState) => {}
-            Some(Fault::WrongState) => answer.push(("state", "another")),
-            _ => answer.extend(request.state.as_deref().map(|state| ("state", state))),
+            Some(Fault::WrongState) => parameters.push(("state", "another".to_owned())),
+            _ => parameters.extend(request.state.clone().map(|state| ("state", state))),
         }
-        let other_issuer = format!("{}/other", self.issuer());
         match fault {
             Some(Fault::NoResponseIssuer) => {}
-            Some(Fault::WrongResponseIssuer) => answer.push(("iss", &other_issuer)),
-            _ => answer.push(("iss", self.issuer())),
+            Some(Fault::WrongResponseIssuer) => parameters.push(("iss", format!("{}/other", self.issuer()))),
+            _ => parameters.push(("iss", self.issuer().to_owned())),
         }
-        Ok(Redirect::to(&append_query(&request.redirect_uri, &answer)))
+        Ok(Answer {
+            redirect_uri: request.redirect_uri.clone(),
+            mode: request.response_mode,
+            parameters,
+        })
     }
 
     fn refuse(&self, request: &AuthorizationRequest, code: ErrorCode, description: &str) -> Refusal {
         self.refusal(
-            &request.redirect_uri,
+            (&request.redirect_uri, request.response_mode),
             request.state.as_deref(),
             (code, description),
         )
@@ -211,15 +241,22 @@ impl Simulator {
 
     fn refusal(
         &self,
-        redirect_uri: &str,
+        (redirect_uri, mode): (&str, ResponseMode),
         state: Option<&str>,
         (code, description): (ErrorCode, &str),
     ) -> Refusal {
-        let mut answer = vec![("error", code.as_str()), ("error_description", description)];
-        answer.extend(state.map(|state| ("state", state)));
+        let mut parameters = vec![
+            ("error", code.as_str().to_owned()),
+            ("error_description", description.to_owned()),
+        ];
+        parameters.extend(state.map(|state| ("state", state.to_owned())));
         // RFC 9207 §2: refusals name their issuer too.
-        answer.push(("iss", self.issuer()));
-        Refusal::Redirect(append_query(redirect_uri, &answer))
+        parameters.push(("iss", self.issuer().to_owned()));
+        Refusal::Answer(Answer {
+            redirect_uri: redirect_uri.to_owned(),
+            mode,
+            parameters,
+        })
     }
 
     /// The connection whose callback this is.
@@ -265,7 +302,7 @@ fn read(simulator: &Simulator, query: &str) -> Result<(AuthorizationRequest, Par
     match validate(&parameters, &recipient, &rules) {
         Ok(request) => Ok((request, parameters)),
         Err(error) => Err(simulator.refusal(
-            redirect_uri,
+            (redirect_uri, ResponseMode::of_refusal(&parameters, redirect_uri)),
             error.state.as_deref(),
             (error.code, error.description),
         )),

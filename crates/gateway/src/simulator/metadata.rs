@@ -23,7 +23,7 @@ pub(super) async fn discovery(State(simulator): State<Simulator>) -> Json<Provid
         jwks_uri: url("/keys"),
         scopes_supported: list(&["openid", "profile", "email"]),
         response_types_supported: list(&["code"]),
-        response_modes_supported: list(&["query"]),
+        response_modes_supported: list(&["query", "form_post"]),
         grant_types_supported: list(&["authorization_code"]),
         subject_types_supported: list(&["public"]),
         id_token_signing_alg_values_supported: list(&[Algorithm::Rs256.as_str()]),

@@ -13,6 +13,7 @@ pub mod error;
 pub(crate) mod facts;
 pub mod fallback;
 pub mod form;
+pub(crate) mod form_post;
 pub mod id_token_hint;
 pub(crate) mod memory;
 pub mod moment;

@@ -56,6 +56,10 @@ pub struct OidcSettings {
     /// not say that it takes no others: some ask it of single clients.
     #[serde(default)]
     pub push_requests: bool,
+    /// The provider sends its answer by a form, and not in the address (OAuth 2.0 Form
+    /// Post Response Mode 1.0): codes then stand in no history and no log.
+    #[serde(default)]
+    pub form_post: bool,
     /// Accept an e-mail address that the provider itself marks as unverified.
     /// Safe only where people cannot enter their own address at the provider.
     #[serde(default)]
@@ -96,6 +100,7 @@ impl Default for OidcSettings {
             groups_claim_by_upgrade: false,
             unnamed_roles_claim: false,
             push_requests: false,
+            form_post: false,
             trust_unverified_email: false,
             check_hosted_domain: Some(true),
             only_verified_email: false,

@@ -4,8 +4,8 @@ use genkan_protocol::Trace;
 use genkan_protocol::oauth::{AuthorizationRequest, Prompt, Scope};
 use genkan_store::interaction::{self, Interaction, LIFETIME, Request, Stage, Way};
 use genkan_store::login_trace::{self, LoginTrace};
-use genkan_store::upstream_request::{self, UpstreamRequest};
-use genkan_store::{Error, InstanceKey, InteractionId, Page, TraceId};
+use genkan_store::upstream_request::{self, Expected, UpstreamRequest};
+use genkan_store::{Error, InstanceKey, InteractionId, Page, Secret, TraceId};
 
 use crate::support::{T0, World, email, hash, on_each_engine, race, secs, try_race};
 
@@ -150,19 +150,22 @@ async fn of_twenty_double_clicks_one_advances() {
     .await;
 }
 
-async fn send(world: &World, state: &str) -> UpstreamRequest {
+fn expected() -> Expected {
+    Expected::Oidc {
+        nonce: "nonce".to_owned(),
+        code_verifier: Some(Secret::from_presented("verifier")),
+        form_post: false,
+    }
+}
+
+pub(crate) async fn send(world: &World, state: &str) -> UpstreamRequest {
     let (_, connection) = world.company("acme.test").await;
     let interaction = insert(world).await;
     let request = UpstreamRequest {
         state: hash(state),
         interaction_id: interaction.id,
         connection_id: connection.id,
-        nonce: "nonce".to_owned(),
-        code_verifier_sealed: Some(upstream_request::seal_code_verifier(
-            &world.key,
-            &hash(state),
-            "verifier",
-        )),
+        expected_sealed: expected().seal(&world.key, &hash(state)),
         expires_at: T0 + upstream_request::LIFETIME,
     };
     world
@@ -185,14 +188,19 @@ async fn a_state_counts_once_and_in_time() {
         assert_eq!(consumed.as_ref(), Some(&request));
         assert_eq!(consume("state", 1799).await, None);
 
-        let verifier = consumed.unwrap().open_code_verifier(&world.key).unwrap().unwrap();
-        assert_eq!(verifier.as_str(), "verifier");
-        assert!(request.open_code_verifier(&InstanceKey::generate()).is_err());
+        let Expected::Oidc {
+            nonce,
+            code_verifier,
+            form_post,
+        } = consumed.unwrap().expected(&world.key).unwrap();
+        assert_eq!(code_verifier.unwrap().expose(), "verifier");
+        assert_eq!((nonce.as_str(), form_post), ("nonce", false));
+        assert!(request.expected(&InstanceKey::generate()).is_err());
         let mut moved = request;
         moved.state = hash("another state");
         assert!(
-            moved.open_code_verifier(&world.key).is_err(),
-            "a verifier stays with its state"
+            moved.expected(&world.key).is_err(),
+            "what is expected stays with its state"
         );
     })
     .await;

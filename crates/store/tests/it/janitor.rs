@@ -8,6 +8,7 @@ use genkan_store::grant::{self, Grant};
 use genkan_store::interaction::{self, Interaction, Request, Stage};
 use genkan_store::janitor::{self, Swept};
 use genkan_store::login_trace::{self, LoginTrace};
+use genkan_store::parked_answer::{self, ParkedAnswer};
 use genkan_store::session::{self, Status};
 use genkan_store::upstream_request::{self, UpstreamRequest};
 use genkan_store::{
@@ -44,9 +45,15 @@ async fn fill(world: &World) -> Grant {
         state: hash("state"),
         interaction_id: interaction.id.clone(),
         connection_id: connection.id.clone(),
-        nonce: "nonce".to_owned(),
-        code_verifier_sealed: None,
+        expected_sealed: vec![0],
         expires_at: T0 + secs(1800),
+    };
+    let parked = ParkedAnswer {
+        state: request.state,
+        connection_id: connection.id.clone(),
+        handle: hash("handle"),
+        answer_sealed: vec![0],
+        expires_at: T0 + secs(300),
     };
     let code = AuthorizationCode {
         grant_id: grant.id.clone(),
@@ -71,6 +78,7 @@ async fn fill(world: &World) -> Grant {
         .tx(async |tx| {
             interaction::insert(tx, &interaction).await?;
             upstream_request::insert(tx, &request).await?;
+            parked_answer::park(tx, &parked, T0).await?;
             authorization_code::issue(tx, &hash("code"), &code, T0).await?;
             refresh_token::issue(tx, &hash("token"), &grant.id, grant.expires_at, T0).await?;
             revoked_access_token::insert(tx, &token_id, T0 + secs(300)).await?;
@@ -82,12 +90,13 @@ async fn fill(world: &World) -> Grant {
 }
 
 /// How many rows there are of what expires.
-async fn rows(world: &World) -> [i64; 10] {
+async fn rows(world: &World) -> [i64; 11] {
     [
         world.count("SELECT COUNT(*) FROM authorization_codes").await,
         world.count("SELECT COUNT(*) FROM refresh_tokens").await,
         world.count("SELECT COUNT(*) FROM revoked_access_tokens").await,
         world.count("SELECT COUNT(*) FROM upstream_requests").await,
+        world.count("SELECT COUNT(*) FROM parked_answers").await,
         world.count("SELECT COUNT(*) FROM interactions").await,
         world.count("SELECT COUNT(*) FROM grants").await,
         world.count("SELECT COUNT(*) FROM sessions").await,
@@ -103,22 +112,22 @@ async fn rows(world: &World) -> [i64; 10] {
 async fn everything_goes_when_its_time_has_come_and_not_before() {
     on_each_engine(async |world| {
         fill(world).await;
-        assert_eq!(rows(world).await, [1; 10]);
+        assert_eq!(rows(world).await, [1; 11]);
 
         assert_eq!(sweep(world, 0).await, Swept::default());
-        assert_eq!(rows(world).await, [1; 10]);
+        assert_eq!(rows(world).await, [1; 11]);
         let steps = [
-            (301, [1, 1, 0, 1, 1, 1, 1, 1, 1, 1]),
-            (1801, [1, 1, 0, 0, 1, 1, 1, 1, 1, 1]),
-            (3601, [1, 1, 0, 0, 0, 1, 1, 1, 0, 1]),
-            (8 * 3600 + 1, [1, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
-            (DAY + 1, [1, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
-            (DAY + 61, [0, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
-            (DAY + 8 * 3600 + 1, [0, 0, 0, 0, 0, 0, 1, 1, 0, 1]),
-            (30 * DAY + 1, [0, 0, 0, 0, 0, 0, 1, 0, 0, 1]),
+            (301, [1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1]),
+            (1801, [1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1]),
+            (3601, [1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
+            (8 * 3600 + 1, [1, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
+            (DAY + 1, [1, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
+            (DAY + 61, [0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
+            (DAY + 8 * 3600 + 1, [0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1]),
+            (30 * DAY + 1, [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]),
             // The session ended when it was swept after an hour without use.
-            (30 * DAY + 3602, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
-            (400 * DAY + 1, [0; 10]),
+            (30 * DAY + 3602, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+            (400 * DAY + 1, [0; 11]),
         ];
         for (after, left) in steps {
             sweep(world, after).await;

@@ -26,6 +26,7 @@ mod membership;
 mod mere_claim;
 mod organization;
 mod outbox;
+mod parked_answer;
 mod passwordless;
 mod permission;
 mod portal_link;

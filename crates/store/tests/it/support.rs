@@ -17,8 +17,8 @@ use genkan_store::proof::{Method, Proofs};
 use genkan_store::session::{self, Lifetimes, Session, SignIn};
 use genkan_store::user::{self, User};
 use genkan_store::{
-    ConnectionId, Error, Generator, InstanceKey, MIGRATIONS, OrganizationId, Proof, Provider, Secret, SecretHash,
-    Stamp, Timestamp, role,
+    ConnectionId, Error, Generator, InstanceKey, MIGRATIONS, OrganizationId, Proof, Provider, Secret,
+    SecretHash, Stamp, Timestamp, role,
 };
 
 /// When every test begins.

@@ -402,7 +402,7 @@ impl Browser {
     pub async fn go_on(&mut self, arrival: Arrival, person: impl Into<Person>) -> Arrival {
         let person = person.into();
         let mut arrival = arrival;
-        for _ in 0..4 {
+        for _ in 0..5 {
             let page = match arrival {
                 Arrival::Page(page) => page,
                 application @ Arrival::Application(_) => return application,
@@ -410,7 +410,12 @@ impl Browser {
             let Some(form) = page.html.forms().first().cloned() else {
                 return Arrival::Page(page);
             };
-            arrival = if form.field("given_name").is_some() {
+            let action = page.url.join(&form.action).unwrap();
+            let goes_on = |origin: url::Origin| self.world.has_server(&origin.ascii_serialization());
+            arrival = if page.heading() == "One moment" && goes_on(action.origin()) {
+                // Its script sends it.
+                self.submit_form(&page, &form, &[]).await
+            } else if form.field("given_name").is_some() {
                 self.submit_form(&page, &form, &person.fields()).await
             } else if form.field("email").is_some() && page.html.text().contains("We send you") {
                 self.submit_form(&page, &form, &[("email", &person.email)]).await

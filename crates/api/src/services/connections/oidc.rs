@@ -60,6 +60,7 @@ pub(super) fn apply(
     set(&mut settings.pkce_enabled, config.pkce_enabled);
     set(&mut settings.idp_logout_required, config.idp_logout_required);
     set(&mut settings.push_requests, config.push_requests);
+    set(&mut settings.form_post, config.form_post);
     settings.check_hosted_domain = config.check_hosted_domain.or(settings.check_hosted_domain);
     set(
         &mut settings.allow_idp_initiated_login,
@@ -152,6 +153,7 @@ pub(super) fn render(api: &Api, connection: &Connection, settings: &OidcSettings
         only_verified_emails: Some(settings.only_verified_email),
         trust_unverified_emails: Some(settings.trust_unverified_email),
         push_requests: Some(settings.push_requests),
+        form_post: Some(settings.form_post),
     }
 }
 

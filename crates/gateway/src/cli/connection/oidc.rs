@@ -52,6 +52,10 @@ pub(super) struct OidcArgs {
     #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
         default_missing_value = "on")]
     push_requests: Option<bool>,
+    /// Whether the provider sends its answers by a form and not in the address, so that codes stand in no log
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
+        default_missing_value = "on")]
+    form_post: Option<bool>,
     /// Accept addresses that the provider marks as unverified: the same as --accept-emails any; off takes it back
     #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), num_args = 0..=1,
         default_missing_value = "on", conflicts_with = "accept_emails")]
@@ -123,6 +127,7 @@ impl OidcArgs {
             || self.no_pkce
             || self.claims.is_given()
             || self.push_requests.is_some()
+            || self.form_post.is_some()
             || self.trust_unverified_email.is_some()
             || self.check_hosted_domain.is_some()
             || self.allow_idp_initiated.is_some()
@@ -186,6 +191,7 @@ impl OidcArgs {
         set(&mut settings.token_auth_type, self.token_auth.map(Into::into));
         set(&mut settings.pkce_enabled, switch(self.pkce, self.no_pkce));
         set(&mut settings.push_requests, self.push_requests);
+        set(&mut settings.form_post, self.form_post);
         settings.check_hosted_domain = self.check_hosted_domain.or(settings.check_hosted_domain);
         set(&mut settings.allow_idp_initiated_login, self.allow_idp_initiated);
         self.claims.apply(settings);
@@ -217,6 +223,7 @@ pub(super) fn rows(connection: &Connection, oidc: &OidcSettings) -> Vec<(&'stati
         ("Token endpoint auth", oidc.token_auth_type.as_str().to_owned()),
         ("PKCE", yes_no(oidc.pkce_enabled)),
         ("Pushed requests", yes_no(oidc.push_requests)),
+        ("Answers by form", yes_no(oidc.form_post)),
         ("Scopes", oidc.scopes.join(" ")),
         ("Attributes", pairs(&connection.settings.common.attribute_mapping)),
         ("Groups claim", oidc.groups_from().unwrap_or("none").to_owned()),

@@ -129,6 +129,22 @@ impl<'a> Mapping<'a> {
         self.settings.groups_from().into_iter().chain(roles)
     }
 
+    /// What a claim becomes, for people who look at what came.
+    pub fn becomes(self, name: &str) -> Option<&'static str> {
+        let mapped = |attribute| self.claim(attribute) == name;
+        Some(match name {
+            "sub" => "the subject",
+            _ if mapped("email") => "the e-mail",
+            _ if mapped("name") => "the name",
+            _ if mapped("given_name") => "the given name",
+            _ if mapped("family_name") => "the family name",
+            _ if mapped("preferred_username") => "the user name",
+            _ if Some(name) == self.settings.groups_from() => "the groups",
+            _ if Some(name) == self.settings.roles_claim.as_deref() => "the roles",
+            _ => return None,
+        })
+    }
+
     /// Whether an ID token leaves something open that the userinfo endpoint may
     /// answer (OIDC Core §5.3 obliges nobody to ask).
     pub fn is_incomplete(self, id_token: &Map<String, Value>) -> bool {

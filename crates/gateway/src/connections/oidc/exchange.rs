@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::attributes::Mapping;
 use super::metadata::Endpoints;
-use super::{redirect_uri, scheme, shown};
+use super::{mapping, redirect_uri, scheme, shown};
 use crate::app::App;
 use crate::connections::Failure;
 use crate::web::outbound::{Request, Scheme};
@@ -45,10 +45,7 @@ pub(super) struct Exchange<'a> {
 impl Exchange<'_> {
     /// Where the connection finds our attributes.
     pub(super) fn mapping(&self) -> Mapping<'_> {
-        Mapping {
-            common: &self.connection.settings.common,
-            settings: self.settings,
-        }
+        mapping(self.connection, self.settings)
     }
 
     /// Where plain HTTP is acceptable towards the provider.

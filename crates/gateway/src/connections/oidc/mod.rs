@@ -13,34 +13,28 @@ mod userinfo;
 use std::time::Duration;
 
 use genkan_protocol::Trace;
-use genkan_protocol::oauth::{CodeVerifier, Parameters, append_query};
+use genkan_protocol::oauth::{CodeVerifier, append_query};
 use genkan_protocol::oidc::{ProviderError, id_token};
 use genkan_store::connection::{Connection, OidcSettings, Page};
+use genkan_store::upstream_request::Expected;
 use genkan_store::{Provider, Secret};
 use serde_json::Value;
 
-use self::attributes::{Documents, MappingError, Userinfo};
+use self::attributes::{Documents, Mapping, MappingError, Userinfo};
 use self::exchange::Exchange;
 use self::metadata::{Endpoints, MetadataError};
-use super::{Failure, Hints, Unreached, UpstreamIdentity};
+use super::{Departing, Departure, Failure, Hints, Return, Unreached, UpstreamIdentity};
 use crate::app::App;
 use crate::web::outbound::Scheme;
-
-/// The browser's way to the provider, and what to remember meanwhile.
-#[derive(Debug)]
-pub struct Departure {
-    pub url: String,
-    pub state: Secret,
-    pub nonce: String,
-    pub code_verifier: Option<CodeVerifier>,
-}
 
 /// The provider's answer with what was remembered.
 #[derive(Debug)]
 pub struct Arrival<'a> {
-    pub parameters: &'a Parameters,
+    pub returned: &'a Return,
     pub nonce: &'a str,
     pub code_verifier: Option<CodeVerifier>,
+    /// It was asked for by a form.
+    pub form_post: bool,
     /// The `max_age` that was asked for.
     pub max_age: Option<Duration>,
 }
@@ -56,7 +50,7 @@ pub async fn start(
     connection: &Connection,
     settings: &OidcSettings,
     hints: &Hints,
-) -> Result<Departure, Failure> {
+) -> Result<Departing, Failure> {
     let mut trace = Trace::default();
     let endpoints = find_endpoints(app, connection, settings, &mut trace).await?;
     let state = Secret::generate();
@@ -79,6 +73,10 @@ pub async fn start(
         query.push(("code_challenge", challenge.as_str()));
         query.push(("code_challenge_method", "S256"));
     }
+    if settings.form_post {
+        // OAuth 2.0 Form Post Response Mode 1.0 §2.
+        query.push(("response_mode", "form_post"));
+    }
     if let Some(hint) = &hints.login_hint {
         query.push(("login_hint", hint));
     }
@@ -98,11 +96,14 @@ pub async fn start(
         true => exchange.push(&query, &mut trace).await?,
         false => append_query(&endpoints.authorization, &query),
     };
-    Ok(Departure {
-        url,
+    Ok(Departing {
+        departure: Departure::Redirect(url),
         state,
-        nonce,
-        code_verifier,
+        expected: Expected::Oidc {
+            nonce,
+            code_verifier: code_verifier.map(|verifier| Secret::from_presented(verifier.expose())),
+            form_post: settings.form_post,
+        },
     })
 }
 
@@ -150,6 +151,15 @@ pub async fn finish(
 ) -> Result<UpstreamIdentity, Failure> {
     let mut trace = Trace::default();
     trace.pass("State", "known, unused, from this browser");
+    let parameters = match (arrival.returned, arrival.form_post) {
+        (Return::Query(parameters), false) => parameters,
+        (Return::Form(parameters), true) => {
+            trace.pass("Response mode", "by a form, as asked");
+            parameters
+        }
+        (Return::Query(_), true) => return Err(other_way(connection, ("a form", "the address"), trace)),
+        (Return::Form(_), false) => return Err(other_way(connection, ("the address", "a form"), trace)),
+    };
     let endpoints = find_endpoints(app, connection, settings, &mut trace).await?;
     let exchange = Exchange {
         app,
@@ -158,7 +168,7 @@ pub async fn finish(
         endpoints: &endpoints,
     };
 
-    let code = exchange.code(arrival.parameters, &mut trace)?;
+    let code = exchange.code(parameters, &mut trace)?;
     let tokens = exchange
         .redeem(&code, arrival.code_verifier.as_ref(), &mut trace)
         .await?;
@@ -190,6 +200,14 @@ pub async fn finish(
         attributes: documents.merged(),
         trace,
     })
+}
+
+/// The answer came another way than it was asked for.
+fn other_way(connection: &Connection, (expected, received): (&str, &str), mut trace: Trace) -> Failure {
+    trace.fail("Response mode", expected, received);
+    let remedy = "The provider does not answer the way it is asked to. Let the connection ask for the other one: \
+                  `genkan connection update CONNECTION --form-post on`, or off.";
+    Failure::new(connection, "authorization_response_mode_mismatch", remedy, trace)
 }
 
 /// Nobody can be made of the claims: no address was sent, or something that is none.
@@ -303,26 +321,17 @@ pub async fn reach(app: &App, connection: &Connection, settings: &OidcSettings) 
     }
 }
 
+/// Where a connection finds our attributes.
+pub(super) const fn mapping<'a>(connection: &'a Connection, settings: &'a OidcSettings) -> Mapping<'a> {
+    Mapping {
+        common: &connection.settings.common,
+        settings,
+    }
+}
+
 /// Where plain HTTP is acceptable towards the provider.
 fn scheme(app: &App, connection: &Connection) -> Scheme {
     app.scheme(connection.settings.common.insecure_http)
-}
-
-/// What a claim becomes, for people who look at what came.
-pub fn becomes(connection: &Connection, settings: &OidcSettings, claim: &str) -> Option<&'static str> {
-    let mapping = &connection.settings.common.attribute_mapping;
-    let mapped = |attribute: &str| mapping.get(attribute).map_or(attribute, String::as_str) == claim;
-    Some(match claim {
-        "sub" => "the subject",
-        _ if mapped("email") => "the e-mail",
-        _ if mapped("name") => "the name",
-        _ if mapped("given_name") => "the given name",
-        _ if mapped("family_name") => "the family name",
-        _ if mapped("preferred_username") => "the user name",
-        claim if Some(claim) == settings.groups_from() => "the groups",
-        claim if Some(claim) == settings.roles_claim.as_deref() => "the roles",
-        _ => return None,
-    })
 }
 
 /// A provider's error in one line.

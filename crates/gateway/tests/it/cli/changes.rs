@@ -448,6 +448,12 @@ const SETTINGS: &[Setting] = &[
         "true",
         &["--push-requests", "off"],
     ),
+    (
+        &["--form-post"],
+        "/oidc/form_post",
+        "true",
+        &["--form-post", "off"],
+    ),
     (&["--no-pkce"], "/oidc/pkce_enabled", "false", &["--pkce", "on"]),
     (
         &["--attribute", "email=mail"],

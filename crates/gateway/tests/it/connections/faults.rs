@@ -4,22 +4,13 @@
 //! Source: OIDC Core §3.1.3.7, §5.3.2; RFC 9700 §2.1, §4.4.
 
 use genkan::simulator::Fault;
-use genkan_protocol::trace::Outcome;
-use genkan_store::TraceId;
-use genkan_testkit::{Arrival, Browser, Gateway, Page, Person, Rp};
+use genkan_testkit::{Arrival, Browser, Gateway, Person, Rp};
 use insta::assert_snapshot;
 
-/// What a relying party must do about a fault.
-#[derive(Debug, PartialEq, Eq)]
-enum Must {
-    Refuse,
-    /// It is not an answer to anything that was asked.
-    NotExpect,
-    Accept,
-}
+use super::misbehaviour::{Must, Table, refusal};
 
 /// A new fault does not compile until somebody has decided.
-const fn must(fault: Fault) -> Must {
+pub(super) const fn must(fault: Fault) -> Must {
     match fault {
         Fault::WrongState | Fault::NoState => Must::NotExpect,
         Fault::RotatedKey => Must::Accept,
@@ -52,38 +43,10 @@ const fn must(fault: Fault) -> Must {
     }
 }
 
-async fn arrive(browser: &mut Browser, rp: &Rp, fault: Fault) -> Arrival {
+pub(super) async fn arrive(browser: &mut Browser, rp: &Rp, fault: Fault) -> Arrival {
     let arrival = browser.start(&rp.authorize()).await;
     let person = Person::new("ada@acme.test").with_fault(fault);
     browser.go_on(arrival, &person).await
-}
-
-/// The page, and what the trace behind its reference says.
-async fn refusal(gateway: &Gateway, page: &Page) -> String {
-    assert_eq!(page.heading(), "We could not sign you in");
-    let trace = gateway.login_trace().await;
-    // A program that watches sign-ins tells a provider in trouble from a refusal.
-    let expected = if trace.cause.ends_with("_unreachable") {
-        503
-    } else {
-        403
-    };
-    assert_eq!(page.reply.status.as_u16(), expected, "{}", trace.cause);
-    assert_eq!(trace.id, TraceId::parse(&page.reference()).unwrap());
-    let failed = trace.trace.failure().expect("a check failed");
-    // What comes after the failed check was not made.
-    let mut after = trace
-        .trace
-        .checks()
-        .iter()
-        .skip_while(|check| *check != failed)
-        .skip(1);
-    assert!(
-        after.all(|check| check.outcome == Outcome::NotReached),
-        "{:?}",
-        trace.trace
-    );
-    format!("{} at \"{}\"", trace.cause, failed.name)
 }
 
 #[tokio::test]
@@ -92,26 +55,18 @@ async fn every_fault_is_noticed_at_its_own_check() {
     // With a claim to look for, so that userinfo is asked.
     gateway.organization("acme.test").with_claims_named().await;
     let rp = gateway.client("rp").await;
-    let mut noticed = Vec::new();
     // Taking one's time and rotating keys have tests of their own.
-    let others = |fault: &&Fault| !matches!(fault, Fault::TokenSlow | Fault::RotatedKey);
-    for &fault in Fault::ALL.iter().filter(others) {
-        // Of many that fail within a minute not each has a trace.
-        gateway.clock().advance(std::time::Duration::from_secs(60));
-        let mut browser = gateway.browser();
-        let told = match (must(fault), arrive(&mut browser, &rp, fault).await) {
-            (Must::NotExpect, Arrival::Page(page)) => page.heading().to_owned(),
-            (Must::Refuse, Arrival::Page(page)) => refusal(&gateway, &page).await,
-            (Must::Accept, Arrival::Application(_)) => {
-                noticed.push(format!("{fault} -> signed in"));
-                continue;
-            }
-            (must, arrival) => panic!("{fault}: {must:?}, {arrival:?}"),
-        };
-        assert!(browser.cookies.get("genkan_session").is_none(), "{fault}");
-        noticed.push(format!("{fault} -> {told}"));
-    }
-    assert_snapshot!(noticed.join("\n"), @r#"
+    let others = |fault: &Fault| !matches!(fault, Fault::TokenSlow | Fault::RotatedKey);
+    let faults: Vec<Fault> = Fault::ALL.iter().copied().filter(others).collect();
+    let table = Table {
+        gateway: &gateway,
+        faults: &faults,
+        must,
+    };
+    let noticed = table
+        .go_through(async |browser, fault| arrive(browser, &rp, fault).await)
+        .await;
+    assert_snapshot!(noticed, @r#"
     wrong_state -> We did not expect this sign-in
     no_state -> We did not expect this sign-in
     wrong_response_issuer -> authorization_response_issuer_mismatch at "Answering provider"

@@ -6,7 +6,7 @@ use genkan_testkit::Gateway;
 use http::Method;
 use insta::assert_snapshot;
 
-const PATHS: [&str; 15] = [
+const PATHS: [&str; 16] = [
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
     "/keys",
@@ -19,6 +19,7 @@ const PATHS: [&str; 15] = [
     "/login/lri_000000000000000000001",
     "/login/lri_000000000000000000001/account",
     "/sso/v1/oidc/conn_000000000000000000001/callback",
+    "/sso/v1/oidc/conn_000000000000000000001/callback/handle",
     "/sso/v1/oidc/conn_000000000000000000001/init",
     "/sso/v1/oidc/conn_000000000000000000001/test",
     "/healthz",
@@ -62,7 +63,8 @@ async fn another_method_is_refused_with_those_that_are_allowed() {
     /oidc/logout: GET,HEAD,POST
     /login/lri_000000000000000000001: GET,HEAD,POST
     /login/lri_000000000000000000001/account: POST
-    /sso/v1/oidc/conn_000000000000000000001/callback: GET,HEAD
+    /sso/v1/oidc/conn_000000000000000000001/callback: GET,HEAD,POST
+    /sso/v1/oidc/conn_000000000000000000001/callback/handle: GET,HEAD
     /sso/v1/oidc/conn_000000000000000000001/init: GET,HEAD,POST
     /sso/v1/oidc/conn_000000000000000000001/test: GET,HEAD,POST
     /healthz: GET,HEAD

@@ -8,13 +8,14 @@ use tokio::io::AsyncWriteExt;
 use crate::net::read_all;
 
 /// Where a form is posted, and whether the answer is JSON.
-const POSTS: [(&str, bool); 6] = [
+const POSTS: [(&str, bool); 7] = [
     ("/oauth/token", true),
     ("/oauth/introspect", true),
     ("/revoke", true),
     ("/oauth/authorize", false),
     ("/oidc/logout", false),
     ("/login/lri_000000000000000000001", false),
+    ("/sso/v1/oidc/conn_000000000000000000001/callback", false),
 ];
 
 /// Where the address has the parameters.

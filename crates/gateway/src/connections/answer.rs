@@ -1,0 +1,273 @@
+//! The way back: what makes an answer of a provider count, whatever is spoken there.
+//!
+//! Source: RFC 9700 §4.7.1; OAuth 2.0 Form Post Response Mode 1.0 §2.
+
+use genkan_protocol::oauth::Parameters;
+use genkan_store::connection::{self, Connection, Page};
+use genkan_store::interaction::{self, Interaction, Request, Way};
+use genkan_store::parked_answer::{self, ParkedAnswer};
+use genkan_store::upstream_request::{self, UpstreamRequest};
+use genkan_store::{ConnectionId, Error, Secret, SecretHash};
+use http::HeaderMap;
+
+use super::{Failure, Return, UpstreamIdentity, hosted_domain};
+use crate::anonymous::answers::{self, Attempt};
+use crate::anonymous::{self, Work};
+use crate::app::App;
+use crate::web::cookie::Cookie;
+use crate::web::error::PageError;
+
+/// The longest form that is parked. A code, a state and a little about the person are
+/// a tenth of it.
+pub const MAX_FORM_BYTES: usize = 16 * 1024;
+
+/// The end of a visit to an identity provider.
+#[derive(Debug)]
+pub struct Finished {
+    pub interaction: Interaction,
+    pub result: Result<UpstreamIdentity, Failure>,
+}
+
+/// Why an answer is not taken up.
+#[derive(Debug)]
+pub enum NotTaken {
+    /// It belongs to no pending request of this browser: replayed, forged, or a stranger's.
+    Unsolicited,
+    Page(PageError),
+}
+
+impl From<PageError> for NotTaken {
+    fn from(page: PageError) -> Self {
+        Self::Page(page)
+    }
+}
+
+impl From<Error> for NotTaken {
+    fn from(error: Error) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl From<genkan_db::Error> for NotTaken {
+    fn from(error: genkan_db::Error) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl From<anonymous::TooMany> for NotTaken {
+    fn from(too_many: anonymous::TooMany) -> Self {
+        Self::Page(too_many.into())
+    }
+}
+
+/// Takes an identity provider's answer that came in the address.
+///
+/// The state is consumed first, whatever comes of the rest: an answer counts
+/// once (RFC 9700 §4.7.1), in the browser that asked, at the connection that was
+/// asked, or not at all.
+///
+/// # Errors
+///
+/// [`NotTaken`] if the answer belongs to no pending request of this browser.
+/// What fails after that is in [`Finished::result`].
+pub async fn finish(
+    app: &App,
+    headers: &HeaderMap,
+    connection_id: &str,
+    raw: &[u8],
+) -> Result<Finished, NotTaken> {
+    let parameters = Parameters::parse(raw).map_err(|_| garbled())?;
+    let connection_id = ConnectionId::parse(connection_id).map_err(|_| PageError::unknown_connection())?;
+    let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
+    let (Some(state), Some(browser)) = (state, app.cookies().read(headers, Cookie::Browser)) else {
+        return Err(NotTaken::Unsolicited);
+    };
+    anonymous::charge(app, Work::Provider)?;
+    let answer = Answer {
+        connection_id,
+        state: state.sha256(),
+        handle: None,
+        returned: Return::Query(parameters),
+    };
+    answer.take(app, &browser.sha256()).await
+}
+
+/// Keeps an answer that another site posts until its browser fetches it, and tells where
+/// that is. It is not read but for its state, and nothing is used up.
+///
+/// # Errors
+///
+/// [`NotTaken::Unsolicited`] if no answer with its state is waited for from there.
+pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String, NotTaken> {
+    if body.len() > MAX_FORM_BYTES {
+        return Err(garbled().into());
+    }
+    let parameters = Parameters::parse(body).map_err(|_| garbled())?;
+    let id = ConnectionId::parse(connection_id).map_err(|_| PageError::unknown_connection())?;
+    let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
+    let state = state.ok_or(NotTaken::Unsolicited)?;
+    anonymous::charge(app, Work::Begin)?;
+    anonymous::charge(app, Work::Keep { bytes: body.len() })?;
+    let (now, handle) = (app.now(), Secret::generate());
+    let answer = ParkedAnswer {
+        state: state.sha256(),
+        connection_id: id.clone(),
+        handle: handle.sha256(),
+        answer_sealed: parked_answer::seal(app.instance_key(), &handle.sha256(), body),
+        expires_at: now + parked_answer::LIFETIME,
+    };
+    let connection = app
+        .db()
+        .tx(async |tx| -> Result<_, Error> {
+            if !parked_answer::park(tx, &answer, now).await? {
+                return Ok(None);
+            }
+            connection::find(tx, &id).await
+        })
+        .await?
+        .ok_or(NotTaken::Unsolicited)?;
+    Ok(format!("{}/{}", connection.path(Page::Callback), handle.expose()))
+}
+
+/// Takes an answer that was parked, in the browser that it belongs to.
+///
+/// # Errors
+///
+/// As [`finish`]. In another browser the answer stays where it is.
+pub async fn finish_parked(
+    app: &App,
+    headers: &HeaderMap,
+    connection_id: &str,
+    handle: &str,
+) -> Result<Finished, NotTaken> {
+    let connection_id = ConnectionId::parse(connection_id).map_err(|_| PageError::unknown_connection())?;
+    let browser = app
+        .cookies()
+        .read(headers, Cookie::Browser)
+        .ok_or(NotTaken::Unsolicited)?;
+    anonymous::charge(app, Work::Provider)?;
+    let (handle, now) = (Secret::from_presented(handle).sha256(), app.now());
+    let parked = app
+        .db()
+        .read(async |tx| parked_answer::find(tx, &handle, now).await)
+        .await?
+        .filter(|parked| parked.connection_id == connection_id)
+        .ok_or(NotTaken::Unsolicited)?;
+    let body = parked.open(app.instance_key()).map_err(PageError::internal)?;
+    let answer = Answer {
+        connection_id,
+        state: parked.state,
+        handle: Some(handle),
+        returned: Return::Form(Parameters::parse(&body).map_err(|_| garbled())?),
+    };
+    answer.take(app, &browser.sha256()).await
+}
+
+fn garbled() -> PageError {
+    PageError::invalid_request("The identity provider's answer is garbled.")
+}
+
+/// An answer that says which request it belongs to.
+struct Answer {
+    /// The connection whose address it came to.
+    connection_id: ConnectionId,
+    state: SecretHash,
+    /// It was parked under this.
+    handle: Option<SecretHash>,
+    returned: Return,
+}
+
+impl Answer {
+    /// Uses it up, and looks at what it says.
+    async fn take(self, app: &App, browser: &SecretHash) -> Result<Finished, NotTaken> {
+        // Before the state is used up: a refused answer may come again.
+        let attempt = match self.returned.parameters().one("code") {
+            Ok(Some(_)) => answers::begin(app, &self.connection_id)?,
+            _ => None,
+        };
+        let opened = match self.open(app, browser).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                // The provider was not asked.
+                if let Some(attempt) = attempt {
+                    attempt.give_back();
+                }
+                return Err(error);
+            }
+        };
+        self.judge(app, opened, attempt).await
+    }
+
+    /// Every check of the provider's kind, and ours of everybody.
+    async fn judge(
+        self,
+        app: &App,
+        opened: Opened,
+        attempt: Option<Attempt<'_>>,
+    ) -> Result<Finished, NotTaken> {
+        let expected = opened
+            .pending
+            .expected(app.instance_key())
+            .map_err(PageError::internal)?;
+        let interaction = opened.interaction;
+        let result = super::read(app, &opened.connection, (&interaction, expected), &self.returned).await;
+        let is_refused = result.as_ref().is_err_and(Failure::is_refused_code);
+        if let Some(attempt) = attempt.filter(|_| !is_refused) {
+            attempt.give_back();
+        }
+        let result = match result {
+            Ok(identity) => hosted_domain::check(app, identity).await?,
+            Err(failure) => Err(failure),
+        };
+        Ok(Finished { interaction, result })
+    }
+
+    /// Uses up the handle and the request in one transaction.
+    async fn open(&self, app: &App, browser: &SecretHash) -> Result<Opened, NotTaken> {
+        let now = app.now();
+        let opened = app
+            .db()
+            .tx(async |tx| -> Result<_, NotTaken> {
+                // Whatever does not fit rolls back: another browser's answer cannot use
+                // up a login that is not its own.
+                if let Some(handle) = &self.handle {
+                    let taken = parked_answer::take(tx, handle, now).await?;
+                    taken.ok_or(NotTaken::Unsolicited)?;
+                }
+                let pending = upstream_request::consume(tx, &self.state, now)
+                    .await?
+                    .ok_or(NotTaken::Unsolicited)?;
+                let interaction = interaction::find(tx, &pending.interaction_id, browser, now)
+                    .await?
+                    .filter(|_| pending.connection_id == self.connection_id)
+                    .ok_or(NotTaken::Unsolicited)?;
+                let connection = connection::find(tx, &self.connection_id)
+                    .await?
+                    .ok_or_else(PageError::connection_not_active)?;
+                Ok(Opened {
+                    pending,
+                    interaction,
+                    connection,
+                })
+            })
+            .await?;
+        let (interaction, connection) = (&opened.interaction, &opened.connection);
+        let testing = matches!(interaction.request, Request::TestConnection { .. });
+        // Disabled while the person was away: disabling takes effect at once.
+        if !connection.enabled && !testing {
+            return Err(PageError::connection_not_active().into());
+        }
+        // A login that went another way meanwhile is not moved back.
+        if interaction.stage.way().and_then(Way::connection_id) != Some(&connection.id) {
+            return Err(NotTaken::Unsolicited);
+        }
+        Ok(opened)
+    }
+}
+
+/// What an answer belongs to.
+struct Opened {
+    pending: UpstreamRequest,
+    interaction: Interaction,
+    connection: Connection,
+}

@@ -1,0 +1,83 @@
+//! The browser's way to a provider.
+
+use axum::response::{IntoResponse, Redirect, Response};
+use genkan_store::Secret;
+use genkan_store::upstream_request::Expected;
+use genkan_web::page::Page;
+use http::header;
+
+use crate::web::form_post::FormPost;
+
+/// How the browser gets to a provider.
+#[derive(Debug)]
+pub enum Departure {
+    Redirect(String),
+    /// What is too long for an address, or must not stand in one: a form that sends
+    /// itself, and has a button where no script runs.
+    Form {
+        action: String,
+        fields: Vec<(&'static str, String)>,
+    },
+}
+
+/// A departure, and what is remembered of it.
+#[derive(Debug)]
+pub struct Departing {
+    pub departure: Departure,
+    /// By which the answer finds its request.
+    pub state: Secret,
+    pub expected: Expected,
+}
+
+impl IntoResponse for Departure {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Redirect(url) => {
+                ([(header::CACHE_CONTROL, "no-store")], Redirect::to(&url)).into_response()
+            }
+            Self::Form { action, fields } => {
+                let hidden: Vec<(&str, &str)> = fields
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str()))
+                    .collect();
+                let page = FormPost {
+                    way: "to your company’s sign-in",
+                    action: &action,
+                    hidden: &hidden,
+                };
+                Page::new(&page).into_response()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_form_sends_itself_and_can_be_sent_by_hand() {
+        let departure = Departure::Form {
+            action: "https://idp.test/sso?a=1&b=\"".to_owned(),
+            fields: vec![("RelayState", "<b>".to_owned())],
+        };
+        let response = departure.into_response();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+        let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap();
+        assert!(
+            policy.contains("script-src 'sha256-") && !policy.contains("form-action"),
+            "{policy}"
+        );
+        let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.unwrap();
+        let html = String::from_utf8(body.to_vec()).unwrap();
+        assert!(html.contains("<button>Continue</button>"), "{html}");
+        for reflected in ["b=\"", "<b>"] {
+            assert!(!html.contains(reflected), "{reflected} in {html}");
+        }
+    }
+}

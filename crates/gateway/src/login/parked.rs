@@ -1,0 +1,51 @@
+//! `POST /sso/v1/oidc/{connection}/callback` and `GET …/callback/{handle}`: an answer that
+//! the provider's page posts.
+//!
+//! None of our cookies comes along with a form of another site, so the answer is parked:
+//! the POST uses up nothing and signs nobody in. Its answer leads the browser to a GET,
+//! where the cookie comes and everything is decided.
+//!
+//! Source: OAuth 2.0 Form Post Response Mode 1.0 §2, RFC 6265bis §5.6.7.1.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
+use http::{HeaderMap, header};
+
+use super::{callback, way_on};
+use crate::app::App;
+use crate::connections::{self, NotTaken};
+use crate::listener::ClientIp;
+use crate::web::error::PageError;
+use crate::web::form;
+
+/// Parks an answer.
+pub async fn park(
+    State(app): State<App>,
+    Path(connection_id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, PageError> {
+    if !form::is_form(&headers) {
+        return Err(PageError::invalid_request(
+            "The identity provider's answer is no form.",
+        ));
+    }
+    match connections::park(&app, &connection_id, &body).await {
+        // 303, so that the browser comes by GET (RFC 9110 §15.4.4).
+        Ok(address) => Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&address)).into_response()),
+        Err(NotTaken::Unsolicited) => Err(way_on::unsolicited(&app, &headers, &connection_id).await),
+        Err(NotTaken::Page(page)) => Err(page),
+    }
+}
+
+/// Takes the answer that waits for this browser.
+pub async fn fetch(
+    State(app): State<App>,
+    Path((connection_id, handle)): Path<(String, String)>,
+    ClientIp(client_ip): ClientIp,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let finished = connections::finish_parked(&app, &headers, &connection_id, &handle).await;
+    callback::conclude(&app, &headers, client_ip, (&connection_id, finished)).await
+}

@@ -1,0 +1,153 @@
+//! Answers of identity providers that came by a form of another site.
+//!
+//! `SameSite=Lax` keeps the browser's cookies from such a form, so nobody knows yet
+//! whose answer it is. It waits here, unread and sealed, until the browser fetches it by
+//! a GET: its cookie comes along, and decides. See `docs/decisions/connection-kinds.md`.
+//!
+//! Source: OAuth 2.0 Form Post Response Mode 1.0 §2, RFC 6265bis §5.6.7.1.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use genkan_db::{Tx, p};
+use zeroize::Zeroizing;
+
+use crate::row::Columns;
+use crate::seal::{OpenError, Place};
+use crate::{ConnectionId, Error, InstanceKey, SecretHash, Timestamp, upstream_request};
+
+/// How long it waits. The browser comes at once, unless the network is slow.
+pub const LIFETIME: Duration = Duration::from_mins(5);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedAnswer {
+    /// The `state` that it names.
+    pub state: SecretHash,
+    /// The connection whose address it came to.
+    pub connection_id: ConnectionId,
+    /// By which the browser fetches it.
+    pub handle: SecretHash,
+    /// See [`seal`].
+    pub answer_sealed: Vec<u8>,
+    pub expires_at: Timestamp,
+}
+
+fn id(handle: &SecretHash) -> String {
+    URL_SAFE_NO_PAD.encode(handle.as_bytes())
+}
+
+const fn place(id: &str) -> Place<'_> {
+    Place {
+        column: "parked_answers.answer",
+        id,
+    }
+}
+
+/// Seals an answer for `handle`. It may hold the profile of a person.
+pub fn seal(key: &InstanceKey, handle: &SecretHash, answer: &[u8]) -> Vec<u8> {
+    key.seal(place(&id(handle)), answer)
+}
+
+impl ParkedAnswer {
+    /// The answer as it came.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if it was sealed under another instance key.
+    pub fn open(&self, key: &InstanceKey) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        key.open(place(&id(&self.handle)), &self.answer_sealed)
+    }
+}
+
+/// Parks an answer, if one with its state is waited for from its connection. Says
+/// whether it did. It takes the place of an earlier one with the same state, and uses
+/// up nothing: the sign-in is where it was.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn park(tx: &mut Tx<'_>, answer: &ParkedAnswer, now: Timestamp) -> Result<bool, Error> {
+    if !upstream_request::is_waited_for(tx, &answer.state, &answer.connection_id, now).await? {
+        return Ok(false);
+    }
+    tx.exec(
+        "INSERT INTO parked_answers (state_hash, connection_id, handle_hash, answer_sealed, expires_at)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (state_hash) DO UPDATE SET connection_id = $2, handle_hash = $3, answer_sealed = $4,
+            expires_at = $5",
+        p![
+            &answer.state,
+            &answer.connection_id,
+            &answer.handle,
+            &answer.answer_sealed,
+            answer.expires_at.as_micros(),
+        ],
+    )
+    .await?;
+    Ok(true)
+}
+
+macro_rules! columns {
+    () => {
+        "state_hash, connection_id, handle_hash, answer_sealed, expires_at"
+    };
+}
+
+/// Finds an answer, and leaves it there.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(
+    tx: &mut Tx<'_>,
+    handle: &SecretHash,
+    now: Timestamp,
+) -> Result<Option<ParkedAnswer>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM parked_answers WHERE handle_hash = $1"
+            ),
+            p![handle],
+        )
+        .await?;
+    let found = row.as_ref().map(read).transpose()?;
+    Ok(found.filter(|answer| now < answer.expires_at))
+}
+
+/// Takes an answer. It is gone afterwards, so its handle counts once.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn take(
+    tx: &mut Tx<'_>,
+    handle: &SecretHash,
+    now: Timestamp,
+) -> Result<Option<ParkedAnswer>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "DELETE FROM parked_answers WHERE handle_hash = $1 RETURNING ",
+                columns!()
+            ),
+            p![handle],
+        )
+        .await?;
+    let taken = row.as_ref().map(read).transpose()?;
+    Ok(taken.filter(|answer| now < answer.expires_at))
+}
+
+fn read(row: &genkan_db::Row) -> Result<ParkedAnswer, Error> {
+    let mut columns = Columns::of(row);
+    Ok(ParkedAnswer {
+        state: columns.hash("parked_answers.state_hash")?,
+        connection_id: columns.id()?,
+        handle: columns.hash("parked_answers.handle_hash")?,
+        answer_sealed: columns.bytes()?,
+        expires_at: columns.time()?,
+    })
+}
