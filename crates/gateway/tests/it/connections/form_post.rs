@@ -304,6 +304,8 @@ async fn an_answer_waits_five_minutes() {
         };
         assert_eq!(page.heading(), heading);
     }
+    // What has just expired is swept a moment later.
+    gateway.clock().advance(Duration::from_secs(1));
     gateway.sweep().await;
     assert_eq!(parked(&gateway).await, 0);
 }
