@@ -28,6 +28,7 @@ const PASSING: &[&str] = &[
     "grants",
     "interactions",
     "login_traces",
+    "parked_answers",
     "passwordless_failures",
     "passwordless_requests",
     "portal_links",
@@ -169,6 +170,11 @@ async fn beside(gateway: &Gateway, acme: &Organization, ada: &UserId) {
             let permission = relink::allow(tx, at, connection_id, None).await?;
             let sql = "INSERT INTO relink_uses (permission_id, user_id, used_at) VALUES ($1, $2, $3)";
             tx.exec(sql, p![&permission, ada, at.now.as_micros()]).await?;
+            let sql = "INSERT INTO parked_answers (state_hash, connection_id, handle_hash, answer_sealed, expires_at)
+                       VALUES ($1, $2, $3, $4, $5)";
+            let (state, handle, end) = (hash("state"), hash("handle"), at.now + Duration::from_mins(1));
+            tx.exec(sql, p![&state, connection_id, &handle, &[7; 9], end.as_micros()])
+                .await?;
             Ok(())
         })
         .await;
