@@ -206,6 +206,12 @@ fn instance_key(config: &Config) -> Result<genkan_store::InstanceKey, Failure> {
     server::instance_key(config)
 }
 
+/// A sample of every page that a development instance adds.
+#[cfg(test)]
+pub(crate) fn samples() -> genkan_web::samples::Samples {
+    mail::samples()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,10 +261,4 @@ mod tests {
             "https://localhost:8080"
         );
     }
-}
-
-/// A sample of every page that a development instance adds.
-#[cfg(test)]
-pub(crate) fn samples() -> genkan_web::samples::Samples {
-    mail::samples()
 }
