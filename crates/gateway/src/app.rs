@@ -11,14 +11,14 @@ use genkan_store::client::Client;
 use genkan_store::{Generator, InstanceKey, Stamp, outbox};
 use tokio::sync::Notify;
 
-use crate::anonymous::{self, Limiter};
+use crate::budget::{self, Limiter};
 use crate::cache::Cache;
-use crate::connections::oidc::metadata::MetadataCache;
+use crate::documents::Documents;
 use crate::mail::Mailer;
+use crate::outbound::{Outbound, Scheme};
 use crate::tally::Tally;
 use crate::web::cookie::CookiePolicy;
 use crate::web::csrf::Csrf;
-use crate::web::outbound::{Outbound, Scheme};
 
 /// Tells the time. Tests move it by hand.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -54,7 +54,7 @@ pub struct Settings {
     /// How often one client may call the management API.
     pub api_rate_limit: RateLimit,
     /// How much strangers may ask for.
-    pub anonymous: anonymous::Policy,
+    pub anonymous: budget::Policy,
     /// Applications with a secret must use PKCE too.
     pub require_pkce: bool,
     /// Whether an API token counts by its identifier too.
@@ -75,9 +75,9 @@ struct Inner {
     clock: Clock,
     csrf: Csrf,
     cache: Cache,
-    metadata: MetadataCache,
+    documents: Documents,
     tally: Tally,
-    anonymous: Limiter,
+    budget: Limiter,
     /// One for each kind of delivery.
     deliveries: [Notify; outbox::Kind::ALL.len()],
     /// Known only when the store has been read, for which there must be an app.
@@ -92,7 +92,7 @@ impl std::fmt::Debug for App {
 
 impl App {
     pub fn new(parts: AppParts) -> Self {
-        let anonymous = Limiter::new(parts.settings.anonymous);
+        let budget = Limiter::new(parts.settings.anonymous);
         let csrf = Csrf::new(&derive(&parts.instance_key, b"csrf"));
         Self(Arc::new(Inner {
             db: parts.db,
@@ -104,9 +104,9 @@ impl App {
             clock: parts.clock,
             csrf,
             cache: Cache::default(),
-            metadata: MetadataCache::default(),
+            documents: Documents::default(),
             tally: Tally::default(),
-            anonymous,
+            budget,
             deliveries: std::array::from_fn(|_| Notify::new()),
             simulator: OnceLock::new(),
         }))
@@ -202,16 +202,16 @@ impl App {
         &self.0.cache
     }
 
-    pub(crate) fn metadata(&self) -> &MetadataCache {
-        &self.0.metadata
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.0.documents
     }
 
     pub(crate) fn tally(&self) -> &Tally {
         &self.0.tally
     }
 
-    pub(crate) fn anonymous(&self) -> &Limiter {
-        &self.0.anonymous
+    pub(crate) fn budget(&self) -> &Limiter {
+        &self.0.budget
     }
 
     /// Wakes the background jobs, because there is something to deliver.

@@ -12,15 +12,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use genkan_db::Tx;
+use genkan_db::{Db, Tx};
 use genkan_protocol::Timestamp;
 use genkan_store::client::{Client, ClientSecret, Owner};
 use genkan_store::environment::Environment;
 use genkan_store::resource::Resource;
 use genkan_store::{ClientId, Error, client, environment, organization, resource};
 
-use crate::app::App;
-use crate::keys::{Keyring, KeyringError};
+use crate::keys::Keyring;
 
 /// How stale a cached value may be where the database cannot tell us cheaply
 /// that something changed.
@@ -66,60 +65,25 @@ struct Seen {
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+pub(crate) struct Kept {
     generation: i64,
-    environment: Option<Arc<Environment>>,
-    keyring: Option<Arc<Keyring>>,
+    pub(crate) environment: Option<Arc<Environment>>,
+    pub(crate) keyring: Option<Arc<Keyring>>,
     clients: HashMap<ClientId, Option<Arc<CachedClient>>>,
-    origins: Option<Arc<Vec<String>>>,
+    pub(crate) origins: Option<Arc<Vec<String>>>,
 }
 
-/// The configuration as one request sees it: whether it changed is asked once.
-#[derive(Debug, Clone)]
-pub struct Configuration {
-    app: App,
-    generation: i64,
-}
-
-impl App {
-    /// The configuration that is in force.
-    pub async fn configuration(&self) -> Result<Configuration, Error> {
-        Ok(Configuration {
-            app: self.clone(),
-            generation: self.generation().await?,
-        })
-    }
-
-    /// The environment's settings.
-    pub async fn environment(&self) -> Result<Arc<Environment>, Error> {
-        self.configuration().await?.environment().await
-    }
-
-    /// A registered client, if there is one of that id.
-    pub async fn client(&self, id: &str) -> Result<Option<Arc<CachedClient>>, Error> {
-        self.configuration().await?.client(id).await
-    }
-
-    /// The signing keys, parsed.
-    pub async fn keyring(&self) -> Result<Arc<Keyring>, KeyringError> {
-        self.configuration().await?.keyring().await
-    }
-
-    /// The origins of all registered redirect URIs: who may call from a browser.
-    pub async fn registered_origins(&self) -> Result<Arc<Vec<String>>, Error> {
-        self.configuration().await?.registered_origins().await
-    }
-
+impl Cache {
     /// Lets the next request ask for the configuration again: this process changed it.
-    pub(crate) fn forget_configuration(&self) {
-        self.cache().changes.fetch_add(1, Ordering::SeqCst);
+    pub(crate) fn forget(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The number of the configuration that is in force.
-    async fn generation(&self) -> Result<i64, Error> {
-        let changes = self.cache().changes.load(Ordering::SeqCst);
-        let marker = self.db().change_marker().await?;
-        let seen = *self.cache().seen.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) async fn generation(&self, db: &Db) -> Result<i64, Error> {
+        let changes = self.changes.load(Ordering::SeqCst);
+        let marker = db.change_marker().await?;
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = seen {
             let unchanged = match marker {
                 Some(_) => seen.marker == marker,
@@ -130,22 +94,58 @@ impl App {
             }
         }
         let at = Instant::now();
-        let generation = self
-            .db()
-            .read(async |tx| environment::generation(tx).await)
-            .await?;
+        let generation = db.read(async |tx| environment::generation(tx).await).await?;
         let seen = Seen {
             marker,
             generation,
             changes,
             at,
         };
-        *self.cache().seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         Ok(generation)
+    }
+
+    /// What is kept of this generation.
+    pub(crate) fn kept<T>(&self, generation: i64, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        if kept.generation == generation {
+            pick(&kept)
+        } else {
+            None
+        }
+    }
+
+    /// Keeps what was read while this generation was in force.
+    pub(crate) fn keep(&self, generation: i64, put: impl FnOnce(&mut Kept)) {
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.generation > generation {
+            return;
+        }
+        if kept.generation < generation {
+            *kept = Kept {
+                generation,
+                ..Kept::default()
+            };
+        }
+        put(&mut kept);
     }
 }
 
-async fn read_client(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<CachedClient>, Error> {
+impl Kept {
+    pub(crate) fn client(&self, id: &ClientId) -> Option<Option<Arc<CachedClient>>> {
+        self.clients.get(id).cloned()
+    }
+
+    pub(crate) fn keep_client(&mut self, id: ClientId, client: Option<Arc<CachedClient>>) {
+        if self.clients.len() >= MAX_CLIENTS {
+            self.clients.clear();
+        }
+        self.clients.insert(id, client);
+    }
+}
+
+/// Reads a client as it is kept.
+pub(crate) async fn read_client(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<CachedClient>, Error> {
     let Some((client, secrets)) = client::find_with_secrets(tx, id).await? else {
         return Ok(None);
     };
@@ -163,106 +163,4 @@ async fn read_client(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<CachedClie
         organization_external_id: organization.and_then(|organization| organization.external_id),
         resource,
     }))
-}
-
-impl Configuration {
-    fn kept<T>(&self, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
-        let kept = self
-            .app
-            .cache()
-            .kept
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        if kept.generation == self.generation {
-            pick(&kept)
-        } else {
-            None
-        }
-    }
-
-    fn keep(&self, put: impl FnOnce(&mut Kept)) {
-        let mut kept = self
-            .app
-            .cache()
-            .kept
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if kept.generation > self.generation {
-            return;
-        }
-        if kept.generation < self.generation {
-            *kept = Kept {
-                generation: self.generation,
-                ..Kept::default()
-            };
-        }
-        put(&mut kept);
-    }
-
-    /// The environment's settings.
-    pub async fn environment(&self) -> Result<Arc<Environment>, Error> {
-        if let Some(found) = self.kept(|kept| kept.environment.clone()) {
-            return Ok(found);
-        }
-        let found = Arc::new(self.app.db().read(async |tx| environment::get(tx).await).await?);
-        self.keep(|kept| kept.environment = Some(Arc::clone(&found)));
-        Ok(found)
-    }
-
-    /// A registered client, if there is one of that id.
-    pub async fn client(&self, id: &str) -> Result<Option<Arc<CachedClient>>, Error> {
-        let Ok(id) = ClientId::parse(id) else {
-            return Ok(None);
-        };
-        if let Some(found) = self.kept(|kept| kept.clients.get(&id).cloned()) {
-            return Ok(found);
-        }
-        let found = self
-            .app
-            .db()
-            .read(async |tx| read_client(tx, &id).await)
-            .await?
-            .map(Arc::new);
-        self.keep(|kept| {
-            if kept.clients.len() >= MAX_CLIENTS {
-                kept.clients.clear();
-            }
-            kept.clients.insert(id, found.clone());
-        });
-        Ok(found)
-    }
-
-    /// The signing keys, parsed.
-    pub async fn keyring(&self) -> Result<Arc<Keyring>, KeyringError> {
-        let kept = self.kept(|kept| kept.keyring.clone());
-        if let Some(found) = kept.filter(|keyring| keyring.is_current(self.app.now())) {
-            return Ok(found);
-        }
-        let found = Arc::new(Keyring::load(&self.app).await?);
-        self.keep(|kept| kept.keyring = Some(Arc::clone(&found)));
-        Ok(found)
-    }
-
-    /// The origins of all registered redirect URIs: who may call from a browser.
-    pub async fn registered_origins(&self) -> Result<Arc<Vec<String>>, Error> {
-        if let Some(found) = self.kept(|kept| kept.origins.clone()) {
-            return Ok(found);
-        }
-        let uris = self
-            .app
-            .db()
-            .read(async |tx| client::all_redirect_uris(tx).await)
-            .await?;
-        let mut origins: Vec<String> = uris
-            .iter()
-            .filter_map(|uri| url::Url::parse(uri).ok())
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .map(|url| url.origin().ascii_serialization())
-            .collect();
-        origins.sort_unstable();
-        origins.dedup();
-        let found = Arc::new(origins);
-        self.keep(|kept| kept.origins = Some(Arc::clone(&found)));
-        Ok(found)
-    }
 }

@@ -4,13 +4,12 @@
 //! because SDKs fetch the key set once in their life.
 
 use bytes::Bytes;
+use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_protocol::jose::{Algorithm, JwkSet, KeyError, SigningKey};
 use genkan_store::signing_key;
 use genkan_store::{InstanceKey, KeyId, Stamp};
 use serde_json::Value;
-
-use crate::app::App;
 
 /// Why there is no key to sign with.
 #[derive(Debug, thiserror::Error)]
@@ -49,14 +48,13 @@ impl Keyring {
     /// # Errors
     ///
     /// [`KeyringError`] if the store fails or the instance key does not fit.
-    pub async fn load(app: &App) -> Result<Self, KeyringError> {
-        let now = app.now();
-        let stored = app.db().read(async |tx| signing_key::list(tx, now).await).await?;
+    pub async fn load(db: &Db, instance_key: &InstanceKey, now: Timestamp) -> Result<Self, KeyringError> {
+        let stored = db.read(async |tx| signing_key::list(tx, now).await).await?;
         let complete_until = stored.iter().filter_map(|row| row.published_until).min();
         let mut keys = Vec::with_capacity(stored.len());
         for row in stored {
             let der = row
-                .open_private_key(app.instance_key())
+                .open_private_key(instance_key)
                 .map_err(|_| KeyringError::Sealed)?;
             let key = SigningKey::from_pkcs8(row.id.to_string(), row.algorithm, &der)?;
             keys.push(Entry {
@@ -68,7 +66,7 @@ impl Keyring {
         let public: Vec<_> = keys.iter().map(|entry| entry.key.public_jwk()).collect();
         let jwks = Bytes::from(serde_json::json!({ "keys": public }).to_string());
         let verify = JwkSet::from_signing_keys(keys.iter().map(|entry| &entry.key));
-        let hints = hints(app, public, &verify).await?;
+        let hints = hints(db, public, &verify).await?;
         Ok(Self {
             keys,
             jwks,
@@ -118,11 +116,8 @@ impl Keyring {
 
 /// The published keys `public` with those of before. What is published is noted,
 /// for the time when it no longer is.
-async fn hints(app: &App, public: Vec<Value>, published: &JwkSet) -> Result<JwkSet, KeyringError> {
-    let known = app
-        .db()
-        .read(async |tx| signing_key::list_hint_keys(tx).await)
-        .await?;
+async fn hints(db: &Db, public: Vec<Value>, published: &JwkSet) -> Result<JwkSet, KeyringError> {
+    let known = db.read(async |tx| signing_key::list_hint_keys(tx).await).await?;
     let is_noted = |jwk: &&Value| {
         known
             .iter()
@@ -134,14 +129,13 @@ async fn hints(app: &App, public: Vec<Value>, published: &JwkSet) -> Result<JwkS
         .filter_map(|jwk| Some((KeyId::parse(jwk["kid"].as_str()?).ok()?, jwk.to_string())))
         .collect();
     if !new.is_empty() {
-        app.db()
-            .tx(async |tx| -> Result<(), genkan_store::Error> {
-                for (id, jwk) in &new {
-                    signing_key::note_public(tx, id, jwk).await?;
-                }
-                Ok(())
-            })
-            .await?;
+        db.tx(async |tx| -> Result<(), genkan_store::Error> {
+            for (id, jwk) in &new {
+                signing_key::note_public(tx, id, jwk).await?;
+            }
+            Ok(())
+        })
+        .await?;
     }
     let retired = known
         .iter()

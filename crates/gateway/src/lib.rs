@@ -3,13 +3,18 @@
 pub mod anonymous;
 pub mod answer;
 pub mod app;
+pub mod budget;
 pub mod cache;
 pub mod cli;
 pub mod config;
+pub mod configuration;
 pub mod connections;
+pub mod context;
 pub mod demo;
 pub mod dev;
 pub mod dev_ca;
+pub mod documents;
+pub mod failure;
 pub mod grpc;
 pub mod jobs;
 pub mod keys;
@@ -19,6 +24,7 @@ pub mod login;
 pub mod mail;
 pub mod management;
 pub mod op;
+pub mod outbound;
 pub mod portal;
 #[cfg(test)]
 mod samples;
@@ -35,7 +41,7 @@ use axum::{Router, middleware};
 use genkan_store::connection::{self, Kind, Page};
 
 use app::App;
-use web::{cors, fallback, form, page, static_files, trace_request, transport};
+use web::{charged, cors, fallback, form, page, static_files, trace_request, transport};
 
 /// Every area of the gateway, mounted on one screen.
 pub fn router(app: &App) -> Router {
@@ -87,7 +93,7 @@ pub fn router(app: &App) -> Router {
             get(login::invitation::show).post(login::invitation::accept),
         )
         .layer(middleware::from_fn(form::bounded))
-        .layer(middleware::from_fn_with_state(app.clone(), anonymous::pages))
+        .layer(middleware::from_fn_with_state(app.clone(), charged::pages))
         .layer(middleware::from_fn(page::refuse_head));
 
     let health = Router::new()

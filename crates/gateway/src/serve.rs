@@ -2,8 +2,8 @@
 
 use genkan_store::environment::Kind;
 
-use crate::cli::Failure;
 use crate::config::{Config, TlsMode};
+use crate::failure::Failure;
 use crate::listener::{Listener, Tls, TlsPolicy, install_crypto_provider};
 use crate::server::{self, Server};
 

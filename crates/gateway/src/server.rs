@@ -22,13 +22,13 @@ use tokio_util::task::TaskTracker;
 pub use lock::{SoleServer, sole_server};
 
 use crate::app::{App, AppParts, Settings};
-use crate::cli::Failure;
 use crate::config::{Config, NoProxy, PublicUrl};
+use crate::failure::{Failure, chain, database_failed};
 use crate::grpc::{self, Health};
 use crate::listener::{Limits, Listener, TlsPolicy};
 use crate::mail::Mailer;
 use crate::management::Management;
-use crate::web::outbound::Outbound;
+use crate::outbound::Outbound;
 use crate::web::{own_names, tls};
 use crate::{dev_ca, jobs, keys};
 
@@ -216,12 +216,6 @@ pub async fn ensure_environment(
     }
 }
 
-/// A failure of the store, in words.
-#[expect(clippy::needless_pass_by_value, reason = "map_err hands over the error")]
-pub fn database_failed(error: genkan_store::Error) -> Failure {
-    Failure::new(format!("The database failed: {}", chain(&error))).remedy("`genkan doctor` looks closer.")
-}
-
 /// A port that cannot be had, in words; `option` chooses another one.
 pub fn cannot_listen(addr: SocketAddr, error: &io::Error, option: &str) -> Failure {
     let remedy = match error.kind() {
@@ -241,21 +235,6 @@ pub fn cannot_listen(addr: SocketAddr, error: &io::Error, option: &str) -> Failu
         _ => format!("Another program, perhaps another Genkan, has this port; choose one with {option}."),
     };
     Failure::new(format!("{addr} cannot be listened on: {error}")).remedy(remedy)
-}
-
-/// An error with its causes, on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// The limits that a configuration asks for.

@@ -11,13 +11,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use genkan_db::Tx;
+use genkan_db::{Db, Tx};
 use genkan_protocol::Timestamp;
 use genkan_store::event::{self, Entry, Kind};
 use genkan_store::{ClientId, ConnectionId, Error, OrganizationId, SecretId, Stamp, client};
 use serde_json::{Map, Value};
-
-use crate::app::App;
 
 /// How often the numbers are written.
 pub const WRITE_EVERY: Duration = Duration::from_mins(1);
@@ -193,52 +191,51 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes what was counted; what cannot be written is counted on.
-///
-/// # Errors
-///
-/// [`Error`] if the store fails.
-pub async fn write(app: &App) -> Result<(), Error> {
-    let now = app.now();
-    let (taken, secrets) = (app.tally().take(), app.tally().take_secrets());
-    let failures = app.tally().take_failures(now);
-    if taken.is_empty() && secrets.is_empty() && failures.is_empty() {
-        return Ok(());
-    }
-    let at = app.at(now);
-    let written = app
-        .db()
-        .tx(async |tx| -> Result<(), Error> {
+impl Tally {
+    /// Writes what was counted; what cannot be written is counted on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the store fails.
+    pub(crate) async fn write(&self, db: &Db, at: Stamp<'_>) -> Result<(), Error> {
+        let (taken, secrets) = (self.take(), self.take_secrets());
+        let failures = self.take_failures(at.now);
+        if taken.is_empty() && secrets.is_empty() && failures.is_empty() {
+            return Ok(());
+        }
+        let written = db
+            .tx(async |tx| -> Result<(), Error> {
+                for (client_id, counted) in &taken {
+                    let entry = Entry::new(Kind::TokenIssued)
+                        .client(client_id)
+                        .with("grant_type", "client_credentials")
+                        .with("tokens", counted.tokens)
+                        .with("since", counted.since.as_secs());
+                    event::record(tx, at, entry).await?;
+                }
+                for (subject, more) in &failures {
+                    let entry = subject
+                        .entry(&more.last)
+                        .with("count", more.count)
+                        .with("since", more.since.as_secs());
+                    event::record(tx, at, entry).await?;
+                }
+                client::secrets_used(tx, &secrets).await
+            })
+            .await;
+        if written.is_err() {
             for (client_id, counted) in &taken {
-                let entry = Entry::new(Kind::TokenIssued)
-                    .client(client_id)
-                    .with("grant_type", "client_credentials")
-                    .with("tokens", counted.tokens)
-                    .with("since", counted.since.as_secs());
-                event::record(tx, at, entry).await?;
+                self.add(client_id, *counted);
             }
-            for (subject, more) in &failures {
-                let entry = subject
-                    .entry(&more.last)
-                    .with("count", more.count)
-                    .with("since", more.since.as_secs());
-                event::record(tx, at, entry).await?;
+            for (subject, more) in failures {
+                self.add_failures(subject, more);
             }
-            client::secrets_used(tx, &secrets).await
-        })
-        .await;
-    if written.is_err() {
-        for (client_id, counted) in &taken {
-            app.tally().add(client_id, *counted);
+            for (secret_id, at) in &secrets {
+                self.used(secret_id, *at);
+            }
         }
-        for (subject, more) in failures {
-            app.tally().add_failures(subject, more);
-        }
-        for (secret_id, at) in &secrets {
-            app.tally().used(secret_id, *at);
-        }
+        written
     }
-    written
 }
 
 #[cfg(test)]

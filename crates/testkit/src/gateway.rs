@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use genkan::anonymous::Policy;
 use genkan::app::{App, AppParts, Settings};
+use genkan::budget::Policy;
 use genkan::cache::MAX_AGE;
 use genkan::listener::{Limits, Listener, Tls, TlsPolicy, install_crypto_provider};
 use genkan::mail::Mailer;
+use genkan::outbound::Outbound;
 use genkan::server::Server;
-use genkan::web::outbound::Outbound;
 use genkan::web::tls;
 use genkan::{dev_ca, server};
 use genkan_db::testing::Scratch;

@@ -7,7 +7,7 @@ use genkan_db::Engine;
 use serde::Serialize;
 
 use super::{Context, Failure};
-use crate::server;
+use crate::failure::chain;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,7 +40,7 @@ pub(super) async fn run(args: &BackupArgs, context: &mut Context) -> Result<(), 
             .remedy("Back it up with pg_dump, or with the backups of its host."));
     }
     instance.db.backup(&args.output).await.map_err(|error| {
-        Failure::new(server::chain(&error)).remedy("Name a new file in a folder that you may write to.")
+        Failure::new(chain(&error)).remedy("Name a new file in a folder that you may write to.")
     })?;
     let bytes = std::fs::metadata(&args.output)?.len();
     let backup = Backup {

@@ -6,8 +6,9 @@ use genkan_store::{DirectoryId, Error, Provider, conflict};
 use serde::Serialize;
 
 use super::instance::{Deleted, Instance, parse_id};
-use super::org::{self, non_empty};
+use super::name::non_empty;
 use super::output::{details, table, yes_no};
+use super::which;
 use super::{Context, Failure};
 
 const EXAMPLES: &str = "\
@@ -188,7 +189,7 @@ async fn create(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let organization = org::find(instance, organization).await?;
+    let organization = which::organization(instance, organization).await?;
     let at = instance.stamp();
     let mut directory = Directory::new(at, organization.id, provider);
     if let Some(name) = name {
@@ -227,7 +228,7 @@ async fn update(
 }
 
 async fn list(organization: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
-    let organization = org::find(instance, organization).await?;
+    let organization = which::organization(instance, organization).await?;
     let directories = instance
         .read(async |tx| directory::list(tx, &organization.id).await)
         .await?;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::instance::{PageArgs, parse_id};
 use super::output::{table, time};
-use super::{Context, Failure, org, user};
+use super::{Context, Failure, user, which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,7 +108,7 @@ pub(super) async fn run(args: &EventArgs, context: &mut Context) -> Result<(), F
     let filter = Filter {
         kind: args.kind,
         organization_id: match &args.organization {
-            Some(text) => Some(org::id_of(&instance, text).await?),
+            Some(text) => Some(which::organization_id(&instance, text).await?),
             None => None,
         },
         user_id: match &args.user {

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::app::secret::{self, SecretView, parse_expiry};
 use super::instance::{Deleted, Instance, PageArgs, parse_id};
-use super::org::non_empty;
+use super::name::non_empty;
 use super::output::{details, duration, table, time};
-use super::{Context, Failure, org};
+use super::{Context, Failure, which};
 use crate::config::parse_duration;
 
 const EXAMPLES: &str = "\
@@ -315,7 +315,7 @@ async fn create(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let organization = org::find(instance, organization).await?;
+    let organization = which::organization(instance, organization).await?;
     let (at, owner) = (instance.stamp(), Owner::Organization(organization.id));
     let id = at.ids.next_with_prefix(owner.machine_prefix(), at.now);
     let mut client = Client::machine(id, non_empty("--name", name)?, owner, at.now);
@@ -345,7 +345,7 @@ async fn list(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let owner = Owner::Organization(org::find(instance, organization).await?.id);
+    let owner = Owner::Organization(which::organization(instance, organization).await?.id);
     let page = args.page()?;
     let clients = instance
         .read(async |tx| client::list_owned(tx, &owner, &page).await)

@@ -10,12 +10,12 @@ mod doctor;
 mod domain;
 mod environment;
 mod event;
-mod failure;
 mod import;
 mod instance;
 mod keys;
 mod m2m;
 mod mail;
+mod name;
 mod org;
 mod output;
 mod pairs;
@@ -29,18 +29,19 @@ mod token;
 mod trace;
 mod user;
 mod version;
+mod which;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use failure::Failure;
 use output::Console;
 pub use reference::reference;
 use target::Target;
 use tokio::runtime::Runtime;
 
 use crate::config::Environment;
+use crate::failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:

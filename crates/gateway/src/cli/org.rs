@@ -1,12 +1,10 @@
 //! `genkan org create|list|show|update|delete`
 
 use clap::{Args, Subcommand};
-use genkan_db::Tx;
-use genkan_protocol::{Domain as DomainName, name};
+use genkan_protocol::Domain as DomainName;
 use genkan_store::connection::{self, Connection};
 use genkan_store::domain::{self, Domain};
 use genkan_store::organization::{self, Organization, Region};
-use genkan_store::{Error, OrganizationId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use url::Url;
@@ -16,7 +14,7 @@ use super::domain::{DomainView, parse_domain};
 use super::instance::{Deleted, Instance, PageArgs};
 use super::output::{details, table, time};
 use super::pairs::{self, PairsChange, parse_pair};
-use super::{Context, Failure};
+use super::{Context, Failure, name, which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -250,7 +248,7 @@ pub(super) async fn run(args: &OrgArgs, context: &mut Context) -> Result<(), Fai
 
 async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
     let at = instance.stamp();
-    let mut organization = Organization::new(at.id(), non_empty("--name", &args.name)?, at.now);
+    let mut organization = Organization::new(at.id(), name::non_empty("--name", &args.name)?, at.now);
     args.settings.apply(&mut organization);
     let domain = |name: &DomainName| {
         let kind = domain::Kind::OrganizationDomain;
@@ -268,25 +266,6 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
         .await?;
     let view = OrganizationView::whole(&organization, &domains, &[]);
     context.console.print(&view, || view.text())
-}
-
-/// What a name must not hold.
-pub(super) fn not_plain(option: &str) -> Failure {
-    Failure::usage(format!(
-        "{option} holds control characters or marks that turn text around."
-    ))
-}
-
-/// A name that people will read.
-pub(super) fn non_empty(option: &str, text: &str) -> Result<String, Failure> {
-    match text.trim() {
-        "" => Err(Failure::usage(format!("{option} is empty."))),
-        text if text.chars().count() > 200 => {
-            Err(Failure::usage(format!("{option} is longer than 200 characters.")))
-        }
-        text if !name::is_plain(text) => Err(not_plain(option)),
-        text => Ok(text.to_owned()),
-    }
 }
 
 async fn list(args: &PageArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
@@ -320,7 +299,7 @@ async fn list(args: &PageArgs, instance: &Instance, context: &mut Context) -> Re
 }
 
 async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
-    let organization = find(instance, text).await?;
+    let organization = which::organization(instance, text).await?;
     let (domains, connections) = instance
         .read(async |tx| {
             let domains = domain::list(tx, &organization.id).await?;
@@ -333,9 +312,9 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
 }
 
 async fn update(args: &UpdateArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
-    let mut organization = find(instance, &args.organization).await?;
+    let mut organization = which::organization(instance, &args.organization).await?;
     if let Some(name) = &args.name {
-        organization.display_name = non_empty("--name", name)?;
+        organization.display_name = name::non_empty("--name", name)?;
     }
     args.settings.apply(&mut organization);
     let at = instance.stamp();
@@ -346,7 +325,7 @@ async fn update(args: &UpdateArgs, instance: &Instance, context: &mut Context) -
 }
 
 async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
-    let organization = find(instance, text).await?;
+    let organization = which::organization(instance, text).await?;
     let name = &organization.display_name;
     let question = format!(
         "delete {name} ({}) with its domains, connections and memberships, and sign its people out",
@@ -359,29 +338,4 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
         .await?;
     let deleted = Deleted::new(&organization.id);
     context.console.print(&deleted, || deleted.text())
-}
-
-/// The organization that the command line names by its identifier or external id.
-pub(super) async fn id_of(instance: &Instance, text: &str) -> Result<OrganizationId, Failure> {
-    match OrganizationId::parse(text) {
-        Ok(id) => Ok(id),
-        Err(_) => Ok(find(instance, text).await?.id),
-    }
-}
-
-pub(super) async fn find(instance: &Instance, text: &str) -> Result<Organization, Failure> {
-    let found = instance.read(async |tx| look_up(tx, text).await).await?;
-    found.ok_or_else(|| {
-        Failure::not_found(format!("There is no organization \"{text}\"."))
-            .remedy("`genkan org list` shows those there are.")
-    })
-}
-
-async fn look_up(tx: &mut Tx<'_>, text: &str) -> Result<Option<Organization>, Error> {
-    if let Ok(id) = OrganizationId::parse(text)
-        && let Some(organization) = organization::find(tx, &id).await?
-    {
-        return Ok(Some(organization));
-    }
-    organization::find_by_external_id(tx, text).await
 }

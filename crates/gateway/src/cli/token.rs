@@ -12,7 +12,7 @@ use super::app::secret::parse_expiry;
 use super::instance::{Instance, PageArgs, parse_id};
 use super::output::{details, table, time};
 use super::pairs::parse_pair;
-use super::{Context, Failure, org};
+use super::{Context, Failure, which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -211,7 +211,7 @@ async fn create(verb: &Verb, instance: &Instance, context: &mut Context) -> Resu
     else {
         return Ok(());
     };
-    let organization = org::find(instance, organization).await?;
+    let organization = which::organization(instance, organization).await?;
     let at = instance.stamp();
     let value = Secret::generate_with_prefix(&format!("{}api_", instance.secret_prefix()));
     let hash = value.sha256();
@@ -256,7 +256,7 @@ async fn list(
     context: &mut Context,
 ) -> Result<(), Failure> {
     let filter = Filter {
-        organization_id: org::find(instance, organization).await?.id,
+        organization_id: which::organization(instance, organization).await?.id,
         user_id: user.map(parse_id).transpose()?,
     };
     let page = args.page()?;

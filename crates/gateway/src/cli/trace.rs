@@ -7,8 +7,8 @@ use genkan_store::login_trace::{self, LoginTrace};
 use serde::Serialize;
 
 use super::instance::{Instance, PageArgs, parse_id};
-use super::org;
 use super::output::{details, table, time};
+use super::which;
 use super::{Context, Failure};
 
 const EXAMPLES: &str = "\
@@ -136,7 +136,7 @@ async fn list(
 ) -> Result<(), Failure> {
     let page = args.page()?;
     let organization = match organization {
-        Some(text) => Some(org::find(instance, text).await?.id),
+        Some(text) => Some(which::organization(instance, text).await?.id),
         None => None,
     };
     let traces = instance

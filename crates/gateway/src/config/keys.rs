@@ -6,38 +6,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::PREFIX;
+use super::key::{Fallback, Key};
 use super::proxy::{NoProxy, ProxyUrl};
-use super::reader::{Fallback, Reader, Written};
+use super::reader::{Reader, Written};
 use super::setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, Setting, TlsMode};
 use super::smtp::{SenderName, SmtpUrl};
 use super::url::{DatabaseUrl, PublicUrl};
 use crate::listener::ForwardedHeader;
 use genkan_net::Network;
 use genkan_protocol::EmailAddress;
-
-/// One key of the configuration, as data.
-#[derive(Debug)]
-pub struct Key {
-    /// Dotted: `database.url`.
-    pub name: &'static str,
-    /// What it means, in Markdown, a line each.
-    pub documentation: &'static [&'static str],
-    pub form: Form,
-    /// What to write, in words.
-    pub expected: &'static str,
-    pub fallback: Fallback,
-    /// An example where there is no default, or words for a default that depends on others.
-    pub example: &'static str,
-    pub(super) redact: fn(&str) -> String,
-}
-
-impl Key {
-    /// The environment variable that sets this key.
-    pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.replace('.', "_").to_ascii_uppercase())
-    }
-}
 
 /// Declares the keys: for each its struct field, its documentation, its place
 /// in [`KEYS`] and how it is read.

@@ -4,6 +4,7 @@
 
 mod files;
 mod instance_key;
+mod key;
 mod keys;
 mod mistake;
 mod proxy;
@@ -22,12 +23,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use instance_key::InstanceKeyFileError;
+pub use key::{Fallback, Key};
 pub use keys::{
-    Applications, Config, Database, Key, Limits, Log, Mail, Outbound, Proxy, Session, Tls, Tokens, keys,
+    Applications, Config, Database, Limits, Log, Mail, Outbound, Proxy, Session, Tls, Tokens, keys,
 };
 pub use mistake::{Mistake, Mistakes, Place};
 pub use proxy::{NoProxy, ProxyUrl};
-pub use reader::Fallback;
 use reader::{Reader, Written};
 pub use reference::reference;
 pub use setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, TlsMode, parse_duration};
@@ -35,7 +36,7 @@ pub use show::InForce;
 pub use smtp::{SenderName, SmtpSecurity, SmtpUrl};
 pub use url::{DatabaseUrl, PublicUrl};
 
-use crate::anonymous::Policy;
+use crate::budget::Policy;
 use crate::listener;
 
 /// How long a client may take to read an answer that has begun.

@@ -7,18 +7,10 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::PREFIX;
+use super::key::{Fallback, Key};
 use super::mistake::{Mistake, Place};
 use super::setting::{Form, Setting};
-use super::{Key, PREFIX};
-
-/// What a key has when nobody writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fallback {
-    Required,
-    /// Nothing, or what the text beside it says.
-    Absent,
-    Text(&'static str),
-}
 
 /// What was written for a key.
 #[derive(Clone)]

@@ -16,7 +16,6 @@ pub mod oidc;
 mod refusal;
 mod remedy;
 mod saml;
-mod shelf;
 pub mod trace;
 
 use std::time::Duration;

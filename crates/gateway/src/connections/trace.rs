@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::Failure;
 use crate::app::App;
+use crate::context;
 use crate::tally::{self, Subject};
-use crate::web::context;
 
 /// So many traces of one connection are kept in a minute …
 const WHOLE: u64 = 10;

@@ -4,19 +4,25 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
+use genkan_store::Secret;
+
 use super::file::{self, Readers};
-use super::seed::Seeded;
+use super::seed::{REDIRECT_URI, Seeded};
 use super::trust::{TRUSTSTORE_PASSWORD, TrustFiles};
 use crate::app::App;
 
 /// The name of the file in the data directory.
 pub const FILE: &str = "dev.env";
 
-/// Where Scalekit's examples listen for the answer.
-pub const REDIRECT_URI: &str = "http://localhost:4321/api/auth/callback";
-
 /// An application's own setting. What is sourced wins over its `.env`, so it is only named.
 const REDIRECT_VARIABLE: &str = "SCALEKIT_REDIRECT_URI";
+
+const CLIENT_SECRET: &str = "SCALEKIT_CLIENT_SECRET";
+
+/// The secret that an application was told.
+pub fn client_secret(data_dir: &Path) -> Option<Secret> {
+    read(data_dir, CLIENT_SECRET).map(Secret::from_presented)
+}
 
 /// Reads a value of an existing file.
 pub fn read(data_dir: &Path, name: &str) -> Option<String> {
@@ -49,7 +55,7 @@ fn render(issuer: &str, seeded: &Seeded, trust: &TrustFiles, redirect_uri: Optio
     line("SCALEKIT_ENVIRONMENT_URL", issuer);
     line("SCALEKIT_ENV_URL", issuer);
     line("SCALEKIT_CLIENT_ID", seeded.client_id.as_str());
-    line("SCALEKIT_CLIENT_SECRET", seeded.client_secret.expose());
+    line(CLIENT_SECRET, seeded.client_secret.expose());
     line("GENKAN_TEST_ORGANIZATION_ID", seeded.organization_id.as_str());
     line("GENKAN_TEST_CONNECTION_ID", seeded.connection_id.as_str());
     line("GENKAN_CA_FILE", &trust.ca_file.display().to_string());

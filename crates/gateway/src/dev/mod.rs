@@ -14,8 +14,8 @@ use std::time::Duration;
 use genkan_db::Db;
 use genkan_store::environment::{self, Kind};
 
-use crate::cli::Failure;
 use crate::config::{Config, Development, Environment, InstanceKeyBytes, PublicUrl};
+use crate::failure::{Failure, chain, database_failed};
 use crate::listener::{Listener, Tls, TlsPolicy, install_crypto_provider};
 use crate::server::{self, Server};
 use crate::simulator::Simulator;
@@ -109,9 +109,9 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let trust = trust::ensure(&options.data_dir)
         .map_err(|error| Failure::new(format!("What clients trust cannot be written: {error}")))?;
     let app = server::app(&config, Kind::Development, db, instance_key)?;
-    let seeded = seed::ensure(&app, &demo_url, &options.data_dir)
+    let seeded = seed::ensure(&app, &demo_url, dev_env::client_secret(&options.data_dir))
         .await
-        .map_err(server::database_failed)?;
+        .map_err(database_failed)?;
     app.mount_simulator(seeded.simulator_client(&app));
     dev_env::write(&options.data_dir, &app, &seeded, &trust)
         .map_err(|error| Failure::new(format!("{}: {error}", dev_env::FILE)))?;
@@ -164,16 +164,13 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
 /// Not whether the folder is new: an empty one may have been there.
 async fn is_first_start(db: &Db) -> Result<bool, Failure> {
     let found = db.read(async |tx| environment::find(tx).await).await;
-    Ok(found.map_err(server::database_failed)?.is_none())
+    Ok(found.map_err(database_failed)?.is_none())
 }
 
 /// How the demo application reaches Genkan, like any other application.
 fn demo_client(ca_file: &Path) -> Result<reqwest::Client, Failure> {
     let cannot = |error: &dyn std::error::Error| {
-        Failure::new(format!(
-            "The demo application cannot start: {}",
-            server::chain(error)
-        ))
+        Failure::new(format!("The demo application cannot start: {}", chain(error)))
     };
     let trust = tls::client_config(Some(ca_file)).map_err(|error| cannot(&error))?;
     reqwest::Client::builder()

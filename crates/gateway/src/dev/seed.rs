@@ -1,8 +1,6 @@
 //! What a development environment starts with: an application, a test
 //! organization, and its connection to the simulator.
 
-use std::path::Path;
-
 use genkan_db::Tx;
 use genkan_protocol::Domain as DomainName;
 use genkan_store::client::{self, Client, ClientSecret, MAX_ACTIVE_SECRETS};
@@ -13,11 +11,13 @@ use genkan_store::{
     ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Provider, Secret, Stamp, role,
 };
 
-use super::dev_env;
 use crate::app::App;
 use crate::connections::oidc;
 use crate::demo::{self, DemoConfig};
 use crate::simulator;
+
+/// Where Scalekit's examples listen for the answer.
+pub const REDIRECT_URI: &str = "http://localhost:4321/api/auth/callback";
 
 /// Prefix of the default application's identifier.
 const DEFAULT_CLIENT: &str = "skc_";
@@ -74,18 +74,19 @@ impl Seeded {
 }
 
 /// Creates what is missing, and leaves alone what is there: a second start
-/// changes no identifier and no secret that an application may hold.
+/// changes no identifier and no secret that an application may hold. `written` is the
+/// secret that an application was told.
 ///
 /// # Errors
 ///
 /// [`Error`] if the store fails.
-pub async fn ensure(app: &App, demo_url: &str, data_dir: &Path) -> Result<Seeded, Error> {
+pub async fn ensure(app: &App, demo_url: &str, written: Option<Secret>) -> Result<Seeded, Error> {
     let at = app.at(app.now());
     let clients = app
         .db()
         .read(async |tx| client::list(tx, &Page::first(MAX_LIMIT)).await)
         .await?;
-    let (client_id, client_secret) = default_client(app, at, &clients, data_dir).await?;
+    let (client_id, client_secret) = default_client(app, at, &clients, written).await?;
     let (demo_client_id, demo_secret) = demo_client(app, at, &clients, demo_url).await?;
     let mut known = connections_to_simulator(app).await?;
     // The oldest is the one that an earlier start made; others were made by the API.
@@ -129,14 +130,13 @@ async fn default_client(
     app: &App,
     at: Stamp<'_>,
     clients: &[Client],
-    data_dir: &Path,
+    written: Option<Secret>,
 ) -> Result<(ClientId, Secret), Error> {
     if let Some(known) = clients.iter().find(|client| client.is_default()) {
         let secrets = app
             .db()
             .read(async |tx| client::secrets(tx, &known.id).await)
             .await?;
-        let written = dev_env::read(data_dir, "SCALEKIT_CLIENT_SECRET").map(Secret::from_presented);
         if let Some(secret) =
             written.filter(|secret| secrets.iter().any(|known| known.hash == secret.sha256()))
         {
@@ -148,7 +148,7 @@ async fn default_client(
     }
     let id: ClientId = app.ids().next_with_prefix(DEFAULT_CLIENT, at.now);
     let mut client = web_app(id.clone(), "Development application", at);
-    client.redirect_uris = vec![dev_env::REDIRECT_URI.to_owned()];
+    client.redirect_uris = vec![REDIRECT_URI.to_owned()];
     client.post_logout_redirect_uris = vec!["http://localhost:4321".to_owned()];
     client.management_access = true;
     let (secret, row) = new_secret(at, &id);

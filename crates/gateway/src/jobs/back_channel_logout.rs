@@ -12,8 +12,8 @@ use genkan_store::{TokenId, client};
 
 use super::outbox::Round;
 use crate::app::App;
+use crate::outbound::Request;
 use crate::web::oauth_error::OAuthError;
-use crate::web::outbound::Request;
 
 const ROUND: Round = Round {
     kind: Kind::BackChannelLogout,

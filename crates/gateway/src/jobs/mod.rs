@@ -76,7 +76,7 @@ pub fn start(app: &App, tracker: &TaskTracker, stop: &CancellationToken) {
 
 /// Writes how many tokens clients fetched; also once more when the server has stopped.
 pub async fn write_tally(app: &App) {
-    if let Err(error) = tally::write(app).await {
+    if let Err(error) = app.tally().write(app.db(), app.at(app.now())).await {
         tracing::error!(
             error = &error as &dyn std::error::Error,
             "counting tokens of clients failed"

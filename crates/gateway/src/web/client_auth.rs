@@ -10,7 +10,8 @@ use http::{HeaderMap, header};
 
 use crate::anonymous;
 use crate::app::App;
-use crate::cache::{CachedClient, Configuration};
+use crate::cache::CachedClient;
+use crate::configuration::Configuration;
 use crate::web::oauth_error::OAuthError;
 use crate::web::refused::{self, Refused};
 

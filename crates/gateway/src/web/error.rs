@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
 use genkan_web::text::{Link, Prose};
 
-use crate::web::context;
+use crate::context;
 
 type Text = Cow<'static, str>;
 

@@ -2,8 +2,8 @@
 
 pub mod access_token;
 pub mod api_reference;
+pub mod charged;
 pub mod client_auth;
-pub mod context;
 pub mod cookie;
 pub mod cors;
 pub mod cross_site;
@@ -18,7 +18,6 @@ pub mod id_token_hint;
 pub(crate) mod memory;
 pub mod moment;
 pub mod oauth_error;
-pub mod outbound;
 pub mod own_names;
 pub(crate) mod person;
 mod refusals;

@@ -8,8 +8,8 @@ use genkan_store::{ClientId, Error};
 use serde_json::{Map, Value};
 
 use crate::app::App;
+use crate::context;
 use crate::tally::{self, Failure, Subject};
-use crate::web::context;
 
 /// What was refused.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument;
 
+use crate::context;
 use crate::listener::Source;
-use crate::web::context;
 
 /// The request's number, for whoever reports a failure.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

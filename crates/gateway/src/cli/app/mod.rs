@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::secret::{SecretArgs, SecretView};
 use self::settings::SettingsArgs;
 use super::instance::{Deleted, Instance, PageArgs, parse_id};
-use super::org::non_empty;
+use super::name::non_empty;
 use super::output::{details, duration, table, time, yes_no};
 use super::{Context, Failure};
 

@@ -8,7 +8,7 @@ use url::Url;
 use super::settings::SettingsArgs;
 use super::{ConnectionView, doubt};
 use crate::cli::instance::Instance;
-use crate::cli::{Context, Failure, org};
+use crate::cli::{Context, Failure, which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,7 +47,7 @@ pub(super) async fn run(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let organization = org::find(instance, &args.organization).await?;
+    let organization = which::organization(instance, &args.organization).await?;
     let at = instance.stamp();
     let (provider, kind) = (args.settings.provider, instance.environment.kind);
     let settings = Settings::new(if args.saml {

@@ -26,7 +26,7 @@ pub(super) use self::view::ConnectionSummary;
 use self::view::ConnectionView;
 use super::instance::{Deleted, Instance, PageArgs, parse_id};
 use super::output::{table, yes_no};
-use super::{Context, Failure, org};
+use super::{Context, Failure, which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -132,7 +132,7 @@ async fn list(
 ) -> Result<(), Failure> {
     let (connections, next) = match organization {
         Some(text) => {
-            let organization = org::find(instance, text).await?;
+            let organization = which::organization(instance, text).await?;
             let list = async |tx: &mut genkan_db::Tx<'_>| {
                 connection::list_for_organization(tx, &organization.id).await
             };

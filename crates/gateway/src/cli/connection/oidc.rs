@@ -13,7 +13,7 @@ use super::secret::SecretArgs;
 use super::settings::{set, switch, write};
 use super::view::pairs;
 use crate::cli::Failure;
-use crate::cli::org::non_empty;
+use crate::cli::name::non_empty;
 use crate::cli::output::yes_no;
 
 /// What to do about options that another kind of connection has not.

@@ -10,7 +10,7 @@ use genkan_store::environment::Kind;
 use super::oidc::{self, OidcArgs};
 use super::saml::{self, SamlArgs};
 use crate::cli::Failure;
-use crate::cli::org::non_empty;
+use crate::cli::name::non_empty;
 use crate::cli::pairs::parse_pair;
 
 /// What is not named stays. An empty text clears.

@@ -5,7 +5,7 @@ use genkan_store::connection::{Connection, hosted_domain};
 use genkan_store::domain;
 
 use super::Findings;
-use crate::server;
+use crate::failure::chain;
 
 const DOMAINS: &str = "Domains";
 const CONNECTIONS: &str = "Connections";
@@ -23,7 +23,7 @@ pub(super) async fn examine(db: &Db, findings: &mut Findings) {
             "`genkan domain verify DOMAIN --organization ORG` proves one; domains.require_proof asks for proof of \
              every new one.",
         ),
-        Err(error) => findings.fail(DOMAINS, server::chain(&error), "See the database above."),
+        Err(error) => findings.fail(DOMAINS, chain(&error), "See the database above."),
     }
     match db.read(async |tx| domain::public_mail_in_force(tx).await).await {
         Ok(names) if names.is_empty() => {}
@@ -36,7 +36,7 @@ pub(super) async fn examine(db: &Db, findings: &mut Findings) {
             ),
             "`genkan domain delete DOMAIN --organization ORG` takes it away, unless the list is wrong about it.",
         ),
-        Err(error) => findings.fail(DOMAINS, server::chain(&error), "See the database above."),
+        Err(error) => findings.fail(DOMAINS, chain(&error), "See the database above."),
     }
     match super::all_connections(db).await {
         Ok(connections) => {
@@ -44,7 +44,7 @@ pub(super) async fn examine(db: &Db, findings: &mut Findings) {
                 look_at(connection, findings);
             }
         }
-        Err(error) => findings.fail(GOOGLE, server::chain(&error), "See the database above."),
+        Err(error) => findings.fail(GOOGLE, chain(&error), "See the database above."),
     }
 }
 

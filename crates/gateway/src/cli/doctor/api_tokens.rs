@@ -6,7 +6,7 @@ use genkan_store::environment::Kind;
 
 use super::Findings;
 use crate::config::Config;
-use crate::server;
+use crate::failure::chain;
 
 const CHECK: &str = "API tokens";
 
@@ -24,6 +24,6 @@ pub(super) async fn examine(config: &Config, kind: Kind, db: &Db, findings: &mut
             "Ask with the tokens themselves, and leave api.validate_tokens_by_identifier out.",
         ),
         Ok(true) => {}
-        Err(error) => findings.fail(CHECK, server::chain(&error), "See the database above."),
+        Err(error) => findings.fail(CHECK, chain(&error), "See the database above."),
     }
 }

@@ -4,7 +4,7 @@ use genkan_db::Db;
 use genkan_store::connection::claims::{self, Undecided};
 
 use super::Findings;
-use crate::server;
+use crate::failure::chain;
 
 const CHECK: &str = "Claims";
 
@@ -12,7 +12,7 @@ pub(super) async fn examine(db: &Db, findings: &mut Findings) {
     let undecided = match db.read(async |tx| claims::undecided(tx).await).await {
         Ok(undecided) => undecided,
         Err(error) => {
-            findings.fail(CHECK, server::chain(&error), "See the database above.");
+            findings.fail(CHECK, chain(&error), "See the database above.");
             return;
         }
     };

@@ -12,6 +12,7 @@ use genkan_store::{InstanceKey, MIGRATIONS, signing_key};
 use super::Findings;
 use crate::cli::output::time;
 use crate::config::Config;
+use crate::failure::chain;
 use crate::server;
 
 const DATABASE: &str = "Database";
@@ -73,7 +74,7 @@ pub(super) async fn examine(config: &Config, findings: &mut Findings) -> Option<
         Err(error) => {
             findings.fail(
                 DATABASE,
-                server::chain(&error),
+                chain(&error),
                 "Restore the database from a backup if it is damaged.",
             );
             return None;
@@ -167,7 +168,7 @@ async fn instance_key(config: &Config, db: &Db, findings: &mut Findings) -> Opti
             None
         }
         Err(error) => {
-            findings.fail(INSTANCE_KEY, server::chain(&error), "See the database above.");
+            findings.fail(INSTANCE_KEY, chain(&error), "See the database above.");
             None
         }
     }
@@ -178,7 +179,7 @@ async fn signing_keys(db: &Db, instance_key: &InstanceKey, findings: &mut Findin
     let keys = match db.read(async |tx| signing_key::list(tx, now).await).await {
         Ok(keys) => keys,
         Err(error) => {
-            findings.fail(SIGNING_KEYS, server::chain(&error), "See the database above.");
+            findings.fail(SIGNING_KEYS, chain(&error), "See the database above.");
             return;
         }
     };

@@ -4,7 +4,7 @@ use genkan_db::Db;
 use genkan_store::{Error, client};
 
 use super::Findings;
-use crate::server;
+use crate::failure::chain;
 
 const CHECK: &str = "Begun elsewhere";
 
@@ -16,7 +16,7 @@ pub(super) async fn examine(db: &Db, findings: &mut Findings) {
     let (start, connections) = match read().await {
         Ok(read) => read,
         Err(error) => {
-            findings.fail(CHECK, server::chain(&error), "See the database above.");
+            findings.fail(CHECK, chain(&error), "See the database above.");
             return;
         }
     };

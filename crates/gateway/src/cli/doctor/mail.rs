@@ -6,8 +6,8 @@ use genkan_store::mail;
 
 use super::Findings;
 use crate::config::Config;
+use crate::failure::chain;
 use crate::mail::Mailer;
-use crate::server;
 
 const CHECK: &str = "Mail";
 
@@ -33,7 +33,7 @@ pub(super) async fn examine(config: &Config, kind: Kind, db: &Db, findings: &mut
             "`genkan mail test you@example.com` prints what the mail server answers.",
         ),
         Ok(_) => {}
-        Err(error) => findings.fail(CHECK, server::chain(&error), "See the database above."),
+        Err(error) => findings.fail(CHECK, chain(&error), "See the database above."),
     }
 }
 

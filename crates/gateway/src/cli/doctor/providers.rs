@@ -9,6 +9,7 @@ use super::Findings;
 use super::data::Data;
 use crate::config::Config;
 use crate::connections;
+use crate::failure::chain;
 use crate::server;
 
 const CHECK: &str = "Connections";
@@ -26,7 +27,7 @@ pub(super) async fn examine(config: &Config, data: Data, findings: &mut Findings
     let listed = match db.read(async |tx| connection::list(tx, &page).await).await {
         Ok(listed) => listed,
         Err(error) => {
-            findings.fail(CHECK, server::chain(&error), "See the database above.");
+            findings.fail(CHECK, chain(&error), "See the database above.");
             return;
         }
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Findings;
 use crate::config::{Config, Environment};
-use crate::web::outbound;
+use crate::outbound;
 
 const CHECK: &str = "Proxy";
 

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::{Findings, certificate};
 use crate::config::Config;
 use crate::dev_ca;
+use crate::failure::chain;
 use crate::server;
 use crate::web::tls;
 
@@ -86,7 +87,7 @@ fn client(config: &Config) -> Result<Client, String> {
         .no_proxy()
         .timeout(PATIENCE)
         .build()
-        .map_err(|error| server::chain(&error))
+        .map_err(|error| chain(&error))
 }
 
 fn served_certificate(host: &str, response: &Response, findings: &mut Findings) {
@@ -149,7 +150,7 @@ async fn issuer(client: &Client, config: &Config, findings: &mut Findings) {
 
 /// Tells a server that is down from a way that is blocked.
 async fn unreachable(config: &Config, error: &reqwest::Error, findings: &mut Findings) {
-    let message = format!("{} does not answer: {}", config.public_url, server::chain(error));
+    let message = format!("{} does not answer: {}", config.public_url, chain(error));
     let local = match config.listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => {
             SocketAddr::new(Ipv4Addr::LOCALHOST.into(), config.listen.port())

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::instance::{Deleted, Instance};
 use super::output::{details, table, time};
-use super::{Context, Failure, org};
+use super::{Context, Failure, which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -208,7 +208,7 @@ pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), 
             organization,
             kind,
         } => {
-            let organization = org::find(&instance, organization).await?;
+            let organization = which::organization(&instance, organization).await?;
             let at = instance.stamp();
             let domain = Domain::new(at.id(), organization.id, domain.clone(), (*kind).into(), at.now)
                 .given_by(instance.giver());
@@ -223,7 +223,7 @@ pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), 
             Ok(())
         }
         Verb::List { organization } => {
-            let organization = org::find(&instance, organization).await?;
+            let organization = which::organization(&instance, organization).await?;
             let domains = instance
                 .read(async |tx| domain::list(tx, &organization.id).await)
                 .await?;
@@ -279,7 +279,7 @@ pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), 
 
 /// The domain of an organization that the command line names.
 async fn find(instance: &Instance, text: &str, organization: &str) -> Result<Domain, Failure> {
-    let organization = org::find(instance, organization).await?;
+    let organization = which::organization(instance, organization).await?;
     let domains = instance
         .read(async |tx| domain::list(tx, &organization.id).await)
         .await?;
@@ -327,7 +327,7 @@ async fn delete(
     context: &mut Context,
 ) -> Result<(), Failure> {
     let domain = find(instance, text, organization).await?;
-    let organization = org::find(instance, organization).await?;
+    let organization = which::organization(instance, organization).await?;
     let question = format!("take {} from {}", domain.name.as_str(), organization.display_name);
     context.console.confirm(&question, yes)?;
     let at = instance.stamp();

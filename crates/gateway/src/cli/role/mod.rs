@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::instance::{Deleted, Instance};
 use super::output::{details, table, time, yes_no};
-use super::{Context, Failure, org};
+use super::{Context, Failure, which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,7 +75,7 @@ struct OwnerArgs {
 impl OwnerArgs {
     async fn find(&self, instance: &Instance) -> Result<Option<Organization>, Failure> {
         match &self.organization {
-            Some(text) => org::find(instance, text).await.map(Some),
+            Some(text) => which::organization(instance, text).await.map(Some),
             None => Ok(None),
         }
     }

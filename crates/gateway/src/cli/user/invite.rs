@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::{find, parse_email, refuse_unknown_roles};
 use crate::cli::instance::Instance;
-use crate::cli::org;
 use crate::cli::output::{details, time};
+use crate::cli::which;
 use crate::cli::{Context, Failure};
 use crate::mail::Mailer;
 
@@ -97,7 +97,7 @@ pub(super) async fn invite(
     let Some(email) = args.address.as_ref().or(args.email.as_ref()) else {
         return Err(Failure::usage("Write the e-mail address of whoever is invited."));
     };
-    let organization = org::find(instance, &args.organization).await?;
+    let organization = which::organization(instance, &args.organization).await?;
     refuse_unknown_roles(&args.roles, Some(&organization.id), instance).await?;
     require_mail(instance)?;
     let (key, at) = (instance.key().await?, instance.stamp());
@@ -131,7 +131,7 @@ pub(super) async fn resend(
     context: &mut Context,
 ) -> Result<(), Failure> {
     let user = find(instance, &args.user).await?;
-    let organization = org::find(instance, &args.organization).await?;
+    let organization = which::organization(instance, &args.organization).await?;
     let membership = instance
         .read(async |tx| membership::find(tx, &organization.id, &user.id).await)
         .await?;

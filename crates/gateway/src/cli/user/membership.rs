@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::view::MembershipView;
 use super::{find, refuse_unknown_roles};
 use crate::cli::instance::Instance;
-use crate::cli::org;
+use crate::cli::which;
 use crate::cli::{Context, Failure};
 
 const EXAMPLES: &str = "\
@@ -93,7 +93,7 @@ impl<'a> Place<'a> {
     async fn of(which: &Which, instance: &'a Instance) -> Result<Self, Failure> {
         Ok(Self {
             user: find(instance, &which.user).await?,
-            organization: org::find(instance, &which.organization).await?,
+            organization: which::organization(instance, &which.organization).await?,
             instance,
         })
     }

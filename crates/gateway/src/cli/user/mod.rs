@@ -15,8 +15,8 @@ use serde::Serialize;
 
 use self::view::UserView;
 use crate::cli::instance::{Deleted, Instance, PageArgs};
-use crate::cli::org;
 use crate::cli::output::{table, yes_no};
+use crate::cli::which;
 use crate::cli::{Context, Failure};
 
 const EXAMPLES: &str = "\
@@ -128,7 +128,7 @@ pub(in crate::cli) async fn run(args: &UserArgs, context: &mut Context) -> Resul
 
 async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
     let organization = match &args.organization {
-        Some(text) => Some(org::find(instance, text).await?),
+        Some(text) => Some(which::organization(instance, text).await?),
         None => None,
     };
     let organization_id = organization.as_ref().map(|organization| &organization.id);
@@ -182,7 +182,7 @@ async fn list(
 ) -> Result<(), Failure> {
     let page = args.page()?;
     let organization = match organization {
-        Some(text) => Some(org::find(instance, text).await?.id),
+        Some(text) => Some(which::organization(instance, text).await?.id),
         None => None,
     };
     let users = instance

@@ -1,13 +1,14 @@
 //! What can be said about a user, when they are added and later.
 
 use clap::Args;
-use genkan_protocol::{EmailAddress, name};
+use genkan_protocol::EmailAddress;
+use genkan_protocol::name::is_plain;
 use genkan_store::user::{self, User};
 
 use super::{find, show};
 use crate::cli::instance::Instance;
 use crate::cli::pairs::{PairsChange, parse_pair};
-use crate::cli::{Context, Failure, org};
+use crate::cli::{Context, Failure, name};
 
 /// What is not named stays. An empty text clears.
 #[derive(Debug, Args)]
@@ -79,8 +80,8 @@ impl SettingsArgs {
                     "{option} is longer than {most} characters."
                 )));
             }
-            if !name::is_plain(text) {
-                return Err(org::not_plain(option));
+            if !is_plain(text) {
+                return Err(name::not_plain(option));
             }
             *field = Some(text.clone()).filter(|text| !text.is_empty());
         }

@@ -15,7 +15,7 @@ use super::metadata::Endpoints;
 use super::{mapping, redirect_uri, scheme, shown};
 use crate::app::App;
 use crate::connections::Failure;
-use crate::web::outbound::{Request, Scheme};
+use crate::outbound::{Request, Scheme};
 
 /// The tokens of the provider's answer; never logged.
 #[derive(Deserialize)]

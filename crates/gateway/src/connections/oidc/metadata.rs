@@ -10,8 +10,9 @@ use genkan_protocol::oidc::{DiscoveryError, ProviderMetadata, issuer_of, well_kn
 use genkan_store::connection::OidcSettings;
 
 use crate::app::App;
-use crate::connections::shelf::{Kept, Shelf};
-use crate::web::outbound::{OutboundError, Request, Scheme};
+use crate::documents::Kept;
+pub use crate::documents::MetadataError;
+use crate::outbound::{Request, Scheme};
 
 /// How long metadata is believed without asking again.
 const METADATA_AGE: Duration = Duration::from_mins(10);
@@ -22,36 +23,6 @@ const JWKS_AGE: Duration = Duration::from_mins(60);
 /// generator. The first unknown key id is believed at once, however new the
 /// keys are: a provider may rotate at any time.
 const MIN_REFETCH: Duration = Duration::from_secs(5);
-
-/// Why a provider's documents cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum MetadataError {
-    #[error("{url}: {source}")]
-    Fetch { url: String, source: OutboundError },
-    #[error("{url} answered {status}")]
-    Status { url: String, status: u16 },
-    #[error("{url} is not a valid document: {reason}")]
-    Invalid { url: String, reason: String },
-    #[error("the provider names no {0}")]
-    Missing(&'static str),
-}
-
-impl MetadataError {
-    /// What an operator can change, where the reason itself tells.
-    pub fn remedy(&self) -> Option<&'static str> {
-        match self {
-            Self::Fetch { source, .. } => source.remedy(),
-            Self::Status { .. } | Self::Invalid { .. } | Self::Missing(_) => None,
-        }
-    }
-}
-
-/// Documents by address.
-#[derive(Debug, Default)]
-pub(crate) struct MetadataCache {
-    metadata: Shelf<ProviderMetadata, MetadataError>,
-    jwks: Shelf<JwkSet, MetadataError>,
-}
 
 /// The endpoints of a provider, from its metadata or entered by hand.
 #[derive(Debug, Clone)]
@@ -151,7 +122,7 @@ async fn discover(
         Ok(metadata)
     };
     let suffices = |kept: &Kept<ProviderMetadata>| kept.age() < METADATA_AGE;
-    app.metadata().metadata.get(&name, false, suffices, fetch).await
+    app.documents().metadata.get(&name, false, suffices, fetch).await
 }
 
 /// What a document is kept by. A connection that may not do without TLS must not
@@ -184,7 +155,7 @@ pub async fn jwks(
         })
     };
     let name = name(scheme, &[url]);
-    app.metadata().jwks.get(&name, unknown_kid, suffices, fetch).await
+    app.documents().jwks.get(&name, unknown_kid, suffices, fetch).await
 }
 
 async fn fetch(app: &App, scheme: Scheme, url: &str) -> Result<Vec<u8>, MetadataError> {

@@ -25,7 +25,7 @@ use self::exchange::Exchange;
 use self::metadata::{Endpoints, MetadataError};
 use super::{Departing, Departure, Failure, Hints, Return, Unreached, UpstreamIdentity};
 use crate::app::App;
-use crate::web::outbound::Scheme;
+use crate::outbound::Scheme;
 
 /// The provider's answer with what was remembered.
 #[derive(Debug)]

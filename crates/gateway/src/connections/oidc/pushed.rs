@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::exchange::Exchange;
 use crate::connections::Failure;
-use crate::web::outbound::Request;
+use crate::outbound::Request;
 
 /// The longest reference that is sent on, in bytes.
 const MAX_REFERENCE_BYTES: usize = 2048;

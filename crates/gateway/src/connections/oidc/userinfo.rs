@@ -16,7 +16,7 @@ use super::attributes::Userinfo;
 use super::exchange::{Exchange, Tokens};
 use super::identity::{CLOCK_SKEW, Unverified};
 use crate::connections::Failure;
-use crate::web::outbound::{Answer, Request};
+use crate::outbound::{Answer, Request};
 
 impl Exchange<'_> {
     /// Asks for what the ID token leaves open, if there is something and somebody to ask.

@@ -1,6 +1,6 @@
 //! Codes that somebody made up do not lock a customer out at their provider.
 
-use genkan::anonymous::Policy;
+use genkan::budget::Policy;
 use genkan_testkit::{Browser, Gateway, Rp};
 
 /// Begins a sign-in and comes back with a code that the provider never gave.

@@ -1,6 +1,6 @@
 //! One client cannot ask for everything, and the others do not notice.
 
-use genkan::anonymous::Policy;
+use genkan::budget::Policy;
 use genkan_testkit::{Gateway, Reply, on_each_engine_of};
 use http::{Method, header};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use genkan::anonymous::Policy;
+use genkan::budget::Policy;
 use genkan_db::p;
 use genkan_testkit::{Gateway, Rp};
 

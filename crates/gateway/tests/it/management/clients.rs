@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use genkan::tally;
+use genkan::jobs;
 use genkan_contract::scalekit::v1::clients::client_service_client::ClientServiceClient;
 use genkan_contract::scalekit::v1::clients::{
     CreateOrganizationClientRequest, CreateResource, CreateResourceClientRequest, CreateResourceRequest,
@@ -368,11 +368,11 @@ async fn the_last_use_of_a_secret_is_written_with_the_tally() {
         };
         let wrong = [ASK, ("client_id", rp.id.as_str()), ("client_secret", "wrong")];
         rp.post_as_nobody("/oauth/token", &wrong).send().await;
-        tally::write(gateway.app()).await.unwrap();
+        jobs::write_tally(gateway.app()).await;
         assert_eq!(last_used().await, None);
         gateway.clock().advance(Duration::from_secs(5));
         rp.post("/oauth/token", &[ASK]).send().await.expect_tokens();
-        tally::write(gateway.app()).await.unwrap();
+        jobs::write_tally(gateway.app()).await;
         assert_eq!(last_used().await, Some(gateway.now()));
     })
     .await;

@@ -56,7 +56,7 @@ impl Failure {
     }
 
     /// Prints it to standard error and gives the exit code.
-    pub(super) fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self) -> ExitCode {
         if self.kind != Kind::NobodyListens {
             // Printing fails only if nobody listens.
             let _ = writeln!(io::stderr(), "{self}");
@@ -188,7 +188,28 @@ impl From<genkan_store::Error> for Failure {
             Error::Conflict(name) if let Some(failure) = Self::of_role(name) => failure,
             Error::Stale => Self::new("Something that this command needs was changed or deleted meanwhile.")
                 .remedy("Look again, and repeat the command."),
-            error => crate::server::database_failed(error),
+            error => database_failed(error),
         }
     }
+}
+
+/// A failure of the store, in words.
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands over the error")]
+pub fn database_failed(error: genkan_store::Error) -> Failure {
+    Failure::new(format!("The database failed: {}", chain(&error))).remedy("`genkan doctor` looks closer.")
+}
+
+/// An error with its causes, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }

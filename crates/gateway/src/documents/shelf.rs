@@ -18,7 +18,7 @@ const MAX_KEPT: usize = 5_000;
 
 /// Documents by name.
 #[derive(Debug)]
-pub(super) struct Shelf<T, E> {
+pub(crate) struct Shelf<T, E> {
     places: Mutex<HashMap<String, Place<T, E>>>,
 }
 
@@ -32,15 +32,15 @@ struct Place<T, E> {
 
 /// A document that was fetched.
 #[derive(Debug)]
-pub(super) struct Kept<T> {
+pub(crate) struct Kept<T> {
     document: Arc<T>,
     at: Instant,
     /// It was fetched since its predecessor did not have what a token named.
-    pub(super) is_refetch: bool,
+    pub(crate) is_refetch: bool,
 }
 
 impl<T> Kept<T> {
-    pub(super) fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         self.at.elapsed()
     }
 }
@@ -67,7 +67,7 @@ impl<T, E> Shelf<T, E> {
     /// # Errors
     ///
     /// That of `fetch`, perhaps of one a moment ago.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         name: &str,
         is_refetch: bool,

@@ -1,0 +1,211 @@
+//! What this node counts of strangers, and how much there may be.
+//!
+//! Work is counted for each client address (see [`Source`]), in units: a page is
+//! one, and what stores rows, signs or calls an identity provider costs more. What
+//! tells whether a guess was right costs most, so that nobody can harvest by it.
+//! Which request is charged with what is said in [`crate::anonymous`].
+//!
+//! `docs/decisions/anonymous-work.md` says why it is counted so.
+
+mod answers;
+mod buckets;
+mod slices;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use genkan_protocol::Timestamp;
+
+pub(crate) use answers::{Answers, Attempt};
+use buckets::{Buckets, Taken};
+pub(crate) use slices::{Left, SLICE, Slices};
+
+use crate::listener::Source;
+
+/// How much there may be; 0 is without a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Units of one client in a minute.
+    pub per_minute: u32,
+    /// Requests of one client in a minute whose credentials were wrong.
+    pub wrong_credentials_per_minute: u32,
+    /// Answers at one connection in a minute that its provider did not accept.
+    pub failed_answers_per_minute: u32,
+}
+
+impl Policy {
+    /// Without a limit: for tests of something else.
+    pub const OFF: Self = Self {
+        per_minute: 0,
+        wrong_credentials_per_minute: 0,
+        failed_answers_per_minute: 0,
+    };
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Any request for a page of a sign-in.
+    Page,
+    /// Beginning a sign-in or a test: a row is stored.
+    Begin,
+    /// What the client wants kept beside that: nothing for the first KiB.
+    Keep { bytes: usize },
+    /// Leaving for an identity provider, or coming back from one: it may be called.
+    Provider,
+    /// A signature.
+    Sign,
+    /// A guess that was wrong: an e-mail domain, a link, an invitation.
+    Miss,
+}
+
+impl Work {
+    /// A whole sign-in comes to about twenty units.
+    const fn units(self) -> u32 {
+        match self {
+            Self::Page => 1,
+            #[expect(clippy::cast_possible_truncation, reason = "a request is smaller")]
+            Self::Keep { bytes } => (bytes / 1024) as u32,
+            Self::Begin | Self::Provider | Self::Sign => 4,
+            Self::Miss => 20,
+        }
+    }
+}
+
+/// The client has asked for more than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many requests from this address")]
+pub struct TooMany {
+    /// Whole seconds, at least one.
+    pub retry_after: Duration,
+}
+
+impl TooMany {
+    pub(crate) fn after(wait: Duration) -> Self {
+        Self {
+            retry_after: Duration::from_secs(wait.as_secs() + 1),
+        }
+    }
+}
+
+/// What is counted, on this node.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    work: Buckets,
+    wrong_credentials: Buckets,
+    pub(crate) answers: Answers,
+    pub(crate) slices: Slices,
+    refusals: Complaint,
+    forwarders: Complaint,
+}
+
+impl Limiter {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            work: Buckets::new(policy.per_minute),
+            wrong_credentials: Buckets::new(policy.wrong_credentials_per_minute),
+            answers: Answers::new(policy.failed_answers_per_minute),
+            slices: Slices::new(policy.per_minute),
+            refusals: Complaint::default(),
+            forwarders: Complaint::default(),
+        }
+    }
+
+    /// Counts `work` of a client.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`] if it has had its share.
+    pub(crate) fn charge(&self, now: Timestamp, source: Source, work: Work) -> Result<(), TooMany> {
+        self.take(now, source, work).map(drop)
+    }
+
+    fn take(&self, now: Timestamp, source: Source, work: Work) -> Result<Taken, TooMany> {
+        if source == Source::Forwarder {
+            self.forwarders.log(now, || {
+                tracing::warn!(
+                    "requests come with forwarded headers from an address that proxy.trusted_networks does not name: \
+                     all of them share one budget. If that is your proxy, name it there"
+                );
+            });
+        }
+        self.work.take(&source, work.units()).map_err(|wait| {
+            self.complain(now, source, "anonymous requests");
+            TooMany::after(wait)
+        })
+    }
+
+    /// Sets aside what a wrong guess costs.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`] if the client has less than that left.
+    pub(crate) fn guess(&self, now: Timestamp, source: Source) -> Result<Guess<'_>, TooMany> {
+        let taken = self.take(now, source, Work::Miss)?;
+        Ok(Guess(Some((self, source, taken))))
+    }
+
+    /// Counts a request whose credentials were wrong.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`] if there were too many.
+    pub(crate) fn wrong_credentials(&self, now: Timestamp, source: Source) -> Result<(), TooMany> {
+        self.wrong_credentials.take(&source, 1).map(drop).map_err(|wait| {
+            self.complain(now, source, "requests with wrong credentials");
+            TooMany::after(wait)
+        })
+    }
+
+    fn complain(&self, now: Timestamp, source: Source, of: &str) {
+        self.refusals
+            .log(now, || tracing::warn!(%source, "too many {of}: some are refused"));
+    }
+}
+
+/// Units that are set aside for a guess until its answer is known.
+///
+/// A guess is paid first and given back if it was right: with fewer units left than
+/// it costs, the refusal would otherwise tell a wrong one from a right one, at the
+/// price of a page.
+#[derive(Debug)]
+#[must_use = "a right guess is given back"]
+pub struct Guess<'a>(Option<(&'a Limiter, Source, Taken)>);
+
+impl Guess<'_> {
+    /// Of nobody: it was not asked from outside.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// It was right.
+    pub fn give_back(self) {
+        if let Some((limiter, source, taken)) = self.0 {
+            limiter.work.give_back(&source, taken);
+        }
+    }
+}
+
+/// A line in the log now and then, and not for each request.
+#[derive(Debug)]
+struct Complaint(AtomicI64);
+
+impl Default for Complaint {
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+}
+
+impl Complaint {
+    const EVERY_SECS: i64 = 600;
+
+    fn log(&self, now: Timestamp, line: impl FnOnce()) {
+        let now = now.as_secs();
+        let is_due = |last: i64| (now.saturating_sub(last) >= Self::EVERY_SECS).then_some(now);
+        if self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due)
+            .is_ok()
+        {
+            line();
+        }
+    }
+}

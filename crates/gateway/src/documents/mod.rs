@@ -1,0 +1,41 @@
+//! Documents that providers publish, as far as they are kept: their metadata and their keys.
+
+mod shelf;
+
+use genkan_protocol::jose::JwkSet;
+use genkan_protocol::oidc::ProviderMetadata;
+
+pub(crate) use shelf::Kept;
+use shelf::Shelf;
+
+use crate::outbound::OutboundError;
+
+/// Why a provider's documents cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    #[error("{url}: {source}")]
+    Fetch { url: String, source: OutboundError },
+    #[error("{url} answered {status}")]
+    Status { url: String, status: u16 },
+    #[error("{url} is not a valid document: {reason}")]
+    Invalid { url: String, reason: String },
+    #[error("the provider names no {0}")]
+    Missing(&'static str),
+}
+
+impl MetadataError {
+    /// What an operator can change, where the reason itself tells.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Fetch { source, .. } => source.remedy(),
+            Self::Status { .. } | Self::Invalid { .. } | Self::Missing(_) => None,
+        }
+    }
+}
+
+/// Those of all providers, by address.
+#[derive(Debug, Default)]
+pub(crate) struct Documents {
+    pub(crate) metadata: Shelf<ProviderMetadata, MetadataError>,
+    pub(crate) jwks: Shelf<JwkSet, MetadataError>,
+}
