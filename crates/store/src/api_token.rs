@@ -10,9 +10,9 @@ use std::time::Duration;
 use genkan_db::{Row, Tx, p};
 
 use crate::event::{self, Entry, Kind};
-use crate::membership::{role_names, split_roles};
+use crate::membership::role_names;
 use crate::page::page_rows;
-use crate::row::{Columns, json};
+use crate::row::{Columns, json, lines};
 use crate::{ApiTokenId, Error, OrganizationId, Page, Secret, SecretHash, Stamp, Timestamp, UserId};
 
 /// How exactly [`ApiToken::last_used_at`] is known.
@@ -160,7 +160,7 @@ fn read(row: &Row) -> Result<LiveToken, Error> {
         organization_external_id: columns.optional_text()?,
         user_external_id: columns.optional_text()?,
         email: columns.optional_text()?,
-        roles: split_roles(columns.optional_text()?),
+        roles: lines(columns.optional_text()?),
     })
 }
 

@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod anonymous_slice;
+mod any_of;
 pub mod api_token;
 pub mod auth_log;
 pub mod authorization_code;
@@ -46,8 +47,10 @@ pub mod role;
 mod row;
 pub mod seal;
 pub mod search;
+pub mod search_backlog;
 pub mod secret;
 pub mod session;
+pub mod session_policy;
 pub mod signing_key;
 pub mod subject;
 pub mod upstream_request;

@@ -2,6 +2,7 @@
 
 use genkan_db::{Row, Tx, Value, p};
 
+use crate::any_of::{self, AT_ONCE, any_of};
 use crate::membership::{self, Membership};
 use crate::page::page_rows;
 use crate::row::Columns;
@@ -248,13 +249,6 @@ struct Statements {
     belongings: &'static str,
 }
 
-macro_rules! any_of_thirty {
-    () => {
-        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-          $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)"
-    };
-}
-
 macro_rules! belongings_of_thirty {
     ($condition:literal) => {
         concat!(
@@ -262,7 +256,7 @@ macro_rules! belongings_of_thirty {
             belonging_columns!(),
             " FROM memberships m JOIN organizations o ON o.id = m.organization_id
                WHERE m.user_id IN ",
-            any_of_thirty!(),
+            any_of!(),
             $condition,
             " ORDER BY m.organization_id"
         )
@@ -273,7 +267,7 @@ const USERS: &str = concat!(
     "SELECT ",
     user::columns!(),
     " FROM users u WHERE u.id IN ",
-    any_of_thirty!()
+    any_of!()
 );
 const EVERYWHERE: Statements = Statements {
     users: USERS,
@@ -291,11 +285,8 @@ async fn read_each(
     organization_id: Option<&OrganizationId>,
 ) -> Result<Vec<Member>, Error> {
     let mut members = Vec::with_capacity(ids.len());
-    for thirty in ids.chunks(30) {
-        // The list has always thirty: one statement to prepare for any number.
-        let mut params: Vec<Value<'_>> = (0..30)
-            .map(|index| thirty.get(index).unwrap_or(&thirty[0]).into())
-            .collect();
+    for thirty in ids.chunks(AT_ONCE) {
+        let mut params = any_of::bind(thirty);
         let rows = tx.all(statements.users, &params).await?;
         let mut found = rows
             .iter()

@@ -10,6 +10,13 @@ use serde::de::DeserializeOwned;
 use crate::id::Id;
 use crate::{Error, SecretHash};
 
+/// The names that `string_agg(…, '\n')` has joined; none has a line break.
+pub(crate) fn lines(joined: Option<String>) -> Vec<String> {
+    joined
+        .map(|joined| joined.split('\n').map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
 /// Reads the columns of a row in the order of the `SELECT`: every aggregate has
 /// one list of columns and one function that reads it, side by side.
 pub(crate) struct Columns<'a> {

@@ -2,8 +2,8 @@
 
 use genkan_db::{Tx, p};
 
-use crate::membership::{role_names, split_roles};
-use crate::row::Columns;
+use crate::membership::role_names;
+use crate::row::{Columns, lines};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, OrganizationId, UserId, permission};
 
@@ -75,7 +75,7 @@ pub async fn find(
     let subject = Subject {
         groups: groups.unwrap_or_default(),
         organization_external_id: columns.optional_text()?,
-        roles: split_roles(columns.optional_text()?),
+        roles: lines(columns.optional_text()?),
         permissions: permission::split_names(columns.optional_text()?),
         user,
     };

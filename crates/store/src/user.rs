@@ -4,10 +4,11 @@ use genkan_db::{Row, Tx, p};
 use genkan_protocol::EmailAddress;
 use serde_json::{Map, Value};
 
+use crate::any_of::{self, any_of};
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
 use crate::row::{Columns, json};
-use crate::search::each_hit;
+use crate::search::Words;
 use crate::{Error, Page, Stamp, Timestamp, UserId, conflict, search, session};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -177,7 +178,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
         ],
     )
     .await?;
-    search::put_user(tx, user).await?;
+    index(tx, user).await?;
     event::record(tx, at, Entry::new(Kind::UserCreated).user(&user.id)).await
 }
 
@@ -245,6 +246,17 @@ pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<O
     row.as_ref().map(read).transpose()
 }
 
+/// Writes the words by which they are found.
+pub(crate) async fn index(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
+    let mut words = Words::default();
+    words.address(user.email.as_str());
+    let texts = [&user.name, &user.given_name, &user.family_name, &user.external_id];
+    for text in texts.into_iter().flatten() {
+        words.text(text);
+    }
+    search::put_user(tx, &user.id, words).await
+}
+
 /// Those of up to [`search::MAX_LIMIT`] users that there are, in the order of
 /// `ids`: what a search has found.
 ///
@@ -257,18 +269,12 @@ pub async fn find_each(tx: &mut Tx<'_>, ids: &[UserId]) -> Result<Vec<User>, Err
     }
     let rows = tx
         .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM users u WHERE u.id IN (",
-                each_hit!(),
-                ")"
-            ),
-            &search::bind_each(ids),
+            concat!("SELECT ", columns!(), " FROM users u WHERE u.id IN ", any_of!()),
+            &any_of::bind(ids),
         )
         .await?;
     let found = rows.iter().map(read).collect::<Result<_, _>>()?;
-    Ok(search::in_order(ids, found, |user| &user.id))
+    Ok(any_of::in_order(ids, found, |user| &user.id))
 }
 
 /// Lists users, newest first.
@@ -345,7 +351,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
     if changed == 0 {
         return Err(Error::Stale);
     }
-    search::put_user(tx, user).await?;
+    index(tx, user).await?;
     event::record(tx, at, Entry::new(Kind::UserUpdated).user(&user.id)).await
 }
 
@@ -417,18 +423,4 @@ pub async fn delete(tx: &mut Tx<'_>, at: Stamp<'_>, id: &UserId) -> Result<bool,
     }
     event::record(tx, at, Entry::new(Kind::UserDeleted).user(id)).await?;
     Ok(true)
-}
-
-/// Remembers when a user signed in.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn touch_login(tx: &mut Tx<'_>, id: &UserId, now: Timestamp) -> Result<(), Error> {
-    tx.exec(
-        "UPDATE users SET last_login_at = $2 WHERE id = $1",
-        p![id, now.as_micros()],
-    )
-    .await?;
-    Ok(())
 }

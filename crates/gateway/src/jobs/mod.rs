@@ -9,7 +9,7 @@ mod worker;
 use std::time::Duration;
 
 use genkan_store::outbox::Kind;
-use genkan_store::{event, janitor, search};
+use genkan_store::{event, janitor, search_backlog};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -43,7 +43,7 @@ const JOBS: [Job; 7] = [
     Job {
         what: "indexing for search",
         pace: Pace::Once,
-        run: |app| Box::pin(async move { Ok(search::write_missing(app.db()).await?) }),
+        run: |app| Box::pin(async move { Ok(search_backlog::write_missing(app.db()).await?) }),
     },
     Job {
         what: "reading the facts of old events",
@@ -53,7 +53,7 @@ const JOBS: [Job; 7] = [
     Job {
         what: "counting tokens of clients",
         pace: Pace::Every(tally::WRITE_EVERY),
-        run: |app| Box::pin(async move { Ok(tally::write(&app).await?) }),
+        run: |app| Box::pin(async move { Ok(app.tally().write(app.db(), app.at(app.now())).await?) }),
     },
     Job {
         what: "sweeping expired rows",

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::console::printable;
+use super::printable::printable;
 
 /// A command's failure, in words for the person who ran it.
 #[derive(Debug, PartialEq, Eq)]

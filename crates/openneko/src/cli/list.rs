@@ -6,7 +6,7 @@ use openneko_plugin::manifest::{Entry, Manifest};
 use openneko_plugin::marketplace::{Plugin, Prereleases};
 use openneko_plugin::permission::HostPattern;
 
-use super::install::Catalogs;
+use super::catalogs::Catalogs;
 use super::{Context, Failure, now};
 use crate::host::grant_text;
 use crate::manifest;

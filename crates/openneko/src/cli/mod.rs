@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 mod call;
+mod catalogs;
 mod console;
 mod doctor;
 mod failure;
@@ -11,6 +12,7 @@ mod list;
 mod log;
 mod marketplace;
 mod policy;
+mod printable;
 mod reference;
 mod remove;
 mod secrets;
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use console::{Console, printable};
+pub use console::Console;
 pub use failure::Failure;
 pub use reference::reference;
 

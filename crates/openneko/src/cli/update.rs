@@ -4,7 +4,8 @@ use clap::Args;
 use openneko_plugin::manifest::Entry;
 use openneko_plugin::marketplace::Prereleases;
 
-use super::install::{Catalogs, Chosen, Options, perform};
+use super::catalogs::Catalogs;
+use super::install::{Chosen, Options, perform};
 use super::{Context, Failure, list};
 use crate::manifest;
 

@@ -11,8 +11,8 @@ use genkan_db::{Tx, p};
 use super::vouch::speaks_for;
 use crate::connection::{self, Connection};
 use crate::membership::{self, Status};
-use crate::organization::session_policy;
 use crate::session::Session;
+use crate::session_policy;
 use crate::{Error, OrganizationId, Timestamp, user};
 
 /// A session that counts in another organization than the one where it began.

@@ -2,7 +2,7 @@
 
 use genkan_db::{Row, Tx, p};
 
-use super::{Client, ClientSecret, Owner, secret};
+use super::{Client, Owner};
 use crate::event::{self, Entry, Kind};
 use crate::row::{Columns, json, secs};
 use crate::{ClientId, Error, Stamp, conflict, environment};
@@ -173,36 +173,6 @@ pub async fn find_owned(tx: &mut Tx<'_>, owner: &Owner, id: &ClientId) -> Result
         )
         .await?;
     row.as_ref().map(read).transpose()
-}
-
-/// Finds a client and its secrets, expired ones too, in one round trip.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn find_with_secrets(
-    tx: &mut Tx<'_>,
-    id: &ClientId,
-) -> Result<Option<(Client, Vec<ClientSecret>)>, Error> {
-    let rows = tx
-        .all(
-            concat!(
-                "SELECT ",
-                columns!(),
-                ", ",
-                secret::columns!(),
-                " FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id
-                WHERE c.id = $1 ORDER BY s.id"
-            ),
-            p![id],
-        )
-        .await?;
-    let Some(first) = rows.first() else {
-        return Ok(None);
-    };
-    let client = read(first)?;
-    let secrets = rows.iter().filter_map(|row| secret::read_joined(row).transpose());
-    Ok(Some((client, secrets.collect::<Result<_, _>>()?)))
 }
 
 /// Replaces everything but the identifier, the kind, the owner and the time of

@@ -67,7 +67,6 @@ macro_rules! columns {
          s.expires_at, s.last_used_at"
     };
 }
-pub(super) use columns;
 
 macro_rules! secrets_between {
     ($owner:literal) => {
@@ -81,8 +80,38 @@ macro_rules! secrets_between {
     };
 }
 
+/// Finds a client and its secrets, expired ones too, in one round trip.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_with_secrets(
+    tx: &mut Tx<'_>,
+    id: &ClientId,
+) -> Result<Option<(Client, Vec<ClientSecret>)>, Error> {
+    let rows = tx
+        .all(
+            concat!(
+                "SELECT ",
+                row::columns!(),
+                ", ",
+                columns!(),
+                " FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id
+                WHERE c.id = $1 ORDER BY s.id"
+            ),
+            p![id],
+        )
+        .await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let client = row::read(first)?;
+    let secrets = rows.iter().filter_map(|row| read_joined(row).transpose());
+    Ok(Some((client, secrets.collect::<Result<_, _>>()?)))
+}
+
 /// Reads the secret after the columns of its client; a client without secrets joins NULL.
-pub(super) fn read_joined(row: &Row) -> Result<Option<ClientSecret>, Error> {
+fn read_joined(row: &Row) -> Result<Option<ClientSecret>, Error> {
     let mut columns = Columns::from(row, row::COLUMNS);
     let Some(id) = columns.optional_id()? else {
         return Ok(None);

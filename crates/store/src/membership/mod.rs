@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
-use crate::row::{Columns, json, words};
+use crate::row::{Columns, json, lines, words};
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, UserId};
 
 pub use join::{Joining, create, has_room, insert, set_active};
@@ -76,10 +76,7 @@ impl Membership {
     }
 }
 
-/// Role names never hold this: it joins them in one column.
-const SEPARATOR: char = '\n';
-
-/// The names of the roles of the membership `m`, see [`split_roles`].
+/// The names of the roles of the membership `m`, see [`lines`].
 macro_rules! role_names {
     () => {
         "(SELECT string_agg(r.name, '\n' ORDER BY r.name) FROM membership_roles mr JOIN roles r ON r.id = mr.role_id
@@ -106,7 +103,7 @@ macro_rules! columns {
 fn read(row: &Row) -> Result<Membership, Error> {
     let mut columns = Columns::of(row);
     let mut membership = read_bare(&mut columns)?;
-    membership.roles = split_roles(columns.optional_text()?);
+    membership.roles = lines(columns.optional_text()?);
     Ok(membership)
 }
 
@@ -129,12 +126,6 @@ pub(crate) fn read_bare(columns: &mut Columns<'_>) -> Result<Membership, Error> 
         accepted_at: columns.optional_time()?,
         expires_at: columns.optional_time()?,
     })
-}
-
-pub(crate) fn split_roles(names: Option<String>) -> Vec<String> {
-    names
-        .map(|names| names.split(SEPARATOR).map(str::to_owned).collect())
-        .unwrap_or_default()
 }
 
 /// Finds a membership.

@@ -1,16 +1,16 @@
 //! Organizations: the companies whose people sign in.
 
 pub mod branding;
-pub mod session_policy;
 pub mod user_limit;
 
 use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
 
+use crate::any_of::{self, any_of};
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
 use crate::row::{Columns, json, words};
-use crate::search::each_hit;
+use crate::search::Words;
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, conflict, environment, search, session};
 
 words! {
@@ -125,7 +125,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization)
         ],
     )
     .await?;
-    search::put_organization(tx, organization).await?;
+    index(tx, organization).await?;
     event::record(
         tx,
         at,
@@ -209,6 +209,19 @@ pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<O
     row.as_ref().map(read).transpose()
 }
 
+/// Writes the words by which it is found.
+pub(crate) async fn index(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), Error> {
+    let mut words = Words::default();
+    words.text(&organization.display_name);
+    for text in [&organization.external_id, &organization.slug]
+        .into_iter()
+        .flatten()
+    {
+        words.text(text);
+    }
+    search::put_organization(tx, &organization.id, words).await
+}
+
 /// Those of up to [`search::MAX_LIMIT`] organizations that there are, in the
 /// order of `ids`: what a search has found.
 ///
@@ -224,15 +237,14 @@ pub async fn find_each(tx: &mut Tx<'_>, ids: &[OrganizationId]) -> Result<Vec<Or
             concat!(
                 "SELECT ",
                 columns!(),
-                " FROM organizations WHERE id IN (",
-                each_hit!(),
-                ")"
+                " FROM organizations WHERE id IN ",
+                any_of!()
             ),
-            &search::bind_each(ids),
+            &any_of::bind(ids),
         )
         .await?;
     let found = rows.iter().map(read).collect::<Result<_, _>>()?;
-    Ok(search::in_order(ids, found, |organization| &organization.id))
+    Ok(any_of::in_order(ids, found, |organization| &organization.id))
 }
 
 /// Counts organizations, up to `limit`.
@@ -296,7 +308,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization)
     if changed == 0 {
         return Err(Error::Stale);
     }
-    search::put_organization(tx, organization).await?;
+    index(tx, organization).await?;
     event::record(
         tx,
         at,

@@ -5,26 +5,8 @@ use std::collections::HashMap;
 use genkan_db::{Tx, p};
 
 use super::{Permission, columns, read_columns, sorted};
-use crate::role::{self, Role};
-use crate::row::Columns;
-use crate::{Error, OrganizationId, RoleId, Stamp, UserId};
-
-/// Gives a role permissions; those that it has stay.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails, also because the role or a permission is gone.
-pub async fn add_to_role(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    role: &Role,
-    permissions: &[Permission],
-) -> Result<(), Error> {
-    if insert_all(tx, &role.id, permissions).await? == 0 {
-        return Ok(());
-    }
-    role::record_updated(tx, at, role).await
-}
+use crate::row::{Columns, lines};
+use crate::{Error, OrganizationId, PermissionId, RoleId, UserId};
 
 /// Gives a role permissions and says how many it had not.
 pub(crate) async fn insert_all(
@@ -45,27 +27,14 @@ pub(crate) async fn insert_all(
 }
 
 /// Takes a permission from a role. Says whether the role itself had it.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn remove_from_role(
-    tx: &mut Tx<'_>,
-    at: Stamp<'_>,
-    role: &Role,
-    permission: &Permission,
-) -> Result<bool, Error> {
+pub(crate) async fn remove(tx: &mut Tx<'_>, role_id: &RoleId, id: &PermissionId) -> Result<bool, Error> {
     let removed = tx
         .exec(
             "DELETE FROM role_permissions WHERE role_id = $1 AND permission_id = $2",
-            p![&role.id, &permission.id],
+            p![role_id, id],
         )
         .await?;
-    if removed == 0 {
-        return Ok(false);
-    }
-    role::record_updated(tx, at, role).await?;
-    Ok(true)
+    Ok(removed > 0)
 }
 
 /// Replaces the permissions that a role itself has.
@@ -100,7 +69,7 @@ pub async fn list_for_role(tx: &mut Tx<'_>, role_id: &RoleId) -> Result<Vec<Perm
 }
 
 /// The permissions that each of the roles has which members of an organization
-/// can have, see [`role::list`]; a role without permissions is missing.
+/// can have, see [`crate::role::list`]; a role without permissions is missing.
 ///
 /// # Errors
 ///
@@ -170,7 +139,7 @@ pub(crate) use {inherited, member_names};
 
 /// The names of one column, sorted.
 pub(crate) fn split_names(names: Option<String>) -> Vec<String> {
-    let mut names = crate::membership::split_roles(names);
+    let mut names = lines(names);
     names.sort_unstable();
     names
 }
@@ -186,7 +155,7 @@ pub async fn list_effective(tx: &mut Tx<'_>, role_id: &RoleId) -> Result<Vec<Per
     sorted(&rows)
 }
 
-/// See [`role::effective_permissions`].
+/// See [`crate::role::effective_permissions`].
 pub(crate) async fn list_for_member(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,

@@ -9,8 +9,10 @@ use crate::page::page_rows;
 use crate::row::Columns;
 use crate::{Error, Page, PermissionId, Stamp, Timestamp, conflict, environment};
 
-pub use held::{add_to_role, by_role, list_effective, list_for_role, remove_from_role};
-pub(crate) use held::{inherited, insert_all, list_for_member, member_names, replace_all, split_names};
+pub use held::{by_role, list_effective, list_for_role};
+pub(crate) use held::{
+    inherited, insert_all, list_for_member, member_names, remove, replace_all, split_names,
+};
 
 /// How many permissions there may be: tokens carry those of a person.
 pub const MAX_PERMISSIONS: i64 = 2_000;

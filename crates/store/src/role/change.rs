@@ -139,8 +139,43 @@ pub async fn update(
     record_updated(tx, at, role).await
 }
 
+/// Gives a role permissions; those that it has stay.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails, also because the role or a permission is gone.
+pub async fn permit(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    role: &Role,
+    permissions: &[Permission],
+) -> Result<(), Error> {
+    if permission::insert_all(tx, &role.id, permissions).await? == 0 {
+        return Ok(());
+    }
+    record_updated(tx, at, role).await
+}
+
+/// Takes a permission from a role. Says whether the role itself had it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn forbid(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    role: &Role,
+    permission: &Permission,
+) -> Result<bool, Error> {
+    if !permission::remove(tx, &role.id, &permission.id).await? {
+        return Ok(false);
+    }
+    record_updated(tx, at, role).await?;
+    Ok(true)
+}
+
 /// Records that a role, or what it permits, has changed.
-pub(crate) async fn record_updated(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(), Error> {
+async fn record_updated(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(), Error> {
     let organization_id = role.organization_id.as_ref();
     let entry = entry(Kind::RoleUpdated, &role.id, &role.name, organization_id);
     event::record(tx, at, entry).await?;

@@ -13,8 +13,7 @@ use genkan_db::{Row, Tx, p};
 use crate::row::Columns;
 use crate::{Error, OrganizationId, RoleId, Stamp, Timestamp, UserId, environment, permission};
 
-pub(crate) use change::record_updated;
-pub use change::{NewRole, delete, insert, update};
+pub use change::{NewRole, delete, forbid, insert, permit, update};
 pub use defaults::{defaults, set_default_creator, set_default_member, set_organization_default};
 pub use inheritance::MAX_DEPTH;
 

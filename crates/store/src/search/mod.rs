@@ -7,27 +7,25 @@
 //! by another: a query for two words that everybody has but nobody both costs
 //! a bounded amount as well.
 
-mod backlog;
 mod cursor;
 mod scan;
 mod words;
 
 use std::collections::BTreeSet;
 
-use genkan_db::{Tx, Value, p};
+use genkan_db::{Tx, p};
 
-pub use backlog::write_missing;
 pub use cursor::{Cursor, ParseCursorError};
 pub use scan::{COUNTED, count_members, count_organizations, count_users, members, organizations, users};
 pub use words::Query;
+pub(crate) use words::Words;
 
-use crate::organization::Organization;
+use crate::any_of::AT_ONCE;
 use crate::row::Columns;
-use crate::user::User;
 use crate::{Error, OrganizationId, UserId};
 
 /// The longest page of hits.
-pub const MAX_LIMIT: u32 = 30;
+pub const MAX_LIMIT: u32 = AT_ONCE as u32;
 
 /// Which hits to read.
 #[derive(Debug, Clone)]
@@ -48,43 +46,18 @@ pub struct Hits<I> {
     pub previous: Option<Cursor>,
 }
 
-/// Thirty parameters, and what to bind to them: a static text cannot have as
-/// many as there are hits. Those that are too many repeat the first.
-macro_rules! each_hit {
-    () => {
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
-         $24, $25, $26, $27, $28, $29, $30"
-    };
-}
-pub(crate) use each_hit;
-
-/// What [`each_hit`] is bound to; `ids` holds one at least.
-pub(crate) fn bind_each<'a, I>(ids: &'a [I]) -> Vec<Value<'a>>
-where
-    &'a I: Into<Value<'a>>,
-{
-    let limit = MAX_LIMIT as usize;
-    ids.iter()
-        .chain(std::iter::repeat(&ids[0]))
-        .take(limit)
-        .map(Into::into)
-        .collect()
-}
-
-/// Puts rows in the order of the hits.
-pub(crate) fn in_order<I: PartialEq, T>(ids: &[I], mut rows: Vec<T>, id: impl Fn(&T) -> &I) -> Vec<T> {
-    rows.sort_by_key(|row| ids.iter().position(|hit| hit == id(row)));
-    rows
-}
-
 /// Writes the words of an organization that was added or changed.
-pub(crate) async fn put_organization(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), Error> {
-    put::<OrganizationId>(tx, organization.id.as_str(), words::of_organization(organization)).await
+pub(crate) async fn put_organization(
+    tx: &mut Tx<'_>,
+    id: &OrganizationId,
+    words: Words,
+) -> Result<(), Error> {
+    put::<OrganizationId>(tx, id.as_str(), words).await
 }
 
 /// Writes the words of a user who was added or changed.
-pub(crate) async fn put_user(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
-    put::<UserId>(tx, user.id.as_str(), words::of_user(user)).await
+pub(crate) async fn put_user(tx: &mut Tx<'_>, id: &UserId, words: Words) -> Result<(), Error> {
+    put::<UserId>(tx, id.as_str(), words).await
 }
 
 /// What has words: an organization or a user.
@@ -115,13 +88,13 @@ macro_rules! indexed {
 indexed!(OrganizationId, "organization_words", "organization_id");
 indexed!(UserId, "user_words", "user_id");
 
-async fn put<I: Indexed>(tx: &mut Tx<'_>, id: &str, words: Vec<String>) -> Result<(), Error> {
+async fn put<I: Indexed>(tx: &mut Tx<'_>, id: &str, words: Words) -> Result<(), Error> {
     let rows = tx.all(I::WORDS, p![id]).await?;
     let before = rows
         .iter()
         .map(|row| Columns::of(row).bytes())
         .collect::<Result<BTreeSet<_>, _>>()?;
-    let after: BTreeSet<Vec<u8>> = words.into_iter().map(String::into_bytes).collect();
+    let after: BTreeSet<Vec<u8>> = words.limited().into_iter().map(String::into_bytes).collect();
     for word in before.difference(&after) {
         tx.exec(I::DELETE, p![id, word]).await?;
     }

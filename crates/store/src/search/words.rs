@@ -7,9 +7,6 @@ use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::organization::Organization;
-use crate::user::User;
-
 /// The longest word, in bytes; of a longer one its beginning counts.
 const MAX_WORD: usize = 64;
 
@@ -62,58 +59,45 @@ impl Query {
     }
 }
 
-/// The words of an organization.
-pub(super) fn of_organization(organization: &Organization) -> Vec<String> {
-    let mut words = BTreeSet::new();
-    add_text(&mut words, &organization.display_name);
-    for text in [&organization.external_id, &organization.slug]
-        .into_iter()
-        .flatten()
-    {
-        add_text(&mut words, text);
-    }
-    limited(words)
-}
+/// The words of a row.
+#[derive(Debug, Default)]
+pub(crate) struct Words(BTreeSet<String>);
 
-/// The words of a user.
-pub(super) fn of_user(user: &User) -> Vec<String> {
-    let mut words = BTreeSet::new();
-    let email = user.email.as_str();
-    words.insert(cut(&fold(email)));
-    let (local, domain) = email.rsplit_once('@').unwrap_or((email, ""));
-    add_text(&mut words, local);
-    // The domain as a whole: how people look for colleagues.
-    words.insert(cut(&fold(domain)));
-    let texts = [&user.name, &user.given_name, &user.family_name, &user.external_id];
-    for text in texts.into_iter().flatten() {
-        add_text(&mut words, text);
-    }
-    limited(words)
-}
-
-fn limited(words: BTreeSet<String>) -> Vec<String> {
-    let mut words = without_prefixes(words);
-    words.truncate(MAX_WORDS);
-    words
-}
-
-/// Adds every piece between blanks, and the parts of a piece between signs:
-/// `acme-corp.example` is found by `acme`, by `corp` and as a whole.
-fn add_text(words: &mut BTreeSet<String>, text: &str) {
-    let text = fold(text);
-    for piece in pieces(&text) {
-        words.insert(cut(piece));
-        let parts = piece.split(|c: char| !is_of_a_word(c));
-        // One letter finds nearly everybody; a part that begins the piece is found with it.
-        for part in parts.skip(1).filter(|part| part.chars().nth(1).is_some()) {
-            words.insert(cut(part));
-        }
-        if piece.chars().any(is_written_without_blanks) {
-            let suffixes = piece.char_indices().skip(1).take(MAX_SUFFIXES);
-            for (start, _) in suffixes.filter(|(_, c)| is_written_without_blanks(*c)) {
-                words.insert(cut(&piece[start..]));
+impl Words {
+    /// Adds every piece between blanks, and the parts of a piece between signs:
+    /// `acme-corp.example` is found by `acme`, by `corp` and as a whole.
+    pub(crate) fn text(&mut self, text: &str) {
+        let text = fold(text);
+        for piece in pieces(&text) {
+            self.0.insert(cut(piece));
+            let parts = piece.split(|c: char| !is_of_a_word(c));
+            // One letter finds nearly everybody; a part that begins the piece is found with it.
+            for part in parts.skip(1).filter(|part| part.chars().nth(1).is_some()) {
+                self.0.insert(cut(part));
+            }
+            if piece.chars().any(is_written_without_blanks) {
+                let suffixes = piece.char_indices().skip(1).take(MAX_SUFFIXES);
+                for (start, _) in suffixes.filter(|(_, c)| is_written_without_blanks(*c)) {
+                    self.0.insert(cut(&piece[start..]));
+                }
             }
         }
+    }
+
+    /// Adds an e-mail address: as a whole, the parts before the sign, and the domain
+    /// as a whole, which is how people look for colleagues.
+    pub(crate) fn address(&mut self, address: &str) {
+        self.0.insert(cut(&fold(address)));
+        let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+        self.text(local);
+        self.0.insert(cut(&fold(domain)));
+    }
+
+    /// Those that are kept.
+    pub(super) fn limited(self) -> Vec<String> {
+        let mut words = without_prefixes(self.0);
+        words.truncate(MAX_WORDS);
+        words
     }
 }
 
@@ -164,19 +148,12 @@ fn cut(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use genkan_protocol::{EmailAddress, Timestamp};
-
     use super::*;
-    use crate::{OrganizationId, UserId};
-
-    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
     fn organization(name: &str) -> Vec<String> {
-        of_organization(&Organization::new(
-            OrganizationId::parse("org_1").unwrap(),
-            name,
-            NOW,
-        ))
+        let mut words = Words::default();
+        words.text(name);
+        words.limited()
     }
 
     fn terms(text: &str) -> Vec<String> {
@@ -205,13 +182,13 @@ mod tests {
 
     #[test]
     fn a_user_is_found_by_name_and_address() {
-        let email = EmailAddress::parse("ada.lovelace@acme.test").unwrap();
-        let mut user = User::new(UserId::parse("usr_1").unwrap(), email, NOW);
-        user.given_name = Some("Ada".to_owned());
-        user.family_name = Some("King".to_owned());
-        user.external_id = Some("HR-4711".to_owned());
+        let mut words = Words::default();
+        words.address("ada.lovelace@acme.test");
+        for text in ["Ada", "King", "HR-4711"] {
+            words.text(text);
+        }
         assert_eq!(
-            of_user(&user),
+            words.limited(),
             [
                 "4711",
                 "acme.test",

@@ -11,10 +11,11 @@ use std::time::Duration;
 use genkan_db::{Row, Tx, p};
 
 use crate::event::{self, Entry, Kind};
-use crate::organization::session_policy;
 use crate::proof::Proofs;
 use crate::row::{Columns, json, words};
-use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId, user};
+use crate::session_policy;
+pub use crate::session_policy::Lifetimes;
+use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId};
 
 pub use end::{end, end_all_for_user, end_expired};
 pub use list::{Client, Filter, clients_of, count_for_user, list_for_user};
@@ -54,15 +55,6 @@ pub struct Session {
     pub ended_at: Option<Timestamp>,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
-}
-
-/// How long a session lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// From the sign-in, however busy it is.
-    pub absolute: Duration,
-    /// From the last use.
-    pub idle: Duration,
 }
 
 /// A person has proved who they are.
@@ -247,7 +239,7 @@ pub async fn rejoin(
 }
 
 async fn record_login(tx: &mut Tx<'_>, at: Stamp<'_>, sign_in: &SignIn) -> Result<(), Error> {
-    user::touch_login(tx, &sign_in.user_id, at.now).await?;
+    touch_login(tx, &sign_in.user_id, at.now).await?;
     let entry = Entry::new(Kind::UserLogin)
         .user(&sign_in.user_id)
         .organization(sign_in.organization_id.as_ref())
@@ -381,4 +373,14 @@ pub async fn gives_to(
         )
         .await?;
     Ok(row.is_some())
+}
+
+/// Remembers when the person signed in.
+async fn touch_login(tx: &mut Tx<'_>, id: &UserId, now: Timestamp) -> Result<(), Error> {
+    tx.exec(
+        "UPDATE users SET last_login_at = $2 WHERE id = $1",
+        p![id, now.as_micros()],
+    )
+    .await?;
+    Ok(())
 }

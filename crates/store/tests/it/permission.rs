@@ -36,7 +36,7 @@ async fn permit(world: &World, name: &str, roles: &[&Role]) -> Permission {
 async fn give(world: &World, role: &Role, permission: &Permission) {
     let permissions = [permission.clone()];
     world
-        .tx(async |tx| permission::add_to_role(tx, world.start(), role, &permissions).await)
+        .tx(async |tx| role::permit(tx, world.start(), role, &permissions).await)
         .await;
 }
 
@@ -202,13 +202,13 @@ async fn permissions_of_a_role_are_added_taken_and_replaced() {
         };
         for _ in 0..2 {
             world
-                .tx(async |tx| permission::add_to_role(tx, world.start(), &clerk, &all[..2]).await)
+                .tx(async |tx| role::permit(tx, world.start(), &clerk, &all[..2]).await)
                 .await;
             assert_eq!(own().await, "a b");
         }
         for removed in [true, false] {
             let outcome = world
-                .tx(async |tx| permission::remove_from_role(tx, world.start(), &clerk, &all[0]).await)
+                .tx(async |tx| role::forbid(tx, world.start(), &clerk, &all[0]).await)
                 .await;
             assert_eq!((outcome, own().await.as_str()), (removed, "b"));
         }

@@ -3,7 +3,7 @@
 use genkan_store::organization::{self, Organization};
 use genkan_store::search::{self, Cursor, HitPage, Hits, Query};
 use genkan_store::user::{self, User};
-use genkan_store::{OrganizationId, UserId, membership};
+use genkan_store::{OrganizationId, UserId, membership, search_backlog};
 
 use crate::support::{T0, World, email, on_each_engine};
 
@@ -273,7 +273,7 @@ async fn rows_from_before_the_index_are_found_once_their_words_are_written() {
             })
             .await;
         assert_eq!(found(world, "acme").await, []);
-        search::write_missing(&world.db).await.unwrap();
+        search_backlog::write_missing(&world.db).await.unwrap();
         assert_eq!(found(world, "acme").await, [acme]);
         assert_eq!(users(world, "ada", page(1, None)).await.ids, [ada]);
     })

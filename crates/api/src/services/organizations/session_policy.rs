@@ -8,7 +8,7 @@ use genkan_contract::scalekit::v1::organizations::{
     UpdateOrganizationSessionPolicyRequest,
 };
 use genkan_store::environment::{self, Environment};
-use genkan_store::organization::session_policy::{self, SessionPolicy, Span, Unit};
+use genkan_store::session_policy::{self, SessionPolicy, Span, Unit};
 
 use super::existing;
 use crate::{Api, Call, Error};

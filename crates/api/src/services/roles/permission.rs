@@ -150,7 +150,7 @@ pub(super) async fn add_to_role(
         let role = find_role(tx, role_name).await?;
         // The contract passes over a name that nothing has.
         let permissions = permission::find_known(tx, names).await?;
-        permission::add_to_role(tx, call.at(), &role, &permissions).await?;
+        role::permit(tx, call.at(), &role, &permissions).await?;
         Ok(permission::list_for_role(tx, &role.id).await?)
     });
     held.await.map(render_all)
@@ -165,7 +165,7 @@ pub(super) async fn remove_from_role(
     api.tx(async |tx| {
         let role = find_role(tx, role_name).await?;
         let permission = find(tx, name).await?;
-        if permission::remove_from_role(tx, call.at(), &role, &permission).await? {
+        if role::forbid(tx, call.at(), &role, &permission).await? {
             Ok(())
         } else {
             // One that it only inherits is taken from the role that it extends.

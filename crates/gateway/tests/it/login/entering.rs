@@ -8,7 +8,7 @@ use std::time::Duration;
 use genkan_protocol::EmailAddress;
 use genkan_store::domain::{self, Proof};
 use genkan_store::membership::{self, Joining, ProvisioningMethod};
-use genkan_store::organization::session_policy::{self, SessionPolicy, Span, Unit};
+use genkan_store::session_policy::{self, SessionPolicy, Span, Unit};
 use genkan_store::{Error, OrganizationId, Secret, UserId, connection, invitation, user};
 use genkan_testkit::{Authorize, Browser, Gateway, Organization, Rp, Tokens, on_each_engine};
 

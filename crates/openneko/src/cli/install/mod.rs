@@ -1,6 +1,5 @@
 //! `openneko install`.
 
-mod catalogs;
 mod env;
 mod perform;
 mod spec;
@@ -9,10 +8,10 @@ use clap::Args;
 use openneko_plugin::Version;
 use openneko_plugin::marketplace::Prereleases;
 
+use super::catalogs::Catalogs;
 use super::{Context, Failure};
 use crate::marketplace::Marketplaces;
 use crate::policy::Policy;
-pub(super) use catalogs::Catalogs;
 pub(super) use perform::{Chosen, Options, perform};
 use spec::Spec;
 

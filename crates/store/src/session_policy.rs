@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{self, Entry, Kind};
 use crate::row::{Columns, json, words};
-use crate::session::Lifetimes;
 use crate::{Error, OrganizationId, SessionId, Stamp, Timestamp};
 
 words! {
@@ -35,6 +34,15 @@ impl Span {
         };
         Duration::from_secs(self.count as u64 * minutes * 60)
     }
+}
+
+/// How long a session lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// From the sign-in, however busy it is.
+    pub absolute: Duration,
+    /// From the last use.
+    pub idle: Duration,
 }
 
 /// An organization's own limits. They only shorten: the shorter one of the

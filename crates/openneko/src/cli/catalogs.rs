@@ -3,12 +3,12 @@
 use openneko_plugin::PackageName;
 use openneko_plugin::marketplace::{Catalog, Plugin};
 
-use crate::cli::{Context, Failure, block_on};
+use super::{Context, Failure, block_on};
 use crate::http::Http;
 use crate::marketplace::{self, Trusted};
 
 /// The catalogs, by the slug of their marketplace.
-pub(in crate::cli) struct Catalogs {
+pub(super) struct Catalogs {
     fetched: Vec<(String, Catalog)>,
     /// Slugs of those that were not asked or did not answer.
     failed: Vec<String>,
@@ -17,7 +17,7 @@ pub(in crate::cli) struct Catalogs {
 
 impl Catalogs {
     /// Asks every one of `allowed`, and warns of those that do not answer.
-    pub(in crate::cli) fn fetch(
+    pub(super) fn fetch(
         allowed: Vec<Trusted>,
         denied: Vec<Trusted>,
         context: &mut Context,
@@ -73,7 +73,7 @@ impl Catalogs {
     }
 
     /// What one marketplace lists of a plugin; `Err` if it did not answer or was not asked.
-    pub(in crate::cli) fn of(&self, slug: &str, name: &PackageName) -> Result<Option<&Plugin>, Failure> {
+    pub(super) fn of(&self, slug: &str, name: &PackageName) -> Result<Option<&Plugin>, Failure> {
         if let Some((_, catalog)) = self.fetched.iter().find(|(fetched, _)| fetched == slug) {
             return Ok(catalog.get(name.as_str()));
         }

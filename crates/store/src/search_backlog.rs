@@ -1,8 +1,7 @@
-//! Writes the words of rows that were there before the index.
+//! Writes the words of rows that were there before the search index.
 
 use genkan_db::{Bulk, Db, p};
 
-use super::{put_organization, put_user};
 use crate::row::Columns;
 use crate::{Error, OrganizationId, UserId, organization, user};
 
@@ -28,12 +27,12 @@ pub async fn write_missing(db: &Db) -> Result<(), Error> {
             // Whoever was deleted meanwhile needs no words.
             if let Ok(id) = OrganizationId::parse(id) {
                 if let Some(organization) = organization::find(tx, &id).await? {
-                    put_organization(tx, &organization).await?;
+                    organization::index(tx, &organization).await?;
                 }
             } else if let Ok(id) = UserId::parse(id)
                 && let Some(user) = user::find(tx, &id).await?
             {
-                put_user(tx, &user).await?;
+                user::index(tx, &user).await?;
             }
             tx.exec("DELETE FROM search_backlog WHERE id = $1", p![id])
                 .await?;
