@@ -1,7 +1,7 @@
 //! One call: who asks, and when.
 
 use genkan_protocol::Timestamp;
-use genkan_store::Stamp;
+use genkan_store::{Actor, Stamp};
 
 use crate::caller::Caller;
 use crate::host::Host;
@@ -40,7 +40,7 @@ impl<'a> Call<'a> {
     pub fn at(&self) -> Stamp<'_> {
         let stamp = Stamp::new(self.host.ids(), self.now);
         match &self.caller {
-            Some(caller) => stamp.by(caller.client_id.as_str()),
+            Some(caller) => stamp.by(Actor::Client(&caller.client_id)),
             None => stamp,
         }
     }

@@ -181,6 +181,9 @@ impl From<Error> for Refusal {
         let refused = match error {
             Error::Refused(refusal) => return refusal,
             Error::Store(genkan_store::Error::Conflict(conflict)) => taken(conflict),
+            Error::Store(genkan_store::Error::Invalid(mistake)) => {
+                Error::invalid(mistake.field, &mistake.fault.to_string())
+            }
             Error::Store(genkan_store::Error::Stale) => {
                 Error::aborted("it was changed or deleted meanwhile: read it again and decide again")
             }

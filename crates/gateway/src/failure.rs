@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use genkan_store::mistake::{Fault, Mistake};
+
 use crate::config::{InstanceKeyFileError, Mistakes};
 
 /// A command's failure, in words for the person who ran it.
@@ -186,10 +188,31 @@ impl From<genkan_store::Error> for Failure {
                 Self::new("The person has another address than was invited.")
             }
             Error::Conflict(name) if let Some(failure) = Self::of_role(name) => failure,
+            Error::Invalid(mistake) => Self::usage(format!(
+                "--{} {}.",
+                field_of(&mistake).replace('_', "-"),
+                fault_of(&mistake)
+            )),
             Error::Stale => Self::new("Something that this command needs was changed or deleted meanwhile.")
                 .remedy("Look again, and repeat the command."),
             error => database_failed(error),
         }
+    }
+}
+
+/// What a command and an imported file call the field of a mistake.
+pub(crate) fn field_of(mistake: &Mistake) -> &'static str {
+    match mistake.field {
+        "organization.display_name" => "name",
+        field => field.rsplit('.').next().unwrap_or(field),
+    }
+}
+
+/// What is wrong with it, to stand after its name.
+pub(crate) fn fault_of(mistake: &Mistake) -> String {
+    match mistake.fault {
+        Fault::TooLong { most } => format!("is longer than {most} characters"),
+        fault => fault.to_string(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! How a store function fails. Absence is not a failure: it is an `Option`.
 
+use crate::mistake::Mistake;
+
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -7,6 +9,9 @@ pub enum Error {
     /// A name is taken, or a limit is reached: one of the constants in [`conflict`].
     #[error("conflict: {0}")]
     Conflict(&'static str),
+    /// A value breaks a rule of the domain.
+    #[error(transparent)]
+    Invalid(#[from] Mistake),
     /// What should be changed is gone, or was changed meanwhile: read again and decide again.
     #[error("the row changed meanwhile")]
     Stale,

@@ -112,8 +112,8 @@ pub struct Event {
     pub user_id: Option<UserId>,
     pub client_id: Option<ClientId>,
     pub session_id: Option<SessionId>,
-    /// Who made it happen through the management API or the command line: a
-    /// client's identifier, or `cli`. Otherwise it was the user, or Genkan itself.
+    /// Who made it happen, see [`crate::Actor::word`]; nothing if it was the user, or
+    /// Genkan itself.
     pub actor: Option<String>,
     /// The facts, with the connection and the directory that it is about.
     pub data: Map<String, Value>,
@@ -213,7 +213,7 @@ pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<
             entry.session_id,
             entry.connection_id,
             entry.directory_id,
-            at.actor,
+            at.actor.word().as_deref(),
             &data,
             at.now.as_micros(),
         ],

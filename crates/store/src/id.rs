@@ -232,43 +232,6 @@ impl Generator {
     }
 }
 
-/// When a change happens, and where the identifiers of what it creates come from.
-#[derive(Debug, Clone, Copy)]
-pub struct Stamp<'a> {
-    pub ids: &'a Generator,
-    pub now: Timestamp,
-    /// Who does it, for the events: see [`crate::event::Event::actor`].
-    pub actor: Option<&'a str>,
-}
-
-impl<'a> Stamp<'a> {
-    pub const fn new(ids: &'a Generator, now: Timestamp) -> Self {
-        Self {
-            ids,
-            now,
-            actor: None,
-        }
-    }
-
-    /// The same moment, with who acts.
-    #[must_use]
-    pub const fn by(mut self, actor: &'a str) -> Self {
-        self.actor = Some(actor);
-        self
-    }
-
-    /// The next identifier of kind `I`.
-    pub fn id<I: Id>(&self) -> I {
-        self.ids.next(self.now)
-    }
-
-    /// A moment for `updated_at` that differs from the last one, though the
-    /// clock may stand still or step back: it tells two versions of a row apart.
-    pub(crate) fn after(&self, last: Timestamp) -> Timestamp {
-        self.now.max(last + std::time::Duration::from_micros(1))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

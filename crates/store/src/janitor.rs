@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use genkan_db::{Bulk, Db, p};
 
-use crate::id::{Generator, Stamp};
+use crate::id::Generator;
+use crate::stamp::{Actor, Stamp};
 use crate::{Error, Timestamp, authorization_code, environment, interaction, session, signing_key};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -122,7 +123,7 @@ pub struct Swept {
 /// [`Error::Database`] if the database fails; what was swept stays swept.
 pub async fn sweep(db: &Db, ids: &Generator, now: Timestamp) -> Result<Swept, Error> {
     let mut swept = Swept {
-        sessions_ended: end_sessions(db, Stamp::new(ids, now)).await?,
+        sessions_ended: end_sessions(db, Stamp::new(ids, now).by(Actor::Job)).await?,
         rows_deleted: 0,
     };
     for job in JOBS {

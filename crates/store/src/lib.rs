@@ -31,6 +31,7 @@ pub mod login_trace;
 pub mod mail;
 pub mod member;
 pub mod membership;
+pub mod mistake;
 pub mod organization;
 pub mod outbox;
 pub mod page;
@@ -52,6 +53,7 @@ pub mod secret;
 pub mod session;
 pub mod session_policy;
 pub mod signing_key;
+mod stamp;
 pub mod subject;
 pub mod upstream_request;
 pub mod user;
@@ -65,14 +67,14 @@ pub use id::{
     ApiTokenId, BackChannelLogoutId, CertificateId, ClientId, ConnectionId, ConnectionTestId, CredentialId,
     DirectoryGroupId, DirectoryId, DirectorySecretId, DirectoryUserId, DomainId, EnvironmentId, EventId,
     Generator, GrantId, InteractionId, KeyId, MailId, OrganizationId, ParseIdError, PermissionId,
-    PortalLinkId, RelinkPermissionId, ResourceId, RoleId, SecretId, SessionId, Stamp, TokenId, TraceId,
-    UserId,
+    PortalLinkId, RelinkPermissionId, ResourceId, RoleId, SecretId, SessionId, TokenId, TraceId, UserId,
 };
 pub use page::{MAX_LIMIT, Page};
 pub use proof::Proof;
 pub use provider::Provider;
 pub use seal::InstanceKey;
 pub use secret::{Secret, SecretHash};
+pub use stamp::{Actor, Stamp};
 
 macro_rules! migration {
     ($version:literal, $name:literal, $file:literal) => {

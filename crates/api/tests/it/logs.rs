@@ -15,7 +15,7 @@ use genkan_contract::scalekit::v1::events::{
 use genkan_protocol::oauth::{AuthorizationRequest, Prompt, Scope};
 use genkan_store::event::{self, Entry, Kind};
 use genkan_store::interaction::{self, Interaction, LIFETIME, Request, Stage};
-use genkan_store::{ConnectionId, InteractionId, OrganizationId, SecretHash};
+use genkan_store::{Actor, ClientId, ConnectionId, InteractionId, OrganizationId, SecretHash};
 use prost_types::value::Kind as ValueKind;
 use tonic::Code;
 
@@ -172,6 +172,7 @@ async fn a_sign_in_says_whose_it_is_and_how_it_stands() {
 async fn events_have_the_shape_of_the_contract() {
     on_each_engine(async |harness: Harness| {
         let mut client = EventsServiceClient::new(harness.client());
+        let client_id = ClientId::parse("skc_1").unwrap();
         let (organization, connection) = harness
             .tx(async |tx, at| {
                 let organization: OrganizationId = at.id();
@@ -180,7 +181,7 @@ async fn events_have_the_shape_of_the_contract() {
                     .organization(&organization)
                     .connection(&connection)
                     .with("providers", vec!["OKTA"]);
-                event::record(tx, at.by("skc_1"), entry).await?;
+                event::record(tx, at.by(Actor::Client(&client_id)), entry).await?;
                 event::record(tx, at, Entry::new(Kind::UserSignup)).await?;
                 Ok((organization, connection))
             })

@@ -10,7 +10,7 @@ use genkan_protocol::oauth::redirect_uri;
 use genkan_store::domain::Giver;
 use genkan_store::environment::{self, Environment, Kind};
 use genkan_store::id::Id;
-use genkan_store::{Generator, InstanceKey, Page, Stamp};
+use genkan_store::{Actor, Generator, InstanceKey, Page, Stamp};
 use serde::Serialize;
 
 use super::{Context, Failure};
@@ -84,7 +84,7 @@ impl Instance {
 
     /// When the command happens, and the identifiers of what it creates.
     pub(super) fn stamp(&self) -> Stamp<'_> {
-        Stamp::new(&self.ids, self.now).by("cli")
+        Stamp::new(&self.ids, self.now).by(Actor::Cli)
     }
 
     pub(super) async fn read<T>(

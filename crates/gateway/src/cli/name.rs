@@ -4,13 +4,6 @@ use genkan_protocol::name;
 
 use super::Failure;
 
-/// What a name must not hold.
-pub(super) fn not_plain(option: &str) -> Failure {
-    Failure::usage(format!(
-        "{option} holds control characters or marks that turn text around."
-    ))
-}
-
 /// A name that people will read.
 pub(super) fn non_empty(option: &str, text: &str) -> Result<String, Failure> {
     match text.trim() {
@@ -18,7 +11,9 @@ pub(super) fn non_empty(option: &str, text: &str) -> Result<String, Failure> {
         text if text.chars().count() > 200 => {
             Err(Failure::usage(format!("{option} is longer than 200 characters.")))
         }
-        text if !name::is_plain(text) => Err(not_plain(option)),
+        text if !name::is_plain(text) => Err(Failure::usage(format!(
+            "{option} holds control characters or marks that turn text around."
+        ))),
         text => Ok(text.to_owned()),
     }
 }

@@ -7,14 +7,13 @@ use genkan_store::domain::{self, Domain};
 use genkan_store::organization::{self, Organization, Region};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::connection::ConnectionSummary;
 use super::domain::{DomainView, parse_domain};
 use super::instance::{Deleted, Instance, PageArgs};
 use super::output::{details, table, time};
 use super::pairs::{self, PairsChange, parse_pair};
-use super::{Context, Failure, name, which};
+use super::{Context, Failure, which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -117,16 +116,8 @@ fn parse_region(text: &str) -> Result<Choice<Region>, String> {
         .map_err(|_| "write US or EU".to_owned())
 }
 
-/// As the contract has it: labels of small letters, digits and hyphens, between dots.
 fn parse_slug(text: &str) -> Result<String, String> {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| is_inner(byte) || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if text.is_empty() || (text.len() <= 253 && text.split('.').all(is_label)) {
+    if text.is_empty() || organization::check_slug(text).is_ok() {
         Ok(text.to_owned())
     } else {
         Err("write small letters, digits and hyphens, such as acme or acme.corp".to_owned())
@@ -134,8 +125,7 @@ fn parse_slug(text: &str) -> Result<String, String> {
 }
 
 fn parse_logo(text: &str) -> Result<String, String> {
-    let is_web = |url: Url| matches!(url.scheme(), "https" | "http");
-    if text.is_empty() || (text.len() <= 1024 && Url::parse(text).is_ok_and(is_web)) {
+    if text.is_empty() || organization::check_logo_url(text).is_ok() {
         Ok(text.to_owned())
     } else {
         Err("write an address that starts with https://".to_owned())
@@ -248,7 +238,7 @@ pub(super) async fn run(args: &OrgArgs, context: &mut Context) -> Result<(), Fai
 
 async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
     let at = instance.stamp();
-    let mut organization = Organization::new(at.id(), name::non_empty("--name", &args.name)?, at.now);
+    let mut organization = Organization::new(at.id(), args.name.trim(), at.now);
     args.settings.apply(&mut organization);
     let domain = |name: &DomainName| {
         let kind = domain::Kind::OrganizationDomain;
@@ -314,7 +304,7 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
 async fn update(args: &UpdateArgs, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
     let mut organization = which::organization(instance, &args.organization).await?;
     if let Some(name) = &args.name {
-        organization.display_name = name::non_empty("--name", name)?;
+        name.trim().clone_into(&mut organization.display_name);
     }
     args.settings.apply(&mut organization);
     let at = instance.stamp();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use genkan_api::dns;
 use genkan_store::domain::{self, Proof};
-use genkan_store::{Error, conflict};
+use genkan_store::{Actor, Error, conflict};
 
 use crate::app::App;
 
@@ -33,7 +33,7 @@ pub async fn look(app: &App) -> Result<(), Error> {
         {
             continue;
         }
-        let at = app.at(app.now());
+        let at = app.at(app.now()).by(Actor::Job);
         let verified = app
             .db()
             .tx(async |tx| domain::prove(tx, at, &domain.organization_id, &domain.id, Proof::Dns).await)
@@ -44,7 +44,7 @@ pub async fn look(app: &App) -> Result<(), Error> {
             Err(error) => return Err(error),
         }
     }
-    let at = app.at(app.now());
+    let at = app.at(app.now()).by(Actor::Job);
     let since = at.now - PATIENCE;
     app.db()
         .tx(async |tx| domain::give_up_pending(tx, at, since, GIVEN_UP_AT_ONCE).await)

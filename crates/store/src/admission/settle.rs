@@ -140,14 +140,17 @@ fn take_over_names(user: &mut User, profile: &Profile) {
         (&mut user.name, &profile.name),
         (&mut user.given_name, &profile.given_name),
         (&mut user.family_name, &profile.family_name),
-        (&mut user.picture, &profile.picture),
         (&mut user.locale, &profile.locale),
         (&mut user.preferred_username, &profile.preferred_username),
     ];
     for (ours, theirs) in pairs {
-        if theirs.is_some() {
-            ours.clone_from(theirs);
+        // Nobody is kept out for a name that cannot be kept.
+        if let Some(text) = theirs.as_deref().filter(|text| user::is_fit(text)) {
+            *ours = Some(text.to_owned());
         }
+    }
+    if let Some(picture) = profile.picture.as_deref().filter(|text| user::is_fit_address(text)) {
+        user.picture = Some(picture.to_owned());
     }
 }
 

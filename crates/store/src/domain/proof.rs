@@ -120,7 +120,7 @@ pub async fn prove(
             id,
             by.as_str(),
             at.now.as_micros(),
-            at.actor,
+            at.actor.word().as_deref(),
             at.after(domain.updated_at).as_micros()
         ],
     )

@@ -3,7 +3,7 @@
 use genkan_db::{Tx, p};
 use serde_json::{Map, Value};
 
-use super::{Assigned, Membership, ProvisioningMethod, Status, assign, find, leave};
+use super::{Assigned, Membership, ProvisioningMethod, Status, assign, find, leave, rules};
 use crate::event::{self, Entry, Kind};
 use crate::row::{Columns, json};
 use crate::{Error, OrganizationId, Stamp, Timestamp, UserId, conflict, role};
@@ -82,6 +82,7 @@ async fn add(
         user_id,
         ..
     } = *joining;
+    rules::check(&joining.metadata, joining.inviter_email.as_deref())?;
     // Asked before the room: who is a member already is told that.
     if find(tx, organization_id, user_id).await?.is_some() {
         return Err(Error::Conflict(conflict::MEMBERSHIP));

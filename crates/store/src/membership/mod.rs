@@ -2,6 +2,7 @@
 
 mod join;
 mod leave;
+mod rules;
 
 use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use crate::{Error, OrganizationId, Page, Stamp, Timestamp, UserId};
 pub use join::{Joining, create, has_room, insert, set_active};
 pub(crate) use join::{activate, insert_pending, reopen};
 pub use leave::{delete, delete_with_last};
+pub use rules::check;
 
 words! {
     /// Whether a member may sign in to the organization.
@@ -289,7 +291,8 @@ pub async fn remove_role(
 ///
 /// # Errors
 ///
-/// [`Error::Stale`] if the user does not belong to the organization.
+/// [`Error::Stale`] if the user does not belong to the organization; [`Error::Invalid`] if
+/// there are too many or too long facts.
 pub async fn set_metadata(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -297,6 +300,7 @@ pub async fn set_metadata(
     user_id: &UserId,
     metadata: &Map<String, Value>,
 ) -> Result<(), Error> {
+    rules::check_metadata(metadata)?;
     let metadata = json(metadata);
     let changed = tx
         .exec(

@@ -1,6 +1,7 @@
 //! Organizations: the companies whose people sign in.
 
 pub mod branding;
+mod rules;
 pub mod user_limit;
 
 use genkan_db::{Row, Tx, p};
@@ -12,6 +13,8 @@ use crate::page::page_rows;
 use crate::row::{Columns, json, words};
 use crate::search::Words;
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, conflict, environment, search, session};
+
+pub use rules::{check, check_logo_url, check_slug};
 
 words! {
     /// What an organization's own administrators may set up in the admin portal.
@@ -103,8 +106,10 @@ impl Organization {
 ///
 /// # Errors
 ///
-/// [`conflict::ORGANIZATION_EXTERNAL_ID`] or [`conflict::ORGANIZATION_SLUG`] if that is taken.
+/// - [`Error::Invalid`] if it breaks a rule, see [`check`].
+/// - [`conflict::ORGANIZATION_EXTERNAL_ID`] or [`conflict::ORGANIZATION_SLUG`] if that is taken.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization) -> Result<(), Error> {
+    rules::check(organization, None)?;
     refuse_taken(tx, organization).await?;
     let (features, metadata) = (json(&organization.features), json(&organization.metadata));
     tx.exec(
@@ -282,8 +287,11 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<OrganizationId>) -> Result<Vec<Or
 /// # Errors
 ///
 /// - [`Error::Stale`] if it was deleted, or changed since it was read.
+/// - [`Error::Invalid`] if what changes breaks a rule, see [`check`].
 /// - [`conflict::ORGANIZATION_EXTERNAL_ID`] or [`conflict::ORGANIZATION_SLUG`] if that is taken.
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization) -> Result<(), Error> {
+    let before = find(tx, &organization.id).await?.ok_or(Error::Stale)?;
+    rules::check(organization, Some(&before))?;
     refuse_taken(tx, organization).await?;
     let (features, metadata) = (json(&organization.features), json(&organization.metadata));
     let changed = tx

@@ -3,8 +3,8 @@
 use genkan_db::{Tx, p};
 
 use super::defaults::{set_default_creator, set_default_member};
-use super::inheritance;
-use super::{MAX_ROLES, Role};
+use super::rules::{self, Texts};
+use super::{MAX_ROLES, Role, find_by_id, inheritance};
 use crate::event::{self, Entry, Kind};
 use crate::permission::{self, Permission};
 use crate::row::Columns;
@@ -37,8 +37,15 @@ pub struct NewRole<'a> {
 /// # Errors
 ///
 /// [`conflict::ROLE_NAME`], [`conflict::ROLES`], and those of a base that it
-/// must not have: [`conflict::ROLE_BASE`] and [`conflict::ROLE_DEPTH`].
+/// must not have: [`conflict::ROLE_BASE`] and [`conflict::ROLE_DEPTH`]; or
+/// [`Error::Invalid`] if a text cannot be kept.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, role: &NewRole<'_>) -> Result<(), Error> {
+    let texts = Texts {
+        name: role.name,
+        display_name: role.display_name,
+        description: role.description,
+    };
+    rules::check(texts, None)?;
     let taken = tx
         .opt(
             "SELECT id FROM roles
@@ -103,6 +110,7 @@ async fn refuse_too_many(tx: &mut Tx<'_>, organization_id: Option<&OrganizationI
 /// # Errors
 ///
 /// - [`Error::Stale`] if it was deleted, or changed since it was read.
+/// - [`Error::Invalid`] if a text that changes cannot be kept.
 /// - [`conflict::ROLE_BASE`], [`conflict::ROLE_CYCLE`], [`conflict::ROLE_DEPTH`] if it must not have the base.
 pub async fn update(
     tx: &mut Tx<'_>,
@@ -110,6 +118,8 @@ pub async fn update(
     role: &Role,
     permissions: Option<&[Permission]>,
 ) -> Result<(), Error> {
+    let before = find_by_id(tx, &role.id).await?.ok_or(Error::Stale)?;
+    rules::check(Texts::from(role), Some(Texts::from(&before)))?;
     let organization_id = role.organization_id.as_ref();
     if let Some(base) = &role.base {
         inheritance::check(tx, &role.id, organization_id, &base.id).await?;

@@ -7,6 +7,7 @@
 mod change;
 mod defaults;
 mod inheritance;
+mod rules;
 
 use genkan_db::{Row, Tx, p};
 
@@ -16,6 +17,7 @@ use crate::{Error, OrganizationId, RoleId, Stamp, Timestamp, UserId, environment
 pub use change::{NewRole, delete, forbid, insert, permit, update};
 pub use defaults::{defaults, set_default_creator, set_default_member, set_organization_default};
 pub use inheritance::MAX_DEPTH;
+pub use rules::{Texts, check, check_display_name, is_name};
 
 /// How many roles the environment may have, and how many of its own an organization.
 pub const MAX_ROLES: i64 = 1_000;
@@ -59,15 +61,6 @@ impl From<&Role> for Base {
             name: role.name.clone(),
         }
     }
-}
-
-/// Whether a text can be the name of a role: 1 to 64 letters, digits and
-/// underscores, all ASCII.
-pub fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Roles `r` as the organization `$1` sees them, or the environment if that is NULL.
@@ -273,26 +266,4 @@ pub async fn effective_permissions(
     user_id: &UserId,
 ) -> Result<Vec<permission::Permission>, Error> {
     permission::list_for_member(tx, organization_id, user_id).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_name;
-
-    #[test]
-    fn names_are_letters_digits_and_underscores() {
-        for name in ["a", "admin", "Team_Lead_2", &"x".repeat(64)] {
-            assert!(is_name(name), "{name:?}");
-        }
-        for name in [
-            "",
-            "team lead",
-            "team-lead",
-            "team\nlead",
-            "équipe",
-            &"x".repeat(65),
-        ] {
-            assert!(!is_name(name), "{name:?}");
-        }
-    }
 }

@@ -9,7 +9,7 @@ use genkan_store::identity::relink;
 use genkan_store::organization::Organization;
 use genkan_store::user::{self, User};
 use genkan_store::{
-    ConnectionId, Error, OrganizationId, Page, Provider, UserId, conflict, membership, subject,
+    Actor, ConnectionId, Error, OrganizationId, Page, Provider, UserId, conflict, membership, subject,
 };
 
 use crate::support::{T0, World, claim, email, on_each_engine, race};
@@ -28,7 +28,7 @@ async fn join(world: &World, organization_id: &OrganizationId, user: &User) {
 
 async fn prove(world: &World, organization_id: &OrganizationId, by: Proof) -> Domain {
     let domains = world.tx(async |tx| domain::list(tx, organization_id).await).await;
-    let at = world.start().by("cli");
+    let at = world.start().by(Actor::Cli);
     world
         .tx(async |tx| domain::prove(tx, at, organization_id, &domains[0].id, by).await)
         .await;
@@ -325,7 +325,7 @@ async fn a_claim_and_a_look_alike_domain_vouch_for_nothing() {
 
 async fn allow(world: &World, connection: &ConnectionId, user: Option<&UserId>, after: u64) {
     world
-        .tx(async |tx| relink::allow(tx, world.after(after).by("cli"), connection, user).await)
+        .tx(async |tx| relink::allow(tx, world.after(after).by(Actor::Cli), connection, user).await)
         .await;
 }
 

@@ -98,10 +98,10 @@ impl OrganizationService for Api {
         let organization = Organization {
             external_id: wanted.external_id.filter(|text| !text.is_empty()),
             slug: wanted.slug,
-            logo_url: update::logo_url(wanted.logo_url)?,
+            logo_url: wanted.logo_url.and_then(update::non_empty),
             region: render::read_region(wanted.region_code)?,
             metadata: object(wanted.metadata),
-            ..Organization::new(at.id(), update::display_name(&wanted.display_name)?, at.now)
+            ..Organization::new(at.id(), update::display_name(&wanted.display_name), at.now)
         };
         self.tx(async |tx| Ok(organization::insert(tx, at, &organization).await?))
             .await?;

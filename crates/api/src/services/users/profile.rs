@@ -16,12 +16,6 @@ use crate::Error;
 use crate::mask::Masked;
 use crate::render::object;
 
-/// The longest external id, in characters.
-const MAX_EXTERNAL_ID: usize = 510;
-
-/// The longest text of a profile whose rule names no limit, in characters.
-const MAX_TEXT: usize = 512;
-
 /// A text field as it was written: `None` was left out, an empty one clears.
 type Written = Option<String>;
 
@@ -42,18 +36,6 @@ struct Profile {
 }
 
 impl Profile {
-    fn check(&self) -> Result<(), Error> {
-        for (field, text) in [
-            ("user.user_profile.name", &self.name),
-            ("user.user_profile.locale", &self.locale),
-            ("user.user_profile.phone_number", &self.phone_number),
-            ("user.user_profile.gender", &self.gender),
-        ] {
-            limit(field, text.as_deref(), MAX_TEXT)?;
-        }
-        Ok(())
-    }
-
     fn apply(&self, user: &mut User) {
         for (ours, written) in [
             (&mut user.given_name, &self.given_name),
@@ -85,15 +67,6 @@ impl Profile {
 fn write(ours: &mut Option<String>, written: &Written) {
     if let Some(text) = written {
         *ours = Some(text.clone()).filter(|text| !text.is_empty());
-    }
-}
-
-fn limit(field: &str, text: Option<&str>, most: usize) -> Result<(), Error> {
-    match text {
-        Some(text) if text.chars().count() > most => {
-            Err(Error::invalid(field, &format!("has more than {most} characters")))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -159,11 +132,9 @@ pub(super) fn new_user(wanted: CreateUser, id: UserId, now: Timestamp) -> Result
     let email = EmailAddress::parse(&wanted.email)
         .map_err(|error| Error::invalid("user.email", &error.to_string()))?;
     let mut user = User::new(id, email, now);
-    limit("user.external_id", wanted.external_id.as_deref(), MAX_EXTERNAL_ID)?;
     user.external_id = wanted.external_id.and_then(non_empty);
     user.metadata = object(wanted.metadata);
     let profile = Profile::from(wanted.user_profile.unwrap_or_default());
-    profile.check()?;
     profile.apply(&mut user);
     Ok(user)
 }
@@ -182,10 +153,8 @@ impl Change {
         let masked = Masked::read(mask, ("user", "scalekit.v1.users.UpdateUser"), wanted)?;
         let replaces = |path: &str, is_empty| masked.replaces(path, is_empty);
         let wanted = masked.message.clone();
-        limit("user.external_id", wanted.external_id.as_deref(), MAX_EXTERNAL_ID)?;
         let email = wanted.email.as_deref().map(EmailAddress::parse).transpose();
         let profile = Profile::change(wanted.user_profile.unwrap_or_default(), replaces);
-        profile.check()?;
         Ok(Self {
             email: email.map_err(|error| Error::invalid("user.email", &error.to_string()))?,
             external_id: wanted.external_id,

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::progress::Progress;
 use super::rows::{Line, Rejects, Rows};
 use crate::cli::Failure;
+use crate::failure::{fault_of, field_of};
 
 /// How many lines go into one transaction: enough that the disk is not what
 /// decides, few enough that a sign-in meanwhile does not wait.
@@ -47,6 +48,9 @@ impl From<Error> for RowError {
             Error::Conflict(conflict::ORGANIZATION_FULL) => "the organization may not have another member",
             Error::Conflict(conflict::DOMAIN) => "another organization has one of these domains",
             Error::Conflict(conflict::USER_EXTERNAL_ID) => "another user has this external id",
+            Error::Invalid(mistake) => {
+                return Self::Rejected(format!("{} {}", field_of(&mistake), fault_of(&mistake)));
+            }
             error => return Self::Store(error),
         };
         Self::Rejected(sentence.to_owned())

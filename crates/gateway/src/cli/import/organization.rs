@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use genkan_db::Tx;
-use genkan_protocol::{Domain as DomainName, name};
+use genkan_protocol::Domain as DomainName;
 use genkan_store::domain::{self, Domain, Giver};
 use genkan_store::organization::{self, Organization, Region};
 use genkan_store::{Error, OrganizationId, Stamp, conflict};
@@ -49,7 +49,7 @@ impl Row for OrganizationRow {
         let (id, mut outcome) = match known {
             Some(known) => {
                 let mut organization = known.clone();
-                self.apply(&mut organization)?;
+                self.apply(&mut organization);
                 let changed = organization != known;
                 if changed {
                     organization::update(tx, at, &organization).await?;
@@ -66,7 +66,7 @@ impl Row for OrganizationRow {
             None => {
                 let mut organization = Organization::new(at.id(), "", at.now);
                 organization.external_id = Some(self.external_id.clone());
-                self.apply(&mut organization)?;
+                self.apply(&mut organization);
                 if organization.display_name.is_empty() {
                     return rejected("name is missing");
                 }
@@ -83,16 +83,9 @@ impl Row for OrganizationRow {
 
 impl OrganizationRow {
     /// What the line says replaces what was there.
-    fn apply(&self, organization: &mut Organization) -> Result<(), RowError> {
+    fn apply(&self, organization: &mut Organization) {
         if let Some(text) = &self.name {
-            let text = text.trim();
-            if text.is_empty() || text.chars().count() > 200 {
-                return rejected("name is empty or longer than 200 characters");
-            }
-            if !name::is_plain(text) {
-                return rejected("name holds control characters or marks that turn text around");
-            }
-            text.clone_into(&mut organization.display_name);
+            text.trim().clone_into(&mut organization.display_name);
         }
         for (ours, theirs) in [
             (&mut organization.slug, &self.slug),
@@ -106,7 +99,6 @@ impl OrganizationRow {
         for (key, value) in &self.metadata {
             organization.metadata.insert(key.clone(), value.clone().into());
         }
-        Ok(())
     }
 
     /// Adds the domains that are missing, and says whether there were any.

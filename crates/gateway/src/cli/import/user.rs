@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use genkan_db::Tx;
-use genkan_protocol::{EmailAddress, name};
+use genkan_protocol::EmailAddress;
 use genkan_store::domain::Giver;
 use genkan_store::membership::{self, Joining, ProvisioningMethod};
 use genkan_store::organization;
@@ -68,10 +68,6 @@ impl Row for UserRow {
             Err(error) => return rejected(format!("email \"{}\": {error}", self.email)),
         };
         let proved = email.clone();
-        let names = [&self.name, &self.given_name, &self.family_name];
-        if names.into_iter().flatten().any(|text| !name::is_plain(text)) {
-            return rejected("a name holds control characters or marks that turn text around");
-        }
         if self.organization.is_none() && !self.roles.is_empty() {
             return rejected("roles are given in an organization, and the line names none");
         }

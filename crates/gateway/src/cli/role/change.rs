@@ -2,6 +2,7 @@
 
 use clap::Args;
 use genkan_db::Tx;
+use genkan_store::mistake::Fault;
 use genkan_store::permission::{self, Permission};
 use genkan_store::role::{self, Base, NewRole, Role};
 use genkan_store::{Error, OrganizationId};
@@ -74,10 +75,10 @@ fn parse_name(text: &str) -> Result<String, String> {
 }
 
 fn parse_display_name(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("it is empty".to_owned()),
-        text if text.chars().count() > 100 => Err("it is longer than 100 characters".to_owned()),
-        text => Ok(text.to_owned()),
+    match role::check_display_name(text.trim()) {
+        Ok(()) => Ok(text.trim().to_owned()),
+        Err(Fault::TooLong { most }) => Err(format!("it is longer than {most} characters")),
+        Err(fault) => Err(format!("it {fault}")),
     }
 }
 

@@ -135,7 +135,7 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
     refuse_unknown_roles(&args.roles, organization_id, instance).await?;
     let at = instance.stamp();
     let mut user = User::new(at.id(), args.email.clone(), at.now);
-    args.settings.apply(&mut user)?;
+    args.settings.apply(&mut user);
     let memberships = instance
         .change(async |tx| {
             user::insert(tx, at, &user).await?;

@@ -2,13 +2,12 @@
 
 use clap::Args;
 use genkan_protocol::EmailAddress;
-use genkan_protocol::name::is_plain;
 use genkan_store::user::{self, User};
 
 use super::{find, show};
 use crate::cli::instance::Instance;
 use crate::cli::pairs::{PairsChange, parse_pair};
-use crate::cli::{Context, Failure, name};
+use crate::cli::{Context, Failure};
 
 /// What is not named stays. An empty text clears.
 #[derive(Debug, Args)]
@@ -45,44 +44,21 @@ pub(super) struct SettingsArgs {
     no_metadata: bool,
 }
 
-/// The longest text of a profile, in characters; as in the API.
-const MAX_TEXT: usize = 512;
-
-/// The longest address of a picture, in characters; as in the API.
-const MAX_ADDRESS: usize = 2048;
-
 impl SettingsArgs {
-    pub(super) fn apply(&self, user: &mut User) -> Result<(), Failure> {
+    pub(super) fn apply(&self, user: &mut User) {
         let number = user.phone_number.clone();
-        for (option, field, text) in [
-            ("--name", &mut user.name, &self.name),
-            ("--given-name", &mut user.given_name, &self.given_name),
-            ("--family-name", &mut user.family_name, &self.family_name),
-            (
-                "--preferred-username",
-                &mut user.preferred_username,
-                &self.preferred_username,
-            ),
-            ("--phone-number", &mut user.phone_number, &self.phone_number),
-            ("--locale", &mut user.locale, &self.locale),
-            ("--gender", &mut user.gender, &self.gender),
-            ("--picture", &mut user.picture, &self.picture),
-            ("--external-id", &mut user.external_id, &self.external_id),
+        for (field, text) in [
+            (&mut user.name, &self.name),
+            (&mut user.given_name, &self.given_name),
+            (&mut user.family_name, &self.family_name),
+            (&mut user.preferred_username, &self.preferred_username),
+            (&mut user.phone_number, &self.phone_number),
+            (&mut user.locale, &self.locale),
+            (&mut user.gender, &self.gender),
+            (&mut user.picture, &self.picture),
+            (&mut user.external_id, &self.external_id),
         ] {
             let Some(text) = text else { continue };
-            let most = if option == "--picture" {
-                MAX_ADDRESS
-            } else {
-                MAX_TEXT
-            };
-            if text.chars().count() > most {
-                return Err(Failure::usage(format!(
-                    "{option} is longer than {most} characters."
-                )));
-            }
-            if !is_plain(text) {
-                return Err(name::not_plain(option));
-            }
             *field = Some(text.clone()).filter(|text| !text.is_empty());
         }
         if user.phone_number != number {
@@ -93,7 +69,6 @@ impl SettingsArgs {
             pairs: &self.metadata,
         };
         change.apply(&mut user.metadata);
-        Ok(())
     }
 }
 
@@ -119,7 +94,7 @@ pub(super) async fn update(
         user.email.clone_from(email);
         user.email_verified = false;
     }
-    args.settings.apply(&mut user)?;
+    args.settings.apply(&mut user);
     let at = instance.stamp();
     instance
         .change(async |tx| user::update(tx, at, &user).await)

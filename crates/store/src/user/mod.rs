@@ -1,5 +1,7 @@
 //! Users: people, one for each e-mail address.
 
+mod rules;
+
 use genkan_db::{Row, Tx, p};
 use genkan_protocol::EmailAddress;
 use serde_json::{Map, Value};
@@ -10,6 +12,9 @@ use crate::page::page_rows;
 use crate::row::{Columns, json};
 use crate::search::Words;
 use crate::{Error, Page, Stamp, Timestamp, UserId, conflict, search, session};
+
+pub use rules::check;
+pub(crate) use rules::{is_fit, is_fit_address};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct User {
@@ -144,8 +149,10 @@ impl ProfileTexts {
 ///
 /// # Errors
 ///
-/// [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is taken.
+/// - [`Error::Invalid`] if they break a rule, see [`check`].
+/// - [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is taken.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), Error> {
+    rules::check(user, None)?;
     refuse_taken(tx, user).await?;
     let profile = ProfileTexts::of(user);
     tx.exec(
@@ -184,11 +191,11 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
 
 /// Asks first: then both engines name the conflict alike, and a race shows
 /// itself as a serialization failure, which is tried again.
-async fn refuse_taken(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
-    if find_by_email(tx, &user.email)
-        .await?
-        .is_some_and(|other| other.id != user.id)
-    {
+///
+/// Gives the user as they were stored, if they have the address already.
+async fn refuse_taken(tx: &mut Tx<'_>, user: &User) -> Result<Option<User>, Error> {
+    let same = find_by_email(tx, &user.email).await?;
+    if same.as_ref().is_some_and(|other| other.id != user.id) {
         return Err(Error::Conflict(conflict::USER_EMAIL));
     }
     if let Some(external_id) = &user.external_id
@@ -198,7 +205,7 @@ async fn refuse_taken(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
     {
         return Err(Error::Conflict(conflict::USER_EXTERNAL_ID));
     }
-    Ok(())
+    Ok(same)
 }
 
 /// Finds a user.
@@ -313,9 +320,14 @@ pub async fn count(tx: &mut Tx<'_>, limit: i64) -> Result<i64, Error> {
 /// # Errors
 ///
 /// - [`Error::Stale`] if the user was deleted, or changed since they were read.
+/// - [`Error::Invalid`] if what changes breaks a rule, see [`check`].
 /// - [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is taken.
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), Error> {
-    refuse_taken(tx, user).await?;
+    let before = match refuse_taken(tx, user).await? {
+        Some(before) => before,
+        None => find(tx, &user.id).await?.ok_or(Error::Stale)?,
+    };
+    rules::check(user, Some(&before))?;
     let profile = ProfileTexts::of(user);
     let changed = tx
         .exec(
