@@ -1,35 +1,103 @@
-//! JSON objects in which no name occurs twice.
+//! The one reader of JSON that strangers send: no name occurs twice, and depth and
+//! number of values have a limit. The size of a text is limited where it is received.
 //!
-//! Source: RFC 7515 §4, RFC 7519 §4, RFC 8259 §4.
+//! Source: RFC 7515 §4, RFC 7519 §4, RFC 8259 §4 and §9.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Parses an object and refuses duplicate names, at any depth.
+/// How much a text may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Levels of arrays and objects.
+    pub depth: usize,
+    /// Values of any kind. Four mebibytes of `0,` would otherwise take sixty in memory.
+    pub values: usize,
+}
+
+/// For the documents and tokens of the standards: they are flat, and the longest
+/// thing in them is a list of groups.
+const STANDARD: Limits = Limits {
+    depth: 32,
+    values: 20_000,
+};
+
+/// Parses a text and refuses duplicate names, at any depth.
+///
+/// Two parsers that choose differently would see two different texts (RFC 8259 §4).
+///
+/// # Errors
+///
+/// If it is no JSON, a name occurs twice, or it is beyond the limits.
+pub fn value(bytes: &[u8], limits: Limits) -> Result<Value, serde_json::Error> {
+    let mut left = limits.values;
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let seed = Limited {
+        limits,
+        depth: limits.depth,
+        left: &mut left,
+    };
+    let value = seed.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Reads an object of one of the standards as a type of ours.
+///
+/// # Errors
+///
+/// As [`value`], and those of `T`.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_value(Value::Object(object(bytes)?))
+}
+
+/// Parses an object of one of the standards.
 ///
 /// RFC 7519 §4 lets a parser either refuse duplicates or take the last one.
 /// Two parsers that choose differently see two different tokens behind one
 /// signature, so they are refused.
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
-    match serde_json::from_slice::<Strict>(bytes)?.0 {
+    match value(bytes, STANDARD)? {
         Value::Object(map) => Ok(map),
         _ => Err(serde_json::Error::custom("not a JSON object")),
     }
 }
 
-struct Strict(Value);
+struct Limited<'l> {
+    limits: Limits,
+    /// Levels that may follow.
+    depth: usize,
+    /// Values that may follow, in the whole document.
+    left: &'l mut usize,
+}
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+impl<'de> DeserializeSeed<'de> for Limited<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        *self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| D::Error::custom(format!("more than {} values", self.limits.values)))?;
+        deserializer.deserialize_any(self)
     }
 }
 
-struct StrictVisitor;
+impl Limited<'_> {
+    fn deeper<E: Error>(&mut self) -> Result<Limited<'_>, E> {
+        let most = self.limits.depth;
+        let too_deep = || E::custom(format!("nested more than {most} levels deep"));
+        Ok(Limited {
+            limits: self.limits,
+            depth: self.depth.checked_sub(1).ok_or_else(too_deep)?,
+            left: self.left,
+        })
+    }
+}
 
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> Visitor<'de> for Limited<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,21 +132,21 @@ impl<'de> Visitor<'de> for StrictVisitor {
         Ok(Value::String(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Strict(value)) = seq.next_element()? {
+        while let Some(value) = seq.next_element_seed(self.deeper()?)? {
             values.push(value);
         }
         Ok(Value::Array(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             if map.contains_key(&name) {
-                return Err(A::Error::custom("a name occurs twice"));
+                return Err(A::Error::custom("a name occurs twice in one object"));
             }
-            let Strict(value) = access.next_value()?;
+            let value = access.next_value_seed(self.deeper()?)?;
             map.insert(name, value);
         }
         Ok(Value::Object(map))
@@ -128,8 +196,16 @@ mod tests {
     }
 
     #[test]
-    fn nesting_is_bounded() {
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(object(deep.as_bytes()).is_err());
+    fn depth_and_number_are_bounded() {
+        let deep = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert!(object(deep(31).as_bytes()).is_ok());
+        for levels in [32, 100_000] {
+            let error = object(deep(levels).as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("nested more than 32 levels deep"), "{error}");
+        }
+        let flood = |values: usize| format!("{{\"groups\":[0{}]}}", ",0".repeat(values));
+        assert!(object(flood(10_000).as_bytes()).is_ok());
+        let error = object(flood(1_000_000).as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("more than 20000 values"), "{error}");
     }
 }

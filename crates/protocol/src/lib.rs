@@ -10,6 +10,7 @@
 //! - [`oidc`]: discovery, the claims of our tokens, validation of foreign ID tokens
 //! - [`saml`]: metadata and certificates of identity providers
 //! - [`EmailAddress`] and [`Domain`]: what decides which organization a person belongs to
+//! - [`json`]: the one reader of JSON that strangers send
 //! - [`name`]: names that people read, and what must not stand in them
 //! - [`Trace`]: what was checked at a login, for the people who must mend it
 
@@ -19,7 +20,7 @@ mod domain;
 mod email;
 mod encoding;
 pub mod jose;
-mod json;
+pub mod json;
 pub mod name;
 pub mod oauth;
 pub mod oidc;

@@ -79,7 +79,7 @@ impl JwkSet {
         if document.len() > MAX_BYTES {
             return Err(JwkSetError::TooLarge);
         }
-        let document: Document = serde_json::from_slice(document).map_err(JwkSetError::Syntax)?;
+        let document: Document = crate::json::read(document).map_err(JwkSetError::Syntax)?;
         if document.keys.len() > MAX_KEYS {
             return Err(JwkSetError::TooManyKeys);
         }

@@ -2,19 +2,17 @@
 //!
 //! Source: RFC 8259.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use genkan_protocol::json::{self, Limits};
+use serde_json::{Map, Value};
 
 use super::Mistake;
 
-/// Deepest nesting. A message of the contract needs five; free-form values take the
-/// rest. One level of them costs three in protobuf, whose decoder stops at a hundred.
-const DEEPEST: usize = 24;
-
-/// Most values in one document. Four mebibytes of `0,` would otherwise take sixty in memory.
-const MOST_VALUES: usize = 100_000;
+/// A message of the contract needs five levels; free-form values take the rest. One
+/// level of them costs three in protobuf, whose decoder stops at a hundred.
+const LIMITS: Limits = Limits {
+    depth: 24,
+    values: 100_000,
+};
 
 /// Parses a document. Nothing but spaces counts as `{}`.
 ///
@@ -24,98 +22,8 @@ pub(crate) fn document(bytes: &[u8]) -> Result<Value, Mistake> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Object(Map::new()));
     }
-    let mut left = MOST_VALUES;
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let seed = Limited {
-        depth: DEEPEST,
-        left: &mut left,
-    };
-    seed.deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value))
+    json::value(bytes, LIMITS)
         .map_err(|error| Mistake::new("", format!("the body is not valid JSON: {error}")))
-}
-
-struct Limited<'l> {
-    depth: usize,
-    left: &'l mut usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Limited<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        *self.left = self
-            .left
-            .checked_sub(1)
-            .ok_or_else(|| D::Error::custom(format!("more than {MOST_VALUES} values")))?;
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Limited<'_> {
-    fn deeper<E: Error>(&mut self) -> Result<Limited<'_>, E> {
-        let too_deep = || E::custom(format!("nested more than {DEEPEST} levels deep"));
-        Ok(Limited {
-            depth: self.depth.checked_sub(1).ok_or_else(too_deep)?,
-            left: self.left,
-        })
-    }
-}
-
-impl<'de> Visitor<'de> for Limited<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = seq.next_element_seed(self.deeper()?)? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut access: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(name) = access.next_key::<String>()? {
-            if map.contains_key(&name) {
-                return Err(A::Error::custom("a name occurs twice in one object"));
-            }
-            let value = access.next_value_seed(self.deeper()?)?;
-            map.insert(name, value);
-        }
-        Ok(Value::Object(map))
-    }
 }
 
 #[cfg(test)]

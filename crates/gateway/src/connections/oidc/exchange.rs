@@ -128,7 +128,7 @@ impl Exchange<'_> {
         if !answer.status.is_success() {
             return Err(self.token_error(answer.status.as_u16(), &answer.body, trace));
         }
-        match serde_json::from_slice::<Tokens>(&answer.body) {
+        match genkan_protocol::json::read::<Tokens>(&answer.body) {
             Ok(tokens) => {
                 trace.pass("Code exchange", "tokens received");
                 Ok(tokens)
@@ -199,7 +199,7 @@ impl Exchange<'_> {
     }
 
     fn token_error(&self, status: u16, body: &[u8], trace: &mut Trace) -> Failure {
-        let error = serde_json::from_slice::<TokenError>(body).ok();
+        let error = genkan_protocol::json::read::<TokenError>(body).ok();
         let code = error.as_ref().map_or("", |error| error.error.as_str());
         let shown = match &error {
             Some(error) => {

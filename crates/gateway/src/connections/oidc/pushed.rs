@@ -68,7 +68,7 @@ impl Exchange<'_> {
         if !answer.status.is_success() {
             return Err(self.push_refused(answer.status.as_u16(), &answer.body, trace));
         }
-        match serde_json::from_slice::<Pushed>(&answer.body) {
+        match genkan_protocol::json::read::<Pushed>(&answer.body) {
             Ok(pushed) if is_reference(&pushed.request_uri) => {
                 trace.pass(CHECK, "taken");
                 let reference = [
@@ -107,7 +107,7 @@ impl Exchange<'_> {
     }
 
     fn push_refused(&self, status: u16, body: &[u8], trace: &mut Trace) -> Failure {
-        let error = serde_json::from_slice::<PushError>(body).ok();
+        let error = genkan_protocol::json::read::<PushError>(body).ok();
         let code = error.as_ref().map_or("", |error| error.error.as_str());
         let shown: String = match &error {
             Some(error) => {
