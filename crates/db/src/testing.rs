@@ -200,7 +200,7 @@ impl Drop for Scratch {
 ///
 /// If `test` does; the engine is printed before.
 pub async fn on_each_engine(test: impl AsyncFn(Db)) {
-    on_each(Scratch::each().await, test).await;
+    on_each_opened(Scratch::each().await, test).await;
 }
 
 /// As [`on_each_engine`], with `migrations` applied.
@@ -209,22 +209,35 @@ pub async fn on_each_engine(test: impl AsyncFn(Db)) {
 ///
 /// If a migration fails or `test` does.
 pub async fn on_each_engine_with(migrations: &[Migration], test: impl AsyncFn(Db)) {
-    on_each(Scratch::each_with(migrations).await, test).await;
+    on_each_opened(Scratch::each_with(migrations).await, test).await;
 }
 
+async fn on_each_opened(each: Vec<Scratch>, test: impl AsyncFn(Db)) {
+    on_each(each, async |scratch| {
+        let db = scratch.connect().await;
+        test(db.clone()).await;
+        db.close().await;
+    })
+    .await;
+}
+
+/// Runs `test` on each database, which it opens and closes itself.
+///
+/// # Panics
+///
+/// If `test` does; the engine is printed before.
 #[expect(
     clippy::print_stderr,
     reason = "the test runner shows it beside the panic's own text"
 )]
-async fn on_each(each: Vec<Scratch>, test: impl AsyncFn(Db)) {
+pub async fn on_each(each: Vec<Scratch>, test: impl AsyncFn(Scratch)) {
     for scratch in each {
-        let db = scratch.connect().await;
-        let outcome = AssertUnwindSafe(test(db.clone())).catch_unwind().await;
+        let engine = scratch.engine();
+        let outcome = AssertUnwindSafe(test(scratch)).catch_unwind().await;
         if let Err(panic) = outcome {
-            eprintln!("the test failed on {:?}", scratch.engine());
+            eprintln!("the test failed on {engine:?}");
             resume_unwind(panic);
         }
-        db.close().await;
     }
 }
 

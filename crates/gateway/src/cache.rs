@@ -7,9 +7,8 @@
 //! once after a change through the management API of this process.
 //! Nothing that decides one-time use or revocation is ever kept here.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use genkan_db::{Db, Tx};
@@ -18,6 +17,8 @@ use genkan_store::client::{Client, ClientSecret, Owner};
 use genkan_store::environment::Environment;
 use genkan_store::resource::Resource;
 use genkan_store::{ClientId, Error, client, environment, organization, resource};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::OnceCell;
 
 use crate::keys::Keyring;
 
@@ -25,8 +26,9 @@ use crate::keys::Keyring;
 /// that something changed.
 pub const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// More clients than this are not kept; the cache then starts anew.
-const MAX_CLIENTS: usize = 10_000;
+/// More clients than this are not kept: then those go that are asked for least, so
+/// identifiers that strangers make up drive no client out.
+const MAX_CLIENTS: u64 = 10_000;
 
 /// A client with what authenticates it, and what its tokens say of its owner.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ pub(crate) struct Cache {
     seen: Mutex<Option<Seen>>,
     /// How often this process was told of a change.
     changes: AtomicU64,
-    kept: RwLock<Kept>,
+    kept: RwLock<Arc<Kept>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,13 +66,39 @@ struct Seen {
     at: Instant,
 }
 
-#[derive(Debug, Default)]
+/// What is known of one generation. Each is read by one caller, and whoever asks
+/// meanwhile waits for that.
+#[derive(Debug)]
 pub(crate) struct Kept {
     generation: i64,
-    pub(crate) environment: Option<Arc<Environment>>,
-    pub(crate) keyring: Option<Arc<Keyring>>,
-    clients: HashMap<ClientId, Option<Arc<CachedClient>>>,
-    pub(crate) origins: Option<Arc<Vec<String>>>,
+    pub(crate) environment: OnceCell<Arc<Environment>>,
+    /// Leaves by the clock as well, see [`Keyring::is_current`].
+    pub(crate) keyring: tokio::sync::RwLock<Option<Arc<Keyring>>>,
+    clients: moka::sync::Cache<ClientId, Arc<OnceCell<Option<Arc<CachedClient>>>>>,
+    pub(crate) origins: OnceCell<Arc<Vec<String>>>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::of(0)
+    }
+}
+
+impl Kept {
+    fn of(generation: i64) -> Self {
+        Self {
+            generation,
+            environment: OnceCell::new(),
+            keyring: tokio::sync::RwLock::default(),
+            clients: moka::sync::Cache::new(MAX_CLIENTS),
+            origins: OnceCell::new(),
+        }
+    }
+
+    /// The place of a client.
+    pub(crate) fn client(&self, id: &ClientId) -> Arc<OnceCell<Option<Arc<CachedClient>>>> {
+        self.clients.get_with_by_ref(id, Arc::default)
+    }
 }
 
 impl Cache {
@@ -83,7 +111,7 @@ impl Cache {
     pub(crate) async fn generation(&self, db: &Db) -> Result<i64, Error> {
         let changes = self.changes.load(Ordering::SeqCst);
         let marker = db.change_marker().await?;
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = *self.seen.lock();
         if let Some(seen) = seen {
             let unchanged = match marker {
                 Some(_) => seen.marker == marker,
@@ -101,46 +129,26 @@ impl Cache {
             changes,
             at,
         };
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+        *self.seen.lock() = Some(seen);
         Ok(generation)
     }
 
-    /// What is kept of this generation.
-    pub(crate) fn kept<T>(&self, generation: i64, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
-        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+    /// What is kept of this generation. For a request that is older than what is kept
+    /// there is a place of its own, which goes with it.
+    pub(crate) fn kept(&self, generation: i64) -> Arc<Kept> {
+        let kept = Arc::clone(&self.kept.read());
         if kept.generation == generation {
-            pick(&kept)
-        } else {
-            None
+            return kept;
         }
-    }
-
-    /// Keeps what was read while this generation was in force.
-    pub(crate) fn keep(&self, generation: i64, put: impl FnOnce(&mut Kept)) {
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        if kept.generation > generation {
-            return;
-        }
+        let mut kept = self.kept.write();
         if kept.generation < generation {
-            *kept = Kept {
-                generation,
-                ..Kept::default()
-            };
+            *kept = Arc::new(Kept::of(generation));
         }
-        put(&mut kept);
-    }
-}
-
-impl Kept {
-    pub(crate) fn client(&self, id: &ClientId) -> Option<Option<Arc<CachedClient>>> {
-        self.clients.get(id).cloned()
-    }
-
-    pub(crate) fn keep_client(&mut self, id: ClientId, client: Option<Arc<CachedClient>>) {
-        if self.clients.len() >= MAX_CLIENTS {
-            self.clients.clear();
+        if kept.generation == generation {
+            Arc::clone(&kept)
+        } else {
+            Arc::new(Kept::of(generation))
         }
-        self.clients.insert(id, client);
     }
 }
 

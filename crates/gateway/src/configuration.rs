@@ -7,22 +7,23 @@ use genkan_store::environment::Environment;
 use genkan_store::{ClientId, Error, client, environment};
 
 use crate::app::App;
-use crate::cache::{CachedClient, read_client};
+use crate::cache::{CachedClient, Kept, read_client};
 use crate::keys::{Keyring, KeyringError};
 
 /// The configuration as one request sees it: whether it changed is asked once.
 #[derive(Debug, Clone)]
 pub struct Configuration {
     app: App,
-    generation: i64,
+    kept: Arc<Kept>,
 }
 
 impl App {
     /// The configuration that is in force.
     pub async fn configuration(&self) -> Result<Configuration, Error> {
+        let generation = self.cache().generation(self.db()).await?;
         Ok(Configuration {
             app: self.clone(),
-            generation: self.cache().generation(self.db()).await?,
+            kept: self.cache().kept(generation),
         })
     }
 
@@ -55,18 +56,11 @@ impl App {
 impl Configuration {
     /// The environment's settings.
     pub async fn environment(&self) -> Result<Arc<Environment>, Error> {
-        if let Some(found) = self
-            .app
-            .cache()
-            .kept(self.generation, |kept| kept.environment.clone())
-        {
-            return Ok(found);
-        }
-        let found = Arc::new(self.app.db().read(async |tx| environment::get(tx).await).await?);
-        self.app.cache().keep(self.generation, |kept| {
-            kept.environment = Some(Arc::clone(&found))
-        });
-        Ok(found)
+        let read = async || {
+            let found = self.app.db().read(async |tx| environment::get(tx).await).await?;
+            Ok::<_, Error>(Arc::new(found))
+        };
+        self.kept.environment.get_or_try_init(read).await.cloned()
     }
 
     /// A registered client, if there is one of that id.
@@ -74,46 +68,40 @@ impl Configuration {
         let Ok(id) = ClientId::parse(id) else {
             return Ok(None);
         };
-        if let Some(found) = self.app.cache().kept(self.generation, |kept| kept.client(&id)) {
-            return Ok(found);
-        }
-        let found = self
-            .app
-            .db()
-            .read(async |tx| read_client(tx, &id).await)
-            .await?
-            .map(Arc::new);
-        self.app
-            .cache()
-            .keep(self.generation, |kept| kept.keep_client(id, found.clone()));
-        Ok(found)
+        let read = async || {
+            let found = self.app.db().read(async |tx| read_client(tx, &id).await).await?;
+            Ok::<_, Error>(found.map(Arc::new))
+        };
+        self.kept.client(&id).get_or_try_init(read).await.cloned()
     }
 
     /// The signing keys, parsed.
     pub async fn keyring(&self) -> Result<Arc<Keyring>, KeyringError> {
-        let kept = self
-            .app
-            .cache()
-            .kept(self.generation, |kept| kept.keyring.clone());
-        if let Some(found) = kept.filter(|keyring| keyring.is_current(self.app.now())) {
-            return Ok(found);
+        let is_current = |keyring: &&Arc<Keyring>| keyring.is_current(self.app.now());
+        if let Some(found) = self.kept.keyring.read().await.as_ref().filter(is_current) {
+            return Ok(Arc::clone(found));
         }
-        let found = Arc::new(Keyring::load(self.app.db(), self.app.instance_key(), self.app.now()).await?);
-        self.app
-            .cache()
-            .keep(self.generation, |kept| kept.keyring = Some(Arc::clone(&found)));
+        let mut kept = self.kept.keyring.write().await;
+        // Somebody may have loaded them while we waited.
+        if let Some(found) = kept.as_ref().filter(is_current) {
+            return Ok(Arc::clone(found));
+        }
+        let (db, instance_key) = (self.app.db(), self.app.instance_key());
+        let found = Arc::new(Keyring::load(db, instance_key, self.app.now()).await?);
+        *kept = Some(Arc::clone(&found));
         Ok(found)
     }
 
     /// The origins of all registered redirect URIs: who may call from a browser.
     pub async fn registered_origins(&self) -> Result<Arc<Vec<String>>, Error> {
-        if let Some(found) = self
-            .app
-            .cache()
-            .kept(self.generation, |kept| kept.origins.clone())
-        {
-            return Ok(found);
-        }
+        self.kept
+            .origins
+            .get_or_try_init(async || self.read_origins().await)
+            .await
+            .cloned()
+    }
+
+    async fn read_origins(&self) -> Result<Arc<Vec<String>>, Error> {
         let uris = self
             .app
             .db()
@@ -127,10 +115,6 @@ impl Configuration {
             .collect();
         origins.sort_unstable();
         origins.dedup();
-        let found = Arc::new(origins);
-        self.app
-            .cache()
-            .keep(self.generation, |kept| kept.origins = Some(Arc::clone(&found)));
-        Ok(found)
+        Ok(Arc::new(origins))
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::future::IntoFuture;
-use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +16,7 @@ use genkan::outbound::Outbound;
 use genkan::server::Server;
 use genkan::web::tls;
 use genkan::{dev_ca, server};
-use genkan_db::testing::Scratch;
+use genkan_db::testing::{self, Scratch};
 use genkan_db::{Db, Engine, Tx};
 use genkan_protocol::Timestamp;
 use genkan_protocol::jose::Algorithm;
@@ -545,25 +544,11 @@ pub async fn on_each_engine(test: impl AsyncFn(&Gateway)) {
 /// # Panics
 ///
 /// If `test` does.
-#[expect(
-    clippy::print_stderr,
-    reason = "the test runner shows it beside the panic's own text"
-)]
 pub async fn on_each_engine_of(setup: impl Fn() -> Setup, test: impl AsyncFn(&Gateway)) {
-    for scratch in Scratch::each_with(MIGRATIONS).await {
-        let engine = scratch.engine();
+    testing::on_each(Scratch::each_with(MIGRATIONS).await, async |scratch| {
         let gateway = setup().start_on(scratch).await;
-        let outcome = catch_unwind(test(&gateway)).await;
-        if let Err(panic) = outcome {
-            eprintln!("the test failed on {engine:?}");
-            resume_unwind(panic);
-        }
+        test(&gateway).await;
         gateway.stop().await;
-    }
-}
-
-async fn catch_unwind<F: IntoFuture>(test: F) -> std::thread::Result<F::Output> {
-    use futures_util::FutureExt as _;
-
-    AssertUnwindSafe(test.into_future()).catch_unwind().await
+    })
+    .await;
 }

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use genkan_api::{Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit, Simulator};
 use genkan_contract::scalekit::v1::errdetails::ErrorInfo;
-use genkan_db::testing::Scratch;
+use genkan_db::testing::{self, Scratch};
 use genkan_db::{Db, Tx};
 use genkan_protocol::Timestamp;
 use genkan_store::environment::{self, Environment};
@@ -57,9 +57,10 @@ struct TestHostInner {
 
 /// Runs `test` on SQLite, and on PostgreSQL where there is a server.
 pub(crate) async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(Harness) -> F) {
-    for scratch in Scratch::each_with(MIGRATIONS).await {
+    testing::on_each(Scratch::each_with(MIGRATIONS).await, async |scratch| {
         test(Harness::on(scratch, RateLimit { per_minute: None }).await).await;
-    }
+    })
+    .await;
 }
 
 impl Harness {

@@ -5,29 +5,36 @@
 //! anybody. A provider that does not answer costs its callers ten seconds; without
 //! a memory each visitor of a sign-in page would cost a call of that length.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use moka::sync::Cache;
+use parking_lot::Mutex;
+use tracing::Instrument as _;
 
 /// How long a failure is told again without another call. A provider that is back
 /// is noticed after that at the latest.
 const FAILURE_AGE: Duration = Duration::from_secs(3);
 
-/// More documents than this are not kept.
-const MAX_KEPT: usize = 5_000;
+/// More documents than this are not kept: then those go that are asked for least.
+const MAX_KEPT: u64 = 5_000;
 
 /// Documents by name.
-#[derive(Debug)]
 pub(crate) struct Shelf<T, E> {
-    places: Mutex<HashMap<String, Place<T, E>>>,
+    places: Cache<String, Arc<Place<T, E>>>,
 }
 
 #[derive(Debug)]
 struct Place<T, E> {
+    known: Mutex<Known<T, E>>,
+    /// Held while somebody fetches.
+    flight: Arc<tokio::sync::Mutex<()>>,
+}
+
+#[derive(Debug)]
+struct Known<T, E> {
     kept: Option<Kept<T>>,
     failed: Option<(Arc<E>, Instant)>,
-    /// Held by whoever fetches.
-    flight: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A document that was fetched.
@@ -45,87 +52,191 @@ impl<T> Kept<T> {
     }
 }
 
-/// What is known of a document.
-enum Known<T, E> {
-    Is(Arc<T>),
-    Failed(Arc<E>),
-    /// Nothing that suffices: whoever gets hold of the flight fetches it.
-    Nothing(Arc<tokio::sync::Mutex<()>>),
+impl<T, E> std::fmt::Debug for Shelf<T, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shelf").finish_non_exhaustive()
+    }
 }
 
-impl<T, E> Default for Shelf<T, E> {
+impl<T, E> Default for Shelf<T, E>
+where
+    T: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
     fn default() -> Self {
         Self {
-            places: Mutex::default(),
+            places: Cache::new(MAX_KEPT),
         }
     }
 }
 
-impl<T, E> Shelf<T, E> {
+impl<T, E> Default for Place<T, E> {
+    fn default() -> Self {
+        Self {
+            known: Mutex::new(Known {
+                kept: None,
+                failed: None,
+            }),
+            flight: Arc::default(),
+        }
+    }
+}
+
+impl<T, E> Shelf<T, E>
+where
+    T: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
     /// The document called `name` if it `suffices`, else what `fetch` brings.
+    ///
+    /// It is fetched in a task of its own, so a caller who goes away takes nothing
+    /// along: neither the document nor the memory of a failure.
     ///
     /// # Errors
     ///
     /// That of `fetch`, perhaps of one a moment ago.
-    pub(crate) async fn get(
+    pub(crate) async fn get<F>(
         &self,
         name: &str,
         is_refetch: bool,
         suffices: impl Fn(&Kept<T>) -> bool,
-        fetch: impl Future<Output = Result<T, E>>,
-    ) -> Result<Arc<T>, Arc<E>> {
-        let flight = match self.look(name, false, &suffices) {
-            Known::Is(document) => return Ok(document),
-            Known::Failed(error) => return Err(error),
-            Known::Nothing(flight) => flight,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Arc<T>, Arc<E>>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let place = self.places.get_with_by_ref(name, Arc::default);
+        if let Some(known) = place.look(false, &suffices) {
+            return known;
+        }
+        let flying = Arc::clone(&place.flight).lock_owned().await;
+        // The flight before may have brought it.
+        if let Some(known) = place.look(true, &suffices) {
+            return known;
+        }
+        let fetch = fetch();
+        let flight = async move {
+            let brought = fetch.await.map(Arc::new).map_err(Arc::new);
+            place.put(&brought, is_refetch);
+            drop(flying);
+            brought
         };
-        let _flying = flight.lock().await;
-        // Whoever flew before us may have brought it.
-        match self.look(name, true, &suffices) {
-            Known::Is(document) => return Ok(document),
-            Known::Failed(error) => return Err(error),
-            Known::Nothing(_) => {}
+        match tokio::spawn(flight.in_current_span()).await {
+            Ok(brought) => brought,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The process ends, and with it everybody who waits.
+                Err(_) => std::future::pending().await,
+            },
         }
-        let brought = fetch.await.map(Arc::new).map_err(Arc::new);
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = places.get_mut(name) {
-            let at = Instant::now();
-            match &brought {
-                Ok(document) => {
-                    place.failed = None;
-                    place.kept = Some(Kept {
-                        document: Arc::clone(document),
-                        at,
-                        is_refetch,
-                    });
-                }
-                Err(error) => place.failed = Some((Arc::clone(error), at)),
-            }
-        }
-        brought
     }
+}
 
-    fn look(&self, name: &str, is_flying: bool, suffices: impl Fn(&Kept<T>) -> bool) -> Known<T, E> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() >= MAX_KEPT && !places.contains_key(name) {
-            places.clear();
+impl<T, E> Place<T, E> {
+    /// What is known, if that suffices.
+    fn look(&self, is_flying: bool, suffices: impl Fn(&Kept<T>) -> bool) -> Option<Result<Arc<T>, Arc<E>>> {
+        let known = self.known.lock();
+        if let Some(kept) = known.kept.as_ref().filter(|kept| suffices(kept)) {
+            return Some(Ok(Arc::clone(&kept.document)));
         }
-        let place = places.entry(name.to_owned()).or_insert_with(|| Place {
-            kept: None,
-            failed: None,
-            flight: Arc::default(),
-        });
-        if let Some(kept) = place.kept.as_ref().filter(|kept| suffices(kept)) {
-            return Known::Is(Arc::clone(&kept.document));
-        }
-        match &place.failed {
+        match &known.failed {
             // While somebody asks again, nobody else waits for what will probably be the same.
             Some((error, at))
-                if at.elapsed() < FAILURE_AGE || (!is_flying && place.flight.try_lock().is_err()) =>
+                if at.elapsed() < FAILURE_AGE || (!is_flying && self.flight.try_lock().is_err()) =>
             {
-                Known::Failed(Arc::clone(error))
+                Some(Err(Arc::clone(error)))
             }
-            _ => Known::Nothing(Arc::clone(&place.flight)),
+            _ => None,
         }
+    }
+
+    fn put(&self, brought: &Result<Arc<T>, Arc<E>>, is_refetch: bool) {
+        let mut known = self.known.lock();
+        let at = Instant::now();
+        match brought {
+            Ok(document) => {
+                known.failed = None;
+                known.kept = Some(Kept {
+                    document: Arc::clone(document),
+                    at,
+                    is_refetch,
+                });
+            }
+            Err(error) => known.failed = Some((Arc::clone(error), at)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    type Numbers = Shelf<usize, &'static str>;
+
+    #[tokio::test]
+    async fn a_hundred_callers_fetch_once() {
+        let (shelf, fetched) = (Arc::new(Numbers::default()), Arc::new(AtomicUsize::new(0)));
+        let callers = (0..100).map(|_| {
+            let (shelf, fetched) = (Arc::clone(&shelf), Arc::clone(&fetched));
+            tokio::spawn(async move {
+                let fetch = || async move {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Ok(fetched.fetch_add(1, Ordering::SeqCst))
+                };
+                shelf.get("a", false, |_| true, fetch).await
+            })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            assert_eq!(caller.await.unwrap(), Ok(Arc::new(0)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_goes_away_takes_no_failure_along() {
+        let (shelf, fetched) = (Numbers::default(), Arc::new(AtomicUsize::new(0)));
+        let fetch = || {
+            let fetched = Arc::clone(&fetched);
+            move || async move {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                fetched.fetch_add(1, Ordering::SeqCst);
+                Err("down")
+            }
+        };
+        let impatient = shelf.get("a", false, |_| true, fetch());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(5), impatient)
+                .await
+                .is_err(),
+            "it is cut off"
+        );
+        for _ in 0..3 {
+            assert_eq!(
+                shelf.get("a", false, |_| true, fetch()).await,
+                Err(Arc::new("down"))
+            );
+        }
+        assert_eq!(fetched.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_stays_however_many_others_come_by() {
+        let (shelf, fetched) = (Numbers::default(), Arc::new(AtomicUsize::new(0)));
+        let get = async |name: String| {
+            let fetched = Arc::clone(&fetched);
+            let fetch = || async move { Ok(fetched.fetch_add(1, Ordering::SeqCst)) };
+            *shelf.get(&name, false, |_| true, fetch).await.unwrap()
+        };
+        for _ in 0..20 {
+            assert_eq!(get("customer".to_owned()).await, 0);
+        }
+        for stranger in 0..2 * MAX_KEPT {
+            get(stranger.to_string()).await;
+            get("customer".to_owned()).await;
+        }
+        shelf.places.run_pending_tasks();
+        assert!(shelf.places.entry_count() <= MAX_KEPT);
+        assert_eq!(get("customer".to_owned()).await, 0, "it was never fetched again");
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use genkan_db::testing::Scratch;
+use genkan_db::testing::{self, Scratch};
 use genkan_db::{Engine, p};
 use genkan_protocol::Timestamp;
 use genkan_store::membership::{self, Status};
@@ -30,17 +30,13 @@ struct Upgraded {
 }
 
 /// Runs `test` on the old database of each engine.
-#[expect(
-    clippy::print_stderr,
-    reason = "the test runner shows it beside the panic's own text"
-)]
 async fn on_each_engine(test: impl AsyncFn(&Upgraded)) {
-    for scratch in Scratch::each().await {
-        eprintln!("on {:?}", scratch.engine());
+    testing::on_each(Scratch::each().await, async |scratch| {
         let upgraded = Upgraded::open(scratch).await;
         test(&upgraded).await;
         upgraded.gateway.stop().await;
-    }
+    })
+    .await;
 }
 
 impl Upgraded {

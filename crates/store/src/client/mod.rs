@@ -24,11 +24,11 @@ pub use list::{
     LoginStart, all_redirect_uris, count_kinds, count_owned, default_client, list, list_for_session,
     list_kinds, list_owned, login_start,
 };
-pub use row::{delete, find, find_owned, find_with_secrets, insert, update};
+pub use row::{delete, find, find_owned, insert, update};
 pub use rules::{Field, LONGEST_LIFETIME, MAX_NAME_CHARS, Mistake, check};
 pub use secret::{
-    ClientSecret, MAX_ACTIVE_SECRETS, MAX_MACHINE_SECRETS, add_secret, delete_secret, secrets, secrets_of,
-    secrets_used, set_secret_disabled,
+    ClientSecret, MAX_ACTIVE_SECRETS, MAX_MACHINE_SECRETS, add_secret, delete_secret, find_with_secrets,
+    secrets, secrets_of, secrets_used, set_secret_disabled,
 };
 
 words! {

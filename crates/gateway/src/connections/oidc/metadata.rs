@@ -111,15 +111,18 @@ async fn discover(
     let expected = issuer_of(&settings.issuer);
     // Two connections may expect different issuers of one address.
     let name = name(scheme, &[&url, expected]);
-    let fetch = async {
-        let body = fetch(app, scheme, &url).await?;
-        let invalid = |error: DiscoveryError| MetadataError::Invalid {
-            url: url.clone(),
-            reason: error.to_string(),
-        };
-        let metadata = ProviderMetadata::parse(&body).map_err(invalid)?;
-        metadata.validate(expected).map_err(invalid)?;
-        Ok(metadata)
+    let fetch = || {
+        let (app, expected) = (app.clone(), expected.to_owned());
+        async move {
+            let body = fetch(&app, scheme, &url).await?;
+            let invalid = |error: DiscoveryError| MetadataError::Invalid {
+                url: url.clone(),
+                reason: error.to_string(),
+            };
+            let metadata = ProviderMetadata::parse(&body).map_err(invalid)?;
+            metadata.validate(&expected).map_err(invalid)?;
+            Ok(metadata)
+        }
     };
     let suffices = |kept: &Kept<ProviderMetadata>| kept.age() < METADATA_AGE;
     app.documents().metadata.get(&name, false, suffices, fetch).await
@@ -147,12 +150,15 @@ pub async fn jwks(
         false => kept.age() < JWKS_AGE,
         true => kept.is_refetch && kept.age() < MIN_REFETCH,
     };
-    let fetch = async {
-        let body = fetch(app, scheme, url).await?;
-        JwkSet::parse(&body).map_err(|error| MetadataError::Invalid {
-            url: url.to_owned(),
-            reason: error.to_string(),
-        })
+    let fetch = || {
+        let (app, url) = (app.clone(), url.to_owned());
+        async move {
+            let body = fetch(&app, scheme, &url).await?;
+            JwkSet::parse(&body).map_err(|error| MetadataError::Invalid {
+                url,
+                reason: error.to_string(),
+            })
+        }
     };
     let name = name(scheme, &[url]);
     app.documents().jwks.get(&name, unknown_kid, suffices, fetch).await

@@ -1,6 +1,6 @@
 //! `genkan import`
 
-use genkan_db::testing::Scratch;
+use genkan_db::testing::{self, Scratch};
 use genkan_store::MIGRATIONS;
 use genkan_store::environment::Kind;
 use serde_json::{Value, json};
@@ -18,9 +18,10 @@ const USERS: &str = r#"{"email":"ada@acme.test","given_name":"Ada","external_id"
 "#;
 
 async fn on_each_engine(test: impl Fn(&Instance)) {
-    for scratch in Scratch::each_with(MIGRATIONS).await {
+    testing::on_each(Scratch::each_with(MIGRATIONS).await, async |scratch| {
         test(&Instance::on(scratch, Kind::Production).await);
-    }
+    })
+    .await;
 }
 
 fn write(instance: &Instance, name: &str, text: &str) {
