@@ -10,8 +10,8 @@ use std::time::Duration;
 use genkan_db::{Row, Tx, p};
 
 use crate::event::{self, Entry, Kind};
-use crate::membership::role_names;
 use crate::page::page_rows;
+use crate::role::role_names;
 use crate::row::{Columns, json, lines};
 use crate::{ApiTokenId, Error, OrganizationId, Page, Secret, SecretHash, Stamp, Timestamp, UserId};
 

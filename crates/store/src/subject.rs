@@ -2,7 +2,7 @@
 
 use genkan_db::{Tx, p};
 
-use crate::membership::role_names;
+use crate::role::role_names;
 use crate::row::{Columns, lines};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, OrganizationId, UserId, permission};

@@ -51,19 +51,11 @@ const CIRCLES: [(&str, &[&str]); 3] = [
             "the root: anonymous, app, configuration, web",
             // The flags of one protocol are read by the same rules as those of all.
             "cli::connection: oidc, settings",
-            // A provider's answer may be one to a test, and a test leaves as a sign-in does.
-            "login: callback, test_connection",
             // An error is shown by a page, and what cannot be rendered is an error.
             "web: error, page, templates",
         ],
     ),
-    (
-        "store",
-        &[
-            // Who vouches for a person, and what comes of it.
-            "identity: arrival, home",
-        ],
-    ),
+    ("store", &[]),
     (
         "openneko",
         &[

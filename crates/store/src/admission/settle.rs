@@ -149,7 +149,11 @@ fn take_over_names(user: &mut User, profile: &Profile) {
             *ours = Some(text.to_owned());
         }
     }
-    if let Some(picture) = profile.picture.as_deref().filter(|text| user::is_fit_address(text)) {
+    if let Some(picture) = profile
+        .picture
+        .as_deref()
+        .filter(|text| user::is_fit_address(text))
+    {
         user.picture = Some(picture.to_owned());
     }
 }

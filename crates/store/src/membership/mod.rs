@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
+use crate::role::role_names;
 use crate::row::{Columns, json, lines, words};
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, UserId};
 
@@ -77,15 +78,6 @@ impl Membership {
         }
     }
 }
-
-/// The names of the roles of the membership `m`, see [`lines`].
-macro_rules! role_names {
-    () => {
-        "(SELECT string_agg(r.name, '\n' ORDER BY r.name) FROM membership_roles mr JOIN roles r ON r.id = mr.role_id
-           WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id)"
-    };
-}
-pub(crate) use role_names;
 
 /// The columns of the membership `m` but for its roles; see [`read_bare`].
 macro_rules! bare_columns {

@@ -63,6 +63,15 @@ impl From<&Role> for Base {
     }
 }
 
+/// The names of the roles of the membership `m`, see [`crate::row::lines`].
+macro_rules! role_names {
+    () => {
+        "(SELECT string_agg(r.name, '\n' ORDER BY r.name) FROM membership_roles mr JOIN roles r ON r.id = mr.role_id
+           WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id)"
+    };
+}
+pub(crate) use role_names;
+
 /// Roles `r` as the organization `$1` sees them, or the environment if that is NULL.
 macro_rules! select {
     ($condition:literal) => {
