@@ -1,6 +1,7 @@
 //! openneko: a plugin host whose sign-in is a sandboxed plugin.
 
 pub mod cli;
+pub mod clock;
 pub mod file;
 pub mod host;
 pub mod http;

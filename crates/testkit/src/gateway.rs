@@ -2,7 +2,6 @@
 //! a database of its own.
 
 use std::collections::VecDeque;
-use std::future::IntoFuture;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -67,8 +67,8 @@ async fn a_call_without_a_token_is_unauthenticated() {
 async fn any_valid_one_of_several_tokens_is_enough() {
     let harness = Harness::start().await;
     let code = async |tokens: &[&str]| list(&harness, tokens).await.err().map(|status| status.code());
-    assert_ne!(code(&[MANAGEMENT, "stale"]).await, Some(Code::Unauthenticated));
-    assert_ne!(code(&["stale", MANAGEMENT]).await, Some(Code::Unauthenticated));
+    assert_eq!(code(&[MANAGEMENT, "stale"]).await, None);
+    assert_eq!(code(&["stale", MANAGEMENT]).await, None);
     assert_eq!(code(&["stale", "staler"]).await, Some(Code::Unauthenticated));
     // Nobody gets to try a thousand.
     assert_eq!(
@@ -179,8 +179,7 @@ async fn a_packed_message_is_read() {
     let code = send(&harness, LIST, Some("gzip"), frame(1, &gzip(b"")))
         .await
         .code();
-    assert_ne!(code, Code::InvalidArgument);
-    assert_ne!(code, Code::Internal);
+    assert_eq!(code, Code::Ok);
 }
 
 #[tokio::test]
@@ -218,7 +217,7 @@ async fn a_token_with_a_scope_does_what_it_lists() {
         .await
         .err()
         .map(|status| status.code());
-    assert_ne!(code, Some(Code::PermissionDenied));
+    assert_eq!(code, None);
 }
 
 /// `AssignUserRoles` with empty roles: two bytes each.

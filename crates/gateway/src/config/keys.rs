@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::key::{Fallback, Key};
 use super::proxy::{NoProxy, ProxyUrl};
 use super::reader::{Reader, Written};
-use super::setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, Setting, TlsMode};
+use super::setting::{ByteSize, InstanceKeyBytes, LogFilter, LogFormat, Setting, TlsMode};
 use super::smtp::{SenderName, SmtpUrl};
 use super::url::{DatabaseUrl, PublicUrl};
 use crate::listener::ForwardedHeader;

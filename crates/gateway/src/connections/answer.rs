@@ -11,9 +11,10 @@ use genkan_store::{ConnectionId, Error, Secret, SecretHash};
 use http::HeaderMap;
 
 use super::{Failure, Return, UpstreamIdentity, hosted_domain};
-use crate::anonymous::answers::{self, Attempt};
+use crate::anonymous::answers;
 use crate::anonymous::{self, Work};
 use crate::app::App;
+use crate::budget::Attempt;
 use crate::web::cookie::Cookie;
 use crate::web::error::PageError;
 

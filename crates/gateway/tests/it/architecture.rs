@@ -49,20 +49,26 @@ const CIRCLES: [(&str, &[&str]); 3] = [
         &[
             // The application makes cookies and form tokens, and pages ask it for them.
             "the root: anonymous, app, configuration, web",
-            // The flags of one protocol are read by the same rules as those of all.
-            "cli::connection: oidc, settings",
-            // An error is shown by a page, and what cannot be rendered is an error.
-            "web: error, page, templates",
+            // The dispatcher and its kinds: the flags and rows of one are read by the same rules as those of all.
+            "cli::connection: oidc, saml, settings, view",
         ],
     ),
-    ("store", &[]),
+    (
+        "store",
+        &[
+            // What waits is put in by its kind, and tried as the schedule of its kind says.
+            "the root: back_channel_logout, mail, outbox",
+            // The dispatcher and its kinds: the settings of one are part of all, and so are its rules.
+            "connection: claims, oidc, rules, saml, settings",
+        ],
+    ),
     (
         "openneko",
         &[
             // A setting's own rules name the mistakes of all.
             "web: admin_groups, settings",
-            // As in the gateway.
-            "web: page, templates",
+            // The dashboard leads to both, and both come back to it with a notice.
+            "web::routes: dashboard, first_admin, users",
             // A session is read with its user, and ends with them.
             "web::store: session, user",
         ],

@@ -166,7 +166,5 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
 
 /// Now, as files note it.
 fn now() -> String {
-    jiff::Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
-        .to_string()
+    crate::clock::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }

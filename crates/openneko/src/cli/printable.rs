@@ -1,7 +1,7 @@
 //! Text that may be shown in a terminal.
 
 /// `text` without characters that command a terminal.
-pub fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let is_command = |c: char| {
         c.is_control()
             // Those that turn the direction of what follows: a name could be made to look like another.

@@ -250,7 +250,7 @@ fn by_cli(reference: &str) -> By<'_> {
         actor: "cli",
         reference,
         ip: None,
-        at: serve::now(),
+        at: crate::clock::now(),
     }
 }
 

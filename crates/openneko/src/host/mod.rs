@@ -18,7 +18,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use openneko_plugin::manifest::{BadEntry, Entry, Manifest};
 use openneko_plugin::rpc::{BeginAuth, BeginAuthAnswer, CompleteAuth, CompleteAuthAnswer, RpcError};
 use openneko_sandbox::egress::{Resolver, SystemResolver, TrustRoots};
@@ -30,6 +29,7 @@ pub use egress_log::EgressLog;
 pub use engines::{Engines, NoEngine};
 pub use error::Error;
 
+use crate::clock;
 use crate::file;
 use crate::id_token;
 use crate::paths::Paths;
@@ -187,7 +187,7 @@ impl Host {
             .call_provider(CompleteAuth::METHOD, &complete.params(), CALL_TIMEOUT)
             .await?;
         let answer = CompleteAuth::answer(&answer).map_err(|error| self.scrub(error))?;
-        id_token::check(complete, &answer, jiff::Timestamp::now().as_second())?;
+        id_token::check(complete, &answer, clock::now().as_second())?;
         Ok(answer)
     }
 
@@ -294,7 +294,7 @@ impl Host {
             env: &env,
             timeout,
         };
-        let at = Timestamp::now();
+        let at = clock::now();
         let plugin = entry.name.as_str();
         match ready.call(call).await {
             Ok(outcome) => {

@@ -130,7 +130,7 @@ async fn register(
         env: &[],
         timeout: CALL_TIMEOUT,
     };
-    let at = jiff::Timestamp::now();
+    let at = crate::clock::now();
     let name = entry.name.as_str();
     let record = |denials: &[_]| host.log.record(at, name, Registration::METHOD, denials);
     let outcome = prepared.call(call).await.map_err(|failure| {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use genkan_web::listener::{Limits, Listener};
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::paths::Paths;
 use crate::secrets;
 use crate::web::app::{App, Config, Parts};
@@ -99,7 +99,7 @@ pub async fn open_database(paths: &Paths, settings: &Settings) -> Result<genkan_
             format!("sqlite:{}", default_database(paths).display())
         }
     };
-    Ok(store::open(&url, now()).await?)
+    Ok(store::open(&url, clock::now()).await?)
 }
 
 /// The file of the database where no other was named.
@@ -141,7 +141,7 @@ pub async fn run(
         db: db.clone(),
         host,
         keys,
-        clock: Arc::new(now),
+        clock: Arc::new(clock::now),
         config: Config {
             is_local: settings.is_local(),
             public_url,
@@ -206,7 +206,7 @@ async fn offer_first_admin(
         return Ok(());
     };
     let word = first_admin::word();
-    if store::write(db, async |tx| first_admin::offer(tx, &word, now()).await).await? {
+    if store::write(db, async |tx| first_admin::offer(tx, &word, clock::now()).await).await? {
         let place = public_url.map_or("this server", settings::PublicUrl::origin);
         let text = format!(
             "\nNobody is an admin yet. Sign in at {place}, and enter there within an hour:\n\n    {word}\n\n\
@@ -242,11 +242,6 @@ async fn sweep(app: App, keep_audit: Duration, stop: CancellationToken) {
         }
     };
     stop.run_until_cancelled(work).await;
-}
-
-/// The time.
-pub fn now() -> Timestamp {
-    Timestamp::now()
 }
 
 /// Resolves at SIGTERM or SIGINT.

@@ -9,8 +9,8 @@ mod arrows;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What is below everything: the files of this machine and its environment.
-const SHARED: [&str; 2] = ["file", "paths"];
+/// What is below everything: the files of this machine, its environment and its clock.
+const SHARED: [&str; 3] = ["clock", "file", "paths"];
 
 /// What puts the modules together, and may therefore use each of them.
 const ROOTS: [&str; 3] = ["cli", "lib", "main"];

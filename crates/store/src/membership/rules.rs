@@ -10,7 +10,7 @@ use crate::mistake::{self, Fault, Mistake};
 /// # Errors
 ///
 /// The first [`Mistake`].
-pub fn check_metadata(metadata: &Map<String, Value>) -> Result<(), Mistake> {
+pub(super) fn check_metadata(metadata: &Map<String, Value>) -> Result<(), Mistake> {
     mistake::pairs(metadata).map_err(|fault| fault.of("membership.metadata"))
 }
 

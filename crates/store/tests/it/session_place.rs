@@ -5,8 +5,8 @@ use std::time::Duration;
 use genkan_store::client::{self, Client};
 use genkan_store::connection::Connection;
 use genkan_store::grant::{self, Grant};
-use genkan_store::organization::session_policy::{self, SessionPolicy, Span, Unit};
 use genkan_store::session::{self, Session, SignIn, Status};
+use genkan_store::session_policy::{self, SessionPolicy, Span, Unit};
 use genkan_store::user::User;
 use genkan_store::{ClientId, OrganizationId, connection, membership, organization, outbox};
 

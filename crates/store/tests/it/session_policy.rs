@@ -1,8 +1,8 @@
 //! An organization's own session policy, and what it does to sessions.
 
-use genkan_store::organization::session_policy::{self, SessionPolicy, Span, Unit};
 use genkan_store::proof::Proofs;
 use genkan_store::session::{self, Session, SignIn};
+use genkan_store::session_policy::{self, SessionPolicy, Span, Unit};
 use genkan_store::{Error, OrganizationId};
 
 use crate::support::{LIFETIMES, T0, World, hash, on_each_engine, secs};

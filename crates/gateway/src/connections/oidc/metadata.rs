@@ -161,7 +161,10 @@ pub async fn jwks(
         }
     };
     let name = name(scheme, &[url]);
-    app.documents().jwks.get(&name, unknown_kid, suffices, fetch).await
+    app.documents()
+        .jwks
+        .get(&name, unknown_kid, suffices, fetch)
+        .await
 }
 
 async fn fetch(app: &App, scheme: Scheme, url: &str) -> Result<Vec<u8>, MetadataError> {
