@@ -11,6 +11,7 @@ use genkan_protocol::{EmailAddress, Timestamp};
 use genkan_store::client::{self, Client, ClientSecret, Kind};
 use genkan_store::grant::{self, Grant};
 use genkan_store::organization::{self, Organization};
+use genkan_store::proof::Proofs;
 use genkan_store::session::{self, Lifetimes, SignIn};
 use genkan_store::user::{self, User};
 use genkan_store::{ClientId, Error, Generator, OrganizationId, Secret, Stamp, membership, refresh_token};
@@ -170,7 +171,7 @@ impl Person {
             user_id: user.id,
             organization_id: Some(organization_id.clone()),
             connection_id: None,
-            auth_time: None,
+            proofs: Proofs::default(),
             ip: Some("192.0.2.1".to_owned()),
             user_agent: Some(
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
@@ -187,7 +188,7 @@ impl Person {
             scope: Scope::parse(SCOPE).expect("it is a scope"),
             nonce: None,
             authenticated_at: at.now,
-            auth_time: None,
+            proofs: Proofs::default(),
             created_at: at.now,
             expires_at: session.expires_at,
             revoked_at: None,
