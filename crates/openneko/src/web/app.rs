@@ -9,7 +9,7 @@ use genkan_db::{Db, Error};
 use genkan_protocol::oauth::Parameters;
 use genkan_web::cookie;
 use genkan_web::form::{Refused, Sent};
-use genkan_web::listener::Source;
+use genkan_web::listener::{ClientIp, Source};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
@@ -226,8 +226,11 @@ impl App {
     }
 
     /// Counts a request to begin or finish a sign-in; after too many says how long to wait.
-    pub(crate) fn count(&self, source: Source) -> Result<(), Duration> {
-        let counted = self.0.limiter.check_key(&source);
+    ///
+    /// By its address and not by the listener's `Source`: a peer that nobody trusts would have
+    /// the budget of all forwarders besides its own, if it only writes a header.
+    pub(crate) fn count(&self, client: ClientIp) -> Result<(), Duration> {
+        let counted = self.0.limiter.check_key(&Source::of(client.0));
         counted.map_err(|until| until.wait_time_from(DefaultClock::default().now()))
     }
 

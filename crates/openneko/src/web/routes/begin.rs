@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use genkan_web::listener::{ClientIp, Source};
+use genkan_web::listener::ClientIp;
 use genkan_web::page::{Forms, Page, PageTemplate, Room, wants_html};
 use genkan_web::{cookie, form, origin};
 use openneko_plugin::rpc::BeginAuth;
@@ -87,7 +87,7 @@ impl Wish {
 /// have the browser end as somebody of their choice.
 pub(super) async fn begin(
     State(app): State<App>,
-    from: (ClientIp, Source),
+    client: ClientIp,
     method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
@@ -99,13 +99,13 @@ pub(super) async fn begin(
     let query = Query::parse(query.as_deref()).unwrap_or_default();
     let wish = Wish::new(|name| query.get(name));
     let is_ours = origin::is_own_navigation(&headers, app.origin());
-    answer(&app, from, &headers, (wish, is_ours), StatusCode::FOUND).await
+    answer(&app, client, &headers, (wish, is_ours), StatusCode::FOUND).await
 }
 
 /// `POST /api/auth/begin`: the form of the sign-in page.
 pub(super) async fn begin_by_form(
     State(app): State<App>,
-    from: (ClientIp, Source),
+    client: ClientIp,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -115,7 +115,7 @@ pub(super) async fn begin_by_form(
         let browser = sha256(cookie.as_bytes());
         app.own_form(&headers, &body, &browser, PATH).is_ok()
     });
-    answer(&app, from, &headers, (wish, is_ours), StatusCode::SEE_OTHER).await
+    answer(&app, client, &headers, (wish, is_ours), StatusCode::SEE_OTHER).await
 }
 
 /// The token of the form that begins a sign-in, and the cookie that it counts
@@ -137,12 +137,12 @@ const FORM_COOKIE_CHARS: usize = 32;
 
 async fn answer(
     app: &App,
-    (client, source): (ClientIp, Source),
+    client: ClientIp,
     headers: &HeaderMap,
     (wish, is_ours): (Wish, bool),
     status: StatusCode,
 ) -> Response {
-    if let Err(wait) = app.count(source) {
+    if let Err(wait) = app.count(client) {
         return too_many(headers, wait);
     }
     let provider = match app.door().await {

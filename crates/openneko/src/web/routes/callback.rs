@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use genkan_db::Error;
 use genkan_web::cookie;
-use genkan_web::listener::{ClientIp, Source};
+use genkan_web::listener::ClientIp;
 use openneko_plugin::rpc::CompleteAuth;
 use url::form_urlencoded;
 
@@ -44,7 +44,7 @@ const MAX_VALUE_BYTES: usize = 4096;
 
 pub(super) async fn callback(
     State(app): State<App>,
-    (client, source): (ClientIp, Source),
+    client: ClientIp,
     method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
@@ -53,7 +53,7 @@ pub(super) async fn callback(
     if method == Method::HEAD {
         return reply::method_not_allowed(method).await;
     }
-    if let Err(wait) = app.count(source) {
+    if let Err(wait) = app.count(client) {
         return too_many(&headers, wait);
     }
     let query = Query::parse(query.as_deref()).unwrap_or_default();

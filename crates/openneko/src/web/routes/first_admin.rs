@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use genkan_web::listener::{ClientIp, Source};
+use genkan_web::listener::ClientIp;
 
 use super::begin::too_many;
 use super::dashboard::Notice;
@@ -25,12 +25,12 @@ pub(super) fn token(app: &App, signed_in: &SignedIn) -> String {
 pub(super) async fn claim(
     State(app): State<App>,
     Extension(signed_in): Extension<SignedIn>,
-    (client, source): (ClientIp, Source),
+    client: ClientIp,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     // A word cannot be guessed; trying still costs a look into the database.
-    if let Err(wait) = app.count(source) {
+    if let Err(wait) = app.count(client) {
         return too_many(&headers, wait);
     }
     let Ok(form) = app.own_form(&headers, &body, &signed_in.cookie_hash, PATH) else {
