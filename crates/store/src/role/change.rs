@@ -4,7 +4,7 @@ use genkan_db::{Tx, p};
 
 use super::defaults::{set_default_creator, set_default_member};
 use super::rules::{self, Texts};
-use super::{MAX_ROLES, Role, find_by_id, inheritance};
+use super::{MAX_ROLES, Role, find_stored, inheritance};
 use crate::event::{self, Entry, Kind};
 use crate::permission::{self, Permission};
 use crate::row::Columns;
@@ -118,7 +118,7 @@ pub async fn update(
     role: &Role,
     permissions: Option<&[Permission]>,
 ) -> Result<(), Error> {
-    let before = find_by_id(tx, &role.id).await?.ok_or(Error::Stale)?;
+    let before = find_stored(tx, role).await?.ok_or(Error::Stale)?;
     rules::check(Texts::from(role), Some(Texts::from(&before)))?;
     let organization_id = role.organization_id.as_ref();
     if let Some(base) = &role.base {

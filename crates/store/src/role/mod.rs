@@ -231,6 +231,13 @@ pub async fn find_by_id(tx: &mut Tx<'_>, id: &RoleId) -> Result<Option<Role>, Er
     row.as_ref().map(read).transpose()
 }
 
+/// A role as it is kept, of the environment or of an organization.
+async fn find_stored(tx: &mut Tx<'_>, role: &Role) -> Result<Option<Role>, Error> {
+    let sql = select!("r.id = $2");
+    let row = tx.opt(sql, p![role.organization_id.as_ref(), &role.id]).await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// The roles that extend a role of the environment directly, those of
 /// organizations as well, by identifier and at most [`MAX_ROLES`].
 ///
