@@ -66,7 +66,7 @@ struct Seen {
     at: Instant,
 }
 
-/// What is known of one generation. Each is read by one caller, and whoever asks
+/// What is known of one generation. Each is read by one caller, and another that asks
 /// meanwhile waits for that.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -133,7 +133,7 @@ impl Cache {
         Ok(generation)
     }
 
-    /// What is kept of this generation. For a request that is older than what is kept
+    /// Kept of this generation. For a request that is older than what is kept
     /// there is a place of its own, which goes with it.
     pub(crate) fn kept(&self, generation: i64) -> Arc<Kept> {
         let kept = Arc::clone(&self.kept.read());

@@ -15,7 +15,7 @@ use crate::{BackChannelLogoutId, ClientId, Error, SessionId, Stamp, UserId};
 
 pub const SCHEDULE: Schedule = Schedule::new(&[5, 30, 2 * 60, 5 * 60, 15 * 60]);
 
-/// Whom nobody could tell for so long, because no node ran, has found out.
+/// A client that could not be told for so long, because no node ran, has found out.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What the database keeps of it; the receiver is the client.

@@ -2,7 +2,7 @@
 //! of an organization.
 //!
 //! The link counts once, and only while the address that it was sent to is the
-//! user's. Whoever opens it has read the person's mail, so the address is
+//! user's. Opening it takes having read the person's mail, so the address is
 //! verified by it; it signs nobody in.
 
 use std::time::Duration;
@@ -268,7 +268,7 @@ pub struct Shown {
     pub organization_name: String,
     /// Who invites, if that is an active member whose address is beyond a claim:
     /// they have proved it, or an organization of theirs has proved its domain.
-    /// What a caller merely wrote is not shown: it could be anybody's name.
+    /// A name that a caller merely wrote is not shown: it could be anybody's.
     pub inviter_email: Option<EmailAddress>,
     /// The address that was invited is not the user's any more: it cannot be accepted.
     pub has_moved: bool,
@@ -325,7 +325,7 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option
 /// [`conflict::ORGANIZATION_FULL`] if the organization was given a lower
 /// limit meanwhile; the link is not used up by that.
 pub async fn accept(tx: &mut Tx<'_>, at: Stamp<'_>, token: &SecretHash) -> Result<Option<Invitation>, Error> {
-    // One statement decides. Whoever reads the mail of an address that is not the
+    // One statement decides. The reader of an address that is not the
     // user's any more is not the user.
     let row = tx
         .opt(

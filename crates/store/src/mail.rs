@@ -1,6 +1,6 @@
 //! Mail to deliver, through the [`outbox`].
 //!
-//! What waits is what a mail says and not how it says it: the words are found
+//! A mail waits as what it says and not how it says it: the words are found
 //! when it is delivered, or looked at. It may hold a one-time code or a link, so
 //! it is sealed, and gone when it is delivered.
 
@@ -144,7 +144,7 @@ impl Queued {
     /// [`OpenError`] if it was sealed under another key, or changed.
     pub fn open(&self, key: &InstanceKey) -> Result<Content, OpenError> {
         let sealed = self.delivery.sealed();
-        // What was sealed for one place opens at no other, so neither is read as the other.
+        // A seal for one place opens at no other, so neither is read as the other.
         if let Ok(plaintext) = key.open(place(&self.id), sealed) {
             let mail = serde_json::from_slice(&plaintext).map_err(|_| OpenError)?;
             return Ok(Content::Mail(mail));

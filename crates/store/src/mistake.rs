@@ -2,7 +2,7 @@
 //!
 //! Users, organizations, roles and memberships are checked by the functions that
 //! write them, so no way in passes the rules by. The contract says most of them
-//! before, with the rule that is broken. What was stored before there was a rule
+//! before, with the rule that is broken. A value that was stored before there was a rule
 //! stays until it is changed.
 
 use std::fmt;

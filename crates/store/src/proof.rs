@@ -1,7 +1,7 @@
 //! Proofs: how somebody shows who they are, and what a session remembers of it.
 //!
 //! Source: RFC 8176 §2 (the words of `amr`), OIDC Core §2 (`amr`, `auth_time`).
-//! What each proof may open stands in `docs/decisions/proof.md`.
+//! `docs/decisions/proof.md` says what each proof may open.
 
 use genkan_protocol::EmailAddress;
 use serde::{Deserialize, Serialize};
@@ -67,11 +67,11 @@ pub enum Method {
     },
 }
 
-/// Who proves with a passkey that knows them has shown two things.
+/// A passkey that knows the person shows two things.
 const MULTIPLE_FACTORS: &str = "mfa";
 
 impl Method {
-    /// What RFC 8176 §2 calls it. What a provider says of its methods is its own
+    /// What RFC 8176 §2 calls it. A provider's word about its methods is its own
     /// word and not repeated, so a connection has none.
     const fn word(self) -> Option<&'static str> {
         match self {
@@ -132,8 +132,8 @@ impl Proofs {
         }
     }
 
-    /// When the person signed in (`auth_time`): the time of the first proof. What was
-    /// asked for beside it does not say who they are, and makes it no younger.
+    /// When the person signed in (`auth_time`): the time of the first proof. A proof
+    /// that is asked for beside it does not say who they are, and makes it no younger.
     pub fn auth_time(&self) -> Option<Timestamp> {
         self.0.first().and_then(|proved| proved.at)
     }
@@ -247,7 +247,7 @@ mod tests {
         let text = r#"[{"method":"connection","at":1000000},{"method":"mail","at":2000000},{"method":"passkey","device_bound":true,"user_verified":false,"at":3000000},{"method":"connection","at":null}]"#;
         assert_eq!(serde_json::to_string(&list).unwrap(), text);
         assert_eq!(serde_json::from_str::<Proofs>(text).unwrap(), list);
-        // What nobody knows proves nothing.
+        // An unknown method proves nothing.
         assert!(serde_json::from_str::<Proofs>(r#"[{"method":"oracle","at":1}]"#).is_err());
     }
 

@@ -12,7 +12,7 @@ pub struct Subject {
     /// As the organization may see them: `email_verified` is true only if something
     /// that stands vouches for the address: a domain that the organization has now,
     /// or that of the connection by which the person came; or, if they came by no
-    /// company's connection, their own proof by mail. What somebody proved for
+    /// company's connection, their own proof by mail. A proof that somebody gave for
     /// themselves does not make an organization's word truer that names them.
     pub user: User,
     /// The names of the user's roles in the organization, sorted.

@@ -54,7 +54,7 @@ impl Modules {
     /// The modules that use each other in a circle, as a text for each circle.
     ///
     /// Modules of one parent are looked at together: each with all that is below it.
-    /// What children use of their parent is no circle, because a parent is there to
+    /// A child that uses its parent makes no circle, because a parent is there to
     /// put its children together and to hold what they share.
     pub fn circles(&self) -> BTreeSet<String> {
         let mut parents: BTreeSet<&[String]> = BTreeSet::new();

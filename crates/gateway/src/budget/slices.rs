@@ -2,7 +2,7 @@
 //!
 //! Each node counts for itself, so with ten nodes a stranger has ten times as
 //! much. For most work that is no matter, because each node brings its own
-//! strength. What costs most is what lands in the database that all of them
+//! strength. The most expensive thing lands in the database that all of them
 //! share: beginning a sign-in stores a row. A client that begins many is
 //! therefore counted there, in slices: one statement for every
 //! [`SLICE`] sign-ins, and none at all for a client that begins few.
@@ -16,7 +16,7 @@ use crate::listener::Source;
 /// What a node takes at once from the shared budget.
 pub(crate) const SLICE: u32 = 25;
 
-/// Clients that are remembered within a minute. Whoever comes after them is
+/// Clients that are remembered within a minute. A client that comes after them is
 /// counted by the node alone.
 const MOST_CLIENTS: usize = 10_000;
 

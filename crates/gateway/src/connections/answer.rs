@@ -70,7 +70,7 @@ impl From<anonymous::TooMany> for NotTaken {
 /// # Errors
 ///
 /// [`NotTaken`] if the answer belongs to no pending request of this browser.
-/// What fails after that is in [`Finished::result`].
+/// A later failure is in [`Finished::result`].
 pub async fn finish(
     app: &App,
     headers: &HeaderMap,
@@ -229,7 +229,7 @@ impl Answer {
         let opened = app
             .db()
             .tx(async |tx| -> Result<_, NotTaken> {
-                // Whatever does not fit rolls back: another browser's answer cannot use
+                // An answer that does not fit rolls back: another browser's cannot use
                 // up a login that is not its own.
                 if let Some(handle) = &self.handle {
                     let taken = parked_answer::take(tx, handle, now).await?;

@@ -94,7 +94,7 @@ pub fn router(app: &App) -> Router {
 
 async fn inbox(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageError> {
     let queued = app.db().read(async |tx| mail::newest(tx, LIMIT).await).await?;
-    // What another key sealed was queued before this instance had its own.
+    // A mail that another key sealed was queued before this instance had its own.
     let opened = queued.iter().filter_map(|mail| Some((mail, open(&app, mail)?)));
     if !wants_html(&headers) {
         let mails: Vec<_> = opened.map(|(mail, written)| as_json(mail, &written)).collect();

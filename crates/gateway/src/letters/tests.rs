@@ -75,7 +75,7 @@ fn every_letter_is_written_from_its_sample() {
             "{name}: {}",
             letter.subject
         );
-        // Whoever reads one of them alone misses nothing.
+        // Each of them alone says everything.
         for word in [
             "271828",
             "link_token=token",

@@ -201,7 +201,7 @@ fn unknown() -> PageError {
     .what_to_do("open the link in the newest mail, or ask whoever invited you to send it again.")
 }
 
-/// Whoever reads this mail may be anybody: the new address is not told.
+/// Anybody may read this mail: the new address is not told.
 fn moved(shown: &Shown) -> PageError {
     PageError::new(
         StatusCode::GONE,

@@ -1,4 +1,4 @@
-//! How a login ends without a sign-in. What the request itself leads to is told
+//! How a login ends without a sign-in. The outcome of the request itself is told
 //! to the application ([`Refusal`]); what failed at the identity provider leaves a
 //! trace, and goes to whom it concerns ([`failed`]).
 //!
@@ -87,7 +87,7 @@ pub(super) async fn failed(
     let Request::Authorize(request) = &interaction.request else {
         return Err(failure.page(id.as_ref(), &super::path(&interaction.id)));
     };
-    // What the provider itself answers goes to the application, which asked (contract §2.9), and
+    // The provider's own answer goes to the application, which asked (contract §2.9), and
     // so does what it asked for and cannot have. An answer that failed our checks stays here,
     // because it is the company's administrator who must mend it.
     if let Some((code, description)) = failure.for_application {

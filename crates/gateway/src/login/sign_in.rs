@@ -1,9 +1,9 @@
 //! The one end of every proof: the question before it counts, the session, and
 //! what hangs on it.
 //!
-//! A way to sign in ends by calling [`sign_in`] with what was proved. Whom that
-//! may be is decided by [`admission`], whether the person is asked first by
-//! [`must_ask`].
+//! A way to sign in ends by calling [`sign_in`] with what was proved. [`admission`]
+//! decides whom that may be, and [`must_ask`] whether the person is asked
+//! first.
 
 use std::net::IpAddr;
 
@@ -160,7 +160,7 @@ pub(super) async fn go_on(
     }
 }
 
-/// What was kept signs nobody in any more.
+/// Answers where the kept proof signs nobody in any more.
 ///
 /// # Errors
 ///

@@ -56,7 +56,7 @@ const CIRCLES: [(&str, &[&str]); 3] = [
     (
         "store",
         &[
-            // What waits is put in by its kind, and tried as the schedule of its kind says.
+            // Its kind puts a delivery in, and the schedule of its kind says when to try.
             "the root: back_channel_logout, mail, outbox",
             // The dispatcher and its kinds: the settings of one are part of all, and so are its rules.
             "connection: claims, oidc, rules, saml, settings",

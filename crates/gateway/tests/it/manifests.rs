@@ -78,7 +78,7 @@ fn the_architecture_draws_the_arrows_of_the_manifests() {
     for (from, drawn) in of_architecture() {
         assert_eq!(manifests.get(&from), Some(&drawn), "{from}");
     }
-    // What needs nothing of ours need not be drawn.
+    // A crate that needs nothing of ours need not be drawn.
     let missing = manifests
         .iter()
         .filter(|(from, needed)| !needed.is_empty() && !of_architecture().contains_key(*from));

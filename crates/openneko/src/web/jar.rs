@@ -91,7 +91,7 @@ impl Jar {
             name,
             value,
             path,
-            // What is over already is removed.
+            // A cookie whose time is over is removed.
             max_age_secs: Some(u64::try_from(max_age_secs).unwrap_or_default()),
             secure: self.secure,
         };

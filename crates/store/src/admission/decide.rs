@@ -145,7 +145,7 @@ async fn by_connection(
         Some(user) => Person::Known(user),
         None => match &vouched {
             Ok(vouched) => match user::find_by_email(tx, &vouched.email).await? {
-                // Whoever gave the domain may speak for strangers, and for nobody else's people.
+                // A claimed domain speaks for strangers, and for nobody else's people.
                 Some(user) if !vouched.is_proved && has_own(tx, &connection, &user.id).await? => {
                     return Ok(Err(Refusal::DomainNotProved));
                 }

@@ -121,7 +121,7 @@ pub enum Refusal {
 
 /// Finds, links or creates the user of a claim.
 ///
-/// 1. Who is known by connection and subject is that user, whatever the address.
+/// 1. Connection and subject find their user, whatever the address.
 /// 2. Otherwise the user with that address is linked, and
 /// 3. otherwise a user is created if the connection does so (JIT provisioning);
 ///    both only if the address lies in a domain of the connection's organization,

@@ -134,7 +134,7 @@ async fn create_user(
     Ok(user)
 }
 
-/// What the provider leaves out stays as it was.
+/// A name that the provider leaves out stays as it was.
 fn take_over_names(user: &mut User, profile: &Profile) {
     let pairs = [
         (&mut user.name, &profile.name),

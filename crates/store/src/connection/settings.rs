@@ -1,6 +1,6 @@
 //! How to speak to a connection's provider. Holds no secret.
 //!
-//! What every kind of connection has is [`Common`]; what only its protocol knows has one
+//! [`Common`] is for every kind of connection; the settings of one protocol have one
 //! file for each kind, with the same functions: [`Rules`].
 
 use std::collections::BTreeMap;
@@ -167,7 +167,7 @@ impl Settings {
         whole
     }
 
-    /// Replaces the whole mapping. What it does not have is read from nowhere.
+    /// Replaces the whole mapping. An attribute that it lacks is read from nowhere.
     pub fn set_whole_mapping(&mut self, mut whole: BTreeMap<String, String>) {
         let rules = self.protocol.rules_mut();
         let own: Vec<&str> = rules.own_attributes().into_iter().map(|(name, _)| name).collect();

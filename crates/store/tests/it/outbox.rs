@@ -126,8 +126,8 @@ async fn a_backlog_counts_what_waits_and_what_was_refused() {
     .await;
 }
 
-/// What the two tables of before hold is queued as it was: its attempts, its
-/// moments, its words, and every sign of an address.
+/// The rows of the two tables of before are queued as they were: their attempts, their
+/// moments, their words, and every sign of an address.
 #[tokio::test]
 async fn what_waited_before_there_was_an_outbox_waits_in_it() {
     let before = MIGRATIONS.iter().position(|step| step.name == "outbox").unwrap();

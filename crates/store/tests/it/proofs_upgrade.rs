@@ -144,7 +144,7 @@ async fn sign_ins_under_way_go_on() {
                 assert_eq!((held.claim.proof, held.auth_time), (proof, None));
                 assert_eq!(held.claim.profile.name.as_deref(), Some("Ada"));
             }
-            // What is read is what stands there, so it can be moved on.
+            // The stage is read as it stands there, so it can be moved on.
             world
                 .tx(async |tx| interaction::advance(tx, &id, &stage, &Stage::Completed).await)
                 .await;

@@ -391,7 +391,7 @@ fn what_was_authenticated_must_still_be_what_the_request_wants() {
         // They chose another place than the hint's.
         ("login_hint=ada@beta.test", at(&world.elsewhere), None, complete),
         ("", Ok(None), ours(&bob), refuse(Refusal::SomebodyElse)),
-        // What was to be asked has been asked.
+        // The question has been asked.
         ("prompt=login", Ok(None), None, complete),
     ] {
         assert_eq!(next_step(&done(more, target, hint)), expected, "{more}");

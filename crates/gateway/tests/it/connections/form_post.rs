@@ -84,7 +84,7 @@ async fn an_answer_by_form_signs_in() {
         rp.redeem(&code).await.expect_tokens();
         let asked = &gateway.idp().await.requests("/authorize")[0];
         assert_eq!(asked.parameter("response_mode").as_deref(), Some("form_post"));
-        // What the browser leaves in its history has no code of the provider's.
+        // The browser's history has no code of the provider's.
         let ours = browser
             .trail
             .iter()
@@ -304,7 +304,7 @@ async fn an_answer_waits_five_minutes() {
         };
         assert_eq!(page.heading(), heading);
     }
-    // What has just expired is swept a moment later.
+    // The sweep takes a parked answer a moment after it expired.
     gateway.clock().advance(Duration::from_secs(1));
     gateway.sweep().await;
     assert_eq!(parked(&gateway).await, 0);
@@ -327,7 +327,7 @@ async fn an_answer_that_comes_another_way_than_asked_signs_nobody_in() {
         trace.remedy
     );
 
-    // And the other way round. What was asked counts, not what the connection says meanwhile.
+    // And the other way round. The request counts, not what the connection says meanwhile.
     let (mut browser, page) = about_to_post(&gateway, &rp).await;
     acme.change_connection(|connection| {
         connection.settings.as_oidc_mut().unwrap().form_post = false;

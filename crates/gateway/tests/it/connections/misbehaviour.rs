@@ -62,7 +62,7 @@ pub(super) async fn refusal(gateway: &Gateway, page: &Page) -> String {
     assert_eq!(page.reply.status.as_u16(), expected, "{}", trace.cause);
     assert_eq!(trace.id, TraceId::parse(&page.reference()).unwrap());
     let failed = trace.trace.failure().expect("a check failed");
-    // What comes after the failed check was not made.
+    // The checks after the failed one were not made.
     let mut after = trace
         .trace
         .checks()

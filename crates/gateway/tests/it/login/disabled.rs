@@ -45,7 +45,7 @@ async fn a_disabled_connection_stops_new_logins_at_once() {
     .await;
 }
 
-/// What an application hears of a place that is no more does not depend on how far the
+/// An application hears the same of a place that is no more, however far the
 /// login had come, and its developer finds each refusal.
 #[tokio::test]
 async fn a_place_that_is_no_more_is_refused_with_the_same_words_at_every_step() {
@@ -90,7 +90,7 @@ async fn a_place_that_is_no_more_is_refused_with_the_same_words_at_every_step() 
     .await;
 }
 
-/// Whoever switches a connection off signs nobody out of what they use; and whoever
+/// Switching a connection off signs nobody out of what they use; and a person who
 /// came by it comes to nothing else.
 #[tokio::test]
 async fn a_session_of_a_disabled_connection_opens_no_new_application() {
@@ -110,7 +110,7 @@ async fn a_session_of_a_disabled_connection_opens_no_new_application() {
         let asked = browser.start(&other.authorize()).await.page();
         let refused = browser.submit(&asked, &[("email", "ada@acme.test")]).await.page();
         assert_eq!(refused.reply.status, 422);
-        // What was given ended, and so did the way on.
+        // The grant ended, and so did the way on.
         let at = gateway.at();
         gateway
             .tx(async |tx| {

@@ -153,7 +153,7 @@ fn refusals() -> [Refusal; 8] {
     ]
 }
 
-/// Whom a sign-in refuses, a test refuses for the same reason: else it would say that
+/// A test refuses for the same reason as a sign-in: else it would say that
 /// everything works where nobody comes in.
 #[tokio::test]
 async fn a_test_says_of_everybody_what_a_sign_in_says() {
