@@ -1,7 +1,6 @@
 //! Integration tests: the real binary and the real engines, against servers of their own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-mod architecture;
 mod cli;
 mod downloads;
 #[cfg(feature = "jail")]
