@@ -197,7 +197,17 @@ fn again_as_nobody(test: &str) -> std::io::Result<bool> {
         .args(["--exact", test, "--nocapture"])
         .env(MARK, "1")
         .current_dir("/");
-    let output = std::os::unix::process::CommandExt::uid(&mut command, 65534).output()?;
+    std::os::unix::process::CommandExt::uid(&mut command, 65534);
+    let output = loop {
+        match command.output() {
+            // Another test started a process while the copy was being written, and that process had
+            // the file open until it became another program.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            output => break output?,
+        }
+    };
     assert!(
         output.status.success(),
         "{}",
