@@ -95,7 +95,7 @@ pub struct Call<'a> {
     pub params_by: ParamsBy,
     /// What the plugin finds in its environment: nothing else.
     pub env: &'a [(String, Secret)],
-    /// Wall-clock time, waiting included.
+    /// Wall-clock time, waiting and the start of a process or a machine included.
     pub timeout: Duration,
 }
 

@@ -1,15 +1,18 @@
 //! The plugin host: finds the plugin, chooses an engine, calls it, and believes only what it may.
 //!
-//! Manifest and secrets are read anew for every call, so that an installation,
-//! a grant or a rotated secret counts at once and without a restart. What is
-//! dear, the engine's compiled form of a plugin and its registration, is kept
-//! for as long as version, package and grants stay the same.
+//! Manifest and secrets are read anew for every call, and once: an installation,
+//! a grant or a rotated secret counts at once and without a restart, and nothing
+//! changes within a call. What is dear, the engine's compiled form of a plugin and
+//! its registration, is kept for as long as version, package and grants stay the
+//! same. A call has one time-out, which its start is part of.
 
 mod artifact;
 mod build;
+mod deadline;
 pub mod egress_log;
 pub mod engines;
 mod error;
+mod reading;
 mod running;
 mod scrub;
 
@@ -19,27 +22,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use openneko_plugin::manifest::{BadEntry, Entry, Manifest};
-use openneko_plugin::rpc::{BeginAuth, BeginAuthAnswer, CompleteAuth, CompleteAuthAnswer, RpcError};
+use openneko_plugin::rpc::{BeginAuth, BeginAuthAnswer, CompleteAuth, CompleteAuthAnswer, Registration};
 use openneko_sandbox::egress::{Resolver, SystemResolver, TrustRoots};
-use openneko_sandbox::{BackendKind, Call, Limits, Outcome, Secret};
+use openneko_sandbox::{BackendKind, Call, Limits, Outcome};
 
 pub use artifact::NotFound;
 pub use build::{UnknownEngine, engines};
 pub use egress_log::EgressLog;
 pub use engines::{Engines, NoEngine};
 pub use error::Error;
+pub use reading::Reading;
 
 use crate::clock;
 use crate::file;
 use crate::id_token;
 use crate::paths::Paths;
 use crate::secrets;
+use deadline::Deadline;
 use running::{Fingerprint, Slot};
 
-/// How long a call of a plugin may take (host.md §e8 of the contract: 30 s).
+/// How long a call of a plugin may take in a sign-in, its start and registration included.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Beginning a sign-in happens while somebody looks at a blank page.
-const BEGIN_TIMEOUT: Duration = Duration::from_secs(15);
+/// The same at a terminal, and where nobody waits: the first start on a machine compiles the engine.
+pub const PATIENT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The plugins of one manifest, ready to be called. Clones share everything.
 #[derive(Clone)]
@@ -63,8 +68,8 @@ impl fmt::Debug for Host {
     }
 }
 
-/// The plugin that signs people in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The plugin that signs people in, as it was read once.
+#[derive(Debug, Clone)]
 pub struct Provider {
     /// The package name.
     pub plugin_name: String,
@@ -72,6 +77,8 @@ pub struct Provider {
     pub provider_label: String,
     /// Environment values that it requires and that are not set.
     pub pending: Vec<String>,
+    /// What it is called with.
+    pub reading: Arc<Reading>,
 }
 
 /// A plugin, and what would run it.
@@ -150,10 +157,12 @@ impl Host {
                 _ => Ok(None),
             };
         };
+        let reading = Reading::of(entry.clone(), &self.0.secrets)?;
         Ok(Some(Provider {
             plugin_name: entry.name.to_string(),
             provider_label: self.label(entry),
-            pending: self.missing(entry)?,
+            pending: reading.missing(),
+            reading: Arc::new(reading),
         }))
     }
 
@@ -170,11 +179,11 @@ impl Host {
     /// # Errors
     ///
     /// See [`Error`].
-    pub async fn begin_auth(&self, begin: &BeginAuth) -> Result<BeginAuthAnswer, Error> {
+    pub async fn begin_auth(&self, provider: &Provider, begin: &BeginAuth) -> Result<BeginAuthAnswer, Error> {
         let answer = self
-            .call_provider(BeginAuth::METHOD, &begin.params(), BEGIN_TIMEOUT)
+            .call_provider(provider, BeginAuth::METHOD, &begin.params())
             .await?;
-        Ok(BeginAuth::answer(&answer).map_err(|error| self.scrub(error))?)
+        Ok(BeginAuth::answer(&answer).map_err(|error| scrub::rpc_error(error, &provider.reading.values))?)
     }
 
     /// Asks the sign-in plugin who came back.
@@ -182,26 +191,32 @@ impl Host {
     /// # Errors
     ///
     /// See [`Error`].
-    pub async fn complete_auth(&self, complete: &CompleteAuth) -> Result<CompleteAuthAnswer, Error> {
+    pub async fn complete_auth(
+        &self,
+        provider: &Provider,
+        complete: &CompleteAuth,
+    ) -> Result<CompleteAuthAnswer, Error> {
         let answer = self
-            .call_provider(CompleteAuth::METHOD, &complete.params(), CALL_TIMEOUT)
+            .call_provider(provider, CompleteAuth::METHOD, &complete.params())
             .await?;
-        let answer = CompleteAuth::answer(&answer).map_err(|error| self.scrub(error))?;
+        let answer = CompleteAuth::answer(&answer)
+            .map_err(|error| scrub::rpc_error(error, &provider.reading.values))?;
         id_token::check(complete, &answer, clock::now().as_second())?;
         Ok(answer)
     }
 
-    async fn call_provider(&self, method: &str, params: &str, timeout: Duration) -> Result<Vec<u8>, Error> {
-        let (manifest, _) = self.manifest()?;
-        let entry = manifest.auth_provider().ok_or(Error::NoProvider)?;
-        let missing = self.missing(entry)?;
-        if !missing.is_empty() {
+    async fn call_provider(&self, provider: &Provider, method: &str, params: &str) -> Result<Vec<u8>, Error> {
+        if !provider.pending.is_empty() {
             return Err(Error::NotConfigured {
-                plugin: entry.name.to_string(),
-                keys: missing,
+                plugin: provider.plugin_name.clone(),
+                keys: provider.pending.clone(),
             });
         }
-        Ok(self.run(entry, method, params, timeout).await?.stdout)
+        let deadline = Deadline::after(CALL_TIMEOUT);
+        Ok(self
+            .run(&provider.reading, method, params, deadline)
+            .await?
+            .stdout)
     }
 
     /// Calls any method of any installed plugin, as `openneko call` does.
@@ -210,6 +225,7 @@ impl Host {
     ///
     /// See [`Error`]. What the plugin itself answers, a failure too, is an outcome.
     pub async fn call(&self, plugin: &str, method: &str, params: &str) -> Result<Outcome, Error> {
+        let deadline = Deadline::after(PATIENT_TIMEOUT);
         let (manifest, bad) = self.manifest()?;
         let Some(entry) = manifest.get(plugin) else {
             let bad = bad.iter().find(|bad| bad.name.as_deref() == Some(plugin));
@@ -221,7 +237,16 @@ impl Host {
                 None => Error::NotInstalled(plugin.to_owned()),
             });
         };
-        self.run(entry, method, params, CALL_TIMEOUT).await
+        let entry = entry.clone();
+        // Registration is asked for without any value, here as at the start.
+        let reading = match method {
+            Registration::METHOD => Reading {
+                entry,
+                values: Vec::new(),
+            },
+            _ => Reading::of(entry, &self.0.secrets)?,
+        };
+        self.run(&reading, method, params, deadline).await
     }
 
     /// Gets the sign-in plugin ready, so that the first person does not wait for it.
@@ -232,7 +257,10 @@ impl Host {
     pub async fn warm(&self) -> Result<(), Error> {
         let (manifest, _) = self.manifest()?;
         let entry = manifest.auth_provider().ok_or(Error::NoProvider)?;
-        self.slot(entry)?.ready(&self.0).await.map(drop)
+        let slot = self.slot(entry)?;
+        slot.ready(&self.0, Deadline::after(PATIENT_TIMEOUT))
+            .await
+            .map(drop)
     }
 
     /// All plugins with the engine each would use here.
@@ -270,29 +298,25 @@ impl Host {
     ///
     /// If the secrets cannot be read.
     pub fn missing(&self, entry: &Entry) -> Result<Vec<String>, Error> {
-        Ok(missing(entry, &self.env(entry)?))
+        Ok(Reading::of(entry.clone(), &self.0.secrets)?.missing())
     }
 
     async fn run(
         &self,
-        entry: &Entry,
+        reading: &Reading,
         method: &str,
         params: &str,
-        timeout: Duration,
+        deadline: Deadline,
     ) -> Result<Outcome, Error> {
+        let Reading { entry, values } = reading;
         let slot = self.slot(entry)?;
-        let ready = slot.ready(&self.0).await?;
-        // Registration is asked for without any value, here as at the start.
-        let env = match method {
-            openneko_plugin::rpc::Registration::METHOD => Vec::new(),
-            _ => self.env(entry)?.into_iter().collect(),
-        };
+        let ready = slot.ready(&self.0, deadline).await?;
         let call = Call {
             method,
             params_json: params,
             params_by: ready.params_by(),
-            env: &env,
-            timeout,
+            env: values,
+            timeout: deadline.left(),
         };
         let at = clock::now();
         let plugin = entry.name.as_str();
@@ -303,7 +327,8 @@ impl Host {
             }
             Err(failure) => {
                 self.0.log.record(at, plugin, method, &failure.denials);
-                Err(Error::Sandbox(scrub::sandbox_error(failure.error, &env)))
+                let error = scrub::sandbox_error(failure.error, values);
+                Err(Error::Sandbox(deadline.whole(error)))
             }
         }
     }
@@ -340,41 +365,6 @@ impl Host {
         pem.map(Some)
             .ok_or_else(|| failed("there is no such file".to_owned()))
     }
-
-    /// What a plugin finds in its environment: the values of its entry, then
-    /// its secrets, and of both only what its permissions name.
-    fn env(&self, entry: &Entry) -> Result<BTreeMap<String, Secret>, Error> {
-        let mut values = BTreeMap::new();
-        for (key, value) in entry.env.iter().flatten() {
-            values.insert(key.to_string(), Secret::new(value.clone()));
-        }
-        values.extend(self.0.secrets.get(entry.name.as_str())?);
-        let is_declared = |key: &String| entry.permissions.env.iter().any(|env| env.key.as_str() == key);
-        values.retain(|key, _| is_declared(key));
-        Ok(values)
-    }
-
-    /// Takes the values of secrets out of what a plugin says.
-    fn scrub(&self, error: RpcError) -> RpcError {
-        let env: Result<Vec<_>, Error> = self.manifest().and_then(|(manifest, _)| {
-            let entry = manifest.auth_provider().ok_or(Error::NoProvider)?;
-            Ok(self.env(entry)?.into_iter().collect())
-        });
-        match env {
-            Ok(env) => scrub::rpc_error(error, &env),
-            // What cannot be checked is not passed on.
-            Err(_) => RpcError::Shape("it failed, and its message is withheld".to_owned()),
-        }
-    }
-}
-
-/// The required values that are not there; an empty one counts as there.
-fn missing(entry: &Entry, values: &BTreeMap<String, Secret>) -> Vec<String> {
-    let required = entry.permissions.env.iter().filter(|env| env.is_required());
-    required
-        .map(|env| env.key.to_string())
-        .filter(|key| !values.contains_key(key))
-        .collect()
 }
 
 /// A grant of the operator, as lists show it.

@@ -1,14 +1,15 @@
 //! One plugin made ready: compiled, registered, and checked against its entry.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use openneko_plugin::manifest::Entry;
 use openneko_plugin::rpc::Registration;
 use openneko_sandbox::egress::{Egress, Grant};
 use openneko_sandbox::{Artifact, Call, Failure, Outcome, ParamsBy, PluginSpec, Prepared};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
-use super::{CALL_TIMEOUT, Error, Inner, artifact, scrub, trust};
+use super::deadline::Deadline;
+use super::{Error, Inner, artifact, scrub, trust};
 
 /// What must stay the same for a plugin to stay ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,8 @@ fn grants(entry: &Entry) -> Result<Vec<Grant>, Error> {
 pub(super) struct Slot {
     entry: Entry,
     fingerprint: Fingerprint,
-    ready: OnceCell<Ready>,
+    starting: Mutex<()>,
+    ready: OnceLock<Ready>,
 }
 
 /// A plugin in its engine.
@@ -64,7 +66,8 @@ impl Slot {
         Self {
             entry,
             fingerprint,
-            ready: OnceCell::new(),
+            starting: Mutex::default(),
+            ready: OnceLock::new(),
         }
     }
 
@@ -78,15 +81,24 @@ impl Slot {
         auth.provider_label.clone().filter(|label| !label.is_empty())
     }
 
-    /// A failure is not kept: the next caller tries again.
-    pub(super) async fn ready(&self, host: &Inner) -> Result<&Ready, Error> {
-        self.ready.get_or_try_init(|| self.start(host)).await
+    /// A failure is not kept: the next caller tries again. To start, and to wait for
+    /// another's start, is part of the call that needs it.
+    pub(super) async fn ready(&self, host: &Inner, deadline: Deadline) -> Result<&Ready, Error> {
+        if let Some(ready) = self.ready.get() {
+            return Ok(ready);
+        }
+        let _turn = deadline.bound(self.starting.lock()).await?;
+        if let Some(ready) = self.ready.get() {
+            return Ok(ready);
+        }
+        let ready = self.start(host, deadline).await?;
+        Ok(self.ready.get_or_init(|| ready))
     }
 
-    async fn start(&self, host: &Inner) -> Result<Ready, Error> {
+    async fn start(&self, host: &Inner, deadline: Deadline) -> Result<Ready, Error> {
         let entry = &self.entry;
         let found = artifact::find(&host.paths, entry)?;
-        let chosen = host.engines.choose(&found.artifact).await?;
+        let chosen = deadline.bound(host.engines.choose(&found.artifact)).await??;
         let roots = trust(self.fingerprint.roots.as_deref())?;
         let grants = self.fingerprint.grants.clone();
         let spec = PluginSpec {
@@ -96,12 +108,13 @@ impl Slot {
             egress: Arc::new(Egress::new(grants, roots, Arc::clone(&host.resolver))),
             limits: host.limits,
         };
-        let prepared = chosen.backend.prepare(&spec).await.map_err(Error::Sandbox)?;
+        let prepared = deadline.bound(chosen.backend.prepare(&spec)).await?;
+        let prepared = prepared.map_err(Error::Sandbox)?;
         let params = match &spec.artifact {
             Artifact::Native(_) => Registration::ASK_PARAMS_BY,
             Artifact::Component(_) | Artifact::JsBundle(_) => "{}",
         };
-        let registration = register(host, entry, &*prepared, params).await?;
+        let registration = register(host, entry, &*prepared, (params, deadline)).await?;
         let kind = chosen.backend.kind();
         tracing::info!(
             plugin = entry.name.as_str(),
@@ -121,21 +134,21 @@ async fn register(
     host: &Inner,
     entry: &Entry,
     prepared: &dyn Prepared,
-    params: &str,
+    (params, deadline): (&str, Deadline),
 ) -> Result<Registration, Error> {
     let call = Call {
         method: Registration::METHOD,
         params_json: params,
         params_by: ParamsBy::Argument,
         env: &[],
-        timeout: CALL_TIMEOUT,
+        timeout: deadline.left(),
     };
     let at = crate::clock::now();
     let name = entry.name.as_str();
     let record = |denials: &[_]| host.log.record(at, name, Registration::METHOD, denials);
     let outcome = prepared.call(call).await.map_err(|failure| {
         record(&failure.denials);
-        Error::Sandbox(failure.error)
+        Error::Sandbox(deadline.whole(failure.error))
     })?;
     record(&outcome.denials);
     let registration =

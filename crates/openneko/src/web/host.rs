@@ -17,8 +17,8 @@ impl SignInHost for Host {
         self.provider().map_err(|error| failure(&error))
     }
 
-    async fn begin_auth(&self, begin: BeginAuth) -> Result<Url, PluginFailure> {
-        let answer = Host::begin_auth(self, &begin)
+    async fn begin_auth(&self, provider: &Provider, begin: BeginAuth) -> Result<Url, PluginFailure> {
+        let answer = Host::begin_auth(self, provider, &begin)
             .await
             .map_err(|error| failure(&error))?;
         let url = Url::parse(&answer.authorization_url).ok();
@@ -32,8 +32,12 @@ impl SignInHost for Host {
             })
     }
 
-    async fn complete_auth(&self, complete: CompleteAuth) -> Result<Identity, PluginFailure> {
-        let answer = Host::complete_auth(self, &complete)
+    async fn complete_auth(
+        &self,
+        provider: &Provider,
+        complete: CompleteAuth,
+    ) -> Result<Identity, PluginFailure> {
+        let answer = Host::complete_auth(self, provider, &complete)
             .await
             .map_err(|error| failure(&error))?;
         Ok(answer.identity)

@@ -56,16 +56,21 @@ pub struct Overview {
 /// The plugin host, as far as the web app knows it.
 #[async_trait]
 pub trait SignInHost: Send + Sync {
-    /// The plugin that signs people in, whether it is set up or not.
+    /// The plugin that signs people in, whether it is set up or not: read anew, and what is
+    /// asked of it afterwards rests on this reading.
     ///
     /// Not to know is a failure, and not the same as having none.
     async fn status(&self) -> Result<Option<Provider>, PluginFailure>;
 
-    /// Asks the plugin where to send a browser.
-    async fn begin_auth(&self, begin: BeginAuth) -> Result<Url, PluginFailure>;
+    /// Asks the plugin where to send a browser. The host ends what takes too long.
+    async fn begin_auth(&self, provider: &Provider, begin: BeginAuth) -> Result<Url, PluginFailure>;
 
-    /// Asks the plugin who came back.
-    async fn complete_auth(&self, complete: CompleteAuth) -> Result<Identity, PluginFailure>;
+    /// Asks the plugin who came back. The host ends what takes too long.
+    async fn complete_auth(
+        &self,
+        provider: &Provider,
+        complete: CompleteAuth,
+    ) -> Result<Identity, PluginFailure>;
 
     /// What an operator wants to see.
     async fn overview(&self) -> Overview;

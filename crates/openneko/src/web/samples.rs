@@ -2,11 +2,13 @@
 //! by `tests/browser/pages.mjs`. Each page brings its own; what they speak of is here.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use genkan_web::samples::{House, LIMIT_BYTES, page_templates};
 use jiff::Timestamp;
+use serde_json::json;
 
-use crate::host::Provider;
+use crate::host::{Provider, Reading};
 use crate::web::rules::Role;
 use crate::web::static_files::{FAVICON, STYLESHEET};
 use crate::web::store::user::User;
@@ -19,10 +21,17 @@ pub(crate) fn at(second: i64) -> Timestamp {
 }
 
 pub(crate) fn provider(pending: &[&str]) -> Provider {
+    let entry = json!({
+        "name": "@open-neko/plugin-scalekit",
+        "version": "1.0.0",
+        "integrity": format!("sha512-{}==", "A".repeat(86)),
+        "capabilities": { "auth": {} },
+    });
     Provider {
         plugin_name: "@open-neko/plugin-scalekit".to_owned(),
         provider_label: "Scalekit".to_owned(),
         pending: pending.iter().map(|key| (*key).to_owned()).collect(),
+        reading: Arc::new(Reading::new(serde_json::from_value(entry).unwrap(), [])),
     }
 }
 

@@ -20,6 +20,7 @@ use super::begin::{LIFETIME_SECS, own_failure, too_many};
 use super::browser;
 use super::entry::{Entry, Welcome};
 use super::switch;
+use crate::host::Provider;
 use crate::web::app::App;
 use crate::web::door::Door;
 use crate::web::identity::Identity;
@@ -35,9 +36,6 @@ use crate::web::store::session::{self, Browser};
 use crate::web::store::switch::Switch;
 use crate::web::store::{after, user};
 use crate::web::{jar, random, reply, return_path, store};
-
-/// Longest wait for the plugin: two requests of 20 seconds at worst.
-const MAX_CALL: Duration = Duration::from_secs(45);
 
 /// Longest code, and longest error text, that is read.
 const MAX_VALUE_BYTES: usize = 4096;
@@ -207,15 +205,22 @@ impl Attempt<'_> {
         }
         let code = query.get("code").filter(|code| code.len() <= MAX_VALUE_BYTES);
         let code = code.ok_or(Failed::of(Problem::BadCallback))?;
-        // A code that one plugin asked for is no other plugin's business.
-        match self.app.door().await? {
-            Door::Open(provider) if provider.plugin_name == flow.provider => {}
+        // A code that one plugin asked for is no other plugin's business: the one that is
+        // seen here is called, whatever is installed in the meantime.
+        let provider = match self.app.door().await? {
+            Door::Open(provider) if provider.plugin_name == flow.provider => provider,
             Door::Open(_) => return Err(Failed::of(Problem::PluginChanged)),
             Door::Pending(_) | Door::Setup | Door::Lost(_) | Door::NoPublicUrl => {
                 return Err(Failed::of(Problem::NotReady));
             }
+        };
+        let mut call = CompleteAuth::new(code, &flow.redirect_uri, state)
+            .with("codeVerifier", &flow.code_verifier)
+            .with("nonce", &flow.nonce);
+        if let Some(iss) = query.get("iss").filter(|iss| iss.len() <= MAX_VALUE_BYTES) {
+            call = call.with("iss", iss);
         }
-        let identity = self.ask(code, state, query.get("iss"), flow).await?;
+        let identity = self.ask(&provider, call).await?;
         self.welcome(&identity, flow).await.map_err(|mut failed| {
             failed.email = Some(identity.email.clone());
             failed
@@ -223,26 +228,11 @@ impl Attempt<'_> {
     }
 
     /// Asks the plugin who it is.
-    async fn ask(
-        &self,
-        code: &str,
-        state: &str,
-        iss: Option<&str>,
-        flow: &Flow,
-    ) -> Result<Identity, Box<Failed>> {
-        let mut call = CompleteAuth::new(code, &flow.redirect_uri, state)
-            .with("codeVerifier", &flow.code_verifier)
-            .with("nonce", &flow.nonce);
-        if let Some(iss) = iss.filter(|iss| iss.len() <= MAX_VALUE_BYTES) {
-            call = call.with("iss", iss);
-        }
+    async fn ask(&self, provider: &Provider, call: CompleteAuth) -> Result<Identity, Box<Failed>> {
         let Some(_turn) = self.app.turn().await else {
             return Err(own_failure("BUSY", "too many sign-ins are under way").into());
         };
-        let answer = match tokio::time::timeout(MAX_CALL, self.app.host().complete_auth(call)).await {
-            Ok(answer) => answer?,
-            Err(_) => return Err(own_failure("TIMEOUT", "complete_auth took too long").into()),
-        };
+        let answer = self.app.host().complete_auth(provider, call).await?;
         Identity::check(answer).map_err(|invalid| Failed::because(Problem::BadIdentity, invalid.to_string()))
     }
 

@@ -1,23 +1,27 @@
 //! The plugin host: what it believes, what it hands over, and when it starts anew.
 
+mod call;
 pub(crate) mod support;
 
 use std::fs;
 
-use openneko::host::Error;
-use openneko_plugin::rpc::BeginAuth;
+use openneko::host::{Error, Host};
+use openneko_plugin::rpc::{BeginAuth, BeginAuthAnswer};
 use openneko_sandbox::BackendKind;
 use serde_json::json;
 
 use support::{Machine, NAME, SECRET, plugin, sha512, url_of};
 
-fn begin() -> BeginAuth {
-    BeginAuth::new("https://app.test/cb", "s1")
+/// Begins a sign-in, as a request of the web app does.
+async fn begin(host: &Host) -> Result<BeginAuthAnswer, Error> {
+    let provider = host.provider()?.ok_or(Error::NoProvider)?;
+    let begin = BeginAuth::new("https://app.test/cb", "s1");
+    host.begin_auth(&provider, &begin).await
 }
 
 /// What the plugin says in its authorization URL.
-async fn said(host: &openneko::host::Host) -> String {
-    let answer = host.begin_auth(&begin()).await.unwrap();
+async fn said(host: &Host) -> String {
+    let answer = begin(host).await.unwrap();
     let url = url::Url::parse(&answer.authorization_url).unwrap();
     let query = url.query().unwrap_or_default().to_owned();
     url::form_urlencoded::parse(format!("q={query}").as_bytes())
@@ -69,7 +73,7 @@ async fn what_is_required_and_not_set_is_said_before_the_plugin_runs() {
     machine.install(NAME, "1.0.0", &plugin(NAME, "1.0.0", &url_of("'x'")));
     let host = machine.host();
     assert_eq!(host.provider().unwrap().unwrap().pending, ["ACME_SECRET"]);
-    let error = host.begin_auth(&begin()).await.unwrap_err();
+    let error = begin(&host).await.unwrap_err();
     assert_eq!(error.code(), "NOT_CONFIGURED");
     assert!(
         error
@@ -109,7 +113,7 @@ async fn a_plugin_that_is_not_what_was_installed_is_refused() {
         let mut machine = Machine::new();
         machine.install(NAME, "1.0.0", &text);
         machine.set("ACME_SECRET", SECRET);
-        let error = machine.host().begin_auth(&begin()).await.unwrap_err().to_string();
+        let error = begin(&machine.host()).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }
@@ -120,10 +124,10 @@ async fn a_runner_that_changed_since_its_installation_is_refused() {
     let runner = machine.install(NAME, "1.0.0", &plugin(NAME, "1.0.0", &url_of("'x'")));
     machine.set("ACME_SECRET", SECRET);
     fs::write(&runner, plugin(NAME, "1.0.0", &url_of("'evil'"))).unwrap();
-    let error = machine.host().begin_auth(&begin()).await.unwrap_err();
+    let error = begin(&machine.host()).await.unwrap_err();
     assert_eq!(error.code(), "SANDBOX", "{error}");
     fs::remove_file(&runner).unwrap();
-    let error = machine.host().begin_auth(&begin()).await.unwrap_err();
+    let error = begin(&machine.host()).await.unwrap_err();
     assert!(
         error.to_string().contains("openneko install @acme/plugin-sso"),
         "{error}"
@@ -140,7 +144,7 @@ async fn a_runner_outside_the_package_is_not_run() {
         machine.edit(NAME, |entry| {
             entry["runner"] = json!({ "path": path, "integrity": sha512(b"outside") });
         });
-        let error = machine.host().begin_auth(&begin()).await.unwrap_err();
+        let error = begin(&machine.host()).await.unwrap_err();
         assert_eq!(error.code(), "PACKAGE", "{error}");
     }
 }
@@ -154,7 +158,7 @@ async fn callers_at_the_same_time_start_a_plugin_once() {
     let calls: Vec<_> = (0..4)
         .map(|_| {
             let host = host.clone();
-            tokio::spawn(async move { host.begin_auth(&begin()).await.map(drop) })
+            tokio::spawn(async move { begin(&host).await.map(drop) })
         })
         .collect();
     for call in calls {
@@ -224,7 +228,7 @@ async fn no_secret_leaves_in_an_error() {
         let mut machine = Machine::new();
         machine.install(NAME, "1.0.0", &plugin(NAME, "1.0.0", leak));
         machine.set("ACME_SECRET", "x:s3cret+of the/plugin");
-        let error = machine.host().begin_auth(&begin()).await.unwrap_err();
+        let error = begin(&machine.host()).await.unwrap_err();
         let shown = format!("{error} {error:?}");
         for form in ["s3cret", "eDp4OnMzY3JldCtvZiB0aGUvcGx1Z2lu"] {
             assert!(!shown.contains(form), "{shown}");
@@ -295,7 +299,7 @@ async fn secrets_that_cannot_be_opened_stop_the_call() {
     machine.set("ACME_SECRET", SECRET);
     let host = machine.host();
     fs::write(machine.paths.secret_key(), "another key").unwrap();
-    let error = host.begin_auth(&begin()).await.unwrap_err();
+    let error = begin(&host).await.unwrap_err();
     assert_eq!(error.code(), "SECRETS", "{error}");
 }
 
@@ -304,11 +308,8 @@ async fn without_an_engine_that_is_strong_enough_nothing_runs() {
     let mut machine = Machine::new();
     machine.install(NAME, "1.0.0", &plugin(NAME, "1.0.0", &url_of("'x'")));
     machine.set("ACME_SECRET", SECRET);
-    let error = machine
-        .host_with(Some(BackendKind::Microvm))
-        .begin_auth(&begin())
-        .await
-        .unwrap_err();
+    let host = machine.host_with(Some(BackendKind::Microvm));
+    let error = begin(&host).await.unwrap_err();
     assert_eq!(error.code(), "NO_ENGINE");
     assert!(error.to_string().contains("jail: weaker than microvm"), "{error}");
 }

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use genkan_db::{Db, p};
 use genkan_web::listener::{PeerInfo, TrustedProxies};
 use jiff::Timestamp;
-use openneko::host::Provider;
+use openneko::host::{Provider, Reading};
 use openneko::web::app::{App, Config, Parts};
 use openneko::web::keys::Keys;
 use openneko::web::plugin::{Overview, PluginFailure, SignInHost};
@@ -22,6 +22,7 @@ use openneko::web::rules::Rules;
 use openneko::web::settings::PublicUrl;
 use openneko::web::store::{self, session::Lifetimes};
 use openneko_plugin::rpc::{BeginAuth, CompleteAuth, Identity};
+use serde_json::json;
 use tower::ServiceExt as _;
 use url::Url;
 
@@ -92,10 +93,17 @@ impl Stage {
 }
 
 pub(crate) fn provider(pending: &[&str]) -> Provider {
+    let entry = json!({
+        "name": PLUGIN,
+        "version": "1.0.0",
+        "integrity": format!("sha512-{}==", "A".repeat(86)),
+        "capabilities": { "auth": {} },
+    });
     Provider {
         plugin_name: PLUGIN.to_owned(),
         provider_label: "Scalekit".to_owned(),
         pending: pending.iter().map(|key| (*key).to_owned()).collect(),
+        reading: Arc::new(Reading::new(serde_json::from_value(entry).unwrap(), [])),
     }
 }
 
@@ -117,7 +125,7 @@ impl SignInHost for Staged {
         Ok(self.0.lock().unwrap().provider.clone())
     }
 
-    async fn begin_auth(&self, begin: BeginAuth) -> Result<Url, PluginFailure> {
+    async fn begin_auth(&self, _: &Provider, begin: BeginAuth) -> Result<Url, PluginFailure> {
         let mut stage = self.0.lock().unwrap();
         let url = stage.url.clone().map(|url| {
             let mut url = Url::parse(&url).unwrap();
@@ -128,7 +136,7 @@ impl SignInHost for Staged {
         url
     }
 
-    async fn complete_auth(&self, complete: CompleteAuth) -> Result<Identity, PluginFailure> {
+    async fn complete_auth(&self, _: &Provider, complete: CompleteAuth) -> Result<Identity, PluginFailure> {
         let mut stage = self.0.lock().unwrap();
         stage.completed.push(complete);
         stage.answer.clone()

@@ -1,0 +1,48 @@
+//! One reading of a plugin's entry and of its secrets.
+
+use std::collections::BTreeMap;
+
+use openneko_plugin::manifest::Entry;
+use openneko_sandbox::Secret;
+
+use crate::secrets;
+
+/// A plugin as manifest and secrets described it at one moment: what a call is made of.
+///
+/// A call has one reading. What decided about the call, and what takes secrets out of the
+/// plugin's words afterwards, rest on the same one: a change in between counts for the next call.
+#[derive(Debug)]
+pub struct Reading {
+    pub(super) entry: Entry,
+    pub(super) values: Vec<(String, Secret)>,
+}
+
+impl Reading {
+    /// An entry with its values: those that it brings, then its secrets, and of both
+    /// only what its permissions name.
+    pub fn new(entry: Entry, secrets: impl IntoIterator<Item = (String, Secret)>) -> Self {
+        let own = entry.env.iter().flatten();
+        let own = own.map(|(key, value)| (key.to_string(), Secret::new(value.clone())));
+        let is_declared = |key: &str| entry.permissions.env.iter().any(|env| env.key.as_str() == key);
+        let mut values: BTreeMap<_, _> = own.chain(secrets).collect();
+        values.retain(|key, _| is_declared(key));
+        Self {
+            values: values.into_iter().collect(),
+            entry,
+        }
+    }
+
+    pub(super) fn of(entry: Entry, store: &secrets::Store) -> Result<Self, secrets::Error> {
+        let secrets = store.get(entry.name.as_str())?;
+        Ok(Self::new(entry, secrets))
+    }
+
+    /// The required values that are not there; an empty one counts as there.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let required = self.entry.permissions.env.iter().filter(|env| env.is_required());
+        required
+            .map(|env| env.key.to_string())
+            .filter(|key| self.values.iter().all(|(set, _)| set != key))
+            .collect()
+    }
+}
