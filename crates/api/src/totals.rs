@@ -2,10 +2,10 @@
 //! in a while.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use genkan_db::Tx;
+use parking_lot::Mutex;
 
 use crate::{Api, Error};
 
@@ -23,13 +23,13 @@ pub(crate) struct Totals(Mutex<HashMap<String, (i64, Instant)>>);
 
 impl Totals {
     fn get(&self, list: &str) -> Option<i64> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.0.lock();
         let (total, at) = known.get(list)?;
         (at.elapsed() < MAX_AGE).then_some(*total)
     }
 
     fn put(&self, list: &str, total: i64) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         if known.len() >= MAX_LISTS {
             known.clear();
         }

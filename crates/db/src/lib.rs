@@ -16,10 +16,11 @@ mod tx;
 mod value;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bulk::Pace;
+use parking_lot::Mutex;
 use postgres::{Access, Postgres};
 use sqlite::Sqlite;
 use tx::FIRST_CHUNK;
@@ -181,7 +182,7 @@ impl Db {
             let timed = async move |tx: &mut Tx<'_>| {
                 let started = Instant::now();
                 let progress = step(tx).await;
-                *held.lock().unwrap_or_else(PoisonError::into_inner) = started.elapsed();
+                *held.lock() = started.elapsed();
                 progress
             };
             let progress = match &self.0 {
@@ -193,7 +194,7 @@ impl Db {
             if progress == Bulk::Done {
                 return Ok(());
             }
-            let pause = pace.learn(*held.lock().unwrap_or_else(PoisonError::into_inner));
+            let pause = pace.learn(*held.lock());
             tokio::time::sleep(pause).await;
         }
     }

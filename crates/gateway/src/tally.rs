@@ -8,13 +8,13 @@
 //! what was counted since the last one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use genkan_db::{Db, Tx};
 use genkan_protocol::Timestamp;
 use genkan_store::event::{self, Entry, Kind};
 use genkan_store::{ClientId, ConnectionId, Error, OrganizationId, SecretId, Stamp, client};
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 /// How often the numbers are written.
@@ -109,7 +109,7 @@ impl Tally {
     }
 
     fn add(&self, client_id: &ClientId, more: Counted) {
-        let mut clients = locked(&self.clients);
+        let mut clients = self.clients.lock();
         match clients.get_mut(client_id) {
             Some(counted) => {
                 counted.tokens += more.tokens;
@@ -123,7 +123,7 @@ impl Tally {
 
     /// A client has authenticated itself with a secret.
     pub(crate) fn used(&self, secret_id: &SecretId, now: Timestamp) {
-        let mut secrets = locked(&self.secrets);
+        let mut secrets = self.secrets.lock();
         match secrets.get_mut(secret_id) {
             Some(last) => *last = now.max(*last),
             None => {
@@ -135,7 +135,7 @@ impl Tally {
     /// The number of this failure within its minute. The first one has an event at
     /// once, which its caller writes; of the others [`Self::more`] takes note.
     pub(crate) fn failed(&self, subject: &Subject, now: Timestamp) -> u64 {
-        let mut failures = locked(&self.failures);
+        let mut failures = self.failures.lock();
         let (since, count) = failures.minutes.entry(subject.clone()).or_insert((now, 0));
         if now.since(*since) >= WRITE_EVERY {
             (*since, *count) = (now, 0);
@@ -157,7 +157,7 @@ impl Tally {
     }
 
     fn add_failures(&self, subject: Subject, more: More) {
-        let mut failures = locked(&self.failures);
+        let mut failures = self.failures.lock();
         match failures.more.get_mut(&subject) {
             Some(known) => {
                 known.count += more.count;
@@ -171,7 +171,7 @@ impl Tally {
     }
 
     fn take_failures(&self, now: Timestamp) -> HashMap<Subject, More> {
-        let mut failures = locked(&self.failures);
+        let mut failures = self.failures.lock();
         failures
             .minutes
             .retain(|_, (since, _)| now.since(*since) < WRITE_EVERY);
@@ -179,16 +179,12 @@ impl Tally {
     }
 
     fn take(&self) -> HashMap<ClientId, Counted> {
-        std::mem::take(&mut *locked(&self.clients))
+        std::mem::take(&mut *self.clients.lock())
     }
 
     fn take_secrets(&self) -> HashMap<SecretId, Timestamp> {
-        std::mem::take(&mut *locked(&self.secrets))
+        std::mem::take(&mut *self.secrets.lock())
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tally {
@@ -293,7 +289,7 @@ mod tests {
         assert_eq!(taken[&one].last.data["reason"], "c");
         assert!(tally.take_failures(at(200)).is_empty());
         assert!(
-            locked(&tally.failures).minutes.is_empty(),
+            tally.failures.lock().minutes.is_empty(),
             "what is over is forgotten"
         );
     }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use genkan::app::{App, AppParts, Settings};
@@ -23,6 +23,7 @@ use genkan_store::environment::{self, Environment, Kind};
 use genkan_store::signing_key::{self, Schedule};
 use genkan_store::{ClientId, Error, MIGRATIONS, Page, Stamp, client, event, janitor, login_trace, role};
 use http::Method;
+use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
@@ -270,23 +271,23 @@ impl World {
         let Some(path) = url.strip_prefix(&self.url) else {
             return url.to_owned();
         };
-        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut nodes = self.nodes.lock();
         nodes.rotate_left(1);
         format!("{}{path}", nodes[0])
     }
 
     pub(crate) fn add_server(&self, url: &str, shown_as: &str) {
-        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut servers = self.servers.lock();
         servers.push((url.to_owned(), shown_as.to_owned()));
     }
 
     pub(crate) fn has_server(&self, origin: &str) -> bool {
-        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let servers = self.servers.lock();
         servers.iter().any(|(url, _)| url == origin)
     }
 
     pub(crate) fn redactor(&self) -> Redactor {
-        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let servers = self.servers.lock();
         Redactor::new(&servers)
     }
 
@@ -356,7 +357,7 @@ impl Gateway {
         let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let running = serve(&app, listener, None, &self.stop);
         self.running.lock().await.spawn(running);
-        let mut nodes = self.world.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut nodes = self.world.nodes.lock();
         nodes.push_back(url);
     }
 

@@ -2,7 +2,7 @@
 //! behind a layer that answers in its place where a test says so.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan::simulator::{Config, PATH, Simulator};
 use http::{HeaderMap, StatusCode, header};
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tokio::task::AbortHandle;
 
@@ -173,13 +174,13 @@ impl IdentityProvider {
 
     /// From now on `path` (below the issuer) answers so.
     pub fn answer(&self, path: &str, canned: Canned) {
-        let mut all = self.desk.canned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.desk.canned.lock();
         all.insert(path.to_owned(), canned);
     }
 
     /// From now on `path` answers as it did at first.
     pub fn behave(&self, path: &str) {
-        let mut all = self.desk.canned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.desk.canned.lock();
         all.remove(path);
     }
 
@@ -190,11 +191,7 @@ impl IdentityProvider {
     /// If `claims` is no object.
     pub fn change_id_tokens(&self, claims: &Value) {
         let claims = claims.as_object().expect("claims are an object").clone();
-        *self
-            .desk
-            .id_token_claims
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = claims;
+        *self.desk.id_token_claims.lock() = claims;
     }
 
     /// Sends the form of the sign-in page from nowhere, and returns the address
@@ -217,7 +214,7 @@ impl IdentityProvider {
 
     /// What came to `path` so far.
     pub fn requests(&self, path: &str) -> Vec<Recorded> {
-        let all = self.desk.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.desk.requests.lock();
         all.iter()
             .filter(|request| request.path == path)
             .cloned()
@@ -247,12 +244,9 @@ async fn attend(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> 
         query: parts.uri.query().unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
-    desk.requests
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(recorded);
+    desk.requests.lock().push(recorded);
     let canned = {
-        let all = desk.canned.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = desk.canned.lock();
         all.get(&path).cloned()
     };
     let response = match canned {
@@ -260,10 +254,7 @@ async fn attend(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> 
         None => next.run(Request::from_parts(parts, Body::from(body))).await,
     };
     let changes = {
-        let changes = desk
-            .id_token_claims
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let changes = desk.id_token_claims.lock();
         changes.clone()
     };
     if path == "/token" && response.status().is_success() && !changes.is_empty() {

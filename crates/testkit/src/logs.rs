@@ -8,9 +8,10 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
+use std::sync::{Arc, Once};
 use std::thread::{self, ThreadId};
 
+use parking_lot::{Mutex, RwLock};
 use tracing::Metadata;
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::{Targets, dynamic_filter_fn};
@@ -53,21 +54,21 @@ impl Logs {
             wanted: filter.parse().unwrap(),
             written: Mutex::default(),
         });
-        let mut captures = CAPTURES.write().unwrap_or_else(PoisonError::into_inner);
+        let mut captures = CAPTURES.write();
         captures.push(Arc::clone(&capture));
         COUNT.store(captures.len(), Ordering::SeqCst);
         Self(capture)
     }
 
     pub fn text(&self) -> String {
-        let written = self.0.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.0.written.lock();
         String::from_utf8_lossy(&written).into_owned()
     }
 }
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        let mut captures = CAPTURES.write().unwrap_or_else(PoisonError::into_inner);
+        let mut captures = CAPTURES.write();
         captures.retain(|capture| !Arc::ptr_eq(capture, &self.0));
         COUNT.store(captures.len(), Ordering::SeqCst);
     }
@@ -93,7 +94,7 @@ pub(crate) fn listen() {
 
 fn who_wants(metadata: &Metadata<'_>) -> Vec<Arc<Capture>> {
     let here = thread::current().id();
-    let captures = CAPTURES.read().unwrap_or_else(PoisonError::into_inner);
+    let captures = CAPTURES.read();
     captures
         .iter()
         .filter(|capture| capture.thread.is_none_or(|thread| thread == here))
@@ -121,7 +122,7 @@ impl MakeWriter<'_> for Writers {
 impl io::Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for capture in &self.0 {
-            let mut written = capture.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut written = capture.written.lock();
             written.extend_from_slice(bytes);
         }
         Ok(bytes.len())

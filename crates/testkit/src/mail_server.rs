@@ -3,12 +3,13 @@
 //! Source: RFC 5321 §3, §4.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use genkan::config::SmtpUrl;
 use genkan::mail::{Mailer, Smtp, SmtpParts};
 use genkan_protocol::EmailAddress;
+use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -77,7 +78,7 @@ impl MailServer {
 
     /// The next recipient is answered with this: `451 4.3.0 later`.
     pub fn refuse_next(&self, answer: &'static str) {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refusals = self.refusals.lock();
         refusals.push_back(answer);
     }
 
@@ -124,10 +125,7 @@ async fn talk(
         answer = match verb.to_ascii_uppercase().as_str() {
             "EHLO" => "250-acme.test\r\n250 8BITMIME".to_owned(),
             "RCPT" => {
-                let refusal = refusals
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .pop_front();
+                let refusal = refusals.lock().pop_front();
                 if refusal.is_none() {
                     recipients.push(rest.trim_start_matches(" TO:").to_owned());
                 }

@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::future::Ready;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
 use prost_reflect::DynamicMessage;
 use serde_json::{Value as Json, json};
 use tonic::{Code, Status};
@@ -374,7 +375,7 @@ impl Service<Request<tonic::body::Body>> for Services {
             Err(status) => status.into_http(),
         };
         let headers = request.headers().clone();
-        *self.seen.lock().unwrap() = Some(Seen { path, headers });
+        *self.seen.lock() = Some(Seen { path, headers });
         std::future::ready(Ok(response))
     }
 }
@@ -421,7 +422,7 @@ async fn send(answer: Answer, request: Request<Body>) -> (StatusCode, HeaderMap,
     } else {
         serde_json::from_slice(&body).unwrap()
     };
-    (parts.status, parts.headers, json, seen.lock().unwrap().take())
+    (parts.status, parts.headers, json, seen.lock().take())
 }
 
 fn request(verb: &str, path: &str) -> http::request::Builder {

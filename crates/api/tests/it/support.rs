@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use genkan_protocol::Timestamp;
 use genkan_store::environment::{self, Environment};
 use genkan_store::{ClientId, Error, Generator, InstanceKey, MIGRATIONS, Secret, Stamp, role};
 use http::{HeaderValue, Request, Response, header};
+use parking_lot::Mutex;
 use prost::Message;
 use rusqlite::types::ValueRef;
 use tonic::Status;
@@ -141,12 +142,7 @@ impl Harness {
 
     /// Makes `token` be what `credential` says.
     pub(crate) fn present(&self, token: &str, credential: Credential) {
-        self.host
-            .0
-            .tokens
-            .lock()
-            .unwrap()
-            .insert(token.to_owned(), credential);
+        self.host.0.tokens.lock().insert(token.to_owned(), credential);
     }
 
     /// Calls with the token that may do everything: what generated clients take.
@@ -178,17 +174,17 @@ impl Harness {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        *self.host.0.now.lock().unwrap()
+        *self.host.0.now.lock()
     }
 
     pub(crate) fn wait(&self, duration: Duration) {
-        let mut now = self.host.0.now.lock().unwrap();
+        let mut now = self.host.0.now.lock();
         *now = *now + duration;
     }
 
     /// Asks this name server for proof of domains.
     pub(crate) fn ask_name_server(&self, address: SocketAddr) {
-        *self.host.0.name_server.lock().unwrap() = Some(address);
+        *self.host.0.name_server.lock() = Some(address);
     }
 
     /// Every row of every table in which `mark` or one of `identifiers` stands.
@@ -272,7 +268,7 @@ impl Host for TestHost {
     }
 
     fn now(&self) -> Timestamp {
-        *self.0.now.lock().unwrap()
+        *self.0.now.lock()
     }
 
     fn public_url(&self) -> &'static str {
@@ -304,7 +300,7 @@ impl Host for TestHost {
     }
 
     fn name_server(&self) -> Option<SocketAddr> {
-        *self.0.name_server.lock().unwrap()
+        *self.0.name_server.lock()
     }
 
     fn wake_jobs(&self) {}
@@ -314,7 +310,7 @@ impl Host for TestHost {
     }
 
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Credential, HostError>> {
-        let known = self.0.tokens.lock().unwrap().get(token).cloned();
+        let known = self.0.tokens.lock().get(token).cloned();
         std::future::ready(Ok(known.unwrap_or(Credential::Invalid))).boxed()
     }
 }

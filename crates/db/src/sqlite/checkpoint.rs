@@ -3,10 +3,11 @@
 //! Done within COMMIT, as SQLite does by itself, it makes one caller in a
 //! thousand wait ten times as long.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
 use super::writer::Queue;
@@ -55,15 +56,15 @@ impl Checkpointer {
             .name("db-checkpoint".to_owned())
             .spawn(move || run(&connection, &signal, &queue))
             .map_err(|error| Error::Connect(format!("cannot start a thread: {error}")))?;
-        *lock(&self.thread) = Some(thread);
+        *self.thread.lock() = Some(thread);
         Ok(())
     }
 
     /// Tells the thread to end and hands it over to be waited for.
     pub(super) fn stop(&self) -> Option<JoinHandle<()>> {
-        self.signal.lock().stop = true;
+        self.signal.state.lock().stop = true;
         self.signal.changed.notify_all();
-        lock(&self.thread).take()
+        self.thread.lock().take()
     }
 }
 
@@ -76,7 +77,7 @@ impl Drop for Checkpointer {
 impl Signal {
     /// Something was committed.
     pub(super) fn dirty(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if !state.dirty {
             state.dirty = true;
             self.changed.notify_all();
@@ -85,21 +86,13 @@ impl Signal {
 
     /// Waits for commits to gather; false means stop.
     fn wait(&self) -> bool {
-        let idle = |state: &mut State| !state.dirty && !state.stop;
-        let state = self
-            .changed
-            .wait_while(self.lock(), idle)
-            .unwrap_or_else(PoisonError::into_inner);
-        let gathered = self
-            .changed
-            .wait_timeout_while(state, INTERVAL, |state| !state.stop);
-        let (mut state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
+        self.changed
+            .wait_while(&mut state, |state| !state.dirty && !state.stop);
+        self.changed
+            .wait_while_for(&mut state, |state| !state.stop, INTERVAL);
         state.dirty = false;
         !state.stop
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
     }
 }
 
@@ -174,10 +167,6 @@ impl Log {
             })
         })
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -17,10 +17,11 @@ mod step;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::{Error, Migration, Tx};
 use checkpoint::Checkpointer;
+use parking_lot::Mutex;
 use readers::Readers;
 use writer::Queue;
 
@@ -120,7 +121,7 @@ impl Sqlite {
 
     /// A number that changes with every commit, of any connection of any process.
     pub(crate) fn change_marker(&self) -> Result<i64, Error> {
-        let marker = self.marker.lock().unwrap_or_else(PoisonError::into_inner);
+        let marker = self.marker.lock();
         let connection = marker.as_ref().ok_or(Error::Closed)?;
         connection
             .prepare_cached("PRAGMA data_version")
@@ -144,7 +145,7 @@ impl Sqlite {
         };
         let checkpoints = self.checkpointer.stop();
         self.readers.close();
-        let marker = self.marker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let marker = self.marker.lock().take();
         let closed = blocking(move || {
             drop(marker);
             if let Some(thread) = checkpoints {

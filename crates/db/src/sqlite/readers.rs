@@ -1,8 +1,8 @@
 //! The connections that read.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::open;
@@ -49,13 +49,13 @@ impl Readers {
     }
 
     pub(super) fn close(&self) {
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         idle.closed = true;
         idle.connections.clear();
     }
 
     fn take(&self) -> Result<Connection, Error> {
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         if idle.closed {
             return Err(Error::Closed);
         }
@@ -67,10 +67,6 @@ impl Readers {
             }
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Gives the connection back, also through a panic.
@@ -81,7 +77,7 @@ struct Loan<'a> {
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
-        let mut idle = self.readers.lock();
+        let mut idle = self.readers.idle.lock();
         // One that is still in a transaction would keep its old snapshot.
         if let Some(connection) = self.connection.take().filter(Connection::is_autocommit)
             && !idle.closed

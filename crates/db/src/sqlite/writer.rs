@@ -11,10 +11,11 @@
 //! both are committed or lost together.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -131,7 +132,7 @@ impl Queue {
 
     fn stand_in_line(self: &Arc<Self>, waits: Waits) -> Result<oneshot::Receiver<Turn>, Error> {
         let (turn, receiver) = oneshot::channel();
-        let mut line = self.lock();
+        let mut line = self.line.lock();
         if line.closed {
             return Err(Error::Closed);
         }
@@ -153,7 +154,7 @@ impl Queue {
     /// Decides what happens to the writer after a turn: the only place that does.
     fn pass(self: &Arc<Self>, mut writer: Box<Writer>) {
         loop {
-            let mut line = self.lock();
+            let mut line = self.line.lock();
             let commit = match (&writer.batch, line.waiting.front()) {
                 (None, None) => {
                     line.free = Some(writer);
@@ -194,10 +195,6 @@ impl Queue {
             // Without its thread a commit is slower, not impossible.
             turn.commit();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -527,7 +524,7 @@ mod tests {
         let answer = turn.join_batch();
         let queue = fixture.queue.clone();
         let alone = tokio::task::spawn_blocking(move || queue.turn_alone().unwrap());
-        while fixture.queue.lock().waiting.is_empty() {
+        while fixture.queue.line.lock().waiting.is_empty() {
             tokio::task::yield_now().await;
         }
         drop(turn);

@@ -9,10 +9,10 @@
 //! themselves and not the company.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use genkan_store::ConnectionId;
+use parking_lot::Mutex;
 
 use super::buckets::{Buckets, Taken};
 use crate::listener::Source;
@@ -45,7 +45,7 @@ impl Answers {
 
     /// Counts one more, or one less, and says how many there are now.
     fn under_way(&self, key: &Key, change: i32) -> u32 {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = self.under_way.lock();
         let count = under_way.get(key).copied().unwrap_or_default();
         let count = count.saturating_add_signed(change);
         match count {
@@ -168,10 +168,7 @@ mod tests {
         for attempt in under_way {
             attempt.give_back();
         }
-        assert!(
-            answers.under_way.lock().unwrap().is_empty(),
-            "nothing is kept of them"
-        );
+        assert!(answers.under_way.lock().is_empty(), "nothing is kept of them");
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! [`SLICE`] sign-ins, and none at all for a client that begins few.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::Work;
 use crate::listener::Source;
@@ -54,7 +55,7 @@ impl Slices {
     /// Takes one from the slice in hand. Otherwise says whether another may be
     /// asked for.
     pub(crate) fn take(&self, source: Source, minute: i64) -> Result<(), Left> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock();
         if taken.minute != minute {
             *taken = Minute {
                 minute,
@@ -74,7 +75,7 @@ impl Slices {
     }
 
     pub(crate) fn put(&self, source: Source, minute: i64, left: Left) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock();
         if taken.minute == minute {
             taken.left.insert(source, left);
         }

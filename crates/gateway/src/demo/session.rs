@@ -1,6 +1,5 @@
 //! Who is signed in at the demo application, and who is about to be.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -10,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan_protocol::Timestamp;
 use genkan_protocol::oauth::CodeVerifier;
 use genkan_web::cookie::{self, SetCookie};
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use crate::web::memory::Memory;
@@ -51,36 +51,36 @@ pub(super) struct Sessions {
 impl Sessions {
     /// Remembers a sign-in by its state.
     pub(super) fn await_answer(&self, state: String, pending: Pending, now: Timestamp) {
-        lock(&self.pending).insert(state, pending, now, now + LOGIN_LIFETIME);
+        self.pending
+            .lock()
+            .insert(state, pending, now, now + LOGIN_LIFETIME);
     }
 
     /// The sign-in of this state in this browser, once.
     pub(super) fn answered(&self, state: &str, browser: &str, now: Timestamp) -> Option<Pending> {
-        let pending = lock(&self.pending).take(state, now)?;
+        let pending = self.pending.lock().take(state, now)?;
         verify_slices_are_equal(pending.browser.as_bytes(), browser.as_bytes()).ok()?;
         Some(pending)
     }
 
     pub(super) fn insert(&self, id: String, session: Session, now: Timestamp) {
-        lock(&self.live).insert(id, session, now, now + SESSION_LIFETIME);
+        self.live.lock().insert(id, session, now, now + SESSION_LIFETIME);
     }
 
     pub(super) fn find(&self, id: &str, now: Timestamp) -> Option<Session> {
-        lock(&self.live).find(id, now).cloned()
+        self.live.lock().find(id, now).cloned()
     }
 
     pub(super) fn take(&self, id: &str, now: Timestamp) -> Option<Session> {
-        lock(&self.live).take(id, now)
+        self.live.lock().take(id, now)
     }
 
     /// Ends every session of one session at the gateway.
     pub(super) fn end_all(&self, sid: &str) {
-        lock(&self.live).retain(|session| session.id_claims.get("sid").and_then(Value::as_str) != Some(sid));
+        self.live
+            .lock()
+            .retain(|session| session.id_claims.get("sid").and_then(Value::as_str) != Some(sid));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a cookie is called at `url`. A browser that was here by https keeps that cookie

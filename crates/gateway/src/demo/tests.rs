@@ -1,7 +1,5 @@
 //! The demo application before a gateway that says whatever a test wants.
 
-use std::sync::Mutex;
-
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
@@ -9,6 +7,7 @@ use genkan_protocol::jose::{Algorithm, SigningKey};
 use genkan_protocol::oauth::Parameters;
 use genkan_protocol::oidc::{LogoutToken, left_half};
 use genkan_web::samples::{Samples, answers};
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
 
@@ -127,7 +126,6 @@ impl World {
         let pairs: Vec<String> = self
             .cookies
             .lock()
-            .unwrap()
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
@@ -146,7 +144,7 @@ impl World {
     }
 
     fn keep_cookies(&self, headers: &HeaderMap) {
-        let mut cookies = self.cookies.lock().unwrap();
+        let mut cookies = self.cookies.lock();
         for line in headers.get_all(header::SET_COOKIE) {
             let (name, rest) = line.to_str().unwrap().split_once('=').unwrap();
             cookies.retain(|(known, _)| known != name);
@@ -174,7 +172,6 @@ impl World {
         let query: Vec<_> = location.query_pairs().into_owned().collect();
         self.script
             .lock()
-            .unwrap()
             .id_claims
             .insert("nonce".to_owned(), one(&query, "nonce").into());
         query
@@ -185,7 +182,6 @@ impl World {
         let state = one(&self.begin("").await, "state").to_owned();
         self.script
             .lock()
-            .unwrap()
             .id_claims
             .extend(change.as_object().cloned().unwrap());
         self.get(&format!("/callback?code=c&state={state}&iss={}", self.issuer))
@@ -193,7 +189,7 @@ impl World {
     }
 
     fn sign(&self, typ: &str, claims: &Value) -> String {
-        self.key.lock().unwrap().sign(typ, claims).unwrap()
+        self.key.lock().sign(typ, claims).unwrap()
     }
 
     fn logout_token(&self) -> Value {
@@ -228,12 +224,12 @@ fn gateway(issuer: String, key: Arc<Mutex<SigningKey>>, script: Arc<Mutex<Script
     });
     let published = Arc::clone(&key);
     let token = move |body: Bytes| async move {
-        let mut script = script.lock().unwrap();
+        let mut script = script.lock();
         script.seen.push(Parameters::parse(&body).unwrap());
         if script.refuses {
             return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant" })));
         }
-        let key = key.lock().unwrap();
+        let key = key.lock();
         let access_token = key
             .sign(
                 "JWT",
@@ -256,7 +252,7 @@ fn gateway(issuer: String, key: Arc<Mutex<SigningKey>>, script: Arc<Mutex<Script
         )
         .route(
             "/keys",
-            get(move || async move { Json(json!({ "keys": [published.lock().unwrap().public_jwk()] })) }),
+            get(move || async move { Json(json!({ "keys": [published.lock().public_jwk()] })) }),
         )
         .route("/oauth/token", post(token))
         .route("/userinfo", get(async || Json(json!({ "sub": "usr_1" }))))
@@ -284,7 +280,7 @@ async fn a_person_signs_in_is_greeted_and_signs_out() {
         (StatusCode::SEE_OTHER, &"/".parse().unwrap()),
         "{body}"
     );
-    let sent = world.script.lock().unwrap().seen.pop().unwrap();
+    let sent = world.script.lock().seen.pop().unwrap();
     assert_eq!(sent.one("grant_type"), Ok(Some("authorization_code")));
     assert!(sent.one("code_verifier").unwrap().is_some());
 
@@ -313,7 +309,7 @@ async fn a_person_signs_in_is_greeted_and_signs_out() {
 async fn a_cookie_of_another_application_keeps_nobody_out() {
     let world = World::start().await;
     let foreign = ("lang".to_owned(), "Français".to_owned());
-    world.cookies.lock().unwrap().push(foreign);
+    world.cookies.lock().push(foreign);
     let (status, ..) = world.sign_in(json!({})).await;
     assert_eq!(status, StatusCode::SEE_OTHER);
     assert!(world.get("/").await.2.contains("Hello"));
@@ -325,25 +321,22 @@ async fn an_answer_counts_once_and_in_its_own_browser_only() {
     let state = one(&world.begin("").await, "state").to_owned();
     let callback = format!("/callback?code=c&state={state}&iss={}", world.issuer);
 
-    let mine = std::mem::take(&mut *world.cookies.lock().unwrap());
+    let mine = std::mem::take(&mut *world.cookies.lock());
     assert_eq!(world.get(&callback).await.0, StatusCode::BAD_REQUEST, "no cookie");
-    *world.cookies.lock().unwrap() = vec![(BROWSER_COOKIE.to_owned(), "another".to_owned())];
+    *world.cookies.lock() = vec![(BROWSER_COOKIE.to_owned(), "another".to_owned())];
     assert_eq!(
         world.get(&callback).await.0,
         StatusCode::BAD_REQUEST,
         "another browser"
     );
 
-    *world.cookies.lock().unwrap() = mine;
+    *world.cookies.lock() = mine;
     assert_eq!(
         world.get(&callback).await.0,
         StatusCode::BAD_REQUEST,
         "the attempts have spent it"
     );
-    assert!(
-        world.script.lock().unwrap().seen.is_empty(),
-        "no code was ever presented"
-    );
+    assert!(world.script.lock().seen.is_empty(), "no code was ever presented");
 }
 
 #[tokio::test]
@@ -375,14 +368,13 @@ async fn a_wrong_id_token_signs_nobody_in() {
         json!({ "at_hash": "AAAAAAAAAAAAAAAAAAAAAA" }),
         json!({ "sub": "usr_2" }),
     ] {
-        *world.script.lock().unwrap() = Script::default();
+        *world.script.lock() = Script::default();
         let (status, ..) = world.sign_in(wrong.clone()).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{wrong}");
         assert!(
             world
                 .cookies
                 .lock()
-                .unwrap()
                 .iter()
                 .all(|(name, _)| name != SESSION_COOKIE),
             "{wrong}"
@@ -394,9 +386,9 @@ async fn a_wrong_id_token_signs_nobody_in() {
 async fn a_rotated_key_is_fetched_and_refreshed_tokens_are_kept() {
     let world = World::start().await;
     world.sign_in(json!({})).await;
-    *world.key.lock().unwrap() = new_key("snk_2");
+    *world.key.lock() = new_key("snk_2");
     {
-        let mut script = world.script.lock().unwrap();
+        let mut script = world.script.lock();
         script.id_claims.insert("name".to_owned(), "Augusta".into());
         script.id_claims.remove("nonce");
     }
@@ -404,7 +396,7 @@ async fn a_rotated_key_is_fetched_and_refreshed_tokens_are_kept() {
     assert_eq!(headers[header::LOCATION], "/");
     assert!(world.get("/").await.2.contains("Hello Augusta"));
 
-    world.script.lock().unwrap().refuses = true;
+    world.script.lock().refuses = true;
     let (_, headers, _) = world.post("/refresh", String::new()).await;
     assert_eq!(headers[header::LOCATION], "/?ended");
     assert!(world.get("/?ended").await.2.contains("Your session has ended"));

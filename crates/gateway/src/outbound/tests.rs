@@ -85,7 +85,7 @@ async fn an_endless_answer_is_cut() {
 struct Proxy {
     url: String,
     /// The request lines, and what stood in `Proxy-Authorization`.
-    asked: std::sync::Arc<std::sync::Mutex<Vec<(String, String)>>>,
+    asked: std::sync::Arc<parking_lot::Mutex<Vec<(String, String)>>>,
 }
 
 impl Proxy {
@@ -94,7 +94,7 @@ impl Proxy {
         use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://svc:S3cr%40t@{}", listener.local_addr().unwrap());
-        let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let asked = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
         let seen = std::sync::Arc::clone(&asked);
         tokio::spawn(async move {
             loop {
@@ -117,7 +117,7 @@ impl Proxy {
                             value.trim().clone_into(&mut credentials);
                         }
                     }
-                    seen.lock().unwrap().push((first.trim().to_owned(), credentials));
+                    seen.lock().push((first.trim().to_owned(), credentials));
                     let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
                     let head = if server.is_some() {
                         "HTTP/1.1 200 OK\r\n\r\n".to_owned()
@@ -136,7 +136,7 @@ impl Proxy {
     }
 
     fn asked(&self) -> Vec<(String, String)> {
-        self.asked.lock().unwrap().clone()
+        self.asked.lock().clone()
     }
 }
 

@@ -19,7 +19,7 @@ mod token;
 mod userinfo;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -31,6 +31,7 @@ use genkan_protocol::Timestamp;
 use genkan_protocol::jose::{Algorithm, SigningKey};
 use genkan_protocol::oauth::{CodeChallenge, Parameters};
 use genkan_store::connection::{self, Kind};
+use parking_lot::Mutex;
 
 use crate::web::error::PageError;
 use crate::web::memory::Memory;
@@ -189,7 +190,7 @@ impl Simulator {
 
     /// Takes a code's authorization; the second time there is none.
     fn redeem_code(&self, code: &str) -> Option<Authorization> {
-        let mut codes = self.0.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut codes = self.0.codes.lock();
         codes.take(code, self.now())
     }
 
@@ -198,11 +199,7 @@ impl Simulator {
     }
 
     fn find_access_token(&self, token: &str) -> Option<Authorization> {
-        let tokens = self
-            .0
-            .access_tokens
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let tokens = self.0.access_tokens.lock();
         tokens.find(token, self.now()).cloned()
     }
 
@@ -214,7 +211,7 @@ impl Simulator {
     ) -> Result<String, SimulatorError> {
         let name = random()?;
         let now = self.now();
-        let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = memory.lock();
         memory.insert(name.clone(), authorization, now, now + lifetime);
         Ok(name)
     }

@@ -4,10 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use jiff::Timestamp;
 use openneko_sandbox::egress::Denial;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 /// Past this size the file becomes the old one, and a new one starts: a
@@ -77,10 +77,7 @@ impl EgressLog {
     }
 
     fn append(&self, lines: &[u8]) -> io::Result<()> {
-        let _writing = self
-            .writing
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _writing = self.writing.lock();
         if let Some(directory) = self.path.parent() {
             std::fs::create_dir_all(directory)?;
         }

@@ -18,7 +18,7 @@ mod scrub;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use openneko_plugin::manifest::{BadEntry, Entry, Manifest};
@@ -39,6 +39,7 @@ use crate::id_token;
 use crate::paths::Paths;
 use crate::secrets;
 use deadline::Deadline;
+use parking_lot::Mutex;
 use running::{Fingerprint, Slot};
 
 /// How long a call of a plugin may take in a sign-in, its start and registration included.
@@ -168,7 +169,7 @@ impl Host {
 
     /// What the plugin calls its provider: its own word once it runs, until then the package's.
     fn label(&self, entry: &Entry) -> String {
-        let slot = self.slots().get(entry.name.as_str()).cloned();
+        let slot = self.0.slots.lock().get(entry.name.as_str()).cloned();
         let registered = slot.and_then(|slot| slot.label());
         let declared = || entry.capabilities.auth.as_ref()?.provider_label.clone();
         registered.or_else(declared).unwrap_or_else(|| entry.name.label())
@@ -336,7 +337,7 @@ impl Host {
     /// The slot of an entry as it stands now; an older one is let go.
     fn slot(&self, entry: &Entry) -> Result<Arc<Slot>, Error> {
         let fingerprint = Fingerprint::of(entry, self.roots()?)?;
-        let mut slots = self.slots();
+        let mut slots = self.0.slots.lock();
         if let Some(slot) = slots.get(entry.name.as_str())
             && slot.is_of(&fingerprint)
         {
@@ -345,10 +346,6 @@ impl Host {
         let slot = Arc::new(Slot::new(entry.clone(), fingerprint));
         slots.insert(entry.name.to_string(), Arc::clone(&slot));
         Ok(slot)
-    }
-
-    fn slots(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Slot>>> {
-        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The PEM text of certificate authorities to trust beside the public ones.

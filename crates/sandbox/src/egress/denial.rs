@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::name::shown;
 
@@ -81,7 +82,7 @@ impl Denials {
 
     /// Remembers an attempt unless the same is there already.
     pub fn record(&self, denial: Denial) {
-        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut list = self.0.lock();
         if list.len() < Self::MOST && !list.contains(&denial) {
             tracing::debug!(host = denial.host, port = denial.port, reason = %denial.reason, "denied");
             list.push(denial);
@@ -90,7 +91,7 @@ impl Denials {
 
     /// The attempts in the order they were made; the list is empty afterwards.
     pub fn take(&self) -> Vec<Denial> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.0.lock())
     }
 }
 

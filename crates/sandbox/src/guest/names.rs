@@ -1,7 +1,8 @@
 //! The addresses that granted names have for a guest.
 
 use std::net::Ipv4Addr;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Names that one call may look up: a wildcard is granted for a few, not for
 /// a stream of data in the form of names.
@@ -17,7 +18,7 @@ pub(super) struct Names(Mutex<Vec<String>>);
 impl Names {
     /// The address of a granted name; `None` when there are too many.
     pub(super) fn address(&self, name: &str) -> Option<Ipv4Addr> {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.0.lock();
         let index = names.iter().position(|known| known == name).or_else(|| {
             (names.len() < MOST).then(|| {
                 names.push(name.to_owned());
@@ -30,7 +31,7 @@ impl Names {
     /// The name that was given an address.
     pub(super) fn name(&self, address: Ipv4Addr) -> Option<String> {
         let index = u32::from(address).checked_sub(FIRST)?;
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.0.lock();
         names.get(usize::try_from(index).ok()?).cloned()
     }
 }

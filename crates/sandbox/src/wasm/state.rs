@@ -1,8 +1,9 @@
 //! What belongs to one call: its limits, its output, its way out.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
@@ -164,7 +165,7 @@ impl Output {
     ///
     /// [`Stop::Output`] when there would be more than the limit.
     pub(super) fn push(&self, more: &[u8]) -> Result<(), Stop> {
-        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = self.bytes.lock();
         if more.len() > self.limit - bytes.len() {
             return Err(Stop::Output);
         }
@@ -173,7 +174,7 @@ impl Output {
     }
 
     pub(super) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.bytes.lock())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Advances the engine's epoch while calls run, so that none keeps a thread.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use wasmtime::Engine;
 
 /// How long guest code runs before it lets others run, and is measured.
@@ -47,7 +48,7 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        *self.0.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.running.lock() = None;
         self.0.changed.notify_one();
     }
 }
@@ -55,16 +56,14 @@ impl Drop for Ticker {
 impl Shared {
     /// Returns when a call runs, or false when there will be none.
     fn wait_for_calls(&self) -> bool {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = self
-            .changed
-            .wait_while(running, |running| *running == Some(0))
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock();
+        self.changed
+            .wait_while(&mut running, |running| *running == Some(0));
         running.is_some()
     }
 
     fn change(&self, by: isize) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock();
         if let Some(count) = running.as_mut() {
             *count = count.saturating_add_signed(by);
         }

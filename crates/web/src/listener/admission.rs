@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::Source;
 
@@ -37,15 +39,11 @@ impl Admission {
         })
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A place for a connection from `address`, if there is one now. A proxy of the
     /// operator is no client: behind it there are many.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> Option<Seat> {
         let client = (!is_proxy).then(|| Source::of(address));
-        let mut open = self.open();
+        let mut open = self.open.lock();
         if open.total >= self.most {
             return None;
         }
@@ -66,7 +64,7 @@ impl Admission {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut open = self.admission.open();
+        let mut open = self.admission.open.lock();
         open.total -= 1;
         let Some(client) = self.client else { return };
         if let Some(theirs) = open.per_client.get_mut(&client) {
@@ -110,7 +108,7 @@ mod tests {
         drop(first);
         assert!(admission.admit(ip("2001:db8::2"), false).is_some());
         assert!(
-            admission.open().per_client.is_empty(),
+            admission.open.lock().per_client.is_empty(),
             "nothing is kept of the departed"
         );
     }

@@ -4,8 +4,10 @@
 //! memory that strangers fill is connections times the largest body.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::Source;
 
@@ -43,12 +45,8 @@ impl Budget {
         })
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn take(&self, client: Source, bytes: u64) -> Result<(), Full> {
-        let mut held = self.held();
+        let mut held = self.held.lock();
         let theirs = held.per_client.get(&client).copied().unwrap_or_default();
         if held.total.saturating_add(bytes) > self.most || theirs.saturating_add(bytes) > self.most / SHARE {
             return Err(Full);
@@ -59,7 +57,7 @@ impl Budget {
     }
 
     fn give_back(&self, client: Source, bytes: u64) {
-        let mut held = self.held();
+        let mut held = self.held.lock();
         held.total = held.total.saturating_sub(bytes);
         if let Some(theirs) = held.per_client.get_mut(&client) {
             *theirs = theirs.saturating_sub(bytes);
@@ -137,7 +135,7 @@ mod tests {
         drop(first);
         assert_eq!(second.frame(2 * MIB), Ok(()));
         drop(second);
-        let held = budget.held();
+        let held = budget.held.lock();
         assert_eq!((held.total, held.per_client.len()), (0, 0));
     }
 

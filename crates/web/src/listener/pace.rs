@@ -1,8 +1,9 @@
 //! What a connection is doing, and until when it may.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::limits::Limits;
@@ -81,14 +82,10 @@ impl Pace {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Bytes arrived.
     pub(super) fn received(&self) {
         if self.protocol == Protocol::Http1 {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             if state.stage == Stage::Idle {
                 state.enter(Stage::Head);
             }
@@ -97,7 +94,7 @@ impl Pace {
 
     /// A request head is complete: the request is in flight until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.in_flight += 1;
         state.enter(Stage::Exchange);
         InFlight {
@@ -108,7 +105,7 @@ impl Pace {
 
     /// Our side of the connection was shut.
     pub(super) fn said_farewell(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.stage != Stage::Farewell {
             state.enter(Stage::Farewell);
         }
@@ -124,7 +121,7 @@ impl Pace {
     }
 
     pub(super) fn verdict(&self, now: Instant) -> Verdict {
-        let state = self.state();
+        let state = self.state.lock();
         let http1 = self.protocol == Protocol::Http1;
         if state.abandoned > self.limits.abandoned && !http1 {
             return Verdict::Cut("too many abandoned requests");
@@ -170,7 +167,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut state = self.pace.state();
+        let mut state = self.pace.state.lock();
         state.in_flight -= 1;
         if state.in_flight == 0 && state.stage == Stage::Exchange {
             state.enter(Stage::Idle);

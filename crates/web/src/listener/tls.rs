@@ -6,9 +6,10 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::RwLock;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -130,7 +131,7 @@ impl Tls {
             current,
         } = &*self.files;
         let fresh = read(self.config.crypto_provider(), certificate, key)?;
-        *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        *current.write() = Arc::new(fresh);
         Ok(())
     }
 
@@ -226,8 +227,6 @@ impl fmt::Debug for Resolver {
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(
-            &self.0.current.read().unwrap_or_else(PoisonError::into_inner),
-        ))
+        Some(Arc::clone(&self.0.current.read()))
     }
 }

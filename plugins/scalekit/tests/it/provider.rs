@@ -1,11 +1,12 @@
 //! A provider over real TLS that answers as it is told, and the program that calls it.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -40,7 +41,8 @@ pub(crate) fn token() -> Answer {
 pub(crate) struct Provider {
     pub(crate) url: String,
     pub(crate) authority: PathBuf,
-    requests: Arc<Mutex<Vec<String>>>,
+    incoming: mpsc::Receiver<String>,
+    requests: RefCell<Vec<String>>,
 }
 
 impl Provider {
@@ -73,8 +75,8 @@ impl Provider {
             .join(format!("authority-{}-{number}.pem", std::process::id()));
         std::fs::write(&authority, issuer.pem()).unwrap();
 
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let (seen, routes, config) = (requests.clone(), routes.to_vec(), Arc::new(config));
+        let (seen, incoming) = mpsc::channel();
+        let (routes, config) = (routes.to_vec(), Arc::new(config));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 // A client that refuses us closes the connection, which is no failure here.
@@ -84,13 +86,16 @@ impl Provider {
         Self {
             url,
             authority,
-            requests,
+            incoming,
+            requests: RefCell::default(),
         }
     }
 
     /// Everything that was asked: the head of each request, and its body.
     pub(crate) fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
+        let mut requests = self.requests.borrow_mut();
+        requests.extend(self.incoming.try_iter());
+        requests.clone()
     }
 
     /// The values of an operator whose environment this provider is.
@@ -108,7 +113,7 @@ fn serve(
     stream: TcpStream,
     config: &Arc<ServerConfig>,
     routes: &[(&str, Answer)],
-    seen: &Mutex<Vec<String>>,
+    seen: &mpsc::Sender<String>,
 ) -> std::io::Result<()> {
     let tls = ServerConnection::new(config.clone()).map_err(std::io::Error::other)?;
     let mut stream = BufReader::new(StreamOwned::new(tls, stream));
@@ -130,9 +135,9 @@ fn serve(
         let mut body = vec![0; length];
         stream.read_exact(&mut body)?;
         let path = head.split(' ').nth(1).unwrap().to_owned();
-        seen.lock()
-            .unwrap()
-            .push(format!("{head}\r\n{}", String::from_utf8(body).unwrap()));
+        let body = String::from_utf8(body).unwrap();
+        // A test that is over listens no more.
+        let _ = seen.send(format!("{head}\r\n{body}"));
         let answer = routes
             .iter()
             .find(|(route, _)| *route == path)

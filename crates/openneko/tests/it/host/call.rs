@@ -5,7 +5,7 @@ use std::fs;
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use openneko_plugin::rpc::{BeginAuth, CompleteAuth};
 use openneko_sandbox::{
     Artifact, Backend, BackendKind, Call, Failure, Outcome, PluginSpec, Prepared, Probe, SandboxError,
 };
+use parking_lot::Mutex;
 use rustix::fs::inotify;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -149,7 +150,7 @@ impl Slow {
     }
 
     fn given(&self) -> Vec<(String, Duration)> {
-        std::mem::take(&mut self.given.lock().unwrap())
+        std::mem::take(&mut self.given.lock())
     }
 }
 
@@ -177,7 +178,7 @@ impl Backend for Engine {
 impl Prepared for Engine {
     async fn call(&self, call: Call<'_>) -> Result<Outcome, Failure> {
         let given = (call.method.to_owned(), call.timeout);
-        self.0.given.lock().unwrap().push(given);
+        self.0.given.lock().push(given);
         let (takes, result) = match call.method {
             "register" => (
                 self.0.register,

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 
+use parking_lot::Mutex;
 use rcgen::{CertifiedKey, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -109,11 +110,11 @@ impl Server {
     }
 
     pub(crate) fn set(&self, path: &str, answer: Answer) {
-        self.site.answers.lock().unwrap().insert(path.to_owned(), answer);
+        self.site.answers.lock().insert(path.to_owned(), answer);
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.site.asked.lock().unwrap().clone()
+        self.site.asked.lock().clone()
     }
 }
 
@@ -134,9 +135,9 @@ fn serve(mut stream: impl Read + Write, site: &Site) {
             .then(|| value.to_owned())
     };
     let authorization = head.lines().find_map(header);
-    let answer = site.answers.lock().unwrap().get(&path).cloned();
+    let answer = site.answers.lock().get(&path).cloned();
     let answer = answer.unwrap_or_else(|| Answer::status("404 Not Found"));
-    site.asked.lock().unwrap().push(Asked { path, authorization });
+    site.asked.lock().push(Asked { path, authorization });
     let mut head = format!("HTTP/1.1 {}\r\nconnection: close\r\n", answer.status);
     if !answer.headers.iter().any(|(name, _)| *name == "content-length") {
         head.push_str(&format!("content-length: {}\r\n", answer.body.len()));
@@ -172,10 +173,7 @@ impl Proxy {
                     head.push(byte[0]);
                 }
                 let head = String::from_utf8(head).unwrap();
-                tunnels
-                    .lock()
-                    .unwrap()
-                    .push(head.lines().next().unwrap().to_owned());
+                tunnels.lock().push(head.lines().next().unwrap().to_owned());
                 stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
                 let other = TcpStream::connect(to).unwrap();
                 let (mut from, mut into) = (stream.try_clone().unwrap(), other.try_clone().unwrap());
@@ -192,6 +190,6 @@ impl Proxy {
     }
 
     pub(crate) fn tunnels(&self) -> Vec<String> {
-        self.tunnels.lock().unwrap().clone()
+        self.tunnels.lock().clone()
     }
 }

@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -38,7 +39,7 @@ impl Terminal {
             let mut chunk = [0; 4096];
             while let Ok(count @ 1..) = reader.read(&mut chunk) {
                 bytes.extend_from_slice(&chunk[..count]);
-                *text.lock().unwrap() = String::from_utf8_lossy(&bytes).into_owned();
+                *text.lock() = String::from_utf8_lossy(&bytes).into_owned();
             }
         });
         Self {
@@ -51,7 +52,7 @@ impl Terminal {
 
     /// What the screen shows so far.
     pub(crate) fn shown(&self) -> String {
-        self.shown.lock().unwrap().clone()
+        self.shown.lock().clone()
     }
 
     /// Waits until the screen ends with `text`.

@@ -32,7 +32,7 @@ async fn a_person_signs_in_and_lands_where_they_wanted_to_go() {
         assert_eq!(world.events().await, ["user_created", "sign_in"]);
 
         // What the plugin was asked, and that both halves fit.
-        let stage = world.stage.lock().unwrap();
+        let stage = world.stage.lock();
         let (begin, complete) = (&stage.begun[0], &stage.completed[0]);
         assert_eq!(begin.redirect_uri, format!("{ORIGIN}/api/auth/callback"));
         assert_eq!(complete.redirect_uri, begin.redirect_uri);
@@ -61,7 +61,7 @@ async fn a_cookie_of_another_application_keeps_nobody_out() {
         let world = World::new(db);
         let browser = world.browser();
         let foreign = ("lang".to_owned(), "Français".to_owned());
-        browser.cookies.lock().unwrap().extend([foreign]);
+        browser.cookies.lock().extend([foreign]);
         assert_eq!(browser.sign_in().await.location(), "/");
         assert_eq!(browser.user().await["email"], "ada@acme.test");
     })
@@ -85,7 +85,6 @@ async fn of_a_hundred_that_come_back_with_one_state_one_is_signed_in() {
         let cookies: Vec<_> = browser
             .cookies
             .lock()
-            .unwrap()
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
@@ -101,7 +100,7 @@ async fn of_a_hundred_that_come_back_with_one_state_one_is_signed_in() {
         let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.location() == "/");
         assert_eq!(won.len(), 1);
         assert!(lost.iter().all(|answer| answer.error() == "state_used"));
-        assert_eq!(world.stage.lock().unwrap().completed.len(), 1);
+        assert_eq!(world.stage.lock().completed.len(), 1);
     })
     .await;
 }
@@ -117,12 +116,9 @@ async fn a_state_counts_in_its_own_browser_only() {
         let own = ada.begin("").await;
         let name = format!("openneko_sso_state_{}", &state[..8]);
         let value = ada.cookie(&format!("openneko_sso_state_{}", &own[..8]));
-        ada.cookies.lock().unwrap().insert(name.clone(), value);
+        ada.cookies.lock().insert(name.clone(), value);
         assert_eq!(ada.back(&state).await.error(), "state_mismatch");
-        ada.cookies
-            .lock()
-            .unwrap()
-            .insert(name, format!("{state}|Lw.AAAA"));
+        ada.cookies.lock().insert(name, format!("{state}|Lw.AAAA"));
         assert_eq!(ada.back(&state).await.error(), "state_missing");
         // Nothing of that used it up.
         assert_eq!(eve.back(&state).await.location(), "/");
@@ -141,16 +137,12 @@ async fn two_tabs_do_not_take_each_others_sign_in() {
         );
         assert_eq!(browser.back(&second).await.location(), "/two");
         assert_eq!(browser.back(&first).await.location(), "/one");
-        assert_eq!(
-            browser.cookies.lock().unwrap().len(),
-            1,
-            "only the session is left"
-        );
+        assert_eq!(browser.cookies.lock().len(), 1, "only the session is left");
         // Many begun ones do not make requests longer and longer.
         for _ in 0..20 {
             browser.begin("").await;
         }
-        assert!(browser.cookies.lock().unwrap().len() < 10);
+        assert!(browser.cookies.lock().len() < 10);
     })
     .await;
 }
@@ -238,7 +230,7 @@ async fn what_is_wrong_with_a_callback_is_told_by_a_code() {
             .get(&format!("/api/auth/callback?state={state}&code={long}"))
             .await;
         assert_eq!(answer.error(), "bad_callback");
-        assert!(world.stage.lock().unwrap().completed.is_empty());
+        assert!(world.stage.lock().completed.is_empty());
     })
     .await;
 }
@@ -248,7 +240,7 @@ async fn what_the_plugin_said_goes_to_the_audit_and_not_to_the_browser() {
     on_each_engine(async |db| {
         let world = World::new(db);
         let browser = world.browser();
-        world.stage.lock().unwrap().answer = Err(failure(
+        world.stage.lock().answer = Err(failure(
             "PLUGIN_ERROR",
             "Scalekit token exchange returned HTTP 400 (invalid_grant: expired)",
         ));
@@ -260,7 +252,7 @@ async fn what_the_plugin_said_goes_to_the_audit_and_not_to_the_browser() {
         assert!(events[0].detail.as_ref().unwrap().contains("invalid_grant"));
         assert_eq!(events[0].provider.as_deref(), Some(PLUGIN));
 
-        world.stage.lock().unwrap().answer = Err(failure("TIMEOUT", "took too long"));
+        world.stage.lock().answer = Err(failure("TIMEOUT", "took too long"));
         let state = browser.begin("").await;
         assert_eq!(browser.back(&state).await.error(), "plugin_timeout");
         world.says(identity("s", "no address"));
@@ -277,9 +269,9 @@ async fn a_code_is_not_given_to_another_plugin() {
         let world = World::new(db);
         let browser = world.browser();
         let state = browser.begin("").await;
-        world.stage.lock().unwrap().provider.as_mut().unwrap().plugin_name = "@evil/plugin-x".to_owned();
+        world.stage.lock().provider.as_mut().unwrap().plugin_name = "@evil/plugin-x".to_owned();
         assert_eq!(browser.back(&state).await.error(), "plugin_changed");
-        assert!(world.stage.lock().unwrap().completed.is_empty());
+        assert!(world.stage.lock().completed.is_empty());
     })
     .await;
 }
@@ -316,7 +308,7 @@ async fn the_issuer_of_the_answer_reaches_the_plugin() {
         let state = browser.begin("").await;
         let path = format!("/api/auth/callback?code=c&state={state}&iss=https%3A%2F%2Fidp.test");
         assert_eq!(browser.get(&path).await.location(), "/");
-        let stage = world.stage.lock().unwrap();
+        let stage = world.stage.lock();
         let iss = stage.completed[0].extra.get("iss").and_then(|iss| iss.as_str());
         assert_eq!(iss, Some("https://idp.test"));
     })
@@ -362,7 +354,7 @@ async fn the_host_header_decides_nothing() {
         let answer = browser.send("GET", "/api/auth/begin", &headers, "").await;
         assert_eq!(answer.status, StatusCode::FOUND);
         assert!(!answer.location().contains("evil.test"));
-        let begun = world.stage.lock().unwrap().begun[0].redirect_uri.clone();
+        let begun = world.stage.lock().begun[0].redirect_uri.clone();
         assert_eq!(begun, format!("{origin}/api/auth/callback"));
     })
     .await;
@@ -374,7 +366,7 @@ async fn a_begin_that_fails_is_502_and_one_without_plugin_503() {
         let world = World::new(db);
         let browser = world.browser();
         let program = async |path| browser.send("GET", path, &[("accept", "*/*")], "").await;
-        world.stage.lock().unwrap().url = Err(failure("PLUGIN_ERROR", "SCALEKIT_CLIENT_ID not set"));
+        world.stage.lock().url = Err(failure("PLUGIN_ERROR", "SCALEKIT_CLIENT_ID not set"));
         let failed = program("/api/auth/begin").await;
         assert_eq!(failed.status, StatusCode::BAD_GATEWAY);
         assert!(!failed.body.contains("SCALEKIT_CLIENT_ID") && failed.body.contains("ref_"));
@@ -397,23 +389,23 @@ async fn a_begin_that_fails_is_502_and_one_without_plugin_503() {
             "https://u:p@idp.test/",
             "ftp://idp.test/",
         ] {
-            world.stage.lock().unwrap().url = Ok(bad.to_owned());
+            world.stage.lock().url = Ok(bad.to_owned());
             assert_eq!(
                 program("/api/auth/begin").await.status,
                 StatusCode::BAD_GATEWAY,
                 "{bad}"
             );
         }
-        world.stage.lock().unwrap().provider = Some(provider(&["KEY"]));
+        world.stage.lock().provider = Some(provider(&["KEY"]));
         assert_eq!(
             program("/api/auth/begin").await.status,
             StatusCode::SERVICE_UNAVAILABLE
         );
-        world.stage.lock().unwrap().provider = None;
+        world.stage.lock().provider = None;
         let none = program("/api/auth/begin").await;
         assert_eq!(none.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(none.body, r#"{"error":"no SSO plugin installed"}"#);
-        assert!(browser.cookies.lock().unwrap().is_empty());
+        assert!(browser.cookies.lock().is_empty());
     })
     .await;
 }
@@ -430,7 +422,6 @@ async fn a_hint_that_is_no_address_is_not_passed_on() {
             world
                 .stage
                 .lock()
-                .unwrap()
                 .begun
                 .iter()
                 .all(|begin| begin.login_hint.is_none())

@@ -16,7 +16,7 @@ const SWITCH: &str = "/signin/switch";
 const MALLORY: &str = "/api/auth/begin?loginHint=mallory%40evil.test&returnTo=%2Fx";
 
 fn begun(world: &World) -> usize {
-    world.stage.lock().unwrap().begun.len()
+    world.stage.lock().begun.len()
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn a_link_of_another_site_begins_nothing_before_a_button_that_names_whom()
         let gone = browser.post(BEGIN, &form).await;
         assert_eq!(gone.status, StatusCode::SEE_OTHER);
         assert_eq!(begun(&world), 1);
-        assert_eq!(world.stage.lock().unwrap().begun[0].login_hint, None);
+        assert_eq!(world.stage.lock().begun[0].login_hint, None);
     })
     .await;
 }
@@ -77,15 +77,7 @@ async fn our_own_pages_and_programs_begin_without_being_asked() {
         );
         let answer = browser.post(BEGIN, &form).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER);
-        let hint = world
-            .stage
-            .lock()
-            .unwrap()
-            .begun
-            .last()
-            .unwrap()
-            .login_hint
-            .clone();
+        let hint = world.stage.lock().begun.last().unwrap().login_hint.clone();
         assert_eq!(hint.as_deref(), Some("ada@acme.test"));
         // Two pages of one browser have one cookie, and both work.
         let again = browser.get("/signin").await;
@@ -167,7 +159,7 @@ async fn nobody_becomes_somebody_else_without_a_button_that_names_both() {
         // The old session is over on the server, too; and the word is used up.
         let thief = world.browser();
         let cookie = ("openneko_session".to_owned(), victim);
-        thief.cookies.lock().unwrap().extend([cookie]);
+        thief.cookies.lock().extend([cookie]);
         assert!(thief.user().await.is_null());
         assert_eq!(browser.get(SWITCH).await.location(), "/");
     })
@@ -186,7 +178,7 @@ async fn the_same_person_or_nobody_is_not_asked() {
         let cookie = browser.cookie("openneko_session");
         browser.post("/api/auth/logout", "").await;
         let cookie = ("openneko_session".to_owned(), cookie);
-        browser.cookies.lock().unwrap().extend([cookie]);
+        browser.cookies.lock().extend([cookie]);
         world.says(identity("s-bob", "bob@acme.test"));
         assert_eq!(browser.sign_in().await.location(), "/");
         assert_eq!(browser.user().await["email"], "bob@acme.test");
@@ -205,12 +197,12 @@ async fn a_question_counts_in_its_browser_for_ten_minutes_and_for_who_may_enter(
         let bob = world.browser();
         assert_eq!(bob.sign_in().await.location(), "/");
         let cookie = ("openneko_switch".to_owned(), word);
-        bob.cookies.lock().unwrap().extend([cookie.clone()]);
+        bob.cookies.lock().extend([cookie.clone()]);
         assert_eq!(bob.get(SWITCH).await.location(), "/");
 
         let page = browser.get(SWITCH).await.body;
         let form = format!("token={}", token(&page, SWITCH));
-        bob.cookies.lock().unwrap().extend([cookie]);
+        bob.cookies.lock().extend([cookie]);
         assert_eq!(bob.post(SWITCH, &form).await.status, StatusCode::FORBIDDEN);
         world.advance(Duration::from_secs(600));
         assert_eq!(browser.get(SWITCH).await.location(), "/");
@@ -241,7 +233,6 @@ async fn of_a_hundred_presses_one_goes_on() {
         let cookies: Vec<_> = browser
             .cookies
             .lock()
-            .unwrap()
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();

@@ -44,7 +44,7 @@ async fn pages_lead_to_the_door_and_programs_get_401() {
 async fn without_a_plugin_there_is_a_setup_page_and_nothing_else() {
     on_each_engine(async |db| {
         let world = World::new(db.clone());
-        world.stage.lock().unwrap().provider = None;
+        world.stage.lock().provider = None;
         let browser = world.browser();
         let door = browser.get("/signin").await;
         assert!(door.body.contains("No SSO plugin is installed."));
@@ -63,7 +63,7 @@ async fn without_a_plugin_there_is_a_setup_page_and_nothing_else() {
         };
         for config in [elsewhere, behind_a_proxy] {
             let open = World::with(db.clone(), config);
-            open.stage.lock().unwrap().provider = None;
+            open.stage.lock().provider = None;
             let door = open.browser().get("/signin").await;
             assert!(door.body.contains("No SSO plugin is installed."));
             assert!(!door.body.contains("openneko install"));
@@ -78,12 +78,12 @@ async fn a_plugin_that_vanishes_opens_nothing_and_ends_no_session() {
         let world = World::new(db.clone());
         let browser = world.browser();
         browser.sign_in().await;
-        world.stage.lock().unwrap().provider = None;
+        world.stage.lock().provider = None;
         assert_eq!(browser.get("/").await.status, StatusCode::OK);
 
         // The marker outlives the process.
         let restarted = World::new(db);
-        restarted.stage.lock().unwrap().provider = None;
+        restarted.stage.lock().provider = None;
         let stranger = restarted.browser();
         let door = stranger.get("/signin").await;
         assert!(
@@ -103,7 +103,7 @@ async fn a_plugin_that_vanishes_opens_nothing_and_ends_no_session() {
 async fn a_plugin_without_its_settings_says_what_is_missing() {
     on_each_engine(async |db| {
         let world = World::new(db);
-        world.stage.lock().unwrap().provider = Some(provider(&["SCALEKIT_CLIENT_ID"]));
+        world.stage.lock().provider = Some(provider(&["SCALEKIT_CLIENT_ID"]));
         let browser = world.browser();
         let door = browser.get("/signin").await;
         assert!(door.body.contains("Setup in progress"));

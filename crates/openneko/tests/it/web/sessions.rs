@@ -51,10 +51,10 @@ async fn sign_out_ends_the_session_on_the_server() {
             (answer.status, answer.body.as_str()),
             (StatusCode::OK, r#"{"ok":true}"#)
         );
-        assert!(browser.cookies.lock().unwrap().is_empty());
+        assert!(browser.cookies.lock().is_empty());
 
         let thief = world.browser();
-        thief.cookies.lock().unwrap().insert(SESSION.to_owned(), stolen);
+        thief.cookies.lock().insert(SESSION.to_owned(), stolen);
         assert!(thief.user().await.is_null());
         assert_eq!(thief.get("/").await.location(), "/signin");
         assert_eq!(world.events().await, ["user_created", "sign_in", "sign_out"]);
@@ -111,7 +111,7 @@ async fn sessions_that_begin_in_one_second_end_one_by_one() {
         // The second that was given up is never given out again.
         two.sign_in().await;
         assert_ne!(two.cookie(SESSION), ended);
-        two.cookies.lock().unwrap().insert(SESSION.to_owned(), ended);
+        two.cookies.lock().insert(SESSION.to_owned(), ended);
         assert!(two.user().await.is_null());
     })
     .await;
@@ -126,7 +126,7 @@ async fn a_new_sign_in_ends_the_browsers_old_session() {
         let old = browser.cookie(SESSION);
         browser.sign_in().await;
         assert_ne!(browser.cookie(SESSION), old);
-        browser.cookies.lock().unwrap().insert(SESSION.to_owned(), old);
+        browser.cookies.lock().insert(SESSION.to_owned(), old);
         assert!(browser.user().await.is_null());
     })
     .await;

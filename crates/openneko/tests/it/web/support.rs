@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +22,7 @@ use openneko::web::rules::Rules;
 use openneko::web::settings::PublicUrl;
 use openneko::web::store::{self, session::Lifetimes};
 use openneko_plugin::rpc::{BeginAuth, CompleteAuth, Identity};
+use parking_lot::Mutex;
 use serde_json::json;
 use tower::ServiceExt as _;
 use url::Url;
@@ -122,11 +123,11 @@ struct Staged(Arc<Mutex<Stage>>);
 #[async_trait]
 impl SignInHost for Staged {
     async fn status(&self) -> Result<Option<Provider>, PluginFailure> {
-        Ok(self.0.lock().unwrap().provider.clone())
+        Ok(self.0.lock().provider.clone())
     }
 
     async fn begin_auth(&self, _: &Provider, begin: BeginAuth) -> Result<Url, PluginFailure> {
-        let mut stage = self.0.lock().unwrap();
+        let mut stage = self.0.lock();
         let url = stage.url.clone().map(|url| {
             let mut url = Url::parse(&url).unwrap();
             url.query_pairs_mut().append_pair("state", &begin.state);
@@ -137,7 +138,7 @@ impl SignInHost for Staged {
     }
 
     async fn complete_auth(&self, _: &Provider, complete: CompleteAuth) -> Result<Identity, PluginFailure> {
-        let mut stage = self.0.lock().unwrap();
+        let mut stage = self.0.lock();
         stage.completed.push(complete);
         stage.answer.clone()
     }
@@ -192,7 +193,7 @@ impl World {
             db,
             host,
             keys: Keys::from_secret(SECRET).unwrap(),
-            clock: Arc::new(move || *clock.lock().unwrap()),
+            clock: Arc::new(move || *clock.lock()),
             config,
         });
         Self {
@@ -206,12 +207,12 @@ impl World {
     }
 
     pub(crate) fn advance(&self, by: Duration) {
-        let mut now = self.now.lock().unwrap();
+        let mut now = self.now.lock();
         *now = now.checked_add(by).unwrap();
     }
 
     pub(crate) fn says(&self, identity: Identity) {
-        self.stage.lock().unwrap().answer = Ok(identity);
+        self.stage.lock().answer = Ok(identity);
     }
 
     pub(crate) fn browser(&self) -> Browser<'_> {
@@ -280,7 +281,6 @@ impl Browser<'_> {
         let cookies: Vec<_> = self
             .cookies
             .lock()
-            .unwrap()
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
@@ -313,7 +313,7 @@ impl Browser<'_> {
     }
 
     fn keep(&self, headers: &HeaderMap) {
-        let mut cookies = self.cookies.lock().unwrap();
+        let mut cookies = self.cookies.lock();
         for line in headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().unwrap();
             let (pair, flags) = line.split_once("; ").unwrap();
@@ -366,7 +366,7 @@ impl Browser<'_> {
     }
 
     pub(crate) fn cookie(&self, name: &str) -> String {
-        self.cookies.lock().unwrap()[name].clone()
+        self.cookies.lock()[name].clone()
     }
 }
 

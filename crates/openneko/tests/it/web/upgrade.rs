@@ -81,7 +81,7 @@ async fn people_sessions_and_a_sign_in_under_way_are_kept() {
         let world = World::new(db);
         let browser = world.browser();
         let session = ("openneko_session".to_owned(), cookie);
-        browser.cookies.lock().unwrap().extend([session]);
+        browser.cookies.lock().extend([session]);
         assert_eq!(browser.user().await["id"], "usr_abcdefghijkl");
         // Still the admin, though groups and being the first make none any more.
         let page = browser.get("/").await.body;
@@ -93,7 +93,7 @@ async fn people_sessions_and_a_sign_in_under_way_are_kept() {
             keys.state_cookie(STATE, "/next"),
         );
         let other = world.browser();
-        other.cookies.lock().unwrap().extend([state]);
+        other.cookies.lock().extend([state]);
         world.says(ada());
         assert_eq!(other.back(STATE).await.location(), "/next");
         assert_eq!(other.user().await["id"], "usr_abcdefghijkl");

@@ -89,7 +89,6 @@ async fn a_disabled_user_is_out_at_once_and_stays_out() {
         member
             .cookies
             .lock()
-            .unwrap()
             .insert("openneko_session".to_owned(), cookie);
         assert!(member.user().await.is_null());
         assert_eq!(member.sign_in().await.location(), "/");
