@@ -5,14 +5,104 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::{Ipv4Net, Ipv6Net};
+
+/// What is no part of the public internet.
+const SPECIAL_V4: [Ipv4Net; 17] = [
+    // "This" network, private, loopback; link-local.
+    v4([0, 0, 0, 0], 8),
+    v4([10, 0, 0, 0], 8),
+    v4([127, 0, 0, 0], 8),
+    v4([172, 16, 0, 0], 12),
+    v4([192, 168, 0, 0], 16),
+    v4([100, 64, 0, 0], 10),
+    v4([169, 254, 0, 0], 16),
+    // Protocols, documentation, measurements.
+    v4([192, 0, 0, 0], 24),
+    v4([192, 0, 2, 0], 24),
+    v4([198, 51, 100, 0], 24),
+    v4([203, 0, 113, 0], 24),
+    v4([198, 18, 0, 0], 15),
+    // AS112, AMT and 6to4, whose addresses are whoever answers nearest.
+    v4([192, 31, 196, 0], 24),
+    v4([192, 52, 193, 0], 24),
+    v4([192, 88, 99, 0], 24),
+    v4([192, 175, 48, 0], 24),
+    // Multicast, reserved and broadcast.
+    v4([224, 0, 0, 0], 3),
+];
+
+/// What an operator can allow of them: private and shared networks, and this machine.
+const PRIVATE_V4: [Ipv4Net; 5] = [
+    v4([127, 0, 0, 0], 8),
+    v4([10, 0, 0, 0], 8),
+    v4([172, 16, 0, 0], 12),
+    v4([192, 168, 0, 0], 16),
+    v4([100, 64, 0, 0], 10),
+];
+
+/// Metadata and wire servers outside 169.254.0.0/16: Azure's, Alibaba's.
+const METADATA_V4: [Ipv4Net; 2] = [v4([168, 63, 129, 16], 32), v4([100, 100, 100, 200], 32)];
+
+/// RFC 6052: behind NAT64 every IPv4 host has such an address.
+const NAT64: Ipv6Net = v6([0x64, 0xff9b, 0], 96);
+
+/// All that is handed out. IPv4-mapped and -compatible, unique local, link-local,
+/// site-local and multicast addresses lie outside.
+const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0], 3);
+
+/// What is special within.
+const SPECIAL_V6: [Ipv6Net; 5] = [
+    // RFC 2928: protocols, Teredo among them; and documentation.
+    v6([0x2001, 0, 0], 23),
+    v6([0x2001, 0xdb8, 0], 32),
+    // 6to4: its relays are gone, the IPv4 address inside is any.
+    v6([0x2002, 0, 0], 16),
+    // AS112.
+    v6([0x2620, 0x4f, 0x8000], 48),
+    // RFC 9637: documentation, and what lies beside it.
+    v6([0x3fff, 0, 0], 16),
+];
+
+const UNIQUE_LOCAL_V6: Ipv6Net = v6([0xfc00, 0, 0], 7);
+
+/// Metadata servers among the unique local addresses: Amazon's, Google's.
+const METADATA_V6: [Ipv6Net; 2] = [v6([0xfd00, 0xec2, 0], 48), v6([0xfd20, 0xce, 0], 48)];
+
+const fn v4([a, b, c, d]: [u8; 4], prefix_len: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix_len)
+}
+
+/// From the first 48 bits; the others are zero.
+const fn v6([a, b, c]: [u16; 3], prefix_len: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix_len)
+}
+
+fn is_any_v4(networks: &[Ipv4Net], address: Ipv4Addr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
+}
+
+fn is_any_v6(networks: &[Ipv6Net], address: Ipv6Addr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
+}
+
 /// Whether an address belongs to the public internet.
 ///
 /// What is not known to be public is not.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => is_public_v6(v6),
+        // The host inside counts.
+        IpAddr::V6(v6) if NAT64.contains(&v6) => {
+            let [.., a, b, c, d] = v6.octets();
+            is_public_v4(Ipv4Addr::new(a, b, c, d))
+        }
+        IpAddr::V6(v6) => GLOBAL_V6.contains(&v6) && !is_any_v6(&SPECIAL_V6, v6),
     }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    !is_any_v4(&SPECIAL_V4, address) && !is_any_v4(&METADATA_V4, address)
 }
 
 /// Whether an address is private in a way that an operator can allow:
@@ -21,72 +111,9 @@ pub fn is_public(address: IpAddr) -> bool {
 /// Link-local and cloud metadata addresses are not: no gateway lives there.
 pub fn is_private(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => {
-            let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
-            (v4.is_loopback() || v4.is_private() || shared) && !is_metadata_v4(v4)
-        }
-        IpAddr::V6(v6) => v6.is_loopback() || (v6.segments()[0] & 0xfe00 == 0xfc00 && !is_metadata_v6(v6)),
+        IpAddr::V4(v4) => is_any_v4(&PRIVATE_V4, v4) && !is_any_v4(&METADATA_V4, v4),
+        IpAddr::V6(v6) => v6.is_loopback() || (UNIQUE_LOCAL_V6.contains(&v6) && !is_any_v6(&METADATA_V6, v6)),
     }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let special = match a {
-        // "This" network, private, loopback; multicast, reserved and broadcast.
-        0 | 10 | 127 | 224..=255 => true,
-        100 => b & 0xc0 == 64,
-        169 => b == 254,
-        172 => b & 0xf0 == 16,
-        192 => matches!(
-            (b, c),
-            // Protocols and documentation; AS112, AMT and 6to4, whose addresses
-            // are whoever answers nearest; private.
-            (0, 0 | 2) | (31, 196) | (52, 193) | (88, 99) | (175, 48) | (168, _)
-        ),
-        198 => b & 0xfe == 18 || (b == 51 && c == 100),
-        203 => b == 0 && c == 113,
-        _ => false,
-    };
-    !special && !is_metadata_v4(address)
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let s = address.segments();
-    // RFC 6052: behind NAT64 every IPv4 host has such an address; the host inside counts.
-    if s[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        let [a, b] = s[6].to_be_bytes();
-        let [c, d] = s[7].to_be_bytes();
-        return is_public_v4(Ipv4Addr::new(a, b, c, d));
-    }
-    // Only 2000::/3 is handed out. IPv4-mapped and -compatible, unique local,
-    // link-local, site-local and multicast addresses all lie outside.
-    let global = s[0] & 0xe000 == 0x2000;
-    let special = match s[0] {
-        // RFC 2928: protocols, Teredo among them; and documentation.
-        0x2001 => s[1] < 0x200 || s[1] == 0xdb8,
-        // 6to4: its relays are gone, the IPv4 address inside is any.
-        0x2002 => true,
-        // AS112.
-        0x2620 => s[1..3] == [0x4f, 0x8000],
-        // RFC 9637: documentation, and what lies beside it.
-        0x3fff => true,
-        _ => false,
-    };
-    global && !special
-}
-
-/// Metadata and wire servers outside 169.254.0.0/16.
-fn is_metadata_v4(address: Ipv4Addr) -> bool {
-    const AZURE: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
-    const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
-    address == AZURE || address == ALIBABA
-}
-
-fn is_metadata_v6(address: Ipv6Addr) -> bool {
-    const AWS: [u16; 3] = [0xfd00, 0xec2, 0];
-    const GOOGLE: [u16; 3] = [0xfd20, 0xce, 0];
-    let s = address.segments();
-    s[..3] == AWS || s[..3] == GOOGLE
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Every guard of an outgoing connection asks here, the gateway's and that of the
 //! plugins, and every list of an operator's networks is read here. There is no I/O,
-//! and nothing but the standard library is needed to decide.
+//! and nothing but the standard library and `ipnet` is needed to decide.
 
 mod address;
 mod name;

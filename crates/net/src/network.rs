@@ -7,12 +7,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 /// A range of addresses in CIDR notation: `10.0.0.0/8`, `::1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix_len: u8,
-}
+pub struct Network(IpNet);
 
 /// A network that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,36 +30,29 @@ impl fmt::Display for InvalidNetwork {
 impl Error for InvalidNetwork {}
 
 impl Network {
-    /// An address from the left of 128 bits, and how wide it is.
-    fn bits(address: IpAddr) -> (u128, u8) {
-        match address {
-            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
-            IpAddr::V6(v6) => (v6.to_bits(), 128),
-        }
-    }
-
-    /// Whether `address` lies in it.
+    /// Whether `address` lies in it. An address of the other family never does.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let (ours, width) = Self::bits(self.address);
-        let (theirs, their_width) = Self::bits(address);
-        let differ = (ours ^ theirs).leading_zeros();
-        width == their_width && differ >= u32::from(self.prefix_len)
+        self.0.contains(&address)
     }
 }
 
 impl FromStr for Network {
     type Err = InvalidNetwork;
 
+    /// The library's own reader takes `010.0.0.1`, which is 8.0.0.1 to some programs and
+    /// 10.0.0.1 to others. That of the standard library refuses it.
     fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
         let invalid = || InvalidNetwork(text.to_owned());
-        let (address, prefix_len) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+        let (address, prefix_len) = match text.split_once('/') {
+            Some((address, prefix_len)) => (address, Some(prefix_len)),
+            None => (text, None),
+        };
         let address: IpAddr = address.trim().parse().map_err(|_| invalid())?;
-        let (_, width) = Self::bits(address);
-        let prefix_len = prefix_len.map_or(Ok(width), str::parse).map_err(|_| invalid())?;
-        if prefix_len > width {
-            return Err(invalid());
-        }
-        Ok(Self { address, prefix_len })
+        let Some(prefix_len) = prefix_len else {
+            return Ok(Self(address.into()));
+        };
+        let prefix_len = prefix_len.parse().map_err(|_| invalid())?;
+        IpNet::new(address, prefix_len).map(Self).map_err(|_| invalid())
     }
 }
 
@@ -90,5 +82,36 @@ mod tests {
         ] {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_that_two_programs_read_as_two_networks_is_refused() {
+        for text in [
+            "010.0.0.0/8",
+            "10.0.0.01",
+            "0x0a.0.0.0/8",
+            "10.1/16",
+            "167772160/8",
+            "10.0.0.0/8/8",
+            "10.0.0.0/",
+            "/8",
+            "10.0.0.0/255.0.0.0",
+            "fe80::1%eth0",
+            "[fd00::]/8",
+        ] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bits_of_the_host_and_mapped_addresses_widen_nothing() {
+        let contains = |network: &str, address: &str| {
+            let network: Network = network.parse().unwrap();
+            network.contains(address.parse().unwrap())
+        };
+        assert!(contains("10.1.2.3/8", "10.0.0.0") && !contains("10.1.2.3/8", "11.0.0.0"));
+        assert!(contains("10.1.2.3/8", "10.255.255.255") && contains("0.0.0.0/0", "255.255.255.255"));
+        assert!(!contains("10.0.0.0/8", "::ffff:10.0.0.1"));
+        assert!(!contains("::/0", "10.0.0.1") && !contains("::ffff:10.0.0.0/104", "10.0.0.1"));
     }
 }
