@@ -33,7 +33,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const MAX_CALLS: usize = 16;
 
 /// How long a sign-in waits for its turn.
-const MAX_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// What an [`App`] is made of.
 pub struct Parts {

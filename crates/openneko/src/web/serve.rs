@@ -172,11 +172,19 @@ pub async fn run(
     Ok(())
 }
 
-/// What connections may take up. Nothing larger than a form is sent here.
+/// What connections may take up. They are documented (`openneko-configuration.md`).
+///
+/// Idling is the gateway's: a proxy in front keeps its connections for 60 seconds, and one
+/// that we end first meets a person's request. No connection ends by its age.
 pub fn limits() -> Limits {
     Limits {
+        // Nothing larger than a form is sent here.
+        body: Duration::from_secs(20),
         body_bytes: routes::MAX_BODY_BYTES as u64,
         bodies_in_flight: 16 << 20,
+        // The longest answer waits for a plugin. Nothing here is polled for longer.
+        answer: Duration::from_secs(60),
+        exchange: Duration::from_secs(75),
         connections: 1024,
         connections_per_client: Some(64),
         drain: Duration::from_secs(20),
@@ -255,5 +263,35 @@ async fn stop_signal() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::CALL_TIMEOUT;
+    use crate::web::app::MAX_WAIT;
+
+    #[test]
+    fn a_sign_in_by_a_slow_plugin_is_answered_and_a_proxy_closes_first() {
+        let limits = limits();
+        let store = Duration::from_secs(15);
+        assert!(limits.answer >= MAX_WAIT + CALL_TIMEOUT + store);
+        assert!(limits.body < limits.answer && limits.answer < limits.exchange);
+        let keep_alive_of_proxies = Duration::from_secs(60);
+        assert!(limits.idle > keep_alive_of_proxies && limits.idle_http2 > keep_alive_of_proxies);
+        // What the page about the configuration says.
+        let told = include_str!("../../../../docs/reference/openneko-configuration.md");
+        for (name, seconds) in [
+            ("the first byte", limits.greeting),
+            ("a request's head", limits.head),
+            ("a request's body", limits.body),
+            ("the answer's beginning", limits.answer),
+            ("the answer's end", limits.exchange),
+            ("the next request", limits.idle),
+        ] {
+            let row = format!("| {name} | {} s |", seconds.as_secs());
+            assert!(told.contains(&row), "{row}");
+        }
     }
 }

@@ -83,6 +83,32 @@ async fn a_head_that_trickles_or_never_comes_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_connection_ends_by_waiting_and_not_by_its_age() {
+    let limits = Limits {
+        idle: Duration::from_secs(2),
+        ..tiny()
+    };
+    let server = start(limits.clone());
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let begun = Instant::now();
+    // For longer than it may wait once.
+    for _ in 0..10 {
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = [0; 512];
+        let length = stream.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(!answer.contains("connection: close"), "{answer}");
+        sleep(Duration::from_millis(250)).await;
+    }
+    assert!(begun.elapsed() > limits.idle);
+    assert_eq!(read(&mut stream).await, "");
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let server = start(tiny());
     let close = "host: x\r\nconnection: close\r\n";
