@@ -1,16 +1,28 @@
-//! JSON that keeps the order of keys.
+//! JSON that keeps the order of keys, and that strangers may have written: no key
+//! occurs twice in an object, and depth and number of values have a limit.
 //!
-//! `serde_json` can do so too, by a feature that would change every program
+//! `serde_json` can keep the order too, by a feature that would change every program
 //! this crate becomes a part of.
 
 use std::fmt;
 
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Number;
 
+/// Levels of arrays and objects.
+const MAX_DEPTH: usize = 32;
+/// Values of any kind. A text of `0,` would otherwise take many times its size in memory.
+const MAX_VALUES: usize = 250_000;
+/// More members in one object are an attack, or no file of ours.
+const MAX_MEMBERS: usize = 2000;
+
 /// A JSON value whose objects keep their order.
+///
+/// Reading one refuses a key that occurs twice, more than 32 levels and more than
+/// 250,000 values. What a stranger wrote is read as this first and then made a type
+/// by [`to`](Self::to): a type by itself overlooks what it does not know.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Json {
     /// `null`
@@ -191,7 +203,8 @@ impl Serialize for Object {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
+        let mut left = MAX_VALUES;
+        Limited::new(&mut left).deserialize(deserializer)
     }
 }
 
@@ -201,9 +214,62 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-struct JsonVisitor;
+/// Reads one value within what is left of the limits.
+struct Limited<'l> {
+    /// Levels that may follow.
+    depth: usize,
+    /// Values that may follow, in the whole text.
+    left: &'l mut usize,
+}
 
-impl<'de> Visitor<'de> for JsonVisitor {
+impl<'l> Limited<'l> {
+    fn new(left: &'l mut usize) -> Self {
+        Self {
+            depth: MAX_DEPTH,
+            left,
+        }
+    }
+
+    fn deeper<E: de::Error>(&mut self) -> Result<Limited<'_>, E> {
+        let depth = self.depth.checked_sub(1);
+        Ok(Limited {
+            depth: depth
+                .ok_or_else(|| E::custom(format_args!("it is nested more than {MAX_DEPTH} levels deep")))?,
+            left: self.left,
+        })
+    }
+
+    fn object<'de, A: MapAccess<'de>>(mut self, mut map: A) -> Result<Object, A::Error> {
+        // A set beside the list would be quicker; `HashMap` would cost more than
+        // it saves for the few members that these files have.
+        let mut members: Vec<(String, Json)> = Vec::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if members.len() >= MAX_MEMBERS {
+                return Err(de::Error::custom("an object has too many members"));
+            }
+            // Two readers may take different ones of two values, so neither is taken.
+            if members.iter().any(|(name, _)| *name == key) {
+                return Err(de::Error::custom(format_args!("the key {key:?} occurs twice")));
+            }
+            let value = map.next_value_seed(self.deeper()?)?;
+            members.push((key, value));
+        }
+        Ok(Object(members))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Limited<'_> {
+    type Value = Json;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        let left = self.left.checked_sub(1);
+        *self.left =
+            left.ok_or_else(|| de::Error::custom(format_args!("it has more than {MAX_VALUES} values")))?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Limited<'_> {
     type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -240,16 +306,16 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::String(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Json, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut sequence: A) -> Result<Json, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = sequence.next_element()? {
+        while let Some(value) = sequence.next_element_seed(self.deeper()?)? {
             values.push(value);
         }
         Ok(Json::Array(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Json, A::Error> {
-        ObjectVisitor.visit_map(map).map(Json::Object)
+        self.object(map).map(Json::Object)
     }
 }
 
@@ -262,26 +328,11 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        // A set beside the list would be quicker; `HashMap` would cost more than
-        // it saves for the few members that these files have.
-        let mut members: Vec<(String, Json)> = Vec::new();
-        while let Some((key, value)) = map.next_entry::<String, Json>()? {
-            if members.len() >= MAX_MEMBERS {
-                return Err(de::Error::custom("an object has too many members"));
-            }
-            // Two readers may take different ones of two values, so neither is taken.
-            if members.iter().any(|(name, _)| *name == key) {
-                return Err(de::Error::custom(format_args!("the key {key:?} occurs twice")));
-            }
-            members.push((key, value));
-        }
-        Ok(Object(members))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object, A::Error> {
+        let mut left = MAX_VALUES;
+        Limited::new(&mut left).object(map)
     }
 }
-
-/// More members in one object are an attack, or no file of ours.
-const MAX_MEMBERS: usize = 2000;
 
 #[cfg(test)]
 mod tests {
@@ -324,8 +375,35 @@ mod tests {
     }
 
     #[test]
+    fn a_key_occurs_once_at_any_depth_and_however_it_is_written() {
+        for text in [
+            r#"{"a":1,"\u0061":2}"#,
+            r#"[{"x":[{"y":1,"y":1}]}]"#,
+            r#"{"x":{"y":{"z":1,"z":2}}}"#,
+        ] {
+            assert!(serde_json::from_str::<Json>(text).is_err(), "{text}");
+        }
+        assert!(serde_json::from_str::<Object>(r#"{"x":{"y":1,"y":2}}"#).is_err());
+    }
+
+    #[test]
     fn a_deep_value_is_refused_without_a_crash() {
         assert!(serde_json::from_str::<Json>(&"[".repeat(100_000)).is_err());
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(serde_json::from_str::<Json>(&nested(MAX_DEPTH)).is_ok());
+        let error = serde_json::from_str::<Json>(&nested(MAX_DEPTH + 1)).unwrap_err();
+        assert!(error.to_string().contains("32 levels"), "{error}");
+        let member = |levels| format!("{{\"a\":{}}}", nested(levels));
+        assert!(serde_json::from_str::<Object>(&member(MAX_DEPTH - 1)).is_ok());
+        assert!(serde_json::from_str::<Object>(&member(MAX_DEPTH)).is_err());
+    }
+
+    #[test]
+    fn a_flood_of_values_is_refused() {
+        let flood = |values: usize| format!("{{\"groups\":[0{}]}}", ",0".repeat(values - 1));
+        assert!(serde_json::from_str::<Object>(&flood(MAX_VALUES - 1)).is_ok());
+        let error = serde_json::from_str::<Object>(&flood(MAX_VALUES)).unwrap_err();
+        assert!(error.to_string().contains("more than 250000 values"), "{error}");
     }
 
     #[test]

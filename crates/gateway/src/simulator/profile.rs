@@ -76,7 +76,7 @@ impl Profile {
         let mut profile = Self::typed(form);
         EmailAddress::parse(&profile.email).map_err(|_| ProfileError::Email)?;
         if let Some(more) = field(form, "more") {
-            profile.more = serde_json::from_str(more).map_err(|_| ProfileError::More)?;
+            profile.more = genkan_protocol::json::read(more.as_bytes()).map_err(|_| ProfileError::More)?;
         }
         Ok(profile)
     }

@@ -5,11 +5,15 @@
 mod npmrc;
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
+use openneko_plugin::json::Json;
 use openneko_plugin::permission::Integrity;
 use openneko_plugin::{PackageName, Version};
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -78,10 +82,44 @@ pub struct Registry {
 struct Metadata<'a> {
     name: String,
     #[serde(rename = "dist-tags", default)]
-    dist_tags: BTreeMap<String, String>,
+    dist_tags: Unique<String>,
     // Read one by one: a version that nobody asks for may be malformed.
     #[serde(borrow)]
-    versions: BTreeMap<String, &'a RawValue>,
+    versions: Unique<&'a RawValue>,
+}
+
+/// An object whose names occur once: of two values each reader might take another.
+struct Unique<T>(BTreeMap<String, T>);
+
+impl<T> Default for Unique<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unique<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
+            type Value = Unique<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Unique<T>, M::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, T>()? {
+                    if members.contains_key(&name) {
+                        return Err(M::Error::custom(format_args!("{name:?} occurs twice")));
+                    }
+                    members.insert(name, value);
+                }
+                Ok(Unique(members))
+            }
+        }
+        deserializer.deserialize_map(Reader(PhantomData))
+    }
 }
 
 #[derive(Deserialize)]
@@ -159,8 +197,8 @@ impl Registry {
         }
         let wanted = version
             .map(Version::as_str)
-            .or_else(|| metadata.dist_tags.get("latest").map(String::as_str));
-        let found = wanted.and_then(|wanted| metadata.versions.get(wanted));
+            .or_else(|| metadata.dist_tags.0.get("latest").map(String::as_str));
+        let found = wanted.and_then(|wanted| metadata.versions.0.get(wanted));
         let found = found.ok_or_else(|| Error::NoVersion {
             registry: self.shown(),
             name: name.clone(),
@@ -205,7 +243,8 @@ impl Registry {
 }
 
 fn published(found: &RawValue, wanted: Option<&str>) -> Result<Published, String> {
-    let found: VersionMetadata = serde_json::from_str(found.get()).map_err(|error| error.to_string())?;
+    let json: Json = serde_json::from_str(found.get()).map_err(|error| error.to_string())?;
+    let found: VersionMetadata = json.to().map_err(|error| error.to_string())?;
     if Some(found.version.as_str()) != wanted {
         return Err(format!("the entry of a version speaks of {:?}", found.version));
     }
@@ -242,6 +281,43 @@ fn sha512(list: &str) -> Option<Integrity> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A registry that says two things says one to whoever looks, and another to us.
+    #[test]
+    fn an_answer_that_says_two_things_is_refused() {
+        let hash = Integrity::of_digest(&[7; 64]);
+        let dist = format!(
+            r#"{{"tarball":"https://npm.test/t","integrity":"{}"}}"#,
+            hash.as_str()
+        );
+        let version = |dist: &str| format!(r#"{{"version":"1.0.0","dist":{dist}}}"#);
+        let good = version(&dist);
+        let read = |text: &str| {
+            let metadata: Metadata<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            let found = metadata.versions.0.get("1.0.0").ok_or("there is none")?;
+            published(found, Some("1.0.0"))
+        };
+        let whole = |versions: &str| format!(r#"{{"name":"p","dist-tags":{{}},"versions":{{{versions}}}}}"#);
+        let one = |version: &str| whole(&format!(r#""1.0.0":{version}"#));
+        assert!(read(&one(&good)).is_ok());
+        let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+        for text in [
+            whole(&format!(r#""1.0.0":{good},"1.0.0":{good}"#)),
+            whole(&format!(r#""1.0.0":{good},"1.0.\u0030":{good}"#)),
+            format!(r#"{{"name":"p","versions":{{}},"versions":{{"1.0.0":{good}}}}}"#),
+            format!(
+                r#"{{"name":"p","dist-tags":{{"latest":"1","latest":"2"}},"versions":{{"1.0.0":{good}}}}}"#
+            ),
+            one(&version(&dist.replace(
+                "\"integrity\"",
+                "\"tarball\":\"https://evil.test/t\",\"integrity\"",
+            ))),
+            one(&good.replace("\"dist\"", "\"x\":1,\"x\":2,\"dist\"")),
+            one(&good.replace("\"dist\"", &format!("\"x\":{deep},\"dist\""))),
+        ] {
+            assert!(read(&text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_one_sha512_is_found() {

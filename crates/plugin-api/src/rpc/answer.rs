@@ -97,7 +97,9 @@ pub(super) fn result(stdout: &[u8]) -> Result<Json, RpcError> {
             .collect();
         RpcError::NotAnAnswer(beginning)
     };
-    let envelope: Envelope = serde_json::from_slice(line).map_err(|_| not_an_answer())?;
+    // As JSON first: the envelope alone would overlook a member that it does not know.
+    let json: Json = serde_json::from_slice(line).map_err(|_| not_an_answer())?;
+    let envelope: Envelope = json.to().map_err(|_| not_an_answer())?;
     match envelope {
         Envelope { ok: true, result, .. } => Ok(result),
         Envelope {

@@ -146,6 +146,25 @@ fn an_answer_that_says_neither_is_refused() {
     ));
 }
 
+/// Of two members with one name, the host might take another than who looks at the log.
+#[test]
+fn an_answer_that_says_two_things_is_refused() {
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    for answer in [
+        r#"{"ok":false,"ok":true,"result":1}"#.to_owned(),
+        r#"{"ok":true,"result":1,"result":2}"#.to_owned(),
+        r#"{"ok":true,"note":1,"note":2,"result":1}"#.to_owned(),
+        r#"{"ok":true,"result":{"identity":{"sub":"a","s\u0075b":"b"}}}"#.to_owned(),
+        r#"{"ok":false,"error":{"code":"A","message":"","code":"B"}}"#.to_owned(),
+        format!(r#"{{"ok":true,"result":{deep}}}"#),
+        format!(r#"{{"ok":true,"note":{deep},"result":1}}"#),
+        format!(r#"{{"ok":true,"result":[0{}]}}"#, ",0".repeat(300_000)),
+    ] {
+        let refused = parse_answer(answer.as_bytes());
+        assert!(matches!(refused, Err(RpcError::NotAnAnswer(_))), "{refused:?}");
+    }
+}
+
 #[test]
 fn a_success_without_a_result_is_null() {
     assert_eq!(parse_answer(br#"{"ok":true}"#), Ok(serde_json::Value::Null));

@@ -136,7 +136,8 @@ async fn issuer(client: &Client, config: &Config, findings: &mut Findings) {
     let url = config.public_url.join("/.well-known/openid-configuration");
     let found = async {
         let response = client.get(&url).send().await.ok()?;
-        let metadata: serde_json::Value = response.json().await.ok()?;
+        // Whoever answers there may be anybody.
+        let metadata: serde_json::Value = genkan_protocol::json::read(&response.bytes().await.ok()?).ok()?;
         metadata.get("issuer")?.as_str().map(str::to_owned)
     };
     match found.await {

@@ -181,7 +181,9 @@ fn next_json(
             continue;
         }
         let value = match std::str::from_utf8(&bytes) {
-            Ok(text) => serde_json::from_str(text).map_err(|error| format!("it is no JSON object: {error}")),
+            // The reader of what strangers send: of two addresses in a line, which one counts?
+            Ok(text) => genkan_protocol::json::read(text.as_bytes())
+                .map_err(|error| format!("it is no JSON object: {error}")),
             Err(_) => Err(format!("it {}", dialect::NOT_UTF8)),
         };
         return Ok(Some(Line {
@@ -318,6 +320,18 @@ mod tests {
                 assert!(utf16.to_string().contains("UTF-16"), "{utf16}");
             }
         }
+    }
+
+    #[test]
+    fn a_line_that_says_two_things_is_a_mistake() {
+        let text =
+            "{\"email\":\"ada@acme.test\",\"email\":\"eve@evil.test\"}\n[]\n{\"email\":\"bob@acme.test\"}\n";
+        let lines = lines(Format::Jsonl, text);
+        for (line, expected) in [(0, "a name occurs twice"), (1, "not a JSON object")] {
+            let mistake = lines[line].1.as_ref().unwrap_err();
+            assert!(mistake.contains(expected), "{mistake}");
+        }
+        assert_eq!(lines[2], (3, Ok(json!({"email": "bob@acme.test"}))));
     }
 
     #[test]
