@@ -1,7 +1,7 @@
 //! The products at the other end of connections and directories: one table, for what
 //! people call them, what they can be, and what is peculiar to them.
 //!
-//! A product that is added is one row. Logos and guides will be fields of it.
+//! A product that is added is one row.
 
 use crate::row::words;
 
@@ -10,24 +10,42 @@ use crate::row::words;
 struct Row {
     /// What people call it.
     title: &'static str,
-    /// What people call it where its people and groups come from; `None`: it sends none.
-    directory: Option<&'static str>,
     /// Other names that people type.
     names: &'static [&'static str],
-    /// It knows `prompt=select_account`, by its documentation.
-    chooses_accounts: bool,
+    /// What people call it, if its word does not tell.
+    called: Option<&'static str>,
+    /// Companies have it as their identity provider: a connection leads there.
+    connection: bool,
+    /// What people call it where its people and groups come from; `None`: it sends none.
+    directory: Option<&'static str>,
+    /// People sign in there for themselves, whatever company they are of.
+    social: bool,
     /// The issuer of everybody who comes from there, if it has one for all.
     issuer: Option<&'static str>,
+    /// What it is asked for to tell a person's name and address; `None`: as everybody.
+    scopes: Option<&'static [&'static str]>,
+    /// It knows `prompt=select_account`, by its documentation.
+    chooses_accounts: bool,
+    /// The file of its logo among ours; `None`: there is none.
+    logo: Option<&'static str>,
+    /// The page in `docs/guides` that tells how it is connected; `None`: there is none.
+    guide: Option<&'static str>,
 }
 
 impl Row {
     const fn titled(title: &'static str) -> Self {
         Self {
             title,
-            directory: None,
             names: &[],
-            chooses_accounts: false,
+            called: None,
+            connection: false,
+            directory: None,
+            social: false,
             issuer: None,
+            scopes: None,
+            chooses_accounts: false,
+            logo: None,
+            guide: None,
         }
     }
 }
@@ -50,57 +68,87 @@ macro_rules! catalogue {
 
 catalogue! {
     Okta = "OKTA": Row {
+        connection: true,
         directory: Some("Okta"),
         ..Row::titled("Okta")
     },
     Google = "GOOGLE": Row {
-        directory: Some("Google Workspace"),
         names: &["GOOGLE_WORKSPACE", "GSUITE", "G_SUITE"],
-        chooses_accounts: true,
+        connection: true,
+        directory: Some("Google Workspace"),
+        social: true,
         issuer: Some("https://accounts.google.com"),
+        chooses_accounts: true,
         ..Row::titled("Google")
     },
     MicrosoftAd = "MICROSOFT_AD": Row {
-        directory: Some("Microsoft Entra ID"),
         names: &[
             "ENTRA", "ENTRA_ID", "MICROSOFT_ENTRA", "MICROSOFT_ENTRA_ID", "AZURE", "AZURE_AD", "AZUREAD", "AAD",
         ],
+        called: Some("Entra"),
+        connection: true,
+        directory: Some("Microsoft Entra ID"),
         chooses_accounts: true,
         ..Row::titled("Microsoft Entra ID")
     },
     Auth0 = "AUTH0": Row {
+        connection: true,
         directory: Some("Auth0"),
         ..Row::titled("Auth0")
     },
     OneLogin = "ONELOGIN": Row {
-        directory: Some("OneLogin"),
         names: &["ONE_LOGIN"],
+        connection: true,
+        directory: Some("OneLogin"),
         ..Row::titled("OneLogin")
     },
     PingIdentity = "PING_IDENTITY": Row {
-        directory: Some("Ping Identity"),
         names: &["PING", "PINGFEDERATE", "PINGONE", "PING_ONE"],
+        connection: true,
+        directory: Some("Ping Identity"),
         ..Row::titled("Ping Identity")
     },
     JumpCloud = "JUMPCLOUD": Row {
-        directory: Some("JumpCloud"),
         names: &["JUMP_CLOUD"],
+        connection: true,
+        directory: Some("JumpCloud"),
         ..Row::titled("JumpCloud")
     },
     Adfs = "ADFS": Row {
         names: &["AD_FS"],
+        connection: true,
         ..Row::titled("AD FS")
     },
-    Github = "GITHUB": Row::titled("GitHub"),
-    Gitlab = "GITLAB": Row::titled("GitLab"),
-    LinkedIn = "LINKEDIN": Row::titled("LinkedIn"),
-    Salesforce = "SALESFORCE": Row::titled("Salesforce"),
+    Github = "GITHUB": Row {
+        social: true,
+        // It speaks OAuth 2.0 and no OpenID Connect.
+        scopes: Some(&["read:user", "user:email"]),
+        ..Row::titled("GitHub")
+    },
+    Gitlab = "GITLAB": Row {
+        social: true,
+        ..Row::titled("GitLab")
+    },
+    LinkedIn = "LINKEDIN": Row {
+        social: true,
+        ..Row::titled("LinkedIn")
+    },
+    Salesforce = "SALESFORCE": Row {
+        social: true,
+        ..Row::titled("Salesforce")
+    },
+    /// Private accounts, and those of whatever company.
     Microsoft = "MICROSOFT": Row {
+        social: true,
         chooses_accounts: true,
         ..Row::titled("Microsoft")
     },
     Scalekit = "SCALEKIT": Row::titled("Scalekit"),
-    Custom = "CUSTOM": Row::titled("Single sign-on"),
+    /// Any other.
+    Custom = "CUSTOM": Row {
+        connection: true,
+        ..Row::titled("Single sign-on")
+    },
     /// The simulator of `genkan dev`.
     IdpSimulator = "IDP_SIMULATOR": Row {
         chooses_accounts: true,
@@ -114,9 +162,44 @@ impl Provider {
         self.row().title
     }
 
+    /// Its word as people type it, with what they call it if the word does not tell.
+    pub fn typed(self) -> String {
+        let word = self.as_str().to_ascii_lowercase();
+        match self.row().called {
+            Some(called) => format!("{word} ({called})"),
+            None => word,
+        }
+    }
+
+    /// Whether companies have it as their identity provider. A connection may lead to any
+    /// product all the same.
+    pub const fn is_of_companies(self) -> bool {
+        self.row().connection
+    }
+
     /// What people call it as a directory; `None` if it can be none.
     pub const fn directory_title(self) -> Option<&'static str> {
         self.row().directory
+    }
+
+    /// Whether people and groups come from there.
+    pub const fn is_directory(self) -> bool {
+        self.row().directory.is_some()
+    }
+
+    /// Whether people sign in there for themselves, whatever company they are of.
+    pub const fn is_social(self) -> bool {
+        self.row().social
+    }
+
+    /// The issuer of everybody who comes from there, if it has one for all.
+    pub const fn issuer(self) -> Option<&'static str> {
+        self.row().issuer
+    }
+
+    /// What it is asked for to tell a person's name and address, if that is something of its own.
+    pub const fn scopes(self) -> Option<&'static [&'static str]> {
+        self.row().scopes
     }
 
     /// Whether it knows `prompt=select_account`, by its documentation.
@@ -124,9 +207,14 @@ impl Provider {
         self.row().chooses_accounts
     }
 
-    /// The issuer of everybody who comes from there, if it has one for all.
-    pub const fn issuer(self) -> Option<&'static str> {
-        self.row().issuer
+    /// The file of its logo, if there is one.
+    pub const fn logo(self) -> Option<&'static str> {
+        self.row().logo
+    }
+
+    /// The page in `docs/guides` that tells how it is connected, if there is one.
+    pub const fn guide(self) -> Option<&'static str> {
+        self.row().guide
     }
 
     /// The product that people call so, in any case of letters.
@@ -158,5 +246,60 @@ mod tests {
             }
         }
         assert_eq!(Provider::named("oktta"), None);
+    }
+
+    #[test]
+    fn a_title_is_that_of_one_product() {
+        let (mut titles, mut of_directories) = (BTreeSet::new(), BTreeSet::new());
+        for product in Provider::ALL {
+            assert!(titles.insert(product.title()), "{product}");
+            if let Some(title) = product.directory_title() {
+                assert!(of_directories.insert(title), "{product}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_product_can_be_something_and_a_directory_is_of_a_company() {
+        // Neither is another company's: one is Genkan's kind of server, and one is a part of Genkan.
+        let of_nobody = [Provider::Scalekit, Provider::IdpSimulator];
+        for product in Provider::ALL.iter().copied() {
+            let is_something = product.is_of_companies() || product.is_directory() || product.is_social();
+            assert_ne!(is_something, of_nobody.contains(&product), "{product}");
+            if product.is_directory() {
+                assert!(
+                    product.is_of_companies(),
+                    "{product} sends people who cannot sign in"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_row_says_can_be_used() {
+        let guides = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides");
+        for product in Provider::ALL {
+            if let Some(issuer) = product.issuer() {
+                let url = url::Url::parse(issuer).unwrap();
+                assert_eq!(
+                    (url.scheme(), url.query(), url.fragment()),
+                    ("https", None, None),
+                    "{product}"
+                );
+            }
+            for scope in product.scopes().unwrap_or_default() {
+                assert!(
+                    !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_graphic()),
+                    "{product}"
+                );
+            }
+            if let Some(logo) = product.logo() {
+                assert!(logo.ends_with(".svg") && !logo.contains('/'), "{product}");
+            }
+            if let Some(guide) = product.guide() {
+                let page = std::path::Path::new(guides).join(guide);
+                assert!(page.is_file(), "{product} has no page {}", page.display());
+            }
+        }
     }
 }

@@ -8,8 +8,7 @@ use serde::Serialize;
 use super::instance::{Deleted, Instance, parse_id};
 use super::name::non_empty;
 use super::output::{details, table, yes_no};
-use super::which;
-use super::{Context, Failure};
+use super::{Context, Failure, product, which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,8 +35,8 @@ enum Verb {
         /// The organization, by identifier or external id
         #[arg(long)]
         organization: String,
-        /// The product: okta, google, microsoft_ad, auth0, onelogin, jumpcloud or ping_identity
-        #[arg(long, value_parser = parse_provider)]
+        #[arg(long, value_parser = parse_provider,
+            help = format!("The product: {}", product::list(Provider::is_directory)))]
         provider: Option<Provider>,
         /// What people call it (default: the product)
         #[arg(long)]
@@ -89,14 +88,8 @@ enum Verb {
 }
 
 fn parse_provider(text: &str) -> Result<Provider, String> {
-    let product = Provider::named(text).filter(|product| product.directory_title().is_some());
-    product.ok_or_else(|| {
-        let products = Provider::ALL
-            .iter()
-            .filter(|product| product.directory_title().is_some());
-        let words: Vec<&str> = products.map(|product| product.as_str()).collect();
-        format!("not one of: {}", words.join(", "))
-    })
+    let product = Provider::named(text).filter(|product| product.is_directory());
+    product.ok_or_else(|| format!("write one of {}", product::list(Provider::is_directory)))
 }
 
 /// A product, or none any more.

@@ -20,6 +20,7 @@ mod org;
 mod output;
 mod pairs;
 mod permission;
+mod product;
 mod reference;
 mod role;
 mod serve;
