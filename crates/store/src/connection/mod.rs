@@ -1,8 +1,10 @@
 //! Connections: an organization's way to an identity provider.
 
 mod address;
+mod change;
 pub mod claims;
 pub mod domains;
+mod edit;
 pub mod hosted_domain;
 mod list;
 mod oidc;
@@ -23,30 +25,14 @@ use crate::{
 };
 
 pub use address::{Page, path};
+pub use change::{Applied, Attributes, Change, MAX_SECRET_BYTES, NewSecret, Refused, apply};
 pub use claims::{EmailTrust, RolesFrom};
+pub use edit::Edit;
 pub use list::{Filter, Listed, count, enabled_for_organization, list, list_for_organization, search};
-pub use oidc::{OidcSettings, TokenAuthType};
-pub use rules::{MAX_ATTRIBUTES, Mistake};
-pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlSettings, SigningOption};
-pub use settings::{Common, ConfigurationType, Protocol, Settings};
-
-words! {
-    /// The protocol that is spoken.
-    pub enum Kind {
-        Oidc = "OIDC",
-        Saml = "SAML",
-    }
-}
-
-impl Kind {
-    /// What people call it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Oidc => "OpenID Connect",
-            Self::Saml => "SAML",
-        }
-    }
-}
+pub use oidc::{OidcChange, OidcSettings, TokenAuthType};
+pub use rules::{Mistake, WITHOUT_TLS};
+pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlChange, SamlSettings, SigningOption};
+pub use settings::{Common, ConfigurationType, Kind, Protocol, ProtocolChange, Settings};
 
 words! {
     /// How far the set-up of a connection has come.
@@ -131,7 +117,7 @@ impl Connection {
     /// Forgets our secret if this change of `before` would lead it elsewhere and
     /// does not bring it: whoever may change a connection could otherwise have it
     /// sent to themselves, and nobody may ever read it. Says whether it did.
-    pub fn forget_secret_that_would_follow(&mut self, before: &Self) -> bool {
+    fn forget_secret_that_would_follow(&mut self, before: &Self) -> bool {
         let follows = self.client_secret_sealed.is_some()
             // Sealed anew it differs, even if it is the same secret.
             && self.client_secret_sealed == before.client_secret_sealed

@@ -4,10 +4,10 @@ use genkan_protocol::oidc::issuer_of;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Kind;
 use super::claims::{self, EmailTrust};
-use super::rules::{MAX_TEXT, Mistake, address, short};
-use super::settings::{ConfigurationType, Rules};
+use super::edit::{Edit, set};
+use super::rules::{MAX_TEXT, Mistake, Mistakes, address, short};
+use super::settings::{ConfigurationType, Kind, Rules};
 use crate::row::words;
 
 const MAX_CLIENT_ID: usize = 512;
@@ -110,6 +110,94 @@ impl Default for OidcSettings {
     }
 }
 
+/// What is entered for an OpenID Provider; the rest stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OidcChange {
+    pub issuer: Edit<String>,
+    pub discovery_endpoint: Edit<String>,
+    pub authorize_uri: Edit<String>,
+    pub token_uri: Edit<String>,
+    pub user_info_uri: Edit<String>,
+    pub jwks_uri: Edit<String>,
+    pub client_id: Edit<String>,
+    /// All of them.
+    pub scopes: Edit<Vec<String>>,
+    pub token_auth_type: Option<TokenAuthType>,
+    pub pkce_enabled: Option<bool>,
+    pub groups_claim: Edit<String>,
+    /// An empty one takes back what a claim gave, see [`OidcSettings::name_roles`]; cleared
+    /// it stays, see [`OidcSettings::keep_roles`].
+    pub roles_claim: Edit<String>,
+    pub push_requests: Option<bool>,
+    pub form_post: Option<bool>,
+    pub trust_unverified_email: Option<bool>,
+    pub check_hosted_domain: Option<bool>,
+    pub only_verified_email: Option<bool>,
+    pub idp_logout_required: Option<bool>,
+    pub allow_idp_initiated_login: Option<bool>,
+}
+
+impl OidcChange {
+    /// Decides which of its e-mail addresses count.
+    pub fn trust_emails(&mut self, trust: EmailTrust) {
+        self.only_verified_email = Some(trust == EmailTrust::Verified);
+        self.trust_unverified_email = Some(trust == EmailTrust::Any);
+    }
+
+    pub(super) fn enter(&self, settings: &mut OidcSettings, mistakes: &mut Mistakes) {
+        match &self.issuer {
+            Edit::Leave => {}
+            Edit::Set(issuer) => settings.issuer.clone_from(issuer),
+            Edit::Clear => settings.issuer.clear(),
+        }
+        self.discovery_endpoint.enter(&mut settings.discovery_endpoint);
+        self.authorize_uri.enter(&mut settings.authorize_uri);
+        self.token_uri.enter(&mut settings.token_uri);
+        self.user_info_uri.enter(&mut settings.user_info_uri);
+        self.jwks_uri.enter(&mut settings.jwks_uri);
+        match &self.client_id {
+            Edit::Leave => {}
+            // With a space that was copied beside it, it would be nobody's.
+            Edit::Set(client_id) => client_id.trim().clone_into(&mut settings.client_id),
+            Edit::Clear => settings.client_id.clear(),
+        }
+        match &self.scopes {
+            Edit::Leave => {}
+            Edit::Set(scopes) => settings.scopes.clone_from(scopes),
+            Edit::Clear => settings.scopes = OidcSettings::default().scopes,
+        }
+        match &self.groups_claim {
+            Edit::Leave => {}
+            Edit::Set(claim) => settings.name_groups(Some(claim)),
+            Edit::Clear => settings.name_groups(None),
+        }
+        match &self.roles_claim {
+            Edit::Leave => {}
+            Edit::Set(claim) => settings.name_roles(Some(claim)),
+            Edit::Clear => settings.keep_roles(),
+        }
+        set(&mut settings.token_auth_type, self.token_auth_type);
+        set(&mut settings.pkce_enabled, self.pkce_enabled);
+        set(&mut settings.push_requests, self.push_requests);
+        set(&mut settings.form_post, self.form_post);
+        settings.check_hosted_domain = self.check_hosted_domain.or(settings.check_hosted_domain);
+        set(&mut settings.idp_logout_required, self.idp_logout_required);
+        set(
+            &mut settings.allow_idp_initiated_login,
+            self.allow_idp_initiated_login,
+        );
+        set(&mut settings.only_verified_email, self.only_verified_email);
+        set(&mut settings.trust_unverified_email, self.trust_unverified_email);
+        let is_decided = self.only_verified_email.is_some() || self.trust_unverified_email.is_some();
+        if is_decided && settings.only_verified_email && settings.trust_unverified_email {
+            mistakes.add(Mistake::new(
+                "only_verified_emails",
+                "contradicts trust_unverified_emails: at most one of them is true",
+            ));
+        }
+    }
+}
+
 impl Rules for OidcSettings {
     fn kind(&self) -> Kind {
         Kind::Oidc
@@ -124,12 +212,14 @@ impl Rules for OidcSettings {
         }
     }
 
-    fn check(&self, http_allowed: bool) -> Result<(), Mistake> {
+    fn check(&self, http_allowed: bool, mistakes: &mut Mistakes) {
         if !self.issuer.is_empty() {
-            let url = address("issuer", &self.issuer, http_allowed)?;
-            // OIDC Core §2: an issuer has no query and no fragment.
-            if url.query().is_some() {
-                return Err(Mistake::new("issuer", "must not have a query"));
+            match address("issuer", &self.issuer, http_allowed) {
+                // OIDC Core §2: an issuer has no query and no fragment.
+                Ok(url) if url.query().is_some() => {
+                    mistakes.add(Mistake::new("issuer", "must not have a query"));
+                }
+                checked => mistakes.note(checked),
             }
         }
         let endpoints = [
@@ -141,15 +231,15 @@ impl Rules for OidcSettings {
         ];
         for (field, url) in endpoints {
             if let Some(url) = url {
-                address(field, url, http_allowed)?;
+                mistakes.note(address(field, url, http_allowed));
             }
         }
-        short("client_id", &self.client_id, MAX_CLIENT_ID)?;
+        mistakes.note(short("client_id", &self.client_id, MAX_CLIENT_ID));
         for (field, claim) in [
             ("groups_claim", &self.groups_claim),
             ("roles_claim", &self.roles_claim),
         ] {
-            short(field, claim.as_deref().unwrap_or_default(), MAX_TEXT)?;
+            mistakes.note(short(field, claim.as_deref().unwrap_or_default(), MAX_TEXT));
         }
         // RFC 6749 §3.3: printable ASCII without quotes and backslashes.
         let is_scope = |scope: &String| {
@@ -159,9 +249,8 @@ impl Rules for OidcSettings {
                     .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
         };
         if self.scopes.len() > 50 || !self.scopes.iter().all(is_scope) {
-            return Err(Mistake::new("scopes", "has a word that is no scope, or too many"));
+            mistakes.add(Mistake::new("scopes", "has a word that is no scope, or too many"));
         }
-        Ok(())
     }
 
     /// Refuses the addresses of Entra that belong to no company. The tokens of most of
@@ -175,10 +264,10 @@ impl Rules for OidcSettings {
         ];
         for (field, text) in addresses {
             if text.is_some_and(|text| is_of_all_tenants(text)) {
-                let what = "is of all tenants of Microsoft Entra ID and not of one company: write \
+                let reason = "is of all tenants of Microsoft Entra ID and not of one company: write \
                             https://login.microsoftonline.com/TENANT-ID/v2.0, with the tenant id that stands at \
                             entra.microsoft.com under Identity, Overview (\"Tenant ID\")";
-                return Err(Mistake::new(field, what));
+                return Err(Mistake::new(field, reason));
             }
         }
         Ok(())

@@ -7,8 +7,11 @@ use url::Url;
 use super::settings::Settings;
 use super::{Connection, Status};
 
+/// The reason to refuse an address that needs TLS.
+pub const WITHOUT_TLS: &str = "is not https: anybody on the way could sign in as anybody";
+
 /// The most attributes that can be mapped, as in the contract.
-pub const MAX_ATTRIBUTES: usize = 30;
+const MAX_ATTRIBUTES: usize = 30;
 const MAX_ATTRIBUTE_NAME: usize = 100;
 const MAX_ATTRIBUTE_VALUE: usize = 256;
 /// Longer addresses meet limits of browsers and servers.
@@ -23,22 +26,50 @@ pub struct Mistake {
     /// It is one of the protocol's settings, not of the connection itself.
     pub in_settings: bool,
     /// What is wrong with it, to stand after its name: "is not an address …".
-    pub what: String,
+    pub reason: String,
 }
 
 impl Mistake {
-    pub(super) fn new(field: &'static str, what: impl Into<String>) -> Self {
+    pub(super) fn new(field: &'static str, reason: impl Into<String>) -> Self {
         Self {
             field,
             in_settings: true,
-            what: what.into(),
+            reason: reason.into(),
         }
     }
 
-    fn of_connection(field: &'static str, what: impl Into<String>) -> Self {
+    pub(super) fn of_connection(field: &'static str, reason: impl Into<String>) -> Self {
         Self {
             in_settings: false,
-            ..Self::new(field, what)
+            ..Self::new(field, reason)
+        }
+    }
+}
+
+/// What was found, at most one mistake for each field: the first.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    pub(super) fn add(&mut self, mistake: Mistake) {
+        let is_known =
+            |known: &Mistake| (known.field, known.in_settings) == (mistake.field, mistake.in_settings);
+        if !self.0.iter().any(is_known) {
+            self.0.push(mistake);
+        }
+    }
+
+    /// Adds what a check has found.
+    pub(super) fn note<T>(&mut self, checked: Result<T, Mistake>) {
+        if let Err(mistake) = checked {
+            self.add(mistake);
+        }
+    }
+
+    pub(super) fn into_result(self) -> Result<(), Vec<Mistake>> {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => Err(self.0),
         }
     }
 }
@@ -50,19 +81,26 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The first [`Mistake`].
-    pub fn check(&self, http_allowed: bool) -> Result<(), Mistake> {
-        short("name", &self.name, MAX_TEXT).map_err(of_connection)?;
+    /// One [`Mistake`] for each field that has one.
+    pub fn check(&self, http_allowed: bool) -> Result<(), Vec<Mistake>> {
+        let mut mistakes = Mistakes::default();
+        self.look_for_mistakes(http_allowed, &mut mistakes);
+        mistakes.into_result()
+    }
+
+    pub(super) fn look_for_mistakes(&self, http_allowed: bool, mistakes: &mut Mistakes) {
+        mistakes.note(short("name", &self.name, MAX_TEXT).map_err(of_connection));
         for (field, text) in [
             ("ui_button_title", &self.ui_button_title),
             ("key_id", &self.key_id),
         ] {
-            short(field, text.as_deref().unwrap_or_default(), 300).map_err(of_connection)?;
+            let text = text.as_deref().unwrap_or_default();
+            mistakes.note(short(field, text, 300).map_err(of_connection));
         }
-        check_mapping(&self.settings)?;
+        mistakes.note(check_mapping(&self.settings));
         let rules = self.settings.protocol.rules();
-        rules.check(http_allowed || self.settings.common.insecure_http)?;
-        rules.check_use()
+        rules.check(http_allowed || self.settings.common.insecure_http, mistakes);
+        mistakes.note(rules.check_use());
     }
 
     /// What must be entered before people can sign in through it, as the
@@ -105,17 +143,17 @@ fn check_mapping(settings: &Settings) -> Result<(), Mistake> {
     const FIELD: &str = "attribute_mapping";
     let mapping = &settings.common.attribute_mapping;
     if mapping.len() > MAX_ATTRIBUTES {
-        let what = format!("maps more than {MAX_ATTRIBUTES} attributes");
-        return Err(Mistake::of_connection(FIELD, what));
+        let reason = format!("maps more than {MAX_ATTRIBUTES} attributes");
+        return Err(Mistake::of_connection(FIELD, reason));
     }
     for (ours, theirs) in mapping {
         let fits = |text: &str, max: usize| (1..=max).contains(&text.len()) && is_printable(text);
         if !fits(ours, MAX_ATTRIBUTE_NAME) || !fits(theirs, MAX_ATTRIBUTE_VALUE) {
-            let what = format!(
+            let reason = format!(
                 "has a name that is empty, longer than {MAX_ATTRIBUTE_NAME} (ours) or {MAX_ATTRIBUTE_VALUE} \
                  (theirs) bytes, or not printable"
             );
-            return Err(Mistake::of_connection(FIELD, what));
+            return Err(Mistake::of_connection(FIELD, reason));
         }
     }
     Ok(())
@@ -137,7 +175,7 @@ pub(super) fn short(field: &'static str, text: &str, max_bytes: usize) -> Result
 
 /// An address that we or a browser may call.
 pub(super) fn address(field: &'static str, text: &str, http_allowed: bool) -> Result<Url, Mistake> {
-    let refuse = |what: &str| Err(Mistake::new(field, what));
+    let refuse = |reason: &str| Err(Mistake::new(field, reason));
     if text.len() > MAX_URL {
         return Err(Mistake::new(field, format!("is longer than {MAX_URL} bytes")));
     }
@@ -160,7 +198,7 @@ pub(super) fn address(field: &'static str, text: &str, http_allowed: bool) -> Re
     match url.scheme() {
         "https" => Ok(url),
         "http" if http_allowed => Ok(url),
-        "http" => refuse("is not https: anybody on the way could sign in as anybody"),
+        "http" => refuse(WITHOUT_TLS),
         _ => refuse("must begin with https://"),
     }
 }

@@ -3,9 +3,9 @@
 use genkan_protocol::saml::{IdpCertificate, IdpMetadata};
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
-use super::rules::{MAX_TEXT, Mistake, address, short};
-use super::settings::{ConfigurationType, Rules};
+use super::edit::{Edit, set};
+use super::rules::{MAX_TEXT, Mistake, Mistakes, address, short};
+use super::settings::{ConfigurationType, Kind, Rules};
 use crate::row::words;
 use crate::{CertificateId, Stamp, Timestamp};
 
@@ -149,6 +149,80 @@ impl SamlSettings {
     }
 }
 
+/// What is entered for a SAML provider; the rest stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SamlChange {
+    /// Its metadata document. What is set beside it goes before what the document says.
+    pub idp_metadata: Option<String>,
+    pub idp_metadata_url: Edit<String>,
+    pub idp_entity_id: Edit<String>,
+    pub idp_sso_url: Edit<String>,
+    pub idp_sso_request_binding: Option<RequestBinding>,
+    pub idp_slo_url: Edit<String>,
+    pub idp_slo_request_binding: Option<RequestBinding>,
+    pub idp_slo_required: Option<bool>,
+    /// One or several, as PEM.
+    pub idp_certificate: Edit<String>,
+    pub name_id_format: Option<NameIdFormat>,
+    pub signing: Option<SigningOption>,
+    pub force_authn: Option<bool>,
+    pub assertion_encrypted: Option<bool>,
+    pub want_request_signed: Option<bool>,
+    pub certificate_id: Edit<String>,
+    pub allow_idp_initiated_login: Option<bool>,
+    pub default_redirect_uri: Edit<String>,
+    pub sp_entity_id: Edit<String>,
+    pub sp_assertion_url: Edit<String>,
+    pub sp_slo_url: Edit<String>,
+}
+
+impl SamlChange {
+    pub(super) fn enter(&self, settings: &mut SamlSettings, at: Stamp<'_>, mistakes: &mut Mistakes) {
+        if let Some(document) = &self.idp_metadata {
+            match IdpMetadata::parse(document) {
+                Ok(metadata) => settings.set_metadata(at, &metadata),
+                Err(error) => mistakes.add(Mistake::new("idp_metadata", error.to_string())),
+            }
+        }
+        self.idp_metadata_url.enter(&mut settings.idp_metadata_url);
+        self.idp_entity_id.enter(&mut settings.idp_entity_id);
+        self.idp_sso_url.enter(&mut settings.idp_sso_url);
+        self.idp_slo_url.enter(&mut settings.idp_slo_url);
+        self.certificate_id.enter(&mut settings.certificate_id);
+        self.default_redirect_uri
+            .enter(&mut settings.default_redirect_uri);
+        self.sp_entity_id.enter(&mut settings.sp_entity_id);
+        self.sp_assertion_url.enter(&mut settings.sp_assertion_url);
+        self.sp_slo_url.enter(&mut settings.sp_slo_url);
+        set(
+            &mut settings.idp_sso_request_binding,
+            self.idp_sso_request_binding,
+        );
+        set(
+            &mut settings.idp_slo_request_binding,
+            self.idp_slo_request_binding,
+        );
+        set(&mut settings.idp_slo_required, self.idp_slo_required);
+        set(&mut settings.name_id_format, self.name_id_format);
+        set(&mut settings.signing, self.signing);
+        set(&mut settings.force_authn, self.force_authn);
+        set(&mut settings.assertion_encrypted, self.assertion_encrypted);
+        set(&mut settings.want_request_signed, self.want_request_signed);
+        set(
+            &mut settings.allow_idp_initiated_login,
+            self.allow_idp_initiated_login,
+        );
+        match &self.idp_certificate {
+            Edit::Leave => {}
+            Edit::Clear => settings.set_certificates(at, &[]),
+            Edit::Set(text) => match IdpCertificate::parse_all(text) {
+                Ok(certificates) => settings.set_certificates(at, &certificates),
+                Err(error) => mistakes.add(Mistake::new("idp_certificate", error.to_string())),
+            },
+        }
+    }
+}
+
 impl Rules for SamlSettings {
     fn kind(&self) -> Kind {
         Kind::Saml
@@ -161,12 +235,10 @@ impl Rules for SamlSettings {
         }
     }
 
-    fn check(&self, http_allowed: bool) -> Result<(), Mistake> {
-        if let Some(url) = &self.idp_metadata_url {
-            address("idp_metadata_url", url, http_allowed)?;
-        }
-        // The browser goes there, not we: what it carries is signed or public.
+    fn check(&self, http_allowed: bool, mistakes: &mut Mistakes) {
+        // The browser goes to all but the first, not we: what it carries is signed or public.
         for (field, url) in [
+            ("idp_metadata_url", &self.idp_metadata_url),
             ("idp_sso_url", &self.idp_sso_url),
             ("idp_slo_url", &self.idp_slo_url),
             ("default_redirect_uri", &self.default_redirect_uri),
@@ -174,26 +246,21 @@ impl Rules for SamlSettings {
             ("sp_slo_url", &self.sp_slo_url),
         ] {
             if let Some(url) = url {
-                address(field, url, http_allowed)?;
+                mistakes.note(address(field, url, http_allowed));
             }
         }
         // SAML Core §8.3.6: an entity is named by a URI of at most 1024 characters.
-        for (field, id) in [
-            ("idp_entity_id", &self.idp_entity_id),
-            ("sp_entity_id", &self.sp_entity_id),
+        for (field, id, most) in [
+            ("idp_entity_id", &self.idp_entity_id, 1024),
+            ("sp_entity_id", &self.sp_entity_id, 1024),
+            ("certificate_id", &self.certificate_id, MAX_TEXT),
         ] {
-            short(field, id.as_deref().unwrap_or_default(), 1024)?;
+            mistakes.note(short(field, id.as_deref().unwrap_or_default(), most));
         }
-        short(
-            "certificate_id",
-            self.certificate_id.as_deref().unwrap_or_default(),
-            MAX_TEXT,
-        )?;
         if self.certificates.len() > MAX_CERTIFICATES {
-            let what = format!("holds more than {MAX_CERTIFICATES} certificates");
-            return Err(Mistake::new("idp_certificate", what));
+            let reason = format!("holds more than {MAX_CERTIFICATES} certificates");
+            mistakes.add(Mistake::new("idp_certificate", reason));
         }
-        Ok(())
     }
 
     fn required(&self, _has_secret: bool, from: ConfigurationType) -> Vec<(&'static str, bool)> {

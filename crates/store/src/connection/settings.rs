@@ -7,12 +7,30 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
 use super::claims::EmailTrust;
-use super::oidc::OidcSettings;
-use super::rules::Mistake;
-use super::saml::SamlSettings;
+use super::oidc::{OidcChange, OidcSettings};
+use super::rules::{Mistake, Mistakes};
+use super::saml::{SamlChange, SamlSettings};
+use crate::Stamp;
 use crate::row::words;
+
+words! {
+    /// The protocol that is spoken.
+    pub enum Kind {
+        Oidc = "OIDC",
+        Saml = "SAML",
+    }
+}
+
+impl Kind {
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Oidc => "OpenID Connect",
+            Self::Saml => "SAML",
+        }
+    }
+}
 
 words! {
     /// Where the provider's endpoints are known from.
@@ -57,6 +75,13 @@ pub enum Protocol {
     Saml(SamlSettings),
 }
 
+/// What is entered in the words of one protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProtocolChange {
+    Oidc(OidcChange),
+    Saml(SamlChange),
+}
+
 /// What each kind of connection knows of its own settings.
 pub(super) trait Rules {
     fn kind(&self) -> Kind;
@@ -64,12 +89,8 @@ pub(super) trait Rules {
     /// Where the endpoints are known from, if nobody chose.
     fn implied_configuration(&self) -> ConfigurationType;
 
-    /// The form of everything that is entered.
-    ///
-    /// # Errors
-    ///
-    /// The first [`Mistake`].
-    fn check(&self, http_allowed: bool) -> Result<(), Mistake>;
+    /// Looks at the form of everything that is entered.
+    fn check(&self, http_allowed: bool, mistakes: &mut Mistakes);
 
     /// Whether people could sign in by it at all, however complete it is.
     ///
@@ -207,7 +228,27 @@ impl From<Protocol> for Settings {
     }
 }
 
+impl ProtocolChange {
+    /// The kind of connection that it can be entered for.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Oidc(_) => Kind::Oidc,
+            Self::Saml(_) => Kind::Saml,
+        }
+    }
+}
+
 impl Protocol {
+    /// Enters a change; says whether it is one for this kind of connection.
+    pub(super) fn enter(&mut self, change: &ProtocolChange, at: Stamp<'_>, mistakes: &mut Mistakes) -> bool {
+        match (self, change) {
+            (Self::Oidc(settings), ProtocolChange::Oidc(change)) => change.enter(settings, mistakes),
+            (Self::Saml(settings), ProtocolChange::Saml(change)) => change.enter(settings, at, mistakes),
+            (Self::Oidc(_) | Self::Saml(_), _) => return false,
+        }
+        true
+    }
+
     /// The settings of a new connection.
     fn new(kind: Kind) -> Self {
         match kind {

@@ -178,15 +178,16 @@ async fn what_cannot_be_right_is_refused_with_its_field() {
             }),
         ];
         for (field, change) in cases {
-            let mistake = oidc(world, change).check(false).unwrap_err();
-            assert_eq!(mistake.field, *field, "{mistake:?}");
+            let mistakes = oidc(world, change).check(false).unwrap_err();
+            assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+            assert_eq!(mistakes[0].field, *field, "{mistakes:?}");
         }
         let mut mapped = oidc(world, |_| {});
         let pairs = (0..31).map(|n| (n.to_string(), "x".to_owned()));
         mapped.settings.common.attribute_mapping = pairs.collect();
-        assert_eq!(mapped.check(false).unwrap_err().field, "attribute_mapping");
+        assert_eq!(mapped.check(false).unwrap_err()[0].field, "attribute_mapping");
         let long = oidc(world, |settings| settings.issuer = long);
-        assert_eq!(long.check(true).unwrap_err().field, "issuer");
+        assert_eq!(long.check(true).unwrap_err()[0].field, "issuer");
         let refused = world
             .failed_tx(async |tx| connection::insert(tx, world.start(), &long).await)
             .await;

@@ -9,6 +9,7 @@ mod back_channel_logout;
 mod claims_upgrade;
 mod client;
 mod connection;
+mod connection_change;
 mod connection_settings;
 mod directory;
 mod durability;

@@ -586,9 +586,10 @@ async fn entras_addresses_of_everybody_are_no_companys_issuer() {
         for issuer in shared {
             let mut connection = world.new_connection(None);
             connection.settings.as_oidc_mut().unwrap().issuer = issuer.to_owned();
-            let mistake = connection.check(false).unwrap_err();
-            assert_eq!(mistake.field, "issuer");
-            assert!(mistake.what.contains("Tenant ID"), "{}", mistake.what);
+            let mistakes = connection.check(false).unwrap_err();
+            assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+            assert_eq!(mistakes[0].field, "issuer");
+            assert!(mistakes[0].reason.contains("Tenant ID"), "{mistakes:?}");
             let refused = world
                 .failed_tx(async |tx| connection::insert(tx, world.start(), &connection).await)
                 .await;

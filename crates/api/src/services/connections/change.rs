@@ -5,12 +5,13 @@ use genkan_contract::scalekit::v1::connections::{
     CreateConnectionResponse, ToggleConnectionResponse, UpdateConnectionResponse,
 };
 use genkan_store::connection::domains::{self, Assigning};
-use genkan_store::connection::{self, Connection, Enabling, Kind, Mistake, Settings};
+use genkan_store::connection::{self, Change, Connection, Edit, Enabling, Kind, Mistake, Refused, Settings};
 use genkan_store::{ConnectionId, DomainId, OrganizationId, Provider};
 use serde_json::{Map, Value};
 use tonic::Response;
 
 use super::{Owner, Shown, oidc, render, require, require_organization, settings, words};
+use crate::error::Violation;
 use crate::{Answer, Api, Call, Error, id, render as shared};
 
 /// What an application may keep with one connection, as JSON.
@@ -31,22 +32,39 @@ pub(in crate::services) fn context(
     Ok(context)
 }
 
-/// A mistake, under the name that its field has in the message.
-fn refuse(kind: Kind, mistake: &Mistake) -> Error {
-    let place = match mistake.in_settings {
-        false => "connection",
-        true => settings::field(kind),
+/// The name that the field of a mistake has in the message.
+fn field(kind: Kind, mistake: &Mistake) -> String {
+    let (place, name) = match (mistake.in_settings, mistake.field) {
+        (false, name) => ("connection", name),
+        // The contract has one map for every attribute.
+        (true, "groups_claim" | "roles_claim") => ("connection", "attribute_mapping"),
+        (true, name) => (settings::field(kind), name),
     };
-    Error::invalid(&format!("{place}.{}", mistake.field), &mistake.what)
+    format!("{place}.{name}")
 }
 
-/// The secret would go to whoever stands there now.
-fn secret_would_follow() -> Error {
-    Error::precondition(
-        "the connection is enabled, and its client secret is not sent to another issuer, discovery endpoint or \
-         token endpoint, nor without TLS, unless the same request brings it: add oidc_config.client_secret, or \
-         disable the connection first",
-    )
+/// Why a change was refused, under the names of the messages.
+fn refused(kind: Kind, refused: Refused) -> Error {
+    match refused {
+        Refused::Mistakes(mistakes) => {
+            let violation = |mistake: &Mistake| Violation {
+                field: field(kind, mistake),
+                description: mistake.reason.clone(),
+                constraint: String::new(),
+            };
+            Error::violations(mistakes.iter().map(violation).collect())
+        }
+        Refused::OtherKind(other) => Error::invalid(
+            settings::field(other),
+            &format!("does not fit: this is a {kind} connection"),
+        ),
+        Refused::SecretWouldFollow => Error::precondition(
+            "the connection is enabled, and its client secret is not sent to another issuer, discovery endpoint or \
+             token endpoint, nor without TLS, unless the same request brings it: add oidc_config.client_secret, or \
+             disable the connection first",
+        ),
+        Refused::Incomplete(missing) => incomplete(kind, &missing),
+    }
 }
 
 /// What must be entered first, under the names of the messages.
@@ -73,10 +91,6 @@ impl Api {
             .ok_or_else(|| Error::required("connection.provider"))?;
         let context = context("connection.context", wanted.context)?;
         let mut connection = Connection::new(call.at(), owner.id().cloned(), provider, Settings::new(kind));
-        connection.key_id = wanted.key_id.filter(|key_id| !key_id.is_empty());
-        if !wanted.name.trim().is_empty() {
-            wanted.name.trim().clone_into(&mut connection.name);
-        }
         // It stands for a provider that is there and set up.
         if let Some(simulator) = self
             .host()
@@ -85,9 +99,13 @@ impl Api {
         {
             oidc::complete(&mut connection, simulator, self.instance_key());
         }
-        connection
-            .check(self.host().is_development())
-            .map_err(|mistake| refuse(kind, &mistake))?;
+        let change = Change {
+            name: Edit::of_text(Some(wanted.name)),
+            key_id: Edit::of_text(wanted.key_id),
+            ..Change::default()
+        };
+        connection::apply(&mut connection, &change, call.at(), self.host().is_development())
+            .map_err(|why| refused(kind, why))?;
         let shown = self
             .tx(async |tx| {
                 if let Some(organization_id) = owner.id() {
@@ -110,26 +128,16 @@ impl Api {
         call: &Call<'_>,
         owner: Owner,
         text: &str,
-        change: settings::Change,
+        update: settings::Update,
     ) -> Answer<UpdateConnectionResponse> {
         let id = id("connection", text)?;
         let http_allowed = self.host().is_development();
         let shown = self
             .tx(async |tx| {
-                let before = require(tx, &owner, &id).await?;
-                let mut connection = before.clone();
-                settings::apply(&mut connection, &change, call.at(), self.instance_key())?;
-                let kind = connection.kind();
-                connection
-                    .check(http_allowed)
-                    .map_err(|mistake| refuse(kind, &mistake))?;
-                if connection.forget_secret_that_would_follow(&before) && connection.enabled {
-                    return Err(secret_would_follow());
-                }
-                let missing = connection.missing();
-                if connection.enabled && !missing.is_empty() {
-                    return Err(incomplete(kind, &missing));
-                }
+                let mut connection = require(tx, &owner, &id).await?;
+                let change = settings::change(&connection, &update, self.instance_key())?;
+                connection::apply(&mut connection, &change, call.at(), http_allowed)
+                    .map_err(|why| refused(connection.kind(), why))?;
                 connection::update(tx, call.at(), &connection).await?;
                 let connection = require(tx, &owner, &id).await?;
                 Shown::of(tx, connection).await
@@ -157,7 +165,7 @@ impl Api {
             match connection::enable(tx, call.at(), &id).await? {
                 Enabling::Enabled => Ok(()),
                 Enabling::Incomplete(missing) => Err(incomplete(connection.kind(), &missing)),
-                Enabling::Unfit(mistake) => Err(refuse(connection.kind(), &mistake)),
+                Enabling::Unfit(mistake) => Err(refused(connection.kind(), Refused::Mistakes(vec![mistake]))),
                 Enabling::Unknown => Err(Error::not_found("connection")),
             }
         })

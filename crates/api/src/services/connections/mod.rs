@@ -203,8 +203,8 @@ impl ConnectionService for Api {
         request: Request<UpdateEnvironmentConnectionRequest>,
     ) -> Answer<UpdateConnectionResponse> {
         let (call, message) = self.accept(request);
-        let change = settings::Change::of(message.connection, message.update_mask)?;
-        self.update(&call, Owner::Environment, &message.connection_id, change)
+        let update = settings::Update::of(message.connection, message.update_mask)?;
+        self.update(&call, Owner::Environment, &message.connection_id, update)
             .await
     }
 
@@ -214,8 +214,8 @@ impl ConnectionService for Api {
     ) -> Answer<UpdateConnectionResponse> {
         let (call, message) = self.accept(request);
         let owner = Owner::organization(&message.organization_id)?;
-        let change = settings::Change::of(message.connection, message.update_mask)?;
-        self.update(&call, owner, &message.id, change).await
+        let update = settings::Update::of(message.connection, message.update_mask)?;
+        self.update(&call, owner, &message.id, update).await
     }
 
     async fn delete_environment_connection(

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use genkan_contract::scalekit::v1::connections as wire;
 use genkan_contract::scalekit::v1::connections::OidcConnectionConfig;
 use genkan_store::connection::{
-    self, Connection, OidcSettings, Page, Protocol, TokenAuthType, hosted_domain,
+    self, Change, Connection, Edit, NewSecret, OidcChange, OidcSettings, Page, Protocol, ProtocolChange,
+    TokenAuthType, hosted_domain,
 };
 use genkan_store::{InstanceKey, Secret};
 
 use super::render::address;
-use super::settings::{other_kind, set, set_optional};
 use super::words;
 use crate::{Api, Error, Simulator};
 
@@ -21,90 +21,60 @@ words::set!(token_auth_type, token_auth_type_of, TokenAuthType => TokenAuthType 
     Unspecified, UrlParams = UrlParams, BasicAuth = BasicAuth
 });
 
-/// Enters what a message says; the rest stays.
-pub(super) fn apply(
-    connection: &mut Connection,
+/// Enters what a message says of `connection` into a change.
+pub(super) fn enter<'k>(
+    change: &mut Change<'k>,
+    connection: &Connection,
     config: OidcConnectionConfig,
     has_scopes: bool,
-    key: &InstanceKey,
+    key: &'k InstanceKey,
 ) -> Result<(), Error> {
     const TOKEN_AUTH: &str = "connection.oidc_config.token_auth_type";
-    let kind = connection.kind();
-    let Protocol::Oidc(settings) = &mut connection.settings.protocol else {
-        return Err(other_kind(FIELD, kind));
-    };
-    set(&mut settings.issuer, config.issuer);
-    set(&mut settings.client_id, config.client_id);
-    let OidcSettings {
-        discovery_endpoint,
-        authorize_uri,
-        token_uri,
-        user_info_uri,
-        jwks_uri,
-        ..
-    } = settings;
-    set_optional(discovery_endpoint, config.discovery_endpoint);
-    set_optional(authorize_uri, config.authorize_uri);
-    set_optional(token_uri, config.token_uri);
-    set_optional(user_info_uri, config.user_info_uri);
-    set_optional(jwks_uri, config.jwks_uri);
+    let before = connection.settings.as_oidc().map(|settings| &settings.scopes);
+    let before = before.cloned().unwrap_or_default();
+    let mut asked = before.clone();
     if has_scopes {
-        settings.scopes = scopes(&settings.scopes, &config.scopes)?;
+        asked = scopes(&asked, &config.scopes)?;
     }
     if let Some(others) = &config.other_scopes {
-        settings.scopes = with_other_scopes(&settings.scopes, others)?;
+        asked = with_other_scopes(&asked, others)?;
     }
-    if let Some(token_auth_type) = token_auth_type(TOKEN_AUTH, config.token_auth_type)? {
-        settings.token_auth_type = token_auth_type;
-    }
-    set(&mut settings.pkce_enabled, config.pkce_enabled);
-    set(&mut settings.idp_logout_required, config.idp_logout_required);
-    set(&mut settings.push_requests, config.push_requests);
-    set(&mut settings.form_post, config.form_post);
-    settings.check_hosted_domain = config.check_hosted_domain.or(settings.check_hosted_domain);
-    set(
-        &mut settings.allow_idp_initiated_login,
-        config.allow_idp_initiated_login,
-    );
-    set(&mut settings.only_verified_email, config.only_verified_emails);
-    set(
-        &mut settings.trust_unverified_email,
-        config.trust_unverified_emails,
-    );
-    if settings.only_verified_email && settings.trust_unverified_email {
-        return Err(Error::invalid(
-            "connection.oidc_config.only_verified_emails",
-            "contradicts trust_unverified_emails: at most one of them is true",
-        ));
-    }
-    set(&mut connection.sync_profile, config.sync_user_profile_on_login);
-    set(
-        &mut connection.jit_provisioning,
-        config.jit_provisioning_with_sso_enabled,
-    );
-    if let Some(secret) = config.client_secret {
-        let sealed =
-            |secret| connection::seal_client_secret(key, &connection.id, &Secret::from_presented(secret));
-        connection.client_secret_sealed = if secret.is_empty() {
-            None
+    change.protocol = Some(ProtocolChange::Oidc(OidcChange {
+        issuer: Edit::of_text(config.issuer),
+        discovery_endpoint: Edit::of_text(config.discovery_endpoint),
+        authorize_uri: Edit::of_text(config.authorize_uri),
+        token_uri: Edit::of_text(config.token_uri),
+        user_info_uri: Edit::of_text(config.user_info_uri),
+        jwks_uri: Edit::of_text(config.jwks_uri),
+        client_id: Edit::of_text(config.client_id),
+        scopes: if asked == before {
+            Edit::Leave
         } else {
-            check_secret(&secret)?;
-            Some(sealed(secret))
-        };
-    }
-    Ok(())
-}
-
-/// Longer than any provider's secret.
-const MAX_SECRET_BYTES: usize = 4096;
-
-fn check_secret(secret: &str) -> Result<(), Error> {
-    if secret.len() > MAX_SECRET_BYTES || secret.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            "connection.oidc_config.client_secret",
-            "is too long, or holds several lines",
-        ));
-    }
+            Edit::Set(asked)
+        },
+        token_auth_type: token_auth_type(TOKEN_AUTH, config.token_auth_type)?,
+        pkce_enabled: config.pkce_enabled,
+        push_requests: config.push_requests,
+        form_post: config.form_post,
+        trust_unverified_email: config.trust_unverified_emails,
+        check_hosted_domain: config.check_hosted_domain,
+        only_verified_email: config.only_verified_emails,
+        idp_logout_required: config.idp_logout_required,
+        allow_idp_initiated_login: config.allow_idp_initiated_login,
+        // By the mapping: the contract has one for every attribute.
+        groups_claim: Edit::Leave,
+        roles_claim: Edit::Leave,
+    }));
+    change.sync_profile = config.sync_user_profile_on_login;
+    change.jit_provisioning = config.jit_provisioning_with_sso_enabled;
+    change.client_secret = match config.client_secret {
+        None => Edit::Leave,
+        Some(secret) if secret.is_empty() => Edit::Clear,
+        Some(secret) => Edit::Set(NewSecret {
+            secret: Secret::from_presented(secret),
+            key,
+        }),
+    };
     Ok(())
 }
 

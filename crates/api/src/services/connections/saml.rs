@@ -2,14 +2,12 @@
 
 use genkan_contract::scalekit::v1::connections as wire;
 use genkan_contract::scalekit::v1::connections::{SamlConnectionConfigRequest, SamlConnectionConfigResponse};
-use genkan_protocol::saml::IdpCertificate;
-use genkan_store::Stamp;
 use genkan_store::connection::{
-    Connection, NameIdFormat, Page, Protocol, RequestBinding, SamlSettings, SigningOption,
+    Change, Connection, Edit, NameIdFormat, Page, ProtocolChange, RequestBinding, SamlChange, SamlSettings,
+    SigningOption,
 };
 
 use super::render::address;
-use super::settings::{other_kind, set, set_optional};
 use super::words;
 use crate::{Api, Error, render};
 
@@ -23,94 +21,43 @@ words::set!(request_binding, request_binding_of, RequestBinding => RequestBindin
     Unspecified, HttpPost = HttpPost, HttpRedirect = HttpRedirect
 });
 
-/// Enters what a message says; the rest stays.
-pub(super) fn apply(
-    connection: &mut Connection,
-    config: SamlConnectionConfigRequest,
-    at: Stamp<'_>,
-) -> Result<(), Error> {
-    let kind = connection.kind();
-    let Protocol::Saml(settings) = &mut connection.settings.protocol else {
-        return Err(other_kind(FIELD, kind));
-    };
-    let SamlSettings {
-        idp_metadata_url,
-        idp_entity_id,
-        idp_sso_url,
-        idp_slo_url,
-        default_redirect_uri,
-        certificate_id,
-        sp_entity_id,
-        sp_assertion_url,
-        sp_slo_url,
-        ..
-    } = settings;
-    set_optional(idp_metadata_url, config.idp_metadata_url);
-    set_optional(idp_entity_id, config.idp_entity_id);
-    set_optional(idp_sso_url, config.idp_sso_url);
-    set_optional(idp_slo_url, config.idp_slo_url);
-    set_optional(default_redirect_uri, config.default_redirect_uri);
-    set_optional(certificate_id, config.certificate_id);
-    set_optional(sp_entity_id, config.sp_entity_id);
-    set_optional(sp_assertion_url, config.sp_assertion_url);
-    set_optional(sp_slo_url, config.sp_slo_url);
-    set(&mut settings.force_authn, config.force_authn);
-    set(&mut settings.assertion_encrypted, config.assertion_encrypted);
-    set(&mut settings.want_request_signed, config.want_request_signed);
-    set(&mut settings.idp_slo_required, config.idp_slo_required);
-    set(
-        &mut settings.allow_idp_initiated_login,
-        config.allow_idp_initiated_login,
-    );
-    set(
-        &mut settings.name_id_format,
-        name_id_format(
-            "connection.saml_config.idp_name_id_format",
-            config.idp_name_id_format,
-        )?,
-    );
-    set(
-        &mut settings.idp_sso_request_binding,
-        request_binding(
-            "connection.saml_config.idp_sso_request_binding",
+/// Enters what a message says into a change.
+pub(super) fn enter(change: &mut Change<'_>, config: SamlConnectionConfigRequest) -> Result<(), Error> {
+    let field = |name: &str| format!("{FIELD}.{name}");
+    change.protocol = Some(ProtocolChange::Saml(SamlChange {
+        idp_metadata: None,
+        idp_metadata_url: Edit::of_text(config.idp_metadata_url),
+        idp_entity_id: Edit::of_text(config.idp_entity_id),
+        idp_sso_url: Edit::of_text(config.idp_sso_url),
+        idp_sso_request_binding: request_binding(
+            &field("idp_sso_request_binding"),
             config.idp_sso_request_binding,
         )?,
-    );
-    set(
-        &mut settings.idp_slo_request_binding,
-        request_binding(
-            "connection.saml_config.idp_slo_request_binding",
+        idp_slo_url: Edit::of_text(config.idp_slo_url),
+        idp_slo_request_binding: request_binding(
+            &field("idp_slo_request_binding"),
             config.idp_slo_request_binding,
         )?,
-    );
-    set(
-        &mut settings.signing,
-        signing(
-            "connection.saml_config.saml_signing_option",
-            config.saml_signing_option,
-        )?,
-    );
-    if let Some(text) = config.idp_certificate {
-        settings.set_certificates(at, &certificates(&text)?);
+        idp_slo_required: config.idp_slo_required,
+        idp_certificate: Edit::of_text(config.idp_certificate),
+        name_id_format: name_id_format(&field("idp_name_id_format"), config.idp_name_id_format)?,
+        signing: signing(&field("saml_signing_option"), config.saml_signing_option)?,
+        force_authn: config.force_authn,
+        assertion_encrypted: config.assertion_encrypted,
+        want_request_signed: config.want_request_signed,
+        certificate_id: Edit::of_text(config.certificate_id),
+        allow_idp_initiated_login: config.allow_idp_initiated_login,
+        default_redirect_uri: Edit::of_text(config.default_redirect_uri),
+        sp_entity_id: Edit::of_text(config.sp_entity_id),
+        sp_assertion_url: Edit::of_text(config.sp_assertion_url),
+        sp_slo_url: Edit::of_text(config.sp_slo_url),
+    }));
+    if config.ui_button_title.is_some() {
+        change.ui_button_title = Edit::of_text(config.ui_button_title);
     }
-    set_optional(&mut connection.ui_button_title, config.ui_button_title);
-    set(&mut connection.sync_profile, config.sync_user_profile_on_login);
-    set(
-        &mut connection.jit_provisioning,
-        config.jit_provisioning_with_sso_enabled,
-    );
+    change.sync_profile = config.sync_user_profile_on_login;
+    change.jit_provisioning = config.jit_provisioning_with_sso_enabled;
     Ok(())
-}
-
-/// The certificates in a text; none in an empty one.
-fn certificates(text: &str) -> Result<Vec<IdpCertificate>, Error> {
-    if text.is_empty() {
-        return Ok(Vec::new());
-    }
-    let refuse = |error: genkan_protocol::saml::CertificateError| {
-        Error::invalid("connection.saml_config.idp_certificate", &error.to_string())
-    };
-    IdpCertificate::parse_all(text).map_err(refuse)
 }
 
 /// The settings as a message.

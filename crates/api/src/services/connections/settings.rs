@@ -1,21 +1,20 @@
-//! What a caller enters: applied to a connection field by field. What a message
-//! does not set stays as it is; an empty text clears, and a mask that names it empties
-//! a list or map.
+//! What a caller enters, as a change of a connection. What a message does not set stays
+//! as it is; an empty text clears, and a mask that names it empties a list or map.
 
 use genkan_contract::scalekit::v1::connections::connection as wire;
 use genkan_contract::scalekit::v1::connections::{UpdateConnection, update_connection};
-use genkan_store::connection::{Connection, Kind, Protocol};
-use genkan_store::{InstanceKey, Stamp};
+use genkan_store::InstanceKey;
+use genkan_store::connection::{Attributes, Change, Connection, Edit, Kind, Protocol};
 use prost_types::FieldMask;
 
 use super::{oidc, saml, words};
 use crate::mask::Masked;
 use crate::{Api, Error};
 
-/// What an update changes.
-pub(super) type Change = Masked<UpdateConnection>;
+/// What an update says.
+pub(super) type Update = Masked<UpdateConnection>;
 
-impl Change {
+impl Update {
     pub(super) fn of(wanted: Option<UpdateConnection>, mask: Option<FieldMask>) -> Result<Self, Error> {
         let wanted = wanted.ok_or_else(|| Error::required("connection"))?;
         let of = ("connection", "scalekit.v1.connections.UpdateConnection");
@@ -23,15 +22,14 @@ impl Change {
     }
 }
 
-/// Applies a change.
-pub(super) fn apply(
-    connection: &mut Connection,
-    masked: &Change,
-    at: Stamp<'_>,
-    key: &InstanceKey,
-) -> Result<(), Error> {
-    let change = masked.message.clone();
-    if let Some(kind) = words::kind("connection.type", change.r#type)?
+/// What an update changes in `connection`.
+pub(super) fn change<'k>(
+    connection: &Connection,
+    masked: &Update,
+    key: &'k InstanceKey,
+) -> Result<Change<'k>, Error> {
+    let update = masked.message.clone();
+    if let Some(kind) = words::kind("connection.type", update.r#type)?
         && kind != connection.kind()
     {
         return Err(Error::invalid(
@@ -39,46 +37,42 @@ pub(super) fn apply(
             "cannot be changed: create another connection",
         ));
     }
-    match words::provider(change.provider, &change.provider_key)? {
-        Some(provider) => {
-            // A name that nobody chose follows the provider.
-            if connection.name == connection.provider.title() {
-                provider.title().clone_into(&mut connection.name);
-            }
-            connection.provider = provider;
-        }
-        None if masked.is_masked() => {}
-        None => return Err(Error::required("connection.provider")),
+    let provider = words::provider(update.provider, &update.provider_key)?;
+    if provider.is_none() && !masked.is_masked() {
+        return Err(Error::required("connection.provider"));
     }
-    let common = &mut connection.settings.common;
-    set(&mut common.insecure_http, change.debug_enabled);
-    set_optional(&mut connection.ui_button_title, change.ui_button_title);
-    set_optional(&mut connection.key_id, change.key_id);
-    if let Some(name) = change.name {
-        connection.name = match name.trim() {
-            "" => connection.provider.title().to_owned(),
-            name => name.to_owned(),
-        };
-    }
-    if masked.replaces("attribute_mapping", change.attribute_mapping.is_empty()) {
-        connection.settings.set_whole_mapping(change.attribute_mapping);
-    }
-    let configuration_type =
-        words::configuration_type("connection.configuration_type", change.configuration_type)?;
-    let common = &mut connection.settings.common;
-    common.configuration_type = configuration_type.or(common.configuration_type);
-    match change.settings {
-        None => Ok(()),
+    let attributes = match masked.replaces("attribute_mapping", update.attribute_mapping.is_empty()) {
+        true => Attributes::Replace(update.attribute_mapping),
+        false => Attributes::Leave,
+    };
+    let mut change = Change {
+        provider,
+        name: Edit::of_text(update.name),
+        ui_button_title: Edit::of_text(update.ui_button_title),
+        key_id: Edit::of_text(update.key_id),
+        insecure_http: update.debug_enabled,
+        configuration_type: words::configuration_type(
+            "connection.configuration_type",
+            update.configuration_type,
+        )?,
+        attributes,
+        ..Change::default()
+    };
+    match update.settings {
+        None => {}
         Some(update_connection::Settings::OidcConfig(config)) => {
             let has_scopes = masked.replaces("oidc_config.scopes", config.scopes.is_empty());
-            oidc::apply(connection, config, has_scopes, key)
+            oidc::enter(&mut change, connection, config, has_scopes, key)?;
         }
-        Some(update_connection::Settings::SamlConfig(config)) => saml::apply(connection, config, at),
-        Some(_) => Err(Error::invalid(
-            "connection.settings",
-            "are of a kind that is not served by this version of Genkan: oidc_config and saml_config are",
-        )),
+        Some(update_connection::Settings::SamlConfig(config)) => saml::enter(&mut change, config)?,
+        Some(_) => {
+            return Err(Error::invalid(
+                "connection.settings",
+                "are of a kind that is not served by this version of Genkan: oidc_config and saml_config are",
+            ));
+        }
     }
+    Ok(change)
 }
 
 /// The settings of a kind in a message.
@@ -94,22 +88,5 @@ pub(super) fn render(api: &Api, connection: &Connection) -> wire::Settings {
     match &connection.settings.protocol {
         Protocol::Oidc(settings) => wire::Settings::OidcConfig(oidc::render(api, connection, settings)),
         Protocol::Saml(settings) => wire::Settings::SamlConfig(saml::render(api, connection, settings)),
-    }
-}
-
-pub(super) fn other_kind(field: &str, kind: Kind) -> Error {
-    Error::invalid(field, &format!("does not fit: this is a {kind} connection"))
-}
-
-pub(super) fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
-    }
-}
-
-/// An empty text is "not entered".
-pub(super) fn set_optional(field: &mut Option<String>, value: Option<String>) {
-    if let Some(text) = value {
-        *field = (!text.is_empty()).then_some(text);
     }
 }

@@ -1,7 +1,7 @@
 //! What a connection reads of its provider's claims, when it is created and later.
 
 use clap::{Args, ValueEnum};
-use genkan_store::connection::{EmailTrust, OidcSettings};
+use genkan_store::connection::{Edit, EmailTrust, OidcChange};
 use genkan_store::role;
 
 use crate::cli::instance::Instance;
@@ -56,18 +56,21 @@ impl ClaimArgs {
             || self.accept_emails.is_some()
     }
 
-    /// What is not named stays.
-    pub(super) fn apply(&self, settings: &mut OidcSettings) {
-        if self.no_groups_claim || self.groups_claim.is_some() {
-            settings.name_groups(self.groups_claim.as_deref());
+    /// Enters what was said into a change.
+    pub(super) fn enter(&self, change: &mut OidcChange) {
+        if self.no_groups_claim {
+            change.groups_claim = Edit::Clear;
+        } else {
+            change.groups_claim = Edit::of_text(self.groups_claim.clone());
         }
         if self.no_roles_claim {
-            settings.keep_roles();
-        } else if self.roles_claim.is_some() {
-            settings.name_roles(self.roles_claim.as_deref());
+            change.roles_claim = Edit::Clear;
+        } else if let Some(claim) = &self.roles_claim {
+            // An empty one is another thing: what a claim gave is taken back.
+            change.roles_claim = Edit::Set(claim.clone());
         }
         if let Some(accepted) = self.accept_emails {
-            settings.set_email_trust(accepted.into());
+            change.trust_emails(accepted.into());
         }
     }
 

@@ -5,10 +5,11 @@ use genkan_store::Provider;
 use genkan_store::connection::{self, Connection, Settings};
 use url::Url;
 
-use super::settings::SettingsArgs;
+use super::settings::{KindArgs, SettingsArgs};
 use super::{ConnectionView, doubt};
 use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure, which};
+use crate::connections;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,12 +27,8 @@ without one, name them all: --authorize-uri, --token-uri and --jwks-uri, and
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CreateArgs {
-    /// It speaks OpenID Connect
-    #[arg(long, required_unless_present = "saml", requires_all = ["issuer", "client_id", "secret"])]
-    oidc: bool,
-    /// It speaks SAML: this version keeps the settings and signs nobody in by them
-    #[arg(long, conflicts_with_all = ["oidc", "secret", "issuer", "client_id"])]
-    saml: bool,
+    #[command(flatten)]
+    kind: KindArgs,
     /// The organization, by identifier or external id
     #[arg(long)]
     organization: String,
@@ -49,27 +46,18 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let organization = which::organization(instance, &args.organization).await?;
     let at = instance.stamp();
-    let (provider, kind) = (args.settings.provider, instance.environment.kind);
-    let settings = Settings::new(if args.saml {
-        connection::Kind::Saml
-    } else {
-        connection::Kind::Oidc
-    });
-    let provider = provider.unwrap_or(Provider::Custom);
+    let settings = Settings::new(args.kind.chosen());
+    let provider = args.settings.provider.unwrap_or(Provider::Custom);
     let mut connection = Connection::new(at, Some(organization.id), provider, settings);
+    connection.enabled = !args.disabled;
     if let Some(issuer) = &args.settings.oidc.issuer {
         connection.name = host(issuer);
     }
     args.settings.oidc.check_by_hand()?;
-    args.settings.apply(&mut connection, at, kind)?;
-    connection.client_secret_sealed = args
-        .settings
-        .oidc
-        .secret
-        .seal(&connection, instance, context)
-        .await?;
-    connection.enabled = !args.disabled;
-    super::check(&connection, kind)?;
+    let key = args.settings.oidc.secret.key(instance).await?;
+    let secret = args.settings.oidc.secret.entered(key.as_ref(), context)?;
+    let change = args.settings.change(&connection, secret)?;
+    super::apply(&mut connection, &change, at, instance)?;
     instance
         .change(async |tx| connection::insert(tx, at, &connection).await)
         .await?;
@@ -79,17 +67,16 @@ pub(super) async fn run(
     if let Some(doubt) = args.settings.oidc.issuer.as_deref().and_then(doubt::about) {
         context.console.note(&doubt);
     }
-    context.console.note(&if args.saml {
-        format!(
-            "Register this assertion URL at the identity provider: {}",
-            view.redirect_uri
-        )
-    } else {
-        format!(
-            "Register this redirect URI at the identity provider: {}\nThen try it: genkan connection test {}",
-            view.redirect_uri, connection.id
-        )
-    });
+    let (first, rest) = view.address.split_at(1);
+    let mut note = format!(
+        "Register this {}{rest} at the identity provider: {}",
+        first.to_lowercase(),
+        view.redirect_uri
+    );
+    if connections::ANSWERING.contains(&connection.kind()) {
+        note += &format!("\nThen try it: genkan connection test {}", connection.id);
+    }
+    context.console.note(&note);
     Ok(())
 }
 

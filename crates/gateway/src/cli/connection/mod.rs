@@ -13,9 +13,9 @@ mod update;
 mod view;
 
 use clap::{Args, Subcommand};
-use genkan_store::connection::{self, Connection, Enabling};
+use genkan_store::connection::{self, Applied, Change, Connection, Enabling};
 use genkan_store::environment::Kind;
-use genkan_store::{ConnectionId, session};
+use genkan_store::{ConnectionId, Stamp, session};
 use serde::Serialize;
 
 use self::create::CreateArgs;
@@ -189,7 +189,7 @@ async fn enable(text: &str, instance: &Instance, context: &mut Context) -> Resul
         Enabling::Enabled => {}
         Enabling::Unknown => return Err(unknown(&connection.id)),
         Enabling::Unfit(mistake) => {
-            return Err(Failure::new(format!("{} {}.", mistake.field, mistake.what)));
+            return Err(Failure::new(settings::sentence(connection.kind(), &mistake)));
         }
         Enabling::Incomplete(missing) => {
             return Err(Failure::new(format!(
@@ -257,20 +257,16 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     context.console.print(&deleted, || deleted.text())
 }
 
-/// The rules that the API holds to as well.
-fn check(connection: &Connection, environment: Kind) -> Result<(), Failure> {
-    connection
-        .check(environment == Kind::Development)
-        .map_err(|mistake| Failure::usage(format!("{} {}.", mistake.field, mistake.what)))?;
-    let missing = connection.missing();
-    if connection.enabled && !missing.is_empty() {
-        return Err(Failure::usage(format!(
-            "The connection is not complete: {} missing.",
-            missing.join(", ")
-        ))
-        .remedy("Enter what is missing, or keep it disabled."));
-    }
-    Ok(())
+/// Enters a change, by the rules that the API holds to as well.
+fn apply(
+    connection: &mut Connection,
+    change: &Change<'_>,
+    at: Stamp<'_>,
+    instance: &Instance,
+) -> Result<Applied, Failure> {
+    let http_allowed = instance.environment.kind == Kind::Development;
+    let kind = connection.kind();
+    connection::apply(connection, change, at, http_allowed).map_err(|why| settings::refused(kind, why))
 }
 
 /// The connection that the command line names.

@@ -3,24 +3,35 @@
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use genkan_store::connection::{
-    Common, Connection, EmailTrust, OidcSettings, RolesFrom, TokenAuthType, hosted_domain,
+    Connection, Edit, EmailTrust, OidcChange, OidcSettings, RolesFrom, TokenAuthType, hosted_domain,
 };
-use genkan_store::environment::Kind;
-use url::Url;
 
 use super::claims::ClaimArgs;
 use super::secret::SecretArgs;
-use super::settings::{set, switch, write};
+use super::settings::{Words, switch};
 use super::view::pairs;
 use crate::cli::Failure;
-use crate::cli::name::non_empty;
 use crate::cli::output::yes_no;
 
-/// What to do about options that another kind of connection has not.
-pub(super) const LEAVE_OUT: &str = "Leave the options for OpenID Connect out.";
-
-/// What the address at which answers come is called at the provider.
-pub(super) const ADDRESS: &str = "Redirect URI";
+pub(super) const WORDS: Words = Words {
+    options: &[
+        ("issuer", "--issuer"),
+        ("discovery_endpoint", "--discovery-endpoint"),
+        ("authorize_uri", "--authorize-uri"),
+        ("token_uri", "--token-uri"),
+        ("user_info_uri", "--user-info-uri"),
+        ("jwks_uri", "--jwks-uri"),
+        ("client_id", "--client-id"),
+        // By one of three.
+        ("client_secret", "The client secret"),
+        ("scopes", "--scopes"),
+        ("groups_claim", "--groups-claim"),
+        ("roles_claim", "--roles-claim"),
+        ("only_verified_emails", "--accept-emails"),
+    ],
+    leave_out: "Leave the options for OpenID Connect out.",
+    address: "Redirect URI",
+};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "OpenID Connect")]
@@ -106,19 +117,13 @@ impl From<TokenAuth> for TokenAuthType {
 }
 
 impl OidcArgs {
-    fn endpoints(&self) -> [(&'static str, Option<&String>); 6] {
-        [
-            ("--issuer", self.issuer.as_ref()),
-            ("--discovery-endpoint", self.discovery_endpoint.as_ref()),
-            ("--authorize-uri", self.authorize_uri.as_ref()),
-            ("--token-uri", self.token_uri.as_ref()),
-            ("--user-info-uri", self.user_info_uri.as_ref()),
-            ("--jwks-uri", self.jwks_uri.as_ref()),
-        ]
-    }
-
     pub(super) fn is_given(&self) -> bool {
-        self.endpoints().iter().any(|(_, url)| url.is_some())
+        self.issuer.is_some()
+            || self.discovery_endpoint.is_some()
+            || self.authorize_uri.is_some()
+            || self.token_uri.is_some()
+            || self.user_info_uri.is_some()
+            || self.jwks_uri.is_some()
             || self.client_id.is_some()
             || self.secret.is_given()
             || self.scopes.is_some()
@@ -149,60 +154,37 @@ impl OidcArgs {
         }
     }
 
-    /// Enters what was said, but the secret; the rest stays.
-    pub(super) fn apply(
-        &self,
-        common: &mut Common,
-        settings: &mut OidcSettings,
-        environment: Kind,
-    ) -> Result<(), Failure> {
-        for (option, url) in self.endpoints() {
-            let Some(url) = url.filter(|url| !url.is_empty()) else {
-                continue;
-            };
-            if check_endpoint(option, url)? == "http" {
-                if !common.insecure_http && environment == Kind::Production {
-                    return Err(Failure::usage(format!(
-                        "{option} is not https: anybody on the way could sign in as anybody."
-                    ))
-                    .remedy(
-                        "Use https, or add --insecure-http for a provider on a network that you trust.",
-                    ));
-                }
-                common.insecure_http = true;
-            }
-        }
-        set(&mut settings.issuer, self.issuer.clone());
-        write(&mut settings.discovery_endpoint, self.discovery_endpoint.as_ref());
-        write(&mut settings.authorize_uri, self.authorize_uri.as_ref());
-        write(&mut settings.token_uri, self.token_uri.as_ref());
-        write(&mut settings.user_info_uri, self.user_info_uri.as_ref());
-        write(&mut settings.jwks_uri, self.jwks_uri.as_ref());
-        match self.client_id.as_deref() {
-            Some("") => settings.client_id.clear(),
-            Some(client_id) => settings.client_id = non_empty("--client-id", client_id)?,
-            None => {}
-        }
-        match self.scopes.as_deref() {
-            Some("") => settings.scopes = OidcSettings::default().scopes,
-            Some(scopes) => settings.scopes = parse_scopes(scopes)?,
-            None => {}
-        }
-        set(&mut settings.token_auth_type, self.token_auth.map(Into::into));
-        set(&mut settings.pkce_enabled, switch(self.pkce, self.no_pkce));
-        set(&mut settings.push_requests, self.push_requests);
-        set(&mut settings.form_post, self.form_post);
-        settings.check_hosted_domain = self.check_hosted_domain.or(settings.check_hosted_domain);
-        set(&mut settings.allow_idp_initiated_login, self.allow_idp_initiated);
-        self.claims.apply(settings);
-        match self.trust_unverified_email {
-            Some(true) => settings.set_email_trust(EmailTrust::Any),
-            Some(false) if settings.email_trust() == EmailTrust::Any => {
-                settings.set_email_trust(EmailTrust::NotDoubted);
-            }
-            Some(false) | None => {}
-        }
-        Ok(())
+    /// What was said, but the secret.
+    pub(super) fn change(&self) -> Result<OidcChange, Failure> {
+        let mut change = OidcChange {
+            issuer: Edit::of_text(self.issuer.clone()),
+            discovery_endpoint: Edit::of_text(self.discovery_endpoint.clone()),
+            authorize_uri: Edit::of_text(self.authorize_uri.clone()),
+            token_uri: Edit::of_text(self.token_uri.clone()),
+            user_info_uri: Edit::of_text(self.user_info_uri.clone()),
+            jwks_uri: Edit::of_text(self.jwks_uri.clone()),
+            client_id: Edit::of_text(self.client_id.clone()),
+            scopes: match self.scopes.as_deref() {
+                None => Edit::Leave,
+                Some("") => Edit::Clear,
+                Some(scopes) => Edit::Set(parse_scopes(scopes)?),
+            },
+            token_auth_type: self.token_auth.map(Into::into),
+            pkce_enabled: switch(self.pkce, self.no_pkce),
+            push_requests: self.push_requests,
+            form_post: self.form_post,
+            trust_unverified_email: self.trust_unverified_email,
+            // Somebody who trusts all of them asks for no mark.
+            only_verified_email: self
+                .trust_unverified_email
+                .filter(|trusted| *trusted)
+                .map(|_| false),
+            check_hosted_domain: self.check_hosted_domain,
+            allow_idp_initiated_login: self.allow_idp_initiated,
+            ..OidcChange::default()
+        };
+        self.claims.enter(&mut change);
+        Ok(change)
     }
 }
 
@@ -261,6 +243,8 @@ pub(super) fn rows(connection: &Connection, oidc: &OidcSettings) -> Vec<(&'stati
     rows
 }
 
+/// The scopes as a request has them. The API takes a list without `openid`, as the contract
+/// has it: Genkan asks for that in any case.
 fn parse_scopes(text: &str) -> Result<Vec<String>, Failure> {
     let scopes: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
     if scopes.iter().any(|scope| scope == "openid") {
@@ -269,24 +253,4 @@ fn parse_scopes(text: &str) -> Result<Vec<String>, Failure> {
     Err(Failure::usage(
         "--scopes lacks openid, without which there is no ID token.",
     ))
-}
-
-/// The scheme of an address that Genkan may call.
-fn check_endpoint(option: &str, url: &str) -> Result<&'static str, Failure> {
-    let refuse = |why: &str| Err(Failure::usage(format!("{option} {why}.")));
-    let Ok(parsed) = Url::parse(url) else {
-        return refuse("is not an address such as https://login.example.com");
-    };
-    if parsed.host().is_none() || !parsed.username().is_empty() || parsed.password().is_some() {
-        return refuse("must be https, a host and perhaps a path, without a user");
-    }
-    if parsed.fragment().is_some() || (option == "--issuer" && parsed.query().is_some()) {
-        // OIDC Core §2: an issuer has no query and no fragment.
-        return refuse("must not have a query or a fragment");
-    }
-    match parsed.scheme() {
-        "https" => Ok("https"),
-        "http" => Ok("http"),
-        _ => refuse("must begin with https://"),
-    }
 }

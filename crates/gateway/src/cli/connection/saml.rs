@@ -5,10 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use genkan_protocol::saml::{IdpCertificate, IdpMetadata};
-use genkan_store::Stamp;
-use genkan_store::connection::{Connection, SamlSettings};
+use genkan_store::connection::{Connection, Edit, SamlChange, SamlSettings};
 
+use super::settings::Words;
 use super::view::{optional, pairs};
 use crate::cli::Failure;
 use crate::cli::output::{time, yes_no};
@@ -16,11 +15,17 @@ use crate::cli::output::{time, yes_no};
 /// Longer than a provider's metadata are.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// What to do about options that another kind of connection has not.
-pub(super) const LEAVE_OUT: &str = "Leave the options that begin with --saml- out.";
-
-/// What the address at which answers come is called at the provider.
-pub(super) const ADDRESS: &str = "Assertion URL";
+pub(super) const WORDS: Words = Words {
+    options: &[
+        ("idp_metadata", "--saml-metadata-file"),
+        ("idp_metadata_url", "--saml-metadata-url"),
+        ("idp_entity_id", "--saml-entity-id"),
+        ("idp_sso_url", "--saml-sso-url"),
+        ("idp_certificate", "--saml-certificate-file"),
+    ],
+    leave_out: "Leave the options that begin with --saml- out.",
+    address: "Assertion URL",
+};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "SAML")]
@@ -55,32 +60,21 @@ impl SamlArgs {
             || self.no_saml_certificates
     }
 
-    /// Enters what was said; the rest stays. Single options go before the file.
-    pub(super) fn apply(&self, settings: &mut SamlSettings, at: Stamp<'_>) -> Result<(), Failure> {
-        if let Some(path) = &self.saml_metadata_file {
-            let metadata = IdpMetadata::parse(&read(path)?)
-                .map_err(|error| Failure::usage(format!("{} {error}.", path.display())))?;
-            settings.set_metadata(at, &metadata);
-        }
-        let texts = [
-            (&mut settings.idp_metadata_url, &self.saml_metadata_url),
-            (&mut settings.idp_entity_id, &self.saml_entity_id),
-            (&mut settings.idp_sso_url, &self.saml_sso_url),
-        ];
-        for (field, text) in texts {
-            if let Some(text) = text {
-                *field = (!text.is_empty()).then(|| text.clone());
-            }
-        }
-        if self.no_saml_certificates {
-            settings.set_certificates(at, &[]);
-        }
-        if let Some(path) = &self.saml_certificate_file {
-            let certificates = IdpCertificate::parse_all(&read(path)?)
-                .map_err(|error| Failure::usage(format!("{} {error}.", path.display())))?;
-            settings.set_certificates(at, &certificates);
-        }
-        Ok(())
+    /// What was said.
+    pub(super) fn change(&self) -> Result<SamlChange, Failure> {
+        let text = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
+        Ok(SamlChange {
+            idp_metadata: text(&self.saml_metadata_file)?,
+            idp_metadata_url: Edit::of_text(self.saml_metadata_url.clone()),
+            idp_entity_id: Edit::of_text(self.saml_entity_id.clone()),
+            idp_sso_url: Edit::of_text(self.saml_sso_url.clone()),
+            idp_certificate: match text(&self.saml_certificate_file)? {
+                Some(text) => Edit::Set(text),
+                None if self.no_saml_certificates => Edit::Clear,
+                None => Edit::Leave,
+            },
+            ..SamlChange::default()
+        })
     }
 }
 

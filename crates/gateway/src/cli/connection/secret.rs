@@ -5,15 +5,15 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::Args;
-use genkan_store::Secret;
-use genkan_store::connection::{self, Connection};
+use genkan_store::connection::{Edit, MAX_SECRET_BYTES, NewSecret};
+use genkan_store::{InstanceKey, Secret};
 use zeroize::Zeroizing;
 
 use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure};
 
-/// Longer than any provider's secret.
-const MAX_SECRET_BYTES: u64 = 4096;
+/// No more than shows that it is too long, with a line break.
+const MOST_READ: u64 = MAX_SECRET_BYTES as u64 + 3;
 
 #[derive(Debug, Args)]
 #[group(id = "secret", multiple = false)]
@@ -40,7 +40,7 @@ impl SecretArgs {
                     .remedy("Name a file that holds the secret and nothing else.")
             };
             let file = fs::File::open(path).map_err(unreadable)?;
-            file.take(MAX_SECRET_BYTES + 2)
+            file.take(MOST_READ)
                 .read_to_string(&mut text)
                 .map_err(unreadable)?;
         } else if let Some(secret) = &self.client_secret {
@@ -50,35 +50,30 @@ impl SecretArgs {
             );
             text.push_str(secret);
         } else {
-            io::stdin().take(MAX_SECRET_BYTES + 2).read_to_string(&mut text)?;
+            io::stdin().take(MOST_READ).read_to_string(&mut text)?;
         }
         let secret = text.strip_suffix('\n').unwrap_or(&text);
         let secret = secret.strip_suffix('\r').unwrap_or(secret);
-        if secret.is_empty() || secret.len() as u64 > MAX_SECRET_BYTES || secret.chars().any(char::is_control)
-        {
-            return Err(Failure::usage(
-                "The client secret is empty, too long, or holds several lines.",
-            ));
-        }
         Ok(Secret::from_presented(secret))
     }
 
-    /// The secret, sealed for `connection`; nothing if none was named.
-    pub(super) async fn seal(
-        &self,
-        connection: &Connection,
-        instance: &Instance,
-        context: &mut Context,
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        if !self.is_given() {
-            return Ok(None);
+    /// The key that the secret is sealed with; none if no secret is named.
+    pub(super) async fn key(&self, instance: &Instance) -> Result<Option<InstanceKey>, Failure> {
+        match self.is_given() {
+            true => instance.key().await.map(Some),
+            false => Ok(None),
         }
-        let (key, secret) = (instance.key().await?, self.read(context)?);
-        Ok(Some(connection::seal_client_secret(
-            &key,
-            &connection.id,
-            &secret,
-        )))
+    }
+
+    /// The secret that was named, if there is a key for it.
+    pub(super) fn entered<'k>(
+        &self,
+        key: Option<&'k InstanceKey>,
+        context: &mut Context,
+    ) -> Result<Edit<NewSecret<'k>>, Failure> {
+        let Some(key) = key else { return Ok(Edit::Leave) };
+        let secret = self.read(context)?;
+        Ok(Edit::Set(NewSecret { secret, key }))
     }
 
     pub(super) fn is_given(&self) -> bool {

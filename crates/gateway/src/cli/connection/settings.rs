@@ -3,15 +3,34 @@
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use genkan_store::Provider;
-use genkan_store::Stamp;
-use genkan_store::connection::{self, Connection, MAX_ATTRIBUTES, Protocol, Settings};
-use genkan_store::environment::Kind;
+use genkan_store::connection::{
+    Attributes, Change, Connection, Edit, Kind, Mistake, NewSecret, ProtocolChange, Refused, WITHOUT_TLS,
+};
 
 use super::oidc::{self, OidcArgs};
 use super::saml::{self, SamlArgs};
-use crate::cli::Failure;
-use crate::cli::name::non_empty;
 use crate::cli::pairs::parse_pair;
+use crate::cli::{Failure, product};
+
+/// Which protocol is spoken.
+#[derive(Debug, Args)]
+pub(super) struct KindArgs {
+    /// It speaks OpenID Connect
+    #[arg(long, required_unless_present = "saml", requires_all = ["issuer", "client_id", "secret"])]
+    oidc: bool,
+    /// It speaks SAML: this version keeps the settings and signs nobody in by them
+    #[arg(long, conflicts_with_all = ["oidc", "secret", "issuer", "client_id"])]
+    saml: bool,
+}
+
+impl KindArgs {
+    pub(super) const fn chosen(&self) -> Kind {
+        match self.saml {
+            true => Kind::Saml,
+            false => Kind::Oidc,
+        }
+    }
+}
 
 /// What is not named stays. An empty text clears.
 #[derive(Debug, Args)]
@@ -19,8 +38,8 @@ pub(super) struct SettingsArgs {
     /// What people call it: the issuer's host unless you choose; empty for the product's name
     #[arg(long)]
     pub(super) name: Option<String>,
-    /// The product: okta, google, microsoft_ad (Entra), auth0, onelogin, ping_identity, jumpcloud, adfs or custom
-    #[arg(long, value_parser = parse_provider)]
+    #[arg(long, value_parser = parse_provider,
+        help = format!("The product: {}", product::list(Provider::is_of_companies)))]
     pub(super) provider: Option<Provider>,
     /// What stands on a button that leads there; empty for nothing of its own
     #[arg(long, value_name = "TEXT")]
@@ -57,90 +76,114 @@ pub(super) struct SettingsArgs {
     pub(super) saml: SamlArgs,
 }
 
-/// The products as `--help` lists them.
-const PROVIDERS: &str =
-    "okta, google, microsoft_ad (Entra), auth0, onelogin, ping_identity, jumpcloud, adfs or custom";
-
 /// A product by its name in the contract, or by one that people call it.
 fn parse_provider(text: &str) -> Result<Provider, String> {
-    Provider::named(text).ok_or_else(|| format!("write one of {PROVIDERS}"))
+    Provider::named(text).ok_or_else(|| format!("write one of {}", product::list(Provider::is_of_companies)))
 }
 
 impl SettingsArgs {
-    /// Enters what was said, but the secret; the rest stays.
-    pub(super) fn apply(
+    /// What was said, as a change of `connection`.
+    pub(super) fn change<'k>(
         &self,
-        connection: &mut Connection,
-        at: Stamp<'_>,
-        environment: Kind,
-    ) -> Result<(), Failure> {
-        let kind = connection.kind();
+        connection: &Connection,
+        client_secret: Edit<NewSecret<'k>>,
+    ) -> Result<Change<'k>, Failure> {
         let given = [
-            (connection::Kind::Oidc, self.oidc.is_given(), oidc::LEAVE_OUT),
-            (connection::Kind::Saml, self.saml.is_given(), saml::LEAVE_OUT),
+            (Kind::Oidc, self.oidc.is_given()),
+            (Kind::Saml, self.saml.is_given()),
         ];
-        let of_others = |(other, is_given, _): &(connection::Kind, bool, _)| *is_given && *other != kind;
-        if let Some((other, _, remedy)) = given.into_iter().find(of_others) {
-            let problem = format!("The connection speaks {}, not {}.", kind.title(), other.title());
-            return Err(Failure::usage(problem).remedy(remedy));
-        }
-        self.apply_common(connection)?;
-        let Settings { common, protocol } = &mut connection.settings;
-        match protocol {
-            Protocol::Oidc(settings) => self.oidc.apply(common, settings, environment)?,
-            Protocol::Saml(settings) => self.saml.apply(settings, at)?,
-        }
-        if connection.settings.common.attribute_mapping.len() > MAX_ATTRIBUTES {
-            return Err(Failure::usage(format!(
-                "More than {MAX_ATTRIBUTES} attributes cannot be mapped."
-            )));
-        }
-        Ok(())
-    }
-
-    fn apply_common(&self, connection: &mut Connection) -> Result<(), Failure> {
-        if let Some(provider) = self.provider {
-            // A name that nobody chose follows the provider.
-            if connection.name == connection.provider.title() {
-                provider.title().clone_into(&mut connection.name);
-            }
-            connection.provider = provider;
-        }
-        match self.name.as_deref() {
-            Some("") => connection.provider.title().clone_into(&mut connection.name),
-            Some(name) => connection.name = non_empty("--name", name)?,
-            None => {}
-        }
-        write(&mut connection.ui_button_title, self.button_title.as_ref());
-        write(&mut connection.key_id, self.key_id.as_ref());
-        set(&mut connection.jit_provisioning, switch(self.jit, self.no_jit));
-        set(
-            &mut connection.sync_profile,
-            switch(self.sync_profile, self.no_sync_profile),
-        );
-        let settings = &mut connection.settings;
-        set(&mut settings.common.insecure_http, self.insecure_http);
-        if self.no_attributes {
+        // Options of another kind are entered too, to be refused.
+        let of_others = |(kind, is_given): &(Kind, bool)| *is_given && *kind != connection.kind();
+        let other = given.into_iter().find(of_others).map(|(kind, _)| kind);
+        let protocol = match other.unwrap_or(connection.kind()) {
+            Kind::Oidc => ProtocolChange::Oidc(self.oidc.change()?),
+            Kind::Saml => ProtocolChange::Saml(self.saml.change()?),
+        };
+        Ok(Change {
+            provider: self.provider,
+            name: Edit::of_text(self.name.clone()),
+            ui_button_title: Edit::of_text(self.button_title.clone()),
+            key_id: Edit::of_text(self.key_id.clone()),
+            jit_provisioning: switch(self.jit, self.no_jit),
+            sync_profile: switch(self.sync_profile, self.no_sync_profile),
+            insecure_http: self.insecure_http,
+            configuration_type: None,
             // Groups and roles have options of their own, which clear them.
-            settings.common.attribute_mapping.clear();
-        }
-        for (ours, theirs) in &self.attributes {
-            settings.map_attribute(ours, theirs);
-        }
-        Ok(())
+            attributes: Attributes::Edit {
+                forget: self.no_attributes,
+                named: self.attributes.clone(),
+            },
+            client_secret,
+            protocol: Some(protocol),
+        })
     }
 }
 
-pub(super) fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
+/// What the command line says of a kind of connection.
+pub(super) struct Words {
+    /// The options by which the fields are entered.
+    pub(super) options: &'static [(&'static str, &'static str)],
+    /// What to do about options that another kind has not.
+    pub(super) leave_out: &'static str,
+    /// What the address at which answers come is called at the provider.
+    pub(super) address: &'static str,
+}
+
+pub(super) const fn words(kind: Kind) -> Words {
+    match kind {
+        Kind::Oidc => oidc::WORDS,
+        Kind::Saml => saml::WORDS,
     }
 }
 
-/// An empty text clears.
-pub(super) fn write(field: &mut Option<String>, text: Option<&String>) {
-    if let Some(text) = text {
-        *field = Some(text.clone()).filter(|text| !text.is_empty());
+/// The options by which the fields of every connection are entered.
+const OPTIONS: &[(&str, &str)] = &[
+    ("name", "--name"),
+    ("ui_button_title", "--button-title"),
+    ("key_id", "--key-id"),
+    ("attribute_mapping", "--attribute"),
+];
+
+/// What the command line calls the field of a mistake.
+fn field(kind: Kind, mistake: &Mistake) -> &'static str {
+    let options = match mistake.in_settings {
+        false => OPTIONS,
+        true => words(kind).options,
+    };
+    let option = options.iter().find(|(field, _)| *field == mistake.field);
+    option.map_or(mistake.field, |(_, option)| option)
+}
+
+/// What is wrong with it, in a sentence.
+pub(super) fn sentence(kind: Kind, mistake: &Mistake) -> String {
+    format!("{} {}.", field(kind, mistake), mistake.reason)
+}
+
+/// Why a change was refused, in the words of the options.
+pub(super) fn refused(kind: Kind, refused: Refused) -> Failure {
+    match refused {
+        Refused::Mistakes(mistakes) => {
+            let sentences: Vec<_> = mistakes.iter().map(|mistake| sentence(kind, mistake)).collect();
+            let failure = Failure::usage(sentences.join(" "));
+            match mistakes.iter().any(|mistake| mistake.reason == WITHOUT_TLS) {
+                true => failure
+                    .remedy("Use https, or add --insecure-http for a provider on a network that you trust."),
+                false => failure,
+            }
+        }
+        Refused::OtherKind(other) => {
+            let problem = format!("The connection speaks {}, not {}.", kind.title(), other.title());
+            Failure::usage(problem).remedy(words(other).leave_out)
+        }
+        Refused::SecretWouldFollow => Failure::usage(
+            "The client secret would go to whoever answers there now, and people sign in through this connection.",
+        )
+        .remedy("Name the secret too (--client-secret-file), or disable the connection first."),
+        Refused::Incomplete(missing) => Failure::usage(format!(
+            "The connection is not complete: {} missing.",
+            missing.join(", ")
+        ))
+        .remedy("Enter what is missing, or keep it disabled."),
     }
 }
 
@@ -151,7 +194,25 @@ pub(super) fn switch(chosen: Option<bool>, no: bool) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Command;
+
     use super::*;
+
+    #[test]
+    fn a_mistake_names_an_option_that_there_is() {
+        let command = SettingsArgs::augment_args(Command::new("update"));
+        let options: Vec<_> = command
+            .get_arguments()
+            .filter_map(|argument| argument.get_long())
+            .collect();
+        let of_kinds = Kind::ALL.iter().flat_map(|kind| words(*kind).options);
+        for (field, option) in OPTIONS.iter().chain(of_kinds) {
+            let known = option
+                .strip_prefix("--")
+                .is_none_or(|name| options.contains(&name));
+            assert!(known, "{field} is entered by {option}, which is no option");
+        }
+    }
 
     #[test]
     fn a_product_is_known_by_what_people_call_it() {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use genkan_store::Error;
-use genkan_store::connection;
+use genkan_store::connection::{self, Edit};
 
 use super::settings::SettingsArgs;
 use super::{ConnectionView, doubt, find};
@@ -40,24 +40,15 @@ pub(super) async fn run(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let before = find(instance, &args.connection).await?;
-    let mut connection = before.clone();
-    let (at, kind) = (instance.stamp(), instance.environment.kind);
-    args.settings.apply(&mut connection, at, kind)?;
-    let secret = &args.settings.oidc.secret;
-    if secret.is_given() {
-        connection.client_secret_sealed = secret.seal(&connection, instance, context).await?;
-    } else if args.no_client_secret {
-        connection.client_secret_sealed = None;
-    }
-    let is_forgotten = connection.forget_secret_that_would_follow(&before);
-    if is_forgotten && connection.enabled {
-        return Err(Failure::usage(
-            "The client secret would go to whoever answers there now, and people sign in through this connection.",
-        )
-        .remedy("Name the secret too (--client-secret-file), or disable the connection first."));
-    }
-    super::check(&connection, kind)?;
+    let mut connection = find(instance, &args.connection).await?;
+    let at = instance.stamp();
+    let key = args.settings.oidc.secret.key(instance).await?;
+    let secret = match args.no_client_secret {
+        true => Edit::Clear,
+        false => args.settings.oidc.secret.entered(key.as_ref(), context)?,
+    };
+    let change = args.settings.change(&connection, secret)?;
+    let applied = super::apply(&mut connection, &change, at, instance)?;
     let updated = instance
         .change(async |tx| {
             connection::update(tx, at, &connection).await?;
@@ -66,7 +57,7 @@ pub(super) async fn run(
         .await?;
     let view = ConnectionView::new(&updated, &instance.config.public_url);
     context.console.print(&view, || view.text())?;
-    if is_forgotten {
+    if applied.secret_is_forgotten {
         context.console.note(
             "The client secret is forgotten: it goes to nobody who was not named with it. Enter it before you enable \
              the connection.",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use genkan_store::connection::{Common, Connection, OidcSettings, Page, Protocol, SamlSettings, Settings};
 use serde::Serialize;
 
+use super::settings::words;
 use super::{oidc, saml};
 use crate::cli::output::{details, time, yes_no};
 use crate::config::PublicUrl;
@@ -85,7 +86,7 @@ pub(super) struct ConnectionView<'a> {
     rows: Vec<(&'static str, String)>,
     /// What [`Self::redirect_uri`] is called at the provider.
     #[serde(skip)]
-    address: &'static str,
+    pub(super) address: &'static str,
     created_at: String,
     updated_at: String,
 }
@@ -93,16 +94,14 @@ pub(super) struct ConnectionView<'a> {
 impl<'a> ConnectionView<'a> {
     pub(super) fn new(connection: &'a Connection, public_url: &PublicUrl) -> Self {
         let Settings { common, protocol } = &connection.settings;
-        let (settings, rows, address) = match protocol {
+        let (settings, rows) = match protocol {
             Protocol::Oidc(settings) => (
                 Told::Oidc(Whole { settings, common }),
                 oidc::rows(connection, settings),
-                oidc::ADDRESS,
             ),
             Protocol::Saml(settings) => (
                 Told::Saml(Whole { settings, common }),
                 saml::rows(connection, settings),
-                saml::ADDRESS,
             ),
         };
         Self {
@@ -118,7 +117,7 @@ impl<'a> ConnectionView<'a> {
             assigned_domains_only: connection.assigned_domains_only,
             settings,
             rows,
-            address,
+            address: words(connection.kind()).address,
             created_at: time(connection.created_at),
             updated_at: time(connection.updated_at),
         }

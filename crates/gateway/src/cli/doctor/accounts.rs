@@ -49,12 +49,17 @@ pub(super) async fn examine(db: &Db, findings: &mut Findings) {
 }
 
 fn look_at(connection: &Connection, findings: &mut Findings) {
-    if let Err(mistake) = connection.check(true) {
+    if let Err(mistakes) = connection.check(true) {
+        let reasons = mistakes
+            .iter()
+            .map(|mistake| format!("{} {}", mistake.field, mistake.reason));
         findings.warn(
             CONNECTIONS,
             format!(
-                "{} ({}) signs nobody in: {} {}",
-                connection.id, connection.name, mistake.field, mistake.what
+                "{} ({}) signs nobody in: {}",
+                connection.id,
+                connection.name,
+                reasons.collect::<Vec<_>>().join("; ")
             ),
             "Create a connection with the issuer of the company, and delete this one.",
         );

@@ -71,7 +71,7 @@ async fn a_saml_connection_is_enabled_when_it_is_complete() {
             "--saml-sso-url",
             "javascript:alert(1)",
         ])
-        .failed(2, "idp_sso_url");
+        .failed(2, "--saml-sso-url must be https");
     instance
         .run(&["connection", "update", id, "--client-id", "genkan"])
         .failed(2, "speaks SAML");

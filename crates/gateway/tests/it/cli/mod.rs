@@ -12,6 +12,7 @@ mod environment;
 mod frame;
 mod import;
 mod membership;
+mod one_answer;
 mod printed;
 mod printed_commands;
 mod roles;
