@@ -14,6 +14,7 @@ mod sqlite;
 pub mod testing;
 mod tx;
 mod value;
+mod work;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use migrate::Migration;
 pub use row::Row;
 pub use tx::Tx;
 pub use value::{FromValue, Value};
+pub use work::Done;
 
 /// Which engine runs the SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +229,16 @@ impl Db {
             Inner::Postgres(_) => Err(Error::Database(
                 "a PostgreSQL database is backed up with pg_dump, or by the backups of its host".to_owned(),
             )),
+        }
+    }
+
+    /// What this database was asked to do since it was opened, clones included.
+    ///
+    /// The log tells the same at the level `trace`, statement by statement.
+    pub fn done(&self) -> Done {
+        match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.done(),
+            Inner::Postgres(postgres) => postgres.done(),
         }
     }
 

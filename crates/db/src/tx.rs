@@ -1,5 +1,6 @@
 //! A transaction, as the functions that hold SQL see it.
 
+use crate::work::Work;
 use crate::{Engine, Error, Row, Value, postgres, sqlite};
 
 /// Rows that one step of a bulk job starts with, before its pace is known.
@@ -15,6 +16,7 @@ pub struct Tx<'a> {
     connection: Connection<'a>,
     fate: Fate,
     chunk: i64,
+    work: &'a Work,
 }
 
 enum Connection<'a> {
@@ -43,19 +45,25 @@ impl std::fmt::Debug for Tx<'_> {
 }
 
 impl<'a> Tx<'a> {
-    pub(crate) fn sqlite(connection: &'a mut rusqlite::Connection, chunk: i64) -> Self {
+    pub(crate) fn sqlite(connection: &'a mut rusqlite::Connection, chunk: i64, work: &'a Work) -> Self {
         Self {
             connection: Connection::Sqlite(connection),
             fate: Fate::Open,
             chunk,
+            work,
         }
     }
 
-    pub(crate) fn postgres(transaction: &'a deadpool_postgres::Transaction<'a>, chunk: i64) -> Self {
+    pub(crate) fn postgres(
+        transaction: &'a deadpool_postgres::Transaction<'a>,
+        chunk: i64,
+        work: &'a Work,
+    ) -> Self {
         Self {
             connection: Connection::Postgres(transaction),
             fate: Fate::Open,
             chunk,
+            work,
         }
     }
 
@@ -67,7 +75,7 @@ impl<'a> Tx<'a> {
 impl Tx<'_> {
     /// The first row, if there is one.
     pub async fn opt(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Option<Row>, Error> {
-        self.start()?;
+        self.start(sql)?;
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::opt(connection, sql, params).map_err(sqlite::failed),
             Connection::Postgres(transaction) => postgres::opt(transaction, sql, params).await,
@@ -77,7 +85,7 @@ impl Tx<'_> {
 
     /// All rows.
     pub async fn all(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, Error> {
-        self.start()?;
+        self.start(sql)?;
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::all(connection, sql, params).map_err(sqlite::failed),
             Connection::Postgres(transaction) => postgres::all(transaction, sql, params).await,
@@ -87,7 +95,7 @@ impl Tx<'_> {
 
     /// Runs a statement and counts the rows it changed.
     pub async fn exec(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, Error> {
-        self.start()?;
+        self.start(sql)?;
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::exec(connection, sql, params).map_err(sqlite::failed),
             Connection::Postgres(transaction) => postgres::exec(transaction, sql, params).await,
@@ -116,10 +124,11 @@ impl Tx<'_> {
     /// So it stays doomed if the closure drops the statement half-way. The
     /// server may then have refused it, and would answer the COMMIT of such a
     /// transaction with a rollback that looks like success.
-    fn start(&mut self) -> Result<(), Error> {
+    fn start(&mut self, sql: &'static str) -> Result<(), Error> {
         match self.fate {
             Fate::Open => {
                 self.fate = Fate::Doomed;
+                self.work.statement(sql);
                 Ok(())
             }
             Fate::Doomed | Fate::Rerun => Err(Error::Aborted),

@@ -14,6 +14,7 @@ use tokio_postgres::{IsolationLevel, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::tx::{FIRST_CHUNK, Fate};
+use crate::work::{Done, Work};
 use crate::{Error, Migration, Tx};
 use config::Settings;
 
@@ -53,6 +54,7 @@ pub(crate) struct Postgres {
     /// Where many meet on one row, sixteen connections at once mean fifteen
     /// conflicts for one success, and waiting alone does not help in time.
     queue: Semaphore,
+    work: Work,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -98,6 +100,7 @@ impl Postgres {
             pool: pool(settings)?,
             place,
             queue: Semaphore::new(1),
+            work: Work::default(),
         };
         postgres.ping().await?;
         Ok(postgres)
@@ -113,8 +116,13 @@ impl Postgres {
         access: Access,
         f: &(impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Clone),
     ) -> Result<T, E> {
+        match access {
+            Access::Read => self.work.read(),
+            Access::Write { .. } => self.work.write(),
+        }
         for retry in 0..=RETRIES {
             if retry > 0 {
+                self.work.rerun();
                 tokio::time::sleep(backoff(retry)).await;
             }
             let _turn = if retry > PATIENCE {
@@ -135,6 +143,10 @@ impl Postgres {
             .batch_execute("SELECT 1")
             .await
             .map_err(|error| statement::error(&error))
+    }
+
+    pub(crate) fn done(&self) -> Done {
+        self.work.done()
     }
 
     /// Waits until every connection is given back.
@@ -169,7 +181,7 @@ impl Postgres {
             Ok(transaction) => transaction,
             Err(error) => return Ok(not_begun(&error)?),
         };
-        let mut tx = Tx::postgres(&transaction, access.chunk());
+        let mut tx = Tx::postgres(&transaction, access.chunk(), &self.work);
         let result = f(&mut tx).await;
         match (tx.fate(), result) {
             (Fate::Rerun, _) => Ok(Attempt::Rerun),

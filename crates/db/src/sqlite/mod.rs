@@ -19,6 +19,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::work::{Done, Work};
 use crate::{Error, Migration, Tx};
 use checkpoint::Checkpointer;
 use parking_lot::Mutex;
@@ -40,6 +41,7 @@ pub(crate) struct Sqlite {
     /// Asked for `PRAGMA data_version` and nothing else; `None` once closed.
     marker: Mutex<Option<rusqlite::Connection>>,
     checkpointer: Checkpointer,
+    work: Work,
 }
 
 impl std::fmt::Debug for Sqlite {
@@ -67,6 +69,7 @@ impl Sqlite {
                 readers,
                 marker: Mutex::new(Some(marker)),
                 checkpointer,
+                work: Work::default(),
             })
         })
         .await
@@ -88,7 +91,8 @@ impl Sqlite {
         step::refuse_nesting()?;
         let mut turn = self.queue.turn().await?;
         turn.begin().await?;
-        let outcome = turn.run(|connection| step::run(connection, chunk, f));
+        self.work.write();
+        let outcome = turn.run(|connection| step::run(connection, chunk, &self.work, f));
         // From here the transaction happens, whether or not the caller is
         // still there to hear of it.
         let answer = turn.join_batch();
@@ -111,12 +115,18 @@ impl Sqlite {
         // A read never suspends by itself: without this, a task that only
         // reads would never let its worker go.
         tokio::task::coop::consume_budget().await;
-        self.readers.with(|connection| step::read(connection, f))?
+        self.work.read();
+        self.readers
+            .with(|connection| step::read(connection, &self.work, f))?
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Error> {
         self.read(async |tx: &mut Tx<'_>| tx.opt("SELECT 1", &[]).await.map(drop))
             .await
+    }
+
+    pub(crate) fn done(&self) -> Done {
+        self.work.done()
     }
 
     /// A number that changes with every commit, of any connection of any process.

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use super::statement::error;
 use crate::tx::{FIRST_CHUNK, Fate};
+use crate::work::Work;
 use crate::{Error, Tx};
 
 thread_local! {
@@ -36,11 +37,12 @@ pub(super) fn refuse_nesting() -> Result<(), Error> {
 pub(super) fn run<T, E: From<Error>>(
     connection: &mut Connection,
     chunk: i64,
+    work: &Work,
     f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Outcome<T, E> {
     // Unwind-safe: the caller rolls back and raises the panic again.
     catch_unwind(AssertUnwindSafe(|| {
-        let mut tx = Tx::sqlite(connection, chunk);
+        let mut tx = Tx::sqlite(connection, chunk, work);
         let poll = {
             let _inside = Inside::enter();
             let mut future = pin!(f(&mut tx));
@@ -57,10 +59,11 @@ pub(super) fn run<T, E: From<Error>>(
 /// Polls `f` once on a snapshot of its own.
 pub(super) fn read<T, E: From<Error>>(
     connection: &mut Connection,
+    work: &Work,
     f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     execute(connection, "BEGIN").map_err(error)?;
-    let outcome = run(connection, FIRST_CHUNK, f);
+    let outcome = run(connection, FIRST_CHUNK, work, f);
     // A read leaves nothing behind; ending it cannot fail in a way that matters
     // here, and a connection that stays in a transaction fails its next BEGIN.
     let _ = execute(connection, "ROLLBACK");

@@ -12,6 +12,7 @@ mod postgres;
 mod sqlite;
 mod transaction;
 mod values;
+mod work;
 
 use genkan_db::testing::Scratch;
 use genkan_db::{Db, Migration};
