@@ -16,7 +16,9 @@ use genkan_store::admission::{self, Entry};
 use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::grant::{self, Grant};
 use genkan_store::session::{self, Session};
-use genkan_store::{Error, GrantId, InteractionId, OrganizationId, Secret, Timestamp, auth_log, interaction};
+use genkan_store::{
+    ClientId, Error, GrantId, InteractionId, OrganizationId, Secret, Stamp, Timestamp, auth_log, interaction,
+};
 use genkan_web::page::Page;
 
 use crate::app::App;
@@ -191,33 +193,8 @@ pub async fn respond(
 ) -> Result<Response, Error> {
     let now = app.now();
     let session = place.session;
-    let code = Secret::generate();
     let at = app.at(now);
-    let code_hash = code.sha256();
-    let new_grant = Grant {
-        id: app.ids().next::<GrantId>(now),
-        client_id: cached.client.id.clone(),
-        session_id: session.id.clone(),
-        user_id: session.user_id.clone(),
-        organization_id: place.organization_id(),
-        connection_id: session.connection_id.clone(),
-        scope: request.scope.clone(),
-        nonce: request.nonce.clone(),
-        authenticated_at: session.authenticated_at,
-        proofs: session.proofs.clone(),
-        created_at: now,
-        expires_at: place
-            .entered
-            .map_or(session.expires_at, |entry| entry.absolute_until),
-        revoked_at: None,
-    };
-    let new_code = AuthorizationCode {
-        grant_id: new_grant.id.clone(),
-        client_id: cached.client.id.clone(),
-        redirect_uri: request.redirect_uri.clone(),
-        redirect_uri_given: request.redirect_uri_given,
-        code_challenge: request.code_challenge.clone(),
-    };
+    let new_code = NewCode::of(app, cached, now);
     app.db()
         .tx(async |tx| -> Result<(), Error> {
             if !place.still_stands(tx, now).await? {
@@ -231,16 +208,78 @@ pub async fn respond(
                     }
                 }
                 None => {
-                    let client_id = &new_grant.client_id;
-                    auth_log::answered_by_session(tx, at, client_id, &session.id).await?;
+                    auth_log::answered_by_session(tx, at, &new_code.client_id, &session.id).await?;
                 }
             }
-            grant::insert(tx, at, &new_grant).await?;
-            if let Some(entry) = place.entered {
-                admission::hold_to_policy(tx, session, entry, now).await?;
-            }
-            authorization_code::issue(tx, &code_hash, &new_code, now).await
+            new_code.issue(tx, at, request, place).await
         })
         .await?;
-    Ok(Answer::to(app, request).code(&code, request.state.as_deref()))
+    Ok(new_code.respond(app, request))
+}
+
+/// A code that a transaction is about to issue; made before it, so that running it
+/// again issues the same one.
+pub struct NewCode {
+    code: Secret,
+    grant_id: GrantId,
+    client_id: ClientId,
+}
+
+impl NewCode {
+    pub fn of(app: &App, cached: &CachedClient, now: Timestamp) -> Self {
+        Self {
+            code: Secret::generate(),
+            grant_id: app.ids().next(now),
+            client_id: cached.client.id.clone(),
+        }
+    }
+
+    /// Gives the client a grant at `place`, which stands, and the code for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] if the database fails.
+    pub async fn issue(
+        &self,
+        tx: &mut Tx<'_>,
+        at: Stamp<'_>,
+        request: &AuthorizationRequest,
+        place: Place<'_>,
+    ) -> Result<(), Error> {
+        let session = place.session;
+        let grant = Grant {
+            id: self.grant_id.clone(),
+            client_id: self.client_id.clone(),
+            session_id: session.id.clone(),
+            user_id: session.user_id.clone(),
+            organization_id: place.organization_id(),
+            connection_id: session.connection_id.clone(),
+            scope: request.scope.clone(),
+            nonce: request.nonce.clone(),
+            authenticated_at: session.authenticated_at,
+            proofs: session.proofs.clone(),
+            created_at: at.now,
+            expires_at: place
+                .entered
+                .map_or(session.expires_at, |entry| entry.absolute_until),
+            revoked_at: None,
+        };
+        let code = AuthorizationCode {
+            grant_id: self.grant_id.clone(),
+            client_id: self.client_id.clone(),
+            redirect_uri: request.redirect_uri.clone(),
+            redirect_uri_given: request.redirect_uri_given,
+            code_challenge: request.code_challenge.clone(),
+        };
+        grant::insert(tx, at, &grant).await?;
+        if let Some(entry) = place.entered {
+            admission::hold_to_policy(tx, session, entry, at.now).await?;
+        }
+        authorization_code::issue(tx, &self.code.sha256(), &code, at.now).await
+    }
+
+    /// Sends the browser back to the application with it.
+    pub fn respond(&self, app: &App, request: &AuthorizationRequest) -> Response {
+        Answer::to(app, request).code(&self.code, request.state.as_deref())
+    }
 }

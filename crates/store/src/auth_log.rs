@@ -134,14 +134,18 @@ pub async fn succeeded(
     session_id: &SessionId,
     method: Method,
 ) -> Result<(), Error> {
-    ensure(tx, id).await?;
     tx.exec(
-        "UPDATE auth_logs SET status = $2, method = $4,
-            user_id = (SELECT user_id FROM sessions WHERE id = $3),
-            connection_id = COALESCE(connection_id, (SELECT connection_id FROM sessions WHERE id = $3)),
-            organization_id = (SELECT organization_id FROM sessions WHERE id = $3),
-            email = (SELECT u.email FROM users u JOIN sessions s ON s.user_id = u.id WHERE s.id = $3)
-          WHERE id = $1",
+        "INSERT INTO auth_logs (id, status, method, client_id, organization_id, connection_id, connection_kind,
+            connection_provider, user_id, email, created_at)
+         SELECT i.id, CAST($2 AS TEXT), CAST($4 AS TEXT), i.client_id, s.organization_id, c.id, c.kind, c.provider,
+            s.user_id, u.email, i.created_at
+           FROM interactions i JOIN sessions s ON s.id = $3 JOIN users u ON u.id = s.user_id
+                LEFT JOIN connections c ON c.id = COALESCE(i.connection_id, s.connection_id)
+          WHERE i.id = $1 AND i.client_id IS NOT NULL
+         ON CONFLICT (id) DO UPDATE SET status = excluded.status, method = excluded.method,
+            organization_id = excluded.organization_id, connection_id = excluded.connection_id,
+            connection_kind = excluded.connection_kind, connection_provider = excluded.connection_provider,
+            user_id = excluded.user_id, email = excluded.email",
         p![id, Status::Success.as_str(), session_id, method.as_str()],
     )
     .await?;

@@ -2,10 +2,12 @@
 
 use genkan_db::{Tx, p};
 
+use crate::grant::Grant;
 use crate::role::role_names;
 use crate::row::{Columns, lines};
+use crate::session::{self, LastUse};
 use crate::user::{self, User};
-use crate::{ConnectionId, Error, OrganizationId, UserId, permission};
+use crate::{ConnectionId, Error, OrganizationId, SessionId, UserId, permission};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
@@ -40,6 +42,29 @@ pub async fn find(
     organization_id: Option<&OrganizationId>,
     connection_id: Option<&ConnectionId>,
 ) -> Result<Option<Subject>, Error> {
+    let found = read(tx, (user_id, organization_id, connection_id), None).await?;
+    Ok(found.map(|(subject, _)| subject))
+}
+
+/// As [`find`], of a grant, with the last use of its session if that lives.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_with_last_use(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
+    let (organization_id, connection_id) = (grant.organization_id.as_ref(), grant.connection_id.as_ref());
+    let whom = (&grant.user_id, organization_id, connection_id);
+    read(tx, whom, Some(&grant.session_id)).await
+}
+
+async fn read(
+    tx: &mut Tx<'_>,
+    (user_id, organization_id, connection_id): (&UserId, Option<&OrganizationId>, Option<&ConnectionId>),
+    session_id: Option<&SessionId>,
+) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
     let row = tx
         .opt(
             concat!(
@@ -56,13 +81,17 @@ pub async fn find(
                 role_names!(),
                 ", ",
                 permission::member_names!(),
+                ", ",
+                session::last_use_columns!(),
                 " FROM users u
+                  LEFT JOIN sessions s ON s.id = $4 AND s.status = 'active'
+
                   LEFT JOIN memberships m
                     ON m.user_id = u.id AND m.organization_id = $2 AND m.status = 'ACTIVE'
                   LEFT JOIN organizations o ON o.id = m.organization_id
                  WHERE u.id = $1"
             ),
-            p![user_id, organization_id, connection_id],
+            p![user_id, organization_id, connection_id, session_id],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
@@ -79,5 +108,7 @@ pub async fn find(
         permissions: permission::split_names(columns.optional_text()?),
         user,
     };
-    Ok(Some(subject).filter(|subject| !subject.user.disabled && (is_member || organization_id.is_none())))
+    let last_use = LastUse::read(&mut columns)?;
+    let counts = !subject.user.disabled && (is_member || organization_id.is_none());
+    Ok(counts.then_some((subject, last_use)))
 }

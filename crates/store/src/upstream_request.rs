@@ -99,19 +99,30 @@ impl UpstreamRequest {
     }
 }
 
-/// Remembers a request before the browser is sent away with it.
+/// Remembers a request before the browser is sent away with it, in the place of an
+/// earlier one of the same interaction.
+///
+/// One at a time: going back and forth must not fill the table, and the answer to
+/// an earlier request is no longer waited for.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn insert(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), Error> {
-    // One at a time: going back and forth must not fill the table, and the
-    // answer to an earlier request is no longer waited for.
+pub async fn replace(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), Error> {
     tx.exec(
         "DELETE FROM upstream_requests WHERE interaction_id = $1",
         p![&request.interaction_id],
     )
     .await?;
+    insert(tx, request).await
+}
+
+/// Remembers the first request of an interaction; see [`replace`].
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn insert(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), Error> {
     tx.exec(
         "INSERT INTO upstream_requests (state_hash, interaction_id, connection_id, expected_sealed, expires_at)
          VALUES ($1, $2, $3, $4, $5)",

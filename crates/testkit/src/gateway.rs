@@ -16,7 +16,7 @@ use genkan::server::Server;
 use genkan::web::tls;
 use genkan::{dev_ca, server};
 use genkan_db::testing::{self, Scratch};
-use genkan_db::{Db, Engine, Tx};
+use genkan_db::{Db, Done, Engine, Tx};
 use genkan_protocol::Timestamp;
 use genkan_protocol::jose::Algorithm;
 use genkan_store::environment::{self, Environment, Kind};
@@ -390,6 +390,23 @@ impl Gateway {
     /// One transaction on the gateway's own database.
     pub async fn tx<T>(&self, act: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone) -> T {
         self.world.tx(act).await
+    }
+
+    /// The address of the login that began last: a browser that was sent on at once has not seen it.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub async fn newest_login(&self) -> String {
+        let newest = "SELECT id FROM interactions ORDER BY id DESC LIMIT 1";
+        let row = self.tx(async |tx| Ok(tx.opt(newest, &[]).await?)).await;
+        let id: String = row.expect("a login").get(0).expect("a text");
+        format!("{}/login/{id}", self.url())
+    }
+
+    /// What its database was asked to do until now, by requests and by jobs.
+    pub fn done(&self) -> Done {
+        self.world.app.db().done()
     }
 
     /// The files of an SQLite database: itself and what was not merged into it yet.

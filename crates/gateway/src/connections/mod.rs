@@ -1,6 +1,6 @@
 //! Upstream identity providers: the way out to them, and the way back.
 //!
-//! [`start`] sends the browser away; [`finish`] takes the answer, [`park`] and
+//! [`start`] sends the browser away, by the [`way_out`]; [`finish`] takes the answer, [`park`] and
 //! [`finish_parked`] one that another site posts. Every check of state, signature,
 //! audience, nonce and clock lies behind them, and each leaves a line in a trace that
 //! an administrator can read.
@@ -27,7 +27,7 @@ use genkan_store::admission::{Claim, Profile, Refusal, Roles};
 use genkan_store::connection::{self, Connection, Kind, Protocol};
 use genkan_store::interaction::{self, Interaction, Request, Stage, Way};
 use genkan_store::upstream_request::{self, Expected, UpstreamRequest};
-use genkan_store::{ConnectionId, Error, Proof};
+use genkan_store::{ConnectionId, Error, InteractionId, Proof, SecretHash};
 
 pub use answer::{Finished, MAX_FORM_BYTES, NotTaken, finish, finish_parked, park};
 pub use departure::{Departing, Departure};
@@ -107,7 +107,70 @@ impl Return {
     }
 }
 
-/// Sends the browser to the identity provider of `connection_id`.
+/// The way out to a connection: where the browser goes, and what is kept until it comes back.
+#[derive(Debug)]
+pub struct WayOut {
+    connection_id: ConnectionId,
+    state: SecretHash,
+    expected_sealed: Vec<u8>,
+    departure: Departure,
+}
+
+impl WayOut {
+    /// The stage of a login whose browser goes there; `email` is what the person typed.
+    pub fn stage(&self, email: Option<&str>) -> Stage {
+        Stage::At(Way::Connection {
+            connection_id: self.connection_id.clone(),
+            email: email.map(str::to_owned),
+        })
+    }
+
+    pub fn request_of(&self, interaction_id: &InteractionId, now: Timestamp) -> UpstreamRequest {
+        UpstreamRequest {
+            state: self.state,
+            interaction_id: interaction_id.clone(),
+            connection_id: self.connection_id.clone(),
+            expected_sealed: self.expected_sealed.clone(),
+            expires_at: now + upstream_request::LIFETIME,
+        }
+    }
+}
+
+impl IntoResponse for WayOut {
+    fn into_response(self) -> Response {
+        self.departure.into_response()
+    }
+}
+
+/// Asks the kind of a connection for the way out to its provider. Nothing is stored.
+///
+/// # Errors
+///
+/// The outer error is a page: too much was asked for. The inner one is a provider
+/// that cannot be asked.
+pub async fn way_out(
+    app: &App,
+    connection: &Connection,
+    hints: &Hints,
+) -> Result<Result<WayOut, Failure>, PageError> {
+    anonymous::charge(app, Work::Provider)?;
+    let departing = match &connection.settings.protocol {
+        _ if !connection.missing().is_empty() => Err(Failure::incomplete(connection)),
+        Protocol::Oidc(settings) => oidc::start(app, connection, settings, hints).await,
+        Protocol::Saml(_) => Err(saml::not_supported(connection)),
+    };
+    Ok(departing.map(|departing| {
+        let state = departing.state.sha256();
+        WayOut {
+            connection_id: connection.id.clone(),
+            state,
+            expected_sealed: departing.expected.seal(app.instance_key(), &state),
+            departure: departing.departure,
+        }
+    }))
+}
+
+/// Sends the browser of a login to the identity provider of `connection_id`.
 ///
 /// # Errors
 ///
@@ -119,7 +182,6 @@ pub async fn start(
     connection_id: &ConnectionId,
     hints: &Hints,
 ) -> Result<Result<Response, Failure>, PageError> {
-    let now = app.now();
     let testing = matches!(interaction.request, Request::TestConnection { .. });
     let found = app
         .db()
@@ -128,40 +190,19 @@ pub async fn start(
     let connection = found
         .filter(|connection| connection.enabled || testing)
         .ok_or_else(PageError::connection_not_active)?;
-    anonymous::charge(app, Work::Provider)?;
-    let departing = match &connection.settings.protocol {
-        _ if !connection.missing().is_empty() => Err(Failure::incomplete(&connection)),
-        Protocol::Oidc(settings) => oidc::start(app, &connection, settings, hints).await,
-        Protocol::Saml(_) => Err(saml::not_supported(&connection)),
-    };
-    let Departing {
-        departure,
-        state,
-        expected,
-    } = match departing {
-        Ok(departing) => departing,
+    let way_out = match way_out(app, &connection, hints).await? {
+        Ok(way_out) => way_out,
         Err(failure) => return Ok(Err(failure)),
     };
-    let state = state.sha256();
-    let request = UpstreamRequest {
-        state,
-        interaction_id: interaction.id.clone(),
-        connection_id: connection.id.clone(),
-        expected_sealed: expected.seal(app.instance_key(), &state),
-        expires_at: now + upstream_request::LIFETIME,
-    };
-    let typed = interaction.stage.way().and_then(Way::typed);
-    let away = Stage::At(Way::Connection {
-        connection_id: connection.id.clone(),
-        email: typed.map(str::to_owned),
-    });
+    let request = way_out.request_of(&interaction.id, app.now());
+    let away = way_out.stage(interaction.stage.way().and_then(Way::typed));
     app.db()
         .tx(async |tx| -> Result<(), Error> {
             interaction::advance(tx, &interaction.id, &interaction.stage, &away).await?;
-            upstream_request::insert(tx, &request).await
+            upstream_request::replace(tx, &request).await
         })
         .await?;
-    Ok(Ok(departure.into_response()))
+    Ok(Ok(way_out.into_response()))
 }
 
 /// A provider that the next sign-in will not reach.

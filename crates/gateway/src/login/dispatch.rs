@@ -62,6 +62,18 @@ pub async fn resume(
     }
 }
 
+/// What the provider is told of a request.
+pub(super) fn hints(request: &AuthorizationRequest, login_hint: Option<&str>) -> Hints {
+    Hints {
+        login_hint: login_hint.map(ToOwned::to_owned),
+        // If they must sign in again here they must do so there too, or the
+        // provider's own session would answer in silence.
+        force: request.prompt.login,
+        select_account: request.prompt.select_account,
+        max_age: request.max_age,
+    }
+}
+
 /// Sends the browser to the identity provider.
 async fn authenticate(
     app: &App,
@@ -70,14 +82,7 @@ async fn authenticate(
     connection_id: &ConnectionId,
     login_hint: Option<&str>,
 ) -> Result<Response, PageError> {
-    let hints = Hints {
-        login_hint: login_hint.map(ToOwned::to_owned),
-        // If they must sign in again here they must do so there too, or the
-        // provider's own session would answer in silence.
-        force: request.prompt.login,
-        select_account: request.prompt.select_account,
-        max_age: request.max_age,
-    };
+    let hints = hints(request, login_hint);
     match connections::start(app, interaction, connection_id, &hints).await? {
         Ok(response) => Ok(response),
         Err(failure) => refusal::failed(app, interaction, failure).await,

@@ -244,7 +244,7 @@ pub(super) fn session_hash(app: &App, headers: &HeaderMap) -> Option<SecretHash>
 }
 
 /// The request's `id_token_hint`, looked at. The keys are kept, and no part of the snapshot.
-async fn hint(app: &App, request: &AuthorizationRequest) -> Result<Option<Hint>, PageError> {
+pub(super) async fn hint(app: &App, request: &AuthorizationRequest) -> Result<Option<Hint>, PageError> {
     match &request.id_token_hint {
         Some(token) => Ok(Some(id_token_hint::verify(app, token).await?)),
         None => Ok(None),

@@ -1,8 +1,9 @@
 //! Hosted login: how a person gets from "an application wants to know who you
 //! are" to a session.
 //!
-//! A step never calls another step: the browser always comes back to
-//! [`dispatch`], which reads the [`facts`] and asks [`next_step`](mod@next_step).
+//! A step never calls another step: the browser comes back to [`dispatch`], which reads
+//! the [`facts`] and asks [`next_step`](mod@next_step). Where a request begins and where a
+//! proof ends, the facts are at hand: there the next step is taken in the same request.
 //! Every proof of who somebody is ends in [`sign_in`].
 
 pub mod callback;
@@ -24,25 +25,30 @@ mod way_on;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Redirect, Response};
+use genkan_db::Tx;
 use genkan_protocol::oauth::AuthorizationRequest;
+use genkan_store::connection::Connection;
 use genkan_store::interaction::{self, Interaction, Request, Stage};
-use genkan_store::{ConnectionId, Error, InteractionId, Secret, familiar};
+use genkan_store::{ConnectionId, Error, InteractionId, Secret, familiar, upstream_request};
 use http::{HeaderMap, header};
 
 use crate::anonymous::{self, Work};
 use crate::answer;
 use crate::app::App;
 use crate::cache::CachedClient;
+use crate::connections::{self, Hints};
 use crate::web::cookie::{self, Cookie};
 use crate::web::cross_site;
 use crate::web::error::PageError;
 use facts::Facts;
 use next_step::{Step, next_step};
+use route::Target;
 
 /// Takes up a validated authorization request.
 ///
 /// With a session that satisfies it the code is issued at once, and nothing is
-/// stored; otherwise the request becomes an interaction.
+/// stored; otherwise the request becomes an interaction. Where it leads to a provider,
+/// the browser goes there at once.
 ///
 /// # Errors
 ///
@@ -62,24 +68,32 @@ pub async fn begin(
         (None, Err(_)) => anonymous::charge(app, Work::Miss)?,
         _ => {}
     }
-    match next_step(&facts) {
+    let step = next_step(&facts);
+    match step {
         Some(Step::Complete(place)) => {
             // A page of another site may ask in the background, as often as it likes.
             anonymous::charge(app, Work::Begin)?;
-            Ok(answer::respond(app, cached, &facts.request, place, None).await?)
+            return Ok(answer::respond(app, cached, &facts.request, place, None).await?);
         }
-        Some(Step::Refuse(refusal)) => Ok(refusal.answer(app, &facts.request).await),
+        Some(Step::Refuse(refusal)) => return Ok(refusal.answer(app, &facts.request).await),
         Some(Step::Identify | Step::SelectAccount(_) | Step::Authenticate { .. } | Step::ConfirmSwitch)
-        | None => {
-            // Also where it leads nowhere yet: a domain may come while the page is open.
-            let begun = if cross_site::is_foreign(app, headers, &cached.client) {
-                let target = facts.target.ok().flatten();
-                Begun::Elsewhere(target.map(|target| target.connection().id.clone()))
-            } else {
-                Begun::Here
-            };
-            start(app, headers, Request::Authorize(facts.request), begun).await
-        }
+        | None => {}
+    }
+    let leads_away = matches!(step, Some(Step::Authenticate { .. }));
+    let Facts { request, target, .. } = facts;
+    // Also where it leads nowhere yet: a domain may come while the page is open.
+    let target = target.ok().flatten();
+    let connection = target.as_ref().map(Target::connection);
+    let begun = if cross_site::is_foreign(app, headers, &cached.client) {
+        Begun::Elsewhere(connection.map(|connection| connection.id.clone()))
+    } else {
+        Begun::Here
+    };
+    let hints = dispatch::hints(&request, request.login_hint.as_deref());
+    let new = New::prepare(app, headers, Request::Authorize(request), begun).await?;
+    match connection.filter(|connection| leads_away && connection.enabled) {
+        Some(connection) => new.go_away(app, connection, &hints).await,
+        None => new.keep(app).await,
     }
 }
 
@@ -105,41 +119,111 @@ pub async fn start(
     request: Request,
     begun: Begun,
 ) -> Result<Response, PageError> {
-    anonymous::charge(app, Work::Begin)?;
-    if let Request::Authorize(request) = &request {
-        let state = request.state.as_ref().map_or(0, String::len);
-        anonymous::charge(app, Work::Keep { bytes: state })?;
-    }
-    anonymous::shared::begin(app).await?;
-    let now = app.now();
-    let known = app.cookies().read(headers, Cookie::Browser);
-    let browser = known.unwrap_or_else(Secret::generate);
-    let interaction = Interaction {
-        id: app.ids().next::<InteractionId>(now),
-        browser: browser.sha256(),
-        request,
-        is_foreign: false,
-        stage: Stage::Started,
-        created_at: now,
-        expires_at: now + interaction::UNTOUCHED,
-    };
-    app.db()
-        .tx(async |tx| -> Result<(), Error> {
-            let mut interaction = interaction.clone();
-            interaction.is_foreign = match &begun {
-                Begun::Here => false,
-                Begun::Elsewhere(None) => true,
-                Begun::Elsewhere(Some(place)) => {
-                    !familiar::take_agreement(tx, &interaction.browser, place, now).await?
-                }
-            };
-            interaction::insert(tx, &interaction).await
+    New::prepare(app, headers, request, begun).await?.keep(app).await
+}
+
+/// An interaction that is about to be stored.
+struct New {
+    interaction: Interaction,
+    begun: Begun,
+    browser: Secret,
+    /// The browser has never been here, so that nothing else of it is stored.
+    is_first: bool,
+}
+
+impl New {
+    async fn prepare(
+        app: &App,
+        headers: &HeaderMap,
+        request: Request,
+        begun: Begun,
+    ) -> Result<Self, PageError> {
+        anonymous::charge(app, Work::Begin)?;
+        if let Request::Authorize(request) = &request {
+            let state = request.state.as_ref().map_or(0, String::len);
+            anonymous::charge(app, Work::Keep { bytes: state })?;
+        }
+        anonymous::shared::begin(app).await?;
+        let now = app.now();
+        let known = app.cookies().read(headers, Cookie::Browser);
+        let is_first = known.is_none();
+        let browser = known.unwrap_or_else(Secret::generate);
+        let interaction = Interaction {
+            id: app.ids().next::<InteractionId>(now),
+            browser: browser.sha256(),
+            request,
+            is_foreign: false,
+            stage: Stage::Started,
+            created_at: now,
+            expires_at: now + interaction::UNTOUCHED,
+        };
+        Ok(Self {
+            interaction,
+            begun,
+            browser,
+            is_first,
         })
-        .await?;
-    let mut response = redirect_to(&interaction.id);
-    let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);
-    response.headers_mut().append(header::SET_COOKIE, cookie);
-    Ok(response)
+    }
+
+    /// Sends the browser to the dispatcher.
+    async fn keep(self, app: &App) -> Result<Response, PageError> {
+        app.db().tx(async |tx| self.insert(tx).await).await?;
+        Ok(self.bind(app, redirect_to(&self.interaction.id)))
+    }
+
+    /// Sends the browser to the provider at once: nobody needs to be asked anything.
+    async fn go_away(
+        mut self,
+        app: &App,
+        connection: &Connection,
+        hints: &Hints,
+    ) -> Result<Response, PageError> {
+        let way_out = match connections::way_out(app, connection, hints).await? {
+            Ok(way_out) => way_out,
+            Err(failure) => {
+                app.db().tx(async |tx| self.insert(tx).await).await?;
+                let failed = refusal::failed(app, &self.interaction, failure).await;
+                // Also with the page of a failure: its link leads back into this login.
+                return Ok(self.bind(app, failed.unwrap_or_else(IntoResponse::into_response)));
+            }
+        };
+        let now = self.interaction.created_at;
+        self.interaction.stage = way_out.stage(None);
+        self.interaction.expires_at = now + interaction::AWAY;
+        let request = way_out.request_of(&self.interaction.id, now);
+        app.db()
+            .tx(async |tx| -> Result<(), Error> {
+                self.insert(tx).await?;
+                upstream_request::insert(tx, &request).await
+            })
+            .await?;
+        Ok(self.bind(app, way_out.into_response()))
+    }
+
+    async fn insert(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let mut interaction = self.interaction.clone();
+        interaction.is_foreign = match &self.begun {
+            Begun::Here => false,
+            Begun::Elsewhere(None) => true,
+            Begun::Elsewhere(Some(place)) => {
+                let now = interaction.created_at;
+                !familiar::take_agreement(tx, &interaction.browser, place, now).await?
+            }
+        };
+        if self.is_first {
+            interaction::insert_first(tx, &interaction).await
+        } else {
+            interaction::insert(tx, &interaction).await
+        }
+    }
+
+    fn bind(&self, app: &App, mut response: Response) -> Response {
+        let cookie = app
+            .cookies()
+            .set(Cookie::Browser, &self.browser, cookie::BROWSER_SECS);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+        response
+    }
 }
 
 /// Sends the browser (back) to the dispatcher.

@@ -63,6 +63,27 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Where a request leads whose person has just come in by `connection`; `None` if the
+    /// store must be asked. It agrees with [`find_target`]: the connection is enabled, so
+    /// what the request names is there and has a way in.
+    pub fn of_arrival(request: &AuthorizationRequest, connection: &Connection) -> Option<Self> {
+        if request.provider.is_some() {
+            return None;
+        }
+        let boxed = || Box::new(connection.clone());
+        if let Some(id) = &request.connection_id {
+            return (*id == connection.id.as_str()).then(|| Self::Connection(boxed()));
+        }
+        let named = request.organization_id.as_deref()?;
+        let organization_id = connection.organization_id.as_ref()?;
+        (named == organization_id.as_str()).then(|| Self::Organization {
+            organization_id: organization_id.clone(),
+            connection: boxed(),
+        })
+    }
+}
+
 /// Why a selector leads nowhere. The codes are the contract's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nowhere {
@@ -185,11 +206,11 @@ async fn by_organization(
     let Ok(id) = OrganizationId::parse(id) else {
         return Ok(Err(Nowhere::UnknownOrganization));
     };
-    if organization::find(tx, &id).await?.is_none() {
-        return Ok(Err(Nowhere::UnknownOrganization));
-    }
     if let Some(target) = first_connection(tx, &id).await? {
         return Ok(Ok(target));
+    }
+    if organization::find(tx, &id).await?.is_none() {
+        return Ok(Err(Nowhere::UnknownOrganization));
     }
     let Some(session) = session else {
         return Ok(Err(Nowhere::NoActiveConnections));

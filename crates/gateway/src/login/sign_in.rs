@@ -2,28 +2,32 @@
 //! what hangs on it.
 //!
 //! A way to sign in ends by calling [`sign_in`] with what was proved. [`admission`]
-//! decides whom that may be, and [`must_ask`] whether the person is asked
-//! first.
+//! decides whom that may be, [`must_ask`] whether the person is asked first, and
+//! [`next_step`](fn@next_step) whether the application is answered in the same transaction.
 
 use std::net::IpAddr;
 
 use axum::response::Response;
 use genkan_db::Tx;
+use genkan_protocol::oauth::{AuthorizationRequest, ResponseMode};
 use genkan_protocol::{Timestamp, Trace};
-use genkan_store::admission::{self, Claim, Recognized, Refusal};
-use genkan_store::interaction::{self, Held, Interaction, Stage};
+use genkan_store::admission::{self, Admitted, Claim, Recognized, Refusal};
+use genkan_store::interaction::{self, Held, Interaction, Request, Stage};
 use genkan_store::proof::Proofs;
 use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
 use genkan_store::{Error, Secret, SecretHash, SessionId, Stamp, UserId, connection, familiar};
 use http::{HeaderMap, header};
 
-use super::facts::{SignedIn, session_hash};
-use super::next_step::{Arriving, Present, must_ask};
+use super::facts::{self, Facts, SignedIn, session_hash};
+use super::next_step::{Arriving, Present, Step, must_ask, next_step};
+use super::route::{self, Target};
 use super::{advance, redirect_to, refusal};
+use crate::answer::{self, NewCode};
 use crate::app::App;
 use crate::connections::Failure;
 use crate::web::cookie::Cookie;
 use crate::web::error::PageError;
+use crate::web::id_token_hint::Hint;
 
 /// Somebody has proved who they are.
 #[derive(Debug)]
@@ -78,6 +82,8 @@ pub(super) struct Agreed {
 #[derive(Debug)]
 enum End {
     SignedIn(Box<Session>),
+    /// And what the application asked for is answered.
+    Answered(Box<Session>),
     /// The person is asked first; what was proved is kept.
     Held,
     Refused(Refusal),
@@ -114,7 +120,8 @@ pub(super) async fn sign_in(
         })
         .await?;
     match end {
-        End::SignedIn(session) => Ok(finish.respond(app, &session)),
+        End::SignedIn(session) => Ok(finish.go_on(app, &session)),
+        End::Answered(session) => Ok(finish.answer(app, &session)),
         End::Held => Ok(redirect_to(&interaction.id)),
         End::Refused(refusal) => refuse(app, interaction, &finish.held.claim, &refusal, proved.trace).await,
     }
@@ -152,7 +159,8 @@ pub(super) async fn go_on(
         })
         .await;
     match end {
-        Ok(End::SignedIn(session)) => Ok(finish.respond(app, &session)),
+        Ok(End::SignedIn(session)) => Ok(finish.go_on(app, &session)),
+        Ok(End::Answered(session)) => Ok(finish.answer(app, &session)),
         // Answered twice, or no longer what was shown: the dispatcher looks again.
         Ok(End::Held) | Err(Error::Stale) => Ok(redirect_to(&interaction.id)),
         Ok(End::Refused(refusal)) => refuse_held(app, interaction, &finish.held.claim, &refusal).await,
@@ -210,6 +218,35 @@ struct Finish<'a> {
     new_id: SessionId,
     cookie: Secret,
     lifetimes: Lifetimes,
+    /// `None`: the dispatcher answers.
+    request: Option<Asked<'a>>,
+}
+
+/// What an application asked for, and what is needed to answer it at once.
+struct Asked<'a> {
+    request: &'a AuthorizationRequest,
+    hint: Option<Hint>,
+    new_code: NewCode,
+}
+
+impl<'a> Asked<'a> {
+    async fn of(app: &App, interaction: &'a Interaction, now: Timestamp) -> Result<Option<Self>, PageError> {
+        let Request::Authorize(request) = &interaction.request else {
+            return Ok(None);
+        };
+        // A page that posts itself has an address of its own: this one says what the provider sent.
+        if request.response_mode != ResponseMode::Query {
+            return Ok(None);
+        }
+        let Ok(cached) = answer::application_of(app, request).await else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            request,
+            hint: facts::hint(app, request).await?,
+            new_code: NewCode::of(app, &cached, now),
+        }))
+    }
 }
 
 impl<'a> Finish<'a> {
@@ -218,13 +255,15 @@ impl<'a> Finish<'a> {
         browser: &'a Browser,
         interaction: &'a Interaction,
         held: Held,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, PageError> {
         let environment = app.environment().await?;
+        let now = app.now();
         Ok(Self {
             browser,
             interaction,
             held,
-            new_id: app.ids().next::<SessionId>(app.now()),
+            request: Asked::of(app, interaction, now).await?,
+            new_id: app.ids().next::<SessionId>(now),
             cookie: Secret::generate(),
             lifetimes: Lifetimes {
                 absolute: environment.session_absolute,
@@ -267,8 +306,8 @@ impl<'a> Finish<'a> {
         Ok(Some(End::Held))
     }
 
-    /// Links or creates the identity, starts or renews the session, advances
-    /// the interaction. The events are part of each.
+    /// Links or creates the identity, starts or renews the session, and answers the
+    /// application or advances the interaction. The events are part of each.
     async fn sign_in(
         &self,
         tx: &mut Tx<'_>,
@@ -292,7 +331,7 @@ impl<'a> Finish<'a> {
         let mut sign_in = SignIn {
             session_id: self.new_id.clone(),
             user_id: user_id.clone(),
-            organization_id: admitted.organization_id.clone(),
+            organization_id: admitted.connection.organization_id.clone(),
             connection_id: claim.proof.connection_id().cloned(),
             proofs: Proofs::of(&claim.proof, self.held.auth_time),
             ip: Some(self.browser.ip.clone()),
@@ -313,22 +352,77 @@ impl<'a> Finish<'a> {
             }
             None => session::start(tx, at, &sign_in, &token, lifetimes).await?,
         };
+        if let Some(connection_id) = claim.proof.connection_id() {
+            familiar::remember(tx, &self.interaction.browser, connection_id, at.now).await?;
+        }
+        let session = Box::new(session);
+        if self.answer_at_once(tx, at, admitted, &session).await? {
+            return Ok(End::Answered(session));
+        }
         let authenticated = Stage::Authenticated {
             session_id: session.id.clone(),
         };
         let interaction = self.interaction;
         interaction::advance(tx, &interaction.id, &interaction.stage, &authenticated).await?;
-        if let Some(connection_id) = claim.proof.connection_id() {
-            familiar::remember(tx, &interaction.browser, connection_id, at.now).await?;
-        }
-        Ok(End::SignedIn(Box::new(session)))
+        Ok(End::SignedIn(session))
     }
 
-    /// Sends the browser on with its new session.
-    fn respond(&self, app: &App, session: &Session) -> Response {
+    /// Does what the dispatcher would do next, if that is to answer the application. It
+    /// would read again what this transaction has written.
+    async fn answer_at_once(
+        &self,
+        tx: &mut Tx<'_>,
+        at: Stamp<'_>,
+        admitted: Admitted,
+        session: &Session,
+    ) -> Result<bool, Error> {
+        let Some(asked) = &self.request else {
+            return Ok(false);
+        };
+        let target = match Target::of_arrival(asked.request, &admitted.connection) {
+            Some(target) => Ok(Some(target)),
+            None => route::find_target(tx, asked.request, Some(session), at.now).await?,
+        };
+        let facts = Facts {
+            request: Box::new(asked.request.clone()),
+            stage: Stage::Authenticated {
+                session_id: session.id.clone(),
+            },
+            signed_in: Some(SignedIn {
+                session: session.clone(),
+                user: admitted.user,
+            }),
+            // The connection is enabled: they have just come in by it.
+            session_gives: true,
+            target,
+            hint: asked.hint.clone(),
+            now: at.now,
+        };
+        let Some(Step::Complete(place)) = next_step(&facts) else {
+            return Ok(false);
+        };
+        let interaction = self.interaction;
+        interaction::complete(tx, &interaction.id, &interaction.stage, &session.id).await?;
+        asked.new_code.issue(tx, at, asked.request, place).await?;
+        Ok(true)
+    }
+
+    /// Sends the browser to the next step with its new session.
+    fn go_on(&self, app: &App, session: &Session) -> Response {
+        self.give(app, session, redirect_to(&self.interaction.id))
+    }
+
+    /// Sends the browser back to the application with its new session.
+    fn answer(&self, app: &App, session: &Session) -> Response {
+        match &self.request {
+            Some(asked) => self.give(app, session, asked.new_code.respond(app, asked.request)),
+            None => self.go_on(app, session),
+        }
+    }
+
+    fn give(&self, app: &App, session: &Session, mut response: Response) -> Response {
         app.wake_jobs();
         let max_age = session.expires_at.since(app.now()).as_secs();
-        let mut response = redirect_to(&self.interaction.id);
         let cookie = app.cookies().set(Cookie::Session, &self.cookie, max_age);
         response.headers_mut().append(header::SET_COOKIE, cookie);
         response

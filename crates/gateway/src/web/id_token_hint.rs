@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::keys::KeyringError;
 
 /// What a hint is worth.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Hint {
     /// We signed it as an ID token. It may have expired long ago.
     Ours(Box<IdToken>),

@@ -8,7 +8,7 @@ use super::vouch::{self, Vouched};
 use super::{Claim, Recognized, Refusal};
 use crate::connection::{self, Connection, hosted_domain};
 use crate::identity::{self, relink};
-use crate::membership::{self, Status};
+use crate::membership::{self, Membership, Status};
 use crate::proof::Proof;
 use crate::user::{self, User};
 use crate::{ConnectionId, CredentialId, Error, Timestamp, UserId, webauthn};
@@ -30,6 +30,8 @@ pub(super) struct Admission {
     /// The address that the provider sent, if it may speak for it.
     pub(super) vouched: Option<Vouched>,
     pub(super) standing: Standing,
+    /// What they had in the organization before.
+    pub(super) membership: Option<Membership>,
 }
 
 impl Admission {
@@ -141,7 +143,9 @@ async fn by_connection(
         return Ok(Err(Refusal::HostedDomainForeign));
     }
     let vouched = vouch::by_connection(tx, &connection, &claim.profile).await?;
-    let person = match identity::find_user(tx, connection_id, subject).await? {
+    let known = identity::find_member(tx, connection_id, subject).await?;
+    let (known, membership) = known.unzip();
+    let person = match known {
         Some(user) => Person::Known(user),
         None => match &vouched {
             Ok(vouched) => match user::find_by_email(tx, &vouched.email).await? {
@@ -160,9 +164,17 @@ async fn by_connection(
     {
         return Ok(Err(led));
     }
+    let membership = match (&connection.organization_id, &person) {
+        (Some(organization_id), Person::Linked(user)) => {
+            membership::find(tx, organization_id, &user.id).await?
+        }
+        _ => membership.flatten(),
+    };
     let standing = match &person {
         Person::Known(user) | Person::Linked(user) if user.disabled => Standing::Inactive,
-        Person::Known(user) | Person::Linked(user) => standing(tx, &connection, &user.id, now).await?,
+        // Somebody who arrives through a connection of the whole environment needs no membership.
+        Person::Known(_) | Person::Linked(_) if connection.organization_id.is_none() => Standing::Member,
+        Person::Known(_) | Person::Linked(_) => standing(membership.as_ref(), now),
         Person::New(_) => Standing::Stranger,
     };
     let may_join = connection.jit_provisioning && vouched.is_ok();
@@ -191,25 +203,16 @@ async fn by_connection(
         person,
         vouched: vouched.ok(),
         standing,
+        membership,
     }))
 }
 
-/// Somebody who arrives through a connection of the whole environment needs no membership.
-async fn standing(
-    tx: &mut Tx<'_>,
-    connection: &Connection,
-    user_id: &UserId,
-    now: Timestamp,
-) -> Result<Standing, Error> {
-    let Some(organization_id) = &connection.organization_id else {
-        return Ok(Standing::Member);
-    };
-    let membership = membership::find(tx, organization_id, user_id).await?;
-    Ok(match membership.map(|membership| membership.status_at(now)) {
+fn standing(membership: Option<&Membership>, now: Timestamp) -> Standing {
+    match membership.map(|membership| membership.status_at(now)) {
         None => Standing::Stranger,
         Some(Status::Active) => Standing::Member,
         Some(Status::Inactive) => Standing::Inactive,
         Some(Status::PendingInvite) => Standing::Invited,
         Some(Status::InviteExpired) => Standing::InvitedOnce,
-    })
+    }
 }

@@ -17,6 +17,7 @@ use genkan_protocol::EmailAddress;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::connection::Connection;
 use crate::proof::Proof;
 use crate::row::Columns;
 use crate::user::User;
@@ -72,8 +73,8 @@ pub struct Profile {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admitted {
     pub user: User,
-    /// The organization of the connection.
-    pub organization_id: Option<OrganizationId>,
+    /// By which they came in; its organization is where they are.
+    pub connection: Connection,
     pub user_created: bool,
     pub membership_created: bool,
 }

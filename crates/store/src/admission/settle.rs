@@ -4,10 +4,12 @@ use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 
 use super::decide::{Admission, Person, Standing};
+use super::vouch::Vouched;
 use super::{Admitted, Claim, Profile, Refusal, Roles, home};
+use crate::connection::Connection;
 use crate::event::{self, Entry, Kind};
 use crate::identity::{self, relink};
-use crate::membership::{self, Assigned, Joining, ProvisioningMethod};
+use crate::membership::{self, Assigned, Joining, Membership, ProvisioningMethod};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, UserId, role};
 
@@ -46,6 +48,7 @@ pub(super) async fn settle(
         person,
         vouched,
         standing,
+        membership,
     } = admission;
     let mut relinked = None;
     if let Person::Linked(user) = &person {
@@ -60,6 +63,12 @@ pub(super) async fn settle(
         Person::New(_) => (false, true),
     };
     let user = match person {
+        // Most of the time, and then nobody asks what may change.
+        Person::Known(user) | Person::Linked(user)
+            if is_up_to_date(&user, &connection, vouched.as_ref(), &claim.profile) =>
+        {
+            user
+        }
         Person::Known(user) | Person::Linked(user) => {
             let followed = home::followed(tx, &connection, &user, vouched.as_ref()).await?;
             let names = followed.names.then_some(&claim.profile);
@@ -71,7 +80,7 @@ pub(super) async fn settle(
     let mut membership_created = false;
     if let Some(organization_id) = organization_id {
         membership_created = join(tx, at, organization_id, &user.id, standing).await?;
-        follow_claims(tx, at, organization_id, &user.id, claim).await?;
+        follow_claims(tx, at, (organization_id, &user.id), claim, membership.as_ref()).await?;
     }
     let seen = identity::Seen {
         connection_id: &connection.id,
@@ -95,7 +104,7 @@ pub(super) async fn settle(
     }
     Ok(Ok(Admitted {
         user,
-        organization_id: connection.organization_id,
+        connection,
         user_created,
         membership_created,
     }))
@@ -158,6 +167,22 @@ fn take_over_names(user: &mut User, profile: &Profile) {
     }
 }
 
+/// Whether nothing of the user would change if everything that came were taken over.
+fn is_up_to_date(user: &User, connection: &Connection, vouched: Option<&Vouched>, profile: &Profile) -> bool {
+    let Some(vouched) = vouched else {
+        return true;
+    };
+    let mut followed = User {
+        email: vouched.email.clone(),
+        email_verified: true,
+        ..user.clone()
+    };
+    if connection.sync_profile {
+        take_over_names(&mut followed, profile);
+    }
+    followed == *user
+}
+
 /// Brings a user up to date with what the provider said.
 async fn follow_profile(
     tx: &mut Tx<'_>,
@@ -188,11 +213,13 @@ async fn follow_profile(
 async fn follow_claims(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
-    organization_id: &OrganizationId,
-    user_id: &UserId,
+    (organization_id, user_id): (&OrganizationId, &UserId),
     claim: &Claim,
+    was: Option<&Membership>,
 ) -> Result<(), Error> {
-    if let Some(groups) = &claim.groups {
+    if let Some(groups) = &claim.groups
+        && was.is_none_or(|was| was.groups != *groups)
+    {
         membership::set_groups(tx, organization_id, user_id, groups).await?;
     }
     match &claim.roles {

@@ -5,6 +5,7 @@ pub mod relink;
 use genkan_db::{Tx, p};
 use serde_json::{Map, Value};
 
+use crate::membership::{self, Membership};
 use crate::row::{Columns, json};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, Stamp, Timestamp, UserId};
@@ -30,15 +31,42 @@ pub async fn find_user(
     connection_id: &ConnectionId,
     subject: &str,
 ) -> Result<Option<User>, Error> {
+    let found = find_member(tx, connection_id, subject).await?;
+    Ok(found.map(|(user, _)| user))
+}
+
+/// As [`find_user`], with what they are in the organization of the connection; the
+/// roles are not part of it.
+pub(crate) async fn find_member(
+    tx: &mut Tx<'_>,
+    connection_id: &ConnectionId,
+    subject: &str,
+) -> Result<Option<(User, Option<Membership>)>, Error> {
     let row = tx
         .opt(
-            "SELECT user_id FROM identities WHERE connection_id = $1 AND subject = $2",
+            concat!(
+                "SELECT ",
+                user::columns!(),
+                ", m.user_id IS NOT NULL, ",
+                membership::bare_columns!(),
+                " FROM identities i
+                  JOIN users u ON u.id = i.user_id
+                  JOIN connections c ON c.id = i.connection_id
+                  LEFT JOIN memberships m ON m.organization_id = c.organization_id AND m.user_id = u.id
+                 WHERE i.connection_id = $1 AND i.subject = $2"
+            ),
             p![connection_id, subject],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let user_id = Columns::of(&row).id()?;
-    user::find(tx, &user_id).await
+    let mut columns = Columns::of(&row);
+    let user = user::read_columns(&mut columns)?;
+    let membership = if columns.bool()? {
+        Some(membership::read_bare(&mut columns)?)
+    } else {
+        None
+    };
+    Ok(Some((user, membership)))
 }
 
 /// The identities of a user, oldest first.

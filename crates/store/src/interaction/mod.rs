@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::admission::Claim;
 use crate::auth_log::{self, Method};
 use crate::row::{Columns, json};
-use crate::{ConnectionId, ConnectionTestId, Error, InteractionId, SecretHash, SessionId, Timestamp};
+use crate::{
+    ConnectionId, ConnectionTestId, Error, InteractionId, SecretHash, SessionId, Timestamp, upstream_request,
+};
 
 pub use stage::{Stage, Way};
 
@@ -25,6 +27,10 @@ pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// How long an interaction lives in which nothing has happened. Anybody may
 /// start one, so it does not stay for long.
 pub const UNTOUCHED: Duration = Duration::from_secs(20 * 60);
+
+/// How long an interaction lives whose browser was sent to a provider at once: as long
+/// as the answer is waited for, and ten minutes to try again.
+pub const AWAY: Duration = upstream_request::LIFETIME.saturating_add(Duration::from_secs(10 * 60));
 
 /// How long what a provider proved may wait for the person's word. Afterwards
 /// they go there again: who was authenticated an hour ago may be gone by now.
@@ -98,13 +104,35 @@ pub struct Held {
     pub auth_time: Option<Timestamp>,
 }
 
-/// Starts an interaction.
+/// Starts an interaction, and makes room for it; see [`PER_BROWSER`].
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Error> {
+    tx.exec(
+        "DELETE FROM interactions WHERE browser_hash = $1 AND id NOT IN
+            (SELECT id FROM interactions WHERE browser_hash = $1
+              ORDER BY CASE WHEN stage = $3 THEN 2 WHEN is_foreign AND arrival IS NULL THEN 1 ELSE 0 END, id DESC
+              LIMIT $2)",
+        p![
+            &interaction.browser,
+            PER_BROWSER - 1,
+            &json(&Stage::Completed)
+        ],
+    )
+    .await?;
+    insert_first(tx, interaction).await
+}
+
+/// Starts the interaction of a browser that has never been here.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn insert_first(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Error> {
     let (request, stage) = (json(&interaction.request), json(&interaction.stage));
+    let connection_id = interaction.stage.way().and_then(Way::connection_id);
     // What the log of sign-ins shows of it. What is no address is not kept: a hint
     // may hold anything.
     let (client_id, email) = match &interaction.request {
@@ -118,21 +146,9 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
         Request::TestConnection { .. } => (None, None),
     };
     tx.exec(
-        "DELETE FROM interactions WHERE browser_hash = $1 AND id NOT IN
-            (SELECT id FROM interactions WHERE browser_hash = $1
-              ORDER BY CASE WHEN stage = $3 THEN 2 WHEN is_foreign AND arrival IS NULL THEN 1 ELSE 0 END, id DESC
-              LIMIT $2)",
-        p![
-            &interaction.browser,
-            PER_BROWSER - 1,
-            &json(&Stage::Completed)
-        ],
-    )
-    .await?;
-    tx.exec(
         "INSERT INTO interactions (id, browser_hash, request, is_foreign, stage, created_at, expires_at,
-            client_id, email)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            client_id, email, connection_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         p![
             &interaction.id,
             &interaction.browser,
@@ -143,6 +159,7 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
             interaction.expires_at.as_micros(),
             client_id,
             email.as_ref().map(EmailAddress::as_str),
+            connection_id,
         ],
     )
     .await?;
@@ -290,6 +307,22 @@ pub async fn advance(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Sta
         Stage::At(_) => auth_log::tried_again(tx, id).await,
         Stage::Started | Stage::Identifying | Stage::Arrived { .. } | Stage::Completed => Ok(()),
     }
+}
+
+/// Ends an interaction whose person has just signed in with this session: what was
+/// asked for is answered in the same transaction.
+///
+/// # Errors
+///
+/// [`Error::Stale`] as in [`advance`].
+pub async fn complete(
+    tx: &mut Tx<'_>,
+    id: &InteractionId,
+    from: &Stage,
+    session_id: &SessionId,
+) -> Result<(), Error> {
+    move_on(tx, id, from, &Stage::Completed).await?;
+    auth_log::succeeded(tx, id, session_id, from.method()).await
 }
 
 /// As [`advance`], to the session that the person has, whoever else arrived: they stay

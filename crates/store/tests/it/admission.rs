@@ -40,12 +40,12 @@ async fn a_first_login_makes_a_user_a_membership_and_an_identity() {
 
         let Admitted {
             user,
-            organization_id,
+            connection: by,
             user_created,
             membership_created,
         } = world.admit(&first).await.unwrap();
         assert!(user_created && membership_created);
-        assert_eq!(organization_id, Some(organization.id.clone()));
+        assert_eq!(by, connection);
         assert_eq!(user.email.as_str(), "ada@acme.test");
         assert!(user.email_verified);
         assert_eq!(user.name.as_deref(), Some("Ada Lovelace"));

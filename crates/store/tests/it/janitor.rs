@@ -142,7 +142,7 @@ async fn what_still_counts_survives_every_sweep() {
     on_each_engine(async |world| {
         let grant = fill(world).await;
         world
-            .tx(async |tx| session::touch(tx, &grant.session_id, secs(7200), T0 + secs(3000)).await)
+            .tx(async |tx| crate::support::touch(tx, &grant.session_id, secs(7200), T0 + secs(3000)).await)
             .await;
         for after in [0, 60, 3000, 7000] {
             sweep(world, after).await;

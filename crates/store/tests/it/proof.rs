@@ -197,7 +197,7 @@ async fn a_social_account_is_led_to_the_company_that_signs_its_people_in() {
             .await;
         let admitted = world.admit(&known).await.unwrap();
         assert_eq!(
-            (admitted.user.id, admitted.organization_id),
+            (admitted.user.id, admitted.connection.organization_id),
             (ada.id.clone(), None)
         );
         let member = world

@@ -70,7 +70,7 @@ async fn an_unused_session_dies_and_a_used_one_lives_until_its_absolute_end() {
             let at = T0 + secs(now);
             assert!(
                 world
-                    .tx(async |tx| session::touch(tx, &session.id, LIFETIMES.idle, at).await)
+                    .tx(async |tx| crate::support::touch(tx, &session.id, LIFETIMES.idle, at).await)
                     .await
             );
             let current = world
@@ -84,7 +84,7 @@ async fn an_unused_session_dies_and_a_used_one_lives_until_its_absolute_end() {
         let dead = T0 + secs(8 * 3600);
         assert!(
             !world
-                .tx(async |tx| session::touch(tx, &session.id, LIFETIMES.idle, dead).await)
+                .tx(async |tx| crate::support::touch(tx, &session.id, LIFETIMES.idle, dead).await)
                 .await
         );
         assert!(
@@ -102,7 +102,7 @@ async fn use_is_written_once_a_minute_or_more_often_if_the_session_is_short() {
         let session = world.session(&ada, "cookie").await;
         let touch = async |idle: Duration, after: u64| {
             world
-                .tx(async |tx| session::touch(tx, &session.id, idle, T0 + secs(after)).await)
+                .tx(async |tx| crate::support::touch(tx, &session.id, idle, T0 + secs(after)).await)
                 .await
         };
         assert!(!touch(secs(3600), 59).await);

@@ -329,7 +329,7 @@ async fn the_strictest_policy_of_a_sessions_organizations_holds() {
 
         // At the next use, though the session is in another organization now.
         world
-            .tx(async |tx| session::touch(tx, &session.id, LIFETIMES.idle, T0 + secs(300)).await)
+            .tx(async |tx| crate::support::touch(tx, &session.id, LIFETIMES.idle, T0 + secs(300)).await)
             .await;
         assert_eq!(look(world, &session).await.idle_expires_at, T0 + secs(300) + IDLE);
 
@@ -350,7 +350,7 @@ async fn the_strictest_policy_of_a_sessions_organizations_holds() {
             .tx(async |tx| grant::revoke(tx, world.after(410), &moved.early_grant.id).await)
             .await;
         world
-            .tx(async |tx| session::touch(tx, &session.id, LIFETIMES.idle, T0 + secs(500)).await)
+            .tx(async |tx| crate::support::touch(tx, &session.id, LIFETIMES.idle, T0 + secs(500)).await)
             .await;
         assert_eq!(
             look(world, &session).await.idle_expires_at,

@@ -87,7 +87,7 @@ async fn a_policy_shortens_the_sessions_that_follow() {
         assert_eq!(elsewhere.expires_at, T0 + LIFETIMES.absolute);
 
         let touched = world
-            .tx(async |tx| session::touch(tx, &session.id, LIFETIMES.idle, T0 + secs(500)).await)
+            .tx(async |tx| crate::support::touch(tx, &session.id, LIFETIMES.idle, T0 + secs(500)).await)
             .await;
         assert!(touched);
         assert_eq!(look(world, &session).await.idle_expires_at, T0 + secs(1100));
@@ -139,7 +139,7 @@ async fn a_policy_shortens_living_sessions_at_once_and_those_of_nobody_else() {
         // A longer policy gives back what activity earns, up to the end that was set.
         set(world, &id, None).await;
         world
-            .tx(async |tx| session::touch(tx, &session.id, LIFETIMES.idle, T0 + secs(200)).await)
+            .tx(async |tx| crate::support::touch(tx, &session.id, LIFETIMES.idle, T0 + secs(200)).await)
             .await;
         assert_eq!(look(world, &session).await.idle_expires_at, T0 + secs(1800));
     })

@@ -18,7 +18,7 @@ use genkan_store::session::{self, Lifetimes, Session, SignIn};
 use genkan_store::user::{self, User};
 use genkan_store::{
     ConnectionId, Error, Generator, InstanceKey, MIGRATIONS, OrganizationId, Proof, Provider, Secret,
-    SecretHash, Stamp, Timestamp, role,
+    SecretHash, SessionId, Stamp, Timestamp, role,
 };
 
 /// When every test begins.
@@ -40,6 +40,19 @@ pub(crate) fn hash(name: &str) -> SecretHash {
 
 pub(crate) fn email(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
+}
+
+/// Keeps a session alive that was used, as its tokens do.
+pub(crate) async fn touch(
+    tx: &mut Tx<'_>,
+    id: &SessionId,
+    idle: Duration,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    match session::last_use(tx, id).await? {
+        Some(last_use) => session::touch(tx, &last_use, idle, now).await,
+        None => Ok(false),
+    }
 }
 
 /// Somebody of whom a connection says nothing but who they are.

@@ -53,7 +53,7 @@ pub async fn redeem(
             if let Err(reason) = check(caller.proof, &request, &code) {
                 return Ok(Outcome::Refused(reason));
             }
-            let Some(subject) = issue::subject(tx, grant).await? else {
+            let Some(subject) = issue::subject(tx, grant, idle, now).await? else {
                 return Ok(Outcome::Refused("the user is not active"));
             };
             let offline = subject.grant.scope.contains("offline_access");
@@ -61,7 +61,6 @@ pub async fn redeem(
                 let expires_at = subject.grant.expires_at;
                 refresh_token::issue(tx, &refresh_hash, &subject.grant.id, expires_at, now).await?;
             }
-            issue::touch_session(tx, &subject.grant, idle, now).await?;
             Ok(Outcome::Granted {
                 subject: Box::new(subject),
                 offline,

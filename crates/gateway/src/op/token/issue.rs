@@ -39,10 +39,21 @@ pub struct Subject {
 
 /// Reads the subject of a grant; `None` if the user is gone or disabled, or was
 /// taken out of the organization: that ends the grant's use at once.
-pub async fn subject(tx: &mut Tx<'_>, grant: Grant) -> Result<Option<Subject>, genkan_store::Error> {
-    let (organization_id, connection_id) = (grant.organization_id.as_ref(), grant.connection_id.as_ref());
-    let found = subject::find(tx, &grant.user_id, organization_id, connection_id).await?;
-    Ok(found.map(|found| Subject {
+///
+/// Keeps the session of the grant alive, `idle` from now: using its tokens is using it.
+pub async fn subject(
+    tx: &mut Tx<'_>,
+    grant: Grant,
+    idle: Duration,
+    now: Timestamp,
+) -> Result<Option<Subject>, genkan_store::Error> {
+    let Some((found, last_use)) = subject::find_with_last_use(tx, &grant).await? else {
+        return Ok(None);
+    };
+    if let Some(last_use) = last_use {
+        session::touch(tx, &last_use, idle, now).await?;
+    }
+    Ok(Some(Subject {
         grant,
         user: found.user,
         roles: found.roles,
@@ -173,15 +184,4 @@ pub fn custom(groups: &[String], with_profile: bool) -> CustomClaims {
         claims.insert("groups".to_owned(), groups.into());
     }
     claims.into()
-}
-
-/// Keeps the session of a grant alive: using its tokens is using it.
-pub async fn touch_session(
-    tx: &mut Tx<'_>,
-    grant: &Grant,
-    idle: Duration,
-    now: Timestamp,
-) -> Result<(), genkan_store::Error> {
-    session::touch(tx, &grant.session_id, idle, now).await?;
-    Ok(())
 }

@@ -70,14 +70,13 @@ pub async fn redeem(
                     description: "scope exceeds what was granted".into(),
                 });
             }
-            let Some(mut subject) = issue::subject(tx, grant).await? else {
+            let Some(mut subject) = issue::subject(tx, grant, idle, now).await? else {
                 return Ok(Outcome::Refused("the user is not active"));
             };
             let expires_at = subject.grant.expires_at;
             if rotates {
                 refresh_token::issue(tx, &next_hash, &subject.grant.id, expires_at, now).await?;
             }
-            issue::touch_session(tx, &subject.grant, idle, now).await?;
             if let Some(scope) = &scope {
                 subject.grant.scope = scope.clone();
             }

@@ -58,12 +58,7 @@ async fn a_place_that_is_no_more_is_refused_with_the_same_words_at_every_step() 
         // One is at the provider and comes back to the login; one has not begun.
         let mut away = gateway.browser();
         away.start(&request).await.page();
-        let login = away
-            .trail
-            .iter()
-            .find(|url| url.path().starts_with("/login/"))
-            .expect("the login began")
-            .to_string();
+        let login = gateway.newest_login().await;
         acme.set_enabled(false).await;
 
         let callbacks = [

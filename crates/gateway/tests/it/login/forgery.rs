@@ -202,8 +202,14 @@ async fn logins_and_answers_grow_old() {
     let late = browser.submit(&page, &[("email", "ada@acme.test")]).await.page();
     assert_eq!(late.heading(), "We did not expect this sign-in");
     // The login itself is still open, for a second try.
-    let login = interaction_of(&browser, &gateway);
+    let login = gateway.newest_login().await;
     assert_eq!(browser.open(&login).await.page().heading(), "Sign in as anyone");
+
+    let mut browser = gateway.browser();
+    let _ = at_the_provider(&mut browser, &rp).await;
+    let login = gateway.newest_login().await;
+    gateway.clock().advance(interaction::AWAY);
+    assert_eq!(browser.open(&login).await.page().reply.status, 400);
 
     let mut browser = gateway.browser();
     let page = browser.start(&rp.authorize()).await.page();

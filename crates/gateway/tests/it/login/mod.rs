@@ -15,5 +15,6 @@ mod proofs;
 mod random_walk;
 mod routing;
 mod shared_session;
+mod statements;
 mod test_connection;
 mod way_on;
