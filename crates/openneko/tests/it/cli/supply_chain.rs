@@ -402,7 +402,7 @@ fn a_malformed_marketplace_is_refused_and_not_trusted() {
     machine.server.set("/bad.json", Answer::ok(deep.as_bytes()));
     machine
         .run(&["marketplace", "add", &url])
-        .noted("recursion limit exceeded");
+        .noted("nested more than 32 levels deep");
     assert!(machine.files() == before);
 }
 
