@@ -3,11 +3,14 @@
 //! Whoever changes something records it in the same transaction.
 
 mod backlog;
+mod object;
+pub(crate) mod shape;
 
 use genkan_db::{Tx, p};
 use serde_json::{Map, Value};
 
 pub use backlog::read_facts;
+pub use object::{Object, Part, VERSION};
 
 use crate::page::page_rows;
 use crate::row::{Columns, json, words};
@@ -131,6 +134,7 @@ pub struct Entry<'a> {
     connection_id: Option<&'a ConnectionId>,
     directory_id: Option<&'a DirectoryId>,
     data: Map<String, Value>,
+    object: Option<Object>,
 }
 
 impl<'a> Entry<'a> {
@@ -144,6 +148,7 @@ impl<'a> Entry<'a> {
             connection_id: None,
             directory_id: None,
             data: Map::new(),
+            object: None,
         }
     }
 
@@ -191,6 +196,13 @@ impl<'a> Entry<'a> {
         self.data.insert(name.to_owned(), value.into());
         self
     }
+
+    /// What it is about as it is now: of a kind for webhooks, see [`Kind::parts`].
+    #[must_use]
+    pub(crate) fn object(mut self, object: Object) -> Self {
+        self.object = Some(object);
+        self
+    }
 }
 
 /// Records that something happened at `at`.
@@ -199,11 +211,20 @@ impl<'a> Entry<'a> {
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<(), Error> {
+    let parts = entry.kind.parts();
+    debug_assert!(
+        entry
+            .object
+            .as_ref()
+            .map_or(parts.is_empty(), |object| !parts.is_empty() && object.has(parts)),
+        "{} has the object of its kind",
+        entry.kind
+    );
     let (id, data): (EventId, String) = (at.id(), json(&entry.data));
     tx.exec(
         "INSERT INTO events (id, kind, organization_id, user_id, client_id, session_id, connection_id,
-            directory_id, actor, data, occurred_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            directory_id, actor, data, occurred_at, object)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         p![
             &id,
             entry.kind.as_str(),
@@ -216,10 +237,23 @@ pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<
             at.actor.word().as_deref(),
             &data,
             at.now.as_micros(),
+            entry.object.as_ref().map(Object::text).as_deref(),
         ],
     )
     .await?;
     Ok(())
+}
+
+/// What an event was about, as it was then; nothing if its kind is not for webhooks, if it
+/// was recorded before objects were kept, or if there is no such event.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_object(tx: &mut Tx<'_>, id: &EventId) -> Result<Option<Object>, Error> {
+    let row = tx.opt("SELECT object FROM events WHERE id = $1", p![id]).await?;
+    let members = row.map(|row| Columns::of(&row).optional_json("events.object"));
+    Ok(members.transpose()?.flatten().map(Object::stored))
 }
 
 /// Which events to read; what is `None` or empty does not matter.
@@ -233,6 +267,8 @@ pub struct Filter {
     pub client_id: Option<ClientId>,
     /// The connection that it is about.
     pub connection_id: Option<ConnectionId>,
+    /// The directory that it is about.
+    pub directory_id: Option<DirectoryId>,
     /// From this moment on.
     pub since: Option<Timestamp>,
     /// Before this moment.
@@ -247,11 +283,14 @@ impl Filter {
     }
 }
 
-/// Where a connection is given, its events are read from their index, which a
-/// condition with an alternative does not allow.
+/// Where a connection or a directory is given, its events are read from their index, which
+/// a condition with an alternative does not allow.
 macro_rules! conditions {
     (of a connection) => {
         concat!(conditions!(), " AND connection_id = CAST($8 AS TEXT)")
+    };
+    (of a directory) => {
+        concat!(conditions!(), " AND directory_id = CAST($9 AS TEXT)")
     };
     () => {
         " FROM events
@@ -261,7 +300,8 @@ macro_rules! conditions {
             AND (CAST($6 AS TEXT) IS NULL OR client_id = $6)
             AND (CAST($7 AS TEXT) IS NULL OR CAST($7 AS TEXT) LIKE '%,' || kind || ',%')
             AND (CAST($8 AS TEXT) IS NULL OR connection_id = $8)
-            AND occurred_at >= $9 AND occurred_at < $10"
+            AND (CAST($9 AS TEXT) IS NULL OR directory_id = $9)
+            AND occurred_at >= $10 AND occurred_at < $11"
     };
 }
 
@@ -292,6 +332,7 @@ pub async fn list(tx: &mut Tx<'_>, filter: &Filter, page: &Page<EventId>) -> Res
                     filter.client_id.as_ref(),
                     kinds.as_deref(),
                     filter.connection_id.as_ref(),
+                    filter.directory_id.as_ref(),
                     filter.since.map_or(i64::MIN, Timestamp::as_micros),
                     filter.until.map_or(i64::MAX, Timestamp::as_micros),
                 ]
@@ -300,6 +341,8 @@ pub async fn list(tx: &mut Tx<'_>, filter: &Filter, page: &Page<EventId>) -> Res
     }
     let rows = if filter.connection_id.is_some() {
         rows!(concat!(columns!(), conditions!(of a connection)))
+    } else if filter.directory_id.is_some() {
+        rows!(concat!(columns!(), conditions!(of a directory)))
     } else {
         rows!(concat!(columns!(), conditions!()))
     };
@@ -325,6 +368,8 @@ pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, 
     let kinds = filter.kinds();
     let sql = if filter.connection_id.is_some() {
         counted!(conditions!(of a connection))
+    } else if filter.directory_id.is_some() {
+        counted!(conditions!(of a directory))
     } else {
         counted!(conditions!())
     };
@@ -340,6 +385,7 @@ pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, 
                 filter.client_id.as_ref(),
                 kinds.as_deref(),
                 filter.connection_id.as_ref(),
+                filter.directory_id.as_ref(),
                 filter.since.map_or(i64::MIN, Timestamp::as_micros),
                 filter.until.map_or(i64::MAX, Timestamp::as_micros),
             ],

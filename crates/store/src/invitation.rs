@@ -145,9 +145,11 @@ pub async fn invite(
         ],
     )
     .await?;
+    let object = membership::object(tx, joining.organization_id, joining.user_id).await?;
     let entry = Entry::new(Kind::UserOrganizationInvitation)
         .organization(joining.organization_id)
-        .user(joining.user_id);
+        .user(joining.user_id)
+        .object(object);
     event::record(tx, at, entry).await?;
     Ok(membership)
 }
@@ -196,10 +198,12 @@ pub async fn resend(
         .await?
         .ok_or(Error::Stale)?;
     let invitation = read(&mut Columns::of(&row))?;
+    let object = membership::object(tx, organization_id, user_id).await?;
     let entry = Entry::new(Kind::UserOrganizationInvitation)
         .organization(organization_id)
         .user(user_id)
-        .with("resent_count", invitation.resent_count);
+        .with("resent_count", invitation.resent_count)
+        .object(object);
     event::record(tx, at, entry).await?;
     Ok(invitation)
 }

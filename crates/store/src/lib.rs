@@ -108,6 +108,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(23, "proofs", "0023_proofs.sql"),
     migration!(24, "outbox", "0024_outbox.sql"),
     migration!(25, "answers", "0025_answers.sql"),
+    migration!(26, "event_objects", "0026_event_objects.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use genkan_db::{Tx, p};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{self, Entry, Kind};
+use crate::event::shape::{self, organization_columns};
+use crate::event::{self, Entry, Kind, Object};
 use crate::row::{Columns, json, words};
 use crate::{Error, OrganizationId, SessionId, Stamp, Timestamp};
 
@@ -148,19 +149,23 @@ pub async fn set(
     policy: Option<&SessionPolicy>,
 ) -> Result<(), Error> {
     let text = policy.map(json);
-    let changed = tx
-        .exec(
-            "UPDATE organizations SET session_policy = $2 WHERE id = $1",
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE organizations SET session_policy = $2 WHERE id = $1 RETURNING ",
+                organization_columns!("")
+            ),
             p![id, text.as_deref()],
         )
-        .await?;
-    if changed == 0 {
-        return Err(Error::Stale);
-    }
+        .await?
+        .ok_or(Error::Stale)?;
     if let Some(policy) = policy {
         shorten_living_sessions(tx, id, policy).await?;
     }
-    let entry = Entry::new(Kind::OrganizationUpdated).organization(id);
+    let object = Object::of(&shape::Organization::read(&mut Columns::of(&row))?);
+    let entry = Entry::new(Kind::OrganizationUpdated)
+        .organization(id)
+        .object(object);
     let source = if policy.is_some() { "CUSTOM" } else { "APPLICATION" };
     event::record(tx, at, entry.with("session_policy", source)).await
 }

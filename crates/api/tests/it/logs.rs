@@ -177,18 +177,18 @@ async fn events_have_the_shape_of_the_contract() {
             .tx(async |tx, at| {
                 let organization: OrganizationId = at.id();
                 let connection: ConnectionId = at.id();
-                let entry = Entry::new(Kind::OrganizationSsoEnabled)
+                let entry = Entry::new(Kind::ConnectionRelinkAllowed)
                     .organization(&organization)
                     .connection(&connection)
                     .with("providers", vec!["OKTA"]);
                 event::record(tx, at.by(Actor::Client(&client_id)), entry).await?;
-                event::record(tx, at, Entry::new(Kind::UserSignup)).await?;
+                event::record(tx, at, Entry::new(Kind::UserUpdated)).await?;
                 Ok((organization, connection))
             })
             .await;
         let filter = EventFilter {
             connection_id: Some(connection.to_string()),
-            event_types: vec!["organization.sso_enabled".to_owned(), "nothing.known".to_owned()],
+            event_types: vec!["connection.relink_allowed".to_owned(), "nothing.known".to_owned()],
             organization_id: organization.to_string(),
             source: Source::Scalekit.into(),
             ..EventFilter::default()
@@ -207,10 +207,10 @@ async fn events_have_the_shape_of_the_contract() {
         let event = &events[0];
         assert_eq!(event.spec_version, "1");
         assert!(event.id.starts_with("evt_") && event.environment_id.starts_with("env_"));
-        assert_eq!(event.r#type, "organization.sso_enabled");
-        assert_eq!(event.object(), ObjectType::Connection);
+        assert_eq!(event.r#type, "connection.relink_allowed");
+        assert_eq!(event.object(), ObjectType::Unspecified);
         assert_eq!(event.organization_id, Some(organization.to_string()));
-        assert_eq!(event.display_name, "Organization sso enabled");
+        assert_eq!(event.display_name, "Connection relink allowed");
         let data = &event.data.as_ref().unwrap().fields;
         let text = |name: &str| data[name].kind.clone().unwrap();
         assert_eq!(
@@ -228,13 +228,13 @@ async fn events_come_ten_at_a_time_newest_first() {
     let mut client = EventsServiceClient::new(harness.client());
     for _ in 0..25 {
         harness
-            .tx(async |tx, at| event::record(tx, at, Entry::new(Kind::UserLogin)).await)
+            .tx(async |tx, at| event::record(tx, at, Entry::new(Kind::SessionRevoked)).await)
             .await;
         harness.wait(Duration::from_secs(1));
     }
     let mut request = ListEventsRequest {
         filter: Some(EventFilter {
-            event_types: vec!["user.login".to_owned()],
+            event_types: vec!["session.revoked".to_owned()],
             ..EventFilter::default()
         }),
         ..ListEventsRequest::default()
@@ -264,7 +264,7 @@ async fn filters_that_nothing_can_match_give_nothing() {
     let harness = Harness::start().await;
     let mut client = EventsServiceClient::new(harness.client());
     harness
-        .tx(async |tx, at| event::record(tx, at, Entry::new(Kind::UserLogin)).await)
+        .tx(async |tx, at| event::record(tx, at, Entry::new(Kind::SessionRevoked)).await)
         .await;
     let none = EventFilter::default;
     for filter in [
@@ -282,7 +282,7 @@ async fn filters_that_nothing_can_match_give_nothing() {
         },
         EventFilter {
             source: Source::DirSync.into(),
-            event_types: vec!["user.login".to_owned()],
+            event_types: vec!["session.revoked".to_owned()],
             ..none()
         },
     ] {

@@ -1,8 +1,8 @@
 //! `genkan event list`
 
 use clap::{Args, Subcommand};
-use genkan_store::ClientId;
 use genkan_store::event::{self, Event, Filter, Kind};
+use genkan_store::{ClientId, ConnectionId, DirectoryId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -44,6 +44,12 @@ struct ListArgs {
     /// Only of this application
     #[arg(long, value_name = "ID")]
     app: Option<String>,
+    /// Only about this connection
+    #[arg(long, value_name = "ID")]
+    connection: Option<String>,
+    /// Only about this directory
+    #[arg(long, value_name = "ID")]
+    directory: Option<String>,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -103,6 +109,16 @@ struct Listing<'a> {
 pub(super) async fn run(args: &EventArgs, context: &mut Context) -> Result<(), Failure> {
     let Verb::List(args) = &args.verb;
     let client_id = args.app.as_deref().map(parse_id::<ClientId>).transpose()?;
+    let connection_id = args
+        .connection
+        .as_deref()
+        .map(parse_id::<ConnectionId>)
+        .transpose()?;
+    let directory_id = args
+        .directory
+        .as_deref()
+        .map(parse_id::<DirectoryId>)
+        .transpose()?;
     let page = args.page.page()?;
     let instance = context.open().await?;
     let filter = Filter {
@@ -116,6 +132,8 @@ pub(super) async fn run(args: &EventArgs, context: &mut Context) -> Result<(), F
             None => None,
         },
         client_id,
+        connection_id,
+        directory_id,
         ..Filter::default()
     };
     let events = instance

@@ -46,7 +46,7 @@ enum Verb {
     },
     /// Change an organization; what is not named stays
     Update(UpdateArgs),
-    /// Delete an organization with its domains, connections and memberships
+    /// Delete an organization with its domains, connections and memberships; events about it stay 400 days
     Delete {
         /// Its identifier or external id
         organization: String,

@@ -7,7 +7,7 @@ use super::decide::{Admission, Person, Standing};
 use super::vouch::Vouched;
 use super::{Admitted, Claim, Profile, Refusal, Roles, home};
 use crate::connection::Connection;
-use crate::event::{self, Entry, Kind};
+use crate::event::{self, Entry, Kind, Object, shape};
 use crate::identity::{self, relink};
 use crate::membership::{self, Assigned, Joining, Membership, ProvisioningMethod};
 use crate::user::{self, User};
@@ -82,6 +82,9 @@ pub(super) async fn settle(
         membership_created = join(tx, at, organization_id, &user.id, standing).await?;
         follow_claims(tx, at, (organization_id, &user.id), claim, membership.as_ref()).await?;
     }
+    if user_created {
+        record_signup(tx, at, &user.id, organization_id).await?;
+    }
     let seen = identity::Seen {
         connection_id: &connection.id,
         subject: &subject,
@@ -139,8 +142,24 @@ async fn create_user(
     user.email_verified = true;
     take_over_names(&mut user, profile);
     user::insert(tx, at, &user).await?;
-    event::record(tx, at, Entry::new(Kind::UserSignup).user(&user.id)).await?;
     Ok(user)
+}
+
+/// Records that somebody came for the first time, with the organization that they came to.
+async fn record_signup(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    user_id: &UserId,
+    organization_id: Option<&OrganizationId>,
+) -> Result<(), Error> {
+    let object = match organization_id {
+        Some(organization_id) => membership::object(tx, organization_id, user_id).await?,
+        None => Object::of(&shape::User::find(tx, user_id).await?.ok_or(Error::Stale)?),
+    };
+    let entry = Entry::new(Kind::UserSignup)
+        .user(user_id)
+        .organization(organization_id);
+    event::record(tx, at, entry.object(object)).await
 }
 
 /// A name that the provider leaves out stays as it was.

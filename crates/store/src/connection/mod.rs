@@ -16,7 +16,8 @@ use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::event::{self, Entry};
+use crate::event::shape::{self, connection_columns};
+use crate::event::{self, Entry, Object};
 use crate::row::{Columns, json, words};
 use crate::seal::{OpenError, Place};
 use crate::{
@@ -181,8 +182,9 @@ async fn changed(
     id: &ConnectionId,
     organization_id: Option<&OrganizationId>,
 ) -> Result<(), Error> {
+    let now = shape::Connection::find(tx, id).await?.ok_or(Error::Stale)?;
     let entry = Entry::new(kind).organization(organization_id).connection(id);
-    event::record(tx, at, entry).await?;
+    event::record(tx, at, entry.object(Object::of(&now))).await?;
     environment::touch(tx).await
 }
 
@@ -424,14 +426,22 @@ pub async fn delete(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ConnectionId) -> Result
     session::end_all_for_connection(tx, at, id).await?;
     let row = tx
         .opt(
-            "DELETE FROM connections WHERE id = $1 RETURNING organization_id",
+            concat!(
+                "DELETE FROM connections WHERE id = $1 RETURNING organization_id, ",
+                connection_columns!()
+            ),
             p![id],
         )
         .await?;
     let Some(row) = row else { return Ok(false) };
-    let organization_id = Columns::of(&row).optional_id()?;
-    let kind = event::Kind::OrganizationSsoDeleted;
-    changed(tx, at, kind, id, organization_id.as_ref()).await?;
+    let mut columns = Columns::of(&row);
+    let organization_id: Option<OrganizationId> = columns.optional_id()?;
+    let before = shape::Connection::read(&mut columns)?;
+    let entry = Entry::new(event::Kind::OrganizationSsoDeleted)
+        .organization(organization_id.as_ref())
+        .connection(id);
+    event::record(tx, at, entry.object(Object::of(&before))).await?;
+    environment::touch(tx).await?;
     Ok(true)
 }
 

@@ -4,6 +4,7 @@ use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
 
 use super::{Directory, entry, synced};
+use crate::event::{Object, shape};
 use crate::page::page_rows;
 use crate::row::{Columns, json};
 use crate::{
@@ -88,7 +89,7 @@ pub async fn insert(
         ],
     )
     .await?;
-    recorded(tx, at, event::Kind::DirectoryGroupCreated, directory, &group.id).await?;
+    recorded(tx, at, event::Kind::DirectoryGroupCreated, directory, &group).await?;
     Ok(group)
 }
 
@@ -122,12 +123,13 @@ pub async fn update(
         ],
     )
     .await?;
-    recorded(tx, at, event::Kind::DirectoryGroupUpdated, directory, id).await?;
-    Ok(DirectoryGroup {
+    let group = DirectoryGroup {
         profile: profile.clone(),
         updated_at,
         ..known
-    })
+    };
+    recorded(tx, at, event::Kind::DirectoryGroupUpdated, directory, &group).await?;
+    Ok(group)
 }
 
 /// Removes a group. Its members stay in the directory. Says whether there was one.
@@ -141,17 +143,13 @@ pub async fn delete(
     directory: &Directory,
     id: &DirectoryGroupId,
 ) -> Result<bool, Error> {
-    let deleted = tx
-        .exec(
-            "DELETE FROM directory_groups WHERE id = $1 AND directory_id = $2",
-            p![id, &directory.id],
-        )
-        .await?;
-    if deleted == 0 {
+    let Some(group) = find(tx, &directory.id, id).await? else {
         return Ok(false);
-    }
+    };
+    tx.exec("DELETE FROM directory_groups WHERE id = $1", p![id])
+        .await?;
     synced(tx, at, &directory.id).await?;
-    recorded(tx, at, event::Kind::DirectoryGroupDeleted, directory, id).await?;
+    recorded(tx, at, event::Kind::DirectoryGroupDeleted, directory, &group).await?;
     Ok(true)
 }
 
@@ -180,12 +178,16 @@ pub async fn set_member(
         return Ok(false);
     }
     synced(tx, at, &directory.id).await?;
+    let group = DirectoryGroup {
+        updated_at: at.after(group.updated_at),
+        ..group
+    };
     tx.exec(
         "UPDATE directory_groups SET updated_at = $2 WHERE id = $1",
-        p![group_id, at.after(group.updated_at).as_micros()],
+        p![group_id, group.updated_at.as_micros()],
     )
     .await?;
-    recorded(tx, at, event::Kind::DirectoryGroupUpdated, directory, group_id).await?;
+    recorded(tx, at, event::Kind::DirectoryGroupUpdated, directory, &group).await?;
     Ok(true)
 }
 
@@ -194,10 +196,21 @@ async fn recorded(
     at: Stamp<'_>,
     kind: event::Kind,
     directory: &Directory,
-    id: &DirectoryGroupId,
+    group: &DirectoryGroup,
 ) -> Result<(), Error> {
+    let profile = &group.profile;
+    let object = Object::of(&shape::DirectoryGroup {
+        id: group.id.as_str(),
+        directory_id: group.directory_id.as_str(),
+        display_name: &profile.display_name,
+        external_id: profile.external_id.as_deref(),
+        raw_attributes: shape::raw_attributes(&profile.detail),
+        created_at: group.created_at.as_micros(),
+        updated_at: group.updated_at.as_micros(),
+    });
     let entry = entry(kind, &directory.organization_id, &directory.id);
-    event::record(tx, at, entry.with("directory_group_id", id.as_str())).await
+    let entry = entry.with("directory_group_id", group.id.as_str());
+    event::record(tx, at, entry.object(object)).await
 }
 
 /// Finds a group of a directory.

@@ -12,7 +12,8 @@ use genkan_db::{Row, Tx, p};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::event::{self, Entry};
+use crate::event::shape::{self, directory_columns};
+use crate::event::{self, Entry, Object};
 use crate::row::{Columns, json, words};
 use crate::{DirectoryId, Error, OrganizationId, Provider, Stamp, Timestamp, conflict};
 
@@ -121,32 +122,43 @@ fn entry<'a>(kind: event::Kind, organization_id: &'a OrganizationId, id: &'a Dir
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, directory: &Directory) -> Result<(), Error> {
-    tx.exec(
-        "INSERT INTO directories (id, organization_id, name, kind, provider, status, enabled,
+    let row = tx
+        .opt(
+            concat!(
+                "INSERT INTO directories (id, organization_id, name, kind, provider, status, enabled,
             attribute_mapping, context, last_synced_at, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '{}', $9, $10, $11)",
-        p![
-            &directory.id,
-            &directory.organization_id,
-            &directory.name,
-            directory.kind.as_str(),
-            directory.provider.map(Provider::as_str),
-            directory.status.as_str(),
-            directory.enabled,
-            &json(&directory.attribute_mapping),
-            directory.last_synced_at.map(Timestamp::as_micros),
-            directory.created_at.as_micros(),
-            directory.updated_at.as_micros(),
-        ],
-    )
-    .await?;
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '{}', $9, $10, $11) RETURNING ",
+                directory_columns!()
+            ),
+            p![
+                &directory.id,
+                &directory.organization_id,
+                &directory.name,
+                directory.kind.as_str(),
+                directory.provider.map(Provider::as_str),
+                directory.status.as_str(),
+                directory.enabled,
+                &json(&directory.attribute_mapping),
+                directory.last_synced_at.map(Timestamp::as_micros),
+                directory.created_at.as_micros(),
+                directory.updated_at.as_micros(),
+            ],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
     let kind = event::Kind::DirectoryCreated;
     event::record(tx, at, entry(kind, &directory.organization_id, &directory.id)).await?;
     if directory.enabled {
         let kind = event::Kind::OrganizationDirectoryEnabled;
-        event::record(tx, at, entry(kind, &directory.organization_id, &directory.id)).await?;
+        let entry = entry(kind, &directory.organization_id, &directory.id);
+        event::record(tx, at, entry.object(read_object(&row)?)).await?;
     }
     Ok(())
+}
+
+/// What an event keeps of a directory, of a row of [`directory_columns`].
+fn read_object(row: &Row) -> Result<Object, Error> {
+    Ok(Object::of(&shape::Directory::read(&mut Columns::of(row))?))
 }
 
 /// Finds a directory of an organization.
@@ -254,17 +266,23 @@ pub async fn set_enabled(
     if directory.enabled == enabled {
         return Ok(Some(false));
     }
-    tx.exec(
-        "UPDATE directories SET enabled = $2, updated_at = $3 WHERE id = $1",
-        p![id, enabled, at.after(directory.updated_at).as_micros()],
-    )
-    .await?;
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE directories SET enabled = $2, updated_at = $3 WHERE id = $1 RETURNING ",
+                directory_columns!()
+            ),
+            p![id, enabled, at.after(directory.updated_at).as_micros()],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
     let kind = if enabled {
         event::Kind::OrganizationDirectoryEnabled
     } else {
         event::Kind::OrganizationDirectoryDisabled
     };
-    event::record(tx, at, entry(kind, organization_id, id)).await?;
+    let entry = entry(kind, organization_id, id);
+    event::record(tx, at, entry.object(read_object(&row)?)).await?;
     Ok(Some(true))
 }
 

@@ -4,6 +4,7 @@ use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
 
 use super::{Directory, entry, synced};
+use crate::event::{Object, shape};
 use crate::page::page_rows;
 use crate::row::{Columns, json};
 use crate::{DirectoryGroupId, DirectoryId, DirectoryUserId, Error, Page, Stamp, Timestamp, conflict, event};
@@ -115,7 +116,15 @@ async fn insert(
         ],
     )
     .await?;
-    recorded(tx, at, event::Kind::DirectoryUserCreated, directory, &user.id).await?;
+    let memberships = Memberships::default();
+    recorded(
+        tx,
+        at,
+        event::Kind::DirectoryUserCreated,
+        directory,
+        (&user, memberships),
+    )
+    .await?;
     Ok(user)
 }
 
@@ -162,12 +171,21 @@ pub async fn update(
         ],
     )
     .await?;
-    recorded(tx, at, event::Kind::DirectoryUserUpdated, directory, id).await?;
-    Ok(DirectoryUser {
+    let user = DirectoryUser {
         profile: profile.clone(),
         updated_at,
         ..known
-    })
+    };
+    let memberships = memberships(tx, id).await?;
+    recorded(
+        tx,
+        at,
+        event::Kind::DirectoryUserUpdated,
+        directory,
+        (&user, memberships),
+    )
+    .await?;
+    Ok(user)
 }
 
 /// Removes a person from a directory and its groups. Says whether there was one.
@@ -181,17 +199,27 @@ pub async fn delete(
     directory: &Directory,
     id: &DirectoryUserId,
 ) -> Result<bool, Error> {
+    let memberships = memberships(tx, id).await?;
     let deleted = tx
-        .exec(
-            "DELETE FROM directory_users WHERE id = $1 AND directory_id = $2",
+        .opt(
+            concat!(
+                "DELETE FROM directory_users WHERE id = $1 AND directory_id = $2 RETURNING ",
+                columns!()
+            ),
             p![id, &directory.id],
         )
         .await?;
-    if deleted == 0 {
-        return Ok(false);
-    }
+    let Some(row) = deleted else { return Ok(false) };
+    let user = read(&row)?;
     synced(tx, at, &directory.id).await?;
-    recorded(tx, at, event::Kind::DirectoryUserDeleted, directory, id).await?;
+    recorded(
+        tx,
+        at,
+        event::Kind::DirectoryUserDeleted,
+        directory,
+        (&user, memberships),
+    )
+    .await?;
     Ok(true)
 }
 
@@ -200,10 +228,63 @@ async fn recorded(
     at: Stamp<'_>,
     kind: event::Kind,
     directory: &Directory,
-    id: &DirectoryUserId,
+    (user, memberships): (&DirectoryUser, Memberships),
 ) -> Result<(), Error> {
+    let profile = &user.profile;
+    let object = Object::of(&shape::DirectoryUser {
+        id: user.id.as_str(),
+        directory_id: user.directory_id.as_str(),
+        user_name: &profile.user_name,
+        external_id: profile.external_id.as_deref(),
+        emails: &profile.emails,
+        given_name: profile.given_name.as_deref(),
+        family_name: profile.family_name.as_deref(),
+        active: profile.active,
+        raw_attributes: shape::raw_attributes(&profile.detail),
+        groups: &memberships.groups,
+        roles: &memberships.roles,
+        created_at: user.created_at.as_micros(),
+        updated_at: user.updated_at.as_micros(),
+    });
     let entry = entry(kind, &directory.organization_id, &directory.id);
-    event::record(tx, at, entry.with("directory_user_id", id.as_str())).await
+    let entry = entry.with("directory_user_id", user.id.as_str());
+    event::record(tx, at, entry.object(object)).await
+}
+
+/// The groups of a person, and the roles that these give.
+#[derive(Default)]
+struct Memberships {
+    groups: Vec<shape::GroupName>,
+    roles: Vec<String>,
+}
+
+/// The oldest groups, and as many as an event keeps.
+async fn memberships(tx: &mut Tx<'_>, id: &DirectoryUserId) -> Result<Memberships, Error> {
+    let rows = tx
+        .all(
+            "SELECT g.id, g.display_name, r.name FROM directory_group_members m
+               JOIN directory_groups g ON g.id = m.group_id
+               LEFT JOIN directory_group_roles a ON a.group_id = g.id
+               LEFT JOIN roles r ON r.id = a.role_id
+              WHERE m.user_id = $1 ORDER BY g.id, r.name LIMIT $2",
+            p![id, i64::from(crate::MAX_LIMIT)],
+        )
+        .await?;
+    let mut memberships = Memberships::default();
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let group = shape::GroupName {
+            id: columns.text()?,
+            display_name: columns.text()?,
+        };
+        if memberships.groups.last().is_none_or(|last| last.id != group.id) {
+            memberships.groups.push(group);
+        }
+        memberships.roles.extend(columns.optional_text()?);
+    }
+    memberships.roles.sort_unstable();
+    memberships.roles.dedup();
+    Ok(memberships)
 }
 
 /// Finds a person of a directory.

@@ -6,7 +6,8 @@ mod public_mail;
 use genkan_db::{Row, Tx, p};
 use genkan_protocol::Domain as DomainName;
 
-use crate::event::{self, Entry};
+use crate::event::shape::{self, domain_columns};
+use crate::event::{self, Entry, Object};
 use crate::row::{Columns, words};
 use crate::{DomainId, Error, OrganizationId, Stamp, Timestamp, conflict, environment};
 
@@ -142,9 +143,13 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain) -> Result<(
     }
     let inserted = tx
         .opt(
-            "INSERT INTO domains (id, organization_id, domain, kind, status, method, txt_value, created_at, updated_at,
-                proved_by, proved_at, proved_actor)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING id",
+            concat!(
+                "INSERT INTO domains (id, organization_id, domain, kind, status, method, txt_value,
+                    created_at, updated_at, proved_by, proved_at, proved_actor)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                 ON CONFLICT DO NOTHING RETURNING ",
+                domain_columns!()
+            ),
             p![
                 &domain.id,
                 &domain.organization_id,
@@ -161,12 +166,25 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain) -> Result<(
             ],
         )
         .await?;
-    if inserted.is_none() {
+    let Some(row) = inserted else {
         return Err(Error::Conflict(conflict::DOMAIN));
-    }
-    let entry = Entry::new(event::Kind::OrganizationDomainCreated).organization(&domain.organization_id);
-    event::record(tx, at, entry.with("domain", domain.name.as_str())).await?;
+    };
+    record(tx, at, event::Kind::OrganizationDomainCreated, &row).await?;
     environment::touch(tx).await
+}
+
+/// Records what happened to a domain, of a row of [`domain_columns`].
+async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, kind: event::Kind, row: &Row) -> Result<(), Error> {
+    let mut named = Columns::from(row, 1);
+    let (organization_id, name): (OrganizationId, String) = (named.id()?, named.text()?);
+    let domain = shape::Domain::read(&mut Columns::of(row))?;
+    let mut entry = Entry::new(kind)
+        .organization(&organization_id)
+        .with("domain", name);
+    if !kind.parts().is_empty() {
+        entry = entry.object(Object::of(&domain));
+    }
+    event::record(tx, at, entry).await
 }
 
 /// Changes what a domain is for: it is taken and given anew under its identifier, so
@@ -236,14 +254,17 @@ pub async fn give_up_pending(
 }
 
 async fn fail(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain) -> Result<(), Error> {
-    tx.exec(
-        "UPDATE domains SET status = 'FAILED', updated_at = $2 WHERE id = $1",
-        p![&domain.id, at.after(domain.updated_at).as_micros()],
-    )
-    .await?;
-    let kind = event::Kind::OrganizationDomainDnsVerificationFailed;
-    let entry = Entry::new(kind).organization(&domain.organization_id);
-    event::record(tx, at, entry.with("domain", domain.name.as_str())).await
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE domains SET status = 'FAILED', updated_at = $2 WHERE id = $1 RETURNING ",
+                domain_columns!()
+            ),
+            p![&domain.id, at.after(domain.updated_at).as_micros()],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
+    record(tx, at, event::Kind::OrganizationDomainDnsVerificationFailed, &row).await
 }
 
 /// Domains that wait for their TXT record, those first that wait longest, at
@@ -372,14 +393,15 @@ pub async fn delete(
 ) -> Result<bool, Error> {
     let deleted = tx
         .opt(
-            "DELETE FROM domains WHERE id = $1 AND organization_id = $2 RETURNING domain",
+            concat!(
+                "DELETE FROM domains WHERE id = $1 AND organization_id = $2 RETURNING ",
+                domain_columns!()
+            ),
             p![id, organization_id],
         )
         .await?;
     let Some(row) = deleted else { return Ok(false) };
-    let name = Columns::of(&row).text()?;
-    let entry = Entry::new(event::Kind::OrganizationDomainDeleted).organization(organization_id);
-    event::record(tx, at, entry.with("domain", name)).await?;
+    record(tx, at, event::Kind::OrganizationDomainDeleted, &row).await?;
     environment::touch(tx).await?;
     Ok(true)
 }

@@ -7,8 +7,9 @@
 use genkan_db::{Tx, p};
 use genkan_protocol::Domain as DomainName;
 
-use super::{Domain, Kind, Method, Status, find, refuse_taken};
-use crate::event::{self, Entry};
+use super::{Domain, Kind, Method, Status, find, record, refuse_taken};
+use crate::event;
+use crate::event::shape::domain_columns;
 use crate::row::{Columns, words};
 use crate::{DomainId, Error, OrganizationId, Secret, Stamp, Timestamp, environment};
 
@@ -113,24 +114,28 @@ pub async fn prove(
     if domain.status != Status::Verified {
         refuse_taken(tx, &domain.name).await?;
     }
-    tx.exec(
-        "UPDATE domains SET status = 'VERIFIED', proved_by = $2, proved_at = $3, proved_actor = $4, updated_at = $5
-          WHERE id = $1",
-        p![
-            id,
-            by.as_str(),
-            at.now.as_micros(),
-            at.actor.word().as_deref(),
-            at.after(domain.updated_at).as_micros()
-        ],
-    )
-    .await?;
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE domains SET status = 'VERIFIED', proved_by = $2, proved_at = $3, proved_actor = $4,
+                    updated_at = $5 WHERE id = $1 RETURNING ",
+                domain_columns!()
+            ),
+            p![
+                id,
+                by.as_str(),
+                at.now.as_micros(),
+                at.actor.word().as_deref(),
+                at.after(domain.updated_at).as_micros()
+            ],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
     let kind = match by {
         Proof::Dns => event::Kind::OrganizationDomainDnsVerificationSuccess,
         Proof::Operator | Proof::Development => event::Kind::DomainVerifiedByOperator,
     };
-    let entry = Entry::new(kind).organization(organization_id);
-    event::record(tx, at, entry.with("domain", domain.name.as_str())).await?;
+    record(tx, at, kind, &row).await?;
     environment::touch(tx).await?;
     Ok(true)
 }

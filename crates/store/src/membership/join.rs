@@ -3,7 +3,9 @@
 use genkan_db::{Tx, p};
 use serde_json::{Map, Value};
 
-use super::{Assigned, Membership, ProvisioningMethod, Status, assign, find, leave, rules};
+use super::{
+    Assigned, Membership, ProvisioningMethod, Status, assign, find, find_with_object, leave, object, rules,
+};
 use crate::event::{self, Entry, Kind};
 use crate::row::{Columns, json};
 use crate::{Error, OrganizationId, Stamp, Timestamp, UserId, conflict, role};
@@ -130,13 +132,16 @@ async fn add(
         by_provider: false,
     };
     assign(tx, organization_id, user_id, assigned).await?;
-    let membership = find(tx, organization_id, user_id).await?.ok_or(Error::Stale)?;
+    let (membership, object) = find_with_object(tx, organization_id, user_id)
+        .await?
+        .ok_or(Error::Stale)?;
     let entry = Entry::new(Kind::UserOrganizationMembershipCreated)
         .organization(organization_id)
         .user(user_id)
         .with("roles", membership.roles.clone())
         .with("status", status.as_str())
-        .with("provisioning_method", joining.method.as_str());
+        .with("provisioning_method", joining.method.as_str())
+        .object(object);
     event::record(tx, at, entry).await?;
     Ok(membership)
 }
@@ -300,9 +305,11 @@ async fn record_status(
     user_id: &UserId,
     status: Status,
 ) -> Result<(), Error> {
+    let object = object(tx, organization_id, user_id).await?;
     let entry = Entry::new(Kind::UserOrganizationMembershipUpdated)
         .organization(organization_id)
         .user(user_id)
-        .with("status", status.as_str());
+        .with("status", status.as_str())
+        .object(object);
     event::record(tx, at, entry).await
 }

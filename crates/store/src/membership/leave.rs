@@ -2,6 +2,7 @@
 
 use genkan_db::{Tx, p};
 
+use super::find_with_object;
 use crate::event::{self, Entry, Kind};
 use crate::{Error, OrganizationId, Stamp, UserId, api_token, session, user};
 
@@ -18,20 +19,20 @@ pub async fn delete(
     organization_id: &OrganizationId,
     user_id: &UserId,
 ) -> Result<bool, Error> {
-    let deleted = tx
-        .exec(
-            "DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2",
-            p![organization_id, user_id],
-        )
-        .await?;
-    if deleted == 0 {
+    let Some((_, object)) = find_with_object(tx, organization_id, user_id).await? else {
         return Ok(false);
-    }
+    };
+    tx.exec(
+        "DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2",
+        p![organization_id, user_id],
+    )
+    .await?;
     end_access(tx, at, organization_id, user_id).await?;
     api_token::revoke_all_of_member(tx, at, organization_id, user_id).await?;
     let entry = Entry::new(Kind::UserOrganizationMembershipDeleted)
         .organization(organization_id)
-        .user(user_id);
+        .user(user_id)
+        .object(object);
     event::record(tx, at, entry).await?;
     Ok(true)
 }

@@ -7,7 +7,8 @@ mod rules;
 use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
 
-use crate::event::{self, Entry, Kind};
+use crate::event::shape::{self, organization_columns, user_columns};
+use crate::event::{self, Entry, Kind, Object};
 use crate::page::page_rows;
 use crate::role::role_names;
 use crate::row::{Columns, json, lines, words};
@@ -95,8 +96,11 @@ macro_rules! columns {
 }
 
 fn read(row: &Row) -> Result<Membership, Error> {
-    let mut columns = Columns::of(row);
-    let mut membership = read_bare(&mut columns)?;
+    read_columns(&mut Columns::of(row))
+}
+
+fn read_columns(columns: &mut Columns<'_>) -> Result<Membership, Error> {
+    let mut membership = read_bare(columns)?;
     membership.roles = lines(columns.optional_text()?);
     Ok(membership)
 }
@@ -143,6 +147,60 @@ pub async fn find(
         )
         .await?;
     row.as_ref().map(read).transpose()
+}
+
+/// As [`find`], with what an event keeps: the organization and the person as well.
+pub(crate) async fn find_with_object(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<Option<(Membership, Object)>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT ",
+                columns!(),
+                ", ",
+                organization_columns!("o."),
+                ", ",
+                user_columns!("u."),
+                " FROM memberships m
+                    JOIN organizations o ON o.id = m.organization_id
+                    JOIN users u ON u.id = m.user_id
+                   WHERE m.organization_id = $1 AND m.user_id = $2"
+            ),
+            p![organization_id, user_id],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut columns = Columns::of(&row);
+    let membership = read_columns(&mut columns)?;
+    let object = Object::of(&shape::Organization::read(&mut columns)?)
+        .and(&shape::User::read(&mut columns)?)
+        .and(&shape::Membership {
+            organization_id: membership.organization_id.as_str(),
+            user_id: membership.user_id.as_str(),
+            status: membership.status.as_str(),
+            roles: &membership.roles,
+            groups: &membership.groups,
+            metadata: &membership.metadata,
+            inviter_email: membership.inviter_email.as_deref(),
+            provisioning_method: membership.provisioning_method.map(ProvisioningMethod::as_str),
+            created_at: membership.created_at.as_micros(),
+            accepted_at: membership.accepted_at.map(Timestamp::as_micros),
+            expires_at: membership.expires_at.map(Timestamp::as_micros),
+        });
+    Ok(Some((membership, object)))
+}
+
+/// What an event of a membership that there is keeps.
+pub(crate) async fn object(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+) -> Result<Object, Error> {
+    let found = find_with_object(tx, organization_id, user_id).await?;
+    found.map(|(_, object)| object).ok_or(Error::Stale)
 }
 
 /// The names of the roles of a user in an organization, sorted; none if they
@@ -303,10 +361,11 @@ pub async fn set_metadata(
     if changed == 0 {
         return Err(Error::Stale);
     }
+    let object = object(tx, organization_id, user_id).await?;
     let entry = Entry::new(Kind::UserOrganizationMembershipUpdated)
         .organization(organization_id)
         .user(user_id);
-    event::record(tx, at, entry.with("metadata", true)).await
+    event::record(tx, at, entry.with("metadata", true).object(object)).await
 }
 
 /// Roles by name, and who gave them.
@@ -365,11 +424,13 @@ async fn record_roles(
     if after == before.roles {
         return Ok(());
     }
+    let object = object(tx, &before.organization_id, &before.user_id).await?;
     let entry = Entry::new(Kind::UserOrganizationMembershipUpdated)
         .organization(&before.organization_id)
         .user(&before.user_id)
         .with("roles", after)
-        .with("by_provider", by_provider);
+        .with("by_provider", by_provider)
+        .object(object);
     event::record(tx, at, entry).await
 }
 

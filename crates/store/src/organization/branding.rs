@@ -4,7 +4,8 @@ use genkan_db::{Tx, p};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::event::{self, Entry, Kind};
+use crate::event::shape::{self, organization_columns};
+use crate::event::{self, Entry, Kind, Object};
 use crate::row::{Columns, json};
 use crate::{Error, OrganizationId, Stamp, Timestamp};
 
@@ -51,16 +52,20 @@ pub async fn set(
         updated_at: at.now.as_micros(),
     });
     let text = branding.as_ref().map(json);
-    let changed = tx
-        .exec(
-            "UPDATE organizations SET branding = $2 WHERE id = $1",
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE organizations SET branding = $2 WHERE id = $1 RETURNING ",
+                organization_columns!("")
+            ),
             p![id, text.as_deref()],
         )
-        .await?;
-    if changed == 0 {
-        return Err(Error::Stale);
-    }
-    let entry = Entry::new(Kind::OrganizationUpdated).organization(id);
+        .await?
+        .ok_or(Error::Stale)?;
+    let object = Object::of(&shape::Organization::read(&mut Columns::of(&row))?);
+    let entry = Entry::new(Kind::OrganizationUpdated)
+        .organization(id)
+        .object(object);
     event::record(tx, at, entry.with("branding", branding.is_some())).await?;
     Ok(branding)
 }

@@ -8,7 +8,8 @@ use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
 
 use crate::any_of::{self, any_of};
-use crate::event::{self, Entry, Kind};
+use crate::event::shape::{self, organization_columns};
+use crate::event::{self, Entry, Kind, Object};
 use crate::page::page_rows;
 use crate::row::{Columns, json, words};
 use crate::search::Words;
@@ -112,32 +113,38 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization)
     rules::check(organization, None)?;
     refuse_taken(tx, organization).await?;
     let (features, metadata) = (json(&organization.features), json(&organization.metadata));
-    tx.exec(
-        "INSERT INTO organizations (id, display_name, external_id, slug, logo_url, region, features, metadata,
-            created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        p![
-            &organization.id,
-            &organization.display_name,
-            organization.external_id.as_deref(),
-            organization.slug.as_deref(),
-            organization.logo_url.as_deref(),
-            organization.region.map(Region::as_str),
-            &features,
-            &metadata,
-            organization.created_at.as_micros(),
-            organization.updated_at.as_micros(),
-        ],
-    )
-    .await?;
+    let row = tx
+        .opt(
+            concat!(
+                "INSERT INTO organizations (id, display_name, external_id, slug, logo_url, region, features,
+                metadata, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING ",
+                organization_columns!("")
+            ),
+            p![
+                &organization.id,
+                &organization.display_name,
+                organization.external_id.as_deref(),
+                organization.slug.as_deref(),
+                organization.logo_url.as_deref(),
+                organization.region.map(Region::as_str),
+                &features,
+                &metadata,
+                organization.created_at.as_micros(),
+                organization.updated_at.as_micros(),
+            ],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
     index(tx, organization).await?;
-    event::record(
-        tx,
-        at,
-        Entry::new(Kind::OrganizationCreated).organization(&organization.id),
-    )
-    .await?;
+    let entry = Entry::new(Kind::OrganizationCreated).organization(&organization.id);
+    event::record(tx, at, entry.object(read_object(&row)?)).await?;
     environment::touch(tx).await
+}
+
+/// What an event keeps of an organization, of a row of [`organization_columns`].
+fn read_object(row: &Row) -> Result<Object, Error> {
+    Ok(Object::of(&shape::Organization::read(&mut Columns::of(row))?))
 }
 
 /// Asks first: then both engines name the conflict alike, and a race shows
@@ -294,11 +301,14 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization)
     rules::check(organization, Some(&before))?;
     refuse_taken(tx, organization).await?;
     let (features, metadata) = (json(&organization.features), json(&organization.metadata));
-    let changed = tx
-        .exec(
-            "UPDATE organizations SET display_name = $2, external_id = $3, slug = $4, logo_url = $5, region = $6,
-                features = $7, metadata = $8, updated_at = $9
-              WHERE id = $1 AND updated_at = $10",
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE organizations SET display_name = $2, external_id = $3, slug = $4, logo_url = $5,
+                    region = $6, features = $7, metadata = $8, updated_at = $9
+                  WHERE id = $1 AND updated_at = $10 RETURNING ",
+                organization_columns!("")
+            ),
             p![
                 &organization.id,
                 &organization.display_name,
@@ -312,17 +322,11 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization)
                 organization.updated_at.as_micros(),
             ],
         )
-        .await?;
-    if changed == 0 {
-        return Err(Error::Stale);
-    }
+        .await?
+        .ok_or(Error::Stale)?;
     index(tx, organization).await?;
-    event::record(
-        tx,
-        at,
-        Entry::new(Kind::OrganizationUpdated).organization(&organization.id),
-    )
-    .await?;
+    let entry = Entry::new(Kind::OrganizationUpdated).organization(&organization.id);
+    event::record(tx, at, entry.object(read_object(&row)?)).await?;
     environment::touch(tx).await
 }
 
@@ -334,10 +338,15 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization)
 /// [`Error::Database`] if the database fails.
 pub async fn delete(tx: &mut Tx<'_>, at: Stamp<'_>, id: &OrganizationId) -> Result<bool, Error> {
     session::end_all_for_organization(tx, at, id).await?;
-    if tx.exec("DELETE FROM organizations WHERE id = $1", p![id]).await? == 0 {
+    let sql = concat!(
+        "DELETE FROM organizations WHERE id = $1 RETURNING ",
+        organization_columns!("")
+    );
+    let Some(row) = tx.opt(sql, p![id]).await? else {
         return Ok(false);
-    }
-    event::record(tx, at, Entry::new(Kind::OrganizationDeleted).organization(id)).await?;
+    };
+    let entry = Entry::new(Kind::OrganizationDeleted).organization(id);
+    event::record(tx, at, entry.object(read_object(&row)?)).await?;
     environment::touch(tx).await?;
     Ok(true)
 }

@@ -2,7 +2,8 @@
 
 use genkan_db::{Tx, p};
 
-use crate::event::{self, Entry, Kind};
+use crate::event::shape::{self, organization_columns};
+use crate::event::{self, Entry, Kind, Object};
 use crate::row::Columns;
 use crate::{Error, OrganizationId, Stamp};
 
@@ -34,15 +35,19 @@ pub async fn set(
     id: &OrganizationId,
     limit: Option<u32>,
 ) -> Result<(), Error> {
-    let changed = tx
-        .exec(
-            "UPDATE organizations SET max_allowed_users = $2 WHERE id = $1",
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE organizations SET max_allowed_users = $2 WHERE id = $1 RETURNING ",
+                organization_columns!("")
+            ),
             p![id, limit],
         )
-        .await?;
-    if changed == 0 {
-        return Err(Error::Stale);
-    }
-    let entry = Entry::new(Kind::OrganizationUpdated).organization(id);
+        .await?
+        .ok_or(Error::Stale)?;
+    let object = Object::of(&shape::Organization::read(&mut Columns::of(&row))?);
+    let entry = Entry::new(Kind::OrganizationUpdated)
+        .organization(id)
+        .object(object);
     event::record(tx, at, entry.with("max_allowed_users", limit)).await
 }

@@ -4,7 +4,7 @@ mod held;
 
 use genkan_db::{Row, Tx, p};
 
-use crate::event::{self, Entry, Kind};
+use crate::event::{self, Entry, Kind, Object, shape};
 use crate::page::page_rows;
 use crate::row::Columns;
 use crate::{Error, Page, PermissionId, Stamp, Timestamp, conflict, environment};
@@ -213,7 +213,12 @@ async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, kind: Kind, permission: &Permiss
     let entry = Entry::new(kind)
         .with("permission_id", permission.id.as_str())
         .with("name", permission.name.as_str());
-    event::record(tx, at, entry).await?;
+    let now = shape::Permission {
+        id: permission.id.as_str(),
+        name: &permission.name,
+        description: &permission.description,
+    };
+    event::record(tx, at, entry.object(Object::of(&now))).await?;
     environment::touch(tx).await
 }
 

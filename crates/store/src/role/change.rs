@@ -5,7 +5,7 @@ use genkan_db::{Tx, p};
 use super::defaults::{set_default_creator, set_default_member};
 use super::rules::{self, Texts};
 use super::{MAX_ROLES, Role, find_stored, inheritance};
-use crate::event::{self, Entry, Kind};
+use crate::event::{self, Entry, Kind, Object, shape};
 use crate::permission::{self, Permission};
 use crate::row::Columns;
 use crate::{Error, OrganizationId, RoleId, Stamp, conflict, environment};
@@ -78,8 +78,16 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, role: &NewRole<'_>) -> Resul
     )
     .await?;
     permission::insert_all(tx, &role.id, role.permissions).await?;
+    let now = shape::Role {
+        id: role.id.as_str(),
+        organization_id: role.organization_id.map(OrganizationId::as_str),
+        name: role.name,
+        display_name: role.display_name,
+        description: role.description,
+        extends: role.base.map(|base| base.name.as_str()),
+    };
     let entry = entry(Kind::RoleCreated, &role.id, role.name, role.organization_id);
-    event::record(tx, at, entry).await?;
+    event::record(tx, at, entry.object(Object::of(&now))).await?;
     environment::touch(tx).await
 }
 
@@ -188,7 +196,7 @@ pub async fn forbid(
 async fn record_updated(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(), Error> {
     let organization_id = role.organization_id.as_ref();
     let entry = entry(Kind::RoleUpdated, &role.id, &role.name, organization_id);
-    event::record(tx, at, entry).await?;
+    event::record(tx, at, entry.object(role.object())).await?;
     environment::touch(tx).await
 }
 
@@ -231,7 +239,7 @@ pub async fn delete(
     if let Some(replacement) = replacement {
         entry = entry.with("reassigned_to", replacement.name.as_str());
     }
-    event::record(tx, at, entry).await?;
+    event::record(tx, at, entry.object(role.object())).await?;
     environment::touch(tx).await?;
     Ok(true)
 }

@@ -101,6 +101,6 @@ async fn record(
     let entry = entry
         .with("role_id", role.id.as_str())
         .with("name", role.name.as_str());
-    event::record(tx, at, entry.with(what, true)).await?;
+    event::record(tx, at, entry.with(what, true).object(role.object())).await?;
     environment::touch(tx).await
 }

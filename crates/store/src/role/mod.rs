@@ -11,6 +11,7 @@ mod rules;
 
 use genkan_db::{Row, Tx, p};
 
+use crate::event::{Object, shape};
 use crate::row::Columns;
 use crate::{Error, OrganizationId, RoleId, Stamp, Timestamp, UserId, environment, permission};
 
@@ -45,6 +46,20 @@ pub struct Role {
     pub dependents: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+impl Role {
+    /// What an event keeps of it.
+    fn object(&self) -> Object {
+        Object::of(&shape::Role {
+            id: self.id.as_str(),
+            organization_id: self.organization_id.as_ref().map(OrganizationId::as_str),
+            name: &self.name,
+            display_name: &self.display_name,
+            description: &self.description,
+            extends: self.base.as_ref().map(|base| base.name.as_str()),
+        })
+    }
 }
 
 /// The role that another one extends.

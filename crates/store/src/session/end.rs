@@ -4,10 +4,10 @@
 
 use genkan_db::{Row, Tx, p};
 
-use super::Status;
-use crate::event::{self, Entry, Kind};
+use super::{Status, columns, read};
+use crate::event::{self, Entry, Kind, Object, shape};
 use crate::row::Columns;
-use crate::{Error, OrganizationId, SessionId, Stamp, UserId, back_channel_logout};
+use crate::{Error, SessionId, Stamp, UserId, back_channel_logout};
 
 /// Ends a session: its grants are revoked, and every client of them that asked
 /// for it will be told. Says whether it was active; a second end does nothing.
@@ -19,30 +19,35 @@ pub async fn end(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, status: Status)
     debug_assert!(status != Status::Active, "a session ends in another status");
     let ended = tx
         .opt(
-            "UPDATE sessions SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'active'
-             RETURNING user_id, organization_id",
+            concat!(
+                "UPDATE sessions SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'active' RETURNING ",
+                columns!()
+            ),
             p![id, status.as_str(), at.now.as_micros()],
         )
         .await?;
     let Some(row) = ended else { return Ok(false) };
-    let mut columns = Columns::of(&row);
-    let (user_id, organization_id): (UserId, Option<OrganizationId>) =
-        (columns.id()?, columns.optional_id()?);
+    let session = read(&row)?;
+    let user_id = &session.user_id;
     tx.exec(
         "UPDATE grants SET revoked_at = $2 WHERE session_id = $1 AND revoked_at IS NULL",
         p![id, at.now.as_micros()],
     )
     .await?;
-    back_channel_logout::enqueue(tx, at, id, &user_id).await?;
+    back_channel_logout::enqueue(tx, at, id, user_id).await?;
     let kind = match status {
         Status::Active | Status::Revoked => Kind::SessionRevoked,
         Status::Logout => Kind::UserLogout,
         Status::Expired => Kind::SessionExpired,
     };
-    let entry = Entry::new(kind)
-        .user(&user_id)
-        .organization(organization_id.as_ref())
+    let mut entry = Entry::new(kind)
+        .user(user_id)
+        .organization(session.organization_id.as_ref())
         .session(id);
+    if kind == Kind::UserLogout {
+        let user = shape::User::find(tx, user_id).await?.ok_or(Error::Stale)?;
+        entry = entry.object(Object::of(&user).and(&session.shape()));
+    }
     event::record(tx, at, entry).await?;
     Ok(true)
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use genkan_db::{Row, Tx, p};
 
-use crate::event::{self, Entry, Kind};
+use crate::event::shape::{self, user_columns};
+use crate::event::{self, Entry, Kind, Object};
 use crate::proof::Proofs;
 use crate::row::{Columns, json, words};
 use crate::session_policy;
@@ -116,6 +117,23 @@ impl Session {
         self.status_at(now) == Status::Active
     }
 
+    /// What an event keeps of it.
+    fn shape(&self) -> shape::Session<'_> {
+        shape::Session {
+            id: self.id.as_str(),
+            user_id: self.user_id.as_str(),
+            organization_id: self.organization_id.as_ref().map(OrganizationId::as_str),
+            connection_id: self.connection_id.as_ref().map(ConnectionId::as_str),
+            status: self.status.as_str(),
+            authenticated_at: self.authenticated_at.as_micros(),
+            created_at: self.created_at.as_micros(),
+            last_active_at: self.last_active_at.as_micros(),
+            idle_expires_at: self.idle_expires_at.as_micros(),
+            expires_at: self.expires_at.as_micros(),
+            ended_at: self.ended_at.map(Timestamp::as_micros),
+        }
+    }
+
     /// The status that holds at `now`: a session expires by itself, and its row
     /// says so when somebody has looked.
     pub fn status_at(&self, now: Timestamp) -> Status {
@@ -177,7 +195,7 @@ pub async fn start(
         ],
     )
     .await?;
-    record_login(tx, at, sign_in).await?;
+    record_login(tx, at, &session).await?;
     Ok(session)
 }
 
@@ -234,17 +252,18 @@ pub async fn rejoin(
         )
         .await?;
     let session = read(&row.ok_or(Error::Stale)?)?;
-    record_login(tx, at, sign_in).await?;
+    record_login(tx, at, &session).await?;
     Ok(session)
 }
 
-async fn record_login(tx: &mut Tx<'_>, at: Stamp<'_>, sign_in: &SignIn) -> Result<(), Error> {
-    touch_login(tx, &sign_in.user_id, at.now).await?;
+async fn record_login(tx: &mut Tx<'_>, at: Stamp<'_>, session: &Session) -> Result<(), Error> {
+    let user = touch_login(tx, &session.user_id, at.now).await?;
     let entry = Entry::new(Kind::UserLogin)
-        .user(&sign_in.user_id)
-        .organization(sign_in.organization_id.as_ref())
-        .session(&sign_in.session_id)
-        .connection(sign_in.connection_id.as_ref());
+        .user(&session.user_id)
+        .organization(session.organization_id.as_ref())
+        .session(&session.id)
+        .connection(session.connection_id.as_ref())
+        .object(Object::of(&user).and(&session.shape()));
     event::record(tx, at, entry).await
 }
 
@@ -426,11 +445,17 @@ pub async fn gives_to(
 }
 
 /// Remembers when the person signed in.
-async fn touch_login(tx: &mut Tx<'_>, id: &UserId, now: Timestamp) -> Result<(), Error> {
-    tx.exec(
-        "UPDATE users SET last_login_at = $2 WHERE id = $1",
-        p![id, now.as_micros()],
-    )
-    .await?;
-    Ok(())
+/// Gives the person as they are then.
+async fn touch_login(tx: &mut Tx<'_>, id: &UserId, now: Timestamp) -> Result<shape::User, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "UPDATE users SET last_login_at = $2 WHERE id = $1 RETURNING ",
+                user_columns!("")
+            ),
+            p![id, now.as_micros()],
+        )
+        .await?
+        .ok_or(Error::Stale)?;
+    shape::User::read(&mut Columns::of(&row))
 }

@@ -3,7 +3,7 @@
 use genkan_db::p;
 use genkan_db::testing::Scratch;
 use genkan_store::event::{self, Entry, Filter, Kind};
-use genkan_store::{ClientId, ConnectionId, MIGRATIONS, Page, SessionId, UserId};
+use genkan_store::{ClientId, ConnectionId, DirectoryId, MIGRATIONS, Page, SessionId, UserId};
 
 use crate::support::{T0, World, on_each_engine, secs};
 
@@ -12,7 +12,7 @@ async fn an_event_says_who_what_and_when() {
     on_each_engine(async |world| {
         let (user, client, session): (UserId, ClientId, SessionId) = (world.id(), world.id(), world.id());
         let organization = world.organization().await.id;
-        let entry = Entry::new(Kind::UserLogin)
+        let entry = Entry::new(Kind::GrantCreated)
             .user(&user)
             .client(&client)
             .session(&session)
@@ -24,7 +24,7 @@ async fn an_event_says_who_what_and_when() {
             .await;
 
         let filter = Filter {
-            kind: Some(Kind::UserLogin),
+            kind: Some(Kind::GrantCreated),
             ..Filter::default()
         };
         let mut events = world
@@ -32,7 +32,10 @@ async fn an_event_says_who_what_and_when() {
             .await;
         assert_eq!(events.len(), 1);
         let event = events.remove(0);
-        assert_eq!((event.kind, event.occurred_at), (Kind::UserLogin, T0 + secs(7)));
+        assert_eq!(
+            (event.kind, event.occurred_at),
+            (Kind::GrantCreated, T0 + secs(7))
+        );
         assert_eq!((event.user_id, event.client_id), (Some(user), Some(client)));
         assert_eq!(
             (event.session_id, event.organization_id),
@@ -51,10 +54,10 @@ async fn events_are_filtered_and_listed_newest_first() {
     on_each_engine(async |world| {
         let (ada, bob): (UserId, UserId) = (world.id(), world.id());
         for (kind, user) in [
-            (Kind::UserLogin, &ada),
-            (Kind::UserLogin, &bob),
-            (Kind::UserLogout, &ada),
-            (Kind::UserLogin, &ada),
+            (Kind::GrantCreated, &ada),
+            (Kind::GrantCreated, &bob),
+            (Kind::GrantRevoked, &ada),
+            (Kind::GrantCreated, &ada),
         ] {
             world
                 .tx(async |tx| event::record(tx, world.start(), Entry::new(kind).user(user)).await)
@@ -77,7 +80,7 @@ async fn events_are_filtered_and_listed_newest_first() {
             2
         );
         let filter = Filter {
-            kind: Some(Kind::UserLogin),
+            kind: Some(Kind::GrantCreated),
             ..filter
         };
         assert_eq!(list(filter, Page::first(10)).await.len(), 2);
@@ -100,16 +103,20 @@ fn every_kind_is_read_back() {
 }
 
 #[tokio::test]
-async fn events_are_found_by_kinds_time_and_connection_and_counted() {
+async fn events_are_found_by_kinds_time_connection_and_directory_and_counted() {
     on_each_engine(async |world| {
         let (one, other): (ConnectionId, ConnectionId) = (world.id(), world.id());
+        let directory: DirectoryId = world.id();
         for (after, kind, connection) in [
-            (1, Kind::UserLogin, &one),
-            (2, Kind::UserLogout, &one),
-            (3, Kind::UserLogin, &other),
-            (4, Kind::OrganizationCreated, &one),
+            (1, Kind::GrantCreated, &one),
+            (2, Kind::GrantRevoked, &one),
+            (3, Kind::GrantCreated, &other),
+            (4, Kind::GrantReplayed, &one),
         ] {
-            let entry = Entry::new(kind).connection(connection);
+            let mut entry = Entry::new(kind).connection(connection);
+            if after >= 3 {
+                entry = entry.directory(&directory);
+            }
             world
                 .tx(async |tx| event::record(tx, world.after(after), entry.clone()).await)
                 .await;
@@ -117,18 +124,40 @@ async fn events_are_found_by_kinds_time_and_connection_and_counted() {
         for (filter, expected) in [
             (
                 Filter {
-                    kinds: vec![Kind::UserLogin, Kind::UserLogout],
+                    kinds: vec![Kind::GrantCreated, Kind::GrantRevoked],
                     ..Filter::default()
                 },
                 vec![3, 2, 1],
             ),
             (
                 Filter {
-                    connection_id: Some(one),
+                    connection_id: Some(one.clone()),
                     since: Some(T0 + secs(2)),
                     ..Filter::default()
                 },
                 vec![4, 2],
+            ),
+            (
+                Filter {
+                    directory_id: Some(directory.clone()),
+                    ..Filter::default()
+                },
+                vec![4, 3],
+            ),
+            (
+                Filter {
+                    directory_id: Some(directory),
+                    connection_id: Some(one.clone()),
+                    ..Filter::default()
+                },
+                vec![4],
+            ),
+            (
+                Filter {
+                    directory_id: Some(world.id()),
+                    ..Filter::default()
+                },
+                vec![],
             ),
             (
                 Filter {

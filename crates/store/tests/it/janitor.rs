@@ -204,7 +204,7 @@ async fn thousands_of_rows_go_in_many_steps() {
         world
             .tx(async |tx| {
                 for _ in 0..2500 {
-                    event::record(tx, at, Entry::new(Kind::UserLogin)).await?;
+                    event::record(tx, at, Entry::new(Kind::SessionRevoked)).await?;
                 }
                 Ok(())
             })

@@ -15,6 +15,7 @@ mod directory;
 mod durability;
 mod environment;
 mod event;
+mod event_object;
 mod familiar;
 mod grant;
 mod interaction;
