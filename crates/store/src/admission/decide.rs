@@ -150,7 +150,10 @@ async fn by_connection(
         None => match &vouched {
             Ok(vouched) => match user::find_by_email(tx, &vouched.email).await? {
                 // A claimed domain speaks for strangers, and for nobody else's people.
-                Some(user) if !vouched.is_proved && has_own(tx, &connection, &user.id).await? => {
+                Some(user)
+                    if !vouched.is_proved
+                        && has_own(tx, connection.organization_id.as_ref(), &user.id).await? =>
+                {
                     return Ok(Err(Refusal::DomainNotProved));
                 }
                 Some(user) => Person::Linked(user),

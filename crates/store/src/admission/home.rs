@@ -18,12 +18,15 @@ use crate::{Error, OrganizationId, UserId, user};
 /// its connections already; and a proved mailbox keeps nobody from the organization
 /// that they agreed to belong to: they accepted its invitation at this address, the
 /// operator made them its member, or they came into being as its member.
-pub(super) async fn has_own(
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn has_own(
     tx: &mut Tx<'_>,
-    connection: &Connection,
+    organization_id: Option<&OrganizationId>,
     user_id: &UserId,
 ) -> Result<bool, Error> {
-    let organization_id: Option<&OrganizationId> = connection.organization_id.as_ref();
     let row = tx
         .opt(
             "SELECT u.id FROM users u WHERE u.id = $1 AND (
@@ -79,7 +82,7 @@ pub(super) async fn followed(
         return Ok(Followed::default());
     };
     let all_proved = is_proved && vouched.is_proved;
-    if !all_proved && has_own(tx, connection, &user.id).await? {
+    if !all_proved && has_own(tx, connection.organization_id.as_ref(), &user.id).await? {
         return Ok(Followed::default());
     }
     let is_same = vouched.email == user.email;

@@ -26,6 +26,7 @@ use decide::{Admission, Door, decide};
 use settle::settle;
 
 pub use enter::{Barrier, Entry, hold_to_policy, may_enter};
+pub use home::has_own;
 
 /// Somebody who has proved something, and what is said of them beside it.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -39,6 +39,9 @@ words! {
         Api = "API",
         /// The operator made it, active at once.
         Cli = "CLI",
+        /// The organization's own file named the person, active at once. The operator read
+        /// it in, and vouches for none of its lines.
+        File = "FILE",
         Invitation = "INVITATION",
         /// At the first sign-in through the organization's connection.
         JustInTime = "JIT",

@@ -2,7 +2,7 @@
 
 use genkan_db::{Db, Tx};
 use genkan_store::domain::Giver;
-use genkan_store::{Error, Stamp, conflict};
+use genkan_store::{Error, OrganizationId, Stamp, conflict};
 use serde::de::DeserializeOwned;
 
 use super::progress::Progress;
@@ -14,13 +14,22 @@ use crate::failure::{fault_of, field_of};
 /// decides, few enough that a sign-in meanwhile does not wait.
 const CHUNK: usize = 250;
 
+/// Whose word the lines are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Author<'a> {
+    /// Who stands behind the domains.
+    pub(super) giver: Giver,
+    /// The file is of this organization, and speaks of its people alone.
+    pub(super) organization_id: Option<&'a OrganizationId>,
+}
+
 /// A line that was read: an organization or a user.
 pub(super) trait Row: DeserializeOwned {
     /// The columns that a table of them may have, beside `metadata.ANYTHING`.
     const COLUMNS: &[&str];
 
     /// Adds it, or brings what is there up to date.
-    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, giver: Giver) -> Result<Outcome, RowError>;
+    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, author: Author<'_>) -> Result<Outcome, RowError>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +37,15 @@ pub(super) enum Outcome {
     Created,
     Updated,
     Unchanged,
+}
+
+impl Outcome {
+    pub(super) fn and(self, changed: bool) -> Self {
+        match self {
+            Self::Unchanged if changed => Self::Updated,
+            outcome => outcome,
+        }
+    }
 }
 
 /// Why a line was not imported.
@@ -89,8 +107,7 @@ pub(super) struct Tally {
 pub(super) struct Import<'a> {
     pub(super) db: &'a Db,
     pub(super) at: Stamp<'a>,
-    /// Whose word stands behind the domains.
-    pub(super) giver: Giver,
+    pub(super) author: Author<'a>,
     pub(super) dry_run: bool,
     pub(super) continue_on_error: bool,
     pub(super) rejects: Option<Rejects>,
@@ -168,13 +185,13 @@ impl Import<'_> {
 
     /// All of the lines, or none.
     async fn write<R: Row>(&self, lines: &[(Line, R)]) -> Result<Vec<Outcome>, Stopped> {
-        let (at, giver, dry_run) = (self.at, self.giver, self.dry_run);
+        let (at, author, dry_run) = (self.at, self.author, self.dry_run);
         let written = self
             .db
             .tx(async |tx| -> Result<Vec<Outcome>, Stopped> {
                 let mut outcomes = Vec::with_capacity(lines.len());
                 for (index, (_, row)) in lines.iter().enumerate() {
-                    match row.put(tx, at, giver).await {
+                    match row.put(tx, at, author).await {
                         Ok(outcome) => outcomes.push(outcome),
                         Err(RowError::Rejected(mistake)) => return Err(Stopped::At(index, mistake)),
                         Err(RowError::Store(error)) => return Err(Stopped::Store(error)),

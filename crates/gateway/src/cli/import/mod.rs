@@ -1,6 +1,7 @@
 //! `genkan import organizations|users`
 
 mod apply;
+mod customer;
 mod dialect;
 mod organization;
 mod progress;
@@ -15,18 +16,20 @@ use clap::{Args, Subcommand, ValueEnum};
 use csv::StringRecord;
 use serde::Serialize;
 
-use self::apply::{Import, Tally};
+use self::apply::{Author, Import, Tally};
+use self::customer::CustomerRow;
 use self::organization::OrganizationRow;
 use self::progress::Progress;
 use self::rows::{Rejects, Rows};
 use self::user::UserRow;
-use super::{Context, Failure};
+use super::{Context, Failure, which};
 
 const EXAMPLES: &str = "\
 Examples:
   genkan import organizations customers.csv
   genkan import users people.jsonl --dry-run
   genkan import users people.csv --continue-on-error
+  genkan import users acme.csv --organization acme-17
 
 Columns of organizations: external_id, name, slug, logo_url, region, domains,
 metadata.ANYTHING. Columns of users: email, email_verified, name, given_name,
@@ -37,7 +40,10 @@ is UTF-8.
 
 A second import of the same file changes nothing: organizations are known by
 their external id and users by their e-mail address. What a line says replaces
-what was there, and what it leaves out stays.";
+what was there, and what it leaves out stays.
+
+With --organization the file is of that organization, as a customer gave it to
+you: it speaks of its own people alone.";
 
 /// Bring in many organizations or users from a file
 #[derive(Debug, Args)]
@@ -52,7 +58,16 @@ enum What {
     /// Organizations with their domains
     Organizations(FileArgs),
     /// Users with their memberships and roles
-    Users(FileArgs),
+    Users(UsersArgs),
+}
+
+#[derive(Debug, Args)]
+struct UsersArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// The file is of this organization: it joins and renames nobody who is somebody else's
+    #[arg(long)]
+    organization: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -93,12 +108,23 @@ struct Summary {
 
 pub(super) async fn run(args: &ImportArgs, context: &mut Context) -> Result<(), Failure> {
     match &args.what {
-        What::Organizations(file) => import::<OrganizationRow>("organizations", file, context).await,
-        What::Users(file) => import::<UserRow>("users", file, context).await,
+        What::Organizations(file) => import::<OrganizationRow>("organizations", file, None, context).await,
+        What::Users(args) => {
+            let organization = args.organization.as_deref();
+            match organization {
+                Some(_) => import::<CustomerRow>("users", &args.file, organization, context).await,
+                None => import::<UserRow>("users", &args.file, None, context).await,
+            }
+        }
     }
 }
 
-async fn import<R: apply::Row>(what: &str, args: &FileArgs, context: &mut Context) -> Result<(), Failure> {
+async fn import<R: apply::Row>(
+    what: &str,
+    args: &FileArgs,
+    organization: Option<&str>,
+    context: &mut Context,
+) -> Result<(), Failure> {
     let format = format(args)?;
     let (input, size) = open(&args.file)?;
     let mut rows = Rows::new(format, input)
@@ -107,6 +133,10 @@ async fn import<R: apply::Row>(what: &str, args: &FileArgs, context: &mut Contex
         check_heading(what, &heading, R::COLUMNS)?;
     }
     let instance = context.open().await?;
+    let organization_id = match organization {
+        Some(text) => Some(which::organization(&instance, text).await?.id),
+        None => None,
+    };
     let rejects = match (args.continue_on_error, args.dry_run) {
         (true, false) => Some(Rejects::new(rejects_path(args), rows.heading())),
         _ => None,
@@ -115,7 +145,10 @@ async fn import<R: apply::Row>(what: &str, args: &FileArgs, context: &mut Contex
     let mut import = Import {
         db: &instance.db,
         at: instance.stamp(),
-        giver: instance.giver(),
+        author: Author {
+            giver: instance.giver(),
+            organization_id: organization_id.as_ref(),
+        },
         dry_run: args.dry_run,
         continue_on_error: args.continue_on_error,
         rejects,

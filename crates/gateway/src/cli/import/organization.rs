@@ -9,7 +9,7 @@ use genkan_store::organization::{self, Organization, Region};
 use genkan_store::{Error, OrganizationId, Stamp, conflict};
 use serde::Deserialize;
 
-use super::apply::{Outcome, Row, RowError};
+use super::apply::{Author, Outcome, Row, RowError};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,12 +41,12 @@ impl Row for OrganizationRow {
         "domains",
     ];
 
-    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, giver: Giver) -> Result<Outcome, RowError> {
+    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, author: Author<'_>) -> Result<Outcome, RowError> {
         if self.external_id.is_empty() {
             return rejected("external_id is empty: a second import could not know the organization again");
         }
         let known = organization::find_by_external_id(tx, &self.external_id).await?;
-        let (id, mut outcome) = match known {
+        let (id, outcome) = match known {
             Some(known) => {
                 let mut organization = known.clone();
                 self.apply(&mut organization);
@@ -74,10 +74,7 @@ impl Row for OrganizationRow {
                 (organization.id, Outcome::Created)
             }
         };
-        if self.add_domains(tx, at, &id, giver).await? && outcome == Outcome::Unchanged {
-            outcome = Outcome::Updated;
-        }
-        Ok(outcome)
+        Ok(outcome.and(self.add_domains(tx, at, &id, author.giver).await?))
     }
 }
 

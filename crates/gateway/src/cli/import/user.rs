@@ -4,47 +4,46 @@ use std::collections::BTreeMap;
 
 use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
-use genkan_store::domain::Giver;
 use genkan_store::membership::{self, Joining, ProvisioningMethod};
 use genkan_store::organization;
 use genkan_store::user::{self, User};
 use genkan_store::{OrganizationId, Stamp, UserId};
 use serde::Deserialize;
 
-use super::apply::{Outcome, Row, RowError};
+use super::apply::{Author, Outcome, Row, RowError};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UserRow {
-    email: String,
+    pub(super) email: String,
     email_verified: Option<bool>,
     name: Option<String>,
     given_name: Option<String>,
     family_name: Option<String>,
     picture: Option<String>,
     locale: Option<String>,
-    external_id: Option<String>,
+    pub(super) external_id: Option<String>,
     #[serde(default)]
-    metadata: BTreeMap<String, String>,
+    pub(super) metadata: BTreeMap<String, String>,
     /// One membership, as a CSV file has it.
-    organization: Option<String>,
+    pub(super) organization: Option<String>,
     #[serde(default)]
-    roles: Vec<String>,
+    pub(super) roles: Vec<String>,
     /// Several of them.
     #[serde(default)]
-    memberships: Vec<MembershipRow>,
+    pub(super) memberships: Vec<MembershipRow>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MembershipRow {
+pub(super) struct MembershipRow {
     /// The identifier or external id.
-    organization: String,
+    pub(super) organization: String,
     #[serde(default)]
-    roles: Vec<String>,
+    pub(super) roles: Vec<String>,
 }
 
-fn rejected<T>(sentence: impl Into<String>) -> Result<T, RowError> {
+pub(super) fn rejected<T>(sentence: impl Into<String>) -> Result<T, RowError> {
     Err(RowError::Rejected(sentence.into()))
 }
 
@@ -62,11 +61,8 @@ impl Row for UserRow {
         "roles",
     ];
 
-    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, _: Giver) -> Result<Outcome, RowError> {
-        let email = match EmailAddress::parse(&self.email) {
-            Ok(email) => email,
-            Err(error) => return rejected(format!("email \"{}\": {error}", self.email)),
-        };
+    async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, _: Author<'_>) -> Result<Outcome, RowError> {
+        let email = self.address()?;
         let proved = email.clone();
         if self.organization.is_none() && !self.roles.is_empty() {
             return rejected("roles are given in an organization, and the line names none");
@@ -105,17 +101,25 @@ impl Row for UserRow {
             .map(|organization| (organization, &self.roles));
         let several = self.memberships.iter().map(|row| (&row.organization, &row.roles));
         for (organization, roles) in one.into_iter().chain(several) {
-            if join(tx, at, &id, (organization, roles)).await? && outcome == Outcome::Unchanged {
-                outcome = Outcome::Updated;
-            }
+            let organization_id = find_organization(tx, organization).await?;
+            let place = Place {
+                organization_id: &organization_id,
+                method: ProvisioningMethod::Cli,
+            };
+            outcome = outcome.and(join(tx, at, &id, (place, roles)).await?);
         }
         Ok(outcome)
     }
 }
 
 impl UserRow {
+    pub(super) fn address(&self) -> Result<EmailAddress, RowError> {
+        EmailAddress::parse(&self.email)
+            .or_else(|error| rejected(format!("email \"{}\": {error}", self.email)))
+    }
+
     /// What the line says replaces what was there.
-    fn apply(&self, user: &mut User) {
+    pub(super) fn apply(&self, user: &mut User) {
         let pairs = [
             (&mut user.name, &self.name),
             (&mut user.given_name, &self.given_name),
@@ -136,20 +140,25 @@ impl UserRow {
     }
 }
 
+/// Where somebody becomes a member, and by whose word.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) organization_id: &'a OrganizationId,
+    pub(super) method: ProvisioningMethod,
+}
+
 /// Makes a user a member with these roles, and says whether that is news.
-async fn join(
+pub(super) async fn join(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     user_id: &UserId,
-    (organization, roles): (&str, &[String]),
+    (place, roles): (Place<'_>, &[String]),
 ) -> Result<bool, RowError> {
-    let Some(organization_id) = find_organization(tx, organization).await? else {
-        return rejected(format!("there is no organization \"{organization}\""));
-    };
-    let Some(before) = membership::find(tx, &organization_id, user_id).await? else {
+    let organization_id = place.organization_id;
+    let Some(before) = membership::find(tx, organization_id, user_id).await? else {
         let joining = Joining {
             roles,
-            ..Joining::new(&organization_id, user_id, ProvisioningMethod::Cli)
+            ..Joining::new(organization_id, user_id, place.method)
         };
         let membership = membership::create(tx, at, &joining).await?;
         refuse_unknown(roles, &membership.roles)?;
@@ -160,8 +169,8 @@ async fn join(
     {
         return Ok(false);
     }
-    membership::set_roles(tx, at, &organization_id, user_id, roles).await?;
-    let after = membership::roles_of(tx, &organization_id, user_id).await?;
+    membership::set_roles(tx, at, organization_id, user_id, roles).await?;
+    let after = membership::roles_of(tx, organization_id, user_id).await?;
     refuse_unknown(roles, &after)?;
     Ok(true)
 }
@@ -174,13 +183,15 @@ fn refuse_unknown(wanted: &[String], given: &[String]) -> Result<(), RowError> {
     }
 }
 
-async fn find_organization(tx: &mut Tx<'_>, text: &str) -> Result<Option<OrganizationId>, RowError> {
+/// The organization that a line names by its identifier or external id.
+pub(super) async fn find_organization(tx: &mut Tx<'_>, text: &str) -> Result<OrganizationId, RowError> {
     if let Ok(id) = OrganizationId::parse(text)
         && organization::exists(tx, &id).await?
     {
-        return Ok(Some(id));
+        return Ok(id);
     }
-    Ok(organization::find_by_external_id(tx, text)
-        .await?
-        .map(|organization| organization.id))
+    match organization::find_by_external_id(tx, text).await? {
+        Some(organization) => Ok(organization.id),
+        None => rejected(format!("there is no organization \"{text}\"")),
+    }
 }

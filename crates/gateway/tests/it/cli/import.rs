@@ -214,3 +214,140 @@ async fn a_file_that_cannot_be_read_as_it_is_says_why_before_anything_is_importe
         .run(&["import", "users", "u.csv"])
         .fails_after_an_answer("line 2: it is not UTF-8, perhaps Latin-1");
 }
+
+/// A customer sends a list of its people, with some of somebody else's among them.
+#[tokio::test]
+async fn the_file_of_one_organization_joins_and_renames_its_own_people_alone() {
+    on_each_engine(|instance| {
+        write(
+            instance,
+            "o.csv",
+            "external_id,name,domains\nacme,Acme,acme.test\nevil,Evil,evil.test\n",
+        );
+        instance.json(&["import", "organizations", "o.csv"]);
+        // Ada belongs to Acme; Paul has proved his mailbox; Nora is nobody's.
+        write(
+            instance,
+            "u.csv",
+            "email,name,email_verified,organization,roles\nada@acme.test,Ada,,acme,admin\n\
+             paul@home.test,Paul,yes,,\nnora@home.test,Nora,,,\n",
+        );
+        instance.json(&["import", "users", "u.csv"]);
+        let state = |address: &str| instance.json(&["user", "show", address]);
+        let (ada, paul) = (state("ada@acme.test"), state("paul@home.test"));
+
+        // The second column is a name of the attacker's choice.
+        let attack = "email,name,organization,roles,external_id,metadata.staff\n\
+            ada@acme.test,Mallory,,,,\n\
+            ada@acme.test,,evil,admin,,\n\
+            paul@home.test,Mallory,,,,\n\
+            eve@acme.test,Eve,,,,\n\
+            max@evil.test,Max,acme,admin,,\n\
+            max@evil.test,Max,,,hr-1,\n\
+            max@evil.test,Max,,,,yes\n\
+            nora@home.test,Nora Evil,,,,\n\
+            max@evil.test,Max,evil,admin,,\n";
+        write(instance, "evil.csv", attack);
+        let words = [
+            "import",
+            "users",
+            "evil.csv",
+            "--organization",
+            "evil",
+            "--continue-on-error",
+            "--json",
+        ];
+        let ran = instance.run(&words);
+        let summary: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(counts(&summary), [1, 1, 0, 7], "{}", ran.stderr);
+        for told in [
+            "line 2: ada@acme.test is not this organization's alone: invite them",
+            "line 3: ada@acme.test is not this organization's alone: invite them",
+            "line 4: paul@home.test is not this organization's alone: invite them",
+            "line 5: the domain of eve@acme.test is another organization's: invite them",
+            "line 6: the file is of one organization, and the line names \"acme\"",
+            "line 7: external_id and metadata are your application's to say",
+            "line 8: external_id and metadata are your application's to say",
+        ] {
+            assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+        }
+        assert_eq!((state("ada@acme.test"), state("paul@home.test")), (ada, paul));
+        instance.run(&["user", "show", "eve@acme.test"]).failed(3, "");
+
+        let max = state("max@evil.test");
+        assert_eq!(max["memberships"][0]["provisioning_method"], "FILE");
+        assert_eq!(max["memberships"][0]["roles"], json!(["admin"]));
+        assert_eq!(state("nora@home.test")["name"], "Nora Evil");
+        // The same file once more changes nothing.
+        assert_eq!(
+            counts(&serde_json::from_str(&instance.run(&words).stdout).unwrap()),
+            [0, 0, 2, 7]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_customers_file_gives_roles_to_a_member_who_belongs_elsewhere_and_no_name() {
+    on_each_engine(|instance| {
+        write(instance, "o.csv", "external_id,name\nacme,Acme\nevil,Evil\n");
+        instance.json(&["import", "organizations", "o.csv"]);
+        write(instance, "evil.csv", "email,name\nnora@home.test,Nora\n");
+        instance.json(&["import", "users", "evil.csv", "--organization", "evil"]);
+        instance.json(&[
+            "user",
+            "membership",
+            "add",
+            "nora@home.test",
+            "--organization",
+            "acme",
+        ]);
+        write(
+            instance,
+            "evil.csv",
+            "email,name,roles\nnora@home.test,Mallory,\n",
+        );
+        instance
+            .run(&["import", "users", "evil.csv", "--organization", "evil"])
+            .fails_after_an_answer(
+                "line 2: nora@home.test is not this organization's alone, so its file does not change",
+            );
+        write(instance, "evil.csv", "email,roles\nnora@home.test,member\n");
+        let imported = instance.json(&["import", "users", "evil.csv", "--organization", "evil"]);
+        assert_eq!(counts(&imported), [0, 1, 0, 0]);
+        instance
+            .run(&["import", "users", "evil.csv", "--organization", "nowhere"])
+            .failed(3, "There is no organization \"nowhere\"");
+    })
+    .await;
+}
+
+/// The word of the system before is a proof; that of a customer is not, or its claim of
+/// a domain would reach whoever comes there later.
+#[tokio::test]
+async fn a_customers_file_proves_no_address() {
+    on_each_engine(|instance| {
+        write(instance, "o.csv", "external_id,name\nacme,Acme\nevil,Evil\n");
+        instance.json(&["import", "organizations", "o.csv"]);
+        write(instance, "u.csv", "email\nada@home.test\n");
+        instance.json(&["import", "users", "u.csv"]);
+        let of_evil = ["import", "users", "evil.csv", "--organization", "evil"];
+        write(instance, "evil.csv", "email,email_verified\nada@home.test,yes\n");
+        instance.json(&of_evil);
+        assert_eq!(
+            instance.json(&["user", "show", "ada@home.test"])["email_verified"],
+            true
+        );
+        // Had that been a proof, she would have something of her own.
+        write(instance, "evil.csv", "email,name\nada@home.test,Ada\n");
+        assert_eq!(counts(&instance.json(&of_evil)), [0, 1, 0, 0]);
+        // When she proves it she does, and that a file made her a member is no word of hers.
+        write(instance, "u.csv", "email,email_verified\nada@home.test,yes\n");
+        instance.json(&["import", "users", "u.csv"]);
+        write(instance, "evil.csv", "email,name\nada@home.test,Mallory\n");
+        instance
+            .run(&of_evil)
+            .fails_after_an_answer("is not this organization's alone");
+    })
+    .await;
+}
