@@ -109,6 +109,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(24, "outbox", "0024_outbox.sql"),
     migration!(25, "answers", "0025_answers.sql"),
     migration!(26, "event_objects", "0026_event_objects.sql"),
+    migration!(27, "had_connection", "0027_had_connection.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

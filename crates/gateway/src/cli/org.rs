@@ -1,9 +1,10 @@
-//! `genkan org create|list|show|update|delete`
+//! `genkan org create|list|show|update|allow-other-ways|delete`
 
 use clap::{Args, Subcommand};
 use genkan_protocol::Domain as DomainName;
 use genkan_store::connection::{self, Connection};
 use genkan_store::domain::{self, Domain};
+use genkan_store::organization::other_ways::{self, Closed};
 use genkan_store::organization::{self, Organization, Region};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -24,6 +25,12 @@ Examples:
   genkan org delete org_241053847510274048012
 
 An organization is named by its identifier or by its external id.";
+
+const OTHER_WAYS: &str = "\
+An organization that has had a connection is entered by a connection alone, also
+after the last one was deleted: deleting it does not say that other ways may do
+instead. This command does: active members can then enter with the session of
+another organization that vouches for them, until there is a connection again.";
 
 /// Organizations: the companies whose people sign in
 #[derive(Debug, Args)]
@@ -46,6 +53,15 @@ enum Verb {
     },
     /// Change an organization; what is not named stays
     Update(UpdateArgs),
+    /// Let members in by other ways after the organization's connection was deleted
+    #[command(after_help = OTHER_WAYS)]
+    AllowOtherWays {
+        /// Its identifier or external id
+        organization: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Delete an organization with its domains, connections and memberships; events about it stay 400 days
     Delete {
         /// Its identifier or external id
@@ -170,6 +186,9 @@ struct OrganizationView {
     domains: Option<Vec<DomainView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<Vec<ConnectionSummary>>,
+    /// Nobody enters: its connection was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_gone: Option<bool>,
 }
 
 impl OrganizationView {
@@ -186,13 +205,20 @@ impl OrganizationView {
             updated_at: time(organization.updated_at),
             domains: None,
             connections: None,
+            connection_gone: None,
         }
     }
 
-    fn whole(organization: &Organization, domains: &[Domain], connections: &[Connection]) -> Self {
+    fn whole(
+        organization: &Organization,
+        domains: &[Domain],
+        connections: &[Connection],
+        closed: Option<Closed>,
+    ) -> Self {
         Self {
             domains: Some(domains.iter().map(DomainView::from).collect()),
             connections: Some(connections.iter().map(ConnectionSummary::from).collect()),
+            connection_gone: Some(closed == Some(Closed::HadConnection)),
             ..Self::new(organization)
         }
     }
@@ -208,7 +234,11 @@ impl OrganizationView {
             ("Connections", connections.collect::<Vec<_>>().join(", ")),
             ("Metadata", pairs::line(&self.metadata)),
         ];
+        let closed = self.connection_gone.filter(|gone| *gone).map(|_| {
+            "nobody enters: its connection was deleted (`genkan org allow-other-ways` opens it)".to_owned()
+        });
         let own = [
+            ("Closed", closed),
             ("Slug", self.slug.clone()),
             ("Logo", self.logo_url.clone()),
             ("Region", self.region.map(str::to_owned)),
@@ -232,6 +262,9 @@ pub(super) async fn run(args: &OrgArgs, context: &mut Context) -> Result<(), Fai
         Verb::List(page) => list(page, &instance, context).await,
         Verb::Show { organization } => show(organization, &instance, context).await,
         Verb::Update(args) => update(args, &instance, context).await,
+        Verb::AllowOtherWays { organization, yes } => {
+            allow_other_ways(organization, *yes, &instance, context).await
+        }
         Verb::Delete { organization, yes } => delete(organization, *yes, &instance, context).await,
     }
 }
@@ -254,7 +287,7 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
             Ok(())
         })
         .await?;
-    let view = OrganizationView::whole(&organization, &domains, &[]);
+    let view = OrganizationView::whole(&organization, &domains, &[], None);
     context.console.print(&view, || view.text())
 }
 
@@ -290,14 +323,15 @@ async fn list(args: &PageArgs, instance: &Instance, context: &mut Context) -> Re
 
 async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
     let organization = which::organization(instance, text).await?;
-    let (domains, connections) = instance
+    let (domains, connections, closed) = instance
         .read(async |tx| {
             let domains = domain::list(tx, &organization.id).await?;
             let connections = connection::list_for_organization(tx, &organization.id).await?;
-            Ok((domains, connections))
+            let closed = other_ways::closed(tx, &organization.id).await?;
+            Ok((domains, connections, closed))
         })
         .await?;
-    let view = OrganizationView::whole(&organization, &domains, &connections);
+    let view = OrganizationView::whole(&organization, &domains, &connections, closed);
     context.console.print(&view, || view.text())
 }
 
@@ -312,6 +346,36 @@ async fn update(args: &UpdateArgs, instance: &Instance, context: &mut Context) -
         .change(async |tx| organization::update(tx, at, &organization).await)
         .await?;
     show(organization.id.as_str(), instance, context).await
+}
+
+async fn allow_other_ways(
+    text: &str,
+    yes: bool,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let organization = which::organization(instance, text).await?;
+    let (id, name) = (&organization.id, &organization.display_name);
+    match instance.read(async |tx| other_ways::closed(tx, id).await).await? {
+        Some(Closed::HasConnection) => {
+            return Err(
+                Failure::new(format!("{name} has a connection, and is entered by that alone.")).remedy(
+                    format!("`genkan org show {id}` shows it. Delete it first, if it shall be no more."),
+                ),
+            );
+        }
+        Some(Closed::HadConnection) => {
+            let question =
+                format!("let active members of {name} ({id}) in with sessions of other organizations");
+            context.console.confirm(&question, yes)?;
+        }
+        None => {}
+    }
+    let at = instance.stamp();
+    instance
+        .change(async |tx| other_ways::allow(tx, at, id).await)
+        .await?;
+    show(id.as_str(), instance, context).await
 }
 
 async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Context) -> Result<(), Failure> {

@@ -92,6 +92,8 @@ pub enum Nowhere {
     ConnectionNotActive,
     UnknownOrganization,
     NoActiveConnections,
+    /// The same, and the one that it had is deleted.
+    ConnectionGone,
     /// The same, and whoever is signed in is no active member.
     NotMember,
     /// The same, and nothing vouches for the address of the member who is signed in.
@@ -103,6 +105,7 @@ impl From<Barrier> for Nowhere {
     fn from(barrier: Barrier) -> Self {
         match barrier {
             Barrier::OwnConnection => Self::NoActiveConnections,
+            Barrier::ConnectionGone => Self::ConnectionGone,
             Barrier::NotMember => Self::NotMember,
             Barrier::NotVouched => Self::NotVouched,
         }
@@ -116,7 +119,9 @@ impl Nowhere {
             Self::UnknownConnection => "invalid_connection_id",
             Self::ConnectionNotActive => "connection_not_active",
             Self::UnknownOrganization => "invalid_organization_id",
-            Self::NoActiveConnections | Self::NotMember | Self::NotVouched => "no_active_connections",
+            Self::NoActiveConnections | Self::ConnectionGone | Self::NotMember | Self::NotVouched => {
+                "no_active_connections"
+            }
             Self::UnknownDomain => "domain_not_found",
         }
     }
@@ -128,6 +133,9 @@ impl Nowhere {
             Self::ConnectionNotActive => "the connection is disabled",
             Self::UnknownOrganization => "there is no organization of this organization_id",
             Self::NoActiveConnections => "the organization has no enabled connection",
+            Self::ConnectionGone => {
+                "the organization's connection was deleted, and no other way into it has been allowed since"
+            }
             Self::NotMember => {
                 "the organization has no enabled connection, and whoever is signed in is no active member of it"
             }

@@ -11,6 +11,7 @@ use genkan_db::{Tx, p};
 use super::vouch::speaks_for;
 use crate::connection::{self, Connection};
 use crate::membership::{self, Status};
+use crate::organization::other_ways::{self, Closed};
 use crate::session::Session;
 use crate::session_policy;
 use crate::{Error, OrganizationId, Timestamp, user};
@@ -40,6 +41,8 @@ impl Entry {
 pub enum Barrier {
     /// The organization has a connection, switched on or off: that one is to be asked.
     OwnConnection,
+    /// It had one, which is deleted, and nobody has allowed other ways since.
+    ConnectionGone,
     /// The person is no active member: a stranger, invited, or taken out.
     NotMember,
     /// The session's connection is gone or switched off, or the person's address
@@ -62,13 +65,8 @@ pub async fn may_enter(
     organization_id: &OrganizationId,
     now: Timestamp,
 ) -> Result<Result<Entry, Barrier>, Error> {
-    let own = tx
-        .opt(
-            "SELECT id FROM connections WHERE organization_id = $1 LIMIT 1",
-            p![organization_id],
-        )
-        .await?;
-    if own.is_some() {
+    let closed = other_ways::closed(tx, organization_id).await?;
+    if closed == Some(Closed::HasConnection) {
         return Ok(Err(Barrier::OwnConnection));
     }
     let membership = membership::find(tx, organization_id, &session.user_id).await?;
@@ -77,6 +75,10 @@ pub async fn may_enter(
     let Some(user) = user.filter(|user| is_member && !user.disabled) else {
         return Ok(Err(Barrier::NotMember));
     };
+    // Told to members alone: to others it looks like every organization without a connection.
+    if closed == Some(Closed::HadConnection) {
+        return Ok(Err(Barrier::ConnectionGone));
+    }
     let connection = match &session.connection_id {
         Some(id) => connection::find(tx, id).await?,
         None => None,

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::event::shape::{self, connection_columns};
 use crate::event::{self, Entry, Object};
+use crate::organization::other_ways;
 use crate::row::{Columns, json, words};
 use crate::seal::{OpenError, Place};
 use crate::{
@@ -183,6 +184,9 @@ async fn changed(
     organization_id: Option<&OrganizationId>,
 ) -> Result<(), Error> {
     let now = shape::Connection::find(tx, id).await?.ok_or(Error::Stale)?;
+    if let Some(organization_id) = organization_id.filter(|_| now.enabled) {
+        other_ways::close(tx, at, organization_id).await?;
+    }
     let entry = Entry::new(kind).organization(organization_id).connection(id);
     event::record(tx, at, entry.object(Object::of(&now))).await?;
     environment::touch(tx).await

@@ -143,7 +143,7 @@ pub(crate) struct Connection {
     kind: String,
     provider: String,
     name: String,
-    enabled: bool,
+    pub(crate) enabled: bool,
     status: String,
     key_id: Option<String>,
     created_at: i64,

@@ -1,6 +1,7 @@
 //! Organizations: the companies whose people sign in.
 
 pub mod branding;
+pub mod other_ways;
 mod rules;
 pub mod user_limit;
 

@@ -27,6 +27,7 @@ mod member;
 mod membership;
 mod mere_claim;
 mod organization;
+mod other_ways;
 mod outbox;
 mod parked_answer;
 mod passwordless;

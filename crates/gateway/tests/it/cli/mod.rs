@@ -13,6 +13,7 @@ mod frame;
 mod import;
 mod membership;
 mod one_answer;
+mod other_ways;
 mod printed;
 mod printed_commands;
 mod roles;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use genkan_protocol::EmailAddress;
 use genkan_store::domain::{self, Proof};
 use genkan_store::membership::{self, Joining, ProvisioningMethod};
+use genkan_store::organization::other_ways;
 use genkan_store::session_policy::{self, SessionPolicy, Span, Unit};
 use genkan_store::{Error, OrganizationId, Secret, UserId, connection, invitation, user};
 use genkan_testkit::{Authorize, Browser, Gateway, Organization, Rp, Tokens, on_each_engine};
@@ -96,6 +97,7 @@ async fn join(gateway: &Gateway, organization: &OrganizationId, user: &UserId) {
 const NO_MEMBER: &str = "no active member";
 const NOT_VOUCHED: &str = "does not vouch";
 const OWN: &str = "the organization has no enabled connection";
+const GONE: &str = "connection was deleted";
 
 #[tokio::test]
 async fn a_member_enters_with_the_session_and_the_tokens_speak_of_the_second_organization() {
@@ -289,6 +291,45 @@ async fn an_organization_with_a_connection_asks_that_one() {
             "{shown}"
         );
     }
+}
+
+/// Its administrator deletes it to make it anew, or somebody who could not switch it off.
+#[tokio::test]
+async fn an_organization_whose_connection_was_deleted_is_entered_by_nobody_until_an_operator_says_so() {
+    on_each_engine(async |gateway: &Gateway| {
+        let mut world = World::new(gateway).await;
+        world.enter().await;
+        let closed = gateway.organization("closed.test").with_oidc_connection().await;
+        let drafted = gateway
+            .organization("drafted.test")
+            .with_connection(|connection| connection.enabled = false)
+            .await;
+        let (at, ada) = (gateway.at(), world.ada.clone());
+        for organization in [&closed, &drafted] {
+            join(gateway, &organization.id, &ada).await;
+            let id = organization.connection_id();
+            let deleted = gateway.tx(async |tx| connection::delete(tx, at, id).await).await;
+            assert!(deleted);
+        }
+        world.beta = drafted;
+        world.enter().await;
+
+        world.beta = closed;
+        let id = world.beta.id.clone();
+        assert!(world.refused().await.contains(GONE));
+        // A stranger does not hear that there was one.
+        gateway
+            .tx(async |tx| membership::set_active(tx, at, &id, &ada, false).await)
+            .await;
+        assert!(world.refused().await.contains(NO_MEMBER));
+        gateway
+            .tx(async |tx| membership::set_active(tx, at, &id, &ada, true).await)
+            .await;
+        let allowed = gateway.tx(async |tx| other_ways::allow(tx, at, &id).await).await;
+        assert!(allowed);
+        world.enter().await;
+    })
+    .await;
 }
 
 #[tokio::test]
