@@ -83,8 +83,6 @@ const CIRCLES: [(&str, &[&str]); 3] = [
         &[
             // The application makes cookies and form tokens, and pages ask it for them.
             "the root: anonymous, app, configuration, web",
-            // The dispatcher and its kinds: the flags and rows of one are read by the same rules as those of all.
-            "cli::connection: oidc, saml, settings, view",
         ],
     ),
     (
@@ -92,8 +90,6 @@ const CIRCLES: [(&str, &[&str]); 3] = [
         &[
             // Its kind puts a delivery in, and the schedule of its kind says when to try.
             "the root: back_channel_logout, mail, outbox",
-            // The dispatcher and its kinds: the settings of one are part of all, and so are its rules.
-            "connection: claims, oidc, rules, saml, settings",
         ],
     ),
     (

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use genkan_protocol::name;
 
 use super::edit::{Edit, set};
-use super::rules::{Mistake, Mistakes};
-use super::settings::{ConfigurationType, ProtocolChange};
+use super::rules::{ConfigurationType, Mistake, Mistakes};
+use super::settings::ProtocolChange;
 use super::{Connection, Kind, seal_client_secret};
 use crate::mistake::Fault;
 use crate::{InstanceKey, Provider, Secret, Stamp};

@@ -6,14 +6,9 @@
 
 use genkan_db::{Tx, p};
 
-use super::OidcSettings;
+use super::{EmailTrust, OidcSettings};
 use crate::row::Columns;
 use crate::{ConnectionId, Error};
-
-/// The attribute whose claim lists a person's groups.
-pub(super) const GROUPS: &str = "groups";
-/// The attribute whose claim lists a person's roles.
-pub(super) const ROLES: &str = "roles";
 
 /// Where a person's roles are read, and what they may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +19,6 @@ pub enum RolesFrom<'a> {
     Unnamed(&'a str),
     /// The provider has no say.
     Nowhere,
-}
-
-/// Which e-mail addresses of a provider count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EmailTrust {
-    /// Those that it marks as verified.
-    Verified,
-    /// Those that it does not mark as unverified.
-    NotDoubted,
-    /// All of them.
-    Any,
 }
 
 /// The claim that was read for roles where none was named.

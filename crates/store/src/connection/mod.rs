@@ -2,6 +2,7 @@
 
 mod address;
 mod change;
+mod check;
 pub mod claims;
 pub mod domains;
 mod edit;
@@ -28,13 +29,13 @@ use crate::{
 
 pub use address::{Page, path};
 pub use change::{Applied, Attributes, Change, MAX_SECRET_BYTES, NewSecret, Refused, apply};
-pub use claims::{EmailTrust, RolesFrom};
+pub use claims::RolesFrom;
 pub use edit::Edit;
 pub use list::{Filter, Listed, count, enabled_for_organization, list, list_for_organization, search};
 pub use oidc::{OidcChange, OidcSettings, TokenAuthType};
-pub use rules::{Mistake, WITHOUT_TLS};
+pub use rules::{ConfigurationType, EmailTrust, Mistake, WITHOUT_TLS};
 pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlChange, SamlSettings, SigningOption};
-pub use settings::{Common, ConfigurationType, Kind, Protocol, ProtocolChange, Settings};
+pub use settings::{Common, Kind, Protocol, ProtocolChange, Settings};
 
 words! {
     /// How far the set-up of a connection has come.

@@ -4,13 +4,15 @@ use genkan_protocol::oidc::issuer_of;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::claims::{self, EmailTrust};
 use super::edit::{Edit, set};
-use super::rules::{MAX_TEXT, Mistake, Mistakes, address, short};
-use super::settings::{ConfigurationType, Kind, Rules};
+use super::rules::{ConfigurationType, EmailTrust, MAX_TEXT, Mistake, Mistakes, Rules, address, short};
 use crate::row::words;
 
 const MAX_CLIENT_ID: usize = 512;
+/// The attribute whose claim lists a person's groups.
+const GROUPS: &str = "groups";
+/// The attribute whose claim lists a person's roles.
+const ROLES: &str = "roles";
 
 words! {
     /// How we authenticate at the provider's token endpoint.
@@ -199,10 +201,6 @@ impl OidcChange {
 }
 
 impl Rules for OidcSettings {
-    fn kind(&self) -> Kind {
-        Kind::Oidc
-    }
-
     fn implied_configuration(&self) -> ConfigurationType {
         let is_complete = self.authorize_uri.is_some() && self.token_uri.is_some() && self.jwks_uri.is_some();
         if is_complete {
@@ -323,9 +321,9 @@ impl Rules for OidcSettings {
 
     fn own_attributes(&self) -> Vec<(&'static str, Option<&str>)> {
         vec![
-            (claims::GROUPS, self.groups_from()),
+            (GROUPS, self.groups_from()),
             (
-                claims::ROLES,
+                ROLES,
                 self.roles_claim.as_deref().filter(|claim| !claim.is_empty()),
             ),
         ]
@@ -333,8 +331,8 @@ impl Rules for OidcSettings {
 
     fn name_attribute(&mut self, attribute: &str, source: Option<&str>) -> bool {
         match attribute {
-            claims::GROUPS => self.name_groups(source),
-            claims::ROLES => self.name_roles(source),
+            GROUPS => self.name_groups(source),
+            ROLES => self.name_roles(source),
             _ => return false,
         }
         true

@@ -1,22 +1,92 @@
-//! What a connection must be like: to be stored, and to be used.
+//! What each kind of connection answers for, and how it names what is wrong.
 //!
 //! The API and the command line hold to the same rules.
 
 use url::Url;
 
-use super::settings::Settings;
-use super::{Connection, Status};
+use crate::row::words;
 
 /// The reason to refuse an address that needs TLS.
 pub const WITHOUT_TLS: &str = "is not https: anybody on the way could sign in as anybody";
 
-/// The most attributes that can be mapped, as in the contract.
-const MAX_ATTRIBUTES: usize = 30;
-const MAX_ATTRIBUTE_NAME: usize = 100;
-const MAX_ATTRIBUTE_VALUE: usize = 256;
 /// Longer addresses meet limits of browsers and servers.
 const MAX_URL: usize = 2048;
 pub(super) const MAX_TEXT: usize = 256;
+
+words! {
+    /// Where the provider's endpoints are known from.
+    pub enum ConfigurationType {
+        /// From its discovery document or metadata.
+        Discovery = "DISCOVERY",
+        /// Entered one by one.
+        Manual = "MANUAL",
+    }
+}
+
+/// Which e-mail addresses of a provider count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailTrust {
+    /// Those that it marks as verified.
+    Verified,
+    /// Those that it does not mark as unverified.
+    NotDoubted,
+    /// All of them.
+    Any,
+}
+
+/// What each kind of connection knows of its own settings.
+pub(super) trait Rules {
+    /// Where the endpoints are known from, if nobody chose.
+    fn implied_configuration(&self) -> ConfigurationType;
+
+    /// Looks at the form of everything that is entered.
+    fn check(&self, http_allowed: bool, mistakes: &mut Mistakes);
+
+    /// Whether people could sign in by it at all, however complete it is.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Mistake`].
+    fn check_use(&self) -> Result<(), Mistake> {
+        Ok(())
+    }
+
+    /// What must be entered before people can sign in, as the contract calls the
+    /// fields, and whether it is.
+    fn required(&self, has_secret: bool, from: ConfigurationType) -> Vec<(&'static str, bool)>;
+
+    /// Whether anything is entered.
+    fn is_touched(&self) -> bool;
+
+    /// Whose names for people are believed. Two providers may call different
+    /// people the same.
+    fn authority(&self) -> &str;
+
+    /// Forgets what was only right for the authority of before.
+    fn meet_another_authority(&mut self) {}
+
+    /// What our secret's way to the provider leads over.
+    fn way_of_secret(&self) -> Vec<Option<&str>> {
+        Vec::new()
+    }
+
+    /// Which of the provider's e-mail addresses count. Most protocols know none that are
+    /// unverified.
+    fn email_trust(&self) -> EmailTrust {
+        EmailTrust::NotDoubted
+    }
+
+    /// The attributes with a place of their own beside the mapping, and what they are read from.
+    fn own_attributes(&self) -> Vec<(&'static str, Option<&str>)> {
+        Vec::new()
+    }
+
+    /// Names what one of [`Self::own_attributes`] is read from, or nothing; says whether
+    /// it is one of them.
+    fn name_attribute(&mut self, _attribute: &str, _source: Option<&str>) -> bool {
+        false
+    }
+}
 
 /// A value that cannot be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,92 +144,7 @@ impl Mistakes {
     }
 }
 
-impl Connection {
-    /// Checks the form of everything that is entered; whether it suffices is
-    /// [`Self::missing`]. Without `http_allowed` a provider needs TLS, unless the
-    /// connection itself does without.
-    ///
-    /// # Errors
-    ///
-    /// One [`Mistake`] for each field that has one.
-    pub fn check(&self, http_allowed: bool) -> Result<(), Vec<Mistake>> {
-        let mut mistakes = Mistakes::default();
-        self.look_for_mistakes(http_allowed, &mut mistakes);
-        mistakes.into_result()
-    }
-
-    pub(super) fn look_for_mistakes(&self, http_allowed: bool, mistakes: &mut Mistakes) {
-        mistakes.note(short("name", &self.name, MAX_TEXT).map_err(of_connection));
-        for (field, text) in [
-            ("ui_button_title", &self.ui_button_title),
-            ("key_id", &self.key_id),
-        ] {
-            let text = text.as_deref().unwrap_or_default();
-            mistakes.note(short(field, text, 300).map_err(of_connection));
-        }
-        mistakes.note(check_mapping(&self.settings));
-        let rules = self.settings.protocol.rules();
-        rules.check(http_allowed || self.settings.common.insecure_http, mistakes);
-        mistakes.note(rules.check_use());
-    }
-
-    /// What must be entered before people can sign in through it, as the
-    /// contract calls the fields; empty if nothing is missing.
-    pub fn missing(&self) -> Vec<&'static str> {
-        let from = self.settings.configuration_type();
-        let required = self
-            .settings
-            .protocol
-            .rules()
-            .required(self.client_secret_sealed.is_some(), from);
-        let missing = required.into_iter().filter(|(_, is_there)| !is_there);
-        missing.map(|(field, _)| field).collect()
-    }
-
-    /// How far the set-up has come.
-    pub fn status(&self) -> Status {
-        let common = &self.settings.common;
-        // A mapping alone is nothing that a provider could be reached by.
-        let is_touched = common.insecure_http
-            || common.configuration_type.is_some()
-            || self.client_secret_sealed.is_some()
-            || self.settings.protocol.rules().is_touched();
-        match (self.missing().is_empty(), is_touched) {
-            (true, _) => Status::Completed,
-            (false, true) => Status::InProgress,
-            (false, false) => Status::Draft,
-        }
-    }
-}
-
-fn of_connection(mistake: Mistake) -> Mistake {
-    Mistake {
-        in_settings: false,
-        ..mistake
-    }
-}
-
-fn check_mapping(settings: &Settings) -> Result<(), Mistake> {
-    const FIELD: &str = "attribute_mapping";
-    let mapping = &settings.common.attribute_mapping;
-    if mapping.len() > MAX_ATTRIBUTES {
-        let reason = format!("maps more than {MAX_ATTRIBUTES} attributes");
-        return Err(Mistake::of_connection(FIELD, reason));
-    }
-    for (ours, theirs) in mapping {
-        let fits = |text: &str, max: usize| (1..=max).contains(&text.len()) && is_printable(text);
-        if !fits(ours, MAX_ATTRIBUTE_NAME) || !fits(theirs, MAX_ATTRIBUTE_VALUE) {
-            let reason = format!(
-                "has a name that is empty, longer than {MAX_ATTRIBUTE_NAME} (ours) or {MAX_ATTRIBUTE_VALUE} \
-                 (theirs) bytes, or not printable"
-            );
-            return Err(Mistake::of_connection(FIELD, reason));
-        }
-    }
-    Ok(())
-}
-
-fn is_printable(text: &str) -> bool {
+pub(super) fn is_printable(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 

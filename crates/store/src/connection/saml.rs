@@ -4,8 +4,7 @@ use genkan_protocol::saml::{IdpCertificate, IdpMetadata};
 use serde::{Deserialize, Serialize};
 
 use super::edit::{Edit, set};
-use super::rules::{MAX_TEXT, Mistake, Mistakes, address, short};
-use super::settings::{ConfigurationType, Kind, Rules};
+use super::rules::{ConfigurationType, MAX_TEXT, Mistake, Mistakes, Rules, address, short};
 use crate::row::words;
 use crate::{CertificateId, Stamp, Timestamp};
 
@@ -224,10 +223,6 @@ impl SamlChange {
 }
 
 impl Rules for SamlSettings {
-    fn kind(&self) -> Kind {
-        Kind::Saml
-    }
-
     fn implied_configuration(&self) -> ConfigurationType {
         match (&self.idp_metadata_url, &self.idp_sso_url) {
             (None, Some(_)) => ConfigurationType::Manual,

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::claims::EmailTrust;
 use super::oidc::{OidcChange, OidcSettings};
-use super::rules::{Mistake, Mistakes};
+use super::rules::{ConfigurationType, EmailTrust, Mistakes, Rules};
 use super::saml::{SamlChange, SamlSettings};
 use crate::Stamp;
 use crate::row::words;
@@ -29,16 +28,6 @@ impl Kind {
             Self::Oidc => "OpenID Connect",
             Self::Saml => "SAML",
         }
-    }
-}
-
-words! {
-    /// Where the provider's endpoints are known from.
-    pub enum ConfigurationType {
-        /// From its discovery document or metadata.
-        Discovery = "DISCOVERY",
-        /// Entered one by one.
-        Manual = "MANUAL",
     }
 }
 
@@ -82,62 +71,6 @@ pub enum ProtocolChange {
     Saml(SamlChange),
 }
 
-/// What each kind of connection knows of its own settings.
-pub(super) trait Rules {
-    fn kind(&self) -> Kind;
-
-    /// Where the endpoints are known from, if nobody chose.
-    fn implied_configuration(&self) -> ConfigurationType;
-
-    /// Looks at the form of everything that is entered.
-    fn check(&self, http_allowed: bool, mistakes: &mut Mistakes);
-
-    /// Whether people could sign in by it at all, however complete it is.
-    ///
-    /// # Errors
-    ///
-    /// The first [`Mistake`].
-    fn check_use(&self) -> Result<(), Mistake> {
-        Ok(())
-    }
-
-    /// What must be entered before people can sign in, as the contract calls the
-    /// fields, and whether it is.
-    fn required(&self, has_secret: bool, from: ConfigurationType) -> Vec<(&'static str, bool)>;
-
-    /// Whether anything is entered.
-    fn is_touched(&self) -> bool;
-
-    /// Whose names for people are believed. Two providers may call different
-    /// people the same.
-    fn authority(&self) -> &str;
-
-    /// Forgets what was only right for the authority of before.
-    fn meet_another_authority(&mut self) {}
-
-    /// What our secret's way to the provider leads over.
-    fn way_of_secret(&self) -> Vec<Option<&str>> {
-        Vec::new()
-    }
-
-    /// Which of the provider's e-mail addresses count. Most protocols know none that are
-    /// unverified.
-    fn email_trust(&self) -> EmailTrust {
-        EmailTrust::NotDoubted
-    }
-
-    /// The attributes with a place of their own beside the mapping, and what they are read from.
-    fn own_attributes(&self) -> Vec<(&'static str, Option<&str>)> {
-        Vec::new()
-    }
-
-    /// Names what one of [`Self::own_attributes`] is read from, or nothing; says whether
-    /// it is one of them.
-    fn name_attribute(&mut self, _attribute: &str, _source: Option<&str>) -> bool {
-        false
-    }
-}
-
 impl Settings {
     /// The settings of a new connection.
     pub fn new(kind: Kind) -> Self {
@@ -145,8 +78,8 @@ impl Settings {
     }
 
     /// The protocol that is spoken.
-    pub fn kind(&self) -> Kind {
-        self.protocol.rules().kind()
+    pub const fn kind(&self) -> Kind {
+        self.protocol.kind()
     }
 
     /// Those of an OpenID Provider.
@@ -214,7 +147,7 @@ impl Settings {
     /// by the way that it goes, and without TLS anybody on it.
     pub(super) fn sends_secret_elsewhere(&self, before: &Self) -> bool {
         let (rules, rules_before) = (self.protocol.rules(), before.protocol.rules());
-        rules.kind() != rules_before.kind()
+        self.kind() != before.kind()
             || rules.way_of_secret() != rules_before.way_of_secret()
             || (self.common.insecure_http && !before.common.insecure_http)
     }
@@ -254,6 +187,13 @@ impl Protocol {
         match kind {
             Kind::Oidc => Self::Oidc(OidcSettings::default()),
             Kind::Saml => Self::Saml(SamlSettings::default()),
+        }
+    }
+
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::Oidc(_) => Kind::Oidc,
+            Self::Saml(_) => Kind::Saml,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Connections: ways to identity providers, of organizations and of the environment.
 
 pub(super) mod change;
+mod links;
 mod list;
 mod oidc;
 mod render;
@@ -287,7 +288,7 @@ impl ConnectionService for Api {
             .await?;
         Ok(Response::new(CreateConnectionTestResponse {
             test_request_id: test_id.to_string(),
-            test_uri: render::test_link(self, &connection, &word),
+            test_uri: links::test_link(self, &connection, &word),
             expire_time: Some(shared::time(expires_at)),
         }))
     }

@@ -10,7 +10,7 @@ use genkan_store::connection::{
 };
 use genkan_store::{InstanceKey, Secret};
 
-use super::render::address;
+use super::links::address;
 use super::words;
 use crate::{Api, Error, Simulator};
 

@@ -1,23 +1,12 @@
 //! Connections as messages. Secrets are not part of them.
 
 use genkan_contract::scalekit::v1::connections::{Connection as WireConnection, ListConnection};
-use genkan_protocol::oauth::append_query;
-use genkan_store::Secret;
 use genkan_store::connection::{Connection, Page};
 
+use super::links::address;
 use super::{Shown, settings, words};
 use crate::services::domains;
 use crate::{Api, render};
-
-/// Where a page of a connection is.
-pub(super) fn address(api: &Api, connection: &Connection, page: Page) -> String {
-    format!("{}{}", api.public_url(), connection.path(page))
-}
-
-/// Where a test of the connection begins, with the word that lets it.
-pub(super) fn test_link(api: &Api, connection: &Connection, word: &Secret) -> String {
-    append_query(&address(api, connection, Page::Test), &[("word", word.expose())])
-}
 
 /// A connection with the domains that it signs in.
 pub(super) fn connection(api: &Api, shown: &Shown) -> WireConnection {

@@ -7,7 +7,7 @@ use genkan_store::connection::{
     SigningOption,
 };
 
-use super::render::address;
+use super::links::address;
 use super::words;
 use crate::{Api, Error, render};
 

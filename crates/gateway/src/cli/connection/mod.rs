@@ -11,6 +11,7 @@ mod settings;
 mod test;
 mod update;
 mod view;
+mod words;
 
 use clap::{Args, Subcommand};
 use genkan_store::connection::{self, Applied, Change, Connection, Enabling};

@@ -8,8 +8,7 @@ use genkan_store::connection::{
 
 use super::claims::ClaimArgs;
 use super::secret::SecretArgs;
-use super::settings::{Words, switch};
-use super::view::pairs;
+use super::words::{Words, pairs, switch};
 use crate::cli::Failure;
 use crate::cli::output::yes_no;
 

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use genkan_store::connection::{Connection, Edit, SamlChange, SamlSettings};
 
-use super::settings::Words;
-use super::view::{optional, pairs};
+use super::words::{Words, optional, pairs};
 use crate::cli::Failure;
 use crate::cli::output::{time, yes_no};
 

@@ -9,6 +9,7 @@ use genkan_store::connection::{
 
 use super::oidc::{self, OidcArgs};
 use super::saml::{self, SamlArgs};
+use super::words::{Words, switch};
 use crate::cli::pairs::parse_pair;
 use crate::cli::{Failure, product};
 
@@ -119,16 +120,6 @@ impl SettingsArgs {
     }
 }
 
-/// What the command line says of a kind of connection.
-pub(super) struct Words {
-    /// The options by which the fields are entered.
-    pub(super) options: &'static [(&'static str, &'static str)],
-    /// What to do about options that another kind has not.
-    pub(super) leave_out: &'static str,
-    /// What the address at which answers come is called at the provider.
-    pub(super) address: &'static str,
-}
-
 pub(super) const fn words(kind: Kind) -> Words {
     match kind {
         Kind::Oidc => oidc::WORDS,
@@ -185,11 +176,6 @@ pub(super) fn refused(kind: Kind, refused: Refused) -> Failure {
         ))
         .remedy("Enter what is missing, or keep it disabled."),
     }
-}
-
-/// `--x on|off`, or `--no-x`.
-pub(super) fn switch(chosen: Option<bool>, no: bool) -> Option<bool> {
-    if no { Some(false) } else { chosen }
 }
 
 #[cfg(test)]

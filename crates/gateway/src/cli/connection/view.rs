@@ -1,11 +1,10 @@
 //! A connection as commands show it.
 
-use std::collections::BTreeMap;
-
 use genkan_store::connection::{Common, Connection, OidcSettings, Page, Protocol, SamlSettings, Settings};
 use serde::Serialize;
 
 use super::settings::words;
+use super::words::optional;
 use super::{oidc, saml};
 use crate::cli::output::{details, time, yes_no};
 use crate::config::PublicUrl;
@@ -146,13 +145,4 @@ impl<'a> ConnectionView<'a> {
         rows.push((self.address, self.redirect_uri.clone()));
         details(&rows)
     }
-}
-
-pub(super) fn optional(value: &Option<String>) -> String {
-    value.clone().unwrap_or_default()
-}
-
-pub(super) fn pairs(mapping: &BTreeMap<String, String>) -> String {
-    let pairs = mapping.iter().map(|(ours, theirs)| format!("{ours}={theirs}"));
-    pairs.collect::<Vec<_>>().join(", ")
 }
