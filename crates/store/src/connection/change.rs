@@ -1,7 +1,7 @@
 //! What is entered for a connection, and what comes of it.
 //!
-//! A form, a flag and a message each make a [`Change`] of their own words. What it does and
-//! what is wrong with it is decided here, so each of them gets the same answer.
+//! A form, a flag and a message each make a [`Change`] of their own words. Its effect and its
+//! mistakes are decided here, so each of them gets the same answer.
 
 use std::collections::BTreeMap;
 
