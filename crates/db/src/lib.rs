@@ -10,6 +10,7 @@ mod migrate;
 mod postgres;
 mod row;
 mod sqlite;
+mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tx;

@@ -1,13 +1,16 @@
 //! One row of an answer.
 
-use crate::{Error, FromValue};
+use rusqlite::types::Value as Cell;
+use tokio_postgres::types::Type;
+
+use crate::{Error, FromValue, Value};
 
 /// One row of an answer.
 pub struct Row(Cells);
 
 /// The engines' own rows, kept as they came: converting is left to [`Row::get`].
 enum Cells {
-    Sqlite(Box<[rusqlite::types::Value]>),
+    Sqlite(Box<[Cell]>),
     Postgres(tokio_postgres::Row),
 }
 
@@ -19,7 +22,7 @@ impl std::fmt::Debug for Row {
 }
 
 impl Row {
-    pub(crate) fn sqlite(cells: Box<[rusqlite::types::Value]>) -> Self {
+    pub(crate) fn sqlite(cells: Box<[Cell]>) -> Self {
         Self(Cells::Sqlite(cells))
     }
 
@@ -47,8 +50,8 @@ impl Row {
             )));
         }
         let value = match &self.0 {
-            Cells::Sqlite(cells) => crate::sqlite::column(&cells[index]),
-            Cells::Postgres(row) => crate::postgres::column(row, index),
+            Cells::Sqlite(cells) => of_sqlite(&cells[index]),
+            Cells::Postgres(row) => of_postgres(row, index),
         };
         let value = value
             .map_err(|kind| Error::Database(format!("column {index} holds {kind}, which no type reads")))?;
@@ -60,4 +63,41 @@ impl Row {
             ))
         })
     }
+}
+
+/// Views a cell of SQLite; an error names a kind that our schemas do not have.
+fn of_sqlite(cell: &Cell) -> Result<Value<'_>, &'static str> {
+    match cell {
+        Cell::Null => Ok(Value::Null),
+        Cell::Integer(value) => Ok(Value::Int(*value)),
+        Cell::Text(value) => Ok(Value::Text(value)),
+        Cell::Blob(value) => Ok(Value::Bytes(value)),
+        Cell::Real(_) => Err("a floating-point number"),
+    }
+}
+
+/// Views a cell of PostgreSQL; an error names a kind that our schemas do not have.
+fn of_postgres(row: &tokio_postgres::Row, index: usize) -> Result<Value<'_>, &'static str> {
+    let value = match *row.columns()[index].type_() {
+        Type::BOOL => row
+            .try_get::<_, Option<bool>>(index)
+            .map(|value| value.map(Value::Bool)),
+        Type::INT8 => row
+            .try_get::<_, Option<i64>>(index)
+            .map(|value| value.map(Value::Int)),
+        Type::INT4 => row
+            .try_get::<_, Option<i32>>(index)
+            .map(|value| value.map(Value::from)),
+        Type::TEXT | Type::VARCHAR | Type::NAME => row
+            .try_get::<_, Option<&str>>(index)
+            .map(|value| value.map(Value::Text)),
+        Type::BYTEA => row
+            .try_get::<_, Option<&[u8]>>(index)
+            .map(|value| value.map(Value::Bytes)),
+        Type::NUMERIC => return Err("a NUMERIC (a sum of BIGINT is one: CAST it AS BIGINT)"),
+        _ => return Err("a value of another type (CAST it)"),
+    };
+    value
+        .map(|value| value.unwrap_or(Value::Null))
+        .map_err(|_| "a value that cannot be decoded")
 }

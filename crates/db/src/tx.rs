@@ -1,7 +1,8 @@
 //! A transaction, as the functions that hold SQL see it.
 
+use crate::statement::{Fate, postgres, sqlite};
 use crate::work::Work;
-use crate::{Engine, Error, Row, Value, postgres, sqlite};
+use crate::{Engine, Error, Row, Value};
 
 /// Rows that one step of a bulk job starts with, before its pace is known.
 pub(crate) const FIRST_CHUNK: i64 = 100;
@@ -22,17 +23,6 @@ pub struct Tx<'a> {
 enum Connection<'a> {
     Sqlite(&'a mut rusqlite::Connection),
     Postgres(&'a deadpool_postgres::Transaction<'a>),
-}
-
-/// What must become of the transaction, whatever its closure returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// The closure decides.
-    Open,
-    /// A statement failed: roll back.
-    Doomed,
-    /// Another transaction was in the way: roll back and run the closure again.
-    Rerun,
 }
 
 impl std::fmt::Debug for Tx<'_> {

@@ -11,8 +11,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 
-use super::statement::chain;
 use crate::Error;
+use crate::statement::postgres::chain;
 
 /// Connections at most, unless the URL says otherwise. PostgreSQL allows 100 in all by default.
 const POOL_SIZE: usize = 16;

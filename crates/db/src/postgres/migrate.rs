@@ -4,8 +4,8 @@ use deadpool_postgres::{Client, Transaction};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error as Failure, IsolationLevel};
 
-use super::statement::{chain, error};
 use crate::migrate::{Applied, pending};
+use crate::statement::postgres::{chain, error};
 use crate::{Error, Migration};
 
 /// Applies what is missing, one transaction for each step.

@@ -2,7 +2,6 @@
 
 mod config;
 mod migrate;
-mod statement;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -13,13 +12,13 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{IsolationLevel, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::tx::{FIRST_CHUNK, Fate};
+use crate::statement::{Fate, postgres as statement};
+use crate::tx::FIRST_CHUNK;
 use crate::work::{Done, Work};
 use crate::{Error, Migration, Tx};
 use config::Settings;
 
 pub(crate) use config::check as check_url;
-pub(crate) use statement::{all, column, exec, opt};
 
 /// How often a transaction is run again after a conflict.
 const RETRIES: u32 = 8;

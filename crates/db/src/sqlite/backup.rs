@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 use super::open;
-use super::statement::error;
 use crate::Error;
+use crate::statement::sqlite::error;
 
 /// Writes a consistent copy to `to`, which must not exist.
 pub(super) fn backup(from: &Path, to: &Path) -> Result<(), Error> {

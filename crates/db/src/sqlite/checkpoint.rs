@@ -7,14 +7,12 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use rusqlite::Connection;
 
+use super::signal::Signal;
 use super::writer::Queue;
 use crate::Error;
-
-/// How long commits gather before their pages are written.
-const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Size of the log from which the writer is made to wait, so that it starts again from the top.
 const LOG_SIZE_MAX_BYTES: i64 = 64 << 20;
@@ -22,26 +20,10 @@ const LOG_SIZE_MAX_BYTES: i64 = 64 << 20;
 /// Pause before the writer is made to wait again, if somebody still read from the log.
 const HELD_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long the writer is made to wait for those who read at this moment.
-pub(super) const READERS_TIMEOUT: Duration = Duration::from_millis(50);
-
 #[derive(Default)]
 pub(super) struct Checkpointer {
     signal: Arc<Signal>,
     thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// Tells the thread what happened.
-#[derive(Default)]
-pub(super) struct Signal {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    dirty: bool,
-    stop: bool,
 }
 
 impl Checkpointer {
@@ -62,8 +44,7 @@ impl Checkpointer {
 
     /// Tells the thread to end and hands it over to be waited for.
     pub(super) fn stop(&self) -> Option<JoinHandle<()>> {
-        self.signal.state.lock().stop = true;
-        self.signal.changed.notify_all();
+        self.signal.stop();
         self.thread.lock().take()
     }
 }
@@ -71,28 +52,6 @@ impl Checkpointer {
 impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-impl Signal {
-    /// Something was committed.
-    pub(super) fn dirty(&self) {
-        let mut state = self.state.lock();
-        if !state.dirty {
-            state.dirty = true;
-            self.changed.notify_all();
-        }
-    }
-
-    /// Waits for commits to gather; false means stop.
-    fn wait(&self) -> bool {
-        let mut state = self.state.lock();
-        self.changed
-            .wait_while(&mut state, |state| !state.dirty && !state.stop);
-        self.changed
-            .wait_while_for(&mut state, |state| !state.stop, INTERVAL);
-        state.dirty = false;
-        !state.stop
     }
 }
 

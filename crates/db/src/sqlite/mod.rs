@@ -12,21 +12,20 @@ mod dialect;
 mod migrate;
 mod open;
 mod readers;
-mod statement;
+mod signal;
 mod step;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::statement::sqlite as statement;
 use crate::work::{Done, Work};
 use crate::{Error, Migration, Tx};
 use checkpoint::Checkpointer;
 use parking_lot::Mutex;
 use readers::Readers;
 use writer::Queue;
-
-pub(crate) use statement::{all, column, exec, failed, opt};
 
 /// Reads the path of a URL, and looks at no file.
 pub(crate) fn check_path(path: &str) -> Result<(), Error> {

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::checkpoint::READERS_TIMEOUT;
 use crate::Error;
 
 /// How long a connection waits for another process, such as the command line
 /// beside a running server.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the checkpointer makes the writer wait for those who read at this moment.
+const READERS_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Statements kept prepared per connection; the default of 16 is fewer than one request needs.
 const STATEMENTS: usize = 256;

@@ -8,8 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use rusqlite::Connection;
 
-use super::statement::error;
-use crate::tx::{FIRST_CHUNK, Fate};
+use crate::statement::Fate;
+use crate::statement::sqlite::error;
+use crate::tx::FIRST_CHUNK;
 use crate::work::Work;
 use crate::{Error, Tx};
 

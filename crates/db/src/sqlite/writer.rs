@@ -19,11 +19,11 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::checkpoint::Signal;
 use super::open::{BUSY_TIMEOUT, is_busy};
-use super::statement::error;
+use super::signal::Signal;
 use super::step::{Outcome, execute};
 use crate::Error;
+use crate::statement::sqlite::error;
 
 /// Callers per batch at most: bounds how long the first one waits for its answer.
 const BATCH_CALLERS: usize = 64;

@@ -1,4 +1,4 @@
-//! One statement on one connection.
+//! One statement on one connection to PostgreSQL.
 
 use std::error::Error as StdError;
 use std::pin::pin;
@@ -9,7 +9,7 @@ use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use crate::tx::Fate;
+use super::Fate;
 use crate::{Error, Row, Value};
 
 /// An answer, or what its absence means for the transaction.
@@ -66,32 +66,6 @@ async fn prepare(
         return Err((Fate::Doomed, Error::Database(error)));
     }
     Ok(statement)
-}
-
-/// Views a cell; an error names a kind that our schemas do not have.
-pub(crate) fn column(row: &tokio_postgres::Row, index: usize) -> Result<Value<'_>, &'static str> {
-    let value = match *row.columns()[index].type_() {
-        Type::BOOL => row
-            .try_get::<_, Option<bool>>(index)
-            .map(|value| value.map(Value::Bool)),
-        Type::INT8 => row
-            .try_get::<_, Option<i64>>(index)
-            .map(|value| value.map(Value::Int)),
-        Type::INT4 => row
-            .try_get::<_, Option<i32>>(index)
-            .map(|value| value.map(Value::from)),
-        Type::TEXT | Type::VARCHAR | Type::NAME => row
-            .try_get::<_, Option<&str>>(index)
-            .map(|value| value.map(Value::Text)),
-        Type::BYTEA => row
-            .try_get::<_, Option<&[u8]>>(index)
-            .map(|value| value.map(Value::Bytes)),
-        Type::NUMERIC => return Err("a NUMERIC (a sum of BIGINT is one: CAST it AS BIGINT)"),
-        _ => return Err("a value of another type (CAST it)"),
-    };
-    value
-        .map(|value| value.unwrap_or(Value::Null))
-        .map_err(|_| "a value that cannot be decoded")
 }
 
 impl ToSql for Value<'_> {
@@ -154,7 +128,7 @@ pub(crate) fn error(failure: &tokio_postgres::Error) -> Error {
 }
 
 /// Whether the connection is gone.
-pub(super) fn is_lost(failure: &tokio_postgres::Error) -> bool {
+pub(crate) fn is_lost(failure: &tokio_postgres::Error) -> bool {
     match failure.as_db_error() {
         // The server ended it: it stops, fails over, or was told to. Not when
         // the closure left it idle for too long, which it would do again.
@@ -167,7 +141,7 @@ pub(super) fn is_lost(failure: &tokio_postgres::Error) -> bool {
 }
 
 /// The message with its causes, which the driver leaves out.
-pub(super) fn chain(error: &tokio_postgres::Error) -> String {
+pub(crate) fn chain(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

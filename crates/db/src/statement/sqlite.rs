@@ -1,9 +1,9 @@
-//! One statement on one connection.
+//! One statement on one connection to SQLite.
 
 use rusqlite::types::{Null, Value as Cell, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ffi};
 
-use crate::tx::Fate;
+use super::Fate;
 use crate::{Error, Row, Value};
 
 pub(crate) fn opt(connection: &Connection, sql: &str, params: &[Value<'_>]) -> Result<Option<Row>, Error> {
@@ -109,17 +109,6 @@ fn read(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row, Error> {
         })
         .collect();
     cells.map(Row::sqlite)
-}
-
-/// Views a cell; an error names a kind that our schemas do not have.
-pub(crate) fn column(cell: &Cell) -> Result<Value<'_>, &'static str> {
-    match cell {
-        Cell::Null => Ok(Value::Null),
-        Cell::Integer(value) => Ok(Value::Int(*value)),
-        Cell::Text(value) => Ok(Value::Text(value)),
-        Cell::Blob(value) => Ok(Value::Bytes(value)),
-        Cell::Real(_) => Err("a floating-point number"),
-    }
 }
 
 /// What a failed statement means for its transaction.
