@@ -25,8 +25,13 @@ pub enum Error {
     /// The commit that this transaction shared with others failed. Nothing was committed.
     #[error("the commit failed: {0}")]
     CommitFailed(String),
-    /// The connection broke during the commit: the transaction happened, or it did not.
-    #[error("the connection broke during the commit, its outcome is unknown: {0}")]
+    /// The database cannot be reached, or takes no writes for now. Nothing was
+    /// committed, and the same call may succeed later.
+    #[error("the database is not available, nothing was committed: {0}")]
+    Unavailable(String),
+    /// The connection broke during the commit, or the commit took too long: the
+    /// transaction happened, or it did not, or it happens yet.
+    #[error("nobody can say whether the transaction was committed: {0}")]
     UnknownOutcome(String),
     /// The database cannot be opened; says what to check.
     #[error("{0}")]
@@ -39,4 +44,24 @@ pub enum Error {
     Closed,
     #[error("database failed: {0}")]
     Database(String),
+}
+
+/// What a caller may do after a failure that is nobody's mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// Nothing was committed, and the same call may succeed in a moment.
+    Passing,
+    /// Whether it was committed is not known: a look tells, a second call may do it twice.
+    Unknown,
+}
+
+impl Error {
+    /// Whether it is a failure that passes, and what became of the transaction.
+    pub fn outage(&self) -> Option<Outage> {
+        match self {
+            Self::Busy(_) | Self::Unavailable(_) => Some(Outage::Passing),
+            Self::UnknownOutcome(_) => Some(Outage::Unknown),
+            _ => None,
+        }
+    }
 }

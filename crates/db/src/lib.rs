@@ -23,13 +23,14 @@ use std::time::{Duration, Instant};
 
 use bulk::Pace;
 use parking_lot::Mutex;
-use postgres::{Access, Postgres};
+use postgres::Postgres;
 use sqlite::Sqlite;
+use statement::{Access, Isolation};
 use tx::FIRST_CHUNK;
 
 pub use bulk::Bulk;
-pub use error::Error;
-pub use migrate::Migration;
+pub use error::{Error, Outage};
+pub use migrate::{Migration, Schema};
 pub use row::Row;
 pub use tx::Tx;
 pub use value::{FromValue, Value};
@@ -57,10 +58,15 @@ impl Db {
     ///
     /// A missing SQLite file is created, readable by its owner only; a missing
     /// directory is not. The parameters of a PostgreSQL URL are those of
-    /// libpq, with three differences: `sslmode` is `disable`, or `require` (or
+    /// libpq, with these differences: `sslmode` is `disable`, or `require` (or
     /// `verify-full`), which always verifies the server's certificate;
     /// `sslrootcert` names a PEM file that is trusted instead of the public
     /// authorities; and `pool_size` is the number of connections, 16 by default.
+    ///
+    /// Two more: `schema` is where tables are looked for and made, if not where
+    /// the server says. `pooler=transaction` tells that every transaction may meet
+    /// another server process, as behind PgBouncer in transaction mode, and
+    /// `pooler=none` that none does. Without it the first connection tells.
     ///
     /// # Errors
     ///
@@ -119,6 +125,24 @@ impl Db {
         }
     }
 
+    /// How far `migrations` are applied. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Db::migrate`] if the database is newer or was made by other steps.
+    pub async fn schema(&self, migrations: &[Migration]) -> Result<Schema, Error> {
+        let applied = match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.applied().await?,
+            Inner::Postgres(postgres) => postgres.applied().await?,
+        };
+        let applied = applied.unwrap_or_default();
+        Ok(match migrate::pending(migrations, &applied)? {
+            [] => Schema::Current,
+            _ if applied.is_empty() => Schema::Absent,
+            _ => Schema::Older,
+        })
+    }
+
     /// Runs `f` in a read-write transaction; commits on `Ok`, rolls back on `Err`.
     /// `f` may run again after a serialization failure.
     ///
@@ -143,7 +167,31 @@ impl Db {
     ) -> Result<T, E> {
         match &self.0 {
             Inner::Sqlite(sqlite) => sqlite.tx(FIRST_CHUNK, f).await,
-            Inner::Postgres(postgres) => postgres.tx(Access::Write { chunk: FIRST_CHUNK }, &f).await,
+            Inner::Postgres(postgres) => postgres.tx(write(Isolation::Serializable, FIRST_CHUNK), &f).await,
+        }
+    }
+
+    /// As [`Db::tx`], but on PostgreSQL each statement sees what others committed before it.
+    ///
+    /// So nothing runs again because of rows that were only read. It is for a transaction
+    /// whose rule is held by one statement that checks and writes, by rows that it locks
+    /// (`FOR UPDATE`) or by a constraint; one that counts before it inserts needs [`Db::tx`].
+    /// On SQLite there is no difference.
+    ///
+    /// # Errors
+    ///
+    /// As [`Db::tx`].
+    pub async fn tx_read_committed<T, E: From<Error>>(
+        &self,
+        f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Clone,
+    ) -> Result<T, E> {
+        match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.tx(FIRST_CHUNK, f).await,
+            Inner::Postgres(postgres) => {
+                postgres
+                    .tx(write(Isolation::ReadCommitted, FIRST_CHUNK), &f)
+                    .await
+            }
         }
     }
 
@@ -191,7 +239,9 @@ impl Db {
             let progress = match &self.0 {
                 Inner::Sqlite(sqlite) => sqlite.tx(pace.chunk(), timed).await?,
                 Inner::Postgres(postgres) => {
-                    postgres.tx(Access::Write { chunk: pace.chunk() }, &timed).await?
+                    postgres
+                        .tx(write(Isolation::Serializable, pace.chunk()), &timed)
+                        .await?
                 }
             };
             if progress == Bulk::Done {
@@ -214,6 +264,24 @@ impl Db {
         match &self.0 {
             Inner::Sqlite(sqlite) => sqlite.change_marker().map(Some),
             Inner::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// What the database's own clock says, in microseconds since 1970.
+    ///
+    /// `None` on SQLite, which has that of this machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Db::read`].
+    pub async fn clock(&self) -> Result<Option<i64>, Error> {
+        const CLOCK: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+        match &self.0 {
+            Inner::Sqlite(_) => Ok(None),
+            Inner::Postgres(_) => {
+                let row = self.read(async |tx| tx.opt(CLOCK, &[]).await).await?;
+                row.map(|row| row.get(0)).transpose()
+            }
         }
     }
 
@@ -243,7 +311,11 @@ impl Db {
         }
     }
 
-    /// Answers a trivial query, for readiness.
+    /// Whether the database answers and takes writes, for readiness.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] also if it is a standby. It is not asked again for as long as by [`Db::tx`].
     pub async fn ping(&self) -> Result<(), Error> {
         match &self.0 {
             Inner::Sqlite(sqlite) => sqlite.ping().await,
@@ -260,4 +332,8 @@ impl Db {
             Inner::Postgres(postgres) => postgres.close().await,
         }
     }
+}
+
+const fn write(isolation: Isolation, chunk: i64) -> Access {
+    Access::Write { isolation, chunk }
 }

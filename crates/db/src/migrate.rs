@@ -36,6 +36,16 @@ pub(crate) fn fingerprint(text: &str) -> String {
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// How far a database has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// No step was ever applied.
+    Absent,
+    /// Some steps are missing.
+    Older,
+    Current,
+}
+
 /// A step that the database has.
 #[derive(Debug)]
 pub(crate) struct Applied {

@@ -10,8 +10,12 @@
 //! database that was migrated once: the migrations would take most of the time
 //! of a test.
 
+mod cluster;
+mod pooler;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -25,6 +29,9 @@ use tokio_postgres::{Client, NoTls};
 use crate::migrate::fingerprint;
 use crate::{Db, Engine, Migration};
 
+pub use cluster::{Cluster, url as url_of};
+pub use pooler::Pooler;
+
 /// A database that is removed when it is dropped.
 #[derive(Debug)]
 pub struct Scratch {
@@ -36,9 +43,19 @@ pub struct Scratch {
 /// What is to be removed.
 #[derive(Debug)]
 enum Remains {
-    Directory { _removed_on_drop: TempDir },
-    Schema { server: String, name: String },
-    Database { server: String, name: String },
+    Directory {
+        _removed_on_drop: TempDir,
+    },
+    Schema {
+        server: String,
+        name: String,
+    },
+    Database {
+        server: String,
+        name: String,
+    },
+    /// It goes with its server.
+    Nothing,
 }
 
 impl Scratch {
@@ -117,6 +134,15 @@ impl Scratch {
         })
     }
 
+    /// The database of a server of one test's own.
+    pub fn on(cluster: &Cluster) -> Self {
+        Self {
+            url: cluster.url(),
+            engine: Engine::Postgres,
+            remains: Remains::Nothing,
+        }
+    }
+
     /// An empty one of each engine that can be tested here.
     pub async fn each() -> Vec<Self> {
         let mut each = vec![Self::sqlite()];
@@ -152,7 +178,10 @@ impl Scratch {
                 let connection = rusqlite::Connection::open(path).expect("the scratch file opens");
                 connection.execute_batch(dump).expect("the dump is understood");
             }
-            Remains::Schema { .. } | Remains::Database { .. } => administer(&self.url, dump).await,
+            Remains::Schema { server, name } => {
+                administer(server, &format!("SET search_path = {name}; {dump}")).await;
+            }
+            Remains::Database { .. } | Remains::Nothing => administer(&self.url, dump).await,
         }
     }
 
@@ -169,7 +198,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let (server, sql) = match &self.remains {
-            Remains::Directory { .. } => return,
+            Remains::Directory { .. } | Remains::Nothing => return,
             Remains::Schema { server, name } => (
                 server,
                 format!(
@@ -243,12 +272,30 @@ pub async fn on_each(each: Vec<Scratch>, test: impl AsyncFn(Scratch)) {
 
 fn test_server() -> Option<String> {
     let server = variable("GENKAN_TEST_POSTGRES").filter(|url| !url.is_empty());
-    let required = variable("CI").is_some() || variable("GENKAN_TEST_REQUIRE_POSTGRES").is_some();
     assert!(
-        server.is_some() || !required,
+        server.is_some() || !is_required(),
         "GENKAN_TEST_POSTGRES is not set: start a server with scripts/postgres"
     );
     server
+}
+
+fn is_required() -> bool {
+    variable("CI").is_some() || variable("GENKAN_TEST_REQUIRE_POSTGRES").is_some()
+}
+
+/// The directory of PostgreSQL's programs, the newest that is installed.
+fn server_programs() -> PathBuf {
+    let installed = ["/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt"].into_iter();
+    let mut found: Vec<PathBuf> = installed
+        .filter_map(|directory| std::fs::read_dir(directory).ok())
+        .flatten()
+        .filter_map(|version| version.ok().map(|version| version.path().join("bin")))
+        .filter(|programs| programs.join("initdb").exists() && programs.join("pg_basebackup").exists())
+        .collect();
+    found.sort();
+    found
+        .pop()
+        .expect("a test server runs here, so PostgreSQL's programs are installed")
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests have no configuration file")]
@@ -270,10 +317,7 @@ fn name() -> String {
 /// Makes a schema the one that names without a schema are looked up in.
 fn with_schema(url: &str, name: &str) -> String {
     // The application's name finds the connections that a test left open.
-    with_parameter(
-        url,
-        &format!("options=-csearch_path%3D{name}&application_name={name}"),
-    )
+    with_parameter(url, &format!("schema={name}&application_name={name}"))
 }
 
 fn with_parameter(url: &str, parameter: &str) -> String {
@@ -369,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_schema_is_added_to_a_url() {
-        let parameters = "options=-csearch_path%3Dx&application_name=x";
+        let parameters = "schema=x&application_name=x";
         assert_eq!(
             with_schema("postgres://u:p@h:1/d", "x"),
             format!("postgres://u:p@h:1/d?{parameters}")

@@ -16,13 +16,15 @@ pub(crate) const FIRST_CHUNK: i64 = 100;
 pub struct Tx<'a> {
     connection: Connection<'a>,
     fate: Fate,
+    /// Why it must be run again on another connection.
+    why: Option<Error>,
     chunk: i64,
     work: &'a Work,
 }
 
 enum Connection<'a> {
     Sqlite(&'a mut rusqlite::Connection),
-    Postgres(&'a deadpool_postgres::Transaction<'a>),
+    Postgres(&'a postgres::Transaction),
 }
 
 impl std::fmt::Debug for Tx<'_> {
@@ -39,19 +41,17 @@ impl<'a> Tx<'a> {
         Self {
             connection: Connection::Sqlite(connection),
             fate: Fate::Open,
+            why: None,
             chunk,
             work,
         }
     }
 
-    pub(crate) fn postgres(
-        transaction: &'a deadpool_postgres::Transaction<'a>,
-        chunk: i64,
-        work: &'a Work,
-    ) -> Self {
+    pub(crate) fn postgres(transaction: &'a postgres::Transaction, chunk: i64, work: &'a Work) -> Self {
         Self {
             connection: Connection::Postgres(transaction),
             fate: Fate::Open,
+            why: None,
             chunk,
             work,
         }
@@ -59,6 +59,11 @@ impl<'a> Tx<'a> {
 
     pub(crate) fn fate(&self) -> Fate {
         self.fate
+    }
+
+    /// Why the connection is good for nothing more.
+    pub(crate) fn why(&self) -> String {
+        self.why.as_ref().map(Error::to_string).unwrap_or_default()
     }
 }
 
@@ -121,7 +126,7 @@ impl Tx<'_> {
                 self.work.statement(sql);
                 Ok(())
             }
-            Fate::Doomed | Fate::Rerun => Err(Error::Aborted),
+            Fate::Doomed | Fate::Rerun | Fate::Elsewhere => Err(Error::Aborted),
         }
     }
 
@@ -133,6 +138,9 @@ impl Tx<'_> {
             }
             Err((fate, error)) => {
                 self.fate = fate;
+                if fate == Fate::Elsewhere {
+                    self.why = Some(error.clone());
+                }
                 Err(error)
             }
         }

@@ -1,5 +1,6 @@
 //! Reading the URL, and saying what is wrong with it.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 
 use crate::Error;
-use crate::statement::postgres::chain;
+use crate::statement::postgres::{Pooler, chain};
 
 /// Connections at most, unless the URL says otherwise. PostgreSQL allows 100 in all by default.
 const POOL_SIZE: usize = 16;
@@ -28,6 +29,19 @@ pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) tls: Option<ClientConfig>,
     pub(super) pool_size: usize,
+    pub(super) pooler: Pooler,
+    /// Where tables are, if the server does not say it.
+    pub(super) schema: Option<String>,
+}
+
+/// Which failures to open a connection are worth waiting for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hope {
+    /// A server that was reached and is starting, stopping or full. If nothing
+    /// listens, a mistake in the URL is likelier.
+    First,
+    /// Also an address where nothing listens now: a server listened before.
+    Again,
 }
 
 /// Reads a URL as [`Settings::parse`] does, and no file that it names.
@@ -85,6 +99,8 @@ impl Settings {
         let mut encrypted = None;
         let mut root = None;
         let mut pool_size = POOL_SIZE;
+        let mut pooler = Pooler::Unknown;
+        let mut schema = None;
         let mut rest = String::from(base);
         let mut separator = '?';
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -93,6 +109,8 @@ impl Settings {
                 "sslmode" => encrypted = Some(encrypts(value)?),
                 "sslrootcert" => root = Some(percent_decode(value)?),
                 "pool_size" => pool_size = parse_pool_size(value)?,
+                "pooler" => pooler = parse_pooler(value)?,
+                "schema" => schema = Some(parse_schema(value)?),
                 _ => {
                     rest.push(separator);
                     rest.push_str(pair);
@@ -123,6 +141,8 @@ impl Settings {
             config,
             tls: None,
             pool_size,
+            pooler,
+            schema,
         };
         Ok((settings, root))
     }
@@ -171,6 +191,23 @@ fn parse_pool_size(value: &str) -> Result<usize, Error> {
         .ok()
         .filter(|size| (1..=1000).contains(size))
         .ok_or_else(|| invalid("pool_size is a number from 1 to 1000"))
+}
+
+fn parse_pooler(value: &str) -> Result<Pooler, Error> {
+    match value {
+        "none" => Ok(Pooler::None),
+        "transaction" => Ok(Pooler::Transaction),
+        _ => Err(invalid("pooler is none or transaction")),
+    }
+}
+
+fn parse_schema(value: &str) -> Result<String, Error> {
+    let name = percent_decode(value)?;
+    // PostgreSQL cuts a longer name, and would look in a schema of that name.
+    if name.is_empty() || name.len() > 63 || name.contains('\0') {
+        return Err(invalid("schema is the name of one schema, of at most 63 bytes"));
+    }
+    Ok(name)
 }
 
 /// Trusts the certificates of `root`, or the public authorities.
@@ -232,6 +269,44 @@ fn percent_decode(text: &str) -> Result<String, Error> {
 
 fn invalid(reason: &str) -> Error {
     Error::Connect(format!("the database URL cannot be used: {reason}"))
+}
+
+/// Whether a failure to open a connection may be over soon.
+pub(super) fn passes(error: &tokio_postgres::Error, hope: Hope) -> bool {
+    match error.code() {
+        Some(
+            &SqlState::CANNOT_CONNECT_NOW
+            | &SqlState::ADMIN_SHUTDOWN
+            | &SqlState::CRASH_SHUTDOWN
+            | &SqlState::TOO_MANY_CONNECTIONS,
+        ) => true,
+        // Class 08: a pooler that does not reach its server says so.
+        Some(code) => hope == Hope::Again && code.code().starts_with("08"),
+        None if error.is_closed() => true,
+        None => match io_error(error) {
+            Some(kind) if hope == Hope::First => {
+                matches!(
+                    kind,
+                    ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe
+                )
+            }
+            Some(_) => true,
+            // TLS, authentication, or something that is not PostgreSQL.
+            None => false,
+        },
+    }
+}
+
+fn io_error(error: &tokio_postgres::Error) -> Option<ErrorKind> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            // What TLS says of a certificate comes as an error of the stream.
+            return (io.kind() != ErrorKind::InvalidData).then(|| io.kind());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// Says why no connection came about. The driver's errors hold no password.

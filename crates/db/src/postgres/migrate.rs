@@ -1,101 +1,174 @@
 //! Bringing the database's schema up to date.
 
-use deadpool_postgres::{Client, Transaction};
-use tokio_postgres::error::SqlState;
-use tokio_postgres::{Error as Failure, IsolationLevel};
+use std::time::Duration;
 
+use deadpool_postgres::{Client, ClientWrapper};
+use tokio::time::{Instant, sleep};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error as Failure, Transaction};
+
+use super::random;
 use crate::migrate::{Applied, pending};
-use crate::statement::postgres::{chain, error};
+use crate::statement::postgres::{Session, chain, error};
 use crate::{Error, Migration};
 
+/// How long a step waits for a lock on a table.
+///
+/// Every statement of every node that comes later waits behind it, and gives
+/// up after five seconds.
+const LOCK_LIMIT: &str = "2s";
+
+/// Time between two attempts, with as much again at random: the others go on.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a step is tried while others hold its locks: a dump of the database holds some for as long as it takes.
+const TRY_FOR: Duration = Duration::from_secs(10 * 60);
+
 /// Applies what is missing, one transaction for each step.
-pub(super) async fn migrate(client: &mut Client, migrations: &[Migration]) -> Result<(), Error> {
-    create_table(client).await?;
-    while apply_next(client, migrations).await? {}
-    Ok(())
+pub(super) async fn migrate(
+    client: &mut Client,
+    session: &Session,
+    migrations: &[Migration],
+) -> Result<(), Error> {
+    // Asked first, so that a user who may not create tables can start on a finished schema.
+    let applied = applied(client, session).await?;
+    if let Some(applied) = &applied
+        && pending(migrations, applied)?.is_empty()
+    {
+        return Ok(());
+    }
+    create_table(client, session).await?;
+    let mut deadline = Instant::now() + TRY_FOR;
+    loop {
+        match apply_next(client, session, migrations).await? {
+            Step::Applied => deadline = Instant::now() + TRY_FOR,
+            Step::NoneLeft => return Ok(()),
+            Step::Locked(error) if Instant::now() > deadline => return Err(error),
+            Step::Locked(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "others hold the tables; the migration is tried again"
+                );
+                sleep(PAUSE + Duration::from_millis(random() % PAUSE.as_millis() as u64)).await;
+            }
+        }
+    }
+}
+
+/// What is applied, or `None` if nothing ever was.
+pub(super) async fn applied(client: &mut Client, session: &Session) -> Result<Option<Vec<Applied>>, Error> {
+    let transaction = begin(client, session).await.map_err(|error| unreadable(&error))?;
+    match read(&transaction).await {
+        Ok(applied) => Ok(Some(applied)),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(None),
+        Err(error) => Err(unreadable(&error)),
+    }
 }
 
 /// Creates the table that holds the versions. Its row 0 is the lock.
-async fn create_table(client: &Client) -> Result<(), Error> {
-    // Asked first, so that a user who may not create tables can start on a finished schema.
-    match client
-        .execute("SELECT FROM schema_migrations WHERE version = 0", &[])
-        .await
-    {
-        Ok(1) => return Ok(()),
-        Ok(_) => {}
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {}
-        Err(error) => return Err(unreadable(&error)),
-    }
-    let created = client
+async fn create_table(client: &mut Client, session: &Session) -> Result<(), Error> {
+    let transaction = begin(client, session).await.map_err(|error| unreadable(&error))?;
+    let created = transaction
         .batch_execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (
                version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL
-             )",
+             );
+             INSERT INTO schema_migrations (version, name, checksum) VALUES (0, 'lock', '')
+             ON CONFLICT (version) DO NOTHING",
         )
         .await;
+    let created = match created {
+        Ok(()) => transaction.commit().await,
+        Err(error) => Err(error),
+    };
     match created {
-        Ok(()) => {}
-        // IF NOT EXISTS does not see a table that another process is just creating.
+        Ok(()) => Ok(()),
+        // IF NOT EXISTS does not see a table that another process is just creating. It has its row with it.
         Err(error)
             if matches!(
                 error.code(),
                 Some(&SqlState::UNIQUE_VIOLATION | &SqlState::DUPLICATE_TABLE | &SqlState::DUPLICATE_OBJECT)
-            ) => {}
-        Err(error) => return Err(unreadable(&error)),
+            ) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(unreadable(&error)),
     }
-    client
-        .batch_execute(
-            "INSERT INTO schema_migrations (version, name, checksum) VALUES (0, 'lock', '')
-             ON CONFLICT (version) DO NOTHING",
-        )
-        .await
-        .map_err(|error| unreadable(&error))
 }
 
-/// Applies one step, and returns false if there was none.
-async fn apply_next(client: &mut Client, migrations: &[Migration]) -> Result<bool, Error> {
-    // READ COMMITTED, so that what follows the lock sees what its last holder committed.
-    let transaction = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::ReadCommitted)
-        .start()
-        .await
-        .map_err(|error| unreadable(&error))?;
-    let applied = lock(&transaction).await.map_err(|error| unreadable(&error))?;
-    let Some(next) = pending(migrations, &applied)?.first() else {
-        return Ok(false);
-    };
+/// What became of one step.
+enum Step {
+    Applied,
+    NoneLeft,
+    /// Others hold what it needs. Nothing was done.
+    Locked(Error),
+}
 
-    let failed = |failure: Failure| next.failed(error(&failure));
-    transaction.batch_execute(next.sql).await.map_err(failed)?;
+async fn apply_next(client: &mut Client, session: &Session, migrations: &[Migration]) -> Result<Step, Error> {
+    let transaction = begin(client, session).await.map_err(|error| unreadable(&error))?;
+    let applied = match lock(&transaction).await {
+        Ok(applied) => applied,
+        Err(error) if is_locked(&error) => return Ok(Step::Locked(unreadable(&error))),
+        Err(error) => return Err(unreadable(&error)),
+    };
+    let Some(next) = pending(migrations, &applied)?.first() else {
+        return Ok(Step::NoneLeft);
+    };
+    match apply(transaction, next).await {
+        Ok(()) => {
+            tracing::info!(version = next.version, name = next.name, "migrated the database");
+            Ok(Step::Applied)
+        }
+        Err(failure) if is_locked(&failure) => Ok(Step::Locked(next.failed(error(&failure)))),
+        Err(failure) => Err(next.failed(error(&failure))),
+    }
+}
+
+async fn apply(transaction: Transaction<'_>, next: &Migration) -> Result<(), Failure> {
+    transaction.batch_execute(next.sql).await?;
+    let checksum = next.checksum();
+    let row: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&next.version, Type::INT8),
+        (&next.name, Type::TEXT),
+        (&checksum, Type::TEXT),
+    ];
+    let insert = "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)";
+    transaction.execute_typed(insert, &row).await?;
+    transaction.commit().await
+}
+
+/// READ COMMITTED, so that what follows a lock sees what its last holder committed.
+///
+/// No statement of it has a name: a pooler may stand before the server.
+async fn begin<'a>(client: &'a mut Client, session: &Session) -> Result<Transaction<'a>, Failure> {
+    let client: &mut ClientWrapper = client;
+    let client: &mut tokio_postgres::Client = client;
+    let transaction = client.transaction().await?;
     transaction
-        .execute(
-            "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-            &[&next.version, &next.name, &next.checksum()],
-        )
-        .await
-        .map_err(failed)?;
-    transaction.commit().await.map_err(failed)?;
-    tracing::info!(version = next.version, name = next.name, "migrated the database");
-    Ok(true)
+        .batch_execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        .await?;
+    if let Some(settings) = session.set_local() {
+        transaction.batch_execute(settings).await?;
+    }
+    Ok(transaction)
 }
 
 /// Waits for other processes that migrate, and reads what they have done.
 async fn lock(transaction: &Transaction<'_>) -> Result<Vec<Applied>, Failure> {
-    // A step over a large table takes its time, and the others wait for it.
+    // A step over a large table takes its time.
     transaction
-        .batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+        .batch_execute(&format!(
+            "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{LOCK_LIMIT}'; \
+             SELECT FROM schema_migrations WHERE version = 0 FOR UPDATE"
+        ))
         .await?;
-    transaction
-        .execute("SELECT FROM schema_migrations WHERE version = 0 FOR UPDATE", &[])
-        .await?;
-    let rows = transaction
-        .query(
-            "SELECT version, name, checksum FROM schema_migrations WHERE version > 0 ORDER BY version",
-            &[],
-        )
-        .await?;
+    read(transaction).await
+}
+
+async fn read(transaction: &Transaction<'_>) -> Result<Vec<Applied>, Failure> {
+    let sql = "SELECT version, name, checksum FROM schema_migrations WHERE version > 0 ORDER BY version";
+    let rows = transaction.query_typed(sql, &[]).await?;
     rows.iter()
         .map(|row| {
             Ok(Applied {
@@ -107,9 +180,17 @@ async fn lock(transaction: &Transaction<'_>) -> Result<Vec<Applied>, Failure> {
         .collect()
 }
 
+fn is_locked(error: &Failure) -> bool {
+    matches!(
+        error.code(),
+        Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED)
+    )
+}
+
 fn unreadable(error: &Failure) -> Error {
     let remedy = match error.code() {
-        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => ": make the user the owner of the database",
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => ": make the user the owner of the schema",
+        Some(&SqlState::INVALID_SCHEMA_NAME) => ": create the schema first, and make the user its owner",
         _ => "",
     };
     Error::Migration(format!(

@@ -1,53 +1,48 @@
-//! PostgreSQL: a pool of connections, serializable transactions that are run again on conflict.
+//! PostgreSQL: a pool of connections, and transactions that are run again after a conflict or on another server.
 
 mod config;
 mod migrate;
+mod pool;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-use deadpool_postgres::{Client, Hook, HookError, Pool, PoolError, Runtime, TimeoutType};
+use deadpool_postgres::Client;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{IsolationLevel, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::statement::{Fate, postgres as statement};
+use crate::migrate::Applied;
+use crate::statement::postgres::{
+    self as statement, Begin, COMMIT_LIMIT, Commit, SILENT, Server, Transaction,
+};
+use crate::statement::{Access, Fate};
 use crate::tx::FIRST_CHUNK;
 use crate::work::{Done, Work};
 use crate::{Error, Migration, Tx};
-use config::Settings;
+use config::{Hope, Settings};
+use pool::Connections;
 
 pub(crate) use config::check as check_url;
 
-/// How often a transaction is run again after a conflict.
-const RETRIES: u32 = 8;
+/// How long a transaction is run again after conflicts, lost connections and servers that take no writes.
+///
+/// A restart and a failover that is prepared take a second or less. Somebody
+/// waits for the answer, so there is one before they give up.
+const RERUN_FOR: Duration = Duration::from_secs(5);
 
 /// Conflicts after which a caller runs again only while no other such caller of this process does.
 const PATIENCE: u32 = 1;
 
-/// How long a caller waits for a connection to become free.
-const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a look at the server may take, and how long it is repeated.
+const PING_LIMIT: Duration = Duration::from_secs(5);
+const PING_AGAIN_FOR: Duration = Duration::from_millis(500);
 
-/// How long a new connection may take, with TLS and authentication.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long closing waits for transactions that are open.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Age at which a connection is replaced, so that a moved database or a new
-/// certificate is taken up.
-const LIFETIME: Duration = Duration::from_secs(30 * 60);
-
-/// No statement of a request takes this long unless something is wrong, and a
-/// transaction that a lost process left open must not hold its locks.
-const SESSION: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
-                       SET idle_in_transaction_session_timeout = '10s'";
+const STANDBY: &str = "it is a standby, or set to take no writes";
 
 /// A PostgreSQL database.
 pub(crate) struct Postgres {
-    pool: Pool,
-    place: String,
+    connections: Connections,
     /// Held by the one caller that runs again after more than [`PATIENCE`] conflicts.
     ///
     /// Where many meet on one row, sixteen connections at once mean fifteen
@@ -59,57 +54,59 @@ pub(crate) struct Postgres {
 impl std::fmt::Debug for Postgres {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Postgres")
-            .field("place", &self.place)
+            .field("place", &self.connections.place())
             .finish_non_exhaustive()
-    }
-}
-
-/// What a closure may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// On a snapshot.
-    Read,
-    Write {
-        chunk: i64,
-    },
-}
-
-impl Access {
-    fn chunk(self) -> i64 {
-        match self {
-            Self::Read => FIRST_CHUNK,
-            Self::Write { chunk } => chunk,
-        }
     }
 }
 
 /// The outcome of one run of a closure.
 enum Attempt<T> {
     Done(T),
-    /// Another transaction was in the way, or the connection broke before the commit.
-    Rerun,
+    Rerun(Reason),
+}
+
+/// Why nothing was committed, though nothing is wrong with the transaction.
+enum Reason {
+    /// Another transaction was in the way.
+    Conflict,
+    /// The connection broke before the commit, or led to a server that takes no writes.
+    Connection(String),
 }
 
 impl Postgres {
     /// Opens the pool and one connection, so that a mistake shows at once.
     pub(crate) async fn connect(url: &str) -> Result<Self, Error> {
-        let settings = Settings::parse(url)?;
-        let place = settings.place();
-        let postgres = Self {
-            pool: pool(settings)?,
-            place,
-            queue: Semaphore::new(1),
-            work: Work::default(),
-        };
-        postgres.ping().await?;
-        Ok(postgres)
+        let connections = Connections::new(Settings::parse(url)?)?;
+        let deadline = Instant::now() + RERUN_FOR;
+        match connections.get(Hope::First, deadline).await {
+            Ok(_) => Ok(Self {
+                connections,
+                queue: Semaphore::new(1),
+                work: Work::default(),
+            }),
+            // Nobody has begun anything yet that could be committed.
+            Err(Error::Unavailable(why)) => Err(Error::Connect(why)),
+            Err(error) => Err(error),
+        }
     }
 
     pub(crate) async fn migrate(&self, migrations: &[Migration]) -> Result<(), Error> {
-        migrate::migrate(&mut self.client().await?, migrations).await
+        let mut client = self
+            .connections
+            .get(Hope::Again, Instant::now() + RERUN_FOR)
+            .await?;
+        migrate::migrate(&mut client, self.connections.session(), migrations).await
     }
 
-    /// Runs `f` until no other transaction is in its way, [`RETRIES`] times again at most.
+    pub(crate) async fn applied(&self) -> Result<Option<Vec<Applied>>, Error> {
+        let mut client = self
+            .connections
+            .get(Hope::Again, Instant::now() + RERUN_FOR)
+            .await?;
+        migrate::applied(&mut client, self.connections.session()).await
+    }
+
+    /// Runs `f` until nothing is in its way, for [`RERUN_FOR`] at most.
     pub(crate) async fn tx<T, E: From<Error>>(
         &self,
         access: Access,
@@ -119,141 +116,143 @@ impl Postgres {
             Access::Read => self.work.read(),
             Access::Write { .. } => self.work.write(),
         }
-        for retry in 0..=RETRIES {
-            if retry > 0 {
-                self.work.rerun();
-                tokio::time::sleep(backoff(retry)).await;
-            }
-            let _turn = if retry > PATIENCE {
+        let deadline = Instant::now() + RERUN_FOR;
+        let (mut runs, mut conflicts) = (0, 0);
+        loop {
+            let turn = if conflicts > PATIENCE {
                 self.queue.acquire().await.ok()
             } else {
                 None
             };
-            if let Attempt::Done(value) = self.attempt(access, f.clone()).await? {
-                return Ok(value);
+            let reason = match self.attempt(access, f.clone(), deadline).await? {
+                Attempt::Done(value) => return Ok(value),
+                Attempt::Rerun(reason) => reason,
+            };
+            if Instant::now() >= deadline {
+                return Err(self.give_up(reason).into());
             }
+            runs += 1;
+            self.work.rerun();
+            conflicts += u32::from(matches!(reason, Reason::Conflict));
+            drop(turn);
+            sleep(backoff(runs)).await;
         }
-        Err(Error::Busy("other transactions were in the way of this one too often".to_owned()).into())
     }
 
+    fn give_up(&self, reason: Reason) -> Error {
+        match reason {
+            Reason::Conflict => {
+                Error::Busy("other transactions were in the way of this one too often".to_owned())
+            }
+            Reason::Connection(why) => self.connections.unavailable(&why),
+        }
+    }
+
+    /// Whether the server answers and takes writes, looked at once.
     pub(crate) async fn ping(&self) -> Result<(), Error> {
-        let client = self.client().await?;
-        client
-            .batch_execute("SELECT 1")
+        timeout(PING_LIMIT, self.look())
             .await
-            .map_err(|error| statement::error(&error))
+            .unwrap_or_else(|_| Err(self.connections.unavailable(SILENT)))
     }
 
     pub(crate) fn done(&self) -> Done {
         self.work.done()
     }
 
-    /// Waits until every connection is given back.
-    pub(crate) async fn close(&self) {
-        self.pool.close();
-        let given_back = async {
-            while self.pool.status().size > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+    async fn look(&self) -> Result<(), Error> {
+        let deadline = Instant::now() + PING_AGAIN_FOR;
+        loop {
+            let client = self.connections.get(Hope::Again, deadline).await?;
+            let failure = match self.connections.session().server(&client).await {
+                Ok(Server::Primary) => return Ok(()),
+                Ok(Server::Standby) => self.connections.unavailable(STANDBY),
+                Err(error) => self.connections.unavailable(&statement::chain(&error)),
+            };
+            // That holds for this connection alone: another one may lead elsewhere.
+            drop(Client::take(client));
+            if Instant::now() >= deadline {
+                return Err(failure);
             }
-        };
-        if tokio::time::timeout(CLOSE_TIMEOUT, given_back).await.is_err() {
-            tracing::warn!("closed the database while transactions were still open; they are rolled back");
         }
+    }
+
+    pub(crate) async fn close(&self) {
+        self.connections.close().await;
     }
 
     async fn attempt<T, E: From<Error>>(
         &self,
         access: Access,
         f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
+        deadline: Instant,
     ) -> Result<Attempt<T>, E> {
-        let mut client = self.client().await?;
-        let builder = client.build_transaction();
-        let builder = match access {
-            Access::Write { .. } => builder.isolation_level(IsolationLevel::Serializable),
-            Access::Read => builder
-                .isolation_level(IsolationLevel::RepeatableRead)
-                .read_only(true),
+        let turn = match access {
+            Access::Write { .. } => Some(self.connections.turn().await?),
+            Access::Read => None,
         };
-        // Dropped without a commit, also by a panic or a cancelled caller, the
-        // transaction sends ROLLBACK before anything else uses the connection.
-        let transaction = match builder.start().await {
+        let client = self.connections.get(Hope::Again, deadline).await?;
+        let begun = Transaction::begin(client, self.connections.session(), access, turn).await;
+        let transaction = match begun {
             Ok(transaction) => transaction,
-            Err(error) => return Ok(not_begun(&error)?),
+            Err(failure) => return Ok(not_begun(failure)?),
         };
-        let mut tx = Tx::postgres(&transaction, access.chunk(), &self.work);
+        let mut tx = Tx::postgres(&transaction, chunk(access), &self.work);
         let result = f(&mut tx).await;
         match (tx.fate(), result) {
-            (Fate::Rerun, _) => Ok(Attempt::Rerun),
+            (Fate::Rerun, _) => Ok(Attempt::Rerun(Reason::Conflict)),
+            (Fate::Elsewhere, _) => {
+                let why = tx.why();
+                transaction.discard();
+                Ok(Attempt::Rerun(Reason::Connection(why)))
+            }
             (Fate::Doomed, Ok(_)) => Err(Error::Aborted.into()),
             (Fate::Open | Fate::Doomed, Err(error)) => {
-                // Waited for, so that what the caller does next does not meet its own locks.
-                let _ = transaction.rollback().await;
+                transaction.rollback().await;
                 Err(error)
             }
             // There is nothing to commit: the ROLLBACK on drop costs no round trip.
             (Fate::Open, Ok(value)) if access == Access::Read => Ok(Attempt::Done(value)),
             (Fate::Open, Ok(value)) => match transaction.commit().await {
-                Ok(()) => Ok(Attempt::Done(value)),
-                Err(error) => Ok(not_committed(&error)?),
+                Commit::Answered(Ok(())) => Ok(Attempt::Done(value)),
+                Commit::Answered(Err(error)) => Ok(not_committed(&error)?),
+                Commit::Hangs => Err(Error::UnknownOutcome(format!(
+                    "the server did not confirm it within {} seconds: see whether its synchronous standby is there",
+                    COMMIT_LIMIT.as_secs()
+                ))
+                .into()),
             },
         }
     }
+}
 
-    async fn client(&self) -> Result<Client, Error> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => config::explain(&self.place, &error),
-            PoolError::Timeout(TimeoutType::Wait) => {
-                Error::Busy("no connection to PostgreSQL became free, see pool_size".to_owned())
-            }
-            PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => Error::Connect(format!(
-                "PostgreSQL at {} did not answer in time: check its load and the network",
-                self.place
-            )),
-            PoolError::Closed => Error::Closed,
-            PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
-                Error::Connect(format!("PostgreSQL at {} cannot be used: {error}", self.place))
-            }
-        })
+fn chunk(access: Access) -> i64 {
+    match access {
+        Access::Read => FIRST_CHUNK,
+        Access::Write { chunk, .. } => chunk,
     }
 }
 
-fn pool(settings: Settings) -> Result<Pool, Error> {
-    let manager = match settings.tls {
-        Some(tls) => deadpool_postgres::Manager::new(settings.config, MakeRustlsConnect::new(tls)),
-        None => deadpool_postgres::Manager::new(settings.config, NoTls),
-    };
-    Pool::builder(manager)
-        .max_size(settings.pool_size)
-        .wait_timeout(Some(WAIT_TIMEOUT))
-        .create_timeout(Some(CREATE_TIMEOUT))
-        .runtime(Runtime::Tokio1)
-        .post_create(Hook::async_fn(|client, _| {
-            Box::pin(async move { client.batch_execute(SESSION).await.map_err(HookError::Backend) })
-        }))
-        .pre_recycle(Hook::sync_fn(|_, metrics| {
-            if metrics.age() < LIFETIME {
-                Ok(())
-            } else {
-                Err(HookError::message("old enough"))
-            }
-        }))
-        .build()
-        .map_err(|error| Error::Connect(error.to_string()))
-}
-
 /// Nothing was done yet, so a lost connection is no reason to fail.
-fn not_begun<T>(error: &tokio_postgres::Error) -> Result<Attempt<T>, Error> {
-    if statement::is_lost(error) {
-        Ok(Attempt::Rerun)
-    } else {
-        Err(statement::error(error))
+fn not_begun<T>(failure: Begin) -> Result<Attempt<T>, Error> {
+    let error = match failure {
+        Begin::Silent => return Ok(Attempt::Rerun(Reason::Connection(SILENT.to_owned()))),
+        Begin::Refused(error) => error,
+    };
+    match error.as_db_error() {
+        _ if statement::is_lost(&error) => Ok(Attempt::Rerun(Reason::Connection(statement::chain(&error)))),
+        Some(refusal) if statement::is_of_standby(refusal) => {
+            Ok(Attempt::Rerun(Reason::Connection(STANDBY.to_owned())))
+        }
+        _ => Err(statement::error(&error)),
     }
 }
 
 fn not_committed<T>(error: &tokio_postgres::Error) -> Result<Attempt<T>, Error> {
     match error.code() {
         _ if statement::is_lost(error) => Err(Error::UnknownOutcome(statement::chain(error))),
-        Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => Ok(Attempt::Rerun),
+        Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => {
+            Ok(Attempt::Rerun(Reason::Conflict))
+        }
         Some(&SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN) | None => {
             Err(Error::UnknownOutcome(statement::chain(error)))
         }

@@ -19,6 +19,21 @@ pub(super) fn migrate(path: &Path, migrations: &[Migration]) -> Result<(), Error
     Ok(())
 }
 
+/// What is applied, or `None` if nothing ever was.
+pub(super) fn applied_by(path: &Path) -> Result<Option<Vec<Applied>>, Error> {
+    let broken = |error: rusqlite::Error| Error::Migration(format!("the schema cannot be read: {error}"));
+    let connection = open::reader(path)?;
+    let is_there = connection
+        .prepare("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'")
+        .and_then(|mut table| table.exists([]))
+        .map_err(broken)?;
+    if is_there {
+        applied(&connection).map(Some).map_err(broken)
+    } else {
+        Ok(None)
+    }
+}
+
 /// Applies one step, and returns false if there was none.
 ///
 /// What is missing is read within the transaction that applies it, so of

@@ -19,6 +19,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::migrate::Applied;
 use crate::statement::sqlite as statement;
 use crate::work::{Done, Work};
 use crate::{Error, Migration, Tx};
@@ -79,6 +80,11 @@ impl Sqlite {
         blocking(move || migrate::migrate(&path, &migrations)).await?;
         self.checkpointer.signal().dirty();
         Ok(())
+    }
+
+    pub(crate) async fn applied(&self) -> Result<Option<Vec<Applied>>, Error> {
+        let path = self.path.clone();
+        blocking(move || migrate::applied_by(&path)).await
     }
 
     /// Runs `f` after the callers before it, in the transaction it may share with them.

@@ -12,4 +12,24 @@ pub(crate) enum Fate {
     Doomed,
     /// Another transaction was in the way: roll back and run the closure again.
     Rerun,
+    /// The connection is good for nothing: close it and run the closure again on another.
+    Elsewhere,
+}
+
+/// What a transaction that writes may see of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    Serializable,
+    ReadCommitted,
+}
+
+/// What a closure may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// On a snapshot.
+    Read,
+    Write {
+        isolation: Isolation,
+        chunk: i64,
+    },
 }

@@ -1,71 +1,135 @@
 //! One statement on one connection to PostgreSQL.
 
-use std::error::Error as StdError;
-use std::pin::pin;
+mod pooler;
+mod session;
+mod transaction;
 
-use deadpool_postgres::Transaction;
+use std::error::Error as StdError;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
-use tokio_postgres::error::{Severity, SqlState};
+use tokio::time::timeout;
+use tokio_postgres::RowStream;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use super::Fate;
 use crate::{Error, Row, Value};
 
+pub(crate) use session::{Pooler, Server, Session};
+pub(crate) use transaction::{Begin, COMMIT_LIMIT, Commit, Transaction, Turn};
+
 /// An answer, or what its absence means for the transaction.
 type Answer<T> = Result<T, (Fate, Error)>;
 
+/// What is said of a server that answers nothing.
+pub(crate) const SILENT: &str = "it did not answer in time";
+
+/// How long an answer is waited for. A server that works ends a statement after ten seconds by itself.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+
 pub(crate) async fn opt(
-    transaction: &Transaction<'_>,
-    sql: &str,
+    transaction: &Transaction,
+    sql: &'static str,
     params: &[Value<'_>],
 ) -> Answer<Option<Row>> {
-    let statement = prepare(transaction, sql, params).await?;
-    let rows = transaction.query_raw(&statement, params.iter().copied()).await;
-    let mut rows = pin!(rows.map_err(|error| failed(transaction, &error))?);
+    bounded(read_first(transaction, sql, params)).await
+}
+
+async fn read_first(
+    transaction: &Transaction,
+    sql: &'static str,
+    params: &[Value<'_>],
+) -> Answer<Option<Row>> {
+    let mut rows = pin!(run(transaction, sql, params).await?);
     let mut first = None;
     // Read to the end: an error may follow the first row. But never beyond it:
     // the driver calls a second end a closed connection.
-    while let Some(row) = rows
-        .try_next()
-        .await
-        .map_err(|error| failed(transaction, &error))?
-    {
+    while let Some(row) = next(transaction, &mut rows).await? {
         first.get_or_insert(row);
     }
-    Ok(first.map(Row::postgres))
+    Ok(first)
 }
 
-pub(crate) async fn all(transaction: &Transaction<'_>, sql: &str, params: &[Value<'_>]) -> Answer<Vec<Row>> {
-    let statement = prepare(transaction, sql, params).await?;
-    let rows = transaction.query_raw(&statement, params.iter().copied()).await;
-    let rows = rows.map_err(|error| failed(transaction, &error))?;
-    rows.map_ok(Row::postgres)
-        .try_collect()
-        .await
-        .map_err(|error| failed(transaction, &error))
-}
-
-pub(crate) async fn exec(transaction: &Transaction<'_>, sql: &str, params: &[Value<'_>]) -> Answer<u64> {
-    let statement = prepare(transaction, sql, params).await?;
-    let count = transaction.execute_raw(&statement, params.iter().copied()).await;
-    count.map_err(|error| failed(transaction, &error))
-}
-
-async fn prepare(
-    transaction: &Transaction<'_>,
-    sql: &str,
+pub(crate) async fn all(
+    transaction: &Transaction,
+    sql: &'static str,
     params: &[Value<'_>],
-) -> Answer<tokio_postgres::Statement> {
-    let prepared = transaction.prepare_cached(sql).await;
-    let statement = prepared.map_err(|error| failed(transaction, &error))?;
-    let used = statement.params().len();
-    if used != params.len() {
-        // The driver would panic.
-        let error = format!("`{sql}` uses ${used} at most, given were {}", params.len());
-        return Err((Fate::Doomed, Error::Database(error)));
+) -> Answer<Vec<Row>> {
+    bounded(read_all(transaction, sql, params)).await
+}
+
+async fn read_all(transaction: &Transaction, sql: &'static str, params: &[Value<'_>]) -> Answer<Vec<Row>> {
+    let mut rows = pin!(run(transaction, sql, params).await?);
+    let mut all = Vec::new();
+    while let Some(row) = next(transaction, &mut rows).await? {
+        all.push(row);
     }
-    Ok(statement)
+    Ok(all)
+}
+
+pub(crate) async fn exec(transaction: &Transaction, sql: &'static str, params: &[Value<'_>]) -> Answer<u64> {
+    bounded(async {
+        let mut rows = pin!(run(transaction, sql, params).await?);
+        while next(transaction, &mut rows).await?.is_some() {}
+        Ok(rows.rows_affected().unwrap_or_default())
+    })
+    .await
+}
+
+/// A server that is frozen answers nothing, and keeps its connections.
+async fn bounded<T>(answer: impl Future<Output = Answer<T>>) -> Answer<T> {
+    timeout(ANSWER_LIMIT, answer)
+        .await
+        .unwrap_or_else(|_| Err((Fate::Elsewhere, Error::Database(SILENT.to_owned()))))
+}
+
+async fn next(transaction: &Transaction, rows: &mut Pin<&mut RowStream>) -> Answer<Option<Row>> {
+    match rows.try_next().await {
+        Ok(row) => Ok(row.map(Row::postgres)),
+        Err(error) => Err(failed(transaction, &error)),
+    }
+}
+
+async fn run(transaction: &Transaction, sql: &'static str, params: &[Value<'_>]) -> Answer<RowStream> {
+    let client = transaction.client();
+    let rows = if transaction.session.is_pooled() {
+        let types = types(transaction, sql).await?;
+        count(sql, types.len(), params)?;
+        let typed = params.iter().copied().zip(types.iter().cloned());
+        client.query_typed_raw(sql, typed).await
+    } else {
+        let prepared = client.prepare_cached(sql).await;
+        let statement = prepared.map_err(|error| failed(transaction, &error))?;
+        count(sql, statement.params().len(), params)?;
+        client.query_raw(&statement, params.iter().copied()).await
+    };
+    rows.map_err(|error| failed(transaction, &error))
+}
+
+/// The types of the parameters, which the server says once.
+///
+/// Its statement has a name for as long as that takes. It is of this transaction, so
+/// of one server process, and dropped at once.
+async fn types(transaction: &Transaction, sql: &'static str) -> Answer<std::sync::Arc<[Type]>> {
+    let types = transaction.session.types();
+    if let Some(known) = types.get(sql) {
+        return Ok(known);
+    }
+    let prepared = transaction.client().prepare(sql).await;
+    let statement = prepared.map_err(|error| failed(transaction, &error))?;
+    Ok(types.keep(sql, statement.params()))
+}
+
+/// The driver would panic.
+fn count(sql: &str, used: usize, params: &[Value<'_>]) -> Answer<()> {
+    if used == params.len() {
+        return Ok(());
+    }
+    let error = format!("`{sql}` uses ${used} at most, given were {}", params.len());
+    Err((Fate::Doomed, Error::Database(error)))
 }
 
 impl ToSql for Value<'_> {
@@ -89,22 +153,42 @@ impl ToSql for Value<'_> {
 }
 
 /// What a failed statement means for its transaction.
-fn failed(transaction: &Transaction<'_>, failure: &tokio_postgres::Error) -> (Fate, Error) {
+fn failed(transaction: &Transaction, failure: &tokio_postgres::Error) -> (Fate, Error) {
     let fate = match failure.as_db_error() {
         // Before the commit it means that nothing happened.
-        _ if is_lost(failure) => Fate::Rerun,
+        _ if is_lost(failure) => Fate::Elsewhere,
         Some(refusal) => match *refusal.code() {
             SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Fate::Rerun,
+            SqlState::READ_ONLY_SQL_TRANSACTION if !transaction.is_read() => Fate::Elsewhere,
             // A migration changed a table under a prepared statement.
             SqlState::FEATURE_NOT_SUPPORTED if refusal.routine() == Some("RevalidateCachedQuery") => {
-                transaction.statement_cache.clear();
+                transaction.client().statement_cache.clear();
                 Fate::Rerun
             }
-            _ => Fate::Doomed,
+            // A pooler stands here unseen, or a caller went away while a statement had a name: another has it.
+            SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => {
+                transaction.client().statement_cache.clear();
+                Fate::Elsewhere
+            }
+            ref code => {
+                // A statement without a name met a type that is not its parameter's any more.
+                if code.code().starts_with("42") || *code == SqlState::INVALID_BINARY_REPRESENTATION {
+                    transaction.session.types().clear();
+                }
+                Fate::Doomed
+            }
         },
         None => Fate::Doomed,
     };
     (fate, error(failure))
+}
+
+/// Whether a transaction that writes cannot begin: a standby refuses to be serializable.
+pub(crate) fn is_of_standby(refusal: &DbError) -> bool {
+    matches!(
+        *refusal.code(),
+        SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::FEATURE_NOT_SUPPORTED
+    )
 }
 
 /// Sorts PostgreSQL's errors.

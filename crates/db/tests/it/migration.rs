@@ -1,7 +1,7 @@
 //! Schema changes, at the start of one process or of several.
 
 use genkan_db::testing::{Scratch, on_each_engine};
-use genkan_db::{Db, Error, Migration, p};
+use genkan_db::{Db, Error, Migration, Schema, p};
 use tokio::task::JoinSet;
 
 use crate::SCHEMA;
@@ -181,4 +181,68 @@ async fn statements_prepared_before_a_migration_work_after_it() {
         assert_eq!(all().await, Ok(1));
     })
     .await;
+}
+
+#[tokio::test]
+async fn whether_something_is_missing_is_told_without_doing_it() {
+    on_each_engine(async |db: Db| {
+        assert_eq!(db.schema(SCHEMA).await, Ok(Schema::Absent));
+        assert_eq!(db.schema(SCHEMA).await, Ok(Schema::Absent));
+        db.migrate(SCHEMA).await.unwrap();
+        assert_eq!(db.schema(SCHEMA).await, Ok(Schema::Current));
+        assert_eq!(db.schema(MORE).await, Ok(Schema::Older));
+        assert_eq!(versions(&db).await, [1]);
+        db.migrate(MORE).await.unwrap();
+        assert!(matches!(db.schema(SCHEMA).await, Err(Error::Migration(_))));
+    })
+    .await;
+}
+
+/// A step waits for a table two seconds at most, and meanwhile those who read it wait behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_waits_for_a_table_lets_others_go_on() {
+    let Some(scratch) = Scratch::postgres().await else {
+        return;
+    };
+    let db = scratch.connect().await;
+    db.migrate(SCHEMA).await.unwrap();
+    let (locked, released) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
+    // A report that reads for a while.
+    let report = db.read(async |tx| {
+        tx.all("SELECT id FROM items", &[]).await?;
+        locked.notify_one();
+        released.notified().await;
+        Ok::<_, Error>(())
+    });
+    let wider = Migration {
+        version: 2,
+        name: "wider",
+        sql: "ALTER TABLE items ADD COLUMN extra TEXT",
+    };
+    let other = scratch.connect().await;
+    let migrating = async {
+        locked.notified().await;
+        let started = std::time::Instant::now();
+        other.migrate(&[SCHEMA[0], wider]).await.unwrap();
+        started.elapsed()
+    };
+    let others = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let mut longest = std::time::Duration::ZERO;
+        for index in 0..30 {
+            let (id, started) = (index.to_string(), std::time::Instant::now());
+            let sql = "INSERT INTO items (id, amount, flag) VALUES ($1, 1, TRUE)";
+            let written = db.tx(async |tx| tx.exec(sql, p![&id]).await).await;
+            assert_eq!(written, Ok(1));
+            longest = longest.max(started.elapsed());
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        released.notify_one();
+        longest
+    };
+    let (report, migrated, longest) = tokio::join!(report, migrating, others);
+    assert_eq!(report, Ok(()));
+    assert!(longest < std::time::Duration::from_secs(4), "{longest:?}");
+    assert!(migrated > std::time::Duration::from_secs(3), "{migrated:?}");
+    assert_eq!(db.schema(&[SCHEMA[0], wider]).await, Ok(Schema::Current));
 }
