@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::listener::Source;
+use genkan_web::listener::Source;
 
 tokio::task_local! {
     static REQUEST: Context;

@@ -34,14 +34,13 @@ pub mod simulator;
 pub mod tally;
 pub mod web;
 
-pub use genkan_web::listener;
-
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use genkan_store::connection::{self, Kind, Page};
+use genkan_web::page;
 
 use app::App;
-use web::{charged, cors, fallback, form, page, static_files, trace_request, transport};
+use web::{charged, cors, fallback, form, static_files, trace_request, transport};
 
 /// Every area of the gateway, mounted on one screen.
 pub fn router(app: &App) -> Router {

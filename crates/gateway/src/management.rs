@@ -14,12 +14,12 @@ use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_protocol::oidc::AccessToken;
 use genkan_store::{ClientId, Generator, InstanceKey};
+use genkan_web::listener::BodyLimit;
 use http::Request;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service};
 
 use crate::app::App;
-use crate::listener::BodyLimit;
 use crate::web::access_token::{self, Live};
 use crate::web::{api_reference, cors, trace_request, transport};
 

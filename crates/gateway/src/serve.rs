@@ -1,10 +1,10 @@
 //! `genkan serve`: one production node.
 
 use genkan_store::environment::Kind;
+use genkan_web::listener::{Listener, Tls, TlsPolicy, install_crypto_provider};
 
 use crate::config::{Config, TlsMode};
 use crate::failure::Failure;
-use crate::listener::{Listener, Tls, TlsPolicy, install_crypto_provider};
 use crate::server::{self, Server};
 
 /// Runs until a signal stops it.

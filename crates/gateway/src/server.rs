@@ -16,6 +16,7 @@ use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_store::environment::{self, Environment, Kind};
 use genkan_store::{InstanceKey, role, signing_key};
+use genkan_web::listener::{Limits, Listener, TlsPolicy};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,7 +26,6 @@ use crate::app::{App, AppParts, Settings};
 use crate::config::{Config, NoProxy, PublicUrl};
 use crate::failure::{Failure, chain, database_failed};
 use crate::grpc::{self, Health};
-use crate::listener::{Limits, Listener, TlsPolicy};
 use crate::mail::Mailer;
 use crate::management::Management;
 use crate::outbound::Outbound;

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use genkan_store::ConnectionId;
 use parking_lot::Mutex;
+use genkan_web::listener::Source;
 
 use super::buckets::{Buckets, Taken};
-use crate::listener::Source;
 
 /// What one client may fail of all.
 const SHARE: u32 = 2;

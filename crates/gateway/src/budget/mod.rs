@@ -15,12 +15,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use genkan_protocol::Timestamp;
+use genkan_web::listener::Source;
 
 pub(crate) use answers::{Answers, Attempt};
 use buckets::{Buckets, Taken};
 pub(crate) use slices::{Left, SLICE, Slices};
-
-use crate::listener::Source;
 
 /// How much there may be; 0 is without a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

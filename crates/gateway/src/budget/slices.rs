@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use super::Work;
-use crate::listener::Source;
+use genkan_web::listener::Source;
 
 /// What a node takes at once from the shared budget.
 pub(crate) const SLICE: u32 = 25;

@@ -120,7 +120,7 @@ struct Context {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    crate::listener::install_crypto_provider();
+    genkan_web::listener::install_crypto_provider();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

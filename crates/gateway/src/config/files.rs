@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use genkan_web::listener::{Tls, TlsError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -10,7 +11,6 @@ use zeroize::Zeroizing;
 
 use super::instance_key::mode_open_to_others;
 use super::{Config, InstanceKeyBytes, InstanceKeyFileError, Mistake, TlsMode};
-use crate::listener::{Tls, TlsError};
 
 impl Config {
     /// The key under which secrets are sealed in the database.

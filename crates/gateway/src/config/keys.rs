@@ -12,9 +12,9 @@ use super::reader::{Reader, Written};
 use super::setting::{ByteSize, InstanceKeyBytes, LogFilter, LogFormat, Setting, TlsMode};
 use super::smtp::{SenderName, SmtpUrl};
 use super::url::{DatabaseUrl, PublicUrl};
-use crate::listener::ForwardedHeader;
 use genkan_net::Network;
 use genkan_protocol::EmailAddress;
+use genkan_web::listener::ForwardedHeader;
 
 /// Declares the keys: for each its struct field, its documentation, its place
 /// in [`KEYS`] and how it is read.

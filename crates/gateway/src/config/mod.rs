@@ -22,6 +22,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use genkan_web::listener;
+
 pub use instance_key::InstanceKeyFileError;
 pub use key::{Fallback, Key};
 pub use keys::{
@@ -37,7 +39,6 @@ pub use smtp::{SenderName, SmtpSecurity, SmtpUrl};
 pub use url::{DatabaseUrl, PublicUrl};
 
 use crate::budget::Policy;
-use crate::listener;
 
 /// How long a client may take to read an answer that has begun.
 const READING_TIME: Duration = Duration::from_secs(30);

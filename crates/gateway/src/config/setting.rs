@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use genkan_net::Network;
+use genkan_web::listener::ForwardedHeader;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
-
-use crate::listener::ForwardedHeader;
 
 /// How a value is written in TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -422,7 +422,7 @@ fn relative_paths_start_at_the_file() {
 #[test]
 fn every_default_is_valid() {
     let config = load(LEAST, &[]).unwrap();
-    let (ours, listener) = (config.listener_limits(), crate::listener::Limits::default());
+    let (ours, listener) = (config.listener_limits(), genkan_web::listener::Limits::default());
     assert_eq!(format!("{ours:?}"), format!("{listener:?}"));
     assert_eq!(config.tokens.access_token_lifetime, Duration::from_secs(300));
     assert!(!config.outbound.allow_private_addresses);

@@ -17,7 +17,7 @@ use super::*;
 const NOW: i64 = 1_795_000_000;
 
 fn config(issuer: String) -> DemoConfig {
-    crate::listener::install_crypto_provider();
+    genkan_web::listener::install_crypto_provider();
     DemoConfig {
         issuer,
         url: "http://localhost:8090".to_owned(),

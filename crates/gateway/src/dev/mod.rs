@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use genkan_db::Db;
 use genkan_store::environment::{self, Kind};
+use genkan_web::listener::{Listener, Tls, TlsPolicy, install_crypto_provider};
 
 use crate::config::{Config, Development, Environment, InstanceKeyBytes, PublicUrl};
 use crate::failure::{Failure, chain, database_failed};
-use crate::listener::{Listener, Tls, TlsPolicy, install_crypto_provider};
 use crate::server::{self, Server};
 use crate::simulator::Simulator;
 use crate::web::{own_names, tls};

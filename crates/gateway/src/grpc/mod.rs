@@ -20,6 +20,7 @@ use axum::response::Response;
 use axum::routing::future::RouteFuture;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either};
+use genkan_web::listener::BodyLimit;
 use http::{HeaderMap, HeaderValue, Request, Uri, Version, header};
 use tonic::Status;
 use tonic::service::Routes;
@@ -28,7 +29,6 @@ use tower::Service;
 
 pub use self::health::Health;
 
-use crate::listener::BodyLimit;
 use crate::management::Management;
 use crate::web::cors::is_preflight;
 

@@ -7,13 +7,13 @@ use std::net::IpAddr;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use genkan_store::interaction::Request;
+use genkan_web::listener::ClientIp;
 use http::HeaderMap;
 
 use super::sign_in::{Browser, Proved, sign_in};
 use super::{refusal, test_connection, way_on};
 use crate::app::App;
 use crate::connections::{self, Finished, NotTaken};
-use crate::listener::ClientIp;
 use crate::web::error::PageError;
 
 /// Finishes what [`connections::start`] began.

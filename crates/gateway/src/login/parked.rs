@@ -10,12 +10,12 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
+use genkan_web::listener::ClientIp;
 use http::{HeaderMap, header};
 
 use super::{callback, way_on};
 use crate::app::App;
 use crate::connections::{self, NotTaken};
-use crate::listener::ClientIp;
 use crate::web::error::PageError;
 use crate::web::form;
 

@@ -162,14 +162,14 @@ fn through(proxy: &str, no_proxy: &[&str], allow_private: bool, tls: rustls::Cli
 }
 
 fn tls() -> rustls::ClientConfig {
-    crate::listener::install_crypto_provider();
+    genkan_web::listener::install_crypto_provider();
     crate::web::tls::client_config(None).unwrap()
 }
 
 /// A TLS server for `name` that says hello, and a client configuration that trusts it.
 async fn hello(name: &str) -> (SocketAddr, rustls::ClientConfig) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    crate::listener::install_crypto_provider();
+    genkan_web::listener::install_crypto_provider();
     let folder = tempfile::tempdir().unwrap();
     let files = crate::dev_ca::ensure(folder.path(), name, crate::server::now()).unwrap();
     let client = crate::web::tls::client_config([files.ca_file.as_path()]).unwrap();

@@ -3,10 +3,10 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use genkan_web::listener::Source;
 
 use crate::app::App;
 use crate::budget::Work;
-use crate::listener::Source;
 use crate::web::error::PageError;
 
 /// Charges the client with a page, or tells it to wait.

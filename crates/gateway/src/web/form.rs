@@ -7,9 +7,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use genkan_protocol::oauth::Parameters;
+use genkan_web::listener::BodyLimit;
 use http::header;
 
-use crate::listener::BodyLimit;
 use crate::web::oauth_error::OAuthError;
 
 /// A form is no larger: what [`Parameters`] reads, and no more is held in memory.

@@ -26,5 +26,3 @@ pub mod static_files;
 pub mod tls;
 pub mod trace_request;
 pub mod transport;
-
-pub(crate) use genkan_web::page;

@@ -8,11 +8,11 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use genkan_web::listener::Source;
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument;
 
 use crate::context;
-use crate::listener::Source;
 
 /// The request's number, for whoever reports a failure.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -33,7 +33,6 @@ const GATEWAY: Crate = Crate {
         "failure",
         "keys",
         "letters",
-        "listener",
         "mail",
         "outbound",
         "tally",

@@ -10,10 +10,10 @@ use axum::extract::Extension;
 use axum::routing::{get, post};
 use genkan::dev_ca;
 use genkan::grpc::{self, Health};
-use genkan::listener::{
+use genkan_protocol::Timestamp;
+use genkan_web::listener::{
     BodyLimit, ClientIp, Drained, Limits, Listener, PeerInfo, Tls, TlsPolicy, TrustedProxies,
 };
-use genkan_protocol::Timestamp;
 use http::{HeaderMap, Request, Response, StatusCode};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};

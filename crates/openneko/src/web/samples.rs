@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use genkan_web::samples::{House, LIMIT_BYTES, page_templates};
+use genkan_web::samples::{House, LIMIT_BYTES, LONG, page_templates};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -13,8 +13,6 @@ use crate::web::rules::Role;
 use crate::web::static_files::{FAVICON, STYLESHEET};
 use crate::web::store::user::User;
 use crate::web::{error, routes};
-
-pub(crate) use genkan_web::samples::LONG;
 
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + second).unwrap()

@@ -91,7 +91,7 @@ impl Dev {
 
     /// A client that trusts what the file in `variable` holds, and nothing else.
     fn client(&self, variable: &str) -> reqwest::Client {
-        genkan::listener::install_crypto_provider();
+        genkan_web::listener::install_crypto_provider();
         let pem = fs::read(self.variable(variable).unwrap()).unwrap();
         let authorities = reqwest::Certificate::from_pem_bundle(&pem).unwrap();
         reqwest::Client::builder()

@@ -29,7 +29,7 @@ impl Drop for Server {
 
 impl Server {
     async fn start(database: Scratch) -> Self {
-        genkan::listener::install_crypto_provider();
+        genkan_web::listener::install_crypto_provider();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let url = format!("http://{address}");
         let text = configuration(&url, &address.to_string(), database.url());

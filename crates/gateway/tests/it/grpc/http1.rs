@@ -2,8 +2,8 @@
 //!
 //! Source: RFC 9112 §7.1.2 (trailers of a chunked body).
 
-use genkan::listener::Limits;
 use genkan_testkit::Gateway;
+use genkan_web::listener::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

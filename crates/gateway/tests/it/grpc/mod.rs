@@ -6,7 +6,7 @@ mod http1;
 
 use std::time::Duration;
 
-use genkan::listener::{Limits, TlsPolicy};
+use genkan_web::listener::{Limits, TlsPolicy};
 use http::{HeaderMap, Request};
 use tokio::time::sleep;
 

@@ -1,6 +1,6 @@
 //! Forwarded headers, from the socket to the handler.
 
-use genkan::listener::{Limits, TrustedProxies};
+use genkan_web::listener::{Limits, TrustedProxies};
 
 use crate::net::Server;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use genkan::listener::{Drained, Limits};
+use genkan_web::listener::{Drained, Limits};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::sleep;

@@ -4,7 +4,7 @@
 
 use std::net::Ipv6Addr;
 
-use genkan::listener::{Limits, Listener, TlsPolicy};
+use genkan_web::listener::{Limits, Listener, TlsPolicy};
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

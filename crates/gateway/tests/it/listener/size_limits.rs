@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use genkan::listener::Limits;
+use genkan_web::listener::Limits;
 use http::{HeaderValue, Request};
 use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use genkan::listener::{Limits, TlsPolicy};
+use genkan_web::listener::{Limits, TlsPolicy};
 use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};

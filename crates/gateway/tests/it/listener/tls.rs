@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use genkan::dev_ca;
-use genkan::listener::{Limits, Tls, TlsError, TlsPolicy};
+use genkan_web::listener::{Limits, Tls, TlsError, TlsPolicy};
 use tokio::time::sleep;
 
 use crate::net::{Server, TestTls, now};

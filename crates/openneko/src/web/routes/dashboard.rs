@@ -185,11 +185,11 @@ async fn desk<'a>(app: &'a App, signed_in: &SignedIn) -> Result<Desk<'a>, Error>
 
 #[cfg(test)]
 pub(super) mod samples {
-    use genkan_web::samples::{Samples, sample};
+    use genkan_web::samples::{LONG, Samples, sample};
 
     use super::*;
     use crate::web::plugin::{DeniedEgress, Installed};
-    use crate::web::samples::{LONG, at, user};
+    use crate::web::samples::{at, user};
     use crate::web::store::audit::Kind;
 
     pub(crate) fn all() -> Samples {

@@ -165,7 +165,9 @@ fn over(app: &App) -> Response {
 
 #[cfg(test)]
 pub(super) fn samples() -> genkan_web::samples::Samples {
-    use crate::web::samples::{LONG, user};
+    use genkan_web::samples::LONG;
+
+    use crate::web::samples::user;
 
     let now = user("usr_1", "victim@acme.test", Some("Vic Tim"));
     let mut next = user("usr_2", &format!("mallory.{LONG}@evil.test").to_lowercase(), None);
