@@ -4,15 +4,23 @@
 //! and for a minute, and its page says what it can do instead of a portal that
 //! is not there.
 
+use axum::Router;
 use axum::extract::{Path, State};
+use axum::routing::get;
 use genkan_store::{SecretHash, organization, portal_link};
 use http::{Method, StatusCode};
 
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::web::error::PageError;
+use crate::web::pages;
 
-pub async fn open(State(app): State<App>, method: Method, Path(token): Path<String>) -> PageError {
+/// The one page of a link.
+pub fn router(app: &App) -> Router<App> {
+    pages::around(app, Router::new().route("/magicLink/{token}", get(open)))
+}
+
+async fn open(State(app): State<App>, method: Method, Path(token): Path<String>) -> PageError {
     // Whoever only looks at the headers must not use the link up.
     if method == Method::HEAD {
         return not_here(None);

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use genkan_store::ConnectionId;
-use parking_lot::Mutex;
 use genkan_web::listener::Source;
+use parking_lot::Mutex;
 
 use super::buckets::{Buckets, Taken};
 

@@ -17,6 +17,7 @@ pub mod next_step;
 pub mod parked;
 mod refusal;
 pub mod route;
+mod routes;
 pub mod select_account;
 mod sign_in;
 pub mod test_connection;
@@ -43,6 +44,8 @@ use crate::web::error::PageError;
 use facts::Facts;
 use next_step::{Step, next_step};
 use route::Target;
+
+pub use routes::router;
 
 /// Takes up a validated authorization request.
 ///

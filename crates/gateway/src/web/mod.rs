@@ -2,7 +2,6 @@
 
 pub mod access_token;
 pub mod api_reference;
-pub mod charged;
 pub mod client_auth;
 pub mod cookie;
 pub mod cors;
@@ -19,6 +18,7 @@ pub(crate) mod memory;
 pub mod moment;
 pub mod oauth_error;
 pub mod own_names;
+pub mod pages;
 pub(crate) mod person;
 mod refusals;
 pub mod refused;

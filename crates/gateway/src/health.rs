@@ -1,12 +1,21 @@
-//! `GET /readyz`: whether this node can sign people in now.
+//! `GET /healthz`: whether this node runs. `GET /readyz`: whether it can sign people in now.
 
+use axum::Router;
 use axum::extract::State;
+use axum::routing::get;
 use http::StatusCode;
 
 use crate::app::App;
 
+/// For those who watch a node.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+}
+
 /// 200 once the database answers and there is a key to sign with, else 503.
-pub async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     if let Err(error) = app.db().ping().await {
         tracing::error!(
             error = &error as &dyn std::error::Error,

@@ -1,0 +1,41 @@
+//! The pages of a login: its steps, and those of connections.
+
+use axum::Router;
+use axum::routing::{get, post};
+use genkan_store::connection::{self, Kind, Page};
+
+use super::{
+    callback, confirm_switch, dispatch, identify, init, invitation, parked, select_account, test_connection,
+};
+use crate::app::App;
+use crate::connections;
+use crate::web::pages;
+
+/// Every page, with what stands around each.
+pub fn router(app: &App) -> Router<App> {
+    let steps = Router::new()
+        .route(
+            "/login/{interaction}",
+            get(dispatch::resume).post(identify::submit),
+        )
+        .route("/login/{interaction}/account", post(select_account::submit))
+        .route("/login/{interaction}/switch", post(confirm_switch::submit))
+        .route(invitation::PATH, get(invitation::show).post(invitation::accept));
+    pages::around(app, steps.merge(of_connections()))
+}
+
+/// The pages of connections: those of every kind, and those of one.
+fn of_connections() -> Router<App> {
+    let at = |kind, page| connection::path(kind, "{connection}", page);
+    let of_all = Kind::ALL.iter().fold(Router::new(), |router, &kind| {
+        let test = get(test_connection::show).post(test_connection::begin);
+        router.route(&at(kind, Page::Test), test)
+    });
+    let answering = connections::ANSWERING.iter().fold(of_all, |router, &kind| {
+        let callback = at(kind, Page::Callback);
+        router
+            .route(&callback, get(callback::callback).post(parked::park))
+            .route(&format!("{callback}/{{handle}}"), get(parked::fetch))
+    });
+    answering.route(&at(Kind::Oidc, Page::Init), get(init::oidc).post(init::go_on))
+}

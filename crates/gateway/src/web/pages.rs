@@ -1,0 +1,30 @@
+//! Around the pages of a sign-in: a body is as large as a form, each request is a unit of
+//! work for a stranger, and a step is taken by GET and POST alone.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use genkan_web::listener::Source;
+use genkan_web::page::refuse_head;
+
+use crate::app::App;
+use crate::budget::Work;
+use crate::web::error::PageError;
+use crate::web::form;
+
+/// `pages`, with what stands around each.
+pub fn around(app: &App, pages: Router<App>) -> Router<App> {
+    pages
+        .layer(from_fn(form::bounded))
+        .layer(from_fn_with_state(app.clone(), charge))
+        .layer(from_fn(refuse_head))
+}
+
+/// Charges the client with a page, or tells it to wait.
+async fn charge(State(app): State<App>, source: Source, request: Request, next: Next) -> Response {
+    match app.budget().charge(app.now(), source, Work::Page) {
+        Ok(()) => next.run(request).await,
+        Err(too_many) => PageError::from(too_many).into_response(),
+    }
+}
