@@ -20,6 +20,7 @@ use genkan_store::{
     ClientId, Error, GrantId, InteractionId, OrganizationId, Secret, Stamp, Timestamp, auth_log, interaction,
 };
 use genkan_web::page::Page;
+use http::StatusCode;
 
 use crate::app::App;
 use crate::cache::CachedClient;
@@ -39,12 +40,12 @@ pub async fn application_of(
     let cached = app
         .client(&request.client_id)
         .await?
-        .ok_or_else(PageError::unknown_application)?;
+        .ok_or_else(unknown_application)?;
     let policy = app.redirect_policy(&cached.client);
     if redirect_uri::permits(&cached.client.redirect_uris, &request.redirect_uri, policy) {
         Ok(cached)
     } else {
-        Err(PageError::invalid_redirect_uri(&cached.client.name))
+        Err(invalid_redirect_uri(&cached.client.name))
     }
 }
 
@@ -282,4 +283,27 @@ impl NewCode {
     pub fn respond(&self, app: &App, request: &AuthorizationRequest) -> Response {
         Answer::to(app, request).code(&self.code, request.state.as_deref())
     }
+}
+
+/// RFC 6749 §4.1.2.1: told to the person, never to an address that came with the request.
+pub fn unknown_application() -> PageError {
+    PageError::new(
+        StatusCode::BAD_REQUEST,
+        "We do not know this application",
+        "The link that brought you here names an application that is not registered, or no longer.",
+    )
+    .what_to_do(
+        "go back to the application and start from there. If it happens again, tell the people who run it.",
+    )
+}
+
+/// RFC 6749 §3.1.2.4.
+pub fn invalid_redirect_uri(application: &str) -> PageError {
+    PageError::new(
+        StatusCode::BAD_REQUEST,
+        "This link does not lead back to the application",
+        "The address to return to after sign-in is not registered for this application, so nobody was signed in.",
+    )
+    .application(application)
+    .what_to_do("if you run this application, run `genkan app doctor` for it: it shows the redirect_uri that was sent beside those that are registered. They must be the same, to the letter.")
 }

@@ -78,7 +78,7 @@ pub async fn finish(
     raw: &[u8],
 ) -> Result<Finished, NotTaken> {
     let parameters = Parameters::parse(raw).map_err(|_| garbled())?;
-    let connection_id = ConnectionId::parse(connection_id).map_err(|_| PageError::unknown_connection())?;
+    let connection_id = ConnectionId::parse(connection_id).map_err(|_| super::unknown())?;
     let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
     let (Some(state), Some(browser)) = (state, app.cookies().read(headers, Cookie::Browser)) else {
         return Err(NotTaken::Unsolicited);
@@ -104,7 +104,7 @@ pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String,
         return Err(garbled().into());
     }
     let parameters = Parameters::parse(body).map_err(|_| garbled())?;
-    let id = ConnectionId::parse(connection_id).map_err(|_| PageError::unknown_connection())?;
+    let id = ConnectionId::parse(connection_id).map_err(|_| super::unknown())?;
     let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
     let state = state.ok_or(NotTaken::Unsolicited)?;
     anonymous::charge(app, Work::Begin)?;
@@ -141,7 +141,7 @@ pub async fn finish_parked(
     connection_id: &str,
     handle: &str,
 ) -> Result<Finished, NotTaken> {
-    let connection_id = ConnectionId::parse(connection_id).map_err(|_| PageError::unknown_connection())?;
+    let connection_id = ConnectionId::parse(connection_id).map_err(|_| super::unknown())?;
     let browser = app
         .cookies()
         .read(headers, Cookie::Browser)
@@ -244,7 +244,7 @@ impl Answer {
                     .ok_or(NotTaken::Unsolicited)?;
                 let connection = connection::find(tx, &self.connection_id)
                     .await?
-                    .ok_or_else(PageError::connection_not_active)?;
+                    .ok_or_else(super::not_active)?;
                 Ok(Opened {
                     pending,
                     interaction,
@@ -256,7 +256,7 @@ impl Answer {
         let testing = matches!(interaction.request, Request::TestConnection { .. });
         // Disabled while the person was away: disabling takes effect at once.
         if !connection.enabled && !testing {
-            return Err(PageError::connection_not_active().into());
+            return Err(super::not_active().into());
         }
         // A login that went another way meanwhile is not moved back.
         if interaction.stage.way().and_then(Way::connection_id) != Some(&connection.id) {

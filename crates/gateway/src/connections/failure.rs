@@ -160,10 +160,25 @@ impl Failure {
     /// What the person sees. `retry` goes through the login again.
     pub fn page(&self, reference: Option<&TraceId>, retry: &str) -> PageError {
         let reference = reference.map(TraceId::as_str);
-        let page = PageError::sign_in_failed(self.status, &self.why, reference).try_again(retry);
+        let page = sign_in_failed(self.status, &self.why, reference).try_again(retry);
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE => page.retry_after(RETRY_AFTER),
             _ => page,
         }
+    }
+}
+
+/// An identity provider's answer signs nobody in; `reference` names the trace,
+/// if one was kept.
+fn sign_in_failed(status: StatusCode, why: &str, reference: Option<&str>) -> PageError {
+    let page = PageError::new(status, "We could not sign you in", why.to_owned());
+    match reference {
+        Some(reference) => page
+            .reference(reference)
+            .what_to_do("send the reference below to your IT team. It shows them what to change."),
+        None => page.what_to_do(
+            "wait a minute and try again. Many sign-ins of your company fail just now, so the details of this one \
+             were not kept.",
+        ),
     }
 }

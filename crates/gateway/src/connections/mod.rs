@@ -28,6 +28,7 @@ use genkan_store::connection::{self, Connection, Kind, Protocol};
 use genkan_store::interaction::{self, Interaction, Request, Stage, Way};
 use genkan_store::upstream_request::{self, Expected, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, InteractionId, Proof, SecretHash};
+use http::StatusCode;
 
 pub use answer::{Finished, MAX_FORM_BYTES, NotTaken, finish, finish_parked, park};
 pub use departure::{Departing, Departure};
@@ -189,7 +190,7 @@ pub async fn start(
         .await?;
     let connection = found
         .filter(|connection| connection.enabled || testing)
-        .ok_or_else(PageError::connection_not_active)?;
+        .ok_or_else(not_active)?;
     let way_out = match way_out(app, &connection, hints).await? {
         Ok(way_out) => way_out,
         Err(failure) => return Ok(Err(failure)),
@@ -265,4 +266,24 @@ async fn read(
         // Nobody was sent there: a request was under way under another kind's settings.
         (Protocol::Saml(_), _) => Err(saml::not_supported(connection)),
     }
+}
+
+/// A link names a connection that there is not.
+pub fn unknown() -> PageError {
+    PageError::new(
+        StatusCode::NOT_FOUND,
+        "There is no such company sign-in",
+        "The link names a connection that does not exist, or no longer.",
+    )
+    .what_to_do("check the link, or ask the people who run the application.")
+}
+
+/// A sign-in goes through a connection that is switched off.
+pub fn not_active() -> PageError {
+    PageError::new(
+        StatusCode::FORBIDDEN,
+        "Your company’s sign-in is switched off",
+        "It was disabled by the people who run the application or by your IT team.",
+    )
+    .what_to_do("ask your IT team when it will be back.")
 }

@@ -17,6 +17,7 @@ use http::{HeaderMap, StatusCode};
 use super::facts::interaction_of_browser;
 use super::{advance, path, redirect_to, route};
 use crate::anonymous;
+use crate::answer;
 use crate::app::App;
 use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
@@ -119,7 +120,7 @@ pub async fn submit(
     let cached = app
         .client(&request.client_id)
         .await?
-        .ok_or_else(PageError::unknown_application)?;
+        .ok_or_else(answer::unknown_application)?;
     let typed = form
         .one("email")
         .ok()

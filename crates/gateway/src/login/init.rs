@@ -20,10 +20,11 @@ use genkan_store::connection::{Connection, Kind, path};
 use genkan_store::{ConnectionId, Error, Secret, client, connection, familiar, organization};
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
 use genkan_web::text::Hidden;
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 
 use crate::anonymous::{self, Work};
 use crate::app::App;
+use crate::connections;
 use crate::keys::KeyringError;
 use crate::web::cookie::Cookie;
 use crate::web::cross_site;
@@ -117,7 +118,7 @@ fn bounded(text: Option<&str>, max_bytes: usize) -> Result<Option<String>, PageE
 impl Beginning {
     async fn read(app: &App, id: &str, parameters: &Parameters) -> Result<Self, PageError> {
         let one = |name: &'static str| parameters.one(name).ok().flatten();
-        let id = ConnectionId::parse(id).map_err(|_| PageError::unknown_connection())?;
+        let id = ConnectionId::parse(id).map_err(|_| connections::unknown())?;
         let (found, start) = app
             .db()
             .read(async |tx| -> Result<_, Error> {
@@ -133,11 +134,8 @@ impl Beginning {
             .await?;
         let (connection, organization) = found
             .filter(|(connection, _)| connection.enabled)
-            .ok_or_else(PageError::unknown_connection)?;
-        let settings = connection
-            .settings
-            .as_oidc()
-            .ok_or_else(PageError::unknown_connection)?;
+            .ok_or_else(connections::unknown)?;
+        let settings = connection.settings.as_oidc().ok_or_else(connections::unknown)?;
         // OIDC Core §4: the issuer is required, and must be one we know.
         if one("iss").is_none_or(|issuer| issuer != issuer_of(&settings.issuer)) {
             return Err(PageError::invalid_request(
@@ -145,9 +143,9 @@ impl Beginning {
             ));
         }
         if !settings.allow_idp_initiated_login {
-            return Err(PageError::idp_initiated_login_off());
+            return Err(idp_initiated_login_off());
         }
-        let start = start.ok_or_else(PageError::no_initiate_login_uri)?;
+        let start = start.ok_or_else(no_initiate_login_uri)?;
         Ok(Self {
             company: organization.map_or_else(|| connection.name.clone(), |found| found.display_name),
             start,
@@ -216,6 +214,28 @@ impl Beginning {
         let target = append_query(&self.start.uri, &[("idp_initiated_login", &token)]);
         Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
     }
+}
+
+fn idp_initiated_login_off() -> PageError {
+    PageError::new(
+        StatusCode::FORBIDDEN,
+        "The application cannot be opened from here",
+        "Sign-ins that begin at your company’s identity provider are switched off.",
+    )
+    .what_to_do(
+        "open the application itself and sign in there. If you run it, allow such sign-ins with genkan connection update --allow-idp-initiated.",
+    )
+}
+
+fn no_initiate_login_uri() -> PageError {
+    PageError::new(
+        StatusCode::BAD_REQUEST,
+        "The application cannot be opened from here",
+        "No application has registered an address where such a sign-in begins.",
+    )
+    .what_to_do(
+        "open the application itself and sign in there. If you run it, register its initiate_login_uri.",
+    )
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use super::route::{self, Target};
 use super::{advance, redirect_to, refusal};
 use crate::answer::{self, NewCode};
 use crate::app::App;
-use crate::connections::Failure;
+use crate::connections::{self, Failure};
 use crate::web::cookie::Cookie;
 use crate::web::error::PageError;
 use crate::web::id_token_hint::Hint;
@@ -205,7 +205,7 @@ async fn refuse(
         }
         _ => None,
     };
-    let connection = found.ok_or_else(PageError::connection_not_active)?;
+    let connection = found.ok_or_else(connections::not_active)?;
     let failure = Failure::refused(&connection, claim, refused, trace);
     refusal::failed(app, interaction, failure).await
 }

@@ -110,13 +110,13 @@ pub async fn show(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
-    let id = ConnectionId::parse(&id).map_err(|_| PageError::unknown_connection())?;
+    let id = ConnectionId::parse(&id).map_err(|_| connections::unknown())?;
     let (word, now) = (word(query.as_deref()), app.now());
     let (connection, until) = app
         .db()
         .read(async |tx| -> Result<_, PageError> {
             let found = connection::find(tx, &id).await?;
-            let connection = found.ok_or_else(PageError::unknown_connection)?;
+            let connection = found.ok_or_else(connections::unknown)?;
             let until = match &word {
                 Some(word) => connection_test::find_open(tx, &id, word, now).await?,
                 None => None,
@@ -144,7 +144,7 @@ pub async fn begin(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, PageError> {
-    let id = ConnectionId::parse(&id).map_err(|_| PageError::unknown_connection())?;
+    let id = ConnectionId::parse(&id).map_err(|_| connections::unknown())?;
     let browser = app
         .cookies()
         .read(&headers, Cookie::Browser)
@@ -223,7 +223,7 @@ pub async fn finish(
         .db()
         .read(async |tx| connection::find(tx, connection_id).await)
         .await?;
-    let connection = found.ok_or_else(PageError::unknown_connection)?;
+    let connection = found.ok_or_else(connections::unknown)?;
     let again = Link::parse("Test again", &connection.path(Address::Test));
     let provider = connection.provider.as_str();
     // A sign-in would be decided so; nothing of it is written.
@@ -281,7 +281,7 @@ pub async fn finish(
                 again,
             })
         }
-        (None, None) => return Err(PageError::unknown_connection()),
+        (None, None) => return Err(connections::unknown()),
     };
     Ok(page.into_response())
 }
@@ -307,7 +307,7 @@ async fn rehearse(
             return Ok((Some(identity), None));
         }
         // Deleted in this very moment.
-        Err(Refusal::ConnectionNotActive) => return Err(PageError::unknown_connection()),
+        Err(Refusal::ConnectionNotActive) => return Err(connections::unknown()),
         Err(refusal) => refusal,
     };
     let failure = identity.refused(&refusal);

@@ -9,7 +9,7 @@ use genkan_protocol::oauth::{AuthorizationRequest, redirect_uri};
 use genkan_store::client::{Client, Kind};
 use genkan_store::interaction::{self, Interaction, Request, Stage};
 use genkan_store::{ConnectionId, Error};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::path;
@@ -20,7 +20,7 @@ use crate::web::error::PageError;
 /// A login of this browser that cannot go on.
 pub(super) async fn gone(app: &App, interaction: &Interaction) -> PageError {
     let page = match interaction.stage {
-        Stage::Completed => PageError::interaction_finished(),
+        Stage::Completed => interaction_finished(),
         Stage::Started
         | Stage::Identifying
         | Stage::At(_)
@@ -33,7 +33,7 @@ pub(super) async fn gone(app: &App, interaction: &Interaction) -> PageError {
 /// An answer of a company's sign-in that nobody waits for: sent again by this
 /// browser, or a stranger's. The last login that it took there knows the way.
 pub(super) async fn unsolicited(app: &App, headers: &HeaderMap, connection_id: &str) -> PageError {
-    let page = PageError::unsolicited_answer();
+    let page = unsolicited_answer();
     let (Ok(connection_id), Some(browser)) = (
         ConnectionId::parse(connection_id),
         app.cookies().read(headers, Cookie::Browser),
@@ -87,4 +87,24 @@ fn entrance(app: &App, client: &Client, request: &AuthorizationRequest) -> Optio
     origin
         .is_tuple()
         .then(|| format!("{}/", origin.ascii_serialization()))
+}
+
+/// The person went back, or loaded a page of it again.
+fn interaction_finished() -> PageError {
+    PageError::new(
+        StatusCode::BAD_REQUEST,
+        "This sign-in is finished",
+        "It was finished in this browser before. Perhaps you went back, or loaded the page again.",
+    )
+    .what_to_do("go on to the application. It knows whether you are signed in.")
+}
+
+/// An answer that this browser did not ask for: replayed, forged, or a stranger's.
+fn unsolicited_answer() -> PageError {
+    PageError::new(
+        StatusCode::BAD_REQUEST,
+        "We did not expect this sign-in",
+        "The answer of your company’s sign-in was used before, came too late, or belongs to another browser.",
+    )
+    .what_to_do("go back to the application and sign in again.")
 }

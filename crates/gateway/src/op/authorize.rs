@@ -14,7 +14,7 @@ use genkan_protocol::oauth::{
 use genkan_store::client::{Client, GrantType};
 use http::HeaderMap;
 
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::app::App;
 use crate::login;
 use crate::web::cross_site_post;
@@ -60,7 +60,7 @@ async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Respons
     };
     let Some(cached) = app.client(&recipient.client_id).await? else {
         refused::record(app, refused(false, "unknown_client", "there is no such client")).await;
-        return Err(PageError::unknown_application());
+        return Err(answer::unknown_application());
     };
     let Some((redirect_uri, given)) = match_redirect_uri(app, &cached.client, &recipient) else {
         let (reason, description) = match recipient.redirect_uri {
@@ -74,7 +74,7 @@ async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Respons
             ),
         };
         refused::record(app, refused(true, reason, description)).await;
-        return Err(PageError::invalid_redirect_uri(&cached.client.name));
+        return Err(answer::invalid_redirect_uri(&cached.client.name));
     };
 
     // From here on the application hears about errors itself.
