@@ -8,17 +8,17 @@ use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_protocol::oauth::redirect_uri;
 use genkan_store::client::Client;
-use genkan_store::{Generator, InstanceKey, Stamp, outbox};
+use genkan_store::{Generator, InstanceKey, Secret, Stamp, outbox};
+use genkan_web::form::FormTokens;
 use tokio::sync::Notify;
 
 use crate::budget::{self, Limiter};
 use crate::cache::Cache;
+use crate::cookies::CookiePolicy;
 use crate::documents::Documents;
 use crate::mail::Mailer;
 use crate::outbound::{Outbound, Scheme};
 use crate::tally::Tally;
-use crate::web::cookie::CookiePolicy;
-use crate::web::csrf::Csrf;
 
 /// Tells the time. Tests move it by hand.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -73,7 +73,7 @@ struct Inner {
     outbound: Outbound,
     mailer: Mailer,
     clock: Clock,
-    csrf: Csrf,
+    forms: FormTokens,
     cache: Cache,
     documents: Documents,
     tally: Tally,
@@ -93,7 +93,7 @@ impl std::fmt::Debug for App {
 impl App {
     pub fn new(parts: AppParts) -> Self {
         let budget = Limiter::new(parts.settings.anonymous);
-        let csrf = Csrf::new(&derive(&parts.instance_key, b"csrf"));
+        let forms = FormTokens::new(&derive(&parts.instance_key, b"csrf"), "csrf");
         Self(Arc::new(Inner {
             db: parts.db,
             instance_key: parts.instance_key,
@@ -102,7 +102,7 @@ impl App {
             outbound: parts.outbound,
             mailer: parts.mailer,
             clock: parts.clock,
-            csrf,
+            forms,
             cache: Cache::default(),
             documents: Documents::default(),
             tally: Tally::default(),
@@ -188,8 +188,13 @@ impl App {
         }
     }
 
-    pub fn csrf(&self) -> &Csrf {
-        &self.0.csrf
+    pub fn forms(&self) -> &FormTokens {
+        &self.0.forms
+    }
+
+    /// What a form carries that is sent to `path` from the browser with this cookie.
+    pub fn form_token(&self, browser: &Secret, path: &str) -> String {
+        self.forms().token(browser.expose().as_bytes(), path)
     }
 
     pub fn cookies(&self) -> CookiePolicy {

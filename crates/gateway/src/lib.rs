@@ -10,6 +10,7 @@ pub mod config;
 pub mod configuration;
 pub mod connections;
 pub mod context;
+pub mod cookies;
 pub mod demo;
 pub mod dev;
 pub mod dev_ca;

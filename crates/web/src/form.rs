@@ -3,12 +3,19 @@
 //! A token is an HMAC over what tells browsers apart, such as a cookie, and over the
 //! form's purpose: another site can neither read the cookie nor make the token.
 //! `Sec-Fetch-Site` and `Origin` are checked first, because they cost nothing.
+//!
+//! A handler that takes an [`OwnForm`] runs for such a form alone. Its purpose is the
+//! address that it is sent to.
 
 use aws_lc_rs::hmac;
+use axum::extract::{FromRequest, Request};
+use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use genkan_protocol::oauth::Parameters;
-use http::HeaderMap;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 
 use crate::origin;
 
@@ -36,6 +43,8 @@ pub struct Sent<'a> {
 /// Why a form does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
+    /// Its body did not come whole, or is larger than a form may be: 413 or 400.
+    Unread(StatusCode),
     /// Its body cannot be read in one way.
     Garbled,
     /// No page of ours sent it, from this browser, for this purpose.
@@ -55,6 +64,64 @@ pub fn parse(body: &[u8]) -> Result<Parameters, Refused> {
     }
 }
 
+/// A server whose pages have forms.
+pub trait Server {
+    fn forms(&self) -> &FormTokens;
+
+    /// Where browsers find it, where that is known: `https://auth.example.com`.
+    fn origin(&self) -> Option<&str>;
+}
+
+/// What a form of the server `S` is bound to: it tells the browser that was shown the
+/// form from every other.
+pub trait Bound<S>: Sized {
+    /// The answer to a form that does not count.
+    type Refusal: IntoResponse;
+
+    /// Reads it from the head of a request, such as from a cookie.
+    ///
+    /// # Errors
+    ///
+    /// The answer to a browser that has none.
+    fn read(head: &Parts, server: &S) -> Result<Self, Self::Refusal>;
+
+    /// The same that the form's token was made with.
+    fn browser(&self) -> &[u8];
+
+    /// The answer to a form that is none of ours.
+    fn refuse(head: &Parts, refused: Refused) -> Self::Refusal;
+}
+
+/// A form that a page of ours sent, from the browser that it was shown in, and to the
+/// path that it was made for.
+#[derive(Debug)]
+pub struct OwnForm<B> {
+    pub bound: B,
+    pub fields: Parameters,
+}
+
+impl<S: Server + Send + Sync, B: Bound<S> + Send> FromRequest<S> for OwnForm<B> {
+    type Rejection = B::Refusal;
+
+    async fn from_request(request: Request, server: &S) -> Result<Self, Self::Rejection> {
+        let (head, body) = request.into_parts();
+        // The head says how large a body may be.
+        let body = Bytes::from_request(Request::from_parts(head.clone(), body), server)
+            .await
+            .map_err(|unread| B::refuse(&head, Refused::Unread(unread.status())))?;
+        let bound = B::read(&head, server)?;
+        let sent = Sent {
+            headers: &head.headers,
+            origin: server.origin(),
+            body: &body,
+        };
+        match server.forms().open(sent, bound.browser(), head.uri.path()) {
+            Ok(fields) => Ok(Self { bound, fields }),
+            Err(refused) => Err(B::refuse(&head, refused)),
+        }
+    }
+}
+
 impl FormTokens {
     /// With the key for them, and the name of the field that carries the token.
     pub fn new(key: &[u8; 32], field: &'static str) -> Self {
@@ -64,7 +131,7 @@ impl FormTokens {
         }
     }
 
-    /// The token for one form (`purpose`: its path) in one browser.
+    /// The token for one form (`purpose`: the path that it is sent to) in one browser.
     pub fn token(&self, browser: &[u8], purpose: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.tag(browser, purpose))
     }
@@ -155,6 +222,95 @@ mod tests {
             format!("{body}&x=%00"),
         ] {
             assert_eq!(open(&silent, &garbled), Err(Refused::Garbled), "{garbled}");
+        }
+    }
+
+    struct House(FormTokens);
+
+    impl Server for House {
+        fn forms(&self) -> &FormTokens {
+            &self.0
+        }
+
+        fn origin(&self) -> Option<&str> {
+            Some(OURS)
+        }
+    }
+
+    /// The cookie as it stands.
+    #[derive(Debug)]
+    struct Cookie(String);
+
+    impl Bound<House> for Cookie {
+        type Refusal = StatusCode;
+
+        fn read(head: &Parts, _: &House) -> Result<Self, StatusCode> {
+            let cookie = head.headers.get(http::header::COOKIE);
+            let cookie = cookie.ok_or(StatusCode::UNAUTHORIZED)?;
+            Ok(Self(cookie.to_str().unwrap().to_owned()))
+        }
+
+        fn browser(&self) -> &[u8] {
+            self.0.as_bytes()
+        }
+
+        fn refuse(_: &Parts, refused: Refused) -> StatusCode {
+            match refused {
+                Refused::Unread(status) => status,
+                Refused::Garbled => StatusCode::BAD_REQUEST,
+                Refused::Foreign => StatusCode::FORBIDDEN,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_handler_runs_for_a_form_of_its_own_address_and_browser_alone() {
+        let house = House(FormTokens::new(&[7; 32], "token"));
+        let body = format!("token={}&choice=stay", house.0.token(b"ada", "/x"));
+        let post = |path: &str, cookie: Option<&str>, origin: &str, body: String| {
+            let mut request = http::Request::post(path).header("origin", origin);
+            if let Some(cookie) = cookie {
+                request = request.header("cookie", cookie);
+            }
+            request.body(axum::body::Body::from(body)).unwrap()
+        };
+        let own = post("/x?next=1", Some("ada"), OURS, body.clone());
+        let form = OwnForm::<Cookie>::from_request(own, &house).await.unwrap();
+        assert_eq!(form.fields.one("choice"), Ok(Some("stay")));
+        assert_eq!(form.bound.browser(), b"ada");
+
+        for (path, cookie, origin, body, status) in [
+            ("/y", Some("ada"), OURS, body.clone(), StatusCode::FORBIDDEN),
+            ("/x/", Some("ada"), OURS, body.clone(), StatusCode::FORBIDDEN),
+            ("/%78", Some("ada"), OURS, body.clone(), StatusCode::FORBIDDEN),
+            ("/x", Some("eve"), OURS, body.clone(), StatusCode::FORBIDDEN),
+            (
+                "/x",
+                Some("ada"),
+                "https://evil.test",
+                body.clone(),
+                StatusCode::FORBIDDEN,
+            ),
+            ("/x", Some("ada"), OURS, String::new(), StatusCode::FORBIDDEN),
+            (
+                "/x",
+                Some("ada"),
+                OURS,
+                format!("{body}&{body}"),
+                StatusCode::BAD_REQUEST,
+            ),
+            ("/x", None, OURS, body.clone(), StatusCode::UNAUTHORIZED),
+            (
+                "/x",
+                Some("ada"),
+                OURS,
+                format!("{body}&more={}", "x".repeat(3 << 20)),
+                StatusCode::PAYLOAD_TOO_LARGE,
+            ),
+        ] {
+            let request = post(path, cookie, origin, body);
+            let refused = OwnForm::<Cookie>::from_request(request, &house).await;
+            assert_eq!(refused.unwrap_err(), status, "{path} {cookie:?} {origin}");
         }
     }
 }

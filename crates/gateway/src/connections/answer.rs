@@ -15,7 +15,7 @@ use crate::anonymous::answers;
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::budget::Attempt;
-use crate::web::cookie::Cookie;
+use crate::cookies::Cookie;
 use crate::web::error::PageError;
 
 /// The longest form that is parked. A code, a state and a little about the person are

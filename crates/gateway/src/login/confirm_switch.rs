@@ -10,7 +10,6 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use genkan_db::Tx;
 use genkan_protocol::oauth::Parameters;
 use genkan_store::admission::{self, Recognized};
@@ -24,14 +23,15 @@ use genkan_web::text::Hidden;
 use http::HeaderMap;
 
 use super::facts::{Facts, Login};
+use super::form::StepForm;
 use super::next_step::{Step, next_step};
 use super::refusal::Refusal;
 use super::sign_in::{Agreed, Browser, go_on, refuse_held};
 use super::{advance, path, redirect_to};
 use crate::answer;
 use crate::app::App;
-use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
+use crate::web::own_form::foreign_form;
 use crate::web::person::Person;
 
 /// `confirm_switch.html`. Posts `csrf`, what is hidden, and `choice`: `switch`
@@ -158,7 +158,7 @@ pub async fn render(app: &App, client: &Client, login: &Login, facts: &Facts) ->
     let page = ConfirmSwitch {
         application: &client.name,
         action: &action,
-        csrf: &app.csrf().token(&login.browser, &action),
+        csrf: &app.form_token(&login.browser, &action),
         hidden: &[
             ("session", session.map_or(NOBODY, |session| session.id.as_str())),
             ("person", user_id.map_or(NOBODY, UserId::as_str)),
@@ -177,15 +177,11 @@ pub async fn submit(
     Path(id): Path<String>,
     ClientIp(client_ip): ClientIp,
     headers: HeaderMap,
-    body: Bytes,
+    StepForm { fields: form, .. }: StepForm,
 ) -> Result<Response, PageError> {
     let Login {
-        interaction,
-        browser,
-        facts,
+        interaction, facts, ..
     } = Login::read(&app, &headers, &id).await?;
-    let form = form_of_ours(&app, &headers, &browser, &action(&interaction), &body)
-        .map_err(|page| page.try_again(&path(&interaction.id)))?;
     let facts = facts.ok_or_else(PageError::interaction_gone)?;
     // Answered before.
     if !matches!(interaction.stage, Stage::Arrived { .. }) {
@@ -231,8 +227,8 @@ pub async fn submit(
 fn person(form: &Parameters) -> Result<Option<UserId>, PageError> {
     match form.one("person") {
         Ok(Some(NOBODY)) => Ok(None),
-        Ok(Some(id)) => UserId::parse(id).map(Some).map_err(|_| PageError::foreign_form()),
-        _ => Err(PageError::foreign_form()),
+        Ok(Some(id)) => UserId::parse(id).map(Some).map_err(|_| foreign_form()),
+        _ => Err(foreign_form()),
     }
 }
 

@@ -20,7 +20,7 @@ use http::HeaderMap;
 use super::route::{self, Nowhere, Target};
 use super::way_on;
 use crate::app::App;
-use crate::web::cookie::Cookie;
+use crate::cookies::Cookie;
 use crate::web::error::PageError;
 use crate::web::id_token_hint::{self, Hint};
 

@@ -5,7 +5,6 @@ use std::fmt;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use genkan_protocol::EmailAddress;
 use genkan_store::Secret;
 use genkan_store::client::Client;
@@ -15,11 +14,11 @@ use genkan_web::text::{Hidden, Prose};
 use http::{HeaderMap, StatusCode};
 
 use super::facts::interaction_of_browser;
+use super::form::StepForm;
 use super::{advance, path, redirect_to, route};
 use crate::anonymous;
 use crate::answer;
 use crate::app::App;
-use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 
 /// `identify.html`. Posts `csrf`, `email` and what is hidden.
@@ -88,7 +87,7 @@ pub fn render(
     let action = path(&interaction.id);
     let identify = Identify {
         application: &client.name,
-        csrf: &app.csrf().token(browser, &action),
+        csrf: &app.form_token(browser, &action),
         action: Some(&action),
         hidden: &[],
         email: asked.email,
@@ -102,11 +101,9 @@ pub async fn submit(
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    StepForm { fields: form, .. }: StepForm,
 ) -> Result<Response, PageError> {
     let (interaction, browser) = interaction_of_browser(&app, &headers, &id).await?;
-    let form = form_of_ours(&app, &headers, &browser, &path(&interaction.id), &body)
-        .map_err(|page| page.try_again(&path(&interaction.id)))?;
     let Request::Authorize(request) = &interaction.request else {
         return Err(PageError::interaction_gone());
     };

@@ -11,12 +11,11 @@
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use bytes::Bytes;
 use genkan_protocol::oauth::{Parameters, append_query};
 use genkan_protocol::oidc::{IdpInitiatedLogin, issuer_of};
 use genkan_store::client::LoginStart;
+use genkan_store::connection::Connection;
 use genkan_store::connection::Page::Init;
-use genkan_store::connection::{Connection, Kind, path};
 use genkan_store::{ConnectionId, Error, Secret, client, connection, familiar, organization};
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
 use genkan_web::text::Hidden;
@@ -25,11 +24,11 @@ use http::{HeaderMap, StatusCode, header};
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::connections;
+use crate::cookies::Cookie;
 use crate::keys::KeyringError;
-use crate::web::cookie::Cookie;
 use crate::web::cross_site;
-use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
+use crate::web::own_form::OwnForm;
 
 /// How long the application may take to begin the login: a redirect or two.
 const LIFETIME_SECS: i64 = 60;
@@ -87,17 +86,10 @@ pub async fn oidc(
 pub async fn go_on(
     State(app): State<App>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    form: OwnForm,
 ) -> Result<Response, PageError> {
-    let browser = app
-        .cookies()
-        .read(&headers, Cookie::Browser)
-        .ok_or_else(PageError::foreign_form)?;
-    let action = path(Kind::Oidc, &id, Init);
-    let form = form_of_ours(&app, &headers, &browser, &action, &body)?;
-    let beginning = Beginning::read(&app, &id, &form).await?;
-    let (hash, now) = (browser.sha256(), app.now());
+    let beginning = Beginning::read(&app, &id, &form.fields).await?;
+    let (hash, now) = (form.bound.0.sha256(), app.now());
     let connection_id = &beginning.connection.id;
     app.db()
         .tx(async |tx| familiar::agree(tx, &hash, connection_id, now).await)
@@ -183,7 +175,7 @@ impl Beginning {
         let page = BeginElsewhere {
             application: &self.start.application,
             action: &action,
-            csrf: &app.csrf().token(&browser, &action),
+            csrf: &app.form_token(&browser, &action),
             hidden: &hidden,
             company: &self.company,
         };

@@ -7,7 +7,6 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use bytes::Bytes;
 use genkan_db::Tx;
 use genkan_protocol::oauth::append_query;
 use genkan_protocol::{EmailAddress, name};
@@ -21,10 +20,9 @@ use super::route::{self, ByDomain};
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::letters::INVITATIONS;
-use crate::web::cookie::Cookie;
-use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::moment::moment;
+use crate::web::own_form::OwnForm;
 use crate::web::person::Person;
 
 /// The path, with the name of its parameter.
@@ -87,7 +85,7 @@ pub async fn show(
     let page = AskPage {
         organization: &organization,
         inviter: shown.inviter_email.as_ref().map(EmailAddress::as_str),
-        csrf: &app.csrf().token(&browser, &action(&token)),
+        csrf: &app.form_token(&browser, &action(&token)),
         person: person(&shown, &organization),
         until: &moment(shown.invitation.expires_at),
     };
@@ -98,17 +96,10 @@ pub async fn show(
 pub async fn accept(
     State(app): State<App>,
     Path(token): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    form: OwnForm,
 ) -> Result<Response, PageError> {
-    let action = action(&token);
-    let browser = app
-        .cookies()
-        .read(&headers, Cookie::Browser)
-        .ok_or_else(PageError::foreign_form)?;
-    form_of_ours(&app, &headers, &browser, &action, &body)?;
     let (now, hash) = (app.now(), Secret::from_presented(token.as_str()).sha256());
-    let browser = browser.sha256();
+    let browser = form.bound.0.sha256();
     let accepted = app
         .db()
         .tx(async |tx| {
@@ -127,7 +118,7 @@ pub async fn accept(
     let target = match (accepted, login_uri) {
         (Some(_), Some(uri)) => login_at(&app, &shown, &uri),
         // Too late, or answered twice: the page says which.
-        _ => action,
+        _ => action(&token),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
 }

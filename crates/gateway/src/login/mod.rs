@@ -10,6 +10,7 @@ pub mod callback;
 pub mod confirm_switch;
 pub mod dispatch;
 pub mod facts;
+pub mod form;
 pub mod identify;
 pub mod init;
 pub mod invitation;
@@ -38,7 +39,7 @@ use crate::answer;
 use crate::app::App;
 use crate::cache::CachedClient;
 use crate::connections::{self, Hints};
-use crate::web::cookie::{self, Cookie};
+use crate::cookies::{self, Cookie};
 use crate::web::cross_site;
 use crate::web::error::PageError;
 use facts::Facts;
@@ -223,7 +224,7 @@ impl New {
     fn bind(&self, app: &App, mut response: Response) -> Response {
         let cookie = app
             .cookies()
-            .set(Cookie::Browser, &self.browser, cookie::BROWSER_SECS);
+            .set(Cookie::Browser, &self.browser, cookies::BROWSER_SECS);
         response.headers_mut().append(header::SET_COOKIE, cookie);
         response
     }

@@ -5,7 +5,6 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use genkan_store::Secret;
 use genkan_store::client::Client;
 use genkan_store::interaction::{Interaction, Stage};
@@ -14,10 +13,10 @@ use genkan_web::text::Hidden;
 use http::HeaderMap;
 
 use super::facts::{Login, SignedIn};
+use super::form::StepForm;
 use super::next_step::{Step, next_step};
 use super::{advance, path, redirect_to};
 use crate::app::App;
-use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::person::Person;
 
@@ -60,7 +59,7 @@ pub fn render(
     let page = SelectAccount {
         application: &client.name,
         action: Some(&action),
-        csrf: &app.csrf().token(browser, &action),
+        csrf: &app.form_token(browser, &action),
         hidden: &[("session", session.id.as_str())],
         person,
     };
@@ -73,12 +72,10 @@ pub async fn submit(
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    StepForm { fields: form, .. }: StepForm,
 ) -> Result<Response, PageError> {
     let login = Login::read(&app, &headers, &id).await?;
     let interaction = &login.interaction;
-    let form = form_of_ours(&app, &headers, &login.browser, &action(interaction), &body)
-        .map_err(|page| page.try_again(&path(&interaction.id)))?;
     let facts = login.facts.as_ref().ok_or_else(PageError::interaction_gone)?;
     // Answered before, or the session ended or grew too old meanwhile.
     let Some(Step::SelectAccount(SignedIn { session, .. })) = next_step(facts) else {

@@ -25,7 +25,7 @@ use super::{advance, redirect_to, refusal};
 use crate::answer::{self, NewCode};
 use crate::app::App;
 use crate::connections::{self, Failure};
-use crate::web::cookie::Cookie;
+use crate::cookies::Cookie;
 use crate::web::error::PageError;
 use crate::web::id_token_hint::Hint;
 

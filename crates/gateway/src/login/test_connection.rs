@@ -8,7 +8,6 @@
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use genkan_protocol::oauth::Parameters;
 use genkan_protocol::trace::{Check, Outcome};
 use genkan_store::admission::{self, Refusal};
@@ -19,16 +18,15 @@ use genkan_store::{
 };
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
 use genkan_web::text::Link;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::connections::{self, Failure, Hints, UpstreamIdentity};
-use crate::web::cookie::Cookie;
-use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::facts::Fact;
 use crate::web::moment::moment;
+use crate::web::own_form::OwnForm;
 
 /// `connection_test.html`: how the trial of a connection went.
 #[derive(Debug, Clone, Template)]
@@ -107,11 +105,11 @@ struct ClaimRow<'a> {
 pub async fn show(
     State(app): State<App>,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let id = ConnectionId::parse(&id).map_err(|_| connections::unknown())?;
-    let (word, now) = (word(query.as_deref()), app.now());
+    let (word, now) = (word(uri.query()), app.now());
     let (connection, until) = app
         .db()
         .read(async |tx| -> Result<_, PageError> {
@@ -130,7 +128,7 @@ pub async fn show(
     let (browser, new_cookie) = app.cookies().browser(&headers);
     let page = StartPage {
         connection: &connection.name,
-        csrf: &app.csrf().token(&browser, &purpose(&id)),
+        csrf: &app.form_token(&browser, uri.path()),
         until: &moment(until),
     };
     Ok((new_cookie, Page::new(&page)).into_response())
@@ -142,14 +140,9 @@ pub async fn begin(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Bytes,
+    _: OwnForm,
 ) -> Result<Response, PageError> {
     let id = ConnectionId::parse(&id).map_err(|_| connections::unknown())?;
-    let browser = app
-        .cookies()
-        .read(&headers, Cookie::Browser)
-        .ok_or_else(PageError::foreign_form)?;
-    form_of_ours(&app, &headers, &browser, &purpose(&id), &body)?;
     let (word, now) = (word(query.as_deref()), app.now());
     let begun = match &word {
         Some(word) => {
@@ -174,10 +167,6 @@ fn word(query: Option<&str>) -> Option<SecretHash> {
     let parameters = Parameters::parse(query.unwrap_or_default().as_bytes()).ok()?;
     let word = parameters.one("word").ok().flatten()?;
     Some(Secret::from_presented(word).sha256())
-}
-
-fn purpose(id: &ConnectionId) -> String {
-    format!("test of {id}")
 }
 
 fn refuse(id: &ConnectionId, had_word: bool) -> Response {

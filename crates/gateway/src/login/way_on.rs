@@ -14,7 +14,7 @@ use url::Url;
 
 use super::path;
 use crate::app::App;
-use crate::web::cookie::Cookie;
+use crate::cookies::Cookie;
 use crate::web::error::PageError;
 
 /// A login of this browser that cannot go on.

@@ -15,11 +15,11 @@ use genkan_web::text::{Hidden, Link};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::app::App;
-use crate::web::cookie::{self, Cookie};
+use crate::cookies::{self, Cookie};
 use crate::web::cross_site_post;
-use crate::web::csrf::form_of_ours;
 use crate::web::error::PageError;
 use crate::web::id_token_hint::{self, Hint};
+use crate::web::own_form;
 use crate::web::person::Person;
 
 /// The path, which also names the confirmation form for CSRF.
@@ -80,10 +80,8 @@ pub async fn get(
 /// to our own question.
 pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, PageError> {
     let parameters = parse(&body)?;
-    let browser = app.cookies().read(&headers, Cookie::Browser);
-    let is_ours = browser.is_some_and(|browser| form_of_ours(&app, &headers, &browser, PATH, &body).is_ok());
     let answer = match parameters.one("choice") {
-        _ if !is_ours => Answer::None,
+        _ if !own_form::is_ours(&app, &headers, PATH, &body) => Answer::None,
         Ok(Some("sign_out")) => Answer::SignOut,
         _ => Answer::Stay,
     };
@@ -327,7 +325,7 @@ async fn confirm(
     let page = LogoutConfirm {
         application: &application,
         action: Some(PATH),
-        csrf: &app.csrf().token(&browser, PATH),
+        csrf: &app.form_token(&browser, PATH),
         hidden: &hidden,
         person: Person {
             name: name.as_deref(),
@@ -337,7 +335,9 @@ async fn confirm(
     };
     let mut response = Page::new(&page).into_response();
     if is_new {
-        let cookie = app.cookies().set(Cookie::Browser, &browser, cookie::BROWSER_SECS);
+        let cookie = app
+            .cookies()
+            .set(Cookie::Browser, &browser, cookies::BROWSER_SECS);
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)

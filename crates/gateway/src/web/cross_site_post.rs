@@ -11,7 +11,7 @@ use genkan_web::origin;
 use http::{HeaderMap, header};
 
 use crate::app::App;
-use crate::web::cookie::Cookie;
+use crate::cookies::Cookie;
 
 /// What is longer does not go into an address: a request head is bounded.
 const MAX_QUERY_BYTES: usize = 16 * 1024;

@@ -33,16 +33,6 @@ impl PageError {
         )
         .what_to_do("go back to the application and sign in again.")
     }
-
-    /// A form that none of our own pages sent.
-    pub fn foreign_form() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "This form was not sent from here",
-            "The form is old, or another page tried to send it in your name. Nothing was changed.",
-        )
-        .what_to_do("go back to the application and sign in again.")
-    }
 }
 
 /// In words, never less than it is.

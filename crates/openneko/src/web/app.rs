@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use genkan_db::{Db, Error};
-use genkan_protocol::oauth::Parameters;
 use genkan_web::cookie;
-use genkan_web::form::{Refused, Sent};
 use genkan_web::listener::{ClientIp, Source};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
@@ -124,27 +122,6 @@ impl App {
     /// Where browsers find us, as they write it in `Origin`.
     pub(crate) fn origin(&self) -> Option<&str> {
         self.0.config.public_url.as_ref().map(PublicUrl::origin)
-    }
-
-    /// The fields of a form, if one of our own pages gave it to the browser of this
-    /// hash for this purpose.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`] for any other.
-    pub(crate) fn own_form(
-        &self,
-        headers: &HeaderMap,
-        body: &[u8],
-        browser: &[u8; 32],
-        purpose: &str,
-    ) -> Result<Parameters, Refused> {
-        let sent = Sent {
-            headers,
-            origin: self.origin(),
-            body,
-        };
-        self.keys().forms().open(sent, browser, purpose)
     }
 
     pub(crate) fn jar(&self) -> Jar {

@@ -268,7 +268,7 @@ async fn only_our_own_page_in_this_browser_can_press_the_button() {
         .post_from(gateway.url(), url.as_str(), &fields(&foreign))
         .await
         .page();
-    assert_eq!(refused.reply.status, 400);
+    assert_eq!(refused.reply.status, 403);
     assert!(!user_exists(&gateway, "mallory@evil.test").await);
 }
 

@@ -257,6 +257,7 @@ async fn a_form_that_our_page_did_not_send_does_nothing() {
         let refused = browser.post_from(gateway.url(), url, &fields).await.page();
         assert_eq!(refused.reply.status, 403, "{token}");
         assert_eq!(refused.heading(), "This form was not sent from here");
+        assert_eq!(refused.html.link("Try again"), Some(page.url.path()));
     }
     // Even with the right token: a page elsewhere cannot know it, unless something leaked.
     let fields = [("email", "ada@acme.test"), ("csrf", own.as_str())];

@@ -33,7 +33,7 @@ use crate::web::store::audit::{self, Event, Kind};
 use crate::web::store::flow::{self, Flow};
 use crate::web::store::session::Browser;
 use crate::web::store::{self, after};
-use crate::web::{error, jar, random, reply, return_path};
+use crate::web::{error, jar, own_form, random, reply, return_path};
 
 /// How long a person may take at the provider.
 pub(super) const LIFETIME_SECS: i64 = 600;
@@ -110,7 +110,7 @@ pub(super) async fn begin_by_form(
     let wish = Wish::new(|name| form.one(name).ok().flatten());
     let is_ours = cookie::read(&headers, jar::FORM).is_some_and(|cookie| {
         let browser = sha256(cookie.as_bytes());
-        app.own_form(&headers, &body, &browser, PATH).is_ok()
+        own_form::is_ours(&app, &headers, &browser, PATH, &body)
     });
     answer(&app, client, &headers, (wish, is_ours), StatusCode::SEE_OTHER).await
 }

@@ -1,10 +1,9 @@
 //! `POST /first-admin`: whoever has the word from the server's terminal becomes the first admin.
 
-use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use genkan_web::form::OwnForm;
 use genkan_web::listener::ClientIp;
 
 use super::begin::too_many;
@@ -12,7 +11,7 @@ use super::dashboard::Notice;
 use crate::web::app::{App, SignedIn};
 use crate::web::store::first_admin::{self, Claimed};
 use crate::web::store::user::By;
-use crate::web::{error, random, reply, store};
+use crate::web::{random, reply, store};
 
 /// Where it is, and what its form token counts for.
 const PATH: &str = "/first-admin";
@@ -24,24 +23,15 @@ pub(super) fn token(app: &App, signed_in: &SignedIn) -> String {
 
 pub(super) async fn claim(
     State(app): State<App>,
-    Extension(signed_in): Extension<SignedIn>,
     client: ClientIp,
     headers: HeaderMap,
-    body: Bytes,
+    form: OwnForm<SignedIn>,
 ) -> Response {
     // A word cannot be guessed; trying still costs a look into the database.
     if let Err(wait) = app.count(client) {
         return too_many(&headers, wait);
     }
-    let Ok(form) = app.own_form(&headers, &body, &signed_in.cookie_hash, PATH) else {
-        return error::page(
-            StatusCode::FORBIDDEN,
-            "This was not done",
-            "The form is not one that this page gave you, or you signed in again since.",
-            "open the dashboard again and repeat it there.",
-        );
-    };
-    let user = &signed_in.session.user;
+    let user = &form.bound.session.user;
     let (reference, ip) = (random::reference(), client.to_string());
     let by = By {
         actor: &user.id,
@@ -49,7 +39,7 @@ pub(super) async fn claim(
         ip: Some(&ip),
         at: app.now(),
     };
-    let word = form.one("word").ok().flatten().unwrap_or_default();
+    let word = form.fields.one("word").ok().flatten().unwrap_or_default();
     let claimed = store::write(app.db(), async |tx| {
         first_admin::claim(tx, word, &user.id, by).await
     })

@@ -5,23 +5,25 @@
 //! becomes another's without a press of a button that names both.
 
 use askama::Template;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use genkan_web::cookie;
+use genkan_web::form::{Bound, OwnForm, Refused};
 use genkan_web::listener::ClientIp;
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use http::request::Parts;
 
 use super::browser;
 use super::entry::{Entry, Welcome};
 use crate::web::app::{App, SignedIn};
 use crate::web::keys::sha256;
+use crate::web::own_form::not_done;
 use crate::web::problem::Problem;
 use crate::web::store::switch::{self, Switch};
 use crate::web::store::user::User;
 use crate::web::store::{self, user};
-use crate::web::{error, jar, random, reply};
+use crate::web::{jar, random, reply};
 
 /// Where it is, and what its form token counts for.
 pub(super) const PATH: &str = "/signin/switch";
@@ -86,29 +88,51 @@ fn is_open(app: &App, switch: &Switch, session_hash: &[u8; 32]) -> bool {
     switch.expires_at > app.now() && switch.session_hash == *session_hash
 }
 
+/// A question as a browser answers it: by its session, and by the cookie of the sign-in that waits.
+pub(super) struct Question {
+    session_hash: [u8; 32],
+    token_hash: [u8; 32],
+}
+
+impl Bound<App> for Question {
+    type Refusal = Response;
+
+    fn read(head: &Parts, app: &App) -> Result<Self, Response> {
+        let session = cookie::read(&head.headers, jar::SESSION);
+        let session_hash = session.and_then(|value| app.keys().verify_session(value, app.now()));
+        let token = cookie::read(&head.headers, jar::SWITCH);
+        match (session_hash, token) {
+            (Some(session_hash), Some(token)) => Ok(Self {
+                session_hash,
+                token_hash: sha256(token.as_bytes()),
+            }),
+            _ => Err(over(app)),
+        }
+    }
+
+    fn browser(&self) -> &[u8] {
+        &self.session_hash
+    }
+
+    fn refuse(_: &Parts, refused: Refused) -> Response {
+        let why = "The form is not one that this page gave you.";
+        not_done(refused, why, "open the page again and repeat it there.")
+    }
+}
+
 /// `POST /signin/switch`: goes on.
 pub(super) async fn go_on(
     State(app): State<App>,
     client: ClientIp,
     headers: HeaderMap,
-    body: Bytes,
+    form: OwnForm<Question>,
 ) -> Response {
+    let Question {
+        session_hash,
+        token_hash,
+    } = form.bound;
     let now = app.now();
-    let session_hash =
-        cookie::read(&headers, jar::SESSION).and_then(|value| app.keys().verify_session(value, now));
-    let (Some(session_hash), Some(token)) = (session_hash, cookie::read(&headers, jar::SWITCH)) else {
-        return over(&app);
-    };
-    if app.own_form(&headers, &body, &session_hash, PATH).is_err() {
-        return error::page(
-            StatusCode::FORBIDDEN,
-            "This was not done",
-            "The form is not one that this page gave you.",
-            "open the page again and repeat it there.",
-        );
-    }
     let (browser, reference) = (browser(client, &headers), random::reference());
-    let token_hash = sha256(token.as_bytes());
     let done = store::write(app.db(), async |tx| {
         let Some(switch) = switch::redeem(tx, &token_hash).await? else {
             return Ok(Err(Problem::StateUsed));

@@ -1,10 +1,9 @@
 //! `POST /users/{id}/disable` and `/enable`: an admin lets somebody in or keeps them out.
 
-use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use genkan_web::form::OwnForm;
 use genkan_web::listener::ClientIp;
 
 use super::dashboard::Notice;
@@ -15,36 +14,22 @@ use crate::web::{error, random, reply, store};
 
 pub(super) async fn disable(
     State(app): State<App>,
-    request: Extension<SignedIn>,
     client: ClientIp,
-    path: Path<String>,
-    (headers, body): (HeaderMap, Bytes),
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    form: OwnForm<SignedIn>,
 ) -> Response {
-    change(
-        &app,
-        Change::Disable,
-        (request.0, client),
-        &path.0,
-        (&headers, &body),
-    )
-    .await
+    change(&app, Change::Disable, &id, (client, &headers), &form.bound).await
 }
 
 pub(super) async fn enable(
     State(app): State<App>,
-    request: Extension<SignedIn>,
     client: ClientIp,
-    path: Path<String>,
-    (headers, body): (HeaderMap, Bytes),
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    form: OwnForm<SignedIn>,
 ) -> Response {
-    change(
-        &app,
-        Change::Enable,
-        (request.0, client),
-        &path.0,
-        (&headers, &body),
-    )
-    .await
+    change(&app, Change::Enable, &id, (client, &headers), &form.bound).await
 }
 
 /// The token of the form that switches `user`, as they are now.
@@ -72,21 +57,13 @@ fn form_path(id: &str, change: Change) -> String {
 async fn change(
     app: &App,
     change: Change,
-    (signed_in, client): (SignedIn, ClientIp),
     id: &str,
-    (headers, body): (&HeaderMap, &[u8]),
+    (client, headers): (ClientIp, &HeaderMap),
+    signed_in: &SignedIn,
 ) -> Response {
     let actor = &signed_in.session.user;
     if actor.role != Role::Admin {
         return forbidden("Only admins can do this.", "ask an admin of this deployment.");
-    }
-    let purpose = form_path(id, change);
-    let opened = app.own_form(headers, body, &signed_in.cookie_hash, &purpose);
-    if opened.is_err() {
-        return forbidden(
-            "The form is not one that this page gave you, or you signed in again since.",
-            "open the dashboard again and repeat it there.",
-        );
     }
     // Another admin may; oneself is a mistake that cannot be taken back.
     if id == actor.id {
