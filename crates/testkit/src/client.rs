@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use genkan_protocol::jose::Algorithm;
-use genkan_store::Secret;
 use genkan_store::client::{self, Client, ClientSecret, Kind};
+use genkan_store::{ClientId, Secret};
 
 use crate::{Gateway, Rp};
 
@@ -110,5 +110,28 @@ impl<'a> IntoFuture for ClientBuilder<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.make())
+    }
+}
+
+impl Gateway {
+    /// Begins an application: confidential, at `https://{name}.test`.
+    pub fn client(&self, name: &str) -> ClientBuilder<'_> {
+        ClientBuilder::new(self, name)
+    }
+
+    /// An application that is registered already, with the secret that it kept.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    pub async fn registered(&self, id: &str, secret: Option<&str>) -> Rp {
+        let id = ClientId::parse(id).unwrap();
+        let client = self.tx(async |tx| client::find(tx, &id).await).await;
+        let secret = secret.map(ToOwned::to_owned);
+        Rp::new(
+            Arc::clone(&self.world),
+            &client.expect("the client exists"),
+            secret,
+        )
     }
 }

@@ -20,7 +20,7 @@ use genkan_protocol::Timestamp;
 use genkan_protocol::jose::Algorithm;
 use genkan_store::environment::{self, Environment, Kind};
 use genkan_store::signing_key::{self, Schedule};
-use genkan_store::{ClientId, Error, MIGRATIONS, Page, Stamp, client, event, janitor, login_trace, role};
+use genkan_store::{Error, MIGRATIONS, Page, Stamp, event, janitor, login_trace, role};
 use genkan_web::listener::{Limits, Listener, Tls, TlsPolicy, install_crypto_provider};
 use http::Method;
 use parking_lot::Mutex;
@@ -30,9 +30,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::keys::instance_key;
-use crate::redact::Redactor;
 use crate::reply::Call;
-use crate::{Browser, ClientBuilder, Clock, IdentityProvider, Key, OrganizationBuilder, Rp};
+use crate::world::World;
+use crate::{Clock, IdentityProvider, Key};
 
 /// How a gateway under test is set up. [`Gateway::setup`] begins with the
 /// development environment on plain HTTP.
@@ -251,51 +251,6 @@ impl Certificates {
     }
 }
 
-/// What a gateway shares with the browsers and applications around it.
-#[derive(Debug)]
-pub(crate) struct World {
-    pub(crate) app: App,
-    pub(crate) clock: Clock,
-    pub(crate) http: reqwest::Client,
-    pub(crate) url: String,
-    /// Where the gateway's nodes listen. Requests go to them in turn.
-    nodes: Mutex<VecDeque<String>>,
-    /// The servers that browsers really visit, with the name that stands for
-    /// each in transcripts. Everything else is an application.
-    servers: Mutex<Vec<(String, String)>>,
-}
-
-impl World {
-    /// Where a request to `url` really goes.
-    pub(crate) fn route(&self, url: &str) -> String {
-        let Some(path) = url.strip_prefix(&self.url) else {
-            return url.to_owned();
-        };
-        let mut nodes = self.nodes.lock();
-        nodes.rotate_left(1);
-        format!("{}{path}", nodes[0])
-    }
-
-    pub(crate) fn add_server(&self, url: &str, shown_as: &str) {
-        let mut servers = self.servers.lock();
-        servers.push((url.to_owned(), shown_as.to_owned()));
-    }
-
-    pub(crate) fn has_server(&self, origin: &str) -> bool {
-        let servers = self.servers.lock();
-        servers.iter().any(|(url, _)| url == origin)
-    }
-
-    pub(crate) fn redactor(&self) -> Redactor {
-        let servers = self.servers.lock();
-        Redactor::new(&servers)
-    }
-
-    pub(crate) async fn tx<T>(&self, act: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone) -> T {
-        self.app.db().tx(act).await.unwrap()
-    }
-}
-
 /// A running gateway. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Gateway {
@@ -430,38 +385,9 @@ impl Gateway {
 
     /// The company's identity provider: the simulator at an address of its own.
     pub async fn idp(&self) -> &IdentityProvider {
-        self.idp.get_or_init(|| IdentityProvider::start(self)).await
-    }
-
-    /// Begins an organization that owns `domain`.
-    pub fn organization(&self, domain: &str) -> OrganizationBuilder<'_> {
-        OrganizationBuilder::new(self, domain)
-    }
-
-    /// An application that is registered already, with the secret that it kept.
-    ///
-    /// # Panics
-    ///
-    /// If it is not.
-    pub async fn registered(&self, id: &str, secret: Option<&str>) -> Rp {
-        let id = ClientId::parse(id).unwrap();
-        let client = self.tx(async |tx| client::find(tx, &id).await).await;
-        let secret = secret.map(ToOwned::to_owned);
-        Rp::new(
-            Arc::clone(&self.world),
-            &client.expect("the client exists"),
-            secret,
-        )
-    }
-
-    /// Begins an application: confidential, at `https://{name}.test`.
-    pub fn client(&self, name: &str) -> ClientBuilder<'_> {
-        ClientBuilder::new(self, name)
-    }
-
-    /// A browser that has never been here.
-    pub fn browser(&self) -> Browser {
-        Browser::new(Arc::clone(&self.world))
+        self.idp
+            .get_or_init(|| IdentityProvider::beside(&self.world))
+            .await
     }
 
     /// A request that no browser makes. `path` starts with a slash.
@@ -544,6 +470,13 @@ impl Gateway {
             .tx(async |tx| login_trace::list(tx, None, &Page::first(1)).await)
             .await;
         newest_first.into_iter().next().expect("a login trace")
+    }
+}
+
+impl IdentityProvider {
+    /// Starts one beside `gateway`, for any of its connections.
+    pub async fn start(gateway: &Gateway) -> Self {
+        Self::beside(&gateway.world).await
     }
 }
 

@@ -17,7 +17,8 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tokio::task::AbortHandle;
 
-use crate::{Gateway, Key};
+use crate::Key;
+use crate::world::World;
 
 const CLIENT_ID: &str = "genkan-at-acme";
 const KID: &str = "idp-1";
@@ -114,18 +115,18 @@ impl Drop for IdentityProvider {
 }
 
 impl IdentityProvider {
-    /// Starts one beside `gateway`, for any of its connections.
-    pub async fn start(gateway: &Gateway) -> Self {
+    /// Starts one beside a gateway, for any of its connections.
+    pub(crate) async fn beside(world: &World) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         // Another host than the gateway's, so that browsers keep their cookies apart.
         let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
-        let clock = gateway.clock().clone();
+        let clock = world.clock.clone();
         let simulator = Simulator::new(
             Config {
                 public_url: url.clone(),
                 client_id: CLIENT_ID.to_owned(),
                 client_secret: CLIENT_SECRET.to_owned(),
-                redirect_uris: vec![format!("{}/sso/v1/oidc/conn_1/callback", gateway.url())],
+                redirect_uris: vec![format!("{}/sso/v1/oidc/conn_1/callback", world.url)],
                 demo_url: None,
             },
             move || clock.now(),
@@ -138,12 +139,12 @@ impl IdentityProvider {
         let serving = tokio::spawn(async move {
             axum::serve(listener, router).await.unwrap();
         });
-        gateway.world.add_server(&url, "https://idp.test");
+        world.add_server(&url, "https://idp.test");
         Self {
             issuer: simulator.issuer().to_owned(),
             url,
             desk,
-            http: gateway.world.http.clone(),
+            http: world.http.clone(),
             running: serving.abort_handle(),
         }
     }

@@ -12,7 +12,7 @@ use genkan_store::{
     event, organization,
 };
 
-use crate::gateway::World;
+use crate::world::World;
 use crate::{Gateway, IdentityProvider, instance_key};
 
 type Change = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -257,5 +257,12 @@ impl Organization {
             .rev()
             .map(|event| event.kind.as_str().to_owned())
             .collect()
+    }
+}
+
+impl Gateway {
+    /// Begins an organization that owns `domain`.
+    pub fn organization(&self, domain: &str) -> OrganizationBuilder<'_> {
+        OrganizationBuilder::new(self, domain)
     }
 }

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
-use crate::Tokens;
-use crate::browser::html::Html;
-use crate::gateway::World;
+use crate::html::Html;
 use crate::redact::Redactor;
+use crate::tokens::Tokens;
+use crate::world::World;
 
 /// A request about to be made.
 #[derive(Debug)]

@@ -2,7 +2,6 @@
 //! forms, and stops where an application would take over.
 
 pub(crate) mod cookies;
-pub(crate) mod html;
 mod referer;
 
 use std::sync::Arc;
@@ -10,12 +9,12 @@ use std::sync::Arc;
 use http::{Method, header};
 use url::Url;
 
-use crate::gateway::World;
+use crate::html::{Form, Html};
 use crate::reply::Reply;
 use crate::rp::{Authorize, Code, Rp};
-use crate::{Organization, Person};
+use crate::world::World;
+use crate::{Gateway, Organization, Person};
 use cookies::{CookieJar, From};
-use html::{Form, Html};
 use referer::Referer;
 
 /// More redirects than this are a loop.
@@ -430,4 +429,11 @@ impl Browser {
 /// Scheme and host: the hosts of the tests are no sub-domains of each other.
 fn is_same_site(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme() && one.host_str() == other.host_str()
+}
+
+impl Gateway {
+    /// A browser that has never been here.
+    pub fn browser(&self) -> Browser {
+        Browser::new(Arc::clone(&self.world))
+    }
 }
