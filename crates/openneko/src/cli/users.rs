@@ -9,7 +9,8 @@ use super::{Context, Failure};
 use crate::web::identity::is_address;
 use crate::web::rules::Role;
 use crate::web::settings::Flags;
-use crate::web::store::user::{self, By, Change, Changed, User};
+use crate::web::store::manage::{self, By, Change, Changed};
+use crate::web::store::user::{self, User};
 use crate::web::{random, serve, store};
 
 const EXAMPLES: &str = "\
@@ -196,7 +197,7 @@ async fn add(db: &Db, args: &AddArgs, context: &mut Context) -> Result<(), Failu
     let (id, reference) = (user::new_id(), random::reference());
     let by = by_cli(&reference);
     let role = Role::from(args.role);
-    let is_new = store::write(db, async |tx| user::add(tx, &id, email, role, by).await)
+    let is_new = store::write(db, async |tx| manage::add(tx, &id, email, role, by).await)
         .await
         .map_err(database)?;
     if !is_new {
@@ -225,7 +226,7 @@ async fn change(db: &Db, who: &str, change: Change, context: &mut Context) -> Re
     let user = found.ok_or_else(nobody)?;
     let reference = random::reference();
     let by = by_cli(&reference);
-    let changed = store::write(db, async |tx| user::change(tx, &user.id, change, by).await)
+    let changed = store::write(db, async |tx| manage::change(tx, &user.id, change, by).await)
         .await
         .map_err(database)?;
     let email = &user.email;

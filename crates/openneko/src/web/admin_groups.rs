@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::web::settings::{Mistake, lower, mistake, non_empty};
+use crate::web::mistake::{Mistake, lower, mistake, non_empty};
 
 /// Whose groups make admins.
 #[derive(Debug, Clone, Serialize, Deserialize)]

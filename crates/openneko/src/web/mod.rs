@@ -9,6 +9,7 @@ mod host;
 pub mod identity;
 mod jar;
 pub mod keys;
+pub mod mistake;
 mod own_form;
 pub mod plugin;
 pub mod problem;

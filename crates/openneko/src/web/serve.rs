@@ -27,7 +27,7 @@ pub enum Error {
     #[error("{}: the key `web` cannot be read: {why}", .path.display())]
     File { path: std::path::PathBuf, why: String },
     #[error(transparent)]
-    Setting(#[from] settings::Mistake),
+    Setting(#[from] crate::web::mistake::Mistake),
     #[error(
         "a sign-in plugin is installed and {listen} is not this machine alone: say how browsers reach this server, \
          with --public-url https://… or OPENNEKO_PUBLIC_URL"

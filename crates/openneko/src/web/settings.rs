@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::web::admin_groups::{self, AdminGroups};
+use crate::web::mistake::{Mistake, lower, mistake, non_empty};
 use crate::web::rules::Rules;
 use crate::web::store::session::Lifetimes;
 
@@ -79,21 +80,6 @@ pub struct Settings {
 /// Where browsers find us: scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(String);
-
-/// A setting that cannot be used; says which, why, and what to write.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} cannot be used: {why}")]
-pub struct Mistake {
-    pub name: &'static str,
-    pub why: String,
-}
-
-pub(super) fn mistake(name: &'static str, why: impl Into<String>) -> Mistake {
-    Mistake {
-        name,
-        why: why.into(),
-    }
-}
 
 impl PublicUrl {
     /// Reads a public URL.
@@ -250,17 +236,6 @@ fn trusted_proxies(written: &[String]) -> Result<TrustedProxies, Mistake> {
 }
 
 /// An entry that is empty would allow nothing or everything, whichever way one reads it.
-pub(super) fn non_empty(name: &'static str, words: Vec<String>) -> Result<Vec<String>, Mistake> {
-    if words.iter().any(|word| word.trim().is_empty()) {
-        return Err(mistake(name, "an entry is empty"));
-    }
-    Ok(words)
-}
-
-pub(super) fn lower(words: &[String]) -> BTreeSet<String> {
-    words.iter().map(|word| word.trim().to_lowercase()).collect()
-}
-
 fn listen<'e>(
     flags: &Flags,
     variable: &impl Fn(&str) -> Option<&'e str>,

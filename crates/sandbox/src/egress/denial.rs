@@ -5,8 +5,6 @@ use std::net::IpAddr;
 
 use parking_lot::Mutex;
 
-use super::name::shown;
-
 /// An attempt that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Denial {
@@ -93,6 +91,20 @@ impl Denials {
     pub fn take(&self) -> Vec<Denial> {
         std::mem::take(&mut self.0.lock())
     }
+}
+
+/// A text of unknown origin for a message: short, printable ASCII.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let mut out: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_ascii_graphic() { c } else { '?' })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        out.push_str("...");
+    }
+    out
 }
 
 #[cfg(test)]

@@ -22,10 +22,10 @@ use genkan_net::{is_private, is_public};
 use rustls::ClientConfig;
 
 pub use budget::Connection;
+#[cfg(feature = "jail")]
+pub(crate) use denial::shown;
 pub use denial::{Denial, Denials, Reason};
 pub use gate::{DialError, Gate};
-#[cfg(feature = "jail")]
-pub(crate) use name::shown;
 pub use name::{HostPattern, PatternError, normalize};
 pub use resolver::{Resolver, SystemResolver};
 pub use tls::{Hello, TrustError, TrustRoots, is_certificate_error};
@@ -100,7 +100,7 @@ fn parse_port(text: &str) -> Result<u16, PatternError> {
         Ok(port) if digits && port != 0 => Ok(port),
         _ => Err(PatternError::new(format!(
             "`{}` is not a port; write a number from 1 to 65535",
-            name::shown(text)
+            denial::shown(text)
         ))),
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use super::Reason;
+use super::denial::{Reason, shown};
 
 /// A host that may be reached, as manifests write it: a name, or `*.` and a
 /// suffix for exactly one label more.
@@ -186,20 +186,6 @@ fn is_address(name: &str) -> bool {
             .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
     };
     is_number(last) || is_hex(last)
-}
-
-/// A text of unknown origin for a message: short, printable ASCII.
-pub(crate) fn shown(text: &str) -> String {
-    const LONGEST: usize = 100;
-    let mut out: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_ascii_graphic() { c } else { '?' })
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        out.push_str("...");
-    }
-    out
 }
 
 #[cfg(test)]

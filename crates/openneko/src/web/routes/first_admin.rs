@@ -7,10 +7,10 @@ use genkan_web::form::OwnForm;
 use genkan_web::listener::ClientIp;
 
 use super::begin::too_many;
-use super::dashboard::Notice;
+use super::notice::Notice;
 use crate::web::app::{App, SignedIn};
 use crate::web::store::first_admin::{self, Claimed};
-use crate::web::store::user::By;
+use crate::web::store::manage::By;
 use crate::web::{random, reply, store};
 
 /// Where it is, and what its form token counts for.

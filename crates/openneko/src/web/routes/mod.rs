@@ -7,6 +7,7 @@ mod entry;
 mod first_admin;
 mod health;
 mod logout;
+mod notice;
 mod session;
 mod sign_in;
 mod status;

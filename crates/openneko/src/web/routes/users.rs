@@ -6,10 +6,11 @@ use axum::response::Response;
 use genkan_web::form::OwnForm;
 use genkan_web::listener::ClientIp;
 
-use super::dashboard::Notice;
+use super::notice::Notice;
 use crate::web::app::{App, SignedIn};
 use crate::web::rules::Role;
-use crate::web::store::user::{self, By, Change, Changed, User};
+use crate::web::store::manage::{self, By, Change, Changed};
+use crate::web::store::user::User;
 use crate::web::{error, random, reply, store};
 
 pub(super) async fn disable(
@@ -77,7 +78,7 @@ async fn change(
         ip: Some(&ip),
         at: app.now(),
     };
-    let changed = store::write(app.db(), async |tx| user::change(tx, id, change, by).await).await;
+    let changed = store::write(app.db(), async |tx| manage::change(tx, id, change, by).await).await;
     let notice = match changed {
         Ok(Changed::Yes) if change == Change::Disable => Notice::Disabled,
         Ok(Changed::Yes) => Notice::Enabled,

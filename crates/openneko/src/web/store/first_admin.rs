@@ -13,7 +13,7 @@ use genkan_db::{Error, Tx, p};
 use jiff::Timestamp;
 
 use super::after;
-use super::user::{self, By, Change, Changed};
+use super::manage::{self, By, Change, Changed};
 use crate::web::keys::sha256;
 use crate::web::random;
 use crate::web::rules::Role;
@@ -124,7 +124,7 @@ pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> R
         return Ok(Claimed::TooLate);
     }
     tx.exec("DELETE FROM first_admin_word", &[]).await?;
-    match user::change(tx, user_id, Change::SetRole(Role::Admin), by).await? {
+    match manage::change(tx, user_id, Change::SetRole(Role::Admin), by).await? {
         Changed::Yes => Ok(Claimed::Yes),
         Changed::Already | Changed::LastAdmin | Changed::NoSuchUser => Ok(Claimed::TooLate),
     }

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod first_admin;
 pub mod flow;
 pub mod gate;
+pub mod manage;
 pub mod session;
 pub mod switch;
 pub mod user;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use genkan_db::{Db, p};
 use openneko::web::rules::{Refusal, Role, Rules};
 use openneko::web::store::arrival::{self, Arrival, Outcome};
-use openneko::web::store::user::{self, By, Change, Changed};
+use openneko::web::store::manage::{self, By, Change, Changed};
 use openneko_plugin::rpc::Identity;
 use serde_json::json;
 
@@ -39,7 +39,7 @@ async fn change(db: &Db, id: &str, what: Change) -> Changed {
         ip: None,
         at: at(2),
     };
-    openneko::web::store::write(db, async |tx| user::change(tx, id, what, by).await)
+    openneko::web::store::write(db, async |tx| manage::change(tx, id, what, by).await)
         .await
         .unwrap()
 }

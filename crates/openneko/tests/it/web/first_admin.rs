@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 use genkan_db::Db;
 use openneko::web::rules::Role;
 use openneko::web::store::first_admin::{self, Claimed};
-use openneko::web::store::user::{self, By};
+use openneko::web::store::manage::{self, By};
+use openneko::web::store::user;
 use openneko::web::store::write;
 
 use super::support::{World, at, identity, make_admin, on_each_engine, token};
@@ -43,7 +44,9 @@ async fn members(db: &Db, count: usize) -> Vec<String> {
             ip: None,
             at: at(0),
         };
-        let added = write(db, async |tx| user::add(tx, &id, &email, Role::Member, by).await);
+        let added = write(db, async |tx| {
+            manage::add(tx, &id, &email, Role::Member, by).await
+        });
         assert!(added.await.unwrap());
         ids.push(id);
     }

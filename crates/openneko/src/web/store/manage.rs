@@ -1,0 +1,149 @@
+//! What admins and the command line do to people, with its record.
+
+use genkan_db::{Error, Tx, p};
+use jiff::Timestamp;
+
+use super::user::{find, other_admins};
+use super::{audit, session};
+use crate::web::identity::email_key;
+use crate::web::rules::Role;
+
+/// What to do to a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Signs them out everywhere and keeps them out.
+    Disable,
+    Enable,
+    SetRole(Role),
+    /// Forgets who the provider says they are, as when the provider is changed:
+    /// whoever signs in next with their verified address is them.
+    Unlink,
+}
+
+/// What came of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    Yes,
+    /// It was so before.
+    Already,
+    /// Nobody could manage the deployment afterwards.
+    LastAdmin,
+    NoSuchUser,
+}
+
+/// Who changes a user, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// A user's id, or `cli`.
+    pub actor: &'a str,
+    pub reference: &'a str,
+    pub ip: Option<&'a str>,
+    pub at: Timestamp,
+}
+
+/// Adds somebody who has not signed in yet. Says whether the address was free.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn add(tx: &mut Tx<'_>, id: &str, email: &str, role: Role, by: By<'_>) -> Result<bool, Error> {
+    let row = tx
+        .opt(
+            "INSERT INTO app_user (id, email, email_key, org_id, role, group_names, created_at, updated_at)
+             SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), id, CAST($4 AS TEXT), '[]',
+                CAST($5 AS BIGINT), CAST($5 AS BIGINT)
+               FROM organization WHERE is_only
+             ON CONFLICT DO NOTHING RETURNING id",
+            p![
+                id,
+                email,
+                &email_key(email),
+                role.as_str(),
+                by.at.as_microsecond()
+            ],
+        )
+        .await?;
+    if row.is_none() {
+        return Ok(false);
+    }
+    let mut event = audit::Event::new(audit::Kind::UserCreated, by.at, by.reference);
+    event.user_id = Some(id.to_owned());
+    event.email = Some(email.to_owned());
+    event.actor = Some(by.actor.to_owned());
+    event.detail = Some(format!("as {}, before their first sign-in", role.as_str()));
+    audit::record(tx, &event).await?;
+    Ok(true)
+}
+
+/// Changes a user and records it. The last active admin stays one.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn change(tx: &mut Tx<'_>, id: &str, change: Change, by: By<'_>) -> Result<Changed, Error> {
+    let Some(user) = find(tx, id).await? else {
+        return Ok(Changed::NoSuchUser);
+    };
+    let is_already = match change {
+        Change::Disable => user.disabled_at.is_some(),
+        Change::Enable => user.disabled_at.is_none(),
+        Change::SetRole(role) => user.role == role,
+        Change::Unlink => user.sub.is_none(),
+    };
+    if is_already {
+        return Ok(Changed::Already);
+    }
+    let is_active_admin = user.role == Role::Admin && user.disabled_at.is_none();
+    let takes_away = matches!(change, Change::Disable | Change::SetRole(_));
+    if is_active_admin && takes_away && other_admins(tx, id).await? == 0 {
+        return Ok(Changed::LastAdmin);
+    }
+    let now = by.at.as_microsecond();
+    let kind = match change {
+        Change::Disable => {
+            tx.exec(
+                "UPDATE app_user SET disabled_at = $2, updated_at = $2 WHERE id = $1",
+                p![id, now],
+            )
+            .await?;
+            // Or enabling them would bring old sessions back to life.
+            session::end_all(tx, id, by.at).await?;
+            audit::Kind::UserDisabled
+        }
+        Change::Enable => {
+            tx.exec(
+                "UPDATE app_user SET disabled_at = NULL, updated_at = $2 WHERE id = $1",
+                p![id, now],
+            )
+            .await?;
+            audit::Kind::UserEnabled
+        }
+        Change::SetRole(role) => {
+            tx.exec(
+                "UPDATE app_user SET role = $3, updated_at = $2 WHERE id = $1",
+                p![id, now, role.as_str()],
+            )
+            .await?;
+            audit::Kind::RoleChanged
+        }
+        Change::Unlink => {
+            tx.exec(
+                "UPDATE app_user SET provider = NULL, sub = NULL, updated_at = $2 WHERE id = $1",
+                p![id, now],
+            )
+            .await?;
+            session::end_all(tx, id, by.at).await?;
+            audit::Kind::UserUnlinked
+        }
+    };
+    let mut event = audit::Event::new(kind, by.at, by.reference);
+    event.user_id = Some(user.id);
+    event.email = Some(user.email);
+    event.actor = Some(by.actor.to_owned());
+    event.ip = by.ip.map(str::to_owned);
+    if let Change::SetRole(role) = change {
+        event.detail = Some(format!("{} to {}", user.role.as_str(), role.as_str()));
+    }
+    audit::record(tx, &event).await?;
+    Ok(Changed::Yes)
+}
