@@ -1,5 +1,6 @@
 //! The command line, as a process of its own on a real database.
 
+mod applications;
 mod changes;
 mod claims;
 mod clients;
@@ -8,18 +9,21 @@ mod dev;
 mod directory;
 mod doctor;
 mod documents;
+mod domains;
 mod environment;
 mod frame;
 mod import;
 mod membership;
 mod one_answer;
 mod other_ways;
+mod organizations;
 mod printed;
 mod printed_commands;
 mod roles;
 mod running_server;
 mod sessions;
-mod verbs;
+mod upkeep;
+mod users;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
