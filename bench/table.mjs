@@ -1,6 +1,6 @@
 // Medians of what bench/run measured, as a Markdown table.
 //
-//   node table.mjs table RESULTS.jsonl
+//   node table.mjs table RESULTS.jsonl OTHER               OTHER: peer (oidc-provider) or before (another Genkan)
 //   node table.mjs rate RESULTS.jsonl SERVER NAME ROUND    half of the requests a second of that run
 import { readFileSync } from 'node:fs';
 
@@ -15,18 +15,21 @@ if (what === 'rate') {
   process.exit();
 }
 
+const other = of[0] ?? 'peer';
+const title = { peer: 'oidc-provider', before: 'before' }[other];
+if (!title) throw new Error(`no server is called ${other}`);
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const of_ = (server, name, field) => {
   const values = results.filter((result) => result.server === server && result.name === name).map((result) => result[field]);
   return values.length && values[0] !== undefined ? median(values) : undefined;
 };
 const number = (value, digits = 0) => (value === undefined ? '—' : value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits }));
-const ratio = (genkan, peer) => (genkan && peer ? `${number(genkan / peer, 1)}×` : '—');
+const ratio = (genkan, peer) => (genkan && peer ? `${number(genkan / peer, other === 'before' ? 3 : 1)}×` : '—');
 const names = [...new Set(results.map((result) => result.name))];
 const rows = (field) => names.filter((name) => results.some((result) => result.name === name && field in result));
 const line = (...cells) => console.log(`| ${cells.join(' | ')} |`);
 
-line('work', 'Genkan, per core-second', 'oidc-provider', 'ratio', 'Genkan p50 / p99 ms', 'oidc-provider p50 / p99 ms', 'load generator busy');
+line('work', 'Genkan, per core-second', title, 'ratio', 'Genkan p50 / p99 ms', `${title} p50 / p99 ms`, 'load generator busy');
 line('---', '---:', '---:', '---:', '---:', '---:', '---:');
 for (const name of rows('per_core_second')) {
   const bare = of_('bare', name, 'per_core_second');
@@ -34,18 +37,18 @@ for (const name of rows('per_core_second')) {
     line(`aws-lc alone: ${name}`, number(bare), '', '', '', '', '');
     continue;
   }
-  const [genkan, peer] = ['genkan', 'peer'].map((server) => of_(server, name, 'per_core_second'));
+  const [genkan, peer] = ['genkan', other].map((server) => of_(server, name, 'per_core_second'));
   const latency = (server) => `${number(of_(server, name, 'p50_ms'), 2)} / ${number(of_(server, name, 'p99_ms'), 2)}`;
   const busy = Math.max(...results.filter((result) => result.name === name).map((result) => result.load_busy));
-  line(name, number(genkan), number(peer), ratio(genkan, peer), latency('genkan'), latency('peer'), `${number(busy * 100)} %`);
+  line(name, number(genkan), number(peer), ratio(genkan, peer), latency('genkan'), latency(other), `${number(busy * 100)} %`);
 }
 if (rows('first_answer_ms').length) {
   console.log();
-  line('start', 'Genkan', 'oidc-provider', 'ratio');
+  line('start', 'Genkan', title, 'ratio');
   line('---', '---:', '---:', '---:');
   for (const name of rows('first_answer_ms')) {
     for (const [field, label] of [['first_answer_ms', 'ms'], ['cpu_ms', 'ms of processor'], ['resident_mib', 'MiB resident, idle']]) {
-      const [genkan, peer] = ['genkan', 'peer'].map((server) => of_(server, name, field));
+      const [genkan, peer] = ['genkan', other].map((server) => of_(server, name, field));
       line(`${name}: ${label}`, number(genkan, 1), number(peer, 1), ratio(peer, genkan));
     }
   }
