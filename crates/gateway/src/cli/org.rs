@@ -27,10 +27,11 @@ Examples:
 An organization is named by its identifier or by its external id.";
 
 const OTHER_WAYS: &str = "\
-An organization that has had a connection is entered by a connection alone, also
-after the last one was deleted: deleting it does not say that other ways may do
-instead. This command does: active members can then enter with the session of
-another organization that vouches for them, until there is a connection again.";
+An organization that has had a connection is entered by a connection alone,
+also after the last one was deleted: deleting it does not say that other ways
+may do instead. This command does: active members can then enter with the
+session of another organization that vouches for them, until there is a
+connection again.";
 
 /// Organizations: the companies whose people sign in
 #[derive(Debug, Args)]
