@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
-/// What is no part of the public internet.
+/// Networks that are no part of the public internet.
 const SPECIAL_V4: [Ipv4Net; 17] = [
     // "This" network, private, loopback; link-local.
     v4([0, 0, 0, 0], 8),

@@ -24,7 +24,7 @@ pub(crate) use transaction::{Begin, COMMIT_LIMIT, Commit, Transaction, Turn};
 /// An answer, or what its absence means for the transaction.
 type Answer<T> = Result<T, (Fate, Error)>;
 
-/// What is said of a server that answers nothing.
+/// The reason that is given if a server answers nothing.
 pub(crate) const SILENT: &str = "it did not answer in time";
 
 /// How long an answer is waited for. A server that works ends a statement after ten seconds by itself.

@@ -185,7 +185,7 @@ async fn a_connection_to_a_server_that_became_read_only_is_replaced() {
         .await;
     assert_eq!(written, Ok(1));
     assert_eq!(runs.load(Ordering::Relaxed), 2);
-    // Whoever only reads and writes all the same has made a mistake.
+    // A transaction that only reads must not write: that is a mistake, and no outage.
     let refused = db
         .read(async |tx| tx.exec(INSERT, p!["b", None::<&str>]).await)
         .await;

@@ -1,4 +1,4 @@
-//! What is entered for a connection, and what comes of it.
+//! Changes of a connection, and their effect.
 //!
 //! A form, a flag and a message each make a [`Change`] of their own words. Its effect and its
 //! mistakes are decided here, so each of them gets the same answer.
@@ -31,7 +31,7 @@ pub struct Change<'a> {
     pub configuration_type: Option<ConfigurationType>,
     pub attributes: Attributes,
     pub client_secret: Edit<NewSecret<'a>>,
-    /// What is entered in the words of the connection's protocol.
+    /// The part in the words of the connection's protocol.
     pub protocol: Option<ProtocolChange>,
 }
 

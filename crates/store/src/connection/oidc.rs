@@ -112,7 +112,7 @@ impl Default for OidcSettings {
     }
 }
 
-/// What is entered for an OpenID Provider; the rest stays.
+/// A change of the settings for an OpenID Provider; the rest stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OidcChange {
     pub issuer: Edit<String>,

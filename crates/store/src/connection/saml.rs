@@ -148,10 +148,10 @@ impl SamlSettings {
     }
 }
 
-/// What is entered for a SAML provider; the rest stays.
+/// A change of the settings for a SAML provider; the rest stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SamlChange {
-    /// Its metadata document. What is set beside it goes before what the document says.
+    /// Its metadata document. A setting that is given beside it has precedence.
     pub idp_metadata: Option<String>,
     pub idp_metadata_url: Edit<String>,
     pub idp_entity_id: Edit<String>,

@@ -64,7 +64,7 @@ pub enum Protocol {
     Saml(SamlSettings),
 }
 
-/// What is entered in the words of one protocol.
+/// A change in the words of one protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProtocolChange {
     Oidc(OidcChange),

@@ -1,8 +1,8 @@
 //! Telling a server from a pooler that stands before it.
 //!
 //! A pooler such as PgBouncer in transaction mode gives every transaction
-//! another server process. What is set for a session, and statements with
-//! names, then belong to whoever comes next.
+//! another server process. A setting of the session, or a statement
+//! with a name, is then left to the next client.
 
 use std::io;
 use std::pin::Pin;

@@ -39,7 +39,7 @@ async fn an_organization_whose_connection_is_gone_is_opened_by_an_operators_word
     instance.json(&["org", "allow-other-ways", "acme"]);
     let events = instance.json(&["event", "list", "--kind", "organization.updated"]);
     assert_eq!(events["events"].as_array().unwrap().len(), 1);
-    // What is about a connection is found by it.
+    // Events of a connection are found by it.
     let about = instance.json(&["event", "list", "--connection", &id]);
     let kinds: Vec<_> = about["events"]
         .as_array()

@@ -70,7 +70,7 @@ async fn events_tell_what_the_commands_did() {
         .collect();
     assert_eq!(kinds, ["organization.domain_created", "organization.created"]);
     assert_eq!(listing["events"][0]["data"], json!({ "domain": "acme.com" }));
-    // Whoever is named is named as elsewhere.
+    // A user is named as in every other command.
     instance.json(&["user", "create", "--email", "ada@acme.com"]);
     let of_ada = instance.json(&["event", "list", "--user", "Ada@acme.com"]);
     assert_eq!(of_ada["events"][0]["kind"], "user.created");

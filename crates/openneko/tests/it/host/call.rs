@@ -232,7 +232,7 @@ async fn start_registration_and_method_share_one_time() {
     assert_eq!(given.len(), 2);
     assert!(is_about(&given[0], "register", left(5)), "{given:?}");
     assert!(is_about(&given[1], "begin_auth", left(12)), "{given:?}");
-    // What is ready has the whole time.
+    // A plugin that is ready has the whole time.
     said(&host).await;
     let given = slow.given();
     assert!(
