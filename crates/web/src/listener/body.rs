@@ -1,5 +1,6 @@
 //! Request bodies with a size limit and two time limits.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -9,7 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep};
+use parking_lot::Mutex;
+use tokio::time::{Instant, Sleep, timeout};
 
 use super::budget::Allowance;
 use super::limits::Limits;
@@ -27,6 +29,8 @@ struct Shared {
     fault: AtomicU8,
     /// What the request holds of the budget for bodies, until it is answered.
     allowance: Allowance,
+    /// What the handler left unread.
+    rest: Mutex<Option<Incoming>>,
 }
 
 impl BodyLimit {
@@ -35,6 +39,7 @@ impl BodyLimit {
             limit: AtomicU64::new(bytes),
             fault: AtomicU8::new(0),
             allowance,
+            rest: Mutex::new(None),
         }))
     }
 
@@ -63,6 +68,11 @@ impl BodyLimit {
         fault
     }
 
+    /// Takes what the handler left of the body, if it left anything.
+    pub(super) fn take_rest(&self) -> Option<Rest> {
+        self.0.rest.lock().take().map(Rest)
+    }
+
     /// The status that says why the body was cut short, if it was.
     pub(super) fn fault(&self) -> Option<StatusCode> {
         match self.0.fault.load(Ordering::Relaxed) {
@@ -87,9 +97,33 @@ pub(super) enum BodyError {
     Broken(#[source] hyper::Error),
 }
 
+/// The end of a request that was answered before it was read whole, as a refusal
+/// by its head is. A connection can carry the next request only after it.
+pub(super) struct Rest(Incoming);
+
+impl Rest {
+    const MOST: usize = 64 * 1024;
+    /// A client that sends at once needs no longer, also on a busy machine.
+    const WAIT: Duration = Duration::from_millis(200);
+
+    /// Reads to the end, if that is near. Says whether it was.
+    pub(super) async fn skip(mut self) -> bool {
+        let read = async {
+            let mut left = Self::MOST;
+            while let Some(frame) = poll_fn(|cx| Pin::new(&mut self.0).poll_frame(cx)).await {
+                let len = frame.ok()?.data_ref().map_or(0, Bytes::len);
+                left = left.checked_sub(len)?;
+            }
+            Some(())
+        };
+        matches!(timeout(Self::WAIT, read).await, Ok(Some(())))
+    }
+}
+
 /// A request body that obeys [`Limits`].
 pub(super) struct RequestBody {
-    body: Incoming,
+    /// Until it has ended.
+    body: Option<Incoming>,
     limit: BodyLimit,
     received: u64,
     idle: Duration,
@@ -102,7 +136,7 @@ impl RequestBody {
     pub(super) fn new(body: Incoming, limit: BodyLimit, limits: &Limits) -> Self {
         let ends = Instant::now() + limits.body;
         Self {
-            body,
+            body: Some(body),
             limit,
             received: 0,
             idle: limits.body_idle,
@@ -128,44 +162,58 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        // A declared length is refused before `100 Continue` invites the body.
-        let declared = self.received.saturating_add(self.body.size_hint().lower());
-        if declared > self.limit.get() {
-            return Poll::Ready(Some(Err(self.limit.fail(BodyError::TooLarge))));
-        }
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-            ready!(self.poll_alarm(cx));
-            return Poll::Ready(Some(Err(self.limit.fail(BodyError::TooSlow))));
-        };
-        // Something came: the idle limit starts anew at the next wait.
-        self.alarm = None;
-        let Some(frame) = frame else {
+        let this = &mut *self;
+        let Some(body) = &mut this.body else {
             return Poll::Ready(None);
         };
-        let frame = frame.map_err(|error| self.limit.fail(BodyError::Broken(error)))?;
+        // A declared length is refused before `100 Continue` invites the body.
+        let declared = this.received.saturating_add(body.size_hint().lower());
+        if declared > this.limit.get() {
+            return Poll::Ready(Some(Err(this.limit.fail(BodyError::TooLarge))));
+        }
+        let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
+            ready!(this.poll_alarm(cx));
+            return Poll::Ready(Some(Err(this.limit.fail(BodyError::TooSlow))));
+        };
+        // Something came: the idle limit starts anew at the next wait.
+        this.alarm = None;
+        let Some(frame) = frame else {
+            this.body = None;
+            return Poll::Ready(None);
+        };
+        let frame = frame.map_err(|error| this.limit.fail(BodyError::Broken(error)))?;
         let len = frame.data_ref().map_or(0, Bytes::len);
-        self.received = self
+        this.received = this
             .received
             .saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
-        if self.received > self.limit.get() {
-            return Poll::Ready(Some(Err(self.limit.fail(BodyError::TooLarge))));
+        if this.received > this.limit.get() {
+            return Poll::Ready(Some(Err(this.limit.fail(BodyError::TooLarge))));
         }
-        let room = self
+        let room = this
             .limit
             .0
             .allowance
             .frame(u64::try_from(len).unwrap_or(u64::MAX));
         if room.is_err() {
-            return Poll::Ready(Some(Err(self.limit.fail(BodyError::NoRoom))));
+            return Poll::Ready(Some(Err(this.limit.fail(BodyError::NoRoom))));
         }
         Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let ended = SizeHint::with_exact(0);
+        self.body.as_ref().map_or(ended, Body::size_hint)
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if let Some(rest) = self.body.take() {
+            *self.limit.0.rest.lock() = Some(rest);
+        }
     }
 }

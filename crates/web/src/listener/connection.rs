@@ -299,9 +299,10 @@ async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Resp
         false => Body::new(RequestBody::new(body, limit.clone(), limits)),
     };
 
+    let expects = parts.headers.contains_key(header::EXPECT);
     let request = Request::from_parts(parts, body);
     let handled = AssertUnwindSafe(router.clone().call(request)).catch_unwind();
-    let response = match timeout(limits.answer, handled).await {
+    let mut response = match timeout(limits.answer, handled).await {
         Ok(Ok(Ok(response))) => explain(response, &limit, version),
         Ok(Err(_panic)) => {
             tracing::error!("a request's handler panicked");
@@ -317,11 +318,27 @@ async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Resp
             apologize(StatusCode::SERVICE_UNAVAILABLE, text, version)
         }
     };
+    if version < Version::HTTP_2 && !may_carry_more(&limit, expects).await {
+        close(&mut response, version);
+    }
     in_flight.answered();
     Ok(response.map(|body| Answer {
         body,
         _in_flight: in_flight,
     }))
+}
+
+/// Whether another request may follow on the connection: this one was read whole.
+///
+/// If not, the response says so (RFC 9112 §9.6). A client that is not told sends its
+/// next request into a connection that closes, and cannot know what became of it.
+async fn may_carry_more(limit: &BodyLimit, expects: bool) -> bool {
+    match limit.take_rest() {
+        None => true,
+        // Reading would invite the body (RFC 9110 §10.1.1), and it comes or does not.
+        Some(_) if expects || limit.fault().is_some() => false,
+        Some(rest) => rest.skip().await,
+    }
 }
 
 /// Bodies in flight end within seconds.

@@ -7,3 +7,4 @@ mod protocols;
 mod size_limits;
 mod time_limits;
 mod tls;
+mod unread;
