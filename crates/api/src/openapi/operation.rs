@@ -7,7 +7,6 @@ use http::{Method, StatusCode};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
 use super::comments;
-use crate::descriptors;
 use crate::methods::{self, Callers};
 use crate::rest::routes::{BodyBinding, Route, Routes};
 
@@ -72,8 +71,7 @@ pub(crate) enum RequestBody {
 }
 
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
-    let routes = Routes::new(descriptors::pool());
-    let mut operations: Vec<Operation> = routes.iter().filter_map(Operation::new).collect();
+    let mut operations: Vec<Operation> = Routes::get().iter().filter_map(Operation::new).collect();
     operations
         .sort_by(|a, b| (&a.service.title, a.order(), &a.id).cmp(&(&b.service.title, b.order(), &b.id)));
     operations

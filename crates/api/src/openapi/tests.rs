@@ -69,8 +69,7 @@ fn every_example_keeps_the_rules() {
             .unwrap_or_default();
         let target = example_target(operation);
         let (path, query) = target.split_once('?').unwrap_or((target.as_str(), ""));
-        let routes = routes::Routes::new(crate::descriptors::pool());
-        let routes::Found::Route(route, captures) = routes.find(&operation.verb, path) else {
+        let routes::Found::Route(route, captures) = routes::Routes::get().find(&operation.verb, path) else {
             panic!("{}: {path} leads nowhere", operation.id)
         };
         let message = bind::bind(route, &captures, query, body.as_bytes())

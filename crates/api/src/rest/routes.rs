@@ -1,5 +1,7 @@
 //! The route table: every HTTP annotation of the served packages, closest template first.
 
+use std::sync::LazyLock;
+
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 use prost_reflect::{
@@ -7,6 +9,7 @@ use prost_reflect::{
 };
 
 use super::template::Template;
+use crate::descriptors;
 use crate::methods::{self, Callers};
 
 /// No template has more segments; a longer path is not even cut.
@@ -54,8 +57,16 @@ pub(crate) enum Found<'r, 'p> {
     Nothing,
 }
 
+/// Built when the first call comes: a server that only signs people in does without.
+static ROUTES: LazyLock<Routes> = LazyLock::new(|| Routes::new(descriptors::pool()));
+
 impl Routes {
-    pub(crate) fn new(pool: &DescriptorPool) -> Self {
+    /// Those of the contract.
+    pub(crate) fn get() -> &'static Self {
+        &ROUTES
+    }
+
+    fn new(pool: &DescriptorPool) -> Self {
         let http = pool.get_extension_by_name("google.api.http");
         let mut by_length: Vec<Vec<Route>> = (0..=MOST_SEGMENTS).map(|_| Vec::new()).collect();
         for method in pool

@@ -1,5 +1,6 @@
 //! Binding and answering, on the contract's own routes.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::Ready;
 use std::sync::Arc;
@@ -18,16 +19,17 @@ use super::json::{Defaults, Rendered};
 use super::routes::{Found, Routes};
 use super::{Rest, bind};
 
-fn routes() -> &'static Routes {
-    static ROUTES: std::sync::LazyLock<Routes> =
-        std::sync::LazyLock::new(|| Routes::new(crate::descriptors::pool()));
-    &ROUTES
+#[test]
+fn the_list_of_what_is_elsewhere_is_the_contract_s() {
+    let paths = Routes::get().iter().map(|route| route.path.as_str());
+    let elsewhere: BTreeSet<&str> = paths.filter(|path| !path.starts_with("/api/")).collect();
+    assert_eq!(elsewhere, BTreeSet::from(super::ELSEWHERE));
 }
 
 /// The RPC that a request reaches, and its message in JSON.
 fn bound(verb: &str, target: &str, body: &str) -> Result<(String, Json), String> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    match routes().find(&verb.parse().unwrap(), path) {
+    match Routes::get().find(&verb.parse().unwrap(), path) {
         Found::Route(route, captures) => {
             let message = bind::bind(route, &captures, query, body.as_bytes())
                 .map_err(|mistake| format!("{}: {}", mistake.field, mistake.description))?;
@@ -57,7 +59,7 @@ fn reaches(verb: &str, target: &str, rpc: &str, message: &Json) {
 #[test]
 fn every_annotation_is_a_route_of_its_own() {
     let mut count = 0;
-    for route in routes().iter() {
+    for route in Routes::get().iter() {
         let sample: String = route
             .path
             .split('/')
@@ -67,7 +69,7 @@ fn every_annotation_is_a_route_of_its_own() {
                 None => format!("/{segment}"),
             })
             .collect();
-        let Found::Route(found, _) = routes().find(&route.verb, &sample) else {
+        let Found::Route(found, _) = Routes::get().find(&route.verb, &sample) else {
             panic!("{sample} leads nowhere")
         };
         assert_eq!(

@@ -97,9 +97,9 @@ fn granted_scope(cached: &CachedClient, asked: Option<Scope>) -> Result<Scope, O
             registered
         });
     };
-    let permissions = genkan_api::methods::permissions();
+    let is_permission = |name: &str| genkan_api::methods::permissions().contains(name);
     let is_allowed =
-        |name: &str| registered.contains(name) || client.management_access && permissions.contains(name);
+        |name: &str| registered.contains(name) || client.management_access && is_permission(name);
     // Never narrowed to nothing: an empty scope would be everything.
     if asked.iter().all(is_allowed) {
         Ok(asked)
