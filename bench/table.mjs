@@ -1,6 +1,6 @@
 // Medians of what bench/run measured, as a Markdown table.
 //
-//   node table.mjs table RESULTS.jsonl OTHER               OTHER: peer (oidc-provider) or before (another Genkan)
+//   node table.mjs table RESULTS.jsonl [OTHER]             OTHER: peer (oidc-provider) or before (another Genkan)
 //   node table.mjs rate RESULTS.jsonl SERVER NAME ROUND    half of the requests a second of that run
 import { readFileSync } from 'node:fs';
 
@@ -15,9 +15,9 @@ if (what === 'rate') {
   process.exit();
 }
 
-const other = of[0] ?? 'peer';
+const other = of[0] || undefined;
 const title = { peer: 'oidc-provider', before: 'before' }[other];
-if (!title) throw new Error(`no server is called ${other}`);
+if (other && !title) throw new Error(`no server is called ${other}`);
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const of_ = (server, name, field) => {
   const values = results.filter((result) => result.server === server && result.name === name).map((result) => result[field]);
@@ -29,27 +29,50 @@ const names = [...new Set(results.map((result) => result.name))];
 const rows = (field) => names.filter((name) => results.some((result) => result.name === name && field in result));
 const line = (...cells) => console.log(`| ${cells.join(' | ')} |`);
 
-line('work', 'Genkan, per core-second', title, 'ratio', 'Genkan p50 / p99 ms', `${title} p50 / p99 ms`, 'load generator busy');
-line('---', '---:', '---:', '---:', '---:', '---:', '---:');
+// Columns about the other server only where there is one.
+const beside = (...cells) => (other ? cells : []);
+const head = (...cells) => {
+  line(...cells);
+  line('---', ...cells.slice(1).map(() => '---:'));
+};
+
+const hasDatabase = results.some((result) => result.database_cpu_us > 0);
+const database = (cell) => (hasDatabase ? [cell] : []);
+head(
+  'work',
+  'Genkan, per core-second',
+  ...database('of it µs Genkan / PostgreSQL'),
+  ...beside(title, 'ratio'),
+  'Genkan p50 / p99 ms',
+  ...beside(`${title} p50 / p99 ms`),
+  'load generator busy',
+);
 for (const name of rows('per_core_second')) {
   const bare = of_('bare', name, 'per_core_second');
   if (bare) {
-    line(`aws-lc alone: ${name}`, number(bare), '', '', '', '', '');
+    line(`aws-lc alone: ${name}`, number(bare), ...database(''), ...beside('', ''), '', ...beside(''), '');
     continue;
   }
-  const [genkan, peer] = ['genkan', other].map((server) => of_(server, name, 'per_core_second'));
+  const [genkan, theirs] = ['genkan', other].map((server) => of_(server, name, 'per_core_second'));
   const latency = (server) => `${number(of_(server, name, 'p50_ms'), 2)} / ${number(of_(server, name, 'p99_ms'), 2)}`;
   const busy = Math.max(...results.filter((result) => result.name === name).map((result) => result.load_busy));
-  line(name, number(genkan), number(peer), ratio(genkan, peer), latency('genkan'), latency(other), `${number(busy * 100)} %`);
+  line(
+    name,
+    number(genkan),
+    ...database(`${number(of_('genkan', name, 'cpu_us'))} / ${number(of_('genkan', name, 'database_cpu_us'))}`),
+    ...beside(number(theirs), ratio(genkan, theirs)),
+    latency('genkan'),
+    ...beside(latency(other)),
+    `${number(busy * 100)} %`,
+  );
 }
 if (rows('first_answer_ms').length) {
   console.log();
-  line('start', 'Genkan', title, 'ratio');
-  line('---', '---:', '---:', '---:');
+  head('start', 'Genkan', ...beside(title, 'ratio'));
   for (const name of rows('first_answer_ms')) {
     for (const [field, label] of [['first_answer_ms', 'ms'], ['cpu_ms', 'ms of processor'], ['resident_mib', 'MiB resident, idle']]) {
-      const [genkan, peer] = ['genkan', other].map((server) => of_(server, name, field));
-      line(`${name}: ${label}`, number(genkan, 1), number(peer, 1), ratio(peer, genkan));
+      const [genkan, theirs] = ['genkan', other].map((server) => of_(server, name, field));
+      line(`${name}: ${label}`, number(genkan, 1), ...beside(number(theirs, 1), ratio(theirs, genkan)));
     }
   }
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::Failure;
-use crate::http::{Connection, encode, get, post};
+use crate::http::{Connection, decode, encode, get, post};
 use crate::target::{DISCOVERY, Endpoints, Target, path_of};
 
 /// RFC 7636 Appendix B. One pair for all logins: hashing is not what is measured.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// People whom each connection signs in again and again.
+const KNOWN: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
@@ -18,6 +21,10 @@ pub enum Scenario {
     Refresh,
     /// Authorization request with a live session, then code for tokens, with PKCE
     Login,
+    /// A whole sign-in of somebody known through `bench/upstream.mjs`, in a new browser, to the tokens
+    SignIn,
+    /// The same of somebody new
+    FirstSignIn,
     /// The discovery document
     Discovery,
     /// The key set
@@ -39,6 +46,8 @@ pub struct Flow {
     form: String,
     redirect_uri: String,
     refresh_token: String,
+    /// Begins the names of those who sign in on this connection, in this run.
+    people: String,
 }
 
 impl Flow {
@@ -48,18 +57,22 @@ impl Flow {
         endpoints: &Endpoints,
         scenario: Scenario,
         algorithm: &str,
+        organization: Option<&str>,
         (number, connections): (usize, usize),
     ) -> Result<Self, Failure> {
         let client = target.client(algorithm)?;
         let host = target.address().to_owned();
         let credentials = format!("client_id={}&client_secret={}", client.id, encode(&client.secret));
-        let authorize_path = format!(
+        let mut authorize_path = format!(
             "{}?response_type=code&client_id={}&redirect_uri={}&scope={}&state=c3RhdGU&nonce=bm9uY2U&code_challenge={CHALLENGE}&code_challenge_method=S256",
             endpoints.authorize,
             client.id,
             encode(&target.redirect_uri),
             encode(&target.scope),
         );
+        if let Some(organization) = organization {
+            authorize_path = format!("{authorize_path}&organization_id={organization}");
+        }
         let request = match scenario {
             Scenario::ClientCredentials => post(
                 &host,
@@ -68,7 +81,7 @@ impl Flow {
             ),
             Scenario::Discovery => get(&host, DISCOVERY, ""),
             Scenario::Jwks => get(&host, &endpoints.jwks, ""),
-            Scenario::Refresh | Scenario::Login => Vec::new(),
+            Scenario::Refresh | Scenario::Login | Scenario::SignIn | Scenario::FirstSignIn => Vec::new(),
         };
         let mut flow = Self {
             scenario,
@@ -89,6 +102,7 @@ impl Flow {
             form: credentials,
             redirect_uri: target.redirect_uri.clone(),
             refresh_token: String::new(),
+            people: format!("{number}-{}", std::process::id()),
         };
         if matches!(scenario, Scenario::Refresh | Scenario::Login) {
             if flow.sessions.is_empty() {
@@ -96,6 +110,11 @@ impl Flow {
                 flow.sessions.push(session);
             }
             flow.login().await?;
+        }
+        if scenario == Scenario::SignIn {
+            for person in 0..KNOWN {
+                flow.sign_in_as(person).await?;
+            }
         }
         Ok(flow)
     }
@@ -109,6 +128,14 @@ impl Flow {
             }
             Scenario::Refresh => self.refresh().await,
             Scenario::Login => self.login().await,
+            Scenario::SignIn => {
+                self.turn += 1;
+                self.sign_in_as(self.turn % KNOWN).await
+            }
+            Scenario::FirstSignIn => {
+                self.turn += 1;
+                self.sign_in_as(self.turn).await
+            }
         }
     }
 
@@ -133,6 +160,10 @@ impl Flow {
         let request = get(&self.host, &self.authorize_path, session);
         let answer = self.connection.exchange(&request).await?.expect(303)?;
         let code = code(answer.header("location").unwrap_or_default(), &self.redirect_uri)?.to_owned();
+        self.redeem(&code).await
+    }
+
+    async fn redeem(&mut self, code: &str) -> Result<(), Failure> {
         let form = format!(
             "grant_type=authorization_code&code={code}&redirect_uri={}&code_verifier={VERIFIER}&{}",
             encode(&self.redirect_uri),
@@ -145,27 +176,62 @@ impl Flow {
         Ok(())
     }
 
+    /// Signs a person in through the upstream, in a browser that has never been here. The upstream
+    /// would show a page and send the browser back with a code; this does the second.
+    async fn sign_in_as(&mut self, person: usize) -> Result<(), Failure> {
+        let subject = format!("{}-{person}", self.people);
+        let mut cookies = BTreeMap::new();
+        let mut path = self.authorize_path.clone();
+        for _ in 0..10 {
+            let location = self.follow(&path, &mut cookies).await?;
+            if location.starts_with(&self.redirect_uri) {
+                let code = code(&location, &self.redirect_uri)?.to_owned();
+                return self.redeem(&code).await;
+            }
+            let is_ours = location.starts_with('/') || location.split('/').nth(2) == Some(&self.host);
+            path = if is_ours {
+                path_of(&location).to_owned()
+            } else {
+                let [callback, state, nonce] =
+                    ["redirect_uri", "state", "nonce"].map(|name| parameter(&location, name));
+                let callback = decode(callback?)?;
+                format!(
+                    "{}?code={subject}~{}&state={}",
+                    path_of(&callback),
+                    nonce?,
+                    state?
+                )
+            };
+        }
+        Err("the redirects of the sign-in do not end".into())
+    }
+
+    /// Where a redirect leads; keeps the cookies that came with it.
+    async fn follow(
+        &mut self,
+        path: &str,
+        cookies: &mut BTreeMap<String, String>,
+    ) -> Result<String, Failure> {
+        let request = get(&self.host, path, &cookie_header(cookies));
+        let answer = self.connection.exchange(&request).await?.expect(303)?;
+        cookies.extend(
+            answer
+                .cookies()
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        Ok(answer.header("location").unwrap_or_default().to_owned())
+    }
+
     /// Signs in at a server that asks no questions, by following its redirects.
     async fn sign_in(&mut self) -> Result<String, Failure> {
         let mut cookies = BTreeMap::<String, String>::new();
         let mut path = self.authorize_path.clone();
         for _ in 0..10 {
-            let cookie = cookie_header(&cookies);
-            let answer = self
-                .connection
-                .exchange(&get(&self.host, &path, &cookie))
-                .await?
-                .expect(303)?;
-            cookies.extend(
-                answer
-                    .cookies()
-                    .map(|(name, value)| (name.to_owned(), value.to_owned())),
-            );
-            let location = answer.header("location").unwrap_or_default();
+            let location = self.follow(&path, &mut cookies).await?;
             if location.starts_with(&self.redirect_uri) {
                 return Ok(cookie_header(&cookies));
             }
-            path = path_of(location).to_owned();
+            path = path_of(&location).to_owned();
         }
         Err("the redirects of the sign-in do not end".into())
     }
@@ -180,16 +246,16 @@ fn cookie_header(cookies: &BTreeMap<String, String>) -> String {
 }
 
 fn code<'a>(location: &'a str, redirect_uri: &str) -> Result<&'a str, Failure> {
-    let query = location
-        .strip_prefix(redirect_uri)
-        .and_then(|rest| rest.strip_prefix('?'));
-    let pairs = query
-        .unwrap_or_default()
-        .split('&')
-        .filter_map(|pair| pair.split_once('='));
-    let code = pairs
-        .into_iter()
-        .find(|(name, _)| *name == "code")
-        .map(|(_, code)| code);
-    Ok(code.ok_or_else(|| format!("no code in the redirect to {location}"))?)
+    if !location.starts_with(redirect_uri) {
+        return Err(format!("the redirect leads to {location}").into());
+    }
+    parameter(location, "code")
+}
+
+/// A parameter of a URL's query, as it is written there.
+fn parameter<'a>(url: &'a str, name: &str) -> Result<&'a str, Failure> {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let found = pairs.find(|(key, _)| *key == name).map(|(_, value)| value);
+    Ok(found.ok_or_else(|| format!("no {name} in {url}"))?)
 }

@@ -150,3 +150,15 @@ pub fn encode(value: &str) -> String {
     }
     encoded
 }
+
+/// Reads what [`encode`] wrote.
+pub fn decode(value: &str) -> Result<String, Failure> {
+    let mut parts = value.split('%');
+    let mut decoded = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).ok_or("a percent sign without digits")?;
+        decoded.push(u8::from_str_radix(digits, 16)?);
+        decoded.extend_from_slice(rest.as_bytes());
+    }
+    Ok(String::from_utf8(decoded)?)
+}

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::Failure;
 use crate::flow::{Flow, Scenario};
-use crate::process::cpu_seconds;
+use crate::process::{cpu_seconds, family_cpu_seconds};
 use crate::target::{Endpoints, Target};
 
 #[derive(clap::Args)]
@@ -22,6 +22,12 @@ pub struct Args {
     /// The server's process, whose processor time is read
     #[arg(long)]
     pid: u32,
+    /// PostgreSQL's first process: its processor time, and that of all it started, is counted too
+    #[arg(long)]
+    database_pid: Option<u32>,
+    /// The organization that people sign in to through the upstream
+    #[arg(long)]
+    organization: Option<String>,
     /// ES256 or RS256
     #[arg(long, default_value = "ES256")]
     algorithm: String,
@@ -53,7 +59,16 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let mut flows = Vec::with_capacity(args.connections);
     for number in 0..args.connections {
         let place = (number, args.connections);
-        flows.push(Flow::prepare(&target, &endpoints, args.scenario, &args.algorithm, place).await?);
+        let organization = args.organization.as_deref();
+        let flow = Flow::prepare(
+            &target,
+            &endpoints,
+            args.scenario,
+            &args.algorithm,
+            organization,
+            place,
+        );
+        flows.push(flow.await?);
     }
     let mut tasks = tokio::task::JoinSet::new();
     for (number, flow) in flows.into_iter().enumerate() {
@@ -70,16 +85,16 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 
     tokio::time::sleep(Duration::from_secs_f64(args.warmup)).await;
     shared.measuring.set(true);
-    let (started, server, own) = (
-        Instant::now(),
-        cpu_seconds(args.pid)?,
-        cpu_seconds(std::process::id())?,
-    );
+    let counted = || -> Result<[f64; 3], Failure> {
+        let database = args.database_pid.map_or(Ok(0.0), family_cpu_seconds)?;
+        Ok([cpu_seconds(args.pid)?, database, cpu_seconds(std::process::id())?])
+    };
+    let (started, before) = (Instant::now(), counted()?);
     tokio::time::sleep(Duration::from_secs_f64(args.seconds)).await;
     shared.measuring.set(false);
     let elapsed = started.elapsed().as_secs_f64();
-    let server = cpu_seconds(args.pid)? - server;
-    let own = cpu_seconds(std::process::id())? - own;
+    let after = counted()?;
+    let [server, database, own] = [0, 1, 2].map(|index| after[index] - before[index]);
     shared.stop.set(true);
     while let Some(ended) = tasks.join_next().await {
         ended??;
@@ -97,8 +112,9 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         json!({
             "done": latencies.len(),
             "per_second": done / elapsed,
-            "per_core_second": done / server,
+            "per_core_second": done / (server + database),
             "cpu_us": server * 1e6 / done,
+            "database_cpu_us": database * 1e6 / done,
             "server_busy": server / elapsed,
             "load_busy": own / elapsed,
             "p50_ms": percentile(0.5),
