@@ -1,7 +1,7 @@
 //! Which addresses are part of the public internet.
 //!
 //! Source: the IANA special-purpose address registries (RFC 6890), and the
-//! addresses at which clouds serve credentials to whoever asks.
+//! addresses at which clouds serve credentials to every caller.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -23,7 +23,7 @@ const SPECIAL_V4: [Ipv4Net; 17] = [
     v4([198, 51, 100, 0], 24),
     v4([203, 0, 113, 0], 24),
     v4([198, 18, 0, 0], 15),
-    // AS112, AMT and 6to4, whose addresses are whoever answers nearest.
+    // AS112, AMT and 6to4: the nearest host answers at these addresses.
     v4([192, 31, 196, 0], 24),
     v4([192, 52, 193, 0], 24),
     v4([192, 88, 99, 0], 24),
@@ -32,7 +32,7 @@ const SPECIAL_V4: [Ipv4Net; 17] = [
     v4([224, 0, 0, 0], 3),
 ];
 
-/// What an operator can allow of them: private and shared networks, and this machine.
+/// The special networks that an operator can allow: private and shared ones, and this machine.
 const PRIVATE_V4: [Ipv4Net; 5] = [
     v4([127, 0, 0, 0], 8),
     v4([10, 0, 0, 0], 8),
@@ -47,11 +47,11 @@ const METADATA_V4: [Ipv4Net; 2] = [v4([168, 63, 129, 16], 32), v4([100, 100, 100
 /// RFC 6052: behind NAT64 every IPv4 host has such an address.
 const NAT64: Ipv6Net = v6([0x64, 0xff9b, 0], 96);
 
-/// All that is handed out. IPv4-mapped and -compatible, unique local, link-local,
+/// All global unicast addresses. IPv4-mapped and -compatible, unique local, link-local,
 /// site-local and multicast addresses lie outside.
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0], 3);
 
-/// What is special within.
+/// The special networks within [`GLOBAL_V6`].
 const SPECIAL_V6: [Ipv6Net; 5] = [
     // RFC 2928: protocols, Teredo among them; and documentation.
     v6([0x2001, 0, 0], 23),
@@ -88,11 +88,11 @@ fn is_any_v6(networks: &[Ipv6Net], address: Ipv6Addr) -> bool {
 
 /// Whether an address belongs to the public internet.
 ///
-/// What is not known to be public is not.
+/// An unknown address is not public.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
-        // The host inside counts.
+        // The IPv4 address inside decides.
         IpAddr::V6(v6) if NAT64.contains(&v6) => {
             let [.., a, b, c, d] = v6.octets();
             is_public_v4(Ipv4Addr::new(a, b, c, d))

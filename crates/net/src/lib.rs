@@ -1,8 +1,9 @@
-//! Addresses, names and networks: what is public, what is private, what lies in what.
+//! Addresses, names and networks: which are public, which are private, and which network
+//! holds an address.
 //!
-//! Every guard of an outgoing connection asks here, the gateway's and that of the
-//! plugins, and every list of an operator's networks is read here. There is no I/O,
-//! and nothing but the standard library and `ipnet` is needed to decide.
+//! Both guards of outgoing connections, the gateway's and that of the plugins, use these
+//! rules. All lists of an operator's networks are parsed here. The crate does no I/O and
+//! depends only on the standard library and `ipnet`.
 
 mod address;
 mod name;

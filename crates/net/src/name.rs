@@ -3,8 +3,8 @@
 //! Source: RFC 6761 §6.3 (`localhost`), RFC 6762 §3 (`local`), RFC 8375 (`home.arpa`);
 //! ICANN reserved `internal` for private use in 2024.
 
-/// Whether a name can be one of the public internet. One that cannot is a neighbour of
-/// the machine that resolves it, and some clouds serve credentials at such a name.
+/// Whether a name can be one of the public internet. Any other name belongs to the network
+/// of the machine that resolves it, and some clouds serve credentials at such a name.
 pub fn is_public_name(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let Some((_, last)) = name.rsplit_once('.') else {

@@ -30,7 +30,7 @@ impl fmt::Display for InvalidNetwork {
 impl Error for InvalidNetwork {}
 
 impl Network {
-    /// Whether `address` lies in it. An address of the other family never does.
+    /// Whether the network holds `address`. It never holds one of the other family.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address)
     }
@@ -39,8 +39,8 @@ impl Network {
 impl FromStr for Network {
     type Err = InvalidNetwork;
 
-    /// The library's own reader takes `010.0.0.1`, which is 8.0.0.1 to some programs and
-    /// 10.0.0.1 to others. That of the standard library refuses it.
+    /// `ipnet` parses `010.0.0.1`, which is 8.0.0.1 to some programs and 10.0.0.1 to
+    /// others. The standard library refuses it, so its parser reads the address.
     fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
         let invalid = || InvalidNetwork(text.to_owned());
         let (address, prefix_len) = match text.split_once('/') {

@@ -7,8 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use url::Host;
 
-/// A domain name as it decides routing: lower case, internationalized labels
-/// as A-labels (`xn--…`), no final dot.
+/// A domain name in the form that routing compares: lower case, internationalized
+/// labels as A-labels (`xn--…`), no final dot.
 ///
 /// Two domains are equal when their texts are. A sub-domain is another domain.
 ///
@@ -47,8 +47,8 @@ impl Domain {
     ///
     /// A [`DomainError`] that says what a domain name looks like.
     pub fn parse(text: &str) -> Result<Self, DomainError> {
-        // The host parser of the WHATWG decodes percent-escapes first: an
-        // attacker's second spelling of somebody else's domain.
+        // The host parser of the WHATWG decodes percent-escapes first. An attacker
+        // could use them to spell another organization's domain.
         if text.contains('%') {
             return Err(DomainError::Syntax);
         }

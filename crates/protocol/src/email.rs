@@ -1,4 +1,4 @@
-//! E-mail addresses: the name by which a person first says who they are.
+//! E-mail addresses: the name that a person enters first.
 //!
 //! Source: RFC 5321 §4.1.2 and §4.5.3.1, RFC 6531 §3.3 (internationalized), RFC 6530
 //! §10.1 (normalization), UTS #39 §5.4 (combining marks).
@@ -14,11 +14,11 @@ use crate::Domain;
 /// UTS #39 §5.4: no language writes more marks than this upon one letter.
 const MAX_MARKS: usize = 4;
 
-/// An e-mail address in the one form by which accounts are found: lower case,
-/// composed (NFC), the domain in A-labels.
+/// An e-mail address in the one form that finds users: lower case, composed (NFC),
+/// the domain in A-labels.
 ///
-/// Quoted local parts, comments, address literals and white space are refused:
-/// they are legal and nobody has one, but they let two readers see two domains.
+/// Quoted local parts, comments, address literals and white space are refused. They
+/// are legal, but nobody uses them, and with them two parsers can see two domains.
 ///
 /// ```
 /// use genkan_protocol::EmailAddress;
@@ -95,8 +95,8 @@ impl EmailAddress {
 /// The `Dot-string` of RFC 5321 §4.1.2, extended by RFC 6531 §3.3, in lower case.
 /// RFC 6530 §10.1: in NFC, so that é is one address, however it was typed.
 fn lower_case_local_part(local: &str) -> Option<String> {
-    // The Kelvin sign is a k in NFC, the grave accent of Greek a `: with them somebody
-    // could write another person's address, so such characters are refused.
+    // NFC turns the Kelvin sign into a k, and the grave accent of Greek into a `. An
+    // attacker could use them to write another person's address, so they are refused.
     let spells_ascii = |c: char| !c.is_ascii() && std::iter::once(c).nfc().any(|c| c.is_ascii());
     if local.chars().any(spells_ascii) {
         return None;
@@ -121,9 +121,9 @@ fn lower_case_local_part(local: &str) -> Option<String> {
     is_written.then_some(lower)
 }
 
-/// A mark belongs to a letter of its own script: Hindi, Tamil, Thai and others
-/// write vowels so. Upon ASCII, at the beginning, twice in a row or piled up it
-/// only makes an address look like another one (UTS #39 §5.4).
+/// Whether every mark follows a letter of its own script: Hindi, Tamil, Thai and
+/// others write vowels so. A mark on ASCII, at the beginning, twice in a row or in a
+/// pile only makes an address look like another one (UTS #39 §5.4).
 fn marks_stand_upon_letters(atom: &str) -> bool {
     let mut marks = MAX_MARKS;
     let mut before = None;
@@ -134,7 +134,7 @@ fn marks_stand_upon_letters(atom: &str) -> bool {
                 return false;
             }
         } else {
-            // Upon what is no letter of another script not even one may stand.
+            // ASCII takes no mark at all.
             marks = if c.is_ascii() { MAX_MARKS } else { 0 };
         }
         before = Some(c);
@@ -142,8 +142,8 @@ fn marks_stand_upon_letters(atom: &str) -> bool {
     true
 }
 
-/// Letters and marks that nobody sees (`Default_Ignorable_Code_Point`), and marks
-/// that are drawn around symbols, not letters.
+/// Invisible letters and marks (`Default_Ignorable_Code_Point`), and marks that
+/// belong to symbols, not to letters.
 fn is_no_letter(c: char) -> bool {
     matches!(c,
         '\u{34f}'

@@ -12,8 +12,8 @@ pub(crate) fn base64url(bytes: &[u8]) -> String {
 /// Decodes, refusing padding, white space, the standard alphabet and trailing
 /// bits that are not zero.
 ///
-/// RFC 4648 §3.5: where several texts decode to the same octets, one token has
-/// several spellings, and a list of revoked or replayed ones can be walked around.
+/// RFC 4648 §3.5: if several texts decode to the same octets, one token has several
+/// spellings, and an attacker can evade a list of revoked or replayed tokens.
 pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

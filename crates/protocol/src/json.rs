@@ -1,5 +1,5 @@
-//! The one reader of JSON that strangers send: no name occurs twice, and depth and
-//! number of values have a limit. The size of a text is limited where it is received.
+//! The one reader of JSON that strangers send. It refuses duplicate names, and limits the
+//! depth and the number of values. The receiver limits the size of the text.
 //!
 //! Source: RFC 7515 §4, RFC 7519 §4, RFC 8259 §4 and §9.
 
@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// How much a text may hold.
+/// The limits of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Levels of arrays and objects.
@@ -17,8 +17,8 @@ pub struct Limits {
     pub values: usize,
 }
 
-/// For the documents and tokens of the standards: they are flat, and the longest
-/// thing in them is a list of groups.
+/// For the documents and tokens of the standards: they are flat, and their longest part
+/// is a list of groups.
 const STANDARD: Limits = Limits {
     depth: 32,
     values: 20_000,

@@ -1,9 +1,8 @@
 //! The standards in types: parse, validate, build, render.
 //!
-//! Nothing here reads a clock, a network, a disk or a random number generator:
-//! they come in as arguments. The one exception is
-//! [`jose::SigningKey::generate`], whose randomness never leaves the
-//! cryptographic library.
+//! Nothing here reads a clock, a network, a disk or a random number generator: their
+//! values come in as arguments. The one exception is [`jose::SigningKey::generate`],
+//! whose randomness never leaves the cryptographic library.
 //!
 //! - [`jose`]: signing keys, key sets, signed tokens
 //! - [`oauth`]: the authorization and token endpoints as parsers and rules
@@ -11,8 +10,8 @@
 //! - [`saml`]: metadata and certificates of identity providers
 //! - [`EmailAddress`] and [`Domain`]: what decides which organization a person belongs to
 //! - [`json`]: the one reader of JSON that strangers send
-//! - [`name`]: names that people read, and what must not stand in them
-//! - [`Trace`]: what was checked at a login, for the people who must mend it
+//! - [`name`]: names that people read, and the characters that they must not have
+//! - [`Trace`]: what was checked at a login, for the people who repair it
 
 #![warn(missing_docs)]
 

@@ -3,11 +3,11 @@
 //! Source: Unicode Standard Annex #9 (bidirectional formatting), ECMA-48 (control
 //! functions of terminals).
 
-/// How much of a name a mail or a door shows, in characters.
+/// How much of a name a mail or a sign-in page shows, in characters.
 const LONGEST_SHOWN: usize = 80;
 
-/// Whether a name holds no character that is a command instead of a letter:
-/// `ESC` moves the cursor of a terminal, U+202E turns the rest of a line around.
+/// Whether a name has no control characters: `ESC` moves the cursor of a terminal, and
+/// U+202E turns the rest of a line around.
 ///
 /// Marks that scripts need inside words stay: U+200C, U+200D, U+200E, U+200F, U+061C.
 ///
@@ -30,11 +30,11 @@ pub fn clean(name: &str) -> String {
     name.replace(is_command, "")
 }
 
-/// The name as a mail and a door show it: one line, 80 characters, and nothing
-/// that a mail program makes a link of. Whoever names an organization could
-/// otherwise write a letter to the people whom it invites.
+/// The name as mails and sign-in pages show it: one line, 80 characters, and nothing
+/// that a mail program makes a link of. Otherwise an attacker could write a phishing
+/// mail into the name of an organization and invite people to it.
 ///
-/// One word with a dot is a name that companies have: `Booking.com`.
+/// A single word with a dot stays, because companies have such names: `Booking.com`.
 ///
 /// ```
 /// use genkan_protocol::name::shown;

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment in UTC, counted in microseconds since the Unix epoch: what the
-/// store keeps, and how it serializes. Tokens carry whole seconds
-/// ([`Timestamp::as_secs`]).
+/// A moment in UTC, in microseconds since the Unix epoch. The store keeps this number,
+/// and it serializes as one. Tokens carry whole seconds ([`Timestamp::as_secs`]).
 ///
 /// ```
 /// use std::time::Duration;

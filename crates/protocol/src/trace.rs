@@ -1,13 +1,13 @@
-//! What was checked at a login, in order: for the people who must mend it.
+//! What was checked at a login, in order, for the people who repair it.
 //!
-//! A trace is shown to the operator and to the customer's administrator. It
-//! never holds a token, a code, a secret or a nonce: the caller passes only
-//! what may be shown, and [`Trace`] cuts long values short.
+//! The operator and the customer's administrator see the trace. It never holds a
+//! token, a code, a secret or a nonce: the caller passes only values that may be
+//! shown, and [`Trace`] cuts long ones.
 
 use serde::{Deserialize, Serialize};
 
-/// How long a value in a trace may be, in characters. What an identity
-/// provider sends is shown, but it must not fill the page or the database.
+/// How long a value in a trace may be, in characters. An identity provider's values
+/// are shown, but must not fill the page or the database.
 const MAX_VALUE_CHARS: usize = 512;
 
 /// The checks of one login, in the order in which they were made.

@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderValue, header};
 
 /// The cookies that a browser sent.
 ///
-/// One line holds those of every application of the host, and they are octets
-/// (RFC 6265 §5.4): what is no text in one of them is nothing to the others.
+/// One line holds the cookies of every application of the host, as octets (RFC 6265
+/// §5.4). If one of them is not text, the others still count.
 pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     let lines = headers.get_all(header::COOKIE).iter();
     let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
@@ -18,7 +18,7 @@ pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Reads a cookie; absent too if it came twice with different values, for
+/// Reads a cookie. If it came twice with different values, it counts as absent, because
 /// somebody else set one of them.
 pub fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let mut values = pairs(headers)

@@ -4,8 +4,8 @@
 //! form's purpose: another site can neither read the cookie nor make the token.
 //! `Sec-Fetch-Site` and `Origin` are checked first, because they cost nothing.
 //!
-//! A handler that takes an [`OwnForm`] runs for such a form alone. Its purpose is the
-//! address that it is sent to.
+//! A handler that takes an [`OwnForm`] runs only for such a form. The purpose of a form is
+//! the address that it is sent to.
 
 use aws_lc_rs::hmac;
 use axum::extract::{FromRequest, Request};
@@ -31,7 +31,7 @@ impl std::fmt::Debug for FormTokens {
     }
 }
 
-/// A form as it came.
+/// A form as it arrived.
 #[derive(Debug, Clone, Copy)]
 pub struct Sent<'a> {
     pub headers: &'a HeaderMap,
@@ -40,14 +40,14 @@ pub struct Sent<'a> {
     pub body: &'a [u8],
 }
 
-/// Why a form does not count.
+/// Why a form is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// Its body did not come whole, or is larger than a form may be: 413 or 400.
+    /// Its body is incomplete or too large: 400 or 413.
     Unread(StatusCode),
-    /// Its body cannot be read in one way.
+    /// Its body is ambiguous or not form encoding.
     Garbled,
-    /// No page of ours sent it, from this browser, for this purpose.
+    /// It is not from a page of ours, in this browser, for this purpose.
     Foreign,
 }
 
@@ -72,10 +72,10 @@ pub trait Server {
     fn origin(&self) -> Option<&str>;
 }
 
-/// What a form of the server `S` is bound to: it tells the browser that was shown the
-/// form from every other.
+/// What a form of the server `S` is bound to: a value that tells the browser of the form
+/// from every other browser.
 pub trait Bound<S>: Sized {
-    /// The answer to a form that does not count.
+    /// The answer to a form that is refused.
     type Refusal: IntoResponse;
 
     /// Reads it from the head of a request, such as from a cookie.
@@ -85,15 +85,15 @@ pub trait Bound<S>: Sized {
     /// The answer to a browser that has none.
     fn read(head: &Parts, server: &S) -> Result<Self, Self::Refusal>;
 
-    /// The same that the form's token was made with.
+    /// The value with which the form's token was made.
     fn browser(&self) -> &[u8];
 
-    /// The answer to a form that is none of ours.
+    /// The answer to a form that is not ours.
     fn refuse(head: &Parts, refused: Refused) -> Self::Refusal;
 }
 
-/// A form that a page of ours sent, from the browser that it was shown in, and to the
-/// path that it was made for.
+/// A form that a page of ours sent, from the browser that showed it, and to the path that
+/// it was made for.
 #[derive(Debug)]
 pub struct OwnForm<B> {
     pub bound: B,
@@ -123,7 +123,7 @@ impl<S: Server + Send + Sync, B: Bound<S> + Send> FromRequest<S> for OwnForm<B> 
 }
 
 impl FormTokens {
-    /// With the key for them, and the name of the field that carries the token.
+    /// `key` signs the tokens; `field` is the name of the form field that carries them.
     pub fn new(key: &[u8; 32], field: &'static str) -> Self {
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, key),

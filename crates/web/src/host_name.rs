@@ -1,8 +1,8 @@
-//! By which name a server of this machine is asked for.
+//! The host name by which a request calls a server of this machine.
 //!
-//! A page of any site can have its own name lead to 127.0.0.1 (DNS rebinding); for the
-//! browser this server is then a part of that site, which may read and press what is
-//! here. Only the name in such a request tells.
+//! Any site can make its own name resolve to 127.0.0.1 (DNS rebinding). For the browser
+//! this server is then a part of that site, whose pages may read and press everything
+//! here. Only the host name of the request shows it.
 //!
 //! Source: RFC 9110 §7.2, §15.5.20.
 
@@ -10,9 +10,9 @@ use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
 use url::{Host, Url};
 
-/// Whether a request names this server, and by names of this machine or by the host of
-/// `origin`, our public address, alone. HTTP/2 has the name in the address, HTTP/1.1 in the head; a name
-/// that stands in both counts twice.
+/// Whether a request names this server: every name in it is one of this machine, or the
+/// host of `origin`, our public address. HTTP/2 has the name in the address, HTTP/1.1 in
+/// the head; if both have one, both are checked.
 pub fn is_own(uri: &Uri, headers: &HeaderMap, origin: Option<&str>) -> bool {
     let public = origin
         .and_then(|origin| Url::parse(origin).ok())
@@ -32,7 +32,7 @@ fn host_of(authority: &Authority) -> Option<Host> {
     Host::parse(host.strip_suffix('.').unwrap_or(host)).ok()
 }
 
-/// Names that lead to this machine whatever a name server says (RFC 6761 §6.3).
+/// Names that lead to this machine with every name server (RFC 6761 §6.3).
 fn is_loopback(host: &Host) -> bool {
     match host {
         Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),

@@ -1,9 +1,9 @@
 //! What two web servers share: the gateway and the plugin host.
 //!
 //! It knows no domain: no user, no client, no plugin. Each server brings its own
-//! templates, texts and routes, and the rules that cost something when two copies of
-//! them disagree stand here once: which headers a page carries, which form is our own,
-//! which address a request comes from, how long a connection may take.
+//! templates, texts and routes. This crate holds the rules of which two copies would be
+//! dangerous: which headers a page carries, which form is our own, which address a request
+//! comes from, how long a connection may take.
 
 pub mod cookie;
 pub mod form;

@@ -5,9 +5,8 @@
 use http::{HeaderMap, header};
 use url::Url;
 
-/// Whether the browser says that the request comes from our own pages, at `origin`, as
-/// far as it says anything. The cookies are `SameSite=Lax` besides, so a foreign page's
-/// form has none of them.
+/// Whether the request comes from our own pages, at `origin`, as far as the browser says
+/// so. The cookies are also `SameSite=Lax`, so a form of another site carries none.
 pub fn is_same_origin(headers: &HeaderMap, origin: Option<&str>) -> bool {
     let get = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(site) = get("sec-fetch-site") {
@@ -22,8 +21,8 @@ pub fn is_same_origin(headers: &HeaderMap, origin: Option<&str>) -> bool {
 /// Whether a navigation comes from our own pages, from the address bar, or from
 /// a browser that does not say.
 ///
-/// Older browsers have no Fetch Metadata, and no navigation has an `Origin`;
-/// they say `Referer`, unless the page before told them not to.
+/// Older browsers have no Fetch Metadata, and no navigation has an `Origin`. Then
+/// `Referer` decides, unless the page before suppressed it.
 pub fn is_own_navigation(headers: &HeaderMap, origin: Option<&str>) -> bool {
     if !is_same_origin(headers, origin) {
         return false;

@@ -9,34 +9,32 @@ use axum::response::{IntoResponse, Response};
 
 /// Where the forms of a page lead.
 ///
-/// Chromium checks `form-action` not only where a form is sent but at every
-/// redirect that follows, up to the page that answers at last (Firefox and
-/// Safari do not). `'self'` on a form that ends at an identity provider or at
-/// the application therefore breaks sign-in there: the POST arrives, the
-/// redirect is refused, and the person sees a button that does nothing. The
-/// scheme of a native application (`com.acme.app:/callback`) is refused even
-/// by `form-action *`.
+/// Chromium checks `form-action` at the target of a form and at every redirect after it,
+/// up to the last page (Firefox and Safari do not). So if a form ends at an identity
+/// provider or at the application, `'self'` breaks sign-in: the POST arrives, the
+/// redirect is refused, and the person sees a button that does nothing. Even
+/// `form-action *` refuses the scheme of a native application (`com.acme.app:/callback`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forms {
     /// The page has none: `form-action 'none'`.
     None,
-    /// Their answer stays here, whatever it redirects to: `form-action 'self'`.
+    /// Their answer and its redirects stay here: `form-action 'self'`.
     Stay,
-    /// Their answer may end at an identity provider that is known only from
-    /// what is typed, and from there at any application: no directive can
-    /// name the way, so there is none. What it would guard against, a form
-    /// injected into the page, is met by the escaping of every template.
+    /// Their answer may end at an identity provider that depends on the typed
+    /// address, and from there at any application. No directive can name all
+    /// of these, so there is none. It would guard against an injected form;
+    /// the escaping of every template does that.
     Leave,
     /// The page is one form that sends itself to an application, by the one script
-    /// whose hash is allowed. Where the application sends the browser from there is
-    /// its own affair, so no directive names the way, as with [`Forms::Leave`].
+    /// whose hash is allowed. The application may redirect anywhere, so there is no
+    /// directive, as with [`Forms::Leave`].
     Send,
 }
 
-/// The script of a page that sends its form itself.
+/// The script of a page that submits its form.
 pub const SEND_SCRIPT: &str = "document.forms[0].submit()";
 
-/// Where a page stands.
+/// The kind of place that a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
     /// A step of a sign-in that an application may have opened in a popup.
@@ -86,8 +84,8 @@ impl Page {
         }
     }
 
-    /// The same page with another status than 200. One that could not be rendered
-    /// stays our own failure.
+    /// The same page with another status than 200. A page that could not be rendered
+    /// keeps its 500.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         if self.is_whole {
@@ -123,9 +121,9 @@ impl IntoResponse for Page {
             "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
         );
         // An application may run the sign-in in a popup that answers to its
-        // opener afterwards. `same-origin` on any page on that way cuts the
-        // tie for good, so doors do without; nothing of theirs is readable
-        // across origins in any case.
+        // opener afterwards. `same-origin` on any page of the sign-in would
+        // break that for good, so these pages go without. Other origins cannot
+        // read them in any case.
         let opener = match self.room {
             Room::Door => "unsafe-none",
             Room::Desk => "same-origin",
@@ -166,8 +164,8 @@ const fn content_security_policy(forms: Forms) -> &'static str {
     }
 }
 
-/// The steps of a login are taken by GET and POST. A HEAD request, as link
-/// previews send, would start one or take a step unseen.
+/// A login advances by GET and POST. A HEAD request, such as that of a link preview, would
+/// start a login or advance it unseen.
 pub async fn refuse_head(request: Request, next: Next) -> Response {
     if request.method() == Method::HEAD {
         let headers = [(header::ALLOW, "GET, POST"), (header::CACHE_CONTROL, "no-store")];

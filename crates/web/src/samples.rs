@@ -18,7 +18,7 @@ use crate::static_files::StaticFile;
 /// Long enough to break a page that does not expect it.
 pub const LONG: &str = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
 
-/// A page and its sheet: everything a browser loads at a door.
+/// A page and its sheet: everything that a browser loads at a step of a sign-in.
 pub const LIMIT_BYTES: usize = 30 * 1024;
 
 /// Answers, by the names of their files.
@@ -46,10 +46,10 @@ pub async fn answers(
     samples
 }
 
-/// What the samples of one server are looked at with.
+/// How the samples of one server are checked.
 #[derive(Debug)]
 pub struct House {
-    /// Where they are left.
+    /// The folder for the browser's test.
     pub directory: PathBuf,
     pub sheet: &'static StaticFile,
     pub mark: &'static StaticFile,
@@ -58,8 +58,8 @@ pub struct House {
 }
 
 impl House {
-    /// Looks at each sample and leaves it for the browser. Gives the names of the
-    /// types of the templates that were rendered.
+    /// Checks each sample and writes it for the browser's test. Returns the names of the
+    /// types of the rendered templates.
     ///
     /// # Panics
     ///
@@ -160,7 +160,7 @@ fn leave(path: &Path, status: StatusCode, headers: &HeaderMap, body: &str) {
 }
 
 /// The templates below `templates` that are whole pages, each with the name of the type
-/// that renders it, as the sources below `source` say.
+/// below `source` that renders it.
 ///
 /// # Panics
 ///

@@ -1,7 +1,7 @@
 //! Files that pages refer to, compiled into the binary.
 //!
-//! Each has a route of its own, so there is no path to traverse; what is asked for
-//! beside them meets the server's own answer for a path that does not exist.
+//! Each has a route of its own, so there is no path to traverse. Any other path gets the
+//! server's own answer for a path that does not exist.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub struct StaticFile {
 }
 
 impl StaticFile {
-    /// The sheet of every page, under a server's own name: both wear the same clothes.
+    /// The style sheet of every page, under a server's own name: both servers share it.
     pub const fn sheet(name: &'static str) -> Self {
         Self::new(
             name,
@@ -55,15 +55,15 @@ impl StaticFile {
         format!("/static/{}", self.name)
     }
 
-    /// What a page costs beside its own text.
+    /// What a page loads beside its own text.
     pub fn size_bytes(&self) -> usize {
         self.content.len()
     }
 
     pub(crate) fn answer(&self, request: &HeaderMap, query: Option<&str>) -> Response {
         let etag = format!("\"{:016x}\"", self.fingerprint);
-        // While nodes of two versions run side by side, a page of the other
-        // version may ask here: it gets our file, but must not keep it.
+        // If nodes of two versions run side by side, a page of the other
+        // version may ask here: it gets our file, but must not cache it.
         let is_current = query == Some(&format!("v={:016x}", self.fingerprint));
         let cache = if is_current {
             "public, max-age=31536000, immutable"
@@ -104,8 +104,8 @@ impl StaticFile {
     }
 }
 
-/// `GET /static/{name}` of both files, and `GET /favicon.ico`: browsers ask for that
-/// name whatever a page says.
+/// `GET /static/{name}` of both files, and `GET /favicon.ico`: browsers ask for that name
+/// even if a page names another.
 pub fn router<S>(sheet: &'static StaticFile, mark: &'static StaticFile) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! What pages say: moments, prose, links.
+//! Text on pages: moments, prose, links.
 
 use std::fmt;
 
@@ -37,7 +37,7 @@ fn escape(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     write!(f, "{escaped}")
 }
 
-/// It escapes for itself.
+/// `Display` escapes the text.
 impl askama::filters::HtmlSafe for Prose<'_> {}
 
 /// A link to a web page: `http`, `https`, or a path of ours.

@@ -80,7 +80,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// What a key must be, for an algorithm to fit it (RFC 7518 §3.1, "kty").
+/// The type of key that an algorithm needs (RFC 7518 §3.1, "kty").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyType {
     Rsa,

@@ -21,9 +21,8 @@ pub(super) const MAX_KID_BYTES: usize = 512;
 
 /// Public keys to verify with.
 ///
-/// Keys that cannot be used are left out and remembered with the reason, so
-/// that a login trace can say why a signature had no key (RFC 7517 §5: unknown
-/// kinds of keys are to be ignored).
+/// Unusable keys are left out, and the set remembers the reason. So a trace can say
+/// why a signature had no key (RFC 7517 §5: unknown kinds of keys are to be ignored).
 ///
 /// ```
 /// use genkan_protocol::jose::JwkSet;
@@ -188,7 +187,7 @@ impl Key {
         {
             return Err("the key is not for verifying (\"key_ops\")");
         }
-        // Whoever publishes the private half has no signature of their own any more.
+        // If the private half is published, anybody can sign with the key.
         if jwk.d.is_some() {
             return Err("the private key is published with it");
         }

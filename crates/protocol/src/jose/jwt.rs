@@ -12,11 +12,11 @@ use crate::json;
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
-/// A token whose signature holds. Nothing else about it was checked: not who
-/// issued it, for whom, nor until when.
+/// A token whose signature is valid. Nothing else was checked: not the issuer, the
+/// audience or the lifetime.
 #[derive(Debug, Clone)]
 pub struct Verified {
-    /// What the header says and the signature covers.
+    /// The header, which the signature covers.
     pub header: Header,
     /// The claims.
     pub claims: Map<String, Value>,
@@ -25,7 +25,7 @@ pub struct Verified {
 /// The header parameters that mean something here (RFC 7515 §4.1).
 ///
 /// Keys and addresses of keys in the header (`jwk`, `jku`, `x5c`, `x5u`) are
-/// ignored: a token does not say by what it is to be believed (RFC 8725 §3.5).
+/// ignored: a token must not choose the key that verifies it (RFC 8725 §3.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// The algorithm, which fits the key that verified.
@@ -36,7 +36,7 @@ pub struct Header {
     pub typ: Option<String>,
 }
 
-/// Why a token is not believed.
+/// Why a token is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JwtError {
     /// More than 64 KiB.
@@ -90,8 +90,8 @@ impl JwtError {
 
 /// Verifies the signature of a token, and only that.
 ///
-/// `allowed` names the algorithms that the issuer is known to use. It cannot
-/// widen what is supported: `none` and the symmetric algorithms do not exist here.
+/// `allowed` names the issuer's algorithms. It adds no support for others: `none` and
+/// the symmetric algorithms do not exist here.
 ///
 /// # Errors
 ///
@@ -131,8 +131,8 @@ pub fn verify(token: &str, keys: &JwkSet, allowed: &[&str]) -> Result<Verified, 
 
 fn parse_header(bytes: &[u8], allowed: &[&str]) -> Result<Header, JwtError> {
     let header = json::object(bytes).map_err(|_| JwtError::Malformed("the header is not a JSON object"))?;
-    // RFC 7515 §4.1.11: what is critical and not understood is refused; nothing is
-    // understood. RFC 7797 §6: `b64` would change what the signature covers.
+    // RFC 7515 §4.1.11: an unknown critical extension is refused, and we know none.
+    // RFC 7797 §6: `b64` would change what the signature covers.
     if header.contains_key("crit") || header.contains_key("b64") {
         return Err(JwtError::CriticalHeader);
     }
@@ -151,7 +151,7 @@ fn parse_header(bytes: &[u8], allowed: &[&str]) -> Result<Header, JwtError> {
     }
     let alg = alg.parse().map_err(|_| refused())?;
     let kid = text("kid")?;
-    // A name for looking up, never a path or a query; long ones are not kept.
+    // `kid` is only compared, never used as a path or a query; long ones are not kept.
     if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
         return Err(JwtError::Malformed("the \"kid\" is too long"));
     }
@@ -162,7 +162,7 @@ fn parse_header(bytes: &[u8], allowed: &[&str]) -> Result<Header, JwtError> {
     })
 }
 
-/// The keys that may have signed: those of that name, or the only one that fits.
+/// The keys that may have signed: all keys of that name, or the only one that fits.
 ///
 /// RFC 7517 §4.5 allows one name for several keys of different types.
 fn choose<'a>(keys: &'a JwkSet, header: &Header) -> Result<Vec<&'a Key>, JwtError> {
@@ -185,7 +185,7 @@ fn choose<'a>(keys: &'a JwkSet, header: &Header) -> Result<Vec<&'a Key>, JwtErro
             kid: Some(kid.clone()),
         }),
         (Some(_), _) | (None, 1) => Ok(fitting),
-        // OIDC Core §10.1: without a name there must be no choice.
+        // OIDC Core §10.1: without a name, exactly one key must fit.
         (None, _) => Err(JwtError::UnknownKey { kid: None }),
     }
 }

@@ -152,8 +152,8 @@ impl SigningKey {
 
     /// Signs claims into a token in the compact serialization (RFC 7515 §7.1).
     ///
-    /// `typ` goes into the header: `JWT`, or a type of its own where a token of
-    /// one kind must not pass for another (RFC 8725 §3.11).
+    /// `typ` goes into the header: `JWT`, or a type of its own if a token of one kind
+    /// must not pass for another (RFC 8725 §3.11).
     ///
     /// # Errors
     ///
@@ -205,7 +205,7 @@ impl Pair {
     }
 }
 
-/// Says which key it is and nothing of what it holds.
+/// Shows the name of the key and nothing of its content.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey")

@@ -1,11 +1,11 @@
-//! The authorization request: what an application asks when it sends us a browser.
+//! The authorization request, with which an application sends us a browser.
 //!
-//! Two halves. [`Recipient`] says who is asking and where the answer goes: until
+//! It has two halves. [`Recipient`] is the client and the address of the answer: until
 //! both are known to be registered, a failure is a page. [`validate`] reads the
 //! rest: its failures go back to the application (RFC 6749 §4.1.2.1).
 //!
-//! Source: RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1 and §6, and the
-//! contract's parameters for choosing a connection.
+//! Source: RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1 and §6; Scalekit's
+//! parameters for choosing a connection.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::{
 /// The scopes that exist; others are dropped (OIDC Core §3.1.2.1).
 pub const KNOWN_SCOPES: [&str; 6] = ["openid", "profile", "email", "offline_access", "phone", "address"];
 
-/// What is asked for when no scope is sent: the default of the SDKs.
+/// The scope of a request without one: the default of the SDKs.
 const DEFAULT_SCOPE: &str = "openid profile email";
 
 /// Applications keep a return address or a whole encrypted session in it.
@@ -32,9 +32,9 @@ const MAX_REDIRECT_URI_BYTES: usize = 2048;
 /// A request that keeps every rule, ready to be stored with the interaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
-    /// Who asks.
+    /// The client.
     pub client_id: String,
-    /// Where the answer goes: registered, and compared already.
+    /// The address of the answer, which was found among the registered ones.
     pub redirect_uri: String,
     /// Whether the request named it: then the token request must, too (RFC 6749 §4.1.3).
     pub redirect_uri_given: bool,
@@ -43,9 +43,9 @@ pub struct AuthorizationRequest {
     pub response_mode: ResponseMode,
     /// The known scopes that were asked for.
     pub scope: Scope,
-    /// Sent back as it came.
+    /// Sent back unchanged.
     pub state: Option<String>,
-    /// Put into the ID token as it came (OIDC Core §3.1.2.1).
+    /// Put into the ID token unchanged (OIDC Core §3.1.2.1).
     pub nonce: Option<String>,
     /// Binds the code to the client that began (RFC 7636 §4.3).
     pub code_challenge: Option<CodeChallenge>,
@@ -76,20 +76,20 @@ pub enum ResponseMode {
     /// Response Type Encoding Practices §2.1).
     #[default]
     Query,
-    /// In a form that the browser posts (OAuth 2.0 Form Post Response Mode §2): what
-    /// ASP.NET asks for unless it is told otherwise.
+    /// In a form that the browser posts (OAuth 2.0 Form Post Response Mode §2): the
+    /// default of ASP.NET.
     FormPost,
 }
 
 impl ResponseMode {
-    /// How a refusal of the request is answered: as it asked, if that can be read and
-    /// something takes a post at `redirect_uri`.
+    /// How a refusal is answered: in the mode that the request asks for, if that can be
+    /// read and `redirect_uri` can take a post.
     pub fn of_refusal(parameters: &Parameters, redirect_uri: &str) -> Self {
         response_mode(parameters, redirect_uri).unwrap_or_default()
     }
 }
 
-/// Who is asking and where the answer would go. Nothing was looked up yet.
+/// The client and the address of the answer. Nothing was looked up yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     /// The client that it says it is.
@@ -98,7 +98,7 @@ pub struct Recipient {
     pub redirect_uri: Option<String>,
 }
 
-/// Why no answer can be sent to anybody: a page must say so.
+/// Why no answer can be sent to an application: the person sees a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecipientError {
     /// No `client_id`.
@@ -112,7 +112,7 @@ pub enum RecipientError {
     TooLong,
 }
 
-/// What is known of the client when the rest of its request is read.
+/// The rules of the client that [`validate`] needs.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientRules<'a> {
     /// The redirect URI, found among the registered ones.
@@ -139,11 +139,11 @@ pub struct AuthorizationError {
 type Refusal = (ErrorCode, &'static str);
 
 impl Recipient {
-    /// Reads who is asking.
+    /// Reads the client and its redirect URI.
     ///
     /// # Errors
     ///
-    /// A [`RecipientError`]; there is nobody to send it to, so it becomes a page.
+    /// A [`RecipientError`]; no application can get it, so it becomes a page.
     pub fn parse(parameters: &Parameters) -> Result<Self, RecipientError> {
         let client_id = parameters.one("client_id")?.ok_or(RecipientError::NoClientId)?;
         let redirect_uri = parameters.one("redirect_uri")?;
@@ -183,8 +183,8 @@ pub fn validate(
     check(parameters, recipient, rules).map_err(|(code, description)| AuthorizationError {
         code,
         description,
-        // RFC 6749 §4.1.2.1: REQUIRED if it was in the request, and so also where
-        // it is itself the mistake: an application that misses it sees a forgery.
+        // RFC 6749 §4.1.2.1: REQUIRED if it was in the request, so also if `state`
+        // itself is the mistake: without it, an application sees a forgery.
         state: one(parameters, "state").ok().flatten().map(str::to_owned),
     })
 }
@@ -226,7 +226,7 @@ fn no_duplicates(parameters: &Parameters) -> Result<(), Refusal> {
     }
 }
 
-/// OIDC Core §6 and §7.2.1: who does not support these must say so, each with its own code.
+/// OIDC Core §6 and §7.2.1: a provider without support for these must say so, by a code for each.
 fn no_request_object(parameters: &Parameters) -> Result<(), Refusal> {
     if one(parameters, "request")?.is_some() {
         return Err((
@@ -304,8 +304,8 @@ fn scope(parameters: &Parameters) -> Result<Scope, Refusal> {
     Ok(known)
 }
 
-/// RFC 7636 §4.3 and §4.4.1. RFC 9700 §4.8.2: whoever can take the challenge
-/// out of a request must not get a code that needs no verifier, hence `require`.
+/// RFC 7636 §4.3 and §4.4.1. RFC 9700 §4.8.2: if an attacker removes the challenge from
+/// a request, they must not get a code that needs no verifier, hence `require`.
 fn code_challenge(parameters: &Parameters, require: bool) -> Result<Option<CodeChallenge>, Refusal> {
     let challenge = one(parameters, "code_challenge")?;
     match (challenge, one(parameters, "code_challenge_method")?) {
@@ -360,8 +360,8 @@ fn max_age(parameters: &Parameters) -> Result<Option<Duration>, Refusal> {
         .map_err(|_| refusal)
 }
 
-/// The contract: some SDKs send `domain`, some `domain_hint`, some both. Two
-/// different answers to one question are a mistake or a trick.
+/// Some SDKs send `domain`, some `domain_hint`, some both. Two different values are a
+/// mistake or a trick.
 fn domain_hint(parameters: &Parameters) -> Result<Option<String>, Refusal> {
     let lower = |domain: Option<String>| domain.map(|domain| domain.to_lowercase());
     let domain = lower(bounded(parameters, "domain", MAX_HINT_BYTES)?);

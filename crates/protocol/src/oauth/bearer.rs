@@ -25,7 +25,7 @@ pub enum BearerError {
 ///
 /// # Errors
 ///
-/// A [`BearerError`]: at an endpoint where one token decides, two are a trick.
+/// A [`BearerError`]: at an endpoint for one token, two are a trick.
 pub fn parse<'a>(authorization_headers: &[&'a [u8]]) -> Result<Option<&'a str>, BearerError> {
     let mut found = None;
     for header in authorization_headers {

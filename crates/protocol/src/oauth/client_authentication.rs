@@ -1,4 +1,4 @@
-//! Who asks for tokens: the credentials of a client.
+//! The credentials with which a client asks for tokens.
 //!
 //! Source: RFC 6749 §2.3 and §3.2.1, RFC 7617 (Basic). Not supported:
 //! `private_key_jwt`, `client_secret_jwt`, mutual TLS.
@@ -18,26 +18,26 @@ const MAX_ID_BYTES: usize = 128;
 /// The longest secret, in bytes.
 const MAX_SECRET_BYTES: usize = 512;
 
-/// What a client presents. Nothing was compared yet.
+/// The credentials that a client presents. Nothing was compared yet.
 #[derive(Clone)]
 pub enum Credentials {
     /// A client id and a secret.
     Secret {
-        /// Who it says it is.
+        /// The client that it claims to be.
         client_id: String,
-        /// What it offers as proof.
+        /// Its proof.
         secret: Zeroizing<String>,
-        /// Where the secret stood.
+        /// The place of the secret.
         method: Method,
     },
     /// A client id alone: a public client, or a confidential one that relies on PKCE.
     Public {
-        /// Who it says it is.
+        /// The client that it claims to be.
         client_id: String,
     },
 }
 
-/// Where a client secret stood (OIDC Core §9).
+/// The place of a client secret (OIDC Core §9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// `client_secret_basic`: in the `Authorization` header.
@@ -141,7 +141,7 @@ impl Credentials {
         Ok(credentials)
     }
 
-    /// Who the client says it is.
+    /// The client that it claims to be.
     pub fn client_id(&self) -> &str {
         match self {
             Self::Secret { client_id, .. } | Self::Public { client_id } => client_id,

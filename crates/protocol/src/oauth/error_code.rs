@@ -82,7 +82,7 @@ error_codes! {
     /// `registration` is not supported.
     RegistrationNotSupported = "registration_not_supported",
 
-    // The contract: how an application is integrated.
+    // Scalekit's codes for the integration of an application.
     /// The redirect URI is not registered.
     InvalidRedirectUri = "invalid_redirect_uri",
     /// Nothing in the request says which connection to use.
@@ -103,12 +103,12 @@ error_codes! {
     InvalidUserDomain = "invalid_user_domain",
     /// The application is switched off.
     ApplicationNotActive = "application_not_active",
-    /// The user may not come in.
+    /// The user may not sign in.
     Unauthorized = "unauthorized",
     /// The user is disabled.
     UserNotActive = "user_not_active",
 
-    // The contract: how a connection is configured.
+    // Scalekit's codes for the configuration of a connection.
     /// The identity provider did not send an attribute that is needed.
     MandatoryAttributeMissing = "mandatory_attribute_missing",
     /// The identity provider's ID token is not valid.

@@ -7,17 +7,17 @@
 const MAX_COUNT: usize = 64;
 /// The longest name, in bytes after decoding.
 const MAX_NAME_BYTES: usize = 128;
-/// The longest value, in bytes after decoding. Longer than any rule allows, so that a
-/// value that is too long is refused by the rule, which knows whom to tell.
+/// The longest value, in bytes after decoding. Every rule allows less, so the rule
+/// refuses a value that is too long, and sends the refusal to the right place.
 const MAX_VALUE_BYTES: usize = 16 * 1024;
 /// The longest encoded text, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
 /// Decoded parameters in their order, duplicates included.
 ///
-/// The form decoding of browsers never fails: it guesses at bad escapes and
-/// puts replacement characters for bad UTF-8. Here such input is refused, so
-/// that no other component can read a different value from the same request.
+/// The form decoding of browsers never fails: it guesses at bad escapes and replaces
+/// bad UTF-8. Here such input is refused, so no other component can read a different
+/// value from the same request.
 ///
 /// ```
 /// use genkan_protocol::oauth::Parameters;
@@ -82,9 +82,9 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// [`Duplicate`] if the parameter is repeated, even with the same value or
-    /// with none: whoever reads the first and whoever reads the last must not
-    /// see different requests.
+    /// [`Duplicate`] if the parameter is repeated, even with the same value or with
+    /// none: a reader of the first and a reader of the last must not see different
+    /// requests.
     pub fn one(&self, name: &'static str) -> Result<Option<&str>, Duplicate> {
         let mut values = self
             .pairs
@@ -99,7 +99,7 @@ impl Parameters {
 
     /// The name of the first parameter that is repeated.
     ///
-    /// `resource` may be (RFC 8707 §2).
+    /// `resource` may be repeated (RFC 8707 §2).
     pub fn first_duplicate(&self) -> Option<&str> {
         let repeated = |at: usize, name: &str| self.pairs[..at].iter().any(|(earlier, _)| earlier == name);
         let mut names = self.pairs.iter().map(|(name, _)| name.as_str()).enumerate();

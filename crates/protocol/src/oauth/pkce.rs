@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange: the code is worth nothing without the verifier.
+//! Proof Key for Code Exchange: the code is worthless without the verifier.
 //!
 //! Source: RFC 7636, RFC 9700 §2.1.1. Only `S256`: with `plain` the challenge,
 //! which stands in the browser's history, is the verifier (RFC 9700 §2.1.1).
@@ -51,8 +51,7 @@ impl CodeChallenge {
         is_hash.then(|| Self(text.to_owned())).ok_or(PkceError::Challenge)
     }
 
-    /// Whether the verifier is the one that the challenge was made of, in
-    /// constant time (RFC 7636 §4.6).
+    /// Whether the challenge was made of this verifier, in constant time (RFC 7636 §4.6).
     pub fn verify(&self, verifier: &CodeVerifier) -> bool {
         let computed = verifier.challenge();
         constant_time::verify_slices_are_equal(computed.0.as_bytes(), self.0.as_bytes()).is_ok()

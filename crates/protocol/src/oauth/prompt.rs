@@ -1,4 +1,4 @@
-//! `prompt`: how much may be asked of the user.
+//! `prompt`: what the user must or must not be asked.
 //!
 //! Source: OIDC Core §3.1.2.1, Initiating User Registration 1.0 §4.1 (`create`).
 
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How much may be asked of the user (OIDC Core §3.1.2.1). All false: what is needed.
+/// What the user must or must not be asked (OIDC Core §3.1.2.1). If all are false: what is needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Prompt {

@@ -1,13 +1,13 @@
 //! Redirect URIs: where a code may go.
 //!
-//! Source: RFC 6749 §3.1.2, RFC 8252 §7 and §8, RFC 9700 §2.1 and §4.1, and the
-//! contract's rules for registration.
+//! Source: RFC 6749 §3.1.2, RFC 8252 §7 and §8, RFC 9700 §2.1 and §4.1; Scalekit's
+//! rules for registration.
 //!
-//! Registered URIs are compared as text. Where a pattern or any loopback
-//! address is allowed, the presented URI must first be *canonical*: parsing and
-//! rendering it gives the same text. Backslashes, user information, encoded
-//! dots, other spellings of hosts and default ports all fail there, so a
-//! browser cannot read another address than we did.
+//! Registered URIs are compared as text. If a pattern or any loopback address is
+//! allowed, the presented URI must first be *canonical*: parsing and rendering it
+//! gives the same text. That refuses backslashes, user information, encoded dots,
+//! other spellings of hosts and default ports, so a browser cannot read another
+//! address than we did.
 //!
 //! Not supported: templates such as `{{org_slug}}`.
 
@@ -42,10 +42,10 @@ const DANGEROUS_SCHEMES: [&str; 15] = [
     "wss",
 ];
 
-/// Which rules hold for an instance.
+/// The rules of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
-    /// For trying out: `http`, loopback hosts and one wildcard are allowed.
+    /// For tests: `http`, loopback hosts and one wildcard are allowed.
     Development,
     /// For people's real accounts.
     Production,
@@ -90,7 +90,7 @@ pub enum RegistrationError {
     /// Not an absolute URI.
     #[error("the URI must be absolute, such as https://app.example.com/callback")]
     Relative,
-    /// Not the one way to write this URI.
+    /// Not the canonical text of this URI.
     #[error(
         "the URI is not in its plain form: use lower case for the host, / for separators, no default port, no dot segments, and percent-encode other characters"
     )]
@@ -98,7 +98,7 @@ pub enum RegistrationError {
     /// A fragment is the browser's own (RFC 6749 §3.1.2).
     #[error("the URI must not have a fragment (#…)")]
     Fragment,
-    /// The contract's rule.
+    /// Scalekit's rule.
     #[error("the URI must not have a query (?…)")]
     Query,
     /// A name before the host misleads readers.
@@ -160,8 +160,8 @@ pub fn permits(registered: &[String], presented: &str, policy: Policy) -> bool {
             || policy.any_loopback && is_any_loopback(presented))
 }
 
-/// Whether both are the same place on this machine, at whichever port: a program
-/// takes the one that the operating system gives it (RFC 8252 §7.3).
+/// Whether both are the same place on this machine, at any port: a program takes the
+/// port that the operating system gives it (RFC 8252 §7.3).
 fn matches_but_for_loopback_port(registered: &str, presented: &str) -> bool {
     let (Some(registered), Some(presented)) = (loopback_callback(registered), loopback_callback(presented))
     else {
@@ -203,8 +203,8 @@ pub fn matches_wildcard(pattern: &str, presented: &str) -> bool {
         .strip_prefix(prefix)
         .and_then(|rest| rest.strip_suffix(suffix))
         .filter(|star| !star.is_empty());
-    // What stands around the star is part of its label, so the star is in the
-    // first label of the host or this is none.
+    // The text around the star is part of its label, so the star must be in the
+    // first label of the host.
     star.is_some_and(|star| is_ldh_label(&format!("{before}{star}{after}")))
         && canonical(presented).is_some_and(|url| has_no_userinfo(&url))
 }
@@ -242,8 +242,8 @@ pub fn is_at_origin(registered: &str, page: &str, policy: Policy) -> bool {
 ///
 /// A [`RegistrationError`] that says what to change.
 ///
-/// Source: RFC 6749 §3.1.2, RFC 8252 §7.1, OIDC Registration §2, and the
-/// contract: no query, at most 256 characters, one wildcard in development.
+/// Source: RFC 6749 §3.1.2, RFC 8252 §7.1, OIDC Registration §2; Scalekit's rules:
+/// no query, at most 256 characters, one wildcard in development.
 pub fn validate_registration(
     uri: &str,
     environment: Environment,
@@ -286,7 +286,7 @@ pub fn validate_registration(
 
 fn check_scheme(url: &Url, environment: Environment, kind: Kind) -> Result<(), RegistrationError> {
     let scheme = url.scheme();
-    // `javascript:`, `data:` and `mailto:` have no hierarchy; a place to go has one.
+    // `javascript:`, `data:` and `mailto:` have no hierarchy; an address to redirect to has one.
     if DANGEROUS_SCHEMES.contains(&scheme) || url.cannot_be_a_base() {
         return Err(RegistrationError::Scheme);
     }
@@ -305,8 +305,8 @@ fn check_scheme(url: &Url, environment: Environment, kind: Kind) -> Result<(), R
 
 /// One star, in the first label of the host, with at least two labels after it.
 ///
-/// A star where the server itself posts to, or in the page that begins a login,
-/// would have no address to go to.
+/// The server itself posts to some addresses, and one begins a login: with a star these
+/// would name no host.
 fn wildcard_is_allowed(uri: &str, stars: usize, environment: Environment, kind: Kind) -> bool {
     let listed = !matches!(kind, Kind::InitiateLogin | Kind::BackChannelLogout);
     let host = uri
@@ -324,8 +324,8 @@ fn wildcard_is_allowed(uri: &str, stars: usize, environment: Environment, kind: 
         && parents.split('.').all(is_ldh_label)
 }
 
-/// The parsed URI, if its text is the one that rendering gives. The path `/`
-/// may be left out, as everybody does.
+/// The parsed URI, if rendering it gives the same text. The path `/` may be left out,
+/// as it usually is.
 fn canonical(uri: &str) -> Option<Url> {
     let url = Url::parse(uri).ok()?;
     let rendered = url.as_str();
@@ -351,8 +351,8 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a host is, by any spelling, the machine that the browser runs on
-/// (RFC 6761 §6.3 for the names).
+/// Whether a host is the browser's own machine, in any spelling (RFC 6761 §6.3 for the
+/// names).
 fn is_this_machine(url: &Url) -> bool {
     let is_own = |address: IpAddr| address.is_loopback() || address.is_unspecified();
     match url.host() {

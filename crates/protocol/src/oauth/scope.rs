@@ -1,4 +1,4 @@
-//! Scopes: what a token is good for.
+//! Scopes: what a token allows.
 //!
 //! Source: RFC 6749 §3.3.
 
@@ -42,8 +42,8 @@ impl Scope {
         Self(Vec::new())
     }
 
-    /// Parses scopes separated by spaces. Repeated ones count once, and an
-    /// extra space is forgiven: it cannot change what is asked for.
+    /// Parses scopes separated by spaces. Repeated ones count once, and an extra space
+    /// is accepted, because it cannot change the set.
     ///
     /// # Errors
     ///

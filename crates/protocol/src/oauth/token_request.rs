@@ -1,4 +1,4 @@
-//! What a client asks of the token endpoint.
+//! The request of a client to the token endpoint.
 //!
 //! Source: RFC 6749 §4.1.3, §4.4.2 and §6; RFC 7636 §4.5.
 
@@ -27,7 +27,7 @@ pub enum TokenRequest {
     },
     /// A token for the client itself (RFC 6749 §4.4.2).
     ClientCredentials {
-        /// What the token should be good for.
+        /// What the token should allow.
         scope: Option<Scope>,
     },
 }
@@ -35,7 +35,7 @@ pub enum TokenRequest {
 /// Why a request to the token endpoint is refused before anything is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRequestError {
-    /// A parameter that must be there is not.
+    /// A required parameter is missing.
     #[error("the parameter {0} is missing")]
     Missing(&'static str),
     /// A parameter is repeated (RFC 6749 §3.2).
@@ -112,7 +112,7 @@ impl TokenRequest {
     }
 }
 
-/// Says which grant it is; codes and tokens stay out of logs.
+/// Shows the grant type only: codes and tokens stay out of logs.
 impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,4 @@
-//! What an identity provider sends back with the browser.
+//! The answer that an identity provider sends back with the browser.
 //!
 //! Source: RFC 6749 §4.1.2, OIDC Core §3.1.2.5 and §3.1.2.6, RFC 9207 §2.
 
@@ -10,13 +10,13 @@ use crate::trace::printable;
 /// The longest code that is passed on, in bytes. Entra's have some 1,500.
 const MAX_CODE_BYTES: usize = 4096;
 
-/// An answer at our callback. It is to be believed only after its `state` was
-/// found, bound to this browser, and [`AuthorizationResponse::check_issuer`] agreed.
+/// An answer at our callback. Believe it only after its `state` was found and is bound to
+/// this browser, and after [`AuthorizationResponse::check_issuer`] passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizationResponse {
     /// The `state` that we sent.
     pub state: Option<String>,
-    /// Who says that it answers (RFC 9207 §2).
+    /// The issuer that the answer names (RFC 9207 §2).
     pub iss: Option<String>,
     /// A code, or a refusal.
     pub outcome: ResponseOutcome,
@@ -31,8 +31,8 @@ pub enum ResponseOutcome {
     Refused(ProviderError),
 }
 
-/// An identity provider's refusal, cut to a length for people. Foreign text:
-/// escape it wherever it is shown.
+/// An identity provider's refusal, cut to a length for people. This is foreign text:
+/// always escape it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderError {
     /// The code: one of the standards', or one of the provider's own.
@@ -64,9 +64,9 @@ pub enum IssuerError {
     /// The answer names another issuer.
     #[error("the answer is from another issuer than the one that was asked")]
     Mismatch {
-        /// Who was asked.
+        /// The issuer that was asked.
         expected: String,
-        /// Who answered, cut to a length for people.
+        /// The issuer that answered, cut to a length for people.
         received: String,
     },
     /// The issuer promises to name itself, and did not.
@@ -112,7 +112,7 @@ impl AuthorizationResponse {
         })
     }
 
-    /// Checks who answers, for codes and refusals alike (RFC 9207 §2.4).
+    /// Checks the issuer, for codes and refusals alike (RFC 9207 §2.4).
     ///
     /// `required`: the issuer's metadata has
     /// `authorization_response_iss_parameter_supported`.

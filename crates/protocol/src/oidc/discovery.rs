@@ -117,7 +117,7 @@ pub enum DiscoveryError {
 }
 
 impl ProviderMetadata {
-    /// Reads a document that was fetched. It is to be believed only after
+    /// Reads a document that was fetched. Believe it only after
     /// [`ProviderMetadata::validate`].
     ///
     /// # Errors
@@ -128,7 +128,7 @@ impl ProviderMetadata {
             return Err(DiscoveryError::TooLarge);
         }
         let mut members = crate::json::object(document).map_err(DiscoveryError::Syntax)?;
-        // OIDC Discovery §4.2: what has no value must be left out; some write null.
+        // OIDC Discovery §4.2: members without a value must be left out; some write null.
         members.retain(|_, value| !value.is_null());
         serde_json::from_value(Value::Object(members)).map_err(DiscoveryError::Syntax)
     }
@@ -215,7 +215,7 @@ pub fn well_known_url(issuer: &str) -> String {
     format!("{}{WELL_KNOWN_PATH}", issuer.strip_suffix('/').unwrap_or(issuer))
 }
 
-/// The issuer that somebody means who may have entered its discovery address.
+/// The issuer of an entered text, which may be its discovery address.
 ///
 /// ```
 /// use genkan_protocol::oidc::issuer_of;

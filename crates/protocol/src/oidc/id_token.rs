@@ -1,8 +1,7 @@
 //! Validation of an identity provider's ID token.
 //!
-//! Every check is one entry of `CHECKS`: it is made in that order, written
-//! into the trace with what was expected and what came, and the first failure
-//! ends it.
+//! Every check is one entry of `CHECKS`. The checks run in that order, and each writes
+//! what it expected and what came into the trace. The first failure ends the validation.
 //!
 //! Source: OIDC Core §2, §3.1.3.7 and §3.1.3.8, RFC 7519 §4.1.
 
@@ -16,16 +15,16 @@ use crate::Timestamp;
 use crate::jose::Verified;
 use crate::trace::{Trace, printable};
 
-/// An ID token is made while the browser waits. One that is older than a day
-/// comes from a cache, a replay or a clock that is wrong by a day.
+/// An ID token is made while the browser waits. If it is older than a day, it comes from
+/// a cache, a replay or a clock that is wrong by a day.
 const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// OIDC Core §2: a subject has at most 255 ASCII characters.
 const MAX_SUBJECT_BYTES: usize = 255;
 
-/// The cause if `max_age` was asked for and the provider does not say when the
-/// person signed in. Unlike the other causes it is the application's to know: it
-/// asked for what cannot be had there.
+/// The cause if `max_age` was sent and the provider does not say when the person signed
+/// in. Unlike other causes, the application hears it: it asked for something that this
+/// provider cannot do.
 pub const AUTHENTICATION_TIME_MISSING: &str = "id_token_authentication_time_missing";
 
 /// What an ID token must say.
@@ -41,13 +40,13 @@ pub struct Expected<'a> {
     pub now: Timestamp,
     /// How far the clocks may be apart.
     pub skew: Duration,
-    /// The access token that came along, to be compared with `at_hash`.
+    /// The access token of the same answer, to compare with `at_hash`.
     pub access_token: Option<&'a str>,
     /// The `max_age` that we sent.
     pub max_age: Option<Duration>,
 }
 
-/// The nonce of the request, or what was kept of it.
+/// The nonce of the request, or its stored hash.
 #[derive(Debug, Clone, Copy)]
 pub enum ExpectedNonce<'a> {
     /// The nonce.
@@ -70,7 +69,7 @@ pub struct IdTokenError {
     pub remedy: &'static str,
 }
 
-/// A check that failed, before it is written down.
+/// A failed check, before it is written into the trace.
 struct Failure {
     cause: &'static str,
     expected: String,
@@ -78,13 +77,13 @@ struct Failure {
     remedy: &'static str,
 }
 
-/// What a check that passed says of itself.
+/// The note of a check that passed.
 type Note = String;
 
 type CheckFn = fn(&Verified, &Expected<'_>) -> Result<Note, Failure>;
 
-/// The checks in their order. Who issued it and for whom come first: a token
-/// that is not ours has nothing else to say.
+/// The checks in their order. Issuer and audience come first: if a token is not for us,
+/// nothing else matters.
 const CHECKS: [(&str, CheckFn); 10] = [
     ("Issuer", issuer),
     ("Audience", audience),
@@ -227,8 +226,8 @@ fn not_before(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure
     }
 }
 
-/// OIDC Core §3.1.3.7, step 11: the token answers this very login, or it was
-/// taken from another one.
+/// OIDC Core §3.1.3.7, step 11: the token answers this very login, and was not taken from
+/// another one.
 fn nonce(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
     let received = token.claims.get("nonce").and_then(Value::as_str);
     let same = |a: &[u8], b: &[u8]| constant_time::verify_slices_are_equal(a, b).is_ok();
@@ -277,8 +276,8 @@ fn access_token_hash(token: &Verified, expected: &Expected<'_>) -> Result<Note, 
     })
 }
 
-/// When the person authenticated at the provider, if it says so. A time that is
-/// none, or that is still to come, says nothing (OIDC Core §2).
+/// When the person authenticated at the provider, if it says so. A malformed time, or one
+/// in the future, counts as none (OIDC Core §2).
 pub fn auth_time(claims: &Map<String, Value>, now: Timestamp, skew: Duration) -> Option<Timestamp> {
     let at = Timestamp::from_secs(number_of_seconds(claims, "auth_time")?);
     (at <= now + skew).then_some(at)
@@ -314,7 +313,7 @@ fn authentication_time(token: &Verified, expected: &Expected<'_>) -> Result<Note
     }
 }
 
-/// OIDC Core §2: what the account is found by, so it must be there and bounded.
+/// OIDC Core §2: the subject finds the user, so it must be present and bounded.
 fn subject(token: &Verified, _: &Expected<'_>) -> Result<Note, Failure> {
     let is_plain = |sub: &&str| {
         (1..=MAX_SUBJECT_BYTES).contains(&sub.len())
@@ -341,7 +340,7 @@ fn audiences(token: &Verified) -> Option<Vec<&str>> {
     }
 }
 
-/// RFC 7519 §2: a `NumericDate` may have a fraction, which counts for nothing here.
+/// RFC 7519 §2: a `NumericDate` may have a fraction, which is ignored here.
 fn seconds(token: &Verified, name: &str) -> Option<i64> {
     number_of_seconds(&token.claims, name)
 }
@@ -371,8 +370,8 @@ fn shown_time(token: &Verified, name: &str, now: Timestamp) -> String {
     seconds(token, name).map_or_else(|| shown(token, name), |secs| moment(secs, now))
 }
 
-/// A time, and how far it is from now: the first to find it in another log, the
-/// second to see what is wrong.
+/// A time, and its distance from now: the first to find it in another log, the second to
+/// see what is wrong.
 fn moment(secs: i64, now: Timestamp) -> String {
     let moment = Timestamp::from_secs(secs);
     let (ago, ahead) = (now.since(moment).as_secs(), moment.since(now).as_secs());

@@ -41,7 +41,7 @@ pub fn parse(body: &[u8]) -> Result<Map<String, Value>, UserInfoError> {
 ///
 /// # Errors
 ///
-/// [`UserInfoError`] if it does not.
+/// [`UserInfoError`] if a claim is missing or wrong.
 pub fn validate_signed(
     answer: Verified,
     issuer: &str,
@@ -60,7 +60,7 @@ pub fn validate_signed(
     if !is_for_us {
         return Err(UserInfoError::Audience);
     }
-    // RFC 7519 §4.1.4: it need not be there; if it is, it counts.
+    // RFC 7519 §4.1.4: it is optional; if it is present, it counts.
     let lives = match claims.get("exp") {
         None => true,
         Some(exp) => exp
@@ -78,9 +78,9 @@ fn seconds(at: Timestamp) -> f64 {
     at.as_secs() as f64
 }
 
-/// Whether a document says that `claim` exists and is kept elsewhere, so that its
-/// absence means nothing: as a distributed or aggregated claim (OIDC Core §5.6.2),
-/// which is how Entra ID answers for people with very many groups.
+/// Whether a document says that `claim` exists elsewhere, so that its absence means
+/// nothing: it is a distributed or aggregated claim (OIDC Core §5.6.2). Entra ID answers
+/// so for people with very many groups.
 pub fn is_kept_elsewhere(document: &Map<String, Value>, claim: &str) -> bool {
     document
         .get("_claim_names")
@@ -88,8 +88,8 @@ pub fn is_kept_elsewhere(document: &Map<String, Value>, claim: &str) -> bool {
         .is_some_and(|names| names.contains_key(claim))
 }
 
-/// Whether a document says that the person has groups and does not list them:
-/// Entra's `hasgroups`, where a token would become too long for an address.
+/// Whether a document says that the person has groups and does not list them: Entra's
+/// `hasgroups`, if a token would become too long for an address.
 pub fn has_unlisted_groups(document: &Map<String, Value>) -> bool {
     match document.get("hasgroups") {
         Some(Value::Bool(has)) => *has,

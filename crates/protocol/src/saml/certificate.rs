@@ -27,8 +27,8 @@ const CURVES: [ObjectIdentifier; 3] = [
 
 /// A certificate whose key an identity provider signs with.
 ///
-/// Only the key counts: when the certificate ends, and who issued it, is for
-/// people to see, as the Metadata Interoperability Profile §2.6.1 has it.
+/// Only the key counts: the certificate's end and its issuer are information for people
+/// (Metadata Interoperability Profile §2.6.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdpCertificate {
     der: Vec<u8>,
@@ -42,16 +42,16 @@ pub enum CertificateError {
     /// There is nothing between the marks, or nothing at all.
     #[error("holds no certificate")]
     Empty,
-    /// More than anybody needs.
+    /// More than a provider needs.
     #[error("holds more than {MAX_CERTIFICATES} certificates")]
     TooMany,
     /// Neither PEM nor the base64 of a certificate.
     #[error("is not a certificate: enter PEM, or the base64 between its marks")]
     Malformed,
-    /// A private key was entered: whoever sent it should replace it.
+    /// A private key was entered: its owner should replace it.
     #[error("is a private key: enter the certificate, and replace the key, which has been seen here")]
     PrivateKey,
-    /// The key is of a kind or a length that signs nothing safely.
+    /// The key's type or length is not safe.
     #[error("has a key that cannot be relied on: RSA of 2048 bits and more, and P-256, P-384 and P-521 can")]
     Key,
 }
@@ -143,7 +143,7 @@ impl IdpCertificate {
     }
 }
 
-/// What stands between the marks of PEM, or the whole text if it has none.
+/// The text between the marks of PEM, or the whole text if it has none.
 fn blocks(text: &str) -> Result<Vec<&str>, CertificateError> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";

@@ -11,14 +11,14 @@ const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 const XML_SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
 const BINDINGS: &str = "urn:oasis:names:tc:SAML:2.0:bindings:";
 
-/// A document is no longer: federations publish thousands of providers in one, and those are not meant.
+/// The longest document. Federations publish thousands of providers in one; those are not supported.
 const MAX_BYTES: usize = 1024 * 1024;
 const MAX_NODES: u32 = 20_000;
 
-/// What a metadata document says of an identity provider.
+/// An identity provider, as its metadata document describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdpMetadata {
-    /// How it calls itself.
+    /// Its entity id.
     pub entity_id: String,
     /// Where a browser is sent by redirect.
     pub sso_redirect_url: Option<String>,
@@ -52,10 +52,10 @@ pub enum MetadataError {
     /// It has no name.
     #[error("has no entityID")]
     NoEntityId,
-    /// Nowhere to send people to.
+    /// No address for sign-in.
     #[error("names no address for sign-in by redirect or form (SingleSignOnService)")]
     NoSignOnAddress,
-    /// No key to check answers with.
+    /// No key that verifies answers.
     #[error("holds no signing certificate")]
     NoCertificate,
     /// A certificate in it cannot be used.

@@ -1,7 +1,7 @@
-//! What an administrator enters about a SAML identity provider: its metadata and its certificates.
+//! The data of a SAML identity provider that an administrator enters: metadata and certificates.
 //!
-//! Nothing here signs anybody in, and nothing here is signed: whoever enters it
-//! vouches for it.
+//! Nothing here signs anybody in. No signature of the metadata is checked: the
+//! administrator vouches for what they enter.
 //!
 //! Source: SAML 2.0 Metadata (saml-metadata-2.0-os).
 

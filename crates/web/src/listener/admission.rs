@@ -39,8 +39,8 @@ impl Admission {
         })
     }
 
-    /// A place for a connection from `address`, if there is one now. A proxy of the
-    /// operator is no client: behind it there are many.
+    /// A place for a connection from `address`, if there is one now. The limit per client
+    /// does not apply to the operator's proxies, which have many clients behind them.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> Option<Seat> {
         let client = (!is_proxy).then(|| Source::of(address));
         let mut open = self.open.lock();

@@ -97,16 +97,16 @@ pub(super) enum BodyError {
     Broken(#[source] hyper::Error),
 }
 
-/// The end of a request that was answered before it was read whole, as a refusal
-/// by its head is. A connection can carry the next request only after it.
+/// The unread rest of a request that was answered early, such as one refused by its head.
+/// The connection can carry the next request only after it.
 pub(super) struct Rest(Incoming);
 
 impl Rest {
     const MOST: usize = 64 * 1024;
-    /// A client that sends at once needs no longer, also on a busy machine.
+    /// Enough for a client that sends at once, also on a busy machine.
     const WAIT: Duration = Duration::from_millis(200);
 
-    /// Reads to the end, if that is near. Says whether it was.
+    /// Reads to the end if it is near. Returns whether it was.
     pub(super) async fn skip(mut self) -> bool {
         let read = async {
             let mut left = Self::MOST;

@@ -1,7 +1,7 @@
 //! How many bytes of request bodies may be held at once, by all and by one client.
 //!
-//! A body is collected before anybody can look at it, so without a budget the
-//! memory that strangers fill is connections times the largest body.
+//! A handler sees a body only after all of it has arrived. Without a budget, strangers
+//! could fill as much memory as all connections times the largest body.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use parking_lot::Mutex;
 
 use super::Source;
 
-/// What one client may hold of all.
+/// One client may hold one part in so many.
 const SHARE: u64 = 8;
 
 /// What a frame costs beside its bytes: many small ones cost more than their sum.
 const FRAME_BYTES: u64 = 64;
 
-/// Taken ahead, so that small frames do not each ask.
+/// Taken ahead, so that not every small frame asks the budget.
 const STEP: u64 = 8 * 1024;
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ struct Held {
 pub(super) struct Full;
 
 impl Budget {
-    /// `most` bytes in all, an eighth of them for one client; 0 is without a limit.
+    /// `most` bytes in all, an eighth of them for one client; 0 means no limit.
     pub(super) fn new(most: u64) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -73,7 +73,7 @@ impl Budget {
 pub(super) struct Allowance {
     budget: Arc<Budget>,
     client: Source,
-    /// Of the budget, and used of that.
+    /// Taken from the budget, and used of it.
     taken: AtomicU64,
     used: AtomicU64,
 }

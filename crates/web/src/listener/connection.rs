@@ -71,7 +71,7 @@ pub(super) async fn serve(stream: TcpStream, addr: SocketAddr, shared: &Arc<Shar
     let greeting = timeout_at(deadline, greet(stream, shared.tls.as_ref()));
     let greeting = tokio::select! {
         greeting = greeting => greeting.map_err(|_| Failure::Silent)??,
-        // Nothing was asked yet, so there is nothing to finish.
+        // There is no request yet, so there is nothing to finish.
         () = shared.draining.cancelled() => return Ok(()),
     };
     // Boxed, so that a connection that has said nothing yet is small.
@@ -104,7 +104,7 @@ async fn greet(mut stream: TcpStream, policy: Option<&TlsPolicy>) -> io::Result<
     if sniff::speaks_tls(&stream).await? {
         let handshake = Box::pin(async { policy.tls().acceptor().accept(stream).await });
         let mut stream = Box::new(handshake.await?);
-        // ALPN decides (RFC 9113 §3.2), and whoever chose HTTP/2 must begin it now.
+        // ALPN decides (RFC 9113 §3.2): a client that chose HTTP/2 must begin it now.
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             let (protocol, sniffed) = sniff::protocol(&mut stream).await?;
             if protocol == Protocol::Http1 {
@@ -182,7 +182,7 @@ where
             .max_concurrent_streams(limits.streams)
             .max_header_list_size(limits.head_bytes)
             .initial_stream_window_size(256 * 1024)
-            // What a peer may send before anybody reads it, beside every budget.
+            // A peer may send this much before it is read; no budget counts it.
             .initial_connection_window_size(256 * 1024)
             .max_pending_accept_reset_streams(20)
             // Streams that the peer made us reset (CVE-2025-8671).
@@ -197,8 +197,8 @@ where
 
 /// Runs the streams of an HTTP/2 connection, each for as long as an exchange may take.
 ///
-/// The limit is here because a client that opens no window lets a response wait
-/// where nothing else looks.
+/// The limit is here because nothing else limits it: if a client opens no window, its
+/// response waits inside hyper.
 #[derive(Debug, Clone, Copy)]
 struct Streams {
     limit: Duration,
@@ -328,14 +328,14 @@ async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Resp
     }))
 }
 
-/// Whether another request may follow on the connection: this one was read whole.
+/// Whether another request may follow on the connection: only if this one was read whole.
 ///
-/// If not, the response says so (RFC 9112 §9.6). A client that is not told sends its
-/// next request into a connection that closes, and cannot know what became of it.
+/// Otherwise the response says so (RFC 9112 §9.6). Without that, the client would send its
+/// next request into a closing connection and could not know its outcome.
 async fn may_carry_more(limit: &BodyLimit, expects: bool) -> bool {
     match limit.take_rest() {
         None => true,
-        // Reading would invite the body (RFC 9110 §10.1.1), and it comes or does not.
+        // Reading would invite the body (RFC 9110 §10.1.1), which may never come.
         Some(_) if expects || limit.fault().is_some() => false,
         Some(rest) => rest.skip().await,
     }
@@ -349,7 +349,7 @@ fn explain(mut response: Response, limit: &BodyLimit, version: Version) -> Respo
     let failed = response.status().is_client_error() || response.status().is_server_error();
     if let (Some(status), true) = (limit.fault(), failed) {
         *response.status_mut() = status;
-        // It may be the plain answer of whoever wanted to read the body.
+        // It may be the plain answer of an extractor that read the body.
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -19,7 +19,7 @@ use super::Source;
 pub struct PeerInfo {
     /// The socket's peer: a proxy, where there is one.
     pub addr: SocketAddr,
-    /// Whether this connection speaks TLS. Says nothing about the way before a proxy.
+    /// Whether this connection speaks TLS. A proxy's client may speak something else.
     pub tls: bool,
 }
 
@@ -57,14 +57,14 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
-/// What proxies write about their clients, and nobody else has a reason to.
+/// The headers that proxies write about their clients. Nobody else has a reason to.
 const FORWARDING: [HeaderName; 3] = [
     HeaderName::from_static("x-forwarded-for"),
     header::FORWARDED,
     HeaderName::from_static("x-real-ip"),
 ];
 
-/// The operator's proxies, whose word about the client counts. Empty by default.
+/// The operator's proxies, whose headers about the client are believed. Empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     pub networks: Vec<Network>,
@@ -78,10 +78,9 @@ impl TrustedProxies {
 
     /// The client's address.
     ///
-    /// Each proxy appends the address it was called from, so the list is read
-    /// from the right, beginning at the socket, for as long as the speaker is
-    /// trusted. The first address that is not a proxy's is the client; whatever
-    /// stands left of it was written by the client.
+    /// Each proxy appends the address it was called from. So the list is read from the
+    /// right, beginning at the socket, while the speaker is trusted. The first address
+    /// that is not a proxy's is the client. The client wrote everything to the left of it.
     pub fn client_ip(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         if !self.trusts(client) {
@@ -98,7 +97,7 @@ impl TrustedProxies {
         client
     }
 
-    /// Puts into a request whose it is: [`PeerInfo`], [`ClientIp`] and [`Source`].
+    /// Puts the sender into a request: [`PeerInfo`], [`ClientIp`] and [`Source`].
     pub fn introduce(&self, peer: PeerInfo, parts: &mut Parts) -> Source {
         let address = peer.addr.ip();
         let client = self.client_ip(address, &parts.headers);
@@ -109,7 +108,7 @@ impl TrustedProxies {
         source
     }
 
-    /// Whom limits count for a request of `peer` whose client is `client`.
+    /// The source that limits count for a request of `peer` whose client is `client`.
     fn source(&self, peer: IpAddr, client: IpAddr, headers: &HeaderMap) -> Source {
         let forwards = || FORWARDING.iter().any(|name| headers.contains_key(name));
         if !self.trusts(peer.to_canonical()) && forwards() {
@@ -119,7 +118,7 @@ impl TrustedProxies {
         }
     }
 
-    /// What the proxies said, oldest first; `None` where it is no address.
+    /// The addresses that the proxies wrote, oldest first; `None` for text that is no address.
     fn hops(&self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         let name = match self.header {
             ForwardedHeader::XForwardedFor => HeaderName::from_static("x-forwarded-for"),
@@ -128,7 +127,7 @@ impl TrustedProxies {
         // Several header lines are one list (RFC 9110 §5.3).
         let mut hops = Vec::new();
         for line in headers.get_all(name) {
-            // The client wrote the left of it: what is no text there must not
+            // The client wrote the left part: octets there that are not text must not
             // hide what the proxy added.
             let line = String::from_utf8_lossy(line.as_bytes());
             match self.header {

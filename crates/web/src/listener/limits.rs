@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The limits of one listener. The defaults suit production; tests shorten them.
 ///
-/// Every stage of a connection has one, so no client can hold a socket by doing
+/// Every stage of a connection has a limit, so no client can hold a socket by doing
 /// nothing, or by doing something very slowly.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -23,13 +23,13 @@ pub struct Limits {
     /// [`BodyLimit`](super::BodyLimit).
     pub body_bytes: u64,
     /// Bytes of request bodies that are held at once, of all clients; one client
-    /// may hold an eighth. 0 is without a limit.
+    /// may hold an eighth. 0 means no limit.
     pub bodies_in_flight: u64,
     /// From the request head to the response head. Longer than [`body`](Self::body),
     /// so that a slow client is told so.
     pub answer: Duration,
-    /// From the request head to the end of the response: a client that does not
-    /// read its response is let go.
+    /// From the request head to the end of the response. If a client does not read its
+    /// response, the connection ends.
     pub exchange: Duration,
     /// How long an HTTP/1 connection may wait for its next request. Longer than
     /// the 60 seconds that load balancers keep theirs, so that they close first.
@@ -48,7 +48,7 @@ pub struct Limits {
     /// Open connections. More are closed at once, never queued.
     pub connections: usize,
     /// Open connections of one client: an IPv4 address or an IPv6 /64. The operator's
-    /// proxies are exempt. `None` where clients may arrive through a proxy that is not told.
+    /// proxies are exempt. `None` if clients may come through a proxy that is not configured.
     pub connections_per_client: Option<usize>,
     /// How long requests in flight may take to finish at shutdown.
     pub drain: Duration,

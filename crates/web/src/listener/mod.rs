@@ -1,9 +1,9 @@
 //! The listener: one address for browsers, REST and gRPC, in HTTP/1.1 and
 //! HTTP/2, with and without TLS.
 //!
-//! It accepts by itself, because nothing ready-made limits every stage of a
-//! connection: hyper-util's protocol detection waits for ever on half an HTTP/2
-//! preface, and `axum::serve` sets no timers at all.
+//! It has its own accept loop, because no library limits every stage of a connection:
+//! hyper-util's protocol detection waits for ever on half an HTTP/2 preface, and
+//! `axum::serve` sets no timers.
 
 mod admission;
 mod body;
@@ -87,7 +87,7 @@ impl Listener {
         })
     }
 
-    /// Believes what these proxies say about the client's address.
+    /// Believes these proxies' headers about the client's address.
     #[must_use]
     pub fn trusting(mut self, proxies: TrustedProxies) -> Self {
         self.proxies = proxies;
@@ -222,7 +222,7 @@ impl Complaint {
     }
 }
 
-/// Errors of one connection, not of the socket.
+/// Whether the error is of one connection, not of the listening socket.
 fn is_the_clients_loss(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(

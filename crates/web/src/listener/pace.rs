@@ -1,4 +1,4 @@
-//! What a connection is doing, and until when it may.
+//! What a connection is doing, and for how long it may.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::limits::Limits;
 /// The span in which abandoned requests are counted.
 const ABANDONED_WINDOW: Duration = Duration::from_secs(10);
 
-/// How long a closing connection may take to go: long enough for the peer to
-/// read the last response, and no longer.
+/// How long a closing connection may take: long enough for the peer to read the last
+/// response, and no longer.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Time for one round trip: an idle HTTP/2 peer learns of the end and agrees.
+/// Time for one round trip: an idle HTTP/2 peer learns of the end and confirms it.
 const GOODBYE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub(super) enum Protocol {
     Http2,
 }
 
-/// The clock of one connection. Its transport and its requests report to it;
-/// whoever drives the connection asks it for a [`Verdict`].
+/// The clock of one connection. Its transport and its requests report to it; the task of
+/// the connection asks it for a [`Verdict`].
 #[derive(Debug)]
 pub(super) struct Pace {
     protocol: Protocol,
@@ -111,8 +111,8 @@ impl Pace {
         }
     }
 
-    /// How long the peer may take to agree that an idle connection ends. HTTP/1
-    /// has nothing to agree on: what is left then is a response that nobody reads.
+    /// How long the peer may take to confirm the end of an idle connection. HTTP/1 has no
+    /// such confirmation: at most a response is left that nobody reads.
     pub(super) fn goodbye(&self) -> Duration {
         match self.protocol {
             Protocol::Http1 => Duration::ZERO,

@@ -1,4 +1,4 @@
-//! Whom a limit counts as one.
+//! Which clients a limit counts as one.
 //!
 //! Source: RFC 6177 §2 (a site has a /64 at least), RFC 6052 and RFC 8215 (NAT64).
 
@@ -14,14 +14,14 @@ pub enum Source {
     V4(Ipv4Addr),
     /// The first 64 bits: one subscriber has all the addresses below.
     V6(u64),
-    /// All peers together that send forwarded headers and are not trusted. Behind
-    /// each there may be many people or one who writes headers, and nobody can
-    /// tell: so they share, and nobody else pays for them.
+    /// All untrusted peers that send forwarded headers, together. Behind such a peer there
+    /// may be many people, or one person who invents headers; we cannot tell. So they
+    /// share one source, apart from all other clients.
     Forwarder,
 }
 
 impl Source {
-    /// Whom `address` belongs to. What is IPv4 inside counts as that.
+    /// The source of `address`. If it holds an IPv4 address, that one counts.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => Self::V4(v4),

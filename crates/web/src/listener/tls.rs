@@ -18,8 +18,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-/// Makes aws-lc-rs the process's TLS cryptography. Call it once, first in `main`:
-/// whoever opens a TLS connection before panics.
+/// Makes aws-lc-rs the process's TLS cryptography. Call it once, first in `main`: a TLS
+/// connection before it panics.
 pub fn install_crypto_provider() {
     // Fails only if a provider is installed already, and there is no other.
     let _ = aws_lc_rs::default_provider().install_default();
@@ -30,7 +30,7 @@ pub fn install_crypto_provider() {
 pub enum TlsPolicy {
     /// Both are answered; the first byte tells. For development.
     BesidePlain(Tls),
-    /// Plain text is told to come back with TLS.
+    /// A client that speaks plain text gets an answer that says to use TLS.
     Only(Tls),
 }
 
@@ -73,7 +73,7 @@ pub enum TlsError {
 pub struct Tls {
     files: Arc<Files>,
     config: Arc<ServerConfig>,
-    /// What the files looked like before they were read.
+    /// Time and size of the files before they were read.
     read: Stamp,
 }
 
@@ -166,7 +166,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// When and how large: enough to notice a change, also through a symbolic link.
+/// Time and size: enough to notice a change, also through a symbolic link.
 type Stamp = [Option<(SystemTime, u64)>; 2];
 
 fn stamp(certificate: &Path, key: &Path) -> Stamp {

@@ -1,6 +1,6 @@
-//! Who becomes whom: what a provider may say about people, and what it may not.
+//! Which user a sign-in becomes: what a provider may say about people, and what not.
 //!
-//! Source: the contract, "Domains and home-realm discovery".
+//! Source: `docs/decisions/account-linking.md`, `docs/decisions/domains.md`.
 
 use genkan_testkit::{Gateway, IdentityProvider, Organization, Person, Rp, on_each_engine};
 use insta::assert_snapshot;

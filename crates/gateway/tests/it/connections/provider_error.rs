@@ -1,6 +1,6 @@
 //! What an identity provider refuses by itself goes to the application.
 //!
-//! Source: RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6; the contract, "Error redirects".
+//! Source: RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6.
 
 use genkan_testkit::{Browser, Callback, Gateway, Rp};
 use insta::assert_snapshot;

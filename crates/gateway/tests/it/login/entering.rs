@@ -1,7 +1,7 @@
 //! A person with several organizations enters one that has no connection with the
 //! session that they have.
 //!
-//! Source: the contract, "Routing precedence", details; `docs/decisions/account-linking.md`.
+//! Source: `docs/decisions/account-linking.md`, "One browser, several organizations".
 
 use std::time::Duration;
 

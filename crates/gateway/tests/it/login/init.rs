@@ -1,6 +1,6 @@
 //! A login that begins at the identity provider.
 //!
-//! Source: OIDC Core §4; the contract, "IdP-initiated SSO".
+//! Source: OIDC Core §4; `docs/decisions/forced-sign-in.md`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

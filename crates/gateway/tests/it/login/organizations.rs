@@ -1,6 +1,6 @@
 //! People who belong to several organizations.
 //!
-//! Source: the contract, "Routing precedence", details.
+//! Source: `docs/decisions/account-linking.md`, "One browser, several organizations".
 
 use genkan_db::p;
 use genkan_protocol::EmailAddress;

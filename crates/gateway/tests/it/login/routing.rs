@@ -1,6 +1,5 @@
-//! Where a request leads: home-realm discovery and its order.
-//!
-//! Source: the contract, "Routing precedence".
+//! Where a request leads: home-realm discovery and the order of its selectors, which is
+//! that of Scalekit.
 
 use genkan_testkit::{Arrival, Authorize, Gateway, IdentityProvider};
 use insta::assert_snapshot;

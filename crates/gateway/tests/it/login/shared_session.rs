@@ -1,6 +1,6 @@
 //! One session for all applications of a browser.
 //!
-//! Source: the contract, "Shared session semantics".
+//! Source: OIDC Core §3.1.2.3; `docs/decisions/account-linking.md`, "One browser".
 
 use genkan_testkit::{Gateway, on_each_engine};
 

@@ -1,6 +1,6 @@
 //! Trying a connection without signing anybody in.
 //!
-//! Source: the contract, `test_connection_uri`.
+//! Source: `docs/decisions/connections.md`, "The client secret".
 
 use std::time::Duration;
 

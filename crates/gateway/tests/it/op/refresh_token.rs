@@ -1,6 +1,6 @@
 //! The refresh token grant.
 //!
-//! Source: RFC 6749 §6, RFC 9700 §4.14, OIDC Core §12; the contract's rules of rotation.
+//! Source: RFC 6749 §6, RFC 9700 §4.14, OIDC Core §12; `docs/decisions/refresh-tokens.md`.
 
 use std::time::Duration;
 

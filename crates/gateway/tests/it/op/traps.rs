@@ -1,5 +1,4 @@
-//! What breaks a naive server: the traps that were found with the official
-//! SDKs, one by one, by their numbers in the contract.
+//! Habits of the official SDKs that break a server which follows the standards alone.
 
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ fn is_id(value: &Value, prefix: &str) -> bool {
     })
 }
 
-/// Trap 4.
+/// Two SDKs send a stale Bearer token beside the credentials in the body.
 #[tokio::test]
 async fn the_token_endpoint_ignores_a_stale_bearer_beside_body_credentials() {
     let gateway = Gateway::start().await;
@@ -40,7 +39,7 @@ async fn the_token_endpoint_ignores_a_stale_bearer_beside_body_credentials() {
     }
 }
 
-/// Trap 6.
+/// The Go SDK decodes claims into fixed types.
 #[tokio::test]
 async fn tokens_carry_the_types_that_the_sdks_decode() {
     let gateway = Gateway::start().await;
@@ -75,7 +74,7 @@ async fn tokens_carry_the_types_that_the_sdks_decode() {
     }
 }
 
-/// Trap 7.
+/// The SDKs read the connection from `amr[0]` and the organization from `oid`.
 #[tokio::test]
 async fn the_first_amr_is_the_connection_and_oid_the_organization() {
     let gateway = Gateway::start().await;
@@ -96,7 +95,7 @@ async fn the_first_amr_is_the_connection_and_oid_the_organization() {
     assert_eq!((&access["sub"], &access["sid"]), (&id["sub"], &id["sid"]));
 }
 
-/// Trap 8.
+/// The SDKs expect a new refresh token in every answer.
 #[tokio::test]
 async fn a_refresh_answers_with_another_refresh_token() {
     let gateway = Gateway::start().await;
@@ -107,7 +106,7 @@ async fn a_refresh_answers_with_another_refresh_token() {
     assert!(rp.refresh(refreshed.refresh_token()).await.status.is_success());
 }
 
-/// Trap 8.
+/// OIDC Core §11: `offline_access` asks for a refresh token.
 #[tokio::test]
 async fn there_is_no_refresh_token_without_offline_access() {
     let gateway = Gateway::start().await;
@@ -122,7 +121,7 @@ async fn there_is_no_refresh_token_without_offline_access() {
     );
 }
 
-/// Trap 9.
+/// The SDKs and their tests check identifiers with patterns.
 #[tokio::test]
 async fn identifiers_are_a_prefix_and_digits() {
     let gateway = Gateway::start().await;
@@ -141,7 +140,7 @@ async fn identifiers_are_a_prefix_and_digits() {
     assert!((19..=25).contains(&access["sub"].as_str().unwrap().len()));
 }
 
-/// Trap 13.
+/// Some SDKs send `domain`, some `domain_hint`, some both.
 #[tokio::test]
 async fn domain_and_domain_hint_are_one_parameter() {
     let gateway = Gateway::start().await;
@@ -166,7 +165,7 @@ async fn domain_and_domain_hint_are_one_parameter() {
     assert_eq!(callback.error(), "invalid_request");
 }
 
-/// Trap 14.
+/// Applications know the issuer as the environment URL of their configuration.
 #[tokio::test]
 async fn the_issuer_is_the_url_that_applications_have() {
     let gateway = Gateway::start().await;
@@ -183,7 +182,7 @@ async fn the_issuer_is_the_url_that_applications_have() {
     assert!(!gateway.url().ends_with('/'));
 }
 
-/// Trap 16.
+/// The details of a gRPC status repeat its code and message, because the SDKs read them.
 #[tokio::test]
 async fn a_grpc_refusal_says_one_thing() {
     let gateway = Gateway::start().await;
@@ -204,7 +203,7 @@ async fn a_grpc_refusal_says_one_thing() {
     assert!(status.details().starts_with(&expected), "{status:?}");
 }
 
-/// Trap 17.
+/// The SDKs name their version in headers; no version is refused.
 #[tokio::test]
 async fn any_version_of_an_sdk_is_welcome() {
     let gateway = Gateway::start().await;
@@ -220,7 +219,7 @@ async fn any_version_of_an_sdk_is_welcome() {
     }
 }
 
-/// Trap 18.
+/// Scalekit's dry-run client redeems with PKCE and without a secret.
 #[tokio::test]
 async fn a_client_may_be_let_redeem_by_pkce_alone() {
     let gateway = Gateway::start().await;
@@ -254,7 +253,7 @@ async fn a_client_may_be_let_redeem_by_pkce_alone() {
     );
 }
 
-/// Trap 18: PKCE spares the secret where it proves something, and nowhere else.
+/// PKCE spares the secret only if it proves that the same client began.
 #[tokio::test]
 async fn a_client_that_may_omit_its_secret_needs_it_for_everything_else() {
     let gateway = Gateway::start().await;
@@ -289,7 +288,7 @@ async fn a_client_that_may_omit_its_secret_needs_it_for_everything_else() {
     assert!(rp.introspect(&tokens.access_token).await.active);
 }
 
-/// Trap 21.
+/// A single-page application calls these endpoints from the browser.
 #[tokio::test]
 async fn a_page_of_a_registered_origin_may_call_token_userinfo_and_keys() {
     let gateway = Gateway::start().await;
@@ -336,7 +335,7 @@ async fn a_page_of_a_registered_origin_may_call_token_userinfo_and_keys() {
     assert_eq!(keys.header("access-control-allow-origin"), "*");
 }
 
-/// Trap 22.
+/// Common middleware never stores the second refresh token (`docs/decisions/refresh-tokens.md`).
 #[tokio::test]
 async fn a_confidential_client_may_send_its_first_refresh_token_for_ever() {
     let gateway = Gateway::start().await;
@@ -352,7 +351,7 @@ async fn a_confidential_client_may_send_its_first_refresh_token_for_ever() {
     }
 }
 
-/// Trap 23.
+/// Some applications read the person's name from the access token.
 #[tokio::test]
 async fn the_access_token_greets_where_the_application_wants_it() {
     let gateway = Gateway::start().await;
@@ -391,7 +390,7 @@ async fn the_access_token_greets_where_the_application_wants_it() {
     assert_eq!((claims.get("name"), claims.get("email")), (None, None));
 }
 
-/// Trap 24.
+/// Applications register a bare origin, without a slash at its end.
 #[tokio::test]
 async fn a_bare_origin_is_a_post_logout_redirect_uri() {
     let gateway = Gateway::start().await;
@@ -414,7 +413,7 @@ async fn a_bare_origin_is_a_post_logout_redirect_uri() {
     );
 }
 
-/// Trap 25.
+/// RFC 6749 §2.3: a client uses one method of authentication in a request.
 #[tokio::test]
 async fn a_secret_counts_in_the_body_and_in_the_header_but_not_in_both() {
     let gateway = Gateway::start().await;
@@ -440,7 +439,7 @@ async fn a_secret_counts_in_the_body_and_in_the_header_but_not_in_both() {
     assert_eq!(rp.post_basic("/oauth/token", &named).send().await.status, 200);
 }
 
-/// Trap 26.
+/// RFC 6749 §6: a refresh may repeat the scope of the login.
 #[tokio::test]
 async fn the_scope_of_the_login_may_be_repeated_at_the_refresh() {
     let gateway = Gateway::start().await;
@@ -462,7 +461,7 @@ async fn the_scope_of_the_login_may_be_repeated_at_the_refresh() {
     assert!(refreshed.refresh_token.is_some());
 }
 
-/// Trap 27.
+/// The public URL is configuration, so `Host` changes no answer.
 #[tokio::test]
 async fn the_host_header_reaches_nothing() {
     let gateway = Gateway::start().await;
@@ -498,7 +497,7 @@ async fn the_host_header_reaches_nothing() {
     }
 }
 
-/// Trap 28.
+/// The SDKs speak REST over HTTP/1.1 and gRPC over HTTP/2 to one address.
 #[tokio::test]
 async fn one_port_answers_http1_and_http2_by_prior_knowledge() {
     let gateway = Gateway::start().await;

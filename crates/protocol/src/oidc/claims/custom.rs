@@ -1,13 +1,13 @@
 //! The claims that a customer's identity provider adds.
 //!
-//! Source: RFC 7519 §4.2 and §4.3 (collisions of names), and the contract's
-//! list of reserved names.
+//! Source: RFC 7519 §4.2 and §4.3 (collisions of names); Scalekit's list of reserved
+//! names.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Top-level names that an organization's own attributes cannot take: the
-/// contract's list and every claim that the standards or Genkan give a meaning.
+/// Top-level names that an organization's own attributes cannot take: Scalekit's list,
+/// and every claim to which the standards or Genkan give a meaning.
 const RESERVED: [&str; 49] = [
     "acr",
     "act",
@@ -62,8 +62,8 @@ const RESERVED: [&str; 49] = [
 
 /// A connection's own attributes as claims of their own, without reserved names.
 ///
-/// An attribute is whatever a customer's identity provider sends: one that is
-/// called `sub` or `roles` must not become ours.
+/// A customer's identity provider may send any attribute: one named `sub` or `roles` must
+/// not become ours.
 ///
 /// ```
 /// use genkan_protocol::oidc::claims::CustomClaims;

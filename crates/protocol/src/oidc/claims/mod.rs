@@ -1,10 +1,10 @@
 //! The claims of the tokens that Genkan issues, as its applications read them.
 //!
 //! Source: RFC 7519 §4.1, OIDC Core §2 and §5.1, RFC 8693 §4.2 (`scope`), OIDC
-//! Back-Channel Logout §2.4, and the contract. The contract's types are not
-//! always the standards': `aud` is always an array, times are integers,
-//! `updated_at`, `metadata` and `provider_raw_attributes` are strings, and the
-//! scope stands there twice, because one SDK reads `scope` and another `scopes`.
+//! Back-Channel Logout §2.4; Scalekit's SDKs, whose types are not always the
+//! standards': `aud` is always an array, times are integers, `updated_at`,
+//! `metadata` and `provider_raw_attributes` are strings. The scope is written twice,
+//! because one SDK reads `scope` and another `scopes`.
 
 mod custom;
 mod notice;
@@ -75,7 +75,7 @@ pub struct Identity {
     pub provider_raw_attributes: Option<String>,
 }
 
-/// Who signed in, and how (OIDC Core §2). Lives as long as the application likes.
+/// Who signed in, and how (OIDC Core §2). An application may keep it as long as it likes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct IdToken {
     /// The environment's URL.
@@ -85,7 +85,7 @@ pub struct IdToken {
     pub aud: Vec<String>,
     /// The client (OIDC Core §2).
     pub azp: String,
-    /// The client again, as the contract has it.
+    /// The client again, for Scalekit's SDKs.
     pub client_id: String,
     /// `usr_…`
     pub sub: String,
@@ -136,7 +136,7 @@ pub struct IdToken {
 pub struct AccessToken {
     /// The environment's URL.
     pub iss: String,
-    /// The client, or what it asks tokens for; an array.
+    /// The client, or the resource that it asks tokens for; an array.
     #[serde(deserialize_with = "audience")]
     pub aud: Vec<String>,
     /// `usr_…`, or the client id for a token of its own.
@@ -201,14 +201,14 @@ pub struct UserInfo {
     /// `oid` again: the SDKs for React and Vue read it from the profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
-    /// `conn_…`: the way in, which the same SDKs read.
+    /// `conn_…`: the connection of the sign-in, which the same SDKs read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_id: Option<String>,
     /// `ses_…`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// Seconds since 1970: here a number, as OIDC Core §5.1 has it, because no
-    /// SDK with types of its own reads this document. Not in [`Profile`] then.
+    /// Seconds since 1970: here a number, by OIDC Core §5.1, because no SDK with fixed
+    /// types reads this document. So it is not in [`Profile`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<i64>,
     /// What the scopes allow to be said about the person.
@@ -219,7 +219,7 @@ pub struct UserInfo {
     pub custom: CustomClaims,
 }
 
-/// Why the claims of a token are not those of the kind that is wanted.
+/// Why a token is not of the expected kind.
 #[derive(Debug, thiserror::Error)]
 pub enum WrongToken {
     /// A claim is missing or has another type.
@@ -235,7 +235,7 @@ impl IdToken {
     pub const TYP: &str = "JWT";
 
     /// Reads one of our own ID tokens, after its signature was verified: an
-    /// `id_token_hint`. `iss`, `aud` and `exp` are the caller's to check.
+    /// `id_token_hint`. The caller checks `iss`, `aud` and `exp`.
     ///
     /// # Errors
     ///
@@ -254,7 +254,7 @@ impl AccessToken {
     pub const TYP: &str = "JWT";
 
     /// Reads one of our own access tokens, after its signature was verified.
-    /// `iss`, `exp` and `nbf` are the caller's to check.
+    /// The caller checks `iss`, `exp` and `nbf`.
     ///
     /// # Errors
     ///
@@ -401,7 +401,7 @@ mod tests {
         ] {
             assert!(IdToken::from_claims(alien).is_err());
         }
-        // A claim of another kind is enough, whatever else is there.
+        // One claim of another kind is enough.
         for name in ["jti", "grant_id", "events", "scopes"] {
             let mut hybrid = claims(&id_token());
             hybrid.insert(name.into(), json!("x"));

@@ -1,7 +1,7 @@
-//! Tokens that tell an application something, and sign nobody in.
+//! Tokens that inform an application and sign nobody in.
 //!
 //! Source: OIDC Back-Channel Logout §2.4, OIDC Core §4 (third-party initiated
-//! login), and the contract.
+//! login); Scalekit's IdP-initiated login.
 
 use serde::{Deserialize, Serialize};
 

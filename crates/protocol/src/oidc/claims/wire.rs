@@ -1,6 +1,6 @@
 //! Claims whose form on the wire is not that of their type.
 //!
-//! Source: RFC 7519 §4.1.3, RFC 8693 §4.2 (`scope`), and the contract (`scopes`).
+//! Source: RFC 7519 §4.1.3, RFC 8693 §4.2 (`scope`); Scalekit's SDKs (`scopes`).
 
 use serde::de::Error as _;
 use serde::ser::SerializeMap;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::oauth::Scope;
 
-/// A scope in the two spellings of the contract.
+/// A scope in its two spellings, `scope` and `scopes`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeClaims(pub Scope);
 
