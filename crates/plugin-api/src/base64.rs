@@ -9,7 +9,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// The bytes, or nothing if another text would mean the same bytes.
+/// The bytes, or nothing if the text is not the canonical encoding of them.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }

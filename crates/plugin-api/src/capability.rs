@@ -1,10 +1,10 @@
-//! What a plugin can do, in a manifest and in what it registers with.
+//! What a plugin can do, in a manifest and in the answer to `register`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::json::{Json, Object};
 
-/// The surfaces of a plugin. A plugin has one at least.
+/// The surfaces of a plugin. A plugin has at least one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Actions that an agent may ask for.
@@ -61,7 +61,7 @@ pub struct ActionKind {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Auth {
-    /// What the button says after "Sign in with".
+    /// The words on the button after "Sign in with".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_label: Option<String>,
     /// Fields that this version does not know.
@@ -75,7 +75,7 @@ pub struct Auth {
 pub struct Connect {
     /// The provider's name.
     pub provider_label: String,
-    /// What is asked for.
+    /// The scopes to ask for.
     pub scopes: Vec<String>,
     /// How: `oauth2-pkce`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,8 @@
-//! JSON that keeps the order of keys, and that strangers may have written: no key
-//! occurs twice in an object, and depth and number of values have a limit.
+//! JSON that keeps the order of keys, for texts of strangers: it refuses duplicate keys,
+//! and limits the depth and the number of values.
 //!
-//! `serde_json` can keep the order too, by a feature that would change every program
-//! this crate becomes a part of.
+//! `serde_json` can keep the order too, but its feature for that would change every
+//! program that uses this crate.
 
 use std::fmt;
 
@@ -15,14 +15,14 @@ use serde_json::Number;
 const MAX_DEPTH: usize = 32;
 /// Values of any kind. A text of `0,` would otherwise take many times its size in memory.
 const MAX_VALUES: usize = 250_000;
-/// More members in one object are an attack, or no file of ours.
+/// The most members of one object. No file of ours has more.
 const MAX_MEMBERS: usize = 2000;
 
 /// A JSON value whose objects keep their order.
 ///
-/// Reading one refuses a key that occurs twice, more than 32 levels and more than
-/// 250,000 values. What a stranger wrote is read as this first and then made a type
-/// by [`to`](Self::to): a type by itself overlooks what it does not know.
+/// Reading one refuses duplicate keys, more than 32 levels and more than 250,000
+/// values. Read a stranger's text as this first, and then as a type by
+/// [`to`](Self::to): a type alone ignores unknown members.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Json {
     /// `null`
@@ -93,7 +93,7 @@ impl Json {
     }
 
     /// The form of the files: indented by two spaces, and a newline at the end.
-    /// Nothing is escaped that JSON does not demand.
+    /// It escapes only what JSON requires.
     ///
     /// ```
     /// use openneko_plugin::json::Json;
@@ -149,8 +149,8 @@ impl Object {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Becomes `new`, yet keeps the order that this object had, also in what is
-    /// within. Keys that are new come last.
+    /// Takes the content of `new` and keeps this object's order, also in nested
+    /// objects. New keys come last.
     pub(crate) fn become_like(&mut self, new: Self) {
         self.0.retain(|(key, _)| new.get(key).is_some());
         for (key, value) in new.0 {
@@ -214,7 +214,7 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// Reads one value within what is left of the limits.
+/// Reads one value within the rest of the limits.
 struct Limited<'l> {
     /// Levels that may follow.
     depth: usize,
@@ -247,7 +247,7 @@ impl<'l> Limited<'l> {
             if members.len() >= MAX_MEMBERS {
                 return Err(de::Error::custom("an object has too many members"));
             }
-            // Two readers may take different ones of two values, so neither is taken.
+            // Two readers may choose different values, so a duplicate is refused.
             if members.iter().any(|(name, _)| *name == key) {
                 return Err(de::Error::custom(format_args!("the key {key:?} occurs twice")));
             }

@@ -1,4 +1,4 @@
-//! What an OpenNeko plugin is compiled against, and what a host reads its files with.
+//! The library for OpenNeko plugins, and for hosts that read their files.
 //!
 //! - [`rpc`]: the calls between a host and a plugin, protocol 1.
 //! - [`manifest`]: `openneko.plugins.json`, what is installed.
@@ -6,9 +6,8 @@
 //! - `guest` (with the feature of that name): a plugin as a Rust type with two methods.
 //! - [`json`]: JSON that keeps the order of keys, so that files survive being edited.
 //!
-//! Files are read leniently and written without loss: fields that this version
-//! does not know stay where they are, and one bad entry is reported while the
-//! good ones keep working.
+//! Files are read leniently and written without loss. Unknown fields stay in their
+//! place. A bad entry is reported, and the good ones keep working.
 
 #![warn(missing_docs)]
 

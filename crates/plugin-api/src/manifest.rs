@@ -19,7 +19,7 @@
 //! }"#)?;
 //! assert_eq!(bad[0].to_string(), "plugins[1] (broken): missing field `version`");
 //! assert_eq!(manifest.auth_provider().unwrap().version.as_str(), "0.2.1");
-//! // What is not understood stays.
+//! // Unknown fields and bad entries stay.
 //! assert!(manifest.to_file().contains("futureField"));
 //! assert!(manifest.to_file().contains("broken"));
 //! # Ok::<(), openneko_plugin::manifest::Malformed>(())
@@ -35,13 +35,13 @@ use crate::json::{Json, Object};
 pub use crate::permission::{EnvKey, EnvVar, HostPattern, Inject, Integrity, Permissions};
 use crate::{PackageName, Version};
 
-/// What the `schema` of a manifest must say.
+/// The required `schema` of a manifest.
 pub const SCHEMA: &str = "https://open-neko.github.io/plugins/manifest.schema.json";
 
 /// Longest manifest that is read, in bytes.
 pub const MAX_SIZE: usize = 4 << 20;
 
-/// A manifest, with everything it held when it was read.
+/// A manifest, with everything that its file held.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     /// The whole file except for the plugins.
@@ -49,7 +49,7 @@ pub struct Manifest {
     slots: Vec<Slot>,
 }
 
-/// A place in the list of plugins: as it was read, and if it is good, what it means.
+/// A place in the list of plugins: the text as it was read, and the entry if it is good.
 #[derive(Debug, Clone, PartialEq)]
 struct Slot {
     json: Json,
@@ -66,7 +66,7 @@ pub struct Entry {
     pub version: Version,
     /// The digest of the tarball it was unpacked from.
     pub integrity: Integrity,
-    /// What it may reach and is given.
+    /// The hosts that it may reach, and the values that it gets.
     #[serde(default)]
     pub permissions: Permissions,
     /// What it can do.
@@ -119,7 +119,7 @@ const fn https() -> u16 {
 pub struct BadEntry {
     /// Where it is, such as `plugins[2]` or `plugins[2].versions[0]`.
     pub place: String,
-    /// Its name, as far as it has one.
+    /// Its name, if it has one.
     pub name: Option<String>,
     /// What is wrong with it.
     pub reason: String,
@@ -146,7 +146,8 @@ impl fmt::Display for BadEntry {
     }
 }
 
-/// Without the place in the text, which is one of a copy, and without control characters.
+/// The reason without its line and column, which are those of a copy, and without control
+/// characters.
 fn plain(reason: &str) -> String {
     let reason = reason
         .rsplit_once(" at line ")
@@ -154,7 +155,7 @@ fn plain(reason: &str) -> String {
     reason.chars().take(300).filter(|c| !c.is_control()).collect()
 }
 
-/// A file that is no manifest, or no catalog, at all.
+/// A file that is not a manifest or not a catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is malformed: {reason}")]
 pub struct Malformed {
@@ -197,8 +198,8 @@ impl Manifest {
         }
     }
 
-    /// Reads a manifest. Entries that cannot be used are returned beside it,
-    /// and are still there when it is written.
+    /// Reads a manifest. Unusable entries are returned beside it, and stay in the
+    /// file when it is written.
     ///
     /// # Errors
     ///
@@ -240,7 +241,7 @@ impl Manifest {
         Ok((Self { root, slots }, bad))
     }
 
-    /// The file's text. Entries that were not changed are as they were read.
+    /// The file's text. Unchanged entries are exactly as they were read.
     pub fn to_file(&self) -> String {
         let mut root = self.root.clone();
         root.insert(
@@ -265,14 +266,14 @@ impl Manifest {
         self.entries().find(|entry| entry.capabilities.auth.is_some())
     }
 
-    /// Whether any entry, even a bad one, says that it signs people in. A host
-    /// stays closed when this holds and [`Manifest::auth_provider`] is `None`.
+    /// Whether any entry, even a bad one, says that it signs people in. If so, and
+    /// [`Manifest::auth_provider`] is `None`, a host stays closed.
     pub fn mentions_auth(&self) -> bool {
         self.slots.iter().any(|slot| match (&slot.entry, &slot.json) {
             (Some(entry), _) => entry.capabilities.auth.is_some(),
             (None, Json::Object(json)) => match json.get("capabilities") {
                 Some(Json::Object(capabilities)) => capabilities.get("auth").is_some(),
-                // Nobody can tell what it was.
+                // We cannot tell what it was.
                 _ => true,
             },
             (None, _) => true,
@@ -281,8 +282,8 @@ impl Manifest {
 
     /// Puts an entry into the list, in the place of the one of that name.
     ///
-    /// The new entry is taken as it is: whoever updates a plugin begins with
-    /// the old entry, so that what the operator set there is kept.
+    /// The new entry replaces the old one whole. So an update must begin with the
+    /// old entry, to keep the operator's settings.
     pub fn upsert(&mut self, entry: Entry) {
         let json = Json::from(&entry).expect("an entry has string keys");
         let same = |slot: &&mut Slot| name_of(&slot.json) == Some(entry.name.as_str());
@@ -301,7 +302,7 @@ impl Manifest {
         }
     }
 
-    /// Takes every entry of that name out, also bad ones. Says whether there was one.
+    /// Removes every entry of that name, also bad ones. Returns whether there was one.
     pub fn remove(&mut self, name: &str) -> bool {
         let before = self.slots.len();
         self.slots.retain(|slot| name_of(&slot.json) != Some(name));

@@ -1,4 +1,4 @@
-//! The catalog of a marketplace: which plugins there are, in which versions.
+//! The catalog of a marketplace: its plugins and their versions.
 //!
 //! ```
 //! use openneko_plugin::marketplace::{Catalog, Prereleases};
@@ -35,13 +35,13 @@ pub const MAX_SIZE: usize = 8 << 20;
 /// The catalog of a marketplace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalog {
-    /// What the marketplace is called.
+    /// The name of the marketplace.
     pub name: String,
-    /// Whose it is.
+    /// Its owner.
     pub owner: String,
-    /// What it offers.
+    /// What the marketplace offers.
     pub description: String,
-    /// The plugins that can be understood.
+    /// The plugins that could be read.
     pub plugins: Vec<Plugin>,
     root: Json,
 }
@@ -57,7 +57,7 @@ pub struct Plugin {
     pub description: String,
     /// Where its source is.
     pub source: String,
-    /// The versions that can be understood, in no order.
+    /// The versions that could be read, in no order.
     pub versions: Vec<Version>,
     /// Fields that this version does not know, `homepage` and `maintainers`.
     #[serde(flatten)]
@@ -67,11 +67,11 @@ pub struct Plugin {
 /// A version of a plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Version {
-    /// Which one.
+    /// The version.
     pub version: crate::Version,
     /// The digest of its tarball.
     pub integrity: Integrity,
-    /// What it may reach and is given.
+    /// The hosts that it may reach, and the values that it gets.
     pub permissions: Permissions,
     /// What it can do.
     pub capabilities: Capabilities,
@@ -92,9 +92,9 @@ pub struct Version {
     pub extra: Object,
 }
 
-/// Whether versions before a release may be chosen.
+/// Whether prereleases may be chosen.
 ///
-/// OpenNeko's own client always included them; a version that nobody asked for
+/// OpenNeko's own client always included them. But a version that nobody asked for
 /// by name should be one that its author calls finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Prereleases {
@@ -145,7 +145,7 @@ pub enum SelectError {
         /// The newest of them.
         newest: crate::Version,
     },
-    /// There is no version that is published and can be understood.
+    /// There is no published version that could be read.
     #[error("marketplace: {0} has no published version")]
     None(PackageName),
 }
@@ -165,7 +165,7 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// [`SelectError`], with the marketplace's reason where a version was yanked.
+    /// [`SelectError`], with the marketplace's reason if a version was yanked.
     pub fn select(&self, asked: Option<&str>, prereleases: Prereleases) -> Result<&Version, SelectError> {
         let name = || self.name.clone();
         if let Some(asked) = asked {
@@ -211,11 +211,11 @@ impl Plugin {
 }
 
 impl Catalog {
-    /// Reads a catalog. Plugins and versions that cannot be used are returned
-    /// beside it, and are still there when it is written.
+    /// Reads a catalog. Unusable plugins and versions are returned beside it, and
+    /// stay in the document when it is written.
     ///
-    /// A plugin that is listed twice, or a version, is ambiguous: none of the
-    /// two is used.
+    /// If a plugin or a version is listed twice, it is ambiguous, and neither is
+    /// used.
     ///
     /// # Errors
     ///

@@ -62,8 +62,8 @@ impl PackageName {
 
     /// The id that OpenNeko shows: without `@`, and `-` for `/`.
     ///
-    /// Different names can have the same id (`@a/b-c` and `@a-b/c`); where that
-    /// matters use [`PackageName::storage_id`].
+    /// Different names can have the same id (`@a/b-c` and `@a-b/c`); if that
+    /// matters, use [`PackageName::storage_id`].
     pub fn plugin_id(&self) -> String {
         plugin_id(&self.0)
     }
@@ -79,15 +79,15 @@ impl PackageName {
     /// # Ok::<(), openneko_plugin::Invalid>(())
     /// ```
     pub fn storage_id(&self) -> String {
-        // `+` occurs in no name, so the scope can be told from the rest.
+        // `+` occurs in no name, so it separates the scope from the rest.
         match self.scope() {
             Some(scope) => format!("{scope}+{}", self.base()),
             None => self.0.clone(),
         }
     }
 
-    /// What to call the provider while its plugin has not said so itself:
-    /// `Scalekit` for `@open-neko/plugin-scalekit`.
+    /// A label of the provider, until its plugin gives one: `Scalekit` for
+    /// `@open-neko/plugin-scalekit`.
     pub fn label(&self) -> String {
         let base = self.base().strip_prefix("plugin-").unwrap_or(self.base());
         let mut characters = base.chars();
@@ -98,7 +98,7 @@ impl PackageName {
     }
 }
 
-/// [`PackageName::plugin_id`] of a name that was not checked.
+/// [`PackageName::plugin_id`] of an unchecked name.
 pub fn plugin_id(name: &str) -> String {
     name.strip_prefix('@').unwrap_or(name).replace('/', "-")
 }

@@ -1,11 +1,11 @@
-//! What a plugin may reach and which values it is given.
+//! The hosts that a plugin may reach, and the values that it gets.
 
 use serde::{Deserialize, Serialize};
 
 use crate::json::Object;
 use crate::text::{Invalid, checked_text};
 
-/// What a plugin asks for. Nothing is allowed that is not listed.
+/// What a plugin asks for. Only listed things are allowed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Permissions {
     /// Hosts that may be reached, on port 443.
@@ -33,7 +33,7 @@ pub struct EnvVar {
     /// What to enter, for the person who is asked.
     #[serde(default)]
     pub description: String,
-    /// Where the value is put.
+    /// Where the value goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inject: Option<Inject>,
     /// Fields that this version does not know.
@@ -53,7 +53,7 @@ impl EnvVar {
     }
 }
 
-/// Where a value is put.
+/// Where a value goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Inject {
@@ -93,9 +93,9 @@ impl EnvKey {
 
 /// A host as a package writes it, such as `*.scalekit.com`.
 ///
-/// This is the syntax of the file format, in lower case. It is wider than what
-/// a sandbox grants: `**`, `*.com` and `localhost` are well-formed here, and
-/// refused there.
+/// This is the syntax of the file format, in lower case. It is wider than the
+/// grants of a sandbox: `**`, `*.com` and `localhost` are well-formed here, and a
+/// sandbox refuses them.
 ///
 /// ```
 /// use openneko_plugin::permission::HostPattern;
@@ -159,7 +159,7 @@ impl Integrity {
         }
     }
 
-    /// The integrity of something whose digest was computed.
+    /// The integrity of a computed digest.
     ///
     /// ```
     /// use openneko_plugin::permission::Integrity;
@@ -173,8 +173,8 @@ impl Integrity {
         Self(format!("sha512-{}", crate::base64::encode(digest)))
     }
 
-    /// The digest, unless the text is only well-formed: hosts of old wrote
-    /// `sha512-unknown` for packages that nobody had verified.
+    /// The digest, if the text holds one: old hosts wrote `sha512-unknown` for
+    /// packages that nobody had verified.
     pub fn digest(&self) -> Option<[u8; 64]> {
         crate::base64::decode(self.0.strip_prefix("sha512-")?)?
             .try_into()

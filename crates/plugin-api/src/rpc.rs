@@ -1,8 +1,8 @@
 //! The calls between a host and a plugin, protocol 1.
 //!
-//! A call is a method name and JSON parameters; the answer is the last line of
-//! what the plugin wrote to its standard output. The answers of the sign-in
-//! methods hold a `result` within the `result`.
+//! A call is a method name and JSON parameters; the answer is the last line of the
+//! plugin's standard output. The answers of the sign-in methods hold a `result`
+//! within the `result`.
 //!
 //! ```
 //! use openneko_plugin::rpc::{BeginAuth, RpcError};
@@ -25,7 +25,7 @@ use crate::json::{Json, Object};
 pub use answer::{Failure, MAX_STDOUT, RpcError, failure, parse_answer, success};
 pub use auth::{BeginAuth, BeginAuthAnswer, CompleteAuth, CompleteAuthAnswer, Identity};
 
-/// How parameters are given, in the answer to `register`.
+/// The member of the answer to `register` that says how the plugin reads parameters.
 const PARAMS_BY: &str = "paramsBy";
 const INPUT: &str = "input";
 
@@ -63,15 +63,15 @@ impl Registration {
     /// The method's name.
     pub const METHOD: &'static str = "register";
 
-    /// What a host asks a native program for, that may read its parameters on
-    /// standard input: the arguments of a process are no secret on its machine.
+    /// The parameters with which a host asks a native program to read later ones on
+    /// standard input: other users of the machine can read a process's arguments.
     pub const ASK_PARAMS_BY: &'static str = r#"{"paramsBy":["input"]}"#;
 
-    /// The argument in place of parameters that stand on standard input.
+    /// The argument that says that the parameters come on standard input.
     pub const PARAMS_ON_INPUT: &'static str = "-";
 
-    /// Says that the program reads its parameters on standard input where its
-    /// second argument is [`Registration::PARAMS_ON_INPUT`], if a host asked.
+    /// Answers a host that asked: the program reads its parameters on standard input
+    /// if its second argument is [`Registration::PARAMS_ON_INPUT`].
     #[must_use]
     pub fn answering(mut self, params: &str) -> Self {
         if params == Self::ASK_PARAMS_BY {
@@ -122,7 +122,7 @@ impl Registration {
 
     /// Whether this is the plugin that was installed.
     ///
-    /// What a plugin can do beyond its manifest is ignored: it was not granted.
+    /// Capabilities beyond the manifest are ignored: they were not granted.
     ///
     /// # Errors
     ///

@@ -1,11 +1,11 @@
 //! Newtypes of checked text: one macro, one error.
 
-/// A text that does not have the form it must have.
+/// A text that breaks the rule of its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {text:?} is not valid: {rule}")]
 pub struct Invalid {
     what: &'static str,
-    /// What was read, cut short: it may come from a stranger.
+    /// The text, cut short: it may come from a stranger.
     text: String,
     rule: &'static str,
 }
@@ -20,7 +20,7 @@ impl Invalid {
     }
 }
 
-/// Implements what every checked text has in common. The type has one field
+/// Implements the common parts of every checked text. The type has one field
 /// that holds the text, and `fn check(&str) -> Result<(), Invalid>`.
 macro_rules! checked_text {
     ($name:ident) => {
@@ -45,7 +45,7 @@ macro_rules! checked_text {
     };
 }
 
-/// The implementations that need `parse` and `as_str` alone.
+/// The implementations that need only `parse` and `as_str`.
 macro_rules! text_impls {
     ($name:ident) => {
         impl std::fmt::Display for $name {

@@ -48,7 +48,7 @@ impl Version {
         Ok(())
     }
 
-    /// Whether this is something before a release, as in `1.0.0-rc.1`.
+    /// Whether this is a prerelease, as in `1.0.0-rc.1`.
     pub fn is_prerelease(&self) -> bool {
         split(&self.0).1.is_some()
     }
@@ -71,7 +71,7 @@ impl Ord for Version {
                 (Some(_), None) => Ordering::Less,
                 (Some(one), Some(two)) => compare_prereleases(one, two),
             })
-            // `01.0.0` is the same version as `1.0.0` yet another text.
+            // `01.0.0` is the same version as `1.0.0`, but another text.
             .then_with(|| self.0.cmp(&other.0))
     }
 }

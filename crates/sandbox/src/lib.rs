@@ -1,8 +1,8 @@
-//! Runs plugins that may reach nothing but the hosts granted to them.
+//! Runs plugins that may reach only the hosts granted to them.
 //!
-//! A plugin call is one-shot: a method and JSON go in, standard output comes
-//! out, and nothing of the run stays behind. [`Backend`] is what an engine
-//! implements; [`egress`] decides for every engine what may be reached.
+//! Each plugin call is a run of its own: a method and JSON go in, standard output
+//! comes out, and nothing of the run stays. Every engine implements [`Backend`];
+//! [`egress`] decides for every engine which hosts a plugin may reach.
 
 pub mod egress;
 #[cfg(any(feature = "jail", feature = "microvm"))]
@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use egress::{Denial, Egress};
 
-/// What a plugin package brings to run.
+/// The file of a plugin package that is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Artifact {
     /// A WebAssembly component that exports the plugin world.
@@ -57,7 +57,7 @@ pub struct PluginSpec {
     pub limits: Limits,
 }
 
-/// What one call may use up.
+/// The limits of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub memory_bytes: u64,
@@ -93,13 +93,13 @@ pub struct Call<'a> {
     pub method: &'a str,
     pub params_json: &'a str,
     pub params_by: ParamsBy,
-    /// What the plugin finds in its environment: nothing else.
+    /// The plugin's whole environment.
     pub env: &'a [(String, Secret)],
     /// Wall-clock time, waiting and the start of a process or a machine included.
     pub timeout: Duration,
 }
 
-/// How a native program is given its parameters. Other artifacts have no choice.
+/// How a native program gets its parameters. Other artifacts have no choice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ParamsBy {
     /// As its second argument, which every user of the machine can read.
@@ -130,19 +130,19 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What a call left.
+/// The outcome of a call.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub stdout: Vec<u8>,
     /// The beginning of standard error, for authors.
     pub stderr: Vec<u8>,
     pub exit: i32,
-    /// What the plugin tried to reach and may not.
+    /// The connections that the plugin was refused.
     pub denials: Vec<Denial>,
     pub usage: Usage,
 }
 
-/// What a call used, as far as the engine can tell.
+/// The resources that a call used, as far as the engine can tell.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
     pub wall: Duration,
@@ -164,7 +164,7 @@ pub enum SandboxError {
     /// The plugin ended without an answer.
     #[error("the plugin crashed: {0}")]
     Crashed(String),
-    /// The artifact is not the one that was verified, or asks for what this engine does not offer.
+    /// The artifact is not the verified one, or needs something that this engine does not offer.
     #[error("the plugin was refused: {0}")]
     Refused(String),
     #[error("this sandbox engine does not work here: {0}")]
@@ -189,12 +189,12 @@ impl From<SandboxError> for Failure {
     }
 }
 
-/// Whether an engine works on this machine, found by running something in it.
+/// Whether an engine works on this machine, found by a call in it.
 #[derive(Debug, Clone)]
 pub enum Probe {
-    /// What was seen to work, in a short sentence.
+    /// It works; a short sentence says what ran.
     Works(String),
-    /// What does not work, and what would mend it.
+    /// It does not work: the reason, and how to fix it.
     Fails { reason: String, fix: String },
 }
 

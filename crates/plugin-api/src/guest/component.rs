@@ -26,21 +26,21 @@ pub use bindings::{Guest, export_call as export};
 #[doc(hidden)]
 pub use std::string::String as Text;
 
-/// Runs a method in the world that the host granted: what the export calls.
+/// Runs a method in the world that the host granted. The component's export calls it.
 pub fn call(plugin: &impl Plugin, method: &str, params: &str) -> (i32, String) {
     let env = wasip2::cli::environment::get_environment();
     let outcome = dispatch(plugin, method, params, &mut World::new(env, Client));
     (outcome.exit, outcome.stdout)
 }
 
-/// HTTPS through `wasi:http`; the host decides where it may go.
+/// HTTPS through `wasi:http`; the host decides which addresses it may reach.
 struct Client;
 
 impl Http for Client {
     fn send(&mut self, request: &Request) -> Result<Response, HttpError> {
         let answer = exchange(request);
         if let Err(HttpError::Network(reason)) = &answer {
-            // Nobody may be listening, and the answer does not depend on it.
+            // Standard error may be closed, and the answer does not depend on it.
             let _ =
                 wasip2::cli::stderr::get_stderr().blocking_write_and_flush(note(request, reason).as_bytes());
         }
@@ -68,7 +68,7 @@ fn nanoseconds() -> u64 {
 struct Deadline(Pollable);
 
 impl Deadline {
-    /// Waits until something is ready, or time is over.
+    /// Waits until something is ready or the time is over.
     fn wait(&self, ready: &Pollable) -> Result<(), HttpError> {
         let first = poll(&[ready, &self.0]);
         if first.contains(&0) {

@@ -1,11 +1,11 @@
-//! From a method and its parameters to what a process leaves behind.
+//! From a method and its parameters to the exit code and output of a process.
 
 use crate::guest::schema::{self, Schema};
 use crate::guest::{Plugin, World};
 use crate::json::{Json, Object};
 use crate::rpc::{self, code};
 
-/// What a call leaves: an exit code and standard output.
+/// The result of a call: an exit code and standard output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// 0 for success, 1 for a failure, 2 for a call without a method.
@@ -23,7 +23,7 @@ impl Outcome {
     }
 }
 
-/// Runs one method of a plugin. `params` is JSON, `{}` where a caller gave none.
+/// Runs one method of a plugin. `params` is JSON; a caller without parameters gives `{}`.
 pub fn dispatch(plugin: &impl Plugin, method: &str, params: &str, world: &mut World) -> Outcome {
     let result = match method {
         "" => return Outcome::failure(2, code::MISSING_METHOD, "method name argv[2] required"),
@@ -66,7 +66,7 @@ fn complete_auth(plugin: &impl Plugin, params: &str, world: &mut World) -> Resul
     wrapped(&answer, &schema::COMPLETE_AUTH_RESULT)
 }
 
-/// There are no actions, so this only finds out what to say.
+/// There are no actions, so this only finds the right error.
 fn execute_action(params: &str) -> String {
     let request = parsed(params).and_then(|json| schema::EXECUTE_ACTION.check(&json).map(|()| json));
     let kind = |json: &Json| {
@@ -99,7 +99,7 @@ fn parsed(params: &str) -> Result<Json, String> {
     serde_json::from_str(params).map_err(|error| format!("the parameters are not JSON: {error}"))
 }
 
-/// What is within `params`, after the whole was checked.
+/// The value inside `params`, after the whole was checked.
 fn checked(params: &str, schema: &Schema) -> Result<Json, String> {
     let json = parsed(params)?;
     schema.check(&json)?;
@@ -110,7 +110,7 @@ fn checked(params: &str, schema: &Schema) -> Result<Json, String> {
         .unwrap_or_default())
 }
 
-/// The inner `result`, checked as a host will check it.
+/// The inner `result`, checked by the rules of the host.
 fn wrapped<T: serde::Serialize>(answer: &T, schema: &Schema) -> Result<Json, String> {
     let answer = Json::from(answer).map_err(|error| error.to_string())?;
     let json = Json::Object(Object::from_iter([("result".to_owned(), answer)]));

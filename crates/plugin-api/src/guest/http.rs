@@ -1,4 +1,4 @@
-//! HTTPS requests of a plugin, and what became of them.
+//! HTTPS requests of a plugin, and their answers.
 
 use std::time::Duration;
 
@@ -77,21 +77,21 @@ pub enum HttpError {
     /// The body is longer than [`MAX_BODY`].
     #[error("the answer is longer than {MAX_BODY} bytes")]
     TooLong,
-    /// No connection, no TLS, or not allowed. Plugins say it in the words of
-    /// `fetch`; the reason is for authors, who find it on standard error.
+    /// No connection, no TLS, or not allowed. The message is that of `fetch`;
+    /// authors find the reason on standard error.
     #[error("fetch failed")]
     Network(String),
 }
 
-/// What an author is told of a failure. The path stays out of it: it may hold a code.
+/// The note for authors about a failure. It leaves out the path, which may hold a code.
 pub(super) fn note(request: &Request, reason: &str) -> String {
     let authority = https_parts(&request.url).map_or("no plain https URL", |(authority, _)| authority);
     let reason: String = reason.chars().take(500).collect();
     format!("{} {authority}: {reason}\n", request.method)
 }
 
-/// The authority and the path with query of an `https` URL whose parts are in
-/// order: no user, no fragment, nothing that a parser could read another way.
+/// The authority and the path with query of an `https` URL. A user, a fragment,
+/// and anything that another parser could read differently are refused.
 pub fn https_parts(url: &str) -> Option<(&str, &str)> {
     let rest = url.strip_prefix("https://")?;
     let (authority, path) = match rest.find('/') {

@@ -1,5 +1,5 @@
-//! Glue for plugins written in Rust: implement [`Plugin`], name it in
-//! [`main!`](crate::main), and the same code is a program and a component.
+//! The library for plugins written in Rust: implement [`Plugin`] and name it in
+//! [`main!`](crate::main). The same code is then a program and a component.
 //!
 //! ```no_run
 //! use openneko_plugin::guest::{Error, Plugin, Request, World};
@@ -45,8 +45,8 @@ pub use http::{Http, HttpError, MAX_BODY, Request, Response, TIMEOUT, https_part
 
 /// A plugin that signs people in.
 ///
-/// Every call runs in an instance of its own: nothing that is kept in `self`
-/// is there at the next call.
+/// Every call runs in an instance of its own, so the next call finds nothing that
+/// this one kept in `self`.
 pub trait Plugin {
     /// What this plugin is. Called without any environment values.
     fn registration(&self) -> Registration;
@@ -58,7 +58,7 @@ pub trait Plugin {
     /// A sentence for the operator's log.
     fn begin_auth(&self, call: &BeginAuth, world: &mut World) -> Result<BeginAuthAnswer, Error>;
 
-    /// Who has come back from there.
+    /// Who has come back from the provider.
     ///
     /// # Errors
     ///
@@ -66,14 +66,14 @@ pub trait Plugin {
     fn complete_auth(&self, call: &CompleteAuth, world: &mut World) -> Result<CompleteAuthAnswer, Error>;
 }
 
-/// All that a plugin sees of the world: the values it was granted, and HTTPS.
+/// Everything that a plugin can use: its granted values, and HTTPS.
 pub struct World {
     env: BTreeMap<String, String>,
     http: Box<dyn Http>,
 }
 
 impl World {
-    /// A world of these values and this way out. In tests it can be any.
+    /// A world of these values and this client, which tests can replace.
     pub fn new(env: impl IntoIterator<Item = (String, String)>, http: impl Http + 'static) -> Self {
         Self {
             env: env.into_iter().collect(),
@@ -110,7 +110,7 @@ impl fmt::Debug for World {
 
 /// Why a method failed: a sentence for the operator's log.
 ///
-/// Made by `?` from texts and from other errors.
+/// The operator `?` makes one of a text or of another error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(String);
 
@@ -127,7 +127,7 @@ impl<T: fmt::Display> From<T> for Error {
     }
 }
 
-/// Makes the program or the component of a plugin: what a host starts.
+/// Makes the program or the component that a host starts.
 ///
 /// In `src/lib.rs` of a crate with `crate-type = ["cdylib", "rlib"]` it makes
 /// the component's export. A program's `src/main.rs` calls

@@ -34,8 +34,8 @@ pub fn run(plugin: &impl Plugin) -> ExitCode {
     }
 }
 
-/// The parameters on standard input; what cannot be read is no JSON, and the
-/// call says so.
+/// The parameters on standard input. If it cannot be read, the text is no JSON,
+/// and the call reports that.
 fn read_input() -> String {
     let mut text = String::new();
     match std::io::stdin()
@@ -59,7 +59,7 @@ fn environment() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(strings).collect()
 }
 
-/// HTTPS of a program: every hop checked, nothing followed, everything limited.
+/// HTTPS of a program: it checks the address, follows no redirect, and limits time and size.
 pub struct Client {
     agent: Result<ureq::Agent, String>,
 }
@@ -149,7 +149,7 @@ impl Http for Client {
     fn send(&mut self, request: &Request) -> Result<Response, HttpError> {
         let answer = self.exchange(request);
         if let Err(HttpError::Network(reason)) = &answer {
-            // Nobody may be listening, and the answer does not depend on it.
+            // Standard error may be closed, and the answer does not depend on it.
             let _ = std::io::stderr().write_all(note(request, reason).as_bytes());
         }
         answer

@@ -1,7 +1,7 @@
-//! Checks of parameters and results that say what is wrong in the words hosts know.
+//! Checks of parameters and results, with the error texts that hosts know.
 //!
-//! Plugins of OpenNeko check with zod 4, and its list of issues, as indented
-//! JSON, is part of what they answer. These checks give the same text.
+//! Plugins of OpenNeko check with zod 4, and answer with its list of issues, as
+//! indented JSON. These checks give the same text.
 
 use crate::json::{Json, Object};
 
@@ -112,7 +112,7 @@ impl Schema {
                     issues.push(too_small("string", *minimum, "characters", path));
                 }
             }
-            // zod measures whatever has a length, whether or not it is a string.
+            // zod measures everything that has a length, not only strings.
             (Self::Text(minimum), Some(list @ Json::Array(items))) => {
                 issues.push(invalid_type("string", Some(list), path));
                 if items.len() < *minimum {

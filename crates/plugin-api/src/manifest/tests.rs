@@ -1,4 +1,4 @@
-//! What the manifest keeps, and what it refuses.
+//! Tests of the manifest: what it keeps, and what it refuses.
 
 use proptest::prelude::*;
 

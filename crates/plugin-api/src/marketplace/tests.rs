@@ -1,4 +1,4 @@
-//! Which version is chosen, and what a hostile catalog can do.
+//! Tests of the catalog: which version is chosen, and what a hostile catalog can do.
 
 use proptest::prelude::*;
 

@@ -14,7 +14,7 @@ pub const MAX_STDOUT: usize = 1 << 20;
 pub struct Failure {
     /// Any text, such as those in [`code`](super::code).
     pub code: String,
-    /// What happened. It may hold anything: it is for logs, not for browsers.
+    /// What happened. It may hold anything, so it goes to logs and not to browsers.
     #[serde(default)]
     pub message: String,
 }
@@ -28,10 +28,10 @@ pub enum RpcError {
     /// The plugin wrote more than [`MAX_STDOUT`] bytes.
     #[error("the plugin answered more than {MAX_STDOUT} bytes")]
     TooLong,
-    /// The last line is no JSON answer. What it began with.
+    /// The last line is not a JSON answer. This is its beginning.
     #[error("the plugin's last line is no answer: {0:?}")]
     NotAnAnswer(String),
-    /// The answer is of another form than the method's.
+    /// The answer does not have the form of the method.
     #[error("the plugin's answer is not as it should be: {0}")]
     Shape(String),
     /// The plugin says that it failed.
@@ -40,7 +40,7 @@ pub enum RpcError {
 }
 
 impl RpcError {
-    /// The plugin's own code, if it was the plugin that failed.
+    /// The plugin's own code, if the plugin reported the failure.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Plugin(failure) => Some(&failure.code),
@@ -97,7 +97,7 @@ pub(super) fn result(stdout: &[u8]) -> Result<Json, RpcError> {
             .collect();
         RpcError::NotAnAnswer(beginning)
     };
-    // As JSON first: the envelope alone would overlook a member that it does not know.
+    // As JSON first: the envelope alone would ignore an unknown member.
     let json: Json = serde_json::from_slice(line).map_err(|_| not_an_answer())?;
     let envelope: Envelope = json.to().map_err(|_| not_an_answer())?;
     match envelope {

@@ -9,9 +9,9 @@ use crate::json::{Json, Object};
 
 /// Parameters of `begin_auth`: where should the browser go?
 ///
-/// A host may offer more in `extra`, which plugins that do not know it ignore:
-/// `codeChallenge` with `codeChallengeMethod` (RFC 7636) and `nonce` (OpenID
-/// Connect Core §3.1.2.1). It sees in the URL it gets whether they were used.
+/// A host may offer more in `extra`: `codeChallenge` with `codeChallengeMethod`
+/// (RFC 7636) and `nonce` (OpenID Connect Core §3.1.2.1). Other plugins ignore
+/// them. The URL of the answer shows the host whether they were used.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BeginAuth {
@@ -40,8 +40,8 @@ pub struct BeginAuthAnswer {
 
 /// Parameters of `complete_auth`: who has come back?
 ///
-/// A host may offer more in `extra`: `codeVerifier` and `nonce`, if they went
-/// along with `begin_auth`.
+/// A host may offer more in `extra`: `codeVerifier` and `nonce`, if it offered
+/// them at `begin_auth`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CompleteAuth {
@@ -75,7 +75,7 @@ pub struct Identity {
     pub sub: String,
     /// The e-mail address. Whether it was verified is not part of protocol 1.
     pub email: String,
-    /// What the person is called.
+    /// The person's name.
     #[serde(default)]
     pub name: Option<String>,
     /// The provider's id of the organization.

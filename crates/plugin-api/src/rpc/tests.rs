@@ -1,4 +1,4 @@
-//! Exact JSON, and answers of a plugin that means no good.
+//! Exact JSON, and answers of a hostile plugin.
 
 use proptest::prelude::*;
 
@@ -146,7 +146,7 @@ fn an_answer_that_says_neither_is_refused() {
     ));
 }
 
-/// Of two members with one name, the host might take another than who looks at the log.
+/// Of two members with one name, the host might take another than a reader of the log.
 #[test]
 fn an_answer_that_says_two_things_is_refused() {
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));

@@ -38,7 +38,7 @@ impl Budget {
     }
 }
 
-/// Takes `count` from what is left, or everything and says no.
+/// Takes `count` from the rest. If the rest is too small, takes all of it and returns false.
 fn take(left: &AtomicU64, count: usize) -> bool {
     let count = count as u64;
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
@@ -48,7 +48,7 @@ fn take(left: &AtomicU64, count: usize) -> bool {
 }
 
 /// A connection to a granted host. It counts its bytes, TLS included, against
-/// the budget of the call, and ends with an error where the budget does.
+/// the budget of the call. If the budget is used up, it ends with an error.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,

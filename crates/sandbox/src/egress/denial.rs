@@ -1,4 +1,4 @@
-//! Refused attempts, and the list of them that a call leaves.
+//! Refused attempts, and the list of them for a call.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 /// An attempt that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Denial {
-    /// What the plugin asked for, cut to a readable length and without control characters.
+    /// The host that the plugin asked for, cut to a readable length and without control characters.
     pub host: String,
     pub port: Option<u16>,
     pub reason: Reason,
@@ -69,13 +69,13 @@ pub enum Reason {
     Protocol,
 }
 
-/// The refused attempts of one call: each once, and not without end.
+/// The refused attempts of one call: each once, and at most [`Denials::MOST`].
 #[derive(Debug, Default)]
 pub struct Denials(Mutex<Vec<Denial>>);
 
 impl Denials {
-    /// How many different attempts are remembered; a plugin that tries more is
-    /// known well enough.
+    /// How many different attempts are remembered. More would say nothing new about
+    /// the plugin.
     pub const MOST: usize = 64;
 
     /// Remembers an attempt unless the same is there already.

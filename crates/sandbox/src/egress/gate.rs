@@ -1,4 +1,4 @@
-//! The way out of one call: checks, dials, counts, remembers what was refused.
+//! The egress of one call: it checks, dials, counts, and remembers refusals.
 
 use std::io;
 use std::net::SocketAddr;
@@ -91,7 +91,7 @@ impl Gate {
         Err(DialError::Unreachable(failure))
     }
 
-    /// Remembers an attempt that something else than this gate refused.
+    /// Remembers an attempt that another part refused.
     pub fn record(&self, denial: Denial) {
         self.budget.denials.record(denial);
     }
@@ -103,7 +103,7 @@ impl Gate {
         denial
     }
 
-    /// What was refused until now; the list is empty afterwards.
+    /// The refused attempts until now; the list is empty afterwards.
     pub fn take_denials(&self) -> Vec<Denial> {
         self.budget.denials.take()
     }

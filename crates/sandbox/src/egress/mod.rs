@@ -1,11 +1,11 @@
 //! What a plugin may reach: one decision for every engine.
 //!
-//! A name is granted or it is not; the port, the name in TLS and the resolved
-//! addresses are checked, and the connection goes to the very address that
-//! was checked, so that a name cannot be bound anew in between.
+//! The name must be granted. The port, the name in TLS and the resolved addresses
+//! are checked. The connection goes to the very address that was checked, so
+//! another answer of DNS changes nothing.
 //!
 //! [`Egress`] belongs to a plugin, [`Gate`] to one call of it: the gate counts
-//! bytes and connections and remembers what was refused.
+//! bytes and connections, and remembers refusals.
 
 mod budget;
 mod denial;
@@ -50,7 +50,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// What a package asks for in its `permissions`: a host pattern, port 443.
+    /// A host of a package's `permissions`: a host pattern, port 443.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Grant {
         })
     }
 
-    /// What an operator grants: a host pattern and maybe `:port`.
+    /// A host that an operator grants: a host pattern, and optionally `:port`.
     ///
     /// A name of one label, such as `localhost`, needs `allow_private`.
     ///
@@ -93,7 +93,7 @@ impl Grant {
     }
 }
 
-/// `u16::from_str` takes `+443`, too.
+/// Digits only: `u16::from_str` takes `+443`, too.
 fn parse_port(text: &str) -> Result<u16, PatternError> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
@@ -105,7 +105,7 @@ fn parse_port(text: &str) -> Result<u16, PatternError> {
     }
 }
 
-/// The grants of one plugin, with what is needed to reach them.
+/// The grants of one plugin, with the roots and the resolver to reach them.
 #[derive(Debug, Clone)]
 pub struct Egress {
     grants: Vec<Grant>,
@@ -114,7 +114,7 @@ pub struct Egress {
 }
 
 impl Egress {
-    /// Nothing but `grants` may be reached, and over TLS only whom `roots` vouch for.
+    /// Only `grants` may be reached, and over TLS only servers for which `roots` vouch.
     pub fn new(grants: Vec<Grant>, roots: TrustRoots, resolver: Arc<dyn Resolver>) -> Self {
         Self {
             grants,
@@ -133,7 +133,7 @@ impl Egress {
         Arc::clone(&self.tls)
     }
 
-    /// Finds the grant that covers a host and port, however the plugin wrote the host.
+    /// Finds the grant that covers a host and port, in any spelling of the host.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl Egress {
         let mut found: Option<&Grant> = None;
         for grant in self.grants.iter().filter(|grant| grant.host.matches(&name)) {
             reason = Reason::Port;
-            // A host may be granted twice; what the operator added counts.
+            // A host may be granted twice; then the operator's grant counts.
             if grant.port == port && found.is_none_or(|found| !found.allow_private) {
                 found = Some(grant);
             }
@@ -153,8 +153,7 @@ impl Egress {
         found.ok_or_else(|| deny(reason))
     }
 
-    /// The name in lowercase, if it is granted at all, with whatever port:
-    /// for those who answer DNS.
+    /// The name in lowercase, if it is granted with any port. DNS answers need it.
     ///
     /// # Errors
     ///
@@ -171,9 +170,9 @@ impl Egress {
     ///
     /// # Errors
     ///
-    /// [`Reason::Dns`] without an answer in time; [`Reason::NotPublic`] when
-    /// any of the addresses is not allowed: an honest name has none such, and
-    /// picking the good ones would let an attacker choose the moment.
+    /// [`Reason::Dns`] without an answer in time; [`Reason::NotPublic`] if any of
+    /// the addresses is not allowed. An honest name has none of these, and if we
+    /// picked the good ones, an attacker could choose the moment.
     pub async fn resolve(&self, grant: &Grant, host: &str) -> Result<Vec<IpAddr>, Denial> {
         let deny = |reason| Denial::new(host, Some(grant.port), reason);
         let name = normalize(host).map_err(deny)?;

@@ -1,6 +1,6 @@
-//! Host names and host patterns, and what only looks like one.
+//! Host names and host patterns, and texts that only look like one.
 //!
-//! Source: RFC 1123 §2.1 for names; WHATWG URL "ends in a number" for what a
+//! Source: RFC 1123 §2.1 for names; WHATWG URL "ends in a number" for texts that a
 //! resolver or a URL parser would take for an address.
 
 use std::fmt;
@@ -18,7 +18,7 @@ pub struct HostPattern {
     name: String,
 }
 
-/// Why a text is no host pattern. The message is for whoever wrote it.
+/// Why a text is no host pattern. The message is for its author.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PatternError(String);
@@ -87,14 +87,14 @@ impl HostPattern {
         })
     }
 
-    /// Whether the names that the wildcard covers belong to people who have
-    /// nothing to do with each other, as those under `github.io`. Shops and
-    /// sites of a plugin's own users are named like that, so it is no mistake.
+    /// Whether the wildcard covers names of unrelated people, such as those under
+    /// `github.io`. Shops and sites of a plugin's own users may have such names, so
+    /// it is no mistake.
     pub fn covers_strangers(&self) -> bool {
         self.wildcard && suffix(&self.name).is_some()
     }
 
-    /// Whether a name as [`normalize`] returns it is covered.
+    /// Whether the pattern covers a name, which [`normalize`] returned.
     pub fn matches(&self, host: &str) -> bool {
         if !self.wildcard {
             return host == self.name;
@@ -104,7 +104,7 @@ impl HostPattern {
             .is_some_and(|label| !label.is_empty() && !label.contains('.'))
     }
 
-    /// Whether one label is left open.
+    /// Whether the pattern begins with `*.`.
     pub fn is_wildcard(&self) -> bool {
         self.wildcard
     }
@@ -144,8 +144,9 @@ fn suffix(name: &str) -> Option<psl::Type> {
 ///
 /// # Errors
 ///
-/// [`Reason::IpLiteral`] for an address in any of the forms a resolver takes,
-/// [`Reason::BadName`] for what is no ASCII host name; a trailing dot is one.
+/// [`Reason::IpLiteral`] for an address in any form that a resolver takes,
+/// [`Reason::BadName`] for a text that is no ASCII host name, such as one with a
+/// trailing dot.
 pub fn normalize(host: &str) -> Result<String, Reason> {
     let lower = host.to_ascii_lowercase();
     check_name(&lower)?;

@@ -1,4 +1,4 @@
-//! Names to addresses: the one place where it happens, so that tests can lie.
+//! Names to addresses: the only resolver, so that tests can replace it.
 
 use std::fmt;
 use std::io;

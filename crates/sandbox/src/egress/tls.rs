@@ -1,4 +1,4 @@
-//! TLS as a client: whom to trust, and which name a ClientHello asks for.
+//! TLS as a client: the trusted authorities, and the name in a ClientHello.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::server::Acceptor;
 use rustls::{ClientConfig, RootCertStore};
 
-/// The certificate authorities that servers of granted hosts may be vouched by.
+/// The certificate authorities that may vouch for granted hosts.
 #[derive(Clone)]
 pub struct TrustRoots(RootCertStore);
 
@@ -65,7 +65,7 @@ impl fmt::Debug for TrustRoots {
 #[error("{0}")]
 pub struct TrustError(&'static str);
 
-/// What the first bytes of a connection say.
+/// What the first bytes of a connection are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hello {
     /// The beginning of a ClientHello: read more.

@@ -1,4 +1,4 @@
-//! As much of DNS as a resolver of a guest asks for: one question, one answer.
+//! The part of DNS that a guest's resolver needs: one question, one answer.
 //!
 //! Source: RFC 1035 §4.
 
@@ -9,14 +9,14 @@ const TYPE_A: u16 = 1;
 const CLASS_IN: u16 = 1;
 const NAME_ERROR: u8 = 3;
 
-/// A question as it came.
+/// A question of a guest.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Question {
     id: [u8; 2],
     recursion_desired: u8,
     /// Name, type and class as they were sent.
     raw: Vec<u8>,
-    /// Labels joined by dots; what is not ASCII is replaced.
+    /// Labels joined by dots; octets that are not ASCII are replaced.
     pub(super) name: String,
     kind: u16,
     class: u16,

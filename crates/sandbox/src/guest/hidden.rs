@@ -1,7 +1,7 @@
-//! Whether a ClientHello hides the name that it means.
+//! Whether a ClientHello hides its real name.
 //!
-//! With Encrypted ClientHello (RFC 9849) the readable name is that of a front,
-//! and another one is sealed inside. What cannot be read is not granted.
+//! With Encrypted ClientHello (RFC 9849) the readable name is that of a front, and the
+//! real one is encrypted. A name that we cannot read is not granted.
 //!
 //! Source: RFC 8446 §4.1.2 and §5.1.
 
@@ -9,8 +9,8 @@ const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 
-/// Whether a whole ClientHello, as it came, has the extension; also where it
-/// cannot be read to its end.
+/// Whether a whole ClientHello has the extension. If it cannot be read to its end, it counts
+/// as hidden.
 pub(super) fn hides_its_name(records: &[u8]) -> bool {
     find(&handshake(records)).unwrap_or(true)
 }
@@ -48,7 +48,7 @@ fn find(message: &[u8]) -> Option<bool> {
     Some(false)
 }
 
-/// What stands behind a length of some bytes, and what comes after it.
+/// The bytes that a length in front announces, and the rest after them.
 fn vector(bytes: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_at_checked(size)?;
     let length = length.iter().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
@@ -72,7 +72,7 @@ mod tests {
         bytes
     }
 
-    /// Adds one extension behind all others and mends the lengths.
+    /// Adds one extension behind all others and corrects the lengths.
     fn with_extension(kind: u16) -> Vec<u8> {
         let mut bytes = hello();
         let sessions = 5 + 4 + 34;

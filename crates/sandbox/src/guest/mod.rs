@@ -1,9 +1,9 @@
-//! The network as a guest sees it whose system calls the host does not see:
-//! names have addresses that exist nowhere, and the host dials in its place.
+//! The network of a guest that makes its own system calls: names have addresses
+//! that exist nowhere, and the host dials instead of the guest.
 //!
-//! A granted name gets an address of 198.18.0.0/15 (RFC 2544). Who connects to
-//! it is asked for by TLS which name is meant; where that is the granted one,
-//! the host dials and passes the bytes on.
+//! A granted name gets an address of 198.18.0.0/15 (RFC 2544). A connection to it
+//! must begin with a ClientHello for the granted name; then the host dials and
+//! passes the bytes on.
 
 mod dns;
 mod hidden;
@@ -28,7 +28,7 @@ pub use socks::Proxy;
 /// How long a client may take for its ClientHello.
 const HELLO_TIME: Duration = Duration::from_secs(5);
 
-/// Connections that have not yet said whom they want.
+/// Connections whose ClientHello has not arrived yet.
 const MOST_STRANGERS: usize = 32;
 
 /// The names and connections of one call.
@@ -48,7 +48,7 @@ impl Guest {
         }
     }
 
-    /// Answers a DNS query, itself: nothing is ever forwarded.
+    /// Answers a DNS query itself; nothing is ever forwarded.
     pub(crate) fn answer_dns(&self, query: &[u8]) -> Option<Vec<u8>> {
         let Some(question) = dns::Question::read(query) else {
             self.gate.deny("a DNS server", Some(53), Reason::Protocol);
@@ -64,7 +64,7 @@ impl Guest {
         Some(question.answer(address))
     }
 
-    /// The granted name that an address was given to.
+    /// The granted name that has an address.
     pub(crate) fn name(&self, address: Ipv4Addr) -> Option<String> {
         self.names.name(address)
     }

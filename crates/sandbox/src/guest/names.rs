@@ -1,11 +1,11 @@
-//! The addresses that granted names have for a guest.
+//! The addresses of granted names for a guest.
 
 use std::net::Ipv4Addr;
 
 use parking_lot::Mutex;
 
-/// Names that one call may look up: a wildcard is granted for a few, not for
-/// a stream of data in the form of names.
+/// Names that one call may look up. A wildcard needs few of them, and more could
+/// carry data out in the form of names.
 const MOST: usize = 64;
 
 /// The first address that is given out.
@@ -28,7 +28,7 @@ impl Names {
         Some(Ipv4Addr::from(FIRST + u32::try_from(index).ok()?))
     }
 
-    /// The name that was given an address.
+    /// The name that has an address.
     pub(super) fn name(&self, address: Ipv4Addr) -> Option<String> {
         let index = u32::from(address).checked_sub(FIRST)?;
         let names = self.0.lock();

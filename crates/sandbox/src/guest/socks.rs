@@ -1,8 +1,8 @@
-//! DNS and SOCKS 5 on this machine's loopback device, for an engine whose own
-//! network stack can be told to use them.
+//! DNS and SOCKS 5 on this machine's loopback device, for an engine whose network
+//! stack can use them.
 //!
-//! Source: RFC 1928, of which only CONNECT to an IPv4 address is served:
-//! addresses are all that the DNS server gives out.
+//! Source: RFC 1928. Only CONNECT to an IPv4 address is served, because the DNS
+//! server gives out nothing else.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,13 +22,13 @@ const IPV4: u8 = 1;
 const SUCCEEDED: u8 = 0;
 const NOT_ALLOWED: u8 = 2;
 
-/// How long a client may take to say where it wants to go.
+/// How long a client may take to name its target.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 
-/// The way out of one call; it ends when dropped.
+/// The egress of one call; it ends when dropped.
 ///
-/// Whoever else on this machine finds the port reaches what the plugin may
-/// reach, under its budget, and nothing more.
+/// Another program on this machine may find the port. It reaches only the plugin's
+/// hosts, under the plugin's budget.
 #[derive(Debug)]
 pub struct Proxy {
     pub dns: SocketAddr,
@@ -106,7 +106,7 @@ async fn connection(mut stream: TcpStream, guest: Guest) {
     }
 }
 
-/// Reads where a client wants to go.
+/// Reads the target of a client.
 async fn request(stream: &mut TcpStream) -> io::Result<(IpAddr, u16)> {
     let unusable = || io::Error::from(io::ErrorKind::InvalidData);
     let mut greeting = [0; 2];

@@ -1,5 +1,5 @@
-//! A plugin's file, copied into memory and sealed, then checked: what runs is
-//! what was hashed, whatever happens to the file meanwhile.
+//! A plugin's file, copied into memory, sealed, then checked. So the hashed bytes
+//! run, even if the file changes meanwhile.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ use crate::SandboxError;
 /// The largest artifact.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// Bytes in memory that nobody can change any more.
+/// Bytes in memory that nobody can change.
 pub(super) struct Sealed {
     pub(super) file: File,
     pub(super) bytes: u64,

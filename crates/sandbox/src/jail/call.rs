@@ -19,45 +19,45 @@ use crate::egress::{Denial, Gate};
 use crate::output::collect;
 use crate::{Call, Failure, Outcome, ParamsBy, SandboxError, Usage};
 
-/// Where a JavaScript plugin lies inside; its directory is the working directory.
+/// The path of a JavaScript plugin inside; its directory is the working directory.
 pub(super) const BUNDLE: &str = "/sandbox/run.js";
 
-/// Where a native plugin lies inside.
+/// The path of a native plugin inside.
 pub(super) const NATIVE: &str = "/sandbox/plugin";
 
-/// What a native program is given in place of parameters on standard input.
+/// The argument of a native program whose parameters come on standard input.
 const ON_INPUT: &str = "-";
 
-/// Puts the parameters, which stand on standard input, where a plugin looks
-/// for them, before its first line runs. Workers have arguments of their own.
+/// Moves the parameters from standard input to `process.argv`, where a plugin
+/// expects them, before its first line runs. Workers have arguments of their own.
 const PARAMS_SCRIPT: &str = "\
 if (require('node:worker_threads').isMainThread)
   process.argv.push(require('node:fs').readFileSync(0, 'utf8'));
 ";
 
-/// Where that lies inside.
+/// The path of that script inside.
 pub(super) const PARAMS_PATH: &str = "/etc/openneko/params.cjs";
 
-/// Where additional certificate authorities lie inside.
+/// The path of additional certificate authorities inside.
 const AUTHORITIES: &str = "/etc/ssl/extra-authorities.pem";
 
 /// execve(2): no argument may be longer, its zero byte included.
 const LONGEST_ARGUMENT: usize = 128 << 10;
 
-/// What stacks of threads and the allocator of a program reserve.
+/// The reservations of thread stacks and of the allocator of a program.
 const RESERVED_BYTES: u64 = 192 << 20;
 
-/// What V8 reserves for the machine code of each thread that runs JavaScript:
-/// from Node.js 24 on all of it is writable at once, and so counted.
+/// The reservation of V8 for the machine code of each thread that runs JavaScript.
+/// From Node.js 24 on all of it is writable at once, so the limit counts it.
 const CODE_BYTES: u64 = 576 << 20;
 
-/// What a control group counts beside the plugin: `/tmp` and the helper.
+/// The memory of `/tmp` and of the helper, which a control group counts as well.
 const FILES_BYTES: u64 = 32 << 20;
 
-/// Threads with JavaScript that such a Node.js can have.
+/// The threads with JavaScript that such a Node.js can have.
 const JS_THREADS: u64 = 4;
 
-/// How long the processes of a jail may take to vanish once killed.
+/// How long the processes of a jail may take to end after they were killed.
 const VANISH: Duration = Duration::from_secs(5);
 
 /// A call that has no outcome.
@@ -106,7 +106,7 @@ pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, S
     let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(SandboxError::Unavailable("the helper has no output".to_owned()).into());
     };
-    // It does nothing until it has its settings.
+    // The helper does nothing until it has its settings.
     let group = group(program, &child);
 
     let limit = program.limits.output_bytes;
@@ -125,7 +125,7 @@ pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, S
 
     let result = match finished {
         Err(_) => Err(Why::Error(SandboxError::Timeout(call.timeout))),
-        // Its last word was lost with it.
+        // The report was lost with the killed process.
         Ok(Err(_)) if group.is_some_and(|group| group.ran_out_of_memory()) => {
             Err(Why::Error(SandboxError::Memory))
         }
@@ -143,14 +143,14 @@ pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, S
     }
 }
 
-/// Everything the inner side must know, as it goes over the wire.
+/// The settings of the inner side, encoded for the socket.
 fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, SandboxError> {
     let refuse = |text: &str| Err(SandboxError::Refused(text.to_owned()));
     if call.params_json.len() >= LONGEST_ARGUMENT || call.method.len() >= LONGEST_ARGUMENT {
         return refuse("the call's parameters are longer than 128 KiB");
     }
-    // The arguments of a process are there for every user of the machine to
-    // read, and parameters hold codes of sign-ins.
+    // Every user of the machine can read the arguments of a process, and
+    // parameters hold codes of sign-ins.
     let by_input = match program.kind {
         Kind::JsBundle => true,
         Kind::Native => call.params_by == ParamsBy::Input,
@@ -221,7 +221,7 @@ fn files(program: &Program, env: &mut Vec<(String, String)>) -> Vec<(String, Str
             "/sandbox/package.json".to_owned(),
             "{\"type\":\"module\"}\n".to_owned(),
         ),
-        // No search domain, so that a name of one label is asked for as it is.
+        // No search domain, so that a name of one label is looked up unchanged.
         (
             "/etc/resolv.conf".to_owned(),
             "nameserver 127.0.0.1\nsearch .\n".to_owned(),
@@ -243,7 +243,7 @@ fn files(program: &Program, env: &mut Vec<(String, String)>) -> Vec<(String, Str
     files
 }
 
-/// A control group for the call, where this process was given any.
+/// A control group for the call, if this process has a delegated one.
 fn group(program: &Program, child: &Child) -> Option<Group> {
     let parent = program.machine.delegated.as_deref()?;
     let bytes = program.limits.memory_bytes + RUNTIME_BYTES + program.artifact.bytes + FILES_BYTES;
@@ -256,7 +256,7 @@ fn group(program: &Program, child: &Child) -> Option<Group> {
         .ok()
 }
 
-/// Starts the helper; what it must know has not been sent yet.
+/// Starts the helper; its settings are sent later.
 fn start(program: &Program) -> io::Result<(Child, UnixStream)> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     let init = &program.machine.options.init;
@@ -275,8 +275,8 @@ fn start(program: &Program) -> io::Result<(Child, UnixStream)> {
     Ok((child, UnixStream::from_std(ours)?))
 }
 
-/// Kills what is left and waits until it is gone: every process of the jail
-/// holds the other end of this pipe.
+/// Kills the remaining processes and waits for their end: every process of the
+/// jail holds the other end of this pipe.
 async fn end(child: &mut Child, stdout: &mut (impl AsyncRead + Unpin)) {
     let gone = async {
         // It may have ended; then there is nothing to kill.
@@ -328,7 +328,7 @@ fn judge(report: Report, stdout: Vec<u8>, stderr: Vec<u8>, program: &Program) ->
     })
 }
 
-/// What V8, Rust and C++ programs say when memory is refused to them.
+/// Whether V8, Rust or a C++ program reported that it got no memory.
 fn says_out_of_memory(stderr: &[u8]) -> bool {
     let text = String::from_utf8_lossy(stderr);
     [

@@ -1,9 +1,9 @@
-//! A control group per call, where this process was given a part of the tree.
+//! A control group per call, if a part of the tree is delegated to this process.
 //!
-//! Limits of resources then hold for the call as a whole, kernel memory
-//! included. Nothing is taken that was not given: the parent of this
-//! process's own group must be marked as delegated (systemd's `Delegate=` with
-//! `DelegateSubgroup=`). Without that, limits per process hold alone.
+//! Resource limits then apply to the call as a whole, kernel memory included.
+//! The parent of this process's own group must be marked as delegated
+//! (systemd's `Delegate=` with `DelegateSubgroup=`). Without that, only limits
+//! per process apply.
 //!
 //! Source: the kernel's cgroup-v2.rst; systemd's CGROUP_DELEGATION.
 
@@ -22,7 +22,7 @@ const ATTEMPTS: u32 = 50;
 #[derive(Debug)]
 pub(super) struct Group(PathBuf);
 
-/// Where groups for calls may be made, if anywhere.
+/// The group in which groups for calls may be made, if there is one.
 pub(super) fn delegated() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
@@ -33,7 +33,7 @@ pub(super) fn delegated() -> Option<PathBuf> {
         rustix::fs::getxattr(parent, *name, &mut value[..]).is_ok_and(|length| value[..length] == *b"1")
     });
     if marked && !passes_on(parent) {
-        // It was given whole: passing on is ours to switch on.
+        // It was delegated whole, so we may enable the controllers for children.
         drop(fs::write(parent.join("cgroup.subtree_control"), "+memory +pids"));
     }
     (marked && passes_on(parent)).then(|| parent.to_owned())
@@ -83,7 +83,7 @@ impl Group {
         self.set("cgroup.procs", &process.to_string())
     }
 
-    /// Whether the kernel killed something in it for want of memory.
+    /// Whether the kernel killed a process in it because memory ran out.
     pub(super) fn ran_out_of_memory(&self) -> bool {
         let events = fs::read_to_string(self.0.join("memory.events")).unwrap_or_default();
         let kills = events.lines().find_map(|line| line.strip_prefix("oom_kill "));

@@ -1,4 +1,4 @@
-//! What the host says to the inner side, and hears from it, during a call.
+//! The host's side of the conversation with the inner side during a call.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -14,16 +14,16 @@ use super::{Kind, Program};
 use crate::SandboxError;
 use crate::egress::Gate;
 
-/// What Node.js has in memory before the plugin has anything, TLS included.
+/// The memory of Node.js itself, TLS included, before the plugin allocates any.
 pub(super) const RUNTIME_BYTES: u64 = 96 << 20;
 
-/// How often it is looked how much memory a plugin has.
+/// How often the memory of a plugin is checked.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The longest report.
 const REPORT_BYTES: u64 = 16 << 10;
 
-/// Sends the settings, serves the network, watches, and returns what is reported.
+/// Sends the settings, serves the network, watches, and returns the report.
 pub(super) async fn converse(
     control: &UnixStream,
     program: &Program,
@@ -85,8 +85,8 @@ async fn receive(control: &UnixStream) -> io::Result<wire::Message> {
 
 /// Ends when the plugin has more in memory than it may.
 ///
-/// The limit that the kernel holds counts what is reserved, of which V8 has
-/// far more than it uses; this one counts what is there.
+/// The kernel's limit counts reservations, and V8 reserves far more than it uses.
+/// This limit counts resident memory.
 async fn watch_memory(plugin: Option<Pid>, program: &Program) -> SandboxError {
     let Some(plugin) = plugin else {
         return SandboxError::Unavailable("the kernel does not say which process the plugin is".to_owned());
@@ -100,8 +100,8 @@ async fn watch_memory(plugin: Option<Pid>, program: &Program) -> SandboxError {
     let page = rustix::param::page_size() as u64;
     loop {
         tokio::time::sleep(MEMORY_INTERVAL).await;
-        // A file of the kernel, which does not block. It has gone once the
-        // plugin has; then there is nothing to look at.
+        // A file of the kernel, which does not block. It is gone after the
+        // plugin has ended; then there is nothing to check.
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let pages = text.split(' ').nth(1).and_then(|pages| pages.parse().ok());
         if pages.unwrap_or(0_u64).saturating_mul(page) > most {

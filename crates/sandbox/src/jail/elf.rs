@@ -1,7 +1,7 @@
-//! What a program needs to run: its loader and its libraries.
+//! The files that a program needs to run: its loader and its libraries.
 //!
-//! Read from the file itself: asking the loader (as `ldd` does) would hand it
-//! a file that nobody trusts. Only 64-bit little-endian ELF for this machine.
+//! They are read from the file itself: to ask the loader, as `ldd` does, would run
+//! an untrusted file in it. Only 64-bit little-endian ELF for this machine.
 //!
 //! Source: System V ABI, chapters 4 and 5.
 
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// A table may be so large, a name so long, a program need so much.
+/// The most entries of a table, bytes of a name, and libraries of a program.
 const MOST_HEADERS: usize = 64;
 const MOST_DYNAMIC_BYTES: u64 = 64 << 10;
 const LONGEST_NAME: usize = 4096;
@@ -36,7 +36,7 @@ pub(super) struct Elf {
     /// The loader; absent in static programs and in libraries.
     pub(super) interpreter: Option<String>,
     pub(super) needed: Vec<String>,
-    /// Where it wants its libraries looked for, separated by colons.
+    /// Its own search path for libraries, separated by colons.
     pub(super) search: Option<String>,
 }
 
@@ -121,7 +121,7 @@ fn segments(file: &File, header: &[u8; 64]) -> io::Result<Vec<Segment>> {
     (0..count).map(read).collect()
 }
 
-/// Where in the file lies what is loaded at an address.
+/// The offset in the file of the byte that is loaded at an address.
 fn file_offset(address: u64, segments: &[Segment]) -> io::Result<u64> {
     segments
         .iter()

@@ -1,4 +1,4 @@
-//! Why a jail could not be built, and what mends it.
+//! Why a jail could not be built, and how to fix it.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ pub(super) struct Explained {
     pub(super) fix: String,
 }
 
-/// What the kernel says about namespaces.
+/// The kernel's settings for namespaces.
 #[derive(Debug, Default, Clone, Copy)]
 struct Switches {
     /// Debian's `kernel.unprivileged_userns_clone`.

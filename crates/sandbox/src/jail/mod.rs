@@ -1,12 +1,12 @@
 //! The Linux jail: namespaces, Landlock and seccomp around an ordinary process.
 //!
-//! It runs JavaScript plugins with the machine's Node.js, unmodified, and
-//! native programs. A plugin sees its own file, the program that runs it with
-//! its libraries, and a small `/tmp`; no `/proc`, no other process, no network
-//! but what [`egress`](crate::egress) lets through. Neither root nor a daemon
-//! is needed, only that the kernel lets ordinary users make namespaces.
+//! It runs JavaScript plugins with the machine's Node.js, unmodified, and native
+//! programs. A plugin sees its own file, the program that runs it with its
+//! libraries, and a small `/tmp`. It sees no `/proc`, no other process, and only
+//! the network that [`egress`](crate::egress) allows. The jail needs no root and
+//! no daemon, but the kernel must let ordinary users make namespaces.
 //!
-//! The walls are built by a helper process with one thread: see [`init_main`].
+//! A helper process with one thread builds the jail: see [`init_main`].
 
 mod artifact;
 mod call;
@@ -66,7 +66,7 @@ impl JailInit {
     }
 }
 
-/// What the jail needs from the machine.
+/// The options of the jail.
 #[derive(Debug, Clone)]
 pub struct JailOptions {
     pub init: JailInit,
@@ -81,13 +81,13 @@ pub struct JailOptions {
 #[derive(Debug, Clone)]
 pub struct Jail(Arc<Machine>);
 
-/// What the jail has from the machine.
+/// What the engine's clones share.
 #[derive(Debug)]
 struct Machine {
     options: JailOptions,
     /// Asked once.
     node_major: OnceLock<u32>,
-    /// Where control groups can be made.
+    /// The delegated control group, if there is one.
     delegated: Option<PathBuf>,
 }
 
@@ -136,7 +136,7 @@ impl Backend for Jail {
     }
 }
 
-/// A plugin whose bytes were checked and whose needs were found.
+/// A plugin whose bytes were checked and whose libraries were found.
 struct Program {
     machine: Arc<Machine>,
     egress: Arc<Egress>,
@@ -183,7 +183,7 @@ impl Program {
                     node.ok_or_else(|| SandboxError::Unavailable("Node.js is not installed".to_owned()))?;
                 let needs = program::node(node).map_err(SandboxError::Unavailable)?;
                 node_major = *machine.node_major.get_or_init(|| program::node_major(node));
-                // V8 must know how much there is, or it does not clean up in time.
+                // V8 must know the limit, or it collects garbage too late.
                 let heap = format!("--max-old-space-size={}", (limits.memory_bytes >> 20).max(1));
                 let params = format!("--require={}", call::PARAMS_PATH);
                 (
@@ -193,7 +193,7 @@ impl Program {
             }
         };
         let mut ports: Vec<u16> = egress.grants().iter().map(|grant| grant.port).collect();
-        // Always there, so that an attempt at it is seen.
+        // Always listening, so that an attempt at it is logged.
         ports.push(crate::egress::HTTPS);
         ports.sort_unstable();
         ports.dedup();

@@ -1,4 +1,4 @@
-//! Whether the jail works here, found by running something in it.
+//! Whether the jail works here, found by a call in it.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,15 +13,15 @@ use super::{INIT_ARGUMENT, Jail, Kind, Program, explain};
 use crate::egress::{Egress, SystemResolver, TrustRoots};
 use crate::{Call, Limits, Outcome, ParamsBy, Probe, SandboxError};
 
-/// A plugin that answers well only where the walls stand.
+/// A plugin that answers well only if the jail isolates it.
 const SMOKE: &str = "\
 import fs from 'node:fs';
 const ok = !fs.existsSync('/proc/self') && !fs.existsSync('/home') && fs.readdirSync('/sandbox').length === 2;
 process.stdout.write(JSON.stringify({ ok, node: process.version }));
 ";
 
-/// The parameters with which the helper's own program is called as a plugin
-/// where there is no Node.js; the method is [`INIT_ARGUMENT`].
+/// If there is no Node.js, the helper's own program is called as a plugin with these
+/// parameters; the method is [`INIT_ARGUMENT`].
 const SMOKE_PARAMS: &str = "smoke";
 
 /// How long the smoke call may take on a slow machine.

@@ -1,4 +1,4 @@
-//! Which files of the machine a plugin's program needs to see.
+//! The files of the machine that a plugin's program needs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use super::elf::Elf;
 use super::wire::Bind;
 
-/// Where loaders look without being told, most particular first.
+/// The default search path of loaders, most specific first.
 const LIBRARY_DIRECTORIES: &[&str] = &[
     #[cfg(target_arch = "x86_64")]
     "/lib/x86_64-linux-gnu",
@@ -27,7 +27,7 @@ const LIBRARY_DIRECTORIES: &[&str] = &[
     "/usr/local/lib",
 ];
 
-/// What C libraries load by themselves once a name is looked up or a thread ends.
+/// The libraries that a C library loads when a name is looked up or a thread ends.
 const LOADED_LATER: &[&str] = &[
     "libnss_files.so.2",
     "libnss_dns.so.2",
@@ -35,7 +35,7 @@ const LOADED_LATER: &[&str] = &[
     "libgcc_s.so.1",
 ];
 
-/// The certificate authorities of the machine, which some programs insist on.
+/// The certificate authorities of the machine, which some programs need.
 const AUTHORITIES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -49,7 +49,7 @@ pub(super) struct Needs {
     pub(super) loaders: Vec<String>,
 }
 
-/// Where Node.js appears inside.
+/// The path of Node.js inside.
 pub(super) const NODE: &str = "/usr/bin/node";
 
 /// Finds Node.js on a search path (`PATH`): the program itself, not a script
@@ -62,7 +62,7 @@ pub fn find_node(path: &OsStr) -> Option<PathBuf> {
         .find(|candidate| File::open(candidate).and_then(|file| Elf::read(&file)).is_ok())
 }
 
-/// The major version of Node.js; the newest where it does not say.
+/// The major version of Node.js; the newest if it does not say.
 pub(super) fn node_major(path: &Path) -> u32 {
     let mut command = Command::new(path);
     let output = command.arg("--version").env_clear().stdin(Stdio::null()).output();
@@ -73,7 +73,7 @@ pub(super) fn node_major(path: &Path) -> u32 {
     major.unwrap_or(u32::MAX)
 }
 
-/// What Node.js needs, itself included.
+/// The files that Node.js needs, itself included.
 pub(super) fn node(path: &Path) -> Result<Needs, String> {
     let explain = |error| format!("{} cannot be read: {error}", path.display());
     let file = File::open(path).map_err(explain)?;
@@ -85,9 +85,9 @@ pub(super) fn node(path: &Path) -> Result<Needs, String> {
     Ok(needs)
 }
 
-/// What a program needs, without itself.
+/// The files that a program needs, without itself.
 ///
-/// Only a trusted one may say where to look: `home` is its directory then.
+/// Only a trusted program may have a search path of its own; then `home` is its directory.
 pub(super) fn of(file: &File, home: Option<&Path>) -> Result<Needs, String> {
     let elf = Elf::read(file).map_err(|error| error.to_string())?;
     let mut needs = Needs::default();
@@ -100,7 +100,7 @@ pub(super) fn of(file: &File, home: Option<&Path>) -> Result<Needs, String> {
     let Some(loader) = elf.interpreter.clone() else {
         return Ok(needs);
     };
-    // A plugin cannot have a file of its choice shown to it.
+    // A plugin must not choose a file that is shown to it.
     let name = Path::new(&loader)
         .file_name()
         .and_then(OsStr::to_str)
@@ -123,8 +123,8 @@ pub(super) fn of(file: &File, home: Option<&Path>) -> Result<Needs, String> {
     });
     needs.loaders.push(loader);
 
-    // Without the cache of the machine a loader knows the plain directories
-    // only: what lay elsewhere comes beside the C library.
+    // Without the machine's cache a loader knows only the plain directories, so
+    // libraries from elsewhere are put beside the C library.
     let standard = |path: &Path| {
         let directory = path.parent()?.to_str()?;
         let known = LIBRARY_DIRECTORIES.iter().find(|known| **known == directory)?;
@@ -141,7 +141,7 @@ pub(super) fn of(file: &File, home: Option<&Path>) -> Result<Needs, String> {
     Ok(needs)
 }
 
-/// Every library by its name, those that libraries need included.
+/// Every library by its name, also those that other libraries need.
 fn find_libraries(program: Elf, home: Option<&Path>) -> Result<BTreeMap<String, PathBuf>, String> {
     const MOST: usize = 256;
     let mut found = BTreeMap::new();
@@ -189,7 +189,7 @@ fn find_library(name: &str, search: &[PathBuf]) -> Option<(PathBuf, Elf)> {
         .chain(LIBRARY_DIRECTORIES.iter().map(Path::new));
     directories
         .map(|directory| directory.join(name))
-        // A library for another kind of machine is passed over, as loaders do.
+        // A library for another kind of machine is skipped, as loaders do.
         .find_map(|path| Some((path.clone(), Elf::read(&File::open(path).ok()?).ok()?)))
 }
 

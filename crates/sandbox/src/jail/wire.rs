@@ -1,8 +1,8 @@
-//! What the host and the jail's inner side say to each other.
+//! The messages between the host and the jail's inner side.
 //!
-//! One socket pair, the standard input of the inner side, carries everything:
-//! the settings with the plugin's secrets on the way in, the sockets of the
-//! new network namespace and the result on the way out. Nothing is in argv.
+//! One socket pair, the standard input of the inner side, carries everything. The
+//! settings with the plugin's secrets go in; the sockets of the new network
+//! namespace and the result come out. Nothing is in argv.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -22,14 +22,14 @@ pub(super) const MOST_FDS: usize = 3 + super::MOST_PORTS;
 /// More than the largest argument and environment that the kernel takes.
 const LONGEST_SETTINGS: usize = 8 << 20;
 
-/// What precedes the sockets of the network namespace.
+/// The tag before the sockets of the network namespace.
 pub(super) const SOCKETS: u8 = b'S';
 
-/// What the plugin's process sends before it becomes the plugin: the kernel
-/// says beside it which process that is.
+/// The tag that the plugin's process sends before it becomes the plugin; the kernel adds
+/// its process number.
 pub(super) const PLUGIN: u8 = b'P';
 
-/// What precedes the report, which ends the conversation.
+/// The tag before the report, which ends the conversation.
 pub(super) const REPORT: u8 = b'R';
 
 /// Everything the inner side needs to know.
@@ -38,9 +38,9 @@ pub(super) struct Settings {
     /// Program and arguments, as paths inside.
     pub(super) argv: Vec<String>,
     pub(super) env: Vec<(String, String)>,
-    /// What stands on its standard input, which is empty otherwise.
+    /// Its standard input, which is empty otherwise.
     pub(super) input: Option<String>,
-    /// Where the artifact is put, and whether it is a program.
+    /// The path of the artifact, and whether it is a program.
     pub(super) artifact: String,
     pub(super) artifact_bytes: u64,
     /// Files of the machine that are shown, read-only.
@@ -107,15 +107,15 @@ pub(super) fn send_fds(socket: BorrowedFd<'_>, tag: u8, fds: &[BorrowedFd<'_>]) 
     }
 }
 
-/// One byte and what came beside it.
+/// One byte, and the descriptors and sender that came with it.
 pub(super) struct Message {
     pub(super) tag: u8,
     pub(super) fds: Vec<OwnedFd>,
-    /// Who sent it, where the socket was told to ask for it.
+    /// The sender, if the socket asks for it.
     pub(super) sender: Option<Pid>,
 }
 
-/// Receives one byte with whatever is beside it; `None` at the end.
+/// Receives one byte and its descriptors; `None` at the end.
 pub(super) fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<Message>> {
     let mut tag = [0_u8];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS), ScmCredentials(1))];
@@ -145,7 +145,7 @@ pub(super) fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<Message>> {
     }))
 }
 
-/// The settings as they go over the socket; wiped by the caller.
+/// The settings, encoded for the socket; the caller wipes them.
 pub(super) fn encode(settings: &Settings) -> io::Result<Vec<u8>> {
     let body = zeroize::Zeroizing::new(serde_json::to_vec(settings)?);
     if body.len() > LONGEST_SETTINGS {

@@ -1,9 +1,9 @@
 //! The microVM: a fresh virtual machine per call, through `openneko-microvm`.
 //!
-//! That is a program of its own (`engines/microvm`), because microsandbox is
-//! large and brings its own SQLite. It runs the machine and nothing else:
-//! egress is decided here, by the same code as for every engine; the machine's
-//! network stack asks this process for names and connections.
+//! That is a program of its own (`engines/microvm`), because microsandbox is large
+//! and brings its own SQLite. It only runs the machine. Egress is decided here, by
+//! the same code as for every engine: the machine's network stack asks this process
+//! for names and connections.
 
 mod run;
 
@@ -28,7 +28,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(120);
 /// The largest artifact.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// What the engine needs from the machine.
+/// The options of the engine.
 #[derive(Debug, Clone)]
 pub struct MicrovmOptions {
     /// `openneko-microvm`.
@@ -37,7 +37,7 @@ pub struct MicrovmOptions {
     pub image: String,
     /// Certificate authorities (PEM) beside the public ones, shown to the plugin.
     pub extra_authorities: Option<String>,
-    /// What the program finds in its environment: `HOME`, where microsandbox keeps its files.
+    /// The program's environment: `HOME`, where microsandbox keeps its files.
     pub env: Vec<(String, String)>,
 }
 

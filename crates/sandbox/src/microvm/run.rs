@@ -19,15 +19,15 @@ use crate::guest::Proxy;
 use crate::output::collect;
 use crate::{Call, Failure, Outcome, Probe, SandboxError, Usage};
 
-/// What the kernel and the agent of the machine take beside the plugin.
+/// The memory of the machine's kernel and agent.
 const MACHINE_MIB: u64 = 128;
 
-/// Where the plugin's directory appears.
+/// The path of a native plugin inside the machine.
 const NATIVE: &str = "/sandbox/plugin";
 const BUNDLE: &str = "/sandbox/run.js";
 const AUTHORITIES: &str = "/sandbox/extra-authorities.pem";
 
-/// What `openneko-microvm` reads.
+/// The order that `openneko-microvm` reads.
 #[derive(Serialize)]
 struct Order<'a> {
     name: String,
@@ -50,7 +50,7 @@ struct Network {
     ports: Vec<u16>,
 }
 
-/// What it says at the end.
+/// Its report at the end.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Ended {
@@ -93,7 +93,7 @@ impl From<Stopped> for Probe {
     }
 }
 
-/// What is missing, as far as can be seen without a boot.
+/// Finds what is missing, as far as that is possible without a boot.
 pub(super) async fn diagnose(options: &MicrovmOptions) -> Result<(), Stopped> {
     let mut command = command(options);
     command.arg("--diagnose").stdin(Stdio::null());
@@ -140,7 +140,7 @@ pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, S
             drop(stdin);
             sent.map_err(|error| SandboxError::Unavailable(error.to_string()))
         };
-        // Its own last word is not the plugin's.
+        // Room for the program's own report behind the plugin's output.
         let room = limit.saturating_add(16 << 10);
         tokio::try_join!(
             send,
@@ -195,7 +195,7 @@ fn no_program(options: &MicrovmOptions, error: &std::io::Error) -> Stopped {
     }
 }
 
-/// The plugin's own words and, after the last zero byte, those of the program.
+/// Splits standard error: the plugin's output and, after the last zero byte, the program's report.
 fn last_word(stderr: &[u8]) -> (Option<Ended>, &[u8]) {
     match stderr.iter().rposition(|&byte| byte == 0) {
         Some(end) => (serde_json::from_slice(&stderr[end + 1..]).ok(), &stderr[..end]),
@@ -277,7 +277,7 @@ fn order(
         env,
         memory_mib: (program.limits.memory_bytes >> 20) + MACHINE_MIB,
         cpu_seconds: program.limits.cpu.as_secs().max(1),
-        // A second more than the host waits: the host's own end is the one that is told.
+        // A second more than the host waits, so that the host's own time-out is reported.
         seconds: call.timeout.as_secs() + 1,
         network,
     };
@@ -305,7 +305,7 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // What cannot be removed is in the directory for temporary files.
+        // A directory that cannot be removed stays among the temporary files.
         drop(std::fs::remove_dir_all(&self.0));
     }
 }

@@ -1,8 +1,8 @@
 //! Machine code from earlier runs.
 //!
-//! Loading machine code is running it, so a file counts only if this machine
-//! wrote it: a MAC under a key of the machine covers what it was made from,
-//! with which settings, and its bytes. Packages never bring such files.
+//! To load machine code is to run it, so a file counts only if this machine wrote
+//! it. A MAC under a key of the machine covers its source, its settings and its
+//! bytes. Packages never bring such files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{Hash, Hasher};
@@ -22,7 +22,7 @@ const MAC_LENGTH: usize = 32;
 /// The JavaScript engine takes some 40 MB.
 const LONGEST_FILE: u64 = 512 << 20;
 
-/// Beyond this number those go that were not used for longest.
+/// Beyond this number, the least recently used files are removed.
 const MOST_FILES: usize = 32;
 
 const USED_NOW: Timestamps = {
@@ -106,8 +106,8 @@ impl AotCache {
         self.prune();
     }
 
-    /// Keeps other processes from compiling the same at the same time, which
-    /// would take each of them longer. Without a lock everything works, too.
+    /// Keeps other processes from compiling the same component at the same time, which
+    /// would slow each of them. Everything also works without the lock.
     pub(super) fn lock(&self, engine: &Engine, sha512: &[u8; 64]) -> Option<File> {
         let name = Name::of(engine, sha512).file();
         // A few files for all names, so that none has to be removed.
@@ -127,7 +127,7 @@ impl AotCache {
     fn read(&self, name: &Name) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let file = File::open(self.directory.join(name.file()))?;
-        // The time of the last use decides what goes first; without it, nothing breaks.
+        // The time of the last use decides which file goes first; a failure here is harmless.
         let _ = rustix::fs::futimens(&file, &USED_NOW);
         file.take(LONGEST_FILE).read_to_end(&mut bytes)?;
         Ok(bytes)
@@ -156,7 +156,7 @@ impl AotCache {
         written
     }
 
-    /// Removes the files that were not used for longest, where there are too many.
+    /// If there are too many files, removes the least recently used ones.
     fn prune(&self) {
         let Ok(entries) = fs::read_dir(&self.directory) else {
             return;
@@ -182,8 +182,8 @@ impl AotCache {
     }
 }
 
-/// What machine code was made from: the component, and everything about the
-/// engine and the machine that it depends on.
+/// The name of machine code: it covers the component, and everything of the engine
+/// and the machine on which the code depends.
 struct Name([u8; 32]);
 
 impl Name {
@@ -200,7 +200,7 @@ impl Name {
     }
 }
 
-/// A `Hasher` that keeps all of what it is given.
+/// A `Hasher` that feeds its whole input to a digest.
 struct Collect(digest::Context);
 
 impl Hasher for Collect {

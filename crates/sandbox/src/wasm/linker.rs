@@ -1,4 +1,4 @@
-//! What a guest may import, and nothing else is there.
+//! The interfaces that a guest may import.
 
 use aws_lc_rs::{digest, hmac};
 use wasmtime::component::types::ComponentItem;
@@ -13,9 +13,9 @@ use super::state::{State, Stop};
 
 /// The interfaces of WASI 0.2 that are offered.
 ///
-/// `filesystem` is among them because the standard libraries of guests ask for
-/// it; nothing is opened beforehand, so there is no file that it could name.
-/// Sockets are not.
+/// `filesystem` is among them because the standard libraries of guests import it.
+/// No directory is opened for the guest, so it can name no file. Sockets are not
+/// offered.
 const OFFERED: &[&str] = &[
     "wasi:cli/environment",
     "wasi:cli/exit",
@@ -115,11 +115,11 @@ fn digest_of(algorithm: &str, key: Option<&[u8]>, data: &[u8]) -> Option<Vec<u8>
     })
 }
 
-/// Whether a component imports nothing but what is offered and exports `call`.
+/// Whether a component imports only offered interfaces and exports `call`.
 ///
 /// # Errors
 ///
-/// A sentence that names what is asked for, or missing.
+/// A sentence that names the import that is not offered, or the missing export.
 pub(super) fn check_plugin(engine: &Engine, component: &Component) -> Result<(), String> {
     let kind = component.component_type();
     for (name, _) in kind.imports(engine) {

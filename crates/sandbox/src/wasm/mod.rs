@@ -1,9 +1,9 @@
 //! The WebAssembly engine: plugins that are components, and JavaScript bundles
 //! on an engine that is itself a component.
 //!
-//! A plugin sees no file, no socket and no other environment than what is
-//! granted. Its only way out is HTTP, whose requests [`http`] sends itself,
-//! through the gate of the call. Every call has an instance of its own.
+//! A plugin sees no file, no socket, and only its granted environment. Its only
+//! egress is HTTP: [`http`] sends its requests, through the gate of the call. Every
+//! call has an instance of its own.
 
 mod cache;
 mod http;
@@ -35,10 +35,10 @@ use run::{Program, run};
 use state::State;
 use ticker::Ticker;
 
-/// A component that answers `call` with its method: what [`Wasm::probe`] runs.
+/// A component that answers `call` with its method; [`Wasm::probe`] runs it.
 const PROBE: &[u8] = include_bytes!("probe.wasm");
 
-/// No plugin is larger: the reference plugins stay under 1 MB.
+/// The largest plugin: the reference plugins stay under 1 MB.
 const LONGEST_ARTIFACT: u64 = 64 << 20;
 
 /// The engine. Clones share its compiled code.
@@ -50,18 +50,18 @@ struct Inner {
     plugins: Linker<State>,
     bundles: Linker<State>,
     cache: Option<AotCache>,
-    /// The JavaScript engine, compiled when it is needed first.
+    /// The JavaScript engine, compiled at its first use.
     javascript: OnceCell<InstancePre<State>>,
     ticker: Arc<Ticker>,
 }
 
 impl Wasm {
-    /// Starts the engine. Without a cache everything is compiled again by
-    /// every process; the JavaScript engine takes ten seconds and more.
+    /// Starts the engine. Without a cache every process compiles everything again;
+    /// the JavaScript engine takes ten seconds and more.
     ///
     /// # Errors
     ///
-    /// [`SandboxError::Unavailable`] where Wasmtime does not run.
+    /// [`SandboxError::Unavailable`] if Wasmtime does not run here.
     pub fn new(cache: Option<AotCache>) -> Result<Self, SandboxError> {
         let engine = Engine::new(&config()).map_err(unavailable)?;
         let plugins = linker::for_plugins(&engine).map_err(unavailable)?;
@@ -99,8 +99,8 @@ impl Wasm {
         self.0.javascript.get_or_try_init(load).await.cloned()
     }
 
-    /// Machine code for the component with a digest: from the cache, or else
-    /// compiled and cached, for which `read` gives its bytes.
+    /// Machine code for the component with a digest: from the cache, or else compiled
+    /// from the bytes of `read` and cached.
     fn compile(
         &self,
         sha512: &[u8; 64],
@@ -114,7 +114,7 @@ impl Wasm {
             return Ok(component);
         }
         let _lock = cache.lock(engine, sha512);
-        // Another process may have been there meanwhile.
+        // Another process may have compiled it meanwhile.
         if let Some(component) = cache.load(engine, sha512) {
             return Ok(component);
         }
@@ -247,7 +247,7 @@ impl Prepared for PreparedPlugin {
     }
 }
 
-/// What the machine code depends on: it is part of the key of the cache.
+/// The configuration, on which the machine code depends: it is part of the key of the cache.
 fn config() -> Config {
     let mut config = Config::new();
     config
@@ -271,7 +271,7 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a file and compares its digest; what is used afterwards is what was compared.
+/// Reads a file and compares its digest. Only the compared bytes are used afterwards.
 fn read_verified(path: &Path, sha512: &[u8; 64]) -> Result<Vec<u8>, SandboxError> {
     let bytes = read_bounded(path)
         .map_err(|error| SandboxError::Refused(format!("{} cannot be read: {error}", path.display())))?;
@@ -288,7 +288,7 @@ fn unavailable(error: impl std::fmt::Display) -> SandboxError {
     SandboxError::Unavailable(format!("{error:#}"))
 }
 
-/// Compiling takes a processor for seconds, so it is not done on the runtime.
+/// Runs work outside of the runtime: compiling takes a processor for seconds.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SandboxError> + Send + 'static,
 ) -> Result<T, SandboxError> {

@@ -13,7 +13,7 @@ use super::state::{State, Stop};
 use crate::egress::{Egress, Gate};
 use crate::{Call, Failure, Limits, Outcome, SandboxError, Usage};
 
-/// What is run.
+/// The guest code of a call.
 pub(super) enum Program {
     Component(InstancePre<State>),
     Bundle {
@@ -46,10 +46,10 @@ pub(super) async fn run(
     };
     let mut store = Store::new(pre.engine(), State::new(&call, limits, gate.clone(), is_bundle));
     store.limiter(|state| &mut state.limiter);
-    // Every tick the guest lets others run, and `Metered` looks at its time.
+    // At every tick the guest yields to others, and `Metered` checks its time.
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
-    // What a guest hands to the host in one go, beyond which it traps.
+    // The most that a guest hands to the host at once; with more it traps.
     store.set_hostcall_fuel(limits.output_bytes.saturating_add(HANDED_OVER));
 
     let mut cpu = Duration::ZERO;
@@ -67,7 +67,7 @@ pub(super) async fn run(
         memory_bytes: Some(store.data().limiter.used),
     };
     let result = outcome(end, store.data(), call.timeout);
-    // Requests that are still open end here, and can record nothing any more.
+    // Open requests end here, and can record nothing more.
     drop(store);
     let denials = gate.take_denials();
     match result {
@@ -120,7 +120,7 @@ async fn enter_bundle(
     entry
         .call_async(store, (source, call.method, call.params_json, &env))
         .await?;
-    // It always ends by `exit`; where it does not, a program ends with 0.
+    // It always ends by `exit`; otherwise a program ends with 0.
     Ok((0, String::new()))
 }
 

@@ -1,4 +1,4 @@
-//! What belongs to one call: its limits, its output, its way out.
+//! The state of one call: its limits, its output, its egress.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl State {
     /// The state of a call; `is_bundle` when the JavaScript engine runs.
     pub(super) fn new(call: &Call<'_>, limits: &Limits, gate: Gate, is_bundle: bool) -> Self {
         const RANDOM_BYTES_AT_ONCE: u64 = 1 << 20;
-        // Each may be a set of headers, or a body with what is not sent yet.
+        // Each may be a set of headers, or a body with unsent bytes.
         const MOST_RESOURCES: usize = 1024;
         const LONGEST_HEADERS: usize = 64 << 10;
         let stdout = Output::new(limits.output_bytes);

@@ -1,4 +1,4 @@
-//! Advances the engine's epoch while calls run, so that none keeps a thread.
+//! Advances the engine's epoch while calls run, so that no call keeps a thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use wasmtime::Engine;
 
-/// How long guest code runs before it lets others run, and is measured.
+/// How long guest code runs before it yields and is measured.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// A thread that sleeps while no call runs.

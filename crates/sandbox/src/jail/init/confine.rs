@@ -1,4 +1,4 @@
-//! What a process gives up before it becomes the plugin.
+//! The rights that a process gives up before it becomes the plugin.
 
 use std::io;
 
@@ -21,15 +21,15 @@ const THREADS: u64 = 128;
 /// Open files and sockets.
 const FILES: u64 = 256;
 
-/// The main thread's stack, which the V8 engine expects to be as usual.
+/// The main thread's stack: V8 expects the usual size.
 const STACK_BYTES: u64 = 8 << 20;
 
-/// Sets what one process may use up.
+/// Sets the resource limits of the process.
 pub(super) fn limit(settings: &Settings) -> io::Result<()> {
     let limits = [
         (Resource::Cpu, settings.cpu_seconds, settings.cpu_seconds + 1),
-        // Not the address space, of which engines reserve far more than they
-        // use, but everything in it that can be written.
+        // The writable memory, not the address space: engines reserve far more
+        // of that than they use.
         (Resource::Data, settings.data_bytes, settings.data_bytes),
         (Resource::Stack, STACK_BYTES, STACK_BYTES),
         (Resource::Fsize, 16 << 20, 16 << 20),
@@ -77,16 +77,16 @@ pub(super) fn give_up_privileges() -> io::Result<()> {
 
 /// Files can be read, the few programs executed, `/tmp` written; that is all.
 ///
-/// Outgoing TCP is not ruled here: the network namespace has nothing but the
-/// host's own listeners, and a rule would answer before the attempt is seen
-/// and logged. Listening is refused.
+/// There is no rule for outgoing TCP: the network namespace has only the host's own
+/// listeners, and a rule would refuse an attempt before the host sees and logs it.
+/// Listening is refused.
 pub(super) fn landlock(settings: &Settings) -> Result<(), String> {
     let newest = ABI::V6;
     let read = AccessFs::from_read(newest) & !AccessFs::Execute;
     let write = AccessFs::from_all(newest) & !(AccessFs::Execute | AccessFs::IoctlDev);
     let rules = || -> Result<RulesetStatus, landlock::RulesetError> {
         let status = Ruleset::default()
-            // The oldest Landlock must be there, what came later may.
+            // The first version of Landlock is required, later ones are optional.
             .set_compatibility(CompatLevel::HardRequirement)
             .handle_access(AccessFs::from_all(ABI::V1))?
             .set_compatibility(CompatLevel::BestEffort)

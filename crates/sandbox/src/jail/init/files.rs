@@ -12,8 +12,8 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, 
 
 use crate::jail::wire::Settings;
 
-/// Where the new root grows: a directory that every machine has, and whose
-/// own content nothing below needs any more.
+/// Where the new root is built: a directory that every machine has, and whose
+/// content nothing below needs.
 const NEW_ROOT: &str = "/proc";
 
 /// Bytes of `/tmp`.
@@ -22,7 +22,7 @@ const TMP_BYTES: u64 = 16 << 20;
 /// The devices that programs expect; none of them leads anywhere.
 const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/urandom"];
 
-/// Builds the root and moves into it; the old one is gone.
+/// Builds the root and moves into it; the old one is then unreachable.
 pub(super) fn build(settings: &Settings, artifact: OwnedFd) -> io::Result<()> {
     let small: usize = settings.files.iter().map(|(_, content)| content.len()).sum();
     // Room for page rounding; directories of a tmpfs take none of it.
@@ -63,7 +63,7 @@ fn mount_tmpfs(target: &Path, bytes: u64, flags: MountFlags) -> io::Result<()> {
     Ok(mount("tmpfs", target, "tmpfs", flags, options.as_c_str())?)
 }
 
-/// A path of the plugin, while its root is not yet the root.
+/// A path of the plugin, before its root is the root.
 fn inside(path: &str) -> io::Result<PathBuf> {
     let relative = path.strip_prefix('/').filter(|rest| !rest.is_empty());
     let relative = Path::new(relative.ok_or(io::ErrorKind::InvalidInput)?);
@@ -88,7 +88,7 @@ fn show(source: &Path, target: &Path, flags: MountFlags) -> io::Result<()> {
         .mode(0o444)
         .open(target)?;
     mount_bind(source, target).map_err(|error| explain(error.into()))?;
-    // What was locked when the user namespace was made must stay as it is.
+    // Flags that the new user namespace locked must stay.
     let kept = rustix::fs::statvfs(target)?.f_flag;
     let mut flags = flags | MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID;
     for (was, flag) in [

@@ -1,11 +1,11 @@
-//! The inner side: becomes the walls, then the plugin.
+//! The inner side: builds the jail, then becomes the plugin.
 //!
-//! Three processes with one thread each. The *supervisor* is what the host
-//! started: it makes the namespaces and waits. *Init* is process 1 of the new
-//! process namespace: when it ends, for whatever reason, the kernel kills all
-//! that is left inside. The *plugin* gives up everything and executes.
+//! There are three processes with one thread each. The host starts the
+//! *supervisor*, which makes the namespaces and waits. *Init* is process 1 of the
+//! new process namespace: when it ends, for any reason, the kernel kills all other
+//! processes inside. The *plugin* gives up its rights and executes.
 //!
-//! The supervisor ends when the host hangs up, init when the supervisor ends.
+//! The supervisor ends when the host hangs up, and init when the supervisor ends.
 
 mod confine;
 mod files;
@@ -43,10 +43,10 @@ const NOBODY: u32 = 65534;
 /// Source: systemd's "Users, Groups, UIDs and GIDs".
 const FIRST_UNUSED: u32 = 1 << 31;
 
-/// What the plugin's machine is called.
+/// The host name inside.
 const HOSTNAME: &[u8] = b"sandbox";
 
-/// What failed while the walls went up.
+/// The step that failed while the jail was built.
 struct Failed(Step, io::Error);
 
 /// Names the step that a failure belongs to.
@@ -81,7 +81,7 @@ pub fn init_main() -> ExitCode {
 
 fn report_failure(control: &UnixStream, step: Step, error: &io::Error) {
     let error = error.to_string();
-    // A host that is gone needs no report.
+    // If the host is gone, it needs no report.
     drop(wire::send_report(control, &Report::Failed { step, error }));
 }
 
@@ -132,11 +132,11 @@ fn supervise(control: &UnixStream) -> Result<(), Failed> {
     }
 }
 
-/// Root becomes somebody else, for good and before anything else.
+/// Root becomes another user, for good and before anything else.
 ///
-/// Not the user 65534 if it can be helped: daemons run as that one, too, and
-/// whoever has a process's user can read its environment. Of the numbers from
-/// [`FIRST_UNUSED`] on, each helper takes one of its own.
+/// If possible, that is not the user 65534: daemons run as that one, too, and a
+/// process of the same user could read the environment. Each helper takes a number
+/// of its own from [`FIRST_UNUSED`] on.
 fn drop_privileges() -> io::Result<()> {
     if geteuid() != Uid::ROOT {
         return Ok(());
@@ -144,7 +144,7 @@ fn drop_privileges() -> io::Result<()> {
     set_thread_groups(&[])?;
     let own = FIRST_UNUSED + getpid().as_raw_nonzero().get().unsigned_abs();
     match become_user(own) {
-        // In a container that does not have that many users.
+        // A container may not have that many users.
         Err(Errno::INVAL) => Ok(become_user(NOBODY)?),
         result => Ok(result?),
     }
@@ -158,20 +158,20 @@ fn become_user(number: u32) -> rustix::io::Result<()> {
 
 /// A user namespace in which this process may build the others.
 fn enter_user_namespace() -> io::Result<()> {
-    // After a change of user the files below belong to root, until this.
+    // After the change of user, the files below would belong to root without this.
     set_dumpable_behavior(DumpableBehavior::Dumpable)?;
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     sys::unshare(UnshareFlags::NEWUSER)?;
-    // user_namespaces(7): groups can be mapped only by those who cannot change them.
+    // user_namespaces(7): a process may map groups only if it cannot change them.
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{NOBODY} {uid} 1\n"))?;
     fs::write("/proc/self/gid_map", format!("{NOBODY} {gid} 1\n"))
 }
 
-/// Waits until init ends, or the host hangs up: then ending is enough.
+/// Waits until init ends or the host hangs up. After a hang-up it is enough to end.
 fn wait_for(init: &OwnedFd, control: &UnixStream) -> io::Result<()> {
     loop {
-        // The host says nothing more, so that only its end is an event.
+        // The host sends nothing more, so only its end is an event.
         let mut events = [
             PollFd::new(init, PollFlags::IN),
             PollFd::new(control, PollFlags::RDHUP),
@@ -187,7 +187,7 @@ fn wait_for(init: &OwnedFd, control: &UnixStream) -> io::Result<()> {
 /// Process 1: builds the file system, starts the plugin, reaps, reports.
 fn init(control: &UnixStream, alive: &OwnedFd, artifact: OwnedFd, settings: Settings) -> Result<(), Failed> {
     set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Namespaces)?;
-    // Had the supervisor ended before that, nobody would send the signal.
+    // If the supervisor ended before that, nobody sends the signal.
     let mut gone = [PollFd::new(alive, PollFlags::IN)];
     let at_once = rustix::event::Timespec {
         tv_sec: 0,
@@ -222,15 +222,15 @@ fn init(control: &UnixStream, alive: &OwnedFd, artifact: OwnedFd, settings: Sett
     }
 }
 
-/// Puts a text on standard input. Sealed: as memory that no limit counts it
-/// must not be something to write to.
+/// Puts a text on standard input. It is sealed, because no limit counts this memory,
+/// so the plugin must not write to it.
 fn give_input(text: &str) -> io::Result<()> {
     let mut sealed = Sealed::copy(text.as_bytes())?;
     io::Seek::rewind(&mut sealed.file)?;
     Ok(rustix::stdio::dup2_stdin(&sealed.file)?)
 }
 
-/// Gives up everything and executes. Every other descriptor closes by itself.
+/// Gives up all rights and executes. Every other descriptor closes by itself.
 fn become_plugin(control: &UnixStream, settings: Settings) -> Result<Infallible, Failed> {
     wire::send_fds(control.as_fd(), wire::PLUGIN, &[]).at(Step::Limits)?;
     confine::limit(&settings).at(Step::Limits)?;

@@ -1,9 +1,9 @@
 //! The network namespace: one loopback device to which every address leads.
 //!
-//! There is no way out of it. The host answers what arrives, through sockets
-//! that are made here and handed over: DNS on 127.0.0.1:53, a listener per
-//! granted port, and two that see every other packet, so that an attempt at an
-//! address or a port that nobody listens on is known as well.
+//! Nothing leaves it. The host answers, through sockets that are made here and
+//! handed over: DNS on 127.0.0.1:53, and a listener per granted port. Two more
+//! sockets see every other packet, so the host also knows of attempts at other
+//! addresses and ports.
 //!
 //! Source: rtnetlink(7), packet(7).
 
@@ -51,7 +51,7 @@ pub(super) fn set_up(ports: &[u16]) -> io::Result<Vec<OwnedFd>> {
     }
     request(&route, RTM_NEWLINK, 0, &link)?;
     local_route(&route, AddressFamily::INET)?;
-    // A machine without IPv6 has nothing to lead anywhere.
+    // A machine without IPv6 needs no such route.
     if let Err(error) = local_route(&route, AddressFamily::INET6) {
         let absent = [libc::EAFNOSUPPORT, libc::EOPNOTSUPP, libc::EACCES];
         if !error.raw_os_error().is_some_and(|code| absent.contains(&code)) {

@@ -7,7 +7,7 @@ use rustix::thread::UnshareFlags;
 
 /// Closes every file descriptor from `first` on.
 ///
-/// Whatever a library of the host left open without `O_CLOEXEC` ends here.
+/// That also closes files that a library of the host opened without `O_CLOEXEC`.
 pub(super) fn close_from(first: u32) -> io::Result<()> {
     #[expect(unsafe_code, reason = "no safe wrapper of close_range exists")]
     // SAFETY: called first of all, when nothing in this process owns such a descriptor.

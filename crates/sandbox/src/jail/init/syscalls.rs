@@ -1,9 +1,9 @@
 //! The system calls that a plugin may make: all others do not exist for it.
 //!
-//! A list of what is allowed, so that numbers nobody thought of, those of the
-//! x32 ABI among them, are refused. It is what Node.js 20 to 24 and ordinary
-//! native programs use, without processes, listening, mounting, tracing,
-//! io_uring, BPF, keys and other namespaces.
+//! It is an allow list, so unknown numbers, such as those of the x32 ABI, are
+//! refused. It has the calls of Node.js 20 to 24 and of ordinary native programs,
+//! without processes, listening, mounting, tracing, io_uring, BPF, keys and other
+//! namespaces.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use seccompiler::{
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 type Error = seccompiler::BackendError;
 
-/// Allowed whatever the arguments are.
+/// Allowed with any arguments.
 const ALLOWED: &[i64] = &[
-    // Files: which ones, the mounts and Landlock decide.
+    // Files: the mounts and Landlock decide which ones.
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_readv,
@@ -94,7 +94,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_times,
     libc::SYS_getitimer,
     libc::SYS_setitimer,
-    // Threads and signals, among its own.
+    // Its own threads, and signals among them.
     libc::SYS_futex,
     libc::SYS_set_robust_list,
     libc::SYS_get_robust_list,
@@ -123,7 +123,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_waitid,
     libc::SYS_exit,
     libc::SYS_exit_group,
-    // One program becomes the other; Landlock says which.
+    // Executing: Landlock decides which programs.
     libc::SYS_execve,
     // Questions.
     libc::SYS_getpid,
@@ -161,7 +161,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_recvmmsg,
 ];
 
-/// The older forms, which newer architectures never had.
+/// The older forms of calls, which newer architectures never had.
 #[cfg(target_arch = "x86_64")]
 const LEGACY: &[i64] = &[
     libc::SYS_open,
@@ -191,7 +191,7 @@ const LEGACY: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const LEGACY: &[i64] = &[];
 
-/// Installs the filter; from here on there is only what it allows.
+/// Installs the filter; from here on only its calls work.
 pub(super) fn filter() -> Result<(), String> {
     let programs = programs().map_err(|error| error.to_string())?;
     for program in &programs {
@@ -203,17 +203,17 @@ pub(super) fn filter() -> Result<(), String> {
 fn programs() -> Result<[BpfProgram; 2], Error> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let refused = |errno: i32| SeccompAction::Errno(errno.unsigned_abs());
-    // "Not there" rather than "not allowed": C libraries then try the old way.
-    // Two filters, because one has a single answer for what it refuses. The
-    // list comes second, for it refuses to install another; and it lets these
-    // pass, for of two refusals the newer would count.
+    // `ENOSYS` rather than `EPERM`: C libraries then try the old call. There are
+    // two filters, because one has a single answer for all that it refuses. The
+    // list comes second, because it refuses to install another; and it lets these
+    // pass, because of two refusals the newer counts.
     let absent: Rules = ABSENT.iter().map(|&call| (call, Vec::new())).collect();
     let newer = SeccompFilter::new(absent, SeccompAction::Allow, refused(libc::ENOSYS), arch)?;
     let list = SeccompFilter::new(allowed()?, refused(libc::EPERM), SeccompAction::Allow, arch)?;
     Ok([newer.try_into()?, list.try_into()?])
 }
 
-/// Their arguments lie in memory, where a filter cannot look.
+/// Calls whose arguments lie in memory, which a filter cannot read.
 const ABSENT: &[i64] = &[libc::SYS_clone3, libc::SYS_openat2, libc::SYS_io_uring_setup];
 
 fn allowed() -> Result<Rules, Error> {
@@ -232,7 +232,7 @@ fn allowed() -> Result<Rules, Error> {
 /// Allowed with certain arguments only.
 fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, Error> {
     let bits = |value: i32| u64::from(value.unsigned_abs());
-    // A thread shares everything; anything less would be a process.
+    // A thread shares everything; with less it would be a process.
     let thread =
         bits(libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_FILES | libc::CLONE_SIGHAND | libc::CLONE_THREAD);
     let spaces = bits(
@@ -244,7 +244,7 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, Error> {
             | libc::CLONE_NEWPID
             | libc::CLONE_NEWNET,
     );
-    // Memory that outlives a limit: shared without a file is not counted.
+    // Shared memory without a file is not counted, so it would evade the limit.
     let (anonymous, shared) = (bits(libc::MAP_ANONYMOUS), bits(libc::MAP_SHARED));
     let ioctls = [
         libc::FIONBIO,
@@ -286,11 +286,12 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, Error> {
     ])
 }
 
-/// What Node.js, C libraries and ordinary programs set on a connection, and
-/// cannot do without: glibc looks up no name without `IP_RECVERR`.
+/// The options that Node.js, C libraries and ordinary programs need on a
+/// connection: glibc looks up no name without `IP_RECVERR`.
 ///
-/// By option and not by level: others put a protocol of the kernel's own on the
-/// connection (`TCP_ULP`), choose an algorithm or a device, or pin memory.
+/// Each option is listed, not only its level: other options put a protocol of the
+/// kernel on the connection (`TCP_ULP`), choose an algorithm or a device, or pin
+/// memory.
 const SOCKET_OPTIONS: &[(i32, i32)] = &[
     (libc::SOL_SOCKET, libc::SO_REUSEADDR),
     (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
@@ -348,7 +349,7 @@ fn rule(conditions: &[SeccompCondition]) -> Result<SeccompRule, Error> {
     SeccompRule::new(conditions.to_vec())
 }
 
-/// The kernel takes these arguments as 32 bits, so that the upper half must not count.
+/// The kernel takes these arguments as 32 bits, so the upper half must not count.
 fn equals(argument: u8, value: u64) -> Result<SeccompCondition, Error> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
 }

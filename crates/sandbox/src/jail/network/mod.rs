@@ -24,8 +24,8 @@ pub(super) struct Network {
 }
 
 impl Drop for Network {
-    /// The kernel waits for other processors when a packet socket closes,
-    /// which takes milliseconds: no thing for a thread of the runtime.
+    /// When a packet socket closes, the kernel waits for other processors. That takes
+    /// milliseconds, too long for a thread of the runtime.
     fn drop(&mut self) {
         let packets = std::mem::take(&mut self.packets);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -77,7 +77,7 @@ impl Network {
         }
     }
 
-    /// Reads the packets that nobody has looked at when the plugin ended.
+    /// Reads the packets that were still unread when the plugin ended.
     pub(super) fn look_at_the_rest(&self) {
         for socket in &self.packets {
             let mut headers = [0; packet::HEADERS];
@@ -100,7 +100,7 @@ impl Network {
         }
     }
 
-    /// Remembers what was tried beside DNS and the listeners.
+    /// Remembers attempts other than DNS and connections to the listeners.
     async fn watch(&self, socket: &UdpSocket) -> io::Result<Infallible> {
         let mut headers = [0; packet::HEADERS];
         loop {
@@ -119,7 +119,7 @@ impl Network {
         };
         let listening = port.is_some_and(|port| self.listeners.iter().any(|(open, _)| *open == port));
         let (host, reason) = match name {
-            // The listener sees it, and knows better.
+            // The listener sees it and knows more.
             Some(_) if tcp && listening => return,
             Some(name) if tcp => (name, Reason::Port),
             Some(name) => (name, Reason::Protocol),
@@ -139,7 +139,7 @@ impl Network {
         }
     }
 
-    /// Serves a connection, unless it is to no granted name.
+    /// Serves a connection if its address belongs to a granted name.
     fn welcome(&self, port: u16, stream: TcpStream, connections: &mut JoinSet<()>) -> io::Result<()> {
         let name = match stream.local_addr() {
             Ok(SocketAddr::V4(address)) => self.guest.name(*address.ip()),

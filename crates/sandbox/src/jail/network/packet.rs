@@ -1,4 +1,4 @@
-//! Packets on the loopback device of a jail that nobody answers: attempts.
+//! Unanswered packets on the loopback device of a jail: attempts.
 //!
 //! Source: RFC 791, RFC 8200, RFC 9293, RFC 768.
 
@@ -12,7 +12,7 @@ const SYN: u8 = 2;
 const ACK: u8 = 16;
 const DNS: u16 = 53;
 
-/// Something that was sent to somebody.
+/// An attempt to reach an address.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Attempt {
     pub(super) to: IpAddr,
@@ -21,10 +21,10 @@ pub(super) struct Attempt {
     pub(super) tcp: bool,
 }
 
-/// As much of a packet as is read: the headers of IPv6 and TCP fit.
+/// The bytes of a packet that are read: the headers of IPv6 and TCP fit.
 pub(super) const HEADERS: usize = 128;
 
-/// What a packet attempts, if it is one of the first.
+/// The attempt that a packet begins, if it begins one.
 pub(super) fn parse(packet: &[u8]) -> Option<Attempt> {
     let first = *packet.first()?;
     let (from, to, protocol, rest) = match first >> 4 {
@@ -58,13 +58,13 @@ pub(super) fn parse(packet: &[u8]) -> Option<Attempt> {
     let attempt = |port, tcp| Some(Attempt { to, port, tcp });
     match protocol {
         TCP if rest.get(13)? & (SYN | ACK) == SYN => attempt(port(2), true),
-        // The rest of a connection.
+        // A later packet of a connection.
         TCP => None,
         // The host's own name server, and its answers.
         UDP if to == IpAddr::V4(Ipv4Addr::LOCALHOST) && port(2) == Some(DNS) => None,
         UDP if from == IpAddr::V4(Ipv4Addr::LOCALHOST) && port(0) == Some(DNS) => None,
         UDP => attempt(port(2), false),
-        // The kernel's own: nobody there, who is there.
+        // The kernel's own: unreachable, neighbour discovery.
         ICMP | ICMPV6 | 0 => None,
         _ => attempt(None, false),
     }

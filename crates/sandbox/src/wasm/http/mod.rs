@@ -1,6 +1,6 @@
-//! The whole way out: one HTTP request of a guest, sent by the host.
+//! The only egress of a guest: one HTTP request, sent by the host.
 //!
-//! Only HTTPS to granted hosts, on a connection of its own, with HTTP/1.1 and
+//! It is HTTPS to granted hosts, on a connection of its own, with HTTP/1.1 and
 //! the host's trust roots. Redirects are answers like others. `Host` comes from
 //! the URL, and a guest cannot set it, so name, TLS and header agree.
 //!
@@ -32,8 +32,8 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Header bytes of an answer.
 const LONGEST_HEAD: usize = 64 << 10;
 
-/// What tells a bundle that a request failed: the JavaScript engine would end
-/// the call over an error.
+/// The status that tells a bundle that a request failed: the JavaScript engine would end
+/// the call on an error.
 const FAILED: u16 = 599;
 const FAILURE: HeaderName = HeaderName::from_static("x-openneko-failure");
 
@@ -42,7 +42,7 @@ type Sent = (
     Box<dyn Future<Output = Result<(), Error>> + Send>,
 );
 
-/// What a call's requests need.
+/// The limits and the gate of a call's requests.
 pub(super) struct Hooks {
     gate: Gate,
     /// No answer is longer; the gate counts all of them together.
@@ -65,7 +65,7 @@ impl Hooks {
 }
 
 impl WasiHttpHooks for Hooks {
-    // Also refused by `authority`; a scheme that is none is not worth a log line.
+    // `authority` refuses it, too; an unknown scheme needs no log line.
     fn is_supported_scheme(&mut self, scheme: &Scheme) -> bool {
         *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS
     }
@@ -112,9 +112,9 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
-/// Reads a bundle's request to its end. The JavaScript engine gives up the
-/// call when the host does not, or when it breaks off an answer, so neither is
-/// seen by it: it gets whole answers or a failure.
+/// Reads a bundle's request to its end. The JavaScript engine gives up the call if the
+/// host does not, or if the host breaks off an answer. So it gets only whole answers
+/// or a failure.
 async fn read_whole(
     gate: &Gate,
     request: Request<WasiBody>,
@@ -154,7 +154,7 @@ struct Worker(JoinHandle<Result<(), hyper::Error>>);
 
 impl Worker {
     async fn join(mut self) -> Result<(), Error> {
-        // What went wrong reaches the guest through the answer's body.
+        // An error reaches the guest through the answer's body.
         let _ = (&mut self.0).await;
         Ok(())
     }
@@ -181,7 +181,7 @@ async fn send(
         .await
         .ok_or(Error::ConnectionTimeout)??;
 
-    // RFC 9112 §3.2.1: to a server, as opposed to a proxy, goes the path alone.
+    // RFC 9112 §3.2.1: a server, unlike a proxy, gets only the path.
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
 
@@ -198,7 +198,7 @@ async fn send(
     })
 }
 
-/// Waits for a future, forever when there is no limit: the call has one itself.
+/// Waits for a future; without a limit, for ever, because the call has its own.
 async fn within<F: Future>(limit: Option<Duration>, work: F) -> Option<F::Output> {
     match limit {
         Some(limit) => tokio::time::timeout(limit, work).await.ok(),
@@ -206,7 +206,7 @@ async fn within<F: Future>(limit: Option<Duration>, work: F) -> Option<F::Output
     }
 }
 
-/// Host and port of a URL that may be asked for at all.
+/// Host and port of a URL, if its form is allowed.
 fn authority(gate: &Gate, uri: &Uri) -> Result<(String, u16), Error> {
     let authority = uri.authority().ok_or(Error::HttpRequestUriInvalid)?;
     let host = authority.host();
@@ -215,7 +215,7 @@ fn authority(gate: &Gate, uri: &Uri) -> Result<(String, u16), Error> {
         return Err(Error::HttpRequestDenied);
     }
     let port = authority.port_u16().unwrap_or(HTTPS);
-    // Whatever else there is, user names above all, is there to mislead.
+    // Anything else in the authority, such as a user name, is there to mislead.
     let is_plain = authority.as_str() == host || authority.as_str() == format!("{host}:{port}");
     if !is_plain {
         gate.deny(authority.as_str(), None, Reason::BadName);
@@ -250,7 +250,7 @@ async fn connect(gate: &Gate, host: &str, port: u16) -> Result<TlsStream<Connect
     }
 }
 
-/// Reads the whole answer, so that a bundle sees it or a failure.
+/// Reads the whole answer, so a bundle sees all of it or a failure.
 async fn collect(exchange: Exchange, longest: u64) -> Result<Response<WasiBody>, Error> {
     let (head, body) = exchange.response.into_parts();
     let longest = usize::try_from(longest).unwrap_or(usize::MAX);

@@ -1,9 +1,9 @@
 //! JavaScript bundles: one module in one file, as `node run.js` runs it.
 //!
-//! The engine is a component that is built by `scripts/jsengine` from
-//! `crates/sandbox/jsengine` and kept compressed in the repository, so that
-//! nobody needs npm. It runs a bundle as the body of an async function;
-//! [`function_body`] makes one of a module.
+//! The engine is a component. `scripts/jsengine` builds it from
+//! `crates/sandbox/jsengine`; the repository keeps it compressed, so nobody needs
+//! npm. It runs a bundle as the body of an async function, which [`function_body`]
+//! makes of a module.
 
 mod module;
 mod modules;

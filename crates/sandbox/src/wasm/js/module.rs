@@ -1,8 +1,8 @@
 //! Turns a module into the body of an async function.
 //!
-//! Imports become constants that are taken from `__openneko_import`, exports
-//! lose their keyword, `import.meta` becomes a parameter. Lines keep their
-//! numbers, so that what the engine says about an error is true of the bundle.
+//! Imports become constants from `__openneko_import`, exports lose their keyword,
+//! and `import.meta` becomes a parameter. Lines keep their numbers, so the engine's
+//! errors name the right lines of the bundle.
 
 use super::modules;
 use super::scan::{Kind, Word, words};
@@ -26,13 +26,13 @@ pub(in crate::wasm) fn function_body(source: &str) -> Result<String, String> {
         out.replace(0, 2, "//");
         start = 2 + rest.find('\n').unwrap_or(rest.len());
     }
-    // The scanner knows no hashbang.
+    // The scanner does not know hashbangs.
     let found = words(&source[start..])?.into_iter().map(|word| Word {
         at: word.at + start,
         ..word
     });
     for word in found {
-        // It was part of a statement that is rewritten already.
+        // It is part of a statement that was already rewritten.
         if word.at < out.copied {
             continue;
         }
@@ -45,7 +45,7 @@ pub(in crate::wasm) fn function_body(source: &str) -> Result<String, String> {
     Ok(out.prelude + &out.text)
 }
 
-/// The text as far as it is rewritten.
+/// The rewritten part of the text.
 struct Body<'a> {
     source: &'a str,
     /// Goes before the first line.
@@ -89,7 +89,7 @@ fn import(out: &mut Body<'_>, word: Word) -> Result<(), String> {
             out.replace(word.at, reader.at, "__openneko_meta");
             return Ok(());
         }
-        // A property, or a name where none may be: the engine will tell.
+        // A property, or a misplaced name, which the engine will report.
         Some('"' | '\'' | '{' | '*') => {}
         Some(next) if word.is_top && is_name_start(next) => {}
         _ => return Ok(()),
@@ -294,7 +294,7 @@ impl<'a> Reader<'a> {
         Some(name)
     }
 
-    /// A string without escapes: no module's name needs one.
+    /// A string without escapes: names of modules need none.
     fn string(&mut self) -> Option<String> {
         let quote = self.peek().filter(|c| matches!(c, '"' | '\''))?;
         let rest = &self.rest()[1..];

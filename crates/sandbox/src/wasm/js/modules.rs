@@ -33,11 +33,11 @@ const OFFERED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The short name of a module that is offered.
+/// The short name of an offered module.
 ///
 /// # Errors
 ///
-/// A sentence that names what is imported.
+/// A sentence that names the module.
 pub(super) fn find(specifier: &str) -> Result<&'static str, String> {
     let shown = crate::egress::shown(specifier);
     if specifier.starts_with(['.', '/']) {
@@ -53,7 +53,7 @@ pub(super) fn find(specifier: &str) -> Result<&'static str, String> {
         .ok_or_else(|| format!("it imports `{shown}`, which the WebAssembly engine does not offer"))
 }
 
-/// Whether a module that [`find`] found has a name to import.
+/// Whether a module from [`find`] exports a name.
 ///
 /// # Errors
 ///

@@ -1,9 +1,8 @@
-//! Finds the words `import` and `export` of a module, where they are code.
+//! Finds the words `import` and `export` of a module that are code.
 //!
-//! It splits JavaScript into strings, templates, comments, regular expressions
-//! and the rest, as far as that is needed to know which is which. Where it is
-//! mistaken the engine meets broken code and the call fails: nothing depends
-//! on it but the bundle itself.
+//! It splits JavaScript into strings, templates, comments, regular expressions and
+//! the rest, as far as that is needed. If it is mistaken, the engine gets broken
+//! code and the call fails: only the bundle itself depends on it.
 //!
 //! Source: ECMAScript §12 (lexical grammar); the question whether `/` divides
 //! or opens an expression is decided by the token before it.
@@ -38,7 +37,7 @@ enum Open {
     Template,
 }
 
-/// What the last token was, as far as the next `/` and `{` care.
+/// The last token, as far as it decides the meaning of the next `/` and `{`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Last {
     /// A value has ended: `/` divides.
@@ -48,7 +47,7 @@ enum Last {
     /// A statement or operator has ended: a value comes next.
     Statement,
     Operator,
-    /// `:`, whose meaning depends on what is around it.
+    /// `:`, whose meaning depends on the open bracket.
     Colon,
     /// `=>`, `)`, `else`, `do`, `try`, `finally`: a block may follow.
     BeforeBlock {
@@ -300,7 +299,7 @@ impl Scanner<'_> {
         };
     }
 
-    /// Whether what began at `start` is a number, so that `.` belongs to it.
+    /// Whether the token from `start` on is a number, so that `.` belongs to it.
     fn is_decimal(&self, start: usize) -> bool {
         self.text[start..self.at].iter().all(u8::is_ascii_digit)
     }
