@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a writer waits for another one. A write takes milliseconds; whoever
-/// holds a lock longer is stuck, and saying so is better than waiting with it.
+/// How long a writer waits for another one. A write takes milliseconds. If a process holds
+/// the lock longer, it is stuck, and an error is better than to wait with it.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The right to write a file. Ends when dropped, or when the process ends in any way.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
-    /// What is written: the end of the symbolic links, if `path` is one.
+    /// The file to write: the target, if `path` is a symbolic link.
     path: PathBuf,
 }
 
@@ -26,7 +26,7 @@ impl Lock {
     ///
     /// If the lock cannot be had within ten seconds, or the directory cannot be written.
     pub fn acquire(path: &Path) -> io::Result<Self> {
-        // A link is kept: people keep configuration elsewhere and link to it.
+        // The link stays: people keep configuration elsewhere and link to it.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let file = OpenOptions::new()
             .write(true)
@@ -53,12 +53,12 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Replaces the file by `content`: after a crash at any moment there is the
+    /// Replaces the file by `content`. After a crash at any moment the file has the
     /// old content or the new one.
     ///
     /// # Errors
     ///
-    /// If it cannot be written; the old content then stands.
+    /// If it cannot be written; the old content then stays.
     pub fn write(&self, content: &[u8], mode: u32) -> io::Result<()> {
         let directory = parent(&self.path)?;
         let mut file = tempfile::Builder::new()
@@ -78,8 +78,8 @@ impl Lock {
         format!(".{name}.new-")
     }
 
-    /// A writer that was killed leaves its unfinished file; holding the lock we
-    /// know that nobody is still writing one.
+    /// A killed writer leaves its unfinished file. We hold the lock, so nobody is
+    /// still writing one.
     fn remove_leftovers(&self) {
         let prefix = self.leftover_prefix();
         let Some(entries) = parent(&self.path).ok().and_then(|path| fs::read_dir(path).ok()) else {
@@ -87,7 +87,7 @@ impl Lock {
         };
         for entry in entries.flatten() {
             if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                // It is in nobody's way: the next writer tries again.
+                // A leftover is harmless: the next writer tries again.
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -123,7 +123,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 /// If it cannot be made, or others may write into one below `/tmp`.
 pub fn private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    // Without HOME the directory has a known name where everybody may make one first.
+    // Without HOME the directory has a known name in a place where anybody may make it first.
     let is_shared = path.starts_with("/tmp/.config") || path.starts_with("/tmp/.local");
     if is_shared {
         for directory in path
@@ -141,7 +141,7 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes what was created, renamed or removed in a directory survive a power cut.
+/// Makes new, renamed and removed entries of a directory survive a power cut.
 ///
 /// # Errors
 ///

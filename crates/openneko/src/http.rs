@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Registries redirect to their storage, once or twice.
 const MAX_REDIRECTS: usize = 5;
-/// A file with the authorities of a whole country is smaller.
+/// Enough for the authorities of a whole country.
 const MAX_CA_BYTES: u64 = 4 << 20;
 
 /// A client for marketplaces and registries.
@@ -45,7 +45,7 @@ pub enum Error {
     Proxy,
 }
 
-/// Why an address is not one to download from.
+/// Why an address is refused for downloads.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     #[error("{0:?} is not a URL")]
@@ -56,7 +56,7 @@ pub enum UrlError {
     Credentials(String),
 }
 
-/// What to ask for.
+/// What to download, and its limits.
 pub struct Request<'a> {
     pub url: &'a Url,
     pub accept: &'static str,
@@ -104,7 +104,7 @@ pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
-    // Fails only for URLs that cannot have them.
+    // Fails only for URLs that cannot have credentials.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.to_string()
@@ -115,7 +115,7 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// If a file of authorities cannot be read, or the proxy's address not be understood.
+    /// If a file of authorities or the proxy's address cannot be read.
     pub fn new(paths: &Paths, authorities: &[PathBuf]) -> Result<Self, Error> {
         let mut roots = TrustRoots::public();
         for path in paths.extra_ca_certs().iter().chain(authorities) {
@@ -129,7 +129,7 @@ impl Http {
                 .with_pem(&pem)
                 .map_err(|error| unreadable(error.to_string()))?;
         }
-        // The environment was read once, so reqwest is not to read it again.
+        // The environment was read once, so reqwest must not read it again.
         let mut client = Client::builder()
             .no_proxy()
             .tls_backend_preconfigured(Arc::unwrap_or_clone(roots.client_config()))
@@ -145,8 +145,8 @@ impl Http {
         client.build().map(Self).map_err(|error| network(&error))
     }
 
-    /// Downloads a document; `progress` learns the size, if the server tells
-    /// it, and how much there is so far.
+    /// Downloads a document. `progress` gets the size, if the server tells it, and the
+    /// bytes so far.
     ///
     /// # Errors
     ///
@@ -195,8 +195,8 @@ impl Http {
     }
 }
 
-/// Follows a redirect only to where a download may start, and never from the
-/// network to this machine.
+/// Follows a redirect only to an address where a download may start, and never from
+/// the network to this machine.
 fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     if attempt.previous().len() > MAX_REDIRECTS {
         return attempt.error("too many redirects");

@@ -1,8 +1,8 @@
 //! Checks the ID token that a plugin hands over with an identity.
 //!
-//! Plugins of protocol 1 hand none over. One that was offered a nonce may add
-//! `idToken` to its answer: the token, whom it should be from and for, and the
-//! keys it should be signed with. Then it must hold, or nobody is signed in.
+//! Plugins of protocol 1 hand over none. If the host offered a nonce, a plugin may
+//! add `idToken` to its answer: the token, its expected issuer and audience, and
+//! the keys of its signature. Then the token must be valid, or nobody is signed in.
 //!
 //! Source: OIDC Core §3.1.3.7.
 
@@ -25,7 +25,7 @@ const ALGORITHMS: &[&str] = &["RS256", "PS256", "ES256", "ES384", "EdDSA"];
 /// Whether there was an ID token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdToken {
-    /// The plugin handed none over.
+    /// The plugin handed over none.
     Absent,
     /// It is from that provider, for this sign-in and for this person.
     Verified,
@@ -36,7 +36,7 @@ pub enum IdToken {
 #[error("the ID token is refused: {0}")]
 pub struct Refused(String);
 
-/// What a plugin hands over as `idToken`.
+/// The `idToken` of a plugin's answer.
 #[derive(Deserialize)]
 struct HandedOver {
     token: String,
@@ -45,12 +45,12 @@ struct HandedOver {
     keys: Json,
 }
 
-/// Checks the ID token of an answer: signature, issuer, audience, times, the
-/// nonce that went along with the call, and that it is about the same person.
+/// Checks the ID token of an answer: signature, issuer, audience, times, the nonce of
+/// the call, and that it is about the same person.
 ///
 /// # Errors
 ///
-/// [`Refused`] when there is a token and anything about it is wrong.
+/// [`Refused`] if there is a token and anything about it is wrong.
 pub fn check(call: &CompleteAuth, answer: &CompleteAuthAnswer, now_secs: i64) -> Result<IdToken, Refused> {
     let Some(handed_over) = answer.extra.get("idToken") else {
         return Ok(IdToken::Absent);

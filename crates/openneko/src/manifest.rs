@@ -11,7 +11,7 @@ use crate::file::{self, Lock};
 use crate::package::Place;
 use crate::paths::Paths;
 
-/// Beside the entry's known fields: which file is run, and its SHA-512.
+/// A field beside the entry's known ones: the file to run, and its SHA-512.
 const RUNNER: &str = "runner";
 
 /// Why the manifest cannot be read or written.
@@ -41,12 +41,12 @@ pub struct Runner {
     pub sha512: [u8; 64],
 }
 
-/// Reads the manifest; `None` if there is none. Beside it stand the entries
-/// that cannot be used, which the others do not suffer from.
+/// Reads the manifest; `None` if there is none. Also returns the unusable entries, which
+/// do not affect the others.
 ///
 /// # Errors
 ///
-/// If there is a file and it is no manifest.
+/// If the file is not a manifest.
 pub fn read(paths: &Paths) -> Result<Option<(Manifest, Vec<BadEntry>)>, Error> {
     let path = &paths.manifest;
     let content = file::read(path, openneko_plugin::manifest::MAX_SIZE as u64);
@@ -76,12 +76,12 @@ pub fn init(paths: &Paths) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Changes the manifest, or a new one if there is none. What `change` returns
-/// besides says whether there is something to write.
+/// Changes the manifest, or a new one if there is none. `change` also returns whether
+/// there is something to write.
 ///
 /// # Errors
 ///
-/// If the file is no manifest or cannot be written; it is then as before.
+/// If the file is not a manifest or cannot be written; it is then unchanged.
 pub fn edit<T>(paths: &Paths, change: impl FnOnce(&mut Manifest) -> (T, bool)) -> Result<T, Error> {
     let lock = lock(paths)?;
     let (mut manifest, _) = read(paths)?.unwrap_or_default();
@@ -92,7 +92,7 @@ pub fn edit<T>(paths: &Paths, change: impl FnOnce(&mut Manifest) -> (T, bool)) -
     Ok(result)
 }
 
-/// Notes in an entry which file is run.
+/// Writes the file to run into an entry.
 pub fn set_runner(entry: &mut Entry, path: &str, sha512: &[u8; 64]) {
     let integrity = Integrity::of_digest(sha512);
     let members = [("path", path), ("integrity", integrity.as_str())];
@@ -103,7 +103,7 @@ pub fn set_runner(entry: &mut Entry, path: &str, sha512: &[u8; 64]) {
     entry.extra.insert(RUNNER, Json::Object(runner));
 }
 
-/// The file to run for `entry`. Whoever runs it compares the hash.
+/// The file to run for `entry`. The engine compares the hash.
 ///
 /// # Errors
 ///
@@ -115,7 +115,7 @@ pub fn runner(paths: &Paths, entry: &Entry) -> Result<Runner, Error> {
             .ok()?
             .digest()?;
         let path = Path::new(runner.get("path")?.as_str()?);
-        // The manifest may have been edited: the runner is in the plugin's folder or nowhere.
+        // The manifest may have been edited: the runner must be in the plugin's folder.
         let is_inside = path
             .components()
             .all(|part| matches!(part, std::path::Component::Normal(_)));

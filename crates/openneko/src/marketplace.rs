@@ -1,4 +1,4 @@
-//! Marketplaces: which are trusted, and what they list.
+//! The trusted marketplaces and their catalogs.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub struct Trusted {
     pub extra: Object,
 }
 
-/// The file of the trusted marketplaces, with everything it held.
+/// The file of the trusted marketplaces, with all its fields.
 #[derive(Debug)]
 pub struct Marketplaces {
     root: Object,
@@ -62,7 +62,7 @@ pub enum Error {
     Official,
 }
 
-/// Why a catalog could not be had.
+/// Why a catalog could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     #[error(transparent)]
@@ -86,8 +86,8 @@ impl Marketplaces {
     pub fn read(paths: &Paths) -> Result<Self, Error> {
         let (marketplaces, is_complete) = Self::load(paths)?;
         if !is_complete {
-            // The original writes the file at the first look, and people edit it
-            // then. Where it cannot be written, looking must work all the same.
+            // The original writes the file at its first read, and people then edit
+            // it. If it cannot be written, reading must still work.
             let _ = Self::edit(paths, |_| Ok(()));
         }
         Ok(marketplaces)
@@ -130,7 +130,7 @@ impl Marketplaces {
     ///
     /// # Errors
     ///
-    /// Those of `change`, and if the file cannot be read or written; it is then as before.
+    /// Those of `change`, and if the file cannot be read or written; it is then unchanged.
     pub fn edit<T>(paths: &Paths, change: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let path = paths.marketplaces();
         let failed = |source| failed("write", &path, source);
@@ -149,11 +149,11 @@ impl Marketplaces {
         Ok(result)
     }
 
-    /// Trusts one more.
+    /// Trusts another marketplace.
     ///
     /// # Errors
     ///
-    /// If its slug or its address is trusted already.
+    /// If its slug or its address is already trusted.
     pub fn add(&mut self, name: &str, url: &str, today: String) -> Result<String, Error> {
         let slug = slug(name).ok_or_else(|| Error::NoSlug(name.to_owned()))?;
         if let Some(other) = self.trusted.iter().find(|other| other.url == url) {
@@ -172,7 +172,7 @@ impl Marketplaces {
         Ok(slug)
     }
 
-    /// Trusts one no longer; gives its slug if there was one.
+    /// Stops trusting a marketplace; returns its slug if it was trusted.
     ///
     /// # Errors
     ///
@@ -193,7 +193,7 @@ impl Marketplaces {
     }
 }
 
-/// A marketplace's address as it is kept: `https:`, or for development
+/// A marketplace's address in its stored form: `https:`, or for development
 /// `http:` on this machine, a `file:` URL or the path of a file.
 ///
 /// # Errors
@@ -214,7 +214,7 @@ pub fn address(text: &str, current_dir: &Path) -> Result<String, UrlError> {
     http::parse_url(text).map(|url| url.to_string())
 }
 
-/// Reads a marketplace's catalog, and beside it what of it cannot be used.
+/// Reads a marketplace's catalog. Also returns its unusable entries.
 ///
 /// # Errors
 ///

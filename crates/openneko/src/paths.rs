@@ -1,4 +1,4 @@
-//! Where openneko keeps its files, and the one place that reads the process environment.
+//! The paths of openneko's files, and the one place that reads the process environment.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// Reads the environment of this process; what is not UTF-8 is left out.
+    /// Reads the environment of this process; values that are not UTF-8 are left out.
     pub fn of_process() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
         let variables = std::env::vars_os();
@@ -35,7 +35,7 @@ impl Environment {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The value of a variable that is written in either case, as `https_proxy` is.
+    /// The value of a variable in upper or lower case, such as `https_proxy`.
     pub fn get_any_case(&self, name: &str) -> Option<&str> {
         self.get(name)
             .or_else(|| self.get(&name.to_ascii_lowercase()))
@@ -65,13 +65,13 @@ impl fmt::Debug for Environment {
 pub struct Paths {
     /// `$XDG_CONFIG_HOME/openneko`, else `$HOME/.config/openneko`.
     pub config_dir: PathBuf,
-    /// What may be thrown away or grows: `$XDG_STATE_HOME/openneko`, else `$HOME/.local/state/openneko`.
+    /// Files that grow or may be deleted: `$XDG_STATE_HOME/openneko`, else `$HOME/.local/state/openneko`.
     pub state_dir: PathBuf,
     /// `OPENNEKO_PLUGINS_MANIFEST_PATH`, else `openneko.plugins.json` in the current directory.
     pub manifest: PathBuf,
     /// `OPENNEKO_PLUGIN_INSTALL_DIR`, else the current directory.
     pub install_dir: PathBuf,
-    /// Where relative paths of the command line start.
+    /// The base of relative paths on the command line.
     pub current_dir: PathBuf,
     /// For `.npmrc`.
     pub home: Option<PathBuf>,
@@ -84,7 +84,7 @@ pub struct Paths {
 pub struct NoCurrentDirectory(#[from] std::io::Error);
 
 impl Paths {
-    /// The paths that the environment of this process asks for.
+    /// The paths by the environment of this process.
     ///
     /// # Errors
     ///
@@ -93,10 +93,10 @@ impl Paths {
         Ok(Self::new(Environment::of_process(), &std::env::current_dir()?))
     }
 
-    /// The paths that `environment` asks for, for a process in `current_dir`.
+    /// The paths by `environment`, for a process in `current_dir`.
     pub fn new(environment: Environment, current_dir: &Path) -> Self {
         let home = environment.get("HOME").map(PathBuf::from);
-        // The last resort is the original's; `file::private_dir` refuses it when somebody else made it.
+        // The last resort is the original's; `file::private_dir` refuses it if somebody else made it.
         let base = home.clone().unwrap_or_else(|| PathBuf::from("/tmp"));
         let directory = |variable, fallback: &str| {
             let xdg = environment.get(variable).map(PathBuf::from);
@@ -123,7 +123,7 @@ impl Paths {
         self.config_dir.join("secrets.json")
     }
 
-    /// The text that the key of the secrets is derived from.
+    /// The text from which the key of the secrets is derived.
     pub fn secret_key(&self) -> PathBuf {
         self.config_dir.join("secret-key")
     }

@@ -1,7 +1,7 @@
-//! The install policy: what may be installed on this host at all.
+//! The install policy: which packages may be installed on this host.
 //!
-//! Kept in `config.json` under `installPolicy`. A policy that cannot be read is
-//! an error and never a lenient one.
+//! It is kept in `config.json` under `installPolicy`. If it cannot be read, that is
+//! an error and never a lenient policy.
 
 use std::io;
 use std::path::PathBuf;
@@ -81,7 +81,7 @@ impl Policy {
         self.allowed_marketplaces.iter().any(|allowed| allowed == url)
     }
 
-    /// Changes the policy; what else the file holds stays.
+    /// Changes the policy; the rest of the file stays.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Policy {
             section.insert(key, value.clone());
         }
         config.insert(SECTION, Json::Object(section));
-        // It may hold the credentials of other parts.
+        // The file may hold the credentials of other parts.
         lock.write(Json::Object(config).to_file().as_bytes(), 0o600)
             .map_err(failed)?;
         Ok(policy)
@@ -130,7 +130,7 @@ fn config(paths: &Paths) -> Result<Object, Error> {
 fn malformed(paths: &Paths, error: &serde_json::Error) -> Error {
     Error::Malformed {
         path: paths.config(),
-        // The text of the error may quote what stands there.
+        // The text of the error may quote the file.
         reason: if error.line() == 0 {
             error.to_string()
         } else {

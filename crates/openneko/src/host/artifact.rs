@@ -1,4 +1,4 @@
-//! What an installed package brings to run, found on the disk.
+//! The artifact of an installed package, found on the disk.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,14 +10,14 @@ use openneko_sandbox::Artifact;
 use crate::manifest;
 use crate::paths::Paths;
 
-/// An artifact and the hash that it had when it was verified: engines hold it to that.
+/// An artifact and its hash from the verification, which engines compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) artifact: Artifact,
     pub(super) sha512: [u8; 64],
 }
 
-/// The package of a manifest entry is not there, or not as it was installed.
+/// The package of a manifest entry is missing, or differs from the installed one.
 #[derive(Debug, thiserror::Error)]
 pub enum NotFound {
     #[error("the files of {0} are missing: run `openneko install {0}` again")]
@@ -28,14 +28,14 @@ pub enum NotFound {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// Finds what to run for an entry of the manifest.
+/// Finds the artifact of an entry of the manifest.
 ///
 /// The runner may be a WebAssembly component, an executable of this machine or
 /// an ECMAScript module; its first bytes tell which.
 ///
 /// # Errors
 ///
-/// If the package is not there.
+/// If the package is missing.
 pub(super) fn find(paths: &Paths, entry: &Entry) -> Result<Found, NotFound> {
     let manifest::Runner { path, sha512 } = manifest::runner(paths, entry)?;
     let beginning = File::open(&path).and_then(|file| {

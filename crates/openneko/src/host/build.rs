@@ -9,13 +9,13 @@ use crate::paths::Paths;
 #[cfg(feature = "wasm")]
 use crate::secrets::Store;
 
-/// Which engine is the least that an operator accepts.
+/// The weakest engine that an operator accepts.
 const MINIMUM: &str = "OPENNEKO_SANDBOX_MINIMUM";
 
-/// Which engines are used, and in which order: `jail,wasm`.
+/// The engines to use, in order: `jail,wasm`.
 const ENGINES: &str = "OPENNEKO_SANDBOX_ENGINES";
 
-/// A setting names what is no engine.
+/// A setting names an engine that does not exist.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable} names `{name}`, which is none of `jail`, `wasm` and `microvm`")]
 pub struct UnknownEngine {
@@ -43,7 +43,7 @@ pub fn engines(paths: &Paths) -> Result<Engines, UnknownEngine> {
     Ok(Engines::new(backends, minimum))
 }
 
-/// The engines that a variable names; `None` where it is not set.
+/// The engines that a variable names; `None` if it is not set.
 fn kinds(paths: &Paths, variable: &'static str) -> Result<Option<Vec<BackendKind>>, UnknownEngine> {
     let Some(text) = paths.environment.get(variable) else {
         return Ok(None);
@@ -62,7 +62,7 @@ fn unknown(variable: &'static str, name: &str) -> UnknownEngine {
     }
 }
 
-/// WASM, the jail, the microVM: what this build has of them.
+/// The engines of this build: WASM, the jail, the microVM.
 fn backends(paths: &Paths) -> Vec<Arc<dyn Backend>> {
     [wasm(paths), jail(paths), microvm(paths)]
         .into_iter()
@@ -86,8 +86,8 @@ fn wasm(paths: &Paths) -> Option<Arc<dyn Backend>> {
     }
 }
 
-/// Where compiled plugins are kept. Without it everything works, and every
-/// process compiles again.
+/// The cache of compiled plugins. Everything works without it, but every process
+/// compiles again.
 #[cfg(feature = "wasm")]
 fn cache(paths: &Paths) -> Option<openneko_sandbox::wasm::AotCache> {
     use openneko_sandbox::wasm::AotCache;
@@ -129,7 +129,7 @@ fn microvm(_: &Paths) -> Option<Arc<dyn Backend>> {
 fn microvm(paths: &Paths) -> Option<Arc<dyn Backend>> {
     use openneko_sandbox::microvm::{Microvm, MicrovmOptions};
 
-    /// What the original runs its plugins on.
+    /// The image of the original.
     const IMAGE: &str = "node:20-alpine";
 
     let environment = &paths.environment;

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Error;
 
-/// When a call must have ended. Whatever it has to wait for has what is left.
+/// When a call must have ended. Each wait in it has the rest of the time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     at: Instant,
@@ -22,18 +22,18 @@ impl Deadline {
         }
     }
 
-    /// How long what comes now may take.
+    /// The rest of the time.
     pub(super) fn left(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 
-    /// The outcome of `work`, as long as there is time for it.
+    /// The outcome of `work`, if it ends in time.
     pub(super) async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
         let done = timeout_at(self.at, work).await;
         done.map_err(|_| Error::Sandbox(SandboxError::Timeout(self.whole)))
     }
 
-    /// An engine knows what was left for it; people know the whole.
+    /// An engine reports the time that it had; people expect the time-out of the whole call.
     pub(super) fn whole(&self, error: SandboxError) -> SandboxError {
         match error {
             SandboxError::Timeout(_) => SandboxError::Timeout(self.whole),

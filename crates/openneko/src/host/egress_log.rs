@@ -1,4 +1,4 @@
-//! The attempts of plugins to reach what they may not, as lines of JSON in a file.
+//! The refused attempts of plugins, as lines of JSON in a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -10,8 +10,8 @@ use openneko_sandbox::egress::Denial;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-/// Past this size the file becomes the old one, and a new one starts: a
-/// plugin that tries in a loop must not fill the disk.
+/// Past this size the file is renamed to the old one, and a new one starts: a plugin
+/// that tries in a loop must not fill the disk.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// One refused attempt.
@@ -42,10 +42,10 @@ impl EgressLog {
         }
     }
 
-    /// Appends the denials of one call, and says each in the log of the process too.
+    /// Appends the denials of one call, and writes each to the log of the process too.
     ///
-    /// A file that cannot be written is reported there and stops nothing: the
-    /// attempts were refused already.
+    /// If the file cannot be written, that log says so, and nothing stops: the
+    /// attempts were already refused.
     pub fn record(&self, at: Timestamp, plugin: &str, method: &str, denials: &[Denial]) {
         let mut text = String::new();
         for denial in denials {

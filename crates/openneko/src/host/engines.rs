@@ -1,4 +1,4 @@
-//! Which engine runs a plugin: WASM, then the jail, then the microVM, the first that works here.
+//! The engine of a plugin: of WASM, the jail and the microVM, the first that works here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Engines {
     ///
     /// # Errors
     ///
-    /// Why each engine was passed over, when none is left: there is no weaker way to run a plugin.
+    /// Why each engine was passed over, if none is left: there is no weaker way to run a plugin.
     pub async fn choose(&self, artifact: &Artifact) -> Result<Chosen, NoEngine> {
         let mut passed = Vec::new();
         for engine in self.list.iter() {
@@ -90,7 +90,7 @@ impl Engines {
         Err(NoEngine(passed))
     }
 
-    /// What each engine does here; each one runs something to tell.
+    /// Whether each engine works here; each one runs a call to find out.
     pub async fn probes(&self) -> Vec<(BackendKind, Probe)> {
         let mut probes = Vec::new();
         for engine in self.list.iter() {
@@ -103,7 +103,7 @@ impl Engines {
 /// An engine for one artifact.
 pub struct Chosen {
     pub backend: Arc<dyn Backend>,
-    /// The preferred engines that could not have it, and why.
+    /// The preferred engines that cannot run it, and why.
     pub passed: Vec<(BackendKind, String)>,
 }
 
@@ -128,7 +128,7 @@ impl Engine {
         }
     }
 
-    /// Probes once per process: an engine does not come and go.
+    /// Probes once per process: the result does not change.
     async fn probe(&self) -> &Probe {
         let probe = async || {
             let probed = tokio::time::timeout(PROBE_TIMEOUT, self.backend.probe()).await;

@@ -8,7 +8,7 @@ use super::artifact;
 use super::engines::NoEngine;
 use crate::{id_token, manifest, secrets};
 
-/// A call that came to nothing. No message holds a secret.
+/// A call that failed. No message holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("no sign-in plugin is installed")]
@@ -33,7 +33,7 @@ pub enum Error {
     NoEngine(#[from] NoEngine),
     #[error("{0}")]
     Sandbox(#[source] SandboxError),
-    /// What it says of itself is not what was installed.
+    /// Its registration differs from the installed package.
     #[error("{0}")]
     Registration(String),
     #[error("{0}")]

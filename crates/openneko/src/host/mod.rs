@@ -1,10 +1,10 @@
-//! The plugin host: finds the plugin, chooses an engine, calls it, and believes only what it may.
+//! The plugin host: finds the plugin, chooses an engine, calls it, and checks the answer.
 //!
-//! Manifest and secrets are read anew for every call, and once: an installation,
-//! a grant or a rotated secret counts at once and without a restart, and nothing
-//! changes within a call. What is dear, the engine's compiled form of a plugin and
-//! its registration, is kept for as long as version, package and grants stay the
-//! same. A call has one time-out, which its start is part of.
+//! Every call reads manifest and secrets anew, and once. So an installation, a grant
+//! or a rotated secret counts at once and without a restart, and nothing changes
+//! within a call. The compiled plugin and its registration are expensive; the host
+//! keeps them while version, package and grants stay the same. A call has one
+//! time-out, which includes the start of the plugin.
 
 mod artifact;
 mod build;
@@ -44,7 +44,7 @@ use running::{Fingerprint, Slot};
 
 /// How long a call of a plugin may take in a sign-in, its start and registration included.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// The same at a terminal, and where nobody waits: the first start on a machine compiles the engine.
+/// The same at a terminal, and if nobody waits: the first start on a machine compiles the engine.
 pub const PATIENT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The plugins of one manifest, ready to be called. Clones share everything.
@@ -69,20 +69,20 @@ impl fmt::Debug for Host {
     }
 }
 
-/// The plugin that signs people in, as it was read once.
+/// The plugin that signs people in, from one reading.
 #[derive(Debug, Clone)]
 pub struct Provider {
     /// The package name.
     pub plugin_name: String,
-    /// What the button says after "Sign in with".
+    /// The words on the button after "Sign in with".
     pub provider_label: String,
     /// Environment values that it requires and that are not set.
     pub pending: Vec<String>,
-    /// What it is called with.
+    /// The entry and the values for its calls.
     pub reading: Arc<Reading>,
 }
 
-/// A plugin, and what would run it.
+/// A plugin, and the engine that would run it.
 #[derive(Debug)]
 pub struct Described {
     pub entry: Entry,
@@ -102,7 +102,7 @@ impl Host {
         Ok(Self::with_resolver(paths, engines, Arc::new(SystemResolver))?)
     }
 
-    /// The same with another way to resolve names.
+    /// The same with another resolver.
     pub(crate) fn with_resolver(
         paths: Paths,
         engines: Engines,
@@ -127,7 +127,7 @@ impl Host {
         &self.0.engines
     }
 
-    /// The refused attempts of plugins to reach something.
+    /// The refused attempts of plugins.
     pub fn egress_log(&self) -> &EgressLog {
         &self.0.log
     }
@@ -145,11 +145,11 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// If manifest or secrets cannot be read: that is not the same as having none.
+    /// If manifest or secrets cannot be read: that does not mean that there are none.
     pub fn provider(&self) -> Result<Option<Provider>, Error> {
         let (manifest, bad) = self.manifest()?;
         let Some(entry) = manifest.auth_provider() else {
-            // An entry that nobody can read may have been it.
+            // An unreadable entry may have been the sign-in plugin.
             return match bad.first() {
                 Some(bad) if manifest.mentions_auth() => Err(Error::File {
                     path: self.0.paths.manifest.display().to_string(),
@@ -167,7 +167,7 @@ impl Host {
         }))
     }
 
-    /// What the plugin calls its provider: its own word once it runs, until then the package's.
+    /// The label of the provider: the plugin's own once it runs, until then the package's.
     fn label(&self, entry: &Entry) -> String {
         let slot = self.0.slots.lock().get(entry.name.as_str()).cloned();
         let registered = slot.and_then(|slot| slot.label());
@@ -224,7 +224,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. What the plugin itself answers, a failure too, is an outcome.
+    /// See [`Error`]. The plugin's own answer, also a failure, is an outcome.
     pub async fn call(&self, plugin: &str, method: &str, params: &str) -> Result<Outcome, Error> {
         let deadline = Deadline::after(PATIENT_TIMEOUT);
         let (manifest, bad) = self.manifest()?;
@@ -239,7 +239,7 @@ impl Host {
             });
         };
         let entry = entry.clone();
-        // Registration is asked for without any value, here as at the start.
+        // `register` gets no values, here as at the start.
         let reading = match method {
             Registration::METHOD => Reading {
                 entry,
@@ -334,7 +334,7 @@ impl Host {
         }
     }
 
-    /// The slot of an entry as it stands now; an older one is let go.
+    /// The slot of an entry in its present form; an older one is dropped.
     fn slot(&self, entry: &Entry) -> Result<Arc<Slot>, Error> {
         let fingerprint = Fingerprint::of(entry, self.roots()?)?;
         let mut slots = self.0.slots.lock();
@@ -370,7 +370,7 @@ pub(crate) fn grant_text(grant: &openneko_plugin::manifest::Grant) -> String {
     format!("{}:{}{private}", grant.host, grant.port)
 }
 
-/// The roots that a plugin's TLS rests on.
+/// The trusted roots of a plugin's TLS.
 fn trust(pem: Option<&[u8]>) -> Result<TrustRoots, Error> {
     let public = TrustRoots::public();
     Ok(match pem {

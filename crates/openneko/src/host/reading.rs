@@ -7,10 +7,10 @@ use openneko_sandbox::Secret;
 
 use crate::secrets;
 
-/// A plugin as manifest and secrets described it at one moment: what a call is made of.
+/// A plugin as manifest and secrets described it at one moment.
 ///
-/// A call has one reading. What decided about the call, and what takes secrets out of the
-/// plugin's words afterwards, rest on the same one: a change in between counts for the next call.
+/// A call has one reading. The decision to call, and the removal of secrets from the plugin's
+/// messages, use the same one. A change in between counts for the next call.
 #[derive(Debug)]
 pub struct Reading {
     pub(super) entry: Entry,
@@ -18,8 +18,8 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// An entry with its values: those that it brings, then its secrets, and of both
-    /// only what its permissions name.
+    /// An entry with its values: its own, then its secrets, and of both only those that
+    /// its permissions name.
     pub fn new(entry: Entry, secrets: impl IntoIterator<Item = (String, Secret)>) -> Self {
         let own = entry.env.iter().flatten();
         let own = own.map(|(key, value)| (key.to_string(), Secret::new(value.clone())));
@@ -37,7 +37,7 @@ impl Reading {
         Ok(Self::new(entry, secrets))
     }
 
-    /// The required values that are not there; an empty one counts as there.
+    /// The required values that are missing; an empty one counts as present.
     pub(super) fn missing(&self) -> Vec<String> {
         let required = self.entry.permissions.env.iter().filter(|env| env.is_required());
         required

@@ -1,4 +1,4 @@
-//! One plugin made ready: compiled, registered, and checked against its entry.
+//! One prepared plugin: compiled, registered, and checked against its entry.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::deadline::Deadline;
 use super::{Error, Inner, artifact, scrub, trust};
 
-/// What must stay the same for a plugin to stay ready.
+/// A prepared plugin is kept while these stay the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     version: String,
@@ -33,7 +33,7 @@ impl Fingerprint {
     }
 }
 
-/// What the package asks for, and what the operator added.
+/// The hosts of the package and those that the operator added.
 fn grants(entry: &Entry) -> Result<Vec<Grant>, Error> {
     let mut grants = Vec::new();
     for host in &entry.permissions.network {
@@ -46,8 +46,7 @@ fn grants(entry: &Entry) -> Result<Vec<Grant>, Error> {
     Ok(grants)
 }
 
-/// A plugin that is ready, or that the first of its callers gets ready while
-/// the others wait.
+/// A prepared plugin, or one that its first caller prepares while the others wait.
 pub(super) struct Slot {
     entry: Entry,
     fingerprint: Fingerprint,
@@ -75,14 +74,14 @@ impl Slot {
         self.fingerprint == *fingerprint
     }
 
-    /// What it calls its provider, once it is ready.
+    /// Its label of the provider, once it is ready.
     pub(super) fn label(&self) -> Option<String> {
         let auth = self.ready.get()?.registration.capabilities.auth.as_ref()?;
         auth.provider_label.clone().filter(|label| !label.is_empty())
     }
 
-    /// A failure is not kept: the next caller tries again. To start, and to wait for
-    /// another's start, is part of the call that needs it.
+    /// A failure is not kept: the next caller tries again. The start, and the wait for
+    /// another caller's start, count in the time of the call.
     pub(super) async fn ready(&self, host: &Inner, deadline: Deadline) -> Result<&Ready, Error> {
         if let Some(ready) = self.ready.get() {
             return Ok(ready);
@@ -129,7 +128,7 @@ impl Slot {
     }
 }
 
-/// Asks a plugin what it is, without any value in its environment.
+/// Calls `register`, without any value in the environment.
 async fn register(
     host: &Inner,
     entry: &Entry,
@@ -160,7 +159,7 @@ async fn register(
 }
 
 impl Ready {
-    /// How it is given its parameters.
+    /// How it gets its parameters.
     pub(super) fn params_by(&self) -> ParamsBy {
         if self.registration.reads_params_on_input() {
             ParamsBy::Input

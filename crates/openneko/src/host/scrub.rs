@@ -1,13 +1,13 @@
-//! Takes secrets out of what plugins say before anybody reads it.
+//! Removes secrets from the messages of plugins before anybody reads them.
 
 use openneko_plugin::rpc::{Failure, RpcError};
 use openneko_sandbox::{SandboxError, Secret};
 
-/// Shorter values are found in any text, and are no secrets.
+/// Shorter values occur in any text, and are no secrets.
 const SHORTEST: usize = 6;
 const REDACTED: &str = "[REDACTED]";
 
-/// Replaces every value, as it is and as forms and Basic credentials carry it.
+/// Replaces every value, in the clear, in form encoding and in base64.
 pub(super) fn text(text: &str, env: &[(String, Secret)]) -> String {
     let mut needles: Vec<String> = Vec::new();
     for (_, value) in env {
@@ -19,7 +19,7 @@ pub(super) fn text(text: &str, env: &[(String, Secret)]) -> String {
             needles.extend((0..3).flat_map(|offset| in_base64(value, offset)));
         }
     }
-    // The longest first, so that a value within another leaves no rest of it.
+    // The longest first, so that a value inside another leaves no rest of that one.
     needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
     needles
         .iter()

@@ -1,8 +1,7 @@
 //! Unpacks an npm tarball into an empty folder, or refuses it.
 //!
-//! Stricter than npm: plain files and folders only, names that mean the same
-//! on every file system, and nothing behind the end that another reader might
-//! find.
+//! It is stricter than npm: plain files and folders only, names that mean the same
+//! on every file system, and no data behind the end that another reader might find.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -13,13 +12,13 @@ use std::path::Path;
 use flate2::bufread::GzDecoder;
 use tar::{Archive, Entry, EntryType};
 
-/// What an archive may hold.
+/// The limits of an archive.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub entries: usize,
     /// Unpacked, with the headers.
     pub bytes: u64,
-    /// Unpacked bytes for each packed one, beyond `free_bytes`: code packs to a
+    /// Unpacked bytes for each packed one, beyond `free_bytes`: code shrinks to a
     /// third or a tenth, a bomb to a thousandth.
     pub ratio: u64,
     pub free_bytes: u64,
@@ -70,8 +69,8 @@ pub enum Error {
     Write(io::Error),
 }
 
-/// Unpacks `tarball` into `target`, an empty folder of our own. The folder that
-/// npm puts everything in, `package/`, is left away.
+/// Unpacks `tarball` into `target`, an empty folder of our own, without the folder
+/// `package/` that npm puts around everything.
 ///
 /// The archive is read to its end once before anything is written, so that a
 /// bomb or a bad last entry costs no disk.
@@ -122,7 +121,7 @@ fn walk(
 
 /// Checks that another reader would find no more entries.
 fn check_end(mut rest: Bounded<GzDecoder<&[u8]>>, refused: impl Fn(io::Error) -> Error) -> Result<(), Error> {
-    // A tar archive ends at an empty block, and this reader stops there; others may go on.
+    // A tar archive ends at an empty block. This reader stops there; others may continue.
     let mut block = [0; 8192];
     loop {
         match rest.read(&mut block).map_err(&refused)? {
@@ -150,7 +149,7 @@ fn refused(error: io::Error, limits: Limits, budget: u64) -> Error {
     }
 }
 
-/// Ends with an error where `Take` would pretend that the file ends.
+/// Like `Take`, but ends with an error and not as if the file ended.
 struct Bounded<R> {
     inner: R,
     left: u64,
@@ -173,7 +172,7 @@ enum Kind {
     Folder,
 }
 
-/// The names so far, to find two that are one on a file system which ignores case.
+/// The names so far, to find two that are equal on a file system which ignores case.
 struct Names {
     limits: Limits,
     root: Option<String>,
@@ -243,7 +242,7 @@ impl Names {
             *old = new;
             return Ok(());
         }
-        // A folder may be named again and again; a file once.
+        // A folder may be named several times; a file once.
         if *old != new || kind == Kind::File {
             return Err(Error::Collision(old.0.clone(), path.to_owned()));
         }
@@ -289,7 +288,7 @@ fn write(entry: &mut Entry<'_, impl Read>, target: &Path) -> Result<(), Failed> 
             count => file.write_all(&block[..count]).map_err(Failed::Write)?,
         }
     }
-    // Whatever the mask of the process is, and no other bits of the archive.
+    // Exactly these bits, with any mask of the process, and no other bits of the archive.
     file.set_permissions(fs::Permissions::from_mode(mode))
         .and_then(|()| file.sync_all())
         .map_err(Failed::Write)
@@ -299,7 +298,7 @@ fn create(target: &Path, mode: u32) -> io::Result<File> {
     if let Some(folder) = target.parent() {
         fs::create_dir_all(folder)?;
     }
-    // New files only: nothing is ever written through something that is there.
+    // New files only: nothing is written through an existing file or link.
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -380,7 +379,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever an archive holds: no panic, and all or nothing.
+        /// Any archive: no panic, and all or nothing.
         #[test]
         fn a_damaged_archive_is_unpacked_whole_or_not_at_all(
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),

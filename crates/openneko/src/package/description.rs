@@ -1,4 +1,4 @@
-//! `package.json`: what a package says of itself, against what was promised of it.
+//! `package.json`: a package's own description, compared with the marketplace's.
 
 use std::fs;
 use std::io::Read;
@@ -11,8 +11,8 @@ use openneko_plugin::{PackageName, Version};
 
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Scripts that npm would run at some point of an installation. None is ever run
-/// here; a package that counts on one is not the package that was reviewed.
+/// Scripts that npm would run during an installation. None is ever run here; a package
+/// that needs one is refused.
 const FORBIDDEN_SCRIPTS: [&str; 9] = [
     "preinstall",
     "install",
@@ -25,7 +25,7 @@ const FORBIDDEN_SCRIPTS: [&str; 9] = [
     "postuninstall",
 ];
 
-/// What a plugin's `package.json` says.
+/// The content of a plugin's `package.json`.
 #[derive(Debug, Clone)]
 pub struct Description {
     /// The file that is run, relative to the package.
@@ -36,7 +36,7 @@ pub struct Description {
     pub has_skill: bool,
 }
 
-/// Why what a package says of itself is not accepted.
+/// Why a package's description is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the package has no readable package.json: {0}")]
@@ -107,11 +107,11 @@ impl Description {
         })
     }
 
-    /// Checks that the package asks for no host beyond those that were `promised`.
+    /// Checks that the package asks for no host beyond those in `promised`.
     ///
     /// # Errors
     ///
-    /// [`Error::Hosts`] with those that were not.
+    /// [`Error::Hosts`] with the others.
     pub fn check_hosts(&self, promised: &Permissions) -> Result<(), Error> {
         let asked = self
             .permissions
@@ -128,7 +128,7 @@ impl Description {
     }
 }
 
-/// Whether everything that `host` allows is allowed by `pattern`, too.
+/// Whether `pattern` allows everything that `host` allows.
 fn covers(pattern: &HostPattern, host: &HostPattern) -> bool {
     if pattern == host {
         return true;

@@ -1,8 +1,8 @@
 //! A downloaded package: verified, unpacked, checked, put in place. Nothing of it runs.
 //!
-//! The order is the defence: the hash of the whole tarball first, then each
-//! entry before anything of it is written, then what the package says of
-//! itself, and only then does the folder get its name.
+//! The order is the defence. The hash of the whole tarball comes first, then each
+//! entry before anything of it is written, then the package's own description.
+//! Only then does the folder get its name.
 
 mod archive;
 mod description;
@@ -15,7 +15,7 @@ pub use archive::{Error as ArchiveError, Limits};
 pub use description::{Description, Error as DescriptionError};
 pub use place::{Place, Staged};
 
-/// Who says what the SHA-512 of a tarball is.
+/// The source of an expected SHA-512.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Witness {
     Catalog,
@@ -47,7 +47,7 @@ pub enum Error {
     },
 }
 
-/// The SHA-512 of a tarball, if it is what each of `expected` says.
+/// The SHA-512 of a tarball, if it equals each of `expected`.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub fn verify(package: &str, tarball: &[u8], expected: &[(Witness, &Integrity)])
     let mut received = [0; 64];
     received.copy_from_slice(digest::digest(&digest::SHA512, tarball).as_ref());
     for (witness, integrity) in expected {
-        // The digests are compared, not the texts: a text may be no hash at all.
+        // The digests are compared, not the texts: a text may be no hash.
         if integrity.digest() != Some(received) {
             return Err(Error::Integrity {
                 package: package.to_owned(),

@@ -1,4 +1,4 @@
-//! Where packages lie: `plugins/<name>/<version>-<hash>`, each put there in one step.
+//! The folders of packages: `plugins/<name>/<version>-<hash>`, each put there in one step.
 
 use std::fs;
 use std::io;
@@ -35,12 +35,12 @@ impl Place {
         }
     }
 
-    /// The folder that the package is in, once it is installed.
+    /// The folder of the package, once it is installed.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Unpacks a verified tarball beside its place and checks what it says of itself.
+    /// Unpacks a verified tarball beside its place and checks its description.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Place {
         }
     }
 
-    /// Removes every other version of the plugin; what cannot be removed stays.
+    /// Removes every other version of the plugin; files that cannot be removed stay.
     pub fn remove_others(&self) {
         for entry in fs::read_dir(&self.of_plugin).into_iter().flatten().flatten() {
             if entry.path() != self.folder {
@@ -80,10 +80,10 @@ impl Place {
         }
     }
 
-    /// Removes this version; what cannot be removed stays.
+    /// Removes this version; files that cannot be removed stay.
     pub fn remove(&self) {
         let _ = fs::remove_dir_all(&self.folder);
-        // Fails while another version is there.
+        // Fails if another version is there.
         let _ = fs::remove_dir(&self.of_plugin);
     }
 
@@ -100,13 +100,13 @@ impl Place {
     }
 }
 
-/// An unpacked package that is not yet in its place. Dropped, it is gone.
+/// An unpacked package that is not yet in its place. Dropping it deletes it.
 #[derive(Debug)]
 pub struct Staged {
     place: Place,
     folder: TempDir,
     description: Description,
-    /// Held so that nobody takes the folder for a leftover.
+    /// Held so that no other process takes the folder for a leftover.
     _lock: Lock,
 }
 
@@ -141,7 +141,7 @@ impl Staged {
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(self.folder.path(), readable).map_err(io)?;
         if self.place.folder.exists() {
-            // The same package, perhaps changed since: it makes room, and goes when `old` does.
+            // The same package, perhaps changed since: it moves away and is deleted with `old`.
             let old = tempfile::Builder::new()
                 .prefix(UNFINISHED)
                 .tempdir_in(&self.place.all)
@@ -156,7 +156,7 @@ impl Staged {
     }
 }
 
-/// An installation that was killed leaves its folder.
+/// Removes folders of killed installations.
 fn remove_unfinished(plugins: &Path) {
     for entry in fs::read_dir(plugins).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {

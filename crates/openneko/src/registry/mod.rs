@@ -1,4 +1,4 @@
-//! The npm registry: what it says of a package, and the package itself.
+//! The npm registry: the metadata of a package, and the package itself.
 //!
 //! Source: the registry API of npm, `package-metadata.md` of npm/registry.
 
@@ -21,16 +21,16 @@ use crate::http::{self, Http, Request};
 use crate::paths::Paths;
 pub use npmrc::{Error as ConfigError, NpmConfig};
 
-/// Packages with thousands of versions stay below.
+/// Enough for packages with thousands of versions.
 const MAX_METADATA_BYTES: u64 = 32 << 20;
-/// A plugin is one bundle or component; the JavaScript engine itself has 12 MiB.
+/// A plugin is one bundle or component; the JavaScript engine itself takes 12 MiB.
 const MAX_TARBALL_BYTES: u64 = 64 << 20;
 const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 const TARBALL_TIMEOUT: Duration = Duration::from_secs(300);
-/// The short form of the metadata, which has what an installer needs.
+/// The short form of the metadata, which is enough for an installer.
 const SHORT_METADATA: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8";
 
-/// Why a package could not be had from the registry.
+/// Why a package could not be downloaded from the registry.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -61,13 +61,13 @@ pub enum Error {
     Tarball { url: String, source: http::Error },
 }
 
-/// What a registry publishes of one version.
+/// The registry's metadata of one version.
 #[derive(Debug, Clone)]
 pub struct Published {
     pub version: Version,
     pub tarball: Url,
     pub integrity: Integrity,
-    /// What the author says to those who still use it.
+    /// The author's message to people who still use it.
     pub deprecated: Option<String>,
 }
 
@@ -83,12 +83,12 @@ struct Metadata<'a> {
     name: String,
     #[serde(rename = "dist-tags", default)]
     dist_tags: Unique<String>,
-    // Read one by one: a version that nobody asks for may be malformed.
+    // Read one by one: a version that is not needed may be malformed.
     #[serde(borrow)]
     versions: Unique<&'a RawValue>,
 }
 
-/// An object whose names occur once: of two values each reader might take another.
+/// An object without duplicate names: two readers might take different values.
 struct Unique<T>(BTreeMap<String, T>);
 
 impl<T> Default for Unique<T> {
@@ -137,7 +137,7 @@ struct Dist {
 }
 
 impl Registry {
-    /// The registry for `name`: `flag`, else what the settings of npm say.
+    /// The registry for `name`: `flag`, else the one of npm's settings.
     ///
     /// # Errors
     ///
@@ -156,11 +156,11 @@ impl Registry {
         http::shown(&self.url)
     }
 
-    /// What the registry publishes of `version`, or of the version that it calls `latest`.
+    /// The metadata of `version`, or of the version that the registry calls `latest`.
     ///
     /// # Errors
     ///
-    /// If it has no such version, or its answer lacks what is needed to verify the package.
+    /// If it has no such version, or its answer lacks the hash that verifies the package.
     pub async fn published(&self, name: &PackageName, version: Option<&Version>) -> Result<Published, Error> {
         let url = self.metadata_url(name);
         let request = Request {
@@ -207,7 +207,7 @@ impl Registry {
         published(found, wanted).map_err(malformed)
     }
 
-    /// Downloads the tarball; `progress` learns the size, if it is known, and how much there is.
+    /// Downloads the tarball. `progress` gets the size, if it is known, and the bytes so far.
     ///
     /// # Errors
     ///
@@ -266,8 +266,8 @@ fn published(found: &RawValue, wanted: Option<&str>) -> Result<Published, String
 
 /// The one SHA-512 among the hashes that the registry lists.
 ///
-/// Source: Subresource Integrity §3.5; with several of the same strength any of
-/// them would do there, so a list of two is refused here.
+/// Source: Subresource Integrity §3.5. There, any of several hashes of the same strength
+/// is enough, so a list of two is refused here.
 fn sha512(list: &str) -> Option<Integrity> {
     let mut found = list
         .split_ascii_whitespace()
@@ -282,7 +282,7 @@ fn sha512(list: &str) -> Option<Integrity> {
 mod tests {
     use super::*;
 
-    /// A registry that says two things says one to whoever looks, and another to us.
+    /// With two values, a registry could show one to a reviewer and another to us.
     #[test]
     fn an_answer_that_says_two_things_is_refused() {
         let hash = Integrity::of_digest(&[7; 64]);

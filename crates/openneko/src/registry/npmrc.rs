@@ -1,4 +1,4 @@
-//! Settings of npm, as far as they say which registry to ask and how.
+//! The settings of npm that choose the registry and its credentials.
 //!
 //! Source: `npm help config`, `npm help npmrc`, and the parser of npm's package `ini`.
 
@@ -17,11 +17,11 @@ use crate::secrets::Secret;
 const MAX_FILE_BYTES: u64 = 1 << 20;
 const DEFAULT: &str = "https://registry.npmjs.org/";
 
-/// The settings, the environment's before the project's before the user's.
+/// The settings: the environment wins over the project, and the project over the user.
 #[derive(Default)]
 pub struct NpmConfig {
     values: BTreeMap<String, String>,
-    /// Relative file names in settings start here.
+    /// The base of relative file names in settings.
     current_dir: PathBuf,
 }
 
@@ -71,7 +71,7 @@ impl NpmConfig {
     ///
     /// # Errors
     ///
-    /// If the address is not one to download from.
+    /// If the address is refused for downloads.
     pub fn registry(&self, scope: Option<&str>, flag: Option<&str>) -> Result<Url, Error> {
         let of_scope = scope.map(|scope| format!("@{scope}:registry"));
         let of_scope = of_scope.filter(|name| self.values.contains_key(name));
@@ -89,8 +89,8 @@ impl NpmConfig {
         Ok(url)
     }
 
-    /// What was written for `setting`. npm sends a variable that is not set as it
-    /// stands there, and gets an answer that says nothing.
+    /// The value of `setting`. If a variable is not set, npm sends its name, and gets an
+    /// answer that does not help; here that is an error.
     fn value(&self, setting: &str) -> Result<Option<&str>, Error> {
         let value = self.values.get(setting).map(String::as_str);
         match value.and_then(variable) {
@@ -160,7 +160,7 @@ fn parse(text: &str, environment: &Environment) -> BTreeMap<String, String> {
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
-        // What stands in a section is no setting of npm.
+        // Lines of a section are not settings of npm.
         if line.starts_with('[') && line.ends_with(']') {
             break;
         }
@@ -174,7 +174,7 @@ fn parse(text: &str, environment: &Environment) -> BTreeMap<String, String> {
     values
 }
 
-/// A key or a value without its quotes, or else without the comment behind it.
+/// A key or a value without its quotes or the comment behind it.
 fn plain(text: &str) -> String {
     let text = text.trim();
     let within = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
@@ -202,7 +202,7 @@ fn plain(text: &str) -> String {
     result.trim().to_owned()
 }
 
-/// A text that is written as JSON.
+/// A text in JSON quotes.
 fn json_text(text: &str) -> Option<String> {
     match serde_json::from_str(text).ok()? {
         serde_json::Value::String(text) => Some(text),
@@ -367,7 +367,7 @@ mod tests {
         );
         let error = config.registry(Some("acme"), None).unwrap_err().to_string();
         assert!(error.contains("the variable NPM_HOST"), "{error}");
-        // Nobody needs it elsewhere.
+        // It is not needed elsewhere.
         assert!(ask("https://other.example/a").unwrap().is_none());
         assert!(ask("https://maybe.example/a").unwrap().is_none());
         assert_eq!(registry(&config, None, None), DEFAULT);

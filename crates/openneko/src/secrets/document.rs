@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 
 use super::seal::PREFIX;
 
-/// What connectors keep for the people who use them: written by the host of the original.
+/// The section of connectors for their users, which the host of the original writes.
 const OPERATORS: &str = "_operators";
 
-/// The file, taken apart.
+/// The parsed file.
 #[derive(Debug, Default)]
 pub(super) struct Document {
     /// Sections whose values are all strings, other than `_operators`.
@@ -21,11 +21,11 @@ pub(super) struct Document {
     pub(super) others: BTreeMap<String, Box<RawValue>>,
 }
 
-/// One value as the file has it.
+/// One value in the file.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Sealed(String),
-    /// As older versions wrote it; the next write seals it.
+    /// A value in the clear, by an older version; the next write seals it.
     Plain(Secret),
 }
 
@@ -39,7 +39,7 @@ impl Value {
     }
 }
 
-/// Where the file stops making sense. Says nothing of what stands there: it may be a secret.
+/// Where the file is malformed. It quotes nothing, because the text may be a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Malformed {
     #[error("line {line} column {column}")]
@@ -83,7 +83,7 @@ impl Document {
         Ok(document)
     }
 
-    /// The strings of a section that is not ours, as far as it has any.
+    /// The strings of a section that is not ours.
     pub(super) fn strings_of_other(&self, name: &str) -> BTreeMap<String, Value> {
         let pairs = self.others.get(name).filter(|_| name != OPERATORS);
         let Some(pairs) = pairs.and_then(|raw| serde_json::from_str::<Pairs<'_>>(raw.get()).ok()) else {
@@ -97,7 +97,7 @@ impl Document {
             .collect()
     }
 
-    /// The file, once every value is sealed: plugins by name, then what is not ours.
+    /// The text of the file, once every value is sealed: plugins by name, then other sections.
     pub(super) fn render(
         &self,
         sealed: &BTreeMap<&str, BTreeMap<&str, String>>,
@@ -132,7 +132,7 @@ fn indented(text: &str) -> String {
 struct Pairs<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Pairs<'a> {
-    /// Of two equal names each reader would pick another one.
+    /// Two readers would pick different values of two equal names.
     fn unique(self) -> Result<BTreeMap<String, &'a RawValue>, Malformed> {
         let mut unique = BTreeMap::new();
         for (name, value) in self.0 {
@@ -156,7 +156,7 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                /// More than anybody has; a file of this many sections is an attack.
+                /// More sections than any real file has.
                 const MAX_PAIRS: usize = 10_000;
                 let mut pairs = Vec::new();
                 while let Some(pair) = map.next_entry()? {

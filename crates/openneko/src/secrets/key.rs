@@ -1,4 +1,4 @@
-//! The key of the secrets: a text file, made when it is first needed.
+//! The key of the secrets: a text file, made at its first use.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 use super::Error;
 use crate::file;
 
-/// Texts of a key are short; a larger file is not one.
+/// The text of a key is short; a larger file is no key.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
 /// SHA-256 of the text in `secret-key`.
 pub(super) struct Key(Zeroizing<[u8; 32]>);
 
 impl Key {
-    /// The key that `text` stands for; blanks around it do not count.
+    /// The key of `text`; blanks around it do not count.
     pub(super) fn of_text(text: &str) -> Self {
         let mut key = Zeroizing::new([0; 32]);
         let hash = digest::digest(&digest::SHA256, text.trim().as_bytes());

@@ -1,9 +1,8 @@
 //! The secrets of the plugins: environment values, sealed at rest in one file.
 //!
-//! Every process that writes holds a lock and replaces the file in one step.
-//! A file that cannot be read is an error and never an empty store: a plugin
-//! that is called without its secrets fails in ways nobody understands, and a
-//! write on top of it would lose them.
+//! Every process that writes holds a lock and replaces the file in one step. A file
+//! that cannot be read is an error and never an empty store: a plugin without its
+//! secrets would fail in obscure ways, and the next write would lose them.
 
 mod document;
 mod key;
@@ -23,7 +22,7 @@ use crate::paths::Paths;
 use document::{Document, Value};
 use key::Key;
 
-/// Some thousand plugins' worth.
+/// Enough for some thousand plugins.
 const MAX_FILE_BYTES: u64 = 8 << 20;
 /// Linux takes 128 KiB for one environment variable.
 const MAX_VALUE_BYTES: usize = 64 << 10;
@@ -121,7 +120,7 @@ impl Store {
         })
     }
 
-    /// The file, for those who watch it.
+    /// The file, to watch it.
     pub fn path(&self) -> &Path {
         &self.file
     }
@@ -183,7 +182,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If a name or value cannot be one, or the store cannot be read or written;
+    /// If a name or a value is malformed, or the store cannot be read or written;
     /// nothing is stored then.
     pub fn set_all(
         &self,
@@ -213,7 +212,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the store cannot be read or written; it is then as before.
+    /// If the store cannot be read or written; it is then unchanged.
     pub fn unset(&self, plugin: &str, key: &str) -> Result<bool, Error> {
         let mut was_set = false;
         self.edit(|document| {
@@ -232,7 +231,7 @@ impl Store {
     }
 
     /// A key for one purpose, such as `session-cookie:v1`: HMAC-SHA256 of the
-    /// label. The same as long as the key file is the same.
+    /// label. It changes only with the key file.
     ///
     /// # Errors
     ///
@@ -258,8 +257,8 @@ impl Store {
         lock.write(text.as_bytes(), 0o600).map_err(failed)
     }
 
-    /// The text of the file. Values that are sealed stay as they are, but before
-    /// another one joins them each must open: else the store would need two keys.
+    /// The text of the file. Sealed values stay unchanged. But before a new one is
+    /// sealed, all of them must open: otherwise the store would need two keys.
     fn seal(&self, document: &Document, had_sealed: bool) -> Result<String, Error> {
         let has_plain =
             |values: &BTreeMap<_, _>| values.values().any(|value| matches!(value, Value::Plain(_)));
@@ -322,7 +321,7 @@ impl Store {
         key.map(Some).ok_or_else(|| Error::NoKey(self.key.clone()))
     }
 
-    /// A new key opens nothing that is there already, so one is made only for an empty store.
+    /// A new key cannot open existing values, so one is made only for an empty store.
     fn key_or_new(&self, has_sealed: bool) -> Result<Key, Error> {
         if has_sealed {
             return Key::read(&self.key)?.ok_or_else(|| Error::NoKey(self.key.clone()));

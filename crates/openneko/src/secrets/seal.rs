@@ -1,8 +1,8 @@
 //! `enc:v1`: one sealed value as text.
 //!
-//! AES-256-GCM; the wire form is `enc:v1:` and the base64 of nonce, tag and
-//! ciphertext in this order. There is no additional data, so the format itself
-//! does not say which key of which plugin a value belongs to.
+//! AES-256-GCM; the text is `enc:v1:` and the base64 of nonce, tag and ciphertext
+//! in this order. There is no additional data, so the format does not bind a value
+//! to a plugin and its key.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
@@ -48,7 +48,7 @@ pub(super) fn open(key: &Key, sealed: &str) -> Result<Secret, Unsealable> {
             &mut text,
         )
         .map_err(|_| Unsealable)?;
-    // Checked first, so that a failure leaves nothing unwiped behind.
+    // Checked first, so that a failure leaves nothing unwiped.
     std::str::from_utf8(&text).map_err(|_| Unsealable)?;
     let text = String::from_utf8(std::mem::take(&mut *text)).map_err(|_| Unsealable)?;
     Ok(Secret::new(text))

@@ -1,4 +1,4 @@
-//! Whose groups make admins: the key `adminGroups`.
+//! The groups that make admins: the key `adminGroups`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::web::mistake::{Mistake, lower, mistake, non_empty};
 
-/// Whose groups make admins.
+/// The groups that make admins.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(
     untagged,
@@ -24,13 +24,12 @@ impl Default for AdminGroups {
     }
 }
 
-/// The groups of admins by organization. A list names none: with one
-/// organization it can only be meant for that, and with more anybody's
-/// "admins" would be ours.
+/// The groups of admins by organization. A list names no organization: with one allowed
+/// organization it means that one. With more, any company's "admins" would be ours.
 ///
 /// # Errors
 ///
-/// What cannot be used, and the lines to write in its place.
+/// The unusable value, and the lines to write in its place.
 pub(super) fn by_organization(
     written: AdminGroups,
     allowed: &BTreeSet<String>,
@@ -59,7 +58,7 @@ pub(super) fn by_organization(
     Ok(rules)
 }
 
-/// Why a list will not do, and the lines to write in its place.
+/// Why a list is not enough, and the lines to write in its place.
 fn whose_groups(groups: &[String], allowed: &BTreeSet<String>) -> String {
     let who_enters = match allowed.len() {
         0 => "every organization of the provider may sign in".to_owned(),

@@ -1,4 +1,4 @@
-//! What every handler shares.
+//! The state that every handler shares.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ const MAX_CALLS: usize = 16;
 /// How long a sign-in waits for its turn.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// What an [`App`] is made of.
+/// The parts of an [`App`].
 pub struct Parts {
     pub db: Db,
     pub host: Arc<dyn SignInHost>,
@@ -46,7 +46,7 @@ pub struct Parts {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub public_url: Option<PublicUrl>,
-    /// Whether nobody but this machine can connect.
+    /// Whether only this machine can connect.
     pub is_local: bool,
     pub lifetimes: Lifetimes,
     pub rules: Rules,
@@ -119,7 +119,7 @@ impl App {
         (self.0.clock)()
     }
 
-    /// Where browsers find us, as they write it in `Origin`.
+    /// Our address as browsers write it in `Origin`.
     pub(crate) fn origin(&self) -> Option<&str> {
         self.0.config.public_url.as_ref().map(PublicUrl::origin)
     }
@@ -131,7 +131,7 @@ impl App {
         }
     }
 
-    /// What the sign-in page can offer. Remembers for ever that sign-in was at work.
+    /// What the sign-in page can offer. Remembers for ever that sign-in was set up.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl App {
                 session::touch(tx, &cookie_hash, idle, now).await
             })
             .await;
-            // Being active is worth a warning, not a refusal.
+            // If only the time of the last use cannot be written, that is a warning, not a refusal.
             if let Err(error) = touched {
                 tracing::warn!(%error, "the use of a session could not be written");
             }
@@ -202,10 +202,10 @@ impl App {
         Ok(Some(SignedIn { session, cookie_hash }))
     }
 
-    /// Counts a request to begin or finish a sign-in; after too many says how long to wait.
+    /// Counts a request to begin or finish a sign-in; after too many, returns how long to wait.
     ///
-    /// By its address and not by the listener's `Source`: a peer that nobody trusts would have
-    /// the budget of all forwarders besides its own, if it only writes a header.
+    /// It counts by address and not by the listener's `Source`: otherwise an untrusted peer could
+    /// write a header and use the budget of all forwarders besides its own.
     pub(crate) fn count(&self, client: ClientIp) -> Result<(), Duration> {
         let counted = self.0.limiter.check_key(&Source::of(client.0));
         counted.map_err(|until| until.wait_time_from(DefaultClock::default().now()))
@@ -219,7 +219,7 @@ impl App {
             .ok()
     }
 
-    /// Forgets who has not called for long.
+    /// Forgets clients that have not called for long.
     pub(crate) fn forget_idle_clients(&self) {
         self.0.limiter.retain_recent();
         self.0.limiter.shrink_to_fit();

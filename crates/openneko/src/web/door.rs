@@ -1,4 +1,4 @@
-//! What the sign-in page can offer. It never offers to go on without signing in.
+//! What the sign-in page can offer. It never lets anybody in without signing in.
 
 use crate::host::Provider;
 
@@ -11,14 +11,14 @@ pub(crate) enum Door {
     /// No plugin is installed, nor ever was.
     Setup,
     /// The plugin that signed people in is gone, or the manifest cannot be
-    /// read; holds the plugin's name where it is known.
+    /// read; holds the plugin's name if it is known.
     Lost(Option<String>),
-    /// Nobody said how browsers reach this server.
+    /// The public URL is not set.
     NoPublicUrl,
 }
 
 impl Door {
-    /// Decides from what the host says and what it once said.
+    /// Decides from the present provider and the marker of an earlier one.
     pub(crate) fn of(provider: Option<Provider>, marker: Option<String>, has_public_url: bool) -> Self {
         match (provider, marker) {
             (Some(provider), _) if !provider.pending.is_empty() => Self::Pending(provider),

@@ -1,4 +1,4 @@
-//! A failure that a person sees; the cause is logged and never sent.
+//! A failure page for people; the cause is logged and never sent.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ impl ErrorPage<'_> {
     }
 }
 
-/// A request that cannot be answered as it came.
+/// The page of a request that is refused.
 pub(crate) fn page(status: StatusCode, heading: &str, why: &str, what_to_do: &str) -> Response {
     let page = ErrorPage {
         heading,

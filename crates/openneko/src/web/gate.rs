@@ -1,4 +1,4 @@
-//! Nobody passes who is not signed in.
+//! The gate: only signed-in people pass.
 
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
@@ -12,7 +12,7 @@ use crate::web::reply;
 /// Lets a request through with its [`SignedIn`](crate::web::app::SignedIn), or
 /// sends it to the sign-in page; programs get 401.
 ///
-/// The plugin is not asked: who is signed in stays so while it is down.
+/// It does not ask the plugin: people stay signed in while the plugin is down.
 pub(crate) async fn require_sign_in(State(app): State<App>, mut request: Request, next: Next) -> Response {
     match app.signed_in(request.headers()).await {
         Ok(Some(signed_in)) => {

@@ -1,4 +1,4 @@
-//! The plugin host as the web app sees it: its answers in the words of [`plugin`](crate::web::plugin).
+//! The plugin host behind the trait of [`plugin`](crate::web::plugin).
 
 use async_trait::async_trait;
 use openneko_plugin::rpc::{BeginAuth, CompleteAuth, Identity};
@@ -22,7 +22,7 @@ impl SignInHost for Host {
             .await
             .map_err(|error| failure(&error))?;
         let url = Url::parse(&answer.authorization_url).ok();
-        // A browser is sent there: `javascript:` and plain http are no places for it.
+        // A browser is sent there, so `javascript:` and plain http are refused.
         url.filter(|url| url.scheme() == "https" && url.host().is_some())
             .ok_or_else(|| PluginFailure {
                 code: "BAD_ANSWER".to_owned(),
@@ -94,7 +94,7 @@ fn installed(plugin: &Described) -> Installed {
 
 const ASK_LATER: &str = "The sign-in could not be completed. Try again in a moment.";
 
-/// A failure in two texts: one for the log, one for who signs in.
+/// A failure in two texts: one for the log, one for the person.
 fn failure(error: &Error) -> PluginFailure {
     let public = match error {
         Error::NoProvider | Error::NotConfigured { .. } => "Sign-in is not set up yet.",

@@ -1,4 +1,4 @@
-//! What a sign-in plugin says about a person, checked before anything uses it.
+//! The identity that a sign-in plugin returns, checked before its use.
 
 use openneko_plugin::json::Json;
 use openneko_plugin::rpc;
@@ -24,7 +24,7 @@ pub struct Identity {
     pub email_verified: Option<bool>,
 }
 
-/// An identity that no sign-in can rest on.
+/// Why an identity is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     #[error("the plugin's subject is empty, longer than 255 bytes, or holds control characters")]
@@ -34,14 +34,14 @@ pub enum Invalid {
 }
 
 impl Identity {
-    /// Checks what a plugin answered.
+    /// Checks a plugin's answer.
     ///
-    /// Names and groups are cut to what a page can show: they decide nothing
-    /// that a cut could widen.
+    /// Names and groups are cut to the length of a page: a shorter one gives no
+    /// more rights.
     ///
     /// # Errors
     ///
-    /// If subject or address cannot be one.
+    /// If subject or address is malformed.
     pub fn check(answer: rpc::Identity) -> Result<Self, Invalid> {
         let has_control = |text: &str| text.chars().any(char::is_control);
         if answer.sub.is_empty() || answer.sub.len() > MAX_SUB || has_control(&answer.sub) {
@@ -61,7 +61,7 @@ impl Identity {
             .find_map(|key| answer.extra.get(key))
             .and_then(|value| match value {
                 Json::Bool(is_verified) => Some(*is_verified),
-                // Some providers send the word.
+                // Some providers send a string.
                 Json::String(word) => word.parse().ok(),
                 Json::Null | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
             });
@@ -77,10 +77,10 @@ impl Identity {
         })
     }
 
-    /// What two spellings of one address have in common.
+    /// The comparison form of the address, equal for all its spellings.
     ///
-    /// ASCII alone: Unicode has letters whose lower case is an ASCII letter
-    /// (the Kelvin sign), which would make two addresses one.
+    /// It lowers only ASCII: Unicode has letters whose lower case is an ASCII letter
+    /// (the Kelvin sign), which would make two addresses equal.
     pub fn email_key(&self) -> String {
         email_key(&self.email)
     }
@@ -97,8 +97,8 @@ pub(crate) fn email_key(email: &str) -> String {
     email.trim().to_ascii_lowercase()
 }
 
-/// Whether a text can be an address: something, one `@`, something, and nothing
-/// that a header, a page or a comparison could read in two ways.
+/// Whether a text can be an address: text, one `@`, text, and no character that a
+/// header, a page or a comparison could read in two ways.
 pub fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;

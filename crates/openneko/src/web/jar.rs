@@ -1,4 +1,4 @@
-//! The cookies of openneko: their names, where they are sent, and how long they stay.
+//! The cookies of openneko: their names, paths and lifetimes.
 
 use genkan_web::cookie::{self, SetCookie};
 use http::{HeaderMap, HeaderValue};
@@ -6,21 +6,20 @@ use http::{HeaderMap, HeaderValue};
 /// The sign-in.
 pub(crate) const SESSION: &str = "openneko_session";
 
-/// Binds forms of people who are not signed in to their browser.
+/// Binds forms to the browser before anybody is signed in.
 pub(crate) const FORM: &str = "openneko_form";
 
-/// A finished sign-in that waits until the person says whether to go on.
+/// A finished sign-in that waits until the person confirms it.
 pub(crate) const SWITCH: &str = "openneko_switch";
 
-/// Binds a sign-in under way to its browser. Each has a cookie of its own,
-/// whose name ends in the beginning of its state, so that two tabs do not take
-/// it from each other.
+/// Binds a sign-in under way to its browser. Each has a cookie of its own, whose
+/// name ends in the beginning of its state, so two tabs do not disturb each other.
 pub(crate) const STATE_PREFIX: &str = "openneko_sso_state_";
 
 /// How much of the state is in the name.
 const STATE_NAME_CHARS: usize = 8;
 
-/// Sign-ins under way that a browser may have. Older ones are forgotten, or
+/// Sign-ins under way that a browser may have. Older ones are forgotten: otherwise
 /// each abandoned one would make every request longer.
 pub(crate) const MAX_STATES: usize = 6;
 
@@ -30,7 +29,7 @@ const STATE_PATH: &str = "/api/auth";
 /// The path that the cookie of a waiting sign-in is sent to.
 const SWITCH_PATH: &str = "/signin/switch";
 
-/// The name of the cookie of a sign-in; `None` if the state is none of ours.
+/// The name of the cookie of a sign-in; `None` if the state is not ours.
 pub(crate) fn state_name(state: &str) -> Option<String> {
     let is_ours = state.len() == 32
         && state
@@ -91,7 +90,7 @@ impl Jar {
             name,
             value,
             path,
-            // A cookie whose time is over is removed.
+            // An expired cookie is removed.
             max_age_secs: Some(u64::try_from(max_age_secs).unwrap_or_default()),
             secure: self.secure,
         };

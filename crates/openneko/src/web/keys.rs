@@ -1,4 +1,4 @@
-//! The keys of cookies and form tokens: one for each purpose, from one secret.
+//! The keys of cookies and form tokens: one secret gives one key for each purpose.
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use base64::Engine as _;
@@ -7,13 +7,13 @@ use genkan_web::form::FormTokens;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-/// The label of the key that the session secret is derived under.
+/// The label under which the session secret is derived.
 pub const SESSION_LABEL: &str = "session-cookie:v1";
 
 /// Shortest secret that an operator may set.
 const MIN_SECRET_CHARS: usize = 32;
 
-/// Longest cookie value that is looked at.
+/// Longest cookie value that is read.
 const MAX_COOKIE_BYTES: usize = 4096;
 
 /// `OPENNEKO_SESSION_SECRET` is too short.
@@ -21,7 +21,7 @@ const MAX_COOKIE_BYTES: usize = 4096;
 #[error("OPENNEKO_SESSION_SECRET must have at least 32 characters")]
 pub struct ShortSecret;
 
-/// Makes and checks what a browser keeps for us.
+/// Makes and checks the cookies and form tokens.
 pub struct Keys {
     session: hmac::Key,
     state: hmac::Key,
@@ -44,8 +44,8 @@ impl Keys {
         if secret.chars().count() < MIN_SECRET_CHARS {
             return Err(ShortSecret);
         }
-        // The session key is the secret as it stands: that is the documented
-        // format. The others must not be able to make a session.
+        // The session key is the unchanged secret: that is the documented format.
+        // The other keys must not be able to make a session.
         let session = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
         let derived = |label: &[u8]| {
             let mut key = [0; 32];
@@ -73,8 +73,8 @@ impl Keys {
         format!("{claim}.{mac}")
     }
 
-    /// The hash under which the store knows a session cookie, if we made it and
-    /// its time is not over.
+    /// The hash under which the store knows a session cookie, if we made it and it
+    /// has not expired.
     pub fn verify_session(&self, cookie: &str, now: Timestamp) -> Option<[u8; 32]> {
         if cookie.len() > MAX_COOKIE_BYTES {
             return None;
@@ -107,7 +107,7 @@ impl Keys {
         Some(claim.split_once('|')?.0.to_owned())
     }
 
-    /// The tokens of forms: they count for what tells the browser apart, hashed.
+    /// The tokens of forms, which are bound to a value of the browser.
     pub(crate) fn forms(&self) -> &FormTokens {
         &self.forms
     }
@@ -169,7 +169,7 @@ mod tests {
             format!("{cookie}.{mac}"),
             other.session_cookie("usr_1", 1_900_000_000),
             keys.session_cookie("", 1_900_000_000),
-            // A cookie for one purpose is none for another.
+            // A cookie for one purpose is invalid for another.
             keys.state_cookie("usr_1.1900000000", "/"),
             "x".repeat(5000),
         ] {

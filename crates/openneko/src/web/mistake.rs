@@ -1,8 +1,8 @@
-//! Settings that cannot be used, and how lists of words are read.
+//! Unusable settings, and how lists of words are read.
 
 use std::collections::BTreeSet;
 
-/// A setting that cannot be used; says which, why, and what to write.
+/// An unusable setting: which, why, and what to write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} cannot be used: {why}")]
 pub struct Mistake {

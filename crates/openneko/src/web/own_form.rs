@@ -1,4 +1,4 @@
-//! Forms that only our own pages can send: those of the dashboard are bound to a session.
+//! Forms that only our own pages can send. The dashboard's forms are bound to a session.
 
 use axum::response::Response;
 use genkan_web::form::{Bound, FormTokens, Refused, Sent, Server};
@@ -37,7 +37,7 @@ impl Bound<App> for SignedIn {
     }
 }
 
-/// The page for a form that does not count.
+/// The page for a refused form.
 pub(crate) fn not_done(refused: Refused, why: &str, what_to_do: &str) -> Response {
     let status = match refused {
         Refused::Unread(status) => status,

@@ -1,4 +1,4 @@
-//! What the web app asks of the plugin host.
+//! The plugin host as a trait of the web app.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use url::Url;
 
 use crate::host::Provider;
 
-/// A call of the plugin that gave nothing to go on with.
+/// A failed call of the plugin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct PluginFailure {
-    /// `PLUGIN_ERROR` and whatever else a plugin says, or the host's own word.
+    /// The plugin's code, such as `PLUGIN_ERROR`, or the host's own.
     pub code: String,
-    /// For the log, without secrets. No page shows it to who signs in.
+    /// For the log, without secrets. No sign-in page shows it.
     pub message: String,
-    /// A sentence for who signs in.
+    /// A sentence for the person who signs in.
     pub public: String,
-    /// Ties the two together, where the host logged the failure already.
+    /// Ties the two together, if the host already logged the failure.
     pub correlation_id: Option<String>,
 }
 
@@ -30,13 +30,13 @@ pub struct Installed {
     /// The engine it runs in, or why it does not run.
     pub engine: String,
     pub signs_in: bool,
-    /// What the package may reach.
+    /// The hosts of the package.
     pub hosts: Vec<String>,
-    /// What the operator granted beside that.
+    /// The hosts that the operator granted besides.
     pub grants: Vec<String>,
 }
 
-/// An attempt to reach what was not granted.
+/// A refused attempt of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeniedEgress {
     pub at: jiff::Timestamp,
@@ -45,7 +45,7 @@ pub struct DeniedEgress {
     pub reason: String,
 }
 
-/// What an operator wants to see of the host.
+/// The state of the host for operators.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overview {
     pub plugins: Vec<Installed>,
@@ -53,26 +53,26 @@ pub struct Overview {
     pub denials: Vec<DeniedEgress>,
 }
 
-/// The plugin host, as far as the web app knows it.
+/// The plugin host, as the web app uses it.
 #[async_trait]
 pub trait SignInHost: Send + Sync {
-    /// The plugin that signs people in, whether it is set up or not: read anew, and what is
-    /// asked of it afterwards rests on this reading.
+    /// The plugin that signs people in, set up or not. It is read anew, and later calls use
+    /// this reading.
     ///
-    /// Not to know is a failure, and not the same as having none.
+    /// If it cannot be read, that is a failure, and does not mean that there is none.
     async fn status(&self) -> Result<Option<Provider>, PluginFailure>;
 
-    /// Asks the plugin where to send a browser. The host ends what takes too long.
+    /// Asks the plugin where to send a browser. The host ends a call that takes too long.
     async fn begin_auth(&self, provider: &Provider, begin: BeginAuth) -> Result<Url, PluginFailure>;
 
-    /// Asks the plugin who came back. The host ends what takes too long.
+    /// Asks the plugin who came back. The host ends a call that takes too long.
     async fn complete_auth(
         &self,
         provider: &Provider,
         complete: CompleteAuth,
     ) -> Result<Identity, PluginFailure>;
 
-    /// What an operator wants to see.
+    /// The state for operators.
     async fn overview(&self) -> Overview;
 }
 

@@ -1,21 +1,21 @@
-//! Why a sign-in did not work: a code, and the words for who reads it.
+//! Why a sign-in did not work: a code, and the text for it.
 //!
 //! The sign-in page gets a code and a reference in its address, never a text:
-//! whatever stood there, anybody could write into a link.
+//! anybody could write a text into a link.
 
-/// Why somebody is at the sign-in page again.
+/// Why a person is at the sign-in page again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
-    /// The provider says that the person, or their company, said no.
+    /// The provider says that the person, or their company, refused.
     AccessDenied,
     /// The provider answered with another error.
     ProviderError,
-    /// The answer of the provider is not one.
+    /// The answer of the provider is malformed.
     BadCallback,
-    /// This browser did not begin the sign-in, or long ago.
+    /// This browser did not begin the sign-in, or began it long ago.
     StateMissing,
     StateMismatch,
-    /// It was finished already, or its time is over.
+    /// It was already finished, or has expired.
     StateUsed,
     PluginFailed,
     PluginTimeout,
@@ -79,13 +79,13 @@ impl Problem {
         }
     }
 
-    /// The problem of a code in an address. What we do not know is a problem too.
+    /// The problem of a code in an address. An unknown code is a problem too.
     pub fn of_code(code: &str) -> Self {
         let known = Self::ALL.into_iter().find(|problem| problem.code() == code);
         known.unwrap_or(Self::Internal)
     }
 
-    /// What happened, for who wanted to sign in.
+    /// What happened, for the person who wanted to sign in.
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::AccessDenied => {
@@ -144,8 +144,8 @@ impl From<crate::web::rules::Refusal> for Problem {
     }
 }
 
-/// A reference in an address, if it can be one of ours: it is shown, so it may
-/// not hold words.
+/// A reference in an address, if it can be one of ours: the page shows it, so it must not
+/// hold words.
 pub(crate) fn reference(text: &str) -> Option<&str> {
     let is_ours = (8..=40).contains(&text.len())
         && text.contains('_')

@@ -28,7 +28,7 @@ impl Query {
         Some(Self(parameters))
     }
 
-    /// A parameter that says something.
+    /// A parameter with a value.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)

@@ -1,4 +1,4 @@
-//! Random values, all from the system's generator by way of aws-lc-rs.
+//! Random values, all from the system's generator through aws-lc-rs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ pub(crate) fn token<const N: usize>() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<N>())
 }
 
-/// What ties a page to its line in the log: `ref_` and 12 characters.
+/// A reference that ties a page to its line in the log: `ref_` and 12 characters.
 pub fn reference() -> String {
     format!("ref_{}", token::<9>())
 }

@@ -1,4 +1,4 @@
-//! Answers that are no pages, and the choice between the two.
+//! Answers in JSON, redirects, and the choice between a page and JSON.
 
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::web::{error, random};
 
-/// JSON that nobody keeps.
+/// JSON that no cache keeps.
 pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
@@ -17,8 +17,8 @@ pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
     (status, headers, Json(body)).into_response()
 }
 
-/// Sends the browser on. `location` is a path of ours, or a checked address of
-/// the provider.
+/// Redirects the browser. `location` is a path of ours, or a checked address of the
+/// provider.
 pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
     let Ok(location) = HeaderValue::try_from(location) else {
         return error::internal(&"a redirect holds what no header may");
@@ -26,7 +26,7 @@ pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
     let headers = [
         (header::LOCATION, location),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        // The address of a callback holds a code, which is nobody else's business.
+        // The address of a callback holds a code, which no other site may see.
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (status, headers).into_response()

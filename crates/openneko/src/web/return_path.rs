@@ -1,15 +1,15 @@
-//! Where a person goes after signing in: a path of ours and nothing else.
+//! Where a person goes after signing in: always a path of ours.
 //!
-//! Browsers read an address by the WHATWG's rules: `\` is `/`, tabs and line
-//! ends vanish, `/.//host` becomes `//host`. So the path is parsed by the same
-//! rules, and what comes out of the parser is what is sent.
+//! Browsers read an address by the WHATWG's rules: `\` is `/`, tabs and line ends
+//! vanish, `/.//host` becomes `//host`. So the path is parsed by the same rules, and
+//! the browser gets the parsed form.
 
 use url::Url;
 
 /// Longest path that is kept.
 const MAX_BYTES: usize = 2048;
 
-/// Where a person goes who wanted to go nowhere else.
+/// The default return path.
 pub(crate) const HOME: &str = "/";
 
 /// Reads a return path; anything but a path of ours is [`HOME`].
@@ -30,7 +30,7 @@ fn try_parse(text: &str) -> Option<String> {
         return None;
     }
     let path = url.path();
-    // The door and its machinery lead back to themselves.
+    // The sign-in page and its routes would lead back to themselves.
     let is_page =
         !path.starts_with("//") && path != "/signin" && path != "/api" && !path.starts_with("/api/");
     is_page.then(|| match url.query() {

@@ -1,11 +1,11 @@
-//! Who may come in and as what: the operator's rules.
+//! The operator's rules: who may enter, and with which role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::web::identity::Identity;
 
 /// The rules of a deployment. The default admits everybody whom the plugin
-/// names, and makes nobody an admin.
+/// signs in, and makes nobody an admin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Organizations of the provider that may enter; with none, any. When set,
@@ -13,13 +13,13 @@ pub struct Rules {
     pub allowed_organizations: BTreeSet<String>,
     /// E-mail domains that may enter, in lower case; with none, any.
     pub allowed_domains: BTreeSet<String>,
-    /// Groups that make an admin, in lower case, by the organization whose they
-    /// are: each company names its groups as it likes.
+    /// Groups that make an admin, in lower case, by their organization: each company
+    /// names its groups as it likes.
     pub admin_groups: BTreeMap<String, BTreeSet<String>>,
-    /// Whether groups decide the role at every sign-in, and not at the first alone.
+    /// Whether groups decide the role at every sign-in, and not only at the first.
     pub roles_follow_groups: bool,
-    /// Whether a user who is here already may be claimed by an e-mail address
-    /// that the provider did not verify.
+    /// Whether an e-mail address that the provider did not verify may link to an
+    /// existing user.
     pub link_unverified_email: bool,
 }
 
@@ -48,18 +48,18 @@ impl Role {
     }
 }
 
-/// Why somebody whom the provider vouches for may not come in.
+/// Why a person whom the provider signed in may not enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     OrganizationNotAllowed,
     DomainNotAllowed,
-    /// The address decides whether the person may enter, or whose account it
-    /// is, and the provider has not verified it.
+    /// The provider has not verified the address, and the address decides whether the
+    /// person may enter, or which user they are.
     EmailNotVerified,
-    /// The address belongs to somebody whom the provider calls otherwise.
+    /// The address belongs to a user with another subject.
     EmailTaken,
     Disabled,
-    /// More sessions than seconds.
+    /// Too many sessions began within one second.
     TooManySessions,
 }
 
@@ -78,7 +78,7 @@ impl Refusal {
 }
 
 impl Rules {
-    /// Whether the rules let a person in, whoever they are here.
+    /// Whether the rules let a person in, new or known.
     ///
     /// # Errors
     ///
@@ -97,8 +97,8 @@ impl Rules {
             if !self.allowed_domains.contains(&identity.email_domain()) {
                 return Err(Refusal::DomainNotAllowed);
             }
-            // A plugin that knows nothing of verification is believed, as it
-            // always was; one that says "not verified" is believed as well.
+            // If a plugin says nothing about verification, the address counts, as it
+            // always did. If it says "not verified", the address does not count.
             if identity.email_verified == Some(false) {
                 return Err(Refusal::EmailNotVerified);
             }
@@ -106,12 +106,12 @@ impl Rules {
         Ok(())
     }
 
-    /// Whether anybody of the provider may enter, whatever company they are of.
+    /// Whether people of every company at the provider may enter.
     pub fn admits_every_organization(&self) -> bool {
         self.allowed_organizations.is_empty()
     }
 
-    /// The role that a person's groups give in the organization that they come from.
+    /// The role that a person's groups give in their organization.
     pub fn role(&self, identity: &Identity) -> Role {
         let named = identity
             .org_id

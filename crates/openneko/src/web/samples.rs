@@ -1,5 +1,5 @@
-//! A sample of every page, for the tests: rendered here, looked at in a browser
-//! by `tests/browser/pages.mjs`. Each page brings its own; what they speak of is here.
+//! A sample of every page, for the tests: rendered here, and checked in a browser by
+//! `tests/browser/pages.mjs`. Each page has its own sample; their common data is here.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use crate::web::routes;
 use crate::web::settings::{self, Flags, Settings};
 use crate::web::store::{self, first_admin};
 
-/// How often what is over is deleted.
+/// How often expired rows are deleted.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// Why the server cannot start; says what to do.
@@ -57,7 +57,7 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// What cannot be used, and why.
+/// The unusable setting, and why.
 pub fn settings(paths: &Paths, flags: &Flags) -> Result<Settings, Error> {
     let file = web_section(&paths.config())?;
     Ok(Settings::new(flags, |name| paths.environment.get(name), file)?)
@@ -76,7 +76,7 @@ fn web_section(path: &Path) -> Result<settings::File, Error> {
     let mut document: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&content).map_err(|error| failed(error.to_string()))?;
     match document.remove("web") {
-        // The derived reader would take a list for the fields in their order.
+        // The derived reader would read a list as the fields in their order.
         Some(web) if !web.is_object() => Err(failed("it is no object".to_owned())),
         Some(web) => serde_json::from_value(web).map_err(|error| failed(error.to_string())),
         None => Ok(settings::File::default()),
@@ -102,15 +102,14 @@ pub async fn open_database(paths: &Paths, settings: &Settings) -> Result<genkan_
     Ok(store::open(&url, clock::now()).await?)
 }
 
-/// The file of the database where no other was named.
+/// The file of the database if no other is named.
 pub fn default_database(paths: &Paths) -> std::path::PathBuf {
     paths.state_dir.join("openneko.db")
 }
 
 /// Serves until a signal comes.
 ///
-/// `terminal` is where a person reads along: what is printed there is kept by
-/// no log.
+/// A person reads `terminal`; no log keeps its text.
 ///
 /// # Errors
 ///
@@ -172,13 +171,13 @@ pub async fn run(
     Ok(())
 }
 
-/// What connections may take up. They are documented (`openneko-configuration.md`).
+/// The limits of connections, documented in `openneko-configuration.md`.
 ///
-/// Idling is the gateway's: a proxy in front keeps its connections for 60 seconds, and one
-/// that we end first meets a person's request. No connection ends by its age.
+/// The idle limit is the gateway's: a proxy in front keeps its connections for 60 seconds. If
+/// we ended one first, a person's request could meet the end. No connection ends by its age.
 pub fn limits() -> Limits {
     Limits {
-        // Nothing larger than a form is sent here.
+        // Forms are the largest requests.
         body: Duration::from_secs(20),
         body_bytes: routes::MAX_BODY_BYTES as u64,
         bodies_in_flight: 16 << 20,
@@ -192,11 +191,11 @@ pub fn limits() -> Limits {
     }
 }
 
-/// What `serve` and `doctor` say of a deployment without a rule.
+/// The warning of `serve` and `doctor` about a deployment without a rule.
 pub const EVERY_ORGANIZATION: &str = "people of every organization that the provider knows may sign in: \
     list yours in web.allowedOrganizations of config.json";
 
-/// Shows the word that makes the first admin, or says what does.
+/// Shows the first admin's word, or says how to make an admin.
 async fn offer_first_admin(
     db: &genkan_db::Db,
     public_url: Option<&settings::PublicUrl>,
@@ -220,7 +219,7 @@ async fn offer_first_admin(
             "\nNobody is an admin yet. Sign in at {place}, and enter there within an hour:\n\n    {word}\n\n\
              It counts once. Whoever reads it here and signs in can become the admin.\n\n"
         );
-        // A terminal that is gone shows it to nobody; the next start has another.
+        // If the terminal is gone, nobody sees the word; the next start has another.
         let _ = terminal
             .write_all(text.as_bytes())
             .and_then(|()| terminal.flush());
@@ -238,7 +237,7 @@ fn keys(paths: &Paths) -> Result<Keys, Error> {
     Ok(Keys::from_derived(&derived))
 }
 
-/// Deletes what is over, from time to time.
+/// Deletes expired rows, from time to time.
 async fn sweep(app: App, keep_audit: Duration, stop: CancellationToken) {
     let work = async {
         loop {
@@ -280,7 +279,7 @@ mod tests {
         assert!(limits.body < limits.answer && limits.answer < limits.exchange);
         let keep_alive_of_proxies = Duration::from_secs(60);
         assert!(limits.idle > keep_alive_of_proxies && limits.idle_http2 > keep_alive_of_proxies);
-        // What the page about the configuration says.
+        // The page about the configuration must say the same.
         let told = include_str!("../../../../docs/reference/openneko-configuration.md");
         for (name, seconds) in [
             ("the first byte", limits.greeting),

@@ -6,7 +6,7 @@ use genkan_web::static_files::StaticFile;
 /// The sheet of every page.
 pub(crate) static STYLESHEET: StaticFile = StaticFile::sheet("openneko.css");
 
-/// The mark in the browser's tab.
+/// The icon in the browser's tab.
 pub(crate) static FAVICON: StaticFile =
     StaticFile::svg("openneko.svg", include_bytes!("../../static/favicon.svg"));
 

@@ -38,13 +38,13 @@ use crate::web::{error, jar, own_form, random, reply, return_path};
 /// How long a person may take at the provider.
 pub(super) const LIFETIME_SECS: i64 = 600;
 
-/// Longest address that a browser is sent to.
+/// Longest address for the browser's redirect.
 const MAX_URL_BYTES: usize = 8 << 10;
 
-/// Where the form leads, and what its token counts for.
+/// The path of the form, for which its token counts.
 const PATH: &str = "/api/auth/begin";
 
-/// How long a page with the form may lie open.
+/// How long a page with the form may stay open.
 const FORM_LIFETIME_SECS: i64 = 12 * 60 * 60;
 
 /// `begin.html`
@@ -62,7 +62,7 @@ impl PageTemplate for BeginPage<'_> {
     const FORMS: Forms = Forms::Leave;
 }
 
-/// What somebody wants to begin.
+/// The sign-in that a request wants to begin.
 struct Wish {
     return_path: String,
     login_hint: Option<String>,
@@ -80,8 +80,8 @@ impl Wish {
 
 /// `GET /api/auth/begin`, for links of our own pages and of programs.
 ///
-/// A link on another site must not begin a sign-in by itself: its owner could
-/// have the browser end as somebody of their choice.
+/// A link on another site must not begin a sign-in by itself: its author could sign the
+/// browser in as a person of their choice.
 pub(super) async fn begin(
     State(app): State<App>,
     client: ClientIp,
@@ -115,8 +115,8 @@ pub(super) async fn begin_by_form(
     answer(&app, client, &headers, (wish, is_ours), StatusCode::SEE_OTHER).await
 }
 
-/// The token of the form that begins a sign-in, and the cookie that it counts
-/// with, where the browser has none yet.
+/// The token of the form that begins a sign-in, and its cookie if the browser has none
+/// yet.
 pub(super) fn form_token(app: &App, headers: &HeaderMap) -> (String, Option<HeaderValue>) {
     let token = |cookie: &str| app.keys().forms().token(&sha256(cookie.as_bytes()), PATH);
     match cookie::read(headers, jar::FORM) {
@@ -188,7 +188,7 @@ async fn answer(
     response
 }
 
-/// The page with one button: nothing has begun, and whom it names is seen.
+/// The page with one button: nothing has begun, and the person sees the provider's name.
 fn asks(app: &App, headers: &HeaderMap, provider: &Provider, wish: &Wish) -> Response {
     if !wants_html(headers) {
         return reply::json(
@@ -210,7 +210,7 @@ fn asks(app: &App, headers: &HeaderMap, provider: &Provider, wish: &Wish) -> Res
     response
 }
 
-/// What one sign-in is made of, fresh for each.
+/// The fresh values of one sign-in.
 struct Offer {
     redirect_uri: String,
     state: String,
@@ -244,7 +244,7 @@ async fn ask(
     let Some(_turn) = app.turn().await else {
         return Err(own_failure("BUSY", "too many sign-ins are under way"));
     };
-    // Plugins that know nothing of the options ignore them.
+    // Plugins that do not know the options ignore them.
     let mut call = BeginAuth::new(&offer.redirect_uri, &offer.state)
         .with("nonce", &offer.nonce)
         .with("codeChallenge", &offer.code_challenge())
@@ -274,7 +274,7 @@ pub(super) fn own_failure(code: &str, message: &str) -> PluginFailure {
     }
 }
 
-/// The cookie of this sign-in. A browser with many begun ones loses the others.
+/// The cookie of this sign-in. If a browser has many sign-ins under way, it loses the others.
 fn cookies(app: &App, headers: &HeaderMap, state: &str, return_path: &str) -> Vec<HeaderValue> {
     let jar = app.jar();
     let name = jar::state_name(state).expect("24 random bytes in base64url");
@@ -312,7 +312,7 @@ fn not_ready(headers: &HeaderMap, door: &Door) -> Response {
     reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": error }))
 }
 
-/// A sign-in that came to nothing before the provider was asked.
+/// A sign-in that failed before the provider was asked.
 struct Failed {
     provider: Provider,
     failure: PluginFailure,

@@ -1,7 +1,7 @@
 //! `GET /api/auth/callback`: the browser comes back from the provider.
 //!
-//! Every failure ends at the sign-in page with a code and a reference; what the
-//! provider or the plugin said goes to the log.
+//! Every failure ends at the sign-in page with a code and a reference. The messages of
+//! the provider and the plugin go to the log.
 //!
 //! Source: RFC 6749 §4.1.2, RFC 9207.
 
@@ -76,7 +76,7 @@ pub(super) async fn callback(
         }
         Err(failure) => attempt.failed(failure).await,
     };
-    // Whatever came of it, this sign-in is over.
+    // This sign-in is over in any case.
     let state_cookie = query.get("state").and_then(jar::state_name);
     if let Some(name) = state_cookie.filter(|name| cookie::read(&headers, name).is_some()) {
         let line = app.jar().clear_state(&name);
@@ -85,7 +85,7 @@ pub(super) async fn callback(
     response
 }
 
-/// One browser coming back.
+/// The return of one browser.
 struct Attempt<'a> {
     app: &'a App,
     headers: &'a HeaderMap,
@@ -93,15 +93,15 @@ struct Attempt<'a> {
     reference: String,
 }
 
-/// What comes after a sign-in that worked.
+/// The next step after a successful sign-in.
 #[derive(Clone)]
 enum Next {
     Enter(Welcome),
-    /// The browser has a session of somebody else; holds the word that goes on.
+    /// The browser has a session of another person; holds the token of the waiting sign-in.
     Ask(String),
 }
 
-/// A sign-in that did not, and what is known of it.
+/// A failed sign-in, and what is known of it.
 struct Failed {
     problem: Problem,
     /// For the log and the audit.
@@ -159,8 +159,8 @@ impl From<PluginFailure> for Box<Failed> {
 
 impl Attempt<'_> {
     async fn run(&self, query: &Query) -> Result<Next, Box<Failed>> {
-        // The state comes first: without it, an error or a code is what anybody
-        // may have put into a link.
+        // The state comes first: without it, anybody may have put the error or the
+        // code into a link.
         let state = query.get("state").ok_or(Failed::of(Problem::BadCallback))?;
         self.check_browser(state)?;
         let flow = self.redeem(state).await?;
@@ -185,7 +185,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Takes the sign-in out of the store: whoever comes second finds nothing.
+    /// Takes the sign-in out of the store: a second request finds nothing.
     async fn redeem(&self, state: &str) -> Result<Flow, Box<Failed>> {
         let state_hash = sha256(state.as_bytes());
         let db = self.app.db();
@@ -205,8 +205,8 @@ impl Attempt<'_> {
         }
         let code = query.get("code").filter(|code| code.len() <= MAX_VALUE_BYTES);
         let code = code.ok_or(Failed::of(Problem::BadCallback))?;
-        // A code that one plugin asked for is no other plugin's business: the one that is
-        // seen here is called, whatever is installed in the meantime.
+        // Another plugin must not get the code: the plugin of this reading is called, even
+        // if another one is installed in the meantime.
         let provider = match self.app.door().await? {
             Door::Open(provider) if provider.plugin_name == flow.provider => provider,
             Door::Open(_) => return Err(Failed::of(Problem::PluginChanged)),
@@ -236,7 +236,7 @@ impl Attempt<'_> {
         Identity::check(answer).map_err(|invalid| Failed::because(Problem::BadIdentity, invalid.to_string()))
     }
 
-    /// Finds or makes the user and starts a session or asks, all or nothing.
+    /// Finds or makes the user, and starts a session or asks, in one transaction.
     async fn welcome(&self, identity: &Identity, flow: &Flow) -> Result<Next, Box<Failed>> {
         let new_user_id = user::new_id();
         let arrival = Arrival {
@@ -256,8 +256,8 @@ impl Attempt<'_> {
         outcome.map_err(|refusal| Failed::of(refusal.into()))
     }
 
-    /// Nothing of another person's session ends before they said so: this very
-    /// sign-in may be somebody else's, whose link they followed.
+    /// Another person's session ends only after they confirm: they may have followed a
+    /// link, and this sign-in may be its author's.
     async fn enter(
         &self,
         tx: &mut genkan_db::Tx<'_>,

@@ -33,7 +33,7 @@ struct Dashboard<'a> {
     user: &'a User,
     session_ends: String,
     notice: Option<Notice>,
-    /// Of the form for the word that makes the first admin, while there is none.
+    /// The token of the form for the first admin's word, while there is no admin.
     first_admin_token: Option<String>,
     desk: Option<Desk<'a>>,
 }
@@ -43,7 +43,7 @@ impl PageTemplate for Dashboard<'_> {
     const FORMS: Forms = Forms::Stay;
 }
 
-/// What admins see beside that.
+/// The part of the page for admins.
 #[derive(Debug)]
 struct Desk<'a> {
     overview: Overview,
@@ -89,7 +89,7 @@ pub(super) async fn dashboard(
     Page::new(&page).into_response()
 }
 
-/// While nobody is an admin, whoever is signed in may show that they are the operator.
+/// While there is no admin, a signed-in person may show that they are the operator.
 async fn first_admin_token(app: &App, signed_in: &SignedIn) -> Result<Option<String>, Error> {
     if signed_in.session.user.role == Role::Admin {
         return Ok(None);
@@ -134,7 +134,7 @@ pub(super) mod samples {
         samples
     }
 
-    /// What everybody sees who is no admin.
+    /// The page of people who are not admins.
     fn of_members() -> Samples {
         let member = member();
         let plain = Dashboard {

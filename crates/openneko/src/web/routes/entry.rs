@@ -10,7 +10,7 @@ use crate::web::store::audit::{self, Event, Kind};
 use crate::web::store::session::{self, Browser};
 use crate::web::store::user::User;
 
-/// A sign-in that worked.
+/// A successful sign-in.
 #[derive(Clone)]
 pub(super) struct Welcome {
     pub(super) return_path: String,
@@ -18,7 +18,7 @@ pub(super) struct Welcome {
     pub(super) max_age_secs: i64,
 }
 
-/// Who enters, and from where.
+/// The request and the provider of an entry.
 pub(super) struct Entry<'a> {
     pub(super) app: &'a App,
     pub(super) browser: &'a Browser,
@@ -26,7 +26,7 @@ pub(super) struct Entry<'a> {
     /// The plugin that vouches for them.
     pub(super) provider: &'a str,
     pub(super) return_path: &'a str,
-    /// The session that this browser had, and which is over then.
+    /// The session that this browser had, which then ends.
     pub(super) old: Option<[u8; 32]>,
     pub(super) at: Timestamp,
 }

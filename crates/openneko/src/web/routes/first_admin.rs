@@ -1,4 +1,5 @@
-//! `POST /first-admin`: whoever has the word from the server's terminal becomes the first admin.
+//! `POST /first-admin`: a person who enters the word from the server's terminal becomes the
+//! first admin.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -13,7 +14,7 @@ use crate::web::store::first_admin::{self, Claimed};
 use crate::web::store::manage::By;
 use crate::web::{random, reply, store};
 
-/// Where it is, and what its form token counts for.
+/// Its path, for which the form token counts.
 const PATH: &str = "/first-admin";
 
 /// The token of the form.
@@ -27,7 +28,7 @@ pub(super) async fn claim(
     headers: HeaderMap,
     form: OwnForm<SignedIn>,
 ) -> Response {
-    // A word cannot be guessed; trying still costs a look into the database.
+    // A word cannot be guessed, but each try costs a query.
     if let Err(wait) = app.count(client) {
         return too_many(&headers, wait);
     }

@@ -43,7 +43,7 @@ pub(super) async fn logout(State(app): State<App>, client: ClientIp, headers: He
             audit::record(tx, &event).await
         })
         .await;
-        // A session that may still live must not look signed out.
+        // If the session may still live, the page must not say that it ended.
         if let Err(error) = ended {
             return reply::unavailable(&headers, &error);
         }

@@ -32,16 +32,17 @@ use crate::web::settings::PublicUrl;
 use crate::web::store::session::Browser;
 use crate::web::{error, gate, reply, static_files};
 
-/// Forms are a token long.
+/// Forms hold little more than a token.
 pub const MAX_BODY_BYTES: usize = 16 << 10;
 
-/// A request takes longest where the plugin is called.
+/// A request takes longest if it calls the plugin.
 const MAX_REQUEST: Duration = Duration::from_secs(60);
 
 /// Longest browser name that is kept.
 const MAX_USER_AGENT_CHARS: usize = 200;
 
-/// All routes. What is not listed as open asks who is there, also where there is nothing.
+/// All routes. Every path that is not listed as open needs a session, also one that does not
+/// exist.
 pub fn router(app: App) -> Router {
     let behind_the_gate = Router::new()
         .route("/", get(dashboard::dashboard))
@@ -68,8 +69,8 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Around every request: whether it means us, how long it may take, and a line in the
-/// log without its query, where codes are.
+/// Around every request: checks its host name, limits its time, and logs it without its
+/// query, which may hold codes.
 async fn around(State(app): State<App>, client: ClientIp, request: Request, next: Next) -> Response {
     if is_private(&app) && !host_name::is_own(request.uri(), request.headers(), app.origin()) {
         tracing::warn!(%client, host = ?request.headers().get(header::HOST), "refused: asked for by a foreign name");
@@ -117,13 +118,13 @@ fn browser(client: ClientIp, headers: &HeaderMap) -> Browser {
     }
 }
 
-/// Whether the browser is on this very machine, and nothing else can be.
+/// Whether the browser is on this machine, and only this machine can connect.
 fn is_operator(app: &App, client: ClientIp) -> bool {
     is_private(app) && client.0.is_loopback()
 }
 
-/// Whether this machine alone reaches the server: not where a proxy of it
-/// brings in the rest of the world.
+/// Whether only this machine reaches the server: a proxy on it could bring in the rest
+/// of the world.
 fn is_private(app: &App) -> bool {
     let config = app.config();
     let is_public = config.public_url.as_ref().is_some_and(|url| !url.is_loopback());

@@ -1,6 +1,6 @@
-//! What the dashboard says of a form that was sent from it.
+//! The dashboard's note about a form that was sent from it.
 
-/// What a form of the dashboard led to.
+/// The result of a form of the dashboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Notice {
     Disabled,

@@ -1,4 +1,4 @@
-//! `GET /signin`: the door.
+//! `GET /signin`: the sign-in page.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -26,9 +26,9 @@ struct SignInPage<'a> {
     reference: Option<&'a str>,
     signed_out: bool,
     return_to: &'a str,
-    /// Of the form that begins a sign-in.
+    /// The token of the form that begins a sign-in.
     token: &'a str,
-    /// Whether the browser is on this very machine, and may be told commands.
+    /// Whether the browser is on this machine, so that the page may show commands.
     is_operator: bool,
 }
 

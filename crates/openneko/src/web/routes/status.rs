@@ -1,4 +1,4 @@
-//! `GET /api/auth/status`: who signs people in here.
+//! `GET /api/auth/status`: which plugin signs people in here.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};

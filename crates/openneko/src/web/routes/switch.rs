@@ -1,8 +1,8 @@
-//! `/signin/switch`: a finished sign-in would end somebody else's session here.
+//! `/signin/switch`: asks before a finished sign-in ends another person's session.
 //!
-//! Anybody can send a person through a sign-in of their own: a link is enough,
-//! and a provider may answer without a page. So the session of one person never
-//! becomes another's without a press of a button that names both.
+//! An attacker can send a person through the attacker's own sign-in: a link is
+//! enough, and a provider may answer without a page. So a session changes hands only
+//! after the person presses a button on a page that names both.
 
 use askama::Template;
 use axum::extract::State;
@@ -25,16 +25,16 @@ use crate::web::store::user::User;
 use crate::web::store::{self, user};
 use crate::web::{jar, random, reply};
 
-/// Where it is, and what its form token counts for.
+/// Its path, for which the form token counts.
 pub(super) const PATH: &str = "/signin/switch";
 
 /// `switch.html`
 #[derive(Debug, Template)]
 #[template(path = "switch.html")]
 struct SwitchPage<'a> {
-    /// Whose session the browser has.
+    /// The user of the browser's session.
     now: &'a User,
-    /// Whose it would have.
+    /// The user of the waiting sign-in.
     next: &'a User,
     token: &'a str,
 }
@@ -83,12 +83,12 @@ async fn question(app: &App, headers: &HeaderMap) -> Result<Option<Response>, ge
         }))
 }
 
-/// Whether it may still be gone on with, in the browser that it began in.
+/// Whether the sign-in may still continue, in the browser in which it began.
 fn is_open(app: &App, switch: &Switch, session_hash: &[u8; 32]) -> bool {
     switch.expires_at > app.now() && switch.session_hash == *session_hash
 }
 
-/// A question as a browser answers it: by its session, and by the cookie of the sign-in that waits.
+/// The question of a browser, found by its session and by the cookie of the waiting sign-in.
 pub(super) struct Question {
     session_hash: [u8; 32],
     token_hash: [u8; 32],
@@ -179,7 +179,7 @@ pub(super) async fn go_on(
     response
 }
 
-/// There is nothing to ask, or no more.
+/// There is nothing to ask, or nothing more.
 fn over(app: &App) -> Response {
     let mut response = reply::redirect(StatusCode::SEE_OTHER, "/");
     let line = app.jar().clear_switch();

@@ -1,4 +1,4 @@
-//! `POST /users/{id}/disable` and `/enable`: an admin lets somebody in or keeps them out.
+//! `POST /users/{id}/disable` and `/enable`: an admin disables or enables a user.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -33,7 +33,7 @@ pub(super) async fn enable(
     change(&app, Change::Enable, &id, (client, &headers), &form.bound).await
 }
 
-/// The token of the form that switches `user`, as they are now.
+/// The token of the form that switches `user` from their present state.
 pub(super) fn token(app: &App, signed_in: &SignedIn, user: &User) -> String {
     let change = if user.disabled_at.is_some() {
         Change::Enable
@@ -66,7 +66,7 @@ async fn change(
     if actor.role != Role::Admin {
         return forbidden("Only admins can do this.", "ask an admin of this deployment.");
     }
-    // Another admin may; oneself is a mistake that cannot be taken back.
+    // Admins must not disable themselves: they could not undo the mistake.
     if id == actor.id {
         return forbidden("You cannot disable yourself.", "ask another admin.");
     }

@@ -1,4 +1,4 @@
-//! Somebody comes back from the provider: who are they here, and may they enter?
+//! A person comes back from the provider: which user they are here, and whether they may enter.
 
 use genkan_db::{Error, Tx, p};
 use jiff::Timestamp;
@@ -8,31 +8,31 @@ use super::{audit, user};
 use crate::web::identity::Identity;
 use crate::web::rules::{Refusal, Role, Rules};
 
-/// Somebody whom a plugin vouches for.
+/// A person whom a plugin signed in.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
-    /// The plugin: a subject means something to its provider alone.
+    /// The plugin: a subject is unique only within its provider.
     pub provider: &'a str,
     pub identity: &'a Identity,
     pub rules: &'a Rules,
-    /// For a user who is new here.
+    /// The identifier for a new user.
     pub new_user_id: &'a str,
     pub reference: &'a str,
     pub at: Timestamp,
 }
 
-/// Who they are here, or why they may not enter.
+/// The user, or why the person may not enter.
 pub type Outcome = Result<User, Refusal>;
 
-/// Finds or makes the user of an arrival and writes what the provider says now.
+/// Finds or makes the user of an arrival and writes the provider's present data.
 ///
-/// All of it happens in one transaction; of two first arrivals of one person
-/// one makes the row and the other meets the unique key and has to look again
+/// All of it happens in one transaction. If a person arrives for the first time twice
+/// at once, one arrival makes the row; the other meets the unique key and runs again
 /// ([`super::write`]).
 ///
 /// # Errors
 ///
-/// [`Error::Conflict`] for the one that has to look again.
+/// [`Error::Conflict`] for the one that must run again.
 pub async fn arrive(tx: &mut Tx<'_>, arrival: Arrival<'_>) -> Result<Outcome, Error> {
     if let Err(refusal) = arrival.rules.admit(arrival.identity) {
         return Ok(Err(refusal));
@@ -61,13 +61,13 @@ async fn find_by_subject(tx: &mut Tx<'_>, provider: &str, sub: &str) -> Result<O
     row.as_ref().map(read).transpose()
 }
 
-/// A row that was there before its owner first came.
+/// Links a row that existed before its owner first came.
 async fn link(tx: &mut Tx<'_>, arrival: Arrival<'_>, found: User) -> Result<Outcome, Error> {
     if found.sub.is_some() {
         return Ok(Err(Refusal::EmailTaken));
     }
-    // Else anybody whose provider repeats what they type in would get the
-    // account that waits for somebody else.
+    // Otherwise a person whose provider accepts any typed address would get the
+    // account of somebody else.
     let is_proven = arrival.identity.email_verified == Some(true);
     if !is_proven && !arrival.rules.link_unverified_email {
         return Ok(Err(Refusal::EmailNotVerified));
@@ -78,7 +78,7 @@ async fn link(tx: &mut Tx<'_>, arrival: Arrival<'_>, found: User) -> Result<Outc
     returning(tx, arrival, found).await
 }
 
-/// Writes what the provider says now. A name that it leaves out is kept.
+/// Writes the provider's present data. If it leaves out the name, the old one stays.
 async fn returning(tx: &mut Tx<'_>, arrival: Arrival<'_>, user: User) -> Result<Outcome, Error> {
     if user.disabled_at.is_some() {
         return Ok(Err(Refusal::Disabled));
@@ -117,9 +117,9 @@ async fn returning(tx: &mut Tx<'_>, arrival: Arrival<'_>, user: User) -> Result<
     read(&updated).map(Ok)
 }
 
-/// The role after this sign-in. The last active admin stays one whatever the
-/// groups say: a mistake at the provider would otherwise lock everybody out.
-/// Where no group makes an admin there is nothing to follow.
+/// The role after this sign-in. The last active admin stays one, with any groups: a
+/// mistake at the provider would otherwise lock everybody out. If no group makes an
+/// admin, the role stays.
 async fn role_now(tx: &mut Tx<'_>, arrival: Arrival<'_>, user: &User) -> Result<Role, Error> {
     let rules = arrival.rules;
     if !rules.roles_follow_groups || rules.admin_groups.is_empty() {

@@ -1,4 +1,4 @@
-//! What happened: every sign-in, failure, sign-out and change of a user.
+//! The audit: every sign-in, failure, sign-out and change of a user.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,9 +16,9 @@ pub enum Kind {
     SignInFailed,
     SignOut,
     UserCreated,
-    /// A row that was there before got its subject.
+    /// An existing row got its subject.
     UserLinked,
-    /// Their subject was forgotten: the next sign-in with their address links them.
+    /// The user's subject was forgotten: the next sign-in with their address links them.
     UserUnlinked,
     UserDisabled,
     UserEnabled,
@@ -75,14 +75,14 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One thing that happened, without secrets.
+/// One event, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     pub at: Timestamp,
     pub kind: Kind,
-    /// Why, for a failure: the code that the sign-in page got.
+    /// The code of a failure, as the sign-in page got it.
     pub code: Option<String>,
-    /// What the person saw and the log has.
+    /// The reference that the person saw and the log has.
     pub reference: String,
     pub user_id: Option<String>,
     pub email: Option<String>,
@@ -90,14 +90,14 @@ pub struct Event {
     pub actor: Option<String>,
     /// The sign-in plugin.
     pub provider: Option<String>,
-    /// More for operators, such as what the provider said.
+    /// More for operators, such as the provider's message.
     pub detail: Option<String>,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
 }
 
 impl Event {
-    /// Something that happened at `at`; the rest is filled in by the caller.
+    /// An event at `at`; the caller fills in the rest.
     pub fn new(kind: Kind, at: Timestamp, reference: impl Into<String>) -> Self {
         Self {
             at,
@@ -118,14 +118,14 @@ impl Event {
 /// Longest text of a column, in bytes: much of it comes from outside.
 const MAX_TEXT: usize = 500;
 
-/// Writes an event, in the transaction of what it reports.
+/// Writes an event, in the transaction of the change that it reports.
 ///
 /// # Errors
 ///
 /// If the database fails.
 pub async fn record(tx: &mut Tx<'_>, event: &Event) -> Result<(), Error> {
-    // Sorts by time, and within one moment in the order of writing. What a
-    // person was shown need not be unique.
+    // Sorts by time, and within one moment in the order of writing. The reference
+    // that a person saw need not be unique.
     static WRITTEN: AtomicU32 = AtomicU32::new(0);
     let written = WRITTEN.fetch_add(1, Ordering::Relaxed);
     let id = format!(
@@ -196,8 +196,8 @@ fn read(row: &Row) -> Result<Event, Error> {
     })
 }
 
-/// The beginning of a text, on one line. Control characters would let a
-/// provider write into the terminal of who reads the log.
+/// The beginning of a text, on one line. With control characters a provider could
+/// write into the terminal of the log's reader.
 fn clip(text: &str) -> String {
     let mut clipped = String::new();
     for character in text.chars() {

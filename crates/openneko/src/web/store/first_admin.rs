@@ -1,11 +1,11 @@
 //! The word that makes the first admin.
 //!
-//! Signing in first proves nothing: a stranger can be quicker than the
-//! operator. So each start of a server without an admin shows a word to whoever
-//! has its terminal, and a person who is signed in enters it.
+//! To sign in first proves nothing: a stranger can be quicker than the operator. So
+//! if there is no admin, each start of the server shows a word in its terminal, and a
+//! signed-in person enters it.
 //!
-//! Every node and every start has a word of its own, and each counts until its
-//! time is over or there is an admin. The store knows their hashes only.
+//! Every node and every start has a word of its own. Each word counts until it
+//! expires or there is an admin. The store has only their hashes.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::web::rules::Role;
 /// How long a word counts.
 pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// Without letters that are taken for others (Crockford's base 32).
+/// Without letters that look like others (Crockford's base 32).
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// 120 bits.
@@ -40,7 +40,7 @@ pub fn word() -> String {
     word
 }
 
-/// The hash of a word as somebody typed it.
+/// The hash of a typed word.
 fn hash(typed: &str) -> [u8; 32] {
     let mut plain = String::with_capacity(CHARS);
     for c in typed
@@ -57,7 +57,7 @@ fn hash(typed: &str) -> [u8; 32] {
     sha256(plain.as_bytes())
 }
 
-/// Whether nobody is an admin. Disabled admins count: disabling one must not
+/// Whether there is no admin. Disabled admins count as admins: disabling one must not
 /// hand the deployment to somebody else.
 ///
 /// # Errors
@@ -70,7 +70,7 @@ pub async fn is_missing(tx: &mut Tx<'_>) -> Result<bool, Error> {
     Ok(admin.is_none())
 }
 
-/// Lets a word count, if there is no admin. Says whether it does.
+/// Stores a word if there is no admin. Returns whether it counts.
 ///
 /// # Errors
 ///
@@ -91,11 +91,11 @@ pub async fn offer(tx: &mut Tx<'_>, word: &str, now: Timestamp) -> Result<bool, 
     Ok(true)
 }
 
-/// What came of a word.
+/// The result of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimed {
     Yes,
-    /// Never offered, used, or its time is over.
+    /// Never offered, used, or expired.
     WrongWord,
     /// Somebody became an admin meanwhile.
     TooLate,
@@ -103,9 +103,9 @@ pub enum Claimed {
 
 /// Makes a user the first admin by a word, which is then used up.
 ///
-/// Taking the word out is one statement, so of any number of people one has it.
-/// Of two with two words one meets the other's change and has to look again
-/// ([`super::write`]); then there is an admin.
+/// One statement takes the word out, so only one person gets it. If two people have
+/// two words, one meets the other's change and runs again ([`super::write`]); then
+/// there is an admin.
 ///
 /// # Errors
 ///

@@ -1,19 +1,19 @@
-//! Sign-ins under way: what was begun here and has not come back yet.
+//! Sign-ins under way: begun here and not yet back.
 
 use genkan_db::{Error, Tx, p};
 use jiff::Timestamp;
 
 use super::moment;
 
-/// What was agreed when a sign-in began. The plugin and the provider see parts
-/// of it; the browser sees none but the state.
+/// The values of a sign-in from its beginning. The plugin and the provider see parts of
+/// them; the browser sees only the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flow {
-    /// The plugin that the browser was sent away by: no other may finish it.
+    /// The plugin that began it: no other may finish it.
     pub provider: String,
     /// Repeated word for word when the code is redeemed.
     pub redirect_uri: String,
-    /// Where the person wanted to go: a path of ours.
+    /// The path of ours to which the person wanted to go.
     pub return_path: String,
     /// PKCE, RFC 7636. Offered to the plugin, as is the nonce; old ones ignore both.
     pub code_verifier: String,
@@ -48,7 +48,7 @@ pub async fn insert(tx: &mut Tx<'_>, state_hash: &[u8; 32], flow: &Flow) -> Resu
     Ok(())
 }
 
-/// Takes a sign-in out, expired or not: of any number of callers one gets it.
+/// Takes a sign-in out, expired or not: only one caller gets it.
 ///
 /// # Errors
 ///

@@ -1,12 +1,12 @@
-//! The marker that sign-in was at work here once.
+//! The marker that sign-in was once set up here.
 //!
-//! A manifest can get lost, a plugin can be removed. Neither may turn a
-//! deployment that asked for sign-in into one that does not.
+//! A manifest can get lost, and a plugin can be removed. Neither may open a
+//! deployment that required sign-in.
 
 use genkan_db::{Error, Tx, p};
 use jiff::Timestamp;
 
-/// Remembers that `provider` was seen at work.
+/// Remembers that `provider` was set up.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ pub async fn close(tx: &mut Tx<'_>, provider: &str, now: Timestamp) -> Result<()
     Ok(())
 }
 
-/// The plugin that was seen at work last, if any ever was.
+/// The plugin that was set up last, if there ever was one.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What admins and the command line do to people, with its record.
+//! Changes of users by admins and the command line, with their record.
 
 use genkan_db::{Error, Tx, p};
 use jiff::Timestamp;
@@ -8,23 +8,23 @@ use super::{audit, session};
 use crate::web::identity::email_key;
 use crate::web::rules::Role;
 
-/// What to do to a user.
+/// A change of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// Signs them out everywhere and keeps them out.
     Disable,
     Enable,
     SetRole(Role),
-    /// Forgets who the provider says they are, as when the provider is changed:
-    /// whoever signs in next with their verified address is them.
+    /// Forgets the user's subject, for example after a change of the provider: the next
+    /// sign-in with their verified address links them.
     Unlink,
 }
 
-/// What came of a change.
+/// The result of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
     Yes,
-    /// It was so before.
+    /// Nothing had to change.
     Already,
     /// Nobody could manage the deployment afterwards.
     LastAdmin,
@@ -41,7 +41,7 @@ pub struct By<'a> {
     pub at: Timestamp,
 }
 
-/// Adds somebody who has not signed in yet. Says whether the address was free.
+/// Adds a person who has not signed in yet. Returns whether the address was free.
 ///
 /// # Errors
 ///
@@ -106,7 +106,7 @@ pub async fn change(tx: &mut Tx<'_>, id: &str, change: Change, by: By<'_>) -> Re
                 p![id, now],
             )
             .await?;
-            // Or enabling them would bring old sessions back to life.
+            // Otherwise enabling them would revive old sessions.
             session::end_all(tx, id, by.at).await?;
             audit::Kind::UserDisabled
         }

@@ -1,7 +1,7 @@
 //! The database of the web app, on SQLite or PostgreSQL.
 //!
-//! Functions take `&mut Tx<'_>`, so a handler decides what happens together. A
-//! refusal that changed something is an `Ok` outcome, because it must be committed.
+//! Functions take `&mut Tx<'_>`, so a handler decides what one transaction holds. If a
+//! refusal changed something, it is an `Ok` outcome, because it must be committed.
 
 pub mod arrival;
 pub mod audit;
@@ -65,13 +65,13 @@ pub async fn prepare(db: &Db, now: Timestamp) -> Result<(), Error> {
     Ok(())
 }
 
-/// How often a transaction that others were in the way of is run again.
+/// How often a transaction runs that conflicts with others.
 const TRIES: u32 = 8;
 
 /// Runs a transaction, and again if it lost against another one and wrote nothing.
 ///
-/// Two first sign-ins of one person both see no row; the one that comes second
-/// meets the unique key, and finds the row when it looks again.
+/// Two first sign-ins of one person both see no row. The second one meets the unique
+/// key, runs again, and finds the row.
 ///
 /// # Errors
 ///
@@ -93,8 +93,7 @@ pub async fn write<T>(
     }
 }
 
-/// Deletes what nobody can use any more: what is over,
-/// and the record of what happened `keep` ago.
+/// Deletes useless rows: expired ones, and events older than `keep`.
 ///
 /// # Errors
 ///

@@ -1,8 +1,7 @@
 //! Signed-in browsers.
 //!
-//! The cookie's format is fixed (`<userId>.<exp>.<mac>`) and says nothing but
-//! who and until when. The row beside it makes sign-out, disabling and idle
-//! time work.
+//! The cookie's format is fixed (`<userId>.<exp>.<mac>`) and names only the user and
+//! the end. The row beside it makes sign-out, disabling and the idle limit work.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use super::{after, before, moment};
 /// How long a session lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// From the sign-in, however busy it is.
+    /// From the sign-in, also if it is in use.
     pub absolute: Duration,
     /// From the last use.
     pub idle: Duration,
@@ -30,7 +29,7 @@ impl Default for Lifetimes {
     }
 }
 
-/// A session that lives, and whose it is.
+/// A live session and its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     pub user: User,
@@ -38,7 +37,7 @@ pub struct Session {
     pub expires_at: Timestamp,
 }
 
-/// Where a browser is.
+/// The address and name of a browser.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Browser {
     pub ip: Option<String>,
@@ -48,16 +47,16 @@ pub struct Browser {
 /// Sessions of one person that may begin within one second.
 const SLOTS: i64 = 128;
 
-/// Activity is written at most this often: a session that is used all the time
-/// would otherwise cost a write at every request.
+/// Activity is written at most this often: otherwise a busy session would cost a write
+/// at every request.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
-/// The whole second at which a session that begins now ends, and that no other
-/// session of this user has or ever had.
+/// The whole second at which a session that begins now ends. No other session of this
+/// user has or had the same.
 ///
-/// Two sessions that end in the same second would have the same cookie, so one
-/// of them could not be ended without the other. Later ones give up a second.
-/// `None` when too many begin at once.
+/// Two sessions that end in the same second would have the same cookie, so one could
+/// not end without the other. A later session ends a second earlier. `None` if too
+/// many begin at once.
 ///
 /// # Errors
 ///
@@ -117,7 +116,7 @@ pub async fn start(tx: &mut Tx<'_>, new: New<'_>, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// Finds the session of a cookie, if it lives and its user may be here.
+/// Finds the session of a cookie, if it is live and its user is active.
 ///
 /// # Errors
 ///
@@ -151,13 +150,13 @@ pub async fn find_live(
 }
 
 impl Session {
-    /// Whether the use of it is due to be written.
+    /// Whether its use must be written now.
     pub fn is_touch_due(&self, now: Timestamp, idle: Duration) -> bool {
         self.last_active_at <= before(now, TOUCH_EVERY.min(idle / 10))
     }
 }
 
-/// Keeps a session alive that was just used. One that ended meanwhile stays ended.
+/// Extends a session that was just used. If it ended meanwhile, it stays ended.
 ///
 /// # Errors
 ///
@@ -182,7 +181,7 @@ pub async fn touch(
     Ok(())
 }
 
-/// Ends a session; gives the user whose it was if it lived.
+/// Ends a session; returns its user if it was live.
 ///
 /// # Errors
 ///

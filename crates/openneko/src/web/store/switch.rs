@@ -1,17 +1,17 @@
-//! Finished sign-ins that would end somebody else's session: they wait until
-//! the person says so.
+//! Finished sign-ins that would end another person's session: they wait until the
+//! person confirms.
 
 use genkan_db::{Error, Row, Tx, p};
 use jiff::Timestamp;
 
 use super::moment;
 
-/// A finished sign-in of somebody else than whose session the browser has.
+/// A finished sign-in of another user than the one of the browser's session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Switch {
     /// The session that would end.
     pub session_hash: [u8; 32],
-    /// Who would be signed in.
+    /// The user who would be signed in.
     pub user_id: String,
     pub provider: String,
     pub return_path: String,
@@ -59,7 +59,7 @@ pub async fn find(tx: &mut Tx<'_>, token_hash: &[u8; 32]) -> Result<Option<Switc
     row.as_ref().map(read).transpose()
 }
 
-/// Takes it out, expired or not: of any number of callers one gets it.
+/// Takes it out, expired or not: only one caller gets it.
 ///
 /// # Errors
 ///

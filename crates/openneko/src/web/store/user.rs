@@ -1,4 +1,4 @@
-//! People who have signed in, or may.
+//! Users: people who have signed in, or may.
 
 use genkan_db::{Error, Row, Tx, p};
 use jiff::Timestamp;
@@ -78,7 +78,7 @@ pub(super) fn read(row: &Row) -> Result<User, Error> {
     })
 }
 
-/// A new identifier: no dot, for the session cookie is split at dots.
+/// A new identifier: without a dot, because the session cookie is split at dots.
 pub fn new_id() -> String {
     format!("usr_{}", random::token::<9>())
 }
@@ -132,7 +132,7 @@ pub async fn list(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<User>, Error> {
     rows.iter().map(read).collect()
 }
 
-/// How many active admins there are beside `id`.
+/// How many other active admins there are.
 pub(super) async fn other_admins(tx: &mut Tx<'_>, id: &str) -> Result<i64, Error> {
     let row = tx
         .opt(
