@@ -1,4 +1,4 @@
-//! One call: who asks, and when.
+//! One call: its caller and its time.
 
 use genkan_protocol::Timestamp;
 use genkan_store::{Actor, Stamp};
@@ -6,7 +6,7 @@ use genkan_store::{Actor, Stamp};
 use crate::caller::Caller;
 use crate::host::Host;
 
-/// Who asks, and the moment at which everything in this call happens.
+/// The caller, and the one time for everything in this call.
 pub struct Call<'a> {
     host: &'a dyn Host,
     caller: Option<Caller>,
@@ -31,12 +31,12 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The caller; `None` on methods that are open to everybody.
+    /// The caller; `None` for methods that are open to everybody.
     pub fn caller(&self) -> Option<&Caller> {
         self.caller.as_ref()
     }
 
-    /// The moment, with the caller as the one who acts.
+    /// The time, with the caller as the actor.
     pub fn at(&self) -> Stamp<'_> {
         let stamp = Stamp::new(self.host.ids(), self.now);
         match &self.caller {

@@ -1,4 +1,4 @@
-//! Who calls, and what they may do.
+//! The caller of a method, and what they may do.
 
 use std::collections::BTreeSet;
 
@@ -16,13 +16,13 @@ pub struct Caller {
 pub enum Permissions {
     /// Everything: a management client that asked for no scope.
     All,
-    /// What its scope lists, and nothing else.
+    /// Only what its scope lists.
     Only(BTreeSet<String>),
 }
 
 impl Permissions {
-    /// Whether one of `any_of` is allowed. A method that names no permission is
-    /// for tokens without a limit only.
+    /// Whether one of `any_of` is allowed. If a method names no permission, only a token
+    /// without a scope may call it.
     pub fn allow(&self, any_of: &[String]) -> bool {
         match self {
             Self::All => true,
@@ -31,16 +31,16 @@ impl Permissions {
     }
 }
 
-/// What a presented token turned out to be.
+/// The result of checking a presented token.
 #[derive(Debug, Clone)]
 pub enum Credential {
     /// A management client's.
     Management(Caller),
     /// Genuine, but not one for the management API; the sentence says why.
     NotForManagement(&'static str),
-    /// Genuine, of a client without management access. SDKs of this contract
-    /// expect to be told to authenticate, and give up when that changes nothing;
-    /// the sentence says how access is given.
+    /// Genuine, of a client without management access. The SDKs expect
+    /// `UNAUTHENTICATED`, ask for a new token, and then give up; the sentence says how to
+    /// give access.
     NoAccess(String),
     /// Not ours, expired, or revoked.
     Invalid,

@@ -1,4 +1,4 @@
-//! What the name servers of a domain say, for the proof that it is an organization's.
+//! The TXT records of a domain, for the proof that it is an organization's.
 //!
 //! Source: RFC 1035 §3.3.14 (TXT).
 
@@ -15,7 +15,7 @@ use hickory_resolver::proto::rr::RData;
 const TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPTS: usize = 2;
 
-/// For the whole answer: somebody waits for it.
+/// For the whole answer, because a person waits for it.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The name servers could not be asked; the log says why.
@@ -25,13 +25,12 @@ pub struct Unreachable;
 
 /// Whether one of the TXT records of `name` is `value`.
 ///
-/// Asks `server`, or else the name servers of the system. Nothing is kept of
-/// the answer: who has just added the record must not wait for an old answer
-/// to expire here.
+/// Asks `server`, or else the name servers of the system. The answer is not cached: a
+/// person who has just added the record must not wait for an old answer to expire.
 ///
 /// # Errors
 ///
-/// [`Unreachable`] if there was no answer, which says nothing about the record.
+/// [`Unreachable`] if there was no answer. Then the record may exist or not.
 pub async fn has_text(name: &str, value: &str, server: Option<SocketAddr>) -> Result<bool, Unreachable> {
     let asked = tokio::time::timeout(PATIENCE, ask(name, server)).await;
     let texts = match asked {
@@ -65,7 +64,7 @@ async fn ask(name: &str, server: Option<SocketAddr>) -> Result<Vec<Vec<u8>>, Net
     let options = builder.options_mut();
     (options.timeout, options.attempts) = (TIMEOUT, ATTEMPTS);
     options.cache_size = 0;
-    // A final dot: no search list of the system is appended.
+    // With a final dot, the system appends no search list.
     let answer = builder.build()?.txt_lookup(format!("{name}.")).await;
     match answer {
         Ok(answer) => {

@@ -23,7 +23,7 @@ pub enum Error {
     Store(#[from] genkan_store::Error),
 }
 
-/// What the caller is told.
+/// A refusal, as the caller gets it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
@@ -53,14 +53,14 @@ impl Error {
         })
     }
 
-    /// There is no such thing, or it is another organization's: which of the
-    /// two is not told.
+    /// It does not exist, or belongs to another organization; the caller is not told
+    /// which.
     pub fn not_found(what: &str) -> Self {
         Self::refused(Code::NotFound, "RESOURCE_NOT_FOUND", format!("{what} not found"))
     }
 
-    /// A public identifier was presented where the secret itself counts. To the
-    /// caller's own caller that is as if it were not there.
+    /// A public identifier was presented instead of the secret. For the caller's own
+    /// caller that is as if there were no token.
     pub(crate) fn identifier_is_no_token(setting: &str) -> Self {
         Self::refused(
             Code::NotFound,
@@ -72,7 +72,7 @@ impl Error {
         )
     }
 
-    /// A field holds what cannot be accepted: `invalid("page_token", "is not one of ours")`.
+    /// A field has an invalid value: `invalid("page_token", "is not one of ours")`.
     pub fn invalid(field: &str, what: &str) -> Self {
         Self::violations(vec![Violation {
             field: field.to_owned(),
@@ -153,7 +153,7 @@ impl From<genkan_db::Error> for Error {
     }
 }
 
-/// What another one has already, in words.
+/// The refusal of a value that another row already has.
 fn taken(conflict: &'static str) -> Error {
     Error::already_exists(match conflict {
         conflict::ORGANIZATION_EXTERNAL_ID => {

@@ -1,8 +1,7 @@
 //! How much a message holds, counted on its bytes before anything is decoded.
 //!
-//! Two bytes on the wire are an empty element, and an element is a hundred bytes
-//! in memory: a message that keeps its limit of bytes is still one of millions of
-//! values.
+//! An empty element is two bytes on the wire and a hundred bytes in memory. So a
+//! message within its limit of bytes can still hold millions of values.
 //!
 //! Source: Protocol Buffers, "Encoding".
 
@@ -10,14 +9,14 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use crate::Error;
 
-/// Most elements of lists and maps in one message, as REST has it for values.
+/// Most elements of lists and maps in one message; REST has the same limit for values.
 pub(crate) const MOST_ELEMENTS: usize = 100_000;
 
-/// Most fields, of all messages inside together. One free-form value of REST is
-/// four: the entry of a map, its key, its value, and what that holds.
+/// Most fields, of all nested messages together. One free-form value of REST is four:
+/// the entry of a map, its key, its value, and the content of that.
 const MOST_FIELDS: usize = 4 * MOST_ELEMENTS;
 
-/// As the decoder's own limit.
+/// The same as the decoder's own limit.
 const DEEPEST: usize = 100;
 
 /// Refuses a message that holds too much.
@@ -63,7 +62,7 @@ impl Left {
             let number = u32::try_from(tag >> 3).map_err(|_| Stop::Malformed)?;
             let field = descriptor.get_field(number);
             self.fields = self.fields.checked_sub(1).ok_or(Stop::TooMany)?;
-            // The decoder keeps what it does not know, each a value of its own.
+            // The decoder keeps unknown fields, each as a value of its own.
             let is_element = |field: &FieldDescriptor| field.is_list() || field.is_map();
             if field.as_ref().is_none_or(is_element) {
                 self.take(1)?;
@@ -86,7 +85,7 @@ impl Left {
         Ok(())
     }
 
-    /// What stands in a field that tells its length.
+    /// The content of a length-delimited field.
     fn content(&mut self, field: &FieldDescriptor, content: &[u8], depth: usize) -> Result<(), Stop> {
         match field.kind() {
             Kind::Message(inner) => self.message(&inner, content, depth),

@@ -1,7 +1,7 @@
 //! The one message of a unary call, taken out of its frame.
 //!
 //! Source: gRPC over HTTP2, "Length-Prefixed-Message". Compressed messages are
-//! unpacked here and not in tonic, because here they meet a limit.
+//! decompressed here and not in tonic, because here a limit applies.
 
 use std::io::Read;
 
@@ -18,7 +18,7 @@ pub(crate) const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 /// Flag and length before a message.
 const PREFIX: usize = 5;
 
-/// A message as it came.
+/// A received message, compressed or not.
 #[derive(Debug)]
 pub(crate) struct Framed {
     bytes: Bytes,
@@ -26,7 +26,7 @@ pub(crate) struct Framed {
 }
 
 impl Framed {
-    /// How many bytes it may turn out to be.
+    /// How many bytes it may have after decompression.
     pub(crate) const fn len(&self) -> usize {
         if self.is_compressed {
             MAX_MESSAGE

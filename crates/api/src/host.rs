@@ -1,4 +1,4 @@
-//! What the services need of the process that they run in.
+//! The parts of the process that the services use.
 
 use std::net::SocketAddr;
 
@@ -19,27 +19,27 @@ pub trait Host: Send + Sync + 'static {
     /// The issuer: scheme, host and port, without a trailing slash.
     fn public_url(&self) -> &str;
 
-    /// Development mode: plain HTTP and loopback addresses are acceptable.
+    /// Development mode: plain HTTP and loopback addresses are accepted.
     fn is_development(&self) -> bool;
 
-    /// Domains wait for their TXT record, also those that come with management credentials.
+    /// Domains wait for their TXT record, also those that management credentials enter.
     fn requires_domain_proof(&self) -> bool {
         false
     }
 
     fn instance_key(&self) -> &InstanceKey;
 
-    /// The identity provider that `genkan dev` brings, if it is there.
+    /// The simulator of `genkan dev`, if there is one.
     fn simulator(&self) -> Option<&Simulator> {
         None
     }
 
-    /// Whether an API token counts by its identifier too, which is no secret.
+    /// Whether the identifier of an API token, which is no secret, counts as the token.
     fn validates_tokens_by_identifier(&self) -> bool {
         false
     }
 
-    /// Whether mail reaches anybody: what needs it is refused otherwise.
+    /// Whether mail can be sent: otherwise methods that need it are refused.
     fn sends_mail(&self) -> bool;
 
     /// The name server to ask for proof of a domain; the system's if `None`.
@@ -50,21 +50,21 @@ pub trait Host: Send + Sync + 'static {
     /// Wakes the background jobs, because there is something to deliver.
     fn wake_jobs(&self);
 
-    /// Something was committed: what is cached counts no more.
+    /// Something was committed, so cached values are stale.
     fn changed(&self) {}
 
     /// How often one client may call.
     fn rate_limit(&self) -> RateLimit;
 
-    /// Whose token it is.
+    /// Finds the caller of a token.
     ///
     /// # Errors
     ///
-    /// If that cannot be found out now.
+    /// If that is not possible now.
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Credential, HostError>>;
 }
 
-/// What a connection to the simulator needs.
+/// The settings of a connection to the simulator.
 #[derive(Debug)]
 pub struct Simulator {
     pub issuer: String,

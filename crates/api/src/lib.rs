@@ -1,9 +1,9 @@
 //! The management API: one implementation of each service, reached by gRPC,
 //! gRPC-Web and REST.
 //!
-//! Every call passes [`GrpcStack`] first: who asks, what they may do, how often,
-//! and whether the message keeps the rules that `proto/` writes beside its
-//! fields. A service checks what rules cannot say.
+//! Every call passes [`GrpcStack`] first. It checks the caller, their permissions and
+//! their rate, and the rules that `proto/` writes beside the fields of the message. A
+//! service checks the rest.
 
 mod call;
 mod caller;
@@ -39,7 +39,7 @@ pub use rate_limit::RateLimit;
 pub use rest::Rest;
 pub use stack::{Gate, GrpcStack};
 
-/// What a service method answers.
+/// The result of a service method.
 pub type Answer<T> = Result<tonic::Response<T>, tonic::Status>;
 
 /// The services. Cloning is cheap.
@@ -83,7 +83,7 @@ impl Api {
         f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone,
     ) -> Result<T, Error> {
         let done = self.host().db().tx(f).await;
-        // Even a transaction that failed may have been committed.
+        // A transaction that reports a failure may still have been committed.
         self.host().changed();
         done
     }
@@ -97,7 +97,7 @@ impl Api {
         self.host().instance_key()
     }
 
-    /// Refuses what needs mail where none can be sent.
+    /// Refuses a call that needs mail if none can be sent.
     pub(crate) fn require_mail(&self) -> Result<(), Error> {
         if self.host().sends_mail() {
             return Ok(());
@@ -107,8 +107,8 @@ impl Api {
         ))
     }
 
-    /// Takes a request apart: who asks and when, and what they ask. The layer
-    /// before has authenticated the caller and checked the message.
+    /// Splits a request into the call and the message. The layer before has
+    /// authenticated the caller and checked the message.
     pub(crate) fn accept<M>(&self, request: tonic::Request<M>) -> (Call<'_>, M) {
         let (_, extensions, message) = request.into_parts();
         let caller = extensions.get::<Caller>().cloned();
@@ -116,7 +116,7 @@ impl Api {
     }
 }
 
-/// The identifier in `text`. One that cannot be an identifier names nothing.
+/// The identifier in `text`. If it is malformed, it names nothing.
 pub(crate) fn id<I: Id>(what: &'static str, text: &str) -> Result<I, Error> {
     I::parse(text).map_err(|_| Error::not_found(what))
 }

@@ -1,7 +1,8 @@
-//! What an update is about: the fields that its mask names, or else those that are there.
+//! The fields that an update changes: those that its mask names, or else those that are
+//! present.
 //!
-//! The encoding cannot tell an empty list or map from one that was left out, so
-//! only a mask can empty them. REST makes one of the names in the body of a `PATCH`.
+//! The encoding cannot tell an empty list or map from an absent one, so only a mask can
+//! empty them. REST makes a mask of the names in the body of a `PATCH`.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +13,11 @@ use prost_types::FieldMask;
 use crate::Error;
 use crate::descriptors::pool;
 
-/// The message of an update, and what its mask says of it.
+/// The message of an update, and its mask.
 #[derive(Debug)]
 pub(crate) struct Masked<M> {
-    /// Only what the mask names. A text that it names and that is absent is there and
-    /// empty, which clears.
+    /// Only the fields that the mask names. If it names an absent text, that is present
+    /// and empty here, which clears it.
     pub(crate) message: M,
     named: Option<BTreeSet<String>>,
 }
@@ -27,7 +28,7 @@ impl<M: Message + Default> Masked<M> {
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT` if the mask names what the message does not have.
+    /// `INVALID_ARGUMENT` if the mask names a field that the message does not have.
     pub(crate) fn read(
         mask: Option<FieldMask>,
         (field, type_name): (&str, &str),
@@ -65,7 +66,7 @@ impl<M: Message + Default> Masked<M> {
         })
     }
 
-    /// Whether the list or map of a field replaces the one there is.
+    /// Whether the list or map of a field replaces the stored one.
     pub(crate) fn replaces(&self, path: &str, is_empty: bool) -> bool {
         self.named
             .as_ref()
@@ -78,7 +79,7 @@ impl<M: Message + Default> Masked<M> {
     }
 }
 
-/// The fields that a path goes through. It ends at a list or map: those are replaced as a whole.
+/// The fields of a path. It ends at a list or map, which is replaced as a whole.
 fn resolve(descriptor: &MessageDescriptor, path: &str) -> Option<Vec<FieldDescriptor>> {
     let mut current = Some(descriptor.clone());
     let mut fields = Vec::new();
@@ -94,7 +95,7 @@ fn resolve(descriptor: &MessageDescriptor, path: &str) -> Option<Vec<FieldDescri
     Some(fields)
 }
 
-/// The message of a field that is changed field by field.
+/// The message of a field, if it is changed field by field.
 fn inner(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     match field.kind() {
         Kind::Message(inner)
@@ -123,7 +124,7 @@ fn keep(from: &DynamicMessage, into: &mut DynamicMessage, path: &[FieldDescripto
     }
 }
 
-/// What clears a text that can be absent.
+/// The value that clears an optional text.
 fn empty_text(field: &FieldDescriptor) -> Option<Value> {
     match field.kind() {
         _ if field.is_list() || field.is_map() => None,

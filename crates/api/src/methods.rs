@@ -1,4 +1,4 @@
-//! Every method, who may call it, and whether it is served.
+//! Every method, its permitted callers, and whether it is served.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ pub struct Method {
     pub callers: Callers,
     /// One of these is enough.
     pub permissions: Vec<String>,
-    /// Why it is not served, where it is not.
+    /// Why it is not served, if it is not.
     pub unserved: Option<&'static str>,
 }
 
@@ -107,9 +107,9 @@ const fn callers(kinds: i32) -> Callers {
     }
 }
 
-/// Names with a colon are for clients and operators, names without for users in
-/// hosted widgets. A method that has only the latter takes the client's name of
-/// the same meaning: `organizations_read` is `organizations:read`.
+/// Names with a colon are for clients and operators, names without one for users in
+/// hosted widgets. If a method has only the latter, a client needs the name with the
+/// same meaning: `organizations_read` is `organizations:read`.
 fn permission_names(auth: &DynamicMessage) -> Vec<String> {
     let names = auth.get_field_by_name("permissions");
     let names: Vec<String> = names

@@ -1,7 +1,7 @@
 //! Lists in pages, with opaque tokens.
 //!
-//! A token holds an edge and a direction. It names a row, not a position, so a
-//! list that changes meanwhile neither repeats nor skips a row.
+//! A token holds an edge and a direction. It names a row, not a position, so pages
+//! neither repeat nor skip a row if the list changes.
 
 use std::ops::Deref;
 
@@ -14,10 +14,10 @@ use genkan_store::search::{self, HitPage, Hits};
 
 use crate::Error;
 
-/// How long pages are.
+/// The lengths of pages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
-    /// When the caller does not say.
+    /// The length if the caller gives none.
     pub(crate) default: u32,
     pub(crate) max: u32,
 }
@@ -28,7 +28,7 @@ impl Sizes {
         max: 100,
     };
 
-    /// `wanted`, within the limits; 0 is "not said".
+    /// `wanted`, within the limits; 0 means "not given".
     pub(crate) fn pick(self, wanted: u32) -> u32 {
         if wanted == 0 {
             self.default
@@ -38,8 +38,8 @@ impl Sizes {
     }
 }
 
-/// A page that was asked for. It reads one row more than it shows, to know
-/// whether another page follows.
+/// A requested page. It reads one row more than it shows, to know whether another page
+/// follows.
 #[derive(Debug, Clone)]
 pub(crate) struct Request<I> {
     page: Page<I>,
@@ -54,11 +54,11 @@ impl<I> Deref for Request<I> {
     }
 }
 
-/// Reads what a caller wrote about the page.
+/// Reads the caller's fields about the page.
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` if the token is none of ours.
+/// `INVALID_ARGUMENT` if the token is not ours.
 pub(crate) fn request<I: Id>(page_size: u32, page_token: &str, sizes: Sizes) -> Result<Request<I>, Error> {
     let size = sizes.pick(page_size);
     let page = if page_token.is_empty() {
@@ -76,7 +76,7 @@ pub(crate) fn request<I: Id>(page_size: u32, page_token: &str, sizes: Sizes) -> 
     })
 }
 
-/// One page, and how to go on from it. A token is empty where nothing follows.
+/// One page, and the tokens of its neighbours. A token is empty if nothing follows.
 #[derive(Debug)]
 pub(crate) struct Paged<T> {
     pub(crate) rows: Vec<T>,
@@ -84,12 +84,12 @@ pub(crate) struct Paged<T> {
     pub(crate) prev_page_token: String,
 }
 
-/// Makes the answer of the rows that were read for `request`.
+/// Makes the answer from the rows that were read for `request`.
 pub(crate) fn answer<I: Id, T>(request: &Request<I>, mut rows: Vec<T>, id: impl Fn(&T) -> &I) -> Paged<T> {
     let has_more = rows.len() > request.size;
     let is_upwards = matches!(request.page.from, From::Before(_));
     if has_more && is_upwards {
-        // What was read too much is the newest.
+        // The additional row is the newest.
         rows.remove(0);
     } else {
         rows.truncate(request.size);
@@ -110,11 +110,11 @@ pub(crate) fn answer<I: Id, T>(request: &Request<I>, mut rows: Vec<T>, id: impl 
     }
 }
 
-/// Reads what a caller wrote about a page of hits.
+/// Reads the caller's fields about a page of hits.
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` if the token is none of ours.
+/// `INVALID_ARGUMENT` if the token is not ours.
 pub(crate) fn hits(page_size: u32, page_token: &str) -> Result<HitPage, Error> {
     const SIZES: Sizes = Sizes {
         default: 10,

@@ -11,7 +11,7 @@ use governor::{Quota, RateLimiter};
 /// A limit; the default is 12,000 calls a minute with bursts of 2,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Calls per minute and client; `None` is without a limit.
+    /// Calls per minute and client; `None` means no limit.
     pub per_minute: Option<NonZeroU32>,
 }
 
@@ -36,7 +36,7 @@ impl Limiter {
         }))
     }
 
-    /// Counts a call; after too many says how long to wait.
+    /// Counts a call; after too many, returns how long to wait.
     pub(crate) fn count(&self, client: &ClientId) -> Result<(), Duration> {
         let Some(limiter) = &self.0 else { return Ok(()) };
         limiter

@@ -1,4 +1,4 @@
-//! What many answers share.
+//! Conversions that many answers share.
 
 use genkan_protocol::Timestamp;
 
@@ -14,11 +14,11 @@ pub(crate) fn time(at: Timestamp) -> prost_types::Timestamp {
     }
 }
 
-/// The moment that a caller wrote, if they wrote one.
+/// The moment in a caller's field, if it is set.
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` if it is none.
+/// `INVALID_ARGUMENT` if it is not a valid moment.
 pub(crate) fn moment(
     field: &str,
     written: Option<&prost_types::Timestamp>,
@@ -37,8 +37,8 @@ pub(crate) fn moment(
     Ok(Some(Timestamp::from_micros(micros)))
 }
 
-/// The texts of a JSON object. Only texts get in through this API; what else an
-/// import may have brought is shown as JSON.
+/// The texts of a JSON object. This API stores only texts; other values, from an import,
+/// are shown as JSON.
 pub(crate) fn map(
     object: &serde_json::Map<String, serde_json::Value>,
 ) -> std::collections::BTreeMap<String, String> {
@@ -76,7 +76,7 @@ fn free_value(value: &serde_json::Value) -> prost_types::Value {
     let kind = match value {
         serde_json::Value::Null => Kind::NullValue(0),
         serde_json::Value::Bool(value) => Kind::BoolValue(*value),
-        // Protobuf has doubles only.
+        // Protobuf has only doubles.
         serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
         serde_json::Value::String(text) => Kind::StringValue(text.clone()),
         serde_json::Value::Array(values) => Kind::ListValue(prost_types::ListValue {
@@ -108,7 +108,7 @@ fn json_value(value: prost_types::Value) -> serde_json::Value {
     }
 }
 
-/// People write whole numbers, and protobuf has doubles only.
+/// A whole number, if it is one: people write whole numbers, and protobuf has only doubles.
 fn json_number(number: f64) -> serde_json::Value {
     /// Below this every whole number is exact.
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -1,7 +1,7 @@
 //! The rules that `proto/` writes beside fields, checked on a message.
 //!
-//! Source: protovalidate (`buf/validate/validate.proto`), those of its rules
-//! that the contract uses. A test fails if it comes to use another.
+//! Source: protovalidate (`buf/validate/validate.proto`), of which only the rules in
+//! `proto/` are implemented. If `proto/` begins to use another, a test fails.
 
 mod rule;
 
@@ -37,7 +37,7 @@ pub(crate) fn check(message: &DynamicMessage) -> Vec<Violation> {
     broken
 }
 
-/// More violations than this are not told.
+/// More violations than this are not reported.
 const ENOUGH: usize = 20;
 
 #[derive(Debug)]
@@ -59,8 +59,8 @@ impl FieldRules {
         &self.rules
     }
 
-    /// Whether a message without the field is refused: by name, or because what
-    /// an absent field counts as breaks a rule.
+    /// Whether a message without the field is refused: by `required`, or because the
+    /// default of the field breaks a rule.
     pub(crate) fn is_required(&self) -> bool {
         if self.required {
             return true;
@@ -156,7 +156,7 @@ fn read_rules(rules: &DynamicMessage, field: &FieldDescriptor) -> Vec<Rule> {
         .collect()
 }
 
-/// What a field holds; of a map its values.
+/// The kind of a field's values; for a map, of its values.
 fn element(field: &FieldDescriptor) -> Kind {
     match field.kind() {
         Kind::Message(entry) if field.is_map() => entry.map_entry_value_field().kind(),
@@ -174,7 +174,7 @@ fn text(value: &Value) -> String {
 
 fn check_message(message: &DynamicMessage, path: &str, broken: &mut Vec<Violation>) {
     let Some(fields) = RULES.get(message.descriptor().full_name()) else {
-        // A well-known type has no rules, and holds text all the same.
+        // A well-known type has no rules, but may hold text.
         for (_, value) in message.fields() {
             descend(value, path, broken);
         }
@@ -199,7 +199,7 @@ fn check_message(message: &DynamicMessage, path: &str, broken: &mut Vec<Violatio
         let is_limit = |rule: &&Rule| matches!(rule, Rule::MaxItems(_) | Rule::MaxPairs(_));
         let mut limits = rules.rules.iter().filter(is_limit);
         if let Some(limit) = limits.find(|limit| !limit.is_kept_by(&value)) {
-            // What stands in it is not worth a look: there may be very much.
+            // Its elements are not checked: there may be very many.
             push(broken, &path, &limit.sentence(&value), limit.name());
             continue;
         }
@@ -213,12 +213,12 @@ fn check_message(message: &DynamicMessage, path: &str, broken: &mut Vec<Violatio
 
 const NOT_PLAIN: &str = "must not contain control characters or marks that turn text around";
 
-/// Whether people read what stands in the field as the name of something.
+/// Whether people read the field's text as the name of something.
 fn is_name(field: &FieldDescriptor) -> bool {
     field.name().ends_with("name") || field.name() == "ui_button_title"
 }
 
-/// NUL is told everywhere, in words of its own.
+/// Whether a text has control characters other than NUL, which has a message of its own.
 fn is_command(text: &str) -> bool {
     !text.contains('\0') && !name::is_plain(text)
 }

@@ -1,7 +1,6 @@
-//! What every call passes before a service sees it.
+//! The checks that every call passes before a service gets it.
 //!
-//! gRPC, gRPC-Web and REST all come through here, so that no way in has rules
-//! of its own.
+//! gRPC, gRPC-Web and REST all come through here, so no way in has rules of its own.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,11 +27,11 @@ use crate::{Api, Error, extent, frame, rules, services};
 /// More bearer tokens than this in one request are not tried.
 const MAX_TOKENS: usize = 4;
 
-/// Decides who may call by the head of a request alone, before its body is read:
-/// what a stranger sends must not be held in memory first.
+/// Checks the caller by the head of a request alone, before its body is read: a stranger's
+/// body must not fill the memory.
 pub trait Gate {
-    /// Lets the call of the RPC at `grpc_path` pass the checks of its caller. What
-    /// was found out goes into the extensions of `parts`.
+    /// Checks the caller of the RPC at `grpc_path`. The result goes into the extensions of
+    /// `parts`.
     fn admit(
         &self,
         parts: &mut http::request::Parts,
@@ -40,7 +39,7 @@ pub trait Gate {
     ) -> impl Future<Output = Result<(), Status>> + Send;
 }
 
-/// Set by [`Gate::admit`] alone: the caller was checked for this method.
+/// Set only by [`Gate::admit`]: the caller was checked for this method.
 #[derive(Debug, Clone)]
 struct Admitted {
     method: &'static Method,
@@ -87,8 +86,8 @@ impl GrpcStack {
         response
     }
 
-    /// The request as the services get it: of somebody who may call the method,
-    /// with a message that keeps its rules.
+    /// The checked request for the services: its caller may call the method, and its message
+    /// keeps the rules.
     async fn check(&self, request: Request<Body>) -> Result<Request<Body>, Refused> {
         let Some(method) = methods::find(request.uri().path()) else {
             return Err(Error::unimplemented("this path names no method of the management API").into());
@@ -119,7 +118,7 @@ impl GrpcStack {
         ))
     }
 
-    /// Finds out who calls and whether they may; `None` where everybody may.
+    /// Finds the caller and checks their permissions; `None` for a method that is open to everybody.
     async fn authorize(&self, method: &Method, headers: &HeaderMap) -> Result<Option<Caller>, Refused> {
         let name = method.descriptor.name();
         match method.callers {
@@ -178,7 +177,7 @@ impl GrpcStack {
 
 impl Gate for GrpcStack {
     async fn admit(&self, parts: &mut http::request::Parts, grpc_path: &str) -> Result<(), Status> {
-        // A method that does not exist is refused where its call arrives.
+        // A method that does not exist is refused later, when its call arrives.
         let Some(method) = methods::find(grpc_path) else {
             return Ok(());
         };
@@ -211,10 +210,10 @@ impl Service<Request<Body>> for GrpcStack {
     }
 }
 
-/// Messages beyond this are read beside the workers: they serve the sign-ins too.
+/// Longer messages are read beside the worker threads, which also serve the sign-ins.
 const SMALL: usize = 64 * 1024;
 
-/// Does what may take long with so many bytes.
+/// Runs work on so many bytes, which may take long, beside the worker threads.
 async fn beside<T: Send + 'static>(
     size: usize,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -229,7 +228,7 @@ async fn beside<T: Send + 'static>(
     })
 }
 
-/// Checks how much there is, and the rules that `proto/` writes beside the fields.
+/// Checks the number of elements, and the rules that `proto/` writes beside the fields.
 fn validate(method: &Method, message: &[u8]) -> Result<(), Error> {
     extent::check(&method.descriptor.input(), message)?;
     let message = DynamicMessage::decode(method.descriptor.input(), message)
@@ -240,7 +239,7 @@ fn validate(method: &Method, message: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Whether tonic's stub answered: the method is in the contract and nobody wrote it.
+/// Whether tonic's stub answered: the method is in the contract, but is not implemented.
 fn is_stub(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").is_some_and(|status| status == "12")
         && !headers.contains_key("grpc-status-details-bin")
@@ -280,7 +279,7 @@ impl Refused {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
         }
         if is_unauthenticated {
-            // RFC 6750 §3; REST hands it on.
+            // RFC 6750 §3; REST passes it on.
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -1,5 +1,5 @@
-//! How long a list is. Exact while counting is cheap; above that, counted once
-//! in a while.
+//! The length of a list. It is exact while counting is cheap; above that, it is counted
+//! once in a while.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const CHEAP: i64 = 10_000;
 /// How old the length of a longer list may be.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
-/// More lists than this are not remembered; then it starts anew.
+/// The most lists that are remembered; with more, the memory is cleared.
 const MAX_LISTS: usize = 1_000;
 
 #[derive(Debug, Default)]
@@ -38,8 +38,8 @@ impl Totals {
 }
 
 impl Api {
-    /// The length of `list`: a name with what filters it (`users org_…`).
-    /// `count` counts rows, up to the limit that it is given.
+    /// The length of `list`, a name with its filter (`users org_…`). `count` counts rows, up
+    /// to its limit.
     pub(crate) async fn total(
         &self,
         list: &str,

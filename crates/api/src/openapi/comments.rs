@@ -1,4 +1,4 @@
-//! What the comments in `proto/` say of services, methods, messages and fields.
+//! The comments in `proto/` about services, methods, messages and fields.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -23,7 +23,7 @@ static COMMENTS: LazyLock<HashMap<(String, Vec<i32>), String>> = LazyLock::new(|
     comments
 });
 
-/// The comment above what is at `path`; empty where there is none.
+/// The comment above the element at `path`; empty if there is none.
 pub(crate) fn at(file: &FileDescriptor, path: &[i32]) -> &'static str {
     let key = (file.name().to_owned(), path.to_vec());
     COMMENTS.get(&key).map_or("", String::as_str)
@@ -50,7 +50,7 @@ pub(crate) fn summary(text: &str) -> &str {
     sentence.trim_end_matches('.')
 }
 
-/// `GetOrganizationByExternalId` in words: what stands in for a comment.
+/// `GetOrganizationByExternalId` in words, instead of a missing comment.
 pub(crate) fn words(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 8);
     let mut before = ' ';

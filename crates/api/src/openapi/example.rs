@@ -1,4 +1,4 @@
-//! Example values for requests, which keep the rules: a test holds every one against them.
+//! Example values for requests, which keep the rules: a test checks each of them.
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value as Json, json};
@@ -95,7 +95,7 @@ fn of_message(message: &MessageDescriptor, rules: &[Rule], depth: usize) -> Json
     }
 }
 
-/// What must be given, and what makes the example speak.
+/// The required fields, and those that make the example clear.
 fn object(fields: impl Iterator<Item = FieldDescriptor>, depth: usize) -> Json {
     let mut object = Map::new();
     let mut choices = Vec::new();
@@ -122,7 +122,7 @@ fn object(fields: impl Iterator<Item = FieldDescriptor>, depth: usize) -> Json {
         );
         let choice = field.containing_oneof().filter(|oneof| !oneof.is_synthetic());
         if let Some(choice) = choice {
-            // One of a choice, and the first.
+            // Only the first member of a choice.
             if choices.contains(&choice.full_name().to_owned()) {
                 continue;
             }

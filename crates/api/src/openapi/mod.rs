@@ -1,6 +1,6 @@
-//! The REST API described: an OpenAPI document for tools, and the model of the
-//! reference page for people. Both are read from `proto/` at run time: routes, texts,
-//! rules, permissions.
+//! The description of the REST API: an OpenAPI document for tools, and the model of the
+//! reference page for people. Both come from `proto/` at run time, with routes, texts,
+//! rules and permissions.
 //!
 //! Source: OpenAPI Specification 3.1.
 
@@ -288,7 +288,7 @@ fn restriction(field: &FieldDescriptor) -> Option<String> {
     (!restriction.is_empty()).then_some(restriction)
 }
 
-/// `OUTPUT_ONLY`, `INPUT_ONLY`, … as the contract marks the field.
+/// `OUTPUT_ONLY`, `INPUT_ONLY`, … as `proto/` marks the field.
 fn behaviours(field: &FieldDescriptor) -> Vec<&'static str> {
     let Some(extension) = crate::descriptors::pool().get_extension_by_name("google.api.field_behavior")
     else {

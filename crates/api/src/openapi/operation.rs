@@ -1,4 +1,4 @@
-//! The operations of the REST API: routes with what is known of them.
+//! The operations of the REST API: routes with their descriptions.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -27,21 +27,21 @@ pub struct Operation {
     pub(crate) answer: MessageDescriptor,
     /// The status of success.
     pub success: StatusCode,
-    /// A token needs one of these; none if any management token will do.
+    /// A token needs one of these; empty if any management token is enough.
     pub permissions: &'static [String],
     /// Whether it answers without a token.
     pub is_open: bool,
     pub is_deprecated: bool,
-    /// `organization.getOrganization`; empty where the SDK has none.
+    /// `organization.getOrganization`; empty if the SDK has none.
     pub node: &'static str,
-    /// `organization.get_organization`; empty where the SDK has none.
+    /// `organization.get_organization`; empty if the SDK has none.
     pub python: &'static str,
 }
 
 /// The service that an operation belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceInfo {
-    /// What it is about: `Organizations`.
+    /// Its subject: `Organizations`.
     pub title: String,
     pub description: &'static str,
 }
@@ -61,7 +61,7 @@ pub(crate) enum Place {
     Query,
 }
 
-/// What the body of a request holds.
+/// The body of a request.
 #[derive(Debug)]
 pub(crate) enum RequestBody {
     /// These fields of the request message.
@@ -124,7 +124,7 @@ impl Operation {
         })
     }
 
-    /// The reading order inside a service: what is short first, reading before writing.
+    /// The reading order inside a service: short paths first, reading before writing.
     fn order(&self) -> (&str, usize) {
         let verbs = [
             Method::GET,
@@ -211,7 +211,7 @@ fn query_parameters(field: &FieldDescriptor, name: &str, found: &mut Vec<Paramet
     }
     match field.kind() {
         Kind::Message(message) if !message.full_name().starts_with("google.protobuf.") => {
-            // The contract has none that nests further, and lists of messages cannot be written.
+            // No message nests further, and a query cannot hold lists of messages.
             if !field.is_list() && !name.contains('.') {
                 for inner in message.fields() {
                     query_parameters(&inner, &format!("{name}.{}", inner.name()), found);
@@ -244,7 +244,7 @@ fn body(route: &Route) -> Option<RequestBody> {
     }
 }
 
-/// Whether the contract keeps the field to itself.
+/// Whether `proto/` marks the field as internal.
 pub(crate) fn is_internal(field: &FieldDescriptor) -> bool {
     super::restriction(field).is_some_and(|restriction| restriction == "INTERNAL")
 }

@@ -1,4 +1,4 @@
-//! What the reference page tells of an operation: tables and a command to copy.
+//! An operation on the reference page: tables and a command to copy.
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
@@ -7,7 +7,7 @@ use super::schema::{self, Side, WellKnown, is_required, is_shown, value_kind};
 use super::{comments, example, rules_schema};
 use crate::rules;
 
-/// Messages inside messages are told of so deep.
+/// Nested messages are shown to this depth.
 const DEEPEST: usize = 4;
 
 /// A line of a table: a parameter or a field.
@@ -131,8 +131,8 @@ pub fn curl(operation: &Operation, public_url: &str) -> String {
     command
 }
 
-/// Adds the fields and what is inside of them. `open` are the messages around: one that
-/// holds itself is told of once.
+/// Adds the fields and their nested fields. `open` are the messages around: a message that
+/// holds itself is shown once.
 fn add(
     fields: impl Iterator<Item = FieldDescriptor>,
     prefix: &str,
@@ -197,7 +197,7 @@ fn kind_in_words(field: &FieldDescriptor, kind: &Kind) -> String {
     one.to_owned()
 }
 
-/// One of a kind, and several.
+/// The words for one value of a kind, and for several.
 fn words(kind: &Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::Bool => ("boolean", "booleans"),

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use crate::rules::{FieldRules, Rule};
 
-/// Adds what the rules of a field ask to its schema.
+/// Adds the rules of a field to its schema.
 pub(crate) fn apply(rules: Option<&FieldRules>, kind: &Kind, schema: &mut Json) {
     for rule in rules.into_iter().flat_map(FieldRules::rules) {
         rule_into(rule, kind, schema);
@@ -13,7 +13,7 @@ pub(crate) fn apply(rules: Option<&FieldRules>, kind: &Kind, schema: &mut Json) 
 }
 
 fn rule_into(rule: &Rule, kind: &Kind, schema: &mut Json) {
-    // Of 64-bit numbers the schema is text, and of durations, too.
+    // The schema of 64-bit numbers and of durations is text.
     let is_number = matches!(kind, Kind::Int32 | Kind::Uint32 | Kind::Double | Kind::Float);
     let number = |number: &i128| i64::try_from(*number).unwrap_or(i64::MAX);
     match rule {
@@ -57,7 +57,7 @@ fn rule_into(rule: &Rule, kind: &Kind, schema: &mut Json) {
     }
 }
 
-/// A second pattern stands beside the first: a schema has one.
+/// Adds a pattern. A second one goes into `allOf`, because a schema has only one.
 fn pattern(schema: &mut Json, regex: &str) {
     if schema.get("pattern").is_none() {
         schema["pattern"] = json!(regex);

@@ -1,7 +1,7 @@
 //! JSON Schemas of messages.
 //!
-//! What is sent and what is answered have schemas of their own: a request must keep
-//! rules, an answer always has certain fields.
+//! Requests and answers have schemas of their own: a request must keep rules, and an
+//! answer always has certain fields.
 //!
 //! Source: OpenAPI 3.1 §4.8.24, JSON Schema 2020-12.
 
@@ -13,18 +13,18 @@ use serde_json::{Map, Value as Json, json};
 use super::{comments, operation, rules_schema};
 use crate::rules;
 
-/// Which way a message goes.
+/// The direction of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
     Request,
     Answer,
 }
 
-/// The schemas that operations refer to, made as they are asked for.
+/// The schemas that operations refer to, made on demand.
 #[derive(Debug, Default)]
 pub(crate) struct Schemas {
     made: BTreeMap<String, Json>,
-    /// Messages that are answered, so that their request side needs another name.
+    /// The messages of answers: as a request, such a message needs another name.
     answered: BTreeSet<String>,
 }
 
@@ -112,7 +112,7 @@ impl Schemas {
             Kind::Bool => json!({ "type": "boolean" }),
             Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => json!({ "type": "integer", "format": "int32" }),
             Kind::Uint32 | Kind::Fixed32 => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
-            // Numbers of JavaScript end at 2^53, so these are text.
+            // JavaScript's whole numbers are exact up to 2^53, so these are text.
             Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
                 json!({ "type": "string", "format": "int64", "pattern": "^-?[0-9]{1,18}$" })
             }
@@ -150,7 +150,7 @@ impl Schemas {
         }
         let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
         if !self.made.contains_key(&name) {
-            // First a place, for messages that hold themselves.
+            // A placeholder first, for messages that hold themselves.
             self.made.insert(name.clone(), Json::Null);
             let fields: Vec<FieldDescriptor> = message.fields().collect();
             let mut schema = self.object(fields.iter(), side);
@@ -164,7 +164,7 @@ impl Schemas {
     }
 }
 
-/// Whether a field is told of on this side.
+/// Whether a field is shown in this direction.
 pub(crate) fn is_shown(field: &FieldDescriptor, side: Side) -> bool {
     if operation::is_internal(field) {
         return false;

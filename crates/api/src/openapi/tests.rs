@@ -1,4 +1,4 @@
-//! The document and the examples, held against the contract.
+//! The document and the examples, checked against `proto/`.
 
 use std::collections::BTreeSet;
 

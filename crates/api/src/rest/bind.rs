@@ -1,7 +1,7 @@
 //! A request's path, query and body, bound to the request message of its RPC.
 //!
-//! The path wins over the query and the query over the body, and a member of a choice
-//! that the path sets replaces every other: nobody reaches past the resource that the
+//! The path wins over the query, and the query over the body. If the path sets a member
+//! of a choice, it replaces every other. So a request reaches only the resource that its
 //! path names.
 //!
 //! Source: `google/api/http.proto`.
@@ -47,7 +47,7 @@ pub(crate) fn bind(
     Ok(message)
 }
 
-/// A body that is one field. A `PATCH` tells by the names it holds what it wants to change.
+/// A body that is one field. The names in a `PATCH` say what it changes.
 fn named_body(route: &Route, field: &FieldDescriptor, body: &[u8]) -> Result<DynamicMessage, Mistake> {
     let mut message = DynamicMessage::new(route.method.input());
     let document = json::document(body)?;
@@ -75,13 +75,13 @@ fn is_mask(field: &FieldDescriptor) -> bool {
             .is_some_and(|kind| kind.full_name() == FIELD_MASK)
 }
 
-/// The one field that is a mask, whatever its name.
+/// The one field that is a mask, by its type.
 fn mask_field(descriptor: &MessageDescriptor) -> Option<FieldDescriptor> {
     let mut masks = descriptor.fields().filter(is_mask).collect::<Vec<_>>();
     if masks.len() == 1 { masks.pop() } else { None }
 }
 
-/// The fields that an object names, down to what is changed as a whole.
+/// The fields that an object names, down to values that are changed as a whole.
 fn mask_paths(descriptor: &MessageDescriptor, json: &Json, prefix: &str, paths: &mut Vec<String>) {
     let Json::Object(object) = json else { return };
     for (name, value) in object {
@@ -148,7 +148,7 @@ fn bind_query(
         if seen.contains(&path) {
             return Err(Mistake::new(&path, "is given twice"));
         }
-        // One that was derived from the body gives way to one that is spelled out.
+        // An explicit mask replaces one that was derived from the body.
         if !is_mask(&field) {
             json::refuse_second(parent, &field, At::Field(&At::Root, &path))?;
         }
@@ -159,7 +159,8 @@ fn bind_query(
     Ok(())
 }
 
-/// Parameters that the path or the body sets already are ignored, as unknown ones are.
+/// Whether the path or the body already sets a parameter. Such parameters are ignored, like
+/// unknown ones.
 fn is_bound_elsewhere(route: &Route, captures: &[(&str, &str)], path: &str) -> bool {
     let first = path.split('.').next();
     let in_body = matches!(&route.body, BodyBinding::Field(field) if first == Some(field.name()));

@@ -1,4 +1,4 @@
-//! Failures as REST answers them: the status of the table, and one shape of body.
+//! Failures in REST: the status of the table, and one shape of body.
 //!
 //! Source: `google/rpc/code.proto`, RFC 9110 §15.
 
@@ -17,12 +17,12 @@ const ERROR_INFO: &str = "type.googleapis.com/scalekit.v1.errdetails.ErrorInfo";
 /// Why a request has no answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// What the gRPC side answered.
+    /// The answer of the gRPC side.
     Status(Status),
     /// No template fits the path.
     UnknownPath,
     OtherVerbs(Vec<Method>),
-    /// The caller shows no token where one is needed.
+    /// The call needs a token and has none.
     NoToken,
     MediaType,
     ContentEncoding,
@@ -110,7 +110,7 @@ pub(crate) fn allow(verbs: &[Method]) -> HeaderValue {
     HeaderValue::from_str(&names.join(", ")).expect("verbs are letters")
 }
 
-/// The headers of every answer: it is for one caller, and it is nothing but JSON.
+/// The headers of every answer: it is for one caller, and it is JSON.
 pub(crate) fn answer(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -122,7 +122,7 @@ pub(crate) fn answer(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     response
 }
 
-/// RFC 9110 §15.5.2: a 401 names the scheme that would do.
+/// RFC 9110 §15.5.2: a 401 names the scheme to use.
 fn challenge(headers: &mut HeaderMap) {
     headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
 }

@@ -1,7 +1,7 @@
 //! REST: the management API in JSON, transcoded from the HTTP annotations of the contract.
 //!
-//! Nothing is generated and nothing is decided here: a request is bound to the message
-//! of its RPC and passed to the very stack that gRPC calls pass.
+//! There is no generated code and no decision here: a request is bound to the message of
+//! its RPC and passed to the same stack as gRPC calls.
 //!
 //! Source: `google/api/http.proto`, "Transcoding HTTP/JSON to gRPC".
 
@@ -29,9 +29,9 @@ use crate::{Gate, GrpcStack};
 /// Largest request body, as large as a gRPC message may be.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
-/// What the annotations name outside of `/api/`.
+/// The paths of the annotations outside of `/api/`.
 ///
-/// A list, so that a request for a page does not have the contract read; a test compares them.
+/// A list, so that a request for a page does not parse the descriptors; a test compares them.
 const ELSEWHERE: [&str; 1] = ["/.well-known/webauthn"];
 
 /// The REST side of the management API.
@@ -46,18 +46,18 @@ where
         + Gate
         + Clone,
 {
-    /// `grpc` is what every call passes.
+    /// Every call goes to `grpc`.
     pub const fn new(grpc: S) -> Self {
         Self { grpc }
     }
 
-    /// Whether `path` is one of the API's: everything below `/api/`, and what the
-    /// annotations name elsewhere.
+    /// Whether `path` belongs to the API: everything below `/api/`, and the other paths of
+    /// the annotations.
     pub fn serves(&self, path: &str) -> bool {
         path.starts_with("/api/") || ELSEWHERE.contains(&path)
     }
 
-    /// Answers a request, whatever it is.
+    /// Answers any request.
     pub async fn call(&self, request: Request<Body>) -> Response<Body> {
         match self.answer(request).await {
             Ok(response) => response,

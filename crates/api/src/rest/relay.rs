@@ -1,5 +1,5 @@
-//! A call to the gRPC services of the same process: authorization, limits, rules and
-//! errors of a REST request are theirs, so there is no second way in.
+//! A call to the gRPC services of the same process. They apply authorization, limits and
+//! rules to a REST request as well, so there is no second way in.
 //!
 //! Source: gRPC over HTTP2 (`PROTOCOL-HTTP2.md` of grpc/grpc).
 
@@ -18,8 +18,8 @@ use super::routes::Route;
 /// Flag and length of a gRPC frame.
 const FRAME_HEAD: usize = 5;
 
-/// The headers that services may look at. Cookies are none of them: a browser sends
-/// them along unasked, whatever page asks.
+/// The headers that services may read. Cookies are not among them, because a browser sends
+/// them with requests of any page.
 const PASSED_ON: [HeaderName; 3] = [
     header::AUTHORIZATION,
     header::USER_AGENT,

@@ -1,4 +1,4 @@
-//! The route table: every HTTP annotation of the served packages, closest template first.
+//! The route table: every HTTP annotation of the served packages, most specific first.
 
 use std::sync::LazyLock;
 
@@ -12,13 +12,13 @@ use super::template::Template;
 use crate::descriptors;
 use crate::methods::{self, Callers};
 
-/// No template has more segments; a longer path is not even cut.
+/// No template has more segments; a longer path is not split.
 const MOST_SEGMENTS: usize = 16;
 
 /// Every route, built once.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    /// By number of segments, then the closest template first.
+    /// By number of segments, then the most specific template first.
     by_length: Vec<Vec<Route>>,
 }
 
@@ -38,17 +38,17 @@ pub(crate) struct Route {
     pub(crate) needs_token: bool,
 }
 
-/// What the JSON body of a request becomes.
+/// The target of the JSON body of a request.
 #[derive(Debug, Clone)]
 pub(crate) enum BodyBinding {
-    /// Nothing: a body is not even read.
+    /// Nothing: a body is not read.
     None,
     /// The whole request message.
     Whole,
     Field(FieldDescriptor),
 }
 
-/// What a path leads to.
+/// The result of looking up a path.
 #[derive(Debug)]
 pub(crate) enum Found<'r, 'p> {
     Route(&'r Route, Vec<(&'r str, &'p str)>),
@@ -57,7 +57,7 @@ pub(crate) enum Found<'r, 'p> {
     Nothing,
 }
 
-/// Built when the first call comes: a server that only signs people in does without.
+/// Built at the first call: a server that only signs people in does not need it.
 static ROUTES: LazyLock<Routes> = LazyLock::new(|| Routes::new(descriptors::pool()));
 
 impl Routes {

@@ -1,7 +1,7 @@
 //! Path templates of the HTTP annotations: `/api/v1/organizations/{id}:enable`.
 //!
-//! axum's router cannot take them (one parameter fills a whole segment there, and a
-//! verb behind it is a panic), so they are matched here.
+//! axum's router cannot match them: a parameter fills a whole segment there, and a verb
+//! behind it panics.
 //!
 //! Source: `google/api/http.proto`, "Path template syntax".
 
@@ -13,12 +13,12 @@ pub(crate) struct Template {
     segments: Vec<Segment>,
 }
 
-/// What stands between two slashes.
+/// The part between two slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Segment {
-    /// Text that must be there. A verb behind it (`organizations:search`) is part of it.
+    /// Fixed text. A verb behind it (`organizations:search`) is part of it.
     Literal(String),
-    /// `{field}`, with `:verb` behind it or nothing.
+    /// `{field}`, or `{field}:verb`.
     Variable { field: String, verb: Option<String> },
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum Segment {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unsupported;
 
-/// How closely a segment fixes the path: the smaller, the closer.
+/// How specific a segment is: the smaller, the more specific.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
     Literal,
@@ -53,7 +53,7 @@ impl Template {
         })
     }
 
-    /// Sorts templates of one length: the closer one first.
+    /// Sorts templates of one length: the more specific one first.
     pub(crate) fn ranks(&self) -> Vec<Rank> {
         self.segments.iter().map(Segment::rank).collect()
     }
@@ -124,8 +124,8 @@ impl Segment {
 
 /// Percent-decodes a segment or a part of a query.
 ///
-/// Absent if a `%` is not followed by two hex digits, or the bytes are not UTF-8:
-/// whatever such a text means to others, it names nothing here.
+/// Absent if a `%` is not followed by two hex digits, or the bytes are not UTF-8: such a
+/// text names nothing here.
 pub(crate) fn decoded(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));

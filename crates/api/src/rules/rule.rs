@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use prost_reflect::{EnumDescriptor, Value};
 use regex::Regex;
 
-/// A rule of protovalidate that the contract uses.
+/// A rule of protovalidate that `proto/` uses.
 #[derive(Debug)]
 pub(crate) enum Rule {
     MinLen(u64),
@@ -28,13 +28,13 @@ pub(crate) enum Rule {
     MaxPairs(u64),
     Keys(Vec<Rule>),
     Values(Vec<Rule>),
-    /// One that is not understood: nothing keeps it. A test finds it first.
+    /// An unknown rule: every value breaks it. A test finds it first.
     Unknown(String),
 }
 
 impl Rule {
-    /// Whether `value` keeps the rule. Those about items, keys and values are
-    /// asked of each of them instead.
+    /// Whether `value` keeps the rule. Rules about items, keys and values apply to each of
+    /// them instead.
     pub(crate) fn is_kept_by(&self, value: &Value) -> bool {
         let text = value.as_str().unwrap_or_default();
         match self {
@@ -63,7 +63,7 @@ impl Rule {
         }
     }
 
-    /// What is asked of `value`, in words.
+    /// The requirement on `value`, in words.
     pub(super) fn sentence(&self, value: &Value) -> String {
         match self {
             Self::MinLen(min) => format!("must have at least {min} characters"),
@@ -119,7 +119,7 @@ impl Rule {
     }
 }
 
-/// A number; of a duration its nanoseconds.
+/// A number; for a duration, its nanoseconds.
 pub(super) fn number(value: &Value) -> i128 {
     match value {
         Value::I32(number) | Value::EnumNumber(number) => i128::from(*number),
@@ -159,8 +159,8 @@ fn items(value: &Value) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// Limits on the number of items are checked too, and few items are left
-/// where this is asked.
+/// Whether all items differ. The number of items is limited before, so a slow comparison
+/// is enough.
 fn is_unique(value: &Value) -> bool {
     let items = value.as_list().unwrap_or_default();
     items.len() <= 1_000
@@ -170,7 +170,7 @@ fn is_unique(value: &Value) -> bool {
             .all(|(index, item)| !items.iter().take(index).any(|before| before == item))
 }
 
-/// HTML, "valid e-mail address": what protovalidate asks for.
+/// HTML, "valid e-mail address", as protovalidate requires.
 fn is_email(text: &str) -> bool {
     static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(

@@ -1,4 +1,4 @@
-//! The log of sign-ins.
+//! The sign-in log.
 
 use genkan_contract::scalekit::v1::auditlogs::audit_logs_service_server::{AuditLogsService, SERVICE_NAME};
 use genkan_contract::scalekit::v1::auditlogs::{
@@ -14,7 +14,7 @@ use crate::{Answer, Api, Error, render};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[];
 
 #[tonic::async_trait]
@@ -52,7 +52,7 @@ impl AuditLogsService for Api {
     }
 }
 
-/// What is asked for; nothing if no sign-in can be it.
+/// The filter of a request; `None` if no sign-in can match it.
 fn filter(message: &ListAuthLogRequest) -> Result<Option<Filter>, Error> {
     let unknown = |_| Error::invalid("status", "must be INITIATED, PENDING, SUCCESS or FAILURE");
     let mut filter = Filter {
@@ -66,7 +66,7 @@ fn filter(message: &ListAuthLogRequest) -> Result<Option<Filter>, Error> {
         until: render::moment("end_time", message.end_time.as_ref())?,
         ..Filter::default()
     };
-    // What is no address, or no identifier, is nobody's.
+    // A malformed address or identifier matches nobody.
     if !message.email.is_empty() {
         let Ok(email) = EmailAddress::parse(&message.email) else {
             return Ok(None);

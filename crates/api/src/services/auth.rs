@@ -1,4 +1,4 @@
-//! What applications ask about a login in progress.
+//! Questions of applications about a login in progress.
 
 use genkan_contract::scalekit::v1::auth::auth_service_server::{AuthService, SERVICE_NAME};
 use genkan_contract::scalekit::v1::auth::{
@@ -12,7 +12,7 @@ use crate::{Answer, Api, Error, id};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[
     ("ListAuthMethods", OWN_PAGES),
     ("DiscoveryAuthMethod", OWN_PAGES),

@@ -22,7 +22,7 @@ use crate::{Answer, Api, Error, dns, id};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[(
     "ListAuthorizedDomains",
     "it tells where the admin portal may be embedded, and this version has no admin portal",
@@ -34,7 +34,7 @@ const SIZES: Sizes = Sizes {
     max: 100,
 };
 
-/// The last page that is read: nobody has so many domains.
+/// The last page that is read: no organization has so many domains.
 const LAST_PAGE: u32 = 10_000;
 
 /// Reads the `identities` of a request: `named!(message, get_domain_request)`.
@@ -60,8 +60,8 @@ async fn get_shown(tx: &mut Tx<'_>, named: &Named, text: &str) -> Result<wire::D
     Ok(render(&domain, &environment::get(tx).await?.id))
 }
 
-/// Some callers name a connection: all domains of an organization lead to its
-/// connections, so all that matters is whether it is this organization's.
+/// Some callers name a connection. All domains of an organization lead to its connections,
+/// so this only checks that the connection belongs to the organization.
 async fn check_connection(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
@@ -149,7 +149,7 @@ impl DomainService for Api {
             .tx(async |tx| {
                 let organization = get_organization(tx, &named).await?;
                 check_connection(tx, &organization.id, message.connection_id.as_deref()).await?;
-                // A client that may write organizations answers for the domain, unless that does not suffice here.
+                // The word of a client that may write organizations counts, unless a proof is required.
                 let domain = Domain::new(domain_id.clone(), organization.id, name.clone(), kind, at.now);
                 let domain = domain.given_by(giver);
                 domain::insert(tx, at, &domain).await?;
@@ -194,7 +194,7 @@ impl DomainService for Api {
         if domain.kind != Kind::OrganizationDomain || domain.proved.is_some() {
             return answer(true);
         }
-        // Active on somebody's word: it can be proved all the same.
+        // An active domain without a proof can still be proved.
         let is_active = domain.status == Status::Verified;
         let Some(txt_name) = domain.txt_name() else {
             self.tx(async |tx| Ok(domain::with_record(tx, &domain.organization_id, &domain.id).await?))
@@ -243,7 +243,7 @@ impl DomainService for Api {
             None => Ok(0),
         };
         let page_size = SIZES.pick(number("page_size", message.page_size)?);
-        // The first page is number 1; who counts from 0 gets it too.
+        // The first page is number 1; a caller that counts from 0 gets it, too.
         let page_number = number("page_number", message.page_number)?.clamp(1, LAST_PAGE);
         let domains = self
             .read(async |tx| {

@@ -1,4 +1,4 @@
-//! What happened.
+//! Events.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::{Answer, Api, Error, render};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[(
     "SendCustomEvent",
     "Events of pages are sent by the setup portal and the dashboard, which Genkan does not have yet.",
@@ -90,11 +90,11 @@ impl Api {
     }
 }
 
-/// What is asked for; nothing if no event can be it.
+/// The filter of a request; `None` if no event can match it.
 fn filter(message: &EventFilter) -> Result<Option<Filter>, Error> {
     let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
-    // Interceptors and connected accounts do not exist here, and events do not
-    // name the login that they were part of.
+    // There are no interceptors and connected accounts here, and events do not name
+    // their login.
     let asks_for_others = given(&message.interceptor_id)
         || given(&message.interceptor_status)
         || given(&message.interceptor_decision)
@@ -183,7 +183,7 @@ fn render_event(event: Event, environment_id: &EnvironmentId) -> ScalekitEvent {
     }
 }
 
-/// What an event is about, by the beginning of its type; the longest first.
+/// The object type of an event, by the beginning of its type; the longest first.
 fn object(kind: &str) -> ObjectType {
     const OBJECTS: &[(&str, ObjectType)] = &[
         ("organization.directory.user", ObjectType::DirectoryUser),

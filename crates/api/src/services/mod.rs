@@ -34,8 +34,8 @@ use tonic::service::Routes;
 
 use crate::Api;
 
-/// What is not served, by service: the method, and a sentence for the person
-/// who called it. Everything that is not listed is served.
+/// The methods that are not served, by service, each with a sentence for the caller. All
+/// others are served.
 const UNSERVED: &[(&str, &[(&str, &str)])] = &[
     (audit_logs::SERVICE, audit_logs::UNSERVED),
     (auth::SERVICE, auth::UNSERVED),

@@ -27,10 +27,10 @@ use crate::{Answer, Api, Call, Error};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[];
 
-/// How long a code or a link is good for when nobody says, and at least and at most.
+/// The default lifetime of a code or a link, and the shortest and longest one.
 const LIFETIME_SECS: u32 = 300;
 const LIFETIMES_SECS: std::ops::RangeInclusive<u32> = 60..=3600;
 
@@ -93,7 +93,7 @@ impl PasswordlessService for Api {
         let presented = message.auth_request_id.filter(|id| !id.is_empty());
         let hash = presented.map(|id| Secret::from_presented(id).sha256());
         let (key, now) = (self.instance_key(), call.now);
-        // A wrong code counts: the transaction is committed, whatever the outcome.
+        // A wrong code counts, so the transaction is committed with any outcome.
         let verification = match message.auth_credential {
             None => return Err(Error::invalid("code", "or link_token is required").into()),
             Some(AuthCredential::Code(code)) => {
@@ -123,7 +123,7 @@ impl PasswordlessService for Api {
 }
 
 impl Api {
-    /// Queues the mail in the transaction of what it says.
+    /// Queues the mail in the transaction of its challenge.
     async fn post(
         &self,
         tx: &mut Tx<'_>,
@@ -142,7 +142,7 @@ impl Api {
     }
 }
 
-/// What the mail of the application says.
+/// The letter of the application's mail.
 fn letter(application: String, request: &Request, challenge: &Challenge) -> Letter {
     let link = request
         .magiclink_auth_uri
@@ -158,7 +158,7 @@ fn letter(application: String, request: &Request, challenge: &Challenge) -> Lett
     }
 }
 
-/// Who has read the mail of an address has proved it, whatever becomes of the sign-in.
+/// A person who has read the mail of an address has proved it, even if the sign-in fails.
 async fn remember(tx: &mut Tx<'_>, call: &Call<'_>, verification: &Verification) -> Result<(), Error> {
     if let Verification::Proven(request) = verification {
         user::prove_email(tx, call.at(), &request.email).await?;
@@ -166,7 +166,7 @@ async fn remember(tx: &mut Tx<'_>, call: &Call<'_>, verification: &Verification)
     Ok(())
 }
 
-/// The application that sends. Its token may outlive it by a moment.
+/// The application that sends the mail. Its token may outlive it by a moment.
 async fn application(tx: &mut Tx<'_>, id: &ClientId) -> Result<client::Client, Error> {
     client::find(tx, id)
         .await?
@@ -179,7 +179,7 @@ fn client_of<'a>(call: &'a Call<'_>) -> Result<&'a ClientId, Error> {
         .ok_or_else(|| Error::permission_denied("only an application may do this"))
 }
 
-/// What was asked for, read.
+/// The parsed request.
 struct Asked {
     email: EmailAddress,
     kind: Kind,
@@ -228,8 +228,8 @@ impl Asked {
     }
 }
 
-/// A link in a mail carries a secret, so it goes to a web page by https; to this
-/// machine while one develops.
+/// A link in a mail carries a secret, so it must lead to a web page by https; in
+/// development also to this machine.
 fn check_link(uri: &str, is_development: bool) -> Result<(), Error> {
     let url = Url::parse(uri).ok();
     let is_web = url.is_some_and(|url| {
@@ -312,7 +312,7 @@ fn sent(secret: &Secret, request: &Request) -> SendPasswordlessResponse {
     }
 }
 
-/// The numbers of this package; that of connections has others for the same words.
+/// The numbers of this package: the package of connections has others for the same words.
 fn number(kind: Kind) -> contract::PasswordlessType {
     match kind {
         Kind::Otp => PasswordlessType::Otp,

@@ -17,7 +17,7 @@ use crate::{Answer, Api, Error, id};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[(
     "FetchToken",
     "a token is shown once, when it is made: Genkan keeps no more than its hash",
@@ -72,8 +72,8 @@ impl ApiTokenService for Api {
     async fn validate_token(&self, request: Request<ValidateTokenRequest>) -> Answer<ValidateTokenResponse> {
         let (call, message) = self.accept(request);
         let key = key(&message.token)?;
-        // What is asked here lets somebody in. Anybody may know an identifier, and
-        // whoever knows one can compute others (docs/decisions/identifiers.md).
+        // Applications let callers in by this answer. Identifiers are not secret, and
+        // from one of them others can be computed (docs/decisions/identifiers.md).
         if matches!(key, Key::Id(_)) && !self.host().validates_tokens_by_identifier() {
             return Err(Error::identifier_is_no_token("api.validate_tokens_by_identifier").into());
         }
@@ -94,7 +94,7 @@ impl ApiTokenService for Api {
     async fn invalidate_token(&self, request: Request<InvalidateTokenRequest>) -> Answer<()> {
         let (call, message) = self.accept(request);
         let key = key(&message.token)?;
-        // Whether there was one is not told: afterwards there is none.
+        // The answer is the same if there was no such token.
         self.tx(async |tx| Ok(api_token::revoke(tx, call.at(), &key).await?))
             .await?;
         Ok(Response::new(()))
@@ -153,7 +153,7 @@ impl ApiTokenService for Api {
     }
 }
 
-/// The token that somebody presented, or its identifier.
+/// A presented token, or its identifier.
 fn key(text: &str) -> Result<Key, Error> {
     if text.is_empty() {
         Err(Error::required("token"))
@@ -162,15 +162,15 @@ fn key(text: &str) -> Result<Key, Error> {
     }
 }
 
-/// The token, if it counts. One that was never made, has expired, or was
-/// revoked is not there, whichever it is.
+/// The token, if it counts. The answer is the same if it was never made, has expired, or
+/// was revoked.
 async fn find(tx: &mut Tx<'_>, key: &Key, now: Timestamp) -> Result<LiveToken, Error> {
     api_token::find_live(tx, key, now)
         .await?
         .ok_or_else(|| Error::not_found(NOT_FOUND))
 }
 
-/// Says which of them is missing; the store refuses without saying.
+/// Checks which of them is missing, because the store's refusal does not say it.
 async fn check_owner(tx: &mut Tx<'_>, token: &ApiToken, now: Timestamp) -> Result<(), Error> {
     organization::find(tx, &token.organization_id)
         .await?

@@ -1,4 +1,4 @@
-//! Passkeys of users: which there are, what they are called, and away with them.
+//! Passkeys of users: listing, renaming and deleting them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,7 +22,7 @@ use crate::{Answer, Api, Error, id, render};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[
     ("BeginRegistration", REGISTRATION),
     ("FinishRegistration", REGISTRATION),
@@ -41,7 +41,7 @@ impl WebAuthnService for Api {
         request: Request<ListCredentialsRequest>,
     ) -> Answer<ListCredentialsResponse> {
         let (_, message) = self.accept(request);
-        // Without a user of its own an application must say whose.
+        // An application has no user of its own, so it must name one.
         if message.user_id.is_empty() {
             return Err(Error::required("user_id").into());
         }
@@ -105,7 +105,7 @@ impl WebAuthnService for Api {
         &self,
         _: Request<GetRelatedOriginsRequest>,
     ) -> Answer<GetRelatedOriginsResponse> {
-        // One host has all passkeys, so no other origin is related to it.
+        // One host has all passkeys, so there are no related origins.
         Ok(Response::new(GetRelatedOriginsResponse {
             origins: vec![self.public_url().to_owned()],
         }))

@@ -1,9 +1,9 @@
 //! Protobuf messages as JSON, both ways, guided by their descriptors.
 //!
-//! prost-reflect has a mapping of its own. This one differs where an API for people
-//! needs it: a mistake names its field, an unknown enum value is refused although
-//! unknown fields are not, a name that occurs twice is refused, and what is written
-//! is the same text every time (map keys sorted, whole numbers without `.0`).
+//! prost-reflect has a mapping of its own. This one differs for an API that people use:
+//! a mistake names its field; an unknown enum value is refused, although unknown fields
+//! are not; a duplicate name is refused; and the text is always the same (map keys
+//! sorted, whole numbers without `.0`).
 //!
 //! Source: Protocol Buffers, "ProtoJSON Format".
 
@@ -22,7 +22,7 @@ pub(crate) use self::value::document;
 
 use std::fmt;
 
-/// What is wrong with a request, and where.
+/// A mistake in a request, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mistake {
     /// Path of the field in the names of the contract; empty for the document as a whole.
@@ -39,8 +39,8 @@ impl Mistake {
     }
 }
 
-/// A place in a document, for [`Mistake`]s. A list on the stack: nothing is allocated
-/// while all is well.
+/// A place in a document, for [`Mistake`]s. It is a list on the stack, so a correct
+/// document allocates nothing for it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum At<'a> {
     Root,

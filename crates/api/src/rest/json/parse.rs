@@ -42,7 +42,7 @@ pub(crate) fn message(
     Ok(message)
 }
 
-/// One field under two spellings, or two members of one choice.
+/// Refuses one field under two spellings, and two members of one choice.
 pub(crate) fn refuse_second(
     message: &DynamicMessage,
     field: &FieldDescriptor,
@@ -176,7 +176,7 @@ fn integer<T: TryFrom<i128>>(json: &Json, at: At<'_>) -> Result<T, Mistake> {
     T::try_from(number).map_err(|_| Mistake::new(at, "is out of range"))
 }
 
-/// Beyond 2⁵³ a number with a fraction or an exponent may already be another one.
+/// The whole number of a float. Beyond 2⁵³ it may already differ from the text.
 fn whole(number: f64) -> Option<i128> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "whole and inside 2^53")]
@@ -204,7 +204,7 @@ fn float(json: &Json, at: At<'_>) -> Result<f64, Mistake> {
     number.ok_or_else(|| unexpected("a number", json, at))
 }
 
-/// Both alphabets, padded or not: the format asks receivers for it.
+/// Both alphabets, padded or not, as the format requires of receivers.
 fn bytes(text: &str, at: At<'_>) -> Result<Vec<u8>, Mistake> {
     const LENIENT: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -218,7 +218,7 @@ fn bytes(text: &str, at: At<'_>) -> Result<Vec<u8>, Mistake> {
     decoded.map_err(|_| Mistake::new(at, "must be bytes in base64"))
 }
 
-/// The messages that JSON writes as something other than an object of their fields.
+/// The messages that JSON does not write as an object of their fields.
 fn well_known(
     descriptor: &MessageDescriptor,
     json: &Json,
@@ -274,7 +274,7 @@ fn snake_case(path: &str) -> String {
     snake
 }
 
-/// `Struct`, `ListValue` and `Value`: JSON as it stands.
+/// `Struct`, `ListValue` and `Value`: any JSON.
 fn free(descriptor: &MessageDescriptor, json: &Json, at: At<'_>) -> Result<DynamicMessage, Mistake> {
     let member = |number| descriptor.get_field(number).map(|field| field.kind());
     let inner = |number, json: &Json| {
@@ -332,7 +332,7 @@ fn is_any_value(kind: &Kind) -> bool {
         .is_some_and(|message| message.full_name() == "google.protobuf.Value")
 }
 
-/// Names what stood there by its kind: the value itself is the caller's, and may be a secret.
+/// Names only the kind of the unexpected value: the value itself may be a secret.
 fn unexpected(expected: &str, found: &Json, at: At<'_>) -> Mistake {
     let found = match found {
         Json::Null => "null",

@@ -18,7 +18,7 @@ pub(crate) struct Rendered<'m> {
     pub(crate) defaults: Defaults,
 }
 
-/// What becomes of fields that hold the default and cannot be told from unset ones.
+/// Whether fields are written that hold the default and look like unset ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Defaults {
     /// Written, so that readers need not know them.
@@ -105,7 +105,7 @@ impl Rendered<'_> {
     }
 }
 
-/// A number of a `Struct`: protobuf has only doubles there, people write whole numbers.
+/// A number of a `Struct`: protobuf has only doubles there, but people write whole numbers.
 fn free_number<S: Serializer>(number: f64, serializer: S) -> Result<S::Ok, S::Error> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {
@@ -187,7 +187,7 @@ impl Serialize for One<'_> {
             Value::Bool(value) => serializer.serialize_bool(*value),
             Value::I32(value) => serializer.serialize_i32(*value),
             Value::U32(value) => serializer.serialize_u32(*value),
-            // As text: numbers of JavaScript end at 2^53.
+            // As text: JavaScript's whole numbers are exact up to 2^53.
             Value::I64(value) => serializer.collect_str(value),
             Value::U64(value) => serializer.collect_str(value),
             Value::F32(value) => float(f64::from(*value), serializer),

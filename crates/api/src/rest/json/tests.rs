@@ -20,7 +20,7 @@ fn rendered(message: &DynamicMessage, defaults: Defaults) -> String {
     serde_json::to_string(&Rendered { message, defaults }).unwrap()
 }
 
-/// What a document becomes, once there and back.
+/// A document, read and written again.
 fn through(json: &Json) -> Json {
     let message = parse(&json.to_string()).unwrap();
     let bytes = prost::Message::encode_to_vec(&message);

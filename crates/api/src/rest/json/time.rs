@@ -8,14 +8,14 @@ use jiff::civil::DateTime;
 /// `0001-01-01T00:00:00Z` and `9999-12-31T23:59:59Z`, in seconds of the Unix epoch.
 const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
-/// Ten thousand years, in seconds: as far as a duration goes.
+/// Ten thousand years, in seconds: the longest duration.
 const LONGEST_DURATION_SECS: i64 = 315_576_000_000;
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// Seconds and nanoseconds of `2026-11-22T14:03:11.5+02:00`.
 pub(crate) fn parse_timestamp(text: &str) -> Option<(i64, i32)> {
-    // By its parts: jiff reads more than RFC 3339 (spaces, zone names, dates alone), and
+    // Parsed by hand: jiff reads more than RFC 3339 (spaces, zone names, dates alone), and
     // its own timestamps end a day before protobuf's.
     let (local, rest) = text.split_at_checked(19)?;
     if !local.is_ascii() || !local.as_bytes()[10].eq_ignore_ascii_case(&b'T') {

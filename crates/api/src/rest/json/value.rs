@@ -8,16 +8,16 @@ use serde_json::{Map, Value};
 use super::Mistake;
 
 /// A message of the contract needs five levels; free-form values take the rest. One
-/// level of them costs three in protobuf, whose decoder stops at a hundred.
+/// level of these costs three in protobuf, whose decoder stops at a hundred.
 const LIMITS: Limits = Limits {
     depth: 24,
     values: 100_000,
 };
 
-/// Parses a document. Nothing but spaces counts as `{}`.
+/// Parses a document. An empty one, or only spaces, counts as `{}`.
 ///
-/// A name that occurs twice is refused: two parsers that choose differently would see
-/// two different requests (RFC 8259 §4).
+/// A duplicate name is refused: two parsers that choose differently would see two
+/// different requests (RFC 8259 §4).
 pub(crate) fn document(bytes: &[u8]) -> Result<Value, Mistake> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Object(Map::new()));

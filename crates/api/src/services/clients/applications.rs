@@ -32,7 +32,7 @@ const UPDATABLE: &[&str] = &[
     "introspect_all",
 ];
 
-/// An application by its identifier; a machine client is none.
+/// An application by its identifier; a machine client is not one.
 pub(super) async fn find(tx: &mut Tx<'_>, client_id: &str) -> Result<Client, Error> {
     let id = id(NOT_FOUND, client_id)?;
     client::find_owned(tx, &Owner::Environment, &id)
@@ -120,7 +120,7 @@ fn parse_grant_types(words: &[String]) -> Result<Vec<GrantType>, Error> {
     words.iter().map(parse).collect()
 }
 
-/// A list of addresses that nobody compares with protects nobody.
+/// Refuses a list of addresses: nothing checks it, so it would protect nobody.
 fn refuse_ip_allowlist(allowlist: Option<IpAllowlist>) -> Result<(), Error> {
     match allowlist {
         Some(list) if list.opted_in || !list.cidrs.is_empty() => Err(Error::invalid(
@@ -149,7 +149,7 @@ pub(super) async fn create(
         access_token_lifetime: rules::lifetime("client.access_token_expiry", wanted.access_token_expiry)?,
         scope: rules::scope("client.scopes", &wanted.scopes)?,
         custom_claims: rules::custom_claims(wanted.custom_claims),
-        // Access to everything is given in words, or not at all.
+        // Access to everything must be requested explicitly.
         management_access: wanted.disallow_scalekit_api_access == Some(false),
         grant_types: parse_grant_types(&wanted.grant_types)?,
         enforce_pkce: wanted.enforce_pkce.unwrap_or_default(),
@@ -279,7 +279,7 @@ pub(super) async fn set_initiate_login_uri(
     .await
 }
 
-/// Changes the application that came with the environment.
+/// Changes the default application of the environment.
 async fn change_default(
     api: &Api,
     call: &Call<'_>,

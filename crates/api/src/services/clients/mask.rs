@@ -6,7 +6,7 @@ use prost_types::FieldMask;
 
 use crate::Error;
 
-/// The fields that a mask names; without one, the fields that hold something.
+/// The fields that a mask names; without one, the fields that are not empty.
 pub(super) struct Mask(Option<BTreeSet<String>>);
 
 impl Mask {
@@ -37,7 +37,7 @@ impl Mask {
         Ok(Self(Some(paths)))
     }
 
-    /// Every field that holds something.
+    /// Every field that is not empty.
     pub(super) const fn whatever_is_there() -> Self {
         Self(None)
     }
@@ -63,8 +63,8 @@ impl Mask {
         self.names(field).unwrap_or(number != 0).then_some(number)
     }
 
-    /// The new value of a field that can be absent. A mask that names it takes
-    /// it away where it is.
+    /// The new value of an optional field. If a mask names it and it is absent, it is
+    /// cleared.
     pub(super) fn optional<T: Default>(&self, field: &str, value: Option<T>) -> Option<T> {
         match (self.names(field), value) {
             (Some(false), _) | (None, None) => None,

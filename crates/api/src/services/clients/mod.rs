@@ -20,7 +20,7 @@ pub(super) const SERVICE: &str = SERVICE_NAME;
 const NO_CONSENT: &str = "Genkan asks nobody for consent yet, so there is nothing to show or take back";
 const NO_SCOPES: &str = "scopes are not registered: each client and each resource lists its own";
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[
     ("CreateScope", NO_SCOPES),
     ("DeleteScope", NO_SCOPES),

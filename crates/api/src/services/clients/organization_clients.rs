@@ -38,7 +38,7 @@ async fn find_with_secrets(
     Ok((client, secrets))
 }
 
-/// What a request says of a client; what it leaves out stays.
+/// Applies a request to a client; absent fields stay.
 fn change(client: &mut Client, wanted: OrganizationClient) -> Result<(), Error> {
     let mask = Mask::whatever_is_there();
     mask.text("name", wanted.name, &mut client.name);

@@ -1,4 +1,4 @@
-//! Clients, secrets and resources as the contract shows them.
+//! Clients, secrets and resources as messages.
 
 use std::time::Duration;
 

@@ -69,7 +69,7 @@ fn change(client: &mut Client, wanted: ResourceClient, mask: &Mask) -> Result<()
     Ok(())
 }
 
-/// A client may ask for what its resource offers.
+/// A client may have only scopes that its resource offers.
 fn check_scope(resource: &ResourceRow, client: &Client) -> Result<(), Error> {
     let offered = &resource.settings.scope;
     if offered.is_empty() || client.scope.is_subset(offered) {
@@ -128,7 +128,7 @@ pub(super) async fn get(
     })
 }
 
-/// The newest clients of a resource: the contract has no pages for them.
+/// The newest clients of a resource: the message has no pages.
 pub(super) async fn list(
     api: &Api,
     call: &Call<'_>,
@@ -188,7 +188,7 @@ pub(super) async fn delete(
     .await
 }
 
-/// Nobody is asked for consent yet, so nobody has given any.
+/// There is no consent page yet, so there are no consents.
 pub(super) async fn list_consents(
     api: &Api,
     _: &Call<'_>,
@@ -203,7 +203,7 @@ pub(super) async fn list_consents(
     }
 }
 
-/// See [`list_consents`]: whatever is named is not there.
+/// See [`list_consents`]: no consent exists.
 #[expect(clippy::unused_async, reason = "all methods are called alike")]
 pub(super) async fn revoke_consent(
     _: &Api,

@@ -17,7 +17,7 @@ const NOT_FOUND: &str = "resource";
 
 const SIZES: Sizes = Sizes { default: 10, max: 30 };
 
-/// The longest life of a refresh token that can be asked for.
+/// The longest lifetime of a refresh token.
 const LONGEST_REFRESH: Duration = Duration::from_hours(365 * 24);
 
 /// The fields that an update may name.
@@ -80,7 +80,7 @@ fn allowed(entries: Vec<CimdAllowlistEntry>) -> Vec<AllowedClient> {
     entries.into_iter().map(allow).collect()
 }
 
-/// What rules beside the fields cannot say.
+/// The checks that rules beside the fields cannot express.
 fn check(resource: &Row) -> Result<(), Error> {
     let settings = &resource.settings;
     if resource.name.trim().is_empty() {

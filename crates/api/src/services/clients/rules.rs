@@ -1,5 +1,5 @@
-//! What the contract's words mean to the store, and its refusals in the
-//! contract's words.
+//! Fields of messages as values of the store, and the store's refusals with the fields of
+//! messages.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ impl Api {
         })
     }
 
-    /// A new secret. Its prefix tells people and scanners for leaked secrets
-    /// what they found.
+    /// A new secret. Its prefix names its kind to people and to scanners for leaked
+    /// secrets.
     pub(crate) fn generate_secret(&self, kind: &str) -> Secret {
         let environment = if self.host().is_development() {
             "test"
@@ -36,7 +36,7 @@ impl Api {
     }
 }
 
-/// How the contract calls a field.
+/// The name of a field in the messages.
 const fn field_of(field: Field, is_machine: bool) -> &'static str {
     match field {
         Field::Name => "name",
@@ -64,7 +64,7 @@ pub(super) fn scope(field: &str, names: &[String]) -> Result<Scope, Error> {
     Scope::parse(&names.join(" ")).map_err(|error| Error::invalid(field, &error.to_string()))
 }
 
-/// A number of seconds that a token lives; 0 is "not said".
+/// The lifetime of a token in seconds; 0 means "not given".
 pub(super) fn lifetime(field: &str, secs: i64) -> Result<Option<Duration>, Error> {
     match u64::try_from(secs).map(Duration::from_secs) {
         Ok(lifetime) if lifetime.is_zero() => Ok(None),
@@ -80,8 +80,8 @@ pub(super) fn custom_claims(claims: Vec<wire::CustomClaim>) -> Vec<CustomClaim> 
         .collect()
 }
 
-/// Refuses to hand the management API to a caller who has only a part of it: a
-/// new key to a client that may do everything would be everything.
+/// Refuses to give full management access to a caller who has only a part of it: a new
+/// secret of a client with full access would be full access.
 pub(super) fn may_empower(call: &Call<'_>, client: &Client) -> Result<(), Error> {
     let is_unlimited = call
         .caller()
@@ -94,7 +94,7 @@ pub(super) fn may_empower(call: &Call<'_>, client: &Client) -> Result<(), Error>
     Ok(())
 }
 
-/// What the store refuses of a client's secrets, in words.
+/// The store's refusals about a client's secrets, in words.
 pub(super) fn refused(client: &Client) -> impl FnOnce(genkan_store::Error) -> Error {
     let (most, is_of_resource) = (
         client.max_secrets(),

@@ -20,7 +20,7 @@ async fn find(tx: &mut Tx<'_>, client_id: &str) -> Result<Client, Error> {
         .ok_or_else(|| Error::not_found("client"))
 }
 
-/// What is kept of a secret that the caller asked for.
+/// The stored row of a new secret.
 pub(super) fn row(call: &Call<'_>, client: &Client, secret: &Secret) -> ClientSecret {
     ClientSecret {
         created_by: call.caller().map(|caller| caller.client_id.clone()),

@@ -14,10 +14,10 @@ use super::{Owner, Shown, oidc, render, require, require_organization, settings,
 use crate::error::Violation;
 use crate::{Answer, Api, Call, Error, id, render as shared};
 
-/// What an application may keep with one connection, as JSON.
+/// The most JSON that an application may keep with one connection.
 const MAX_CONTEXT_BYTES: usize = 16 * 1024;
 
-/// What the application wants to be kept.
+/// The JSON that the application keeps with the connection.
 pub(in crate::services) fn context(
     field: &str,
     context: Option<prost_types::Struct>,
@@ -36,14 +36,14 @@ pub(in crate::services) fn context(
 fn field(kind: Kind, mistake: &Mistake) -> String {
     let (place, name) = match (mistake.in_settings, mistake.field) {
         (false, name) => ("connection", name),
-        // The contract has one map for every attribute.
+        // The message has one map for all attributes.
         (true, "groups_claim" | "roles_claim") => ("connection", "attribute_mapping"),
         (true, name) => (settings::field(kind), name),
     };
     format!("{place}.{name}")
 }
 
-/// Why a change was refused, under the names of the messages.
+/// Why a change was refused, with the field names of the messages.
 fn refused(kind: Kind, refused: Refused) -> Error {
     match refused {
         Refused::Mistakes(mistakes) => {
@@ -67,7 +67,7 @@ fn refused(kind: Kind, refused: Refused) -> Error {
     }
 }
 
-/// What must be entered first, under the names of the messages.
+/// The missing fields, with the names of the messages.
 fn incomplete(kind: Kind, missing: &[&str]) -> Error {
     let place = settings::field(kind).trim_start_matches("connection.");
     let fields: Vec<String> = missing.iter().map(|field| format!("{place}.{field}")).collect();
@@ -91,7 +91,7 @@ impl Api {
             .ok_or_else(|| Error::required("connection.provider"))?;
         let context = context("connection.context", wanted.context)?;
         let mut connection = Connection::new(call.at(), owner.id().cloned(), provider, Settings::new(kind));
-        // It stands for a provider that is there and set up.
+        // The simulator is a provider that is already set up.
         if let Some(simulator) = self
             .host()
             .simulator()
@@ -184,7 +184,7 @@ impl Api {
             Ok(())
         })
         .await?;
-        // The clients of the sessions that ended are waiting to be told.
+        // The clients of the ended sessions must be told.
         self.host().wake_jobs();
         Ok(Response::new(()))
     }

@@ -1,4 +1,4 @@
-//! Where the pages of a connection are.
+//! The addresses of the pages of a connection.
 
 use genkan_protocol::oauth::append_query;
 use genkan_store::Secret;
@@ -6,12 +6,12 @@ use genkan_store::connection::{Connection, Page};
 
 use crate::Api;
 
-/// Where a page of a connection is.
+/// The address of a page of a connection.
 pub(super) fn address(api: &Api, connection: &Connection, page: Page) -> String {
     format!("{}{}", api.public_url(), connection.path(page))
 }
 
-/// Where a test of the connection begins, with the word that lets it.
+/// The address at which a test of the connection begins, with its one-time secret.
 pub(super) fn test_link(api: &Api, connection: &Connection, word: &Secret) -> String {
     append_query(&address(api, connection, Page::Test), &[("word", word.expose())])
 }

@@ -93,8 +93,8 @@ impl Api {
         })
     }
 
-    /// The connections of an organization or of a domain, else the newest of
-    /// all; only those that sign people in, unless all are asked for.
+    /// The connections of an organization or of a domain, else the newest of all. Disabled
+    /// ones are left out unless the request wants all.
     pub(super) async fn list_some(
         &self,
         message: ListConnectionsRequest,
@@ -136,8 +136,8 @@ impl Api {
     }
 }
 
-/// The connections that sign in a domain: an application asks before it sends
-/// somebody there.
+/// The connections that sign in a domain: an application asks before it sends a person
+/// there.
 async fn of_domain(
     tx: &mut Tx<'_>,
     within: Option<&OrganizationId>,

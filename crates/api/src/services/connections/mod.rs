@@ -26,10 +26,10 @@ use crate::{Answer, Api, Error, id, render as shared};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[];
 
-/// Whose connection a call is about.
+/// The owner of the connection of a call.
 #[derive(Debug, Clone)]
 enum Owner {
     Organization(OrganizationId),
@@ -37,12 +37,12 @@ enum Owner {
 }
 
 impl Owner {
-    /// The organization in a field, which need not exist: then nothing is found.
+    /// The organization in a field. If it does not exist, nothing is found.
     fn organization(text: &str) -> Result<Self, Error> {
         Ok(Self::Organization(id("organization", text)?))
     }
 
-    /// A field that is empty for connections of the environment.
+    /// The owner in a field that is empty for connections of the environment.
     fn either(text: &str) -> Result<Self, Error> {
         if text.is_empty() {
             Ok(Self::Environment)
@@ -338,7 +338,7 @@ impl ConnectionService for Api {
         if !message.page_token.is_empty() {
             return Err(Error::invalid("page_token", "is not one that Genkan issued").into());
         }
-        // Agents have none here, and none can be created.
+        // There are no connections of agents, and none can be created.
         Ok(Response::new(ListAppConnectionsResponse::default()))
     }
 

@@ -1,4 +1,4 @@
-//! Connections that speak OpenID Connect, between the messages and the store.
+//! OpenID Connect connections, between the messages and the store.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ words::set!(token_auth_type, token_auth_type_of, TokenAuthType => TokenAuthType 
     Unspecified, UrlParams = UrlParams, BasicAuth = BasicAuth
 });
 
-/// Enters what a message says of `connection` into a change.
+/// Enters the settings of a message into a change.
 pub(super) fn enter<'k>(
     change: &mut Change<'k>,
     connection: &Connection,
@@ -61,7 +61,7 @@ pub(super) fn enter<'k>(
         only_verified_email: config.only_verified_emails,
         idp_logout_required: config.idp_logout_required,
         allow_idp_initiated_login: config.allow_idp_initiated_login,
-        // By the mapping: the contract has one for every attribute.
+        // The attribute mapping sets it.
         groups_claim: Edit::Leave,
         roles_claim: Edit::Leave,
     }));
@@ -78,7 +78,7 @@ pub(super) fn enter<'k>(
     Ok(())
 }
 
-/// Enters what the simulator of `genkan dev` wants.
+/// Enters the settings for the simulator of `genkan dev`.
 pub(super) fn complete(connection: &mut Connection, simulator: &Simulator, key: &InstanceKey) {
     let Protocol::Oidc(settings) = &mut connection.settings.protocol else {
         return;
@@ -115,7 +115,7 @@ pub(super) fn render(api: &Api, connection: &Connection, settings: &OidcSettings
         backchannel_logout_redirect_uri: None,
         sync_user_profile_on_login: Some(connection.sync_profile),
         jit_provisioning_with_sso_enabled: Some(connection.jit_provisioning),
-        // It means nothing at another provider.
+        // It has no meaning at another provider.
         check_hosted_domain: settings
             .check_hosted_domain
             .filter(|_| hosted_domain::applies(connection)),
@@ -127,7 +127,7 @@ pub(super) fn render(api: &Api, connection: &Connection, settings: &OidcSettings
     }
 }
 
-/// The scopes that the contract can name.
+/// The scopes that the message can name.
 const SCOPES: [wire::OidcScope; 5] = [
     wire::OidcScope::Openid,
     wire::OidcScope::Profile,
@@ -136,13 +136,13 @@ const SCOPES: [wire::OidcScope; 5] = [
     wire::OidcScope::Phone,
 ];
 
-/// Whether the contract has a word for a scope.
+/// Whether the message has a word for a scope.
 fn can_be_named(scope: &str) -> bool {
     SCOPES.iter().any(|known| known.as_str_name() == scope)
 }
 
-/// The scopes after a change that names `numbers`: those that the contract
-/// cannot name stay as they were entered. With none at all they are those of a new connection.
+/// The scopes after a change that names `numbers`. Scopes that the message cannot name stay.
+/// If there are none at all, they are those of a new connection.
 fn scopes(before: &[String], numbers: &[i32]) -> Result<Vec<String>, Error> {
     let mut scopes = if numbers.is_empty() {
         OidcSettings::default().scopes
@@ -170,7 +170,7 @@ fn once_each(mut scopes: Vec<String>) -> Vec<String> {
     scopes
 }
 
-/// The scopes after a change that names those that [`scopes`] cannot, separated by spaces.
+/// The scopes after a change of those that [`scopes`] cannot name, separated by spaces.
 fn with_other_scopes(before: &[String], others: &str) -> Result<Vec<String>, Error> {
     if let Some(known) = others.split_whitespace().find(|scope| can_be_named(scope)) {
         return Err(Error::invalid(

@@ -1,4 +1,4 @@
-//! Connections that speak SAML, between the messages and the store.
+//! SAML connections, between the messages and the store.
 
 use genkan_contract::scalekit::v1::connections as wire;
 use genkan_contract::scalekit::v1::connections::{SamlConnectionConfigRequest, SamlConnectionConfigResponse};
@@ -21,7 +21,7 @@ words::set!(request_binding, request_binding_of, RequestBinding => RequestBindin
     Unspecified, HttpPost = HttpPost, HttpRedirect = HttpRedirect
 });
 
-/// Enters what a message says into a change.
+/// Enters the settings of a message into a change.
 pub(super) fn enter(change: &mut Change<'_>, config: SamlConnectionConfigRequest) -> Result<(), Error> {
     let field = |name: &str| format!("{FIELD}.{name}");
     change.protocol = Some(ProtocolChange::Saml(SamlChange {
@@ -106,7 +106,7 @@ pub(super) fn render(
     }
 }
 
-/// What of an answer must be signed; `None` if it is not set.
+/// The required signatures of an answer; `None` if not set.
 fn signing(field: &str, number: i32) -> Result<Option<SigningOption>, Error> {
     use wire::SamlSigningOptions as Wire;
     match Wire::try_from(number) {

@@ -1,5 +1,5 @@
-//! What a caller enters, as a change of a connection. What a message does not set stays
-//! as it is; an empty text clears, and a mask that names it empties a list or map.
+//! The message of a caller as a change of a connection. Absent fields stay. An empty text
+//! clears, and a mask empties a list or map that it names.
 
 use genkan_contract::scalekit::v1::connections::connection as wire;
 use genkan_contract::scalekit::v1::connections::{UpdateConnection, update_connection};
@@ -11,7 +11,7 @@ use super::{oidc, saml, words};
 use crate::mask::Masked;
 use crate::{Api, Error};
 
-/// What an update says.
+/// The message of an update.
 pub(super) type Update = Masked<UpdateConnection>;
 
 impl Update {
@@ -22,7 +22,7 @@ impl Update {
     }
 }
 
-/// What an update changes in `connection`.
+/// The change of `connection` that an update asks for.
 pub(super) fn change<'k>(
     connection: &Connection,
     masked: &Update,

@@ -1,7 +1,6 @@
 //! The closed sets of connections, between the messages and the store.
 //!
-//! Numbers are the contract's. Those of providers differ from the ones of
-//! directories.
+//! The numbers are those of `proto/`. Providers have other numbers than directories.
 
 use genkan_contract::scalekit::v1::connections as wire;
 use genkan_store::Provider;
@@ -58,7 +57,7 @@ pub(super) fn provider(number: i32, key: &str) -> Result<Option<Provider>, Error
     key.to_ascii_uppercase().parse().map(Some).map_err(unknown)
 }
 
-/// A product by its number. One that the contract does not know is told by its key alone.
+/// The number of a product. If `proto/` does not know the product, only its key names it.
 pub(super) fn provider_of(provider: Provider) -> wire::ConnectionProvider {
     wire::ConnectionProvider::from_str_name(provider.as_str()).unwrap_or(wire::ConnectionProvider::Custom)
 }

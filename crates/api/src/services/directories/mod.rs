@@ -1,4 +1,4 @@
-//! Directories: where an organization's people and groups come from.
+//! Directories: sources of an organization's people and groups.
 
 mod people;
 mod render;
@@ -18,7 +18,7 @@ use crate::{Answer, Api, Call, Error, id, render as shared};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[];
 
 /// The most attributes that can be mapped, as for connections.
@@ -39,7 +39,7 @@ fn ids(organization: &str, directory: &str) -> Result<(OrganizationId, Directory
     Ok((id("organization", organization)?, id("directory", directory)?))
 }
 
-/// What the store refuses, in words.
+/// The store's refusals, in words.
 fn refuse(error: genkan_store::Error) -> Error {
     match error {
         genkan_store::Error::Conflict(conflict::DIRECTORY_ENABLED) => {
@@ -72,7 +72,7 @@ impl Api {
         }))
     }
 
-    /// A new secret: beside the others, or instead of them.
+    /// A new secret, beside the others or instead of them.
     async fn new_secret(
         &self,
         call: &Call<'_>,
@@ -406,8 +406,8 @@ fn too_many(field: &str) -> Error {
     Error::invalid(field, &format!("maps more than {MAX_ATTRIBUTES} attributes"))
 }
 
-/// The groups and roles that a message names. Roles of the environment and of
-/// the organization itself can be given.
+/// The groups and roles that a message names. A directory can give roles of the environment
+/// and of its organization.
 async fn read_assignments(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,

@@ -68,7 +68,7 @@ pub(super) fn directory(api: &Api, shown: &Shown) -> WireDirectory {
         attribute_mappings: Some(attribute_mappings(&directory.attribute_mapping)),
         status: directory.status.as_str().to_owned(),
         email: String::new(),
-        // What a provider pushes by SCIM is what its administrator chose there.
+        // With SCIM, the provider's administrator chooses the groups.
         groups_tracked: "ALL".to_owned(),
     }
 }
@@ -91,7 +91,7 @@ pub(super) fn read_provider(field: &str, number: i32) -> Result<Option<Provider>
     }
 }
 
-/// Refuses the kinds that are not served; 0 is "not said".
+/// Refuses the kinds that are not served; 0 means "not given".
 pub(super) fn check_kind(field: &str, number: i32) -> Result<(), Error> {
     match DirectoryType::try_from(number) {
         Ok(DirectoryType::Unspecified | DirectoryType::Scim) => Ok(()),
@@ -150,10 +150,10 @@ pub(super) fn attribute_mappings(mappings: &[AttributeMapping]) -> AttributeMapp
     }
 }
 
-/// What is known of what.
+/// Names with their values, as far as they are known.
 type Known<'a> = [(&'a str, Option<Value>)];
 
-/// What is known, without what is not.
+/// The known values, without the unknown ones.
 fn detail(known: &Known<'_>) -> Map<String, Value> {
     let of = |(name, value): &(&str, Option<Value>)| Some(((*name).to_owned(), value.clone()?));
     known.iter().filter_map(of).collect()
@@ -163,7 +163,7 @@ fn detail(known: &Known<'_>) -> Map<String, Value> {
 fn user_detail(user: &DirectoryUser) -> Map<String, Value> {
     let profile = &user.profile;
     let text = |text: &Option<String>| text.clone().map(Value::from);
-    // RFC 7643 §4.1.1: displayName and name.formatted are what people read.
+    // RFC 7643 §4.1.1: displayName and name.formatted are for people.
     let raw = |name: &str| profile.detail.get(name);
     let whole = raw("displayName").or_else(|| raw("name")?.get("formatted"));
     let whole = whole.and_then(Value::as_str).map(str::to_owned);

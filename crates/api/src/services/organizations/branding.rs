@@ -11,7 +11,7 @@ use super::existing;
 use crate::render::time;
 use crate::{Api, Call, Error};
 
-/// More than colours, a logo and a few texts is something else.
+/// Enough for colours, a logo and a few texts.
 const MAX_BYTES: usize = 64 * 1024;
 
 pub(super) async fn find(api: &Api, organization_id: &str) -> Result<OrganizationBranding, Error> {

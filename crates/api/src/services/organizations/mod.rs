@@ -36,7 +36,7 @@ use crate::{Answer, Api, Error, id, paging};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[
     (
         "GetPortalLinks",
@@ -201,7 +201,7 @@ impl OrganizationService for Api {
             Ok(organization::delete(tx, call.at(), &organization.id).await?)
         })
         .await?;
-        // Clients of the sessions that ended are to be told.
+        // The clients of the ended sessions must be told.
         self.host().wake_jobs();
         Ok(Response::new(()))
     }

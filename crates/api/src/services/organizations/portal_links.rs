@@ -10,7 +10,7 @@ use super::existing;
 use crate::render::time;
 use crate::{Api, Call, Error, id};
 
-/// Makes a link. Its address is told once: the store keeps a hash.
+/// Makes a link. Its address is shown once: the store keeps a hash.
 pub(super) async fn generate(
     api: &Api,
     call: &Call<'_>,
@@ -39,7 +39,7 @@ pub(super) async fn generate(
     })
 }
 
-/// Who names no feature gets them all.
+/// A request without features gets all of them.
 #[expect(
     deprecated,
     reason = "clients of old name two features by fields of their own"
@@ -69,7 +69,7 @@ fn features(message: &wire::GeneratePortalLinkRequest) -> Result<Vec<Feature>, E
     Ok(features)
 }
 
-/// A random UUID (RFC 9562 §5.4): 122 random bits, which nobody guesses in a minute.
+/// A random UUID (RFC 9562 §5.4): nobody guesses its 122 random bits within a minute.
 fn random_uuid() -> String {
     let mut bytes = [0; 16];
     rand::fill(&mut bytes).expect("the operating system has randomness");

@@ -6,7 +6,7 @@ use genkan_store::{OrganizationId, organization, search};
 use super::render;
 use crate::{Api, Error, paging};
 
-/// By words, or by the identifier itself, which people paste.
+/// Searches by words, or by the identifier itself, which people paste.
 pub(super) async fn organizations(
     api: &Api,
     message: &SearchOrganizationsRequest,
@@ -29,7 +29,7 @@ pub(super) async fn organizations(
             let organizations = organization::find_each(tx, &hits.ids).await?;
             let total_size = match (&hits.next, &page.cursor) {
                 (None, None) => u32::try_from(organizations.len()).unwrap_or(u32::MAX),
-                // What the page shows is there, however far counting went.
+                // The total is at least the rows of the page, even if counting stopped early.
                 _ => search::count_organizations(tx, &query, &hits)
                     .await?
                     .max(u32::try_from(organizations.len()).unwrap_or(u32::MAX)),

@@ -16,7 +16,7 @@ use crate::{Api, Call, Error};
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest limits, those of the environment as well.
+/// The longest limits, also for the environment.
 const MAX_ABSOLUTE: Duration = DAY.saturating_mul(365);
 const MAX_IDLE: Duration = DAY.saturating_mul(7);
 
@@ -33,7 +33,7 @@ pub(super) async fn find(
     Ok(render(policy.as_ref()))
 }
 
-/// What the application itself gives, from which an organization starts.
+/// The limits of the application, which are an organization's default.
 pub(super) async fn application(
     api: &Api,
     organization_id: &str,
@@ -54,13 +54,13 @@ pub(super) async fn application(
     })
 }
 
-/// Whole minutes, one at least.
+/// Whole minutes, at least one.
 fn minutes(duration: Duration) -> i32 {
     i32::try_from(duration.as_secs() / 60).unwrap_or(i32::MAX).max(1)
 }
 
-/// Changes what the message names. A custom policy that becomes the
-/// application's is forgotten.
+/// Changes the fields that the message names. If the policy returns to the application's,
+/// the custom one is deleted.
 pub(super) async fn update(
     api: &Api,
     call: &Call<'_>,
@@ -173,7 +173,7 @@ fn check(policy: &SessionPolicy, environment: &Environment) -> Result<(), Error>
         ));
     }
     if policy.idle_enabled && idle <= environment.access_token_lifetime {
-        // A session that dies before the access token is renewed would end under its user's hands.
+        // If a session ended before its access token is renewed, it would end in use.
         return Err(Error::invalid(
             "idle_session_timeout",
             "is not longer than an access token lives",

@@ -1,4 +1,4 @@
-//! What is switched on for an organization, and how many people it may have.
+//! The features of an organization, and the number of people that it may have.
 
 use genkan_contract::scalekit::v1::organizations::{
     OrganizationUserManagementSettings, UpdateOrganizationSettingsRequest,
@@ -52,7 +52,7 @@ pub(super) async fn update_users(
         .as_ref()
         .ok_or_else(|| Error::required("settings"))?;
     let limit = match wanted.max_allowed_users {
-        // Nothing said: nothing changes.
+        // Nothing is given, so nothing changes.
         None => return find_users(api, &message.organization_id).await,
         Some(limit) => u32::try_from(limit)
             .map_err(|_| Error::invalid("settings.max_allowed_users", "is less than 0"))?,
@@ -75,7 +75,7 @@ pub(super) async fn find_users(
             Ok(user_limit::find(tx, &id).await?)
         })
         .await?;
-    // 0 is "no limit", and there: clients do not read a missing number.
+    // 0 means "no limit", and is written, because clients do not read an absent number.
     let limit = limit.map_or(0, |limit| i32::try_from(limit).unwrap_or(i32::MAX));
     Ok(OrganizationUserManagementSettings {
         max_allowed_users: Some(limit),

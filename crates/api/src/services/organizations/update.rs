@@ -1,4 +1,4 @@
-//! What an update changes: the fields of its mask, or else those that are there.
+//! The fields that an update changes: those of its mask, or else those that are present.
 
 use genkan_contract::scalekit::v1::organizations::UpdateOrganization;
 use genkan_store::organization::{Organization, Region};
@@ -37,7 +37,7 @@ impl Change {
                 external_id: external_id.map(non_empty),
                 slug: slug.map(non_empty),
                 logo_url: logo_url.map(non_empty),
-                // A map that was left out and an empty one look alike.
+                // An absent map and an empty one look alike.
                 metadata: Some(metadata).filter(|map| !map.is_empty()).map(object),
                 region: read_region(region_code)?.map(Some),
             });
@@ -73,7 +73,7 @@ impl Change {
         Ok(())
     }
 
-    /// Applies to a copy that was read in the same transaction, which may run again.
+    /// Applies the change to a copy from the same transaction, which may run again.
     pub(super) fn apply(&self, organization: &mut Organization) {
         if let Some(display_name) = &self.display_name {
             organization.display_name.clone_from(display_name);

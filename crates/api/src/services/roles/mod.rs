@@ -30,7 +30,7 @@ use view::Include;
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[];
 
 #[tonic::async_trait]

@@ -9,7 +9,7 @@ use super::refuse;
 use crate::paging::{self, Sizes};
 use crate::{Api, Call, Error, render};
 
-/// All that one answer may hold: few applications have more permissions.
+/// The sizes of a page: few applications have more permissions than one page.
 const SIZES: Sizes = Sizes {
     default: 100,
     max: 100,
@@ -46,7 +46,7 @@ pub(super) async fn find_all(
         .map_err(|name| Error::invalid(field, &format!("there is no permission {name}")))
 }
 
-/// These methods name no organization: they speak of the environment's roles.
+/// A role of the environment: these methods name no organization.
 async fn find_role(tx: &mut Tx<'_>, name: &str) -> Result<Role, Error> {
     let found = role::find(tx, None, name).await?;
     found.ok_or_else(|| Error::not_found("role"))
@@ -148,7 +148,7 @@ pub(super) async fn add_to_role(
 ) -> Result<Vec<contract::Permission>, Error> {
     let held = api.tx(async |tx| {
         let role = find_role(tx, role_name).await?;
-        // The contract passes over a name that nothing has.
+        // Unknown names are skipped, as the SDKs expect.
         let permissions = permission::find_known(tx, names).await?;
         role::permit(tx, call.at(), &role, &permissions).await?;
         Ok(permission::list_for_role(tx, &role.id).await?)
@@ -168,7 +168,7 @@ pub(super) async fn remove_from_role(
         if role::forbid(tx, call.at(), &role, &permission).await? {
             Ok(())
         } else {
-            // One that it only inherits is taken from the role that it extends.
+            // An inherited permission must be removed from the role that has it.
             Err(Error::not_found("permission of the role itself"))
         }
     })

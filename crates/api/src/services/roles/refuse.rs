@@ -1,4 +1,4 @@
-//! What the store refuses of roles and permissions, in words.
+//! The store's refusals about roles and permissions, in words.
 
 use genkan_store::permission::MAX_PERMISSIONS;
 use genkan_store::role::{MAX_DEPTH, MAX_ROLES};
@@ -6,8 +6,8 @@ use genkan_store::{Error as StoreError, conflict};
 
 use crate::Error;
 
-/// A refused change. SDKs of this contract expect a bad request where a name is
-/// taken, and read the sentence about assigned roles word for word.
+/// A refused change. The SDKs expect a bad request if a name is taken, and compare the
+/// sentence about assigned roles word for word.
 pub(super) fn change(error: Error) -> Error {
     let Error::Store(StoreError::Conflict(name)) = error else {
         return error;

@@ -9,7 +9,7 @@ use super::view::{Include, render, render_all, render_changed};
 use super::{permission, refuse};
 use crate::{Api, Call, Error, id};
 
-/// Whose roles a call speaks of.
+/// The owner of the roles of a call.
 #[derive(Debug)]
 pub(super) struct Owner(Option<OrganizationId>);
 
@@ -122,7 +122,7 @@ pub(super) async fn create(
     created.await.map_err(refuse::change)
 }
 
-/// Changes what `change` names: fields that are absent, and an empty list of
+/// Changes the fields that `change` names. Absent fields, and an empty list of
 /// permissions, change nothing.
 pub(super) async fn update(
     api: &Api,
@@ -207,7 +207,7 @@ pub(super) async fn count_users(api: &Api, owner: Owner, name: &str) -> Result<i
 #[derive(Debug)]
 pub(super) enum Named {
     Name(String),
-    /// As deprecated fields do; some callers write the name there.
+    /// By the deprecated field; some callers write the name there.
     Id(String),
 }
 

@@ -1,4 +1,4 @@
-//! Roles, as answers show them.
+//! Roles in answers.
 
 use std::collections::HashMap;
 
@@ -59,7 +59,7 @@ fn render_permission(permission: &Permission, role_name: &str) -> contract::Role
     }
 }
 
-/// A role after a change, with the permissions that it itself has.
+/// A role after a change, with its own permissions.
 pub(super) async fn render_changed(tx: &mut Tx<'_>, role: Role) -> Result<contract::Role, Error> {
     let held = permission::list_for_role(tx, &role.id).await?;
     let held = held
@@ -69,7 +69,7 @@ pub(super) async fn render_changed(tx: &mut Tx<'_>, role: Role) -> Result<contra
     Ok(render(role, held))
 }
 
-/// As the members of an organization can have them, or as the environment has them.
+/// The roles that members of an organization can have, or those of the environment.
 pub(super) async fn render_all(
     tx: &mut Tx<'_>,
     organization_id: Option<&OrganizationId>,

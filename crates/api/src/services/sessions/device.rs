@@ -1,9 +1,9 @@
-//! What a `User-Agent` says of a browser, for people who look at their sessions.
+//! The browser and system in a `User-Agent`, for people who look at their sessions.
 //!
-//! It is what the browser claims: nothing is decided by it. Source: RFC 9110
-//! §10.1.5, and what the five large browsers send.
+//! The browser can claim anything there, so it decides nothing. Source: RFC 9110
+//! §10.1.5, and the headers of the five large browsers.
 
-/// A browser and what it runs on; empty where nothing is recognised.
+/// A browser and its system; empty if nothing is recognised.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Device {
     pub(super) os: &'static str,
@@ -14,8 +14,8 @@ pub(super) struct Device {
     pub(super) kind: &'static str,
 }
 
-/// Product tokens and their browsers. All of them claim to be those below
-/// them, so the first one found counts.
+/// Product tokens and their browsers. Each browser also sends the tokens of those below, so
+/// the first match counts.
 const BROWSERS: &[(&str, &str)] = &[
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -30,8 +30,8 @@ const BROWSERS: &[(&str, &str)] = &[
     ("Version/", "Safari"),
 ];
 
-/// What stands before the version of a system, and its name. An iPhone claims
-/// to be like a Mac, and Android to be a Linux.
+/// The text before the version of a system, and the system's name. An iPhone claims to be
+/// like a Mac, and Android to be a Linux.
 const SYSTEMS: &[(&str, &str)] = &[
     ("iPhone OS ", "iOS"),
     ("CPU OS ", "iPadOS"),
@@ -68,7 +68,7 @@ impl Device {
     }
 }
 
-/// The digits, dots and underscores that a text begins with; short, whatever was sent.
+/// The digits, dots and underscores at the beginning of a text, cut to a short length.
 fn version(text: &str) -> String {
     let is_part = |c: &char| c.is_ascii_digit() || matches!(c, '.' | '_');
     let version: String = text.chars().take_while(is_part).take(24).collect();

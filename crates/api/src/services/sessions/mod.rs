@@ -1,4 +1,4 @@
-//! Sessions of users: looking at them, and ending them.
+//! Sessions of users: listing and ending them.
 
 mod device;
 mod render;
@@ -19,7 +19,7 @@ use crate::{Answer, Api, Error, id, paging};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[];
 
 async fn get(tx: &mut Tx<'_>, text: &str) -> Result<Session, Error> {
@@ -85,7 +85,7 @@ impl SessionService for Api {
                     Status::Active => {
                         session::end(tx, call.at(), &session.id, Status::Revoked).await?;
                     }
-                    // Asked twice, it is done once.
+                    // It has already ended.
                     Status::Revoked => {}
                     status @ (Status::Logout | Status::Expired) => {
                         return Err(Error::precondition(format!(
@@ -96,7 +96,7 @@ impl SessionService for Api {
                 get(tx, &message.session_id).await
             })
             .await?;
-        // Clients of the session are to be told.
+        // The clients of the session must be told.
         self.host().wake_jobs();
         Ok(Response::new(RevokeSessionResponse {
             revoked_session: Some(render::revoked(&session, call.now)),
@@ -117,7 +117,7 @@ impl SessionService for Api {
                 };
                 let mut revoked = Vec::new();
                 loop {
-                    // Those that were ended are not active any more: the first page is the next one.
+                    // Ended sessions leave the list, so the first page is the next one.
                     let page = Page::first(MAX_LIMIT);
                     let rows = session::list_for_user(tx, &user_id, &active, call.now, &page).await?;
                     if rows.is_empty() {

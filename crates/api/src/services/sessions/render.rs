@@ -82,7 +82,7 @@ struct Ends {
 impl Ends {
     fn of(session: &Session, now: Timestamp) -> Self {
         let status = session.status_at(now);
-        // Its time may be over before anybody has ended it.
+        // It may have expired before it was marked as ended.
         let ended_at = session.ended_at.unwrap_or(session.idle_expires_at);
         let used_at = session.last_active_at.max(session.authenticated_at);
         Self {
@@ -108,7 +108,7 @@ fn device(session: &Session) -> DeviceDetails {
         browser_version: device.browser_version,
         device_type: device.kind.to_owned(),
         ip: session.ip.clone().unwrap_or_default(),
-        // Where an address is we do not know, and ask nobody.
+        // We do not know the place of an address, and ask no service.
         location: None,
         user_agent,
     }

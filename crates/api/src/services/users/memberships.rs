@@ -30,7 +30,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Nothing said about the mail means that it is sent: so the SDKs document it.
+    /// If the request does not mention the mail, it is sent, as the SDKs document.
     pub(super) fn read(
         organization_id: &str,
         wanted: Option<CreateMembership>,
@@ -94,7 +94,7 @@ pub(super) async fn create_with_user(
     joining.check(api)?;
     let user = api
         .tx(async |tx| {
-            // Before the user: who may not know the organization learns nothing of addresses.
+            // Before the user: a caller without access to the organization learns nothing of addresses.
             existing_organization(tx, &joining.organization_id).await?;
             user::insert(tx, call.at(), &user).await?;
             joining.join(tx, api, call, &user).await?;
@@ -137,14 +137,14 @@ async fn existing(
     Ok((organization_id, user))
 }
 
-/// What of a membership is replaced.
+/// The changed fields of a membership.
 pub(super) struct Change {
     roles: Option<Vec<roles::Named>>,
     metadata: Option<Map<String, Value>>,
 }
 
 impl Change {
-    /// What is empty stays as it is, unless the mask names it.
+    /// Empty fields stay unchanged, unless the mask names them.
     pub(super) fn read(wanted: UpdateMembership, mask: Option<FieldMask>) -> Result<Self, Error> {
         let of = ("membership", "scalekit.v1.users.UpdateMembership");
         let masked = Masked::read(mask, of, wanted)?;
@@ -179,8 +179,8 @@ pub(super) async fn update(
     .await
 }
 
-/// Only with `cascade`, a user goes with their last membership: an application that moves
-/// somebody from one organization to another takes them out first.
+/// Deletes a membership. The user is deleted with their last one only with `cascade`: an
+/// application that moves a person to another organization first removes them here.
 pub(super) async fn delete(
     api: &Api,
     call: &Call<'_>,
@@ -197,7 +197,7 @@ pub(super) async fn delete(
         Ok(())
     })
     .await?;
-    // Clients of the sessions that ended are to be told.
+    // The clients of the ended sessions must be told.
     api.host().wake_jobs();
     Ok(())
 }

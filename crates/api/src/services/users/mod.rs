@@ -29,7 +29,7 @@ use crate::{Answer, Api, Error, id};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
 
-/// What this service leaves unserved, and why.
+/// The methods that this service does not serve, and why.
 pub(super) const UNSERVED: &[(&str, &str)] = &[
     (
         "GetCurrentUser",
@@ -143,7 +143,7 @@ impl UserService for Api {
             Ok(user::delete(tx, call.at(), &user.id).await?)
         })
         .await?;
-        // Clients of the sessions that ended are to be told.
+        // The clients of the ended sessions must be told.
         self.host().wake_jobs();
         Ok(Response::new(()))
     }
@@ -234,7 +234,7 @@ impl UserService for Api {
     }
 }
 
-/// An organization that exists, and one of its people, whatever they may do there.
+/// An organization that exists, and one of its members, of any status.
 async fn member_of(
     tx: &mut Tx<'_>,
     organization_id: &str,

@@ -1,8 +1,8 @@
-//! What callers write of a user.
+//! The fields of a user that callers write.
 //!
-//! In an update a field that is absent stays, an empty text clears, and a map
-//! or list that is not empty replaces: in the encoding, an empty one looks
-//! like one that was left out, unless the mask names it.
+//! In an update an absent field stays, and an empty text clears. A map or list replaces
+//! if it is not empty: in the encoding, an empty one looks like an absent one, unless the
+//! mask names it.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::Error;
 use crate::mask::Masked;
 use crate::render::object;
 
-/// A text field as it was written: `None` was left out, an empty one clears.
+/// A text field of a request: `None` is absent, an empty text clears.
 type Written = Option<String>;
 
 /// The fields of a profile.
@@ -70,7 +70,7 @@ fn write(ours: &mut Option<String>, written: &Written) {
     }
 }
 
-/// A field that has no presence: empty is left out.
+/// A field without presence: an empty text counts as absent.
 fn non_empty(text: String) -> Written {
     Some(text).filter(|text| !text.is_empty())
 }
@@ -127,7 +127,7 @@ impl Profile {
     }
 }
 
-/// A new user, and nothing of a membership.
+/// A new user without a membership.
 pub(super) fn new_user(wanted: CreateUser, id: UserId, now: Timestamp) -> Result<User, Error> {
     let email = EmailAddress::parse(&wanted.email)
         .map_err(|error| Error::invalid("user.email", &error.to_string()))?;
@@ -139,7 +139,7 @@ pub(super) fn new_user(wanted: CreateUser, id: UserId, now: Timestamp) -> Result
     Ok(user)
 }
 
-/// What an update changes.
+/// The changed fields of an update.
 #[derive(Debug)]
 pub(super) struct Change {
     email: Option<EmailAddress>,

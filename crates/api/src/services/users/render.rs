@@ -16,10 +16,10 @@ use genkan_store::{EnvironmentId, environment};
 use crate::Error;
 use crate::render::{map, time};
 
-/// What a membership and its invitation are called while they wait.
+/// The status of a membership and its invitation while they are open.
 pub(super) const PENDING_INVITE: &str = Status::PendingInvite.as_str();
 
-/// A user with where they belong and how connections know them.
+/// A user with their memberships and identities.
 pub(super) async fn whole(tx: &mut Tx<'_>, user: User, now: Timestamp) -> Result<UserMessage, Error> {
     let environment = environment::get(tx).await?;
     let identities = identity::list_linked(tx, &user.id).await?;
@@ -92,7 +92,7 @@ fn external_identity(linked: &Linked) -> ExternalIdentity {
         is_social: false,
         last_login_time: Some(time(identity.last_login_at)),
         created_time: Some(time(identity.created_at)),
-        // A profile is taken over at every login.
+        // Every login updates the profile.
         last_synced_time: Some(time(identity.last_login_at)),
     }
 }

@@ -1,4 +1,4 @@
-//! What a member of an organization is and may do there.
+//! The roles and permissions of a member of an organization.
 
 use genkan_contract::scalekit::v1::commons::Role;
 use genkan_contract::scalekit::v1::users::{AssignUserRolesRequest, Permission, RemoveUserRoleRequest};
@@ -27,7 +27,7 @@ impl Named {
     }
 }
 
-/// The roles of a list; each has a name.
+/// The roles of a list; each must have a name.
 pub(super) fn named(roles: Vec<Role>, field: &str) -> Result<Vec<Named>, Error> {
     let roles = roles.into_iter().enumerate();
     roles

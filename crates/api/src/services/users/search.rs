@@ -20,7 +20,7 @@ struct Found {
     total_size: u32,
 }
 
-/// Among the people of an organization, or among all.
+/// Searches the people of an organization, or all.
 async fn find(
     tx: &mut Tx<'_>,
     organization_id: Option<&OrganizationId>,
@@ -44,7 +44,7 @@ async fn find(
     let shown = u32::try_from(members.len()).unwrap_or(u32::MAX);
     let total_size = match (&hits.next, &page.cursor, organization_id) {
         (None, None, _) => shown,
-        // What the page shows is there, however far counting went.
+        // The total is at least the rows of the page, even if counting stopped early.
         (_, _, None) => search::count_users(tx, &query, &hits).await?.max(shown),
         (_, _, Some(organization_id)) => search::count_members(tx, organization_id, &query, &hits)
             .await?
