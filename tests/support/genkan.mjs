@@ -222,7 +222,8 @@ key_file = "${tls.certificates}"
 /** This process's environment without what would configure the gateway, and `more`. */
 export function environment(more = {}) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GENKAN_'));
-  return { ...Object.fromEntries(inherited), ...more };
+  // Nothing balances between these, so none waits before it closes its door.
+  return { ...Object.fromEntries(inherited), GENKAN_LIMITS_DRAIN_DELAY: '0s', ...more };
 }
 
 function parseEnvironment(text) {

@@ -6,12 +6,17 @@
 use genkan_contract::scalekit::v1::errdetails::{
     ErrorInfo, ValidationErrorInfo, validation_error_info::FieldViolation,
 };
+use genkan_db::Outage;
 use genkan_store::conflict;
 use prost::Message;
+use tonic::metadata::AsciiMetadataValue;
 use tonic::{Code, Status};
 
 /// The type of the first detail of every error.
 const ERROR_INFO: &str = "type.googleapis.com/scalekit.v1.errdetails.ErrorInfo";
+
+/// When a call that could not be done for now may come again.
+const RETRY_AFTER_SECS: &str = "2";
 
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +150,23 @@ impl Error {
     pub(crate) fn unavailable() -> Self {
         Self::refused(Code::Unavailable, "UNAVAILABLE", "try again in a moment")
     }
+
+    /// Whether what failed may have been committed all the same.
+    pub(crate) fn may_be_done(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(genkan_store::Error::Database(error)) if error.outage() == Some(Outage::Unknown)
+        )
+    }
+
+    /// Not one of the codes after which clients send a call again by themselves: it would happen twice.
+    fn unknown_outcome() -> Self {
+        Self::refused(
+            Code::DeadlineExceeded,
+            "OUTCOME_UNKNOWN",
+            "the database did not confirm it in time: look whether it was done before you do it again",
+        )
+    }
 }
 
 impl From<genkan_db::Error> for Error {
@@ -176,6 +198,18 @@ fn taken(conflict: &'static str) -> Error {
     })
 }
 
+fn of_outage(outage: Option<Outage>) -> Error {
+    match outage {
+        Some(Outage::Passing) => Error::unavailable(),
+        Some(Outage::Unknown) => Error::unknown_outcome(),
+        None => Error::refused(
+            Code::Internal,
+            "INTERNAL",
+            "something failed inside Genkan; its log says what",
+        ),
+    }
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let refused = match error {
@@ -187,17 +221,15 @@ impl From<Error> for Refusal {
             Error::Store(genkan_store::Error::Stale) => {
                 Error::aborted("it was changed or deleted meanwhile: read it again and decide again")
             }
-            Error::Store(genkan_store::Error::Database(genkan_db::Error::Busy(_))) => Error::unavailable(),
             Error::Store(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "a management call failed"
                 );
-                Error::refused(
-                    Code::Internal,
-                    "INTERNAL",
-                    "something failed inside Genkan; its log says what",
-                )
+                match &error {
+                    genkan_store::Error::Database(database) => of_outage(database.outage()),
+                    _ => of_outage(None),
+                }
             }
         };
         match refused {
@@ -246,7 +278,12 @@ pub fn refusal(error: Error) -> Status {
             value: info.encode_to_vec(),
         }],
     };
-    Status::with_details(refusal.code, refusal.message, details.encode_to_vec().into())
+    let mut status = Status::with_details(refusal.code, refusal.message, details.encode_to_vec().into());
+    if refusal.code == Code::Unavailable {
+        let seconds = AsciiMetadataValue::from_static(RETRY_AFTER_SECS);
+        status.metadata_mut().insert("retry-after", seconds);
+    }
+    status
 }
 
 impl From<Error> for Status {

@@ -83,8 +83,9 @@ impl Api {
         f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone,
     ) -> Result<T, Error> {
         let done = self.host().db().tx(f).await;
-        // A transaction that reports a failure may still have been committed.
-        self.host().changed();
+        if done.as_ref().err().is_none_or(Error::may_be_done) {
+            self.host().changed();
+        }
         done
     }
 

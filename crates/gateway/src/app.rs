@@ -17,6 +17,7 @@ use crate::cache::Cache;
 use crate::cookies::CookiePolicy;
 use crate::documents::Documents;
 use crate::mail::Mailer;
+use crate::node::Node;
 use crate::outbound::{Outbound, Scheme};
 use crate::tally::Tally;
 
@@ -78,6 +79,7 @@ struct Inner {
     documents: Documents,
     tally: Tally,
     budget: Limiter,
+    node: Node,
     /// One for each kind of delivery.
     deliveries: [Notify; outbox::Kind::ALL.len()],
     /// Known only when the store has been read, for which there must be an app.
@@ -107,6 +109,7 @@ impl App {
             documents: Documents::default(),
             tally: Tally::default(),
             budget,
+            node: Node::default(),
             deliveries: std::array::from_fn(|_| Notify::new()),
             simulator: OnceLock::new(),
         }))
@@ -217,6 +220,11 @@ impl App {
 
     pub(crate) fn budget(&self) -> &Limiter {
         &self.0.budget
+    }
+
+    /// What this node must not do for now.
+    pub fn node(&self) -> &Node {
+        &self.0.node
     }
 
     /// Wakes the background jobs, because there is something to deliver.

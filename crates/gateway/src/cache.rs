@@ -6,12 +6,16 @@
 //! whenever the file changed at all; elsewhere at most once in [`MAX_AGE`], and at
 //! once after a change through the management API of this process.
 //! Nothing that decides one-time use or revocation is ever kept here.
+//!
+//! While the database is away, what is kept goes on to count: the key set and the
+//! description of the provider are there, and clients get tokens of their own for
+//! [`TRUSTED_FOR`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use genkan_db::{Db, Tx};
+use genkan_db::{Db, Outage, Tx};
 use genkan_protocol::Timestamp;
 use genkan_store::client::{Client, ClientSecret, Owner};
 use genkan_store::environment::Environment;
@@ -19,12 +23,19 @@ use genkan_store::resource::Resource;
 use genkan_store::{ClientId, Error, client, environment, organization, resource};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout};
 
 use crate::keys::Keyring;
 
 /// How stale a cached value may be where the database cannot tell us cheaply
 /// that something changed.
 pub const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// How long clients get tokens of their own while nobody can tell whether they still may.
+pub const TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// How long a look at the counter may take while there is something kept to go on with.
+const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
 /// More clients than this are not kept: then those go that are asked for least, so
 /// identifiers that strangers make up drive no client out.
@@ -51,6 +62,8 @@ impl CachedClient {
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     seen: Mutex<Option<Seen>>,
+    /// When the database was found to be away.
+    away: Mutex<Option<Instant>>,
     /// How often this process was told of a change.
     changes: AtomicU64,
     kept: RwLock<Arc<Kept>>,
@@ -64,6 +77,33 @@ struct Seen {
     /// a change does not outlive it.
     changes: u64,
     at: Instant,
+}
+
+impl Seen {
+    fn in_force(self, known_at: Instant) -> InForce {
+        InForce {
+            generation: self.generation,
+            known_at,
+            is_old: false,
+        }
+    }
+
+    fn still_used(self) -> InForce {
+        InForce {
+            is_old: true,
+            ..self.in_force(self.at)
+        }
+    }
+}
+
+/// Which configuration is in force, as far as can be told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InForce {
+    pub(crate) generation: i64,
+    /// When the database said so.
+    pub(crate) known_at: Instant,
+    /// The database is away: there may be a newer one.
+    pub(crate) is_old: bool,
 }
 
 /// What is known of one generation. Each is read by one caller, and another that asks
@@ -95,6 +135,11 @@ impl Kept {
         }
     }
 
+    /// Whether it was read which client this is, or that there is none.
+    pub(crate) fn knows(&self, id: &ClientId) -> bool {
+        self.clients.get(id).is_some_and(|place| place.initialized())
+    }
+
     /// The place of a client.
     pub(crate) fn client(&self, id: &ClientId) -> Arc<OnceCell<Option<Arc<CachedClient>>>> {
         self.clients.get_with_by_ref(id, Arc::default)
@@ -107,8 +152,11 @@ impl Cache {
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The number of the configuration that is in force.
-    pub(crate) async fn generation(&self, db: &Db) -> Result<i64, Error> {
+    /// The configuration that is in force.
+    ///
+    /// While the database is away it is that of before, unless this process has
+    /// changed the configuration since.
+    pub(crate) async fn in_force(&self, db: &Db) -> Result<InForce, Error> {
         let changes = self.changes.load(Ordering::SeqCst);
         let marker = db.change_marker().await?;
         let seen = *self.seen.lock();
@@ -118,11 +166,36 @@ impl Cache {
                 None => seen.changes == changes && seen.at.elapsed() < MAX_AGE,
             };
             if unchanged {
-                return Ok(seen.generation);
+                // The file was looked at just now, and did not change since.
+                let known_at = if marker.is_some() { Instant::now() } else { seen.at };
+                return Ok(seen.in_force(known_at));
             }
         }
+        let old = seen.filter(|seen| marker.is_none() && seen.changes == changes);
+        if let Some(old) = old
+            && !self.may_look_again()
+        {
+            return Ok(old.still_used());
+        }
         let at = Instant::now();
-        let generation = db.read(async |tx| environment::generation(tx).await).await?;
+        let look = db.read(async |tx| environment::generation(tx).await);
+        let generation = match old {
+            None => look.await?,
+            Some(old) => match timeout(LOOK_LIMIT, look).await {
+                Ok(Ok(generation)) => generation,
+                Ok(Err(error)) if !is_away(&error) => return Err(error),
+                failed => {
+                    let error = failed.ok().and_then(Result::err);
+                    tracing::warn!(
+                        ?error,
+                        "the database is away: what is known of the configuration is used"
+                    );
+                    *self.away.lock() = Some(Instant::now());
+                    return Ok(old.still_used());
+                }
+            },
+        };
+        *self.away.lock() = None;
         let seen = Seen {
             marker,
             generation,
@@ -130,7 +203,20 @@ impl Cache {
             at,
         };
         *self.seen.lock() = Some(seen);
-        Ok(generation)
+        Ok(seen.in_force(at))
+    }
+
+    /// Whether the database should be asked: if it was away, by one request in [`MAX_AGE`].
+    fn may_look_again(&self) -> bool {
+        let mut away = self.away.lock();
+        match *away {
+            None => true,
+            Some(since) if since.elapsed() < MAX_AGE => false,
+            Some(_) => {
+                *away = Some(Instant::now());
+                true
+            }
+        }
     }
 
     /// Kept of this generation. For a request that is older than what is kept
@@ -150,6 +236,10 @@ impl Cache {
             Arc::new(Kept::of(generation))
         }
     }
+}
+
+fn is_away(error: &Error) -> bool {
+    matches!(error, Error::Database(error) if error.outage() == Some(Outage::Passing))
 }
 
 /// Reads a client as it is kept.

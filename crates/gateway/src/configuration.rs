@@ -7,7 +7,7 @@ use genkan_store::environment::Environment;
 use genkan_store::{ClientId, Error, client, environment};
 
 use crate::app::App;
-use crate::cache::{CachedClient, Kept, read_client};
+use crate::cache::{CachedClient, InForce, Kept, TRUSTED_FOR, read_client};
 use crate::keys::{Keyring, KeyringError};
 
 /// The configuration as one request sees it: whether it changed is asked once.
@@ -15,15 +15,17 @@ use crate::keys::{Keyring, KeyringError};
 pub struct Configuration {
     app: App,
     kept: Arc<Kept>,
+    in_force: InForce,
 }
 
 impl App {
     /// The configuration that is in force.
     pub async fn configuration(&self) -> Result<Configuration, Error> {
-        let generation = self.cache().generation(self.db()).await?;
+        let in_force = self.cache().in_force(self.db()).await?;
         Ok(Configuration {
             app: self.clone(),
-            kept: self.cache().kept(generation),
+            kept: self.cache().kept(in_force.generation),
+            in_force,
         })
     }
 
@@ -54,6 +56,22 @@ impl App {
 }
 
 impl Configuration {
+    /// Whether somebody could say lately that it is in force: then it is enough for tokens that
+    /// nothing else is asked for.
+    pub fn is_trusted(&self) -> bool {
+        self.in_force.known_at.elapsed() < TRUSTED_FOR
+    }
+
+    /// Whether the database is away, so that there may be a newer one.
+    pub fn is_old(&self) -> bool {
+        self.in_force.is_old
+    }
+
+    /// Whether the database need not be asked for this client.
+    pub fn knows_client(&self, id: &str) -> bool {
+        ClientId::parse(id).is_ok_and(|id| self.kept.knows(&id))
+    }
+
     /// The environment's settings.
     pub async fn environment(&self) -> Result<Arc<Environment>, Error> {
         let read = async || {

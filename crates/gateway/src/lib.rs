@@ -25,6 +25,7 @@ pub mod logging;
 pub mod login;
 pub mod mail;
 pub mod management;
+pub mod node;
 pub mod op;
 pub mod outbound;
 pub mod portal;

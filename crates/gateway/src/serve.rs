@@ -34,6 +34,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         listener,
         tls,
         limits,
+        drain_delay: config.limits.drain_delay,
     }
     .run(stop)
     .await;

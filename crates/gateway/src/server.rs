@@ -12,10 +12,10 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use genkan_api::RateLimit;
-use genkan_db::Db;
+use genkan_db::{Db, Schema};
 use genkan_protocol::Timestamp;
 use genkan_store::environment::{self, Environment, Kind};
-use genkan_store::{InstanceKey, role, signing_key};
+use genkan_store::{InstanceKey, NodeId, role, signing_key};
 use genkan_web::listener::{Limits, Listener, TlsPolicy};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -72,10 +72,38 @@ pub async fn open_database(config: &Config) -> Result<Db, Failure> {
         create_data_dir(&config.data_dir)?;
     }
     let url = config.database_url();
-    genkan_store::open(url.expose()).await.map_err(|error| {
-        Failure::new(format!("The database cannot be opened: {}", chain(&error)))
-            .remedy("Check database.url and data_dir; `genkan doctor` looks closer.")
-    })
+    genkan_store::open(url.expose())
+        .await
+        .map_err(|error| not_opened(&error))
+}
+
+/// Opens the database of `config` as it is: a command beside a server changes no schema under it.
+///
+/// # Errors
+///
+/// A message that says what to do, also if the schema is older than this program.
+pub async fn open_unchanged_database(config: &Config) -> Result<Db, Failure> {
+    let url = config.database_url();
+    let opened = genkan_store::open_unchanged(url.expose()).await;
+    let (db, schema) = opened.map_err(|error| not_opened(&error))?;
+    match schema {
+        Schema::Current => Ok(db),
+        Schema::Absent => Err(
+            Failure::new("The database is empty: the instance was never started.")
+                .remedy("Start it once with `genkan serve`, which sets it up."),
+        ),
+        Schema::Older => Err(
+            Failure::new("The schema of the database is older than this program.").remedy(
+                "Run `genkan migrate`, or start the server of this version, which does it. Until then use the \
+                 program that the server has.",
+            ),
+        ),
+    }
+}
+
+fn not_opened(error: &genkan_store::Error) -> Failure {
+    Failure::new(format!("The database cannot be opened: {}", chain(error)))
+        .remedy("Check database.url and data_dir; `genkan doctor` looks closer.")
 }
 
 /// Reads the instance key.
@@ -253,6 +281,8 @@ pub struct Server {
     pub listener: Listener,
     pub tls: Option<TlsPolicy>,
     pub limits: Limits,
+    /// How long it still takes connections after it was told to stop.
+    pub drain_delay: Duration,
 }
 
 /// How often certificate files are looked at.
@@ -262,6 +292,9 @@ impl Server {
     /// Serves until `stop` is cancelled, then drains, ends the jobs and closes the database.
     pub async fn run(self, stop: CancellationToken) {
         let tracker = TaskTracker::new();
+        let node: NodeId = self.app.ids().next(now());
+        jobs::clock::look(&self.app, &node, now).await;
+        tracker.spawn(jobs::clock::watch(self.app.clone(), node, now, stop.clone()));
         jobs::start(&self.app, &tracker, &stop);
         if let Some(TlsPolicy::Only(tls) | TlsPolicy::BesidePlain(tls)) = &self.tls {
             let (watched, ended) = (tls.clone(), stop.clone());
@@ -275,9 +308,13 @@ impl Server {
             Some(public_url) => own_names::own_names_only(router, public_url),
             None => router,
         };
+        let (app, drain_delay) = (self.app.clone(), self.drain_delay);
         let draining = async {
             stop.cancelled().await;
+            // Balancers are told first, and then the door is closed.
+            app.node().stop();
             health.drain();
+            tokio::time::sleep(drain_delay).await;
         };
         self.listener.serve(router, self.tls, self.limits, draining).await;
         tracker.close();

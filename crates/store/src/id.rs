@@ -141,6 +141,8 @@ ids! {
     InteractionId "lri_";
     /// A signed-in browser: the `sid` of a token.
     SessionId "ses_";
+    /// A running process, while it runs.
+    NodeId "node_";
     GrantId "grt_";
     EventId "evt_";
     /// A login that failed, as its error page names it.

@@ -104,6 +104,7 @@ const JOBS: &[Job] = &[
                 WHERE minute < CAST($1 AS BIGINT) / 60000000 ORDER BY minute LIMIT $2)",
         kept: Duration::from_secs(60),
     },
+    job!("nodes", "id", "seen_at", DAY),
     job!("events", "id", "occurred_at", EVENTS_KEPT),
 ];
 

@@ -32,6 +32,7 @@ pub mod mail;
 pub mod member;
 pub mod membership;
 pub mod mistake;
+pub mod node;
 pub mod organization;
 pub mod outbox;
 pub mod page;
@@ -59,14 +60,14 @@ pub mod upstream_request;
 pub mod user;
 pub mod webauthn;
 
-use genkan_db::{Db, Migration};
+use genkan_db::{Db, Migration, Schema};
 
 pub use error::{Error, conflict};
 pub use genkan_protocol::Timestamp;
 pub use id::{
     ApiTokenId, BackChannelLogoutId, CertificateId, ClientId, ConnectionId, ConnectionTestId, CredentialId,
     DirectoryGroupId, DirectoryId, DirectorySecretId, DirectoryUserId, DomainId, EnvironmentId, EventId,
-    Generator, GrantId, InteractionId, KeyId, MailId, OrganizationId, ParseIdError, PermissionId,
+    Generator, GrantId, InteractionId, KeyId, MailId, NodeId, OrganizationId, ParseIdError, PermissionId,
     PortalLinkId, RelinkPermissionId, ResourceId, RoleId, SecretId, SessionId, TokenId, TraceId, UserId,
 };
 pub use page::{MAX_LIMIT, Page};
@@ -110,9 +111,10 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(25, "answers", "0025_answers.sql"),
     migration!(26, "event_objects", "0026_event_objects.sql"),
     migration!(27, "had_connection", "0027_had_connection.sql"),
+    migration!(28, "nodes", "0028_nodes.sql"),
 ];
 
-/// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.
+/// Opens `sqlite:<path>` or `postgres://…`, and brings its schema up to date.
 ///
 /// # Errors
 ///
@@ -122,6 +124,17 @@ pub async fn open(url: &str) -> Result<Db, Error> {
     let db = Db::connect(url).await?;
     db.migrate(MIGRATIONS).await?;
     Ok(db)
+}
+
+/// Opens it as it is, and says how its schema compares with that of this version.
+///
+/// # Errors
+///
+/// As [`open`].
+pub async fn open_unchanged(url: &str) -> Result<(Db, Schema), Error> {
+    let db = Db::connect(url).await?;
+    let schema = db.schema(MIGRATIONS).await?;
+    Ok((db, schema))
 }
 
 /// A word is not one of a closed set.

@@ -226,6 +226,7 @@ fn serve(
         listener,
         tls,
         limits: Limits::default(),
+        drain_delay: Duration::ZERO,
     };
     server.run(stop.clone())
 }

@@ -31,7 +31,7 @@ impl Context {
     pub(super) async fn open(&self) -> Result<Instance, Failure> {
         let config = self.target.load(&self.environment)?;
         refuse_to_create(&config)?;
-        let db = server::open_database(&config).await?;
+        let db = server::open_unchanged_database(&config).await?;
         let environment = db.read(async |tx| environment::find(tx).await).await?;
         let environment = environment.ok_or_else(|| {
             Failure::new("The database is empty: the instance was never started.")
@@ -60,7 +60,7 @@ pub(super) fn unseen(path: &str, error: &io::Error) -> Failure {
 }
 
 /// A file that a command would create might belong to the wrong user.
-fn refuse_to_create(config: &Config) -> Result<(), Failure> {
+pub(super) fn refuse_to_create(config: &Config) -> Result<(), Failure> {
     let url = config.database_url();
     let Some(path) = url.sqlite_path() else {
         return Ok(());

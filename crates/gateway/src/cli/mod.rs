@@ -15,6 +15,7 @@ mod instance;
 mod keys;
 mod m2m;
 mod mail;
+mod migrate;
 mod name;
 mod org;
 mod output;
@@ -104,6 +105,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Mail(mail::MailArgs),
     Backup(backup::BackupArgs),
+    Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
     Trace(trace::TraceArgs),
@@ -162,6 +164,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Keys(args) => wait_for(keys::run(&args, context)),
         Command::Mail(args) => wait_for(mail::run(&args, context)),
         Command::Backup(args) => wait_for(backup::run(&args, context)),
+        Command::Migrate(args) => wait_for(migrate::run(&args, context)),
         Command::Doctor(args) => wait_for(doctor::run(&args, context)),
         Command::Config(args) => config::run(&args, context),
         Command::Trace(args) => wait_for(trace::run(&args, context)),

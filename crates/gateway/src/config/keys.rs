@@ -9,7 +9,9 @@ use std::time::Duration;
 use super::key::{Fallback, Key};
 use super::proxy::{NoProxy, ProxyUrl};
 use super::reader::{Reader, Written};
-use super::setting::{ByteSize, InstanceKeyBytes, LogFilter, LogFormat, Setting, TlsMode};
+use super::setting::{
+    ByteSize, InstanceKeyBytes, LogFilter, LogFormat, Pooler, SchemaName, Setting, TlsMode,
+};
 use super::smtp::{SenderName, SmtpUrl};
 use super::url::{DatabaseUrl, PublicUrl};
 use genkan_net::Network;
@@ -143,8 +145,18 @@ settings! {
         /// `postgres://user:password@host:5432/database` for any number of nodes.
         optional url: DatabaseUrl = "`sqlite:<data_dir>/genkan.db`";
 
-        /// How many connections to PostgreSQL this process keeps at most. 1 to 1000.
+        /// How many connections to PostgreSQL this process keeps at most. 1 to 1000. A quarter of them
+        /// is kept for what only reads.
         default pool_size: u32 = "16";
+
+        /// Which pooler stands before PostgreSQL: `"transaction"` if each transaction may meet another server
+        /// process, as behind PgBouncer in transaction mode; `"none"`; or `"auto"`, and the first
+        /// connection tells.
+        default pooler: Pooler = "auto";
+
+        /// The schema that holds the tables, if it is another than the first of the role's
+        /// `search_path`. It must exist; the role needs to own nothing else.
+        optional schema: SchemaName = "none";
     }
 
     /// How this instance is reached by https.
@@ -222,7 +234,11 @@ settings! {
         /// counts failures could lock your customer out. `0` is without a limit.
         default failed_answers_per_minute: u32 = "60";
 
-        /// How long requests under way may still take after the signal to stop.
+        /// How long the server takes connections and requests after the signal to stop, while `/readyz` says 503:
+        /// long enough for a load balancer to notice and to send nothing more. 0s in `genkan dev`.
+        default drain_delay: Duration = "5s";
+
+        /// How long requests under way may still take after that.
         default shutdown_timeout: Duration = "25s";
     }
 

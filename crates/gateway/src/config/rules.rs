@@ -139,12 +139,14 @@ fn numbers_are_in_range(reader: &mut Reader) {
             "100ms to 10m",
         );
     }
-    duration(
-        reader,
-        "limits.shutdown_timeout",
-        Duration::ZERO..=Duration::from_secs(600),
-        "0s to 10m",
-    );
+    for key in ["limits.drain_delay", "limits.shutdown_timeout"] {
+        duration(
+            reader,
+            key,
+            Duration::ZERO..=Duration::from_secs(600),
+            "0s to 10m",
+        );
+    }
     if let Some(ByteSize(size)) = reader.peek("limits.body_size")
         && !(4 << 10..=64 << 20).contains(&size)
     {

@@ -253,6 +253,57 @@ pub enum LogFormat {
     Json,
 }
 
+/// Which pooler stands before PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooler {
+    /// The first connection tells.
+    Auto,
+    None,
+    /// Each transaction may meet another server process.
+    Transaction,
+}
+
+impl Pooler {
+    /// What the engine reads from the address.
+    pub(super) fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Auto => None,
+            Self::None => Some("none"),
+            Self::Transaction => Some("transaction"),
+        }
+    }
+}
+
+impl Setting for Pooler {
+    const EXPECTED: &'static str = "\"auto\", \"none\" or \"transaction\"";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        match single(items) {
+            "auto" => Ok(Self::Auto),
+            "none" => Ok(Self::None),
+            "transaction" => Ok(Self::Transaction),
+            _ => Err(format!("Write {}.", Self::EXPECTED)),
+        }
+    }
+}
+
+/// The name of a schema in PostgreSQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaName(pub(super) String);
+
+impl Setting for SchemaName {
+    const EXPECTED: &'static str = "the name of a schema";
+
+    fn parse(items: &[String]) -> Result<Self, String> {
+        let name = single(items);
+        // PostgreSQL cuts a longer name.
+        if name.is_empty() || name.len() > 63 || name.contains('\0') {
+            return Err("Write the name of one schema, of at most 63 bytes.".to_owned());
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
 /// Makes a closed set of two words a setting.
 macro_rules! words {
     ($($name:ident { $first:ident = $first_word:literal, $second:ident = $second_word:literal })*) => {$(

@@ -117,13 +117,23 @@ impl DatabaseUrl {
         &self.0
     }
 
-    /// With the number of connections, which the engine reads from the address.
-    pub(super) fn with_pool_size(&self, pool_size: u32) -> Self {
-        if self.sqlite_path().is_some() || self.0.contains("pool_size=") {
+    /// With a parameter of its own, which the engine reads from the address, if it is not there yet.
+    pub(super) fn with(&self, parameter: &str, value: &str) -> Self {
+        let query = self.0.split_once('?').map_or("", |(_, query)| query);
+        let is_there = query
+            .split('&')
+            .any(|pair| pair.split('=').next() == Some(parameter));
+        if self.sqlite_path().is_some() || is_there {
             return self.clone();
         }
         let separator = if self.0.contains('?') { '&' } else { '?' };
-        Self(format!("{}{separator}pool_size={pool_size}", self.0))
+        let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        // A form writes a space as a plus, an address does not.
+        Self(format!(
+            "{}{separator}{parameter}={}",
+            self.0,
+            value.replace('+', "%20")
+        ))
     }
 
     /// The file of an embedded database.

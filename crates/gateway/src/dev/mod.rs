@@ -154,6 +154,7 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
         listener,
         tls: Some(tls),
         limits,
+        drain_delay: config.limits.drain_delay,
     }
     .run(stop)
     .await;

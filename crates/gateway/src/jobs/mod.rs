@@ -1,6 +1,7 @@
-//! Work beside the requests: logout tokens and mail to deliver, rows to sweep and to index.
+//! Work beside the requests: logout tokens and mail to deliver, rows to sweep and to index, a clock to compare.
 
 pub mod back_channel_logout;
+pub mod clock;
 pub mod domains;
 pub mod mail;
 mod outbox;

@@ -83,9 +83,12 @@ pub async fn authenticate(
     };
     let configuration = app.configuration().await?;
     let (Credentials::Secret { client_id, .. } | Credentials::Public { client_id }) = &credentials;
+    if configuration.is_old() && !configuration.knows_client(client_id) {
+        return Err(OAuthError::Unavailable);
+    }
     let Some(cached) = configuration.client(client_id).await? else {
         let refusal = refusal("unknown_client", "there is no such client");
-        return Err(refuse(app, endpoint, (client_id, false), refusal).await);
+        return Err(refuse(app, &configuration, endpoint, (client_id, false), refusal).await);
     };
     match credentials {
         Credentials::Secret {
@@ -108,7 +111,7 @@ pub async fn authenticate(
                     ),
                 };
                 let refusal = refusal(reason, description);
-                return Err(refuse(app, endpoint, (&client_id, true), refusal).await);
+                return Err(refuse(app, &configuration, endpoint, (&client_id, true), refusal).await);
             };
             app.tally().used(&matched.id, now);
             Ok(AuthenticatedClient {
@@ -128,7 +131,7 @@ pub async fn authenticate(
                     ),
                     false => refusal("client_secret_missing", "no client secret was sent"),
                 };
-                return Err(refuse(app, endpoint, (&client_id, true), refusal).await);
+                return Err(refuse(app, &configuration, endpoint, (&client_id, true), refusal).await);
             }
             Ok(AuthenticatedClient {
                 cached,
@@ -156,12 +159,19 @@ struct Refusal {
 }
 
 /// Tells the operator which client it was and why, and the caller nothing of it.
+///
+/// While the database is away nobody can tell whether the client or its secret is new, and the
+/// answer is the same for all: else it would tell which clients are known here.
 async fn refuse(
     app: &App,
+    configuration: &Configuration,
     endpoint: &'static str,
     (client_id, is_known): (&str, bool),
     refusal: Refusal,
 ) -> OAuthError {
+    if configuration.is_old() {
+        return OAuthError::Unavailable;
+    }
     let refused = Refused {
         endpoint,
         client_id,

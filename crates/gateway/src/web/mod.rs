@@ -15,6 +15,7 @@ pub mod id_token_hint;
 pub(crate) mod memory;
 pub mod moment;
 pub mod oauth_error;
+pub mod outage;
 pub mod own_form;
 pub mod own_names;
 pub mod pages;

@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use genkan_db::Outage;
 use genkan_protocol::oauth::ErrorCode;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+
+use super::outage;
+use crate::keys::KeyringError;
 
 /// A failure at an OAuth endpoint that answers in JSON.
 #[derive(Debug, thiserror::Error)]
@@ -26,12 +30,15 @@ pub enum OAuthError {
     /// The caller has asked too often (RFC 6585 §4).
     #[error("too many requests")]
     TooMany { retry_after: Duration },
-    /// Our failure. The caller sees `server_error`; the log sees the source.
+    /// This node gives nothing out for now; the log says why.
+    #[error("not available")]
+    Unavailable,
+    /// Our failure. The caller sees `server_error`, or that it passes; the log sees the source.
     #[error("store failed")]
     Store(#[from] genkan_store::Error),
     /// Our failure, while signing or reading a key.
     #[error("signing key failed")]
-    Key(#[from] crate::keys::KeyringError),
+    Key(#[from] KeyringError),
 }
 
 /// What `WWW-Authenticate: Bearer` says.
@@ -118,7 +125,17 @@ impl IntoResponse for OAuthError {
                 ErrorCode::TemporarilyUnavailable,
                 Some("too many requests with wrong credentials came from this address"),
             ),
-            Self::Store(_) | Self::Key(_) => {
+            Self::Unavailable => unavailable(),
+            Self::Store(error) | Self::Key(KeyringError::Store(error)) => {
+                tracing::error!(error = &self as &dyn std::error::Error, "oauth endpoint failed");
+                match outage::of(error) {
+                    Some(Outage::Passing) => unavailable(),
+                    // What was asked for may be done: another answer than one that says to ask again.
+                    Some(Outage::Unknown) => (StatusCode::GATEWAY_TIMEOUT, ErrorCode::ServerError, None),
+                    None => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::ServerError, None),
+                }
+            }
+            Self::Key(_) => {
                 tracing::error!(error = &self as &dyn std::error::Error, "oauth endpoint failed");
                 (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::ServerError, None)
             }
@@ -132,8 +149,13 @@ impl IntoResponse for OAuthError {
             }),
         )
             .into_response();
-        if let Self::TooMany { retry_after } = &self {
-            let wait = HeaderValue::from(retry_after.as_secs());
+        let retry_after = match &self {
+            Self::TooMany { retry_after } => Some(*retry_after),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(outage::RETRY_AFTER),
+            _ => None,
+        };
+        if let Some(wait) = retry_after {
+            let wait = HeaderValue::from(wait.as_secs());
             response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
         if status == StatusCode::UNAUTHORIZED {
@@ -143,6 +165,16 @@ impl IntoResponse for OAuthError {
         }
         response
     }
+}
+
+/// A failure that passes. RFC 6749 §5.2 has no code for it at the token endpoint; that of §4.1.2.1 says
+/// it best.
+const fn unavailable<'a>() -> (StatusCode, ErrorCode, Option<&'a str>) {
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::TemporarilyUnavailable,
+        Some("try again in a moment"),
+    )
 }
 
 fn bearer_response(challenge: BearerChallenge) -> Response {

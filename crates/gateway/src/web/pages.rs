@@ -11,14 +11,22 @@ use genkan_web::page::refuse_head;
 use crate::app::App;
 use crate::budget::Work;
 use crate::web::error::PageError;
-use crate::web::form;
+use crate::web::{form, outage};
 
-/// `pages`, with what stands around each.
+/// `pages`, with what stands around each. None is shown while the clock of this machine is off.
 pub fn around(app: &App, pages: Router<App>) -> Router<App> {
     pages
         .layer(from_fn(form::bounded))
+        .layer(from_fn_with_state(app.clone(), refuse_wrong_clock))
         .layer(from_fn_with_state(app.clone(), charge))
         .layer(from_fn(refuse_head))
+}
+
+async fn refuse_wrong_clock(State(app): State<App>, request: Request, next: Next) -> Response {
+    if app.node().clock_is_off() {
+        return outage::busy().into_response();
+    }
+    next.run(request).await
 }
 
 /// Charges the client with a page, or tells it to wait.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::web::error::PageError;
+use crate::web::outage;
 
 impl PageError {
     /// A request that is no authorization or logout request at all; `why` ends with a full stop.
@@ -64,19 +65,22 @@ impl From<genkan_store::Error> for PageError {
         match source {
             // Two answers to one step: the other one was first.
             genkan_store::Error::Stale => Self::interaction_gone(),
-            other => Self::internal(other),
+            other => outage::page(other),
         }
     }
 }
 
 impl From<genkan_db::Error> for PageError {
     fn from(source: genkan_db::Error) -> Self {
-        Self::internal(source)
+        outage::page(source.into())
     }
 }
 
 impl From<crate::keys::KeyringError> for PageError {
     fn from(source: crate::keys::KeyringError) -> Self {
-        Self::internal(source)
+        match source {
+            crate::keys::KeyringError::Store(error) => outage::page(error),
+            other => Self::internal(other),
+        }
     }
 }

@@ -36,6 +36,7 @@ const GATEWAY: Crate = Crate {
         "keys",
         "letters",
         "mail",
+        "node",
         "outbound",
         "tally",
         "web",

@@ -90,7 +90,7 @@ fn events(args: &LogArgs, context: &Context) -> Result<Vec<Event>, Failure> {
     }
     let count = args.reference.as_ref().map_or(args.count, |_| SEARCHED);
     let mut events = block_on(async {
-        let db = serve::open_database(&context.paths, &settings)
+        let db = serve::open_unchanged(&context.paths, &settings)
             .await
             .map_err(failed)?;
         let events = audit::recent(&db, count).await;

@@ -109,7 +109,7 @@ pub(super) fn run(args: &UsersArgs, context: &mut Context) -> Result<(), Failure
         };
         let failed = |error: serve::Error| Failure::new(error.to_string());
         let settings = serve::settings(&context.paths, &flags).map_err(failed)?;
-        let db = serve::open_database(&context.paths, &settings)
+        let db = serve::open_unchanged(&context.paths, &settings)
             .await
             .map_err(failed)?;
         let done = match &args.command {

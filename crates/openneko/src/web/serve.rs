@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use genkan_db::Schema;
 use genkan_web::listener::{Limits, Listener};
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,11 @@ pub enum Error {
          with --public-url https://… or OPENNEKO_PUBLIC_URL"
     )]
     NoPublicUrl { listen: std::net::SocketAddr },
+    #[error(
+        "the schema of the database is older than this program: start `openneko serve` of this version, which brings \
+         it up to date"
+    )]
+    OlderSchema,
     #[error("the database cannot be opened: {0}")]
     Database(#[from] genkan_db::Error),
     #[error("{} cannot be made: {why}", .path.display())]
@@ -83,23 +89,44 @@ fn web_section(path: &Path) -> Result<settings::File, Error> {
     }
 }
 
-/// The database that the settings name, or the file in the state directory.
+/// The database of [`open_database`] for a command beside a server, under which no schema changes.
+///
+/// # Errors
+///
+/// If it cannot be opened, or was made by an older version.
+pub async fn open_unchanged(paths: &Paths, settings: &Settings) -> Result<genkan_db::Db, Error> {
+    let url = database_url(paths, settings)?;
+    let db = genkan_db::Db::connect(&url).await?;
+    match db.schema(store::MIGRATIONS).await? {
+        Schema::Current => Ok(db),
+        // Nothing runs on it yet.
+        Schema::Absent => {
+            store::prepare(&db, clock::now()).await?;
+            Ok(db)
+        }
+        Schema::Older => Err(Error::OlderSchema),
+    }
+}
+
+/// The database that the settings name, or the file in the state directory, with its schema up to date.
 ///
 /// # Errors
 ///
 /// If it cannot be opened.
 pub async fn open_database(paths: &Paths, settings: &Settings) -> Result<genkan_db::Db, Error> {
-    let url = match &settings.database_url {
-        Some(url) => url.clone(),
-        None => {
-            crate::file::private_dir(&paths.state_dir).map_err(|why| Error::Directory {
-                path: paths.state_dir.clone(),
-                why,
-            })?;
-            format!("sqlite:{}", default_database(paths).display())
-        }
-    };
+    let url = database_url(paths, settings)?;
     Ok(store::open(&url, clock::now()).await?)
+}
+
+fn database_url(paths: &Paths, settings: &Settings) -> Result<String, Error> {
+    if let Some(url) = &settings.database_url {
+        return Ok(url.clone());
+    }
+    crate::file::private_dir(&paths.state_dir).map_err(|why| Error::Directory {
+        path: paths.state_dir.clone(),
+        why,
+    })?;
+    Ok(format!("sqlite:{}", default_database(paths).display()))
 }
 
 /// The file of the database if no other is named.

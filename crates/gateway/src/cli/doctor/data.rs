@@ -7,6 +7,7 @@ use std::time::Duration;
 use genkan_db::{Db, p};
 use genkan_protocol::jose::Algorithm;
 use genkan_store::environment::{self, Environment};
+use genkan_store::node::{self, Clock};
 use genkan_store::{InstanceKey, MIGRATIONS, signing_key};
 
 use super::Findings;
@@ -19,6 +20,7 @@ const DATABASE: &str = "Database";
 const INSTANCE_KEY: &str = "Instance key";
 const SIGNING_KEYS: &str = "Signing keys";
 const DISK: &str = "Disk";
+const CLOCK: &str = "Database clock";
 
 /// After this long a signing key should hand over.
 const OLD_KEY: Duration = Duration::from_secs(400 * 86_400);
@@ -92,6 +94,7 @@ pub(super) async fn examine(config: &Config, findings: &mut Findings) -> Option<
         DATABASE,
         format!("{url} holds a {} environment", environment.kind),
     );
+    clock(&db, findings).await;
     let instance_key = instance_key(config, &db, findings).await?;
     signing_keys(&db, &instance_key, findings).await;
     Some(Data {
@@ -133,7 +136,7 @@ async fn schema(db: &Db, findings: &mut Findings) -> bool {
             findings.fail(
                 DATABASE,
                 message,
-                "Start the instance: it brings the schema up to date.",
+                "Run `genkan migrate`, or start the server of this version: either brings the schema up to date.",
             );
             false
         }
@@ -145,6 +148,29 @@ async fn schema(db: &Db, findings: &mut Findings) -> bool {
             );
             false
         }
+    }
+}
+
+/// Whether the clock of this machine is that of the database.
+async fn clock(db: &Db, findings: &mut Findings) {
+    const REMEDY: &str = "See that both machines are synchronized, by chrony or systemd-timesyncd. A node that is off \
+                          by 30 seconds signs nobody in while others are right.";
+    let before = server::now();
+    // A database that fails was told of already; that in a file has the clock of this machine.
+    let Ok(Some(database)) = db.clock().await else {
+        return;
+    };
+    let ours = i64::midpoint(before.as_micros(), server::now().as_micros());
+    let ahead = ours.saturating_sub(database);
+    let (millis, side) = (
+        ahead.unsigned_abs() / 1000,
+        if ahead < 0 { "behind" } else { "ahead of" },
+    );
+    let message = format!("this machine is {millis} ms {side} the database");
+    match node::judge(ahead, &[0]) {
+        Clock::Right => findings.ok(CLOCK, message),
+        Clock::Warn => findings.warn(CLOCK, message, REMEDY),
+        Clock::Off => findings.fail(CLOCK, message, REMEDY),
     }
 }
 

@@ -24,12 +24,16 @@ use crate::web::oauth_error::OAuthError;
 ///
 /// # Errors
 ///
-/// `invalid_scope` if the client asks for more than it is registered for.
+/// `invalid_scope` if the client asks for more than it is registered for;
+/// [`OAuthError::Unavailable`] if the database has been away for too long to tell.
 pub async fn issue(
     app: &App,
     caller: &AuthenticatedClient,
     asked: Option<Scope>,
 ) -> Result<TokenResponse, OAuthError> {
+    if !caller.configuration.is_trusted() {
+        return Err(OAuthError::Unavailable);
+    }
     let now = app.now();
     let cached = &*caller.cached;
     let client = &cached.client;

@@ -45,6 +45,10 @@ pub async fn token(
     headers: HeaderMap,
     OAuthForm(parameters): OAuthForm,
 ) -> Result<Response, OAuthError> {
+    if app.node().clock_is_off() {
+        // What it would say of time, another node would not believe.
+        return Err(OAuthError::Unavailable);
+    }
     let caller = client_auth::authenticate(&app, "token", &headers, &parameters).await?;
     match grant(&app, &caller, &parameters).await {
         Ok(response) => Ok((no_store(), Json(response)).into_response()),
@@ -82,6 +86,8 @@ async fn grant(
         description: error.to_string().into(),
     })?;
     policy(caller, &request)?;
+    // Read before a grant is used up: after its commit nothing may fail that asks to try again.
+    caller.configuration.keyring().await?;
     match request {
         TokenRequest::AuthorizationCode {
             code,

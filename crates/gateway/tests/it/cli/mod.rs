@@ -14,6 +14,7 @@ mod environment;
 mod frame;
 mod import;
 mod membership;
+mod migrate;
 mod one_answer;
 mod organizations;
 mod other_ways;
@@ -127,6 +128,13 @@ impl Instance {
     }
 
     async fn on(database: Scratch, kind: Kind) -> Self {
+        let instance = Self::bare(database);
+        instance.set_up(kind).await;
+        instance
+    }
+
+    /// One that was never started.
+    fn bare(database: Scratch) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("genkan.toml");
         let text = configuration("https://auth.example.com", "127.0.0.1:1", database.url());
@@ -134,13 +142,11 @@ impl Instance {
         InstanceKeyBytes::generate()
             .write_new_file(&folder.path().join("instance.key"))
             .unwrap();
-        let instance = Self {
+        Self {
             folder,
             config,
             _database: database,
-        };
-        instance.set_up(kind).await;
-        instance
+        }
     }
 
     async fn set_up(&self, kind: Kind) {

@@ -42,11 +42,14 @@ struct Walk<'a> {
     requests: Vec<Authorize>,
     /// Who got through the provider's page.
     typed: BTreeSet<String>,
+    /// What the provider was told to do wrong in this step.
+    fault: Option<Fault>,
     codes: usize,
 }
 
 impl Walk<'_> {
     async fn step(&mut self) {
+        self.fault = None;
         let arrival = match self.dice.roll(20) {
             0..=4 => self.begin().await,
             5..=15 if !self.pages.is_empty() => self.submit().await,
@@ -61,8 +64,9 @@ impl Walk<'_> {
         match arrival {
             Arrival::Page(page) => {
                 let status = page.reply.status.as_u16();
-                // One of the faults is a provider whose token endpoint fails.
+                // An answer of 8 MiB is given up like none. Nothing else is a reason.
                 let is_providers = status == 503
+                    && self.fault == Some(Fault::TokenHuge)
                     && page
                         .reply
                         .text()
@@ -125,6 +129,7 @@ impl Walk<'_> {
             };
             if !matches!(fault, Fault::TokenSlow | Fault::RotatedKey) {
                 fields.push(("fault", fault.as_str()));
+                self.fault = Some(fault);
             }
             self.typed.insert(person.to_owned());
         }
@@ -201,6 +206,7 @@ async fn walk(seed: u64) -> usize {
         pages: Vec::new(),
         requests: Vec::new(),
         typed: BTreeSet::new(),
+        fault: None,
         codes: 0,
     };
     for _ in 0..STEPS {

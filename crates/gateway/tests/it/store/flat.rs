@@ -10,7 +10,7 @@ use genkan_store::api_token::{self, ApiToken};
 use genkan_store::identity::relink;
 use genkan_store::passwordless::{self, Challenge, Kind, Verification, Wanted};
 use genkan_store::portal_link::{self, PortalLink};
-use genkan_store::{Secret, SecretHash, UserId, anonymous_slice};
+use genkan_store::{Secret, SecretHash, UserId, anonymous_slice, node};
 use genkan_testkit::{Gateway, Organization, Person, Receiver, Rp, on_each_engine};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -28,6 +28,7 @@ const PASSING: &[&str] = &[
     "grants",
     "interactions",
     "login_traces",
+    "nodes",
     "parked_answers",
     "passwordless_failures",
     "passwordless_requests",
@@ -175,6 +176,7 @@ async fn beside(gateway: &Gateway, acme: &Organization, ada: &UserId) {
             let (state, handle, end) = (hash("state"), hash("handle"), at.now + Duration::from_mins(1));
             tx.exec(sql, p![&state, connection_id, &handle, &[7; 9], end.as_micros()])
                 .await?;
+            node::report(tx, &at.id(), 0, at.now.as_micros()).await?;
             Ok(())
         })
         .await;

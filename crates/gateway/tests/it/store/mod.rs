@@ -3,3 +3,4 @@
 mod flat;
 mod nodes;
 mod other_process;
+mod outage;

@@ -65,10 +65,10 @@ pub async fn prepare(db: &Db, now: Timestamp) -> Result<(), Error> {
     Ok(())
 }
 
-/// How often a transaction runs that conflicts with others.
+/// How often a transaction runs that meets a row of another one.
 const TRIES: u32 = 8;
 
-/// Runs a transaction, and again if it lost against another one and wrote nothing.
+/// Runs a transaction, and again if another one wrote first what it would write.
 ///
 /// Two first sign-ins of one person both see no row. The second one meets the unique
 /// key, runs again, and finds the row.
@@ -83,7 +83,7 @@ pub async fn write<T>(
     let mut tries = 1;
     loop {
         match db.tx(f.clone()).await {
-            Err(Error::Busy(_) | Error::Conflict(_)) if tries < TRIES => {
+            Err(Error::Conflict(_)) if tries < TRIES => {
                 let jitter = u64::from(random::bytes::<1>()[0]);
                 tokio::time::sleep(Duration::from_millis(u64::from(tries) * 5 + jitter / 8)).await;
                 tries += 1;

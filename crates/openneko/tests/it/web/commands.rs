@@ -262,3 +262,28 @@ fn ask(port: u16, path: &str) -> Option<String> {
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)
 }
+
+/// A server of the older version may be running on it.
+#[tokio::test]
+async fn a_command_does_not_change_the_schema_of_an_older_version() {
+    let machine = Machine::new();
+    let folder = machine.path("home/.local/state/openneko");
+    fs::create_dir_all(&folder).unwrap();
+    let url = format!("sqlite:{}", folder.join("openneko.db").display());
+    let (_, older) = openneko::web::store::MIGRATIONS.split_last().unwrap();
+    let db = genkan_db::Db::connect(&url).await.unwrap();
+    db.migrate(older).await.unwrap();
+    for command in [&["users", "list"][..], &["log"]] {
+        let refused = machine.run(command);
+        assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+        assert!(
+            refused.stderr.contains("start `openneko serve` of this version"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(
+        db.schema(openneko::web::store::MIGRATIONS).await,
+        Ok(genkan_db::Schema::Older)
+    );
+}

@@ -1,0 +1,43 @@
+//! `genkan migrate`
+
+use clap::Args;
+use genkan_store::MIGRATIONS;
+use serde::Serialize;
+
+use super::instance::refuse_to_create;
+use super::{Context, Failure};
+use crate::server;
+
+const EXAMPLES: &str = "\
+Examples:
+  genkan migrate
+  genkan migrate --config /etc/genkan/genkan.toml
+
+`genkan serve` and `genkan dev` do the same when they start; no other command
+does. Run it before the nodes of a new version if they shall not wait for it.
+Servers may run: a step waits for a table two seconds at most, gives way and
+tries again. Servers of an older version go on, and do not start again.";
+
+/// Bring the schema of the database up to this version
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct MigrateArgs {}
+
+#[derive(Serialize)]
+struct Migrated {
+    /// The version that the schema has now.
+    version: i64,
+}
+
+pub(super) async fn run(MigrateArgs {}: &MigrateArgs, context: &mut Context) -> Result<(), Failure> {
+    let config = context.target.load(&context.environment)?;
+    refuse_to_create(&config)?;
+    let db = server::open_database(&config).await?;
+    db.close().await;
+    let migrated = Migrated {
+        version: MIGRATIONS.last().map_or(0, |migration| migration.version),
+    };
+    context.console.print(&migrated, || {
+        format!("The schema has version {}.\n", migrated.version)
+    })
+}
