@@ -10,6 +10,7 @@
 //! database that was migrated once: the migrations would take most of the time
 //! of a test.
 
+mod balancer;
 mod cluster;
 mod pooler;
 
@@ -29,6 +30,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::migrate::fingerprint;
 use crate::{Db, Engine, Migration};
 
+pub use balancer::Balancer;
 pub use cluster::{Cluster, url as url_of};
 pub use pooler::Pooler;
 

@@ -1,9 +1,10 @@
-//! A clock that stands still until a test moves it.
+//! A clock that stands still until a test moves it, or that of this machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use genkan::server;
 use genkan_protocol::Timestamp;
 
 /// 2026-06-01, 12:00 UTC: when every test begins.
@@ -11,22 +12,39 @@ pub const BEGINNING: Timestamp = Timestamp::from_secs(1_780_315_200);
 
 /// A clock that stands still until a test moves it. Cloning shares it.
 #[derive(Debug, Clone)]
-pub struct Clock(Arc<AtomicI64>);
+pub struct Clock {
+    micros: Arc<AtomicI64>,
+    /// Then `micros` is how far it is ahead of this machine's.
+    runs: bool,
+}
 
 impl Default for Clock {
     fn default() -> Self {
-        Self(Arc::new(AtomicI64::new(BEGINNING.as_micros())))
+        Self {
+            micros: Arc::new(AtomicI64::new(BEGINNING.as_micros())),
+            runs: false,
+        }
     }
 }
 
 impl Clock {
+    /// That of this machine, which other processes have too.
+    pub fn running() -> Self {
+        Self {
+            micros: Arc::default(),
+            runs: true,
+        }
+    }
+
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+        let micros = self.micros.load(Ordering::SeqCst);
+        let since = if self.runs { server::now().as_micros() } else { 0 };
+        Timestamp::from_micros(since + micros)
     }
 
     /// Lets time pass. Whoever waits for real time notices nothing.
     pub fn advance(&self, duration: Duration) {
         let micros = i64::try_from(duration.as_micros()).unwrap();
-        self.0.fetch_add(micros, Ordering::SeqCst);
+        self.micros.fetch_add(micros, Ordering::SeqCst);
     }
 }

@@ -47,6 +47,7 @@ pub struct Setup {
     public_url: Option<String>,
     anonymous: Policy,
     require_pkce: bool,
+    clock: Clock,
 }
 
 impl Setup {
@@ -85,6 +86,13 @@ impl Setup {
         self
     }
 
+    /// Its time is that of this machine, as that of servers in processes of their own.
+    #[must_use]
+    pub fn running_clock(mut self) -> Self {
+        self.clock = Clock::running();
+        self
+    }
+
     /// Strangers may ask for so much; otherwise a test may ask for anything.
     #[must_use]
     pub fn anonymous(mut self, policy: Policy) -> Self {
@@ -117,7 +125,7 @@ impl Setup {
     async fn run(self, scratch: Scratch, is_new: bool) -> Gateway {
         install_crypto_provider();
         crate::logs::listen();
-        let (clock, db) = (Clock::default(), scratch.connect().await);
+        let (clock, db) = (self.clock.clone(), scratch.connect().await);
         db.migrate(MIGRATIONS).await.unwrap();
 
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -281,6 +289,7 @@ impl Gateway {
             public_url: None,
             anonymous: Policy::OFF,
             require_pkce: false,
+            clock: Clock::default(),
         }
     }
 

@@ -4,9 +4,12 @@
 use genkan_protocol::jose::{Algorithm, SigningKey};
 use genkan_store::{InstanceKey, KeyId, Stamp, signing_key};
 
+/// The bytes of [`instance_key`], for the file of a server in a process of its own.
+pub const INSTANCE_KEY: [u8; 32] = [7; 32];
+
 /// The instance key of every gateway under test.
 pub fn instance_key() -> InstanceKey {
-    InstanceKey::from_bytes([7; 32].into())
+    InstanceKey::from_bytes(INSTANCE_KEY.into())
 }
 
 /// What one of the keys is for.

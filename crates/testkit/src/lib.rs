@@ -44,7 +44,7 @@ pub use clock::{BEGINNING, Clock};
 pub use gateway::{Gateway, Setup, on_each_engine, on_each_engine_of};
 pub use html::{Field, Form, Html};
 pub use identity_provider::{Canned, IdentityProvider, Recorded};
-pub use keys::{Key, instance_key};
+pub use keys::{INSTANCE_KEY, Key, instance_key};
 pub use logs::Logs;
 pub use mail_server::{MailServer, Received};
 pub use modules::Modules;

@@ -214,6 +214,8 @@ pub(crate) fn error(failure: &tokio_postgres::Error) -> Error {
 /// Whether the connection is gone.
 pub(crate) fn is_lost(failure: &tokio_postgres::Error) -> bool {
     match failure.as_db_error() {
+        // Class 08: a pooler that does not reach its server says so, and closes the connection.
+        Some(refusal) if refusal.code().code().starts_with("08") => true,
         // The server ended it: it stops, fails over, or was told to. Not when
         // the closure left it idle for too long, which it would do again.
         Some(refusal) => {

@@ -36,7 +36,8 @@ impl Cluster {
         // A power cut may lose what a test writes.
         cluster
             .configure("fsync = off\nmax_connections = 40\nshared_buffers = 16MB\nlisten_addresses = ''\n");
-        cluster.configure("wal_level = replica\nmax_wal_senders = 4\n");
+        // Its standby looks for it again at once when it is back.
+        cluster.configure("wal_level = replica\nmax_wal_senders = 4\nwal_retrieve_retry_interval = 200ms\n");
         cluster.launch();
         Some(cluster)
     }
@@ -124,6 +125,33 @@ impl Cluster {
         run(command.arg("-D").arg(self.data()).args(["-w", "promote"]));
     }
 
+    /// Stops all its processes where they are: it keeps its connections and answers nothing.
+    pub fn freeze(&self) {
+        // The one that starts others comes first.
+        self.signal("STOP", |main| vec![main]);
+        self.signal("STOP", children);
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.signal("CONT", children);
+        self.signal("CONT", |main| vec![main]);
+    }
+
+    fn signal(&self, signal: &str, processes: impl FnOnce(u32) -> Vec<u32>) {
+        let started = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
+        let Some(main) = started.lines().next().and_then(|line| line.parse().ok()) else {
+            return;
+        };
+        for process in processes(main) {
+            // One may have ended meanwhile.
+            let _ = Command::new("kill")
+                .args([format!("-{signal}"), process.to_string()])
+                .stderr(Stdio::null())
+                .status();
+        }
+    }
+
     /// Runs SQL on it, as its superuser.
     ///
     /// # Panics
@@ -155,6 +183,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        self.thaw();
         let mut command = self.command("pg_ctl");
         command
             .arg("-D")
@@ -200,6 +229,20 @@ fn server_user() -> Option<(u32, u32)> {
         let mut fields = line.split(':').skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     })
+}
+
+/// The processes that `parent` has started.
+fn children(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|process: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            // proc(5): the name stands in parentheses, then the state, then the parent.
+            let after_name = stat.rsplit(')').next().unwrap_or_default();
+            after_name.split_whitespace().nth(1) == Some(&parent.to_string())
+        })
+        .collect()
 }
 
 fn run(command: &mut Command) {

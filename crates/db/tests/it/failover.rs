@@ -147,6 +147,17 @@ async fn a_standby_is_not_used_and_the_new_primary_is_found_without_a_restart() 
         "{text}"
     );
 
+    // With all servers in the URL each connection takes the one that takes writes.
+    let place = |cluster: &Cluster| cluster.directory().display().to_string().replace('/', "%2F");
+    let all = Db::connect(&format!(
+        "postgres://postgres@{},{}/postgres?target_session_attrs=read-write",
+        place(&standby),
+        place(&primary)
+    ))
+    .await
+    .unwrap();
+    assert_eq!(all.ping().await, Ok(()));
+
     address.moves_to(&standby);
     tokio::task::block_in_place(|| primary.stop("immediate"));
     let Err(Error::Unavailable(text)) = db.ping().await else {
@@ -164,7 +175,8 @@ async fn a_standby_is_not_used_and_the_new_primary_is_found_without_a_restart() 
     let (written, ()) = tokio::join!(insert(&db, "after"), promoting);
     assert_eq!(written, Ok(1));
     assert_eq!(db.ping().await, Ok(()));
-    assert_eq!(count(&db).await, 2);
+    assert_eq!(insert(&all, "found").await, Ok(1));
+    assert_eq!(count(&db).await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ mod anonymous;
 mod architecture;
 mod cli;
 mod connections;
+mod failover;
 mod grpc;
 mod listener;
 mod login;

@@ -39,7 +39,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The binary under test, without anything of this process's configuration.
-fn genkan() -> Command {
+pub(super) fn genkan() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_genkan"));
     #[expect(
         clippy::disallowed_methods,
