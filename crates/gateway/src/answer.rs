@@ -1,9 +1,8 @@
 //! The answer to an authorization request: a code, or an error, at the
 //! application's redirect URI.
 //!
-//! It stands between `op`, which takes the request, and `login`, which may need
-//! many steps until there is an answer: both send one, and neither knows the
-//! other for it.
+//! `op` takes the request, and `login` may need many steps until there is an
+//! answer. Both send one through this module, so neither depends on the other for it.
 //!
 //! Source: RFC 6749 §4.1.2; OIDC Core §3.1.2.5.
 
@@ -31,8 +30,8 @@ use crate::web::form_post::FormPost;
 ///
 /// # Errors
 ///
-/// A page if it was deleted, or its redirect URI withdrawn, while the person
-/// was signing in: nothing goes there any more.
+/// A page if it was deleted, or its redirect URI withdrawn, while the person was
+/// signing in: nothing may be sent there any more.
 pub async fn application_of(
     app: &App,
     request: &AuthorizationRequest,
@@ -58,7 +57,7 @@ pub struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// An answer at a redirect URI that was matched, to a request of which more is not certain.
+    /// An answer at a matched redirect URI, to a request that was not validated further.
     pub fn at(app: &'a App, redirect_uri: &'a str, mode: ResponseMode) -> Self {
         Self {
             app,
@@ -81,14 +80,14 @@ impl<'a> Answer<'a> {
         self.error_named(code.as_str(), description, state)
     }
 
-    /// As [`Self::error`], with a code of the contract that no RFC names.
+    /// As [`Self::error`], with a code of Scalekit's that no RFC names.
     pub fn error_named(self, code: &str, description: &str, state: Option<&str>) -> Response {
         let (code, description) = (describable(code), describable(description));
         self.send(&[("error", &code), ("error_description", &description)], state)
     }
 
-    /// Where an error would send the browser, for a link that a person may follow. A
-    /// link asks by GET, whatever the request wanted.
+    /// The address of an error, for a link that a person may follow. A link uses GET,
+    /// also if the request asked for a form post.
     pub fn error_url(self, code: &str, description: &str, state: Option<&str>) -> String {
         let (code, description) = (describable(code), describable(description));
         let parameters = self.parameters(&[("error", &code), ("error_description", &description)], state);
@@ -119,14 +118,14 @@ impl<'a> Answer<'a> {
     {
         let mut parameters = answer.to_vec();
         parameters.extend(state.map(|state| ("state", state)));
-        // RFC 9207 §2: who answers, against mix-up attacks.
+        // RFC 9207 §2: the issuer, against mix-up attacks.
         parameters.push(("iss", self.app.issuer()));
         parameters
     }
 }
 
 /// RFC 6749 §4.1.2.1: printable ASCII without quotes and backslashes. An identity
-/// provider's words may hold anything else.
+/// provider's text may have other characters.
 fn describable(text: &str) -> String {
     let allowed = |c: char| match c {
         '"' => '\'',
@@ -142,8 +141,8 @@ fn redirect(url: &str) -> Response {
     ([(http::header::CACHE_CONTROL, "no-store")], Redirect::to(url)).into_response()
 }
 
-/// What a code speaks of: a session, and the organization that is entered with
-/// it if that is another than the session's own.
+/// The place of a code: a session, and the organization that is entered with it, if that
+/// is not the session's own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Place<'a> {
     session: &'a Session,
@@ -151,7 +150,7 @@ pub struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Of a session that is where the request leads, or enters there.
+    /// The place of a session that is at the request's organization, or enters it.
     pub fn of(session: &'a Session, entered: Option<&'a Entry>) -> Self {
         Self { session, entered }
     }
@@ -163,8 +162,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Whether it is all still so: the place may have ended since it was read, and
-    /// the session gone on; and who enters must be a member until now.
+    /// Whether the place still stands. Since it was read, it may have ended, the session
+    /// may have moved on, or the person may no longer be a member.
     async fn still_stands(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, Error> {
         if !session::is_still(tx, self.session, now).await? {
             return Ok(false);
@@ -218,8 +217,8 @@ pub async fn respond(
     Ok(new_code.respond(app, request))
 }
 
-/// A code that a transaction is about to issue; made before it, so that running it
-/// again issues the same one.
+/// A code that a transaction is about to issue. It is made before, so a second run of the
+/// transaction issues the same one.
 pub struct NewCode {
     code: Secret,
     grant_id: GrantId,
@@ -235,7 +234,7 @@ impl NewCode {
         }
     }
 
-    /// Gives the client a grant at `place`, which stands, and the code for it.
+    /// Gives the client a grant at `place`, which must stand, and the code for it.
     ///
     /// # Errors
     ///
@@ -285,7 +284,7 @@ impl NewCode {
     }
 }
 
-/// RFC 6749 §4.1.2.1: told to the person, never to an address that came with the request.
+/// RFC 6749 §4.1.2.1: a page for the person; nothing is sent to the address in the request.
 pub fn unknown_application() -> PageError {
     PageError::new(
         StatusCode::BAD_REQUEST,

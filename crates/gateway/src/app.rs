@@ -1,4 +1,4 @@
-//! What every handler shares: the store, the keys, the clock, the way out.
+//! The state that every handler shares: the store, the keys, the clock, outbound calls.
 
 use std::sync::{Arc, OnceLock};
 
@@ -24,7 +24,7 @@ use crate::tally::Tally;
 /// Tells the time. Tests move it by hand.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// What an [`App`] is made of.
+/// The parts of an [`App`].
 pub struct AppParts {
     pub db: Db,
     pub instance_key: InstanceKey,
@@ -48,17 +48,17 @@ pub struct Settings {
     /// The issuer: scheme, host and port, without a trailing slash. Nothing is
     /// ever derived from the `Host` header.
     pub public_url: String,
-    /// Development mode: the simulator is mounted, plain HTTP is acceptable.
+    /// Development mode: the simulator is mounted, plain HTTP is accepted.
     pub development: bool,
-    /// Domains wait for their TXT record, whoever gives them.
+    /// All new domains wait for their TXT record.
     pub require_domain_proof: bool,
     /// How often one client may call the management API.
     pub api_rate_limit: RateLimit,
-    /// How much strangers may ask for.
+    /// The budgets of strangers.
     pub anonymous: budget::Policy,
     /// Applications with a secret must use PKCE too.
     pub require_pkce: bool,
-    /// Whether an API token counts by its identifier too.
+    /// Whether the identifier of an API token counts as the token.
     pub validate_tokens_by_identifier: bool,
 }
 
@@ -127,7 +127,7 @@ impl App {
         &self.0.ids
     }
 
-    /// `now`, with where the identifiers of what happens then come from.
+    /// `now`, with the source of new identifiers.
     pub fn at(&self, now: Timestamp) -> Stamp<'_> {
         Stamp::new(&self.0.ids, now)
     }
@@ -167,22 +167,22 @@ impl App {
         &self.0.outbound
     }
 
-    /// Says which simulator is mounted beside: once, at the start.
+    /// Sets the mounted simulator, once, at the start.
     pub fn mount_simulator(&self, simulator: Simulator) {
         self.0.simulator.get_or_init(|| simulator);
     }
 
-    /// The simulator, where there is one.
+    /// The simulator, if there is one.
     pub fn simulator(&self) -> Option<&Simulator> {
         self.0.simulator.get()
     }
 
-    /// Where mail goes.
+    /// The mailer.
     pub fn mailer(&self) -> &Mailer {
         &self.0.mailer
     }
 
-    /// Whether plain HTTP is acceptable towards a provider that asks for it.
+    /// Whether plain HTTP is accepted for a provider that asks for it.
     pub fn scheme(&self, insecure_http: bool) -> Scheme {
         if self.0.settings.development || insecure_http {
             Scheme::HttpAllowed
@@ -195,7 +195,7 @@ impl App {
         &self.0.forms
     }
 
-    /// What a form carries that is sent to `path` from the browser with this cookie.
+    /// The token of a form that the browser with this cookie sends to `path`.
     pub fn form_token(&self, browser: &Secret, path: &str) -> String {
         self.forms().token(browser.expose().as_bytes(), path)
     }

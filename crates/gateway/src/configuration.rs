@@ -1,5 +1,5 @@
-//! The configuration that is in force: environment, clients, keys, from the cache
-//! where that still holds.
+//! The present configuration: environment, clients, keys, from the cache if that is
+//! current.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::cache::{CachedClient, InForce, Kept, TRUSTED_FOR, read_client};
 use crate::keys::{Keyring, KeyringError};
 
-/// The configuration as one request sees it: whether it changed is asked once.
+/// The configuration of one request, which checks once whether it changed.
 #[derive(Debug, Clone)]
 pub struct Configuration {
     app: App,
@@ -19,7 +19,7 @@ pub struct Configuration {
 }
 
 impl App {
-    /// The configuration that is in force.
+    /// The present configuration.
     pub async fn configuration(&self) -> Result<Configuration, Error> {
         let in_force = self.cache().in_force(self.db()).await?;
         Ok(Configuration {
@@ -49,7 +49,7 @@ impl App {
         self.configuration().await?.registered_origins().await
     }
 
-    /// Lets the next request ask for the configuration again: this process changed it.
+    /// Lets the next request check the configuration again: this process changed it.
     pub(crate) fn forget_configuration(&self) {
         self.cache().forget();
     }

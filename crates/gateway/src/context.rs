@@ -1,6 +1,5 @@
-//! What is known of the request under way, for whoever needs it deep inside: its
-//! number, which ties a page to its line in the log and to an event, and whose
-//! it is.
+//! The request under way, for functions deep inside: its number, which ties a page to
+//! its line in the log and to an event, and its client.
 
 use std::sync::Arc;
 
@@ -21,12 +20,12 @@ pub async fn within<F: Future>(id: Arc<str>, source: Source, request: F) -> F::O
     REQUEST.scope(Context { id, source }, request).await
 }
 
-/// The number of the request under way; absent where nothing was asked from outside.
+/// The number of the request under way; absent if there is none.
 pub fn request_id() -> Option<Arc<str>> {
     REQUEST.try_with(|context| Arc::clone(&context.id)).ok()
 }
 
-/// Whose request is under way.
+/// The client of the request under way.
 pub fn source() -> Option<Source> {
     REQUEST.try_with(|context| context.source).ok()
 }
@@ -34,7 +33,7 @@ pub fn source() -> Option<Source> {
 /// A number that no other request has.
 pub fn new_id() -> Arc<str> {
     let mut bytes = [0; 8];
-    // Without randomness a request is still worth answering, only harder to find.
+    // Without randomness the request is still answered, but harder to find in the log.
     let _ = aws_lc_rs::rand::fill(&mut bytes);
     format!("req_{:021}", u64::from_be_bytes(bytes)).into()
 }

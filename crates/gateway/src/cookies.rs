@@ -1,8 +1,8 @@
-//! Cookies: what Genkan keeps in a browser.
+//! The cookies of Genkan.
 //!
-//! Two only: `browser`, which binds logins in progress to the browser that
-//! started them, and `session`, which is the sign-in. Both are random, and the
-//! store knows their hashes only.
+//! There are two: `browser` binds logins in progress to the browser that started
+//! them, and `session` is the sign-in. Both are random, and the store has only their
+//! hashes.
 //!
 //! Source: RFC 6265bis §4.1.3 (`__Host-` prefix).
 
@@ -46,12 +46,12 @@ impl CookiePolicy {
     /// with different values (somebody else set one of them).
     pub fn read(self, headers: &HeaderMap, cookie: Cookie) -> Option<Secret> {
         let value = cookie::read(headers, self.name(cookie))?;
-        // Ours are 43 characters; what is much longer is not worth hashing.
+        // Ours have 43 characters; much longer ones are not hashed.
         (value.len() <= 64).then(|| Secret::from_presented(value))
     }
 
-    /// The secret of a browser that is shown a form: its own, or a new one with
-    /// the header that the page is then sent with.
+    /// The secret of a browser that gets a form: its own, or a new one with the header for
+    /// the page.
     pub fn browser(self, headers: &HeaderMap) -> (Secret, NewCookie) {
         match self.read(headers, Cookie::Browser) {
             Some(known) => (known, AppendHeaders(None)),

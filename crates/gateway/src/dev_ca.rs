@@ -1,11 +1,11 @@
 //! A private certificate authority for development, so that `https://localhost`
 //! works: some SDKs cannot speak gRPC without TLS.
 //!
-//! Of all host names it can vouch for `localhost` and the public URL's host only
-//! (RFC 5280 §4.2.1.10), so whoever trusts it and loses the data directory has not
-//! lost the web. IP addresses stay unconstrained: BoringSSL, and with it every
-//! gRPC client in Python and C++, refuses a path with a constraint on them
-//! ("unsupported name constraint type").
+//! It can vouch only for the host names `localhost` and that of the public URL (RFC
+//! 5280 §4.2.1.10). So if a developer trusts it and loses the data directory, other
+//! sites stay safe. IP addresses stay unconstrained: BoringSSL, and with it every gRPC
+//! client in Python and C++, refuses a path with a constraint on them ("unsupported
+//! name constraint type").
 //!
 //! Source: RFC 5280.
 
@@ -40,13 +40,13 @@ const RENEW_BEFORE: Duration = DAY.saturating_mul(30);
 /// Certificates are valid from a little earlier, for clients whose clock is behind.
 const CLOCK_SKEW: Duration = DAY;
 
-/// The names under which a process on this machine reaches it.
+/// The names by which a process on this machine reaches it.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// The name of the authority's certificate in the data directory.
 pub const CA_FILE: &str = "ca.pem";
 
-/// Where the files are.
+/// The paths of the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DevCertificates {
     /// The authority's certificate, for clients to trust (`GENKAN_CA_FILE`).
@@ -74,9 +74,9 @@ pub fn authority(data_dir: &Path) -> Option<PathBuf> {
 }
 
 /// Makes sure that the data directory holds an authority and a certificate for
-/// the loopback names and `public_host`. Changes nothing where all is well.
+/// the loopback names and `public_host`. Changes nothing if both are good.
 ///
-/// `public_host` is the host of the public URL as a URL writes it.
+/// `public_host` is the host of the public URL, in the syntax of URLs.
 ///
 /// # Errors
 ///
@@ -95,7 +95,7 @@ pub fn ensure(data_dir: &Path, public_host: &str, now: Timestamp) -> Result<DevC
         return Ok(files);
     }
     if let (Some(ca), Some(key)) = (read(&files.ca_file)?, read(&key_file)?) {
-        // A new certificate by the authority that clients trust already.
+        // A new certificate by the authority that clients already trust.
         if let Ok(authority) = Authority::from_key(&key, &names) {
             let server = authority.issue(&names, now)?;
             if is_good(&ca, &server, &names, now) {
@@ -134,12 +134,12 @@ fn names(public_host: &str) -> Result<Vec<String>, DevCaError> {
     Ok(names)
 }
 
-/// The first line of the server's file: what it was issued for.
+/// The first line of the server's file: the names of the certificate.
 fn title(names: &[String]) -> String {
     format!("Genkan development certificate for {}", names.join(", "))
 }
 
-/// Whether the certificate is for exactly these names and will do for a while.
+/// Whether the certificate is for exactly these names and lasts for a while.
 fn is_good(ca: &str, server: &str, names: &[String], now: Timestamp) -> bool {
     let soon = now + RENEW_BEFORE;
     server.lines().next() == Some(&title(names))
@@ -148,7 +148,7 @@ fn is_good(ca: &str, server: &str, names: &[String], now: Timestamp) -> bool {
             .all(|moment| verify(ca, server, names, moment).is_ok())
 }
 
-/// Checks as a client would: path, time, usage, every name; and that the key belongs to it.
+/// Makes the checks of a client: path, time, usage, every name; and that the key fits.
 fn verify(ca: &str, server: &str, names: &[String], at: Timestamp) -> Result<(), rustls::Error> {
     let general = |error: rustls::pki_types::pem::Error| rustls::Error::General(error.to_string());
     let crypto = Arc::new(provider::default_provider());
@@ -169,7 +169,7 @@ fn verify(ca: &str, server: &str, names: &[String], at: Timestamp) -> Result<(),
     Ok(())
 }
 
-/// The authority: a key, and the certificate that follows from it.
+/// The authority: a key, and the certificate that is made from it.
 struct Authority {
     params: CertificateParams,
     issuer: Issuer<'static, KeyPair>,
@@ -187,8 +187,8 @@ impl Authority {
             permitted_subtrees,
             excluded_subtrees: vec![],
         });
-        // The name follows from the key. Two authorities of one name in one trust
-        // store would be mistaken for each other.
+        // The name comes from the key. A trust store would confuse two authorities
+        // of one name.
         let fingerprint = digest::digest(&digest::SHA256, &key.subject_public_key_info());
         let [a, b, c, d, ..] = fingerprint.as_ref() else {
             unreachable!("SHA-256 has 32 bytes")
@@ -207,7 +207,7 @@ impl Authority {
         Ok(params.self_signed(self.issuer.key())?.pem())
     }
 
-    /// A server certificate with a fresh key, as it stands in the file.
+    /// A server certificate with a fresh key, as the text of the file.
     fn issue(&self, names: &[String], now: Timestamp) -> Result<String, rcgen::Error> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(names)?;
@@ -249,7 +249,7 @@ enum Secrecy {
     Private,
 }
 
-/// Replaces a file as a whole: a reader, or a crash, meets the old or the new one.
+/// Replaces a file as a whole: a reader sees the old or the new one, also after a crash.
 fn write(path: &Path, text: &str, secrecy: Secrecy) -> Result<(), DevCaError> {
     let temporary = path.with_extension("pem.new");
     let replace = || {

@@ -21,7 +21,7 @@ enum Kind {
     Failed,
     Usage,
     NotFound,
-    /// Whoever read the output went away, as `head` does: nothing is wrong.
+    /// The reader of the output went away, as `head` does: nothing is wrong.
     NobodyListens,
 }
 
@@ -42,7 +42,7 @@ impl Failure {
         }
     }
 
-    /// What the command names does not exist.
+    /// The command names something that does not exist.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self {
             kind: Kind::NotFound,
@@ -57,10 +57,10 @@ impl Failure {
         self
     }
 
-    /// Prints it to standard error and gives the exit code.
+    /// Prints it to standard error and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         if self.kind != Kind::NobodyListens {
-            // Printing fails only if nobody listens.
+            // Printing fails only if standard error is closed.
             let _ = writeln!(io::stderr(), "{self}");
         }
         ExitCode::from(match self.kind {
@@ -200,7 +200,7 @@ impl From<genkan_store::Error> for Failure {
     }
 }
 
-/// What a command and an imported file call the field of a mistake.
+/// The name of a mistake's field in commands and imported files.
 pub(crate) fn field_of(mistake: &Mistake) -> &'static str {
     match mistake.field {
         "organization.display_name" => "name",
@@ -208,7 +208,7 @@ pub(crate) fn field_of(mistake: &Mistake) -> &'static str {
     }
 }
 
-/// What is wrong with it, to stand after its name.
+/// The reason of a mistake, which follows the name of the field.
 pub(crate) fn fault_of(mistake: &Mistake) -> String {
     match mistake.fault {
         Fault::TooLong { most } => format!("is longer than {most} characters"),

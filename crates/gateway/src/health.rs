@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::app::App;
 use crate::web::oauth_error::no_store;
 
-/// For those who watch a node.
+/// The routes for monitors and load balancers.
 pub fn router() -> Router<App> {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

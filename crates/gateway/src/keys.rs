@@ -76,13 +76,13 @@ impl Keyring {
         })
     }
 
-    /// Whether these are still the published keys. They leave the set by the
-    /// clock, which no change of configuration announces.
+    /// Whether these are still the published keys. They leave the set by time, without a
+    /// change of configuration.
     pub fn is_current(&self, now: Timestamp) -> bool {
         self.complete_until.is_none_or(|until| now < until)
     }
 
-    /// The key that signs with `algorithm` at `now`: the newest whose time has come.
+    /// The key that signs with `algorithm` at `now`: the newest one that may sign.
     ///
     /// # Errors
     ///
@@ -107,15 +107,15 @@ impl Keyring {
         &self.verify
     }
 
-    /// These keys and those that left the key set in good order: what they signed
-    /// opens nothing any more, but still tells who is meant.
+    /// These keys and those that retired regularly. A token of a retired key opens nothing, but
+    /// still names a person as a hint.
     pub fn hints(&self) -> &JwkSet {
         &self.hints
     }
 }
 
-/// The published keys `public` with those of before. What is published is noted,
-/// for the time when it no longer is.
+/// The published keys `public` with the retired ones. The published ones are recorded now, for
+/// the time after they retire.
 async fn hints(db: &Db, public: Vec<Value>, published: &JwkSet) -> Result<JwkSet, KeyringError> {
     let known = db.read(async |tx| signing_key::list_hint_keys(tx).await).await?;
     let is_noted = |jwk: &&Value| {
@@ -143,7 +143,7 @@ async fn hints(db: &Db, public: Vec<Value>, published: &JwkSet) -> Result<JwkSet
         .filter_map(|key| serde_json::from_str(&key.public_jwk).ok());
     let all: Vec<Value> = retired.chain(public.iter().cloned()).collect();
     let document = serde_json::json!({ "keys": all }).to_string();
-    // A row that is no key must not stop everything: then there are hints of today alone.
+    // A malformed row must not stop everything: then only the published keys count for hints.
     Ok(JwkSet::parse(document.as_bytes()).unwrap_or_else(|_| published.clone()))
 }
 

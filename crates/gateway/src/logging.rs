@@ -1,4 +1,4 @@
-//! What is written to standard error while a server runs.
+//! The log of a running server, on standard error.
 
 use std::io::{self, IsTerminal};
 
@@ -9,18 +9,18 @@ use tracing_subscriber::util::TryInitError;
 
 use crate::config::{Log, LogFormat};
 
-/// Sends the process's log messages to standard error, as `log` says.
+/// Sends the process's log messages to standard error, by the settings in `log`.
 ///
 /// # Errors
 ///
-/// If the process has a log already.
+/// If the process already has a log.
 pub fn start(log: &Log) -> Result<(), TryInitError> {
     let filter = EnvFilter::builder().parse_lossy(log.level.as_str());
     let registry = tracing_subscriber::registry().with(filter);
     match log.format {
         LogFormat::Text => {
             let layer = fmt::layer().with_writer(io::stderr);
-            // The layer itself heeds NO_COLOR.
+            // The layer itself obeys NO_COLOR.
             let layer = if io::stderr().is_terminal() {
                 layer
             } else {

@@ -1,5 +1,5 @@
-//! The way out for mail: an SMTP server, the inbox of a development instance,
-//! or none.
+//! Sending mail: by an SMTP server, to the inbox of a development instance, or not at
+//! all.
 //!
 //! Source: RFC 5321 (SMTP), RFC 5322 (the message), RFC 3834 (automatic mail).
 
@@ -26,13 +26,13 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 /// How many connections to the server are kept at most.
 pub const MAX_CONNECTIONS: u32 = 4;
 
-/// Where mail goes.
+/// The target of mail.
 #[derive(Debug, Clone)]
 pub enum Mailer {
     Smtp(Smtp),
     /// It stays in the store, where `/dev/mail` shows it.
     Inbox,
-    /// Nowhere: what needs mail is refused.
+    /// Nowhere: methods that need mail are refused.
     Absent,
 }
 
@@ -67,7 +67,7 @@ pub enum SetupError {
     Tls(#[from] lettre::transport::smtp::Error),
 }
 
-/// Why a mail did not go out.
+/// Why a mail was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     #[error("the mail cannot be written: {0}")]
@@ -79,7 +79,7 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// What happened, without the server's own words: they may name the recipient.
+    /// What happened, without the server's own text, which may name the recipient.
     pub fn reason(&self) -> String {
         match self {
             Self::Message(_) => "it cannot be written as a mail".to_owned(),
@@ -101,9 +101,9 @@ impl SendError {
         }
     }
 
-    /// Whether the same mail would be refused again: the server said so about
-    /// this mail or its recipient. A refused password, or a server that wants
-    /// one, is the operator's to mend, and then the mail goes out.
+    /// Whether the same mail would be refused again: the server refused this mail or
+    /// its recipient for good. A refused or missing password is not final: the operator
+    /// can fix it, and then the mail goes out.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Message(_) | Self::Address(_) => true,
@@ -115,7 +115,7 @@ impl SendError {
     }
 }
 
-/// By the server's answer (RFC 5321 §4.2.3, RFC 4954 §6), or without one.
+/// The remedy for the server's answer (RFC 5321 §4.2.3, RFC 4954 §6), or for none.
 fn smtp_remedy(status: Option<u16>, is_tls: bool) -> &'static str {
     match status {
         Some(530 | 534 | 535 | 538) => {
@@ -142,8 +142,8 @@ fn smtp_remedy(status: Option<u16>, is_tls: bool) -> &'static str {
 }
 
 impl Mailer {
-    /// The one that `config` asks for; a development instance without a mail
-    /// server has its inbox.
+    /// The mailer by `config`; a development instance without a mail server has its
+    /// inbox.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Mailer {
         Ok(Self::Smtp(smtp))
     }
 
-    /// Whether mail reaches anybody, be it the inbox of a developer.
+    /// Whether mail can be sent, if only to the inbox of a developer.
     pub const fn is_configured(&self) -> bool {
         !matches!(self, Self::Absent)
     }
@@ -187,7 +187,7 @@ fn tls(security: SmtpSecurity, host: &str, ca_file: Option<&Path>) -> Result<Tls
     })
 }
 
-/// How we greet: a name, or an address literal (RFC 5321 §4.1.3).
+/// Our name in the greeting: a host name or an address literal (RFC 5321 §4.1.3).
 fn hello_name(host: &str) -> ClientId {
     match host.parse() {
         Ok(std::net::IpAddr::V4(address)) => ClientId::Ipv4(address),
@@ -200,14 +200,14 @@ fn address(text: &str) -> Result<Address, AddressError> {
     text.parse()
 }
 
-/// What a mail server is made of.
+/// The settings of a mail server.
 #[derive(Debug, Clone, Copy)]
 pub struct SmtpParts<'a> {
     pub url: &'a SmtpUrl,
     pub password: Option<&'a str>,
     pub from: &'a EmailAddress,
     pub from_name: &'a str,
-    /// Who greets, and the domain of message identifiers.
+    /// Our name in the greeting, and the domain of message identifiers.
     pub host: &'a str,
     /// Authorities to trust beside the public ones, PEM.
     pub ca_file: Option<&'a Path>,
@@ -241,7 +241,7 @@ impl Smtp {
     ///
     /// # Errors
     ///
-    /// [`SendError`], also with what the server answered.
+    /// [`SendError`], with the server's answer if there is one.
     pub async fn send(&self, id: &MailId, at: Timestamp, letter: &Written) -> Result<(), SendError> {
         self.transport.send(self.message(id, letter, at)?).await?;
         Ok(())
@@ -256,12 +256,12 @@ impl Smtp {
         Ok(self.transport.test_connection().await?)
     }
 
-    /// The library encodes every header, so nothing in a subject or a name can
-    /// begin another one.
+    /// The library encodes every header, so a subject or a name cannot begin another
+    /// one.
     fn message(&self, id: &MailId, letter: &Written, at: Timestamp) -> Result<Message, SendError> {
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         let message = Message::builder()
-            // The same at every attempt: whoever gets it twice sees that it is one.
+            // The same at every attempt, so a second copy is recognised.
             .message_id(Some(format!("<{id}@{}>", self.host)))
             .date(system_time(at))
             .from(self.from.clone())

@@ -1,5 +1,5 @@
-//! The management API in this process: what its services need of the gateway,
-//! and where it is mounted.
+//! The management API in this process: the gateway as the host of its services, and its
+//! routes.
 
 use axum::Router;
 use axum::body::Body;
@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::web::access_token::{self, Live};
 use crate::web::{api_reference, cors, trace_request, transport};
 
-/// Size of a REST request. REST itself refuses what is larger than 4 MiB, in its own words.
+/// Size of a REST request. REST itself refuses a body above 4 MiB, with its own error.
 const REST_BYTES: u64 = 4 * 1024 * 1024 + 1024;
 
 /// The management API with its ways in.
@@ -48,7 +48,7 @@ impl Management {
         }
     }
 
-    /// Where the request is answered, if it is REST.
+    /// The router of the request, if it is REST.
     pub(crate) fn web(&self, path: &str) -> Option<&Router> {
         self.rest.serves(path).then_some(&self.web)
     }
@@ -159,7 +159,7 @@ async fn authenticate(app: &App, token: &str) -> Result<Credential, HostError> {
             "this token is a user's: the management API takes tokens of the client credentials grant",
         ));
     }
-    // RFC 9068 §4: whoever receives a token of another audience could replay it here.
+    // RFC 9068 §4: a recipient of a token with another audience could replay it here.
     if !claims
         .aud
         .iter()
@@ -194,7 +194,7 @@ async fn authenticate(app: &App, token: &str) -> Result<Credential, HostError> {
     })
 }
 
-/// A token that was asked for with a scope allows what that lists.
+/// If a token has a scope, it allows what the scope lists.
 fn permissions(claims: &AccessToken) -> Permissions {
     let scope = claims.scope.0.as_slice();
     if scope.is_empty() {

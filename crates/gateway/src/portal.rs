@@ -1,8 +1,7 @@
-//! `GET /magicLink/{token}`: where a link to the admin portal leads.
+//! `GET /magicLink/{token}`: the target of a link to the admin portal.
 //!
-//! The portal itself comes in a later version. The link already counts once
-//! and for a minute, and its page says what it can do instead of a portal that
-//! is not there.
+//! The portal itself comes in a later version. The link already counts once and for
+//! a minute, and its page says what to do until there is a portal.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -21,7 +20,7 @@ pub fn router(app: &App) -> Router<App> {
 }
 
 async fn open(State(app): State<App>, method: Method, Path(token): Path<String>) -> PageError {
-    // Whoever only looks at the headers must not use the link up.
+    // A HEAD request must not use up the link.
     if method == Method::HEAD {
         return not_here(None);
     }

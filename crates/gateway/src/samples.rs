@@ -1,5 +1,5 @@
-//! One sample of every page: each area brings its own. The test below leaves them in
-//! `target/pages/` for `tests/browser/pages.mjs` to look at.
+//! One sample of every page: each area has its own. The test below writes them to
+//! `target/pages/`, where `tests/browser/pages.mjs` checks them.
 
 use std::path::Path;
 

@@ -1,11 +1,10 @@
-//! What happens too often for a row of its own, counted: tokens that clients
-//! fetch for themselves, when a secret was last used, failures and refusals.
+//! Counters for things that happen too often for a row each: tokens that clients fetch
+//! for themselves, the last use of a secret, failures and refusals.
 //!
-//! A busy service fetches thousands of tokens a second, and a stranger causes as
-//! many failures: a row for each would cost more than it tells and bury every
-//! other event. So they are counted, and one event tells the number of a minute.
-//! Of failures the first of a minute has its own event at once. A crash loses
-//! what was counted since the last one.
+//! A busy service fetches thousands of tokens a second, and a stranger can cause as many
+//! failures. A row for each would be too expensive and hide every other event. So they
+//! are counted, and one event holds the number of a minute. The first failure of a minute
+//! has an event of its own at once. A crash loses the counts since the last write.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,8 +26,8 @@ pub(crate) struct Tally {
     failures: Mutex<Failures>,
 }
 
-/// Whose failures are counted together. These exist in the database, so there
-/// are as many as are registered; what strangers make up has no place here.
+/// The failures that are counted together. Each subject exists in the database, so their
+/// number is bounded; made-up names of strangers are not counted here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     /// Sign-ins that failed at this connection.
@@ -41,7 +40,7 @@ pub(crate) enum Subject {
 struct Failures {
     /// When the minute of each began, and how many there were in it.
     minutes: HashMap<Subject, (Timestamp, u64)>,
-    /// Beyond the first of a minute: those have no event yet.
+    /// The failures after the first of a minute, which have no event yet.
     more: HashMap<Subject, More>,
 }
 
@@ -53,12 +52,12 @@ struct More {
     last: Failure,
 }
 
-/// Something that went wrong, as its event says it.
+/// A failure, with the facts of its event.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Failure {
     pub(crate) data: Map<String, Value>,
     pub(crate) organization_id: Option<OrganizationId>,
-    /// The application from which somebody came.
+    /// The application of the sign-in.
     pub(crate) client_id: Option<ClientId>,
 }
 
@@ -132,8 +131,8 @@ impl Tally {
         }
     }
 
-    /// The number of this failure within its minute. The first one has an event at
-    /// once, which its caller writes; of the others [`Self::more`] takes note.
+    /// The number of this failure within its minute. The caller writes the event of the first
+    /// one at once; [`Self::more`] counts the others.
     pub(crate) fn failed(&self, subject: &Subject, now: Timestamp) -> u64 {
         let mut failures = self.failures.lock();
         let (since, count) = failures.minutes.entry(subject.clone()).or_insert((now, 0));
@@ -188,7 +187,7 @@ impl Tally {
 }
 
 impl Tally {
-    /// Writes what was counted; what cannot be written is counted on.
+    /// Writes the counts. Counts that cannot be written are kept.
     ///
     /// # Errors
     ///

@@ -7,11 +7,11 @@ use crate::app::App;
 use crate::budget::Attempt;
 use crate::context;
 
-/// Before a code is exchanged.
+/// Call it before a code is exchanged.
 ///
 /// # Errors
 ///
-/// [`TooMany`] if codes from there have failed too often.
+/// [`TooMany`] if codes of this client or connection have failed too often.
 pub(crate) fn begin<'a>(app: &'a App, connection_id: &ConnectionId) -> Result<Option<Attempt<'a>>, TooMany> {
     let Some(source) = context::source() else {
         return Ok(None);

@@ -1,7 +1,7 @@
-//! What strangers may ask for: work that is done before anybody is known.
+//! The budget of strangers: work that is done before anybody is known.
 //!
-//! Every page of a sign-in is such work, and is charged to the client whose request
-//! is under way. [`crate::budget`] counts it.
+//! Every page of a sign-in is such work, and is charged to the client of the request
+//! under way. [`crate::budget`] counts it.
 
 pub(crate) mod answers;
 pub(crate) mod shared;
@@ -10,20 +10,20 @@ use crate::app::App;
 pub use crate::budget::{Guess, TooMany, Work};
 use crate::context;
 
-/// Counts `work` of the client whose request this is.
+/// Counts `work` of the client of this request.
 ///
 /// # Errors
 ///
-/// [`TooMany`] if it has had its share.
+/// [`TooMany`] if its budget is used up.
 pub fn charge(app: &App, work: Work) -> Result<(), TooMany> {
     match context::source() {
         Some(source) => app.budget().charge(app.now(), source, work),
-        // Not a request: nobody asked from outside.
+        // There is no request from outside.
         None => Ok(()),
     }
 }
 
-/// Sets aside what a wrong guess costs.
+/// Reserves the cost of a wrong guess.
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ pub fn guess(app: &App) -> Result<Guess<'_>, TooMany> {
 ///
 /// # Errors
 ///
-/// [`TooMany`] in place of the refusal that would have been the answer.
+/// [`TooMany`] in place of the usual refusal.
 pub fn wrong_credentials(app: &App) -> Result<(), TooMany> {
     match context::source() {
         Some(source) => app.budget().wrong_credentials(app.now(), source),

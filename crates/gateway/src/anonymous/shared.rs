@@ -1,4 +1,4 @@
-//! Sign-ins that begin, charged to a client at all nodes together.
+//! Begun sign-ins, charged to a client at all nodes together.
 
 use std::time::Duration;
 

@@ -1,12 +1,12 @@
-//! Answers of identity providers whose codes they did not accept.
+//! The budget of codes that an identity provider refuses.
 //!
-//! Anybody may come back with a code that they made up, and it is exchanged with
-//! the customer's own credentials: a provider that counts failures would lock
-//! the customer out. So failures of one connection have a budget, and each
-//! client address a part of it. When the connection's is used up, an address
-//! that has not failed there lately still gets through, with a few exchanges at
-//! once, because a company may be one address: strangers who flood shut out
-//! themselves and not the company.
+//! Anybody can come back with a made-up code, and Genkan exchanges it with the
+//! customer's own credentials. A provider that counts failures would lock the
+//! customer out. So the failures of one connection have a budget, and each client
+//! address has a part of it. After the connection's budget, an address without
+//! recent failures there still gets through, with a few exchanges at once, because a
+//! company may be one address. So a flood shuts out its own senders, and not the
+//! company.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use parking_lot::Mutex;
 
 use super::buckets::{Buckets, Taken};
 
-/// What one client may fail of all.
+/// One client may use one part in so many of the connection's budget.
 const SHARE: u32 = 2;
 
-/// How many exchanges of one client are under way at most while the connection's
-/// budget is used up. Each could be a failure more at the provider.
+/// How many exchanges of one client may be under way after the connection's budget is
+/// used up. Each could be one more failure at the provider.
 const AT_ONCE: u32 = 20;
 
 type Key = (ConnectionId, Source);
@@ -30,7 +30,7 @@ type Key = (ConnectionId, Source);
 pub(crate) struct Answers {
     of_connections: Buckets,
     of_clients: Buckets,
-    /// Only of those who have some.
+    /// Only clients that have some.
     under_way: Mutex<HashMap<Key, u32>>,
 }
 
@@ -43,7 +43,7 @@ impl Answers {
         }
     }
 
-    /// Counts one more, or one less, and says how many there are now.
+    /// Counts one more, or one less, and returns how many there are now.
     fn under_way(&self, key: &Key, change: i32) -> u32 {
         let mut under_way = self.under_way.lock();
         let count = under_way.get(key).copied().unwrap_or_default();
@@ -56,25 +56,25 @@ impl Answers {
     }
 }
 
-/// An exchange under way. It counts as failed until it is known that it did not:
-/// many at once are no way around, and neither is a client that hangs up before
-/// the provider has answered.
+/// An exchange under way. It counts as failed until it succeeds. So a client cannot evade
+/// the budget with many exchanges at once, nor by hanging up before the provider has
+/// answered.
 #[derive(Debug)]
 #[must_use = "an exchange that went well is given back"]
 pub(crate) struct Attempt<'a> {
     answers: &'a Answers,
     key: Key,
     of_client: Taken,
-    /// `None`: there was nothing left to take.
+    /// `None` if nothing was left to take.
     of_connection: Option<Taken>,
 }
 
 impl Answers {
-    /// Before a code is exchanged.
+    /// Call it before a code is exchanged.
     ///
     /// # Errors
     ///
-    /// What to wait, if codes from there have failed too often.
+    /// How long to wait, if codes of this client or connection have failed too often.
     pub(crate) fn begin(&self, key: Key) -> Result<Attempt<'_>, Duration> {
         let of_client = self.of_clients.take(&key, 1)?;
         let of_connection = self.of_connections.take(&key.0, 1).ok();
@@ -121,7 +121,7 @@ mod tests {
         (ConnectionId::parse("conn_1").unwrap(), Source::of(address))
     }
 
-    /// Uses up what a connection may fail, twenty times for each of three addresses.
+    /// Uses up the budget of a connection, twenty failures for each of three addresses.
     fn used_up() -> Answers {
         let answers = Answers::new(60);
         for stranger in [1, 2, 3] {
@@ -149,7 +149,7 @@ mod tests {
             .flat_map(|address| (0..30).map(move |_| address))
             .filter_map(|address| answers.begin(key(address)).ok())
             .collect();
-        // The third address has not failed, as far as anybody knows yet.
+        // The third address has no known failure yet.
         assert_eq!(under_way.len(), 60 + 20);
     }
 

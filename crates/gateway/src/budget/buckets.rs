@@ -1,12 +1,11 @@
 //! Leaky buckets for any number of strangers, in memory that does not grow.
 //!
-//! A table with a bucket for each stranger grows with them, or must forget some,
-//! and whoever comes with many addresses makes it forget their own. Here every
-//! stranger has one cell in each of two rows, found by keyed hashes; there is
-//! nothing to evict. Two strangers may share a cell, so a request is refused
-//! only if both cells of its source are full: an honest one shares both with
-//! somebody who floods only if those who flood have filled a good part of the
-//! table.
+//! If each stranger had a bucket, the table would grow with them, or must forget
+//! some; then an attacker with many addresses makes it forget theirs. Here every
+//! stranger has one cell in each of two rows, found by keyed hashes, and nothing is
+//! evicted. Two strangers may share a cell, so a request is refused only if both
+//! cells of its source are full. An honest client shares both with attackers only if
+//! they have filled a good part of the table.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
@@ -18,14 +17,14 @@ const CELLS: usize = 32 * 1024;
 
 const MINUTE_NANOS: u64 = 60_000_000_000;
 
-/// Buckets that hold what may be done in a minute, and fill again over a minute.
+/// Buckets that hold the units of a minute, and fill again over a minute.
 ///
 /// A cell is the time at which its bucket is full again (the "generic cell rate
 /// algorithm"), in nanoseconds since the start: one number, changed by one
 /// atomic step.
 #[derive(Debug)]
 pub(crate) struct Buckets {
-    /// What one unit takes to come back; 0 is without a limit.
+    /// How long one unit takes to come back; 0 means no limit.
     unit_nanos: u64,
     rows: [Row; 2],
     started: Instant,
@@ -37,7 +36,7 @@ struct Row {
     cells: Box<[AtomicU64]>,
 }
 
-/// What was taken, and from which rows, to give it back.
+/// The amount taken, and from which rows, to give it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) struct Taken {
@@ -46,9 +45,9 @@ pub(crate) struct Taken {
 }
 
 impl Buckets {
-    /// `per_minute` units for each source; 0 is without a limit.
+    /// `per_minute` units for each source; 0 means no limit.
     pub(crate) fn new(per_minute: u32) -> Self {
-        // Without a limit nothing is counted, so there need be no cells.
+        // Without a limit nothing is counted, so no cells are needed.
         let cells = if per_minute == 0 { 1 } else { CELLS };
         let row = || Row {
             hasher: RandomState::new(),
@@ -68,14 +67,14 @@ impl Buckets {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Takes so many units, or says how long until they are there.
+    /// Takes so many units, or returns how long to wait for them.
     pub(crate) fn take<K: Hash>(&self, source: &K, units: u32) -> Result<Taken, Duration> {
         self.take_at(self.now(), source, units)
     }
 
     fn take_at<K: Hash>(&self, now: u64, source: &K, units: u32) -> Result<Taken, Duration> {
         let nanos = self.unit_nanos.saturating_mul(u64::from(units));
-        // Never more at once than a bucket holds: it would never be there.
+        // Never more at once than a bucket holds: that would never be available.
         let nanos = nanos.min(MINUTE_NANOS);
         let results = self.rows.each_ref().map(|row| row.take(now, source, nanos));
         let rows = results.map(|result| result.is_ok());
@@ -92,7 +91,7 @@ impl Buckets {
         }
     }
 
-    /// Whether nothing is missing from the bucket but `units`.
+    /// Whether only `units` are missing from the bucket.
     pub(crate) fn lacks_only<K: Hash>(&self, source: &K, units: u32) -> bool {
         let most = self.now() + self.unit_nanos.saturating_mul(u64::from(units));
         self.rows.iter().any(|row| row.full_at(source) <= most)
@@ -116,7 +115,7 @@ impl Row {
             .is_ok()
     }
 
-    /// Takes what comes back in `nanos`, or says how many nanoseconds to wait.
+    /// Takes the units that come back in `nanos`, or returns how many nanoseconds to wait.
     fn take<K: Hash>(&self, now: u64, source: &K, nanos: u64) -> Result<(), u64> {
         let mut wait = 0;
         let took = self.update(source, |full_at| {

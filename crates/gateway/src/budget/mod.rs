@@ -1,11 +1,11 @@
-//! What this node counts of strangers, and how much there may be.
+//! The budgets of strangers on this node.
 //!
-//! Work is counted for each client address (see [`Source`]), in units: a page is
-//! one, and what stores rows, signs or calls an identity provider costs more. What
-//! tells whether a guess was right costs most, so that nobody can harvest by it.
-//! Which request is charged with what is said in [`crate::anonymous`].
+//! Work is counted for each client address (see [`Source`]), in units. A page costs
+//! one; to store rows, to sign, or to call an identity provider costs more. An answer
+//! that tells whether a guess was right costs most, so that nobody can harvest by it.
+//! [`crate::anonymous`] charges each request.
 //!
-//! `docs/decisions/anonymous-work.md` says why it is counted so.
+//! `docs/decisions/anonymous-work.md` gives the reasons.
 
 mod answers;
 mod buckets;
@@ -21,7 +21,7 @@ pub(crate) use answers::{Answers, Attempt};
 use buckets::{Buckets, Taken};
 pub(crate) use slices::{Left, SLICE, Slices};
 
-/// How much there may be; 0 is without a limit.
+/// The limits; 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Units of one client in a minute.
@@ -41,16 +41,16 @@ impl Policy {
     };
 }
 
-/// What is asked for.
+/// A piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// Any request for a page of a sign-in.
     Page,
     /// Beginning a sign-in or a test: a row is stored.
     Begin,
-    /// What the client wants kept beside that: nothing for the first KiB.
+    /// More text to store with it; the first KiB is free.
     Keep { bytes: usize },
-    /// Leaving for an identity provider, or coming back from one: it may be called.
+    /// The way to an identity provider or back, for which we may call it.
     Provider,
     /// A signature.
     Sign,
@@ -71,7 +71,7 @@ impl Work {
     }
 }
 
-/// The client has asked for more than it may.
+/// The client's budget is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests from this address")]
 pub struct TooMany {
@@ -87,7 +87,7 @@ impl TooMany {
     }
 }
 
-/// What is counted, on this node.
+/// The budgets of this node.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     work: Buckets,
@@ -114,7 +114,7 @@ impl Limiter {
     ///
     /// # Errors
     ///
-    /// [`TooMany`] if it has had its share.
+    /// [`TooMany`] if its budget is used up.
     pub(crate) fn charge(&self, now: Timestamp, source: Source, work: Work) -> Result<(), TooMany> {
         self.take(now, source, work).map(drop)
     }
@@ -134,7 +134,7 @@ impl Limiter {
         })
     }
 
-    /// Sets aside what a wrong guess costs.
+    /// Reserves the cost of a wrong guess.
     ///
     /// # Errors
     ///
@@ -162,20 +162,20 @@ impl Limiter {
     }
 }
 
-/// Units that are set aside for a guess until its answer is known.
+/// Units that are reserved for a guess until its answer is known.
 ///
-/// A guess is paid first and given back if it was right: with fewer units left than
-/// it costs, the refusal would otherwise tell a wrong one from a right one, at the
-/// price of a page.
+/// A guess is paid first and refunded if it was right. Otherwise a client with fewer
+/// units than a guess costs could tell a wrong guess from a right one by the refusal, at
+/// the price of a page.
 #[derive(Debug)]
 #[must_use = "a right guess is given back"]
 pub struct Guess<'a>(Option<(&'a Limiter, Source, Taken)>);
 
 impl Guess<'_> {
-    /// Of nobody: it was not asked from outside.
+    /// The guess of no client: there is no request from outside.
     pub(crate) const NONE: Self = Self(None);
 
-    /// It was right.
+    /// Refunds it: the guess was right.
     pub fn give_back(self) {
         if let Some((limiter, source, taken)) = self.0 {
             limiter.work.give_back(&source, taken);

@@ -1,11 +1,10 @@
 //! The budget that the nodes on one database share.
 //!
-//! Each node counts for itself, so with ten nodes a stranger has ten times as
-//! much. For most work that is no matter, because each node brings its own
-//! strength. The most expensive thing lands in the database that all of them
-//! share: beginning a sign-in stores a row. A client that begins many is
-//! therefore counted there, in slices: one statement for every
-//! [`SLICE`] sign-ins, and none at all for a client that begins few.
+//! Each node counts for itself, so with ten nodes a stranger has ten times the
+//! budget. For most work that is fine, because each node adds capacity. But the
+//! most expensive work lands in the shared database: a begun sign-in stores a row.
+//! So the database counts clients that begin many, in slices: one statement for every
+//! [`SLICE`] sign-ins, and none for a client that begins few.
 
 use std::collections::HashMap;
 
@@ -14,11 +13,10 @@ use parking_lot::Mutex;
 use super::Work;
 use genkan_web::listener::Source;
 
-/// What a node takes at once from the shared budget.
+/// How much a node takes at once from the shared budget.
 pub(crate) const SLICE: u32 = 25;
 
-/// Clients that are remembered within a minute. A client that comes after them is
-/// counted by the node alone.
+/// Clients that are remembered within a minute. Later ones are counted only by the node.
 const MOST_CLIENTS: usize = 10_000;
 
 #[derive(Debug)]
@@ -37,14 +35,14 @@ struct Minute {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Left {
-    /// Of the slice in hand. The first one is free.
+    /// The rest of the present slice. The first slice is free.
     Begins(u32),
     /// The shared budget is used up.
     Nothing,
 }
 
 impl Slices {
-    /// What a client that begins sign-ins and nothing else could do at one node.
+    /// As many sign-ins as a client could begin at one node if it did nothing else.
     pub(crate) fn new(units_per_minute: u32) -> Self {
         Self {
             per_minute: units_per_minute / (Work::Page.units() + Work::Begin.units()),
@@ -52,8 +50,8 @@ impl Slices {
         }
     }
 
-    /// Takes one from the slice in hand. Otherwise says whether another may be
-    /// asked for.
+    /// Takes one from the present slice. If it is empty, returns whether the client may take
+    /// another.
     pub(crate) fn take(&self, source: Source, minute: i64) -> Result<(), Left> {
         let mut taken = self.taken.lock();
         if taken.minute != minute {

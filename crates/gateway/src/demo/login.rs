@@ -14,7 +14,7 @@ use super::session::{BROWSER_COOKIE, Pending, SESSION_COOKIE, cookie, random, ra
 use super::{Demo, pages};
 use crate::web::error::PageError;
 
-/// What the caller of `/login` may pass on to the gateway.
+/// The parameters that a caller of `/login` may pass on to the gateway.
 const FORWARDED: [&str; 5] = [
     "organization_id",
     "connection_id",
@@ -69,8 +69,8 @@ pub(super) async fn begin(
     Ok((AppendHeaders([keep]), Redirect::to(&location)).into_response())
 }
 
-/// A login that began at the identity provider: the token says where to, and
-/// signs nobody in, so an ordinary sign-in follows.
+/// A login that began at the identity provider: the token names the connection and signs
+/// nobody in, so an ordinary sign-in follows.
 async fn hints_of(demo: &Demo, token: &str) -> Result<Vec<(&'static str, String)>, PageError> {
     let claims = demo.relying_party().verify(token).await?.claims;
     let login: IdpInitiatedLogin = serde_json::from_value(Value::Object(claims))
@@ -105,7 +105,7 @@ pub(super) async fn finish(
     else {
         return Err(unexpected());
     };
-    // A callback without code or error is somebody with a bookmark.
+    // A callback without code or error comes from a bookmark.
     let Ok(answer) = answer else {
         return Ok(Redirect::to("/").into_response());
     };

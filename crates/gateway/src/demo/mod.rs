@@ -1,9 +1,9 @@
-//! The demo application of `genkan dev`: what an application does that signs
+//! The demo application of `genkan dev`: an example of an application that signs
 //! people in through Genkan.
 //!
-//! It knows nothing of the gateway but its issuer and its own registration, and
-//! speaks to it over HTTP like any other application. Its sessions are in
-//! memory and gone at a restart.
+//! It knows only the gateway's issuer and its own registration, and speaks to the
+//! gateway over HTTP like any other application. Its sessions are in memory and gone
+//! after a restart.
 //!
 //! Source: OpenID Connect Core 1.0 §3.1, RP-Initiated Logout 1.0, Back-Channel
 //! Logout 1.0, RFC 9700.
@@ -39,7 +39,7 @@ pub const BACK_CHANNEL_LOGOUT_PATH: &str = "/backchannel-logout";
 /// The largest form that is read.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// What the demo application is told, as any application is.
+/// The settings of the demo application.
 #[derive(Clone)]
 pub struct DemoConfig {
     /// The gateway.

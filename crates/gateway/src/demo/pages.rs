@@ -1,4 +1,4 @@
-//! What the demo application shows.
+//! The pages of the demo application.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -12,7 +12,7 @@ use crate::web::error::PageError;
 use crate::web::moment::moment;
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
 
-/// What it calls itself.
+/// Its name.
 pub(super) const NAME: &str = "Demo application";
 
 /// `demo/home.html`: nobody is signed in.
@@ -30,7 +30,7 @@ impl PageTemplate for HomePage<'_> {
     const FORMS: Forms = Forms::Leave;
 }
 
-/// `demo/greeting.html`: somebody is.
+/// `demo/greeting.html`: a person is signed in.
 #[derive(Debug, Template)]
 #[template(path = "demo/greeting.html")]
 struct GreetingPage<'a> {
@@ -114,7 +114,7 @@ fn greeting(session: &Session) -> Page {
     })
 }
 
-/// A claim that is a list of words, from whichever source has it.
+/// A claim that is a list of words, from any source that has it.
 fn list<'a>(session: &'a Session, name: &str) -> Vec<&'a str> {
     [&session.access_claims, &session.id_claims, &session.userinfo]
         .into_iter()
@@ -140,7 +140,7 @@ fn rows(claims: &Map<String, Value>) -> Vec<ClaimRow<'_>> {
         .collect()
 }
 
-/// The gateway did not sign the person in. Its words are for developers.
+/// The gateway did not sign the person in. Its description is for developers.
 pub(super) fn refused(error: &str, description: Option<&str>) -> PageError {
     let description = description
         .map(|text| text.trim_end_matches('.'))

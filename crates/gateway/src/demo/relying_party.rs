@@ -22,12 +22,12 @@ use crate::web::error::PageError;
 /// How far the clocks may be apart.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// What the gateway may sign with.
+/// The algorithms with which the gateway may sign.
 const ALGORITHMS: [&str; 2] = ["RS256", "ES256"];
 
 const SCOPE: &str = "openid profile email offline_access";
 
-/// What can go wrong between the application and the gateway.
+/// An error between the application and the gateway.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RelyingPartyError {
     #[error("the gateway does not answer")]
@@ -56,7 +56,7 @@ impl From<RelyingPartyError> for PageError {
     }
 }
 
-/// Tokens as they came.
+/// The tokens of an answer.
 #[derive(Deserialize)]
 pub(super) struct Tokens {
     access_token: String,
@@ -160,7 +160,7 @@ impl RelyingParty {
         Ok(response.error_for_status()?.json().await?)
     }
 
-    /// Believes tokens only after every check, and asks who it is.
+    /// Checks the tokens and reads userinfo.
     pub(super) async fn session(
         &self,
         tokens: Tokens,
@@ -206,7 +206,7 @@ impl RelyingParty {
         Ok(response.error_for_status()?.json().await?)
     }
 
-    /// Verifies a signature of the gateway; an unknown key is looked for once more.
+    /// Verifies a signature of the gateway; if the key is unknown, fetches the keys once more.
     pub(super) async fn verify(&self, token: &str) -> Result<Verified, RelyingPartyError> {
         let provider = self.provider(None).await?;
         match jose::verify(token, &provider.keys, &ALGORITHMS) {
@@ -218,7 +218,7 @@ impl RelyingParty {
         }
     }
 
-    /// What is known of the gateway; fetched anew if it is still `stale`.
+    /// The gateway's metadata and keys; fetched anew if they are still `stale`.
     async fn provider(&self, stale: Option<&Arc<Provider>>) -> Result<Arc<Provider>, RelyingPartyError> {
         let mut known = self.provider.lock().await;
         if let Some(provider) = &*known

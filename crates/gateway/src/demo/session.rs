@@ -1,4 +1,4 @@
-//! Who is signed in at the demo application, and who is about to be.
+//! Sessions of the demo application, and its sign-ins under way.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) struct Pending {
     pub(super) verifier: CodeVerifier,
 }
 
-/// Somebody who is signed in.
+/// A signed-in person.
 #[derive(Clone)]
 pub(super) struct Session {
     pub(super) id_token: String,
@@ -83,8 +83,8 @@ impl Sessions {
     }
 }
 
-/// What a cookie is called at `url`. A browser that was here by https keeps that cookie
-/// from being replaced over http (RFC 6265bis §5.7), so the two have names of their own.
+/// The name of a cookie at `url`. A browser does not let http replace a cookie from https
+/// (RFC 6265bis §5.7), so the two have different names.
 fn at(url: &str, name: &str) -> String {
     let prefix = if url.starts_with("https://") {
         "__Host-"

@@ -1,4 +1,4 @@
-//! The demo application before a gateway that says whatever a test wants.
+//! The demo application with a gateway whose answers the test chooses.
 
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
@@ -90,7 +90,7 @@ struct Script {
     seen: Vec<Parameters>,
 }
 
-/// A gateway that signs what it is told, the application, and a browser's cookies.
+/// A gateway that signs any claims, the application, and a browser's cookies.
 struct World {
     issuer: String,
     key: Arc<Mutex<SigningKey>>,

@@ -1,4 +1,4 @@
-//! `dev.env`: what an application under development needs, ready to be sourced.
+//! `dev.env`: the variables that an application under development needs.
 
 use std::fmt::Write as _;
 use std::io;
@@ -14,12 +14,13 @@ use crate::app::App;
 /// The name of the file in the data directory.
 pub const FILE: &str = "dev.env";
 
-/// An application's own setting. What is sourced wins over its `.env`, so it is only named.
+/// An application's own setting. A sourced variable would win over its `.env`, so this one is
+/// only a comment.
 const REDIRECT_VARIABLE: &str = "SCALEKIT_REDIRECT_URI";
 
 const CLIENT_SECRET: &str = "SCALEKIT_CLIENT_SECRET";
 
-/// The secret that an application was told.
+/// The secret that the file gave to applications.
 pub fn client_secret(data_dir: &Path) -> Option<Secret> {
     read(data_dir, CLIENT_SECRET).map(Secret::from_presented)
 }
@@ -33,13 +34,13 @@ pub fn read(data_dir: &Path, name: &str) -> Option<String> {
         .map(|(_, value)| value.trim_matches('"').to_owned())
 }
 
-/// Writes the file, mode 0600, unless it says the same already.
+/// Writes the file, mode 0600, unless it already has this content.
 ///
 /// # Errors
 ///
 /// If it cannot be written.
 pub fn write(data_dir: &Path, app: &App, seeded: &Seeded, trust: &TrustFiles) -> io::Result<()> {
-    // Somebody wrote an address of their own here, when this file still gave one.
+    // A developer may have written their own address here, when this file still gave one.
     let chosen = read(data_dir, REDIRECT_VARIABLE).filter(|chosen| chosen != REDIRECT_URI);
     let text = render(app.issuer(), seeded, trust, chosen.as_deref());
     file::replace(&data_dir.join(FILE), text.as_bytes(), Readers::Owner)
@@ -88,7 +89,7 @@ fn render(issuer: &str, seeded: &Seeded, trust: &TrustFiles, redirect_uri: Optio
     text
 }
 
-/// A value as a shell and a reader of `.env` files both take it.
+/// A value in a form that a shell and a reader of `.env` files read alike.
 fn quoted(value: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-./:@%+=,~".contains(c);
     if value.chars().all(is_plain) {

@@ -4,14 +4,14 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Who may read a file, as far as its folder lets them.
+/// Who may read a file, if its folder lets them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readers {
     Owner,
     Everybody,
 }
 
-/// Replaces the file at `path` by `content`, unless it says the same already.
+/// Replaces the file at `path` by `content`, unless it already has this content.
 pub(super) fn replace(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     if fs::read(path).is_ok_and(|known| known == content) {

@@ -19,13 +19,13 @@ use crate::web::error::PageError;
 use crate::web::facts::Fact;
 use crate::web::moment::moment;
 
-/// Where the inbox is.
+/// The path of the inbox.
 pub const PATH: &str = "/dev/mail";
 
 /// How many mails are listed.
 const LIMIT: u32 = 50;
 
-/// A mail as HTML stands alone: it has styles of its own, and runs nothing.
+/// The policy of a mail as HTML: it has styles of its own, and runs nothing.
 const LETTER_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /// `dev/inbox.html`.
@@ -56,7 +56,7 @@ impl PageTemplate for LetterPage<'_> {
     const FORMS: Forms = Forms::None;
 }
 
-/// What the pages say of a mail.
+/// A mail on the pages.
 #[derive(Debug)]
 struct Letter {
     id: String,
@@ -65,14 +65,14 @@ struct Letter {
     at: String,
 }
 
-/// A line of a mail; one that is an address can be followed.
+/// A line of a mail; an address is a link.
 #[derive(Debug)]
 struct Line {
     text: String,
     link: Option<Link>,
 }
 
-/// The lines of a plain text that say something.
+/// The lines of a plain text that are not empty.
 fn lines(text: &str) -> Vec<Line> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines
@@ -94,7 +94,7 @@ pub fn router(app: &App) -> Router {
 
 async fn inbox(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageError> {
     let queued = app.db().read(async |tx| mail::newest(tx, LIMIT).await).await?;
-    // A mail that another key sealed was queued before this instance had its own.
+    // A mail under another key was queued before this instance had its own.
     let opened = queued.iter().filter_map(|mail| Some((mail, open(&app, mail)?)));
     if !wants_html(&headers) {
         let mails: Vec<_> = opened.map(|(mail, written)| as_json(mail, &written)).collect();

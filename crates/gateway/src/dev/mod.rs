@@ -22,7 +22,7 @@ use crate::simulator::Simulator;
 use crate::web::{own_names, tls};
 use crate::{demo, dev_ca};
 
-/// What the command line says.
+/// The options of the command line.
 #[derive(Debug, Clone)]
 pub struct DevOptions {
     /// Serves plain text and TLS on one port.
@@ -33,7 +33,7 @@ pub struct DevOptions {
     pub https: bool,
     /// The issuer; without it `localhost` and the port of `listen`.
     pub public_url: Option<PublicUrl>,
-    /// Where the demo application listens; without it ten ports behind `listen`.
+    /// The address of the demo application; without it ten ports behind `listen`.
     pub demo_listen: Option<SocketAddr>,
 }
 
@@ -68,7 +68,7 @@ impl DevOptions {
     }
 }
 
-/// Where the demo application is if nothing is said: so far behind [`DevOptions::listen`].
+/// The default distance of the demo application's port from [`DevOptions::listen`].
 const DEMO_BEHIND: u16 = 10;
 const DEMO_PORT: u16 = 8090;
 
@@ -80,7 +80,7 @@ const DEMO_PORT: u16 = 8090;
 pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), Failure> {
     install_crypto_provider();
     server::create_data_dir(&options.data_dir)?;
-    // Bound first: port 0 is only known afterwards, and a taken port should
+    // Bound first: the port for 0 is known only afterwards, and a port in use must
     // fail before anything is created.
     let listener = bind(options.listen, "--listen")?;
     let demo_listener = bind(options.demo_listen(), "--demo-listen")?;
@@ -162,7 +162,7 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     Ok(())
 }
 
-/// Not whether the folder is new: an empty one may have been there.
+/// By the database and not by the folder, which may exist and be empty.
 async fn is_first_start(db: &Db) -> Result<bool, Failure> {
     let found = db.read(async |tx| environment::find(tx).await).await;
     Ok(found.map_err(database_failed)?.is_none())
@@ -192,7 +192,7 @@ fn no_address(error: std::io::Error) -> Failure {
     Failure::new(format!("The listener does not tell its address: {error}"))
 }
 
-/// The instance key of a development instance is made at the first start.
+/// The instance key of a development instance, made at the first start.
 fn instance_key(config: &Config) -> Result<genkan_store::InstanceKey, Failure> {
     if let (None, Some(path)) = (&config.instance_key, &config.instance_key_file)
         && !path.exists()
@@ -231,7 +231,7 @@ mod tests {
             ("127.0.0.1:9000", "127.0.0.1:9010"),
             ("[::1]:65530", "127.0.0.1:65520"),
             ("127.0.0.1:443", "127.0.0.1:8090"),
-            // Other machines were let in to the gateway, not to the demo.
+            // Other machines may reach the gateway, but not the demo.
             ("0.0.0.0:9000", "127.0.0.1:9010"),
         ] {
             assert_eq!(

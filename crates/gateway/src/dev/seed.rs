@@ -1,4 +1,4 @@
-//! What a development environment starts with: an application, a test
+//! The first content of a development environment: an application, a test
 //! organization, and its connection to the simulator.
 
 use genkan_db::Tx;
@@ -16,17 +16,17 @@ use crate::connections::oidc;
 use crate::demo::{self, DemoConfig};
 use crate::simulator;
 
-/// Where Scalekit's examples listen for the answer.
+/// The redirect URI of Scalekit's examples.
 pub const REDIRECT_URI: &str = "http://localhost:4321/api/auth/callback";
 
 /// Prefix of the default application's identifier.
 const DEFAULT_CLIENT: &str = "skc_";
 const DEMO_NAME: &str = "Demo application";
-/// What the simulator calls Genkan.
+/// Genkan's client id at the simulator.
 const SIMULATOR_CLIENT_ID: &str = "genkan";
 const TEST_DOMAINS: [&str; 2] = ["example.com", "example.org"];
 
-/// What a start needs of it.
+/// The parts that a start needs.
 #[derive(Debug)]
 pub struct Seeded {
     pub client_id: ClientId,
@@ -51,7 +51,7 @@ impl Seeded {
         }
     }
 
-    /// What other connections to the simulator need.
+    /// The settings for other connections to the simulator.
     pub fn simulator_client(&self, app: &App) -> genkan_api::Simulator {
         genkan_api::Simulator {
             issuer: simulator::issuer(app.issuer()),
@@ -73,9 +73,9 @@ impl Seeded {
     }
 }
 
-/// Creates what is missing, and leaves alone what is there: a second start
-/// changes no identifier and no secret that an application may hold. `written` is the
-/// secret that an application was told.
+/// Creates missing rows and changes no existing ones: a second start keeps every
+/// identifier and secret that an application may hold. `written` is the secret in
+/// `dev.env`.
 ///
 /// # Errors
 ///
@@ -89,7 +89,7 @@ pub async fn ensure(app: &App, demo_url: &str, written: Option<Secret>) -> Resul
     let (client_id, client_secret) = default_client(app, at, &clients, written).await?;
     let (demo_client_id, demo_secret) = demo_client(app, at, &clients, demo_url).await?;
     let mut known = connections_to_simulator(app).await?;
-    // The oldest is the one that an earlier start made; others were made by the API.
+    // An earlier start made the oldest one; the API made the others.
     let oldest = known.pop();
     let connection = simulator_connection(app, at, oldest).await?;
     let simulator_secret = connection
@@ -110,11 +110,11 @@ pub async fn ensure(app: &App, demo_url: &str, written: Option<Secret>) -> Resul
     })
 }
 
-/// A confidential web application with development's liberties.
+/// A confidential web application with the rights of development.
 fn web_app(id: ClientId, name: &str, at: Stamp<'_>) -> Client {
     Client {
         any_loopback_redirect: true,
-        // Scalekit's tool that tries a sign-in without an application redeems so, with this very client.
+        // Scalekit's dry-run tool redeems so, with this client.
         secret_optional_with_pkce: true,
         ..Client::new(id, name.to_owned(), client::Kind::WebApp, at.now)
     }
@@ -142,7 +142,7 @@ async fn default_client(
         {
             return Ok((known.id.clone(), secret));
         }
-        // The file is gone, and with it the secret: only a new one can be written down.
+        // The file is gone, and the secret with it, so a new one is made.
         let secret = replace_secret(app, at, &known.id).await?;
         return Ok((known.id.clone(), secret));
     }
@@ -177,7 +177,7 @@ async fn replace_secret(app: &App, at: Stamp<'_>, id: &ClientId) -> Result<Secre
     Ok(secret)
 }
 
-/// The demo application's secret is made anew at every start: nobody else holds it.
+/// The demo application gets a new secret at every start: nobody else holds it.
 async fn demo_client(
     app: &App,
     at: Stamp<'_>,
@@ -228,7 +228,7 @@ async fn connections_to_simulator(app: &App) -> Result<Vec<Connection>, Error> {
         .await
 }
 
-/// Leads the other connections to where the simulator is now, after a start under
+/// Moves the other connections to the simulator's present address, after a start under
 /// another public URL.
 async fn move_along(app: &App, at: Stamp<'_>, others: Vec<Connection>, secret: &Secret) -> Result<(), Error> {
     let issuer = simulator::issuer(app.issuer());
@@ -258,14 +258,14 @@ async fn simulator_connection(
     if let Some(mut connection) = known {
         let renewed = new_client_secret(app, &connection.id);
         if let Some(settings) = connection.settings.as_oidc_mut() {
-            // From before claims had to be named, and nobody has chosen since.
+            // It is from before claims had to be named, and nobody has named one since.
             let is_old = settings.unnamed_roles_claim;
             let has_moved = settings.issuer != issuer;
             if is_old {
                 name_claims(settings);
             }
             if has_moved {
-                // Started under another public URL than the last time.
+                // The public URL differs from the last start.
                 settings.issuer = issuer;
                 connection.client_secret_sealed = Some(renewed);
             }
@@ -304,14 +304,14 @@ async fn simulator_connection(
     Ok(connection)
 }
 
-/// What the simulator calls them.
+/// Names the simulator's claims.
 fn name_claims(settings: &mut OidcSettings) {
     settings.name_groups(Some("groups"));
     settings.name_roles(Some("roles"));
 }
 
-/// Whoever develops plays the company's administrator too, and gives themselves
-/// the roles that every environment starts with.
+/// A developer also plays the company's administrator, so the simulator may give the roles
+/// that every environment starts with.
 async fn let_simulator_give_roles(tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<(), Error> {
     for name in ["admin", "member"] {
         if let Some(mut role) = role::find(tx, None, name).await?
@@ -324,7 +324,7 @@ async fn let_simulator_give_roles(tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<(), 
     Ok(())
 }
 
-/// A connection that leads to the simulator, not one that somebody labelled so.
+/// Whether a connection leads to the simulator; its label does not count.
 fn is_to_simulator(connection: &Connection) -> bool {
     let settings = connection.settings.as_oidc();
     connection.provider == Provider::IdpSimulator
@@ -354,7 +354,7 @@ fn connection_to_simulator(
     connection
 }
 
-/// The simulator takes any.
+/// A client secret: the simulator takes any.
 fn new_client_secret(app: &App, id: &ConnectionId) -> Vec<u8> {
     connection::seal_client_secret(app.instance_key(), id, &Secret::generate())
 }

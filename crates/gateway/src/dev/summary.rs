@@ -1,4 +1,4 @@
-//! What `genkan dev` prints when it is ready: where to click first.
+//! The summary that `genkan dev` prints when it is ready.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(super) struct Summary<'a> {
     pub(super) is_exposed: bool,
 }
 
-/// Prints the summary; nobody listening is no reason to stop.
+/// Prints the summary; a closed terminal does not stop the server.
 pub(super) fn print(summary: &Summary<'_>) {
     let out = io::stdout();
     let colour = out.is_terminal();
@@ -88,7 +88,7 @@ fn render(summary: &Summary<'_>, colour: bool) -> String {
     text
 }
 
-/// The command about this very folder.
+/// The command for this folder.
 fn trust(data_dir: &Path) -> String {
     if data_dir == Path::new("genkan-data") {
         "genkan dev trust".to_owned()

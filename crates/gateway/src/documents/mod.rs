@@ -1,4 +1,4 @@
-//! Documents that providers publish, as far as they are kept: their metadata and their keys.
+//! Cached documents of providers: their metadata and their keys.
 
 mod shelf;
 
@@ -24,7 +24,7 @@ pub enum MetadataError {
 }
 
 impl MetadataError {
-    /// What an operator can change, where the reason itself tells.
+    /// What an operator can change, if the reason tells it.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Fetch { source, .. } => source.remedy(),
@@ -33,7 +33,7 @@ impl MetadataError {
     }
 }
 
-/// Those of all providers, by address.
+/// The documents of all providers, by address.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
     pub(crate) metadata: Shelf<ProviderMetadata, MetadataError>,

@@ -1,9 +1,9 @@
-//! Documents that others publish, kept for a while: each is fetched by one caller
-//! at a time, and a failure is remembered for seconds.
+//! Documents of other servers, kept for a while: one caller at a time fetches each, and
+//! a failure is remembered for seconds.
 //!
-//! Anybody may begin a sign-in, so whatever a sign-in fetches is fetched for
-//! anybody. A provider that does not answer costs its callers ten seconds; without
-//! a memory each visitor of a sign-in page would cost a call of that length.
+//! Anybody may begin a sign-in, so anybody can cause these calls. If a provider does not
+//! answer, a call takes ten seconds. Without a memory each visitor of a sign-in page would
+//! cause such a call.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use moka::sync::Cache;
 use parking_lot::Mutex;
 use tracing::Instrument as _;
 
-/// How long a failure is told again without another call. A provider that is back
-/// is noticed after that at the latest.
+/// How long a failure is repeated without another call. After that, a provider that is
+/// back is noticed.
 const FAILURE_AGE: Duration = Duration::from_secs(3);
 
-/// More documents than this are not kept: then those go that are asked for least.
+/// The most documents that are kept; beyond it the least used ones are dropped.
 const MAX_KEPT: u64 = 5_000;
 
 /// Documents by name.
@@ -27,7 +27,7 @@ pub(crate) struct Shelf<T, E> {
 #[derive(Debug)]
 struct Place<T, E> {
     known: Mutex<Known<T, E>>,
-    /// Held while somebody fetches.
+    /// Held during a fetch.
     flight: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -42,7 +42,7 @@ struct Known<T, E> {
 pub(crate) struct Kept<T> {
     document: Arc<T>,
     at: Instant,
-    /// It was fetched since its predecessor did not have what a token named.
+    /// It was fetched because its predecessor lacked something that a token named.
     pub(crate) is_refetch: bool,
 }
 
@@ -87,14 +87,14 @@ where
     T: Send + Sync + 'static,
     E: Send + Sync + 'static,
 {
-    /// The document called `name` if it `suffices`, else what `fetch` brings.
+    /// The document called `name` if it `suffices`, else the result of `fetch`.
     ///
-    /// It is fetched in a task of its own, so a caller who goes away takes nothing
-    /// along: neither the document nor the memory of a failure.
+    /// A task of its own fetches it. So if a caller goes away, the document, or the memory
+    /// of a failure, is still kept.
     ///
     /// # Errors
     ///
-    /// That of `fetch`, perhaps of one a moment ago.
+    /// The error of `fetch`, perhaps of a call a moment ago.
     pub(crate) async fn get<F>(
         &self,
         name: &str,
@@ -110,7 +110,7 @@ where
             return known;
         }
         let flying = Arc::clone(&place.flight).lock_owned().await;
-        // The flight before may have brought it.
+        // The fetch before may have brought it.
         if let Some(known) = place.look(true, &suffices) {
             return known;
         }
@@ -125,7 +125,7 @@ where
             Ok(brought) => brought,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // The process ends, and with it everybody who waits.
+                // The process ends, and with it all who wait.
                 Err(_) => std::future::pending().await,
             },
         }
@@ -133,14 +133,14 @@ where
 }
 
 impl<T, E> Place<T, E> {
-    /// What is known, if that suffices.
+    /// The kept document or failure, if that is enough.
     fn look(&self, is_flying: bool, suffices: impl Fn(&Kept<T>) -> bool) -> Option<Result<Arc<T>, Arc<E>>> {
         let known = self.known.lock();
         if let Some(kept) = known.kept.as_ref().filter(|kept| suffices(kept)) {
             return Some(Ok(Arc::clone(&kept.document)));
         }
         match &known.failed {
-            // While somebody asks again, nobody else waits for what will probably be the same.
+            // During another fetch, the others do not wait: its result will probably be the same.
             Some((error, at))
                 if at.elapsed() < FAILURE_AGE || (!is_flying && self.flight.try_lock().is_err()) =>
             {

@@ -13,8 +13,8 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_check_response::ServingStatus as Reported;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_server};
 
-/// How long one `Watch` lasts. The protocol tells clients to watch again, and the
-/// listener ends every exchange sometime; this ends it in good order before.
+/// How long one `Watch` lasts. The protocol tells clients to watch again. The listener ends
+/// every exchange at some time; this ends it cleanly before.
 const WATCH: Duration = Duration::from_secs(60);
 
 /// Whether this process wants requests. Clones share the answer.
@@ -84,8 +84,8 @@ impl health_server::Health for Health {
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
-    /// The status now and whenever it changes. A service that is not known is
-    /// reported as such and not refused: it might appear (so says the protocol).
+    /// The present status, and every change. An unknown service is reported as such and not
+    /// refused, because the protocol says that it might appear.
     async fn watch(
         &self,
         request: Request<HealthCheckRequest>,

@@ -1,9 +1,9 @@
 //! Unary gRPC over HTTP/1.1.
 //!
-//! The protocol asks for HTTP/2 because the outcome of a call stands in trailers.
-//! HTTP/1.1 has trailers, too, and clients in Go (`connectrpc.com/connect`) speak
-//! gRPC so where there is no TLS to agree on HTTP/2. A caller that says that it
-//! reads trailers gets its answer; calls that stream need HTTP/2.
+//! The protocol requires HTTP/2 because the outcome of a call is in trailers. But
+//! HTTP/1.1 has trailers, too, and clients in Go (`connectrpc.com/connect`) use them if
+//! there is no TLS to negotiate HTTP/2. If a caller says that it reads trailers, it gets
+//! its answer. Calls that stream need HTTP/2.
 //!
 //! Source: RFC 9112 §7.1.2, RFC 9110 §6.5 and §10.1.4.
 
@@ -50,8 +50,8 @@ fn streams(path: &str) -> bool {
     path == "/grpc.health.v1.Health/Watch" || path.starts_with("/grpc.reflection.")
 }
 
-/// Says which trailers follow. An answer without a body has its outcome in its
-/// head ("Trailers-Only"), and nothing follows.
+/// Announces the trailers. An answer without a body has its outcome in its head
+/// ("Trailers-Only"), and no trailers follow.
 pub(super) fn announce_trailers(mut response: Response<Body>) -> Response<Body> {
     if !response.body().is_end_stream() {
         response.headers_mut().insert(header::TRAILER, TRAILERS);

@@ -1,8 +1,8 @@
 //! gRPC on the same port as everything else.
 //!
-//! Requests are told apart by their content type, before any route is looked at.
-//! tonic's `Routes` is never merged into the web router: it has a fallback of its
-//! own, which would answer every unknown page with "200, grpc-status 12".
+//! The content type tells gRPC from other requests, before any route is matched.
+//! tonic's `Routes` is never merged into the web router: its own fallback would answer
+//! every unknown page with "200, grpc-status 12".
 //!
 //! Source: gRPC over HTTP2 (`PROTOCOL-HTTP2.md` of grpc/grpc).
 
@@ -39,7 +39,7 @@ const REQUEST_BYTES: u64 = 4 * 1024 * 1024 + 1024;
 /// Longest service name that is repeated in an answer.
 const LONGEST_NAME: usize = 200;
 
-/// Where the services of the contract are.
+/// The path prefix of the contract's services.
 const CONTRACT: &str = "/scalekit.v1.";
 
 /// Puts gRPC in front of the web router.
@@ -57,7 +57,7 @@ pub fn dispatch(web: Router, health: &Health, management: Option<Management>) ->
 
 fn services(health: &Health) -> Routes {
     let health = HealthServer::new(health.clone());
-    // By method, so that what the service lacks gets the sentence, too.
+    // By method, so that methods which a service lacks get the sentence, too.
     let router = Router::new()
         .route_service("/grpc.health.v1.Health/Check", health.clone())
         .route_service("/grpc.health.v1.Health/Watch", health)
@@ -119,8 +119,8 @@ impl Service<Request<Body>> for Dispatch {
     }
 }
 
-/// An environment URL with a final slash makes SDKs ask for `//oauth/authorize`:
-/// such a path is read as if it began with one slash.
+/// If the environment URL ends with a slash, SDKs call `//oauth/authorize`: such a path is
+/// read as if it began with one slash.
 fn with_one_slash(mut request: Request<Body>) -> Request<Body> {
     let uri = request.uri();
     if !uri.path().starts_with("//") {
@@ -136,7 +136,7 @@ fn with_one_slash(mut request: Request<Body>) -> Request<Body> {
     request
 }
 
-/// What a gRPC request is carried by.
+/// The transport of a gRPC request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flavour {
     Grpc,

@@ -1,6 +1,6 @@
-//! Tells generic clients which services and messages there are.
+//! Reflection: lists the services and messages for generic clients.
 //!
-//! The contract is public, so reflection asks for no token.
+//! The contract is public, so reflection needs no token.
 //!
 //! Source: GRPC Server Reflection Protocol, `v1` and `v1alpha`.
 
@@ -13,8 +13,8 @@ use http::Request;
 use tonic_reflection::server::Builder;
 use tower::{ServiceExt as _, service_fn};
 
-/// The services of both versions; some tools know the older one only. Built when somebody asks:
-/// reading the contract takes more than the rest of a start.
+/// The services of both versions; some tools know only the older one. Built at the first call:
+/// parsing the descriptors takes longer than the rest of a start.
 static SERVICES: LazyLock<Router> = LazyLock::new(|| {
     let builder = || {
         Builder::configure()

@@ -1,4 +1,4 @@
-//! `grpc-timeout`: how long the caller is willing to wait.
+//! `grpc-timeout`: how long the caller waits.
 //!
 //! tonic enforces it only in its own server, which is not used here.
 //!
@@ -10,7 +10,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request, Response};
 use tonic::Status;
 
-/// Calls a service, and gives up when the caller has.
+/// Calls a service, and gives up when the caller gives up.
 pub(super) async fn within<F>(
     request: Request<Body>,
     service: impl FnOnce(Request<Body>) -> F,
@@ -26,8 +26,8 @@ where
     })
 }
 
-/// At most eight digits and a unit. A value that cannot be read is no deadline:
-/// the listener has its own.
+/// At most eight digits and a unit. A malformed value sets no deadline, because the listener
+/// has its own.
 fn parse(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;

@@ -1,17 +1,17 @@
-//! The letter that asks somebody to become a member of an organization.
+//! The letter that asks a person to become a member of an organization.
 
 use askama::Template;
 use genkan_protocol::{EmailAddress, Timestamp, name};
 use genkan_store::mail::Mail;
 
-/// Where the pages of invitations are; the token follows.
+/// The path of invitations; the token follows.
 pub const INVITATIONS: &str = "/invitations/";
 
 /// `letters/invitation.html`, and the same as plain text.
 #[derive(Template)]
 #[template(path = "letters/invitation.html")]
 pub(super) struct Page<'a> {
-    /// It stands in a mail to somebody who may not know the organization.
+    /// The name goes to a person who may not know the organization.
     organization: String,
     inviter: Option<&'a str>,
     link: String,

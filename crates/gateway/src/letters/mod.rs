@@ -1,5 +1,5 @@
-//! What our mail says: each letter as a subject, a plain text and HTML, written
-//! when it is delivered or looked at.
+//! The letters of our mail: each has a subject, a plain text and HTML, which are
+//! written when it is delivered or looked at.
 
 mod invitation;
 mod sign_in_code;
@@ -14,11 +14,11 @@ pub use invitation::INVITATIONS;
 /// The longest subject, in characters.
 const MAX_SUBJECT_CHARS: usize = 150;
 
-/// A letter in its words.
+/// The text of a letter.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Written {
     pub to: EmailAddress,
-    /// One line, whatever was written.
+    /// Always one line.
     pub subject: String,
     pub text: String,
     pub html: String,
@@ -31,12 +31,12 @@ impl std::fmt::Debug for Written {
     }
 }
 
-/// Writes what waits in the queue. `public_url` has no trailing slash.
+/// Writes the text of a queued mail. `public_url` has no trailing slash.
 #[must_use]
 pub fn write(public_url: &str, content: Content) -> Written {
     match content {
         Content::Mail(mail) => write_letter(public_url, &mail),
-        // A version before this one has written it.
+        // An earlier version wrote its text.
         Content::WrittenOut(written) => Written {
             to: written.to,
             subject: one_line(&written.subject),
@@ -80,8 +80,8 @@ fn write_letter(public_url: &str, mail: &Mail) -> Written {
     }
 }
 
-/// A header ends at a line break: what comes after it would be a header of
-/// the writer's choice (CWE-93).
+/// A header ends at a line break: the text after it would be a header of the author's
+/// choice (CWE-93).
 fn one_line(subject: &str) -> String {
     let words = subject.split(|c: char| c.is_control() || c.is_whitespace());
     let line = words

@@ -9,7 +9,7 @@ use genkan_protocol::name;
 pub(super) struct Page<'a> {
     pub(super) subject: String,
     heading: String,
-    /// It stands in a mail to anybody whose address somebody typed.
+    /// The name goes to any address that somebody types.
     application: String,
     code: Option<&'a str>,
     link: Option<&'a str>,

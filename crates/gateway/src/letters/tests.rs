@@ -1,4 +1,4 @@
-//! One sample of every letter, and what holds for all of them.
+//! One sample of every letter, and the rules for all of them.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::*;
 
 const PUBLIC_URL: &str = "https://auth.acme.test";
 
-/// What somebody may have named an application or an organization.
+/// A hostile name of an application or an organization.
 const HOSTILE: &str = "Acme\r\nBcc: eve@evil.example\n\nPay here: <a href=\"https://evil.example\">x</a>";
 
 fn written(letter: Letter) -> Written {
@@ -55,7 +55,7 @@ fn samples() -> Vec<(&'static str, Written)> {
     ]
 }
 
-/// Leaves them in `target/letters/`, to be looked at.
+/// Writes them to `target/letters/`, to look at.
 #[test]
 fn every_letter_is_written_from_its_sample() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/letters");

@@ -1,13 +1,13 @@
-//! The one way out: every request that Genkan itself makes goes through here.
+//! The guard of outbound calls: every request that Genkan itself makes goes through here.
 //!
-//! A customer's administrator chooses the addresses of their identity provider,
-//! so each is hostile: only `https` (unless the connection allows plain HTTP),
-//! no private, loopback, link-local or metadata address after resolution, no
-//! redirects, a size limit and a time limit. The address that was checked is the
-//! address that is connected to, so a name cannot change its mind in between.
+//! A customer's administrator chooses the addresses of their identity provider, so each
+//! may be hostile. The guard allows only `https` (unless the connection allows plain
+//! HTTP), no private, loopback, link-local or metadata address after resolution, and no
+//! redirects, and limits size and time. It connects to the very address that it checked,
+//! so another answer of DNS changes nothing.
 //!
-//! Through a proxy it is the proxy that resolves. What is private by its very name or
-//! number is then refused before the proxy is asked; the rest is the proxy's to refuse
+//! Behind a proxy, the proxy resolves. A name or number that is private in itself is then
+//! refused before the proxy is asked. The proxy must refuse the rest
 //! (`docs/decisions/outbound-proxy.md`).
 
 mod proxy;
@@ -27,7 +27,7 @@ pub use proxy::{ProxyTrouble, reach};
 
 use crate::config::{NoProxy, ProxyUrl};
 
-/// How long one exchange may take in all. A person waits for it.
+/// How long one exchange may take in all, because a person waits for it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -35,8 +35,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// below 64 KiB.
 pub const MAX_ANSWER_BYTES: usize = 512 * 1024;
 
-/// Why a request was not made, or its answer not used. The text is shown to
-/// administrators in a login trace, so it names no secret and no body.
+/// Why a request was not made, or its answer not used. Administrators see the text in a
+/// trace, so it names no secret and no body.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
     #[error("the address is not a valid URL")]
@@ -64,7 +64,7 @@ pub enum OutboundError {
 }
 
 impl OutboundError {
-    /// What an operator can change, where the reason itself tells.
+    /// What an operator can change, if the reason tells it.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::PrivateAddress(_) | Self::PrivateName(_) => Some(
@@ -91,7 +91,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Where plain HTTP is acceptable for one request.
+/// Whether plain HTTP is accepted for one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     HttpsOnly,
@@ -163,7 +163,7 @@ impl Outbound {
         })
     }
 
-    /// The same through a proxy, but for the hosts that `no_proxy` names.
+    /// The same through a proxy, except for the hosts of `no_proxy`.
     ///
     /// # Errors
     ///
@@ -247,7 +247,7 @@ impl Outbound {
         }
     }
 
-    /// The proxy resolves, in the network where it stands.
+    /// Checks a name that the proxy resolves in its own network.
     fn check_name(&self, url: &Url) -> Result<(), OutboundError> {
         match url.host() {
             Some(Host::Domain(name)) if !self.allow_private && !is_public_name(name) => {
@@ -258,7 +258,7 @@ impl Outbound {
     }
 }
 
-/// What both ways have in common.
+/// The common settings, with and without a proxy.
 fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
@@ -288,7 +288,7 @@ impl Resolve for GuardedResolver {
                 .await
                 .map_err(|_| NotResolvable)?
                 .collect();
-            // One private address among public ones refuses the name as a whole.
+            // If one of its addresses is private, the name is refused.
             if !allow_private && let Some(private) = found.iter().find(|addr| !is_public(addr.ip())) {
                 return Err(Refused(private.ip()).into());
             }
@@ -314,7 +314,7 @@ fn classify(error: reqwest::Error) -> OutboundError {
         last = cause.to_string();
         source = cause.source();
     }
-    // The deepest cause says most ("certificate has expired"); the outer ones repeat the URL.
+    // The innermost cause says most ("certificate has expired"); the outer ones repeat the URL.
     if error.is_connect() {
         OutboundError::Connect(last)
     } else {

@@ -1,5 +1,5 @@
-//! Through a company's proxy: an `https` exchange in a tunnel (CONNECT), a plain one
-//! handed to the proxy whole.
+//! Calls through a company's proxy: an `https` exchange goes through a tunnel (CONNECT); a
+//! plain one goes to the proxy as a whole.
 //!
 //! Source: RFC 9110 §9.3.6 (CONNECT), §11.7 (proxy authentication), §15.5.8 (407).
 
@@ -15,13 +15,13 @@ use url::{Host, Url};
 use super::{CONNECT_TIMEOUT, OutboundError, classify};
 use crate::config::{NoProxy, ProxyUrl};
 
-/// How long a proxy that was silent may take to let us connect once more.
+/// How long a silent proxy may take to accept another connection.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
 
 /// The largest head of an answer to CONNECT that is read for its status.
 const MAX_HEAD: u64 = 8 * 1024;
 
-/// What went wrong between us and the proxy. Names no credentials.
+/// A failure between us and the proxy. It names no credentials.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyTrouble {
     #[error("the proxy {address} cannot be reached: {reason}")]
@@ -76,7 +76,7 @@ impl ProxyTrouble {
 pub(super) struct Proxied {
     proxy: ProxyUrl,
     no_proxy: Vec<NoProxy>,
-    /// Resolves nothing but the name of the proxy, which the operator chose.
+    /// Resolves only the name of the proxy, which the operator chose.
     client: Client,
 }
 
@@ -97,7 +97,7 @@ impl Proxied {
         })
     }
 
-    /// Whether this is the way to `url`.
+    /// Whether calls to `url` go through the proxy.
     pub(super) fn is_for(&self, url: &Url) -> bool {
         let Some(host) = url.host() else {
             return true;
@@ -118,11 +118,11 @@ impl Proxied {
         Ok(response)
     }
 
-    /// Why there was no answer. The client does not tell the status of a refused CONNECT, so it
-    /// is asked for once more.
+    /// Why there was no answer. The client hides the status of a refused CONNECT, so we ask for
+    /// it once more.
     pub(super) async fn explain(&self, error: reqwest::Error, url: &Url) -> OutboundError {
         if error.is_timeout() {
-            // Whose silence it was is not told either.
+            // The client does not say either who was silent.
             let reached = reach(&self.proxy, SECOND_LOOK).await;
             return reached.map_or_else(OutboundError::from, |()| classify(error));
         }
@@ -159,7 +159,7 @@ impl Proxied {
         match status {
             // tinyproxy answers 401 to credentials that it does not know.
             Some(401 | 407) => ProxyTrouble::Unauthorized { address },
-            // 5xx: RFC 9110 §15.6.3 and §15.6.5, and what proxies say of a name that they do not find.
+            // 5xx: RFC 9110 §15.6.3 and §15.6.5, and the answer of proxies for an unknown name.
             Some(500..=599) => ProxyTrouble::NoWay {
                 address,
                 host,
@@ -200,7 +200,7 @@ impl Proxied {
     }
 }
 
-/// Whether something listens where `proxy` says; `doctor` asks.
+/// Whether the proxy accepts connections, for `doctor`.
 ///
 /// # Errors
 ///
@@ -218,7 +218,7 @@ pub async fn reach(proxy: &ProxyUrl, patience: Duration) -> Result<(), ProxyTrou
 }
 
 impl NoProxy {
-    /// Whether `host` is meant.
+    /// Whether it names `host`.
     fn names(&self, host: &Host<&str>) -> bool {
         match host {
             Host::Domain(name) => self.names_domain(name),

@@ -1,4 +1,4 @@
-//! The guard, asked for what it must not do; and the way through a proxy.
+//! The guard with forbidden addresses, and calls through a proxy.
 
 use super::*;
 
@@ -81,7 +81,7 @@ async fn an_endless_answer_is_cut() {
     assert!(matches!(refusal, Err(OutboundError::TooLarge)), "{refusal:?}");
 }
 
-/// A proxy on this machine that leads every tunnel to one server, whatever name is asked for.
+/// A proxy on this machine that leads every tunnel to one server, for any name.
 struct Proxy {
     url: String,
     /// The request lines, and what stood in `Proxy-Authorization`.

@@ -1,7 +1,7 @@
-//! `GET` and `POST /simulator/authorize`: who do you want to be?
+//! `GET` and `POST /simulator/authorize`: asks the developer who they want to be.
 //!
-//! Nothing is kept between the page and its form: the form carries the request
-//! as it came, and it is checked again.
+//! Nothing is stored between the page and its form: the form carries the unchanged
+//! request, which is checked again.
 //!
 //! Source: OIDC Core §3.1.2, RFC 9207 §2.
 
@@ -36,7 +36,7 @@ const ERRORS: [ErrorCode; 7] = [
 pub(crate) struct AuthorizePage<'a> {
     /// The raw query of the request, which the forms carry.
     pub(crate) request: &'a str,
-    /// The connection that asks, if the redirect URI tells.
+    /// The connection of the request, if the redirect URI names it.
     pub(crate) asker: &'a str,
     pub(super) profile: &'a Profile,
     /// Further claims, as typed.
@@ -126,13 +126,13 @@ struct Shown<'a> {
 
 /// An answer that is not a sign-in.
 pub(super) enum Refusal {
-    /// There is nobody to answer to.
+    /// No relying party can get an answer.
     Page(PageError),
-    /// The relying party learns of it.
+    /// The relying party gets it.
     Answer(Answer),
 }
 
-/// An answer, by the way that was asked for.
+/// An answer, in the requested response mode.
 pub(super) struct Answer {
     redirect_uri: String,
     mode: ResponseMode,
@@ -276,7 +276,7 @@ impl Simulator {
     }
 }
 
-/// Reads a request; until client and redirect URI are known a failure is a page.
+/// Reads a request. Until client and redirect URI are known, a failure is a page.
 fn read(simulator: &Simulator, query: &str) -> Result<(AuthorizationRequest, Parameters), Refusal> {
     let parameters = Parameters::parse(query.as_bytes()).map_err(|error| unreadable(&error))?;
     let recipient = Recipient::parse(&parameters).map_err(|error| unreadable(&error))?;

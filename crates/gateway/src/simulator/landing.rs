@@ -1,4 +1,4 @@
-//! `/simulator/`: what this is, and where to begin.
+//! `/simulator/`: the first page of the simulator.
 //!
 //! Source: OIDC Core §4 (initiating login from a third party).
 

@@ -1,4 +1,4 @@
-//! What the simulator says about itself: discovery and keys.
+//! The simulator's discovery document and keys.
 //!
 //! Source: OIDC Discovery 1.0 §3, RFC 7517 §5.
 

@@ -1,10 +1,10 @@
-//! The identity-provider simulator: an OpenID Provider that believes whatever
-//! it is told, and that misbehaves on request.
+//! The identity-provider simulator: an OpenID Provider that lets anybody be anybody, and
+//! misbehaves on request.
 //!
-//! It stands in for a company's identity provider while an application or
-//! Genkan itself is developed, so it is mounted by `genkan dev` only. What it
-//! sends is real: discovery, keys that rotate, codes that count once, PKCE,
-//! signed ID tokens. Its memory is bounded and gone at a restart.
+//! It replaces a company's identity provider while an application or Genkan itself is
+//! developed, so only `genkan dev` mounts it. Its protocol is real: discovery, keys that
+//! rotate, codes that count once, PKCE, signed ID tokens. Its memory is bounded and gone
+//! after a restart.
 //!
 //! Source: OpenID Connect Core 1.0 §3.1, Discovery 1.0, RFC 9207.
 
@@ -40,7 +40,7 @@ pub use fault::Fault;
 
 use profile::Profile;
 
-/// Where the simulator lives below the public URL.
+/// The simulator's path below the public URL.
 pub const PATH: &str = "/simulator";
 
 /// How long a code waits for its exchange.
@@ -52,15 +52,15 @@ const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 /// The largest form that is read.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// What a simulator is made of.
+/// The settings of a simulator.
 #[derive(Clone)]
 pub struct Config {
-    /// Where it is mounted, see [`issuer`].
+    /// The URL below which it is mounted, see [`issuer`].
     pub public_url: String,
     pub client_id: String,
     pub client_secret: String,
-    /// Addresses it answers to. One that is the callback of a connection stands
-    /// for all connections of that gateway.
+    /// The addresses that may get its answers. The callback of one connection stands for all
+    /// connections of that gateway.
     pub redirect_uris: Vec<String>,
     /// The demo application, to which the simulator's first page leads.
     pub demo_url: Option<String>,
@@ -103,7 +103,7 @@ struct Inner {
     key: tokio::sync::Mutex<Option<Arc<SigningKey>>>,
 }
 
-/// Who signed in, and what the relying party asked for.
+/// The person who signed in, and the request of the relying party.
 #[derive(Debug, Clone)]
 struct Authorization {
     redirect_uri: String,
@@ -188,7 +188,7 @@ impl Simulator {
         self.remember(&self.0.codes, authorization, CODE_LIFETIME)
     }
 
-    /// Takes a code's authorization; the second time there is none.
+    /// Takes a code's authorization, once.
     fn redeem_code(&self, code: &str) -> Option<Authorization> {
         let mut codes = self.0.codes.lock();
         codes.take(code, self.now())
@@ -234,7 +234,7 @@ impl From<SimulatorError> for PageError {
     }
 }
 
-/// An RSA key takes a tenth of a second or more: not on a thread that serves others.
+/// Makes a key beside the worker threads: an RSA key takes a tenth of a second or more.
 async fn generate_key() -> Result<Arc<SigningKey>, SimulatorError> {
     let kid = format!("sim_{}", &random()?[..8]);
     let (key, _) = tokio::task::spawn_blocking(move || SigningKey::generate(kid, Algorithm::Rs256)).await??;
@@ -250,7 +250,7 @@ fn split_callback(redirect_uri: &str) -> Option<(&str, &str)> {
     Some((redirect_uri.strip_suffix(&path)?, connection_id))
 }
 
-/// `conn_` and digits. Part of a path, so nothing else may pass.
+/// `conn_` and digits: it is part of a path, so nothing else may pass.
 fn is_connection_id(text: &str) -> bool {
     text.strip_prefix("conn_")
         .is_some_and(|digits| (1..=27).contains(&digits.len()) && digits.bytes().all(|c| c.is_ascii_digit()))
@@ -263,8 +263,8 @@ fn random() -> Result<String, SimulatorError> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// A parameter that stands once. The forms here are our own, so a repeated
-/// one is nobody's honest request and counts as absent.
+/// A parameter that occurs once. The forms here are our own, so a repeated one is no honest
+/// request and counts as absent.
 fn field<'a>(parameters: &'a Parameters, name: &'static str) -> Option<&'a str> {
     parameters
         .one(name)

@@ -1,4 +1,4 @@
-//! Who somebody claims to be.
+//! The person that a developer chooses to be.
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -22,7 +22,7 @@ pub(super) struct Profile {
     pub(super) more: Map<String, Value>,
 }
 
-/// What is wrong with the form.
+/// A mistake in the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ProfileError {
     #[error("Enter an e-mail address, such as ada@example.com.")]
@@ -32,7 +32,7 @@ pub(super) enum ProfileError {
 }
 
 impl Profile {
-    /// Somebody to start with: a guess at the person behind a `login_hint`.
+    /// A suggested person, guessed from a `login_hint`.
     pub(super) fn suggest(login_hint: Option<&str>) -> Self {
         let email = login_hint.unwrap_or("ada@example.com");
         let local = email.split('@').next().unwrap_or_default();
@@ -53,7 +53,7 @@ impl Profile {
         }
     }
 
-    /// Reads the form as it was typed, right or wrong.
+    /// Reads the typed form, right or wrong.
     pub(super) fn typed(form: &Parameters) -> Self {
         let text = |name| field(form, name).unwrap_or_default().to_owned();
         Self {
@@ -81,14 +81,14 @@ impl Profile {
         Ok(profile)
     }
 
-    /// The subject: the same for the same address, and telling nothing about it.
+    /// The subject: the same for the same address, without revealing it.
     pub(super) fn subject(&self) -> String {
         let hash = digest::digest(&digest::SHA256, self.email.to_lowercase().as_bytes());
         format!("sim_{}", &URL_SAFE_NO_PAD.encode(hash)[..22])
     }
 
-    /// The claims of the person (OIDC Core §5.1), and `groups` and `roles` as
-    /// identity providers name them.
+    /// The claims of the person (OIDC Core §5.1), with `groups` and `roles`, the usual names
+    /// of identity providers.
     pub(super) fn claims(&self) -> Map<String, Value> {
         let mut claims = Map::new();
         claims.insert("sub".to_owned(), self.subject().into());

@@ -1,4 +1,4 @@
-//! The simulator from outside, as a relying party and a browser see it.
+//! The simulator, tested by a relying party and a browser.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -1,4 +1,4 @@
-//! `POST /simulator/token`: the exchange of a code, right or wrong as ordered.
+//! `POST /simulator/token`: the exchange of a code, with the chosen fault.
 //!
 //! Source: RFC 6749 §4.1.3, RFC 7636 §4.6, OIDC Core §3.1.3.
 
@@ -50,7 +50,7 @@ pub(super) async fn exchange(
             "only codes are exchanged here".to_owned(),
         ));
     };
-    // Whatever is wrong with the rest, the code is spent.
+    // The code is spent, even if the rest is wrong.
     let authorization = simulator
         .redeem_code(&code)
         .ok_or(Refusal::invalid_grant("the code is unknown or spent"))?;
@@ -144,7 +144,7 @@ impl Simulator {
         }
     }
 
-    /// OIDC Core §2, with one thing wrong if that was ordered.
+    /// The claims of OIDC Core §2, with the chosen fault.
     fn id_token_claims(&self, authorization: &Authorization, access_token: &str) -> Map<String, Value> {
         let now = self.now().as_secs();
         let client_id = self.config().client_id.as_str();
@@ -187,7 +187,7 @@ impl Simulator {
     }
 }
 
-/// The same token with one bit of its signature turned.
+/// The same token with one bit of its signature flipped.
 fn break_signature(token: &str) -> String {
     let (message, signature) = token.rsplit_once('.').unwrap_or((token, ""));
     let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
@@ -197,7 +197,7 @@ fn break_signature(token: &str) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// RFC 7519 §6: what no relying party may accept here.
+/// RFC 7519 §6: an unsecured token, which no relying party may accept here.
 fn unsigned(claims: &Map<String, Value>) -> String {
     format!("{}.", message(&json!({ "alg": "none", "typ": "JWT" }), claims))
 }

@@ -1,4 +1,4 @@
-//! Our own access tokens, presented back to us.
+//! Our own access tokens, presented to us.
 //!
 //! Source: RFC 6750 §2.1, §3.1; RFC 9068 §4 for the order of checks.
 
@@ -13,11 +13,11 @@ use crate::anonymous;
 use crate::app::App;
 use crate::web::oauth_error::{BearerChallenge, OAuthError};
 
-/// What the clocks of two nodes may differ by: one may be asked about a token
-/// that the other has just issued.
+/// How far the clocks of two nodes may be apart: one may be asked about a token that the
+/// other has just issued.
 const CLOCK_SKEW_SECS: i64 = 60;
 
-/// An access token that counts now.
+/// A live access token.
 #[derive(Debug)]
 pub struct Live {
     pub claims: AccessToken,
@@ -29,7 +29,7 @@ pub struct Live {
 ///
 /// # Errors
 ///
-/// [`OAuthError::Bearer`] if there is none, or it does not hold.
+/// [`OAuthError::Bearer`] if there is none, or it is not valid.
 pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<Live, OAuthError> {
     let authorization: Vec<&[u8]> = headers
         .get_all(header::AUTHORIZATION)
@@ -48,7 +48,7 @@ pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<Live, OAuthE
     }
 }
 
-/// Looks whether `token` is an access token of ours that counts now.
+/// Finds out whether `token` is a live access token of ours.
 pub async fn find_live(app: &App, token: &str) -> Result<Option<Live>, OAuthError> {
     let Some(claims) = verify(app, token).await? else {
         return Ok(None);
@@ -57,7 +57,7 @@ pub async fn find_live(app: &App, token: &str) -> Result<Option<Live>, OAuthErro
     if now >= claims.exp || now + CLOCK_SKEW_SECS < claims.nbf {
         return Ok(None);
     }
-    // A grant goes with its client; a client's own token has none.
+    // A grant ends with its client; a client's own token has none.
     if claims.grant_id.is_none() && app.client(&claims.client_id).await?.is_none() {
         return Ok(None);
     }
@@ -71,7 +71,7 @@ pub async fn find_live(app: &App, token: &str) -> Result<Option<Live>, OAuthErro
                 return Ok(None);
             }
             match &claims.grant_id {
-                // A user's token lives no longer than its grant and session.
+                // A user's token ends with its grant and session.
                 Some(grant_id) => match GrantId::parse(grant_id) {
                     Ok(id) => Ok(grant::find_live(tx, &id, app.now()).await?.map(Some)),
                     Err(_) => Ok(None),
@@ -89,7 +89,7 @@ pub async fn verify(app: &App, token: &str) -> Result<Option<AccessToken>, OAuth
     let Ok(verified) = jose::verify(token, keyring.verify(), &["RS256", "ES256"]) else {
         return Ok(None);
     };
-    // An ID token or a logout token carries our signature too (RFC 8725 §3.12).
+    // ID tokens and logout tokens have our signature, too (RFC 8725 §3.12).
     let Ok(claims) = AccessToken::from_claims(verified.claims) else {
         return Ok(None);
     };

@@ -1,4 +1,4 @@
-//! The management API described: the OpenAPI document, and pages to browse it.
+//! The description of the management API: the OpenAPI document, and pages to browse it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -21,7 +21,7 @@ use crate::web::cors;
 use crate::web::facts::Fact;
 use crate::web::fallback;
 
-/// What every failure looks like.
+/// An example of a failure.
 const FAILURE: &str = r#"{
   "code": 5,
   "message": "organization not found",
@@ -107,7 +107,7 @@ fn token_command(public_url: &str) -> String {
     )
 }
 
-/// Whether every word occurs in what an operation is called.
+/// Whether every word occurs in the names of an operation.
 fn fits(operation: &Operation, words: &[String]) -> bool {
     let text = [
         operation.id.as_str(),
@@ -131,7 +131,7 @@ async fn operation(State(app): State<App>, Path(id): Path<String>, request: Head
     }
 }
 
-/// All there is to know of one operation.
+/// The page of one operation.
 fn render_operation(public_url: &str, operation: &Operation) -> Page {
     let crumbs: Vec<Link> = [
         Link::parse("Management API", "/api/reference"),
@@ -230,7 +230,7 @@ fn tables(operation: &Operation) -> Vec<Table> {
     tables
 }
 
-/// A text at its backticks: what stands between two of them is code.
+/// Splits a text at its backticks: the text between two of them is code.
 pub(crate) fn parts(text: &str) -> impl Iterator<Item = (bool, &str)> {
     text.split('`')
         .enumerate()
@@ -242,7 +242,7 @@ pub(crate) fn parts(text: &str) -> impl Iterator<Item = (bool, &str)> {
 struct Table {
     heading: &'static str,
     caption: String,
-    /// What is said in place of an empty table.
+    /// The sentence in place of an empty table.
     empty: &'static str,
     rows: Vec<Row>,
 }

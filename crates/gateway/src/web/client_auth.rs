@@ -15,22 +15,22 @@ use crate::configuration::Configuration;
 use crate::web::oauth_error::OAuthError;
 use crate::web::refused::{self, Refused};
 
-/// A client and how it proved who it is.
+/// A client, and how it authenticated.
 #[derive(Debug, Clone)]
 pub struct AuthenticatedClient {
     pub cached: Arc<CachedClient>,
     pub proof: Proof,
-    /// What was in force when it was authenticated, for the rest of the request.
+    /// The configuration of its authentication, for the rest of the request.
     pub configuration: Configuration,
 }
 
-/// What the client showed.
+/// What the client presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
     /// Its secret.
     Secret,
-    /// Nothing but its identifier: right for a public client, and for a
-    /// confidential one only where its registration says so.
+    /// Only its identifier: enough for a public client, and for a confidential one only if
+    /// its registration says so.
     None,
 }
 
@@ -40,12 +40,12 @@ impl AuthenticatedClient {
     }
 }
 
-/// One answer for unknown clients and wrong secrets: the endpoint tells nobody
-/// which clients exist.
+/// One answer for unknown clients and wrong secrets, so that it does not reveal which clients
+/// exist.
 const REFUSED: &str = "client authentication failed";
 
-/// The same where a code comes with a verifier in place of a secret. It does not
-/// tell which clients exist either: it is said of unknown ones too.
+/// The same if a code comes with a verifier in place of a secret. Unknown clients get it, too,
+/// so it does not reveal which clients exist.
 const REFUSED_WITHOUT_SECRET: &str = "client authentication failed: a code_verifier came and no client secret. \
      Send the secret, or let the application do without: genkan app update APP --secret-optional-with-pkce";
 
@@ -96,8 +96,8 @@ pub async fn authenticate(
         } => {
             let presented = SecretHash::of(secret.as_bytes());
             let now = app.now();
-            // Hashes are compared, each in constant time, so timing tells nothing
-            // about the secret; a match is looked for among all live secrets.
+            // Hashes are compared with all live secrets, each in constant time, so
+            // timing tells nothing about the secret.
             let Some(matched) = cached
                 .live_secrets(now)
                 .filter(|known| known.hash == presented)
@@ -142,14 +142,14 @@ pub async fn authenticate(
     }
 }
 
-/// Whether a code would be redeemed with nothing but PKCE: right for public
-/// clients, and for others where their registration says so.
+/// Whether a code would be redeemed by PKCE alone: allowed for public clients, and for others
+/// if their registration says so.
 fn is_by_pkce_alone(credentials: &Credentials, parameters: &Parameters) -> bool {
     let is_sent = |name| parameters.one(name).is_ok_and(|value| value.is_some());
     matches!(credentials, Credentials::Public { .. }) && is_sent("code_verifier")
 }
 
-/// Why a client is not believed.
+/// Why a client is refused.
 struct Refusal {
     /// For the operator.
     reason: &'static str,
@@ -158,10 +158,10 @@ struct Refusal {
     answer: &'static str,
 }
 
-/// Tells the operator which client it was and why, and the caller nothing of it.
+/// Tells the operator which client was refused and why; the caller learns nothing of it.
 ///
-/// While the database is away nobody can tell whether the client or its secret is new, and the
-/// answer is the same for all: else it would tell which clients are known here.
+/// While the database is away, we cannot tell whether the client or its secret is new. Then the
+/// answer is the same for all; otherwise it would reveal which clients are known here.
 async fn refuse(
     app: &App,
     configuration: &Configuration,

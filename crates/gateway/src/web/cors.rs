@@ -1,4 +1,4 @@
-//! Who may call from a browser: the origins of registered redirect URIs.
+//! CORS: pages at the origins of registered redirect URIs may call from a browser.
 //!
 //! Source: Fetch §3.2.
 
@@ -16,8 +16,7 @@ const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
 );
 /// Longer than any list of headers that a page adds to its requests.
 const MAX_ASKED_BYTES: usize = 2048;
-/// What a browser's code may read of an answer: gRPC-Web ends in headers where
-/// there is no message.
+/// The headers that a page may read: gRPC-Web ends in headers if there is no message.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "grpc-message, grpc-status, grpc-status-details-bin, retry-after, www-authenticate, x-request-id",
 );
@@ -40,8 +39,8 @@ pub async fn public(request: Request, next: Next) -> Response {
     response
 }
 
-/// Endpoints that give out tokens and claims: registered origins only. Cookies
-/// are never allowed along, for no such endpoint looks at them.
+/// Endpoints that give out tokens and claims: only registered origins. Cookies are never
+/// allowed, because no such endpoint reads them.
 pub async fn registered(State(app): State<App>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let preflight = preflight(&request);
@@ -66,7 +65,7 @@ pub async fn registered(State(app): State<App>, request: Request, next: Next) ->
     response
 }
 
-/// The question before a request of another origin.
+/// Whether a request is a preflight, which a browser sends before a request to another origin.
 pub(crate) fn is_preflight<B>(request: &http::Request<B>) -> bool {
     request.method() == Method::OPTIONS
         && request
@@ -87,8 +86,8 @@ fn preflight(request: &Request) -> Option<HeaderValue> {
     is_preflight(request).then(asked)
 }
 
-/// A list of header names as browsers write it (Fetch §4.8, RFC 9110 §5.6.2): only
-/// such a list is repeated in the answer.
+/// Whether it is a list of header names as browsers write it (Fetch §4.8, RFC 9110 §5.6.2).
+/// Only such a list is repeated in the answer.
 fn is_list_of_names(asked: &[u8]) -> bool {
     let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     asked.len() <= MAX_ASKED_BYTES
@@ -98,9 +97,9 @@ fn is_list_of_names(asked: &[u8]) -> bool {
         })
 }
 
-/// Allows the headers that were asked for, whichever they are: instruments that
-/// watch a page (OpenTelemetry, Sentry, Datadog) add their own to each request. An
-/// origin that may call learns nothing by it, for no cookie is ever allowed along.
+/// Allows any requested headers: monitoring libraries (OpenTelemetry, Sentry, Datadog) add
+/// their own to each request. A permitted origin gains nothing by it, because no cookie is
+/// ever allowed.
 fn allow(headers: &mut HeaderMap, asked: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);

@@ -1,4 +1,4 @@
-//! Who sent the browser here: a page of the application, or somebody else.
+//! Whether a page of the application sent the browser here, or another site.
 //!
 //! Source: Fetch Metadata Request Headers §2.4, RFC 9110 §10.1.3.
 
@@ -8,14 +8,14 @@ use http::{HeaderMap, header};
 
 use crate::app::App;
 
-/// Whether the browser says anything about where a request comes from. Old
-/// ones do not, nor does any on plain HTTP, except towards `localhost`.
+/// Whether the browser names the origin of a request. Old browsers do not, and none does on
+/// plain HTTP, except to `localhost`.
 pub fn is_told(headers: &HeaderMap) -> bool {
     headers.contains_key("sec-fetch-site")
 }
 
-/// Whether another site sent the browser, and not a page of `client`. A page
-/// that hides its address counts as another site: an attacker's would do so.
+/// Whether another site sent the browser, and not a page of `client`. If a page hides its
+/// address, it counts as another site, because an attacker's page would hide it.
 pub fn is_foreign(app: &App, headers: &HeaderMap, client: &Client) -> bool {
     let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let policy = app.redirect_policy(client);

@@ -1,4 +1,4 @@
-//! A failure that a person sees: what happened, why, what to do, and a reference.
+//! The error page for people: what happened, why, what to do, and a reference.
 //!
 //! The cause is logged beside the reference and never sent.
 
@@ -93,14 +93,14 @@ impl PageError {
         self
     }
 
-    /// Whose door this is.
+    /// The organization or application of the page.
     #[must_use]
     pub fn application(mut self, name: impl Into<String>) -> Self {
         self.0.application = Some(name.into());
         self
     }
 
-    /// The id under which support finds the details, such as that of a login trace.
+    /// The id under which support finds the details, such as that of a trace.
     #[must_use]
     pub fn reference(mut self, id: impl Into<String>) -> Self {
         self.0.reference = Some(id.into());
@@ -128,7 +128,7 @@ impl PageError {
         self
     }
 
-    /// When it is worth trying again.
+    /// When to try again.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);

@@ -1,4 +1,4 @@
-//! What is worth knowing beside the rest of a page.
+//! The list of facts on a page.
 
 /// A line of `facts.html`: when, who, under which reference.
 #[derive(Debug, Clone)]
@@ -9,7 +9,7 @@ pub(crate) struct Fact<'a> {
     pub(crate) is_code: bool,
 }
 
-/// What the samples know.
+/// The facts of the samples.
 #[cfg(test)]
 pub(crate) fn samples() -> [Fact<'static>; 4] {
     [

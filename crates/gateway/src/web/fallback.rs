@@ -1,5 +1,5 @@
-//! What is answered where nothing else does: a path that does not exist, a method that
-//! a path does not have.
+//! The last answers: for a path that does not exist, and for a method that a path does not
+//! have.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};

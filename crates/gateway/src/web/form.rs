@@ -12,11 +12,11 @@ use http::header;
 
 use crate::web::oauth_error::OAuthError;
 
-/// A form is no larger: what [`Parameters`] reads, and no more is held in memory.
+/// The largest form: as much as [`Parameters`] reads.
 const FORM_BYTES: u64 = 64 * 1024;
 
-/// Bounds the bodies of the routes below. A route that takes something larger
-/// than a form stands elsewhere and says so itself.
+/// Bounds the bodies of the routes below. A route that takes more than a form is mounted
+/// elsewhere and sets its own limit.
 pub async fn bounded(request: Request, next: Next) -> Response {
     if let Some(limit) = request.extensions().get::<BodyLimit>() {
         limit.at_most(FORM_BYTES);
@@ -26,8 +26,8 @@ pub async fn bounded(request: Request, next: Next) -> Response {
 
 /// The parameters of a `application/x-www-form-urlencoded` request body.
 ///
-/// The query string of such a request is never read: credentials must not be
-/// in an address (RFC 6749 §2.3.1).
+/// The query of such a request is never read: credentials must not be in an address (RFC 6749
+/// §2.3.1).
 #[derive(Debug)]
 pub struct OAuthForm(pub Parameters);
 
@@ -55,7 +55,7 @@ impl<S: Send + Sync> FromRequest<S> for OAuthForm {
     }
 }
 
-/// Whether the body is declared to be form data.
+/// Whether the content type declares form data.
 pub fn is_form(headers: &http::HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)

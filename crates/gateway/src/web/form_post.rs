@@ -1,5 +1,4 @@
-//! A form on its way to another site: it sends itself, and has a button where no script
-//! runs.
+//! A form that goes to another site: it sends itself, and without scripts it has a button.
 //!
 //! Source: OAuth 2.0 Form Post Response Mode 1.0 §2; SAML Bindings §3.5.
 
@@ -7,13 +6,13 @@ use askama::Template;
 use genkan_web::page::{Forms, PageTemplate, Room};
 use genkan_web::text::Hidden;
 
-/// `form_post.html`. It has no sample: a browser that opens it is gone at once.
+/// `form_post.html`. It has no sample: a browser that opens it leaves at once.
 #[derive(Debug, Template)]
 #[template(path = "form_post.html")]
 pub(crate) struct FormPost<'a> {
-    /// Where the person is on the way to.
+    /// The name of the target, for the person.
     pub(crate) way: &'a str,
-    /// Where the form goes.
+    /// The address of the form.
     pub(crate) action: &'a str,
     pub(crate) hidden: &'a [Hidden<'a>],
 }

@@ -1,4 +1,4 @@
-//! Our own ID tokens, handed back as a hint about a person or a session.
+//! Our own ID tokens, sent back as a hint about a person or a session.
 //!
 //! Source: OIDC Core §3.1.2.1; RP-Initiated Logout 1.0 §4.
 
@@ -8,15 +8,15 @@ use genkan_protocol::oidc::IdToken;
 use crate::app::App;
 use crate::keys::KeyringError;
 
-/// What a hint is worth.
+/// The result of checking a hint.
 #[derive(Debug, Clone)]
 pub enum Hint {
     /// We signed it as an ID token. It may have expired long ago.
     Ours(Box<IdToken>),
-    /// Its key is none that vouches for anybody: withdrawn before its time, because it
-    /// leaked perhaps, or gone. Whoever sends it may be honest, and proves nothing.
+    /// Its key vouches for nobody: it was withdrawn, perhaps because it leaked, or is gone. The
+    /// sender may be honest, but the hint proves nothing.
     UnknownKey,
-    /// It is no ID token of ours.
+    /// It is not an ID token of ours.
     Forged,
 }
 
@@ -30,7 +30,7 @@ impl Hint {
     }
 }
 
-/// Looks at a hint. Keys that left the key set in good order still count here, and here alone.
+/// Checks a hint. Only here, keys that retired regularly still count.
 ///
 /// # Errors
 ///

@@ -1,11 +1,11 @@
-//! A bounded memory of things that expire: for the simulator and the demo
-//! application, which keep nothing beyond a restart.
+//! A bounded memory of values that expire, for the simulator and the demo application,
+//! which keep nothing beyond a restart.
 
 use std::collections::HashMap;
 
 use genkan_protocol::Timestamp;
 
-/// The most entries that are kept. The one that expires first makes room.
+/// The most entries that are kept. Beyond it, the entry that expires first is dropped.
 const CAPACITY: usize = 4096;
 
 /// Values by a random name, until they expire.

@@ -1,4 +1,4 @@
-//! What the areas of the gateway share: pages, errors, cookies, the way out.
+//! Parts that the areas of the gateway share: pages, errors, forms, client authentication.
 
 pub mod access_token;
 pub mod api_reference;

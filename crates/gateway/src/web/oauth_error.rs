@@ -24,7 +24,7 @@ pub enum OAuthError {
         code: ErrorCode,
         description: Cow<'static, str>,
     },
-    /// A bearer token was missing or did not hold (RFC 6750 §3.1).
+    /// A bearer token was missing or not valid (RFC 6750 §3.1).
     #[error("bearer token refused")]
     Bearer { challenge: BearerChallenge },
     /// The caller has asked too often (RFC 6585 §4).
@@ -41,10 +41,10 @@ pub enum OAuthError {
     Key(#[from] KeyringError),
 }
 
-/// What `WWW-Authenticate: Bearer` says.
+/// The parameters of `WWW-Authenticate: Bearer`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BearerChallenge {
-    /// No token came: no error code is sent (RFC 6750 §3.1).
+    /// The token was missing, so no error code is sent (RFC 6750 §3.1).
     Missing,
     /// The request carries the token in a way that is not allowed.
     InvalidRequest,

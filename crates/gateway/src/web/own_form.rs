@@ -9,10 +9,10 @@ use crate::app::App;
 use crate::cookies::Cookie;
 use crate::web::error::PageError;
 
-/// A form of a page of ours. A browser without the cookie was shown none.
+/// A form of a page of ours. A browser without the cookie has no such form.
 pub type OwnForm = genkan_web::form::OwnForm<OfBrowser>;
 
-/// The secret of the browser that was shown a form.
+/// The secret of the browser that showed a form.
 #[derive(Debug)]
 pub struct OfBrowser(pub Secret);
 

@@ -1,8 +1,8 @@
-//! Only by its own names: what a development instance answers to.
+//! The host names under which a development instance answers.
 //!
-//! A web page can point a name of its own at this machine (DNS rebinding). The
-//! browser then takes us for a part of that page, and would let it read the inbox
-//! and drive the simulator. The name in the request gives it away.
+//! A web page can point a name of its own at this machine (DNS rebinding). For the browser
+//! we are then a part of that page's site, so the page could read the inbox and use the
+//! simulator. The name in the request reveals it.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -13,7 +13,7 @@ use genkan_web::host_name;
 
 use crate::config::PublicUrl;
 
-/// `router`, for whoever asks at a loopback name or at the host of `public_url`.
+/// `router`, for requests to a loopback name or to the host of `public_url`.
 pub fn own_names_only(router: Router, public_url: &PublicUrl) -> Router {
     router.layer(middleware::from_fn_with_state(public_url.clone(), check))
 }

@@ -1,5 +1,5 @@
-//! Around the pages of a sign-in: a body is as large as a form, each request is a unit of
-//! work for a stranger, and a step is taken by GET and POST alone.
+//! The layers around the pages of a sign-in: a body is at most a form, each request costs a
+//! unit of the stranger's budget, and only GET and POST advance a login.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -13,7 +13,7 @@ use crate::budget::Work;
 use crate::web::error::PageError;
 use crate::web::{form, outage};
 
-/// `pages`, with what stands around each. None is shown while the clock of this machine is off.
+/// `pages`, with these layers. No page is shown while the clock of this machine is off.
 pub fn around(app: &App, pages: Router<App>) -> Router<App> {
     pages
         .layer(from_fn(form::bounded))

@@ -1,4 +1,4 @@
-//! Whose account a page speaks of.
+//! The person on a page.
 
 /// `person.html`.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ impl Person<'_> {
     }
 }
 
-/// Who the samples speak of.
+/// The person of the samples.
 #[cfg(test)]
 pub(crate) mod samples {
     use genkan_web::samples::LONG;

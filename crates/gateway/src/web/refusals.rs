@@ -1,5 +1,4 @@
-//! What a person is told where more than one area tells it. The other refusals stand beside
-//! the handlers that give them.
+//! Refusal pages that several areas use. The others are beside their handlers.
 
 use std::time::Duration;
 
@@ -9,14 +8,14 @@ use crate::web::error::PageError;
 use crate::web::outage;
 
 impl PageError {
-    /// A request that is no authorization or logout request at all; `why` ends with a full stop.
+    /// A request that is not an authorization or logout request; `why` ends with a full stop.
     pub fn invalid_request(why: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "This link does not work", why).what_to_do(
             "go back to the application and start from there. If it happens again, tell the people who run it.",
         )
     }
 
-    /// The client has asked for more than it may.
+    /// The client's budget is used up.
     pub fn too_many_requests(wait: Duration) -> Self {
         let why = "More was asked from your network in the last minute than we answer at once.";
         let text = format!("wait {} and try again.", waiting(wait));
@@ -36,7 +35,7 @@ impl PageError {
     }
 }
 
-/// In words, never less than it is.
+/// The wait in words, rounded up.
 fn waiting(wait: Duration) -> String {
     match wait.as_secs() {
         0..=1 => "a second".to_owned(),
@@ -63,7 +62,7 @@ impl From<crate::anonymous::shared::NotBegun> for PageError {
 impl From<genkan_store::Error> for PageError {
     fn from(source: genkan_store::Error) -> Self {
         match source {
-            // Two answers to one step: the other one was first.
+            // Two requests answered one step, and the other one was first.
             genkan_store::Error::Stale => Self::interaction_gone(),
             other => outage::page(other),
         }

@@ -1,8 +1,8 @@
-//! A request of an application that was refused: a line for whoever runs this
-//! instance, and an event that the application's developer can be shown.
+//! The record of a refused request of an application: a line in the log for the operator,
+//! and an event for the application's developer.
 //!
-//! The answer itself says little, because anybody may have asked. Here stands
-//! which client it was, why, and the address that it sent.
+//! The answer itself says little, because anybody may have sent the request. The record
+//! names the client, the reason, and the address in the request.
 
 use genkan_store::{ClientId, Error};
 use serde_json::{Map, Value};
@@ -11,12 +11,12 @@ use crate::app::App;
 use crate::context;
 use crate::tally::{self, Failure, Subject};
 
-/// What was refused.
+/// A refused request.
 #[derive(Debug)]
 pub struct Refused<'a> {
     /// `authorize`, `token`, `introspect`, `revoke`.
     pub endpoint: &'static str,
-    /// As it was sent; it may name nobody.
+    /// As it was sent; such a client may not exist.
     pub client_id: &'a str,
     /// Whether there is such a client.
     pub is_known: bool,
@@ -27,12 +27,12 @@ pub struct Refused<'a> {
     pub redirect_uri: Option<&'a str>,
 }
 
-/// What is kept of a text that anybody may have written.
+/// The most that is kept of a text from anybody.
 const LONGEST: usize = 200;
 
-/// Writes the line, and the event if there is such a client: what a stranger
-/// makes up leaves a line only. Of many in a minute the first of each reason has its
-/// event at once, the others are counted.
+/// Writes the line, and the event if there is such a client: a made-up name leaves only a
+/// line. In a minute, the first refusal for each reason has its event at once; the others are
+/// counted.
 pub async fn record(app: &App, refused: Refused<'_>) {
     let client = bounded(refused.client_id);
     let redirect_uri = refused.redirect_uri.map(shown);
@@ -85,7 +85,7 @@ pub async fn record(app: &App, refused: Refused<'_>) {
     }
 }
 
-/// On one line, and no longer than worth reading.
+/// The text on one line, cut to a readable length.
 fn bounded(text: &str) -> String {
     let clean = |c: char| if c.is_control() { '?' } else { c };
     let mut short: String = text.chars().take(LONGEST).map(clean).collect();
@@ -95,8 +95,8 @@ fn bounded(text: &str) -> String {
     short
 }
 
-/// An address without what may be secret in it: the values of its query, its
-/// fragment, and credentials before the host.
+/// An address without its secrets: the values of its query, its fragment, and credentials
+/// before the host.
 pub fn shown(uri: &str) -> String {
     let (address, query) = match uri.split_once(['?', '#']) {
         None => (uri, None),

@@ -6,7 +6,7 @@ use genkan_web::static_files::StaticFile;
 /// The sheet of every page.
 pub static STYLESHEET: StaticFile = StaticFile::sheet("genkan.css");
 
-/// The mark in the browser's tab.
+/// The icon in the browser's tab.
 pub static FAVICON: StaticFile = StaticFile::svg("favicon.svg", include_bytes!("../../static/favicon.svg"));
 
 /// Both, at their addresses.

@@ -1,4 +1,4 @@
-//! TLS for outgoing connections: whom we trust.
+//! TLS for outgoing connections: the trusted authorities.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! One line in the log for each request, without anything secret.
 //!
-//! Queries and bodies carry codes, states and tokens: only the path is logged.
-//! The request's number stands in its lines, on its error page and in the answer.
+//! Queries and bodies carry codes, states and tokens, so only the path is logged. The
+//! request's number is in its lines, on its error page and in the answer.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use crate::context;
 
-/// The request's number, for whoever reports a failure.
+/// The header with the request's number, to report a failure with.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps a request in a span and reports its end.
@@ -25,7 +25,7 @@ pub async fn trace_request(source: Source, request: Request, next: Next) -> Resp
         .get::<MatchedPath>()
         .map_or("-", MatchedPath::as_str)
         .to_owned();
-    // Never the one that came with the request: it would write into our log.
+    // Never a number from the request: its sender could write into our log.
     let id = context::new_id();
     let span = tracing::info_span!("request", %id, method = %request.method(), route);
     let answered = context::within(id.clone(), source, next.run(request));

@@ -9,10 +9,10 @@ use http::{HeaderValue, header};
 
 use crate::app::App;
 
-/// A year. Without `includeSubDomains`: what lives below our host is not ours to bind.
+/// A year. Without `includeSubDomains`, because hosts below ours belong to others.
 const POLICY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Adds the policy where the public URL is `https`.
+/// Adds the policy if the public URL is `https`.
 pub async fn require_tls(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if app.issuer().starts_with("https://") {

@@ -1,8 +1,8 @@
-//! What clients need to trust the development authority.
+//! Files with which clients trust the development authority.
 //!
-//! Most take one file in place of the system's authorities. A program that was given
-//! ours alone could reach nothing else any more, so the bundle and the truststore hold
-//! the system's authorities as well.
+//! Most clients take one file in place of the system's authorities. With ours alone a
+//! program could reach nothing else, so the bundle and the truststore hold the system's
+//! authorities as well.
 
 mod page;
 mod pkcs12;
@@ -23,10 +23,10 @@ use crate::dev_ca;
 
 pub use page::{PATH, router};
 
-/// Java wants one even for what is no secret; this is what its own truststore has.
+/// Java needs a password even for public certificates; its own truststore has this one.
 pub const TRUSTSTORE_PASSWORD: &str = "changeit";
 
-/// Where systems keep the authorities that they trust, PEM: Debian, Fedora, openSUSE, Alpine and macOS.
+/// The systems' files of trusted authorities, PEM: Debian, Fedora, openSUSE, Alpine and macOS.
 const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -46,11 +46,11 @@ pub struct TrustFiles {
 }
 
 impl TrustFiles {
-    /// Where they are in `data_dir`.
+    /// The files in `data_dir`.
     ///
     /// # Errors
     ///
-    /// If the current folder cannot be told.
+    /// If the current folder is unknown.
     pub fn within(data_dir: &Path) -> io::Result<Self> {
         let data_dir = std::path::absolute(data_dir)?;
         Ok(Self {
@@ -60,8 +60,8 @@ impl TrustFiles {
         })
     }
 
-    /// The variables by which clients find an authority: Node adds the one to its own, Python and Go
-    /// take the file in place of the system's.
+    /// The variables by which clients find an authority: Node adds it to its own, Python and Go
+    /// use the file in place of the system's.
     pub fn variables(&self) -> [(&'static str, &Path); 4] {
         [
             ("NODE_EXTRA_CA_CERTS", &self.ca_file),
@@ -91,7 +91,7 @@ pub fn ensure(data_dir: &Path) -> io::Result<TrustFiles> {
     Ok(files)
 }
 
-/// The system's authorities, PEM, or nothing where they are not in a file.
+/// The system's authorities, PEM, or nothing if they are not in a file.
 fn system_authorities() -> String {
     let found = SYSTEM_BUNDLES.iter().find_map(|path| std::fs::read(path).ok());
     found.map_or_else(String::new, |bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -101,7 +101,7 @@ fn no_certificate() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "no certificate is in it")
 }
 
-/// What people compare before they trust.
+/// The certificate's name and hash, which people compare before they trust it.
 #[derive(Debug, Clone)]
 pub struct Authority {
     /// `Genkan development CA` and eight digits of its key's hash.

@@ -1,6 +1,6 @@
-//! `/dev/ca.pem`: the authority's certificate, for whoever may not enter the data directory.
+//! `/dev/ca.pem`: the authority's certificate, for programs that may not enter the data directory.
 //!
-//! That directory holds the database and the keys, so it stays its owner's alone. A
+//! That directory holds the database and the keys, so only its owner may enter it. A
 //! certificate is no secret: another user of this machine, or a container, may have it.
 
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
-/// Where it is.
+/// Its path.
 pub const PATH: &str = "/dev/ca.pem";
 
 /// Serves the certificate in `ca_file`.

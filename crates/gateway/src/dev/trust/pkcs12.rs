@@ -1,8 +1,8 @@
-//! A truststore as Java reads it: certificates in PKCS#12, with a MAC.
+//! A truststore for Java: certificates in PKCS#12, with a MAC.
 //!
 //! Certificates are public, so nothing is encrypted; the password only makes the MAC that
-//! Java checks before it believes the file. Written here because the libraries bring a
-//! score of ciphers along, for encryption that a truststore does not need.
+//! Java checks. It is written here because the libraries bring twenty ciphers for an
+//! encryption that a truststore does not need.
 //!
 //! Source: RFC 7292 §4 (structure), appendix B (the key of the MAC); RFC 2315; X.690 (DER).
 
@@ -17,7 +17,7 @@ const CERT_BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x0a, 
 const X509_CERTIFICATE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x16, 0x01];
 /// 1.2.840.113549.1.9.20 `friendlyName`: the alias.
 const FRIENDLY_NAME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x14];
-/// 2.16.840.1.113894.746875.1.1: Java takes a certificate without it for somebody's, not for trusted.
+/// 2.16.840.1.113894.746875.1.1: without it, Java does not trust a certificate.
 const TRUSTED_KEY_USAGE: &[u8] = &[
     0x60, 0x86, 0x48, 0x01, 0x86, 0xf9, 0x66, 0xad, 0xca, 0x7b, 0x01, 0x01,
 ];
@@ -36,8 +36,8 @@ const BMP_STRING: u8 = 0x1e;
 /// `[0] EXPLICIT`.
 const CONTEXT_0: u8 = 0xa0;
 
-/// What NSS, OpenSSL and Java write, within a factor of a few. It slows guessing of a
-/// password that everybody knows, so it only has to be accepted.
+/// About as many as NSS, OpenSSL and Java write. They slow the guessing of a password that
+/// everybody knows, so readers only have to accept the number.
 const ITERATIONS: u16 = 10_000;
 
 /// A truststore of `certificates`; nothing if there are none.
@@ -52,7 +52,7 @@ pub(super) fn truststore(certificates: &[CertificateDer<'_>], password: &str) ->
         .collect();
     let safe_contents = der(SEQUENCE, &bags.concat());
     let authenticated_safe = der(SEQUENCE, &content_info(&safe_contents));
-    // From the content, so that the same certificates make the same file.
+    // The salt comes from the content, so the same certificates make the same file.
     let salt = digest::digest(&digest::SHA256, &authenticated_safe);
     let key = mac_key(password, salt.as_ref(), ITERATIONS);
     let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), &authenticated_safe);
@@ -78,7 +78,7 @@ pub(super) fn truststore(certificates: &[CertificateDer<'_>], password: &str) ->
 fn bag(index: usize, certificate: &[u8]) -> Vec<u8> {
     let value = der(CONTEXT_0, &der(OCTET_STRING, certificate));
     let cert_bag = der(SEQUENCE, &[oid(X509_CERTIFICATE), value].concat());
-    // The first one is ours. An alias need only be unlike the others.
+    // The first one is ours. Aliases must only differ from each other.
     let alias = if index == 0 {
         "genkan".to_owned()
     } else {
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(truststore(&[], "changeit"), None);
     }
 
-    /// The programs that read such files agree with us, where they are installed.
+    /// The programs that read such files, if they are installed, agree with us.
     #[test]
     fn openssl_and_java_read_it() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,23 +1,23 @@
-//! The stores of authorities that belong to this user: of browsers, and the keychain of macOS.
+//! The stores of authorities of this user: those of browsers, and the keychain of macOS.
 //!
-//! Nothing of the system is touched, so nothing here needs root. Each change is one run of the
-//! store's own program, and is told.
+//! The system's stores are not touched, so nothing here needs root. Each change is one run
+//! of the store's own program, and is printed.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What every authority of ours is called, in front of the hash of its key.
+/// The name of our authorities, before the hash of the key.
 const NAME: &str = "Genkan development CA";
 
-/// Where Chromium and its kin keep what their user trusts, below the home folder.
+/// The stores of Chromium and its relatives, below the home folder.
 const CHROMIUM: [&str; 3] = [
     ".pki/nssdb",
     ".local/share/pki/nssdb",
     "snap/chromium/current/.pki/nssdb",
 ];
 
-/// Where Firefox has its profiles.
+/// The folders of Firefox's profiles.
 const FIREFOX: [&str; 5] = [
     ".mozilla/firefox",
     ".config/mozilla/firefox",
@@ -42,7 +42,7 @@ pub enum StoreError {
     Failed { program: &'static str, said: String },
 }
 
-/// A store, and whose it is.
+/// A store and its program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     pub of: &'static str,
@@ -57,7 +57,7 @@ enum Kind {
     Keychain,
 }
 
-/// The stores of the user whose home is `home`. Chromium's own is named even if it is not there yet.
+/// The stores of the user with this home folder. Chromium's is listed even if it does not exist yet.
 pub fn find(home: &Path) -> Vec<Store> {
     let nss = |of, path| Store {
         of,
@@ -101,7 +101,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], with what the store's program said.
+    /// [`StoreError`], with the message of the store's program.
     pub fn install(&self, name: &str, ca_file: &Path) -> Result<(), StoreError> {
         match self.kind {
             Kind::Nss => {
@@ -112,7 +112,7 @@ impl Store {
                     })?;
                     self.certutil(&["-N", "--empty-password"], None)?;
                 }
-                // `C`: may vouch for servers, and for nothing else.
+                // `C`: may vouch only for servers.
                 self.certutil(&["-A", "-t", "C,,", "-n", name, "-i"], Some(ca_file))?;
             }
             Kind::Keychain => {
@@ -127,11 +127,12 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets every development authority of ours, also of data folders that are gone. Says how many.
+    /// Removes every development authority of ours, also those of data folders that are gone.
+    /// Returns how many.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], with what the store's program said.
+    /// [`StoreError`], with the message of the store's program.
     pub fn uninstall(&self) -> Result<usize, StoreError> {
         if self.kind == Kind::Nss && !self.path.join("cert9.db").exists() {
             return Ok(0);
@@ -184,7 +185,7 @@ impl Store {
     }
 }
 
-/// What the program prints, if it is content.
+/// The output of the program, if it succeeds.
 fn run(program: &'static str, command: &mut Command) -> Result<String, StoreError> {
     // A store with a password of its own would ask at the terminal.
     let output = command.stdin(Stdio::null()).output().map_err(|source| {
