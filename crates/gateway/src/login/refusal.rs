@@ -87,7 +87,7 @@ pub(super) async fn failed(
     let Request::Authorize(request) = &interaction.request else {
         return Err(failure.page(id.as_ref(), &super::path(&interaction.id)));
     };
-    // The provider's own answer goes to the application, which asked (contract §2.9), and
+    // The provider's own answer goes to the application, which asked (RFC 6749 §4.1.2.1), and
     // so does what it asked for and cannot have. An answer that failed our checks stays here,
     // because it is the company's administrator who must mend it.
     if let Some((code, description)) = failure.for_application {
