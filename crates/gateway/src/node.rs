@@ -1,4 +1,4 @@
-//! What this node must not do for now: it is stopping, or its clock is off.
+//! States in which this node signs nobody in: it is stopping, or its clock is off.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +10,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// From now on balancers should send nothing more.
+    /// Tells load balancers to send nothing more from now on.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
@@ -19,12 +19,12 @@ impl Node {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// Whether others would refuse what this node issues.
+    /// Whether others would refuse the tokens of this node.
     pub fn clock_is_off(&self) -> bool {
         self.clock_is_off.load(Ordering::Relaxed)
     }
 
-    /// Says so, and whether it was so before.
+    /// Sets it, and returns whether it was so before.
     pub fn set_clock_is_off(&self, is_off: bool) -> bool {
         self.clock_is_off.swap(is_off, Ordering::Relaxed)
     }

@@ -35,7 +35,7 @@ impl std::fmt::Debug for FormTokens {
 #[derive(Debug, Clone, Copy)]
 pub struct Sent<'a> {
     pub headers: &'a HeaderMap,
-    /// Our own origin, where it is known: `https://auth.example.com`.
+    /// Our own origin, if it is known: `https://auth.example.com`.
     pub origin: Option<&'a str>,
     pub body: &'a [u8],
 }
@@ -68,7 +68,7 @@ pub fn parse(body: &[u8]) -> Result<Parameters, Refused> {
 pub trait Server {
     fn forms(&self) -> &FormTokens;
 
-    /// Where browsers find it, where that is known: `https://auth.example.com`.
+    /// Its origin, if it is known: `https://auth.example.com`.
     fn origin(&self) -> Option<&str>;
 }
 

@@ -50,7 +50,7 @@ impl StaticFile {
         format!("{}?v={:016x}", self.path(), self.fingerprint)
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> String {
         format!("/static/{}", self.name)
     }

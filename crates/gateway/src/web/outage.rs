@@ -1,4 +1,4 @@
-//! What is answered while the database is away.
+//! The answers while the database is away.
 
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use http::StatusCode;
 
 use super::error::PageError;
 
-/// When to come back. A failover takes about as long, and the database was waited for already.
+/// When to come back. A failover takes about as long, and the request already waited for the
+/// database.
 pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// Whether a failure is one that passes.
+/// The outage behind a failure, if it is one.
 pub fn of(error: &Error) -> Option<Outage> {
     match error {
         Error::Database(error) => error.outage(),

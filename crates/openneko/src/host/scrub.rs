@@ -34,9 +34,8 @@ fn percent(byte: u8) -> String {
     }
 }
 
-/// The characters of base64 that a value makes wherever it stands in what is
-/// encoded: `offset` bytes, modulo 3, before it. Those that it shares with its
-/// neighbours are left out.
+/// The base64 characters of a value inside a longer text, with `offset` bytes, modulo 3,
+/// before it. Characters that it shares with its neighbours are left out.
 fn in_base64(value: &str, offset: usize) -> [String; 2] {
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};

@@ -66,7 +66,7 @@ pub struct File {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub listen: SocketAddr,
-    /// Absent where nobody said it and it cannot be guessed: nobody can sign in then.
+    /// Absent if it is not set and has no default: then nobody can sign in.
     pub public_url: Option<PublicUrl>,
     /// Absent for the default file.
     pub database_url: Option<String>,
@@ -209,8 +209,8 @@ impl Settings {
         })
     }
 
-    /// The public URL; a server that only this machine reaches on `port` has a
-    /// default. The `Host` header never decides: whoever sends the request
+    /// The public URL. If only this machine reaches the server on `port`, it has a
+    /// default. The `Host` header never decides, because the sender of the request
     /// writes it.
     pub fn public_url_on(&self, port: u16) -> Option<PublicUrl> {
         let guess = || {
@@ -220,7 +220,7 @@ impl Settings {
         self.public_url.clone().or_else(guess)
     }
 
-    /// Whether nobody but this machine can connect.
+    /// Whether only this machine can connect.
     pub fn is_local(&self) -> bool {
         self.listen.ip().is_loopback()
     }
@@ -235,7 +235,7 @@ fn trusted_proxies(written: &[String]) -> Result<TrustedProxies, Mistake> {
     })
 }
 
-/// An entry that is empty would allow nothing or everything, whichever way one reads it.
+/// The address to listen on: a flag wins over a variable, a variable over the file.
 fn listen<'e>(
     flags: &Flags,
     variable: &impl Fn(&str) -> Option<&'e str>,

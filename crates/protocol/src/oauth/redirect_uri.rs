@@ -57,7 +57,7 @@ pub enum Kind {
     /// Where codes go.
     Callback,
     /// Where codes of a native application go: also to a server of its own on this
-    /// machine, at whatever port it gets (RFC 8252 §7.3).
+    /// machine, at any port (RFC 8252 §7.3).
     NativeCallback,
     /// Where the browser goes after a logout.
     PostLogout,

@@ -73,7 +73,7 @@ impl Group {
         group.set("memory.max", &memory_bytes.to_string())?;
         group.set("pids.max", &MOST_TASKS.to_string())?;
         group.set("memory.oom.group", "1")?;
-        // Absent where the kernel was built without swap.
+        // Absent if the kernel was built without swap.
         drop(group.set("memory.swap.max", "0"));
         Ok(group)
     }

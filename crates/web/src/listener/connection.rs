@@ -344,7 +344,7 @@ async fn may_carry_more(limit: &BodyLimit, expects: bool) -> bool {
 /// Bodies in flight end within seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// Where the request's body was cut short and the handler failed, the status says why.
+/// If the request's body was cut short and the handler failed, the status says why.
 fn explain(mut response: Response, limit: &BodyLimit, version: Version) -> Response {
     let failed = response.status().is_client_error() || response.status().is_server_error();
     if let (Some(status), true) = (limit.fault(), failed) {

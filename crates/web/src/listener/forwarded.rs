@@ -17,7 +17,7 @@ use super::Source;
 /// The other end of the connection; found in the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerInfo {
-    /// The socket's peer: a proxy, where there is one.
+    /// The socket's peer: a proxy, if there is one.
     pub addr: SocketAddr,
     /// Whether this connection speaks TLS. A proxy's client may speak something else.
     pub tls: bool,

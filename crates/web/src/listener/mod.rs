@@ -61,7 +61,7 @@ impl Listener {
     /// Binds `addr`; port 0 takes a free one.
     ///
     /// `localhost` means `127.0.0.1` to some programs and `::1` to others, so a
-    /// loopback address brings the other one along where the machine has it.
+    /// loopback address brings the other one along if the machine has it.
     /// `[::]` takes IPv4 as well.
     ///
     /// # Errors
