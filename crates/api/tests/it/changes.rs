@@ -1,4 +1,4 @@
-//! Whatever the API can set when something is created it can change and clear later.
+//! The API can change and clear later every field that it can set at creation.
 
 use genkan_api::descriptors::pool;
 use prost_reflect::FieldDescriptor;
@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::rest::{get, organization, rest};
 use crate::support::{Harness, on_each_engine};
 
-/// What is said when something is created and not afterwards, and why.
+/// The fields that can be set only at creation, and why.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("users.CreateUser", "membership", "UpdateMembership changes it"),
     ("users.CreateMembership", "inviter_email", "it says who invited"),

@@ -165,7 +165,7 @@ async fn a_new_directory_is_enabled_and_empty() {
             .await
             .unwrap()
             .into_inner();
-        // Whoever takes the first takes the oldest.
+        // The oldest comes first.
         assert_eq!(listed.directories, [first, second]);
     })
     .await;
@@ -360,7 +360,7 @@ async fn people_come_in_pages_with_their_groups_and_details_where_wanted() {
             (&json!("Ada"), &json!("Ada"))
         );
         assert_eq!(detail["active"], json!(true));
-        // What only the provider knows stands under its own names, beside and not among ours.
+        // The provider's own attributes stand apart from ours, under its names.
         assert_eq!(detail["raw_attributes"], json!({ "department": "Engines" }));
         assert_eq!(detail.get("family_name"), None);
         let in_group = ListDirectoryUsersRequest {

@@ -334,7 +334,7 @@ async fn silence_of_the_name_servers_proves_nothing() {
     let mut client = client(&harness);
     let acme = organization(&harness, "acme").await;
     let claimed = claim(&harness, &acme).await;
-    // Bound, and answered by nobody.
+    // Bound, but nothing answers.
     let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     harness.ask_name_server(silent.local_addr().unwrap());
     let refused = verify(&mut client, &acme, claimed.id.as_str()).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! The log of sign-ins, events, and logins in progress.
+//! The sign-in log, events, and logins in progress.
 
 use std::time::Duration;
 

@@ -83,7 +83,7 @@ fn code(text: &str) -> AuthCredential {
     AuthCredential::Code(text.to_owned())
 }
 
-/// What the newest mail says.
+/// The content of the newest mail.
 struct Mailed {
     to: String,
     application: String,

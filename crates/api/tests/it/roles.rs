@@ -262,7 +262,7 @@ async fn a_role_is_created_read_changed_and_deleted() {
     .await;
 }
 
-/// Whoever administers a provider decides what it says.
+/// A customer's administrator decides what the provider says.
 #[tokio::test]
 async fn providers_may_give_a_role_of_the_environment_only_if_somebody_says_so() {
     on_each_engine(async |harness| {
@@ -883,7 +883,7 @@ async fn permissions_are_given_to_a_role_and_taken_from_it() {
         };
         assert_eq!(add("clerk", &["write"]).await.unwrap(), 1);
         assert_eq!(add("clerk", &["write", "read"]).await.unwrap(), 2);
-        // A name that nothing has is passed over; one that nothing can have is refused.
+        // An unknown name is skipped; a malformed one is refused.
         assert_eq!(add("clerk", &["fly"]).await.unwrap(), 2);
         assert_eq!(add("clerk", &["fly", "read"]).await.unwrap(), 2);
         refused(
@@ -907,7 +907,7 @@ async fn permissions_are_given_to_a_role_and_taken_from_it() {
     .await;
 }
 
-/// What is created twice at once exists once, and nobody sees a failure of ours.
+/// If something is created twice at once, it exists once, and no call gets an internal error.
 #[tokio::test]
 async fn creations_and_deletions_at_once_end_in_one_of_each() {
     on_each_engine(async |harness| {

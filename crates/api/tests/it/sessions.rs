@@ -111,7 +111,7 @@ async fn a_session_is_shown_with_its_device_and_how_it_ended() {
         let idle = details.idle_expires_at.unwrap().seconds - details.created_at.unwrap().seconds;
         assert_eq!(idle, 3600);
 
-        // Its time is over, though nobody has swept.
+        // It has expired, although no sweep has run.
         sessions.harness.wait(HOUR);
         let details = sessions.get(session.id.as_str()).await.unwrap();
         assert_eq!(details.status, "expired");

@@ -1,4 +1,4 @@
-//! What every call passes: who asks, what they may, and whether it can be read.
+//! The checks of every call: its caller, its permissions, and its message.
 
 use std::io::Write;
 use std::num::NonZeroU32;
@@ -28,7 +28,7 @@ async fn list(harness: &Harness, tokens: &[&str]) -> Result<(), Status> {
         .map(|_| ())
 }
 
-/// What a call with these bytes as its body ends with.
+/// The status of a call with these bytes as its body.
 async fn send(harness: &Harness, path: &str, encoding: Option<&str>, body: Vec<u8>) -> Status {
     let mut request = Request::post(format!("https://auth.acme.test{path}"))
         .header(header::CONTENT_TYPE, "application/grpc")
@@ -239,7 +239,7 @@ async fn millions_of_empty_elements_are_refused_before_they_are_decoded() {
     }
 }
 
-/// The one thread of this runtime stands for a worker that serves sign-ins too.
+/// The one thread of this runtime represents a worker that also serves sign-ins.
 #[tokio::test]
 async fn others_go_on_while_a_large_message_is_read() {
     let harness = Harness::start().await;

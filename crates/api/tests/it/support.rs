@@ -56,7 +56,7 @@ struct TestHostInner {
     simulator: OnceLock<Simulator>,
 }
 
-/// Runs `test` on SQLite, and on PostgreSQL where there is a server.
+/// Runs `test` on SQLite, and on PostgreSQL if there is a server.
 pub(crate) async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(Harness) -> F) {
     testing::on_each(Scratch::each_with(MIGRATIONS).await, async |scratch| {
         test(Harness::on(scratch, RateLimit { per_minute: None }).await).await;
@@ -140,7 +140,7 @@ impl Harness {
         self.present(token, Credential::Management(caller));
     }
 
-    /// Makes `token` be what `credential` says.
+    /// Makes `token` have this credential.
     pub(crate) fn present(&self, token: &str, credential: Credential) {
         self.host.0.tokens.lock().insert(token.to_owned(), credential);
     }
@@ -187,7 +187,7 @@ impl Harness {
         *self.host.0.name_server.lock() = Some(address);
     }
 
-    /// Every row of every table in which `mark` or one of `identifiers` stands.
+    /// Every row of every table that holds `mark` or one of `identifiers`.
     /// Events are left out: they only grow.
     pub(crate) fn rows_with(
         &self,

@@ -98,7 +98,7 @@ async fn a_token_of_an_organization_tells_whose_it_is() {
     .await;
 }
 
-/// Lists, events and logs show identifiers, and whoever knows one can compute others.
+/// Lists, events and logs show identifiers, and from one of them others can be computed.
 #[tokio::test]
 async fn the_identifier_of_a_token_opens_nothing() {
     on_each_engine(async |harness| {
@@ -116,7 +116,7 @@ async fn the_identifier_of_a_token_opens_nothing() {
             "{}",
             refused.message()
         );
-        // It is not told whether there is such a token.
+        // The answer does not tell whether there is such a token.
         let unknown = validate(&harness, "apit_100000000000000000001")
             .await
             .unwrap_err();

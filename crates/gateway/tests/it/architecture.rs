@@ -1,7 +1,7 @@
 //! The arrows between modules, as `ARCHITECTURE.md` draws them.
 //!
-//! An arrow that is not here is a decision: draw it in both places, or find
-//! where the thing belongs. Circles are read from the table there.
+//! A new arrow is a decision: add it in both places, or move the code. The circles are
+//! read from the table in `ARCHITECTURE.md`.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Mail goes out once, waits for a server that is away, and stays at home while
-//! one develops.
+//! Mail goes out once, waits for a server that is away, and stays in the inbox in
+//! development.
 //!
 //! Source: RFC 5321 §4.2.1 (what an answer means for the next try).
 

@@ -1,4 +1,4 @@
-//! The arrows between the crates: `ARCHITECTURE.md` draws what the manifests say.
+//! The arrows between the crates: `ARCHITECTURE.md` must draw those of the manifests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! A listener to talk to, and clients that say exactly what a test wants.
+//! A listener for tests, and clients that send exactly the chosen bytes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

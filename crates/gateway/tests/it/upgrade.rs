@@ -1,4 +1,4 @@
-//! What an upgrade keeps: a database of commit 48c91fd, of every shape that the
+//! An upgrade keeps everything: a database of commit 48c91fd, with every shape that the
 //! program could write then, opens and keeps all of it.
 //!
 //! The dumps and how they were made stand in `tests/fixtures/upgrade/`. They are

@@ -1,4 +1,4 @@
-//! ID tokens of identity providers: what is wrong with each, and what the trace says.
+//! Faulty ID tokens of identity providers, and their traces.
 //!
 //! Source: OIDC Core §3.1.3.7 and §3.1.3.8.
 

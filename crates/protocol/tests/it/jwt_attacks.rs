@@ -1,4 +1,4 @@
-//! Forged tokens by name: each is refused, and for the reason that it should be.
+//! Forged tokens by name: each is refused, for the right reason.
 //!
 //! Source: RFC 8725 §2 (the attacks), RFC 7515 §5.2 (the rules).
 
@@ -76,8 +76,8 @@ fn alg_none_in_any_spelling_is_refused() {
 
 #[test]
 fn the_public_key_is_no_shared_secret() {
-    // The attack on libraries that take the algorithm from the token: whatever
-    // bytes a verifier might take for the secret, the attacker knows them, too.
+    // The attack on libraries that take the algorithm from the token: the attacker
+    // also knows any bytes that a verifier might take for the secret.
     let jwk = RSA.public_jwk();
     let secrets: Vec<Vec<u8>> = vec![
         jwk.to_string().into_bytes(),

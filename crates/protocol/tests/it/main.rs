@@ -29,7 +29,7 @@ mod forge {
     /// Both keys, as an identity provider publishes them.
     pub(crate) static KEYS: LazyLock<JwkSet> = LazyLock::new(|| key_set([RSA.public_jwk(), EC.public_jwk()]));
 
-    /// What a careless caller would allow: everything.
+    /// Every algorithm, which a careless caller would allow.
     pub(crate) const ANY: &[&str] = &[
         "none", "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256",
         "PS384", "PS512", "ES256", "ES384", "ES256K", "ES512", "EdDSA", "Ed25519", "RSA-OAEP", "dir",
@@ -44,7 +44,7 @@ mod forge {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// A token of any header and claims, signed by whatever `sign` does.
+    /// A token of any header and claims, signed by `sign`.
     pub(crate) fn token(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
         let message = format!("{}.{}", base64url(header), base64url(claims));
         let signature = sign(message.as_bytes());

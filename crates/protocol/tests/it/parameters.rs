@@ -94,7 +94,7 @@ fn a_parameter_without_a_value_is_omitted() {
             "{raw}"
         );
     }
-    // What a browser's form would make of it.
+    // As a browser's form would encode it.
     let odd = Parameters::parse(b"&a==b=c&&d=%26%3d;e=f&").unwrap();
     assert_eq!(odd.iter().collect::<Vec<_>>(), [("a", "=b=c"), ("d", "&=;e=f")]);
 }

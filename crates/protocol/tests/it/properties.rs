@@ -1,4 +1,4 @@
-//! For any input: nothing panics, and what was rendered is read back.
+//! For any input: nothing panics, and rendered values are read back.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use crate::forge::{ANY, EC, KEYS, RSA, base64url};
 
-/// Text in the neighbourhood of what the parsers read.
+/// Text that is similar to valid input.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<String>(),
@@ -72,7 +72,7 @@ fn json() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        // Halves are exact in every notation; whether other fractions are is not ours to say.
+        // Halves are exact in every notation; other fractions may not be.
         any::<i32>().prop_map(|n| Value::from(f64::from(n) / 2.0)),
         any::<String>().prop_map(Value::from),
     ];

@@ -28,7 +28,7 @@ const NATIVE: Policy = Policy {
     any_loopback_port: true,
 };
 
-/// What attackers make of `https://app.example.com/callback`.
+/// Attackers' variants of `https://app.example.com/callback`.
 const ATTACKS: [(&str, &str); 46] = [
     ("another host", "https://evil.example/callback"),
     (
@@ -173,7 +173,7 @@ fn a_wildcard_stands_for_one_label_and_nothing_more() {
     ] {
         assert!(!matches_wildcard(pattern, attack), "{name}: {attack}");
     }
-    // Nor does the star stand for nothing, nor a pattern that nobody can register for anything.
+    // The star does not match an empty text, and a pattern that cannot be registered matches nothing.
     for (pattern, presented) in [
         ("*", "https://evil.example/"),
         ("https://auth*.example.com/", "https://auth.example.com/"),

@@ -1,4 +1,4 @@
-//! What administrators enter about SAML providers: metadata and certificates.
+//! Metadata and certificates of SAML providers, as administrators enter them.
 
 use genkan_protocol::saml::{CertificateError, IdpCertificate, IdpMetadata, MetadataError};
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};

@@ -1,7 +1,7 @@
 //! JavaScript bundles in the WebAssembly engine, beside plain Node.
 //!
-//! A bundle that keeps to what the engine offers must not be able to tell the
-//! two apart: the same bytes on standard output, the same exit code.
+//! If a bundle uses only what the engine offers, both give the same result: the same
+//! bytes on standard output, the same exit code.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::attempts::limits;
 use crate::engines;
 use crate::world::World;
 
-/// Runs a bundle in the engine and in Node, and compares what they leave.
+/// Runs a bundle in the engine and in Node, and compares the results.
 async fn same(source: &str) -> String {
     let world = World::new().await;
     let outcome = in_engine(&world, source).await;

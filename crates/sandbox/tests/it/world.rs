@@ -1,5 +1,5 @@
-//! What plugins of the tests can reach: a TLS server on this machine, names
-//! that lead to it, and a listener that nobody may reach.
+//! The network of the tests' plugins: a TLS server on this machine, names that lead to
+//! it, and a listener that nobody may reach.
 
 use std::convert::Infallible;
 use std::io;
@@ -129,7 +129,7 @@ impl World {
     }
 }
 
-/// The resolver of the tests, which lies as an attacker's would.
+/// The resolver of the tests, which lies like an attacker's.
 #[derive(Debug, Default)]
 struct Names {
     asked: AtomicUsize,

@@ -1,4 +1,4 @@
-//! Kinds of connections, whose they are, and their tests.
+//! Kinds of connections, their owners, and their tests.
 
 use super::*;
 

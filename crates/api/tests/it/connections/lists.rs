@@ -1,4 +1,4 @@
-//! Lists of connections, and what a domain says of them.
+//! Lists of connections, also by domain.
 
 use super::*;
 

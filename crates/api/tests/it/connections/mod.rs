@@ -145,7 +145,7 @@ fn oidc_of(connection: &Connection) -> &OidcConnectionConfig {
     }
 }
 
-/// What Genkan would send to the provider.
+/// The settings with which Genkan would call the provider.
 async fn secret_of(harness: &Harness, connection: &Connection) -> Option<String> {
     let id = ConnectionId::parse(&connection.id).unwrap();
     let found = harness
@@ -156,7 +156,7 @@ async fn secret_of(harness: &Harness, connection: &Connection) -> Option<String>
     secret.map(|secret| secret.expose().to_owned())
 }
 
-/// Every way to lead the secret to somebody else.
+/// Every change that would send the secret to another server.
 fn detours() -> Vec<(&'static str, UpdateConnection)> {
     let thief = || Some("https://thief.test".to_owned());
     let with = |set: &dyn Fn(&mut OidcConnectionConfig)| {

@@ -1,8 +1,8 @@
-//! The secret of a client: it goes to the provider that it was given for.
+//! The secret of a client goes only to the provider for which it was entered.
 
 use super::*;
 
-/// Nobody may ever read it, so nobody may have it sent to themselves.
+/// Nobody can read it, so nobody may have it sent to their own server.
 #[tokio::test]
 async fn the_client_secret_goes_to_nobody_who_was_not_named_with_it() {
     on_each_engine(async |harness| {
@@ -25,7 +25,7 @@ async fn the_client_secret_goes_to_nobody_who_was_not_named_with_it() {
                 "{what}"
             );
 
-            // Whoever knows the secret may lead it anywhere, with people signing in.
+            // A caller who knows the secret may move it anywhere, also while enabled.
             let mut brought = detour.clone();
             if let Some(update_connection::Settings::OidcConfig(config)) = &mut brought.settings {
                 config.client_secret = Some("s3cret".to_owned());
@@ -67,7 +67,7 @@ async fn a_disabled_connection_forgets_a_secret_that_would_follow() {
                 refused.message()
             );
         }
-        // What leads it nowhere else leaves it where it is.
+        // Other changes keep the secret.
         let created = create(&harness, &organization_id, wire::ConnectionType::Oidc).await;
         change(&harness, &created, oidc(complete())).await.unwrap();
         let elsewhere = OidcConnectionConfig {

@@ -105,7 +105,7 @@ async fn what_a_change_does_not_set_stays_and_an_empty_text_clears() {
     .await;
 }
 
-/// The contract has one map for every attribute, and it is replaced as a whole.
+/// The message has one map for all attributes, which is replaced as a whole.
 #[tokio::test]
 async fn groups_and_roles_are_read_from_the_claims_that_the_mapping_names() {
     on_each_engine(async |harness| {

@@ -1,6 +1,6 @@
-//! An organization's data is reached only through that organization: every
-//! method that takes an organization is called with one organization and with
-//! what belongs to another.
+//! An organization's data is reached only through that organization: every method
+//! that takes an organization is called with one organization and with identifiers
+//! of another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ use super::sample::{self, Arm};
 use super::{call, call_raw};
 use crate::support::{Harness, MANAGEMENT};
 
-/// Stands in everything that the other organization owns.
+/// A mark in all rows of the other organization.
 const MARK: &str = "zzforeign";
 
-/// Methods that may name what is not the organization's own, and why.
+/// Methods that may name rows of others, and why.
 const MAY_NAME_OTHERS: &[(&str, &str)] = &[("CreateMembership", "makes a user of the environment a member")];
 
-/// Methods whose message refers to a base role: one that is not there is a bad
-/// argument, not a missing object.
+/// Methods whose message refers to a base role: an unknown one is a bad argument, not a
+/// missing object.
 const REFER: &[&str] = &["CreateOrganizationRole", "UpdateOrganizationRole"];
 
 /// Calls a method in JSON.
@@ -44,10 +44,10 @@ fn text(answer: &Value, pointer: &str) -> String {
         .to_owned()
 }
 
-/// Two organizations; of the second one everything that there can be.
+/// Two organizations; the second one has a row of every kind.
 struct World {
     ours: String,
-    /// What the other organization owns, by what it is.
+    /// The identifiers of the other organization's rows, by kind.
     foreign: BTreeMap<&'static str, String>,
 }
 
@@ -124,7 +124,7 @@ impl World {
         }
     }
 
-    /// What a text field gets, and whether that is the other organization's.
+    /// The value of a text field, and whether it is the other organization's.
     fn text_for(&self, method: &Method, field: &FieldDescriptor) -> Option<(String, bool)> {
         let service = method.descriptor.parent_service();
         let foreign = |what: &str| Some((self.foreign[what].clone(), true));
@@ -148,7 +148,7 @@ impl World {
         }
     }
 
-    /// What services ask of a text beyond the rules of the contract.
+    /// A text that also keeps the checks of services, beyond the rules in `proto/`.
     fn own(field: &FieldDescriptor) -> Option<&'static str> {
         Some(match (field.parent_message().name(), field.name()) {
             (_, "domain") => "sample.test",
@@ -241,7 +241,7 @@ async fn what_belongs_to_another_organization_is_not_found() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Lists show what there is: a filter that names something foreign finds nothing.
+/// A filter with a foreign identifier finds nothing.
 fn is_list(method: &Method) -> bool {
     let name = method.descriptor.name();
     name.starts_with("List") || name.starts_with("Search")

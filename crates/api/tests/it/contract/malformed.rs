@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use super::{call, call_raw, sample};
 use crate::support::{Harness, MANAGEMENT, error_info};
 
-/// Codes that say that the caller did something wrong, or that nothing is there.
+/// Codes for mistakes of the caller and for missing objects.
 const HONEST: [Code; 8] = [
     Code::InvalidArgument,
     Code::NotFound,

@@ -1,5 +1,5 @@
-//! Rules that hold for every method, tried on every method: these tests read the
-//! contract, so a new method is tried as soon as it is in `proto/`.
+//! Rules for every method, tried on every method: these tests read the descriptors, so
+//! a new method is tried as soon as it is in `proto/`.
 
 mod isolation;
 mod malformed;

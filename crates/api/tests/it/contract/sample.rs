@@ -1,4 +1,4 @@
-//! Messages that keep the rules of the contract, whatever they mean.
+//! Messages that keep the rules of `proto/`, with any content.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use regex::Regex;
 /// Deeper than this a sample leaves messages empty.
 const DEPTH: usize = 5;
 
-/// Gives texts to fields by their name, before the rules are asked.
+/// Gives texts to fields by their name, before the rules apply.
 pub(crate) type Texts<'a> = &'a dyn Fn(&FieldDescriptor) -> Option<String>;
 
 /// Which member of a oneof a sample fills.

@@ -1,4 +1,4 @@
-//! Codes that somebody made up do not lock a customer out at their provider.
+//! Made-up codes do not lock a customer out at their provider.
 
 use genkan::budget::Policy;
 use genkan_testkit::{Browser, Gateway, Rp};

@@ -1,4 +1,4 @@
-//! One client cannot ask for everything, and the others do not notice.
+//! A client that floods is refused, and the others do not notice.
 
 use genkan::budget::Policy;
 use genkan_testkit::{Gateway, Reply, on_each_engine_of};

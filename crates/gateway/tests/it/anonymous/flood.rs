@@ -1,5 +1,5 @@
-//! A flood of strangers: what they leave is small and soon gone, and people who
-//! sign in meanwhile get in.
+//! A flood of strangers leaves little, for a short time, and other people can sign in
+//! meanwhile.
 //!
 //! The short form is part of every run. The ten minutes are for a quiet machine:
 //! `cargo test --package genkan --test it --release -- --ignored --nocapture ten_minutes_of_strangers`.

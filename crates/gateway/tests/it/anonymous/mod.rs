@@ -1,4 +1,4 @@
-//! What strangers may ask for, and what they leave behind.
+//! The budgets of strangers, and the rows that they leave.
 
 mod answers;
 mod budget;

@@ -1,4 +1,4 @@
-//! Whatever can be created can be changed and cleared.
+//! Every field that a command sets at creation can be changed and cleared.
 
 use clap::{Command, CommandFactory};
 use genkan::cli::Cli;

@@ -1,4 +1,4 @@
-//! What a connection reads of a provider's claims, and which roles providers may give.
+//! The claims that a connection reads, and the roles that providers may give.
 
 use genkan::server;
 use genkan_store::{Error, Generator, Stamp, Timestamp, connection};

@@ -1,4 +1,4 @@
-//! The doctor and what is wrong; the healthy case is beside a running server.
+//! The findings of `genkan doctor`; the healthy case is in `running_server.rs`.
 
 use genkan::config::InstanceKeyBytes;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Domains at the command line, and whose word they rest on.
+//! Domains at the command line, and their proofs.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What all commands share: help, exit codes, finding the instance, asking first.
+//! Common behaviour of all commands: help, exit codes, finding the instance, confirmation.
 
 use std::process::Stdio;
 

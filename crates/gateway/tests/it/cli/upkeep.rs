@@ -1,4 +1,4 @@
-//! What an operator looks after: keys, events, traces, backups.
+//! An operator's upkeep: keys, events, traces, backups.
 
 use genkan::server;
 use genkan_protocol::Trace;

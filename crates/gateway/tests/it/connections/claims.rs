@@ -1,5 +1,5 @@
-//! What a provider says of people counts as what the connection says it is: an
-//! address with its own flag, groups and roles from claims that were named.
+//! A provider's claims count only as the connection is set up: an address with its own
+//! flag, groups and roles from named claims.
 //!
 //! Source: OIDC Core §5.1, §5.3, §5.6.2.
 

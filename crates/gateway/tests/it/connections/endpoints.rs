@@ -1,4 +1,4 @@
-//! Where Genkan calls: by discovery or by hand, over TLS, and nowhere else.
+//! The endpoints that Genkan calls: from discovery or entered by hand, over TLS only.
 //!
 //! Source: OIDC Discovery 1.0 §4.
 

@@ -1,5 +1,5 @@
-//! An identity provider that misbehaves signs nobody in, and everybody who must
-//! mend it can see why.
+//! An identity provider that misbehaves signs nobody in, and the people who must fix it
+//! can see why.
 //!
 //! Source: OIDC Core §3.1.3.7, §5.3.2; RFC 9700 §2.1, §4.4.
 

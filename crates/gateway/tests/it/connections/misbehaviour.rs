@@ -1,5 +1,5 @@
-//! A table of what a kind of provider may do wrong, and what must come of each: the form
-//! that every kind of connection fills in.
+//! A table of the faults of a kind of provider, and the expected result of each: every kind
+//! of connection fills it in.
 
 use std::fmt::Display;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What an identity provider refuses by itself goes to the application.
+//! An identity provider's own refusals go to the application.
 //!
 //! Source: RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6.
 

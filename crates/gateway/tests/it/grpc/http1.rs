@@ -1,4 +1,4 @@
-//! gRPC over HTTP/1.1, as clients in Go speak it where there is no TLS.
+//! gRPC over HTTP/1.1, as clients in Go speak it without TLS.
 //!
 //! Source: RFC 9112 §7.1.2 (trailers of a chunked body).
 

@@ -1,4 +1,4 @@
-//! Shutdown: what is in flight finishes, and nothing waits for ever.
+//! Shutdown: requests in flight finish, and nothing waits for ever.
 
 use std::time::Duration;
 

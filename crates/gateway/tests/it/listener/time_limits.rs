@@ -1,4 +1,4 @@
-//! Every stage of a connection ends, whatever the client does or leaves undone.
+//! Every stage of a connection ends, whether the client acts or not.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A response that goes out before its request was read whole, as a refusal by the head does.
+//! A response before its request was read whole, such as a refusal by the head.
 //!
 //! Source: RFC 9112 §9.3 and §9.6.
 

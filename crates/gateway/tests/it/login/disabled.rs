@@ -1,4 +1,4 @@
-//! What is switched off stops at once.
+//! A disabled or deleted connection, user or application stops at once.
 
 use genkan_protocol::EmailAddress;
 use genkan_store::event::{self, Filter, Kind};

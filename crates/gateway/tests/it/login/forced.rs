@@ -1,7 +1,7 @@
-//! A link that signs somebody else in: it switches nobody without a press.
+//! A link that signs in as somebody else switches nobody without a press.
 //!
-//! Mallory runs the identity provider of a company of her own, so it says what
-//! she likes, at once; her page sends a victim's browser to it.
+//! Mallory runs the identity provider of a company of her own, so it answers as she
+//! likes, at once. Her page sends a victim's browser to it.
 //!
 //! Source: RFC 9700 §4.7.1; `docs/decisions/forced-sign-in.md`.
 

@@ -1,5 +1,5 @@
-//! A sign-in that another site begins in a browser where nobody is signed in:
-//! it is asked for once, and an application's own button never.
+//! A sign-in that another site begins in a browser without a session: the person is asked
+//! once, and never after an application's own button.
 //!
 //! Source: Fetch Metadata Request Headers §2.4; `docs/decisions/forced-sign-in.md`.
 

@@ -1,4 +1,4 @@
-//! What is remembered of a sign-in, and what tokens and the log say of it.
+//! The stored proofs of a sign-in, and their traces in tokens and in the log.
 //!
 //! Source: OIDC Core §2 (`amr`, `auth_time`), RFC 8176 §2.
 

@@ -1,5 +1,5 @@
 //! People open several tabs, go back, reload, click twice, and take their time.
-//! Whatever they do, nothing breaks, and a code is for somebody who signed in.
+//! Nothing breaks, and every code is for a person who signed in.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a sign-in asks of the database, counted: on a server each statement is a round trip.
+//! The number of statements of a sign-in: on a database server each is a round trip.
 
 use genkan_db::Done;
 use genkan_testkit::{Gateway, on_each_engine};

@@ -1,5 +1,5 @@
-//! Where a login has ended, its own browser is shown the way to the application,
-//! and nobody is shown a way that the application has not registered.
+//! After the end of a login, its own browser gets a link to the application, and always
+//! to an address that the application has registered.
 
 use std::time::Duration;
 

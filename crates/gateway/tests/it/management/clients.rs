@@ -1,4 +1,4 @@
-//! What clients are registered for shows in their tokens.
+//! The registration of clients shows in their tokens.
 
 use std::time::Duration;
 

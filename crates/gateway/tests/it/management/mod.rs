@@ -1,4 +1,4 @@
-//! What the management API changes shows in logins and tokens.
+//! Changes by the management API show in logins and tokens.
 //!
 //! Calls go through every check, with a token that the gateway issued.
 

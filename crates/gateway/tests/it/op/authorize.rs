@@ -1,4 +1,4 @@
-//! The authorization endpoint: who may be answered, and what about.
+//! The authorization endpoint: its recipients and its refusals.
 //!
 //! Source: RFC 6749 §3.1, §4.1.1, §4.1.2; RFC 7636 §4.3; OIDC Core §3.1.2; RFC 9700 §4.1.
 

@@ -1,4 +1,4 @@
-//! How clients prove who they are, at every endpoint that asks.
+//! Client authentication, at every endpoint that needs it.
 //!
 //! Source: RFC 6749 §2.3, §3.2.1, §5.2; RFC 7617.
 

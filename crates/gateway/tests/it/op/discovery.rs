@@ -1,4 +1,4 @@
-//! What the provider says about itself.
+//! The discovery document and the key set.
 //!
 //! Source: OIDC Discovery 1.0 §3, §4; RFC 8414 §2; RFC 7517 §4, §5.
 

@@ -1,5 +1,5 @@
-//! What ends with a connection, a membership or an organization, in a browser whose
-//! session was there and went on to another organization.
+//! The end of a connection, a membership or an organization, in a browser whose session
+//! was there and moved on to another organization.
 //!
 //! Source: OpenID Connect Back-Channel Logout 1.0 §2.3; RFC 7662 §2.2.
 

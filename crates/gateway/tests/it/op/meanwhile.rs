@@ -1,5 +1,5 @@
-//! What changes while a person signs in: the answer goes by what is registered
-//! when it leaves, not by what was when they began.
+//! Changes while a person signs in: the answer follows the registration at its end, not
+//! at the beginning.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A request of an application that is refused can be found by whoever runs the
-//! instance, and tells a stranger nothing.
+//! The operator can find a refused request of an application, and its answer tells a
+//! stranger nothing.
 
 use genkan_store::event::{self, Event, Filter, Kind};
 use genkan_store::{MAX_LIMIT, Page};

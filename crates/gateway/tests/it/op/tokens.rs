@@ -1,5 +1,4 @@
-//! Tokens that are not what they say: forged, exchanged for another kind, or
-//! of another time or issuer.
+//! False tokens: forged, of another kind, or of another time or issuer.
 //!
 //! Source: RFC 8725 §2, §3; RFC 9068 §4.
 

@@ -1,4 +1,4 @@
-//! Whatever expires is swept: under constant load the database stays flat.
+//! Expired rows are swept: under constant load the database stays flat.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

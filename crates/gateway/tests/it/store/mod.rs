@@ -1,4 +1,4 @@
-//! What lies in the database, seen through the gateway.
+//! The content of the database, through the gateway.
 
 mod flat;
 mod nodes;

@@ -1,4 +1,4 @@
-//! Several nodes on one PostgreSQL: nothing that a node remembers decides anything.
+//! Several nodes on one PostgreSQL: the memory of one node decides nothing.
 
 use genkan_db::testing::Scratch;
 use genkan_testkit::{Gateway, Reply};

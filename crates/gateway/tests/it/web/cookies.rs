@@ -1,4 +1,4 @@
-//! What is kept in a browser.
+//! The cookies of a browser.
 //!
 //! Source: RFC 6265bis §4.1.3, §8.
 

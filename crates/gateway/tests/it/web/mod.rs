@@ -1,4 +1,4 @@
-//! What all areas share: pages, cookies, errors, and what never leaks.
+//! Rules for all areas: pages, cookies, errors, and secrets that never leak.
 
 mod cookies;
 mod escaping;

@@ -1,5 +1,4 @@
-//! Whatever is secret stays where it belongs: not in logs, not in answers that
-//! are not its own, not in the database.
+//! Secrets are in no log, in no other answer than their own, and not in the database.
 
 use std::collections::BTreeMap;
 

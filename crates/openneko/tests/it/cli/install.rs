@@ -179,7 +179,7 @@ fn a_plugin_in_two_marketplaces_must_be_picked() {
         .run(&["marketplace", "add", &url])
         .printed("trusted Other Shop as \"other-shop\" — 1 plugin(s) listed\n")
         .noted("openneko policy allow other-shop");
-    // Not allowed, it is not asked, and its entry does not count.
+    // A marketplace that is not allowed is not asked, and its entry does not count.
     machine.run(&["install", NAME]).printed(INSTALLED);
     assert_eq!(machine.run(&["policy", "allow", "other-shop"]).code, Some(0));
     machine.run(&["install", NAME]).failed(
@@ -406,7 +406,7 @@ fn a_manifest_that_cannot_be_written_leaves_no_package_behind() {
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     ran.noted("error: cannot write ");
     assert_eq!(machine.installed(), Vec::<String>::new());
-    // Yet what an older manifest names is not taken away.
+    // But a package that an older manifest names is not removed.
     fs::remove_dir(&lock).unwrap();
     machine.run(&["install", NAME]).printed(INSTALLED);
     fs::remove_file(&lock).unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use openneko::cli::Cli;
 
-// Both programs print commands, and are read by the same eyes.
+// Both programs print commands, and one module checks both.
 #[path = "../../../../gateway/tests/it/cli/printed.rs"]
 mod printed;
 

@@ -1,4 +1,4 @@
-//! Which registry is asked, with which credentials, over which network.
+//! The choice of the registry, its credentials, and the network.
 
 use std::fs;
 use std::process::Command;

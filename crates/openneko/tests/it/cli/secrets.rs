@@ -144,7 +144,7 @@ fn files_are_private_whatever_the_mask() {
 #[test]
 fn many_writers_at_once_lose_nothing() {
     let machine = Machine::new();
-    // They also race for who makes the key.
+    // They also race to make the key.
     thread::scope(|scope| {
         for writer in 0..8 {
             let machine = &machine;
@@ -173,7 +173,7 @@ fn a_writer_that_is_killed_in_the_write_leaves_the_old_file() {
         .printed("set @acme/plugin-sso/KEY\n");
     let before = machine.files();
     let long = "x".repeat(5_000);
-    // The system kills whoever writes more than this: nothing, or the first half kilobyte.
+    // The system kills a process that writes more than this: nothing, or the first half kilobyte.
     for blocks in [0, 1] {
         let restriction = format!("ulimit -f {blocks}");
         let status = restricted(&machine, &restriction, &["secrets", "set", NAME, "KEY", &long])

@@ -1,5 +1,5 @@
-//! Attacks by way of registries, marketplaces and packages: each is refused
-//! with its reason, nothing is installed, and nothing that was there is lost.
+//! Attacks through registries, marketplaces and packages: each is refused with its
+//! reason, nothing is installed, and nothing existing is lost.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::support::{
     Answer, Entry, Machine, NAME, Package, Ran, catalog, gzip, integrity, metadata_path, plugin, tar,
 };
 
-/// A machine with version 1.0.0 installed, secrets and grants, that is offered a bad 1.1.0.
+/// A machine with version 1.0.0 installed, secrets and grants, and a bad 1.1.0 in the registry.
 struct Attack {
     machine: Machine,
     bad: Package,
@@ -492,7 +492,7 @@ fn an_interrupted_download_leaves_nothing() {
         headers: vec![("content-length", (tarball.len() + 1).to_string())],
         ..Answer::ok(&tarball)
     };
-    // Two lengths that differ are an attack on whoever reads them differently.
+    // Two different lengths are an attack: two readers may use different ones.
     attack
         .machine
         .server

@@ -1,4 +1,4 @@
-//! The words of the smaller commands, wrong usage, and what a terminal is spared.
+//! The output of the smaller commands, wrong usage, and text that is not sent to a terminal.
 
 use std::fs;
 

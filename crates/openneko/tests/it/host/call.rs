@@ -84,8 +84,8 @@ async fn a_call_reads_manifest_and_secrets_once() {
     host.provider().unwrap();
     assert_eq!(seen(), [2; 3]);
 
-    // The first call starts the plugin, the second finds it ready. Both fail, and what the
-    // plugin said is cleaned of its secrets: that needs no other reading.
+    // The first call starts the plugin, the second finds it ready. Both fail, and secrets are
+    // removed from the plugin's messages: that needs no other reading.
     for _ in 0..2 {
         let error = begin(&host).await.unwrap_err().to_string();
         assert!(error.contains("it failed") && !error.contains(SECRET), "{error}");
@@ -262,7 +262,7 @@ async fn a_plugin_that_is_slow_at_any_stage_is_given_up_after_the_same_time() {
         let error = begin(&host).await.unwrap_err();
         let took = begun.elapsed();
         assert_eq!(error.code(), "TIMEOUT", "{error}");
-        // People are told of the whole time, not of what was left for the last stage.
+        // The message names the whole time, not the rest for the last stage.
         assert!(error.to_string().contains("longer than 30s"), "{error}");
         assert!(took >= CALL_TIMEOUT && took < CALL_TIMEOUT + SECOND, "{took:?}");
     }
@@ -305,7 +305,7 @@ async fn finishing_a_sign_in_has_the_same_time_as_beginning_one() {
     let error = host.complete_auth(&provider, &complete).await.unwrap_err();
     assert_eq!(error.code(), "TIMEOUT", "{error}");
     assert!(begun.elapsed() < CALL_TIMEOUT + SECOND);
-    // What was looked at is gone: the files are not read again for it.
+    // The files are gone, and are not read again for it.
     fs::remove_file(&machine.paths.manifest).unwrap();
     let error = host.complete_auth(&provider, &complete).await.unwrap_err();
     assert_eq!(error.code(), "TIMEOUT", "{error}");

@@ -1,4 +1,4 @@
-//! The plugin host: what it believes, what it hands over, and when it starts anew.
+//! The plugin host: its checks of answers, the values it hands over, and its restarts.
 
 mod call;
 pub(crate) mod support;
@@ -285,7 +285,7 @@ async fn a_manifest_that_cannot_be_read_is_not_a_host_without_plugins() {
             "{content}"
         );
     }
-    // An entry that nobody can read may have been the one that signs people in.
+    // An unreadable entry may have been the sign-in plugin.
     fs::remove_file(&machine.paths.manifest).unwrap();
     let mut machine = Machine::new();
     machine.add(json!({ "name": "@acme/broken", "capabilities": { "auth": {} } }));

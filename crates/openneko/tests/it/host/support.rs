@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub(crate) const NAME: &str = "@acme/plugin-sso";
 pub(crate) const SECRET: &str = "s3cret-of-the-plugin";
 
-/// A plugin that answers every method with what `answer` is, in JavaScript.
+/// A plugin that answers every method with `answer`, an expression in JavaScript.
 /// `register` is answered by itself.
 pub(crate) fn plugin(name: &str, version: &str, answer: &str) -> String {
     format!(
@@ -108,7 +108,7 @@ impl Machine {
         self.write();
     }
 
-    /// Adds to the manifest what is no entry.
+    /// Adds a malformed entry to the manifest.
     pub(crate) fn add(&mut self, entry: Value) {
         self.plugins.push(entry);
         self.write();

@@ -1,4 +1,4 @@
-//! npm packages, also such as npm would never make.
+//! npm packages, also ones that npm would never make.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! A web server on this machine that answers what it was told to, and remembers what it was asked.
+//! A web server on this machine with chosen answers, which records its requests.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
-/// What to answer.
+/// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: &'static str,
@@ -48,7 +48,7 @@ impl Answer {
     }
 }
 
-/// A path that was asked for, with its `Authorization`.
+/// A requested path, with its `Authorization`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) path: String,
@@ -145,7 +145,7 @@ fn serve(mut stream: impl Read + Write, site: &Site) {
     for (name, value) in answer.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    // The client may have gone away, which is its right.
+    // The client may have gone away, which is fine.
     let _ = stream.write_all(format!("{head}\r\n").as_bytes());
     let _ = stream.write_all(&answer.body);
     let _ = stream.flush();

@@ -1,4 +1,4 @@
-//! Who a person is here: linking, rules, roles, and races.
+//! Which user a sign-in becomes: linking, rules, roles, and races.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ async fn change(db: &Db, id: &str, what: Change) -> Changed {
         .unwrap()
 }
 
-/// A user whom somebody made before they ever came.
+/// A user who was added before they first came.
 async fn expected(db: &Db, email: &str, role: &str) {
     db.tx(async |tx| {
         tx.exec(

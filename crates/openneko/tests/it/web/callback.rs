@@ -31,7 +31,7 @@ async fn a_person_signs_in_and_lands_where_they_wanted_to_go() {
         assert_eq!(browser.user().await["email"], "ada@acme.test");
         assert_eq!(world.events().await, ["user_created", "sign_in"]);
 
-        // What the plugin was asked, and that both halves fit.
+        // The plugin's two calls, which must fit each other.
         let stage = world.stage.lock();
         let (begin, complete) = (&stage.begun[0], &stage.completed[0]);
         assert_eq!(begin.redirect_uri, format!("{ORIGIN}/api/auth/callback"));
@@ -463,7 +463,7 @@ async fn one_network_may_begin_only_so_many() {
         let answer = browser.get("/api/auth/begin").await;
         assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
         assert!(answer.headers.contains_key(header::RETRY_AFTER));
-        // An address that nobody vouches for does not help.
+        // An unverified address does not help.
         let forged = [HTML, ("x-forwarded-for", "203.0.113.9")];
         let answer = browser.send("GET", "/api/auth/begin", &forged, "").await;
         assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);

@@ -222,7 +222,7 @@ fn the_word_for_the_first_admin_is_printed_in_a_terminal_and_nowhere_else() {
     assert!(!log.lines().any(is_word), "{log}");
 }
 
-/// What a server says that does not start.
+/// The output of a server that does not start.
 fn refused(command: &mut Command) -> String {
     let mut server = command
         .stdout(Stdio::null())
@@ -236,7 +236,7 @@ fn refused(command: &mut Command) -> String {
     stderr
 }
 
-/// What `ask` gives in the end, or `ended` when the server is gone.
+/// The last result of `ask`, or of `ended` if the server is gone.
 fn wait_for(server: &mut Child, ask: impl Fn() -> Option<String>) -> String {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {

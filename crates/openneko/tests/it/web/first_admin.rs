@@ -1,4 +1,4 @@
-//! Who becomes the first admin: whoever has the word from the server's terminal.
+//! The first admin: a person who has the word from the server's terminal.
 
 use std::sync::Arc;
 

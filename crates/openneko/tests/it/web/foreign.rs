@@ -1,5 +1,5 @@
-//! What other sites can make a browser do: begin a sign-in, end as somebody
-//! else, or ask for us by a name of theirs.
+//! Attacks by other sites through a person's browser: beginning a sign-in, signing in as
+//! somebody else, or calling us by a name of theirs.
 
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ async fn nobody_becomes_somebody_else_without_a_button_that_names_both() {
         for part in ["ada@acme.test", "org_ACME", "mallory@evil.test", "org_EVIL"] {
             assert!(page.contains(part), "{part} in {page}");
         }
-        // Looking, coming again and going elsewhere change nothing.
+        // Opening the page, coming back and leaving it change nothing.
         browser.get(SWITCH).await;
         assert_eq!(browser.user().await["email"], "ada@acme.test");
         for body in ["", "token=AAAA"] {
@@ -274,7 +274,7 @@ async fn a_server_of_this_machine_has_no_foreign_name() {
             let answer = browser.send("GET", "/", &[HTML, ("host", host)], "").await;
             assert_eq!(answer.status, StatusCode::OK, "{host}");
         }
-        // Others reach this one by whatever name its proxy takes.
+        // Others reach this one by any name that its proxy takes.
         let public = Config {
             public_url: Some(PublicUrl::parse("https://neko.test").unwrap()),
             ..config()

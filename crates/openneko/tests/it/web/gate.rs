@@ -1,4 +1,4 @@
-//! Nobody passes who is not signed in, whatever state the plugin is in.
+//! Only signed-in people pass the gate, in every state of the plugin.
 
 use axum::http::{StatusCode, header};
 use openneko::web::app::Config;
@@ -52,7 +52,7 @@ async fn without_a_plugin_there_is_a_setup_page_and_nothing_else() {
         assert_eq!(browser.get("/").await.location(), "/signin");
         assert_eq!(browser.get("/api/auth/status").await.body, r#"{"provider":null}"#);
 
-        // Where others can connect, commands are nobody's business.
+        // If others can connect, the page must not show commands.
         let elsewhere = Config {
             is_local: false,
             ..config()

@@ -1,4 +1,4 @@
-//! The listener, through real sockets: what may take how long, and how it stops.
+//! The listener, through real sockets: its time limits, and how it stops.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -9,8 +9,8 @@ use openneko::web::store;
 use super::support::{World, at, make_admin};
 use crate::host::support::{Machine, NAME, SECRET, plugin};
 
-/// A provider in one file: its codes are what the plugin was offered, so that
-/// an exchange can be checked without a server.
+/// A provider in one file: its codes hold the offers to the plugin, so the exchange
+/// can be checked without a server.
 const PROVIDER: &str = r#"
 const { params: asked } = JSON.parse(params);
 if (!process.env.ACME_SECRET) fail("ACME_SECRET is not set");

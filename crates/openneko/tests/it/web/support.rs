@@ -1,5 +1,5 @@
-//! A web app without a network: its router, its database, a clock moved by
-//! hand, a browser that keeps cookies, and a plugin that answers what it is told.
+//! A web app without a network: its router, its database, a clock moved by hand, a
+//! browser that keeps cookies, and a plugin with chosen answers.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -72,7 +72,7 @@ pub(crate) fn with(identity: &Identity, more: &serde_json::Value) -> Identity {
     serde_json::from_value(value).unwrap()
 }
 
-/// A plugin host that answers what a test says, and remembers what it was asked.
+/// A plugin host with chosen answers, which records its calls.
 pub(crate) struct Stage {
     pub(crate) provider: Option<Provider>,
     pub(crate) answer: Result<Identity, PluginFailure>,
@@ -154,7 +154,7 @@ pub(crate) struct World {
     pub(crate) stage: Arc<Mutex<Stage>>,
     pub(crate) keys: Keys,
     router: Router,
-    /// Whose word about a browser's address counts.
+    /// The proxies that are believed about a browser's address.
     pub(crate) proxies: TrustedProxies,
     now: Arc<Mutex<Timestamp>>,
 }
@@ -255,7 +255,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The code that the sign-in page is told.
+    /// The code in the address of the sign-in page.
     pub(crate) fn error(&self) -> String {
         let url = Url::parse(ORIGIN).unwrap().join(self.location()).unwrap();
         assert_eq!(url.path(), "/signin", "{url}");

@@ -1,4 +1,4 @@
-//! A database of an older version opens and keeps what is in it.
+//! A database of an older version opens and keeps its content.
 
 use genkan_db::{Db, p};
 use openneko::web::keys::Keys;
@@ -14,8 +14,8 @@ fn sha256(text: &str) -> Vec<u8> {
     digest.as_ref().to_vec()
 }
 
-/// What the first version wrote: an admin by being the first, a member, a
-/// session, a sign-in under way, the record, and the marker.
+/// Rows of the first version: an admin who was the first to sign in, a member, a session,
+/// a sign-in under way, the record, and the marker.
 async fn fill(db: &Db, cookie: &str) {
     let (t0, end) = (T0 * 1_000_000, (T0 + 43_200) * 1_000_000);
     let (cookie, state) = (sha256(cookie), sha256(STATE));

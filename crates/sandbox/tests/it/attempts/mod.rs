@@ -1,9 +1,9 @@
 //! Attempts to escape, in one table for all engines.
 //!
-//! A bundle that tries something says `refused` when it could not, `ESCAPED`
-//! and what it got when it could. Positive controls say `allowed`. What each
-//! engine must do stands in the table: an attempt that is not possible to write
-//! down for an engine (it offers no sockets at all) is refused before it runs.
+//! A bundle that tries something prints `refused` if it failed, or `ESCAPED` and the
+//! result if it succeeded. Positive controls print `allowed`. The table says what each
+//! engine must do. If an attempt cannot be written for an engine, because it offers no
+//! sockets, the bundle is refused before it runs.
 
 mod network;
 mod resources;
@@ -18,7 +18,7 @@ use openneko_sandbox::{Backend, BackendKind, Limits, SandboxError};
 use crate::engines;
 use crate::world::World;
 
-/// One attempt: a bundle, and what becomes of it in each engine.
+/// One attempt: a bundle, and its expected result in each engine.
 pub(crate) struct Attempt {
     /// A sentence.
     pub(crate) name: &'static str,
@@ -28,7 +28,7 @@ pub(crate) struct Attempt {
     pub(crate) jail: Expected,
 }
 
-/// What becomes of an attempt.
+/// The expected result of an attempt.
 #[derive(Debug, Clone)]
 pub(crate) enum Expected {
     /// The last line of standard output.
@@ -39,11 +39,11 @@ pub(crate) enum Expected {
     Unsupported(&'static str),
     /// The call has no outcome.
     Stops(Stop),
-    /// Either of them is as good.
+    /// Either of them is right.
     Either(Stop, &'static str),
 }
 
-/// A reason, without what differs from run to run.
+/// A reason, without the parts that differ from run to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
     Exactly(&'static Reason),
@@ -57,7 +57,7 @@ pub(crate) enum Stop {
     Time,
     Output,
     Crash,
-    /// By whatever limit comes first.
+    /// By any limit.
     Any,
 }
 

@@ -1,4 +1,4 @@
-//! Attempts to reach what is not granted.
+//! Attempts to reach hosts that are not granted.
 
 use openneko_sandbox::egress::Reason;
 

@@ -1,4 +1,4 @@
-//! Where the parameters of a call can be seen: they hold codes of sign-ins.
+//! Nobody else sees the parameters of a call, which hold codes of sign-ins.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -20,8 +20,7 @@ fn command_lines() -> Vec<String> {
         .collect()
 }
 
-/// All that stood in lists of processes while a call ran whose method is
-/// unlike any other.
+/// Everything in the lists of processes during a call with a unique method.
 async fn seen_during(plugin: Plugin, method: &str, params: &str) -> (BTreeSet<String>, String) {
     let (method, params) = (method.to_owned(), params.to_owned());
     let marker = method.clone();
@@ -65,7 +64,7 @@ async fn no_list_of_processes_shows_what_a_script_is_called_with() {
     assert!(answer["inWorker"].as_u64().unwrap() <= 2, "{answer}");
 }
 
-/// Runs as the plugin: writes what stands on its standard input.
+/// Runs as the plugin: writes its standard input.
 #[test]
 fn reads_its_input() {
     #[expect(clippy::disallowed_methods, reason = "set by the test beside this one")]

@@ -1,4 +1,4 @@
-//! What the jail costs, for the page on the sandbox in the documentation:
+//! The cost of the jail, for the page on the sandbox in the documentation:
 //!
 //! `cargo test --release -p openneko-sandbox --no-default-features --features jail --test it -- --ignored --nocapture figures`
 

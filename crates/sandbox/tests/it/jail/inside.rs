@@ -31,7 +31,7 @@ fn socket(family: i32, kind: i32, protocol: i32) -> io::Result<i64> {
     )
 }
 
-/// What a plugin may not do, and whether it could.
+/// Forbidden system calls, and whether they succeeded.
 fn attempts() -> Vec<(&'static str, io::Result<i64>)> {
     let zero = [0; 5];
     let path = c"/tmp".as_ptr() as i64;

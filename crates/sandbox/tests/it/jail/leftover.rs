@@ -1,4 +1,4 @@
-//! Nothing of a call stays behind, however it ends.
+//! Nothing of a call stays behind, with any end.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use openneko_sandbox::{Call, Prepared};
 
 use super::support::Plugin;
 
-/// Waits and spins in threads, so that there is much to leave behind.
+/// Waits and spins in threads, so there is much that could stay behind.
 const STAYS: &str = "import { Worker } from 'node:worker_threads';
     for (let i = 0; i < 3; i++) new Worker('setInterval(() => {}, 10)', { eval: true });
     process.on('SIGTERM', () => {}); setInterval(() => {}, 10);";

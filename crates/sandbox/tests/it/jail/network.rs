@@ -1,4 +1,4 @@
-//! Ways out of the jail's network: all refused, all known.
+//! Attempts to leave the jail's network: all are refused, and all are logged.
 
 use openneko_sandbox::SandboxError;
 use openneko_sandbox::egress::{Denial, Reason};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::world::World;
 
-/// What every attempt has at hand.
+/// The helpers of every attempt.
 const PRELUDE: &str = r#"
 import dgram from 'node:dgram'; import dns from 'node:dns/promises'; import net from 'node:net'; import tls from 'node:tls';
 const results = {};
@@ -31,7 +31,7 @@ const datagram = (family, port, host) => new Promise((yes, no) => {
 });
 "#;
 
-/// Runs attempts and returns what each saw and what was denied.
+/// Runs attempts and returns the result of each, and the denials.
 async fn attempts(world: &World, body: &str) -> (Value, Vec<Denial>) {
     run(world.friend(&source(body))).await
 }

@@ -1,5 +1,5 @@
-//! The world outside: a TLS server that answers for every name, and a
-//! resolver that says what a test wants.
+//! The world outside: a TLS server that answers for every name, and a resolver with
+//! chosen answers.
 
 use std::io;
 use std::net::IpAddr;
