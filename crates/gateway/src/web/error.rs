@@ -93,7 +93,7 @@ impl PageError {
         self
     }
 
-    /// The organization or application of the page.
+    /// The application whose name the page shows.
     #[must_use]
     pub fn application(mut self, name: impl Into<String>) -> Self {
         self.0.application = Some(name.into());

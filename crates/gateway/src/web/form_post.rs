@@ -10,7 +10,7 @@ use genkan_web::text::Hidden;
 #[derive(Debug, Template)]
 #[template(path = "form_post.html")]
 pub(crate) struct FormPost<'a> {
-    /// The name of the target, for the person.
+    /// The way of the form in words: "back to the application".
     pub(crate) way: &'a str,
     /// The address of the form.
     pub(crate) action: &'a str,

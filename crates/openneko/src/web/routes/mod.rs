@@ -123,8 +123,8 @@ fn is_operator(app: &App, client: ClientIp) -> bool {
     is_private(app) && client.0.is_loopback()
 }
 
-/// Whether only this machine reaches the server: a proxy on it could bring in the rest
-/// of the world.
+/// Whether only this machine reaches the server. If it has a public URL, a proxy brings in
+/// the rest of the world.
 fn is_private(app: &App) -> bool {
     let config = app.config();
     let is_public = config.public_url.as_ref().is_some_and(|url| !url.is_loopback());
