@@ -1,8 +1,20 @@
 //! A transaction, as the functions that hold SQL see it.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use crate::statement::{Fate, postgres, sqlite};
 use crate::work::Work;
 use crate::{Engine, Error, Row, Value};
+
+/// Polls what a closure of a transaction gave.
+///
+/// Never inlined, so that the code of each closure is there once, and not once for each
+/// engine and kind of access that runs it: that was a quarter of the program.
+#[inline(never)]
+pub(crate) fn poll<F: Future>(future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+    future.poll(context)
+}
 
 /// Rows that one step of a bulk job starts with, before its pace is known.
 pub(crate) const FIRST_CHUNK: i64 = 100;

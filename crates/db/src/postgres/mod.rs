@@ -4,7 +4,9 @@ mod config;
 mod migrate;
 mod pool;
 
+use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::pin::pin;
 use std::time::Duration;
 
 use deadpool_postgres::Client;
@@ -17,7 +19,7 @@ use crate::statement::postgres::{
     self as statement, Begin, COMMIT_LIMIT, Commit, SILENT, Server, Transaction,
 };
 use crate::statement::{Access, Fate};
-use crate::tx::FIRST_CHUNK;
+use crate::tx::{FIRST_CHUNK, poll};
 use crate::work::{Done, Work};
 use crate::{Error, Migration, Tx};
 use config::{Hope, Settings};
@@ -197,7 +199,10 @@ impl Postgres {
             Err(failure) => return Ok(not_begun(failure)?),
         };
         let mut tx = Tx::postgres(&transaction, chunk(access), &self.work);
-        let result = f(&mut tx).await;
+        let result = {
+            let mut future = pin!(f(&mut tx));
+            poll_fn(|context| poll(future.as_mut(), context)).await
+        };
         match (tx.fate(), result) {
             (Fate::Rerun, _) => Ok(Attempt::Rerun(Reason::Conflict)),
             (Fate::Elsewhere, _) => {

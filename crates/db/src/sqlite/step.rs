@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::statement::Fate;
 use crate::statement::sqlite::error;
-use crate::tx::FIRST_CHUNK;
+use crate::tx::{FIRST_CHUNK, poll};
 use crate::work::Work;
 use crate::{Error, Tx};
 
@@ -46,8 +46,8 @@ pub(super) fn run<T, E: From<Error>>(
         let mut tx = Tx::sqlite(connection, chunk, work);
         let poll = {
             let _inside = Inside::enter();
-            let mut future = pin!(f(&mut tx));
-            future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            let future = pin!(f(&mut tx));
+            poll(future, &mut Context::from_waker(Waker::noop()))
         };
         match poll {
             Poll::Pending => Err(Error::ForeignAwait.into()),
@@ -72,6 +72,7 @@ pub(super) fn read<T, E: From<Error>>(
 }
 
 /// Runs a statement that has no parameters and no rows.
+#[inline(never)]
 pub(super) fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }

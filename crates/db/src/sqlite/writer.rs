@@ -245,12 +245,26 @@ impl Turn {
         &mut self,
         f: impl FnOnce(&mut Connection) -> Outcome<T, E>,
     ) -> Outcome<T, E> {
-        let connection = &mut self.writer().connection;
-        if let Err(refusal) = execute(connection, "SAVEPOINT caller") {
-            return Ok(Err(error(refusal).into()));
+        if let Err(refusal) = self.open() {
+            return Ok(Err(refusal.into()));
         }
-        let outcome = f(connection);
-        let keep = matches!(outcome, Ok(Ok(_)));
+        let outcome = f(&mut self.writer().connection);
+        match self.end(matches!(outcome, Ok(Ok(_)))) {
+            Ok(()) => outcome,
+            Err(failure) => outcome.map(|result| result.and_then(|_| Err(failure.into()))),
+        }
+    }
+
+    // The two halves are apart, so that they are not compiled for every transaction anew.
+
+    #[inline(never)]
+    fn open(&mut self) -> Result<(), Error> {
+        execute(&self.writer().connection, "SAVEPOINT caller").map_err(error)
+    }
+
+    #[inline(never)]
+    fn end(&mut self, keep: bool) -> Result<(), Error> {
+        let connection = &self.writer().connection;
         // A full disk or a failing one makes SQLite roll back everything.
         let ended = if connection.is_autocommit() {
             Err("SQLite rolled back the shared transaction".to_owned())
@@ -262,12 +276,12 @@ impl Turn {
                 if let Some(batch) = &mut self.writer().batch {
                     batch.kept |= keep;
                 }
-                outcome
+                Ok(())
             }
             Err(reason) => {
                 let failure = Error::CommitFailed(reason);
                 self.lose_batch(&failure);
-                outcome.map(|result| result.and_then(|_| Err(failure.into())))
+                Err(failure)
             }
         }
     }
