@@ -2,8 +2,8 @@
 //!
 //! Every change of configuration raises a counter in the database, whoever
 //! makes it: this process, another node, or the command line. A cached value is
-//! used only while that counter stands still. On SQLite the counter is read
-//! whenever the file changed at all; elsewhere at most once in [`MAX_AGE`], and at
+//! used only while that counter stands still. It is read at most once in [`LOOK_AGAIN`]
+//! on SQLite, and only if the file changed at all; elsewhere at most once in [`MAX_AGE`]; and at
 //! once after a change through the management API of this process.
 //! Nothing that decides one-time use or revocation is ever kept here.
 //!
@@ -30,6 +30,10 @@ use crate::keys::Keyring;
 /// How stale a cached value may be where the database cannot tell us cheaply
 /// that something changed.
 pub const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// How long nobody looks at the file again. Every commit changes it, and to read after a commit has
+/// SQLite read its pages anew: at each request that cost a fifth of a login.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How long clients get tokens of their own while nobody can tell whether they still may.
 pub const TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
@@ -158,18 +162,22 @@ impl Cache {
     /// changed the configuration since.
     pub(crate) async fn in_force(&self, db: &Db) -> Result<InForce, Error> {
         let changes = self.changes.load(Ordering::SeqCst);
-        let marker = db.change_marker().await?;
+        let at = Instant::now();
         let seen = *self.seen.lock();
-        if let Some(seen) = seen {
-            let unchanged = match marker {
-                Some(_) => seen.marker == marker,
-                None => seen.changes == changes && seen.at.elapsed() < MAX_AGE,
-            };
-            if unchanged {
-                // The file was looked at just now, and did not change since.
-                let known_at = if marker.is_some() { Instant::now() } else { seen.at };
-                return Ok(seen.in_force(known_at));
+        let age = seen.map(|seen| at.saturating_duration_since(seen.at));
+        if let Some(seen) = seen.filter(|seen| seen.changes == changes && age < Some(LOOK_AGAIN)) {
+            return Ok(seen.in_force(seen.at));
+        }
+        let marker = db.change_marker().await?;
+        match (seen, marker) {
+            (Some(seen), Some(_)) if seen.marker == marker => {
+                self.looked(marker, changes, at);
+                return Ok(seen.in_force(at));
             }
+            (Some(seen), None) if seen.changes == changes && age < Some(MAX_AGE) => {
+                return Ok(seen.in_force(seen.at));
+            }
+            _ => {}
         }
         let old = seen.filter(|seen| marker.is_none() && seen.changes == changes);
         if let Some(old) = old
@@ -177,7 +185,6 @@ impl Cache {
         {
             return Ok(old.still_used());
         }
-        let at = Instant::now();
         let look = db.read(async |tx| environment::generation(tx).await);
         let generation = match old {
             None => look.await?,
@@ -204,6 +211,16 @@ impl Cache {
         };
         *self.seen.lock() = Some(seen);
         Ok(seen.in_force(at))
+    }
+
+    /// The file had not changed at all since the counter was read.
+    fn looked(&self, marker: Option<i64>, changes: u64, at: Instant) {
+        if let Some(seen) = &mut *self.seen.lock()
+            && seen.marker == marker
+        {
+            seen.at = at;
+            seen.changes = changes;
+        }
     }
 
     /// Whether the database should be asked: if it was away, by one request in [`MAX_AGE`].
