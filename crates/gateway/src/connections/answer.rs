@@ -77,7 +77,7 @@ pub async fn finish(
     connection_id: &str,
     raw: &[u8],
 ) -> Result<Finished, NotTaken> {
-    let parameters = Parameters::parse(raw).map_err(|_| garbled())?;
+    let parameters = Parameters::parse_answer(raw).map_err(|_| garbled())?;
     let connection_id = ConnectionId::parse(connection_id).map_err(|_| super::unknown())?;
     let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
     let (Some(state), Some(browser)) = (state, app.cookies().read(headers, Cookie::Browser)) else {
@@ -103,7 +103,7 @@ pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String,
     if body.len() > MAX_FORM_BYTES {
         return Err(garbled().into());
     }
-    let parameters = Parameters::parse(body).map_err(|_| garbled())?;
+    let parameters = Parameters::parse_answer(body).map_err(|_| garbled())?;
     let id = ConnectionId::parse(connection_id).map_err(|_| super::unknown())?;
     let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
     let state = state.ok_or(NotTaken::Unsolicited)?;
@@ -159,7 +159,7 @@ pub async fn finish_parked(
         connection_id,
         state: parked.state,
         handle: Some(handle),
-        returned: Return::Form(Parameters::parse(&body).map_err(|_| garbled())?),
+        returned: Return::Form(Parameters::parse_answer(&body).map_err(|_| garbled())?),
     };
     answer.take(app, &browser.sha256()).await
 }

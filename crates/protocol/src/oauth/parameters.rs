@@ -61,6 +61,24 @@ impl Parameters {
     ///
     /// A [`ParametersError`]; nothing is repaired.
     pub fn parse(raw: &[u8]) -> Result<Self, ParametersError> {
+        Self::read(raw, |_| false)
+    }
+
+    /// Decodes the answer of an identity provider to an authorization request.
+    ///
+    /// As [`Parameters::parse`], but a control character counts as a space, except in what
+    /// decides (`code`, `state`, `iss`, `error`). RFC 6749 §4.1.2.1 forbids them in
+    /// `error_description` too; Entra ID writes line breaks there all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Parameters::parse`].
+    pub fn parse_answer(raw: &[u8]) -> Result<Self, ParametersError> {
+        Self::read(raw, |name| !["code", "state", "iss", "error"].contains(&name))
+    }
+
+    /// `takes_controls`: of which parameters a control character is made a space.
+    fn read(raw: &[u8], takes_controls: impl Fn(&str) -> bool) -> Result<Self, ParametersError> {
         if raw.len() > MAX_BYTES {
             return Err(ParametersError::TooLong);
         }
@@ -73,7 +91,13 @@ impl Parameters {
                 Some(at) => (&pair[..at], &pair[at + 1..]),
                 None => (pair, &[][..]),
             };
-            pairs.push((text(name, MAX_NAME_BYTES)?, text(value, MAX_VALUE_BYTES)?));
+            let name = without_controls(text(name, MAX_NAME_BYTES)?)?;
+            let value = text(value, MAX_VALUE_BYTES)?;
+            let value = match takes_controls(&name) {
+                true => value.replace(char::is_control, " "),
+                false => without_controls(value)?,
+            };
+            pairs.push((name, value));
         }
         Ok(Self { pairs })
     }
@@ -142,11 +166,14 @@ fn text(encoded: &[u8], max_bytes: usize) -> Result<String, ParametersError> {
         return Err(ParametersError::TooLong);
     }
     // RFC 3629 §10: overlong forms and surrogates are not UTF-8.
-    let text = String::from_utf8(octets).map_err(|_| ParametersError::Utf8)?;
-    if text.chars().any(char::is_control) {
-        return Err(ParametersError::Control);
+    String::from_utf8(octets).map_err(|_| ParametersError::Utf8)
+}
+
+fn without_controls(text: String) -> Result<String, ParametersError> {
+    match text.contains(char::is_control) {
+        true => Err(ParametersError::Control),
+        false => Ok(text),
     }
-    Ok(text)
 }
 
 /// Undoes `application/x-www-form-urlencoded`; `None` at a bad escape.

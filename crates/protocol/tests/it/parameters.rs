@@ -128,3 +128,23 @@ fn values_stay_out_of_logs() {
     let parameters = Parameters::parse(b"client_secret=hunter2&code=c0de").unwrap();
     assert_eq!(format!("{parameters:?}"), r#"["client_secret", "code"]"#);
 }
+
+#[test]
+fn control_characters_of_a_provider_s_answer_count_as_spaces_where_nothing_is_decided() {
+    let answer =
+        Parameters::parse_answer(b"error=access_denied&error_description=a%0d%0ab&other=%00&state=s")
+            .unwrap();
+    assert_eq!(answer.one("error_description"), Ok(Some("a  b")));
+    assert_eq!(answer.one("state"), Ok(Some("s")));
+    for decides in ["code", "state", "iss", "error"] {
+        let answer = format!("{decides}=a%0ab");
+        assert_eq!(
+            Parameters::parse_answer(answer.as_bytes()),
+            Err(ParametersError::Control)
+        );
+    }
+    assert_eq!(
+        Parameters::parse_answer(b"a%0ab=c"),
+        Err(ParametersError::Control)
+    );
+}

@@ -79,6 +79,11 @@ async fn foreign_text_stays_one_parameter() {
         ("made_up_code", "x&code=forged&state=forged#x"),
         ("access_denied", "https://evil.test/ \"<script>"),
         ("é\u{202e}", "ü"),
+        // As Entra ID writes them.
+        (
+            "access_denied",
+            "AADSTS65004: User declined to consent to access the app.\r\nTrace ID: 0000aaaa\r\nTimestamp: 2026-11-30",
+        ),
     ] {
         let mut browser = gateway.browser();
         let request = rp.authorize().with("domain", "acme.test").with("state", "s1");
