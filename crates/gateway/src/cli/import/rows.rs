@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, StringRecord};
@@ -32,14 +33,15 @@ pub(super) struct Line {
 /// A line as it stands in the file, to be written to another.
 #[derive(Debug)]
 pub(super) enum Text {
-    Csv(StringRecord),
-    Json(String),
+    Csv(ByteRecord),
+    Json(Vec<u8>),
 }
 
 pub(super) enum Rows {
     Csv {
         reader: Box<csv::Reader<Box<dyn Read>>>,
         heading: StringRecord,
+        end: End,
     },
     Json {
         reader: BufReader<Box<dyn Read>>,
@@ -53,17 +55,25 @@ impl Rows {
         match format {
             Format::Csv => {
                 let (input, separator) = dialect::open_table(input)?;
+                let (input, end) = End::after(input);
                 let mut reader = csv::ReaderBuilder::new()
                     .flexible(true)
                     .trim(csv::Trim::All)
                     .delimiter(separator)
                     .from_reader(input);
-                let heading = reader.byte_headers()?.clone();
+                let heading = match reader.byte_headers()? {
+                    heading if end.is(heading) => ByteRecord::new(),
+                    heading if end.is_swallowed(heading) => {
+                        return Err(io::Error::other(format!("the heading {NOT_CLOSED}")));
+                    }
+                    heading => heading.clone(),
+                };
                 let heading = StringRecord::from_byte_record(heading)
                     .map_err(|_| io::Error::other(format!("the heading {}", dialect::NOT_UTF8)))?;
                 Ok(Self::Csv {
                     reader: Box::new(reader),
                     heading,
+                    end,
                 })
             }
             Format::Jsonl => Ok(Self::Json {
@@ -88,35 +98,35 @@ impl Rows {
     /// If the file cannot be read any further.
     pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
         match self {
-            Self::Csv { reader, heading } => next_csv(reader, heading),
+            Self::Csv { reader, heading, end } => next_csv(reader, heading, end),
             Self::Json { reader, number, read } => next_json(reader, number, read),
         }
     }
 }
 
-fn next_csv(reader: &mut csv::Reader<Box<dyn Read>>, heading: &StringRecord) -> io::Result<Option<Line>> {
+fn next_csv(
+    reader: &mut csv::Reader<Box<dyn Read>>,
+    heading: &StringRecord,
+    end: &End,
+) -> io::Result<Option<Line>> {
     let mut record = ByteRecord::new();
-    if !reader.read_byte_record(&mut record)? {
+    if !reader.read_byte_record(&mut record)? || end.is(&record) {
         return Ok(None);
     }
     let number = record.position().map_or(0, csv::Position::line);
-    let (record, value) = match StringRecord::from_byte_record(record) {
-        Ok(record) if record.len() == heading.len() => {
-            let value = object(heading, &record);
-            (record, value)
-        }
-        Ok(record) => {
-            let mistake = format!(
+    let value = if end.is_swallowed(&record) {
+        end.take_from(&mut record);
+        Err(format!("it {NOT_CLOSED}"))
+    } else {
+        match StringRecord::from_byte_record(record.clone()) {
+            Ok(record) if record.len() == heading.len() => object(heading, &record),
+            Ok(record) => Err(format!(
                 "it has {} cells, and the heading has {}",
                 record.len(),
                 heading.len()
-            );
-            (record, Err(mistake))
+            )),
+            Err(_) => Err(format!("it {}", dialect::NOT_UTF8)),
         }
-        Err(error) => (
-            StringRecord::from_byte_record_lossy(error.into_byte_record()),
-            Err(format!("it {}", dialect::NOT_UTF8)),
-        ),
     };
     Ok(Some(Line {
         number,
@@ -124,6 +134,40 @@ fn next_csv(reader: &mut csv::Reader<Box<dyn Read>>, heading: &StringRecord) -> 
         text: Text::Csv(record),
         value,
     }))
+}
+
+const NOT_CLOSED: &str =
+    "has a quotation mark that is opened and never closed, so everything after it would be one cell";
+
+/// A row of ours after the last one of the file. In a quotation that is never closed it becomes a
+/// part of the last cell, as the rows before it did; a reader of CSV does not tell that otherwise.
+pub(super) struct End(String);
+
+impl End {
+    fn after(input: Box<dyn Read>) -> (Box<dyn Read>, Self) {
+        let end = genkan_store::Secret::generate().expose().to_owned();
+        let row = io::Cursor::new(format!("\n{end}\n").into_bytes());
+        (Box::new(input.chain(row)), Self(end))
+    }
+
+    fn is(&self, record: &ByteRecord) -> bool {
+        record.len() == 1 && record.get(0) == Some(self.0.as_bytes())
+    }
+
+    fn is_swallowed(&self, record: &ByteRecord) -> bool {
+        let last = record.iter().last().unwrap_or_default();
+        last.trim_ascii_end().ends_with(self.0.as_bytes())
+    }
+
+    /// Leaves what stands in the file.
+    fn take_from(&self, record: &mut ByteRecord) {
+        let cells = record.iter().map(|cell| {
+            let cell = cell.trim_ascii_end();
+            let cell = cell.strip_suffix(self.0.as_bytes()).unwrap_or(cell);
+            cell.trim_ascii_end().to_vec()
+        });
+        *record = cells.collect::<Vec<_>>().into();
+    }
 }
 
 /// Empty cells are left out.
@@ -176,7 +220,7 @@ fn next_json(
         if length as u64 == MAX_LINE && bytes.last() != Some(&b'\n') {
             return Err(io::Error::other(format!("line {number} is longer than 1 MiB")));
         }
-        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        let text = bytes.trim_ascii().to_vec();
         if text.is_empty() {
             continue;
         }
@@ -220,24 +264,37 @@ impl Rejects {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
-                let mut file = BufWriter::new(File::create(&self.path)?);
+                // It holds personal data.
+                let file = File::options()
+                    .write(true)
+                    .create(true)
+                    .truncate(true)
+                    .mode(0o600)
+                    .open(&self.path);
+                let file = file.map_err(|error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+                });
+                let mut file = BufWriter::new(file?);
                 if let Some(heading) = &self.heading {
-                    write_csv(&mut file, heading)?;
+                    write_csv(&mut file, heading.as_byte_record())?;
                 }
                 self.file.insert(file)
             }
         };
         match text {
             Text::Csv(record) => write_csv(file, record)?,
-            Text::Json(line) => writeln!(file, "{line}")?,
+            Text::Json(line) => {
+                file.write_all(line)?;
+                file.write_all(b"\n")?;
+            }
         }
         file.flush()
     }
 }
 
-fn write_csv(file: &mut impl Write, record: &StringRecord) -> io::Result<()> {
+fn write_csv(file: &mut impl Write, record: &ByteRecord) -> io::Result<()> {
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
-    writer.write_record(record)?;
+    writer.write_byte_record(record)?;
     writer.flush()
 }
 
@@ -300,6 +357,44 @@ mod tests {
             .map(|line| line.0)
             .collect();
         assert_eq!(unix, [2, 3]);
+    }
+
+    #[test]
+    fn a_quotation_that_is_never_closed_is_a_mistake_and_no_cell() {
+        let text = "email,metadata.note\nq1@acme.test,\"open\nq2@acme.test,x\nq3@acme.test,y";
+        let mut rows = Rows::new(Format::Csv, Box::new(text.as_bytes())).unwrap();
+        let line = rows.next().unwrap().unwrap();
+        assert_eq!(line.number, 2);
+        assert!(line.value.unwrap_err().contains("never closed"));
+        let Text::Csv(record) = line.text else {
+            panic!("it is CSV")
+        };
+        assert_eq!(&record[1], b"open\nq2@acme.test,x\nq3@acme.test,y");
+        assert!(rows.next().unwrap().is_none());
+
+        let closed = lines(Format::Csv, "email,name\na@acme.test,\"5\"\" pipe\"");
+        assert_eq!(
+            closed[0].1,
+            Ok(json!({"email": "a@acme.test", "name": "5\" pipe"}))
+        );
+        let bare = lines(Format::Csv, "email,name\na@acme.test,5\" pipe\nb@acme.test,B\n");
+        assert_eq!(bare.len(), 2);
+        let heading = Rows::new(Format::Csv, Box::new(&b"email,\"name\na@acme.test,A\n"[..])).err();
+        assert!(heading.unwrap().to_string().contains("never closed"));
+    }
+
+    #[test]
+    fn a_reject_is_kept_byte_for_byte() {
+        let mut rows = Rows::new(Format::Csv, Box::new(&b"email,name\na@acme.test,J\xfcrgen\n"[..])).unwrap();
+        let Text::Csv(record) = rows.next().unwrap().unwrap().text else {
+            panic!("it is CSV")
+        };
+        assert_eq!(&record[1], b"J\xfcrgen");
+        let mut rows = Rows::new(Format::Jsonl, Box::new(&b"{\"name\":\"J\xfcrgen\"}\n"[..])).unwrap();
+        let Text::Json(line) = rows.next().unwrap().unwrap().text else {
+            panic!("it is JSON")
+        };
+        assert_eq!(line, b"{\"name\":\"J\xfcrgen\"}");
     }
 
     #[test]
