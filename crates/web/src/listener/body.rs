@@ -73,6 +73,11 @@ impl BodyLimit {
         self.0.rest.lock().take().map(Rest)
     }
 
+    /// Whether the body was cut short, for whatever reason.
+    pub(super) fn is_broken(&self) -> bool {
+        self.0.fault.load(Ordering::Relaxed) != 0
+    }
+
     /// The status that says why the body was cut short, if it was.
     pub(super) fn fault(&self) -> Option<StatusCode> {
         match self.0.fault.load(Ordering::Relaxed) {

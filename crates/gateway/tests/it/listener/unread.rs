@@ -45,6 +45,8 @@ async fn a_client_learns_that_its_connection_ends_with_the_response() {
         ("", &b"3\r\nabc\r\n"[..]),
         // It would take longer than it is worth.
         ("", long.as_bytes()),
+        // It breaks off.
+        ("", b"3\r\nabc\r\nxyz\r\n"),
         // The client waits for an invitation.
         ("expect: 100-continue\r\n", b""),
     ] {
