@@ -33,6 +33,7 @@ mod user;
 mod version;
 mod which;
 
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -174,7 +175,11 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
 }
 
 /// Runs a command that opens the database, on this thread.
+///
+/// The runtime gets each in a box, so that its loops are compiled once: they held three copies
+/// of every command.
 fn wait_for(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let command: Pin<Box<dyn Future<Output = _>>> = Box::pin(command);
     runtime(tokio::runtime::Builder::new_current_thread())?.block_on(command)
 }
 

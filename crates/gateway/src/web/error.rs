@@ -155,6 +155,10 @@ impl IntoResponse for PageError {
         let error = parts.source.as_deref().map(chain);
         if parts.status.is_server_error() {
             tracing::error!(reference, status, error, "{}", parts.heading);
+        } else if parts.status == StatusCode::TOO_MANY_REQUESTS {
+            // It costs the sender nothing, so it must not cost the log a line. The budget complains
+            // once in a while.
+            tracing::debug!(reference, status, error, "{}", parts.heading);
         } else {
             tracing::info!(reference, status, error, "{}", parts.heading);
         }
