@@ -334,9 +334,9 @@ async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Resp
 /// next request into a closing connection and could not know its outcome.
 async fn may_carry_more(limit: &BodyLimit, expects: bool) -> bool {
     match limit.take_rest() {
-        None => true,
-        // Reading would invite the body (RFC 9110 §10.1.1), which may never come.
-        Some(_) if expects || limit.fault().is_some() => false,
+        None => !limit.is_broken(),
+        // Reading would invite the body (RFC 9110 §10.1.1), and it comes or does not.
+        Some(_) if expects || limit.is_broken() => false,
         Some(rest) => rest.skip().await,
     }
 }

@@ -155,7 +155,7 @@ impl End {
     }
 
     fn is_swallowed(&self, record: &ByteRecord) -> bool {
-        let last = record.iter().last().unwrap_or_default();
+        let last = record.iter().next_back().unwrap_or_default();
         last.trim_ascii_end().ends_with(self.0.as_bytes())
     }
 
