@@ -151,7 +151,7 @@ impl Error {
         Self::refused(Code::Unavailable, "UNAVAILABLE", "try again in a moment")
     }
 
-    /// Whether what failed may have been committed all the same.
+    /// Whether the failed call may have been committed all the same.
     pub(crate) fn may_be_done(&self) -> bool {
         matches!(
             self,

@@ -7,9 +7,8 @@
 //! once after a change through the management API of this process.
 //! Nothing that decides one-time use or revocation is ever kept here.
 //!
-//! While the database is away, what is kept goes on to count: the key set and the
-//! description of the provider are there, and clients get tokens of their own for
-//! [`TRUSTED_FOR`].
+//! While the database is away, the cache goes on to count: it answers the key set and the
+//! description of the provider, and clients get tokens of their own for [`TRUSTED_FOR`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

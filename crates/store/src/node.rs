@@ -1,7 +1,7 @@
 //! The nodes on one database, and whether their clocks agree with it.
 //!
-//! A code lives for a minute and a token for five. A node whose clock is off by as much refuses what
-//! another node has just issued.
+//! A code lives for a minute and a token for five. If the clock of a node is off by as much, it refuses
+//! the codes and tokens that another node has just issued.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ const LIVE: Duration = Duration::from_secs(150);
 /// From here on somebody should know.
 const WARN_MICROS: u64 = 5_000_000;
 
-/// From here on what one node issues may be refused by another.
+/// From here on one node may refuse the codes of another.
 const OFF_MICROS: u64 = 30_000_000;
 
-/// What a node makes of its clock.
+/// The verdict on the clock of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
     Right,
@@ -31,7 +31,7 @@ pub enum Clock {
     Off,
 }
 
-/// Notes by how much the clock of a node is ahead of the database's, and says what to make of it.
+/// Notes by how much the clock of a node is ahead of the database's, and judges it.
 ///
 /// `database_clock` is the database's time, in microseconds.
 pub async fn report(tx: &mut Tx<'_>, id: &NodeId, ahead: i64, database_clock: i64) -> Result<Clock, Error> {
@@ -61,7 +61,7 @@ pub async fn leave(tx: &mut Tx<'_>, id: &NodeId) -> Result<(), Error> {
     Ok(())
 }
 
-/// What to make of a clock that is `ahead`, beside `others`.
+/// Judges a clock that is `ahead`, beside `others`.
 pub fn judge(ahead: i64, others: &[i64]) -> Clock {
     if ahead.unsigned_abs() < WARN_MICROS {
         return Clock::Right;

@@ -90,12 +90,12 @@ impl Balancer {
         answer.trim().to_owned()
     }
 
-    /// What it has logged.
+    /// Its log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
-    /// What [`Db::connect`](crate::Db::connect) takes, if a section listens on `.s.PGSQL.5432` in its directory.
+    /// An address for [`Db::connect`](crate::Db::connect), if a section listens on `.s.PGSQL.5432` in its directory.
     pub fn url(&self) -> String {
         url_of(self.directory.path())
     }

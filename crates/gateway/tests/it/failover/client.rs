@@ -1,4 +1,4 @@
-//! What a client of the site may be told, and what never.
+//! Requests to the site, and the answers that a client may get.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl Answer {
 /// Why an answer is none that may be given.
 pub(super) type Wrong = String;
 
-/// What a request does, which decides whether its outcome may be unknown.
+/// The work of a request. Only a write may have an unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Does {
     Read,

@@ -62,7 +62,7 @@ impl Machines {
         (port, config)
     }
 
-    /// Starts a node, and returns it with what it says of itself.
+    /// Starts a node, and waits for the first answer of its `/readyz`.
     async fn node(&mut self, ahead: i32) -> (Node, (u16, String)) {
         let (port, config) = self.configure(ahead);
         let node = Node::start("node", port, config);
@@ -75,7 +75,7 @@ impl Machines {
         (node, readiness.unwrap())
     }
 
-    /// What `genkan doctor` finds out about the clock.
+    /// The finding of `genkan doctor` about the clock.
     fn doctor(&mut self, ahead: i32) -> Value {
         let (_, config) = self.configure(ahead);
         let output = genkan()

@@ -68,7 +68,7 @@ async fn a_database_that_restarts_hangs_or_fails_over_loses_nothing_that_was_gra
         load.seen_in_all().unknown > unconfirmed
     })
     .await;
-    // What only reads goes on, and no node is taken out for what no other one could do.
+    // Reads go on, and no node is taken out, because every other one is as badly off.
     load.goes_on_with(&[Kind::ClientToken, Kind::List]).await;
     assert!(site.all_say(200, "ready\n").await);
     assert_eq!(site.serving().len(), site.nodes.len());

@@ -1,4 +1,4 @@
-//! A small steady load, and the journal of what was answered.
+//! A small steady load, and the journal of its answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,16 +15,16 @@ use super::{sign_in::sign_in, until};
 /// Between two requests of one worker.
 const PAUSE: Duration = Duration::from_millis(60);
 
-/// What a refresh token and those that it took the place of came to.
+/// A refresh token, with the one that it replaced.
 #[derive(Debug)]
 struct Family {
     token: String,
     superseded: Option<String>,
-    /// Whether `token` surely counts. Else an answer was lost that may have brought another one.
+    /// `token` counts for sure. Otherwise an answer was lost, which may have brought another one.
     is_certain: bool,
 }
 
-/// What came of an attempt to make an organization.
+/// The outcome of an attempt to make an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Made {
     Acknowledged,
@@ -300,7 +300,7 @@ impl Journal {
             Outcome::Answered(answer) if family.is_certain => {
                 return Err(format!("a grant is lost: {family:?} {answer:?}"));
             }
-            // The answer that was lost had brought another one.
+            // The lost answer had brought another one.
             Outcome::Answered(_) => return Ok(()),
             Outcome::Refused => {}
             Outcome::Unknown | Outcome::Cut => family.is_certain = false,

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use genkan::config::InstanceKeyBytes;
@@ -26,7 +27,7 @@ pub(super) struct Application {
     pub(super) redirect_uri: String,
 }
 
-/// What was set up before the nodes were started.
+/// The others who take part, set up before the nodes start.
 #[derive(Debug)]
 pub(super) struct Parties {
     pub(super) provider: IdentityProvider,
@@ -190,12 +191,12 @@ impl Node {
         self.process = spawn(&self.config, &self.log);
     }
 
-    /// What it has logged.
+    /// Its log so far.
     pub(super) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// What `/readyz` says, if it answers.
+    /// The answer of `/readyz`, if there is one.
     pub(super) async fn readiness(&self) -> Option<(u16, String)> {
         let answer = self.http.get(format!("{}/readyz", self.url)).send().await.ok()?;
         Some((answer.status().as_u16(), answer.text().await.ok()?))
@@ -223,9 +224,19 @@ fn spawn(config: &Path, log: &Path) -> Child {
 }
 
 /// One for HAProxy, and one for each node.
+///
+/// They lie below those that the system gives to others: a node that is started again needs its port again.
 pub(super) fn free_ports() -> [u16; 4] {
-    let all = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    all.map(|listener| listener.local_addr().unwrap().port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 1000).unwrap();
+    [(); 4].map(|()| {
+        loop {
+            let offset = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(begin * 12) % 12_000;
+            if TcpListener::bind(("127.0.0.1", 20_000 + offset)).is_ok() {
+                return 20_000 + offset;
+            }
+        }
+    })
 }
 
 pub(super) fn configuration(public_url: &str, port: u16, key: &Path, database: &str) -> String {
@@ -301,7 +312,7 @@ backend databases
     )
 }
 
-/// Writes what the site is about into the database, as a node that goes away again.
+/// Fills the database, as a node that goes away again.
 async fn set_up(primary: &Cluster, url: &str) -> Parties {
     let gateway = Gateway::setup()
         .production()

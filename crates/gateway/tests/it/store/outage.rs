@@ -77,7 +77,7 @@ async fn while_the_database_is_away_nothing_is_broken_and_everybody_is_told_to_c
     is_told_to_come_back(&page);
     assert!(page.text().contains("try again"), "{}", page.text());
     is_told_to_come_back(&created);
-    // What only reads the configuration goes on.
+    // Requests that only read the configuration go on.
     assert_eq!(own.status, 200, "{}", own.transcript());
     assert!(waited < Duration::from_secs(4), "{waited:?}");
     assert_eq!(keys.status, 200);
@@ -92,7 +92,7 @@ async fn while_the_database_is_away_nothing_is_broken_and_everybody_is_told_to_c
     assert_eq!(ready(&gateway).await.0, 200);
 }
 
-/// Lets time pass for whoever waits.
+/// Lets time pass for all timers.
 async fn pass(duration: Duration) {
     tokio::time::pause();
     tokio::time::advance(duration).await;
