@@ -89,6 +89,17 @@ impl Api {
         done
     }
 
+    /// As [`Api::tx`], each statement seeing what others have committed: see
+    /// [`genkan_db::Db::tx_read_committed`].
+    pub(crate) async fn tx_read_committed<T>(
+        &self,
+        f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone,
+    ) -> Result<T, Error> {
+        let done = self.host().db().tx_read_committed(f).await;
+        self.host().changed();
+        done
+    }
+
     /// The public URL, without a trailing slash.
     pub(crate) fn public_url(&self) -> &str {
         self.host().public_url()

@@ -4,6 +4,7 @@
 //! parameters, `ON CONFLICT … DO UPDATE`, `RETURNING`, `TEXT`, `BIGINT`,
 //! `BOOLEAN`, `BYTEA`, time as `BIGINT` microseconds).
 
+mod append;
 mod bulk;
 mod error;
 mod migrate;
@@ -28,6 +29,7 @@ use sqlite::Sqlite;
 use statement::{Access, Isolation};
 use tx::FIRST_CHUNK;
 
+pub use append::Appending;
 pub use bulk::Bulk;
 pub use error::{Error, Outage};
 pub use migrate::{Migration, Schema};
@@ -165,10 +167,7 @@ impl Db {
         &self,
         f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Clone,
     ) -> Result<T, E> {
-        match &self.0 {
-            Inner::Sqlite(sqlite) => sqlite.tx(FIRST_CHUNK, f).await,
-            Inner::Postgres(postgres) => postgres.tx(write(Isolation::Serializable, FIRST_CHUNK), &f).await,
-        }
+        self.write(access(Isolation::Serializable, FIRST_CHUNK), f).await
     }
 
     /// As [`Db::tx`], but on PostgreSQL each statement sees what others committed before it.
@@ -185,13 +184,17 @@ impl Db {
         &self,
         f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Clone,
     ) -> Result<T, E> {
+        self.write(access(Isolation::ReadCommitted, FIRST_CHUNK), f).await
+    }
+
+    async fn write<T, E: From<Error>>(
+        &self,
+        access: Access,
+        f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Clone,
+    ) -> Result<T, E> {
         match &self.0 {
-            Inner::Sqlite(sqlite) => sqlite.tx(FIRST_CHUNK, f).await,
-            Inner::Postgres(postgres) => {
-                postgres
-                    .tx(write(Isolation::ReadCommitted, FIRST_CHUNK), &f)
-                    .await
-            }
+            Inner::Sqlite(sqlite) => sqlite.tx(access, f).await,
+            Inner::Postgres(postgres) => postgres.tx(access, &f).await,
         }
     }
 
@@ -236,14 +239,8 @@ impl Db {
                 *held.lock() = started.elapsed();
                 progress
             };
-            let progress = match &self.0 {
-                Inner::Sqlite(sqlite) => sqlite.tx(pace.chunk(), timed).await?,
-                Inner::Postgres(postgres) => {
-                    postgres
-                        .tx(write(Isolation::Serializable, pace.chunk()), &timed)
-                        .await?
-                }
-            };
+            let access = access(Isolation::Serializable, pace.chunk());
+            let progress = self.write(access, timed).await?;
             if progress == Bulk::Done {
                 return Ok(());
             }
@@ -252,7 +249,8 @@ impl Db {
         }
     }
 
-    /// A number that differs after any commit, by this or another process.
+    /// A number that differs after a commit of another process, and after one of this that
+    /// told so by [`Tx::tell`].
     ///
     /// Costs a few microseconds on SQLite, so a cache can ask before it
     /// answers. `None` on PostgreSQL, which has nothing as cheap.
@@ -334,6 +332,6 @@ impl Db {
     }
 }
 
-const fn write(isolation: Isolation, chunk: i64) -> Access {
+const fn access(isolation: Isolation, chunk: i64) -> Access {
     Access::Write { isolation, chunk }
 }

@@ -3,7 +3,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::statement::{Fate, postgres, sqlite};
+use crate::append::{self, Appending, Waiting};
+use crate::statement::{Access, Fate, postgres, sqlite};
 use crate::work::Work;
 use crate::{Engine, Error, Row, Value};
 
@@ -30,7 +31,10 @@ pub struct Tx<'a> {
     fate: Fate,
     /// Why it must be run again on another connection.
     why: Option<Error>,
-    chunk: i64,
+    access: Access,
+    /// What is written before the commit.
+    waiting: Vec<Waiting>,
+    is_told: bool,
     work: &'a Work,
 }
 
@@ -49,28 +53,32 @@ impl std::fmt::Debug for Tx<'_> {
 }
 
 impl<'a> Tx<'a> {
-    pub(crate) fn sqlite(connection: &'a mut rusqlite::Connection, chunk: i64, work: &'a Work) -> Self {
-        Self {
-            connection: Connection::Sqlite(connection),
-            fate: Fate::Open,
-            why: None,
-            chunk,
-            work,
-        }
+    pub(crate) fn sqlite(connection: &'a mut rusqlite::Connection, access: Access, work: &'a Work) -> Self {
+        Self::new(Connection::Sqlite(connection), access, work)
     }
 
-    pub(crate) fn postgres(transaction: &'a postgres::Transaction, chunk: i64, work: &'a Work) -> Self {
+    pub(crate) fn postgres(transaction: &'a postgres::Transaction, access: Access, work: &'a Work) -> Self {
+        Self::new(Connection::Postgres(transaction), access, work)
+    }
+
+    fn new(connection: Connection<'a>, access: Access, work: &'a Work) -> Self {
         Self {
-            connection: Connection::Postgres(transaction),
+            connection,
             fate: Fate::Open,
             why: None,
-            chunk,
+            access,
+            waiting: Vec::new(),
+            is_told: false,
             work,
         }
     }
 
     pub(crate) fn fate(&self) -> Fate {
         self.fate
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_told
     }
 
     /// Why the connection is good for nothing more.
@@ -123,7 +131,56 @@ impl Tx<'_> {
     /// Bound to `LIMIT $n`. It grows and shrinks so that a step holds the
     /// writer for about five milliseconds.
     pub fn chunk(&self) -> i64 {
-        self.chunk
+        match self.access {
+            Access::Read => FIRST_CHUNK,
+            Access::Write { chunk, .. } => chunk,
+        }
+    }
+
+    /// Whether a row that is read can be held until the commit: `FOR UPDATE` and its like.
+    ///
+    /// So it is in a transaction that writes on PostgreSQL. On SQLite one writes at a time.
+    pub fn locks(&self) -> bool {
+        self.engine() == Engine::Postgres && self.access != Access::Read
+    }
+
+    /// Another transaction changed what this one rests on: it begins anew when its closure
+    /// returns, and this is the error to return.
+    ///
+    /// On SQLite nothing can change meanwhile, so there it stays an error.
+    #[must_use = "the closure must end"]
+    pub fn begin_anew(&mut self) -> Error {
+        if self.locks() {
+            self.fate = Fate::Rerun;
+        }
+        Error::Busy("another transaction changed what this one rests on".to_owned())
+    }
+
+    /// Tells those who keep what they have read that it is not so any more: see
+    /// [`Db::change_marker`](crate::Db::change_marker).
+    pub fn tell(&mut self) {
+        self.is_told = true;
+    }
+
+    /// Adds a row that nothing in this transaction reads: such rows are written together,
+    /// before the commit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] if the row has another number of columns than the table.
+    pub fn append(&mut self, table: &'static Appending, row: &[Value<'_>]) -> Result<(), Error> {
+        self.waiting.push(Waiting::new(table, row)?);
+        Ok(())
+    }
+
+    /// Writes what [`Tx::append`] keeps back, for those who read it here all the same.
+    ///
+    /// # Errors
+    ///
+    /// As every statement.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        let waiting = std::mem::take(&mut self.waiting);
+        append::write(self, &waiting).await
     }
 
     /// Opens a statement: the transaction is doomed until [`Tx::settle`] says otherwise.

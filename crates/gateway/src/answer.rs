@@ -195,25 +195,28 @@ pub async fn respond(
     let session = place.session;
     let at = app.at(now);
     let new_code = NewCode::of(app, cached, now);
-    app.db()
-        .tx(async |tx| -> Result<(), Error> {
-            if !place.still_stands(tx, now).await? {
-                return Err(Error::Stale);
-            }
-            match from {
-                Some((id, stage)) => {
-                    interaction::advance(tx, id, stage, &interaction::Stage::Completed).await?;
-                    if !matches!(stage, interaction::Stage::Authenticated { .. }) {
-                        auth_log::succeeded(tx, id, &session.id, auth_log::Method::Session).await?;
-                    }
-                }
-                None => {
-                    auth_log::answered_by_session(tx, at, &new_code.client_id, &session.id).await?;
+    let answer = async |tx: &mut Tx<'_>| -> Result<(), Error> {
+        if !place.still_stands(tx, now).await? {
+            return Err(Error::Stale);
+        }
+        match from {
+            Some((id, stage)) => {
+                interaction::advance(tx, id, stage, &interaction::Stage::Completed).await?;
+                if !matches!(stage, interaction::Stage::Authenticated { .. }) {
+                    auth_log::succeeded(tx, id, &session.id, auth_log::Method::Session).await?;
                 }
             }
-            new_code.issue(tx, at, request, place).await
-        })
-        .await?;
+            None => {
+                auth_log::answered_by_session(tx, at, &new_code.client_id, &session.id).await?;
+            }
+        }
+        new_code.issue(tx, at, request, place).await
+    };
+    match place.entered {
+        // Many rows say whether somebody may enter, and none of them is held.
+        Some(_) => app.db().tx(answer).await?,
+        None => app.db().tx_read_committed(answer).await?,
+    }
     Ok(new_code.respond(app, request))
 }
 

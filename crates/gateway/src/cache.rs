@@ -3,7 +3,7 @@
 //! Every change of configuration raises a counter in the database, whoever
 //! makes it: this process, another node, or the command line. A cached value is
 //! used only while that counter stands still. It is read at most once in [`LOOK_AGAIN`]
-//! on SQLite, and only if the file changed at all; elsewhere at most once in [`MAX_AGE`]; and at
+//! on SQLite, and only if another process has written or this one has raised it; elsewhere at most once in [`MAX_AGE`]; and at
 //! once after a change through the management API of this process.
 //! Nothing that decides one-time use or revocation is ever kept here.
 //!

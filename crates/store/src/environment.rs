@@ -52,6 +52,7 @@ pub async fn create(tx: &mut Tx<'_>, environment: &Environment, key: &InstanceKe
         return Err(Error::Conflict(conflict::ENVIRONMENT));
     }
     let key_check = key.seal(key_check_place(&environment.id), KEY_CHECK);
+    tx.tell();
     tx.exec(
         "INSERT INTO environment (id, kind, key_check, generation, access_token_lifetime_secs,
             client_access_token_lifetime_secs, session_absolute_secs, session_idle_secs, created_at)
@@ -135,6 +136,7 @@ pub async fn is_sealed_under(tx: &mut Tx<'_>, key: &InstanceKey) -> Result<bool,
 ///
 /// [`Error::Stale`] if there is no environment yet.
 pub async fn update_lifetimes(tx: &mut Tx<'_>, environment: &Environment) -> Result<(), Error> {
+    tx.tell();
     let changed = tx
         .exec(
             "UPDATE environment SET access_token_lifetime_secs = $2, client_access_token_lifetime_secs = $3,
@@ -160,6 +162,7 @@ pub async fn update_lifetimes(tx: &mut Tx<'_>, environment: &Environment) -> Res
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn touch(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.tell();
     tx.exec("UPDATE environment SET generation = generation + 1", p![])
         .await?;
     Ok(())

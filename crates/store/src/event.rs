@@ -6,7 +6,7 @@ mod backlog;
 mod object;
 pub(crate) mod shape;
 
-use genkan_db::{Tx, p};
+use genkan_db::{Appending, Tx, p};
 use serde_json::{Map, Value};
 
 pub use backlog::read_facts;
@@ -205,7 +205,14 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Records that something happened at `at`.
+static EVENTS: Appending = Appending::new(
+    "INSERT INTO events (id, kind, organization_id, user_id, client_id, session_id, connection_id, directory_id,
+        actor, data, occurred_at, object) VALUES",
+    12,
+);
+
+/// Records that something happened at `at`. Nothing in a transaction reads its own events:
+/// they are written together, before it commits.
 ///
 /// # Errors
 ///
@@ -221,10 +228,8 @@ pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<
         entry.kind
     );
     let (id, data): (EventId, String) = (at.id(), json(&entry.data));
-    tx.exec(
-        "INSERT INTO events (id, kind, organization_id, user_id, client_id, session_id, connection_id,
-            directory_id, actor, data, occurred_at, object)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    tx.append(
+        &EVENTS,
         p![
             &id,
             entry.kind.as_str(),
@@ -239,8 +244,7 @@ pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<
             at.now.as_micros(),
             entry.object.as_ref().map(Object::text).as_deref(),
         ],
-    )
-    .await?;
+    )?;
     Ok(())
 }
 
@@ -251,6 +255,7 @@ pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn find_object(tx: &mut Tx<'_>, id: &EventId) -> Result<Option<Object>, Error> {
+    tx.flush().await?;
     let row = tx.opt("SELECT object FROM events WHERE id = $1", p![id]).await?;
     let members = row.map(|row| Columns::of(&row).optional_json("events.object"));
     Ok(members.transpose()?.flatten().map(Object::stored))
@@ -318,6 +323,7 @@ macro_rules! columns {
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn list(tx: &mut Tx<'_>, filter: &Filter, page: &Page<EventId>) -> Result<Vec<Event>, Error> {
+    tx.flush().await?;
     let kinds = filter.kinds();
     macro_rules! rows {
         ($select:expr) => {
@@ -365,6 +371,7 @@ macro_rules! counted {
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn count(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<i64, Error> {
+    tx.flush().await?;
     let kinds = filter.kinds();
     let sql = if filter.connection_id.is_some() {
         counted!(conditions!(of a connection))

@@ -164,20 +164,25 @@ pub async fn redeem(
     client_id: &ClientId,
     rotation: Rotation,
 ) -> Result<Redemption, Error> {
-    // RFC 6749 §6: the token must have been issued to this client.
-    let token = find(tx, hash, at.now)
-        .await?
-        .filter(|token| token.grant.client_id == *client_id);
-    let Some(token) = token else {
+    let Some(token) = find_of_client(tx, hash, client_id, at.now).await? else {
         return Ok(Redemption::Unknown);
     };
     match rotation {
         Rotation::Family => return Ok(Redemption::Fresh(token.grant)),
         Rotation::StrictWithGrace | Rotation::Strict => {}
     }
-    if token.is_unused() && use_up(tx, hash, &token.grant.id, at.now).await? {
-        return Ok(Redemption::Fresh(token.grant));
-    }
+    let token = if token.is_unused() {
+        if use_up(tx, hash, &token.grant.id, at.now).await? {
+            return Ok(Redemption::Fresh(token.grant));
+        }
+        // Somebody was quicker: what they did decides whether this is within the grace.
+        match find_of_client(tx, hash, client_id, at.now).await? {
+            Some(token) => token,
+            None => return Ok(Redemption::Unknown),
+        }
+    } else {
+        token
+    };
     let is_recent = |since: Option<Timestamp>| since.is_some_and(|since| at.now.since(since) < GRACE);
     let has_grace = is_recent(token.used_at) || is_recent(token.superseded_at);
     if rotation == Rotation::StrictWithGrace && has_grace {
@@ -185,6 +190,17 @@ pub async fn redeem(
     }
     grant::revoke_replayed(tx, at, &token.grant.id).await?;
     Ok(Redemption::Reused(token.grant.id))
+}
+
+/// RFC 6749 §6: the token must have been issued to this client.
+async fn find_of_client(
+    tx: &mut Tx<'_>,
+    hash: &SecretHash,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<Option<RefreshToken>, Error> {
+    let found = find(tx, hash, now).await?;
+    Ok(found.filter(|token| token.grant.client_id == *client_id))
 }
 
 /// Marks a token as used and its siblings as superseded. Check and mark are one

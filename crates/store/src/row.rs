@@ -140,6 +140,19 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// A SELECT that holds what it reads until the commit, where there is anybody to hold it
+/// against; see `docs/decisions/isolation.md`. The lock stands last.
+macro_rules! held {
+    ($tx:expr, $lock:literal, $($sql:expr),+ $(,)?) => {
+        if $tx.locks() {
+            concat!($($sql),+, " ", $lock)
+        } else {
+            concat!($($sql),+)
+        }
+    };
+}
+pub(crate) use held;
+
 /// The JSON text of a column.
 pub(crate) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value)

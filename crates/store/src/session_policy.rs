@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::shape::{self, organization_columns};
 use crate::event::{self, Entry, Kind, Object};
-use crate::row::{Columns, json, words};
+use crate::row::{Columns, held, json, words};
 use crate::{Error, OrganizationId, SessionId, Stamp, Timestamp};
 
 words! {
@@ -44,6 +44,14 @@ pub struct Lifetimes {
     pub absolute: Duration,
     /// From the last use.
     pub idle: Duration,
+}
+
+impl Lifetimes {
+    /// Those that hold where an organization has a policy of its own.
+    #[must_use]
+    pub fn shortened_by(self, policy: Option<&SessionPolicy>) -> Self {
+        policy.map_or(self, |policy| policy.shorten(self))
+    }
 }
 
 /// An organization's own limits. They only shorten: the shorter one of the
@@ -91,17 +99,21 @@ pub async fn find(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<Session
     Ok(policy.transpose()?.flatten())
 }
 
-/// The lifetimes of a session in an organization, or in none.
-pub(crate) async fn lifetimes(
+/// As [`find`], of an organization or of none, and holds it: whoever changes it waits for the
+/// session that is measured by it.
+pub(crate) async fn find_held(
     tx: &mut Tx<'_>,
     id: Option<&OrganizationId>,
-    application: Lifetimes,
-) -> Result<Lifetimes, Error> {
-    let policy = match id {
-        Some(id) => find(tx, id).await?,
-        None => None,
-    };
-    Ok(policy.map_or(application, |policy| policy.shorten(application)))
+) -> Result<Option<SessionPolicy>, Error> {
+    let Some(id) = id else { return Ok(None) };
+    let sql = held!(
+        tx,
+        "FOR KEY SHARE",
+        "SELECT session_policy FROM organizations WHERE id = $1"
+    );
+    let row = tx.opt(sql, p![id]).await?;
+    let policy = row.map(|row| Columns::of(&row).optional_json("organizations.session_policy"));
+    Ok(policy.transpose()?.flatten())
 }
 
 /// How long a session may be unused: as the strictest of the organizations says
@@ -113,15 +125,17 @@ pub(crate) async fn strictest_idle(
     application: Duration,
     now: Timestamp,
 ) -> Result<Duration, Error> {
+    let sql = held!(
+        tx,
+        "FOR KEY SHARE",
+        "SELECT session_policy FROM organizations
+          WHERE id IN (
+            SELECT CAST($2 AS TEXT) UNION
+            SELECT organization_id FROM grants
+             WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > $3)"
+    );
     let rows = tx
-        .all(
-            "SELECT session_policy FROM organizations
-              WHERE session_policy IS NOT NULL AND id IN (
-                SELECT CAST($2 AS TEXT) UNION
-                SELECT organization_id FROM grants
-                 WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > $3)",
-            p![session_id, organization_id, now.as_micros()],
-        )
+        .all(sql, p![session_id, organization_id, now.as_micros()])
         .await?;
     let mut strictest = application;
     for row in &rows {
@@ -137,7 +151,9 @@ pub(crate) async fn strictest_idle(
 ///
 /// Living sessions are shortened at once, so that a lost laptop does not stay
 /// signed in for as long as the old policy allowed. A longer policy lengthens
-/// the idle time at the next use, and the rest at the next sign-in.
+/// the idle time at the next use, and the rest at the next sign-in. At READ COMMITTED (see
+/// [`genkan_db::Db::tx_read_committed`]) no session is overlooked that begins or is used at the
+/// same time.
 ///
 /// # Errors
 ///
@@ -149,6 +165,10 @@ pub async fn set(
     policy: Option<&SessionPolicy>,
 ) -> Result<(), Error> {
     let text = policy.map(json);
+    if tx.locks() {
+        tx.opt("SELECT id FROM organizations WHERE id = $1 FOR UPDATE", p![id])
+            .await?;
+    }
     let row = tx
         .opt(
             concat!(

@@ -19,7 +19,7 @@ use crate::statement::postgres::{
     self as statement, Begin, COMMIT_LIMIT, Commit, SILENT, Server, Transaction,
 };
 use crate::statement::{Access, Fate};
-use crate::tx::{FIRST_CHUNK, poll};
+use crate::tx::poll;
 use crate::work::{Done, Work};
 use crate::{Error, Migration, Tx};
 use config::{Hope, Settings};
@@ -198,10 +198,14 @@ impl Postgres {
             Ok(transaction) => transaction,
             Err(failure) => return Ok(not_begun(failure)?),
         };
-        let mut tx = Tx::postgres(&transaction, chunk(access), &self.work);
+        let mut tx = Tx::postgres(&transaction, access, &self.work);
         let result = {
             let mut future = pin!(f(&mut tx));
             poll_fn(|context| poll(future.as_mut(), context)).await
+        };
+        let result = match result {
+            Ok(value) if tx.fate() == Fate::Open => tx.flush().await.map(|()| value).map_err(E::from),
+            result => result,
         };
         match (tx.fate(), result) {
             (Fate::Rerun, _) => Ok(Attempt::Rerun(Reason::Conflict)),
@@ -227,13 +231,6 @@ impl Postgres {
                 .into()),
             },
         }
-    }
-}
-
-fn chunk(access: Access) -> i64 {
-    match access {
-        Access::Read => FIRST_CHUNK,
-        Access::Write { chunk, .. } => chunk,
     }
 }
 

@@ -148,7 +148,7 @@ mod tests {
         writer
             .execute_batch("CREATE TABLE t (data BLOB NOT NULL) STRICT")
             .unwrap();
-        let queue = Queue::start(writer, Arc::default()).unwrap();
+        let queue = Queue::start(writer, Arc::default(), Arc::default()).unwrap();
         Fixture {
             queue,
             connection: open::checkpointer(&path).unwrap(),

@@ -9,6 +9,7 @@
 mod backup;
 mod checkpoint;
 mod dialect;
+mod marker;
 mod migrate;
 mod open;
 mod readers;
@@ -20,11 +21,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::migrate::Applied;
-use crate::statement::sqlite as statement;
+use crate::statement::Access;
 use crate::work::{Done, Work};
 use crate::{Error, Migration, Tx};
 use checkpoint::Checkpointer;
-use parking_lot::Mutex;
+use marker::Marker;
 use readers::Readers;
 use writer::Queue;
 
@@ -38,8 +39,7 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     queue: Arc<Queue>,
     readers: Readers,
-    /// Asked for `PRAGMA data_version` and nothing else; `None` once closed.
-    marker: Mutex<Option<rusqlite::Connection>>,
+    marker: Arc<Marker>,
     checkpointer: Checkpointer,
     work: Work,
 }
@@ -59,15 +59,16 @@ impl Sqlite {
         blocking(move || {
             let writer = open::writer(&path)?;
             let readers = Readers::open(&path)?;
-            let marker = open::reader(&path)?;
+            let marker = Arc::new(Marker::default());
+            marker.watch(open::reader(&path)?, &writer)?;
             let checkpointer = Checkpointer::default();
-            let queue = Queue::start(writer, checkpointer.signal())?;
+            let queue = Queue::start(writer, checkpointer.signal(), Arc::clone(&marker))?;
             checkpointer.start(open::checkpointer(&path)?, &queue)?;
             Ok(Self {
                 path,
                 queue,
                 readers,
-                marker: Mutex::new(Some(marker)),
+                marker,
                 checkpointer,
                 work: Work::default(),
             })
@@ -90,14 +91,18 @@ impl Sqlite {
     /// Runs `f` after the callers before it, in the transaction it may share with them.
     pub(crate) async fn tx<T, E: From<Error>>(
         &self,
-        chunk: i64,
+        access: Access,
         f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         step::refuse_nesting()?;
         let mut turn = self.queue.turn().await?;
         turn.begin().await?;
         self.work.write();
-        let outcome = turn.run(|connection| step::run(connection, chunk, &self.work, f));
+        let mut is_told = false;
+        let outcome = turn.run(|connection| step::run(connection, (access, &mut is_told), &self.work, f));
+        if is_told {
+            self.marker.tell();
+        }
         // From here the transaction happens, whether or not the caller is
         // still there to hear of it.
         let answer = turn.join_batch();
@@ -134,14 +139,8 @@ impl Sqlite {
         self.work.done()
     }
 
-    /// A number that changes with every commit, of any connection of any process.
     pub(crate) fn change_marker(&self) -> Result<i64, Error> {
-        let marker = self.marker.lock();
-        let connection = marker.as_ref().ok_or(Error::Closed)?;
-        connection
-            .prepare_cached("PRAGMA data_version")
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-            .map_err(statement::error)
+        self.marker.number()
     }
 
     pub(crate) async fn backup(&self, to: &Path) -> Result<(), Error> {
@@ -160,7 +159,7 @@ impl Sqlite {
         };
         let checkpoints = self.checkpointer.stop();
         self.readers.close();
-        let marker = self.marker.lock().take();
+        let marker = self.marker.close();
         let closed = blocking(move || {
             drop(marker);
             if let Some(thread) = checkpoints {

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use rusqlite::Connection;
 
-use crate::statement::Fate;
 use crate::statement::sqlite::error;
-use crate::tx::{FIRST_CHUNK, poll};
+use crate::statement::{Access, Fate};
+use crate::tx::poll;
 use crate::work::Work;
 use crate::{Error, Tx};
 
@@ -34,27 +34,33 @@ pub(super) fn refuse_nesting() -> Result<(), Error> {
     }
 }
 
-/// Polls `f` once, without rolling back or committing anything.
+/// Polls `f` once, without rolling back or committing anything, and says whether [`Tx::tell`] was called.
 pub(super) fn run<T, E: From<Error>>(
     connection: &mut Connection,
-    chunk: i64,
+    (access, is_told): (Access, &mut bool),
     work: &Work,
     f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Outcome<T, E> {
     // Unwind-safe: the caller rolls back and raises the panic again.
     catch_unwind(AssertUnwindSafe(|| {
-        let mut tx = Tx::sqlite(connection, chunk, work);
-        let poll = {
-            let _inside = Inside::enter();
-            let future = pin!(f(&mut tx));
-            poll(future, &mut Context::from_waker(Waker::noop()))
-        };
-        match poll {
+        let mut tx = Tx::sqlite(connection, access, work);
+        let outcome = match poll_once(f(&mut tx)) {
             Poll::Pending => Err(Error::ForeignAwait.into()),
             Poll::Ready(Ok(_)) if tx.fate() != Fate::Open => Err(Error::Aborted.into()),
-            Poll::Ready(result) => result,
-        }
+            Poll::Ready(Ok(value)) => match poll_once(tx.flush()) {
+                Poll::Pending => Err(Error::ForeignAwait.into()),
+                Poll::Ready(written) => written.map(|()| value).map_err(E::from),
+            },
+            Poll::Ready(Err(error)) => Err(error),
+        };
+        *is_told = tx.is_told();
+        outcome
     }))
+}
+
+fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+    let _inside = Inside::enter();
+    poll(pin!(future), &mut Context::from_waker(Waker::noop()))
 }
 
 /// Polls `f` once on a snapshot of its own.
@@ -64,7 +70,7 @@ pub(super) fn read<T, E: From<Error>>(
     f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     execute(connection, "BEGIN").map_err(error)?;
-    let outcome = run(connection, FIRST_CHUNK, work, f);
+    let outcome = run(connection, (Access::Read, &mut false), work, f);
     // A read leaves nothing behind; ending it cannot fail in a way that matters
     // here, and a connection that stays in a transaction fails its next BEGIN.
     let _ = execute(connection, "ROLLBACK");

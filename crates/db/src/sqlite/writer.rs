@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::marker::Marker;
 use super::open::{BUSY_TIMEOUT, is_busy};
 use super::signal::Signal;
 use super::step::{Outcome, execute};
@@ -56,6 +57,7 @@ pub(super) struct Queue {
     line: Mutex<Line>,
     commits: mpsc::Sender<Turn>,
     checkpoint: Arc<Signal>,
+    marker: Arc<Marker>,
 }
 
 struct Line {
@@ -82,7 +84,11 @@ enum Waits {
 
 impl Queue {
     /// Starts the thread that commits.
-    pub(super) fn start(connection: Connection, checkpoint: Arc<Signal>) -> Result<Arc<Self>, Error> {
+    pub(super) fn start(
+        connection: Connection,
+        checkpoint: Arc<Signal>,
+        marker: Arc<Marker>,
+    ) -> Result<Arc<Self>, Error> {
         let (commits, due) = mpsc::channel::<Turn>();
         std::thread::Builder::new()
             .name("db-commit".to_owned())
@@ -101,6 +107,7 @@ impl Queue {
             line,
             commits,
             checkpoint,
+            marker,
         }))
     }
 
@@ -299,6 +306,7 @@ impl Turn {
 
     /// Commits the batch, gives the writer back and answers.
     fn commit(mut self) {
+        let marker = Arc::clone(&self.queue.marker);
         let writer = self.writer();
         let Some(batch) = writer.batch.take() else { return };
         let connection = &writer.connection;
@@ -308,6 +316,7 @@ impl Turn {
         if !connection.is_autocommit() {
             let _ = execute(connection, "ROLLBACK");
         }
+        marker.committed(connection);
         self.queue.checkpoint.dirty();
         // The next caller starts while these are answered.
         drop(self);
@@ -364,7 +373,7 @@ mod tests {
                  CREATE TABLE child (t_id INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED) STRICT;",
             )
             .unwrap();
-        let queue = Queue::start(writer, Arc::default()).unwrap();
+        let queue = Queue::start(writer, Arc::default(), Arc::default()).unwrap();
         Fixture {
             _directory: directory,
             queue,

@@ -113,31 +113,52 @@ async fn two_processes_write_in_turn() {
 }
 
 #[tokio::test]
-async fn the_change_marker_tells_of_commits_and_of_nothing_else() {
+async fn the_change_marker_tells_of_other_processes_and_of_what_it_is_told() {
     let scratch = Scratch::sqlite();
     let db = scratch.connect().await;
     with_items(&db).await;
+    let tell = async |db: &Db, id: &str, keep: bool| {
+        db.tx(async |tx| {
+            tx.exec(INSERT, p![id, None::<&str>]).await?;
+            tx.tell();
+            if keep {
+                Ok(())
+            } else {
+                Err(Error::Database("on purpose".to_owned()))
+            }
+        })
+        .await
+    };
     let mut last = db.change_marker().await.unwrap();
     assert!(last.is_some());
 
     count(&db).await;
-    db.tx(async |tx| tx.opt("SELECT 1", &[]).await.map(drop))
-        .await
-        .unwrap();
-    let _: Result<(), Error> = db
-        .tx(async |tx| {
-            tx.exec(INSERT, p!["undone", None::<&str>]).await?;
-            Err(Error::Database("on purpose".to_owned()))
-        })
-        .await;
-    assert_eq!(db.change_marker().await.unwrap(), last);
+    tell(&db, "undone", false).await.unwrap_err();
+    // What was told of was undone, so this may be told of in its place.
+    insert(&db, "a").await.unwrap();
+    last = db.change_marker().await.unwrap().max(last);
+    for id in ["b", "c", "d"] {
+        insert(&db, id).await.unwrap();
+        assert_eq!(db.change_marker().await.unwrap(), last, "{id}");
+    }
 
     let other = scratch.connect().await;
-    for (writer, id) in [(&db, "a"), (&other, "b"), (&db, "c"), (&db, "d")] {
-        insert(writer, id).await.unwrap();
+    for round in 0..3 {
+        tell(&db, &format!("told {round}"), true).await.unwrap();
         let now = db.change_marker().await.unwrap();
-        assert_ne!(now, last, "{id}");
-        last = now;
+        assert_ne!(now, last, "told");
+        insert(&other, &format!("other {round}")).await.unwrap();
+        // Looked at only after a commit of our own, which must not hide it.
+        insert(&db, &format!("own {round}")).await.unwrap();
+        last = db.change_marker().await.unwrap();
+        assert_ne!(last, now, "somebody else");
+        insert(&other, &format!("last {round}")).await.unwrap();
+        assert_ne!(
+            db.change_marker().await.unwrap(),
+            last,
+            "somebody else, seen at once"
+        );
+        last = db.change_marker().await.unwrap();
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn begin(app: &App) -> Result<(), NotBegun> {
     let (name, most) = (source.to_string(), i64::from(slices.per_minute));
     let granted = app
         .db()
-        .tx(async |tx| anonymous_slice::take(tx, &name, minute, i64::from(SLICE), most).await)
+        .tx_read_committed(async |tx| anonymous_slice::take(tx, &name, minute, i64::from(SLICE), most).await)
         .await?;
     if granted {
         // This request takes the first of them.

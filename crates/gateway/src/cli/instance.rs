@@ -101,6 +101,15 @@ impl Instance {
         Ok(self.db.tx(f).await?)
     }
 
+    /// As [`Instance::change`], each statement seeing what others have committed: see
+    /// [`Db::tx_read_committed`].
+    pub(super) async fn change_read_committed<T>(
+        &self,
+        f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, genkan_store::Error> + Clone,
+    ) -> Result<T, Failure> {
+        Ok(self.db.tx_read_committed(f).await?)
+    }
+
     /// The key under which secrets are sealed, if it is the one of this database.
     pub(super) async fn key(&self) -> Result<InstanceKey, Failure> {
         let key = server::instance_key(&self.config)?;

@@ -389,7 +389,7 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     context.console.confirm(&question, yes)?;
     let at = instance.stamp();
     instance
-        .change(async |tx| organization::delete(tx, at, &organization.id).await)
+        .change_read_committed(async |tx| organization::delete(tx, at, &organization.id).await)
         .await?;
     let deleted = Deleted::new(&organization.id);
     context.console.print(&deleted, || deleted.text())

@@ -257,6 +257,7 @@ async fn end_all(text: &str, yes: bool, instance: &Instance, context: &mut Conte
     let ended = instance
         .change(async |tx| {
             let mut ended = 0;
+            session::hold_person(tx, &user.id).await?;
             loop {
                 // Those that were ended are not active any more: the first page is the next one.
                 let page = Page::first(MAX_LIMIT);

@@ -228,7 +228,7 @@ impl Answer {
         let now = app.now();
         let opened = app
             .db()
-            .tx(async |tx| -> Result<_, NotTaken> {
+            .tx_read_committed(async |tx| -> Result<_, NotTaken> {
                 // An answer that does not fit rolls back: another browser's cannot use
                 // up a login that is not its own.
                 if let Some(handle) = &self.handle {
@@ -238,13 +238,17 @@ impl Answer {
                 let pending = upstream_request::consume(tx, &self.state, now)
                     .await?
                     .ok_or(NotTaken::Unsolicited)?;
-                let interaction = interaction::find(tx, &pending.interaction_id, browser, now)
-                    .await?
+                let found = interaction::find_with_connection(
+                    tx,
+                    &pending.interaction_id,
+                    (browser, now),
+                    &self.connection_id,
+                )
+                .await?;
+                let (interaction, connection) = found
                     .filter(|_| pending.connection_id == self.connection_id)
                     .ok_or(NotTaken::Unsolicited)?;
-                let connection = connection::find(tx, &self.connection_id)
-                    .await?
-                    .ok_or_else(super::not_active)?;
+                let connection = connection.ok_or_else(super::not_active)?;
                 Ok(Opened {
                     pending,
                     interaction,

@@ -198,7 +198,7 @@ pub async fn start(
     let request = way_out.request_of(&interaction.id, app.now());
     let away = way_out.stage(interaction.stage.way().and_then(Way::typed));
     app.db()
-        .tx(async |tx| -> Result<(), Error> {
+        .tx_read_committed(async |tx| -> Result<(), Error> {
             interaction::advance(tx, &interaction.id, &interaction.stage, &away).await?;
             upstream_request::replace(tx, &request).await
         })

@@ -243,7 +243,7 @@ async fn move_along(app: &App, at: Stamp<'_>, others: Vec<Connection>, secret: &
         let sealed = connection::seal_client_secret(app.instance_key(), &connection.id, secret);
         connection.client_secret_sealed = Some(sealed);
         app.db()
-            .tx(async |tx| connection::update(tx, at, &connection).await)
+            .tx_read_committed(async |tx| connection::update(tx, at, &connection).await)
             .await?;
     }
     Ok(())
@@ -271,7 +271,7 @@ async fn simulator_connection(
             }
             if is_old || has_moved {
                 app.db()
-                    .tx(async |tx| -> Result<(), Error> {
+                    .tx_read_committed(async |tx| -> Result<(), Error> {
                         if is_old {
                             let_simulator_give_roles(tx, at).await?;
                         }

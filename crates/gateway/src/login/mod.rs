@@ -171,7 +171,9 @@ impl New {
 
     /// Sends the browser to the dispatcher.
     async fn keep(self, app: &App) -> Result<Response, PageError> {
-        app.db().tx(async |tx| self.insert(tx).await).await?;
+        app.db()
+            .tx_read_committed(async |tx| self.insert(tx).await)
+            .await?;
         Ok(self.bind(app, redirect_to(&self.interaction.id)))
     }
 
@@ -185,7 +187,9 @@ impl New {
         let way_out = match connections::way_out(app, connection, hints).await? {
             Ok(way_out) => way_out,
             Err(failure) => {
-                app.db().tx(async |tx| self.insert(tx).await).await?;
+                app.db()
+                    .tx_read_committed(async |tx| self.insert(tx).await)
+                    .await?;
                 let failed = refusal::failed(app, &self.interaction, failure).await;
                 // Also with the page of a failure: its link leads back into this login.
                 return Ok(self.bind(app, failed.unwrap_or_else(IntoResponse::into_response)));
@@ -196,7 +200,7 @@ impl New {
         self.interaction.expires_at = now + interaction::AWAY;
         let request = way_out.request_of(&self.interaction.id, now);
         app.db()
-            .tx(async |tx| -> Result<(), Error> {
+            .tx_read_committed(async |tx| -> Result<(), Error> {
                 self.insert(tx).await?;
                 upstream_request::insert(tx, &request).await
             })
@@ -249,7 +253,7 @@ pub fn path(id: &InteractionId) -> String {
 pub async fn advance(app: &App, interaction: &Interaction, to: &Stage) -> Result<(), PageError> {
     let moved = app
         .db()
-        .tx(async |tx| interaction::advance(tx, &interaction.id, &interaction.stage, to).await)
+        .tx_read_committed(async |tx| interaction::advance(tx, &interaction.id, &interaction.stage, to).await)
         .await;
     match moved {
         Ok(()) | Err(Error::Stale) => Ok(()),

@@ -6,9 +6,11 @@
 //! [`next_step`](fn@next_step) whether the application is answered in the same transaction.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::response::Response;
-use genkan_db::Tx;
+use genkan_db::{Outage, Tx};
 use genkan_protocol::oauth::{AuthorizationRequest, ResponseMode};
 use genkan_protocol::{Timestamp, Trace};
 use genkan_store::admission::{self, Admitted, Claim, Recognized, Refusal};
@@ -109,22 +111,38 @@ pub(super) async fn sign_in(
         auth_time: proved.auth_time,
     };
     let finish = Finish::new(app, browser, interaction, held).await?;
-    let end = app
-        .db()
-        .tx(async |tx| -> Result<End, Error> {
-            let previous = browser.session(tx, now).await?;
-            if let Some(instead) = finish.ask_first(tx, previous.as_ref(), now).await? {
-                return Ok(instead);
-            }
-            finish.sign_in(tx, at, previous.as_ref(), None).await
-        })
-        .await?;
+    let begun = Instant::now();
+    let end = loop {
+        let end = app
+            .db()
+            .tx_read_committed(async |tx| -> Result<End, Error> {
+                let previous = browser.session(tx, now).await?;
+                if let Some(instead) = finish.ask_first(tx, previous.as_ref(), now).await? {
+                    return Ok(instead);
+                }
+                finish.sign_in(tx, at, previous.as_ref(), None).await
+            })
+            .await;
+        if !passes(&end) || begun.elapsed() >= INSIST_FOR {
+            break end?;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
     match end {
         End::SignedIn(session) => Ok(finish.go_on(app, &session)),
         End::Answered(session) => Ok(finish.answer(app, &session)),
         End::Held => Ok(redirect_to(&interaction.id)),
         End::Refused(refusal) => refuse(app, interaction, &finish.held.claim, &refusal, proved.trace).await,
     }
+}
+
+/// How long somebody waits whose provider has answered: its answer is used up, and they would
+/// have to begin again.
+const INSIST_FOR: Duration = Duration::from_secs(12);
+
+/// Whether the database was busy or away, and nothing is done.
+fn passes<T>(outcome: &Result<T, Error>) -> bool {
+    matches!(outcome, Err(Error::Database(error)) if error.outage() == Some(Outage::Passing))
 }
 
 /// Goes on with what was kept, as the person agreed. One transaction: the old
@@ -220,6 +238,8 @@ struct Finish<'a> {
     lifetimes: Lifetimes,
     /// `None`: the dispatcher answers.
     request: Option<Asked<'a>>,
+    /// Somebody else's session has ended, and its clients are to be told.
+    has_ended: AtomicBool,
 }
 
 /// What an application asked for, and what is needed to answer it at once.
@@ -263,6 +283,7 @@ impl<'a> Finish<'a> {
             interaction,
             held,
             request: Asked::of(app, interaction, now).await?,
+            has_ended: AtomicBool::new(false),
             new_id: app.ids().next::<SessionId>(now),
             cookie: Secret::generate(),
             lifetimes: Lifetimes {
@@ -337,21 +358,7 @@ impl<'a> Finish<'a> {
             ip: Some(self.browser.ip.clone()),
             user_agent: self.browser.user_agent.clone(),
         };
-        let (token, lifetimes) = (self.cookie.sha256(), self.lifetimes);
-        let session = match previous {
-            // The same person again: one session goes on, under a new cookie.
-            Some(known) if known.user_id == *user_id => {
-                sign_in.session_id = known.id.clone();
-                session::rejoin(tx, at, &sign_in, &token, lifetimes).await?
-            }
-            // Somebody else at the same browser: theirs ends first, and its
-            // clients are told.
-            Some(other) => {
-                session::end(tx, at, &other.id, Status::Logout).await?;
-                session::start(tx, at, &sign_in, &token, lifetimes).await?
-            }
-            None => session::start(tx, at, &sign_in, &token, lifetimes).await?,
-        };
+        let session = self.begin(tx, at, &mut sign_in, (previous, &admitted)).await?;
         if let Some(connection_id) = claim.proof.connection_id() {
             familiar::remember(tx, &self.interaction.browser, connection_id, at.now).await?;
         }
@@ -365,6 +372,37 @@ impl<'a> Finish<'a> {
         let interaction = self.interaction;
         interaction::advance(tx, &interaction.id, &interaction.stage, &authenticated).await?;
         Ok(End::SignedIn(session))
+    }
+
+    /// The session that this browser has from now on.
+    async fn begin(
+        &self,
+        tx: &mut Tx<'_>,
+        at: Stamp<'_>,
+        sign_in: &mut SignIn,
+        (previous, admitted): (Option<&Session>, &Admitted),
+    ) -> Result<Session, Error> {
+        let token = self.cookie.sha256();
+        match previous {
+            // The same person again: one session goes on, under a new cookie.
+            Some(known) if known.user_id == sign_in.user_id => {
+                sign_in.session_id = known.id.clone();
+                return match session::rejoin(tx, at, sign_in, &token, self.lifetimes).await {
+                    // It lived a moment ago: it has just ended elsewhere.
+                    Err(Error::Stale) => Err(tx.begin_anew().into()),
+                    rejoined => rejoined,
+                };
+            }
+            // Somebody else at the same browser: theirs ends first, and its
+            // clients are told.
+            Some(other) => {
+                session::end(tx, at, &other.id, Status::Logout).await?;
+                self.has_ended.store(true, Ordering::Relaxed);
+            }
+            None => {}
+        }
+        let lifetimes = self.lifetimes.shortened_by(admitted.session_policy.as_ref());
+        session::start_under(tx, at, sign_in, &token, lifetimes).await
     }
 
     /// Does what the dispatcher would do next, if that is to answer the application. It
@@ -421,7 +459,9 @@ impl<'a> Finish<'a> {
     }
 
     fn give(&self, app: &App, session: &Session, mut response: Response) -> Response {
-        app.wake_jobs();
+        if self.has_ended.load(Ordering::Relaxed) {
+            app.wake_jobs();
+        }
         let max_age = session.expires_at.since(app.now()).as_secs();
         let cookie = app.cookies().set(Cookie::Session, &self.cookie, max_age);
         response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -145,7 +145,7 @@ async fn end_session(
     ending.extend(request.hinted_session.clone().filter(|id| !ending.contains(id)));
     if !ending.is_empty() {
         app.db()
-            .tx(async |tx| -> Result<(), Error> {
+            .tx_read_committed(async |tx| -> Result<(), Error> {
                 for id in &ending {
                     session::end(tx, app.at(now), id, Status::Logout).await?;
                 }

@@ -39,14 +39,14 @@ pub async fn revoke(
         {
             let expires_at = Timestamp::from_secs(claims.exp);
             app.db()
-                .tx(async |tx| revoked_access_token::insert(tx, &jti, expires_at).await)
+                .tx_read_committed(async |tx| revoked_access_token::insert(tx, &jti, expires_at).await)
                 .await?;
         }
     } else {
         // RFC 7009 §2.1: revoking a refresh token revokes the grant's other tokens too.
         let hash = refresh_token::hash(token);
         app.db()
-            .tx(async |tx| -> Result<(), genkan_store::Error> {
+            .tx_read_committed(async |tx| -> Result<(), genkan_store::Error> {
                 let found = refresh_token::find(tx, &hash, now).await?;
                 if let Some(token) = found.filter(|token| token.grant.client_id == *client_id) {
                     grant::revoke(tx, app.at(now), &token.grant.id).await?;

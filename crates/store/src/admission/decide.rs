@@ -4,12 +4,14 @@ use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 
 use super::home::has_own;
+use super::known::{self, Company};
 use super::vouch::{self, Vouched};
 use super::{Claim, Recognized, Refusal};
-use crate::connection::{self, Connection, hosted_domain};
-use crate::identity::{self, relink};
-use crate::membership::{self, Membership, Status};
+use crate::connection::{Connection, hosted_domain};
+use crate::identity::relink;
+use crate::membership::{self, Membership, Room, Status};
 use crate::proof::Proof;
+use crate::session_policy::SessionPolicy;
 use crate::user::{self, User};
 use crate::{ConnectionId, CredentialId, Error, Timestamp, UserId, webauthn};
 
@@ -32,6 +34,10 @@ pub(super) struct Admission {
     pub(super) standing: Standing,
     /// What they had in the organization before.
     pub(super) membership: Option<Membership>,
+    /// What was found of the organization's places, if they are to take one.
+    pub(super) room: Option<Room>,
+    /// The organization's own limits for sessions.
+    pub(super) policy: Option<SessionPolicy>,
 }
 
 impl Admission {
@@ -133,7 +139,7 @@ async fn by_connection(
 ) -> Result<Result<Admission, Refusal>, Error> {
     // Read here and not taken from a cache: a connection that was just switched
     // off must not let anybody in.
-    let connection = connection::find(tx, connection_id).await?;
+    let (connection, known) = known::by_subject(tx, connection_id, subject).await?;
     let Some(connection) = connection.filter(|connection| connection.enabled || door == Door::Rehearsal)
     else {
         return Ok(Err(Refusal::ConnectionNotActive));
@@ -142,13 +148,90 @@ async fn by_connection(
     if hosted.is_some_and(|hosted| hosted.is_refused) {
         return Ok(Err(Refusal::HostedDomainForeign));
     }
-    let vouched = vouch::by_connection(tx, &connection, &claim.profile).await?;
-    let known = identity::find_member(tx, connection_id, subject).await?;
-    let (known, membership) = known.unzip();
+    let company = match &connection.organization_id {
+        Some(id) => {
+            let about = (claim.profile.email.as_ref(), known.as_ref().map(|user| &user.id));
+            known::company(tx, &connection, id, about).await?
+        }
+        None => None,
+    };
+    let vouched = match &company {
+        Some(company) => vouch::by_company(&connection, &claim.profile, company),
+        None => vouch::by_connection(tx, &connection, &claim.profile).await?,
+    };
+    let (membership, policy) = match company {
+        Some(Company {
+            membership, policy, ..
+        }) => (membership, policy),
+        None => (None, None),
+    };
+    let person = match find_person(tx, &connection, &vouched, known).await? {
+        Ok(person) => person,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let membership = match (&connection.organization_id, &person) {
+        (Some(organization_id), Person::Linked(user)) => {
+            membership::find(tx, organization_id, &user.id).await?
+        }
+        _ => membership,
+    };
+    let standing = match &person {
+        Person::Known(user) | Person::Linked(user) if user.disabled => Standing::Inactive,
+        // Somebody who arrives through a connection of the whole environment needs no membership.
+        Person::Known(_) | Person::Linked(_) if connection.organization_id.is_none() => Standing::Member,
+        Person::Known(_) | Person::Linked(_) => standing(membership.as_ref(), now),
+        Person::New(_) => Standing::Stranger,
+    };
+    let may_join = connection.jit_provisioning && vouched.is_ok();
+    match standing {
+        Standing::Inactive => return Ok(Err(Refusal::Disabled)),
+        Standing::InvitedOnce | Standing::Stranger if !may_join => {
+            return Ok(Err(Refusal::NotProvisioned));
+        }
+        Standing::Member | Standing::Invited | Standing::InvitedOnce | Standing::Stranger => {}
+    }
+    let room = match &connection.organization_id {
+        Some(id) if standing != Standing::Member => {
+            Some(membership::room(tx, id, person.user_id(), now).await?)
+        }
+        _ => None,
+    };
+    if room.is_some_and(|room| !room.is_left) {
+        return Ok(Err(Refusal::OrganizationFull));
+    }
+    if let Person::Linked(user) = &person {
+        let known = relink::subjects(tx, connection_id, &user.id).await?;
+        if known.iter().any(|known| known == subject) {
+            // It was not there a moment ago: they sign in elsewhere for the first time.
+            return Err(tx.begin_anew().into());
+        }
+        if !known.is_empty() && !relink::is_permitted(tx, connection_id, &user.id, now).await? {
+            return Ok(Err(Refusal::SubjectChanged { known }));
+        }
+    }
+    Ok(Ok(Admission {
+        subject: subject.to_owned(),
+        connection,
+        person,
+        vouched: vouched.ok(),
+        standing,
+        membership,
+        room,
+        policy,
+    }))
+}
+
+/// Who somebody is: whom the connection knows, else the user with the address that it may speak for.
+async fn find_person(
+    tx: &mut Tx<'_>,
+    connection: &Connection,
+    vouched: &Result<Vouched, Refusal>,
+    known: Option<User>,
+) -> Result<Result<Person, Refusal>, Error> {
     let person = match known {
         Some(user) => Person::Known(user),
-        None => match &vouched {
-            Ok(vouched) => match user::find_by_email(tx, &vouched.email).await? {
+        None => match vouched {
+            Ok(vouched) => match user::find_by_email_held(tx, &vouched.email).await? {
                 // A claimed domain speaks for strangers, and for nobody else's people.
                 Some(user)
                     if !vouched.is_proved
@@ -167,47 +250,7 @@ async fn by_connection(
     {
         return Ok(Err(led));
     }
-    let membership = match (&connection.organization_id, &person) {
-        (Some(organization_id), Person::Linked(user)) => {
-            membership::find(tx, organization_id, &user.id).await?
-        }
-        _ => membership.flatten(),
-    };
-    let standing = match &person {
-        Person::Known(user) | Person::Linked(user) if user.disabled => Standing::Inactive,
-        // Somebody who arrives through a connection of the whole environment needs no membership.
-        Person::Known(_) | Person::Linked(_) if connection.organization_id.is_none() => Standing::Member,
-        Person::Known(_) | Person::Linked(_) => standing(membership.as_ref(), now),
-        Person::New(_) => Standing::Stranger,
-    };
-    let may_join = connection.jit_provisioning && vouched.is_ok();
-    match standing {
-        Standing::Inactive => return Ok(Err(Refusal::Disabled)),
-        Standing::InvitedOnce | Standing::Stranger if !may_join => {
-            return Ok(Err(Refusal::NotProvisioned));
-        }
-        Standing::Member | Standing::Invited | Standing::InvitedOnce | Standing::Stranger => {}
-    }
-    if let Some(organization_id) = &connection.organization_id
-        && standing != Standing::Member
-        && !membership::has_room(tx, organization_id, person.user_id(), now).await?
-    {
-        return Ok(Err(Refusal::OrganizationFull));
-    }
-    if let Person::Linked(user) = &person {
-        let known = relink::subjects(tx, connection_id, &user.id).await?;
-        if !known.is_empty() && !relink::is_permitted(tx, connection_id, &user.id, now).await? {
-            return Ok(Err(Refusal::SubjectChanged { known }));
-        }
-    }
-    Ok(Ok(Admission {
-        subject: subject.to_owned(),
-        connection,
-        person,
-        vouched: vouched.ok(),
-        standing,
-        membership,
-    }))
+    Ok(Ok(person))
 }
 
 fn standing(membership: Option<&Membership>, now: Timestamp) -> Standing {

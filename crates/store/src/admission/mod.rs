@@ -9,6 +9,7 @@
 mod decide;
 mod enter;
 mod home;
+mod known;
 mod settle;
 mod vouch;
 
@@ -19,7 +20,8 @@ use serde_json::{Map, Value};
 
 use crate::connection::Connection;
 use crate::proof::Proof;
-use crate::row::Columns;
+use crate::row::{Columns, held};
+use crate::session_policy::SessionPolicy;
 use crate::user::User;
 use crate::{ConnectionId, Error, OrganizationId, Stamp, Timestamp};
 use decide::{Admission, Door, decide};
@@ -78,6 +80,8 @@ pub struct Admitted {
     pub connection: Connection,
     pub user_created: bool,
     pub membership_created: bool,
+    /// The organization's own limits for the session that begins.
+    pub session_policy: Option<SessionPolicy>,
 }
 
 /// Why nobody is let in. It changed nothing.
@@ -196,14 +200,14 @@ pub async fn still_stands(tx: &mut Tx<'_>, claim: &Claim, since: Timestamp) -> R
         // Nobody comes in by another proof yet.
         return Ok(false);
     };
-    let row = tx
-        .opt(
-            "SELECT c.updated_at, (SELECT last_login_at FROM identities i
-                                    WHERE i.connection_id = c.id AND i.subject = $2)
-               FROM connections c WHERE c.id = $1",
-            p![connection_id, subject],
-        )
-        .await?;
+    let sql = held!(
+        tx,
+        "FOR KEY SHARE OF c",
+        "SELECT c.updated_at, (SELECT last_login_at FROM identities i
+                                WHERE i.connection_id = c.id AND i.subject = $2)
+           FROM connections c WHERE c.id = $1"
+    );
+    let row = tx.opt(sql, p![connection_id, subject]).await?;
     let Some(row) = row else { return Ok(false) };
     let mut columns = Columns::of(&row);
     let (changed_at, seen_at) = (columns.time()?, columns.optional_time()?);

@@ -9,29 +9,29 @@ use super::{Admitted, Claim, Profile, Refusal, Roles, home};
 use crate::connection::Connection;
 use crate::event::{self, Entry, Kind, Object, shape};
 use crate::identity::{self, relink};
-use crate::membership::{self, Assigned, Joining, Membership, ProvisioningMethod};
+use crate::membership::{self, Assigned, Joining, Membership, ProvisioningMethod, Room};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, UserId, role};
 
-/// Makes whoever may be one an active member. Says whether that is new.
+/// Makes whoever may be one an active member. What an event keeps of the membership, if it is new.
 async fn join(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     organization_id: &OrganizationId,
     user_id: &UserId,
-    standing: Standing,
-) -> Result<bool, Error> {
-    match standing {
-        Standing::Stranger => {
+    (standing, room): (Standing, Option<Room>),
+) -> Result<Option<Object>, Error> {
+    match (standing, room) {
+        (Standing::Stranger, Some(room)) => {
             let joining = Joining::new(organization_id, user_id, ProvisioningMethod::JustInTime);
-            membership::create(tx, at, &joining).await?;
-            Ok(true)
+            let (_, object) = membership::take_place(tx, at, &joining, room).await?;
+            Ok(Some(object))
         }
-        Standing::Invited | Standing::InvitedOnce => {
+        (Standing::Invited | Standing::InvitedOnce, _) => {
             membership::activate(tx, at, organization_id, user_id).await?;
-            Ok(false)
+            Ok(None)
         }
-        Standing::Member | Standing::Inactive => Ok(false),
+        (Standing::Stranger | Standing::Member | Standing::Inactive, _) => Ok(None),
     }
 }
 
@@ -49,6 +49,8 @@ pub(super) async fn settle(
         vouched,
         standing,
         membership,
+        room,
+        policy,
     } = admission;
     let mut relinked = None;
     if let Person::Linked(user) = &person {
@@ -77,13 +79,16 @@ pub(super) async fn settle(
         Person::New(email) => create_user(tx, at, email, &claim.profile).await?,
     };
     let organization_id = connection.organization_id.as_ref();
-    let mut membership_created = false;
+    let mut joined = None;
     if let Some(organization_id) = organization_id {
-        membership_created = join(tx, at, organization_id, &user.id, standing).await?;
+        joined = join(tx, at, organization_id, &user.id, (standing, room)).await?;
         follow_claims(tx, at, (organization_id, &user.id), claim, membership.as_ref()).await?;
     }
+    let membership_created = joined.is_some();
     if user_created {
-        record_signup(tx, at, &user.id, organization_id).await?;
+        // As they are now: groups and roles may have come since they joined.
+        let joined = joined.filter(|_| is_silent(claim));
+        record_signup(tx, at, &user.id, (organization_id, joined)).await?;
     }
     let seen = identity::Seen {
         connection_id: &connection.id,
@@ -110,6 +115,7 @@ pub(super) async fn settle(
         connection,
         user_created,
         membership_created,
+        session_policy: policy,
     }))
 }
 
@@ -141,8 +147,16 @@ async fn create_user(
     let mut user = User::new(at.id(), email, at.now);
     user.email_verified = true;
     take_over_names(&mut user, profile);
-    user::insert(tx, at, &user).await?;
-    Ok(user)
+    match user::insert(tx, at, &user).await {
+        // Nobody had the address a moment ago: the same person signs in elsewhere.
+        Err(Error::Conflict(_)) => Err(tx.begin_anew().into()),
+        inserted => inserted.map(|()| user),
+    }
+}
+
+/// Whether a claim says nothing of groups and roles.
+fn is_silent(claim: &Claim) -> bool {
+    claim.groups.as_ref().is_none_or(Vec::is_empty) && claim.roles == Roles::Silent
 }
 
 /// Records that somebody came for the first time, with the organization that they came to.
@@ -150,11 +164,12 @@ async fn record_signup(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     user_id: &UserId,
-    organization_id: Option<&OrganizationId>,
+    (organization_id, joined): (Option<&OrganizationId>, Option<Object>),
 ) -> Result<(), Error> {
-    let object = match organization_id {
-        Some(organization_id) => membership::object(tx, organization_id, user_id).await?,
-        None => Object::of(&shape::User::find(tx, user_id).await?.ok_or(Error::Stale)?),
+    let object = match (joined, organization_id) {
+        (Some(object), _) => object,
+        (None, Some(organization_id)) => membership::object(tx, organization_id, user_id).await?,
+        (None, None) => Object::of(&shape::User::find(tx, user_id).await?.ok_or(Error::Stale)?),
     };
     let entry = Entry::new(Kind::UserSignup)
         .user(user_id)

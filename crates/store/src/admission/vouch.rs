@@ -6,6 +6,7 @@
 use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
 
+use super::known::Company;
 use super::{Profile, Refusal};
 use crate::connection::{self, Connection, EmailTrust};
 use crate::domain::{self, Owner};
@@ -159,6 +160,27 @@ pub(super) async fn by_connection(
         return Ok(vouches(voice, email, &ground));
     };
     by_organization(tx, connection, email, (id, is_verified(connection, profile))).await
+}
+
+/// The same, of a connection whose organization was asked already.
+pub(super) fn by_company(
+    connection: &Connection,
+    profile: &Profile,
+    company: &Company,
+) -> Result<Vouched, Refusal> {
+    let (Some(email), Some(id)) = (&profile.email, &connection.organization_id) else {
+        return Err(Refusal::EmailMissing);
+    };
+    let voice = Voice::Organization {
+        id,
+        signs_in: company.signs_in,
+        is_verified: is_verified(connection, profile),
+    };
+    let ground = Ground {
+        owner: company.owner.clone(),
+        way: None,
+    };
+    vouches(voice, email, &ground)
 }
 
 /// Whether a connection speaks for an address, and if so, whether its domain is

@@ -6,6 +6,7 @@ mod check;
 pub mod claims;
 pub mod domains;
 mod edit;
+mod held;
 pub mod hosted_domain;
 mod list;
 mod oidc;
@@ -31,6 +32,7 @@ pub use address::{Page, path};
 pub use change::{Applied, Attributes, Change, MAX_SECRET_BYTES, NewSecret, Refused, apply};
 pub use claims::RolesFrom;
 pub use edit::Edit;
+pub(crate) use held::{find_held, hold_alone};
 pub use list::{Filter, Listed, count, enabled_for_organization, list, list_for_organization, search};
 pub use oidc::{OidcChange, OidcSettings, TokenAuthType};
 pub use rules::{ConfigurationType, EmailTrust, Mistake, WITHOUT_TLS};
@@ -146,19 +148,28 @@ impl Connection {
     }
 }
 
+/// The columns of a connection, behind the name of its table and a point, if it has one.
 macro_rules! columns {
     () => {
-        "id, organization_id, provider, name, enabled, jit_provisioning, sync_profile, settings,
-         client_secret_sealed, key_id, ui_button_title, assigned_domains_only, created_at, updated_at"
+        $crate::connection::columns!("")
+    };
+    ($table:literal) => {
+        $crate::event::shape::columns!($table: "id", "organization_id", "provider", "name", "enabled",
+            "jit_provisioning", "sync_profile", "settings", "client_secret_sealed", "key_id", "ui_button_title",
+            "assigned_domains_only", "created_at", "updated_at")
     };
 }
-use columns;
+pub(crate) use columns;
 
 /// How many columns [`read`] reads.
 const COLUMNS: usize = 14;
 
 fn read(row: &Row) -> Result<Connection, Error> {
-    let mut columns = Columns::of(row);
+    read_columns(&mut Columns::of(row))
+}
+
+/// Reads what [`columns`] selects.
+pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<Connection, Error> {
     Ok(Connection {
         id: columns.id()?,
         organization_id: columns.optional_id()?,
@@ -297,6 +308,7 @@ pub async fn find_of(
 /// - [`Error::Stale`] if it was deleted, or changed since it was read.
 /// - As [`insert`].
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> Result<(), Error> {
+    hold_alone(tx, &connection.id).await?;
     let before = find(tx, &connection.id).await?.ok_or(Error::Stale)?;
     if before.updated_at != connection.updated_at {
         return Err(Error::Stale);
@@ -400,6 +412,8 @@ async fn set_enabled(
     id: &ConnectionId,
     enabled: bool,
 ) -> Result<bool, Error> {
+    // Before the change: who comes now waits for it, and who has come is waited for.
+    hold_alone(tx, id).await?;
     let row = tx
         .opt(
             // Never the `updated_at` of before: an editor who read it open must not write it open again.

@@ -5,7 +5,6 @@ pub mod relink;
 use genkan_db::{Tx, p};
 use serde_json::{Map, Value};
 
-use crate::membership::{self, Membership};
 use crate::row::{Columns, json};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, Stamp, Timestamp, UserId};
@@ -31,42 +30,18 @@ pub async fn find_user(
     connection_id: &ConnectionId,
     subject: &str,
 ) -> Result<Option<User>, Error> {
-    let found = find_member(tx, connection_id, subject).await?;
-    Ok(found.map(|(user, _)| user))
-}
-
-/// As [`find_user`], with what they are in the organization of the connection; the
-/// roles are not part of it.
-pub(crate) async fn find_member(
-    tx: &mut Tx<'_>,
-    connection_id: &ConnectionId,
-    subject: &str,
-) -> Result<Option<(User, Option<Membership>)>, Error> {
     let row = tx
         .opt(
             concat!(
                 "SELECT ",
                 user::columns!(),
-                ", m.user_id IS NOT NULL, ",
-                membership::bare_columns!(),
-                " FROM identities i
-                  JOIN users u ON u.id = i.user_id
-                  JOIN connections c ON c.id = i.connection_id
-                  LEFT JOIN memberships m ON m.organization_id = c.organization_id AND m.user_id = u.id
-                 WHERE i.connection_id = $1 AND i.subject = $2"
+                " FROM identities i JOIN users u ON u.id = i.user_id WHERE i.connection_id = $1 AND i.subject = $2"
             ),
             p![connection_id, subject],
         )
         .await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut columns = Columns::of(&row);
-    let user = user::read_columns(&mut columns)?;
-    let membership = if columns.bool()? {
-        Some(membership::read_bare(&mut columns)?)
-    } else {
-        None
-    };
-    Ok(Some((user, membership)))
+    row.map(|row| user::read_columns(&mut Columns::of(&row)))
+        .transpose()
 }
 
 /// The identities of a user, oldest first.
@@ -147,19 +122,25 @@ pub(crate) async fn remember(
     user_id: &UserId,
 ) -> Result<(), Error> {
     let attributes = json(seen.attributes);
-    tx.exec(
-        "INSERT INTO identities (connection_id, subject, user_id, attributes, created_at, last_login_at)
+    let remembered = tx
+        .exec(
+            "INSERT INTO identities (connection_id, subject, user_id, attributes, created_at, last_login_at)
          VALUES ($1, $2, $3, $4, $5, $5)
          ON CONFLICT (connection_id, subject)
-         DO UPDATE SET attributes = excluded.attributes, last_login_at = excluded.last_login_at",
-        p![
-            seen.connection_id,
-            seen.subject,
-            user_id,
-            &attributes,
-            at.now.as_micros()
-        ],
-    )
-    .await?;
+         DO UPDATE SET attributes = excluded.attributes, last_login_at = excluded.last_login_at
+          WHERE identities.user_id = excluded.user_id",
+            p![
+                seen.connection_id,
+                seen.subject,
+                user_id,
+                &attributes,
+                at.now.as_micros()
+            ],
+        )
+        .await?;
+    if remembered == 0 {
+        // Somebody else came by this subject meanwhile.
+        return Err(tx.begin_anew().into());
+    }
     Ok(())
 }

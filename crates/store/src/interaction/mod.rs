@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admission::Claim;
 use crate::auth_log::{self, Method};
+use crate::connection::{self, Connection};
 use crate::row::{Columns, json};
 use crate::{
     ConnectionId, ConnectionTestId, Error, InteractionId, SecretHash, SessionId, Timestamp, upstream_request,
@@ -244,8 +245,44 @@ pub async fn find(
     Ok(interaction.filter(|interaction| interaction.browser == *browser))
 }
 
+/// As [`find`], with a connection, if there is one of this identifier.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_with_connection(
+    tx: &mut Tx<'_>,
+    id: &InteractionId,
+    (browser, now): (&SecretHash, Timestamp),
+    connection_id: &ConnectionId,
+) -> Result<Option<(Interaction, Option<Connection>)>, Error> {
+    let row = tx
+        .opt(
+            concat!(
+                "SELECT i.id, i.browser_hash, i.request, i.is_foreign, i.stage, i.created_at, i.expires_at,
+                        c.id IS NOT NULL, ",
+                connection::columns!("c."),
+                " FROM interactions i LEFT JOIN connections c ON c.id = $2
+                 WHERE i.id = $1 AND i.expires_at > $3"
+            ),
+            p![id, connection_id, now.as_micros()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut columns = Columns::of(&row);
+    let interaction = read_columns(&mut columns)?;
+    let connection = match columns.bool()? {
+        true => Some(connection::read_columns(&mut columns)?),
+        false => None,
+    };
+    Ok(Some((interaction, connection)).filter(|(interaction, _)| interaction.browser == *browser))
+}
+
 fn read(row: &Row) -> Result<Interaction, Error> {
-    let mut columns = Columns::of(row);
+    read_columns(&mut Columns::of(row))
+}
+
+fn read_columns(columns: &mut Columns<'_>) -> Result<Interaction, Error> {
     Ok(Interaction {
         id: columns.id()?,
         browser: columns.hash("interactions.browser_hash")?,

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use super::{
     Assigned, Membership, ProvisioningMethod, Status, assign, find, find_with_object, leave, object, rules,
 };
-use crate::event::{self, Entry, Kind};
+use crate::event::{self, Entry, Kind, Object};
 use crate::row::{Columns, json};
-use crate::{Error, OrganizationId, Stamp, Timestamp, UserId, conflict, role};
+use crate::{Error, OrganizationId, Stamp, Timestamp, UserId, conflict, role, user};
 
 /// Somebody about to become a member.
 #[derive(Debug, Clone)]
@@ -89,49 +89,73 @@ async fn add(
     if find(tx, organization_id, user_id).await?.is_some() {
         return Err(Error::Conflict(conflict::MEMBERSHIP));
     }
-    refuse_full(tx, organization_id, user_id, at.now).await?;
-    let other = tx
-        .opt(
-            "SELECT user_id FROM memberships WHERE organization_id = $1 LIMIT 1",
-            p![organization_id],
-        )
-        .await?;
+    let room = room(tx, organization_id, Some(user_id), at.now).await?;
+    if !room.is_left {
+        return Err(Error::Conflict(conflict::ORGANIZATION_FULL));
+    }
+    let (membership, _) = enter(tx, at, joining, (expires_at, room)).await?;
+    Ok(membership)
+}
+
+/// Makes somebody an active member who is none yet, where there is [`room`]. With what an event
+/// keeps of the membership.
+pub(crate) async fn take_place(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    joining: &Joining<'_>,
+    room: Room,
+) -> Result<(Membership, Object), Error> {
+    enter(tx, at, joining, (None, room)).await
+}
+
+async fn enter(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    joining: &Joining<'_>,
+    (expires_at, room): (Option<Timestamp>, Room),
+) -> Result<(Membership, Object), Error> {
+    let Joining {
+        organization_id,
+        user_id,
+        ..
+    } = *joining;
     let status = if expires_at.is_some() {
         Status::PendingInvite
     } else {
         Status::Active
     };
     let metadata = json(&joining.metadata);
-    tx.exec(
-        "INSERT INTO memberships (organization_id, user_id, groups, status, metadata, inviter_email,
+    let inserted = tx
+        .exec(
+            "INSERT INTO memberships (organization_id, user_id, groups, status, metadata, inviter_email,
             provisioning_method, created_at, accepted_at, expires_at)
-         VALUES ($1, $2, '[]', $3, $4, $5, $6, $7, $8, $9)",
-        p![
-            organization_id,
-            user_id,
-            status.as_str(),
-            &metadata,
-            joining.inviter_email.as_deref(),
-            joining.method.as_str(),
-            at.now.as_micros(),
-            expires_at.is_none().then_some(at.now.as_micros()),
-            expires_at.map(Timestamp::as_micros),
-        ],
-    )
-    .await?;
-    let defaults: Vec<String>;
-    let names = if joining.roles.is_empty() {
-        let roles = role::defaults(tx, organization_id, other.is_none()).await?;
-        defaults = roles.into_iter().map(|role| role.name).collect();
-        &defaults
+         VALUES ($1, $2, '[]', $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+            p![
+                organization_id,
+                user_id,
+                status.as_str(),
+                &metadata,
+                joining.inviter_email.as_deref(),
+                joining.method.as_str(),
+                at.now.as_micros(),
+                expires_at.is_none().then_some(at.now.as_micros()),
+                expires_at.map(Timestamp::as_micros),
+            ],
+        )
+        .await?;
+    if inserted == 0 {
+        // They were none a moment ago.
+        return Err(tx.begin_anew().into());
+    }
+    if joining.roles.is_empty() {
+        role::give_defaults(tx, organization_id, user_id, room.is_empty).await?;
     } else {
-        joining.roles
-    };
-    let assigned = Assigned {
-        names,
-        by_provider: false,
-    };
-    assign(tx, organization_id, user_id, assigned).await?;
+        let assigned = Assigned {
+            names: joining.roles,
+            by_provider: false,
+        };
+        assign(tx, organization_id, user_id, assigned).await?;
+    }
     let (membership, object) = find_with_object(tx, organization_id, user_id)
         .await?
         .ok_or(Error::Stale)?;
@@ -141,23 +165,44 @@ async fn add(
         .with("roles", membership.roles.clone())
         .with("status", status.as_str())
         .with("provisioning_method", joining.method.as_str())
-        .object(object);
+        .object(object.clone());
     event::record(tx, at, entry).await?;
-    Ok(membership)
+    Ok((membership, object))
 }
 
-/// Whether an organization may have this user as a member, beside those it has.
-/// Active members and open invitations count.
+/// The places of an organization, as somebody finds them who may take one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// There is one for them, beside the members and open invitations that there are.
+    pub is_left: bool,
+    /// Nobody belongs to the organization.
+    pub is_empty: bool,
+}
+
+/// Looks for a place for this user; `None` is somebody who has no account yet.
+///
+/// The limit holds however many come at once, and so does the rule for the first member.
+/// Where one of them counts, the row of the organization is written: those who come at the
+/// same time wait for each other, or begin anew.
 ///
 /// # Errors
 ///
 /// [`Error::Stale`] if there is no such organization.
-pub async fn has_room(
+pub async fn room(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
     user_id: Option<&UserId>,
     now: Timestamp,
-) -> Result<bool, Error> {
+) -> Result<Room, Error> {
+    if tx.locks() {
+        tx.exec(
+            "UPDATE organizations SET max_allowed_users = max_allowed_users
+              WHERE id = $1 AND (max_allowed_users IS NOT NULL
+                    OR NOT EXISTS (SELECT 1 FROM memberships m WHERE m.organization_id = organizations.id))",
+            p![organization_id],
+        )
+        .await?;
+    }
     let row = tx
         .opt(
             "SELECT o.max_allowed_users,
@@ -165,7 +210,8 @@ pub async fn has_room(
                       (SELECT COUNT(*) FROM memberships m
                         WHERE m.organization_id = o.id AND (CAST($2 AS TEXT) IS NULL OR m.user_id <> $2)
                           AND (m.status = 'ACTIVE' OR (m.status = 'PENDING_INVITE' AND m.expires_at > $3)))
-                    END
+                    END,
+                    NOT EXISTS (SELECT 1 FROM memberships m WHERE m.organization_id = o.id)
                FROM organizations o WHERE o.id = $1",
             p![organization_id, user_id, now.as_micros()],
         )
@@ -173,18 +219,19 @@ pub async fn has_room(
         .ok_or(Error::Stale)?;
     let mut columns = Columns::of(&row);
     let (most, counted) = (columns.optional_int()?, columns.int()?);
-    Ok(most.is_none_or(|most| counted < most))
+    Ok(Room {
+        is_left: most.is_none_or(|most| counted < most),
+        is_empty: columns.bool()?,
+    })
 }
 
-/// The limit holds however many come at once: transactions are serializable,
-/// so what was counted is what is there at the commit.
 async fn refuse_full(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
     user_id: &UserId,
     now: Timestamp,
 ) -> Result<(), Error> {
-    if has_room(tx, organization_id, Some(user_id), now).await? {
+    if room(tx, organization_id, Some(user_id), now).await?.is_left {
         Ok(())
     } else {
         Err(Error::Conflict(conflict::ORGANIZATION_FULL))
@@ -262,6 +309,7 @@ pub async fn set_active(
     user_id: &UserId,
     active: bool,
 ) -> Result<bool, Error> {
+    user::hold(tx, user_id).await?;
     let before = find(tx, organization_id, user_id).await?.ok_or(Error::Stale)?;
     let status = if active { Status::Active } else { Status::Inactive };
     if before.status == status {

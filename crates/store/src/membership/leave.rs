@@ -19,6 +19,7 @@ pub async fn delete(
     organization_id: &OrganizationId,
     user_id: &UserId,
 ) -> Result<bool, Error> {
+    user::hold(tx, user_id).await?;
     let Some((_, object)) = find_with_object(tx, organization_id, user_id).await? else {
         return Ok(false);
     };

@@ -14,8 +14,8 @@ use crate::role::role_names;
 use crate::row::{Columns, json, lines, words};
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, UserId};
 
-pub use join::{Joining, create, has_room, insert, set_active};
-pub(crate) use join::{activate, insert_pending, reopen};
+pub use join::{Joining, Room, create, insert, room, set_active};
+pub(crate) use join::{activate, insert_pending, reopen, take_place};
 pub use leave::{delete, delete_with_last};
 pub use rules::check;
 

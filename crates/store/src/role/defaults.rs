@@ -4,7 +4,20 @@ use genkan_db::{Tx, p};
 
 use super::{Role, read, select};
 use crate::event::{self, Entry, Kind};
-use crate::{Error, OrganizationId, Stamp, environment};
+use crate::{Error, OrganizationId, Stamp, UserId, environment};
+
+macro_rules! of_first_member {
+    () => {
+        "r.organization_id IS NULL AND r.default_creator"
+    };
+}
+
+macro_rules! of_later_member {
+    () => {
+        "(r.organization_id IS NULL OR r.organization_id = $1)
+         AND CASE WHEN d.member_role_id IS NULL THEN r.default_member ELSE d.member_role_id = r.id END"
+    };
+}
 
 /// The roles that a new member of an organization gets: those of a creator for
 /// the first one, those of a member for everybody else.
@@ -18,15 +31,39 @@ pub async fn defaults(
     is_first_member: bool,
 ) -> Result<Vec<Role>, Error> {
     let sql = if is_first_member {
-        select!("r.organization_id IS NULL AND r.default_creator")
+        select!(of_first_member!())
     } else {
-        select!(
-            "(r.organization_id IS NULL OR r.organization_id = $1)
-             AND CASE WHEN d.member_role_id IS NULL THEN r.default_member ELSE d.member_role_id = r.id END"
-        )
+        select!(of_later_member!())
     };
     let rows = tx.all(sql, p![organization_id]).await?;
     rows.iter().map(read).collect()
+}
+
+/// Gives somebody who has just become a member the roles that [`defaults`] names.
+pub(crate) async fn give_defaults(
+    tx: &mut Tx<'_>,
+    organization_id: &OrganizationId,
+    user_id: &UserId,
+    is_first_member: bool,
+) -> Result<(), Error> {
+    macro_rules! give {
+        ($condition:expr) => {
+            concat!(
+                "INSERT INTO membership_roles (organization_id, user_id, role_id, by_provider)
+                 SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), r.id, FALSE FROM roles r
+                   LEFT JOIN organization_default_roles d ON d.organization_id = $1
+                  WHERE ",
+                $condition
+            )
+        };
+    }
+    let sql = if is_first_member {
+        give!(of_first_member!())
+    } else {
+        give!(of_later_member!())
+    };
+    tx.exec(sql, p![organization_id, user_id]).await?;
+    Ok(())
 }
 
 /// Makes a role of the environment the one for first members.

@@ -16,6 +16,7 @@ use crate::row::Columns;
 use crate::{Error, OrganizationId, RoleId, Stamp, Timestamp, UserId, environment, permission};
 
 pub use change::{NewRole, delete, forbid, insert, permit, update};
+pub(crate) use defaults::give_defaults;
 pub use defaults::{defaults, set_default_creator, set_default_member, set_organization_default};
 pub use inheritance::MAX_DEPTH;
 pub use rules::{Texts, check, check_display_name, is_name};
@@ -89,7 +90,7 @@ pub(crate) use role_names;
 
 /// Roles `r` as the organization `$1` sees them, or the environment if that is NULL.
 macro_rules! select {
-    ($condition:literal) => {
+    ($condition:expr) => {
         concat!(
             "SELECT r.id, r.organization_id, r.name, r.display_name, r.description, r.default_creator,
                 CASE WHEN d.member_role_id IS NULL THEN r.default_member ELSE d.member_role_id = r.id END,

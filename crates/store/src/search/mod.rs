@@ -60,6 +60,12 @@ pub(crate) async fn put_user(tx: &mut Tx<'_>, id: &UserId, words: Words) -> Resu
     put::<UserId>(tx, id.as_str(), words).await
 }
 
+/// The same, of a user who was added just now.
+pub(crate) async fn put_new_user(tx: &mut Tx<'_>, id: &UserId, words: Words) -> Result<(), Error> {
+    let words: BTreeSet<Vec<u8>> = words.limited().into_iter().map(String::into_bytes).collect();
+    add::<UserId>(tx, id.as_str(), &words.iter().collect::<Vec<_>>()).await
+}
+
 /// What has words: an organization or a user.
 trait Indexed {
     const WORDS: &'static str;
@@ -99,6 +105,10 @@ async fn put<I: Indexed>(tx: &mut Tx<'_>, id: &str, words: Words) -> Result<(), 
         tx.exec(I::DELETE, p![id, word]).await?;
     }
     let new: Vec<&Vec<u8>> = after.difference(&before).collect();
+    add::<I>(tx, id, &new).await
+}
+
+async fn add<I: Indexed>(tx: &mut Tx<'_>, id: &str, new: &[&Vec<u8>]) -> Result<(), Error> {
     for eight in new.chunks(8) {
         let word = |index: usize| eight.get(index).unwrap_or(&eight[0]).as_slice();
         let params = p![

@@ -58,6 +58,7 @@ pub async fn end(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, status: Status)
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn end_all_for_user(tx: &mut Tx<'_>, at: Stamp<'_>, user_id: &UserId) -> Result<u64, Error> {
+    hold_person(tx, user_id).await?;
     let rows = tx
         .all(
             "SELECT id FROM sessions WHERE user_id = $1 AND status = 'active'",
@@ -65,6 +66,23 @@ pub async fn end_all_for_user(tx: &mut Tx<'_>, at: Stamp<'_>, user_id: &UserId) 
         )
         .await?;
     end_each(tx, at, &rows, Status::Revoked).await
+}
+
+/// Waits for a sign-in of the person that is under way, and lets none begin: a session that
+/// begins holds its person too.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn hold_person(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), Error> {
+    if tx.locks() {
+        tx.opt(
+            "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE",
+            p![user_id],
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 /// Ends up to `limit` sessions whose time is over, so that their clients are

@@ -3,6 +3,7 @@
 //! Source: OIDC Core §2 (`auth_time`), OIDC Back-Channel Logout 1.0 §2.1 (`sid`).
 
 mod end;
+mod last_use;
 mod list;
 mod place;
 
@@ -13,12 +14,14 @@ use genkan_db::{Row, Tx, p};
 use crate::event::shape::{self, user_columns};
 use crate::event::{self, Entry, Kind, Object};
 use crate::proof::Proofs;
-use crate::row::{Columns, json, words};
+use crate::row::{Columns, held, json, words};
 use crate::session_policy;
 pub use crate::session_policy::Lifetimes;
 use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId};
 
-pub use end::{end, end_all_for_user, end_expired};
+pub use end::{end, end_all_for_user, end_expired, hold_person};
+pub(crate) use last_use::last_use_columns;
+pub use last_use::{LastUse, last_use, touch};
 pub use list::{Client, Filter, clients_of, count_for_user, list_for_user};
 pub(crate) use place::end_all_of_member;
 pub use place::{end_all_for_connection, end_all_for_organization};
@@ -71,10 +74,6 @@ pub struct SignIn {
     pub ip: Option<String>,
     pub user_agent: Option<String>,
 }
-
-/// Activity is written at most this often: a session that is used all the time
-/// would otherwise cost a write at every request.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 macro_rules! columns {
     () => {
@@ -158,7 +157,22 @@ pub async fn start(
     token: &SecretHash,
     lifetimes: Lifetimes,
 ) -> Result<Session, Error> {
-    let lifetimes = session_policy::lifetimes(tx, sign_in.organization_id.as_ref(), lifetimes).await?;
+    let policy = session_policy::find_held(tx, sign_in.organization_id.as_ref()).await?;
+    start_under(tx, at, sign_in, token, lifetimes.shortened_by(policy.as_ref())).await
+}
+
+/// As [`start`], where the organization's policy was asked already and shortens `lifetimes`.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn start_under(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    sign_in: &SignIn,
+    token: &SecretHash,
+    lifetimes: Lifetimes,
+) -> Result<Session, Error> {
     let expires_at = at.now + lifetimes.absolute;
     let session = Session {
         id: sign_in.session_id.clone(),
@@ -214,7 +228,8 @@ pub async fn rejoin(
     token: &SecretHash,
     lifetimes: Lifetimes,
 ) -> Result<Session, Error> {
-    let lifetimes = session_policy::lifetimes(tx, sign_in.organization_id.as_ref(), lifetimes).await?;
+    let policy = session_policy::find_held(tx, sign_in.organization_id.as_ref()).await?;
+    let lifetimes = lifetimes.shortened_by(policy.as_ref());
     // What began in other organizations goes on in this session, under their policies too.
     let idle = session_policy::strictest_idle(
         tx,
@@ -282,6 +297,19 @@ pub async fn find(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<Session>, Er
     row.as_ref().map(read).transpose()
 }
 
+/// As [`find`], and holds it: it neither ends nor goes elsewhere before this transaction is over.
+async fn find_held(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<Session>, Error> {
+    let sql = held!(
+        tx,
+        "FOR NO KEY UPDATE",
+        "SELECT ",
+        columns!(),
+        " FROM sessions WHERE id = $1"
+    );
+    let row = tx.opt(sql, p![id]).await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Finds a session that lives at `now`.
 ///
 /// # Errors
@@ -311,95 +339,6 @@ pub async fn find_live_by_token(
     Ok(session.filter(|session| session.is_live(now)))
 }
 
-/// No policy is shorter than a minute, so nothing is written more often than this.
-const TOUCH_AT_MOST_EVERY: Duration = Duration::from_secs(6);
-
-/// The columns of a session `s` that [`LastUse::read`] reads.
-macro_rules! last_use_columns {
-    () => {
-        "s.id, s.last_active_at, s.idle_expires_at, s.expires_at, s.organization_id"
-    };
-}
-pub(crate) use last_use_columns;
-
-/// When an active session was last used, and until when it may be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastUse {
-    session_id: SessionId,
-    last_active_at: Timestamp,
-    idle_expires_at: Timestamp,
-    expires_at: Timestamp,
-    organization_id: Option<OrganizationId>,
-}
-
-impl LastUse {
-    /// `None` if the columns are those of no session.
-    pub(crate) fn read(columns: &mut Columns<'_>) -> Result<Option<Self>, Error> {
-        let Some(session_id) = columns.optional_id()? else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            session_id,
-            last_active_at: columns.time()?,
-            idle_expires_at: columns.time()?,
-            expires_at: columns.time()?,
-            organization_id: columns.optional_id()?,
-        }))
-    }
-}
-
-/// Keeps a session alive that was just used. Says whether that was written:
-/// at most once a minute, or a tenth of the idle time if that is less.
-///
-/// `idle` is the application's; the policies of the organizations in which the
-/// session gave something may shorten it.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn touch(
-    tx: &mut Tx<'_>,
-    last_use: &LastUse,
-    idle: Duration,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let (id, last_active_at) = (&last_use.session_id, last_use.last_active_at);
-    let is_recent = |idle: Duration, every: Duration| last_active_at > now - every.min(idle / 10);
-    if last_use.idle_expires_at <= now || is_recent(idle, TOUCH_AT_MOST_EVERY) {
-        return Ok(false);
-    }
-    let idle = session_policy::strictest_idle(tx, id, last_use.organization_id.as_ref(), idle, now).await?;
-    if is_recent(idle, TOUCH_EVERY) {
-        return Ok(false);
-    }
-    let idle_expires_at = last_use.expires_at.min(now + idle);
-    tx.exec(
-        "UPDATE sessions SET last_active_at = $2, idle_expires_at = $3 WHERE id = $1",
-        p![id, now.as_micros(), idle_expires_at.as_micros()],
-    )
-    .await?;
-    Ok(true)
-}
-
-/// The last use of a session, if it is active.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn last_use(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<LastUse>, Error> {
-    let row = tx
-        .opt(
-            concat!(
-                "SELECT ",
-                last_use_columns!(),
-                " FROM sessions s WHERE s.id = $1 AND s.status = 'active'"
-            ),
-            p![id],
-        )
-        .await?;
-    row.map_or(Ok(None), |row| LastUse::read(&mut Columns::of(&row)))
-}
-
 /// Whether a session lives and is still where it was when it was read: what is
 /// given in it must not begin at a place that has ended meanwhile.
 ///
@@ -407,7 +346,8 @@ pub async fn last_use(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<LastUse>
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn is_still(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> Result<bool, Error> {
-    let current = find_live(tx, &session.id, now).await?;
+    let current = find_held(tx, &session.id).await?;
+    let current = current.filter(|session| session.is_live(now));
     Ok(current.is_some_and(|current| {
         current.user_id == session.user_id
             && current.organization_id == session.organization_id

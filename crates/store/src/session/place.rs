@@ -9,7 +9,7 @@
 
 use genkan_db::{Row, Tx, p};
 
-use super::{Session, Status, end, find};
+use super::{Session, Status, end, find_held, hold_person};
 use crate::proof::Proofs;
 use crate::row::{Columns, json};
 use crate::{
@@ -97,6 +97,9 @@ impl Place<'_> {
 
 /// Ends what began in an organization and counts the sessions that it touched.
 ///
+/// At READ COMMITTED (see [`genkan_db::Db::tx_read_committed`]) none that begins
+/// at the same time is overlooked.
+///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
@@ -105,10 +108,22 @@ pub async fn end_all_for_organization(
     at: Stamp<'_>,
     organization_id: &OrganizationId,
 ) -> Result<u64, Error> {
+    if tx.locks() {
+        // Connections come before organizations, as for those who sign in.
+        for sql in [
+            "SELECT id FROM connections WHERE organization_id = $1 ORDER BY id FOR UPDATE",
+            "SELECT id FROM organizations WHERE id = $1 FOR UPDATE",
+        ] {
+            tx.all(sql, p![organization_id]).await?;
+        }
+    }
     end_all(tx, at, Place::Organization(organization_id)).await
 }
 
 /// Ends what began at a connection and counts the sessions that it touched.
+///
+/// At READ COMMITTED (see [`genkan_db::Db::tx_read_committed`]) none that begins
+/// at the same time is overlooked.
 ///
 /// # Errors
 ///
@@ -118,6 +133,13 @@ pub async fn end_all_for_connection(
     at: Stamp<'_>,
     connection_id: &ConnectionId,
 ) -> Result<u64, Error> {
+    if tx.locks() {
+        tx.opt(
+            "SELECT id FROM connections WHERE id = $1 FOR UPDATE",
+            p![connection_id],
+        )
+        .await?;
+    }
     end_all(tx, at, Place::Connection(connection_id)).await
 }
 
@@ -128,6 +150,7 @@ pub(crate) async fn end_all_of_member(
     organization_id: &OrganizationId,
     user_id: &UserId,
 ) -> Result<u64, Error> {
+    hold_person(tx, user_id).await?;
     end_all(tx, at, Place::Member(organization_id, user_id)).await
 }
 
@@ -181,7 +204,7 @@ fn read_began(row: &Row) -> Result<Began, Error> {
 }
 
 async fn end_one(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, place: Place<'_>) -> Result<bool, Error> {
-    let found = find(tx, id).await?;
+    let found = find_held(tx, id).await?;
     let Some(session) = found.filter(|session| session.status == Status::Active) else {
         return Ok(false);
     };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::any_of::{self, any_of};
 use crate::event::{self, Entry, Kind};
 use crate::page::page_rows;
-use crate::row::{Columns, json};
+use crate::row::{Columns, held, json};
 use crate::search::Words;
 use crate::{Error, Page, Stamp, Timestamp, UserId, conflict, search, session};
 
@@ -153,13 +153,13 @@ impl ProfileTexts {
 /// - [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is taken.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), Error> {
     rules::check(user, None)?;
-    refuse_taken(tx, user).await?;
     let profile = ProfileTexts::of(user);
-    tx.exec(
+    let inserted = tx.exec(
         "INSERT INTO users (id, email, email_verified, name, given_name, family_name, picture, locale, phone_number,
             phone_number_verified, preferred_username, gender, groups, custom_attributes, profile_metadata,
             external_id, metadata, disabled, created_at, updated_at, last_login_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+         ON CONFLICT DO NOTHING",
         p![
             &user.id,
             user.email.as_str(),
@@ -185,12 +185,16 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
         ],
     )
     .await?;
-    index(tx, user).await?;
+    if inserted == 0 {
+        refuse_taken(tx, user).await?;
+        // Who had it is gone again.
+        return Err(tx.begin_anew().into());
+    }
+    search::put_new_user(tx, &user.id, words(user)).await?;
     event::record(tx, at, Entry::new(Kind::UserCreated).user(&user.id)).await
 }
 
-/// Asks first: then both engines name the conflict alike, and a race shows
-/// itself as a serialization failure, which is tried again.
+/// Both engines name the conflict alike.
 ///
 /// Gives the user as they were stored, if they have the address already.
 async fn refuse_taken(tx: &mut Tx<'_>, user: &User) -> Result<Option<User>, Error> {
@@ -238,6 +242,29 @@ pub async fn find_by_email(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Opti
     row.as_ref().map(read).transpose()
 }
 
+/// As [`find_by_email`], and holds the user, see [`hold`].
+pub(crate) async fn find_by_email_held(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Option<User>, Error> {
+    let sql = held!(
+        tx,
+        "FOR NO KEY UPDATE",
+        "SELECT ",
+        columns!(),
+        " FROM users u WHERE u.email = $1"
+    );
+    let row = tx.opt(sql, p![email.as_str()]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Holds a user: until this transaction is over nobody signs them in, and nobody else
+/// decides what they may.
+pub(crate) async fn hold(tx: &mut Tx<'_>, id: &UserId) -> Result<(), Error> {
+    if tx.locks() {
+        tx.opt("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", p![id])
+            .await?;
+    }
+    Ok(())
+}
+
 /// Finds a user by what the application calls them.
 ///
 /// # Errors
@@ -255,13 +282,17 @@ pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<O
 
 /// Writes the words by which they are found.
 pub(crate) async fn index(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
+    search::put_user(tx, &user.id, words(user)).await
+}
+
+fn words(user: &User) -> Words {
     let mut words = Words::default();
     words.address(user.email.as_str());
     let texts = [&user.name, &user.given_name, &user.family_name, &user.external_id];
     for text in texts.into_iter().flatten() {
         words.text(text);
     }
-    search::put_user(tx, &user.id, words).await
+    words
 }
 
 /// Those of up to [`search::MAX_LIMIT`] users that there are, in the order of
@@ -429,6 +460,7 @@ pub async fn set_disabled(
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn delete(tx: &mut Tx<'_>, at: Stamp<'_>, id: &UserId) -> Result<bool, Error> {
+    hold(tx, id).await?;
     session::end_all_for_user(tx, at, id).await?;
     if tx.exec("DELETE FROM users WHERE id = $1", p![id]).await? == 0 {
         return Ok(false);

@@ -43,8 +43,10 @@ async fn a_first_login_makes_a_user_a_membership_and_an_identity() {
             connection: by,
             user_created,
             membership_created,
+            session_policy,
         } = world.admit(&first).await.unwrap();
         assert!(user_created && membership_created);
+        assert_eq!(session_policy, None);
         assert_eq!(by, connection);
         assert_eq!(user.email.as_str(), "ada@acme.test");
         assert!(user.email_verified);
@@ -215,7 +217,7 @@ async fn a_hundred_first_logins_of_one_person_make_one_user() {
         let outcomes = race(100, |_| {
             world
                 .db
-                .tx(async |tx| admission::admit(tx, world.start(), &first).await)
+                .tx_read_committed(async |tx| admission::admit(tx, world.start(), &first).await)
         })
         .await;
 
@@ -240,7 +242,7 @@ async fn of_people_who_race_to_be_first_one_becomes_admin() {
         race(10, |n| {
             world
                 .db
-                .tx(async move |tx| admission::admit(tx, world.start(), &claims[n]).await)
+                .tx_read_committed(async move |tx| admission::admit(tx, world.start(), &claims[n]).await)
         })
         .await;
         let admins =

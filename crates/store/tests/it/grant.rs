@@ -202,9 +202,9 @@ async fn of_a_hundred_concurrent_redemptions_of_a_code_one_is_fresh() {
         code(world, "code", &grant).await;
 
         let outcomes = race(100, |_| {
-            world
-                .db
-                .tx(async |tx| authorization_code::redeem(tx, world.start(), &hash("code"), &client.id).await)
+            world.db.tx_read_committed(async |tx| {
+                authorization_code::redeem(tx, world.start(), &hash("code"), &client.id).await
+            })
         })
         .await;
 

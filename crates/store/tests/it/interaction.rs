@@ -228,7 +228,7 @@ async fn of_a_hundred_concurrent_answers_with_one_state_one_counts() {
         let answers = race(100, |_| {
             world
                 .db
-                .tx(async |tx| upstream_request::consume(tx, &hash("state"), T0).await)
+                .tx_read_committed(async |tx| upstream_request::consume(tx, &hash("state"), T0).await)
         })
         .await;
         assert_eq!(answers.iter().filter(|answer| answer.is_some()).count(), 1);

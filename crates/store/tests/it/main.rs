@@ -20,6 +20,7 @@ mod familiar;
 mod grant;
 mod interaction;
 mod invitation;
+mod isolation;
 mod janitor;
 mod machine_client;
 mod mail;

@@ -44,7 +44,7 @@ impl<'a> Family<'a> {
         let redeem = async |tx: &mut genkan_db::Tx<'_>| {
             refresh_token::redeem(tx, at, &hash(name), &self.client_id, self.rotation).await
         };
-        self.world.db.tx(redeem).await
+        self.world.db.tx_read_committed(redeem).await
     }
 
     async fn redeem(&self, name: &str, after: u64) -> Redemption {
@@ -383,7 +383,7 @@ async fn of_a_hundred_concurrent_redemptions_with_grace_one_is_fresh_and_one_lin
         let family = &family;
         let outcomes = race(100, |n| {
             let (at, new) = (family.world.after(1), hash(&names[n]));
-            family.world.db.tx(async move |tx| {
+            family.world.db.tx_read_committed(async move |tx| {
                 let (id, expires_at) = (&family.grant.id, family.grant.expires_at);
                 let redemption =
                     refresh_token::redeem(tx, at, &hash("first"), &family.client_id, family.rotation).await?;
@@ -434,7 +434,7 @@ async fn a_session_that_ends_during_a_refresh_leaves_no_living_token() {
                 family.issue(&old, 0).await;
 
                 let at = world.after(1);
-                let refresh = world.db.tx(async |tx| {
+                let refresh = world.db.tx_read_committed(async |tx| {
                     let redeemed =
                         refresh_token::redeem(tx, at, &hash(&old), &family.client_id, rotation).await?;
                     if redeemed == family.fresh() {
@@ -445,7 +445,7 @@ async fn a_session_that_ends_during_a_refresh_leaves_no_living_token() {
                 });
                 let logout = world
                     .db
-                    .tx(async |tx| session::end(tx, at, &session.id, Status::Logout).await);
+                    .tx_read_committed(async |tx| session::end(tx, at, &session.id, Status::Logout).await);
                 let (redeemed, ended) = tokio::join!(refresh, logout);
 
                 assert!(ended.unwrap());

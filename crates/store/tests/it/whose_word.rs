@@ -414,7 +414,7 @@ async fn of_many_subjects_that_race_for_a_permission_one_gets_it() {
         let outcomes = race(12, |n| {
             world
                 .db
-                .tx(async move |tx| admission::admit(tx, world.start(), &claims[n]).await)
+                .tx_read_committed(async move |tx| admission::admit(tx, world.start(), &claims[n]).await)
         })
         .await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);

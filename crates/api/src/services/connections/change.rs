@@ -133,7 +133,7 @@ impl Api {
         let id = id("connection", text)?;
         let http_allowed = self.host().is_development();
         let shown = self
-            .tx(async |tx| {
+            .tx_read_committed(async |tx| {
                 let mut connection = require(tx, &owner, &id).await?;
                 let change = settings::change(&connection, &update, self.instance_key())?;
                 connection::apply(&mut connection, &change, call.at(), http_allowed)
@@ -178,7 +178,7 @@ impl Api {
 
     pub(super) async fn delete(&self, call: &Call<'_>, owner: &Owner, text: &str) -> Answer<()> {
         let id = id("connection", text)?;
-        self.tx(async |tx| {
+        self.tx_read_committed(async |tx| {
             let connection = require(tx, owner, &id).await?;
             connection::delete(tx, call.at(), &connection.id).await?;
             Ok(())

@@ -196,7 +196,7 @@ impl OrganizationService for Api {
     async fn delete_organization(&self, request: Request<DeleteOrganizationRequest>) -> Answer<()> {
         let (call, message) = self.accept(request);
         let named = named!(message, delete_organization_request);
-        self.tx(async |tx| {
+        self.tx_read_committed(async |tx| {
             let organization = get(tx, &named).await?;
             Ok(organization::delete(tx, call.at(), &organization.id).await?)
         })

@@ -69,7 +69,7 @@ pub(super) async fn update(
     let source = SessionPolicyType::try_from(message.policy_source)
         .map_err(|_| Error::invalid("policy_source", "is none of: APPLICATION, CUSTOM"))?;
     let policy = api
-        .tx(async |tx| {
+        .tx_read_committed(async |tx| {
             let id = existing(tx, &message.organization_id).await?;
             let before = session_policy::find(tx, &id).await?;
             let custom = match source {

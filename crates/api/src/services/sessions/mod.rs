@@ -111,6 +111,7 @@ impl SessionService for Api {
         let revoked = self
             .tx(async |tx| {
                 let user_id = existing_user(tx, &message.user_id).await?;
+                session::hold_person(tx, &user_id).await?;
                 let active = Filter {
                     statuses: vec![Status::Active],
                     ..Filter::default()

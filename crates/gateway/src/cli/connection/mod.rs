@@ -221,7 +221,7 @@ async fn disable(
     let connection = find(instance, text).await?;
     let at = instance.stamp();
     let ended = instance
-        .change(async |tx| {
+        .change_read_committed(async |tx| {
             connection::disable(tx, at, &connection.id).await?;
             match end_sessions {
                 true => session::end_all_for_connection(tx, at, &connection.id).await,
@@ -252,7 +252,7 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     )?;
     let at = instance.stamp();
     instance
-        .change(async |tx| connection::delete(tx, at, &connection.id).await)
+        .change_read_committed(async |tx| connection::delete(tx, at, &connection.id).await)
         .await?;
     let deleted = Deleted::new(&connection.id);
     context.console.print(&deleted, || deleted.text())

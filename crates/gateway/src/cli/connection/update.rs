@@ -50,7 +50,7 @@ pub(super) async fn run(
     let change = args.settings.change(&connection, secret)?;
     let applied = super::apply(&mut connection, &change, at, instance)?;
     let updated = instance
-        .change(async |tx| {
+        .change_read_committed(async |tx| {
             connection::update(tx, at, &connection).await?;
             connection::find(tx, &connection.id).await?.ok_or(Error::Stale)
         })

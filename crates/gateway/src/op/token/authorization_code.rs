@@ -43,7 +43,7 @@ pub async fn redeem(
     let idle = caller.configuration.environment().await?.session_idle;
     let outcome = app
         .db()
-        .tx(async |tx| -> Result<Outcome, OAuthError> {
+        .tx_read_committed(async |tx| -> Result<Outcome, OAuthError> {
             let (code, grant) = match authorization_code::redeem(tx, at, &code_hash, &client.id).await? {
                 Redemption::Fresh { code, grant } => (code, *grant),
                 // RFC 6749 §4.1.2: what the first use gave was revoked with it.

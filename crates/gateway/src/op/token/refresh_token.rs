@@ -49,7 +49,7 @@ pub async fn redeem(
     let idle = caller.configuration.environment().await?.session_idle;
     let outcome = app
         .db()
-        .tx(async |tx| -> Result<Outcome, OAuthError> {
+        .tx_read_committed(async |tx| -> Result<Outcome, OAuthError> {
             let redemption = refresh_token::redeem(tx, at, &hash, &client.id, client.rotation()).await?;
             let grant = match redemption {
                 Redemption::Fresh(grant) | Redemption::Graced(grant) => grant,

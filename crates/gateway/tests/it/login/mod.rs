@@ -1,5 +1,6 @@
 //! Hosted login, from outside.
 
+mod at_once;
 mod disabled;
 mod entering;
 mod expiry;

@@ -1,7 +1,7 @@
 //! The number of statements of a sign-in: on a database server each is a round trip.
 
 use genkan_db::Done;
-use genkan_testkit::{Gateway, on_each_engine};
+use genkan_testkit::{Gateway, Logs, on_each_engine};
 
 /// The least that `act` took of several times: jobs ask beside it.
 async fn least(gateway: &Gateway, act: impl AsyncFn(usize)) -> u64 {
@@ -39,16 +39,18 @@ async fn a_sign_in_takes_few_statements() {
         });
         let known = known.await;
 
+        let logs = Logs::capture("genkan_db::work=trace");
         let mut browser = gateway.browser();
         let code = browser.sign_in_with(&request(), "new-0@acme.test").await;
         let tokens = rp.redeem(&code).await.expect_tokens();
+        let asked = logs.text();
         let refresh = least(gateway, async |_| {
             let _ = rp.refresh(tokens.refresh_token()).await.expect_tokens();
         });
         let refresh = refresh.await;
         assert!(
-            known <= 28 && first <= 47 && refresh <= 4,
-            "{known} for somebody who is known, {first} for somebody new, {refresh} for a refresh"
+            known <= 20 && first <= 30 && refresh <= 4,
+            "{known} for somebody who is known, {first} for somebody new, {refresh} for a refresh:\n{asked}"
         );
     })
     .await;

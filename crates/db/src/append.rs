@@ -1,0 +1,124 @@
+//! Rows that a transaction only adds: it writes them together, before it commits.
+
+use std::sync::OnceLock;
+
+use crate::{Error, Tx, Value};
+
+/// Rows of one statement at most.
+const AT_ONCE: usize = 16;
+
+/// A table to which rows are added, see [`Tx::append`].
+#[derive(Debug)]
+pub struct Appending {
+    /// `INSERT INTO table (columns) VALUES`.
+    head: &'static str,
+    columns: usize,
+    /// The statement for one row, for two, and so on, each made once.
+    texts: [OnceLock<String>; AT_ONCE],
+}
+
+/// A parameter that waits for its statement.
+pub(crate) enum Kept {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// A row that waits.
+pub(crate) struct Waiting {
+    table: &'static Appending,
+    values: Vec<Kept>,
+}
+
+impl Appending {
+    /// `head` is `INSERT INTO table (columns) VALUES`, with so many columns.
+    pub const fn new(head: &'static str, columns: usize) -> Self {
+        Self {
+            head,
+            columns,
+            texts: [const { OnceLock::new() }; AT_ONCE],
+        }
+    }
+
+    fn text(&'static self, rows: usize) -> &'static str {
+        self.texts[rows - 1].get_or_init(|| {
+            let row = |row: usize| {
+                let parameters: Vec<String> = (1..=self.columns)
+                    .map(|column| format!("${}", row * self.columns + column))
+                    .collect();
+                format!("({})", parameters.join(", "))
+            };
+            let rows: Vec<String> = (0..rows).map(row).collect();
+            format!("{} {}", self.head, rows.join(", "))
+        })
+    }
+}
+
+impl Kept {
+    fn of(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Int(value) => Self::Int(value),
+            Value::Text(value) => Self::Text(value.to_owned()),
+            Value::Bytes(value) => Self::Bytes(value.to_owned()),
+        }
+    }
+
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Int(value) => Value::Int(*value),
+            Self::Text(value) => Value::Text(value),
+            Self::Bytes(value) => Value::Bytes(value),
+        }
+    }
+}
+
+impl Waiting {
+    pub(crate) fn new(table: &'static Appending, row: &[Value<'_>]) -> Result<Self, Error> {
+        if row.len() != table.columns {
+            return Err(Error::Database(format!(
+                "`{}` has {} columns, given were {}",
+                table.head,
+                table.columns,
+                row.len()
+            )));
+        }
+        Ok(Self {
+            table,
+            values: row.iter().copied().map(Kept::of).collect(),
+        })
+    }
+}
+
+/// Writes what waits, in its order as far as it goes into one table.
+pub(crate) async fn write(tx: &mut Tx<'_>, rows: &[Waiting]) -> Result<(), Error> {
+    let tables = rows.chunk_by(|one, other| std::ptr::eq(one.table, other.table));
+    for chunk in tables.flat_map(|rows| rows.chunks(AT_ONCE)) {
+        let values: Vec<Value<'_>> = chunk
+            .iter()
+            .flat_map(|row| row.values.iter().map(Kept::value))
+            .collect();
+        tx.exec(chunk[0].table.text(chunk.len()), &values).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_its_own_parameters() {
+        static TABLE: Appending = Appending::new("INSERT INTO t (a, b) VALUES", 2);
+        assert_eq!(TABLE.text(1), "INSERT INTO t (a, b) VALUES ($1, $2)");
+        assert_eq!(
+            TABLE.text(3),
+            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4), ($5, $6)"
+        );
+    }
+}
