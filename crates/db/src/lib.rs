@@ -7,6 +7,7 @@
 mod append;
 mod bulk;
 mod error;
+mod many;
 mod migrate;
 mod postgres;
 mod row;
@@ -32,6 +33,7 @@ use tx::FIRST_CHUNK;
 pub use append::Appending;
 pub use bulk::Bulk;
 pub use error::{Error, Outage};
+pub use many::{Column, ColumnType, Many};
 pub use migrate::{Migration, Schema};
 pub use row::Row;
 pub use tx::Tx;

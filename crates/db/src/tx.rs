@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use crate::append::{self, Appending, Waiting};
 use crate::statement::{Access, Fate, postgres, sqlite};
 use crate::work::Work;
-use crate::{Engine, Error, Row, Value};
+use crate::{Engine, Error, Many, Row, Value};
 
 /// Polls what a closure of a transaction gave.
 ///
@@ -116,6 +116,66 @@ impl Tx<'_> {
             Connection::Postgres(transaction) => postgres::exec(transaction, sql, params).await,
         };
         self.settle(result)
+    }
+
+    /// All rows that `many` finds by any of the keys, in no order; `values` holds key after key.
+    pub async fn all_many(&mut self, many: &'static Many, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.start(self.text(many))?;
+        let result = match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                sqlite::all_many(connection, many, values).map_err(sqlite::failed)
+            }
+            Connection::Postgres(transaction) => {
+                postgres::all(transaction, many.all(), &postgres::arrays(many, values)).await
+            }
+        };
+        self.settle(result)
+    }
+
+    /// Runs `many` for all rows and counts those it changed; `values` holds row after row.
+    pub async fn exec_many(&mut self, many: &'static Many, values: &[Value<'_>]) -> Result<u64, Error> {
+        if values.is_empty() {
+            return Ok(0);
+        }
+        self.start(self.text(many))?;
+        let result = match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                sqlite::exec_many(connection, many, values).map_err(sqlite::failed)
+            }
+            Connection::Postgres(transaction) => {
+                postgres::exec(transaction, many.all(), &postgres::arrays(many, values)).await
+            }
+        };
+        self.settle(result)
+    }
+
+    /// Begins a part of the transaction that [`Tx::undo_part`] can take back. Parts do not nest.
+    ///
+    /// It is for a closure that decides so itself: a failed statement dooms the whole transaction
+    /// here as well.
+    pub async fn begin_part(&mut self) -> Result<(), Error> {
+        self.exec("SAVEPOINT part", &[]).await.map(drop)
+    }
+
+    /// Keeps what the part did.
+    pub async fn keep_part(&mut self) -> Result<(), Error> {
+        self.exec("RELEASE SAVEPOINT part", &[]).await.map(drop)
+    }
+
+    /// Takes back what the part did.
+    pub async fn undo_part(&mut self) -> Result<(), Error> {
+        self.exec("ROLLBACK TO SAVEPOINT part", &[]).await?;
+        self.keep_part().await
+    }
+
+    fn text(&self, many: &'static Many) -> &'static str {
+        match self.engine() {
+            Engine::Sqlite => many.one(),
+            Engine::Postgres => many.all(),
+        }
     }
 
     /// Which engine runs the SQL, for the few texts that differ.

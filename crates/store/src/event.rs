@@ -6,7 +6,9 @@ mod backlog;
 mod object;
 pub(crate) mod shape;
 
-use genkan_db::{Appending, Tx, p};
+use std::sync::LazyLock;
+
+use genkan_db::{Appending, ColumnType, Many, Tx, p};
 use serde_json::{Map, Value};
 
 pub use backlog::read_facts;
@@ -245,6 +247,57 @@ pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<
             entry.object.as_ref().map(Object::text).as_deref(),
         ],
     )?;
+    Ok(())
+}
+
+/// Records many things that happened at `at`, in their order.
+pub(crate) async fn record_all(tx: &mut Tx<'_>, at: Stamp<'_>, entries: &[Entry<'_>]) -> Result<(), Error> {
+    static INSERT: LazyLock<Many> = LazyLock::new(|| {
+        use ColumnType::{BigInt, Text};
+        let columns = [
+            ("id", Text),
+            ("kind", Text),
+            ("organization_id", Text),
+            ("user_id", Text),
+            ("actor", Text),
+            ("data", Text),
+            ("occurred_at", BigInt),
+            ("object", Text),
+        ];
+        Many::insert("events", &columns, "")
+    });
+    let texts: Vec<(EventId, String, Option<String>)> = entries
+        .iter()
+        .map(|entry| {
+            (
+                at.id(),
+                json(&entry.data),
+                entry.object.as_ref().map(Object::text),
+            )
+        })
+        .collect();
+    let actor = at.actor.word();
+    let mut values = Vec::with_capacity(entries.len() * 8);
+    for (entry, (id, data, object)) in entries.iter().zip(&texts) {
+        debug_assert!(
+            entry.client_id.is_none()
+                && entry.session_id.is_none()
+                && entry.connection_id.is_none()
+                && entry.directory_id.is_none(),
+            "what an import records is about organizations and users alone"
+        );
+        values.extend_from_slice(p![
+            id,
+            entry.kind.as_str(),
+            entry.organization_id,
+            entry.user_id,
+            actor.as_deref(),
+            data,
+            at.now.as_micros(),
+            object.as_deref(),
+        ]);
+    }
+    tx.exec_many(&INSERT, &values).await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ pub mod api_token;
 pub mod auth_log;
 pub mod authorization_code;
 pub mod back_channel_logout;
+pub mod batch;
 pub mod client;
 pub mod connection;
 pub mod connection_test;

@@ -16,7 +16,7 @@ use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use super::Fate;
-use crate::{Error, Row, Value};
+use crate::{Error, Many, Row, Value};
 
 pub(crate) use session::{Pooler, Server, Session};
 pub(crate) use transaction::{Begin, COMMIT_LIMIT, Commit, Transaction, Turn};
@@ -53,15 +53,19 @@ async fn read_first(
     Ok(first)
 }
 
-pub(crate) async fn all(
+pub(crate) async fn all<P: ToSql + Sync>(
     transaction: &Transaction,
     sql: &'static str,
-    params: &[Value<'_>],
+    params: &[P],
 ) -> Answer<Vec<Row>> {
     bounded(read_all(transaction, sql, params)).await
 }
 
-async fn read_all(transaction: &Transaction, sql: &'static str, params: &[Value<'_>]) -> Answer<Vec<Row>> {
+async fn read_all<P: ToSql + Sync>(
+    transaction: &Transaction,
+    sql: &'static str,
+    params: &[P],
+) -> Answer<Vec<Row>> {
     let mut rows = pin!(run(transaction, sql, params).await?);
     let mut all = Vec::new();
     while let Some(row) = next(transaction, &mut rows).await? {
@@ -70,7 +74,11 @@ async fn read_all(transaction: &Transaction, sql: &'static str, params: &[Value<
     Ok(all)
 }
 
-pub(crate) async fn exec(transaction: &Transaction, sql: &'static str, params: &[Value<'_>]) -> Answer<u64> {
+pub(crate) async fn exec<P: ToSql + Sync>(
+    transaction: &Transaction,
+    sql: &'static str,
+    params: &[P],
+) -> Answer<u64> {
     bounded(async {
         let mut rows = pin!(run(transaction, sql, params).await?);
         while next(transaction, &mut rows).await?.is_some() {}
@@ -93,18 +101,35 @@ async fn next(transaction: &Transaction, rows: &mut Pin<&mut RowStream>) -> Answ
     }
 }
 
-async fn run(transaction: &Transaction, sql: &'static str, params: &[Value<'_>]) -> Answer<RowStream> {
+/// The values of many rows, an array for each column.
+pub(crate) fn arrays<'v>(many: &Many, values: &[Value<'v>]) -> Vec<Vec<Value<'v>>> {
+    let column = |first| {
+        values
+            .iter()
+            .skip(first)
+            .step_by(many.columns())
+            .copied()
+            .collect()
+    };
+    (0..many.columns()).map(column).collect()
+}
+
+async fn run<P: ToSql + Sync>(
+    transaction: &Transaction,
+    sql: &'static str,
+    params: &[P],
+) -> Answer<RowStream> {
     let client = transaction.client();
     let rows = if transaction.session.is_pooled() {
         let types = types(transaction, sql).await?;
-        count(sql, types.len(), params)?;
-        let typed = params.iter().copied().zip(types.iter().cloned());
+        count(sql, types.len(), params.len())?;
+        let typed = params.iter().zip(types.iter().cloned());
         client.query_typed_raw(sql, typed).await
     } else {
         let prepared = client.prepare_cached(sql).await;
         let statement = prepared.map_err(|error| failed(transaction, &error))?;
-        count(sql, statement.params().len(), params)?;
-        client.query_raw(&statement, params.iter().copied()).await
+        count(sql, statement.params().len(), params.len())?;
+        client.query_raw(&statement, params.iter()).await
     };
     rows.map_err(|error| failed(transaction, &error))
 }
@@ -124,11 +149,11 @@ async fn types(transaction: &Transaction, sql: &'static str) -> Answer<std::sync
 }
 
 /// The driver would panic.
-fn count(sql: &str, used: usize, params: &[Value<'_>]) -> Answer<()> {
-    if used == params.len() {
+fn count(sql: &str, used: usize, given: usize) -> Answer<()> {
+    if used == given {
         return Ok(());
     }
-    let error = format!("`{sql}` uses ${used} at most, given were {}", params.len());
+    let error = format!("`{sql}` uses ${used} at most, given were {given}");
     Err((Fate::Doomed, Error::Database(error)))
 }
 

@@ -4,7 +4,7 @@ use rusqlite::types::{Null, Value as Cell, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ffi};
 
 use super::Fate;
-use crate::{Error, Row, Value};
+use crate::{Error, Many, Row, Value};
 
 pub(crate) fn opt(connection: &Connection, sql: &str, params: &[Value<'_>]) -> Result<Option<Row>, Error> {
     let mut statement = prepare(connection, sql, params)?;
@@ -41,6 +41,75 @@ pub(crate) fn exec(connection: &Connection, sql: &str, params: &[Value<'_>]) -> 
     })
 }
 
+/// Finds by each key in turn, with one statement.
+pub(crate) fn all_many(
+    connection: &Connection,
+    many: &'static Many,
+    values: &[Value<'_>],
+) -> Result<Vec<Row>, Error> {
+    let mut statement = connection.prepare_cached(many.one()).map_err(error)?;
+    let columns = statement.column_count();
+    let mut answer = Vec::new();
+    for key in rows_of(many, values, &statement)? {
+        bind_all(&mut statement, key, many.one())?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(error)? {
+            answer.push(read(row, columns)?);
+        }
+    }
+    Ok(answer)
+}
+
+/// Runs for each row in turn, with one statement.
+pub(crate) fn exec_many(
+    connection: &Connection,
+    many: &'static Many,
+    values: &[Value<'_>],
+) -> Result<u64, Error> {
+    let mut statement = connection.prepare_cached(many.one()).map_err(error)?;
+    let mut changed = 0;
+    for row in rows_of(many, values, &statement)? {
+        bind_all(&mut statement, row, many.one())?;
+        changed += statement.raw_execute().map_err(error)? as u64;
+    }
+    Ok(changed)
+}
+
+/// Row after row. The text of [`Many`] has its parameters in order, so their places are their numbers.
+fn rows_of<'r, 'v>(
+    many: &Many,
+    values: &'r [Value<'v>],
+    statement: &CachedStatement<'_>,
+) -> Result<std::slice::ChunksExact<'r, Value<'v>>, Error> {
+    let columns = many.columns();
+    if statement.parameter_count() != columns || !values.len().is_multiple_of(columns) {
+        return Err(Error::Database(format!(
+            "rows have {columns} values, given were {} for a statement of {}",
+            values.len(),
+            statement.parameter_count()
+        )));
+    }
+    Ok(values.chunks_exact(columns))
+}
+
+fn bind_all(statement: &mut CachedStatement<'_>, params: &[Value<'_>], sql: &str) -> Result<(), Error> {
+    for (index, param) in params.iter().enumerate() {
+        refuse_nul(param, index + 1, sql)?;
+        bind(statement, index + 1, *param).map_err(error)?;
+    }
+    Ok(())
+}
+
+/// PostgreSQL cannot store it, and SQLite's own functions stop there.
+fn refuse_nul(param: &Value<'_>, number: usize, sql: &str) -> Result<(), Error> {
+    match param {
+        Value::Text(text) if text.contains('\0') => Err(Error::Database(format!(
+            "${number} of `{sql}` holds a NUL character"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn prepare<'c>(
     connection: &'c Connection,
     sql: &str,
@@ -63,12 +132,7 @@ fn prepare<'c>(
                 params.len()
             )));
         };
-        if matches!(param, Value::Text(text) if text.contains('\0')) {
-            // PostgreSQL cannot store it, and SQLite's own functions stop there.
-            return Err(Error::Database(format!(
-                "${number} of `{sql}` holds a NUL character"
-            )));
-        }
+        refuse_nul(param, number, sql)?;
         used = used.max(number);
         bind(&mut statement, index, *param).map_err(error)?;
     }

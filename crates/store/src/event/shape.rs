@@ -24,15 +24,15 @@ type Free = Map<String, Value>;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Organization {
-    id: String,
-    display_name: String,
-    external_id: Option<String>,
-    region: Option<String>,
+    pub(crate) id: String,
+    pub(crate) display_name: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) region: Option<String>,
     /// Those that are switched on.
-    features: Vec<String>,
-    metadata: Free,
-    created_at: i64,
-    updated_at: i64,
+    pub(crate) features: Vec<String>,
+    pub(crate) metadata: Free,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
 }
 
 macro_rules! organization_columns {
@@ -64,26 +64,26 @@ impl Organization {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct User {
-    id: String,
-    email: String,
-    email_verified: bool,
-    name: Option<String>,
-    given_name: Option<String>,
-    family_name: Option<String>,
-    picture: Option<String>,
-    locale: Option<String>,
-    phone_number: Option<String>,
-    phone_number_verified: bool,
-    preferred_username: Option<String>,
-    gender: Option<String>,
-    groups: Vec<String>,
-    custom_attributes: Free,
-    profile_metadata: Free,
-    external_id: Option<String>,
-    metadata: Free,
-    created_at: i64,
-    updated_at: i64,
-    last_login_at: Option<i64>,
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) email_verified: bool,
+    pub(crate) name: Option<String>,
+    pub(crate) given_name: Option<String>,
+    pub(crate) family_name: Option<String>,
+    pub(crate) picture: Option<String>,
+    pub(crate) locale: Option<String>,
+    pub(crate) phone_number: Option<String>,
+    pub(crate) phone_number_verified: bool,
+    pub(crate) preferred_username: Option<String>,
+    pub(crate) gender: Option<String>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) custom_attributes: Free,
+    pub(crate) profile_metadata: Free,
+    pub(crate) external_id: Option<String>,
+    pub(crate) metadata: Free,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) last_login_at: Option<i64>,
 }
 
 macro_rules! user_columns {
@@ -231,16 +231,16 @@ impl Directory {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Domain {
-    id: String,
-    organization_id: String,
-    domain: String,
-    kind: String,
-    status: String,
-    method: String,
+    pub(crate) id: String,
+    pub(crate) organization_id: String,
+    pub(crate) domain: String,
+    pub(crate) kind: String,
+    pub(crate) status: String,
+    pub(crate) method: String,
     /// What the TXT record holds: it is there for everybody to read.
-    txt_value: String,
-    created_at: i64,
-    updated_at: i64,
+    pub(crate) txt_value: String,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
 }
 
 macro_rules! domain_columns {

@@ -60,8 +60,9 @@ macro_rules! columns {
         "id, display_name, external_id, slug, logo_url, region, features, metadata, created_at, updated_at"
     };
 }
+pub(crate) use columns;
 
-fn read(row: &Row) -> Result<Organization, Error> {
+pub(crate) fn read(row: &Row) -> Result<Organization, Error> {
     let mut columns = Columns::of(row);
     Ok(Organization {
         id: columns.id()?,
@@ -224,6 +225,10 @@ pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<O
 
 /// Writes the words by which it is found.
 pub(crate) async fn index(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), Error> {
+    search::put_organization(tx, &organization.id, words(organization)).await
+}
+
+pub(crate) fn words(organization: &Organization) -> Words {
     let mut words = Words::default();
     words.text(&organization.display_name);
     for text in [&organization.external_id, &organization.slug]
@@ -232,7 +237,7 @@ pub(crate) async fn index(tx: &mut Tx<'_>, organization: &Organization) -> Resul
     {
         words.text(text);
     }
-    search::put_organization(tx, &organization.id, words).await
+    words
 }
 
 /// Those of up to [`search::MAX_LIMIT`] organizations that there are, in the

@@ -12,8 +12,9 @@ mod scan;
 mod words;
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
-use genkan_db::{Tx, p};
+use genkan_db::{ColumnType, Many, Tx, Value, p};
 
 pub use cursor::{Cursor, ParseCursorError};
 pub use scan::{COUNTED, count_members, count_organizations, count_users, members, organizations, users};
@@ -64,6 +65,49 @@ pub(crate) async fn put_user(tx: &mut Tx<'_>, id: &UserId, words: Words) -> Resu
 pub(crate) async fn put_new_user(tx: &mut Tx<'_>, id: &UserId, words: Words) -> Result<(), Error> {
     let words: BTreeSet<Vec<u8>> = words.limited().into_iter().map(String::into_bytes).collect();
     add::<UserId>(tx, id.as_str(), &words.iter().collect::<Vec<_>>()).await
+}
+
+/// Writes the words of many organizations that were just added.
+pub(crate) async fn put_new_organizations(
+    tx: &mut Tx<'_>,
+    indexed: Vec<(&OrganizationId, Words)>,
+) -> Result<(), Error> {
+    static INSERT: LazyLock<Many> = LazyLock::new(|| {
+        let columns = [("organization_id", ColumnType::Text), ("word", ColumnType::Bytea)];
+        Many::insert("organization_words", &columns, "")
+    });
+    put_new(tx, &INSERT, indexed).await
+}
+
+/// Writes the words of many users who were just added.
+pub(crate) async fn put_new_users(tx: &mut Tx<'_>, indexed: Vec<(&UserId, Words)>) -> Result<(), Error> {
+    static INSERT: LazyLock<Many> = LazyLock::new(|| {
+        let columns = [("user_id", ColumnType::Text), ("word", ColumnType::Bytea)];
+        Many::insert("user_words", &columns, "")
+    });
+    put_new(tx, &INSERT, indexed).await
+}
+
+async fn put_new<'i, I>(
+    tx: &mut Tx<'_>,
+    insert: &'static Many,
+    indexed: Vec<(&'i I, Words)>,
+) -> Result<(), Error>
+where
+    &'i I: Into<Value<'i>>,
+{
+    let indexed: Vec<(&I, Vec<String>)> = indexed
+        .into_iter()
+        .map(|(id, words)| (id, words.limited()))
+        .collect();
+    let mut values = Vec::new();
+    for (id, words) in &indexed {
+        for word in words {
+            values.extend([(*id).into(), Value::from(word.as_bytes())]);
+        }
+    }
+    tx.exec_many(insert, &values).await?;
+    Ok(())
 }
 
 /// What has words: an organization or a user.

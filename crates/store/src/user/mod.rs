@@ -55,7 +55,7 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
-fn read(row: &Row) -> Result<User, Error> {
+pub(crate) fn read(row: &Row) -> Result<User, Error> {
     read_columns(&mut Columns::of(row))
 }
 
@@ -127,15 +127,15 @@ impl User {
 }
 
 /// The columns of a user that are JSON.
-struct ProfileTexts {
-    groups: String,
-    custom_attributes: String,
-    profile_metadata: String,
-    metadata: String,
+pub(crate) struct ProfileTexts {
+    pub(crate) groups: String,
+    pub(crate) custom_attributes: String,
+    pub(crate) profile_metadata: String,
+    pub(crate) metadata: String,
 }
 
 impl ProfileTexts {
-    fn of(user: &User) -> Self {
+    pub(crate) fn of(user: &User) -> Self {
         Self {
             groups: json(&user.groups),
             custom_attributes: json(&user.custom_attributes),
@@ -285,7 +285,7 @@ pub(crate) async fn index(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
     search::put_user(tx, &user.id, words(user)).await
 }
 
-fn words(user: &User) -> Words {
+pub(crate) fn words(user: &User) -> Words {
     let mut words = Words::default();
     words.address(user.email.as_str());
     let texts = [&user.name, &user.given_name, &user.family_name, &user.external_id];

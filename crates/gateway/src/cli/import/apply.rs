@@ -1,4 +1,10 @@
 //! Brings the lines of a file into the database, some hundreds in a transaction.
+//!
+//! What the lines of a transaction need to know is read for all of them at once. A line that
+//! is plainly new, or plainly as it was, is then only planned, and the planned ones are written
+//! together. Any other line is looked at by itself, in its turn and with the functions that
+//! everybody else calls: so what comes of a file does not depend on how many lines go into a
+//! transaction, which a test holds (`oracle.rs`).
 
 use genkan_db::{Db, Tx};
 use genkan_store::domain::Giver;
@@ -10,9 +16,9 @@ use super::rows::{Line, Rejects, Rows};
 use crate::cli::Failure;
 use crate::failure::{fault_of, field_of};
 
-/// How many lines go into one transaction: enough that the disk is not what
-/// decides, few enough that a sign-in meanwhile does not wait.
-const CHUNK: usize = 250;
+/// How many lines go into one transaction: enough that neither the disk nor the way to the
+/// server is what decides, few enough that a sign-in meanwhile does not wait.
+pub(super) const CHUNK: usize = 500;
 
 /// Whose word the lines are.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +36,25 @@ pub(super) trait Row: DeserializeOwned {
 
     /// Adds it, or brings what is there up to date.
     async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, author: Author<'_>) -> Result<Outcome, RowError>;
+}
+
+/// What is known of the lines of one transaction, and what they will write.
+pub(super) trait Batch: Sized {
+    type Row: Row;
+
+    /// Reads what the lines need.
+    async fn look_up(tx: &mut Tx<'_>, author: Author<'_>, rows: &[&Self::Row]) -> Result<Self, Error>;
+
+    /// Plans a line, and says what [`Row::put`] would come to.
+    ///
+    /// `None`: that cannot be told from here. Nothing is planned then.
+    fn plan(&mut self, row: &Self::Row, at: Stamp<'_>, author: Author<'_>) -> Option<Outcome>;
+
+    /// Writes what is planned.
+    async fn write(&mut self, tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<(), Error>;
+
+    /// A line was put by itself: what is known of it is out of date.
+    fn forget(&mut self, row: &Self::Row);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,12 +106,19 @@ impl From<genkan_db::Error> for RowError {
     }
 }
 
+/// What became of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Done(Outcome),
+    /// It left nothing behind.
+    Rejected(String),
+}
+
 /// Why a transaction was given up.
-enum Stopped {
-    /// At this line of the chunk.
-    At(usize, String),
+#[derive(Debug)]
+pub(super) enum Stopped {
     /// Everything was checked, and nothing is to be kept.
-    DryRun(Vec<Outcome>),
+    DryRun(Vec<Verdict>),
     Store(Error),
 }
 
@@ -94,6 +126,24 @@ impl From<genkan_db::Error> for Stopped {
     fn from(error: genkan_db::Error) -> Self {
         Self::Store(error.into())
     }
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A line, and the row that it holds or why it holds none.
+pub(super) type Read<R> = (Line, Result<R, String>);
+
+pub(super) fn read<R: Row>(line: Line) -> Read<R> {
+    let row = match &line.value {
+        Ok(value) if holds_nul(value) => Err("it holds a NUL character".to_owned()),
+        Ok(value) => R::deserialize(value).map_err(|error| error.to_string()),
+        Err(mistake) => Err(mistake.clone()),
+    };
+    (line, row)
 }
 
 #[derive(Debug, Default)]
@@ -110,6 +160,8 @@ pub(super) struct Import<'a> {
     pub(super) author: Author<'a>,
     pub(super) dry_run: bool,
     pub(super) continue_on_error: bool,
+    /// How many lines go into one transaction, [`CHUNK`] but for tests. A line that is alone is not planned.
+    pub(super) chunk: usize,
     pub(super) rejects: Option<Rejects>,
     pub(super) progress: Progress,
     pub(super) tally: Tally,
@@ -117,8 +169,8 @@ pub(super) struct Import<'a> {
 
 impl Import<'_> {
     /// Imports all lines; what came before a failure stays.
-    pub(super) async fn run<R: Row>(&mut self, rows: &mut Rows) -> Result<(), Failure> {
-        let mut chunk: Vec<(Line, R)> = Vec::with_capacity(CHUNK);
+    pub(super) async fn run<B: Batch>(&mut self, rows: &mut Rows) -> Result<(), Failure> {
+        let mut chunk = Vec::with_capacity(self.chunk);
         loop {
             let line = rows
                 .next()
@@ -126,97 +178,102 @@ impl Import<'_> {
             let line = match line {
                 Ok(Some(line)) => line,
                 end => {
-                    self.commit(&mut chunk).await?;
+                    self.commit::<B>(&mut chunk).await?;
                     return end.map(|_| ());
                 }
             };
-            let read = match &line.value {
-                Ok(value) => R::deserialize(value).map_err(|error| error.to_string()),
-                Err(mistake) => Err(mistake.clone()),
-            };
-            match read {
-                Ok(row) => chunk.push((line, row)),
-                Err(mistake) => {
-                    // In order: what stands before the mistake is imported first.
-                    self.commit(&mut chunk).await?;
-                    self.reject(&line, &mistake)?;
-                }
-            }
-            if chunk.len() == CHUNK {
-                self.commit(&mut chunk).await?;
+            chunk.push(read(line));
+            if chunk.len() == self.chunk {
+                self.commit::<B>(&mut chunk).await?;
             }
         }
     }
 
-    async fn commit<R: Row>(&mut self, chunk: &mut Vec<(Line, R)>) -> Result<(), Failure> {
-        let mut rest = chunk.as_slice();
-        while !rest.is_empty() {
-            match self.write(rest).await {
-                Ok(outcomes) => {
-                    self.count(&outcomes);
-                    break;
-                }
-                Err(Stopped::At(index, mistake)) => {
-                    // The lines before it are fine, as has just been seen; the
-                    // line itself leaves nothing behind.
-                    let (fine, bad) = rest.split_at(index);
-                    match self.write(fine).await {
-                        Ok(outcomes) => self.count(&outcomes),
-                        Err(Stopped::Store(error)) => return Err(error.into()),
-                        // The world changed meanwhile: look at them once more.
-                        Err(Stopped::At(..) | Stopped::DryRun(_)) => continue,
-                    }
-                    self.reject(&bad[0].0, &mistake)?;
-                    rest = &bad[1..];
-                }
-                Err(Stopped::Store(error)) => return Err(error.into()),
-                Err(Stopped::DryRun(_)) => unreachable!("write turns it into Ok"),
+    async fn commit<B: Batch>(&mut self, chunk: &mut Vec<Read<B::Row>>) -> Result<(), Failure> {
+        let verdicts = match self.write::<B>(chunk).await {
+            Ok(verdicts) | Err(Stopped::DryRun(verdicts)) => verdicts,
+            Err(Stopped::Store(error)) => return Err(error.into()),
+        };
+        let last = chunk.last().map(|(line, _)| line.read);
+        for ((line, _), verdict) in chunk.drain(..).zip(verdicts) {
+            match verdict {
+                Verdict::Done(Outcome::Created) => self.tally.created += 1,
+                Verdict::Done(Outcome::Updated) => self.tally.updated += 1,
+                Verdict::Done(Outcome::Unchanged) => self.tally.unchanged += 1,
+                Verdict::Rejected(mistake) => self.reject(&line, &mistake)?,
             }
         }
-        if let Some((line, _)) = chunk.last() {
-            self.progress.show(
-                line.read,
-                self.tally.created + self.tally.updated + self.tally.unchanged,
-            );
+        if let Some(read) = last {
+            let imported = self.tally.created + self.tally.updated + self.tally.unchanged;
+            self.progress.show(read, imported);
         }
-        chunk.clear();
         Ok(())
     }
 
-    /// All of the lines, or none.
-    async fn write<R: Row>(&self, lines: &[(Line, R)]) -> Result<Vec<Outcome>, Stopped> {
-        let (at, author, dry_run) = (self.at, self.author, self.dry_run);
-        let written = self
-            .db
-            .tx(async |tx| -> Result<Vec<Outcome>, Stopped> {
-                let mut outcomes = Vec::with_capacity(lines.len());
-                for (index, (_, row)) in lines.iter().enumerate() {
-                    match row.put(tx, at, author).await {
-                        Ok(outcome) => outcomes.push(outcome),
-                        Err(RowError::Rejected(mistake)) => return Err(Stopped::At(index, mistake)),
-                        Err(RowError::Store(error)) => return Err(Stopped::Store(error)),
+    /// Brings the lines in, up to the first one with a mistake unless it is to go on.
+    pub(super) async fn write<B: Batch>(&self, lines: &[Read<B::Row>]) -> Result<Vec<Verdict>, Stopped> {
+        let (at, author) = (self.at, self.author);
+        self.db
+            .tx(async |tx| -> Result<Vec<Verdict>, Stopped> {
+                let mut batch = if self.chunk > 1 {
+                    let rows: Vec<&B::Row> = lines.iter().filter_map(|(_, row)| row.as_ref().ok()).collect();
+                    Some(B::look_up(tx, author, &rows).await?)
+                } else {
+                    None
+                };
+                let mut verdicts = Vec::with_capacity(lines.len());
+                for (_, row) in lines {
+                    let planned = match (row, &mut batch) {
+                        (Ok(row), Some(batch)) => batch.plan(row, at, author),
+                        _ => None,
+                    };
+                    let verdict = match (row, planned) {
+                        (Err(mistake), _) => Verdict::Rejected(mistake.clone()),
+                        (Ok(_), Some(outcome)) => Verdict::Done(outcome),
+                        (Ok(row), None) => self.put_alone::<B>(tx, row, &mut batch).await?,
+                    };
+                    let is_last = matches!(verdict, Verdict::Rejected(_)) && !self.continue_on_error;
+                    verdicts.push(verdict);
+                    if is_last {
+                        break;
                     }
                 }
-                if dry_run {
-                    Err(Stopped::DryRun(outcomes))
+                if let Some(mut batch) = batch {
+                    batch.write(tx, at).await?;
+                }
+                if self.dry_run {
+                    Err(Stopped::DryRun(verdicts))
                 } else {
-                    Ok(outcomes)
+                    Ok(verdicts)
                 }
             })
-            .await;
-        match written {
-            Err(Stopped::DryRun(outcomes)) => Ok(outcomes),
-            written => written,
-        }
+            .await
     }
 
-    fn count(&mut self, outcomes: &[Outcome]) {
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Created => self.tally.created += 1,
-                Outcome::Updated => self.tally.updated += 1,
-                Outcome::Unchanged => self.tally.unchanged += 1,
+    /// Puts a line after those that are planned. With a mistake it leaves nothing behind.
+    async fn put_alone<B: Batch>(
+        &self,
+        tx: &mut Tx<'_>,
+        row: &B::Row,
+        batch: &mut Option<B>,
+    ) -> Result<Verdict, Error> {
+        if let Some(batch) = batch {
+            batch.write(tx, self.at).await?;
+        }
+        tx.begin_part().await?;
+        match row.put(tx, self.at, self.author).await {
+            Ok(outcome) => {
+                tx.keep_part().await?;
+                if let Some(batch) = batch {
+                    batch.forget(row);
+                }
+                Ok(Verdict::Done(outcome))
             }
+            Err(RowError::Rejected(mistake)) => {
+                tx.undo_part().await?;
+                Ok(Verdict::Rejected(mistake))
+            }
+            Err(RowError::Store(error)) => Err(error),
         }
     }
 
@@ -234,5 +291,18 @@ impl Import<'_> {
             rejects.write(&line.text)?;
         }
         Ok(())
+    }
+}
+
+/// PostgreSQL keeps no such text, so the line is refused wherever it would go.
+fn holds_nul(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

@@ -14,7 +14,7 @@ use super::user::{Place, UserRow, find_organization, join, rejected};
 
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-pub(super) struct CustomerRow(UserRow);
+pub(super) struct CustomerRow(pub(super) UserRow);
 
 impl Row for CustomerRow {
     const COLUMNS: &[&str] = UserRow::COLUMNS;

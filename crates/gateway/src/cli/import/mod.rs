@@ -1,8 +1,11 @@
 //! `genkan import organizations|users`
 
 mod apply;
+mod batch;
 mod customer;
 mod dialect;
+#[cfg(test)]
+mod oracle;
 mod organization;
 mod progress;
 mod rows;
@@ -16,12 +19,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use csv::StringRecord;
 use serde::Serialize;
 
-use self::apply::{Author, Import, Tally};
-use self::customer::CustomerRow;
-use self::organization::OrganizationRow;
+use self::apply::{Author, Batch, CHUNK, Import, Row, Tally};
+use self::batch::{CustomerBatch, OrganizationBatch, UserBatch};
 use self::progress::Progress;
 use self::rows::{Rejects, Rows};
-use self::user::UserRow;
 use super::{Context, Failure, which};
 
 const EXAMPLES: &str = "\
@@ -108,18 +109,18 @@ struct Summary {
 
 pub(super) async fn run(args: &ImportArgs, context: &mut Context) -> Result<(), Failure> {
     match &args.what {
-        What::Organizations(file) => import::<OrganizationRow>("organizations", file, None, context).await,
+        What::Organizations(file) => import::<OrganizationBatch>("organizations", file, None, context).await,
         What::Users(args) => {
             let organization = args.organization.as_deref();
             match organization {
-                Some(_) => import::<CustomerRow>("users", &args.file, organization, context).await,
-                None => import::<UserRow>("users", &args.file, None, context).await,
+                Some(_) => import::<CustomerBatch>("users", &args.file, organization, context).await,
+                None => import::<UserBatch>("users", &args.file, None, context).await,
             }
         }
     }
 }
 
-async fn import<R: apply::Row>(
+async fn import<B: Batch>(
     what: &str,
     args: &FileArgs,
     organization: Option<&str>,
@@ -130,7 +131,7 @@ async fn import<R: apply::Row>(
     let mut rows = Rows::new(format, input)
         .map_err(|mistake| Failure::new(format!("{} cannot be read: {mistake}.", args.file.display())))?;
     if let Some(heading) = rows.heading() {
-        check_heading(what, &heading, R::COLUMNS)?;
+        check_heading(what, &heading, B::Row::COLUMNS)?;
     }
     let instance = context.open().await?;
     let organization_id = match organization {
@@ -151,11 +152,12 @@ async fn import<R: apply::Row>(
         },
         dry_run: args.dry_run,
         continue_on_error: args.continue_on_error,
+        chunk: CHUNK,
         rejects,
         progress: Progress::new(what, size),
         tally: Tally::default(),
     };
-    let finished = import.run::<R>(&mut rows).await;
+    let finished = import.run::<B>(&mut rows).await;
     import.progress.finish();
     let Tally {
         created,

@@ -14,14 +14,14 @@ use super::apply::{Author, Outcome, Row, RowError};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OrganizationRow {
-    external_id: String,
+    pub(super) external_id: String,
     #[serde(alias = "display_name")]
     name: Option<String>,
-    slug: Option<String>,
+    pub(super) slug: Option<String>,
     logo_url: Option<String>,
     region: Option<Region>,
     #[serde(default)]
-    domains: Vec<String>,
+    pub(super) domains: Vec<String>,
     #[serde(default)]
     metadata: BTreeMap<String, String>,
 }
@@ -80,7 +80,7 @@ impl Row for OrganizationRow {
 
 impl OrganizationRow {
     /// What the line says replaces what was there.
-    fn apply(&self, organization: &mut Organization) {
+    pub(super) fn apply(&self, organization: &mut Organization) {
         if let Some(text) = &self.name {
             text.trim().clone_into(&mut organization.display_name);
         }

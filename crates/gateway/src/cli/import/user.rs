@@ -16,7 +16,7 @@ use super::apply::{Author, Outcome, Row, RowError};
 #[serde(deny_unknown_fields)]
 pub(super) struct UserRow {
     pub(super) email: String,
-    email_verified: Option<bool>,
+    pub(super) email_verified: Option<bool>,
     name: Option<String>,
     given_name: Option<String>,
     family_name: Option<String>,
