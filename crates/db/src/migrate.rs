@@ -8,6 +8,15 @@ use crate::Error;
 ///
 /// On SQLite the types are translated and tables become `STRICT`. An applied
 /// step never changes again: its text is checked at every start.
+///
+/// A text column says `TEXT COLLATE "C"`, so that PostgreSQL compares its bytes as SQLite does:
+/// the order of a language changes with the system's libraries, and every index on it is wrong
+/// from then on.
+///
+/// Two comments have a meaning. A text that begins with `-- only: postgresql` does nothing on
+/// SQLite. On PostgreSQL each part after a line `-- step` is a transaction of its own, so that a
+/// long change does not hold the locks of all tables at once; if the process dies between two
+/// parts, all run again, so each must be fit for that.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
     /// Counts up from 1.
@@ -20,6 +29,24 @@ impl Migration {
     /// Tells an edited text from the applied one, whatever its line ends.
     pub(crate) fn checksum(&self) -> String {
         fingerprint(&self.sql.replace("\r\n", "\n"))
+    }
+
+    pub(crate) fn is_only_for_postgres(&self) -> bool {
+        self.sql.starts_with("-- only: postgresql")
+    }
+
+    /// The parts that are a transaction each, one at least.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        let mut steps = vec![String::new()];
+        for line in self.sql.lines() {
+            if line.trim_end() == "-- step" {
+                steps.push(String::new());
+            }
+            let step = steps.last_mut().expect("there is one from the beginning");
+            step.push_str(line);
+            step.push('\n');
+        }
+        steps
     }
 
     pub(crate) fn failed(&self, error: impl std::fmt::Display) -> Error {
@@ -173,6 +200,19 @@ mod tests {
     #[test]
     fn a_step_that_comes_late_is_refused() {
         assert!(refusal(&[ONE, TWO], &applied(&[TWO])).contains("belongs to another program"));
+    }
+
+    #[test]
+    fn a_text_without_steps_is_one() {
+        assert_eq!(ONE.steps(), ["CREATE TABLE one (id BIGINT)\n"]);
+        let stepped = Migration {
+            sql: "-- step\nSELECT 1;\n-- step\nSELECT 2;",
+            ..ONE
+        };
+        assert_eq!(
+            stepped.steps(),
+            ["", "-- step\nSELECT 1;\n", "-- step\nSELECT 2;\n"]
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 mod balancer;
 mod cluster;
+mod language;
 mod pooler;
 
 use std::collections::HashMap;
@@ -53,6 +54,11 @@ enum Remains {
         name: String,
     },
     Database {
+        server: String,
+        name: String,
+    },
+    /// Both have one name.
+    DatabaseOfRole {
         server: String,
         name: String,
     },
@@ -183,7 +189,9 @@ impl Scratch {
             Remains::Schema { server, name } => {
                 administer(server, &format!("SET search_path = {name}; {dump}")).await;
             }
-            Remains::Database { .. } | Remains::Nothing => administer(&self.url, dump).await,
+            Remains::Database { .. } | Remains::DatabaseOfRole { .. } | Remains::Nothing => {
+                administer(&self.url, dump).await;
+            }
         }
     }
 
@@ -199,24 +207,30 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let (server, sql) = match &self.remains {
+        let drop_database = |name| format!("DROP DATABASE {name} WITH (FORCE)");
+        let (server, statements) = match &self.remains {
             Remains::Directory { .. } | Remains::Nothing => return,
             Remains::Schema { server, name } => (
                 server,
-                format!(
+                vec![format!(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}';
                      DROP SCHEMA {name} CASCADE"
-                ),
+                )],
             ),
-            Remains::Database { server, name } => (server, format!("DROP DATABASE {name} WITH (FORCE)")),
+            Remains::Database { server, name } => (server, vec![drop_database(name)]),
+            Remains::DatabaseOfRole { server, name } => {
+                (server, vec![drop_database(name), format!("DROP ROLE {name}")])
+            }
         };
         let server = server.clone();
         // A thread of its own: a runtime cannot be entered twice, and Drop cannot wait in it.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime
-                .expect("a runtime can be built")
-                .block_on(administer(&server, &sql));
+            runtime.expect("a runtime can be built").block_on(async {
+                for sql in statements {
+                    administer(&server, &sql).await;
+                }
+            });
         });
         let dropped = dropped.join();
         if !std::thread::panicking() {

@@ -113,6 +113,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(26, "event_objects", "0026_event_objects.sql"),
     migration!(27, "had_connection", "0027_had_connection.sql"),
     migration!(28, "nodes", "0028_nodes.sql"),
+    migration!(29, "bytes", "0029_bytes.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…`, and brings its schema up to date.

@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long a step is tried while others hold its locks: a dump of the database holds some for as long as it takes.
 const TRY_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// Applies what is missing, one transaction for each step.
+/// Applies what is missing, one transaction for each migration or each of its steps.
 pub(super) async fn migrate(
     client: &mut Client,
     session: &Session,
@@ -40,8 +40,9 @@ pub(super) async fn migrate(
     }
     create_table(client, session).await?;
     let mut deadline = Instant::now() + TRY_FOR;
+    let mut place = Place::default();
     loop {
-        match apply_next(client, session, migrations).await? {
+        match apply_next(client, session, migrations, &mut place).await? {
             Step::Applied => deadline = Instant::now() + TRY_FOR,
             Step::NoneLeft => return Ok(()),
             Step::Locked(error) if Instant::now() > deadline => return Err(error),
@@ -97,6 +98,14 @@ async fn create_table(client: &mut Client, session: &Session) -> Result<(), Erro
     }
 }
 
+/// How far the migration under way has come.
+#[derive(Debug, Default, Clone, Copy)]
+struct Place {
+    version: i64,
+    /// How many of its steps are done.
+    steps: usize,
+}
+
 /// What became of one step.
 enum Step {
     Applied,
@@ -105,7 +114,12 @@ enum Step {
     Locked(Error),
 }
 
-async fn apply_next(client: &mut Client, session: &Session, migrations: &[Migration]) -> Result<Step, Error> {
+async fn apply_next(
+    client: &mut Client,
+    session: &Session,
+    migrations: &[Migration],
+    place: &mut Place,
+) -> Result<Step, Error> {
     let transaction = begin(client, session).await.map_err(|error| unreadable(&error))?;
     let applied = match lock(&transaction).await {
         Ok(applied) => applied,
@@ -115,9 +129,18 @@ async fn apply_next(client: &mut Client, session: &Session, migrations: &[Migrat
     let Some(next) = pending(migrations, &applied)?.first() else {
         return Ok(Step::NoneLeft);
     };
-    match apply(transaction, next).await {
-        Ok(()) => {
-            tracing::info!(version = next.version, name = next.name, "migrated the database");
+    if place.version != next.version {
+        *place = Place {
+            version: next.version,
+            steps: 0,
+        };
+    }
+    match apply(transaction, next, place.steps).await {
+        Ok(is_last) => {
+            place.steps += 1;
+            if is_last {
+                tracing::info!(version = next.version, name = next.name, "migrated the database");
+            }
             Ok(Step::Applied)
         }
         Err(failure) if is_locked(&failure) => Ok(Step::Locked(next.failed(error(&failure)))),
@@ -125,8 +148,16 @@ async fn apply_next(client: &mut Client, session: &Session, migrations: &[Migrat
     }
 }
 
-async fn apply(transaction: Transaction<'_>, next: &Migration) -> Result<(), Failure> {
-    transaction.batch_execute(next.sql).await?;
+/// Applies one step of a migration, and says whether it was the last one.
+async fn apply(transaction: Transaction<'_>, next: &Migration, index: usize) -> Result<bool, Failure> {
+    let steps = next.steps();
+    if let Some(step) = steps.get(index) {
+        transaction.batch_execute(step).await?;
+    }
+    if index + 1 < steps.len() {
+        transaction.commit().await?;
+        return Ok(false);
+    }
     let checksum = next.checksum();
     let row: [(&(dyn ToSql + Sync), Type); 3] = [
         (&next.version, Type::INT8),
@@ -135,7 +166,8 @@ async fn apply(transaction: Transaction<'_>, next: &Migration) -> Result<(), Fai
     ];
     let insert = "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)";
     transaction.execute_typed(insert, &row).await?;
-    transaction.commit().await
+    transaction.commit().await?;
+    Ok(true)
 }
 
 /// READ COMMITTED, so that what follows a lock sees what its last holder committed.

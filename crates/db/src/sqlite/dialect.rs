@@ -1,11 +1,15 @@
 //! Translates a migration from the PostgreSQL dialect.
 //!
 //! Only types differ in what our migrations use. Tables become `STRICT`: a
-//! plain SQLite table silently stores text in an integer column.
+//! plain SQLite table silently stores text in an integer column. `COLLATE "C"`
+//! goes: SQLite compares bytes without being told.
 
 use crate::{Error, Migration};
 
 pub(super) fn translate(migration: &Migration) -> Result<String, Error> {
+    if migration.is_only_for_postgres() {
+        return Ok(String::new());
+    }
     Translation::default()
         .run(migration.sql)
         .map_err(|reason| migration.failed(reason))
@@ -17,6 +21,8 @@ struct Translation {
     /// Open parentheses.
     depth: usize,
     statement: Statement,
+    /// Whether the last word was `COLLATE`.
+    is_at_collation: bool,
 }
 
 /// What is being read, as far as it matters.
@@ -38,6 +44,14 @@ impl Translation {
             let length = token_length(rest, first)?;
             let (token, tail) = rest.split_at(length);
             rest = tail;
+            if std::mem::take(&mut self.is_at_collation) {
+                rest = tail.trim_start();
+                if !rest.starts_with("\"C\"") {
+                    return Err("each engine has its own collations: only \"C\" is the same".to_owned());
+                }
+                rest = &rest["\"C\"".len()..];
+                continue;
+            }
             match first {
                 '(' => self.open(),
                 ')' => self.close(),
@@ -87,6 +101,11 @@ impl Translation {
             (Statement::CreateTable, _) => Statement::CreateTable,
             _ => Statement::Other,
         };
+        if upper == "COLLATE" {
+            self.is_at_collation = true;
+            self.output.truncate(self.output.trim_end().len());
+            return Ok(());
+        }
         self.output.push_str(match upper.as_str() {
             "BYTEA" => "BLOB",
             "BOOLEAN" | "BIGINT" => "INTEGER",
@@ -181,6 +200,23 @@ mod tests {
     fn a_deferred_constraint_is_refused() {
         let sql = "CREATE TABLE t (a TEXT REFERENCES u DEFERRABLE INITIALLY DEFERRED)";
         assert!(translated(sql).unwrap_err().contains("deferred"));
+    }
+
+    #[test]
+    fn the_collation_of_bytes_goes_and_another_is_refused() {
+        let sql = "CREATE TABLE t (a TEXT COLLATE \"C\" NOT NULL, b TEXT COLLATE \"C\");";
+        assert_eq!(
+            translated(sql),
+            Ok("CREATE TABLE t (a TEXT NOT NULL, b TEXT) STRICT;".to_owned())
+        );
+        let refusal = translated("CREATE TABLE t (a TEXT COLLATE \"de-x-icu\")").unwrap_err();
+        assert!(refusal.contains("own collations"), "{refusal}");
+    }
+
+    #[test]
+    fn what_is_only_for_postgres_is_nothing_here() {
+        let sql = "-- only: postgresql\nALTER TABLE t ALTER COLUMN a TYPE TEXT COLLATE \"C\";";
+        assert_eq!(translated(sql), Ok(String::new()));
     }
 
     #[test]

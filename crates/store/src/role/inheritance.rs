@@ -56,11 +56,12 @@ pub(super) async fn check(
 async fn height(tx: &mut Tx<'_>, role_id: &RoleId) -> Result<i64, Error> {
     let row = tx
         .opt(
+            // From the table, not from the parameter: both halves need the same collation.
             "WITH RECURSIVE below (id, depth) AS (
-               SELECT CAST($1 AS TEXT), CAST(1 AS BIGINT)
+               SELECT id, CAST(1 AS BIGINT) FROM roles WHERE id = $1
                UNION
                SELECT r.id, b.depth + 1 FROM below b JOIN roles r ON r.extends_id = b.id WHERE b.depth < $2)
-             SELECT MAX(depth) FROM below",
+             SELECT COALESCE(MAX(depth), 1) FROM below",
             p![role_id, MAX_DEPTH],
         )
         .await?;

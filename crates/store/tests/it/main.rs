@@ -6,6 +6,7 @@ mod admission;
 mod api_token;
 mod auth_log;
 mod back_channel_logout;
+mod bytes;
 mod claims_upgrade;
 mod client;
 mod connection;

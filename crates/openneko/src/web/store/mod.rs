@@ -32,6 +32,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "first_admin_and_switch",
         sql: include_str!("../../../migrations/0002_first_admin_and_switch.sql"),
     },
+    Migration {
+        version: 3,
+        name: "bytes",
+        sql: include_str!("../../../migrations/0003_bytes.sql"),
+    },
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…` and brings its schema up to date.

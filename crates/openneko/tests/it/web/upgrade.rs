@@ -101,3 +101,23 @@ async fn people_sessions_and_a_sign_in_under_way_are_kept() {
     })
     .await;
 }
+
+/// By the rules of a language a unique index is wrong after an update of the system's libraries.
+#[tokio::test]
+async fn text_compares_bytes() {
+    let Some(scratch) = genkan_db::testing::Scratch::postgres_in_english().await else {
+        return;
+    };
+    let db = scratch.connect().await;
+    db.migrate(&store::MIGRATIONS[..1]).await.unwrap();
+    store::prepare(&db, at(1)).await.unwrap();
+    let sql = "SELECT c.relname || '.' || a.attname
+                 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+                 JOIN pg_collation l ON l.oid = a.attcollation
+                WHERE c.relnamespace = CAST(current_schema() AS regnamespace) AND c.relkind IN ('r', 'i')
+                  AND a.attnum > 0 AND NOT a.attisdropped AND l.collname <> 'C' AND c.relname <> 'schema_migrations'";
+    let rows = db.read(async |tx| tx.all(sql, &[]).await).await.unwrap();
+    let others: Vec<String> = rows.iter().map(|row| row.get(0).unwrap()).collect();
+    // A column of yours is here? Write `TEXT COLLATE "C"` in its migration.
+    assert_eq!(others, Vec::<String>::new());
+}

@@ -1,0 +1,52 @@
+-- only: postgresql
+-- Text compares bytes, as on SQLite. By the rules of a language the order depends on the system's libraries:
+-- after one of their updates a unique index may not see what it holds.
+-- step
+ALTER TABLE organization
+  ALTER COLUMN id TYPE TEXT COLLATE "C",
+  ALTER COLUMN name TYPE TEXT COLLATE "C";
+-- step
+ALTER TABLE app_user
+  ALTER COLUMN id TYPE TEXT COLLATE "C",
+  ALTER COLUMN provider TYPE TEXT COLLATE "C",
+  ALTER COLUMN sub TYPE TEXT COLLATE "C",
+  ALTER COLUMN email TYPE TEXT COLLATE "C",
+  ALTER COLUMN email_key TYPE TEXT COLLATE "C",
+  ALTER COLUMN name TYPE TEXT COLLATE "C",
+  ALTER COLUMN org_id TYPE TEXT COLLATE "C",
+  ALTER COLUMN role TYPE TEXT COLLATE "C",
+  ALTER COLUMN provider_org_id TYPE TEXT COLLATE "C",
+  ALTER COLUMN group_names TYPE TEXT COLLATE "C";
+-- step
+ALTER TABLE web_session
+  ALTER COLUMN user_id TYPE TEXT COLLATE "C",
+  ALTER COLUMN ip TYPE TEXT COLLATE "C",
+  ALTER COLUMN user_agent TYPE TEXT COLLATE "C";
+-- step
+ALTER TABLE sign_in_flow
+  ALTER COLUMN provider TYPE TEXT COLLATE "C",
+  ALTER COLUMN redirect_uri TYPE TEXT COLLATE "C",
+  ALTER COLUMN return_path TYPE TEXT COLLATE "C",
+  ALTER COLUMN code_verifier TYPE TEXT COLLATE "C",
+  ALTER COLUMN nonce TYPE TEXT COLLATE "C";
+-- step
+ALTER TABLE audit_event
+  ALTER COLUMN id TYPE TEXT COLLATE "C",
+  ALTER COLUMN kind TYPE TEXT COLLATE "C",
+  ALTER COLUMN code TYPE TEXT COLLATE "C",
+  ALTER COLUMN reference TYPE TEXT COLLATE "C",
+  ALTER COLUMN user_id TYPE TEXT COLLATE "C",
+  ALTER COLUMN email TYPE TEXT COLLATE "C",
+  ALTER COLUMN actor TYPE TEXT COLLATE "C",
+  ALTER COLUMN provider TYPE TEXT COLLATE "C",
+  ALTER COLUMN detail TYPE TEXT COLLATE "C",
+  ALTER COLUMN ip TYPE TEXT COLLATE "C",
+  ALTER COLUMN user_agent TYPE TEXT COLLATE "C";
+-- step
+ALTER TABLE sign_in_gate
+  ALTER COLUMN provider TYPE TEXT COLLATE "C";
+-- step
+ALTER TABLE sign_in_switch
+  ALTER COLUMN user_id TYPE TEXT COLLATE "C",
+  ALTER COLUMN provider TYPE TEXT COLLATE "C",
+  ALTER COLUMN return_path TYPE TEXT COLLATE "C";
