@@ -8,6 +8,7 @@ use genkan_db::Db;
 use genkan_protocol::Timestamp;
 use genkan_protocol::oauth::redirect_uri;
 use genkan_store::client::Client;
+use genkan_store::janitor::Retention;
 use genkan_store::{Generator, InstanceKey, Secret, Stamp, outbox};
 use genkan_web::form::FormTokens;
 use tokio::sync::Notify;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub require_pkce: bool,
     /// Whether the identifier of an API token counts as the token.
     pub validate_tokens_by_identifier: bool,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 /// The shared state of all handlers. Cloning is cheap.

@@ -15,6 +15,7 @@ use genkan_api::RateLimit;
 use genkan_db::{Db, Schema};
 use genkan_protocol::Timestamp;
 use genkan_store::environment::{self, Environment, Kind};
+use genkan_store::janitor::Retention;
 use genkan_store::{InstanceKey, NodeId, role, signing_key};
 use genkan_web::listener::{Limits, Listener, TlsPolicy};
 use tokio_util::sync::CancellationToken;
@@ -153,11 +154,25 @@ pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Re
             anonymous: config.anonymous(),
             require_pkce: config.applications.require_pkce,
             validate_tokens_by_identifier: config.api.validate_tokens_by_identifier,
+            retention: retention(&config.retention),
         },
         outbound,
         mailer,
         clock: Arc::new(now),
     }))
+}
+
+/// How long things are kept, as the store takes it.
+fn retention(written: &crate::config::Retention) -> Retention {
+    Retention {
+        events: written.events,
+        activity_events: written.activity_events,
+        token_events: written.token_events,
+        sign_in_log: written.sign_in_log,
+        failed_sign_ins: written.failed_sign_ins,
+        ended_sessions: written.ended_sessions,
+        codes: written.codes,
+    }
 }
 
 /// The way out, with the proxy if there is one.

@@ -4,6 +4,7 @@
 
 mod backlog;
 mod object;
+mod retention;
 pub(crate) mod shape;
 
 use std::sync::LazyLock;
@@ -13,6 +14,8 @@ use serde_json::{Map, Value};
 
 pub use backlog::read_facts;
 pub use object::{Object, Part, VERSION};
+pub use retention::Class;
+pub(crate) use retention::delete_before;
 
 use crate::page::page_rows;
 use crate::row::{Columns, json, words};

@@ -5,39 +5,79 @@
 //! nobody who signs in waits for it. Nodes may sweep at the same time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use genkan_db::{Bulk, Db, p};
 
 use crate::id::Generator;
 use crate::stamp::{Actor, Stamp};
-use crate::{Error, Timestamp, authorization_code, environment, interaction, session, signing_key};
+use crate::{Error, Timestamp, authorization_code, environment, event, interaction, session, signing_key};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a login that failed can be looked at.
-pub const TRACES_KEPT: Duration = DAY.saturating_mul(30);
-/// How long sessions that ended are listed.
-pub const SESSIONS_KEPT: Duration = DAY.saturating_mul(30);
-/// How long the log of sign-ins reaches back.
-pub const AUTH_LOGS_KEPT: Duration = DAY.saturating_mul(90);
-/// How long events are kept: a year and a month, for an audit of the year.
-pub const EVENTS_KEPT: Duration = DAY.saturating_mul(400);
+/// How long things are kept that somebody may want to look at later. What still counts for a
+/// decision is kept for as long as it does, whatever stands here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// All events but those of an [`event::Class`].
+    pub events: Duration,
+    /// Events of sign-ins and their like.
+    pub activity_events: Duration,
+    /// Events of single tokens.
+    pub token_events: Duration,
+    /// The log of sign-ins.
+    pub sign_in_log: Duration,
+    /// Traces of sign-ins that failed.
+    pub failed_sign_ins: Duration,
+    /// Sessions that ended.
+    pub ended_sessions: Duration,
+    /// Codes that were redeemed or have expired: as long, one that is presented again is noticed,
+    /// and what it was redeemed for is revoked.
+    pub codes: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            // A year and a month, for an audit of the year.
+            events: DAY * 400,
+            activity_events: DAY * 90,
+            token_events: DAY * 30,
+            sign_in_log: DAY * 90,
+            failed_sign_ins: DAY * 30,
+            ended_sessions: DAY * 30,
+            codes: authorization_code::REMEMBERED,
+        }
+    }
+}
 
 /// How many sessions end in one transaction: each one may have clients to tell.
 const SESSIONS_AT_ONCE: u32 = 50;
 
+/// A job that takes this long says in the log how far it has come.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
+
 /// One kind of row that expires: the text deletes at most `$2` rows whose time
 /// came before `$1`, the oldest first.
 struct Job {
+    what: &'static str,
     sql: &'static str,
-    kept: Duration,
+    kept: fn(&Retention) -> Duration,
+}
+
+const fn no_longer(_: &Retention) -> Duration {
+    Duration::ZERO
+}
+
+const fn a_day(_: &Retention) -> Duration {
+    DAY
 }
 
 /// A table with one key and one column that says when a row may go.
 macro_rules! job {
     ($table:literal, $key:literal, $column:literal, $kept:expr) => {
         Job {
+            what: $table,
             sql: concat!(
                 "DELETE FROM ",
                 $table,
@@ -63,49 +103,53 @@ const JOBS: &[Job] = &[
         "authorization_codes",
         "code_hash",
         "expires_at",
-        authorization_code::REMEMBERED
+        |kept| kept.codes
     ),
-    job!("refresh_tokens", "token_hash", "expires_at", Duration::ZERO),
-    job!("revoked_access_tokens", "jti", "expires_at", Duration::ZERO),
-    job!("upstream_requests", "state_hash", "expires_at", Duration::ZERO),
-    job!("parked_answers", "state_hash", "expires_at", Duration::ZERO),
-    job!("interactions", "id", "expires_at", Duration::ZERO),
+    job!("refresh_tokens", "token_hash", "expires_at", no_longer),
+    job!("revoked_access_tokens", "jti", "expires_at", no_longer),
+    job!("upstream_requests", "state_hash", "expires_at", no_longer),
+    job!("parked_answers", "state_hash", "expires_at", no_longer),
+    job!("interactions", "id", "expires_at", no_longer),
     Job {
+        what: "familiar_connections",
         sql: "DELETE FROM familiar_connections WHERE (browser_hash, connection_id, reason) IN
                 (SELECT browser_hash, connection_id, reason FROM familiar_connections
                   WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
-        kept: Duration::ZERO,
+        kept: no_longer,
     },
-    job!("grants", "id", "expires_at", DAY),
-    job!("sessions", "id", "ended_at", SESSIONS_KEPT),
-    job!("login_traces", "id", "created_at", TRACES_KEPT),
-    job!("connection_tests", "id", "created_at", DAY),
+    job!("grants", "id", "expires_at", a_day),
+    job!("sessions", "id", "ended_at", |kept| kept.ended_sessions),
+    job!("login_traces", "id", "created_at", |kept| kept.failed_sign_ins),
+    job!("connection_tests", "id", "created_at", a_day),
     // Begun, and nobody came back: as long as an interaction.
     Job {
+        what: "connection_tests",
         sql: "DELETE FROM connection_tests WHERE id IN (SELECT id FROM connection_tests
                 WHERE status = 'PENDING' AND created_at < $1 ORDER BY created_at LIMIT $2)",
-        kept: interaction::LIFETIME,
+        kept: |_| interaction::LIFETIME,
     },
-    job!("portal_links", "id", "expires_at", DAY),
-    job!("relink_permissions", "id", "expires_at", DAY),
-    job!("deliveries", "id", "expires_at", DAY),
-    job!("passwordless_requests", "request_hash", "expires_at", DAY),
+    job!("portal_links", "id", "expires_at", a_day),
+    job!("relink_permissions", "id", "expires_at", a_day),
+    job!("deliveries", "id", "expires_at", a_day),
+    job!("passwordless_requests", "request_hash", "expires_at", a_day),
     Job {
+        what: "passwordless_failures",
         sql:
             "DELETE FROM passwordless_failures WHERE (client_id, email) IN
                 (SELECT client_id, email FROM passwordless_failures WHERE since < $1 ORDER BY since LIMIT $2)",
-        kept: DAY,
+        kept: a_day,
     },
-    job!("auth_logs", "id", "created_at", AUTH_LOGS_KEPT),
-    job!("api_tokens", "id", "expires_at", Duration::ZERO),
+    job!("auth_logs", "id", "created_at", |kept| kept.sign_in_log),
+    job!("api_tokens", "id", "expires_at", no_longer),
     // `$1` is in microseconds, and a row counts for its minute only.
     Job {
+        what: "anonymous_slices",
         sql: "DELETE FROM anonymous_slices WHERE (source, minute) IN (SELECT source, minute FROM anonymous_slices
                 WHERE minute < CAST($1 AS BIGINT) / 60000000 ORDER BY minute LIMIT $2)",
-        kept: Duration::from_secs(60),
+        kept: |_| Duration::from_secs(60),
     },
-    job!("nodes", "id", "seen_at", DAY),
-    job!("events", "id", "occurred_at", EVENTS_KEPT),
+    job!("nodes", "id", "seen_at", a_day),
+    job!("events", "id", "occurred_at", |kept| kept.events),
 ];
 
 /// What a sweep did.
@@ -122,13 +166,19 @@ pub struct Swept {
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails; what was swept stays swept.
-pub async fn sweep(db: &Db, ids: &Generator, now: Timestamp) -> Result<Swept, Error> {
+pub async fn sweep(db: &Db, ids: &Generator, now: Timestamp, kept: &Retention) -> Result<Swept, Error> {
     let mut swept = Swept {
         sessions_ended: end_sessions(db, Stamp::new(ids, now).by(Actor::Job)).await?,
         rows_deleted: 0,
     };
     for job in JOBS {
-        swept.rows_deleted += delete_expired(db, job, now - job.kept).await?;
+        swept.rows_deleted += delete_expired(db, job, now - (job.kept)(kept)).await?;
+    }
+    for (class, kept) in [
+        (event::Class::Activity, kept.activity_events),
+        (event::Class::Token, kept.token_events),
+    ] {
+        swept.rows_deleted += delete_events(db, class, now - kept).await?;
     }
     swept.rows_deleted += db
         .tx(async |tx| {
@@ -161,11 +211,11 @@ async fn end_sessions(db: &Db, at: Stamp<'_>) -> Result<u64, Error> {
 }
 
 async fn delete_expired(db: &Db, job: &Job, before: Timestamp) -> Result<u64, Error> {
-    let total = AtomicU64::new(0);
+    let progress = Progress::new(job.what);
     db.bulk(async |tx| {
         let limit = tx.chunk();
         let deleted = tx.exec(job.sql, p![before.as_micros(), limit]).await?;
-        total.fetch_add(deleted, Ordering::Relaxed);
+        progress.add(deleted);
         Ok::<_, Error>(if i64::try_from(deleted).is_ok_and(|deleted| deleted < limit) {
             Bulk::Done
         } else {
@@ -173,5 +223,63 @@ async fn delete_expired(db: &Db, job: &Job, before: Timestamp) -> Result<u64, Er
         })
     })
     .await?;
-    Ok(total.into_inner())
+    Ok(progress.total())
+}
+
+/// Deletes the events of a class that happened before `before`. They lie among others that stay, so
+/// it is remembered how far they are deleted: looking at all that stays, every minute, would cost
+/// more than the deleting.
+async fn delete_events(db: &Db, class: event::Class, before: Timestamp) -> Result<u64, Error> {
+    let progress = Progress::new(class.as_str());
+    db.bulk(async |tx| {
+        let (deleted, more) = event::delete_before(tx, class, before, tx.chunk()).await?;
+        progress.add(deleted);
+        Ok::<_, Error>(if more { Bulk::More } else { Bulk::Done })
+    })
+    .await?;
+    Ok(progress.total())
+}
+
+/// How far one job has come.
+struct Progress {
+    what: &'static str,
+    total: AtomicU64,
+    started: Instant,
+    /// How often it has reported.
+    reports: AtomicU64,
+}
+
+impl Progress {
+    fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            total: AtomicU64::new(0),
+            started: Instant::now(),
+            reports: AtomicU64::new(0),
+        }
+    }
+
+    fn add(&self, deleted: u64) {
+        let total = self.total.fetch_add(deleted, Ordering::Relaxed) + deleted;
+        let due = self.started.elapsed().as_secs() / REPORT_EVERY.as_secs();
+        if self.reports.swap(due, Ordering::Relaxed) < due {
+            tracing::info!(
+                what = self.what,
+                deleted = total,
+                "deleting what is kept no longer"
+            );
+        }
+    }
+
+    fn total(self) -> u64 {
+        let total = self.total.into_inner();
+        if self.reports.into_inner() > 0 {
+            tracing::info!(
+                what = self.what,
+                deleted = total,
+                "deleted what is kept no longer"
+            );
+        }
+        total
+    }
 }

@@ -114,6 +114,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(27, "had_connection", "0027_had_connection.sql"),
     migration!(28, "nodes", "0028_nodes.sql"),
     migration!(29, "bytes", "0029_bytes.sql"),
+    migration!(30, "event_sweeps", "0030_event_sweeps.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…`, and brings its schema up to date.

@@ -149,6 +149,7 @@ impl Setup {
                 anonymous: self.anonymous,
                 require_pkce: self.require_pkce,
                 validate_tokens_by_identifier: false,
+                retention: janitor::Retention::default(),
             },
             outbound: Outbound::new(true, trust()).unwrap(),
             mailer: self.mailer.clone().unwrap_or(match self.kind {
@@ -437,7 +438,10 @@ impl Gateway {
     /// Does now what the janitor does every minute.
     pub async fn sweep(&self) {
         let app = self.app();
-        janitor::sweep(app.db(), app.ids(), app.now()).await.unwrap();
+        let retention = &app.settings().retention;
+        janitor::sweep(app.db(), app.ids(), app.now(), retention)
+            .await
+            .unwrap();
         app.wake_jobs();
     }
 

@@ -63,7 +63,7 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
-    /// Delete an organization with its domains, connections and memberships; events about it stay 400 days
+    /// Delete an organization with its domains, connections and memberships; events about it stay for their time
     Delete {
         /// Its identifier or external id
         organization: String,

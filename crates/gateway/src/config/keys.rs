@@ -320,6 +320,37 @@ settings! {
         default from_name: SenderName = "Genkan";
     }
 
+    /// How long things are kept that somebody may want to look at later. What is older is deleted in small
+    /// steps, and takes its place on the disk no longer. What a decision still needs is kept for as long,
+    /// whatever is written here: see the table in the [guide](../guides/operate.md#how-long-things-are-kept).
+    [retention] Retention {
+        /// Events of changes: people, memberships, roles, organizations, connections, applications,
+        /// credentials. 7d to 3650d.
+        default events: Duration = "400d";
+
+        /// Events of sign-ins and sign-outs, of sessions that end, of failures and refusals. 7d to 3650d,
+        /// and not longer than `retention.events`.
+        default activity_events: Duration = "90d";
+
+        /// Events of single tokens, which are the most by far: each refresh is one. 1d to 3650d, and not
+        /// longer than `retention.events`.
+        default token_events: Duration = "30d";
+
+        /// The log of sign-ins. 1d to 3650d.
+        default sign_in_log: Duration = "90d";
+
+        /// The traces that explain failed sign-ins (`err_…`). 1d to 3650d.
+        default failed_sign_ins: Duration = "30d";
+
+        /// Sessions that ended, with the address of the browser. 1h to 3650d.
+        default ended_sessions: Duration = "30d";
+
+        /// Authorization codes that were redeemed or have expired. A code that is presented again within
+        /// this time is noticed, and what it was redeemed for is revoked (RFC 6749 §4.1.2); later it is only
+        /// refused. 1h to 30d.
+        default codes: Duration = "1d";
+    }
+
     /// What is written to standard error.
     [log] Log {
         /// `"text"` for people, `"json"` for log collectors: one object in each line.

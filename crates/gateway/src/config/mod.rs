@@ -27,7 +27,7 @@ use genkan_web::listener;
 pub use instance_key::InstanceKeyFileError;
 pub use key::{Fallback, Key};
 pub use keys::{
-    Applications, Config, Database, Limits, Log, Mail, Outbound, Proxy, Session, Tls, Tokens, keys,
+    Applications, Config, Database, Limits, Log, Mail, Outbound, Proxy, Retention, Session, Tls, Tokens, keys,
 };
 pub use mistake::{Mistake, Mistakes, Place};
 pub use proxy::{NoProxy, ProxyUrl};

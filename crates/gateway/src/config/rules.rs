@@ -9,6 +9,7 @@ use super::smtp::SmtpUrl;
 use super::url::PublicUrl;
 
 const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn check(reader: &mut Reader) {
@@ -19,6 +20,7 @@ pub(super) fn check(reader: &mut Reader) {
     numbers_are_in_range(reader);
     a_slow_body_is_told_so(reader);
     lifetimes_nest(reader);
+    what_is_kept_shorter_is_so(reader);
 }
 
 fn instance_key_comes_from_one_place(reader: &mut Reader) {
@@ -171,6 +173,44 @@ fn numbers_are_in_range(reader: &mut Reader) {
         "tokens.client_access_token_lifetime",
     ] {
         duration(reader, key, Duration::from_secs(1)..=30 * DAY, "1s to 30d");
+    }
+    times_of_retention_are_in_range(reader);
+}
+
+/// What each time of `[retention]` may be.
+fn times_of_retention_are_in_range(reader: &mut Reader) {
+    let longest = 3650 * DAY;
+    // `genkan app doctor` looks at the refusals of a week.
+    for key in ["retention.events", "retention.activity_events"] {
+        duration(reader, key, 7 * DAY..=longest, "7d to 3650d");
+    }
+    for key in [
+        "retention.token_events",
+        "retention.sign_in_log",
+        "retention.failed_sign_ins",
+    ] {
+        duration(reader, key, DAY..=longest, "1d to 3650d");
+    }
+    duration(reader, "retention.ended_sessions", HOUR..=longest, "1h to 3650d");
+    // Shorter, and a stolen code that comes late is refused, but what it was redeemed for stays.
+    duration(reader, "retention.codes", HOUR..=30 * DAY, "1h to 30d");
+}
+
+/// All events go after `retention.events`, so a longer time for some of them would not mean what it says.
+fn what_is_kept_shorter_is_so(reader: &mut Reader) {
+    let all = reader.peek::<Duration>("retention.events");
+    for key in ["retention.activity_events", "retention.token_events"] {
+        // Their defaults give way by themselves.
+        if let (Some(all), Some(some)) = (all, reader.peek::<Duration>(key))
+            && reader.is_written(key)
+            && some > all
+        {
+            reader.mistake(
+                key,
+                "is longer than retention.events",
+                "Shorten it, or lengthen events: no event is kept longer than that.",
+            );
+        }
     }
 }
 

@@ -61,7 +61,7 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "[colours]\nred = 1",
         "genkan.toml:1:2: [colours] is not a section\n  The sections are [database], [tls], [proxy], \
-             [limits], [domains], [api], [applications], [outbound], [mail], [log], [session], [tokens].",
+             [limits], [domains], [api], [applications], [outbound], [mail], [retention], [log], [session], [tokens].",
     ),
     (
         "database = \"sqlite:x\"",
@@ -187,6 +187,19 @@ const MISTAKES: &[(&str, &str)] = &[
         "[session]\nidle_timeout = \"1h\"\n[tokens]\naccess_token_lifetime = \"1h\"",
         "genkan.toml:4:25: tokens.access_token_lifetime is not shorter than session.idle_timeout\n  \
              Shorten access_token_lifetime: a few minutes are usual.",
+    ),
+    (
+        "[retention]\nevents = \"6d\"",
+        "genkan.toml:2:10: retention.events is out of range\n  Write 7d to 3650d.",
+    ),
+    (
+        "[retention]\ncodes = \"10m\"",
+        "genkan.toml:2:9: retention.codes is out of range\n  Write 1h to 30d.",
+    ),
+    (
+        "[retention]\nevents = \"60d\"\nactivity_events = \"61d\"",
+        "genkan.toml:3:19: retention.activity_events is longer than retention.events\n  \
+             Shorten it, or lengthen events: no event is kept longer than that.",
     ),
     (
         "[log]\nlevel = \"info\"\nlevel = \"warn\"",

@@ -61,7 +61,8 @@ const JOBS: [Job; 7] = [
         pace: Pace::AtOnceAndEvery(SWEEP_EVERY),
         run: |app| {
             Box::pin(async move {
-                janitor::sweep(app.db(), app.ids(), app.now()).await?;
+                let retention = &app.settings().retention;
+                janitor::sweep(app.db(), app.ids(), app.now(), retention).await?;
                 Ok(())
             })
         },

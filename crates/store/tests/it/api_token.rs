@@ -149,7 +149,8 @@ async fn a_token_stops_counting_in_its_last_moment_and_is_swept() {
         let key = Key::parse(value.expose());
         assert!(find(world, &key, T0 + secs(59)).await.is_some());
         assert_eq!(find(world, &key, T0 + secs(60)).await, None);
-        janitor::sweep(&world.db, &world.ids, T0 + secs(61))
+        let retention = janitor::Retention::default();
+        janitor::sweep(&world.db, &world.ids, T0 + secs(61), &retention)
             .await
             .unwrap();
         assert_eq!(world.count("SELECT COUNT(*) FROM api_tokens").await, 0);

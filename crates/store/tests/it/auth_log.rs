@@ -287,8 +287,9 @@ async fn the_log_is_filtered_counted_and_outlives_the_client() {
         let log = list(world, &all()).await.remove(0);
         assert_eq!((log.id, log.client_name), (third, None));
 
-        let kept = T0 + janitor::AUTH_LOGS_KEPT;
-        janitor::sweep(&world.db, &world.ids, kept + secs(5))
+        let retention = janitor::Retention::default();
+        let kept = T0 + retention.sign_in_log;
+        janitor::sweep(&world.db, &world.ids, kept + secs(5), &retention)
             .await
             .unwrap();
         let left: Vec<_> = list(world, &all()).await.into_iter().map(|log| log.id).collect();

@@ -3,24 +3,31 @@
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::CodeChallenge;
 use genkan_store::authorization_code::{self, AuthorizationCode};
+use genkan_store::client::Client;
 use genkan_store::event::{self, Entry, Kind};
 use genkan_store::grant::{self, Grant};
 use genkan_store::interaction::{self, Interaction, Request, Stage};
-use genkan_store::janitor::{self, Swept};
+use genkan_store::janitor::{self, Retention, Swept};
 use genkan_store::login_trace::{self, LoginTrace};
 use genkan_store::parked_answer::{self, ParkedAnswer};
-use genkan_store::session::{self, Status};
+use genkan_store::proof::{Method, Proofs};
+use genkan_store::session::{self, SignIn, Status};
 use genkan_store::upstream_request::{self, UpstreamRequest};
+use genkan_store::user::User;
 use genkan_store::{
     ConnectionTestId, Stamp, TokenId, client, connection_test, refresh_token, revoked_access_token,
 };
 
-use crate::support::{T0, World, hash, on_each_engine, secs};
+use crate::support::{LIFETIMES, T0, World, hash, on_each_engine, secs};
 
 const DAY: u64 = 86_400;
 
 async fn sweep(world: &World, after: u64) -> Swept {
-    janitor::sweep(&world.db, &world.ids, world.after(after).now)
+    sweep_with(world, after, &Retention::default()).await
+}
+
+async fn sweep_with(world: &World, after: u64, kept: &Retention) -> Swept {
+    janitor::sweep(&world.db, &world.ids, world.after(after).now, kept)
         .await
         .unwrap()
 }
@@ -127,7 +134,7 @@ async fn everything_goes_when_its_time_has_come_and_not_before() {
             (30 * DAY + 1, [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]),
             // The session ended when it was swept after an hour without use.
             (30 * DAY + 3602, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
-            (400 * DAY + 1, [0; 11]),
+            (90 * DAY + 1, [0; 11]),
         ];
         for (after, left) in steps {
             sweep(world, after).await;
@@ -211,6 +218,175 @@ async fn thousands_of_rows_go_in_many_steps() {
             .await;
         assert_eq!(sweep(world, 400 * DAY + 1).await.rows_deleted, 2500);
         assert_eq!(world.count("SELECT COUNT(*) FROM events").await, 0);
+    })
+    .await;
+}
+
+/// What one day leaves, of every class of events and of each kind of row that is kept for a while.
+async fn a_day_of_sign_ins(world: &World, day: u64, client: &Client, user: &User) -> (Grant, String) {
+    let at = world.after(day * DAY);
+    let (cookie, code, token) = (
+        format!("cookie {day}"),
+        format!("code {day}"),
+        format!("token {day}"),
+    );
+    let sign_in = SignIn {
+        session_id: world.ids.next(at.now),
+        proofs: Proofs::one(Method::Connection, Some(at.now)),
+        ..world.sign_in(user)
+    };
+    let session = world
+        .tx(async |tx| session::start(tx, at, &sign_in, &hash(&cookie), LIFETIMES).await)
+        .await;
+    let grant = Grant {
+        id: world.ids.next(at.now),
+        created_at: at.now,
+        ..world.new_grant(client, &session)
+    };
+    let issued = AuthorizationCode {
+        grant_id: grant.id.clone(),
+        client_id: grant.client_id.clone(),
+        redirect_uri: "https://app.test".to_owned(),
+        redirect_uri_given: true,
+        code_challenge: None,
+    };
+    world
+        .tx(async |tx| {
+            grant::insert(tx, at, &grant).await?;
+            authorization_code::issue(tx, &hash(&code), &issued, at.now).await?;
+            refresh_token::issue(tx, &hash(&token), &grant.id, grant.expires_at, at.now).await?;
+            for kind in [
+                Kind::TokenIssued,
+                Kind::TokenRefreshed,
+                Kind::LoginFailed,
+                Kind::UserDisabled,
+            ] {
+                event::record(tx, at, Entry::new(kind).user(&user.id)).await?;
+            }
+            Ok(())
+        })
+        .await;
+    (grant, code)
+}
+
+/// Events are among what stays flat: each class by its own time, and a shorter one now and then
+/// needs no look at what stays.
+#[tokio::test]
+async fn the_database_is_as_large_after_a_hundred_days_as_after_fifty() {
+    let kept = Retention {
+        events: secs(20 * DAY),
+        activity_events: secs(8 * DAY),
+        token_events: secs(3 * DAY),
+        sign_in_log: secs(8 * DAY),
+        failed_sign_ins: secs(8 * DAY),
+        ended_sessions: secs(5 * DAY),
+        codes: secs(DAY),
+    };
+    on_each_engine(async |world| {
+        world.company("acme.test").await;
+        let client = world.client(client::Kind::WebApp).await;
+        let user = world.user("ada@acme.test").await;
+        let before = world.count("SELECT COUNT(*) FROM events").await;
+        let mut sizes = Vec::new();
+        for day in 1..=100 {
+            a_day_of_sign_ins(world, day, &client, &user).await;
+            sweep_with(world, day * DAY + 3600 * 9, &kept).await;
+            if day % 50 == 0 {
+                let mut size = rows(world).await.to_vec();
+                size.push(world.count("SELECT COUNT(*) FROM events").await);
+                for (kind, days) in [("token.refreshed", 3), ("login.failed", 8), ("user.disabled", 20)] {
+                    let sql: &'static str = match kind {
+                        "token.refreshed" => "SELECT COUNT(*) FROM events WHERE kind = 'token.refreshed'",
+                        "login.failed" => "SELECT COUNT(*) FROM events WHERE kind = 'login.failed'",
+                        _ => "SELECT COUNT(*) FROM events WHERE kind = 'user.disabled'",
+                    };
+                    assert_eq!(world.count(sql).await, days, "{kind} on day {day}");
+                }
+                sizes.push(size);
+            }
+        }
+        assert_eq!(sizes[0], sizes[1]);
+        assert!(before > 0 && sizes[0].iter().all(|rows| *rows < 200), "{sizes:?}");
+    })
+    .await;
+}
+
+/// A shorter time takes effect at once, also for what a sweep has gone past already.
+#[tokio::test]
+async fn a_time_can_be_changed() {
+    on_each_engine(async |world| {
+        let (_, _, grant) = world.signed_in(client::Kind::WebApp).await;
+        for day in 0..40 {
+            let at = world.after(day * DAY);
+            let entry = || Entry::new(Kind::TokenRefreshed).user(&grant.user_id);
+            world.tx(async |tx| event::record(tx, at, entry()).await).await;
+        }
+        let refreshed = "SELECT COUNT(*) FROM events WHERE kind = 'token.refreshed'";
+        let now = 40 * DAY;
+        sweep(world, now).await;
+        assert_eq!(world.count(refreshed).await, 30);
+        let short = Retention {
+            token_events: secs(10 * DAY),
+            ..Retention::default()
+        };
+        sweep_with(world, now, &short).await;
+        assert_eq!(world.count(refreshed).await, 10);
+        sweep(world, now).await;
+        assert_eq!(world.count(refreshed).await, 10);
+    })
+    .await;
+}
+
+/// The reason why codes and used refresh tokens have a time at all.
+#[tokio::test]
+async fn a_replay_is_noticed_until_the_last_moment_of_its_time() {
+    let kept = Retention {
+        codes: secs(3600),
+        ended_sessions: secs(3600),
+        ..Retention::default()
+    };
+    on_each_engine(async |world| {
+        let client = world.client(client::Kind::Spa).await;
+        let user = world.user("ada@acme.test").await;
+        let (grant, code) = a_day_of_sign_ins(world, 0, &client, &user).await;
+        let redeem = async |after: u64| {
+            let at = world.after(after);
+            world
+                .tx(async |tx| authorization_code::redeem(tx, at, &hash(&code), &client.id).await)
+                .await
+        };
+        let first = redeem(1).await;
+        assert!(
+            matches!(first, authorization_code::Redemption::Fresh { .. }),
+            "{first:?}"
+        );
+        for after in [60, 1800, 3659] {
+            sweep_with(world, after, &kept).await;
+        }
+        assert_eq!(
+            redeem(3659).await,
+            authorization_code::Redemption::Replayed(grant.id)
+        );
+        sweep_with(world, 3661, &kept).await;
+        assert_eq!(redeem(3661).await, authorization_code::Redemption::Unknown);
+
+        // A used refresh token is there for as long as its family may live, whatever `codes` says.
+        let (grant, _) = a_day_of_sign_ins(world, 1, &client, &user).await;
+        let refresh = async |after: u64| {
+            let (at, rotation) = (world.after(DAY + after), refresh_token::Rotation::Strict);
+            world
+                .tx(async |tx| refresh_token::redeem(tx, at, &hash("token 1"), &client.id, rotation).await)
+                .await
+        };
+        let first = refresh(2).await;
+        assert!(matches!(first, refresh_token::Redemption::Fresh(_)), "{first:?}");
+        let busy = world.after(DAY + 3500).now;
+        world
+            .tx(async |tx| crate::support::touch(tx, &grant.session_id, secs(7200), busy).await)
+            .await;
+        sweep_with(world, DAY + 10_000, &kept).await;
+        let reused = refresh(10_000).await;
+        assert_eq!(reused, refresh_token::Redemption::Reused(grant.id));
     })
     .await;
 }

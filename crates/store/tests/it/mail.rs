@@ -236,7 +236,9 @@ async fn the_newest_mails_come_first_and_the_old_ones_are_swept() {
         );
 
         let later = T0 + secs(86_400 + 61);
-        janitor::sweep(&world.db, &world.ids, later).await.unwrap();
+        janitor::sweep(&world.db, &world.ids, later, &janitor::Retention::default())
+            .await
+            .unwrap();
         assert!(world.tx(async |tx| mail::find(tx, &first).await).await.is_none());
         assert!(world.tx(async |tx| mail::find(tx, &second).await).await.is_some());
     })

@@ -73,7 +73,7 @@ enum Verb {
         /// Identifier or e-mail address
         user: String,
     },
-    /// Delete a user: they are signed out, memberships and identities are forgotten; events about them stay 400 days
+    /// Delete a user: they are signed out, memberships and identities are forgotten; events about them stay for their time
     Delete {
         /// Identifier or e-mail address
         user: String,
