@@ -36,7 +36,7 @@ pub use error::{Error, Outage};
 pub use many::{Column, ColumnType, Many};
 pub use migrate::{Migration, Schema};
 pub use row::Row;
-pub use tx::Tx;
+pub use tx::{Part, Tx};
 pub use value::{FromValue, Value};
 pub use work::Done;
 

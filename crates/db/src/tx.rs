@@ -38,6 +38,13 @@ pub struct Tx<'a> {
     work: &'a Work,
 }
 
+/// How a transaction stood when a part of it began.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    waiting: usize,
+    is_told: bool,
+}
+
 enum Connection<'a> {
     Sqlite(&'a mut rusqlite::Connection),
     Postgres(&'a postgres::Transaction),
@@ -156,8 +163,12 @@ impl Tx<'_> {
     ///
     /// It is for a closure that decides so itself: a failed statement dooms the whole transaction
     /// here as well.
-    pub async fn begin_part(&mut self) -> Result<(), Error> {
-        self.exec("SAVEPOINT part", &[]).await.map(drop)
+    pub async fn begin_part(&mut self) -> Result<Part, Error> {
+        self.exec("SAVEPOINT part", &[]).await?;
+        Ok(Part {
+            waiting: self.waiting.len(),
+            is_told: self.is_told,
+        })
     }
 
     /// Keeps what the part did.
@@ -165,9 +176,11 @@ impl Tx<'_> {
         self.exec("RELEASE SAVEPOINT part", &[]).await.map(drop)
     }
 
-    /// Takes back what the part did.
-    pub async fn undo_part(&mut self) -> Result<(), Error> {
+    /// Takes back what the part did, with the rows that it appended.
+    pub async fn undo_part(&mut self, part: Part) -> Result<(), Error> {
         self.exec("ROLLBACK TO SAVEPOINT part", &[]).await?;
+        self.waiting.truncate(part.waiting);
+        self.is_told = part.is_told;
         self.keep_part().await
     }
 

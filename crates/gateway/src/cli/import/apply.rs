@@ -260,7 +260,7 @@ impl Import<'_> {
         if let Some(batch) = batch {
             batch.write(tx, self.at).await?;
         }
-        tx.begin_part().await?;
+        let part = tx.begin_part().await?;
         match row.put(tx, self.at, self.author).await {
             Ok(outcome) => {
                 tx.keep_part().await?;
@@ -270,7 +270,7 @@ impl Import<'_> {
                 Ok(Verdict::Done(outcome))
             }
             Err(RowError::Rejected(mistake)) => {
-                tx.undo_part().await?;
+                tx.undo_part(part).await?;
                 Ok(Verdict::Rejected(mistake))
             }
             Err(RowError::Store(error)) => Err(error),
