@@ -281,9 +281,11 @@ impl Import<'_> {
     fn reject(&mut self, line: &Line, mistake: &str) -> Result<(), Failure> {
         let message = format!("line {}: {mistake}", line.number);
         if !self.continue_on_error {
-            return Err(Failure::new(format!("{message}.")).remedy(
-                "The lines before it are imported. Correct it and import the file again, or add --continue-on-error.",
-            ));
+            return Err(Failure::new(format!("{message}.")).remedy(if self.dry_run {
+                "Correct it, or add --continue-on-error."
+            } else {
+                "The lines before it are imported. Correct it and import the file again, or add --continue-on-error."
+            }));
         }
         self.progress.say(&message);
         self.tally.rejected += 1;

@@ -13,6 +13,7 @@ mod user;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -139,7 +140,7 @@ async fn import<B: Batch>(
         None => None,
     };
     let rejects = match (args.continue_on_error, args.dry_run) {
-        (true, false) => Some(Rejects::new(rejects_path(args), rows.heading())),
+        (true, false) => Some(Rejects::new(rejects_path(args, format)?, rows.heading())),
         _ => None,
     };
     let started = std::time::Instant::now();
@@ -223,8 +224,15 @@ fn check_heading(what: &str, heading: &StringRecord, columns: &[&str]) -> Result
     Ok(())
 }
 
-fn rejects_path(args: &FileArgs) -> PathBuf {
+/// Where rejected lines go: beside the file, unless said otherwise.
+fn rejects_path(args: &FileArgs, format: Format) -> Result<PathBuf, Failure> {
     let beside = || {
+        if args.file == Path::new("-") {
+            return PathBuf::from(match format {
+                Format::Csv => "stdin.rejects.csv",
+                Format::Jsonl => "stdin.rejects.jsonl",
+            });
+        }
         let mut name = args.file.file_stem().unwrap_or_default().to_owned();
         name.push(".rejects");
         if let Some(extension) = args.file.extension() {
@@ -233,7 +241,20 @@ fn rejects_path(args: &FileArgs) -> PathBuf {
         }
         args.file.with_file_name(name)
     };
-    args.rejects.clone().unwrap_or_else(beside)
+    let path = args.rejects.clone().unwrap_or_else(beside);
+    if is_same_file(&path, &args.file) {
+        return Err(
+            Failure::usage("The file of the rejects is the file that is imported.")
+                .remedy("Nothing was imported. Name another one: it is written while the file is read."),
+        );
+    }
+    Ok(path)
+}
+
+/// Whether two names lead to one file, also by links.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().ok().map(|file| (file.dev(), file.ino()));
+    identity(one).is_some_and(|one| Some(one) == identity(other))
 }
 
 fn format(args: &FileArgs) -> Result<Format, Failure> {

@@ -110,6 +110,9 @@ async fn lines_with_mistakes_can_be_left_out_and_come_back_in_a_file() {
                     too,many,cells,here\n\
                     max@acme.test,zen-2,\n";
         write(instance, "u.csv", text);
+        let itself = ["import", "users", "u.csv", "--continue-on-error", "--rejects", "./u.csv"];
+        instance.run(&itself).failed(2, "is the file that is imported");
+        assert_eq!(std::fs::read_to_string(instance.path().join("u.csv")).unwrap(), text);
         let ran = instance.run(&["import", "users", "u.csv", "--continue-on-error", "--json"]);
         assert_eq!(ran.code, 1);
         let summary: Value = serde_json::from_str(&ran.stdout).unwrap();
