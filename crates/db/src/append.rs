@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::{Error, Tx, Value};
+use crate::{Error, Value};
 
 /// Rows of one statement at most.
 const AT_ONCE: usize = 16;
@@ -95,17 +95,13 @@ impl Waiting {
     }
 }
 
-/// Writes what waits, in its order as far as it goes into one table.
-pub(crate) async fn write(tx: &mut Tx<'_>, rows: &[Waiting]) -> Result<(), Error> {
+/// The statements that write what waits, in its order as far as it goes into one table.
+pub(crate) fn statements(rows: &[Waiting]) -> impl Iterator<Item = (&'static str, Vec<Value<'_>>)> {
     let tables = rows.chunk_by(|one, other| std::ptr::eq(one.table, other.table));
-    for chunk in tables.flat_map(|rows| rows.chunks(AT_ONCE)) {
-        let values: Vec<Value<'_>> = chunk
-            .iter()
-            .flat_map(|row| row.values.iter().map(Kept::value))
-            .collect();
-        tx.exec(chunk[0].table.text(chunk.len()), &values).await?;
-    }
-    Ok(())
+    tables.flat_map(|rows| rows.chunks(AT_ONCE)).map(|rows| {
+        let values = rows.iter().flat_map(|row| row.values.iter().map(Kept::value));
+        (rows[0].table.text(rows.len()), values.collect())
+    })
 }
 
 #[cfg(test)]

@@ -267,6 +267,16 @@ impl Db {
         }
     }
 
+    /// A number that differs after a commit of this process that told so by [`Tx::tell`].
+    ///
+    /// Costs nothing. Always 0 on PostgreSQL.
+    pub fn told(&self) -> u64 {
+        match &self.0 {
+            Inner::Sqlite(sqlite) => sqlite.told(),
+            Inner::Postgres(_) => 0,
+        }
+    }
+
     /// What the database's own clock says, in microseconds since 1970.
     ///
     /// `None` on SQLite, which has that of this machine.

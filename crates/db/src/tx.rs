@@ -253,7 +253,10 @@ impl Tx<'_> {
     /// As every statement.
     pub async fn flush(&mut self) -> Result<(), Error> {
         let waiting = std::mem::take(&mut self.waiting);
-        append::write(self, &waiting).await
+        for (sql, values) in append::statements(&waiting) {
+            self.exec(sql, &values).await?;
+        }
+        Ok(())
     }
 
     /// Opens a statement: the transaction is doomed until [`Tx::settle`] says otherwise.

@@ -2,9 +2,10 @@
 //!
 //! Every change of configuration raises a counter in the database, whoever
 //! makes it: this process, another node, or the command line. A cached value is
-//! used only while that counter stands still. It is read at most once in [`LOOK_AGAIN`]
-//! on SQLite, and only if another process has written or this one has raised it; elsewhere at most once in [`MAX_AGE`]; and at
-//! once after a change through the management API of this process.
+//! used only while that counter stands still. After a change by this process it is read at once
+//! (on PostgreSQL, after one through the management API). For those of others it is read at
+//! most once in [`LOOK_AGAIN`] on SQLite, and only if another process has written; elsewhere
+//! at most once in [`MAX_AGE`].
 //! Nothing that decides one-time use or revocation is ever kept here.
 //!
 //! While the database is away, the cache goes on to count: it answers the key set and the
@@ -30,8 +31,8 @@ use crate::keys::Keyring;
 /// that something changed.
 pub const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// How long nobody looks at the file again. Every commit changes it, and to read after a commit has
-/// SQLite read its pages anew: at each request that cost a fifth of a login.
+/// How long nobody looks whether another process has changed the file. A change by this process
+/// counts at once.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How long clients get tokens of their own while nobody can tell whether they still may.
@@ -160,7 +161,7 @@ impl Cache {
     /// While the database is away it is that of before, unless this process has
     /// changed the configuration since.
     pub(crate) async fn in_force(&self, db: &Db) -> Result<InForce, Error> {
-        let changes = self.changes.load(Ordering::SeqCst);
+        let changes = self.changes.load(Ordering::SeqCst).wrapping_add(db.told());
         let at = Instant::now();
         let seen = *self.seen.lock();
         let age = seen.map(|seen| at.saturating_duration_since(seen.at));

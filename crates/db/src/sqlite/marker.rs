@@ -5,7 +5,7 @@
 //! tells of other processes alone. Both together tell a commit of this process from one of
 //! somebody else.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -18,6 +18,8 @@ pub(super) struct Marker {
     state: Mutex<Option<State>>,
     /// A transaction of the open batch says that what others keep has changed.
     is_told: AtomicBool,
+    /// How often a transaction that said so was committed.
+    told: AtomicU64,
 }
 
 struct State {
@@ -55,6 +57,7 @@ impl Marker {
     /// The writer has committed, and nobody has heard of it yet.
     pub(super) fn committed(&self, writer: &Connection) {
         let is_told = self.is_told.swap(false, Ordering::SeqCst);
+        self.told.fetch_add(u64::from(is_told), Ordering::SeqCst);
         let mut state = self.state.lock();
         let Some(state) = state.as_mut() else { return };
         // In this order: who commits in between is seen by the second one.
@@ -66,6 +69,10 @@ impl Marker {
             state.number += 1;
         }
         (state.seen, state.others) = (seen, others);
+    }
+
+    pub(super) fn told(&self) -> u64 {
+        self.told.load(Ordering::SeqCst)
     }
 
     /// A number that differs if somebody else has committed, or this process has told.

@@ -143,6 +143,10 @@ impl Sqlite {
         self.marker.number()
     }
 
+    pub(crate) fn told(&self) -> u64 {
+        self.marker.told()
+    }
+
     pub(crate) async fn backup(&self, to: &Path) -> Result<(), Error> {
         // Absolute, for SQLite would read `file:…` as a URI with options.
         let to = std::path::absolute(to).unwrap_or_else(|_| to.to_owned());
