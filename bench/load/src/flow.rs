@@ -31,6 +31,15 @@ pub enum Scenario {
     Jwks,
 }
 
+/// Which connection it is.
+pub struct Place<'a> {
+    pub number: usize,
+    /// How many there are.
+    pub connections: usize,
+    /// Where people sign in through the upstream.
+    pub organization: Option<&'a str>,
+}
+
 /// One connection's part in a scenario.
 pub struct Flow {
     scenario: Scenario,
@@ -57,9 +66,13 @@ impl Flow {
         endpoints: &Endpoints,
         scenario: Scenario,
         algorithm: &str,
-        organization: Option<&str>,
-        (number, connections): (usize, usize),
+        place: Place<'_>,
     ) -> Result<Self, Failure> {
+        let Place {
+            number,
+            connections,
+            organization,
+        } = place;
         let client = target.client(algorithm)?;
         let host = target.address().to_owned();
         let credentials = format!("client_id={}&client_secret={}", client.id, encode(&client.secret));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::Failure;
-use crate::flow::{Flow, Scenario};
+use crate::flow::{Flow, Place, Scenario};
 use crate::process::{cpu_seconds, family_cpu_seconds};
 use crate::target::{Endpoints, Target};
 
@@ -58,16 +58,12 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let shared = Rc::new(Shared::default());
     let mut flows = Vec::with_capacity(args.connections);
     for number in 0..args.connections {
-        let place = (number, args.connections);
-        let organization = args.organization.as_deref();
-        let flow = Flow::prepare(
-            &target,
-            &endpoints,
-            args.scenario,
-            &args.algorithm,
-            organization,
-            place,
-        );
+        let place = Place {
+            number,
+            connections: args.connections,
+            organization: args.organization.as_deref(),
+        };
+        let flow = Flow::prepare(&target, &endpoints, args.scenario, &args.algorithm, place);
         flows.push(flow.await?);
     }
     let mut tasks = tokio::task::JoinSet::new();
