@@ -49,7 +49,7 @@ impl Marker {
         self.state.lock().take().map(|state| state.connection)
     }
 
-    /// What this process is about to commit changes what others keep.
+    /// The commit that this process is about to make changes data that others keep.
     pub(super) fn tell(&self) {
         self.is_told.store(true, Ordering::SeqCst);
     }

@@ -134,7 +134,7 @@ async fn the_change_marker_tells_of_other_processes_and_of_what_it_is_told() {
 
     count(&db).await;
     tell(&db, "undone", false).await.unwrap_err();
-    // What was told of was undone, so this may be told of in its place.
+    // The message before was undone, so this one may take its place.
     insert(&db, "a").await.unwrap();
     last = db.change_marker().await.unwrap().max(last);
     for id in ["b", "c", "d"] {

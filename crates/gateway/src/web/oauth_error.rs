@@ -130,7 +130,7 @@ impl IntoResponse for OAuthError {
                 tracing::error!(error = &self as &dyn std::error::Error, "oauth endpoint failed");
                 match outage::of(error) {
                     Some(Outage::Passing) => unavailable(),
-                    // What was asked for may be done: another answer than one that says to ask again.
+                    // The change may be done, so the answer must not say to ask again.
                     Some(Outage::Unknown) => (StatusCode::GATEWAY_TIMEOUT, ErrorCode::ServerError, None),
                     None => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::ServerError, None),
                 }

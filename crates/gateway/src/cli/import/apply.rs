@@ -1,6 +1,6 @@
 //! Brings the lines of a file into the database, some hundreds in a transaction.
 //!
-//! What the lines of a transaction need to know is read for all of them at once. A line that
+//! One read fetches the facts that all lines of a transaction need. A line that
 //! is plainly new, or plainly as it was, is then only planned, and the planned ones are written
 //! together. Any other line is looked at by itself, in its turn and with the functions that
 //! everybody else calls: so what comes of a file does not depend on how many lines go into a

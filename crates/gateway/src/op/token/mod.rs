@@ -46,7 +46,7 @@ pub async fn token(
     OAuthForm(parameters): OAuthForm,
 ) -> Result<Response, OAuthError> {
     if app.node().clock_is_off() {
-        // What it would say of time, another node would not believe.
+        // Another node would not believe its times.
         return Err(OAuthError::Unavailable);
     }
     let caller = client_auth::authenticate(&app, "token", &headers, &parameters).await?;

@@ -9,7 +9,7 @@ async fn fifty_people_who_come_for_the_first_time_at_once_are_not_in_each_others
         let acme = gateway.organization("acme.test").with_oidc_connection().await;
         let rp = gateway.client("rp").await;
         let request = rp.authorize().with("organization_id", acme.id.as_str());
-        // What is read once and kept is read before.
+        // Values that are read once and kept are read before.
         let early = gateway.browser().sign_in_with(&request, "early@acme.test").await;
         let _ = rp.redeem(&early).await.expect_tokens();
 
