@@ -1,23 +1,23 @@
-//! Rows that a transaction only adds: it writes them together, before it commits.
+//! Rows that a transaction inserts and does not read: they are written together, before the commit.
 
 use std::sync::OnceLock;
 
 use crate::{Error, Value};
 
-/// Rows of one statement at most.
+/// The most rows of one statement.
 const AT_ONCE: usize = 16;
 
-/// A table to which rows are added, see [`Tx::append`].
+/// A table for such rows, see [`Tx::append`].
 #[derive(Debug)]
 pub struct Appending {
     /// `INSERT INTO table (columns) VALUES`.
     head: &'static str,
     columns: usize,
-    /// The statement for one row, for two, and so on, each made once.
+    /// The statement for one row, for two rows, and so on. Each text is made once.
     texts: [OnceLock<String>; AT_ONCE],
 }
 
-/// A parameter that waits for its statement.
+/// A parameter of a row that is not written yet.
 pub(crate) enum Kept {
     Null,
     Bool(bool),
@@ -26,14 +26,14 @@ pub(crate) enum Kept {
     Bytes(Vec<u8>),
 }
 
-/// A row that waits.
+/// A row that is not written yet.
 pub(crate) struct Waiting {
     table: &'static Appending,
     values: Vec<Kept>,
 }
 
 impl Appending {
-    /// `head` is `INSERT INTO table (columns) VALUES`, with so many columns.
+    /// `head` is `INSERT INTO table (columns) VALUES`, and `columns` the number of its columns.
     pub const fn new(head: &'static str, columns: usize) -> Self {
         Self {
             head,
@@ -95,7 +95,7 @@ impl Waiting {
     }
 }
 
-/// The statements that write what waits, in its order as far as it goes into one table.
+/// The statements that write the rows. Within a table the rows keep their order.
 pub(crate) fn statements(rows: &[Waiting]) -> impl Iterator<Item = (&'static str, Vec<Value<'_>>)> {
     let tables = rows.chunk_by(|one, other| std::ptr::eq(one.table, other.table));
     tables.flat_map(|rows| rows.chunks(AT_ONCE)).map(|rows| {

@@ -11,7 +11,7 @@ pub enum Bulk {
     Done,
 }
 
-/// How long one step may hold the writer: a request that comes in between waits that long.
+/// How long one step may hold the writer. A request that comes meanwhile waits for so long.
 const STEP: Duration = Duration::from_millis(5);
 
 /// The shortest pause between two steps.
@@ -20,7 +20,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 const CHUNK_MIN: i64 = 10;
 const CHUNK_MAX: i64 = 10_000;
 
-/// Finds out how many rows a step can touch in time.
+/// Finds the number of rows that a step can process within [`STEP`].
 #[derive(Debug)]
 pub(crate) struct Pace {
     chunk: i64,
@@ -35,16 +35,16 @@ impl Pace {
         self.chunk
     }
 
-    /// Learns from a step that took `elapsed`, and says how long to pause.
+    /// Takes note that a step took `elapsed`, and returns how long to pause.
     pub(crate) fn learn(&mut self, elapsed: Duration) -> Duration {
-        // Doubling and halving: waiting for the writer is part of what is
-        // measured, so a single step says little.
+        // Doubling and halving is enough: a single measurement includes the wait for the writer, so it says
+        // little.
         if elapsed > STEP * 2 {
             self.chunk = (self.chunk / 2).max(CHUNK_MIN);
         } else if elapsed < STEP / 2 {
             self.chunk = (self.chunk * 2).min(CHUNK_MAX);
         }
-        // Half of the time belongs to others at least.
+        // At least half of the time is left to other transactions.
         elapsed.max(PAUSE_MIN)
     }
 }

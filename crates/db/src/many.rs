@@ -1,8 +1,7 @@
 //! A statement for many rows at once.
 //!
-//! PostgreSQL takes one array for each column, so any number of rows is one statement and
-//! one round trip. SQLite has no round trips: there a statement for one row is prepared once
-//! and runs for each of them. This is one of the few places where the engines truly differ.
+//! PostgreSQL takes one array for each column, so any number of rows is one statement and one round trip.
+//! SQLite has no round trips. There a statement for one row is prepared once, and runs for each row.
 
 use std::fmt::Write as _;
 
@@ -29,20 +28,20 @@ impl ColumnType {
 /// A column by its name.
 pub type Column = (&'static str, ColumnType);
 
-/// A statement for many rows, in the text of each engine. It is made once, of static parts.
+/// A statement for many rows, in the text of each engine. It is made once, from static parts.
 #[derive(Debug)]
 pub struct Many {
-    /// For one row: `$1`, `$2` and so on are its values.
+    /// For one row: `$1`, `$2` and so on are the values.
     one: String,
-    /// For all: the same are arrays.
+    /// For all rows: `$1`, `$2` and so on are arrays.
     all: String,
     columns: usize,
 }
 
 impl Many {
-    /// `INSERT INTO table (columns) VALUES …`, and what follows: nothing, or `ON CONFLICT DO NOTHING`.
+    /// `INSERT INTO table (columns) VALUES …`, with `tail` after it: nothing, or `ON CONFLICT DO NOTHING`.
     ///
-    /// A value is that of the column in the same place.
+    /// The values of a row are in the order of the columns.
     pub fn insert(table: &'static str, columns: &[Column], tail: &'static str) -> Self {
         let names = list(columns.iter().map(|(name, _)| (*name).to_owned()));
         let places = list((1..=columns.len()).map(|number| format!("${number}")));
@@ -58,7 +57,7 @@ impl Many {
 
     /// The rows whose columns hold one of the keys. `select` ends in `WHERE` or `AND`.
     ///
-    /// On SQLite a row comes once for each time that its key is given.
+    /// On SQLite a row comes as often as its key is given.
     pub fn find(select: &'static str, keys: &[Column]) -> Self {
         let mut one = select.to_owned();
         for (index, (name, _)) in keys.iter().enumerate() {
@@ -80,7 +79,7 @@ impl Many {
         }
     }
 
-    /// Sets one column of the rows with these keys: a row of values is what it becomes, and the key.
+    /// Sets one column of the rows with these keys. The values are the new value and the key, for each row.
     pub fn update(table: &'static str, column: Column, key: Column) -> Self {
         let (key_name, column_name) = (key.0, column.0);
         Self {

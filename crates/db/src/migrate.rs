@@ -1,4 +1,4 @@
-//! Which steps of the schema are still to be applied.
+//! Finds the migrations that are still to be applied.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -6,27 +6,27 @@ use crate::Error;
 
 /// One step of a schema, in the PostgreSQL dialect.
 ///
-/// On SQLite the types are translated and tables become `STRICT`. An applied
-/// step never changes again: its text is checked at every start.
+/// On SQLite the types are translated and tables become `STRICT`. An applied step never changes again: its
+/// text is checked at every start.
 ///
-/// A text column says `TEXT COLLATE "C"`, so that PostgreSQL compares its bytes as SQLite does:
-/// the order of a language changes with the system's libraries, and every index on it is wrong
-/// from then on.
+/// A text column says `TEXT COLLATE "C"`. Then PostgreSQL compares bytes, as SQLite does. The order of a
+/// language would change with the system's libraries, and every index on the column would be wrong from
+/// then on.
 ///
-/// Two comments have a meaning. A text that begins with `-- only: postgresql` does nothing on
-/// SQLite. On PostgreSQL each part after a line `-- step` is a transaction of its own, so that a
-/// long change does not hold the locks of all tables at once; if the process dies between two
-/// parts, all run again, so each must be fit for that.
+/// Two comments have a meaning. A text that begins with `-- only: postgresql` does nothing on SQLite. On
+/// PostgreSQL each part after a line `-- step` is a transaction of its own, so a long change does not hold
+/// the locks of all tables at once. If the process ends between two parts, all parts run again. So each
+/// part must allow a second run.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
-    /// Counts up from 1.
+    /// Versions count up from 1.
     pub version: i64,
     pub name: &'static str,
     pub sql: &'static str,
 }
 
 impl Migration {
-    /// Tells an edited text from the applied one, whatever its line ends.
+    /// Differs if the text was edited. Line ends do not matter.
     pub(crate) fn checksum(&self) -> String {
         fingerprint(&self.sql.replace("\r\n", "\n"))
     }
@@ -35,7 +35,7 @@ impl Migration {
         self.sql.starts_with("-- only: postgresql")
     }
 
-    /// The parts that are a transaction each, one at least.
+    /// The parts that are a transaction each. There is at least one.
     pub(crate) fn steps(&self) -> Vec<String> {
         let mut steps = vec![String::new()];
         for line in self.sql.lines() {
@@ -63,7 +63,7 @@ pub(crate) fn fingerprint(text: &str) -> String {
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How far a database has come.
+/// How much of a schema a database has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
     /// No step was ever applied.
@@ -73,7 +73,7 @@ pub enum Schema {
     Current,
 }
 
-/// A step that the database has.
+/// A migration that the database has.
 #[derive(Debug)]
 pub(crate) struct Applied {
     pub(crate) version: i64,
@@ -81,7 +81,7 @@ pub(crate) struct Applied {
     pub(crate) checksum: String,
 }
 
-/// The steps that a database with `applied`, in order of version, lacks.
+/// The migrations that a database with `applied` lacks, in order of version.
 ///
 /// # Errors
 ///

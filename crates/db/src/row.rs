@@ -1,20 +1,20 @@
-//! One row of an answer.
+//! One row of a result.
 
 use rusqlite::types::Value as Cell;
 use tokio_postgres::types::Type;
 
 use crate::{Error, FromValue, Value};
 
-/// One row of an answer.
+/// One row of a result.
 pub struct Row(Cells);
 
-/// The engines' own rows, kept as they came: converting is left to [`Row::get`].
+/// The engines' own rows. [`Row::get`] converts them.
 enum Cells {
     Sqlite(Box<[Cell]>),
     Postgres(tokio_postgres::Row),
 }
 
-/// Shows the number of columns alone: values are secrets, hashes and people's data.
+/// Shows only the number of columns, because values are secrets, hashes and people's data.
 impl std::fmt::Debug for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Row of {} columns", self.len())
@@ -65,7 +65,7 @@ impl Row {
     }
 }
 
-/// Views a cell of SQLite; an error names a kind that our schemas do not have.
+/// Views a cell of SQLite. The error names a type that our schemas do not have.
 fn of_sqlite(cell: &Cell) -> Result<Value<'_>, &'static str> {
     match cell {
         Cell::Null => Ok(Value::Null),
@@ -76,7 +76,7 @@ fn of_sqlite(cell: &Cell) -> Result<Value<'_>, &'static str> {
     }
 }
 
-/// Views a cell of PostgreSQL; an error names a kind that our schemas do not have.
+/// Views a cell of PostgreSQL. The error names a type that our schemas do not have.
 fn of_postgres(row: &tokio_postgres::Row, index: usize) -> Result<Value<'_>, &'static str> {
     let value = match *row.columns()[index].type_() {
         Type::BOOL => row

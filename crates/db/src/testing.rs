@@ -1,14 +1,12 @@
 //! Scratch databases for tests, of both engines.
 //!
-//! PostgreSQL is used if `GENKAN_TEST_POSTGRES` holds the URL of a superuser;
-//! `scripts/postgres start` prints one. Where the environment has `CI` or
-//! `GENKAN_TEST_REQUIRE_POSTGRES`, a test fails without it instead of testing
-//! half.
+//! PostgreSQL is used if `GENKAN_TEST_POSTGRES` holds the URL of a superuser. `scripts/postgres start`
+//! starts such a server and prints it. If the environment has `CI` or `GENKAN_TEST_REQUIRE_POSTGRES`, a
+//! test fails without PostgreSQL instead of testing only half.
 //!
-//! An empty one is a schema of its own there, which nobody can tell from a
-//! database of its own and is made sooner. One with migrations is a copy of a
-//! database that was migrated once: the migrations would take most of the time
-//! of a test.
+//! On PostgreSQL an empty database is a schema of its own, because it is made sooner and behaves the same.
+//! A database with migrations is a copy of one that was migrated once, because the migrations would take
+//! most of the time of a test.
 
 mod balancer;
 mod cluster;
@@ -43,7 +41,7 @@ pub struct Scratch {
     remains: Remains,
 }
 
-/// What is to be removed.
+/// What must be removed.
 #[derive(Debug)]
 enum Remains {
     Directory {
@@ -57,12 +55,12 @@ enum Remains {
         server: String,
         name: String,
     },
-    /// Both have one name.
+    /// The database and the role have the same name.
     DatabaseOfRole {
         server: String,
         name: String,
     },
-    /// It goes with its server.
+    /// It is removed with its server.
     Nothing,
 }
 
@@ -142,7 +140,7 @@ impl Scratch {
         })
     }
 
-    /// The database of a server of one test's own.
+    /// The database of a test's own server.
     pub fn on(cluster: &Cluster) -> Self {
         Self {
             url: cluster.url(),
@@ -151,21 +149,21 @@ impl Scratch {
         }
     }
 
-    /// An empty one of each engine that can be tested here.
+    /// An empty database of each engine that can be tested here.
     pub async fn each() -> Vec<Self> {
         let mut each = vec![Self::sqlite()];
         each.extend(Self::postgres().await);
         each
     }
 
-    /// One of each engine that can be tested here, with `migrations` applied.
+    /// A database of each engine that can be tested here, with `migrations` applied.
     pub async fn each_with(migrations: &[Migration]) -> Vec<Self> {
         let mut each = vec![Self::sqlite_with(migrations).await];
         each.extend(Self::postgres_with(migrations).await);
         each
     }
 
-    /// What [`Db::connect`] takes.
+    /// The URL for [`Db::connect`].
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -174,11 +172,11 @@ impl Scratch {
         self.engine
     }
 
-    /// Runs a dump of this engine's own tool on it, before anybody opens it.
+    /// Loads a dump of this engine's own tool, before the database is opened.
     ///
     /// # Panics
     ///
-    /// If it is not understood.
+    /// If the dump cannot be read.
     pub async fn load(&self, dump: &str) {
         match &self.remains {
             Remains::Directory { .. } => {
@@ -195,7 +193,7 @@ impl Scratch {
         }
     }
 
-    /// Opens it. May be called several times, for several processes as it were.
+    /// Opens the database. Call it several times to stand for several processes.
     ///
     /// # Panics
     ///
@@ -223,7 +221,7 @@ impl Drop for Scratch {
             }
         };
         let server = server.clone();
-        // A thread of its own: a runtime cannot be entered twice, and Drop cannot wait in it.
+        // On a thread of its own: a runtime cannot be entered twice, and Drop cannot wait in it.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime can be built").block_on(async {
@@ -243,7 +241,7 @@ impl Drop for Scratch {
 ///
 /// # Panics
 ///
-/// If `test` does; the engine is printed before.
+/// If `test` does. The engine is printed before.
 pub async fn on_each_engine(test: impl AsyncFn(Db)) {
     on_each_opened(Scratch::each().await, test).await;
 }
@@ -270,7 +268,7 @@ async fn on_each_opened(each: Vec<Scratch>, test: impl AsyncFn(Db)) {
 ///
 /// # Panics
 ///
-/// If `test` does; the engine is printed before.
+/// If `test` does. The engine is printed before.
 #[expect(
     clippy::print_stderr,
     reason = "the test runner shows it beside the panic's own text"
@@ -299,7 +297,7 @@ fn is_required() -> bool {
     variable("CI").is_some() || variable("GENKAN_TEST_REQUIRE_POSTGRES").is_some()
 }
 
-/// The directory of PostgreSQL's programs, the newest that is installed.
+/// The directory of PostgreSQL's programs, of the newest version that is installed.
 fn server_programs() -> PathBuf {
     let installed = ["/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt"].into_iter();
     let mut found: Vec<PathBuf> = installed
@@ -330,7 +328,7 @@ fn name() -> String {
     )
 }
 
-/// Makes a schema the one that names without a schema are looked up in.
+/// Makes `name` the schema in which tables without a schema are found.
 fn with_schema(url: &str, name: &str) -> String {
     // The application's name finds the connections that a test left open.
     with_parameter(url, &format!("schema={name}&application_name={name}"))
@@ -341,7 +339,7 @@ fn with_parameter(url: &str, parameter: &str) -> String {
     format!("{url}{separator}{parameter}")
 }
 
-/// The same server's database `name`.
+/// The URL of the database `name` on the same server.
 fn with_database(url: &str, name: &str) -> String {
     let (place, parameters) = match url.split_once('?') {
         Some((place, parameters)) => (place, format!("?{parameters}")),
@@ -351,13 +349,13 @@ fn with_database(url: &str, name: &str) -> String {
     format!("{server}/{name}{parameters}")
 }
 
-/// The name of what was made by these migrations, and by no others.
+/// The name of a database that exactly these migrations made.
 fn template_name(migrations: &[Migration]) -> String {
     let all: String = migrations.iter().map(Migration::checksum).collect();
     format!("genkan_template_{:.16}", fingerprint(&all))
 }
 
-/// A database of the test server that `migrations` made, whichever process was first.
+/// A database of the test server with `migrations` applied. The first process that needs it makes it.
 async fn template(server: &str, migrations: &[Migration]) -> String {
     let name = template_name(migrations);
     let admin = connect(server).await;
@@ -370,7 +368,7 @@ async fn template(server: &str, migrations: &[Migration]) -> String {
     {
         return name;
     }
-    // The number means nothing. The lock ends with the connection.
+    // The number has no meaning. The lock ends with the connection.
     admin
         .batch_execute("SELECT pg_advisory_lock(20261130)")
         .await
@@ -381,7 +379,7 @@ async fn template(server: &str, migrations: &[Migration]) -> String {
         .expect("the test server answers")
         .is_none()
     {
-        // One of a process that was killed has no mark.
+        // A template without the mark is from a process that was killed.
         for sql in [
             format!("DROP DATABASE IF EXISTS {name}"),
             format!("CREATE DATABASE {name}"),
@@ -414,7 +412,7 @@ async fn administer(server: &str, sql: &str) {
     loop {
         match client.batch_execute(sql).await {
             Ok(()) => return,
-            // Who made the template may not have quite left it.
+            // The process that made the template may still be connected.
             Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

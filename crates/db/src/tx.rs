@@ -1,4 +1,4 @@
-//! A transaction, as the functions that hold SQL see it.
+//! A transaction, for functions that hold SQL.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,37 +8,36 @@ use crate::statement::{Access, Fate, postgres, sqlite};
 use crate::work::Work;
 use crate::{Engine, Error, Many, Row, Value};
 
-/// Polls what a closure of a transaction gave.
+/// Polls the future of a transaction's closure.
 ///
-/// Never inlined, so that the code of each closure is there once, and not once for each
-/// engine and kind of access that runs it: that was a quarter of the program.
+/// It is never inlined. Otherwise the code of each closure would exist once for each engine and kind of
+/// access, which was a quarter of the program.
 #[inline(never)]
 pub(crate) fn poll<F: Future>(future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
     future.poll(context)
 }
 
-/// Rows that one step of a bulk job starts with, before its pace is known.
+/// The number of rows of the first step of a bulk job, before its pace is known.
 pub(crate) const FIRST_CHUNK: i64 = 100;
 
 /// A transaction. All statements of one closure happen, or none.
 ///
-/// A failed statement dooms the transaction on both engines, as PostgreSQL has
-/// it: later statements fail with [`Error::Aborted`], and so does the commit.
-/// To go on after a conflict, write `ON CONFLICT … DO NOTHING RETURNING` and
-/// look for the row.
+/// On both engines a failed statement dooms the transaction, as it does in PostgreSQL. Later statements
+/// fail with [`Error::Aborted`], and so does the commit. To go on after a conflict, write `ON CONFLICT … DO
+/// NOTHING RETURNING` and look for the row.
 pub struct Tx<'a> {
     connection: Connection<'a>,
     fate: Fate,
-    /// Why it must be run again on another connection.
+    /// Why it must run again on another connection.
     why: Option<Error>,
     access: Access,
-    /// What is written before the commit.
+    /// The rows that are written before the commit.
     waiting: Vec<Waiting>,
     is_told: bool,
     work: &'a Work,
 }
 
-/// How a transaction stood when a part of it began.
+/// The state of a transaction when a part of it began.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
     waiting: usize,
@@ -88,7 +87,7 @@ impl<'a> Tx<'a> {
         self.is_told
     }
 
-    /// Why the connection is good for nothing more.
+    /// Why the connection is unusable.
     pub(crate) fn why(&self) -> String {
         self.why.as_ref().map(Error::to_string).unwrap_or_default()
     }
@@ -125,7 +124,7 @@ impl Tx<'_> {
         self.settle(result)
     }
 
-    /// All rows that `many` finds by any of the keys, in no order; `values` holds key after key.
+    /// All rows that have one of the keys, in no order. `values` holds one key after the other.
     pub async fn all_many(&mut self, many: &'static Many, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
         if values.is_empty() {
             return Ok(Vec::new());
@@ -142,7 +141,7 @@ impl Tx<'_> {
         self.settle(result)
     }
 
-    /// Runs `many` for all rows and counts those it changed; `values` holds row after row.
+    /// Runs `many` for all rows and counts the changed rows. `values` holds one row after the other.
     pub async fn exec_many(&mut self, many: &'static Many, values: &[Value<'_>]) -> Result<u64, Error> {
         if values.is_empty() {
             return Ok(0);
@@ -159,10 +158,10 @@ impl Tx<'_> {
         self.settle(result)
     }
 
-    /// Begins a part of the transaction that [`Tx::undo_part`] can take back. Parts do not nest.
+    /// Begins a part of the transaction that [`Tx::undo_part`] can undo. Parts do not nest.
     ///
-    /// It is for a closure that decides so itself: a failed statement dooms the whole transaction
-    /// here as well.
+    /// The closure itself must decide to undo a part. A failed statement dooms the whole transaction here
+    /// as well.
     pub async fn begin_part(&mut self) -> Result<Part, Error> {
         self.exec("SAVEPOINT part", &[]).await?;
         Ok(Part {
@@ -176,7 +175,7 @@ impl Tx<'_> {
         self.exec("RELEASE SAVEPOINT part", &[]).await.map(drop)
     }
 
-    /// Takes back what the part did, with the rows that it appended.
+    /// Undoes the part, including the rows that it appended.
     pub async fn undo_part(&mut self, part: Part) -> Result<(), Error> {
         self.exec("ROLLBACK TO SAVEPOINT part", &[]).await?;
         self.waiting.truncate(part.waiting);
@@ -201,8 +200,8 @@ impl Tx<'_> {
 
     /// How many rows this step of [`Db::bulk`](crate::Db::bulk) should touch.
     ///
-    /// Bound to `LIMIT $n`. It grows and shrinks so that a step holds the
-    /// writer for about five milliseconds.
+    /// Bind it to `LIMIT $n`. It grows and shrinks so that a step holds the writer for about five
+    /// milliseconds.
     pub fn chunk(&self) -> i64 {
         match self.access {
             Access::Read => FIRST_CHUNK,
@@ -210,17 +209,18 @@ impl Tx<'_> {
         }
     }
 
-    /// Whether a row that is read can be held until the commit: `FOR UPDATE` and its like.
+    /// Whether a row can be locked until the commit, with `FOR UPDATE` or a similar clause.
     ///
-    /// So it is in a transaction that writes on PostgreSQL. On SQLite one writes at a time.
+    /// It can in a writing transaction on PostgreSQL. SQLite has one writer at a time and needs no such
+    /// lock.
     pub fn locks(&self) -> bool {
         self.engine() == Engine::Postgres && self.access != Access::Read
     }
 
-    /// Another transaction changed what this one rests on: it begins anew when its closure
-    /// returns, and this is the error to return.
+    /// Says that another transaction changed what this one depends on. The closure must return this error,
+    /// and runs again.
     ///
-    /// On SQLite nothing can change meanwhile, so there it stays an error.
+    /// On SQLite nothing can change meanwhile, so there the error is final.
     #[must_use = "the closure must end"]
     pub fn begin_anew(&mut self) -> Error {
         if self.locks() {
@@ -229,24 +229,24 @@ impl Tx<'_> {
         Error::Busy("another transaction changed what this one rests on".to_owned())
     }
 
-    /// Tells those who keep what they have read that it is not so any more: see
+    /// Tells caches that the data which they hold has changed, see
     /// [`Db::change_marker`](crate::Db::change_marker).
     pub fn tell(&mut self) {
         self.is_told = true;
     }
 
-    /// Adds a row that nothing in this transaction reads: such rows are written together,
-    /// before the commit.
+    /// Inserts a row that this transaction does not read. Such rows are written together, before the
+    /// commit.
     ///
     /// # Errors
     ///
-    /// [`Error::Database`] if the row has another number of columns than the table.
+    /// [`Error::Database`] if the number of columns is not the table's.
     pub fn append(&mut self, table: &'static Appending, row: &[Value<'_>]) -> Result<(), Error> {
         self.waiting.push(Waiting::new(table, row)?);
         Ok(())
     }
 
-    /// Writes what [`Tx::append`] keeps back, for those who read it here all the same.
+    /// Writes the rows of [`Tx::append`] now, if the transaction must read them after all.
     ///
     /// # Errors
     ///
@@ -259,11 +259,10 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Opens a statement: the transaction is doomed until [`Tx::settle`] says otherwise.
+    /// Begins a statement: the transaction is doomed until [`Tx::settle`] says otherwise.
     ///
-    /// So it stays doomed if the closure drops the statement half-way. The
-    /// server may then have refused it, and would answer the COMMIT of such a
-    /// transaction with a rollback that looks like success.
+    /// So it stays doomed if the closure drops the statement half-way. The server may then have refused the
+    /// statement. It would answer the COMMIT of such a transaction with a rollback that looks like success.
     fn start(&mut self, sql: &'static str) -> Result<(), Error> {
         match self.fate {
             Fate::Open => {

@@ -1,4 +1,4 @@
-//! Parameters of statements, and what columns can be read into.
+//! Parameters of statements, and the types of columns.
 
 /// A parameter of a statement, or the content of a column.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// The kind of the value, for error messages.
+    /// The type of the value, for error messages.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "NULL",
@@ -23,7 +23,7 @@ impl Value<'_> {
     }
 }
 
-/// Shows the kind alone: values are secrets, hashes and people's data.
+/// Shows only the type, because values are secrets, hashes and people's data.
 impl std::fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.kind())
@@ -89,7 +89,7 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 
 /// A Rust type that a column can be read into.
 pub trait FromValue: Sized {
-    /// What the type expects, for error messages: "an integer".
+    /// The expected type, for error messages: "an integer".
     const EXPECTED: &'static str;
 
     /// Converts, or returns `None` if `value` is of another type or out of range.

@@ -1,4 +1,4 @@
-//! What a database was asked to do, counted.
+//! Counts what a database has done.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,11 +16,12 @@ pub(crate) struct Work {
 pub struct Done {
     /// Snapshots that were read.
     pub reads: u64,
-    /// Transactions that could write, each counted once however often it ran.
+    /// Transactions that could write. Each counts once, even if it ran several times.
     pub writes: u64,
-    /// How often a closure ran again, because another transaction was in its way or its connection broke.
+    /// How often a closure ran again, because another transaction was in its way or its connection was
+    /// lost.
     pub reruns: u64,
-    /// Statements of closures, also of those that ran again; BEGIN and COMMIT are not among them.
+    /// Statements of closures, also of those that ran again. BEGIN and COMMIT do not count.
     pub statements: u64,
 }
 
@@ -40,7 +41,7 @@ impl Work {
         self.reruns.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The text alone: parameters may be secrets.
+    /// Logs only the text, because parameters may be secrets.
     pub(crate) fn statement(&self, sql: &'static str) {
         tracing::trace!(target: "genkan_db::work", sql);
         self.statements.fetch_add(1, Ordering::Relaxed);
@@ -60,7 +61,7 @@ impl Work {
 impl std::ops::Sub for Done {
     type Output = Self;
 
-    /// What was done since `before`, of the same database.
+    /// The difference to `before`, of the same database.
     fn sub(self, before: Self) -> Self {
         Self {
             reads: self.reads - before.reads,

@@ -1,4 +1,4 @@
-//! Bringing the database's schema up to date.
+//! Migrates the database's schema.
 
 use std::time::Duration;
 
@@ -15,23 +15,25 @@ use crate::{Error, Migration};
 
 /// How long a step waits for a lock on a table.
 ///
-/// Every statement of every node that comes later waits behind it, and gives
-/// up after five seconds.
+/// While the step waits, every later statement of every node on the table waits behind it. Those statements
+/// give up after five seconds.
 const LOCK_LIMIT: &str = "2s";
 
-/// Time between two attempts, with as much again at random: the others go on.
+/// Time between two attempts, plus a random time up to the same length. Meanwhile other transactions
+/// proceed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a step is tried while others hold its locks: a dump of the database holds some for as long as it takes.
+/// How long a step is tried while other transactions hold its locks. A dump of the database holds locks
+/// until it ends.
 const TRY_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// Applies what is missing, one transaction for each migration or each of its steps.
+/// Applies the missing migrations, one transaction for each migration or each of its steps.
 pub(super) async fn migrate(
     client: &mut Client,
     session: &Session,
     migrations: &[Migration],
 ) -> Result<(), Error> {
-    // Asked first, so that a user who may not create tables can start on a finished schema.
+    // Asked first, so that a user who may not create tables can start if the schema is complete.
     let applied = applied(client, session).await?;
     if let Some(applied) = &applied
         && pending(migrations, applied)?.is_empty()
@@ -57,7 +59,7 @@ pub(super) async fn migrate(
     }
 }
 
-/// What is applied, or `None` if nothing ever was.
+/// The applied migrations, or `None` if there never were any.
 pub(super) async fn applied(client: &mut Client, session: &Session) -> Result<Option<Vec<Applied>>, Error> {
     let transaction = begin(client, session).await.map_err(|error| unreadable(&error))?;
     match read(&transaction).await {
@@ -67,7 +69,7 @@ pub(super) async fn applied(client: &mut Client, session: &Session) -> Result<Op
     }
 }
 
-/// Creates the table that holds the versions. Its row 0 is the lock.
+/// Creates the table that holds the versions. Its row 0 serves as the lock.
 async fn create_table(client: &mut Client, session: &Session) -> Result<(), Error> {
     let transaction = begin(client, session).await.map_err(|error| unreadable(&error))?;
     let created = transaction
@@ -85,7 +87,8 @@ async fn create_table(client: &mut Client, session: &Session) -> Result<(), Erro
     };
     match created {
         Ok(()) => Ok(()),
-        // IF NOT EXISTS does not see a table that another process is just creating. It has its row with it.
+        // IF NOT EXISTS does not see a table that another process is creating at this moment. That process
+        // also inserts the row.
         Err(error)
             if matches!(
                 error.code(),
@@ -98,7 +101,7 @@ async fn create_table(client: &mut Client, session: &Session) -> Result<(), Erro
     }
 }
 
-/// How far the migration under way has come.
+/// The progress of the migration under way.
 #[derive(Debug, Default, Clone, Copy)]
 struct Place {
     version: i64,
@@ -106,11 +109,11 @@ struct Place {
     steps: usize,
 }
 
-/// What became of one step.
+/// The outcome of one step.
 enum Step {
     Applied,
     NoneLeft,
-    /// Others hold what it needs. Nothing was done.
+    /// Other transactions hold the locks that it needs. Nothing was done.
     Locked(Error),
 }
 
@@ -170,9 +173,9 @@ async fn apply(transaction: Transaction<'_>, next: &Migration, index: usize) -> 
     Ok(true)
 }
 
-/// READ COMMITTED, so that what follows a lock sees what its last holder committed.
+/// READ COMMITTED: after it got a lock, it sees what the last holder committed.
 ///
-/// No statement of it has a name: a pooler may stand before the server.
+/// None of its statements has a name, because a pooler may be in front of the server.
 async fn begin<'a>(client: &'a mut Client, session: &Session) -> Result<Transaction<'a>, Failure> {
     let client: &mut ClientWrapper = client;
     let client: &mut tokio_postgres::Client = client;
@@ -186,9 +189,9 @@ async fn begin<'a>(client: &'a mut Client, session: &Session) -> Result<Transact
     Ok(transaction)
 }
 
-/// Waits for other processes that migrate, and reads what they have done.
+/// Waits for other processes that migrate, and reads which migrations are applied.
 async fn lock(transaction: &Transaction<'_>) -> Result<Vec<Applied>, Failure> {
-    // A step over a large table takes its time.
+    // A step on a large table may take long.
     transaction
         .batch_execute(&format!(
             "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{LOCK_LIMIT}'; \

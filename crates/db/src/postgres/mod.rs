@@ -1,4 +1,5 @@
-//! PostgreSQL: a pool of connections, and transactions that are run again after a conflict or on another server.
+//! PostgreSQL: a pool of connections, and transactions that run again after a conflict or on another
+//! server.
 
 mod config;
 mod migrate;
@@ -27,16 +28,16 @@ use pool::Connections;
 
 pub(crate) use config::check as check_url;
 
-/// How long a transaction is run again after conflicts, lost connections and servers that take no writes.
+/// How long a transaction is tried again after conflicts, lost connections and servers that take no writes.
 ///
-/// A restart and a failover that is prepared take a second or less. Somebody
-/// waits for the answer, so there is one before they give up.
+/// A restart and a planned failover take a second or less. A person waits for the answer, so it must come
+/// before they give up.
 const RERUN_FOR: Duration = Duration::from_secs(5);
 
-/// Conflicts after which a caller runs again only while no other such caller of this process does.
+/// After this many conflicts a caller runs again only if it is the only such caller of this process.
 const PATIENCE: u32 = 1;
 
-/// How long a look at the server may take, and how long it is repeated.
+/// How long one check of the server may take, and how long checks are repeated.
 const PING_LIMIT: Duration = Duration::from_secs(5);
 const PING_AGAIN_FOR: Duration = Duration::from_millis(500);
 
@@ -47,8 +48,8 @@ pub(crate) struct Postgres {
     connections: Connections,
     /// Held by the one caller that runs again after more than [`PATIENCE`] conflicts.
     ///
-    /// Where many meet on one row, sixteen connections at once mean fifteen
-    /// conflicts for one success, and waiting alone does not help in time.
+    /// If many transactions need one row, sixteen connections mean fifteen conflicts for one success.
+    /// Random pauses alone do not help in time.
     queue: Semaphore,
     work: Work,
 }
@@ -67,16 +68,16 @@ enum Attempt<T> {
     Rerun(Reason),
 }
 
-/// Why nothing was committed, though nothing is wrong with the transaction.
+/// Why nothing was committed, although the transaction itself is correct.
 enum Reason {
-    /// Another transaction was in the way.
+    /// Another transaction changed the same rows.
     Conflict,
     /// The connection broke before the commit, or led to a server that takes no writes.
     Connection(String),
 }
 
 impl Postgres {
-    /// Opens the pool and one connection, so that a mistake shows at once.
+    /// Opens the pool and one connection, so that a wrong setting shows at once.
     pub(crate) async fn connect(url: &str) -> Result<Self, Error> {
         let connections = Connections::new(Settings::parse(url)?)?;
         let deadline = Instant::now() + RERUN_FOR;
@@ -86,7 +87,7 @@ impl Postgres {
                 queue: Semaphore::new(1),
                 work: Work::default(),
             }),
-            // Nobody has begun anything yet that could be committed.
+            // Nothing has begun yet that could be committed.
             Err(Error::Unavailable(why)) => Err(Error::Connect(why)),
             Err(error) => Err(error),
         }
@@ -108,7 +109,7 @@ impl Postgres {
         migrate::applied(&mut client, self.connections.session()).await
     }
 
-    /// Runs `f` until nothing is in its way, for [`RERUN_FOR`] at most.
+    /// Runs `f` until it succeeds without a conflict, for [`RERUN_FOR`] at most.
     pub(crate) async fn tx<T, E: From<Error>>(
         &self,
         access: Access,
@@ -150,7 +151,7 @@ impl Postgres {
         }
     }
 
-    /// Whether the server answers and takes writes, looked at once.
+    /// Whether the server answers and takes writes.
     pub(crate) async fn ping(&self) -> Result<(), Error> {
         timeout(PING_LIMIT, self.look())
             .await
@@ -170,7 +171,7 @@ impl Postgres {
                 Ok(Server::Standby) => self.connections.unavailable(STANDBY),
                 Err(error) => self.connections.unavailable(&statement::chain(&error)),
             };
-            // That holds for this connection alone: another one may lead elsewhere.
+            // Only this connection is affected. Another one may lead to another server.
             drop(Client::take(client));
             if Instant::now() >= deadline {
                 return Err(failure);
@@ -219,7 +220,7 @@ impl Postgres {
                 transaction.rollback().await;
                 Err(error)
             }
-            // There is nothing to commit: the ROLLBACK on drop costs no round trip.
+            // There is nothing to commit. The ROLLBACK that the drop sends costs no round trip.
             (Fate::Open, Ok(value)) if access == Access::Read => Ok(Attempt::Done(value)),
             (Fate::Open, Ok(value)) => match transaction.commit().await {
                 Commit::Answered(Ok(())) => Ok(Attempt::Done(value)),
@@ -234,7 +235,7 @@ impl Postgres {
     }
 }
 
-/// Nothing was done yet, so a lost connection is no reason to fail.
+/// Nothing was done yet, so after a lost connection it can run again.
 fn not_begun<T>(failure: Begin) -> Result<Attempt<T>, Error> {
     let error = match failure {
         Begin::Silent => return Ok(Attempt::Rerun(Reason::Connection(SILENT.to_owned()))),
@@ -262,16 +263,16 @@ fn not_committed<T>(error: &tokio_postgres::Error) -> Result<Attempt<T>, Error> 
     }
 }
 
-/// A random time that doubles with every retry: those who met once do not meet again.
+/// A random time that doubles with every retry, so that two callers do not meet again.
 ///
-/// Never less than half of the longest, so that the last retries come late
-/// enough for a machine under load.
+/// It is never less than half of the maximum, so the last retries come late enough for a machine under
+/// load.
 fn backoff(retry: u32) -> Duration {
     let half_micros = 2_000_u64 << retry.min(7);
     Duration::from_micros(half_micros + random() % half_micros)
 }
 
-/// A number that differs between processes and calls; good for jitter, not for secrets.
+/// A number that differs between processes and calls. It is good for jitter, not for secrets.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

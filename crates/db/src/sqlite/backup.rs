@@ -15,11 +15,11 @@ pub(super) fn backup(from: &Path, to: &Path) -> Result<(), Error> {
     let target = to.to_str().ok_or_else(|| unusable(&"its path is not UTF-8"))?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    // It holds the same hashes and sealed keys as the original.
+    // The copy holds the same hashes and sealed keys as the original.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(to).map_err(|error| unusable(&error))?;
-    // An own connection: a long read on it holds up nobody.
+    // A connection of its own: a long read on it delays nobody.
     let written = open::copier(from).and_then(|connection| {
         connection.execute("VACUUM INTO ?1", [target]).map_err(error)?;
         File::open(to)
@@ -28,7 +28,7 @@ pub(super) fn backup(from: &Path, to: &Path) -> Result<(), Error> {
         open::sync_directory(to)
     });
     if written.is_err() {
-        // Half a backup is worse than none.
+        // An incomplete backup must not look like a backup.
         let _ = std::fs::remove_file(to);
     }
     written

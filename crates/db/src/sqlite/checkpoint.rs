@@ -1,7 +1,6 @@
-//! Takes the write-ahead log into the file, beside the commits.
+//! Copies the write-ahead log into the database file, on a thread of its own.
 //!
-//! Done within COMMIT, as SQLite does by itself, it makes one caller in a
-//! thousand wait ten times as long.
+//! If SQLite did so within COMMIT, as by default, one caller in a thousand would wait ten times as long.
 
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -14,10 +13,10 @@ use super::signal::Signal;
 use super::writer::Queue;
 use crate::Error;
 
-/// Size of the log from which the writer is made to wait, so that it starts again from the top.
+/// If the log is as large as this, the writer has to wait, so that the log starts again from the top.
 const LOG_SIZE_MAX_BYTES: i64 = 64 << 20;
 
-/// Pause before the writer is made to wait again, if somebody still read from the log.
+/// Pause before the writer has to wait again, if somebody still reads from the log.
 const HELD_PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
@@ -42,7 +41,7 @@ impl Checkpointer {
         Ok(())
     }
 
-    /// Tells the thread to end and hands it over to be waited for.
+    /// Tells the thread to end, and returns its handle so that the caller can wait for it.
     pub(super) fn stop(&self) -> Option<JoinHandle<()>> {
         self.signal.stop();
         self.thread.lock().take()
@@ -68,26 +67,26 @@ fn run(connection: &Connection, signal: &Signal, queue: &Weak<Queue>) {
     }
 }
 
-/// How far a checkpoint came.
+/// The result of a checkpoint.
 #[derive(Debug, PartialEq, Eq)]
 enum Progress {
-    /// What could be copied without waiting was copied.
+    /// It copied what it could without waiting.
     Copied,
     /// The next commit starts at the top of the log.
     Restarted,
-    /// The log is too long, but somebody still reads from it.
+    /// The log is too large, but somebody still reads from it.
     Held,
 }
 
 fn checkpoint(connection: &Connection, queue: &Weak<Queue>, limit_bytes: i64) -> rusqlite::Result<Progress> {
     let page_size: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    // PASSIVE waits for nobody. Under constant load it never reaches the end
-    // of the log, which then grows without bound.
+    // PASSIVE waits for nobody. Under constant load it never reaches the end of the log, and the log would
+    // grow without bound.
     let log = Log::checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     if log.pages.saturating_mul(page_size) < limit_bytes {
         return Ok(Progress::Copied);
     }
-    // What was written meanwhile, so that little is left while the writer is held.
+    // Copies what was written meanwhile, so that little is left while the writer waits.
     Log::checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     let Some(queue) = queue.upgrade() else {
         return Ok(Progress::Copied);
@@ -97,8 +96,8 @@ fn checkpoint(connection: &Connection, queue: &Weak<Queue>, limit_bytes: i64) ->
     };
     let log = Log::checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     if log.copied < log.pages {
-        // A long read, such as a backup, needs the older pages: waiting for
-        // it would stop every writer until it ends.
+        // A long read, such as a backup, needs the older pages. Waiting for it would stop every writer
+        // until it ends.
         return Ok(Progress::Held);
     }
     let log = Log::checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)")?;
@@ -109,7 +108,7 @@ fn checkpoint(connection: &Connection, queue: &Weak<Queue>, limit_bytes: i64) ->
     })
 }
 
-/// What SQLite says of the log after a checkpoint.
+/// What SQLite reports about the log after a checkpoint.
 struct Log {
     held: bool,
     pages: i64,
@@ -165,7 +164,7 @@ mod tests {
             checkpoint(&self.connection, &Arc::downgrade(&self.queue), limit_bytes).unwrap()
         }
 
-        /// Writes one row and says how many pages the log has then.
+        /// Writes one row and returns the number of pages in the log.
         fn write(&self) -> i64 {
             let other = self.open();
             other.execute_batch(INSERT).unwrap();
@@ -197,8 +196,7 @@ mod tests {
         let reader = fixture.open();
         reader.execute_batch("BEGIN; SELECT COUNT(*) FROM t").unwrap();
         fixture.write();
-        // Were it waited for, this would end with the test's patience: the
-        // reader stays until after it.
+        // The reader stays until after this line. If the checkpoint waited for it, the test would time out.
         assert_eq!(fixture.checkpoint(1), Progress::Held);
         let writer = fixture.queue.turn_alone();
         assert!(writer.is_ok(), "the writer is free");

@@ -1,8 +1,7 @@
 //! Translates a migration from the PostgreSQL dialect.
 //!
-//! Only types differ in what our migrations use. Tables become `STRICT`: a
-//! plain SQLite table silently stores text in an integer column. `COLLATE "C"`
-//! goes: SQLite compares bytes without being told.
+//! Of what our migrations use, only the types differ. Tables become `STRICT`, because a plain SQLite table
+//! accepts text in an integer column. `COLLATE "C"` is removed: SQLite always compares bytes.
 
 use crate::{Error, Migration};
 
@@ -18,14 +17,14 @@ pub(super) fn translate(migration: &Migration) -> Result<String, Error> {
 #[derive(Default)]
 struct Translation {
     output: String,
-    /// Open parentheses.
+    /// The number of open parentheses.
     depth: usize,
     statement: Statement,
     /// Whether the last word was `COLLATE`.
     is_at_collation: bool,
 }
 
-/// What is being read, as far as it matters.
+/// The part of a statement that is being read.
 #[derive(Default, PartialEq, Eq)]
 enum Statement {
     /// Between two statements.
@@ -33,7 +32,7 @@ enum Statement {
     None,
     Create,
     CreateTable,
-    /// Needs no attention until the semicolon.
+    /// It needs no translation until the semicolon.
     Other,
 }
 
@@ -109,7 +108,7 @@ impl Translation {
         self.output.push_str(match upper.as_str() {
             "BYTEA" => "BLOB",
             "BOOLEAN" | "BIGINT" => "INTEGER",
-            // Checked at COMMIT, where it would fail all who share the commit.
+            // It is checked at COMMIT, where it would fail all transactions that share the commit.
             "DEFERRABLE" => return Err("a deferred constraint fails in the commit of others".to_owned()),
             _ => word,
         });
@@ -117,10 +116,9 @@ impl Translation {
     }
 }
 
-/// Length in bytes of the token at the start of `sql`, which starts with `first`.
+/// Length in bytes of the token at the start of `sql`, whose first character is `first`.
 fn token_length(sql: &str, first: char) -> Result<usize, String> {
-    // A doubled quote inside a quoted token reads as two tokens side by side,
-    // which come out the same.
+    // A doubled quote inside a quoted token is read as two tokens side by side. Their text is the same.
     let until = |end: &str, skip: usize| {
         sql[skip..]
             .find(end)

@@ -1,9 +1,8 @@
-//! Whether what others keep of the database may have changed.
+//! Notices commits, so that a cache can find out whether its data may be old.
 //!
-//! `PRAGMA data_version` tells one connection that another one has committed. Asked of a
-//! connection that never writes it tells of every commit, and asked of the one that writes it
-//! tells of other processes alone. Both together tell a commit of this process from one of
-//! somebody else.
+//! `PRAGMA data_version` tells a connection that another connection has committed. On a connection that
+//! never writes, it tells of every commit. On the writing connection, it tells only of other processes.
+//! Both together distinguish our own commits from those of others.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -16,18 +15,18 @@ use crate::statement::sqlite::error;
 #[derive(Default)]
 pub(super) struct Marker {
     state: Mutex<Option<State>>,
-    /// A transaction of the open batch says that what others keep has changed.
+    /// A transaction of the open batch has changed data that caches hold.
     is_told: AtomicBool,
-    /// How often a transaction that said so was committed.
+    /// The number of commits with such a change.
     told: AtomicU64,
 }
 
 struct State {
-    /// Asked for `PRAGMA data_version` and nothing else.
+    /// Used only for `PRAGMA data_version`.
     connection: Connection,
-    /// What it said last.
+    /// The last version on this connection.
     seen: i64,
-    /// What the writer said last.
+    /// The last version on the writing connection.
     others: i64,
     number: i64,
 }
@@ -49,18 +48,18 @@ impl Marker {
         self.state.lock().take().map(|state| state.connection)
     }
 
-    /// The commit that this process is about to make changes data that others keep.
+    /// The next commit of this process changes data that caches hold.
     pub(super) fn tell(&self) {
         self.is_told.store(true, Ordering::SeqCst);
     }
 
-    /// The writer has committed, and nobody has heard of it yet.
+    /// The writer has committed, and has answered nobody yet.
     pub(super) fn committed(&self, writer: &Connection) {
         let is_told = self.is_told.swap(false, Ordering::SeqCst);
         self.told.fetch_add(u64::from(is_told), Ordering::SeqCst);
         let mut state = self.state.lock();
         let Some(state) = state.as_mut() else { return };
-        // In this order: who commits in between is seen by the second one.
+        // The order matters: if somebody commits in between, the second one sees it.
         let (Ok(seen), Ok(others)) = (version(&state.connection), version(writer)) else {
             state.number += 1;
             return;
@@ -75,13 +74,14 @@ impl Marker {
         self.told.load(Ordering::SeqCst)
     }
 
-    /// A number that differs if somebody else has committed, or this process has told.
+    /// A number that changes if another process has committed, or if this process has called
+    /// [`Marker::tell`].
     pub(super) fn number(&self) -> Result<i64, Error> {
         let mut state = self.state.lock();
         let state = state.as_mut().ok_or(Error::Closed)?;
         let seen = version(&state.connection)?;
         if seen != state.seen {
-            // Perhaps it was ourselves, a moment ago: asking once more costs little.
+            // It may have been this process, a moment ago. Asking again costs little.
             state.seen = seen;
             state.number += 1;
         }

@@ -1,4 +1,4 @@
-//! Bringing the file's schema up to date.
+//! Migrates the file's schema.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::{Error, Migration};
 /// How long a start waits for another process that migrates.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Applies what is missing, one transaction for each step.
+/// Applies the missing migrations, one transaction for each.
 pub(super) fn migrate(path: &Path, migrations: &[Migration]) -> Result<(), Error> {
     let mut connection = open::migrator(path, TIMEOUT)?;
     while apply_next(&mut connection, migrations)? {}
     Ok(())
 }
 
-/// What is applied, or `None` if nothing ever was.
+/// The applied migrations, or `None` if there never were any.
 pub(super) fn applied_by(path: &Path) -> Result<Option<Vec<Applied>>, Error> {
     let broken = |error: rusqlite::Error| Error::Migration(format!("the schema cannot be read: {error}"));
     let connection = open::reader(path)?;
@@ -34,10 +34,10 @@ pub(super) fn applied_by(path: &Path) -> Result<Option<Vec<Applied>>, Error> {
     }
 }
 
-/// Applies one step, and returns false if there was none.
+/// Applies one migration, and returns false if none is missing.
 ///
-/// What is missing is read within the transaction that applies it, so of
-/// several processes that start at once one applies it and the others see that.
+/// The transaction that applies it also reads what is missing. If several processes start at once, one
+/// applies it and the others see that.
 fn apply_next(connection: &mut Connection, migrations: &[Migration]) -> Result<bool, Error> {
     let broken = |error: rusqlite::Error| Error::Migration(format!("the schema cannot be read: {error}"));
     let transaction = connection

@@ -1,10 +1,9 @@
-//! SQLite: executed in place, one writer whose commits are shared, readers beside it.
+//! SQLite in this process: one connection writes, and its commits are shared. Others read beside it.
 //!
-//! A statement runs on the thread that polls it, so a database future never
-//! suspends and a transaction is polled exactly once. Whatever suspends inside
-//! a transaction is therefore not the database, and is refused: no network
-//! I/O while the write lock is held, no deadlock with oneself, and no
-//! cancellation between two statements.
+//! A statement runs on the thread that polls it. So a database future never suspends, and a transaction is
+//! polled exactly once. If something suspends inside a transaction, it is not the database, and it is
+//! refused. This excludes network I/O under the write lock, a deadlock with oneself, and cancellation
+//! between two statements.
 
 mod backup;
 mod checkpoint;
@@ -29,7 +28,7 @@ use marker::Marker;
 use readers::Readers;
 use writer::Queue;
 
-/// Reads the path of a URL, and looks at no file.
+/// Checks the path of a URL without looking at the file.
 pub(crate) fn check_path(path: &str) -> Result<(), Error> {
     open::path(path).map(drop)
 }
@@ -88,7 +87,7 @@ impl Sqlite {
         blocking(move || migrate::applied_by(&path)).await
     }
 
-    /// Runs `f` after the callers before it, in the transaction it may share with them.
+    /// Runs `f` after the callers before it. It may share their transaction.
     pub(crate) async fn tx<T, E: From<Error>>(
         &self,
         access: Access,
@@ -103,13 +102,12 @@ impl Sqlite {
         if is_told {
             self.marker.tell();
         }
-        // From here the transaction happens, whether or not the caller is
-        // still there to hear of it.
+        // From here the transaction happens, even if the caller is gone.
         let answer = turn.join_batch();
         drop(turn);
         let result = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // An error too waits for the commit: it may tell of rows that an
-        // earlier caller of the same batch has written and a crash undoes.
+        // An error has to wait for the commit as well. It may depend on rows that an earlier caller of the
+        // batch wrote, and a crash would undo these.
         answer
             .await
             .unwrap_or_else(|_| Err(Error::UnknownOutcome("nobody answered".to_owned())))?;
@@ -122,8 +120,8 @@ impl Sqlite {
         f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         step::refuse_nesting()?;
-        // A read never suspends by itself: without this, a task that only
-        // reads would never let its worker go.
+        // A read never suspends by itself. Without this, a task that only reads would never yield its
+        // worker.
         tokio::task::coop::consume_budget().await;
         self.work.read();
         self.readers
@@ -148,7 +146,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn backup(&self, to: &Path) -> Result<(), Error> {
-        // Absolute, for SQLite would read `file:…` as a URI with options.
+        // Absolute, because SQLite would read `file:…` as a URI with options.
         let to = std::path::absolute(to).unwrap_or_else(|_| to.to_owned());
         let from = self.path.clone();
         blocking(move || backup::backup(&from, &to)).await
@@ -156,7 +154,7 @@ impl Sqlite {
 
     /// Waits for the callers before it and closes every connection.
     ///
-    /// The last connection to close takes the log into the file and removes it.
+    /// The last connection to close copies the log into the file and removes the log.
     pub(crate) async fn close(&self) {
         let Ok(writer) = self.queue.retire().await else {
             return;
@@ -176,7 +174,7 @@ impl Sqlite {
     }
 }
 
-/// Runs `f` where it may block.
+/// Runs `f` on a thread that may block.
 async fn blocking<T: Send + 'static>(
     f: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

@@ -8,10 +8,10 @@ use rusqlite::Connection;
 use super::open;
 use crate::Error;
 
-/// Idle readers.
+/// Idle connections.
 ///
-/// A read holds its connection for one poll, so there are never more than
-/// threads that poll: nobody waits, and the number needs no limit.
+/// A read uses its connection for one poll, so there are never more connections than threads that poll.
+/// Nobody waits for one, and no limit is needed.
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Idle>,
@@ -23,7 +23,7 @@ struct Idle {
 }
 
 impl Readers {
-    /// Opens the first one, so that a mistake shows at once.
+    /// Opens the first connection, so that a wrong setting shows at once.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let connections = vec![open::reader(path)?];
         Ok(Self {
@@ -69,7 +69,7 @@ impl Readers {
     }
 }
 
-/// Gives the connection back, also through a panic.
+/// Returns the connection, also after a panic.
 struct Loan<'a> {
     readers: &'a Readers,
     connection: Option<Connection>,
@@ -78,7 +78,7 @@ struct Loan<'a> {
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         let mut idle = self.readers.idle.lock();
-        // One that is still in a transaction would keep its old snapshot.
+        // A connection that is still in a transaction would keep its old snapshot.
         if let Some(connection) = self.connection.take().filter(Connection::is_autocommit)
             && !idle.closed
         {

@@ -1,4 +1,4 @@
-//! How the writer tells the checkpointer that there is work, and the database that it ends.
+//! Tells the checkpointer that there is work, or that the database closes.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use parking_lot::{Condvar, Mutex};
 /// How long commits gather before their pages are written.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Tells the thread what happened.
+/// Wakes the thread.
 #[derive(Default)]
 pub(super) struct Signal {
     state: Mutex<State>,
@@ -30,13 +30,13 @@ impl Signal {
         }
     }
 
-    /// The thread ends.
+    /// The thread must end.
     pub(super) fn stop(&self) {
         self.state.lock().stop = true;
         self.changed.notify_all();
     }
 
-    /// Waits for commits to gather; false means stop.
+    /// Waits until there are commits. False means that the thread must end.
     pub(super) fn wait(&self) -> bool {
         let mut state = self.state.lock();
         self.changed

@@ -1,4 +1,4 @@
-//! Running a closure inside a transaction: one poll, and no more.
+//! Runs a closure inside a transaction, with exactly one poll.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -22,10 +22,10 @@ thread_local! {
 /// The outcome of a closure, or its panic.
 pub(super) type Outcome<T, E> = Result<Result<T, E>, Box<dyn Any + Send>>;
 
-/// Refuses a transaction or read within a transaction.
+/// Refuses a transaction or a read inside a transaction.
 ///
-/// A nested write would wait for itself; a nested read would not see what its
-/// transaction wrote. The closure's own `Tx` does both.
+/// A nested write would wait for itself. A nested read would not see what its transaction wrote. The
+/// closure's own `Tx` can do both.
 pub(super) fn refuse_nesting() -> Result<(), Error> {
     if INSIDE.get() {
         Err(Error::ForeignAwait)
@@ -34,14 +34,14 @@ pub(super) fn refuse_nesting() -> Result<(), Error> {
     }
 }
 
-/// Polls `f` once, without rolling back or committing anything, and says whether [`Tx::tell`] was called.
+/// Polls `f` once, and says whether it called [`Tx::tell`]. It neither rolls back nor commits.
 pub(super) fn run<T, E: From<Error>>(
     connection: &mut Connection,
     (access, is_told): (Access, &mut bool),
     work: &Work,
     f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Outcome<T, E> {
-    // Unwind-safe: the caller rolls back and raises the panic again.
+    // Unwind-safe, because the caller rolls back and resumes the panic.
     catch_unwind(AssertUnwindSafe(|| {
         let mut tx = Tx::sqlite(connection, access, work);
         let outcome = match poll_once(f(&mut tx)) {
@@ -71,19 +71,19 @@ pub(super) fn read<T, E: From<Error>>(
 ) -> Result<T, E> {
     execute(connection, "BEGIN").map_err(error)?;
     let outcome = run(connection, (Access::Read, &mut false), work, f);
-    // A read leaves nothing behind; ending it cannot fail in a way that matters
-    // here, and a connection that stays in a transaction fails its next BEGIN.
+    // A read changes nothing, so a failure to end it does no harm here. If the connection stays in a
+    // transaction, its next BEGIN fails.
     let _ = execute(connection, "ROLLBACK");
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Runs a statement that has no parameters and no rows.
+/// Runs a statement without parameters and rows.
 #[inline(never)]
 pub(super) fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-/// Marks the thread for as long as it lives, also through a panic.
+/// Marks the thread while it lives, also during a panic.
 struct Inside;
 
 impl Inside {

@@ -1,14 +1,12 @@
-//! The one connection that writes, and the queue before it.
+//! The one connection that writes, and its queue.
 //!
-//! Callers take turns. Each runs inside a savepoint of one shared transaction,
-//! the batch; when nobody is waiting, or the batch is large or old enough, a
-//! thread of its own commits it and only then is every caller answered. One
-//! synchronisation of the disk serves all who queued during the one before,
-//! and a lone caller waits for nobody.
+//! Callers take turns. Each runs inside a savepoint of one shared transaction, the *batch*. If nobody
+//! waits, or the batch is large or old enough, a thread of its own commits the batch. Only then are its
+//! callers answered. So one synchronisation of the disk serves all callers that queued during the one
+//! before, and a single caller waits for nobody.
 //!
-//! Callers run one after another, so they are serializable. A later one sees
-//! the rows of an earlier one before they are committed, which is safe because
-//! both are committed or lost together.
+//! Callers run one after another, so they are serializable. A later caller sees the rows of an earlier one
+//! before the commit. This is safe, because both are committed or lost together.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,13 +24,13 @@ use super::step::{Outcome, execute};
 use crate::Error;
 use crate::statement::sqlite::error;
 
-/// Callers per batch at most: bounds how long the first one waits for its answer.
+/// The most callers of a batch. It bounds how long the first one waits for its answer.
 const BATCH_CALLERS: usize = 64;
 
-/// Age of a batch at most, for the same reason.
+/// The maximum age of a batch, for the same reason.
 const BATCH_AGE: Duration = Duration::from_millis(10);
 
-/// The writing connection and what it owes to its callers.
+/// The writing connection, and the callers that wait for its commit.
 pub(super) struct Writer {
     connection: Connection,
     batch: Option<Batch>,
@@ -41,7 +39,7 @@ pub(super) struct Writer {
 /// Callers whose work is not committed yet.
 struct Batch {
     begun: Instant,
-    /// Whether a caller of it returned `Ok`.
+    /// Whether one of its callers returned `Ok`.
     kept: bool,
     answers: Vec<oneshot::Sender<Result<(), Error>>>,
 }
@@ -52,7 +50,7 @@ impl Batch {
     }
 }
 
-/// Who writes next.
+/// The queue of writers.
 pub(super) struct Queue {
     line: Mutex<Line>,
     commits: mpsc::Sender<Turn>,
@@ -61,7 +59,7 @@ pub(super) struct Queue {
 }
 
 struct Line {
-    /// The writer, while it is nobody's turn. Its batch is then committed.
+    /// The writer, if nobody has the turn. Then its batch is committed.
     free: Option<Box<Writer>>,
     waiting: VecDeque<Waiting>,
     closed: bool,
@@ -72,13 +70,13 @@ struct Waiting {
     turn: oneshot::Sender<Turn>,
 }
 
-/// What somebody waits for.
+/// What a caller waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waits {
     InTurn,
-    /// For the writer without an open batch.
+    /// The writer without an open batch.
     ToBeAlone,
-    /// The same, as the last one.
+    /// The same, as the last caller.
     ToClose,
 }
 
@@ -111,9 +109,9 @@ impl Queue {
         }))
     }
 
-    /// Waits for the writer, first come, first served.
+    /// Waits for the writer. Callers are served in their order.
     ///
-    /// Who stops waiting has written nothing.
+    /// If a caller stops waiting, it has written nothing.
     pub(super) async fn turn(self: &Arc<Self>) -> Result<Turn, Error> {
         self.stand_in_line(Waits::InTurn)?
             .await
@@ -127,7 +125,7 @@ impl Queue {
             .map_err(|_| Error::Closed)
     }
 
-    /// Lets nobody in any more, waits for all who are waiting and takes the connection.
+    /// Lets nobody in any more, waits for all callers in the queue, and takes the connection.
     pub(super) async fn retire(self: &Arc<Self>) -> Result<Connection, Error> {
         let mut turn = self
             .stand_in_line(Waits::ToClose)?
@@ -143,7 +141,7 @@ impl Queue {
         if line.closed {
             return Err(Error::Closed);
         }
-        // Under the same lock as the place in the line: nobody comes after.
+        // The place in the queue is taken under the same lock, so nobody can follow.
         line.closed = waits == Waits::ToClose;
         match line.free.take() {
             Some(writer) => {
@@ -158,7 +156,7 @@ impl Queue {
         Ok(receiver)
     }
 
-    /// Decides what happens to the writer after a turn: the only place that does.
+    /// Decides what happens to the writer after a turn. Nothing else decides it.
     fn pass(self: &Arc<Self>, mut writer: Box<Writer>) {
         loop {
             let mut line = self.line.lock();
@@ -199,16 +197,16 @@ impl Queue {
             writer: Some(writer),
         };
         if let Err(mpsc::SendError(turn)) = self.commits.send(turn) {
-            // Without its thread a commit is slower, not impossible.
+            // Without the thread, the commit happens here, which is slower.
             turn.commit();
         }
     }
 }
 
-/// The right to write, given back when it is dropped.
+/// The right to write. It ends when it is dropped.
 pub(super) struct Turn {
     queue: Arc<Queue>,
-    /// `None` only while it is being given back.
+    /// `None` only while it is being returned.
     writer: Option<Box<Writer>>,
 }
 
@@ -221,7 +219,7 @@ impl Drop for Turn {
 }
 
 impl Turn {
-    /// Opens a batch, unless the caller before left one open.
+    /// Opens a batch, unless the last caller left one open.
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
         let writer = self.writer();
         if writer.batch.is_some() {
@@ -229,8 +227,8 @@ impl Turn {
         }
         let started = Instant::now();
         let mut pause = Duration::from_millis(1);
-        // IMMEDIATE: a transaction that first reads and then writes would
-        // fail if another process wrote in between (SQLITE_BUSY_SNAPSHOT).
+        // IMMEDIATE: if a transaction first reads and then writes, it would fail when another process
+        // writes in between (SQLITE_BUSY_SNAPSHOT).
         while let Err(refusal) = execute(&writer.connection, "BEGIN IMMEDIATE") {
             if !is_busy(&refusal) || started.elapsed() >= BUSY_TIMEOUT {
                 return Err(error(refusal));
@@ -247,7 +245,7 @@ impl Turn {
         Ok(())
     }
 
-    /// Runs one caller: what it wrote stays in the batch if it returned `Ok`.
+    /// Runs one caller. If it returns `Ok`, its writes stay in the batch.
     pub(super) fn run<T, E: From<Error>>(
         &mut self,
         f: impl FnOnce(&mut Connection) -> Outcome<T, E>,
@@ -262,7 +260,7 @@ impl Turn {
         }
     }
 
-    // The two halves are apart, so that they are not compiled for every transaction anew.
+    // These two functions are separate, so that they are not compiled again for every transaction.
 
     #[inline(never)]
     fn open(&mut self) -> Result<(), Error> {
@@ -272,7 +270,7 @@ impl Turn {
     #[inline(never)]
     fn end(&mut self, keep: bool) -> Result<(), Error> {
         let connection = &self.writer().connection;
-        // A full disk or a failing one makes SQLite roll back everything.
+        // If the disk is full or fails, SQLite rolls back everything.
         let ended = if connection.is_autocommit() {
             Err("SQLite rolled back the shared transaction".to_owned())
         } else {
@@ -293,24 +291,24 @@ impl Turn {
         }
     }
 
-    /// Adds the caller to those who are answered by the commit.
+    /// Adds the caller to those that the commit answers.
     pub(super) fn join_batch(&mut self) -> oneshot::Receiver<Result<(), Error>> {
         let (sender, answer) = oneshot::channel();
         match &mut self.writer().batch {
             Some(batch) => batch.answers.push(sender),
-            // It is lost, and what the caller will return says so.
+            // The batch is lost. The result of the caller says so.
             None => drop(sender.send(Ok(()))),
         }
         answer
     }
 
-    /// Commits the batch, gives the writer back and answers.
+    /// Commits the batch, returns the writer and answers the callers.
     fn commit(mut self) {
         let marker = Arc::clone(&self.queue.marker);
         let writer = self.writer();
         let Some(batch) = writer.batch.take() else { return };
         let connection = &writer.connection;
-        // What was rolled back to its savepoint would still be written.
+        // A COMMIT would also write what was rolled back to a savepoint.
         let end = if batch.kept { "COMMIT" } else { "ROLLBACK" };
         let result = execute(connection, end).map_err(|error| Error::CommitFailed(error.to_string()));
         if !connection.is_autocommit() {
@@ -321,7 +319,7 @@ impl Turn {
         // The next caller starts while these are answered.
         drop(self);
         for answer in batch.answers {
-            // Who does not listen any more was cancelled.
+            // A caller that no longer listens was cancelled.
             let _ = answer.send(result.clone());
         }
     }
@@ -508,7 +506,7 @@ mod tests {
     #[tokio::test]
     async fn if_the_commit_fails_everybody_learns_of_it_and_later_ones_go_on() {
         let fixture = fixture();
-        // No migration may have such a constraint; it stands for any failure of a COMMIT.
+        // No migration may have such a constraint. Here it stands for any failure of a COMMIT.
         let answers = batch(&fixture, "INSERT INTO child (t_id) VALUES (7)").await;
         for (own, answer) in &answers {
             assert!(own.is_ok() && is_commit_failed(answer), "{answers:?}");

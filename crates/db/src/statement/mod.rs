@@ -1,22 +1,22 @@
-//! One statement, by the engine that runs it.
+//! Runs one statement on the engine of its transaction.
 
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
-/// What must become of the transaction, whatever its closure returns.
+/// What must happen to the transaction, whatever its closure returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// The closure decides.
     Open,
     /// A statement failed: roll back.
     Doomed,
-    /// Another transaction was in the way: roll back and run the closure again.
+    /// Another transaction was in the way: roll back, and run the closure again.
     Rerun,
-    /// The connection is good for nothing: close it and run the closure again on another.
+    /// The connection is unusable: close it, and run the closure again on another one.
     Elsewhere,
 }
 
-/// What a transaction that writes may see of others.
+/// Which changes of other transactions a writing transaction may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Isolation {
     Serializable,

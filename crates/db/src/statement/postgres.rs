@@ -21,13 +21,13 @@ use crate::{Error, Many, Row, Value};
 pub(crate) use session::{Pooler, Server, Session};
 pub(crate) use transaction::{Begin, COMMIT_LIMIT, Commit, Transaction, Turn};
 
-/// An answer, or what its absence means for the transaction.
+/// A result, or what the failure means for the transaction.
 type Answer<T> = Result<T, (Fate, Error)>;
 
-/// The reason that is given if a server answers nothing.
+/// The reason in the error if a server does not answer.
 pub(crate) const SILENT: &str = "it did not answer in time";
 
-/// How long an answer is waited for. A server that works ends a statement after ten seconds by itself.
+/// How long to wait for an answer. A working server ends a statement after ten seconds by itself.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 pub(crate) async fn opt(
@@ -45,8 +45,8 @@ async fn read_first(
 ) -> Answer<Option<Row>> {
     let mut rows = pin!(run(transaction, sql, params).await?);
     let mut first = None;
-    // Read to the end: an error may follow the first row. But never beyond it:
-    // the driver calls a second end a closed connection.
+    // Read to the end, because an error may follow the first row. But never read beyond it: the driver
+    // reports a second end as a closed connection.
     while let Some(row) = next(transaction, &mut rows).await? {
         first.get_or_insert(row);
     }
@@ -87,7 +87,7 @@ pub(crate) async fn exec<P: ToSql + Sync>(
     .await
 }
 
-/// A server that is frozen answers nothing, and keeps its connections.
+/// A frozen server answers nothing, but keeps its connections.
 async fn bounded<T>(answer: impl Future<Output = Answer<T>>) -> Answer<T> {
     timeout(ANSWER_LIMIT, answer)
         .await
@@ -101,7 +101,7 @@ async fn next(transaction: &Transaction, rows: &mut Pin<&mut RowStream>) -> Answ
     }
 }
 
-/// The values of many rows, an array for each column.
+/// The values of many rows: one array for each column.
 pub(crate) fn arrays<'v>(many: &Many, values: &[Value<'v>]) -> Vec<Vec<Value<'v>>> {
     let column = |first| {
         values
@@ -134,10 +134,10 @@ async fn run<P: ToSql + Sync>(
     rows.map_err(|error| failed(transaction, &error))
 }
 
-/// The types of the parameters, which the server says once.
+/// The types of the parameters. The server is asked once.
 ///
-/// Its statement has a name for as long as that takes. It is of this transaction, so
-/// of one server process, and dropped at once.
+/// For the question, its statement has a name. The name is used within this transaction, so in one server
+/// process, and is dropped at once.
 async fn types(transaction: &Transaction, sql: &'static str) -> Answer<std::sync::Arc<[Type]>> {
     let types = transaction.session.types();
     if let Some(known) = types.get(sql) {
@@ -148,7 +148,7 @@ async fn types(transaction: &Transaction, sql: &'static str) -> Answer<std::sync
     Ok(types.keep(sql, statement.params()))
 }
 
-/// The driver would panic.
+/// Otherwise the driver would panic.
 fn count(sql: &str, used: usize, given: usize) -> Answer<()> {
     if used == given {
         return Ok(());
@@ -180,7 +180,7 @@ impl ToSql for Value<'_> {
 /// What a failed statement means for its transaction.
 fn failed(transaction: &Transaction, failure: &tokio_postgres::Error) -> (Fate, Error) {
     let fate = match failure.as_db_error() {
-        // Before the commit it means that nothing happened.
+        // Before the commit, nothing has happened.
         _ if is_lost(failure) => Fate::Elsewhere,
         Some(refusal) => match *refusal.code() {
             SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Fate::Rerun,
@@ -190,13 +190,14 @@ fn failed(transaction: &Transaction, failure: &tokio_postgres::Error) -> (Fate, 
                 transaction.client().statement_cache.clear();
                 Fate::Rerun
             }
-            // A pooler stands here unseen, or a caller went away while a statement had a name: another has it.
+            // There is a pooler that was not detected, or a caller was cancelled while a statement had a
+            // name. Another transaction has the name now.
             SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => {
                 transaction.client().statement_cache.clear();
                 Fate::Elsewhere
             }
             ref code => {
-                // A statement without a name met a type that is not its parameter's any more.
+                // A migration changed the type of a parameter of a statement without a name.
                 if code.code().starts_with("42") || *code == SqlState::INVALID_BINARY_REPRESENTATION {
                     transaction.session.types().clear();
                 }
@@ -208,7 +209,7 @@ fn failed(transaction: &Transaction, failure: &tokio_postgres::Error) -> (Fate, 
     (fate, error(failure))
 }
 
-/// Whether a transaction that writes cannot begin: a standby refuses to be serializable.
+/// Whether the server is a standby: it refuses to begin a serializable transaction.
 pub(crate) fn is_of_standby(refusal: &DbError) -> bool {
     matches!(
         *refusal.code(),
@@ -216,9 +217,9 @@ pub(crate) fn is_of_standby(refusal: &DbError) -> bool {
     )
 }
 
-/// Sorts PostgreSQL's errors.
+/// Converts PostgreSQL's errors.
 ///
-/// The server's message is kept, but not its detail, which holds the row.
+/// It keeps the server's message, but not its detail, which holds the row.
 pub(crate) fn error(failure: &tokio_postgres::Error) -> Error {
     let Some(refusal) = failure.as_db_error() else {
         return Error::Database(chain(failure));
@@ -236,13 +237,13 @@ pub(crate) fn error(failure: &tokio_postgres::Error) -> Error {
     }
 }
 
-/// Whether the connection is gone.
+/// Whether the connection is lost.
 pub(crate) fn is_lost(failure: &tokio_postgres::Error) -> bool {
     match failure.as_db_error() {
-        // Class 08: a pooler that does not reach its server says so, and closes the connection.
+        // Class 08: a pooler answers so if it cannot reach its server, and then closes the connection.
         Some(refusal) if refusal.code().code().starts_with("08") => true,
-        // The server ended it: it stops, fails over, or was told to. Not when
-        // the closure left it idle for too long, which it would do again.
+        // The server ended the connection: it stops, fails over, or an administrator ended it. It does not
+        // count if the closure left the transaction idle for too long, because it would do so again.
         Some(refusal) => {
             matches!(refusal.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
                 && *refusal.code() != SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
@@ -251,7 +252,7 @@ pub(crate) fn is_lost(failure: &tokio_postgres::Error) -> bool {
     }
 }
 
-/// The message with its causes, which the driver leaves out.
+/// The message with its causes. The driver's own message leaves these out.
 pub(crate) fn chain(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -32,8 +32,8 @@ pub(crate) fn exec(connection: &Connection, sql: &str, params: &[Value<'_>]) -> 
     let mut statement = prepare(connection, sql, params)?;
     let mut rows = statement.raw_query();
     while rows.next().map_err(error)?.is_some() {}
-    // `changes` keeps the count of an earlier statement when this one is no
-    // INSERT, UPDATE or DELETE; `total_changes` includes what cascades.
+    // `changes` keeps the count of an earlier statement if this one is no INSERT, UPDATE or DELETE.
+    // `total_changes` includes cascades.
     Ok(if connection.total_changes() == before {
         0
     } else {
@@ -41,7 +41,7 @@ pub(crate) fn exec(connection: &Connection, sql: &str, params: &[Value<'_>]) -> 
     })
 }
 
-/// Finds by each key in turn, with one statement.
+/// Finds the rows of each key in turn, with one statement.
 pub(crate) fn all_many(
     connection: &Connection,
     many: &'static Many,
@@ -75,7 +75,8 @@ pub(crate) fn exec_many(
     Ok(changed)
 }
 
-/// Row after row. The text of [`Many`] has its parameters in order, so their places are their numbers.
+/// Binds one row after the other. The text of [`Many`] names its parameters in order, so the place of a
+/// parameter is its number.
 fn rows_of<'r, 'v>(
     many: &Many,
     values: &'r [Value<'v>],
@@ -100,7 +101,7 @@ fn bind_all(statement: &mut CachedStatement<'_>, params: &[Value<'_>], sql: &str
     Ok(())
 }
 
-/// PostgreSQL cannot store it, and SQLite's own functions stop there.
+/// PostgreSQL cannot store a NUL, and SQLite's own functions stop at it.
 fn refuse_nul(param: &Value<'_>, number: usize, sql: &str) -> Result<(), Error> {
     match param {
         Value::Text(text) if text.contains('\0') => Err(Error::Database(format!(
@@ -118,7 +119,7 @@ fn prepare<'c>(
     let mut statement = connection.prepare_cached(sql).map_err(error)?;
     let mut used = 0;
     for index in 1..=statement.parameter_count() {
-        // To SQLite `$2` is a name, and names are numbered as they appear:
+        // To SQLite `$2` is a name, and names are numbered in the order of the text. If parameters were
         // bound by position, `SELECT $2, $1` would be swapped.
         let number = statement
             .parameter_name(index)
@@ -180,7 +181,7 @@ pub(crate) fn failed(error: Error) -> (Fate, Error) {
     (Fate::Doomed, error)
 }
 
-/// Sorts SQLite's errors.
+/// Converts SQLite's errors.
 #[expect(clippy::needless_pass_by_value, reason = "so that map_err takes it as it is")]
 pub(crate) fn error(error: rusqlite::Error) -> Error {
     let rusqlite::Error::SqliteFailure(failure, message) = &error else {

@@ -1,4 +1,4 @@
-//! HAProxy before servers.
+//! HAProxy in front of servers.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -17,7 +17,7 @@ const PROGRAMS: [&str; 3] = [
     "/opt/homebrew/bin/haproxy",
 ];
 
-/// An HAProxy, for one test alone. It ends when this is dropped.
+/// An HAProxy of one test. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Balancer {
     directory: TempDir,
@@ -25,8 +25,8 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// HAProxy with the sections that `sections` writes for a directory of its own, where sockets may be.
-    /// `None` if it is not installed and not required.
+    /// An HAProxy with the sections that `sections` writes. It gets a directory of the HAProxy's own, where
+    /// sockets may be. `None` if HAProxy is not installed and not required.
     ///
     /// # Panics
     ///
@@ -75,7 +75,7 @@ impl Balancer {
         self.directory.path().join("admin")
     }
 
-    /// Runs a command of its administrator, such as `set server …`, and returns the answer.
+    /// Runs an administrator's command, such as `set server …`, and returns the answer.
     ///
     /// # Panics
     ///

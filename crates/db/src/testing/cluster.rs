@@ -1,4 +1,4 @@
-//! A PostgreSQL server of one test alone: to stop, to start again, to follow and to promote.
+//! A PostgreSQL server of one test, which can stop it, start it again, give it a standby and promote that.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A new one, or `None` if there is no test server and none is required.
+    /// A new server, or `None` if there is no test server and none is required.
     ///
     /// # Panics
     ///
@@ -33,10 +33,10 @@ impl Cluster {
             "--no-sync",
         ]);
         run(command.arg("-D").arg(&data));
-        // A power cut may lose what a test writes.
+        // A test may lose its data in a power cut.
         cluster
             .configure("fsync = off\nmax_connections = 40\nshared_buffers = 16MB\nlisten_addresses = ''\n");
-        // Its standby looks for it again at once when it is back.
+        // If the server comes back, its standby connects again at once.
         cluster.configure("wal_level = replica\nmax_wal_senders = 4\nwal_retrieve_retry_interval = 200ms\n");
         cluster.launch();
         Some(cluster)
@@ -78,17 +78,17 @@ impl Cluster {
         self.directory.path().join("data")
     }
 
-    /// Where its socket is.
+    /// The directory of its socket.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// What [`Db::connect`](crate::Db::connect) takes.
+    /// The URL for [`Db::connect`](crate::Db::connect).
     pub fn url(&self) -> String {
         url(self.directory())
     }
 
-    /// Lets new connections in.
+    /// Starts it.
     ///
     /// # Panics
     ///
@@ -102,7 +102,7 @@ impl Cluster {
             .arg("start"));
     }
 
-    /// Ends it, `immediate`ly as a crash would, or `fast`.
+    /// Stops it: `immediate` as a crash would, or `fast`.
     ///
     /// # Panics
     ///
@@ -115,24 +115,24 @@ impl Cluster {
             .args(["-w", "-m", mode, "stop"]));
     }
 
-    /// Makes a standby a server that takes writes.
+    /// Makes a standby the primary.
     ///
     /// # Panics
     ///
-    /// If it is none.
+    /// If it is no standby.
     pub fn promote(&self) {
         let mut command = self.command("pg_ctl");
         run(command.arg("-D").arg(self.data()).args(["-w", "promote"]));
     }
 
-    /// Stops all its processes where they are: it keeps its connections and answers nothing.
+    /// Freezes all its processes: it keeps its connections and answers nothing.
     pub fn freeze(&self) {
-        // The one that starts others comes first.
+        // The main process comes first, because it starts others.
         self.signal("STOP", |main| vec![main]);
         self.signal("STOP", children);
     }
 
-    /// Lets them go on.
+    /// Lets frozen processes go on.
     pub fn thaw(&self) {
         self.signal("CONT", children);
         self.signal("CONT", |main| vec![main]);
@@ -199,14 +199,14 @@ pub fn url(directory: &Path) -> String {
     format!("postgres://postgres@{place}/postgres")
 }
 
-/// Gives a directory to the user that servers run as.
+/// Makes a directory the property of the user that servers run as.
 pub(super) fn own(directory: &Path) {
     if let Some((user, group)) = server_user() {
         std::os::unix::fs::chown(directory, Some(user), Some(group)).expect("root may give files away");
     }
 }
 
-/// A program that refuses to run as root.
+/// A command for a program that refuses to run as root.
 pub(super) fn as_server(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/").stdin(Stdio::null());
@@ -217,7 +217,7 @@ pub(super) fn as_server(program: &Path) -> Command {
     command
 }
 
-/// Another user than root, if this is root.
+/// A user other than root, if this process is root's.
 fn server_user() -> Option<(u32, u32)> {
     let mine = std::fs::metadata("/proc/self").expect("this process has a user");
     if std::os::unix::fs::MetadataExt::uid(&mine) != 0 {
@@ -238,7 +238,7 @@ fn children(parent: u32) -> Vec<u32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|process: &u32| {
             let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-            // proc(5): the name stands in parentheses, then the state, then the parent.
+            // proc(5): the name is in parentheses, then come the state and the parent.
             let after_name = stat.rsplit(')').next().unwrap_or_default();
             after_name.split_whitespace().nth(1) == Some(&parent.to_string())
         })

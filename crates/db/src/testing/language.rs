@@ -1,10 +1,10 @@
-//! A database whose text is sorted by the rules of a language, for a user who owns one schema and nothing else.
+//! A database that sorts text by the rules of a language, and a user that owns one schema and nothing else.
 
 use super::{Remains, Scratch, administer, name, test_server, with_database, with_parameter};
 use crate::Engine;
 
 impl Scratch {
-    /// An empty schema of a user of its own, in a database that sorts as English does; or `None` as in
+    /// An empty schema of such a user, in a database that sorts by the rules of English. `None` as in
     /// [`Scratch::postgres`].
     ///
     /// # Panics
@@ -34,7 +34,7 @@ impl Scratch {
     }
 }
 
-/// The same place for a user whose password is their name.
+/// The same URL for a user whose password is their name.
 fn with_user(url: &str, user: &str) -> String {
     let (scheme, rest) = url.split_once("://").expect("a URL has a scheme");
     let place = rest.split_once('@').map_or(rest, |(_, place)| place);

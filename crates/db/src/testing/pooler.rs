@@ -1,4 +1,4 @@
-//! PgBouncer before a server.
+//! PgBouncer in front of a server.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -15,7 +15,7 @@ const PROGRAMS: [&str; 3] = [
     "/opt/homebrew/bin/pgbouncer",
 ];
 
-/// A PgBouncer, for one test alone. It ends when this is dropped.
+/// A PgBouncer of one test. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Pooler {
     directory: TempDir,
@@ -23,7 +23,8 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// PgBouncer with `mode` and so many connections to the server, or `None` if it is not installed and not required.
+    /// A PgBouncer with this `mode` and number of `connections` to the server. `None` if PgBouncer is not
+    /// installed and not required.
     ///
     /// # Panics
     ///
@@ -71,12 +72,12 @@ impl Pooler {
         self.directory.path().join(".s.PGSQL.5432")
     }
 
-    /// Where its socket is.
+    /// The directory of its socket.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// What [`Db::connect`](crate::Db::connect) takes.
+    /// The URL for [`Db::connect`](crate::Db::connect).
     pub fn url(&self) -> String {
         url_of(self.directory())
     }

@@ -1,4 +1,4 @@
-//! Callers that go away.
+//! Cancelled callers.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn who_stops_waiting_for_the_writer_has_written_nothing() {
     let third = tokio::spawn(insert(db.clone(), "third"));
     let fourth = tokio::spawn(insert(db.clone(), "fourth"));
     tokio::time::sleep(SOON).await;
-    // The first has its turn and waits for the lock; the others wait for their turn.
+    // The first caller has its turn and waits for the lock. The others wait for their turn.
     first.abort();
     third.abort();
     assert!(first.await.unwrap_err().is_cancelled());
@@ -93,7 +93,7 @@ async fn callers_that_vanish_at_any_moment_leave_whole_transactions() {
                 Err(error) => assert!(error.is_cancelled()),
             }
         }
-        // Cancelled ones may have been committed, but never by half.
+        // A cancelled caller may have been committed, but never in part.
         let rows = count(&db).await;
         assert_eq!(rows % 2, 0);
         assert!(
@@ -121,7 +121,7 @@ async fn a_cancelled_transaction_on_postgres_rolls_back_and_releases_its_locks()
         }),
     );
     assert!(cancelled.await.is_err());
-    // Would wait for the first one's outcome if that were still open.
+    // This would wait for the outcome of the first call if that were still open.
     assert_eq!(
         timeout(Duration::from_secs(20), insert(db.clone(), "a")).await,
         Ok(Ok(1))

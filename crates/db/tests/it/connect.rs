@@ -1,4 +1,4 @@
-//! What is said when a database cannot be opened.
+//! The messages if a database cannot be opened.
 
 use genkan_db::testing::Scratch;
 use genkan_db::{Db, Error};
@@ -122,7 +122,7 @@ async fn ping_answers() {
     genkan_db::testing::on_each_engine(async |db: Db| assert_eq!(db.ping().await, Ok(()))).await;
 }
 
-/// A password that nobody escaped, in every place where it can end.
+/// A password that was not escaped, with its end in every possible place.
 #[tokio::test]
 async fn no_part_of_a_password_is_shown_however_it_was_written() {
     for url in [
@@ -139,7 +139,7 @@ async fn no_part_of_a_password_is_shown_however_it_was_written() {
         for part in ["S3cr3t", "Pass", "word1"] {
             assert!(!text.contains(part), "{url}: {text}");
         }
-        // What is no escape is taken as it stands, and the server is asked.
+        // Text that is no escape is taken literally, and the server is asked.
         if !url.contains("%S") {
             assert_eq!(Db::check_url(url).unwrap_err().to_string(), text, "{url}");
         }

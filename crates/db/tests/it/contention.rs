@@ -1,4 +1,4 @@
-//! Serializability, where a lesser isolation would let too many through.
+//! Serializability, where a weaker isolation would let too many through.
 
 use genkan_db::testing::{Scratch, on_each_engine};
 use genkan_db::{Db, Error, p};
@@ -6,8 +6,8 @@ use tokio::task::JoinSet;
 
 use crate::{INSERT, count, with_items};
 
-/// Inserts while there are fewer than fifty: a check that no single row can hold.
-/// Whoever is told that the database is busy tries again, as the error says.
+/// Inserts while there are fewer than fifty, a condition that no single row can hold. If the database is
+/// busy, it tries again, as the error says.
 async fn insert_below_fifty(db: Db, index: usize) -> Result<bool, Error> {
     for _ in 0..50 {
         match try_insert_below_fifty(&db, index).await {

@@ -1,4 +1,4 @@
-//! What was acknowledged survives `kill -9`.
+//! A commit that was acknowledged survives `kill -9`.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
@@ -13,16 +13,16 @@ use tokio::task::JoinSet;
 
 use crate::{INSERT, with_items};
 
-/// Tells the child process where to write.
+/// The database for the child process.
 const URL: &str = "GENKAN_TEST_DURABILITY_URL";
-/// Tells it apart from the children before.
+/// The number of the child process.
 const ROUND: &str = "GENKAN_TEST_DURABILITY_ROUND";
 
 const WRITERS: usize = 32;
-/// Lines of a child before it is killed: some of each kind.
+/// The number of lines before the child is killed, so that it has acknowledged some of each kind.
 const ENOUGH: usize = 40;
 
-/// Writes two rows; every seventh caller then fails.
+/// Writes two rows. Every seventh caller then fails.
 async fn write_pair(db: &Db, name: &str, index: u64) -> Result<(), Error> {
     let (one, two) = (format!("{name}-1"), format!("{name}-2"));
     db.tx(async |tx| {
@@ -62,7 +62,7 @@ async fn child() {
                 } else {
                     format!("kept {name}\n")
                 };
-                // One write: a line is printed whole or not at all.
+                // A single write, so that a line is printed whole or not at all.
                 std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
             }
         });
@@ -81,9 +81,10 @@ fn start(url: &str, round: usize) -> Child {
         .expect("this binary starts again")
 }
 
-/// Lets it write until `enough` lines were read and `time` after that, kills it, and returns what it said.
+/// Lets the child write until `enough` lines were read and for `time` after that, kills it, and returns its
+/// output.
 ///
-/// Lines are waited for, since a busy machine takes its time to start a process.
+/// It waits for lines, because a busy machine needs time to start a process.
 fn kill_after(mut child: Child, enough: usize, time: Duration) -> Vec<String> {
     let output = BufReader::new(child.stdout.take().expect("its output is a pipe"));
     let (line, lines) = mpsc::channel();

@@ -22,15 +22,15 @@ async fn read(db: &Db) -> Result<i64, Error> {
     row.expect("a count is a row").get(0)
 }
 
-/// Changes a setting, and waits until the server has read it: its checkpointer decides whether
-/// a COMMIT waits for a standby, and nobody can ask that one.
+/// Changes a setting, and waits until the server has read it. Its checkpointer decides whether a COMMIT
+/// waits for a standby, and cannot be asked directly.
 async fn reload(cluster: &Cluster, setting: &'static str) {
     cluster.administer(setting).await;
     cluster.administer("SELECT pg_reload_conf()").await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
 }
 
-/// A link to the directory of one server or another, as an address that can move.
+/// A link to the directory of one server or another: an address that can move.
 struct Address(tempfile::TempDir);
 
 impl Address {
@@ -116,7 +116,7 @@ async fn a_server_that_stays_away_is_said_to_be_unavailable_and_nothing_was_comm
     );
     let started = Instant::now();
     assert!(matches!(db.ping().await, Err(Error::Unavailable(_))));
-    // A balancer that asks does not wait for that long.
+    // A load balancer that asks does not wait for so long.
     assert!(
         started.elapsed() < Duration::from_secs(4),
         "{:?}",
@@ -147,7 +147,7 @@ async fn a_standby_is_not_used_and_the_new_primary_is_found_without_a_restart() 
         "{text}"
     );
 
-    // With all servers in the URL each connection takes the one that takes writes.
+    // If all servers are in the URL, each connection takes the one that accepts writes.
     let place = |cluster: &Cluster| cluster.directory().display().to_string().replace('/', "%2F");
     let all = Db::connect(&format!(
         "postgres://postgres@{},{}/postgres?target_session_attrs=read-write",
@@ -197,7 +197,7 @@ async fn a_connection_to_a_server_that_became_read_only_is_replaced() {
         .await;
     assert_eq!(written, Ok(1));
     assert_eq!(runs.load(Ordering::Relaxed), 2);
-    // A transaction that only reads must not write: that is a mistake, and no outage.
+    // If a read transaction writes, that is a mistake of the program, and no outage.
     let refused = db
         .read(async |tx| tx.exec(INSERT, p!["b", None::<&str>]).await)
         .await;
@@ -244,7 +244,7 @@ async fn commits_that_hang_end_and_do_not_stop_those_who_read() {
         });
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    // The commits have all the connections that they may have.
+    // The commits use all connections that they may use.
     let reading = Instant::now();
     assert_eq!(read(&db).await, Ok(0));
     assert!(reading.elapsed() < Duration::from_secs(3));
@@ -258,7 +258,7 @@ async fn commits_that_hang_end_and_do_not_stop_those_who_read() {
     );
     assert_eq!(runs.load(Ordering::Relaxed), 3);
 
-    // The next one is told at once, and that nothing was committed.
+    // The next one fails at once, and the error says that nothing was committed.
     let asked = Instant::now();
     let refused = insert(&db, "next").await;
     assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
@@ -268,7 +268,7 @@ async fn commits_that_hang_end_and_do_not_stop_those_who_read() {
     }
     assert_eq!(db.ping().await, Ok(()));
 
-    // The server has answered by itself, so what hung is there, and others may write.
+    // The server has answered by itself: the hanging rows are there, and others may write.
     reload(&cluster, "ALTER SYSTEM RESET synchronous_standby_names").await;
     assert_eq!(count(&db).await, 3);
     assert_eq!(insert(&db, "next").await, Ok(1));

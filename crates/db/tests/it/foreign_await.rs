@@ -1,4 +1,4 @@
-//! A transaction awaits the database and nothing else. Only SQLite can tell.
+//! A transaction awaits only the database. SQLite alone can notice if it does not.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Many callers at once: each as if it were alone.
+//! Many callers at once. Each behaves as if it were alone.
 
 use genkan_db::testing::on_each_engine;
 use genkan_db::{Db, Error, p};
@@ -8,7 +8,7 @@ use crate::{INSERT, count, with_items};
 
 const CALLERS: usize = 600;
 
-/// Writes twice and reads its own writes; a sixth each fails in three ways.
+/// Writes twice and reads its own writes. One in six callers fails in each of three ways.
 async fn caller(db: Db, index: usize) -> Result<(), Error> {
     let id = format!("caller-{index}");
     db.tx(async |tx| {

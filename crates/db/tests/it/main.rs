@@ -19,7 +19,7 @@ mod work;
 use genkan_db::testing::Scratch;
 use genkan_db::{Db, Migration};
 
-/// A table for tests that need any.
+/// A table for tests that need one.
 const SCHEMA: &[Migration] = &[Migration {
     version: 1,
     name: "items",
@@ -36,7 +36,7 @@ async fn with_items(db: &Db) {
     db.migrate(SCHEMA).await.expect("the schema is applied");
 }
 
-/// How many items are committed.
+/// The number of committed items.
 async fn count(db: &Db) -> i64 {
     let row = db
         .read(async |tx| tx.opt("SELECT COUNT(*) FROM items", &[]).await)
@@ -55,7 +55,7 @@ fn file(scratch: &Scratch) -> &str {
         .expect("it is a SQLite database")
 }
 
-/// A connection of another process, as it were, that holds the write lock until it is dropped.
+/// A connection that stands for another process, and holds the write lock until it is dropped.
 fn locked(scratch: &Scratch) -> rusqlite::Connection {
     let other = rusqlite::Connection::open(file(scratch)).expect("the file opens");
     other

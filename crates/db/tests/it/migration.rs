@@ -1,4 +1,4 @@
-//! Schema changes, at the start of one process or of several.
+//! Migrations, at the start of one process or of several.
 
 use genkan_db::testing::{Scratch, on_each_engine};
 use genkan_db::{Db, Error, Migration, Schema, p};
@@ -198,7 +198,7 @@ async fn whether_something_is_missing_is_told_without_doing_it() {
     .await;
 }
 
-/// A step waits for a table two seconds at most, and meanwhile those who read it wait behind it.
+/// A step waits for a table for two seconds at most. Meanwhile readers of the table wait behind it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_that_waits_for_a_table_lets_others_go_on() {
     let Some(scratch) = Scratch::postgres().await else {
@@ -207,7 +207,7 @@ async fn a_migration_that_waits_for_a_table_lets_others_go_on() {
     let db = scratch.connect().await;
     db.migrate(SCHEMA).await.unwrap();
     let (locked, released) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
-    // A report that reads for a while.
+    // A report that reads for some time.
     let report = db.read(async |tx| {
         tx.all("SELECT id FROM items", &[]).await?;
         locked.notify_one();

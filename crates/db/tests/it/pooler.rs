@@ -1,4 +1,4 @@
-//! PgBouncer in transaction mode: every transaction meets another server process.
+//! PgBouncer in transaction mode: every transaction may run in another server process.
 
 use genkan_db::testing::{Cluster, Pooler};
 use genkan_db::{Db, Error, p};
@@ -22,7 +22,7 @@ async fn mix(db: &Db, caller: usize, round: usize) -> Result<(), Error> {
     let hash: &[u8] = id.as_bytes();
     let changed = db
         .tx_read_committed(async |tx| {
-            // `substr` takes an INTEGER, so the type is the server's to say.
+            // `substr` takes an INTEGER, so only the server knows the type.
             let sql = "UPDATE items SET amount = $2, hash = $3 WHERE id = substr($1, $4) RETURNING hash";
             tx.opt(sql, p![&id, 7_i64, hash, 1_i64]).await
         })
@@ -33,7 +33,7 @@ async fn mix(db: &Db, caller: usize, round: usize) -> Result<(), Error> {
         .await?;
     assert_eq!(rows.len(), 1);
     if round.is_multiple_of(3) {
-        // A caller that fails, whose transaction is rolled back.
+        // A caller that fails. Its transaction is rolled back.
         let failed = db
             .tx(async |tx| {
                 tx.exec("UPDATE items SET amount = 8 WHERE id = $1", p![&id])
@@ -79,7 +79,7 @@ async fn two_nodes_work_through(url: &str) {
     );
     assert_eq!(nodes[1].ping().await, Ok(()));
 
-    // The time limits are there.
+    // The time limits apply.
     let sql = "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')";
     let row = nodes[0].read(async |tx| tx.opt(sql, &[]).await).await;
     let row = row.expect("they are shown").expect("they are a row");
@@ -97,7 +97,7 @@ async fn a_pooler_in_transaction_mode_is_noticed_and_nothing_is_mixed_up() {
     };
     two_nodes_work_through(&pooler.url()).await;
 
-    // Nothing is left for whoever uses the pooler besides.
+    // Nothing is left for another client of the pooler.
     let other = Db::connect(&format!("{}?pooler=none", cluster.url()))
         .await
         .unwrap();

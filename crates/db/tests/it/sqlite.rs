@@ -1,4 +1,4 @@
-//! What only SQLite has: a file, beside which other processes work.
+//! Behaviour of SQLite alone: a file that other processes use as well.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -67,7 +67,7 @@ async fn the_log_is_taken_into_the_file_without_closing() {
     with_items(&db).await;
     let started = Instant::now();
     insert(&db, "a").await.unwrap();
-    // At first the file has one page; all that was written is in the log.
+    // At first the file has one page. Everything written is in the log.
     while fs::metadata(file(&scratch)).unwrap().size() < 4 * 4096 {
         assert!(started.elapsed() < Duration::from_secs(20), "no checkpoint ran");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -80,7 +80,7 @@ async fn a_writer_waits_for_another_process_without_blocking_its_thread() {
     let db = scratch.connect().await;
     with_items(&db).await;
     let other = locked(&scratch);
-    // One thread: if the transaction blocked it, nobody would release the lock.
+    // On one thread: if the transaction blocked it, nobody would release the lock.
     let release = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         drop(other);
@@ -134,7 +134,7 @@ async fn the_change_marker_tells_of_other_processes_and_of_what_it_is_told() {
 
     count(&db).await;
     tell(&db, "undone", false).await.unwrap_err();
-    // The message before was undone, so this one may take its place.
+    // The insert before was undone, so this one can use its key.
     insert(&db, "a").await.unwrap();
     last = db.change_marker().await.unwrap().max(last);
     for id in ["b", "c", "d"] {
@@ -148,7 +148,7 @@ async fn the_change_marker_tells_of_other_processes_and_of_what_it_is_told() {
         let now = db.change_marker().await.unwrap();
         assert_ne!(now, last, "told");
         insert(&other, &format!("other {round}")).await.unwrap();
-        // Looked at only after a commit of our own, which must not hide it.
+        // It is read only after a commit of our own, which must not hide the other one.
         insert(&db, &format!("own {round}")).await.unwrap();
         last = db.change_marker().await.unwrap();
         assert_ne!(last, now, "somebody else");
@@ -198,7 +198,7 @@ async fn postgres_names_its_own_tools() {
     assert_eq!(db.change_marker().await, Ok(None));
 }
 
-/// Runs this test again as a user who owns nothing, since root may write everywhere.
+/// Runs this test again as another user, because root may write everywhere.
 fn again_as_nobody(test: &str) -> std::io::Result<bool> {
     const MARK: &str = "GENKAN_TEST_AS_NOBODY";
     let directory = tempfile::tempdir()?;
@@ -208,7 +208,7 @@ fn again_as_nobody(test: &str) -> std::io::Result<bool> {
     if fs::OpenOptions::new().write(true).open(&probe).is_err() {
         return Ok(false);
     }
-    // A copy: the other user may not reach into this checkout.
+    // A copy, because the other user may not read this checkout.
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
     let binary = directory.path().join("it");
     fs::copy(std::env::current_exe()?, &binary)?;
@@ -221,8 +221,8 @@ fn again_as_nobody(test: &str) -> std::io::Result<bool> {
     std::os::unix::process::CommandExt::uid(&mut command, 65534);
     let output = loop {
         match command.output() {
-            // Another test started a process while the copy was being written, and that process had
-            // the file open until it became another program.
+            // Another test started a process while the copy was written. That process held the file open
+            // until it became another program.
             Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
                 std::thread::sleep(Duration::from_millis(10));
             }

@@ -1,4 +1,4 @@
-//! Transactions: all of it or nothing, on both engines alike.
+//! Transactions: all or nothing, on both engines alike.
 
 use genkan_db::testing::on_each_engine;
 use genkan_db::{Db, Error, p};
@@ -187,7 +187,7 @@ async fn foreign_keys_are_enforced() {
                 tx.exec(INSERT, p!["a", None::<&str>]).await?;
                 tx.exec("INSERT INTO parts (item_id) VALUES ('a'), ('a')", &[])
                     .await?;
-                // What cascades is not counted.
+                // Cascaded deletions are not counted.
                 tx.exec("DELETE FROM items", &[]).await
             })
             .await;

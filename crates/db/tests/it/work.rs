@@ -1,4 +1,4 @@
-//! What a database tells of its work.
+//! The counters of a database.
 
 use genkan_db::testing::on_each_engine;
 use genkan_db::{Db, Done, Error, p};

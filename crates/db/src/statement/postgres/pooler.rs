@@ -1,8 +1,7 @@
-//! Telling a server from a pooler that stands before it.
+//! Tells a server from a pooler in front of it.
 //!
-//! A pooler such as PgBouncer in transaction mode gives every transaction
-//! another server process. A setting of the session, or a statement
-//! with a name, is then left to the next client.
+//! A pooler, such as PgBouncer in transaction mode, may run each transaction in another server process. A
+//! setting of the session, or a statement with a name, would then be left to the next client.
 
 use std::io;
 use std::pin::Pin;
@@ -15,12 +14,11 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 /// What a client sends to ask for TLS (PostgreSQL's protocol, `SSLRequest`).
 const SSL_REQUEST: [u8; 4] = 80_877_103_i32.to_be_bytes();
 
-/// The process that was named when the connection was opened.
+/// The number of the process that the server named when the connection was opened.
 ///
-/// A server names the process that serves the connection, a pooler some number of
-/// its own: it has no process yet. The driver keeps the number for requests
-/// to cancel a statement, and shows it nowhere else. So it writes such a request, which is read here and
-/// sent to nobody.
+/// A server names the process that serves the connection. A pooler has no process yet, and makes up a
+/// number. The driver keeps the number for requests to cancel a statement, and offers no other access. So
+/// it writes such a request here, which is parsed and sent to nobody.
 pub(super) async fn named_process(client: &Client) -> io::Result<i32> {
     let token = client.cancel_token();
     let (ours, mut theirs) = tokio::io::duplex(64);
@@ -37,7 +35,7 @@ pub(super) async fn named_process(client: &Client) -> io::Result<i32> {
     process
 }
 
-/// "TLS" within this process: the stream as it is.
+/// A stand-in for TLS within this process: it leaves the stream as it is.
 struct Plain;
 
 impl TlsConnect<DuplexStream> for Plain {

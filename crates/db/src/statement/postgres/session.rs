@@ -1,4 +1,4 @@
-//! What holds on a connection: time limits, the schema, and whether statements have names.
+//! The settings of a connection: time limits, the schema, and whether statements have names.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use tokio_postgres::{Error, SimpleQueryMessage};
 use super::pooler;
 use crate::statement::{Access, Isolation};
 
-/// No statement of a request takes this long unless something is wrong, and a
-/// transaction that a lost process left open must not hold its locks.
+/// A statement of a request takes this long only if something is wrong. And a transaction that a lost
+/// process left open must not hold its locks.
 const LIMITS: [&str; 3] = [
     "statement_timeout = '10s'",
     "lock_timeout = '5s'",
@@ -24,32 +24,32 @@ const SERIALIZABLE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
 const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
-/// Asked of every new connection.
+/// The first question on every new connection.
 const WHO: &str = "SELECT pg_backend_pid(), \
                    pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean";
 
-/// Where statements go, as the URL has it.
+/// What the connections lead to, as the URL says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pooler {
-    /// Whatever stands there: the first connection tells.
+    /// Not said: the first connection finds out.
     Unknown,
     None,
     Transaction,
 }
 
-/// What all connections of a pool have in common.
+/// The settings that all connections of a pool share.
 pub(crate) struct Session {
-    /// Whether the next transaction may meet another server process.
+    /// Whether the next transaction may run in another server process.
     pooled: AtomicBool,
     is_settled: bool,
-    /// Sent on a new connection, if it is the server's own.
+    /// Sent once on a new connection, if it leads to the server itself.
     set: String,
-    /// Sent with each BEGIN, if it is a pooler's.
+    /// Sent with each BEGIN, if it leads to a pooler.
     set_local: String,
     types: Types,
 }
 
-/// What a new connection leads to.
+/// The server that a new connection leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     Primary,
@@ -72,7 +72,7 @@ impl Session {
         }
     }
 
-    /// Prepares a new connection, and says where it leads.
+    /// Prepares a new connection, and says which server it leads to.
     pub(crate) async fn open(&self, client: &ClientWrapper) -> Result<Server, Error> {
         let (process, server) = look(client).await?;
         if !self.is_settled
@@ -83,14 +83,14 @@ impl Session {
                 "a pooler stands before PostgreSQL: statements have no names, and limits go with each transaction"
             );
         }
-        // Where another transaction would find it, nothing is set.
+        // If another transaction would find the setting, nothing is set.
         if !self.is_pooled() {
             client.batch_execute(&self.set).await?;
         }
         Ok(server)
     }
 
-    /// Where a connection leads now.
+    /// The server that a connection leads to now.
     pub(crate) async fn server(&self, client: &ClientWrapper) -> Result<Server, Error> {
         look(client).await.map(|(_, server)| server)
     }
@@ -99,7 +99,7 @@ impl Session {
         self.pooled.load(Ordering::Relaxed)
     }
 
-    /// What begins a transaction, in one round trip.
+    /// The text that begins a transaction, in one round trip.
     pub(crate) fn begin(&self, access: Access) -> std::borrow::Cow<'static, str> {
         let begin = match access {
             Access::Read => READ_ONLY,
@@ -119,7 +119,7 @@ impl Session {
         }
     }
 
-    /// Settings for a transaction that was begun without [`Session::begin`].
+    /// Settings for a transaction that [`Session::begin`] did not begin.
     pub(crate) fn set_local(&self) -> Option<&str> {
         let settings = self.set_local.trim_start_matches("; ");
         self.is_pooled().then_some(settings)
@@ -144,9 +144,9 @@ async fn look(client: &ClientWrapper) -> Result<(Option<i32>, Server), Error> {
     Ok((process, server))
 }
 
-/// The types of the parameters of statements that have no names.
+/// The types of the parameters of statements without a name.
 ///
-/// A server says them when it prepares a statement, so each text is prepared once in this process.
+/// A server tells them when it prepares a statement, so each text is prepared once in this process.
 #[derive(Default)]
 pub(crate) struct Types(RwLock<HashMap<&'static str, Arc<[Type]>>>);
 
@@ -161,7 +161,7 @@ impl Types {
         types
     }
 
-    /// Forgets all: a migration may have changed them.
+    /// Forgets all of them, because a migration may have changed them.
     pub(crate) fn clear(&self) {
         self.0.write().clear();
     }

@@ -1,4 +1,4 @@
-//! An open transaction: begun, committed within a limit, rolled back if it is dropped.
+//! An open transaction. Its commit has a time limit, and it is rolled back if it is dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,16 +15,15 @@ use crate::statement::Access;
 
 /// How long a COMMIT may take.
 ///
-/// A disk that stalls takes a second or two. Longer waits a server whose
-/// synchronous standby is away, and it waits without a limit:
-/// `statement_timeout` does not hold for COMMIT.
+/// A slow disk takes a second or two. A server whose synchronous standby is away takes longer, and has no
+/// limit: `statement_timeout` does not apply to COMMIT.
 pub(crate) const COMMIT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long the server may take to begin a transaction. A pooler whose server is away
-/// says nothing for two minutes.
+/// How long the server may take to begin a transaction. A pooler that cannot reach its server is silent for
+/// two minutes.
 const BEGIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// Why none was begun.
+/// Why no transaction was begun.
 pub(crate) enum Begin {
     Refused(tokio_postgres::Error),
     Silent,
@@ -33,14 +32,14 @@ pub(crate) enum Begin {
 /// How a COMMIT ended.
 pub(crate) enum Commit {
     Answered(Result<(), tokio_postgres::Error>),
-    /// It may happen yet.
+    /// It may still happen.
     Hangs,
 }
 
-/// A transaction. Dropped without a commit, also by a panic or a cancelled
-/// caller, it sends ROLLBACK before anything else uses the connection.
+/// A transaction. If it is dropped without a commit, also by a panic or a cancelled caller, it sends
+/// ROLLBACK before anything else uses the connection.
 pub(crate) struct Transaction {
-    /// Gone once it was given away.
+    /// `None` after it was returned.
     client: Option<Client>,
     pub(crate) session: Arc<Session>,
     access: Access,
@@ -55,10 +54,10 @@ enum Phase {
     Over,
 }
 
-/// The right to commit. It is given back when the server has answered.
+/// The permission to commit. It is returned when the server has answered.
 pub(crate) struct Turn {
     pub(crate) permit: OwnedSemaphorePermit,
-    /// How many commits hang.
+    /// The number of commits that hang.
     pub(crate) hanging: Arc<AtomicUsize>,
 }
 
@@ -69,7 +68,7 @@ impl Transaction {
         access: Access,
         turn: Option<Turn>,
     ) -> Result<Self, Begin> {
-        // Made before it is begun: a caller may go away in between.
+        // Made before the transaction begins, because the caller may be cancelled in between.
         let transaction = Self {
             client: Some(client),
             session: Arc::clone(session),
@@ -109,14 +108,14 @@ impl Transaction {
         }
     }
 
-    /// Waits for the rollback, so that what the caller does next does not meet its own locks.
+    /// Waits for the rollback, so that the caller's next statement does not meet its own locks.
     pub(crate) async fn rollback(mut self) {
         if self.client().batch_execute("ROLLBACK").await.is_ok() {
             self.phase = Phase::Over;
         }
     }
 
-    /// Closes the connection, which is good for nothing more.
+    /// Closes the connection, which is unusable.
     pub(crate) fn discard(mut self) {
         self.phase = Phase::Over;
         if let Some(client) = self.client.take() {
@@ -130,7 +129,7 @@ impl Drop for Transaction {
         let Some(client) = self.client.take() else { return };
         match self.phase {
             Phase::Over => {}
-            // Sent when it is polled; nobody waits for the answer.
+            // It is sent at the first poll. Nobody waits for the answer.
             Phase::Open => {
                 let _ = client.batch_execute("ROLLBACK").now_or_never();
             }
@@ -139,11 +138,11 @@ impl Drop for Transaction {
     }
 }
 
-/// Keeps a connection whose COMMIT was not answered until it is, outside the pool.
+/// Keeps a connection with an unanswered COMMIT outside the pool until the answer comes.
 ///
-/// The server process waits on, whether or not we listen. With the turn held
-/// as long, there are never more such processes than turns, and as the pool
-/// has a connection in its place, others go on.
+/// The server process waits on, whether or not we listen. The permission is held as long, so there are
+/// never more such processes than permissions. The pool opens a connection in its place, so other callers
+/// go on.
 fn outlast(client: ClientWrapper, turn: Option<Turn>) {
     let Ok(runtime) = Handle::try_current() else {
         return;
@@ -153,7 +152,7 @@ fn outlast(client: ClientWrapper, turn: Option<Turn>) {
         hanging.fetch_add(1, Ordering::Relaxed);
     }
     runtime.spawn(async move {
-        // Answered after the COMMIT, or when the connection breaks.
+        // The server answers this after the COMMIT. Otherwise the connection breaks.
         let _ = client.batch_execute("").await;
         if let Some(hanging) = &hanging {
             hanging.fetch_sub(1, Ordering::Relaxed);
