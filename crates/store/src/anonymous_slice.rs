@@ -1,13 +1,11 @@
-//! What a client has taken of the work that costs most, where several nodes
-//! share the database.
+//! Counts, for all nodes that share the database, how much of the most expensive work a client has used.
 
 use genkan_db::{Tx, p};
 
 use crate::Error;
 
-/// Takes `slice` of the `most` that `source` may have in this minute; says
-/// whether there was so much left. One statement, so that nodes cannot take the
-/// same twice.
+/// Takes `slice` out of the `most` that `source` may use in this minute. Says whether so much was left. It
+/// is one statement, so that two nodes cannot take the same part.
 ///
 /// # Errors
 ///

@@ -1,15 +1,14 @@
-//! Rows by identifier, thirty at a time.
+//! Finds rows by identifier, thirty at a time.
 //!
-//! A statement is a static text, so it cannot have as many parameters as there are
-//! identifiers. It always has thirty, and those that are too many repeat the first:
-//! one statement to prepare for any number.
+//! A statement is a static text, so its number of parameters is fixed. It always has thirty. If there are
+//! fewer identifiers, the first one fills the rest. So one prepared statement serves any number.
 
 use genkan_db::Value;
 
 /// How many identifiers one statement takes.
 pub(crate) const AT_ONCE: usize = 30;
 
-/// Their places, `$1` to `$30`, in brackets.
+/// The parameters `$1` to `$30`, in brackets.
 macro_rules! any_of {
     () => {
         "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
@@ -18,7 +17,7 @@ macro_rules! any_of {
 }
 pub(crate) use any_of;
 
-/// What [`any_of`] is bound to; `ids` holds one at least and [`AT_ONCE`] at most.
+/// The parameters for [`any_of`]. `ids` holds one to [`AT_ONCE`] identifiers.
 pub(crate) fn bind<'a, I>(ids: &'a [I]) -> Vec<Value<'a>>
 where
     &'a I: Into<Value<'a>>,

@@ -1,8 +1,8 @@
-//! API tokens: opaque tokens that an application hands to its customers, and
-//! asks us about when somebody presents one.
+//! API tokens: opaque tokens that an application gives to its customers. If somebody presents one, the
+//! application asks us about it.
 //!
-//! A token counts while it has not expired, its organization exists, and its
-//! user, if it has one, is an active member of the organization who may sign in.
+//! A token is valid if it has not expired, its organization exists, and its user, if it has one, is an
+//! active member who may sign in.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::role::role_names;
 use crate::row::{Columns, json, lines};
 use crate::{ApiTokenId, Error, OrganizationId, Page, Secret, SecretHash, Stamp, Timestamp, UserId};
 
-/// How exactly [`ApiToken::last_used_at`] is known.
+/// The precision of [`ApiToken::last_used_at`].
 pub const USE_IS_NOTED_EVERY: Duration = Duration::from_mins(1);
 
 /// The longest description.
@@ -28,7 +28,7 @@ const MAX_CLAIM_VALUE_CHARS: usize = 256;
 ///
 /// # Errors
 ///
-/// A sentence without its full stop, for whoever wrote them.
+/// A sentence without its full stop, for the author of the claims.
 pub fn check_claims(claims: &BTreeMap<String, String>) -> Result<(), &'static str> {
     let fits = |text: &str, most: usize| (1..=most).contains(&text.chars().count());
     if claims.len() > MAX_CLAIMS {
@@ -44,7 +44,7 @@ pub fn check_claims(claims: &BTreeMap<String, String>) -> Result<(), &'static st
     }
 }
 
-/// A token without its value, which is not kept.
+/// A token. Its value is not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiToken {
     pub id: ApiTokenId,
@@ -62,7 +62,7 @@ pub struct ApiToken {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// A token that counts, and whom it stands for.
+/// A valid token, and what it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveToken {
     pub token: ApiToken,
@@ -73,7 +73,7 @@ pub struct LiveToken {
     pub roles: Vec<String>,
 }
 
-/// How a token is named: by its value, or by its identifier.
+/// The name of a token: its value or its identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     Id(ApiTokenId),
@@ -81,8 +81,8 @@ pub enum Key {
 }
 
 impl Key {
-    /// Reads what somebody presented: an identifier has digits alone after its
-    /// prefix, which no value has.
+    /// Reads what somebody presented. After its prefix an identifier has digits alone, and no value has
+    /// that form.
     pub fn parse(text: &str) -> Self {
         ApiTokenId::parse(text).map_or_else(|_| Self::Value(Secret::from_presented(text).sha256()), Self::Id)
     }
@@ -112,7 +112,7 @@ macro_rules! columns {
     };
 }
 
-/// The tokens that count at the moment in the parameter named.
+/// The tokens that are valid at the moment in the named parameter.
 macro_rules! live_tokens {
     ($now:literal) => {
         concat!(
@@ -212,9 +212,9 @@ pub async fn insert(
     event::record(tx, at, entry(Kind::ApiTokenCreated, token)).await
 }
 
-/// The token, if it counts at `now`.
+/// The token, if it is valid at `now`.
 ///
-/// A value is looked up by its hash, so timing tells nothing about other values.
+/// A value is looked up by its hash, so the timing says nothing about other values.
 ///
 /// # Errors
 ///
@@ -252,7 +252,7 @@ pub struct Filter {
     pub user_id: Option<UserId>,
 }
 
-/// Lists the tokens that count at `now`, newest first.
+/// Lists the tokens that are valid at `now`, newest first.
 ///
 /// # Errors
 ///
@@ -273,7 +273,7 @@ pub async fn list(
     rows.iter().map(read).collect()
 }
 
-/// How many tokens [`list`] would give without its page, counted up to `limit`.
+/// The number of tokens that [`list`] would give without its page. Counts up to `limit`.
 ///
 /// # Errors
 ///
@@ -298,7 +298,7 @@ pub async fn count(tx: &mut Tx<'_>, filter: &Filter, now: Timestamp, limit: i64)
     row.map_or(Ok(0), |row| Columns::of(&row).int())
 }
 
-/// Whether anybody has a token.
+/// Whether any token exists.
 ///
 /// # Errors
 ///
@@ -333,7 +333,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, token: &ApiToken) -> Result<
     event::record(tx, at, entry(Kind::ApiTokenUpdated, token)).await
 }
 
-/// Remembers that a token was used, once in [`USE_IS_NOTED_EVERY`].
+/// Notes that a token was used, once in [`USE_IS_NOTED_EVERY`].
 ///
 /// # Errors
 ///
@@ -347,7 +347,7 @@ pub async fn note_use(tx: &mut Tx<'_>, id: &ApiTokenId, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// Revokes a token: from now on nobody knows it. Says whether there was one.
+/// Revokes a token. Says whether there was one.
 ///
 /// # Errors
 ///

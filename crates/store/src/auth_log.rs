@@ -1,10 +1,10 @@
-//! The log of sign-ins: each one that began, and what became of it.
+//! The sign-in log: each sign-in that began, and how it ended.
 //!
-//! An interaction is gone in an hour, and what it led to may be deleted; the log
-//! outlives both. It gets its row when somebody comes back from a provider, or is
-//! signed in without; until then it shows what the open interactions say.
-//! [`interaction`](crate::interaction) and [`login_trace`](crate::login_trace)
-//! write it, in their own transactions, so no step of a login can forget to.
+//! An interaction is deleted after an hour, and what it led to may be deleted, too. The log outlives both.
+//! A sign-in gets its row when a person comes back from a provider, or is signed in without one. Until then
+//! the log shows the open interaction. [`interaction`](crate::interaction) and
+//! [`login_trace`](crate::login_trace) write the log in their own transactions, so no step of a login can
+//! forget it.
 
 use genkan_db::{Row, Tx, p};
 use genkan_protocol::EmailAddress;
@@ -17,15 +17,15 @@ use crate::{
 };
 
 words! {
-    /// How far a sign-in came.
+    /// The state of a sign-in.
     pub enum Status {
-        /// An application sent somebody.
+        /// An application has sent the browser.
         Initiated = "INITIATED",
-        /// It is known where they sign in; most are at the identity provider.
+        /// The connection is known. In most cases the browser is at the identity provider.
         Pending = "PENDING",
         /// They are signed in.
         Success = "SUCCESS",
-        /// A check refused them; a trace says which.
+        /// A check refused the person. A trace says which.
         Failure = "FAILURE",
     }
 }
@@ -36,7 +36,7 @@ words! {
         Connection = "connection",
         Mail = "mail",
         Passkey = "passkey",
-        /// Not anew: the browser had a session that answered.
+        /// Not anew: the browser had a session.
         Session = "session",
     }
 }
@@ -46,10 +46,10 @@ words! {
 pub struct AuthLog {
     pub id: InteractionId,
     pub status: Status,
-    /// `None`: it is not over, or older than this is noted.
+    /// `None`: the sign-in is not over, or is from before this was stored.
     pub method: Option<Method>,
     pub client_id: ClientId,
-    /// Name and kind of the client, unless it is gone.
+    /// Name and kind of the client, unless it was deleted.
     pub client_name: Option<String>,
     pub client_kind: Option<String>,
     pub organization_id: Option<OrganizationId>,
@@ -58,7 +58,7 @@ pub struct AuthLog {
     pub connection_kind: Option<String>,
     pub connection_provider: Option<String>,
     pub user_id: Option<UserId>,
-    /// What was typed or hinted, and once they are signed in, their address.
+    /// The typed or hinted address, and after the sign-in the person's address.
     pub email: Option<String>,
     pub trace_id: Option<TraceId>,
     pub created_at: Timestamp,
@@ -91,9 +91,9 @@ fn read(row: &Row) -> Result<AuthLog, Error> {
     })
 }
 
-/// Gives an interaction its row, or takes over where it leads now. What nobody
-/// came back from has none: it is read from the interaction while that is open,
-/// so a stranger who only begins leaves nothing behind.
+/// Gives an interaction its row, or updates where it leads. If nobody has come back from the provider,
+/// there is no row: the log then reads the open interaction. So a stranger who only begins leaves nothing
+/// behind.
 async fn ensure(tx: &mut Tx<'_>, id: &InteractionId) -> Result<(), Error> {
     tx.exec(
         "INSERT INTO auth_logs (id, status, method, client_id, organization_id, connection_id, connection_kind,
@@ -122,8 +122,7 @@ pub(crate) async fn tried_again(tx: &mut Tx<'_>, id: &InteractionId) -> Result<(
     Ok(())
 }
 
-/// They are signed in by `method`, with this session: a new one, or one that they
-/// chose to go on with.
+/// They are signed in by `method`, with this session: a new one, or one that they chose to continue.
 ///
 /// # Errors
 ///
@@ -152,8 +151,7 @@ pub async fn succeeded(
     Ok(())
 }
 
-/// A session of the browser answered at once: nobody had to do anything, and no
-/// interaction was needed.
+/// A session of the browser answered at once, without an interaction.
 ///
 /// # Errors
 ///
@@ -194,7 +192,7 @@ pub(crate) async fn failed(tx: &mut Tx<'_>, id: &InteractionId, trace_id: &Trace
             id,
             Status::Failure.as_str(),
             trace_id,
-            // A stale tab that fails does not undo that they are signed in.
+            // If an old tab fails, the person stays signed in.
             Status::Success.as_str(),
         ],
     )
@@ -202,7 +200,7 @@ pub(crate) async fn failed(tx: &mut Tx<'_>, id: &InteractionId, trace_id: &Trace
     Ok(())
 }
 
-/// Which sign-ins to read; what is `None` or empty does not matter.
+/// Which sign-ins to read. `None` or empty means any.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub statuses: Vec<Status>,
@@ -216,7 +214,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The statuses as one text that a statement can look into.
+    /// The statuses as one text that a statement can search.
     fn statuses(&self) -> Option<String> {
         let words: Vec<_> = self.statuses.iter().map(|status| status.as_str()).collect();
         (!words.is_empty()).then(|| format!(",{},", words.join(",")))
@@ -233,14 +231,14 @@ macro_rules! conditions {
     };
 }
 
-/// The log itself.
+/// The stored sign-ins.
 macro_rules! kept {
     () => {
         " FROM auth_logs l LEFT JOIN clients c ON c.id = l.client_id"
     };
 }
 
-/// The sign-ins under way that nobody came back from, as the log would have them.
+/// The open sign-ins from which nobody came back, in the form of the log.
 macro_rules! open {
     () => {
         " FROM (SELECT i.id, CASE WHEN i.connection_id IS NULL THEN 'INITIATED' ELSE 'PENDING' END AS status,
@@ -254,7 +252,7 @@ macro_rules! open {
     };
 }
 
-/// Reads the log, newest first: what is over, and what is open at `now`.
+/// Reads the log, newest first: stored sign-ins, and those that are open at `now`.
 ///
 /// # Errors
 ///
@@ -306,7 +304,7 @@ pub async fn list(
     );
     rows.extend(open);
     let mut logs: Vec<AuthLog> = rows.iter().map(read).collect::<Result<_, _>>()?;
-    // Identifiers are ordered by time, so two pages of each make one page of both.
+    // Identifiers are ordered by time, so a page of each makes one page of both.
     logs.sort_unstable_by(|one, other| other.id.cmp(&one.id));
     let limit = usize::try_from(page.limit()).unwrap_or_default();
     if page.is_upwards() {
@@ -317,7 +315,7 @@ pub async fn list(
     Ok(logs)
 }
 
-/// How many there are, counted up to `limit`.
+/// The number of sign-ins, counted up to `limit`.
 ///
 /// # Errors
 ///

@@ -15,8 +15,7 @@ use crate::{ClientId, Error, GrantId, SecretHash, Stamp, Timestamp};
 /// minutes at most; a redirect and one POST need far less.
 pub const LIFETIME: Duration = Duration::from_secs(60);
 
-/// How long a code is remembered after it expired, to notice that it is
-/// presented again.
+/// How long a code is remembered after it expired, to notice a replay.
 pub const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a code stands for. The code itself is stored only as a hash, so a
@@ -26,8 +25,8 @@ pub struct AuthorizationCode {
     pub grant_id: GrantId,
     pub client_id: ClientId,
     pub redirect_uri: String,
-    /// Whether the authorization request named it: then the token request must
-    /// repeat it (RFC 6749 §4.1.3).
+    /// Whether the authorization request contained it. If so, the token request must repeat it (RFC 6749
+    /// §4.1.3).
     pub redirect_uri_given: bool,
     /// PKCE, always S256.
     pub code_challenge: Option<CodeChallenge>,
@@ -36,12 +35,12 @@ pub struct AuthorizationCode {
 /// The outcome of presenting a code. Every caller must say what a replay does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redemption {
-    /// Presented for the first time, and its grant counts.
+    /// Presented for the first time, with a valid grant.
     Fresh {
         code: AuthorizationCode,
         grant: Box<Grant>,
     },
-    /// Presented before. The grant, and so every token it gave, is revoked now.
+    /// Presented again. The grant and all its tokens are revoked now.
     Replayed(GrantId),
     /// Never issued to this client, expired unused, or its session has ended.
     Unknown,
@@ -82,8 +81,8 @@ pub async fn issue(
 /// Check and mark are one statement, so of two racing requests one gets
 /// [`Redemption::Fresh`] and the other [`Redemption::Replayed`].
 ///
-/// Commit whatever follows: a code presented with a wrong `code_verifier`
-/// stays spent, and a replay stays punished.
+/// Commit in any case. Then a code that came with a wrong `code_verifier` stays used, and a grant that was
+/// revoked for a replay stays revoked.
 ///
 /// # Errors
 ///

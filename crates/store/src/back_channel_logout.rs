@@ -1,5 +1,5 @@
-//! Logout tokens to deliver, through the [`outbox`]: clients are told when a
-//! session ends, again and again until they answer or are given up.
+//! Logout tokens, delivered through the [`outbox`]. Clients learn that a session has ended. A delivery is
+//! repeated until the client confirms it or it is given up.
 //!
 //! Source: OIDC Back-Channel Logout 1.0 §2.5, §2.8.
 
@@ -15,10 +15,10 @@ use crate::{BackChannelLogoutId, ClientId, Error, SessionId, Stamp, UserId};
 
 pub const SCHEDULE: Schedule = Schedule::new(&[5, 30, 2 * 60, 5 * 60, 15 * 60]);
 
-/// A client that could not be told for so long, because no node ran, has found out.
+/// If no node ran for so long, the clients have noticed the end of the session by themselves.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What the database keeps of it; the receiver is the client.
+/// The stored content of a delivery. The receiver is the client.
 #[derive(Serialize, Deserialize)]
 struct Facts {
     uri: String,
@@ -112,8 +112,7 @@ pub(crate) async fn enqueue_for(
     Ok(())
 }
 
-/// The client did not confirm: it is tried again later, or given up after the
-/// last attempt.
+/// The client did not confirm. The delivery is repeated later, or given up after the last attempt.
 ///
 /// # Errors
 ///

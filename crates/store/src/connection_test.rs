@@ -1,8 +1,8 @@
-//! Tests of connections: an administrator signs in to see what arrives.
+//! Tests of connections: an administrator signs in to see what the provider sends.
 //!
-//! A test sends the connection's secret to its provider and shows what comes, so
-//! it begins with a link that somebody made who may change the connection. The
-//! word in the link counts once, and for a short time.
+//! A test sends the connection's secret to its provider and shows the answer. So it begins with a link that
+//! a person with the right to change the connection has made. The token in the link counts once, and for a
+//! short time.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::row::{Columns, json, words};
 use crate::{ConnectionId, ConnectionTestId, Error, SecretHash, Timestamp};
 
 words! {
-    /// How a test went.
+    /// The state of a test.
     pub enum Status {
         Pending = "PENDING",
         Success = "SUCCESS",
@@ -27,12 +27,12 @@ pub struct ConnectionTest {
     pub id: ConnectionTestId,
     pub connection_id: ConnectionId,
     pub status: Status,
-    /// Until when its link may be opened; `None` once it was.
+    /// The link may be opened until then. `None` after it was opened.
     pub link_expires_at: Option<Timestamp>,
     /// What the provider said about the person who tried.
     pub user_info: Option<Map<String, Value>>,
     pub failure: Option<Failure>,
-    /// What was checked, if every check passed; those of a failure are its details.
+    /// The checks, if every check passed. If one failed, they are in its details.
     pub trace: Option<Trace>,
     pub created_at: Timestamp,
 }
@@ -46,10 +46,10 @@ pub struct Failure {
     pub details: Value,
 }
 
-/// How long the link of a test may wait.
+/// How long the link of a test is valid.
 pub const LINK_LIFETIME: Duration = Duration::from_mins(10);
 
-/// A test that the holder of a word may begin, until the moment returned.
+/// Adds a test. The holder of the word may begin it until the returned time.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub async fn insert(
     Ok(expires_at)
 }
 
-/// Until when a word may begin a test of this connection; `None` if it may not.
+/// Until when the word may begin a test of this connection. `None` if it may not.
 ///
 /// # Errors
 ///
@@ -92,11 +92,11 @@ pub async fn find_open(
     row.as_ref().map(|row| Columns::of(row).time()).transpose()
 }
 
-/// Spends a word: of all who present it one begins the test.
+/// Uses up the word. If several present it, one of them begins the test.
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails; the word is then unspent.
+/// [`Error::Database`] if the database fails. The word is then unused.
 pub async fn begin(
     tx: &mut Tx<'_>,
     connection_id: &ConnectionId,
@@ -113,11 +113,11 @@ pub async fn begin(
     row.as_ref().map(|row| Columns::of(row).id()).transpose()
 }
 
-/// The test brought a person's attributes.
+/// The test has received a person's attributes.
 ///
 /// # Errors
 ///
-/// [`Error::Stale`] if it has a result already or is gone.
+/// [`Error::Stale`] if it already has a result or is gone.
 pub async fn succeed(
     tx: &mut Tx<'_>,
     id: &ConnectionTestId,
@@ -139,7 +139,7 @@ pub async fn succeed(
 ///
 /// # Errors
 ///
-/// [`Error::Stale`] if it has a result already or is gone.
+/// [`Error::Stale`] if it already has a result or is gone.
 pub async fn fail(tx: &mut Tx<'_>, id: &ConnectionTestId, failure: &Failure) -> Result<(), Error> {
     let details = json(&failure.details);
     let changed = tx

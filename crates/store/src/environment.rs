@@ -1,4 +1,4 @@
-//! The environment: what holds for the whole instance. There is one row.
+//! The environment: the settings of the whole instance. There is one row.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ words! {
 pub struct Environment {
     pub id: EnvironmentId,
     pub kind: Kind,
-    /// Grows with every change of configuration; a cache that saw another number is old.
+    /// Increases with every change of configuration. A cache with another number is out of date.
     pub generation: i64,
-    /// For people, unless their client has its own.
+    /// For access tokens of people, unless their client has its own.
     pub access_token_lifetime: Duration,
     /// For clients that act for themselves (`client_credentials`).
     pub client_access_token_lifetime: Duration,
@@ -42,7 +42,7 @@ fn key_check_place(id: &EnvironmentId) -> Place<'_> {
     }
 }
 
-/// Creates the environment and remembers which instance key belongs to it.
+/// Creates the environment and notes which instance key belongs to it.
 ///
 /// # Errors
 ///
@@ -112,8 +112,8 @@ pub async fn get(tx: &mut Tx<'_>) -> Result<Environment, Error> {
     find(tx).await?.ok_or(Error::Stale)
 }
 
-/// Whether the secrets of this database were sealed under `key`. Checked at
-/// every start: a wrong key must not be found out at the first login.
+/// Whether the secrets of this database are sealed under `key`. It is checked at every start, so that a
+/// wrong key shows before the first login.
 ///
 /// # Errors
 ///
@@ -130,7 +130,7 @@ pub async fn is_sealed_under(tx: &mut Tx<'_>, key: &InstanceKey) -> Result<bool,
         .is_ok_and(|text| text.as_slice() == KEY_CHECK))
 }
 
-/// The lifetimes that hold from now on.
+/// Sets the lifetimes. They hold from now on.
 ///
 /// # Errors
 ///
@@ -154,9 +154,8 @@ pub async fn update_lifetimes(tx: &mut Tx<'_>, environment: &Environment) -> Res
     if changed == 0 { Err(Error::Stale) } else { Ok(()) }
 }
 
-/// Tells the caches of all nodes that configuration has changed. Every function
-/// of this crate that changes clients, keys, organizations, domains,
-/// connections or roles has called it.
+/// Tells the caches of all nodes that the configuration has changed. The functions of this crate that
+/// change clients, keys, organizations, domains, connections or roles call it.
 ///
 /// # Errors
 ///
@@ -168,7 +167,7 @@ pub async fn touch(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The number that caches compare; zero before there is an environment.
+/// The number that caches compare. It is zero before there is an environment.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
-//! Events: what happened, for operators, webhooks and audits.
+//! Events: a record of what happened, for operators, webhooks and audits.
 //!
-//! Whoever changes something records it in the same transaction.
+//! An event is recorded in the transaction of the change.
 
 mod backlog;
 mod object;
@@ -25,7 +25,7 @@ use crate::{
 };
 
 words! {
-    /// What happened. The first group are webhook types of the contract.
+    /// The kind of event. The first group are webhook types of the contract.
     pub enum Kind {
         OrganizationCreated = "organization.created",
         OrganizationUpdated = "organization.updated",
@@ -120,15 +120,14 @@ pub struct Event {
     pub user_id: Option<UserId>,
     pub client_id: Option<ClientId>,
     pub session_id: Option<SessionId>,
-    /// Who made it happen, see [`crate::Actor::word`]; nothing if it was the user, or
-    /// Genkan itself.
+    /// Who did it, see [`crate::Actor::word`]. `None` if it was the user, or Genkan itself.
     pub actor: Option<String>,
-    /// The facts, with the connection and the directory that it is about.
+    /// The facts, including the connection and the directory that it is about.
     pub data: Map<String, Value>,
     pub occurred_at: Timestamp,
 }
 
-/// Something to record.
+/// An event to record.
 #[derive(Debug, Clone)]
 pub struct Entry<'a> {
     kind: Kind,
@@ -181,14 +180,14 @@ impl<'a> Entry<'a> {
         self
     }
 
-    /// Shown among the facts.
+    /// Also shown as a fact.
     #[must_use]
     pub fn connection(mut self, id: impl Into<Option<&'a ConnectionId>>) -> Self {
         self.connection_id = id.into();
         self
     }
 
-    /// Shown among the facts.
+    /// Also shown as a fact.
     #[must_use]
     pub fn directory(mut self, id: impl Into<Option<&'a DirectoryId>>) -> Self {
         self.directory_id = id.into();
@@ -202,7 +201,7 @@ impl<'a> Entry<'a> {
         self
     }
 
-    /// What it is about as it is now: of a kind for webhooks, see [`Kind::parts`].
+    /// The object of the event in its present state. For kinds of webhooks, see [`Kind::parts`].
     #[must_use]
     pub(crate) fn object(mut self, object: Object) -> Self {
         self.object = Some(object);
@@ -216,8 +215,8 @@ static EVENTS: Appending = Appending::new(
     12,
 );
 
-/// Records that something happened at `at`. Nothing in a transaction reads its own events:
-/// they are written together, before it commits.
+/// Records an event that happened at `at`. No transaction reads its own events, so they are written
+/// together before the commit.
 ///
 /// # Errors
 ///
@@ -253,7 +252,7 @@ pub async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, entry: Entry<'_>) -> Result<
     Ok(())
 }
 
-/// Records many things that happened at `at`, in their order.
+/// Records several events that happened at `at`, in their order.
 pub(crate) async fn record_all(tx: &mut Tx<'_>, at: Stamp<'_>, entries: &[Entry<'_>]) -> Result<(), Error> {
     static INSERT: LazyLock<Many> = LazyLock::new(|| {
         use ColumnType::{BigInt, Text};
@@ -304,8 +303,8 @@ pub(crate) async fn record_all(tx: &mut Tx<'_>, at: Stamp<'_>, entries: &[Entry<
     Ok(())
 }
 
-/// What an event was about, as it was then; nothing if its kind is not for webhooks, if it
-/// was recorded before objects were kept, or if there is no such event.
+/// The object of an event, as it was then. `None` if its kind is not for webhooks, if it is older than
+/// objects, or if there is no such event.
 ///
 /// # Errors
 ///
@@ -317,7 +316,7 @@ pub async fn find_object(tx: &mut Tx<'_>, id: &EventId) -> Result<Option<Object>
     Ok(members.transpose()?.flatten().map(Object::stored))
 }
 
-/// Which events to read; what is `None` or empty does not matter.
+/// Which events to read. `None` or empty means any.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub kind: Option<Kind>,
@@ -337,15 +336,15 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The kinds as one text that a statement can look into.
+    /// The kinds as one text that a statement can search.
     fn kinds(&self) -> Option<String> {
         let words: Vec<_> = self.kinds.iter().map(|kind| kind.as_str()).collect();
         (!words.is_empty()).then(|| format!(",{},", words.join(",")))
     }
 }
 
-/// Where a connection or a directory is given, its events are read from their index, which
-/// a condition with an alternative does not allow.
+/// If a connection or a directory is given, the events are read from its index. A condition with `OR` would
+/// not allow this.
 macro_rules! conditions {
     (of a connection) => {
         concat!(conditions!(), " AND connection_id = CAST($8 AS TEXT)")
@@ -421,7 +420,7 @@ macro_rules! counted {
     };
 }
 
-/// How many there are, counted up to `limit`.
+/// The number of events, counted up to `limit`.
 ///
 /// # Errors
 ///

@@ -1,10 +1,8 @@
-//! Connections that a browser knows: another site may begin a sign-in there
-//! without a question.
+//! Connections that a browser knows. There another site may begin a sign-in without a question.
 //!
-//! A link that somebody else made could sign a person in as that somebody. So
-//! the first sign-in that another site begins asks. A completed one is
-//! remembered; a press on a page of ours covers the request that follows it.
-//! See `docs/decisions/forced-sign-in.md`.
+//! If somebody else made a link, it could sign a person in as that somebody. So the first sign-in that
+//! another site begins asks the person. A completed sign-in is remembered. If the person presses a button
+//! on a page of ours, that covers the request that follows. See `docs/decisions/forced-sign-in.md`.
 
 use std::time::Duration;
 
@@ -12,16 +10,16 @@ use genkan_db::{Tx, p};
 
 use crate::{ConnectionId, Error, SecretHash, Timestamp};
 
-/// How long a completed sign-in is remembered. Each one begins anew.
+/// How long a completed sign-in is remembered. Each new one starts the time again.
 pub const REMEMBERED: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 
-/// How long an application may take to begin the sign-in that was agreed to.
+/// How long an application may take to begin the sign-in to which the person agreed.
 pub const AGREED: Duration = Duration::from_secs(10 * 60);
 
 const SIGNED_IN: &str = "signed_in";
 const AGREEMENT: &str = "agreed";
 
-/// Somebody has signed in at this connection in this browser.
+/// Notes that a person has signed in at this connection in this browser.
 ///
 /// # Errors
 ///
@@ -35,8 +33,8 @@ pub async fn remember(
     keep(tx, browser, connection_id, (SIGNED_IN, now + REMEMBERED)).await
 }
 
-/// The person has pressed a button that says where the sign-in leads. Call it
-/// for a form of ours only: a page of another site must not be able to.
+/// Notes that the person has pressed a button that says where the sign-in leads. Call it only for a form of
+/// ours: a page of another site must not be able to cause it.
 ///
 /// # Errors
 ///
@@ -66,7 +64,7 @@ async fn keep(
     Ok(())
 }
 
-/// Whether somebody has signed in at this connection in this browser.
+/// Whether a person has signed in at this connection in this browser.
 ///
 /// # Errors
 ///
@@ -87,7 +85,7 @@ pub async fn is_remembered(
     Ok(row.is_some())
 }
 
-/// Takes the agreement, if there is one: it covers one request.
+/// Uses up the agreement, if there is one. It covers one request.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! Grants: what a client may do for a user. All tokens that one login gave to
-//! one client belong to one grant and end with it.
+//! Grants: what a client may do for a user. All tokens that a client got from one login belong to one
+//! grant, and end with it.
 
 use genkan_db::{Tx, p};
 use genkan_protocol::oauth::Scope;
@@ -15,14 +15,14 @@ pub struct Grant {
     pub client_id: ClientId,
     pub session_id: SessionId,
     pub user_id: UserId,
-    /// The organization that its tokens speak for, whatever the session does later.
+    /// The organization of its tokens, even if the session moves on.
     pub organization_id: Option<OrganizationId>,
     pub connection_id: Option<ConnectionId>,
     pub scope: Scope,
     pub nonce: Option<String>,
-    /// When the person had arrived from their provider.
+    /// When the person came back from their provider.
     pub authenticated_at: Timestamp,
-    /// How they had proved who they are, and when, as it says.
+    /// The proofs of the sign-in, and their times as the provider says.
     pub proofs: Proofs,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
@@ -30,8 +30,8 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// How the person authenticated, as tokens say it (OIDC Core §2, RFC 8176 §2):
-    /// clients read the connection from the first item.
+    /// The methods of authentication in tokens (OIDC Core §2, RFC 8176 §2). Clients read the connection
+    /// from the first item.
     pub fn amr(&self) -> Vec<String> {
         let connection = self.connection_id.iter().map(ToString::to_string);
         let words = self.proofs.words().into_iter().map(str::to_owned);
@@ -113,7 +113,7 @@ fn entry(kind: Kind, grant: &Grant) -> Entry<'_> {
         .with("grant_id", grant.id.as_str())
 }
 
-/// Finds a grant that counts at `now`: not revoked, not expired, its session alive.
+/// Finds a grant that is valid at `now`: not revoked, not expired, and its session lives.
 ///
 /// # Errors
 ///
@@ -132,8 +132,7 @@ pub async fn find_live(tx: &mut Tx<'_>, id: &GrantId, now: Timestamp) -> Result<
     row.map_or(Ok(None), |row| read_live(&mut Columns::of(&row), now))
 }
 
-/// Revokes a grant, and with it every token of it. Says whether it was not
-/// revoked before.
+/// Revokes a grant, and with it all its tokens. Says whether it was not revoked before.
 ///
 /// # Errors
 ///
@@ -142,8 +141,8 @@ pub async fn revoke(tx: &mut Tx<'_>, at: Stamp<'_>, id: &GrantId) -> Result<bool
     end(tx, at, id, Kind::GrantRevoked).await
 }
 
-/// Revokes a grant because a one-time token of it was presented twice: one of
-/// the two who hold it stole it (RFC 9700 §4.14.2, RFC 6749 §4.1.2).
+/// Revokes a grant because one of its one-time tokens was presented twice. One of the two holders stole it
+/// (RFC 9700 §4.14.2, RFC 6749 §4.1.2).
 pub(crate) async fn revoke_replayed(tx: &mut Tx<'_>, at: Stamp<'_>, id: &GrantId) -> Result<bool, Error> {
     end(tx, at, id, Kind::GrantReplayed).await
 }

@@ -1,4 +1,4 @@
-//! Identifiers: a prefix that tells the kind, and 21 decimal digits that sort by time.
+//! Identifiers: a prefix for the kind, and 21 decimal digits that sort by time.
 //!
 //! See `docs/decisions/identifiers.md`.
 
@@ -23,7 +23,7 @@ pub struct ParseIdError {
 
 /// A kind of identifier.
 pub trait Id: Sized {
-    /// What may stand before the digits; the first is given to new identifiers.
+    /// The prefixes that are accepted. New identifiers get the first.
     const PREFIXES: &'static [&'static str];
 
     /// Parses an identifier: a prefix and digits, at most [`MAX_LEN`] bytes.
@@ -125,7 +125,7 @@ ids! {
     EnvironmentId "env_";
     /// A signing key: the `kid` of a token.
     KeyId "snk_";
-    /// A client. The prefix tells its kind to people; the store asks the row.
+    /// A client. The prefix shows people its kind. The store reads the kind from the row.
     ClientId "skc_" | "prd_skc_" | "webc_" | "spac_" | "ntvc_" | "m2m_" | "m2morg_";
     /// A secret of a client (its name, not its value).
     SecretId "sks_";
@@ -141,11 +141,11 @@ ids! {
     InteractionId "lri_";
     /// A signed-in browser: the `sid` of a token.
     SessionId "ses_";
-    /// A running process, while it runs.
+    /// A running process.
     NodeId "node_";
     GrantId "grt_";
     EventId "evt_";
-    /// A login that failed, as its error page names it.
+    /// The trace of a failed login, as its error page names it.
     TraceId "err_";
     ConnectionTestId "test_";
     /// An access token: its `jti`.
@@ -166,34 +166,34 @@ ids! {
     DirectoryGroupId "dirgroup_";
     /// An opaque token of an organization or a user (its name, not its value).
     ApiTokenId "apit_";
-    /// A server that tokens are asked for.
+    /// A server for which tokens are requested.
     ResourceId "res_";
 }
 
 /// Makes identifiers that are unique across nodes and sort by time.
 ///
-/// Inside one process they only grow: when the clock steps back, or when a
-/// millisecond has used up its 4,096 numbers, the generator runs ahead of it.
+/// Within a process they always increase. If the clock steps back, or if a millisecond has used up its
+/// 4,096 numbers, the generator runs ahead of the clock.
 #[derive(Debug)]
 pub struct Generator {
     node: u16,
-    /// Milliseconds and sequence of the last identifier, in one number.
+    /// Milliseconds and sequence of the last identifier, as one number.
     last: AtomicU64,
 }
 
 impl Generator {
-    /// A generator with a node number of its own.
+    /// A generator with a random node number.
     ///
     /// # Panics
     ///
-    /// If the operating system has no randomness to give.
+    /// If the operating system has no randomness.
     pub fn random() -> Self {
         let mut node = [0; 2];
         aws_lc_rs::rand::fill(&mut node).expect("the operating system has randomness");
         Self::with_node(u16::from_le_bytes(node))
     }
 
-    /// A generator with a given node number, of which 15 bits count.
+    /// A generator with this node number, of which 15 bits are used.
     pub const fn with_node(node: u16) -> Self {
         Self {
             node: node & ((1 << NODE_BITS) - 1),
@@ -247,7 +247,7 @@ mod tests {
         let ids = Generator::with_node(7);
         let user: UserId = ids.next(NOW);
         assert_eq!(user.as_str(), "usr_240920821760000028672");
-        // Validators of the SDKs want a user id of 19 to 25 characters.
+        // Validators of the SDKs require user ids of 19 to 25 characters.
         assert_eq!(user.as_str().len(), 25);
         assert_eq!(UserId::parse(user.as_str()), Ok(user));
     }

@@ -1,9 +1,7 @@
-//! Invitations: a link by e-mail with which a person becomes an active member
-//! of an organization.
+//! Invitations: a link by e-mail that makes a person an active member of an organization.
 //!
-//! The link counts once, and only while the address that it was sent to is the
-//! user's. Opening it takes having read the person's mail, so the address is
-//! verified by it; it signs nobody in.
+//! The link counts once, and only while the invited address is the user's. A person who opens it has read
+//! the mail, so it verifies the address. It signs nobody in.
 
 use std::time::Duration;
 
@@ -18,7 +16,7 @@ use crate::{
     Error, InstanceKey, OrganizationId, Secret, SecretHash, Stamp, Timestamp, UserId, conflict, user,
 };
 
-/// How long a person may take to accept.
+/// How long a person has to accept.
 pub const LIFETIME: Duration = Duration::from_secs(15 * 24 * 60 * 60);
 
 /// The newest invitation of a membership.
@@ -26,7 +24,7 @@ pub const LIFETIME: Duration = Duration::from_secs(15 * 24 * 60 * 60);
 pub struct Invitation {
     pub organization_id: OrganizationId,
     pub user_id: UserId,
-    /// Whom it was sent to.
+    /// The address that it was sent to.
     pub email: EmailAddress,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
@@ -62,8 +60,8 @@ fn read(columns: &mut Columns<'_>) -> Result<Invitation, Error> {
     })
 }
 
-/// Makes a user a pending member and queues the mail that asks them to accept:
-/// the one way to invite somebody, for the services and the command line.
+/// Makes a user a pending member and queues the mail that asks them to accept. The services and the command
+/// line both invite through this function.
 ///
 /// # Errors
 ///
@@ -80,7 +78,7 @@ pub async fn send(
     Ok(membership)
 }
 
-/// Gives an invitation a new link and queues a mail with it; see [`resend`].
+/// Gives an invitation a new link and queues a mail with it, see [`resend`].
 ///
 /// # Errors
 ///
@@ -117,7 +115,7 @@ async fn enqueue_mail(
     Ok(())
 }
 
-/// Makes a user a pending member, with an invitation whose link hashes to `token`.
+/// Makes a user a pending member, with an invitation whose link has the hash `token`.
 ///
 /// # Errors
 ///
@@ -154,16 +152,16 @@ pub async fn invite(
     Ok(membership)
 }
 
-/// Gives the invitation of a pending member a new link that hashes to `token`,
-/// and its whole lifetime again, expired or not. The links before it are void.
+/// Gives the invitation of a pending member a new link with the hash `token`, and its whole lifetime again,
+/// even if it had expired. Older links become invalid.
 ///
-/// It goes to the address that was invited, and to no other: whoever renamed the
-/// user meanwhile is not whom somebody asked to join.
+/// It goes only to the invited address. If somebody renamed the user meanwhile, the new address is not the
+/// one that was invited.
 ///
 /// # Errors
 ///
-/// - [`Error::Stale`] if the user has no invitation that waits for them.
-/// - [`conflict::INVITATION_ADDRESS`] if they have another address now; see [`moved`].
+/// - [`Error::Stale`] if the user has no open invitation.
+/// - [`conflict::INVITATION_ADDRESS`] if they have another address now, see [`moved`].
 /// - [`conflict::ORGANIZATION_FULL`] if it had expired and its place is taken.
 pub async fn resend(
     tx: &mut Tx<'_>,
@@ -231,14 +229,14 @@ pub async fn find(
     row.map(|row| read(&mut Columns::of(&row))).transpose()
 }
 
-/// An invitation whose person has another address since.
+/// An invitation whose person has another address now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     pub invited: EmailAddress,
     pub now: EmailAddress,
 }
 
-/// Says whether the person of an invitation that waits has another address than was invited.
+/// Says whether the person of an open invitation has another address than the invited one.
 ///
 /// # Errors
 ///
@@ -265,16 +263,16 @@ pub async fn moved(
     .transpose()
 }
 
-/// An invitation as its link shows it.
+/// The data of an invitation that its link shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     pub invitation: Invitation,
     pub organization_name: String,
-    /// Who invites, if that is an active member whose address is beyond a claim:
-    /// they have proved it, or an organization of theirs has proved its domain.
-    /// A name that a caller merely wrote is not shown: it could be anybody's.
+    /// The person who invites, if they are an active member whose address is proved, by themselves or by an
+    /// organization of theirs. A name that an API client merely wrote is not shown, because it could be
+    /// anybody's.
     pub inviter_email: Option<EmailAddress>,
-    /// The address that was invited is not the user's any more: it cannot be accepted.
+    /// The invited address is not the user's any more, so the invitation cannot be accepted.
     pub has_moved: bool,
 }
 
@@ -320,17 +318,16 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option
     .transpose()
 }
 
-/// Accepts the invitation of a link: the membership becomes active, and the
-/// address verified. `None` if the link is unknown, used or expired, or the user
-/// has another address since; of many who come at once one succeeds.
+/// Accepts the invitation of a link: the membership becomes active, and the address verified. `None` if the
+/// link is unknown, used or expired, or the user has another address now. If several requests come at once,
+/// one succeeds.
 ///
 /// # Errors
 ///
-/// [`conflict::ORGANIZATION_FULL`] if the organization was given a lower
-/// limit meanwhile; the link is not used up by that.
+/// [`conflict::ORGANIZATION_FULL`] if the organization's limit was lowered meanwhile. The link stays valid
+/// then.
 pub async fn accept(tx: &mut Tx<'_>, at: Stamp<'_>, token: &SecretHash) -> Result<Option<Invitation>, Error> {
-    // One statement decides. The reader of an address that is not the
-    // user's any more is not the user.
+    // One statement decides. A person who can read an address that is no longer the user's is not the user.
     let row = tx
         .opt(
             concat!(

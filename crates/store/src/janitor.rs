@@ -1,8 +1,7 @@
-//! The janitor: removes what has expired, so that the database stays flat
-//! under constant load.
+//! The janitor deletes expired rows, so that the database does not grow under constant load.
 //!
-//! Every job goes in small transactions with pauses between them, so that
-//! nobody who signs in waits for it. Nodes may sweep at the same time.
+//! Each job works in small transactions with pauses between them, so no sign-in waits for it. Several nodes
+//! may sweep at once.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,31 +14,31 @@ use crate::{Error, Timestamp, authorization_code, environment, event, interactio
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long things are kept that somebody may want to look at later. What still counts for a
-/// decision is kept for as long as it does, whatever stands here.
+/// How long data is kept for people to look at. Data that a decision still needs is kept for as long as
+/// needed, whatever these settings say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// All events but those of an [`event::Class`].
+    /// All events without an [`event::Class`].
     pub events: Duration,
-    /// Events of sign-ins and their like.
+    /// Events of sign-ins and other activity.
     pub activity_events: Duration,
     /// Events of single tokens.
     pub token_events: Duration,
-    /// The log of sign-ins.
+    /// The sign-in log.
     pub sign_in_log: Duration,
-    /// Traces of sign-ins that failed.
+    /// Traces of failed sign-ins.
     pub failed_sign_ins: Duration,
     /// Sessions that ended.
     pub ended_sessions: Duration,
-    /// Codes that were redeemed or have expired: as long, one that is presented again is noticed,
-    /// and what it was redeemed for is revoked.
+    /// Codes that were redeemed or have expired. For so long a replay is noticed, and revokes the tokens of
+    /// the code.
     pub codes: Duration,
 }
 
 impl Default for Retention {
     fn default() -> Self {
         Self {
-            // A year and a month, for an audit of the year.
+            // A year and a month, for a yearly audit.
             events: DAY * 400,
             activity_events: DAY * 90,
             token_events: DAY * 30,
@@ -51,14 +50,14 @@ impl Default for Retention {
     }
 }
 
-/// How many sessions end in one transaction: each one may have clients to tell.
+/// How many sessions end in one transaction, because each one may have clients to tell.
 const SESSIONS_AT_ONCE: u32 = 50;
 
-/// A job that takes this long says in the log how far it has come.
+/// A job that takes longer logs its progress this often.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
-/// One kind of row that expires: the text deletes at most `$2` rows whose time
-/// came before `$1`, the oldest first.
+/// A kind of row that expires. The text deletes at most `$2` rows that expired before `$1`, the oldest
+/// first.
 struct Job {
     what: &'static str,
     sql: &'static str,
@@ -73,7 +72,7 @@ const fn a_day(_: &Retention) -> Duration {
     DAY
 }
 
-/// A table with one key and one column that says when a row may go.
+/// A table with one key, and one column with the time from which a row may be deleted.
 macro_rules! job {
     ($table:literal, $key:literal, $column:literal, $kept:expr) => {
         Job {
@@ -121,7 +120,7 @@ const JOBS: &[Job] = &[
     job!("sessions", "id", "ended_at", |kept| kept.ended_sessions),
     job!("login_traces", "id", "created_at", |kept| kept.failed_sign_ins),
     job!("connection_tests", "id", "created_at", a_day),
-    // Begun, and nobody came back: as long as an interaction.
+    // Tests that were begun and never finished. They live as long as an interaction.
     Job {
         what: "connection_tests",
         sql: "DELETE FROM connection_tests WHERE id IN (SELECT id FROM connection_tests
@@ -141,7 +140,7 @@ const JOBS: &[Job] = &[
     },
     job!("auth_logs", "id", "created_at", |kept| kept.sign_in_log),
     job!("api_tokens", "id", "expires_at", no_longer),
-    // `$1` is in microseconds, and a row counts for its minute only.
+    // `$1` is in microseconds, and a row is about one minute.
     Job {
         what: "anonymous_slices",
         sql: "DELETE FROM anonymous_slices WHERE (source, minute) IN (SELECT source, minute FROM anonymous_slices
@@ -152,20 +151,20 @@ const JOBS: &[Job] = &[
     job!("events", "id", "occurred_at", |kept| kept.events),
 ];
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Sessions whose time was over; their clients will be told.
+    /// Sessions that expired. Their clients will be told.
     pub sessions_ended: u64,
-    /// Rows that are gone, without those that went with them.
+    /// Deleted rows, without those that were deleted by a cascade.
     pub rows_deleted: u64,
 }
 
-/// Ends the sessions whose time is over and removes what has expired at `now`.
+/// Ends the sessions that have expired, and deletes the rows that have expired at `now`.
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails; what was swept stays swept.
+/// [`Error::Database`] if the database fails. What was deleted stays deleted.
 pub async fn sweep(db: &Db, ids: &Generator, now: Timestamp, kept: &Retention) -> Result<Swept, Error> {
     let mut swept = Swept {
         sessions_ended: end_sessions(db, Stamp::new(ids, now).by(Actor::Job)).await?,
@@ -226,9 +225,8 @@ async fn delete_expired(db: &Db, job: &Job, before: Timestamp) -> Result<u64, Er
     Ok(progress.total())
 }
 
-/// Deletes the events of a class that happened before `before`. They lie among others that stay, so
-/// it is remembered how far they are deleted: looking at all that stays, every minute, would cost
-/// more than the deleting.
+/// Deletes the events of a class from before `before`. They lie among events that stay. So it stores how
+/// far they are deleted: reading all the others every minute would cost more than deleting.
 async fn delete_events(db: &Db, class: event::Class, before: Timestamp) -> Result<u64, Error> {
     let progress = Progress::new(class.as_str());
     db.bulk(async |tx| {
@@ -240,7 +238,7 @@ async fn delete_events(db: &Db, class: event::Class, before: Timestamp) -> Resul
     Ok(progress.total())
 }
 
-/// How far one job has come.
+/// The progress of one job.
 struct Progress {
     what: &'static str,
     total: AtomicU64,

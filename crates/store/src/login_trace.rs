@@ -1,4 +1,4 @@
-//! Login traces: what was checked at a login that failed, for the people who must mend it.
+//! Login traces: the checks of a failed login, for the people who must correct its cause.
 
 use genkan_db::{Row, Tx, p};
 use genkan_protocol::Trace;
@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginTrace {
-    /// What the error page calls it.
+    /// The reference on the error page.
     pub id: TraceId,
     pub interaction_id: Option<InteractionId>,
     pub connection_id: Option<ConnectionId>,
@@ -19,7 +19,7 @@ pub struct LoginTrace {
     pub client_id: Option<ClientId>,
     /// The check that ended the login, as a code: `invalid_id_token`.
     pub cause: String,
-    /// What to change, and where, for the administrator.
+    /// What the administrator must change, and where.
     pub remedy: String,
     pub trace: Trace,
     pub created_at: Timestamp,
@@ -46,7 +46,7 @@ fn read(row: &Row) -> Result<LoginTrace, Error> {
     })
 }
 
-/// Keeps a trace, and notes it in the log of sign-ins.
+/// Stores a trace, and notes it in the sign-in log.
 ///
 /// # Errors
 ///

@@ -1,8 +1,7 @@
 //! Mail to deliver, through the [`outbox`].
 //!
-//! A mail waits as what it says and not how it says it: the words are found
-//! when it is delivered, or looked at. It may hold a one-time code or a link, so
-//! it is sealed, and gone when it is delivered.
+//! A queued mail holds facts and not text. The text is written when it is delivered or shown. A mail may
+//! hold a one-time code or a link, so it is sealed, and deleted after its delivery.
 
 use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
@@ -24,35 +23,35 @@ words! {
     }
 }
 
-/// A code is wanted now, so the first rests are short.
+/// The person waits for the code, so the first pauses are short.
 pub const SCHEDULE: Schedule = Schedule::new(&[5, 15, 60, 5 * 60, 15 * 60, 60 * 60, 4 * 60 * 60]);
 
-/// All mail goes to the one server of the configuration.
+/// All mail goes to the one server in the configuration.
 const RECEIVER: &str = "smtp";
 
-/// What a mail says.
+/// The content of a mail.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "letter", rename_all = "snake_case")]
 pub enum Letter {
-    /// Proves that somebody reads an address, to an application that asked.
+    /// Proves to an application that somebody can read the mail of an address.
     SignInCode {
         application: String,
-        /// They are about to make an account.
+        /// They are about to create an account.
         is_sign_up: bool,
         /// The code, the link, or both.
         code: Option<String>,
         link: Option<String>,
         lifetime_secs: u64,
     },
-    /// Asks somebody to become a member of an organization.
+    /// Asks a person to become a member of an organization.
     Invitation {
         organization: String,
-        /// Who invites them, if that may be said.
+        /// The inviter, if their address may be shown.
         inviter: Option<EmailAddress>,
         /// The secret of the link.
         token: String,
     },
-    /// Shows that mail arrives.
+    /// A test of the mail settings.
     Test,
 }
 
@@ -69,7 +68,7 @@ impl Letter {
     }
 }
 
-/// Shows nothing: it may hold a code.
+/// Shows nothing, because it may hold a code.
 impl std::fmt::Debug for Letter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Letter(…)")
@@ -82,11 +81,11 @@ pub struct Mail {
     pub to: EmailAddress,
     #[serde(flatten)]
     pub letter: Letter,
-    /// When what it says does not hold any more; afterwards it is not sent.
+    /// The content is invalid from then on, and the mail is not sent any more.
     pub expires_at: Timestamp,
 }
 
-/// A mail as versions before this one queued it: in its words.
+/// A mail that an earlier version queued, as text.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct WrittenOut {
     pub to: EmailAddress,
@@ -95,21 +94,21 @@ pub struct WrittenOut {
     pub html: String,
 }
 
-/// Shows nothing: it may hold a code.
+/// Shows nothing, because it may hold a code.
 impl std::fmt::Debug for WrittenOut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("WrittenOut(…)")
     }
 }
 
-/// What a queued mail holds.
+/// The content of a queued mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     Mail(Mail),
     WrittenOut(WrittenOut),
 }
 
-/// What the database may show of a mail.
+/// The part of a mail that the database stores unsealed.
 #[derive(Serialize, Deserialize)]
 struct Facts {
     kind: Kind,
@@ -137,14 +136,14 @@ impl Queued {
         })
     }
 
-    /// What it says.
+    /// Its content.
     ///
     /// # Errors
     ///
     /// [`OpenError`] if it was sealed under another key, or changed.
     pub fn open(&self, key: &InstanceKey) -> Result<Content, OpenError> {
         let sealed = self.delivery.sealed();
-        // A seal for one place opens at no other, so neither is read as the other.
+        // A value that was sealed for one place opens at no other, so the two cannot be confused.
         if let Ok(plaintext) = key.open(place(&self.id), sealed) {
             let mail = serde_json::from_slice(&plaintext).map_err(|_| OpenError)?;
             return Ok(Content::Mail(mail));
@@ -168,7 +167,7 @@ fn place(id: &MailId) -> Place<'_> {
 
 /// Queues a mail. Wake the delivery after the commit.
 ///
-/// Whether this instance can send mail at all is for the caller to ask first.
+/// The caller first checks whether this instance can send mail at all.
 ///
 /// # Errors
 ///
@@ -193,8 +192,8 @@ pub async fn enqueue(
     Ok(id)
 }
 
-/// The mail did not go out: it is tried again later, or given up after the last
-/// attempt or when it would come too late.
+/// Notes that a mail was not delivered. It is tried again later, or given up after the last attempt, or if
+/// it would come too late.
 ///
 /// # Errors
 ///
@@ -205,7 +204,7 @@ pub async fn failed(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &Queued, reason: &str)
     Ok(next)
 }
 
-/// Gives a mail up and says so in an event.
+/// Gives a mail up and records that as an event.
 ///
 /// # Errors
 ///
@@ -215,8 +214,7 @@ pub async fn give_up(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &Queued, reason: &str
     tell(tx, at, (mail, next), reason).await
 }
 
-/// The address is not part of the event: it may be of somebody who never was a
-/// user here.
+/// The event does not contain the address, because its owner may never have been a user here.
 async fn tell(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -233,7 +231,7 @@ async fn tell(
     event::record(tx, at, entry).await
 }
 
-/// The newest mails that wait: the inbox of a development instance.
+/// The newest queued mails: the inbox of a development instance.
 ///
 /// # Errors
 ///
@@ -243,7 +241,7 @@ pub async fn newest(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Queued>, Error> {
     waiting.into_iter().map(Queued::read).collect()
 }
 
-/// Finds a mail that waits.
+/// Finds a queued mail.
 ///
 /// # Errors
 ///
@@ -253,7 +251,7 @@ pub async fn find(tx: &mut Tx<'_>, id: &MailId) -> Result<Option<Queued>, Error>
     waiting.map(Queued::read).transpose()
 }
 
-/// How much mail waits, for `genkan doctor`.
+/// The numbers of queued mails, for `genkan doctor`.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Members: users with where they belong, as lists show them.
+//! Members: users with their memberships, for lists.
 
 use genkan_db::{Row, Tx, Value, p};
 
@@ -35,9 +35,9 @@ pub struct AssignedRole {
     pub display_name: String,
 }
 
-/// Joins the roles of a membership in one column, and the parts of a role:
-/// control characters that no identifier and no name of a role holds. A
-/// display name may hold anything, so it comes last and without the first.
+/// The separators that join the roles of a membership in one column, and the parts of a role. They are
+/// control characters, which no identifier and no role name contains. A display name may contain anything
+/// but the first, so it comes last.
 const BETWEEN_ROLES: char = '\u{1e}';
 const BETWEEN_PARTS: char = '\u{1f}';
 
@@ -89,14 +89,14 @@ fn split_roles(joined: Option<&str>) -> Result<Vec<AssignedRole>, Error> {
             })
         })
         .collect();
-    // Not by the database, where each engine has its own idea of an alphabet.
+    // Sorted here, because the engines sort differently.
     let mut roles = roles?;
     roles.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(roles)
 }
 
-/// Adds to users where they belong. They are neighbours in the order of their
-/// identifiers, newest first, so one statement reads it for all.
+/// Adds the memberships to users. The users are neighbours in the order of their identifiers, newest first,
+/// so one statement reads all.
 ///
 /// # Errors
 ///
@@ -137,7 +137,7 @@ async fn of_neighbours(tx: &mut Tx<'_>, users: Vec<User>) -> Result<Vec<Member>,
     Ok(members)
 }
 
-/// Adds to a user where they belong.
+/// Adds the memberships to a user.
 ///
 /// # Errors
 ///
@@ -147,7 +147,7 @@ pub async fn of(tx: &mut Tx<'_>, user: User) -> Result<Member, Error> {
     members.pop().ok_or(Error::Stale)
 }
 
-/// Finds a user with where they belong.
+/// Finds a user with their memberships.
 ///
 /// # Errors
 ///
@@ -159,7 +159,7 @@ pub async fn find(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<Member>, Error>
     }
 }
 
-/// Lists users with where they belong, newest first.
+/// Lists users with their memberships, newest first.
 ///
 /// # Errors
 ///
@@ -169,8 +169,7 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<UserId>) -> Result<Vec<Member>, E
     of_neighbours(tx, users).await
 }
 
-/// Lists the people of an organization, the newest users first, with their
-/// membership in it alone.
+/// Lists the people of an organization, the newest users first, with only their membership in it.
 ///
 /// # Errors
 ///
@@ -197,7 +196,7 @@ pub async fn list_for_organization(
     rows.iter().map(read).collect()
 }
 
-/// How many people an organization has, whatever they may do; counts no further than `limit`.
+/// The number of people of an organization, of any status. Counts up to `limit`.
 ///
 /// # Errors
 ///
@@ -216,8 +215,8 @@ pub async fn count_for_organization(
     row.map_or(Ok(0), |row| Columns::of(&row).int())
 }
 
-/// Reads the hits of a search with where they belong, in the order of their
-/// identifiers in `ids`; who is gone meanwhile is left out.
+/// Reads the hits of a search with their memberships, in the order of `ids`. Users that were deleted
+/// meanwhile are left out.
 ///
 /// # Errors
 ///
@@ -227,7 +226,7 @@ pub async fn find_each(tx: &mut Tx<'_>, ids: &[UserId]) -> Result<Vec<Member>, E
     Ok(members)
 }
 
-/// As [`find_each`], for the people of an organization, with their membership in it alone.
+/// As [`find_each`], for the people of an organization, with only their membership in it.
 ///
 /// # Errors
 ///
@@ -242,7 +241,7 @@ pub async fn find_each_in_organization(
     Ok(members)
 }
 
-/// Users by identifier, and their belongings: `$1` to `$30` are identifiers, `$31` an organization.
+/// Finds users by identifier, and their memberships: `$1` to `$30` are identifiers, `$31` an organization.
 #[derive(Clone, Copy)]
 struct Statements {
     users: &'static str,

@@ -1,17 +1,16 @@
-//! What cannot be stored, and why: the rules of the domain, whoever asks.
+//! Values that cannot be stored, and why. These rules of the domain hold for every caller.
 //!
-//! Users, organizations, roles and memberships are checked by the functions that
-//! write them, so no way in passes the rules by. The contract says most of them
-//! before, with the rule that is broken. A value that was stored before there was a rule
-//! stays until it is changed.
+//! The functions that write users, organizations, roles and memberships check them, so no caller can skip
+//! the rules. The contract states most of them, too, and its check names the broken rule first. A value
+//! from before a rule stays until it is changed.
 
 use std::fmt;
 
 use genkan_protocol::name;
 use serde_json::{Map, Value};
 
-/// The most pairs of free facts, and how long their names and values are. The
-/// contract allows less; what other ways have stored is kept.
+/// The most pairs of metadata. Their names and values have limits, too. The contract allows fewer, but
+/// other callers may have stored more.
 const MAX_PAIRS: usize = 100;
 const MAX_KEY: usize = 128;
 const MAX_VALUE: usize = 2_048;
@@ -20,12 +19,12 @@ const MAX_VALUE: usize = 2_048;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {fault}")]
 pub struct Mistake {
-    /// The field as the contract calls it: `organization.display_name`.
+    /// The field, by its name in the contract: `organization.display_name`.
     pub field: &'static str,
     pub fault: Fault,
 }
 
-/// What is wrong with a value; shown, it stands after the name of the field.
+/// What is wrong with a value. As text it comes after the name of the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     Empty,
@@ -35,7 +34,7 @@ pub enum Fault {
     },
     /// See [`name::is_plain`].
     NotPlain,
-    /// It is none of the form that is told.
+    /// It does not have the form that is described.
     NotOfForm(&'static str),
     TooManyPairs,
     PairTooLong,
@@ -63,7 +62,7 @@ impl Fault {
     }
 }
 
-/// Whether `text` is one that people may read, with `most` characters.
+/// Whether `text` is one for people to read, with at most `most` characters.
 pub(crate) fn text(text: &str, most: usize) -> Result<(), Fault> {
     if text.chars().count() > most {
         Err(Fault::TooLong { most })
@@ -74,7 +73,7 @@ pub(crate) fn text(text: &str, most: usize) -> Result<(), Fault> {
     }
 }
 
-/// Whether `text` is a name, of `most` characters.
+/// Whether `text` is a name, with at most `most` characters.
 pub(crate) fn title(title: &str, most: usize) -> Result<(), Fault> {
     if title.trim().is_empty() {
         return Err(Fault::Empty);
@@ -82,7 +81,7 @@ pub(crate) fn title(title: &str, most: usize) -> Result<(), Fault> {
     text(title, most)
 }
 
-/// Whether free facts are few and short enough.
+/// Whether the metadata are few and short enough.
 pub(crate) fn pairs(map: &Map<String, Value>) -> Result<(), Fault> {
     if map.len() > MAX_PAIRS {
         return Err(Fault::TooManyPairs);

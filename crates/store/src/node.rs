@@ -1,7 +1,7 @@
-//! The nodes on one database, and whether their clocks agree with it.
+//! The nodes of one database, and whether their clocks agree with the database's.
 //!
-//! A code lives for a minute and a token for five. If the clock of a node is off by as much, it refuses
-//! the codes and tokens that another node has just issued.
+//! A code lives for a minute and a token for five minutes. If the clock of a node differs by as much, the
+//! node refuses codes and tokens that another node has just issued.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use genkan_db::{Tx, p};
 
 use crate::{Error, NodeId};
 
-/// How often a node looks at the database's clock.
+/// How often a node compares its clock with the database's.
 pub const EVERY: Duration = Duration::from_secs(60);
 
-/// A node that has not looked for so long is gone.
+/// A node that has not compared it for so long is gone.
 const LIVE: Duration = Duration::from_secs(150);
 
-/// From here on somebody should know.
+/// From this difference on, the operator should know.
 const WARN_MICROS: u64 = 5_000_000;
 
-/// From here on one node may refuse the codes of another.
+/// From this difference on, one node may refuse the codes of another.
 const OFF_MICROS: u64 = 30_000_000;
 
 /// The verdict on the clock of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
     Right,
-    /// Off, and still good enough; or so is that of every node, and then the database's is wrong.
+    /// It differs, but not by much. Or all nodes differ alike, and then the database's clock is wrong.
     Warn,
-    /// Off, and others are right.
+    /// It differs, and those of other nodes do not.
     Off,
 }
 
-/// Notes by how much the clock of a node is ahead of the database's, and judges it.
+/// Notes how far the clock of a node is ahead of the database's, and judges it.
 ///
 /// `database_clock` is the database's time, in microseconds.
 pub async fn report(tx: &mut Tx<'_>, id: &NodeId, ahead: i64, database_clock: i64) -> Result<Clock, Error> {
@@ -54,19 +54,19 @@ pub async fn report(tx: &mut Tx<'_>, id: &NodeId, ahead: i64, database_clock: i6
     Ok(judge(ahead, &others))
 }
 
-/// Takes a node that stops from the list.
+/// Removes a node that stops from the list.
 pub async fn leave(tx: &mut Tx<'_>, id: &NodeId) -> Result<(), Error> {
     tx.exec("DELETE FROM nodes WHERE id = $1", p![id.as_str()])
         .await?;
     Ok(())
 }
 
-/// Judges a clock that is `ahead`, beside `others`.
+/// Judges a clock that is `ahead`, given the differences of `others`.
 pub fn judge(ahead: i64, others: &[i64]) -> Clock {
     if ahead.unsigned_abs() < WARN_MICROS {
         return Clock::Right;
     }
-    // Alike: as far off as this one, give or take what no code would notice.
+    // Alike: the same difference as this node's, within a tolerance that no code would notice.
     let all_alike = others
         .iter()
         .all(|other| other.abs_diff(ahead) < OFF_MICROS && other.unsigned_abs() >= OFF_MICROS);
@@ -95,7 +95,7 @@ mod tests {
             // One node alone, or all of them: the database's clock is wrong.
             (75 * S, vec![], Clock::Warn),
             (75 * S, vec![74 * S, 76 * S], Clock::Warn),
-            // Both are off, to different sides.
+            // The two differ in opposite directions.
             (75 * S, vec![-75 * S], Clock::Off),
         ] {
             assert_eq!(judge(ahead, &others), expected, "{ahead} {others:?}");

@@ -1,12 +1,11 @@
-//! The outbox: what is to be delivered to somebody elsewhere, of every kind.
+//! The outbox: messages of every kind that wait until another server has taken them.
 //!
-//! It is queued in the transaction of what it reports, so that it goes out if
-//! and only if that happened; it is claimed by one node for a lease, rests
-//! longer after each failure, and is given up at last. A delivery that is done
-//! or given up leaves nothing here.
+//! A message is queued in the transaction of the change that it reports, so it is sent if and only if the
+//! change was made. One node claims it for a lease. After each failure it waits longer, and at last it is
+//! given up. When it is delivered or given up, its row is deleted.
 //!
-//! At least once: a node that dies between the receiver's answer and its own
-//! note has delivered what another node delivers again.
+//! Each message is delivered at least once. If a node stops between the receiver's answer and its own note,
+//! another node delivers it again.
 
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::row::{Columns, json, words};
 use crate::{Error, Timestamp};
 
 words! {
-    /// What is delivered.
+    /// The kind of message.
     pub enum Kind {
         /// See [`crate::mail`].
         Mail = "mail",
@@ -28,10 +27,10 @@ words! {
     }
 }
 
-/// How often a delivery is tried, and how long it rests.
+/// How often a delivery is tried, and how long it waits in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
-    /// After each failed attempt but the last.
+    /// The pause after each failed attempt except the last.
     rests_secs: &'static [u64],
 }
 
@@ -45,7 +44,7 @@ impl Schedule {
         self.rests_secs.len() + 1
     }
 
-    /// How long it rests after this many attempts; `None` after the last.
+    /// The pause after this many attempts. `None` after the last.
     fn rest_after(self, attempts: u32) -> Option<Duration> {
         let failed_before = usize::try_from(attempts.max(1) - 1).ok()?;
         self.rests_secs
@@ -64,19 +63,19 @@ impl Kind {
     }
 }
 
-/// Something to deliver.
+/// A message to queue.
 #[derive(Clone, Copy)]
 pub(crate) struct New<'a> {
     pub(crate) id: &'a str,
     pub(crate) kind: Kind,
-    /// Who must answer. One that is slow or away keeps only its own waiting.
+    /// The server that must answer. If it is slow or away, only its own messages wait.
     pub(crate) receiver: &'a str,
-    /// When it is of no use any more; it is not tried again after that.
+    /// The message is useless from then on, and is not tried again.
     pub(crate) expires_at: Timestamp,
     pub(crate) sealed: Option<&'a [u8]>,
 }
 
-/// Something that waits for its delivery.
+/// A queued message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     id: String,
@@ -84,7 +83,7 @@ pub struct Delivery {
     receiver: String,
     facts: String,
     sealed: Option<Vec<u8>>,
-    /// With the one that this claim is for.
+    /// The number of attempts, including the one of this claim.
     pub attempts: u32,
     pub expires_at: Timestamp,
     pub created_at: Timestamp,
@@ -108,28 +107,28 @@ impl Delivery {
     }
 }
 
-/// What follows a failed delivery.
+/// What happens after a failed delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     RetryAt(Timestamp),
     GivenUp,
-    /// The lease was over, and another claim is under way: it decides.
+    /// The lease was over, and another claim is under way, which decides.
     TakenOver,
 }
 
-/// A claim: how many at most, and how long they are the claimant's.
+/// A claim: the most messages, and how long they belong to the claimant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     pub limit: u32,
-    /// Longer than the longest delivery; another node takes over after it.
+    /// Longer than the longest delivery. Afterwards another node takes over.
     pub lease: Duration,
 }
 
-/// How much waits.
+/// The number of queued messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
     pub waiting: i64,
-    /// How many of them were tried in vain.
+    /// How many of them have failed before.
     pub failing: i64,
 }
 
@@ -153,7 +152,7 @@ fn read(row: &Row) -> Result<Delivery, Error> {
     })
 }
 
-/// Queues a delivery with its facts. Wake the worker after the commit.
+/// Queues a message with its facts. Wake the worker after the commit.
 pub(crate) async fn put(
     tx: &mut Tx<'_>,
     now: Timestamp,
@@ -177,7 +176,8 @@ pub(crate) async fn put(
     Ok(())
 }
 
-/// Whom something of this kind is due for. Mostly nobody; this writes nothing.
+/// The receivers for which a message of this kind is due. Usually there is none, and then nothing is
+/// written.
 ///
 /// # Errors
 ///
@@ -192,8 +192,8 @@ pub async fn due_receivers(tx: &mut Tx<'_>, kind: Kind, now: Timestamp) -> Resul
     rows.iter().map(|row| Columns::of(row).text()).collect()
 }
 
-/// Takes what is due for a receiver. One statement decides: no other node gets
-/// the same before the lease is over, so what a node died with is tried again.
+/// Claims the messages that are due for a receiver. One statement decides: no other node gets the same ones
+/// before the lease is over. Afterwards another node tries again what a stopped node had claimed.
 ///
 /// # Errors
 ///
@@ -225,7 +225,7 @@ pub async fn claim(
     rows.iter().map(read).collect()
 }
 
-/// It has arrived: nothing of it stays here, whoever has claimed it meanwhile.
+/// Deletes a delivered message, even if another node has claimed it meanwhile.
 ///
 /// # Errors
 ///
@@ -236,8 +236,8 @@ pub async fn delivered(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<(), Error
     Ok(())
 }
 
-/// It did not arrive: it is tried again later, or given up after the last
-/// attempt, or when it would come too late. The kind tells of the last.
+/// Notes a failure. The message is tried again later, or given up after the last attempt, or if it would
+/// come too late. Its kind records the last case as an event.
 pub(crate) async fn failed(tx: &mut Tx<'_>, now: Timestamp, delivery: &Delivery) -> Result<Next, Error> {
     let rest = delivery.kind.schedule().rest_after(delivery.attempts);
     let retry_at = rest
@@ -259,7 +259,7 @@ pub(crate) async fn failed(tx: &mut Tx<'_>, now: Timestamp, delivery: &Delivery)
     })
 }
 
-/// Gives it up at once, unless another claim is under way.
+/// Gives a message up at once, unless another claim is under way.
 pub(crate) async fn give_up(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Next, Error> {
     let deleted = tx
         .exec(
@@ -274,7 +274,7 @@ pub(crate) async fn give_up(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Next
     })
 }
 
-/// The newest that wait.
+/// The newest queued messages.
 pub(crate) async fn newest(tx: &mut Tx<'_>, kind: Kind, limit: u32) -> Result<Vec<Delivery>, Error> {
     let rows = tx
         .all(
@@ -289,7 +289,7 @@ pub(crate) async fn newest(tx: &mut Tx<'_>, kind: Kind, limit: u32) -> Result<Ve
     rows.iter().map(read).collect()
 }
 
-/// Finds one that waits.
+/// Finds a queued message.
 pub(crate) async fn find(tx: &mut Tx<'_>, kind: Kind, id: &str) -> Result<Option<Delivery>, Error> {
     let row = tx
         .opt(
@@ -304,7 +304,7 @@ pub(crate) async fn find(tx: &mut Tx<'_>, kind: Kind, id: &str) -> Result<Option
     row.as_ref().map(read).transpose()
 }
 
-/// How much of a kind waits.
+/// The number of queued messages of a kind.
 ///
 /// # Errors
 ///

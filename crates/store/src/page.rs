@@ -1,12 +1,12 @@
-//! Lists come in pages, newest first, continued from the identifier at an edge.
+//! Pages of lists: newest first, continued from the identifier at an edge.
 //!
-//! A page is found by identifiers and not by counting: what is added or removed
-//! meanwhile neither repeats a row nor skips one.
+//! A page is found by identifiers and not by counting. So a row that is added or removed meanwhile neither
+//! repeats a row nor skips one.
 
 /// Which part of a list to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<I> {
-    /// How many rows at most; read 1 to [`MAX_LIMIT`].
+    /// The most rows, from 1 to [`MAX_LIMIT`].
     pub limit: u32,
     pub from: From<I>,
 }
@@ -16,9 +16,9 @@ pub struct Page<I> {
 pub enum From<I> {
     /// At the newest row.
     Newest,
-    /// With what is older than this identifier.
+    /// With the rows that are older than this identifier.
     After(I),
-    /// So that it ends with what is just newer than this identifier.
+    /// With the rows just newer than this identifier, at the end of the page.
     Before(I),
 }
 
@@ -48,7 +48,7 @@ impl<I> Page<I> {
         }
     }
 
-    /// One row more than the page holds says whether another page follows.
+    /// One row more than the page holds shows whether another page follows.
     #[must_use]
     pub fn and_one_more(mut self) -> Self {
         self.limit = self.limit.clamp(1, MAX_LIMIT) + 1;
@@ -60,7 +60,7 @@ impl<I> Page<I> {
         i64::from(self.limit.clamp(1, MAX_LIMIT + 1))
     }
 
-    /// Whether the statement reads from the oldest row up.
+    /// Whether the statement reads from the oldest row upwards.
     pub(crate) const fn is_upwards(&self) -> bool {
         matches!(self.from, From::Before(_))
     }
@@ -76,9 +76,9 @@ impl<I> Page<I> {
 
 /// Reads one page, newest first: `page_rows!(tx, page, "SELECT … WHERE …", [p3, p4])`.
 ///
-/// The text ends in a condition (`WHERE TRUE` if there is none) and has the
-/// column `id`, or the one named after the list. Its parameters are `$3` and
-/// later; the page takes `$1` and `$2`. Both engines read it from the index.
+/// The text ends in a condition (`WHERE TRUE` if there is none) and has the column `id`, or the column that
+/// is named after the list. Its parameters begin with `$3`, because the page uses `$1` and `$2`. Both
+/// engines read it from the index.
 macro_rules! page_rows {
     ($tx:expr, $page:expr, $select:expr, [$($param:expr),* $(,)?]) => {
         page_rows!($tx, $page, $select, [$($param),*], "id")

@@ -1,8 +1,8 @@
-//! Answers of identity providers that came by a form of another site.
+//! Answers of identity providers that another site posted as a form.
 //!
-//! `SameSite=Lax` keeps the browser's cookies from such a form, so nobody knows yet
-//! whose answer it is. It waits here, unread and sealed, until the browser fetches it by
-//! a GET: its cookie comes along, and decides. See `docs/decisions/connection-kinds.md`.
+//! `SameSite=Lax` keeps the browser's cookies from such a form, so it is not known yet which browser the
+//! answer belongs to. The answer waits here, sealed, until the browser fetches it by a GET. That request
+//! has the cookie. See `docs/decisions/connection-kinds.md`.
 //!
 //! Source: OAuth 2.0 Form Post Response Mode 1.0 §2, RFC 6265bis §5.6.7.1.
 
@@ -17,16 +17,16 @@ use crate::row::Columns;
 use crate::seal::{OpenError, Place};
 use crate::{ConnectionId, Error, InstanceKey, SecretHash, Timestamp, upstream_request};
 
-/// How long it waits. The browser comes at once, unless the network is slow.
+/// How long it waits. The browser fetches it at once, unless the network is slow.
 pub const LIFETIME: Duration = Duration::from_mins(5);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedAnswer {
-    /// The `state` that it names.
+    /// The `state` in the answer.
     pub state: SecretHash,
-    /// The connection whose address it came to.
+    /// The connection at whose address it arrived.
     pub connection_id: ConnectionId,
-    /// By which the browser fetches it.
+    /// The browser fetches it with this handle.
     pub handle: SecretHash,
     /// See [`seal`].
     pub answer_sealed: Vec<u8>,
@@ -50,7 +50,7 @@ pub fn seal(key: &InstanceKey, handle: &SecretHash, answer: &[u8]) -> Vec<u8> {
 }
 
 impl ParkedAnswer {
-    /// The answer as it came.
+    /// The answer as it arrived.
     ///
     /// # Errors
     ///
@@ -60,9 +60,8 @@ impl ParkedAnswer {
     }
 }
 
-/// Parks an answer, if one with its state is waited for from its connection. Says
-/// whether it did. It takes the place of an earlier one with the same state, and uses
-/// up nothing: the sign-in is where it was.
+/// Parks an answer, if a request with its state waits at its connection. Says whether it did. It replaces
+/// an earlier answer with the same state. It uses nothing up: the sign-in stays as it was.
 ///
 /// # Errors
 ///
@@ -94,7 +93,7 @@ macro_rules! columns {
     };
 }
 
-/// Finds an answer, and leaves it there.
+/// Finds an answer, and keeps it.
 ///
 /// # Errors
 ///
@@ -118,7 +117,7 @@ pub async fn find(
     Ok(found.filter(|answer| now < answer.expires_at))
 }
 
-/// Takes an answer. It is gone afterwards, so its handle counts once.
+/// Finds and deletes an answer, so its handle counts once.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
-//! Proofs of an e-mail address: an application asks, a code and perhaps a link
-//! go out by mail, and whoever has one of them reads that mailbox.
+//! Proofs of an e-mail address. An application requests one, and a code, perhaps with a link, is sent by
+//! mail. A person who presents one of them can read that mailbox.
 //!
-//! Every limit is decided inside the statement that counts, so that a hundred
-//! guesses at once are no more than one after the other.
+//! Each limit is checked inside the statement that counts, so a hundred guesses at once are no better than
+//! a hundred one after the other.
 //!
 //! Source: NIST SP 800-63B §3.1.3 (out-of-band), §3.2.2 (rate limiting).
 
@@ -17,7 +17,7 @@ use crate::seal::{InstanceKey, Place};
 use crate::{ClientId, Error, Secret, SecretHash, Stamp, Timestamp};
 
 words! {
-    /// What the mail holds.
+    /// The content of the mail.
     pub enum Kind {
         Otp = "OTP",
         Link = "LINK",
@@ -26,43 +26,42 @@ words! {
 }
 
 words! {
-    /// What the person is about to do, for the words of the mail.
+    /// What the person is about to do, for the text of the mail.
     pub enum Template {
         SignIn = "SIGNIN",
         SignUp = "SIGNUP",
     }
 }
 
-/// How often a code may be guessed within [`WINDOW`].
+/// The most guesses of a code within [`WINDOW`].
 pub const MAX_TRIES: i64 = 5;
 
-/// How many wrong codes a client may present for one address within [`DAY`], over
-/// all requests and mails. NIST SP 800-63B §3.2.2 allows a hundred in a row; of a
-/// million codes twenty are guessed by one in fifty thousand attackers. The link,
-/// which nobody guesses, works on.
+/// The most wrong codes that a client may present for one address within [`DAY`], over all requests and
+/// mails. NIST SP 800-63B §3.2.2 allows a hundred in a row. With twenty guesses among a million codes, one
+/// in fifty thousand attackers succeeds. The link cannot be guessed and still works.
 pub const MAX_FAILURES: i64 = 20;
 
-/// What [`MAX_FAILURES`] counts in. It begins with the first wrong code and is
-/// not prolonged by more of them.
+/// The time over which [`MAX_FAILURES`] counts. It begins with the first wrong code, and further ones do
+/// not prolong it.
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many mails one address gets within [`WINDOW`], from everybody together.
+/// The most mails to one address within [`WINDOW`], from all clients together.
 pub const MAX_SENDS_TO_ADDRESS: i64 = 10;
 
-/// How many mails one client sends within [`WINDOW`].
+/// The most mails of one client within [`WINDOW`].
 pub const MAX_SENDS_OF_CLIENT: i64 = 3_000;
 
-/// What the limits count in.
+/// The time over which the other limits count.
 pub const WINDOW: Duration = Duration::from_secs(10 * 60);
 
-/// What an application asks for.
+/// The request of an application.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     pub client_id: &'a ClientId,
     pub email: &'a EmailAddress,
     pub kind: Kind,
     pub template: Option<Template>,
-    /// Handed back with the proof.
+    /// Returned with the proof.
     pub state: Option<&'a str>,
     pub magiclink_auth_uri: Option<&'a str>,
     pub lifetime: Duration,
@@ -79,7 +78,7 @@ pub struct Challenge {
 impl Challenge {
     /// # Panics
     ///
-    /// If the operating system has no randomness to give.
+    /// If the operating system has no randomness.
     pub fn generate() -> Self {
         Self {
             code: generate_code(),
@@ -91,7 +90,7 @@ impl Challenge {
 /// Six digits, each number as likely as any other.
 fn generate_code() -> Secret {
     const NUMBERS: u32 = 1_000_000;
-    // Above this the small numbers would come once more than the others.
+    // Above this number, small codes would be more likely than others.
     const FAIR: u32 = u32::MAX - u32::MAX % NUMBERS;
     loop {
         let mut bytes = [0; 4];
@@ -103,7 +102,7 @@ fn generate_code() -> Secret {
     }
 }
 
-/// A proof that is asked for, as it is stored.
+/// A requested proof, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub email: EmailAddress,
@@ -141,7 +140,7 @@ fn read_row(row: &Row) -> Result<Request, Error> {
     read(&mut Columns::of(row))
 }
 
-/// A code is bound to its request: the same digits elsewhere have another hash.
+/// A code is bound to its request: for another request, the same digits have another hash.
 fn code_mac(key: &InstanceKey, request: &SecretHash, code: &str) -> SecretHash {
     let place = Place {
         column: "passwordless_requests.code_mac",
@@ -150,25 +149,25 @@ fn code_mac(key: &InstanceKey, request: &SecretHash, code: &str) -> SecretHash {
     key.mac(place, &[request.as_bytes().as_slice(), code.as_bytes()].concat())
 }
 
-/// What became of a wish to send a mail.
+/// Whether a mail may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sending {
-    /// Queue the mail in this transaction.
+    /// Yes. Queue the mail in this transaction.
     Allowed(Request),
-    /// This address has got enough for now.
+    /// This address has got its maximum of mails.
     AddressLimit,
-    /// This client has sent enough for now.
+    /// This client has sent its maximum of mails.
     ClientLimit,
-    /// Too many wrong codes were presented for this address today, and there is
-    /// no page of the application that a link could lead to.
+    /// Too many wrong codes were presented for this address today, and the application has no page to which
+    /// a link could lead.
     NoMoreCodes,
-    /// This client asked for no such proof.
+    /// This client requested no such proof.
     Unknown,
-    /// The proof was given, or its time is over.
+    /// The proof was given, or has expired.
     Over,
 }
 
-/// Whether codes for an address count at a client, after those that were wrong.
+/// Whether codes for an address still count at a client, after the wrong ones.
 async fn codes_count(
     tx: &mut Tx<'_>,
     client_id: &ClientId,
@@ -185,8 +184,8 @@ async fn codes_count(
     Ok(failures < MAX_FAILURES)
 }
 
-/// Stores what is asked for under `request`, the hash of a new secret. After
-/// [`MAX_FAILURES`] only a link goes out.
+/// Stores a request under `request`, the hash of a new secret. After [`MAX_FAILURES`] the mail contains
+/// only a link.
 ///
 /// # Errors
 ///
@@ -241,8 +240,8 @@ pub async fn insert(
     }))
 }
 
-/// Replaces code and link of `request` by new ones that live as long as the
-/// first. What was guessed before still counts.
+/// Replaces code and link of `request` by new ones, which expire with the first. Earlier guesses still
+/// count.
 ///
 /// # Errors
 ///
@@ -294,7 +293,7 @@ pub async fn renew(
     renewed.map_or(Ok(Sending::Over), |row| Ok(Sending::Allowed(read_row(&row)?)))
 }
 
-/// The limit that one more mail would break.
+/// The limit that another mail would break.
 async fn limit(
     tx: &mut Tx<'_>,
     email: &str,
@@ -326,24 +325,23 @@ async fn limit(
 /// The outcome of presenting a code or a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verification {
-    /// Once: whoever comes later gets [`Verification::Over`].
+    /// The proof is given, once. Later calls get [`Verification::Over`].
     Proven(Request),
     Wrong,
-    /// Guessed [`MAX_TRIES`] times within [`WINDOW`]; this guess was not looked at.
+    /// It was guessed [`MAX_TRIES`] times within [`WINDOW`]. This guess was not checked.
     TooManyTries,
-    /// Of the codes for this address, [`MAX_FAILURES`] were wrong within [`DAY`];
-    /// this guess was not looked at.
+    /// [`MAX_FAILURES`] codes for this address were wrong within [`DAY`]. This guess was not checked.
     TooManyFailures,
-    /// The proof was given, or its time is over.
+    /// The proof was given, or has expired.
     Over,
-    /// This client asked for no such proof.
+    /// This client requested no such proof.
     Unknown,
 }
 
-/// Presents a code. Commit whatever follows: a wrong one counts.
+/// Presents a code. Commit in any case, because a wrong one counts.
 ///
-/// Counting, comparing and spending are one statement, so of many guesses at
-/// once at most [`MAX_TRIES`] are looked at, and one of two right ones is first.
+/// Counting, comparing and using up are one statement. So if many guesses come at once, at most
+/// [`MAX_TRIES`] are checked, and only the first right one counts.
 ///
 /// # Errors
 ///
@@ -381,7 +379,7 @@ pub async fn verify_code(
         let request = read(&mut columns)?;
         return Ok(match columns.optional_time()? {
             Some(_) => {
-                // It was right, so it was no failure. Those before it stay counted.
+                // It was right, so it is no failure. Earlier failures stay counted.
                 tx.exec(
                     "UPDATE passwordless_failures SET failures = failures - 1
                       WHERE client_id = $1 AND email = $2 AND failures > 0",
@@ -396,8 +394,8 @@ pub async fn verify_code(
     why_not_looked_at(tx, (client_id, request), now).await
 }
 
-/// Counts a guess as wrong before it is looked at, so that of many at once no
-/// more than [`MAX_FAILURES`] are. Says whether it may be looked at.
+/// Counts a guess as wrong before it is checked, so that of many at once at most [`MAX_FAILURES`] are
+/// checked. Says whether this one may be.
 async fn count_failure(
     tx: &mut Tx<'_>,
     (client_id, request): (&ClientId, &SecretHash),
@@ -460,8 +458,7 @@ async fn why_not_looked_at(
     })
 }
 
-/// Presents the token of a link, and the request that it came with if the
-/// application kept it.
+/// Presents the token of a link, together with its request if the application stored that.
 ///
 /// # Errors
 ///

@@ -9,15 +9,15 @@ use crate::organization::Feature;
 use crate::row::{Columns, json};
 use crate::{Error, OrganizationId, PortalLinkId, SecretHash, Stamp, Timestamp};
 
-/// How long a link that an application fetched waits for its visitor, who is
-/// sent there at once.
+/// How long a link waits for its visitor. The application that requested it sends the visitor there at
+/// once.
 pub const LIFETIME: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortalLink {
     pub id: PortalLinkId,
     pub organization_id: OrganizationId,
-    /// Which parts of the portal it opens; all of them if there are none.
+    /// The parts of the portal that it opens. If empty, all of them.
     pub features: Vec<Feature>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
@@ -42,11 +42,11 @@ fn read(row: &Row) -> Result<PortalLink, Error> {
     })
 }
 
-/// Adds a link whose address ends in what hashes to `token`.
+/// Adds a link. `token` is the hash of the secret in its address.
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails, as when the organization is gone.
+/// [`Error::Database`] if the database fails, also if the organization is gone.
 pub async fn insert(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -71,8 +71,8 @@ pub async fn insert(
     event::record(tx, at, entry.with("link_id", link.id.as_str())).await
 }
 
-/// Uses a link, at most once: check and mark are one statement, so of two
-/// visitors with one link the second gets nothing.
+/// Uses a link, at most once. Check and mark are one statement, so if two visitors have one link, the
+/// second gets nothing.
 ///
 /// # Errors
 ///
@@ -121,7 +121,7 @@ pub async fn list_usable(
     rows.iter().map(read).collect()
 }
 
-/// Takes back a link of an organization, or all of them. Says how many there were.
+/// Revokes a link of an organization, or all of them. Returns how many there were.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
-//! Proofs: how somebody shows who they are, and what a session remembers of it.
+//! Proofs: how a person shows who they are, and what a session stores about it.
 //!
-//! Source: RFC 8176 §2 (the words of `amr`), OIDC Core §2 (`amr`, `auth_time`).
-//! `docs/decisions/proof.md` says what each proof may open.
+//! Source: RFC 8176 §2 (the words of `amr`), OIDC Core §2 (`amr`, `auth_time`). `docs/decisions/proof.md`
+//! says what each proof may open.
 
 use genkan_protocol::EmailAddress;
 use serde::{Deserialize, Serialize};
@@ -9,32 +9,32 @@ use serde::{Deserialize, Serialize};
 use crate::row::Columns;
 use crate::{ConnectionId, CredentialId, DirectoryId, Error, Timestamp, UserId};
 
-/// How somebody shows who they are.
+/// How a person shows who they are.
 ///
-/// The cases have no field in common, so each is told by its fields, as the
-/// first of them always was.
+/// The variants have no field in common, so serde distinguishes them by their fields. The first variant was
+/// always stored like this.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Proof {
     /// The provider of a connection knows them.
     Connection {
         connection_id: ConnectionId,
-        /// How it calls them, for ever.
+        /// The provider's permanent identifier of the person.
         subject: String,
     },
-    /// They have read the mail of this address: a code or a link was in it.
+    /// They have read the mail of this address, because they know the code or the link in it.
     Email { address: EmailAddress },
     /// They have the passkey that this user registered.
     Passkey {
         credential_id: CredentialId,
         user_id: UserId,
     },
-    /// A directory says that they are its people. Nobody is at a browser.
+    /// A directory says that they are its people. No browser is involved.
     Directory { directory_id: DirectoryId },
 }
 
 impl Proof {
-    /// The connection by which they came.
+    /// The connection that they came through.
     pub const fn connection_id(&self) -> Option<&ConnectionId> {
         match self {
             Self::Connection { connection_id, .. } => Some(connection_id),
@@ -42,7 +42,7 @@ impl Proof {
         }
     }
 
-    /// How the provider of the connection calls them.
+    /// The provider's identifier of the person.
     pub fn subject(&self) -> Option<&str> {
         match self {
             Self::Connection { subject, .. } => Some(subject),
@@ -51,7 +51,7 @@ impl Proof {
     }
 }
 
-/// A way of showing who one is, as a session remembers it.
+/// A method of a proof, as a session stores it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum Method {
@@ -60,19 +60,19 @@ pub enum Method {
     /// By a code or a link that was mailed.
     Mail,
     Passkey {
-        /// It cannot leave its authenticator (Web Authentication Level 3 §6.1.3, BE).
+        /// The key cannot leave its authenticator (Web Authentication Level 3 §6.1.3, BE).
         device_bound: bool,
-        /// The authenticator knew the person: by a PIN, a finger (§6.1, UV).
+        /// The authenticator verified the person, by a PIN or a finger (§6.1, UV).
         user_verified: bool,
     },
 }
 
-/// A passkey that knows the person shows two things.
+/// A passkey with a verified user counts as two factors.
 const MULTIPLE_FACTORS: &str = "mfa";
 
 impl Method {
-    /// What RFC 8176 §2 calls it. A provider's word about its methods is its own
-    /// word and not repeated, so a connection has none.
+    /// The word of RFC 8176 §2. A connection has none: what a provider says about its own methods is not
+    /// repeated.
     const fn word(self) -> Option<&'static str> {
         match self {
             Self::Connection => None,
@@ -101,7 +101,7 @@ impl Method {
 struct Proved {
     #[serde(flatten)]
     method: Method,
-    /// When; `None` if a provider does not say, so nobody can tell how old the proof is.
+    /// The time of the proof. `None` if the provider does not say it, so the age of the proof is unknown.
     at: Option<Timestamp>,
 }
 
@@ -115,8 +115,8 @@ impl Proofs {
         Self(vec![Proved { method, at }])
     }
 
-    /// What a session remembers of a proof that was given at `at`: of a passkey the
-    /// least that it can be. A directory starts no session.
+    /// The stored form of a proof that was given at `at`. Of a passkey it assumes the weakest kind. A
+    /// directory starts no session.
     pub fn of(proof: &Proof, at: Option<Timestamp>) -> Self {
         match proof {
             Proof::Connection { .. } => Self::one(Method::Connection, at),
@@ -132,14 +132,14 @@ impl Proofs {
         }
     }
 
-    /// When the person signed in (`auth_time`): the time of the first proof. A proof
-    /// that is asked for beside it does not say who they are, and makes it no younger.
+    /// When the person signed in (`auth_time`): the time of the first proof. A further proof does not say
+    /// who they are, so it does not make the sign-in newer.
     pub fn auth_time(&self) -> Option<Timestamp> {
         self.0.first().and_then(|proved| proved.at)
     }
 
-    /// What `amr` says of them beside the connection: each word once, that there
-    /// were several factors last.
+    /// The words of `amr` besides the connection. Each word comes once. If there were several factors,
+    /// `mfa` comes last.
     pub fn words(&self) -> Vec<&'static str> {
         let mut words = Vec::new();
         for word in self.0.iter().filter_map(|proved| proved.method.word()) {
@@ -153,8 +153,8 @@ impl Proofs {
         words
     }
 
-    /// As they count at `now`: a clock that runs ahead of ours makes no proof
-    /// younger than the arrival.
+    /// The proofs as they count at `now`. If a provider's clock is ahead of ours, the proof is no newer
+    /// than the arrival.
     pub(crate) fn arrived_at(&self, now: Timestamp) -> Self {
         let arrived = |proved: &Proved| Proved {
             at: proved.at.map(|at| at.min(now)),
@@ -163,8 +163,8 @@ impl Proofs {
         Self(self.0.iter().map(arrived).collect())
     }
 
-    /// Reads the columns `proofs` and `auth_time`. A row from before there was a
-    /// list is one proof, by its connection.
+    /// Reads the columns `proofs` and `auth_time`. A row from before there was a list has one proof, by its
+    /// connection.
     pub(crate) fn read(
         columns: &mut Columns<'_>,
         column: &'static str,

@@ -1,34 +1,34 @@
-//! The products at the other end of connections and directories: one table, for what
-//! people call them, what they can be, and what is peculiar to them.
+//! The products at the other end of connections and directories, in one table: their names, what they can
+//! be used for, and how they differ from others.
 //!
-//! A product that is added is one row.
+//! To add a product, add one row.
 
 use crate::row::words;
 
-/// What is known of a product.
+/// The facts about a product.
 #[derive(Clone, Copy)]
 struct Row {
-    /// What people call it.
+    /// Its name for people.
     title: &'static str,
     /// Other names that people type.
     names: &'static [&'static str],
-    /// What people call it, if its word does not tell.
+    /// Its name in lists, if its word is not clear enough.
     called: Option<&'static str>,
-    /// Companies have it as their identity provider: a connection leads there.
+    /// Companies use it as their identity provider, so a connection can lead there.
     connection: bool,
-    /// What people call it where its people and groups come from; `None`: it sends none.
+    /// Its name as a directory. `None`: it cannot be one.
     directory: Option<&'static str>,
-    /// People sign in there for themselves, whatever company they are of.
+    /// People sign in there for themselves, independent of a company.
     social: bool,
-    /// The issuer of everybody who comes from there, if it has one for all.
+    /// The issuer, if it is the same for all customers.
     issuer: Option<&'static str>,
-    /// What it is asked for to tell a person's name and address; `None`: as everybody.
+    /// The scopes for a person's name and address. `None`: the usual ones.
     scopes: Option<&'static [&'static str]>,
-    /// It knows `prompt=select_account`, by its documentation.
+    /// Its documentation says that it supports `prompt=select_account`.
     chooses_accounts: bool,
-    /// The file of its logo among ours; `None`: there is none.
+    /// The file of its logo, if we have one.
     logo: Option<&'static str>,
-    /// The page in `docs/guides` that tells how it is connected; `None`: there is none.
+    /// The page in `docs/guides` about connecting it, if there is one.
     guide: Option<&'static str>,
 }
 
@@ -50,11 +50,11 @@ impl Row {
     }
 }
 
-/// Makes the products of their rows.
+/// Makes the products from the rows.
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $name:ident = $word:literal: $row:expr,)*) => {
         words! {
-            /// A product of somebody else's that people come from.
+            /// A product where people come from.
             pub enum Provider { $($(#[$doc])* $name = $word,)* }
         }
 
@@ -137,14 +137,14 @@ catalogue! {
         social: true,
         ..Row::titled("Salesforce")
     },
-    /// Private accounts, and those of whatever company.
+    /// Private accounts, and accounts of any company.
     Microsoft = "MICROSOFT": Row {
         social: true,
         chooses_accounts: true,
         ..Row::titled("Microsoft")
     },
     Scalekit = "SCALEKIT": Row::titled("Scalekit"),
-    /// Any other.
+    /// Any other product.
     Custom = "CUSTOM": Row {
         connection: true,
         ..Row::titled("Single sign-on")
@@ -157,12 +157,12 @@ catalogue! {
 }
 
 impl Provider {
-    /// What people call it.
+    /// Its name for people.
     pub const fn title(self) -> &'static str {
         self.row().title
     }
 
-    /// Its word as people type it, with what they call it if the word does not tell.
+    /// Its word for the command line, with its name in lists if the word is not clear enough.
     pub fn typed(self) -> String {
         let word = self.as_str().to_ascii_lowercase();
         match self.row().called {
@@ -171,38 +171,38 @@ impl Provider {
         }
     }
 
-    /// Whether companies have it as their identity provider. A connection may lead to any
-    /// product all the same.
+    /// Whether companies use it as their identity provider. A connection may lead to any product all the
+    /// same.
     pub const fn is_of_companies(self) -> bool {
         self.row().connection
     }
 
-    /// What people call it as a directory; `None` if it can be none.
+    /// Its name as a directory. `None` if it cannot be one.
     pub const fn directory_title(self) -> Option<&'static str> {
         self.row().directory
     }
 
-    /// Whether people and groups come from there.
+    /// Whether it can be a directory.
     pub const fn is_directory(self) -> bool {
         self.row().directory.is_some()
     }
 
-    /// Whether people sign in there for themselves, whatever company they are of.
+    /// Whether people sign in there for themselves, independent of a company.
     pub const fn is_social(self) -> bool {
         self.row().social
     }
 
-    /// The issuer of everybody who comes from there, if it has one for all.
+    /// The issuer, if it is the same for all customers.
     pub const fn issuer(self) -> Option<&'static str> {
         self.row().issuer
     }
 
-    /// What it is asked for to tell a person's name and address, if that is something of its own.
+    /// The scopes for a person's name and address, if they are not the usual ones.
     pub const fn scopes(self) -> Option<&'static [&'static str]> {
         self.row().scopes
     }
 
-    /// Whether it knows `prompt=select_account`, by its documentation.
+    /// Whether its documentation says that it supports `prompt=select_account`.
     pub const fn chooses_accounts(self) -> bool {
         self.row().chooses_accounts
     }
@@ -212,12 +212,12 @@ impl Provider {
         self.row().logo
     }
 
-    /// The page in `docs/guides` that tells how it is connected, if there is one.
+    /// The page in `docs/guides` about connecting it, if there is one.
     pub const fn guide(self) -> Option<&'static str> {
         self.row().guide
     }
 
-    /// The product that people call so, in any case of letters.
+    /// The product with this name, in upper or lower case.
     pub fn named(text: &str) -> Option<Self> {
         let word = text.to_ascii_uppercase().replace(['-', ' '], "_");
         let is_called =
@@ -261,7 +261,8 @@ mod tests {
 
     #[test]
     fn a_product_can_be_something_and_a_directory_is_of_a_company() {
-        // Neither is another company's: one is Genkan's kind of server, and one is a part of Genkan.
+        // These two are no product of a company: one is the kind of server that Genkan is, and one is a
+        // part of Genkan.
         let of_nobody = [Provider::Scalekit, Provider::IdpSimulator];
         for product in Provider::ALL.iter().copied() {
             let is_something = product.is_of_companies() || product.is_directory() || product.is_social();

@@ -10,71 +10,67 @@ use crate::grant::{self, Grant};
 use crate::row::Columns;
 use crate::{ClientId, Error, GrantId, Secret, SecretHash, Stamp, Timestamp};
 
-/// How long a used token of a public client may be presented once more: its
-/// answer may have been lost, or two tabs may have been quick.
+/// How long a used token of a public client may be presented again. The answer may have been lost, or two
+/// tabs may have refreshed at once.
 pub const GRACE: Duration = Duration::from_secs(30);
 
-/// What presenting a refresh token does to it.
+/// How refresh tokens rotate: what happens to a token that is presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotation {
-    /// Any token of the living family works, again and again. For confidential
-    /// clients, which are bound by their authentication: a stolen token alone
-    /// is worth nothing.
+    /// Any token of a living family works, as often as it is presented. This is for confidential clients.
+    /// They are bound by their authentication, so a stolen token alone is worth nothing.
     Family,
-    /// A token works once, and within [`GRACE`] of that once more and more.
-    /// For public clients.
+    /// A token works once, and again within [`GRACE`] of that first use. This is for public clients.
     ///
-    /// Why grace does not keep a thief alive: a token that grace answers with
-    /// is a *sibling* of the one that was lost. As soon as one of several
-    /// siblings is used, the others are superseded, and [`GRACE`] later they are
-    /// worth nothing: whoever comes with one then reveals the theft and ends the
-    /// family. Within it they are answered, for two tabs with a copy of one token
-    /// refresh at nearly the same time, turn after turn. So a thief must come
-    /// within half a minute of the owner at every single turn, or be seen. Grace
-    /// is counted from the first use and from the supersession, so it cannot be
+    /// Why does the grace period not help a thief? During it, the answer contains a *sibling* of the token
+    /// that was lost. As soon as one of several siblings is used, the others are superseded. [`GRACE`]
+    /// later they are worth nothing: if somebody then presents one, the theft shows and the family ends.
+    /// Until then they are answered, because two tabs with one token may refresh at nearly the same time,
+    /// again and again. So a thief must follow the owner within half a minute at every single refresh, or
+    /// be noticed. The period is counted from the first use and from the supersession, so it cannot be
     /// prolonged.
     StrictWithGrace,
-    /// A token works once. For confidential clients that ask for it.
+    /// A token works once. This is for confidential clients that ask for it.
     Strict,
 }
 
 /// The outcome of presenting a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redemption {
-    /// It works. The answer carries a new token, see [`issue`]; that of a
-    /// [`Rotation::Family`] carries the same one, see [`again`].
+    /// The token is valid. The answer contains a new token, see [`issue`]. With [`Rotation::Family`] it
+    /// contains the same token, see [`again`].
     Fresh(Grant),
-    /// It or a sibling of it was used a moment ago, and it works once more; [`Rotation::StrictWithGrace`]
-    /// says why that is safe. The answer carries a new token.
+    /// The token or a sibling was used a moment ago, and it works again. [`Rotation::StrictWithGrace`] says
+    /// why this is safe. The answer contains a new token.
     Graced(Grant),
-    /// Somebody used it before. The grant, and so the whole family, is revoked now.
+    /// The token was used before. The grant, and so the whole family, is revoked now.
     Reused(GrantId),
     /// Never issued to this client, expired, revoked, or its session has ended.
     Unknown,
 }
 
-/// A refresh token whose family lives.
+/// A refresh token of a living family.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshToken {
     pub grant: Grant,
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
     pub used_at: Option<Timestamp>,
-    /// When a sibling was used instead.
+    /// When a sibling was used instead of it.
     pub superseded_at: Option<Timestamp>,
 }
 
 impl RefreshToken {
-    /// Whether nobody has presented it or a sibling of it.
+    /// Whether neither it nor a sibling was presented.
     pub const fn is_unused(&self) -> bool {
         self.used_at.is_none() && self.superseded_at.is_none()
     }
 }
 
-/// Ends the part of a presented token that counts, see [`again`].
+/// Ends the significant part of a presented token, see [`again`].
 const SEPARATOR: char = '~';
 
-/// The hash under which a presented token is kept.
+/// The hash under which a presented token is stored.
 pub fn hash(presented: &str) -> SecretHash {
     let counts = presented
         .split_once(SEPARATOR)
@@ -82,12 +78,11 @@ pub fn hash(presented: &str) -> SecretHash {
     SecretHash::of(counts.as_bytes())
 }
 
-/// What a [`Rotation::Family`] answers with: the same token in another text.
+/// The answer of [`Rotation::Family`]: the same token as another text.
 ///
-/// Clients expect a token that differs from the one they sent, and any token of
-/// the family keeps working. A row for each answer would grow by hundreds a day
-/// for a session that is open all the time, and add nothing: whoever holds one
-/// of the texts holds the token.
+/// Clients expect a token that differs from the one they sent, and every token of the family keeps working.
+/// A row for each answer would add hundreds a day for a session that is always open. It would not add
+/// security, because the holder of one text has the token.
 pub fn again(presented: &str) -> Secret {
     let counts = presented
         .split_once(SEPARATOR)
@@ -95,8 +90,8 @@ pub fn again(presented: &str) -> Secret {
     Secret::generate_with_prefix(&format!("{counts}{SEPARATOR}"))
 }
 
-/// Issues a token of the family of `grant_id`. A family ends with its session,
-/// so let it expire with the grant.
+/// Issues a token in the family of `grant_id`. Let it expire with the grant, because a family ends with its
+/// session.
 ///
 /// # Errors
 ///
@@ -116,8 +111,8 @@ pub async fn issue(
     Ok(())
 }
 
-/// Finds a token that has not expired and whose grant counts, used or not: for
-/// introspection and revocation.
+/// Finds a token that has not expired and whose grant is valid, used or not. It is for introspection and
+/// revocation.
 ///
 /// # Errors
 ///
@@ -152,11 +147,11 @@ pub async fn find(tx: &mut Tx<'_>, hash: &SecretHash, now: Timestamp) -> Result<
 
 /// Redeems a token of a client under the rules of `rotation`.
 ///
-/// Commit whatever follows: a reuse stays punished.
+/// Commit in any case, so that the grant of a reused token stays revoked.
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails; the token is then unused.
+/// [`Error::Database`] if the database fails. The token is then unused.
 pub async fn redeem(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -175,7 +170,7 @@ pub async fn redeem(
         if use_up(tx, hash, &token.grant.id, at.now).await? {
             return Ok(Redemption::Fresh(token.grant));
         }
-        // Somebody was quicker: what they did decides whether this is within the grace.
+        // Another request was faster. Its time decides whether this one is within the grace period.
         match find_of_client(tx, hash, client_id, at.now).await? {
             Some(token) => token,
             None => return Ok(Redemption::Unknown),
@@ -203,8 +198,8 @@ async fn find_of_client(
     Ok(found.filter(|token| token.grant.client_id == *client_id))
 }
 
-/// Marks a token as used and its siblings as superseded. Check and mark are one
-/// statement, so of racing requests one gets `true`.
+/// Marks a token as used and its siblings as superseded. Check and mark are one statement, so if several
+/// requests race, one gets `true`.
 async fn use_up(
     tx: &mut Tx<'_>,
     hash: &SecretHash,

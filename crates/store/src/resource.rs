@@ -1,4 +1,4 @@
-//! Resources: servers that applications and programs ask tokens for.
+//! Resources: servers for which applications and programs request tokens.
 //!
 //! Source: RFC 8707, RFC 9728.
 
@@ -14,7 +14,7 @@ use crate::row::{Columns, json, words};
 use crate::{Error, Page, ResourceId, Stamp, Timestamp, environment};
 
 words! {
-    /// What a resource is.
+    /// The kind of resource.
     pub enum Kind {
         Web = "WEB",
         Mobile = "MOBILE",
@@ -34,18 +34,18 @@ pub struct Resource {
     pub updated_at: Timestamp,
 }
 
-/// What is kept of a resource beside its name. No query asks for any of it.
+/// The settings of a resource. No query reads into them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
     pub description: String,
-    /// Where it is reached.
+    /// Its address.
     pub resource_uri: String,
-    /// What its tokens name as their audience, if not its URI.
+    /// The audience of its tokens, if it is not the address.
     pub audience: String,
     pub logo_uri: String,
     pub provider: String,
-    /// What its clients may ask for.
+    /// The scope that its clients may request.
     pub scope: Scope,
     pub access_token_lifetime: Option<Duration>,
     pub refresh_token_lifetime: Option<Duration>,
@@ -58,7 +58,7 @@ pub struct Settings {
     pub resource_scope_selection_allowed: bool,
 }
 
-/// A client that may introduce itself by its own metadata document.
+/// A client that may register itself by its own metadata document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllowedClient {
     /// `PREDEFINED` or `URL`.
@@ -67,7 +67,7 @@ pub struct AllowedClient {
 }
 
 impl Resource {
-    /// Whom the tokens of its clients are meant for, unless a client says otherwise.
+    /// The audience of its clients' tokens, unless a client has its own.
     pub fn audience(&self) -> &str {
         let settings = &self.settings;
         [&settings.audience, &settings.resource_uri]
@@ -151,7 +151,7 @@ pub async fn list(tx: &mut Tx<'_>, kind: Kind, page: &Page<ResourceId>) -> Resul
     rows.iter().map(read).collect()
 }
 
-/// How many resources of a kind there are, counted up to `limit`.
+/// The number of resources of a kind, counted up to `limit`.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Access tokens that were revoked one by one, until they expire by themselves.
+//! Access tokens that were revoked one by one. They are listed until they expire.
 //!
 //! Source: RFC 7009 §2. A token whose whole grant is revoked is not listed here.
 

@@ -1,4 +1,4 @@
-//! Reading a row, column after column.
+//! Reads a row, column after column.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use serde::de::DeserializeOwned;
 use crate::id::Id;
 use crate::{Error, SecretHash};
 
-/// The names that `string_agg(…, '\n')` has joined; none has a line break.
+/// The names that `string_agg(…, '\n')` has joined. No name contains a line break.
 pub(crate) fn lines(joined: Option<String>) -> Vec<String> {
     joined
         .map(|joined| joined.split('\n').map(str::to_owned).collect())
         .unwrap_or_default()
 }
 
-/// Reads the columns of a row in the order of the `SELECT`: every aggregate has
-/// one list of columns and one function that reads it, side by side.
+/// Reads the columns of a row in the order of the `SELECT`. Every aggregate has one list of columns and,
+/// next to it, one function that reads them.
 pub(crate) struct Columns<'a> {
     row: &'a Row,
     next: usize,
@@ -29,7 +29,7 @@ impl<'a> Columns<'a> {
         Self { row, next: 0 }
     }
 
-    /// Reads on after `skipped` columns of another aggregate.
+    /// Reads from after `skipped` columns of another aggregate.
     pub(crate) fn from(row: &'a Row, skipped: usize) -> Self {
         Self { row, next: skipped }
     }
@@ -127,7 +127,7 @@ impl<'a> Columns<'a> {
         parse(&self.text()?).map_err(|_| Error::Corrupt(column))
     }
 
-    /// The same, of a column that may be empty.
+    /// The same for a column that may be NULL.
     pub(crate) fn optional_parsed<T, E>(
         &mut self,
         column: &'static str,
@@ -140,8 +140,8 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// A SELECT that holds what it reads until the commit, where there is anybody to hold it
-/// against; see `docs/decisions/isolation.md`. The lock stands last.
+/// A SELECT that locks what it reads until the commit, if the engine needs that, see
+/// `docs/decisions/isolation.md`. The lock comes last.
 macro_rules! held {
     ($tx:expr, $lock:literal, $($sql:expr),+ $(,)?) => {
         if $tx.locks() {
@@ -153,13 +153,13 @@ macro_rules! held {
 }
 pub(crate) use held;
 
-/// The JSON text of a column.
+/// The JSON text for a column.
 pub(crate) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value)
         .expect("what the store keeps as JSON has text keys and no foreign serializer")
 }
 
-/// The seconds of a column.
+/// The seconds for a column.
 pub(crate) fn secs(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

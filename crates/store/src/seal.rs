@@ -1,5 +1,5 @@
-//! Sealing: what must be sent again (signing keys, secrets of identity
-//! providers) is encrypted under the instance key.
+//! Sealing: values that must be readable again (signing keys, secrets at identity providers) are encrypted
+//! under the instance key.
 //!
 //! Source: NIST SP 800-38D (AES-GCM), RFC 5869 (HKDF).
 
@@ -14,15 +14,15 @@ const SALT_LEN: usize = 32;
 const NONCE_LEN: usize = 12;
 const HEADER_LEN: usize = 1 + SALT_LEN + NONCE_LEN;
 
-/// The key of this instance: without it a copy of the database opens nothing.
+/// The key of this instance. Without it, a copy of the database opens nothing.
 ///
-/// Every message is encrypted under a key of its own, derived from a random
-/// salt: random 96-bit nonces under one key must stop after 2^32 messages
-/// (NIST SP 800-38D §8.3), which a busy gateway reaches in a year.
+/// Every message is encrypted under a key of its own, which is derived from a random salt. Random 96-bit
+/// nonces under a single key would have to stop after 2
+/// 32 messages (NIST SP 800-38D §8.3), and a busy gateway reaches that in a year.
 pub struct InstanceKey(Zeroizing<[u8; 32]>);
 
-/// Where a sealed value lives. It is authenticated with the value, so that
-/// nobody who can write to the database can move one to another row or column.
+/// The place of a sealed value. It is authenticated with the value, so an attacker who can write to the
+/// database cannot move the value to another row or column.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// The table and column, such as `connections.client_secret`.
@@ -31,8 +31,8 @@ pub struct Place<'a> {
     pub id: &'a str,
 }
 
-/// A sealed value cannot be opened: another instance key, another place, or
-/// somebody changed it. Which of them is not told.
+/// A sealed value cannot be opened: it was sealed under another instance key or for another place, or
+/// somebody changed it. The error does not say which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a sealed value cannot be opened with this instance key")]
 pub struct OpenError;
@@ -42,11 +42,11 @@ impl InstanceKey {
         Self(bytes)
     }
 
-    /// A new key, to be kept by whoever starts a new instance.
+    /// A new key. The operator of the new instance must store it.
     ///
     /// # Panics
     ///
-    /// If the operating system has no randomness to give.
+    /// If the operating system has no randomness.
     pub fn generate() -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         rand::fill(bytes.as_mut()).expect("the operating system has randomness");
@@ -62,7 +62,7 @@ impl InstanceKey {
     ///
     /// # Panics
     ///
-    /// If the operating system has no randomness to give.
+    /// If the operating system has no randomness.
     pub fn seal(&self, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
         let mut salt = [0; SALT_LEN];
         rand::fill(&mut salt).expect("the operating system has randomness");
@@ -79,7 +79,7 @@ impl InstanceKey {
         message
     }
 
-    /// Decrypts what was sealed for `place`.
+    /// Decrypts a value that was sealed for `place`.
     ///
     /// # Errors
     ///
@@ -105,8 +105,8 @@ impl InstanceKey {
         Ok(plaintext)
     }
 
-    /// A keyed hash of `message` for `place`, for what is too short to keep as a
-    /// plain hash: without this key a copy of the database tells no six digits.
+    /// A keyed hash of `message` for `place`. It is for values that are too short for a plain hash: without
+    /// this key, a copy of the database does not reveal six digits.
     ///
     /// Source: RFC 2104.
     pub fn mac(&self, place: Place<'_>, message: &[u8]) -> SecretHash {
@@ -118,7 +118,7 @@ impl InstanceKey {
             .expect("HKDF gives 32 bytes");
         let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()));
         let place = place.associated_data();
-        // The length keeps place and message apart.
+        // The length separates place and message.
         context.update(&u64::try_from(place.len()).unwrap_or(u64::MAX).to_be_bytes());
         context.update(&place);
         context.update(message);

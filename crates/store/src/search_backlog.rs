@@ -1,16 +1,16 @@
-//! Writes the words of rows that were there before the search index.
+//! Writes the words of rows that are older than the search index.
 
 use genkan_db::{Bulk, Db, p};
 
 use crate::row::Columns;
 use crate::{Error, OrganizationId, UserId, organization, user};
 
-/// Works off the rows without words, in small transactions with pauses between
-/// them. Nodes may do so at the same time. Until it is done the rest is not found.
+/// Writes the missing words, in small transactions with pauses. Several nodes may do so at once. Until it
+/// is done, the other rows are not found.
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails; it goes on where it stopped.
+/// [`Error::Database`] if the database fails. The next call goes on where this one stopped.
 pub async fn write_missing(db: &Db) -> Result<(), Error> {
     db.bulk(async |tx| {
         let rows = tx
@@ -24,7 +24,7 @@ pub async fn write_missing(db: &Db) -> Result<(), Error> {
             .map(|row| Columns::of(row).text())
             .collect::<Result<Vec<_>, _>>()?;
         for id in &ids {
-            // Whoever was deleted meanwhile needs no words.
+            // If the row was deleted meanwhile, it needs no words.
             if let Ok(id) = OrganizationId::parse(id) {
                 if let Some(organization) = organization::find(tx, &id).await? {
                     organization::index(tx, &organization).await?;

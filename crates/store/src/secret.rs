@@ -1,4 +1,4 @@
-//! Secrets: shown once, kept as a hash.
+//! Secrets: shown once, stored as a hash.
 
 use std::fmt;
 
@@ -7,12 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-/// A value that whoever holds it may act with: a code, a token, a client
-/// secret, a session cookie.
+/// A value that gives its holder rights: a code, a token, a client secret, a session cookie.
 ///
-/// It cannot be printed and is wiped from memory. The store keeps only its
-/// [`SecretHash`]; with 256 random bits behind it a plain SHA-256 cannot be
-/// turned back, so no slow hash is needed.
+/// It cannot be printed and is wiped from memory. The store keeps only its [`SecretHash`]. The value has
+/// 256 random bits, so a plain SHA-256 cannot be reversed and no slow hash is needed.
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
@@ -20,21 +18,21 @@ impl Secret {
     ///
     /// # Panics
     ///
-    /// If the operating system has no randomness to give.
+    /// If the operating system has no randomness.
     pub fn generate() -> Self {
         Self::generate_with_prefix("")
     }
 
-    /// 256 random bits in base64url after a prefix, by which people and scanners
-    /// for leaked secrets recognise what they found.
+    /// 256 random bits in base64url after a prefix. By the prefix, people and scanners for leaked secrets
+    /// recognise it.
     ///
     /// # Panics
     ///
-    /// If the operating system has no randomness to give.
+    /// If the operating system has no randomness.
     pub fn generate_with_prefix(prefix: &str) -> Self {
         let mut bits = Zeroizing::new([0; 32]);
         rand::fill(bits.as_mut()).expect("the operating system has randomness");
-        // 43 characters, reserved first: a growing string would leave copies behind.
+        // 43 characters, reserved first, because a growing string would leave copies behind.
         let mut text = Zeroizing::new(String::with_capacity(prefix.len() + 43));
         text.push_str(prefix);
         URL_SAFE_NO_PAD.encode_string(bits.as_ref(), &mut text);
@@ -46,12 +44,12 @@ impl Secret {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The value itself. Every call is a place to look at in a review.
+    /// The value itself. A review should look at every call.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What the store keeps.
+    /// The hash to store.
     pub fn sha256(&self) -> SecretHash {
         SecretHash::of(self.0.as_bytes())
     }
@@ -69,7 +67,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The SHA-256 of a [`Secret`]. Comparing two takes the same time wherever they differ.
+/// The SHA-256 of a [`Secret`]. The comparison takes constant time.
 #[derive(Clone, Copy, Eq)]
 pub struct SecretHash([u8; 32]);
 
@@ -96,7 +94,7 @@ impl PartialEq for SecretHash {
     }
 }
 
-/// Shows nothing: a hash in a log finds its row.
+/// Shows nothing, because a hash in a log would lead to its row.
 impl fmt::Debug for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretHash(…)")

@@ -1,4 +1,4 @@
-//! Session policies: an organization may want shorter sessions than the application gives.
+//! Session policies: an organization may shorten the sessions of its people.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::row::{Columns, held, json, words};
 use crate::{Error, OrganizationId, SessionId, Stamp, Timestamp};
 
 words! {
-    /// How an organization's administrators counted.
+    /// The unit that an administrator entered.
     pub enum Unit {
         Minutes = "MINUTES",
         Hours = "HOURS",
@@ -40,27 +40,27 @@ impl Span {
 /// How long a session lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// From the sign-in, however busy it is.
+    /// From the sign-in, also if it is in use.
     pub absolute: Duration,
     /// From the last use.
     pub idle: Duration,
 }
 
 impl Lifetimes {
-    /// Those that hold where an organization has a policy of its own.
+    /// The lifetimes under an organization's policy.
     #[must_use]
     pub fn shortened_by(self, policy: Option<&SessionPolicy>) -> Self {
         policy.map_or(self, |policy| policy.shorten(self))
     }
 }
 
-/// An organization's own limits. They only shorten: the shorter one of the
-/// application's and the organization's holds.
+/// An organization's own limits. They can only shorten: of the application's and the organization's limit,
+/// the shorter one holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionPolicy {
-    /// From the sign-in, however busy the session is.
+    /// From the sign-in, also if the session is in use.
     pub absolute: Option<Span>,
-    /// From the last use; counts if `idle_enabled`.
+    /// From the last use. It counts if `idle_enabled`.
     pub idle: Option<Span>,
     pub idle_enabled: bool,
 }
@@ -74,7 +74,7 @@ impl SessionPolicy {
         self.idle.filter(|_| self.idle_enabled).map(Span::duration)
     }
 
-    /// The lifetimes that hold in the organization.
+    /// The lifetimes in the organization.
     pub fn shorten(&self, application: Lifetimes) -> Lifetimes {
         let shorter =
             |limit: Option<Duration>, other: Duration| limit.map_or(other, |limit| limit.min(other));
@@ -85,8 +85,7 @@ impl SessionPolicy {
     }
 }
 
-/// The organization's own policy; `None` if the application's alone holds, or
-/// there is no such organization.
+/// The organization's own policy. `None` if it has none, or there is no such organization.
 ///
 /// # Errors
 ///
@@ -99,8 +98,8 @@ pub async fn find(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<Session
     Ok(policy.transpose()?.flatten())
 }
 
-/// As [`find`], of an organization or of none, and holds it: whoever changes it waits for the
-/// session that is measured by it.
+/// As [`find`], for an organization or none, and locks it. So a change of the policy waits for the session
+/// that begins here.
 pub(crate) async fn find_held(
     tx: &mut Tx<'_>,
     id: Option<&OrganizationId>,
@@ -116,8 +115,8 @@ pub(crate) async fn find_held(
     Ok(policy.transpose()?.flatten())
 }
 
-/// How long a session may be unused: as the strictest of the organizations says
-/// that the session is in, or in which something that it gave still counts.
+/// The idle time of a session: the shortest one of the organizations that the session is in, or in which it
+/// has a valid grant.
 pub(crate) async fn strictest_idle(
     tx: &mut Tx<'_>,
     session_id: &SessionId,
@@ -147,13 +146,12 @@ pub(crate) async fn strictest_idle(
     Ok(strictest)
 }
 
-/// Gives an organization its own policy, or the application's alone.
+/// Sets or removes an organization's own policy.
 ///
-/// Living sessions are shortened at once, so that a lost laptop does not stay
-/// signed in for as long as the old policy allowed. A longer policy lengthens
-/// the idle time at the next use, and the rest at the next sign-in. At READ COMMITTED (see
-/// [`genkan_db::Db::tx_read_committed`]) no session is overlooked that begins or is used at the
-/// same time.
+/// Living sessions are shortened at once, so that a lost laptop does not stay signed in for as long as the
+/// old policy allowed. A longer policy prolongs the idle time at the next use, and the rest at the next
+/// sign-in. At READ COMMITTED (see [`genkan_db::Db::tx_read_committed`]) it misses no session that begins
+/// or is used at the same time.
 ///
 /// # Errors
 ///
@@ -202,7 +200,8 @@ async fn shorten_living_sessions(
             p![id, micros(absolute.duration())],
         )
         .await?;
-        // A session that has gone elsewhere since lasts as long as it may there; what it gave here does not.
+        // If a session has moved on to another organization, it keeps its lifetime there. Its grants of
+        // this organization do not.
         tx.exec(
             "UPDATE grants SET expires_at = authenticated_at + $2
               WHERE organization_id = $1 AND revoked_at IS NULL AND expires_at > authenticated_at + $2",

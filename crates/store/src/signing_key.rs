@@ -1,7 +1,7 @@
 //! Signing keys: published before they sign, and long after.
 //!
-//! SDKs fetch the key set once and keep it, so a key that signs must have been
-//! published for a while, and a token must find its key until it expires.
+//! SDKs fetch the key set once and keep it. So a key must be published for a while before it signs, and
+//! stay published until its tokens expire.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::row::Columns;
 use crate::seal::{OpenError, Place};
 use crate::{Error, InstanceKey, KeyId, Stamp, Timestamp, environment};
 
-/// A signing key and when it is used. The private key is sealed.
+/// A signing key and its times. The private key is sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningKey {
     /// The `kid`.
@@ -24,7 +24,7 @@ pub struct SigningKey {
     pub private_key_sealed: Vec<u8>,
     pub created_at: Timestamp,
     pub signs_from: Timestamp,
-    /// Set by rotation.
+    /// Set by rotation: when it stops signing.
     pub signs_until: Option<Timestamp>,
     /// Set by rotation: when it leaves the key set.
     pub published_until: Option<Timestamp>,
@@ -63,7 +63,7 @@ impl SigningKey {
     }
 }
 
-/// The key to sign with: of those that sign now, the newest.
+/// The key to sign with: the newest of those that sign now.
 pub fn signing_at(keys: &[SigningKey], algorithm: Algorithm, now: Timestamp) -> Option<&SigningKey> {
     let signs = |key: &&SigningKey| key.algorithm == algorithm && key.signs_at(now);
     keys.iter()
@@ -103,8 +103,8 @@ async fn insert_row(tx: &mut Tx<'_>, key: &SigningKey) -> Result<(), Error> {
     Ok(())
 }
 
-/// The keys that are in the key set at `now`, oldest first: those that sign,
-/// those that will, and those whose tokens may still live.
+/// The keys in the key set at `now`, oldest first: those that sign, those that will sign, and those whose
+/// tokens may still be valid.
 ///
 /// # Errors
 ///
@@ -134,22 +134,21 @@ fn read(columns: &mut Columns<'_>) -> Result<SigningKey, Error> {
     })
 }
 
-/// How keys hand over.
+/// The times of a rotation.
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule {
     /// How long the new key is published before it signs.
     pub publish_lead: Duration,
-    /// How long the old key stays published after its last signature. At least
-    /// the longest lifetime of a token.
+    /// How long the old key stays published after its last signature. It is at least the longest lifetime
+    /// of a token.
     pub overlap: Duration,
 }
 
-/// Adds `key` and lets the others of its algorithm end. `key.signs_from` is
-/// not read: it signs after the publish lead.
+/// Adds `key` and ends the other keys of its algorithm. `key.signs_from` is not read: the key signs after
+/// the publish lead.
 ///
-/// A key that leaves the key set while its tokens may still live was taken out
-/// before its time, as one does with a key that leaked: from then on it does not
-/// vouch for hints either.
+/// If a key leaves the key set while its tokens may still be valid, it was withdrawn, as after a leak. Then
+/// it does not verify hints either.
 ///
 /// # Errors
 ///
@@ -197,8 +196,8 @@ pub async fn rotate(
     environment::touch(tx).await
 }
 
-/// How long a key that left the key set vouches for hints: longer than any
-/// session lasts, whose application may hand its ID token back.
+/// How long a key that left the key set verifies hints. This is longer than any session, whose application
+/// may send its ID token.
 pub const HINTS_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// The public half of a key that is or was in the key set.
@@ -207,11 +206,11 @@ pub struct HintKey {
     pub id: KeyId,
     /// JSON.
     pub public_jwk: String,
-    /// It was taken out before its time and vouches for nothing.
+    /// It was withdrawn and verifies nothing.
     pub withdrawn: bool,
 }
 
-/// Notes the public half of a key in the key set, once.
+/// Stores the public half of a key in the key set, once.
 ///
 /// # Errors
 ///
@@ -250,8 +249,8 @@ pub async fn list_hint_keys(tx: &mut Tx<'_>) -> Result<Vec<HintKey>, Error> {
         .collect()
 }
 
-/// Forgets the private keys that have left the key set, and the public halves
-/// of those that left it [`HINTS_KEPT`] ago.
+/// Deletes the private keys that have left the key set, and the public halves of those that left it
+/// [`HINTS_KEPT`] ago.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! When a change happens, and who makes it.
+//! The time and the actor of a change.
 
 use std::borrow::Cow;
 
@@ -7,28 +7,28 @@ use genkan_protocol::Timestamp;
 use crate::id::{Generator, Id};
 use crate::{ClientId, DirectoryId, UserId};
 
-/// Who makes a change.
+/// The actor of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor<'a> {
     /// A client, by the management API.
     Client(&'a ClientId),
     /// The command line beside the server.
     Cli,
-    /// One of the people who run the instance.
+    /// A person who runs the instance.
     Operator(&'a UserId),
-    /// One of the people who look after an organization.
+    /// An administrator of an organization.
     Administrator(&'a UserId),
-    /// Somebody for themselves, at a page: the event names them as its user.
+    /// A person who acts for themselves, at a page. The event names them as its user.
     Person,
-    /// A directory that tells of its people.
+    /// A directory that reports about its people.
     Directory(&'a DirectoryId),
-    /// Genkan by itself.
+    /// Genkan itself.
     Job,
 }
 
 impl Actor<'_> {
-    /// As events and proofs of a domain keep it. Clients and directories are known by
-    /// the prefix of their identifiers; of a person and of Genkan itself nothing is kept.
+    /// The actor as events and proofs of a domain store it. Clients and directories are recognised by the
+    /// prefix of their identifiers. For a person and for Genkan itself nothing is stored.
     pub fn word(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Client(id) => Some(id.as_str().into()),
@@ -41,7 +41,7 @@ impl Actor<'_> {
     }
 }
 
-/// When a change happens, and where the identifiers of what it creates come from.
+/// The time of a change, its actor, and the generator of new identifiers.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamp<'a> {
     pub ids: &'a Generator,
@@ -50,7 +50,7 @@ pub struct Stamp<'a> {
 }
 
 impl<'a> Stamp<'a> {
-    /// Of what a person does at a page; [`Self::by`] says who else acts.
+    /// For a change that a person makes at a page. For other actors, add [`Self::by`].
     pub const fn new(ids: &'a Generator, now: Timestamp) -> Self {
         Self {
             ids,
@@ -59,7 +59,7 @@ impl<'a> Stamp<'a> {
         }
     }
 
-    /// The same moment, with who acts.
+    /// The same moment, with this actor.
     #[must_use]
     pub const fn by(mut self, actor: Actor<'a>) -> Self {
         self.actor = actor;
@@ -71,8 +71,8 @@ impl<'a> Stamp<'a> {
         self.ids.next(self.now)
     }
 
-    /// A moment for `updated_at` that differs from the last one, though the
-    /// clock may stand still or step back: it tells two versions of a row apart.
+    /// A time for `updated_at` that differs from the last one, even if the clock stands still or steps
+    /// back. It distinguishes two versions of a row.
     pub(crate) fn after(&self, last: Timestamp) -> Timestamp {
         self.now.max(last + std::time::Duration::from_micros(1))
     }

@@ -1,4 +1,4 @@
-//! Whom tokens speak of: a user, and who they are in the organization of the grant.
+//! The subject of tokens: a user, and what they are in the organization of the grant.
 
 use genkan_db::{Tx, p};
 
@@ -11,27 +11,25 @@ use crate::{ConnectionId, Error, OrganizationId, SessionId, UserId, permission};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
-    /// As the organization may see them: `email_verified` is true only if something
-    /// that stands vouches for the address: a domain that the organization has now,
-    /// or that of the connection by which the person came; or, if they came by no
-    /// company's connection, their own proof by mail. A proof that somebody gave for
-    /// themselves does not make an organization's word truer that names them.
+    /// The user as the organization may see them. `email_verified` is true only if something that still
+    /// holds vouches for the address: a domain of the organization, or a domain of the connection's
+    /// organization. If they came through no company's connection, their own proof by mail counts. If an
+    /// organization's word names the address, a proof that the person gave for themselves does not count.
     pub user: User,
     /// The names of the user's roles in the organization, sorted.
     pub roles: Vec<String>,
-    /// The names of what these roles and the roles that they extend permit, sorted.
+    /// The names of the permissions of these roles and of the roles that they extend, sorted.
     pub permissions: Vec<String>,
-    /// The groups that the identity provider named at the last login.
+    /// The groups that the identity provider sent at the last login.
     pub groups: Vec<String>,
-    /// What the application calls the organization.
+    /// The application's identifier of the organization.
     pub organization_external_id: Option<String>,
 }
 
-/// Reads the subject of a token, in one statement because every token needs it.
-/// `connection_id` is the way by which the person came.
+/// Reads the subject of a token, in one statement because every token needs it. `connection_id` is the
+/// connection that the person came through.
 ///
-/// `None` if the user is gone or disabled, or is no active member of
-/// the organization (any more).
+/// `None` if the user is gone or disabled, or is not an active member of the organization.
 ///
 /// # Errors
 ///
@@ -46,7 +44,7 @@ pub async fn find(
     Ok(found.map(|(subject, _)| subject))
 }
 
-/// As [`find`], of a grant, with the last use of its session if that lives.
+/// As [`find`], for a grant, with the last use of its session if that lives.
 ///
 /// # Errors
 ///

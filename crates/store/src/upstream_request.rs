@@ -1,4 +1,4 @@
-//! Requests under way to an identity provider: each answer is accepted once.
+//! Requests to an identity provider that wait for their answer. Each answer is accepted once.
 //!
 //! Source: RFC 6749 §10.12, RFC 9700 §4.7.
 
@@ -30,23 +30,23 @@ pub struct UpstreamRequest {
     pub expires_at: Timestamp,
 }
 
-/// What an answer must match, in the words of the protocol that was asked.
+/// What an answer must match, in terms of its protocol.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum Expected {
     #[serde(rename = "OIDC")]
     Oidc {
-        /// What the ID token must carry.
+        /// The nonce that the ID token must contain.
         nonce: String,
         /// Our PKCE verifier, if a challenge was sent.
         #[serde(with = "exposed")]
         code_verifier: Option<Secret>,
-        /// The answer was asked for by a form, and not in the address.
+        /// The provider was asked to answer by a form, and not in the query.
         form_post: bool,
     },
 }
 
-/// A secret inside of what is sealed.
+/// Serializes a secret. It is used only inside sealed values.
 mod exposed {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -72,7 +72,7 @@ impl Expected {
     ///
     /// # Panics
     ///
-    /// If the operating system has no randomness to give.
+    /// If the operating system has no randomness.
     pub fn seal(&self, key: &InstanceKey, state: &SecretHash) -> Vec<u8> {
         let json = serde_json::to_vec(self).expect("it is made of texts and flags");
         key.seal(place(&id(state)), &Zeroizing::new(json))
@@ -99,11 +99,11 @@ impl UpstreamRequest {
     }
 }
 
-/// Remembers a request before the browser is sent away with it, in the place of an
-/// earlier one of the same interaction.
+/// Stores a request before the browser is sent away with it. It replaces an earlier one of the same
+/// interaction.
 ///
-/// One at a time: going back and forth must not fill the table, and the answer to
-/// an earlier request is no longer waited for.
+/// An interaction has one at a time, so that going back and forth does not fill the table. The answer to an
+/// earlier request is no longer accepted.
 ///
 /// # Errors
 ///
@@ -117,7 +117,7 @@ pub async fn replace(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), E
     insert(tx, request).await
 }
 
-/// Remembers the first request of an interaction; see [`replace`].
+/// Stores the first request of an interaction, see [`replace`].
 ///
 /// # Errors
 ///
@@ -138,7 +138,7 @@ pub async fn insert(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), Er
     Ok(())
 }
 
-/// Whether an answer with this `state` is waited for from a connection.
+/// Whether a connection waits for an answer with this `state`.
 ///
 /// # Errors
 ///
@@ -158,9 +158,8 @@ pub async fn is_waited_for(
     Ok(row.is_some())
 }
 
-/// Takes the request that an answer belongs to. It is gone afterwards, so of
-/// several answers with one `state` one counts. The caller must still see that
-/// the connection is the one that the answer came for.
+/// Finds and deletes the request that an answer belongs to. So if several answers have one `state`, one
+/// counts. The caller must check that the answer came to the address of this connection.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Passkeys: public keys that a user's authenticators hold the other half of.
+//! Passkeys: public keys whose other half an authenticator of the user holds.
 //!
 //! Source: Web Authentication Level 3 §4 (credential record).
 
@@ -13,7 +13,7 @@ use crate::{CredentialId, Error, Stamp, Timestamp, UserId, conflict};
 pub struct Credential {
     pub id: CredentialId,
     pub user_id: UserId,
-    /// As the authenticator calls it.
+    /// The authenticator's identifier of it.
     pub credential_id: Vec<u8>,
     /// COSE (RFC 9052).
     pub public_key: Vec<u8>,
@@ -26,7 +26,7 @@ pub struct Credential {
     pub attachment: String,
     pub transports: Vec<String>,
     pub flags: Flags,
-    /// What the user calls it.
+    /// The user's name for it.
     pub display_name: Option<String>,
     pub user_agent: Option<String>,
     pub ip: Option<String>,
@@ -34,7 +34,7 @@ pub struct Credential {
     pub updated_at: Timestamp,
 }
 
-/// What the authenticator said when it was registered.
+/// The flags of the authenticator at the registration.
 ///
 /// Source: Web Authentication Level 3 §6.1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,8 +83,8 @@ fn read(row: &Row) -> Result<Credential, Error> {
 ///
 /// # Errors
 ///
-/// [`conflict::CREDENTIAL`] if it is registered already, by whomever
-/// (Web Authentication Level 3 §7.1, step 26).
+/// [`conflict::CREDENTIAL`] if it is registered already, for any user (Web Authentication Level 3 §7.1,
+/// step 26).
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, credential: &Credential) -> Result<(), Error> {
     let known = tx
         .opt(
@@ -134,7 +134,7 @@ async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, kind: Kind, credential: &Credent
     event::record(tx, at, entry).await
 }
 
-/// The passkeys of a user, newest first. Nobody has many.
+/// The passkeys of a user, newest first. A user has few.
 ///
 /// # Errors
 ///
@@ -153,7 +153,7 @@ pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Cred
     rows.iter().map(read).collect()
 }
 
-/// Gives a passkey another name. Nothing if there is no such passkey.
+/// Renames a passkey. `None` if there is no such passkey.
 ///
 /// # Errors
 ///
@@ -180,7 +180,7 @@ pub async fn rename(
     Ok(Some(credential))
 }
 
-/// Deletes a passkey and says what it was. Nothing if there is no such passkey.
+/// Deletes a passkey and returns it. `None` if there is no such passkey.
 ///
 /// # Errors
 ///

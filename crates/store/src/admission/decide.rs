@@ -1,4 +1,4 @@
-//! Who would be let in, decided without writing anything.
+//! Decides whom a proof would let in, and writes nothing.
 
 use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
@@ -15,26 +15,26 @@ use crate::session_policy::SessionPolicy;
 use crate::user::{self, User};
 use crate::{ConnectionId, CredentialId, Error, Timestamp, UserId, webauthn};
 
-/// Whether anybody comes in.
+/// Whether the decision lets somebody in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Door {
-    /// Through a connection that is switched on.
+    /// A sign-in, through an enabled connection.
     Open,
-    /// Nobody: a connection is tried, before it is switched on as well.
+    /// A test of a connection, which may be disabled. It lets nobody in.
     Rehearsal,
 }
 
 pub(super) struct Admission {
     pub(super) connection: Connection,
-    /// How its provider calls the person.
+    /// The provider's identifier of the person.
     pub(super) subject: String,
     pub(super) person: Person,
-    /// The address that the provider sent, if it may speak for it.
+    /// The address that the provider sent, if the provider may vouch for it.
     pub(super) vouched: Option<Vouched>,
     pub(super) standing: Standing,
-    /// What they had in the organization before.
+    /// The membership that they had in the organization before.
     pub(super) membership: Option<Membership>,
-    /// What was found of the organization's places, if they are to take one.
+    /// The organization's free places, if they are to take one.
     pub(super) room: Option<Room>,
     /// The organization's own limits for sessions.
     pub(super) policy: Option<SessionPolicy>,
@@ -52,23 +52,23 @@ impl Admission {
     }
 }
 
-/// What a person is in the organization of the connection.
+/// The person's membership in the organization of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Also somebody who arrives through a connection of the whole environment.
+    /// Also if they arrive through a connection of the whole environment.
     Member,
-    /// With an invitation that waits.
+    /// With an open invitation.
     Invited,
-    /// With an invitation that came to nothing: as a stranger.
+    /// With an invitation that was not accepted. They are treated like a stranger.
     InvitedOnce,
     Stranger,
     Inactive,
 }
 
 pub(super) enum Person {
-    /// By connection and subject.
+    /// Found by connection and subject.
     Known(User),
-    /// By the address.
+    /// Found by the address.
     Linked(User),
     New(EmailAddress),
 }
@@ -94,7 +94,7 @@ pub(super) async fn decide(
             connection_id,
             subject,
         } => by_connection(tx, claim, (connection_id, subject), (door, now)).await,
-        // Their rule holds already, and nothing leads in by them yet.
+        // The rules for these are in place already, but no page accepts them yet.
         Proof::Email { address } => {
             let claimed = claim.profile.email.as_ref().unwrap_or(address);
             let vouched = vouch::by_mail(tx, address, claimed).await?;
@@ -111,7 +111,7 @@ pub(super) async fn decide(
     }
 }
 
-/// A passkey finds its own user, who is led as everybody is.
+/// A passkey names its own user. A company's own sign-in goes before it, as for everybody.
 async fn by_passkey(
     tx: &mut Tx<'_>,
     credential_id: &CredentialId,
@@ -137,8 +137,7 @@ async fn by_connection(
     (connection_id, subject): (&ConnectionId, &str),
     (door, now): (Door, Timestamp),
 ) -> Result<Result<Admission, Refusal>, Error> {
-    // Read here and not taken from a cache: a connection that was just switched
-    // off must not let anybody in.
+    // Read here and not from a cache, because a connection that was just disabled must not let anybody in.
     let (connection, known) = known::by_subject(tx, connection_id, subject).await?;
     let Some(connection) = connection.filter(|connection| connection.enabled || door == Door::Rehearsal)
     else {
@@ -177,7 +176,7 @@ async fn by_connection(
     };
     let standing = match &person {
         Person::Known(user) | Person::Linked(user) if user.disabled => Standing::Inactive,
-        // Somebody who arrives through a connection of the whole environment needs no membership.
+        // If a person arrives through a connection of the whole environment, no membership is needed.
         Person::Known(_) | Person::Linked(_) if connection.organization_id.is_none() => Standing::Member,
         Person::Known(_) | Person::Linked(_) => standing(membership.as_ref(), now),
         Person::New(_) => Standing::Stranger,
@@ -202,7 +201,7 @@ async fn by_connection(
     if let Person::Linked(user) = &person {
         let known = relink::subjects(tx, connection_id, &user.id).await?;
         if known.iter().any(|known| known == subject) {
-            // It was not there a moment ago: they sign in elsewhere for the first time.
+            // It was not there a moment ago, so at the same time they sign in elsewhere for the first time.
             return Err(tx.begin_anew().into());
         }
         if !known.is_empty() && !relink::is_permitted(tx, connection_id, &user.id, now).await? {
@@ -221,7 +220,7 @@ async fn by_connection(
     }))
 }
 
-/// Who somebody is: whom the connection knows, else the user with the address that it may speak for.
+/// Finds the user: by the identity at the connection, else by an address that the connection may vouch for.
 async fn find_person(
     tx: &mut Tx<'_>,
     connection: &Connection,
@@ -232,7 +231,7 @@ async fn find_person(
         Some(user) => Person::Known(user),
         None => match vouched {
             Ok(vouched) => match user::find_by_email_held(tx, &vouched.email).await? {
-                // A claimed domain speaks for strangers, and for nobody else's people.
+                // A claimed domain vouches only for users who have nothing of their own.
                 Some(user)
                     if !vouched.is_proved
                         && has_own(tx, connection.organization_id.as_ref(), &user.id).await? =>

@@ -1,10 +1,8 @@
-//! A person who belongs to several organizations enters another one with the
-//! session that they have.
+//! A person who belongs to several organizations enters another one with their session.
 //!
-//! An organization without a connection can ask nobody who its members are. The
-//! connection by which the session began can vouch for one, as far as its word
-//! reaches: for an address in a domain that was proved to be its organization's.
-//! See `docs/decisions/account-linking.md`.
+//! If an organization has no connection, nobody can be asked who its members are. The connection of the
+//! session can vouch for a person, but only for an address in a domain that was proved to be its
+//! organization's. See `docs/decisions/account-linking.md`.
 
 use genkan_db::{Tx, p};
 
@@ -23,9 +21,9 @@ pub struct Entry {
     pub organization_id: OrganizationId,
     /// The session's own connection, which vouches for the person.
     pub connection: Connection,
-    /// Until when the sign-in counts there, by that organization's own policy.
+    /// The sign-in counts there until then, by that organization's own policy.
     pub absolute_until: Timestamp,
-    /// Until when the session counts there if it is not used.
+    /// An unused session counts there until then.
     pub idle_until: Timestamp,
 }
 
@@ -39,22 +37,21 @@ impl Entry {
 /// Why a session does not count in an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Barrier {
-    /// The organization has a connection, switched on or off: that one is to be asked.
+    /// The organization has a connection, enabled or not. The person must sign in with it.
     OwnConnection,
-    /// It had one, which is deleted, and nobody has allowed other ways since.
+    /// Its connection was deleted, and no operator has allowed other ways since.
     ConnectionGone,
-    /// The person is no active member: a stranger, invited, or taken out.
+    /// The person is no active member: they are a stranger, invited, or were removed.
     NotMember,
-    /// The session's connection is gone or switched off, or the person's address
-    /// lies in no domain that was proved to be its organization's.
+    /// The session's connection is gone or disabled, or the person's address is in no proved domain of its
+    /// organization.
     NotVouched,
 }
 
 /// Says whether the person of a session may enter `organization_id` with it.
 ///
-/// Only a domain that was proved will do, as for everybody who belongs to
-/// several organizations: whoever has merely claimed one could have made the
-/// user before the other organization took them in.
+/// The domain must be proved, as for everybody who belongs to several organizations. If a claim were
+/// enough, its organization could have made the user before the other organization took them in.
 ///
 /// # Errors
 ///
@@ -75,7 +72,7 @@ pub async fn may_enter(
     let Some(user) = user.filter(|user| is_member && !user.disabled) else {
         return Ok(Err(Barrier::NotMember));
     };
-    // Told to members alone: to others it looks like every organization without a connection.
+    // Only members learn this. To others it looks like any organization without a connection.
     if closed == Some(Closed::HadConnection) {
         return Ok(Err(Barrier::ConnectionGone));
     }
@@ -104,8 +101,8 @@ pub async fn may_enter(
     }))
 }
 
-/// Keeps a session that was just used to enter an organization no longer unused
-/// than that organization allows; what is given there must be recorded first.
+/// Shortens the idle time of a session that just entered an organization to what that organization allows.
+/// Record first what was given there.
 ///
 /// # Errors
 ///
@@ -116,7 +113,7 @@ pub async fn hold_to_policy(
     entry: &Entry,
     now: Timestamp,
 ) -> Result<(), Error> {
-    // As long again as it had from its last use; the policy's idle time, if it has one.
+    // The idle time that it had so far, or the policy's if that is shorter.
     let idle_expires_at = now + entry.idle_until.since(session.last_active_at);
     tx.exec(
         "UPDATE sessions SET idle_expires_at = $2 WHERE id = $1 AND idle_expires_at > $2",

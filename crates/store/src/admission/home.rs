@@ -1,5 +1,5 @@
-//! Whose people somebody is: the organization that has the domain of their
-//! address may say how they are called, and no other.
+//! The home of a user: the organization that has the domain of their address. Only the home may change
+//! their name.
 
 use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
@@ -9,14 +9,14 @@ use crate::connection::Connection;
 use crate::user::User;
 use crate::{Error, OrganizationId, UserId, user};
 
-/// Whether a user has something of their own, so that an organization which has
-/// merely claimed the domain of their address does not reach them: a membership
-/// elsewhere, or an invitation, open or not; an identity at another's connection; a
-/// passkey; a mailbox that they proved.
+/// Whether a user has something of their own: a membership elsewhere, an invitation elsewhere (open or
+/// not), an identity at another organization's connection, a passkey, or a mailbox that they proved. If so,
+/// an organization that has merely claimed the domain of their address does not reach them.
 ///
-/// Their own organization reaches them all the same where it knows them by one of
-/// its connections already; and a proved mailbox keeps nobody from the organization
-/// that they agreed to belong to: they accepted its invitation at this address, the
+/// There are two exceptions. If one of the organization's connections knows the user already, it reaches
+/// them. And a proved mailbox does not keep out an organization to which they agreed to belong: they
+/// accepted its invitation at this address, the operator made them its member, or they were created as its
+/// member.
 /// operator made them its member, or they came into being as its member.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ pub async fn has_own(
     Ok(row.is_some())
 }
 
-/// What of a profile a user takes over from a connection.
+/// The parts of a profile that a user takes over from a connection.
 #[derive(Debug, Default)]
 pub(super) struct Followed {
     /// The verified address that the user should have now.
@@ -63,12 +63,11 @@ pub(super) struct Followed {
     pub(super) names: bool,
 }
 
-/// What a user takes over: nothing unless this organization is their home, which
-/// means that the connection speaks for the address that they have, by a domain
-/// that is proved if they have something of their own.
+/// What a user takes over from a connection. It is nothing unless its organization is their home: the
+/// connection vouches for their present address, by a proved domain if they have something of their own.
 ///
-/// An address changes only from one proved domain of the home to another, and never
-/// to somebody else's: whoever merely claims a domain would carry people out of it.
+/// An address changes only from one proved domain of the home to another, and never to another user's
+/// address. Otherwise an organization could claim a domain and carry people out of it.
 pub(super) async fn followed(
     tx: &mut Tx<'_>,
     connection: &Connection,

@@ -1,8 +1,8 @@
-//! What the store knows of somebody who arrives by a connection, read and held until the
+//! Reads what the store knows about a person who arrives through a connection, and locks it until the
 //! sign-in is over.
 //!
-//! What is held is held in this order everywhere: the connection, the person, the
-//! organization. See `docs/decisions/isolation.md`.
+//! The locks are taken in one order everywhere: connection, person, organization. See
+//! `docs/decisions/isolation.md`.
 
 use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
@@ -17,14 +17,14 @@ use crate::{ConnectionId, Error, OrganizationId, UserId};
 
 /// The connection, and the person whom it knows by this subject.
 ///
-/// The person is held so that nobody else decides about them meanwhile. What ends their
-/// sessions holds them too.
+/// The person is locked, so that nobody else decides about them meanwhile. Code that ends their sessions
+/// locks them, too.
 pub(super) async fn by_subject(
     tx: &mut Tx<'_>,
     connection_id: &ConnectionId,
     subject: &str,
 ) -> Result<(Option<Connection>, Option<User>), Error> {
-    // The person before the identity: who forgets an identity holds the person first.
+    // The person is locked before the identity, as in the code that deletes an identity.
     let sql = held!(
         tx,
         "FOR KEY SHARE OF c FOR NO KEY UPDATE OF u, i",
@@ -45,25 +45,25 @@ pub(super) async fn by_subject(
     Ok((Some(connection), Some(user::read_columns(&mut columns)?)))
 }
 
-/// What the organization of a connection says.
+/// The facts about the organization of a connection.
 pub(super) struct Company {
-    /// That it has the domain of the address, and what stands behind that.
+    /// Whether it owns the domain of the address, and whether that is proved.
     pub(super) owner: Option<Owner>,
-    /// The connection signs in the domain, and not other ones alone.
+    /// Whether the connection signs in this domain.
     pub(super) signs_in: bool,
-    /// What the person is there; the roles are not part of it.
+    /// The person's membership, without its roles.
     pub(super) membership: Option<Membership>,
     pub(super) policy: Option<SessionPolicy>,
 }
 
-/// Reads what an organization says of an address, and of a person who is held.
+/// Reads what an organization has to do with an address and a locked person.
 pub(super) async fn company(
     tx: &mut Tx<'_>,
     connection: &Connection,
     organization_id: &OrganizationId,
     (email, user_id): (Option<&EmailAddress>, Option<&UserId>),
 ) -> Result<Option<Company>, Error> {
-    // Whoever shortens the sessions of the organization waits for the one that begins here.
+    // Locked, so that a change of the organization's session policy waits for the session that begins here.
     let sql = held!(
         tx,
         "FOR KEY SHARE OF o",

@@ -1,9 +1,8 @@
-//! Who is let in, and as whom: the one function that every proof comes to.
+//! Decides who is let in and as which user. Every proof ends in this one function.
 //!
-//! The danger is a provider that speaks for people who are not its own. An
-//! organization's administrator controls what its provider says, so a provider
-//! is believed about an e-mail address only if the address lies in a domain of
-//! the same organization. See `docs/decisions/proof.md` and
+//! The danger is a provider that speaks for people who are not its own. An organization's administrator
+//! controls what its provider says. So a provider is believed about an e-mail address only if the address
+//! is in a domain of the same organization. See `docs/decisions/proof.md` and
 //! `docs/decisions/account-linking.md`.
 
 mod decide;
@@ -30,28 +29,28 @@ use settle::settle;
 pub use enter::{Barrier, Entry, hold_to_policy, may_enter};
 pub use home::has_own;
 
-/// Somebody who has proved something, and what is said of them beside it.
+/// A person who has proved something, and what the provider said about them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claim {
     #[serde(flatten)]
     pub proof: Proof,
     pub profile: Profile,
-    /// `None` if the provider could not be asked: then nothing changes.
+    /// `None` if the provider could not be asked. Then the groups stay.
     pub groups: Option<Vec<String>>,
     pub roles: Roles,
-    /// What the provider said, for people who look at the identity.
+    /// All that the provider said, for people who look at the identity.
     pub attributes: Map<String, Value>,
 }
 
-/// What the provider says about a person's roles. Names that are none, or that
-/// it may not give, are left out.
+/// What the provider says about a person's roles. Names of no role, and roles that it may not give, are
+/// left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Roles {
-    /// Nothing, or it could not be asked: nothing changes.
+    /// Nothing was said, or the provider could not be asked. The roles stay.
     Silent,
-    /// These are all that it gives.
+    /// It gives exactly these roles.
     Are(Vec<String>),
-    /// It gives nothing; what it gave before and does not name here is taken back.
+    /// It gives no roles. A role that it gave before and does not name here is taken back.
     AtMost(Vec<String>),
 }
 
@@ -59,24 +58,24 @@ pub enum Roles {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     pub email: Option<EmailAddress>,
-    /// `Some(false)`: the provider itself says that nobody has checked it.
+    /// `Some(false)`: the provider itself says that the address is not verified.
     pub email_verified: Option<bool>,
     pub name: Option<String>,
     pub given_name: Option<String>,
     pub family_name: Option<String>,
     pub picture: Option<String>,
     pub locale: Option<String>,
-    /// What they are called there in short. Nobody's alone, and no proof of anything
-    /// (OIDC Core §5.7). Absent in what an older version kept.
+    /// Their short name at the provider. It is not unique and proves nothing (OIDC Core §5.7). Data of
+    /// older versions lack it.
     #[serde(default)]
     pub preferred_username: Option<String>,
 }
 
-/// Somebody who is let in.
+/// A person who is let in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admitted {
     pub user: User,
-    /// By which they came in; its organization is where they are.
+    /// The connection that they came through. They are in its organization now.
     pub connection: Connection,
     pub user_created: bool,
     pub membership_created: bool,
@@ -84,59 +83,58 @@ pub struct Admitted {
     pub session_policy: Option<SessionPolicy>,
 }
 
-/// Why nobody is let in. It changed nothing.
+/// Why nobody is let in. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// The person comes from Google with an account of another company, or of none;
-    /// see [`crate::connection::hosted_domain`].
+    /// The person comes from Google with an account of another company, or of none, see
+    /// [`crate::connection::hosted_domain`].
     HostedDomainForeign,
-    /// The user with this address has something of their own, as a membership elsewhere
-    /// or a mailbox that they proved, and nobody has proved that the address's domain is
-    /// this organization's.
+    /// The user with this address has something of their own, such as a membership elsewhere or a proved
+    /// mailbox, and the domain of the address was not proved to be this organization's.
     DomainNotProved,
-    /// The connection knows the user with this address by these subjects, and the
-    /// person came with another; see [`crate::identity::relink`].
+    /// The connection knows the user with this address by these subjects, but the person came with another
+    /// one, see [`crate::identity::relink`].
     SubjectChanged { known: Vec<String> },
-    /// The connection was switched off or deleted meanwhile; or the company that the
-    /// address leads to has switched its own off.
+    /// The connection was disabled or deleted meanwhile. Or the address belongs to a company that has
+    /// disabled its own connection.
     ConnectionNotActive,
     /// The user may not sign in, or not to this organization.
     Disabled,
     /// A first login, and the provider sent no e-mail address.
     EmailMissing,
-    /// A first login, and the provider itself doubts the address; see
+    /// A first login, and the provider itself marks the address as unverified, see
     /// [`crate::connection::OidcSettings::email_trust`].
     EmailNotVerified,
-    /// A first login, and the address lies outside the organization's domains.
-    /// Whether a user has it is not told: a provider could ask for any address.
+    /// A first login, and the address is outside the organization's domains. Whether a user has it is not
+    /// told, because a provider could ask about any address.
     EmailNotTrusted,
     /// The person has no account, or does not belong to the organization, and
     /// the connection makes neither.
     NotProvisioned,
-    /// The organization has as many members as it may.
+    /// The organization has reached its limit of members.
     OrganizationFull,
-    /// A company signs in the people of this address by itself: there it goes on, and
-    /// nothing else lets them in.
+    /// A company signs in the people of this address itself. They must go there, and no other proof lets
+    /// them in.
     LedElsewhere {
         organization_id: OrganizationId,
         connection_id: ConnectionId,
     },
-    /// Nothing speaks against it, and nobody comes in by such a proof yet.
+    /// Nothing forbids it, but no page accepts such a proof yet.
     NoWayIn,
 }
 
 /// Finds, links or creates the user of a claim.
 ///
-/// 1. Connection and subject find their user, whatever the address.
-/// 2. Otherwise the user with that address is linked, and
-/// 3. otherwise a user is created if the connection does so (JIT provisioning);
-///    both only if the address lies in a domain of the connection's organization,
-///    and who has something of their own only if that domain is proved.
+/// 1. The user whom the connection knows by this subject, whatever the address.
+/// 2. Otherwise the user with the address is linked.
+/// 3. Otherwise a user is created, if the connection does so (JIT provisioning).
 ///
-/// Membership in that organization is created likewise, and an invited member
-/// becomes an active one: nobody knows better than the organization's own
-/// provider that they are who was invited. Two first logins of one
-/// person at the same time make one user.
+/// For 2 and 3 the address must be in a domain of the connection's organization. If the user has something
+/// of their own, the domain must be proved.
+///
+/// The membership in that organization is created likewise. An invited member becomes active, because the
+/// organization's own provider knows best whom it invited. If a person signs in twice for the first time at
+/// the same moment, one user is made.
 ///
 /// # Errors
 ///
@@ -152,7 +150,7 @@ pub async fn admit(
     }
 }
 
-/// Whom a claim would let in.
+/// The user whom a claim would let in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recognized {
     /// `None`: a user would be created.
@@ -160,7 +158,7 @@ pub struct Recognized {
     pub organization_id: Option<OrganizationId>,
 }
 
-/// Says whom [`admit`] would let in now, or why nobody. Writes nothing.
+/// Says whom [`admit`] would let in now, or why it would refuse. Writes nothing.
 ///
 /// # Errors
 ///
@@ -174,8 +172,7 @@ pub async fn recognize(
     Ok(decided.map(Admission::recognized))
 }
 
-/// As [`recognize`], also at a connection that is switched off: what a sign-in
-/// would come to if it were on.
+/// As [`recognize`], but also for a disabled connection: what a sign-in would lead to if it were enabled.
 ///
 /// # Errors
 ///
@@ -189,15 +186,15 @@ pub async fn rehearse(
     Ok(decided.map(Admission::recognized))
 }
 
-/// Whether nothing newer than `since` speaks of a claim: its connection is as it
-/// was, and its person has not come back with other words.
+/// Whether a claim is still the latest word: its connection was not changed since `since`, and its person
+/// has not come back with other data.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn still_stands(tx: &mut Tx<'_>, claim: &Claim, since: Timestamp) -> Result<bool, Error> {
     let (Some(connection_id), Some(subject)) = (claim.proof.connection_id(), claim.proof.subject()) else {
-        // Nobody comes in by another proof yet.
+        // No page accepts other proofs yet.
         return Ok(false);
     };
     let sql = held!(

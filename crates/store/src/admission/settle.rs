@@ -1,4 +1,4 @@
-//! What is written when somebody is let in.
+//! Writes the changes of an admission.
 
 use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
@@ -13,7 +13,8 @@ use crate::membership::{self, Assigned, Joining, Membership, ProvisioningMethod,
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, UserId, role};
 
-/// Makes whoever may be one an active member. What an event keeps of the membership, if it is new.
+/// Makes the person an active member, if they may be one. Returns the object for an event if the membership
+/// is new.
 async fn join(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -35,7 +36,7 @@ async fn join(
     }
 }
 
-/// Writes what was decided. Refuses only what another transaction has used up meanwhile.
+/// Writes what was decided. It refuses only if another transaction has used something up meanwhile.
 pub(super) async fn settle(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -65,7 +66,7 @@ pub(super) async fn settle(
         Person::New(_) => (false, true),
     };
     let user = match person {
-        // Most of the time, and then nobody asks what may change.
+        // This is the usual case, and then no further statement is needed.
         Person::Known(user) | Person::Linked(user)
             if is_up_to_date(&user, &connection, vouched.as_ref(), &claim.profile) =>
         {
@@ -86,7 +87,7 @@ pub(super) async fn settle(
     }
     let membership_created = joined.is_some();
     if user_created {
-        // As they are now: groups and roles may have come since they joined.
+        // Read again, because groups and roles may have changed since they joined.
         let joined = joined.filter(|_| is_silent(claim));
         record_signup(tx, at, &user.id, (organization_id, joined)).await?;
     }
@@ -119,8 +120,8 @@ pub(super) async fn settle(
     }))
 }
 
-/// A permission that lets somebody be linked whom the connection knows by another
-/// subject; nothing is needed if it knows them by none. Changes nothing if it refuses.
+/// Uses a permission to link a person whom the connection knows by another subject. It is not needed if the
+/// connection knows no subject of them. Changes nothing if it refuses.
 async fn relink(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -148,18 +149,18 @@ async fn create_user(
     user.email_verified = true;
     take_over_names(&mut user, profile);
     match user::insert(tx, at, &user).await {
-        // Nobody had the address a moment ago: the same person signs in elsewhere.
+        // Nobody had the address a moment ago, so the same person signs in elsewhere at this moment.
         Err(Error::Conflict(_)) => Err(tx.begin_anew().into()),
         inserted => inserted.map(|()| user),
     }
 }
 
-/// Whether a claim says nothing of groups and roles.
+/// Whether a claim says nothing about groups and roles.
 fn is_silent(claim: &Claim) -> bool {
     claim.groups.as_ref().is_none_or(Vec::is_empty) && claim.roles == Roles::Silent
 }
 
-/// Records that somebody came for the first time, with the organization that they came to.
+/// Records the first sign-in of a person, with the organization that they signed in to.
 async fn record_signup(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -177,7 +178,7 @@ async fn record_signup(
     event::record(tx, at, entry.object(object)).await
 }
 
-/// A name that the provider leaves out stays as it was.
+/// If the provider leaves a name out, the name stays.
 fn take_over_names(user: &mut User, profile: &Profile) {
     let pairs = [
         (&mut user.name, &profile.name),
@@ -187,7 +188,7 @@ fn take_over_names(user: &mut User, profile: &Profile) {
         (&mut user.preferred_username, &profile.preferred_username),
     ];
     for (ours, theirs) in pairs {
-        // Nobody is kept out for a name that cannot be kept.
+        // A name that cannot be stored is skipped, so that the sign-in goes on.
         if let Some(text) = theirs.as_deref().filter(|text| user::is_fit(text)) {
             *ours = Some(text.to_owned());
         }
@@ -201,7 +202,7 @@ fn take_over_names(user: &mut User, profile: &Profile) {
     }
 }
 
-/// Whether nothing of the user would change if everything that came were taken over.
+/// Whether taking over everything would change nothing about the user.
 fn is_up_to_date(user: &User, connection: &Connection, vouched: Option<&Vouched>, profile: &Profile) -> bool {
     let Some(vouched) = vouched else {
         return true;
@@ -217,7 +218,7 @@ fn is_up_to_date(user: &User, connection: &Connection, vouched: Option<&Vouched>
     followed == *user
 }
 
-/// Brings a user up to date with what the provider said.
+/// Takes over what the provider said about the user.
 async fn follow_profile(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -243,7 +244,7 @@ async fn follow_profile(
     user::find(tx, &user.id).await?.ok_or(Error::Stale)
 }
 
-/// Groups and roles are the provider's to give and to take back.
+/// Takes over groups and roles, which the provider may give and take back.
 async fn follow_claims(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,

@@ -1,7 +1,7 @@
-//! Whether a proof speaks for an address: the table of `docs/decisions/proof.md`.
+//! Decides whether a proof vouches for an address, by the table of `docs/decisions/proof.md`.
 //!
-//! [`vouches`] decides from what it is given and reads nothing, so that the table
-//! can be tested row by row; the other functions fetch what it asks for.
+//! [`vouches`] decides from its arguments and reads nothing, so that the table can be tested row by row.
+//! The other functions read what it needs.
 
 use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
@@ -12,30 +12,30 @@ use crate::connection::{self, Connection, EmailTrust};
 use crate::domain::{self, Owner};
 use crate::{ConnectionId, DirectoryId, Error, OrganizationId, directory};
 
-/// An address that a proof speaks for.
+/// An address that a proof vouches for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Vouched {
     pub(super) email: EmailAddress,
-    /// It was shown to be theirs who speak, and not only claimed.
+    /// The address was proved to be the speaker's, not only claimed.
     pub(super) is_proved: bool,
 }
 
-/// Who speaks for an address, and what decides how far the word reaches. A passkey
-/// has no voice: it knows a person, and no address.
+/// Who vouches for an address, and what decides how far the word reaches. A passkey is not among them: it
+/// identifies a person, and no address.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Voice<'a> {
     /// The connection of an organization.
     Organization {
         id: &'a OrganizationId,
-        /// It signs in the domain of the address, and not other ones alone.
+        /// It signs in the domain of the address.
         signs_in: bool,
-        /// As far as the connection asks for it.
+        /// Whether the address is verified, as far as the connection asks for it.
         is_verified: bool,
     },
     /// A connection of the whole environment.
     Environment {
-        /// It runs the mail of the address, or is told by whoever does, and not only
-        /// checked it once; `None` if nobody has written its rules down.
+        /// Whether it runs the mail of the address, or is told by the mail's provider, and has not only
+        /// checked the address once. `None` if its rules are not written down here.
         is_authoritative: Option<bool>,
     },
     /// A mail that was read.
@@ -49,17 +49,16 @@ pub(super) enum Voice<'a> {
     },
 }
 
-/// What stands around an address.
+/// The facts about an address.
 #[derive(Debug, Default)]
 pub(super) struct Ground {
-    /// The organization that has its domain.
+    /// The organization that owns its domain.
     owner: Option<Owner>,
-    /// The connection by which that organization signs the domain in, for voices that
-    /// it outweighs.
+    /// The connection by which that organization signs in the domain. It has precedence over other ways.
     way: Option<OwnWay>,
 }
 
-/// A company's own way in.
+/// A company's own connection.
 #[derive(Debug, Clone)]
 struct OwnWay {
     connection_id: ConnectionId,
@@ -82,8 +81,8 @@ impl Ground {
         })
     }
 
-    /// A company decides how its people sign in, once it has proved that they are its
-    /// people: a claim turns off nobody's way. While its own is off, nothing opens.
+    /// A company decides how its people sign in, once it has proved its domain. A claimed domain closes no
+    /// other way. While the company's own connection is disabled, there is no way in.
     fn leads_elsewhere(&self) -> Option<Refusal> {
         let owner = self.owner.as_ref().filter(|owner| owner.is_proved)?;
         let way = self.way.as_ref()?;
@@ -98,7 +97,7 @@ impl Ground {
     }
 }
 
-/// Whether a word counts for an address.
+/// Whether a voice counts for an address.
 pub(super) fn vouches(voice: Voice<'_>, address: &EmailAddress, ground: &Ground) -> Result<Vouched, Refusal> {
     let of = |id: &OrganizationId| {
         let owner = ground.owner.as_ref();
@@ -111,12 +110,12 @@ pub(super) fn vouches(voice: Voice<'_>, address: &EmailAddress, ground: &Ground)
             is_verified,
         } => match of(id).filter(|_| signs_in) {
             None => return Err(Refusal::EmailNotTrusted),
-            // An employee who can enter any address at the provider must not become a colleague.
+            // Otherwise an employee who can enter any address at the provider could become a colleague.
             Some(_) if !is_verified => return Err(Refusal::EmailNotVerified),
             Some(owner) => owner.is_proved,
         },
         Voice::Environment { is_authoritative } => match (ground.leads_elsewhere(), is_authoritative) {
-            // First of all: being led opens nothing.
+            // This comes first: a company's own sign-in closes every other way.
             (Some(led), _) => return Err(led),
             (None, None) => return Err(Refusal::EmailNotTrusted),
             (None, Some(false)) => return Err(Refusal::EmailNotVerified),
@@ -142,7 +141,7 @@ pub(super) fn vouches(voice: Voice<'_>, address: &EmailAddress, ground: &Ground)
     })
 }
 
-/// The address that a connection brings, if it may speak for it.
+/// The address that a connection sends, if it may vouch for it.
 pub(super) async fn by_connection(
     tx: &mut Tx<'_>,
     connection: &Connection,
@@ -153,7 +152,7 @@ pub(super) async fn by_connection(
     };
     let Some(id) = &connection.organization_id else {
         let ground = Ground::read(tx, email).await?;
-        // No provider's rules are written down yet: its flag alone is anybody's word.
+        // No provider's rules are written down yet, and its flag alone could be anybody's word.
         let voice = Voice::Environment {
             is_authoritative: None,
         };
@@ -162,7 +161,7 @@ pub(super) async fn by_connection(
     by_organization(tx, connection, email, (id, is_verified(connection, profile))).await
 }
 
-/// The same, of a connection whose organization was asked already.
+/// The same for a connection whose organization was read already.
 pub(super) fn by_company(
     connection: &Connection,
     profile: &Profile,
@@ -183,14 +182,14 @@ pub(super) fn by_company(
     vouches(voice, email, &ground)
 }
 
-/// Whether a connection speaks for an address, and if so, whether its domain is
-/// proved: nobody comes with it now.
+/// Whether a connection may vouch for an address, and if so, whether its domain is proved. Nobody is
+/// signing in with it now.
 pub(super) async fn speaks_for(
     tx: &mut Tx<'_>,
     connection: &Connection,
     email: &EmailAddress,
 ) -> Result<Option<bool>, Error> {
-    // A connection of the whole environment belongs to no organization, so no domain vouches for it.
+    // A connection of the whole environment has no organization, so no domain vouches for it.
     let Some(id) = &connection.organization_id else {
         return Ok(None);
     };
@@ -223,7 +222,7 @@ fn is_verified(connection: &Connection, profile: &Profile) -> bool {
     }
 }
 
-/// The address that somebody claims who has read a mail.
+/// The address of a person who has read a mail.
 pub(super) async fn by_mail(
     tx: &mut Tx<'_>,
     to: &EmailAddress,
@@ -290,15 +289,15 @@ mod tests {
         }
     }
 
-    /// Whose the domain is, and whether that is proved; whether a connection of theirs
-    /// signs it in, and is on.
+    /// The owner of the domain, whether that is proved, whether a connection of the owner signs it in, and
+    /// whether that is enabled.
     #[derive(Debug, Clone, Copy)]
     struct Around {
         owner: Option<(&'static str, bool)>,
         way: Option<bool>,
     }
 
-    /// All that can be.
+    /// All combinations.
     fn everything_around() -> impl Iterator<Item = Around> {
         let owners = [
             None,
@@ -323,7 +322,7 @@ mod tests {
         Ok(vouched.is_proved)
     }
 
-    /// Where a proved domain leads whose company has a connection for it.
+    /// The result if the domain is proved and its company has a connection for it.
     fn led(around: Around) -> Option<Result<bool, Refusal>> {
         match (around.owner, around.way) {
             (Some((owner, true)), Some(true)) => Some(Err(Refusal::LedElsewhere {

@@ -1,4 +1,4 @@
-//! The organizations that lines are about, and those that they add with their domains.
+//! The organizations in the lines of an import, and new ones with their domains.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
@@ -12,14 +12,14 @@ use crate::organization::{self, Organization};
 use crate::row::{Columns, json};
 use crate::{Error, OrganizationId, Stamp, environment, search};
 
-/// What is known of the organizations with some external ids, and of what new ones would take.
+/// What is known about the organizations with some external ids, and what new ones could collide with.
 #[derive(Debug, Default)]
 pub struct Companies {
     by_external_id: HashMap<String, Organization>,
     slugs: HashSet<String>,
-    /// The domains of which an organization has shown that they are its own.
+    /// The domains that have an owner.
     owned: HashMap<String, OrganizationId>,
-    /// The domains that the organizations route, also those that wait for their proof.
+    /// The domains of organizations that route or wait for their proof.
     domains: HashSet<(OrganizationId, String)>,
 }
 
@@ -39,8 +39,8 @@ static DOMAINS: LazyLock<Many> = LazyLock::new(|| {
 });
 
 impl Companies {
-    /// Reads the organizations with these external ids and their domains, which of these slugs are
-    /// taken, and who has these domains.
+    /// Reads the organizations with these external ids and their domains, and finds out which of these
+    /// slugs and domains are taken.
     ///
     /// # Errors
     ///
@@ -88,12 +88,12 @@ impl Companies {
         self.slugs.contains(slug)
     }
 
-    /// Whether an organization has shown that this domain is its own.
+    /// Whether this domain has an owner.
     pub fn is_owned(&self, domain: &str) -> bool {
         self.owned.contains_key(domain)
     }
 
-    /// Whether an organization routes this domain, or waits to.
+    /// Whether an organization has this domain for routing, proved or waiting.
     pub fn has_domain(&self, id: &OrganizationId, domain: &str) -> bool {
         self.domains.contains(&(id.clone(), domain.to_owned()))
     }
@@ -103,17 +103,17 @@ fn texts(keys: &[String]) -> Vec<Value<'_>> {
     keys.iter().map(Value::from).collect()
 }
 
-/// Organizations that are still to be written, in the order of their lines.
+/// Organizations that are not written yet, in the order of their lines.
 #[derive(Debug, Default)]
 pub struct NewCompanies(Vec<(Organization, Vec<Domain>)>);
 
 impl NewCompanies {
-    /// Adds an organization whose external id and slug nobody has, with domains of which that is true as well.
+    /// Adds an organization. The caller knows that its external id, its slug and its domains are free.
     pub fn add(&mut self, organization: Organization, domains: Vec<Domain>) {
         self.0.push((organization, domains));
     }
 
-    /// Writes everything, and begins anew.
+    /// Writes everything, and starts again empty.
     ///
     /// # Errors
     ///
@@ -220,7 +220,7 @@ const DOMAIN_COLUMNS: &[genkan_db::Column] = &[
     ("proved_actor", ColumnType::Text),
 ];
 
-/// What an event keeps of an organization, as it is read from the database.
+/// The object for an event, as it would be read from the database.
 fn shape_of(organization: &Organization) -> shape::Organization {
     shape::Organization {
         id: organization.id.as_str().to_owned(),

@@ -1,10 +1,10 @@
-//! Many organizations and users at once, as an import brings them: what is there is read
-//! with a statement for hundreds of lines, and what is new is written likewise.
+//! Handles many organizations and users at once, for an import. One statement reads what exists for
+//! hundreds of lines, and another writes what is new.
 //!
-//! What comes of it is exactly what the functions for one organization, user or membership
-//! would make of the lines one after the other, in the same transaction. Whatever
-//! is not plainly new or plainly as it was is left to them: every `plan` says so by `None`, has
-//! then changed nothing, and the caller writes what is planned before it looks at that line.
+//! The result is the same as if the functions for one organization, user or membership handled the lines
+//! one after the other, in the same transaction. A line that is neither plainly new nor plainly unchanged
+//! is left to them. For such a line every `plan` returns `None` and has changed nothing. The caller then
+//! writes what was planned so far before it handles that line.
 
 mod companies;
 mod people;

@@ -1,4 +1,4 @@
-//! The users that lines name, and those that they add.
+//! The users in the lines of an import, and new ones.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use crate::row::{Columns, lines};
 use crate::user::{self, ProfileTexts, User};
 use crate::{Error, OrganizationId, Stamp, Timestamp, UserId, search};
 
-/// What is known of the people whom some lines name.
+/// What is known about the users in some lines.
 #[derive(Debug, Default)]
 pub struct People {
     by_email: HashMap<String, User>,
@@ -70,7 +70,7 @@ impl People {
         Ok(people)
     }
 
-    /// Reads which of these people belong to which of these organizations, each pair once.
+    /// Reads which of these users belong to which of these organizations, each pair once.
     ///
     /// # Errors
     ///
@@ -102,14 +102,14 @@ impl People {
         self.external_ids.contains(external_id)
     }
 
-    /// The roles of a member, sorted; `None` if they do not belong there.
+    /// The roles of a member, sorted. `None` if they are no member.
     pub fn roles(&self, organization_id: &OrganizationId, user_id: &UserId) -> Option<&[String]> {
         let pair = (organization_id.clone(), user_id.clone());
         self.roles.get(&pair).map(Vec::as_slice)
     }
 }
 
-/// The organizations whose own these domains are, see [`crate::domain::find_owner`].
+/// The owners of these domains, see [`crate::domain::find_owner`].
 ///
 /// # Errors
 ///
@@ -130,12 +130,12 @@ fn values<'v>(texts: &BTreeSet<&'v str>) -> Vec<Value<'v>> {
     texts.iter().map(|text| Value::from(*text)).collect()
 }
 
-/// Users and memberships that are still to be written, in the order of their lines.
+/// Users and memberships that are not written yet, in the order of their lines.
 #[derive(Debug, Default)]
 pub struct NewPeople {
     users: Vec<NewUser>,
     joins: Vec<Join>,
-    /// What the events tell, in order.
+    /// What the events report, in order.
     steps: Vec<Step>,
     proved: Vec<UserId>,
 }
@@ -143,7 +143,7 @@ pub struct NewPeople {
 #[derive(Debug)]
 struct NewUser {
     user: User,
-    /// Whether they have shown that they read the mail of their address.
+    /// Whether they have proved the mailbox of their address.
     is_proved: bool,
 }
 
@@ -154,7 +154,7 @@ enum Step {
 }
 
 impl NewPeople {
-    /// Adds a user whose address and external id nobody has.
+    /// Adds a user. The caller knows that the address and the external id are free.
     pub fn add(&mut self, user: User, is_proved: bool) {
         self.steps.push(Step::User(self.users.len()));
         self.users.push(NewUser { user, is_proved });
@@ -166,12 +166,12 @@ impl NewPeople {
         self.joins.push(join);
     }
 
-    /// Remembers that somebody who was there before has shown that they read the mail of their address.
+    /// Notes that an existing user has proved the mailbox of their address.
     pub fn prove(&mut self, id: UserId) {
         self.proved.push(id);
     }
 
-    /// Writes everything, and begins anew.
+    /// Writes everything, and starts again empty.
     ///
     /// # Errors
     ///

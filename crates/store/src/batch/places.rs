@@ -1,4 +1,4 @@
-//! The organizations that lines name, with what a new member gets there.
+//! The organizations that lines name, with the defaults for new members.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use crate::row::Columns;
 use crate::user::User;
 use crate::{Error, OrganizationId, RoleId, Stamp, UserId};
 
-/// The organizations that some lines name by their identifier or external id.
+/// The organizations that some lines name by identifier or external id.
 #[derive(Debug, Default)]
 pub struct Places {
     by_external_id: HashMap<String, OrganizationId>,
@@ -23,13 +23,13 @@ pub struct Places {
 
 #[derive(Debug)]
 struct Place {
-    /// What an event keeps of it.
+    /// Its object for an event.
     object: Object,
-    /// Whether members are counted.
+    /// Whether it has a limit of members.
     is_limited: bool,
     has_members: bool,
     own_roles: Vec<KnownRole>,
-    /// What it gives later members in place of the environment's default.
+    /// The role of later members, if it is not the environment's default.
     member_role_id: Option<RoleId>,
 }
 
@@ -41,7 +41,7 @@ struct KnownRole {
     default_member: bool,
 }
 
-/// Somebody who is about to be a member, with everything that is written of it.
+/// A new member, with everything that is written about them.
 #[derive(Debug)]
 pub struct Join {
     pub(super) organization_id: OrganizationId,
@@ -57,7 +57,7 @@ impl Join {
         &self.organization_id
     }
 
-    /// The event that tells of it.
+    /// The event of the new membership.
     pub(super) fn entry(&self) -> Entry<'_> {
         Entry::new(Kind::UserOrganizationMembershipCreated)
             .organization(&self.organization_id)
@@ -89,7 +89,7 @@ static OWN_ROLES: LazyLock<Many> = LazyLock::new(|| {
 });
 
 impl Places {
-    /// Reads what is known of the organizations with these identifiers or external ids.
+    /// Reads the organizations with these identifiers or external ids.
     ///
     /// # Errors
     ///
@@ -157,9 +157,9 @@ impl Places {
         by_id.map(|(id, _)| id).or_else(|| self.by_external_id.get(name))
     }
 
-    /// What [`crate::membership::create`] would do for somebody who is no member yet.
+    /// What [`crate::membership::create`] would do for a person who is no member yet.
     ///
-    /// `None`: members are counted there, or one of the roles is unknown.
+    /// `None` if members are counted there, or if a role is unknown.
     pub fn plan(
         &self,
         at: Stamp<'_>,
@@ -216,7 +216,7 @@ impl Places {
         })
     }
 
-    /// Remembers that an organization has a member now: the next one is not the first.
+    /// Notes that an organization has a member now, so the next one is not the first.
     pub fn note_member(&mut self, organization_id: &OrganizationId) {
         if let Some(place) = self.places.get_mut(organization_id) {
             place.has_members = true;
@@ -225,7 +225,7 @@ impl Places {
 }
 
 impl Place {
-    /// Whether the next member gets a role without being given any, see [`crate::role::defaults`].
+    /// Whether the next member gets this role by default, see [`crate::role::defaults`].
     fn gives(&self, role: &KnownRole) -> bool {
         if !self.has_members {
             return role.default_creator && !self.own_roles.iter().any(|own| own.id == role.id);
@@ -248,7 +248,7 @@ impl KnownRole {
     }
 }
 
-/// What an event keeps of a user, as it is read from the database.
+/// The object for an event, as it would be read from the database.
 fn shape_of(user: &User) -> shape::User {
     shape::User {
         id: user.id.as_str().to_owned(),

@@ -1,4 +1,4 @@
-//! Several clients at once.
+//! Lists of clients.
 
 use genkan_db::{Row, Tx, p};
 
@@ -14,8 +14,7 @@ macro_rules! environment_clients {
     };
 }
 
-/// The kinds that stand in the text of the parameter; all if it is empty. No
-/// kind's name is part of another's.
+/// The kinds in the text of the parameter, or all if it is empty. No kind's name is part of another's.
 macro_rules! of_kinds {
     ($kinds:literal) => {
         concat!(
@@ -42,8 +41,7 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<ClientId>) -> Result<Vec<Client>,
     list_kinds(tx, &[], page).await
 }
 
-/// Lists the environment's clients of some kinds, newest first; of all kinds
-/// if none is named.
+/// Lists the environment's clients of some kinds, newest first. An empty list means all kinds.
 ///
 /// # Errors
 ///
@@ -54,7 +52,7 @@ pub async fn list_kinds(
     page: &Page<ClientId>,
 ) -> Result<Vec<Client>, Error> {
     let kinds = kinds_text(kinds);
-    // Their prefixes differ, so their identifiers alone do not sort by time.
+    // The prefixes of the kinds differ, so identifiers alone do not sort by time.
     let params = p![page.edge(), page.limit(), &kinds];
     let rows = if page.is_upwards() {
         let sql = concat!(
@@ -83,7 +81,7 @@ pub async fn list_kinds(
     rows.iter().map(read).collect()
 }
 
-/// The environment's first client, which came with it.
+/// The environment's first client, which was created with it.
 ///
 /// # Errors
 ///
@@ -104,8 +102,7 @@ pub async fn default_client(tx: &mut Tx<'_>) -> Result<Option<Client>, Error> {
     row.as_ref().map(read).transpose()
 }
 
-/// The redirect URIs of all clients: whoever answers browsers across origins
-/// allows theirs.
+/// The redirect URIs of all clients. Their origins are allowed in CORS.
 ///
 /// # Errors
 ///
@@ -125,7 +122,7 @@ pub async fn all_redirect_uris(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
     Ok(all)
 }
 
-/// Where a login that began elsewhere is sent.
+/// The address for a login that began elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginStart {
     /// The application's name.
@@ -133,8 +130,7 @@ pub struct LoginStart {
     pub uri: String,
 }
 
-/// Where a login that began elsewhere is sent: to the oldest client that has
-/// registered an address for it.
+/// The address for a login that began elsewhere: that of the oldest client which has registered one.
 ///
 /// # Errors
 ///
@@ -204,7 +200,7 @@ pub async fn list_owned(tx: &mut Tx<'_>, owner: &Owner, page: &Page<ClientId>) -
     rows.iter().map(read).collect()
 }
 
-/// How many clients [`list_kinds`] would give without its page, counted up to `limit`.
+/// The number of clients that [`list_kinds`] would give without its page. Counts up to `limit`.
 ///
 /// # Errors
 ///
@@ -219,7 +215,7 @@ pub async fn count_kinds(tx: &mut Tx<'_>, kinds: &[Kind], limit: i64) -> Result<
     count(tx.opt(sql, p![limit, &kinds_text(kinds)]).await?)
 }
 
-/// How many clients an owner has, counted up to `limit`.
+/// The number of clients of an owner. Counts up to `limit`.
 ///
 /// # Errors
 ///

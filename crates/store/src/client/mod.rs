@@ -32,7 +32,7 @@ pub use secret::{
 };
 
 words! {
-    /// What an application is, and so whether it can keep a secret.
+    /// The kind of application, which decides whether it can keep a secret.
     pub enum Kind {
         /// Runs on a server and authenticates itself.
         WebApp = "WEB_APP",
@@ -66,19 +66,19 @@ words! {
     }
 }
 
-/// Whose client it is.
+/// The owner of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// An application that signs people in.
+    /// The environment: an application that signs people in.
     Environment,
-    /// A customer's program, with tokens for that organization alone.
+    /// An organization: a customer's program, with tokens for that organization alone.
     Organization(OrganizationId),
-    /// A program with tokens for one server.
+    /// A resource: a program with tokens for one server.
     Resource(ResourceId),
 }
 
 impl Owner {
-    /// The prefix of the identifiers of its machine clients.
+    /// The prefix of identifiers of machine clients with this owner.
     pub const fn machine_prefix(&self) -> &'static str {
         match self {
             Self::Organization(_) => "m2morg_",
@@ -101,7 +101,7 @@ impl Owner {
     }
 }
 
-/// What a client's own tokens say inside `custom_claims`.
+/// The content of `custom_claims` in a client's own tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomClaim {
     pub key: String,
@@ -127,33 +127,32 @@ pub struct Client {
     pub secret_optional_with_pkce: bool,
     /// See [`Client::rotation`].
     pub strict_refresh_rotation: bool,
-    /// `name` and `email` in access tokens, if the scopes were granted.
+    /// Access tokens contain `name` and `email`, if the scopes were granted.
     pub profile_in_access_token: bool,
     /// Whether its own tokens open the management API.
     pub management_access: bool,
-    /// Whether it may ask about every token of the environment, and not of its own
-    /// alone: an API that other applications call.
+    /// Whether it may introspect every token of the environment, and not only its own, as an API needs that
+    /// other applications call.
     pub introspect_all: bool,
     pub token_algorithm: Algorithm,
     /// `None`: the environment's.
     pub access_token_lifetime: Option<Duration>,
-    /// What its own tokens may be good for.
+    /// The scope that its own tokens may have.
     pub scope: Scope,
-    /// Whom its own tokens are meant for; itself if empty.
+    /// The audience of its own tokens. If empty, the client itself.
     pub audience: Vec<String>,
     pub custom_claims: Vec<CustomClaim>,
-    /// How it may get tokens; in every way if empty.
+    /// How it may get tokens. If empty, in every way.
     pub grant_types: Vec<GrantType>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
-/// How long a machine client's tokens live unless it says otherwise.
+/// The lifetime of a machine client's tokens, unless the client has its own.
 pub const MACHINE_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
 impl Client {
-    /// A client with safe defaults: no addresses, no liberties, RS256, which
-    /// every SDK verifies.
+    /// A client with safe defaults: no addresses, no exceptions, and RS256, which every SDK verifies.
     pub const fn new(id: ClientId, name: String, kind: Kind, now: Timestamp) -> Self {
         Self {
             id,
@@ -169,7 +168,7 @@ impl Client {
             enforce_pkce: false,
             secret_optional_with_pkce: false,
             strict_refresh_rotation: false,
-            // Applications written for Scalekit greet people from their access token.
+            // Applications written for Scalekit read a person's name from the access token.
             profile_in_access_token: true,
             management_access: false,
             introspect_all: false,
@@ -201,12 +200,12 @@ impl Client {
         }
     }
 
-    /// Whether it acts for itself, so that nobody signs in to it.
+    /// Whether it acts for itself. Nobody signs in to such a client.
     pub const fn is_machine(&self) -> bool {
         matches!(self.kind, Kind::Machine)
     }
 
-    /// Whether it came with the environment; it cannot be deleted.
+    /// Whether it was created with the environment. Such a client cannot be deleted.
     pub fn is_default(&self) -> bool {
         ["skc_", "prd_skc_"]
             .iter()
@@ -235,9 +234,8 @@ impl Client {
         }
     }
 
-    /// How its refresh tokens rotate. RFC 9700 §2.2.2 asks rotation of public
-    /// clients; a confidential one is bound by its authentication, and common
-    /// applications keep presenting their first token.
+    /// How its refresh tokens rotate. RFC 9700 §2.2.2 requires rotation for public clients. A confidential
+    /// client is bound by its authentication, and common applications keep presenting their first token.
     pub const fn rotation(&self) -> Rotation {
         match (self.is_public(), self.strict_refresh_rotation) {
             (true, _) => Rotation::StrictWithGrace,

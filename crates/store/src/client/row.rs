@@ -1,4 +1,4 @@
-//! A client as the database keeps it.
+//! Rows of clients.
 
 use genkan_db::{Row, Tx, p};
 
@@ -18,7 +18,7 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// How many columns a client has; those of its secret follow in a join.
+/// The number of columns of a client. In a join the columns of its secret follow.
 pub(super) const COLUMNS: usize = 25;
 
 pub(super) fn read(row: &Row) -> Result<Client, Error> {
@@ -56,7 +56,7 @@ pub(super) fn read(row: &Row) -> Result<Client, Error> {
     })
 }
 
-/// The columns whose content is rendered first.
+/// The columns that are rendered as text first.
 struct Rendered {
     redirect_uris: String,
     post_logout_redirect_uris: String,
@@ -153,7 +153,7 @@ pub async fn find(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<Client>, Erro
     row.as_ref().map(read).transpose()
 }
 
-/// Finds a client of one owner: another's is not there.
+/// Finds a client of one owner. A client of another owner is not found.
 ///
 /// # Errors
 ///
@@ -175,13 +175,11 @@ pub async fn find_owned(tx: &mut Tx<'_>, owner: &Owner, id: &ClientId) -> Result
     row.as_ref().map(read).transpose()
 }
 
-/// Replaces everything but the identifier, the kind, the owner and the time of
-/// creation.
+/// Replaces everything but the identifier, the kind, the owner and the creation time.
 ///
 /// # Errors
 ///
-/// [`Error::Stale`] if it was deleted, or changed since `client` was read
-/// (told by `updated_at`).
+/// [`Error::Stale`] if it was deleted, or changed since `client` was read (as `updated_at` shows).
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(), Error> {
     let rendered = Rendered::of(client);
     let changed = tx
@@ -226,12 +224,12 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(
     environment::touch(tx).await
 }
 
-/// Deletes a client with its secrets and grants, so that none of its refresh
-/// tokens lives on. Says whether there was one.
+/// Deletes a client with its secrets and grants, so that its refresh tokens end as well. Says whether there
+/// was one.
 ///
 /// # Errors
 ///
-/// [`conflict::DEFAULT_CLIENT`] if it is the one that came with the environment.
+/// [`conflict::DEFAULT_CLIENT`] if it was created with the environment.
 pub async fn delete(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ClientId) -> Result<bool, Error> {
     let Some(client) = find(tx, id).await? else {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! What a client must be like, whoever registers it.
+//! The rules for clients, for every way to register one.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub const MAX_NAME_CHARS: usize = 128;
 const MAX_DESCRIPTION_CHARS: usize = 512;
 /// The longest life of an access token.
 pub const LONGEST_LIFETIME: Duration = Duration::from_hours(30 * 24);
-/// Whoever adds more makes tokens that no header carries.
+/// With more claims a token does not fit into a header.
 const MAX_CUSTOM_CLAIMS: usize = 64;
 const MAX_CLAIM_KEY_CHARS: usize = 128;
 const MAX_CLAIM_VALUE_CHARS: usize = 1024;
@@ -20,7 +20,7 @@ const MAX_AUDIENCE: usize = 32;
 const MAX_AUDIENCE_CHARS: usize = 512;
 const MAX_URIS: usize = 100;
 
-/// Which part of a client is wrong.
+/// The part of a client that is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     Name,
@@ -37,12 +37,12 @@ pub enum Field {
     CustomClaims,
 }
 
-/// Why a client cannot be registered so.
+/// Why a client cannot be registered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Mistake {
     pub field: Field,
-    /// A sentence without its full stop, for whoever registers it.
+    /// A sentence without its full stop, for the person who registers it.
     pub message: String,
 }
 
@@ -133,7 +133,7 @@ fn check_uris(client: &Client, environment: Environment) -> Result<(), Mistake> 
     Ok(())
 }
 
-/// What does not fit together.
+/// Checks that the settings fit together.
 fn check_privileges(client: &Client, environment: Environment) -> Result<(), Mistake> {
     if client.kind != Kind::WebApp && !client.back_channel_logout_uris.is_empty() {
         return refuse(
@@ -141,14 +141,15 @@ fn check_privileges(client: &Client, environment: Environment) -> Result<(), Mis
             "only a web application has a server to be told of a logout",
         );
     }
-    // The management API reaches every organization.
+    // The management API can reach every organization.
     if client.management_access && (client.kind != Kind::WebApp || client.owner != Owner::Environment) {
         return refuse(
             Field::ManagementAccess,
             "only a web application can keep what the management API asks for",
         );
     }
-    // RFC 7662 §2.1: whoever asks authenticates. And what it hears is of every organization.
+    // RFC 7662 §2.1: the caller of introspection authenticates. And the answers are about every
+    // organization.
     if client.introspect_all && (client.kind != Kind::WebApp || client.owner != Owner::Environment) {
         return refuse(
             Field::IntrospectAll,

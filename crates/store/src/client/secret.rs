@@ -1,4 +1,4 @@
-//! Secrets of confidential clients: few at a time, to change one without an outage.
+//! Secrets of confidential clients. A client may have a few, so that it can change one without an outage.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,13 @@ use crate::event::{self, Kind};
 use crate::row::Columns;
 use crate::{ClientId, Error, Secret, SecretHash, SecretId, Stamp, Timestamp, conflict, environment};
 
-/// How many secrets of an application may be valid at once: the old and the new one.
+/// How many secrets of an application may be valid at once: the old one and the new one.
 pub const MAX_ACTIVE_SECRETS: usize = 2;
 
-/// How many a machine client may have: several programs may share its identifier.
+/// How many secrets a machine client may have, because several programs may share its identifier.
 pub const MAX_MACHINE_SECRETS: usize = 5;
 
-/// A secret of a client; the value itself is not kept.
+/// A secret of a client. Its value is not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientSecret {
     pub id: SecretId,
@@ -25,17 +25,17 @@ pub struct ClientSecret {
     pub suffix: String,
     /// Refused until it is enabled again.
     pub disabled: bool,
-    /// The client that asked for it over the API; not known of the command line.
+    /// The client that created it by the API. `None` for the command line.
     pub created_by: Option<ClientId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub expires_at: Option<Timestamp>,
-    /// When it last fetched a token; written a minute late at most.
+    /// The last time that it fetched a token. It is written with a delay of up to one minute.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl ClientSecret {
-    /// What is kept of a new secret.
+    /// The stored part of a new secret.
     pub fn new(at: Stamp<'_>, client_id: &ClientId, secret: &Secret, expires_at: Option<Timestamp>) -> Self {
         Self {
             id: at.id(),
@@ -51,7 +51,7 @@ impl ClientSecret {
         }
     }
 
-    /// Whether whoever presents it at `now` is the client.
+    /// Whether the secret authenticates the client at `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
         !self.disabled && !self.is_expired(now)
     }
@@ -182,7 +182,7 @@ pub async fn add_secret(tx: &mut Tx<'_>, at: Stamp<'_>, secret: &ClientSecret) -
     changed(tx, at, Kind::ClientSecretCreated, &client, &secret.id).await
 }
 
-/// Whatever changed a secret: the event, and the caches.
+/// Records the event and tells the caches that a secret was changed.
 async fn changed(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -249,8 +249,8 @@ pub async fn secrets_of(
     Ok(found)
 }
 
-/// Disables a secret, which is refused from now on, or enables it again.
-/// `None` if the client has no such secret.
+/// Disables or enables a secret. A disabled secret is refused at once. `None` if the client has no such
+/// secret.
 ///
 /// # Errors
 ///
@@ -276,12 +276,11 @@ pub async fn set_secret_disabled(
     Ok(Some(secret))
 }
 
-/// Deletes a secret; it is refused from now on. Says whether there was one.
+/// Deletes a secret, which is refused from now on. Says whether there was one.
 ///
 /// # Errors
 ///
-/// [`conflict::LAST_CLIENT_SECRET`] if a machine client would be left without:
-/// whoever wants that deletes the client.
+/// [`conflict::LAST_CLIENT_SECRET`] if a machine client would have none left. Delete the client instead.
 pub async fn delete_secret(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -307,7 +306,7 @@ pub async fn delete_secret(
     Ok(true)
 }
 
-/// Remembers when secrets were last used. No cache holds that, so none is told.
+/// Stores when secrets were last used. No cache holds this, so none is told.
 ///
 /// # Errors
 ///

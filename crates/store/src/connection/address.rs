@@ -1,4 +1,4 @@
-//! Where a connection is spoken to: below `/sso/v1/{kind}/{connection}`.
+//! The addresses of a connection's pages, below `/sso/v1/{kind}/{connection}`.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use super::{Connection, Kind};
 /// A page of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
-    /// What names us to the provider, and describes us there.
+    /// Our identifier and metadata for the provider.
     Entity,
     /// The provider's answer.
     Callback,
@@ -31,7 +31,7 @@ impl Page {
     }
 }
 
-/// The path of a page; of a route with the name of its parameter as `connection`.
+/// The path of a page. For a route, `connection` is the name of its parameter.
 pub fn path(kind: Kind, connection: impl Display, page: Page) -> String {
     let kind = kind.as_str().to_ascii_lowercase();
     format!("/sso/v1/{kind}/{connection}{}", page.suffix())

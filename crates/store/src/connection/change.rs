@@ -1,7 +1,7 @@
 //! Changes of a connection, and their effect.
 //!
-//! A form, a flag and a message each make a [`Change`] of their own words. Its effect and its
-//! mistakes are decided here, so each of them gets the same answer.
+//! A form, a command and an API message each build a [`Change`] from their own fields. Its effect and its
+//! mistakes are decided here, so that all three get the same answer.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,11 @@ use crate::{InstanceKey, Provider, Secret, Stamp};
 /// Longer than any provider's secret.
 pub const MAX_SECRET_BYTES: usize = 4096;
 
-/// What is entered; the rest stays.
+/// The values that were entered. All others stay.
 #[derive(Debug, Default)]
 pub struct Change<'a> {
     pub provider: Option<Provider>,
-    /// Cleared it is the product's.
+    /// If cleared, it is the product's name.
     pub name: Edit<String>,
     pub ui_button_title: Edit<String>,
     pub key_id: Edit<String>,
@@ -31,22 +31,21 @@ pub struct Change<'a> {
     pub configuration_type: Option<ConfigurationType>,
     pub attributes: Attributes,
     pub client_secret: Edit<NewSecret<'a>>,
-    /// The part in the words of the connection's protocol.
+    /// The part for the connection's protocol.
     pub protocol: Option<ProtocolChange>,
 }
 
-/// What our attributes are read from.
+/// The claims from which our attributes are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Attributes {
     #[default]
     Leave,
-    /// The whole mapping, those among them that have a place of their own:
+    /// The whole mapping, including attributes with a setting of their own, see
     /// [`Settings::set_whole_mapping`](super::Settings::set_whole_mapping).
     Replace(BTreeMap<String, String>),
-    /// Some of it, each as [`Settings::map_attribute`](super::Settings::map_attribute)
-    /// takes it.
+    /// Some attributes, each as in [`Settings::map_attribute`](super::Settings::map_attribute).
     Edit {
-        /// Forgets before what has no place of its own.
+        /// First forgets the attributes without a setting of their own.
         forget: bool,
         named: Vec<(String, String)>,
     },
@@ -59,29 +58,30 @@ pub struct NewSecret<'a> {
     pub key: &'a InstanceKey,
 }
 
-/// What came of a change beside what was entered.
+/// An effect of a change that was not entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Applied {
-    /// Our secret would have gone to somebody else, and was not brought: it is no
-    /// longer there.
+    /// The change would have sent our secret to another server, and did not bring a secret. Therefore the
+    /// secret was deleted.
     pub secret_is_forgotten: bool,
 }
 
-/// Nothing was changed.
+/// Why nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
-    /// Fields that cannot be so, each once.
+    /// Fields with wrong values, each once.
     Mistakes(Vec<Mistake>),
-    /// The settings are those of this kind, which the connection is not of.
+    /// The settings are for this kind, but the connection has another kind.
     OtherKind(Kind),
-    /// The connection is enabled, and its secret would go to somebody who was not named with it.
+    /// The connection is enabled, and the change would send its secret to another server without naming it
+    /// again.
     SecretWouldFollow,
-    /// The connection is enabled, and would lack these fields.
+    /// The connection is enabled, and these fields would be missing.
     Incomplete(Vec<&'static str>),
 }
 
-/// Enters a change, all of it or nothing. Without `http_allowed` a provider needs TLS,
-/// unless the connection itself does without.
+/// Makes all of a change or nothing. Without `http_allowed` a provider needs TLS, unless the connection
+/// itself allows plain HTTP.
 ///
 /// # Errors
 ///
@@ -115,12 +115,12 @@ pub fn apply(
     Ok(Applied { secret_is_forgotten })
 }
 
-/// Enters what every kind of connection has.
+/// Makes the part of a change that every kind of connection has.
 fn enter(connection: &mut Connection, change: &Change<'_>, mistakes: &mut Mistakes) {
     enter_name(connection, change);
     change.ui_button_title.enter(&mut connection.ui_button_title);
     change.key_id.enter(&mut connection.key_id);
-    // One that was stored before there was this rule stays until it is changed.
+    // A value from before this rule stays until it is changed.
     for (field, edit) in [
         ("name", &change.name),
         ("ui_button_title", &change.ui_button_title),
@@ -160,7 +160,7 @@ fn enter(connection: &mut Connection, change: &Change<'_>, mistakes: &mut Mistak
     }
 }
 
-/// A name that nobody chose follows the product.
+/// If nobody chose the name, it follows the product.
 fn enter_name(connection: &mut Connection, change: &Change<'_>) {
     if let Some(provider) = change.provider {
         if connection.name == connection.provider.title() {

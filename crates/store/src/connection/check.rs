@@ -1,4 +1,4 @@
-//! What a connection must be like: to be stored, and to be used.
+//! Checks a connection: whether it can be stored, and whether it can be used.
 
 use super::rules::{MAX_TEXT, Mistake, Mistakes, is_printable, short};
 use super::settings::Settings;
@@ -10,13 +10,12 @@ const MAX_ATTRIBUTE_NAME: usize = 100;
 const MAX_ATTRIBUTE_VALUE: usize = 256;
 
 impl Connection {
-    /// Checks the form of everything that is entered; whether it suffices is
-    /// [`Self::missing`]. Without `http_allowed` a provider needs TLS, unless the
-    /// connection itself does without.
+    /// Checks the form of every value. Whether the values are enough is said by [`Self::missing`]. Without
+    /// `http_allowed` a provider needs TLS, unless the connection itself allows plain HTTP.
     ///
     /// # Errors
     ///
-    /// One [`Mistake`] for each field that has one.
+    /// One [`Mistake`] for each wrong field.
     pub fn check(&self, http_allowed: bool) -> Result<(), Vec<Mistake>> {
         let mut mistakes = Mistakes::default();
         self.look_for_mistakes(http_allowed, &mut mistakes);
@@ -38,8 +37,7 @@ impl Connection {
         mistakes.note(rules.check_use());
     }
 
-    /// What must be entered before people can sign in through it, as the
-    /// contract calls the fields; empty if nothing is missing.
+    /// The fields that are missing before people can sign in, by their names in the contract.
     pub fn missing(&self) -> Vec<&'static str> {
         let from = self.settings.configuration_type();
         let required = self
@@ -54,7 +52,7 @@ impl Connection {
     /// How far the set-up has come.
     pub fn status(&self) -> Status {
         let common = &self.settings.common;
-        // A mapping alone is nothing that a provider could be reached by.
+        // A mapping alone does not count, because it reaches no provider.
         let is_touched = common.insecure_http
             || common.configuration_type.is_some()
             || self.client_secret_sealed.is_some()

@@ -1,8 +1,7 @@
-//! What a connection reads of its provider's claims: which hold groups and roles,
-//! and which e-mail addresses count.
+//! Which claims a connection reads: the claims with groups and roles, and the e-mail addresses that count.
 //!
-//! Whoever administers a provider decides what it says, so nothing that gives
-//! rights is read from a claim that nobody named. See `docs/decisions/claims.md`.
+//! The administrator of a provider decides what it says. So rights are read only from a claim that somebody
+//! has named. See `docs/decisions/claims.md`.
 
 use genkan_db::{Tx, p};
 
@@ -10,27 +9,27 @@ use super::{EmailTrust, OidcSettings};
 use crate::row::Columns;
 use crate::{ConnectionId, Error};
 
-/// Where a person's roles are read, and what they may do.
+/// The claim with a person's roles, and what it may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RolesFrom<'a> {
-    /// Gives and takes back.
+    /// Gives roles and takes them back.
     Named(&'a str),
-    /// Takes back what it once gave.
+    /// Takes back roles that it gave earlier.
     Unnamed(&'a str),
-    /// The provider has no say.
+    /// The provider decides about no roles.
     Nowhere,
 }
 
-/// The claim that was read for roles where none was named.
+/// The claim from which roles were read if none was named.
 const UNNAMED_ROLES: &str = "roles";
 
 impl OidcSettings {
-    /// The claim that lists a person's groups, if one is named.
+    /// The claim with a person's groups, if one is named.
     pub fn groups_from(&self) -> Option<&str> {
         self.groups_claim.as_deref().filter(|claim| !claim.is_empty())
     }
 
-    /// Where a person's roles are read.
+    /// The claim with a person's roles.
     pub fn roles_from(&self) -> RolesFrom<'_> {
         match self.roles_claim.as_deref() {
             Some(claim) if !claim.is_empty() => RolesFrom::Named(claim),
@@ -39,28 +38,29 @@ impl OidcSettings {
         }
     }
 
-    /// Names the claim with the groups, or none: then nobody has groups by this
-    /// connection from their next sign-in on.
+    /// Names the claim with the groups. With `None`, people lose the groups of this connection at their
+    /// next sign-in.
     pub fn name_groups(&mut self, claim: Option<&str>) {
         self.groups_claim = claim.filter(|claim| !claim.is_empty()).map(str::to_owned);
         self.groups_claim_by_upgrade = false;
     }
 
-    /// Names the claim with the roles, or none any more: then what a claim gave is
-    /// taken back at the next sign-in. See [`Self::keep_roles`] for the other way.
+    /// Names the claim with the roles. With `None`, roles from the claim are taken back at the next
+    /// sign-in. [`Self::keep_roles`] does the opposite.
     pub fn name_roles(&mut self, claim: Option<&str>) {
         let gave = self.roles_from() != RolesFrom::Nowhere;
         self.roles_claim = claim.filter(|claim| !claim.is_empty()).map(str::to_owned);
         self.unnamed_roles_claim = self.roles_claim.is_none() && gave;
     }
 
-    /// The provider has no say in roles. What a claim gave stays until people take it.
+    /// The provider decides about no roles any more. Roles that a claim gave stay until a person removes
+    /// them.
     pub fn keep_roles(&mut self) {
         self.roles_claim = None;
         self.unnamed_roles_claim = false;
     }
 
-    /// Which of its e-mail addresses count. A doubt wins if both are set.
+    /// Which of its e-mail addresses count. If both settings are set, the stricter one holds.
     pub const fn email_trust(&self) -> EmailTrust {
         match (self.only_verified_email, self.trust_unverified_email) {
             (true, _) => EmailTrust::Verified,
@@ -76,14 +76,14 @@ impl OidcSettings {
     }
 }
 
-/// What upgrades have left to decide.
+/// The settings about which an operator must decide after an upgrade.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Undecided {
-    /// Connections that read groups from the claim that an upgrade named.
+    /// Connections that read groups from a claim which an upgrade named.
     pub groups_by_upgrade: i64,
-    /// Connections whose unnamed roles claim gives nothing any more.
+    /// Connections that have no roles claim and therefore give no roles any more.
     pub unnamed_roles: i64,
-    /// What providers gave where such a connection is: taken back as people sign in.
+    /// Roles that such connections gave. They are taken back as people sign in.
     pub given: Vec<Given>,
 }
 
@@ -95,16 +95,16 @@ pub struct Given {
     pub members: i64,
 }
 
-/// How many of [`Undecided::given`] are read.
+/// How many entries of [`Undecided::given`] are read.
 const MAX_GIVEN: i64 = 100;
 
-/// What upgrades have left to decide about claims.
+/// Reads what an operator must decide about claims after an upgrade.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn undecided(tx: &mut Tx<'_>) -> Result<Undecided, Error> {
-    // The settings are compact JSON, where an unescaped quote stands around names only.
+    // The settings are compact JSON, in which unescaped quotes surround only names and values.
     let counts = tx
         .opt(
             r#"SELECT COUNT(CASE WHEN settings LIKE '%"groups_claim_by_upgrade":true%' THEN 1 END),

@@ -1,9 +1,8 @@
 //! Which of its organization's domains a connection signs in.
 //!
-//! A connection without assigned domains signs in all of its organization's, and
-//! vouches for them. With assigned domains it does so for these alone, even when
-//! the last of them is gone: a company's second provider must not become the
-//! one for everybody. See `docs/decisions/connections.md`.
+//! A connection without assigned domains signs in all domains of its organization, and vouches for them.
+//! With assigned domains it does so only for these, even if the last of them was deleted. Otherwise a
+//! company's second provider could become the one for everybody. See `docs/decisions/connections.md`.
 
 use genkan_db::{Tx, p};
 use genkan_protocol::Domain as DomainName;
@@ -12,17 +11,16 @@ use super::{Connection, changed, columns, read};
 use crate::domain::{self, Domain};
 use crate::{ConnectionId, DomainId, Error, OrganizationId, Stamp, event};
 
-/// What came of [`assign`].
+/// The result of [`assign`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Assigning {
     Assigned,
-    /// The organization has no such domain, or has it for something else than routing.
+    /// The organization has no such domain, or not for routing.
     UnknownDomain(DomainId),
 }
 
-/// Gives a connection the domains that it signs in, instead of those it had; a
-/// domain that another connection had moves. With none it signs in all domains
-/// of its organization again.
+/// Replaces the domains that are assigned to a connection. A domain of another connection moves. With an
+/// empty list it signs in all domains of its organization again.
 ///
 /// # Errors
 ///
@@ -77,7 +75,7 @@ pub async fn served_by(tx: &mut Tx<'_>, connection: &Connection) -> Result<Vec<D
     };
     let mut domains = domain::list(tx, organization_id).await?;
     domains.retain(|domain| {
-        // Nobody is routed by a domain that is still to be shown.
+        // A domain that is not proved yet routes nobody.
         let is_shown = matches!(
             domain.status,
             domain::Status::Verified | domain::Status::AutoVerified
@@ -101,8 +99,8 @@ async fn assigned_to(tx: &mut Tx<'_>, id: &ConnectionId) -> Result<Vec<DomainId>
     rows.iter().map(|row| crate::row::Columns::of(row).id()).collect()
 }
 
-/// Whether a connection may speak for addresses of a domain. The organization
-/// must have the domain, which the caller knows.
+/// Whether a connection may vouch for addresses in a domain. The caller knows that the organization has the
+/// domain.
 ///
 /// # Errors
 ///
@@ -121,9 +119,8 @@ pub async fn may_vouch(tx: &mut Tx<'_>, connection: &Connection, name: &DomainNa
     Ok(row.is_some())
 }
 
-/// The connection that signs in a domain of an organization, of which the caller
-/// knows that it routes: an enabled one as in [`find_enabled_for`], else one that is
-/// set up and switched off.
+/// The connection that signs in a domain of an organization. The caller knows that the domain routes. It is
+/// an enabled connection as in [`find_enabled_for`], else one that is complete but disabled.
 pub(crate) async fn find_set_up_for(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
@@ -149,8 +146,9 @@ pub(crate) async fn find_set_up_for(
     row.as_ref().map(read).transpose()
 }
 
-/// The enabled connection that signs in a domain of an organization, of which the
-/// caller knows that it routes: the one it was assigned to, else the oldest that signs in all domains.
+/// The enabled connection that signs in a domain of an organization. The caller knows that the domain
+/// routes. It is the connection to which the domain is assigned, else the oldest one that signs in all
+/// domains.
 ///
 /// # Errors
 ///

@@ -1,18 +1,18 @@
-//! What a change does to one value.
+//! A change of one value.
 
-/// What a change does to one value.
+/// A change of one value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Edit<T> {
     /// It stays.
     #[default]
     Leave,
     Set(T),
-    /// It becomes what it is where nobody has entered anything.
+    /// It gets its default.
     Clear,
 }
 
 impl Edit<String> {
-    /// A text that was entered, if one was: an empty one clears.
+    /// The change for an entered text. An empty text clears the value.
     pub fn of_text(text: Option<String>) -> Self {
         match text {
             None => Self::Leave,
@@ -32,7 +32,7 @@ impl<T: Clone> Edit<T> {
     }
 }
 
-/// Enters a value that is always something.
+/// Sets a value that cannot be cleared.
 pub(super) fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;

@@ -1,4 +1,4 @@
-//! A connection that others wait for; see `docs/decisions/isolation.md`.
+//! Locks a connection, see `docs/decisions/isolation.md`.
 
 use genkan_db::{Tx, p};
 
@@ -6,8 +6,8 @@ use super::{Connection, columns, read};
 use crate::row::held;
 use crate::{ConnectionId, Error};
 
-/// As [`super::find`], and holds it: nobody ends what began there, and no other provider takes its
-/// place, before this transaction is over.
+/// As [`super::find`], and locks the connection. Until this transaction is over, nobody ends what began
+/// there, and the provider does not change.
 pub(crate) async fn find_held(tx: &mut Tx<'_>, id: &ConnectionId) -> Result<Option<Connection>, Error> {
     let sql = held!(
         tx,
@@ -20,8 +20,8 @@ pub(crate) async fn find_held(tx: &mut Tx<'_>, id: &ConnectionId) -> Result<Opti
     row.as_ref().map(read).transpose()
 }
 
-/// Waits for those who hold a connection, and holds it alone: from here on, a transaction at
-/// READ COMMITTED sees all that began there.
+/// Waits for other locks of a connection, and locks it exclusively. From here on, a transaction at READ
+/// COMMITTED sees all that began there.
 pub(crate) async fn hold_alone(tx: &mut Tx<'_>, id: &ConnectionId) -> Result<(), Error> {
     if tx.locks() {
         tx.opt("SELECT id FROM connections WHERE id = $1 FOR UPDATE", p![id])

@@ -1,8 +1,7 @@
-//! Google, where everybody has one issuer: which company an account belongs to.
+//! Google: all accounts have one issuer, so another claim must say which company an account belongs to.
 //!
-//! Somebody who left a company can still open a consumer account with the
-//! address that they had there. Only the claim `hd` tells an account of the
-//! company's own Google Workspace from such a one.
+//! If a person leaves a company, they can still open a consumer account with their old address. Only the
+//! claim `hd` distinguishes an account in the company's Google Workspace from such an account.
 //!
 //! Source: "OpenID Connect" of Google Identity, claim `hd`.
 
@@ -14,22 +13,22 @@ use serde_json::{Map, Value};
 use super::{Connection, domains};
 use crate::{Error, Provider, domain};
 
-/// As Google once wrote it, and some connections still do.
+/// The issuer as Google once wrote it. Some connections still have it.
 const WITHOUT_SCHEME: &str = "accounts.google.com";
 
-/// What the claim of somebody who comes from Google says.
+/// The claim `hd` of a person who comes from Google.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hosted {
     /// `hd` as it came.
     pub received: Option<String>,
-    /// It names a domain that the connection signs in.
+    /// It is a domain that the connection signs in.
     pub is_own: bool,
-    /// The sign-in ends here. Connections that are older than the check only warn
-    /// until an operator turns it on.
+    /// The sign-in is refused. A connection from before this check only warns until an operator turns the
+    /// check on.
     pub is_refused: bool,
 }
 
-/// Whether people come to a connection from Google.
+/// Whether a connection leads to Google.
 pub fn applies(connection: &Connection) -> bool {
     let Some(settings) = connection.settings.as_oidc() else {
         return false;
@@ -40,13 +39,13 @@ pub fn applies(connection: &Connection) -> bool {
         || issuer == WITHOUT_SCHEME
 }
 
-/// Whether the check ends sign-ins at a connection from Google; else it only warns.
+/// Whether the check refuses sign-ins at such a connection. Otherwise it only warns.
 pub fn is_on(connection: &Connection) -> bool {
     let settings = connection.settings.as_oidc();
     settings.is_some_and(|settings| settings.check_hosted_domain == Some(true))
 }
 
-/// Looks at the claims of somebody; `None` where they do not come from Google.
+/// Checks a person's claims. `None` if they do not come from Google.
 ///
 /// # Errors
 ///

@@ -67,10 +67,10 @@ pub struct Listed {
     pub domains: Vec<String>,
 }
 
-/// Which connections of organizations to list; what is `None` does not matter.
+/// Which connections of organizations to list. `None` means any.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// A part of the name of the connection or the organization, of the key id, or a whole identifier.
+    /// A part of the connection's or the organization's name, a part of the key id, or a whole identifier.
     pub query: Option<String>,
     pub provider: Option<Provider>,
     pub status: Option<Status>,
@@ -94,7 +94,7 @@ impl Filter {
     }
 }
 
-/// What both the list and its count ask for; a page takes `$1` and `$2`.
+/// The condition of the list and its count. A page uses `$1` and `$2`.
 macro_rules! matching {
     () => {
         "organization_id IS NOT NULL

@@ -40,9 +40,9 @@ pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlChange, SamlSe
 pub use settings::{Common, Kind, Protocol, ProtocolChange, Settings};
 
 words! {
-    /// How far the set-up of a connection has come.
+    /// The progress of setting up a connection.
     pub enum Status {
-        /// Nothing is entered.
+        /// Nothing was entered.
         Draft = "DRAFT",
         /// Something is missing, see [`Connection::missing`].
         InProgress = "IN_PROGRESS",
@@ -59,18 +59,18 @@ pub struct Connection {
     pub provider: Provider,
     pub name: String,
     pub enabled: bool,
-    /// People whom the organization's domains vouch for get an account at their first login.
+    /// A person for whom the organization's domains vouch gets an account at the first login.
     pub jit_provisioning: bool,
     /// The profile follows the provider at every login.
     pub sync_profile: bool,
     pub settings: Settings,
-    /// Our secret there, see [`seal_client_secret`].
+    /// Our secret at the provider, see [`seal_client_secret`].
     pub client_secret_sealed: Option<Vec<u8>>,
-    /// What the application calls it.
+    /// The application's name for it.
     pub key_id: Option<String>,
-    /// What stands on a button that leads there.
+    /// The text of a button that leads there.
     pub ui_button_title: Option<String>,
-    /// It signs in the domains that were assigned to it and no others; see [`domains`].
+    /// It signs in only the domains that were assigned to it, see [`domains`].
     pub assigned_domains_only: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -89,7 +89,7 @@ pub fn seal_client_secret(key: &InstanceKey, id: &ConnectionId, secret: &Secret)
 }
 
 impl Connection {
-    /// A new connection, disabled, with nothing entered but the settings.
+    /// A new connection: disabled, with the default settings.
     pub fn new(
         at: Stamp<'_>,
         organization_id: Option<OrganizationId>,
@@ -114,17 +114,17 @@ impl Connection {
         }
     }
 
-    /// The protocol that is spoken.
+    /// The protocol of the connection.
     pub fn kind(&self) -> Kind {
         self.settings.kind()
     }
 
-    /// Forgets our secret if this change of `before` would lead it elsewhere and
-    /// does not bring it: whoever may change a connection could otherwise have it
-    /// sent to themselves, and nobody may ever read it. Says whether it did.
+    /// Deletes our secret if this change of `before` would send it elsewhere without bringing it again.
+    /// Otherwise a person who may change a connection, but may not read the secret, could have it sent to
+    /// themselves. Says whether it did.
     fn forget_secret_that_would_follow(&mut self, before: &Self) -> bool {
         let follows = self.client_secret_sealed.is_some()
-            // Sealed anew it differs, even if it is the same secret.
+            // A newly sealed secret differs, even if its value is the same.
             && self.client_secret_sealed == before.client_secret_sealed
             && self.settings.sends_secret_elsewhere(&before.settings);
         if follows {
@@ -133,7 +133,7 @@ impl Connection {
         follows
     }
 
-    /// Our secret at the provider, if there is one.
+    /// Our secret at the provider, if it was entered.
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl Connection {
     }
 }
 
-/// The columns of a connection, behind the name of its table and a point, if it has one.
+/// The columns of a connection, each after the table's name and a dot, if one is given.
 macro_rules! columns {
     () => {
         $crate::connection::columns!("")
@@ -161,7 +161,7 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
-/// How many columns [`read`] reads.
+/// The number of columns that [`read`] reads.
 const COLUMNS: usize = 14;
 
 fn read(row: &Row) -> Result<Connection, Error> {
@@ -204,9 +204,9 @@ async fn changed(
     environment::touch(tx).await
 }
 
-/// Rules that the caller has checked before, to tell more about them.
+/// Rules that the caller has checked before, to give a better message.
 fn refuse_unfit(connection: &Connection) -> Result<(), Error> {
-    // Whether plain HTTP is allowed here is asked again at every use.
+    // Whether plain HTTP is allowed here is checked at every use.
     if connection.check(true).is_err() {
         return Err(Error::Conflict(conflict::CONNECTION_INVALID));
     }
@@ -255,7 +255,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
     changed(tx, at, kind, &connection.id, organization_id).await
 }
 
-/// Finds a connection, whoever's it is.
+/// Finds a connection of any owner.
 ///
 /// # Errors
 ///
@@ -294,14 +294,12 @@ pub async fn find_of(
     row.as_ref().map(read).transpose()
 }
 
-/// Replaces everything but the identifier, the organization, the kind, the
-/// assigned domains and the time of creation.
+/// Replaces everything but the identifier, the organization, the kind, the assigned domains and the
+/// creation time.
 ///
-/// Another provider may call other people by the names that are known here:
-/// with the issuer or entity id the identities that it vouched for are
-/// forgotten. Whoever comes next is found by their address again. Our secret is
-/// forgotten too, unless it is brought: see
-/// [`Connection::forget_secret_that_would_follow`].
+/// Another provider may use the same subjects for other people. So if the issuer or entity id changes, the
+/// connection's identities are deleted, and people are found by their address again. Our secret is deleted
+/// too, unless the change brings it, see [`Connection::forget_secret_that_would_follow`].
 ///
 /// # Errors
 ///
@@ -362,14 +360,14 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
     changed(tx, at, kind, &connection.id, organization_id).await
 }
 
-/// What came of [`enable`].
+/// The result of [`enable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Enabling {
-    /// People can sign in through it, perhaps since before.
+    /// People can sign in through it. It may have been enabled before.
     Enabled,
     /// These fields must be entered first.
     Incomplete(Vec<&'static str>),
-    /// This cannot work, however complete it is.
+    /// This cannot work, although nothing is missing.
     Unfit(Mistake),
     /// There is no such connection.
     Unknown,
@@ -395,9 +393,8 @@ pub async fn enable(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ConnectionId) -> Result
     Ok(Enabling::Enabled)
 }
 
-/// Stops people from signing in through a connection, those on their way too.
-/// Sessions stay; see [`session::end_all_for_connection`]. Says whether that
-/// changed anything.
+/// Stops sign-ins through a connection, also those under way. Sessions stay, see
+/// [`session::end_all_for_connection`]. Says whether it was enabled.
 ///
 /// # Errors
 ///
@@ -412,11 +409,11 @@ async fn set_enabled(
     id: &ConnectionId,
     enabled: bool,
 ) -> Result<bool, Error> {
-    // Before the change: who comes now waits for it, and who has come is waited for.
+    // Before the change: later sign-ins wait for it, and it waits for the sign-ins under way.
     hold_alone(tx, id).await?;
     let row = tx
         .opt(
-            // Never the `updated_at` of before: an editor who read it open must not write it open again.
+            // `updated_at` always changes, so that an editor who read it as enabled cannot enable it again.
             "UPDATE connections SET enabled = $2,
                 updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END
               WHERE id = $1 AND enabled <> $2 RETURNING organization_id",
@@ -434,9 +431,8 @@ async fn set_enabled(
     Ok(true)
 }
 
-/// Deletes a connection with the identities it knew, and ends the sessions that
-/// began there: nobody is left who vouches for them. Users stay. Says whether
-/// there was one.
+/// Deletes a connection with its identities, and ends the sessions that began there, because nobody vouches
+/// for them any more. Users stay. Says whether there was one.
 ///
 /// # Errors
 ///
@@ -464,7 +460,7 @@ pub async fn delete(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ConnectionId) -> Result
     Ok(true)
 }
 
-/// What the application keeps with a connection; Genkan does not read it.
+/// Data that the application stores with a connection. Genkan does not read it.
 ///
 /// # Errors
 ///
@@ -477,7 +473,7 @@ pub async fn context(tx: &mut Tx<'_>, id: &ConnectionId) -> Result<Map<String, V
     Columns::of(&row).json("connections.context")
 }
 
-/// Replaces what the application keeps with a connection.
+/// Replaces the data that the application stores with a connection.
 ///
 /// # Errors
 ///

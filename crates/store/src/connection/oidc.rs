@@ -24,67 +24,65 @@ words! {
     }
 }
 
-/// An OpenID Provider: by discovery, or each endpoint by hand.
+/// The settings of an OpenID Provider, whose endpoints come from discovery or are entered one by one.
 ///
-/// While a connection is set up the texts may be empty; see
+/// While a connection is set up the texts may be empty, see
 /// [`Connection::missing`](super::Connection::missing).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OidcSettings {
-    /// Compared as text with `iss`.
+    /// Compared with `iss` as text.
     pub issuer: String,
-    /// Where the metadata are, if not below the issuer.
+    /// The address of the metadata, if it is not below the issuer.
     pub discovery_endpoint: Option<String>,
     pub authorize_uri: Option<String>,
     pub token_uri: Option<String>,
     pub user_info_uri: Option<String>,
     pub jwks_uri: Option<String>,
-    /// What we are called there.
+    /// Our client id at the provider.
     pub client_id: String,
     pub scopes: Vec<String>,
     pub token_auth_type: TokenAuthType,
     pub pkce_enabled: bool,
-    /// The claim that lists a person's groups; `None`: the provider knows of none.
+    /// The claim with a person's groups. `None`: the provider gives no groups.
     pub groups_claim: Option<String>,
-    /// The claim that lists a person's roles; `None`: it has no say in them.
+    /// The claim with a person's roles. `None`: the provider gives no roles.
     pub roles_claim: Option<String>,
-    /// `groups_claim` was written by an upgrade, and nobody has chosen it since.
+    /// An upgrade set `groups_claim`, and nobody has changed it since.
     #[serde(default)]
     pub groups_claim_by_upgrade: bool,
-    /// No claim is named any more, or none ever was while `roles` gave roles all the
-    /// same: it gives nothing and takes back what it gave, see [`Self::roles_from`].
+    /// No roles claim is named. Roles that the provider gave are taken back, see [`Self::roles_from`].
     #[serde(default)]
     pub unnamed_roles_claim: bool,
-    /// Push authorization requests to the provider (RFC 9126), also if its metadata do
-    /// not say that it takes no others: some ask it of single clients.
+    /// Push authorization requests to the provider (RFC 9126), even if its metadata do not require it. Some
+    /// providers require it for single clients.
     #[serde(default)]
     pub push_requests: bool,
-    /// The provider sends its answer by a form, and not in the address (OAuth 2.0 Form
-    /// Post Response Mode 1.0): codes then stand in no history and no log.
+    /// The provider answers with a form instead of a query (OAuth 2.0 Form Post Response Mode 1.0). Then
+    /// codes are in no browser history and no log.
     #[serde(default)]
     pub form_post: bool,
-    /// Accept an e-mail address that the provider itself marks as unverified.
-    /// Safe only where people cannot enter their own address at the provider.
+    /// Accept an e-mail address that the provider marks as unverified. This is safe only if people cannot
+    /// enter their own address at the provider.
     #[serde(default)]
     pub trust_unverified_email: bool,
-    /// Take only people whose claim `hd` is a domain of the organization, if the
-    /// provider is Google; see [`super::hosted_domain`]. `None`: the connection is
-    /// older than this check, which then only warns.
+    /// For Google: accept only people whose claim `hd` is a domain of the organization, see
+    /// [`super::hosted_domain`]. `None`: the connection is older than this check, which then only warns.
     #[serde(default)]
     pub check_hosted_domain: Option<bool>,
-    /// Accept only an e-mail address that the provider itself marks as verified:
-    /// for those where people enter their own, and which may say nothing of it.
+    /// Accept an e-mail address only if the provider marks it as verified. It is for providers where people
+    /// enter their own address, and which may not say whether it is verified.
     #[serde(default)]
     pub only_verified_email: bool,
-    /// Sign people out at the provider too. Kept; Genkan does not do it yet.
+    /// Sign people out at the provider too. This is stored, but Genkan does not do it yet.
     #[serde(default)]
     pub idp_logout_required: bool,
-    /// People may begin at the provider, so any link may begin a sign-in here.
+    /// A sign-in may begin at the provider. Then any link may begin a sign-in here.
     #[serde(default)]
     pub allow_idp_initiated_login: bool,
 }
 
 impl Default for OidcSettings {
-    /// Nothing but what is right for most providers.
+    /// The settings that are right for most providers.
     fn default() -> Self {
         Self {
             issuer: String::new(),
@@ -112,7 +110,7 @@ impl Default for OidcSettings {
     }
 }
 
-/// A change of the settings for an OpenID Provider; the rest stays.
+/// A change of the settings for an OpenID Provider. All other settings stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OidcChange {
     pub issuer: Edit<String>,
@@ -122,13 +120,13 @@ pub struct OidcChange {
     pub user_info_uri: Edit<String>,
     pub jwks_uri: Edit<String>,
     pub client_id: Edit<String>,
-    /// All of them.
+    /// All scopes.
     pub scopes: Edit<Vec<String>>,
     pub token_auth_type: Option<TokenAuthType>,
     pub pkce_enabled: Option<bool>,
     pub groups_claim: Edit<String>,
-    /// An empty one takes back what a claim gave, see [`OidcSettings::name_roles`]; cleared
-    /// it stays, see [`OidcSettings::keep_roles`].
+    /// If empty, roles from a claim are taken back, see [`OidcSettings::name_roles`]. If cleared, they
+    /// stay, see [`OidcSettings::keep_roles`].
     pub roles_claim: Edit<String>,
     pub push_requests: Option<bool>,
     pub form_post: Option<bool>,
@@ -159,7 +157,7 @@ impl OidcChange {
         self.jwks_uri.enter(&mut settings.jwks_uri);
         match &self.client_id {
             Edit::Leave => {}
-            // With a space that was copied beside it, it would be nobody's.
+            // A copied space beside it would make it unknown at the provider.
             Edit::Set(client_id) => client_id.trim().clone_into(&mut settings.client_id),
             Edit::Clear => settings.client_id.clear(),
         }
@@ -251,9 +249,9 @@ impl Rules for OidcSettings {
         }
     }
 
-    /// Refuses the addresses of Entra that belong to no company. The tokens of most of
-    /// them name the person's own tenant as issuer, so nobody could sign in; those of the
-    /// tenant of private accounts name itself, so everybody could.
+    /// Refuses those addresses of Entra that belong to no company. For most of them, tokens name the
+    /// person's own tenant as issuer, so nobody could sign in. For the tenant of private accounts, tokens
+    /// name the tenant itself, so everybody could.
     fn check_use(&self) -> Result<(), Mistake> {
         let addresses = [
             ("issuer", Some(&self.issuer)),
@@ -285,7 +283,7 @@ impl Rules for OidcSettings {
 
     fn is_touched(&self) -> bool {
         let blank = Self {
-            // A draft from before this check has nothing entered either.
+            // A draft from before this check has no value here either.
             check_hosted_domain: self.check_hosted_domain,
             groups_claim: self.groups_claim.clone(),
             roles_claim: self.roles_claim.clone(),
@@ -301,8 +299,8 @@ impl Rules for OidcSettings {
     }
 
     fn meet_another_authority(&mut self) {
-        // Only connections that have been to Google before the check was there are spared it;
-        // a draft that gets its issuer now has been nowhere.
+        // Only connections that were used with Google before this check existed are exempt. A draft that
+        // gets its issuer now was never used.
         self.check_hosted_domain.get_or_insert(true);
     }
 
@@ -315,7 +313,7 @@ impl Rules for OidcSettings {
     }
 
     fn email_trust(&self) -> EmailTrust {
-        // The decision of the settings themselves.
+        // The settings decide it.
         Self::email_trust(self)
     }
 
@@ -350,8 +348,8 @@ const ENTRA: &[&str] = &[
     "sts.windows.net",
 ];
 
-/// What of Entra's addresses is no company: everybody, all companies, all private
-/// accounts, by their two names.
+/// The tenants of Entra that are no company: everybody, all companies, and all private accounts, which has
+/// two names.
 const ENTRA_SHARED: &[&str] = &[
     "common",
     "organizations",

@@ -1,6 +1,6 @@
-//! What each kind of connection answers for, and how it names what is wrong.
+//! The rules that each kind of connection implements, and the mistakes that they find.
 //!
-//! The API and the command line hold to the same rules.
+//! The API and the command line use the same rules.
 
 use url::Url;
 
@@ -9,12 +9,12 @@ use crate::row::words;
 /// The reason to refuse an address that needs TLS.
 pub const WITHOUT_TLS: &str = "is not https: anybody on the way could sign in as anybody";
 
-/// Longer addresses meet limits of browsers and servers.
+/// Some browsers and servers do not take longer addresses.
 const MAX_URL: usize = 2048;
 pub(super) const MAX_TEXT: usize = 256;
 
 words! {
-    /// Where the provider's endpoints are known from.
+    /// Where the provider's endpoints come from.
     pub enum ConfigurationType {
         /// From its discovery document or metadata.
         Discovery = "DISCOVERY",
@@ -34,15 +34,15 @@ pub enum EmailTrust {
     Any,
 }
 
-/// What each kind of connection knows of its own settings.
+/// What each kind of connection says about its own settings.
 pub(super) trait Rules {
-    /// Where the endpoints are known from, if nobody chose.
+    /// Where the endpoints come from, if nobody chose it.
     fn implied_configuration(&self) -> ConfigurationType;
 
-    /// Looks at the form of everything that is entered.
+    /// Checks the form of every value.
     fn check(&self, http_allowed: bool, mistakes: &mut Mistakes);
 
-    /// Whether people could sign in by it at all, however complete it is.
+    /// Whether people could sign in with these settings, even if nothing is missing.
     ///
     /// # Errors
     ///
@@ -51,38 +51,35 @@ pub(super) trait Rules {
         Ok(())
     }
 
-    /// What must be entered before people can sign in, as the contract calls the
-    /// fields, and whether it is.
+    /// The fields that are needed before people can sign in, by their names in the contract, and whether
+    /// each is set.
     fn required(&self, has_secret: bool, from: ConfigurationType) -> Vec<(&'static str, bool)>;
 
     /// Whether anything is entered.
     fn is_touched(&self) -> bool;
 
-    /// Whose names for people are believed. Two providers may call different
-    /// people the same.
+    /// The authority for subjects. Two providers may use one subject for different people.
     fn authority(&self) -> &str;
 
-    /// Forgets what was only right for the authority of before.
+    /// Resets the settings that belonged to the former authority.
     fn meet_another_authority(&mut self) {}
 
-    /// What our secret's way to the provider leads over.
+    /// The addresses to which our secret is sent.
     fn way_of_secret(&self) -> Vec<Option<&str>> {
         Vec::new()
     }
 
-    /// Which of the provider's e-mail addresses count. Most protocols know none that are
-    /// unverified.
+    /// Which of the provider's e-mail addresses count. Most protocols have no unverified addresses.
     fn email_trust(&self) -> EmailTrust {
         EmailTrust::NotDoubted
     }
 
-    /// The attributes with a place of their own beside the mapping, and what they are read from.
+    /// The attributes that have a setting of their own, and their claims.
     fn own_attributes(&self) -> Vec<(&'static str, Option<&str>)> {
         Vec::new()
     }
 
-    /// Names what one of [`Self::own_attributes`] is read from, or nothing; says whether
-    /// it is one of them.
+    /// Sets the claim of one of [`Self::own_attributes`]. Says whether it is one of them.
     fn name_attribute(&mut self, _attribute: &str, _source: Option<&str>) -> bool {
         false
     }
@@ -91,11 +88,11 @@ pub(super) trait Rules {
 /// A value that cannot be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// The field as the contract calls it.
+    /// The field, by its name in the contract.
     pub field: &'static str,
-    /// It is one of the protocol's settings, not of the connection itself.
+    /// It is a setting of the protocol, not of the connection itself.
     pub in_settings: bool,
-    /// What is wrong with it, to stand after its name: "is not an address …".
+    /// What is wrong with it, as text to put after its name: "is not an address …".
     pub reason: String,
 }
 
@@ -116,7 +113,7 @@ impl Mistake {
     }
 }
 
-/// What was found, at most one mistake for each field: the first.
+/// The mistakes that were found: for each field the first.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes(Vec<Mistake>);
 
@@ -158,13 +155,13 @@ pub(super) fn short(field: &'static str, text: &str, max_bytes: usize) -> Result
     Ok(())
 }
 
-/// An address that we or a browser may call.
+/// An address that we or a browser may request.
 pub(super) fn address(field: &'static str, text: &str, http_allowed: bool) -> Result<Url, Mistake> {
     let refuse = |reason: &str| Err(Mistake::new(field, reason));
     if text.len() > MAX_URL {
         return Err(Mistake::new(field, format!("is longer than {MAX_URL} bytes")));
     }
-    // The parser would quietly drop what stands around and between.
+    // The parser would silently drop characters around and between.
     if text
         .chars()
         .any(|letter| letter.is_control() || letter.is_whitespace())

@@ -11,7 +11,7 @@ use crate::{CertificateId, Stamp, Timestamp};
 const MAX_CERTIFICATES: usize = 10;
 
 words! {
-    /// What a provider shall send as the name of a person (SAML Core §8.3).
+    /// The format of a person's name in the provider's answer (SAML Core §8.3).
     pub enum NameIdFormat {
         Unspecified = "UNSPECIFIED",
         Email = "EMAIL",
@@ -29,8 +29,8 @@ words! {
 }
 
 words! {
-    /// What of an answer must be signed. Nothing is no choice: an unsigned answer
-    /// can be anybody's.
+    /// Which part of an answer must be signed. There is no choice "none", because anybody can make an
+    /// unsigned answer.
     pub enum SigningOption {
         Response = "SAML_ONLY_RESPONSE_SIGNING",
         Assertion = "SAML_ONLY_ASSERTION_SIGNING",
@@ -39,7 +39,7 @@ words! {
     }
 }
 
-/// A SAML identity provider: by the address of its metadata, or each part by hand.
+/// The settings of a SAML identity provider: the address of its metadata, or each part by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SamlSettings {
     pub idp_metadata_url: Option<String>,
@@ -50,22 +50,22 @@ pub struct SamlSettings {
     pub idp_slo_request_binding: RequestBinding,
     /// Sign people out at the provider too.
     pub idp_slo_required: bool,
-    /// The keys that the provider may sign with.
+    /// The provider's signing keys.
     pub certificates: Vec<SamlCertificate>,
     pub name_id_format: NameIdFormat,
     pub signing: SigningOption,
-    /// The provider shall ask for credentials at every sign-in.
+    /// The provider must ask for credentials at every sign-in.
     pub force_authn: bool,
-    /// Assertions must be encrypted to us.
+    /// Assertions must be encrypted with our key.
     pub assertion_encrypted: bool,
     /// We sign our requests.
     pub want_request_signed: bool,
     /// Which of our certificates signs them; `None`: the current one.
     pub certificate_id: Option<String>,
     pub allow_idp_initiated_login: bool,
-    /// Where a sign-in that the provider began leads to, instead of the application's address.
+    /// The address after a sign-in that the provider began, instead of the application's address.
     pub default_redirect_uri: Option<String>,
-    /// Names of ours under which the provider knows us from before; `None`: our own.
+    /// Our entity id at the provider, if it is not the default.
     pub sp_entity_id: Option<String>,
     pub sp_assertion_url: Option<String>,
     pub sp_slo_url: Option<String>,
@@ -97,20 +97,20 @@ impl Default for SamlSettings {
     }
 }
 
-/// A certificate of a SAML provider, read when it was entered.
+/// A certificate of a SAML provider, parsed when it was entered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SamlCertificate {
     pub id: CertificateId,
     pub pem: String,
-    /// Who issued it, for people to see.
+    /// Its issuer, for people to see.
     pub issuer: String,
     pub created_at: Timestamp,
-    /// Its key is accepted beyond.
+    /// Its key is accepted after this time as well.
     pub expires_at: Timestamp,
 }
 
 impl SamlSettings {
-    /// Replaces the provider's certificates. One that was known keeps its identifier.
+    /// Replaces the provider's certificates. A known certificate keeps its identifier.
     pub fn set_certificates(&mut self, at: Stamp<'_>, certificates: &[IdpCertificate]) {
         let known = std::mem::take(&mut self.certificates);
         self.certificates = certificates
@@ -129,8 +129,8 @@ impl SamlSettings {
             .collect();
     }
 
-    /// Takes over what a metadata document says. By redirect where the provider
-    /// has both: a redirect needs no script and no form.
+    /// Takes over the settings of a metadata document. If the provider has both bindings, redirect is used,
+    /// because it needs no script and no form.
     pub fn set_metadata(&mut self, at: Stamp<'_>, metadata: &IdpMetadata) {
         let pick = |redirect: &Option<String>, post: &Option<String>| match redirect {
             Some(url) => (Some(url.clone()), RequestBinding::HttpRedirect),
@@ -148,10 +148,10 @@ impl SamlSettings {
     }
 }
 
-/// A change of the settings for a SAML provider; the rest stays.
+/// A change of the settings for a SAML provider. All other settings stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SamlChange {
-    /// Its metadata document. A setting that is given beside it has precedence.
+    /// Its metadata document. A setting that is given as well has precedence.
     pub idp_metadata: Option<String>,
     pub idp_metadata_url: Edit<String>,
     pub idp_entity_id: Edit<String>,
@@ -160,7 +160,7 @@ pub struct SamlChange {
     pub idp_slo_url: Edit<String>,
     pub idp_slo_request_binding: Option<RequestBinding>,
     pub idp_slo_required: Option<bool>,
-    /// One or several, as PEM.
+    /// One certificate or several, as PEM.
     pub idp_certificate: Edit<String>,
     pub name_id_format: Option<NameIdFormat>,
     pub signing: Option<SigningOption>,
@@ -231,7 +231,8 @@ impl Rules for SamlSettings {
     }
 
     fn check(&self, http_allowed: bool, mistakes: &mut Mistakes) {
-        // The browser goes to all but the first, not we: what it carries is signed or public.
+        // Only the first is requested by us. The browser goes to the others, and what it carries is signed
+        // or public.
         for (field, url) in [
             ("idp_metadata_url", &self.idp_metadata_url),
             ("idp_sso_url", &self.idp_sso_url),

@@ -1,7 +1,7 @@
-//! How to speak to a connection's provider. Holds no secret.
+//! The settings of a connection, without its secret.
 //!
-//! [`Common`] is for every kind of connection; the settings of one protocol have one
-//! file for each kind, with the same functions: [`Rules`].
+//! [`Common`] is for every kind of connection. The settings of each protocol are in a file of their own,
+//! with the same functions: [`Rules`].
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ words! {
 }
 
 impl Kind {
-    /// What people call it.
+    /// Its name for people.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Oidc => "OpenID Connect",
@@ -40,21 +40,21 @@ pub struct Settings {
     pub protocol: Protocol,
 }
 
-/// What is said of every provider, whatever it speaks.
+/// The settings of every provider, whatever its protocol.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Common {
-    /// From our attribute (`email`, `given_name`, …) to the name of theirs.
+    /// From our attribute (`email`, `given_name`, …) to the provider's name for it.
     #[serde(default)]
     pub attribute_mapping: BTreeMap<String, String>,
     /// Development: the provider may be reached without TLS.
     #[serde(default)]
     pub insecure_http: bool,
-    /// What the administrator chose; `None`: whichever the settings tell.
+    /// The administrator's choice. `None`: the settings imply it.
     #[serde(default)]
     pub configuration_type: Option<ConfigurationType>,
 }
 
-/// What is said in the words of one protocol.
+/// The settings of one protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum Protocol {
@@ -64,7 +64,7 @@ pub enum Protocol {
     Saml(SamlSettings),
 }
 
-/// A change in the words of one protocol.
+/// A change of the settings of one protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProtocolChange {
     Oidc(OidcChange),
@@ -82,7 +82,7 @@ impl Settings {
         self.protocol.kind()
     }
 
-    /// Those of an OpenID Provider.
+    /// The settings of an OpenID Provider.
     pub const fn as_oidc(&self) -> Option<&OidcSettings> {
         match &self.protocol {
             Protocol::Oidc(settings) => Some(settings),
@@ -97,7 +97,7 @@ impl Settings {
         }
     }
 
-    /// Where the provider's endpoints are known from.
+    /// Where the provider's endpoints come from.
     pub fn configuration_type(&self) -> ConfigurationType {
         let chosen = self.common.configuration_type;
         chosen.unwrap_or_else(|| self.protocol.rules().implied_configuration())
@@ -108,8 +108,8 @@ impl Settings {
         self.protocol.rules().email_trust()
     }
 
-    /// From our attribute to what it is read from, those among them that have a place
-    /// of their own: as the contract has it.
+    /// From each of our attributes to its claim, including attributes with a setting of their own, as in
+    /// the contract.
     pub fn whole_mapping(&self) -> BTreeMap<String, String> {
         let mut whole = self.common.attribute_mapping.clone();
         for (attribute, source) in self.protocol.rules().own_attributes() {
@@ -121,7 +121,7 @@ impl Settings {
         whole
     }
 
-    /// Replaces the whole mapping. An attribute that it lacks is read from nowhere.
+    /// Replaces the whole mapping. An attribute that is not in it is read from no claim.
     pub fn set_whole_mapping(&mut self, mut whole: BTreeMap<String, String>) {
         let rules = self.protocol.rules_mut();
         let own: Vec<&str> = rules.own_attributes().into_iter().map(|(name, _)| name).collect();
@@ -131,7 +131,7 @@ impl Settings {
         self.common.attribute_mapping = whole;
     }
 
-    /// Names what one attribute is read from; an empty name is none.
+    /// Sets the claim of one attribute. An empty name removes it.
     pub fn map_attribute(&mut self, attribute: &str, source: &str) {
         if self.protocol.rules_mut().name_attribute(attribute, Some(source)) {
             return;
@@ -143,8 +143,8 @@ impl Settings {
         }
     }
 
-    /// Whether our secret may reach somebody else than with the settings `before`:
-    /// by the way that it goes, and without TLS anybody on it.
+    /// Whether our secret could reach somebody whom it did not reach with the settings `before`: another
+    /// server, or without TLS anybody on the way.
     pub(super) fn sends_secret_elsewhere(&self, before: &Self) -> bool {
         let (rules, rules_before) = (self.protocol.rules(), before.protocol.rules());
         self.kind() != before.kind()
@@ -154,7 +154,7 @@ impl Settings {
 }
 
 impl From<Protocol> for Settings {
-    /// With nothing said but what the protocol has.
+    /// The default settings of the protocol.
     fn from(protocol: Protocol) -> Self {
         let common = Common::default();
         Self { common, protocol }
@@ -162,7 +162,7 @@ impl From<Protocol> for Settings {
 }
 
 impl ProtocolChange {
-    /// The kind of connection that it can be entered for.
+    /// The kind of connection that it fits.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Oidc(_) => Kind::Oidc,
@@ -172,7 +172,7 @@ impl ProtocolChange {
 }
 
 impl Protocol {
-    /// Enters a change; says whether it is one for this kind of connection.
+    /// Makes a change. Says whether it fits this kind of connection.
     pub(super) fn enter(&mut self, change: &ProtocolChange, at: Stamp<'_>, mistakes: &mut Mistakes) -> bool {
         match (self, change) {
             (Self::Oidc(settings), ProtocolChange::Oidc(change)) => change.enter(settings, mistakes),
@@ -197,7 +197,7 @@ impl Protocol {
         }
     }
 
-    /// What the kind knows of them.
+    /// The rules of this kind.
     pub(super) fn rules(&self) -> &dyn Rules {
         match self {
             Self::Oidc(settings) => settings,

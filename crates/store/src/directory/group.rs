@@ -1,4 +1,4 @@
-//! Groups that a directory has sent, who is in them, and which roles that gives.
+//! Groups that a directory has sent, their members, and the roles that they give.
 
 use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
@@ -26,9 +26,9 @@ pub struct DirectoryGroup {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile {
     pub display_name: String,
-    /// What the directory itself calls the group.
+    /// The directory's own identifier of the group.
     pub external_id: Option<String>,
-    /// All attributes as they came.
+    /// All attributes, as the directory sent them.
     pub detail: Map<String, Value>,
 }
 
@@ -56,7 +56,7 @@ fn read(row: &Row) -> Result<DirectoryGroup, Error> {
     })
 }
 
-/// Adds a group. Two may have the same name: the directory tells them apart.
+/// Adds a group. Two groups of a directory may have the same name.
 ///
 /// # Errors
 ///
@@ -93,7 +93,7 @@ pub async fn insert(
     Ok(group)
 }
 
-/// Replaces what is known of a group. Its members stay.
+/// Replaces the data of a group. Its members stay.
 ///
 /// # Errors
 ///
@@ -153,7 +153,7 @@ pub async fn delete(
     Ok(true)
 }
 
-/// Puts a person into a group or takes them out. Says whether that changed anything.
+/// Adds a person to a group or removes them. Says whether that changed anything.
 ///
 /// # Errors
 ///
@@ -236,7 +236,7 @@ pub async fn find(
     row.as_ref().map(read).transpose()
 }
 
-/// What both the list and its count ask for; a page takes `$1` and `$2`.
+/// The condition of the list and its count. A page uses `$1` and `$2`.
 macro_rules! matching {
     () => {
         "directory_id = $3 AND (CAST($4 AS BIGINT) IS NULL OR updated_at > $4)"
@@ -317,7 +317,7 @@ pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &DirectoryUserId) -> Result
     rows.iter().map(read).collect()
 }
 
-/// A role that the members of a group are given.
+/// A role that a group gives to its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleAssignment {
     pub group_id: DirectoryGroupId,
@@ -325,15 +325,15 @@ pub struct RoleAssignment {
     pub role_name: String,
 }
 
-/// What came of [`assign_roles`].
+/// The result of [`assign_roles`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Assigning {
     Assigned,
     UnknownGroup(DirectoryGroupId),
 }
 
-/// Replaces the roles that the groups of a directory give. That the roles are
-/// roles of the organization is the caller's to know.
+/// Replaces the roles that the groups of a directory give. The caller knows that they are roles of the
+/// organization.
 ///
 /// # Errors
 ///

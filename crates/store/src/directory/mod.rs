@@ -1,8 +1,7 @@
-//! Directories: where an organization's people and groups come from.
+//! Directories: the source of an organization's people and groups.
 //!
-//! A company's directory server writes them here by SCIM; this file keeps the
-//! directory itself, [`secret`] what it authenticates with, [`user`] and
-//! [`group`] what it has sent.
+//! A company's directory server writes them here by SCIM. This file holds the directory itself, [`secret`]
+//! its credentials, and [`user`] and [`group`] what it has sent.
 
 pub mod group;
 pub mod secret;
@@ -18,20 +17,20 @@ use crate::row::{Columns, json, words};
 use crate::{DirectoryId, Error, OrganizationId, Provider, Stamp, Timestamp, conflict};
 
 words! {
-    /// How the directory reaches us.
+    /// The protocol of the directory.
     pub enum Kind {
         Scim = "SCIM",
     }
 }
 
 words! {
-    /// How far the set-up has come.
+    /// The progress of setting it up.
     pub enum Status {
         /// It has no secret yet.
         Draft = "DRAFT",
-        /// It has a secret, and nothing has come.
+        /// It has a secret, and has sent nothing.
         InProgress = "IN_PROGRESS",
-        /// People or groups have come.
+        /// It has sent people or groups.
         Completed = "COMPLETED",
     }
 }
@@ -50,19 +49,19 @@ pub struct Directory {
     pub organization_id: OrganizationId,
     pub name: String,
     pub kind: Kind,
-    /// `None`: any other.
+    /// `None`: any other provider.
     pub provider: Option<Provider>,
     pub status: Status,
     pub enabled: bool,
     pub attribute_mapping: Vec<AttributeMapping>,
-    /// When people or groups last came.
+    /// The last time that people or groups came.
     pub last_synced_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
 impl Directory {
-    /// A new directory. It is enabled: without a secret nobody can write to it.
+    /// A new directory. It is enabled, but without a secret nobody can write to it.
     pub fn new(at: Stamp<'_>, organization_id: OrganizationId, provider: Option<Provider>) -> Self {
         Self {
             id: at.id(),
@@ -156,7 +155,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, directory: &Directory) -> Re
     Ok(())
 }
 
-/// What an event keeps of a directory, of a row of [`directory_columns`].
+/// The object for an event, from a row of [`directory_columns`].
 fn read_object(row: &Row) -> Result<Object, Error> {
     Ok(Object::of(&shape::Directory::read(&mut Columns::of(row))?))
 }
@@ -184,7 +183,7 @@ pub async fn find(
     row.as_ref().map(read).transpose()
 }
 
-/// Finds a directory, whoever's it is.
+/// Finds a directory of any organization.
 ///
 /// # Errors
 ///
@@ -199,7 +198,7 @@ pub async fn find_by_id(tx: &mut Tx<'_>, id: &DirectoryId) -> Result<Option<Dire
     row.as_ref().map(read).transpose()
 }
 
-/// The directories of an organization, oldest first: the first is its primary one.
+/// The directories of an organization, oldest first. The first one is its primary directory.
 ///
 /// # Errors
 ///
@@ -247,8 +246,8 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, directory: &Directory) -> Re
     event::record(tx, at, entry(kind, &directory.organization_id, &directory.id)).await
 }
 
-/// Opens or closes a directory: a closed one takes nothing. Says whether that
-/// changed anything; `None` if the organization has no such directory.
+/// Enables or disables a directory. A disabled one accepts nothing. Says whether that changed anything, or
+/// `None` if the organization has no such directory.
 ///
 /// # Errors
 ///
@@ -290,8 +289,8 @@ pub async fn set_enabled(
 ///
 /// # Errors
 ///
-/// [`conflict::DIRECTORY_ENABLED`] if it was not disabled first: what it
-/// provisions would stay behind unnoticed.
+/// [`conflict::DIRECTORY_ENABLED`] if it was not disabled first. Otherwise what it provisioned would stay
+/// without being noticed.
 pub async fn delete(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -310,7 +309,7 @@ pub async fn delete(
     Ok(true)
 }
 
-/// How much a directory has sent.
+/// The numbers of users and groups that a directory has sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
     pub users: u64,
@@ -344,7 +343,7 @@ pub async fn stats(tx: &mut Tx<'_>, id: &DirectoryId) -> Result<Stats, Error> {
     })
 }
 
-/// Something has come from the directory.
+/// Notes that the directory has sent something.
 async fn synced(tx: &mut Tx<'_>, at: Stamp<'_>, id: &DirectoryId) -> Result<(), Error> {
     let updated = tx
         .exec(
@@ -355,7 +354,7 @@ async fn synced(tx: &mut Tx<'_>, at: Stamp<'_>, id: &DirectoryId) -> Result<(), 
     if updated == 0 { Err(Error::Stale) } else { Ok(()) }
 }
 
-/// What the application keeps with a directory; Genkan does not read it.
+/// Data that the application stores with a directory. Genkan does not read it.
 ///
 /// # Errors
 ///
@@ -375,7 +374,7 @@ pub async fn context(
     Columns::of(&row).json("directories.context")
 }
 
-/// Replaces what the application keeps with a directory.
+/// Replaces the data that the application stores with a directory.
 ///
 /// # Errors
 ///

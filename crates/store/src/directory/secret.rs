@@ -1,5 +1,4 @@
-//! What a directory server authenticates with: at most two secrets at a time, to
-//! change one without an outage.
+//! Secrets of directory servers. A directory may have two, so that it can change one without an outage.
 
 use genkan_db::{Tx, p};
 
@@ -7,13 +6,13 @@ use super::{Directory, Status, entry};
 use crate::row::Columns;
 use crate::{DirectoryId, DirectorySecretId, Error, Secret, SecretHash, Stamp, Timestamp, conflict, event};
 
-/// How many secrets a directory may have at once: the old and the new one.
+/// How many secrets a directory may have at once: the old one and the new one.
 pub const MAX_SECRETS: usize = 2;
 
-/// By which people and scanners recognise a leaked one.
+/// People and scanners recognise a leaked secret by it.
 const PREFIX: &str = "dirsec_";
 
-/// A secret of a directory; the value itself is not kept.
+/// A secret of a directory. Its value is not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectorySecret {
     pub id: DirectorySecretId,
@@ -24,7 +23,7 @@ pub struct DirectorySecret {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// Gives a directory a new secret beside the one it has. The value is shown this once.
+/// Adds a new secret to a directory. Its value is shown only now.
 ///
 /// # Errors
 ///
@@ -73,7 +72,7 @@ pub async fn create(
     Ok((secret, value))
 }
 
-/// Gives a directory a new secret instead of all it has, which are refused from now on.
+/// Replaces all secrets of a directory by a new one. The old ones are refused from now on.
 ///
 /// # Errors
 ///
@@ -123,10 +122,10 @@ pub async fn list(tx: &mut Tx<'_>, directory_id: &DirectoryId) -> Result<Vec<Dir
         .collect()
 }
 
-/// How exactly the last use is known: a busy directory must not write for every request.
+/// The precision of the last use, so that a busy directory does not write at every request.
 const LAST_USED_STEP: std::time::Duration = std::time::Duration::from_mins(1);
 
-/// Whether `presented` is a secret of a directory that is enabled. Remembers the use.
+/// Whether `presented` is a secret of an enabled directory. Notes the use.
 ///
 /// # Errors
 ///

@@ -21,9 +21,9 @@ pub struct DirectoryUser {
 /// What a directory says about a person.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile {
-    /// Unique in the directory, whatever the case (RFC 7643 §4.1.1).
+    /// Unique in the directory. Upper and lower case do not matter (RFC 7643 §4.1.1).
     pub user_name: String,
-    /// What the directory itself calls the person.
+    /// The directory's own identifier of the person.
     pub external_id: Option<String>,
     /// The primary one first.
     pub emails: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Profile {
     pub family_name: Option<String>,
     /// Whether the person may sign in.
     pub active: bool,
-    /// All attributes as they came.
+    /// All attributes, as the directory sent them.
     pub detail: Map<String, Value>,
 }
 
@@ -65,7 +65,7 @@ fn key(user_name: &str) -> String {
     user_name.to_lowercase()
 }
 
-/// Adds a person, or replaces what is known of the one with that user name.
+/// Adds a person, or replaces the data of the person with that user name.
 ///
 /// # Errors
 ///
@@ -128,7 +128,7 @@ async fn insert(
     Ok(user)
 }
 
-/// Replaces what is known of a person.
+/// Replaces the data of a person.
 ///
 /// # Errors
 ///
@@ -147,7 +147,7 @@ pub async fn update(
     if namesake.is_some_and(|other| other.id != *id) {
         return Err(Error::Conflict(conflict::DIRECTORY_USER_NAME));
     }
-    // A directory sends everything at every sync: what is the same is no change.
+    // A directory sends everything at every sync. The same data is no change.
     if known.profile == *profile {
         return Ok(known);
     }
@@ -251,14 +251,14 @@ async fn recorded(
     event::record(tx, at, entry.object(object)).await
 }
 
-/// The groups of a person, and the roles that these give.
+/// A person's groups, and the roles that these give.
 #[derive(Default)]
 struct Memberships {
     groups: Vec<shape::GroupName>,
     roles: Vec<String>,
 }
 
-/// The oldest groups, and as many as an event keeps.
+/// The oldest groups, up to the number that an event holds.
 async fn memberships(tx: &mut Tx<'_>, id: &DirectoryUserId) -> Result<Memberships, Error> {
     let rows = tx
         .all(
@@ -310,7 +310,7 @@ pub async fn find(
     row.as_ref().map(read).transpose()
 }
 
-/// Finds a person of a directory by user name, whatever the case.
+/// Finds a person of a directory by user name. Upper and lower case do not matter.
 ///
 /// # Errors
 ///
@@ -333,7 +333,7 @@ pub async fn find_by_user_name(
     row.as_ref().map(read).transpose()
 }
 
-/// Which people to list; what is `None` does not matter.
+/// Which people to list. `None` means any.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub group_id: Option<DirectoryGroupId>,
@@ -341,7 +341,7 @@ pub struct Filter {
     pub updated_after: Option<Timestamp>,
 }
 
-/// What both the list and its count ask for; a page takes `$1` and `$2`.
+/// The condition of the list and its count. A page uses `$1` and `$2`.
 macro_rules! matching {
     () => {
         "directory_id = $3

@@ -1,4 +1,4 @@
-//! Domains of organizations: who may vouch for which e-mail addresses.
+//! Domains of organizations: they decide who may vouch for which e-mail addresses.
 
 mod proof;
 mod public_mail;
@@ -17,21 +17,21 @@ pub use public_mail::{PublicMail, public_mail_in_force, refuse_public_mail};
 words! {
     /// What a domain is for.
     pub enum Kind {
-        /// Routes its e-mail addresses to the organization's connection and lets
-        /// that connection vouch for them. One organization at most has it.
+        /// Routes its e-mail addresses to the organization's connection, and lets that connection vouch for
+        /// them. At most one organization owns it.
         OrganizationDomain = "ORGANIZATION_DOMAIN",
-        /// People with such an address may join by themselves.
+        /// People with an address in it may join by themselves.
         AllowedEmailDomain = "ALLOWED_EMAIL_DOMAIN",
     }
 }
 
 words! {
-    /// Whether an organization has shown that a domain is its own.
+    /// Whether an organization has shown that it owns a domain.
     pub enum Status {
-        /// Nobody has found the TXT record yet: the domain routes nobody and vouches for nobody.
+        /// The TXT record was not found yet. The domain routes nobody and vouches for nobody.
         Pending = "PENDING",
         Verified = "VERIFIED",
-        /// The time to show it is over. It can still be shown.
+        /// The time for the TXT record is over. The domain can still be verified.
         Failed = "FAILED",
         /// There is nothing to show.
         AutoVerified = "AUTO_VERIFIED",
@@ -39,13 +39,13 @@ words! {
 }
 
 words! {
-    /// Who answers for a domain.
+    /// Who confirmed a domain.
     pub enum Method {
         /// An operator, or the application.
         Admin = "ADMIN",
         /// Its own name servers.
         Dns = "DNS",
-        /// Nobody has to.
+        /// Nobody needs to.
         NotApplicable = "NOT_APPLICABLE",
     }
 }
@@ -58,16 +58,16 @@ pub struct Domain {
     pub kind: Kind,
     pub status: Status,
     pub method: Method,
-    /// What the TXT record must hold; empty if none was asked for.
+    /// The required content of the TXT record. Empty if none is required.
     pub txt_value: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// `None`: at most the word of whoever gave it stands behind it.
+    /// `None`: nothing but the word of the person who entered it.
     pub proved: Option<Proved>,
 }
 
 impl Domain {
-    /// A domain that whoever gives it answers for; see [`Self::given_by`].
+    /// A domain that the person who enters it answers for, see [`Self::given_by`].
     pub fn new(
         id: DomainId,
         organization_id: OrganizationId,
@@ -134,11 +134,11 @@ fn read_proved(columns: &mut Columns<'_>) -> Result<Option<Proved>, Error> {
 ///
 /// # Errors
 ///
-/// [`conflict::DOMAIN`] if another organization has shown that it is its
-/// [`Kind::OrganizationDomain`], or this one has it already.
+/// [`conflict::DOMAIN`] if another organization owns it as [`Kind::OrganizationDomain`], or if this
+/// organization has it already.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain) -> Result<(), Error> {
     if domain.kind == Kind::OrganizationDomain {
-        // Whoever has a domain keeps it, also from somebody who only begins to claim it.
+        // An owner keeps a domain, also against a new claim.
         refuse_taken(tx, &domain.name).await?;
     }
     let inserted = tx
@@ -173,7 +173,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain) -> Result<(
     environment::touch(tx).await
 }
 
-/// Records what happened to a domain, of a row of [`domain_columns`].
+/// Records a change of a domain, from a row of [`domain_columns`].
 async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, kind: event::Kind, row: &Row) -> Result<(), Error> {
     let mut named = Columns::from(row, 1);
     let (organization_id, name): (OrganizationId, String) = (named.id()?, named.text()?);
@@ -187,8 +187,8 @@ async fn record(tx: &mut Tx<'_>, at: Stamp<'_>, kind: event::Kind, row: &Row) ->
     event::record(tx, at, entry).await
 }
 
-/// Changes what a domain is for: it is taken and given anew under its identifier, so
-/// what was proved of it, and the connection that it was assigned to, are forgotten.
+/// Changes what a domain is for. This counts as taking it and giving it anew under its identifier. So its
+/// proof and its assignment to a connection are forgotten.
 ///
 /// # Errors
 ///
@@ -223,8 +223,8 @@ async fn refuse_taken(tx: &mut Tx<'_>, name: &DomainName) -> Result<(), Error> {
     }
 }
 
-/// Gives up on up to `limit` domains that wait for their TXT record since
-/// before `since`, and counts them.
+/// Gives up to `limit` domains up that have waited for their TXT record since before `since`, and counts
+/// them.
 ///
 /// # Errors
 ///
@@ -267,8 +267,7 @@ async fn fail(tx: &mut Tx<'_>, at: Stamp<'_>, domain: &Domain) -> Result<(), Err
     record(tx, at, event::Kind::OrganizationDomainDnsVerificationFailed, &row).await
 }
 
-/// Domains that wait for their TXT record, those first that wait longest, at
-/// most [`crate::MAX_LIMIT`].
+/// Domains that wait for their TXT record, the longest waiting first, at most [`crate::MAX_LIMIT`].
 ///
 /// # Errors
 ///
@@ -314,7 +313,7 @@ pub struct Part {
     pub limit: u32,
 }
 
-/// Some of the domains of an organization, oldest first.
+/// Some domains of an organization, oldest first.
 ///
 /// # Errors
 ///
@@ -366,8 +365,8 @@ pub async fn find(
     row.as_ref().map(read).transpose()
 }
 
-/// The organization that an e-mail address of this domain signs in to: the one
-/// that has shown that it is its own. A sub-domain is another domain.
+/// The organization to which an e-mail address of this domain signs in: the owner of the domain. A
+/// sub-domain is another domain.
 ///
 /// # Errors
 ///

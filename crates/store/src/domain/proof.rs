@@ -1,8 +1,8 @@
-//! What stands behind a domain: the word of whoever gave it, or a proof.
+//! What confirms a domain: the word of the person who entered it, or a proof.
 //!
-//! A domain that somebody with credentials gave routes and vouches at once. That
-//! is enough for people who are nobody else's; it never reaches a person who
-//! belongs to another organization too. See `docs/decisions/domains.md`.
+//! A domain that was entered with management credentials routes and vouches at once. This is enough for
+//! people who belong to no other organization. It never reaches a person who does. See
+//! `docs/decisions/domains.md`.
 
 use genkan_db::{Tx, p};
 use genkan_protocol::Domain as DomainName;
@@ -14,40 +14,40 @@ use crate::row::{Columns, words};
 use crate::{DomainId, Error, OrganizationId, Secret, Stamp, Timestamp, environment};
 
 words! {
-    /// How it was shown that a domain is its organization's.
+    /// How it was shown that an organization owns a domain.
     pub enum Proof {
         /// Its name servers hold the TXT record.
         Dns = "DNS",
-        /// An operator of this instance has made sure in another way.
+        /// An operator of this instance has verified it in another way.
         Operator = "OPERATOR",
-        /// A development instance believes everything.
+        /// A development instance believes every claim.
         Development = "DEVELOPMENT",
     }
 }
 
-/// A proof, and when and on whose behalf it was given.
+/// A proof, with its time and its actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proved {
     pub by: Proof,
     pub at: Timestamp,
-    /// As in [`crate::event::Event::actor`]; `None`: Genkan looked by itself.
+    /// As in [`crate::event::Event::actor`]. `None`: Genkan found it by itself.
     pub actor: Option<String>,
 }
 
-/// Who gives an organization a domain.
+/// The person who enters a domain of an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Giver {
-    /// Management credentials or the command line. Their word makes the domain
-    /// active, unless this instance asks for the TXT record (`domains.require_proof`).
+    /// A person with management credentials or the command line. The domain is active at once, unless this
+    /// instance requires the TXT record (`domains.require_proof`).
     Operator { require_proof: bool },
-    /// An administrator of the organization itself, who could claim any domain.
+    /// An administrator of the organization itself. They could claim any domain.
     Customer,
-    /// Whoever works with a development instance.
+    /// A person who works with a development instance.
     Developer,
 }
 
 impl Giver {
-    /// The giver of a domain that comes with management credentials.
+    /// The giver of a domain that was entered with management credentials.
     pub const fn with_credentials(is_development: bool, require_proof: bool) -> Self {
         if is_development && !require_proof {
             Self::Developer
@@ -58,7 +58,7 @@ impl Giver {
 }
 
 impl Domain {
-    /// The same domain, as far as the word of `giver` reaches.
+    /// The same domain, with the status that the word of `giver` gives it.
     #[must_use]
     pub fn given_by(mut self, giver: Giver) -> Self {
         if self.kind != Kind::OrganizationDomain {
@@ -82,8 +82,8 @@ impl Domain {
         self
     }
 
-    /// Where the TXT record belongs, if there is to be one. A name of its own,
-    /// so that it meets no other record and can stay when the domain is an alias.
+    /// The name of the TXT record, if one is required. It is a name of its own, so that it collides with no
+    /// other record and can stay if the domain is an alias.
     pub fn txt_name(&self) -> Option<String> {
         (!self.txt_value.is_empty()).then(|| format!("_genkan-challenge.{}", self.name.as_str()))
     }
@@ -93,13 +93,13 @@ fn txt_value() -> String {
     format!("genkan-domain-verification={}", Secret::generate().expose())
 }
 
-/// A domain is shown to be its organization's: from now on it routes and vouches,
-/// also for people who belong to others. Says whether that is news.
+/// Notes that an organization has proved its domain. From now on the domain routes and vouches, also for
+/// people who belong to other organizations. Says whether this is new.
 ///
 /// # Errors
 ///
 /// - [`Error::Stale`] if the organization does not have the domain.
-/// - [`crate::conflict::DOMAIN`] if another organization has shown it first.
+/// - [`crate::conflict::DOMAIN`] if another organization has proved it first.
 pub async fn prove(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -140,8 +140,8 @@ pub async fn prove(
     Ok(true)
 }
 
-/// A domain with the TXT record that would prove it. One that is older than such
-/// records gets one here.
+/// A domain with the TXT record that would prove it. If the domain is older than such records, it gets one
+/// here.
 ///
 /// # Errors
 ///
@@ -164,15 +164,15 @@ pub async fn with_record(
     find(tx, organization_id, id).await?.ok_or(Error::Stale)
 }
 
-/// The organization that a domain leads to, and what stands behind that.
+/// The owner of a domain, and whether that is proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     pub organization_id: OrganizationId,
-    /// Not only the word of whoever gave the domain.
+    /// It was proved, and not only entered.
     pub is_proved: bool,
 }
 
-/// As [`super::find_organization_for`], with what stands behind it.
+/// As [`super::find_organization_for`], with whether it is proved.
 ///
 /// # Errors
 ///
@@ -195,7 +195,7 @@ pub async fn find_owner(tx: &mut Tx<'_>, domain: &DomainName) -> Result<Option<O
     .transpose()
 }
 
-/// How many domains are active on somebody's word alone.
+/// The number of domains that are active without a proof.
 ///
 /// # Errors
 ///

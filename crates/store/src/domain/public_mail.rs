@@ -1,8 +1,7 @@
-//! Domains where anybody gets an address.
+//! Domains in which anybody can get an address.
 //!
-//! The list is that of the npm package `free-email-domains` (MIT, Kiko Beats and
-//! contributors), which is kept by many; `scripts/public-mail-domains` brings it
-//! up to date. See `docs/decisions/domains.md`.
+//! The list is from the npm package `free-email-domains` (MIT, Kiko Beats and contributors).
+//! `scripts/public-mail-domains` updates it. See `docs/decisions/domains.md`.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -18,8 +17,8 @@ const LIST: &str = include_str!("../../data/public_mail_domains.txt");
 
 static PUBLIC_MAIL: LazyLock<HashSet<&'static str>> = LazyLock::new(|| LIST.lines().collect());
 
-/// The domains of public mail services with which people sign in here: organizations
-/// got them before the list had them.
+/// The domains of public mail services through which people sign in here. Organizations got them before the
+/// list contained them.
 ///
 /// # Errors
 ///
@@ -44,8 +43,8 @@ pub async fn public_mail_in_force(tx: &mut Tx<'_>) -> Result<Vec<String>, Error>
 #[error("anybody can get an address there, so it belongs to no organization")]
 pub struct PublicMail;
 
-/// Refuses the domains of public mail services: an organization that had one
-/// could sign in as anybody. The API, the command line and the import ask here.
+/// Refuses the domains of public mail services, because an organization with such a domain could sign in as
+/// anybody. The API, the command line and the import call this.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Writes beside events of before which connection or directory they are about.
+//! Fills the columns for connection and directory of older events.
 
 use genkan_db::{Bulk, Db, p};
 use serde_json::{Map, Value};
@@ -6,13 +6,12 @@ use serde_json::{Map, Value};
 use crate::row::Columns;
 use crate::{ConnectionId, DirectoryId, Error};
 
-/// Reads the facts of the events that are still to be read, the newest first, in
-/// small transactions with pauses between them. Nodes may do so at the same time.
-/// Until it is done the rest is not found by its connection.
+/// Fills the columns of the events that lack them, the newest first, in small transactions with pauses.
+/// Several nodes may do so at once. Until it is done, the other events are not found by their connection.
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails; it goes on where it stopped.
+/// [`Error::Database`] if the database fails. The next call goes on where this one stopped.
 pub async fn read_facts(db: &Db) -> Result<(), Error> {
     db.bulk(async |tx| {
         let Some(row) = tx.opt("SELECT before_id FROM event_backlog", p![]).await? else {

@@ -1,5 +1,5 @@
-//! What an event was about, as it was at that moment: what the message of a webhook
-//! is made of, whenever it is made.
+//! The object of an event: a copy of what the event is about, at that moment. The messages of webhooks are
+//! made from it, at any time later.
 //!
 //! See `docs/decisions/event-objects.md`.
 
@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 use super::Kind;
 use crate::row::{json, words};
 
-/// The version of the shapes. Members may be added to it, and none changes its meaning.
+/// The version of the shapes. New members may be added to it, but no member changes its meaning.
 pub const VERSION: u64 = 1;
 
-/// How long the text may be, in bytes.
+/// The maximum length of the text, in bytes.
 const MAX_LENGTH: usize = 64 * 1024;
 
-/// What somebody else fills as they like: it is left out first.
+/// The members that others fill freely. If the text is too long, they are left out first.
 const FREE: &[&str] = &[
     "metadata",
     "custom_attributes",
@@ -25,7 +25,7 @@ const FREE: &[&str] = &[
 ];
 
 words! {
-    /// One of the things that an event is about.
+    /// A part of an object.
     pub enum Part {
         Organization = "organization",
         Domain = "domain",
@@ -42,8 +42,8 @@ words! {
 }
 
 impl Kind {
-    /// The parts that the object of such an event has at least. None: webhooks do not
-    /// tell of it, and no object is kept.
+    /// The parts that the object of such an event has at least. Empty if webhooks do not report it. Then no
+    /// object is stored.
     pub const fn parts(self) -> &'static [Part] {
         match self {
             Self::OrganizationCreated | Self::OrganizationUpdated | Self::OrganizationDeleted => {
@@ -80,12 +80,12 @@ impl Kind {
     }
 }
 
-/// A part as it is kept.
+/// The stored form of a part.
 pub(crate) trait Shape: Serialize {
     const PART: Part;
 }
 
-/// Everything that an event was about, by part.
+/// The object of an event, by part.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object(Map<String, Value>);
 
@@ -101,17 +101,17 @@ impl Object {
         self
     }
 
-    /// As it was read.
+    /// An object as it was stored.
     pub(super) const fn stored(members: Map<String, Value>) -> Self {
         Self(members)
     }
 
-    /// A part of it; nothing if it has none, or if that was too long to be kept.
+    /// One part. `None` if the object lacks it, or if it was too long to be stored.
     pub fn part(&self, part: Part) -> Option<&Map<String, Value>> {
         self.0.get(part.as_str()).and_then(Value::as_object)
     }
 
-    /// Everything.
+    /// All parts.
     pub const fn members(&self) -> &Map<String, Value> {
         &self.0
     }
@@ -120,7 +120,7 @@ impl Object {
         parts.iter().all(|part| self.part(*part).is_some())
     }
 
-    /// The text that is kept. If it were too long, what is left out is named.
+    /// The text to store. If it is too long, some members are left out and named.
     pub(super) fn text(&self) -> String {
         let text = json(&self.0);
         if text.len() <= MAX_LENGTH {

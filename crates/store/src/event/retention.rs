@@ -1,4 +1,4 @@
-//! Which events are kept for a shorter time, and how they go.
+//! Events that are kept for a shorter time, and their deletion.
 
 use genkan_db::{Tx, p};
 
@@ -7,17 +7,17 @@ use crate::row::{Columns, words};
 use crate::{Error, Timestamp};
 
 words! {
-    /// What happens so often that it is kept for a shorter time than the rest.
+    /// The classes of events that are so frequent that they are kept for a shorter time.
     pub enum Class {
         /// Somebody signs in or out, or is refused.
         Activity = "activity_events",
-        /// Something of a single token.
+        /// An event of a single token.
         Token = "token_events",
     }
 }
 
 impl Kind {
-    /// The class of such an event; none: it tells of a change, and is kept the longest.
+    /// The class of such an event. `None` if it is about a change, and is kept the longest.
     pub const fn class(self) -> Option<Class> {
         match self {
             Self::UserLogin
@@ -36,8 +36,8 @@ impl Kind {
     }
 }
 
-/// Deletes up to `limit` events of a class that happened before `before`, the oldest first. Says how
-/// many, and whether there may be more.
+/// Deletes up to `limit` events of a class from before `before`, the oldest first. Returns their number,
+/// and whether there may be more.
 ///
 /// # Errors
 ///
@@ -83,7 +83,7 @@ pub(crate) async fn delete_before(
         newest = newest.max(Columns::of(row).int()?);
     }
     let more = i64::try_from(rows.len()).is_ok_and(|deleted| deleted >= limit);
-    // Up to here none is left, but for those of the same moment as the last one.
+    // Up to here all are deleted, except those at the same moment as the last one.
     let swept_to = if more { newest } else { before };
     tx.exec(
         "INSERT INTO event_sweeps (class, swept_to) VALUES ($1, $2)

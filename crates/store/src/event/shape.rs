@@ -1,8 +1,8 @@
-//! How each part of an object is kept: these members and no others, so nothing
-//! secret comes along with a column that is added to a table.
+//! The stored form of each part of an object. The members are listed here, so that a new column of a table
+//! never adds a secret.
 //!
-//! Times are microseconds since the Unix epoch, as everywhere in the store. The columns
-//! of a shape can stand behind `RETURNING`, so the change itself tells what it left.
+//! Times are microseconds since the Unix epoch, as everywhere in the store. The columns of a shape can be
+//! used with `RETURNING`, so the statement of a change also returns its result.
 
 use genkan_db::{Tx, p};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use super::object::{Part, Shape};
 use crate::row::Columns;
 use crate::{ConnectionId, Error, UserId};
 
-/// Columns of one table, behind the name that it has in the statement and a point, if it has one.
+/// Columns of one table, each after the table's name and a dot, if one is given.
 macro_rules! columns {
     ($table:literal: $first:literal $(, $column:literal)* $(,)?) => {
         concat!($table, $first $(, ", ", $table, $column)*)
@@ -28,7 +28,7 @@ pub(crate) struct Organization {
     pub(crate) display_name: String,
     pub(crate) external_id: Option<String>,
     pub(crate) region: Option<String>,
-    /// Those that are switched on.
+    /// The enabled ones.
     pub(crate) features: Vec<String>,
     pub(crate) metadata: Free,
     pub(crate) created_at: i64,
@@ -126,7 +126,7 @@ impl User {
         })
     }
 
-    /// As the database has them now.
+    /// The present state in the database.
     pub(crate) async fn find(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<Self>, Error> {
         let sql = concat!("SELECT ", user_columns!(""), " FROM users WHERE id = $1");
         let row = tx.opt(sql, p![id]).await?;
@@ -134,7 +134,7 @@ impl User {
     }
 }
 
-/// Without the settings, which no message tells.
+/// Without the settings, which no message contains.
 #[derive(Debug, Serialize)]
 pub(crate) struct Connection {
     id: String,
@@ -177,7 +177,7 @@ impl Connection {
         })
     }
 
-    /// As the database has it now.
+    /// The present state in the database.
     pub(crate) async fn find(tx: &mut Tx<'_>, id: &ConnectionId) -> Result<Option<Self>, Error> {
         let sql = concat!(
             "SELECT ",
@@ -237,7 +237,7 @@ pub(crate) struct Domain {
     pub(crate) kind: String,
     pub(crate) status: String,
     pub(crate) method: String,
-    /// What the TXT record holds: it is there for everybody to read.
+    /// The content of the TXT record, which is public.
     pub(crate) txt_value: String,
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
@@ -270,8 +270,8 @@ impl Domain {
     }
 }
 
-/// Without its token, the address of the browser and what it is: the session's row has
-/// these for as long as it is kept.
+/// Without its token, and without address and kind of the browser. The row of the session has these as long
+/// as it exists.
 #[derive(Debug, Serialize)]
 pub(crate) struct Session<'a> {
     pub(crate) id: &'a str,
@@ -298,7 +298,7 @@ pub(crate) struct Membership<'a> {
     pub(crate) status: &'static str,
     /// Names, sorted.
     pub(crate) roles: &'a [String],
-    /// As the identity provider named them.
+    /// As the identity provider sent them.
     pub(crate) groups: &'a [String],
     pub(crate) metadata: &'a Free,
     pub(crate) inviter_email: Option<&'a str>,
@@ -319,7 +319,7 @@ pub(crate) struct Role<'a> {
     pub(crate) name: &'a str,
     pub(crate) display_name: &'a str,
     pub(crate) description: &'a str,
-    /// The name of the role that it extends.
+    /// The name of its base role.
     pub(crate) extends: Option<&'a str>,
 }
 
@@ -338,7 +338,7 @@ impl Shape for Permission<'_> {
     const PART: Part = Part::Permission;
 }
 
-/// A person of a directory, with their groups there and the roles that those give.
+/// A person of a directory, with their groups there and the roles of these groups.
 #[derive(Debug, Serialize)]
 pub(crate) struct DirectoryUser<'a> {
     pub(crate) id: &'a str,
@@ -381,8 +381,8 @@ impl Shape for DirectoryGroup<'_> {
     const PART: Part = Part::DirectoryGroup;
 }
 
-/// What a directory sent, without what nobody is to read again: some send a password
-/// whether they are asked for it or not.
+/// The data that a directory sent, without passwords. Some directories send a password although nobody asks
+/// for it.
 pub(crate) fn raw_attributes(detail: &Free) -> Free {
     detail
         .iter()

@@ -60,16 +60,16 @@ pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Iden
     rows.iter().map(|row| read(&mut Columns::of(row))).collect()
 }
 
-/// An identity with what kind of connection it came by.
+/// An identity with the kind of its connection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linked {
     pub identity: Identity,
-    /// OIDC, SAML: as the connection's row says.
+    /// OIDC or SAML, as in the connection's row.
     pub connection_kind: String,
     pub connection_provider: String,
 }
 
-/// As [`list_for_user`], with what kind of connections they are.
+/// As [`list_for_user`], with the kinds of the connections.
 ///
 /// # Errors
 ///
@@ -106,7 +106,7 @@ fn read(columns: &mut Columns<'_>) -> Result<Identity, Error> {
     })
 }
 
-/// Somebody as a connection has just shown them.
+/// A person as a connection has just described them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen<'a> {
     pub(crate) connection_id: &'a ConnectionId,
@@ -114,7 +114,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) attributes: &'a Map<String, Value>,
 }
 
-/// Links a user with how a connection knows them, or brings that up to date.
+/// Links a user to an identity, or updates the identity.
 pub(crate) async fn remember(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -139,7 +139,7 @@ pub(crate) async fn remember(
         )
         .await?;
     if remembered == 0 {
-        // Somebody else came by this subject meanwhile.
+        // Another person got this subject meanwhile.
         return Err(tx.begin_anew().into());
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! Another subject for somebody whom the connection knows by one already.
+//! Permissions to link another subject to a user whom the connection knows already.
 //!
-//! An address that lapsed or was given to another person comes with another
-//! subject: its new owner must not inherit the account. Where a provider has
-//! renumbered its people, an operator allows it, once for each person.
+//! If an address lapsed or was given to another person, it comes with another subject, and the new owner
+//! must not inherit the account. If a provider has renumbered its people, an operator allows the new
+//! subjects, once for each person.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::event::{self, Entry, Kind};
 use crate::row::Columns;
 use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, Timestamp, UserId};
 
-/// How long a permission waits for people to sign in.
+/// How long a permission is valid.
 pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Allows one user of a connection, or everybody whom it knows, to come with
-/// another subject within [`LIFETIME`], each once.
+/// Allows one user of a connection, or all users whom it knows, to come with another subject within
+/// [`LIFETIME`], each once.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ pub async fn allow(
     Ok(id)
 }
 
-/// The subjects by which a connection knows a user, the oldest first.
+/// The subjects of a user at a connection, the oldest first.
 pub(crate) async fn subjects(
     tx: &mut Tx<'_>,
     connection_id: &ConnectionId,
@@ -95,9 +95,8 @@ pub(crate) async fn is_permitted(
     Ok(found.is_some())
 }
 
-/// Uses a permission, if there is one that this person has not used: looking
-/// and using are one statement, so of several who come at once one succeeds.
-/// The subjects before are forgotten with it.
+/// Uses a permission, if there is one that this person has not used. Finding and using it are one
+/// statement, so if several come at once, one succeeds. The former subjects are forgotten.
 pub(crate) async fn use_permission(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,

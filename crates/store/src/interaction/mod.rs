@@ -22,49 +22,46 @@ use crate::{
 
 pub use stage::{Stage, Way};
 
-/// How long a person may take, once they have taken a step.
+/// The lifetime of an interaction after the person has taken a step.
 pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// How long an interaction lives in which nothing has happened. Anybody may
-/// start one, so it does not stay for long.
+/// The lifetime of an interaction in which nothing has happened. Anybody may start one, so it is short.
 pub const UNTOUCHED: Duration = Duration::from_secs(20 * 60);
 
-/// How long an interaction lives whose browser was sent to a provider at once: as long
-/// as the answer is waited for, and ten minutes to try again.
+/// The lifetime of an interaction whose browser was sent to a provider at once: the time for the answer,
+/// and ten minutes to try again.
 pub const AWAY: Duration = upstream_request::LIFETIME.saturating_add(Duration::from_secs(10 * 60));
 
-/// How long what a provider proved may wait for the person's word. Afterwards
-/// they go there again: who was authenticated an hour ago may be gone by now.
+/// How long a proof may wait until the person confirms it. Afterwards they must go to the provider again,
+/// because another person may sit at the browser by then.
 pub const HELD: Duration = Duration::from_secs(15 * 60);
 
-/// How many one browser may have. Nobody has more tabs open in which they sign in.
-/// What is over is replaced first, then what another site began and nobody has
-/// come back with, then the oldest: links in the background push out nobody who
-/// signs in.
+/// The most interactions of one browser, which is more than anybody has sign-in tabs. To make room, expired
+/// ones are replaced first, then those that another site began and from which nobody came back, then the
+/// oldest. So links in the background cannot displace a person's sign-in.
 pub const PER_BROWSER: i64 = 16;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interaction {
     pub id: InteractionId,
-    /// The cookie of the browser that started it. Another browser cannot go on
-    /// with it: a login link sent to a victim signs nobody in (login CSRF).
+    /// The cookie of the browser that started it. Another browser cannot continue it, so a login link that
+    /// was sent to a victim signs nobody in (login CSRF).
     pub browser: SecretHash,
     pub request: Request,
-    /// Another site began it and chose where the person signs in, so they are
-    /// asked before it counts.
+    /// Another site began it and chose where the person signs in. So the person is asked before it counts.
     pub is_foreign: bool,
     pub stage: Stage,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
 
-/// What is to happen when the person is known.
+/// The purpose of the sign-in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Request {
     /// A client waits for a code.
     Authorize(Box<AuthorizationRequest>),
-    /// An administrator tries a connection; nobody is signed in.
+    /// An administrator tests a connection. Nobody is signed in.
     TestConnection {
         connection_id: ConnectionId,
         test_id: ConnectionTestId,
@@ -72,16 +69,16 @@ pub enum Request {
 }
 
 impl Interaction {
-    /// Whether the person said themselves who they are, in a form of ours. A form
-    /// that a link had filled in says what the link said.
+    /// Whether the person themselves entered who they are, in a form of ours. If a link filled in the form,
+    /// only the link said it.
     pub fn began_by_form(&self) -> bool {
         let typed = self.stage.way().and_then(Way::typed);
         let suggested = match &self.request {
             Request::Authorize(request) => request.login_hint.as_deref(),
             Request::TestConnection { .. } => None,
         };
-        // What is typed is kept as an address is written, so a hint is compared as one: a link
-        // could spell it in letters that mean the same.
+        // The typed text is stored as a normalized address. The hint is compared in the same form, because
+        // a link could spell it with other letters.
         let is_suggested = |typed: &str| {
             suggested.is_some_and(|hint| match EmailAddress::parse(hint.trim()) {
                 Ok(hint) => hint.as_str() == typed,
@@ -92,20 +89,20 @@ impl Interaction {
     }
 }
 
-/// What an identity provider proved, while the person has not gone on.
+/// The proof of an identity provider while the person has not confirmed it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Held {
-    // Earlier versions kept it under this name.
+    // Earlier versions stored it under this name.
     #[serde(alias = "arrival")]
     pub claim: Claim,
-    /// When they came back from it.
+    /// When the person came back from the provider.
     pub arrived_at: Timestamp,
-    /// When they authenticated there, as it says.
+    /// When they authenticated there, as the provider says.
     #[serde(default)]
     pub auth_time: Option<Timestamp>,
 }
 
-/// Starts an interaction, and makes room for it; see [`PER_BROWSER`].
+/// Starts an interaction, and makes room for it, see [`PER_BROWSER`].
 ///
 /// # Errors
 ///
@@ -126,7 +123,7 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
     insert_first(tx, interaction).await
 }
 
-/// Starts the interaction of a browser that has never been here.
+/// Starts the first interaction of a browser.
 ///
 /// # Errors
 ///
@@ -134,8 +131,8 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
 pub async fn insert_first(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Error> {
     let (request, stage) = (json(&interaction.request), json(&interaction.stage));
     let connection_id = interaction.stage.way().and_then(Way::connection_id);
-    // What the log of sign-ins shows of it. What is no address is not kept: a hint
-    // may hold anything.
+    // The e-mail address that the sign-in log shows. A hint may hold anything, and is stored only if it is
+    // an address.
     let (client_id, email) = match &interaction.request {
         Request::Authorize(request) => (
             Some(request.client_id.as_str()),
@@ -167,8 +164,8 @@ pub async fn insert_first(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<
     Ok(())
 }
 
-/// Finds an interaction that has not expired, whichever browser started it: for
-/// those who look at it from outside, and never to go on with it.
+/// Finds an interaction that has not expired, of any browser. Use it to look at one from outside, never to
+/// continue it.
 ///
 /// # Errors
 ///
@@ -188,8 +185,8 @@ pub async fn find_open(
     row.as_ref().map(read).transpose()
 }
 
-/// Finds an interaction that this browser started, also if its time is over: then
-/// to tell where it belonged, and never to go on with it.
+/// Finds an interaction that this browser started, even if it has expired. Use it to find where it
+/// belonged, never to continue it.
 ///
 /// # Errors
 ///
@@ -209,7 +206,7 @@ pub async fn find_past(
     row.as_ref().map(read).transpose()
 }
 
-/// The newest login that this browser took to a connection, as [`find_past`] finds it.
+/// The newest interaction that led this browser to a connection, as [`find_past`] finds it.
 ///
 /// # Errors
 ///
@@ -294,14 +291,14 @@ fn read_columns(columns: &mut Columns<'_>) -> Result<Interaction, Error> {
     })
 }
 
-/// Keeps what a provider proved, until the person goes on. Nothing else is
-/// written: an arrival that is never confirmed links, creates and ends nothing.
+/// Stores a proof until the person confirms it. Nothing else is written: without a confirmation no user is
+/// linked or created, and no session ends.
 ///
 /// # Errors
 ///
 /// [`Error::Stale`] as in [`advance`].
 pub async fn hold(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, held: &Held) -> Result<(), Error> {
-    // Nothing else lets anybody in yet.
+    // No page accepts other proofs yet.
     let connection_id = held.claim.proof.connection_id().ok_or(Error::Stale)?;
     let to = Stage::Arrived {
         connection_id: connection_id.clone(),
@@ -316,12 +313,12 @@ pub async fn hold(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, held: &Held
     Ok(())
 }
 
-/// What was kept by [`hold`]. It counts once: [`advance`] from that stage
-/// forgets it, and succeeds once.
+/// The proof that [`hold`] stored. It counts once: [`advance`] from that stage deletes it, and succeeds
+/// once.
 ///
 /// # Errors
 ///
-/// [`Error::Stale`] if nothing is kept.
+/// [`Error::Stale`] if nothing is stored.
 pub async fn held(tx: &mut Tx<'_>, id: &InteractionId) -> Result<Held, Error> {
     let row = tx
         .opt("SELECT arrival FROM interactions WHERE id = $1", p![id])
@@ -331,8 +328,8 @@ pub async fn held(tx: &mut Tx<'_>, id: &InteractionId) -> Result<Held, Error> {
     held.ok_or(Error::Stale)
 }
 
-/// Moves an interaction from the stage that was read to the next one. Of two
-/// requests that do so at once (a double click, two tabs) one succeeds.
+/// Moves an interaction from the stage that was read to the next one. If two requests do so at once (a
+/// double click, two tabs), one succeeds.
 ///
 /// # Errors
 ///
@@ -346,8 +343,8 @@ pub async fn advance(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Sta
     }
 }
 
-/// Ends an interaction whose person has just signed in with this session: what was
-/// asked for is answered in the same transaction.
+/// Ends an interaction whose person has just signed in with this session. The same transaction answers the
+/// request.
 ///
 /// # Errors
 ///
@@ -362,8 +359,7 @@ pub async fn complete(
     auth_log::succeeded(tx, id, session_id, from.method()).await
 }
 
-/// As [`advance`], to the session that the person has, whoever else arrived: they stay
-/// who they are.
+/// As [`advance`], to the session that the person had before. A proof of another person is discarded.
 ///
 /// # Errors
 ///
@@ -385,7 +381,7 @@ async fn move_on(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, to: &Stage) 
     let (was, is) = (json(from), json(to));
     let way = to.way();
     let (connection_id, email) = (way.and_then(Way::connection_id), way.and_then(Way::typed));
-    // A step was taken: now it may take as long as a person takes.
+    // The person has taken a step, so they get the full time.
     let lifetime = i64::try_from(LIFETIME.as_micros()).unwrap_or(i64::MAX);
     let advanced = tx
         .exec(

@@ -1,4 +1,4 @@
-//! How far the browser has come, and by which way the person signs in.
+//! The stage of an interaction, and how the person signs in.
 
 use genkan_protocol::EmailAddress;
 use serde::{Deserialize, Serialize};
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 use crate::auth_log::Method;
 use crate::{ConnectionId, SessionId};
 
-/// How far the browser has come.
+/// The stage of an interaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum Stage {
-    /// The request is stored; nobody is known.
+    /// The request is stored. The person is unknown.
     Started,
-    /// The person put the browser's session aside and says who they are.
+    /// The person set the browser's session aside, and is asked who they are.
     Identifying,
-    /// It is known how the person signs in, and they have gone there or are about to.
+    /// It is known how the person signs in. They have gone there or are about to.
     At(Way),
-    /// Somebody came back from the identity provider, and the person at the
-    /// browser is asked whether that is meant: see [`super::hold`].
+    /// A person came back from the identity provider, and is asked to confirm the sign-in, see
+    /// [`super::hold`].
     Arrived { connection_id: ConnectionId },
     /// The person is known and has a session.
     Authenticated { session_id: SessionId },
@@ -32,10 +32,10 @@ pub enum Way {
     /// At the identity provider of a connection.
     Connection {
         connection_id: ConnectionId,
-        /// What they typed, for the provider.
+        /// The typed address, as a hint for the provider.
         email: Option<String>,
     },
-    /// By a code or a link in a mail to the address that they typed.
+    /// By a code or a link in a mail to the typed address.
     Mail {
         address: EmailAddress,
     },
@@ -50,7 +50,7 @@ impl Way {
         }
     }
 
-    /// What the person typed.
+    /// The typed address.
     pub fn typed(&self) -> Option<&str> {
         match self {
             Self::Connection { email, .. } => email.as_deref(),
@@ -69,7 +69,7 @@ impl Way {
 }
 
 impl Stage {
-    /// How the person signs in, where that is known and they have not come back.
+    /// How the person signs in, if it is known and they have not come back.
     pub const fn way(&self) -> Option<&Way> {
         match self {
             Self::At(way) => Some(way),
@@ -81,7 +81,7 @@ impl Stage {
         }
     }
 
-    /// How a person has signed in who is known from here on.
+    /// How the person has signed in.
     pub(super) const fn method(&self) -> Method {
         match self {
             Self::At(way) => way.method(),

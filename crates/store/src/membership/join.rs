@@ -1,4 +1,4 @@
-//! How people become members, and whether there is room for them.
+//! How people become members, and whether there is a place for them.
 
 use genkan_db::{Tx, p};
 use serde_json::{Map, Value};
@@ -10,21 +10,21 @@ use crate::event::{self, Entry, Kind, Object};
 use crate::row::{Columns, json};
 use crate::{Error, OrganizationId, Stamp, Timestamp, UserId, conflict, role, user};
 
-/// Somebody about to become a member.
+/// A person who is about to become a member.
 #[derive(Debug, Clone)]
 pub struct Joining<'a> {
     pub organization_id: &'a OrganizationId,
     pub user_id: &'a UserId,
     pub method: ProvisioningMethod,
-    /// Names of roles; with none, the default ones: those of a creator for the
-    /// first member of the organization. Unknown names are left out.
+    /// Names of roles. If empty, the default roles: those of a creator for the first member of the
+    /// organization, those of a member for all others. Unknown names are left out.
     pub roles: &'a [String],
     pub metadata: Map<String, Value>,
     pub inviter_email: Option<String>,
 }
 
 impl<'a> Joining<'a> {
-    /// With the default roles, and nothing to remember.
+    /// A new member with the default roles, and without metadata.
     pub fn new(organization_id: &'a OrganizationId, user_id: &'a UserId, method: ProvisioningMethod) -> Self {
         Self {
             organization_id,
@@ -37,7 +37,7 @@ impl<'a> Joining<'a> {
     }
 }
 
-/// Makes a user an active member with the default roles; see [`create`].
+/// Makes a user an active member with the default roles, see [`create`].
 ///
 /// # Errors
 ///
@@ -56,8 +56,8 @@ pub async fn insert(
 ///
 /// # Errors
 ///
-/// - [`conflict::MEMBERSHIP`] if they belong to the organization already.
-/// - [`conflict::ORGANIZATION_FULL`] if it may not have another member.
+/// - [`conflict::MEMBERSHIP`] if they are a member of the organization already.
+/// - [`conflict::ORGANIZATION_FULL`] if it cannot have another member.
 /// - [`Error::Stale`] if there is no such organization.
 pub async fn create(tx: &mut Tx<'_>, at: Stamp<'_>, joining: &Joining<'_>) -> Result<Membership, Error> {
     add(tx, at, joining, None).await
@@ -85,7 +85,7 @@ async fn add(
         ..
     } = *joining;
     rules::check(&joining.metadata, joining.inviter_email.as_deref())?;
-    // Asked before the room: who is a member already is told that.
+    // Checked before the limit, so that an existing member gets the right message.
     if find(tx, organization_id, user_id).await?.is_some() {
         return Err(Error::Conflict(conflict::MEMBERSHIP));
     }
@@ -97,8 +97,8 @@ async fn add(
     Ok(membership)
 }
 
-/// Makes somebody an active member who is none yet, where there is [`room`]. With what an event
-/// keeps of the membership.
+/// Makes a person an active member who is no member yet, if there is [`room`]. Returns the object for an
+/// event.
 pub(crate) async fn take_place(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -144,7 +144,7 @@ async fn enter(
         )
         .await?;
     if inserted == 0 {
-        // They were none a moment ago.
+        // They were no member a moment ago.
         return Err(tx.begin_anew().into());
     }
     if joining.roles.is_empty() {
@@ -170,20 +170,20 @@ async fn enter(
     Ok((membership, object))
 }
 
-/// The places of an organization, as somebody finds them who may take one.
+/// The free places of an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
-    /// There is one for them, beside the members and open invitations that there are.
+    /// There is a free place, besides the present members and open invitations.
     pub is_left: bool,
-    /// Nobody belongs to the organization.
+    /// The organization has no members.
     pub is_empty: bool,
 }
 
-/// Looks for a place for this user; `None` is somebody who has no account yet.
+/// Looks for a free place for this user. `None` stands for a person without an account.
 ///
-/// The limit holds however many come at once, and so does the rule for the first member.
-/// Where one of them counts, the row of the organization is written: those who come at the
-/// same time wait for each other, or begin anew.
+/// The limit and the rule for the first member hold even if many people come at once. If one of these rules
+/// applies, the row of the organization is written. So people who come at the same time wait for each
+/// other, or begin anew.
 ///
 /// # Errors
 ///
@@ -238,8 +238,8 @@ async fn refuse_full(
     }
 }
 
-/// Lets a pending member in: they have accepted, or proved who they are in a
-/// better way. Says whether they were pending.
+/// Makes a pending member active, because they have accepted or given a stronger proof. Says whether they
+/// were pending.
 ///
 /// # Errors
 ///
@@ -271,7 +271,7 @@ pub(crate) async fn activate(
     Ok(true)
 }
 
-/// Gives a pending member until `expires_at`. Says whether they were pending.
+/// Sets the deadline of a pending member to `expires_at`. Says whether they were pending.
 ///
 /// # Errors
 ///
@@ -294,14 +294,13 @@ pub(crate) async fn reopen(
     Ok(changed > 0)
 }
 
-/// Makes a member active, whatever they were, or inactive, which ends their
-/// sessions and grants in the organization and withdraws an invitation. Says
-/// whether that changed anything.
+/// Makes a member active, from any status, or inactive. The latter ends their sessions and grants in the
+/// organization and withdraws an invitation. Says whether that changed anything.
 ///
 /// # Errors
 ///
 /// - [`Error::Stale`] if the user does not belong to the organization.
-/// - [`conflict::ORGANIZATION_FULL`] if it may not have another member.
+/// - [`conflict::ORGANIZATION_FULL`] if it cannot have another member.
 pub async fn set_active(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,

@@ -6,9 +6,8 @@ use super::find_with_object;
 use crate::event::{self, Entry, Kind};
 use crate::{Error, OrganizationId, Stamp, UserId, api_token, session, user};
 
-/// Takes a user out of an organization and ends their sessions, grants and API
-/// tokens in it: none of them counts again when they come back. Says whether they
-/// belonged to it.
+/// Removes a user from an organization and ends their sessions, grants and API tokens in it. These stay
+/// ended if the user comes back. Says whether they were a member.
 ///
 /// # Errors
 ///
@@ -64,8 +63,7 @@ pub async fn delete_with_last(
     Ok(true)
 }
 
-/// Ends what clients may do for a user in an organization, and their sessions
-/// if nothing else is left of them.
+/// Ends the grants of a user in an organization. Their sessions end, too, if nothing else is left in them.
 pub(super) async fn end_access(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,

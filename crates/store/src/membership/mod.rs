@@ -1,4 +1,4 @@
-//! Memberships: which people belong to which organization, and as what.
+//! Memberships: which people belong to which organization, with which roles.
 
 mod join;
 mod leave;
@@ -23,7 +23,7 @@ words! {
     /// Whether a member may sign in to the organization.
     pub enum Status {
         Active = "ACTIVE",
-        /// May not, until somebody lets them again.
+        /// May not, until somebody makes them active again.
         Inactive = "INACTIVE",
         /// Was invited and has not accepted yet.
         PendingInvite = "PENDING_INVITE",
@@ -33,19 +33,19 @@ words! {
 }
 
 words! {
-    /// How a membership came about.
+    /// How a membership was made.
     pub enum ProvisioningMethod {
-        /// An application made it, active at once.
+        /// By an application, active at once.
         Api = "API",
-        /// The operator made it, active at once.
+        /// By the operator, active at once.
         Cli = "CLI",
-        /// The organization's own file named the person, active at once. The operator read
-        /// it in, and vouches for none of its lines.
+        /// By a file of the organization itself, active at once. The operator imported the file, and
+        /// vouches for none of its lines.
         File = "FILE",
         Invitation = "INVITATION",
         /// At the first sign-in through the organization's connection.
         JustInTime = "JIT",
-        /// The organization's directory sent it.
+        /// By the organization's directory.
         Directory = "DIRECTORY",
     }
 }
@@ -54,25 +54,25 @@ words! {
 pub struct Membership {
     pub organization_id: OrganizationId,
     pub user_id: UserId,
-    /// The groups that the identity provider named at the last login.
+    /// The groups that the identity provider sent at the last login.
     pub groups: Vec<String>,
     /// Names of roles, sorted.
     pub roles: Vec<String>,
-    /// As it is stored; [`Membership::status_at`] knows the time as well.
+    /// The stored status. [`Membership::status_at`] also considers the time.
     pub status: Status,
     pub metadata: Map<String, Value>,
     pub inviter_email: Option<String>,
-    /// `None`: made before this was remembered.
+    /// `None`: the membership is older than this column.
     pub provisioning_method: Option<ProvisioningMethod>,
     pub created_at: Timestamp,
-    /// Since when they may sign in to the organization.
+    /// They may sign in to the organization since then.
     pub accepted_at: Option<Timestamp>,
     /// When the pending invitation ends.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Membership {
-    /// The status that holds at `now`: an invitation expires by itself.
+    /// The status at `now`. An invitation expires by itself.
     pub fn status_at(&self, now: Timestamp) -> Status {
         match self.status {
             Status::PendingInvite if self.expires_at.is_none_or(|expires_at| expires_at <= now) => {
@@ -83,7 +83,7 @@ impl Membership {
     }
 }
 
-/// The columns of the membership `m` but for its roles; see [`read_bare`].
+/// The columns of the membership `m` except its roles, see [`read_bare`].
 macro_rules! bare_columns {
     () => {
         "m.organization_id, m.user_id, m.groups, m.status, m.metadata, m.inviter_email, m.provisioning_method,
@@ -108,7 +108,7 @@ fn read_columns(columns: &mut Columns<'_>) -> Result<Membership, Error> {
     Ok(membership)
 }
 
-/// Reads what [`bare_columns`] selects; the roles are not part of it.
+/// Reads the columns of [`bare_columns`]. The roles are not among them.
 pub(crate) fn read_bare(columns: &mut Columns<'_>) -> Result<Membership, Error> {
     Ok(Membership {
         organization_id: columns.id()?,
@@ -152,7 +152,7 @@ pub async fn find(
     row.as_ref().map(read).transpose()
 }
 
-/// As [`find`], with what an event keeps: the organization and the person as well.
+/// As [`find`], with the object for an event, which includes the organization and the person.
 pub(crate) async fn find_with_object(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
@@ -196,7 +196,7 @@ pub(crate) async fn find_with_object(
     Ok(Some((membership, object)))
 }
 
-/// What an event of a membership that there is keeps.
+/// The object for an event about an existing membership.
 pub(crate) async fn object(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
@@ -206,8 +206,7 @@ pub(crate) async fn object(
     found.map(|(_, object)| object).ok_or(Error::Stale)
 }
 
-/// The names of the roles of a user in an organization, sorted; none if they
-/// do not belong to it.
+/// The names of the roles of a user in an organization, sorted. Empty if they are no member.
 ///
 /// # Errors
 ///
@@ -266,9 +265,8 @@ pub async fn list_for_organization(
     rows.iter().map(read).collect()
 }
 
-/// Replaces the roles that people gave a member; those that the identity
-/// provider sends stay until it stops sending them. Names of no role of the
-/// environment or of this organization are left out.
+/// Replaces the roles that people gave a member. Roles from the identity provider stay until it stops
+/// sending them. Names that are no role of the environment or of this organization are left out.
 ///
 /// # Errors
 ///
@@ -316,7 +314,7 @@ pub async fn add_roles(
 
 /// Takes a role from a member, whoever gave it. Says whether they had it.
 ///
-/// A role that the identity provider sends comes back at the next login.
+/// If the identity provider sends the role, it comes back at the next login.
 ///
 /// # Errors
 ///
@@ -340,12 +338,12 @@ pub async fn remove_role(
     Ok(removed > 0)
 }
 
-/// Replaces what an application remembers with a membership.
+/// Replaces the metadata that an application stores with a membership.
 ///
 /// # Errors
 ///
-/// [`Error::Stale`] if the user does not belong to the organization; [`Error::Invalid`] if
-/// there are too many or too long facts.
+/// [`Error::Stale`] if the user is no member of the organization. [`Error::Invalid`] if there are too many
+/// or too long values.
 pub async fn set_metadata(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -371,14 +369,14 @@ pub async fn set_metadata(
     event::record(tx, at, entry.with("metadata", true).object(object)).await
 }
 
-/// Roles by name, and who gave them.
+/// The names of roles, and who gave them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Assigned<'a> {
     pub(crate) names: &'a [String],
     pub(crate) by_provider: bool,
 }
 
-/// Replaces the roles that one side gave.
+/// Replaces the roles that people, or the provider, gave.
 pub(crate) async fn replace_roles(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -396,7 +394,7 @@ pub(crate) async fn replace_roles(
     record_roles(tx, at, &before, assigned.by_provider).await
 }
 
-/// Takes back the roles that a provider gave and does not name any more.
+/// Takes back the roles that a provider gave and no longer sends.
 pub(crate) async fn limit_roles(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -444,7 +442,8 @@ async fn assign(
     assigned: Assigned<'_>,
 ) -> Result<(), Error> {
     for name in assigned.names {
-        // A role that both sides gave is one that people gave: it stays when the provider forgets it.
+        // If both gave a role, it counts as given by people, and stays when the provider no longer sends
+        // it.
         tx.exec(
             "INSERT INTO membership_roles (organization_id, user_id, role_id, by_provider)
              SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), id, CAST($4 AS BOOLEAN) FROM roles
@@ -458,7 +457,7 @@ async fn assign(
     Ok(())
 }
 
-/// Remembers the groups that the identity provider named.
+/// Stores the groups that the identity provider sent.
 ///
 /// # Errors
 ///

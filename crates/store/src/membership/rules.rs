@@ -1,11 +1,11 @@
-//! What may be kept of a membership.
+//! The rules for values of a membership.
 
 use genkan_protocol::EmailAddress;
 use serde_json::{Map, Value};
 
 use crate::mistake::{self, Fault, Mistake};
 
-/// Checks what an application remembers with a membership.
+/// Checks the metadata that an application stores with a membership.
 ///
 /// # Errors
 ///

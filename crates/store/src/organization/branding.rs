@@ -1,4 +1,4 @@
-//! How the pages that an organization's people see are dressed.
+//! The look of the pages for an organization's people.
 
 use genkan_db::{Tx, p};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ impl Branding {
     }
 }
 
-/// The organization's own look; `None` if it has the environment's, or does not exist.
+/// The organization's own look. `None` if it uses the environment's, or does not exist.
 ///
 /// # Errors
 ///

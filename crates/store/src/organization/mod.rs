@@ -19,8 +19,8 @@ use crate::{Error, OrganizationId, Page, Stamp, Timestamp, conflict, environment
 pub use rules::{check, check_logo_url, check_slug};
 
 words! {
-    /// What an organization's own administrators may set up in the admin portal.
-    /// Sign-in does not ask: a connection that an operator made works without.
+    /// A feature that an organization's own administrators may set up in the admin portal. Sign-in does not
+    /// need it: a connection that an operator made works without.
     #[derive(PartialOrd, Ord)]
     pub enum Feature {
         Sso = "sso",
@@ -31,7 +31,7 @@ words! {
 }
 
 words! {
-    /// Where the application says that an organization's data belongs.
+    /// Where the organization's data belongs, as the application says.
     pub enum Region {
         Us = "US",
         Eu = "EU",
@@ -42,13 +42,13 @@ words! {
 pub struct Organization {
     pub id: OrganizationId,
     pub display_name: String,
-    /// What the application calls it.
+    /// The application's own identifier of it.
     pub external_id: Option<String>,
-    /// A name for URLs, like a host name; no other organization has it.
+    /// A name for URLs, in the form of a host name. It is unique.
     pub slug: Option<String>,
     pub logo_url: Option<String>,
     pub region: Option<Region>,
-    /// Those that are switched on, in order.
+    /// The enabled ones, in order.
     pub features: Vec<Feature>,
     pub metadata: Map<String, Value>,
     pub created_at: Timestamp,
@@ -79,7 +79,7 @@ pub(crate) fn read(row: &Row) -> Result<Organization, Error> {
 }
 
 impl Organization {
-    /// An organization of which only the name is known.
+    /// An organization with nothing but a name.
     pub fn new(id: OrganizationId, display_name: impl Into<String>, now: Timestamp) -> Self {
         Self {
             id,
@@ -110,7 +110,7 @@ impl Organization {
 /// # Errors
 ///
 /// - [`Error::Invalid`] if it breaks a rule, see [`check`].
-/// - [`conflict::ORGANIZATION_EXTERNAL_ID`] or [`conflict::ORGANIZATION_SLUG`] if that is taken.
+/// - [`conflict::ORGANIZATION_EXTERNAL_ID`] or [`conflict::ORGANIZATION_SLUG`] if that is used already.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization) -> Result<(), Error> {
     rules::check(organization, None)?;
     refuse_taken(tx, organization).await?;
@@ -144,13 +144,13 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization)
     environment::touch(tx).await
 }
 
-/// What an event keeps of an organization, of a row of [`organization_columns`].
+/// The object for an event, from a row of [`organization_columns`].
 fn read_object(row: &Row) -> Result<Object, Error> {
     Ok(Object::of(&shape::Organization::read(&mut Columns::of(row))?))
 }
 
-/// Asks first: then both engines name the conflict alike, and a race shows
-/// itself as a serialization failure, which is tried again.
+/// Checked first. Then both engines name the conflict alike, and a race ends in a serialization failure,
+/// which is tried again.
 async fn refuse_taken(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), Error> {
     if let Some(external_id) = &organization.external_id {
         let other = tx
@@ -204,7 +204,7 @@ pub async fn exists(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<bool, Error>
     Ok(row.is_some())
 }
 
-/// Finds an organization by what the application calls it.
+/// Finds an organization by the application's identifier.
 ///
 /// # Errors
 ///
@@ -223,7 +223,7 @@ pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<O
     row.as_ref().map(read).transpose()
 }
 
-/// Writes the words by which it is found.
+/// Writes the words for the search.
 pub(crate) async fn index(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), Error> {
     search::put_organization(tx, &organization.id, words(organization)).await
 }
@@ -240,8 +240,8 @@ pub(crate) fn words(organization: &Organization) -> Words {
     words
 }
 
-/// Those of up to [`search::MAX_LIMIT`] organizations that there are, in the
-/// order of `ids`: what a search has found.
+/// The existing ones among up to [`search::MAX_LIMIT`] organizations, in the order of `ids`. It reads the
+/// hits of a search.
 ///
 /// # Errors
 ///
@@ -300,8 +300,8 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<OrganizationId>) -> Result<Vec<Or
 /// # Errors
 ///
 /// - [`Error::Stale`] if it was deleted, or changed since it was read.
-/// - [`Error::Invalid`] if what changes breaks a rule, see [`check`].
-/// - [`conflict::ORGANIZATION_EXTERNAL_ID`] or [`conflict::ORGANIZATION_SLUG`] if that is taken.
+/// - [`Error::Invalid`] if a changed value breaks a rule, see [`check`].
+/// - [`conflict::ORGANIZATION_EXTERNAL_ID`] or [`conflict::ORGANIZATION_SLUG`] if that is used already.
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization) -> Result<(), Error> {
     let before = find(tx, &organization.id).await?.ok_or(Error::Stale)?;
     rules::check(organization, Some(&before))?;
@@ -336,8 +336,8 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, organization: &Organization)
     environment::touch(tx).await
 }
 
-/// Deletes an organization with its domains, connections and memberships, and
-/// ends the sessions in it. Its users stay: they may belong to others.
+/// Deletes an organization with its domains, connections and memberships, and ends the sessions in it. Its
+/// users stay, because they may belong to other organizations.
 ///
 /// # Errors
 ///

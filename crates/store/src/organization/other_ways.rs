@@ -1,7 +1,7 @@
-//! Whether an organization may be entered by other ways than a connection of its own.
+//! Whether people can enter an organization in other ways than through its own connection.
 //!
-//! A company with a connection decides how its people sign in. That does not end when
-//! the connection is deleted, perhaps to be made anew: see `docs/decisions/proof.md`.
+//! If a company has a connection, the connection decides how its people sign in. This stays so after the
+//! connection was deleted, because it may be made again. See `docs/decisions/proof.md`.
 
 use genkan_db::{Tx, p};
 
@@ -13,13 +13,13 @@ use crate::{Error, OrganizationId, Stamp};
 /// Why there are no other ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
-    /// It has a connection, on or off.
+    /// It has a connection, enabled or not.
     HasConnection,
-    /// It had one, and nobody has allowed other ways since.
+    /// It had one, and no operator has allowed other ways since.
     HadConnection,
 }
 
-/// Says whether an organization is closed to other ways; one that does not exist is not.
+/// Says whether an organization is closed to other ways. One that does not exist is not.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub async fn closed(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<Close
     })
 }
 
-/// A connection of the organization is on.
+/// Notes that a connection of the organization was enabled.
 pub(crate) async fn close(tx: &mut Tx<'_>, at: Stamp<'_>, id: &OrganizationId) -> Result<(), Error> {
     tx.exec(
         "UPDATE organizations SET had_connection_at = $2 WHERE id = $1 AND had_connection_at IS NULL",
@@ -52,8 +52,8 @@ pub(crate) async fn close(tx: &mut Tx<'_>, at: Stamp<'_>, id: &OrganizationId) -
     Ok(())
 }
 
-/// Allows other ways into an organization whose connection is gone. Says whether that
-/// changed anything: while it has a connection, that one alone decides.
+/// Allows other ways into an organization whose connection was deleted. Says whether that changed anything.
+/// While it has a connection, only that one counts.
 ///
 /// # Errors
 ///

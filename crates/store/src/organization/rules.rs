@@ -1,4 +1,4 @@
-//! What may be kept of an organization.
+//! The rules for values of an organization.
 
 use url::Url;
 
@@ -8,10 +8,11 @@ use crate::mistake::{self, Fault, Mistake};
 const MAX_NAME: usize = 200;
 const MAX_SLUG: usize = 253;
 const MAX_LOGO_URL: usize = 1_024;
-/// As with users: a longer one has no place in an index.
+/// As for users: a longer one does not fit into an index.
 const MAX_EXTERNAL_ID: usize = 510;
 
-/// Checks an organization before it is written; of one that was stored `before`, what changes.
+/// Checks an organization before it is written. If one was stored `before`, only changed values are
+/// checked.
 ///
 /// # Errors
 ///
@@ -44,11 +45,11 @@ pub fn check(organization: &Organization, before: Option<&Organization>) -> Resu
     Ok(())
 }
 
-/// A name for addresses: labels of small letters, digits and hyphens, between dots.
+/// A name for addresses: labels of small letters, digits and hyphens, separated by dots.
 ///
 /// # Errors
 ///
-/// The [`Fault`] that it has.
+/// The [`Fault`], if it has one.
 pub fn check_slug(text: &str) -> Result<(), Fault> {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_label = |label: &str| {
@@ -66,11 +67,11 @@ pub fn check_slug(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// The address of an image. Pages show it, so it must not be a script.
+/// The address of an image. It must not be a script, because pages show it.
 ///
 /// # Errors
 ///
-/// The [`Fault`] that it has.
+/// The [`Fault`], if it has one.
 pub fn check_logo_url(text: &str) -> Result<(), Fault> {
     mistake::text(text, MAX_LOGO_URL)?;
     match Url::parse(text) {

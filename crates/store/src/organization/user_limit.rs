@@ -1,4 +1,4 @@
-//! How many people an organization may have.
+//! The limit of an organization's members.
 
 use genkan_db::{Tx, p};
 
@@ -7,8 +7,8 @@ use crate::event::{self, Entry, Kind, Object};
 use crate::row::Columns;
 use crate::{Error, OrganizationId, Stamp};
 
-/// How many members and invited people the organization may have; `None` if
-/// as many as they like, or if there is no such organization.
+/// How many members and invited people the organization may have. `None` if there is no limit, or no such
+/// organization.
 ///
 /// # Errors
 ///
@@ -24,7 +24,7 @@ pub async fn find(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<u32>, E
     Ok(u32::try_from(limit).ok())
 }
 
-/// Sets the limit, or lifts it. People who are there already stay, however many.
+/// Sets the limit, or removes it. Present members stay, even if they are more.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What roles permit, by themselves and by what they inherit.
+//! The permissions of roles, their own and inherited ones.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::{Permission, columns, read_columns, sorted};
 use crate::row::{Columns, lines};
 use crate::{Error, OrganizationId, PermissionId, RoleId, UserId};
 
-/// Gives a role permissions and says how many it had not.
+/// Gives permissions to a role. Returns how many it did not have.
 pub(crate) async fn insert_all(
     tx: &mut Tx<'_>,
     role_id: &RoleId,
@@ -37,7 +37,7 @@ pub(crate) async fn remove(tx: &mut Tx<'_>, role_id: &RoleId, id: &PermissionId)
     Ok(removed > 0)
 }
 
-/// Replaces the permissions that a role itself has.
+/// Replaces a role's own permissions.
 pub(crate) async fn replace_all(
     tx: &mut Tx<'_>,
     role_id: &RoleId,
@@ -49,7 +49,7 @@ pub(crate) async fn replace_all(
     Ok(())
 }
 
-/// The permissions that a role itself has, by name.
+/// A role's own permissions, by name.
 ///
 /// # Errors
 ///
@@ -68,8 +68,8 @@ pub async fn list_for_role(tx: &mut Tx<'_>, role_id: &RoleId) -> Result<Vec<Perm
     sorted(&rows)
 }
 
-/// The permissions that each of the roles has which members of an organization
-/// can have, see [`crate::role::list`]; a role without permissions is missing.
+/// The own permissions of each role that members of an organization can have, see [`crate::role::list`].
+/// Roles without permissions are missing.
 ///
 /// # Errors
 ///
@@ -106,13 +106,13 @@ pub async fn by_role(
     Ok(by_role)
 }
 
-/// The permissions of the roles that a statement begins with, and of all that those extend.
+/// The permissions of the roles that a statement begins with, and of all roles that these extend.
 macro_rules! inherited {
     ($first:literal, $select:expr) => {
         concat!(
             "WITH RECURSIVE held (id) AS (",
             $first,
-            // UNION, not UNION ALL: it ends even where there is a circle.
+            // UNION, not UNION ALL, so that it ends even if there is a circle.
             " UNION
               SELECT r.extends_id FROM held h JOIN roles r ON r.id = h.id WHERE r.extends_id IS NOT NULL)
              SELECT DISTINCT ",
@@ -144,7 +144,7 @@ pub(crate) fn split_names(names: Option<String>) -> Vec<String> {
     names
 }
 
-/// The permissions that a role has, its own and those of the roles that it extends, by name.
+/// A role's permissions by name, including those of the roles that it extends.
 ///
 /// # Errors
 ///

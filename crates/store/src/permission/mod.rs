@@ -14,13 +14,13 @@ pub(crate) use held::{
     inherited, insert_all, list_for_member, member_names, remove, replace_all, split_names,
 };
 
-/// How many permissions there may be: tokens carry those of a person.
+/// The most permissions. There is a limit because tokens contain those of a person.
 pub const MAX_PERMISSIONS: i64 = 2_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permission {
     pub id: PermissionId,
-    /// As tokens carry it.
+    /// The name in tokens.
     pub name: String,
     pub description: String,
     pub created_at: Timestamp,
@@ -57,7 +57,7 @@ fn read_columns(columns: &mut Columns<'_>) -> Result<Permission, Error> {
     })
 }
 
-/// By name, in the order of ASCII: the alphabets of the engines differ.
+/// By name, in the order of ASCII, because the engines sort differently.
 fn sorted(rows: &[Row]) -> Result<Vec<Permission>, Error> {
     let permissions: Result<Vec<Permission>, Error> = rows.iter().map(read).collect();
     let mut permissions = permissions?;
@@ -114,7 +114,7 @@ pub async fn find(tx: &mut Tx<'_>, name: &str) -> Result<Option<Permission>, Err
     row.as_ref().map(read).transpose()
 }
 
-/// Finds the permissions of these names; a name of none is what `Err` holds.
+/// Finds the permissions of these names. `Err` holds a name that no permission has.
 ///
 /// # Errors
 ///
@@ -130,7 +130,7 @@ pub async fn find_all(tx: &mut Tx<'_>, names: &[String]) -> Result<Result<Vec<Pe
     Ok(Ok(found))
 }
 
-/// Finds those of these names that there are; the other names are passed over.
+/// Finds the existing permissions among these names. Other names are skipped.
 ///
 /// # Errors
 ///
@@ -159,7 +159,7 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<PermissionId>) -> Result<Vec<Perm
     rows.iter().map(read).collect()
 }
 
-/// How many there are.
+/// The number of permissions.
 ///
 /// # Errors
 ///
@@ -169,12 +169,12 @@ pub async fn count(tx: &mut Tx<'_>) -> Result<i64, Error> {
     row.map_or(Ok(0), |row| Columns::of(&row).int())
 }
 
-/// Replaces the name and the description. Roles keep it under its new name.
+/// Replaces the name and the description. Roles keep the permission under its new name.
 ///
 /// # Errors
 ///
 /// - [`Error::Stale`] if it was deleted, or changed since it was read.
-/// - [`conflict::PERMISSION_NAME`] if the name is taken.
+/// - [`conflict::PERMISSION_NAME`] if the name is used already.
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, permission: &Permission) -> Result<(), Error> {
     refuse_taken_name(tx, permission).await?;
     let changed = tx

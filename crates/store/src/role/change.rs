@@ -14,31 +14,29 @@ use crate::{Error, OrganizationId, RoleId, Stamp, conflict, environment};
 #[derive(Debug, Clone)]
 pub struct NewRole<'a> {
     pub id: RoleId,
-    /// `None`: for the whole environment.
+    /// `None`: a role of the environment.
     pub organization_id: Option<&'a OrganizationId>,
-    /// One that [`super::is_name`] accepts.
+    /// [`super::is_name`] must accept it.
     pub name: &'a str,
     pub display_name: &'a str,
     pub description: &'a str,
-    /// An organization's identity provider may give it; of roles of the environment.
+    /// For roles of the environment: an organization's identity provider may give it.
     pub assignable_by_providers: bool,
-    /// Whose permissions it has besides its own.
+    /// The role that it extends. It has the permissions of that one, too.
     pub base: Option<&'a Role>,
-    /// Its own ones.
+    /// Its own permissions.
     pub permissions: &'a [Permission],
 }
 
 /// Adds a role.
 ///
-/// An organization's role has no name of the environment's, nor the other way
-/// round: a token shows names alone, and an application would take one for the
-/// other.
+/// An organization's role never has the same name as one of the environment. A token shows only names, so
+/// an application would confuse the two.
 ///
 /// # Errors
 ///
-/// [`conflict::ROLE_NAME`], [`conflict::ROLES`], and those of a base that it
-/// must not have: [`conflict::ROLE_BASE`] and [`conflict::ROLE_DEPTH`]; or
-/// [`Error::Invalid`] if a text cannot be kept.
+/// [`conflict::ROLE_NAME`], [`conflict::ROLES`], and for the base [`conflict::ROLE_BASE`] and
+/// [`conflict::ROLE_DEPTH`]. [`Error::Invalid`] if a text cannot be stored.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, role: &NewRole<'_>) -> Result<(), Error> {
     let texts = Texts {
         name: role.name,
@@ -110,16 +108,17 @@ async fn refuse_too_many(tx: &mut Tx<'_>, organization_id: Option<&OrganizationI
     }
 }
 
-/// Replaces the display name, the description, the base and whether providers may
-/// give it, and the permissions of the role itself if there are any to replace them.
+/// Replaces the display name, the description, the base and whether providers may give the role. Replaces
+/// the role's own permissions if some are passed.
 ///
-/// What providers gave before they no longer may is taken back at the next sign-in.
+/// If providers may no longer give it, people lose it at their next sign-in if a provider gave it.
 ///
 /// # Errors
 ///
 /// - [`Error::Stale`] if it was deleted, or changed since it was read.
-/// - [`Error::Invalid`] if a text that changes cannot be kept.
-/// - [`conflict::ROLE_BASE`], [`conflict::ROLE_CYCLE`], [`conflict::ROLE_DEPTH`] if it must not have the base.
+/// - [`Error::Invalid`] if a changed text cannot be stored.
+/// - [`conflict::ROLE_BASE`], [`conflict::ROLE_CYCLE`], [`conflict::ROLE_DEPTH`] if it cannot have this
+///   base.
 pub async fn update(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -157,7 +156,7 @@ pub async fn update(
     record_updated(tx, at, role).await
 }
 
-/// Gives a role permissions; those that it has stay.
+/// Gives permissions to a role. Its other permissions stay.
 ///
 /// # Errors
 ///
@@ -192,7 +191,7 @@ pub async fn forbid(
     Ok(true)
 }
 
-/// Records that a role, or what it permits, has changed.
+/// Records that a role or its permissions have changed.
 async fn record_updated(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(), Error> {
     let organization_id = role.organization_id.as_ref();
     let entry = entry(Kind::RoleUpdated, &role.id, &role.name, organization_id);
@@ -200,20 +199,20 @@ async fn record_updated(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> Result<(
     environment::touch(tx).await
 }
 
-/// Deletes a role. Who has it gets `replacement`, which takes over its place
-/// as a default role too. Says whether there was such a role.
+/// Deletes a role. If people have it, they get `replacement`, which also replaces it as a default role.
+/// Says whether there was such a role.
 ///
-/// What a provider gave stays the provider's to take back.
+/// If a provider gave it, the provider can take back the replacement.
 ///
 /// # Errors
 ///
 /// - [`conflict::ROLE_EXTENDED`] if other roles extend it.
-/// - Without a replacement: [`conflict::ROLE_ASSIGNED`] if somebody has it,
+/// - Without a replacement: [`conflict::ROLE_ASSIGNED`] if members have it,
 ///   [`conflict::ROLE_OF_GROUP`] if a group of a directory gives it,
 ///   [`conflict::ROLE_DEFAULT`] if the environment gives it to new members.
-///   An organization that gives it falls back to what the environment gives.
-/// - [`conflict::ROLE_BASE`] if the replacement is the role itself, or not one
-///   that all who have the role can have.
+///   An organization that gives it to new members then uses the environment's default.
+/// - [`conflict::ROLE_BASE`] if the replacement is the role itself, or one that
+///   some of its members cannot have.
 pub async fn delete(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -260,7 +259,7 @@ async fn refuse_in_use(tx: &mut Tx<'_>, role: &Role) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts `replacement` wherever `role` is given.
+/// Replaces `role` by `replacement` wherever it is given.
 async fn replace(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role, replacement: &Role) -> Result<(), Error> {
     let may_stand_in =
         replacement.organization_id.is_none() || replacement.organization_id == role.organization_id;
@@ -268,7 +267,7 @@ async fn replace(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role, replacement: &Role
         return Err(Error::Conflict(conflict::ROLE_BASE));
     }
     tx.exec(
-        // As in membership::assign: what people gave stays when the provider forgets it.
+        // As in membership::assign: if people gave the role, it stays when the provider no longer sends it.
         "INSERT INTO membership_roles (organization_id, user_id, role_id, by_provider)
          SELECT organization_id, user_id, CAST($2 AS TEXT), by_provider FROM membership_roles WHERE role_id = $1
          ON CONFLICT (organization_id, user_id, role_id)
@@ -288,7 +287,7 @@ async fn replace(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role, replacement: &Role
         p![&role.id, &replacement.id],
     )
     .await?;
-    // Read again: as an organization sees the role, it may differ.
+    // Read again, because an organization may see the role with other defaults.
     let defaults = tx
         .opt(
             "SELECT default_creator, default_member FROM roles WHERE id = $1 AND organization_id IS NULL",

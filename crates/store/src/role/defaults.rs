@@ -1,4 +1,4 @@
-//! The roles that new members get.
+//! The default roles of new members.
 
 use genkan_db::{Tx, p};
 
@@ -19,8 +19,8 @@ macro_rules! of_later_member {
     };
 }
 
-/// The roles that a new member of an organization gets: those of a creator for
-/// the first one, those of a member for everybody else.
+/// The default roles of a new member of an organization: those of a creator for the first member, those of
+/// a member for all others.
 ///
 /// # Errors
 ///
@@ -39,7 +39,7 @@ pub async fn defaults(
     rows.iter().map(read).collect()
 }
 
-/// Gives somebody who has just become a member the roles that [`defaults`] names.
+/// Gives the roles of [`defaults`] to a new member.
 pub(crate) async fn give_defaults(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
@@ -66,7 +66,7 @@ pub(crate) async fn give_defaults(
     Ok(())
 }
 
-/// Makes a role of the environment the one for first members.
+/// Makes a role of the environment the default of first members.
 ///
 /// # Errors
 ///
@@ -82,8 +82,8 @@ pub async fn set_default_creator(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) ->
     record(tx, at, (changed, role, None), "default_creator").await
 }
 
-/// Makes a role of the environment the one for later members, in organizations
-/// that have not decided otherwise.
+/// Makes a role of the environment the default of later members, in organizations that have no default of
+/// their own.
 ///
 /// # Errors
 ///
@@ -99,11 +99,11 @@ pub async fn set_default_member(tx: &mut Tx<'_>, at: Stamp<'_>, role: &Role) -> 
     record(tx, at, (changed, role, None), "default_member").await
 }
 
-/// Makes a role the one for later members of one organization.
+/// Makes a role the default of later members in one organization.
 ///
 /// # Errors
 ///
-/// [`Error::Stale`] if the role is not one that its members can have.
+/// [`Error::Stale`] if its members cannot have the role.
 pub async fn set_organization_default(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,

@@ -1,19 +1,19 @@
-//! Which role may extend which.
+//! Which role may extend which other role.
 
 use genkan_db::{Tx, p};
 
 use crate::row::Columns;
 use crate::{Error, OrganizationId, RoleId, conflict};
 
-/// How many roles a chain of roles that extend each other may have, both ends counted.
+/// The most roles in a chain of roles that extend each other, including both ends.
 pub const MAX_DEPTH: i64 = 10;
 
-/// Refuses a base that the role must not have.
+/// Refuses a base that the role cannot have.
 ///
 /// # Errors
 ///
-/// [`conflict::ROLE_BASE`] if it is gone or another organization's,
-/// [`conflict::ROLE_CYCLE`] and [`conflict::ROLE_DEPTH`].
+/// [`conflict::ROLE_BASE`] if it is gone or belongs to another organization, [`conflict::ROLE_CYCLE`] and
+/// [`conflict::ROLE_DEPTH`].
 pub(super) async fn check(
     tx: &mut Tx<'_>,
     role_id: &RoleId,
@@ -31,7 +31,7 @@ pub(super) async fn check(
     }
     let above = tx
         .opt(
-            // UNION, not UNION ALL: it ends even where there is a circle.
+            // UNION, not UNION ALL, so that it ends even if there is a circle.
             "WITH RECURSIVE chain (id) AS (
                SELECT id FROM roles WHERE id = $1
                UNION
@@ -52,11 +52,11 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// The longest chain of roles from this one to those that extend it, itself counted.
+/// The length of the longest chain from this role to those that extend it, including itself.
 async fn height(tx: &mut Tx<'_>, role_id: &RoleId) -> Result<i64, Error> {
     let row = tx
         .opt(
-            // From the table, not from the parameter: both halves need the same collation.
+            // From the table and not from the parameter, because both halves need the same collation.
             "WITH RECURSIVE below (id, depth) AS (
                SELECT id, CAST(1 AS BIGINT) FROM roles WHERE id = $1
                UNION

@@ -1,8 +1,7 @@
-//! Roles: what a member of an organization is there.
+//! Roles of members of an organization.
 //!
-//! A role belongs to the whole environment, or to one organization. A role may
-//! extend another one and then has its permissions too. See
-//! `docs/decisions/roles.md`.
+//! A role belongs to the whole environment, or to one organization. A role may extend another one and then
+//! also has its permissions. See `docs/decisions/roles.md`.
 
 mod change;
 mod defaults;
@@ -21,36 +20,36 @@ pub use defaults::{defaults, set_default_creator, set_default_member, set_organi
 pub use inheritance::MAX_DEPTH;
 pub use rules::{Texts, check, check_display_name, is_name};
 
-/// How many roles the environment may have, and how many of its own an organization.
+/// The most roles of the environment, and the most roles of an organization's own.
 pub const MAX_ROLES: i64 = 1_000;
 
-/// A role as somebody sees it: the environment, or an organization.
+/// A role as the environment or an organization sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     pub id: RoleId,
-    /// `None`: of the environment, so every organization has it.
+    /// `None`: a role of the environment, which every organization has.
     pub organization_id: Option<OrganizationId>,
-    /// As tokens carry it, and as providers may send it.
+    /// The name in tokens, and in what providers send.
     pub name: String,
     pub display_name: String,
     pub description: String,
-    /// For the first member of an organization.
+    /// The default of the first member of an organization.
     pub default_creator: bool,
-    /// For every later one; an organization may have decided otherwise than the environment.
+    /// The default of all later members. An organization may have another default than the environment.
     pub default_member: bool,
-    /// Whether an organization's identity provider may give it. It may give the
-    /// organization's own roles in any case.
+    /// Whether an organization's identity provider may give it. Roles of the organization itself may always
+    /// be given.
     pub assignable_by_providers: bool,
-    /// Whose permissions it has besides its own.
+    /// The role that it extends. It has the permissions of that one, too.
     pub base: Option<Base>,
-    /// How many roles extend it directly, of those that are seen.
+    /// How many visible roles extend it directly.
     pub dependents: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
 impl Role {
-    /// What an event keeps of it.
+    /// The object for an event.
     fn object(&self) -> Object {
         Object::of(&shape::Role {
             id: self.id.as_str(),
@@ -132,8 +131,7 @@ fn read(row: &Row) -> Result<Role, Error> {
     })
 }
 
-/// Creates the roles that an environment starts with, `admin` and `member`;
-/// one that has roles keeps what became of them.
+/// Creates the first roles of an environment, `admin` and `member`. Does nothing if there are roles.
 ///
 /// # Errors
 ///
@@ -169,8 +167,8 @@ pub async fn seed(tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<(), Error> {
     environment::touch(tx).await
 }
 
-/// The roles that members of an organization can have, by name: its own and
-/// those of the environment; without an organization, only the latter.
+/// The roles that members of an organization can have, by name: its own and those of the environment.
+/// Without an organization, only the latter.
 ///
 /// # Errors
 ///
@@ -179,15 +177,15 @@ pub async fn list(tx: &mut Tx<'_>, organization_id: Option<&OrganizationId>) -> 
     let sql = select!("r.organization_id IS NULL OR r.organization_id = $1");
     let rows = tx.all(sql, p![organization_id]).await?;
     let roles: Result<Vec<Role>, Error> = rows.iter().map(read).collect();
-    // Not by the database, where each engine has its own idea of an alphabet.
+    // Sorted here, because the engines sort differently.
     let mut roles = roles?;
     roles.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(roles)
 }
 
-/// The names of the roles that the identity provider of an organization may give.
-/// Whoever administers a provider decides what it says, so a role of the
-/// environment is among them only if the environment's operator marked it.
+/// The names of the roles that the identity provider of an organization may give. The administrator of a
+/// provider decides what it sends. So a role of the environment is among them only if the environment's
+/// operator marked it.
 ///
 /// # Errors
 ///
@@ -221,8 +219,8 @@ pub async fn find(
     row.as_ref().map(read).transpose()
 }
 
-/// Finds a role that an organization may change: one of its own. Without an
-/// organization, one of the environment.
+/// Finds a role that an organization may change, which is one of its own. Without an organization, a role
+/// of the environment.
 ///
 /// # Errors
 ///
@@ -247,15 +245,15 @@ pub async fn find_by_id(tx: &mut Tx<'_>, id: &RoleId) -> Result<Option<Role>, Er
     row.as_ref().map(read).transpose()
 }
 
-/// A role as it is kept, of the environment or of an organization.
+/// A role as it is stored, of the environment or of an organization.
 async fn find_stored(tx: &mut Tx<'_>, role: &Role) -> Result<Option<Role>, Error> {
     let sql = select!("r.id = $2");
     let row = tx.opt(sql, p![role.organization_id.as_ref(), &role.id]).await?;
     row.as_ref().map(read).transpose()
 }
 
-/// The roles that extend a role of the environment directly, those of
-/// organizations as well, by identifier and at most [`MAX_ROLES`].
+/// The roles that directly extend a role of the environment, including those of organizations. They come by
+/// identifier, at most [`MAX_ROLES`].
 ///
 /// # Errors
 ///
@@ -266,7 +264,7 @@ pub async fn list_dependents(tx: &mut Tx<'_>, id: &RoleId) -> Result<Vec<Role>, 
     rows.iter().map(read).collect()
 }
 
-/// How many users have a role, in one organization or in any.
+/// The number of users with a role, in one organization or in all.
 ///
 /// # Errors
 ///
@@ -286,8 +284,8 @@ pub async fn count_users(
     row.map_or(Ok(0), |row| Columns::of(&row).int())
 }
 
-/// What a user may do in an organization, by name: the permissions of their
-/// roles and of the roles that those extend; none if they do not belong to it.
+/// The permissions of a user in an organization, by name: those of their roles and of the roles that these
+/// extend. Empty if they are no member.
 ///
 /// # Errors
 ///

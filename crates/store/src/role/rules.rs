@@ -1,4 +1,4 @@
-//! What a role's name and texts must be like.
+//! The rules for a role's name and texts.
 
 use super::Role;
 use crate::mistake::{self, Fault, Mistake};
@@ -15,16 +15,16 @@ pub fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Checks what people read as a role's name.
+/// Checks a role's display name.
 ///
 /// # Errors
 ///
-/// The [`Fault`] that it has.
+/// The [`Fault`], if it has one.
 pub fn check_display_name(text: &str) -> Result<(), Fault> {
     mistake::title(text, MAX_DISPLAY_NAME)
 }
 
-/// What of a role is written by people.
+/// The texts of a role that people write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Texts<'a> {
     pub name: &'a str,
@@ -42,7 +42,7 @@ impl<'a> From<&'a Role> for Texts<'a> {
     }
 }
 
-/// Checks a role before it is written; of one that was stored `before`, what changes.
+/// Checks a role before it is written. If one was stored `before`, only changed values are checked.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Where a page of hits ended.
+//! The place where a page of hits ended.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,20 +8,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::id::MAX_LEN;
 
-/// A place in the index that a search can go on from, in one direction.
+/// A place in the index from which a search can continue, in one direction.
 ///
-/// As text it is for whoever asks to give back. Its parts are parameters of
-/// statements and nothing more, so a forged one finds other hits of the same query.
+/// As text it goes to the caller, who sends it back. Its parts are used only as parameters of statements.
+/// So a forged cursor merely finds other hits of the same query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// Which list the search reads along.
+    /// The list along which the search reads.
     pub(super) lead: Lead,
     pub(super) direction: Direction,
     pub(super) word: Vec<u8>,
     pub(super) id: String,
 }
 
-/// What a search reads along.
+/// The list along which a search reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lead {
     /// The words that begin with this term of the query.

@@ -1,11 +1,9 @@
-//! Search: organizations and users by the beginnings of their words.
+//! Search: finds organizations and users by the beginnings of their words.
 //!
-//! Every row has its words in an index, written in the transaction that writes
-//! the row. A query reads a range of that index, in its order, and asks for
-//! each hit whether it has the query's other words. What one call reads is
-//! bounded, so a page may hold fewer hits than it could, and still be followed
-//! by another: a query for two words that everybody has but nobody both costs
-//! a bounded amount as well.
+//! An index holds the words of every row, and is written in the transaction of the row. A query reads a
+//! range of that index in order. For each entry it checks whether the row has the query's other words, too.
+//! The work of one call is limited, so a page may hold fewer hits than it could and still be followed by
+//! another. So even a query for two common words that nobody has together costs a limited amount.
 
 mod cursor;
 mod scan;
@@ -31,9 +29,9 @@ pub const MAX_LIMIT: u32 = AT_ONCE as u32;
 /// Which hits to read.
 #[derive(Debug, Clone)]
 pub struct HitPage {
-    /// How many at most; read 1 to [`MAX_LIMIT`].
+    /// The most hits, from 1 to [`MAX_LIMIT`].
     pub limit: u32,
-    /// Where another page ended; the first hits without it.
+    /// Where another page ended. Without it, the first hits.
     pub cursor: Option<Cursor>,
 }
 
@@ -41,13 +39,13 @@ pub struct HitPage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hits<I> {
     pub ids: Vec<I>,
-    /// Where to read on; there may be no more hits.
+    /// Where to continue. There may be no more hits.
     pub next: Option<Cursor>,
-    /// Where to read back.
+    /// Where to read backwards.
     pub previous: Option<Cursor>,
 }
 
-/// Writes the words of an organization that was added or changed.
+/// Writes the words of a new or changed organization.
 pub(crate) async fn put_organization(
     tx: &mut Tx<'_>,
     id: &OrganizationId,
@@ -56,18 +54,18 @@ pub(crate) async fn put_organization(
     put::<OrganizationId>(tx, id.as_str(), words).await
 }
 
-/// Writes the words of a user who was added or changed.
+/// Writes the words of a new or changed user.
 pub(crate) async fn put_user(tx: &mut Tx<'_>, id: &UserId, words: Words) -> Result<(), Error> {
     put::<UserId>(tx, id.as_str(), words).await
 }
 
-/// The same, of a user who was added just now.
+/// The same for a user who was just added.
 pub(crate) async fn put_new_user(tx: &mut Tx<'_>, id: &UserId, words: Words) -> Result<(), Error> {
     let words: BTreeSet<Vec<u8>> = words.limited().into_iter().map(String::into_bytes).collect();
     add::<UserId>(tx, id.as_str(), &words.iter().collect::<Vec<_>>()).await
 }
 
-/// Writes the words of many organizations that were just added.
+/// Writes the words of many new organizations.
 pub(crate) async fn put_new_organizations(
     tx: &mut Tx<'_>,
     indexed: Vec<(&OrganizationId, Words)>,
@@ -79,7 +77,7 @@ pub(crate) async fn put_new_organizations(
     put_new(tx, &INSERT, indexed).await
 }
 
-/// Writes the words of many users who were just added.
+/// Writes the words of many new users.
 pub(crate) async fn put_new_users(tx: &mut Tx<'_>, indexed: Vec<(&UserId, Words)>) -> Result<(), Error> {
     static INSERT: LazyLock<Many> = LazyLock::new(|| {
         let columns = [("user_id", ColumnType::Text), ("word", ColumnType::Bytea)];
@@ -110,11 +108,11 @@ where
     Ok(())
 }
 
-/// What has words: an organization or a user.
+/// A row with words: an organization or a user.
 trait Indexed {
     const WORDS: &'static str;
     const DELETE: &'static str;
-    /// Adds up to eight words; the same one may stand there twice.
+    /// Adds up to eight words. The same word may come twice.
     const INSERT: &'static str;
 }
 

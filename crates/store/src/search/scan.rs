@@ -1,8 +1,8 @@
-//! Reading the index.
+//! Reads the index.
 //!
-//! What a database makes of these texts is held by their form. A sub-query that
-//! asks for one value is answered by one look into an index for each row, on both
-//! engines; `EXISTS` PostgreSQL may turn into a join that reads the whole table.
+//! The form of these texts determines how a database executes them. Both engines answer a sub-query for one
+//! value with one index look-up for each row. PostgreSQL might turn an `EXISTS` into a join that reads the
+//! whole table.
 
 use genkan_db::{Row, Tx, Value, p};
 
@@ -13,20 +13,19 @@ use crate::id::Id;
 use crate::row::Columns;
 use crate::{Error, OrganizationId, UserId};
 
-/// How many entries of the index are read before hits are asked for, and how
-/// often one call does so.
+/// How many entries of the index are read before they are checked for hits, and how often one call does so.
 const WINDOW: i64 = 500;
 const WINDOWS: u32 = 32;
 
-/// How many of them counting reads: a page is what callers wait for.
+/// How many such windows counting reads, because the caller waits for the page.
 const COUNT_WINDOWS: u32 = 1;
 
-/// Where counting stops, step by step: the rarest list is worth finding, how
-/// rare it is exactly is not, and lists longer than the last step are all long.
+/// The steps at which counting stops. It is useful to find the rarest list, but not its exact length. All
+/// lists beyond the last step count as long.
 const COUNTS: [i64; 2] = [256, LONG];
 const LONG: i64 = 4_096;
 
-/// How many hits are counted at most: who finds more looks for something else.
+/// The most hits that are counted. With more hits, people refine their query.
 pub const COUNTED: usize = 200;
 
 /// Greater than every identifier of a user.
@@ -68,9 +67,8 @@ pub async fn members(
     search(tx, query, page, &MEMBERS, Some(organization_id)).await
 }
 
-/// Counts the organizations that a search finds, of which `hits` is one page:
-/// exact while they are few. From [`COUNTED`] on, and where all words of the query
-/// are common, it is at least so many.
+/// Counts the organizations that a search finds. `hits` is one page of them. A small number is exact. From
+/// [`COUNTED`] on, or if all words of the query are common, it is a lower bound.
 ///
 /// # Errors
 ///
@@ -106,11 +104,11 @@ pub async fn count_members(
     count_hits(tx, query, hits, &MEMBERS, Some(organization_id)).await
 }
 
-/// The statements of one list, there and back.
+/// The statements of one list, in both directions.
 struct Statements {
-    /// How many words begin with a term.
+    /// The number of words that begin with a term.
     count: &'static str,
-    /// Which word stands at a place in the list of a term.
+    /// The word at a position in the list of a term.
     nth: &'static str,
     onwards: Walk,
     back: Walk,
@@ -119,7 +117,7 @@ struct Statements {
 struct Walk {
     /// The hits between two places.
     hits: &'static str,
-    /// The place that lies so many entries further.
+    /// The place that is this many entries further on.
     window_end: &'static str,
 }
 
@@ -141,8 +139,7 @@ macro_rules! has_word {
     };
 }
 
-/// A walk along the words: of several words of one row that begin with the
-/// term, the smallest counts.
+/// A walk along the words. If several words of a row begin with the term, the smallest one counts.
 macro_rules! along_words {
     ($table:literal, $column:literal, $id:literal, $after:literal, $until:literal, $order:literal, $extra:expr) => {
         Walk {
@@ -165,7 +162,7 @@ macro_rules! along_words {
                 has_word!($table, $column, $id, "$9", "$10"),
                 " AND ",
                 has_word!($table, $column, $id, "$11", "$12"),
-                // Last, because it is true of nearly every row, and the others of few.
+                // Last, because it is true for nearly every row, and the others for few.
                 " AND w.word = (SELECT e.word FROM ",
                 $table,
                 " e WHERE e.",
@@ -319,7 +316,7 @@ async fn search<I: Id>(
         return Ok(nothing);
     }
     let lead = match &page.cursor {
-        // A cursor of another query leads nowhere.
+        // A cursor of another query is of no use.
         Some(cursor) => match cursor.lead {
             Lead::Term(index) if index >= query.terms.len() => return Ok(nothing),
             Lead::Members if organization_id.is_none() => return Ok(nothing),
@@ -367,7 +364,7 @@ async fn count_hits<I>(
     Ok(u32::try_from(walked.hits.len()).unwrap_or(u32::MAX))
 }
 
-/// The list that is quickest to read along.
+/// The shortest list, which is the fastest to read along.
 async fn rarest(
     tx: &mut Tx<'_>,
     query: &Query,
@@ -398,9 +395,9 @@ async fn rarest(
     if organization_id.is_some() {
         return Ok(Lead::Members);
     }
-    // All are common. Entries of one and the same word lie in the order of their
-    // rows, so that hits come evenly; `anna.` and what follows lies in the order
-    // of names, and all of one family may come last.
+    // All are common. The entries of a single word lie in the order of their rows, so hits come evenly.
+    // Words such as `anna.` with different ends lie in the order of names, so all people of one family may
+    // come last.
     for (index, term) in query.terms.iter().enumerate() {
         let row = tx
             .opt(statements.nth, p![&term.first, &term.end, LONG - 1])
@@ -433,7 +430,7 @@ struct Search<'a> {
     direction: Direction,
 }
 
-/// What a walk found, and where it stopped before the end.
+/// The hits of a walk, and where it stopped before the end.
 struct Walked {
     hits: Vec<Place>,
     stopped: Option<Place>,
@@ -449,7 +446,7 @@ impl Search<'_> {
         let (start, end) = self.bounds(cursor);
         let Walked { mut hits, stopped } = self.walk(tx, (start.clone(), &end), limit, WINDOWS).await?;
         let here = |place: Option<&Place>, direction| {
-            // A page without hits still lies somewhere.
+            // A page without hits has a place as well.
             cursor.map(|_| place.unwrap_or(&start).cursor(self.lead, direction))
         };
         let (next, previous) = match self.direction {
@@ -478,7 +475,7 @@ impl Search<'_> {
             word: word.to_vec(),
             id: id.to_owned(),
         };
-        // No identifier is empty, so this lies before all entries of its word.
+        // No identifier is empty, so this place comes before all entries of its word.
         let (first, last) = match self.lead {
             Lead::Term(index) => {
                 let Term { first, end } = &self.query.terms[index];
@@ -504,7 +501,7 @@ impl Search<'_> {
     ) -> Result<Walked, Error> {
         let mut hits: Vec<Place> = Vec::new();
         let mut from = start;
-        // Where every entry is a hit, or every few, the page ends by itself.
+        // If nearly every entry is a hit, the page ends by itself.
         let is_dense = self.query.terms.len() == 1 && self.organization_id.is_none();
         for _ in 0..windows {
             let window_end = if is_dense {
@@ -512,7 +509,7 @@ impl Search<'_> {
             } else {
                 self.window_end(tx, &from, end).await?
             };
-            // One more than asked for tells whether more follow.
+            // One more than requested shows whether more follow.
             let wanted = limit + 1 - hits.len();
             hits.extend(
                 self.hits(tx, &from, window_end.as_ref().unwrap_or(end), wanted)
@@ -577,7 +574,7 @@ impl Search<'_> {
                     limit
                 ]);
                 let others = terms.iter().enumerate().filter(|(other, _)| *other != index);
-                // Where there are fewer terms the lead, which is there anyway, fills in.
+                // If there are fewer terms, the lead fills the places, because it matches anyway.
                 let others = others
                     .map(|(_, term)| term)
                     .chain(std::iter::repeat(&terms[index]));

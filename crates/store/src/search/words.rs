@@ -1,34 +1,33 @@
-//! Words: what is kept of a text to find it by, and what a query asks for.
+//! Words: the stored words of a text, and the words of a query.
 //!
-//! Case, accents and width do not count: `Müller`, `MULLER` and `ｍｕｌｌｅｒ` are
-//! one word. Source: Unicode Standard Annex #15 (compatibility decomposition).
+//! Case, accents and width do not count: `Müller`, `MULLER` and `ｍｕｌｌｅｒ` are one word. Source: Unicode
+//! Standard Annex #15 (compatibility decomposition).
 
 use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The longest word, in bytes; of a longer one its beginning counts.
+/// The longest word, in bytes. Of a longer one only the beginning is used.
 const MAX_WORD: usize = 64;
 
-/// How many words one row has at most: a name of a thousand words must not
-/// become a thousand rows.
+/// The most words of one row. A name of a thousand words must not become a thousand rows.
 const MAX_WORDS: usize = 24;
 
-/// How many words of a query count, the longest ones.
+/// The most words of a query. The longest ones are used.
 pub(super) const MAX_TERMS: usize = 4;
 
-/// Text written without blanks is found from every one of its first characters.
+/// Text without blanks is found from each of its first characters, up to this many.
 const MAX_SUFFIXES: usize = 12;
 
-/// What somebody looks for: words that must all be there, each as the beginning of one.
+/// A query: words that must all be there, each as the beginning of a word.
 ///
-/// Any text is a query. One without a letter or a digit finds nothing.
+/// Any text is a query. A text without letters and digits finds nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
     pub(super) terms: Vec<Term>,
 }
 
-/// The beginning of a word, as the range of the words that begin so.
+/// The beginning of a word, as the range of the words that begin with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Term {
     pub(super) first: Vec<u8>,
@@ -64,14 +63,14 @@ impl Query {
 pub(crate) struct Words(BTreeSet<String>);
 
 impl Words {
-    /// Adds every piece between blanks, and the parts of a piece between signs:
-    /// `acme-corp.example` is found by `acme`, by `corp` and as a whole.
+    /// Adds every piece between blanks, and the parts of a piece between signs. So `acme` and `corp` and
+    /// the whole find `acme-corp.example`.
     pub(crate) fn text(&mut self, text: &str) {
         let text = fold(text);
         for piece in pieces(&text) {
             self.0.insert(cut(piece));
             let parts = piece.split(|c: char| !is_of_a_word(c));
-            // One letter finds nearly everybody; a part that begins the piece is found with it.
+            // One letter alone would find nearly everybody. The first part is found with the whole piece.
             for part in parts.skip(1).filter(|part| part.chars().nth(1).is_some()) {
                 self.0.insert(cut(part));
             }
@@ -84,8 +83,8 @@ impl Words {
         }
     }
 
-    /// Adds an e-mail address: as a whole, the parts before the sign, and the domain
-    /// as a whole, which is how people look for colleagues.
+    /// Adds an e-mail address: the whole, the parts before the `@`, and the whole domain, by which people
+    /// search for colleagues.
     pub(crate) fn address(&mut self, address: &str) {
         self.0.insert(cut(&fold(address)));
         let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
@@ -93,7 +92,7 @@ impl Words {
         self.0.insert(cut(&fold(domain)));
     }
 
-    /// Those that are kept.
+    /// The words to store.
     pub(super) fn limited(self) -> Vec<String> {
         let mut words = without_prefixes(self.0);
         words.truncate(MAX_WORDS);
@@ -101,10 +100,10 @@ impl Words {
     }
 }
 
-/// Who is found by `anna` is also found by `ann`: that word need not be kept.
+/// If `anna` is stored, `ann` finds it, so `ann` need not be stored.
 fn without_prefixes(words: BTreeSet<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::with_capacity(words.len());
-    // In order, a word stands right before those that begin with it.
+    // In order, a word comes right before those that begin with it.
     for word in words {
         if kept.last().is_some_and(|last| word.starts_with(last.as_str())) {
             kept.pop();
@@ -118,13 +117,13 @@ fn fold(text: &str) -> String {
     let is_accent = |c: &char| ('\u{300}'..='\u{36f}').contains(c);
     text.nfkd()
         .filter(|c| !is_accent(c))
-        // Upper case first: `ß` becomes `ss`, as in its capital spelling.
+        // Upper case first: `ß` becomes `ss`, as in upper case.
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .collect()
 }
 
-/// The pieces between blanks, without signs around them.
+/// The pieces between blanks, without surrounding signs.
 fn pieces(folded: &str) -> impl Iterator<Item = &str> {
     folded
         .split(|c: char| c.is_whitespace() || c.is_control())
@@ -132,7 +131,7 @@ fn pieces(folded: &str) -> impl Iterator<Item = &str> {
         .filter(|piece| !piece.is_empty())
 }
 
-/// Letters, digits, and the marks that decomposed letters of many scripts consist of.
+/// Letters, digits, and the marks that decomposed letters of many scripts contain.
 fn is_of_a_word(c: char) -> bool {
     c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c)
 }

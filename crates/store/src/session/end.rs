@@ -1,4 +1,4 @@
-//! How sessions end, and who is told.
+//! Ends sessions, and tells their clients.
 //!
 //! Source: OIDC Back-Channel Logout 1.0 §2.3.
 
@@ -9,8 +9,8 @@ use crate::event::{self, Entry, Kind, Object, shape};
 use crate::row::Columns;
 use crate::{Error, SessionId, Stamp, UserId, back_channel_logout};
 
-/// Ends a session: its grants are revoked, and every client of them that asked
-/// for it will be told. Says whether it was active; a second end does nothing.
+/// Ends a session: its grants are revoked, and their clients are told if they asked for it. Says whether it
+/// was active. A second call does nothing.
 ///
 /// # Errors
 ///
@@ -68,8 +68,8 @@ pub async fn end_all_for_user(tx: &mut Tx<'_>, at: Stamp<'_>, user_id: &UserId) 
     end_each(tx, at, &rows, Status::Revoked).await
 }
 
-/// Waits for a sign-in of the person that is under way, and lets none begin: a session that
-/// begins holds its person too.
+/// Waits for a sign-in of the person that is under way, and lets none begin, because a new session locks
+/// its person, too.
 ///
 /// # Errors
 ///
@@ -85,8 +85,7 @@ pub async fn hold_person(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), Error>
     Ok(())
 }
 
-/// Ends up to `limit` sessions whose time is over, so that their clients are
-/// told, and counts them.
+/// Ends up to `limit` expired sessions, so that their clients are told. Returns their number.
 ///
 /// # Errors
 ///

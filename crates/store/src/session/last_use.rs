@@ -1,4 +1,4 @@
-//! The use of a session, which keeps it alive.
+//! The last use of a session, which keeps it alive.
 
 use std::time::Duration;
 
@@ -7,11 +7,10 @@ use genkan_db::{Tx, p};
 use crate::row::Columns;
 use crate::{Error, OrganizationId, SessionId, Timestamp, session_policy};
 
-/// Activity is written at most this often: a session that is used all the time
-/// would otherwise cost a write at every request.
+/// The use is written at most this often. Otherwise a busy session would cost a write at every request.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
-/// No policy is shorter than a minute, so nothing is written more often than this.
+/// No policy is shorter than a minute, so the use is never written more often than this.
 const TOUCH_AT_MOST_EVERY: Duration = Duration::from_secs(6);
 
 /// The columns of a session `s` that [`LastUse::read`] reads.
@@ -22,7 +21,7 @@ macro_rules! last_use_columns {
 }
 pub(crate) use last_use_columns;
 
-/// When an active session was last used, and until when it may be.
+/// When an active session was last used, and when it expires without use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastUse {
     session_id: SessionId,
@@ -33,7 +32,7 @@ pub struct LastUse {
 }
 
 impl LastUse {
-    /// `None` if the columns are those of no session.
+    /// `None` if there is no session in the columns.
     pub(crate) fn read(columns: &mut Columns<'_>) -> Result<Option<Self>, Error> {
         let Some(session_id) = columns.optional_id()? else {
             return Ok(None);
@@ -48,11 +47,11 @@ impl LastUse {
     }
 }
 
-/// Keeps a session alive that was just used. Says whether that was written:
-/// at most once a minute, or a tenth of the idle time if that is less.
+/// Keeps a session alive that was just used. Says whether that was written, which is at most once a minute,
+/// or once in a tenth of a shorter idle time.
 ///
-/// `idle` is the application's; the policies of the organizations in which the
-/// session gave something may shorten it.
+/// `idle` is the application's. The policies of the organizations for which the session gave grants may
+/// shorten it.
 ///
 /// # Errors
 ///
@@ -75,7 +74,7 @@ pub async fn touch(
     let idle_expires_at = last_use.expires_at.min(now + idle);
     let touched = tx
         .exec(
-            // Unless somebody was quicker, whose word holds.
+            // Unless another request was faster. Then its time counts.
             "UPDATE sessions SET last_active_at = $2, idle_expires_at = $3
               WHERE id = $1 AND status = 'active' AND last_active_at = $4 AND idle_expires_at = $5
                 AND expires_at = $6",

@@ -1,4 +1,4 @@
-//! The sessions of a user, as operators and applications look at them.
+//! The sessions of a user, for operators and applications.
 
 use genkan_db::{Row, Tx, Value, p};
 
@@ -10,7 +10,7 @@ use crate::{ClientId, Error, OrganizationId, Page, SessionId, Timestamp, UserId}
 /// Which sessions to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// In one of these; with none, in any.
+    /// With one of these statuses. If empty, with any.
     pub statuses: Vec<Status>,
     /// Created then or later.
     pub created_from: Option<Timestamp>,
@@ -31,8 +31,8 @@ impl Filter {
     }
 }
 
-/// The condition of a filter: the user is `$3`, the rest follows. A session
-/// whose time is over counts as expired before anybody has ended it.
+/// The condition of a filter: the user is `$3`, the rest follows. A session whose time is over counts as
+/// expired, even if nobody has ended it yet.
 macro_rules! condition {
     () => {
         "user_id = $3
@@ -76,7 +76,7 @@ pub async fn list_for_user(
     rows.iter().map(read).collect()
 }
 
-/// How many sessions of a user a filter lets through.
+/// The number of sessions of a user that match a filter.
 ///
 /// # Errors
 ///
@@ -112,7 +112,7 @@ pub async fn count_for_user(
     row.map_or(Ok(0), |row| Columns::of(&row).int())
 }
 
-/// A client that was given something in a session, and for which organization.
+/// A client that has a grant in a session, and the organization of the grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     pub session_id: SessionId,
@@ -120,7 +120,7 @@ pub struct Client {
     pub organization_id: Option<OrganizationId>,
 }
 
-/// The clients of sessions that stand side by side in a list, newest first.
+/// The clients of sessions that are neighbours in a list, newest first.
 ///
 /// # Errors
 ///

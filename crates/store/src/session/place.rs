@@ -1,11 +1,9 @@
 //! What ends with a connection, a membership or an organization.
 //!
-//! A browser has one session, and a person may have been at several places with
-//! it, one after the other. What began at a place is told by the grants, each of
-//! which keeps its own place: they end with it, their tokens with them, and
-//! their clients are told. The session ends too if nothing else is left of it;
-//! else it goes on, and never says that it is at a place that has ended. See
-//! `docs/decisions/account-linking.md`.
+//! A browser has one session, and a person may use it for several organizations and connections, one after
+//! the other. Each grant stores where it began. If that place ends, its grants end with their tokens, and
+//! their clients are told. If nothing else is left in the session, it ends, too. Otherwise it goes on, and
+//! never claims to be at a place that has ended. See `docs/decisions/account-linking.md`.
 
 use genkan_db::{Row, Tx, p};
 
@@ -17,17 +15,17 @@ use crate::{
     back_channel_logout, grant,
 };
 
-/// Where something began.
+/// Where a grant or session began.
 #[derive(Debug, Clone, Copy)]
 struct At<'a> {
     organization_id: Option<&'a OrganizationId>,
-    /// Whose connection vouched for the person; another's where they entered an
-    /// organization with the session that they had.
+    /// The organization whose connection vouched for the person. It differs if they entered another
+    /// organization with their session.
     vouching_id: Option<&'a OrganizationId>,
     connection_id: Option<&'a ConnectionId>,
 }
 
-/// Where people signed in.
+/// The place that ends.
 #[derive(Debug, Clone, Copy)]
 enum Place<'a> {
     Connection(&'a ConnectionId),
@@ -36,8 +34,8 @@ enum Place<'a> {
 }
 
 impl Place<'_> {
-    /// `user_id` is of the session that both belong to. What was entered on the word
-    /// of an organization's connection ends with that organization, too.
+    /// `user_id` is the user of the session. What was entered on the word of an organization's connection
+    /// ends with that organization, too.
     fn covers(self, user_id: &UserId, began: At<'_>) -> bool {
         let is_of = |id| began.organization_id == Some(id) || began.vouching_id == Some(id);
         match self {
@@ -56,7 +54,7 @@ impl Place<'_> {
         self.covers(&session.user_id, began)
     }
 
-    /// The active sessions that are there, or in which something began there and still counts.
+    /// The active sessions at this place, and those with a valid grant from it.
     async fn sessions(self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, Error> {
         macro_rules! concerned {
             ($condition:literal) => {
@@ -95,10 +93,10 @@ impl Place<'_> {
     }
 }
 
-/// Ends what began in an organization and counts the sessions that it touched.
+/// Ends what began in an organization. Returns the number of sessions concerned.
 ///
-/// At READ COMMITTED (see [`genkan_db::Db::tx_read_committed`]) none that begins
-/// at the same time is overlooked.
+/// At READ COMMITTED (see [`genkan_db::Db::tx_read_committed`]) it misses nothing that begins at the same
+/// time.
 ///
 /// # Errors
 ///
@@ -109,7 +107,7 @@ pub async fn end_all_for_organization(
     organization_id: &OrganizationId,
 ) -> Result<u64, Error> {
     if tx.locks() {
-        // Connections come before organizations, as for those who sign in.
+        // Connections are locked before organizations, as in a sign-in.
         for sql in [
             "SELECT id FROM connections WHERE organization_id = $1 ORDER BY id FOR UPDATE",
             "SELECT id FROM organizations WHERE id = $1 FOR UPDATE",
@@ -120,10 +118,10 @@ pub async fn end_all_for_organization(
     end_all(tx, at, Place::Organization(organization_id)).await
 }
 
-/// Ends what began at a connection and counts the sessions that it touched.
+/// Ends what began at a connection. Returns the number of sessions concerned.
 ///
-/// At READ COMMITTED (see [`genkan_db::Db::tx_read_committed`]) none that begins
-/// at the same time is overlooked.
+/// At READ COMMITTED (see [`genkan_db::Db::tx_read_committed`]) it misses nothing that begins at the same
+/// time.
 ///
 /// # Errors
 ///
@@ -143,7 +141,7 @@ pub async fn end_all_for_connection(
     end_all(tx, at, Place::Connection(connection_id)).await
 }
 
-/// Ends what a user began in one organization and counts the sessions that it touched.
+/// Ends what a user began in one organization. Returns the number of sessions concerned.
 pub(crate) async fn end_all_of_member(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -162,7 +160,7 @@ async fn end_all(tx: &mut Tx<'_>, at: Stamp<'_>, place: Place<'_>) -> Result<u64
     Ok(touched)
 }
 
-/// What of a grant matters here.
+/// The columns of a grant that matter here.
 struct Began {
     id: GrantId,
     client_id: ClientId,
@@ -228,7 +226,7 @@ async fn end_one(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, place: Place<'_
     if is_there && left.is_none() {
         return end(tx, at, id, Status::Revoked).await;
     }
-    // A client whose tokens were revoked still has a session of its own to end.
+    // If a client's tokens were revoked, it still has a session of its own to end.
     let mut clients: Vec<ClientId> = there.iter().map(|grant| grant.client_id.clone()).collect();
     clients.sort_unstable();
     clients.dedup();
@@ -242,8 +240,8 @@ async fn end_one(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, place: Place<'_
     Ok(true)
 }
 
-/// The session is again where the newest grant that still counts began, as
-/// proved and as long as it was there.
+/// Moves the session back to the place of its newest valid grant, with the proofs and the lifetime of that
+/// time.
 async fn go_back(tx: &mut Tx<'_>, session: &Session, left: &Began) -> Result<(), Error> {
     let expires_at = session.expires_at.min(left.expires_at);
     tx.exec(
@@ -252,7 +250,7 @@ async fn go_back(tx: &mut Tx<'_>, session: &Session, left: &Began) -> Result<(),
           WHERE id = $1",
         p![
             &session.id,
-            // Where they signed in, and not what they entered with it.
+            // The organization where they signed in, not one that they entered with the session.
             left.vouching_id.as_ref().or(left.organization_id.as_ref()),
             left.connection_id.as_ref(),
             left.authenticated_at.as_micros(),

@@ -30,13 +30,12 @@ pub struct User {
     pub phone_number_verified: bool,
     pub preferred_username: Option<String>,
     pub gender: Option<String>,
-    /// What the application sorts them into; an identity provider's groups are
-    /// those of the membership.
+    /// The groups that the application gave them. Groups of an identity provider belong to the membership.
     pub groups: Vec<String>,
     pub custom_attributes: Map<String, Value>,
-    /// Remembered with the profile, beside `metadata`.
+    /// Stored with the profile, besides `metadata`.
     pub profile_metadata: Map<String, Value>,
-    /// What the application calls them.
+    /// The application's identifier of them.
     pub external_id: Option<String>,
     pub metadata: Map<String, Value>,
     /// A disabled user cannot sign in and has no living session.
@@ -87,7 +86,7 @@ pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<User, Error> {
 }
 
 impl User {
-    /// A user of whom only the address is known.
+    /// A user with nothing but an address.
     pub fn new(id: UserId, email: EmailAddress, now: Timestamp) -> Self {
         Self {
             id,
@@ -114,7 +113,7 @@ impl User {
         }
     }
 
-    /// The name to greet with: the whole one, else what is known of it.
+    /// The name to greet with: the full name, else the known parts of it.
     pub fn display_name(&self) -> Option<String> {
         self.name
             .clone()
@@ -150,7 +149,7 @@ impl ProfileTexts {
 /// # Errors
 ///
 /// - [`Error::Invalid`] if they break a rule, see [`check`].
-/// - [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is taken.
+/// - [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is used already.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), Error> {
     rules::check(user, None)?;
     let profile = ProfileTexts::of(user);
@@ -187,16 +186,16 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
     .await?;
     if inserted == 0 {
         refuse_taken(tx, user).await?;
-        // Who had it is gone again.
+        // The other user with the address is gone again.
         return Err(tx.begin_anew().into());
     }
     search::put_new_user(tx, &user.id, words(user)).await?;
     event::record(tx, at, Entry::new(Kind::UserCreated).user(&user.id)).await
 }
 
-/// Both engines name the conflict alike.
+/// Checked first, so that both engines name the conflict alike.
 ///
-/// Gives the user as they were stored, if they have the address already.
+/// Returns the stored user if they have the address already.
 async fn refuse_taken(tx: &mut Tx<'_>, user: &User) -> Result<Option<User>, Error> {
     let same = find_by_email(tx, &user.email).await?;
     if same.as_ref().is_some_and(|other| other.id != user.id) {
@@ -242,7 +241,7 @@ pub async fn find_by_email(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Opti
     row.as_ref().map(read).transpose()
 }
 
-/// As [`find_by_email`], and holds the user, see [`hold`].
+/// As [`find_by_email`], and locks the user, see [`hold`].
 pub(crate) async fn find_by_email_held(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Option<User>, Error> {
     let sql = held!(
         tx,
@@ -255,8 +254,7 @@ pub(crate) async fn find_by_email_held(tx: &mut Tx<'_>, email: &EmailAddress) ->
     row.as_ref().map(read).transpose()
 }
 
-/// Holds a user: until this transaction is over nobody signs them in, and nobody else
-/// decides what they may.
+/// Locks a user. Until this transaction is over, nobody signs them in and nobody else decides about them.
 pub(crate) async fn hold(tx: &mut Tx<'_>, id: &UserId) -> Result<(), Error> {
     if tx.locks() {
         tx.opt("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", p![id])
@@ -265,7 +263,7 @@ pub(crate) async fn hold(tx: &mut Tx<'_>, id: &UserId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Finds a user by what the application calls them.
+/// Finds a user by the application's identifier.
 ///
 /// # Errors
 ///
@@ -280,7 +278,7 @@ pub async fn find_by_external_id(tx: &mut Tx<'_>, external_id: &str) -> Result<O
     row.as_ref().map(read).transpose()
 }
 
-/// Writes the words by which they are found.
+/// Writes the words for the search.
 pub(crate) async fn index(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
     search::put_user(tx, &user.id, words(user)).await
 }
@@ -295,8 +293,8 @@ pub(crate) fn words(user: &User) -> Words {
     words
 }
 
-/// Those of up to [`search::MAX_LIMIT`] users that there are, in the order of
-/// `ids`: what a search has found.
+/// The existing ones among up to [`search::MAX_LIMIT`] users, in the order of `ids`. It reads the hits of a
+/// search.
 ///
 /// # Errors
 ///
@@ -331,7 +329,7 @@ pub async fn list(tx: &mut Tx<'_>, page: &Page<UserId>) -> Result<Vec<User>, Err
     rows.iter().map(read).collect()
 }
 
-/// How many users there are; counts no further than `limit`.
+/// The number of users, counted up to `limit`.
 ///
 /// # Errors
 ///
@@ -351,8 +349,8 @@ pub async fn count(tx: &mut Tx<'_>, limit: i64) -> Result<i64, Error> {
 /// # Errors
 ///
 /// - [`Error::Stale`] if the user was deleted, or changed since they were read.
-/// - [`Error::Invalid`] if what changes breaks a rule, see [`check`].
-/// - [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is taken.
+/// - [`Error::Invalid`] if a changed value breaks a rule, see [`check`].
+/// - [`conflict::USER_EMAIL`] or [`conflict::USER_EXTERNAL_ID`] if that is used already.
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), Error> {
     let before = match refuse_taken(tx, user).await? {
         Some(before) => before,
@@ -398,8 +396,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, user: &User) -> Result<(), E
     event::record(tx, at, Entry::new(Kind::UserUpdated).user(&user.id)).await
 }
 
-/// Remembers that somebody has shown that they read the mail of `email`: of the
-/// user who has that address now, if there is one.
+/// Notes that the user with this address has proved the mailbox, if there is such a user.
 ///
 /// # Errors
 ///
@@ -420,8 +417,7 @@ pub async fn prove_email(tx: &mut Tx<'_>, at: Stamp<'_>, email: &EmailAddress) -
     Ok(())
 }
 
-/// Disables a user, which ends their sessions, or enables them again. Says
-/// whether that changed anything.
+/// Disables a user, which ends their sessions, or enables them again. Says whether that changed anything.
 ///
 /// # Errors
 ///
@@ -453,8 +449,8 @@ pub async fn set_disabled(
     Ok(true)
 }
 
-/// Deletes a user with everything that is theirs, after ending their sessions.
-/// Says whether there was one.
+/// Ends the sessions of a user, then deletes them with everything that is theirs. Says whether there was
+/// one.
 ///
 /// # Errors
 ///

@@ -1,15 +1,15 @@
-//! What may be kept of a user.
+//! The rules for values of a user.
 
 use super::User;
 use crate::mistake::{self, Fault, Mistake};
 
 const MAX_TEXT: usize = 512;
-/// Longer addresses meet limits of browsers and servers.
+/// Some browsers and servers do not take longer addresses.
 const MAX_ADDRESS: usize = 2_048;
-/// As requests name a user by it.
+/// The limit of the requests that name a user by it.
 const MAX_EXTERNAL_ID: usize = 510;
 
-/// A text, as the contract calls it, and the most characters that it has.
+/// A text, by its name in the contract, and its maximum of characters.
 #[derive(Clone, Copy)]
 struct Text<'a> {
     field: &'static str,
@@ -46,7 +46,7 @@ fn texts(user: &User) -> [Text<'_>; 9] {
     })
 }
 
-/// Checks a user before they are written; of one who was stored `before`, what changes.
+/// Checks a user before they are written. If one was stored `before`, only changed values are checked.
 ///
 /// # Errors
 ///
@@ -83,12 +83,12 @@ pub fn check(user: &User, before: Option<&User>) -> Result<(), Mistake> {
     Ok(())
 }
 
-/// Whether a text of an identity provider can be kept.
+/// Whether a text from an identity provider can be stored.
 pub(crate) fn is_fit(text: &str) -> bool {
     mistake::text(text, MAX_TEXT).is_ok()
 }
 
-/// Whether an address of an identity provider can be kept.
+/// Whether an address from an identity provider can be stored.
 pub(crate) fn is_fit_address(text: &str) -> bool {
     mistake::text(text, MAX_ADDRESS).is_ok()
 }

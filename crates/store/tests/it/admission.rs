@@ -1,5 +1,5 @@
-//! What happens when a person arrives from an identity provider, and what must
-//! not happen when the provider lies.
+//! A person arrives from an identity provider: what must happen, and what must not happen if the provider
+//! lies.
 
 use genkan_protocol::EmailAddress;
 use genkan_store::admission::{self, Admitted, Claim, Refusal, Roles};
@@ -140,7 +140,7 @@ async fn without_provisioning_only_members_come_in() {
             .await;
         assert_eq!(world.enter(&known).await.id, ada.id);
 
-        // Who was taken out of the organization does not come back by a known identity.
+        // A person who was removed from the organization does not come back by a known identity.
         world
             .tx(async |tx| membership::delete(tx, world.start(), &organization.id, &ada.id).await)
             .await;
@@ -149,8 +149,8 @@ async fn without_provisioning_only_members_come_in() {
     .await;
 }
 
-/// Whoever was taken out comes back only as they first came: with an address
-/// that the organization vouches for.
+/// A removed person comes back only as at their first sign-in: with an address for which the organization
+/// vouches.
 #[tokio::test]
 async fn a_known_person_rejoins_an_organization_only_with_its_own_address() {
     on_each_engine(async |world| {
@@ -254,8 +254,8 @@ async fn of_people_who_race_to_be_first_one_becomes_admin() {
 
 // Attacks by an identity provider
 
-/// The attack that the rule exists for: eve owns an organization and its
-/// provider, and lets it say that she is ada of another company.
+/// The attack that the rule prevents: eve owns an organization and its provider, which says that she is ada
+/// of another company.
 #[tokio::test]
 async fn a_foreign_provider_cannot_take_over_an_account() {
     on_each_engine(async |world| {
@@ -268,7 +268,7 @@ async fn a_foreign_provider_cannot_take_over_an_account() {
         let claimed = claim(&evil_connection, "sub-1", "ada@acme.test");
         world.assert_refused(&claimed, &Refusal::EmailNotTrusted).await;
 
-        // Nor after the administrator of the other organization has "invited" the victim.
+        // Nor if the administrator of the other organization has "invited" the victim.
         world
             .tx(async |tx| membership::insert(tx, world.start(), &evil.id, &ada.id).await)
             .await;
@@ -316,7 +316,7 @@ async fn addresses_that_only_look_like_the_organizations_are_foreign() {
                 world.assert_refused(&claimed, &Refusal::EmailNotTrusted).await;
             }
         }
-        // Several spellings of the organization's own domain are one domain.
+        // Several spellings of the organization's own domain are the same domain.
         for (subject, address) in [("1", "a@EVIL.test"), ("2", "b@ｅvil.test"), ("3", "c@evil。test")] {
             let user = world.enter(&claim(&evil, subject, address)).await;
             assert_eq!(user.email.domain().as_str(), "evil.test");
@@ -337,7 +337,7 @@ async fn a_colleague_cannot_be_impersonated_by_a_letter_that_looks_alike() {
             ("4", "ｋim@acme.test"),       // full-width k
             ("5", "kim\u{200b}@acme.test"),
         ] {
-            // Refused, or somebody else.
+            // Refused, or another person.
             if let Ok(address) = EmailAddress::parse(address) {
                 let other = world.enter(&claim(&connection, subject, address.as_str())).await;
                 assert_ne!(other.id, kim.id, "{address}");
@@ -569,7 +569,7 @@ async fn roles_of_the_provider_come_and_go_with_it_and_those_of_people_stay() {
             "people gave it"
         );
 
-        // And people cannot take away what the provider gives.
+        // People cannot take away a role that the provider gives.
         world.enter(&with(Some(&["admin"]))).await;
         set_roles(world, &organization.id, &ada.id, &[]).await;
         assert_eq!(roles(world, &connection, &ada.id).await, ["admin"]);
@@ -601,7 +601,7 @@ async fn a_provider_gives_roles_of_its_own_organization_and_of_the_environment()
             roles(world, &connection, &ada.id).await,
             ["admin", "clerk", "member"]
         );
-        // What it may not give any more, it has not given.
+        // If it may no longer give a role, the role is taken back.
         set_assignable(world, "admin", false).await;
         world.enter(&with_roles).await;
         assert_eq!(roles(world, &connection, &ada.id).await, ["clerk", "member"]);

@@ -1,4 +1,4 @@
-//! API tokens: whom they stand for, and when they stop counting.
+//! API tokens: what they stand for, and when they become invalid.
 
 use std::collections::BTreeMap;
 
@@ -91,7 +91,7 @@ async fn a_users_token_counts_while_the_user_is_a_member_and_may_sign_in() {
                 .await;
             assert_eq!(find(world, &key, T0).await.is_some(), !disabled);
         }
-        // Set aside while the member is, and gone with the membership.
+        // Suspended while the member is, and deleted with the membership.
         for active in [false, true] {
             world
                 .tx(async |tx| {

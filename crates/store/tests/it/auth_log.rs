@@ -1,4 +1,4 @@
-//! The log of sign-ins, as the steps of a login write it.
+//! The sign-in log, as the steps of a login write it.
 
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::{AuthorizationRequest, Prompt, Scope};
@@ -183,7 +183,7 @@ async fn the_log_says_how_somebody_proved_who_they_are() {
             assert_eq!(log.method, Some(method), "{from:?}");
         }
 
-        // Somebody else arrived, and the person at the browser stays who they are.
+        // Another person arrived, and the person at the browser keeps their session.
         let login = begin(world, client.id.as_str(), None, 0).await;
         advance(world, &login.id, &Stage::Started, &arrived).await;
         world

@@ -1,5 +1,5 @@
-//! Text compares bytes on both engines: by the rules of a language the order changes with the
-//! system's libraries, and a unique index on it does not see what it holds any more.
+//! Text compares bytes on both engines. The order of a language would change with the system's libraries,
+//! and a unique index would then miss its own entries.
 
 use genkan_db::testing::Scratch;
 use genkan_db::{Db, Migration, p};
@@ -9,7 +9,7 @@ use genkan_store::{MIGRATIONS, OrganizationId, UserId, membership, organization}
 
 use crate::support::{World, email};
 
-/// The last step before text was compared so.
+/// The last step before text compared bytes.
 const BEFORE: i64 = 28;
 
 /// Names that English sorts in another order than their bytes.
@@ -23,7 +23,7 @@ fn before() -> &'static [Migration] {
     &MIGRATIONS[..end]
 }
 
-/// The collations of columns and indexes, but for those of bytes and of what has none.
+/// The collations of columns and indexes, except those that compare bytes and those without any.
 async fn others(db: &Db) -> Vec<String> {
     let sql = "SELECT c.relname || '.' || a.attname || ' ' || l.collname
                  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
@@ -77,7 +77,7 @@ fn sorted() -> Vec<String> {
     names
 }
 
-/// A user who owns a schema and nothing else brings a database of before up to date.
+/// A user who owns nothing but a schema migrates an older database.
 #[tokio::test]
 async fn a_database_of_before_compares_bytes_afterwards() {
     let Some(scratch) = Scratch::postgres_in_english().await else {
@@ -90,10 +90,10 @@ async fn a_database_of_before_compares_bytes_afterwards() {
     assert!(!others(&world.db).await.is_empty());
 
     world.db.migrate(MIGRATIONS).await.unwrap();
-    // A column of yours is here? Write `TEXT COLLATE "C"` in its migration.
+    // If your new column is listed here, write `TEXT COLLATE "C"` in its migration.
     assert_eq!(others(&world.db).await, Vec::<String>::new());
     assert_eq!(roles(&world).await, sorted());
-    // Keys and references are what they were.
+    // Keys and references are as before.
     let taken = User::new(world.id(), email("ada@acme.test"), crate::support::T0);
     world
         .failed_tx(async |tx| user::insert(tx, world.start(), &taken).await)
@@ -114,7 +114,7 @@ async fn lists_have_one_order_on_both_engines() {
         world.db.migrate(MIGRATIONS).await.unwrap();
         fill(&world).await;
         assert_eq!(roles(&world).await, sorted(), "{:?}", scratch.engine());
-        // A role that extends another is looked at by a recursion, whose halves need one collation.
+        // A recursion reads which role extends which. Both of its halves need the same collation.
         let base = world
             .tx(async |tx| role::find(tx, None, "ab").await)
             .await

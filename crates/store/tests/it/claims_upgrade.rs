@@ -1,4 +1,4 @@
-//! A database from before claims had to be named is brought up to date.
+//! Migrates a database from before claims had to be named.
 
 use genkan_db::testing::on_each_engine;
 use genkan_db::{Db, p};
@@ -40,7 +40,7 @@ const GRANT: &str =
         expires_at)
      VALUES ('grt_1', 'webc_1', 'ses_1', 'usr_1', 'openid', 5, 5, 1000)";
 
-/// Settings as the version before wrote them.
+/// Settings as the earlier version wrote them.
 fn settings(groups: &str, roles: &str) -> String {
     format!(
         r#"{{"kind":"OIDC","issuer":"https://idp.test","discovery_endpoint":null,"authorize_uri":null,"token_uri":null,"user_info_uri":null,"jwks_uri":null,"client_id":"c","scopes":["openid"],"token_auth_type":"BASIC_AUTH","pkce_enabled":true,"attribute_mapping":{{"email":"\"groups_claim\":null"}},"groups_claim":{groups},"roles_claim":{roles},"insecure_http":false,"trust_unverified_email":true,"idp_logout_required":false,"configuration_type":null}}"#
@@ -121,7 +121,7 @@ async fn an_upgrade_names_what_was_read_and_lets_nobody_give_more() {
         };
         assert_eq!(left.given, [given]);
 
-        // Once somebody has decided, nothing is left to say.
+        // After somebody has decided, nothing is listed.
         let mut decided = unnamed;
         let settings = decided.settings.as_oidc_mut().unwrap();
         settings.name_groups(Some("groups"));
@@ -186,7 +186,7 @@ fn what_a_claim_gave_is_taken_back_when_it_is_named_no_more() {
         RolesFrom::Unnamed("roles")
     );
     assert_eq!(settings.whole_mapping().len(), 1);
-    // And once more: that somebody says nothing again decides nothing.
+    // If the same value is entered again, nothing is decided.
     settings.set_whole_mapping(mapping(&[("email", "mail")]));
     assert_eq!(
         settings.as_oidc().unwrap().roles_from(),

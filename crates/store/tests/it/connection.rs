@@ -74,7 +74,7 @@ fn settings_are_kept_in_one_flat_object() {
         settings.common.configuration_type = Some(connection::ConfigurationType::Manual);
         settings.common.attribute_mapping = [("email".to_owned(), "mail".to_owned())].into();
         let kept = serde_json::to_string(&settings).unwrap();
-        // As versions wrote them that knew no common part; SQL looks for such words, too.
+        // As versions without a common part wrote them. SQL searches for these words as well.
         for part in [
             format!(r#""kind":"{kind}""#),
             r#""attribute_mapping":{"email":"mail"}"#.to_owned(),

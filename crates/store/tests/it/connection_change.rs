@@ -1,4 +1,4 @@
-//! A change of a connection is entered whole, or not at all.
+//! A change of a connection is made as a whole, or not at all.
 
 use genkan_store::connection::{
     self, Attributes, Change, Connection, Edit, Kind, NewSecret, OidcChange, ProtocolChange, Refused,
@@ -159,7 +159,7 @@ async fn a_connection_takes_no_settings_and_no_secret_that_are_not_of_its_kind()
     .await;
 }
 
-/// Somebody who may change a connection must not have its secret sent to themselves.
+/// A person who may change a connection must not be able to have its secret sent to themselves.
 #[tokio::test]
 async fn the_secret_follows_nobody_and_an_enabled_connection_stays_complete() {
     on_each_engine(async |world| {
@@ -190,7 +190,7 @@ async fn the_secret_follows_nobody_and_an_enabled_connection_stays_complete() {
         disabled.enabled = false;
         assert_eq!(apply(world, &mut disabled, &detours[2]), Ok(true));
         assert_eq!(disabled.client_secret_sealed, None);
-        // Brought with the address it goes there.
+        // If the change brings the secret with the address, the secret goes there.
         let brought = Change {
             client_secret: Edit::Set(NewSecret {
                 secret: Secret::from_presented("newer"),

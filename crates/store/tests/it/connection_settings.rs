@@ -1,4 +1,4 @@
-//! Connections being set up: what is missing, what is refused, what a change of provider forgets.
+//! Connections being set up: missing values, refused values, and what a change of provider deletes.
 
 use genkan_protocol::saml::IdpCertificate;
 use genkan_store::admission::Refusal;
@@ -237,7 +237,7 @@ async fn another_issuer_does_not_inherit_whom_the_one_before_knew() {
         world
             .tx(async |tx| connection::update(tx, world.after(1), &renamed).await)
             .await;
-        // Known by the subject alone.
+        // Known only by the subject.
         let known = world.admit(&claim(&connection, "7", "ada@elsewhere.test")).await;
         assert!(known.is_ok(), "{known:?}");
 
@@ -480,7 +480,7 @@ async fn a_connection_is_found_only_where_it_belongs_and_keeps_its_context() {
     .await;
 }
 
-/// Below every way in: whoever forgets to ask loses the secret, and not its owner.
+/// The rule lies below every caller: if a caller forgets to check, the secret is deleted and not leaked.
 #[tokio::test]
 async fn the_store_lets_no_secret_follow_to_another_endpoint() {
     on_each_engine(async |world| {

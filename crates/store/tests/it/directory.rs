@@ -425,7 +425,7 @@ async fn the_roles_of_groups_are_replaced_as_a_whole() {
         assign(&both[..1]).await;
         assert_eq!(assigned().await, ["admin"]);
 
-        // A role that a group gives is not lost in silence.
+        // A role that a group gives is not deleted silently.
         let clerk = crate::role::add(world, Some(&directory.organization_id), "clerk", None).await;
         assign(&[(own.id.clone(), clerk.id.clone())]).await;
         let refused = world

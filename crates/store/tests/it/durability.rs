@@ -1,4 +1,4 @@
-//! An acknowledged grant survives `kill -9`, and no rotation happens by half.
+//! An acknowledged grant survives `kill -9`, and no rotation happens in part.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 
 use crate::support::{LIFETIMES, T0, World, email, hash};
 
-/// Tells the child process where to write.
+/// The database for the child process.
 const URL: &str = "GENKAN_TEST_DURABILITY_URL";
-/// Tells it apart from the children before.
+/// The number of the child process.
 const ROUND: &str = "GENKAN_TEST_DURABILITY_ROUND";
 
 const WRITERS: usize = 16;
@@ -59,7 +59,7 @@ async fn sign_in(world: &World, client: &Client, family: &str) -> Result<Grant, 
     Ok(grant)
 }
 
-/// Turns the refresh token `family/turn - 1` into `family/turn`.
+/// Rotates the refresh token `family/turn - 1` to `family/turn`.
 async fn rotate(world: &World, grant: &Grant, family: &str, turn: u64) -> Result<(), Error> {
     let (old, new) = (
         hash(&format!("{family}/{}", turn - 1)),
@@ -76,7 +76,7 @@ async fn rotate(world: &World, grant: &Grant, family: &str, turn: u64) -> Result
         .await
 }
 
-/// One write: a line is printed whole or not at all.
+/// A single write, so that a line is printed whole or not at all.
 fn acknowledge(family: &str, turn: u64) {
     let line = format!("kept {family}/{turn}\n");
     std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
@@ -125,8 +125,8 @@ fn start(url: &str, round: usize) -> Child {
         .unwrap()
 }
 
-/// Kills it as soon as it has acknowledged `count` turns, and returns the last
-/// one of each family that it acknowledged.
+/// Kills the child as soon as it has acknowledged `count` turns, and returns the last acknowledged turn of
+/// each family.
 fn kill_after(mut child: Child, count: usize) -> HashMap<String, u64> {
     let mut output = BufReader::new(child.stdout.take().unwrap())
         .lines()
@@ -170,7 +170,7 @@ async fn nothing_acknowledged_is_lost_by_a_kill() {
             let last = find(*turn)
                 .await
                 .unwrap_or_else(|| panic!("{family}/{turn} is lost"));
-            // The next turn may have been committed without being acknowledged, as a whole.
+            // The next turn may have been committed as a whole, without being acknowledged.
             assert_eq!(
                 last.is_unused(),
                 find(turn + 1).await.is_none(),

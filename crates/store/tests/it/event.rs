@@ -182,7 +182,8 @@ async fn events_are_found_by_kinds_time_connection_and_directory_and_counted() {
     .await;
 }
 
-/// An upgrade finds what old events are about in their facts, whoever restarts meanwhile.
+/// After an upgrade, the connection of old events is read from their facts, even if a node restarts
+/// meanwhile.
 #[tokio::test]
 async fn events_of_before_are_found_by_their_connection_when_their_facts_are_read() {
     let before = MIGRATIONS.iter().position(|step| step.name == "outbox").unwrap();
@@ -220,7 +221,7 @@ async fn events_of_before_are_found_by_their_connection_when_their_facts_are_rea
         }
         let told = "SELECT COUNT(*) FROM events WHERE connection_id IS NOT NULL OR directory_id IS NOT NULL";
         assert_eq!(world.count(told).await, 1200);
-        // The facts are shown as they were.
+        // The facts are shown as before.
         let page = Page::first(1);
         let shown = world.tx(async |tx| event::list(tx, &filter, &page).await).await;
         assert_eq!(shown[0].id.as_str(), "evt_01995");

@@ -1,4 +1,4 @@
-//! Objects as they were when something happened to them.
+//! Objects of events, as they were at the time of the event.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::support::{LIFETIMES, T0, World, claim, email, hash, on_each_engine};
 
-/// What a directory must not send, and sends.
+/// A value that a directory must not send, but sends.
 const PASSWORD: &str = "correct horse battery staple";
 
 async fn events(world: &World) -> Vec<Event> {
@@ -48,7 +48,7 @@ async fn newest(world: &World, kind: Kind) -> Object {
     find_object(world, &event.id).await.unwrap()
 }
 
-/// A part without what differs in every run.
+/// A part without the values that differ in every run.
 fn part(object: &Object, part: Part) -> Value {
     let mut fields = object.part(part).unwrap().clone();
     fields.retain(|name, _| !name.ends_with("_at") && name != "id" && !name.ends_with("_id"));
@@ -98,7 +98,7 @@ async fn change_connection(world: &World, connection: &connection::Connection) {
         .await;
 }
 
-/// A directory with a person and a group. Gives the secret that opens it.
+/// Adds and changes a directory with a person and a group. Returns its secret.
 async fn change_directory(world: &World, organization_id: &OrganizationId) -> Secret {
     let directory = Directory::new(world.start(), organization_id.clone(), Some(Provider::Okta));
     let profile = person::Profile {
@@ -183,7 +183,7 @@ async fn change_roles(world: &World, organization_id: &OrganizationId) {
         .await;
 }
 
-/// Somebody is invited, and what may become of a membership becomes of it.
+/// Invites a person, and makes every change of a membership.
 async fn change_membership(world: &World, organization_id: &OrganizationId) {
     let user = world.user("eve@elsewhere.test").await;
     let joining = Joining::new(organization_id, &user.id, ProvisioningMethod::Invitation);
@@ -273,8 +273,8 @@ async fn every_kind_for_webhooks_keeps_its_object_and_no_secret() {
     .await;
 }
 
-/// Messages are made of these, perhaps by a later version: members are added, and none
-/// goes or changes its meaning.
+/// Messages are made from these, perhaps by a later version. So members may be added, but none may go or
+/// change its meaning.
 #[tokio::test]
 async fn the_shapes_are_those_that_are_written_down() {
     on_each_engine(async |world| {
@@ -349,7 +349,7 @@ async fn the_shapes_are_those_that_are_written_down() {
     .await;
 }
 
-/// What was deleted is not there to be read any more when somebody makes the message.
+/// A deleted object cannot be read any more when the message is made.
 #[tokio::test]
 async fn a_deletion_keeps_the_last_object_and_nothing_changes_it_afterwards() {
     on_each_engine(async |world| {
@@ -381,7 +381,7 @@ async fn a_deletion_keeps_the_last_object_and_nothing_changes_it_afterwards() {
     .await;
 }
 
-/// Somebody who fills a directory fills no table of events.
+/// However much a directory sends, the table of events does not grow without bound.
 #[tokio::test]
 async fn an_object_has_a_limit() {
     on_each_engine(async |world| {

@@ -1,4 +1,4 @@
-//! Connections that a browser knows, and arrivals that wait for a person's word.
+//! Connections that a browser knows, and proofs that wait for a person's confirmation.
 
 use genkan_store::admission::{Claim, Profile, Roles};
 use genkan_store::familiar::{self, AGREED, REMEMBERED};
@@ -95,7 +95,7 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
                 },
                 groups: Some(vec!["Everyone".to_owned()]),
                 roles: Roles::Silent,
-                // A number that no double holds exactly must not lock anybody out.
+                // A number that no double represents exactly must not prevent the sign-in.
                 attributes: json!({ "n": 0.1, "m": 1e300 }).as_object().unwrap().clone(),
             },
             arrived_at: T0,

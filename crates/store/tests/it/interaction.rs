@@ -1,4 +1,4 @@
-//! Logins in progress, requests under way, and traces of logins that failed.
+//! Logins in progress, requests to providers, and traces of failed logins.
 
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::{AuthorizationRequest, Prompt, Scope};

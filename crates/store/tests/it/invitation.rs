@@ -52,7 +52,7 @@ async fn only_a_member_whose_address_is_beyond_a_claim_is_named_as_who_invites()
                 .await;
             shown.unwrap().inviter_email
         };
-        // A member of another organization is not enough, nor one whose address nobody has checked.
+        // A member of another organization is not enough, nor a member whose address is not verified.
         world
             .tx(async |tx| membership::insert(tx, world.start(), &other.id, &grace.id).await)
             .await;
@@ -246,7 +246,7 @@ async fn an_invitation_counts_only_while_its_address_is_the_users() {
         let renamed = world.tx(async |tx| user::find(tx, &ada.id).await).await.unwrap();
         assert!(!renamed.email_verified);
 
-        // Nor is it sent to whoever has been made of the user.
+        // It is also not sent to a changed address of the user.
         let moved = world
             .tx(async |tx| invitation::moved(tx, &organization.id, &ada.id).await)
             .await
@@ -319,7 +319,7 @@ async fn members_and_open_invitations_fill_an_organization() {
             "{twice:?}"
         );
 
-        // An invitation that has expired gives its place back, and cannot take it again.
+        // An expired invitation frees its place, and cannot take it again.
         let late = LIFETIME.as_secs();
         join(eve, late).await.unwrap();
         let error = world
@@ -329,7 +329,7 @@ async fn members_and_open_invitations_fill_an_organization() {
             })
             .await;
         assert!(full(&error), "{error:?}");
-        // Neither can an inactive member whose place was taken.
+        // Nor can an inactive member whose place was taken.
         let set = async |user: &User, active| {
             world
                 .db
@@ -446,7 +446,7 @@ async fn a_user_goes_with_their_last_membership_if_that_is_asked() {
     .await;
 }
 
-/// The mail is queued with what it reports, and holds the link that counts.
+/// The mail is queued with the change, and contains the valid link.
 #[tokio::test]
 async fn an_invitation_that_is_sent_waits_as_a_letter_with_its_link() {
     on_each_engine(async |world| {

@@ -1,4 +1,4 @@
-//! The janitor: the database stays flat, and nothing that still counts is lost.
+//! The janitor: the database does not grow, and no valid row is lost.
 
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::CodeChallenge;
@@ -32,7 +32,7 @@ async fn sweep_with(world: &World, after: u64, kept: &Retention) -> Swept {
         .unwrap()
 }
 
-/// One of everything that expires.
+/// One row of everything that expires.
 async fn fill(world: &World) -> Grant {
     let (_, connection) = world.company("acme.test").await;
     let (_, _, grant) = world.signed_in(client::Kind::WebApp).await;
@@ -96,7 +96,7 @@ async fn fill(world: &World) -> Grant {
     grant
 }
 
-/// How many rows there are of what expires.
+/// The number of rows of each table that expires.
 async fn rows(world: &World) -> [i64; 11] {
     [
         world.count("SELECT COUNT(*) FROM authorization_codes").await,
@@ -132,7 +132,7 @@ async fn everything_goes_when_its_time_has_come_and_not_before() {
             (DAY + 61, [0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
             (DAY + 8 * 3600 + 1, [0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1]),
             (30 * DAY + 1, [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]),
-            // The session ended when it was swept after an hour without use.
+            // The session ended when the janitor swept it after an hour without use.
             (30 * DAY + 3602, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
             (90 * DAY + 1, [0; 11]),
         ];
@@ -222,7 +222,7 @@ async fn thousands_of_rows_go_in_many_steps() {
     .await;
 }
 
-/// What one day leaves, of every class of events and of each kind of row that is kept for a while.
+/// The rows of one day: every class of events, and each kind of row that stays for a while.
 async fn a_day_of_sign_ins(world: &World, day: u64, client: &Client, user: &User) -> (Grant, String) {
     let at = world.after(day * DAY);
     let (cookie, code, token) = (
@@ -269,8 +269,8 @@ async fn a_day_of_sign_ins(world: &World, day: u64, client: &Client, user: &User
     (grant, code)
 }
 
-/// Events are among what stays flat: each class by its own time, and a shorter one now and then
-/// needs no look at what stays.
+/// The table of events does not grow either. Each class has its own time, and deleting a short class does
+/// not read the rows that stay.
 #[tokio::test]
 async fn the_database_is_as_large_after_a_hundred_days_as_after_fifty() {
     let kept = Retention {
@@ -311,7 +311,7 @@ async fn the_database_is_as_large_after_a_hundred_days_as_after_fifty() {
     .await;
 }
 
-/// A shorter time takes effect at once, also for what a sweep has gone past already.
+/// A shorter time takes effect at once, also for rows that a sweep has passed already.
 #[tokio::test]
 async fn a_time_can_be_changed() {
     on_each_engine(async |world| {
@@ -370,7 +370,7 @@ async fn a_replay_is_noticed_until_the_last_moment_of_its_time() {
         sweep_with(world, 3661, &kept).await;
         assert_eq!(redeem(3661).await, authorization_code::Redemption::Unknown);
 
-        // A used refresh token is there for as long as its family may live, whatever `codes` says.
+        // A used refresh token stays as long as its family may live, whatever `codes` says.
         let (grant, _) = a_day_of_sign_ins(world, 1, &client, &user).await;
         let refresh = async |after: u64| {
             let (at, rotation) = (world.after(DAY + after), refresh_token::Rotation::Strict);

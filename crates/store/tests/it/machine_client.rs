@@ -388,7 +388,7 @@ async fn a_resource_is_read_as_it_was_written_and_changed_by_one_editor() {
     .await;
 }
 
-/// A change that makes a good client a wrong one, and where.
+/// A change that makes a valid client invalid, and the wrong field.
 type Spoiling = (fn(&mut Client), Field);
 
 const SPOILED: &[Spoiling] = &[

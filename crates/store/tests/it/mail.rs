@@ -1,4 +1,4 @@
-//! Mail that waits for its delivery.
+//! Queued mail.
 
 use std::time::Duration;
 

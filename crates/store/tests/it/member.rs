@@ -1,4 +1,4 @@
-//! Members: users with where they belong.
+//! Members: users with their memberships.
 
 use genkan_store::member::{self, Member};
 use genkan_store::membership;
@@ -83,7 +83,7 @@ async fn users_are_listed_with_where_they_belong() {
             .unwrap();
         assert_eq!(summary(&[found]), std::slice::from_ref(&of_ada));
 
-        // In an organization's own list, what they are elsewhere is not told.
+        // An organization's own list does not show other memberships.
         let here = world
             .tx(async |tx| {
                 assert_eq!(member::count_for_organization(tx, &one.id, 9).await?, 2);

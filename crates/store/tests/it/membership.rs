@@ -203,7 +203,7 @@ async fn who_leaves_an_organization_is_signed_out_of_it_alone() {
     .await;
 }
 
-/// A session goes on in another organization when its person signs in there.
+/// A session moves to another organization when its person signs in there.
 #[tokio::test]
 async fn who_leaves_an_organization_loses_its_grants_wherever_their_session_is_by_then() {
     on_each_engine(async |world| {

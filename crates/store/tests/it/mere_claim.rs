@@ -1,5 +1,5 @@
-//! How far the word of somebody reaches who has merely claimed a domain: whom it
-//! finds, whom it does not, and whom it renames (nobody).
+//! How far the word of an organization reaches that has merely claimed a domain: whom it finds, whom it
+//! does not find, and that it renames nobody.
 
 use genkan_store::admission::Refusal;
 use genkan_store::connection::Connection;
@@ -14,7 +14,7 @@ use crate::support::{T0, World, claim, email, hash, on_each_engine};
 
 const DOMAIN: &str = "freelance.test";
 
-/// A person who was here before, and whose address the claimed domain has.
+/// An existing person with an address in the claimed domain.
 async fn ada(world: &World) -> User {
     world.user("ada@freelance.test").await
 }
@@ -73,7 +73,7 @@ async fn passkey(world: &World, user: &User) {
         .await;
 }
 
-/// As if the person had signed in there once.
+/// As if the person had signed in there before.
 async fn identity(world: &World, connection: &Connection, user: &User) {
     world
         .tx(async |tx| {
@@ -88,17 +88,17 @@ async fn identity(world: &World, connection: &Connection, user: &User) {
         .await;
 }
 
-/// What stands behind a person.
+/// What a person has of their own.
 #[derive(Debug, Clone, Copy)]
 enum Own {
-    /// They were taken out of an organization and read its mails before.
+    /// They were removed from an organization, and have read its mails before.
     Mailbox,
-    /// As it is, while an application of a claimant adds them without asking.
+    /// The same, and an application of the claimant adds them without asking.
     MailboxAndAdded,
-    /// As it is, while a claimant's invitation waits.
+    /// The same, and an invitation of the claimant waits.
     MailboxAndInvited,
     Passkey,
-    /// Of a company that they were taken out of.
+    /// An identity at a company that removed them.
     IdentityElsewhere,
     SocialIdentity,
     InactiveElsewhere,
@@ -166,7 +166,7 @@ async fn a_claim_reaches_nobody_who_has_something_of_their_own() {
             own.give(world, &ada, &evil.id).await;
             let claimed = claim(&connection, "x", ada.email.as_str());
             world.assert_refused(&claimed, &Refusal::DomainNotProved).await;
-            // Not later either: an invitation that has expired was meant for her all the same.
+            // Not later either: an expired invitation was also meant for her.
             let late = LIFETIME.as_secs() + 11;
             let later = world
                 .tx(async |tx| admission::admit(tx, world.after(late), &claimed).await)
@@ -180,24 +180,24 @@ async fn a_claim_reaches_nobody_who_has_something_of_their_own() {
     }
 }
 
-/// How an ordinary company comes to its people before its first sign-in.
+/// How an ordinary company gets its people before the first sign-in.
 #[derive(Debug, Clone, Copy)]
 enum Ours {
-    /// The application made the user, and nobody has proved anything.
+    /// The application made the user, and nothing is proved.
     Entered,
-    /// As before, and made a member later.
+    /// The same, and made a member later.
     EnteredThenAdded,
-    /// Made as a member, and has proved the mailbox to the application since.
+    /// Made as a member, who has proved the mailbox to the application since.
     EnteredAsMember,
-    /// Invited, and pressed.
+    /// Invited, and accepted.
     Invited,
-    /// A person with a proved mailbox who pressed.
+    /// A person with a proved mailbox, invited and accepted.
     InvitedWithMailbox,
     /// `email_verified` in the operator's file.
     Imported,
-    /// The file came twice.
+    /// Imported twice.
     ImportedLater,
-    /// By another connection of the same company.
+    /// Known by another connection of the same company.
     KnownThere,
 }
 
@@ -292,8 +292,8 @@ async fn agreeing_at_another_address_is_no_agreement() {
     .await;
 }
 
-/// Evil has a domain of its own, proved, and claims another: it must not carry
-/// people from there to where it may speak for everything.
+/// Evil has a proved domain of its own, and claims another one. It must not move people from the claimed
+/// domain to its own.
 #[tokio::test]
 async fn an_address_follows_only_from_one_proved_domain_to_another() {
     on_each_engine(async |world| {
@@ -312,7 +312,7 @@ async fn an_address_follows_only_from_one_proved_domain_to_another() {
             let user = world.enter(claimed).await;
             assert_eq!((&user.id, &user.email), (&ada.id, &ada.email));
         }
-        // Nor the other way.
+        // Nor in the other direction.
         let bob = world.enter(&claim(&connection, "y", "bob@evil.test")).await;
         let user = world.enter(&claim(&connection, "y", "bob@freelance.test")).await;
         assert_eq!((&user.id, &user.email), (&bob.id, &bob.email));

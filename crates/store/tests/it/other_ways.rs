@@ -25,7 +25,7 @@ async fn that_a_connection_was_on_is_remembered_until_an_operator_allows_other_w
         assert_eq!(closed(world, &id).await, None);
         assert!(!allow(world, &id).await, "nothing is closed");
 
-        // A draft that was never on leaves nothing behind.
+        // A draft that was never enabled changes nothing.
         let mut draft = world.new_connection(Some(&id));
         draft.enabled = false;
         world
@@ -37,7 +37,7 @@ async fn that_a_connection_was_on_is_remembered_until_an_operator_allows_other_w
             .await;
         assert_eq!(closed(world, &id).await, None);
 
-        // By whichever way it is switched on: made so, switched, or changed.
+        // However it is enabled: inserted, enabled or updated.
         for way in ["insert", "enable", "update"] {
             let mut own = world.new_connection(Some(&id));
             own.enabled = way == "insert";

@@ -1,4 +1,4 @@
-//! The outbox, of whatever kind: who has a claim, and what an upgrade carries over.
+//! The outbox, for every kind of message: claims, and the rows of an upgrade.
 
 use genkan_db::p;
 use genkan_db::testing::Scratch;
@@ -39,8 +39,7 @@ fn read(delivery: Delivery) -> Queued {
     Queued::read(delivery).unwrap()
 }
 
-/// Several nodes work off one queue until nothing is due: each delivery is made
-/// once within its lease, however often they meet.
+/// Several nodes empty one queue. Each delivery is made once within its lease, even if they meet.
 #[tokio::test]
 async fn of_many_nodes_each_delivery_is_made_by_one() {
     on_each_engine(async |world| {
@@ -85,7 +84,7 @@ async fn what_a_node_died_with_is_taken_over_and_its_late_word_does_not_count() 
         let second = read(claim(world, T0 + CLAIM.lease).await.remove(0));
         assert_eq!((slow.delivery.attempts, second.delivery.attempts), (1, 2));
 
-        // The first one comes back: what it says of a failure is not about the claim that counts.
+        // The first node comes back: its failure does not concern the valid claim.
         let late = world.after(61);
         let next = world
             .tx(async |tx| mail::failed(tx, late, &slow, "too slow").await)
@@ -100,7 +99,7 @@ async fn what_a_node_died_with_is_taken_over_and_its_late_word_does_not_count() 
             "the lease still holds"
         );
 
-        // But what has arrived has arrived.
+        // But its success counts.
         world
             .tx(async |tx| outbox::delivered(tx, &slow.delivery).await)
             .await;
@@ -126,8 +125,8 @@ async fn a_backlog_counts_what_waits_and_what_was_refused() {
     .await;
 }
 
-/// The rows of the two tables of before are queued as they were: their attempts, their
-/// moments, their words, and every sign of an address.
+/// The rows of the two former tables are queued with their attempts, times and texts, and with every
+/// character of an address.
 #[tokio::test]
 async fn what_waited_before_there_was_an_outbox_waits_in_it() {
     let before = MIGRATIONS.iter().position(|step| step.name == "outbox").unwrap();

@@ -134,7 +134,7 @@ async fn of_a_hundred_guesses_at_once_five_are_looked_at() {
             .count();
         assert_eq!(i64::try_from(wrong), Ok(MAX_TRIES));
         assert_eq!(wrong + refused, 100);
-        // The right one comes too late, too.
+        // The right one is too late as well.
         assert_eq!(
             guess(world, client_id, &hash("r"), "271828", T0).await,
             Verification::TooManyTries
@@ -212,7 +212,7 @@ async fn a_link_proves_once_where_a_link_was_sent() {
             (&other, None, "link-r"),
             (&client_id, Some(hash("o")), "link-r"),
             (&client_id, None, "link-x"),
-            // Its mail held a code only.
+            // Its mail contained only a code.
             (&client_id, None, "link-o"),
         ] {
             assert_eq!(present(client_id, request, link).await, Verification::Unknown);
@@ -304,7 +304,7 @@ async fn a_copy_of_the_database_tells_no_code() {
     .await;
 }
 
-/// Presents a wrong code of a new request, a window after the one before.
+/// Presents a wrong code of a new request, one window after the last.
 async fn fail_over_a_day(world: &World, client_id: &ClientId, failures: i64) -> Timestamp {
     let mut now = T0;
     for number in 0..failures {
@@ -317,7 +317,7 @@ async fn fail_over_a_day(world: &World, client_id: &ClientId, failures: i64) -> 
     now
 }
 
-/// NIST SP 800-63B §3.2.2: a limit for each request alone is none over time.
+/// NIST SP 800-63B §3.2.2: a limit for each request alone would be no limit over time.
 #[tokio::test]
 async fn guesses_over_a_day_and_many_requests_end_and_the_link_stays() {
     on_each_engine(async |world| {
@@ -326,7 +326,7 @@ async fn guesses_over_a_day_and_many_requests_end_and_the_link_stays() {
         // Neither the right code of a request that is open already,
         let right = guess(world, &client_id, &hash("day-19"), "271828", now).await;
         assert_eq!(right, Verification::TooManyFailures);
-        // nor a new one: the mail holds the link alone, or is not sent.
+        // nor a new one: the mail contains only the link, or is not sent.
         let sending = ask_at(world, &client_id, "link", Kind::LinkOtp, now).await;
         let Sending::Allowed(request) = sending else {
             panic!("{sending:?}")
@@ -340,7 +340,7 @@ async fn guesses_over_a_day_and_many_requests_end_and_the_link_stays() {
             .await;
         proven(by_link);
 
-        // Another application's codes count as ever.
+        // Another application's codes work as before.
         let other = world.client(ClientKind::WebApp).await.id;
         ask_at(world, &other, "other", Kind::Otp, now).await;
         proven(guess(world, &other, &hash("other"), "271828", now).await);

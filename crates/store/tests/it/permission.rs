@@ -1,4 +1,4 @@
-//! Permissions: what roles allow, and what that makes of a member.
+//! Permissions: what roles allow, and what members get from that.
 
 use genkan_store::event::{self, Filter, Kind};
 use genkan_store::organization::Organization;
@@ -47,7 +47,7 @@ fn names(permissions: &[Permission]) -> Vec<&str> {
         .collect()
 }
 
-/// What a token would say, and what the management API says: never different.
+/// What a token contains and what the management API says. They never differ.
 async fn may(world: &World, organization: &Organization, user_id: &UserId) -> Vec<String> {
     let (subject, effective) = world
         .tx(async |tx| {

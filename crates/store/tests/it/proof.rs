@@ -1,6 +1,6 @@
-//! How far each proof reaches: `docs/decisions/proof.md`, asked of a database. Only
-//! connections let anybody in so far; the others are refused by their own rule
-//! first, and then because no way in is there.
+//! How far each proof reaches, as in `docs/decisions/proof.md`, tested with a database. So far only
+//! connections let people in. The other proofs are refused by their own rule first, and then because no
+//! page accepts them.
 
 use genkan_store::admission::{Claim, Refusal};
 use genkan_store::connection::{self, Connection};
@@ -11,7 +11,7 @@ use genkan_store::{DirectoryId, OrganizationId, Proof, Provider, UserId, domain,
 
 use crate::support::{T0, World, claim, email, on_each_engine};
 
-/// Somebody who has read a mail; nothing else is said of them.
+/// A person who has read a mail, and of whom nothing else is known.
 fn by_mail(connection: &Connection, read: &str, claimed: Option<&str>) -> Claim {
     let mut claim = claim(connection, "", "nobody@nowhere.test");
     claim.proof = Proof::Email { address: email(read) };
@@ -109,16 +109,16 @@ async fn a_mail_that_was_read_takes_no_account_by_its_domain() {
         world.user("ada@acme.test").await;
         world.user("ada@private.test").await;
         let at_acme = by_mail(&connection, "ada@acme.test", None);
-        // A claim turns off nobody's way.
+        // A claimed domain closes no other way.
         world.assert_refused(&at_acme, &Refusal::NoWayIn).await;
         prove(world, &organization.id).await;
-        // Where a company signs its people in, a mail leads there and opens nothing.
+        // If a company signs in its people itself, a mail leads there and lets nobody in.
         for read in ["ada@acme.test", "stranger@acme.test"] {
             world
                 .assert_refused(&by_mail(&connection, read, None), &led(&connection))
                 .await;
         }
-        // It speaks for no neighbour, in whichever domain.
+        // It vouches for no other address, in any domain.
         for (read, claimed) in [
             ("eve@private.test", "ada@private.test"),
             ("ada@private.test.evil.test", "ada@private.test"),
@@ -128,14 +128,14 @@ async fn a_mail_that_was_read_takes_no_account_by_its_domain() {
             let stolen = by_mail(&connection, read, Some(claimed));
             world.assert_refused(&stolen, &Refusal::EmailNotTrusted).await;
         }
-        // And its own address has no way in yet, with an account and without.
+        // Its own address has no way in yet, with or without an account.
         for read in ["ada@private.test", "stranger@private.test"] {
             let own = by_mail(&connection, read, Some(read));
             world.assert_refused(&own, &Refusal::NoWayIn).await;
         }
 
         disable(world, &connection).await;
-        // While a company's own way is off, nothing opens.
+        // While a company's own connection is disabled, nobody gets in.
         world
             .assert_refused(&at_acme, &Refusal::ConnectionNotActive)
             .await;
@@ -164,12 +164,12 @@ async fn a_social_account_is_led_to_the_company_that_signs_its_people_in() {
             let mut claimed = claim(&social, "s", "ada@acme.test");
             claimed.profile.email_verified = flag;
             world.assert_refused(&claimed, &led(&own)).await;
-            // The flag alone is anybody's word: no provider's rules are written down.
+            // The flag alone is anybody's word, because no provider's rules are written down.
             claimed.profile.email = Some(email("bob@private.test"));
             world.assert_refused(&claimed, &Refusal::EmailNotTrusted).await;
         }
 
-        // Also somebody whom it knows, by their own address and not by the one that it sends.
+        // The same for a person whom it knows: their own address counts, not the one that it sends.
         for (subject, user) in [("ada", &ada), ("bob", &bob)] {
             world
                 .tx(async |tx| {
@@ -227,16 +227,16 @@ async fn a_directory_takes_its_own_people_and_nobody_else() {
             // It has not sent them, or they have left.
             "bob@acme.test",
             "left@acme.test",
-            // A second address of one of them is not who they are.
+            // A second address of a person is not their address here.
             "second@acme.test",
-            // Its organization does not have the domain.
+            // Its organization does not own the domain.
             "cfo@bank.test",
             "eve@private.test",
         ] {
             let claimed = by_directory(&connection, id, stranger);
             world.assert_refused(&claimed, &Refusal::EmailNotTrusted).await;
         }
-        // Nor does another company's directory, or one that is gone or switched off.
+        // Nor does another company's directory, or one that is deleted or disabled.
         let foreign = directory(world, other.organization_id.as_ref().unwrap()).await;
         push(world, &foreign, "ada@acme.test", true).await;
         for id in [&foreign.id, &world.id()] {
@@ -266,7 +266,7 @@ async fn a_passkey_finds_its_own_user_who_is_led_as_everybody_is() {
         let of = |credential, user: &User| by_passkey(&connection, credential, &user.id);
         world.assert_refused(&of(&of_bob, &bob), &Refusal::NoWayIn).await;
         world.assert_refused(&of(&of_ada, &ada), &led(&connection)).await;
-        // A key of one person is no other's, and one that was deleted nobody's.
+        // A passkey of one person is not another's, and a deleted one is nobody's.
         world
             .assert_refused(&of(&of_bob, &ada), &Refusal::NotProvisioned)
             .await;

@@ -1,4 +1,4 @@
-//! A database from before sessions kept a list of proofs is brought up to date.
+//! Migrates a database from before sessions stored a list of proofs.
 
 use genkan_db::testing::on_each_engine;
 use genkan_db::{Db, p};
@@ -32,7 +32,7 @@ const GRANTS: &str =
      VALUES ('grt_1', 'webc_1', 'ses_1', 'usr_1', 'conn_1', 'openid', 5, 5, 1000, 3),
             ('grt_2', 'webc_1', 'ses_2', 'usr_1', NULL, 'openid', 5, 5, 1000, NULL)";
 
-/// As the version before wrote them.
+/// As the earlier version wrote them.
 const STAGES: &[(&str, &str)] = &[
     (
         "lri_1",
@@ -144,7 +144,7 @@ async fn sign_ins_under_way_go_on() {
                 assert_eq!((held.claim.proof, held.auth_time), (proof, None));
                 assert_eq!(held.claim.profile.name.as_deref(), Some("Ada"));
             }
-            // The stage is read as it stands there, so it can be moved on.
+            // The stored stage is compared as text, so it can be moved on.
             world
                 .tx(async |tx| interaction::advance(tx, &id, &stage, &Stage::Completed).await)
                 .await;

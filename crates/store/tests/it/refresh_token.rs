@@ -144,8 +144,8 @@ async fn grace_ends_half_a_minute_after_the_first_use() {
     .await;
 }
 
-/// The attack on grace: the thief presents the stolen token just after its
-/// owner and gets a token too. The next turn of one shows the other.
+/// The attack on the grace period: the thief presents the stolen token just after its owner and gets a
+/// token as well. The next refresh reveals it.
 #[tokio::test]
 async fn a_thief_and_an_owner_cannot_both_live_on_grace() {
     on_each_engine(async |world| {
@@ -164,7 +164,7 @@ async fn a_thief_and_an_owner_cannot_both_live_on_grace() {
     .await;
 }
 
-/// A duplicated tab has a copy of the token, and refreshes when the first one does.
+/// A duplicated tab has a copy of the token, and refreshes at the same time as the first tab.
 #[tokio::test]
 async fn two_tabs_that_refresh_together_go_on_together() {
     on_each_engine(async |world| {
@@ -185,7 +185,7 @@ async fn two_tabs_that_refresh_together_go_on_together() {
                 "{turn}"
             );
         }
-        // It cannot be prolonged: grace counts from the supersession.
+        // It cannot be prolonged, because the grace period counts from the supersession.
         assert_eq!(family.refresh("one 5", "one 6", 1800).await, family.fresh());
         assert_eq!(family.refresh("two 5", "two 6", 1829).await, family.graced());
         assert_eq!(family.redeem("two 5", 1830).await, family.reused());
@@ -365,7 +365,7 @@ async fn of_a_hundred_concurrent_strict_redemptions_one_is_fresh() {
             .iter()
             .filter(|outcome| **outcome == family.fresh())
             .count();
-        // Whoever comes after the first reuse meets a family that has ended.
+        // After the first reuse, the family has ended.
         let is_refused =
             |outcome: &Redemption| matches!(outcome, Redemption::Reused(_) | Redemption::Unknown);
         let refused = outcomes.iter().filter(|outcome| is_refused(outcome)).count();
@@ -411,7 +411,7 @@ async fn of_a_hundred_concurrent_redemptions_with_grace_one_is_fresh_and_one_lin
     .await;
 }
 
-/// A logout and a refresh at the same time: whoever is first, no token works afterwards.
+/// A logout and a refresh at the same time: in any order, no token works afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_ends_during_a_refresh_leaves_no_living_token() {
     on_each_engine(async |world| {

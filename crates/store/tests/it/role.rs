@@ -7,7 +7,7 @@ use genkan_store::{Error, OrganizationId, Page, UserId, conflict, environment, m
 
 use crate::support::{T0, World, on_each_engine, race, try_race};
 
-/// A role that `World` calls by its name.
+/// A role with this name.
 pub(crate) async fn try_add(
     world: &World,
     organization_id: Option<&OrganizationId>,
@@ -268,7 +268,7 @@ async fn roles_never_extend_each_other_in_a_circle() {
             is_conflict(extend(world, &a, Some(base)).await, conflict::ROLE_CYCLE);
         }
         extend(world, &c, Some(&a)).await.unwrap();
-        // Two halves of a circle at once: one of them comes too late.
+        // Two halves of a circle at once: one of them fails.
         let d = add(world, None, "d", None).await;
         let pairs = [(&a, &d), (&d, &a)];
         let outcomes = try_race(2, async |number| {
@@ -293,7 +293,7 @@ async fn a_chain_of_roles_has_an_end() {
             try_add(world, None, "longer", chain.last()).await,
             conflict::ROLE_DEPTH,
         );
-        // Neither at the other end.
+        // Nor at the other end.
         let top = add(world, None, "top", None).await;
         is_conflict(extend(world, &chain[0], Some(&top)).await, conflict::ROLE_DEPTH);
         extend(world, &chain[1], Some(&top)).await.unwrap();
@@ -365,8 +365,7 @@ async fn of_many_who_delete_a_role_at_once_one_does() {
     .await;
 }
 
-/// Whoever comes first: no member is left with a role that is gone, and none
-/// loses one without a word.
+/// In any order: no member is left with a deleted role, and none loses a role silently.
 #[tokio::test]
 async fn a_role_is_not_deleted_while_it_is_being_given() {
     on_each_engine(async |world| {
@@ -456,7 +455,7 @@ async fn a_default_role_passes_its_place_on() {
         };
         assert_eq!(default(None).await, "guest");
         assert_eq!(default(Some(&acme.id)).await, "guest");
-        // An organization falls back to what the environment gives.
+        // The organization then uses the environment's default.
         world
             .tx(async |tx| role::set_organization_default(tx, world.start(), &acme.id, &clerk).await)
             .await;

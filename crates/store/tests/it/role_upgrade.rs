@@ -1,4 +1,4 @@
-//! A database of the first release, with roles in it, is brought up to date.
+//! Migrates a database of the first release, with roles in it.
 
 use genkan_db::testing::on_each_engine;
 use genkan_db::{Db, p};
@@ -7,7 +7,7 @@ use genkan_store::{Error, MIGRATIONS, OrganizationId, Timestamp, UserId, members
 
 use crate::support::World;
 
-/// What the first release wrote, word for word: later code cannot write its tables.
+/// The statements of the first release, because later code cannot write its tables.
 const FIRST: &[&str] = &[
     "INSERT INTO organizations (id, display_name, external_id, metadata, created_at, updated_at)
      VALUES ('org_1', 'Acme', NULL, '{}', 1, 1)",
@@ -69,7 +69,7 @@ async fn roles_and_who_has_them_survive_the_upgrade() {
             1
         );
 
-        // The new tables refer to each other, not to those that are gone.
+        // The new tables refer to each other, not to the old ones.
         let admin = &roles[0];
         let clerk = NewRole {
             id: world.id(),

@@ -151,7 +151,7 @@ async fn a_new_sign_in_changes_the_cookie() {
     .await;
 }
 
-/// Who arrives has not just proved who they are: only their provider knows when they did.
+/// A person who arrives has not just proved who they are. Only their provider knows when they did.
 #[tokio::test]
 async fn the_age_of_a_proof_is_the_providers_word_or_nobodys() {
     on_each_engine(async |world| {
@@ -180,7 +180,7 @@ async fn the_age_of_a_proof_is_the_providers_word_or_nobodys() {
             "no proof is younger than the arrival"
         );
 
-        // A later arrival of which nothing is known takes the word of before away.
+        // A later sign-in without a time removes the former time.
         let again = SignIn {
             session_id: told.id.clone(),
             proofs: Proofs::one(Method::Connection, None),
@@ -248,7 +248,7 @@ async fn the_end_of_a_session_is_the_end_of_its_grants_and_every_client_is_told_
             world.grant(&silent, &session).await,
         ];
         let untouched = world.grant(&told, &elsewhere).await;
-        // A client whose tokens were revoked still has a session of its own to end.
+        // If a client's tokens were revoked, it still has a session of its own to end.
         world
             .tx(async |tx| grant::revoke(tx, world.start(), &grants[0].id).await)
             .await;
@@ -382,7 +382,7 @@ async fn sessions_are_listed_by_how_they_stand_and_when_they_began() {
         let late = world
             .tx(async |tx| session::start(tx, world.after(3000), &sign_in, &hash("late"), LIFETIMES).await)
             .await;
-        // The first one was not used for an hour, and nobody has swept yet.
+        // The first one was not used for an hour, and the janitor has not run yet.
         let now = world.after(3600).now;
         let list = async |filter: session::Filter| {
             let page = Page::first(10);

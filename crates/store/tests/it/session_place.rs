@@ -1,4 +1,4 @@
-//! One session that was at several places: what ends with one of them, and what goes on.
+//! One session that was in several organizations: what ends with one of them, and what goes on.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ struct Moved {
     ada: User,
     first: Connection,
     second: Connection,
-    /// Had something of the first company alone.
+    /// Has a grant of the first company alone.
     early: Client,
-    /// Had something of the second company alone.
+    /// Has a grant of the second company alone.
     late: Client,
     early_grant: Grant,
     late_grant: Grant,
@@ -111,7 +111,7 @@ async fn told(world: &World) -> Vec<ClientId> {
     told.iter().map(|id| ClientId::parse(id).unwrap()).collect()
 }
 
-/// What must hold after something ended that the session had left before.
+/// What must hold after the former place of the session has ended.
 async fn assert_the_past_ended(world: &World, moved: &Moved) {
     assert!(!counts(world, &moved.early_grant).await);
     assert!(counts(world, &moved.late_grant).await);
@@ -124,7 +124,7 @@ async fn assert_the_past_ended(world: &World, moved: &Moved) {
     assert_eq!(told(world).await, std::slice::from_ref(&moved.early.id));
 }
 
-/// What must hold after the place ended where the session was.
+/// What must hold after the present place of the session has ended.
 async fn assert_the_present_ended(world: &World, moved: &Moved) {
     assert!(counts(world, &moved.early_grant).await);
     assert!(!counts(world, &moved.late_grant).await);
@@ -298,7 +298,7 @@ async fn what_was_read_before_a_place_ended_gives_nothing_afterwards() {
 
 const IDLE: Duration = Duration::from_secs(600);
 
-/// Idle for ten minutes at most.
+/// An idle time of ten minutes at most.
 fn strict() -> SessionPolicy {
     SessionPolicy {
         absolute: None,
@@ -327,7 +327,7 @@ async fn the_strictest_policy_of_a_sessions_organizations_holds() {
             "it is shortened at once"
         );
 
-        // At the next use, though the session is in another organization now.
+        // At the next use, although the session is in another organization now.
         world
             .tx(async |tx| crate::support::touch(tx, &session.id, LIFETIMES.idle, T0 + secs(300)).await)
             .await;
@@ -345,7 +345,7 @@ async fn the_strictest_policy_of_a_sessions_organizations_holds() {
             .await;
         assert_eq!(rejoined.idle_expires_at, T0 + secs(400) + IDLE);
 
-        // Until nothing of that organization is left in it.
+        // Until no grant of that organization is left.
         world
             .tx(async |tx| grant::revoke(tx, world.after(410), &moved.early_grant.id).await)
             .await;

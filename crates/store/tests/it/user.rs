@@ -142,7 +142,7 @@ async fn a_disabled_user_has_no_living_session_or_grant() {
             .unwrap();
         assert_eq!(ended.status, session::Status::Revoked);
 
-        // Enabled again, the user must sign in again.
+        // After being enabled again, the user must sign in again.
         assert!(
             world
                 .tx(async |tx| user::set_disabled(tx, world.start(), id, false).await)

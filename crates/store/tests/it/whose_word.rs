@@ -1,5 +1,5 @@
-//! Whose word stands behind an address: a domain that was only claimed, one that
-//! was proved, a mail that was read, an account at Google, another subject.
+//! Whose word is behind an address: a domain that was only claimed, a proved one, a mail that was read, an
+//! account at Google, another subject.
 
 use genkan_store::admission::{self, Admitted, Claim, Refusal};
 use genkan_store::connection::{self, Connection, Enabling, OidcSettings};
@@ -49,8 +49,8 @@ async fn events(world: &World, kind: Kind) -> usize {
         .len()
 }
 
-/// The bank, whose treasurer was entered by its application, and eve's company,
-/// which claims the bank's domain and speaks for it at once.
+/// The bank, whose application has entered its treasurer, and eve's company, which claims the bank's
+/// domain. The claim is active at once.
 async fn bank_and_evil(world: &World) -> (Organization, User, Organization, Connection) {
     let bank = world.organization().await;
     let mut cfo = User::new(world.id(), email("cfo@bank.test"), T0);
@@ -70,16 +70,16 @@ async fn a_domain_that_was_only_claimed_reaches_nobody_elses_people() {
         let claimed = named(&connection, "s", "cfo@bank.test", "Not the Treasurer");
         let before = events(world, Kind::UserIdentityLinked).await;
         assert_eq!(world.admit(&claimed).await, Err(Refusal::DomainNotProved));
-        // Nor after the victim was made a member of the own organization too.
+        // Nor after the victim was made a member of eve's organization as well.
         join(world, &evil.id, &cfo).await;
         assert_eq!(world.admit(&claimed).await, Err(Refusal::DomainNotProved));
         assert_eq!(events(world, Kind::UserIdentityLinked).await, before);
         let untouched = world.tx(async |tx| user::find(tx, &cfo.id).await).await.unwrap();
         assert_eq!(untouched.name, cfo.name);
-        // Whoever is nobody else's comes in by the word of whoever gave the domain.
+        // A person who belongs to nobody else can come in by the word of the domain's giver.
         world.enter(&claim(&connection, "t", "teller@bank.test")).await;
 
-        // Proved, the domain reaches them; and so it does where they belong nowhere else.
+        // A proved domain reaches them. Any domain does if they belong nowhere else.
         let proved = prove(world, &evil.id, Proof::Operator).await;
         assert_eq!(world.enter(&claimed).await.id, cfo.id);
         let proof = proved.proved.unwrap();
@@ -110,7 +110,7 @@ async fn who_is_linked_already_stays_so_and_names_do_not_cross_over() {
         let moved = claim(&connection, "s", "other@bank.test");
         assert_eq!(world.enter(&moved).await.email.as_str(), "cfo@bank.test");
 
-        // The organization that has shown that the domain is its own is their home.
+        // The organization that has proved the domain is their home.
         prove(world, &evil.id, Proof::Dns).await;
         assert_eq!(world.enter(&again).await.name.as_deref(), Some("Mallory"));
         assert_eq!(world.enter(&moved).await.email.as_str(), "other@bank.test");
@@ -126,7 +126,7 @@ async fn a_guest_keeps_their_name_whatever_the_hosts_provider_says() {
         for id in [&home.id, &host.id] {
             prove(world, id, Proof::Dns).await;
         }
-        // Ada comes to the host by an address of the host, then goes home and gets one there.
+        // Ada comes to the host with an address of the host, then goes home and gets an address there.
         let ada = world.enter(&named(&at_host, "ada", "ada@host.test", "Ada")).await;
         let mut moved = ada.clone();
         moved.email = email("ada@home.test");
@@ -241,7 +241,7 @@ async fn says_verified(world: &World, organization: &OrganizationId, user: &User
     says_verified_by(world, organization, user, None).await
 }
 
-/// Of somebody who came by this connection.
+/// For a person who came through this connection.
 async fn says_verified_by(
     world: &World,
     organization: &OrganizationId,
@@ -264,7 +264,7 @@ async fn an_address_counts_as_verified_as_long_as_something_that_stands_vouches_
             .await;
         assert!(says_verified(world, &old.id, &ann.id).await);
 
-        // The domain moves to a buyer.
+        // The domain moves to another company.
         let domains = world.tx(async |tx| domain::list(tx, &old.id).await).await;
         let buyer = world.organization().await;
         let bought = world.new_domain(&buyer.id, "moved.test");
@@ -282,7 +282,7 @@ async fn an_address_counts_as_verified_as_long_as_something_that_stands_vouches_
         join(world, &buyer.id, &ann).await;
         assert!(says_verified(world, &buyer.id, &ann.id).await);
 
-        // Her own proof stands, whoever has the domain; and goes with the address.
+        // Her own proof stays, whoever owns the domain. It ends with the address.
         world
             .tx(async |tx| user::prove_email(tx, world.start(), &ann.email).await)
             .await;
@@ -345,7 +345,7 @@ async fn an_address_that_came_to_another_subject_inherits_no_account() {
 
         allow(world, &connection.id, Some(&ada.id), 0).await;
         assert_eq!(world.enter(&heir).await.id, ada.id);
-        // The new subject took the place of the old one, and the permission is used up.
+        // The new subject replaced the old one, and the permission is used up.
         let before = claim(&connection, "ada-1", "ada@acme.test");
         assert_eq!(world.admit(&before).await, changed("ada-2"));
         assert_eq!(events(world, Kind::ConnectionRelinkAllowed).await, 1);
@@ -464,7 +464,7 @@ async fn a_private_account_at_google_with_the_companys_address_is_not_the_compan
             Some(""),
             Some("acme.test.evil.test"),
         ] {
-            // Neither newly nor as somebody who is known.
+            // Neither as a new person nor as a known one.
             for subject in ["bob", "ada"] {
                 let claimed = with_hd(&connection, subject, foreign);
                 assert_eq!(
@@ -521,7 +521,7 @@ async fn settings_from_before_the_check_say_nothing_of_it_and_another_issuer_tur
         };
         let mut changed = find().await;
         assert_eq!(changed.settings.as_oidc().unwrap().check_hosted_domain, None);
-        // The secret stays behind, so the connection cannot stay enabled.
+        // The secret is deleted, so the connection cannot stay enabled.
         changed.enabled = false;
         changed.settings.as_oidc_mut().unwrap().issuer = "https://accounts.google.com".to_owned();
         world
@@ -606,7 +606,7 @@ async fn entras_addresses_of_everybody_are_no_companys_issuer() {
         world
             .tx(async |tx| connection::insert(tx, world.start(), &own).await)
             .await;
-        // One that is older than this rule cannot be enabled.
+        // One from before this rule cannot be enabled.
         let old = serde_json::to_string(&own.settings)
             .unwrap()
             .replace("72f988bf-86f1-41af-91ab-2d7cd011db47", "common");
