@@ -1,4 +1,4 @@
-//! Applications about to be registered.
+//! Builds applications.
 
 use std::future::IntoFuture;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use genkan_store::{ClientId, Secret};
 
 use crate::{Gateway, Rp};
 
-/// An application about to be registered.
+/// An application that is not registered yet.
 pub struct ClientBuilder<'a> {
     gateway: &'a Gateway,
     client: Client,
@@ -47,7 +47,7 @@ impl<'a> ClientBuilder<'a> {
         self.id_prefix(kind.id_prefix())
     }
 
-    /// Another kind of identifier, such as `skc_`.
+    /// With another prefix of its identifier, such as `skc_`.
     #[must_use]
     pub fn id_prefix(mut self, prefix: &'static str) -> Self {
         let now = self.gateway.now();
@@ -55,7 +55,7 @@ impl<'a> ClientBuilder<'a> {
         self
     }
 
-    /// Every refresh token counts once.
+    /// Its refresh tokens rotate strictly.
     #[must_use]
     pub fn strict_refresh_rotation(self) -> Self {
         self.change(|client| client.strict_refresh_rotation = true)
@@ -67,14 +67,14 @@ impl<'a> ClientBuilder<'a> {
         self.change(|client| client.token_algorithm = Algorithm::Es256)
     }
 
-    /// Where it wants to hear of the end of sessions.
+    /// With an address for back-channel logout.
     #[must_use]
     pub fn back_channel_logout(self, uri: &str) -> Self {
         let uri = uri.to_owned();
         self.change(|client| client.back_channel_logout_uris.push(uri))
     }
 
-    /// Anything else.
+    /// With any other change.
     #[must_use]
     pub fn change(mut self, change: impl FnOnce(&mut Client)) -> Self {
         change(&mut self.client);
@@ -114,16 +114,16 @@ impl<'a> IntoFuture for ClientBuilder<'a> {
 }
 
 impl Gateway {
-    /// Begins an application: confidential, at `https://{name}.test`.
+    /// Builds an application: confidential, at `https://{name}.test`.
     pub fn client(&self, name: &str) -> ClientBuilder<'_> {
         ClientBuilder::new(self, name)
     }
 
-    /// An application that is registered already, with the secret that it kept.
+    /// A registered application, with its secret.
     ///
     /// # Panics
     ///
-    /// If it is not.
+    /// If it is not registered.
     pub async fn registered(&self, id: &str, secret: Option<&str>) -> Rp {
         let id = ClientId::parse(id).unwrap();
         let client = self.tx(async |tx| client::find(tx, &id).await).await;

@@ -1,4 +1,4 @@
-//! A clock that stands still until a test moves it, or that of this machine.
+//! A clock that stands still until a test moves it, or the clock of this machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,14 +7,14 @@ use std::time::Duration;
 use genkan::server;
 use genkan_protocol::Timestamp;
 
-/// 2026-06-01, 12:00 UTC: when every test begins.
+/// 2026-06-01, 12:00 UTC: the start of every test.
 pub const BEGINNING: Timestamp = Timestamp::from_secs(1_780_315_200);
 
-/// A clock that stands still until a test moves it. Cloning shares it.
+/// A clock that stands still until a test moves it. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Clock {
     micros: Arc<AtomicI64>,
-    /// Then `micros` is how far it is ahead of this machine's.
+    /// If so, `micros` is how far it is ahead of this machine's clock.
     runs: bool,
 }
 
@@ -28,7 +28,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// That of this machine, which other processes have too.
+    /// The clock of this machine, which other processes have, too.
     pub fn running() -> Self {
         Self {
             micros: Arc::default(),
@@ -42,7 +42,7 @@ impl Clock {
         Timestamp::from_micros(since + micros)
     }
 
-    /// Lets time pass. Whoever waits for real time notices nothing.
+    /// Moves the clock. Real time-outs do not notice it.
     pub fn advance(&self, duration: Duration) {
         let micros = i64::try_from(duration.as_micros()).unwrap();
         self.micros.fetch_add(micros, Ordering::SeqCst);

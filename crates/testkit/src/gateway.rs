@@ -1,5 +1,4 @@
-//! A gateway: the real router and jobs behind the real listener, on a port and
-//! a database of its own.
+//! A gateway under test: the real router, jobs and listener, on a port and a database of its own.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -34,8 +33,8 @@ use crate::reply::Call;
 use crate::world::World;
 use crate::{Clock, IdentityProvider, Key};
 
-/// How a gateway under test is set up. [`Gateway::setup`] begins with the
-/// development environment on plain HTTP.
+/// The settings of a gateway under test. [`Gateway::setup`] begins with the development environment on
+/// plain HTTP.
 #[derive(Debug)]
 pub struct Setup {
     kind: Kind,
@@ -65,42 +64,42 @@ impl Setup {
         self
     }
 
-    /// How long sessions last, however busy, and how long unused.
+    /// The lifetimes of sessions: absolute and idle.
     #[must_use]
     pub fn session(mut self, absolute: Duration, idle: Duration) -> Self {
         (self.session_absolute, self.session_idle) = (absolute, idle);
         self
     }
 
-    /// Mail goes out by this server, and not into the inbox of a developer.
+    /// Mail goes through this server, and not into the inbox of a developer.
     #[must_use]
     pub fn mailer(mut self, mailer: Mailer) -> Self {
         self.mailer = Some(mailer);
         self
     }
 
-    /// People know it by this address, wherever it listens.
+    /// Its public URL, wherever it listens.
     #[must_use]
     pub fn public_url(mut self, url: &str) -> Self {
         self.public_url = Some(url.to_owned());
         self
     }
 
-    /// Its time is that of this machine, as that of servers in processes of their own.
+    /// It uses the clock of this machine, as servers in processes of their own do.
     #[must_use]
     pub fn running_clock(mut self) -> Self {
         self.clock = Clock::running();
         self
     }
 
-    /// Strangers may ask for so much; otherwise a test may ask for anything.
+    /// Limits strangers. By default a test may send any number of requests.
     #[must_use]
     pub fn anonymous(mut self, policy: Policy) -> Self {
         self.anonymous = policy;
         self
     }
 
-    /// Applications with a secret must use PKCE too.
+    /// Confidential applications must use PKCE, too.
     #[must_use]
     pub fn require_pkce(mut self) -> Self {
         self.require_pkce = true;
@@ -216,8 +215,8 @@ impl Setup {
     }
 }
 
-/// Everything that `genkan serve` does with an application, on this listener;
-/// in development with the inbox that `genkan dev` has.
+/// Everything that `genkan serve` does on an application's listener. In development, also the inbox of
+/// `genkan dev`.
 fn serve(
     app: &App,
     listener: Listener,
@@ -251,7 +250,7 @@ struct Certificates {
 impl Certificates {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        // TLS clients look at the real clock.
+        // TLS clients use the real clock.
         let files = dev_ca::ensure(directory.path(), "localhost", server::now()).unwrap();
         Self {
             server: Tls::from_files(&files.server_file, &files.server_file).unwrap(),
@@ -299,7 +298,7 @@ impl Gateway {
         Self::setup().start().await
     }
 
-    /// Ends it in good order: requests in flight finish, the database is closed.
+    /// Stops it cleanly: requests under way finish, and the database is closed.
     pub async fn stop(self) {
         self.stop.cancel();
         while let Some(ended) = self.running.lock().await.join_next().await {
@@ -307,8 +306,8 @@ impl Gateway {
         }
     }
 
-    /// Starts another node on the same database. From now on requests go to the
-    /// nodes in turn, as behind a load balancer without stickiness.
+    /// Starts another node on the same database. From now on requests alternate between the nodes, as
+    /// behind a load balancer without sticky sessions.
     pub async fn add_node(&self) {
         let time = self.world.clock.clone();
         let app = App::new(AppParts {
@@ -348,7 +347,7 @@ impl Gateway {
         self.world.clock.now()
     }
 
-    /// Now, with new identifiers.
+    /// The present time, with a generator of identifiers.
     pub fn at(&self) -> Stamp<'_> {
         self.world.app.at(self.now())
     }
@@ -358,7 +357,7 @@ impl Gateway {
         self.world.tx(act).await
     }
 
-    /// The address of the login that began last: a browser that was sent on at once has not seen it.
+    /// The address of the newest login. A browser that was redirected at once has not seen it.
     ///
     /// # Panics
     ///
@@ -370,12 +369,12 @@ impl Gateway {
         format!("{}/login/{id}", self.url())
     }
 
-    /// What its database was asked to do until now, by requests and by jobs.
+    /// What its database has done so far, for requests and jobs.
     pub fn done(&self) -> Done {
         self.world.app.db().done()
     }
 
-    /// The files of an SQLite database: itself and what was not merged into it yet.
+    /// The files of an SQLite database: the database and its write-ahead log.
     ///
     /// # Panics
     ///
@@ -389,12 +388,12 @@ impl Gateway {
             .collect()
     }
 
-    /// A second handle to the same database, as the command line has, or another node.
+    /// A second handle to the same database, as the command line or another node has.
     pub async fn another_process(&self) -> Db {
         self.scratch.connect().await
     }
 
-    /// The company's identity provider: the simulator at an address of its own.
+    /// The company's identity provider: the simulator at its own address.
     pub async fn idp(&self) -> &IdentityProvider {
         self.idp
             .get_or_init(|| IdentityProvider::beside(&self.world))
@@ -414,14 +413,14 @@ impl Gateway {
         self.call(Method::POST, path)
     }
 
-    /// Introduces a new signing key.
+    /// Rotates the signing key.
     pub async fn rotate(&self, algorithm: Algorithm, schedule: Schedule) {
         let (at, key) = (self.at(), Key::Next(algorithm).stored(self.at()));
         self.tx(async |tx| signing_key::rotate(tx, at, &key, schedule).await)
             .await;
     }
 
-    /// Marks roles of the environment as the identity providers' to give.
+    /// Marks roles of the environment, so that identity providers may give them.
     pub async fn let_providers_give(&self, names: &[&str]) {
         let at = self.at();
         self.tx(async |tx| {
@@ -435,7 +434,7 @@ impl Gateway {
         .await;
     }
 
-    /// Does now what the janitor does every minute.
+    /// Runs the janitor now.
     pub async fn sweep(&self) {
         let app = self.app();
         let retention = &app.settings().retention;
@@ -458,7 +457,7 @@ impl Gateway {
             .collect()
     }
 
-    /// Waits until a change that another process made has arrived: within the age of the cache.
+    /// Waits until a change by another process is visible, which takes at most the age of the cache.
     ///
     /// # Panics
     ///
@@ -497,7 +496,7 @@ impl IdentityProvider {
 ///
 /// # Panics
 ///
-/// If `test` does; the engine is printed before.
+/// If `test` does. The engine is printed before.
 pub async fn on_each_engine(test: impl AsyncFn(&Gateway)) {
     on_each_engine_of(Gateway::setup, test).await;
 }

@@ -3,7 +3,7 @@
 //! No parser for the web: it expects well-formed tags and quoted attributes,
 //! which the templates have.
 
-/// A page, read.
+/// A parsed page.
 #[derive(Debug, Clone, Default)]
 pub struct Html {
     forms: Vec<Form>,
@@ -12,7 +12,7 @@ pub struct Html {
     heading: String,
 }
 
-/// A form with what its fields hold.
+/// A form with the values of its fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Form {
     pub method: String,
@@ -23,12 +23,12 @@ pub struct Form {
     pub buttons: Vec<(String, String)>,
 }
 
-/// A field that the browser would send.
+/// A field of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     pub name: String,
     pub value: String,
-    /// A checkbox that is not checked is there, but not sent.
+    /// Whether the browser sends it. A checkbox that is not checked is not sent.
     pub is_sent: bool,
 }
 
@@ -40,8 +40,8 @@ impl Form {
             .map(|field| field.value.as_str())
     }
 
-    /// What is sent when these fields were filled in. Fields that the form
-    /// does not have are a mistake of the test, unless a button is so called.
+    /// The sent values after these fields were filled in. It panics if the form has no such field or
+    /// button, because the test is wrong then.
     ///
     /// # Panics
     ///
@@ -69,7 +69,7 @@ impl Html {
         &self.heading
     }
 
-    /// What a person reads, one block a line.
+    /// The visible text, one block a line.
     pub fn text(&self) -> String {
         self.blocks.join("\n")
     }
@@ -78,12 +78,12 @@ impl Html {
         &self.forms
     }
 
-    /// The form whose action ends so.
+    /// The form whose action ends with this text.
     pub fn form(&self, action: &str) -> Option<&Form> {
         self.forms.iter().find(|form| form.action.ends_with(action))
     }
 
-    /// Where the link of this text leads.
+    /// The target of the link with this text.
     pub fn link(&self, text: &str) -> Option<&str> {
         let mut links = self.links.iter();
         links
@@ -109,7 +109,7 @@ impl Html {
 struct Reader {
     page: Html,
     block: String,
-    /// Inside of what is not read: the head, options, drawings.
+    /// The depth of elements without visible text: the head, options, drawings.
     hidden: usize,
     in_form: bool,
     in_word: bool,
@@ -128,7 +128,7 @@ const BLOCKS: [&str; 22] = [
     "main", "header", "footer", "nav", "section", "summary", "label",
 ];
 const HIDDEN: [&str; 4] = ["head", "svg", "style", "script"];
-/// Elements that have no end.
+/// Elements without an end tag.
 const VOID: [&str; 6] = ["input", "br", "hr", "img", "meta", "link"];
 
 impl Reader {
@@ -279,7 +279,7 @@ struct Tag<'a> {
 }
 
 impl Tag<'_> {
-    /// An attribute; empty if it stands there without a value.
+    /// An attribute. Empty if it has no value.
     fn get(&self, name: &str) -> Option<String> {
         let mut rest = self.attributes;
         loop {
@@ -341,7 +341,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// Replaces character references, as the templates' escaping makes them.
+/// Replaces the character references that the templates' escaping makes.
 fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,5 +1,5 @@
-//! A company's identity provider: the simulator at an address of its own,
-//! behind a layer that answers in its place where a test says so.
+//! A company's identity provider: the simulator at its own address. If a test says so, a layer in front of
+//! it answers instead.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const CLIENT_ID: &str = "genkan-at-acme";
 const KID: &str = "idp-1";
 const CLIENT_SECRET: &str = "upstream-client-secret-that-nobody-may-see";
 
-/// An answer in place of the simulator's.
+/// An answer instead of the simulator's.
 #[derive(Debug, Clone)]
 pub struct Canned {
     pub status: StatusCode,
@@ -68,10 +68,10 @@ impl IntoResponse for Canned {
     }
 }
 
-/// A request that the identity provider got.
+/// A request to the identity provider.
 #[derive(Debug, Clone)]
 pub struct Recorded {
-    /// Below the issuer: `/token`.
+    /// The path below the issuer: `/token`.
     pub path: String,
     pub headers: HeaderMap,
     query: String,
@@ -94,7 +94,7 @@ impl Recorded {
 struct Desk {
     canned: Mutex<HashMap<String, Canned>>,
     requests: Mutex<Vec<Recorded>>,
-    /// Claims that replace those of every ID token; `null` takes one out.
+    /// Claims that replace those of every ID token. `null` removes one.
     id_token_claims: Mutex<Map<String, Value>>,
 }
 
@@ -118,7 +118,7 @@ impl IdentityProvider {
     /// Starts one beside a gateway, for any of its connections.
     pub(crate) async fn beside(world: &World) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        // Another host than the gateway's, so that browsers keep their cookies apart.
+        // Not the gateway's host, so that browsers keep their cookies apart.
         let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let clock = world.clock.clone();
         let simulator = Simulator::new(
@@ -166,26 +166,26 @@ impl IdentityProvider {
         format!("{}{PATH}{path}", self.url)
     }
 
-    /// Its metadata, as it would publish them.
+    /// Its metadata.
     pub async fn metadata(&self) -> Value {
         let url = self.endpoint("/.well-known/openid-configuration");
         let response = self.http.get(url).send().await.unwrap();
         serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
     }
 
-    /// From now on `path` (below the issuer) answers so.
+    /// From now on `path` (below the issuer) gives this answer.
     pub fn answer(&self, path: &str, canned: Canned) {
         let mut all = self.desk.canned.lock();
         all.insert(path.to_owned(), canned);
     }
 
-    /// From now on `path` answers as it did at first.
+    /// From now on `path` gives the simulator's answer again.
     pub fn behave(&self, path: &str) {
         let mut all = self.desk.canned.lock();
         all.remove(path);
     }
 
-    /// From now on ID tokens say this instead, signed as ever. `null` takes a claim out.
+    /// From now on ID tokens have these claims, with a valid signature. `null` removes a claim.
     ///
     /// # Panics
     ///
@@ -195,8 +195,8 @@ impl IdentityProvider {
         *self.desk.id_token_claims.lock() = claims;
     }
 
-    /// Sends the form of the sign-in page from nowhere, and returns the address
-    /// to which its answer would take a browser.
+    /// Sends the form of the sign-in page without a browser, and returns the address of the redirect in its
+    /// answer.
     pub async fn answer_to(&self, form: &[(String, String)]) -> String {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
@@ -213,7 +213,7 @@ impl IdentityProvider {
         location.expect("an answer").to_str().unwrap().to_owned()
     }
 
-    /// What came to `path` so far.
+    /// The requests to `path` so far.
     pub fn requests(&self, path: &str) -> Vec<Recorded> {
         let all = self.desk.requests.lock();
         all.iter()
@@ -264,7 +264,7 @@ async fn attend(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> 
     response
 }
 
-/// The same answer with another ID token.
+/// The same answer with other claims in its ID token.
 async fn with_claims(response: Response, changes: Map<String, Value>) -> Response {
     let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let mut answer: Value = serde_json::from_slice(&body).unwrap();

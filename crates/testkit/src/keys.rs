@@ -1,10 +1,9 @@
-//! Signing keys that were made before: an RSA key takes longer to make than
-//! most tests take to run.
+//! Prepared signing keys, because making an RSA key takes longer than most tests.
 
 use genkan_protocol::jose::{Algorithm, SigningKey};
 use genkan_store::{InstanceKey, KeyId, Stamp, signing_key};
 
-/// The bytes of [`instance_key`], for the file of a server in a process of its own.
+/// The bytes of [`instance_key`], for the file of a server in its own process.
 pub const INSTANCE_KEY: [u8; 32] = [7; 32];
 
 /// The instance key of every gateway under test.
@@ -12,11 +11,11 @@ pub fn instance_key() -> InstanceKey {
     InstanceKey::from_bytes(INSTANCE_KEY.into())
 }
 
-/// What one of the keys is for.
+/// The purpose of a prepared key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
     Gateway(Algorithm),
-    /// The gateway's next one.
+    /// The gateway's next key.
     Next(Algorithm),
     IdentityProvider,
 }
@@ -45,7 +44,7 @@ impl Key {
         SigningKey::from_pkcs8(kid.to_owned(), self.algorithm(), self.pkcs8()).unwrap()
     }
 
-    /// The key as the store keeps it. It signs from now on.
+    /// The key as the store holds it. It signs from now on.
     pub fn stored(self, at: Stamp<'_>) -> signing_key::SigningKey {
         let id: KeyId = at.id();
         signing_key::SigningKey {

@@ -1,5 +1,5 @@
-//! What the integration tests are made of: a real gateway on its own database,
-//! browsers, applications, and identity providers that can be told to misbehave.
+//! The parts of integration tests: a real gateway on its own database, browsers, applications, and identity
+//! providers that misbehave on demand.
 //!
 //! ```no_run
 //! # async fn test() {
@@ -15,7 +15,7 @@
 //! # }
 //! ```
 //!
-//! Everything panics instead of failing: whoever calls it is a test.
+//! Everything panics instead of returning an error, because only tests call it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod browser;

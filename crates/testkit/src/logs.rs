@@ -1,10 +1,9 @@
-//! What is logged, to look for secrets in it, or for a line.
+//! Captures the log, to look for secrets or for a line.
 //!
-//! `tracing` remembers for the whole process who listens to which line. A
-//! subscriber for one thread would come and go beside those of other tests, and
-//! a line that a thread without one reached first would stay silent for all. So
-//! there is one subscriber for the process. It is there before the first line,
-//! it asks at each line who wants it, and it never goes.
+//! `tracing` stores for the whole process which subscribers want which line. Subscribers for single threads
+//! would come and go beside those of other tests. If a thread without a subscriber reached a line first,
+//! the line would stay silent for all. So there is one subscriber for the process. It is installed before
+//! the first line, decides anew at each line who wants it, and stays.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +17,7 @@ use tracing_subscriber::filter::{Targets, dynamic_filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
-/// Collects what is logged while it lives.
+/// Collects log lines while it lives.
 #[derive(Debug)]
 pub struct Logs(Arc<Capture>);
 
@@ -31,18 +30,17 @@ struct Capture {
 }
 
 static CAPTURES: RwLock<Vec<Arc<Capture>>> = RwLock::new(Vec::new());
-/// How many there are, so that nobody waits for the lock while there is none.
+/// The number of captures, so that nobody waits for the lock while there is none.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 impl Logs {
-    /// What this thread logs: everything that a test and its gateway do, but for
-    /// the threads of the database and other blocking work. `filter` names
-    /// targets and levels: `genkan=trace,debug`.
+    /// Captures the lines of this thread: everything that a test and its gateway do, except for the threads
+    /// of the database and other blocking work. `filter` names targets and levels: `genkan=trace,debug`.
     pub fn capture(filter: &str) -> Self {
         Self::begin(filter, Some(thread::current().id()))
     }
 
-    /// What every thread logs, those of other tests too.
+    /// Captures the lines of every thread, also those of other tests.
     pub fn capture_of_all_threads(filter: &str) -> Self {
         Self::begin(filter, None)
     }
@@ -81,13 +79,13 @@ pub(crate) fn listen() {
         let layer = tracing_subscriber::fmt::layer()
             .with_ansi(false)
             .with_writer(Writers)
-            // Dynamic: nothing that it says is remembered.
+            // A dynamic filter: `tracing` does not store its answers.
             .with_filter(dynamic_filter_fn(|metadata, _| {
                 COUNT.load(Ordering::SeqCst) > 0 && !who_wants(metadata).is_empty()
             }));
         tracing::subscriber::set_global_default(Registry::default().with(layer))
             .expect("no test installs another");
-        // A line that was reached while this happened may have seen nobody.
+        // If a line was reached during the installation, it may have found no subscriber.
         tracing::callsite::rebuild_interest_cache();
     });
 }
@@ -137,7 +135,7 @@ impl io::Write for Writer {
 mod tests {
     use super::*;
 
-    /// One line of code, reached by many threads.
+    /// A log line that many threads reach.
     fn say(word: &str) {
         tracing::debug!(word, "said");
     }

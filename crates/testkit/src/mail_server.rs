@@ -1,4 +1,4 @@
-//! A mail server that keeps what it is given, and refuses when it is told to.
+//! A mail server that stores mail, and refuses it on demand.
 //!
 //! Source: RFC 5321 §3, §4.
 
@@ -15,19 +15,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-/// Longer than a delivery takes, shorter than anyone's patience.
+/// Longer than a delivery, and short enough for a failing test.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A mail as it came.
+/// A received mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
-    /// The recipients that the dialogue named, as `<ada@example.com>`.
+    /// The recipients in the SMTP dialogue, as `<ada@example.com>`.
     pub recipients: Vec<String>,
-    /// Head and body, with CRLF.
+    /// Header and body, with CRLF.
     pub text: String,
 }
 
-/// Takes mail by SMTP.
+/// A server for SMTP.
 #[derive(Debug)]
 pub struct MailServer {
     url: SmtpUrl,
@@ -63,7 +63,7 @@ impl MailServer {
         }
     }
 
-    /// How a gateway reaches it.
+    /// The gateway's connection to it.
     pub fn mailer(&self) -> Mailer {
         let smtp = Smtp::new(&SmtpParts {
             url: &self.url,
@@ -76,13 +76,13 @@ impl MailServer {
         Mailer::Smtp(smtp.unwrap())
     }
 
-    /// The next recipient is answered with this: `451 4.3.0 later`.
+    /// Answers the next recipient with this text: `451 4.3.0 later`.
     pub fn refuse_next(&self, answer: &'static str) {
         let mut refusals = self.refusals.lock();
         refusals.push_back(answer);
     }
 
-    /// The next mail that was taken.
+    /// The next accepted mail.
     ///
     /// # Panics
     ///
@@ -95,7 +95,7 @@ impl MailServer {
             .expect("the mail server runs")
     }
 
-    /// Whether a mail has come that was not looked at.
+    /// Whether there is a mail that the test has not read.
     pub async fn has_next(&self) -> bool {
         !self.mails.lock().await.is_empty()
     }
@@ -148,7 +148,7 @@ async fn talk(
     }
 }
 
-/// Lines up to the lone dot (RFC 5321 §4.5.2).
+/// Reads lines up to the single dot (RFC 5321 §4.5.2).
 async fn data(stream: &mut BufReader<TcpStream>) -> String {
     let mut text = String::new();
     loop {

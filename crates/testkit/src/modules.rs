@@ -1,20 +1,19 @@
-//! Reads which module of a crate uses which, for the tests that hold the arrows.
+//! Finds out which modules of a crate use which other modules, for the tests of the architecture.
 //!
-//! Only the text is read: `use` lines, and paths that begin at the crate, at a parent
-//! or at a name that is imported. A name that a module re-exports counts as what it
-//! is. Tests count for nothing.
+//! It reads only the text: `use` lines, and paths that begin at the crate, at a parent or at an imported
+//! name. If a module re-exports a name, the name counts as its origin. Tests do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A path in the source, in parts; the root of the crate is empty.
+/// A path in the source, in parts. For the root of the crate it is empty.
 type ModulePath = Vec<String>;
 
 /// The modules of a crate.
 #[derive(Debug)]
 pub struct Modules {
-    /// Which modules each one names.
+    /// The modules that each module names.
     uses: BTreeMap<ModulePath, BTreeSet<ModulePath>>,
 }
 
@@ -46,16 +45,15 @@ impl Modules {
         Self { uses: uses.collect() }
     }
 
-    /// Who uses whom, among the modules of the root.
+    /// Which module uses which other module, among the modules of the root.
     pub fn arrows(&self) -> BTreeSet<(String, String)> {
         self.arrows_in(&[])
     }
 
     /// The modules that use each other in a circle, as a text for each circle.
     ///
-    /// Modules of one parent are looked at together: each with all that is below it.
-    /// A child that uses its parent makes no circle, because a parent is there to
-    /// put its children together and to hold what they share.
+    /// The modules of one parent are compared, each with all modules below it. If a child uses its parent,
+    /// that is no circle, because a parent puts its children together and holds what they share.
     pub fn circles(&self) -> BTreeSet<String> {
         let mut parents: BTreeSet<&[String]> = BTreeSet::new();
         for module in self.uses.keys() {
@@ -87,7 +85,7 @@ impl Modules {
     }
 }
 
-/// What leads back to itself, each with all that it shares a circle with.
+/// The modules that lead back to themselves, each with all modules of its circle.
 fn circles_of(arrows: &BTreeSet<(String, String)>) -> BTreeSet<Vec<&str>> {
     let reached = |start: &str| {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
@@ -116,10 +114,10 @@ fn circles_of(arrows: &BTreeSet<(String, String)>) -> BTreeSet<Vec<&str>> {
         .collect()
 }
 
-/// What one file names.
+/// The names in one file.
 struct Named {
     paths: Vec<ModulePath>,
-    /// What the names of its scope stand for.
+    /// The imported names, and what they stand for.
     imports: BTreeMap<String, ModulePath>,
 }
 
@@ -143,7 +141,7 @@ impl Named {
                 _ => return None,
             })
         };
-        // First all that is imported: a name may be used above its import.
+        // First all imports, because a name may be used above its import.
         let mut index = 0;
         let mut others = Vec::new();
         while index < tokens.len() {
@@ -170,7 +168,7 @@ impl Named {
     }
 }
 
-/// The module in which `path` leads to what it names.
+/// The module to which `path` leads.
 fn resolve(path: &[String], read: &BTreeMap<&ModulePath, Named>, depth: usize) -> Option<ModulePath> {
     for length in (0..=path.len()).rev() {
         let module = path[..length].to_vec();
@@ -186,7 +184,7 @@ fn resolve(path: &[String], read: &BTreeMap<&ModulePath, Named>, depth: usize) -
     None
 }
 
-/// Paths of a `use` tree, each with the name that it brings.
+/// The paths of a `use` tree, each with the name that it imports.
 fn tree(tokens: &[&str], index: &mut usize, before: &[String]) -> Vec<(ModulePath, String)> {
     let mut path = before.to_vec();
     let mut found = Vec::new();
@@ -253,7 +251,7 @@ fn tokens(code: &str) -> Vec<&str> {
         } else if let Some(raw) = rest.strip_prefix("r#\"") {
             raw.find("\"#").map_or(rest.len(), |end| end + 5)
         } else if c == '\'' {
-            // A character, or the sign of a lifetime.
+            // A character, or the quote of a lifetime.
             let mut chars = rest.char_indices().skip(1);
             match (chars.next(), chars.next()) {
                 (Some((_, '\\')), _) => rest[2..]

@@ -1,4 +1,4 @@
-//! Organizations with their connections.
+//! Builds organizations with their connections.
 
 use std::future::IntoFuture;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use crate::{Gateway, IdentityProvider, instance_key};
 
 type Change = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// An organization about to be made.
+/// An organization that is not stored yet.
 pub struct OrganizationBuilder<'a> {
     gateway: &'a Gateway,
     domains: Vec<String>,
@@ -41,7 +41,7 @@ impl<'a> OrganizationBuilder<'a> {
         }
     }
 
-    /// One more domain.
+    /// With another domain.
     #[must_use]
     pub fn domain(mut self, name: &str) -> Self {
         self.domains.push(name.to_owned());
@@ -54,13 +54,13 @@ impl<'a> OrganizationBuilder<'a> {
         self
     }
 
-    /// An enabled connection to the gateway's identity provider.
+    /// With an enabled connection to the gateway's identity provider.
     #[must_use]
     pub fn with_oidc_connection(self) -> Self {
         self.with_connection(|_| {})
     }
 
-    /// As [`Self::with_oidc_connection`], changed before it is stored.
+    /// As [`Self::with_oidc_connection`], with a change before it is stored.
     #[must_use]
     pub fn with_connection(mut self, change: impl FnOnce(&mut Connection) + Send + 'static) -> Self {
         self.connections.push(Plan {
@@ -70,7 +70,7 @@ impl<'a> OrganizationBuilder<'a> {
         self
     }
 
-    /// As [`Self::with_oidc_connection`], reading groups and roles of the usual names.
+    /// As [`Self::with_oidc_connection`], with groups and roles from the claims of these names.
     #[must_use]
     pub fn with_claims_named(self) -> Self {
         self.with_settings(|settings| {
@@ -87,7 +87,7 @@ impl<'a> OrganizationBuilder<'a> {
         })
     }
 
-    /// A connection to another identity provider.
+    /// With a connection to another identity provider.
     #[must_use]
     pub fn with_connection_to(mut self, idp: &'a IdentityProvider) -> Self {
         self.connections.push(Plan {
@@ -177,7 +177,7 @@ impl<'a> IntoFuture for OrganizationBuilder<'a> {
     }
 }
 
-/// A company whose people sign in.
+/// An organization whose people sign in.
 #[derive(Debug)]
 pub struct Organization {
     world: Arc<World>,
@@ -193,12 +193,12 @@ impl Organization {
             .expect("the organization has a connection")
     }
 
-    /// Its connections, in the order in which they were made.
+    /// Its connections, in the order of their creation.
     pub fn connections(&self) -> &[ConnectionId] {
         &self.connections
     }
 
-    /// Switches its first connection on or off.
+    /// Enables or disables its first connection.
     pub async fn set_enabled(&self, enabled: bool) {
         let (at, id) = (self.world.app.at(self.world.app.now()), self.connection_id());
         let changed = self
@@ -211,7 +211,7 @@ impl Organization {
         assert!(changed, "the connection was so already");
     }
 
-    /// Changes its first connection, as somebody who knows its secret.
+    /// Changes its first connection, as a person who knows its secret.
     pub async fn change_connection(&self, change: impl Fn(&mut Connection)) {
         let (at, id) = (self.world.app.at(self.world.app.now()), self.connection_id());
         self.world
@@ -261,7 +261,7 @@ impl Organization {
 }
 
 impl Gateway {
-    /// Begins an organization that owns `domain`.
+    /// Builds an organization with the domain `domain`.
     pub fn organization(&self, domain: &str) -> OrganizationBuilder<'_> {
         OrganizationBuilder::new(self, domain)
     }

@@ -1,8 +1,8 @@
-//! Who signs in at the identity provider, and how it misbehaves meanwhile.
+//! The person who signs in at the identity provider, and the provider's faults meanwhile.
 
 use genkan::simulator::Fault;
 
-/// What is typed into the identity provider's form.
+/// What the person types into the identity provider's form.
 #[derive(Debug, Clone)]
 pub struct Person {
     pub email: String,
@@ -11,7 +11,7 @@ pub struct Person {
     pub email_verified: bool,
     pub groups: String,
     pub roles: String,
-    /// More claims, as a JSON object. They win over the fields.
+    /// More claims, as a JSON object. They have precedence over the fields.
     pub claims: String,
     pub fault: Option<Fault>,
 }
@@ -30,14 +30,14 @@ impl Person {
         }
     }
 
-    /// The identity provider will have done this wrong.
+    /// The identity provider makes this mistake.
     #[must_use]
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.fault = Some(fault);
         self
     }
 
-    /// Nobody has checked the address.
+    /// The address is not verified.
     #[must_use]
     pub fn unverified(mut self) -> Self {
         self.email_verified = false;

@@ -1,4 +1,4 @@
-//! The backend of an application that hears of the end of sessions.
+//! The server of an application that receives logout tokens.
 //!
 //! Source: OpenID Connect Back-Channel Logout 1.0 §2.5, §2.8.
 
@@ -14,10 +14,10 @@ use http::StatusCode;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 
-/// Longer than a delivery takes, shorter than anyone's patience.
+/// Longer than a delivery, and short enough for a failing test.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Takes logout tokens.
+/// Receives logout tokens.
 #[derive(Debug)]
 pub struct Receiver {
     url: String,
@@ -62,7 +62,7 @@ impl Receiver {
         }
     }
 
-    /// Where logout tokens are to be posted.
+    /// The address for logout tokens.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -72,7 +72,7 @@ impl Receiver {
         self.refusals.store(count, Ordering::SeqCst);
     }
 
-    /// The next token, refused or not.
+    /// The next token, even if it was refused.
     ///
     /// # Panics
     ///
@@ -85,7 +85,7 @@ impl Receiver {
             .expect("the receiver runs")
     }
 
-    /// Whether a token has come that was not looked at.
+    /// Whether there is a token that the test has not read.
     pub async fn has_next(&self) -> bool {
         !self.tokens.lock().await.is_empty()
     }

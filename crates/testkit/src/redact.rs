@@ -1,10 +1,9 @@
-//! Makes transcripts equal from run to run: addresses, identifiers, secrets and
-//! tokens become words.
+//! Makes transcripts equal in every run: addresses, identifiers, secrets and tokens become words.
 
-/// Replaces what differs between two runs.
+/// Replaces what differs between runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Redactor {
-    /// What to look for and what to put in its place.
+    /// The texts to find, and their replacements.
     servers: Vec<(String, String)>,
 }
 

@@ -1,4 +1,4 @@
-//! Requests that no browser makes, and answers as they came.
+//! Requests that no browser makes, and their answers.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::redact::Redactor;
 use crate::tokens::Tokens;
 use crate::world::World;
 
-/// A request about to be made.
+/// A request that was not sent yet.
 #[derive(Debug)]
 pub struct Call {
     world: Arc<World>,
@@ -70,7 +70,7 @@ impl Call {
 
     /// # Panics
     ///
-    /// If the server does not answer, or breaks a rule that holds for every answer.
+    /// If the server does not answer, or breaks a rule for all answers.
     pub async fn send(self) -> Reply {
         let response = self.request.send().await.expect("the server answers");
         let path = response.url().path().to_owned();
@@ -80,10 +80,10 @@ impl Call {
     }
 }
 
-/// What anybody may keep: documents that are the same for all.
+/// Documents that are the same for everybody, so caches may store them.
 const PUBLIC: [&str; 5] = ["/keys", "/.well-known/", "/healthz", "/readyz", "/static/"];
 
-/// An answer, read whole.
+/// An answer with its whole body.
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
@@ -113,7 +113,7 @@ impl Reply {
         }
     }
 
-    /// What must be true of every answer of the gateway, whatever was asked.
+    /// The rules for every answer of the gateway.
     pub(crate) fn keeps_the_rules(&self, gateway: &str, path: &str) {
         let shown = || format!("{path}: {} {:?}", self.status, self.headers);
         let is_public = self.status == StatusCode::OK && PUBLIC.iter().any(|public| path.starts_with(public));
@@ -172,13 +172,13 @@ impl Reply {
     ///
     /// # Panics
     ///
-    /// If it is none.
+    /// If it is not successful.
     pub fn expect_tokens(&self) -> Tokens {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text());
         Tokens::read(self.json())
     }
 
-    /// Status line, the headers that matter, and the body, equal from run to run.
+    /// The status line, the important headers, and the body, equal in every run.
     pub fn transcript(&self) -> String {
         let mut lines = vec![self.status.to_string()];
         for name in SHOWN {

@@ -1,5 +1,4 @@
-//! An application, seen from the protocol: it sends people to the gateway and
-//! talks to its endpoints.
+//! An application (relying party): it sends people to the gateway and calls its endpoints.
 
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use serde_json::Value;
 use crate::reply::{Call, Reply};
 use crate::world::World;
 
-/// The scope that an application asks for unless a test says otherwise.
+/// The scope of an application's request, unless a test names another one.
 const SCOPE: &str = "openid profile email offline_access";
 
 /// A registered application.
@@ -27,7 +26,7 @@ pub struct Rp {
     pub post_logout_redirect_uri: String,
 }
 
-/// An authorization request about to be made.
+/// An authorization request that was not sent yet.
 #[derive(Debug, Clone)]
 pub struct Authorize {
     endpoint: String,
@@ -35,7 +34,7 @@ pub struct Authorize {
     code_verifier: Option<String>,
 }
 
-/// A code on its way to the token endpoint, with what belongs to it.
+/// A code that was not redeemed yet, with the parameters that belong to it.
 #[derive(Debug, Clone)]
 pub struct Code {
     pub code: String,
@@ -44,7 +43,7 @@ pub struct Code {
     pub nonce: Option<String>,
 }
 
-/// What introspection said.
+/// The answer of introspection.
 #[derive(Debug)]
 pub struct Introspection {
     pub active: bool,
@@ -52,7 +51,7 @@ pub struct Introspection {
 }
 
 impl Authorize {
-    /// Sets a parameter, in place of one of that name.
+    /// Sets a parameter, replacing one of that name.
     #[must_use]
     pub fn with(self, name: &str, value: impl Into<String>) -> Self {
         let mut request = self.without(name);
@@ -60,7 +59,7 @@ impl Authorize {
         request
     }
 
-    /// Adds a parameter, whether there is one of that name or not.
+    /// Adds a parameter, even if there is one of that name.
     #[must_use]
     pub fn and(mut self, name: &str, value: impl Into<String>) -> Self {
         self.parameters.push((name.to_owned(), value.into()));
@@ -96,7 +95,7 @@ impl Authorize {
         format!("{}?{}", self.endpoint, self.query())
     }
 
-    /// What redeeming `code` takes, if this request led to it.
+    /// The parameters for redeeming `code`, if this request led to it.
     pub fn code(&self, code: &str) -> Code {
         Code {
             code: code.to_owned(),
@@ -120,7 +119,7 @@ impl Rp {
         }
     }
 
-    /// A request with everything that a careful application sends.
+    /// A request with all parameters of a careful application.
     pub fn authorize(&self) -> Authorize {
         let random = || Secret::generate().expose().to_owned();
         let code_verifier = random();
@@ -160,7 +159,7 @@ impl Rp {
         Call::new(&self.world, Method::POST, &format!("{}{path}", self.world.url)).form(parameters)
     }
 
-    /// The parameters with which a code is redeemed.
+    /// The parameters for redeeming a code.
     pub fn redemption(code: &Code) -> Vec<(&str, &str)> {
         let mut form = vec![("grant_type", "authorization_code"), ("code", code.code.as_str())];
         form.extend(code.redirect_uri.as_deref().map(|uri| ("redirect_uri", uri)));
@@ -202,7 +201,7 @@ impl Rp {
             .await
     }
 
-    /// Where the browser goes to end the session.
+    /// The address that ends the session.
     pub fn logout_url(&self, parameters: &[(&str, &str)]) -> String {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(parameters)
@@ -210,12 +209,12 @@ impl Rp {
         format!("{}/oidc/logout?{query}", self.world.url)
     }
 
-    /// The claims of a token of the gateway, its signature verified by another
-    /// library with the published keys. Times are not looked at.
+    /// The claims of a token of the gateway. Another library verifies the signature with the published
+    /// keys. Times are not checked.
     ///
     /// # Panics
     ///
-    /// If the signature does not hold.
+    /// If the signature is invalid.
     pub async fn verify(&self, token: &str) -> Value {
         let keys = Call::new(&self.world, Method::GET, &format!("{}/keys", self.world.url));
         let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_slice(&keys.send().await.body).unwrap();

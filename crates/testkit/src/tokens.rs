@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// What the token endpoint gave.
+/// The tokens in the answer.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     pub access_token: String,

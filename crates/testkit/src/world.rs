@@ -17,15 +17,15 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) http: reqwest::Client,
     pub(crate) url: String,
-    /// Where the gateway's nodes listen. Requests go to them in turn.
+    /// The addresses of the gateway's nodes. Requests go to them in turn.
     pub(crate) nodes: Mutex<VecDeque<String>>,
-    /// The servers that browsers really visit, with the name that stands for
-    /// each in transcripts. Everything else is an application.
+    /// The servers that browsers really visit, each with its name in transcripts. Everything else is an
+    /// application.
     pub(crate) servers: Mutex<Vec<(String, String)>>,
 }
 
 impl World {
-    /// Where a request to `url` really goes.
+    /// The real address for a request to `url`.
     pub(crate) fn route(&self, url: &str) -> String {
         let Some(path) = url.strip_prefix(&self.url) else {
             return url.to_owned();

@@ -1,4 +1,4 @@
-//! Cookies, kept and sent as browsers do it.
+//! Cookies, stored and sent as browsers do it.
 //!
 //! Source: RFC 6265bis §5.6 (storing), §5.8 (sending).
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 use genkan_protocol::Timestamp;
 use url::Url;
 
-/// When a cookie goes along with requests from other sites.
+/// Whether a cookie is sent with requests from other sites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SameSite {
     Strict,
@@ -19,25 +19,25 @@ pub enum SameSite {
 pub struct Cookie {
     pub name: String,
     pub value: String,
-    /// The host that set it; cookies do not tell ports apart.
+    /// The host that set it. Cookies do not distinguish ports.
     pub host: String,
     pub path: String,
     pub secure: bool,
     pub http_only: bool,
     pub same_site: SameSite,
     pub expires_at: Option<Timestamp>,
-    /// The line as it came.
+    /// The line as it was received.
     pub line: String,
 }
 
-/// Where a request comes from, as far as cookies care.
+/// Where a request comes from, as far as cookies matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum From {
-    /// The same site, or the person by hand.
+    /// The same site, or the person typed the address.
     SameSite,
     /// Another site's link or redirect: the address bar changes.
     CrossSiteNavigation,
-    /// Another site's form that posts, frame or script.
+    /// Another site's frame, script or posted form.
     CrossSite,
 }
 
@@ -53,7 +53,7 @@ impl CookieJar {
         self.0.iter()
     }
 
-    /// Puts a cookie in by hand, as malware or a sibling domain would.
+    /// Adds a cookie, as malware or a sibling domain could.
     pub fn plant(&mut self, cookie: Cookie) {
         self.remove(&cookie.name, &cookie.host, &cookie.path);
         self.0.push(cookie);
@@ -65,7 +65,7 @@ impl CookieJar {
         });
     }
 
-    /// RFC 6265bis §5.6: takes a `Set-Cookie` line, or refuses it.
+    /// RFC 6265bis §5.6: stores a `Set-Cookie` line, or refuses it.
     pub(crate) fn store(&mut self, url: &Url, line: &str, now: Timestamp) {
         let Some(cookie) = parse(url, line, now) else {
             return;
@@ -106,7 +106,7 @@ fn parse(url: &Url, line: &str, now: Timestamp) -> Option<Cookie> {
         path: "/".to_owned(),
         secure: false,
         http_only: false,
-        // RFC 6265bis §5.6.7.1: what browsers take for granted.
+        // RFC 6265bis §5.6.7.1: the default of browsers.
         same_site: SameSite::Lax,
         expires_at: None,
         line: line.to_owned(),
@@ -136,7 +136,7 @@ fn parse(url: &Url, line: &str, now: Timestamp) -> Option<Cookie> {
             _ => {}
         }
     }
-    // Nothing of ours sets a domain; the jar does not pretend to know the rules.
+    // Nothing of ours sets a domain, so the jar does not implement the rules for it.
     assert!(!has_domain, "a cookie with a domain: {line}");
     let may_be_secure = url.scheme() == "https";
     let keeps_prefix = match name {

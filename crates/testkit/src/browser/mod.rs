@@ -1,5 +1,5 @@
-//! A browser without a screen: it keeps cookies, follows redirects, fills in
-//! forms, and stops where an application would take over.
+//! A browser without a screen. It keeps cookies, follows redirects, fills in forms, and stops at the
+//! address of an application.
 
 pub(crate) mod cookies;
 mod referer;
@@ -30,7 +30,7 @@ pub enum Arrival {
     Application(Callback),
 }
 
-/// A page on the screen.
+/// A page that the browser shows.
 #[derive(Debug)]
 pub struct Page {
     pub url: Url,
@@ -66,7 +66,7 @@ impl Callback {
         self.parameter("error").unwrap_or_default()
     }
 
-    /// The address, equal from run to run.
+    /// The address, equal in every run.
     pub fn transcript(&self) -> &str {
         &self.shown
     }
@@ -124,10 +124,10 @@ impl Page {
     }
 }
 
-/// What starts a request.
+/// Who or what starts a request.
 #[derive(Debug, Clone)]
 enum Initiator {
-    /// The person, by typing an address.
+    /// The person, who types an address.
     Person,
     /// A page at this origin.
     Page(Url),
@@ -137,24 +137,23 @@ enum Initiator {
 #[derive(Debug, Clone)]
 pub struct Browser {
     world: Arc<World>,
-    /// It tells in `Sec-Fetch-Site` where its requests come from, as browsers
-    /// of today do.
+    /// It says in `Sec-Fetch-Site` where its requests come from, as today's browsers do.
     pub tells_site: bool,
     pub cookies: CookieJar,
-    /// Every address it asked for, in order.
+    /// Every requested address, in order.
     pub trail: Vec<Url>,
-    /// Every `Set-Cookie` line that it saw.
+    /// Every received `Set-Cookie` line.
     pub set_cookies: Vec<String>,
 }
 
-/// A request of a browser, before cookies.
+/// A request, before cookies are added.
 struct Request {
     method: Method,
     url: Url,
     form: Option<String>,
     initiator: Initiator,
     referer: Option<Referer>,
-    /// Whether the address bar changes by it.
+    /// Whether it changes the address bar.
     is_navigation: bool,
 }
 
@@ -207,7 +206,7 @@ impl Browser {
         .await
     }
 
-    /// Sends a form on a page of `origin`, whether the person wants it or not.
+    /// Sends a form on a page of `origin`, even if the person does not want it.
     pub async fn post_from(&mut self, origin: &str, url: &str, fields: &[(&str, &str)]) -> Arrival {
         let form = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
@@ -266,7 +265,7 @@ impl Browser {
                 let url = request.url;
                 return Arrival::Application(Callback { url, shown });
             }
-            // What a policy once took away does not come back further on.
+            // A `Referer` that a policy has removed does not come back later.
             request.referer = request
                 .referer
                 .filter(|referer| referer.header(&request.url).is_some());
@@ -287,7 +286,7 @@ impl Browser {
             if !matches!(reply.status.as_u16(), 307 | 308) {
                 (request.method, request.form) = (Method::GET, None);
             }
-            // Once a foreign site was on the way, the rest is cross-site too.
+            // If a foreign site was on the way, the rest is cross-site as well.
             if !is_same_site(&here, &request.url) {
                 request.initiator = Initiator::Page(here);
             }
@@ -354,7 +353,7 @@ impl Browser {
     }
 }
 
-/// What a person does, step by step.
+/// What a person does in a browser, step by step.
 impl Browser {
     /// Signs in to an application, from its first redirect to its callback.
     ///
@@ -365,7 +364,7 @@ impl Browser {
         self.sign_in_with(&rp.authorize(), person).await
     }
 
-    /// As [`Self::sign_in`], with a request of its own.
+    /// As [`Self::sign_in`], with an own request.
     ///
     /// # Panics
     ///
@@ -382,7 +381,7 @@ impl Browser {
         self.submit(&page, &[]).await
     }
 
-    /// Goes where an application's redirect leads, and no further.
+    /// Follows an application's redirect to the first page.
     pub async fn start(&mut self, request: &Authorize) -> Arrival {
         let from = request
             .parameter("redirect_uri")
@@ -396,8 +395,7 @@ impl Browser {
         self.follow_from(&from, &request.url()).await
     }
 
-    /// Answers every page on the way as `person` would: says who they are, and
-    /// signs in at the identity provider.
+    /// Answers every page as `person` would: says who they are, and signs in at the identity provider.
     pub async fn go_on(&mut self, arrival: Arrival, person: impl Into<Person>) -> Arrival {
         let person = person.into();
         let mut arrival = arrival;
@@ -412,7 +410,7 @@ impl Browser {
             let action = page.url.join(&form.action).unwrap();
             let goes_on = |origin: url::Origin| self.world.has_server(&origin.ascii_serialization());
             arrival = if page.heading() == "One moment" && goes_on(action.origin()) {
-                // Its script sends it.
+                // The page's script sends it.
                 self.submit_form(&page, &form, &[]).await
             } else if form.field("given_name").is_some() {
                 self.submit_form(&page, &form, &person.fields()).await
@@ -426,13 +424,13 @@ impl Browser {
     }
 }
 
-/// Scheme and host: the hosts of the tests are no sub-domains of each other.
+/// Compares scheme and host. The hosts of the tests are no sub-domains of each other.
 fn is_same_site(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme() && one.host_str() == other.host_str()
 }
 
 impl Gateway {
-    /// A browser that has never been here.
+    /// A new browser.
     pub fn browser(&self) -> Browser {
         Browser::new(Arc::clone(&self.world))
     }

@@ -6,12 +6,12 @@ use url::Url;
 
 use super::Page;
 
-/// What a request says of the page it came from (Referrer Policy §8).
+/// The referring page of a request (Referrer Policy §8).
 #[derive(Debug, Clone)]
 pub(super) struct Referer {
     page: Url,
-    /// The page's policy is `same-origin`; otherwise it is the browsers'
-    /// default, `strict-origin-when-cross-origin`.
+    /// The page's policy is `same-origin`. Otherwise it is the default of browsers,
+    /// `strict-origin-when-cross-origin`.
     same_origin_only: bool,
 }
 
@@ -30,7 +30,7 @@ impl Referer {
         }
     }
 
-    /// What a request to `url` carries.
+    /// The header of a request to `url`.
     pub(super) fn header(&self, url: &Url) -> Option<String> {
         if self.page.origin() == url.origin() {
             return Some(self.page.as_str().to_owned());
