@@ -1,5 +1,4 @@
-//! The files that a configuration names: whether they are there and hold what
-//! they should.
+//! Checks that the files in a configuration exist and have the right content.
 
 use std::path::Path;
 
@@ -13,11 +12,11 @@ use super::instance_key::mode_open_to_others;
 use super::{Config, InstanceKeyBytes, InstanceKeyFileError, Mistake, TlsMode};
 
 impl Config {
-    /// The key under which secrets are sealed in the database.
+    /// The key that encrypts secrets in the database.
     ///
     /// # Errors
     ///
-    /// If its file cannot be read, is open to others or holds something else.
+    /// If its file cannot be read, can be read by others, or has other content.
     pub fn read_instance_key(&self) -> Result<InstanceKeyBytes, InstanceKeyFileError> {
         match (&self.instance_key, &self.instance_key_file) {
             (Some(key), _) => Ok(key.clone()),
@@ -26,11 +25,11 @@ impl Config {
         }
     }
 
-    /// The password of the mail server, if it wants one.
+    /// The password of the mail server, if there is one.
     ///
     /// # Errors
     ///
-    /// What is wrong with its file, in words that follow its name.
+    /// What is wrong with its file, as text to put after its name.
     pub fn read_smtp_password(&self) -> Result<Option<Zeroizing<String>>, String> {
         let Some(path) = &self.mail.smtp_password_file else {
             return Ok(self.mail.smtp_url.as_ref().and_then(super::SmtpUrl::password));
@@ -48,12 +47,12 @@ impl Config {
         }
     }
 
-    /// Looks at every file that the configuration names. A server does so before it
-    /// starts; other commands only need the files that they read themselves.
+    /// Checks every file that the configuration names. A server does so before it starts. Other commands
+    /// need only the files that they read themselves.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with them.
+    /// All mistakes.
     pub fn check_files(&self) -> Result<(), super::Mistakes> {
         let mut mistakes = Vec::new();
         if let Err(error) = self.read_instance_key() {
@@ -82,7 +81,7 @@ impl Config {
         }
     }
 
-    /// Each file by itself first, so that mistakes in both are told together.
+    /// Each file by itself first, so that mistakes in both are reported together.
     fn check_tls(&self, mistakes: &mut Vec<Mistake>, certificate: &Path, key: &Path) {
         let count = mistakes.len();
         self.check_certificates(mistakes, "tls.certificate_file", certificate);

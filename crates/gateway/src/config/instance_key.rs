@@ -1,4 +1,4 @@
-//! The file of the instance key: written once, read by its owner only.
+//! The file of the instance key: written once, readable only by its owner.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::setting::InstanceKeyBytes;
 
-/// Longer than any key in base64 with the white space around it.
+/// Longer than any key in base64 with white space around it.
 const MAX_FILE_BYTES: u64 = 256;
 
 /// Why the file of the instance key is not used.
@@ -17,7 +17,7 @@ const MAX_FILE_BYTES: u64 = 256;
 pub enum InstanceKeyFileError {
     #[error("{path} cannot be read: {source}")]
     Unreadable { path: PathBuf, source: io::Error },
-    /// Whoever reads the key and a backup of the database has every secret in it.
+    /// With the key and a backup of the database, an attacker has every secret.
     #[error("{path} is open to others (mode {mode:04o})")]
     OpenToOthers { path: PathBuf, mode: u32 },
     #[error("{path} does not hold an instance key")]
@@ -25,7 +25,7 @@ pub enum InstanceKeyFileError {
 }
 
 impl InstanceKeyFileError {
-    /// What to do about it.
+    /// How to correct it.
     pub fn remedy(&self) -> String {
         match self {
             Self::Unreadable { path, source } if source.kind() == io::ErrorKind::NotFound => {
@@ -56,7 +56,7 @@ impl InstanceKeyBytes {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is open to others or holds something else.
+    /// If the file cannot be read, can be read by others, or has other content.
     pub fn read_file(path: &Path) -> Result<Self, InstanceKeyFileError> {
         let unreadable = |source| InstanceKeyFileError::Unreadable {
             path: path.to_owned(),
@@ -85,8 +85,8 @@ impl InstanceKeyBytes {
     ///
     /// # Errors
     ///
-    /// If the file exists already (a key is never overwritten: what it sealed
-    /// would be lost) or cannot be written.
+    /// If the file cannot be written, or exists already. A key is never overwritten, because everything
+    /// sealed with it would be lost.
     pub fn write_new_file(&self, path: &Path) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -99,9 +99,8 @@ impl InstanceKeyBytes {
     }
 }
 
-/// The mode if more than the owner may touch the file; the group may read what
-/// belongs to root, as PostgreSQL allows for its TLS key, because container
-/// platforms hand secrets over so.
+/// The mode, if others than the owner may read the file. If the file belongs to root, its group may read
+/// it, because container platforms provide secrets like this. PostgreSQL allows the same for its TLS key.
 #[cfg(unix)]
 pub(super) fn mode_open_to_others(metadata: &std::fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;

@@ -1,20 +1,20 @@
-//! One key of the configuration, as data.
+//! The description of one key of the configuration.
 
 use super::PREFIX;
 use super::setting::Form;
 
-/// What is said of a key.
+/// The description of a key.
 #[derive(Debug)]
 pub struct Key {
     /// Dotted: `database.url`.
     pub name: &'static str,
-    /// What it means, in Markdown, a line each.
+    /// Its meaning, in Markdown, one entry for each line.
     pub documentation: &'static [&'static str],
     pub form: Form,
-    /// What to write, in words.
+    /// The form of its values, in words.
     pub expected: &'static str,
     pub fallback: Fallback,
-    /// An example where there is no default, or words for a default that depends on others.
+    /// An example if there is no default, or words for a default that depends on other keys.
     pub example: &'static str,
     pub(super) redact: fn(&str) -> String,
 }
@@ -26,11 +26,11 @@ impl Key {
     }
 }
 
-/// What a key has when nobody writes it.
+/// The default of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fallback {
     Required,
-    /// Nothing, or what the text beside it says.
+    /// No default, or the one that the text beside it describes.
     Absent,
     Text(&'static str),
 }

@@ -1,14 +1,14 @@
-//! A mistake in the configuration: where it is, what is wrong, how to mend it.
+//! A mistake in the configuration: its place, what is wrong, and how to correct it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Where a value was written.
+/// The place of a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// Nowhere: a default stands, or should.
+    /// No place: a default applies, or a value is missing.
     Default,
-    /// A file as a whole: what should be there and is not, has no line.
+    /// A file as a whole. A missing value has no line.
     WholeFile(PathBuf),
     /// Line and column count from one, the column in characters.
     File {
@@ -48,7 +48,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
     pub place: Place,
-    /// The dotted key, or nothing where the file cannot be read as TOML.
+    /// The dotted key. `None` if the file cannot be parsed as TOML.
     pub key: Option<String>,
     pub problem: String,
     pub remedy: String,
@@ -64,7 +64,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Everything that is wrong with a configuration, at once.
+/// All mistakes of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Mistakes(pub Vec<Mistake>);
 

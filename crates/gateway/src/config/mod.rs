@@ -40,15 +40,15 @@ pub use url::{DatabaseUrl, PublicUrl};
 
 use crate::budget::Policy;
 
-/// How long a client may take to read an answer that has begun.
+/// How long a client may take to read an answer after its begin.
 const READING_TIME: Duration = Duration::from_secs(30);
 
-/// What one client may have open where clients come directly: many people behind one
-/// address, and never all places.
+/// The most connections of one client if clients connect directly. It allows many people behind one
+/// address, but never all connections.
 const CONNECTIONS_PER_CLIENT: usize = 1_000;
 
-/// Where other programs look for a proxy. This one does not: a variable that somebody set for a
-/// shell would silently lead every sign-in another way.
+/// The variables in which other programs look for a proxy. This program does not read them, because a
+/// variable for somebody's shell would silently redirect every sign-in.
 const PROXY_VARIABLES: [&str; 6] = [
     "HTTPS_PROXY",
     "https_proxy",
@@ -58,13 +58,13 @@ const PROXY_VARIABLES: [&str; 6] = [
     "all_proxy",
 ];
 
-/// What the name of every environment variable begins with.
+/// The prefix of every environment variable.
 pub const PREFIX: &str = "GENKAN_";
 
-/// Names the configuration file. It is no key, so it has no default and no place in the file.
+/// Names the configuration file. It is no key, so it has no default and cannot be in the file.
 const CONFIG_FILE_VARIABLE: &str = "GENKAN_CONFIG";
 
-/// The file that is read when none is named.
+/// The file that is read if none is named.
 pub const DEFAULT_FILE: &str = "genkan.toml";
 
 /// The variables of this process that concern the configuration.
@@ -81,8 +81,8 @@ impl std::fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// What this process was started with. A value that is not UTF-8 is read with
-    /// replacement characters, which no key accepts.
+    /// The variables of this process. If a value is not UTF-8, it gets replacement characters, which no key
+    /// accepts.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the environment"
@@ -97,13 +97,13 @@ impl Environment {
         Self(std::env::vars_os().filter_map(ours).collect())
     }
 
-    /// `GENKAN_CONFIG`: the file to read where no command line names one.
+    /// `GENKAN_CONFIG`: the file to read if the command line names none.
     pub fn config_file(&self) -> Option<PathBuf> {
         let (_, value) = self.0.iter().find(|(name, _)| name == CONFIG_FILE_VARIABLE)?;
         (!value.trim().is_empty()).then(|| PathBuf::from(value))
     }
 
-    /// The variables that name a proxy for other programs, and are not read.
+    /// The variables that name a proxy for other programs. They are not read.
     pub fn foreign_proxies(&self) -> Vec<&str> {
         let is_set = |(name, value): &&(String, String)| {
             PROXY_VARIABLES.contains(&name.as_str()) && !value.trim().is_empty()
@@ -130,7 +130,7 @@ impl FromIterator<(String, String)> for Environment {
     }
 }
 
-/// What `genkan dev` is told on its command line.
+/// The options of `genkan dev`.
 #[derive(Debug, Clone)]
 pub struct Development {
     pub public_url: PublicUrl,
@@ -139,13 +139,13 @@ pub struct Development {
 }
 
 impl Config {
-    /// Reads `file` and `environment`; a variable wins over the file.
+    /// Reads `file` and `environment`. A variable has precedence over the file.
     ///
-    /// Does not look at the files that the configuration names; see [`Config::check_files`].
+    /// It does not read the files that the configuration names, see [`Config::check_files`].
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, in the order of the file.
+    /// All mistakes, in the order of the file.
     pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(keys().collect());
         if let Some(path) = file {
@@ -161,11 +161,11 @@ impl Config {
 
     /// The configuration of a development instance: everything in one folder.
     ///
-    /// Variables are heeded for what the command line does not say.
+    /// Variables apply to settings that the command line does not set.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the variables.
+    /// All mistakes in the variables.
     pub fn development(options: &Development, environment: &Environment) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(keys().collect());
         reader.read_environment(&environment.0);
@@ -182,11 +182,11 @@ impl Config {
         set("listen", options.listen.to_string());
         set("data_dir", options.data_dir.to_string_lossy().into_owned());
         for (key, value) in [
-            // One machine is everybody here: its tests sign in all at once.
+            // All clients are on one machine, and its tests sign in all at once.
             ("limits.anonymous_per_minute", "600000"),
             ("limits.wrong_credentials_per_minute", "60000"),
             ("limits.failed_answers_per_minute", "6000"),
-            // Nothing balances between several of these.
+            // There is no load balancer in front.
             ("limits.drain_delay", "0s"),
         ] {
             if !reader.is_written(key) {
@@ -240,8 +240,8 @@ impl Config {
         }
     }
 
-    /// Relative paths start at the configuration file's folder, so a command means the same
-    /// from wherever it is started.
+    /// Relative paths are relative to the folder of the configuration file, so a command works the same in
+    /// every working directory.
     fn resolve_paths(&mut self, base: &Path) {
         self.data_dir = base.join(&self.data_dir);
         for path in [
@@ -262,7 +262,7 @@ impl Config {
         }
     }
 
-    /// The database to connect to: what was written, else a file in the data folder.
+    /// The URL of the database. By default a file in the data folder.
     pub fn database_url(&self) -> DatabaseUrl {
         match &self.database.url {
             Some(url) => {
@@ -296,7 +296,7 @@ impl Config {
             connections_per_client: match limits.connections_per_client {
                 Some(0) => None,
                 Some(connections) => Some(connections as usize),
-                // Only where every connection is a client's own.
+                // Only if each connection comes from a client directly.
                 None if self.tls.mode == TlsMode::Files && self.proxy.trusted_networks.is_empty() => {
                     Some(CONNECTIONS_PER_CLIENT)
                 }
@@ -307,7 +307,7 @@ impl Config {
         }
     }
 
-    /// How much strangers may ask for.
+    /// The limits for strangers.
     pub fn anonymous(&self) -> Policy {
         Policy {
             per_minute: self.limits.anonymous_per_minute,
@@ -316,7 +316,7 @@ impl Config {
         }
     }
 
-    /// Whose word about a client's address counts.
+    /// The proxies whose word about a client's address counts.
     pub fn trusted_proxies(&self) -> listener::TrustedProxies {
         listener::TrustedProxies {
             networks: self.proxy.trusted_networks.clone(),
@@ -324,7 +324,7 @@ impl Config {
         }
     }
 
-    /// Where `key` was written.
+    /// The place where `key` is set.
     fn place(&self, key: &str) -> Place {
         self.written
             .get(key)

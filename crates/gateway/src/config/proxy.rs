@@ -1,4 +1,4 @@
-//! The proxy on the way out, and the hosts that are reached without it.
+//! The proxy for outgoing calls, and the hosts that are called without it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::setting::{Form, Setting, single};
 use super::url::{unescaped, without_password};
 
-/// `http://user:password@host:port`; the password is never shown.
+/// `http://user:password@host:port`. The password is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl(Url);
 
@@ -19,7 +19,7 @@ impl ProxyUrl {
     ///
     /// # Errors
     ///
-    /// A sentence that tells what to write instead.
+    /// A sentence that says what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
         const EXAMPLE: &str = "Write \"http://proxy.example.com:3128\", with user:password@ before the host if the \
                                proxy wants them; percent-encode their special characters.";
@@ -49,7 +49,7 @@ impl ProxyUrl {
         (host, self.0.port_or_known_default().unwrap_or(80))
     }
 
-    /// The same if it can be spoken to in the clear.
+    /// The same, if the proxy is called without TLS.
     pub fn plain_host_and_port(&self) -> Option<(&str, u16)> {
         (self.0.scheme() == "http").then(|| self.host_and_port())
     }
@@ -86,12 +86,12 @@ impl Setting for ProxyUrl {
     }
 }
 
-/// Hosts that are reached without the proxy.
+/// Hosts that are called without the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoProxy {
     /// A name and every name below it.
     Domain(String),
-    /// An address, or a range of them. Only what is written as an address is compared.
+    /// An address, or a range of addresses. It applies only to hosts that are written as an address.
     Network(Network),
 }
 
@@ -121,7 +121,7 @@ impl NoProxy {
         if let Ok(network) = item.parse() {
             return Some(Self::Network(network));
         }
-        // Other programs write a leading dot or `*.` for the names below.
+        // Other programs write a leading dot or `*.` for sub-domains.
         let name = item.trim_start_matches("*.").trim_start_matches('.');
         let is_name = |name: &str| {
             !name.is_empty()
@@ -129,7 +129,7 @@ impl NoProxy {
                     .chars()
                     .all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))
         };
-        // As it stands in a URL: in lower case, other scripts encoded.
+        // The form in a URL: in lower case, other scripts encoded.
         let url = Url::parse(&format!("https://{name}")).ok()?;
         let host = url.host_str().filter(|_| is_name(name))?;
         Some(Self::Domain(host.to_owned()))

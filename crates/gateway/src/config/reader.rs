@@ -1,5 +1,4 @@
-//! Collects what the file and the environment say, with the place of each
-//! value, and everything that is wrong with it.
+//! Collects the values in the file and in the environment, their places, and all mistakes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,10 +11,10 @@ use super::key::{Fallback, Key};
 use super::mistake::{Mistake, Place};
 use super::setting::{Form, Setting};
 
-/// What was written for a key.
+/// The value of a key, as it is written.
 #[derive(Clone)]
 pub(super) struct Written {
-    /// May hold a secret.
+    /// It may be a secret.
     pub(super) items: Vec<String>,
     pub(super) place: Place,
 }
@@ -26,7 +25,7 @@ impl std::fmt::Debug for Written {
     }
 }
 
-/// The values that were written, and the mistakes found so far.
+/// The values, and the mistakes so far.
 pub(super) struct Reader {
     keys: Vec<&'static Key>,
     pub(super) written: BTreeMap<&'static str, Written>,
@@ -46,7 +45,7 @@ impl Reader {
         }
     }
 
-    /// Takes in the text of the file at `path`.
+    /// Reads the text of the file at `path`.
     pub(super) fn read_file(&mut self, path: &Path, text: &str) {
         self.file = Some(path.to_owned());
         let (table, errors) = DeTable::parse_recoverable(text);
@@ -93,7 +92,7 @@ impl Reader {
             Ok(items) => {
                 self.written.insert(key.name, Written { items, place });
             }
-            // What stands on a line that is not TOML was not understood anyway.
+            // A line that is not TOML is reported already.
             Err(_) if self.has_syntax_mistake(&place) => {}
             Err(found) => {
                 let found = (key.redact)(&found);
@@ -109,10 +108,9 @@ impl Reader {
         }
     }
 
-    /// Takes in environment variables; a variable wins over the file. One that is
-    /// empty counts as not set, as templates write it for what has no value; white
-    /// space around a value, such as the final newline of a file with a secret, is
-    /// no part of it.
+    /// Reads environment variables. A variable has precedence over the file. An empty one counts as not
+    /// set, because templates write it for a missing value. White space around a value, such as the final
+    /// newline of a secret's file, is ignored.
     pub(super) fn read_environment(&mut self, variables: &[(String, String)]) {
         for (variable, value) in variables {
             let Some(key) = self.keys.iter().copied().find(|key| key.variable() == *variable) else {
@@ -132,9 +130,8 @@ impl Reader {
         }
     }
 
-    /// A variable that nearly names a key is a mistake. Others are not: a
-    /// container platform adds variables of its own for a service that is
-    /// called like this program.
+    /// If a variable nearly has the name of a key, that is a mistake. Other variables are not, because a
+    /// container platform adds variables for a service with this program's name.
     fn check_stray_variable(&mut self, variable: &str) {
         let names: Vec<String> = self.keys.iter().map(|key| key.variable()).collect();
         if let Some(nearest) = nearest(variable, names.iter().map(String::as_str)) {
@@ -147,8 +144,8 @@ impl Reader {
         }
     }
 
-    /// The value of `key`: what was written, else the default. Nothing, with a
-    /// mistake noted, if it is absent though required, or wrong.
+    /// The value of `key`, or its default. `None`, with a mistake noted, if the value is wrong, or missing
+    /// and required.
     pub(super) fn read<T: Setting>(&mut self, key: &'static Key) -> Option<T> {
         if let Some(written) = self.written.get(key.name) {
             match T::parse(&written.items) {
@@ -176,14 +173,14 @@ impl Reader {
         }
     }
 
-    /// Like [`Self::read`] for a key that may be absent.
+    /// As [`Self::read`], for a key without a default.
     pub(super) fn read_optional<T: Setting>(&mut self, key: &'static Key) -> Option<Option<T>> {
         let value = self.read::<T>(key);
         let is_wrong = value.is_none() && self.has_mistake(key.name);
         (!is_wrong).then_some(value)
     }
 
-    /// The value of the key called `name` if nothing is wrong with it.
+    /// The value of the key `name`, if it is correct.
     pub(super) fn peek<T: Setting>(&self, name: &str) -> Option<T> {
         let key = self.find(name).expect("a rule names a key");
         let items = match (self.written.get(name), key.fallback) {
@@ -214,7 +211,7 @@ impl Reader {
             .any(|mistake| line(&mistake.place) == line(place))
     }
 
-    /// Whether the file is not TOML, so that what seems absent may only be unreadable.
+    /// Whether the file is not TOML. Then a missing key may only be unreadable.
     pub(super) fn is_broken(&self) -> bool {
         self.is_broken
     }
@@ -225,7 +222,7 @@ impl Reader {
             .any(|mistake| mistake.key.as_deref() == Some(key))
     }
 
-    /// Notes a mistake at the place where `key` was written, or should be.
+    /// Notes a mistake at the place of `key`, or where it should be.
     pub(super) fn mistake(
         &mut self,
         key: &'static str,
@@ -331,7 +328,7 @@ fn syntax_mistake(place: Place, message: &str) -> Mistake {
     }
 }
 
-/// The items of a TOML value, or what it is instead of `form`.
+/// The items of a TOML value. If it does not have the `form`, what it is instead.
 fn items(form: Form, value: &DeValue<'_>) -> Result<Vec<String>, String> {
     let unexpected = || match value {
         DeValue::String(text) => format!("the text \"{text}\""),
@@ -374,9 +371,9 @@ fn quote<T: Setting>(items: &[String]) -> String {
     }
 }
 
-/// The candidate that `name` was probably meant to be.
+/// The candidate that was probably meant by `name`.
 fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // Two slips, or three in a long name; variables share a prefix that proves nothing.
+    // Two typing errors, or three in a long name. The common prefix of variables does not count.
     let length = name.trim_start_matches(PREFIX).len();
     let tolerance = if length > 12 { 3 } else { (length / 3).min(2) };
     candidates

@@ -1,4 +1,4 @@
-//! `docs/reference/configuration.md`, made from the keys themselves.
+//! Makes `docs/reference/configuration.md` from the keys.
 
 use std::fmt::Write as _;
 
@@ -94,7 +94,7 @@ fn entry(key: &Key) -> String {
     )
 }
 
-/// Documentation lines, each of which begins with the space after `///`.
+/// The lines of the documentation. Each begins with the space after `///`.
 fn paragraph(lines: &[&str]) -> String {
     let lines: Vec<_> = lines
         .iter()

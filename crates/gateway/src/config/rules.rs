@@ -1,4 +1,4 @@
-//! Rules about values and about several keys together, one function each.
+//! Rules for values, and for several keys together. Each rule is one function.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -177,10 +177,10 @@ fn numbers_are_in_range(reader: &mut Reader) {
     times_of_retention_are_in_range(reader);
 }
 
-/// What each time of `[retention]` may be.
+/// The range of each time in `[retention]`.
 fn times_of_retention_are_in_range(reader: &mut Reader) {
     let longest = 3650 * DAY;
-    // `genkan app doctor` looks at the refusals of a week.
+    // `genkan app doctor` reads the refusals of a week.
     for key in ["retention.events", "retention.activity_events"] {
         duration(reader, key, 7 * DAY..=longest, "7d to 3650d");
     }
@@ -192,15 +192,16 @@ fn times_of_retention_are_in_range(reader: &mut Reader) {
         duration(reader, key, DAY..=longest, "1d to 3650d");
     }
     duration(reader, "retention.ended_sessions", HOUR..=longest, "1h to 3650d");
-    // Shorter, and a stolen code that comes late is refused, but what it was redeemed for stays.
+    // If it is shorter, a stolen code that comes late is refused, but the tokens of its first use stay
+    // valid.
     duration(reader, "retention.codes", HOUR..=30 * DAY, "1h to 30d");
 }
 
-/// All events go after `retention.events`, so a longer time for some of them would not mean what it says.
+/// All events are deleted after `retention.events`, so a longer time for some of them would have no effect.
 fn what_is_kept_shorter_is_so(reader: &mut Reader) {
     let all = reader.peek::<Duration>("retention.events");
     for key in ["retention.activity_events", "retention.token_events"] {
-        // Their defaults give way by themselves.
+        // Their defaults are shortened automatically.
         if let (Some(all), Some(some)) = (all, reader.peek::<Duration>(key))
             && reader.is_written(key)
             && some > all
@@ -233,7 +234,7 @@ fn duration(reader: &mut Reader, key: &'static str, range: RangeInclusive<Durati
     }
 }
 
-/// A client whose body arrives too slowly is told so, which takes an answer.
+/// If a client's body arrives too slowly, the client gets an answer. The answer needs time, too.
 fn a_slow_body_is_told_so(reader: &mut Reader) {
     let body = reader.peek::<Duration>("limits.body_timeout");
     let answer = reader.peek::<Duration>("limits.answer_timeout");
@@ -248,8 +249,8 @@ fn a_slow_body_is_told_so(reader: &mut Reader) {
     }
 }
 
-/// Session, idle time and access token: each contains the next, else the outer
-/// one would not mean what it says.
+/// Session, idle time and access token. Each must contain the next one. Otherwise the longer one would have
+/// no effect.
 fn lifetimes_nest(reader: &mut Reader) {
     let absolute = reader.peek::<Duration>("session.absolute_timeout");
     let idle = reader.peek::<Duration>("session.idle_timeout");

@@ -1,5 +1,4 @@
-//! The types a setting may have: each knows how it is written and what to say
-//! when it is written wrongly.
+//! The types of settings. Each knows its form, and the message if a value is wrong.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,36 +12,36 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
 
-/// How a value is written in TOML.
+/// The form of a value in TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     Text,
     Number,
     Boolean,
-    /// A TOML array of texts; in a variable the items are separated by commas.
+    /// A TOML array of texts. In a variable, commas separate the items.
     List,
 }
 
 /// A type that a setting can have.
 pub(super) trait Setting: Sized {
     const FORM: Form = Form::Text;
-    /// What to write, in words that follow "must be".
+    /// The form of a value, as text to put after "must be".
     const EXPECTED: &'static str;
-    /// Parses one value; a list is handed over item by item.
+    /// Parses one value. A list is passed item by item.
     ///
-    /// The error is a remedy: one sentence that tells what to write.
+    /// The error is a remedy: a sentence that says what to write.
     fn parse(items: &[String]) -> Result<Self, String>;
 
-    /// What was written as it may be shown: without anything secret.
+    /// The value as it may be shown, without secrets.
     fn redact(item: &str) -> String {
         item.to_owned()
     }
 }
 
-/// What stands for a secret where a value is shown.
+/// The replacement for a secret in messages.
 pub(super) const HIDDEN: &str = "***";
 
-/// The only item of a setting that is not a list.
+/// The only item of a setting that is no list.
 pub(super) fn single(items: &[String]) -> &str {
     items.first().map_or("", String::as_str)
 }
@@ -160,7 +159,7 @@ impl Setting for Vec<Network> {
     }
 }
 
-/// The 32 bytes under which secrets are sealed in the database.
+/// The 32 bytes of the key that seals secrets in the database.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InstanceKeyBytes(Zeroizing<[u8; 32]>);
 
@@ -207,7 +206,7 @@ impl Setting for InstanceKeyBytes {
     }
 }
 
-/// Which log messages are written, as directives of `tracing`.
+/// The log messages that are written, as directives of `tracing`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter(String);
 
@@ -222,7 +221,7 @@ impl Setting for LogFilter {
 
     fn parse(items: &[String]) -> Result<Self, String> {
         let text = single(items);
-        // A lone word that is no level would be taken for the name of a target.
+        // A single word that is no level would be taken for a target.
         let is_lone_word = |part: &str| !part.contains('=') && part.parse::<LevelFilter>().is_err();
         match EnvFilter::builder().parse(text) {
             Ok(_) if !text.split(',').any(is_lone_word) => Ok(Self(text.to_owned())),
@@ -235,16 +234,16 @@ impl Setting for LogFilter {
     }
 }
 
-/// Who ends TLS.
+/// Where TLS is terminated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsMode {
     /// This process, with a certificate and a key from files.
     Files,
-    /// A reverse proxy in front, which speaks plain HTTP to this process.
+    /// A reverse proxy in front of it, which sends plain HTTP to this process.
     Proxy,
 }
 
-/// How log messages are written.
+/// The format of log messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// A line for people.
@@ -253,18 +252,18 @@ pub enum LogFormat {
     Json,
 }
 
-/// Which pooler stands before PostgreSQL.
+/// The pooler in front of PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pooler {
-    /// The first connection tells.
+    /// The first connection finds out.
     Auto,
     None,
-    /// Each transaction may meet another server process.
+    /// Each transaction may run in another server process.
     Transaction,
 }
 
 impl Pooler {
-    /// What the engine reads from the address.
+    /// The value that the engine reads from the URL.
     pub(super) fn parameter(self) -> Option<&'static str> {
         match self {
             Self::Auto => None,
@@ -304,7 +303,7 @@ impl Setting for SchemaName {
     }
 }
 
-/// Makes a closed set of two words a setting.
+/// Makes a setting of a closed set of two words.
 macro_rules! words {
     ($($name:ident { $first:ident = $first_word:literal, $second:ident = $second_word:literal })*) => {$(
         impl Setting for $name {

@@ -1,4 +1,4 @@
-//! The configuration in force, for people: each value with its origin.
+//! Shows the effective configuration: each value with its origin.
 
 use std::fmt::Write as _;
 
@@ -8,19 +8,18 @@ use super::keys::SECTIONS;
 use super::reader::{Written, default_items};
 use super::{Config, Fallback, Form, Key, Place};
 
-/// One key as it is in force.
+/// The effective value of a key.
 #[derive(Debug, Serialize)]
 pub struct InForce {
     key: &'static str,
-    /// Redacted; nothing where the key is not set.
+    /// Redacted. `None` if the key is not set.
     value: Option<serde_json::Value>,
-    /// `file:line:column`, a variable, `default`, or `development` for what `genkan dev` sets.
+    /// `file:line:column`, a variable, `default`, or `development` if `genkan dev` sets it.
     origin: String,
 }
 
 impl Config {
-    /// The configuration in force as TOML, each value with where it comes from.
-    /// Secrets are hidden.
+    /// The effective configuration as TOML, each value with its origin. Secrets are hidden.
     pub fn show(&self) -> String {
         let mut text = String::new();
         for (section, _, keys) in SECTIONS {
@@ -30,7 +29,7 @@ impl Config {
             for key in *keys {
                 let name = key.name.rsplit('.').next().unwrap_or(key.name);
                 let _ = match self.in_force(key) {
-                    // JSON's texts, numbers, booleans and lists of texts are TOML's.
+                    // Texts, numbers, booleans and lists of texts have the same form in JSON and in TOML.
                     InForce {
                         value: Some(value),
                         origin,
@@ -43,7 +42,7 @@ impl Config {
         text
     }
 
-    /// The same for scripts.
+    /// The effective configuration, for scripts.
     pub fn to_json(&self) -> Vec<InForce> {
         super::keys().map(|key| self.in_force(key)).collect()
     }

@@ -1,4 +1,4 @@
-//! The mail server: where it is, and how the way there is protected.
+//! The mail server: its address, and how the connection is protected.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 use super::setting::{Setting, single};
 use super::url::{unescaped, without_password};
 
-/// How the way to the mail server is protected.
+/// How the connection to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmtpSecurity {
     /// TLS from the first byte (RFC 8314 §3.3).
     Tls,
-    /// TLS after a greeting in the clear, which is demanded and not merely tried (RFC 3207).
+    /// TLS after a greeting without TLS. The server must offer it (RFC 3207).
     StartTls,
-    /// In the clear: this machine, or a network that the operator answers for.
+    /// No TLS: on this machine, or in a network that the operator trusts.
     Plain,
 }
 
@@ -29,7 +29,7 @@ impl SmtpUrl {
     ///
     /// # Errors
     ///
-    /// A sentence that tells what to write instead.
+    /// A sentence that says what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
         const EXAMPLE: &str = "Write \"smtps://user:password@smtp.example.com\", or smtp:// for a server that \
                                begins in the clear and demands STARTTLS.";
@@ -61,7 +61,7 @@ impl SmtpUrl {
         host.trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// The port, with the protocol's own filled in.
+    /// The port, by default the protocol's own.
     pub fn port(&self) -> u16 {
         self.0.port().unwrap_or(match self.security() {
             SmtpSecurity::Tls => 465,
@@ -81,7 +81,7 @@ impl SmtpUrl {
         }
     }
 
-    /// The user to sign in as, unescaped.
+    /// The user name, unescaped.
     pub fn user(&self) -> Option<String> {
         let user = Some(self.0.username()).filter(|user| !user.is_empty())?;
         Some(unescaped(user))
@@ -137,7 +137,7 @@ impl Setting for EmailAddress {
     }
 }
 
-/// The name beside the address of a sender: one line.
+/// The name of a sender beside their address: one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SenderName(String);
 

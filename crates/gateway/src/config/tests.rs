@@ -1,4 +1,4 @@
-//! Each mistake and the exact words about it; what is read from where.
+//! Each mistake and its exact text, and which values are read from where.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::keys::SECTIONS;
 use super::setting::Setting;
 use super::*;
 
-/// What every configuration needs.
+/// The least that every configuration needs.
 const LEAST: &str = "public_url = \"https://auth.example.com\"\ninstance_key_file = \"instance.key\"\n";
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -24,8 +24,8 @@ fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
     Config::finish(reader, Path::new("/etc/genkan"))
 }
 
-/// The mistakes in the least configuration with `text` after it, as they are printed.
-/// Lines count from the first line of `text`.
+/// The printed mistakes of the least configuration followed by `text`. Lines count from the first line of
+/// `text`.
 fn complaints(text: &str) -> String {
     let text = format!("{text}\n");
     match load(
@@ -40,7 +40,7 @@ fn complaints(text: &str) -> String {
     }
 }
 
-/// What is written wrongly, and the words about it.
+/// Wrong values, and their messages.
 const MISTAKES: &[(&str, &str)] = &[
     (
         "lisen = \"127.0.0.1:8080\"",
@@ -403,7 +403,7 @@ fn a_variable_that_nearly_names_a_key_is_a_mistake_and_others_are_not_ours() {
         mistakes.to_string(),
         "GENKAN_DATABSE_URL: names no key\n  Did you mean GENKAN_DATABASE_URL?"
     );
-    // A container platform makes these for a service called genkan; dev.env has the others.
+    // A container platform makes these for a service called genkan, and `dev.env` has the others.
     let foreign = [
         ("GENKAN_PORT", "tcp://10.0.0.1:8080"),
         ("GENKAN_SERVICE_HOST", "10.0.0.1"),
@@ -569,7 +569,7 @@ fn the_reference_names_every_key() {
     assert!(SECTIONS.iter().all(|(_, _, keys)| !keys.is_empty()));
 }
 
-/// `config check` tells what `serve` would refuse, and shows no part of a password.
+/// `config check` reports what `serve` would refuse, and shows no part of a password.
 #[test]
 fn a_database_url_that_serve_would_refuse_is_a_mistake() {
     for (url, says) in [

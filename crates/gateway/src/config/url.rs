@@ -1,5 +1,4 @@
-//! The two addresses in the configuration: where people find this instance, and
-//! where its data lives.
+//! The two addresses in the configuration: the public URL of this instance, and its database.
 
 use std::fmt;
 
@@ -7,19 +6,19 @@ use url::{Host, Url};
 
 use super::setting::{HIDDEN, Setting, single};
 
-/// The address where browsers and applications find this instance: its issuer.
+/// The public URL of this instance, which is its issuer.
 ///
-/// A scheme, a host and perhaps a port, in the one spelling that every client
-/// derives from it: applications compare `iss` with it character by character.
+/// A scheme, a host and optionally a port, in the one form that every client derives from it. Applications
+/// compare `iss` with it character by character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(Url);
 
 impl PublicUrl {
-    /// Parses `text`, which must already be in its one spelling.
+    /// Parses `text`, which must already have this one form.
     ///
     /// # Errors
     ///
-    /// A sentence that tells what to write instead.
+    /// A sentence that says what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
         const EXAMPLE: &str = "Write the address that people see, such as \"https://auth.example.com\".";
         let url = Url::parse(text).map_err(|_| EXAMPLE.to_owned())?;
@@ -60,7 +59,7 @@ impl PublicUrl {
             .trim_end_matches(']')
     }
 
-    /// The port, with the scheme's default filled in.
+    /// The port, by default the scheme's own.
     pub fn port(&self) -> u16 {
         self.0.port_or_known_default().unwrap_or(443)
     }
@@ -107,17 +106,17 @@ impl Setting for PublicUrl {
     }
 }
 
-/// `sqlite:<path>` or `postgres://…`; the password in it is never shown.
+/// `sqlite:<path>` or `postgres://…`. Its password is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(pub(super) String);
 
 impl DatabaseUrl {
-    /// The whole address, with its password.
+    /// The whole URL, with its password.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// With a parameter of its own, which the engine reads from the address, if it is not there yet.
+    /// Adds a parameter for the engine, unless the URL has it.
     pub(super) fn with(&self, parameter: &str, value: &str) -> Self {
         let query = self.0.split_once('?').map_or("", |(_, query)| query);
         let is_there = query
@@ -128,7 +127,7 @@ impl DatabaseUrl {
         }
         let separator = if self.0.contains('?') { '&' } else { '?' };
         let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-        // A form writes a space as a plus, an address does not.
+        // In a form a plus means a space, in a URL it does not.
         Self(format!(
             "{}{separator}{parameter}={}",
             self.0,
@@ -136,7 +135,7 @@ impl DatabaseUrl {
         ))
     }
 
-    /// The file of an embedded database.
+    /// The file of an SQLite database.
     pub fn sqlite_path(&self) -> Option<&str> {
         self.0.strip_prefix("sqlite:")
     }
@@ -154,8 +153,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Percent-decoded. A form has meanings for three characters more, so they are
-/// escaped first.
+/// Percent-decodes a text. In a form three more characters have a meaning, so they are escaped first.
 pub(super) fn unescaped(text: &str) -> String {
     let text = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
     url::form_urlencoded::parse(text.as_bytes())
@@ -164,10 +162,10 @@ pub(super) fn unescaped(text: &str) -> String {
         .unwrap_or_default()
 }
 
-/// `url` with the password of its authority or of its query replaced.
+/// `url` with its password hidden, both before the host and in the query.
 ///
-/// A password may hold any character, also `@`, `/` and `?` where somebody
-/// forgot to escape them, so this hides too much rather than too little.
+/// A password may contain any character, also `@`, `/` and `?` that were not escaped. So this hides too
+/// much rather than too little.
 pub(super) fn without_password(url: &str) -> String {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
@@ -191,8 +189,7 @@ pub(super) fn without_password(url: &str) -> String {
     format!("{scheme}{address}?{}", query.join("&"))
 }
 
-/// Without an `@` what follows the first colon is a port, or else a password whose
-/// end somebody forgot.
+/// Without an `@`, the text after the first colon is a port, or a password whose end is missing.
 fn without_misplaced_password(rest: &str) -> String {
     if rest.starts_with('[') {
         return rest.to_owned();
@@ -227,7 +224,7 @@ impl Setting for DatabaseUrl {
                         \"postgres://user:password@host/database\"."
                 .to_owned());
         }
-        // What `serve` would refuse is told here, with its line.
+        // What `serve` would refuse is reported here, with its line.
         genkan_db::Db::check_url(text).map_err(|error| format!("{}.", upper_first(&error.to_string())))?;
         Ok(Self(text.to_owned()))
     }

@@ -1,4 +1,4 @@
-//! The way back: what makes an answer of a provider count, whatever is spoken there.
+//! The answers of providers: the checks that every protocol needs.
 //!
 //! Source: RFC 9700 §4.7.1; OAuth 2.0 Form Post Response Mode 1.0 §2.
 
@@ -18,21 +18,20 @@ use crate::budget::Attempt;
 use crate::cookies::Cookie;
 use crate::web::error::PageError;
 
-/// The longest form that is parked. A code, a state and a little about the person are
-/// a tenth of it.
+/// The longest form that is parked. A code, a state and a few facts about the person take a tenth of it.
 pub const MAX_FORM_BYTES: usize = 16 * 1024;
 
-/// The end of a visit to an identity provider.
+/// The result of a visit to an identity provider.
 #[derive(Debug)]
 pub struct Finished {
     pub interaction: Interaction,
     pub result: Result<UpstreamIdentity, Failure>,
 }
 
-/// Why an answer is not taken up.
+/// Why an answer is not processed.
 #[derive(Debug)]
 pub enum NotTaken {
-    /// It belongs to no pending request of this browser: replayed, forged, or a stranger's.
+    /// It belongs to no request of this browser that waits: it is replayed or forged, or another browser's.
     Unsolicited,
     Page(PageError),
 }
@@ -61,16 +60,15 @@ impl From<anonymous::TooMany> for NotTaken {
     }
 }
 
-/// Takes an identity provider's answer that came in the address.
+/// Processes an identity provider's answer from the query.
 ///
-/// The state is consumed first, whatever comes of the rest: an answer counts
-/// once (RFC 9700 §4.7.1), in the browser that asked, at the connection that was
-/// asked, or not at all.
+/// The state is used up first, even if a later check fails. So an answer counts at most once (RFC 9700
+/// §4.7.1), in the browser and at the connection of the request.
 ///
 /// # Errors
 ///
-/// [`NotTaken`] if the answer belongs to no pending request of this browser.
-/// A later failure is in [`Finished::result`].
+/// [`NotTaken`] if the answer belongs to no waiting request of this browser. A later failure is in
+/// [`Finished::result`].
 pub async fn finish(
     app: &App,
     headers: &HeaderMap,
@@ -93,12 +91,12 @@ pub async fn finish(
     answer.take(app, &browser.sha256()).await
 }
 
-/// Keeps an answer that another site posts until its browser fetches it, and tells where
-/// that is. It is not read but for its state, and nothing is used up.
+/// Stores an answer that another site posted until its browser fetches it, and returns the address for
+/// that. Only its state is read, and nothing is used up.
 ///
 /// # Errors
 ///
-/// [`NotTaken::Unsolicited`] if no answer with its state is waited for from there.
+/// [`NotTaken::Unsolicited`] if no request with its state waits there.
 pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String, NotTaken> {
     if body.len() > MAX_FORM_BYTES {
         return Err(garbled().into());
@@ -130,11 +128,11 @@ pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String,
     Ok(format!("{}/{}", connection.path(Page::Callback), handle.expose()))
 }
 
-/// Takes an answer that was parked, in the browser that it belongs to.
+/// Processes a parked answer, in the browser that it belongs to.
 ///
 /// # Errors
 ///
-/// As [`finish`]. In another browser the answer stays where it is.
+/// As [`finish`]. In another browser the answer stays parked.
 pub async fn finish_parked(
     app: &App,
     headers: &HeaderMap,
@@ -168,20 +166,20 @@ fn garbled() -> PageError {
     PageError::invalid_request("The identity provider's answer is garbled.")
 }
 
-/// An answer that says which request it belongs to.
+/// An answer with the request that it belongs to.
 struct Answer {
-    /// The connection whose address it came to.
+    /// The connection at whose address it arrived.
     connection_id: ConnectionId,
     state: SecretHash,
-    /// It was parked under this.
+    /// The handle under which it was parked.
     handle: Option<SecretHash>,
     returned: Return,
 }
 
 impl Answer {
-    /// Uses it up, and looks at what it says.
+    /// Uses the request up, and checks the answer.
     async fn take(self, app: &App, browser: &SecretHash) -> Result<Finished, NotTaken> {
-        // Before the state is used up: a refused answer may come again.
+        // Before the state is used up, because a refused answer may come again.
         let attempt = match self.returned.parameters().one("code") {
             Ok(Some(_)) => answers::begin(app, &self.connection_id)?,
             _ => None,
@@ -189,7 +187,7 @@ impl Answer {
         let opened = match self.open(app, browser).await {
             Ok(opened) => opened,
             Err(error) => {
-                // The provider was not asked.
+                // The provider was not asked, so the attempt does not count.
                 if let Some(attempt) = attempt {
                     attempt.give_back();
                 }
@@ -199,7 +197,7 @@ impl Answer {
         self.judge(app, opened, attempt).await
     }
 
-    /// Every check of the provider's kind, and ours of everybody.
+    /// Runs every check of the provider's kind, and our common ones.
     async fn judge(
         self,
         app: &App,
@@ -229,8 +227,8 @@ impl Answer {
         let opened = app
             .db()
             .tx_read_committed(async |tx| -> Result<_, NotTaken> {
-                // An answer that does not fit rolls back: another browser's cannot use
-                // up a login that is not its own.
+                // If the answer does not fit, this rolls back. So another browser's answer cannot use up a
+                // login that is not its own.
                 if let Some(handle) = &self.handle {
                     let taken = parked_answer::take(tx, handle, now).await?;
                     taken.ok_or(NotTaken::Unsolicited)?;
@@ -258,11 +256,11 @@ impl Answer {
             .await?;
         let (interaction, connection) = (&opened.interaction, &opened.connection);
         let testing = matches!(interaction.request, Request::TestConnection { .. });
-        // Disabled while the person was away: disabling takes effect at once.
+        // It was disabled while the person was away. This takes effect at once.
         if !connection.enabled && !testing {
             return Err(super::not_active().into());
         }
-        // A login that went another way meanwhile is not moved back.
+        // A login that has moved on meanwhile is not moved back.
         if interaction.stage.way().and_then(Way::connection_id) != Some(&connection.id) {
             return Err(NotTaken::Unsolicited);
         }
@@ -270,7 +268,7 @@ impl Answer {
     }
 }
 
-/// What an answer belongs to.
+/// The request and the login that an answer belongs to.
 struct Opened {
     pending: UpstreamRequest,
     interaction: Interaction,

@@ -1,4 +1,4 @@
-//! The browser's way to a provider.
+//! How the browser goes to a provider.
 
 use axum::response::{IntoResponse, Redirect, Response};
 use genkan_store::Secret;
@@ -8,23 +8,23 @@ use http::header;
 
 use crate::web::form_post::FormPost;
 
-/// How the browser gets to a provider.
+/// How the browser goes to a provider.
 #[derive(Debug)]
 pub enum Departure {
     Redirect(String),
-    /// What is too long for an address, or must not stand in one: a form that sends
-    /// itself, and has a button where no script runs.
+    /// For a request that is too long for an address, or must not be in one: a form that submits itself.
+    /// Without scripts it has a button.
     Form {
         action: String,
         fields: Vec<(&'static str, String)>,
     },
 }
 
-/// A departure, and what is remembered of it.
+/// A departure, and the data that its answer needs.
 #[derive(Debug)]
 pub struct Departing {
     pub departure: Departure,
-    /// By which the answer finds its request.
+    /// With it the answer finds its request.
     pub state: Secret,
     pub expected: Expected,
 }

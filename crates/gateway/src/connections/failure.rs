@@ -1,4 +1,4 @@
-//! A login that ended at the identity provider: why, and how to mend it.
+//! A login that failed at the identity provider: why, and how to correct it.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use http::StatusCode;
 use super::{refusal, remedy};
 use crate::web::error::PageError;
 
-/// A provider that restarts is back within this time.
+/// A provider that restarts is usually back within this time.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// Why an identity provider's answer signs nobody in. Boxed, because it is the
-/// rare side of many a `Result`.
+/// Why an identity provider's answer signs nobody in. Boxed, because it is the rare case of many a
+/// `Result`.
 #[derive(Debug)]
 pub struct Failure(Box<Details>);
 
@@ -28,20 +28,20 @@ impl std::ops::Deref for Failure {
     }
 }
 
-/// What is known of a [`Failure`].
+/// The content of a [`Failure`].
 #[derive(Debug)]
 pub struct Details {
-    /// Short code for logs and the trace, such as `id_token_issuer_mismatch`.
+    /// A short code for logs and the trace, such as `id_token_issuer_mismatch`.
     pub cause: String,
     /// Shown to the person: what happened, in their words.
     pub why: String,
     /// Shown to the administrator: what to change, and where.
     pub remedy: String,
-    /// What the application that asked is told instead of the person: a code and a sentence.
+    /// The error for the application, if it is told instead of the person: a code and a description.
     pub for_application: Option<(&'static str, &'static str)>,
-    /// What the page says to programs: 403, or that the provider is in trouble.
+    /// The status of the page: 403, or a status for a provider in trouble.
     pub status: StatusCode,
-    /// What the provider itself answered, if it refused.
+    /// The provider's own error, if it refused.
     pub provider_error: Option<ProviderError>,
     pub connection_id: ConnectionId,
     pub organization_id: Option<OrganizationId>,
@@ -65,19 +65,19 @@ impl Failure {
         }))
     }
 
-    /// What to change, where more is known than the failure itself tells.
+    /// Sets the remedy, if more is known than the failure alone says.
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.0.remedy = remedy::of_this(&self.0.connection_id, &remedy.into());
         self
     }
 
-    /// The application is told, because it asked for what cannot be had.
+    /// Tells the application, because it has asked for something impossible.
     pub fn tell_application(mut self, code: &'static str, description: &'static str) -> Self {
         self.0.for_application = Some((code, description));
         self
     }
 
-    /// The connection is still being set up: only a test can lead here.
+    /// The connection is not complete. Only a test can lead here.
     pub fn incomplete(connection: &Connection) -> Self {
         let mut trace = Trace::default();
         let missing = connection.missing().join(", ");
@@ -91,13 +91,13 @@ impl Failure {
             .explained("Your company’s sign-in is still being set up.")
     }
 
-    /// The person is told something else than that an answer cannot be accepted.
+    /// Sets the text for the person.
     pub fn explained(mut self, why: &str) -> Self {
         why.clone_into(&mut self.0.why);
         self
     }
 
-    /// The provider could not be reached, or answered nonsense.
+    /// The provider could not be reached, or its answer could not be read.
     pub fn unreachable(
         connection: &Connection,
         cause: &str,
@@ -110,7 +110,7 @@ impl Failure {
         failure
     }
 
-    /// The provider refused by itself.
+    /// The provider itself refused.
     pub fn provider(connection: &Connection, error: ProviderError, trace: Trace) -> Self {
         let remedy = match error.error.as_str() {
             "access_denied" => "The provider denied access: assign the person to the application there.",
@@ -128,7 +128,7 @@ impl Failure {
         failure
     }
 
-    /// The proof is genuine; our own rules refuse it. `trace` says what was checked before.
+    /// The proof is valid, but our rules refuse it. `trace` has the checks before.
     pub fn refused(connection: &Connection, claim: &Claim, refused: &Refusal, mut trace: Trace) -> Self {
         let email = claim.profile.email.as_ref().map_or("", |email| email.as_str());
         if let Refusal::SubjectChanged { known } = refused {
@@ -146,8 +146,7 @@ impl Failure {
         failure
     }
 
-    /// Whether the provider was asked for tokens and gave none, for which it may
-    /// hold the client to account.
+    /// Whether the provider was asked for tokens and refused. It may count such failures of the client.
     pub fn is_refused_code(&self) -> bool {
         [
             "failed_to_exchange_token",
@@ -157,7 +156,7 @@ impl Failure {
         .contains(&self.cause.as_str())
     }
 
-    /// What the person sees. `retry` goes through the login again.
+    /// The page for the person. Its link `retry` begins the login again.
     pub fn page(&self, reference: Option<&TraceId>, retry: &str) -> PageError {
         let reference = reference.map(TraceId::as_str);
         let page = sign_in_failed(self.status, &self.why, reference).try_again(retry);
@@ -168,8 +167,7 @@ impl Failure {
     }
 }
 
-/// An identity provider's answer signs nobody in; `reference` names the trace,
-/// if one was kept.
+/// An identity provider's answer signs nobody in. `reference` names the trace, if one was stored.
 fn sign_in_failed(status: StatusCode, why: &str, reference: Option<&str>) -> PageError {
     let page = PageError::new(status, "We could not sign you in", why.to_owned());
     match reference {

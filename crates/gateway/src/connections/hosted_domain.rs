@@ -1,4 +1,4 @@
-//! People who come from Google: whether their account is the company's own.
+//! For people who come from Google: checks whether their account is the company's own.
 
 use genkan_store::admission::Refusal;
 use genkan_store::connection::hosted_domain::{self, Hosted};
@@ -9,12 +9,12 @@ use crate::web::error::PageError;
 
 const CHECK: &str = "Hosted domain (hd)";
 
-/// Leaves a line in the trace. What this refuses is refused once more in the
-/// transaction that would sign the person in; a test ends here.
+/// Adds a line to the trace. The transaction that would sign the person in checks this again. A test ends
+/// here.
 ///
 /// # Errors
 ///
-/// The outer error is a page: the store fails.
+/// The outer error is a page: the store has failed.
 pub(super) async fn check(
     app: &App,
     mut identity: UpstreamIdentity,

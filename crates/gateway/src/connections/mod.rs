@@ -1,12 +1,11 @@
-//! Upstream identity providers: the way out to them, and the way back.
+//! Upstream identity providers: requests to them, and their answers.
 //!
-//! [`start`] sends the browser away, by the [`way_out`]; [`finish`] takes the answer, [`park`] and
-//! [`finish_parked`] one that another site posts. Every check of state, signature,
-//! audience, nonce and clock lies behind them, and each leaves a line in a trace that
-//! an administrator can read.
+//! [`start`] sends the browser to a provider, with the [`way_out`]. [`finish`] processes the answer, and
+//! [`park`] and [`finish_parked`] an answer that another site posts. They check state, signature, audience,
+//! nonce and clock. Each check leaves a line in a trace for the administrator.
 //!
-//! A kind of connection is one file or folder here with the functions that the `match`
-//! below calls. See `docs/decisions/connection-kinds.md`.
+//! Each kind of connection is one file or folder here, with the functions that the `match` below calls. See
+//! `docs/decisions/connection-kinds.md`.
 
 mod answer;
 mod departure;
@@ -38,7 +37,7 @@ use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::web::error::PageError;
 
-/// What to tell the identity provider about the person and the request.
+/// What the identity provider is told about the person and the request.
 #[derive(Debug, Default, Clone)]
 pub struct Hints {
     pub login_hint: Option<String>,
@@ -48,25 +47,25 @@ pub struct Hints {
     pub max_age: Option<Duration>,
 }
 
-/// A person as their identity provider describes them, every check passed.
+/// A person as their identity provider describes them, after all checks.
 #[derive(Debug, Clone)]
 pub struct UpstreamIdentity {
     pub connection: Connection,
     pub subject: String,
     pub email: EmailAddress,
     pub profile: Profile,
-    /// `None`: they stay as they are.
+    /// `None`: the groups stay.
     pub groups: Option<Vec<String>>,
     pub roles: Roles,
     /// When they authenticated there, if the provider says so.
     pub auth_time: Option<Timestamp>,
-    /// All claims as they came, for the record.
+    /// All claims of the provider, to be stored.
     pub attributes: serde_json::Map<String, serde_json::Value>,
     pub trace: Trace,
 }
 
 impl UpstreamIdentity {
-    /// What they claim to be, for the one who decides whether to admit them.
+    /// The claim for the admission, which decides whether to let them in.
     pub fn claim(&self) -> Claim {
         let proof = Proof::Connection {
             connection_id: self.connection.id.clone(),
@@ -81,26 +80,26 @@ impl UpstreamIdentity {
         }
     }
 
-    /// They are genuine; our own rules refuse them.
+    /// The proof is valid, but our rules refuse the person.
     pub fn refused(&self, refusal: &Refusal) -> Failure {
         Failure::refused(&self.connection, &self.claim(), refusal, self.trace.clone())
     }
 }
 
-/// The kinds whose providers answer here.
+/// The kinds of connection whose providers answer at these pages.
 pub const ANSWERING: &[Kind] = &[Kind::Oidc];
 
-/// How an answer came back.
+/// How an answer arrived.
 #[derive(Debug)]
 pub enum Return {
-    /// In the address.
+    /// In the query.
     Query(Parameters),
-    /// By a form, which another site posted.
+    /// By a form that another site posted.
     Form(Parameters),
 }
 
 impl Return {
-    /// What the answer says, whichever way it came.
+    /// The parameters of the answer.
     fn parameters(&self) -> &Parameters {
         match self {
             Self::Query(parameters) | Self::Form(parameters) => parameters,
@@ -108,7 +107,7 @@ impl Return {
     }
 }
 
-/// The way out to a connection: where the browser goes, and what is kept until it comes back.
+/// The request to a provider: where the browser goes, and what is stored until the answer.
 #[derive(Debug)]
 pub struct WayOut {
     connection_id: ConnectionId,
@@ -118,7 +117,7 @@ pub struct WayOut {
 }
 
 impl WayOut {
-    /// The stage of a login whose browser goes there; `email` is what the person typed.
+    /// The stage of a login after its browser has gone there. `email` is what the person typed.
     pub fn stage(&self, email: Option<&str>) -> Stage {
         Stage::At(Way::Connection {
             connection_id: self.connection_id.clone(),
@@ -143,12 +142,11 @@ impl IntoResponse for WayOut {
     }
 }
 
-/// Asks the kind of a connection for the way out to its provider. Nothing is stored.
+/// Asks the kind of a connection for the request to its provider. Nothing is stored.
 ///
 /// # Errors
 ///
-/// The outer error is a page: too much was asked for. The inner one is a provider
-/// that cannot be asked.
+/// The outer error is a page: a limit is reached. The inner one is a provider that cannot be asked.
 pub async fn way_out(
     app: &App,
     connection: &Connection,
@@ -175,8 +173,8 @@ pub async fn way_out(
 ///
 /// # Errors
 ///
-/// The outer error is a page: the connection is gone or disabled, or the store
-/// fails. The inner one is a provider that cannot be asked.
+/// The outer error is a page: the connection is gone or disabled, or the store has failed. The inner one is
+/// a provider that cannot be asked.
 pub async fn start(
     app: &App,
     interaction: &Interaction,
@@ -210,11 +208,11 @@ pub async fn start(
 #[derive(Debug)]
 pub struct Unreached {
     pub why: String,
-    /// What an operator can change, where the reason itself tells.
+    /// What an operator can change, if the reason shows it.
     pub remedy: Option<&'static str>,
 }
 
-/// Looks at a provider as the next sign-in does.
+/// Reaches a provider as the next sign-in does.
 ///
 /// # Errors
 ///
@@ -226,16 +224,16 @@ pub async fn reach(app: &App, connection: &Connection) -> Result<(), Unreached> 
     }
 }
 
-/// What an attribute that came becomes, for people who look at it.
+/// Our attribute for a claim of the provider, for people who look at the claims.
 pub fn becomes(connection: &Connection, name: &str) -> Option<&'static str> {
     match &connection.settings.protocol {
         Protocol::Oidc(settings) => oidc::mapping(connection, settings).becomes(name),
-        // Nothing has come.
+        // There are no claims.
         Protocol::Saml(_) => None,
     }
 }
 
-/// Every check of the provider's kind.
+/// Runs every check of the provider's kind.
 async fn read(
     app: &App,
     connection: &Connection,
@@ -263,12 +261,12 @@ async fn read(
             };
             oidc::finish(app, connection, settings, arrival).await
         }
-        // Nobody was sent there: a request was under way under another kind's settings.
+        // The request was sent under settings of another kind.
         (Protocol::Saml(_), _) => Err(saml::not_supported(connection)),
     }
 }
 
-/// A link names a connection that there is not.
+/// The page for a link to a connection that does not exist.
 pub fn unknown() -> PageError {
     PageError::new(
         StatusCode::NOT_FOUND,
@@ -278,7 +276,7 @@ pub fn unknown() -> PageError {
     .what_to_do("check the link, or ask the people who run the application.")
 }
 
-/// A sign-in goes through a connection that is switched off.
+/// The page for a sign-in through a disabled connection.
 pub fn not_active() -> PageError {
     PageError::new(
         StatusCode::FORBIDDEN,

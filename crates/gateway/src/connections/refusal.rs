@@ -1,8 +1,8 @@
-//! An identity that is genuine and still lets nobody in: the words for it.
+//! The texts for a valid identity that our rules refuse.
 
 use genkan_store::admission::Refusal;
 
-/// Short code for logs and the trace.
+/// A short code for logs and the trace.
 pub(super) const fn cause(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::EmailNotTrusted | Refusal::LedElsewhere { .. } | Refusal::HostedDomainForeign => {
@@ -18,7 +18,7 @@ pub(super) const fn cause(refusal: &Refusal) -> &'static str {
     }
 }
 
-/// What the person reads.
+/// The text for the person.
 pub(super) const fn why(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::EmailNotTrusted | Refusal::LedElsewhere { .. } => {
@@ -47,7 +47,7 @@ pub(super) const fn why(refusal: &Refusal) -> &'static str {
     }
 }
 
-/// What the administrator reads.
+/// The text for the administrator.
 pub(super) const fn remedy(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::EmailNotTrusted | Refusal::LedElsewhere { .. } => {

@@ -1,12 +1,12 @@
-//! The command that changes the setting which a remedy speaks of.
+//! The command that changes the setting of a remedy.
 //!
-//! A remedy names the provider's side first; whoever reads the trace at a terminal then
-//! has the words to type, with the identifiers of this very connection.
+//! A remedy names the provider's side first. For a reader at a terminal, the command follows, with the
+//! identifiers of this connection.
 
 use genkan_store::ConnectionId;
 use genkan_store::connection::Connection;
 
-/// What stands behind the remedy of a cause that one of our settings can mend.
+/// The command for a cause that one of our settings can correct.
 fn command(cause: &str) -> Option<&'static str> {
     Some(match cause {
         "email_not_verified" => "`genkan connection update CONNECTION --trust-unverified-email` lets it.",
@@ -39,7 +39,7 @@ fn command(cause: &str) -> Option<&'static str> {
     })
 }
 
-/// A remedy with its command, and the identifiers of the connection in it.
+/// A remedy with its command, and with the identifiers of the connection.
 pub(super) fn complete(connection: &Connection, cause: &str, remedy: String) -> String {
     let whole = match command(cause) {
         Some(command) => format!("{remedy} {command}"),

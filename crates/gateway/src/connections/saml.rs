@@ -1,11 +1,11 @@
-//! Connections of type SAML: they can be set up ahead, and nobody signs in through them yet.
+//! Connections of type SAML. They can be set up, but nobody can sign in through them yet.
 
 use genkan_protocol::Trace;
 use genkan_store::connection::Connection;
 
 use super::{Failure, Unreached};
 
-/// Why nobody is sent to the provider, and nobody comes back from there.
+/// The failure of every sign-in through such a connection.
 pub(super) fn not_supported(connection: &Connection) -> Failure {
     let mut trace = Trace::default();
     trace.fail("Protocol", "OpenID Connect", "SAML");

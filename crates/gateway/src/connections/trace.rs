@@ -1,4 +1,4 @@
-//! Login traces: what was checked when a login failed, for those who must mend it.
+//! Login traces: the checks of a failed login, for the people who must correct its cause.
 
 use genkan_store::interaction::{Interaction, Request};
 use genkan_store::{ClientId, Error, TraceId, login_trace};
@@ -9,16 +9,15 @@ use crate::app::App;
 use crate::context;
 use crate::tally::{self, Subject};
 
-/// So many traces of one connection are kept in a minute …
+/// This many traces of one connection are stored in a minute.
 const WHOLE: u64 = 10;
-/// … and of what fails beyond that, one in so many: a stranger may fail as often
-/// as they like, and the hundredth trace tells what the tenth did.
+/// Of further failures in that minute, one in this many gets a trace. A stranger may fail as often as they
+/// like, and the hundredth trace says the same as the tenth.
 const ONE_IN: u64 = 100;
 
-/// Keeps the trace of a failed login, with its event, and logs one line.
+/// Stores the trace of a failed login with its event, and logs one line.
 ///
-/// Where many fail within a minute there is no trace for each; then nothing is
-/// stored of this one, and it is counted.
+/// If too many fail within a minute, nothing is stored for this one, and it is only counted.
 ///
 /// # Errors
 ///
@@ -31,7 +30,7 @@ pub async fn record(
     let now = app.now();
     let subject = Subject::Connection(failure.connection_id.clone());
     let number = app.tally().failed(&subject, now);
-    // A test has a link that counts once, and somebody waits for what it tells.
+    // A test always gets a trace: its link counts once, and a person waits for the result.
     let is_test =
         interaction.is_some_and(|interaction| matches!(interaction.request, Request::TestConnection { .. }));
     let is_kept = is_test || number <= WHOLE || number.is_multiple_of(ONE_IN);
@@ -73,7 +72,7 @@ pub async fn record(
     Ok(id)
 }
 
-/// What the event says.
+/// The facts of the event.
 fn told(failure: &Failure, trace_id: Option<&TraceId>, client_id: Option<&ClientId>) -> tally::Failure {
     let mut data = Map::new();
     let mut set = |name: &str, value: &str| data.insert(name.to_owned(), Value::from(value));

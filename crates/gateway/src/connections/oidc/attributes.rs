@@ -1,4 +1,4 @@
-//! From a provider's claims to a person.
+//! Makes a person from a provider's claims.
 //!
 //! Source: OIDC Core §5.1 for the default names.
 
@@ -8,36 +8,36 @@ use genkan_store::admission::{Profile, Roles};
 use genkan_store::connection::{Common, OidcSettings, RolesFrom};
 use serde_json::{Map, Value};
 
-/// More groups than this are cut: an access token must still fit into a header.
+/// Further groups are cut off, because an access token must fit into a header.
 const MAX_GROUPS: usize = 200;
 
-/// What a provider said about a person, document by document.
+/// The claims of a provider about a person, by document.
 #[derive(Debug, Clone, Default)]
 pub struct Documents {
     pub id_token: Map<String, Value>,
     pub userinfo: Userinfo,
 }
 
-/// What came of the userinfo endpoint.
+/// The result of the userinfo endpoint.
 #[derive(Debug, Clone, Default)]
 pub enum Userinfo {
-    /// There is none, or the ID token says all that is needed.
+    /// There is none, or the ID token contains everything.
     #[default]
     NotAsked,
-    /// It was needed, and its answer cannot be used.
+    /// It was needed, but its answer cannot be used.
     Unread,
     Read(Map<String, Value>),
 }
 
-/// Something about which a flag says whether anybody has checked it. One without
-/// the other says nothing (OIDC Core §5.1).
+/// A claim, and the claim that says whether it is verified. One without the other means nothing (OIDC Core
+/// §5.1).
 const PAIRS: [(&str, &str); 2] = [
     ("email", "email_verified"),
     ("phone_number", "phone_number_verified"),
 ];
 
 impl Documents {
-    /// The ID token first: it is the signed one.
+    /// The ID token comes first, because it is signed.
     fn iter(&self) -> impl Iterator<Item = &Map<String, Value>> {
         let userinfo = match &self.userinfo {
             Userinfo::Read(userinfo) => Some(userinfo),
@@ -46,13 +46,13 @@ impl Documents {
         std::iter::once(&self.id_token).chain(userinfo)
     }
 
-    /// A claim as the first document has it that has it. `null` is an absence.
+    /// The claim from the first document that has it. `null` counts as absent.
     fn find(&self, claim: &str) -> Option<&Value> {
         self.iter().find_map(|document| said(document, claim))
     }
 
-    /// All claims in one, for people who look at them; a value and its flag come
-    /// from the same document here too.
+    /// All claims together, for people who look at them. Here, too, a value and its flag come from the same
+    /// document.
     pub fn merged(&self) -> Map<String, Value> {
         let mut all = self.id_token.clone();
         let Userinfo::Read(userinfo) = &self.userinfo else {
@@ -78,22 +78,22 @@ impl Documents {
     }
 }
 
-/// OIDC Core §5.3.2: what is not said should be left out, and is sometimes `null`.
+/// OIDC Core §5.3.2: an absent claim should be left out, but is sometimes `null`.
 fn said<'a>(document: &'a Map<String, Value>, claim: &str) -> Option<&'a Value> {
     document.get(claim).filter(|value| !value.is_null())
 }
 
-/// What was found in the claims.
+/// The result of the mapping.
 #[derive(Debug)]
 pub struct Mapped {
     pub email: EmailAddress,
     pub profile: Profile,
-    /// `None`: they stay as they are.
+    /// `None`: the groups stay.
     pub groups: Option<Vec<String>>,
     pub roles: Roles,
 }
 
-/// Why no person could be made of the claims.
+/// Why the claims do not make a person.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
     #[error("the claim {claim} with the e-mail address is missing")]
@@ -106,7 +106,7 @@ pub enum MappingError {
     },
 }
 
-/// Where each attribute is found: as the connection says.
+/// The claim of each attribute, as the connection says.
 #[derive(Debug, Clone, Copy)]
 pub struct Mapping<'a> {
     pub common: &'a Common,
@@ -114,13 +114,13 @@ pub struct Mapping<'a> {
 }
 
 impl<'a> Mapping<'a> {
-    /// The claim with one of our attributes; the standard's name if none was chosen.
+    /// The claim for one of our attributes. By default the standard's name.
     pub fn claim(self, attribute: &'a str) -> &'a str {
         let mapping = &self.common.attribute_mapping;
         mapping.get(attribute).map_or(attribute, String::as_str)
     }
 
-    /// The claims that list groups and roles, if the connection reads any.
+    /// The claims with groups and roles, if the connection reads any.
     fn lists(self) -> impl Iterator<Item = &'a str> {
         let roles = match self.settings.roles_from() {
             RolesFrom::Named(claim) | RolesFrom::Unnamed(claim) => Some(claim),
@@ -129,7 +129,7 @@ impl<'a> Mapping<'a> {
         self.settings.groups_from().into_iter().chain(roles)
     }
 
-    /// What a claim becomes, for people who look at what came.
+    /// Our attribute for a claim, for people who look at the claims.
     pub fn becomes(self, name: &str) -> Option<&'static str> {
         let mapped = |attribute| self.claim(attribute) == name;
         Some(match name {
@@ -145,21 +145,21 @@ impl<'a> Mapping<'a> {
         })
     }
 
-    /// Whether an ID token leaves something open that the userinfo endpoint may
-    /// answer (OIDC Core §5.3 obliges nobody to ask).
+    /// Whether the ID token lacks something that the userinfo endpoint may have. OIDC Core §5.3 does not
+    /// require to ask it.
     pub fn is_incomplete(self, id_token: &Map<String, Value>) -> bool {
         let is_open = |claim: &str| said(id_token, claim).is_none();
         let is_nameless = is_open(self.claim("name"))
             && (is_open(self.claim("given_name")) || is_open(self.claim("family_name")));
         is_open(self.claim("email"))
-            // Somebody who doubts an address may say so there.
+            // The userinfo may say whether an address is verified.
             || is_open("email_verified")
             || is_nameless
             || self.common.attribute_mapping.values().any(|claim| is_open(claim))
             || self.lists().any(is_open)
     }
 
-    /// Applies the mapping. What groups and roles come to is written into the trace.
+    /// Applies the mapping. The resulting groups and roles are written into the trace.
     ///
     /// # Errors
     ///
@@ -185,11 +185,10 @@ impl<'a> Mapping<'a> {
         })
     }
 
-    /// The address, and what is said about whether somebody has checked it: by the
-    /// document that has the address, and by no other.
+    /// The address, and whether it is verified, both from the same document.
     ///
-    /// A doubt is never lost: it counts from any document that does not speak of
-    /// another address.
+    /// But if any document says that the address is not verified, that counts, unless it is about another
+    /// address.
     fn email(self, documents: &Documents) -> Result<(EmailAddress, Option<bool>), MappingError> {
         let claim = self.claim("email");
         let missing = || MappingError::EmailMissing {
@@ -206,7 +205,7 @@ impl<'a> Mapping<'a> {
             text: text.to_owned(),
             why,
         })?;
-        // The flag is about the claim `email`, not about whatever a connection reads instead.
+        // The flag is about the claim `email`, not about another claim that a connection reads instead.
         let verified = verified(document).filter(|verified| claim == "email" || !verified);
         if verified == Some(true) {
             return Ok((email, verified));
@@ -248,7 +247,7 @@ impl<'a> Mapping<'a> {
     }
 }
 
-/// A claim that looks as if somebody wanted it to count.
+/// Notes in the trace a claim that nobody reads, but that somebody may expect to count.
 fn tell_unused(documents: &Documents, what: &str, claim: &str, trace: &mut Trace) {
     if documents.find(claim).is_some() {
         let note = format!("the claim {claim} is not used: the connection names no claim for them");
@@ -256,8 +255,8 @@ fn tell_unused(documents: &Documents, what: &str, claim: &str, trace: &mut Trace
     }
 }
 
-/// What a named claim lists. An absence means that there are none, unless nobody
-/// can tell: then it is `None`, and what was known stays.
+/// The names in a claim. An absent claim means that there are none. `None` if this is unknown, and then the
+/// person keeps what they have.
 fn listed(
     documents: &Documents,
     claim: &str,
@@ -294,26 +293,26 @@ fn listed(
     Some(Vec::new())
 }
 
-/// What the provider says of its own address check; nothing if it does not say.
+/// Whether the provider has verified the address. `None` if it does not say.
 fn verified(claims: &Map<String, Value>) -> Option<bool> {
     match claims.get("email_verified")? {
         Value::Bool(verified) => Some(*verified),
-        // Some providers send text (a known deviation of OIDC Core §5.1). What is
-        // not clearly true counts as a doubt.
+        // Some providers send text, contrary to OIDC Core §5.1. Anything but a clear `true` counts as not
+        // verified.
         Value::String(text) => Some(text == "true"),
         Value::Null => None,
         _ => Some(false),
     }
 }
 
-/// Names are shown on pages and put into tokens: bounded, one line.
+/// Names are shown on pages and put into tokens, so they must be short and one line.
 fn text(value: &Value) -> Option<String> {
     let text = value.as_str()?.trim();
     let clean: String = name::clean(text).chars().take(255).collect();
     (!clean.is_empty()).then_some(clean)
 }
 
-/// One name or several; nothing if it is neither.
+/// One name or several. `None` if it is neither.
 fn names(value: &Value) -> Option<Vec<String>> {
     let found = match value {
         Value::String(one) => vec![one.clone()],

@@ -1,4 +1,4 @@
-//! The provider's answer and the exchange of its code.
+//! Reads the provider's answer and redeems its code.
 //!
 //! Source: OIDC Core §3.1.2.5, §3.1.3.1; RFC 9207 §2.4; RFC 6749 §2.3.1.
 
@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::connections::Failure;
 use crate::outbound::{Request, Scheme};
 
-/// The tokens of the provider's answer; never logged.
+/// The provider's tokens. They are never logged.
 #[derive(Deserialize)]
 pub(super) struct Tokens {
     pub(super) access_token: Option<String>,
@@ -30,7 +30,7 @@ struct TokenError {
     error_description: Option<String>,
 }
 
-/// RFC 9126 §6: a provider may ask it of single clients, and its metadata do not tell.
+/// RFC 9126 §6: a provider may require it of single clients, and its metadata do not say so.
 const WANTS_IT_PUSHED: &str = "The provider's words say which parameter it does not take. If it takes pushed requests only \
      (RFC 9126), as Keycloak does where a client says so, let the connection push them: \
      `genkan connection update CONNECTION --push-requests on`.";
@@ -43,12 +43,12 @@ pub(super) struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Where the connection finds our attributes.
+    /// The mapping of our attributes.
     pub(super) fn mapping(&self) -> Mapping<'_> {
         mapping(self.connection, self.settings)
     }
 
-    /// Where plain HTTP is acceptable towards the provider.
+    /// Whether plain HTTP is acceptable for this provider.
     pub(super) fn scheme(&self) -> Scheme {
         scheme(self.app, self.connection)
     }
@@ -57,7 +57,7 @@ impl Exchange<'_> {
         Failure::new(self.connection, cause, remedy, std::mem::take(trace))
     }
 
-    /// The code, or what the provider answered instead.
+    /// The code, or the provider's error.
     pub(super) fn code(&self, parameters: &Parameters, trace: &mut Trace) -> Result<String, Failure> {
         let response = match AuthorizationResponse::parse(parameters) {
             Ok(response) => response,
@@ -67,7 +67,7 @@ impl Exchange<'_> {
                 return Err(self.failure("authorization_response_malformed", remedy, trace));
             }
         };
-        // RFC 9207 §2.4: checked before anything of the answer is used.
+        // RFC 9207 §2.4: this comes before anything else of the answer.
         let expected = self.endpoints.issuer.as_str();
         if let Err(error) = response.check_issuer(expected, self.endpoints.sends_iss) {
             let received = match &error {
@@ -100,7 +100,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// OIDC Core §3.1.3.1.
+    /// Redeems the code (OIDC Core §3.1.3.1).
     pub(super) async fn redeem(
         &self,
         code: &str,
@@ -153,7 +153,7 @@ impl Exchange<'_> {
         })
     }
 
-    /// Says who asks, in the form or in the header that is returned (RFC 6749 §2.3.1).
+    /// Authenticates us, in the form or in the returned header (RFC 6749 §2.3.1).
     pub(super) fn authenticate(
         &self,
         form: &mut url::form_urlencoded::Serializer<'_, String>,
@@ -217,11 +217,11 @@ impl Exchange<'_> {
     }
 }
 
-/// What to change where the token endpoint refused the code.
+/// What to change if the token endpoint refused the code.
 fn token_remedy(status: u16, code: &str) -> &'static str {
     match (status, code) {
-        // RFC 6749 §5.2: 401 says that the client was not authenticated, whatever the
-        // code beside it; Keycloak calls a wrong secret `unauthorized_client`.
+        // RFC 6749 §5.2: 401 means that the client was not authenticated, whatever the error code. Keycloak
+        // says `unauthorized_client` for a wrong secret.
         (401, _) | (_, "invalid_client") => {
             "Check client ID and client secret of the connection, and whether the provider wants them in the \
              header or in the body: `genkan connection update CONNECTION --client-secret-stdin` enters the secret, \

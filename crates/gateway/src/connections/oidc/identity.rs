@@ -1,4 +1,4 @@
-//! The ID token: who the provider says it is.
+//! The ID token: the provider's statement about the person.
 //!
 //! Source: OIDC Core §3.1.3.7, §10.1.1.
 
@@ -16,11 +16,11 @@ use super::exchange::{Exchange, Tokens};
 use super::metadata::{self, MetadataError};
 use crate::connections::Failure;
 
-/// What provider and server clocks may differ by.
+/// The tolerated difference between the provider's clock and ours.
 pub(super) const CLOCK_SKEW: Duration = Duration::from_mins(2);
 
-/// Signature algorithms accepted of providers. Symmetric ones and `none` are not
-/// among them: the key would be a secret that other parties know, or nothing.
+/// The accepted signature algorithms. Symmetric ones and `none` are missing: their key would be a secret
+/// that other parties know, or there would be none.
 const ALGORITHMS: &[&str] = &[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519",
 ];
@@ -32,7 +32,7 @@ const NO_AUTH_TIME: &str =
 
 /// Why the signature of a token was not verified.
 pub(super) enum Unverified {
-    /// The keys cannot be had.
+    /// The keys could not be fetched.
     Keys(Arc<MetadataError>),
     Token(JwtError),
 }
@@ -69,7 +69,7 @@ impl Exchange<'_> {
             now: self.app.now(),
             skew: CLOCK_SKEW,
             access_token: tokens.access_token.as_deref(),
-            // §3.1.3.7 step 13: a provider that was asked for a fresh login proves it.
+            // §3.1.3.7 step 13: if a fresh login was requested, the provider must prove it.
             max_age: arrival.max_age,
         };
         match id_token::validate(&verified, &expected, trace) {
@@ -94,7 +94,7 @@ impl Exchange<'_> {
                 .map_err(Unverified::Keys)?;
             match jose::verify(token, &keys, ALGORITHMS) {
                 Ok(verified) => return Ok(verified),
-                // OIDC Core §10.1.1: an unknown key means that the provider has rotated.
+                // OIDC Core §10.1.1: an unknown key means that the provider has rotated its keys.
                 Err(JwtError::UnknownKey { .. }) if !refetched => refetched = true,
                 Err(error) => return Err(Unverified::Token(error)),
             }

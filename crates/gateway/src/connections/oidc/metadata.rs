@@ -1,4 +1,4 @@
-//! What is known of providers: their metadata and their keys, fetched and kept for a while.
+//! The metadata and keys of providers, fetched and cached for a while.
 //!
 //! Source: OIDC Discovery 1.0 §4; OIDC Core §10.1.1 (key rotation).
 
@@ -14,17 +14,16 @@ use crate::documents::Kept;
 pub use crate::documents::MetadataError;
 use crate::outbound::{Request, Scheme};
 
-/// How long metadata is believed without asking again.
+/// How long metadata is used before it is fetched again.
 const METADATA_AGE: Duration = Duration::from_mins(10);
-/// How long keys are. An unknown `kid` asks at once, see [`MIN_REFETCH`].
+/// How long keys are used. An unknown `kid` fetches them at once, see [`MIN_REFETCH`].
 const JWKS_AGE: Duration = Duration::from_mins(60);
-/// Keys are not asked for again on account of a token more often than this,
-/// whatever tokens name, so that made-up key ids cannot make us a load
-/// generator. The first unknown key id is believed at once, however new the
-/// keys are: a provider may rotate at any time.
+/// The shortest time between two fetches of keys because of tokens. It ensures that made-up key ids do not
+/// make us send many requests. The first unknown key id fetches the keys at once, even if they are new,
+/// because a provider may rotate at any time.
 const MIN_REFETCH: Duration = Duration::from_secs(5);
 
-/// The endpoints of a provider, from its metadata or entered by hand.
+/// The endpoints of a provider, from its metadata or from the settings.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
     pub issuer: String,
@@ -32,21 +31,21 @@ pub struct Endpoints {
     pub token: String,
     pub userinfo: Option<String>,
     pub jwks: String,
-    /// The provider names itself in authorization responses (RFC 9207 §3).
+    /// The provider sends its issuer in authorization responses (RFC 9207 §3).
     pub sends_iss: bool,
-    /// The values of `prompt` that it says it takes; nothing if it does not say.
+    /// The supported values of `prompt`. Empty if the provider does not list them.
     pub prompts: Vec<String>,
-    /// Where it takes pushed authorization requests (RFC 9126 §5).
+    /// The endpoint for pushed authorization requests (RFC 9126 §5).
     pub pushed: Option<String>,
-    /// It takes no others.
+    /// It accepts only pushed requests.
     pub requires_pushed: bool,
 }
 
-/// Finds the endpoints of a connection: by hand where entered, else by discovery.
+/// Finds the endpoints of a connection: those of its settings, else by discovery.
 ///
 /// # Errors
 ///
-/// [`MetadataError`] if the metadata cannot be fetched or does not hold.
+/// [`MetadataError`] if the metadata cannot be fetched or are invalid.
 pub async fn endpoints(
     app: &App,
     settings: &OidcSettings,
@@ -93,8 +92,8 @@ pub async fn endpoints(
     })
 }
 
-/// The address of the metadata document (OIDC Discovery §4): administrators
-/// enter an issuer or, as often, the document's own address.
+/// The address of the metadata document (OIDC Discovery §4). Administrators enter an issuer or, as often,
+/// the document's own address.
 pub fn discovery_url(settings: &OidcSettings) -> String {
     settings
         .discovery_endpoint
@@ -109,7 +108,7 @@ async fn discover(
 ) -> Result<Arc<ProviderMetadata>, Arc<MetadataError>> {
     let url = discovery_url(settings);
     let expected = issuer_of(&settings.issuer);
-    // Two connections may expect different issuers of one address.
+    // Two connections may expect different issuers at one address.
     let name = name(scheme, &[&url, expected]);
     let fetch = || {
         let (app, expected) = (app.clone(), expected.to_owned());
@@ -128,14 +127,14 @@ async fn discover(
     app.documents().metadata.get(&name, false, suffices, fetch).await
 }
 
-/// What a document is kept by. A connection that may not do without TLS must not
-/// be told what one that may has found, nor the other way round.
+/// The cache key of a document. A connection that requires TLS must not use what a connection without TLS
+/// has fetched, nor the other way round.
 fn name(scheme: Scheme, parts: &[&str]) -> String {
     format!("{scheme:?} {}", parts.join(" "))
 }
 
-/// The provider's keys. `unknown_kid` asks for them again if a token names a
-/// key that is not among those we know, for the provider has rotated.
+/// The provider's keys. If a token names a key that we do not know, `unknown_kid` fetches them again,
+/// because the provider has rotated.
 ///
 /// # Errors
 ///

@@ -27,19 +27,19 @@ use super::{Departing, Departure, Failure, Hints, Return, Unreached, UpstreamIde
 use crate::app::App;
 use crate::outbound::Scheme;
 
-/// The provider's answer with what was remembered.
+/// The provider's answer, and the stored data of the request.
 #[derive(Debug)]
 pub struct Arrival<'a> {
     pub returned: &'a Return,
     pub nonce: &'a str,
     pub code_verifier: Option<CodeVerifier>,
-    /// It was asked for by a form.
+    /// The request asked for an answer by a form.
     pub form_post: bool,
-    /// The `max_age` that was asked for.
+    /// The `max_age` of the request.
     pub max_age: Option<Duration>,
 }
 
-/// Where the provider sends the browser back to.
+/// The address to which the provider sends the browser back.
 pub fn redirect_uri(app: &App, connection: &Connection) -> String {
     app.url(&connection.path(Page::Callback))
 }
@@ -107,13 +107,12 @@ pub async fn start(
     })
 }
 
-/// What the person is to be asked at the provider. A word that it does not know ends
-/// the sign-in with an error of its own.
+/// The value of `prompt`. An unknown value would end the sign-in with an error at the provider.
 ///
-/// Every provider must know `login` (OIDC Core §15.1), so it is sent where it is
-/// wanted, whatever is listed: without it the provider's session would answer in
-/// silence. `select_account` is sent if it is listed, or nothing is and it is known
-/// of the product; a person who is asked for a password can be somebody else as well.
+/// Every provider must support `login` (OIDC Core §15.1). So it is sent if needed, even if it is not
+/// listed: otherwise the provider's session would answer without a question. `select_account` is sent if
+/// the provider lists it, or if it lists nothing and the product is known to support it. Otherwise `login`
+/// replaces it, because a person who is asked for a password can also change the account.
 fn prompt(hints: &Hints, provider: Provider, listed: &[String]) -> Option<&'static str> {
     if hints.force {
         return Some("login");
@@ -128,7 +127,7 @@ fn prompt(hints: &Hints, provider: Provider, listed: &[String]) -> Option<&'stat
     ["select_account", "login"].into_iter().find(|word| takes(word))
 }
 
-/// `openid` always, then what the connection asks for, else `profile email`.
+/// Always `openid`, then the scopes of the connection, by default `profile email`.
 fn scope(settings: &OidcSettings) -> String {
     let configured: Vec<&str> = settings.scopes.iter().map(String::as_str).collect();
     let asked = if configured.is_empty() {
@@ -142,7 +141,7 @@ fn scope(settings: &OidcSettings) -> String {
         .join(" ")
 }
 
-/// Takes the answer through every check, in order; each leaves its line in the trace.
+/// Runs every check on the answer, in order. Each adds a line to the trace.
 pub async fn finish(
     app: &App,
     connection: &Connection,
@@ -202,7 +201,7 @@ pub async fn finish(
     })
 }
 
-/// The answer came another way than it was asked for.
+/// The answer arrived in another way than requested.
 fn other_way(connection: &Connection, (expected, received): (&str, &str), mut trace: Trace) -> Failure {
     trace.fail("Response mode", expected, received);
     let remedy = "The provider does not answer the way it is asked to. Let the connection ask for the other one: \
@@ -210,7 +209,7 @@ fn other_way(connection: &Connection, (expected, received): (&str, &str), mut tr
     Failure::new(connection, "authorization_response_mode_mismatch", remedy, trace)
 }
 
-/// Nobody can be made of the claims: no address was sent, or something that is none.
+/// The claims make no person: the address is missing or invalid.
 fn no_address(
     connection: &Connection,
     documents: &Documents,
@@ -321,7 +320,7 @@ pub async fn reach(app: &App, connection: &Connection, settings: &OidcSettings) 
     }
 }
 
-/// Where a connection finds our attributes.
+/// The mapping of our attributes.
 pub(super) const fn mapping<'a>(connection: &'a Connection, settings: &'a OidcSettings) -> Mapping<'a> {
     Mapping {
         common: &connection.settings.common,
@@ -329,7 +328,7 @@ pub(super) const fn mapping<'a>(connection: &'a Connection, settings: &'a OidcSe
     }
 }
 
-/// Where plain HTTP is acceptable towards the provider.
+/// Whether plain HTTP is acceptable for the provider.
 fn scheme(app: &App, connection: &Connection) -> Scheme {
     app.scheme(connection.settings.common.insecure_http)
 }
@@ -342,7 +341,7 @@ pub fn shown(error: &ProviderError) -> String {
     }
 }
 
-/// Enough of a claim to recognise it, so that the words after it are seen, too.
+/// The beginning of a claim, enough to recognise it, so that the text after it stays visible.
 fn cut(text: &str) -> String {
     text.chars().take(100).collect()
 }

@@ -1,5 +1,5 @@
-//! Pushed authorization requests: what the provider is asked goes there directly,
-//! and the browser carries a reference to it.
+//! Pushed authorization requests: we send the request to the provider directly, and the browser carries
+//! only a reference to it.
 //!
 //! Source: RFC 9126.
 
@@ -13,7 +13,7 @@ use super::exchange::Exchange;
 use crate::connections::Failure;
 use crate::outbound::Request;
 
-/// The longest reference that is sent on, in bytes.
+/// The longest accepted reference, in bytes.
 const MAX_REFERENCE_BYTES: usize = 2048;
 
 const CHECK: &str = "Pushed authorization request";
@@ -32,14 +32,12 @@ struct PushError {
 }
 
 impl Exchange<'_> {
-    /// Whether the request goes this way: the provider takes no other, or the
-    /// connection says so.
+    /// Whether to push the request: if the provider accepts no others, or the connection says so.
     pub(super) fn pushes(&self) -> bool {
         self.settings.push_requests || self.endpoints.requires_pushed
     }
 
-    /// Pushes a request and tells where the browser goes with the reference to it
-    /// (RFC 9126 §2.1, §4).
+    /// Pushes a request, and returns the address for the browser with the reference (RFC 9126 §2.1, §4).
     pub(super) async fn push(&self, query: &[(&str, &str)], trace: &mut Trace) -> Result<String, Failure> {
         let Some(endpoint) = &self.endpoints.pushed else {
             trace.fail(CHECK, "an endpoint that takes it", "the provider names none");
@@ -92,7 +90,7 @@ impl Exchange<'_> {
         secret: Option<&Secret>,
     ) -> Request<'b> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
-        // The client names itself once: else among its credentials.
+        // The client id is sent once. It may be among the credentials already.
         form.extend_pairs(query.iter().filter(|(name, _)| *name != "client_id"));
         let basic = self.authenticate(&mut form, secret);
         if basic.is_some() {
@@ -125,19 +123,19 @@ impl Exchange<'_> {
     }
 }
 
-/// A reference means nothing to us (RFC 9126 §2.2), and still goes into an address.
+/// The content of a reference does not matter (RFC 9126 §2.2), but it is put into an address.
 fn is_reference(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_REFERENCE_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What to change where the provider took no request.
+/// What to change if the provider refused the pushed request.
 fn remedy(status: u16, code: &str) -> &'static str {
     match (status, code) {
         (401, _) | (_, "invalid_client" | "unauthorized_client") => {
             "Check client ID and client secret of the connection, and whether the provider wants them in the \
              header or in the body."
         }
-        // RFC 9126 §2.3 leaves open which of the two it says.
+        // RFC 9126 §2.3 allows either of the two.
         (_, "invalid_request" | "invalid_redirect_uri") => {
             "Register the redirect URI of the connection at the provider, exactly as shown; its words say if \
              it is another parameter that it does not take."

@@ -1,8 +1,8 @@
-//! The userinfo endpoint: what the ID token leaves open.
+//! The userinfo endpoint: for claims that the ID token lacks.
 //!
-//! Nobody is obliged to ask there (OIDC Core §5.3), so an answer that cannot be
-//! used ends no sign-in: it goes on with the ID token, and what only userinfo
-//! could tell stays as it was. An answer about somebody else does end it.
+//! OIDC Core §5.3 does not require to ask it. So an unusable answer ends no sign-in: the sign-in goes on
+//! with the ID token, and values that only userinfo has stay as they were. But an answer about another
+//! person ends the sign-in.
 //!
 //! Source: OIDC Core §5.3.
 
@@ -19,7 +19,7 @@ use crate::connections::Failure;
 use crate::outbound::{Answer, Request};
 
 impl Exchange<'_> {
-    /// Asks for what the ID token leaves open, if there is something and somebody to ask.
+    /// Asks the endpoint, if the ID token lacks something and the provider has one.
     pub(super) async fn userinfo(
         &self,
         tokens: &Tokens,
@@ -44,8 +44,8 @@ impl Exchange<'_> {
                 return Ok(Userinfo::Unread);
             }
         };
-        // OIDC Core §5.3.2: the subject must be the ID token's, or somebody
-        // else's profile would be taken over (token substitution).
+        // OIDC Core §5.3.2: the subject must be the ID token's. Otherwise another person's profile could be
+        // taken over (token substitution).
         if claims.get("sub") != id_token.get("sub") {
             trace.fail("Userinfo subject", "the ID token's sub", "another one");
             let remedy = "The userinfo endpoint belongs to another provider, or the provider's configuration is mixed up.";
@@ -55,7 +55,7 @@ impl Exchange<'_> {
         Ok(Userinfo::Read(claims))
     }
 
-    /// The claims, or in words why there are none. The words hold nothing of the answer.
+    /// The claims, or the reason why there are none. The reason contains nothing of the answer.
     async fn read_userinfo(
         &self,
         url: &str,
@@ -79,14 +79,14 @@ impl Exchange<'_> {
         } else {
             userinfo::parse(&answer.body).map_err(|error| error.to_string())?
         };
-        // OIDC Core §5.3.2: always there. Without it this is an answer about nobody.
+        // OIDC Core §5.3.2: it is always present. Without it, the answer is about nobody.
         if claims.get("sub").is_none_or(Value::is_null) {
             return Err("it names no sub".to_owned());
         }
         Ok(claims)
     }
 
-    /// OIDC Core §5.3.2: signed by one of the provider's keys, in its name, for us.
+    /// OIDC Core §5.3.2: signed with a key of the provider, with the provider as issuer and us as audience.
     async fn signed_claims(&self, answer: &Answer) -> Result<Map<String, Value>, String> {
         let token = std::str::from_utf8(&answer.body)
             .map_err(|_| "it is not a JWT")?
@@ -102,8 +102,8 @@ impl Exchange<'_> {
     }
 }
 
-/// OIDC Core §5.3.2: the media type tells a signed answer. (RFC 9110 §8.3.1: in any
-/// case of letters, perhaps with parameters.)
+/// OIDC Core §5.3.2: the media type shows a signed answer. RFC 9110 §8.3.1: upper and lower case do not
+/// matter, and parameters may follow.
 fn is_signed(answer: &Answer) -> bool {
     let essence = answer.content_type.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/jwt")

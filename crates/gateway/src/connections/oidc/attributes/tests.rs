@@ -78,7 +78,7 @@ fn without_an_address_there_is_nobody() {
             MappingError::EmailMalformed { .. }
         ));
     }
-    // What the ID token says badly, another document does not say better.
+    // If the ID token has a bad value, another document does not replace it.
     let userinfo = json!({"email": "ada@example.com"});
     let outcome = apply(&settings(&[]), &both(&json!({"email": 7}), &userinfo));
     assert_eq!(outcome.unwrap_err(), missing);
@@ -115,7 +115,7 @@ fn an_address_and_its_flag_come_from_one_document() {
     };
     let [a, b] = ["a@example.com", "b@example.com"];
     for (id_token, userinfo, flag, recorded) in [
-        // The flag of one, the address of the other.
+        // The flag of one document, the address of the other.
         (json!({"email_verified": true}), json!({"email": b}), None, None),
         (
             json!({"email_verified": true}),
@@ -142,7 +142,7 @@ fn an_address_and_its_flag_come_from_one_document() {
             None,
             None,
         ),
-        // Nothing overwrites a pair, and a doubt about another address is none about this.
+        // A complete pair stays, and a flag about another address does not count.
         (
             json!({"email": a, "email_verified": true}),
             json!({"email": b, "email_verified": false}),
@@ -161,7 +161,7 @@ fn an_address_and_its_flag_come_from_one_document() {
             None,
             None,
         ),
-        // A doubt is not lost.
+        // "Not verified" counts, wherever it is said.
         (
             json!({"email": a}),
             json!({"email": a, "email_verified": false}),
@@ -174,7 +174,7 @@ fn an_address_and_its_flag_come_from_one_document() {
             Some(false),
             None,
         ),
-        // A whole pair from userinfo is a pair.
+        // A complete pair from userinfo counts.
         (
             json!({}),
             json!({"email": b, "email_verified": true}),
@@ -208,7 +208,7 @@ fn a_phone_number_and_its_flag_are_recorded_together() {
     assert!(!merged.contains_key("phone_number_verified"));
 }
 
-/// Absent, null, of the wrong type, and empty are four answers.
+/// Absent, null, of the wrong type, and empty are four cases.
 #[test]
 fn each_way_of_listing_nothing_is_an_answer() {
     let mail = json!("a@example.com");
@@ -274,7 +274,7 @@ fn what_nobody_can_tell_changes_nothing() {
     .unwrap();
     assert_eq!((mapped.groups, mapped.roles), (None, Roles::Are(Vec::new())));
 
-    // What is listed after all counts.
+    // The values that are listed count.
     let mapped = apply(&settings(&[]), &both(&distributed, &json!({"grp": ["a"]}))).unwrap();
     assert_eq!(mapped.groups.unwrap(), ["a"]);
 }
@@ -298,7 +298,7 @@ fn claims_that_nobody_named_give_nothing() {
             "the claim roles is not used: the connection names no claim for them"
         ]
     );
-    // From before claims were named: it takes back and gives nothing.
+    // Settings from before claims had to be named: they take back and give nothing.
     let old = Settings::from(Protocol::Oidc(OidcSettings {
         unnamed_roles_claim: true,
         ..OidcSettings::default()
