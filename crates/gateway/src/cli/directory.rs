@@ -92,7 +92,7 @@ fn parse_provider(text: &str) -> Result<Provider, String> {
     product.ok_or_else(|| format!("write one of {}", product::list(Provider::is_directory)))
 }
 
-/// A product, or none any more.
+/// A product, or none to clear it.
 #[derive(Debug, Clone, Copy)]
 struct ProviderChange(Option<Provider>);
 

@@ -136,7 +136,7 @@ impl UpdateArgs {
     }
 }
 
-/// The rules of the configuration's `[session]` and `[tokens]`.
+/// The same rules as for `[session]` and `[tokens]` in the configuration.
 fn check(environment: &Environment) -> Result<(), Failure> {
     let Environment {
         session_absolute,
@@ -164,7 +164,7 @@ fn check(environment: &Environment) -> Result<(), Failure> {
             "Shorten --session-idle-timeout, or lengthen --session-absolute-timeout.",
         );
     }
-    // A token that outlives its session says that somebody is signed in who is not.
+    // If a token outlived its session, it would say that a person is signed in who is not.
     if access_token_lifetime >= session_idle {
         return refuse(
             "Access tokens would live as long as an unused session.",

@@ -1,4 +1,4 @@
-//! The database of an instance, opened beside the server that may be running on it.
+//! Opens the database of an instance. A server may be running on it.
 
 use std::io;
 use std::path::Path;
@@ -17,7 +17,7 @@ use super::{Context, Failure};
 use crate::config::Config;
 use crate::server;
 
-/// An instance that was set up.
+/// An instance that is set up.
 pub(super) struct Instance {
     pub(super) config: Config,
     pub(super) environment: Environment,
@@ -47,7 +47,7 @@ impl Context {
     }
 }
 
-/// Whether there is a database cannot be told from here.
+/// It is unknown whether there is a database.
 pub(super) fn unseen(path: &str, error: &io::Error) -> Failure {
     let failure = Failure::new(format!("The database at {path} cannot be looked at: {error}."));
     match error.kind() {
@@ -59,7 +59,7 @@ pub(super) fn unseen(path: &str, error: &io::Error) -> Failure {
     }
 }
 
-/// A file that a command would create might belong to the wrong user.
+/// A file that a command creates might belong to the wrong user.
 pub(super) fn refuse_to_create(config: &Config) -> Result<(), Failure> {
     let url = config.database_url();
     let Some(path) = url.sqlite_path() else {
@@ -76,13 +76,13 @@ pub(super) fn refuse_to_create(config: &Config) -> Result<(), Failure> {
 }
 
 impl Instance {
-    /// Whose word stands behind a domain that the command line gives.
+    /// The giver of a domain that the command line enters.
     pub(super) fn giver(&self) -> Giver {
         let is_development = self.environment.kind == Kind::Development;
         Giver::with_credentials(is_development, self.config.domains.require_proof)
     }
 
-    /// When the command happens, and the identifiers of what it creates.
+    /// The time of the command, and the generator of new identifiers.
     pub(super) fn stamp(&self) -> Stamp<'_> {
         Stamp::new(&self.ids, self.now).by(Actor::Cli)
     }
@@ -101,7 +101,7 @@ impl Instance {
         Ok(self.db.tx(f).await?)
     }
 
-    /// As [`Instance::change`], each statement seeing what others have committed: see
+    /// As [`Instance::change`], but each statement sees what others have committed, see
     /// [`Db::tx_read_committed`].
     pub(super) async fn change_read_committed<T>(
         &self,
@@ -110,7 +110,7 @@ impl Instance {
         Ok(self.db.tx_read_committed(f).await?)
     }
 
-    /// The key under which secrets are sealed, if it is the one of this database.
+    /// The key that seals secrets, if this database uses it.
     pub(super) async fn key(&self) -> Result<InstanceKey, Failure> {
         let key = server::instance_key(&self.config)?;
         let fits = self
@@ -123,7 +123,7 @@ impl Instance {
             .remedy("Name the key that the server has: instance_key_file or GENKAN_INSTANCE_KEY."))
     }
 
-    /// By what people and scanners for leaked secrets recognise a secret of this instance.
+    /// The prefix of this instance's secrets, by which people and scanners recognise leaked ones.
     pub(super) fn secret_prefix(&self) -> &'static str {
         match self.environment.kind {
             Kind::Development => "test_",
@@ -131,7 +131,7 @@ impl Instance {
         }
     }
 
-    /// The rules for redirect URIs here.
+    /// The rules for redirect URIs of this instance.
     pub(super) fn redirect_rules(&self) -> redirect_uri::Environment {
         match self.environment.kind {
             Kind::Development => redirect_uri::Environment::Development,
@@ -152,7 +152,7 @@ pub(super) struct PageArgs {
 }
 
 impl PageArgs {
-    /// The page, of identifiers of kind `I`.
+    /// The requested page, of identifiers of kind `I`.
     pub(super) fn page<I: Id>(&self) -> Result<Page<I>, Failure> {
         let after = self.after.as_deref().map(parse_id).transpose()?;
         Ok(match after {
@@ -161,7 +161,7 @@ impl PageArgs {
         })
     }
 
-    /// Where the next page starts, if there may be one.
+    /// The start of the next page, if there may be one.
     pub(super) fn next<T>(&self, rows: &[T], id: impl Fn(&T) -> String) -> Option<String> {
         if rows.len() < self.limit as usize {
             None
@@ -181,7 +181,7 @@ pub(super) fn parse_id<I: Id>(text: &str) -> Result<I, Failure> {
     })
 }
 
-/// What a deletion answers.
+/// The output of a deletion.
 #[derive(Debug, Serialize)]
 pub(super) struct Deleted {
     pub(super) id: String,

@@ -140,7 +140,7 @@ fn parse_lifetime(text: &str) -> Result<Duration, String> {
 }
 
 impl SettingsArgs {
-    /// Changes `client` to what was said on the command line.
+    /// Makes the changes of the command line.
     fn apply(&self, client: &mut Client, instance: &Instance) -> Result<(), Failure> {
         if let Some(description) = &self.description {
             client.description.clone_from(description);
@@ -189,11 +189,11 @@ struct ClientView {
     scopes: Vec<String>,
     audience: Vec<String>,
     custom_claims: Vec<CustomClaim>,
-    /// Seconds.
+    /// In seconds.
     access_token_lifetime: Option<u64>,
     created_at: String,
     updated_at: String,
-    /// The value of a new secret, once.
+    /// The value of a new secret. It is shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -40,9 +40,9 @@ enum Verb {
 #[derive(Serialize)]
 struct Tested {
     to: String,
-    /// Whether a mail server took it.
+    /// Whether a mail server accepted it.
     sent: bool,
-    /// Where else it is.
+    /// The inbox where it is otherwise.
     inbox: Option<String>,
 }
 

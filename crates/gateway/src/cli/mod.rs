@@ -114,20 +114,20 @@ enum Command {
     Version(version::VersionArgs),
 }
 
-/// What a command works with.
+/// The environment of a command: input, output and options.
 struct Context {
     console: Console,
     environment: Environment,
     target: Target,
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command of this process.
 pub fn main() -> ExitCode {
     genkan_web::listener::install_crypto_provider();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Printing fails only if nobody listens.
+            // Printing fails only if nobody reads it.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -176,8 +176,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
 
 /// Runs a command that opens the database, on this thread.
 ///
-/// The runtime gets each in a box, so that its loops are compiled once: they held three copies
-/// of every command.
+/// Each command is boxed, so that the loops of the runtime are compiled once. Otherwise they contained
+/// three copies of every command.
 fn wait_for(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let command: Pin<Box<dyn Future<Output = _>>> = Box::pin(command);
     runtime(tokio::runtime::Builder::new_current_thread())?.block_on(command)

@@ -1,10 +1,10 @@
-//! Names that people will read, on the command line.
+//! Names for people, on the command line.
 
 use genkan_protocol::name;
 
 use super::Failure;
 
-/// A name that people will read.
+/// A name for people.
 pub(super) fn non_empty(option: &str, text: &str) -> Result<String, Failure> {
     match text.trim() {
         "" => Err(Failure::usage(format!("{option} is empty."))),

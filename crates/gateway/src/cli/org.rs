@@ -119,7 +119,7 @@ struct SettingsArgs {
     no_metadata: bool,
 }
 
-/// A word that was chosen, or none.
+/// A word, or none to clear it.
 #[derive(Debug, Clone, Copy)]
 struct Choice<T>(Option<T>);
 
@@ -150,7 +150,7 @@ fn parse_logo(text: &str) -> Result<String, String> {
 }
 
 impl SettingsArgs {
-    /// What is not named stays.
+    /// Fields that are not named stay.
     fn apply(&self, organization: &mut Organization) {
         for (field, text) in [
             (&mut organization.external_id, &self.external_id),
@@ -187,7 +187,7 @@ struct OrganizationView {
     domains: Option<Vec<DomainView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<Vec<ConnectionSummary>>,
-    /// Nobody enters: its connection was deleted.
+    /// Nobody can enter it, because its connection was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     connection_gone: Option<bool>,
 }

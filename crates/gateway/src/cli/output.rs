@@ -1,4 +1,4 @@
-//! What a command prints: tables for people, one JSON document for scripts.
+//! The output of commands: tables for people, one JSON document for scripts.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use super::Failure;
 
-/// Where a command reads and prints.
+/// The input and output of a command.
 pub(super) struct Console {
     json: bool,
     out: Box<dyn Write>,
-    /// Whether a person can be asked.
+    /// Whether a person can answer questions.
     is_interactive: bool,
 }
 
@@ -26,7 +26,7 @@ impl Console {
         }
     }
 
-    /// Prints `document` as JSON if it was asked for, else `text`.
+    /// Prints `document` as JSON if requested, else `text`.
     pub(super) fn print(
         &mut self,
         document: &impl Serialize,
@@ -41,27 +41,27 @@ impl Console {
         Ok(())
     }
 
-    /// Prints `text` whether or not JSON was asked for.
+    /// Prints `text` even if JSON was requested.
     pub(super) fn write(&mut self, text: &str) -> Result<(), Failure> {
         Ok(self.out.write_all(text.as_bytes())?)
     }
 
-    /// Says something beside the answer, on standard error.
+    /// Prints a note on standard error.
     pub(super) fn note(&mut self, text: &str) {
-        // After the answer, where both go to a terminal; a failure comes up at the end.
+        // After the result, if both go to a terminal. A failure is reported at the end.
         let _ = self.out.flush();
-        // Printing fails only if nobody listens.
+        // Printing fails only if nobody reads it.
         let _ = writeln!(io::stderr(), "{text}");
     }
 
-    /// Tells people where the next page starts; JSON has it in `next`.
+    /// Tells people where the next page starts. JSON has it in `next`.
     pub(super) fn tell_next(&mut self, next: Option<&str>) {
         if let (false, Some(next)) = (self.json, next) {
             self.note(&format!("There may be more: add --after {next}"));
         }
     }
 
-    /// Asks before something is lost; `yes` has said so on the command line.
+    /// Asks before something is lost, unless the command line says `yes`.
     pub(super) fn confirm(&mut self, question: &str, yes: bool) -> Result<(), Failure> {
         if yes {
             return Ok(());
@@ -87,7 +87,7 @@ impl Console {
     }
 }
 
-/// Aligned columns under a heading; `empty` if there are no rows.
+/// Aligned columns under a heading. If there are no rows, `empty`.
 pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]], empty: &str) -> String {
     if rows.is_empty() {
         return format!("{empty}\n");
@@ -98,7 +98,7 @@ pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]], em
     render(table)
 }
 
-/// One thing: a name and a value in each line.
+/// The details of one object: a name and a value in each line.
 pub(super) fn details(rows: &[(&str, String)]) -> String {
     let mut table = plain_table();
     for (label, value) in rows {
@@ -122,7 +122,7 @@ fn plain_table() -> Table {
     table
 }
 
-/// Two blanks between columns, none at the ends of a line.
+/// Renders two blanks between columns, and none at the ends of a line.
 fn render(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -135,8 +135,8 @@ fn render(mut table: Table) -> String {
     text
 }
 
-/// `text` without control characters and marks that turn text around: a name that an identity provider sent
-/// must not be able to move the cursor or recolour the terminal.
+/// `text` without control characters and direction marks, because a name from an identity provider must not
+/// move the cursor or recolour the terminal.
 fn printable(text: &str) -> String {
     let replace = |c: char| {
         if name::is_plain(c.encode_utf8(&mut [0; 4])) {
@@ -148,7 +148,7 @@ fn printable(text: &str) -> String {
     text.chars().map(replace).collect()
 }
 
-/// A moment as scripts and people read it: `2026-11-22T08:15:00Z`.
+/// A time for scripts and people: `2026-11-22T08:15:00Z`.
 pub(super) fn time(moment: Timestamp) -> String {
     let moment = jiff::Timestamp::from_second(moment.as_secs());
     moment.map_or_else(
@@ -157,7 +157,7 @@ pub(super) fn time(moment: Timestamp) -> String {
     )
 }
 
-/// A duration in its largest whole unit, as the configuration writes it.
+/// A duration in its largest whole unit, as in the configuration.
 pub(super) fn duration(duration: Duration) -> String {
     let secs = duration.as_secs();
     let units = [("d", 86_400), ("h", 3_600), ("m", 60)];

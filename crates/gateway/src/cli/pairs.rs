@@ -1,4 +1,4 @@
-//! What is kept as names with values, and how a command changes it.
+//! Maps of names and values, and their changes by a command.
 
 /// Splits `name=value`.
 pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
@@ -8,8 +8,7 @@ pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A change of a map: all of it is cleared or nothing, then each pair is set, or
-/// taken away if it has no value.
+/// A change of a map: it may be cleared first, then each pair is set, or removed if it has no value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PairsChange<'a> {
     pub(super) clear: bool,
@@ -17,7 +16,7 @@ pub(super) struct PairsChange<'a> {
 }
 
 impl PairsChange<'_> {
-    /// Changes a map of free facts.
+    /// Changes a map of metadata.
     pub(super) fn apply(self, map: &mut serde_json::Map<String, serde_json::Value>) {
         if self.clear {
             map.clear();

@@ -1,8 +1,8 @@
-//! Products, as the command line lists them.
+//! Lists products for the command line.
 
 use genkan_store::Provider;
 
-/// The products that are such, as people type them: "okta, google or custom".
+/// The products with this property, by the names that people type: "okta, google or custom".
 pub(super) fn list(is_such: fn(Provider) -> bool) -> String {
     let products = Provider::ALL.iter().copied().filter(|product| is_such(*product));
     let mut words: Vec<String> = products.map(Provider::typed).collect();

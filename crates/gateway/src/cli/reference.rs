@@ -1,4 +1,4 @@
-//! `docs/reference/cli.md`, made from the commands themselves.
+//! Makes `docs/reference/cli.md` from the commands.
 
 use std::fmt::Write as _;
 
@@ -39,7 +39,7 @@ fn section(text: &mut String, command: &mut Command, name: &str) {
     }
 }
 
-/// Every command has them; once is enough.
+/// Every command has these options, so they are described once.
 fn without_global_options(help: &str) -> String {
     let Some((before, rest)) = help.split_once("Global options:\n") else {
         return help.to_owned();

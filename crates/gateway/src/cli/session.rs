@@ -87,7 +87,7 @@ struct SessionView {
 }
 
 impl SessionView {
-    /// `clients` may hold those of other sessions too.
+    /// `clients` may include those of other sessions.
     fn new(session: &Session, clients: &[Client], now: Timestamp) -> Self {
         let of_it = clients.iter().filter(|client| client.session_id == session.id);
         Self {
@@ -259,7 +259,7 @@ async fn end_all(text: &str, yes: bool, instance: &Instance, context: &mut Conte
             let mut ended = 0;
             session::hold_person(tx, &user.id).await?;
             loop {
-                // Those that were ended are not active any more: the first page is the next one.
+                // Sessions that were ended are no longer active, so the next page is the first page.
                 let page = Page::first(MAX_LIMIT);
                 let rows = session::list_for_user(tx, &user.id, &active, at.now, &page).await?;
                 if rows.is_empty() {

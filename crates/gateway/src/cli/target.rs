@@ -1,14 +1,14 @@
-//! Which instance a command is about.
+//! Finds the instance that a command is about.
 
 use std::path::{Path, PathBuf};
 
 use super::Failure;
 use crate::config::{Config, DEFAULT_FILE, Development, Environment, Mistakes, PublicUrl};
 
-/// The folder of a development instance when none is named.
+/// The folder of a development instance, if none is named.
 const DEFAULT_DATA_DIR: &str = "genkan-data";
 
-/// What `genkan dev` leaves for applications; it tells the public URL.
+/// The file that `genkan dev` writes for applications. It contains the public URL.
 const DEV_ENV_FILE: &str = "dev.env";
 
 /// The instance that the command line names.
@@ -43,7 +43,7 @@ impl Target {
             .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)))
     }
 
-    /// The file that `genkan serve` and `genkan config` read, or nothing where variables say all.
+    /// The file that `genkan serve` and `genkan config` read. `None` if variables contain everything.
     pub(super) fn config_file(&self) -> Result<Option<PathBuf>, Failure> {
         if self.data_dir.is_some() {
             return Err(Failure::usage(
@@ -56,12 +56,12 @@ impl Target {
         Ok(named.cloned().or_else(default))
     }
 
-    /// The configuration of the instance, as its server has it.
+    /// The configuration of the instance, as its server reads it.
     pub(super) fn load(&self, environment: &Environment) -> Result<Config, Failure> {
         Ok(self.try_load(environment)??)
     }
 
-    /// The same, with the mistakes apart from the failure to find an instance.
+    /// The same, but mistakes are separate from the failure to find an instance.
     pub(super) fn try_load(&self, environment: &Environment) -> Result<Result<Config, Mistakes>, Failure> {
         if let Some(data_dir) = &self.data_dir {
             return development(data_dir, environment);

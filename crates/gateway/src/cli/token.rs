@@ -105,14 +105,14 @@ struct TokenView {
     id: String,
     organization_id: String,
     user_id: Option<String>,
-    /// The last four characters, to tell tokens apart.
+    /// The last four characters, by which people tell tokens apart.
     suffix: String,
     description: Option<String>,
     custom_claims: BTreeMap<String, String>,
     created_at: String,
     expires_at: Option<String>,
     last_used_at: Option<String>,
-    /// The value of a new token, once.
+    /// The value of a new token. It is shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
 }
@@ -227,7 +227,7 @@ async fn create(verb: &Verb, instance: &Instance, context: &mut Context) -> Resu
         expires_at: expires_in.map(|expires_in| at.now + expires_in),
         last_used_at: None,
     };
-    // `None`: the user is no active member, which the store says without a reason.
+    // `None`: the user is no active member. The store gives no reason for it.
     let made = instance
         .change(async |tx| match api_token::insert(tx, at, &token, &hash).await {
             Ok(()) => Ok(Some(())),

@@ -90,7 +90,7 @@ impl TraceView<'_> {
     }
 }
 
-/// Each check in a line.
+/// One line for each check.
 pub(super) fn checks(checks: &[Check]) -> String {
     let rows: Vec<_> = checks.iter().map(row).collect();
     table(["", "CHECK", "WHAT WAS SEEN"], &rows, "No check was reached.")

@@ -1,4 +1,4 @@
-//! Which organization a command means.
+//! Finds the organization that a command means.
 
 use genkan_db::Tx;
 use genkan_store::organization::{self, Organization};

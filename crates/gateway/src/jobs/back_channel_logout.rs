@@ -28,21 +28,21 @@ const ROUND: Round = Round {
 /// Back-Channel Logout §2.4 recommends two minutes at most.
 const LOGOUT_TOKEN_LIFETIME: Duration = Duration::from_mins(2);
 
-/// Delivers what is due, to each client on its own.
+/// Delivers the due logout tokens. A slow client does not delay others.
 ///
 /// # Errors
 ///
-/// If the store or the signing key fails; a refused delivery is no error.
+/// If the store or the signing key fails. A refused delivery is no error.
 pub async fn deliver_due(app: &App) -> Result<(), OAuthError> {
     ROUND.deliver_due(app, |delivery| deliver(app, delivery)).await
 }
 
-/// Says whether there is nothing more to deliver of it.
+/// Returns whether the client has accepted it, or nothing more can be done.
 async fn deliver(app: &App, delivery: Delivery) -> Result<bool, OAuthError> {
     let logout = BackChannelLogout::read(delivery)?;
     let delivered = match logout_token(app, &logout).await? {
         Some(token) => post(app, &logout, &token).await,
-        // The client is gone: there is nobody to tell.
+        // The client was deleted, so there is nobody to tell.
         None => true,
     };
     let now = app.now();

@@ -1,4 +1,4 @@
-//! Comparing the clock of this machine with the database's.
+//! Compares the clock of this machine with the database's.
 
 use genkan_db::Engine;
 use genkan_protocol::Timestamp;
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 
-/// Compares them again and again until `stop` is cancelled.
+/// Compares them regularly until `stop` is cancelled.
 pub async fn watch(app: App, id: NodeId, now: fn() -> Timestamp, stop: CancellationToken) {
     if app.db().engine() == Engine::Sqlite {
         return;
@@ -29,7 +29,7 @@ pub async fn watch(app: App, id: NodeId, now: fn() -> Timestamp, stop: Cancellat
     }
 }
 
-/// Compares them once. A failure is for the log: then all stays as it was.
+/// Compares them once. A failure is logged and changes nothing.
 pub async fn look(app: &App, id: &NodeId, now: fn() -> Timestamp) {
     if let Err(error) = compare(app, id, now).await {
         tracing::error!(
@@ -39,9 +39,10 @@ pub async fn look(app: &App, id: &NodeId, now: fn() -> Timestamp) {
     }
 }
 
-/// Compares the clock of this machine with the database's, and stops or goes on signing people in.
+/// Compares the clock of this machine with the database's. If the difference is too large, this node stops
+/// signing people in.
 ///
-/// Nothing happens on SQLite, which has no other clock.
+/// Nothing happens on SQLite, which uses the same clock.
 ///
 /// # Errors
 ///
@@ -51,7 +52,7 @@ pub async fn compare(app: &App, id: &NodeId, now: impl Fn() -> Timestamp) -> Res
     let Some(database) = app.db().clock().await? else {
         return Ok(());
     };
-    // It was asked in the middle of the round trip, as far as can be told.
+    // The best estimate: the database read its clock in the middle of the round trip.
     let ours = i64::midpoint(before.as_micros(), now().as_micros());
     let ahead = ours.saturating_sub(database);
     let clock = app

@@ -1,4 +1,4 @@
-//! Looks for the TXT records of domains that wait for them.
+//! Looks for the TXT records of domains that wait for verification.
 
 use std::time::Duration;
 
@@ -8,17 +8,16 @@ use genkan_store::{Actor, Error, conflict};
 
 use crate::app::App;
 
-/// How often name servers are asked.
+/// How often name servers are queried.
 pub const EVERY: Duration = Duration::from_mins(10);
 
-/// How long a record may take to appear. It can still be asked for afterwards.
+/// How long a record may take to appear. Afterwards it can still be verified by hand.
 const PATIENCE: Duration = Duration::from_hours(7 * 24);
 
-/// How many domains are given up in one transaction.
+/// The most domains that one transaction gives up.
 const GIVEN_UP_AT_ONCE: u32 = 50;
 
-/// Asks for each domain that waits, one after the other, and gives up those
-/// that have waited too long.
+/// Queries each waiting domain, one after the other, and gives up those that have waited too long.
 ///
 /// # Errors
 ///
@@ -39,7 +38,7 @@ pub async fn look(app: &App) -> Result<(), Error> {
             .tx(async |tx| domain::prove(tx, at, &domain.organization_id, &domain.id, Proof::Dns).await)
             .await;
         match verified {
-            // Deleted meanwhile, or shown by another organization first.
+            // The domain was deleted meanwhile, or another organization proved it first.
             Ok(_) | Err(Error::Stale | Error::Conflict(conflict::DOMAIN)) => {}
             Err(error) => return Err(error),
         }

@@ -1,4 +1,4 @@
-//! Sends the mail that waits.
+//! Sends queued mail.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use crate::app::App;
 use crate::letters;
 use crate::mail::{MAX_CONNECTIONS, Mailer, Smtp};
 
-/// All mail has one receiver, the server, for which nobody else waits.
+/// All mail has one receiver, the mail server.
 const ROUND: Round = Round {
     kind: Kind::Mail,
     claim: Claim {
         limit: MAX_CONNECTIONS,
-        // Longer than the longest dialogue.
+        // Longer than the longest SMTP dialogue.
         lease: Duration::from_mins(5),
     },
     receivers: 1,
     patience: Duration::MAX,
 };
 
-/// Sends what is due until nothing is, or until the server refuses: the rest
-/// then waits for the next round. The inbox of a developer keeps its mail.
+/// Sends the due mail until none is left, or until the server refuses one. The rest then waits for the next
+/// round. In the inbox of a developer, mail stays.
 ///
 /// # Errors
 ///
-/// If the store fails; a refused mail is no error.
+/// If the store fails. A refused mail is no error.
 pub async fn deliver_due(app: &App) -> Result<(), Error> {
     let Mailer::Smtp(smtp) = app.mailer() else {
         return Ok(());
@@ -38,7 +38,7 @@ pub async fn deliver_due(app: &App) -> Result<(), Error> {
         .await
 }
 
-/// Says whether there is nothing more to do about it.
+/// Returns whether nothing more needs to be done about it.
 async fn deliver(app: &App, smtp: &Smtp, delivery: Delivery) -> Result<bool, Error> {
     let mail = Queued::read(delivery)?;
     let failure = if mail.delivery.expires_at <= app.now() {
@@ -68,11 +68,11 @@ async fn deliver(app: &App, smtp: &Smtp, delivery: Delivery) -> Result<bool, Err
     Ok(failure.is_none())
 }
 
-/// Why a mail did not go out.
+/// Why a mail was not sent.
 struct Failure {
-    /// Whether trying again is in vain.
+    /// Whether another attempt is useless.
     is_final: bool,
-    /// Goes into an event, so it holds no address.
+    /// It becomes part of an event, so it contains no address.
     reason: String,
 }
 

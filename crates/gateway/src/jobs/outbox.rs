@@ -1,4 +1,4 @@
-//! Delivers what is due in the outbox: how a round goes, whatever the kind.
+//! Delivers the due messages of the outbox, for every kind.
 
 use std::time::{Duration, Instant};
 
@@ -9,26 +9,25 @@ use genkan_store::outbox::{self, Claim, Delivery, Kind};
 
 use crate::app::App;
 
-/// How the deliveries of a kind are made.
+/// How the messages of a kind are delivered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Round {
     pub(super) kind: Kind,
-    /// What goes to one receiver at once, and for how long it is ours.
+    /// The most messages for one receiver at once, and how long they are claimed.
     pub(super) claim: Claim,
-    /// How many receivers are told at once.
+    /// How many receivers are served at once.
     pub(super) receivers: usize,
-    /// One that takes longer than this for a claim is slow.
+    /// A receiver that takes longer than this for a claim is slow.
     pub(super) patience: Duration,
 }
 
 impl Round {
-    /// Delivers what is due. Each receiver is told on its own, so that one that
-    /// hangs keeps nobody waiting but itself. `deliver` notes what became of a
-    /// delivery, and says whether the receiver is well.
+    /// Delivers the due messages. Each receiver is served on its own, so one that hangs delays only its own
+    /// messages. `deliver` stores the result of a delivery, and returns whether the receiver works.
     ///
     /// # Errors
     ///
-    /// If the store fails, or what `deliver` needs; a refused delivery is no error.
+    /// If the store fails, or something that `deliver` needs. A refused delivery is no error.
     pub(super) async fn deliver_due<E, F>(&self, app: &App, deliver: impl Fn(Delivery) -> F) -> Result<(), E>
     where
         E: From<Error>,
@@ -47,8 +46,8 @@ impl Round {
         outcomes.into_iter().collect()
     }
 
-    /// Delivers to one receiver until nothing is due, or until it turns out to
-    /// be slow or down: the rest then waits for the next round.
+    /// Delivers to one receiver until nothing is due, or until it is slow or fails. The rest then waits for
+    /// the next round.
     async fn deliver_to<E, F>(
         &self,
         app: &App,

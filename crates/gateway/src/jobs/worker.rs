@@ -1,4 +1,4 @@
-//! How a job runs: again and again until the server stops, whatever happens to it.
+//! Runs a job regularly until the server stops, even if a run fails.
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -14,10 +14,10 @@ use crate::app::App;
 /// One run of a job.
 pub(super) type Run = Pin<Box<dyn Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send>>;
 
-/// Something to do beside the requests.
+/// A task beside the requests.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Job {
-    /// What fails, as the log says it.
+    /// The text of the log if it fails.
     pub(super) what: &'static str,
     pub(super) pace: Pace,
     pub(super) run: fn(App) -> Run,
@@ -28,16 +28,16 @@ pub(super) struct Job {
 pub(super) enum Pace {
     /// At the start, once. A server that stops does not wait for its end.
     Once,
-    /// At the start and after each rest.
+    /// At the start and after each pause.
     AtOnceAndEvery(Duration),
-    /// After each rest.
+    /// After each pause.
     Every(Duration),
-    /// As [`Pace::AtOnceAndEvery`], and as soon as something of this kind is queued.
+    /// As [`Pace::AtOnceAndEvery`], and as soon as a message of this kind is queued.
     Woken(Duration, outbox::Kind),
 }
 
 impl Job {
-    /// Runs the job at its pace until `stop` is cancelled, which it notices between two runs.
+    /// Runs the job at its pace until `stop` is cancelled. It checks that between two runs.
     pub(super) async fn work(self, app: App, stop: CancellationToken) {
         match self.pace {
             Pace::Once => {
@@ -70,18 +70,18 @@ impl Job {
         }
     }
 
-    /// A failure, even a panic, is for the log: the next run may succeed.
+    /// A failure, even a panic, is logged. The next run may succeed.
     async fn attempt(&self, app: &App) {
         match AssertUnwindSafe((self.run)(app.clone())).catch_unwind().await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(error = &*error as &dyn Error, "{} failed", self.what),
-            // The panic itself is in the log already.
+            // The panic itself is logged already.
             Err(_) => tracing::error!("{} panicked", self.what),
         }
     }
 }
 
-/// Rests about as long as `period`, or until `wake`. Says whether to go on.
+/// Waits for about `period`, or until `wake`. Returns whether to go on.
 async fn rest(period: Duration, wake: impl Future<Output = ()>, stop: &CancellationToken) -> bool {
     tokio::select! {
         () = wake => true,
@@ -90,7 +90,7 @@ async fn rest(period: Duration, wake: impl Future<Output = ()>, stop: &Cancellat
     }
 }
 
-/// A tenth more or less, so that nodes that started together do not go on in step.
+/// Up to a tenth more or less, so that nodes that started together do not run at the same moments.
 fn jittered(period: Duration) -> Duration {
     let mut random = [0; 2];
     if aws_lc_rs::rand::fill(&mut random).is_err() {

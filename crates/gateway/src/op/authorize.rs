@@ -1,7 +1,7 @@
-//! `GET|POST /oauth/authorize`: where a login begins.
+//! `GET|POST /oauth/authorize`: begins a login.
 //!
-//! Until client and redirect URI are known a failure is a page; afterwards it
-//! is a redirect: two types, so they cannot be confused (RFC 6749 §4.1.2.1).
+//! Until client and redirect URI are known, a failure is a page. Afterwards it is a redirect. These are two
+//! types, so they cannot be confused (RFC 6749 §4.1.2.1).
 //!
 //! Source: RFC 6749 §4.1.1, §4.1.2; OIDC Core §3.1.2.
 
@@ -37,8 +37,8 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
     if !is_form(&headers) {
         return Err(PageError::invalid_request("The request is not form data."));
     }
-    // A session that the browser holds back must count all the same, and the
-    // cookie of a login in another tab must not be replaced.
+    // The browser may hold back the session's cookie. The session must count all the same, and the cookie
+    // of a login in another tab must not be replaced.
     if let Some(again) = cross_site_post::again_by_get(&app, &headers, PATH, &body) {
         return Ok(again);
     }
@@ -77,7 +77,7 @@ async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Respons
         return Err(answer::invalid_redirect_uri(&cached.client.name));
     };
 
-    // From here on the application hears about errors itself.
+    // From here on errors go to the application.
     let answer = Answer::at(
         app,
         &redirect_uri,
@@ -106,10 +106,10 @@ async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Respons
     }
 }
 
-/// RFC 6749 §3.1.2.3, RFC 9700 §2.1: only a registered redirect URI, compared exactly.
+/// RFC 6749 §3.1.2.3, RFC 9700 §2.1: only a registered redirect URI is accepted, compared exactly.
 fn match_redirect_uri(app: &App, client: &Client, recipient: &Recipient) -> Option<(String, bool)> {
     let Some(presented) = &recipient.redirect_uri else {
-        // RFC 6749 §3.1.2.3: may be left out if exactly one is registered.
+        // RFC 6749 §3.1.2.3: it may be left out if exactly one is registered.
         return match client.redirect_uris.as_slice() {
             [only] if !only.contains('*') => Some((only.clone(), false)),
             _ => None,

@@ -1,4 +1,4 @@
-//! `GET /.well-known/openid-configuration`: what this provider can do.
+//! `GET /.well-known/openid-configuration`: the capabilities of this provider.
 //!
 //! Source: OpenID Connect Discovery 1.0 §3, §4; RFC 8414 §2.
 
@@ -10,7 +10,7 @@ use http::header;
 
 use crate::app::App;
 
-/// The metadata document, also served as RFC 8414 authorization server metadata.
+/// The metadata document. It is also served as RFC 8414 authorization server metadata.
 pub async fn discovery(State(app): State<App>) -> impl IntoResponse {
     (
         [(header::CACHE_CONTROL, "public, max-age=300")],

@@ -1,4 +1,4 @@
-//! `POST /oauth/introspect`: tells a resource server whether a token is live.
+//! `POST /oauth/introspect`: tells a resource server whether a token is valid.
 //!
 //! Source: RFC 7662 §2.
 
@@ -18,7 +18,7 @@ use crate::web::client_auth::{self, AuthenticatedClient, Proof};
 use crate::web::form::OAuthForm;
 use crate::web::oauth_error::{OAuthError, no_store};
 
-/// RFC 7662 §2.2. Everything but `active` is absent for a token that is not live.
+/// RFC 7662 §2.2. If a token is not valid, everything but `active` is absent.
 #[derive(Debug, Default, Serialize)]
 pub struct IntrospectionResponse {
     active: bool,
@@ -54,23 +54,22 @@ pub struct IntrospectionResponse {
     custom_claims: Option<Map<String, Value>>,
 }
 
-/// Unknown, expired and revoked tokens, and tokens that are none of the caller's
-/// business, all get the same bare `{"active":false}`: the endpoint cannot be
-/// used to probe for tokens.
+/// Unknown, expired and revoked tokens, and tokens that do not concern the caller, all get the same bare
+/// `{"active":false}`. So the endpoint cannot be used to probe for tokens.
 pub async fn introspect(
     State(app): State<App>,
     headers: HeaderMap,
     OAuthForm(parameters): OAuthForm,
 ) -> Result<impl IntoResponse, OAuthError> {
     let caller = client_auth::authenticate(&app, "introspect", &headers, &parameters).await?;
-    // RFC 7662 §2.1: the endpoint must require authorization; a public client has none.
+    // RFC 7662 §2.1: the endpoint must require authorization, and a public client has none.
     if caller.proof == Proof::None {
         return Err(OAuthError::invalid_client("introspection needs a client secret"));
     }
     let token = parameters.one("token").ok().flatten();
     let token = token.ok_or(OAuthError::invalid_request("token is missing"))?;
-    // RFC 7662 §2.1: token_type_hint only hints; an access token is a JWT, a
-    // refresh token is not, so one look tells.
+    // RFC 7662 §2.1: token_type_hint is only a hint. An access token is a JWT and a refresh token is not,
+    // so the form shows which it is.
     let response = if token.contains('.') {
         access_token::find_live(&app, token)
             .await?
@@ -83,9 +82,9 @@ pub async fn introspect(
     Ok((no_store(), Json(response.unwrap_or_default())))
 }
 
-/// RFC 7662 §4: whether the token can be used at whoever asks. It can where it was
-/// issued or is meant to go; and an application may be told to answer for an API
-/// that all applications of the environment call.
+/// RFC 7662 §4: whether the caller may use the token. It may if the token was issued to it or is meant for
+/// it. An application may also be registered to introspect all tokens, for an API that all applications of
+/// the environment call.
 fn is_for(claims: &AccessToken, caller: &AuthenticatedClient) -> bool {
     let id = caller.client().id.as_str();
     caller.client().introspect_all
@@ -124,8 +123,8 @@ async fn describe_refresh_token(
         .db()
         .read(async |tx| refresh_token::find(tx, &hash, now).await)
         .await?;
-    // Only the client it was issued to may ask about a refresh token, and a
-    // rotated one counts as long as redeeming it would.
+    // Only its own client may ask about a refresh token. A rotated one counts as long as it could still be
+    // redeemed.
     let live = found
         .filter(|token| token.grant.client_id == caller.client().id)
         .filter(|token| caller.client().rotation() == Rotation::Family || token.is_unused());

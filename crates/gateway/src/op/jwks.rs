@@ -1,4 +1,4 @@
-//! `GET /keys`: the public keys that tokens are signed with.
+//! `GET /keys`: the public keys that verify tokens.
 //!
 //! Source: RFC 7517 §5.
 
@@ -9,7 +9,7 @@ use http::header;
 use crate::app::App;
 use crate::web::oauth_error::OAuthError;
 
-/// The key set. It changes at rotation only, well before a new key signs.
+/// The key set. It changes only at a rotation, well before a new key signs.
 pub async fn jwks(State(app): State<App>) -> Result<impl IntoResponse, OAuthError> {
     let keyring = app.keyring().await?;
     let headers = [

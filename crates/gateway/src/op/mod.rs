@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::web::{cors, fallback, form, pages};
 
-/// The endpoints of the provider: what describes it, what clients ask it, and its pages.
+/// The endpoints of the provider: its metadata, the endpoints for clients, and its pages.
 pub fn router(app: &App) -> Router<App> {
     let documents = Router::new()
         .route("/.well-known/openid-configuration", get(discovery::discovery))
@@ -25,7 +25,7 @@ pub fn router(app: &App) -> Router<App> {
             get(discovery::discovery),
         )
         .route("/keys", get(jwks::jwks))
-        // Set before the layer: preflights are requests of another method.
+        // Set before the layer, because preflights are requests of another method.
         .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(from_fn(cors::public));
 

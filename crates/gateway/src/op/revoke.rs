@@ -14,17 +14,16 @@ use crate::web::client_auth::{self, Proof};
 use crate::web::form::OAuthForm;
 use crate::web::oauth_error::{OAuthError, no_store};
 
-/// Answers 200 for every token that is not live afterwards, known or not
-/// (RFC 7009 §2.2). A token of another client is left alone, and the answer
-/// does not tell.
+/// Answers 200 if the token is invalid afterwards, even if it was unknown (RFC 7009 §2.2). A token of
+/// another client stays valid, and the answer does not reveal that.
 pub async fn revoke(
     State(app): State<App>,
     headers: HeaderMap,
     OAuthForm(parameters): OAuthForm,
 ) -> Result<impl IntoResponse, OAuthError> {
     let caller = client_auth::authenticate(&app, "revoke", &headers, &parameters).await?;
-    // RFC 7009 §2.1: a confidential client authenticates, whatever PKCE spares it
-    // at the code exchange.
+    // RFC 7009 §2.1: a confidential client must authenticate here, even if PKCE replaces its secret at the
+    // code exchange.
     if caller.proof == Proof::None && !caller.client().is_public() {
         return Err(OAuthError::invalid_client("client credentials are missing"));
     }
@@ -43,7 +42,7 @@ pub async fn revoke(
                 .await?;
         }
     } else {
-        // RFC 7009 §2.1: revoking a refresh token revokes the grant's other tokens too.
+        // RFC 7009 §2.1: the revocation of a refresh token also revokes the other tokens of its grant.
         let hash = refresh_token::hash(token);
         app.db()
             .tx_read_committed(async |tx| -> Result<(), genkan_store::Error> {

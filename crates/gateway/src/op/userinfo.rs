@@ -1,4 +1,4 @@
-//! `GET|POST /userinfo`: who the bearer of an access token is.
+//! `GET|POST /userinfo`: the claims about the person of an access token.
 //!
 //! Source: OIDC Core §5.3.
 
@@ -34,7 +34,7 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
         .db()
         .read(async |tx| subject::find(tx, &user_id, organization_id.as_ref(), connection_id.as_ref()).await)
         .await?;
-    // Also nobody who was taken out of the organization since.
+    // Also if the person was removed from the organization.
     let Some(Subject { user, groups, .. }) = found else {
         return Err(refused);
     };

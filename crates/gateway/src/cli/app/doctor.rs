@@ -1,5 +1,5 @@
-//! `genkan app doctor`: what went wrong lately between an application and this
-//! instance, and how to mend it.
+//! `genkan app doctor`: shows what recently failed between an application and this instance, and how to
+//! correct it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::cli::instance::Instance;
 use crate::cli::output::{details, time};
 use crate::cli::{Context, Failure};
 
-/// How far it looks back.
+/// The period that it examines.
 const LATELY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// One kind of trouble.
@@ -25,13 +25,13 @@ struct Trouble {
     /// A code such as `redirect_uri_not_registered`.
     reason: String,
     endpoint: String,
-    /// As the application heard it, or as it was.
+    /// The description that the application received, or that an event holds.
     description: String,
     count: u64,
     last_at: String,
-    /// The address that was sent last, without what may be secret in it.
+    /// The last address that was sent, without parts that may be secret.
     redirect_uri: Option<String>,
-    /// In the log, and on the page that was shown.
+    /// It is in the log, and on the error page.
     request_id: Option<String>,
     remedy: &'static str,
 }
@@ -42,7 +42,7 @@ struct Report {
     name: String,
     since: String,
     redirect_uris: Vec<String>,
-    /// Secrets that count now.
+    /// The number of valid secrets.
     live_secrets: usize,
     troubles: Vec<Trouble>,
 }
@@ -101,14 +101,14 @@ fn report(
 ) -> Report {
     let mut troubles: BTreeMap<(String, String), Trouble> = BTreeMap::new();
     for event in newest_first {
-        // It goes to a terminal, and came from anywhere.
+        // It is printed on a terminal, and anybody may have sent it.
         let clean = |text: &str| text.replace(char::is_control, "?");
         let text = |name: &str| event.data.get(name).and_then(Value::as_str).map(clean);
         let reason = text("reason").unwrap_or_default();
         let endpoint = text("endpoint").unwrap_or_default();
         let count = event.data.get("count").and_then(Value::as_u64).unwrap_or(1);
         let key = (reason.clone(), endpoint.clone());
-        // The first one met is the newest: its facts are shown.
+        // Events come newest first, so the first one's facts are shown.
         let trouble = troubles.entry(key).or_insert_with(|| Trouble {
             remedy: remedy(&reason),
             description: text("description").unwrap_or_default(),
@@ -133,7 +133,7 @@ fn report(
     }
 }
 
-/// What to do about it, in words.
+/// What to do about it.
 fn remedy(reason: &str) -> &'static str {
     match reason {
         "redirect_uri_not_registered" => {

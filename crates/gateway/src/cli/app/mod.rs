@@ -134,11 +134,11 @@ struct AppView {
     management_access: bool,
     introspect_all: bool,
     token_algorithm: String,
-    /// Seconds; the environment's if null.
+    /// In seconds. If null, the environment's.
     access_token_lifetime: Option<u64>,
     created_at: String,
     updated_at: String,
-    /// The value of a new secret, once.
+    /// The value of a new secret. It is shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -242,7 +242,7 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
     let (at, kind) = (instance.stamp(), Kind::from(args.kind));
     let id = at.ids.next_with_prefix(kind.id_prefix(), at.now);
     let mut client = Client::new(id, non_empty("--name", &args.name)?, kind, at.now);
-    // In development applications come and go on any port.
+    // In development applications use any port.
     client.any_loopback_redirect = instance.environment.kind == environment::Kind::Development;
     args.settings.apply(&mut client, instance)?;
     let secret = (!client.is_public()).then(|| Secret::generate_with_prefix(instance.secret_prefix()));

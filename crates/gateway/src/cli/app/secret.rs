@@ -61,7 +61,7 @@ pub(in crate::cli) fn parse_expiry(text: &str) -> Result<Duration, String> {
 #[derive(Serialize)]
 pub(in crate::cli) struct SecretView {
     id: String,
-    /// The last four characters, to tell secrets apart.
+    /// The last four characters, by which people tell secrets apart.
     suffix: String,
     disabled: bool,
     created_at: String,

@@ -1,4 +1,4 @@
-//! What can be set on an application, when it is registered and later.
+//! The settings of an application, for its registration and for changes.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ fn parse_lifetime(text: &str) -> Result<Duration, String> {
 }
 
 impl SettingsArgs {
-    /// Changes `client` to what was said on the command line.
+    /// Makes the changes of the command line.
     pub(super) fn apply(&self, client: &mut Client, instance: &Instance) -> Result<(), Failure> {
         set_uris(&mut client.redirect_uris, &self.redirect_uris);
         set_uris(
@@ -120,7 +120,7 @@ fn set_uris(field: &mut Vec<String>, uris: &[String]) {
     }
 }
 
-/// The rules of the store, in the words of the command line.
+/// Checks the rules of the store, and reports mistakes by option names.
 pub(super) fn check(client: &Client, instance: &Instance) -> Result<(), Failure> {
     client::check(client, instance.redirect_rules()).map_err(|mistake| {
         let mut message = mistake.message;

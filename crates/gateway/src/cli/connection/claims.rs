@@ -1,4 +1,4 @@
-//! What a connection reads of its provider's claims, when it is created and later.
+//! The options for the claims that a connection reads.
 
 use clap::{Args, ValueEnum};
 use genkan_store::connection::{Edit, EmailTrust, OidcChange};
@@ -56,7 +56,7 @@ impl ClaimArgs {
             || self.accept_emails.is_some()
     }
 
-    /// Enters what was said into a change.
+    /// Adds the options to a change.
     pub(super) fn enter(&self, change: &mut OidcChange) {
         if self.no_groups_claim {
             change.groups_claim = Edit::Clear;
@@ -66,7 +66,7 @@ impl ClaimArgs {
         if self.no_roles_claim {
             change.roles_claim = Edit::Clear;
         } else if let Some(claim) = &self.roles_claim {
-            // An empty one is another thing: what a claim gave is taken back.
+            // An empty one has another meaning: roles that the claim gave are taken back.
             change.roles_claim = Edit::Set(claim.clone());
         }
         if let Some(accepted) = self.accept_emails {
@@ -74,7 +74,7 @@ impl ClaimArgs {
         }
     }
 
-    /// Tells somebody who named a roles claim if it can give nothing yet.
+    /// Notes that a roles claim can give nothing yet.
     pub(super) async fn note(&self, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
         if self.roles_claim.is_none() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What is accepted as an issuer, and hardly ever is one.
+//! Issuers that are accepted but are usually a mistake.
 
 use url::Url;
 
@@ -10,7 +10,7 @@ const ENTRA: [&str; 4] = [
     "login.chinacloudapi.cn",
 ];
 
-/// A sentence for whoever entered `issuer`, if it looks like a slip.
+/// A warning if `issuer` looks like a mistake.
 pub(super) fn about(issuer: &str) -> Option<String> {
     let url = Url::parse(issuer).ok()?;
     let is_entra = ENTRA.contains(&url.host_str()?);

@@ -258,7 +258,7 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     context.console.print(&deleted, || deleted.text())
 }
 
-/// Enters a change, by the rules that the API holds to as well.
+/// Makes a change, by the same rules as the API.
 fn apply(
     connection: &mut Connection,
     change: &Change<'_>,

@@ -1,4 +1,4 @@
-//! What can be said about an OpenID Provider, when its connection is added and later.
+//! The options for an OpenID Provider.
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
@@ -21,7 +21,7 @@ pub(super) const WORDS: Words = Words {
         ("user_info_uri", "--user-info-uri"),
         ("jwks_uri", "--jwks-uri"),
         ("client_id", "--client-id"),
-        // By one of three.
+        // Three options can set it.
         ("client_secret", "The client secret"),
         ("scopes", "--scopes"),
         ("groups_claim", "--groups-claim"),
@@ -137,7 +137,7 @@ impl OidcArgs {
             || self.allow_idp_initiated.is_some()
     }
 
-    /// Endpoints by hand are those without which nobody can sign in.
+    /// If endpoints are entered by hand, those that every sign-in needs must be there.
     pub(super) fn check_by_hand(&self) -> Result<(), Failure> {
         let needed = [
             ("--authorize-uri", &self.authorize_uri),
@@ -153,7 +153,7 @@ impl OidcArgs {
         }
     }
 
-    /// What was said, but the secret.
+    /// The change of the options, without the secret.
     pub(super) fn change(&self) -> Result<OidcChange, Failure> {
         let mut change = OidcChange {
             issuer: Edit::of_text(self.issuer.clone()),
@@ -173,7 +173,7 @@ impl OidcArgs {
             push_requests: self.push_requests,
             form_post: self.form_post,
             trust_unverified_email: self.trust_unverified_email,
-            // Somebody who trusts all of them asks for no mark.
+            // If every address is accepted, none needs to be verified.
             only_verified_email: self
                 .trust_unverified_email
                 .filter(|trusted| *trusted)
@@ -187,7 +187,7 @@ impl OidcArgs {
     }
 }
 
-/// The settings for people to read.
+/// The settings as text.
 pub(super) fn rows(connection: &Connection, oidc: &OidcSettings) -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("Issuer", oidc.issuer.clone()),
@@ -226,7 +226,7 @@ pub(super) fn rows(connection: &Connection, oidc: &OidcSettings) -> Vec<(&'stati
             .to_owned(),
         ),
     ];
-    // It means nothing at another provider.
+    // It has no meaning for other providers.
     if hosted_domain::applies(connection) {
         rows.push(("Checks hd", yes_no(hosted_domain::is_on(connection))));
     }
@@ -242,8 +242,8 @@ pub(super) fn rows(connection: &Connection, oidc: &OidcSettings) -> Vec<(&'stati
     rows
 }
 
-/// The scopes as a request has them. The API takes a list without `openid`, as the contract
-/// has it: Genkan asks for that in any case.
+/// The scopes of a request. The API takes a list without `openid`, as in the contract, because Genkan
+/// always requests `openid`.
 fn parse_scopes(text: &str) -> Result<Vec<String>, Failure> {
     let scopes: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
     if scopes.iter().any(|scope| scope == "openid") {

@@ -1,4 +1,4 @@
-//! What can be said about a SAML provider, when its connection is added and later.
+//! The options for a SAML provider.
 
 use std::fs;
 use std::io::Read;
@@ -11,7 +11,7 @@ use super::words::{Words, optional, pairs};
 use crate::cli::Failure;
 use crate::cli::output::{time, yes_no};
 
-/// Longer than a provider's metadata are.
+/// Larger than the metadata of any provider.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 pub(super) const WORDS: Words = Words {
@@ -59,7 +59,7 @@ impl SamlArgs {
             || self.no_saml_certificates
     }
 
-    /// What was said.
+    /// The change of the options.
     pub(super) fn change(&self) -> Result<SamlChange, Failure> {
         let text = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
         Ok(SamlChange {
@@ -77,7 +77,7 @@ impl SamlArgs {
     }
 }
 
-/// The settings for people to read.
+/// The settings as text.
 pub(super) fn rows(connection: &Connection, saml: &SamlSettings) -> Vec<(&'static str, String)> {
     let certificates = saml
         .certificates

@@ -1,4 +1,4 @@
-//! Where our secret at the identity provider comes from.
+//! The options for our secret at the identity provider.
 
 use std::fs;
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure};
 
-/// No more than shows that it is too long, with a line break.
+/// Enough to notice that it is too long, even with a line break.
 const MOST_READ: u64 = MAX_SECRET_BYTES as u64 + 3;
 
 #[derive(Debug, Args)]
@@ -30,8 +30,7 @@ pub(super) struct SecretArgs {
 }
 
 impl SecretArgs {
-    /// The secret, from where the command line says. A final line break is not
-    /// part of it; everything else is.
+    /// Reads the secret from where the options say. A final line break is removed.
     fn read(&self, context: &mut Context) -> Result<Secret, Failure> {
         let mut text = Zeroizing::new(String::new());
         if let Some(path) = &self.client_secret_file {
@@ -57,7 +56,7 @@ impl SecretArgs {
         Ok(Secret::from_presented(secret))
     }
 
-    /// The key that the secret is sealed with; none if no secret is named.
+    /// The key that seals the secret. `None` if no option sets one.
     pub(super) async fn key(&self, instance: &Instance) -> Result<Option<InstanceKey>, Failure> {
         match self.is_given() {
             true => instance.key().await.map(Some),
@@ -65,7 +64,7 @@ impl SecretArgs {
         }
     }
 
-    /// The secret that was named, if there is a key for it.
+    /// The secret of the options, if there is a key for it.
     pub(super) fn entered<'k>(
         &self,
         key: Option<&'k InstanceKey>,

@@ -1,4 +1,4 @@
-//! What can be said about a connection, when it is added and later.
+//! The options for every kind of connection.
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -77,13 +77,13 @@ pub(super) struct SettingsArgs {
     pub(super) saml: SamlArgs,
 }
 
-/// A product by its name in the contract, or by one that people call it.
+/// Finds a product by its name in the contract, or by a common name.
 fn parse_provider(text: &str) -> Result<Provider, String> {
     Provider::named(text).ok_or_else(|| format!("write one of {}", product::list(Provider::is_of_companies)))
 }
 
 impl SettingsArgs {
-    /// What was said, as a change of `connection`.
+    /// The options, as a change of `connection`.
     pub(super) fn change<'k>(
         &self,
         connection: &Connection,
@@ -93,7 +93,7 @@ impl SettingsArgs {
             (Kind::Oidc, self.oidc.is_given()),
             (Kind::Saml, self.saml.is_given()),
         ];
-        // Options of another kind are entered too, to be refused.
+        // Options of another kind are part of the change, which then is refused.
         let of_others = |(kind, is_given): &(Kind, bool)| *is_given && *kind != connection.kind();
         let other = given.into_iter().find(of_others).map(|(kind, _)| kind);
         let protocol = match other.unwrap_or(connection.kind()) {
@@ -109,7 +109,7 @@ impl SettingsArgs {
             sync_profile: switch(self.sync_profile, self.no_sync_profile),
             insecure_http: self.insecure_http,
             configuration_type: None,
-            // Groups and roles have options of their own, which clear them.
+            // Groups and roles have options of their own to clear them.
             attributes: Attributes::Edit {
                 forget: self.no_attributes,
                 named: self.attributes.clone(),
@@ -127,7 +127,7 @@ pub(super) const fn words(kind: Kind) -> Words {
     }
 }
 
-/// The options by which the fields of every connection are entered.
+/// The options for the fields of every connection.
 const OPTIONS: &[(&str, &str)] = &[
     ("name", "--name"),
     ("ui_button_title", "--button-title"),
@@ -135,7 +135,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("attribute_mapping", "--attribute"),
 ];
 
-/// What the command line calls the field of a mistake.
+/// The option for the field of a mistake.
 fn field(kind: Kind, mistake: &Mistake) -> &'static str {
     let options = match mistake.in_settings {
         false => OPTIONS,
@@ -145,12 +145,12 @@ fn field(kind: Kind, mistake: &Mistake) -> &'static str {
     option.map_or(mistake.field, |(_, option)| option)
 }
 
-/// What is wrong with it, in a sentence.
+/// A sentence about the mistake.
 pub(super) fn sentence(kind: Kind, mistake: &Mistake) -> String {
     format!("{} {}.", field(kind, mistake), mistake.reason)
 }
 
-/// Why a change was refused, in the words of the options.
+/// Why a change was refused, with the names of the options.
 pub(super) fn refused(kind: Kind, refused: Refused) -> Failure {
     match refused {
         Refused::Mistakes(mistakes) => {

@@ -26,10 +26,10 @@ identity provider with this connection's settings; nobody is signed in at an
 application.
 The server must be running.";
 
-/// How long somebody may take at the provider.
+/// How long the person may take at the provider.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// How often the result is looked for.
+/// How often the command checks for the result.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
@@ -42,11 +42,11 @@ pub(super) struct TestArgs {
     no_wait: bool,
 }
 
-/// A test that somebody may begin.
+/// A new test, with its link.
 #[derive(Serialize)]
 struct Link {
     id: String,
-    /// What the API calls the test.
+    /// The API's identifier of the test.
     test_request_id: String,
     test_uri: String,
     expires_at: String,
@@ -64,7 +64,7 @@ struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
     checks: Trace,
-    /// What the provider said about the person who tried.
+    /// What the provider sent about the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     claims: Option<Map<String, Value>>,
 }
@@ -107,7 +107,7 @@ pub(super) async fn run(args: &TestArgs, instance: &Instance, context: &mut Cont
     }
 }
 
-/// The test, once it has a result.
+/// Waits for the result of the test.
 async fn wait(
     instance: &Instance,
     connection_id: &ConnectionId,

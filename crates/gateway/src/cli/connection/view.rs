@@ -1,4 +1,4 @@
-//! A connection as commands show it.
+//! The output for a connection.
 
 use genkan_store::connection::{Common, Connection, OidcSettings, Page, Protocol, SamlSettings, Settings};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::{oidc, saml};
 use crate::cli::output::{details, time, yes_no};
 use crate::config::PublicUrl;
 
-/// What an organization shows of a connection.
+/// A connection in the output for its organization.
 #[derive(Serialize)]
 pub(in crate::cli) struct ConnectionSummary {
     pub(super) id: String,
@@ -68,22 +68,22 @@ pub(super) struct ConnectionView<'a> {
     sync_profile: bool,
     /// The address to register at the identity provider.
     pub(super) redirect_uri: String,
-    /// What stands on a button that leads there.
+    /// The text of a button that leads there.
     button_title: Option<&'a str>,
-    /// What the application calls it.
+    /// The application's name for it.
     key_id: Option<&'a str>,
     has_client_secret: bool,
     status: &'static str,
-    /// What must be entered before it can be enabled.
+    /// The fields that are missing before it can be enabled.
     missing: Vec<&'static str>,
-    /// The domains that it signs in were chosen; otherwise all of its organization's.
+    /// Whether it signs in only assigned domains. Otherwise it signs in all of its organization's.
     assigned_domains_only: bool,
     #[serde(flatten)]
     settings: Told<'a>,
-    /// The settings for people to read.
+    /// The settings as text.
     #[serde(skip)]
     rows: Vec<(&'static str, String)>,
-    /// What [`Self::redirect_uri`] is called at the provider.
+    /// The provider's name for [`Self::redirect_uri`].
     #[serde(skip)]
     pub(super) address: &'static str,
     created_at: String,

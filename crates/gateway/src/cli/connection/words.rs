@@ -1,14 +1,14 @@
-//! What the command line has to say for every kind of connection.
+//! The texts of the command line that differ between kinds of connections.
 
 use std::collections::BTreeMap;
 
-/// What the command line says of a kind of connection.
+/// The texts for a kind of connection.
 pub(super) struct Words {
-    /// The options by which the fields are entered.
+    /// The options for the fields.
     pub(super) options: &'static [(&'static str, &'static str)],
-    /// What to do about options that another kind has not.
+    /// What to do about options that other kinds lack.
     pub(super) leave_out: &'static str,
-    /// What the address at which answers come is called at the provider.
+    /// The provider's name for the address of its answers.
     pub(super) address: &'static str,
 }
 

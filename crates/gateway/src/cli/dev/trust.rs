@@ -67,7 +67,7 @@ struct Named<'a> {
 struct Changed {
     of: &'static str,
     path: PathBuf,
-    /// Nothing if all went well.
+    /// `None` if it succeeded.
     error: Option<String>,
     #[serde(skip)]
     done: String,
@@ -245,7 +245,7 @@ fn text(authority: &Authority, files: &TrustFiles, stores: &[Store], folder: &Pa
     text
 }
 
-/// Where the server hands the certificate out, in the clear if its port answers so.
+/// The address of the certificate on the server, in plain HTTP if its port supports that.
 fn address(folder: &Path) -> String {
     let issuer = dev_env::read(folder, "SCALEKIT_ENVIRONMENT_URL");
     let issuer = issuer.unwrap_or_else(|| "http://localhost:8080".to_owned());
@@ -256,7 +256,7 @@ fn address(folder: &Path) -> String {
     }
 }
 
-/// A path as a shell takes it.
+/// A path, quoted for a shell.
 fn shell(path: &Path) -> String {
     let path = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "_-./".contains(c);

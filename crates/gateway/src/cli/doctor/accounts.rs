@@ -1,4 +1,4 @@
-//! What stands behind domains and Google accounts, where an older instance was more trusting.
+//! Checks domains and Google accounts, about which older versions were less strict.
 
 use genkan_db::Db;
 use genkan_store::connection::{Connection, hosted_domain};

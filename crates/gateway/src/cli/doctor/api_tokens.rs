@@ -1,4 +1,4 @@
-//! What counts as an API token.
+//! Checks the setting that makes identifiers count as API tokens.
 
 use genkan_db::Db;
 use genkan_store::api_token;
@@ -12,7 +12,7 @@ const CHECK: &str = "API tokens";
 
 pub(super) async fn examine(config: &Config, kind: Kind, db: &Db, findings: &mut Findings) {
     match db.read(async |tx| api_token::exist(tx).await).await {
-        // Nobody can present any.
+        // There are no tokens to present.
         Ok(false) => {}
         Ok(true) if !config.api.validate_tokens_by_identifier => findings.ok(
             CHECK,

@@ -1,4 +1,4 @@
-//! When a certificate ends.
+//! Checks when a certificate expires.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use crate::server;
 
 const CHECK: &str = "Certificate";
 
-/// Less time than this is a reason to look: renewal is usual a month before the end.
+/// Renewal usually happens a month before the end, so less time than this is a finding.
 const SOON: Duration = Duration::from_secs(14 * 86_400);
 
-/// The certificate in a PEM file; that the file can be read is checked elsewhere.
+/// Checks the certificate in a PEM file. Another check reports a file that cannot be read.
 pub(super) fn examine_file(path: &Path, findings: &mut Findings) {
     if let Ok(certificate) = CertificateDer::from_pem_file(path) {
         examine(&path.display().to_string(), &certificate, findings);
     }
 }
 
-/// The certificate that was found at `place`.
+/// Checks the certificate that was found at `place`.
 pub(super) fn examine(place: &str, certificate: &[u8], findings: &mut Findings) {
     const REMEDY: &str = "Renew it; with tls.mode = \"files\" the new file is read without a restart.";
     let Some(end) = end_of(certificate) else {

@@ -1,4 +1,4 @@
-//! What an upgrade left to decide about groups and roles.
+//! Checks whether an operator must still decide about groups and roles after an upgrade.
 
 use genkan_db::Db;
 use genkan_store::connection::claims::{self, Undecided};

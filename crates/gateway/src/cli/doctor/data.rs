@@ -1,4 +1,4 @@
-//! The database, the instance key, the signing keys and the disk.
+//! Checks the database, the instance key, the signing keys and the disk.
 
 use std::io;
 use std::path::Path;
@@ -22,17 +22,17 @@ const SIGNING_KEYS: &str = "Signing keys";
 const DISK: &str = "Disk";
 const CLOCK: &str = "Database clock";
 
-/// After this long a signing key should hand over.
+/// A signing key should be rotated after this time.
 const OLD_KEY: Duration = Duration::from_secs(400 * 86_400);
 
-/// A database that is in order, to look further.
+/// The data of a database that is in order, for further checks.
 pub(super) struct Data {
     pub(super) db: Db,
     pub(super) environment: Environment,
     pub(super) instance_key: InstanceKey,
 }
 
-/// Looks at what is stored. Nothing if there is nothing to look at.
+/// Checks the database. `None` if it cannot be checked further.
 pub(super) async fn examine(config: &Config, findings: &mut Findings) -> Option<Data> {
     let url = config.database_url();
     if let Some(path) = url.sqlite_path() {
@@ -104,7 +104,7 @@ pub(super) async fn examine(config: &Config, findings: &mut Findings) -> Option<
     })
 }
 
-/// Whether the schema is the one of this program.
+/// Whether the schema has the version of this program.
 async fn schema(db: &Db, findings: &mut Findings) -> bool {
     let newest = MIGRATIONS.last().map_or(0, |migration| migration.version);
     let read = db
@@ -130,7 +130,8 @@ async fn schema(db: &Db, findings: &mut Findings) -> bool {
             );
             false
         }
-        // Without the table nobody has set it up; with an older version the server has not started since.
+        // If there is no table, nobody has set the database up. If it is older, the server has not started
+        // since the upgrade.
         Ok(_) | Err(genkan_db::Error::Database(_)) => {
             let message = format!("the schema is older than version {newest}");
             findings.fail(
@@ -151,12 +152,12 @@ async fn schema(db: &Db, findings: &mut Findings) -> bool {
     }
 }
 
-/// Whether the clock of this machine is that of the database.
+/// Compares the clock of this machine with the database's.
 async fn clock(db: &Db, findings: &mut Findings) {
     const REMEDY: &str = "See that both machines are synchronized, by chrony or systemd-timesyncd. A node that is off \
                           by 30 seconds signs nobody in while others are right.";
     let before = server::now();
-    // A database that fails was told of already; that in a file has the clock of this machine.
+    // A failing database is reported already. SQLite uses the clock of this machine.
     let Ok(Some(database)) = db.clock().await else {
         return;
     };
@@ -175,7 +176,7 @@ async fn clock(db: &Db, findings: &mut Findings) {
 }
 
 async fn instance_key(config: &Config, db: &Db, findings: &mut Findings) -> Option<InstanceKey> {
-    // That its file cannot be read is told with the configuration.
+    // If its file cannot be read, another check reports that.
     let key = server::instance_key(config).ok()?;
     match db
         .read(async |tx| environment::is_sealed_under(tx, &key).await)
@@ -240,7 +241,7 @@ async fn signing_keys(db: &Db, instance_key: &InstanceKey, findings: &mut Findin
     }
 }
 
-/// Room beside the file of the embedded database: a full disk stops every sign-in.
+/// Checks the space for the SQLite file, because a full disk stops every sign-in.
 fn disk(file: &Path, findings: &mut Findings) {
     const LITTLE: u64 = 1 << 30;
     const NONE: u64 = 100 << 20;

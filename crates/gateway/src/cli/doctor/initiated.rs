@@ -1,4 +1,4 @@
-//! Sign-ins that begin at the provider: off for each connection that does not allow them.
+//! Checks sign-ins that begin at the provider. They are off unless the connection allows them.
 
 use genkan_db::Db;
 use genkan_store::{Error, client};
@@ -20,7 +20,7 @@ pub(super) async fn examine(db: &Db, findings: &mut Findings) {
             return;
         }
     };
-    // Without an address to begin at there is no such sign-in in any case.
+    // Without an address for them, there are no such sign-ins.
     if start.is_none() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Whether mail goes out.
+//! Checks whether mail is delivered.
 
 use genkan_db::Db;
 use genkan_store::environment::Kind;

@@ -1,4 +1,4 @@
-//! `genkan doctor`: looks for trouble, and says what to do about it.
+//! `genkan doctor`: finds problems, and says what to do about them.
 
 mod accounts;
 mod api_tokens;
@@ -52,7 +52,7 @@ struct Finding {
     remedy: Option<String>,
 }
 
-/// What was found so far.
+/// The findings so far.
 #[derive(Debug, Default)]
 struct Findings(Vec<Finding>);
 
@@ -125,7 +125,7 @@ impl Findings {
     }
 }
 
-/// Every connection, page by page.
+/// Reads every connection, page by page.
 async fn all_connections(db: &Db) -> Result<Vec<Connection>, Error> {
     let (mut all, mut page) = (Vec::new(), Page::first(MAX_LIMIT));
     loop {

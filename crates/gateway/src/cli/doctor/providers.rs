@@ -1,4 +1,4 @@
-//! The identity providers of enabled connections, looked at as a sign-in does.
+//! Checks the identity providers of enabled connections in the same way as a sign-in.
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -14,7 +14,7 @@ use crate::server;
 
 const CHECK: &str = "Connections";
 
-/// How many providers are asked at once.
+/// How many providers are checked at once.
 const AT_ONCE: usize = 8;
 
 pub(super) async fn examine(config: &Config, data: Data, findings: &mut Findings) {
@@ -54,7 +54,7 @@ pub(super) async fn examine(config: &Config, data: Data, findings: &mut Findings
         match answer {
             Ok(()) => reachable += 1,
             Err(unreached) => {
-                // The same guard as at a sign-in refused it: curl would get an answer.
+                // The guard of a sign-in refused it, but curl would get an answer.
                 let remedy = unreached.remedy.unwrap_or(
                     "Compare the issuer with the provider's, and ask from this machine with curl.",
                 );

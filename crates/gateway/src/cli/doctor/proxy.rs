@@ -1,4 +1,4 @@
-//! The proxy on the way out.
+//! Checks the proxy for outgoing calls.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::outbound;
 
 const CHECK: &str = "Proxy";
 
-/// How long the proxy may take to answer at all.
+/// How long the proxy may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn examine(config: &Config, environment: &Environment, findings: &mut Findings) {
@@ -27,7 +27,7 @@ pub(super) async fn examine(config: &Config, environment: &Environment, findings
         }
         return;
     };
-    // What it answers is seen with the connections, which are asked through it.
+    // The checks of connections go through it and show its answers.
     match outbound::reach(proxy, PATIENCE).await {
         Ok(()) => findings.ok(CHECK, format!("calls to providers go through {proxy}")),
         Err(trouble) => findings.fail(CHECK, trouble.to_string(), trouble.remedy()),

@@ -1,4 +1,4 @@
-//! The way from the public URL to the server, as a browser takes it.
+//! Checks the public URL, as a browser would reach it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ const CLOCK: &str = "Clock";
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Tokens are accepted within a minute of difference; half of it leaves room for the other side.
+/// Tokens are accepted within a minute of difference. Half of it is left for the other side.
 const SKEW: Duration = Duration::from_secs(30);
 
 pub(super) async fn examine(config: &Config, findings: &mut Findings) {
@@ -74,9 +74,9 @@ async fn resolve(host: &str, port: u16) -> Result<(), String> {
     }
 }
 
-/// The operator chose the address, so the guard for addresses that others chose is not asked.
+/// No guard against private addresses, because the operator chose this one.
 fn client(config: &Config) -> Result<Client, String> {
-    // The second is what `genkan dev` makes for itself.
+    // The second one is the authority of `genkan dev`.
     let own = dev_ca::authority(&config.data_dir);
     let authorities = config.outbound.ca_file.iter().chain(&own);
     let trust = tls::client_config(authorities.map(PathBuf::as_path)).map_err(|error| error.to_string())?;
@@ -97,7 +97,7 @@ fn served_certificate(host: &str, response: &Response, findings: &mut Findings) 
     }
 }
 
-/// Compares this machine's clock with the server's, or with that of the proxy in front.
+/// Compares this machine's clock with the server's, or with that of the proxy in front of it.
 fn clock(response: &Response, asked: Timestamp, findings: &mut Findings) {
     let date = response
         .headers()
@@ -130,13 +130,13 @@ fn parse_date(date: &str) -> Option<Timestamp> {
     Some(Timestamp::from_secs(parsed.timestamp().as_second()))
 }
 
-/// Whether it is this instance that answers.
+/// Whether this instance answers.
 async fn issuer(client: &Client, config: &Config, findings: &mut Findings) {
     const REMEDY: &str = "Start the server with this configuration, or let the public URL lead to it.";
     let url = config.public_url.join("/.well-known/openid-configuration");
     let found = async {
         let response = client.get(&url).send().await.ok()?;
-        // Whoever answers there may be anybody.
+        // The server at this address may be anybody's.
         let metadata: serde_json::Value = genkan_protocol::json::read(&response.bytes().await.ok()?).ok()?;
         metadata.get("issuer")?.as_str().map(str::to_owned)
     };
@@ -149,7 +149,7 @@ async fn issuer(client: &Client, config: &Config, findings: &mut Findings) {
     }
 }
 
-/// Tells a server that is down from a way that is blocked.
+/// Finds out whether the server is down or cannot be reached.
 async fn unreachable(config: &Config, error: &reqwest::Error, findings: &mut Findings) {
     let message = format!("{} does not answer: {}", config.public_url, chain(error));
     let local = match config.listen.ip() {

@@ -113,7 +113,7 @@ impl From<Purpose> for Kind {
     }
 }
 
-/// Parses a domain that an organization may have.
+/// Parses a domain for an organization.
 pub(super) fn parse_domain(text: &str) -> Result<DomainName, String> {
     let domain = DomainName::parse(text).map_err(|error| match meant_domain(text) {
         Some(meant) => format!("{error}; write {meant} (a domain does not stand for its sub-domains)"),
@@ -123,7 +123,7 @@ pub(super) fn parse_domain(text: &str) -> Result<DomainName, String> {
     Ok(domain)
 }
 
-/// The domain in what people write for one: an address, a wildcard, a web address.
+/// Finds the domain in an address, a wildcard or a web address.
 fn meant_domain(text: &str) -> Option<DomainName> {
     let (_, text) = text.split_once("://").unwrap_or(("", text));
     let text = text.split(['/', '?', '#']).next().unwrap_or_default();
@@ -141,7 +141,7 @@ pub(super) struct DomainView {
     kind: &'static str,
     /// PENDING: it waits for its TXT record, and has no effect yet.
     status: &'static str,
-    /// DNS, OPERATOR or DEVELOPMENT; nothing if only somebody's word stands behind it.
+    /// DNS, OPERATOR or DEVELOPMENT. Null if it was not proved.
     proved_by: Option<&'static str>,
     proved_at: Option<String>,
     proved_actor: Option<String>,

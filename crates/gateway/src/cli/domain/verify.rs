@@ -8,7 +8,7 @@ use super::DomainView;
 use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure};
 
-/// Looks for the record, or takes the operator's word, and remembers the proof.
+/// Looks for the record, or accepts the operator's word, and stores the proof.
 pub(super) async fn run(
     domain: Domain,
     as_operator: bool,
@@ -53,7 +53,7 @@ pub(super) async fn run(
     })
 }
 
-/// Fails with what to do unless the record is there.
+/// Fails with an instruction if the record is missing.
 async fn look(domain: &Domain, instance: &Instance) -> Result<(), Failure> {
     let domain = instance
         .change(async |tx| domain::with_record(tx, &domain.organization_id, &domain.id).await)
@@ -78,7 +78,7 @@ async fn look(domain: &Domain, instance: &Instance) -> Result<(), Failure> {
     }
 }
 
-/// Says which record a new domain waits for.
+/// Shows the record that a new domain needs.
 pub(super) fn tell_record(domain: &Domain, context: &mut Context) {
     if domain.status != domain::Status::Pending {
         return;

@@ -1,7 +1,6 @@
-//! What the lines of one transaction need to know, read at once; and what they write, planned.
+//! Reads what the lines of one transaction need, all at once, and plans what they write.
 //!
-//! A plan is made only where the functions for one line would find nothing to decide. Every
-//! rule is theirs.
+//! A plan is made only if the functions for one line would have nothing to decide. They hold every rule.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -19,18 +18,18 @@ use super::customer::CustomerRow;
 use super::organization::OrganizationRow;
 use super::user::UserRow;
 
-/// For users, each with memberships anywhere.
+/// For users. Each may have memberships anywhere.
 pub(super) struct UserBatch {
     places: Places,
     people: People,
     new: NewPeople,
-    /// Addresses of lines that changed something already.
+    /// Addresses in lines that have changed something.
     met: HashSet<String>,
-    /// External ids that lines took.
+    /// External ids that lines have taken.
     external_ids: HashSet<String>,
 }
 
-/// Where a line makes its user a member, and with which roles.
+/// The memberships of a line, with their roles.
 fn memberships(row: &UserRow) -> impl Iterator<Item = (&str, &[String])> {
     let one = row
         .organization
@@ -81,7 +80,7 @@ impl UserBatch {
         })
     }
 
-    /// The user of a line: as they are, or one that can be added as they stand there.
+    /// The user of a line, if they stay as they are or can simply be added.
     fn user(&self, row: &UserRow, at: Stamp<'_>) -> Option<Found> {
         let email = EmailAddress::parse(&row.email).ok()?;
         if self.met.contains(email.as_str()) {
@@ -102,7 +101,7 @@ impl UserBatch {
         user::check(&user, None).is_ok().then_some(Found::New(user))
     }
 
-    /// The membership that a line adds; [`Planned::Nothing`] if it is there as the line says.
+    /// The membership that a line adds. [`Planned::Nothing`] if it exists like this.
     fn join(
         &self,
         at: Stamp<'_>,
@@ -122,7 +121,7 @@ impl UserBatch {
         Some(Planned::Join(join))
     }
 
-    /// Everything of a line that was planned as a whole.
+    /// Plans everything of a line.
     fn take(&mut self, found: Found, joins: Vec<Join>, proves: bool) -> Outcome {
         let is_news = !joins.is_empty();
         let outcome = match found {
@@ -154,7 +153,7 @@ impl UserBatch {
             self.met.insert(email.as_str().to_owned());
         }
         self.external_ids.extend(row.external_id.clone());
-        // It is a member now of each organization that the line names.
+        // They are a member now of each organization in the line.
         let named: Vec<OrganizationId> = memberships(row)
             .filter_map(|(name, _)| self.places.id(name))
             .chain(organization)
@@ -254,7 +253,7 @@ impl Batch for CustomerBatch {
             .users
             .join(at, &found, organization_id, (ProvisioningMethod::File, &roles))?;
         let joins = match (&found, planned) {
-            // Whether they may be taken is asked for one person at a time.
+            // Whether they may become members is checked for one person at a time.
             (Found::Known(_), Planned::Join(_)) => return None,
             (Found::Known(_), Planned::Nothing) => Vec::new(),
             (Found::New(user), Planned::Join(join)) => {
@@ -266,7 +265,7 @@ impl Batch for CustomerBatch {
             }
             (Found::New(_), Planned::Nothing) => return None,
         };
-        // That they proved their address is the file's word: it is kept, and proves nothing.
+        // The file says that they proved their address. This is stored, and proves nothing.
         Some(self.users.take(found, joins, false))
     }
 
@@ -283,7 +282,7 @@ impl Batch for CustomerBatch {
 pub(super) struct OrganizationBatch {
     companies: Companies,
     new: NewCompanies,
-    /// External ids, slugs and domains of lines that changed something already.
+    /// External ids, slugs and domains in lines that have changed something.
     met: HashSet<String>,
     slugs: HashSet<String>,
     domains: HashSet<String>,
@@ -294,7 +293,7 @@ fn domain_names(row: &OrganizationRow) -> impl Iterator<Item = DomainName> {
 }
 
 impl OrganizationBatch {
-    /// The domains of a new organization, if nobody has any of them.
+    /// The domains of a new organization, if they are all free.
     fn domains(
         &self,
         row: &OrganizationRow,

@@ -1,7 +1,7 @@
-//! A line that is a user, in the file of one organization.
+//! A line about a user in the file of one organization.
 //!
-//! A customer writes it, and the operator does not know each name in it. So it has the
-//! reach of a claim and no more: see the doors of `docs/decisions/proof.md`.
+//! A customer wrote it, and the operator does not know every name in it. So it can reach as far as a claim
+//! and no further: see the doors of `docs/decisions/proof.md`.
 
 use genkan_db::Tx;
 use genkan_store::membership::{self, ProvisioningMethod};
@@ -25,7 +25,7 @@ impl Row for CustomerRow {
         };
         let row = &self.0;
         if row.external_id.is_some() || !row.metadata.is_empty() {
-            // An application may know its people by these, and trust what it reads there.
+            // An application may recognize its people by these, and trust their values.
             return rejected("external_id and metadata are your application's to say, and not a customer's");
         }
         let email = row.address()?;
@@ -65,7 +65,7 @@ impl Row for CustomerRow {
                 (user.id, Outcome::Created)
             }
         };
-        // That they proved their address is the file's word: it is kept, and proves nothing.
+        // The file says that they proved their address. This is stored, and proves nothing.
         let place = Place {
             organization_id,
             method: ProvisioningMethod::File,
@@ -77,7 +77,7 @@ impl Row for CustomerRow {
 const INVITE: &str = "invite them with `genkan user invite`";
 
 impl CustomerRow {
-    /// The roles that the line gives in the organization. It may name that one, and no other.
+    /// The roles of the line in the organization. It may name no other organization.
     async fn roles(
         &self,
         tx: &mut Tx<'_>,

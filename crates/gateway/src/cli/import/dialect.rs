@@ -1,19 +1,19 @@
-//! What programs write around the same lines: marks, encodings, separators.
+//! Reads the variants of files that programs write: byte order marks, encodings, separators.
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Said of what was read.
+/// The message if the text is in another encoding.
 pub(super) const NOT_UTF8: &str =
     "is not UTF-8, perhaps Latin-1: save the file as UTF-8 (in Excel \"CSV UTF-8\")";
 
-/// A heading is looked at so far to find what separates its cells.
+/// How much of a heading is read to find the separator of its cells.
 const LOOK_BYTES: usize = 64 * 1024;
 
-/// The file without the mark that some programs begin it with.
+/// Skips the byte order mark that some programs write.
 ///
 /// # Errors
 ///
-/// If it cannot be read, or is in another encoding by its own word.
+/// If it cannot be read, or its mark names another encoding.
 pub(super) fn open(input: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
     let mut start = Vec::new();
     let mut input = input;
@@ -29,8 +29,8 @@ pub(super) fn open(input: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
     Ok(Box::new(io::Cursor::new(start).chain(input)))
 }
 
-/// A table, with the ends of its lines as one character and what separates its cells:
-/// spreadsheets write a semicolon where the comma is for decimals.
+/// Reads a table. Line ends become one character, and the separator is found, because spreadsheets write
+/// semicolons if the comma is for decimals.
 ///
 /// # Errors
 ///
@@ -48,13 +48,13 @@ pub(super) fn open_table(input: Box<dyn Read>) -> io::Result<(Box<dyn Read>, u8)
     Ok((Box::new(io::Cursor::new(start).chain(input)), separator))
 }
 
-/// Whether the first line with something on it is whole.
+/// Whether the first line with text is complete.
 fn is_heading(start: &[u8]) -> bool {
     let quotes = start.iter().filter(|byte| **byte == b'"').count();
     !start.trim_ascii().is_empty() && quotes.is_multiple_of(2)
 }
 
-/// The most frequent one of the heading, outside of quotes.
+/// The most frequent separator in the heading, outside quotes.
 fn separator(start: &[u8]) -> u8 {
     let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
     let mut quoted = false;
@@ -70,7 +70,7 @@ fn separator(start: &[u8]) -> u8 {
             _ => {}
         }
     }
-    // The first of those that are equally frequent.
+    // If several are equally frequent, the first one.
     counts
         .iter()
         .rev()
@@ -78,9 +78,8 @@ fn separator(start: &[u8]) -> u8 {
         .map_or(b',', |(separator, _)| *separator)
 }
 
-/// Makes a line feed of each carriage return with a line feed, so that lines are
-/// counted as editors count them: the parser counts line feeds, and takes the one
-/// after a carriage return for the next line's.
+/// Replaces a carriage return with a line feed by a single line feed. So lines are counted as in editors.
+/// The parser counts line feeds, and would count one after a carriage return as part of the next line.
 struct Lines<R>(BufReader<R>);
 
 impl<R: Read> Read for Lines<R> {

@@ -1,4 +1,4 @@
-//! The same lines, one in a transaction and many: the whole database is the same afterwards.
+//! The database is the same after an import with one line in a transaction and with many.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::rows::Rows;
 
 const T0: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-/// A sequence that looks random and is the same every time (mulberry32).
+/// A sequence that looks random and is the same in every run (mulberry32).
 struct Dice(u32);
 
 impl Dice {
@@ -34,7 +34,7 @@ impl Dice {
     }
 }
 
-/// Lines about few organizations, so that they meet each other often; some are hostile.
+/// Lines about few organizations, so that they often concern the same one. Some are hostile.
 fn organizations(seed: u32, count: usize) -> String {
     let mut dice = Dice(seed);
     let mut lines = String::new();
@@ -76,7 +76,7 @@ fn organizations(seed: u32, count: usize) -> String {
     lines
 }
 
-/// Lines about few people, so that they meet each other often; some are hostile.
+/// Lines about few people, so that they often concern the same one. Some are hostile.
 fn users(seed: u32, count: usize, of_a_customer: bool) -> String {
     let mut dice = Dice(seed);
     let mut lines = String::new();
@@ -140,7 +140,7 @@ fn users(seed: u32, count: usize, of_a_customer: bool) -> String {
     lines
 }
 
-/// A database with what the lines meet, and one way to import.
+/// A database with existing rows, and one way to import.
 struct World {
     db: Db,
     ids: Generator,
@@ -240,8 +240,8 @@ impl World {
         verdicts
     }
 
-    /// Every row that an import could write. Identifiers are named by what they are of, in the
-    /// order in which they were made; what is random is left out.
+    /// Every row that an import could write. Identifiers become names, by kind and in the order of their
+    /// creation. Random values are left out.
     async fn contents(&self) -> Vec<String> {
         let mut names = BTreeMap::new();
         let mut contents = Vec::new();
@@ -272,7 +272,7 @@ impl World {
     }
 }
 
-/// Their order is that of their identifiers: that of the lines.
+/// They are ordered by their identifiers, so in the order of the lines.
 const NAMED: &[(&str, &str)] = &[
     ("organization-", "SELECT id FROM organizations ORDER BY id"),
     ("user-", "SELECT id FROM users ORDER BY id"),
@@ -302,7 +302,7 @@ const TABLES: &[&str] = &[
       GROUP BY organization_id",
 ];
 
-/// One in a transaction, a few, and all.
+/// One line in a transaction, a few, and all.
 const CHUNKS: [usize; 3] = [1, 7, 1_000];
 
 #[tokio::test]
@@ -316,7 +316,7 @@ async fn what_comes_of_a_file_does_not_depend_on_how_many_lines_go_together() {
             }
         }
         worlds.sort_by_key(|(engine, ..)| *engine);
-        // The second time everything is there already, and most of it unchanged.
+        // The second time everything exists already, and most of it does not change.
         let files = [organizations(seed, 60), organizations(seed + 10, 60)];
         for text in files.iter().chain([&files[0]]) {
             compare::<OrganizationBatch>(&worlds, text, None).await;
@@ -355,7 +355,7 @@ async fn compare<B: Batch>(worlds: &[(usize, Scratch, World)], text: &str, organ
     }
 }
 
-/// The lines must come to all that they can come to, or the comparison says little.
+/// The lines must lead to every result. Otherwise the comparison would prove little.
 #[tokio::test]
 async fn the_lines_come_to_everything() {
     testing::on_each(Scratch::each_with(MIGRATIONS).await, async |scratch| {
@@ -397,7 +397,7 @@ async fn the_lines_come_to_everything() {
     .await;
 }
 
-/// An import of new people costs a few statements for hundreds of lines.
+/// An import of new people needs a few statements for hundreds of lines.
 #[tokio::test]
 async fn hundreds_of_lines_are_a_few_statements() {
     testing::on_each(Scratch::each_with(MIGRATIONS).await, async |scratch| {

@@ -1,4 +1,4 @@
-//! A line that is an organization.
+//! A line about an organization.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ impl Row for OrganizationRow {
 }
 
 impl OrganizationRow {
-    /// What the line says replaces what was there.
+    /// Values in the line replace the old ones.
     pub(super) fn apply(&self, organization: &mut Organization) {
         if let Some(text) = &self.name {
             text.trim().clone_into(&mut organization.display_name);
@@ -98,7 +98,7 @@ impl OrganizationRow {
         }
     }
 
-    /// Adds the domains that are missing, and says whether there were any.
+    /// Adds missing domains. Says whether there were any.
     async fn add_domains(
         &self,
         tx: &mut Tx<'_>,
@@ -113,7 +113,7 @@ impl OrganizationRow {
                 Err(error) => return rejected(format!("domain \"{text}\": {error}")),
             };
             let kind = domain::Kind::OrganizationDomain;
-            // Also one that still waits for its TXT record, since an earlier import.
+            // Including one that waits for its TXT record since an earlier import.
             let known = domain::list(tx, id).await?;
             if known.iter().any(|known| known.name == name && known.kind == kind) {
                 continue;

@@ -1,4 +1,4 @@
-//! How far an import has come: a bar for people, a line now and then for logs.
+//! Shows the progress of an import: a bar for people, occasional lines for logs.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// `size` is that of the file, in bytes.
+    /// `size` is the size of the file, in bytes.
     pub(super) fn new(what: &str, size: Option<u64>) -> Self {
         let bar = io::stderr().is_terminal().then(|| bar(what, size));
         let now = Instant::now();
@@ -30,7 +30,7 @@ impl Progress {
         }
     }
 
-    /// `read` bytes of the file are done, with `imported` lines.
+    /// Shows that `read` bytes of the file were processed, with `imported` lines.
     pub(super) fn show(&mut self, read: u64, imported: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(read);
@@ -44,11 +44,11 @@ impl Progress {
         }
     }
 
-    /// Says something without spoiling the bar.
+    /// Prints a line without damaging the bar.
     pub(super) fn say(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            // Printing fails only if nobody listens.
+            // Printing fails only if nobody reads it.
             None => drop(writeln!(io::stderr(), "{text}")),
         }
     }

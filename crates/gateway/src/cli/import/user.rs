@@ -1,4 +1,4 @@
-//! A line that is a user.
+//! A line about a user.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +25,11 @@ pub(super) struct UserRow {
     pub(super) external_id: Option<String>,
     #[serde(default)]
     pub(super) metadata: BTreeMap<String, String>,
-    /// One membership, as a CSV file has it.
+    /// One membership, from the columns of a CSV file.
     pub(super) organization: Option<String>,
     #[serde(default)]
     pub(super) roles: Vec<String>,
-    /// Several of them.
+    /// Several memberships.
     #[serde(default)]
     pub(super) memberships: Vec<MembershipRow>,
 }
@@ -92,7 +92,7 @@ impl Row for UserRow {
             }
         };
         if self.email_verified == Some(true) {
-            // The system that they come from had the person's proof.
+            // The person has proved the address to the other system.
             user::prove_email(tx, at, &proved).await?;
         }
         let one = self
@@ -118,7 +118,7 @@ impl UserRow {
             .or_else(|error| rejected(format!("email \"{}\": {error}", self.email)))
     }
 
-    /// What the line says replaces what was there.
+    /// Values in the line replace the old ones.
     pub(super) fn apply(&self, user: &mut User) {
         let pairs = [
             (&mut user.name, &self.name),
@@ -140,14 +140,14 @@ impl UserRow {
     }
 }
 
-/// Where somebody becomes a member, and by whose word.
+/// The organization that a person joins, and whose word that is.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) organization_id: &'a OrganizationId,
     pub(super) method: ProvisioningMethod,
 }
 
-/// Makes a user a member with these roles, and says whether that is news.
+/// Makes a user a member with these roles. Says whether they were not one before.
 pub(super) async fn join(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -175,7 +175,7 @@ pub(super) async fn join(
     Ok(true)
 }
 
-/// A role that is left out silently would be found out when somebody cannot work.
+/// If an unknown role were skipped silently, it would be noticed only when the person cannot work.
 fn refuse_unknown(wanted: &[String], given: &[String]) -> Result<(), RowError> {
     match wanted.iter().find(|role| !given.contains(role)) {
         Some(role) => rejected(format!("there is no role \"{role}\"")),

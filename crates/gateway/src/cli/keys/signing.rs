@@ -162,7 +162,7 @@ pub(super) async fn rotate(args: &RotateArgs, context: &mut Context) -> Result<(
     print(&instance, context).await
 }
 
-/// How long a token may live that the old key has signed.
+/// The longest lifetime of a token that the old key has signed.
 fn longest_token(instance: &Instance) -> Duration {
     let environment = &instance.environment;
     environment
@@ -174,7 +174,7 @@ fn ends_tokens(instance: &Instance, args: &RotateArgs) -> bool {
     args.overlap < longest_token(instance)
 }
 
-/// What is lost, as the question says it.
+/// The consequence, for the question to the operator.
 fn consequence(instance: &Instance, args: &RotateArgs) -> String {
     format!(
         "take the old key away {} after the handover, and tokens that it signed, which live up to {}, end with it",

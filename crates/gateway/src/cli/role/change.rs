@@ -1,4 +1,4 @@
-//! What can be said about a role, when it is added and later.
+//! The options of a role, for its creation and for changes.
 
 use clap::Args;
 use genkan_db::Tx;
@@ -129,7 +129,7 @@ pub(super) async fn update(
         || args.extends.is_some()
         || args.assignable_by_providers.is_some()
         || !args.permissions.is_empty();
-    // An organization may make a role of the environment its default, but not change it.
+    // An organization may make a role of the environment its default, but cannot change the role.
     let role = if is_content_given || organization.is_none() {
         find_own(instance, organization.as_ref(), &args.role).await?
     } else {
@@ -161,7 +161,7 @@ pub(super) async fn update(
 }
 
 impl UpdateArgs {
-    /// The role as the command line wants it.
+    /// Makes the changes of the command line.
     async fn apply(&self, tx: &mut Tx<'_>, mut role: Role) -> Result<Role, Failure> {
         if let Some(name) = &self.display_name {
             role.display_name.clone_from(name);

@@ -91,19 +91,19 @@ struct RoleView {
     name: String,
     display_name: String,
     description: String,
-    /// Null: of the environment.
+    /// Null for a role of the environment.
     organization_id: Option<String>,
     extends: Option<String>,
     default_creator: bool,
     default_member: bool,
-    /// An identity provider may give it to its organization's people.
+    /// Whether an identity provider may give it to the people of its organization.
     assignable_by_providers: bool,
     created_at: String,
     updated_at: String,
-    /// Of the role itself.
+    /// The role's own permissions.
     #[serde(skip_serializing_if = "Option::is_none")]
     permissions: Option<Vec<String>>,
-    /// With those that it inherits.
+    /// Including the permissions that it inherits.
     #[serde(skip_serializing_if = "Option::is_none")]
     effective_permissions: Option<Vec<String>>,
 }
@@ -143,7 +143,7 @@ impl RoleView {
         }))
     }
 
-    /// To whom new members' roles go, in few words.
+    /// The new members who get it, in few words.
     fn default(&self) -> &'static str {
         match (self.default_creator, self.default_member) {
             (true, true) => "all members",
@@ -278,7 +278,7 @@ async fn delete(
     context.console.print(&deleted, || deleted.text())
 }
 
-/// A role that the owner may change.
+/// Finds a role that the owner may change.
 async fn find_own(
     instance: &Instance,
     organization: Option<&Organization>,
@@ -298,7 +298,7 @@ async fn find_own(
     }
 }
 
-/// No role has this name there.
+/// The failure if there is no role with this name.
 fn unknown(name: &str) -> Failure {
     Failure::not_found(format!("There is no role \"{name}\"."))
         .remedy("`genkan role list` shows those there are; an organization's own need --organization.")

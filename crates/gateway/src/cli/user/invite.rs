@@ -76,7 +76,7 @@ impl InvitationView {
     }
 }
 
-/// Asked first: an invitation that nobody gets is worse than none.
+/// Checked first, because an invitation that nobody receives is worse than none.
 fn require_mail(instance: &Instance) -> Result<(), Failure> {
     let is_development = instance.environment.kind == Kind::Development;
     let mailer = Mailer::of(&instance.config, is_development)

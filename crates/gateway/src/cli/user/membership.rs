@@ -82,7 +82,7 @@ struct Removed {
     removed: bool,
 }
 
-/// What a verb is about.
+/// The membership that a command is about.
 struct Place<'a> {
     user: User,
     organization: Organization,

@@ -272,8 +272,8 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     context.console.print(&deleted, || deleted.text())
 }
 
-/// The identifier of the user that the command line names. An identifier is taken
-/// as it is: what a deleted user did is still asked for.
+/// The identifier of the user that the command line names. An identifier is not looked up, so that the
+/// events of a deleted user can be listed.
 pub(in crate::cli) async fn id_of(instance: &Instance, text: &str) -> Result<UserId, Failure> {
     match UserId::parse(text) {
         Ok(id) => Ok(id),

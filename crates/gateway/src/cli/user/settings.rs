@@ -1,4 +1,4 @@
-//! What can be said about a user, when they are added and later.
+//! The options of a user, for their creation and for changes.
 
 use clap::Args;
 use genkan_protocol::EmailAddress;

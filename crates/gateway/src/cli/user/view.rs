@@ -1,4 +1,4 @@
-//! Users and memberships as commands show them.
+//! The output for users and memberships.
 
 use genkan_protocol::Timestamp;
 use genkan_store::membership::{Membership, ProvisioningMethod};

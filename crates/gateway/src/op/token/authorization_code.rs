@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::web::client_auth::{AuthenticatedClient, Proof};
 use crate::web::oauth_error::OAuthError;
 
-/// What the client sends (RFC 6749 §4.1.3, RFC 7636 §4.5).
+/// The parameters of the client (RFC 6749 §4.1.3, RFC 7636 §4.5).
 pub struct Request {
     pub code: String,
     pub redirect_uri: Option<String>,
@@ -24,11 +24,11 @@ enum Outcome {
         subject: Box<Subject>,
         offline: bool,
     },
-    /// A refusal that changed state: it is committed, then told.
+    /// A refusal that changed state, so it is committed.
     Refused(&'static str),
 }
 
-/// Redeems a code, once. Whatever is wrong with the request, the code is spent.
+/// Redeems a code, once. The code is used up even if the request is wrong.
 pub async fn redeem(
     app: &App,
     caller: &AuthenticatedClient,
@@ -46,7 +46,7 @@ pub async fn redeem(
         .tx_read_committed(async |tx| -> Result<Outcome, OAuthError> {
             let (code, grant) = match authorization_code::redeem(tx, at, &code_hash, &client.id).await? {
                 Redemption::Fresh { code, grant } => (code, *grant),
-                // RFC 6749 §4.1.2: what the first use gave was revoked with it.
+                // RFC 6749 §4.1.2: the tokens of the first use were revoked, too.
                 Redemption::Replayed(_) => return Ok(Outcome::Refused("the code was already used")),
                 Redemption::Unknown => return Ok(Outcome::Refused("the code is unknown or expired")),
             };
@@ -76,9 +76,9 @@ pub async fn redeem(
     }
 }
 
-/// Whether this request may have the tokens of this code.
+/// Whether this request may get the tokens of this code.
 fn check(proof: Proof, request: &Request, code: &AuthorizationCode) -> Result<(), &'static str> {
-    // RFC 6749 §4.1.3: present and identical if it was in the authorization request.
+    // RFC 6749 §4.1.3: it must be sent, and be identical, if the authorization request contained it.
     match &request.redirect_uri {
         Some(uri) if *uri != code.redirect_uri => {
             return Err("redirect_uri differs from the authorization request");
@@ -91,9 +91,9 @@ fn check(proof: Proof, request: &Request, code: &AuthorizationCode) -> Result<()
         (Some(challenge), Some(verifier)) if challenge.verify(verifier) => Ok(()),
         (Some(_), Some(_)) => Err("code_verifier does not match the code_challenge"),
         (Some(_), None) => Err("code_verifier is missing"),
-        // RFC 9700 §2.1.1: a verifier without a challenge is a PKCE downgrade.
+        // RFC 9700 §2.1.1: a verifier without a challenge indicates a PKCE downgrade.
         (None, Some(_)) => Err("code_verifier was sent, but the authorization request had no code_challenge"),
-        // Without a secret and without PKCE nothing proves who redeems.
+        // Without a secret and without PKCE, nothing proves that the client itself redeems it.
         (None, None) if proof == Proof::None => Err("code_verifier is missing"),
         (None, None) => Ok(()),
     }

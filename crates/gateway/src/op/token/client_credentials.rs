@@ -24,8 +24,8 @@ use crate::web::oauth_error::OAuthError;
 ///
 /// # Errors
 ///
-/// `invalid_scope` if the client asks for more than it is registered for;
-/// [`OAuthError::Unavailable`] if the database has been away for too long to tell.
+/// `invalid_scope` if the client requests more than it is registered for. [`OAuthError::Unavailable`] if
+/// the database has been away for too long.
 pub async fn issue(
     app: &App,
     caller: &AuthenticatedClient,
@@ -75,23 +75,22 @@ pub async fn issue(
     })
 }
 
-/// What the token is good for.
+/// The scope of the token.
 ///
-/// A management client that asks for nothing gets a token without a scope,
-/// which the management API takes for everything; one that asks for permissions
-/// gets those alone. Every other client gets what it is registered for, or the
-/// part of it that it asks for.
+/// If a management client requests no scope, its token has none, and the management API then allows
+/// everything. If it requests permissions, it gets only these. Every other client gets its registered
+/// scope, or the requested part of it.
 fn granted_scope(cached: &CachedClient, asked: Option<Scope>) -> Result<Scope, OAuthError> {
     let client = &cached.client;
     let registered = match &cached.resource {
-        // What a resource no longer offers, its clients no longer get.
+        // If a resource no longer offers a scope, its clients no longer get it.
         Some(resource) if !resource.settings.scope.is_empty() => {
             let offered = &resource.settings.scope;
             client.scope.clone().filter(|name| offered.contains(name))
         }
         _ => client.scope.clone(),
     };
-    // Scopes about people mean nothing here; libraries send them all the same.
+    // Scopes about people have no meaning here, but libraries send them.
     let asked =
         asked.map(|scope| scope.filter(|name| !KNOWN_SCOPES.contains(&name) || registered.contains(name)));
     let Some(asked) = asked.filter(|scope| !scope.is_empty()) else {
@@ -104,7 +103,7 @@ fn granted_scope(cached: &CachedClient, asked: Option<Scope>) -> Result<Scope, O
     let is_permission = |name: &str| genkan_api::methods::permissions().contains(name);
     let is_allowed =
         |name: &str| registered.contains(name) || client.management_access && is_permission(name);
-    // Never narrowed to nothing: an empty scope would be everything.
+    // Never reduced to nothing, because an empty scope would allow everything.
     if asked.iter().all(is_allowed) {
         Ok(asked)
     } else {
@@ -115,7 +114,7 @@ fn granted_scope(cached: &CachedClient, asked: Option<Scope>) -> Result<Scope, O
     }
 }
 
-/// Whom the token is meant for.
+/// The audience of the token.
 fn audience(cached: &CachedClient) -> Vec<String> {
     let CachedClient { client, resource, .. } = cached;
     match (client.audience.as_slice(), resource) {
@@ -137,7 +136,7 @@ fn lifetime(cached: &CachedClient, environment: &Environment) -> Duration {
         .unwrap_or(environment.client_access_token_lifetime)
 }
 
-/// Beside the claims of the standards, so that no name of theirs can be taken.
+/// In a claim of their own, so that they cannot replace claims of the standards.
 fn custom_claims(client: &Client) -> Option<Map<String, Value>> {
     let claims: Map<String, Value> = client
         .custom_claims

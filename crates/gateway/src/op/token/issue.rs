@@ -1,4 +1,4 @@
-//! Tokens for a user: what they say.
+//! Tokens for a user, and their claims.
 //!
 //! Source: OIDC Core §2, §3.1.3.6; RFC 9068 §2.2 for the names.
 
@@ -20,27 +20,27 @@ use crate::keys::KeyringError;
 use crate::web::client_auth::AuthenticatedClient;
 use crate::web::oauth_error::OAuthError;
 
-/// How long an ID token says something about a login.
+/// How long an ID token is valid.
 pub const ID_TOKEN_LIFETIME: Duration = Duration::from_mins(30);
 
-/// Whom tokens speak of, read in the transaction that grants them.
+/// The subject of tokens, read in the transaction of the grant.
 #[derive(Debug)]
 pub struct Subject {
     pub grant: Grant,
     pub user: User,
-    /// Names of the user's roles in the grant's organization.
+    /// The names of the user's roles in the grant's organization.
     pub roles: Vec<String>,
-    /// Names of what these roles permit.
+    /// The names of the permissions of these roles.
     pub permissions: Vec<String>,
-    /// The groups that the identity provider named at the last login.
+    /// The groups that the identity provider sent at the last login.
     pub groups: Vec<String>,
     pub organization_external_id: Option<String>,
 }
 
-/// Reads the subject of a grant; `None` if the user is gone or disabled, or was
-/// taken out of the organization: that ends the grant's use at once.
+/// Reads the subject of a grant. `None` if the user is gone or disabled, or was removed from the
+/// organization. Then the grant is useless at once.
 ///
-/// Keeps the session of the grant alive, `idle` from now: using its tokens is using it.
+/// Keeps the session of the grant alive for `idle` from now, because the use of its tokens counts as use.
 pub async fn subject(
     tx: &mut Tx<'_>,
     grant: Grant,
@@ -146,14 +146,14 @@ fn id_token(app: &App, client: &Client, subject: &Subject) -> IdToken {
         auth_time: grant.proofs.auth_time().map(Timestamp::as_secs),
         iat: now.as_secs(),
         exp: (now + ID_TOKEN_LIFETIME).as_secs(),
-        // The e-mail is always there: the SDKs of this contract count on it.
+        // The e-mail is always there, because the SDKs of this contract expect it.
         profile: profile(user, true, &grant.scope),
         custom: custom(&subject.groups, grant.scope.contains("profile")),
         ..IdToken::default()
     }
 }
 
-/// The claims that the `email`, `profile` and `phone` scopes ask for (OIDC Core §5.4).
+/// The claims of the scopes `email`, `profile` and `phone` (OIDC Core §5.4).
 pub fn profile(user: &User, with_email: bool, scope: &Scope) -> Profile {
     let mut claims = Profile::default();
     if with_email {
@@ -177,7 +177,7 @@ pub fn profile(user: &User, with_email: bool, scope: &Scope) -> Profile {
     claims
 }
 
-/// What connections tell beyond the standard's claims, for the `profile` scope.
+/// Claims of connections beyond the standard's, for the scope `profile`.
 pub fn custom(groups: &[String], with_profile: bool) -> CustomClaims {
     let mut claims = serde_json::Map::new();
     if with_profile && !groups.is_empty() {

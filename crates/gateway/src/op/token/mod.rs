@@ -1,7 +1,7 @@
-//! `POST /oauth/token`: trades a grant for tokens.
+//! `POST /oauth/token`: exchanges a grant for tokens.
 //!
-//! The pipeline owns the checks that every grant needs (authenticate, parse,
-//! policy); a grant is one function and cannot forget them.
+//! The pipeline owns the checks that every grant needs (authenticate, parse, policy). A grant is one
+//! function and cannot forget them.
 //!
 //! Source: RFC 6749 §3.2, §5.
 
@@ -30,7 +30,7 @@ use crate::web::refused::{self, Refused};
 pub struct TokenResponse {
     pub access_token: String,
     pub token_type: &'static str,
-    /// Seconds, as an integer: SDKs decode it so.
+    /// Seconds, as an integer, because SDKs decode it so.
     pub expires_in: u64,
     pub scope: Scope,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ pub async fn token(
     OAuthForm(parameters): OAuthForm,
 ) -> Result<Response, OAuthError> {
     if app.node().clock_is_off() {
-        // Another node would not believe its times.
+        // Other nodes would not accept its times.
         return Err(OAuthError::Unavailable);
     }
     let caller = client_auth::authenticate(&app, "token", &headers, &parameters).await?;
@@ -65,7 +65,7 @@ pub async fn token(
                 },
             )
             .await;
-            // A code or a token that does not count is a guess as well.
+            // A wrong code or token counts as a guess as well.
             if matches!(code, ErrorCode::InvalidGrant | ErrorCode::InvalidClient) {
                 anonymous::wrong_credentials(&app)?;
             }
@@ -75,7 +75,7 @@ pub async fn token(
     }
 }
 
-/// What follows once the client is known.
+/// The steps after the client is known.
 async fn grant(
     app: &App,
     caller: &AuthenticatedClient,
@@ -86,7 +86,7 @@ async fn grant(
         description: error.to_string().into(),
     })?;
     policy(caller, &request)?;
-    // Read before a grant is used up: after its commit nothing may fail that asks to try again.
+    // Read before a grant is used up, because nothing may fail with "try again" after that commit.
     caller.configuration.keyring().await?;
     match request {
         TokenRequest::AuthorizationCode {
@@ -108,7 +108,7 @@ async fn grant(
     }
 }
 
-/// Which client may use which grant.
+/// The policy: which client may use which grant.
 fn policy(caller: &AuthenticatedClient, request: &TokenRequest) -> Result<(), OAuthError> {
     let grant_type = match request {
         TokenRequest::AuthorizationCode { .. } => GrantType::AuthorizationCode,
@@ -122,13 +122,12 @@ fn policy(caller: &AuthenticatedClient, request: &TokenRequest) -> Result<(), OA
     }
     let confidential_without_proof = caller.proof == Proof::None && !caller.client().is_public();
     match request {
-        // RFC 6749 §4.4: only confidential clients, and only authenticated.
+        // RFC 6749 §4.4: only for confidential clients, which must authenticate.
         TokenRequest::ClientCredentials { .. } if caller.proof == Proof::None => Err(
             OAuthError::unauthorized_client("client_credentials needs a client secret"),
         ),
-        // RFC 6749 §6: a confidential client authenticates to refresh. Its
-        // registration may spare it the secret at the code exchange only, where
-        // PKCE proves possession.
+        // RFC 6749 §6: a confidential client must authenticate to refresh. Its registration may allow PKCE
+        // instead of the secret only at the code exchange.
         TokenRequest::RefreshToken { .. } if confidential_without_proof => {
             Err(OAuthError::invalid_client("client credentials are missing"))
         }

@@ -1,9 +1,9 @@
 //! The refresh token grant.
 //!
-//! Public clients rotate: a token counts once, and its reuse ends the family
-//! (RFC 9700 §4.14.2). A confidential client is bound by its authentication and
-//! may present any token of the living family, because widely used middleware
-//! never stores the second one; an application can be set to strict rotation.
+//! The tokens of public clients rotate: a token counts once, and its reuse ends the family (RFC 9700
+//! §4.14.2). A confidential client is bound by its authentication. It may present any token of the living
+//! family, because widely used middleware never stores the second one. An application can choose strict
+//! rotation.
 //!
 //! Source: RFC 6749 §6, OIDC Core §12.
 
@@ -20,11 +20,11 @@ use crate::web::oauth_error::OAuthError;
 
 enum Outcome {
     Granted(Box<Subject>),
-    /// A refusal that changed state: it is committed, then told.
+    /// A refusal that changed state, so it is committed.
     Refused(&'static str),
 }
 
-/// Trades a refresh token for new tokens. The answer always carries a refresh token.
+/// Exchanges a refresh token for new tokens. The answer always contains a refresh token.
 pub async fn redeem(
     app: &App,
     caller: &AuthenticatedClient,
@@ -33,8 +33,8 @@ pub async fn redeem(
 ) -> Result<TokenResponse, OAuthError> {
     let now = app.now();
     let at = app.at(now);
-    // What the login dropped is dropped here too: libraries repeat the scope they
-    // were configured with (OIDC Core §3.1.2.1).
+    // Scopes that the login ignored are ignored here too, because libraries repeat their configured scope
+    // (OIDC Core §3.1.2.1).
     let scope = scope.map(|scope| scope.filter(|name| KNOWN_SCOPES.contains(&name)));
     let scope = scope.filter(|scope| !scope.is_empty());
     let hash = refresh_token::hash(&presented);
@@ -53,8 +53,8 @@ pub async fn redeem(
             let redemption = refresh_token::redeem(tx, at, &hash, &client.id, client.rotation()).await?;
             let grant = match redemption {
                 Redemption::Fresh(grant) | Redemption::Graced(grant) => grant,
-                // RFC 9700 §4.14.2: nobody can tell the thief from the client, so
-                // the whole family was revoked with it.
+                // RFC 9700 §4.14.2: the thief and the client cannot be distinguished, so the whole family
+                // was revoked.
                 Redemption::Reused(_) => return Ok(Outcome::Refused("the refresh token was already used")),
                 Redemption::Unknown => {
                     return Ok(Outcome::Refused(
@@ -62,8 +62,8 @@ pub async fn redeem(
                     ));
                 }
             };
-            // RFC 6749 §6: the scope may shrink, never grow. An error rolls back:
-            // the token is not used up by it.
+            // RFC 6749 §6: the scope may shrink, never grow. The error rolls back, so the token is not used
+            // up.
             if scope.as_ref().is_some_and(|scope| !scope.is_subset(&grant.scope)) {
                 return Err(OAuthError::Client {
                     code: ErrorCode::InvalidScope,
