@@ -65,7 +65,7 @@ impl Db {
     /// libpq, with these differences: `sslmode` is `disable`, or `require` (or
     /// `verify-full`), which always verifies the server's certificate;
     /// `sslrootcert` names a PEM file that is trusted instead of the public
-    /// authorities; and `pool_size` is the number of connections, 16 by default.
+    /// authorities; and `pool_size` is the number of connections, 8 by default.
     ///
     /// Two more: `schema` is where tables are looked for and made, if not where
     /// the server says. `pooler=transaction` tells that every transaction may meet

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use deadpool::managed::QueueMode;
 use deadpool_postgres::{Client, Hook, HookError, Manager, Pool, PoolError, Runtime, TimeoutType};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
@@ -168,6 +169,8 @@ fn pool(settings: Settings, session: Arc<Session>) -> Result<Pool, Error> {
     };
     Pool::builder(manager)
         .max_size(settings.pool_size)
+        // The server's process that worked last has the warmest caches.
+        .queue_mode(QueueMode::Lifo)
         .wait_timeout(Some(WAIT_TIMEOUT))
         .create_timeout(Some(CREATE_TIMEOUT))
         .runtime(Runtime::Tokio1)

@@ -49,6 +49,35 @@ async fn a_connection_that_broke_while_idle_is_replaced() {
 }
 
 #[tokio::test]
+async fn the_connection_that_was_used_last_is_used_next() {
+    let Some(scratch) = Scratch::postgres().await else {
+        return;
+    };
+    let db = scratch.connect().await;
+    let process = async || {
+        let row = db
+            .read(async |tx| tx.opt("SELECT CAST(pg_backend_pid() AS BIGINT)", &[]).await)
+            .await;
+        let id: i64 = row
+            .expect("it answers")
+            .expect("it has a process")
+            .get(0)
+            .expect("it is a number");
+        id
+    };
+    // Three at once need three connections.
+    let together = db.read(async |_| {
+        let within = db.read(async |_| Ok::<_, Error>((process().await, process().await)));
+        within.await
+    });
+    together.await.expect("nothing is in the way");
+    let first = process().await;
+    for _ in 0..5 {
+        assert_eq!(process().await, first);
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_within_a_transaction_makes_it_run_again() {
     let Some(scratch) = Scratch::postgres().await else {
         return;

@@ -146,8 +146,9 @@ settings! {
         optional url: DatabaseUrl = "`sqlite:<data_dir>/genkan.db`";
 
         /// How many connections to PostgreSQL this process keeps at most. 1 to 1000. A quarter of them
-        /// is kept for what only reads.
-        default pool_size: u32 = "16";
+        /// is kept for what only reads. About twice the cores of the database server is a good number for
+        /// all nodes together: with more of them each sign-in costs it more.
+        default pool_size: u32 = "8";
 
         /// Which pooler stands before PostgreSQL: `"transaction"` if each transaction may meet another server
         /// process, as behind PgBouncer in transaction mode; `"none"`; or `"auto"`, and the first
