@@ -67,10 +67,10 @@ impl Db {
     /// `sslrootcert` names a PEM file that is trusted instead of the public
     /// authorities; and `pool_size` is the number of connections, 8 by default.
     ///
-    /// Two more: `schema` is where tables are looked for and made, if not where
-    /// the server says. `pooler=transaction` tells that every transaction may meet
-    /// another server process, as behind PgBouncer in transaction mode, and
-    /// `pooler=none` that none does. Without it the first connection tells.
+    /// Two parameters are ours. `schema` names the schema of the tables; without it the server decides.
+    /// `pooler=transaction` says that each transaction may run in another server process, as behind
+    /// PgBouncer in transaction mode, and `pooler=none` that it may not. Without it the first connection
+    /// finds out.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Db {
                 .await
                 .map(|postgres| Self(Inner::Postgres(Arc::new(postgres))));
         }
-        // The text is not repeated: it may be a password pasted into the wrong place.
+        // The text is not repeated in the message, because it may be a password.
         Err(Error::Connect(
             "a database URL starts with sqlite: or postgres://".to_owned(),
         ))
@@ -116,7 +116,7 @@ impl Db {
         }
     }
 
-    /// Applies what is missing of `migrations`; safe when several processes start at once.
+    /// Applies the `migrations` that are missing. Several processes may call it at once.
     ///
     /// # Errors
     ///
@@ -150,16 +150,16 @@ impl Db {
     /// Runs `f` in a read-write transaction; commits on `Ok`, rolls back on `Err`.
     /// `f` may run again after a serialization failure.
     ///
-    /// Transactions are serializable. `Ok` is returned once the commit is
-    /// durable. Ids, secrets and the time are made outside `f`, which is
-    /// cloned to run again (it is `Clone` as long as it only borrows, and so
-    /// bound that its future is `Send`, which that of an `AsyncFn` is not). Inside it only
-    /// this transaction's `Tx` is awaited: anything else would hold the write
-    /// lock of everybody. SQLite refuses it with [`Error::ForeignAwait`];
-    /// PostgreSQL cannot tell, so every test runs on SQLite too.
+    /// Transactions are serializable. `Ok` is returned once the commit is durable.
     ///
-    /// A caller that is dropped while it waits for its turn has written
-    /// nothing. Later the transaction happens as a whole or not at all.
+    /// Make ids, secrets and times outside `f`, because `f` is cloned to run again. (It is `Clone` if it
+    /// only borrows. The bound is written so that its future is `Send`, which the future of an `AsyncFn` is
+    /// not.) Inside `f` await only this transaction's `Tx`: anything else would hold the write lock of
+    /// everybody. SQLite refuses it with [`Error::ForeignAwait`]. PostgreSQL cannot notice it, so every
+    /// test runs on SQLite too.
+    ///
+    /// If a caller is dropped while it waits for its turn, nothing is written. Later the transaction
+    /// happens as a whole or not at all.
     ///
     /// # Errors
     ///
@@ -174,10 +174,9 @@ impl Db {
 
     /// As [`Db::tx`], but on PostgreSQL each statement sees what others committed before it.
     ///
-    /// So nothing runs again because of rows that were only read. It is for a transaction
-    /// whose rule is held by one statement that checks and writes, by rows that it locks
-    /// (`FOR UPDATE`) or by a constraint; one that counts before it inserts needs [`Db::tx`].
-    /// On SQLite there is no difference.
+    /// So a row that was only read makes nothing run again. Use it if the rule of the transaction is held
+    /// by one statement that checks and writes, by locked rows (`FOR UPDATE`), or by a constraint. A
+    /// transaction that counts before it inserts needs [`Db::tx`]. On SQLite the two are the same.
     ///
     /// # Errors
     ///
@@ -230,8 +229,8 @@ impl Db {
         step: impl AsyncFnOnce(&mut Tx<'_>) -> Result<Bulk, E> + Clone,
     ) -> Result<(), E> {
         let mut pace = Pace::new();
-        // Timed inside the transaction: waiting for a turn or for the disk is
-        // not what the size of a step decides.
+        // Timed inside the transaction: a smaller step would not shorten the wait for a turn or for the
+        // disk.
         let held = Mutex::new(Duration::ZERO);
         loop {
             let (step, held) = (step.clone(), &held);
@@ -251,11 +250,11 @@ impl Db {
         }
     }
 
-    /// A number that differs after a commit of another process, and after one of this that
-    /// told so by [`Tx::tell`].
+    /// A number that changes after a commit of another process, and after a commit of this process that
+    /// called [`Tx::tell`].
     ///
-    /// Costs a few microseconds on SQLite, so a cache can ask before it
-    /// answers. `None` on PostgreSQL, which has nothing as cheap.
+    /// It costs a few microseconds on SQLite, so a cache can ask before each answer. `None` on PostgreSQL,
+    /// which has nothing as cheap.
     ///
     /// # Errors
     ///
@@ -267,7 +266,7 @@ impl Db {
         }
     }
 
-    /// A number that differs after a commit of this process that told so by [`Tx::tell`].
+    /// A number that changes after a commit of this process that called [`Tx::tell`].
     ///
     /// Costs nothing. Always 0 on PostgreSQL.
     pub fn told(&self) -> u64 {
@@ -277,9 +276,9 @@ impl Db {
         }
     }
 
-    /// What the database's own clock says, in microseconds since 1970.
+    /// The time of the database's own clock, in microseconds since 1970.
     ///
-    /// `None` on SQLite, which has that of this machine.
+    /// `None` on SQLite, which uses the clock of this machine.
     ///
     /// # Errors
     ///
@@ -297,7 +296,7 @@ impl Db {
 
     /// Writes a consistent copy of a SQLite database to the new file `to`.
     ///
-    /// Holds up neither readers nor writers. The copy is readable by its owner only.
+    /// It delays neither readers nor writers. Only its owner can read the copy.
     ///
     /// # Errors
     ///
@@ -311,9 +310,9 @@ impl Db {
         }
     }
 
-    /// What this database was asked to do since it was opened, clones included.
+    /// What this database has done since it was opened, clones included.
     ///
-    /// The log tells the same at the level `trace`, statement by statement.
+    /// At the level `trace`, the log has each statement.
     pub fn done(&self) -> Done {
         match &self.0 {
             Inner::Sqlite(sqlite) => sqlite.done(),
@@ -325,7 +324,7 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] also if it is a standby. It is not asked again for as long as by [`Db::tx`].
+    /// [`Error::Unavailable`], also on a standby. It does not try again for as long as [`Db::tx`].
     pub async fn ping(&self) -> Result<(), Error> {
         match &self.0 {
             Inner::Sqlite(sqlite) => sqlite.ping().await,
@@ -335,7 +334,7 @@ impl Db {
 
     /// Waits for work under way and closes every connection, also those of clones.
     ///
-    /// Whoever comes later gets [`Error::Closed`].
+    /// Later calls get [`Error::Closed`].
     pub async fn close(self) {
         match &self.0 {
             Inner::Sqlite(sqlite) => sqlite.close().await,

@@ -1,4 +1,4 @@
-//! Reading the URL, and saying what is wrong with it.
+//! Reads the URL of a PostgreSQL database, and says what is wrong with it.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -15,45 +15,45 @@ use tokio_postgres::error::SqlState;
 use crate::Error;
 use crate::statement::postgres::{Pooler, chain};
 
-/// Connections at most, unless the URL says otherwise. PostgreSQL allows 100 in all by default.
+/// The most connections, unless the URL says otherwise. By default PostgreSQL allows 100 in all.
 ///
-/// Twice as many cost a server with one core a third more for each sign-in: each of its processes
-/// has caches of its own.
+/// Each server process has caches of its own. On a server with one core, twice as many connections make
+/// each sign-in cost a third more.
 const POOL_SIZE: usize = 8;
 
 /// Time for the TCP connection, unless the URL says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A server that vanished is noticed after this time, not after TCP's quarter of an hour.
+/// A server that vanished is noticed after this time. TCP alone takes a quarter of an hour.
 const UNANSWERED: Duration = Duration::from_secs(15);
 
-/// What a URL asks for.
+/// The settings in a URL.
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) tls: Option<ClientConfig>,
     pub(super) pool_size: usize,
     pub(super) pooler: Pooler,
-    /// Where tables are, if the server does not say it.
+    /// The schema of the tables. Without it the server decides.
     pub(super) schema: Option<String>,
 }
 
-/// Which failures to open a connection are worth waiting for.
+/// Which failures to open a connection are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hope {
-    /// A server that was reached and is starting, stopping or full. If nothing
-    /// listens, a mistake in the URL is likelier.
+    /// The server was reached, but is starting, stopping or full. If nothing listens, the URL is probably
+    /// wrong.
     First,
-    /// Also an address where nothing listens now: a server listened before.
+    /// Also if nothing listens at the address now, because a server listened before.
     Again,
 }
 
-/// Reads a URL as [`Settings::parse`] does, and no file that it names.
+/// Checks a URL as [`Settings::parse`] does, but reads no file that it names.
 pub(crate) fn check(url: &str) -> Result<(), Error> {
     Settings::read(url).map(drop)
 }
 
-/// Refuses a URL whose password, written as it is, ends somewhere else than its
-/// author thinks. Its parts would be taken for a host or a database and shown.
+/// Refuses a URL with an unescaped `@` in the password. The rest of the password would be taken for a host
+/// or a database, and shown.
 fn refuse_misplaced_at(url: &str) -> Result<(), Error> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -71,8 +71,8 @@ fn refuse_misplaced_at(url: &str) -> Result<(), Error> {
     }
 }
 
-/// What is wrong with it, without a name that the driver repeats from it: that
-/// may be the end of a password.
+/// What is wrong with the URL. The message leaves out a name that the driver repeats, because it may be the
+/// end of a password.
 fn unreadable(error: &tokio_postgres::Error) -> Error {
     let text = chain(error);
     if text.contains("unknown option") {
@@ -95,7 +95,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// All but the TLS settings, and the file with the certificates to trust.
+    /// Everything but the TLS settings, and the file with the trusted certificates.
     fn read(url: &str) -> Result<(Self, Option<String>), Error> {
         refuse_misplaced_at(url)?;
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
@@ -150,7 +150,7 @@ impl Settings {
         Ok((settings, root))
     }
 
-    /// Where the database is, for messages: `host:port/database`.
+    /// The place of the database, for messages: `host:port/database`.
     pub(super) fn place(&self) -> String {
         let ports = self.config.get_ports();
         let hosts: Vec<String> = self
@@ -175,12 +175,12 @@ impl Settings {
     }
 }
 
-/// Whether `sslmode` encrypts; if so, the certificate is always verified.
+/// Whether `sslmode` encrypts. If it does, the certificate is always verified.
 fn encrypts(mode: &str) -> Result<bool, Error> {
     match mode {
         "disable" => Ok(false),
         "require" | "verify-ca" | "verify-full" => Ok(true),
-        // Whoever can listen on the wire can also make the server look as if it had no TLS.
+        // An attacker on the network can make the server look as if it had no TLS.
         "allow" | "prefer" => Err(invalid(
             "sslmode=prefer protects nothing: use require, or disable",
         )),
@@ -206,7 +206,7 @@ fn parse_pooler(value: &str) -> Result<Pooler, Error> {
 
 fn parse_schema(value: &str) -> Result<String, Error> {
     let name = percent_decode(value)?;
-    // PostgreSQL cuts a longer name, and would look in a schema of that name.
+    // PostgreSQL cuts a longer name, and would use the schema of the shorter name.
     if name.is_empty() || name.len() > 63 || name.contains('\0') {
         return Err(invalid("schema is the name of one schema, of at most 63 bytes"));
     }
@@ -274,7 +274,7 @@ fn invalid(reason: &str) -> Error {
     Error::Connect(format!("the database URL cannot be used: {reason}"))
 }
 
-/// Whether a failure to open a connection may be over soon.
+/// Whether it makes sense to try again after a failure to open a connection.
 pub(super) fn passes(error: &tokio_postgres::Error, hope: Hope) -> bool {
     match error.code() {
         Some(
@@ -283,7 +283,7 @@ pub(super) fn passes(error: &tokio_postgres::Error, hope: Hope) -> bool {
             | &SqlState::CRASH_SHUTDOWN
             | &SqlState::TOO_MANY_CONNECTIONS,
         ) => true,
-        // Class 08: a pooler that does not reach its server says so.
+        // Class 08: a pooler answers so if it cannot reach its server.
         Some(code) => hope == Hope::Again && code.code().starts_with("08"),
         None if error.is_closed() => true,
         None => match io_error(error) {
@@ -304,7 +304,7 @@ fn io_error(error: &tokio_postgres::Error) -> Option<ErrorKind> {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            // What TLS says of a certificate comes as an error of the stream.
+            // An error of TLS about a certificate comes as an error of the stream.
             return (io.kind() != ErrorKind::InvalidData).then(|| io.kind());
         }
         cause = error.source();
@@ -312,7 +312,7 @@ fn io_error(error: &tokio_postgres::Error) -> Option<ErrorKind> {
     None
 }
 
-/// Says why no connection came about. The driver's errors hold no password.
+/// Says why no connection was opened. The driver's errors hold no password.
 pub(super) fn explain(place: &str, error: &tokio_postgres::Error) -> Error {
     let remedy = match error.code() {
         Some(&SqlState::INVALID_PASSWORD) => "check the user name and the password in the URL",

@@ -1,4 +1,5 @@
-//! Connections: opened, opened again while a server starts or fails over, and given to callers.
+//! The pool: it opens connections, tries again while a server starts or fails over, and lends them to
+//! callers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,17 +23,16 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a new connection may take, with TLS and authentication.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long closing waits for transactions that are open.
+/// How long closing waits for open transactions.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Age at which a connection is replaced, so that a moved database or a new
-/// certificate is taken up.
+/// A connection is replaced at this age, so that a moved database or a new certificate is noticed.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// Time between two attempts to open a connection, with as much again at random.
+/// Time between two attempts to open a connection, plus a random time up to the same length.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// One connection of so many is not for those who commit.
+/// One in this many connections is reserved for reads.
 const RESERVE: usize = 4;
 
 const HANGING: &str = "it does not confirm commits: see whether its synchronous standby is there";
@@ -42,13 +42,13 @@ pub(super) struct Connections {
     pool: Pool,
     place: String,
     session: Arc<Session>,
-    /// For transactions that write: fewer than connections.
+    /// For transactions that write. There are fewer of these permits than connections.
     ///
-    /// While a synchronous standby is away each of them waits for its COMMIT,
-    /// and those that only read go on with the others.
+    /// While a synchronous standby is away, each of them waits for its COMMIT. Transactions that only read
+    /// go on with the other connections.
     turns: Arc<Semaphore>,
     turn_count: usize,
-    /// Commits that nobody waits for any more, see [`Turn`].
+    /// Commits whose caller waits no longer, see [`Turn`].
     hanging: Arc<AtomicUsize>,
 }
 
@@ -76,12 +76,12 @@ impl Connections {
         &self.session
     }
 
-    /// A connection, by `deadline` or a little later.
+    /// A connection. It returns by `deadline` or a little later.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] if none could be opened until then, and
-    /// [`Error::Connect`] if waiting does not help.
+    /// [`Error::Unavailable`] if none could be opened in time, and [`Error::Connect`] if waiting cannot
+    /// help.
     pub(super) async fn get(&self, hope: Hope, deadline: Instant) -> Result<Client, Error> {
         loop {
             let failure = match self.pool.get().await {
@@ -115,11 +115,11 @@ impl Connections {
         }
     }
 
-    /// The right to commit.
+    /// The permission to commit.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] at once if all commits hang.
+    /// [`Error::Unavailable`] at once if all permitted commits hang.
     pub(super) async fn turn(&self) -> Result<Turn, Error> {
         let permit = match Arc::clone(&self.turns).try_acquire_owned() {
             Ok(permit) => permit,
@@ -148,7 +148,7 @@ impl Connections {
         Error::Unavailable(format!("PostgreSQL at {}: {why}", self.place))
     }
 
-    /// Waits until every connection is given back.
+    /// Waits until every connection is returned.
     pub(super) async fn close(&self) {
         self.pool.close();
         let given_back = async {

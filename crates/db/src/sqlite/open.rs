@@ -1,4 +1,4 @@
-//! Opening the file, and saying what is wrong with it.
+//! Opens the file, and says what is wrong with it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -10,17 +10,16 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::Error;
 
-/// How long a connection waits for another process, such as the command line
-/// beside a running server.
+/// How long a connection waits for another process, such as a command beside a running server.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the checkpointer makes the writer wait for those who read at this moment.
+/// How long the checkpointer makes the writer wait for current readers.
 const READERS_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Statements kept prepared per connection; the default of 16 is fewer than one request needs.
+/// Prepared statements that each connection keeps. SQLite's default of 16 is fewer than one request needs.
 const STATEMENTS: usize = 256;
 
-/// Reads the path of a `sqlite:` URL. It is taken as it stands, without percent-decoding.
+/// Reads the path of a `sqlite:` URL. Nothing in it is percent-decoded.
 pub(super) fn path(path: &str) -> Result<PathBuf, Error> {
     if path.is_empty() || path == ":memory:" || path.contains('\0') {
         return Err(Error::Connect(
@@ -33,7 +32,7 @@ pub(super) fn path(path: &str) -> Result<PathBuf, Error> {
                 .to_owned(),
         ));
     }
-    // Absolute, for SQLite would read `file:…` as a URI with options.
+    // Absolute, because SQLite would read `file:…` as a URI with options.
     std::path::absolute(path).map_err(|error| cannot("open", Path::new(path), &error))
 }
 
@@ -54,10 +53,9 @@ pub(super) fn writer(path: &Path) -> Result<Connection, Error> {
     configure(
         &connection,
         path,
-        // FULL: an acknowledged commit survives a power cut, not only a crash.
-        // Checkpoints are the checkpointer's: within COMMIT they would make
-        // one caller wait for the work of a thousand. The writer itself waits
-        // for other processes without blocking its thread.
+        // FULL: an acknowledged commit survives a power cut, not only a crash. Checkpoints are left to the
+        // checkpointer: within COMMIT they would make one caller wait for the work of a thousand. The
+        // writer waits for other processes by itself, without blocking its thread.
         "PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;
@@ -82,12 +80,12 @@ pub(super) fn reader(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// Opens a connection for a backup: one that cannot write may not even write elsewhere.
+/// Opens a connection for a backup. A read-only connection cannot write to the copy either.
 pub(super) fn copier(path: &Path) -> Result<Connection, Error> {
     connection(path)
 }
 
-/// Opens the connection that takes the log into the file.
+/// Opens the connection that copies the log into the file.
 pub(super) fn checkpointer(path: &Path) -> Result<Connection, Error> {
     let connection = connection(path)?;
     configure(
@@ -115,7 +113,7 @@ pub(super) fn migrator(path: &Path, timeout: Duration) -> Result<Connection, Err
     Ok(connection)
 }
 
-/// Creates an empty file that only its owner reads: it will hold hashes and sealed keys.
+/// Creates an empty file that only its owner can read, because it will hold hashes and sealed keys.
 ///
 /// SQLite gives its `-wal` and `-shm` files the mode of this one.
 fn create(path: &Path) -> Result<(), Error> {
@@ -139,7 +137,7 @@ pub(super) fn sync_directory(path: &Path) -> Result<(), Error> {
 }
 
 fn connection(path: &Path) -> Result<Connection, Error> {
-    // No mutex: a connection is used by one thread at a time, which the types hold.
+    // No mutex is needed: the types ensure that one thread at a time uses a connection.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| explain(path, &error))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -147,17 +145,15 @@ fn connection(path: &Path) -> Result<Connection, Error> {
         .busy_timeout(BUSY_TIMEOUT)
         .map_err(|error| explain(path, &error))?;
     for (option, on) in [
-        // A doctored file cannot make a view or trigger call functions with
-        // side effects, and no statement can damage the file on purpose.
-        // https://sqlite.org/security.html
+        // In a manipulated file, no view or trigger can call functions with side effects, and no statement
+        // can damage the file on purpose. https://sqlite.org/security.html
         (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
         // As in PostgreSQL, "text" is a name and never a string.
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
-        // The plan depends on the statement, not on what is bound to it. By
-        // default SQLite compares bound values with its statistics, and to do
-        // so prepares some statements anew at every execution.
+        // The plan depends on the statement, not on its parameters. By default SQLite compares parameters
+        // with its statistics. For that it prepares some statements anew at every execution.
         (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
     ] {
         connection
@@ -167,7 +163,7 @@ fn connection(path: &Path) -> Result<Connection, Error> {
     configure(
         &connection,
         path,
-        // As in PostgreSQL, LIKE tells upper from lower case.
+        // As in PostgreSQL, LIKE is case-sensitive.
         "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON;",
     )?;
     Ok(connection)
@@ -181,7 +177,7 @@ fn configure(connection: &Connection, path: &Path, pragmas: &str) -> Result<(), 
 
 /// Switches a new file to write-ahead logging.
 ///
-/// The switch needs the file alone, and SQLite does not always wait for that.
+/// The switch needs exclusive access to the file, and SQLite does not always wait for that.
 fn use_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), Error> {
     let started = Instant::now();
     loop {

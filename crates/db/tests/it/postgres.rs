@@ -1,4 +1,4 @@
-//! What only PostgreSQL has: connections that break, and TLS.
+//! Behaviour of PostgreSQL alone: broken connections, and TLS.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,7 +19,7 @@ pub(crate) async fn loopback(scratch: &Scratch) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Ends all connections of a scratch database but the one that does it.
+/// Ends all connections of a scratch database except its own.
 async fn break_connections(scratch: &Scratch) {
     let db = scratch.connect().await;
     let sql = "SELECT CAST(COUNT(pg_terminate_backend(pid)) AS BIGINT) FROM pg_stat_activity
