@@ -25,7 +25,7 @@ const DEEPEST: usize = 100;
 ///
 /// Also if the bytes are no message.
 pub(crate) fn check(descriptor: &MessageDescriptor, message: &[u8]) -> Result<(), Error> {
-    let mut left = Left {
+    let mut left = RemainingExtent {
         elements: MOST_ELEMENTS,
         fields: MOST_FIELDS,
     };
@@ -44,12 +44,12 @@ enum Stop {
 }
 
 /// What the message may still hold.
-struct Left {
+struct RemainingExtent {
     elements: usize,
     fields: usize,
 }
 
-impl Left {
+impl RemainingExtent {
     fn message(
         &mut self,
         descriptor: &MessageDescriptor,

@@ -20,12 +20,12 @@ const PREFIX: usize = 5;
 
 /// A received message, compressed or not.
 #[derive(Debug)]
-pub(crate) struct Framed {
+pub(crate) struct MessageFrame {
     bytes: Bytes,
     is_compressed: bool,
 }
 
-impl Framed {
+impl MessageFrame {
     /// How many bytes it may have after decompression.
     pub(crate) const fn len(&self) -> usize {
         if self.is_compressed {
@@ -46,7 +46,7 @@ impl Framed {
 }
 
 /// Reads the message of a request.
-pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Framed, Error> {
+pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<MessageFrame, Error> {
     let collected = Limited::new(body, MAX_MESSAGE + PREFIX).collect().await;
     let bytes = match collected {
         Ok(collected) => collected.to_bytes(),
@@ -77,7 +77,7 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Framed, Erro
         }
         _ => return Err(broken("the frame has an unknown flag")),
     };
-    Ok(Framed {
+    Ok(MessageFrame {
         bytes: bytes.slice(PREFIX..),
         is_compressed,
     })

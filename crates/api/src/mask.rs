@@ -15,14 +15,14 @@ use crate::descriptors::pool;
 
 /// The message of an update, and its mask.
 #[derive(Debug)]
-pub(crate) struct Masked<M> {
+pub(crate) struct MaskedUpdate<M> {
     /// Only the fields that the mask names. If it names an absent text, that is present
     /// and empty here, which clears it.
     pub(crate) message: M,
     named: Option<BTreeSet<String>>,
 }
 
-impl<M: Message + Default> Masked<M> {
+impl<M: Message + Default> MaskedUpdate<M> {
     /// Reads the `update_mask` of a request whose field `field` holds `message`, of
     /// the type `type_name`.
     ///
@@ -159,9 +159,9 @@ mod tests {
         }
     }
 
-    fn masked(paths: &[&str]) -> Result<Masked<UpdateConnection>, Error> {
+    fn masked(paths: &[&str]) -> Result<MaskedUpdate<UpdateConnection>, Error> {
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-        Masked::read(Some(FieldMask { paths }), ("connection", TYPE), change())
+        MaskedUpdate::read(Some(FieldMask { paths }), ("connection", TYPE), change())
     }
 
     #[test]

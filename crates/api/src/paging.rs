@@ -78,14 +78,18 @@ pub(crate) fn request<I: Id>(page_size: u32, page_token: &str, sizes: Sizes) -> 
 
 /// One page, and the tokens of its neighbours. A token is empty if nothing follows.
 #[derive(Debug)]
-pub(crate) struct Paged<T> {
+pub(crate) struct PageWithTokens<T> {
     pub(crate) rows: Vec<T>,
     pub(crate) next_page_token: String,
     pub(crate) prev_page_token: String,
 }
 
 /// Makes the answer from the rows that were read for `request`.
-pub(crate) fn answer<I: Id, T>(request: &Request<I>, mut rows: Vec<T>, id: impl Fn(&T) -> &I) -> Paged<T> {
+pub(crate) fn answer<I: Id, T>(
+    request: &Request<I>,
+    mut rows: Vec<T>,
+    id: impl Fn(&T) -> &I,
+) -> PageWithTokens<T> {
     let has_more = rows.len() > request.size;
     let is_upwards = matches!(request.page.from, From::Before(_));
     if has_more && is_upwards {
@@ -103,7 +107,7 @@ pub(crate) fn answer<I: Id, T>(request: &Request<I>, mut rows: Vec<T>, id: impl 
         Some(row) if wanted => encode(direction, id(row)),
         _ => String::new(),
     };
-    Paged {
+    PageWithTokens {
         next_page_token: token(has_next, Direction::Next, rows.last()),
         prev_page_token: token(has_previous, Direction::Previous, rows.first()),
         rows,

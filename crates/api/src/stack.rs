@@ -41,7 +41,7 @@ pub trait Gate {
 
 /// Set only by [`Gate::admit`]: the caller was checked for this method.
 #[derive(Debug, Clone)]
-struct Admitted {
+struct AuthorizedCall {
     method: &'static Method,
     caller: Option<Caller>,
 }
@@ -88,12 +88,12 @@ impl GrpcStack {
 
     /// The checked request for the services: its caller may call the method, and its message
     /// keeps the rules.
-    async fn check(&self, request: Request<Body>) -> Result<Request<Body>, Refused> {
+    async fn check(&self, request: Request<Body>) -> Result<Request<Body>, RefusedCall> {
         let Some(method) = methods::find(request.uri().path()) else {
             return Err(Error::unimplemented("this path names no method of the management API").into());
         };
         let (mut parts, body) = request.into_parts();
-        let admitted = parts.extensions.remove::<Admitted>();
+        let admitted = parts.extensions.remove::<AuthorizedCall>();
         let caller = match admitted.filter(|admitted| std::ptr::eq(admitted.method, method)) {
             Some(admitted) => admitted.caller,
             None => self.authorize(method, &parts.headers).await?,
@@ -119,7 +119,7 @@ impl GrpcStack {
     }
 
     /// Finds the caller and checks their permissions; `None` for a method that is open to everybody.
-    async fn authorize(&self, method: &Method, headers: &HeaderMap) -> Result<Option<Caller>, Refused> {
+    async fn authorize(&self, method: &Method, headers: &HeaderMap) -> Result<Option<Caller>, RefusedCall> {
         let name = method.descriptor.name();
         match method.callers {
             Callers::Everybody => return Ok(None),
@@ -130,7 +130,7 @@ impl GrpcStack {
         }
         let caller = self.authenticate(headers).await?;
         if let Err(wait) = self.limiter.count(&caller.client_id) {
-            return Err(Refused::too_often(wait));
+            return Err(RefusedCall::too_often(wait));
         }
         if method.callers == Callers::Others {
             return Err(Error::permission_denied(format!(
@@ -183,7 +183,7 @@ impl Gate for GrpcStack {
         };
         match self.authorize(method, &parts.headers).await {
             Ok(caller) => {
-                parts.extensions.insert(Admitted { method, caller });
+                parts.extensions.insert(AuthorizedCall { method, caller });
                 Ok(())
             }
             Err(refused) => {
@@ -246,12 +246,12 @@ fn is_stub(headers: &HeaderMap) -> bool {
 }
 
 /// A call that a check refused.
-struct Refused {
+struct RefusedCall {
     error: Error,
     retry_after: Option<Duration>,
 }
 
-impl From<Error> for Refused {
+impl From<Error> for RefusedCall {
     fn from(error: Error) -> Self {
         Self {
             error,
@@ -260,7 +260,7 @@ impl From<Error> for Refused {
     }
 }
 
-impl Refused {
+impl RefusedCall {
     fn too_often(wait: Duration) -> Self {
         let seconds = wait.as_secs() + 1;
         Self {

@@ -9,7 +9,7 @@ const AT_ONCE: usize = 16;
 
 /// A table for such rows, see [`Tx::append`].
 #[derive(Debug)]
-pub struct Appending {
+pub struct AppendTable {
     /// `INSERT INTO table (columns) VALUES`.
     head: &'static str,
     columns: usize,
@@ -18,7 +18,7 @@ pub struct Appending {
 }
 
 /// A parameter of a row that is not written yet.
-pub(crate) enum Kept {
+pub(crate) enum OwnedValue {
     Null,
     Bool(bool),
     Int(i64),
@@ -27,12 +27,12 @@ pub(crate) enum Kept {
 }
 
 /// A row that is not written yet.
-pub(crate) struct Waiting {
-    table: &'static Appending,
-    values: Vec<Kept>,
+pub(crate) struct AppendedRow {
+    table: &'static AppendTable,
+    values: Vec<OwnedValue>,
 }
 
-impl Appending {
+impl AppendTable {
     /// `head` is `INSERT INTO table (columns) VALUES`, and `columns` the number of its columns.
     pub const fn new(head: &'static str, columns: usize) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Appending {
     }
 }
 
-impl Kept {
+impl OwnedValue {
     fn of(value: Value<'_>) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -78,8 +78,8 @@ impl Kept {
     }
 }
 
-impl Waiting {
-    pub(crate) fn new(table: &'static Appending, row: &[Value<'_>]) -> Result<Self, Error> {
+impl AppendedRow {
+    pub(crate) fn new(table: &'static AppendTable, row: &[Value<'_>]) -> Result<Self, Error> {
         if row.len() != table.columns {
             return Err(Error::Database(format!(
                 "`{}` has {} columns, given were {}",
@@ -90,16 +90,18 @@ impl Waiting {
         }
         Ok(Self {
             table,
-            values: row.iter().copied().map(Kept::of).collect(),
+            values: row.iter().copied().map(OwnedValue::of).collect(),
         })
     }
 }
 
 /// The statements that write the rows. Within a table the rows keep their order.
-pub(crate) fn statements(rows: &[Waiting]) -> impl Iterator<Item = (&'static str, Vec<Value<'_>>)> {
+pub(crate) fn statements(rows: &[AppendedRow]) -> impl Iterator<Item = (&'static str, Vec<Value<'_>>)> {
     let tables = rows.chunk_by(|one, other| std::ptr::eq(one.table, other.table));
     tables.flat_map(|rows| rows.chunks(AT_ONCE)).map(|rows| {
-        let values = rows.iter().flat_map(|row| row.values.iter().map(Kept::value));
+        let values = rows
+            .iter()
+            .flat_map(|row| row.values.iter().map(OwnedValue::value));
         (rows[0].table.text(rows.len()), values.collect())
     })
 }
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn every_row_has_its_own_parameters() {
-        static TABLE: Appending = Appending::new("INSERT INTO t (a, b) VALUES", 2);
+        static TABLE: AppendTable = AppendTable::new("INSERT INTO t (a, b) VALUES", 2);
         assert_eq!(TABLE.text(1), "INSERT INTO t (a, b) VALUES ($1, $2)");
         assert_eq!(
             TABLE.text(3),

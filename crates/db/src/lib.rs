@@ -30,7 +30,7 @@ use sqlite::Sqlite;
 use statement::{Access, Isolation};
 use tx::FIRST_CHUNK;
 
-pub use append::Appending;
+pub use append::AppendTable;
 pub use bulk::Bulk;
 pub use error::{Error, Outage};
 pub use many::{Column, ColumnType, Many};

@@ -75,7 +75,7 @@ pub enum Schema {
 
 /// A migration that the database has.
 #[derive(Debug)]
-pub(crate) struct Applied {
+pub(crate) struct AppliedMigration {
     pub(crate) version: i64,
     pub(crate) name: String,
     pub(crate) checksum: String,
@@ -89,7 +89,7 @@ pub(crate) struct Applied {
 /// from other texts, or if `migrations` themselves are out of order.
 pub(crate) fn pending<'m>(
     migrations: &'m [Migration],
-    applied: &[Applied],
+    applied: &[AppliedMigration],
 ) -> Result<&'m [Migration], Error> {
     if let Some(pair) = migrations
         .windows(2)
@@ -148,10 +148,10 @@ mod tests {
         sql: "CREATE TABLE two (id BIGINT)",
     };
 
-    fn applied(migrations: &[Migration]) -> Vec<Applied> {
+    fn applied(migrations: &[Migration]) -> Vec<AppliedMigration> {
         migrations
             .iter()
-            .map(|migration| Applied {
+            .map(|migration| AppliedMigration {
                 version: migration.version,
                 name: migration.name.to_owned(),
                 checksum: migration.checksum(),
@@ -159,11 +159,11 @@ mod tests {
             .collect()
     }
 
-    fn versions(migrations: &[Migration], have: &[Applied]) -> Result<Vec<i64>, Error> {
+    fn versions(migrations: &[Migration], have: &[AppliedMigration]) -> Result<Vec<i64>, Error> {
         pending(migrations, have).map(|pending| pending.iter().map(|migration| migration.version).collect())
     }
 
-    fn refusal(migrations: &[Migration], have: &[Applied]) -> String {
+    fn refusal(migrations: &[Migration], have: &[AppliedMigration]) -> String {
         pending(migrations, have).unwrap_err().to_string()
     }
 

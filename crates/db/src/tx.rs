@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::append::{self, Appending, Waiting};
+use crate::append::{self, AppendTable, AppendedRow};
 use crate::statement::{Access, Fate, postgres, sqlite};
 use crate::work::Work;
 use crate::{Engine, Error, Many, Row, Value};
@@ -32,7 +32,7 @@ pub struct Tx<'a> {
     why: Option<Error>,
     access: Access,
     /// The rows that are written before the commit.
-    waiting: Vec<Waiting>,
+    waiting: Vec<AppendedRow>,
     is_told: bool,
     work: &'a Work,
 }
@@ -241,8 +241,8 @@ impl Tx<'_> {
     /// # Errors
     ///
     /// [`Error::Database`] if the number of columns is not the table's.
-    pub fn append(&mut self, table: &'static Appending, row: &[Value<'_>]) -> Result<(), Error> {
-        self.waiting.push(Waiting::new(table, row)?);
+    pub fn append(&mut self, table: &'static AppendTable, row: &[Value<'_>]) -> Result<(), Error> {
+        self.waiting.push(AppendedRow::new(table, row)?);
         Ok(())
     }
 

@@ -65,16 +65,16 @@ impl CachedClient {
 
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    seen: Mutex<Option<Seen>>,
+    seen: Mutex<Option<GenerationReading>>,
     /// When the database was found to be away.
     away: Mutex<Option<Instant>>,
     /// How often this process was told of a change.
     changes: AtomicU64,
-    kept: RwLock<Arc<Kept>>,
+    kept: RwLock<Arc<GenerationCache>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Seen {
+struct GenerationReading {
     marker: Option<i64>,
     generation: i64,
     /// `changes` before the generation was read, so that a reading that overlaps
@@ -83,7 +83,7 @@ struct Seen {
     at: Instant,
 }
 
-impl Seen {
+impl GenerationReading {
     fn in_force(self, known_at: Instant) -> InForce {
         InForce {
             generation: self.generation,
@@ -113,7 +113,7 @@ pub(crate) struct InForce {
 /// What is known of one generation. Each is read by one caller, and another that asks
 /// meanwhile waits for that.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct GenerationCache {
     generation: i64,
     pub(crate) environment: OnceCell<Arc<Environment>>,
     /// Leaves by the clock as well, see [`Keyring::is_current`].
@@ -122,13 +122,13 @@ pub(crate) struct Kept {
     pub(crate) origins: OnceCell<Arc<Vec<String>>>,
 }
 
-impl Default for Kept {
+impl Default for GenerationCache {
     fn default() -> Self {
         Self::of(0)
     }
 }
 
-impl Kept {
+impl GenerationCache {
     fn of(generation: i64) -> Self {
         Self {
             generation,
@@ -203,7 +203,7 @@ impl Cache {
             },
         };
         *self.away.lock() = None;
-        let seen = Seen {
+        let seen = GenerationReading {
             marker,
             generation,
             changes,
@@ -238,19 +238,19 @@ impl Cache {
 
     /// Kept of this generation. For a request that is older than what is kept
     /// there is a place of its own, which goes with it.
-    pub(crate) fn kept(&self, generation: i64) -> Arc<Kept> {
+    pub(crate) fn kept(&self, generation: i64) -> Arc<GenerationCache> {
         let kept = Arc::clone(&self.kept.read());
         if kept.generation == generation {
             return kept;
         }
         let mut kept = self.kept.write();
         if kept.generation < generation {
-            *kept = Arc::new(Kept::of(generation));
+            *kept = Arc::new(GenerationCache::of(generation));
         }
         if kept.generation == generation {
             Arc::clone(&kept)
         } else {
-            Arc::new(Kept::of(generation))
+            Arc::new(GenerationCache::of(generation))
         }
     }
 }

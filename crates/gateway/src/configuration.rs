@@ -7,14 +7,14 @@ use genkan_store::environment::Environment;
 use genkan_store::{ClientId, Error, client, environment};
 
 use crate::app::App;
-use crate::cache::{CachedClient, InForce, Kept, TRUSTED_FOR, read_client};
+use crate::cache::{CachedClient, GenerationCache, InForce, TRUSTED_FOR, read_client};
 use crate::keys::{Keyring, KeyringError};
 
 /// The configuration of one request, which checks once whether it changed.
 #[derive(Debug, Clone)]
 pub struct Configuration {
     app: App,
-    kept: Arc<Kept>,
+    kept: Arc<GenerationCache>,
     in_force: InForce,
 }
 

@@ -13,11 +13,11 @@ use crate::config::{InstanceKeyFileError, Mistakes};
 pub struct Failure {
     message: String,
     remedy: Option<String>,
-    kind: Kind,
+    kind: FailureKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FailureKind {
     Failed,
     Usage,
     NotFound,
@@ -30,14 +30,14 @@ impl Failure {
         Self {
             message: message.into(),
             remedy: None,
-            kind: Kind::Failed,
+            kind: FailureKind::Failed,
         }
     }
 
     /// The command was used wrongly.
     pub fn usage(message: impl Into<String>) -> Self {
         Self {
-            kind: Kind::Usage,
+            kind: FailureKind::Usage,
             ..Self::new(message)
         }
     }
@@ -45,7 +45,7 @@ impl Failure {
     /// The command names something that does not exist.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self {
-            kind: Kind::NotFound,
+            kind: FailureKind::NotFound,
             ..Self::new(message)
         }
     }
@@ -59,15 +59,15 @@ impl Failure {
 
     /// Prints it to standard error and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        if self.kind != Kind::NobodyListens {
+        if self.kind != FailureKind::NobodyListens {
             // Printing fails only if standard error is closed.
             let _ = writeln!(io::stderr(), "{self}");
         }
         ExitCode::from(match self.kind {
-            Kind::NobodyListens => 0,
-            Kind::Failed => 1,
-            Kind::Usage => 2,
-            Kind::NotFound => 3,
+            FailureKind::NobodyListens => 0,
+            FailureKind::Failed => 1,
+            FailureKind::Usage => 2,
+            FailureKind::NotFound => 3,
         })
     }
 }
@@ -87,9 +87,9 @@ impl std::error::Error for Failure {}
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         let kind = if error.kind() == io::ErrorKind::BrokenPipe {
-            Kind::NobodyListens
+            FailureKind::NobodyListens
         } else {
-            Kind::Failed
+            FailureKind::Failed
         };
         Self {
             kind,

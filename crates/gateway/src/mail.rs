@@ -18,7 +18,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
 use crate::config::{Config, SmtpSecurity, SmtpUrl};
-use crate::letters::Written;
+use crate::letters::LetterText;
 
 /// How long the server may take for one step of the dialogue.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -242,7 +242,7 @@ impl Smtp {
     /// # Errors
     ///
     /// [`SendError`], with the server's answer if there is one.
-    pub async fn send(&self, id: &MailId, at: Timestamp, letter: &Written) -> Result<(), SendError> {
+    pub async fn send(&self, id: &MailId, at: Timestamp, letter: &LetterText) -> Result<(), SendError> {
         self.transport.send(self.message(id, letter, at)?).await?;
         Ok(())
     }
@@ -258,7 +258,7 @@ impl Smtp {
 
     /// The library encodes every header, so a subject or a name cannot begin another
     /// one.
-    fn message(&self, id: &MailId, letter: &Written, at: Timestamp) -> Result<Message, SendError> {
+    fn message(&self, id: &MailId, letter: &LetterText, at: Timestamp) -> Result<Message, SendError> {
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         let message = Message::builder()
             // The same at every attempt, so a second copy is recognised.
@@ -299,7 +299,7 @@ mod tests {
     }
 
     fn written(subject: &str) -> String {
-        let letter = Written {
+        let letter = LetterText {
             to: EmailAddress::parse("ada@example.com").unwrap(),
             subject: subject.to_owned(),
             text: "It is 271828.".to_owned(),

@@ -21,7 +21,7 @@ pub const WRITE_EVERY: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    clients: Mutex<HashMap<ClientId, Counted>>,
+    clients: Mutex<HashMap<ClientId, TokenCount>>,
     secrets: Mutex<HashMap<SecretId, Timestamp>>,
     failures: Mutex<Failures>,
 }
@@ -49,12 +49,12 @@ struct More {
     count: u64,
     since: Timestamp,
     /// The last one.
-    last: Failure,
+    last: FailureRecord,
 }
 
 /// A failure, with the facts of its event.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Failure {
+pub(crate) struct FailureRecord {
     pub(crate) data: Map<String, Value>,
     pub(crate) organization_id: Option<OrganizationId>,
     /// The application of the sign-in.
@@ -62,7 +62,7 @@ pub(crate) struct Failure {
 }
 
 impl Subject {
-    fn entry<'a>(&'a self, failure: &'a Failure) -> Entry<'a> {
+    fn entry<'a>(&'a self, failure: &'a FailureRecord) -> Entry<'a> {
         let entry = match self {
             Self::Connection(connection_id) => {
                 let entry = Entry::new(Kind::LoginFailed).connection(connection_id);
@@ -84,13 +84,13 @@ pub(crate) async fn record(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     subject: &Subject,
-    failure: &Failure,
+    failure: &FailureRecord,
 ) -> Result<(), Error> {
     event::record(tx, at, subject.entry(failure)).await
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Counted {
+struct TokenCount {
     tokens: u64,
     since: Timestamp,
 }
@@ -100,14 +100,14 @@ impl Tally {
     pub(crate) fn count(&self, client_id: &ClientId, now: Timestamp) {
         self.add(
             client_id,
-            Counted {
+            TokenCount {
                 tokens: 1,
                 since: now,
             },
         );
     }
 
-    fn add(&self, client_id: &ClientId, more: Counted) {
+    fn add(&self, client_id: &ClientId, more: TokenCount) {
         let mut clients = self.clients.lock();
         match clients.get_mut(client_id) {
             Some(counted) => {
@@ -144,7 +144,7 @@ impl Tally {
     }
 
     /// A failure that has no event of its own.
-    pub(crate) fn more(&self, subject: Subject, failure: Failure, now: Timestamp) {
+    pub(crate) fn more(&self, subject: Subject, failure: FailureRecord, now: Timestamp) {
         self.add_failures(
             subject,
             More {
@@ -177,7 +177,7 @@ impl Tally {
         std::mem::take(&mut failures.more)
     }
 
-    fn take(&self) -> HashMap<ClientId, Counted> {
+    fn take(&self) -> HashMap<ClientId, TokenCount> {
         std::mem::take(&mut *self.clients.lock())
     }
 
@@ -251,14 +251,14 @@ mod tests {
         let taken = tally.take();
         assert_eq!(
             taken[&one],
-            Counted {
+            TokenCount {
                 tokens: 2,
                 since: at(10)
             }
         );
         assert_eq!(
             taken[&other],
-            Counted {
+            TokenCount {
                 tokens: 1,
                 since: at(11)
             }
@@ -276,9 +276,9 @@ mod tests {
             .to_vec();
         assert_eq!(numbers, [1, 2, 3, 1, 2]);
         assert_eq!(tally.failed(&other, at(71)), 1);
-        let failure = |reason: &str| Failure {
+        let failure = |reason: &str| FailureRecord {
             data: Map::from_iter([("reason".to_owned(), Value::from(reason))]),
-            ..Failure::default()
+            ..FailureRecord::default()
         };
         for (secs, reason) in [(20, "a"), (69, "b"), (71, "c")] {
             tally.more(one.clone(), failure(reason), at(secs));
@@ -313,6 +313,6 @@ mod tests {
         tally.count(&client, Timestamp::from_secs(70));
         tally.add(&client, taken[&client]);
         let since = Timestamp::from_secs(10);
-        assert_eq!(tally.take()[&client], Counted { tokens: 2, since });
+        assert_eq!(tally.take()[&client], TokenCount { tokens: 2, since });
     }
 }

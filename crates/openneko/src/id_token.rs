@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use genkan_protocol::Timestamp;
 use genkan_protocol::jose::{self, JwkSet};
-use genkan_protocol::oidc::id_token::{Expected, ExpectedNonce, validate};
+use genkan_protocol::oidc::id_token::{ExpectedNonce, IdTokenExpectations, validate};
 use genkan_protocol::trace::Trace;
 use openneko_plugin::json::Json;
 use openneko_plugin::rpc::{CompleteAuth, CompleteAuthAnswer};
@@ -34,7 +34,7 @@ pub enum IdToken {
 /// An ID token that does not vouch for the identity beside it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the ID token is refused: {0}")]
-pub struct Refused(String);
+pub struct RefusedIdToken(String);
 
 /// The `idToken` of a plugin's answer.
 #[derive(Deserialize)]
@@ -50,23 +50,27 @@ struct HandedOver {
 ///
 /// # Errors
 ///
-/// [`Refused`] if there is a token and anything about it is wrong.
-pub fn check(call: &CompleteAuth, answer: &CompleteAuthAnswer, now_secs: i64) -> Result<IdToken, Refused> {
+/// [`RefusedIdToken`] if there is a token and anything about it is wrong.
+pub fn check(
+    call: &CompleteAuth,
+    answer: &CompleteAuthAnswer,
+    now_secs: i64,
+) -> Result<IdToken, RefusedIdToken> {
     let Some(handed_over) = answer.extra.get("idToken") else {
         return Ok(IdToken::Absent);
     };
     let handed_over: HandedOver = handed_over
         .to()
-        .map_err(|error| Refused(format!("it is not as it should be: {error}")))?;
+        .map_err(|error| RefusedIdToken(format!("it is not as it should be: {error}")))?;
     let Some(nonce) = call.extra.get("nonce").and_then(Json::as_str) else {
-        return Err(Refused(
+        return Err(RefusedIdToken(
             "no nonce was sent, so it may be of any sign-in".to_owned(),
         ));
     };
     let keys = serde_json::to_vec(&handed_over.keys).map_err(refused)?;
     let keys = JwkSet::parse(&keys).map_err(refused)?;
     let token = jose::verify(&handed_over.token, &keys, ALGORITHMS).map_err(refused)?;
-    let expected = Expected {
+    let expected = IdTokenExpectations {
         issuer: &handed_over.issuer,
         client_id: &handed_over.audience,
         nonce: Some(ExpectedNonce::Plain(nonce)),
@@ -79,12 +83,14 @@ pub fn check(call: &CompleteAuth, answer: &CompleteAuthAnswer, now_secs: i64) ->
     // OIDC Core §5.3.2: claims of userinfo about another person must not be used.
     match claims.get("sub").and_then(serde_json::Value::as_str) {
         Some(sub) if sub == answer.identity.sub => Ok(IdToken::Verified),
-        _ => Err(Refused("it is about another person than userinfo".to_owned())),
+        _ => Err(RefusedIdToken(
+            "it is about another person than userinfo".to_owned(),
+        )),
     }
 }
 
-fn refused(error: impl std::fmt::Display) -> Refused {
-    Refused(error.to_string())
+fn refused(error: impl std::fmt::Display) -> RefusedIdToken {
+    RefusedIdToken(error.to_string())
 }
 
 #[cfg(test)]

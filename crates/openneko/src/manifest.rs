@@ -8,7 +8,7 @@ use openneko_plugin::manifest::{BadEntry, Entry, Malformed, Manifest};
 use openneko_plugin::permission::Integrity;
 
 use crate::file::{self, Lock};
-use crate::package::Place;
+use crate::package::PackageFolder;
 use crate::paths::Paths;
 
 /// A field beside the entry's known ones: the file to run, and its SHA-512.
@@ -120,7 +120,7 @@ pub fn runner(paths: &Paths, entry: &Entry) -> Result<Runner, Error> {
             .components()
             .all(|part| matches!(part, std::path::Component::Normal(_)));
         let digest = entry.integrity.digest()?;
-        let place = Place::new(&paths.plugins(), &entry.name, &entry.version, &digest);
+        let place = PackageFolder::new(&paths.plugins(), &entry.name, &entry.version, &digest);
         is_inside.then(|| Runner {
             path: place.folder().join(path),
             sha512,

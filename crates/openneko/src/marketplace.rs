@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// A marketplace that is trusted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Trusted {
+pub struct TrustedMarketplace {
     /// The slug by which people name it.
     pub name: String,
     pub url: String,
@@ -38,7 +38,7 @@ pub struct Trusted {
 #[derive(Debug)]
 pub struct Marketplaces {
     root: Object,
-    pub trusted: Vec<Trusted>,
+    pub trusted: Vec<TrustedMarketplace>,
 }
 
 /// Why the trusted marketplaces cannot be read or changed.
@@ -111,10 +111,10 @@ impl Marketplaces {
             (false, None) => Json::Array(Vec::new()),
             _ => return Err(malformed("it has no list \"marketplaces\"".to_owned())),
         };
-        let mut trusted: Vec<Trusted> = list.to().map_err(|error| malformed(error.to_string()))?;
+        let mut trusted: Vec<TrustedMarketplace> = list.to().map_err(|error| malformed(error.to_string()))?;
         let is_complete = trusted.iter().any(|marketplace| marketplace.name == OFFICIAL);
         if !is_complete {
-            let official = Trusted {
+            let official = TrustedMarketplace {
                 name: OFFICIAL.to_owned(),
                 url: OFFICIAL_URL.to_owned(),
                 added_at: "1970-01-01".to_owned(),
@@ -162,7 +162,7 @@ impl Marketplaces {
         if self.find(&slug).is_some() {
             return Err(Error::AlreadyTrusted(slug));
         }
-        self.trusted.push(Trusted {
+        self.trusted.push(TrustedMarketplace {
             name: slug.clone(),
             url: url.to_owned(),
             added_at: today,
@@ -178,7 +178,7 @@ impl Marketplaces {
     ///
     /// For the official one.
     pub fn remove(&mut self, name_or_url: &str) -> Result<Option<String>, Error> {
-        let matches = |one: &Trusted| one.name == name_or_url || one.url == name_or_url;
+        let matches = |one: &TrustedMarketplace| one.name == name_or_url || one.url == name_or_url;
         let Some(at) = self.trusted.iter().position(matches) else {
             return Ok(None);
         };
@@ -188,7 +188,7 @@ impl Marketplaces {
         Ok(Some(self.trusted.remove(at).name))
     }
 
-    pub fn find(&self, slug: &str) -> Option<&Trusted> {
+    pub fn find(&self, slug: &str) -> Option<&TrustedMarketplace> {
         self.trusted.iter().find(|marketplace| marketplace.name == slug)
     }
 }

@@ -35,7 +35,7 @@ pub struct Check {
     /// What was checked, in words for people: `Audience`.
     pub name: String,
     /// How it went.
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     /// Something worth seeing about a check that did not fail: the algorithm, the issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -50,7 +50,7 @@ pub struct Check {
 /// How a check went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum CheckOutcome {
     /// As it should be.
     Passed,
     /// The reason why the login ended.
@@ -65,12 +65,12 @@ impl Trace {
     /// A check passed. The note may be empty.
     pub fn pass(&mut self, name: impl Into<String>, note: impl AsRef<str>) {
         let note = printable(note.as_ref());
-        self.push(name, Outcome::Passed).note = Some(note).filter(|note| !note.is_empty());
+        self.push(name, CheckOutcome::Passed).note = Some(note).filter(|note| !note.is_empty());
     }
 
     /// A check failed.
     pub fn fail(&mut self, name: impl Into<String>, expected: impl AsRef<str>, received: impl AsRef<str>) {
-        let check = self.push(name, Outcome::Failed);
+        let check = self.push(name, CheckOutcome::Failed);
         check.expected = Some(printable(expected.as_ref()));
         check.received = Some(printable(received.as_ref()));
     }
@@ -78,12 +78,12 @@ impl Trace {
     /// Something is not as it should be, and the login goes on without it. The note
     /// says what that means.
     pub fn pass_over(&mut self, name: impl Into<String>, note: impl AsRef<str>) {
-        self.push(name, Outcome::PassedOver).note = Some(printable(note.as_ref()));
+        self.push(name, CheckOutcome::PassedOver).note = Some(printable(note.as_ref()));
     }
 
     /// A check that was not made, because an earlier one failed.
     pub fn not_reached(&mut self, name: impl Into<String>) {
-        self.push(name, Outcome::NotReached);
+        self.push(name, CheckOutcome::NotReached);
     }
 
     /// All checks, in order.
@@ -93,10 +93,12 @@ impl Trace {
 
     /// The check that ended the login.
     pub fn failure(&self) -> Option<&Check> {
-        self.checks.iter().find(|check| check.outcome == Outcome::Failed)
+        self.checks
+            .iter()
+            .find(|check| check.outcome == CheckOutcome::Failed)
     }
 
-    fn push(&mut self, name: impl Into<String>, outcome: Outcome) -> &mut Check {
+    fn push(&mut self, name: impl Into<String>, outcome: CheckOutcome) -> &mut Check {
         let check = Check {
             name: name.into(),
             outcome,

@@ -132,7 +132,7 @@ impl fmt::Debug for Secret {
 
 /// The outcome of a call.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct CallOutcome {
     pub stdout: Vec<u8>,
     /// The beginning of standard error, for authors.
     pub stderr: Vec<u8>,
@@ -174,13 +174,13 @@ pub enum SandboxError {
 /// A call that failed, and what it had tried to reach until then.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
-pub struct Failure {
+pub struct CallFailure {
     #[source]
     pub error: SandboxError,
     pub denials: Vec<Denial>,
 }
 
-impl From<SandboxError> for Failure {
+impl From<SandboxError> for CallFailure {
     fn from(error: SandboxError) -> Self {
         Self {
             error,
@@ -220,5 +220,5 @@ pub trait Backend: Send + Sync {
 /// A plugin that is ready to be called, any number of times and at the same time.
 #[async_trait]
 pub trait Prepared: Send + Sync {
-    async fn call(&self, call: Call<'_>) -> Result<Outcome, Failure>;
+    async fn call(&self, call: Call<'_>) -> Result<CallOutcome, CallFailure>;
 }

@@ -9,7 +9,7 @@ use genkan_db::{Tx, p};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{self, Entry, Kind};
-use crate::outbox::{self, Delivery, New, Next, Schedule};
+use crate::outbox::{self, AfterFailure, Delivery, NewDelivery, Schedule};
 use crate::row::Columns;
 use crate::{BackChannelLogoutId, ClientId, Error, SessionId, Stamp, UserId};
 
@@ -94,7 +94,7 @@ pub(crate) async fn enqueue_for(
         let uris: Vec<String> = Columns::of(&row).json("clients.back_channel_logout_uris")?;
         for uri in uris {
             let id: BackChannelLogoutId = at.id();
-            let new = New {
+            let new = NewDelivery {
                 id: id.as_str(),
                 kind: outbox::Kind::BackChannelLogout,
                 receiver: client_id.as_str(),
@@ -117,9 +117,13 @@ pub(crate) async fn enqueue_for(
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn failed(tx: &mut Tx<'_>, at: Stamp<'_>, logout: &BackChannelLogout) -> Result<Next, Error> {
+pub async fn failed(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    logout: &BackChannelLogout,
+) -> Result<AfterFailure, Error> {
     let next = outbox::failed(tx, at.now, &logout.delivery).await?;
-    if next == Next::GivenUp {
+    if next == AfterFailure::GivenUp {
         let entry = Entry::new(Kind::BackChannelLogoutGivenUp)
             .client(&logout.client_id)
             .user(&logout.user_id)

@@ -31,7 +31,7 @@ pub struct ConnectionTest {
     pub link_expires_at: Option<Timestamp>,
     /// What the provider said about the person who tried.
     pub user_info: Option<Map<String, Value>>,
-    pub failure: Option<Failure>,
+    pub failure: Option<TestFailure>,
     /// The checks, if every check passed. If one failed, they are in its details.
     pub trace: Option<Trace>,
     pub created_at: Timestamp,
@@ -39,7 +39,7 @@ pub struct ConnectionTest {
 
 /// Why a test failed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
+pub struct TestFailure {
     /// A code such as `invalid_id_token`.
     pub error: String,
     pub description: String,
@@ -140,7 +140,7 @@ pub async fn succeed(
 /// # Errors
 ///
 /// [`Error::Stale`] if it already has a result or is gone.
-pub async fn fail(tx: &mut Tx<'_>, id: &ConnectionTestId, failure: &Failure) -> Result<(), Error> {
+pub async fn fail(tx: &mut Tx<'_>, id: &ConnectionTestId, failure: &TestFailure) -> Result<(), Error> {
     let details = json(&failure.details);
     let changed = tx
         .exec(
@@ -185,7 +185,7 @@ pub async fn find(
     let (error, description) = (columns.optional_text()?, columns.optional_text()?);
     let details = columns.optional_json("connection_tests.error_details")?;
     if let (Some(error), Some(description), Some(details)) = (error, description, details) {
-        test.failure = Some(Failure {
+        test.failure = Some(TestFailure {
             error,
             description,
             details,

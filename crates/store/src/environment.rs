@@ -5,7 +5,7 @@ use std::time::Duration;
 use genkan_db::{Tx, p};
 
 use crate::row::{Columns, secs, words};
-use crate::seal::{InstanceKey, Place};
+use crate::seal::{InstanceKey, SealContext};
 use crate::{EnvironmentId, Error, Timestamp, conflict};
 
 words! {
@@ -35,8 +35,8 @@ pub struct Environment {
 
 const KEY_CHECK: &[u8] = b"genkan";
 
-fn key_check_place(id: &EnvironmentId) -> Place<'_> {
-    Place {
+fn key_check_place(id: &EnvironmentId) -> SealContext<'_> {
+    SealContext {
         column: "environment.key_check",
         id: id.as_str(),
     }

@@ -9,7 +9,7 @@ pub(crate) mod shape;
 
 use std::sync::LazyLock;
 
-use genkan_db::{Appending, ColumnType, Many, Tx, p};
+use genkan_db::{AppendTable, ColumnType, Many, Tx, p};
 use serde_json::{Map, Value};
 
 pub use backlog::read_facts;
@@ -209,7 +209,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-static EVENTS: Appending = Appending::new(
+static EVENTS: AppendTable = AppendTable::new(
     "INSERT INTO events (id, kind, organization_id, user_id, client_id, session_id, connection_id, directory_id,
         actor, data, occurred_at, object) VALUES",
     12,

@@ -10,7 +10,7 @@ use genkan_protocol::EmailAddress;
 
 use crate::event::{self, Entry, Kind};
 use crate::mail::{self, Letter, Mail};
-use crate::membership::{self, Joining, Membership};
+use crate::membership::{self, Membership, NewMember};
 use crate::row::Columns;
 use crate::{
     Error, InstanceKey, OrganizationId, Secret, SecretHash, Stamp, Timestamp, UserId, conflict, user,
@@ -70,7 +70,7 @@ pub async fn send(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     key: &InstanceKey,
-    joining: &Joining<'_>,
+    joining: &NewMember<'_>,
 ) -> Result<Membership, Error> {
     let token = Secret::generate();
     let membership = invite(tx, at, joining, &token.sha256(), LIFETIME).await?;
@@ -123,7 +123,7 @@ async fn enqueue_mail(
 pub async fn invite(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
-    joining: &Joining<'_>,
+    joining: &NewMember<'_>,
     token: &SecretHash,
     lifetime: Duration,
 ) -> Result<Membership, Error> {
@@ -231,7 +231,7 @@ pub async fn find(
 
 /// An invitation whose person has another address now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct AddressChange {
     pub invited: EmailAddress,
     pub now: EmailAddress,
 }
@@ -245,7 +245,7 @@ pub async fn moved(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
     user_id: &UserId,
-) -> Result<Option<Moved>, Error> {
+) -> Result<Option<AddressChange>, Error> {
     let row = tx
         .opt(
             "SELECT i.email, u.email FROM invitations i JOIN users u ON u.id = i.user_id
@@ -255,7 +255,7 @@ pub async fn moved(
         .await?;
     row.map(|row| {
         let mut columns = Columns::of(&row);
-        Ok(Moved {
+        Ok(AddressChange {
             invited: columns.parsed("invitations.email", EmailAddress::parse)?,
             now: columns.parsed("users.email", EmailAddress::parse)?,
         })
@@ -265,7 +265,7 @@ pub async fn moved(
 
 /// The data of an invitation that its link shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct InvitationDetails {
     pub invitation: Invitation,
     pub organization_name: String,
     /// The person who invites, if they are an active member whose address is proved, by themselves or by an
@@ -281,7 +281,7 @@ pub struct Shown {
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option<Shown>, Error> {
+pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option<InvitationDetails>, Error> {
     let row = tx
         .opt(
             concat!(
@@ -308,7 +308,7 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token: &SecretHash) -> Result<Option
         .await?;
     row.map(|row| {
         let mut columns = Columns::of(&row);
-        Ok(Shown {
+        Ok(InvitationDetails {
             invitation: read(&mut columns)?,
             organization_name: columns.text()?,
             inviter_email: columns.optional_parsed("users.email", EmailAddress::parse)?,

@@ -153,7 +153,7 @@ const JOBS: &[Job] = &[
 
 /// The result of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepReport {
     /// Sessions that expired. Their clients will be told.
     pub sessions_ended: u64,
     /// Deleted rows, without those that were deleted by a cascade.
@@ -165,8 +165,8 @@ pub struct Swept {
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails. What was deleted stays deleted.
-pub async fn sweep(db: &Db, ids: &Generator, now: Timestamp, kept: &Retention) -> Result<Swept, Error> {
-    let mut swept = Swept {
+pub async fn sweep(db: &Db, ids: &Generator, now: Timestamp, kept: &Retention) -> Result<SweepReport, Error> {
+    let mut swept = SweepReport {
         sessions_ended: end_sessions(db, Stamp::new(ids, now).by(Actor::Job)).await?,
         rows_deleted: 0,
     };

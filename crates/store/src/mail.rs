@@ -8,9 +8,9 @@ use genkan_protocol::EmailAddress;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{self, Entry};
-use crate::outbox::{self, Backlog, Delivery, New, Next, Schedule};
+use crate::outbox::{self, AfterFailure, Backlog, Delivery, NewDelivery, Schedule};
 use crate::row::{json, words};
-use crate::seal::{InstanceKey, OpenError, Place};
+use crate::seal::{InstanceKey, OpenError, SealContext};
 use crate::{Error, MailId, Stamp, Timestamp};
 
 words! {
@@ -116,13 +116,13 @@ struct Facts {
 
 /// A mail that waits for its delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queued {
+pub struct QueuedMail {
     pub id: MailId,
     pub kind: Kind,
     pub delivery: Delivery,
 }
 
-impl Queued {
+impl QueuedMail {
     /// The mail of a delivery of [`outbox::Kind::Mail`].
     ///
     /// # Errors
@@ -148,7 +148,7 @@ impl Queued {
             let mail = serde_json::from_slice(&plaintext).map_err(|_| OpenError)?;
             return Ok(Content::Mail(mail));
         }
-        let before = Place {
+        let before = SealContext {
             column: "mails.content_sealed",
             id: self.id.as_str(),
         };
@@ -158,8 +158,8 @@ impl Queued {
     }
 }
 
-fn place(id: &MailId) -> Place<'_> {
-    Place {
+fn place(id: &MailId) -> SealContext<'_> {
+    SealContext {
         column: "deliveries.sealed",
         id: id.as_str(),
     }
@@ -180,7 +180,7 @@ pub async fn enqueue(
 ) -> Result<MailId, Error> {
     let id: MailId = at.id();
     let sealed = key.seal(place(&id), json(mail).as_bytes());
-    let new = New {
+    let new = NewDelivery {
         id: id.as_str(),
         kind: outbox::Kind::Mail,
         receiver: RECEIVER,
@@ -198,7 +198,12 @@ pub async fn enqueue(
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn failed(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &Queued, reason: &str) -> Result<Next, Error> {
+pub async fn failed(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    mail: &QueuedMail,
+    reason: &str,
+) -> Result<AfterFailure, Error> {
     let next = outbox::failed(tx, at.now, &mail.delivery).await?;
     tell(tx, at, (mail, next), reason).await?;
     Ok(next)
@@ -209,7 +214,7 @@ pub async fn failed(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &Queued, reason: &str)
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn give_up(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &Queued, reason: &str) -> Result<(), Error> {
+pub async fn give_up(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &QueuedMail, reason: &str) -> Result<(), Error> {
     let next = outbox::give_up(tx, &mail.delivery).await?;
     tell(tx, at, (mail, next), reason).await
 }
@@ -218,10 +223,10 @@ pub async fn give_up(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &Queued, reason: &str
 async fn tell(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
-    (mail, next): (&Queued, Next),
+    (mail, next): (&QueuedMail, AfterFailure),
     reason: &str,
 ) -> Result<(), Error> {
-    if next != Next::GivenUp {
+    if next != AfterFailure::GivenUp {
         return Ok(());
     }
     let entry = Entry::new(event::Kind::MailGivenUp)
@@ -236,9 +241,9 @@ async fn tell(
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn newest(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Queued>, Error> {
+pub async fn newest(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<QueuedMail>, Error> {
     let waiting = outbox::newest(tx, outbox::Kind::Mail, limit).await?;
-    waiting.into_iter().map(Queued::read).collect()
+    waiting.into_iter().map(QueuedMail::read).collect()
 }
 
 /// Finds a queued mail.
@@ -246,9 +251,9 @@ pub async fn newest(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Queued>, Error> {
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn find(tx: &mut Tx<'_>, id: &MailId) -> Result<Option<Queued>, Error> {
+pub async fn find(tx: &mut Tx<'_>, id: &MailId) -> Result<Option<QueuedMail>, Error> {
     let waiting = outbox::find(tx, outbox::Kind::Mail, id.as_str()).await?;
-    waiting.map(Queued::read).transpose()
+    waiting.map(QueuedMail::read).transpose()
 }
 
 /// The numbers of queued mails, for `genkan doctor`.

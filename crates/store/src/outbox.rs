@@ -65,7 +65,7 @@ impl Kind {
 
 /// A message to queue.
 #[derive(Clone, Copy)]
-pub(crate) struct New<'a> {
+pub(crate) struct NewDelivery<'a> {
     pub(crate) id: &'a str,
     pub(crate) kind: Kind,
     /// The server that must answer. If it is slow or away, only its own messages wait.
@@ -109,7 +109,7 @@ impl Delivery {
 
 /// What happens after a failed delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum AfterFailure {
     RetryAt(Timestamp),
     GivenUp,
     /// The lease was over, and another claim is under way, which decides.
@@ -156,7 +156,7 @@ fn read(row: &Row) -> Result<Delivery, Error> {
 pub(crate) async fn put(
     tx: &mut Tx<'_>,
     now: Timestamp,
-    new: &New<'_>,
+    new: &NewDelivery<'_>,
     facts: &impl Serialize,
 ) -> Result<(), Error> {
     tx.exec(
@@ -238,7 +238,11 @@ pub async fn delivered(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<(), Error
 
 /// Notes a failure. The message is tried again later, or given up after the last attempt, or if it would
 /// come too late. Its kind records the last case as an event.
-pub(crate) async fn failed(tx: &mut Tx<'_>, now: Timestamp, delivery: &Delivery) -> Result<Next, Error> {
+pub(crate) async fn failed(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    delivery: &Delivery,
+) -> Result<AfterFailure, Error> {
     let rest = delivery.kind.schedule().rest_after(delivery.attempts);
     let retry_at = rest
         .map(|rest| now + rest)
@@ -253,14 +257,14 @@ pub(crate) async fn failed(tx: &mut Tx<'_>, now: Timestamp, delivery: &Delivery)
         )
         .await?;
     Ok(if updated == 0 {
-        Next::TakenOver
+        AfterFailure::TakenOver
     } else {
-        Next::RetryAt(retry_at)
+        AfterFailure::RetryAt(retry_at)
     })
 }
 
 /// Gives a message up at once, unless another claim is under way.
-pub(crate) async fn give_up(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Next, Error> {
+pub(crate) async fn give_up(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<AfterFailure, Error> {
     let deleted = tx
         .exec(
             "DELETE FROM deliveries WHERE id = $1 AND attempts = $2",
@@ -268,9 +272,9 @@ pub(crate) async fn give_up(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Next
         )
         .await?;
     Ok(if deleted == 0 {
-        Next::TakenOver
+        AfterFailure::TakenOver
     } else {
-        Next::GivenUp
+        AfterFailure::GivenUp
     })
 }
 

@@ -14,7 +14,7 @@ use genkan_db::{Tx, p};
 use zeroize::Zeroizing;
 
 use crate::row::Columns;
-use crate::seal::{OpenError, Place};
+use crate::seal::{OpenError, SealContext};
 use crate::{ConnectionId, Error, InstanceKey, SecretHash, Timestamp, upstream_request};
 
 /// How long it waits. The browser fetches it at once, unless the network is slow.
@@ -37,8 +37,8 @@ fn id(handle: &SecretHash) -> String {
     URL_SAFE_NO_PAD.encode(handle.as_bytes())
 }
 
-const fn place(id: &str) -> Place<'_> {
-    Place {
+const fn place(id: &str) -> SealContext<'_> {
+    SealContext {
         column: "parked_answers.answer",
         id,
     }

@@ -13,7 +13,7 @@ use genkan_db::{Row, Tx, p};
 use genkan_protocol::EmailAddress;
 
 use crate::row::{Columns, secs, words};
-use crate::seal::{InstanceKey, Place};
+use crate::seal::{InstanceKey, SealContext};
 use crate::{ClientId, Error, Secret, SecretHash, Stamp, Timestamp};
 
 words! {
@@ -56,7 +56,7 @@ pub const WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// The request of an application.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct NewRequest<'a> {
     pub client_id: &'a ClientId,
     pub email: &'a EmailAddress,
     pub kind: Kind,
@@ -142,7 +142,7 @@ fn read_row(row: &Row) -> Result<Request, Error> {
 
 /// A code is bound to its request: for another request, the same digits have another hash.
 fn code_mac(key: &InstanceKey, request: &SecretHash, code: &str) -> SecretHash {
-    let place = Place {
+    let place = SealContext {
         column: "passwordless_requests.code_mac",
         id: "",
     };
@@ -151,7 +151,7 @@ fn code_mac(key: &InstanceKey, request: &SecretHash, code: &str) -> SecretHash {
 
 /// Whether a mail may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sending {
+pub enum SendDecision {
     /// Yes. Queue the mail in this transaction.
     Allowed(Request),
     /// This address has got its maximum of mails.
@@ -195,8 +195,8 @@ pub async fn insert(
     at: Stamp<'_>,
     key: &InstanceKey,
     request: &SecretHash,
-    (wanted, challenge): (&Wanted<'_>, &Challenge),
-) -> Result<Sending, Error> {
+    (wanted, challenge): (&NewRequest<'_>, &Challenge),
+) -> Result<SendDecision, Error> {
     if let Some(limit) = limit(tx, wanted.email.as_str(), wanted.client_id, at.now).await? {
         return Ok(limit);
     }
@@ -204,7 +204,7 @@ pub async fn insert(
         Kind::Link => Kind::Link,
         kind if codes_count(tx, wanted.client_id, wanted.email.as_str(), at.now).await? => kind,
         Kind::LinkOtp => Kind::Link,
-        Kind::Otp => return Ok(Sending::NoMoreCodes),
+        Kind::Otp => return Ok(SendDecision::NoMoreCodes),
     };
     let mac = code_mac(key, request, challenge.code.expose());
     let link = challenge.link_token.sha256();
@@ -229,7 +229,7 @@ pub async fn insert(
         ],
     )
     .await?;
-    Ok(Sending::Allowed(Request {
+    Ok(SendDecision::Allowed(Request {
         email: wanted.email.clone(),
         kind,
         template: wanted.template,
@@ -252,7 +252,7 @@ pub async fn renew(
     key: &InstanceKey,
     (client_id, request): (&ClientId, &SecretHash),
     challenge: &Challenge,
-) -> Result<Sending, Error> {
+) -> Result<SendDecision, Error> {
     let known = tx
         .opt(
             "SELECT email, expires_at, used_at, kind FROM passwordless_requests
@@ -261,19 +261,19 @@ pub async fn renew(
         )
         .await?;
     let Some(row) = known else {
-        return Ok(Sending::Unknown);
+        return Ok(SendDecision::Unknown);
     };
     let mut columns = Columns::of(&row);
     let (email, expires_at, used_at) = (columns.text()?, columns.time()?, columns.optional_time()?);
     if used_at.is_some() || expires_at <= at.now {
-        return Ok(Sending::Over);
+        return Ok(SendDecision::Over);
     }
     if let Some(limit) = limit(tx, &email, client_id, at.now).await? {
         return Ok(limit);
     }
     let is_open = codes_count(tx, client_id, &email, at.now).await?;
     if !is_open && columns.text()? == Kind::Otp.as_str() {
-        return Ok(Sending::NoMoreCodes);
+        return Ok(SendDecision::NoMoreCodes);
     }
     let mac = code_mac(key, request, challenge.code.expose());
     let link = challenge.link_token.sha256();
@@ -290,7 +290,9 @@ pub async fn renew(
             p![request, client_id, &mac, &link, at.now.as_micros(), is_open],
         )
         .await?;
-    renewed.map_or(Ok(Sending::Over), |row| Ok(Sending::Allowed(read_row(&row)?)))
+    renewed.map_or(Ok(SendDecision::Over), |row| {
+        Ok(SendDecision::Allowed(read_row(&row)?))
+    })
 }
 
 /// The limit that another mail would break.
@@ -299,7 +301,7 @@ async fn limit(
     email: &str,
     client_id: &ClientId,
     now: Timestamp,
-) -> Result<Option<Sending>, Error> {
+) -> Result<Option<SendDecision>, Error> {
     let since = (now - WINDOW).as_micros();
     let to_address = tx
         .opt(
@@ -317,9 +319,9 @@ async fn limit(
         .await?;
     let number = |row: Option<Row>| row.map_or(Ok(0), |row| Columns::of(&row).int());
     if number(to_address)? >= MAX_SENDS_TO_ADDRESS {
-        return Ok(Some(Sending::AddressLimit));
+        return Ok(Some(SendDecision::AddressLimit));
     }
-    Ok((number(of_client)? >= MAX_SENDS_OF_CLIENT).then_some(Sending::ClientLimit))
+    Ok((number(of_client)? >= MAX_SENDS_OF_CLIENT).then_some(SendDecision::ClientLimit))
 }
 
 /// The outcome of presenting a code or a link.

@@ -98,7 +98,7 @@ impl Method {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Proved {
+struct ProofRecord {
     #[serde(flatten)]
     method: Method,
     /// The time of the proof. `None` if the provider does not say it, so the age of the proof is unknown.
@@ -108,11 +108,11 @@ struct Proved {
 /// The proofs of one sign-in, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Proofs(Vec<Proved>);
+pub struct Proofs(Vec<ProofRecord>);
 
 impl Proofs {
     pub fn one(method: Method, at: Option<Timestamp>) -> Self {
-        Self(vec![Proved { method, at }])
+        Self(vec![ProofRecord { method, at }])
     }
 
     /// The stored form of a proof that was given at `at`. Of a passkey it assumes the weakest kind. A
@@ -156,7 +156,7 @@ impl Proofs {
     /// The proofs as they count at `now`. If a provider's clock is ahead of ours, the proof is no newer
     /// than the arrival.
     pub(crate) fn arrived_at(&self, now: Timestamp) -> Self {
-        let arrived = |proved: &Proved| Proved {
+        let arrived = |proved: &ProofRecord| ProofRecord {
             at: proved.at.map(|at| at.min(now)),
             ..*proved
         };
@@ -183,8 +183,8 @@ impl Proofs {
 mod tests {
     use super::*;
 
-    const fn at(method: Method, secs: i64) -> Proved {
-        Proved {
+    const fn at(method: Method, secs: i64) -> ProofRecord {
+        ProofRecord {
             method,
             at: Some(Timestamp::from_secs(secs)),
         }
@@ -239,7 +239,7 @@ mod tests {
             at(Method::Connection, 1),
             at(Method::Mail, 2),
             at(passkey(true, false), 3),
-            Proved {
+            ProofRecord {
                 method: Method::Connection,
                 at: None,
             },

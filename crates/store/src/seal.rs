@@ -24,7 +24,7 @@ pub struct InstanceKey(Zeroizing<[u8; 32]>);
 /// The place of a sealed value. It is authenticated with the value, so an attacker who can write to the
 /// database cannot move the value to another row or column.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct SealContext<'a> {
     /// The table and column, such as `connections.client_secret`.
     pub column: &'static str,
     /// The primary key of the row.
@@ -63,7 +63,7 @@ impl InstanceKey {
     /// # Panics
     ///
     /// If the operating system has no randomness.
-    pub fn seal(&self, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
+    pub fn seal(&self, place: SealContext<'_>, plaintext: &[u8]) -> Vec<u8> {
         let mut salt = [0; SALT_LEN];
         rand::fill(&mut salt).expect("the operating system has randomness");
         let mut message = Vec::with_capacity(HEADER_LEN + plaintext.len() + AES_256_GCM.tag_len());
@@ -85,7 +85,7 @@ impl InstanceKey {
     ///
     /// [`OpenError`] if the message was sealed under another key or for another
     /// place, or was changed.
-    pub fn open(&self, place: Place<'_>, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    pub fn open(&self, place: SealContext<'_>, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let (header, sealed) = message.split_at_checked(HEADER_LEN).ok_or(OpenError)?;
         let [version, rest @ ..] = header else {
             return Err(OpenError);
@@ -109,7 +109,7 @@ impl InstanceKey {
     /// this key, a copy of the database does not reveal six digits.
     ///
     /// Source: RFC 2104.
-    pub fn mac(&self, place: Place<'_>, message: &[u8]) -> SecretHash {
+    pub fn mac(&self, place: SealContext<'_>, message: &[u8]) -> SecretHash {
         let mut key = Zeroizing::new([0; 32]);
         hkdf::Salt::new(hkdf::HKDF_SHA256, b"genkan mac")
             .extract(self.0.as_ref())
@@ -138,7 +138,7 @@ impl InstanceKey {
     }
 }
 
-impl Place<'_> {
+impl SealContext<'_> {
     /// No column holds a slash, so no two places have the same text.
     fn associated_data(&self) -> Vec<u8> {
         let mut data = Vec::with_capacity(1 + self.column.len() + 1 + self.id.len());
@@ -160,7 +160,7 @@ impl std::fmt::Debug for InstanceKey {
 mod tests {
     use super::*;
 
-    const PLACE: Place<'static> = Place {
+    const PLACE: SealContext<'static> = SealContext {
         column: "connections.client_secret",
         id: "conn_1",
     };
@@ -184,11 +184,11 @@ mod tests {
     fn a_sealed_value_opens_only_in_its_place() {
         let key = InstanceKey::generate();
         let sealed = key.seal(PLACE, b"s3cret");
-        let other_row = Place {
+        let other_row = SealContext {
             id: "conn_2",
             ..PLACE
         };
-        let other_column = Place {
+        let other_column = SealContext {
             column: "signing_keys.private_key",
             ..PLACE
         };
@@ -221,11 +221,11 @@ mod tests {
         let key = InstanceKey::generate();
         let mac = key.mac(PLACE, b"271828");
         assert_eq!(mac, key.mac(PLACE, b"271828"));
-        let other_row = Place {
+        let other_row = SealContext {
             id: "conn_2",
             ..PLACE
         };
-        let moved = Place {
+        let moved = SealContext {
             id: "conn_127",
             ..PLACE
         };

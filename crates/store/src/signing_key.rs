@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::event::{self, Entry, Kind};
 use crate::row::Columns;
-use crate::seal::{OpenError, Place};
+use crate::seal::{OpenError, SealContext};
 use crate::{Error, InstanceKey, KeyId, Stamp, Timestamp, environment};
 
 /// A signing key and its times. The private key is sealed.
@@ -30,8 +30,8 @@ pub struct SigningKey {
     pub published_until: Option<Timestamp>,
 }
 
-fn place(id: &KeyId) -> Place<'_> {
-    Place {
+fn place(id: &KeyId) -> SealContext<'_> {
+    SealContext {
         column: "signing_keys.private_key",
         id: id.as_str(),
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::row::Columns;
-use crate::seal::{OpenError, Place};
+use crate::seal::{OpenError, SealContext};
 use crate::{ConnectionId, Error, InstanceKey, InteractionId, Secret, SecretHash, Timestamp};
 
 /// How long a person may take at the identity provider.
@@ -25,7 +25,7 @@ pub struct UpstreamRequest {
     pub state: SecretHash,
     pub interaction_id: InteractionId,
     pub connection_id: ConnectionId,
-    /// What the answer must match, see [`Expected::seal`].
+    /// What the answer must match, see [`ExpectedAnswer::seal`].
     pub expected_sealed: Vec<u8>,
     pub expires_at: Timestamp,
 }
@@ -33,7 +33,7 @@ pub struct UpstreamRequest {
 /// What an answer must match, in terms of its protocol.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-pub enum Expected {
+pub enum ExpectedAnswer {
     #[serde(rename = "OIDC")]
     Oidc {
         /// The nonce that the ID token must contain.
@@ -67,7 +67,7 @@ mod exposed {
     }
 }
 
-impl Expected {
+impl ExpectedAnswer {
     /// Seals it for the request with this `state`.
     ///
     /// # Panics
@@ -83,8 +83,8 @@ fn id(state: &SecretHash) -> String {
     URL_SAFE_NO_PAD.encode(state.as_bytes())
 }
 
-const fn place(id: &str) -> Place<'_> {
-    Place { column: COLUMN, id }
+const fn place(id: &str) -> SealContext<'_> {
+    SealContext { column: COLUMN, id }
 }
 
 impl UpstreamRequest {
@@ -93,7 +93,7 @@ impl UpstreamRequest {
     /// # Errors
     ///
     /// [`OpenError`] if it was sealed under another instance key.
-    pub fn expected(&self, key: &InstanceKey) -> Result<Expected, OpenError> {
+    pub fn expected(&self, key: &InstanceKey) -> Result<ExpectedAnswer, OpenError> {
         let json = key.open(place(&id(&self.state)), &self.expected_sealed)?;
         serde_json::from_slice(&json).map_err(|_| OpenError)
     }

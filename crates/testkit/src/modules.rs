@@ -28,14 +28,14 @@ impl Modules {
     }
 
     fn read(texts: &BTreeMap<ModulePath, String>) -> Self {
-        let read: BTreeMap<&ModulePath, Named> = texts
+        let read: BTreeMap<&ModulePath, FileNames> = texts
             .iter()
             .map(|(module, text)| {
                 let children = texts
                     .keys()
                     .filter(|path| path.len() == module.len() + 1 && path.starts_with(module));
                 let children = children.map(|path| path[module.len()].clone()).collect();
-                (module, Named::in_text(module, text, &children))
+                (module, FileNames::in_text(module, text, &children))
             })
             .collect();
         let uses = read.iter().map(|(module, named)| {
@@ -115,13 +115,13 @@ fn circles_of(arrows: &BTreeSet<(String, String)>) -> BTreeSet<Vec<&str>> {
 }
 
 /// The names in one file.
-struct Named {
+struct FileNames {
     paths: Vec<ModulePath>,
     /// The imported names, and what they stand for.
     imports: BTreeMap<String, ModulePath>,
 }
 
-impl Named {
+impl FileNames {
     fn in_text(module: &[String], text: &str, children: &BTreeSet<String>) -> Self {
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         let tokens = tokens(code);
@@ -169,7 +169,7 @@ impl Named {
 }
 
 /// The module to which `path` leads.
-fn resolve(path: &[String], read: &BTreeMap<&ModulePath, Named>, depth: usize) -> Option<ModulePath> {
+fn resolve(path: &[String], read: &BTreeMap<&ModulePath, FileNames>, depth: usize) -> Option<ModulePath> {
     for length in (0..=path.len()).rev() {
         let module = path[..length].to_vec();
         let Some(named) = read.get(&module) else { continue };

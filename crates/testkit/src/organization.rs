@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use genkan_protocol::Domain as DomainName;
-use genkan_store::connection::{self, Connection, Enabling, OidcSettings, Protocol, Settings};
+use genkan_store::connection::{self, Connection, EnableOutcome, OidcSettings, Protocol, Settings};
 use genkan_store::domain::{self, Domain};
 use genkan_store::{
     ConnectionId, ConnectionTestId, Error, OrganizationId, Page, Provider, Secret, Stamp, connection_test,
@@ -204,7 +204,7 @@ impl Organization {
         let changed = self
             .world
             .tx(async |tx| match enabled {
-                true => Ok(connection::enable(tx, at, id).await? == Enabling::Enabled),
+                true => Ok(connection::enable(tx, at, id).await? == EnableOutcome::Enabled),
                 false => connection::disable(tx, at, id).await,
             })
             .await;

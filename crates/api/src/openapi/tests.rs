@@ -69,7 +69,8 @@ fn every_example_keeps_the_rules() {
             .unwrap_or_default();
         let target = example_target(operation);
         let (path, query) = target.split_once('?').unwrap_or((target.as_str(), ""));
-        let routes::Found::Route(route, captures) = routes::Routes::get().find(&operation.verb, path) else {
+        let routes::RouteMatch::Route(route, captures) = routes::Routes::get().find(&operation.verb, path)
+        else {
             panic!("{}: {path} leads nowhere", operation.id)
         };
         let message = bind::bind(route, &captures, query, body.as_bytes())

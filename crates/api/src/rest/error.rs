@@ -16,7 +16,7 @@ const ERROR_INFO: &str = "type.googleapis.com/scalekit.v1.errdetails.ErrorInfo";
 
 /// Why a request has no answer.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum RestError {
     /// The answer of the gRPC side.
     Status(Status),
     /// No template fits the path.
@@ -32,13 +32,13 @@ pub(crate) enum Failure {
     Mistake(Mistake),
 }
 
-impl From<Mistake> for Failure {
+impl From<Mistake> for RestError {
     fn from(mistake: Mistake) -> Self {
         Self::Mistake(mistake)
     }
 }
 
-impl Failure {
+impl RestError {
     pub(crate) fn into_response(self, pool: &DescriptorPool) -> Response<Body> {
         match self {
             Self::Status(status) => of_status(&status, pool),

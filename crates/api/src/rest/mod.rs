@@ -21,9 +21,9 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tower::Service;
 
-use self::error::Failure;
+use self::error::RestError;
 use self::json::{Defaults, Rendered};
-use self::routes::{BodyBinding, Found, Routes};
+use self::routes::{BodyBinding, RouteMatch, Routes};
 use crate::{Gate, GrpcStack};
 
 /// Largest request body, as large as a gRPC message may be.
@@ -65,7 +65,7 @@ where
         }
     }
 
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, RestError> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         // The server drops the body of the answer.
@@ -75,19 +75,19 @@ where
             &parts.method
         };
         let (route, captures) = match Routes::get().find(verb, &path) {
-            Found::Route(route, captures) => (route, captures),
-            Found::OtherVerbs(verbs) if *verb == Method::OPTIONS => return Ok(options(&verbs)),
-            Found::OtherVerbs(verbs) => return Err(Failure::OtherVerbs(verbs)),
-            Found::Nothing => return Err(Failure::UnknownPath),
+            RouteMatch::Route(route, captures) => (route, captures),
+            RouteMatch::OtherVerbs(verbs) if *verb == Method::OPTIONS => return Ok(options(&verbs)),
+            RouteMatch::OtherVerbs(verbs) => return Err(RestError::OtherVerbs(verbs)),
+            RouteMatch::Nothing => return Err(RestError::UnknownPath),
         };
         // All of it before a byte of the body is read.
         if route.needs_token && !parts.headers.contains_key(header::AUTHORIZATION) {
-            return Err(Failure::NoToken);
+            return Err(RestError::NoToken);
         }
         self.grpc
             .admit(&mut parts, route.grpc_path.path())
             .await
-            .map_err(Failure::Status)?;
+            .map_err(RestError::Status)?;
         let body = match route.body {
             BodyBinding::None => Vec::new(),
             BodyBinding::Whole | BodyBinding::Field(_) => read(&parts.headers, body).await?,
@@ -96,7 +96,7 @@ where
         let message = bind::bind(route, &captures, &query, &body)?;
         let answer = relay::call(self.grpc.clone(), route, parts, &message)
             .await
-            .map_err(Failure::Status)?;
+            .map_err(RestError::Status)?;
         let rendered = Rendered {
             message: &answer,
             defaults: Defaults::Shown,
@@ -105,7 +105,7 @@ where
             Ok(text) => Ok(error::answer(route.success(), text)),
             Err(error) => {
                 tracing::error!(%error, rpc = %route.grpc_path, "an answer cannot be written as JSON");
-                Err(Failure::Status(tonic::Status::internal(
+                Err(RestError::Status(tonic::Status::internal(
                     "the answer cannot be written as JSON",
                 )))
             }
@@ -120,24 +120,24 @@ fn options(verbs: &[Method]) -> Response<Body> {
     response
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Failure> {
+async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, RestError> {
     if body.is_end_stream() {
         return Ok(Vec::new());
     }
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     if text(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        return Err(Failure::ContentEncoding);
+        return Err(RestError::ContentEncoding);
     }
     let is_json = |kind: &str| {
         let essence = kind.split(';').next().unwrap_or_default();
         essence.trim().eq_ignore_ascii_case("application/json")
     };
     if text(header::CONTENT_TYPE).is_some_and(|kind| !is_json(kind)) {
-        return Err(Failure::MediaType);
+        return Err(RestError::MediaType);
     }
     match Limited::new(body, LARGEST_BODY).collect().await {
         Ok(collected) => Ok(collected.to_bytes().into()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Failure::TooLarge),
-        Err(_) => Err(Failure::Unreadable),
+        Err(error) if error.is::<LengthLimitError>() => Err(RestError::TooLarge),
+        Err(_) => Err(RestError::Unreadable),
     }
 }

@@ -50,7 +50,7 @@ pub(crate) enum BodyBinding {
 
 /// The result of looking up a path.
 #[derive(Debug)]
-pub(crate) enum Found<'r, 'p> {
+pub(crate) enum RouteMatch<'r, 'p> {
     Route(&'r Route, Vec<(&'r str, &'p str)>),
     /// The path exists, under these verbs.
     OtherVerbs(Vec<Method>),
@@ -97,13 +97,13 @@ impl Routes {
         self.by_length.iter().flatten()
     }
 
-    pub(crate) fn find<'r, 'p>(&'r self, verb: &Method, path: &'p str) -> Found<'r, 'p> {
+    pub(crate) fn find<'r, 'p>(&'r self, verb: &Method, path: &'p str) -> RouteMatch<'r, 'p> {
         let Some(path) = path.strip_prefix('/') else {
-            return Found::Nothing;
+            return RouteMatch::Nothing;
         };
         let segments: Vec<&str> = path.split('/').take(MOST_SEGMENTS + 1).collect();
         let Some(routes) = self.by_length.get(segments.len()) else {
-            return Found::Nothing;
+            return RouteMatch::Nothing;
         };
         let mut others = Vec::new();
         for route in routes {
@@ -111,17 +111,17 @@ impl Routes {
                 continue;
             };
             if route.verb == *verb {
-                return Found::Route(route, captures);
+                return RouteMatch::Route(route, captures);
             }
             if !others.contains(&route.verb) {
                 others.push(route.verb.clone());
             }
         }
         if others.is_empty() {
-            return Found::Nothing;
+            return RouteMatch::Nothing;
         }
         others.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        Found::OtherVerbs(others)
+        RouteMatch::OtherVerbs(others)
     }
 }
 

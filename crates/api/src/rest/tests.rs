@@ -16,7 +16,7 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::json::{Defaults, Rendered};
-use super::routes::{Found, Routes};
+use super::routes::{RouteMatch, Routes};
 use super::{Rest, bind};
 
 #[test]
@@ -30,7 +30,7 @@ fn the_list_of_what_is_elsewhere_is_the_contract_s() {
 fn bound(verb: &str, target: &str, body: &str) -> Result<(String, Json), String> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     match Routes::get().find(&verb.parse().unwrap(), path) {
-        Found::Route(route, captures) => {
+        RouteMatch::Route(route, captures) => {
             let message = bind::bind(route, &captures, query, body.as_bytes())
                 .map_err(|mistake| format!("{}: {}", mistake.field, mistake.description))?;
             let rendered = Rendered {
@@ -42,8 +42,8 @@ fn bound(verb: &str, target: &str, body: &str) -> Result<(String, Json), String>
                 serde_json::to_value(rendered).unwrap(),
             ))
         }
-        Found::OtherVerbs(verbs) => Err(format!("only {verbs:?}")),
-        Found::Nothing => Err("nothing".to_owned()),
+        RouteMatch::OtherVerbs(verbs) => Err(format!("only {verbs:?}")),
+        RouteMatch::Nothing => Err("nothing".to_owned()),
     }
 }
 
@@ -69,7 +69,7 @@ fn every_annotation_is_a_route_of_its_own() {
                 None => format!("/{segment}"),
             })
             .collect();
-        let Found::Route(found, _) = Routes::get().find(&route.verb, &sample) else {
+        let RouteMatch::Route(found, _) = Routes::get().find(&route.verb, &sample) else {
             panic!("{sample} leads nowhere")
         };
         assert_eq!(

@@ -15,7 +15,7 @@ use genkan_store::domain::{self, Domain, Giver, Kind, Method, Proof, Status};
 use genkan_store::{DomainId, EnvironmentId, OrganizationId, connection, environment};
 use tonic::{Request, Response};
 
-use super::organizations::{Named, get as get_organization};
+use super::organizations::{OrganizationSelector, get as get_organization};
 use crate::paging::Sizes;
 use crate::render::time;
 use crate::{Answer, Api, Error, dns, id};
@@ -41,21 +41,21 @@ const LAST_PAGE: u32 = 10_000;
 macro_rules! named {
     ($message:expr, $module:ident) => {
         match $message.identities {
-            Some($module::Identities::OrganizationId(id)) => Named::Id(id),
-            Some($module::Identities::ExternalId(id)) => Named::ExternalId(id),
+            Some($module::Identities::OrganizationId(id)) => OrganizationSelector::Id(id),
+            Some($module::Identities::ExternalId(id)) => OrganizationSelector::ExternalId(id),
             None => return Err(Error::required("organization_id").into()),
         }
     };
 }
 
-async fn get(tx: &mut Tx<'_>, named: &Named, text: &str) -> Result<Domain, Error> {
+async fn get(tx: &mut Tx<'_>, named: &OrganizationSelector, text: &str) -> Result<Domain, Error> {
     let organization = get_organization(tx, named).await?;
     let found = domain::find(tx, &organization.id, &id("domain", text)?).await?;
     found.ok_or_else(|| Error::not_found("domain"))
 }
 
 /// A domain and the environment, which every answer repeats.
-async fn get_shown(tx: &mut Tx<'_>, named: &Named, text: &str) -> Result<wire::Domain, Error> {
+async fn get_shown(tx: &mut Tx<'_>, named: &OrganizationSelector, text: &str) -> Result<wire::Domain, Error> {
     let domain = get(tx, named, text).await?;
     Ok(render(&domain, &environment::get(tx).await?.id))
 }

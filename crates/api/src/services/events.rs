@@ -13,7 +13,7 @@ use prost_types::value::Kind as ValueKind;
 use prost_types::{ListValue, Struct, Value};
 use tonic::{Request, Response};
 
-use crate::paging::{self, Paged, Sizes};
+use crate::paging::{self, PageWithTokens, Sizes};
 use crate::{Answer, Api, Error, render};
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
@@ -70,7 +70,7 @@ impl Api {
         &self,
         filter: &Filter,
         page: &paging::Request<EventId>,
-    ) -> Result<Paged<ScalekitEvent>, Error> {
+    ) -> Result<PageWithTokens<ScalekitEvent>, Error> {
         let (rows, environment_id) = self
             .read(async |tx| {
                 let rows = event::list(tx, filter, page).await?;
@@ -78,7 +78,7 @@ impl Api {
             })
             .await?;
         let paged = paging::answer(page, rows, |event| &event.id);
-        Ok(Paged {
+        Ok(PageWithTokens {
             rows: paged
                 .rows
                 .into_iter()

@@ -18,7 +18,9 @@ use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 use genkan_protocol::oauth::append_query;
 use genkan_store::mail::{self, Letter, Mail};
-use genkan_store::passwordless::{self, Challenge, Kind, Request, Sending, Template, Verification, Wanted};
+use genkan_store::passwordless::{
+    self, Challenge, Kind, NewRequest, Request, SendDecision, Template, Verification,
+};
 use genkan_store::{ClientId, Secret, client, user};
 use tonic::Response;
 use url::Url;
@@ -43,7 +45,7 @@ impl PasswordlessService for Api {
         let (call, message) = self.accept(request);
         self.require_mail()?;
         let client_id = client_of(&call)?;
-        let asked = Asked::read(&message, self.host().is_development())?;
+        let asked = SendRequest::read(&message, self.host().is_development())?;
         let wanted = asked.wanted(client_id, &message);
         let (secret, challenge) = (Secret::generate(), Challenge::generate());
         let (at, key, hash) = (call.at(), self.instance_key(), secret.sha256());
@@ -180,14 +182,14 @@ fn client_of<'a>(call: &'a Call<'_>) -> Result<&'a ClientId, Error> {
 }
 
 /// The parsed request.
-struct Asked {
+struct SendRequest {
     email: EmailAddress,
     kind: Kind,
     template: Option<Template>,
     lifetime: Duration,
 }
 
-impl Asked {
+impl SendRequest {
     fn read(message: &SendPasswordlessRequest, is_development: bool) -> Result<Self, Error> {
         let email = EmailAddress::parse(&message.email)
             .map_err(|error| Error::invalid("email", &error.to_string()))?;
@@ -215,8 +217,8 @@ impl Asked {
         })
     }
 
-    fn wanted<'a>(&'a self, client_id: &'a ClientId, message: &'a SendPasswordlessRequest) -> Wanted<'a> {
-        Wanted {
+    fn wanted<'a>(&'a self, client_id: &'a ClientId, message: &'a SendPasswordlessRequest) -> NewRequest<'a> {
+        NewRequest {
             client_id,
             email: &self.email,
             kind: self.kind,
@@ -254,14 +256,16 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn allowed(sending: Sending) -> Result<Request, Error> {
+fn allowed(sending: SendDecision) -> Result<Request, Error> {
     Err(match sending {
-        Sending::Allowed(request) => return Ok(request),
-        Sending::AddressLimit => Error::exhausted("this address has got many mails: wait ten minutes"),
-        Sending::ClientLimit => Error::exhausted("this application has sent many mails: wait ten minutes"),
-        Sending::NoMoreCodes => no_more_codes(),
-        Sending::Unknown => Error::not_found("auth request"),
-        Sending::Over => over(),
+        SendDecision::Allowed(request) => return Ok(request),
+        SendDecision::AddressLimit => Error::exhausted("this address has got many mails: wait ten minutes"),
+        SendDecision::ClientLimit => {
+            Error::exhausted("this application has sent many mails: wait ten minutes")
+        }
+        SendDecision::NoMoreCodes => no_more_codes(),
+        SendDecision::Unknown => Error::not_found("auth request"),
+        SendDecision::Over => over(),
     })
 }
 

@@ -127,7 +127,7 @@ impl Users {
     pub(crate) async fn links(&self) -> Vec<String> {
         let key = self.harness.instance_key();
         let mails = self.harness.tx(async |tx, _| mail::newest(tx, 10).await).await;
-        let link = |mail: &mail::Queued| match mail.open(key).unwrap() {
+        let link = |mail: &mail::QueuedMail| match mail.open(key).unwrap() {
             Content::Mail(Mail {
                 letter: Letter::Invitation { token, .. },
                 ..

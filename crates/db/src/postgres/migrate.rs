@@ -9,7 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error as Failure, Transaction};
 
 use super::random;
-use crate::migrate::{Applied, pending};
+use crate::migrate::{AppliedMigration, pending};
 use crate::statement::postgres::{Session, chain, error};
 use crate::{Error, Migration};
 
@@ -42,13 +42,13 @@ pub(super) async fn migrate(
     }
     create_table(client, session).await?;
     let mut deadline = Instant::now() + TRY_FOR;
-    let mut place = Place::default();
+    let mut place = MigrationProgress::default();
     loop {
         match apply_next(client, session, migrations, &mut place).await? {
-            Step::Applied => deadline = Instant::now() + TRY_FOR,
-            Step::NoneLeft => return Ok(()),
-            Step::Locked(error) if Instant::now() > deadline => return Err(error),
-            Step::Locked(error) => {
+            StepOutcome::AppliedMigration => deadline = Instant::now() + TRY_FOR,
+            StepOutcome::NoneLeft => return Ok(()),
+            StepOutcome::Locked(error) if Instant::now() > deadline => return Err(error),
+            StepOutcome::Locked(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "others hold the tables; the migration is tried again"
@@ -60,7 +60,10 @@ pub(super) async fn migrate(
 }
 
 /// The applied migrations, or `None` if there never were any.
-pub(super) async fn applied(client: &mut Client, session: &Session) -> Result<Option<Vec<Applied>>, Error> {
+pub(super) async fn applied(
+    client: &mut Client,
+    session: &Session,
+) -> Result<Option<Vec<AppliedMigration>>, Error> {
     let transaction = begin(client, session).await.map_err(|error| unreadable(&error))?;
     match read(&transaction).await {
         Ok(applied) => Ok(Some(applied)),
@@ -103,15 +106,15 @@ async fn create_table(client: &mut Client, session: &Session) -> Result<(), Erro
 
 /// The progress of the migration under way.
 #[derive(Debug, Default, Clone, Copy)]
-struct Place {
+struct MigrationProgress {
     version: i64,
     /// How many of its steps are done.
     steps: usize,
 }
 
 /// The outcome of one step.
-enum Step {
-    Applied,
+enum StepOutcome {
+    AppliedMigration,
     NoneLeft,
     /// Other transactions hold the locks that it needs. Nothing was done.
     Locked(Error),
@@ -121,19 +124,19 @@ async fn apply_next(
     client: &mut Client,
     session: &Session,
     migrations: &[Migration],
-    place: &mut Place,
-) -> Result<Step, Error> {
+    place: &mut MigrationProgress,
+) -> Result<StepOutcome, Error> {
     let transaction = begin(client, session).await.map_err(|error| unreadable(&error))?;
     let applied = match lock(&transaction).await {
         Ok(applied) => applied,
-        Err(error) if is_locked(&error) => return Ok(Step::Locked(unreadable(&error))),
+        Err(error) if is_locked(&error) => return Ok(StepOutcome::Locked(unreadable(&error))),
         Err(error) => return Err(unreadable(&error)),
     };
     let Some(next) = pending(migrations, &applied)?.first() else {
-        return Ok(Step::NoneLeft);
+        return Ok(StepOutcome::NoneLeft);
     };
     if place.version != next.version {
-        *place = Place {
+        *place = MigrationProgress {
             version: next.version,
             steps: 0,
         };
@@ -144,9 +147,9 @@ async fn apply_next(
             if is_last {
                 tracing::info!(version = next.version, name = next.name, "migrated the database");
             }
-            Ok(Step::Applied)
+            Ok(StepOutcome::AppliedMigration)
         }
-        Err(failure) if is_locked(&failure) => Ok(Step::Locked(next.failed(error(&failure)))),
+        Err(failure) if is_locked(&failure) => Ok(StepOutcome::Locked(next.failed(error(&failure)))),
         Err(failure) => Err(next.failed(error(&failure))),
     }
 }
@@ -190,7 +193,7 @@ async fn begin<'a>(client: &'a mut Client, session: &Session) -> Result<Transact
 }
 
 /// Waits for other processes that migrate, and reads which migrations are applied.
-async fn lock(transaction: &Transaction<'_>) -> Result<Vec<Applied>, Failure> {
+async fn lock(transaction: &Transaction<'_>) -> Result<Vec<AppliedMigration>, Failure> {
     // A step on a large table may take long.
     transaction
         .batch_execute(&format!(
@@ -201,12 +204,12 @@ async fn lock(transaction: &Transaction<'_>) -> Result<Vec<Applied>, Failure> {
     read(transaction).await
 }
 
-async fn read(transaction: &Transaction<'_>) -> Result<Vec<Applied>, Failure> {
+async fn read(transaction: &Transaction<'_>) -> Result<Vec<AppliedMigration>, Failure> {
     let sql = "SELECT version, name, checksum FROM schema_migrations WHERE version > 0 ORDER BY version";
     let rows = transaction.query_typed(sql, &[]).await?;
     rows.iter()
         .map(|row| {
-            Ok(Applied {
+            Ok(AppliedMigration {
                 version: row.try_get(0)?,
                 name: row.try_get(1)?,
                 checksum: row.try_get(2)?,

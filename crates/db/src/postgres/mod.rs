@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
 
-use crate::migrate::Applied;
+use crate::migrate::AppliedMigration;
 use crate::statement::postgres::{
     self as statement, Begin, COMMIT_LIMIT, Commit, SILENT, Server, Transaction,
 };
@@ -101,7 +101,7 @@ impl Postgres {
         migrate::migrate(&mut client, self.connections.session(), migrations).await
     }
 
-    pub(crate) async fn applied(&self) -> Result<Option<Vec<Applied>>, Error> {
+    pub(crate) async fn applied(&self) -> Result<Option<Vec<AppliedMigration>>, Error> {
         let mut client = self
             .connections
             .get(Hope::Again, Instant::now() + RERUN_FOR)

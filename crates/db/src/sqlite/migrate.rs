@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{dialect, open};
-use crate::migrate::{Applied, pending};
+use crate::migrate::{AppliedMigration, pending};
 use crate::{Error, Migration};
 
 /// How long a start waits for another process that migrates.
@@ -20,7 +20,7 @@ pub(super) fn migrate(path: &Path, migrations: &[Migration]) -> Result<(), Error
 }
 
 /// The applied migrations, or `None` if there never were any.
-pub(super) fn applied_by(path: &Path) -> Result<Option<Vec<Applied>>, Error> {
+pub(super) fn applied_by(path: &Path) -> Result<Option<Vec<AppliedMigration>>, Error> {
     let broken = |error: rusqlite::Error| Error::Migration(format!("the schema cannot be read: {error}"));
     let connection = open::reader(path)?;
     let is_there = connection
@@ -70,11 +70,11 @@ fn apply_next(connection: &mut Connection, migrations: &[Migration]) -> Result<b
     Ok(true)
 }
 
-fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<AppliedMigration>> {
     connection
         .prepare("SELECT version, name, checksum FROM schema_migrations ORDER BY version")?
         .query_map([], |row| {
-            Ok(Applied {
+            Ok(AppliedMigration {
                 version: row.get(0)?,
                 name: row.get(1)?,
                 checksum: row.get(2)?,

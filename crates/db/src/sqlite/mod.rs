@@ -19,7 +19,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::migrate::Applied;
+use crate::migrate::AppliedMigration;
 use crate::statement::Access;
 use crate::work::{Done, Work};
 use crate::{Error, Migration, Tx};
@@ -82,7 +82,7 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(crate) async fn applied(&self) -> Result<Option<Vec<Applied>>, Error> {
+    pub(crate) async fn applied(&self) -> Result<Option<Vec<AppliedMigration>>, Error> {
         let path = self.path.clone();
         blocking(move || migrate::applied_by(&path)).await
     }

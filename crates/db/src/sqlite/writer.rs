@@ -61,11 +61,11 @@ pub(super) struct Queue {
 struct Line {
     /// The writer, if nobody has the turn. Then its batch is committed.
     free: Option<Box<Writer>>,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Waiter>,
     closed: bool,
 }
 
-struct Waiting {
+struct Waiter {
     waits: Waits,
     turn: oneshot::Sender<Turn>,
 }
@@ -151,7 +151,7 @@ impl Queue {
                     writer: Some(writer),
                 });
             }
-            None => line.waiting.push_back(Waiting { waits, turn }),
+            None => line.waiting.push_back(Waiter { waits, turn }),
         }
         Ok(receiver)
     }

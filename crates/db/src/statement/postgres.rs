@@ -22,7 +22,7 @@ pub(crate) use session::{Pooler, Server, Session};
 pub(crate) use transaction::{Begin, COMMIT_LIMIT, Commit, Transaction, Turn};
 
 /// A result, or what the failure means for the transaction.
-type Answer<T> = Result<T, (Fate, Error)>;
+type StatementResult<T> = Result<T, (Fate, Error)>;
 
 /// The reason in the error if a server does not answer.
 pub(crate) const SILENT: &str = "it did not answer in time";
@@ -34,7 +34,7 @@ pub(crate) async fn opt(
     transaction: &Transaction,
     sql: &'static str,
     params: &[Value<'_>],
-) -> Answer<Option<Row>> {
+) -> StatementResult<Option<Row>> {
     bounded(read_first(transaction, sql, params)).await
 }
 
@@ -42,7 +42,7 @@ async fn read_first(
     transaction: &Transaction,
     sql: &'static str,
     params: &[Value<'_>],
-) -> Answer<Option<Row>> {
+) -> StatementResult<Option<Row>> {
     let mut rows = pin!(run(transaction, sql, params).await?);
     let mut first = None;
     // Read to the end, because an error may follow the first row. But never read beyond it: the driver
@@ -57,7 +57,7 @@ pub(crate) async fn all<P: ToSql + Sync>(
     transaction: &Transaction,
     sql: &'static str,
     params: &[P],
-) -> Answer<Vec<Row>> {
+) -> StatementResult<Vec<Row>> {
     bounded(read_all(transaction, sql, params)).await
 }
 
@@ -65,7 +65,7 @@ async fn read_all<P: ToSql + Sync>(
     transaction: &Transaction,
     sql: &'static str,
     params: &[P],
-) -> Answer<Vec<Row>> {
+) -> StatementResult<Vec<Row>> {
     let mut rows = pin!(run(transaction, sql, params).await?);
     let mut all = Vec::new();
     while let Some(row) = next(transaction, &mut rows).await? {
@@ -78,7 +78,7 @@ pub(crate) async fn exec<P: ToSql + Sync>(
     transaction: &Transaction,
     sql: &'static str,
     params: &[P],
-) -> Answer<u64> {
+) -> StatementResult<u64> {
     bounded(async {
         let mut rows = pin!(run(transaction, sql, params).await?);
         while next(transaction, &mut rows).await?.is_some() {}
@@ -88,13 +88,13 @@ pub(crate) async fn exec<P: ToSql + Sync>(
 }
 
 /// A frozen server answers nothing, but keeps its connections.
-async fn bounded<T>(answer: impl Future<Output = Answer<T>>) -> Answer<T> {
+async fn bounded<T>(answer: impl Future<Output = StatementResult<T>>) -> StatementResult<T> {
     timeout(ANSWER_LIMIT, answer)
         .await
         .unwrap_or_else(|_| Err((Fate::Elsewhere, Error::Database(SILENT.to_owned()))))
 }
 
-async fn next(transaction: &Transaction, rows: &mut Pin<&mut RowStream>) -> Answer<Option<Row>> {
+async fn next(transaction: &Transaction, rows: &mut Pin<&mut RowStream>) -> StatementResult<Option<Row>> {
     match rows.try_next().await {
         Ok(row) => Ok(row.map(Row::postgres)),
         Err(error) => Err(failed(transaction, &error)),
@@ -118,7 +118,7 @@ async fn run<P: ToSql + Sync>(
     transaction: &Transaction,
     sql: &'static str,
     params: &[P],
-) -> Answer<RowStream> {
+) -> StatementResult<RowStream> {
     let client = transaction.client();
     let rows = if transaction.session.is_pooled() {
         let types = types(transaction, sql).await?;
@@ -138,7 +138,7 @@ async fn run<P: ToSql + Sync>(
 ///
 /// For the question, its statement has a name. The name is used within this transaction, so in one server
 /// process, and is dropped at once.
-async fn types(transaction: &Transaction, sql: &'static str) -> Answer<std::sync::Arc<[Type]>> {
+async fn types(transaction: &Transaction, sql: &'static str) -> StatementResult<std::sync::Arc<[Type]>> {
     let types = transaction.session.types();
     if let Some(known) = types.get(sql) {
         return Ok(known);
@@ -149,7 +149,7 @@ async fn types(transaction: &Transaction, sql: &'static str) -> Answer<std::sync
 }
 
 /// Otherwise the driver would panic.
-fn count(sql: &str, used: usize, given: usize) -> Answer<()> {
+fn count(sql: &str, used: usize, given: usize) -> StatementResult<()> {
     if used == given {
         return Ok(());
     }

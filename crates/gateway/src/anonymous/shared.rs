@@ -7,7 +7,7 @@ use genkan_store::{Error, anonymous_slice};
 
 use super::TooMany;
 use crate::app::App;
-use crate::budget::{Left, SLICE};
+use crate::budget::{SLICE, SliceRest};
 use crate::context;
 
 /// Counts a sign-in that this request begins, at all nodes together.
@@ -27,8 +27,8 @@ pub(crate) async fn begin(app: &App) -> Result<(), NotBegun> {
     let minute = now.div_euclid(60);
     match slices.take(source, minute) {
         Ok(()) => return Ok(()),
-        Err(Left::Nothing) => return Err(too_many(now)),
-        Err(Left::Begins(_)) => {}
+        Err(SliceRest::Nothing) => return Err(too_many(now)),
+        Err(SliceRest::Begins(_)) => {}
     }
     let (name, most) = (source.to_string(), i64::from(slices.per_minute));
     let granted = app
@@ -37,10 +37,10 @@ pub(crate) async fn begin(app: &App) -> Result<(), NotBegun> {
         .await?;
     if granted {
         // This request takes the first of them.
-        slices.put(source, minute, Left::Begins(SLICE - 1));
+        slices.put(source, minute, SliceRest::Begins(SLICE - 1));
         Ok(())
     } else {
-        slices.put(source, minute, Left::Nothing);
+        slices.put(source, minute, SliceRest::Nothing);
         Err(too_many(now))
     }
 }

@@ -15,7 +15,7 @@ use genkan_store::ConnectionId;
 use genkan_web::listener::Source;
 use parking_lot::Mutex;
 
-use super::buckets::{Buckets, Taken};
+use super::buckets::{Buckets, Withdrawal};
 
 /// One client may use one part in so many of the connection's budget.
 const SHARE: u32 = 2;
@@ -64,9 +64,9 @@ impl Answers {
 pub(crate) struct Attempt<'a> {
     answers: &'a Answers,
     key: Key,
-    of_client: Taken,
+    of_client: Withdrawal,
     /// `None` if nothing was left to take.
-    of_connection: Option<Taken>,
+    of_connection: Option<Withdrawal>,
 }
 
 impl Answers {

@@ -39,7 +39,7 @@ struct Row {
 /// The amount taken, and from which rows, to give it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub(crate) struct Taken {
+pub(crate) struct Withdrawal {
     nanos: u64,
     rows: [bool; 2],
 }
@@ -68,11 +68,11 @@ impl Buckets {
     }
 
     /// Takes so many units, or returns how long to wait for them.
-    pub(crate) fn take<K: Hash>(&self, source: &K, units: u32) -> Result<Taken, Duration> {
+    pub(crate) fn take<K: Hash>(&self, source: &K, units: u32) -> Result<Withdrawal, Duration> {
         self.take_at(self.now(), source, units)
     }
 
-    fn take_at<K: Hash>(&self, now: u64, source: &K, units: u32) -> Result<Taken, Duration> {
+    fn take_at<K: Hash>(&self, now: u64, source: &K, units: u32) -> Result<Withdrawal, Duration> {
         let nanos = self.unit_nanos.saturating_mul(u64::from(units));
         // Never more at once than a bucket holds: that would never be available.
         let nanos = nanos.min(MINUTE_NANOS);
@@ -80,12 +80,12 @@ impl Buckets {
         let rows = results.map(|result| result.is_ok());
         match results {
             [Err(one), Err(other)] => Err(Duration::from_nanos(one.min(other))),
-            _ => Ok(Taken { nanos, rows }),
+            _ => Ok(Withdrawal { nanos, rows }),
         }
     }
 
     /// Undoes a [`Self::take`].
-    pub(crate) fn give_back<K: Hash>(&self, source: &K, taken: Taken) {
+    pub(crate) fn give_back<K: Hash>(&self, source: &K, taken: Withdrawal) {
         for (row, _) in self.rows.iter().zip(taken.rows).filter(|(_, took)| *took) {
             row.update(source, |full_at| Some(full_at.saturating_sub(taken.nanos)));
         }

@@ -18,8 +18,8 @@ use genkan_protocol::Timestamp;
 use genkan_web::listener::Source;
 
 pub(crate) use answers::{Answers, Attempt};
-use buckets::{Buckets, Taken};
-pub(crate) use slices::{Left, SLICE, Slices};
+use buckets::{Buckets, Withdrawal};
+pub(crate) use slices::{SLICE, SliceRest, Slices};
 
 /// The limits; 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Limiter {
         self.take(now, source, work).map(drop)
     }
 
-    fn take(&self, now: Timestamp, source: Source, work: Work) -> Result<Taken, TooMany> {
+    fn take(&self, now: Timestamp, source: Source, work: Work) -> Result<Withdrawal, TooMany> {
         if source == Source::Forwarder {
             self.forwarders.log(now, || {
                 tracing::warn!(
@@ -169,7 +169,7 @@ impl Limiter {
 /// the price of a page.
 #[derive(Debug)]
 #[must_use = "a right guess is given back"]
-pub struct Guess<'a>(Option<(&'a Limiter, Source, Taken)>);
+pub struct Guess<'a>(Option<(&'a Limiter, Source, Withdrawal)>);
 
 impl Guess<'_> {
     /// The guess of no client: there is no request from outside.

@@ -30,11 +30,11 @@ pub(crate) struct Slices {
 #[derive(Debug, Default)]
 struct Minute {
     minute: i64,
-    left: HashMap<Source, Left>,
+    left: HashMap<Source, SliceRest>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Left {
+pub(crate) enum SliceRest {
     /// The rest of the present slice. The first slice is free.
     Begins(u32),
     /// The shared budget is used up.
@@ -52,7 +52,7 @@ impl Slices {
 
     /// Takes one from the present slice. If it is empty, returns whether the client may take
     /// another.
-    pub(crate) fn take(&self, source: Source, minute: i64) -> Result<(), Left> {
+    pub(crate) fn take(&self, source: Source, minute: i64) -> Result<(), SliceRest> {
         let mut taken = self.taken.lock();
         if taken.minute != minute {
             *taken = Minute {
@@ -63,8 +63,8 @@ impl Slices {
         if taken.left.len() >= MOST_CLIENTS && !taken.left.contains_key(&source) {
             return Ok(());
         }
-        match taken.left.entry(source).or_insert(Left::Begins(SLICE)) {
-            Left::Begins(left) if *left > 0 => {
+        match taken.left.entry(source).or_insert(SliceRest::Begins(SLICE)) {
+            SliceRest::Begins(left) if *left > 0 => {
                 *left -= 1;
                 Ok(())
             }
@@ -72,7 +72,7 @@ impl Slices {
         }
     }
 
-    pub(crate) fn put(&self, source: Source, minute: i64, left: Left) {
+    pub(crate) fn put(&self, source: Source, minute: i64, left: SliceRest) {
         let mut taken = self.taken.lock();
         if taken.minute == minute {
             taken.left.insert(source, left);

@@ -1,7 +1,7 @@
 //! `genkan trace list|show`
 
 use clap::{Args, Subcommand};
-use genkan_protocol::trace::{Check, Outcome};
+use genkan_protocol::trace::{Check, CheckOutcome};
 use genkan_store::TraceId;
 use genkan_store::login_trace::{self, LoginTrace};
 use serde::Serialize;
@@ -99,8 +99,8 @@ pub(super) fn checks(checks: &[Check]) -> String {
 fn row(check: &Check) -> [String; 3] {
     let optional = |value: &Option<String>| value.clone().unwrap_or_default();
     let (mark, seen) = match check.outcome {
-        Outcome::Passed => ("ok", optional(&check.note)),
-        Outcome::Failed => (
+        CheckOutcome::Passed => ("ok", optional(&check.note)),
+        CheckOutcome::Failed => (
             "FAILED",
             format!(
                 "expected {}, received {}",
@@ -108,8 +108,8 @@ fn row(check: &Check) -> [String; 3] {
                 optional(&check.received)
             ),
         ),
-        Outcome::NotReached => ("-", "not reached".to_owned()),
-        Outcome::PassedOver => ("note", optional(&check.note)),
+        CheckOutcome::NotReached => ("-", "not reached".to_owned()),
+        CheckOutcome::PassedOver => ("note", optional(&check.note)),
     };
     [mark.to_owned(), check.name.clone(), seen]
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::key::{Fallback, Key};
 use super::proxy::{NoProxy, ProxyUrl};
-use super::reader::{Reader, Written};
+use super::reader::{Reader, WrittenValue};
 use super::setting::{
     ByteSize, InstanceKeyBytes, LogFilter, LogFormat, Pooler, SchemaName, Setting, TlsMode,
 };
@@ -36,7 +36,7 @@ macro_rules! settings {
             $( $(#[doc = $root_doc])+ pub $root: settings!(@type $root_kind $root_type), )*
             $( $(#[doc = $section_doc])+ pub $section: $Section, )*
             /// What was written and where, for [`Config::show`] and for mistakes found later.
-            pub(super) written: BTreeMap<&'static str, Written>,
+            pub(super) written: BTreeMap<&'static str, WrittenValue>,
         }
 
         $(

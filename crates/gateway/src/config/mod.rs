@@ -31,7 +31,7 @@ pub use keys::{
 };
 pub use mistake::{Mistake, Mistakes, Place};
 pub use proxy::{NoProxy, ProxyUrl};
-use reader::{Reader, Written};
+use reader::{Reader, WrittenValue};
 pub use reference::reference;
 pub use setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, TlsMode, parse_duration};
 pub use show::InForce;
@@ -172,7 +172,7 @@ impl Config {
         let mut set = |key: &'static str, value: String| {
             reader.written.insert(
                 key,
-                Written {
+                WrittenValue {
                     items: vec![value],
                     place: Place::Default,
                 },
@@ -192,7 +192,7 @@ impl Config {
             if !reader.is_written(key) {
                 let items = vec![value.to_owned()];
                 let place = Place::Default;
-                reader.written.insert(key, Written { items, place });
+                reader.written.insert(key, WrittenValue { items, place });
             }
         }
         if !reader.is_written("instance_key") && !reader.is_written("instance_key_file") {
@@ -200,7 +200,7 @@ impl Config {
             let items = vec![file.to_string_lossy().into_owned()];
             reader.written.insert(
                 "instance_key_file",
-                Written {
+                WrittenValue {
                     items,
                     place: Place::Default,
                 },
@@ -209,7 +209,7 @@ impl Config {
         if !reader.is_written("api.validate_tokens_by_identifier") {
             reader.written.insert(
                 "api.validate_tokens_by_identifier",
-                Written {
+                WrittenValue {
                     items: vec!["true".to_owned()],
                     place: Place::Default,
                 },

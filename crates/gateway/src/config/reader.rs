@@ -13,13 +13,13 @@ use super::setting::{Form, Setting};
 
 /// The value of a key, as it is written.
 #[derive(Clone)]
-pub(super) struct Written {
+pub(super) struct WrittenValue {
     /// It may be a secret.
     pub(super) items: Vec<String>,
     pub(super) place: Place,
 }
 
-impl std::fmt::Debug for Written {
+impl std::fmt::Debug for WrittenValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Written at {}", self.place)
     }
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Written {
 /// The values, and the mistakes so far.
 pub(super) struct Reader {
     keys: Vec<&'static Key>,
-    pub(super) written: BTreeMap<&'static str, Written>,
+    pub(super) written: BTreeMap<&'static str, WrittenValue>,
     pub(super) mistakes: Vec<Mistake>,
     file: Option<PathBuf>,
     is_broken: bool,
@@ -90,7 +90,7 @@ impl Reader {
         let place = source.place(&value.span());
         match items(key.form, value.get_ref()) {
             Ok(items) => {
-                self.written.insert(key.name, Written { items, place });
+                self.written.insert(key.name, WrittenValue { items, place });
             }
             // A line that is not TOML is reported already.
             Err(_) if self.has_syntax_mistake(&place) => {}
@@ -126,7 +126,7 @@ impl Reader {
                 Form::Text | Form::Number | Form::Boolean => vec![value.to_owned()],
             };
             let place = Place::Variable(variable.clone());
-            self.written.insert(key.name, Written { items, place });
+            self.written.insert(key.name, WrittenValue { items, place });
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::keys::SECTIONS;
-use super::reader::{Written, default_items};
+use super::reader::{WrittenValue, default_items};
 use super::{Config, Fallback, Form, Key, Place};
 
 /// The effective value of a key.
@@ -50,13 +50,13 @@ impl Config {
     fn in_force(&self, key: &Key) -> InForce {
         let (items, origin) = match (self.written.get(key.name), key.fallback) {
             (
-                Some(Written {
+                Some(WrittenValue {
                     items,
                     place: Place::Default,
                 }),
                 _,
             ) => (items.clone(), "development".to_owned()),
-            (Some(Written { items, place }), _) => (items.clone(), place.to_string()),
+            (Some(WrittenValue { items, place }), _) => (items.clone(), place.to_string()),
             (None, Fallback::Text(text)) => (default_items(key.form, text), "default".to_owned()),
             (None, Fallback::Absent | Fallback::Required) if key.name == "database.url" => {
                 (vec![self.database_url().to_string()], "default".to_owned())

@@ -82,7 +82,7 @@ pub async fn finish(
         return Err(NotTaken::Unsolicited);
     };
     anonymous::charge(app, Work::Provider)?;
-    let answer = Answer {
+    let answer = ProviderAnswer {
         connection_id,
         state: state.sha256(),
         handle: None,
@@ -153,7 +153,7 @@ pub async fn finish_parked(
         .filter(|parked| parked.connection_id == connection_id)
         .ok_or(NotTaken::Unsolicited)?;
     let body = parked.open(app.instance_key()).map_err(PageError::internal)?;
-    let answer = Answer {
+    let answer = ProviderAnswer {
         connection_id,
         state: parked.state,
         handle: Some(handle),
@@ -167,7 +167,7 @@ fn garbled() -> PageError {
 }
 
 /// An answer with the request that it belongs to.
-struct Answer {
+struct ProviderAnswer {
     /// The connection at whose address it arrived.
     connection_id: ConnectionId,
     state: SecretHash,
@@ -176,7 +176,7 @@ struct Answer {
     returned: Return,
 }
 
-impl Answer {
+impl ProviderAnswer {
     /// Uses the request up, and checks the answer.
     async fn take(self, app: &App, browser: &SecretHash) -> Result<Finished, NotTaken> {
         // Before the state is used up, because a refused answer may come again.
@@ -201,7 +201,7 @@ impl Answer {
     async fn judge(
         self,
         app: &App,
-        opened: Opened,
+        opened: PendingLogin,
         attempt: Option<Attempt<'_>>,
     ) -> Result<Finished, NotTaken> {
         let expected = opened
@@ -222,7 +222,7 @@ impl Answer {
     }
 
     /// Uses up the handle and the request in one transaction.
-    async fn open(&self, app: &App, browser: &SecretHash) -> Result<Opened, NotTaken> {
+    async fn open(&self, app: &App, browser: &SecretHash) -> Result<PendingLogin, NotTaken> {
         let now = app.now();
         let opened = app
             .db()
@@ -247,7 +247,7 @@ impl Answer {
                     .filter(|_| pending.connection_id == self.connection_id)
                     .ok_or(NotTaken::Unsolicited)?;
                 let connection = connection.ok_or_else(super::not_active)?;
-                Ok(Opened {
+                Ok(PendingLogin {
                     pending,
                     interaction,
                     connection,
@@ -269,7 +269,7 @@ impl Answer {
 }
 
 /// The request and the login that an answer belongs to.
-struct Opened {
+struct PendingLogin {
     pending: UpstreamRequest,
     interaction: Interaction,
     connection: Connection,

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 use genkan_store::Secret;
-use genkan_store::upstream_request::Expected;
+use genkan_store::upstream_request::ExpectedAnswer;
 use genkan_web::page::Page;
 use http::header;
 
@@ -22,11 +22,11 @@ pub enum Departure {
 
 /// A departure, and the data that its answer needs.
 #[derive(Debug)]
-pub struct Departing {
+pub struct PendingDeparture {
     pub departure: Departure,
     /// With it the answer finds its request.
     pub state: Secret,
-    pub expected: Expected,
+    pub expected: ExpectedAnswer,
 }
 
 impl IntoResponse for Departure {

@@ -1,7 +1,7 @@
 //! For people who come from Google: checks whether their account is the company's own.
 
 use genkan_store::admission::Refusal;
-use genkan_store::connection::hosted_domain::{self, Hosted};
+use genkan_store::connection::hosted_domain::{self, HostedDomainCheck};
 
 use super::{Failure, UpstreamIdentity};
 use crate::app::App;
@@ -23,7 +23,7 @@ pub(super) async fn check(
         .db()
         .read(async |tx| hosted_domain::look(tx, &identity.connection, &identity.attributes).await)
         .await?;
-    let Some(Hosted {
+    let Some(HostedDomainCheck {
         received,
         is_own,
         is_refused,

@@ -25,12 +25,12 @@ use genkan_protocol::{EmailAddress, Timestamp, Trace};
 use genkan_store::admission::{Claim, Profile, Refusal, Roles};
 use genkan_store::connection::{self, Connection, Kind, Protocol};
 use genkan_store::interaction::{self, Interaction, Request, Stage, Way};
-use genkan_store::upstream_request::{self, Expected, UpstreamRequest};
+use genkan_store::upstream_request::{self, ExpectedAnswer, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, InteractionId, Proof, SecretHash};
 use http::StatusCode;
 
 pub use answer::{Finished, MAX_FORM_BYTES, NotTaken, finish, finish_parked, park};
-pub use departure::{Departing, Departure};
+pub use departure::{Departure, PendingDeparture};
 pub use failure::Failure;
 
 use crate::anonymous::{self, Work};
@@ -206,7 +206,7 @@ pub async fn start(
 
 /// A provider that the next sign-in will not reach.
 #[derive(Debug)]
-pub struct Unreached {
+pub struct UnreachableProvider {
     pub why: String,
     /// What an operator can change, if the reason shows it.
     pub remedy: Option<&'static str>,
@@ -216,8 +216,8 @@ pub struct Unreached {
 ///
 /// # Errors
 ///
-/// [`Unreached`] if nobody can sign in there.
-pub async fn reach(app: &App, connection: &Connection) -> Result<(), Unreached> {
+/// [`UnreachableProvider`] if nobody can sign in there.
+pub async fn reach(app: &App, connection: &Connection) -> Result<(), UnreachableProvider> {
     match &connection.settings.protocol {
         Protocol::Oidc(settings) => oidc::reach(app, connection, settings).await,
         Protocol::Saml(_) => Err(saml::reach(connection)),
@@ -237,19 +237,19 @@ pub fn becomes(connection: &Connection, name: &str) -> Option<&'static str> {
 async fn read(
     app: &App,
     connection: &Connection,
-    (interaction, expected): (&Interaction, Expected),
+    (interaction, expected): (&Interaction, ExpectedAnswer),
     returned: &Return,
 ) -> Result<UpstreamIdentity, Failure> {
     match (&connection.settings.protocol, expected) {
         (
             Protocol::Oidc(settings),
-            Expected::Oidc {
+            ExpectedAnswer::Oidc {
                 nonce,
                 code_verifier,
                 form_post,
             },
         ) => {
-            let arrival = oidc::Arrival {
+            let arrival = oidc::AuthenticationResponse {
                 returned,
                 nonce: &nonce,
                 code_verifier: code_verifier.and_then(|text| CodeVerifier::parse(text.expose()).ok()),

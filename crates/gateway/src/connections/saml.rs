@@ -3,7 +3,7 @@
 use genkan_protocol::Trace;
 use genkan_store::connection::Connection;
 
-use super::{Failure, Unreached};
+use super::{Failure, UnreachableProvider};
 
 /// The failure of every sign-in through such a connection.
 pub(super) fn not_supported(connection: &Connection) -> Failure {
@@ -16,8 +16,8 @@ pub(super) fn not_supported(connection: &Connection) -> Failure {
     )
 }
 
-pub(super) fn reach(connection: &Connection) -> Unreached {
-    Unreached {
+pub(super) fn reach(connection: &Connection) -> UnreachableProvider {
+    UnreachableProvider {
         why: format!(
             "{} is not a valid document: this version signs nobody in by SAML",
             connection.id

@@ -73,7 +73,7 @@ pub async fn record(
 }
 
 /// The facts of the event.
-fn told(failure: &Failure, trace_id: Option<&TraceId>, client_id: Option<&ClientId>) -> tally::Failure {
+fn told(failure: &Failure, trace_id: Option<&TraceId>, client_id: Option<&ClientId>) -> tally::FailureRecord {
     let mut data = Map::new();
     let mut set = |name: &str, value: &str| data.insert(name.to_owned(), Value::from(value));
     if let Some(id) = trace_id {
@@ -83,7 +83,7 @@ fn told(failure: &Failure, trace_id: Option<&TraceId>, client_id: Option<&Client
     if let Some(id) = context::request_id() {
         set("request_id", &id);
     }
-    tally::Failure {
+    tally::FailureRecord {
         data,
         organization_id: failure.organization_id.clone(),
         client_id: client_id.cloned(),

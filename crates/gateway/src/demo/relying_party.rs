@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use genkan_protocol::jose::{self, JwkSet, JwtError, Verified};
 use genkan_protocol::oauth::append_query;
-use genkan_protocol::oidc::id_token::{self, Expected, ExpectedNonce};
+use genkan_protocol::oidc::id_token::{self, ExpectedNonce, IdTokenExpectations};
 use genkan_protocol::oidc::{IdTokenError, ProviderMetadata, well_known_url};
 use genkan_protocol::{Timestamp, Trace};
 use serde::Deserialize;
@@ -168,7 +168,7 @@ impl RelyingParty {
         now: Timestamp,
     ) -> Result<Session, RelyingPartyError> {
         let id_token = self.verify(&tokens.id_token).await?;
-        let expected = Expected {
+        let expected = IdTokenExpectations {
             issuer: &self.config.issuer,
             client_id: &self.config.client_id,
             nonce: nonce.map(ExpectedNonce::Plain),

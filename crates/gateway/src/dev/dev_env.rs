@@ -7,7 +7,7 @@ use std::path::Path;
 use genkan_store::Secret;
 
 use super::file::{self, Readers};
-use super::seed::{REDIRECT_URI, Seeded};
+use super::seed::{DevelopmentSeed, REDIRECT_URI};
 use super::trust::{TRUSTSTORE_PASSWORD, TrustFiles};
 use crate::app::App;
 
@@ -39,14 +39,14 @@ pub fn read(data_dir: &Path, name: &str) -> Option<String> {
 /// # Errors
 ///
 /// If it cannot be written.
-pub fn write(data_dir: &Path, app: &App, seeded: &Seeded, trust: &TrustFiles) -> io::Result<()> {
+pub fn write(data_dir: &Path, app: &App, seeded: &DevelopmentSeed, trust: &TrustFiles) -> io::Result<()> {
     // A developer may have written their own address here, when this file still gave one.
     let chosen = read(data_dir, REDIRECT_VARIABLE).filter(|chosen| chosen != REDIRECT_URI);
     let text = render(app.issuer(), seeded, trust, chosen.as_deref());
     file::replace(&data_dir.join(FILE), text.as_bytes(), Readers::Owner)
 }
 
-fn render(issuer: &str, seeded: &Seeded, trust: &TrustFiles, redirect_uri: Option<&str>) -> String {
+fn render(issuer: &str, seeded: &DevelopmentSeed, trust: &TrustFiles, redirect_uri: Option<&str>) -> String {
     let mut text = "# Made by `genkan dev`. Source it (`set -a; . ./dev.env; set +a`), or copy it to your\n\
                     # application's .env. The second line is the first as some of Scalekit's examples call it.\n"
         .to_owned();

@@ -7,13 +7,13 @@ use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use genkan_store::MailId;
-use genkan_store::mail::{self, Queued};
+use genkan_store::mail::{self, QueuedMail};
 use genkan_web::page::{Forms, Page, PageTemplate, Room, wants_html};
 use genkan_web::text::Link;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::letters::{self, Written};
+use crate::letters::{self, LetterText};
 use crate::mail::Mailer;
 use crate::web::error::PageError;
 use crate::web::facts::Fact;
@@ -142,12 +142,12 @@ async fn html(State(app): State<App>, Path(id): Path<String>) -> Result<Response
     Ok((headers, Html(written.html)).into_response())
 }
 
-fn open(app: &App, mail: &Queued) -> Option<Written> {
+fn open(app: &App, mail: &QueuedMail) -> Option<LetterText> {
     let content = mail.open(app.instance_key()).ok()?;
     Some(letters::write(app.issuer(), content))
 }
 
-async fn find(app: &App, id: &str) -> Result<(Queued, Written), PageError> {
+async fn find(app: &App, id: &str) -> Result<(QueuedMail, LetterText), PageError> {
     let found = match MailId::parse(id) {
         Ok(id) => app.db().read(async |tx| mail::find(tx, &id).await).await?,
         Err(_) => None,
@@ -164,7 +164,7 @@ async fn find(app: &App, id: &str) -> Result<(Queued, Written), PageError> {
         })
 }
 
-fn describe(mail: &Queued, written: &Written) -> Letter {
+fn describe(mail: &QueuedMail, written: &LetterText) -> Letter {
     Letter {
         id: mail.id.to_string(),
         to: written.to.to_string(),
@@ -173,7 +173,7 @@ fn describe(mail: &Queued, written: &Written) -> Letter {
     }
 }
 
-fn as_json(mail: &Queued, written: &Written) -> Value {
+fn as_json(mail: &QueuedMail, written: &LetterText) -> Value {
     json!({
         "id": mail.id,
         "kind": mail.kind,

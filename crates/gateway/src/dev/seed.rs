@@ -28,7 +28,7 @@ const TEST_DOMAINS: [&str; 2] = ["example.com", "example.org"];
 
 /// The parts that a start needs.
 #[derive(Debug)]
-pub struct Seeded {
+pub struct DevelopmentSeed {
     pub client_id: ClientId,
     pub client_secret: Secret,
     pub organization_id: OrganizationId,
@@ -39,7 +39,7 @@ pub struct Seeded {
     demo_secret: Secret,
 }
 
-impl Seeded {
+impl DevelopmentSeed {
     /// The settings of the simulator.
     pub fn simulator(&self, app: &App, demo_url: &str) -> simulator::Config {
         simulator::Config {
@@ -80,7 +80,7 @@ impl Seeded {
 /// # Errors
 ///
 /// [`Error`] if the store fails.
-pub async fn ensure(app: &App, demo_url: &str, written: Option<Secret>) -> Result<Seeded, Error> {
+pub async fn ensure(app: &App, demo_url: &str, written: Option<Secret>) -> Result<DevelopmentSeed, Error> {
     let at = app.at(app.now());
     let clients = app
         .db()
@@ -98,7 +98,7 @@ pub async fn ensure(app: &App, demo_url: &str, written: Option<Secret>) -> Resul
         .flatten()
         .unwrap_or_else(Secret::generate);
     move_along(app, at, known, &simulator_secret).await?;
-    Ok(Seeded {
+    Ok(DevelopmentSeed {
         client_id,
         client_secret,
         organization_id: connection.organization_id.clone().ok_or(Error::Stale)?,

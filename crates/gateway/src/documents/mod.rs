@@ -5,7 +5,7 @@ mod shelf;
 use genkan_protocol::jose::JwkSet;
 use genkan_protocol::oidc::ProviderMetadata;
 
-pub(crate) use shelf::Kept;
+pub(crate) use shelf::FetchedDocument;
 use shelf::Shelf;
 
 use crate::outbound::OutboundError;

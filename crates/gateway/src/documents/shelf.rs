@@ -21,32 +21,32 @@ const MAX_KEPT: u64 = 5_000;
 
 /// Documents by name.
 pub(crate) struct Shelf<T, E> {
-    places: Cache<String, Arc<Place<T, E>>>,
+    places: Cache<String, Arc<ShelfEntry<T, E>>>,
 }
 
 #[derive(Debug)]
-struct Place<T, E> {
-    known: Mutex<Known<T, E>>,
+struct ShelfEntry<T, E> {
+    known: Mutex<EntryState<T, E>>,
     /// Held during a fetch.
     flight: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug)]
-struct Known<T, E> {
-    kept: Option<Kept<T>>,
+struct EntryState<T, E> {
+    kept: Option<FetchedDocument<T>>,
     failed: Option<(Arc<E>, Instant)>,
 }
 
 /// A document that was fetched.
 #[derive(Debug)]
-pub(crate) struct Kept<T> {
+pub(crate) struct FetchedDocument<T> {
     document: Arc<T>,
     at: Instant,
     /// It was fetched because its predecessor lacked something that a token named.
     pub(crate) is_refetch: bool,
 }
 
-impl<T> Kept<T> {
+impl<T> FetchedDocument<T> {
     pub(crate) fn age(&self) -> Duration {
         self.at.elapsed()
     }
@@ -70,10 +70,10 @@ where
     }
 }
 
-impl<T, E> Default for Place<T, E> {
+impl<T, E> Default for ShelfEntry<T, E> {
     fn default() -> Self {
         Self {
-            known: Mutex::new(Known {
+            known: Mutex::new(EntryState {
                 kept: None,
                 failed: None,
             }),
@@ -99,7 +99,7 @@ where
         &self,
         name: &str,
         is_refetch: bool,
-        suffices: impl Fn(&Kept<T>) -> bool,
+        suffices: impl Fn(&FetchedDocument<T>) -> bool,
         fetch: impl FnOnce() -> F,
     ) -> Result<Arc<T>, Arc<E>>
     where
@@ -132,9 +132,13 @@ where
     }
 }
 
-impl<T, E> Place<T, E> {
+impl<T, E> ShelfEntry<T, E> {
     /// The kept document or failure, if that is enough.
-    fn look(&self, is_flying: bool, suffices: impl Fn(&Kept<T>) -> bool) -> Option<Result<Arc<T>, Arc<E>>> {
+    fn look(
+        &self,
+        is_flying: bool,
+        suffices: impl Fn(&FetchedDocument<T>) -> bool,
+    ) -> Option<Result<Arc<T>, Arc<E>>> {
         let known = self.known.lock();
         if let Some(kept) = known.kept.as_ref().filter(|kept| suffices(kept)) {
             return Some(Ok(Arc::clone(&kept.document)));
@@ -156,7 +160,7 @@ impl<T, E> Place<T, E> {
         match brought {
             Ok(document) => {
                 known.failed = None;
-                known.kept = Some(Kept {
+                known.kept = Some(FetchedDocument {
                     document: Arc::clone(document),
                     at,
                     is_refetch,

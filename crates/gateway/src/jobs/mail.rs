@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use genkan_store::Error;
-use genkan_store::mail::{self, Queued};
+use genkan_store::mail::{self, QueuedMail};
 use genkan_store::outbox::{self, Claim, Delivery, Kind};
 
 use super::outbox::Round;
@@ -40,9 +40,9 @@ pub async fn deliver_due(app: &App) -> Result<(), Error> {
 
 /// Returns whether nothing more needs to be done about it.
 async fn deliver(app: &App, smtp: &Smtp, delivery: Delivery) -> Result<bool, Error> {
-    let mail = Queued::read(delivery)?;
+    let mail = QueuedMail::read(delivery)?;
     let failure = if mail.delivery.expires_at <= app.now() {
-        Some(Failure {
+        Some(DeliveryFailure {
             is_final: true,
             reason: "it would have come too late".to_owned(),
         })
@@ -61,7 +61,7 @@ async fn deliver(app: &App, smtp: &Smtp, delivery: Delivery) -> Result<bool, Err
         .await?;
     match &failure {
         None => tracing::info!(mail = %mail.id, kind = %mail.kind, "mail sent"),
-        Some(Failure { is_final, reason }) => {
+        Some(DeliveryFailure { is_final, reason }) => {
             tracing::warn!(mail = %mail.id, kind = %mail.kind, is_final, reason, "mail not sent");
         }
     }
@@ -69,15 +69,15 @@ async fn deliver(app: &App, smtp: &Smtp, delivery: Delivery) -> Result<bool, Err
 }
 
 /// Why a mail was not sent.
-struct Failure {
+struct DeliveryFailure {
     /// Whether another attempt is useless.
     is_final: bool,
     /// It becomes part of an event, so it contains no address.
     reason: String,
 }
 
-async fn send(app: &App, smtp: &Smtp, mail: &Queued) -> Result<(), Failure> {
-    let content = mail.open(app.instance_key()).map_err(|error| Failure {
+async fn send(app: &App, smtp: &Smtp, mail: &QueuedMail) -> Result<(), DeliveryFailure> {
+    let content = mail.open(app.instance_key()).map_err(|error| DeliveryFailure {
         is_final: true,
         reason: error.to_string(),
     })?;
@@ -86,7 +86,7 @@ async fn send(app: &App, smtp: &Smtp, mail: &Queued) -> Result<(), Failure> {
         .await
         .map_err(|error| {
             tracing::debug!(mail = %mail.id, %error, "the mail server's own words");
-            Failure {
+            DeliveryFailure {
                 is_final: error.is_final(),
                 reason: error.reason(),
             }

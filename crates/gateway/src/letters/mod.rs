@@ -16,7 +16,7 @@ const MAX_SUBJECT_CHARS: usize = 150;
 
 /// The text of a letter.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct LetterText {
     pub to: EmailAddress,
     /// Always one line.
     pub subject: String,
@@ -25,7 +25,7 @@ pub struct Written {
 }
 
 /// Shows nothing: it may hold a code.
-impl std::fmt::Debug for Written {
+impl std::fmt::Debug for LetterText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Written(…)")
     }
@@ -33,11 +33,11 @@ impl std::fmt::Debug for Written {
 
 /// Writes the text of a queued mail. `public_url` has no trailing slash.
 #[must_use]
-pub fn write(public_url: &str, content: Content) -> Written {
+pub fn write(public_url: &str, content: Content) -> LetterText {
     match content {
         Content::Mail(mail) => write_letter(public_url, &mail),
         // An earlier version wrote its text.
-        Content::WrittenOut(written) => Written {
+        Content::WrittenOut(written) => LetterText {
             to: written.to,
             subject: one_line(&written.subject),
             text: written.text,
@@ -46,7 +46,7 @@ pub fn write(public_url: &str, content: Content) -> Written {
     }
 }
 
-fn write_letter(public_url: &str, mail: &Mail) -> Written {
+fn write_letter(public_url: &str, mail: &Mail) -> LetterText {
     let (subject, text, html) = match &mail.letter {
         Letter::SignInCode {
             application,
@@ -72,7 +72,7 @@ fn write_letter(public_url: &str, mail: &Mail) -> Written {
             (test::SUBJECT.to_owned(), letter.text(), letter.render())
         }
     };
-    Written {
+    LetterText {
         to: mail.to.clone(),
         subject: one_line(&subject),
         text,

@@ -13,7 +13,7 @@ const PUBLIC_URL: &str = "https://auth.acme.test";
 /// A hostile name of an application or an organization.
 const HOSTILE: &str = "Acme\r\nBcc: eve@evil.example\n\nPay here: <a href=\"https://evil.example\">x</a>";
 
-fn written(letter: Letter) -> Written {
+fn written(letter: Letter) -> LetterText {
     let mail = Mail {
         to: EmailAddress::parse("ada@acme.test").unwrap(),
         letter,
@@ -22,7 +22,7 @@ fn written(letter: Letter) -> Written {
     write(PUBLIC_URL, Content::Mail(mail))
 }
 
-fn proof(application: &str, is_sign_up: bool, (has_code, has_link): (bool, bool)) -> Written {
+fn proof(application: &str, is_sign_up: bool, (has_code, has_link): (bool, bool)) -> LetterText {
     written(Letter::SignInCode {
         application: application.to_owned(),
         is_sign_up,
@@ -32,7 +32,7 @@ fn proof(application: &str, is_sign_up: bool, (has_code, has_link): (bool, bool)
     })
 }
 
-fn invitation(organization: &str, inviter: Option<&str>) -> Written {
+fn invitation(organization: &str, inviter: Option<&str>) -> LetterText {
     written(Letter::Invitation {
         organization: organization.to_owned(),
         inviter: inviter.map(|email| EmailAddress::parse(email).unwrap()),
@@ -41,7 +41,7 @@ fn invitation(organization: &str, inviter: Option<&str>) -> Written {
 }
 
 /// Every letter, by the name of its sample.
-fn samples() -> Vec<(&'static str, Written)> {
+fn samples() -> Vec<(&'static str, LetterText)> {
     vec![
         ("sign-in-code", proof("Acme Notes", false, (true, false))),
         ("sign-in-link", proof("Acme Notes", false, (false, true))),

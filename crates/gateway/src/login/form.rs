@@ -2,7 +2,7 @@
 //! back to that login.
 
 use genkan_store::{InteractionId, Secret};
-use genkan_web::form::{Bound, OwnForm, Refused};
+use genkan_web::form::{Bound, FormRefusal, OwnForm};
 use http::request::Parts;
 
 use super::path;
@@ -30,7 +30,7 @@ impl Bound<App> for OfLogin {
     }
 
     /// `/login/{interaction}`, and what is below it.
-    fn refuse(head: &Parts, refused: Refused) -> PageError {
+    fn refuse(head: &Parts, refused: FormRefusal) -> PageError {
         let id = head.uri.path().split('/').nth(2);
         match id.and_then(|id| InteractionId::parse(id).ok()) {
             Some(id) => PageError::from(refused).try_again(&path(&id)),

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use genkan_db::Tx;
 use genkan_protocol::oauth::append_query;
 use genkan_protocol::{EmailAddress, name};
-use genkan_store::invitation::{self, Shown};
+use genkan_store::invitation::{self, InvitationDetails};
 use genkan_store::{Error, Secret, SecretHash, Timestamp, client, conflict, familiar};
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
 use genkan_web::text::Link;
@@ -141,7 +141,7 @@ async fn agree(
 }
 
 /// The invitation of a link, and where logins begin.
-async fn find(app: &App, token: &str) -> Result<(Shown, Option<String>), PageError> {
+async fn find(app: &App, token: &str) -> Result<(InvitationDetails, Option<String>), PageError> {
     let hash = Secret::from_presented(token).sha256();
     let (found, login_uri) = app
         .db()
@@ -159,7 +159,7 @@ async fn find(app: &App, token: &str) -> Result<(Shown, Option<String>), PageErr
     Ok((found, login_uri))
 }
 
-fn person<'a>(shown: &'a Shown, organization: &'a str) -> Person<'a> {
+fn person<'a>(shown: &'a InvitationDetails, organization: &'a str) -> Person<'a> {
     Person {
         name: None,
         email: shown.invitation.email.as_str(),
@@ -167,7 +167,7 @@ fn person<'a>(shown: &'a Shown, organization: &'a str) -> Person<'a> {
     }
 }
 
-fn accepted(app: &App, shown: &Shown, login_uri: Option<&str>) -> Response {
+fn accepted(app: &App, shown: &InvitationDetails, login_uri: Option<&str>) -> Response {
     let organization = name::shown(&shown.organization_name);
     let page = AcceptedPage {
         organization: &organization,
@@ -178,7 +178,7 @@ fn accepted(app: &App, shown: &Shown, login_uri: Option<&str>) -> Response {
 }
 
 /// The application's login address, with who asks it to begin (OIDC Core §4).
-fn login_at(app: &App, shown: &Shown, uri: &str) -> String {
+fn login_at(app: &App, shown: &InvitationDetails, uri: &str) -> String {
     let email = shown.invitation.email.as_str();
     append_query(uri, &[("iss", app.issuer()), ("login_hint", email)])
 }
@@ -193,7 +193,7 @@ fn unknown() -> PageError {
 }
 
 /// Anybody may read this mail: the new address is not told.
-fn moved(shown: &Shown) -> PageError {
+fn moved(shown: &InvitationDetails) -> PageError {
     PageError::new(
         StatusCode::GONE,
         "This invitation does not count any more",
@@ -205,7 +205,7 @@ fn moved(shown: &Shown) -> PageError {
     .what_to_do("ask whoever invited you for a new invitation.")
 }
 
-fn expired(shown: &Shown) -> PageError {
+fn expired(shown: &InvitationDetails) -> PageError {
     PageError::new(
         StatusCode::GONE,
         "This invitation has expired",

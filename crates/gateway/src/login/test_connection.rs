@@ -9,7 +9,7 @@ use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use genkan_protocol::oauth::Parameters;
-use genkan_protocol::trace::{Check, Outcome};
+use genkan_protocol::trace::{Check, CheckOutcome};
 use genkan_store::admission::{self, Refusal};
 use genkan_store::connection::{Connection, Page as Address};
 use genkan_store::interaction::{Interaction, Request};
@@ -226,7 +226,7 @@ pub async fn finish(
     let page = match (&failure, &identity) {
         (Some(failure), _) => {
             let trace_id = connections::trace::record(app, Some(interaction), failure).await?;
-            let kept = connection_test::Failure {
+            let kept = connection_test::TestFailure {
                 error: failure.cause.clone(),
                 description: failure.remedy.clone(),
                 details: serde_json::to_value(&failure.trace).unwrap_or_default(),

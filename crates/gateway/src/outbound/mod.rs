@@ -22,7 +22,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Method, StatusCode, header};
 use url::{Host, Url};
 
-use proxy::Proxied;
+use proxy::ProxyClient;
 pub use proxy::{ProxyTrouble, reach};
 
 use crate::config::{NoProxy, ProxyUrl};
@@ -103,7 +103,7 @@ pub enum Scheme {
 #[derive(Debug, Clone)]
 pub struct Outbound {
     client: reqwest::Client,
-    proxied: Option<Proxied>,
+    proxied: Option<ProxyClient>,
     allow_private: bool,
 }
 
@@ -174,7 +174,7 @@ impl Outbound {
         no_proxy: Vec<NoProxy>,
         tls: rustls::ClientConfig,
     ) -> Result<Self, reqwest::Error> {
-        self.proxied = Some(Proxied::new(proxy.clone(), no_proxy, builder(tls))?);
+        self.proxied = Some(ProxyClient::new(proxy.clone(), no_proxy, builder(tls))?);
         Ok(self)
     }
 
@@ -189,7 +189,7 @@ impl Outbound {
         if proxied.is_some() {
             self.check_name(&url)?;
         }
-        let client = proxied.map_or(&self.client, Proxied::client);
+        let client = proxied.map_or(&self.client, ProxyClient::client);
         let mut builder = client.request(request.method, url.clone());
         for (name, value) in request.headers {
             builder = builder.header(name, value);
@@ -270,7 +270,7 @@ fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Refused(IpAddr);
+struct RefusedAddress(IpAddr);
 
 #[derive(Debug, thiserror::Error)]
 #[error("not resolvable")]
@@ -290,7 +290,7 @@ impl Resolve for GuardedResolver {
                 .collect();
             // If one of its addresses is private, the name is refused.
             if !allow_private && let Some(private) = found.iter().find(|addr| !is_public(addr.ip())) {
-                return Err(Refused(private.ip()).into());
+                return Err(RefusedAddress(private.ip()).into());
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
@@ -305,7 +305,7 @@ fn classify(error: reqwest::Error) -> OutboundError {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     let mut last = String::new();
     while let Some(cause) = source {
-        if let Some(Refused(ip)) = cause.downcast_ref::<Refused>() {
+        if let Some(RefusedAddress(ip)) = cause.downcast_ref::<RefusedAddress>() {
             return OutboundError::PrivateAddress(*ip);
         }
         if cause.is::<NotResolvable>() {

@@ -73,14 +73,14 @@ impl ProxyTrouble {
 
 /// The way through the proxy.
 #[derive(Debug, Clone)]
-pub(super) struct Proxied {
+pub(super) struct ProxyClient {
     proxy: ProxyUrl,
     no_proxy: Vec<NoProxy>,
     /// Resolves only the name of the proxy, which the operator chose.
     client: Client,
 }
 
-impl Proxied {
+impl ProxyClient {
     pub(super) fn new(
         proxy: ProxyUrl,
         no_proxy: Vec<NoProxy>,

@@ -83,9 +83,9 @@ pub(super) async fn page(
             &query,
             &request,
             &profile,
-            &Shown {
+            &PageDetails {
                 fault,
-                ..Shown::default()
+                ..PageDetails::default()
             },
         )
         .into_response())
@@ -105,7 +105,7 @@ pub(super) async fn answer(State(simulator): State<Simulator>, body: Bytes) -> R
     match Profile::parse(&form) {
         Ok(profile) => Ok(simulator.sign_in(&request, profile, fault)?.into_response()),
         Err(error) => {
-            let shown = Shown {
+            let shown = PageDetails {
                 fault,
                 error: Some(error),
                 more: field(&form, "more").unwrap_or_default(),
@@ -118,7 +118,7 @@ pub(super) async fn answer(State(simulator): State<Simulator>, body: Bytes) -> R
 
 /// What the page shows besides the request and the person.
 #[derive(Default)]
-struct Shown<'a> {
+struct PageDetails<'a> {
     fault: Option<Fault>,
     error: Option<ProfileError>,
     more: &'a str,
@@ -179,7 +179,7 @@ impl Simulator {
         query: &str,
         request: &AuthorizationRequest,
         profile: &Profile,
-        shown: &Shown<'_>,
+        shown: &PageDetails<'_>,
     ) -> Page {
         let asker = self.connection_of(&request.redirect_uri);
         Page::new(&AuthorizePage {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::context;
-use crate::tally::{self, Failure, Subject};
+use crate::tally::{self, FailureRecord, Subject};
 
 /// A refused request.
 #[derive(Debug)]
@@ -62,9 +62,9 @@ pub async fn record(app: &App, refused: Refused<'_>) {
     if let Some(id) = context::request_id() {
         set("request_id", &id);
     }
-    let failure = Failure {
+    let failure = FailureRecord {
         data,
-        ..Failure::default()
+        ..FailureRecord::default()
     };
     let (subject, now) = (Subject::Client(client_id, refused.reason.to_owned()), app.now());
     if app.tally().failed(&subject, now) > 1 {

@@ -12,7 +12,7 @@ use genkan::dev_ca;
 use genkan::grpc::{self, Health};
 use genkan_protocol::Timestamp;
 use genkan_web::listener::{
-    BodyLimit, ClientIp, Drained, Limits, Listener, PeerInfo, Tls, TlsPolicy, TrustedProxies,
+    BodyLimit, ClientIp, DrainReport, Limits, Listener, PeerInfo, Tls, TlsPolicy, TrustedProxies,
 };
 use http::{HeaderMap, Request, Response, StatusCode};
 use rustls::pki_types::pem::PemObject;
@@ -52,7 +52,7 @@ pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) health: Health,
     stop: oneshot::Sender<()>,
-    ended: JoinHandle<Drained>,
+    ended: JoinHandle<DrainReport>,
 }
 
 impl Server {
@@ -104,7 +104,7 @@ impl Server {
     }
 
     /// Begins the shutdown; the second half waits for its end.
-    pub(crate) fn stop(self) -> impl Future<Output = Drained> {
+    pub(crate) fn stop(self) -> impl Future<Output = DrainReport> {
         self.stop.send(()).unwrap();
         async {
             timeout(PATIENCE, self.ended)

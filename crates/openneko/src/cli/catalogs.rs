@@ -5,7 +5,7 @@ use openneko_plugin::marketplace::{Catalog, Plugin};
 
 use super::{Context, Failure, block_on};
 use crate::http::Http;
-use crate::marketplace::{self, Trusted};
+use crate::marketplace::{self, TrustedMarketplace};
 
 /// The catalogs, by the slug of their marketplace.
 pub(super) struct Catalogs {
@@ -18,8 +18,8 @@ pub(super) struct Catalogs {
 impl Catalogs {
     /// Asks every one of `allowed`, and warns of those that do not answer.
     pub(super) fn fetch(
-        allowed: Vec<Trusted>,
-        denied: Vec<Trusted>,
+        allowed: Vec<TrustedMarketplace>,
+        denied: Vec<TrustedMarketplace>,
         context: &mut Context,
     ) -> Result<Self, Failure> {
         let mut catalogs = Self {
@@ -40,7 +40,7 @@ impl Catalogs {
     }
 
     /// Asks one marketplace, which must answer.
-    pub(super) fn fetch_one(one: Trusted, context: &mut Context) -> Result<Self, Failure> {
+    pub(super) fn fetch_one(one: TrustedMarketplace, context: &mut Context) -> Result<Self, Failure> {
         let catalog = fetch(&one, context)?;
         Ok(Self {
             fetched: vec![(one.name, catalog)],
@@ -108,7 +108,7 @@ impl Catalogs {
     }
 }
 
-fn fetch(one: &Trusted, context: &mut Context) -> Result<Catalog, Failure> {
+fn fetch(one: &TrustedMarketplace, context: &mut Context) -> Result<Catalog, Failure> {
     let failed = |reason: String| {
         Failure::new(format!(
             "failed to fetch marketplace {} ({}): {reason}",

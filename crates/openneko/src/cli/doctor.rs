@@ -4,7 +4,7 @@ use clap::Args;
 use openneko_sandbox::Probe;
 
 use super::{Context, Failure, block_on, call};
-use crate::host::{Described, Host, engines};
+use crate::host::{Host, PluginDescription, engines};
 use crate::secrets::Store;
 use crate::web::serve;
 use crate::web::settings::Flags;
@@ -75,7 +75,7 @@ pub(super) fn run(_: &DoctorArgs, context: &mut Context) -> Result<(), Failure> 
 }
 
 /// Whether the web app could start, and whom it would let in.
-fn describe_sign_in(plugins: &[Described], context: &mut Context) -> Result<bool, Failure> {
+fn describe_sign_in(plugins: &[PluginDescription], context: &mut Context) -> Result<bool, Failure> {
     let settings = match serve::settings(&context.paths, &Flags::default()) {
         Ok(settings) => settings,
         Err(error) => {
@@ -102,7 +102,7 @@ fn describe_sign_in(plugins: &[Described], context: &mut Context) -> Result<bool
     Ok(true)
 }
 
-fn describe(plugin: &Described, host: &Host, context: &mut Context) -> Result<bool, Failure> {
+fn describe(plugin: &PluginDescription, host: &Host, context: &mut Context) -> Result<bool, Failure> {
     let entry = &plugin.entry;
     let line = format!("  {}@{}: ", entry.name, entry.version);
     let is_well = match &plugin.engine {

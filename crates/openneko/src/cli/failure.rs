@@ -9,11 +9,11 @@ use super::printable::printable;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     message: String,
-    kind: Kind,
+    kind: FailureKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FailureKind {
     Failed,
     Usage,
     /// The person who was asked pressed Ctrl-C.
@@ -27,14 +27,14 @@ impl Failure {
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            kind: Kind::Failed,
+            kind: FailureKind::Failed,
         }
     }
 
     /// The command was used wrongly: exit code 2.
     pub fn usage(message: impl Into<String>) -> Self {
         Self {
-            kind: Kind::Usage,
+            kind: FailureKind::Usage,
             ..Self::new(message)
         }
     }
@@ -42,7 +42,7 @@ impl Failure {
     /// Exit code 130, as after the signal.
     pub(super) fn interrupted() -> Self {
         Self {
-            kind: Kind::Interrupted,
+            kind: FailureKind::Interrupted,
             ..Self::new("")
         }
     }
@@ -60,17 +60,17 @@ impl Failure {
 
     /// Prints it to standard error and gives the exit code.
     pub(super) fn report(&self) -> ExitCode {
-        if !self.message.is_empty() && self.kind != Kind::NobodyListens {
+        if !self.message.is_empty() && self.kind != FailureKind::NobodyListens {
             // Messages quote files and servers, line by line.
             let lines: Vec<_> = self.message.lines().map(printable).collect();
             // Printing fails only if nobody listens.
             let _ = writeln!(io::stderr(), "error: {}", lines.join("\n"));
         }
         ExitCode::from(match self.kind {
-            Kind::NobodyListens => 0,
-            Kind::Failed => 1,
-            Kind::Usage => 2,
-            Kind::Interrupted => 130,
+            FailureKind::NobodyListens => 0,
+            FailureKind::Failed => 1,
+            FailureKind::Usage => 2,
+            FailureKind::Interrupted => 130,
         })
     }
 }
@@ -78,9 +78,9 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         let kind = if error.kind() == io::ErrorKind::BrokenPipe {
-            Kind::NobodyListens
+            FailureKind::NobodyListens
         } else {
-            Kind::Failed
+            FailureKind::Failed
         };
         Self {
             kind,

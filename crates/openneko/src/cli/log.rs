@@ -35,7 +35,7 @@ pub(super) struct LogArgs {
     count: u32,
     /// One kind alone
     #[arg(long, value_enum)]
-    only: Option<Kind>,
+    only: Option<RecordKind>,
     /// What belongs to the reference that a person saw
     #[arg(long)]
     reference: Option<String>,
@@ -45,7 +45,7 @@ pub(super) struct LogArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+enum RecordKind {
     Denied,
     SignIns,
 }
@@ -58,11 +58,11 @@ enum Entry {
 
 pub(super) fn run(args: &LogArgs, context: &mut Context) -> Result<(), Failure> {
     let mut entries = Vec::new();
-    if args.only != Some(Kind::SignIns) && args.reference.is_none() {
+    if args.only != Some(RecordKind::SignIns) && args.reference.is_none() {
         let lines = EgressLog::new(&context.paths.state_dir).recent(args.count as usize)?;
         entries.extend(lines.into_iter().map(Entry::Denied));
     }
-    if args.only != Some(Kind::Denied) {
+    if args.only != Some(RecordKind::Denied) {
         entries.extend(events(args, context)?.into_iter().map(Entry::Event));
     }
     entries.sort_by_key(Entry::at);

@@ -4,7 +4,7 @@ use clap::Args;
 use openneko_plugin::PackageName;
 
 use super::{Context, Failure};
-use crate::package::Place;
+use crate::package::PackageFolder;
 use crate::{manifest, secrets};
 
 const EXAMPLES: &str = "\
@@ -36,7 +36,7 @@ pub(super) fn run(args: &RemoveArgs, context: &mut Context) -> Result<(), Failur
     }
     // The manifest decides what runs; files that stay behind only take room.
     if let Ok(package) = PackageName::parse(name)
-        && let Err(error) = Place::remove_all(&context.paths.plugins(), &package)
+        && let Err(error) = PackageFolder::remove_all(&context.paths.plugins(), &package)
     {
         context
             .console

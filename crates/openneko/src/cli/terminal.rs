@@ -40,7 +40,7 @@ pub(super) fn read_visible() -> Result<Secret, Failure> {
 /// Asks, and reads one line that the terminal does not show. It is hidden before
 /// it is asked for: whoever pastes at once must not find a secret on the screen.
 pub(super) fn read_hidden(ask: impl FnOnce() -> Result<(), Failure>) -> Result<Secret, Failure> {
-    let _hidden = Hidden::begin()?;
+    let _hidden = EchoGuard::begin()?;
     ask()?;
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
     while let Some(byte) = read_byte()? {
@@ -95,9 +95,9 @@ fn read_byte() -> io::Result<Option<u8>> {
 }
 
 /// The terminal shows nothing until this is dropped.
-struct Hidden(Termios);
+struct EchoGuard(Termios);
 
-impl Hidden {
+impl EchoGuard {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(rustix::stdio::stdin())?;
         let mut hidden = before.clone();
@@ -112,7 +112,7 @@ impl Hidden {
     }
 }
 
-impl Drop for Hidden {
+impl Drop for EchoGuard {
     fn drop(&mut self) {
         // The terminal is gone if this fails.
         let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &self.0);

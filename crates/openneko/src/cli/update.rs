@@ -5,7 +5,7 @@ use openneko_plugin::manifest::Entry;
 use openneko_plugin::marketplace::Prereleases;
 
 use super::catalogs::Catalogs;
-use super::install::{Chosen, Options, perform};
+use super::install::{Options, PackageChoice, perform};
 use super::{Context, Failure, list};
 use crate::manifest;
 
@@ -95,9 +95,11 @@ fn update(
     let newest = plugin.select(None, prereleases);
     let listed = plugin.versions.iter().find(|listed| listed.version == *version);
     match newest {
-        Ok(newest) if newest.version > *version => {
-            perform(&Chosen::listed(slug, plugin, newest), &args.options, context)
-        }
+        Ok(newest) if newest.version > *version => perform(
+            &PackageChoice::listed(slug, plugin, newest),
+            &args.options,
+            context,
+        ),
         newest => {
             if listed.is_some_and(|listed| listed.yanked) {
                 let instead = match newest {

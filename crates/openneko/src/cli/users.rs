@@ -9,7 +9,7 @@ use super::{Context, Failure};
 use crate::web::identity::is_address;
 use crate::web::rules::Role;
 use crate::web::settings::Flags;
-use crate::web::store::manage::{self, By, Change, Changed};
+use crate::web::store::manage::{self, By, Change, ChangeOutcome};
 use crate::web::store::user::{self, User};
 use crate::web::{random, serve, store};
 
@@ -130,7 +130,7 @@ pub(super) fn run(args: &UsersArgs, context: &mut Context) -> Result<(), Failure
 /// A user, for scripts.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown<'a> {
+struct UserView<'a> {
     id: &'a str,
     email: &'a str,
     name: Option<&'a str>,
@@ -141,7 +141,7 @@ struct Shown<'a> {
     disabled_at: Option<String>,
 }
 
-impl<'a> From<&'a User> for Shown<'a> {
+impl<'a> From<&'a User> for UserView<'a> {
     fn from(user: &'a User) -> Self {
         Self {
             id: &user.id,
@@ -164,7 +164,7 @@ async fn list(db: &Db, output: Output, context: &mut Context) -> Result<(), Fail
     if output == Output::Json {
         return context
             .console
-            .json(&users.iter().map(Shown::from).collect::<Vec<_>>());
+            .json(&users.iter().map(UserView::from).collect::<Vec<_>>());
     }
     if users.is_empty() {
         return context.console.line("nobody has signed in yet");
@@ -231,17 +231,17 @@ async fn change(db: &Db, who: &str, change: Change, context: &mut Context) -> Re
         .map_err(database)?;
     let email = &user.email;
     let text = match (changed, change) {
-        (Changed::Yes, Change::Disable) => format!("disabled {email}"),
-        (Changed::Yes, Change::Enable) => format!("enabled {email}"),
-        (Changed::Yes, Change::SetRole(role)) => format!("{email} is {} now", role.as_str()),
-        (Changed::Yes, Change::Unlink) => format!("unlinked {email}"),
-        (Changed::Already, _) => format!("{email} was so already"),
-        (Changed::LastAdmin, _) => {
+        (ChangeOutcome::Yes, Change::Disable) => format!("disabled {email}"),
+        (ChangeOutcome::Yes, Change::Enable) => format!("enabled {email}"),
+        (ChangeOutcome::Yes, Change::SetRole(role)) => format!("{email} is {} now", role.as_str()),
+        (ChangeOutcome::Yes, Change::Unlink) => format!("unlinked {email}"),
+        (ChangeOutcome::Already, _) => format!("{email} was so already"),
+        (ChangeOutcome::LastAdmin, _) => {
             return Err(Failure::new(format!(
                 "{email} is the last admin: make somebody else one first, with `openneko users set-role`"
             )));
         }
-        (Changed::NoSuchUser, _) => return Err(nobody()),
+        (ChangeOutcome::NoSuchUser, _) => return Err(nobody()),
     };
     context.console.line(&text)
 }

@@ -12,7 +12,7 @@ use crate::paths::Paths;
 
 /// An artifact and its hash from the verification, which engines compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct VerifiedArtifact {
     pub(super) artifact: Artifact,
     pub(super) sha512: [u8; 64],
 }
@@ -36,7 +36,7 @@ pub enum NotFound {
 /// # Errors
 ///
 /// If the package is missing.
-pub(super) fn find(paths: &Paths, entry: &Entry) -> Result<Found, NotFound> {
+pub(super) fn find(paths: &Paths, entry: &Entry) -> Result<VerifiedArtifact, NotFound> {
     let manifest::Runner { path, sha512 } = manifest::runner(paths, entry)?;
     let beginning = File::open(&path).and_then(|file| {
         let mut beginning = Vec::new();
@@ -54,5 +54,5 @@ pub(super) fn find(paths: &Paths, entry: &Entry) -> Result<Found, NotFound> {
         b"\x7fELF" => Artifact::Native(path),
         _ => Artifact::JsBundle(path),
     };
-    Ok(Found { artifact, sha512 })
+    Ok(VerifiedArtifact { artifact, sha512 })
 }

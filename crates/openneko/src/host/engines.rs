@@ -76,13 +76,13 @@ impl Engines {
     /// # Errors
     ///
     /// Why each engine was passed over, if none is left: there is no weaker way to run a plugin.
-    pub async fn choose(&self, artifact: &Artifact) -> Result<Chosen, NoEngine> {
+    pub async fn choose(&self, artifact: &Artifact) -> Result<EngineChoice, NoEngine> {
         let mut passed = Vec::new();
         for engine in self.list.iter() {
             match engine.fits(artifact, self.minimum).await {
                 Ok(()) => {
                     let backend = Arc::clone(&engine.backend);
-                    return Ok(Chosen { backend, passed });
+                    return Ok(EngineChoice { backend, passed });
                 }
                 Err(reason) => passed.push((engine.backend.kind(), reason)),
             }
@@ -101,15 +101,15 @@ impl Engines {
 }
 
 /// An engine for one artifact.
-pub struct Chosen {
+pub struct EngineChoice {
     pub backend: Arc<dyn Backend>,
     /// The preferred engines that cannot run it, and why.
     pub passed: Vec<(BackendKind, String)>,
 }
 
-impl fmt::Debug for Chosen {
+impl fmt::Debug for EngineChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chosen")
+        f.debug_struct("EngineChoice")
             .field("backend", &self.backend.kind())
             .field("passed", &self.passed)
             .finish()

@@ -39,7 +39,7 @@ pub enum Error {
     #[error("{0}")]
     Rpc(#[from] RpcError),
     #[error(transparent)]
-    IdToken(#[from] id_token::Refused),
+    IdToken(#[from] id_token::RefusedIdToken),
 }
 
 fn missing(plugin: &str, keys: &[String]) -> String {

@@ -24,7 +24,7 @@ use std::time::Duration;
 use openneko_plugin::manifest::{BadEntry, Entry, Manifest};
 use openneko_plugin::rpc::{BeginAuth, BeginAuthAnswer, CompleteAuth, CompleteAuthAnswer, Registration};
 use openneko_sandbox::egress::{Resolver, SystemResolver, TrustRoots};
-use openneko_sandbox::{BackendKind, Call, Limits, Outcome};
+use openneko_sandbox::{BackendKind, Call, CallOutcome, Limits};
 
 pub use artifact::NotFound;
 pub use build::{UnknownEngine, engines};
@@ -84,7 +84,7 @@ pub struct Provider {
 
 /// A plugin, and the engine that would run it.
 #[derive(Debug)]
-pub struct Described {
+pub struct PluginDescription {
     pub entry: Entry,
     /// The engine, and why the ones before it cannot.
     pub engine: Result<(BackendKind, Vec<(BackendKind, String)>), Error>,
@@ -225,7 +225,7 @@ impl Host {
     /// # Errors
     ///
     /// See [`Error`]. The plugin's own answer, also a failure, is an outcome.
-    pub async fn call(&self, plugin: &str, method: &str, params: &str) -> Result<Outcome, Error> {
+    pub async fn call(&self, plugin: &str, method: &str, params: &str) -> Result<CallOutcome, Error> {
         let deadline = Deadline::after(PATIENT_TIMEOUT);
         let (manifest, bad) = self.manifest()?;
         let Some(entry) = manifest.get(plugin) else {
@@ -269,7 +269,7 @@ impl Host {
     /// # Errors
     ///
     /// If the manifest cannot be read.
-    pub async fn describe(&self) -> Result<Vec<Described>, Error> {
+    pub async fn describe(&self) -> Result<Vec<PluginDescription>, Error> {
         let (manifest, _) = self.manifest()?;
         let provider = manifest.auth_provider().map(|entry| entry.name.clone());
         let mut described = Vec::new();
@@ -284,7 +284,7 @@ impl Host {
                 }
                 Err(error) => Err(error),
             };
-            described.push(Described {
+            described.push(PluginDescription {
                 engine,
                 is_passed_over: entry.capabilities.auth.is_some() && provider.as_ref() != Some(&entry.name),
                 entry: entry.clone(),
@@ -308,7 +308,7 @@ impl Host {
         method: &str,
         params: &str,
         deadline: Deadline,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<CallOutcome, Error> {
         let Reading { entry, values } = reading;
         let slot = self.slot(entry)?;
         let ready = slot.ready(&self.0, deadline).await?;

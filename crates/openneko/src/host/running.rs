@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use openneko_plugin::manifest::Entry;
 use openneko_plugin::rpc::Registration;
 use openneko_sandbox::egress::{Egress, Grant};
-use openneko_sandbox::{Artifact, Call, Failure, Outcome, ParamsBy, PluginSpec, Prepared};
+use openneko_sandbox::{Artifact, Call, CallFailure, CallOutcome, ParamsBy, PluginSpec, Prepared};
 use tokio::sync::Mutex;
 
 use super::deadline::Deadline;
@@ -168,7 +168,7 @@ impl Ready {
         }
     }
 
-    pub(super) async fn call(&self, call: Call<'_>) -> Result<Outcome, Failure> {
+    pub(super) async fn call(&self, call: Call<'_>) -> Result<CallOutcome, CallFailure> {
         self.prepared.call(call).await
     }
 }

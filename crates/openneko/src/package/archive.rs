@@ -82,21 +82,23 @@ pub enum Error {
 /// [`Error`] at the first entry that is refused.
 pub(super) fn unpack(tarball: &[u8], target: &Path, limits: Limits) -> Result<Vec<String>, Error> {
     walk(tarball, limits, |_, entry| {
-        io::copy(entry, &mut io::sink()).map_err(Failed::Read).map(drop)
+        io::copy(entry, &mut io::sink())
+            .map_err(CopyError::Read)
+            .map(drop)
     })?;
     walk(tarball, limits, |path, entry| write(entry, &target.join(path)))
 }
 
 /// An entry that may be read.
-type Admitted<'a, 'b> = Entry<'a, Bounded<GzDecoder<&'b [u8]>>>;
+type ArchiveEntry<'a, 'b> = Entry<'a, BoundedReader<GzDecoder<&'b [u8]>>>;
 
 fn walk(
     tarball: &[u8],
     limits: Limits,
-    mut take: impl FnMut(&str, &mut Admitted<'_, '_>) -> Result<(), Failed>,
+    mut take: impl FnMut(&str, &mut ArchiveEntry<'_, '_>) -> Result<(), CopyError>,
 ) -> Result<Vec<String>, Error> {
     let budget = (tarball.len() as u64 * limits.ratio).saturating_add(limits.free_bytes);
-    let mut archive = Archive::new(Bounded {
+    let mut archive = Archive::new(BoundedReader {
         inner: GzDecoder::new(tarball),
         left: limits.bytes.min(budget),
     });
@@ -111,8 +113,8 @@ fn walk(
             continue;
         };
         take(&path, &mut entry).map_err(|error| match error {
-            Failed::Read(error) => refused(error),
-            Failed::Write(error) => Error::Write(error),
+            CopyError::Read(error) => refused(error),
+            CopyError::Write(error) => Error::Write(error),
         })?;
     }
     check_end(archive.into_inner(), refused)?;
@@ -120,7 +122,10 @@ fn walk(
 }
 
 /// Checks that another reader would find no more entries.
-fn check_end(mut rest: Bounded<GzDecoder<&[u8]>>, refused: impl Fn(io::Error) -> Error) -> Result<(), Error> {
+fn check_end(
+    mut rest: BoundedReader<GzDecoder<&[u8]>>,
+    refused: impl Fn(io::Error) -> Error,
+) -> Result<(), Error> {
     // A tar archive ends at an empty block. This reader stops there; others may continue.
     let mut block = [0; 8192];
     loop {
@@ -150,12 +155,12 @@ fn refused(error: io::Error, limits: Limits, budget: u64) -> Error {
 }
 
 /// Like `Take`, but ends with an error and not as if the file ended.
-struct Bounded<R> {
+struct BoundedReader<R> {
     inner: R,
     left: u64,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for BoundedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.left = self
@@ -167,7 +172,7 @@ impl<R: Read> Read for Bounded<R> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     File,
     Folder,
 }
@@ -176,7 +181,7 @@ enum Kind {
 struct Names {
     limits: Limits,
     root: Option<String>,
-    seen: BTreeMap<String, (String, Kind)>,
+    seen: BTreeMap<String, (String, EntryKind)>,
 }
 
 impl Names {
@@ -202,7 +207,7 @@ impl Names {
             return Err(Error::Name(path));
         }
         let mut components: Vec<&str> = path.split('/').collect();
-        if kind == Kind::Folder && components.last() == Some(&"") {
+        if kind == EntryKind::Folder && components.last() == Some(&"") {
             components.pop();
         }
         if components.iter().any(|part| matches!(*part, "" | "." | "..")) {
@@ -214,8 +219,8 @@ impl Names {
         }
         if components.is_empty() {
             return match kind {
-                Kind::Folder => Ok(None),
-                Kind::File => Err(Error::SecondRoot(path)),
+                EntryKind::Folder => Ok(None),
+                EntryKind::File => Err(Error::SecondRoot(path)),
             };
         }
         let inner = components.join("/");
@@ -226,13 +231,13 @@ impl Names {
             return Err(Error::LongName(path));
         }
         for length in 1..components.len() {
-            self.insert(&components[..length].join("/"), Kind::Folder)?;
+            self.insert(&components[..length].join("/"), EntryKind::Folder)?;
         }
         self.insert(&inner, kind)?;
-        Ok((kind == Kind::File).then_some(inner))
+        Ok((kind == EntryKind::File).then_some(inner))
     }
 
-    fn insert(&mut self, path: &str, kind: Kind) -> Result<(), Error> {
+    fn insert(&mut self, path: &str, kind: EntryKind) -> Result<(), Error> {
         let new = (path.to_owned(), kind);
         let old = self
             .seen
@@ -243,22 +248,25 @@ impl Names {
             return Ok(());
         }
         // A folder may be named several times; a file once.
-        if *old != new || kind == Kind::File {
+        if *old != new || kind == EntryKind::File {
             return Err(Error::Collision(old.0.clone(), path.to_owned()));
         }
         Ok(())
     }
 
     fn files(self) -> Vec<String> {
-        let files = self.seen.into_values().filter(|(_, kind)| *kind == Kind::File);
+        let files = self
+            .seen
+            .into_values()
+            .filter(|(_, kind)| *kind == EntryKind::File);
         files.map(|(path, _)| path).collect()
     }
 }
 
-fn kind_of(entry: EntryType, path: &str) -> Result<Kind, Error> {
+fn kind_of(entry: EntryType, path: &str) -> Result<EntryKind, Error> {
     let kind = match entry {
-        EntryType::Regular => return Ok(Kind::File),
-        EntryType::Directory => return Ok(Kind::Folder),
+        EntryType::Regular => return Ok(EntryKind::File),
+        EntryType::Directory => return Ok(EntryKind::Folder),
         EntryType::Symlink => "a symbolic link",
         EntryType::Link => "a hard link",
         EntryType::Char | EntryType::Block => "a device",
@@ -272,26 +280,26 @@ fn kind_of(entry: EntryType, path: &str) -> Result<Kind, Error> {
     })
 }
 
-enum Failed {
+enum CopyError {
     Read(io::Error),
     Write(io::Error),
 }
 
-fn write(entry: &mut Entry<'_, impl Read>, target: &Path) -> Result<(), Failed> {
+fn write(entry: &mut Entry<'_, impl Read>, target: &Path) -> Result<(), CopyError> {
     let is_executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
     let mode = if is_executable { 0o755 } else { 0o644 };
-    let mut file = create(target, mode).map_err(Failed::Write)?;
+    let mut file = create(target, mode).map_err(CopyError::Write)?;
     let mut block = vec![0; 64 << 10];
     loop {
-        match entry.read(&mut block).map_err(Failed::Read)? {
+        match entry.read(&mut block).map_err(CopyError::Read)? {
             0 => break,
-            count => file.write_all(&block[..count]).map_err(Failed::Write)?,
+            count => file.write_all(&block[..count]).map_err(CopyError::Write)?,
         }
     }
     // Exactly these bits, with any mask of the process, and no other bits of the archive.
     file.set_permissions(fs::Permissions::from_mode(mode))
         .and_then(|()| file.sync_all())
-        .map_err(Failed::Write)
+        .map_err(CopyError::Write)
 }
 
 fn create(target: &Path, mode: u32) -> io::Result<File> {

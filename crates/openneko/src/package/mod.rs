@@ -13,7 +13,7 @@ use openneko_plugin::permission::Integrity;
 
 pub use archive::{Error as ArchiveError, Limits};
 pub use description::{Description, Error as DescriptionError};
-pub use place::{Place, Staged};
+pub use place::{PackageFolder, StagedPackage};
 
 /// The source of an expected SHA-512.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

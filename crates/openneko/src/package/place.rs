@@ -15,7 +15,7 @@ const UNFINISHED: &str = ".unfinished-";
 
 /// The folder of one version of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct PackageFolder {
     /// `plugins`
     all: PathBuf,
     /// `plugins/<name>`
@@ -23,7 +23,7 @@ pub struct Place {
     folder: PathBuf,
 }
 
-impl Place {
+impl PackageFolder {
     /// The folder of the package whose tarball has this SHA-512.
     pub fn new(plugins: &Path, name: &PackageName, version: &Version, digest: &[u8; 64]) -> Self {
         let short: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -45,7 +45,12 @@ impl Place {
     /// # Errors
     ///
     /// [`Error`] if anything is wrong with it; nothing of it remains then.
-    pub fn stage(self, tarball: &[u8], name: &PackageName, version: &Version) -> Result<Staged, Error> {
+    pub fn stage(
+        self,
+        tarball: &[u8],
+        name: &PackageName,
+        version: &Version,
+    ) -> Result<StagedPackage, Error> {
         let io = |source| self.failed(source);
         fs::create_dir_all(&self.all).map_err(io)?;
         let lock = Lock::acquire(&self.all.join("install")).map_err(io)?;
@@ -56,7 +61,7 @@ impl Place {
             .map_err(io)?;
         let files = archive::unpack(tarball, folder.path(), Limits::default())?;
         let description = Description::read(folder.path(), &files, name, version)?;
-        Ok(Staged {
+        Ok(StagedPackage {
             place: self,
             folder,
             description,
@@ -102,15 +107,15 @@ impl Place {
 
 /// An unpacked package that is not yet in its place. Dropping it deletes it.
 #[derive(Debug)]
-pub struct Staged {
-    place: Place,
+pub struct StagedPackage {
+    place: PackageFolder,
     folder: TempDir,
     description: Description,
     /// Held so that no other process takes the folder for a leftover.
     _lock: Lock,
 }
 
-impl Staged {
+impl StagedPackage {
     pub fn description(&self) -> &Description {
         &self.description
     }
@@ -133,7 +138,7 @@ impl Staged {
     /// # Errors
     ///
     /// If the file system refuses; nothing of the package remains then.
-    pub fn install(self) -> Result<Place, Error> {
+    pub fn install(self) -> Result<PackageFolder, Error> {
         let io = |source| self.place.failed(source);
         sync_tree(self.folder.path()).map_err(io)?;
         fs::create_dir_all(&self.place.of_plugin).map_err(io)?;

@@ -63,7 +63,7 @@ pub enum Error {
 
 /// The registry's metadata of one version.
 #[derive(Debug, Clone)]
-pub struct Published {
+pub struct PublishedVersion {
     pub version: Version,
     pub tarball: Url,
     pub integrity: Integrity,
@@ -161,7 +161,11 @@ impl Registry {
     /// # Errors
     ///
     /// If it has no such version, or its answer lacks the hash that verifies the package.
-    pub async fn published(&self, name: &PackageName, version: Option<&Version>) -> Result<Published, Error> {
+    pub async fn published(
+        &self,
+        name: &PackageName,
+        version: Option<&Version>,
+    ) -> Result<PublishedVersion, Error> {
         let url = self.metadata_url(name);
         let request = Request {
             url: &url,
@@ -214,7 +218,7 @@ impl Registry {
     /// If it cannot be downloaded, or is larger than 64 MiB.
     pub async fn tarball(
         &self,
-        published: &Published,
+        published: &PublishedVersion,
         progress: impl FnMut(Option<u64>, u64),
     ) -> Result<Vec<u8>, Error> {
         let request = Request {
@@ -242,7 +246,7 @@ impl Registry {
     }
 }
 
-fn published(found: &RawValue, wanted: Option<&str>) -> Result<Published, String> {
+fn published(found: &RawValue, wanted: Option<&str>) -> Result<PublishedVersion, String> {
     let json: Json = serde_json::from_str(found.get()).map_err(|error| error.to_string())?;
     let found: VersionMetadata = json.to().map_err(|error| error.to_string())?;
     if Some(found.version.as_str()) != wanted {
@@ -256,7 +260,7 @@ fn published(found: &RawValue, wanted: Option<&str>) -> Result<Published, String
         Some(serde_json::Value::String(text)) if !text.is_empty() => Some(text),
         _ => None,
     };
-    Ok(Published {
+    Ok(PublishedVersion {
         version,
         tarball,
         integrity,

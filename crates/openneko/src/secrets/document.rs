@@ -41,7 +41,7 @@ impl Value {
 
 /// Where the file is malformed. It quotes nothing, because the text may be a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Malformed {
+pub(super) enum DocumentError {
     #[error("line {line} column {column}")]
     Syntax { line: usize, column: usize },
     #[error("two sections or keys are named {0:?}")]
@@ -50,7 +50,7 @@ pub(super) enum Malformed {
     NotAnObject(String),
 }
 
-impl From<serde_json::Error> for Malformed {
+impl From<serde_json::Error> for DocumentError {
     fn from(error: serde_json::Error) -> Self {
         Self::Syntax {
             line: error.line(),
@@ -60,12 +60,12 @@ impl From<serde_json::Error> for Malformed {
 }
 
 impl Document {
-    pub(super) fn parse(text: &str) -> Result<Self, Malformed> {
+    pub(super) fn parse(text: &str) -> Result<Self, DocumentError> {
         let root: Pairs<'_> = serde_json::from_str(text)?;
         let mut document = Self::default();
         for (name, section) in root.unique()? {
             if !section.get().trim_start().starts_with('{') {
-                return Err(Malformed::NotAnObject(name));
+                return Err(DocumentError::NotAnObject(name));
             }
             let pairs: Pairs<'_> = serde_json::from_str(section.get())?;
             let pairs = pairs.unique()?;
@@ -133,11 +133,11 @@ struct Pairs<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Pairs<'a> {
     /// Two readers would pick different values of two equal names.
-    fn unique(self) -> Result<BTreeMap<String, &'a RawValue>, Malformed> {
+    fn unique(self) -> Result<BTreeMap<String, &'a RawValue>, DocumentError> {
         let mut unique = BTreeMap::new();
         for (name, value) in self.0 {
             if unique.contains_key(&name) {
-                return Err(Malformed::Duplicate(name));
+                return Err(DocumentError::Duplicate(name));
             }
             unique.insert(name, value);
         }

@@ -305,7 +305,7 @@ impl Store {
         Document::parse(text).map_err(|error| self.malformed(&error))
     }
 
-    fn malformed(&self, error: &document::Malformed) -> Error {
+    fn malformed(&self, error: &document::DocumentError) -> Error {
         Error::Malformed {
             path: self.file.clone(),
             reason: error.to_string(),

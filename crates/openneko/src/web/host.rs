@@ -5,8 +5,8 @@ use openneko_plugin::rpc::{BeginAuth, CompleteAuth, Identity};
 use openneko_sandbox::SandboxError;
 use url::Url;
 
-use crate::host::{self, Described, Error, Host, Provider, engines};
-use crate::web::plugin::{DeniedEgress, Installed, Overview, PluginFailure, SignInHost};
+use crate::host::{self, Error, Host, PluginDescription, Provider, engines};
+use crate::web::plugin::{DeniedEgress, InstalledPlugin, Overview, PluginFailure, SignInHost};
 
 /// How many refused attempts the dashboard gets.
 const RECENT_DENIALS: usize = 20;
@@ -71,13 +71,13 @@ impl SignInHost for Host {
     }
 }
 
-fn installed(plugin: &Described) -> Installed {
+fn installed(plugin: &PluginDescription) -> InstalledPlugin {
     let entry = &plugin.entry;
     let engine = match &plugin.engine {
         Ok((kind, _)) => engines::name(*kind).to_owned(),
         Err(error) => format!("does not run: {error}"),
     };
-    Installed {
+    InstalledPlugin {
         name: entry.name.to_string(),
         version: entry.version.to_string(),
         engine,

@@ -26,7 +26,7 @@ pub struct Identity {
 
 /// Why an identity is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
+pub enum InvalidIdentity {
     #[error("the plugin's subject is empty, longer than 255 bytes, or holds control characters")]
     Sub,
     #[error("the plugin's e-mail is not an address")]
@@ -42,14 +42,14 @@ impl Identity {
     /// # Errors
     ///
     /// If subject or address is malformed.
-    pub fn check(answer: rpc::Identity) -> Result<Self, Invalid> {
+    pub fn check(answer: rpc::Identity) -> Result<Self, InvalidIdentity> {
         let has_control = |text: &str| text.chars().any(char::is_control);
         if answer.sub.is_empty() || answer.sub.len() > MAX_SUB || has_control(&answer.sub) {
-            return Err(Invalid::Sub);
+            return Err(InvalidIdentity::Sub);
         }
         let email = answer.email.trim();
         if !is_address(email) {
-            return Err(Invalid::Email);
+            return Err(InvalidIdentity::Email);
         }
         let name = answer.name.as_deref().map(|name| clean(name, MAX_NAME_CHARS));
         let groups = answer
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn identity(value: serde_json::Value) -> Result<Identity, Invalid> {
+    fn identity(value: serde_json::Value) -> Result<Identity, InvalidIdentity> {
         Identity::check(serde_json::from_value(value).unwrap())
     }
 
@@ -130,7 +130,7 @@ mod tests {
     fn subjects_and_addresses_that_cannot_be_are_refused() {
         for sub in ["".to_owned(), "a\nb".to_owned(), "x".repeat(256)] {
             let answer = json!({ "sub": sub, "email": "ada@acme.test", "groups": [] });
-            assert_eq!(identity(answer), Err(Invalid::Sub), "{sub:?}");
+            assert_eq!(identity(answer), Err(InvalidIdentity::Sub), "{sub:?}");
         }
         for email in [
             "ada",
@@ -142,7 +142,7 @@ mod tests {
             "a,b@acme.test",
         ] {
             let answer = json!({ "sub": "s", "email": email, "groups": [] });
-            assert_eq!(identity(answer), Err(Invalid::Email), "{email}");
+            assert_eq!(identity(answer), Err(InvalidIdentity::Email), "{email}");
         }
     }
 

@@ -24,7 +24,7 @@ pub struct PluginFailure {
 
 /// An installed plugin, as the dashboard lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Installed {
+pub struct InstalledPlugin {
     pub name: String,
     pub version: String,
     /// The engine it runs in, or why it does not run.
@@ -48,7 +48,7 @@ pub struct DeniedEgress {
 /// The state of the host for operators.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overview {
-    pub plugins: Vec<Installed>,
+    pub plugins: Vec<InstalledPlugin>,
     /// Newest first.
     pub denials: Vec<DeniedEgress>,
 }

@@ -53,7 +53,7 @@ pub enum Environment {
 
 /// What a registered URI is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RedirectUriKind {
     /// Where codes go.
     Callback,
     /// Where codes of a native application go: also to a server of its own on this
@@ -61,7 +61,7 @@ pub enum Kind {
     NativeCallback,
     /// Where the browser goes after a logout.
     PostLogout,
-    /// Where it goes if a native application signed out: like [`Kind::NativeCallback`].
+    /// Where it goes if a native application signed out: like [`RedirectUriKind::NativeCallback`].
     NativePostLogout,
     /// Where a login that began elsewhere is sent.
     InitiateLogin,
@@ -247,7 +247,7 @@ pub fn is_at_origin(registered: &str, page: &str, policy: Policy) -> bool {
 pub fn validate_registration(
     uri: &str,
     environment: Environment,
-    kind: Kind,
+    kind: RedirectUriKind,
 ) -> Result<(), RegistrationError> {
     use RegistrationError as Error;
 
@@ -258,7 +258,10 @@ pub fn validate_registration(
     let stars = uri.matches('*').count();
     let sample = uri.replace('*', "x");
     let url = Url::parse(&sample).map_err(|_| Error::Relative)?;
-    let is_native = matches!(kind, Kind::NativeCallback | Kind::NativePostLogout);
+    let is_native = matches!(
+        kind,
+        RedirectUriKind::NativeCallback | RedirectUriKind::NativePostLogout
+    );
     let is_own_server = is_native && loopback_callback(uri).is_some();
     if !is_own_server {
         check_scheme(&url, environment, kind)?;
@@ -284,7 +287,7 @@ pub fn validate_registration(
     Ok(())
 }
 
-fn check_scheme(url: &Url, environment: Environment, kind: Kind) -> Result<(), RegistrationError> {
+fn check_scheme(url: &Url, environment: Environment, kind: RedirectUriKind) -> Result<(), RegistrationError> {
     let scheme = url.scheme();
     // `javascript:`, `data:` and `mailto:` have no hierarchy; an address to redirect to has one.
     if DANGEROUS_SCHEMES.contains(&scheme) || url.cannot_be_a_base() {
@@ -293,7 +296,10 @@ fn check_scheme(url: &Url, environment: Environment, kind: Kind) -> Result<(), R
     let private_use_scheme = !matches!(scheme, "http" | "https");
     // RFC 8252 §7.1: an app on a device has a scheme of its own. Nothing on a
     // device answers a post, and OIDC Core §4 wants https for starting a login.
-    let page_or_post = matches!(kind, Kind::InitiateLogin | Kind::BackChannelLogout);
+    let page_or_post = matches!(
+        kind,
+        RedirectUriKind::InitiateLogin | RedirectUriKind::BackChannelLogout
+    );
     if private_use_scheme && page_or_post {
         return Err(RegistrationError::Https);
     }
@@ -307,8 +313,11 @@ fn check_scheme(url: &Url, environment: Environment, kind: Kind) -> Result<(), R
 ///
 /// The server itself posts to some addresses, and one begins a login: with a star these
 /// would name no host.
-fn wildcard_is_allowed(uri: &str, stars: usize, environment: Environment, kind: Kind) -> bool {
-    let listed = !matches!(kind, Kind::InitiateLogin | Kind::BackChannelLogout);
+fn wildcard_is_allowed(uri: &str, stars: usize, environment: Environment, kind: RedirectUriKind) -> bool {
+    let listed = !matches!(
+        kind,
+        RedirectUriKind::InitiateLogin | RedirectUriKind::BackChannelLogout
+    );
     let host = uri
         .split_once("://")
         .map_or("", |(_, rest)| rest.split(['/', ':']).next().unwrap_or(""));

@@ -29,7 +29,7 @@ pub const AUTHENTICATION_TIME_MISSING: &str = "id_token_authentication_time_miss
 
 /// What an ID token must say.
 #[derive(Debug, Clone, Copy)]
-pub struct Expected<'a> {
+pub struct IdTokenExpectations<'a> {
     /// The issuer of the connection.
     pub issuer: &'a str,
     /// Our client id there.
@@ -70,7 +70,7 @@ pub struct IdTokenError {
 }
 
 /// A failed check, before it is written into the trace.
-struct Failure {
+struct FailedCheck {
     cause: &'static str,
     expected: String,
     received: String,
@@ -80,7 +80,7 @@ struct Failure {
 /// The note of a check that passed.
 type Note = String;
 
-type CheckFn = fn(&Verified, &Expected<'_>) -> Result<Note, Failure>;
+type CheckFn = fn(&Verified, &IdTokenExpectations<'_>) -> Result<Note, FailedCheck>;
 
 /// The checks in their order. Issuer and audience come first: if a token is not for us,
 /// nothing else matters.
@@ -108,14 +108,14 @@ const CHECKS: [(&str, CheckFn); 10] = [
 /// Source: OIDC Core §3.1.3.7.
 pub fn validate(
     token: &Verified,
-    expected: &Expected<'_>,
+    expected: &IdTokenExpectations<'_>,
     trace: &mut Trace,
 ) -> Result<Map<String, Value>, IdTokenError> {
     let mut checks = CHECKS.iter();
     for (name, check) in checks.by_ref() {
         match check(token, expected) {
             Ok(note) => trace.pass(*name, note),
-            Err(Failure {
+            Err(FailedCheck {
                 cause,
                 expected,
                 received,
@@ -137,10 +137,10 @@ pub fn validate(
 }
 
 /// OIDC Core §3.1.3.7, step 2: exactly.
-fn issuer(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+fn issuer(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, FailedCheck> {
     match token.claims.get("iss").and_then(Value::as_str) {
         Some(iss) if iss == expected.issuer => Ok(iss.to_owned()),
-        _ => Err(Failure {
+        _ => Err(FailedCheck {
             cause: "id_token_issuer_mismatch",
             expected: expected.issuer.to_owned(),
             received: shown(token, "iss"),
@@ -150,11 +150,11 @@ fn issuer(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
 }
 
 /// OIDC Core §3.1.3.7, step 3.
-fn audience(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+fn audience(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, FailedCheck> {
     if audiences(token).is_some_and(|audiences| audiences.contains(&expected.client_id)) {
         return Ok(expected.client_id.to_owned());
     }
-    Err(Failure {
+    Err(FailedCheck {
         cause: "id_token_audience_mismatch",
         expected: expected.client_id.to_owned(),
         received: shown(token, "aud"),
@@ -164,13 +164,13 @@ fn audience(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> 
 
 /// OIDC Core §3.1.3.7, steps 4 and 5: with several audiences the token must
 /// say that it was issued to us.
-fn authorized_party(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+fn authorized_party(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, FailedCheck> {
     let extra =
         audiences(token).is_some_and(|audiences| audiences.iter().any(|aud| *aud != expected.client_id));
     match token.claims.get("azp") {
         Some(Value::String(azp)) if azp == expected.client_id => Ok(azp.clone()),
         None if !extra => Ok(String::new()),
-        _ => Err(Failure {
+        _ => Err(FailedCheck {
             cause: "id_token_authorized_party_mismatch",
             expected: expected.client_id.to_owned(),
             received: shown(token, "azp"),
@@ -180,12 +180,12 @@ fn authorized_party(token: &Verified, expected: &Expected<'_>) -> Result<Note, F
 }
 
 /// OIDC Core §3.1.3.7, step 9; RFC 7519 §4.1.4: on or after `exp` it is over.
-fn expiry(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+fn expiry(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, FailedCheck> {
     match seconds(token, "exp") {
         Some(exp) if expected.now < Timestamp::from_secs(exp) + expected.skew => {
             Ok(moment(exp, expected.now))
         }
-        _ => Err(Failure {
+        _ => Err(FailedCheck {
             cause: "id_token_expired",
             expected: format!("later than {}", expected.now.to_rfc3339()),
             received: shown_time(token, "exp", expected.now),
@@ -195,14 +195,14 @@ fn expiry(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
 }
 
 /// OIDC Core §3.1.3.7, step 10.
-fn issued_at(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+fn issued_at(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, FailedCheck> {
     let latest = expected.now + expected.skew;
     let earliest = expected.now - OLDEST - expected.skew;
     match seconds(token, "iat") {
         Some(iat) if (earliest..=latest).contains(&Timestamp::from_secs(iat)) => {
             Ok(moment(iat, expected.now))
         }
-        _ => Err(Failure {
+        _ => Err(FailedCheck {
             cause: "id_token_issued_at_implausible",
             expected: format!("about {}", expected.now.to_rfc3339()),
             received: shown_time(token, "iat", expected.now),
@@ -212,12 +212,12 @@ fn issued_at(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure>
 }
 
 /// RFC 7519 §4.1.5.
-fn not_before(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+fn not_before(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, FailedCheck> {
     let latest = expected.now + expected.skew;
     match (token.claims.contains_key("nbf"), seconds(token, "nbf")) {
         (false, _) => Ok(String::new()),
         (true, Some(nbf)) if Timestamp::from_secs(nbf) <= latest => Ok(moment(nbf, expected.now)),
-        (true, _) => Err(Failure {
+        (true, _) => Err(FailedCheck {
             cause: "id_token_not_yet_valid",
             expected: format!("not later than {}", expected.now.to_rfc3339()),
             received: shown_time(token, "nbf", expected.now),
@@ -228,7 +228,7 @@ fn not_before(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure
 
 /// OIDC Core §3.1.3.7, step 11: the token answers this very login, and was not taken from
 /// another one.
-fn nonce(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+fn nonce(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, FailedCheck> {
     let received = token.claims.get("nonce").and_then(Value::as_str);
     let same = |a: &[u8], b: &[u8]| constant_time::verify_slices_are_equal(a, b).is_ok();
     let agrees = match (expected.nonce, received) {
@@ -243,7 +243,7 @@ fn nonce(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
     if agrees {
         return Ok(String::new());
     }
-    Err(Failure {
+    Err(FailedCheck {
         cause: "id_token_nonce_mismatch",
         expected: "the nonce of this login".to_owned(),
         received: if received.is_some() {
@@ -257,7 +257,7 @@ fn nonce(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
 }
 
 /// OIDC Core §3.1.3.8: if the claim is there, it must fit.
-fn access_token_hash(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+fn access_token_hash(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, FailedCheck> {
     let (Some(at_hash), Some(access_token)) = (token.claims.get("at_hash"), expected.access_token) else {
         return Ok(String::new());
     };
@@ -268,7 +268,7 @@ fn access_token_hash(token: &Verified, expected: &Expected<'_>) -> Result<Note, 
     if at_hash.as_str().is_some_and(same) {
         return Ok(String::new());
     }
-    Err(Failure {
+    Err(FailedCheck {
         cause: "id_token_access_token_hash_mismatch",
         expected: "the hash of the access token that came along".to_owned(),
         received: "another hash".to_owned(),
@@ -284,7 +284,7 @@ pub fn auth_time(claims: &Map<String, Value>, now: Timestamp, skew: Duration) ->
 }
 
 /// OIDC Core §3.1.3.7, step 13.
-fn authentication_time(token: &Verified, expected: &Expected<'_>) -> Result<Note, Failure> {
+fn authentication_time(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, FailedCheck> {
     let Some(max_age) = expected.max_age else {
         let known = auth_time(&token.claims, expected.now, expected.skew);
         return Ok(known.map_or_else(
@@ -293,7 +293,7 @@ fn authentication_time(token: &Verified, expected: &Expected<'_>) -> Result<Note
         ));
     };
     if token.claims.get("auth_time").is_none_or(Value::is_null) {
-        return Err(Failure {
+        return Err(FailedCheck {
             cause: AUTHENTICATION_TIME_MISSING,
             expected: format!("an auth_time at most {} seconds ago", max_age.as_secs()),
             received: "no auth_time".to_owned(),
@@ -304,7 +304,7 @@ fn authentication_time(token: &Verified, expected: &Expected<'_>) -> Result<Note
     let earliest = expected.now - max_age - expected.skew;
     match seconds(token, "auth_time") {
         Some(at) if (earliest..=latest).contains(&Timestamp::from_secs(at)) => Ok(moment(at, expected.now)),
-        _ => Err(Failure {
+        _ => Err(FailedCheck {
             cause: "id_token_authentication_too_old",
             expected: format!("an auth_time at most {} seconds ago", max_age.as_secs()),
             received: shown_time(token, "auth_time", expected.now),
@@ -314,7 +314,7 @@ fn authentication_time(token: &Verified, expected: &Expected<'_>) -> Result<Note
 }
 
 /// OIDC Core §2: the subject finds the user, so it must be present and bounded.
-fn subject(token: &Verified, _: &Expected<'_>) -> Result<Note, Failure> {
+fn subject(token: &Verified, _: &IdTokenExpectations<'_>) -> Result<Note, FailedCheck> {
     let is_plain = |sub: &&str| {
         (1..=MAX_SUBJECT_BYTES).contains(&sub.len())
             && !sub.trim().is_empty()
@@ -322,7 +322,7 @@ fn subject(token: &Verified, _: &Expected<'_>) -> Result<Note, Failure> {
     };
     match token.claims.get("sub").and_then(Value::as_str).filter(is_plain) {
         Some(sub) => Ok(sub.to_owned()),
-        None => Err(Failure {
+        None => Err(FailedCheck {
             cause: "id_token_subject_unusable",
             expected: "a sub of 1 to 255 characters".to_owned(),
             received: shown(token, "sub"),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use genkan_protocol::jose::{Verified, verify};
-use genkan_protocol::oidc::id_token::{Expected, auth_time, validate};
+use genkan_protocol::oidc::id_token::{IdTokenExpectations, auth_time, validate};
 use genkan_protocol::oidc::{ExpectedNonce, IdTokenError, left_half};
-use genkan_protocol::trace::Outcome;
+use genkan_protocol::trace::CheckOutcome;
 use genkan_protocol::{Timestamp, Trace};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::forge::{KEYS, RSA};
 const NOW: i64 = 1_800_000_000;
 const CLIENT: &str = "our-client";
 
-const EXPECTED: Expected<'static> = Expected {
+const EXPECTED: IdTokenExpectations<'static> = IdTokenExpectations {
     issuer: "https://idp.example",
     client_id: CLIENT,
     nonce: Some(ExpectedNonce::Plain("n-0S6_WzA2Mj")),
@@ -44,7 +44,7 @@ fn verified(claims: &Value) -> Verified {
     verify(&RSA.sign("JWT", claims).unwrap(), &KEYS, &["RS256"]).unwrap()
 }
 
-fn check(claims: &Value, expected: &Expected<'_>) -> (Result<(), IdTokenError>, Trace) {
+fn check(claims: &Value, expected: &IdTokenExpectations<'_>) -> (Result<(), IdTokenError>, Trace) {
     let mut trace = Trace::default();
     let result =
         validate(&verified(claims), expected, &mut trace).map(|claims| assert!(claims.contains_key("sub")));
@@ -62,7 +62,7 @@ fn with(name: &str, value: impl Into<Option<Value>>) -> Value {
 }
 
 #[track_caller]
-fn refused(claims: &Value, expected: &Expected<'_>) -> IdTokenError {
+fn refused(claims: &Value, expected: &IdTokenExpectations<'_>) -> IdTokenError {
     let (result, trace) = check(claims, expected);
     let error = result.expect_err("a bad ID token was taken");
     let failure = trace.failure().unwrap();
@@ -71,7 +71,7 @@ fn refused(claims: &Value, expected: &Expected<'_>) -> IdTokenError {
         trace
             .checks()
             .iter()
-            .filter(|check| check.outcome == Outcome::Failed)
+            .filter(|check| check.outcome == CheckOutcome::Failed)
             .count(),
         1
     );
@@ -195,7 +195,7 @@ fn what_the_standard_allows_is_taken() {
 #[test]
 fn the_hash_of_a_nonce_is_enough_to_know_it() {
     let hash = digest::digest(&digest::SHA256, b"n-0S6_WzA2Mj");
-    let expected = Expected {
+    let expected = IdTokenExpectations {
         nonce: Some(ExpectedNonce::Sha256(hash.as_ref())),
         ..EXPECTED
     };
@@ -205,7 +205,7 @@ fn the_hash_of_a_nonce_is_enough_to_know_it() {
         "id_token_nonce_mismatch"
     );
     for broken in [&hash.as_ref()[..31], &[], b"n-0S6_WzA2Mj"] {
-        let expected = Expected {
+        let expected = IdTokenExpectations {
             nonce: Some(ExpectedNonce::Sha256(broken)),
             ..EXPECTED
         };
@@ -215,7 +215,7 @@ fn the_hash_of_a_nonce_is_enough_to_know_it() {
 
 #[test]
 fn a_fresh_authentication_is_proved_when_it_was_asked_for() {
-    let expected = Expected {
+    let expected = IdTokenExpectations {
         max_age: Some(Duration::from_secs(300)),
         ..EXPECTED
     };
@@ -241,7 +241,7 @@ fn a_fresh_authentication_is_proved_when_it_was_asked_for() {
             "id_token_authentication_time_missing"
         );
     }
-    let longest = Expected {
+    let longest = IdTokenExpectations {
         max_age: Some(Duration::MAX),
         ..EXPECTED
     };

@@ -5,13 +5,13 @@ use std::time::Duration;
 use genkan_protocol::jose::{JwkSet, verify};
 use genkan_protocol::oauth::authorization_request::{ClientRules, Recipient, validate};
 use genkan_protocol::oauth::redirect_uri::{
-    Environment, Kind, Policy, is_any_loopback, permits, validate_registration,
+    Environment, Policy, RedirectUriKind, is_any_loopback, permits, validate_registration,
 };
 use genkan_protocol::oauth::{
     AuthorizationRequest, CodeChallenge, CodeVerifier, Credentials, Parameters, Scope, TokenRequest,
     append_query, bearer,
 };
-use genkan_protocol::oidc::id_token::{Expected, validate as validate_id_token};
+use genkan_protocol::oidc::id_token::{IdTokenExpectations, validate as validate_id_token};
 use genkan_protocol::oidc::{AuthorizationResponse, ProviderMetadata, issuer_of, well_known_url};
 use genkan_protocol::{Domain, EmailAddress, Timestamp, Trace};
 use proptest::collection::vec;
@@ -115,7 +115,7 @@ proptest! {
         let _ = is_any_loopback(&text);
         for environment in [Environment::Development, Environment::Production] {
             let _ = permits(std::slice::from_ref(&other), &text, Policy { environment, any_loopback: true, any_loopback_port: true });
-            for kind in [Kind::Callback, Kind::PostLogout, Kind::InitiateLogin, Kind::BackChannelLogout] {
+            for kind in [RedirectUriKind::Callback, RedirectUriKind::PostLogout, RedirectUriKind::InitiateLogin, RedirectUriKind::BackChannelLogout] {
                 let _ = validate_registration(&text, environment, kind);
             }
         }
@@ -169,7 +169,7 @@ proptest! {
     ) {
         let token = verify(&EC.sign("JWT", &claims).unwrap(), &KEYS, &["ES256"]).unwrap();
         let mut trace = Trace::default();
-        let expected = Expected {
+        let expected = IdTokenExpectations {
             issuer: "https://idp.example",
             client_id: "us",
             nonce: Some("n".into()),
@@ -244,7 +244,7 @@ proptest! {
     #[test]
     fn what_can_be_registered_matches_itself_and_is_a_plain_uri(uri in hostile()) {
         for environment in [Environment::Development, Environment::Production] {
-            if validate_registration(&uri, environment, Kind::Callback).is_ok() && !uri.contains('*') {
+            if validate_registration(&uri, environment, RedirectUriKind::Callback).is_ok() && !uri.contains('*') {
                 let policy = Policy { environment, any_loopback: false, any_loopback_port: false };
                 prop_assert!(permits(std::slice::from_ref(&uri), &uri, policy));
                 prop_assert!(uri.bytes().all(|c| c.is_ascii_graphic()));

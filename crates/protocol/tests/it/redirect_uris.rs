@@ -3,7 +3,7 @@
 //! Source: RFC 9700 §4.1 (insufficient validation), RFC 8252 §8.
 
 use genkan_protocol::oauth::redirect_uri::{
-    Environment, Kind, Policy, RegistrationError, is_any_loopback, matches_wildcard, permits,
+    Environment, Policy, RedirectUriKind, RegistrationError, is_any_loopback, matches_wildcard, permits,
     validate_registration,
 };
 
@@ -448,30 +448,30 @@ fn what_can_be_registered() {
         ("", Err(Error::Length), Err(Error::Length)),
     ] {
         assert_eq!(
-            validate_registration(uri, Production, Kind::Callback),
+            validate_registration(uri, Production, RedirectUriKind::Callback),
             production,
             "{uri:?} in production"
         );
         assert_eq!(
-            validate_registration(uri, Development, Kind::Callback),
+            validate_registration(uri, Development, RedirectUriKind::Callback),
             development,
             "{uri:?} in development"
         );
     }
     let longest = format!("https://app.example.com/{}", "a".repeat(232));
     assert_eq!(
-        validate_registration(&longest, Production, Kind::Callback),
+        validate_registration(&longest, Production, RedirectUriKind::Callback),
         Ok(())
     );
     assert_eq!(
-        validate_registration(&format!("{longest}a"), Production, Kind::Callback),
+        validate_registration(&format!("{longest}a"), Production, RedirectUriKind::Callback),
         Err(Error::Length)
     );
 }
 
 #[test]
 fn where_we_post_ourselves_and_where_a_login_begins_are_web_addresses() {
-    for kind in [Kind::InitiateLogin, Kind::BackChannelLogout] {
+    for kind in [RedirectUriKind::InitiateLogin, RedirectUriKind::BackChannelLogout] {
         for environment in [Environment::Development, Environment::Production] {
             assert_eq!(
                 validate_registration("https://app.example.com/x", environment, kind),
@@ -495,7 +495,7 @@ fn where_we_post_ourselves_and_where_a_login_begins_are_web_addresses() {
         validate_registration(
             "https://*.example.com",
             Environment::Development,
-            Kind::PostLogout
+            RedirectUriKind::PostLogout
         ),
         Ok(())
     );
@@ -522,7 +522,7 @@ fn a_native_application_comes_back_to_whichever_port_it_got() {
             format!("http://{host}/callback"),
             format!("http://{host}:8085/callback"),
         ] {
-            for kind in [Kind::NativeCallback, Kind::NativePostLogout] {
+            for kind in [RedirectUriKind::NativeCallback, RedirectUriKind::NativePostLogout] {
                 assert_eq!(
                     validate_registration(&registered, Environment::Production, kind),
                     Ok(()),
@@ -587,15 +587,15 @@ fn only_native_applications_have_servers_on_this_machine_in_production() {
         "http://localhost/cb",
     ] {
         assert!(
-            validate_registration(uri, Environment::Production, Kind::Callback).is_err(),
+            validate_registration(uri, Environment::Production, RedirectUriKind::Callback).is_err(),
             "{uri}"
         );
         assert!(
-            validate_registration(uri, Environment::Production, Kind::PostLogout).is_err(),
+            validate_registration(uri, Environment::Production, RedirectUriKind::PostLogout).is_err(),
             "{uri}"
         );
         assert!(
-            validate_registration(uri, Environment::Production, Kind::BackChannelLogout).is_err(),
+            validate_registration(uri, Environment::Production, RedirectUriKind::BackChannelLogout).is_err(),
             "{uri}"
         );
     }
@@ -608,7 +608,7 @@ fn only_native_applications_have_servers_on_this_machine_in_production() {
         "http://me@127.0.0.1/callback",
         "http://*.127.0.0.1/callback",
     ] {
-        for kind in [Kind::NativeCallback, Kind::NativePostLogout] {
+        for kind in [RedirectUriKind::NativeCallback, RedirectUriKind::NativePostLogout] {
             assert!(
                 validate_registration(uri, Environment::Production, kind).is_err(),
                 "{uri}"
@@ -619,7 +619,7 @@ fn only_native_applications_have_servers_on_this_machine_in_production() {
         validate_registration(
             "com.acme.app:/callback",
             Environment::Production,
-            Kind::NativeCallback
+            RedirectUriKind::NativeCallback
         ),
         Ok(())
     );

@@ -15,12 +15,12 @@ use crate::SandboxError;
 const MOST_BYTES: u64 = 256 << 20;
 
 /// Bytes in memory that nobody can change.
-pub(super) struct Sealed {
+pub(super) struct SealedFile {
     pub(super) file: File,
     pub(super) bytes: u64,
 }
 
-impl Sealed {
+impl SealedFile {
     /// Copies a file.
     pub(super) fn read(path: &Path) -> Result<Self, SandboxError> {
         let open = || {
@@ -94,7 +94,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run.js");
         std::fs::write(&path, "good").unwrap();
-        let mut sealed = Sealed::read(&path).unwrap();
+        let mut sealed = SealedFile::read(&path).unwrap();
         std::fs::write(&path, "evil").unwrap();
         assert_eq!(sealed.bytes, 4);
         let error = sealed.file.write(b"evil").unwrap_err();
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn another_file_than_the_verified_one_is_refused() {
-        let sealed = Sealed::copy(&b"evil"[..]).unwrap();
+        let sealed = SealedFile::copy(&b"evil"[..]).unwrap();
         let error = sealed.verify(&sha512(b"good")).unwrap_err();
         assert!(matches!(error, SandboxError::Refused(_)), "{error}");
         let directory = tempfile::tempdir().unwrap();
-        assert!(Sealed::read(directory.path()).is_err());
+        assert!(SealedFile::read(directory.path()).is_err());
     }
 }

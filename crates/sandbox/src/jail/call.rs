@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 use super::cgroup::Group;
 use super::control::{RUNTIME_BYTES, converse};
 use super::wire::{self, Report, Settings, Step};
-use super::{Kind, Program, explain};
+use super::{Program, RunnerKind, explain};
 use crate::egress::{Denial, Gate};
 use crate::output::collect;
-use crate::{Call, Failure, Outcome, ParamsBy, SandboxError, Usage};
+use crate::{Call, CallFailure, CallOutcome, ParamsBy, SandboxError, Usage};
 
 /// The path of a JavaScript plugin inside; its directory is the working directory.
 pub(super) const BUNDLE: &str = "/sandbox/run.js";
@@ -61,7 +61,7 @@ const JS_THREADS: u64 = 4;
 const VANISH: Duration = Duration::from_secs(5);
 
 /// A call that has no outcome.
-pub(super) struct Stopped {
+pub(super) struct InterruptedCall {
     pub(super) why: Why,
     denials: Vec<Denial>,
 }
@@ -72,8 +72,8 @@ pub(super) enum Why {
     NotBuilt(Step, String),
 }
 
-impl Stopped {
-    pub(super) fn into_failure(self) -> Failure {
+impl InterruptedCall {
+    pub(super) fn into_failure(self) -> CallFailure {
         let error = match self.why {
             Why::Error(error) => error,
             Why::NotBuilt(step, error) => {
@@ -81,14 +81,14 @@ impl Stopped {
                 SandboxError::Unavailable(format!("{} {}", explained.reason, explained.fix))
             }
         };
-        Failure {
+        CallFailure {
             error,
             denials: self.denials,
         }
     }
 }
 
-impl From<SandboxError> for Stopped {
+impl From<SandboxError> for InterruptedCall {
     fn from(error: SandboxError) -> Self {
         Self {
             why: Why::Error(error),
@@ -98,7 +98,7 @@ impl From<SandboxError> for Stopped {
 }
 
 /// Runs one call from beginning to end.
-pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, Stopped> {
+pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<CallOutcome, InterruptedCall> {
     let started = Instant::now();
     let settings = settings(program, call)?;
     let gate = Gate::new(Arc::clone(&program.egress), &program.limits);
@@ -139,7 +139,7 @@ pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, S
             outcome.usage.wall = started.elapsed();
             Ok(outcome)
         }
-        Err(why) => Err(Stopped { why, denials }),
+        Err(why) => Err(InterruptedCall { why, denials }),
     }
 }
 
@@ -152,14 +152,14 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
     // Every user of the machine can read the arguments of a process, and
     // parameters hold codes of sign-ins.
     let by_input = match program.kind {
-        Kind::JsBundle => true,
-        Kind::Native => call.params_by == ParamsBy::Input,
+        RunnerKind::JsBundle => true,
+        RunnerKind::Native => call.params_by == ParamsBy::Input,
     };
     let params = call.params_json.to_owned();
     let mut argv = program.command.clone();
     argv.push(call.method.to_owned());
     let input = if by_input {
-        if matches!(program.kind, Kind::Native) {
+        if matches!(program.kind, RunnerKind::Native) {
             argv.push(ON_INPUT.to_owned());
         }
         Some(params)
@@ -197,9 +197,9 @@ fn settings(program: &Program, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Sa
         ports: program.ports.clone(),
         cpu_seconds: (cpu.as_secs() + u64::from(cpu.subsec_nanos() > 0)).max(1),
         data_bytes: program.limits.memory_bytes.saturating_add(match program.kind {
-            Kind::Native => RESERVED_BYTES,
-            Kind::JsBundle if program.node_major < 23 => RESERVED_BYTES,
-            Kind::JsBundle => RESERVED_BYTES + JS_THREADS * CODE_BYTES,
+            RunnerKind::Native => RESERVED_BYTES,
+            RunnerKind::JsBundle if program.node_major < 23 => RESERVED_BYTES,
+            RunnerKind::JsBundle => RESERVED_BYTES + JS_THREADS * CODE_BYTES,
         }),
     };
     let encoded = wire::encode(&settings).map(Zeroizing::new);
@@ -229,7 +229,7 @@ fn files(program: &Program, env: &mut Vec<(String, String)>) -> Vec<(String, Str
         ("/etc/nsswitch.conf".to_owned(), "hosts: files dns\n".to_owned()),
         ("/etc/hosts".to_owned(), String::new()),
     ];
-    if matches!(program.kind, Kind::JsBundle) {
+    if matches!(program.kind, RunnerKind::JsBundle) {
         files.push((PARAMS_PATH.to_owned(), PARAMS_SCRIPT.to_owned()));
     }
     if let Some(pem) = &program.machine.options.extra_authorities {
@@ -291,7 +291,7 @@ async fn end(child: &mut Child, stdout: &mut (impl AsyncRead + Unpin)) {
 }
 
 /// Makes an outcome or an error of a report.
-fn judge(report: Report, stdout: Vec<u8>, stderr: Vec<u8>, program: &Program) -> Result<Outcome, Why> {
+fn judge(report: Report, stdout: Vec<u8>, stderr: Vec<u8>, program: &Program) -> Result<CallOutcome, Why> {
     let (exit, signal, cpu_micros, memory_bytes) = match report {
         Report::Failed { step, error } => return Err(Why::NotBuilt(step, error)),
         Report::Ended {
@@ -315,7 +315,7 @@ fn judge(report: Report, stdout: Vec<u8>, stderr: Vec<u8>, program: &Program) ->
         let crash = format!("signal {signal}{}", told(&stderr));
         return Err(Why::Error(SandboxError::Crashed(crash)));
     }
-    Ok(Outcome {
+    Ok(CallOutcome {
         stdout,
         stderr,
         exit: exit.unwrap_or(-1),

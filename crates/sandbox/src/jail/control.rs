@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 
 use super::network::Network;
 use super::wire::{self, Report};
-use super::{Kind, Program};
+use super::{Program, RunnerKind};
 use crate::SandboxError;
 use crate::egress::Gate;
 
@@ -92,8 +92,8 @@ async fn watch_memory(plugin: Option<Pid>, program: &Program) -> SandboxError {
         return SandboxError::Unavailable("the kernel does not say which process the plugin is".to_owned());
     };
     let runtime = match program.kind {
-        Kind::Native => 0,
-        Kind::JsBundle => RUNTIME_BYTES,
+        RunnerKind::Native => 0,
+        RunnerKind::JsBundle => RUNTIME_BYTES,
     };
     let most = program.limits.memory_bytes.saturating_add(runtime);
     let path = format!("/proc/{}/statm", plugin.as_raw_nonzero());

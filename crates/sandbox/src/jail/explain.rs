@@ -6,7 +6,7 @@ use super::wire::Step;
 
 /// Two sentences for an operator.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Explained {
+pub(super) struct Explanation {
     pub(super) reason: String,
     pub(super) fix: String,
 }
@@ -37,11 +37,11 @@ impl Switches {
 }
 
 /// Explains the failure of a step.
-pub(super) fn explain(step: Step, error: &str) -> Explained {
+pub(super) fn explain(step: Step, error: &str) -> Explanation {
     explain_with(step, error, Switches::read())
 }
 
-fn explain_with(step: Step, error: &str, switches: Switches) -> Explained {
+fn explain_with(step: Step, error: &str, switches: Switches) -> Explanation {
     let (reason, fix) = match step {
         Step::UserNamespace | Step::Namespaces => return namespaces(error, switches),
         Step::Network => (
@@ -73,13 +73,13 @@ fn explain_with(step: Step, error: &str, switches: Switches) -> Explained {
             "Start openneko anew after an update; if it stays, report it.",
         ),
     };
-    Explained {
+    Explanation {
         reason: format!("{reason} ({error})."),
         fix: fix.to_owned(),
     }
 }
 
-fn namespaces(error: &str, switches: Switches) -> Explained {
+fn namespaces(error: &str, switches: Switches) -> Explanation {
     let (reason, fix) = if switches.clone == Some(0) {
         (
             "The kernel does not let ordinary users make namespaces",
@@ -101,7 +101,7 @@ fn namespaces(error: &str, switches: Switches) -> Explained {
             "In a container, give it a seccomp profile that allows unshare and mount, or use the WebAssembly engine.",
         )
     };
-    Explained {
+    Explanation {
         reason: format!("{reason} ({error})."),
         fix: fix.to_owned(),
     }

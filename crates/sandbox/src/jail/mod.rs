@@ -26,11 +26,12 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
-use artifact::Sealed;
+use artifact::SealedFile;
 
 use crate::egress::Egress;
 use crate::{
-    Artifact, Backend, BackendKind, Call, Failure, Limits, Outcome, PluginSpec, Prepared, Probe, SandboxError,
+    Artifact, Backend, BackendKind, Call, CallFailure, CallOutcome, Limits, PluginSpec, Prepared, Probe,
+    SandboxError,
 };
 
 pub use init::init_main;
@@ -141,10 +142,10 @@ struct Program {
     machine: Arc<Machine>,
     egress: Arc<Egress>,
     limits: Limits,
-    kind: Kind,
+    kind: RunnerKind,
     /// Of Node.js, where that runs it.
     node_major: u32,
-    artifact: Sealed,
+    artifact: SealedFile,
     /// Program and first arguments, as paths inside.
     command: Vec<String>,
     needs: program::Needs,
@@ -154,30 +155,30 @@ struct Program {
 impl Program {
     fn prepare(machine: Arc<Machine>, plugin: &PluginSpec) -> Result<Self, SandboxError> {
         let (path, kind) = match &plugin.artifact {
-            Artifact::JsBundle(path) => (path, Kind::JsBundle),
-            Artifact::Native(path) => (path, Kind::Native),
+            Artifact::JsBundle(path) => (path, RunnerKind::JsBundle),
+            Artifact::Native(path) => (path, RunnerKind::Native),
             Artifact::Component(_) => return Err(SandboxError::Refused("it is a component".to_owned())),
         };
-        let artifact = Sealed::read(path)?;
+        let artifact = SealedFile::read(path)?;
         artifact.verify(&plugin.sha512)?;
         Self::build(machine, kind, artifact, Arc::clone(&plugin.egress), plugin.limits)
     }
 
     fn build(
         machine: Arc<Machine>,
-        kind: Kind,
-        artifact: Sealed,
+        kind: RunnerKind,
+        artifact: SealedFile,
         egress: Arc<Egress>,
         limits: Limits,
     ) -> Result<Self, SandboxError> {
         let mut node_major = 0;
         let (command, needs) = match kind {
-            Kind::Native => {
+            RunnerKind::Native => {
                 let refuse = |reason| SandboxError::Refused(format!("its program cannot run here: {reason}"));
                 let needs = program::of(&artifact.file, None).map_err(refuse)?;
                 (vec![call::NATIVE.to_owned()], needs)
             }
-            Kind::JsBundle => {
+            RunnerKind::JsBundle => {
                 let node = machine.options.node.as_deref();
                 let node =
                     node.ok_or_else(|| SandboxError::Unavailable("Node.js is not installed".to_owned()))?;
@@ -217,14 +218,14 @@ impl Program {
 
 /// What can run in the jail.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum RunnerKind {
     JsBundle,
     Native,
 }
 
 #[async_trait]
 impl Prepared for Program {
-    async fn call(&self, call: Call<'_>) -> Result<Outcome, Failure> {
+    async fn call(&self, call: Call<'_>) -> Result<CallOutcome, CallFailure> {
         call::run(self, &call)
             .await
             .map_err(|stopped| stopped.into_failure())

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::artifact::Sealed;
+use super::artifact::SealedFile;
 use super::call::{self, Why};
-use super::{INIT_ARGUMENT, Jail, Kind, Program, explain};
+use super::{INIT_ARGUMENT, Jail, Program, RunnerKind, explain};
 use crate::egress::{Egress, SystemResolver, TrustRoots};
-use crate::{Call, Limits, Outcome, ParamsBy, Probe, SandboxError};
+use crate::{Call, CallOutcome, Limits, ParamsBy, Probe, SandboxError};
 
 /// A plugin that answers well only if the jail isolates it.
 const SMOKE: &str = "\
@@ -71,15 +71,15 @@ pub(super) async fn probe(jail: &Jail) -> Probe {
     })
 }
 
-async fn smoke(jail: &Jail) -> Result<Outcome, Why> {
+async fn smoke(jail: &Jail) -> Result<CallOutcome, Why> {
     let failed = |error: std::io::Error| Why::Error(SandboxError::Unavailable(error.to_string()));
     let machine = Arc::clone(&jail.0);
     let build = move || {
         let (kind, artifact) = match &machine.options.node {
-            Some(_) => (Kind::JsBundle, Sealed::copy(SMOKE.as_bytes())),
+            Some(_) => (RunnerKind::JsBundle, SealedFile::copy(SMOKE.as_bytes())),
             None => (
-                Kind::Native,
-                File::open(&machine.options.init.program).and_then(Sealed::copy),
+                RunnerKind::Native,
+                File::open(&machine.options.init.program).and_then(SealedFile::copy),
             ),
         };
         let egress = Egress::new(Vec::new(), TrustRoots::public(), Arc::new(SystemResolver));

@@ -16,7 +16,8 @@ use aws_lc_rs::digest;
 
 use crate::egress::{Egress, SystemResolver, TrustRoots};
 use crate::{
-    Artifact, Backend, BackendKind, Call, Failure, Limits, Outcome, PluginSpec, Prepared, Probe, SandboxError,
+    Artifact, Backend, BackendKind, Call, CallFailure, CallOutcome, Limits, PluginSpec, Prepared, Probe,
+    SandboxError,
 };
 
 /// A plugin that answers from a machine that is not this one.
@@ -150,7 +151,9 @@ fn read(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
 
 #[async_trait]
 impl Prepared for Program {
-    async fn call(&self, call: Call<'_>) -> Result<Outcome, Failure> {
-        run::run(self, &call).await.map_err(run::Stopped::into_failure)
+    async fn call(&self, call: Call<'_>) -> Result<CallOutcome, CallFailure> {
+        run::run(self, &call)
+            .await
+            .map_err(run::InterruptedCall::into_failure)
     }
 }

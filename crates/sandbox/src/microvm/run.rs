@@ -17,7 +17,7 @@ use super::{MicrovmOptions, Program};
 use crate::egress::{Denial, Gate};
 use crate::guest::Proxy;
 use crate::output::collect;
-use crate::{Call, Failure, Outcome, Probe, SandboxError, Usage};
+use crate::{Call, CallFailure, CallOutcome, Probe, SandboxError, Usage};
 
 /// The memory of the machine's kernel and agent.
 const MACHINE_MIB: u64 = 128;
@@ -53,13 +53,13 @@ struct Network {
 /// Its report at the end.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Ended {
+enum GuestReport {
     Exit(i32),
     Failed { reason: String, fix: String },
 }
 
 /// A call that has no outcome.
-pub(super) enum Stopped {
+pub(super) enum InterruptedCall {
     Error(SandboxError, Vec<Denial>),
     /// There was no machine.
     NotBooted {
@@ -68,33 +68,33 @@ pub(super) enum Stopped {
     },
 }
 
-impl Stopped {
-    pub(super) fn into_failure(self) -> Failure {
+impl InterruptedCall {
+    pub(super) fn into_failure(self) -> CallFailure {
         match self {
-            Self::Error(error, denials) => Failure { error, denials },
+            Self::Error(error, denials) => CallFailure { error, denials },
             Self::NotBooted { reason, fix } => SandboxError::Unavailable(format!("{reason}. {fix}")).into(),
         }
     }
 }
 
-impl From<SandboxError> for Stopped {
+impl From<SandboxError> for InterruptedCall {
     fn from(error: SandboxError) -> Self {
         Self::Error(error, Vec::new())
     }
 }
 
-impl From<Stopped> for Probe {
-    fn from(stopped: Stopped) -> Self {
+impl From<InterruptedCall> for Probe {
+    fn from(stopped: InterruptedCall) -> Self {
         let (reason, fix) = match stopped {
-            Stopped::NotBooted { reason, fix } => (reason, fix),
-            Stopped::Error(error, _) => (error.to_string(), "See `msb doctor`.".to_owned()),
+            InterruptedCall::NotBooted { reason, fix } => (reason, fix),
+            InterruptedCall::Error(error, _) => (error.to_string(), "See `msb doctor`.".to_owned()),
         };
         Self::Fails { reason, fix }
     }
 }
 
 /// Finds what is missing, as far as that is possible without a boot.
-pub(super) async fn diagnose(options: &MicrovmOptions) -> Result<(), Stopped> {
+pub(super) async fn diagnose(options: &MicrovmOptions) -> Result<(), InterruptedCall> {
     let mut command = command(options);
     command.arg("--diagnose").stdin(Stdio::null());
     let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await;
@@ -104,16 +104,16 @@ pub(super) async fn diagnose(options: &MicrovmOptions) -> Result<(), Stopped> {
         Err(_) => return Err(SandboxError::Timeout(Duration::from_secs(30)).into()),
     };
     match last_word(&output.stderr).0 {
-        Some(Ended::Exit(0)) => Ok(()),
-        Some(Ended::Failed { reason, fix }) => Err(Stopped::NotBooted { reason, fix }),
+        Some(GuestReport::Exit(0)) => Ok(()),
+        Some(GuestReport::Failed { reason, fix }) => Err(InterruptedCall::NotBooted { reason, fix }),
         _ => Err(SandboxError::Unavailable("openneko-microvm gave no answer".to_owned()).into()),
     }
 }
 
 /// Runs one call from beginning to end.
-pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, Stopped> {
+pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<CallOutcome, InterruptedCall> {
     let started = Instant::now();
-    let machine = |error: std::io::Error| Stopped::from(SandboxError::Unavailable(error.to_string()));
+    let machine = |error: std::io::Error| InterruptedCall::from(SandboxError::Unavailable(error.to_string()));
     let gate = Gate::new(Arc::clone(&program.egress), &program.limits);
     let proxy = Proxy::start(&gate).await.map_err(machine)?;
     let directory = lay_out(program).map_err(machine)?;
@@ -157,10 +157,10 @@ pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, S
         Ok(result) => result,
     };
     let denials = gate.take_denials();
-    let (stdout, stderr) = result.map_err(|error| Stopped::Error(error, denials.clone()))?;
+    let (stdout, stderr) = result.map_err(|error| InterruptedCall::Error(error, denials.clone()))?;
     let (ended, stderr) = last_word(&stderr);
     match ended {
-        Some(Ended::Exit(exit)) => Ok(Outcome {
+        Some(GuestReport::Exit(exit)) => Ok(CallOutcome {
             stdout,
             stderr: stderr.to_vec(),
             exit,
@@ -170,8 +170,8 @@ pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<Outcome, S
                 ..Usage::default()
             },
         }),
-        Some(Ended::Failed { reason, fix }) => Err(Stopped::NotBooted { reason, fix }),
-        None => Err(Stopped::Error(
+        Some(GuestReport::Failed { reason, fix }) => Err(InterruptedCall::NotBooted { reason, fix }),
+        None => Err(InterruptedCall::Error(
             SandboxError::Crashed("the virtual machine ended".to_owned()),
             denials,
         )),
@@ -187,8 +187,8 @@ fn command(options: &MicrovmOptions) -> Command {
     command
 }
 
-fn no_program(options: &MicrovmOptions, error: &std::io::Error) -> Stopped {
-    Stopped::NotBooted {
+fn no_program(options: &MicrovmOptions, error: &std::io::Error) -> InterruptedCall {
+    InterruptedCall::NotBooted {
         reason: format!("{} cannot be started ({error})", options.program.display()),
         fix: "Build it with `cargo build --release` in engines/microvm, and put it beside openneko."
             .to_owned(),
@@ -196,7 +196,7 @@ fn no_program(options: &MicrovmOptions, error: &std::io::Error) -> Stopped {
 }
 
 /// Splits standard error: the plugin's output and, after the last zero byte, the program's report.
-fn last_word(stderr: &[u8]) -> (Option<Ended>, &[u8]) {
+fn last_word(stderr: &[u8]) -> (Option<GuestReport>, &[u8]) {
     match stderr.iter().rposition(|&byte| byte == 0) {
         Some(end) => (serde_json::from_slice(&stderr[end + 1..]).ok(), &stderr[..end]),
         None => (None, stderr),
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn a_plugin_cannot_say_how_it_ended() {
         let (ended, stderr) = last_word(b"\0{\"exit\":0}\0{\"exit\":7}");
-        assert!(matches!(ended, Some(Ended::Exit(7))));
+        assert!(matches!(ended, Some(GuestReport::Exit(7))));
         assert_eq!(stderr, b"\0{\"exit\":0}");
         assert!(last_word(b"\0{\"exit\":0}\0 nonsense").0.is_none());
         assert!(last_word(b"{\"exit\":0}").0.is_none());

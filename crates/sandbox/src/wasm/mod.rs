@@ -29,7 +29,8 @@ pub use cache::AotCache;
 
 use crate::egress::{Egress, SystemResolver, TrustRoots};
 use crate::{
-    Artifact, Backend, BackendKind, Call, Failure, Limits, Outcome, PluginSpec, Prepared, Probe, SandboxError,
+    Artifact, Backend, BackendKind, Call, CallFailure, CallOutcome, Limits, PluginSpec, Prepared, Probe,
+    SandboxError,
 };
 use run::{Program, run};
 use state::State;
@@ -241,7 +242,7 @@ struct PreparedPlugin {
 
 #[async_trait]
 impl Prepared for PreparedPlugin {
-    async fn call(&self, call: Call<'_>) -> Result<Outcome, Failure> {
+    async fn call(&self, call: Call<'_>) -> Result<CallOutcome, CallFailure> {
         let _ticking = self.ticker.tick();
         run(&self.program, &self.egress, &self.limits, call).await
     }

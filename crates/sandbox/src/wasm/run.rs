@@ -11,7 +11,7 @@ use wasmtime_wasi::I32Exit;
 
 use super::state::{State, Stop};
 use crate::egress::{Egress, Gate};
-use crate::{Call, Failure, Limits, Outcome, SandboxError, Usage};
+use crate::{Call, CallFailure, CallOutcome, Limits, SandboxError, Usage};
 
 /// The guest code of a call.
 pub(super) enum Program {
@@ -37,7 +37,7 @@ pub(super) async fn run(
     egress: &Arc<Egress>,
     limits: &Limits,
     call: Call<'_>,
-) -> Result<Outcome, Failure> {
+) -> Result<CallOutcome, CallFailure> {
     let start = Instant::now();
     let gate = Gate::new(Arc::clone(egress), limits);
     let (pre, is_bundle) = match program {
@@ -71,12 +71,12 @@ pub(super) async fn run(
     drop(store);
     let denials = gate.take_denials();
     match result {
-        Ok(outcome) => Ok(Outcome {
+        Ok(outcome) => Ok(CallOutcome {
             denials,
             usage,
             ..outcome
         }),
-        Err(error) => Err(Failure { error, denials }),
+        Err(error) => Err(CallFailure { error, denials }),
     }
 }
 
@@ -124,7 +124,7 @@ async fn enter_bundle(
     Ok((0, String::new()))
 }
 
-fn outcome(end: End, state: &State, timeout: Duration) -> Result<Outcome, SandboxError> {
+fn outcome(end: End, state: &State, timeout: Duration) -> Result<CallOutcome, SandboxError> {
     let (exit, answer) = match end {
         End::Returned(code, answer) => (code, answer),
         End::Timeout => return Err(SandboxError::Timeout(timeout)),
@@ -141,11 +141,11 @@ fn outcome(end: End, state: &State, timeout: Duration) -> Result<Outcome, Sandbo
         .push(&written)
         .and_then(|()| stdout.push(answer.as_bytes()))
         .map_err(|_| SandboxError::OutputLimit)?;
-    Ok(Outcome {
+    Ok(CallOutcome {
         stdout: stdout.take(),
         stderr: state.stderr.take(),
         exit,
-        ..Outcome::default()
+        ..CallOutcome::default()
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[cfg(feature = "wasm")]
 use openneko_sandbox::SandboxError;
-use openneko_sandbox::{Backend, Call, Failure, Outcome, PluginSpec, Secret};
+use openneko_sandbox::{Backend, Call, CallFailure, CallOutcome, PluginSpec, Secret};
 
 /// What a plugin of the tests finds in its environment.
 pub(crate) fn environment() -> Vec<(String, Secret)> {
@@ -43,7 +43,7 @@ pub(crate) async fn call(
     method: &str,
     params: &str,
     timeout: Duration,
-) -> Result<Outcome, Failure> {
+) -> Result<CallOutcome, CallFailure> {
     let prepared = backend.prepare(plugin).await?;
     let env = environment();
     let call = Call {
@@ -58,7 +58,7 @@ pub(crate) async fn call(
 
 /// The error of a call that must not have an outcome.
 #[cfg(feature = "wasm")]
-pub(crate) fn error(result: Result<Outcome, Failure>) -> SandboxError {
+pub(crate) fn error(result: Result<CallOutcome, CallFailure>) -> SandboxError {
     match result {
         Err(failure) => failure.error,
         Ok(outcome) => panic!(

@@ -6,7 +6,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use openneko_sandbox::{Call, Outcome};
+use openneko_sandbox::{Call, CallOutcome};
 use tokio::process::Command;
 
 use crate::attempts::limits;
@@ -25,7 +25,7 @@ async fn same(source: &str) -> String {
     found
 }
 
-async fn in_engine(world: &World, source: &str) -> Outcome {
+async fn in_engine(world: &World, source: &str) -> CallOutcome {
     let plugin = world.bundle("bundle", source, limits());
     let prepared = engines::wasm().prepare(&plugin).await.unwrap();
     let env = engines::environment();

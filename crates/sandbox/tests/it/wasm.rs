@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use openneko_sandbox::wasm::{AotCache, Wasm};
-use openneko_sandbox::{Artifact, BackendKind, Failure, Limits, Outcome, Probe, SandboxError};
+use openneko_sandbox::{Artifact, BackendKind, CallFailure, CallOutcome, Limits, Probe, SandboxError};
 use tempfile::TempDir;
 
 use crate::attempts::limits;
@@ -39,7 +39,7 @@ const ECHO: &str = "(i32.store (i32.const 0) (i32.const 7))
     (i32.store offset=8 (i32.const 0) (local.get 3))
     (i32.const 0)";
 
-async fn call(wat: &str, limits: Limits, params: &str) -> Result<Outcome, Failure> {
+async fn call(wat: &str, limits: Limits, params: &str) -> Result<CallOutcome, CallFailure> {
     let world = World::new().await;
     let plugin = world.component("component", wat, limits);
     engines::call(

@@ -5,7 +5,7 @@ use genkan_protocol::EmailAddress;
 
 use super::home::has_own;
 use super::known::{self, Company};
-use super::vouch::{self, Vouched};
+use super::vouch::{self, VouchedAddress};
 use super::{Claim, Recognized, Refusal};
 use crate::connection::{Connection, hosted_domain};
 use crate::identity::relink;
@@ -17,9 +17,9 @@ use crate::{ConnectionId, CredentialId, Error, Timestamp, UserId, webauthn};
 
 /// Whether the decision lets somebody in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Door {
+pub(super) enum Mode {
     /// A sign-in, through an enabled connection.
-    Open,
+    SignIn,
     /// A test of a connection, which may be disabled. It lets nobody in.
     Rehearsal,
 }
@@ -30,7 +30,7 @@ pub(super) struct Admission {
     pub(super) subject: String,
     pub(super) person: Person,
     /// The address that the provider sent, if the provider may vouch for it.
-    pub(super) vouched: Option<Vouched>,
+    pub(super) vouched: Option<VouchedAddress>,
     pub(super) standing: Standing,
     /// The membership that they had in the organization before.
     pub(super) membership: Option<Membership>,
@@ -86,14 +86,14 @@ impl Person {
 pub(super) async fn decide(
     tx: &mut Tx<'_>,
     claim: &Claim,
-    door: Door,
+    mode: Mode,
     now: Timestamp,
 ) -> Result<Result<Admission, Refusal>, Error> {
     match &claim.proof {
         Proof::Connection {
             connection_id,
             subject,
-        } => by_connection(tx, claim, (connection_id, subject), (door, now)).await,
+        } => by_connection(tx, claim, (connection_id, subject), (mode, now)).await,
         // The rules for these are in place already, but no page accepts them yet.
         Proof::Email { address } => {
             let claimed = claim.profile.email.as_ref().unwrap_or(address);
@@ -135,11 +135,11 @@ async fn by_connection(
     tx: &mut Tx<'_>,
     claim: &Claim,
     (connection_id, subject): (&ConnectionId, &str),
-    (door, now): (Door, Timestamp),
+    (mode, now): (Mode, Timestamp),
 ) -> Result<Result<Admission, Refusal>, Error> {
     // Read here and not from a cache, because a connection that was just disabled must not let anybody in.
     let (connection, known) = known::by_subject(tx, connection_id, subject).await?;
-    let Some(connection) = connection.filter(|connection| connection.enabled || door == Door::Rehearsal)
+    let Some(connection) = connection.filter(|connection| connection.enabled || mode == Mode::Rehearsal)
     else {
         return Ok(Err(Refusal::ConnectionNotActive));
     };
@@ -224,7 +224,7 @@ async fn by_connection(
 async fn find_person(
     tx: &mut Tx<'_>,
     connection: &Connection,
-    vouched: &Result<Vouched, Refusal>,
+    vouched: &Result<VouchedAddress, Refusal>,
     known: Option<User>,
 ) -> Result<Result<Person, Refusal>, Error> {
     let person = match known {

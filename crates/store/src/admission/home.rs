@@ -4,7 +4,7 @@
 use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
 
-use super::vouch::{Vouched, speaks_for};
+use super::vouch::{VouchedAddress, speaks_for};
 use crate::connection::Connection;
 use crate::user::User;
 use crate::{Error, OrganizationId, UserId, user};
@@ -56,7 +56,7 @@ pub async fn has_own(
 
 /// The parts of a profile that a user takes over from a connection.
 #[derive(Debug, Default)]
-pub(super) struct Followed {
+pub(super) struct ProfileUpdate {
     /// The verified address that the user should have now.
     pub(super) email: Option<EmailAddress>,
     /// Name, picture and the like.
@@ -72,22 +72,22 @@ pub(super) async fn followed(
     tx: &mut Tx<'_>,
     connection: &Connection,
     user: &User,
-    vouched: Option<&Vouched>,
-) -> Result<Followed, Error> {
+    vouched: Option<&VouchedAddress>,
+) -> Result<ProfileUpdate, Error> {
     let Some(vouched) = vouched else {
-        return Ok(Followed::default());
+        return Ok(ProfileUpdate::default());
     };
     let Some(is_proved) = speaks_for(tx, connection, &user.email).await? else {
-        return Ok(Followed::default());
+        return Ok(ProfileUpdate::default());
     };
     let all_proved = is_proved && vouched.is_proved;
     if !all_proved && has_own(tx, connection.organization_id.as_ref(), &user.id).await? {
-        return Ok(Followed::default());
+        return Ok(ProfileUpdate::default());
     }
     let is_same = vouched.email == user.email;
     let may_change =
         all_proved && connection.sync_profile && user::find_by_email(tx, &vouched.email).await?.is_none();
-    Ok(Followed {
+    Ok(ProfileUpdate {
         email: (is_same || may_change).then(|| vouched.email.clone()),
         names: connection.sync_profile,
     })

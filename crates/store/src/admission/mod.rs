@@ -23,7 +23,7 @@ use crate::row::{Columns, held};
 use crate::session_policy::SessionPolicy;
 use crate::user::User;
 use crate::{ConnectionId, Error, OrganizationId, Stamp, Timestamp};
-use decide::{Admission, Door, decide};
+use decide::{Admission, Mode, decide};
 use settle::settle;
 
 pub use enter::{Barrier, Entry, hold_to_policy, may_enter};
@@ -144,7 +144,7 @@ pub async fn admit(
     at: Stamp<'_>,
     claim: &Claim,
 ) -> Result<Result<Admitted, Refusal>, Error> {
-    match decide(tx, claim, Door::Open, at.now).await? {
+    match decide(tx, claim, Mode::SignIn, at.now).await? {
         Ok(admission) => settle(tx, at, claim, admission).await,
         Err(refusal) => Ok(Err(refusal)),
     }
@@ -168,7 +168,7 @@ pub async fn recognize(
     claim: &Claim,
     now: Timestamp,
 ) -> Result<Result<Recognized, Refusal>, Error> {
-    let decided = decide(tx, claim, Door::Open, now).await?;
+    let decided = decide(tx, claim, Mode::SignIn, now).await?;
     Ok(decided.map(Admission::recognized))
 }
 
@@ -182,7 +182,7 @@ pub async fn rehearse(
     claim: &Claim,
     now: Timestamp,
 ) -> Result<Result<Recognized, Refusal>, Error> {
-    let decided = decide(tx, claim, Door::Rehearsal, now).await?;
+    let decided = decide(tx, claim, Mode::Rehearsal, now).await?;
     Ok(decided.map(Admission::recognized))
 }
 

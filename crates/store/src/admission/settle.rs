@@ -4,12 +4,12 @@ use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 
 use super::decide::{Admission, Person, Standing};
-use super::vouch::Vouched;
+use super::vouch::VouchedAddress;
 use super::{Admitted, Claim, Profile, Refusal, Roles, home};
 use crate::connection::Connection;
 use crate::event::{self, Entry, Kind, Object, shape};
 use crate::identity::{self, relink};
-use crate::membership::{self, Assigned, Joining, Membership, ProvisioningMethod, Room};
+use crate::membership::{self, AssignedRoles, Membership, NewMember, ProvisioningMethod, Room};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, UserId, role};
 
@@ -24,7 +24,7 @@ async fn join(
 ) -> Result<Option<Object>, Error> {
     match (standing, room) {
         (Standing::Stranger, Some(room)) => {
-            let joining = Joining::new(organization_id, user_id, ProvisioningMethod::JustInTime);
+            let joining = NewMember::new(organization_id, user_id, ProvisioningMethod::JustInTime);
             let (_, object) = membership::take_place(tx, at, &joining, room).await?;
             Ok(Some(object))
         }
@@ -91,7 +91,7 @@ pub(super) async fn settle(
         let joined = joined.filter(|_| is_silent(claim));
         record_signup(tx, at, &user.id, (organization_id, joined)).await?;
     }
-    let seen = identity::Seen {
+    let seen = identity::IdentityClaim {
         connection_id: &connection.id,
         subject: &subject,
         attributes: &claim.attributes,
@@ -203,7 +203,12 @@ fn take_over_names(user: &mut User, profile: &Profile) {
 }
 
 /// Whether taking over everything would change nothing about the user.
-fn is_up_to_date(user: &User, connection: &Connection, vouched: Option<&Vouched>, profile: &Profile) -> bool {
+fn is_up_to_date(
+    user: &User,
+    connection: &Connection,
+    vouched: Option<&VouchedAddress>,
+    profile: &Profile,
+) -> bool {
     let Some(vouched) = vouched else {
         return true;
     };
@@ -263,7 +268,7 @@ async fn follow_claims(
             let mut names = names.clone();
             let allowed = role::names_for_providers(tx, organization_id).await?;
             names.retain(|name| allowed.contains(name));
-            let assigned = Assigned {
+            let assigned = AssignedRoles {
                 names: &names,
                 by_provider: true,
             };

@@ -14,7 +14,7 @@ use crate::{ConnectionId, DirectoryId, Error, OrganizationId, directory};
 
 /// An address that a proof vouches for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Vouched {
+pub(super) struct VouchedAddress {
     pub(super) email: EmailAddress,
     /// The address was proved to be the speaker's, not only claimed.
     pub(super) is_proved: bool,
@@ -51,7 +51,7 @@ pub(super) enum Voice<'a> {
 
 /// The facts about an address.
 #[derive(Debug, Default)]
-pub(super) struct Ground {
+pub(super) struct AddressFacts {
     /// The organization that owns its domain.
     owner: Option<Owner>,
     /// The connection by which that organization signs in the domain. It has precedence over other ways.
@@ -65,7 +65,7 @@ struct OwnWay {
     is_enabled: bool,
 }
 
-impl Ground {
+impl AddressFacts {
     async fn read(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Self, Error> {
         let Some(owner) = domain::find_owner(tx, email.domain()).await? else {
             return Ok(Self::default());
@@ -98,7 +98,11 @@ impl Ground {
 }
 
 /// Whether a voice counts for an address.
-pub(super) fn vouches(voice: Voice<'_>, address: &EmailAddress, ground: &Ground) -> Result<Vouched, Refusal> {
+pub(super) fn vouches(
+    voice: Voice<'_>,
+    address: &EmailAddress,
+    ground: &AddressFacts,
+) -> Result<VouchedAddress, Refusal> {
     let of = |id: &OrganizationId| {
         let owner = ground.owner.as_ref();
         owner.filter(|owner| owner.organization_id == *id)
@@ -135,7 +139,7 @@ pub(super) fn vouches(voice: Voice<'_>, address: &EmailAddress, ground: &Ground)
             Some(owner) => owner.is_proved,
         },
     };
-    Ok(Vouched {
+    Ok(VouchedAddress {
         email: address.clone(),
         is_proved,
     })
@@ -146,12 +150,12 @@ pub(super) async fn by_connection(
     tx: &mut Tx<'_>,
     connection: &Connection,
     profile: &Profile,
-) -> Result<Result<Vouched, Refusal>, Error> {
+) -> Result<Result<VouchedAddress, Refusal>, Error> {
     let Some(email) = &profile.email else {
         return Ok(Err(Refusal::EmailMissing));
     };
     let Some(id) = &connection.organization_id else {
-        let ground = Ground::read(tx, email).await?;
+        let ground = AddressFacts::read(tx, email).await?;
         // No provider's rules are written down yet, and its flag alone could be anybody's word.
         let voice = Voice::Environment {
             is_authoritative: None,
@@ -166,7 +170,7 @@ pub(super) fn by_company(
     connection: &Connection,
     profile: &Profile,
     company: &Company,
-) -> Result<Vouched, Refusal> {
+) -> Result<VouchedAddress, Refusal> {
     let (Some(email), Some(id)) = (&profile.email, &connection.organization_id) else {
         return Err(Refusal::EmailMissing);
     };
@@ -175,7 +179,7 @@ pub(super) fn by_company(
         signs_in: company.signs_in,
         is_verified: is_verified(connection, profile),
     };
-    let ground = Ground {
+    let ground = AddressFacts {
         owner: company.owner.clone(),
         way: None,
     };
@@ -202,7 +206,7 @@ async fn by_organization(
     connection: &Connection,
     email: &EmailAddress,
     (id, is_verified): (&OrganizationId, bool),
-) -> Result<Result<Vouched, Refusal>, Error> {
+) -> Result<Result<VouchedAddress, Refusal>, Error> {
     let owner = domain::find_owner(tx, email.domain()).await?;
     let owner = owner.filter(|owner| owner.organization_id == *id);
     let signs_in = owner.is_some() && connection::domains::may_vouch(tx, connection, email.domain()).await?;
@@ -211,7 +215,7 @@ async fn by_organization(
         signs_in,
         is_verified,
     };
-    Ok(vouches(voice, email, &Ground { owner, way: None }))
+    Ok(vouches(voice, email, &AddressFacts { owner, way: None }))
 }
 
 fn is_verified(connection: &Connection, profile: &Profile) -> bool {
@@ -227,8 +231,8 @@ pub(super) async fn by_mail(
     tx: &mut Tx<'_>,
     to: &EmailAddress,
     claimed: &EmailAddress,
-) -> Result<Result<Vouched, Refusal>, Error> {
-    let ground = Ground::read(tx, claimed).await?;
+) -> Result<Result<VouchedAddress, Refusal>, Error> {
+    let ground = AddressFacts::read(tx, claimed).await?;
     Ok(vouches(Voice::Mail { to }, claimed, &ground))
 }
 
@@ -237,7 +241,7 @@ pub(super) async fn by_directory(
     tx: &mut Tx<'_>,
     id: &DirectoryId,
     profile: &Profile,
-) -> Result<Result<Vouched, Refusal>, Error> {
+) -> Result<Result<VouchedAddress, Refusal>, Error> {
     let Some(email) = &profile.email else {
         return Ok(Err(Refusal::EmailMissing));
     };
@@ -256,12 +260,12 @@ pub(super) async fn by_directory(
         is_enabled: directory.enabled,
         has_person: person.is_some(),
     };
-    Ok(vouches(voice, email, &Ground { owner, way: None }))
+    Ok(vouches(voice, email, &AddressFacts { owner, way: None }))
 }
 
 /// The company's own sign-in that an address leads to.
 pub(super) async fn leads_elsewhere(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Option<Refusal>, Error> {
-    Ok(Ground::read(tx, email).await?.leads_elsewhere())
+    Ok(AddressFacts::read(tx, email).await?.leads_elsewhere())
 }
 
 #[cfg(test)]
@@ -276,8 +280,8 @@ mod tests {
         OrganizationId::parse(id).unwrap()
     }
 
-    fn ground(Around { owner, way }: Around) -> Ground {
-        Ground {
+    fn ground(Around { owner, way }: Around) -> AddressFacts {
+        AddressFacts {
             owner: owner.map(|(id, is_proved)| Owner {
                 organization_id: organization(id),
                 is_proved,

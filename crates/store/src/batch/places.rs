@@ -17,12 +17,12 @@ use crate::{Error, OrganizationId, RoleId, Stamp, UserId};
 #[derive(Debug, Default)]
 pub struct Places {
     by_external_id: HashMap<String, OrganizationId>,
-    places: HashMap<OrganizationId, Place>,
+    places: HashMap<OrganizationId, KnownOrganization>,
     roles: Vec<KnownRole>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct KnownOrganization {
     /// Its object for an event.
     object: Object,
     /// Whether it has a limit of members.
@@ -134,7 +134,7 @@ impl Places {
             let mut columns = Columns::of(row);
             let id: OrganizationId = columns.id()?;
             let external_id = columns.optional_text()?;
-            let place = Place {
+            let place = KnownOrganization {
                 is_limited: columns.bool()?,
                 has_members: columns.bool()?,
                 own_roles: Vec::new(),
@@ -224,7 +224,7 @@ impl Places {
     }
 }
 
-impl Place {
+impl KnownOrganization {
     /// Whether the next member gets this role by default, see [`crate::role::defaults`].
     fn gives(&self, role: &KnownRole) -> bool {
         if !self.has_members {

@@ -57,7 +57,7 @@ pub(super) fn read(row: &Row) -> Result<Client, Error> {
 }
 
 /// The columns that are rendered as text first.
-struct Rendered {
+struct TextColumns {
     redirect_uris: String,
     post_logout_redirect_uris: String,
     back_channel_logout_uris: String,
@@ -68,7 +68,7 @@ struct Rendered {
     grant_types: String,
 }
 
-impl Rendered {
+impl TextColumns {
     fn of(client: &Client) -> Self {
         Self {
             redirect_uris: json(&client.redirect_uris),
@@ -96,7 +96,7 @@ pub(super) fn entry(kind: Kind, client: &Client) -> Entry<'_> {
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(), Error> {
-    let rendered = Rendered::of(client);
+    let rendered = TextColumns::of(client);
     tx.exec(
         "INSERT INTO clients (id, name, kind, redirect_uris, post_logout_redirect_uris, back_channel_logout_uris,
             initiate_login_uri, any_loopback_redirect, enforce_pkce, secret_optional_with_pkce,
@@ -181,7 +181,7 @@ pub async fn find_owned(tx: &mut Tx<'_>, owner: &Owner, id: &ClientId) -> Result
 ///
 /// [`Error::Stale`] if it was deleted, or changed since `client` was read (as `updated_at` shows).
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, client: &Client) -> Result<(), Error> {
-    let rendered = Rendered::of(client);
+    let rendered = TextColumns::of(client);
     let changed = tx
         .exec(
             "UPDATE clients SET name = $2, redirect_uris = $3, post_logout_redirect_uris = $4,

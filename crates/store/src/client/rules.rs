@@ -95,12 +95,13 @@ fn check_uris(client: &Client, environment: Environment) -> Result<(), Mistake> 
     let initiate_login: Vec<String> = client.initiate_login_uri.iter().cloned().collect();
     let (callback, post_logout) = match client.kind {
         Kind::Native => (
-            redirect_uri::Kind::NativeCallback,
-            redirect_uri::Kind::NativePostLogout,
+            redirect_uri::RedirectUriKind::NativeCallback,
+            redirect_uri::RedirectUriKind::NativePostLogout,
         ),
-        Kind::WebApp | Kind::Spa | Kind::Machine => {
-            (redirect_uri::Kind::Callback, redirect_uri::Kind::PostLogout)
-        }
+        Kind::WebApp | Kind::Spa | Kind::Machine => (
+            redirect_uri::RedirectUriKind::Callback,
+            redirect_uri::RedirectUriKind::PostLogout,
+        ),
     };
     let lists = [
         (Field::RedirectUris, callback, &client.redirect_uris),
@@ -111,12 +112,12 @@ fn check_uris(client: &Client, environment: Environment) -> Result<(), Mistake> 
         ),
         (
             Field::BackChannelLogoutUris,
-            redirect_uri::Kind::BackChannelLogout,
+            redirect_uri::RedirectUriKind::BackChannelLogout,
             &client.back_channel_logout_uris,
         ),
         (
             Field::InitiateLoginUri,
-            redirect_uri::Kind::InitiateLogin,
+            redirect_uri::RedirectUriKind::InitiateLogin,
             &initiate_login,
         ),
     ];

@@ -60,7 +60,7 @@ pub struct NewSecret<'a> {
 
 /// An effect of a change that was not entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Applied {
+pub struct ChangeEffect {
     /// The change would have sent our secret to another server, and did not bring a secret. Therefore the
     /// secret was deleted.
     pub secret_is_forgotten: bool,
@@ -68,7 +68,7 @@ pub struct Applied {
 
 /// Why nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum ChangeError {
     /// Fields with wrong values, each once.
     Mistakes(Vec<Mistake>),
     /// The settings are for this kind, but the connection has another kind.
@@ -85,34 +85,34 @@ pub enum Refused {
 ///
 /// # Errors
 ///
-/// [`Refused`].
+/// [`ChangeError`].
 pub fn apply(
     connection: &mut Connection,
     change: &Change<'_>,
     at: Stamp<'_>,
     http_allowed: bool,
-) -> Result<Applied, Refused> {
+) -> Result<ChangeEffect, ChangeError> {
     let mut changed = connection.clone();
     let mut mistakes = Mistakes::default();
     enter(&mut changed, change, &mut mistakes);
     if let Some(protocol) = &change.protocol
         && !changed.settings.protocol.enter(protocol, at, &mut mistakes)
     {
-        return Err(Refused::OtherKind(protocol.kind()));
+        return Err(ChangeError::OtherKind(protocol.kind()));
     }
     changed.look_for_mistakes(http_allowed, &mut mistakes);
-    mistakes.into_result().map_err(Refused::Mistakes)?;
+    mistakes.into_result().map_err(ChangeError::Mistakes)?;
 
     let secret_is_forgotten = changed.forget_secret_that_would_follow(connection);
     if secret_is_forgotten && changed.enabled {
-        return Err(Refused::SecretWouldFollow);
+        return Err(ChangeError::SecretWouldFollow);
     }
     let missing = changed.missing();
     if changed.enabled && !missing.is_empty() {
-        return Err(Refused::Incomplete(missing));
+        return Err(ChangeError::Incomplete(missing));
     }
     *connection = changed;
-    Ok(Applied { secret_is_forgotten })
+    Ok(ChangeEffect { secret_is_forgotten })
 }
 
 /// Makes the part of a change that every kind of connection has.

@@ -78,24 +78,24 @@ impl OidcSettings {
 
 /// The settings about which an operator must decide after an upgrade.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Undecided {
+pub struct UpgradeDecisions {
     /// Connections that read groups from a claim which an upgrade named.
     pub groups_by_upgrade: i64,
     /// Connections that have no roles claim and therefore give no roles any more.
     pub unnamed_roles: i64,
     /// Roles that such connections gave. They are taken back as people sign in.
-    pub given: Vec<Given>,
+    pub given: Vec<GivenRole>,
 }
 
 /// A role that people have from a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct GivenRole {
     pub connection_id: ConnectionId,
     pub role: String,
     pub members: i64,
 }
 
-/// How many entries of [`Undecided::given`] are read.
+/// How many entries of [`UpgradeDecisions::given`] are read.
 const MAX_GIVEN: i64 = 100;
 
 /// Reads what an operator must decide about claims after an upgrade.
@@ -103,7 +103,7 @@ const MAX_GIVEN: i64 = 100;
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn undecided(tx: &mut Tx<'_>) -> Result<Undecided, Error> {
+pub async fn undecided(tx: &mut Tx<'_>) -> Result<UpgradeDecisions, Error> {
     // The settings are compact JSON, in which unescaped quotes surround only names and values.
     let counts = tx
         .opt(
@@ -114,7 +114,7 @@ pub async fn undecided(tx: &mut Tx<'_>) -> Result<Undecided, Error> {
         )
         .await?;
     let Some(counts) = counts else {
-        return Ok(Undecided::default());
+        return Ok(UpgradeDecisions::default());
     };
     let mut counts = Columns::of(&counts);
     let rows = tx
@@ -129,13 +129,13 @@ pub async fn undecided(tx: &mut Tx<'_>) -> Result<Undecided, Error> {
         .await?;
     let read = |row| {
         let mut columns = Columns::of(row);
-        Ok(Given {
+        Ok(GivenRole {
             connection_id: columns.id()?,
             role: columns.text()?,
             members: columns.int()?,
         })
     };
-    Ok(Undecided {
+    Ok(UpgradeDecisions {
         groups_by_upgrade: counts.int()?,
         unnamed_roles: counts.int()?,
         given: rows.iter().map(read).collect::<Result<_, Error>>()?,

@@ -13,7 +13,7 @@ use crate::{ConnectionId, DomainId, Error, OrganizationId, Stamp, event};
 
 /// The result of [`assign`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Assigning {
+pub enum AssignOutcome {
     Assigned,
     /// The organization has no such domain, or not for routing.
     UnknownDomain(DomainId),
@@ -31,11 +31,11 @@ pub async fn assign(
     organization_id: &OrganizationId,
     id: &ConnectionId,
     domains: &[DomainId],
-) -> Result<Assigning, Error> {
+) -> Result<AssignOutcome, Error> {
     for domain_id in domains {
         let domain = domain::find(tx, organization_id, domain_id).await?;
         if domain.is_none_or(|domain| domain.kind != domain::Kind::OrganizationDomain) {
-            return Ok(Assigning::UnknownDomain(domain_id.clone()));
+            return Ok(AssignOutcome::UnknownDomain(domain_id.clone()));
         }
     }
     let found = tx
@@ -61,7 +61,7 @@ pub async fn assign(
     }
     let kind = event::Kind::OrganizationSsoUpdated;
     changed(tx, at, kind, id, Some(organization_id)).await?;
-    Ok(Assigning::Assigned)
+    Ok(AssignOutcome::Assigned)
 }
 
 /// The domains that a connection signs in, oldest first.

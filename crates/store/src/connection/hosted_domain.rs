@@ -18,7 +18,7 @@ const WITHOUT_SCHEME: &str = "accounts.google.com";
 
 /// The claim `hd` of a person who comes from Google.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hosted {
+pub struct HostedDomainCheck {
     /// `hd` as it came.
     pub received: Option<String>,
     /// It is a domain that the connection signs in.
@@ -54,7 +54,7 @@ pub async fn look(
     tx: &mut Tx<'_>,
     connection: &Connection,
     claims: &Map<String, Value>,
-) -> Result<Option<Hosted>, Error> {
+) -> Result<Option<HostedDomainCheck>, Error> {
     if !applies(connection) {
         return Ok(None);
     }
@@ -69,7 +69,7 @@ pub async fn look(
         }
         None => false,
     };
-    Ok(Some(Hosted {
+    Ok(Some(HostedDomainCheck {
         received,
         is_own,
         is_refused: !is_own && is_on(connection),

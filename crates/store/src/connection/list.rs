@@ -60,7 +60,7 @@ pub async fn enabled_for_organization(
 
 /// A connection in a list of many organizations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedConnection {
     pub connection: Connection,
     pub organization_name: String,
     /// The names of the domains that it signs in.
@@ -118,7 +118,7 @@ pub async fn search(
     tx: &mut Tx<'_>,
     filter: &Filter,
     page: &Page<ConnectionId>,
-) -> Result<Vec<Listed>, Error> {
+) -> Result<Vec<ListedConnection>, Error> {
     let pattern = filter.pattern();
     let rows = page_rows!(
         tx,
@@ -143,7 +143,7 @@ pub async fn search(
     for row in &rows {
         let (connection, organization_name) = read_listed(row)?;
         let domains = domains::served_by(tx, &connection).await?;
-        listed.push(Listed {
+        listed.push(ListedConnection {
             connection,
             organization_name,
             domains: domains

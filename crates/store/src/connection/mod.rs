@@ -22,18 +22,20 @@ use crate::event::shape::{self, connection_columns};
 use crate::event::{self, Entry, Object};
 use crate::organization::other_ways;
 use crate::row::{Columns, json, words};
-use crate::seal::{OpenError, Place};
+use crate::seal::{OpenError, SealContext};
 use crate::{
     ConnectionId, Error, InstanceKey, OrganizationId, Provider, Secret, Stamp, Timestamp, conflict,
     environment, session,
 };
 
 pub use address::{Page, path};
-pub use change::{Applied, Attributes, Change, MAX_SECRET_BYTES, NewSecret, Refused, apply};
+pub use change::{Attributes, Change, ChangeEffect, ChangeError, MAX_SECRET_BYTES, NewSecret, apply};
 pub use claims::RolesFrom;
 pub use edit::Edit;
 pub(crate) use held::{find_held, hold_alone};
-pub use list::{Filter, Listed, count, enabled_for_organization, list, list_for_organization, search};
+pub use list::{
+    Filter, ListedConnection, count, enabled_for_organization, list, list_for_organization, search,
+};
 pub use oidc::{OidcChange, OidcSettings, TokenAuthType};
 pub use rules::{ConfigurationType, EmailTrust, Mistake, WITHOUT_TLS};
 pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlChange, SamlSettings, SigningOption};
@@ -76,8 +78,8 @@ pub struct Connection {
     pub updated_at: Timestamp,
 }
 
-fn place(id: &ConnectionId) -> Place<'_> {
-    Place {
+fn place(id: &ConnectionId) -> SealContext<'_> {
+    SealContext {
         column: "connections.client_secret",
         id: id.as_str(),
     }
@@ -362,7 +364,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
 
 /// The result of [`enable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Enabling {
+pub enum EnableOutcome {
     /// People can sign in through it. It may have been enabled before.
     Enabled,
     /// These fields must be entered first.
@@ -378,19 +380,19 @@ pub enum Enabling {
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn enable(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ConnectionId) -> Result<Enabling, Error> {
+pub async fn enable(tx: &mut Tx<'_>, at: Stamp<'_>, id: &ConnectionId) -> Result<EnableOutcome, Error> {
     let Some(connection) = find(tx, id).await? else {
-        return Ok(Enabling::Unknown);
+        return Ok(EnableOutcome::Unknown);
     };
     let missing = connection.missing();
     if !missing.is_empty() {
-        return Ok(Enabling::Incomplete(missing));
+        return Ok(EnableOutcome::Incomplete(missing));
     }
     if let Err(mistake) = connection.settings.protocol.rules().check_use() {
-        return Ok(Enabling::Unfit(mistake));
+        return Ok(EnableOutcome::Unfit(mistake));
     }
     set_enabled(tx, at, id, true).await?;
-    Ok(Enabling::Enabled)
+    Ok(EnableOutcome::Enabled)
 }
 
 /// Stops sign-ins through a connection, also those under way. Sessions stay, see

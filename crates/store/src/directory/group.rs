@@ -327,7 +327,7 @@ pub struct RoleAssignment {
 
 /// The result of [`assign_roles`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Assigning {
+pub enum AssignOutcome {
     Assigned,
     UnknownGroup(DirectoryGroupId),
 }
@@ -343,10 +343,10 @@ pub async fn assign_roles(
     at: Stamp<'_>,
     directory: &Directory,
     assignments: &[(DirectoryGroupId, RoleId)],
-) -> Result<Assigning, Error> {
+) -> Result<AssignOutcome, Error> {
     for (group_id, _) in assignments {
         if find(tx, &directory.id, group_id).await?.is_none() {
-            return Ok(Assigning::UnknownGroup(group_id.clone()));
+            return Ok(AssignOutcome::UnknownGroup(group_id.clone()));
         }
     }
     tx.exec(
@@ -368,7 +368,7 @@ pub async fn assign_roles(
         &directory.id,
     );
     event::record(tx, at, entry.with("role_assignments", assignments.len())).await?;
-    Ok(Assigning::Assigned)
+    Ok(AssignOutcome::Assigned)
 }
 
 /// The roles that the groups of a directory give.

@@ -11,7 +11,7 @@ use crate::event::{self, Entry, Object};
 use crate::row::{Columns, words};
 use crate::{DomainId, Error, OrganizationId, Stamp, Timestamp, conflict, environment};
 
-pub use proof::{Giver, Owner, Proof, Proved, count_unproved, find_owner, prove, with_record};
+pub use proof::{DomainProof, Giver, Owner, Proof, count_unproved, find_owner, prove, with_record};
 pub use public_mail::{PublicMail, public_mail_in_force, refuse_public_mail};
 
 words! {
@@ -63,7 +63,7 @@ pub struct Domain {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// `None`: nothing but the word of the person who entered it.
-    pub proved: Option<Proved>,
+    pub proved: Option<DomainProof>,
 }
 
 impl Domain {
@@ -117,7 +117,7 @@ fn read(row: &Row) -> Result<Domain, Error> {
     })
 }
 
-fn read_proved(columns: &mut Columns<'_>) -> Result<Option<Proved>, Error> {
+fn read_proved(columns: &mut Columns<'_>) -> Result<Option<DomainProof>, Error> {
     let (by, at, actor) = (
         columns.optional_text()?,
         columns.optional_time()?,
@@ -127,7 +127,7 @@ fn read_proved(columns: &mut Columns<'_>) -> Result<Option<Proved>, Error> {
         return Ok(None);
     };
     let by = by.parse().map_err(|_| Error::Corrupt("domains.proved_by"))?;
-    Ok(Some(Proved { by, at, actor }))
+    Ok(Some(DomainProof { by, at, actor }))
 }
 
 /// Gives an organization a domain.

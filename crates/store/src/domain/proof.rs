@@ -27,7 +27,7 @@ words! {
 
 /// A proof, with its time and its actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proved {
+pub struct DomainProof {
     pub by: Proof,
     pub at: Timestamp,
     /// As in [`crate::event::Event::actor`]. `None`: Genkan found it by itself.
@@ -66,7 +66,7 @@ impl Domain {
         }
         match giver {
             Giver::Developer => {
-                self.proved = Some(Proved {
+                self.proved = Some(DomainProof {
                     by: Proof::Development,
                     at: self.created_at,
                     actor: None,

@@ -62,7 +62,7 @@ pub async fn list_for_user(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Iden
 
 /// An identity with the kind of its connection.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Linked {
+pub struct LinkedIdentity {
     pub identity: Identity,
     /// OIDC or SAML, as in the connection's row.
     pub connection_kind: String,
@@ -74,7 +74,7 @@ pub struct Linked {
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn list_linked(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Linked>, Error> {
+pub async fn list_linked(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<LinkedIdentity>, Error> {
     let rows = tx
         .all(
             "SELECT i.connection_id, i.subject, i.user_id, i.attributes, i.created_at, i.last_login_at, c.kind,
@@ -86,7 +86,7 @@ pub async fn list_linked(tx: &mut Tx<'_>, user_id: &UserId) -> Result<Vec<Linked
         .await?;
     let read = |row| {
         let mut columns = Columns::of(row);
-        Ok(Linked {
+        Ok(LinkedIdentity {
             identity: read(&mut columns)?,
             connection_kind: columns.text()?,
             connection_provider: columns.text()?,
@@ -108,7 +108,7 @@ fn read(columns: &mut Columns<'_>) -> Result<Identity, Error> {
 
 /// A person as a connection has just described them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct IdentityClaim<'a> {
     pub(crate) connection_id: &'a ConnectionId,
     pub(crate) subject: &'a str,
     pub(crate) attributes: &'a Map<String, Value>,
@@ -118,7 +118,7 @@ pub(crate) struct Seen<'a> {
 pub(crate) async fn remember(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
-    seen: Seen<'_>,
+    seen: IdentityClaim<'_>,
     user_id: &UserId,
 ) -> Result<(), Error> {
     let attributes = json(seen.attributes);

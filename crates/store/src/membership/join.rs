@@ -4,7 +4,8 @@ use genkan_db::{Tx, p};
 use serde_json::{Map, Value};
 
 use super::{
-    Assigned, Membership, ProvisioningMethod, Status, assign, find, find_with_object, leave, object, rules,
+    AssignedRoles, Membership, ProvisioningMethod, Status, assign, find, find_with_object, leave, object,
+    rules,
 };
 use crate::event::{self, Entry, Kind, Object};
 use crate::row::{Columns, json};
@@ -12,7 +13,7 @@ use crate::{Error, OrganizationId, Stamp, Timestamp, UserId, conflict, role, use
 
 /// A person who is about to become a member.
 #[derive(Debug, Clone)]
-pub struct Joining<'a> {
+pub struct NewMember<'a> {
     pub organization_id: &'a OrganizationId,
     pub user_id: &'a UserId,
     pub method: ProvisioningMethod,
@@ -23,7 +24,7 @@ pub struct Joining<'a> {
     pub inviter_email: Option<String>,
 }
 
-impl<'a> Joining<'a> {
+impl<'a> NewMember<'a> {
     /// A new member with the default roles, and without metadata.
     pub fn new(organization_id: &'a OrganizationId, user_id: &'a UserId, method: ProvisioningMethod) -> Self {
         Self {
@@ -48,7 +49,7 @@ pub async fn insert(
     organization_id: &OrganizationId,
     user_id: &UserId,
 ) -> Result<Membership, Error> {
-    let joining = Joining::new(organization_id, user_id, ProvisioningMethod::Api);
+    let joining = NewMember::new(organization_id, user_id, ProvisioningMethod::Api);
     create(tx, at, &joining).await
 }
 
@@ -59,7 +60,7 @@ pub async fn insert(
 /// - [`conflict::MEMBERSHIP`] if they are a member of the organization already.
 /// - [`conflict::ORGANIZATION_FULL`] if it cannot have another member.
 /// - [`Error::Stale`] if there is no such organization.
-pub async fn create(tx: &mut Tx<'_>, at: Stamp<'_>, joining: &Joining<'_>) -> Result<Membership, Error> {
+pub async fn create(tx: &mut Tx<'_>, at: Stamp<'_>, joining: &NewMember<'_>) -> Result<Membership, Error> {
     add(tx, at, joining, None).await
 }
 
@@ -67,7 +68,7 @@ pub async fn create(tx: &mut Tx<'_>, at: Stamp<'_>, joining: &Joining<'_>) -> Re
 pub(crate) async fn insert_pending(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
-    joining: &Joining<'_>,
+    joining: &NewMember<'_>,
     expires_at: Timestamp,
 ) -> Result<Membership, Error> {
     add(tx, at, joining, Some(expires_at)).await
@@ -76,10 +77,10 @@ pub(crate) async fn insert_pending(
 async fn add(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
-    joining: &Joining<'_>,
+    joining: &NewMember<'_>,
     expires_at: Option<Timestamp>,
 ) -> Result<Membership, Error> {
-    let Joining {
+    let NewMember {
         organization_id,
         user_id,
         ..
@@ -102,7 +103,7 @@ async fn add(
 pub(crate) async fn take_place(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
-    joining: &Joining<'_>,
+    joining: &NewMember<'_>,
     room: Room,
 ) -> Result<(Membership, Object), Error> {
     enter(tx, at, joining, (None, room)).await
@@ -111,10 +112,10 @@ pub(crate) async fn take_place(
 async fn enter(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
-    joining: &Joining<'_>,
+    joining: &NewMember<'_>,
     (expires_at, room): (Option<Timestamp>, Room),
 ) -> Result<(Membership, Object), Error> {
-    let Joining {
+    let NewMember {
         organization_id,
         user_id,
         ..
@@ -150,7 +151,7 @@ async fn enter(
     if joining.roles.is_empty() {
         role::give_defaults(tx, organization_id, user_id, room.is_empty).await?;
     } else {
-        let assigned = Assigned {
+        let assigned = AssignedRoles {
             names: joining.roles,
             by_provider: false,
         };

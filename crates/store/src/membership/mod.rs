@@ -14,7 +14,7 @@ use crate::role::role_names;
 use crate::row::{Columns, json, lines, words};
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, UserId};
 
-pub use join::{Joining, Room, create, insert, room, set_active};
+pub use join::{NewMember, Room, create, insert, room, set_active};
 pub(crate) use join::{activate, insert_pending, reopen, take_place};
 pub use leave::{delete, delete_with_last};
 pub use rules::check;
@@ -283,7 +283,7 @@ pub async fn set_roles(
         at,
         organization_id,
         user_id,
-        Assigned {
+        AssignedRoles {
             names,
             by_provider: false,
         },
@@ -304,7 +304,7 @@ pub async fn add_roles(
     names: &[String],
 ) -> Result<(), Error> {
     let before = find(tx, organization_id, user_id).await?.ok_or(Error::Stale)?;
-    let assigned = Assigned {
+    let assigned = AssignedRoles {
         names,
         by_provider: false,
     };
@@ -371,7 +371,7 @@ pub async fn set_metadata(
 
 /// The names of roles, and who gave them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Assigned<'a> {
+pub(crate) struct AssignedRoles<'a> {
     pub(crate) names: &'a [String],
     pub(crate) by_provider: bool,
 }
@@ -382,7 +382,7 @@ pub(crate) async fn replace_roles(
     at: Stamp<'_>,
     organization_id: &OrganizationId,
     user_id: &UserId,
-    assigned: Assigned<'_>,
+    assigned: AssignedRoles<'_>,
 ) -> Result<(), Error> {
     let before = find(tx, organization_id, user_id).await?.ok_or(Error::Stale)?;
     tx.exec(
@@ -439,7 +439,7 @@ async fn assign(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
     user_id: &UserId,
-    assigned: Assigned<'_>,
+    assigned: AssignedRoles<'_>,
 ) -> Result<(), Error> {
     for name in assigned.names {
         // If both gave a role, it counts as given by people, and stays when the provider no longer sends

@@ -274,12 +274,12 @@ const MEMBERS_BACK: Walk = along_members!(">", "<=", "ASC");
 
 /// A place in the index.
 #[derive(Debug, Clone)]
-struct Place {
+struct IndexPosition {
     word: Vec<u8>,
     id: String,
 }
 
-impl Place {
+impl IndexPosition {
     fn read(row: &Row, lead: Lead) -> Result<Self, Error> {
         let mut columns = Columns::of(row);
         let id = columns.text()?;
@@ -431,9 +431,9 @@ struct Search<'a> {
 }
 
 /// The hits of a walk, and where it stopped before the end.
-struct Walked {
-    hits: Vec<Place>,
-    stopped: Option<Place>,
+struct WalkResult {
+    hits: Vec<IndexPosition>,
+    stopped: Option<IndexPosition>,
 }
 
 impl Search<'_> {
@@ -444,8 +444,8 @@ impl Search<'_> {
         limit: usize,
     ) -> Result<Hits<I>, Error> {
         let (start, end) = self.bounds(cursor);
-        let Walked { mut hits, stopped } = self.walk(tx, (start.clone(), &end), limit, WINDOWS).await?;
-        let here = |place: Option<&Place>, direction| {
+        let WalkResult { mut hits, stopped } = self.walk(tx, (start.clone(), &end), limit, WINDOWS).await?;
+        let here = |place: Option<&IndexPosition>, direction| {
             // A page without hits has a place as well.
             cursor.map(|_| place.unwrap_or(&start).cursor(self.lead, direction))
         };
@@ -470,8 +470,8 @@ impl Search<'_> {
     }
 
     /// Where to start, exclusive, and where the list ends in that direction.
-    fn bounds(&self, cursor: Option<&Cursor>) -> (Place, Place) {
-        let at = |word: &[u8], id: &str| Place {
+    fn bounds(&self, cursor: Option<&Cursor>) -> (IndexPosition, IndexPosition) {
+        let at = |word: &[u8], id: &str| IndexPosition {
             word: word.to_vec(),
             id: id.to_owned(),
         };
@@ -495,11 +495,11 @@ impl Search<'_> {
     async fn walk(
         &self,
         tx: &mut Tx<'_>,
-        (start, end): (Place, &Place),
+        (start, end): (IndexPosition, &IndexPosition),
         limit: usize,
         windows: u32,
-    ) -> Result<Walked, Error> {
-        let mut hits: Vec<Place> = Vec::new();
+    ) -> Result<WalkResult, Error> {
+        let mut hits: Vec<IndexPosition> = Vec::new();
         let mut from = start;
         // If nearly every entry is a hit, the page ends by itself.
         let is_dense = self.query.terms.len() == 1 && self.organization_id.is_none();
@@ -518,15 +518,15 @@ impl Search<'_> {
             if hits.len() > limit {
                 hits.truncate(limit);
                 let stopped = hits.last().cloned();
-                return Ok(Walked { hits, stopped });
+                return Ok(WalkResult { hits, stopped });
             }
             match window_end {
                 Some(place) => from = place,
-                None => return Ok(Walked { hits, stopped: None }),
+                None => return Ok(WalkResult { hits, stopped: None }),
             }
         }
         let stopped = Some(from);
-        Ok(Walked { hits, stopped })
+        Ok(WalkResult { hits, stopped })
     }
 
     fn statement(&self) -> &Walk {
@@ -538,7 +538,12 @@ impl Search<'_> {
         }
     }
 
-    async fn window_end(&self, tx: &mut Tx<'_>, from: &Place, to: &Place) -> Result<Option<Place>, Error> {
+    async fn window_end(
+        &self,
+        tx: &mut Tx<'_>,
+        from: &IndexPosition,
+        to: &IndexPosition,
+    ) -> Result<Option<IndexPosition>, Error> {
         let sql = self.statement().window_end;
         let row = match self.lead {
             Lead::Term(_) => {
@@ -550,16 +555,16 @@ impl Search<'_> {
                     .await?
             }
         };
-        row.map(|row| Place::read(&row, self.lead)).transpose()
+        row.map(|row| IndexPosition::read(&row, self.lead)).transpose()
     }
 
     async fn hits(
         &self,
         tx: &mut Tx<'_>,
-        from: &Place,
-        to: &Place,
+        from: &IndexPosition,
+        to: &IndexPosition,
         limit: usize,
-    ) -> Result<Vec<Place>, Error> {
+    ) -> Result<Vec<IndexPosition>, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let terms = &self.query.terms;
         let mut params: Vec<Value<'_>> = Vec::with_capacity(13);
@@ -596,6 +601,8 @@ impl Search<'_> {
             params.push(id.into());
         }
         let rows = tx.all(self.statement().hits, &params).await?;
-        rows.iter().map(|row| Place::read(row, self.lead)).collect()
+        rows.iter()
+            .map(|row| IndexPosition::read(row, self.lead))
+            .collect()
     }
 }

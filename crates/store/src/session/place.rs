@@ -17,7 +17,7 @@ use crate::{
 
 /// Where a grant or session began.
 #[derive(Debug, Clone, Copy)]
-struct At<'a> {
+struct Origin<'a> {
     organization_id: Option<&'a OrganizationId>,
     /// The organization whose connection vouched for the person. It differs if they entered another
     /// organization with their session.
@@ -27,16 +27,16 @@ struct At<'a> {
 
 /// The place that ends.
 #[derive(Debug, Clone, Copy)]
-enum Place<'a> {
+enum EndedPlace<'a> {
     Connection(&'a ConnectionId),
     Organization(&'a OrganizationId),
     Member(&'a OrganizationId, &'a UserId),
 }
 
-impl Place<'_> {
+impl EndedPlace<'_> {
     /// `user_id` is the user of the session. What was entered on the word of an organization's connection
     /// ends with that organization, too.
-    fn covers(self, user_id: &UserId, began: At<'_>) -> bool {
+    fn covers(self, user_id: &UserId, began: Origin<'_>) -> bool {
         let is_of = |id| began.organization_id == Some(id) || began.vouching_id == Some(id);
         match self {
             Self::Connection(id) => began.connection_id == Some(id),
@@ -46,7 +46,7 @@ impl Place<'_> {
     }
 
     fn covers_session(self, session: &Session) -> bool {
-        let began = At {
+        let began = Origin {
             organization_id: session.organization_id.as_ref(),
             vouching_id: None,
             connection_id: session.connection_id.as_ref(),
@@ -115,7 +115,7 @@ pub async fn end_all_for_organization(
             tx.all(sql, p![organization_id]).await?;
         }
     }
-    end_all(tx, at, Place::Organization(organization_id)).await
+    end_all(tx, at, EndedPlace::Organization(organization_id)).await
 }
 
 /// Ends what began at a connection. Returns the number of sessions concerned.
@@ -138,7 +138,7 @@ pub async fn end_all_for_connection(
         )
         .await?;
     }
-    end_all(tx, at, Place::Connection(connection_id)).await
+    end_all(tx, at, EndedPlace::Connection(connection_id)).await
 }
 
 /// Ends what a user began in one organization. Returns the number of sessions concerned.
@@ -149,10 +149,10 @@ pub(crate) async fn end_all_of_member(
     user_id: &UserId,
 ) -> Result<u64, Error> {
     hold_person(tx, user_id).await?;
-    end_all(tx, at, Place::Member(organization_id, user_id)).await
+    end_all(tx, at, EndedPlace::Member(organization_id, user_id)).await
 }
 
-async fn end_all(tx: &mut Tx<'_>, at: Stamp<'_>, place: Place<'_>) -> Result<u64, Error> {
+async fn end_all(tx: &mut Tx<'_>, at: Stamp<'_>, place: EndedPlace<'_>) -> Result<u64, Error> {
     let mut touched = 0;
     for id in place.sessions(tx).await? {
         touched += u64::from(end_one(tx, at, &id, place).await?);
@@ -161,7 +161,7 @@ async fn end_all(tx: &mut Tx<'_>, at: Stamp<'_>, place: Place<'_>) -> Result<u64
 }
 
 /// The columns of a grant that matter here.
-struct Began {
+struct GrantOrigin {
     id: GrantId,
     client_id: ClientId,
     organization_id: Option<OrganizationId>,
@@ -174,9 +174,9 @@ struct Began {
     vouching_id: Option<OrganizationId>,
 }
 
-impl Began {
-    fn at(&self) -> At<'_> {
-        At {
+impl GrantOrigin {
+    fn at(&self) -> Origin<'_> {
+        Origin {
             organization_id: self.organization_id.as_ref(),
             vouching_id: self.vouching_id.as_ref(),
             connection_id: self.connection_id.as_ref(),
@@ -184,11 +184,11 @@ impl Began {
     }
 }
 
-fn read_began(row: &Row) -> Result<Began, Error> {
+fn read_began(row: &Row) -> Result<GrantOrigin, Error> {
     let mut columns = Columns::of(row);
     let (id, client_id, organization_id) = (columns.id()?, columns.id()?, columns.optional_id()?);
     let connection_id = columns.optional_id()?;
-    Ok(Began {
+    Ok(GrantOrigin {
         id,
         client_id,
         organization_id,
@@ -201,7 +201,12 @@ fn read_began(row: &Row) -> Result<Began, Error> {
     })
 }
 
-async fn end_one(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, place: Place<'_>) -> Result<bool, Error> {
+async fn end_one(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    id: &SessionId,
+    place: EndedPlace<'_>,
+) -> Result<bool, Error> {
     let found = find_held(tx, id).await?;
     let Some(session) = found.filter(|session| session.status == Status::Active) else {
         return Ok(false);
@@ -215,7 +220,7 @@ async fn end_one(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, place: Place<'_
             p![id],
         )
         .await?;
-    let began: Vec<Began> = rows.iter().map(read_began).collect::<Result<_, _>>()?;
+    let began: Vec<GrantOrigin> = rows.iter().map(read_began).collect::<Result<_, _>>()?;
     let (there, elsewhere): (Vec<_>, Vec<_>) = began
         .into_iter()
         .partition(|grant| place.covers(&session.user_id, grant.at()));
@@ -242,7 +247,7 @@ async fn end_one(tx: &mut Tx<'_>, at: Stamp<'_>, id: &SessionId, place: Place<'_
 
 /// Moves the session back to the place of its newest valid grant, with the proofs and the lifetime of that
 /// time.
-async fn go_back(tx: &mut Tx<'_>, session: &Session, left: &Began) -> Result<(), Error> {
+async fn go_back(tx: &mut Tx<'_>, session: &Session, left: &GrantOrigin) -> Result<(), Error> {
     let expires_at = session.expires_at.min(left.expires_at);
     tx.exec(
         "UPDATE sessions SET organization_id = $2, connection_id = $3, authenticated_at = $4, expires_at = $5,

@@ -2,7 +2,7 @@
 
 use genkan_protocol::Trace;
 use genkan_store::connection::{self, Connection};
-use genkan_store::connection_test::{self, Failure, Status};
+use genkan_store::connection_test::{self, Status, TestFailure};
 use genkan_store::{ConnectionTestId, Error, Page, Secret, environment};
 
 use crate::support::{T0, hash, on_each_engine, race, secs};
@@ -207,7 +207,7 @@ async fn a_test_has_one_result() {
             .as_object()
             .unwrap()
             .clone();
-        let failure = Failure {
+        let failure = TestFailure {
             error: "invalid_id_token".to_owned(),
             description: "The audience is another one.".to_owned(),
             details: serde_json::json!([{"name": "Audience"}]),

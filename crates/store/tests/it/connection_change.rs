@@ -1,7 +1,7 @@
 //! A change of a connection is made as a whole, or not at all.
 
 use genkan_store::connection::{
-    self, Attributes, Change, Connection, Edit, Kind, NewSecret, OidcChange, ProtocolChange, Refused,
+    self, Attributes, Change, ChangeError, Connection, Edit, Kind, NewSecret, OidcChange, ProtocolChange,
     SamlChange, Settings,
 };
 use genkan_store::{Provider, Secret};
@@ -21,14 +21,14 @@ fn text(text: &str) -> Edit<String> {
     Edit::of_text(Some(text.to_owned()))
 }
 
-fn apply(world: &World, connection: &mut Connection, change: &Change<'_>) -> Result<bool, Refused> {
+fn apply(world: &World, connection: &mut Connection, change: &Change<'_>) -> Result<bool, ChangeError> {
     let applied = connection::apply(connection, change, world.start(), false)?;
     Ok(applied.secret_is_forgotten)
 }
 
-fn fields(refused: Result<bool, Refused>) -> Vec<&'static str> {
+fn fields(refused: Result<bool, ChangeError>) -> Vec<&'static str> {
     match refused {
-        Err(Refused::Mistakes(mistakes)) => mistakes.iter().map(|mistake| mistake.field).collect(),
+        Err(ChangeError::Mistakes(mistakes)) => mistakes.iter().map(|mistake| mistake.field).collect(),
         other => panic!("no mistakes: {other:?}"),
     }
 }
@@ -133,7 +133,7 @@ async fn a_connection_takes_no_settings_and_no_secret_that_are_not_of_its_kind()
             &mut by_saml,
             &oidc(|change| change.client_id = text("genkan")),
         );
-        assert_eq!(other, Err(Refused::OtherKind(Kind::Oidc)));
+        assert_eq!(other, Err(ChangeError::OtherKind(Kind::Oidc)));
         let secret = Change {
             client_secret: Edit::Set(NewSecret {
                 secret: Secret::from_presented("s3cret"),
@@ -173,7 +173,7 @@ async fn the_secret_follows_nobody_and_an_enabled_connection_stays_complete() {
         for detour in &detours {
             assert_eq!(
                 apply(world, &mut enabled, detour),
-                Err(Refused::SecretWouldFollow)
+                Err(ChangeError::SecretWouldFollow)
             );
         }
         let emptied = Change {
@@ -182,7 +182,7 @@ async fn the_secret_follows_nobody_and_an_enabled_connection_stays_complete() {
         };
         assert_eq!(
             apply(world, &mut enabled, &emptied),
-            Err(Refused::Incomplete(vec!["client_secret"]))
+            Err(ChangeError::Incomplete(vec!["client_secret"]))
         );
         assert_eq!(enabled, before);
 

@@ -2,9 +2,9 @@
 
 use genkan_protocol::saml::IdpCertificate;
 use genkan_store::admission::Refusal;
-use genkan_store::connection::domains::{self, Assigning};
+use genkan_store::connection::domains::{self, AssignOutcome};
 use genkan_store::connection::{
-    self, ConfigurationType, Connection, Enabling, Filter, Kind, OidcSettings, Protocol, SamlSettings,
+    self, ConfigurationType, Connection, EnableOutcome, Filter, Kind, OidcSettings, Protocol, SamlSettings,
     Settings, Status,
 };
 use genkan_store::{DomainId, Error, Page, Provider, conflict, domain, session};
@@ -114,7 +114,7 @@ async fn what_is_missing_is_named_and_keeps_a_connection_disabled() {
             .await;
         assert_eq!(
             refused,
-            Enabling::Incomplete(vec!["issuer", "client_id", "client_secret"])
+            EnableOutcome::Incomplete(vec!["issuer", "client_id", "client_secret"])
         );
         assert!(!find(world, &blank).await.enabled);
         let mut forced = blank.clone();
@@ -136,13 +136,13 @@ async fn what_is_missing_is_named_and_keeps_a_connection_disabled() {
             let enabled = world
                 .tx(async |tx| connection::enable(tx, world.start(), &complete.id).await)
                 .await;
-            assert_eq!(enabled, Enabling::Enabled);
+            assert_eq!(enabled, EnableOutcome::Enabled);
         }
         let nobody = world.any_connection_id();
         let unknown = world
             .tx(async |tx| connection::enable(tx, world.start(), &nobody).await)
             .await;
-        assert_eq!(unknown, Enabling::Unknown);
+        assert_eq!(unknown, EnableOutcome::Unknown);
     })
     .await;
 }
@@ -291,7 +291,7 @@ async fn assigned_domains_decide_who_is_sent_where_and_who_is_vouched_for() {
         let foreign: DomainId = world.id();
         assert_eq!(
             assign(&branch, &[branch_domain.id.clone(), foreign.clone()]).await,
-            Assigning::UnknownDomain(foreign)
+            AssignOutcome::UnknownDomain(foreign)
         );
         assert_eq!(
             route("branch.test").await.as_ref(),

@@ -1,6 +1,6 @@
 //! Directories: their secrets, and the people and groups that they send.
 
-use genkan_store::directory::group::{self, Assigning};
+use genkan_store::directory::group::{self, AssignOutcome};
 use genkan_store::directory::user::{self, Filter};
 use genkan_store::directory::{self, AttributeMapping, Directory, Status, secret};
 use genkan_store::event::{self, Kind};
@@ -415,11 +415,11 @@ async fn the_roles_of_groups_are_replaced_as_a_whole() {
             .iter()
             .map(|role| (own.id.clone(), role.id.clone()))
             .collect();
-        assert_eq!(assign(&both).await, Assigning::Assigned);
+        assert_eq!(assign(&both).await, AssignOutcome::Assigned);
         assert_eq!(assigned().await, ["admin", "member"]);
         assert_eq!(
             assign(&[(foreign.id.clone(), roles[0].id.clone())]).await,
-            Assigning::UnknownGroup(foreign.id.clone())
+            AssignOutcome::UnknownGroup(foreign.id.clone())
         );
         assert_eq!(assigned().await, ["admin", "member"]);
         assign(&both[..1]).await;

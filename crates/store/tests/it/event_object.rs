@@ -7,7 +7,7 @@ use genkan_db::testing::Scratch;
 use genkan_store::directory::{self, Directory, group, secret, user as person};
 use genkan_store::domain::{self, Proof};
 use genkan_store::event::{self, Event, Filter, Kind, Object, Part};
-use genkan_store::membership::{self, Joining, ProvisioningMethod};
+use genkan_store::membership::{self, NewMember, ProvisioningMethod};
 use genkan_store::organization::{self, Organization, branding, user_limit};
 use genkan_store::permission::{self, Permission};
 use genkan_store::role::{self, NewRole};
@@ -186,7 +186,7 @@ async fn change_roles(world: &World, organization_id: &OrganizationId) {
 /// Invites a person, and makes every change of a membership.
 async fn change_membership(world: &World, organization_id: &OrganizationId) {
     let user = world.user("eve@elsewhere.test").await;
-    let joining = Joining::new(organization_id, &user.id, ProvisioningMethod::Invitation);
+    let joining = NewMember::new(organization_id, &user.id, ProvisioningMethod::Invitation);
     world
         .tx(async |tx| {
             invitation::send(tx, world.start(), &world.key, &joining).await?;

@@ -4,7 +4,7 @@ use genkan_protocol::Trace;
 use genkan_protocol::oauth::{AuthorizationRequest, Prompt, Scope};
 use genkan_store::interaction::{self, Interaction, LIFETIME, Request, Stage, Way};
 use genkan_store::login_trace::{self, LoginTrace};
-use genkan_store::upstream_request::{self, Expected, UpstreamRequest};
+use genkan_store::upstream_request::{self, ExpectedAnswer, UpstreamRequest};
 use genkan_store::{Error, InstanceKey, InteractionId, Page, Secret, TraceId};
 
 use crate::support::{T0, World, email, hash, on_each_engine, race, secs, try_race};
@@ -150,8 +150,8 @@ async fn of_twenty_double_clicks_one_advances() {
     .await;
 }
 
-fn expected() -> Expected {
-    Expected::Oidc {
+fn expected() -> ExpectedAnswer {
+    ExpectedAnswer::Oidc {
         nonce: "nonce".to_owned(),
         code_verifier: Some(Secret::from_presented("verifier")),
         form_post: false,
@@ -192,7 +192,7 @@ async fn a_state_counts_once_and_in_time() {
         assert!(
             matches!(
                 &opened,
-                Expected::Oidc { nonce, code_verifier: Some(verifier), form_post: false }
+                ExpectedAnswer::Oidc { nonce, code_verifier: Some(verifier), form_post: false }
                     if nonce == "nonce" && verifier.expose() == "verifier"
             ),
             "{opened:?}"

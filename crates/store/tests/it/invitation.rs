@@ -3,7 +3,7 @@
 use genkan_store::event::{self, Filter};
 use genkan_store::invitation::{self, LIFETIME};
 use genkan_store::mail::{self, Content, Letter, Mail};
-use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
+use genkan_store::membership::{self, NewMember, ProvisioningMethod, Status};
 use genkan_store::organization::Organization;
 use genkan_store::user::User;
 use genkan_store::{Error, OrganizationId, Page, conflict, domain, role, subject, user};
@@ -11,7 +11,7 @@ use genkan_store::{Error, OrganizationId, Page, conflict, domain, role, subject,
 use crate::support::{T0, World, email, hash, on_each_engine, race, try_race};
 
 async fn invite(world: &World, organization: &Organization, user: &User, token: &str) {
-    let mut joining = Joining::new(&organization.id, &user.id, ProvisioningMethod::Invitation);
+    let mut joining = NewMember::new(&organization.id, &user.id, ProvisioningMethod::Invitation);
     joining.inviter_email = Some("grace@acme.test".to_owned());
     world
         .tx(async |tx| invitation::invite(tx, world.start(), &joining, &hash(token), LIFETIME).await)
@@ -302,7 +302,7 @@ async fn members_and_open_invitations_fill_an_organization() {
             world.user("eve@acme.test").await,
         ];
         let join = async |user: &User, secs: u64| {
-            let joining = Joining::new(&organization.id, &user.id, ProvisioningMethod::Api);
+            let joining = NewMember::new(&organization.id, &user.id, ProvisioningMethod::Api);
             world
                 .db
                 .tx(async |tx| membership::create(tx, world.after(secs), &joining).await)
@@ -357,7 +357,7 @@ async fn the_limit_holds_when_many_join_at_once() {
             people.push(world.user(&format!("u{number}@acme.test")).await);
         }
         let outcomes = try_race(people.len(), async |number| {
-            let joining = Joining::new(
+            let joining = NewMember::new(
                 &organization.id,
                 &people[number].id,
                 ProvisioningMethod::Invitation,
@@ -452,7 +452,7 @@ async fn an_invitation_that_is_sent_waits_as_a_letter_with_its_link() {
     on_each_engine(async |world| {
         let organization = acme(world).await;
         let ada = world.user("ada@acme.test").await;
-        let joining = Joining::new(&organization.id, &ada.id, ProvisioningMethod::Invitation);
+        let joining = NewMember::new(&organization.id, &ada.id, ProvisioningMethod::Invitation);
         world
             .tx(async |tx| invitation::send(tx, world.start(), &world.key, &joining).await)
             .await;

@@ -7,7 +7,7 @@ use genkan_store::client::Client;
 use genkan_store::event::{self, Entry, Kind};
 use genkan_store::grant::{self, Grant};
 use genkan_store::interaction::{self, Interaction, Request, Stage};
-use genkan_store::janitor::{self, Retention, Swept};
+use genkan_store::janitor::{self, Retention, SweepReport};
 use genkan_store::login_trace::{self, LoginTrace};
 use genkan_store::parked_answer::{self, ParkedAnswer};
 use genkan_store::proof::{Method, Proofs};
@@ -22,11 +22,11 @@ use crate::support::{LIFETIMES, T0, World, hash, on_each_engine, secs};
 
 const DAY: u64 = 86_400;
 
-async fn sweep(world: &World, after: u64) -> Swept {
+async fn sweep(world: &World, after: u64) -> SweepReport {
     sweep_with(world, after, &Retention::default()).await
 }
 
-async fn sweep_with(world: &World, after: u64, kept: &Retention) -> Swept {
+async fn sweep_with(world: &World, after: u64, kept: &Retention) -> SweepReport {
     janitor::sweep(&world.db, &world.ids, world.after(after).now, kept)
         .await
         .unwrap()
@@ -121,7 +121,7 @@ async fn everything_goes_when_its_time_has_come_and_not_before() {
         fill(world).await;
         assert_eq!(rows(world).await, [1; 11]);
 
-        assert_eq!(sweep(world, 0).await, Swept::default());
+        assert_eq!(sweep(world, 0).await, SweepReport::default());
         assert_eq!(rows(world).await, [1; 11]);
         let steps = [
             (301, [1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1]),
@@ -188,7 +188,7 @@ async fn a_session_whose_time_is_over_ends_and_its_clients_are_told() {
         }
         assert_eq!(
             sweep(world, 3600).await,
-            Swept {
+            SweepReport {
                 sessions_ended: 120,
                 rows_deleted: 0
             }
@@ -199,7 +199,7 @@ async fn a_session_whose_time_is_over_ends_and_its_clients_are_told() {
             .await
             .unwrap();
         assert_eq!(ended.status, Status::Expired);
-        assert_eq!(sweep(world, 3600).await, Swept::default());
+        assert_eq!(sweep(world, 3600).await, SweepReport::default());
     })
     .await;
 }

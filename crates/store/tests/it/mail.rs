@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use genkan_store::event::{self, Filter, Kind as EventKind};
-use genkan_store::mail::{self, Content, Kind, Letter, Mail, Queued};
-use genkan_store::outbox::{self, Backlog, Claim, Next};
-use genkan_store::seal::Place;
+use genkan_store::mail::{self, Content, Kind, Letter, Mail, QueuedMail};
+use genkan_store::outbox::{self, AfterFailure, Backlog, Claim};
+use genkan_store::seal::SealContext;
 use genkan_store::{Error, InstanceKey, MailId, Page, Timestamp, janitor};
 
 use crate::support::{T0, World, email, on_each_engine, race, secs};
@@ -36,13 +36,13 @@ async fn enqueue(world: &World, expires_at: Timestamp) -> MailId {
         .await
 }
 
-async fn claim(world: &World, now: Timestamp) -> Vec<Queued> {
+async fn claim(world: &World, now: Timestamp) -> Vec<QueuedMail> {
     let claimed = world
         .tx(async |tx| outbox::claim(tx, (outbox::Kind::Mail, "smtp"), CLAIM, now).await)
         .await;
     claimed
         .into_iter()
-        .map(|delivery| Queued::read(delivery).unwrap())
+        .map(|delivery| QueuedMail::read(delivery).unwrap())
         .collect()
 }
 
@@ -93,7 +93,7 @@ async fn the_database_tells_neither_address_nor_letter() {
 async fn a_mail_that_a_version_before_has_written_out_is_read_as_it_is() {
     on_each_engine(async |world| {
         let id: MailId = world.id();
-        let place = Place {
+        let place = SealContext {
             column: "mails.content_sealed",
             id: id.as_str(),
         };
@@ -135,7 +135,7 @@ async fn nodes_that_claim_at_once_never_get_the_same_mail() {
         let mut ids: Vec<_> = claims
             .into_iter()
             .flatten()
-            .map(|delivery| Queued::read(delivery).unwrap().id)
+            .map(|delivery| QueuedMail::read(delivery).unwrap().id)
             .collect();
         let all = ids.len();
         ids.sort();
@@ -158,12 +158,12 @@ async fn a_mail_rests_longer_after_each_failure_and_is_given_up_at_last() {
                 .tx(async |tx| mail::failed(tx, at, &claimed[0], "451 later").await)
                 .await;
             match next {
-                Next::RetryAt(retry_at) => {
+                AfterFailure::RetryAt(retry_at) => {
                     rests.push(retry_at.as_secs() - now.as_secs());
                     now = retry_at;
                 }
-                Next::GivenUp => break,
-                Next::TakenOver => panic!("nobody else claims"),
+                AfterFailure::GivenUp => break,
+                AfterFailure::TakenOver => panic!("nobody else claims"),
             }
         }
         assert_eq!(rests, [5, 15, 60, 300, 900, 3600, 14_400]);
@@ -194,7 +194,7 @@ async fn a_mail_that_would_come_too_late_is_given_up_at_once() {
         let next = world
             .tx(async |tx| mail::failed(tx, world.start(), &claimed[0], "no route").await)
             .await;
-        assert_eq!(next, Next::GivenUp);
+        assert_eq!(next, AfterFailure::GivenUp);
     })
     .await;
 }

@@ -5,7 +5,7 @@ use genkan_store::admission::Refusal;
 use genkan_store::connection::Connection;
 use genkan_store::domain::{self, Proof};
 use genkan_store::invitation::{self, LIFETIME};
-use genkan_store::membership::{self, Joining, ProvisioningMethod};
+use genkan_store::membership::{self, NewMember, ProvisioningMethod};
 use genkan_store::user::{self, User};
 use genkan_store::webauthn::{self, Credential, Flags};
 use genkan_store::{OrganizationId, admission, connection};
@@ -26,14 +26,14 @@ async fn prove_mailbox(world: &World, user: &User, secs: u64) {
 }
 
 async fn join(world: &World, organization_id: &OrganizationId, user: &User, how: ProvisioningMethod) {
-    let joining = Joining::new(organization_id, &user.id, how);
+    let joining = NewMember::new(organization_id, &user.id, how);
     world
         .tx(async |tx| membership::create(tx, world.after(10), &joining).await)
         .await;
 }
 
 async fn invite(world: &World, organization_id: &OrganizationId, user: &User, link: &str) {
-    let joining = Joining::new(organization_id, &user.id, ProvisioningMethod::Invitation);
+    let joining = NewMember::new(organization_id, &user.id, ProvisioningMethod::Invitation);
     world
         .tx(async |tx| invitation::invite(tx, world.after(10), &joining, &hash(link), LIFETIME).await)
         .await;

@@ -3,8 +3,8 @@
 use genkan_db::p;
 use genkan_db::testing::Scratch;
 use genkan_store::back_channel_logout::BackChannelLogout;
-use genkan_store::mail::{self, Letter, Mail, Queued};
-use genkan_store::outbox::{self, Backlog, Claim, Delivery, Kind, Next};
+use genkan_store::mail::{self, Letter, Mail, QueuedMail};
+use genkan_store::outbox::{self, AfterFailure, Backlog, Claim, Delivery, Kind};
 use genkan_store::{Generator, InstanceKey, MIGRATIONS, Stamp, Timestamp};
 
 use crate::support::{T0, World, email, on_each_engine, race, secs};
@@ -35,8 +35,8 @@ async fn claim(world: &World, now: Timestamp) -> Vec<Delivery> {
         .await
 }
 
-fn read(delivery: Delivery) -> Queued {
-    Queued::read(delivery).unwrap()
+fn read(delivery: Delivery) -> QueuedMail {
+    QueuedMail::read(delivery).unwrap()
 }
 
 /// Several nodes empty one queue. Each delivery is made once within its lease, even if they meet.
@@ -89,7 +89,7 @@ async fn what_a_node_died_with_is_taken_over_and_its_late_word_does_not_count() 
         let next = world
             .tx(async |tx| mail::failed(tx, late, &slow, "too slow").await)
             .await;
-        assert_eq!(next, Next::TakenOver);
+        assert_eq!(next, AfterFailure::TakenOver);
         world
             .tx(async |tx| mail::give_up(tx, late, &slow, "too slow").await)
             .await;
@@ -107,7 +107,7 @@ async fn what_a_node_died_with_is_taken_over_and_its_late_word_does_not_count() 
         let next = world
             .tx(async |tx| mail::failed(tx, late, &second, "twice").await)
             .await;
-        assert_eq!(next, Next::TakenOver);
+        assert_eq!(next, AfterFailure::TakenOver);
     })
     .await;
 }
@@ -191,7 +191,7 @@ async fn what_waited_before_there_was_an_outbox_waits_in_it() {
         let next = world
             .tx(async |tx| genkan_store::back_channel_logout::failed(tx, at, &logout).await)
             .await;
-        assert_eq!(next, Next::RetryAt(due + secs(300)), "its fourth rest");
+        assert_eq!(next, AfterFailure::RetryAt(due + secs(300)), "its fourth rest");
         world.db.close().await;
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use genkan_store::client::Kind as ClientKind;
 use genkan_store::passwordless::{
-    self, Challenge, DAY, Kind, MAX_FAILURES, MAX_SENDS_TO_ADDRESS, MAX_TRIES, Request, Sending, Template,
-    Verification, WINDOW, Wanted,
+    self, Challenge, DAY, Kind, MAX_FAILURES, MAX_SENDS_TO_ADDRESS, MAX_TRIES, NewRequest, Request,
+    SendDecision, Template, Verification, WINDOW,
 };
 use genkan_store::{ClientId, Secret, SecretHash, Stamp, Timestamp};
 
@@ -22,13 +22,13 @@ async fn client(world: &World) -> ClientId {
     world.client(ClientKind::WebApp).await.id
 }
 
-async fn ask(world: &World, client_id: &ClientId, name: &str, kind: Kind) -> Sending {
+async fn ask(world: &World, client_id: &ClientId, name: &str, kind: Kind) -> SendDecision {
     ask_at(world, client_id, name, kind, T0).await
 }
 
-async fn ask_at(world: &World, client_id: &ClientId, name: &str, kind: Kind, now: Timestamp) -> Sending {
+async fn ask_at(world: &World, client_id: &ClientId, name: &str, kind: Kind, now: Timestamp) -> SendDecision {
     let address = email("ada@example.com");
-    let wanted = Wanted {
+    let wanted = NewRequest {
         client_id,
         email: &address,
         kind,
@@ -148,7 +148,7 @@ async fn guesses_are_allowed_again_in_the_next_window() {
     on_each_engine(async |world| {
         let client_id = client(world).await;
         let address = email("ada@example.com");
-        let wanted = Wanted {
+        let wanted = NewRequest {
             client_id: &client_id,
             email: &address,
             kind: Kind::Otp,
@@ -240,8 +240,8 @@ async fn another_mail_replaces_the_code_and_keeps_the_count_of_guesses() {
                 })
                 .await
         };
-        assert_eq!(renew(&other, "314159", 10).await, Sending::Unknown);
-        let Sending::Allowed(renewed) = renew(&client_id, "314159", 10).await else {
+        assert_eq!(renew(&other, "314159", 10).await, SendDecision::Unknown);
+        let SendDecision::Allowed(renewed) = renew(&client_id, "314159", 10).await else {
             panic!("it is renewed");
         };
         assert_eq!(renewed.expires_at, T0 + secs(310));
@@ -253,7 +253,7 @@ async fn another_mail_replaces_the_code_and_keeps_the_count_of_guesses() {
         assert_eq!(old, Verification::Wrong, "the first code is gone");
         let new = guess(world, &client_id, &hash("r"), "314159", T0 + secs(11)).await;
         assert_eq!(new, Verification::TooManyTries, "a new mail buys no new guesses");
-        assert_eq!(renew(&client_id, "1", 400).await, Sending::Over);
+        assert_eq!(renew(&client_id, "1", 400).await, SendDecision::Over);
     })
     .await;
 }
@@ -264,11 +264,11 @@ async fn an_address_gets_so_many_mails_in_a_window_and_no_more() {
         let (client_id, other) = (client(world).await, client(world).await);
         for number in 0..MAX_SENDS_TO_ADDRESS {
             let sent = ask(world, &client_id, &format!("r{number}"), Kind::Otp).await;
-            assert!(matches!(sent, Sending::Allowed(_)));
+            assert!(matches!(sent, SendDecision::Allowed(_)));
         }
         assert_eq!(
             ask(world, &other, "one more", Kind::Otp).await,
-            Sending::AddressLimit
+            SendDecision::AddressLimit
         );
         let (challenge, request) = (challenge("1", "1"), hash("r0"));
         let renewed = world
@@ -276,9 +276,9 @@ async fn an_address_gets_so_many_mails_in_a_window_and_no_more() {
                 passwordless::renew(tx, world.start(), &world.key, (&client_id, &request), &challenge).await
             })
             .await;
-        assert_eq!(renewed, Sending::AddressLimit);
+        assert_eq!(renewed, SendDecision::AddressLimit);
         let later = ask_at(world, &client_id, "later", Kind::Otp, T0 + WINDOW).await;
-        assert!(matches!(later, Sending::Allowed(_)));
+        assert!(matches!(later, SendDecision::Allowed(_)));
     })
     .await;
 }
@@ -328,12 +328,12 @@ async fn guesses_over_a_day_and_many_requests_end_and_the_link_stays() {
         assert_eq!(right, Verification::TooManyFailures);
         // nor a new one: the mail contains only the link, or is not sent.
         let sending = ask_at(world, &client_id, "link", Kind::LinkOtp, now).await;
-        let Sending::Allowed(request) = sending else {
+        let SendDecision::Allowed(request) = sending else {
             panic!("{sending:?}")
         };
         assert_eq!(request.kind, Kind::Link);
         let sending = ask_at(world, &client_id, "code", Kind::Otp, now).await;
-        assert_eq!(sending, Sending::NoMoreCodes);
+        assert_eq!(sending, SendDecision::NoMoreCodes);
         let token = Secret::from_presented("link-link");
         let by_link = world
             .tx(async |tx| passwordless::verify_link(tx, &client_id, None, &token, now).await)

@@ -2,7 +2,7 @@
 //! account at Google, another subject.
 
 use genkan_store::admission::{self, Admitted, Claim, Refusal};
-use genkan_store::connection::{self, Connection, Enabling, OidcSettings};
+use genkan_store::connection::{self, Connection, EnableOutcome, OidcSettings};
 use genkan_store::domain::{self, Domain, Giver, Proof, Status};
 use genkan_store::event::{self, Filter, Kind};
 use genkan_store::identity::relink;
@@ -621,7 +621,7 @@ async fn entras_addresses_of_everybody_are_no_companys_issuer() {
         let enabling = world
             .tx(async |tx| connection::enable(tx, world.start(), &own.id).await)
             .await;
-        assert!(matches!(enabling, Enabling::Unfit(_)), "{enabling:?}");
+        assert!(matches!(enabling, EnableOutcome::Unfit(_)), "{enabling:?}");
     })
     .await;
 }

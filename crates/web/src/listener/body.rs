@@ -21,10 +21,10 @@ use super::limits::Limits;
 /// A route that needs another limit than [`Limits::body_bytes`] sets it before
 /// it reads. (Axum's own extractors have a second limit, `DefaultBodyLimit`.)
 #[derive(Debug, Clone)]
-pub struct BodyLimit(Arc<Shared>);
+pub struct BodyLimit(Arc<BodyState>);
 
 #[derive(Debug)]
-struct Shared {
+struct BodyState {
     limit: AtomicU64,
     fault: AtomicU8,
     /// What the request holds of the budget for bodies, until it is answered.
@@ -35,7 +35,7 @@ struct Shared {
 
 impl BodyLimit {
     pub(super) fn new(bytes: u64, allowance: Allowance) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(BodyState {
             limit: AtomicU64::new(bytes),
             fault: AtomicU8::new(0),
             allowance,
@@ -69,8 +69,8 @@ impl BodyLimit {
     }
 
     /// Takes what the handler left of the body, if it left anything.
-    pub(super) fn take_rest(&self) -> Option<Rest> {
-        self.0.rest.lock().take().map(Rest)
+    pub(super) fn take_rest(&self) -> Option<UnreadBody> {
+        self.0.rest.lock().take().map(UnreadBody)
     }
 
     /// Whether the body was cut short, for whatever reason.
@@ -104,9 +104,9 @@ pub(super) enum BodyError {
 
 /// The unread rest of a request that was answered early, such as one refused by its head.
 /// The connection can carry the next request only after it.
-pub(super) struct Rest(Incoming);
+pub(super) struct UnreadBody(Incoming);
 
-impl Rest {
+impl UnreadBody {
     const MOST: usize = 64 * 1024;
     /// Enough for a client that sends at once, also on a busy machine.
     const WAIT: Duration = Duration::from_millis(200);

@@ -23,11 +23,11 @@ const STEP: u64 = 8 * 1024;
 #[derive(Debug)]
 pub(super) struct Budget {
     most: u64,
-    held: Mutex<Held>,
+    held: Mutex<HeldBytes>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct HeldBytes {
     total: u64,
     per_client: HashMap<Source, u64>,
 }

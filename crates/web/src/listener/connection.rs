@@ -39,7 +39,7 @@ use super::wire::Wire;
 
 /// What all connections of a listener share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ListenerState {
     pub(super) router: Router,
     pub(super) tls: Option<TlsPolicy>,
     pub(super) proxies: TrustedProxies,
@@ -52,7 +52,7 @@ pub(super) struct Shared {
 
 /// Why a connection ended without finishing in good order.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(super) enum ConnectionError {
     #[error("the client did not say in time what it speaks")]
     Silent,
     #[error("the connection broke: {0}")]
@@ -64,13 +64,17 @@ pub(super) enum Failure {
 }
 
 /// Serves one accepted connection until it ends.
-pub(super) async fn serve(stream: TcpStream, addr: SocketAddr, shared: &Arc<Shared>) -> Result<(), Failure> {
+pub(super) async fn serve(
+    stream: TcpStream,
+    addr: SocketAddr,
+    shared: &Arc<ListenerState>,
+) -> Result<(), ConnectionError> {
     // Answers are small and complete; waiting to fill a segment only delays them.
     stream.set_nodelay(true)?;
     let deadline = Instant::now() + shared.limits.greeting;
     let greeting = timeout_at(deadline, greet(stream, shared.tls.as_ref()));
     let greeting = tokio::select! {
-        greeting = greeting => greeting.map_err(|_| Failure::Silent)??,
+        greeting = greeting => greeting.map_err(|_| ConnectionError::Silent)??,
         // There is no request yet, so there is nothing to finish.
         () = shared.draining.cancelled() => return Ok(()),
     };
@@ -149,8 +153,8 @@ async fn talk<S>(
     protocol: Protocol,
     sniffed: Bytes,
     peer: PeerInfo,
-    shared: &Arc<Shared>,
-) -> Result<(), Failure>
+    shared: &Arc<ListenerState>,
+) -> Result<(), ConnectionError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -215,7 +219,7 @@ where
 }
 
 /// Polls a connection to its end and keeps its time.
-async fn drive<C>(connection: C, pace: &Pace, draining: &CancellationToken) -> Result<(), Failure>
+async fn drive<C>(connection: C, pace: &Pace, draining: &CancellationToken) -> Result<(), ConnectionError>
 where
     C: GracefulConnection<Error = hyper::Error>,
 {
@@ -231,12 +235,12 @@ where
         }
         loop {
             if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-                return Poll::Ready(result.map_err(Failure::from));
+                return Poll::Ready(result.map_err(ConnectionError::from));
             }
             let now = Instant::now();
             let until = match pace.verdict(now) {
                 Verdict::Until(until) => until,
-                Verdict::Cut(reason) => return Poll::Ready(Err(Failure::Cut(reason))),
+                Verdict::Cut(reason) => return Poll::Ready(Err(ConnectionError::Cut(reason))),
                 Verdict::Idle => match goodbye {
                     None => {
                         goodbye = Some(now + pace.goodbye());
@@ -245,7 +249,7 @@ where
                         continue;
                     }
                     Some(until) if now >= until => {
-                        return Poll::Ready(Err(Failure::Cut("the idle peer did not close")));
+                        return Poll::Ready(Err(ConnectionError::Cut("the idle peer did not close")));
                     }
                     Some(until) => until,
                 },
@@ -267,13 +271,16 @@ where
 struct Caller {
     peer: PeerInfo,
     pace: Arc<Pace>,
-    shared: Arc<Shared>,
+    shared: Arc<ListenerState>,
 }
 
 /// Answers one request.
-async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Response<Answer>, Infallible> {
+async fn answer(
+    caller: Caller,
+    request: Request<Incoming>,
+) -> Result<http::Response<AnswerBody>, Infallible> {
     let mut in_flight = caller.pace.begin();
-    let Shared {
+    let ListenerState {
         router,
         proxies,
         limits,
@@ -286,7 +293,7 @@ async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Resp
     if let Some(fault) = host::fault(&parts) {
         in_flight.answered();
         let response = apologize(StatusCode::BAD_REQUEST, fault, version);
-        return Ok(response.map(|body| Answer {
+        return Ok(response.map(|body| AnswerBody {
             body,
             _in_flight: in_flight,
         }));
@@ -322,7 +329,7 @@ async fn answer(caller: Caller, request: Request<Incoming>) -> Result<http::Resp
         close(&mut response, version);
     }
     in_flight.answered();
-    Ok(response.map(|body| Answer {
+    Ok(response.map(|body| AnswerBody {
         body,
         _in_flight: in_flight,
     }))
@@ -377,12 +384,12 @@ fn close(response: &mut Response, version: Version) {
 }
 
 /// A response body; its request is in flight until the last byte was taken.
-struct Answer {
+struct AnswerBody {
     body: Body,
     _in_flight: InFlight,
 }
 
-impl hyper::body::Body for Answer {
+impl hyper::body::Body for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 

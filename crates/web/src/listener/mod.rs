@@ -38,7 +38,7 @@ pub use self::tls::{Tls, TlsError, TlsPolicy, install_crypto_provider};
 
 use self::admission::Admission;
 use self::budget::Budget;
-use self::connection::Shared;
+use self::connection::ListenerState;
 
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 1024;
@@ -52,7 +52,7 @@ pub struct Listener {
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drained {
+pub struct DrainReport {
     /// Connections that did not finish in time and were cut.
     pub cut: usize,
 }
@@ -113,13 +113,13 @@ impl Listener {
         tls: Option<TlsPolicy>,
         limits: Limits,
         shutdown: impl Future<Output = ()>,
-    ) -> Drained {
+    ) -> DrainReport {
         let draining = CancellationToken::new();
         let cut = CancellationToken::new();
         let connections = TaskTracker::new();
         let admission = Admission::new(limits.connections, limits.connections_per_client);
         let drain = limits.drain;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ListenerState {
             router,
             tls,
             proxies: self.proxies,
@@ -145,20 +145,20 @@ impl Listener {
         accepting.wait().await;
         connections.close();
         if timeout(drain, connections.wait()).await.is_ok() {
-            return Drained { cut: 0 };
+            return DrainReport { cut: 0 };
         }
         let left = connections.len();
         tracing::warn!(connections = left, "cut connections that did not finish in time");
         cut.cancel();
         connections.wait().await;
-        Drained { cut: left }
+        DrainReport { cut: left }
     }
 }
 
 /// Lets connections in.
 #[derive(Debug, Clone)]
 struct Door {
-    shared: Arc<Shared>,
+    shared: Arc<ListenerState>,
     admission: Arc<Admission>,
     connections: TaskTracker,
     cut: CancellationToken,

@@ -4,13 +4,15 @@ use genkan_contract::scalekit::v1::connections::{
     AssignDomainsToConnectionRequest, Connection as WireConnection, CreateConnection,
     CreateConnectionResponse, ToggleConnectionResponse, UpdateConnectionResponse,
 };
-use genkan_store::connection::domains::{self, Assigning};
-use genkan_store::connection::{self, Change, Connection, Edit, Enabling, Kind, Mistake, Refused, Settings};
+use genkan_store::connection::domains::{self, AssignOutcome};
+use genkan_store::connection::{
+    self, Change, ChangeError, Connection, Edit, EnableOutcome, Kind, Mistake, Settings,
+};
 use genkan_store::{ConnectionId, DomainId, OrganizationId, Provider};
 use serde_json::{Map, Value};
 use tonic::Response;
 
-use super::{Owner, Shown, oidc, render, require, require_organization, settings, words};
+use super::{ConnectionView, Owner, oidc, render, require, require_organization, settings, words};
 use crate::error::Violation;
 use crate::{Answer, Api, Call, Error, id, render as shared};
 
@@ -44,9 +46,9 @@ fn field(kind: Kind, mistake: &Mistake) -> String {
 }
 
 /// Why a change was refused, with the field names of the messages.
-fn refused(kind: Kind, refused: Refused) -> Error {
+fn refused(kind: Kind, refused: ChangeError) -> Error {
     match refused {
-        Refused::Mistakes(mistakes) => {
+        ChangeError::Mistakes(mistakes) => {
             let violation = |mistake: &Mistake| Violation {
                 field: field(kind, mistake),
                 description: mistake.reason.clone(),
@@ -54,16 +56,16 @@ fn refused(kind: Kind, refused: Refused) -> Error {
             };
             Error::violations(mistakes.iter().map(violation).collect())
         }
-        Refused::OtherKind(other) => Error::invalid(
+        ChangeError::OtherKind(other) => Error::invalid(
             settings::field(other),
             &format!("does not fit: this is a {kind} connection"),
         ),
-        Refused::SecretWouldFollow => Error::precondition(
+        ChangeError::SecretWouldFollow => Error::precondition(
             "the connection is enabled, and its client secret is not sent to another issuer, discovery endpoint or \
              token endpoint, nor without TLS, unless the same request brings it: add oidc_config.client_secret, or \
              disable the connection first",
         ),
-        Refused::Incomplete(missing) => incomplete(kind, &missing),
+        ChangeError::Incomplete(missing) => incomplete(kind, &missing),
     }
 }
 
@@ -115,7 +117,7 @@ impl Api {
                 if !context.is_empty() {
                     connection::set_context(tx, call.at(), &connection.id, &context).await?;
                 }
-                Shown::of(tx, connection.clone()).await
+                ConnectionView::of(tx, connection.clone()).await
             })
             .await?;
         Ok(Response::new(CreateConnectionResponse {
@@ -140,7 +142,7 @@ impl Api {
                     .map_err(|why| refused(connection.kind(), why))?;
                 connection::update(tx, call.at(), &connection).await?;
                 let connection = require(tx, &owner, &id).await?;
-                Shown::of(tx, connection).await
+                ConnectionView::of(tx, connection).await
             })
             .await?;
         Ok(Response::new(UpdateConnectionResponse {
@@ -163,10 +165,12 @@ impl Api {
                 return Ok(());
             }
             match connection::enable(tx, call.at(), &id).await? {
-                Enabling::Enabled => Ok(()),
-                Enabling::Incomplete(missing) => Err(incomplete(connection.kind(), &missing)),
-                Enabling::Unfit(mistake) => Err(refused(connection.kind(), Refused::Mistakes(vec![mistake]))),
-                Enabling::Unknown => Err(Error::not_found("connection")),
+                EnableOutcome::Enabled => Ok(()),
+                EnableOutcome::Incomplete(missing) => Err(incomplete(connection.kind(), &missing)),
+                EnableOutcome::Unfit(mistake) => {
+                    Err(refused(connection.kind(), ChangeError::Mistakes(vec![mistake])))
+                }
+                EnableOutcome::Unknown => Err(Error::not_found("connection")),
             }
         })
         .await?;
@@ -207,11 +211,11 @@ impl Api {
                 require(tx, &owner, &connection_id).await?;
                 let assigning =
                     domains::assign(tx, call.at(), &organization_id, &connection_id, &wanted).await?;
-                if let Assigning::UnknownDomain(_) = assigning {
+                if let AssignOutcome::UnknownDomain(_) = assigning {
                     return Err(Error::not_found("domain"));
                 }
                 let connection = require(tx, &owner, &connection_id).await?;
-                Shown::of(tx, connection).await
+                ConnectionView::of(tx, connection).await
             })
             .await?;
         Ok(render::connection(self, &shown))

@@ -5,7 +5,7 @@ use genkan_contract::scalekit::v1::connections::{
 };
 use genkan_db::Tx;
 use genkan_protocol::Domain as DomainName;
-use genkan_store::connection::{self, Connection, Filter, Kind, Listed, Status, domains};
+use genkan_store::connection::{self, Connection, Filter, Kind, ListedConnection, Status, domains};
 use genkan_store::domain;
 use genkan_store::{MAX_LIMIT, OrganizationId, Page, Provider};
 
@@ -17,7 +17,7 @@ use crate::{Api, Error, id};
 const SIZES: Sizes = Sizes { default: 10, max: 30 };
 
 /// A page of connections of all organizations.
-pub(super) struct Found {
+pub(super) struct ConnectionPage {
     pub(super) connections: Vec<ListConnection>,
     pub(super) total: u32,
     pub(super) next_page_token: String,
@@ -69,7 +69,7 @@ impl Api {
         filter: Filter,
         page_size: u32,
         page_token: &str,
-    ) -> Result<Found, Error> {
+    ) -> Result<ConnectionPage, Error> {
         let page = paging::request(page_size, page_token, SIZES)?;
         let rows = self
             .read(async |tx| Ok(connection::search(tx, &filter, &page).await?))
@@ -79,13 +79,13 @@ impl Api {
                 Ok(connection::count(tx, &filter, limit).await?)
             })
             .await?;
-        let paged = paging::answer(&page, rows, |listed: &Listed| &listed.connection.id);
+        let paged = paging::answer(&page, rows, |listed: &ListedConnection| &listed.connection.id);
         let connections = paged
             .rows
             .into_iter()
             .map(|listed| render::listed(&listed.connection, &listed.organization_name, listed.domains))
             .collect();
-        Ok(Found {
+        Ok(ConnectionPage {
             connections,
             total,
             next_page_token: paged.next_page_token,

@@ -60,13 +60,13 @@ impl Owner {
 }
 
 /// A connection with what its message shows.
-struct Shown {
+struct ConnectionView {
     connection: StoredConnection,
     domains: Vec<Domain>,
     environment_id: EnvironmentId,
 }
 
-impl Shown {
+impl ConnectionView {
     async fn of(tx: &mut Tx<'_>, connection: StoredConnection) -> Result<Self, Error> {
         Ok(Self {
             domains: domains::served_by(tx, &connection).await?,
@@ -95,7 +95,7 @@ impl Api {
         let shown = self
             .read(async |tx| {
                 let connection = require(tx, &owner, &id).await?;
-                Shown::of(tx, connection).await
+                ConnectionView::of(tx, connection).await
             })
             .await?;
         Ok(Response::new(GetConnectionResponse {

@@ -4,13 +4,13 @@ use genkan_contract::scalekit::v1::connections::{Connection as WireConnection, L
 use genkan_store::connection::{Connection, Page};
 
 use super::links::address;
-use super::{Shown, settings, words};
+use super::{ConnectionView, settings, words};
 use crate::services::domains;
 use crate::{Api, render};
 
 /// A connection with the domains that it signs in.
-pub(super) fn connection(api: &Api, shown: &Shown) -> WireConnection {
-    let Shown {
+pub(super) fn connection(api: &Api, shown: &ConnectionView) -> WireConnection {
+    let ConnectionView {
         connection,
         domains: routed,
         environment_id,

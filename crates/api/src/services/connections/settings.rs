@@ -8,11 +8,11 @@ use genkan_store::connection::{Attributes, Change, Connection, Edit, Kind, Proto
 use prost_types::FieldMask;
 
 use super::{oidc, saml, words};
-use crate::mask::Masked;
+use crate::mask::MaskedUpdate;
 use crate::{Api, Error};
 
 /// The message of an update.
-pub(super) type Update = Masked<UpdateConnection>;
+pub(super) type Update = MaskedUpdate<UpdateConnection>;
 
 impl Update {
     pub(super) fn of(wanted: Option<UpdateConnection>, mask: Option<FieldMask>) -> Result<Self, Error> {

@@ -6,13 +6,13 @@ mod render;
 use genkan_contract::scalekit::v1::directories::directory_service_server::{DirectoryService, SERVICE_NAME};
 use genkan_contract::scalekit::v1::directories::*;
 use genkan_db::Tx;
-use genkan_store::directory::group::{self, Assigning};
+use genkan_store::directory::group::{self, AssignOutcome};
 use genkan_store::directory::secret::{self, DirectorySecret};
 use genkan_store::directory::{self, AttributeMapping as StoredMapping, Directory as StoredDirectory};
 use genkan_store::{DirectoryGroupId, DirectoryId, OrganizationId, RoleId, conflict, organization, role};
 use tonic::{Request, Response};
 
-use self::render::Shown;
+use self::render::DirectoryView;
 use super::connections::change::context;
 use crate::{Answer, Api, Call, Error, id, render as shared};
 
@@ -103,7 +103,7 @@ impl Api {
                 change(&mut directory);
                 directory::update(tx, call.at(), &directory).await?;
                 let directory = require(tx, &organization_id, &id).await?;
-                Shown::of(tx, directory).await
+                DirectoryView::of(tx, directory).await
             })
             .await?;
         Ok(render::directory(self, &shown))
@@ -127,7 +127,7 @@ impl DirectoryService for Api {
                 found.ok_or_else(|| Error::not_found("organization"))?;
                 let directory = StoredDirectory::new(call.at(), organization_id.clone(), provider);
                 directory::insert(tx, call.at(), &directory).await?;
-                Shown::of(tx, directory).await
+                DirectoryView::of(tx, directory).await
             })
             .await?;
         Ok(Response::new(CreateDirectoryResponse {
@@ -216,8 +216,8 @@ impl DirectoryService for Api {
                 let directory = require(tx, &organization_id, &id).await?;
                 let assignments = read_assignments(tx, &organization_id, &wanted).await?;
                 match group::assign_roles(tx, call.at(), &directory, &assignments).await? {
-                    Assigning::Assigned => {}
-                    Assigning::UnknownGroup(_) => return Err(Error::not_found("directory group")),
+                    AssignOutcome::Assigned => {}
+                    AssignOutcome::UnknownGroup(_) => return Err(Error::not_found("directory group")),
                 }
                 Ok(group::role_assignments(tx, &organization_id, &id).await?)
             })
@@ -264,7 +264,7 @@ impl DirectoryService for Api {
         let shown = self
             .read(async |tx| {
                 let directory = require(tx, &organization_id, &id).await?;
-                Shown::of(tx, directory).await
+                DirectoryView::of(tx, directory).await
             })
             .await?;
         Ok(Response::new(GetDirectoryResponse {
@@ -284,7 +284,7 @@ impl DirectoryService for Api {
                 found.ok_or_else(|| Error::not_found("organization"))?;
                 let mut shown = Vec::new();
                 for directory in directory::list(tx, &organization_id).await? {
-                    shown.push(Shown::of(tx, directory).await?);
+                    shown.push(DirectoryView::of(tx, directory).await?);
                 }
                 Ok(shown)
             })

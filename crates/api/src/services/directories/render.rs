@@ -18,14 +18,14 @@ use serde_json::{Map, Value};
 use crate::{Api, Error, render};
 
 /// A directory with what its message shows.
-pub(super) struct Shown {
+pub(super) struct DirectoryView {
     directory: Directory,
     secrets: Vec<DirectorySecret>,
     stats: Stats,
     roles: Vec<RoleAssignment>,
 }
 
-impl Shown {
+impl DirectoryView {
     pub(super) async fn of(tx: &mut Tx<'_>, directory: Directory) -> Result<Self, Error> {
         Ok(Self {
             secrets: secret::list(tx, &directory.id).await?,
@@ -36,8 +36,8 @@ impl Shown {
     }
 }
 
-pub(super) fn directory(api: &Api, shown: &Shown) -> WireDirectory {
-    let Shown {
+pub(super) fn directory(api: &Api, shown: &DirectoryView) -> WireDirectory {
+    let DirectoryView {
         directory,
         secrets,
         stats,
@@ -151,10 +151,10 @@ pub(super) fn attribute_mappings(mappings: &[AttributeMapping]) -> AttributeMapp
 }
 
 /// Names with their values, as far as they are known.
-type Known<'a> = [(&'a str, Option<Value>)];
+type KnownValues<'a> = [(&'a str, Option<Value>)];
 
 /// The known values, without the unknown ones.
-fn detail(known: &Known<'_>) -> Map<String, Value> {
+fn detail(known: &KnownValues<'_>) -> Map<String, Value> {
     let of = |(name, value): &(&str, Option<Value>)| Some(((*name).to_owned(), value.clone()?));
     known.iter().filter_map(of).collect()
 }

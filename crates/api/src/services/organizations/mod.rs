@@ -49,7 +49,7 @@ pub(super) const UNSERVED: &[(&str, &str)] = &[
 ];
 
 /// How a request names an organization.
-pub(in crate::services) enum Named {
+pub(in crate::services) enum OrganizationSelector {
     Id(String),
     ExternalId(String),
 }
@@ -58,18 +58,21 @@ pub(in crate::services) enum Named {
 macro_rules! named {
     ($message:expr, $module:ident) => {
         match $message.identities {
-            Some($module::Identities::Id(id)) => Named::Id(id),
-            Some($module::Identities::ExternalId(id)) => Named::ExternalId(id),
+            Some($module::Identities::Id(id)) => OrganizationSelector::Id(id),
+            Some($module::Identities::ExternalId(id)) => OrganizationSelector::ExternalId(id),
             None => return Err(Error::required("id").into()),
         }
     };
 }
 
 /// The organization that a request names.
-pub(in crate::services) async fn get(tx: &mut Tx<'_>, named: &Named) -> Result<Organization, Error> {
+pub(in crate::services) async fn get(
+    tx: &mut Tx<'_>,
+    named: &OrganizationSelector,
+) -> Result<Organization, Error> {
     let found = match named {
-        Named::Id(text) => organization::find(tx, &id("organization", text)?).await?,
-        Named::ExternalId(text) => organization::find_by_external_id(tx, text).await?,
+        OrganizationSelector::Id(text) => organization::find(tx, &id("organization", text)?).await?,
+        OrganizationSelector::ExternalId(text) => organization::find_by_external_id(tx, text).await?,
     };
     found.ok_or_else(|| Error::not_found("organization"))
 }
@@ -125,7 +128,7 @@ impl OrganizationService for Api {
                 let mut organization = get(tx, &named).await?;
                 change.apply(&mut organization);
                 organization::update(tx, call.at(), &organization).await?;
-                get(tx, &Named::Id(organization.id.to_string())).await
+                get(tx, &OrganizationSelector::Id(organization.id.to_string())).await
             })
             .await?;
         Ok(Response::new(UpdateOrganizationResponse {

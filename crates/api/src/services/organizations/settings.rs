@@ -6,7 +6,7 @@ use genkan_contract::scalekit::v1::organizations::{
 };
 use genkan_store::organization::{self, Feature, Organization, user_limit};
 
-use super::{Named, existing, get};
+use super::{OrganizationSelector, existing, get};
 use crate::{Api, Call, Error};
 
 /// Switches the features that the message names; the others stay as they are.
@@ -15,7 +15,7 @@ pub(super) async fn update_features(
     call: &Call<'_>,
     message: &UpdateOrganizationSettingsRequest,
 ) -> Result<Organization, Error> {
-    let named = Named::Id(message.id.clone());
+    let named = OrganizationSelector::Id(message.id.clone());
     let wanted = message
         .settings
         .as_ref()

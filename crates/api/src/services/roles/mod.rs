@@ -25,7 +25,7 @@ use genkan_contract::scalekit::v1::roles::{
 use tonic::{Request, Response};
 
 use crate::{Answer, Api};
-use role::{Named, Owner};
+use role::{Owner, RoleReference};
 use view::Include;
 
 pub(super) const SERVICE: &str = SERVICE_NAME;
@@ -66,8 +66,8 @@ impl RolesService for Api {
     async fn delete_role(&self, request: Request<DeleteRoleRequest>) -> Answer<()> {
         let (call, message) = self.accept(request);
         #[expect(deprecated, reason = "older SDKs send it")]
-        let by_id = message.reassign_role_id.map(Named::Id);
-        let replacement = message.reassign_role_name.map(Named::Name).or(by_id);
+        let by_id = message.reassign_role_id.map(RoleReference::Id);
+        let replacement = message.reassign_role_name.map(RoleReference::Name).or(by_id);
         let names = (message.role_name.as_str(), replacement);
         role::delete(self, &call, Owner::environment(), names).await?;
         Ok(Response::new(()))
@@ -120,7 +120,7 @@ impl RolesService for Api {
     async fn delete_organization_role(&self, request: Request<DeleteOrganizationRoleRequest>) -> Answer<()> {
         let (call, message) = self.accept(request);
         let owner = Owner::organization(&message.org_id)?;
-        let replacement = message.reassign_role_name.map(Named::Name);
+        let replacement = message.reassign_role_name.map(RoleReference::Name);
         let names = (message.role_name.as_str(), replacement);
         role::delete(self, &call, owner, names).await?;
         Ok(Response::new(()))

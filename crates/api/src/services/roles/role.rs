@@ -56,7 +56,7 @@ impl Owner {
 
 /// A role to add, of either kind.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct NewRoleRequest {
     name: String,
     display_name: String,
     description: String,
@@ -65,7 +65,7 @@ pub(super) struct Wanted {
     assignable_by_providers: bool,
 }
 
-impl From<contract::CreateRole> for Wanted {
+impl From<contract::CreateRole> for NewRoleRequest {
     fn from(role: contract::CreateRole) -> Self {
         Self {
             name: role.name,
@@ -78,7 +78,7 @@ impl From<contract::CreateRole> for Wanted {
     }
 }
 
-impl From<contract::CreateOrganizationRole> for Wanted {
+impl From<contract::CreateOrganizationRole> for NewRoleRequest {
     fn from(role: contract::CreateOrganizationRole) -> Self {
         Self {
             name: role.name,
@@ -95,7 +95,7 @@ pub(super) async fn create(
     api: &Api,
     call: &Call<'_>,
     owner: Owner,
-    wanted: Wanted,
+    wanted: NewRoleRequest,
 ) -> Result<contract::Role, Error> {
     let role_id: RoleId = call.at().id();
     let created = api.tx(async |tx| {
@@ -205,13 +205,13 @@ pub(super) async fn count_users(api: &Api, owner: Owner, name: &str) -> Result<i
 
 /// How a message names a role.
 #[derive(Debug)]
-pub(super) enum Named {
+pub(super) enum RoleReference {
     Name(String),
     /// By the deprecated field; some callers write the name there.
     Id(String),
 }
 
-impl Named {
+impl RoleReference {
     async fn find(&self, tx: &mut Tx<'_>, owner: &Owner) -> Result<Role, Error> {
         let by_id = match self {
             Self::Id(text) => RoleId::parse(text).ok(),
@@ -227,7 +227,7 @@ impl Named {
     }
 }
 
-impl From<contract::UpdateDefaultRole> for Named {
+impl From<contract::UpdateDefaultRole> for RoleReference {
     fn from(role: contract::UpdateDefaultRole) -> Self {
         match role.name {
             Some(name) if !name.is_empty() => Self::Name(name),
@@ -241,7 +241,7 @@ pub(super) async fn delete(
     api: &Api,
     call: &Call<'_>,
     owner: Owner,
-    (name, replacement): (&str, Option<Named>),
+    (name, replacement): (&str, Option<RoleReference>),
 ) -> Result<(), Error> {
     let deleted = api.tx(async |tx| {
         let role = owner.find_own(tx, name).await?;
@@ -279,12 +279,12 @@ pub(super) async fn set_defaults(
     let (creator, member) = (
         message
             .default_creator_role
-            .map(Named::Name)
-            .or_else(|| message.default_creator.map(Named::from)),
+            .map(RoleReference::Name)
+            .or_else(|| message.default_creator.map(RoleReference::from)),
         message
             .default_member_role
-            .map(Named::Name)
-            .or_else(|| message.default_member.map(Named::from)),
+            .map(RoleReference::Name)
+            .or_else(|| message.default_member.map(RoleReference::from)),
     );
     api.tx(async |tx| {
         let owner = Owner::environment();

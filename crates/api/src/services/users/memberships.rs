@@ -7,29 +7,29 @@ use genkan_contract::scalekit::v1::users::{
     User as UserMessage,
 };
 use genkan_db::Tx;
-use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
+use genkan_store::membership::{self, NewMember, ProvisioningMethod, Status};
 use genkan_store::user::{self, User};
 use genkan_store::{OrganizationId, UserId, invitation};
 use prost_types::FieldMask;
 use serde_json::{Map, Value};
 
-use super::{Named, existing_organization, get, profile, render, roles};
+use super::{UserSelector, existing_organization, get, profile, render, roles};
 use crate::call::Call;
-use crate::mask::Masked;
+use crate::mask::MaskedUpdate;
 use crate::render::object;
 use crate::{Api, Error, id};
 
 /// A membership that a caller wants.
-pub(super) struct Wanted {
+pub(super) struct MembershipRequest {
     organization_id: String,
-    roles: Vec<roles::Named>,
+    roles: Vec<roles::RoleSelector>,
     metadata: BTreeMap<String, String>,
     inviter_email: Option<String>,
     /// Whether the person is asked first, by mail.
     invited: bool,
 }
 
-impl Wanted {
+impl MembershipRequest {
     /// If the request does not mention the mail, it is sent, as the SDKs document.
     pub(super) fn read(
         organization_id: &str,
@@ -63,11 +63,11 @@ impl Wanted {
         } else {
             ProvisioningMethod::Api
         };
-        let joining = Joining {
+        let joining = NewMember {
             roles: &roles,
             metadata: object(self.metadata.clone()),
             inviter_email: self.inviter_email.clone(),
-            ..Joining::new(&organization_id, &user.id, method)
+            ..NewMember::new(&organization_id, &user.id, method)
         };
         if self.invited {
             invitation::send(tx, call.at(), api.instance_key(), &joining).await?;
@@ -85,7 +85,7 @@ pub(super) async fn create_with_user(
 ) -> Result<UserMessage, Error> {
     let mut wanted = message.user.ok_or_else(|| Error::required("user"))?;
     let membership = wanted.membership.take();
-    let joining = Wanted::read(
+    let joining = MembershipRequest::read(
         &message.organization_id,
         membership,
         message.send_invitation_email,
@@ -98,7 +98,7 @@ pub(super) async fn create_with_user(
             existing_organization(tx, &joining.organization_id).await?;
             user::insert(tx, call.at(), &user).await?;
             joining.join(tx, api, call, &user).await?;
-            let user = get(tx, &Named::Id(user.id.to_string())).await?;
+            let user = get(tx, &UserSelector::Id(user.id.to_string())).await?;
             render::whole(tx, user, call.now).await
         })
         .await?;
@@ -109,8 +109,8 @@ pub(super) async fn create_with_user(
 pub(super) async fn create(
     api: &Api,
     call: &Call<'_>,
-    named: &Named,
-    joining: &Wanted,
+    named: &UserSelector,
+    joining: &MembershipRequest,
 ) -> Result<UserMessage, Error> {
     joining.check(api)?;
     let user = api
@@ -127,7 +127,7 @@ pub(super) async fn create(
 /// The organization and the user of a membership that exists.
 async fn existing(
     tx: &mut Tx<'_>,
-    (organization_id, named): (&str, &Named),
+    (organization_id, named): (&str, &UserSelector),
 ) -> Result<(OrganizationId, User), Error> {
     let organization_id = existing_organization(tx, organization_id).await?;
     let user = get(tx, named).await?;
@@ -139,7 +139,7 @@ async fn existing(
 
 /// The changed fields of a membership.
 pub(super) struct Change {
-    roles: Option<Vec<roles::Named>>,
+    roles: Option<Vec<roles::RoleSelector>>,
     metadata: Option<Map<String, Value>>,
 }
 
@@ -147,7 +147,7 @@ impl Change {
     /// Empty fields stay unchanged, unless the mask names them.
     pub(super) fn read(wanted: UpdateMembership, mask: Option<FieldMask>) -> Result<Self, Error> {
         let of = ("membership", "scalekit.v1.users.UpdateMembership");
-        let masked = Masked::read(mask, of, wanted)?;
+        let masked = MaskedUpdate::read(mask, of, wanted)?;
         let UpdateMembership { roles, metadata } = masked.message.clone();
         let has_roles = masked.replaces("roles", roles.is_empty());
         let has_metadata = masked.replaces("metadata", metadata.is_empty());
@@ -162,7 +162,7 @@ impl Change {
 pub(super) async fn update(
     api: &Api,
     call: &Call<'_>,
-    which: (&str, &Named),
+    which: (&str, &UserSelector),
     change: &Change,
 ) -> Result<UserMessage, Error> {
     api.tx(async |tx| {
@@ -184,7 +184,7 @@ pub(super) async fn update(
 pub(super) async fn delete(
     api: &Api,
     call: &Call<'_>,
-    which: (&str, &Named),
+    which: (&str, &UserSelector),
     cascade: bool,
 ) -> Result<(), Error> {
     api.tx(async |tx| {

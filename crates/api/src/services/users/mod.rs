@@ -43,7 +43,7 @@ pub(super) const UNSERVED: &[(&str, &str)] = &[
 
 /// How a request names a user.
 #[derive(Debug)]
-enum Named {
+enum UserSelector {
     Id(String),
     ExternalId(String),
 }
@@ -52,18 +52,18 @@ enum Named {
 macro_rules! named {
     ($message:expr, $module:ident) => {
         match $message.identities {
-            Some($module::Identities::Id(id)) => Named::Id(id),
-            Some($module::Identities::ExternalId(id)) => Named::ExternalId(id),
+            Some($module::Identities::Id(id)) => UserSelector::Id(id),
+            Some($module::Identities::ExternalId(id)) => UserSelector::ExternalId(id),
             None => return Err(Error::required("id").into()),
         }
     };
 }
 
 /// The user that a request names.
-async fn get(tx: &mut Tx<'_>, named: &Named) -> Result<User, Error> {
+async fn get(tx: &mut Tx<'_>, named: &UserSelector) -> Result<User, Error> {
     let found = match named {
-        Named::Id(text) => user::find(tx, &id("user", text)?).await?,
-        Named::ExternalId(text) => user::find_by_external_id(tx, text).await?,
+        UserSelector::Id(text) => user::find(tx, &id("user", text)?).await?,
+        UserSelector::ExternalId(text) => user::find_by_external_id(tx, text).await?,
     };
     found.ok_or_else(|| Error::not_found("user"))
 }
@@ -128,7 +128,7 @@ impl UserService for Api {
                 let mut user = get(tx, &named).await?;
                 change.apply(&mut user);
                 user::update(tx, call.at(), &user).await?;
-                let user = get(tx, &Named::Id(user.id.to_string())).await?;
+                let user = get(tx, &UserSelector::Id(user.id.to_string())).await?;
                 render::whole(tx, user, call.now).await
             })
             .await?;
@@ -167,7 +167,7 @@ impl UserService for Api {
         let named = named!(message, create_membership_request);
         let wanted = message.membership.ok_or_else(|| Error::required("membership"))?;
         let sends = message.send_invitation_email;
-        let joining = memberships::Wanted::read(&message.organization_id, Some(wanted), sends)?;
+        let joining = memberships::MembershipRequest::read(&message.organization_id, Some(wanted), sends)?;
         let user = memberships::create(self, &call, &named, &joining).await?;
         Ok(Response::new(CreateMembershipResponse { user: Some(user) }))
     }

@@ -13,23 +13,23 @@ use genkan_store::user::User;
 use prost_types::FieldMask;
 
 use crate::Error;
-use crate::mask::Masked;
+use crate::mask::MaskedUpdate;
 use crate::render::object;
 
 /// A text field of a request: `None` is absent, an empty text clears.
-type Written = Option<String>;
+type OptionalText = Option<String>;
 
 /// The fields of a profile.
 #[derive(Debug, Default)]
 struct Profile {
-    given_name: Written,
-    family_name: Written,
-    name: Written,
-    locale: Written,
-    phone_number: Written,
-    preferred_username: Written,
-    picture: Written,
-    gender: Written,
+    given_name: OptionalText,
+    family_name: OptionalText,
+    name: OptionalText,
+    locale: OptionalText,
+    phone_number: OptionalText,
+    preferred_username: OptionalText,
+    picture: OptionalText,
+    gender: OptionalText,
     metadata: Option<BTreeMap<String, String>>,
     custom_attributes: Option<BTreeMap<String, String>>,
     groups: Option<Vec<String>>,
@@ -64,14 +64,14 @@ impl Profile {
     }
 }
 
-fn write(ours: &mut Option<String>, written: &Written) {
+fn write(ours: &mut Option<String>, written: &OptionalText) {
     if let Some(text) = written {
         *ours = Some(text.clone()).filter(|text| !text.is_empty());
     }
 }
 
 /// A field without presence: an empty text counts as absent.
-fn non_empty(text: String) -> Written {
+fn non_empty(text: String) -> OptionalText {
     Some(text).filter(|text| !text.is_empty())
 }
 
@@ -143,14 +143,14 @@ pub(super) fn new_user(wanted: CreateUser, id: UserId, now: Timestamp) -> Result
 #[derive(Debug)]
 pub(super) struct Change {
     email: Option<EmailAddress>,
-    external_id: Written,
+    external_id: OptionalText,
     metadata: Option<BTreeMap<String, String>>,
     profile: Profile,
 }
 
 impl Change {
     pub(super) fn read(wanted: UpdateUser, mask: Option<FieldMask>) -> Result<Self, Error> {
-        let masked = Masked::read(mask, ("user", "scalekit.v1.users.UpdateUser"), wanted)?;
+        let masked = MaskedUpdate::read(mask, ("user", "scalekit.v1.users.UpdateUser"), wanted)?;
         let replaces = |path: &str, is_empty| masked.replaces(path, is_empty);
         let wanted = masked.message.clone();
         let email = wanted.email.as_deref().map(EmailAddress::parse).transpose();

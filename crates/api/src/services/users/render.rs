@@ -6,7 +6,7 @@ use genkan_contract::scalekit::v1::commons::{
 use genkan_contract::scalekit::v1::users::{Invite, User as UserMessage};
 use genkan_db::Tx;
 use genkan_protocol::Timestamp;
-use genkan_store::identity::{self, Linked};
+use genkan_store::identity::{self, LinkedIdentity};
 use genkan_store::invitation::Invitation;
 use genkan_store::member::{self, AssignedRole, Belonging, Member};
 use genkan_store::membership::Status;
@@ -80,7 +80,7 @@ fn profile(user: &User) -> UserProfile {
     }
 }
 
-fn external_identity(linked: &Linked) -> ExternalIdentity {
+fn external_identity(linked: &LinkedIdentity) -> ExternalIdentity {
     let identity = &linked.identity;
     let provider = IdentityProviderType::from_str_name(&linked.connection_provider)
         .unwrap_or(IdentityProviderType::Custom);

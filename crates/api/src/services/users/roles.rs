@@ -11,13 +11,13 @@ use crate::{Api, Error};
 
 /// A role as a request names it.
 #[derive(Debug)]
-pub(super) enum Named {
+pub(super) enum RoleSelector {
     Name(String),
     /// By its identifier, as older clients do.
     Id(String),
 }
 
-impl Named {
+impl RoleSelector {
     fn read(name: String, id: String, field: impl FnOnce() -> String) -> Result<Self, Error> {
         match (name.is_empty(), id.is_empty()) {
             (false, _) => Ok(Self::Name(name)),
@@ -28,10 +28,10 @@ impl Named {
 }
 
 /// The roles of a list; each must have a name.
-pub(super) fn named(roles: Vec<Role>, field: &str) -> Result<Vec<Named>, Error> {
+pub(super) fn named(roles: Vec<Role>, field: &str) -> Result<Vec<RoleSelector>, Error> {
     let roles = roles.into_iter().enumerate();
     roles
-        .map(|(index, role)| Named::read(role.name, role.id, || format!("{field}[{index}].name")))
+        .map(|(index, role)| RoleSelector::read(role.name, role.id, || format!("{field}[{index}].name")))
         .collect()
 }
 
@@ -39,7 +39,7 @@ pub(super) fn named(roles: Vec<Role>, field: &str) -> Result<Vec<Named>, Error> 
 pub(super) async fn resolve(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
-    wanted: &[Named],
+    wanted: &[RoleSelector],
 ) -> Result<Vec<String>, Error> {
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -49,10 +49,10 @@ pub(super) async fn resolve(
         .iter()
         .map(|wanted| {
             let found = known.iter().find(|role| match wanted {
-                Named::Name(name) => role.name == *name,
-                Named::Id(id) => role.id.as_str() == id,
+                RoleSelector::Name(name) => role.name == *name,
+                RoleSelector::Id(id) => role.id.as_str() == id,
             });
-            let (Named::Name(text) | Named::Id(text)) = wanted;
+            let (RoleSelector::Name(text) | RoleSelector::Id(text)) = wanted;
             found
                 .map(|role| role.name.clone())
                 .ok_or_else(|| Error::not_found(&format!("role {text:?}")))
@@ -96,7 +96,7 @@ pub(super) async fn assign(
         .iter()
         .enumerate()
         .map(|(index, role)| {
-            Named::read(role.role_name.clone(), role.id.clone(), || {
+            RoleSelector::read(role.role_name.clone(), role.id.clone(), || {
                 format!("roles[{index}].role_name")
             })
         })

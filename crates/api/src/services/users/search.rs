@@ -14,7 +14,7 @@ use crate::call::Call;
 use crate::{Api, Error, paging};
 
 /// A page of hits.
-struct Found {
+struct SearchPage {
     hits: Hits<UserId>,
     members: Vec<Member>,
     total_size: u32,
@@ -26,7 +26,7 @@ async fn find(
     organization_id: Option<&OrganizationId>,
     text: &str,
     page: &HitPage,
-) -> Result<Found, Error> {
+) -> Result<SearchPage, Error> {
     let query = Query::parse(text);
     let hits = match (UserId::parse(text.trim()), organization_id) {
         (Ok(id), _) => Hits {
@@ -50,7 +50,7 @@ async fn find(
             .await?
             .max(shown),
     };
-    Ok(Found {
+    Ok(SearchPage {
         hits,
         members,
         total_size,
@@ -58,7 +58,7 @@ async fn find(
 }
 
 fn users(
-    found: &Found,
+    found: &SearchPage,
     environment_id: &EnvironmentId,
     call: &Call<'_>,
 ) -> Vec<genkan_contract::scalekit::v1::users::User> {

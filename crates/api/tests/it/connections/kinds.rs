@@ -172,7 +172,7 @@ async fn a_test_tells_what_came_of_it() {
                 }
                 let person = json!({ "email": "ada@acme.test" });
                 connection_test::succeed(tx, &ids[1], person.as_object().unwrap(), &Trace::default()).await?;
-                let failure = Failure {
+                let failure = TestFailure {
                     error: "invalid_id_token".to_owned(),
                     description: "Look at the audience.".to_owned(),
                     details: json!([1]),

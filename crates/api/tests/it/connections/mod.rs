@@ -20,7 +20,7 @@ use genkan_contract::scalekit::v1::connections::{
 };
 use genkan_protocol::{Domain as DomainName, Trace};
 use genkan_store::connection as store;
-use genkan_store::connection_test::{self, Failure};
+use genkan_store::connection_test::{self, TestFailure};
 use genkan_store::domain::{self, Domain};
 use genkan_store::organization::{self, Organization};
 use genkan_store::{ConnectionId, ConnectionTestId, DomainId, OrganizationId, Secret};

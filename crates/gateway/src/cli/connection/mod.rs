@@ -14,7 +14,7 @@ mod view;
 mod words;
 
 use clap::{Args, Subcommand};
-use genkan_store::connection::{self, Applied, Change, Connection, Enabling};
+use genkan_store::connection::{self, Change, ChangeEffect, Connection, EnableOutcome};
 use genkan_store::environment::Kind;
 use genkan_store::{ConnectionId, Stamp, session};
 use serde::Serialize;
@@ -187,12 +187,12 @@ async fn enable(text: &str, instance: &Instance, context: &mut Context) -> Resul
         .change(async |tx| connection::enable(tx, at, &connection.id).await)
         .await?;
     match enabling {
-        Enabling::Enabled => {}
-        Enabling::Unknown => return Err(unknown(&connection.id)),
-        Enabling::Unfit(mistake) => {
+        EnableOutcome::Enabled => {}
+        EnableOutcome::Unknown => return Err(unknown(&connection.id)),
+        EnableOutcome::Unfit(mistake) => {
             return Err(Failure::new(settings::sentence(connection.kind(), &mistake)));
         }
-        Enabling::Incomplete(missing) => {
+        EnableOutcome::Incomplete(missing) => {
             return Err(Failure::new(format!(
                 "The connection is not complete: {} missing.",
                 missing.join(", ")
@@ -264,7 +264,7 @@ fn apply(
     change: &Change<'_>,
     at: Stamp<'_>,
     instance: &Instance,
-) -> Result<Applied, Failure> {
+) -> Result<ChangeEffect, Failure> {
     let http_allowed = instance.environment.kind == Kind::Development;
     let kind = connection.kind();
     connection::apply(connection, change, at, http_allowed).map_err(|why| settings::refused(kind, why))

@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use genkan_store::Provider;
 use genkan_store::connection::{
-    Attributes, Change, Connection, Edit, Kind, Mistake, NewSecret, ProtocolChange, Refused, WITHOUT_TLS,
+    Attributes, Change, ChangeError, Connection, Edit, Kind, Mistake, NewSecret, ProtocolChange, WITHOUT_TLS,
 };
 
 use super::oidc::{self, OidcArgs};
@@ -151,9 +151,9 @@ pub(super) fn sentence(kind: Kind, mistake: &Mistake) -> String {
 }
 
 /// Why a change was refused, with the names of the options.
-pub(super) fn refused(kind: Kind, refused: Refused) -> Failure {
+pub(super) fn refused(kind: Kind, refused: ChangeError) -> Failure {
     match refused {
-        Refused::Mistakes(mistakes) => {
+        ChangeError::Mistakes(mistakes) => {
             let sentences: Vec<_> = mistakes.iter().map(|mistake| sentence(kind, mistake)).collect();
             let failure = Failure::usage(sentences.join(" "));
             match mistakes.iter().any(|mistake| mistake.reason == WITHOUT_TLS) {
@@ -162,15 +162,15 @@ pub(super) fn refused(kind: Kind, refused: Refused) -> Failure {
                 false => failure,
             }
         }
-        Refused::OtherKind(other) => {
+        ChangeError::OtherKind(other) => {
             let problem = format!("The connection speaks {}, not {}.", kind.title(), other.title());
             Failure::usage(problem).remedy(words(other).leave_out)
         }
-        Refused::SecretWouldFollow => Failure::usage(
+        ChangeError::SecretWouldFollow => Failure::usage(
             "The client secret would go to whoever answers there now, and people sign in through this connection.",
         )
         .remedy("Name the secret too (--client-secret-file), or disable the connection first."),
-        Refused::Incomplete(missing) => Failure::usage(format!(
+        ChangeError::Incomplete(missing) => Failure::usage(format!(
             "The connection is not complete: {} missing.",
             missing.join(", ")
         ))

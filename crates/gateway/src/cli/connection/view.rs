@@ -47,7 +47,7 @@ impl ConnectionSummary {
 /// The settings, under the name of their kind.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Told<'a> {
+enum SettingsView<'a> {
     Oidc(Whole<'a, OidcSettings>),
     Saml(Whole<'a, SamlSettings>),
 }
@@ -79,7 +79,7 @@ pub(super) struct ConnectionView<'a> {
     /// Whether it signs in only assigned domains. Otherwise it signs in all of its organization's.
     assigned_domains_only: bool,
     #[serde(flatten)]
-    settings: Told<'a>,
+    settings: SettingsView<'a>,
     /// The settings as text.
     #[serde(skip)]
     rows: Vec<(&'static str, String)>,
@@ -95,11 +95,11 @@ impl<'a> ConnectionView<'a> {
         let Settings { common, protocol } = &connection.settings;
         let (settings, rows) = match protocol {
             Protocol::Oidc(settings) => (
-                Told::Oidc(Whole { settings, common }),
+                SettingsView::Oidc(Whole { settings, common }),
                 oidc::rows(connection, settings),
             ),
             Protocol::Saml(settings) => (
-                Told::Saml(Whole { settings, common }),
+                SettingsView::Saml(Whole { settings, common }),
                 saml::rows(connection, settings),
             ),
         };

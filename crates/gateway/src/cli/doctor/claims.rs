@@ -1,7 +1,7 @@
 //! Checks whether an operator must still decide about groups and roles after an upgrade.
 
 use genkan_db::Db;
-use genkan_store::connection::claims::{self, Undecided};
+use genkan_store::connection::claims::{self, UpgradeDecisions};
 
 use super::Findings;
 use crate::failure::chain;
@@ -16,7 +16,7 @@ pub(super) async fn examine(db: &Db, findings: &mut Findings) {
             return;
         }
     };
-    let Undecided {
+    let UpgradeDecisions {
         groups_by_upgrade,
         unnamed_roles,
         given,

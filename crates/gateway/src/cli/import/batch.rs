@@ -81,7 +81,7 @@ impl UserBatch {
     }
 
     /// The user of a line, if they stay as they are or can simply be added.
-    fn user(&self, row: &UserRow, at: Stamp<'_>) -> Option<Found> {
+    fn user(&self, row: &UserRow, at: Stamp<'_>) -> Option<LineUser> {
         let email = EmailAddress::parse(&row.email).ok()?;
         if self.met.contains(email.as_str()) {
             return None;
@@ -89,7 +89,7 @@ impl UserBatch {
         if let Some(known) = self.people.by_email(email.as_str()) {
             let mut user = known.clone();
             row.apply(&mut user);
-            return (user == *known).then_some(Found::Known(user));
+            return (user == *known).then_some(LineUser::Known(user));
         }
         if let Some(external_id) = &row.external_id
             && (self.people.has_external_id(external_id) || self.external_ids.contains(external_id))
@@ -98,34 +98,34 @@ impl UserBatch {
         }
         let mut user = User::new(at.id(), email, at.now);
         row.apply(&mut user);
-        user::check(&user, None).is_ok().then_some(Found::New(user))
+        user::check(&user, None).is_ok().then_some(LineUser::New(user))
     }
 
     /// The membership that a line adds. [`Planned::Nothing`] if it exists like this.
     fn join(
         &self,
         at: Stamp<'_>,
-        found: &Found,
+        found: &LineUser,
         organization_id: &OrganizationId,
         (method, roles): (ProvisioningMethod, &[String]),
     ) -> Option<Planned> {
-        if let Found::Known(user) = found
+        if let LineUser::Known(user) = found
             && let Some(before) = self.people.roles(organization_id, &user.id)
         {
             let is_same = roles.is_empty()
                 || roles.iter().all(|role| before.contains(role)) && roles.len() == before.len();
             return is_same.then_some(Planned::Nothing);
         }
-        let (Found::Known(user) | Found::New(user)) = found;
+        let (LineUser::Known(user) | LineUser::New(user)) = found;
         let join = self.places.plan(at, organization_id, user, (method, roles))?;
         Some(Planned::Join(join))
     }
 
     /// Plans everything of a line.
-    fn take(&mut self, found: Found, joins: Vec<Join>, proves: bool) -> Outcome {
+    fn take(&mut self, found: LineUser, joins: Vec<Join>, proves: bool) -> Outcome {
         let is_news = !joins.is_empty();
         let outcome = match found {
-            Found::Known(user) => {
+            LineUser::Known(user) => {
                 if is_news {
                     self.met.insert(user.email.as_str().to_owned());
                 }
@@ -134,7 +134,7 @@ impl UserBatch {
                 }
                 Outcome::Unchanged.and(is_news)
             }
-            Found::New(user) => {
+            LineUser::New(user) => {
                 self.met.insert(user.email.as_str().to_owned());
                 self.external_ids.extend(user.external_id.clone());
                 self.new.add(user, proves);
@@ -165,7 +165,7 @@ impl UserBatch {
     }
 }
 
-enum Found {
+enum LineUser {
     Known(User),
     New(User),
 }
@@ -254,16 +254,16 @@ impl Batch for CustomerBatch {
             .join(at, &found, organization_id, (ProvisioningMethod::File, &roles))?;
         let joins = match (&found, planned) {
             // Whether they may become members is checked for one person at a time.
-            (Found::Known(_), Planned::Join(_)) => return None,
-            (Found::Known(_), Planned::Nothing) => Vec::new(),
-            (Found::New(user), Planned::Join(join)) => {
+            (LineUser::Known(_), Planned::Join(_)) => return None,
+            (LineUser::Known(_), Planned::Nothing) => Vec::new(),
+            (LineUser::New(user), Planned::Join(join)) => {
                 let owner = self.owners.get(user.email.domain().as_str());
                 if owner.is_some_and(|owner| owner != organization_id) {
                     return None;
                 }
                 vec![join]
             }
-            (Found::New(_), Planned::Nothing) => return None,
+            (LineUser::New(_), Planned::Nothing) => return None,
         };
         // The file says that they proved their address. This is stored, and proves nothing.
         Some(self.users.take(found, joins, false))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
-use genkan_store::membership::{self, Joining, ProvisioningMethod};
+use genkan_store::membership::{self, NewMember, ProvisioningMethod};
 use genkan_store::organization;
 use genkan_store::user::{self, User};
 use genkan_store::{OrganizationId, Stamp, UserId};
@@ -156,9 +156,9 @@ pub(super) async fn join(
 ) -> Result<bool, RowError> {
     let organization_id = place.organization_id;
     let Some(before) = membership::find(tx, organization_id, user_id).await? else {
-        let joining = Joining {
+        let joining = NewMember {
             roles,
-            ..Joining::new(organization_id, user_id, place.method)
+            ..NewMember::new(organization_id, user_id, place.method)
         };
         let membership = membership::create(tx, at, &joining).await?;
         refuse_unknown(roles, &membership.roles)?;

@@ -3,7 +3,7 @@
 use clap::Args;
 use genkan_protocol::EmailAddress;
 use genkan_store::environment::Kind;
-use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
+use genkan_store::membership::{self, NewMember, ProvisioningMethod, Status};
 use genkan_store::user::{self, User};
 use genkan_store::{Error, invitation};
 use serde::Serialize;
@@ -111,10 +111,10 @@ pub(super) async fn invite(
                     user
                 }
             };
-            let joining = Joining {
+            let joining = NewMember {
                 roles: &args.roles,
                 inviter_email: args.inviter.as_ref().map(ToString::to_string),
-                ..Joining::new(&organization.id, &user.id, ProvisioningMethod::Invitation)
+                ..NewMember::new(&organization.id, &user.id, ProvisioningMethod::Invitation)
             };
             invitation::send(tx, at, &key, &joining).await?;
             let invitation = invitation::find(tx, &organization.id, &user.id).await?;

@@ -1,7 +1,7 @@
 //! `genkan user membership add|roles|deactivate|activate|remove`
 
 use clap::{Args, Subcommand};
-use genkan_store::membership::{self, Joining, Membership, ProvisioningMethod};
+use genkan_store::membership::{self, Membership, NewMember, ProvisioningMethod};
 use genkan_store::organization::Organization;
 use genkan_store::user::User;
 use serde::Serialize;
@@ -83,13 +83,13 @@ struct Removed {
 }
 
 /// The membership that a command is about.
-struct Place<'a> {
+struct MembershipTarget<'a> {
     user: User,
     organization: Organization,
     instance: &'a Instance,
 }
 
-impl<'a> Place<'a> {
+impl<'a> MembershipTarget<'a> {
     async fn of(which: &Which, instance: &'a Instance) -> Result<Self, Failure> {
         Ok(Self {
             user: find(instance, &which.user).await?,
@@ -129,11 +129,11 @@ pub(super) async fn run(
     let at = instance.stamp();
     match &args.verb {
         Verb::Add { which, roles } => {
-            let place = Place::of(which, instance).await?;
+            let place = MembershipTarget::of(which, instance).await?;
             refuse_unknown_roles(roles, Some(&place.organization.id), instance).await?;
-            let joining = Joining {
+            let joining = NewMember {
                 roles,
-                ..Joining::new(&place.organization.id, &place.user.id, ProvisioningMethod::Cli)
+                ..NewMember::new(&place.organization.id, &place.user.id, ProvisioningMethod::Cli)
             };
             instance
                 .change(async |tx| membership::create(tx, at, &joining).await)
@@ -141,7 +141,7 @@ pub(super) async fn run(
             place.print(context).await
         }
         Verb::Roles { which, roles } => {
-            let place = Place::of(which, instance).await?;
+            let place = MembershipTarget::of(which, instance).await?;
             place.membership().await?;
             let (organization_id, user_id) = (&place.organization.id, &place.user.id);
             refuse_unknown_roles(roles, Some(organization_id), instance).await?;
@@ -162,7 +162,7 @@ async fn set_active(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let place = Place::of(which, instance).await?;
+    let place = MembershipTarget::of(which, instance).await?;
     place.membership().await?;
     let (at, organization_id, user_id) = (instance.stamp(), &place.organization.id, &place.user.id);
     instance
@@ -172,7 +172,7 @@ async fn set_active(
 }
 
 async fn remove(which: &Which, yes: bool, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
-    let place = Place::of(which, instance).await?;
+    let place = MembershipTarget::of(which, instance).await?;
     place.membership().await?;
     let email = place.user.email.as_str();
     let question = format!(

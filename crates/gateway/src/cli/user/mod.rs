@@ -8,7 +8,7 @@ mod view;
 use clap::{Args, Subcommand};
 use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
-use genkan_store::membership::{self as memberships, Joining, ProvisioningMethod};
+use genkan_store::membership::{self as memberships, NewMember, ProvisioningMethod};
 use genkan_store::user::{self, User};
 use genkan_store::{Error, OrganizationId, UserId, role};
 use serde::Serialize;
@@ -140,9 +140,9 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
         .change(async |tx| {
             user::insert(tx, at, &user).await?;
             if let Some(organization) = &organization {
-                let joining = Joining {
+                let joining = NewMember {
                     roles: &args.roles,
-                    ..Joining::new(&organization.id, &user.id, ProvisioningMethod::Cli)
+                    ..NewMember::new(&organization.id, &user.id, ProvisioningMethod::Cli)
                 };
                 memberships::create(tx, at, &joining).await?;
             }

@@ -85,7 +85,7 @@ fn said<'a>(document: &'a Map<String, Value>, claim: &str) -> Option<&'a Value> 
 
 /// The result of the mapping.
 #[derive(Debug)]
-pub struct Mapped {
+pub struct MappedIdentity {
     pub email: EmailAddress,
     pub profile: Profile,
     /// `None`: the groups stay.
@@ -164,11 +164,11 @@ impl<'a> Mapping<'a> {
     /// # Errors
     ///
     /// [`MappingError`] if there is no usable e-mail address.
-    pub fn apply(self, documents: &Documents, trace: &mut Trace) -> Result<Mapped, MappingError> {
+    pub fn apply(self, documents: &Documents, trace: &mut Trace) -> Result<MappedIdentity, MappingError> {
         let (email, email_verified) = self.email(documents)?;
         trace.pass("E-mail address", email.as_str());
         let text = |attribute| text(documents.find(self.claim(attribute))?);
-        Ok(Mapped {
+        Ok(MappedIdentity {
             profile: Profile {
                 email: Some(email.clone()),
                 email_verified,

@@ -8,10 +8,10 @@ use std::time::Duration;
 use genkan_protocol::Trace;
 use genkan_protocol::jose::{self, JwtError, Verified};
 use genkan_protocol::oidc::ExpectedNonce;
-use genkan_protocol::oidc::id_token::{self, Expected};
+use genkan_protocol::oidc::id_token::{self, IdTokenExpectations};
 use serde_json::{Map, Value};
 
-use super::Arrival;
+use super::AuthenticationResponse;
 use super::exchange::{Exchange, Tokens};
 use super::metadata::{self, MetadataError};
 use crate::connections::Failure;
@@ -31,7 +31,7 @@ const NO_AUTH_TIME: &str =
     "max_age cannot be met: the identity provider does not say when the person signed in (auth_time)";
 
 /// Why the signature of a token was not verified.
-pub(super) enum Unverified {
+pub(super) enum VerificationError {
     /// The keys could not be fetched.
     Keys(Arc<MetadataError>),
     Token(JwtError),
@@ -42,7 +42,7 @@ impl Exchange<'_> {
     pub(super) async fn id_token(
         &self,
         tokens: &Tokens,
-        arrival: &Arrival<'_>,
+        arrival: &AuthenticationResponse<'_>,
         trace: &mut Trace,
     ) -> Result<Map<String, Value>, Failure> {
         let Some(id_token) = &tokens.id_token else {
@@ -62,7 +62,7 @@ impl Exchange<'_> {
                 verified.header.kid.as_deref().unwrap_or("without a name")
             ),
         );
-        let expected = Expected {
+        let expected = IdTokenExpectations {
             issuer: &self.endpoints.issuer,
             client_id: &self.settings.client_id,
             nonce: Some(ExpectedNonce::Plain(arrival.nonce)),
@@ -86,24 +86,24 @@ impl Exchange<'_> {
     }
 
     /// Verifies the signature of a token with the provider's keys.
-    pub(super) async fn verify(&self, token: &str) -> Result<Verified, Unverified> {
+    pub(super) async fn verify(&self, token: &str) -> Result<Verified, VerificationError> {
         let mut refetched = false;
         loop {
             let keys = metadata::jwks(self.app, self.scheme(), &self.endpoints.jwks, refetched)
                 .await
-                .map_err(Unverified::Keys)?;
+                .map_err(VerificationError::Keys)?;
             match jose::verify(token, &keys, ALGORITHMS) {
                 Ok(verified) => return Ok(verified),
                 // OIDC Core §10.1.1: an unknown key means that the provider has rotated its keys.
                 Err(JwtError::UnknownKey { .. }) if !refetched => refetched = true,
-                Err(error) => return Err(Unverified::Token(error)),
+                Err(error) => return Err(VerificationError::Token(error)),
             }
         }
     }
 
-    fn unverified(&self, error: &Unverified, trace: &mut Trace) -> Failure {
+    fn unverified(&self, error: &VerificationError, trace: &mut Trace) -> Failure {
         match error {
-            Unverified::Keys(error) => {
+            VerificationError::Keys(error) => {
                 trace.fail("Provider keys", self.endpoints.jwks.as_str(), error.to_string());
                 let remedy = error
                     .remedy()
@@ -111,7 +111,7 @@ impl Exchange<'_> {
                 let trace = std::mem::take(trace);
                 Failure::unreachable(self.connection, "jwks_unreachable", remedy, trace)
             }
-            Unverified::Token(error) => {
+            VerificationError::Token(error) => {
                 trace.fail(
                     "ID token signature",
                     "a signature by one of the provider's keys",

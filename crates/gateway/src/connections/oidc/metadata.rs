@@ -10,7 +10,7 @@ use genkan_protocol::oidc::{DiscoveryError, ProviderMetadata, issuer_of, well_kn
 use genkan_store::connection::OidcSettings;
 
 use crate::app::App;
-use crate::documents::Kept;
+use crate::documents::FetchedDocument;
 pub use crate::documents::MetadataError;
 use crate::outbound::{Request, Scheme};
 
@@ -123,7 +123,7 @@ async fn discover(
             Ok(metadata)
         }
     };
-    let suffices = |kept: &Kept<ProviderMetadata>| kept.age() < METADATA_AGE;
+    let suffices = |kept: &FetchedDocument<ProviderMetadata>| kept.age() < METADATA_AGE;
     app.documents().metadata.get(&name, false, suffices, fetch).await
 }
 
@@ -145,7 +145,7 @@ pub async fn jwks(
     url: &str,
     unknown_kid: bool,
 ) -> Result<Arc<JwkSet>, Arc<MetadataError>> {
-    let suffices = |kept: &Kept<JwkSet>| match unknown_kid {
+    let suffices = |kept: &FetchedDocument<JwkSet>| match unknown_kid {
         false => kept.age() < JWKS_AGE,
         true => kept.is_refetch && kept.age() < MIN_REFETCH,
     };

@@ -16,20 +16,20 @@ use genkan_protocol::Trace;
 use genkan_protocol::oauth::{CodeVerifier, append_query};
 use genkan_protocol::oidc::{ProviderError, id_token};
 use genkan_store::connection::{Connection, OidcSettings, Page};
-use genkan_store::upstream_request::Expected;
+use genkan_store::upstream_request::ExpectedAnswer;
 use genkan_store::{Provider, Secret};
 use serde_json::Value;
 
 use self::attributes::{Documents, Mapping, MappingError, Userinfo};
 use self::exchange::Exchange;
 use self::metadata::{Endpoints, MetadataError};
-use super::{Departing, Departure, Failure, Hints, Return, Unreached, UpstreamIdentity};
+use super::{Departure, Failure, Hints, PendingDeparture, Return, UnreachableProvider, UpstreamIdentity};
 use crate::app::App;
 use crate::outbound::Scheme;
 
 /// The provider's answer, and the stored data of the request.
 #[derive(Debug)]
-pub struct Arrival<'a> {
+pub struct AuthenticationResponse<'a> {
     pub returned: &'a Return,
     pub nonce: &'a str,
     pub code_verifier: Option<CodeVerifier>,
@@ -50,7 +50,7 @@ pub async fn start(
     connection: &Connection,
     settings: &OidcSettings,
     hints: &Hints,
-) -> Result<Departing, Failure> {
+) -> Result<PendingDeparture, Failure> {
     let mut trace = Trace::default();
     let endpoints = find_endpoints(app, connection, settings, &mut trace).await?;
     let state = Secret::generate();
@@ -96,10 +96,10 @@ pub async fn start(
         true => exchange.push(&query, &mut trace).await?,
         false => append_query(&endpoints.authorization, &query),
     };
-    Ok(Departing {
+    Ok(PendingDeparture {
         departure: Departure::Redirect(url),
         state,
-        expected: Expected::Oidc {
+        expected: ExpectedAnswer::Oidc {
             nonce,
             code_verifier: code_verifier.map(|verifier| Secret::from_presented(verifier.expose())),
             form_post: settings.form_post,
@@ -146,7 +146,7 @@ pub async fn finish(
     app: &App,
     connection: &Connection,
     settings: &OidcSettings,
-    arrival: Arrival<'_>,
+    arrival: AuthenticationResponse<'_>,
 ) -> Result<UpstreamIdentity, Failure> {
     let mut trace = Trace::default();
     trace.pass("State", "known, unused, from this browser");
@@ -305,7 +305,11 @@ fn explain(error: &MetadataError) -> (&'static str, &'static str) {
 }
 
 /// Fetches the endpoints and the keys, as the next sign-in would.
-pub async fn reach(app: &App, connection: &Connection, settings: &OidcSettings) -> Result<(), Unreached> {
+pub async fn reach(
+    app: &App,
+    connection: &Connection,
+    settings: &OidcSettings,
+) -> Result<(), UnreachableProvider> {
     let scheme = scheme(app, connection);
     let asked = async {
         let endpoints = metadata::endpoints(app, settings, scheme).await?;
@@ -313,7 +317,7 @@ pub async fn reach(app: &App, connection: &Connection, settings: &OidcSettings) 
     };
     match asked.await {
         Ok(_) => Ok(()),
-        Err(error) => Err(Unreached {
+        Err(error) => Err(UnreachableProvider {
             why: error.to_string(),
             remedy: error.remedy(),
         }),

@@ -20,7 +20,7 @@ const CHECK: &str = "Pushed authorization request";
 
 /// RFC 9126 §2.2.
 #[derive(Deserialize)]
-struct Pushed {
+struct PushResponse {
     request_uri: String,
 }
 
@@ -66,7 +66,7 @@ impl Exchange<'_> {
         if !answer.status.is_success() {
             return Err(self.push_refused(answer.status.as_u16(), &answer.body, trace));
         }
-        match genkan_protocol::json::read::<Pushed>(&answer.body) {
+        match genkan_protocol::json::read::<PushResponse>(&answer.body) {
             Ok(pushed) if is_reference(&pushed.request_uri) => {
                 trace.pass(CHECK, "taken");
                 let reference = [

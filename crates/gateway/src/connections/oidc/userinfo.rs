@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::attributes::Userinfo;
 use super::exchange::{Exchange, Tokens};
-use super::identity::{CLOCK_SKEW, Unverified};
+use super::identity::{CLOCK_SKEW, VerificationError};
 use crate::connections::Failure;
 use crate::outbound::{Answer, Request};
 
@@ -92,9 +92,9 @@ impl Exchange<'_> {
             .map_err(|_| "it is not a JWT")?
             .trim();
         let verified = self.verify(token).await.map_err(|error| match error {
-            Unverified::Keys(error) => error.to_string(),
-            Unverified::Token(JwtError::Malformed(_)) => "it is not a signed JWT".to_owned(),
-            Unverified::Token(error) => error.to_string(),
+            VerificationError::Keys(error) => error.to_string(),
+            VerificationError::Token(JwtError::Malformed(_)) => "it is not a signed JWT".to_owned(),
+            VerificationError::Token(error) => error.to_string(),
         })?;
         let (issuer, client_id) = (&self.endpoints.issuer, &self.settings.client_id);
         userinfo::validate_signed(verified, issuer, client_id, (self.app.now(), CLOCK_SKEW))

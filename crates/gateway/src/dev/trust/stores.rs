@@ -47,11 +47,11 @@ pub enum StoreError {
 pub struct Store {
     pub of: &'static str,
     pub path: PathBuf,
-    kind: Kind,
+    kind: StoreKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum StoreKind {
     /// The database of NSS, the library of Firefox that Chromium uses on Linux as well.
     Nss,
     Keychain,
@@ -62,14 +62,14 @@ pub fn find(home: &Path) -> Vec<Store> {
     let nss = |of, path| Store {
         of,
         path,
-        kind: Kind::Nss,
+        kind: StoreKind::Nss,
     };
     let mut found = Vec::new();
     if cfg!(target_os = "macos") {
         found.push(Store {
             of: "Safari, Chrome, Go, curl",
             path: home.join("Library/Keychains/login.keychain-db"),
-            kind: Kind::Keychain,
+            kind: StoreKind::Keychain,
         });
     } else {
         let mut there = CHROMIUM
@@ -104,7 +104,7 @@ impl Store {
     /// [`StoreError`], with the message of the store's program.
     pub fn install(&self, name: &str, ca_file: &Path) -> Result<(), StoreError> {
         match self.kind {
-            Kind::Nss => {
+            StoreKind::Nss => {
                 if !self.path.join("cert9.db").exists() {
                     std::fs::create_dir_all(&self.path).map_err(|source| StoreError::Run {
                         program: "certutil",
@@ -115,7 +115,7 @@ impl Store {
                 // `C`: may vouch only for servers.
                 self.certutil(&["-A", "-t", "C,,", "-n", name, "-i"], Some(ca_file))?;
             }
-            Kind::Keychain => {
+            StoreKind::Keychain => {
                 let mut command = Command::new("security");
                 command
                     .args(["add-trusted-cert", "-r", "trustRoot", "-p", "ssl", "-k"])
@@ -134,14 +134,14 @@ impl Store {
     ///
     /// [`StoreError`], with the message of the store's program.
     pub fn uninstall(&self) -> Result<usize, StoreError> {
-        if self.kind == Kind::Nss && !self.path.join("cert9.db").exists() {
+        if self.kind == StoreKind::Nss && !self.path.join("cert9.db").exists() {
             return Ok(0);
         }
         let names = self.names()?;
         for name in &names {
             match self.kind {
-                Kind::Nss => drop(self.certutil(&["-D", "-n", name], None)?),
-                Kind::Keychain => {
+                StoreKind::Nss => drop(self.certutil(&["-D", "-n", name], None)?),
+                StoreKind::Keychain => {
                     let mut command = Command::new("security");
                     command
                         .args(["delete-certificate", "-c", name, "-t"])
@@ -156,8 +156,8 @@ impl Store {
     /// The names of our authorities here.
     fn names(&self) -> Result<Vec<String>, StoreError> {
         let listed = match self.kind {
-            Kind::Nss => self.certutil(&["-L"], None)?,
-            Kind::Keychain => {
+            StoreKind::Nss => self.certutil(&["-L"], None)?,
+            StoreKind::Keychain => {
                 let mut command = Command::new("security");
                 command
                     .args(["find-certificate", "-a", "-c", NAME])

@@ -345,7 +345,7 @@ async fn come_back(instance: &Instance, connection_id: &str, word: &str, passes:
             return connection_test::succeed(tx, &test, claims, &trace).await;
         }
         trace.fail("Audience", "genkan", "another");
-        let failure = connection_test::Failure {
+        let failure = connection_test::TestFailure {
             error: "id_token_audience_mismatch".to_owned(),
             description: "Enter the client id.".to_owned(),
             details: serde_json::to_value(&trace).expect("it is JSON"),

@@ -3,8 +3,8 @@
 //!
 //! Source: OIDC Core §5.1, §5.3, §5.6.2.
 
-use genkan_protocol::trace::Outcome;
-use genkan_testkit::{Arrival, Canned, Gateway, Key, Organization, Person, Rp, on_each_engine};
+use genkan_protocol::trace::CheckOutcome;
+use genkan_testkit::{Canned, Gateway, Key, Landing, Organization, Person, Rp, on_each_engine};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ async fn sign_in(
     let request = rp.authorize().with("organization_id", organization.id.as_str());
     let arrival = browser.start(&request).await;
     match browser.go_on(arrival, person).await {
-        Arrival::Application(callback) => {
+        Landing::Application(callback) => {
             let tokens = rp.redeem(&request.code(&callback.code())).await.expect_tokens();
             let mut claims = rp.verify(&tokens.access_token).await;
             let id = rp.verify(tokens.id_token()).await;
@@ -29,7 +29,7 @@ async fn sign_in(
             }
             Ok(claims)
         }
-        Arrival::Page(_) => Err(gateway.login_trace().await.cause),
+        Landing::Page(_) => Err(gateway.login_trace().await.cause),
     }
 }
 
@@ -275,7 +275,7 @@ async fn without_an_address_an_unread_userinfo_is_the_cause() {
         .iter()
         .find(|check| check.name == "Userinfo")
         .unwrap();
-    assert_eq!(userinfo.outcome, Outcome::PassedOver);
+    assert_eq!(userinfo.outcome, CheckOutcome::PassedOver);
     assert!(
         userinfo.note.as_ref().unwrap().ends_with("status 403"),
         "{userinfo:?}"

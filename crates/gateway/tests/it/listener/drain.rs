@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use genkan_web::listener::{Drained, Limits};
+use genkan_web::listener::{DrainReport, Limits};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -31,7 +31,7 @@ async fn a_request_in_flight_is_answered() {
     assert!(answer.contains("connection: close\r\n"), "{answer}");
     assert_eq!(reply.unwrap().body, b"done");
     assert_eq!(http2.end().await, None);
-    assert_eq!(drained, Drained { cut: 0 });
+    assert_eq!(drained, DrainReport { cut: 0 });
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn idle_connections_do_not_hold_it_up() {
     read_until(&mut http1, "hello").await;
     let http2 = server.http2().await;
     http2.get("/").await.unwrap();
-    assert_eq!(server.stop().await, Drained { cut: 0 });
+    assert_eq!(server.stop().await, DrainReport { cut: 0 });
     assert_eq!(read_all(&mut http1).await, "");
 }
 
@@ -78,7 +78,7 @@ async fn what_does_not_finish_is_cut() {
         async move { http2.get("/never").await.is_err() }
     });
     sleep(SHORT / 2).await;
-    assert_eq!(server.stop().await, Drained { cut: 2 });
+    assert_eq!(server.stop().await, DrainReport { cut: 2 });
     assert_eq!(read_all(&mut stream).await, "");
     assert!(never.await.unwrap());
 }
@@ -92,5 +92,5 @@ async fn a_half_sent_head_does_not_hold_it_up_for_long() {
     let mut stream = server.connect().await;
     stream.write_all(b"GET / HTTP/1.1\r\nhost").await.unwrap();
     sleep(SHORT / 4).await;
-    assert_eq!(server.stop().await, Drained { cut: 0 });
+    assert_eq!(server.stop().await, DrainReport { cut: 0 });
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use genkan_protocol::EmailAddress;
 use genkan_store::domain::{self, Proof};
-use genkan_store::membership::{self, Joining, ProvisioningMethod};
+use genkan_store::membership::{self, NewMember, ProvisioningMethod};
 use genkan_store::organization::other_ways;
 use genkan_store::session_policy::{self, SessionPolicy, Span, Unit};
 use genkan_store::{Error, OrganizationId, Secret, UserId, connection, invitation, user};
@@ -167,7 +167,7 @@ async fn only_an_active_member_enters() {
             .tx(async |tx| membership::delete(tx, at, &beta, &ada).await)
             .await;
         assert!(world.refused().await.contains(NO_MEMBER), "a stranger");
-        let invited = Joining::new(&beta, &ada, ProvisioningMethod::Api);
+        let invited = NewMember::new(&beta, &ada, ProvisioningMethod::Api);
         let (link, lifetime) = (Secret::generate().sha256(), Duration::from_secs(3600));
         gateway
             .tx(async |tx| invitation::invite(tx, at, &invited, &link, lifetime).await)

@@ -1,7 +1,7 @@
 //! The link of an invitation.
 
 use genkan_protocol::EmailAddress;
-use genkan_store::membership::{self, Joining, ProvisioningMethod, Status};
+use genkan_store::membership::{self, NewMember, ProvisioningMethod, Status};
 use genkan_store::user::{self, User};
 use genkan_store::{OrganizationId, UserId, invitation, mail};
 use genkan_testkit::{Gateway, on_each_engine};
@@ -10,9 +10,9 @@ use genkan_testkit::{Gateway, on_each_engine};
 pub(super) async fn invite(gateway: &Gateway, organization_id: &OrganizationId) -> (UserId, String) {
     let at = gateway.at();
     let ada = User::new(at.id(), EmailAddress::parse("ada@acme.test").unwrap(), at.now);
-    let joining = Joining {
+    let joining = NewMember {
         inviter_email: Some("grace@acme.test".to_owned()),
-        ..Joining::new(organization_id, &ada.id, ProvisioningMethod::Invitation)
+        ..NewMember::new(organization_id, &ada.id, ProvisioningMethod::Invitation)
     };
     let key = gateway.app().instance_key();
     gateway

@@ -8,7 +8,7 @@ use genkan_db::{Engine, p};
 use genkan_protocol::EmailAddress;
 use genkan_store::api_token::{self, ApiToken};
 use genkan_store::identity::relink;
-use genkan_store::passwordless::{self, Challenge, Kind, Verification, Wanted};
+use genkan_store::passwordless::{self, Challenge, Kind, NewRequest, Verification};
 use genkan_store::portal_link::{self, PortalLink};
 use genkan_store::{Secret, SecretHash, UserId, anonymous_slice, node};
 use genkan_testkit::{Gateway, Organization, Person, Receiver, Rp, on_each_engine};
@@ -188,7 +188,7 @@ async fn beside(gateway: &Gateway, acme: &Organization, ada: &UserId) {
 async fn prove_wrongly(gateway: &Gateway, rp: &Rp) {
     let (at, key) = (gateway.at(), gateway.app().instance_key());
     let email = EmailAddress::parse("bob@example.com").unwrap();
-    let wanted = Wanted {
+    let wanted = NewRequest {
         client_id: &rp.id,
         email: &email,
         kind: Kind::Otp,

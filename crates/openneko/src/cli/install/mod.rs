@@ -12,7 +12,7 @@ use super::catalogs::Catalogs;
 use super::{Context, Failure};
 use crate::marketplace::Marketplaces;
 use crate::policy::Policy;
-pub(super) use perform::{Chosen, Options, perform};
+pub(super) use perform::{Options, PackageChoice, perform};
 use spec::Spec;
 
 const EXAMPLES: &str = "\
@@ -64,7 +64,7 @@ pub(super) fn run(args: &InstallArgs, context: &mut Context) -> Result<(), Failu
     };
     let (slug, plugin) = catalogs.find(&spec.name)?;
     let asked = spec.version.as_ref().map(Version::as_str);
-    let chosen = Chosen::listed(slug, plugin, plugin.select(asked, prereleases)?);
+    let chosen = PackageChoice::listed(slug, plugin, plugin.select(asked, prereleases)?);
     perform(&chosen, &args.options, context)
 }
 
@@ -83,7 +83,7 @@ fn unverified(args: &InstallArgs, spec: Spec, policy: &Policy, context: &mut Con
     context
         .console
         .note("warning: --unverified: no marketplace vouches for this package, its hosts or its integrity");
-    let chosen = Chosen {
+    let chosen = PackageChoice {
         name: spec.name,
         version: spec.version,
         terms: None,

@@ -14,9 +14,9 @@ use super::env::{self, Env};
 use crate::cli::grant::strangers;
 use crate::cli::{Context, Failure, block_on, list, now};
 use crate::manifest;
-use crate::package::{self, Place, Staged, Witness};
+use crate::package::{self, PackageFolder, StagedPackage, Witness};
 use crate::policy::Policy;
-use crate::registry::{Published, Registry};
+use crate::registry::{PublishedVersion, Registry};
 
 /// What every installation understands.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub(in crate::cli) struct Options {
 }
 
 /// What to install.
-pub(in crate::cli) struct Chosen {
+pub(in crate::cli) struct PackageChoice {
     pub(in crate::cli) name: PackageName,
     /// `None` for what the registry calls the latest.
     pub(in crate::cli) version: Option<Version>,
@@ -46,7 +46,7 @@ pub(in crate::cli) struct Terms {
     capabilities: Capabilities,
 }
 
-impl Chosen {
+impl PackageChoice {
     pub(in crate::cli) fn listed(slug: &str, plugin: &Plugin, version: &ListedVersion) -> Self {
         Self {
             name: plugin.name.clone(),
@@ -63,7 +63,7 @@ impl Chosen {
 
 /// Installs `chosen` and prints what it may reach.
 pub(in crate::cli) fn perform(
-    chosen: &Chosen,
+    chosen: &PackageChoice,
     options: &Options,
     context: &mut Context,
 ) -> Result<(), Failure> {
@@ -121,7 +121,7 @@ pub(in crate::cli) fn perform(
     report(&entry, &env, context)
 }
 
-fn source(chosen: &Chosen) -> &'static str {
+fn source(chosen: &PackageChoice) -> &'static str {
     if chosen.terms.is_some() {
         "marketplace"
     } else {
@@ -131,7 +131,7 @@ fn source(chosen: &Chosen) -> &'static str {
 
 /// Has the person agree to more hosts than before, and asks for the values that are missing.
 fn agree(
-    chosen: &Chosen,
+    chosen: &PackageChoice,
     permissions: &Permissions,
     installed: Option<&Entry>,
     options: &Options,
@@ -168,10 +168,10 @@ fn agree(
 
 /// Downloads the tarball, compares it with what marketplace and registry say, and unpacks it aside.
 fn download(
-    chosen: &Chosen,
+    chosen: &PackageChoice,
     options: &Options,
     context: &mut Context,
-) -> Result<(Published, [u8; 64], Staged), Failure> {
+) -> Result<(PublishedVersion, [u8; 64], StagedPackage), Failure> {
     let name = &chosen.name;
     let registry = Registry::of(&context.paths, name, options.registry.as_deref())?;
     let bar = progress_bar(name);
@@ -200,7 +200,7 @@ fn download(
         expected.insert(0, (Witness::Catalog, &terms.integrity));
     }
     let digest = package::verify(&shown, &tarball, &expected)?;
-    let place = Place::new(&context.paths.plugins(), name, &published.version, &digest);
+    let place = PackageFolder::new(&context.paths.plugins(), name, &published.version, &digest);
     let staged = place
         .stage(&tarball, name, &published.version)
         .map_err(|error| Failure::from(error).within(&shown))?;
@@ -218,7 +218,7 @@ fn progress_bar(name: &PackageName) -> ProgressBar {
 }
 
 /// The folder first and the manifest after it: what the manifest names is always there.
-fn put_in_place(staged: Staged, mut entry: Entry, context: &Context) -> Result<Entry, Failure> {
+fn put_in_place(staged: StagedPackage, mut entry: Entry, context: &Context) -> Result<Entry, Failure> {
     let sha512 = staged.runner_sha512()?;
     let runner = staged.description().runner.clone();
     let place = staged.install()?;
@@ -250,7 +250,7 @@ fn put_in_place(staged: Staged, mut entry: Entry, context: &Context) -> Result<E
 }
 
 /// Whether the manifest names this very folder: the same package was installed before.
-fn is_used(place: &Place, context: &Context) -> bool {
+fn is_used(place: &PackageFolder, context: &Context) -> bool {
     let manifest = manifest::read(&context.paths).ok().flatten();
     manifest.is_some_and(|(manifest, _)| {
         manifest

@@ -158,7 +158,7 @@ async fn answer(
         Ok(url) => url,
         Err(failure) => {
             let browser = browser(client, headers);
-            let of = Failed {
+            let of = FailedStart {
                 provider,
                 failure,
                 browser,
@@ -313,14 +313,14 @@ fn not_ready(headers: &HeaderMap, door: &Door) -> Response {
 }
 
 /// A sign-in that failed before the provider was asked.
-struct Failed {
+struct FailedStart {
     provider: Provider,
     failure: PluginFailure,
     browser: Browser,
 }
 
-async fn failed(app: &App, headers: &HeaderMap, failed: Failed) -> Response {
-    let Failed {
+async fn failed(app: &App, headers: &HeaderMap, failed: FailedStart) -> Response {
+    let FailedStart {
         provider,
         failure,
         browser,

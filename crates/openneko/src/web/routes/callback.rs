@@ -62,13 +62,13 @@ pub(super) async fn callback(
         reference: random::reference(),
     };
     let mut response = match attempt.run(&query).await {
-        Ok(Next::Enter(welcome)) => {
+        Ok(NextStep::Enter(welcome)) => {
             let mut response = reply::redirect(StatusCode::FOUND, &welcome.return_path);
             let line = app.jar().set_session(&welcome.cookie, welcome.max_age_secs);
             response.headers_mut().append(header::SET_COOKIE, line);
             response
         }
-        Ok(Next::Ask(token)) => {
+        Ok(NextStep::Ask(token)) => {
             let mut response = reply::redirect(StatusCode::FOUND, switch::PATH);
             let line = app.jar().set_switch(&token, LIFETIME_SECS);
             response.headers_mut().append(header::SET_COOKIE, line);
@@ -95,14 +95,14 @@ struct Attempt<'a> {
 
 /// The next step after a successful sign-in.
 #[derive(Clone)]
-enum Next {
+enum NextStep {
     Enter(Welcome),
     /// The browser has a session of another person; holds the token of the waiting sign-in.
     Ask(String),
 }
 
 /// A failed sign-in, and what is known of it.
-struct Failed {
+struct FailedCallback {
     problem: Problem,
     /// For the log and the audit.
     detail: Option<String>,
@@ -113,7 +113,7 @@ struct Failed {
     return_path: Option<String>,
 }
 
-impl Failed {
+impl FailedCallback {
     fn of(problem: Problem) -> Box<Self> {
         Box::new(Self {
             problem,
@@ -138,30 +138,32 @@ impl Failed {
     }
 }
 
-impl From<Error> for Box<Failed> {
+impl From<Error> for Box<FailedCallback> {
     fn from(error: Error) -> Self {
-        Failed::because(Problem::Internal, error.to_string())
+        FailedCallback::because(Problem::Internal, error.to_string())
     }
 }
 
-impl From<PluginFailure> for Box<Failed> {
+impl From<PluginFailure> for Box<FailedCallback> {
     fn from(failure: PluginFailure) -> Self {
         let problem = if failure.code == "TIMEOUT" {
             Problem::PluginTimeout
         } else {
             Problem::PluginFailed
         };
-        let mut failed = Failed::because(problem, format!("{}: {}", failure.code, failure.message));
+        let mut failed = FailedCallback::because(problem, format!("{}: {}", failure.code, failure.message));
         failed.reference = failure.correlation_id;
         failed
     }
 }
 
 impl Attempt<'_> {
-    async fn run(&self, query: &Query) -> Result<Next, Box<Failed>> {
+    async fn run(&self, query: &Query) -> Result<NextStep, Box<FailedCallback>> {
         // The state comes first: without it, anybody may have put the error or the
         // code into a link.
-        let state = query.get("state").ok_or(Failed::of(Problem::BadCallback))?;
+        let state = query
+            .get("state")
+            .ok_or(FailedCallback::of(Problem::BadCallback))?;
         self.check_browser(state)?;
         let flow = self.redeem(state).await?;
         self.finish(query, state, &flow)
@@ -170,48 +172,51 @@ impl Attempt<'_> {
     }
 
     /// Whether this browser began the sign-in.
-    fn check_browser(&self, state: &str) -> Result<(), Box<Failed>> {
-        let name = jar::state_name(state).ok_or(Failed::of(Problem::StateMissing))?;
-        let value = cookie::read(self.headers, &name).ok_or(Failed::of(Problem::StateMissing))?;
+    fn check_browser(&self, state: &str) -> Result<(), Box<FailedCallback>> {
+        let name = jar::state_name(state).ok_or(FailedCallback::of(Problem::StateMissing))?;
+        let value = cookie::read(self.headers, &name).ok_or(FailedCallback::of(Problem::StateMissing))?;
         let ours = self
             .app
             .keys()
             .verify_state(value)
-            .ok_or(Failed::of(Problem::StateMissing))?;
+            .ok_or(FailedCallback::of(Problem::StateMissing))?;
         if is_equal(&ours, state) {
             Ok(())
         } else {
-            Err(Failed::of(Problem::StateMismatch))
+            Err(FailedCallback::of(Problem::StateMismatch))
         }
     }
 
     /// Takes the sign-in out of the store: a second request finds nothing.
-    async fn redeem(&self, state: &str) -> Result<Flow, Box<Failed>> {
+    async fn redeem(&self, state: &str) -> Result<Flow, Box<FailedCallback>> {
         let state_hash = sha256(state.as_bytes());
         let db = self.app.db();
         let flow = store::write(db, async |tx| flow::redeem(tx, &state_hash).await).await?;
         flow.filter(|flow| flow.expires_at > self.app.now())
-            .ok_or(Failed::of(Problem::StateUsed))
+            .ok_or(FailedCallback::of(Problem::StateUsed))
     }
 
-    async fn finish(&self, query: &Query, state: &str, flow: &Flow) -> Result<Next, Box<Failed>> {
+    async fn finish(&self, query: &Query, state: &str, flow: &Flow) -> Result<NextStep, Box<FailedCallback>> {
         if let Some(error) = query.get("error") {
             let problem = match error {
                 "access_denied" => Problem::AccessDenied,
                 _ => Problem::ProviderError,
             };
             let description = query.get("error_description").unwrap_or_default();
-            return Err(Failed::because(problem, format!("{error}: {description}")));
+            return Err(FailedCallback::because(
+                problem,
+                format!("{error}: {description}"),
+            ));
         }
         let code = query.get("code").filter(|code| code.len() <= MAX_VALUE_BYTES);
-        let code = code.ok_or(Failed::of(Problem::BadCallback))?;
+        let code = code.ok_or(FailedCallback::of(Problem::BadCallback))?;
         // Another plugin must not get the code: the plugin of this reading is called, even
         // if another one is installed in the meantime.
         let provider = match self.app.door().await? {
             Door::Open(provider) if provider.plugin_name == flow.provider => provider,
-            Door::Open(_) => return Err(Failed::of(Problem::PluginChanged)),
+            Door::Open(_) => return Err(FailedCallback::of(Problem::PluginChanged)),
             Door::Pending(_) | Door::Setup | Door::Lost(_) | Door::NoPublicUrl => {
-                return Err(Failed::of(Problem::NotReady));
+                return Err(FailedCallback::of(Problem::NotReady));
             }
         };
         let mut call = CompleteAuth::new(code, &flow.redirect_uri, state)
@@ -228,16 +233,17 @@ impl Attempt<'_> {
     }
 
     /// Asks the plugin who it is.
-    async fn ask(&self, provider: &Provider, call: CompleteAuth) -> Result<Identity, Box<Failed>> {
+    async fn ask(&self, provider: &Provider, call: CompleteAuth) -> Result<Identity, Box<FailedCallback>> {
         let Some(_turn) = self.app.turn().await else {
             return Err(own_failure("BUSY", "too many sign-ins are under way").into());
         };
         let answer = self.app.host().complete_auth(provider, call).await?;
-        Identity::check(answer).map_err(|invalid| Failed::because(Problem::BadIdentity, invalid.to_string()))
+        Identity::check(answer)
+            .map_err(|invalid| FailedCallback::because(Problem::BadIdentity, invalid.to_string()))
     }
 
     /// Finds or makes the user, and starts a session or asks, in one transaction.
-    async fn welcome(&self, identity: &Identity, flow: &Flow) -> Result<Next, Box<Failed>> {
+    async fn welcome(&self, identity: &Identity, flow: &Flow) -> Result<NextStep, Box<FailedCallback>> {
         let new_user_id = user::new_id();
         let arrival = Arrival {
             provider: &flow.provider,
@@ -253,7 +259,7 @@ impl Attempt<'_> {
             Ok(user) => self.enter(tx, arrival, &user, flow).await,
         })
         .await?;
-        outcome.map_err(|refusal| Failed::of(refusal.into()))
+        outcome.map_err(|refusal| FailedCallback::of(refusal.into()))
     }
 
     /// Another person's session ends only after they confirm: they may have followed a
@@ -264,7 +270,7 @@ impl Attempt<'_> {
         arrival: Arrival<'_>,
         user: &user::User,
         flow: &Flow,
-    ) -> Result<Result<Next, Refusal>, Error> {
+    ) -> Result<Result<NextStep, Refusal>, Error> {
         let now = arrival.at;
         let old = cookie::read(self.headers, jar::SESSION)
             .and_then(|value| self.app.keys().verify_session(value, now));
@@ -282,7 +288,7 @@ impl Attempt<'_> {
                 expires_at: after(now, Duration::from_secs(LIFETIME_SECS.unsigned_abs())),
             };
             store::switch::insert(tx, &sha256(token.as_bytes()), &waiting).await?;
-            return Ok(Ok(Next::Ask(token)));
+            return Ok(Ok(NextStep::Ask(token)));
         }
         let entry = Entry {
             app: self.app,
@@ -293,11 +299,11 @@ impl Attempt<'_> {
             old,
             at: now,
         };
-        Ok(entry.start(tx, user).await?.map(Next::Enter))
+        Ok(entry.start(tx, user).await?.map(NextStep::Enter))
     }
 
     /// Records a failure and sends the browser to the sign-in page.
-    async fn failed(&self, failed: Box<Failed>) -> Response {
+    async fn failed(&self, failed: Box<FailedCallback>) -> Response {
         let reference = failed.reference.as_deref().unwrap_or(&self.reference);
         let code = failed.problem.code();
         let event = Event {

@@ -124,7 +124,7 @@ pub(super) mod samples {
     use genkan_web::samples::{LONG, Samples, sample};
 
     use super::*;
-    use crate::web::plugin::{DeniedEgress, Installed};
+    use crate::web::plugin::{DeniedEgress, InstalledPlugin};
     use crate::web::samples::{at, user};
     use crate::web::store::audit::Kind;
 
@@ -229,7 +229,7 @@ pub(super) mod samples {
     fn overview() -> Overview {
         Overview {
             plugins: vec![
-                Installed {
+                InstalledPlugin {
                     name: "@open-neko/plugin-scalekit".to_owned(),
                     version: "0.2.1".to_owned(),
                     engine: "WebAssembly".to_owned(),
@@ -237,7 +237,7 @@ pub(super) mod samples {
                     hosts: vec!["*.scalekit.com".to_owned()],
                     grants: vec!["auth.acme.com:8443, private addresses too".to_owned()],
                 },
-                Installed {
+                InstalledPlugin {
                     name: format!("@acme/plugin-{}", "x".repeat(60)),
                     version: "1.0.0".to_owned(),
                     engine: "not at all: no engine of this machine runs native programs".to_owned(),

@@ -47,7 +47,7 @@ impl Entry<'_> {
             return Ok(Err(Refusal::TooManySessions));
         };
         let cookie = self.app.keys().session_cookie(&user.id, expires_at_secs);
-        let new = session::New {
+        let new = session::NewSession {
             cookie_hash: &sha256(cookie.as_bytes()),
             user_id: &user.id,
             expires_at_secs,

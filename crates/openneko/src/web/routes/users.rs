@@ -9,7 +9,7 @@ use genkan_web::listener::ClientIp;
 use super::notice::Notice;
 use crate::web::app::{App, SignedIn};
 use crate::web::rules::Role;
-use crate::web::store::manage::{self, By, Change, Changed};
+use crate::web::store::manage::{self, By, Change, ChangeOutcome};
 use crate::web::store::user::User;
 use crate::web::{error, random, reply, store};
 
@@ -80,11 +80,11 @@ async fn change(
     };
     let changed = store::write(app.db(), async |tx| manage::change(tx, id, change, by).await).await;
     let notice = match changed {
-        Ok(Changed::Yes) if change == Change::Disable => Notice::Disabled,
-        Ok(Changed::Yes) => Notice::Enabled,
-        Ok(Changed::Already) => Notice::Unchanged,
-        Ok(Changed::LastAdmin) => Notice::LastAdmin,
-        Ok(Changed::NoSuchUser) => return reply::not_found(headers.clone()).await,
+        Ok(ChangeOutcome::Yes) if change == Change::Disable => Notice::Disabled,
+        Ok(ChangeOutcome::Yes) => Notice::Enabled,
+        Ok(ChangeOutcome::Already) => Notice::Unchanged,
+        Ok(ChangeOutcome::LastAdmin) => Notice::LastAdmin,
+        Ok(ChangeOutcome::NoSuchUser) => return reply::not_found(headers.clone()).await,
         Err(error) => return reply::unavailable(headers, &error),
     };
     reply::redirect(

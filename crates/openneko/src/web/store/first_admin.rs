@@ -13,7 +13,7 @@ use genkan_db::{Error, Tx, p};
 use jiff::Timestamp;
 
 use super::after;
-use super::manage::{self, By, Change, Changed};
+use super::manage::{self, By, Change, ChangeOutcome};
 use crate::web::keys::sha256;
 use crate::web::random;
 use crate::web::rules::Role;
@@ -93,7 +93,7 @@ pub async fn offer(tx: &mut Tx<'_>, word: &str, now: Timestamp) -> Result<bool, 
 
 /// The result of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claimed {
+pub enum ClaimOutcome {
     Yes,
     /// Never offered, used, or expired.
     WrongWord,
@@ -110,7 +110,7 @@ pub enum Claimed {
 /// # Errors
 ///
 /// If the database fails.
-pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> Result<Claimed, Error> {
+pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> Result<ClaimOutcome, Error> {
     let taken = tx
         .opt(
             "DELETE FROM first_admin_word WHERE word_hash = $1 AND expires_at > $2 RETURNING created_at",
@@ -118,15 +118,17 @@ pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> R
         )
         .await?;
     if taken.is_none() {
-        return Ok(Claimed::WrongWord);
+        return Ok(ClaimOutcome::WrongWord);
     }
     if !is_missing(tx).await? {
-        return Ok(Claimed::TooLate);
+        return Ok(ClaimOutcome::TooLate);
     }
     tx.exec("DELETE FROM first_admin_word", &[]).await?;
     match manage::change(tx, user_id, Change::SetRole(Role::Admin), by).await? {
-        Changed::Yes => Ok(Claimed::Yes),
-        Changed::Already | Changed::LastAdmin | Changed::NoSuchUser => Ok(Claimed::TooLate),
+        ChangeOutcome::Yes => Ok(ClaimOutcome::Yes),
+        ChangeOutcome::Already | ChangeOutcome::LastAdmin | ChangeOutcome::NoSuchUser => {
+            Ok(ClaimOutcome::TooLate)
+        }
     }
 }
 

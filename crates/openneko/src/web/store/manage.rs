@@ -22,7 +22,7 @@ pub enum Change {
 
 /// The result of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changed {
+pub enum ChangeOutcome {
     Yes,
     /// Nothing had to change.
     Already,
@@ -80,9 +80,9 @@ pub async fn add(tx: &mut Tx<'_>, id: &str, email: &str, role: Role, by: By<'_>)
 /// # Errors
 ///
 /// If the database fails.
-pub async fn change(tx: &mut Tx<'_>, id: &str, change: Change, by: By<'_>) -> Result<Changed, Error> {
+pub async fn change(tx: &mut Tx<'_>, id: &str, change: Change, by: By<'_>) -> Result<ChangeOutcome, Error> {
     let Some(user) = find(tx, id).await? else {
-        return Ok(Changed::NoSuchUser);
+        return Ok(ChangeOutcome::NoSuchUser);
     };
     let is_already = match change {
         Change::Disable => user.disabled_at.is_some(),
@@ -91,12 +91,12 @@ pub async fn change(tx: &mut Tx<'_>, id: &str, change: Change, by: By<'_>) -> Re
         Change::Unlink => user.sub.is_none(),
     };
     if is_already {
-        return Ok(Changed::Already);
+        return Ok(ChangeOutcome::Already);
     }
     let is_active_admin = user.role == Role::Admin && user.disabled_at.is_none();
     let takes_away = matches!(change, Change::Disable | Change::SetRole(_));
     if is_active_admin && takes_away && other_admins(tx, id).await? == 0 {
-        return Ok(Changed::LastAdmin);
+        return Ok(ChangeOutcome::LastAdmin);
     }
     let now = by.at.as_microsecond();
     let kind = match change {
@@ -145,5 +145,5 @@ pub async fn change(tx: &mut Tx<'_>, id: &str, change: Change, by: By<'_>) -> Re
         event.detail = Some(format!("{} to {}", user.role.as_str(), role.as_str()));
     }
     audit::record(tx, &event).await?;
-    Ok(Changed::Yes)
+    Ok(ChangeOutcome::Yes)
 }

@@ -82,7 +82,7 @@ pub async fn free_expiry(
 
 /// A session to start.
 #[derive(Debug, Clone, Copy)]
-pub struct New<'a> {
+pub struct NewSession<'a> {
     pub cookie_hash: &'a [u8; 32],
     pub user_id: &'a str,
     /// From [`free_expiry`], in whole seconds since 1970.
@@ -96,7 +96,7 @@ pub struct New<'a> {
 /// # Errors
 ///
 /// If the database fails.
-pub async fn start(tx: &mut Tx<'_>, new: New<'_>, now: Timestamp) -> Result<(), Error> {
+pub async fn start(tx: &mut Tx<'_>, new: NewSession<'_>, now: Timestamp) -> Result<(), Error> {
     let expires_at = new.expires_at_secs * 1_000_000;
     tx.exec(
         "INSERT INTO web_session

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use openneko::host::{CALL_TIMEOUT, Engines, Error, Host};
 use openneko_plugin::rpc::{BeginAuth, CompleteAuth};
 use openneko_sandbox::{
-    Artifact, Backend, BackendKind, Call, Failure, Outcome, PluginSpec, Prepared, Probe, SandboxError,
+    Artifact, Backend, BackendKind, Call, CallFailure, CallOutcome, PluginSpec, Prepared, Probe, SandboxError,
 };
 use parking_lot::Mutex;
 use rustix::fs::inotify;
@@ -176,7 +176,7 @@ impl Backend for Engine {
 
 #[async_trait]
 impl Prepared for Engine {
-    async fn call(&self, call: Call<'_>) -> Result<Outcome, Failure> {
+    async fn call(&self, call: Call<'_>) -> Result<CallOutcome, CallFailure> {
         let given = (call.method.to_owned(), call.timeout);
         self.0.given.lock().push(given);
         let (takes, result) = match call.method {
@@ -199,9 +199,9 @@ impl Prepared for Engine {
             return Err(SandboxError::Timeout(call.timeout).into());
         }
         sleep(takes).await;
-        Ok(Outcome {
+        Ok(CallOutcome {
             stdout: json!({ "ok": true, "result": result }).to_string().into_bytes(),
-            ..Outcome::default()
+            ..CallOutcome::default()
         })
     }
 }

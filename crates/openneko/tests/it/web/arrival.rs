@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use genkan_db::{Db, p};
 use openneko::web::rules::{Refusal, Role, Rules};
 use openneko::web::store::arrival::{self, Arrival, Outcome};
-use openneko::web::store::manage::{self, By, Change, Changed};
+use openneko::web::store::manage::{self, By, Change, ChangeOutcome};
 use openneko_plugin::rpc::Identity;
 use serde_json::json;
 
@@ -32,7 +32,7 @@ async fn arrive_as(db: &Db, provider: &str, identity: &Identity, rules: &Rules) 
         .unwrap()
 }
 
-async fn change(db: &Db, id: &str, what: Change) -> Changed {
+async fn change(db: &Db, id: &str, what: Change) -> ChangeOutcome {
     let by = By {
         actor: "cli",
         reference: "ref_test",
@@ -247,7 +247,7 @@ async fn an_admin_stays_one_where_no_group_makes_admins() {
             .unwrap();
         assert_eq!(
             change(&db, &other.id, Change::SetRole(Role::Admin)).await,
-            Changed::Yes
+            ChangeOutcome::Yes
         );
         let follow_nothing = Rules {
             roles_follow_groups: true,
@@ -268,25 +268,31 @@ async fn disabling_the_admin_does_not_make_the_next_stranger_one() {
         let admin = arrive(&db, &ada(), &rules).await.unwrap();
         assert_eq!(
             change(&db, &admin.id, Change::SetRole(Role::Admin)).await,
-            Changed::Yes
+            ChangeOutcome::Yes
         );
         let second = arrive(&db, &identity("s2", "bob@acme.test"), &rules)
             .await
             .unwrap();
-        assert_eq!(change(&db, &admin.id, Change::Disable).await, Changed::LastAdmin);
+        assert_eq!(
+            change(&db, &admin.id, Change::Disable).await,
+            ChangeOutcome::LastAdmin
+        );
         assert_eq!(
             change(&db, &second.id, Change::SetRole(Role::Admin)).await,
-            Changed::Yes
+            ChangeOutcome::Yes
         );
-        assert_eq!(change(&db, &admin.id, Change::Disable).await, Changed::Yes);
-        assert_eq!(change(&db, &admin.id, Change::Disable).await, Changed::Already);
+        assert_eq!(change(&db, &admin.id, Change::Disable).await, ChangeOutcome::Yes);
+        assert_eq!(
+            change(&db, &admin.id, Change::Disable).await,
+            ChangeOutcome::Already
+        );
         assert_eq!(
             change(&db, &second.id, Change::SetRole(Role::Member)).await,
-            Changed::LastAdmin
+            ChangeOutcome::LastAdmin
         );
         assert_eq!(
             change(&db, "usr_nobody", Change::Enable).await,
-            Changed::NoSuchUser
+            ChangeOutcome::NoSuchUser
         );
 
         assert_eq!(arrive(&db, &ada(), &rules).await, Err(Refusal::Disabled));

@@ -31,7 +31,7 @@ use rustix::process::{
 };
 use rustix::thread::{UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use super::artifact::Sealed;
+use super::artifact::SealedFile;
 use super::wire::{self, Report, Settings, Step};
 
 /// The user and the group inside.
@@ -47,16 +47,16 @@ const FIRST_UNUSED: u32 = 1 << 31;
 const HOSTNAME: &[u8] = b"sandbox";
 
 /// The step that failed while the jail was built.
-struct Failed(Step, io::Error);
+struct FailedStep(Step, io::Error);
 
 /// Names the step that a failure belongs to.
 trait At<T> {
-    fn at(self, step: Step) -> Result<T, Failed>;
+    fn at(self, step: Step) -> Result<T, FailedStep>;
 }
 
 impl<T, E: Into<io::Error>> At<T> for Result<T, E> {
-    fn at(self, step: Step) -> Result<T, Failed> {
-        self.map_err(|error| Failed(step, error.into()))
+    fn at(self, step: Step) -> Result<T, FailedStep> {
+        self.map_err(|error| FailedStep(step, error.into()))
     }
 }
 
@@ -72,7 +72,7 @@ pub fn init_main() -> ExitCode {
     };
     match supervise(&control) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failed(step, error)) => {
+        Err(FailedStep(step, error)) => {
             report_failure(&control, step, &error);
             ExitCode::FAILURE
         }
@@ -94,7 +94,7 @@ fn take_control() -> io::Result<UnixStream> {
     Ok(control.into())
 }
 
-fn supervise(control: &UnixStream) -> Result<(), Failed> {
+fn supervise(control: &UnixStream) -> Result<(), FailedStep> {
     let (artifact, settings) = wire::receive_settings(control).at(Step::Settings)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     drop_privileges().at(Step::Privileges)?;
@@ -185,7 +185,12 @@ fn wait_for(init: &OwnedFd, control: &UnixStream) -> io::Result<()> {
 }
 
 /// Process 1: builds the file system, starts the plugin, reaps, reports.
-fn init(control: &UnixStream, alive: &OwnedFd, artifact: OwnedFd, settings: Settings) -> Result<(), Failed> {
+fn init(
+    control: &UnixStream,
+    alive: &OwnedFd,
+    artifact: OwnedFd,
+    settings: Settings,
+) -> Result<(), FailedStep> {
     set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Namespaces)?;
     // If the supervisor ended before that, nobody sends the signal.
     let mut gone = [PollFd::new(alive, PollFlags::IN)];
@@ -199,7 +204,7 @@ fn init(control: &UnixStream, alive: &OwnedFd, artifact: OwnedFd, settings: Sett
     rustix::process::setsid().at(Step::Namespaces)?;
     files::build(&settings, artifact).at(Step::Files)?;
     let Some(plugin) = sys::fork().at(Step::Execute)? else {
-        let Failed(step, error) = match become_plugin(control, settings) {
+        let FailedStep(step, error) = match become_plugin(control, settings) {
             Ok(never) => match never {},
             Err(failed) => failed,
         };
@@ -225,23 +230,23 @@ fn init(control: &UnixStream, alive: &OwnedFd, artifact: OwnedFd, settings: Sett
 /// Puts a text on standard input. It is sealed, because no limit counts this memory,
 /// so the plugin must not write to it.
 fn give_input(text: &str) -> io::Result<()> {
-    let mut sealed = Sealed::copy(text.as_bytes())?;
+    let mut sealed = SealedFile::copy(text.as_bytes())?;
     io::Seek::rewind(&mut sealed.file)?;
     Ok(rustix::stdio::dup2_stdin(&sealed.file)?)
 }
 
 /// Gives up all rights and executes. Every other descriptor closes by itself.
-fn become_plugin(control: &UnixStream, settings: Settings) -> Result<Infallible, Failed> {
+fn become_plugin(control: &UnixStream, settings: Settings) -> Result<Infallible, FailedStep> {
     wire::send_fds(control.as_fd(), wire::PLUGIN, &[]).at(Step::Limits)?;
     confine::limit(&settings).at(Step::Limits)?;
     confine::give_up_privileges().at(Step::Privileges)?;
     let allowed = confine::landlock(&settings);
-    allowed.map_err(|error| Failed(Step::Landlock, io::Error::other(error)))?;
+    allowed.map_err(|error| FailedStep(Step::Landlock, io::Error::other(error)))?;
     if let Some(input) = &settings.input {
         give_input(input).at(Step::Execute)?;
     }
     let mut command = Command::new(&settings.argv[0]);
     command.args(&settings.argv[1..]).env_clear().envs(settings.env);
-    syscalls::filter().map_err(|error| Failed(Step::Seccomp, io::Error::other(error)))?;
-    Err(Failed(Step::Execute, command.exec()))
+    syscalls::filter().map_err(|error| FailedStep(Step::Seccomp, io::Error::other(error)))?;
+    Err(FailedStep(Step::Execute, command.exec()))
 }

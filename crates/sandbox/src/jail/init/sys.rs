@@ -40,7 +40,7 @@ pub(super) fn fork() -> io::Result<Option<Pid>> {
 }
 
 /// A child that ended.
-pub(super) struct Ended {
+pub(super) struct ExitedChild {
     pub(super) pid: i32,
     pub(super) exit: Option<i32>,
     pub(super) signal: Option<i32>,
@@ -49,7 +49,7 @@ pub(super) struct Ended {
 }
 
 /// Waits for any child.
-pub(super) fn wait() -> io::Result<Ended> {
+pub(super) fn wait() -> io::Result<ExitedChild> {
     let mut status = 0;
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     #[expect(unsafe_code, reason = "no safe wrapper of wait4 exists")]
@@ -64,7 +64,7 @@ pub(super) fn wait() -> io::Result<Ended> {
     let micros = |time: libc::timeval| {
         u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_usec).unwrap_or(0)
     };
-    Ok(Ended {
+    Ok(ExitedChild {
         pid,
         exit: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
         signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),

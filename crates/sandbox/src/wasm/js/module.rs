@@ -5,7 +5,7 @@
 //! errors name the right lines of the bundle.
 
 use super::modules;
-use super::scan::{Kind, Word, words};
+use super::scan::{StatementKind, Word, words};
 
 /// Rewrites a bundle, or says why this engine cannot run it.
 ///
@@ -37,8 +37,8 @@ pub(in crate::wasm) fn function_body(source: &str) -> Result<String, String> {
             continue;
         }
         match word.kind {
-            Kind::Import => import(&mut out, word)?,
-            Kind::Export => export(&mut out, word)?,
+            StatementKind::Import => import(&mut out, word)?,
+            StatementKind::Export => export(&mut out, word)?,
         }
     }
     out.copy(source.len());

@@ -10,7 +10,7 @@
 /// A word that means something to modules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word {
-    pub(super) kind: Kind,
+    pub(super) kind: StatementKind,
     /// Where the word begins.
     pub(super) at: usize,
     /// Whether it stands outside of all brackets.
@@ -18,7 +18,7 @@ pub(super) struct Word {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum StatementKind {
     Import,
     Export,
 }
@@ -278,8 +278,8 @@ impl Scanner<'_> {
         }
         let name = &self.text[start..self.at];
         let kind = match name {
-            b"import" => Some(Kind::Import),
-            b"export" => Some(Kind::Export),
+            b"import" => Some(StatementKind::Import),
+            b"export" => Some(StatementKind::Export),
             _ => None,
         };
         if let Some(kind) = kind {

@@ -9,7 +9,8 @@ use aws_lc_rs::digest;
 use openneko_sandbox::egress::{Egress, Grant, SystemResolver, TrustRoots};
 use openneko_sandbox::jail::{INIT_ARGUMENT, Jail, JailInit, JailOptions, find_node};
 use openneko_sandbox::{
-    Artifact, Backend, Call, Failure, Limits, Outcome, ParamsBy, PluginSpec, Prepared, SandboxError, Secret,
+    Artifact, Backend, Call, CallFailure, CallOutcome, Limits, ParamsBy, PluginSpec, Prepared, SandboxError,
+    Secret,
 };
 
 /// Node.js of this machine; the tests need it.
@@ -124,7 +125,7 @@ impl Plugin {
         self.jail.prepare(&self.spec).await
     }
 
-    pub(super) async fn call(&self, method: &str, params: &str) -> Result<Outcome, Failure> {
+    pub(super) async fn call(&self, method: &str, params: &str) -> Result<CallOutcome, CallFailure> {
         let call = Call {
             method,
             params_json: params,

@@ -40,7 +40,7 @@ fn mapping(settings: &Settings) -> Mapping<'_> {
     }
 }
 
-fn apply(settings: &Settings, documents: &Documents) -> Result<Mapped, MappingError> {
+fn apply(settings: &Settings, documents: &Documents) -> Result<MappedIdentity, MappingError> {
     mapping(settings).apply(documents, &mut Trace::default())
 }
 
