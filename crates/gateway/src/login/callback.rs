@@ -29,7 +29,7 @@ pub async fn callback(
     conclude(&app, &headers, client_ip, (&connection_id, finished)).await
 }
 
-/// Goes on with what an answer came to, whichever way it came.
+/// Continues the login with the result of an answer, however the answer arrived.
 pub(super) async fn conclude(
     app: &App,
     headers: &HeaderMap,

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::connections::{self, Hints};
 use crate::web::error::PageError;
 
-/// Reads how far the login has come, and does the next step.
+/// Reads the stage of the login, and does the next step.
 pub async fn resume(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -53,7 +53,7 @@ pub async fn resume(
         Step::Complete(place) => {
             let from = Some((&interaction.id, &interaction.stage));
             match answer::respond(&app, &cached, request, place, from).await {
-                // The other click of a double one, or another tab, was first.
+                // The first click of a double click, or another tab, was faster.
                 Err(Error::Stale) => Err(way_on::gone(&app, interaction).await),
                 answer => Ok(answer?),
             }
@@ -62,12 +62,12 @@ pub async fn resume(
     }
 }
 
-/// What the provider is told of a request.
+/// What the provider is told about a request.
 pub(super) fn hints(request: &AuthorizationRequest, login_hint: Option<&str>) -> Hints {
     Hints {
         login_hint: login_hint.map(ToOwned::to_owned),
-        // If they must sign in again here they must do so there too, or the
-        // provider's own session would answer in silence.
+        // If they must sign in again here, they must do so there too. Otherwise the provider's own session
+        // would answer without a question.
         force: request.prompt.login,
         select_account: request.prompt.select_account,
         max_age: request.max_age,

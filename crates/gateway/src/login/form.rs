@@ -1,5 +1,5 @@
-//! The form of a step. It is bound to the browser whose login it is, and a refused one leads
-//! back to that login.
+//! The form of a step. It is bound to the browser of its login. If it is refused, a link leads back to that
+//! login.
 
 use genkan_store::{InteractionId, Secret};
 use genkan_web::form::{Bound, FormRefusal, OwnForm};
@@ -10,10 +10,10 @@ use crate::app::App;
 use crate::cookies::Cookie;
 use crate::web::error::PageError;
 
-/// A form that a page of a login sent.
+/// A form that a page of a login has sent.
 pub type StepForm = OwnForm<OfLogin>;
 
-/// The secret of the browser whose login it is.
+/// The secret of the browser that started the login.
 #[derive(Debug)]
 pub struct OfLogin(Secret);
 
@@ -29,7 +29,7 @@ impl Bound<App> for OfLogin {
         self.0.expose().as_bytes()
     }
 
-    /// `/login/{interaction}`, and what is below it.
+    /// `/login/{interaction}`, and the pages below it.
     fn refuse(head: &Parts, refused: FormRefusal) -> PageError {
         let id = head.uri.path().split('/').nth(2);
         match id.and_then(|id| InteractionId::parse(id).ok()) {

@@ -1,10 +1,9 @@
-//! `GET|POST /sso/v1/oidc/{connection}/init`: a login that begins at the
-//! identity provider, where the connection allows that.
+//! `GET|POST /sso/v1/oidc/{connection}/init`: a login that begins at the identity provider, if the
+//! connection allows it.
 //!
-//! Nobody is signed in by it: the browser is sent to the application's own login
-//! address with a short-lived token, and an ordinary login follows. Anybody can
-//! make such a link, so the first one at a connection asks; the answer covers
-//! the request that follows. See `docs/decisions/forced-sign-in.md`.
+//! It signs nobody in. The browser is sent to the application's own login address with a short-lived token,
+//! and an ordinary login follows. Anybody can make such a link. So the first one at a connection asks the
+//! person, and the answer covers the request that follows. See `docs/decisions/forced-sign-in.md`.
 //!
 //! Source: OIDC Core §4.
 
@@ -30,15 +29,14 @@ use crate::web::cross_site;
 use crate::web::error::PageError;
 use crate::web::own_form::OwnForm;
 
-/// How long the application may take to begin the login: a redirect or two.
+/// How long the application may take to begin the login, which is a redirect or two.
 const LIFETIME_SECS: i64 = 60;
 
-/// An e-mail address is no longer.
+/// No e-mail address is longer.
 const MAX_LOGIN_HINT: usize = 320;
 const MAX_TARGET: usize = 2048;
 
-/// `begin_elsewhere.html`. Posts `csrf` and what is hidden. Its answer goes on
-/// to the application.
+/// `begin_elsewhere.html`. Posts `csrf` and hidden fields. Its answer leads to the application.
 #[derive(Debug, Template)]
 #[template(path = "begin_elsewhere.html")]
 struct BeginElsewhere<'a> {
@@ -46,7 +44,7 @@ struct BeginElsewhere<'a> {
     action: &'a str,
     csrf: &'a str,
     hidden: &'a [Hidden<'a>],
-    /// Whose company sign-in it leads to: the organization, else the connection.
+    /// The company whose sign-in follows: the name of the organization, else of the connection.
     company: &'a str,
 }
 
@@ -58,7 +56,7 @@ impl PageTemplate for BeginElsewhere<'_> {
 /// A login that may begin here.
 struct Beginning {
     connection: Connection,
-    /// The organization's name, else the connection's.
+    /// The name of the organization, else of the connection.
     company: String,
     start: LoginStart,
     login_hint: Option<String>,
@@ -82,7 +80,7 @@ pub async fn oidc(
     beginning.hand_over(&app).await
 }
 
-/// The person has pressed the button.
+/// Continues after the person has pressed the button.
 pub async fn go_on(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -97,7 +95,7 @@ pub async fn go_on(
     beginning.hand_over(&app).await
 }
 
-/// What anybody may write here we sign, so it stays small.
+/// Anybody may choose this text and we sign it, so it must be short.
 fn bounded(text: Option<&str>, max_bytes: usize) -> Result<Option<String>, PageError> {
     match text {
         Some(text) if text.len() > max_bytes => {
@@ -182,7 +180,7 @@ impl Beginning {
         (new_cookie, Page::new(&page)).into_response()
     }
 
-    /// Takes the provider's hint and hands it to the application.
+    /// Passes the provider's hint on to the application.
     async fn hand_over(self, app: &App) -> Result<Response, PageError> {
         anonymous::charge(app, Work::Sign)?;
         let now = app.now().as_secs();

@@ -1,8 +1,7 @@
 //! `GET|POST /invitations/{token}`: the link of an invitation.
 //!
-//! Looking at it changes nothing, because mail scanners follow links; the
-//! answer to the form accepts. Nobody is signed in by it: an ordinary login at
-//! the application follows.
+//! Opening it changes nothing, because mail scanners follow links. The form on its page accepts the
+//! invitation. It signs nobody in: an ordinary login at the application follows.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -33,11 +32,11 @@ pub const PATH: &str = "/invitations/{token}";
 #[template(path = "invitation.html")]
 struct AskPage<'a> {
     organization: &'a str,
-    /// The e-mail address of whoever invites.
+    /// The e-mail address of the inviter.
     inviter: Option<&'a str>,
     csrf: &'a str,
     person: Person<'a>,
-    /// When the invitation ends.
+    /// When the invitation expires.
     until: &'a str,
 }
 
@@ -52,7 +51,7 @@ impl PageTemplate for AskPage<'_> {
 struct AcceptedPage<'a> {
     organization: &'a str,
     person: Person<'a>,
-    /// Where the application's login begins.
+    /// The address where the application's login begins.
     go_on: Option<Link>,
 }
 
@@ -92,7 +91,8 @@ pub async fn show(
     Ok((new_cookie, Page::new(&page)).into_response())
 }
 
-/// Accepts, and goes on to the application, if one says where its logins begin.
+/// Accepts the invitation. Then goes on to the application, if it has registered an address where its
+/// logins begin.
 pub async fn accept(
     State(app): State<App>,
     Path(token): Path<String>,
@@ -117,14 +117,14 @@ pub async fn accept(
     };
     let target = match (accepted, login_uri) {
         (Some(_), Some(uri)) => login_at(&app, &shown, &uri),
-        // Too late, or answered twice: the page says which.
+        // It expired, or was answered twice. The page says which.
         _ => action(&token),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
 }
 
-/// The press covers the sign-in that follows: at the application it begins
-/// with the address of the invitation.
+/// Notes that the person has agreed to the sign-in that follows. At the application, the sign-in begins
+/// with the invited address.
 async fn agree(
     tx: &mut Tx<'_>,
     browser: &SecretHash,
@@ -140,7 +140,7 @@ async fn agree(
     Ok(())
 }
 
-/// The invitation of a link, and where logins begin.
+/// The invitation of a link, and the address where logins begin.
 async fn find(app: &App, token: &str) -> Result<(InvitationDetails, Option<String>), PageError> {
     let hash = Secret::from_presented(token).sha256();
     let (found, login_uri) = app
@@ -177,7 +177,7 @@ fn accepted(app: &App, shown: &InvitationDetails, login_uri: Option<&str>) -> Re
     Page::new(&page).into_response()
 }
 
-/// The application's login address, with who asks it to begin (OIDC Core §4).
+/// The application's login address, with the issuer that asks it to begin (OIDC Core §4).
 fn login_at(app: &App, shown: &InvitationDetails, uri: &str) -> String {
     let email = shown.invitation.email.as_str();
     append_query(uri, &[("iss", app.issuer()), ("login_hint", email)])
@@ -192,7 +192,7 @@ fn unknown() -> PageError {
     .what_to_do("open the link in the newest mail, or ask whoever invited you to send it again.")
 }
 
-/// Anybody may read this mail: the new address is not told.
+/// Anybody may have read this mail, so the page does not show the new address.
 fn moved(shown: &InvitationDetails) -> PageError {
     PageError::new(
         StatusCode::GONE,

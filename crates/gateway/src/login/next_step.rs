@@ -19,21 +19,21 @@ pub enum Step<'a> {
     /// Send the user to the connection's identity provider.
     Authenticate {
         connection_id: &'a ConnectionId,
-        /// Who is expected there: what they typed, else what the request says.
+        /// The expected person: the typed address, else the request's hint.
         login_hint: Option<&'a str>,
     },
-    /// Ask whether the sign-in that somebody else may have begun is meant.
+    /// Ask whether a sign-in is meant that somebody else may have begun.
     ConfirmSwitch,
     /// Issue the authorization code and return to the client.
     Complete(Place<'a>),
-    /// The application hears an error.
+    /// Send an error to the application.
     Refuse(Refusal),
 }
 
-/// What stands when somebody comes back from an identity provider.
+/// The facts when a person comes back from an identity provider.
 #[derive(Debug, Clone, Copy)]
 pub struct Arriving {
-    /// The person said in a form of ours where they sign in.
+    /// The person chose in a form of ours where they sign in.
     pub began_by_form: bool,
     pub present: Present,
     /// Another site began it and chose the place.
@@ -42,7 +42,7 @@ pub struct Arriving {
     pub is_remembered: bool,
 }
 
-/// Who is signed in at the browser, beside who arrives.
+/// Who is signed in at the browser already, compared with the arriving person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Present {
     Nobody,
@@ -53,20 +53,20 @@ pub enum Present {
     SomebodyElse,
 }
 
-/// Whether the person is asked before a sign-in counts. A link can begin one in
-/// their browser that ends as the person who made the link (RFC 9700 §4.7.1: login CSRF).
+/// Whether the person is asked before a sign-in counts. A link can begin a sign-in in their browser that
+/// ends as the person who made the link (RFC 9700 §4.7.1: login CSRF).
 pub const fn must_ask(arriving: Arriving) -> bool {
     match arriving.present {
         _ if arriving.began_by_form => false,
-        // An earlier press does not count: the page names both people.
+        // An earlier confirmation does not count, because the page names both people.
         Present::SomebodyElse => true,
         Present::SamePlace => false,
         Present::Nobody | Present::Elsewhere => arriving.is_foreign && !arriving.is_remembered,
     }
 }
 
-/// Picks the next step, in the one order we allow; `None` if the login is over, or
-/// it is another session than this browser's that could finish it.
+/// Picks the next step, in the one order we allow. `None` if the login is over, or if only another
+/// browser's session could finish it.
 pub fn next_step(facts: &Facts) -> Option<Step<'_>> {
     if facts.stage == Stage::Completed {
         return None;
@@ -82,15 +82,15 @@ pub fn next_step(facts: &Facts) -> Option<Step<'_>> {
     }
     match &facts.stage {
         Stage::Started => Some(first(facts, target)),
-        // The person put the session aside and wants to sign in as somebody else.
+        // The person set the session aside to sign in as somebody else.
         Stage::Identifying => Some(Step::Identify),
         Stage::At(Way::Connection { connection_id, email }) => Some(Step::Authenticate {
             connection_id,
             login_hint: email.as_deref().or(facts.request.login_hint.as_deref()),
         }),
-        // Nothing leads there yet, and nowhere else instead.
+        // No page leads to these yet.
         Stage::At(Way::Mail { .. } | Way::Passkey) => None,
-        // Nobody is switched in silence.
+        // No other person is signed in without a question.
         Stage::Arrived { .. } if facts.request.prompt.none => Some(Step::Refuse(Refusal::NoSession)),
         Stage::Arrived { .. } => Some(Step::ConfirmSwitch),
         Stage::Authenticated { session_id } => last(facts, target, session_id),
@@ -98,7 +98,7 @@ pub fn next_step(facts: &Facts) -> Option<Step<'_>> {
     }
 }
 
-/// Nobody has done anything yet.
+/// The step while nobody has done anything yet.
 fn first<'a>(facts: &'a Facts, target: Option<&'a Target>) -> Step<'a> {
     let prompt = facts.request.prompt;
     let fitting = facts
@@ -106,7 +106,7 @@ fn first<'a>(facts: &'a Facts, target: Option<&'a Target>) -> Step<'a> {
         .as_ref()
         .filter(|signed_in| fits(facts, target, signed_in));
     match (fitting.filter(|_| !prompt.login), target) {
-        // With a place named, `select_account` switches to it without asking.
+        // If a place is named, `select_account` moves there without a question.
         (Some(signed_in), None) if prompt.select_account => Step::SelectAccount(signed_in),
         (Some(signed_in), _) => Step::Complete(place(signed_in, target)),
         (None, _) if prompt.none => Step::Refuse(Refusal::NoSession),
@@ -118,10 +118,10 @@ fn first<'a>(facts: &'a Facts, target: Option<&'a Target>) -> Step<'a> {
     }
 }
 
-/// Whether a session answers the request without asking again.
+/// Whether a session answers the request without a question.
 fn fits(facts: &Facts, target: Option<&Target>, SignedIn { session, user }: &SignedIn) -> bool {
     let request = &facts.request;
-    // OIDC Core §3.1.2.1: max_age is the greatest allowed age of the login.
+    // OIDC Core §3.1.2.1: max_age is the maximum age of the login.
     let young = request
         .max_age
         .is_none_or(|max_age| session.proved_within(max_age, facts.now));
@@ -133,22 +133,22 @@ fn fits(facts: &Facts, target: Option<&Target>, SignedIn { session, user }: &Sig
     facts.session_gives && young && person && place && facts.may_be(Some(&user.id))
 }
 
-/// The person has signed in, or gone on with their session: everything must be as
-/// it was then.
+/// The step after the person has signed in, or chosen their session. Everything must still be as it was
+/// then.
 fn last<'a>(facts: &'a Facts, target: Option<&'a Target>, session_id: &SessionId) -> Option<Step<'a>> {
-    // The session that this very login made, in the browser that has it: the other
-    // cookie alone brings no code.
+    // It must be the session that this login made, in its own browser. The cookie of the login alone brings
+    // no code.
     let signed_in = facts.signed_in.as_ref();
     let signed_in = signed_in.filter(|signed_in| signed_in.session.id == *session_id)?;
     if !facts.may_be(Some(&signed_in.user.id)) {
         return Some(Step::Refuse(Refusal::SomebodyElse));
     }
-    // Its connection was switched off meanwhile.
+    // Its connection was disabled meanwhile.
     if !facts.session_gives {
         return None;
     }
-    // Another tab may have taken the session elsewhere meanwhile. A hint of a
-    // person names no place: they may have chosen another one.
+    // Another tab may have moved the session to another place meanwhile. A hint of a person names no place,
+    // so they may have chosen another one.
     let request = &facts.request;
     let names_place =
         request.connection_id.is_some() || request.organization_id.is_some() || request.domain_hint.is_some();

@@ -1,6 +1,6 @@
-//! How a login ends without a sign-in. The outcome of the request itself is told
-//! to the application ([`Refusal`]); what failed at the identity provider leaves a
-//! trace, and goes to whom it concerns ([`failed`]).
+//! How a login ends without a sign-in. The outcome of the request itself goes to the application
+//! ([`Refusal`]). A failure at the identity provider leaves a trace, and goes to those who can correct it
+//! ([`failed`]).
 //!
 //! Source: RFC 6749 §4.1.2.1.
 
@@ -16,20 +16,20 @@ use crate::connections::{self, Failure, oidc};
 use crate::web::error::PageError;
 use crate::web::refused::{self, Refused};
 
-/// Why an application hears an error.
+/// Why an application gets an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// The request leads nowhere, or does so no more.
+    /// The request leads to no connection, or no longer.
     Nowhere(Nowhere),
-    /// Nobody could satisfy it, however they signed in.
+    /// The hint is forged, so no sign-in could satisfy the request.
     ForgedHint,
-    /// Nobody knows whom the hint names.
+    /// The hint cannot be verified, so it names nobody.
     UnknownHint,
-    /// Somebody would have to be asked, and the application forbids it.
+    /// The person would have to be asked, and the application forbids it.
     NoSession,
-    /// Another person than the hint names.
+    /// Another person signed in than the hint names.
     SomebodyElse,
-    /// The person was asked and said no.
+    /// The person was asked and declined.
     Declined,
 }
 
@@ -55,7 +55,7 @@ impl Refusal {
         }
     }
 
-    /// Tells the application; its developer can look up where a request led nowhere.
+    /// Tells the application. If the request led nowhere, its developer can look up why.
     pub(super) async fn answer(self, app: &App, request: &AuthorizationRequest) -> Response {
         if let Self::Nowhere(_) = self {
             let refused = Refused {
@@ -73,11 +73,11 @@ impl Refusal {
     }
 }
 
-/// Keeps the trace of a failure and tells those who can do something about it.
+/// Stores the trace of a failure, and tells those who can correct it.
 ///
 /// # Errors
 ///
-/// The page that the person sees; or the store fails.
+/// The page for the person. Or the store has failed.
 pub(super) async fn failed(
     app: &App,
     interaction: &Interaction,
@@ -87,9 +87,9 @@ pub(super) async fn failed(
     let Request::Authorize(request) = &interaction.request else {
         return Err(failure.page(id.as_ref(), &super::path(&interaction.id)));
     };
-    // The provider's own answer goes to the application, which asked (RFC 6749 §4.1.2.1), and
-    // so does what it asked for and cannot have. An answer that failed our checks stays here,
-    // because it is the company's administrator who must mend it.
+    // The provider's own error goes to the application (RFC 6749 §4.1.2.1), and so does an impossible
+    // request. If an answer failed our checks, a page of ours says so, because the company's administrator
+    // must correct it.
     if let Some((code, description)) = failure.for_application {
         answer::application_of(app, request).await?;
         let description = with_reference(description, id.as_ref());
@@ -120,7 +120,7 @@ pub(super) async fn failed(
     }
 }
 
-/// Beyond so many failures in a minute no trace is kept, and so there is no reference.
+/// After too many failures in a minute no trace is stored, so there is no reference.
 fn with_reference(description: &str, id: Option<&TraceId>) -> String {
     match id {
         Some(id) => format!("{description} (reference {id})"),

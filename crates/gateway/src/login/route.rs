@@ -1,4 +1,4 @@
-//! Home-realm discovery: which connection a request leads to.
+//! Home-realm discovery: finds the connection of a request.
 //!
 //! The order is the contract's: `provider`, then `connection_id`,
 //! `organization_id`, `domain`/`domain_hint`, `login_hint`.
@@ -14,15 +14,15 @@ use genkan_store::{ConnectionId, Error, OrganizationId, SessionId, Timestamp, do
 /// Where a request leads.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// This very connection was asked for.
+    /// The request named this connection.
     Connection(Box<Connection>),
-    /// An organization was asked for; this is its way in.
+    /// The request named an organization, and this is its connection.
     Organization {
         organization_id: OrganizationId,
         connection: Box<Connection>,
     },
-    /// An organization without a connection was asked for; the person of this
-    /// session is a member, and their own connection vouches for them.
+    /// The request named an organization without a connection. The person of this session is a member, and
+    /// the session's connection vouches for them.
     Entered {
         session_id: SessionId,
         entry: Box<Entry>,
@@ -31,7 +31,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Whether a session was started there, or counts there.
+    /// Whether a session began there, or counts there.
     pub fn is_where(&self, session: &Session) -> bool {
         match self {
             Self::Connection(connection) => session.connection_id.as_ref() == Some(&connection.id),
@@ -54,7 +54,7 @@ impl Target {
         }
     }
 
-    /// Where the person signs in to get there.
+    /// The connection where the person signs in for it.
     pub fn connection(&self) -> &Connection {
         match self {
             Self::Connection(connection) | Self::Organization { connection, .. } => connection,
@@ -64,9 +64,9 @@ impl Target {
 }
 
 impl Target {
-    /// Where a request leads whose person has just come in by `connection`; `None` if the
-    /// store must be asked. It agrees with [`find_target`]: the connection is enabled, so
-    /// what the request names is there and has a way in.
+    /// Where a request leads if its person has just come in through `connection`. `None` if the store must
+    /// be read. The result is that of [`find_target`]: the connection is enabled, so what the request names
+    /// exists and has a connection.
     pub fn of_arrival(request: &AuthorizationRequest, connection: &Connection) -> Option<Self> {
         if request.provider.is_some() {
             return None;
@@ -92,11 +92,11 @@ pub enum Nowhere {
     ConnectionNotActive,
     UnknownOrganization,
     NoActiveConnections,
-    /// The same, and the one that it had is deleted.
+    /// The same, and its connection was deleted.
     ConnectionGone,
-    /// The same, and whoever is signed in is no active member.
+    /// The same, and the signed-in person is no active member.
     NotMember,
-    /// The same, and nothing vouches for the address of the member who is signed in.
+    /// The same, and nothing vouches for the address of the signed-in member.
     NotVouched,
     UnknownDomain,
 }
@@ -148,13 +148,13 @@ impl Nowhere {
     }
 }
 
-/// Finds where a request leads, for the session of this browser; `None` if it
-/// names no place and somebody must be asked.
+/// Finds where a request leads, given the session of this browser. `None` if it names no place, so the
+/// person must be asked.
 ///
 /// # Errors
 ///
-/// The outer error is the store's, the inner a selector that leads nowhere. A
-/// selector never falls through to the next one.
+/// The outer error is the store's. The inner one is a selector that leads nowhere. Then the next selector
+/// is not tried.
 pub async fn find_target(
     tx: &mut Tx<'_>,
     request: &AuthorizationRequest,
@@ -180,7 +180,7 @@ pub async fn find_target(
             ByDomain::Unknown => Err(Nowhere::UnknownDomain),
         });
     }
-    // A hint of a person whose company has no connection is no mistake: ask.
+    // If the hint's company has no connection, the request is still valid, and the person is asked.
     let Some(email) = request
         .login_hint
         .as_deref()
@@ -231,16 +231,16 @@ async fn by_organization(
     }))
 }
 
-/// What a domain leads to.
+/// The result for a domain.
 #[derive(Debug)]
 pub enum ByDomain {
     Target(Target),
-    /// An organization owns it and has no enabled connection.
+    /// An organization owns it, but has no enabled connection.
     NotActive,
     Unknown,
 }
 
-/// The way in of the organization that owns `domain`.
+/// The connection of the organization that owns `domain`.
 ///
 /// # Errors
 ///
@@ -258,7 +258,7 @@ pub async fn by_domain(tx: &mut Tx<'_>, domain: &Domain) -> Result<ByDomain, Err
     }))
 }
 
-/// The oldest enabled connection, so that adding a second one moves nobody.
+/// The oldest enabled connection, so that a second one changes nothing for anybody.
 async fn first_connection(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<Target>, Error> {
     let connections = connection::enabled_for_organization(tx, id).await?;
     Ok(connections

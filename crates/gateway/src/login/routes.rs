@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::connections;
 use crate::web::pages;
 
-/// Every page, with what stands around each.
+/// Every page, with its layers.
 pub fn router(app: &App) -> Router<App> {
     let steps = Router::new()
         .route(
@@ -24,7 +24,7 @@ pub fn router(app: &App) -> Router<App> {
     pages::around(app, steps.merge(of_connections()))
 }
 
-/// The pages of connections: those of every kind, and those of one.
+/// The pages of connections, of every kind and of one kind.
 fn of_connections() -> Router<App> {
     let at = |kind, page| connection::path(kind, "{connection}", page);
     let of_all = Kind::ALL.iter().fold(Router::new(), |router, &kind| {

@@ -1,4 +1,4 @@
-//! The page that asks which account to go on with (`prompt=select_account`).
+//! The page that asks with which account to continue (`prompt=select_account`).
 //!
 //! Source: OIDC Core §3.1.2.1.
 
@@ -20,8 +20,7 @@ use crate::app::App;
 use crate::web::error::PageError;
 use crate::web::person::Person;
 
-/// `select_account.html`. Posts `csrf`, what is hidden, and `choice`:
-/// `continue` or `other`.
+/// `select_account.html`. Posts `csrf`, hidden fields, and `choice`: `continue` or `other`.
 #[derive(Debug, Template)]
 #[template(path = "select_account.html")]
 struct SelectAccount<'a> {
@@ -66,8 +65,8 @@ pub fn render(
     Page::new(&page).into_response()
 }
 
-/// `POST /login/{interaction}/account`: `choice=continue` goes on with the
-/// session, anything else puts it aside and asks who is there.
+/// `POST /login/{interaction}/account`: `choice=continue` continues with the session. Any other value sets
+/// the session aside and asks for an address.
 pub async fn submit(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -77,12 +76,12 @@ pub async fn submit(
     let login = Login::read(&app, &headers, &id).await?;
     let interaction = &login.interaction;
     let facts = login.facts.as_ref().ok_or_else(PageError::interaction_gone)?;
-    // Answered before, or the session ended or grew too old meanwhile.
+    // It was answered before, or the session has ended or become too old meanwhile.
     let Some(Step::SelectAccount(SignedIn { session, .. })) = next_step(facts) else {
         return Ok(redirect_to(&interaction.id));
     };
     let next = if form.one("choice") == Ok(Some("continue")) {
-        // In another tab somebody else signed in: the page said another name.
+        // Another person signed in in another tab, so the page named the wrong person.
         if form.one("session") != Ok(Some(session.id.as_str())) {
             return Ok(redirect_to(&interaction.id));
         }

@@ -1,9 +1,8 @@
-//! `GET|POST /sso/v1/{oidc,saml}/{connection}/test`: tries a connection without signing anybody in.
+//! `GET|POST /sso/v1/{oidc,saml}/{connection}/test`: tests a connection without signing anybody in.
 //!
-//! A test sends the connection's secret to its provider and shows what comes
-//! back, so it takes a word that counts once: `genkan connection test` and
-//! `CreateConnectionTest` make one. Looking at the link changes nothing, because
-//! previews and scanners follow links.
+//! A test sends the connection's secret to its provider and shows the answer. So its link contains a token
+//! that counts once, which `genkan connection test` and `CreateConnectionTest` make. Opening the link
+//! changes nothing, because previews and scanners follow links.
 
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
@@ -28,12 +27,12 @@ use crate::web::facts::Fact;
 use crate::web::moment::moment;
 use crate::web::own_form::OwnForm;
 
-/// `connection_test.html`: how the trial of a connection went.
+/// `connection_test.html`: the result of a connection's test.
 #[derive(Debug, Clone, Template)]
 #[template(path = "connection_test.html")]
 struct ResultPage<'a> {
     crumbs: &'a [Link],
-    /// The connection's name, which begins the heading.
+    /// The connection's name, with which the heading begins.
     connection: &'a str,
     succeeded: bool,
     /// Why it failed, as a sentence.
@@ -51,15 +50,15 @@ impl PageTemplate for ResultPage<'_> {
     const FORMS: Forms = Forms::None;
 }
 
-/// `connection_test_start.html`: asks before a test begins. Posts `csrf` to its own
-/// address. Its answer goes on to an identity provider.
+/// `connection_test_start.html`: asks before a test begins. Posts `csrf` to its own address. Its answer
+/// leads to an identity provider.
 #[derive(Debug, Template)]
 #[template(path = "connection_test_start.html")]
 struct StartPage<'a> {
     /// The connection's name.
     connection: &'a str,
     csrf: &'a str,
-    /// When the link ends.
+    /// When the link expires.
     until: &'a str,
 }
 
@@ -68,13 +67,13 @@ impl PageTemplate for StartPage<'_> {
     const FORMS: Forms = Forms::Leave;
 }
 
-/// `connection_test_link.html`: how to get the link that begins a test.
+/// `connection_test_link.html`: explains how to get the link that begins a test.
 #[derive(Debug, Template)]
 #[template(path = "connection_test_link.html")]
 struct LinkPage<'a> {
-    /// The connection's identifier; nothing else about it is told.
+    /// The connection's identifier. Nothing else about it is shown.
     connection_id: &'a str,
-    /// The address held a word that counts no more, or never was one.
+    /// The address had a token that was used, expired or never existed.
     had_word: bool,
 }
 
@@ -83,25 +82,25 @@ impl PageTemplate for LinkPage<'_> {
     const FORMS: Forms = Forms::None;
 }
 
-/// How to mend a failure.
+/// How to correct a failure.
 #[derive(Debug, Clone, Copy)]
 struct Remedy<'a> {
-    /// Where: the identity provider's name, such as “Okta”.
+    /// The place: the identity provider's name, such as “Okta”.
     place: Option<&'a str>,
     text: &'a str,
 }
 
-/// A claim of the identity provider and what the connection makes of it.
+/// A claim of the identity provider and our attribute for it.
 #[derive(Debug, Clone)]
 struct ClaimRow<'a> {
     name: &'a str,
-    /// Text as it is; anything else as JSON.
+    /// A text as it is, any other value as JSON.
     value: String,
-    /// The attribute it is mapped to, with its article: “the e-mail”.
+    /// The attribute, with its article: “the e-mail”.
     becomes: Option<&'a str>,
 }
 
-/// Asks before the test begins, or says how to get the link that may.
+/// Asks before the test begins, or explains how to get a link.
 pub async fn show(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -134,7 +133,8 @@ pub async fn show(
     Ok((new_cookie, Page::new(&page)).into_response())
 }
 
-/// Begins a test. It works for disabled connections too: testing comes before enabling.
+/// Begins a test. It also works for disabled connections, because a connection is tested before it is
+/// enabled.
 pub async fn begin(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -162,7 +162,7 @@ pub async fn begin(
     super::start(&app, &headers, request, super::Begun::Here).await
 }
 
-/// The word in the link, as it is kept.
+/// The token in the link, as its stored hash.
 fn word(query: Option<&str>) -> Option<SecretHash> {
     let parameters = Parameters::parse(query.unwrap_or_default().as_bytes()).ok()?;
     let word = parameters.one("word").ok().flatten()?;
@@ -198,7 +198,7 @@ pub async fn resume(app: &App, interaction: &Interaction) -> Result<Response, Pa
     }
 }
 
-/// Keeps the result for the caller who asked by API, and shows it.
+/// Stores the result for the API, and shows it.
 pub async fn finish(
     app: &App,
     interaction: &Interaction,
@@ -215,7 +215,7 @@ pub async fn finish(
     let connection = found.ok_or_else(connections::unknown)?;
     let again = Link::parse("Test again", &connection.path(Address::Test));
     let provider = connection.provider.as_str();
-    // A sign-in would be decided so; nothing of it is written.
+    // A sign-in would decide the same. Nothing of it is written.
     let (identity, failure) = match result {
         Ok(identity) => rehearse(app, identity).await?,
         Err(failure) => (None, Some(failure)),
@@ -275,8 +275,8 @@ pub async fn finish(
     Ok(page.into_response())
 }
 
-/// The admission of a sign-in, without its consequences: the identity with what it
-/// would come to as the last line of its trace, or why nobody would be signed in.
+/// The admission of a sign-in, without its effects. Returns the identity with the result as the last line
+/// of its trace, or why nobody would be signed in.
 async fn rehearse(
     app: &App,
     mut identity: UpstreamIdentity,
@@ -295,7 +295,7 @@ async fn rehearse(
             identity.trace.pass("Account", note);
             return Ok((Some(identity), None));
         }
-        // Deleted in this very moment.
+        // The connection was deleted at this moment.
         Err(Refusal::ConnectionNotActive) => return Err(connections::unknown()),
         Err(refusal) => refusal,
     };
@@ -318,7 +318,7 @@ fn facts(provider: &str, reference: &str) -> Vec<Fact<'static>> {
     ]
 }
 
-/// The claims as they came, each with what the connection makes of it.
+/// The claims of the provider, each with our attribute for it.
 fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Vec<ClaimRow<'a>> {
     attributes
         .iter()

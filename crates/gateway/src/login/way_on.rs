@@ -1,9 +1,8 @@
-//! A way on from where a login has ended: to the application that began it.
+//! The way from a login that cannot continue to the application that began it.
 //!
-//! Somebody who goes back, loads a page again or finds a forgotten tab is not lost:
-//! the login was this browser's, so its application is known. The link leads to
-//! an address that the application has registered, or to its origin, and never
-//! to one that only the request named.
+//! A person may go back, reload a page, or find an old tab. The login was this browser's, so its
+//! application is known. The link leads to an address that the application has registered, or to its
+//! origin, and never to an address that only the request named.
 
 use genkan_protocol::oauth::{AuthorizationRequest, redirect_uri};
 use genkan_store::client::{Client, Kind};
@@ -17,7 +16,7 @@ use crate::app::App;
 use crate::cookies::Cookie;
 use crate::web::error::PageError;
 
-/// A login of this browser that cannot go on.
+/// The page for a login of this browser that cannot continue.
 pub(super) async fn gone(app: &App, interaction: &Interaction) -> PageError {
     let page = match interaction.stage {
         Stage::Completed => interaction_finished(),
@@ -30,8 +29,8 @@ pub(super) async fn gone(app: &App, interaction: &Interaction) -> PageError {
     to_application(app, interaction, page).await
 }
 
-/// An answer of a company's sign-in that nobody waits for: sent again by this
-/// browser, or a stranger's. The last login that it took there knows the way.
+/// The page for an answer that nobody waits for, because this browser has sent it before, or it is another
+/// browser's. The application is that of the last login that led this browser there.
 pub(super) async fn unsolicited(app: &App, headers: &HeaderMap, connection_id: &str) -> PageError {
     let page = unsolicited_answer();
     let (Ok(connection_id), Some(browser)) = (
@@ -45,7 +44,7 @@ pub(super) async fn unsolicited(app: &App, headers: &HeaderMap, connection_id: &
         .db()
         .read(async |tx| -> Result<_, Error> { interaction::newest_at(tx, &hash, &connection_id).await })
         .await;
-    // The page is the same without a link.
+    // Without a link, the page is the same.
     let Ok(Some(interaction)) = found else { return page };
     let is_open = app.now() < interaction.expires_at && interaction.stage != Stage::Completed;
     if is_open {
@@ -69,8 +68,8 @@ async fn to_application(app: &App, interaction: &Interaction, page: PageError) -
     }
 }
 
-/// Where an application is entered: where sign-ins begin there, else the origin of
-/// the redirect URI, if it is still registered.
+/// The address of an application: where its sign-ins begin, else the origin of the redirect URI, if that is
+/// still registered.
 fn entrance(app: &App, client: &Client, request: &AuthorizationRequest) -> Option<String> {
     if let Some(uri) = &client.initiate_login_uri {
         return Some(uri.clone());
@@ -89,7 +88,7 @@ fn entrance(app: &App, client: &Client, request: &AuthorizationRequest) -> Optio
         .then(|| format!("{}/", origin.ascii_serialization()))
 }
 
-/// The person went back, or loaded a page of it again.
+/// The person went back, or reloaded a page of the login.
 fn interaction_finished() -> PageError {
     PageError::new(
         StatusCode::BAD_REQUEST,
@@ -99,7 +98,7 @@ fn interaction_finished() -> PageError {
     .what_to_do("go on to the application. It knows whether you are signed in.")
 }
 
-/// An answer that this browser did not ask for: replayed, forged, or a stranger's.
+/// An answer that this browser did not request: it is replayed or forged, or another browser's.
 fn unsolicited_answer() -> PageError {
     PageError::new(
         StatusCode::BAD_REQUEST,

@@ -63,7 +63,7 @@ impl World {
         }
     }
 
-    /// Every stage that a login can be at.
+    /// Every stage of a login.
     fn stages(&self) -> [Stage; 8] {
         let connection_id = self.here.id.clone();
         [
@@ -86,7 +86,7 @@ impl World {
     }
 }
 
-/// Nobody is signed in, and nothing is asked for.
+/// Nobody is signed in, and the request has no conditions.
 fn facts() -> Facts {
     Facts {
         request: Box::new(request("")),
@@ -185,7 +185,7 @@ fn a_fitting_session_completes_unless_the_client_insists() {
     }
 }
 
-/// OIDC Core §3.1.2.1: `max_age`, `login_hint` and `id_token_hint` say which session will do.
+/// OIDC Core §3.1.2.1: `max_age`, `login_hint` and `id_token_hint` say which session is acceptable.
 #[test]
 fn a_session_that_is_too_old_or_somebody_elses_does_not_fit() {
     let World { ada, .. } = World::new();
@@ -212,7 +212,7 @@ fn a_session_that_is_too_old_or_somebody_elses_does_not_fit() {
     }
 }
 
-/// Its connection is switched off, and the application has nothing of it.
+/// Its connection is disabled, and the application has no grant of it.
 #[test]
 fn a_session_that_gives_nothing_does_not_fit() {
     let world = World::new();
@@ -258,7 +258,7 @@ fn a_request_that_leads_nowhere_is_refused_at_every_stage() {
     }
 }
 
-/// Every stage, and every way at which a login can be; nothing leads to the last two ways yet.
+/// Every stage and every way of signing in. No page leads to the last two ways yet.
 #[test]
 fn each_stage_has_its_step() {
     let world = World::new();
@@ -307,7 +307,7 @@ fn prompt_none_never_asks() {
     let world = World::new();
     for signed_in in [None, Some(&world.ada)] {
         for target in [Ok(None), at(&world.here), at(&world.elsewhere)] {
-            // The other stages are reached by a page.
+            // A page leads to the other stages.
             for stage in [
                 Stage::Started,
                 Stage::Arrived {
@@ -330,8 +330,8 @@ fn prompt_none_never_asks() {
     }
 }
 
-/// However far a login has come, a code is issued only on a session of this browser
-/// that fits, or on the one that this very login made.
+/// At every stage, a code is issued only with a session of this browser that fits, or with the session that
+/// this login made.
 #[test]
 fn nothing_completes_without_an_authenticated_person() {
     let world = World::new();
@@ -391,14 +391,14 @@ fn what_was_authenticated_must_still_be_what_the_request_wants() {
         // They chose another place than the hint's.
         ("login_hint=ada@beta.test", at(&world.elsewhere), None, complete),
         ("", Ok(None), ours(&bob), refuse(Refusal::SomebodyElse)),
-        // The question has been asked.
+        // The question was asked already.
         ("prompt=login", Ok(None), None, complete),
     ] {
         assert_eq!(next_step(&done(more, target, hint)), expected, "{more}");
     }
 }
 
-/// The whole table: who is asked.
+/// The whole table of who is asked.
 #[test]
 fn a_switch_is_asked_for_unless_a_form_of_ours_began_it() {
     use Present::{Elsewhere, Nobody, SamePlace, SomebodyElse};
