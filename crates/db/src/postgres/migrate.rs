@@ -45,7 +45,7 @@ pub(super) async fn migrate(
     let mut place = MigrationProgress::default();
     loop {
         match apply_next(client, session, migrations, &mut place).await? {
-            StepOutcome::AppliedMigration => deadline = Instant::now() + TRY_FOR,
+            StepOutcome::Applied => deadline = Instant::now() + TRY_FOR,
             StepOutcome::NoneLeft => return Ok(()),
             StepOutcome::Locked(error) if Instant::now() > deadline => return Err(error),
             StepOutcome::Locked(error) => {
@@ -114,7 +114,7 @@ struct MigrationProgress {
 
 /// The outcome of one step.
 enum StepOutcome {
-    AppliedMigration,
+    Applied,
     NoneLeft,
     /// Other transactions hold the locks that it needs. Nothing was done.
     Locked(Error),
@@ -147,7 +147,7 @@ async fn apply_next(
             if is_last {
                 tracing::info!(version = next.version, name = next.name, "migrated the database");
             }
-            Ok(StepOutcome::AppliedMigration)
+            Ok(StepOutcome::Applied)
         }
         Err(failure) if is_locked(&failure) => Ok(StepOutcome::Locked(next.failed(error(&failure)))),
         Err(failure) => Err(next.failed(error(&failure))),
