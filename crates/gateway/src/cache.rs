@@ -1,15 +1,14 @@
-//! What is read at every request and changes rarely: environment, clients, keys.
+//! The cache of data that every request reads and that changes rarely: environment, clients, keys.
 //!
-//! Every change of configuration raises a counter in the database, whoever
-//! makes it: this process, another node, or the command line. A cached value is
-//! used only while that counter stands still. After a change by this process it is read at once
-//! (on PostgreSQL, after one through the management API). For those of others it is read at
-//! most once in [`LOOK_AGAIN`] on SQLite, and only if another process has written; elsewhere
-//! at most once in [`MAX_AGE`].
-//! Nothing that decides one-time use or revocation is ever kept here.
+//! Every change of configuration increases a counter in the database, whether this process, another node or
+//! the command line makes it. A cached value is used only while the counter stays the same. After a change
+//! by this process the counter is read at once (on PostgreSQL, after a change by the management API). For
+//! changes by others, it is read at most once in [`LOOK_AGAIN`] on SQLite, and only if another process has
+//! written. On PostgreSQL it is read at most once in [`MAX_AGE`]. Nothing that decides about one-time use
+//! or revocation is cached here.
 //!
-//! While the database is away, the cache goes on to count: it answers the key set and the
-//! description of the provider, and clients get tokens of their own for [`TRUSTED_FOR`].
+//! While the database is away, cached values still count: the key set and the metadata of the provider are
+//! served, and clients get their own tokens for [`TRUSTED_FOR`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,37 +26,36 @@ use tokio::time::{Instant, timeout};
 
 use crate::keys::Keyring;
 
-/// How stale a cached value may be where the database cannot tell us cheaply
-/// that something changed.
+/// The maximum age of a cached value, if the database has no cheap way to notice a change.
 pub const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// How long nobody looks whether another process has changed the file. A change by this process
-/// counts at once.
+/// How long nobody checks whether another process has changed the file. A change by this process counts at
+/// once.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// How long clients get tokens of their own while nobody can tell whether they still may.
+/// How long clients get their own tokens while nobody can check whether they still may.
 pub const TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
 
-/// How long a look at the counter may take while there is something kept to go on with.
+/// How long reading the counter may take, if there is a cached value to go on with.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
-/// More clients than this are not kept: then those go that are asked for least, so
-/// identifiers that strangers make up drive no client out.
+/// The most cached clients. With more, the least used ones are dropped, so made-up identifiers displace no
+/// client.
 const MAX_CLIENTS: u64 = 10_000;
 
-/// A client with what authenticates it, and what its tokens say of its owner.
+/// A client with its secrets, and the claims of its tokens about its owner.
 #[derive(Debug)]
 pub struct CachedClient {
     pub client: Client,
     pub secrets: Vec<ClientSecret>,
-    /// What the application calls the organization that owns the client.
+    /// The application's identifier of the organization that owns the client.
     pub organization_external_id: Option<String>,
     /// The resource that owns the client.
     pub resource: Option<Resource>,
 }
 
 impl CachedClient {
-    /// Secrets that count at `now`.
+    /// The secrets that are valid at `now`.
     pub fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &ClientSecret> {
         self.secrets.iter().filter(move |secret| secret.is_active(now))
     }
@@ -68,7 +66,7 @@ pub(crate) struct Cache {
     seen: Mutex<Option<GenerationReading>>,
     /// When the database was found to be away.
     away: Mutex<Option<Instant>>,
-    /// How often this process was told of a change.
+    /// The number of changes by this process.
     changes: AtomicU64,
     kept: RwLock<Arc<GenerationCache>>,
 }
@@ -77,8 +75,8 @@ pub(crate) struct Cache {
 struct GenerationReading {
     marker: Option<i64>,
     generation: i64,
-    /// `changes` before the generation was read, so that a reading that overlaps
-    /// a change does not outlive it.
+    /// `changes` before the generation was read. If a change overlaps the reading, the value does not
+    /// outlive it.
     changes: u64,
     at: Instant,
 }
@@ -100,23 +98,22 @@ impl GenerationReading {
     }
 }
 
-/// Which configuration is in force, as far as can be told.
+/// The configuration in force, as far as it is known.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InForce {
     pub(crate) generation: i64,
     /// When the database said so.
     pub(crate) known_at: Instant,
-    /// The database is away: there may be a newer one.
+    /// The database is away, so there may be a newer one.
     pub(crate) is_old: bool,
 }
 
-/// What is known of one generation. Each is read by one caller, and another that asks
-/// meanwhile waits for that.
+/// The cached values of one generation. One caller reads each value, and others wait for it.
 #[derive(Debug)]
 pub(crate) struct GenerationCache {
     generation: i64,
     pub(crate) environment: OnceCell<Arc<Environment>>,
-    /// Leaves by the clock as well, see [`Keyring::is_current`].
+    /// It also expires by the clock, see [`Keyring::is_current`].
     pub(crate) keyring: tokio::sync::RwLock<Option<Arc<Keyring>>>,
     clients: moka::sync::Cache<ClientId, Arc<OnceCell<Option<Arc<CachedClient>>>>>,
     pub(crate) origins: OnceCell<Arc<Vec<String>>>,
@@ -139,27 +136,27 @@ impl GenerationCache {
         }
     }
 
-    /// Whether it was read which client this is, or that there is none.
+    /// Whether this client was read already, even if it does not exist.
     pub(crate) fn knows(&self, id: &ClientId) -> bool {
         self.clients.get(id).is_some_and(|place| place.initialized())
     }
 
-    /// The place of a client.
+    /// The cell of a client.
     pub(crate) fn client(&self, id: &ClientId) -> Arc<OnceCell<Option<Arc<CachedClient>>>> {
         self.clients.get_with_by_ref(id, Arc::default)
     }
 }
 
 impl Cache {
-    /// Lets the next request ask for the configuration again: this process changed it.
+    /// Makes the next request read the configuration again, because this process has changed it.
     pub(crate) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The configuration that is in force.
     ///
-    /// While the database is away it is that of before, unless this process has
-    /// changed the configuration since.
+    /// While the database is away it is the last known one, unless this process has changed the
+    /// configuration since.
     pub(crate) async fn in_force(&self, db: &Db) -> Result<InForce, Error> {
         let changes = self.changes.load(Ordering::SeqCst).wrapping_add(db.told());
         let at = Instant::now();
@@ -213,7 +210,7 @@ impl Cache {
         Ok(seen.in_force(at))
     }
 
-    /// The file had not changed at all since the counter was read.
+    /// Notes that the file has not changed since the counter was read.
     fn looked(&self, marker: Option<i64>, changes: u64, at: Instant) {
         if let Some(seen) = &mut *self.seen.lock()
             && seen.marker == marker
@@ -223,7 +220,7 @@ impl Cache {
         }
     }
 
-    /// Whether the database should be asked: if it was away, by one request in [`MAX_AGE`].
+    /// Whether to ask the database. If it was away, one request in [`MAX_AGE`] asks.
     fn may_look_again(&self) -> bool {
         let mut away = self.away.lock();
         match *away {
@@ -236,8 +233,8 @@ impl Cache {
         }
     }
 
-    /// Kept of this generation. For a request that is older than what is kept
-    /// there is a place of its own, which goes with it.
+    /// The cached values of this generation. A request with an older generation gets values of its own,
+    /// which are dropped after it.
     pub(crate) fn kept(&self, generation: i64) -> Arc<GenerationCache> {
         let kept = Arc::clone(&self.kept.read());
         if kept.generation == generation {
@@ -259,7 +256,7 @@ fn is_away(error: &Error) -> bool {
     matches!(error, Error::Database(error) if error.outage() == Some(Outage::Passing))
 }
 
-/// Reads a client as it is kept.
+/// Reads a client from the store.
 pub(crate) async fn read_client(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<CachedClient>, Error> {
     let Some((client, secrets)) = client::find_with_secrets(tx, id).await? else {
         return Ok(None);

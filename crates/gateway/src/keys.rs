@@ -1,7 +1,7 @@
 //! Signing keys: which one signs, which ones are published.
 //!
-//! A key is published before it signs, and stays published after it stopped,
-//! because SDKs fetch the key set once in their life.
+//! A key is published before it signs, and stays published after it stops, because some SDKs fetch the key
+//! set only once.
 
 use bytes::Bytes;
 use genkan_db::Db;
@@ -114,8 +114,8 @@ impl Keyring {
     }
 }
 
-/// The published keys `public` with the retired ones. The published ones are recorded now, for
-/// the time after they retire.
+/// The published keys `public` together with the retired ones. The published ones are stored now, for the
+/// time after they retire.
 async fn hints(db: &Db, public: Vec<Value>, published: &JwkSet) -> Result<JwkSet, KeyringError> {
     let known = db.read(async |tx| signing_key::list_hint_keys(tx).await).await?;
     let is_noted = |jwk: &&Value| {

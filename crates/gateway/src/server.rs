@@ -1,5 +1,5 @@
-//! What `genkan dev` and `genkan serve` share: open the database, build the
-//! state, listen, and stop in good order.
+//! The common parts of `genkan dev` and `genkan serve`: open the database, build the state, listen, and
+//! stop cleanly.
 
 mod lock;
 
@@ -42,7 +42,7 @@ pub fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// Makes the data directory, for its owner only. Says whether it is new.
+/// Makes the data directory, which only its owner can read. Says whether it is new.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ pub fn create_data_dir(data_dir: &Path) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// Opens the database of `config` and brings its schema up to date.
+/// Opens the database of `config` and migrates it.
 ///
 /// # Errors
 ///
@@ -78,7 +78,8 @@ pub async fn open_database(config: &Config) -> Result<Db, Failure> {
         .map_err(|error| not_opened(&error))
 }
 
-/// Opens the database of `config` as it is: a command beside a server changes no schema under it.
+/// Opens the database of `config` without migrating it, because a command must not change the schema under
+/// a running server.
 ///
 /// # Errors
 ///
@@ -162,7 +163,7 @@ pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Re
     }))
 }
 
-/// How long things are kept, as the store takes it.
+/// The times of `[retention]` for the store.
 fn retention(written: &crate::config::Retention) -> Retention {
     Retention {
         events: written.events,
@@ -175,7 +176,7 @@ fn retention(written: &crate::config::Retention) -> Retention {
     }
 }
 
-/// The way out, with the proxy if there is one.
+/// The client for outgoing calls, with the proxy if there is one.
 fn outbound(
     config: &Config,
     development: bool,
@@ -188,14 +189,14 @@ fn outbound(
     };
     let mut no_proxy = config.outbound.no_proxy.clone();
     if development {
-        // The simulator and the demo application are here.
+        // The simulator and the demo application are on this machine.
         no_proxy.extend(NoProxy::this_machine());
     }
     outbound.through(proxy, no_proxy, trust)
 }
 
-/// Creates the environment at the first start; at every other one checks that
-/// the instance key fits.
+/// Creates the environment at the first start. At every other start it checks that the instance key is the
+/// right one.
 ///
 /// Several nodes may start at once on an empty database: one creates it.
 ///
@@ -251,7 +252,7 @@ pub async fn ensure_environment(
         .await;
     match created {
         Ok(()) => Ok(environment),
-        // Another node was quicker: what it made is ours too, if the key fits.
+        // Another node was faster. Its environment is ours too, if the key is the same.
         Err(genkan_store::Error::Conflict(_)) => {
             Box::pin(ensure_environment(db, instance_key, config, kind)).await
         }
@@ -259,7 +260,7 @@ pub async fn ensure_environment(
     }
 }
 
-/// A port that cannot be had, in words; `option` chooses another one.
+/// The message if a port is not available. `option` chooses another one.
 pub fn cannot_listen(addr: SocketAddr, error: &io::Error, option: &str) -> Failure {
     let remedy = match error.kind() {
         io::ErrorKind::PermissionDenied => format!(
@@ -280,18 +281,18 @@ pub fn cannot_listen(addr: SocketAddr, error: &io::Error, option: &str) -> Failu
     Failure::new(format!("{addr} cannot be listened on: {error}")).remedy(remedy)
 }
 
-/// The limits that a configuration asks for.
+/// The limits of a configuration.
 pub fn limits(config: &Config) -> Limits {
     config.listener_limits().within_open_files()
 }
 
-/// A server about to run.
+/// A server that does not run yet.
 #[derive(Debug)]
 pub struct Server {
     pub app: App,
     /// Everything that is not gRPC.
     pub web: Router,
-    /// The only host to answer at, beside this machine's own names; `None` answers at any.
+    /// The only host name that it answers to, besides this machine's own names. `None` means any.
     pub own_names: Option<PublicUrl>,
     pub listener: Listener,
     pub tls: Option<TlsPolicy>,
@@ -300,7 +301,7 @@ pub struct Server {
     pub drain_delay: Duration,
 }
 
-/// How often certificate files are looked at.
+/// How often certificate files are checked for changes.
 const WATCH_CERTIFICATES: Duration = Duration::from_secs(10);
 
 impl Server {
@@ -326,7 +327,7 @@ impl Server {
         let (app, drain_delay) = (self.app.clone(), self.drain_delay);
         let draining = async {
             stop.cancelled().await;
-            // Balancers are told first, and then the door is closed.
+            // Load balancers learn it first. Then the server stops listening.
             app.node().stop();
             health.drain();
             tokio::time::sleep(drain_delay).await;
