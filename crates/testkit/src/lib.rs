@@ -38,7 +38,7 @@ mod tokens;
 mod world;
 
 pub use browser::cookies::{Cookie, CookieJar, SameSite};
-pub use browser::{Browser, Callback, Landing, Page};
+pub use browser::{Arrival, Browser, Callback, Page};
 pub use client::ClientBuilder;
 pub use clock::{BEGINNING, Clock};
 pub use gateway::{Gateway, Setup, on_each_engine, on_each_engine_of};

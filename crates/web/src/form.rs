@@ -33,7 +33,7 @@ impl std::fmt::Debug for FormTokens {
 
 /// A form as it arrived.
 #[derive(Debug, Clone, Copy)]
-pub struct SubmittedForm<'a> {
+pub struct Sent<'a> {
     pub headers: &'a HeaderMap,
     /// Our own origin, if it is known: `https://auth.example.com`.
     pub origin: Option<&'a str>,
@@ -42,7 +42,7 @@ pub struct SubmittedForm<'a> {
 
 /// Why a form is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FormRefusal {
+pub enum Refused {
     /// Its body is incomplete or too large: 400 or 413.
     Unread(StatusCode),
     /// Its body is ambiguous or not form encoding.
@@ -55,11 +55,11 @@ pub enum FormRefusal {
 ///
 /// # Errors
 ///
-/// [`FormRefusal::Garbled`]; nothing is repaired.
-pub fn parse(body: &[u8]) -> Result<Parameters, FormRefusal> {
-    let fields = Parameters::parse(body).map_err(|_| FormRefusal::Garbled)?;
+/// [`Refused::Garbled`]; nothing is repaired.
+pub fn parse(body: &[u8]) -> Result<Parameters, Refused> {
+    let fields = Parameters::parse(body).map_err(|_| Refused::Garbled)?;
     match fields.first_duplicate() {
-        Some(_) => Err(FormRefusal::Garbled),
+        Some(_) => Err(Refused::Garbled),
         None => Ok(fields),
     }
 }
@@ -89,7 +89,7 @@ pub trait Bound<S>: Sized {
     fn browser(&self) -> &[u8];
 
     /// The answer to a form that is not ours.
-    fn refuse(head: &Parts, refused: FormRefusal) -> Self::Refusal;
+    fn refuse(head: &Parts, refused: Refused) -> Self::Refusal;
 }
 
 /// A form that a page of ours sent, from the browser that showed it, and to the path that
@@ -108,9 +108,9 @@ impl<S: Server + Send + Sync, B: Bound<S> + Send> FromRequest<S> for OwnForm<B> 
         // The head says how large a body may be.
         let body = Bytes::from_request(Request::from_parts(head.clone(), body), server)
             .await
-            .map_err(|unread| B::refuse(&head, FormRefusal::Unread(unread.status())))?;
+            .map_err(|unread| B::refuse(&head, Refused::Unread(unread.status())))?;
         let bound = B::read(&head, server)?;
-        let sent = SubmittedForm {
+        let sent = Sent {
             headers: &head.headers,
             origin: server.origin(),
             body: &body,
@@ -140,19 +140,14 @@ impl FormTokens {
     ///
     /// # Errors
     ///
-    /// [`FormRefusal`] for any other.
-    pub fn open(
-        &self,
-        sent: SubmittedForm<'_>,
-        browser: &[u8],
-        purpose: &str,
-    ) -> Result<Parameters, FormRefusal> {
+    /// [`Refused`] for any other.
+    pub fn open(&self, sent: Sent<'_>, browser: &[u8], purpose: &str) -> Result<Parameters, Refused> {
         let fields = parse(sent.body)?;
         let token = fields.one(self.field).ok().flatten().unwrap_or_default();
         if origin::is_same_origin(sent.headers, sent.origin) && self.verify(browser, purpose, token) {
             Ok(fields)
         } else {
-            Err(FormRefusal::Foreign)
+            Err(Refused::Foreign)
         }
     }
 
@@ -199,7 +194,7 @@ mod tests {
         let tokens = FormTokens::new(&[7; 32], "token");
         let body = format!("token={}&choice=stay", tokens.token(b"ada", "/x"));
         let open = |headers: &HeaderMap, body: &str| {
-            let sent = SubmittedForm {
+            let sent = Sent {
                 headers,
                 origin: Some(OURS),
                 body: body.as_bytes(),
@@ -217,20 +212,16 @@ mod tests {
         ] {
             let headers =
                 HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
-            assert_eq!(
-                open(&headers, &body),
-                Err(FormRefusal::Foreign),
-                "{name}: {value}"
-            );
+            assert_eq!(open(&headers, &body), Err(Refused::Foreign), "{name}: {value}");
         }
-        assert_eq!(open(&silent, "choice=stay"), Err(FormRefusal::Foreign));
-        assert_eq!(open(&silent, "csrf=x&choice=stay"), Err(FormRefusal::Foreign));
+        assert_eq!(open(&silent, "choice=stay"), Err(Refused::Foreign));
+        assert_eq!(open(&silent, "csrf=x&choice=stay"), Err(Refused::Foreign));
         for garbled in [
             format!("{body}&choice=go"),
             format!("{body}&x=%zz"),
             format!("{body}&x=%00"),
         ] {
-            assert_eq!(open(&silent, &garbled), Err(FormRefusal::Garbled), "{garbled}");
+            assert_eq!(open(&silent, &garbled), Err(Refused::Garbled), "{garbled}");
         }
     }
 
@@ -263,11 +254,11 @@ mod tests {
             self.0.as_bytes()
         }
 
-        fn refuse(_: &Parts, refused: FormRefusal) -> StatusCode {
+        fn refuse(_: &Parts, refused: Refused) -> StatusCode {
             match refused {
-                FormRefusal::Unread(status) => status,
-                FormRefusal::Garbled => StatusCode::BAD_REQUEST,
-                FormRefusal::Foreign => StatusCode::FORBIDDEN,
+                Refused::Unread(status) => status,
+                Refused::Garbled => StatusCode::BAD_REQUEST,
+                Refused::Foreign => StatusCode::FORBIDDEN,
             }
         }
     }

@@ -2,7 +2,7 @@
 //! login.
 
 use genkan_store::{InteractionId, Secret};
-use genkan_web::form::{Bound, FormRefusal, OwnForm};
+use genkan_web::form::{Bound, OwnForm, Refused};
 use http::request::Parts;
 
 use super::path;
@@ -30,7 +30,7 @@ impl Bound<App> for OfLogin {
     }
 
     /// `/login/{interaction}`, and the pages below it.
-    fn refuse(head: &Parts, refused: FormRefusal) -> PageError {
+    fn refuse(head: &Parts, refused: Refused) -> PageError {
         let id = head.uri.path().split('/').nth(2);
         match id.and_then(|id| InteractionId::parse(id).ok()) {
             Some(id) => PageError::from(refused).try_again(&path(&id)),

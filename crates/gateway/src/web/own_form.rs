@@ -1,7 +1,7 @@
 //! Forms that only our own pages can send: they are bound to the cookie of a browser.
 
 use genkan_store::Secret;
-use genkan_web::form::{Bound, FormRefusal, FormTokens, Server, SubmittedForm};
+use genkan_web::form::{Bound, FormTokens, Refused, Sent, Server};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
@@ -38,22 +38,22 @@ impl Bound<App> for OfBrowser {
         self.0.expose().as_bytes()
     }
 
-    fn refuse(_: &Parts, refused: FormRefusal) -> PageError {
+    fn refuse(_: &Parts, refused: Refused) -> PageError {
         refused.into()
     }
 }
 
-impl From<FormRefusal> for PageError {
-    fn from(refused: FormRefusal) -> Self {
+impl From<Refused> for PageError {
+    fn from(refused: Refused) -> Self {
         match refused {
-            FormRefusal::Unread(status) => Self::new(
+            Refused::Unread(status) => Self::new(
                 status,
                 "The form did not arrive",
                 "It is larger than a form of ours, or it was cut off on its way. Nothing was changed.",
             )
             .what_to_do("go back and try again."),
-            FormRefusal::Garbled => Self::invalid_request("The form is garbled."),
-            FormRefusal::Foreign => foreign_form(),
+            Refused::Garbled => Self::invalid_request("The form is garbled."),
+            Refused::Foreign => foreign_form(),
         }
     }
 }
@@ -73,7 +73,7 @@ pub fn is_ours(app: &App, headers: &HeaderMap, path: &str, body: &[u8]) -> bool 
     let Some(browser) = app.cookies().read(headers, Cookie::Browser) else {
         return false;
     };
-    let sent = SubmittedForm {
+    let sent = Sent {
         headers,
         origin: Some(app.issuer()),
         body,

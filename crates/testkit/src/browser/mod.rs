@@ -23,7 +23,7 @@ const MAX_REDIRECTS: usize = 20;
 /// Where a navigation ended.
 #[derive(Debug)]
 #[must_use]
-pub enum Landing {
+pub enum Arrival {
     /// At a page of the gateway or of an identity provider.
     Page(Box<Page>),
     /// At an application.
@@ -72,7 +72,7 @@ impl Callback {
     }
 }
 
-impl Landing {
+impl Arrival {
     /// # Panics
     ///
     /// If it is not a page.
@@ -169,7 +169,7 @@ impl Browser {
     }
 
     /// Types an address.
-    pub async fn open(&mut self, url: &str) -> Landing {
+    pub async fn open(&mut self, url: &str) -> Arrival {
         let url = Url::parse(url).unwrap();
         self.navigate(Request {
             method: Method::GET,
@@ -183,18 +183,18 @@ impl Browser {
     }
 
     /// Follows a link on a page of `origin`.
-    pub async fn follow_from(&mut self, origin: &str, url: &str) -> Landing {
+    pub async fn follow_from(&mut self, origin: &str, url: &str) -> Arrival {
         let referer = Referer::of(origin);
         self.follow(origin, url, Some(referer)).await
     }
 
     /// Follows a link on a page of `origin` that hides its address
     /// (`Referrer-Policy: no-referrer`).
-    pub async fn follow_silently_from(&mut self, origin: &str, url: &str) -> Landing {
+    pub async fn follow_silently_from(&mut self, origin: &str, url: &str) -> Arrival {
         self.follow(origin, url, None).await
     }
 
-    async fn follow(&mut self, origin: &str, url: &str, referer: Option<Referer>) -> Landing {
+    async fn follow(&mut self, origin: &str, url: &str, referer: Option<Referer>) -> Arrival {
         self.navigate(Request {
             method: Method::GET,
             url: Url::parse(url).unwrap(),
@@ -207,7 +207,7 @@ impl Browser {
     }
 
     /// Sends a form on a page of `origin`, even if the person does not want it.
-    pub async fn post_from(&mut self, origin: &str, url: &str, fields: &[(&str, &str)]) -> Landing {
+    pub async fn post_from(&mut self, origin: &str, url: &str, fields: &[(&str, &str)]) -> Arrival {
         let form = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
@@ -223,7 +223,7 @@ impl Browser {
     }
 
     /// Loads an address into a frame on a page of `origin`.
-    pub async fn embed_on(&mut self, origin: &str, url: &str) -> Landing {
+    pub async fn embed_on(&mut self, origin: &str, url: &str) -> Arrival {
         self.navigate(Request {
             method: Method::GET,
             url: Url::parse(url).unwrap(),
@@ -236,12 +236,12 @@ impl Browser {
     }
 
     /// Fills in the form of a page and sends it.
-    pub async fn submit(&mut self, page: &Page, values: &[(&str, &str)]) -> Landing {
+    pub async fn submit(&mut self, page: &Page, values: &[(&str, &str)]) -> Arrival {
         self.submit_form(page, page.form(), values).await
     }
 
     /// As [`Self::submit`], for a page with several forms.
-    pub async fn submit_form(&mut self, page: &Page, form: &Form, values: &[(&str, &str)]) -> Landing {
+    pub async fn submit_form(&mut self, page: &Page, form: &Form, values: &[(&str, &str)]) -> Arrival {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form.fill(values))
             .finish();
@@ -258,12 +258,12 @@ impl Browser {
         .await
     }
 
-    async fn navigate(&mut self, mut request: Request) -> Landing {
+    async fn navigate(&mut self, mut request: Request) -> Arrival {
         for _ in 0..MAX_REDIRECTS {
             if !self.world.has_server(&request.url.origin().ascii_serialization()) {
                 let shown = self.world.redactor().redact(request.url.as_str());
                 let url = request.url;
-                return Landing::Application(Callback { url, shown });
+                return Arrival::Application(Callback { url, shown });
             }
             // A `Referer` that a policy has removed does not come back later.
             request.referer = request
@@ -278,7 +278,7 @@ impl Browser {
                     Html::default()
                 };
                 let url = request.url;
-                return Landing::Page(Box::new(Page { url, reply, html }));
+                return Arrival::Page(Box::new(Page { url, reply, html }));
             }
             let here = request.url.clone();
             request.url = here.join(&location).expect("a redirect leads somewhere");
@@ -376,13 +376,13 @@ impl Browser {
     }
 
     /// Begins a test of the organization's first connection: opens a new link and presses its button.
-    pub async fn begin_test(&mut self, organization: &Organization) -> Landing {
+    pub async fn begin_test(&mut self, organization: &Organization) -> Arrival {
         let page = self.open(&organization.test_link().await).await.page();
         self.submit(&page, &[]).await
     }
 
     /// Follows an application's redirect to the first page.
-    pub async fn start(&mut self, request: &Authorize) -> Landing {
+    pub async fn start(&mut self, request: &Authorize) -> Arrival {
         let from = request
             .parameter("redirect_uri")
             .unwrap_or("https://rp.test/")
@@ -396,16 +396,16 @@ impl Browser {
     }
 
     /// Answers every page as `person` would: says who they are, and signs in at the identity provider.
-    pub async fn go_on(&mut self, arrival: Landing, person: impl Into<Person>) -> Landing {
+    pub async fn go_on(&mut self, arrival: Arrival, person: impl Into<Person>) -> Arrival {
         let person = person.into();
         let mut arrival = arrival;
         for _ in 0..5 {
             let page = match arrival {
-                Landing::Page(page) => page,
-                application @ Landing::Application(_) => return application,
+                Arrival::Page(page) => page,
+                application @ Arrival::Application(_) => return application,
             };
             let Some(form) = page.html.forms().first().cloned() else {
-                return Landing::Page(page);
+                return Arrival::Page(page);
             };
             let action = page.url.join(&form.action).unwrap();
             let goes_on = |origin: url::Origin| self.world.has_server(&origin.ascii_serialization());
@@ -417,7 +417,7 @@ impl Browser {
             } else if form.field("email").is_some() && page.html.text().contains("We send you") {
                 self.submit_form(&page, &form, &[("email", &person.email)]).await
             } else {
-                return Landing::Page(page);
+                return Arrival::Page(page);
             };
         }
         arrival

@@ -17,7 +17,7 @@ async fn sign_in(
     let request = rp.authorize().with("organization_id", organization.id.as_str());
     let arrival = browser.start(&request).await;
     match browser.go_on(arrival, person).await {
-        genkan_testkit::Landing::Application(callback) => {
+        genkan_testkit::Arrival::Application(callback) => {
             let tokens = rp.redeem(&request.code(&callback.code())).await.expect_tokens();
             let mut claims = rp.verify(&tokens.access_token).await;
             let id = rp.verify(tokens.id_token()).await;
@@ -26,7 +26,7 @@ async fn sign_in(
             }
             Ok(claims)
         }
-        genkan_testkit::Landing::Page(page) => {
+        genkan_testkit::Arrival::Page(page) => {
             assert!(browser.cookies.get("genkan_session").is_none());
             let trace = gateway.login_trace().await;
             assert_eq!(trace.id.as_str(), page.reference());

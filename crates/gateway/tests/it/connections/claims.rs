@@ -4,7 +4,7 @@
 //! Source: OIDC Core §5.1, §5.3, §5.6.2.
 
 use genkan_protocol::trace::CheckOutcome;
-use genkan_testkit::{Canned, Gateway, Key, Landing, Organization, Person, Rp, on_each_engine};
+use genkan_testkit::{Arrival, Canned, Gateway, Key, Organization, Person, Rp, on_each_engine};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ async fn sign_in(
     let request = rp.authorize().with("organization_id", organization.id.as_str());
     let arrival = browser.start(&request).await;
     match browser.go_on(arrival, person).await {
-        Landing::Application(callback) => {
+        Arrival::Application(callback) => {
             let tokens = rp.redeem(&request.code(&callback.code())).await.expect_tokens();
             let mut claims = rp.verify(&tokens.access_token).await;
             let id = rp.verify(tokens.id_token()).await;
@@ -29,7 +29,7 @@ async fn sign_in(
             }
             Ok(claims)
         }
-        Landing::Page(_) => Err(gateway.login_trace().await.cause),
+        Arrival::Page(_) => Err(gateway.login_trace().await.cause),
     }
 }
 

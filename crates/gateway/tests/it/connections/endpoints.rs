@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use genkan_testkit::{Canned, Gateway, IdentityProvider, Landing, Rp};
+use genkan_testkit::{Arrival, Canned, Gateway, IdentityProvider, Rp};
 use http::StatusCode;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -16,8 +16,8 @@ async fn cause(gateway: &Gateway, rp: &Rp) -> String {
     let mut browser = gateway.browser();
     let arrival = browser.start(&request).await;
     match browser.go_on(arrival, "ada@acme.test").await {
-        Landing::Application(callback) => format!("signed in{}", callback.error()),
-        Landing::Page(page) => {
+        Arrival::Application(callback) => format!("signed in{}", callback.error()),
+        Arrival::Page(page) => {
             let trace = gateway.login_trace().await;
             assert_eq!(trace.id.as_str(), page.reference());
             trace.cause

@@ -4,7 +4,7 @@
 //! Source: OIDC Core §3.1.3.7, §5.3.2; RFC 9700 §2.1, §4.4.
 
 use genkan::simulator::Fault;
-use genkan_testkit::{Browser, Gateway, Landing, Person, Rp};
+use genkan_testkit::{Arrival, Browser, Gateway, Person, Rp};
 use insta::assert_snapshot;
 
 use super::misbehaviour::{Must, Table, refusal};
@@ -43,7 +43,7 @@ pub(super) const fn must(fault: Fault) -> Must {
     }
 }
 
-pub(super) async fn arrive(browser: &mut Browser, rp: &Rp, fault: Fault) -> Landing {
+pub(super) async fn arrive(browser: &mut Browser, rp: &Rp, fault: Fault) -> Arrival {
     let arrival = browser.start(&rp.authorize()).await;
     let person = Person::new("ada@acme.test").with_fault(fault);
     browser.go_on(arrival, &person).await

@@ -9,7 +9,7 @@ use genkan::connections::MAX_FORM_BYTES;
 use genkan::simulator::Fault;
 use genkan_db::p;
 use genkan_store::parked_answer;
-use genkan_testkit::{Browser, Gateway, Landing, Organization, Page, Rp, on_each_engine};
+use genkan_testkit::{Arrival, Browser, Gateway, Organization, Page, Rp, on_each_engine};
 use http::Method;
 
 use super::faults::{arrive, must};
@@ -294,7 +294,7 @@ async fn an_answer_waits_five_minutes() {
         // The code waits less long; what the provider says of it is its own affair.
         gateway.clock().advance(after);
         let arrival = browser.open(&format!("{}{place}", gateway.url())).await;
-        let Landing::Page(page) = arrival else {
+        let Arrival::Page(page) = arrival else {
             panic!("{arrival:?}");
         };
         let heading = if counts {

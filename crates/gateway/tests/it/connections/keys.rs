@@ -3,7 +3,7 @@
 //! Source: OIDC Core §10.1.1.
 
 use genkan::simulator::Fault;
-use genkan_testkit::{Gateway, Landing, Person};
+use genkan_testkit::{Arrival, Gateway, Person};
 
 #[tokio::test]
 async fn a_rotated_key_is_fetched_at_once() {
@@ -35,7 +35,7 @@ async fn unknown_keys_do_not_make_a_flood() {
         let arrival = browser.start(&rp.authorize()).await;
         let person = Person::new("ada@acme.test").with_fault(Fault::UnknownKey);
         let refused = browser.go_on(arrival, &person).await;
-        assert!(matches!(refused, Landing::Page(_)));
+        assert!(matches!(refused, Arrival::Page(_)));
     }
     let fetched = gateway.idp().await.requests("/keys").len();
     assert!((1..=2).contains(&fetched), "{fetched} times");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use genkan_protocol::trace::CheckOutcome;
 use genkan_store::TraceId;
-use genkan_testkit::{Browser, Gateway, Landing, Page};
+use genkan_testkit::{Arrival, Browser, Gateway, Page};
 
 /// What must come of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,16 +27,16 @@ pub(super) struct Table<'a, F> {
 
 impl<F: Copy + Display> Table<'_, F> {
     /// Lets a new browser `arrive` with each fault, and tells in a line what came of it.
-    pub(super) async fn go_through(&self, arrive: impl AsyncFn(&mut Browser, F) -> Landing) -> String {
+    pub(super) async fn go_through(&self, arrive: impl AsyncFn(&mut Browser, F) -> Arrival) -> String {
         let mut noticed = Vec::new();
         for &fault in self.faults {
             // Of many that fail within a minute not each has a trace.
             self.gateway.clock().advance(Duration::from_secs(60));
             let mut browser = self.gateway.browser();
             let told = match ((self.must)(fault), arrive(&mut browser, fault).await) {
-                (Must::NotExpect, Landing::Page(page)) => page.heading().to_owned(),
-                (Must::Refuse, Landing::Page(page)) => refusal(self.gateway, &page).await,
-                (Must::Accept, Landing::Application(_)) => {
+                (Must::NotExpect, Arrival::Page(page)) => page.heading().to_owned(),
+                (Must::Refuse, Arrival::Page(page)) => refusal(self.gateway, &page).await,
+                (Must::Accept, Arrival::Application(_)) => {
                     noticed.push(format!("{fault} -> signed in"));
                     continue;
                 }

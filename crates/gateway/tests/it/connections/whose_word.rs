@@ -6,7 +6,7 @@ use genkan_store::domain::{self, Domain, Proof};
 use genkan_store::identity::relink;
 use genkan_store::user::{self, User};
 use genkan_store::{OrganizationId, membership, user as users};
-use genkan_testkit::{Gateway, Landing, Organization, Person, Rp, Tokens, on_each_engine};
+use genkan_testkit::{Arrival, Gateway, Organization, Person, Rp, Tokens, on_each_engine};
 use serde_json::json;
 
 /// Signs in at an organization; the tokens, or the trace of why not.
@@ -20,10 +20,10 @@ async fn sign_in(
     let request = rp.authorize().with("organization_id", organization.id.as_str());
     let arrival = browser.start(&request).await;
     match browser.go_on(arrival, person).await {
-        Landing::Application(callback) => {
+        Arrival::Application(callback) => {
             Ok(rp.redeem(&request.code(&callback.code())).await.expect_tokens())
         }
-        Landing::Page(_) => Err(gateway.login_trace().await),
+        Arrival::Page(_) => Err(gateway.login_trace().await),
     }
 }
 

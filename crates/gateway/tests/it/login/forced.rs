@@ -9,7 +9,7 @@ use genkan_protocol::EmailAddress;
 use genkan_store::interaction::{self, Stage};
 use genkan_store::{InteractionId, SessionId, connection, user};
 use genkan_testkit::{
-    Authorize, Browser, Gateway, IdentityProvider, Landing, Organization, Page, Rp, Tokens, on_each_engine,
+    Arrival, Authorize, Browser, Gateway, IdentityProvider, Organization, Page, Rp, Tokens, on_each_engine,
 };
 use insta::assert_snapshot;
 
@@ -293,7 +293,7 @@ async fn one_of_many_presses_counts() {
             .await;
             let answered = answers
                 .iter()
-                .filter(|answer| matches!(answer, Landing::Application(_)))
+                .filter(|answer| matches!(answer, Arrival::Application(_)))
                 .count();
             assert_eq!(answered, 1, "the application has one answer");
             let switched = started(gateway, "user.login").await - logins;

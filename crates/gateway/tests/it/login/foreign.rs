@@ -8,7 +8,7 @@ use std::time::Duration;
 use genkan_db::p;
 use genkan_protocol::EmailAddress;
 use genkan_store::{familiar, membership, user};
-use genkan_testkit::{Authorize, Browser, Gateway, Landing, Person, on_each_engine};
+use genkan_testkit::{Arrival, Authorize, Browser, Gateway, Person, on_each_engine};
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -22,10 +22,10 @@ async fn ends(browser: &mut Browser, page: &str, request: &Authorize, email: &st
     heading(browser.go_on(arrival, email).await)
 }
 
-fn heading(arrival: Landing) -> Option<String> {
+fn heading(arrival: Arrival) -> Option<String> {
     match arrival {
-        Landing::Page(page) => Some(page.heading().to_owned()),
-        Landing::Application(callback) => {
+        Arrival::Page(page) => Some(page.heading().to_owned()),
+        Arrival::Application(callback) => {
             callback.code();
             None
         }

@@ -57,7 +57,7 @@ async fn login_asks_again_and_asks_the_provider_to_ask_too() {
         idp.last_request("/authorize").parameter("prompt").as_deref(),
         Some("login")
     );
-    let arrival = genkan_testkit::Landing::Page(Box::new(page));
+    let arrival = genkan_testkit::Arrival::Page(Box::new(page));
     let callback = browser.go_on(arrival, "ada@acme.test").await.callback();
     let tokens = rp.redeem(&request.code(&callback.code())).await.expect_tokens();
     let after = rp.verify(tokens.id_token()).await;
@@ -110,7 +110,7 @@ async fn select_account_offers_the_present_one_and_any_other() {
         // A provider that lists no words may not know `select_account`.
         Some("login")
     );
-    let arrival = genkan_testkit::Landing::Page(Box::new(simulator));
+    let arrival = genkan_testkit::Arrival::Page(Box::new(simulator));
     let callback = browser.go_on(arrival, "bob@acme.test").await.callback();
     let tokens = rp.redeem(&request.code(&callback.code())).await.expect_tokens();
     assert_eq!(rp.verify(tokens.id_token()).await["email"], "bob@acme.test");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use genkan::simulator::Fault;
-use genkan_testkit::{Authorize, Browser, Gateway, Landing, Page, Rp};
+use genkan_testkit::{Arrival, Authorize, Browser, Gateway, Page, Rp};
 use url::Url;
 
 const STEPS: usize = 250;
@@ -62,7 +62,7 @@ impl Walk<'_> {
             _ => self.log_out().await,
         };
         match arrival {
-            Landing::Page(page) => {
+            Arrival::Page(page) => {
                 let status = page.reply.status.as_u16();
                 // An answer of 8 MiB is given up like none. Nothing else is a reason.
                 let is_providers = status == 503
@@ -79,11 +79,11 @@ impl Walk<'_> {
                 );
                 self.pages.push(*page);
             }
-            Landing::Application(callback) => self.arrive(&callback.url).await,
+            Arrival::Application(callback) => self.arrive(&callback.url).await,
         }
     }
 
-    async fn begin(&mut self) -> Landing {
+    async fn begin(&mut self) -> Arrival {
         let mut request = self.rp.authorize();
         for (name, values) in [
             (
@@ -104,7 +104,7 @@ impl Walk<'_> {
     }
 
     /// A form of any page that was ever seen, filled in anyhow.
-    async fn submit(&mut self) -> Landing {
+    async fn submit(&mut self) -> Arrival {
         // Mostly the one on the screen.
         let from = self
             .pages
@@ -140,7 +140,7 @@ impl Walk<'_> {
         self.browser.submit_form(&self.pages[index], &form, &fields).await
     }
 
-    async fn go_back(&mut self) -> Landing {
+    async fn go_back(&mut self) -> Arrival {
         let Some(url) = self
             .browser
             .trail
@@ -153,7 +153,7 @@ impl Walk<'_> {
         self.browser.open(&url).await
     }
 
-    async fn log_out(&mut self) -> Landing {
+    async fn log_out(&mut self) -> Arrival {
         let client_id = ("client_id", self.rp.id.as_str());
         let url = self
             .rp

@@ -1,14 +1,14 @@
 //! Where a request leads: home-realm discovery and the order of its selectors, which is
 //! that of Scalekit.
 
-use genkan_testkit::{Authorize, Gateway, IdentityProvider, Landing};
+use genkan_testkit::{Arrival, Authorize, Gateway, IdentityProvider};
 use insta::assert_snapshot;
 
 /// Which identity provider a request leads to; else the page or the error.
 async fn leads_to(gateway: &Gateway, request: &Authorize, idps: &[(&str, &IdentityProvider)]) -> String {
     match gateway.browser().start(request).await {
-        Landing::Application(callback) => callback.error(),
-        Landing::Page(page) => idps
+        Arrival::Application(callback) => callback.error(),
+        Arrival::Page(page) => idps
             .iter()
             .find(|(_, idp)| page.url.as_str().starts_with(idp.issuer()))
             .map_or_else(|| page.heading().to_owned(), |(name, _)| (*name).to_owned()),

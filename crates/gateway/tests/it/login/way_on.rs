@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use genkan_testkit::{Browser, Gateway, Landing, Page, Rp, on_each_engine};
+use genkan_testkit::{Arrival, Browser, Gateway, Page, Rp, on_each_engine};
 
 /// Signs in; tells where the login was, and the address of the provider's answer.
 async fn finished(browser: &mut Browser, rp: &Rp) -> (String, String) {
@@ -125,7 +125,7 @@ async fn an_answer_that_came_too_early_leads_back_to_the_open_login() {
     let refused = browser.open(&answer).await.page();
     assert_eq!(way_on(&refused, "Go on with the sign-in"), Some(login.as_str()));
     // And the login is not spoiled by it.
-    let Landing::Application(callback) = browser.submit(&provider, &[("email", "ada@acme.test")]).await
+    let Arrival::Application(callback) = browser.submit(&provider, &[("email", "ada@acme.test")]).await
     else {
         panic!("the sign-in goes on")
     };

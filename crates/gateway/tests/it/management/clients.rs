@@ -11,7 +11,7 @@ use genkan_contract::scalekit::v1::clients::{
 };
 use genkan_store::client::{self, GrantType};
 use genkan_store::{ClientId, OrganizationId, organization};
-use genkan_testkit::{Gateway, Landing, Reply, on_each_engine};
+use genkan_testkit::{Arrival, Gateway, Reply, on_each_engine};
 use serde_json::{Value, json};
 
 use super::{Channel, channel};
@@ -291,7 +291,7 @@ async fn a_client_of_a_resource_gets_what_the_resource_offers() {
         .authorize()
         .with("client_id", &machine.id)
         .with("redirect_uri", "https://agent.test/callback");
-    let Landing::Application(callback) = gateway.browser().start(&request).await else {
+    let Arrival::Application(callback) = gateway.browser().start(&request).await else {
         panic!("the client was not told");
     };
     assert_eq!(
@@ -309,7 +309,7 @@ async fn a_client_gets_tokens_in_the_ways_it_is_registered_for() {
         .await;
     assert_eq!(rp.post("/oauth/token", &[ASK]).send().await.status, 200);
     assert_eq!(rp.refresh("r1").await.oauth_error(), "unauthorized_client");
-    let Landing::Application(callback) = gateway.browser().start(&rp.authorize()).await else {
+    let Arrival::Application(callback) = gateway.browser().start(&rp.authorize()).await else {
         panic!("the client was not told");
     };
     assert_eq!(

@@ -2,18 +2,18 @@
 //!
 //! Source: RFC 6749 §3.1, §4.1.1, §4.1.2; RFC 7636 §4.3; OIDC Core §3.1.2; RFC 9700 §4.1.
 
-use genkan_testkit::{Authorize, Gateway, Landing, Page, Rp};
+use genkan_testkit::{Arrival, Authorize, Gateway, Page, Rp};
 use http::Method;
 use insta::assert_snapshot;
 
 /// The page that stands where a redirect would be wrong.
 async fn page(gateway: &Gateway, request: &Authorize) -> Page {
     match gateway.browser().open(&request.url()).await {
-        Landing::Page(page) => {
+        Arrival::Page(page) => {
             assert_eq!(page.reply.header("location"), "", "{}", request.url());
             *page
         }
-        Landing::Application(callback) => panic!("{} redirected to {}", request.url(), callback.url),
+        Arrival::Application(callback) => panic!("{} redirected to {}", request.url(), callback.url),
     }
 }
 
@@ -176,8 +176,8 @@ async fn a_wildcard_counts_in_development_only() {
             .with("redirect_uri", "https://pr-7.preview.test/cb")
             .with("prompt", "none");
         match gateway.browser().start(&request).await {
-            Landing::Application(callback) => assert!(is_answered, "{}", callback.url),
-            Landing::Page(page) => assert!(!is_answered, "{}", page.reply.transcript()),
+            Arrival::Application(callback) => assert!(is_answered, "{}", callback.url),
+            Arrival::Page(page) => assert!(!is_answered, "{}", page.reply.transcript()),
         }
         for uri in [
             "https://*.preview.test/cb",

@@ -6,7 +6,7 @@ use genkan_db::testing::Scratch;
 use genkan_protocol::jose::Algorithm;
 use genkan_store::MIGRATIONS;
 use genkan_store::signing_key::{self, Schedule};
-use genkan_testkit::{Gateway, Key, Landing, Rp, Tokens, on_each_engine};
+use genkan_testkit::{Arrival, Gateway, Key, Rp, Tokens, on_each_engine};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const SCHEDULE: Schedule = Schedule {
@@ -115,14 +115,14 @@ async fn hints_after(gateway: &Gateway, rotated: Schedule) -> (String, String, S
     let logout = rp.logout_url(&[("id_token_hint", &hint), ("post_logout_redirect_uri", &uri)]);
     let arrival = browser.open(&logout).await;
     let sign_out = match arrival {
-        Landing::Page(page) => {
+        Arrival::Page(page) => {
             let heading = page.heading().to_owned();
             // Who says yes is signed out, and led back.
             let back = browser.submit(&page, &[("choice", "sign_out")]).await.callback();
             assert!(back.url.as_str().starts_with(&uri), "{}", back.url);
             heading
         }
-        Landing::Application(_) => "at once".to_owned(),
+        Arrival::Application(_) => "at once".to_owned(),
     };
     (silently, anew, sign_out)
 }

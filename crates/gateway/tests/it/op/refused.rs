@@ -3,7 +3,7 @@
 
 use genkan_store::event::{self, Event, Filter, Kind};
 use genkan_store::{MAX_LIMIT, Page};
-use genkan_testkit::{Gateway, Landing, Logs, Rp, on_each_engine};
+use genkan_testkit::{Arrival, Gateway, Logs, Rp, on_each_engine};
 
 async fn refusals(gateway: &Gateway) -> Vec<Event> {
     let filter = Filter {
@@ -29,7 +29,7 @@ async fn a_redirect_uri_that_is_not_registered_is_in_the_event_and_not_on_the_pa
             "redirect_uri",
             "https://rp.test/elsewhere?code=hunter2&tenant=7#hunter2",
         );
-        let Landing::Page(page) = gateway.browser().start(&request).await else {
+        let Arrival::Page(page) = gateway.browser().start(&request).await else {
             panic!("nobody is sent to an address that is not registered")
         };
         assert_eq!(page.reply.status, 400);

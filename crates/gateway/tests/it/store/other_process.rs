@@ -6,7 +6,7 @@ use std::time::Duration;
 use genkan_db::Db;
 use genkan_store::client::{self, ClientSecret};
 use genkan_store::{Error, Secret, connection, domain, environment};
-use genkan_testkit::{Gateway, Landing, Rp, on_each_engine};
+use genkan_testkit::{Arrival, Gateway, Rp, on_each_engine};
 
 /// One change, as the command line makes it.
 async fn change(gateway: &Gateway, act: impl AsyncFn(&Db)) {
@@ -69,7 +69,7 @@ async fn an_address_is_an_applications_from_its_registration_to_its_removal() {
             .with("redirect_uri", "https://new.test/callback")
             .with("prompt", "none");
         let is_registered =
-            async || matches!(gateway.browser().start(&request).await, Landing::Application(_));
+            async || matches!(gateway.browser().start(&request).await, Arrival::Application(_));
         let may_call = async || {
             let reply = gateway
                 .get("/userinfo")
@@ -136,8 +136,8 @@ async fn connections_and_domains_change_at_once() {
         let leads = async || {
             let request = rp.authorize().with("domain", "acme.test");
             match gateway.browser().start(&request).await {
-                Landing::Page(page) => page.heading().to_owned(),
-                Landing::Application(callback) => callback.error(),
+                Arrival::Page(page) => page.heading().to_owned(),
+                Arrival::Application(callback) => callback.error(),
             }
         };
         assert_eq!(leads().await, "Sign in as anyone");

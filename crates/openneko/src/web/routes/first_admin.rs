@@ -10,7 +10,7 @@ use genkan_web::listener::ClientIp;
 use super::begin::too_many;
 use super::notice::Notice;
 use crate::web::app::{App, SignedIn};
-use crate::web::store::first_admin::{self, ClaimOutcome};
+use crate::web::store::first_admin::{self, Claimed};
 use crate::web::store::manage::By;
 use crate::web::{random, reply, store};
 
@@ -46,12 +46,12 @@ pub(super) async fn claim(
     })
     .await;
     let notice = match claimed {
-        Ok(ClaimOutcome::Yes) => Notice::FirstAdmin,
-        Ok(ClaimOutcome::WrongWord) => {
+        Ok(Claimed::Yes) => Notice::FirstAdmin,
+        Ok(Claimed::WrongWord) => {
             tracing::warn!(reference, user = user.id, %client, "a wrong word for the first admin");
             Notice::WrongWord
         }
-        Ok(ClaimOutcome::TooLate) => Notice::AdminExists,
+        Ok(Claimed::TooLate) => Notice::AdminExists,
         Err(error) => return reply::unavailable(&headers, &error),
     };
     reply::redirect(StatusCode::SEE_OTHER, &format!("/?notice={}", notice.code()))

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use genkan_web::cookie;
-use genkan_web::form::{Bound, FormRefusal, OwnForm};
+use genkan_web::form::{Bound, OwnForm, Refused};
 use genkan_web::listener::ClientIp;
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
 use http::request::Parts;
@@ -114,7 +114,7 @@ impl Bound<App> for Question {
         &self.session_hash
     }
 
-    fn refuse(_: &Parts, refused: FormRefusal) -> Response {
+    fn refuse(_: &Parts, refused: Refused) -> Response {
         let why = "The form is not one that this page gave you.";
         not_done(refused, why, "open the page again and repeat it there.")
     }

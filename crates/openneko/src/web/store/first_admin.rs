@@ -93,7 +93,7 @@ pub async fn offer(tx: &mut Tx<'_>, word: &str, now: Timestamp) -> Result<bool, 
 
 /// The result of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClaimOutcome {
+pub enum Claimed {
     Yes,
     /// Never offered, used, or expired.
     WrongWord,
@@ -110,7 +110,7 @@ pub enum ClaimOutcome {
 /// # Errors
 ///
 /// If the database fails.
-pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> Result<ClaimOutcome, Error> {
+pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> Result<Claimed, Error> {
     let taken = tx
         .opt(
             "DELETE FROM first_admin_word WHERE word_hash = $1 AND expires_at > $2 RETURNING created_at",
@@ -118,17 +118,15 @@ pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> R
         )
         .await?;
     if taken.is_none() {
-        return Ok(ClaimOutcome::WrongWord);
+        return Ok(Claimed::WrongWord);
     }
     if !is_missing(tx).await? {
-        return Ok(ClaimOutcome::TooLate);
+        return Ok(Claimed::TooLate);
     }
     tx.exec("DELETE FROM first_admin_word", &[]).await?;
     match manage::change(tx, user_id, Change::SetRole(Role::Admin), by).await? {
-        ChangeOutcome::Yes => Ok(ClaimOutcome::Yes),
-        ChangeOutcome::Already | ChangeOutcome::LastAdmin | ChangeOutcome::NoSuchUser => {
-            Ok(ClaimOutcome::TooLate)
-        }
+        ChangeOutcome::Yes => Ok(Claimed::Yes),
+        ChangeOutcome::Already | ChangeOutcome::LastAdmin | ChangeOutcome::NoSuchUser => Ok(Claimed::TooLate),
     }
 }
 
