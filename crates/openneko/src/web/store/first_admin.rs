@@ -111,6 +111,15 @@ pub enum Claimed {
 ///
 /// If the database fails.
 pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> Result<Claimed, Error> {
+    if tx.locks() {
+        // Two people with two words take out each other's, too: in one order, or each would wait
+        // for the other until the database ends one of them.
+        tx.all(
+            "SELECT word_hash FROM first_admin_word ORDER BY word_hash FOR UPDATE",
+            &[],
+        )
+        .await?;
+    }
     let taken = tx
         .opt(
             "DELETE FROM first_admin_word WHERE word_hash = $1 AND expires_at > $2 RETURNING created_at",

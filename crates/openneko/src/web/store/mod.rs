@@ -13,7 +13,7 @@ pub mod session;
 pub mod switch;
 pub mod user;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use genkan_db::{Db, Error, Migration, Row, Tx, p};
 use jiff::Timestamp;
@@ -73,7 +73,12 @@ pub async fn prepare(db: &Db, now: Timestamp) -> Result<(), Error> {
 /// How often a transaction runs that meets a row of another one.
 const TRIES: u32 = 8;
 
-/// Runs a transaction, and again if another one wrote first what it would write.
+/// How long a transaction waits for its turn to write. The database itself gives up after
+/// five seconds; a person who waits for a page rather waits than tries again.
+const BUSY_FOR: Duration = Duration::from_secs(20);
+
+/// Runs a transaction, and again if another one wrote first what it would write, or if
+/// too many write at once.
 ///
 /// Two first sign-ins of one person both see no row. The second one meets the unique
 /// key, runs again, and finds the row.
@@ -86,8 +91,14 @@ pub async fn write<T>(
     f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone,
 ) -> Result<T, Error> {
     let mut tries = 1;
+    let begun = Instant::now();
     loop {
         match db.tx(f.clone()).await {
+            // Nothing is done: another one holds what this one needs.
+            Err(Error::Busy(_)) if begun.elapsed() < BUSY_FOR => {
+                let jitter = u64::from(random::bytes::<1>()[0]);
+                tokio::time::sleep(Duration::from_millis(50 + jitter / 4)).await;
+            }
             Err(Error::Conflict(_)) if tries < TRIES => {
                 let jitter = u64::from(random::bytes::<1>()[0]);
                 tokio::time::sleep(Duration::from_millis(u64::from(tries) * 5 + jitter / 8)).await;

@@ -81,7 +81,7 @@ async fn a_word_counts_once_for_an_hour_and_never_beside_an_admin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_people_with_words_one_becomes_the_admin() {
     on_each_engine(async |db| {
-        let ids = members(&db, 20).await;
+        let ids = members(&db, 60).await;
         let words = [offer(&db, 0).await.unwrap(), offer(&db, 0).await.unwrap()];
         let db = Arc::new(db);
         let racers = ids.into_iter().enumerate().map(|(number, id)| {
