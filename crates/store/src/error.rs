@@ -81,6 +81,8 @@ pub mod conflict {
     pub const PERMISSION_NAME: &str = "permissions.name";
     /// There are [`crate::permission::MAX_PERMISSIONS`] permissions already.
     pub const PERMISSIONS: &str = "permissions";
+    /// The browser has an active session already.
+    pub const SESSION_OF_BROWSER: &str = "sessions.browser_hash";
     /// The organization has as many members and open invitations as it may.
     pub const ORGANIZATION_FULL: &str = "organizations.max_allowed_users";
     /// The authenticator is registered already.

@@ -51,6 +51,7 @@ impl Sessions {
             organization_id: None,
             connection_id: None,
             proofs: Proofs::default(),
+            browser: None,
             ip: Some("192.0.2.1".to_owned()),
             user_agent: Some(
                 "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned(),

@@ -16,7 +16,7 @@ use genkan_store::admission::{self, Recognized};
 use genkan_store::client::Client;
 use genkan_store::interaction::{self, Held, Interaction, Stage};
 use genkan_store::session::Session;
-use genkan_store::{Error, OrganizationId, Timestamp, UserId, organization};
+use genkan_store::{Error, OrganizationId, SessionId, Timestamp, UserId, organization};
 use genkan_web::listener::ClientIp;
 use genkan_web::page::{Forms, Page, PageTemplate, Room};
 use genkan_web::text::Hidden;
@@ -117,7 +117,7 @@ async fn name_of(tx: &mut Tx<'_>, id: Option<&OrganizationId>) -> Result<Option<
 /// [`PageError`] if the store fails.
 pub async fn render(app: &App, client: &Client, login: &Login, facts: &Facts) -> Result<Response, PageError> {
     let interaction = &login.interaction;
-    let current = facts.signed_in.as_ref();
+    let current = login.present(facts);
     let session = current.map(|current| &current.session);
     let (held, shown) = app
         .db()
@@ -179,17 +179,16 @@ pub async fn submit(
     headers: HeaderMap,
     StepForm { fields: form, .. }: StepForm,
 ) -> Result<Response, PageError> {
-    let Login {
-        interaction, facts, ..
-    } = Login::read(&app, &headers, &id).await?;
-    let facts = facts.ok_or_else(PageError::interaction_gone)?;
+    let mut login = Login::read(&app, &headers, &id).await?;
+    let facts = login.facts.take().ok_or_else(PageError::interaction_gone)?;
+    let session = login.present(&facts).map(|current| current.session.id.clone());
+    let interaction = login.interaction;
     // Answered before.
     if !matches!(interaction.stage, Stage::Arrived { .. }) {
         return Ok(redirect_to(&interaction.id));
     }
-    let session = facts.signed_in.as_ref().map(|current| &current.session);
     // In another tab somebody else signed in or out: the page said another name.
-    if form.one("session") != Ok(Some(session.map_or(NOBODY, |session| session.id.as_str()))) {
+    if form.one("session") != Ok(Some(session.as_ref().map_or(NOBODY, SessionId::as_str))) {
         return Ok(redirect_to(&interaction.id));
     }
     if form.one("choice") != Ok(Some("switch")) {
@@ -216,7 +215,7 @@ pub async fn submit(
         return Ok(redirect_to(&interaction.id));
     }
     let agreed = Agreed {
-        session: session.map(|session| session.id.clone()),
+        session,
         user: person(&form)?,
     };
     let browser = Browser::of(&app, &headers, client_ip);

@@ -56,6 +56,9 @@ pub struct Login {
     pub browser: Secret,
     /// `None`: nobody is to be signed in, a connection is tried.
     pub facts: Option<Facts>,
+    /// While the person is asked: the session that began in this browser, if its cookie is
+    /// not here (yet).
+    pub beside: Option<SignedIn>,
 }
 
 impl Facts {
@@ -110,6 +113,11 @@ impl Facts {
 }
 
 impl Login {
+    /// Who is signed in where the person is asked.
+    pub(super) fn present<'a>(&'a self, facts: &'a Facts) -> Option<&'a SignedIn> {
+        facts.signed_in.as_ref().or(self.beside.as_ref())
+    }
+
     /// The login `id`, if this browser started it and it is still open.
     ///
     /// # Errors
@@ -118,11 +126,19 @@ impl Login {
     pub async fn read(app: &App, headers: &HeaderMap, id: &str) -> Result<Self, PageError> {
         let named = Named::read(app, headers, id)?;
         let (session, now) = (session_hash(app, headers), app.now());
-        let (found, signed_in, (session_gives, target)) = app
+        let (found, signed_in, beside, (session_gives, target)) = app
             .db()
             .read(async |tx| -> Result<_, Error> {
                 let found = named.find(tx).await?;
                 let signed_in = SignedIn::find(tx, session.as_ref(), now).await?;
+                let beside = match &found {
+                    Some(Interaction {
+                        stage: Stage::Arrived { .. },
+                        browser,
+                        ..
+                    }) if signed_in.is_none() => SignedIn::of_browser(tx, browser, now).await?,
+                    _ => None,
+                };
                 let session = session_of(signed_in.as_ref());
                 let place = match found.as_ref().map(|interaction| &interaction.request) {
                     Some(Request::Authorize(request)) => (
@@ -131,7 +147,7 @@ impl Login {
                     ),
                     Some(Request::TestConnection { .. }) | None => (false, Ok(None)),
                 };
-                Ok((found, signed_in, place))
+                Ok((found, signed_in, beside, place))
             })
             .await?;
         let interaction = still_open(app, found).await?;
@@ -151,6 +167,7 @@ impl Login {
             interaction,
             browser: named.browser,
             facts,
+            beside,
         })
     }
 }
@@ -215,6 +232,22 @@ impl SignedIn {
         let Some(session) = session::find_live_by_token(tx, session, now).await? else {
             return Ok(None);
         };
+        Self::of(tx, session).await
+    }
+
+    /// As [`Self::find`], the session that began in a browser.
+    async fn of_browser(
+        tx: &mut Tx<'_>,
+        browser: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Self>, Error> {
+        match session::find_of_browser(tx, browser).await? {
+            Some(session) if session.is_live(now) => Self::of(tx, session).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn of(tx: &mut Tx<'_>, session: Session) -> Result<Option<Self>, Error> {
         let user = user::find(tx, &session.user_id).await?;
         let user = user.filter(|user| !user.disabled);
         Ok(user.map(|user| Self { session, user }))

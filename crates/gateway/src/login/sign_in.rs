@@ -17,7 +17,7 @@ use genkan_store::admission::{self, Admitted, Claim, Recognized, Refusal};
 use genkan_store::interaction::{self, Held, Interaction, Request, Stage};
 use genkan_store::proof::Proofs;
 use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
-use genkan_store::{Error, Secret, SecretHash, SessionId, Stamp, UserId, connection, familiar};
+use genkan_store::{Error, Secret, SecretHash, SessionId, Stamp, UserId, conflict, connection, familiar};
 use http::{HeaderMap, header};
 
 use super::facts::{self, Facts, SignedIn, session_hash};
@@ -59,10 +59,20 @@ impl Browser {
         }
     }
 
-    /// Its session, as it stands in the transaction that may end it.
-    async fn session(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<Session>, Error> {
-        let signed_in = SignedIn::find(tx, self.session.as_ref(), now).await?;
-        Ok(signed_in.map(|signed_in| signed_in.session))
+    /// Its session, as it stands in the transaction that may end it; `begun_in` to look also
+    /// for one whose cookie it did not send.
+    async fn session(
+        &self,
+        tx: &mut Tx<'_>,
+        at: Stamp<'_>,
+        begun_in: Option<&SecretHash>,
+    ) -> Result<Option<Session>, Error> {
+        let signed_in = SignedIn::find(tx, self.session.as_ref(), at.now).await?;
+        let by_cookie = signed_in.map(|signed_in| signed_in.session);
+        match begun_in {
+            Some(browser) => session::leave_one(tx, at, by_cookie, browser).await,
+            None => Ok(by_cookie),
+        }
     }
 }
 
@@ -112,19 +122,26 @@ pub(super) async fn sign_in(
     };
     let finish = Finish::new(app, browser, interaction, held).await?;
     let begun = Instant::now();
+    // Nearly no browser has a session whose cookie it did not send, so nobody looks for one at first.
+    let mut begun_in = None;
     let end = loop {
         let end = app
             .db()
             .tx_read_committed(async |tx| -> Result<End, Error> {
-                let previous = browser.session(tx, now).await?;
+                let previous = browser.session(tx, at, begun_in).await?;
                 if let Some(instead) = finish.ask_first(tx, previous.as_ref(), now).await? {
                     return Ok(instead);
                 }
                 finish.sign_in(tx, at, previous.as_ref(), None).await
             })
             .await;
-        if !passes(&end) || begun.elapsed() >= INSIST_FOR {
+        let is_second = matches!(end, Err(Error::Conflict(conflict::SESSION_OF_BROWSER)));
+        if !(is_second || passes(&end)) || begun.elapsed() >= INSIST_FOR {
             break end?;
+        }
+        if is_second && begun_in.is_none() {
+            begun_in = Some(&interaction.browser);
+            continue;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
@@ -165,7 +182,7 @@ pub(super) async fn go_on(
     let end = app
         .db()
         .tx(async |tx| -> Result<End, Error> {
-            let previous = browser.session(tx, now).await?;
+            let previous = browser.session(tx, at, Some(&interaction.browser)).await?;
             // Still the one that was shown: another tab may have ended it.
             if previous.as_ref().map(|session| &session.id) != agreed.session.as_ref() {
                 return Err(Error::Stale);
@@ -180,7 +197,9 @@ pub(super) async fn go_on(
         Ok(End::SignedIn(session)) => Ok(finish.go_on(app, &session)),
         Ok(End::Answered(session)) => Ok(finish.answer(app, &session)),
         // Answered twice, or no longer what was shown: the dispatcher looks again.
-        Ok(End::Held) | Err(Error::Stale) => Ok(redirect_to(&interaction.id)),
+        Ok(End::Held) | Err(Error::Stale | Error::Conflict(conflict::SESSION_OF_BROWSER)) => {
+            Ok(redirect_to(&interaction.id))
+        }
         Ok(End::Refused(refusal)) => refuse_held(app, interaction, &finish.held.claim, &refusal).await,
         Err(error) => Err(error.into()),
     }
@@ -355,6 +374,7 @@ impl<'a> Finish<'a> {
             organization_id: admitted.connection.organization_id.clone(),
             connection_id: claim.proof.connection_id().cloned(),
             proofs: Proofs::of(&claim.proof, self.held.auth_time),
+            browser: Some(self.interaction.browser),
             ip: Some(self.browser.ip.clone()),
             user_agent: self.browser.user_agent.clone(),
         };

@@ -113,15 +113,7 @@ async fn end_session(
     let now = app.now();
     let request = read(app, parameters).await?;
     let cookie = app.cookies().read(headers, Cookie::Session);
-    let current = match &cookie {
-        Some(secret) => {
-            let hash = secret.sha256();
-            app.db()
-                .read(async |tx| session::find_live_by_token(tx, &hash, now).await)
-                .await?
-        }
-        None => None,
-    };
+    let current = current(app, headers, cookie.as_ref()).await?;
     // Before anything changes: where would we send the browser afterwards?
     let target = redirect_target(app, &request, current.as_ref()).await?;
 
@@ -171,6 +163,30 @@ async fn end_session(
             .append(header::SET_COOKIE, app.cookies().clear(Cookie::Session));
     }
     Ok(response)
+}
+
+/// The session of the browser: that of its cookie, else the one that began in it. Of two answers
+/// that came at once the browser kept one cookie, perhaps that of before.
+async fn current(
+    app: &App,
+    headers: &HeaderMap,
+    cookie: Option<&Secret>,
+) -> Result<Option<Session>, PageError> {
+    let now = app.now();
+    let token = cookie.map(Secret::sha256);
+    let browser = app.cookies().read(headers, Cookie::Browser);
+    let browser = browser.as_ref().map(Secret::sha256);
+    let found = app.db().read(async |tx| -> Result<_, Error> {
+        if let Some(token) = &token
+            && let Some(session) = session::find_live_by_token(tx, token, now).await?
+        {
+            return Ok(Some(session));
+        }
+        let Some(browser) = &browser else { return Ok(None) };
+        let found = session::find_of_browser(tx, browser).await?;
+        Ok(found.filter(|session| session.is_live(now)))
+    });
+    Ok(found.await?)
 }
 
 /// Sends the browser on. The address may carry the application's state.

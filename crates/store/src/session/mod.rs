@@ -2,6 +2,7 @@
 //!
 //! Source: OIDC Core §2 (`auth_time`), OIDC Back-Channel Logout 1.0 §2.1 (`sid`).
 
+mod browser;
 mod end;
 mod last_use;
 mod list;
@@ -17,8 +18,9 @@ use crate::proof::Proofs;
 use crate::row::{Columns, held, json, words};
 use crate::session_policy;
 pub use crate::session_policy::Lifetimes;
-use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId};
+use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId, conflict};
 
+pub use browser::{find_of_browser, leave_one};
 pub use end::{end, end_all_for_user, end_expired, hold_person};
 pub(crate) use last_use::last_use_columns;
 pub use last_use::{LastUse, last_use, touch};
@@ -71,6 +73,8 @@ pub struct SignIn {
     pub connection_id: Option<ConnectionId>,
     /// How they proved it, and when, as their provider says.
     pub proofs: Proofs,
+    /// The cookie of the browser that began it, which has one session at a time.
+    pub browser: Option<SecretHash>,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
 }
@@ -149,7 +153,7 @@ impl Session {
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails.
+/// As [`start_under`].
 pub async fn start(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -165,7 +169,7 @@ pub async fn start(
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails.
+/// [`conflict::SESSION_OF_BROWSER`] if the browser has an active one; see [`find_of_browser`].
 pub async fn start_under(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -190,10 +194,12 @@ pub async fn start_under(
         ip: sign_in.ip.clone(),
         user_agent: sign_in.user_agent.clone(),
     };
-    tx.exec(
+    // It waits for one that begins in the same browser just now: that is committed first, or is none.
+    let started = tx.exec(
         "INSERT INTO sessions (id, token_hash, user_id, organization_id, connection_id, status, authenticated_at,
-            created_at, last_active_at, idle_expires_at, expires_at, ip, user_agent, proofs)
-         VALUES ($1, $2, $3, $4, $5, 'active', $6, $6, $6, $7, $8, $9, $10, $11)",
+            created_at, last_active_at, idle_expires_at, expires_at, ip, user_agent, proofs, browser_hash)
+         VALUES ($1, $2, $3, $4, $5, 'active', $6, $6, $6, $7, $8, $9, $10, $11, $12)
+         ON CONFLICT (browser_hash) WHERE status = 'active' AND browser_hash IS NOT NULL DO NOTHING",
         p![
             &session.id,
             token,
@@ -206,9 +212,13 @@ pub async fn start_under(
             session.ip.as_deref(),
             session.user_agent.as_deref(),
             &json(&session.proofs),
+            sign_in.browser.as_ref(),
         ],
     )
     .await?;
+    if started == 0 {
+        return Err(Error::Conflict(conflict::SESSION_OF_BROWSER));
+    }
     record_login(tx, at, &session).await?;
     Ok(session)
 }
@@ -220,7 +230,8 @@ pub async fn start_under(
 ///
 /// # Errors
 ///
-/// [`Error::Stale`] if the session does not live, or is somebody else's.
+/// [`Error::Stale`] if the session does not live, or is somebody else's;
+/// [`conflict::SESSION_OF_BROWSER`] if the browser has an active one beside it.
 pub async fn rejoin(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -246,7 +257,7 @@ pub async fn rejoin(
             concat!(
                 "UPDATE sessions SET token_hash = $3, organization_id = $4, connection_id = $5,
                     authenticated_at = $6, last_active_at = $6, idle_expires_at = $7, expires_at = $8, ip = $9,
-                    user_agent = $10, proofs = $11
+                    user_agent = $10, proofs = $11, browser_hash = COALESCE($12, browser_hash)
                   WHERE id = $1 AND user_id = $2 AND status = 'active' AND idle_expires_at > $6
                   RETURNING ",
                 columns!()
@@ -263,9 +274,14 @@ pub async fn rejoin(
                 sign_in.ip.as_deref(),
                 sign_in.user_agent.as_deref(),
                 &json(&sign_in.proofs.arrived_at(at.now)),
+                sign_in.browser.as_ref(),
             ],
         )
-        .await?;
+        .await
+        .map_err(|error| match error {
+            genkan_db::Error::Conflict(_) => Error::Conflict(conflict::SESSION_OF_BROWSER),
+            error => error.into(),
+        })?;
     let session = read(&row.ok_or(Error::Stale)?)?;
     record_login(tx, at, &session).await?;
     Ok(session)

@@ -20,7 +20,7 @@ use genkan_store::{Error, MIGRATIONS, OrganizationId, grant, membership};
 use crate::support::{LIFETIMES, World, claim, hash, secs, touch};
 
 /// Runs `test` on PostgreSQL: on SQLite nobody comes in between.
-async fn on_postgres(test: impl AsyncFn(&World)) {
+pub(crate) async fn on_postgres(test: impl AsyncFn(&World)) {
     let each = Scratch::postgres_with(MIGRATIONS).await.into_iter().collect();
     on_each(each, async |scratch| {
         let db = scratch.connect().await;
@@ -32,13 +32,13 @@ async fn on_postgres(test: impl AsyncFn(&World)) {
 
 /// How a transaction is run.
 #[derive(Debug, Clone, Copy)]
-enum Level {
+pub(crate) enum Level {
     Serializable,
     ReadCommitted,
 }
 use Level::{ReadCommitted, Serializable};
 
-async fn run<T>(
+pub(crate) async fn run<T>(
     world: &World,
     level: Level,
     f: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error> + Clone,
@@ -51,7 +51,7 @@ async fn run<T>(
 
 /// Begins `second` when `first` has done its work, and lets `first` commit when `second` has
 /// come as far as it can.
-async fn meanwhile<A, B>(
+pub(crate) async fn meanwhile<A, B>(
     world: &World,
     level: Level,
     first: impl AsyncFnOnce(&mut Tx<'_>) -> Result<A, Error> + Clone,

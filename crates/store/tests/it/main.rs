@@ -42,6 +42,7 @@ mod role;
 mod role_upgrade;
 mod search;
 mod session;
+mod session_of_browser;
 mod session_place;
 mod session_policy;
 mod signing_key;

@@ -29,6 +29,7 @@ async fn sign_in(world: &World, id: &OrganizationId, token: &str, at: u64) -> Se
         organization_id: Some(id.clone()),
         connection_id: None,
         proofs: Proofs::default(),
+        browser: None,
         ip: None,
         user_agent: None,
     };
@@ -98,6 +99,7 @@ async fn a_policy_shortens_the_sessions_that_follow() {
             organization_id: Some(id.clone()),
             connection_id: None,
             proofs: Proofs::default(),
+            browser: None,
             ip: None,
             user_agent: None,
         };

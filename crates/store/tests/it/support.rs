@@ -291,6 +291,7 @@ impl World {
             organization_id: None,
             connection_id: None,
             proofs: Proofs::one(Method::Connection, Some(T0)),
+            browser: None,
             ip: Some("192.0.2.1".to_owned()),
             user_agent: Some("Test/1".to_owned()),
         }

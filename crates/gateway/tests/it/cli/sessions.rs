@@ -27,6 +27,7 @@ async fn sign_in(instance: &Instance, user_id: &str, now: Timestamp) -> String {
         organization_id: None,
         connection_id: None,
         proofs: Proofs::default(),
+        browser: None,
         ip: Some("198.51.100.7".to_owned()),
         user_agent: Some("Firefox".to_owned()),
     };

@@ -18,4 +18,5 @@ mod routing;
 mod shared_session;
 mod statements;
 mod test_connection;
+mod two_tabs;
 mod way_on;
