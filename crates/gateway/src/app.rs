@@ -17,6 +17,7 @@ use crate::budget::{self, Limiter};
 use crate::cache::Cache;
 use crate::cookies::CookiePolicy;
 use crate::documents::Documents;
+use crate::lines::Lines;
 use crate::mail::Mailer;
 use crate::node::Node;
 use crate::outbound::{Outbound, Scheme};
@@ -81,6 +82,7 @@ struct Inner {
     cache: Cache,
     documents: Documents,
     tally: Tally,
+    lines: Arc<Lines>,
     budget: Limiter,
     node: Node,
     /// One for each kind of delivery.
@@ -111,6 +113,7 @@ impl App {
             cache: Cache::default(),
             documents: Documents::default(),
             tally: Tally::default(),
+            lines: Arc::default(),
             budget,
             node: Node::default(),
             deliveries: std::array::from_fn(|_| Notify::new()),
@@ -215,6 +218,11 @@ impl App {
 
     pub(crate) fn documents(&self) -> &Documents {
         &self.0.documents
+    }
+
+    /// How many lines of the log strangers may cause.
+    pub(crate) fn lines(&self) -> &Arc<Lines> {
+        &self.0.lines
     }
 
     pub(crate) fn tally(&self) -> &Tally {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use genkan_web::listener::Source;
 
+use crate::lines::Lines;
+
 tokio::task_local! {
     static REQUEST: Context;
 }
@@ -13,11 +15,19 @@ tokio::task_local! {
 struct Context {
     id: Arc<str>,
     source: Source,
+    lines: Arc<Lines>,
 }
 
 /// Runs `request` under the number `id`.
-pub async fn within<F: Future>(id: Arc<str>, source: Source, request: F) -> F::Output {
-    REQUEST.scope(Context { id, source }, request).await
+pub async fn within<F: Future>(id: Arc<str>, source: Source, lines: Arc<Lines>, request: F) -> F::Output {
+    REQUEST.scope(Context { id, source, lines }, request).await
+}
+
+/// Whether a refusal of the request under way has a line of its own in the log.
+pub fn has_line(reason: &str) -> bool {
+    REQUEST
+        .try_with(|context| context.lines.has_line(reason))
+        .unwrap_or(true)
 }
 
 /// The number of the request under way; absent if there is none.

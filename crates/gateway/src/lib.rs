@@ -21,6 +21,7 @@ pub mod health;
 pub mod jobs;
 pub mod keys;
 pub mod letters;
+pub mod lines;
 pub mod logging;
 pub mod login;
 pub mod mail;
@@ -38,7 +39,7 @@ pub mod tally;
 pub mod web;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 
 use app::App;
 use web::{fallback, static_files, trace_request, transport};
@@ -54,6 +55,6 @@ pub fn router(app: &App) -> Router {
         .fallback(fallback::not_found)
         .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(from_fn_with_state(app.clone(), transport::require_tls))
-        .layer(from_fn(trace_request::trace_request))
+        .layer(from_fn_with_state(app.clone(), trace_request::trace_request))
         .with_state(app.clone())
 }

@@ -83,7 +83,10 @@ fn web(app: &App, rest: &Rest) -> Router {
             app.clone(),
             transport::require_tls,
         ))
-        .layer(middleware::from_fn(trace_request::trace_request))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            trace_request::trace_request,
+        ))
         .with_state(app.clone())
 }
 

@@ -24,7 +24,7 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// what other nodes and the command line put in.
 const DELIVER_EVERY: Duration = Duration::from_secs(2);
 
-const JOBS: [Job; 7] = [
+const JOBS: [Job; 8] = [
     Job {
         what: "delivering logout tokens",
         pace: Pace::Woken(DELIVER_EVERY, Kind::BackChannelLogout),
@@ -57,6 +57,16 @@ const JOBS: [Job; 7] = [
         run: |app| Box::pin(async move { Ok(app.tally().write(app.db(), app.at(app.now())).await?) }),
     },
     Job {
+        what: "counting refused requests",
+        pace: Pace::Every(tally::WRITE_EVERY),
+        run: |app| {
+            Box::pin(async move {
+                app.lines().tell();
+                Ok(())
+            })
+        },
+    },
+    Job {
         what: "sweeping expired rows",
         pace: Pace::AtOnceAndEvery(SWEEP_EVERY),
         run: |app| {
@@ -76,8 +86,9 @@ pub fn start(app: &App, tracker: &TaskTracker, stop: &CancellationToken) {
     }
 }
 
-/// Writes how many tokens clients fetched; also once more when the server has stopped.
+/// Writes how many tokens clients fetched, and how many requests were refused; also once more when the server has stopped.
 pub async fn write_tally(app: &App) {
+    app.lines().tell();
     if let Err(error) = app.tally().write(app.db(), app.at(app.now())).await {
         tracing::error!(
             error = &error as &dyn std::error::Error,

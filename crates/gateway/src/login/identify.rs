@@ -19,6 +19,7 @@ use super::{advance, path, redirect_to, route};
 use crate::anonymous;
 use crate::answer;
 use crate::app::App;
+use crate::context;
 use crate::web::error::PageError;
 
 /// `identify.html`. Posts `csrf`, `email` and what is hidden.
@@ -155,7 +156,9 @@ pub async fn submit(
                 route::ByDomain::NotActive => "the organization that has it has no enabled connection for it",
                 _ => "no organization has it",
             };
-            tracing::info!(%domain, client = %request.client_id, reason, "an e-mail domain leads to no sign-in");
+            if context::has_line("an e-mail domain leads to no sign-in") {
+                tracing::info!(%domain, client = %request.client_id, reason, "an e-mail domain leads to no sign-in");
+            }
             return again(EmailError::UnknownDomain(domain.as_str()));
         }
     };

@@ -159,8 +159,10 @@ impl IntoResponse for PageError {
             // It costs the sender nothing, so it must not cost the log a line. The budget complains
             // once in a while.
             tracing::debug!(reference, status, error, "{}", parts.heading);
-        } else {
+        } else if context::has_line(&parts.heading) {
             tracing::info!(reference, status, error, "{}", parts.heading);
+        } else {
+            tracing::debug!(reference, status, error, "{}", parts.heading);
         }
         let page = ErrorPage {
             application: parts.application.as_deref(),

@@ -31,20 +31,30 @@ pub struct Refused<'a> {
 const LONGEST: usize = 200;
 
 /// Writes the line, and the event if there is such a client: a made-up name leaves only a
-/// line. In a minute, the first refusal for each reason has its event at once; the others are
+/// line. After the [first lines](crate::lines) of a minute there is one at the level debug. In a minute, the first refusal for each reason has its event at once; the others are
 /// counted.
 pub async fn record(app: &App, refused: Refused<'_>) {
     let client = bounded(refused.client_id);
     let redirect_uri = refused.redirect_uri.map(shown);
-    tracing::info!(
-        endpoint = refused.endpoint,
-        client,
-        is_known = refused.is_known,
-        reason = refused.reason,
-        redirect_uri,
-        "refused a request of an application: {}",
-        bounded(refused.description)
-    );
+    let line = format!("{}: {}", refused.endpoint, refused.reason);
+    macro_rules! log {
+        ($level:ident) => {
+            tracing::$level!(
+                endpoint = refused.endpoint,
+                client,
+                is_known = refused.is_known,
+                reason = refused.reason,
+                redirect_uri,
+                "refused a request of an application: {}",
+                bounded(refused.description)
+            )
+        };
+    }
+    if context::has_line(&line) {
+        log!(info);
+    } else {
+        log!(debug);
+    }
     let Some(client_id) = ClientId::parse(refused.client_id)
         .ok()
         .filter(|_| refused.is_known)

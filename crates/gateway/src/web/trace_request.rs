@@ -5,20 +5,21 @@
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use genkan_web::listener::Source;
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument;
 
+use crate::app::App;
 use crate::context;
 
 /// The header with the request's number, to report a failure with.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps a request in a span and reports its end.
-pub async fn trace_request(source: Source, request: Request, next: Next) -> Response {
+pub async fn trace_request(State(app): State<App>, source: Source, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = request
         .extensions()
@@ -28,7 +29,7 @@ pub async fn trace_request(source: Source, request: Request, next: Next) -> Resp
     // Never a number from the request: its sender could write into our log.
     let id = context::new_id();
     let span = tracing::info_span!("request", %id, method = %request.method(), route);
-    let answered = context::within(id.clone(), source, next.run(request));
+    let answered = context::within(id.clone(), source, app.lines().clone(), next.run(request));
     let mut response = answered.instrument(span.clone()).await;
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -35,6 +35,7 @@ const GATEWAY: Crate = Crate {
         "failure",
         "keys",
         "letters",
+        "lines",
         "mail",
         "node",
         "outbound",
