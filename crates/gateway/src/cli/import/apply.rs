@@ -12,7 +12,8 @@ use genkan_store::{Error, OrganizationId, Stamp, conflict};
 use serde::de::DeserializeOwned;
 
 use super::progress::Progress;
-use super::rows::{Line, Rejects, Rows};
+use super::rejects::Rejects;
+use super::rows::{Line, Rows};
 use crate::cli::Failure;
 use crate::failure::{fault_of, field_of};
 
@@ -287,11 +288,17 @@ impl Import<'_> {
                 "The lines before it are imported. Correct it and import the file again, or add --continue-on-error."
             }));
         }
-        self.progress.say(&message);
         self.tally.rejected += 1;
-        if let Some(rejects) = &mut self.rejects {
-            rejects.write(&line.text)?;
-        }
+        let is_kept = match &mut self.rejects {
+            Some(rejects) => rejects.write(&line.text)?,
+            None => true,
+        };
+        let elsewhere = if is_kept {
+            ""
+        } else {
+            "; it is not copied to the rejects"
+        };
+        self.progress.say(&format!("{message}{elsewhere}"));
         Ok(())
     }
 }

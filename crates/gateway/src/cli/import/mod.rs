@@ -2,18 +2,19 @@
 
 mod apply;
 mod batch;
+mod bound;
 mod customer;
 mod dialect;
 #[cfg(test)]
 mod oracle;
 mod organization;
 mod progress;
+mod rejects;
 mod rows;
 mod user;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -23,7 +24,8 @@ use serde::Serialize;
 use self::apply::{Author, Batch, CHUNK, Import, Row, Tally};
 use self::batch::{CustomerBatch, OrganizationBatch, UserBatch};
 use self::progress::Progress;
-use self::rows::{Rejects, Rows};
+use self::rejects::Rejects;
+use self::rows::Rows;
 use super::{Context, Failure, which};
 
 const EXAMPLES: &str = "\
@@ -140,7 +142,7 @@ async fn import<B: Batch>(
         None => None,
     };
     let rejects = match (args.continue_on_error, args.dry_run) {
-        (true, false) => Some(Rejects::new(rejects_path(args, format)?, rows.heading())),
+        (true, false) => Some(Rejects::create(args, format, rows.heading())?),
         _ => None,
     };
     let started = std::time::Instant::now();
@@ -186,10 +188,10 @@ async fn import<B: Batch>(
         return Ok(());
     }
     let failure = Failure::new(format!("{rejected} lines were not imported."));
-    Err(match import.rejects {
-        Some(rejects) => failure.remedy(format!(
+    Err(match import.rejects.as_ref().and_then(Rejects::path) {
+        Some(path) => failure.remedy(format!(
             "They stand in {}: correct them there and import that file.",
-            rejects.path().display()
+            path.display()
         )),
         None => failure,
     })
@@ -222,39 +224,6 @@ fn check_heading(what: &str, heading: &StringRecord, columns: &[&str]) -> Result
         return Err(Failure::new("The file has no heading.").remedy(remedy()));
     }
     Ok(())
-}
-
-/// Where rejected lines go: beside the file, unless said otherwise.
-fn rejects_path(args: &FileArgs, format: Format) -> Result<PathBuf, Failure> {
-    let beside = || {
-        if args.file == Path::new("-") {
-            return PathBuf::from(match format {
-                Format::Csv => "stdin.rejects.csv",
-                Format::Jsonl => "stdin.rejects.jsonl",
-            });
-        }
-        let mut name = args.file.file_stem().unwrap_or_default().to_owned();
-        name.push(".rejects");
-        if let Some(extension) = args.file.extension() {
-            name.push(".");
-            name.push(extension);
-        }
-        args.file.with_file_name(name)
-    };
-    let path = args.rejects.clone().unwrap_or_else(beside);
-    if is_same_file(&path, &args.file) {
-        return Err(
-            Failure::usage("The file of the rejects is the file that is imported.")
-                .remedy("Nothing was imported. Name another one: it is written while the file is read."),
-        );
-    }
-    Ok(path)
-}
-
-/// Whether two names lead to one file, also by links.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| path.metadata().ok().map(|file| (file.dev(), file.ino()));
-    identity(one).is_some_and(|one| Some(one) == identity(other))
 }
 
 fn format(args: &FileArgs) -> Result<Format, Failure> {

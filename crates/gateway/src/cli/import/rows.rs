@@ -1,17 +1,16 @@
 //! The lines of a file, as JSON objects, one after the other.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, BufReader, Read};
 
 use csv::{ByteRecord, StringRecord};
 use serde_json::{Map, Value};
 
+use super::bound::{Bounded, TakenOut};
 use super::{Format, dialect};
 
-/// A longer line is not one organization or user.
+/// A longer line or record is not one organization or user.
 const MAX_LINE: u64 = 1024 * 1024;
+const TOO_LONG: &str = "longer than 1 MiB";
 
 /// Columns that hold several values, separated by `;` or, where cells are separated by that, by `,`.
 const LISTS: &[&str] = &["domains", "roles"];
@@ -35,6 +34,8 @@ pub(super) struct Line {
 pub(super) enum Text {
     Csv(ByteRecord),
     Json(Vec<u8>),
+    /// It was not kept: only the file has it.
+    TooLong,
 }
 
 pub(super) enum Rows {
@@ -42,6 +43,7 @@ pub(super) enum Rows {
         reader: Box<csv::Reader<Box<dyn Read>>>,
         heading: StringRecord,
         end: End,
+        taken_out: TakenOut,
     },
     Json {
         reader: BufReader<Box<dyn Read>>,
@@ -56,12 +58,17 @@ impl Rows {
             Format::Csv => {
                 let (input, separator) = dialect::open_table(input)?;
                 let (input, end) = End::after(input);
+                let (input, taken_out) = Bounded::new(input, separator, MAX_LINE);
+                let input: Box<dyn Read> = Box::new(input);
                 let mut reader = csv::ReaderBuilder::new()
                     .flexible(true)
                     .trim(csv::Trim::All)
                     .delimiter(separator)
                     .from_reader(input);
                 let heading = match reader.byte_headers()? {
+                    heading if taken_out.is_in(heading) => {
+                        return Err(io::Error::other(format!("the heading is {TOO_LONG}")));
+                    }
                     heading if end.is(heading) => ByteRecord::new(),
                     heading if end.is_swallowed(heading) => {
                         return Err(io::Error::other(format!("the heading {NOT_CLOSED}")));
@@ -74,6 +81,7 @@ impl Rows {
                     reader: Box::new(reader),
                     heading,
                     end,
+                    taken_out,
                 })
             }
             Format::Jsonl => Ok(Self::Json {
@@ -98,7 +106,12 @@ impl Rows {
     /// If the file cannot be read any further.
     pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
         match self {
-            Self::Csv { reader, heading, end } => next_csv(reader, heading, end),
+            Self::Csv {
+                reader,
+                heading,
+                end,
+                taken_out,
+            } => next_csv(reader, heading, end, taken_out),
             Self::Json { reader, number, read } => next_json(reader, number, read),
         }
     }
@@ -108,13 +121,20 @@ fn next_csv(
     reader: &mut csv::Reader<Box<dyn Read>>,
     heading: &StringRecord,
     end: &End,
+    taken_out: &TakenOut,
 ) -> io::Result<Option<Line>> {
     let mut record = ByteRecord::new();
     if !reader.read_byte_record(&mut record)? || end.is(&record) {
         return Ok(None);
     }
-    let number = record.position().map_or(0, csv::Position::line);
-    let value = if end.is_swallowed(&record) {
+    let seen = record.position().map_or(0, csv::Position::line);
+    let number = taken_out.line(seen);
+    let is_too_long = taken_out.is_in(&record);
+    let value = if is_too_long {
+        Err(format!(
+            "it is {TOO_LONG}, perhaps because a quotation mark is opened and never closed"
+        ))
+    } else if end.is_swallowed(&record) {
         end.take_from(&mut record);
         Err(format!("it {NOT_CLOSED}"))
     } else {
@@ -130,8 +150,12 @@ fn next_csv(
     };
     Ok(Some(Line {
         number,
-        read: reader.position().byte(),
-        text: Text::Csv(record),
+        read: taken_out.bytes(reader.position().byte(), seen),
+        text: if is_too_long {
+            Text::TooLong
+        } else {
+            Text::Csv(record)
+        },
         value,
     }))
 }
@@ -167,6 +191,21 @@ impl End {
             cell.trim_ascii_end().to_vec()
         });
         *record = cells.collect::<Vec<_>>().into();
+    }
+}
+
+/// Leaves the rest of a line, and counts its bytes.
+fn skip_line(reader: &mut BufReader<Box<dyn Read>>) -> io::Result<u64> {
+    let mut skipped = 0;
+    loop {
+        let rest = reader.fill_buf()?;
+        let end = rest.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+        let length = end.unwrap_or(rest.len());
+        reader.consume(length);
+        skipped += length as u64;
+        if end.is_some() || length == 0 {
+            return Ok(skipped);
+        }
     }
 }
 
@@ -218,7 +257,13 @@ fn next_json(
         *number += 1;
         *read += length as u64;
         if length as u64 == MAX_LINE && bytes.last() != Some(&b'\n') {
-            return Err(io::Error::other(format!("line {number} is longer than 1 MiB")));
+            *read += skip_line(reader)?;
+            return Ok(Some(Line {
+                number: *number,
+                read: *read,
+                text: Text::TooLong,
+                value: Err(format!("it is {TOO_LONG}")),
+            }));
         }
         let text = bytes.trim_ascii().to_vec();
         if text.is_empty() {
@@ -237,65 +282,6 @@ fn next_json(
             value,
         }));
     }
-}
-
-/// Lines with mistakes, in the format that they came in, to be corrected and imported.
-pub(super) struct Rejects {
-    path: PathBuf,
-    heading: Option<StringRecord>,
-    /// Created with the first line.
-    file: Option<BufWriter<File>>,
-}
-
-impl Rejects {
-    pub(super) fn new(path: PathBuf, heading: Option<StringRecord>) -> Self {
-        Self {
-            path,
-            heading,
-            file: None,
-        }
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn write(&mut self, text: &Text) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                // It holds personal data.
-                let file = File::options()
-                    .write(true)
-                    .create(true)
-                    .truncate(true)
-                    .mode(0o600)
-                    .open(&self.path);
-                let file = file.map_err(|error| {
-                    io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
-                });
-                let mut file = BufWriter::new(file?);
-                if let Some(heading) = &self.heading {
-                    write_csv(&mut file, heading.as_byte_record())?;
-                }
-                self.file.insert(file)
-            }
-        };
-        match text {
-            Text::Csv(record) => write_csv(file, record)?,
-            Text::Json(line) => {
-                file.write_all(line)?;
-                file.write_all(b"\n")?;
-            }
-        }
-        file.flush()
-    }
-}
-
-fn write_csv(file: &mut impl Write, record: &ByteRecord) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
-    writer.write_byte_record(record)?;
-    writer.flush()
 }
 
 #[cfg(test)]
@@ -381,6 +367,61 @@ mod tests {
         assert_eq!(bare.len(), 2);
         let heading = Rows::new(Format::Csv, Box::new(&b"email,\"name\na@acme.test,A\n"[..])).err();
         assert!(heading.unwrap().to_string().contains("never closed"));
+    }
+
+    #[test]
+    fn a_json_line_that_is_too_long_holds_up_no_other() {
+        let long = format!("{{\"name\":\"{}\"}}", "x".repeat(2 << 20));
+        let fits = format!("{{\"name\":\"{}\"}}", "x".repeat(1_000_000));
+        let text: &'static str = format!("{{}}\n{long}\n{fits}\n\n{long}\n{{}}\n{long}").leak();
+        let lines = lines(Format::Jsonl, text);
+        let numbers: Vec<_> = lines.iter().map(|line| (line.0, line.1.is_ok())).collect();
+        assert_eq!(
+            numbers,
+            [
+                (1, true),
+                (2, false),
+                (3, true),
+                (5, false),
+                (6, true),
+                (7, false)
+            ]
+        );
+        assert!(lines[1].1.as_ref().unwrap_err().contains("1 MiB"));
+    }
+
+    #[test]
+    fn a_record_of_csv_that_is_too_long_holds_up_no_other_and_hides_none() {
+        let long = "x".repeat(3 << 20);
+        let lines_of = "in a quotation\r\nevil@acme.test,E,\r\n".repeat(60_000);
+        let text = format!(
+            "email,name,note\r\na@acme.test,{long},\"\"\r\nb@acme.test,B,\r\n\
+             c@acme.test,\"{lines_of}\"\"\",\r\nd@acme.test,D,\r\n\
+             e@acme.test,E,\"{long}\"\r\nf@acme.test,F,\r\n{long}\r\ng@acme.test,G,\r\n\
+             h@acme.test,\"{long}\r\nevil@acme.test,E,\r\n"
+        );
+        let found = lines(Format::Csv, text.leak());
+        let numbers: Vec<_> = found.iter().map(|line| (line.0, line.1.is_ok())).collect();
+        let d = 4 + 2 * 60_000 + 1;
+        assert_eq!(
+            numbers,
+            [
+                (2, false),
+                (3, true),
+                (4, false),
+                (d, true),
+                (d + 1, false),
+                (d + 2, true),
+                (d + 3, false),
+                (d + 4, true),
+                (d + 5, false)
+            ]
+        );
+        for (_, value) in found.iter().filter(|line| line.1.is_err()) {
+            assert!(value.as_ref().unwrap_err().contains("1 MiB"), "{value:?}");
+        }
+        let heading = Rows::new(Format::Csv, Box::new(io::repeat(b'x').take(3 << 20))).err();
+        assert!(heading.unwrap().to_string().contains("1 MiB"));
     }
 
     #[test]

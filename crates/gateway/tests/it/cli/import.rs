@@ -3,6 +3,8 @@
 use genkan_db::testing::{self, Scratch};
 use genkan_store::MIGRATIONS;
 use genkan_store::environment::Kind;
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::{Value, json};
 
 use super::Instance;
@@ -121,13 +123,59 @@ async fn lines_with_mistakes_can_be_left_out_and_come_back_in_a_file() {
             assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
         }
         instance.run(&["user", "show", "eve@acme.test"]).failed(3, "");
-        let rejects = std::fs::read_to_string(instance.path().join("u.rejects.csv")).unwrap();
+        let path = instance.path().join("u.rejects.csv");
+        let rejects = std::fs::read_to_string(&path).unwrap();
         assert_eq!(
             rejects,
             "email,organization,roles\nnonsense,acme-1,\nbob@acme.test,nowhere,\neve@acme.test,acme-1,wizard\ntoo,many,cells,here\n"
         );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+        // An earlier file may hold corrections: it stays, and another one lies beside it.
+        let ran = instance.run(&["import", "users", "u.csv", "--continue-on-error"]);
+        assert!(ran.stderr.contains("u.rejects-2.csv"), "{}", ran.stderr);
+        assert_eq!(std::fs::read_to_string(instance.path().join("u.rejects-2.csv")).unwrap(), rejects);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), rejects);
+        let into = |file| ["import", "users", "u.csv", "--continue-on-error", "--rejects", file];
+        instance.run(&into("u.rejects.csv")).failed(2, "there already: u.rejects.csv");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), rejects);
+        // Before anything is imported.
+        instance.run(&into("nowhere/r.csv")).failed(1, "cannot be made: nowhere/r.csv");
+        let to_nobody = instance.run(&into("/dev/null"));
+        assert_eq!(to_nobody.code, 1, "{}", to_nobody.stderr);
+
+        // Without a mistake there is none.
+        write(instance, "good.csv", "email\nkim@acme.test\n");
+        instance.json(&["import", "users", "good.csv", "--continue-on-error"]);
+        assert!(!instance.path().join("good.rejects.csv").exists());
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_line_that_is_too_long_holds_up_no_other() {
+    let instance = Instance::new().await;
+    let long = "x".repeat(2 << 20);
+    let csv = format!("email,name\na@acme.test,A\nb@acme.test,\"{long}\"\nc@acme.test,C\nnonsense,N\n");
+    let json = format!(
+        "{{\"email\":\"d@acme.test\"}}\n{{\"email\":\"e@acme.test\",\"name\":\"{long}\"}}\n{{\"email\":\"f@acme.test\"}}\n{{\"email\":\"nonsense\"}}\n"
+    );
+    for (file, text, line) in [("l.csv", csv, 3), ("l.jsonl", json, 2)] {
+        write(&instance, file, &text);
+        let ran = instance.run(&["import", "users", file, "--continue-on-error", "--json"]);
+        let summary: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(counts(&summary), [2, 0, 0, 2], "{}", ran.stderr);
+        assert!(
+            ran.stderr
+                .contains(&format!("line {line}: it is longer than 1 MiB")),
+            "{}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains("not copied to the rejects"), "{}", ran.stderr);
+        let rejects =
+            std::fs::read_to_string(instance.path().join(file.replace("l.", "l.rejects."))).unwrap();
+        assert!(rejects.contains("nonsense") && rejects.len() < 100, "{rejects}");
+    }
 }
 
 #[tokio::test]
