@@ -143,10 +143,9 @@ impl New {
         begun: Begun,
     ) -> Result<Self, PageError> {
         anonymous::charge(app, Work::Begin)?;
-        if let Request::Authorize(request) = &request {
-            let state = request.state.as_ref().map_or(0, String::len);
-            anonymous::charge(app, Work::Keep { bytes: state })?;
-        }
+        // All of it is stored: a hint or an address may be as long as a state.
+        let stored = serde_json::to_string(&request).map_err(PageError::internal)?;
+        anonymous::charge(app, Work::Keep { bytes: stored.len() })?;
         anonymous::shared::begin(app).await?;
         let now = app.now();
         let known = app.cookies().read(headers, Cookie::Browser);

@@ -1,7 +1,9 @@
 //! A client that floods is refused, and the others do not notice.
 
+use std::time::Duration;
+
 use genkan::budget::Policy;
-use genkan_testkit::{Gateway, Reply, on_each_engine_of};
+use genkan_testkit::{Authorize, Gateway, Reply, on_each_engine_of};
 use http::{Method, header};
 
 const SMALL: Policy = Policy {
@@ -204,4 +206,34 @@ async fn nodes_on_one_database_share_what_costs_most() {
         },
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_long_request_costs_more_whichever_part_of_it_is_long() {
+    let policy = Policy {
+        per_minute: 100,
+        ..SMALL
+    };
+    let gateway = Gateway::setup().anonymous(policy).start().await;
+    let address = format!("https://rp.test/{}", "a".repeat(1_900));
+    let rp = gateway
+        .client("rp")
+        .change(|client| client.redirect_uris.push(address.clone()))
+        .await;
+    let begun = async |request: Authorize| {
+        gateway.clock().advance(Duration::from_mins(2));
+        let url = request.url();
+        let path = url.strip_prefix(gateway.url()).unwrap();
+        let mut begun = 0;
+        while gateway.get(path).send().await.status == 303 {
+            begun += 1;
+        }
+        begun
+    };
+    let short = begun(rp.authorize()).await;
+    assert!(short >= 15, "{short}");
+    for (name, value) in [("state", "s".repeat(3_000)), ("redirect_uri", address.clone())] {
+        let long = begun(rp.authorize().with(name, value)).await;
+        assert!(long < short - 2, "{name}: {long} and {short}");
+    }
 }
