@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use genkan_protocol::oauth::Parameters;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 
 use crate::origin;
 
@@ -45,7 +45,7 @@ pub struct Sent<'a> {
 pub enum Refused {
     /// Its body is incomplete or too large: 400 or 413.
     Unread(StatusCode),
-    /// Its body is ambiguous or not form encoding.
+    /// Its body is ambiguous or not form encoding, or said to be something else.
     Garbled,
     /// It is not from a page of ours, in this browser, for this purpose.
     Foreign,
@@ -62,6 +62,19 @@ pub fn parse(body: &[u8]) -> Result<Parameters, Refused> {
         Some(_) => Err(Refused::Garbled),
         None => Ok(fields),
     }
+}
+
+/// Whether a body is said to be form encoded, as browsers send our forms.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    let essence = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| {
+        essence
+            .trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
 }
 
 /// A server whose pages have forms.
@@ -142,6 +155,9 @@ impl FormTokens {
     ///
     /// [`Refused`] for any other.
     pub fn open(&self, sent: Sent<'_>, browser: &[u8], purpose: &str) -> Result<Parameters, Refused> {
+        if !is_form(sent.headers) {
+            return Err(Refused::Garbled);
+        }
         let fields = parse(sent.body)?;
         let token = fields.one(self.field).ok().flatten().unwrap_or_default();
         if origin::is_same_origin(sent.headers, sent.origin) && self.verify(browser, purpose, token) {
@@ -203,17 +219,31 @@ mod tests {
                 .open(sent, b"ada", "/x")
                 .map(|fields| fields.one("choice").unwrap().map(str::to_owned))
         };
-        let silent = HeaderMap::new();
+        let form = (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        let silent = HeaderMap::from_iter([form.clone()]);
         assert_eq!(open(&silent, &body), Ok(Some("stay".to_owned())));
         for (name, value) in [
             ("origin", "https://evil.test"),
             ("origin", "null"),
             ("sec-fetch-site", "same-site"),
         ] {
-            let headers =
-                HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
+            let said = (HeaderName::from_static(name), HeaderValue::from_static(value));
+            let headers = HeaderMap::from_iter([form.clone(), said]);
             assert_eq!(open(&headers, &body), Err(Refused::Foreign), "{name}: {value}");
         }
+        for kind in [
+            "text/plain",
+            "application/json",
+            "multipart/form-data; boundary=x",
+            "",
+        ] {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
+            assert_eq!(open(&headers, &body), Err(Refused::Garbled), "{kind}");
+        }
+        assert_eq!(open(&HeaderMap::new(), &body), Err(Refused::Garbled));
         assert_eq!(open(&silent, "choice=stay"), Err(Refused::Foreign));
         assert_eq!(open(&silent, "csrf=x&choice=stay"), Err(Refused::Foreign));
         for garbled in [
@@ -268,7 +298,9 @@ mod tests {
         let house = House(FormTokens::new(&[7; 32], "token"));
         let body = format!("token={}&choice=stay", house.0.token(b"ada", "/x"));
         let post = |path: &str, cookie: Option<&str>, origin: &str, body: String| {
-            let mut request = http::Request::post(path).header("origin", origin);
+            let mut request = http::Request::post(path)
+                .header("origin", origin)
+                .header("content-type", "application/x-www-form-urlencoded; charset=UTF-8");
             if let Some(cookie) = cookie {
                 request = request.header("cookie", cookie);
             }

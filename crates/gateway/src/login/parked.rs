@@ -10,6 +10,7 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
+use genkan_web::form::is_form;
 use genkan_web::listener::ClientIp;
 use http::{HeaderMap, header};
 
@@ -17,7 +18,6 @@ use super::{callback, way_on};
 use crate::app::App;
 use crate::connections::{self, NotTaken};
 use crate::web::error::PageError;
-use crate::web::form;
 
 /// Parks an answer.
 pub async fn park(
@@ -26,7 +26,7 @@ pub async fn park(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, PageError> {
-    if !form::is_form(&headers) {
+    if !is_form(&headers) {
         return Err(PageError::invalid_request(
             "The identity provider's answer is no form.",
         ));

@@ -12,6 +12,7 @@ use genkan_protocol::oauth::{
     ClientRules, ErrorCode, Parameters, Recipient, ResponseMode, authorization_request, redirect_uri,
 };
 use genkan_store::client::{Client, GrantType};
+use genkan_web::form::is_form;
 use http::HeaderMap;
 
 use crate::answer::{self, Answer};
@@ -19,7 +20,6 @@ use crate::app::App;
 use crate::login;
 use crate::web::cross_site_post;
 use crate::web::error::PageError;
-use crate::web::form::is_form;
 use crate::web::refused::{self, Refused};
 
 pub const PATH: &str = "/oauth/authorize";

@@ -7,8 +7,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use genkan_protocol::oauth::Parameters;
+use genkan_web::form::is_form;
 use genkan_web::listener::BodyLimit;
-use http::header;
 
 use crate::web::oauth_error::OAuthError;
 
@@ -53,16 +53,4 @@ impl<S: Send + Sync> FromRequest<S> for OAuthForm {
         }
         Ok(Self(parameters))
     }
-}
-
-/// Whether the content type declares form data.
-pub fn is_form(headers: &http::HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| {
-            kind.trim()
-                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        })
 }

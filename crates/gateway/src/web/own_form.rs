@@ -52,7 +52,12 @@ impl From<Refused> for PageError {
                 "It is larger than a form of ours, or it was cut off on its way. Nothing was changed.",
             )
             .what_to_do("go back and try again."),
-            Refused::Garbled => Self::invalid_request("The form is garbled."),
+            Refused::Garbled => Self::new(
+                StatusCode::BAD_REQUEST,
+                "The form is garbled",
+                "It has a field twice, or is not written as browsers write forms. Nothing was changed.",
+            )
+            .what_to_do("go back and try again."),
             Refused::Foreign => foreign_form(),
         }
     }

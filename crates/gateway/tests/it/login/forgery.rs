@@ -290,3 +290,27 @@ async fn a_double_click_makes_one_code() {
     let grants = gateway.events().await;
     assert_eq!(grants.iter().filter(|kind| *kind == "grant.created").count(), 1);
 }
+
+#[tokio::test]
+async fn a_form_with_a_field_twice_is_called_garbled_and_changes_nothing() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let mut ada = gateway.browser();
+    let page = ada.start(&rp.authorize()).await.page();
+    let url = page.url.join(&page.form().action).unwrap();
+    let fields = page.form().fill(&[("email", "ada@acme.test")]);
+    let mut doubled: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    doubled.push(("email", "eve@acme.test"));
+    let refused = ada.post_from(gateway.url(), url.as_str(), &doubled).await.page();
+    assert_eq!(
+        (refused.reply.status.as_u16(), refused.heading()),
+        (400, "The form is garbled")
+    );
+    assert!(refused.html.text().contains("go back and try again"));
+    let arrival = ada.submit(&page, &[("email", "ada@acme.test")]).await;
+    let _ = ada.go_on(arrival, "ada@acme.test").await.callback();
+}
