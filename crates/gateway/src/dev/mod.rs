@@ -2,6 +2,7 @@
 
 pub mod dev_env;
 mod file;
+mod home;
 pub mod mail;
 pub mod seed;
 mod summary;
@@ -121,6 +122,7 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     let simulator = Simulator::new(seeded.simulator(&app, &demo_url), server::now);
     let web = crate::router(&app)
         .merge(simulator.router())
+        .merge(home::router(&app, &demo_url))
         .merge(mail::router(&app))
         .merge(trust::router(trust.ca_file.clone()));
 
@@ -207,7 +209,9 @@ fn instance_key(config: &Config) -> Result<genkan_store::InstanceKey, Failure> {
 /// A sample of every page that a development instance adds.
 #[cfg(test)]
 pub(crate) fn samples() -> genkan_web::samples::Samples {
-    mail::samples()
+    let mut samples = mail::samples();
+    samples.extend(home::samples());
+    samples
 }
 
 #[cfg(test)]

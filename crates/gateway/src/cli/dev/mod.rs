@@ -35,7 +35,7 @@ pub(super) struct DevArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
     /// The address and port of the gateway
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
     listen: SocketAddr,
     /// Make every address https, under a development authority that `genkan dev trust` helps to trust
     #[arg(long)]
@@ -45,13 +45,24 @@ pub(super) struct DevArgs {
     public_url: Option<PublicUrl>,
     /// The address and port of the demo application (default: ten ports behind the gateway, such as
     /// 127.0.0.1:8090)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     demo_listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Verb {
     Trust(trust::TrustArgs),
+}
+
+/// An address of this machine with a port.
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+        format!(
+            "it is a number of this machine and a port, such as 127.0.0.1:{}",
+            port.unwrap_or(8080)
+        )
+    })
 }
 
 pub(super) fn run(args: DevArgs, context: &mut Context) -> Result<(), Failure> {

@@ -173,6 +173,7 @@ async fn nothing_is_shown_under_a_foreign_name() {
     let dev = Dev::start();
     let (own, demo) = (dev.listen, dev.demo);
     for (address, path) in [
+        (own, "/"),
         (own, "/dev/mail"),
         (own, "/simulator"),
         (own, "/simulator/.well-known/openid-configuration"),
@@ -254,6 +255,50 @@ fn only_a_second_start_finds_what_somebody_left() {
     let folder = dev.stop();
     let again = Dev::start_in(folder, &[]);
     assert!(again.printed.contains("as you left it"), "{}", again.printed);
+}
+
+#[tokio::test]
+async fn the_first_page_leads_to_everything_that_is_here() {
+    let dev = Dev::start();
+    let http = dev.client("GENKAN_CA_FILE");
+    let own = format!("http://localhost:{}", dev.listen.port());
+    let open = async |url: String| http.get(url).header("accept", "text/html").send().await.unwrap();
+    let page = open(format!("{own}/")).await;
+    assert_eq!(page.status(), 200);
+    let page = page.text().await.unwrap();
+    assert!(page.contains(&own), "the issuer: {page}");
+    let links: Vec<&str> = page
+        .split("<th scope=\"row\"><a href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert_eq!(links.len(), 5);
+    for link in links {
+        let url = if link.starts_with('/') {
+            format!("{own}{link}")
+        } else {
+            link.to_owned()
+        };
+        assert_eq!(open(url).await.status(), 200, "{link}");
+    }
+    // Programs find nothing, as in production.
+    assert_eq!(http.get(&own).send().await.unwrap().status(), 404);
+}
+
+#[test]
+fn an_address_to_listen_at_that_is_none_is_answered_with_an_example() {
+    for (listen, example) in [
+        ("3000", "such as 127.0.0.1:3000"),
+        ("localhost:3000", "such as 127.0.0.1:3000"),
+        ("nonsense", "such as 127.0.0.1:8080"),
+    ] {
+        for option in ["--listen", "--demo-listen"] {
+            let ran = genkan().args(["dev", option, listen]).output().unwrap();
+            let told = String::from_utf8_lossy(&ran.stderr);
+            assert_eq!(ran.status.code(), Some(2), "{told}");
+            assert!(told.contains(example), "{option} {listen}: {told}");
+        }
+    }
 }
 
 #[tokio::test]
