@@ -125,15 +125,19 @@ impl<'a> Answer<'a> {
 }
 
 /// RFC 6749 §4.1.2.1: printable ASCII without quotes and backslashes. An identity
-/// provider's text may have other characters.
+/// provider's text may have other characters, and ends in an ellipsis where we cut it.
 fn describable(text: &str) -> String {
-    let allowed = |c: char| match c {
-        '"' => '\'',
-        '\\' => '/',
-        ' '..='~' => c,
-        _ => '?',
-    };
-    text.chars().map(allowed).collect()
+    let mut described = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' => described.push('\''),
+            '\\' => described.push('/'),
+            ' '..='~' => described.push(c),
+            '…' => described.push_str("..."),
+            _ => described.push('?'),
+        }
+    }
+    described
 }
 
 /// RFC 9700 §4.12: 303, so that a form post is never repeated elsewhere.
@@ -307,5 +311,18 @@ pub fn invalid_redirect_uri(application: &str) -> PageError {
         "The address to return to after sign-in is not registered for this application, so nobody was signed in.",
     )
     .application(application)
-    .what_to_do("if you run this application, run `genkan app doctor` for it: it shows the redirect_uri that was sent beside those that are registered. They must be the same, to the letter.")
+    .what_to_do("if you run this application, run genkan app doctor for it: it shows the redirect_uri that was sent beside those that are registered. They must be the same, to the letter.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::describable;
+
+    #[test]
+    fn a_description_has_the_characters_of_the_standard_and_shows_where_it_was_cut() {
+        assert_eq!(
+            describable("she said \"no\"\\ f\u{fc}r\r\nall…"),
+            "she said 'no'/ f?r??all..."
+        );
+    }
 }

@@ -190,6 +190,9 @@ struct OrganizationView {
     /// Nobody can enter it, because its connection was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     connection_gone: Option<bool>,
+    /// Without a connection of its own: whether its members enter with sessions of elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_ways_allowed: Option<bool>,
 }
 
 impl OrganizationView {
@@ -207,6 +210,7 @@ impl OrganizationView {
             domains: None,
             connections: None,
             connection_gone: None,
+            other_ways_allowed: None,
         }
     }
 
@@ -220,6 +224,7 @@ impl OrganizationView {
             domains: Some(domains.iter().map(DomainView::from).collect()),
             connections: Some(connections.iter().map(ConnectionSummary::from).collect()),
             connection_gone: Some(closed == Some(Closed::HadConnection)),
+            other_ways_allowed: Some(closed.is_none()),
             ..Self::new(organization)
         }
     }
@@ -238,8 +243,12 @@ impl OrganizationView {
         let closed = self.connection_gone.filter(|gone| *gone).map(|_| {
             "nobody enters: its connection was deleted (`genkan org allow-other-ways` opens it)".to_owned()
         });
+        let open = self.other_ways_allowed.filter(|allowed| *allowed).map(|_| {
+            "without a connection of its own, its active members enter with sessions of elsewhere".to_owned()
+        });
         let own = [
             ("Closed", closed),
+            ("Open", open),
             ("Slug", self.slug.clone()),
             ("Logo", self.logo_url.clone()),
             ("Region", self.region.map(str::to_owned)),
@@ -373,9 +382,14 @@ async fn allow_other_ways(
         None => {}
     }
     let at = instance.stamp();
-    instance
+    let is_new = instance
         .change(async |tx| other_ways::allow(tx, at, id).await)
         .await?;
+    context.console.note(if is_new {
+        "Other ways are allowed from now on."
+    } else {
+        "Other ways were allowed already: nothing was changed."
+    });
     show(id.as_str(), instance, context).await
 }
 

@@ -169,6 +169,12 @@ async fn list(
 }
 
 async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    if text.starts_with("req_") {
+        return Err(
+            Failure::usage(format!("{text} is the number of a request, and only err_… has a trace."))
+                .remedy("Look for it in the log of the server; `genkan app doctor APP` shows refused requests of an application."),
+        );
+    }
     let id: TraceId = parse_id(text)?;
     let found = instance.read(async |tx| login_trace::find(tx, &id).await).await?;
     let trace = found.ok_or_else(|| {

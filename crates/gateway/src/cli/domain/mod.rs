@@ -207,21 +207,7 @@ pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), 
             domain,
             organization,
             kind,
-        } => {
-            let organization = which::organization(&instance, organization).await?;
-            let at = instance.stamp();
-            let domain = Domain::new(at.id(), organization.id, domain.clone(), (*kind).into(), at.now)
-                .given_by(instance.giver());
-            instance
-                .change(async |tx| domain::insert(tx, at, &domain).await)
-                .await?;
-            let view = DomainView::from(&domain);
-            context
-                .console
-                .print(&view, || format!("Created {} ({}).\n", view.id, view.domain))?;
-            verify::tell_record(&domain, context);
-            Ok(())
-        }
+        } => create(domain, organization, (*kind).into(), &instance, context).await,
         Verb::List { organization } => {
             let organization = which::organization(&instance, organization).await?;
             let domains = instance
@@ -275,6 +261,44 @@ pub(super) async fn run(args: &DomainArgs, context: &mut Context) -> Result<(), 
             yes,
         } => delete(domain, organization, *yes, &instance, context).await,
     }
+}
+
+async fn create(
+    domain: &DomainName,
+    organization: &str,
+    kind: Kind,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let organization = which::organization(instance, organization).await?;
+    let its_own = instance
+        .read(async |tx| domain::list(tx, &organization.id).await)
+        .await?;
+    if its_own
+        .iter()
+        .any(|known| known.name == *domain && known.kind == kind)
+    {
+        return Err(Failure::new(format!(
+            "{} has the domain {domain} already.",
+            organization.display_name
+        ))
+        .remedy(format!(
+            "`genkan domain show {domain} --organization {}` shows it.",
+            organization.id
+        )));
+    }
+    let at = instance.stamp();
+    let domain =
+        Domain::new(at.id(), organization.id, domain.clone(), kind, at.now).given_by(instance.giver());
+    instance
+        .change(async |tx| domain::insert(tx, at, &domain).await)
+        .await?;
+    let view = DomainView::from(&domain);
+    context
+        .console
+        .print(&view, || format!("Created {} ({}).\n", view.id, view.domain))?;
+    verify::tell_record(&domain, context);
+    Ok(())
 }
 
 /// The domain of an organization that the command line names.

@@ -39,6 +39,9 @@ async fn an_organization_comes_and_goes_on_both_engines() {
         instance
             .run(&["org", "create", "--name", "Other", "--domain", "ACME.com"])
             .failed(1, "An organization has this domain already.");
+        instance
+            .run(&["domain", "create", "ACME.com", "--organization", "acme-17"])
+            .failed(1, "has the domain acme.com already.");
         assert_eq!(
             ids(&instance.json(&["org", "list"]), "organizations").len(),
             1,

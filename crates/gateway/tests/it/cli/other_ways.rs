@@ -33,10 +33,26 @@ async fn an_organization_whose_connection_is_gone_is_opened_by_an_operators_word
     assert_eq!(instance.json(&["org", "show", "acme"])["connection_gone"], true);
     let shown = instance.run(&["org", "show", "acme"]);
     assert!(shown.stdout.contains("nobody enters"), "{}", shown.stdout);
-    let opened = instance.json(&["org", "allow-other-ways", "acme", "--yes"]);
-    assert_eq!(opened["connection_gone"], false);
+    let opened = instance.run(&["org", "allow-other-ways", "acme", "--yes", "--json"]);
+    assert!(
+        opened.stderr.contains("Other ways are allowed from now on."),
+        "{}",
+        opened.stderr
+    );
+    let opened = opened.json();
+    assert_eq!(
+        (&opened["connection_gone"], &opened["other_ways_allowed"]),
+        (&json!(false), &json!(true))
+    );
+    let shown = instance.run(&["org", "show", "acme"]);
+    assert!(
+        shown.stdout.contains("enter with sessions of elsewhere"),
+        "{}",
+        shown.stdout
+    );
     // Again it changes nothing.
-    instance.json(&["org", "allow-other-ways", "acme"]);
+    let again = instance.run(&["org", "allow-other-ways", "acme"]);
+    assert!(again.stderr.contains("nothing was changed"), "{}", again.stderr);
     let events = instance.json(&["event", "list", "--kind", "organization.updated"]);
     assert_eq!(events["events"].as_array().unwrap().len(), 1);
     // Events of a connection are found by it.

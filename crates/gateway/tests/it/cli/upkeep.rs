@@ -138,6 +138,9 @@ async fn a_trace_shows_each_check() {
     );
     assert_eq!(super::ids(&instance.json(&["trace", "list"]), "traces"), [id]);
     instance
+        .run(&["trace", "show", "req_000000000000000000001"])
+        .failed(2, "Look for it in the log");
+    instance
         .run(&["trace", "show", "err_1"])
         .failed(3, "There is no trace err_1.");
 }

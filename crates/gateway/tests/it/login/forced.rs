@@ -105,9 +105,9 @@ async fn a_link_switches_nobody_and_writes_nothing_without_a_press() {
         Switch to another account?
         You are signed in as
         A Ada Lovelace ada@acme.test acme.test
-        A link or another website wants to sign you in as
+        This sign-in would make you
         A Ada Lovelace mallory@evil.test evil.test
-        Did you not start this yourself? Then stay. A switch signs you out as ada@acme.test, and what you enter from then on belongs to mallory@evil.test.
+        Did you not start this yourself? Then stay: a link or another website may have started it. A switch signs you out as ada@acme.test, and what you enter from then on belongs to mallory@evil.test.
         Stay with ada@acme.test
         Switch to mallory@evil.test
         "#);

@@ -224,9 +224,9 @@ async fn the_same_person_is_not_moved_to_another_organization() {
     Switch to another organization?
     You are signed in as
     A Ada Lovelace ada@acme.test acme.test
-    A link or another website wants to sign you in as
+    This sign-in would make you
     A Ada Lovelace ada@acme.test evil.test
-    Did you not start this yourself? Then stay. What you enter after a switch belongs to the other organization.
+    Did you not start this yourself? Then stay: a link or another website may have started it. What you enter after a switch belongs to the other organization.
     Stay with acme.test
     Switch to evil.test
     "#);
