@@ -198,7 +198,8 @@ async fn whether_something_is_missing_is_told_without_doing_it() {
     .await;
 }
 
-/// A step waits for a table for two seconds at most. Meanwhile readers of the table wait behind it.
+/// A step waits for a table for two seconds at most. Meanwhile readers of the table wait behind it. Then it
+/// gives up and is tried again; the steps before it are not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_that_waits_for_a_table_lets_others_go_on() {
     let Some(scratch) = Scratch::postgres().await else {
@@ -206,6 +207,9 @@ async fn a_migration_that_waits_for_a_table_lets_others_go_on() {
     };
     let db = scratch.connect().await;
     db.migrate(SCHEMA).await.unwrap();
+    let large =
+        "INSERT INTO items (id, amount, flag) SELECT 'row-' || n, n, TRUE FROM generate_series(1, 20000) n";
+    db.tx(async |tx| tx.exec(large, &[]).await).await.unwrap();
     let (locked, released) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
     // A report that reads for some time.
     let report = db.read(async |tx| {
@@ -217,7 +221,13 @@ async fn a_migration_that_waits_for_a_table_lets_others_go_on() {
     let wider = Migration {
         version: 2,
         name: "wider",
-        sql: "ALTER TABLE items ADD COLUMN extra TEXT",
+        sql: "CREATE TABLE tries (id BIGINT PRIMARY KEY);
+INSERT INTO tries (id) VALUES (1);
+-- step
+ALTER TABLE items ADD COLUMN extra TEXT;
+UPDATE items SET extra = id;
+-- step
+CREATE INDEX items_extra ON items (extra);",
     };
     let other = scratch.connect().await;
     let migrating = async {
@@ -244,5 +254,12 @@ async fn a_migration_that_waits_for_a_table_lets_others_go_on() {
     assert_eq!(report, Ok(()));
     assert!(longest < std::time::Duration::from_secs(4), "{longest:?}");
     assert!(migrated > std::time::Duration::from_secs(3), "{migrated:?}");
+    let wide = "SELECT COUNT(*) FROM items WHERE extra = id";
+    let count = db.read(async |tx| tx.opt(wide, &[]).await).await.unwrap();
+    let count: i64 = count.unwrap().get(0).unwrap();
+    assert!(
+        count >= 20_000,
+        "{count}: also what was written meanwhile, but for the last"
+    );
     assert_eq!(db.schema(&[SCHEMA[0], wider]).await, Ok(Schema::Current));
 }

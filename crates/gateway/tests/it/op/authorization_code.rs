@@ -303,3 +303,39 @@ async fn of_a_hundred_redemptions_of_one_code_one_succeeds() {
     })
     .await;
 }
+
+/// Nothing is used up by a request that is answered with a failure of ours: the application tries again.
+#[tokio::test]
+async fn a_code_and_a_refresh_token_stay_unused_while_the_keys_cannot_be_read() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").strict_refresh_rotation().await;
+    let refresh = gateway.browser().sign_in(&rp, "ada@acme.test").await;
+    let tokens = rp.redeem(&refresh).await.expect_tokens();
+    let code = gateway.browser().sign_in(&rp, "ada@acme.test").await;
+    // Keys of another kind than they say; once more, and they are right again.
+    let spoil = async || {
+        let sql =
+            "UPDATE signing_keys SET algorithm = CASE algorithm WHEN 'RS256' THEN 'ES256' ELSE 'RS256' END";
+        gateway.tx(async |tx| Ok(tx.exec(sql, &[]).await?)).await;
+        // A change of configuration, after which the keys are read anew.
+        let _ = gateway.client("another").await;
+    };
+    // By hand, because the kit takes no failure of ours for an answer.
+    let ask = async |form: Vec<(&str, &str)>| {
+        let port = gateway.url().rsplit(':').next().unwrap();
+        let request = reqwest::Client::new().post(format!("http://127.0.0.1:{port}/oauth/token"));
+        let request = request.basic_auth(rp.id.as_str(), rp.secret.as_deref());
+        request.form(&form).send().await.unwrap().status().as_u16()
+    };
+    spoil().await;
+    assert_eq!(ask(Rp::redemption(&code)).await, 500);
+    let refreshing = vec![
+        ("grant_type", "refresh_token"),
+        ("refresh_token", tokens.refresh_token()),
+    ];
+    assert_eq!(ask(refreshing).await, 500);
+    spoil().await;
+    let _ = rp.redeem(&code).await.expect_tokens();
+    let _ = rp.refresh(tokens.refresh_token()).await.expect_tokens();
+}
