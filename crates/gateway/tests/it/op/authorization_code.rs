@@ -324,7 +324,10 @@ async fn a_code_and_a_refresh_token_stay_unused_while_the_keys_cannot_be_read() 
     // By hand, because the kit takes no failure of ours for an answer.
     let ask = async |form: Vec<(&str, &str)>| {
         let port = gateway.url().rsplit(':').next().unwrap();
-        let request = reqwest::Client::new().post(format!("http://127.0.0.1:{port}/oauth/token"));
+        let request = reqwest::Client::builder()
+            .build()
+            .unwrap()
+            .post(format!("http://127.0.0.1:{port}/oauth/token"));
         let request = request.basic_auth(rp.id.as_str(), rp.secret.as_deref());
         request.form(&form).send().await.unwrap().status().as_u16()
     };
