@@ -1,4 +1,4 @@
-//! How a store function fails. Absence is not a failure: it is an `Option`.
+//! Errors of the store. Absence is not an error, but an `Option`.
 
 use crate::mistake::Mistake;
 
@@ -12,10 +12,10 @@ pub enum Error {
     /// A value breaks a rule of the domain.
     #[error(transparent)]
     Invalid(#[from] Mistake),
-    /// What should be changed is gone, or was changed meanwhile: read again and decide again.
+    /// The row is gone, or was changed meanwhile. Read it again and decide again.
     #[error("the row changed meanwhile")]
     Stale,
-    /// A column holds what this version cannot read; names the column, never the value.
+    /// A column holds a value that this version cannot read. Names the column, never the value.
     #[error("column {0} holds what this version cannot read")]
     Corrupt(&'static str),
     /// The database failed.
@@ -23,13 +23,13 @@ pub enum Error {
     Database(#[from] genkan_db::Error),
 }
 
-/// What [`Error::Conflict`] can name.
+/// The names in [`Error::Conflict`].
 pub mod conflict {
     /// The environment exists already: an instance has one.
     pub const ENVIRONMENT: &str = "environment";
-    /// A confidential client has as many secrets as it may have.
+    /// A confidential client has its maximum of secrets already.
     pub const CLIENT_SECRETS: &str = "client_secrets";
-    /// A client that acts for itself keeps a secret: without one it is dead.
+    /// A client that acts for itself needs at least one secret.
     pub const LAST_CLIENT_SECRET: &str = "client_secrets.last";
     /// The environment's first client cannot be deleted.
     pub const DEFAULT_CLIENT: &str = "clients.default";
@@ -39,9 +39,9 @@ pub mod conflict {
     pub const ORGANIZATION_EXTERNAL_ID: &str = "organizations.external_id";
     /// Another organization has this slug.
     pub const ORGANIZATION_SLUG: &str = "organizations.slug";
-    /// Something is entered that a connection cannot have.
+    /// A value of a connection is invalid.
     pub const CONNECTION_INVALID: &str = "connections.settings";
-    /// An enabled connection would lack what a sign-in needs.
+    /// An enabled connection would lack a value that a sign-in needs.
     pub const CONNECTION_INCOMPLETE: &str = "connections.enabled";
     /// An enabled directory must be disabled before it is deleted.
     pub const DIRECTORY_ENABLED: &str = "directories.enabled";
@@ -57,23 +57,23 @@ pub mod conflict {
     pub const USER_EXTERNAL_ID: &str = "users.external_id";
     /// The user is a member of this organization already.
     pub const MEMBERSHIP: &str = "memberships";
-    /// The invited user has another address than the invitation was sent to.
+    /// The invited user has another address now than the invitation.
     pub const INVITATION_ADDRESS: &str = "invitations.email";
-    /// A role of this name exists where this one would count.
+    /// A role of this name exists already, of the organization or of the environment.
     pub const ROLE_NAME: &str = "roles.name";
-    /// The role would extend itself, by way of others.
+    /// The role would extend itself, through other roles.
     pub const ROLE_CYCLE: &str = "roles.extends_id";
     /// The chain of roles that extend each other would be longer than [`crate::role::MAX_DEPTH`].
     pub const ROLE_DEPTH: &str = "roles.depth";
-    /// A role extends only roles of its own organization and of the environment.
+    /// A role can extend only roles of its own organization and of the environment.
     pub const ROLE_BASE: &str = "roles.base";
-    /// Members have the role, and no other was named in its place.
+    /// Members have the role, and no replacement was named.
     pub const ROLE_ASSIGNED: &str = "membership_roles.role_id";
     /// Other roles extend the role.
     pub const ROLE_EXTENDED: &str = "roles.dependents";
-    /// Groups of a directory give the role, and no other was named in its place.
+    /// Groups of a directory give the role, and no replacement was named.
     pub const ROLE_OF_GROUP: &str = "directory_group_roles.role_id";
-    /// New members get the role, and no other was named in its place.
+    /// New members get the role, and no replacement was named.
     pub const ROLE_DEFAULT: &str = "roles.default";
     /// There are [`crate::role::MAX_ROLES`] roles already.
     pub const ROLES: &str = "roles";
@@ -83,7 +83,7 @@ pub mod conflict {
     pub const PERMISSIONS: &str = "permissions";
     /// The browser has an active session already.
     pub const SESSION_OF_BROWSER: &str = "sessions.browser_hash";
-    /// The organization has as many members and open invitations as it may.
+    /// The organization has its maximum of members and open invitations already.
     pub const ORGANIZATION_FULL: &str = "organizations.max_allowed_users";
     /// The authenticator is registered already.
     pub const CREDENTIAL: &str = "webauthn_credentials.credential_id";

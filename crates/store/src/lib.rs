@@ -1,9 +1,8 @@
 //! The domain of Genkan with its SQL: one file per aggregate.
 //!
-//! Functions take `&mut Tx<'_>`, so a handler decides what happens together.
-//! An event is written in the transaction of the change that it reports. A
-//! refusal that changed something (a replayed code) is an `Ok` outcome, because
-//! it must be committed; after an [`Error`] the transaction must be given up.
+//! Functions take `&mut Tx<'_>`, so a handler decides what one transaction contains. An event is written in
+//! the transaction of the change that it reports. If a refusal changed something (a replayed code), it is
+//! an `Ok` value, because it must be committed. After an [`Error`] the transaction must be rolled back.
 
 pub mod admission;
 pub mod anonymous_slice;
@@ -88,7 +87,7 @@ macro_rules! migration {
     };
 }
 
-/// The schema, step by step. A step is never changed after a release.
+/// The schema, step by step. A released step never changes.
 pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "front_door", "0001_front_door.sql"),
     migration!(2, "actors", "0002_actors.sql"),
@@ -118,19 +117,18 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(31, "session_browsers", "0031_session_browsers.sql"),
 ];
 
-/// Opens `sqlite:<path>` or `postgres://…`, and brings its schema up to date.
+/// Opens `sqlite:<path>` or `postgres://…`, and migrates its schema.
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database cannot be reached, or holds a schema
-/// that is newer than this version.
+/// [`Error::Database`] if the database cannot be reached, or if its schema is newer than this version.
 pub async fn open(url: &str) -> Result<Db, Error> {
     let db = Db::connect(url).await?;
     db.migrate(MIGRATIONS).await?;
     Ok(db)
 }
 
-/// Opens it as it is, and says how its schema compares with that of this version.
+/// Opens a database without migrating it, and compares its schema with that of this version.
 ///
 /// # Errors
 ///
@@ -141,10 +139,10 @@ pub async fn open_unchanged(url: &str) -> Result<(Db, Schema), Error> {
     Ok((db, schema))
 }
 
-/// A word is not one of a closed set.
+/// A text is not one of the known words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not one of: {}", known.join(", "))]
 pub struct UnknownWord {
-    /// The words that are known.
+    /// The known words.
     pub known: &'static [&'static str],
 }

@@ -1,4 +1,4 @@
-//! Work beside the requests: logout tokens and mail to deliver, rows to sweep and to index, a clock to compare.
+//! Work beside the requests: delivers logout tokens and mail, sweeps and indexes rows, compares the clock.
 
 pub mod back_channel_logout;
 pub mod clock;
@@ -20,8 +20,8 @@ use crate::tally;
 
 /// How often expired rows are swept.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
-/// How often the outbox is looked at when nobody wakes it: for retries, and for
-/// what other nodes and the command line put in.
+/// How often the outbox is checked if nobody wakes it, for retries and for messages of other nodes and the
+/// command line.
 const DELIVER_EVERY: Duration = Duration::from_secs(2);
 
 const JOBS: [Job; 8] = [
@@ -40,7 +40,8 @@ const JOBS: [Job; 8] = [
         pace: Pace::Every(domains::EVERY),
         run: |app| Box::pin(async move { Ok(domains::look(&app).await?) }),
     },
-    // Once: what is added later is indexed as it is added. After a failure it goes on at the next start.
+    // Once, because later rows are indexed when they are added. After a failure it goes on at the next
+    // start.
     Job {
         what: "indexing for search",
         pace: Pace::Once,
@@ -86,7 +87,7 @@ pub fn start(app: &App, tracker: &TaskTracker, stop: &CancellationToken) {
     }
 }
 
-/// Writes how many tokens clients fetched, and how many requests were refused; also once more when the server has stopped.
+/// Writes the counters of tokens and refused requests. It runs once more when the server has stopped.
 pub async fn write_tally(app: &App) {
     app.lines().tell();
     if let Err(error) = app.tally().write(app.db(), app.at(app.now())).await {

@@ -1,9 +1,8 @@
 //! The page that asks whether a sign-in is meant, before it counts.
 //!
-//! A link can begin a sign-in in somebody's browser that ends as the person who
-//! made the link, because the link names the connection and its provider answers
-//! at once. Then what they enter next is entered into another's account. See
-//! `docs/decisions/forced-sign-in.md`.
+//! A link can begin a sign-in in a person's browser that ends as the author of the link, because the link
+//! names the connection and its provider answers at once. What the person enters afterwards goes into the
+//! other account. See `docs/decisions/forced-sign-in.md`.
 //!
 //! Source: RFC 9700 §4.7.1.
 
@@ -34,8 +33,8 @@ use crate::web::error::PageError;
 use crate::web::own_form::foreign_form;
 use crate::web::person::Person;
 
-/// `confirm_switch.html`. Posts `csrf`, what is hidden, and `choice`: `switch`
-/// or `stay`. Its answer may return to the application.
+/// `confirm_switch.html`. Posts `csrf`, hidden fields, and `choice`: `switch` or `stay`. Its answer may
+/// return to the application.
 #[derive(Debug, Template)]
 #[template(path = "confirm_switch.html")]
 struct ConfirmSwitch<'a> {
@@ -43,9 +42,9 @@ struct ConfirmSwitch<'a> {
     action: &'a str,
     csrf: &'a str,
     hidden: &'a [Hidden<'a>],
-    /// Who would be signed in.
+    /// The person who would be signed in.
     arriving: Person<'a>,
-    /// Who is signed in, if that is anybody else or elsewhere.
+    /// The person who is signed in, if it is another person or another place.
     present: Option<Person<'a>>,
     /// It is the same person, in another organization.
     is_same_person: bool,
@@ -57,7 +56,7 @@ impl PageTemplate for ConfirmSwitch<'_> {
 }
 
 impl ConfirmSwitch<'_> {
-    /// What a button calls somebody: enough to tell the two apart.
+    /// The text of a button for a person. It must distinguish the two.
     fn label<'a>(&self, person: &'a Person<'_>) -> &'a str {
         match person.organization {
             Some(organization) if self.is_same_person => organization,
@@ -66,23 +65,23 @@ impl ConfirmSwitch<'_> {
     }
 }
 
-/// Stands for no session, and for a user who would be created.
+/// The value for no session, and for a user who would be created.
 const NOBODY: &str = "none";
 
 fn action(interaction: &Interaction) -> String {
     format!("{}/switch", path(&interaction.id))
 }
 
-/// Everything that the page shows.
+/// The data of the page.
 struct Shown {
     recognized: Recognized,
-    /// Where the arriving person would be.
+    /// The place of the arriving person.
     organization: Option<String>,
-    /// Where the present one is.
+    /// The place of the present person.
     present_organization: Option<String>,
 }
 
-/// Looks at what was kept as it stands now. The inner error is why it signs nobody in any more.
+/// Decides about the stored proof anew. The inner error says why it signs nobody in any more.
 async fn look(
     tx: &mut Tx<'_>,
     interaction: &Interaction,
@@ -110,7 +109,7 @@ async fn name_of(tx: &mut Tx<'_>, id: Option<&OrganizationId>) -> Result<Option<
         .map(|organization| organization.display_name))
 }
 
-/// Renders the page; or ends the login, if what was proved signs nobody in any more.
+/// Renders the page. Ends the login if the stored proof signs nobody in any more.
 ///
 /// # Errors
 ///
@@ -128,7 +127,7 @@ pub async fn render(app: &App, client: &Client, login: &Login, facts: &Facts) ->
         Err(refused) => return refuse_held(app, interaction, &held.claim, &refused).await,
     };
     let user_id = shown.recognized.user.as_ref().map(|user| &user.id);
-    // If they may not be the answer, nobody is switched to them either.
+    // If they may not be the answer, they are not offered either.
     if !facts.may_be(user_id) {
         return Ok(Refusal::SomebodyElse.answer(app, &facts.request).await);
     }
@@ -151,7 +150,7 @@ pub async fn render(app: &App, client: &Client, login: &Login, facts: &Facts) ->
         email: current.user.email.as_str(),
         organization: shown.present_organization.as_deref(),
     });
-    // In another tab the same person has signed in: nobody is left behind.
+    // The same person has signed in in another tab, so nobody is signed out.
     let is_same = current.is_some_and(|current| Some(&current.user.id) == user_id);
     let is_there = session.is_some_and(|session| session.organization_id == shown.recognized.organization_id);
     let action = action(interaction);
@@ -170,8 +169,8 @@ pub async fn render(app: &App, client: &Client, login: &Login, facts: &Facts) ->
     Ok(Page::new(&page).into_response())
 }
 
-/// `POST /login/{interaction}/switch`: `choice=switch` goes on as the person
-/// who arrived, anything else leaves everything as it was.
+/// `POST /login/{interaction}/switch`: `choice=switch` continues as the arriving person. Any other value
+/// changes nothing.
 pub async fn submit(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -183,11 +182,11 @@ pub async fn submit(
     let facts = login.facts.take().ok_or_else(PageError::interaction_gone)?;
     let session = login.present(&facts).map(|current| current.session.id.clone());
     let interaction = login.interaction;
-    // Answered before.
+    // It was answered before.
     if !matches!(interaction.stage, Stage::Arrived { .. }) {
         return Ok(redirect_to(&interaction.id));
     }
-    // In another tab somebody else signed in or out: the page said another name.
+    // Another person signed in or out in another tab, so the page named the wrong one.
     if form.one("session") != Ok(Some(session.as_ref().map_or(NOBODY, SessionId::as_str))) {
         return Ok(redirect_to(&interaction.id));
     }
@@ -204,12 +203,12 @@ pub async fn submit(
         .await;
     let (held, stands) = match held {
         Ok(found) => found,
-        // The other click of a double one was first.
+        // The first click of a double click was faster.
         Err(Error::Stale) => return Ok(redirect_to(&interaction.id)),
         Err(error) => return Err(error.into()),
     };
-    // The provider is asked again if the question was open for long, or if the
-    // connection or what it says of the person is another since.
+    // The person must go to the provider again if the question was open for long, or if the connection or
+    // the provider's data about the person has changed since.
     if !stands || facts.now.since(held.arrived_at) >= interaction::HELD {
         advance(&app, &interaction, &Stage::Started).await?;
         return Ok(redirect_to(&interaction.id));
@@ -222,7 +221,7 @@ pub async fn submit(
     go_on(&app, &browser, &interaction, held, &agreed).await
 }
 
-/// Whom the page named.
+/// The person whom the page named.
 fn person(form: &Parameters) -> Result<Option<UserId>, PageError> {
     match form.one("person") {
         Ok(Some(NOBODY)) => Ok(None),
@@ -231,10 +230,10 @@ fn person(form: &Parameters) -> Result<Option<UserId>, PageError> {
     }
 }
 
-/// Leaves everything as it was: on with the present session where the request
-/// allows it, else back to the application.
+/// Changes nothing: continues with the present session if the request allows it, else returns to the
+/// application.
 async fn stay(app: &App, interaction: &Interaction, facts: Facts) -> Result<Response, PageError> {
-    // As if nobody had arrived.
+    // The facts without the arriving person.
     let facts = Facts {
         stage: Stage::Started,
         ..facts
@@ -246,7 +245,7 @@ async fn stay(app: &App, interaction: &Interaction, facts: Facts) -> Result<Resp
             .tx(async |tx| interaction::stay(tx, &interaction.id, &interaction.stage, &session.id).await)
             .await;
         return match stayed {
-            // The other click of a double one was first.
+            // The first click of a double click was faster.
             Ok(()) | Err(Error::Stale) => Ok(redirect_to(&interaction.id)),
             Err(error) => Err(error.into()),
         };
@@ -258,7 +257,7 @@ async fn stay(app: &App, interaction: &Interaction, facts: Facts) -> Result<Resp
         .await;
     match ended {
         Ok(()) => {}
-        // The other click of a double one was first.
+        // The first click of a double click was faster.
         Err(Error::Stale) => return Ok(redirect_to(&interaction.id)),
         Err(error) => return Err(error.into()),
     }

@@ -1,12 +1,10 @@
-//! What stands when somebody comes to a login: read in one snapshot of the
-//! store, so that no step is decided from two moments.
+//! The facts about a login, read in one snapshot of the store, so that no step is decided from two moments.
 //!
-//! Everything that asks [`next_step`](super::next_step::next_step) asks with
-//! these facts: the request that has just come, the dispatcher, and the pages
-//! whose answer counts only while they are the next step.
+//! Every caller of [`next_step`](super::next_step::next_step) passes these facts: a new request, the
+//! dispatcher, and the pages whose form counts only while they are the next step.
 //!
-//! The store is asked in two rounds: the interaction and the session, which are
-//! found by what the browser sent, and then the place, which needs both.
+//! The store is read in two rounds. The first finds the interaction and the session by the browser's
+//! cookies. The second finds the place, which depends on both.
 
 use genkan_db::Tx;
 use genkan_protocol::Timestamp;
@@ -24,19 +22,19 @@ use crate::cookies::Cookie;
 use crate::web::error::PageError;
 use crate::web::id_token_hint::{self, Hint};
 
-/// What the next step of a login is decided from.
+/// The facts that decide the next step of a login.
 #[derive(Debug)]
 pub struct Facts {
     pub request: Box<AuthorizationRequest>,
-    /// [`Stage::Started`] also if the request has just come and nothing is stored.
+    /// [`Stage::Started`] also for a new request, of which nothing is stored.
     pub stage: Stage,
-    /// Who is signed in at this browser.
+    /// The person who is signed in at this browser.
     pub signed_in: Option<SignedIn>,
-    /// Whether that session gives the application a code; see [`session::gives_to`].
+    /// Whether that session gives the application a code, see [`session::gives_to`].
     pub session_gives: bool,
-    /// Where the request leads; `None` if it names no place and somebody must be asked.
+    /// Where the request leads. `None` if it names no place, so the person must be asked.
     pub target: Result<Option<Target>, Nowhere>,
-    /// What the request's `id_token_hint` is worth.
+    /// The result of checking the request's `id_token_hint`.
     pub hint: Option<Hint>,
     pub now: Timestamp,
 }
@@ -52,17 +50,16 @@ pub struct SignedIn {
 #[derive(Debug)]
 pub struct Login {
     pub interaction: Interaction,
-    /// The browser's secret, for the forms that it is shown.
+    /// The browser's secret, for its forms.
     pub browser: Secret,
-    /// `None`: nobody is to be signed in, a connection is tried.
+    /// `None`: a connection is tested, and nobody is signed in.
     pub facts: Option<Facts>,
-    /// While the person is asked: the session that began in this browser, if its cookie is
-    /// not here (yet).
+    /// While the person is asked: the session that began in this browser, if its cookie is not here (yet).
     pub beside: Option<SignedIn>,
 }
 
 impl Facts {
-    /// The facts of a request that has just come.
+    /// The facts about a new request.
     ///
     /// # Errors
     ///
@@ -84,7 +81,7 @@ impl Facts {
             })
             .await?;
         let mut hint = hint(app, &request).await?;
-        // Nobody knows whom it names, so no session satisfies it: a fresh sign-in does.
+        // The hint names nobody whom we know, so no session satisfies it. A new sign-in does.
         if matches!(hint, Some(Hint::UnknownKey)) && !request.prompt.none {
             request.id_token_hint = None;
             request.prompt.login = true;
@@ -101,8 +98,8 @@ impl Facts {
         })
     }
 
-    /// Whether a user may be the answer. OIDC Core §3.1.2.1: the End-User of the
-    /// `id_token_hint`, or nobody; `None` is somebody who has no account yet.
+    /// Whether a user may be the answer: only the user of the `id_token_hint` (OIDC Core §3.1.2.1). `None`
+    /// is a person without an account.
     pub fn may_be(&self, user: Option<&UserId>) -> bool {
         match &self.hint {
             None => true,
@@ -113,7 +110,7 @@ impl Facts {
 }
 
 impl Login {
-    /// Who is signed in where the person is asked.
+    /// The person who is signed in, on a page that asks.
     pub(super) fn present<'a>(&'a self, facts: &'a Facts) -> Option<&'a SignedIn> {
         facts.signed_in.as_ref().or(self.beside.as_ref())
     }
@@ -172,12 +169,12 @@ impl Login {
     }
 }
 
-/// The interaction `id` alone, for a page that needs no other facts.
+/// Only the interaction `id`, for a page that needs no other facts.
 ///
 /// # Errors
 ///
-/// A page that says so if it is unknown, expired, or another browser's: an
-/// attacker's link to their own login finishes nothing here (login CSRF).
+/// A page that says whether it is unknown, expired, or another browser's. So an attacker's link to their
+/// own login cannot be completed here (login CSRF).
 pub async fn interaction_of_browser(
     app: &App,
     headers: &HeaderMap,
@@ -188,7 +185,7 @@ pub async fn interaction_of_browser(
     Ok((still_open(app, found).await?, named.browser))
 }
 
-/// An interaction as a browser names it: by its address, and by the browser's own cookie.
+/// The interaction of a request: its identifier in the address, and the browser's cookie.
 struct Named {
     id: InteractionId,
     browser: Secret,
@@ -218,7 +215,7 @@ async fn still_open(app: &App, found: Option<Interaction>) -> Result<Interaction
 }
 
 impl SignedIn {
-    /// The live session of a cookie and its user, if that one may sign in.
+    /// The live session of a cookie and its user, if the user may sign in.
     ///
     /// # Errors
     ///
@@ -235,7 +232,7 @@ impl SignedIn {
         Self::of(tx, session).await
     }
 
-    /// As [`Self::find`], the session that began in a browser.
+    /// As [`Self::find`], for the session that began in a browser.
     async fn of_browser(
         tx: &mut Tx<'_>,
         browser: &SecretHash,
@@ -270,13 +267,13 @@ async fn gives(
     }
 }
 
-/// The cookie of a session, as it is kept.
+/// The stored hash of a session's cookie.
 pub(super) fn session_hash(app: &App, headers: &HeaderMap) -> Option<SecretHash> {
     let cookie = app.cookies().read(headers, Cookie::Session)?;
     Some(cookie.sha256())
 }
 
-/// The request's `id_token_hint`, looked at. The keys are kept, and no part of the snapshot.
+/// Checks the request's `id_token_hint`. The keys come from the cache, and are not part of the snapshot.
 pub(super) async fn hint(app: &App, request: &AuthorizationRequest) -> Result<Option<Hint>, PageError> {
     match &request.id_token_hint {
         Some(token) => Ok(Some(id_token_hint::verify(app, token).await?)),

@@ -22,16 +22,16 @@ use crate::app::App;
 use crate::context;
 use crate::web::error::PageError;
 
-/// `identify.html`. Posts `csrf`, `email` and what is hidden.
+/// `identify.html`. Posts `csrf`, `email` and hidden fields.
 #[derive(Debug, Template)]
 #[template(path = "identify.html")]
 struct Identify<'a> {
     application: &'a str,
-    /// Where the form is sent; the page's own address if absent.
+    /// The address of the form. By default the page's own.
     action: Option<&'a str>,
     csrf: &'a str,
     hidden: &'a [Hidden<'a>],
-    /// What was typed before, or the application's `login_hint`.
+    /// The address typed before, or the application's `login_hint`.
     email: &'a str,
     error: Option<EmailError<'a>>,
 }
@@ -46,7 +46,7 @@ impl PageTemplate for Identify<'_> {
 pub enum EmailError<'a> {
     Missing,
     Malformed,
-    /// No organization signs in with this domain now; whether one has it is not said.
+    /// No organization signs in with this domain now. The page does not say whether one has it.
     UnknownDomain(&'a str),
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for EmailError<'_> {
     }
 }
 
-/// What was typed, and what was wrong with it.
+/// The typed address, and what was wrong with it.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     pub email: &'a str,
@@ -108,7 +108,7 @@ pub async fn submit(
     let Request::Authorize(request) = &interaction.request else {
         return Err(PageError::interaction_gone());
     };
-    // A second answer from a tab that was left open: the login is elsewhere by now.
+    // A second answer, from an old tab. The login has moved on.
     if matches!(
         interaction.stage,
         Stage::Arrived { .. } | Stage::Authenticated { .. } | Stage::Completed
@@ -150,7 +150,7 @@ pub async fn submit(
             guess.give_back();
             target
         }
-        // One answer for both: it is nobody's business who is a customer.
+        // The same answer for both, because nobody should learn who is a customer.
         found @ (route::ByDomain::NotActive | route::ByDomain::Unknown) => {
             let reason = match found {
                 route::ByDomain::NotActive => "the organization that has it has no enabled connection for it",

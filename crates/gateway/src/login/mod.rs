@@ -1,10 +1,8 @@
-//! Hosted login: how a person gets from "an application wants to know who you
-//! are" to a session.
+//! Hosted login: leads a person from "an application wants to know who you are" to a session.
 //!
-//! A step never calls another step: the browser comes back to [`dispatch`], which reads
-//! the [`facts`] and asks [`next_step`](mod@next_step). Where a request begins and where a
-//! proof ends, the facts are at hand: there the next step is taken in the same request.
-//! Every proof of who somebody is ends in [`sign_in`].
+//! A step never calls another step. The browser comes back to [`dispatch`], which reads the [`facts`] and
+//! asks [`next_step`](mod@next_step). When a request begins and when a proof ends, the facts are known
+//! already, so the same request takes the next step. Every proof ends in [`sign_in`].
 
 pub mod callback;
 pub mod confirm_switch;
@@ -48,11 +46,10 @@ use route::Target;
 
 pub use routes::router;
 
-/// Takes up a validated authorization request.
+/// Begins the login for a validated authorization request.
 ///
-/// With a session that satisfies it the code is issued at once, and nothing is
-/// stored; otherwise the request becomes an interaction. Where it leads to a provider,
-/// the browser goes there at once.
+/// If a session satisfies the request, the code is issued at once and nothing is stored. Otherwise the
+/// request becomes an interaction. If it leads to a provider, the browser goes there at once.
 ///
 /// # Errors
 ///
@@ -63,7 +60,7 @@ pub async fn begin(
     cached: &Arc<CachedClient>,
     request: AuthorizationRequest,
 ) -> Result<Response, PageError> {
-    // If domains could be asked in bulk, somebody could list the customers.
+    // Otherwise somebody could query domains in bulk, and list the customers.
     let asks_a_domain = request.domain_hint.is_some() || request.login_hint.is_some();
     let guess = asks_a_domain.then(|| anonymous::guess(app)).transpose()?;
     let facts = Facts::of_request(app, headers, Box::new(request)).await?;
@@ -75,7 +72,7 @@ pub async fn begin(
     let step = next_step(&facts);
     match step {
         Some(Step::Complete(place)) => {
-            // A page of another site may ask in the background, as often as it likes.
+            // A page of another site can send this in the background, as often as it likes.
             anonymous::charge(app, Work::Begin)?;
             return Ok(answer::respond(app, cached, &facts.request, place, None).await?);
         }
@@ -85,7 +82,7 @@ pub async fn begin(
     }
     let leads_away = matches!(step, Some(Step::Authenticate { .. }));
     let Facts { request, target, .. } = facts;
-    // Also where it leads nowhere yet: a domain may come while the page is open.
+    // Also if it leads nowhere yet, because a domain may be added while the page is open.
     let target = target.ok().flatten();
     let connection = target.as_ref().map(Target::connection);
     let begun = if cross_site::is_foreign(app, headers, &cached.client) {
@@ -101,14 +98,13 @@ pub async fn begin(
     }
 }
 
-/// Whose idea a sign-in is.
+/// Who began a sign-in.
 #[derive(Debug)]
 pub enum Begun {
-    /// The person's, at the application or on a page of ours.
+    /// The person, at the application or on a page of ours.
     Here,
-    /// Another site's; it leads to this connection, if it leads anywhere yet. The person
-    /// will be asked there, unless they have just agreed on a page of ours or say in our
-    /// form who they are.
+    /// Another site. If it leads to a connection yet, it is this one. The person will be asked there,
+    /// unless they have just agreed on a page of ours, or say in our form who they are.
     Elsewhere(Option<ConnectionId>),
 }
 
@@ -126,12 +122,12 @@ pub async fn start(
     New::prepare(app, headers, request, begun).await?.keep(app).await
 }
 
-/// An interaction that is about to be stored.
+/// An interaction that is not stored yet.
 struct New {
     interaction: Interaction,
     begun: Begun,
     browser: Secret,
-    /// The browser has never been here, so that nothing else of it is stored.
+    /// It is the browser's first one, so nothing else of the browser is stored.
     is_first: bool,
 }
 
@@ -143,7 +139,7 @@ impl New {
         begun: Begun,
     ) -> Result<Self, PageError> {
         anonymous::charge(app, Work::Begin)?;
-        // All of it is stored: a hint or an address may be as long as a state.
+        // All of it is stored, and a hint or an address may be as long as a state.
         let stored = serde_json::to_string(&request).map_err(PageError::internal)?;
         anonymous::charge(app, Work::Keep { bytes: stored.len() })?;
         anonymous::shared::begin(app).await?;
@@ -176,7 +172,7 @@ impl New {
         Ok(self.bind(app, redirect_to(&self.interaction.id)))
     }
 
-    /// Sends the browser to the provider at once: nobody needs to be asked anything.
+    /// Sends the browser to the provider at once, without a question.
     async fn go_away(
         mut self,
         app: &App,
@@ -190,7 +186,7 @@ impl New {
                     .tx_read_committed(async |tx| self.insert(tx).await)
                     .await?;
                 let failed = refusal::failed(app, &self.interaction, failure).await;
-                // Also with the page of a failure: its link leads back into this login.
+                // This also goes with the page of a failure, because its link leads back into this login.
                 return Ok(self.bind(app, failed.unwrap_or_else(IntoResponse::into_response)));
             }
         };
@@ -243,8 +239,8 @@ pub fn path(id: &InteractionId) -> String {
     format!("/login/{id}")
 }
 
-/// Moves an interaction on. A double click moves it once; the second one finds
-/// the first one's result at the dispatcher.
+/// Moves an interaction on. A double click moves it once. The second click finds the result at the
+/// dispatcher.
 ///
 /// # Errors
 ///

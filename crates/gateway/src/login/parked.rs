@@ -1,9 +1,9 @@
-//! `POST /sso/v1/oidc/{connection}/callback` and `GET …/callback/{handle}`: an answer that
-//! the provider's page posts.
+//! `POST /sso/v1/oidc/{connection}/callback` and `GET …/callback/{handle}`: an answer that the provider's
+//! page posts.
 //!
-//! None of our cookies comes along with a form of another site, so the answer is parked:
-//! the POST uses up nothing and signs nobody in. Its answer leads the browser to a GET,
-//! where the cookie comes and everything is decided.
+//! A form of another site carries none of our cookies, so the answer is parked. The POST uses nothing up
+//! and signs nobody in. It redirects the browser to a GET, which has the cookie, and there everything is
+//! decided.
 //!
 //! Source: OAuth 2.0 Form Post Response Mode 1.0 §2, RFC 6265bis §5.6.7.1.
 
@@ -32,14 +32,14 @@ pub async fn park(
         ));
     }
     match connections::park(&app, &connection_id, &body).await {
-        // 303, so that the browser comes by GET (RFC 9110 §15.4.4).
+        // 303, so that the browser follows with a GET (RFC 9110 §15.4.4).
         Ok(address) => Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&address)).into_response()),
         Err(NotTaken::Unsolicited) => Err(way_on::unsolicited(&app, &headers, &connection_id).await),
         Err(NotTaken::Page(page)) => Err(page),
     }
 }
 
-/// Takes the answer that waits for this browser.
+/// Processes the answer that was parked for this browser.
 pub async fn fetch(
     State(app): State<App>,
     Path((connection_id, handle)): Path<(String, String)>,

@@ -1,9 +1,8 @@
-//! The one end of every proof: the question before it counts, the session, and
-//! what hangs on it.
+//! The one end of every proof: the question before it counts, the session, and the answer.
 //!
-//! A way to sign in ends by calling [`sign_in`] with what was proved. [`admission`]
-//! decides whom that may be, [`must_ask`] whether the person is asked first, and
-//! [`next_step`](fn@next_step) whether the application is answered in the same transaction.
+//! Every way to sign in ends with a call of [`sign_in`]. [`admission`] decides which user it is,
+//! [`must_ask`] whether the person is asked first, and [`next_step`](fn@next_step) whether the same
+//! transaction answers the application.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,20 +30,20 @@ use crate::cookies::Cookie;
 use crate::web::error::PageError;
 use crate::web::id_token_hint::Hint;
 
-/// Somebody has proved who they are.
+/// A proof of who a person is.
 #[derive(Debug)]
 pub(super) struct Proved {
     pub claim: Claim,
     /// When they authenticated, as their provider says.
     pub auth_time: Option<Timestamp>,
-    /// What was checked. It is kept if they are refused all the same.
+    /// The checks. They are stored if the person is refused all the same.
     pub trace: Trace,
 }
 
 /// The browser in which a sign-in ends.
 #[derive(Debug)]
 pub(super) struct Browser {
-    /// The cookie of the session that it has.
+    /// The cookie of its session.
     session: Option<SecretHash>,
     ip: String,
     user_agent: Option<String>,
@@ -59,8 +58,8 @@ impl Browser {
         }
     }
 
-    /// Its session, as it stands in the transaction that may end it; `begun_in` to look also
-    /// for one whose cookie it did not send.
+    /// Its session, read in the transaction that may end it. With `begun_in` it also finds a session whose
+    /// cookie the browser did not send.
     async fn session(
         &self,
         tx: &mut Tx<'_>,
@@ -81,32 +80,32 @@ fn user_agent(headers: &HeaderMap) -> Option<String> {
     Some(text.chars().take(512).collect())
 }
 
-/// What the page said that asked the person.
+/// The content of the page that asked the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Agreed {
-    /// The session that it showed.
+    /// The session on the page.
     pub session: Option<SessionId>,
-    /// Whom it named; `None`: somebody whom nobody knew.
+    /// The user on the page. `None`: a person without an account.
     pub user: Option<UserId>,
 }
 
-/// What the transaction of a sign-in came to.
+/// The result of a sign-in's transaction.
 #[derive(Debug)]
 enum End {
     SignedIn(Box<Session>),
-    /// And what the application asked for is answered.
+    /// The application was answered as well.
     Answered(Box<Session>),
-    /// The person is asked first; what was proved is kept.
+    /// The person is asked first, and the proof is stored.
     Held,
     Refused(Refusal),
 }
 
-/// Signs the person in, or keeps what was proved until they have gone on: who
-/// began this, and who is signed in here now, decide.
+/// Signs the person in, or stores the proof until they confirm it. This depends on who began the sign-in,
+/// and on who is signed in here now.
 ///
 /// # Errors
 ///
-/// The page that says why nobody is signed in; or the store fails.
+/// The page that says why nobody is signed in. Or the store has failed.
 pub(super) async fn sign_in(
     app: &App,
     browser: &Browser,
@@ -122,7 +121,7 @@ pub(super) async fn sign_in(
     };
     let finish = Finish::new(app, browser, interaction, held).await?;
     let begun = Instant::now();
-    // Nearly no browser has a session whose cookie it did not send, so nobody looks for one at first.
+    // Almost no browser has a session whose cookie it did not send, so at first nobody looks for one.
     let mut begun_in = None;
     let end = loop {
         let end = app
@@ -153,18 +152,17 @@ pub(super) async fn sign_in(
     }
 }
 
-/// How long somebody waits whose provider has answered: its answer is used up, and they would
-/// have to begin again.
+/// How long the sign-in is repeated for a person whose provider has answered. The answer is used up, so
+/// they would have to begin again.
 const INSIST_FOR: Duration = Duration::from_secs(12);
 
-/// Whether the database was busy or away, and nothing is done.
+/// Whether the database was busy or away, and nothing was done.
 fn passes<T>(outcome: &Result<T, Error>) -> bool {
     matches!(outcome, Err(Error::Database(error)) if error.outage() == Some(Outage::Passing))
 }
 
-/// Goes on with what was kept, as the person agreed. One transaction: the old
-/// session ends, the new one begins, and what was kept is used up. Connection, user
-/// and admission are decided anew in it.
+/// Continues with the stored proof, as the person agreed. In one transaction the old session ends, the new
+/// one begins, and the proof is used up. Connection, user and admission are decided anew.
 ///
 /// # Errors
 ///
@@ -183,7 +181,7 @@ pub(super) async fn go_on(
         .db()
         .tx(async |tx| -> Result<End, Error> {
             let previous = browser.session(tx, at, Some(&interaction.browser)).await?;
-            // Still the one that was shown: another tab may have ended it.
+            // It must still be the session on the page. Another tab may have ended it.
             if previous.as_ref().map(|session| &session.id) != agreed.session.as_ref() {
                 return Err(Error::Stale);
             }
@@ -196,7 +194,7 @@ pub(super) async fn go_on(
     match end {
         Ok(End::SignedIn(session)) => Ok(finish.go_on(app, &session)),
         Ok(End::Answered(session)) => Ok(finish.answer(app, &session)),
-        // Answered twice, or no longer what was shown: the dispatcher looks again.
+        // It was answered twice, or the page is out of date. The dispatcher decides anew.
         Ok(End::Held) | Err(Error::Stale | Error::Conflict(conflict::SESSION_OF_BROWSER)) => {
             Ok(redirect_to(&interaction.id))
         }
@@ -205,7 +203,7 @@ pub(super) async fn go_on(
     }
 }
 
-/// Answers where the kept proof signs nobody in any more.
+/// The answer if the stored proof signs nobody in any more.
 ///
 /// # Errors
 ///
@@ -217,7 +215,7 @@ pub(super) async fn refuse_held(
     refused: &Refusal,
 ) -> Result<Response, PageError> {
     if *refused != Refusal::ConnectionNotActive {
-        // The next try goes to the provider again.
+        // The next attempt goes to the provider again.
         advance(app, interaction, &Stage::Started).await?;
     }
     let mut trace = Trace::default();
@@ -228,7 +226,7 @@ pub(super) async fn refuse_held(
     refuse(app, interaction, claim, refused, trace).await
 }
 
-/// The proof is genuine; our own rules refuse it.
+/// Refuses a valid proof by our own rules.
 async fn refuse(
     app: &App,
     interaction: &Interaction,
@@ -247,7 +245,7 @@ async fn refuse(
     refusal::failed(app, interaction, failure).await
 }
 
-/// A sign-in about to be finished in one browser.
+/// The data of a sign-in in one browser.
 struct Finish<'a> {
     browser: &'a Browser,
     interaction: &'a Interaction,
@@ -257,11 +255,11 @@ struct Finish<'a> {
     lifetimes: Lifetimes,
     /// `None`: the dispatcher answers.
     request: Option<Asked<'a>>,
-    /// Somebody else's session has ended, and its clients are to be told.
+    /// Another person's session has ended, and its clients must be told.
     has_ended: AtomicBool,
 }
 
-/// What an application asked for, and what is needed to answer it at once.
+/// The request of an application, and what an immediate answer needs.
 struct Asked<'a> {
     request: &'a AuthorizationRequest,
     hint: Option<Hint>,
@@ -273,7 +271,8 @@ impl<'a> Asked<'a> {
         let Request::Authorize(request) = &interaction.request else {
             return Ok(None);
         };
-        // A page that posts itself has an address of its own: this one says what the provider sent.
+        // A page that submits itself needs an address of its own, because this one contains the provider's
+        // answer.
         if request.response_mode != ResponseMode::Query {
             return Ok(None);
         }
@@ -312,7 +311,7 @@ impl<'a> Finish<'a> {
         })
     }
 
-    /// What happens in place of the sign-in, if the person must be asked.
+    /// What happens instead of the sign-in, if the person must be asked.
     async fn ask_first(
         &self,
         tx: &mut Tx<'_>,
@@ -321,7 +320,7 @@ impl<'a> Finish<'a> {
     ) -> Result<Option<End>, Error> {
         let interaction = self.interaction;
         let began_by_form = interaction.began_by_form();
-        // Most sign-ins: nobody is here, and nobody else began it.
+        // The usual case: nobody is signed in, and no other site began it.
         if began_by_form || (previous.is_none() && !interaction.is_foreign) {
             return Ok(None);
         }
@@ -394,7 +393,7 @@ impl<'a> Finish<'a> {
         Ok(End::SignedIn(session))
     }
 
-    /// The session that this browser has from now on.
+    /// The session of this browser from now on.
     async fn begin(
         &self,
         tx: &mut Tx<'_>,
@@ -404,17 +403,16 @@ impl<'a> Finish<'a> {
     ) -> Result<Session, Error> {
         let token = self.cookie.sha256();
         match previous {
-            // The same person again: one session goes on, under a new cookie.
+            // The same person again: the session continues with a new cookie.
             Some(known) if known.user_id == sign_in.user_id => {
                 sign_in.session_id = known.id.clone();
                 return match session::rejoin(tx, at, sign_in, &token, self.lifetimes).await {
-                    // It lived a moment ago: it has just ended elsewhere.
+                    // It was active a moment ago, so it has just ended elsewhere.
                     Err(Error::Stale) => Err(tx.begin_anew().into()),
                     rejoined => rejoined,
                 };
             }
-            // Somebody else at the same browser: theirs ends first, and its
-            // clients are told.
+            // Another person at the same browser: their session ends first, and its clients are told.
             Some(other) => {
                 session::end(tx, at, &other.id, Status::Logout).await?;
                 self.has_ended.store(true, Ordering::Relaxed);
@@ -425,8 +423,8 @@ impl<'a> Finish<'a> {
         session::start_under(tx, at, sign_in, &token, lifetimes).await
     }
 
-    /// Does what the dispatcher would do next, if that is to answer the application. It
-    /// would read again what this transaction has written.
+    /// Does the dispatcher's next step, if that is to answer the application. The dispatcher would read
+    /// again what this transaction has written.
     async fn answer_at_once(
         &self,
         tx: &mut Tx<'_>,
@@ -450,7 +448,7 @@ impl<'a> Finish<'a> {
                 session: session.clone(),
                 user: admitted.user,
             }),
-            // The connection is enabled: they have just come in by it.
+            // The connection is enabled, because they have just come in through it.
             session_gives: true,
             target,
             hint: asked.hint.clone(),
@@ -489,7 +487,7 @@ impl<'a> Finish<'a> {
     }
 }
 
-/// Who is at the browser, beside who arrives.
+/// Who is signed in at the browser, compared with the arriving person.
 fn present(previous: Option<&Session>, recognized: &Recognized) -> Present {
     match (previous, &recognized.user) {
         (None, _) => Present::Nobody,

@@ -25,8 +25,8 @@ use crate::web::person::Person;
 /// The path, which also names the confirmation form for CSRF.
 pub const PATH: &str = "/oidc/logout";
 
-/// `logout_confirm.html`. Posts `csrf`, what is hidden, and `choice`:
-/// `sign_out` or `stay`. Its answer may return to the application.
+/// `logout_confirm.html`. Posts `csrf`, hidden fields, and `choice`: `sign_out` or `stay`. Its answer may
+/// return to the application.
 #[derive(Debug, Template)]
 #[template(path = "logout_confirm.html")]
 struct LogoutConfirm<'a> {
@@ -55,13 +55,13 @@ impl PageTemplate for SignedOut<'_> {
     const FORMS: Forms = Forms::None;
 }
 
-/// What the application asked for, verified.
+/// The application's request, verified.
 struct Request {
-    /// There was a hint, and nobody can say any more whose.
+    /// There was a hint, but it can no longer be verified.
     hint_is_lost: bool,
-    /// Of the `id_token_hint`: the session it was issued in.
+    /// The session in which the `id_token_hint` was issued.
     hinted_session: Option<SessionId>,
-    /// The application, by hint or `client_id`.
+    /// The application, from the hint or `client_id`.
     client: Option<ClientId>,
     post_logout_redirect_uri: Option<String>,
     state: Option<String>,
@@ -76,8 +76,7 @@ pub async fn get(
     end_session(&app, &headers, &parameters, Answer::None).await
 }
 
-/// The same by POST, which RP-Initiated Logout §2 also requires, and the answer
-/// to our own question.
+/// The same by POST, which RP-Initiated Logout §2 also requires, and the answer to our own question.
 pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, PageError> {
     let parameters = parse(&body)?;
     let answer = match parameters.one("choice") {
@@ -85,7 +84,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         Ok(Some("sign_out")) => Answer::SignOut,
         _ => Answer::Stay,
     };
-    // Without a hint that counts only the cookie tells whose session it is.
+    // Without a valid hint, only the cookie shows whose session it is.
     if hint_of(&app, &parameters)
         .await?
         .is_none_or(|hint| matches!(hint, Hint::UnknownKey))
@@ -96,7 +95,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
     end_session(&app, &headers, &parameters, answer).await
 }
 
-/// What the person answered to our own question.
+/// The person's answer to our question.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
     None,
@@ -114,7 +113,7 @@ async fn end_session(
     let request = read(app, parameters).await?;
     let cookie = app.cookies().read(headers, Cookie::Session);
     let current = current(app, headers, cookie.as_ref()).await?;
-    // Before anything changes: where would we send the browser afterwards?
+    // Before anything changes, find out where the browser goes afterwards.
     let target = redirect_target(app, &request, current.as_ref()).await?;
 
     // RP-Initiated Logout §2: without proof that the session's own application
@@ -133,7 +132,7 @@ async fn end_session(
     if let Some(session) = current.filter(|_| ends_current) {
         ending.push(session.id);
     }
-    // The cookie may be gone while the session lives on; the hint still names it.
+    // The cookie may be gone while the session lives. The hint still names it.
     ending.extend(request.hinted_session.clone().filter(|id| !ending.contains(id)));
     if !ending.is_empty() {
         app.db()
@@ -165,8 +164,8 @@ async fn end_session(
     Ok(response)
 }
 
-/// The session of the browser: that of its cookie, else the one that began in it. Of two answers
-/// that came at once the browser kept one cookie, perhaps that of before.
+/// The session of the browser: the one of its cookie, else the one that began in it. If two answers came at
+/// once, the browser may have kept the older cookie.
 async fn current(
     app: &App,
     headers: &HeaderMap,
@@ -210,8 +209,7 @@ async fn read(app: &App, parameters: &Parameters) -> Result<Request, PageError> 
     let (hint, hint_is_lost) = match hint_of(app, parameters).await? {
         None => (None, false),
         Some(Hint::Ours(claims)) => (Some(claims), false),
-        // RP-Initiated Logout §6: a request without a valid hint is one that the person
-        // must confirm.
+        // RP-Initiated Logout §6: without a valid hint, the person must confirm the request.
         Some(Hint::UnknownKey) => (None, true),
         Some(Hint::Forged) => {
             return Err(PageError::invalid_request(
@@ -256,7 +254,7 @@ fn unknown_application() -> PageError {
     PageError::invalid_request("The application is not known here.")
 }
 
-/// The registered address to go to afterwards, with `state`; never another.
+/// The registered address to go to afterwards, with `state`. It is never another one.
 async fn redirect_target(
     app: &App,
     request: &Request,
@@ -270,7 +268,7 @@ async fn redirect_target(
         .as_ref()
         .or(current.map(|session| &session.id));
     if request.hint_is_lost && request.client.is_none() && session.is_none() {
-        // Whose address it is cannot be said, and there is nothing to end.
+        // The application is unknown, and there is nothing to end.
         return Ok(None);
     }
     let candidates = app
@@ -278,7 +276,7 @@ async fn redirect_target(
         .read(async |tx| -> Result<_, Error> {
             match (&request.client, session) {
                 (Some(id), _) => Ok(client::find(tx, id).await?.into_iter().collect()),
-                // Nobody named the application: those the session signed in to may be meant.
+                // Nobody named the application, so it may be any application of the session.
                 (None, Some(session)) => client::list_for_session(tx, session).await,
                 (None, None) => Ok(Vec::new()),
             }
@@ -298,7 +296,7 @@ async fn redirect_target(
         .iter()
         .map(|state| ("state", state.as_str()))
         .collect();
-    // The address goes out as registered: with no state to add, not a byte changes.
+    // The address is sent as registered. Without a state, not a byte changes.
     Ok(Some(if state.is_empty() {
         uri.clone()
     } else {
@@ -306,7 +304,7 @@ async fn redirect_target(
     }))
 }
 
-/// The application's name for a page; without one, the page speaks for all of them.
+/// The application's name for a page. Without one, the page speaks of all applications.
 async fn application_name(app: &App, client: Option<&ClientId>) -> Result<String, PageError> {
     let cached = match client {
         Some(id) => app.client(id.as_str()).await?,
@@ -331,12 +329,12 @@ async fn confirm(
         .read(async |tx| user::find(tx, &session.user_id).await)
         .await?;
     let name = user.as_ref().and_then(User::display_name);
-    // What was asked for goes through the form, and is checked again when it comes back.
+    // The request goes through the form, and is checked again when it comes back.
     let mut hidden: Vec<(&str, &str)> = ["post_logout_redirect_uri", "state"]
         .into_iter()
         .filter_map(|name| parameters.one(name).ok().flatten().map(|value| (name, value)))
         .collect();
-    // The hint stays behind, because it speaks for another session; whose it was does not.
+    // The hint is left out, because it is about another session. Its client is kept.
     hidden.extend(request.client.as_ref().map(|id| ("client_id", id.as_str())));
     let page = LogoutConfirm {
         application: &application,
@@ -359,7 +357,7 @@ async fn confirm(
     Ok(response)
 }
 
-/// The person wants to stay signed in: back to where they came from.
+/// The person wants to stay signed in, so they go back to where they came from.
 fn stay(target: Option<&str>) -> Response {
     match target {
         Some(uri) => leave(uri),

@@ -36,7 +36,7 @@ words! {
         Revoked = "revoked",
         /// By the person.
         Logout = "logout",
-        /// By its age or for want of use.
+        /// By its age, or because it was not used.
         Expired = "expired",
     }
 }
@@ -49,13 +49,13 @@ pub struct Session {
     pub organization_id: Option<OrganizationId>,
     pub connection_id: Option<ConnectionId>,
     pub status: Status,
-    /// When the person last arrived from their provider.
+    /// When the person last came back from their provider.
     pub authenticated_at: Timestamp,
-    /// How they had proved who they are then, and when; never later than `authenticated_at`.
+    /// The proofs of that sign-in and their times, never later than `authenticated_at`.
     pub proofs: Proofs,
     pub created_at: Timestamp,
     pub last_active_at: Timestamp,
-    /// Never after `expires_at`, so that this one column decides whether the session lives.
+    /// Never later than `expires_at`, so this column alone decides whether the session lives.
     pub idle_expires_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
@@ -63,15 +63,15 @@ pub struct Session {
     pub user_agent: Option<String>,
 }
 
-/// A person has proved who they are.
+/// A person's sign-in, after they have proved who they are.
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    /// A new identifier to start a session, that of a living one to rejoin it.
+    /// A new identifier to start a session, or that of a living session to rejoin it.
     pub session_id: SessionId,
     pub user_id: UserId,
     pub organization_id: Option<OrganizationId>,
     pub connection_id: Option<ConnectionId>,
-    /// How they proved it, and when, as their provider says.
+    /// The proofs, and their times as the provider says.
     pub proofs: Proofs,
     /// The cookie of the browser that began it, which has one session at a time.
     pub browser: Option<SecretHash>,
@@ -110,8 +110,8 @@ fn read(row: &Row) -> Result<Session, Error> {
 }
 
 impl Session {
-    /// Whether the person proved who they are at most `max_age` ago. A time that
-    /// nobody vouches for proves nothing (OIDC Core §3.1.2.1, §3.1.3.7 step 13).
+    /// Whether the person proved who they are at most `max_age` ago. If the time is unknown, they did not
+    /// (OIDC Core §3.1.2.1, §3.1.3.7 step 13).
     pub fn proved_within(&self, max_age: Duration, now: Timestamp) -> bool {
         self.proofs.auth_time().is_some_and(|at| now.since(at) <= max_age)
     }
@@ -120,7 +120,7 @@ impl Session {
         self.status_at(now) == Status::Active
     }
 
-    /// What an event keeps of it.
+    /// The stored form for an event.
     fn shape(&self) -> shape::Session<'_> {
         shape::Session {
             id: self.id.as_str(),
@@ -137,8 +137,7 @@ impl Session {
         }
     }
 
-    /// The status that holds at `now`: a session expires by itself, and its row
-    /// says so when somebody has looked.
+    /// The status at `now`. A session expires by itself, and its row is updated later.
     pub fn status_at(&self, now: Timestamp) -> Status {
         match self.status {
             Status::Active if self.idle_expires_at <= now => Status::Expired,
@@ -147,9 +146,9 @@ impl Session {
     }
 }
 
-/// Starts a session whose cookie hashes to `token`, and records the login.
+/// Starts a session whose cookie has the hash `token`, and records the login.
 ///
-/// `lifetimes` are the application's; the organization's own policy may shorten them.
+/// `lifetimes` are the application's. The organization's own policy may shorten them.
 ///
 /// # Errors
 ///
@@ -165,7 +164,7 @@ pub async fn start(
     start_under(tx, at, sign_in, token, lifetimes.shortened_by(policy.as_ref())).await
 }
 
-/// As [`start`], where the organization's policy was asked already and shortens `lifetimes`.
+/// As [`start`], if the organization's policy was read already and has shortened `lifetimes`.
 ///
 /// # Errors
 ///
@@ -223,15 +222,15 @@ pub async fn start_under(
     Ok(session)
 }
 
-/// The same person has signed in again in a browser that has a session.
+/// The same person has signed in again in a browser with a session.
 ///
-/// The session gets a new cookie, so that one planted or stolen before the
-/// sign-in is worth nothing after it, and lasts as long as a new one would.
+/// The session gets a new cookie and the lifetime of a new session. So a cookie that was planted or stolen
+/// before the sign-in is worth nothing afterwards.
 ///
 /// # Errors
 ///
-/// [`Error::Stale`] if the session does not live, or is somebody else's;
-/// [`conflict::SESSION_OF_BROWSER`] if the browser has an active one beside it.
+/// [`Error::Stale`] if the session has ended, or belongs to another user;
+/// [`conflict::SESSION_OF_BROWSER`] if the browser has another active one.
 pub async fn rejoin(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
@@ -241,7 +240,7 @@ pub async fn rejoin(
 ) -> Result<Session, Error> {
     let policy = session_policy::find_held(tx, sign_in.organization_id.as_ref()).await?;
     let lifetimes = lifetimes.shortened_by(policy.as_ref());
-    // What began in other organizations goes on in this session, under their policies too.
+    // Grants of other organizations stay in this session, so their policies hold, too.
     let idle = session_policy::strictest_idle(
         tx,
         &sign_in.session_id,
@@ -298,7 +297,7 @@ async fn record_login(tx: &mut Tx<'_>, at: Stamp<'_>, session: &Session) -> Resu
     event::record(tx, at, entry).await
 }
 
-/// Finds a session, living or not.
+/// Finds a session, even if it has ended.
 ///
 /// # Errors
 ///
@@ -313,7 +312,7 @@ pub async fn find(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<Session>, Er
     row.as_ref().map(read).transpose()
 }
 
-/// As [`find`], and holds it: it neither ends nor goes elsewhere before this transaction is over.
+/// As [`find`], and locks it. Until this transaction is over, it neither ends nor changes its organization.
 async fn find_held(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<Session>, Error> {
     let sql = held!(
         tx,
@@ -355,8 +354,8 @@ pub async fn find_live_by_token(
     Ok(session.filter(|session| session.is_live(now)))
 }
 
-/// Whether a session lives and is still where it was when it was read: what is
-/// given in it must not begin at a place that has ended meanwhile.
+/// Whether a session lives and is still in the same organization as when it was read. A new grant must not
+/// belong to an organization whose part of the session has ended meanwhile.
 ///
 /// # Errors
 ///
@@ -371,9 +370,8 @@ pub async fn is_still(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> Res
     }))
 }
 
-/// Whether a session may give a client a code. While its connection is switched
-/// off, whoever vouched for the person is perhaps not to be trusted: clients that
-/// have a live grant of it go on, and no other comes to it.
+/// Whether a session may give a client a code. While its connection is disabled, the provider may not be
+/// trustworthy. So only clients with a live grant of the connection go on.
 ///
 /// # Errors
 ///
@@ -400,8 +398,7 @@ pub async fn gives_to(
     Ok(row.is_some())
 }
 
-/// Remembers when the person signed in.
-/// Gives the person as they are then.
+/// Stores when the person signed in. Returns the user after that.
 async fn touch_login(tx: &mut Tx<'_>, id: &UserId, now: Timestamp) -> Result<shape::User, Error> {
     let row = tx
         .opt(

@@ -1,5 +1,6 @@
-//! What holds a rule where a transaction is not serializable, on PostgreSQL: one comes while
-//! another has done its work and not committed. `docs/decisions/isolation.md` names each test.
+//! What holds a rule if a transaction is not serializable, on PostgreSQL. In each test a second transaction
+//! comes after the first has done its work and before it commits. `docs/decisions/isolation.md` names each
+//! test.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use genkan_store::{Error, MIGRATIONS, OrganizationId, grant, membership};
 
 use crate::support::{LIFETIMES, World, claim, hash, secs, touch};
 
-/// Runs `test` on PostgreSQL: on SQLite nobody comes in between.
+/// Runs `test` on PostgreSQL. On SQLite no other transaction can come in between.
 pub(crate) async fn on_postgres(test: impl AsyncFn(&World)) {
     let each = Scratch::postgres_with(MIGRATIONS).await.into_iter().collect();
     on_each(each, async |scratch| {
@@ -30,7 +31,7 @@ pub(crate) async fn on_postgres(test: impl AsyncFn(&World)) {
     .await;
 }
 
-/// How a transaction is run.
+/// The isolation of a transaction.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Level {
     Serializable,
@@ -49,8 +50,7 @@ pub(crate) async fn run<T>(
     }
 }
 
-/// Begins `second` when `first` has done its work, and lets `first` commit when `second` has
-/// come as far as it can.
+/// Begins `second` when `first` has done its work. `first` commits when `second` can go no further.
 pub(crate) async fn meanwhile<A, B>(
     world: &World,
     level: Level,
@@ -82,7 +82,7 @@ pub(crate) async fn meanwhile<A, B>(
     tokio::join!(first, second)
 }
 
-/// What the transaction of a sign-in does, with a cookie of that name.
+/// The transaction of a sign-in, with this cookie.
 async fn sign_in(
     world: &World,
     tx: &mut Tx<'_>,
@@ -109,7 +109,7 @@ async fn status(world: &World, session: &Session) -> Status {
     found.unwrap().status
 }
 
-/// A company, and somebody whom its connection knows.
+/// A company, and a person whom its connection knows.
 async fn known(world: &World) -> (OrganizationId, Connection, Claim, User) {
     let (organization, connection) = world.company("acme.test").await;
     let claim = claim(&connection, "sub-1", "ada@acme.test");
@@ -206,7 +206,7 @@ async fn a_sign_in_under_way_does_not_survive_its_person() {
     .await;
 }
 
-/// As [`known`], of another company.
+/// As [`known`], for another company.
 async fn known_as(world: &World, name: &str) -> (OrganizationId, Connection, Claim, User) {
     let domain = format!("{name}.test");
     let (organization, connection) = world.company(&domain).await;
@@ -229,7 +229,7 @@ async fn a_sign_in_waits_for_those_who_disable_its_person_and_is_refused() {
     .await;
 }
 
-/// The same of somebody whom the connection finds by the address.
+/// The same for a person whom the connection finds by the address.
 #[tokio::test]
 async fn a_first_sign_in_waits_for_those_who_disable_its_person_and_is_refused() {
     on_postgres(async |world| {
@@ -296,8 +296,8 @@ async fn a_sign_in_waits_for_those_who_end_the_membership_and_is_refused() {
 
 // Who somebody is
 
-/// The attack: an address went to another person, the operator let them have the account, and
-/// the one before comes at the same moment.
+/// The attack: an address was given to another person, and the operator allowed them to have the account.
+/// The former owner comes at the same moment.
 #[tokio::test]
 async fn a_subject_that_is_being_forgotten_signs_nobody_in() {
     on_postgres(async |world| {
@@ -358,7 +358,7 @@ async fn an_identity_is_forgotten_with_the_provider_that_vouched_for_it() {
 
 // What counts
 
-/// Two who come at once, where one has a place.
+/// Two people come at once, and there is one place.
 async fn two_for_one_place(world: &World, level: Level) -> [bool; 2] {
     let (organization, connection) = world.company("acme.test").await;
     world

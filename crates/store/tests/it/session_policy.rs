@@ -138,7 +138,7 @@ async fn a_policy_shortens_living_sessions_at_once_and_those_of_nobody_else() {
         set(world, &id, Some(&policy)).await;
         assert_eq!(look(world, &session).await.idle_expires_at, T0 + secs(300));
 
-        // A longer policy gives back what activity earns, up to the end that was set.
+        // A longer policy prolongs the idle time at the next use, up to the end that was set.
         set(world, &id, None).await;
         world
             .tx(async |tx| crate::support::touch(tx, &session.id, LIFETIMES.idle, T0 + secs(200)).await)

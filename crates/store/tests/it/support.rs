@@ -1,4 +1,4 @@
-//! A world to test in: a fresh database and what a test needs to begin.
+//! A world for tests: a fresh database and the objects that a test begins with.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use genkan_store::{
     SecretHash, SessionId, Stamp, Timestamp, role,
 };
 
-/// When every test begins.
+/// The start of every test.
 pub(crate) const T0: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
@@ -42,7 +42,7 @@ pub(crate) fn email(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
 }
 
-/// Keeps a session alive that was used, as its tokens do.
+/// Keeps a session alive, as the use of its tokens does.
 pub(crate) async fn touch(
     tx: &mut Tx<'_>,
     id: &SessionId,
@@ -55,7 +55,7 @@ pub(crate) async fn touch(
     }
 }
 
-/// Somebody of whom a connection says nothing but who they are.
+/// A claim with nothing but the subject and the address.
 pub(crate) fn claim(connection: &Connection, subject: &str, address: &str) -> Claim {
     Claim {
         proof: Proof::Connection {
@@ -77,10 +77,10 @@ pub(crate) async fn on_each_engine(test: impl AsyncFn(&World)) {
     genkan_db::testing::on_each_engine_with(MIGRATIONS, async |db| test(&World::of(db)).await).await;
 }
 
-/// Runs `count` transactions at the same time and gives what came of them.
+/// Runs `count` transactions at the same time and returns their results.
 ///
-/// PostgreSQL gives up on some of so many that want one row. They wrote nothing
-/// and come again, as a client would.
+/// PostgreSQL gives up on some of them if they all need one row. These wrote nothing and are repeated, as a
+/// client would do.
 pub(crate) async fn try_race<T, F>(count: usize, run: impl Fn(usize) -> F) -> Vec<Result<T, Error>>
 where
     F: Future<Output = Result<T, Error>>,
@@ -97,7 +97,7 @@ where
     futures_util::future::join_all(racers).await
 }
 
-/// As [`try_race`], where nobody fails.
+/// As [`try_race`], if nobody may fail.
 pub(crate) async fn race<T, F>(count: usize, run: impl Fn(usize) -> F) -> Vec<T>
 where
     F: Future<Output = Result<T, Error>>,
@@ -128,12 +128,12 @@ impl World {
         self.ids.next(T0)
     }
 
-    /// At the beginning.
+    /// The moment at the start of the test.
     pub(crate) fn start(&self) -> Stamp<'_> {
         Stamp::new(&self.ids, T0)
     }
 
-    /// Some time later.
+    /// A moment some seconds later.
     pub(crate) fn after(&self, secs: u64) -> Stamp<'_> {
         Stamp::new(&self.ids, T0 + Duration::from_secs(secs))
     }
@@ -151,7 +151,7 @@ impl World {
         self.db.tx(f).await.unwrap_err()
     }
 
-    /// The one number that a query gives.
+    /// The number that a query returns.
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         let row = self.db.read(async |tx| tx.opt(sql, &[]).await).await.unwrap();
         row.unwrap().get(0).unwrap()
@@ -232,7 +232,7 @@ impl World {
         connection
     }
 
-    /// An organization with one domain and one connection; roles are seeded.
+    /// An organization with one domain and one connection. The first roles exist.
     pub(crate) async fn company(&self, domain: &str) -> (Organization, Connection) {
         let organization = self.organization().await;
         let domain = self.new_domain(&organization.id, domain);
@@ -258,12 +258,12 @@ impl World {
             .await
     }
 
-    /// Lets somebody in who must be let in.
+    /// Admits a person who must not be refused.
     pub(crate) async fn enter(&self, claim: &Claim) -> User {
         self.admit(claim).await.unwrap().user
     }
 
-    /// Everything that a claim could write, to see that a refusal wrote nothing.
+    /// Counts everything that a claim could write, to check that a refusal wrote nothing.
     pub(crate) async fn footprint(&self) -> [i64; 5] {
         [
             self.count("SELECT COUNT(*) FROM users").await,
@@ -329,7 +329,7 @@ impl World {
         grant
     }
 
-    /// A grant with everything before it.
+    /// A grant with everything that it needs.
     pub(crate) async fn signed_in(&self, kind: client::Kind) -> (Client, Session, Grant) {
         let client = self.client(kind).await;
         let user = self.user("ada@acme.test").await;

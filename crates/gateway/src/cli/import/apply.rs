@@ -1,10 +1,9 @@
-//! Brings the lines of a file into the database, some hundreds in a transaction.
+//! Imports the lines of a file, some hundreds in a transaction.
 //!
-//! One read fetches the facts that all lines of a transaction need. A line that
-//! is plainly new, or plainly as it was, is then only planned, and the planned ones are written
-//! together. Any other line is looked at by itself, in its turn and with the functions that
-//! everybody else calls: so what comes of a file does not depend on how many lines go into a
-//! transaction, which a test holds (`oracle.rs`).
+//! One read gets all that the lines of a transaction need. A line that is plainly new or plainly unchanged
+//! is then only planned, and the planned ones are written together. Any other line is handled alone, in its
+//! turn, with the functions that everybody else calls. So the result does not depend on the number of lines
+//! in a transaction. A test ensures that (`oracle.rs`).
 
 use genkan_db::{Db, Tx};
 use genkan_store::domain::Giver;
@@ -17,44 +16,44 @@ use super::rows::{Line, Rows};
 use crate::cli::Failure;
 use crate::failure::{fault_of, field_of};
 
-/// How many lines go into one transaction: enough that neither the disk nor the way to the
-/// server is what decides, few enough that a sign-in meanwhile does not wait.
+/// The number of lines in a transaction. It is so large that neither the disk nor the network decides the
+/// speed, and so small that a sign-in does not wait long.
 pub(super) const CHUNK: usize = 500;
 
 /// Whose word the lines are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Author<'a> {
-    /// Who stands behind the domains.
+    /// The giver of the domains.
     pub(super) giver: Giver,
-    /// The file is of this organization, and speaks of its people alone.
+    /// The file is from this organization, and can change only its people.
     pub(super) organization_id: Option<&'a OrganizationId>,
 }
 
-/// A line that was read: an organization or a user.
+/// A parsed line: an organization or a user.
 pub(super) trait Row: DeserializeOwned {
-    /// The columns that a table of them may have, beside `metadata.ANYTHING`.
+    /// The possible columns of a table, besides `metadata.ANYTHING`.
     const COLUMNS: &[&str];
 
-    /// Adds it, or brings what is there up to date.
+    /// Adds or updates it.
     async fn put(&self, tx: &mut Tx<'_>, at: Stamp<'_>, author: Author<'_>) -> Result<Outcome, RowError>;
 }
 
-/// What is known of the lines of one transaction, and what they will write.
+/// What is known about the lines of one transaction, and what they will write.
 pub(super) trait Batch: Sized {
     type Row: Row;
 
     /// Reads what the lines need.
     async fn look_up(tx: &mut Tx<'_>, author: Author<'_>, rows: &[&Self::Row]) -> Result<Self, Error>;
 
-    /// Plans a line, and says what [`Row::put`] would come to.
+    /// Plans a line, and returns what [`Row::put`] would do.
     ///
-    /// `None`: that cannot be told from here. Nothing is planned then.
+    /// `None`: this cannot be told here. Then nothing is planned.
     fn plan(&mut self, row: &Self::Row, at: Stamp<'_>, author: Author<'_>) -> Option<Outcome>;
 
     /// Writes what is planned.
     async fn write(&mut self, tx: &mut Tx<'_>, at: Stamp<'_>) -> Result<(), Error>;
 
-    /// A line was put by itself: what is known of it is out of date.
+    /// Forgets a line that was put alone, because what is known about it is out of date.
     fn forget(&mut self, row: &Self::Row);
 }
 
@@ -77,7 +76,7 @@ impl Outcome {
 /// Why a line was not imported.
 #[derive(Debug)]
 pub(super) enum RowError {
-    /// The line must be changed; the sentence says how.
+    /// The line must be changed. The sentence says how.
     Rejected(String),
     Store(Error),
 }
@@ -107,18 +106,18 @@ impl From<genkan_db::Error> for RowError {
     }
 }
 
-/// What became of a line.
+/// The result of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     Done(Outcome),
-    /// It left nothing behind.
+    /// It changed nothing.
     Rejected(String),
 }
 
-/// Why a transaction was given up.
+/// Why a transaction was rolled back.
 #[derive(Debug)]
 pub(super) enum Stopped {
-    /// Everything was checked, and nothing is to be kept.
+    /// Everything was checked, and nothing must stay.
     DryRun(Vec<Verdict>),
     Store(Error),
 }
@@ -135,7 +134,7 @@ impl From<Error> for Stopped {
     }
 }
 
-/// A line, and the row that it holds or why it holds none.
+/// A line, with its row or the reason why it has none.
 pub(super) type Read<R> = (Line, Result<R, String>);
 
 pub(super) fn read<R: Row>(line: Line) -> Read<R> {
@@ -161,7 +160,7 @@ pub(super) struct Import<'a> {
     pub(super) author: Author<'a>,
     pub(super) dry_run: bool,
     pub(super) continue_on_error: bool,
-    /// How many lines go into one transaction, [`CHUNK`] but for tests. A line that is alone is not planned.
+    /// The number of lines in a transaction: [`CHUNK`] except in tests. A single line is not planned.
     pub(super) chunk: usize,
     pub(super) rejects: Option<Rejects>,
     pub(super) progress: Progress,
@@ -169,7 +168,7 @@ pub(super) struct Import<'a> {
 }
 
 impl Import<'_> {
-    /// Imports all lines; what came before a failure stays.
+    /// Imports all lines. Those before a failure stay.
     pub(super) async fn run<B: Batch>(&mut self, rows: &mut Rows) -> Result<(), Failure> {
         let mut chunk = Vec::with_capacity(self.chunk);
         loop {
@@ -211,7 +210,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Brings the lines in, up to the first one with a mistake unless it is to go on.
+    /// Imports the lines, up to the first one with a mistake, unless it must go on.
     pub(super) async fn write<B: Batch>(&self, lines: &[Read<B::Row>]) -> Result<Vec<Verdict>, Stopped> {
         let (at, author) = (self.at, self.author);
         self.db
@@ -251,7 +250,7 @@ impl Import<'_> {
             .await
     }
 
-    /// Puts a line after those that are planned. With a mistake it leaves nothing behind.
+    /// Puts a line after the planned ones. If it has a mistake, it changes nothing.
     async fn put_alone<B: Batch>(
         &self,
         tx: &mut Tx<'_>,
@@ -278,7 +277,7 @@ impl Import<'_> {
         }
     }
 
-    /// Tells of a line with a mistake, and ends the import unless it is to go on.
+    /// Reports a line with a mistake, and ends the import unless it must go on.
     fn reject(&mut self, line: &Line, mistake: &str) -> Result<(), Failure> {
         let message = format!("line {}: {mistake}", line.number);
         if !self.continue_on_error {
@@ -303,7 +302,7 @@ impl Import<'_> {
     }
 }
 
-/// PostgreSQL keeps no such text, so the line is refused wherever it would go.
+/// PostgreSQL cannot store a NUL, so such a line is refused.
 fn holds_nul(value: &serde_json::Value) -> bool {
     use serde_json::Value;
     match value {

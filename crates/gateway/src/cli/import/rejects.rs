@@ -1,4 +1,4 @@
-//! The file of the lines with mistakes, to be corrected and imported.
+//! The file of lines with mistakes, to be corrected and imported.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -11,28 +11,28 @@ use super::rows::Text;
 use super::{FileArgs, Format};
 use crate::cli::Failure;
 
-/// How many earlier files may lie beside the one that is imported.
+/// The most earlier files beside the imported one.
 const MOST_BESIDE: u32 = 999;
 
-/// Lines with mistakes, in the format that they came in.
+/// Lines with mistakes, in their own format.
 ///
-/// The file is there before the first line is read, so that no import ends in its middle
-/// for want of it. Without a line it is taken away again.
+/// The file is made before the first line is read, so that no import fails half-way because of it. If no
+/// line is rejected, it is removed.
 pub(super) struct Rejects {
     path: PathBuf,
     heading: Option<StringRecord>,
     file: BufWriter<File>,
     has_lines: bool,
-    /// It is no device that was there before.
+    /// Whether it is a file that we made, and not a device.
     is_ours: bool,
 }
 
 impl Rejects {
-    /// Makes the file: the one that was named, else one beside the file that is imported.
+    /// Makes the file: the named one, else one beside the imported file.
     ///
     /// # Errors
     ///
-    /// If it is there already and was named, or cannot be made.
+    /// If it cannot be made, or was named and exists already.
     pub(super) fn create(
         args: &FileArgs,
         format: Format,
@@ -62,7 +62,7 @@ impl Rejects {
         self.has_lines.then_some(&self.path)
     }
 
-    /// Writes a line, and says whether that was possible.
+    /// Writes a line. Says whether that was possible.
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ fn named(path: &Path, imported: &Path) -> Result<(File, bool), Failure> {
     }
 }
 
-/// An earlier one stays: it may hold lines that somebody has corrected.
+/// Earlier files stay, because somebody may have corrected their lines.
 fn beside(args: &FileArgs, format: Format) -> Result<(PathBuf, File), Failure> {
     for number in 1..=MOST_BESIDE {
         let path = name_beside(args, format, number);
@@ -183,7 +183,7 @@ fn not_made(path: &Path, error: &io::Error) -> Failure {
     .remedy("Nothing was imported. Name another one with --rejects FILE.")
 }
 
-/// Whether two names lead to one file, also by links.
+/// Whether two names lead to the same file, even by links.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| path.metadata().ok().map(|file| (file.dev(), file.ino()));
     identity(one).is_some_and(|one| Some(one) == identity(other))

@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 use super::bound::{Bounded, TakenOut};
 use super::{Format, dialect};
 
-/// A longer line or record is not one organization or user.
+/// A line or record that is longer than this is not one organization or user.
 const MAX_LINE: u64 = 1024 * 1024;
 const TOO_LONG: &str = "longer than 1 MiB";
 
-/// Columns that hold several values, separated by `;` or, where cells are separated by that, by `,`.
+/// Columns with several values, separated by `;` or, if the cells are separated by that, by `,`.
 const LISTS: &[&str] = &["domains", "roles"];
 /// Columns that hold yes or no.
 const BOOLEANS: &[&str] = &["email_verified"];
@@ -20,21 +20,21 @@ const BOOLEANS: &[&str] = &["email_verified"];
 /// A line of the file.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// As editors count them; in CSV that of the first of the empty lines before it, if there are any.
+    /// The number, as editors count. In CSV, if empty lines come before it, that of the first of them.
     pub(super) number: u64,
-    /// How much of the file is read with it, in bytes.
+    /// The bytes of the file up to its end.
     pub(super) read: u64,
     pub(super) text: Text,
-    /// What it says, or why that cannot be read.
+    /// Its value, or why it cannot be parsed.
     pub(super) value: Result<Value, String>,
 }
 
-/// A line as it stands in the file, to be written to another.
+/// The text of a line in the file, to be written to another file.
 #[derive(Debug)]
 pub(super) enum Text {
     Csv(ByteRecord),
     Json(Vec<u8>),
-    /// It was not kept: only the file has it.
+    /// It was not kept, because it was too long.
     TooLong,
 }
 
@@ -103,7 +103,7 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read any further.
+    /// If the rest of the file cannot be read.
     pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
         match self {
             Self::Csv {
@@ -163,8 +163,8 @@ fn next_csv(
 const NOT_CLOSED: &str =
     "has a quotation mark that is opened and never closed, so everything after it would be one cell";
 
-/// A row of ours after the last one of the file. In a quotation that is never closed it becomes a
-/// part of the last cell, as the rows before it did; a reader of CSV does not tell that otherwise.
+/// A row that we add after the last one of the file. If a quotation is never closed, this row becomes part
+/// of the last cell, as the rows before it did. A CSV reader does not report that in another way.
 pub(super) struct End(String);
 
 impl End {
@@ -194,7 +194,7 @@ impl End {
     }
 }
 
-/// Leaves the rest of a line, and counts its bytes.
+/// Skips the rest of a line, and counts its bytes.
 fn skip_line(reader: &mut BufReader<Box<dyn Read>>) -> io::Result<u64> {
     let mut skipped = 0;
     loop {
@@ -270,7 +270,7 @@ fn next_json(
             continue;
         }
         let value = match std::str::from_utf8(&bytes) {
-            // The reader of what strangers send: of two addresses in a line, which one counts?
+            // It uses the reader for untrusted JSON, because a line could contain two addresses.
             Ok(text) => genkan_protocol::json::read(text.as_bytes())
                 .map_err(|error| format!("it is no JSON object: {error}")),
             Err(_) => Err(format!("it {}", dialect::NOT_UTF8)),
