@@ -12,6 +12,9 @@ import { join } from 'node:path';
 import { launch } from './support/chromium.mjs';
 import { ALL_EYES, look } from './support/look.mjs';
 
+/** Looks at one time. More of them only wait for each other: Chromium draws with the processor. */
+const AT_ONCE = 3;
+
 /** Replays the answers that the sample test wrote, headers and all. */
 async function serve(directory) {
   const load = (path) => JSON.parse(readFileSync(join(directory, `${path}.json`), 'utf8'));
@@ -31,6 +34,22 @@ async function serve(directory) {
   return { base: `http://127.0.0.1:${server.address().port}`, names, close: () => server.close() };
 }
 
+/** Runs what it is given in the order that it came, so many at a time. */
+function queue(places) {
+  const waiting = [];
+  let free = places;
+  return async (work) => {
+    if (free > 0) free -= 1;
+    else await new Promise((go) => waiting.push(go));
+    try {
+      return await work();
+    } finally {
+      if (waiting.length > 0) waiting.shift()();
+      else free += 1;
+    }
+  };
+}
+
 const [directory, ...given] = process.argv.slice(2);
 if (!directory) {
   console.error('usage: node pages.mjs <directory of samples> [name …]');
@@ -38,10 +57,14 @@ if (!directory) {
 }
 const samples = await serve(directory);
 const browser = await launch();
-let failed = 0;
-for (const name of given.length > 0 ? given : samples.names) {
+const turn = queue(AT_ONCE);
+const looks = (given.length > 0 ? given : samples.names).map((name) => {
   const visit = (page) => page.goto(`${samples.base}/${name}`);
-  const seen = await Promise.all(ALL_EYES.map((eyes) => look(browser, name, visit, eyes)));
+  return [name, Promise.all(ALL_EYES.map((eyes) => turn(() => look(browser, name, visit, eyes))))];
+});
+let failed = 0;
+for (const [name, looked] of looks) {
+  const seen = await looked;
   const bad = seen.filter(({ problems }) => problems.length > 0);
   failed += bad.length;
   console.log(`${bad.length ? '✗' : '✓'} ${name}  ${Math.max(...seen.map(({ weight }) => weight))} bytes, ${seen.length} looks`);

@@ -12,7 +12,7 @@ const TARGET_PX = 44;
  * Every width and scheme, forced colours, and no script.
  *
  * The width in between is looked at for its layout alone, and the order of the keyboard is the same in each
- * scheme: half of the time of all looks went into asking that again.
+ * scheme, so it is walked in one.
  */
 export const ALL_EYES = [
   { width: 320, colorScheme: 'light' },
@@ -46,7 +46,7 @@ export async function look(browser, name, visit, { width, colorScheme, forcedCol
     reducedMotion: 'reduce',
     javaScriptEnabled: script,
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   let weight = 0;
   page.on('console', (message) => {
