@@ -172,6 +172,7 @@ impl Person {
             organization_id: Some(organization_id.clone()),
             connection_id: None,
             proofs: Proofs::default(),
+            browser: None,
             ip: Some("192.0.2.1".to_owned()),
             user_agent: Some(
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
