@@ -355,7 +355,7 @@ fn a_secret_is_in_no_message_and_in_no_output() {
     );
     assert_eq!(
         config.database_url().expose(),
-        format!("{}&pool_size=16", variables[2].1)
+        format!("{}&pool_size=8", variables[2].1)
     );
 }
 
