@@ -48,7 +48,7 @@ pub(crate) struct Postgres {
     connections: Connections,
     /// Held by the one caller that runs again after more than [`PATIENCE`] conflicts.
     ///
-    /// If many transactions need one row, sixteen connections mean fifteen conflicts for one success.
+    /// If many transactions need one row, eight connections mean seven conflicts for one success.
     /// Random pauses alone do not help in time.
     queue: Semaphore,
     work: Work,
