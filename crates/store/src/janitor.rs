@@ -164,7 +164,7 @@ pub struct SweepReport {
 ///
 /// # Errors
 ///
-/// [`Error::Database`] if the database fails. What was deleted stays deleted.
+/// [`Error::Database`] if the database fails. Rows that were deleted before stay deleted.
 pub async fn sweep(db: &Db, ids: &Generator, now: Timestamp, kept: &Retention) -> Result<SweepReport, Error> {
     let mut swept = SweepReport {
         sessions_ended: end_sessions(db, Stamp::new(ids, now).by(Actor::Job)).await?,

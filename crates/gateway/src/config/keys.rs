@@ -176,8 +176,8 @@ settings! {
 
     /// The reverse proxy in front, if there is one.
     [proxy] Proxy {
-        /// The addresses or networks of reverse proxies. What they say about a client's address is
-        /// believed. Otherwise a client could choose the address that limits and events see.
+        /// The addresses or networks of reverse proxies. Genkan believes only these about a client's
+        /// address. Otherwise a client could choose the address that limits and events see.
         default trusted_networks: Vec<Network> = "";
 
         /// The header with the client's address: `"x-forwarded-for"` or `"forwarded"` (RFC 7239). Only this

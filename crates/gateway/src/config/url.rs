@@ -224,7 +224,7 @@ impl Setting for DatabaseUrl {
                         \"postgres://user:password@host/database\"."
                 .to_owned());
         }
-        // What `serve` would refuse is reported here, with its line.
+        // A URL that `serve` would refuse is reported here, with its line.
         genkan_db::Db::check_url(text).map_err(|error| format!("{}.", upper_first(&error.to_string())))?;
         Ok(Self(text.to_owned()))
     }

@@ -1,7 +1,7 @@
 //! The page that asks whether a sign-in is meant, before it counts.
 //!
 //! A link can begin a sign-in in a person's browser that ends as the author of the link, because the link
-//! names the connection and its provider answers at once. What the person enters afterwards goes into the
+//! names the connection and its provider answers at once. Later the person enters data into the
 //! other account. See `docs/decisions/forced-sign-in.md`.
 //!
 //! Source: RFC 9700 §4.7.1.

@@ -20,7 +20,7 @@ pub(super) struct VouchedAddress {
     pub(super) is_proved: bool,
 }
 
-/// Who vouches for an address, and what decides how far the word reaches. A passkey is not among them: it
+/// The parties that vouch for an address. Each decides how far its word reaches. A passkey is not among them: it
 /// identifies a person, and no address.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Voice<'a> {

@@ -1,4 +1,4 @@
-//! What confirms a domain: the word of the person who entered it, or a proof.
+//! The word of the person who entered a domain, or a proof, confirms it.
 //!
 //! A domain that was entered with management credentials routes and vouches at once. This is enough for
 //! people who belong to no other organization. It never reaches a person who does. See

@@ -34,8 +34,8 @@ enum EndedPlace<'a> {
 }
 
 impl EndedPlace<'_> {
-    /// `user_id` is the user of the session. What was entered on the word of an organization's connection
-    /// ends with that organization, too.
+    /// `user_id` is the user of the session. A place that was entered on the word of an organization's
+    /// connection ends with that organization, too.
     fn covers(self, user_id: &UserId, began: Origin<'_>) -> bool {
         let is_of = |id| began.organization_id == Some(id) || began.vouching_id == Some(id);
         match self {

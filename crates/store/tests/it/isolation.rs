@@ -1,4 +1,4 @@
-//! What holds a rule if a transaction is not serializable, on PostgreSQL. In each test a second transaction
+//! Locks and constraints hold the rules of transactions that are not serializable, on PostgreSQL. In each test a second transaction
 //! comes after the first has done its work and before it commits. `docs/decisions/isolation.md` names each
 //! test.
 
