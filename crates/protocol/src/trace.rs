@@ -14,14 +14,14 @@ const MAX_VALUE_CHARS: usize = 512;
 ///
 /// ```
 /// use genkan_protocol::Trace;
-/// use genkan_protocol::trace::Outcome;
+/// use genkan_protocol::trace::CheckOutcome;
 ///
 /// let mut trace = Trace::default();
 /// trace.pass("Issuer", "https://idp.example.com");
 /// trace.fail("Audience", "client-1", "client-2");
 /// trace.not_reached("Nonce");
 /// assert_eq!(trace.failure().unwrap().name, "Audience");
-/// assert_eq!(trace.checks()[2].outcome, Outcome::NotReached);
+/// assert_eq!(trace.checks()[2].outcome, CheckOutcome::NotReached);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
