@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { UserAgent } from '../support/user-agent.mjs';
 import { keyPair } from './support/keys.mjs';
-import { answerTo, goOn } from './support/person.mjs';
+import { answerTo, goOn } from '../support/person.mjs';
 import { providers } from './support/providers.mjs';
 import { ServiceProvider, singleSignOn } from './support/service-provider.mjs';
 
@@ -26,7 +26,7 @@ try {
   for (const shape of Object.keys(shapes)) {
     await shapes[shape](provider, serviceProvider);
     const browser = new UserAgent();
-    const request = shape === 'unsolicited' ? undefined : serviceProvider.request(singleSignOn(metadata));
+    const request = shape === 'unsolicited' ? undefined : serviceProvider.request(singleSignOn(metadata), shape === 'persistent' ? shape : undefined);
     const first = await browser.open(request?.url ?? initiate(provider, serviceProvider));
     const isEnd = answerTo(serviceProvider.acsUrl);
     const page = await goOn(browser, first, { credentials, isEnd });

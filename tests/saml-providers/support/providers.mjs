@@ -55,16 +55,25 @@ export const providers = {
     shapes: {
       'both-signed': (provider) => provider.configure(),
       'both-signed-encrypted-cbc': (provider) => provider.configure({ samlSPMetaDataOptionsEncryptionMode: 'assertion' }),
+      persistent: (provider) => provider.configure(),
       unsolicited: (provider) => provider.configure(),
     },
   },
 };
 
 /** samlp answers at the address it is told, not at the one a request names. */
-function samlpOptions({ acsUrl, entityId }, more) {
+export function samlpOptions({ acsUrl, entityId }, more) {
   return { audience: entityId, recipient: acsUrl, destination: acsUrl, getPostURL: (audience, request, http, done) => done(null, acsUrl), ...more };
 }
 
-function encryptionFor(certificate) {
+export function encryptionFor(certificate) {
   return { encryptionCert: certificate, encryptionPublicKey: new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'pem' }) };
+}
+
+/** The first certificate for `use` in metadata, as PEM. */
+export function certificateIn(metadata, use) {
+  const [, key] = metadata.split(`use="${use}"`);
+  const [, text] = /<(?:\w+:)?X509Certificate>([^<]*)</.exec(key ?? '') ?? [];
+  if (!text) throw new Error(`no certificate for ${use}:\n${metadata}`);
+  return `-----BEGIN CERTIFICATE-----\n${text.replaceAll(/\s/g, '').replaceAll(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
 }

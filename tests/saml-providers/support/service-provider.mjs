@@ -22,11 +22,15 @@ export class ServiceProvider {
 </md:EntityDescriptor>`;
   }
 
-  /** An AuthnRequest for `destination`, and the address of the redirect binding (SAML Bindings 3.4.4.1). */
-  request(destination) {
+  /**
+   * An AuthnRequest for `destination`, and the address of the redirect binding (SAML Bindings §3.4.4.1);
+   * `nameId`: the format of names to ask for.
+   */
+  request(destination, nameId) {
     const id = `_${randomBytes(16).toString('hex')}`;
     const instant = new Date().toISOString();
-    const xml = `<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="${id}" Version="2.0" IssueInstant="${instant}" Destination="${destination}" AssertionConsumerServiceURL="${this.acsUrl}" ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"><saml:Issuer>${this.entityId}</saml:Issuer></samlp:AuthnRequest>`;
+    const policy = nameId ? `<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:2.0:nameid-format:${nameId}" AllowCreate="true"/>` : '';
+    const xml = `<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="${id}" Version="2.0" IssueInstant="${instant}" Destination="${destination}" AssertionConsumerServiceURL="${this.acsUrl}" ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"><saml:Issuer>${this.entityId}</saml:Issuer>${policy}</samlp:AuthnRequest>`;
     const url = new URL(destination);
     url.searchParams.set('SAMLRequest', deflateRawSync(xml).toString('base64'));
     url.searchParams.set('RelayState', 'relay');
