@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan_store::Page;
 use genkan_store::id::Id;
-use genkan_store::page::From;
+use genkan_store::page::PageStart;
 use genkan_store::search::{self, HitPage, Hits};
 
 use crate::Error;
@@ -91,7 +91,7 @@ pub(crate) fn answer<I: Id, T>(
     id: impl Fn(&T) -> &I,
 ) -> PageWithTokens<T> {
     let has_more = rows.len() > request.size;
-    let is_upwards = matches!(request.page.from, From::Before(_));
+    let is_upwards = matches!(request.page.from, PageStart::Before(_));
     if has_more && is_upwards {
         // The additional row is the newest.
         rows.remove(0);
@@ -99,9 +99,9 @@ pub(crate) fn answer<I: Id, T>(
         rows.truncate(request.size);
     }
     let (has_next, has_previous) = match request.page.from {
-        From::Newest => (has_more, false),
-        From::After(_) => (has_more, true),
-        From::Before(_) => (true, has_more),
+        PageStart::Newest => (has_more, false),
+        PageStart::After(_) => (has_more, true),
+        PageStart::Before(_) => (true, has_more),
     };
     let token = |wanted: bool, direction, row: Option<&T>| match row {
         Some(row) if wanted => encode(direction, id(row)),

@@ -38,7 +38,7 @@ pub use migrate::{Migration, Schema};
 pub use row::Row;
 pub use tx::{Part, Tx};
 pub use value::{FromValue, Value};
-pub use work::Done;
+pub use work::WorkDone;
 
 /// Which engine runs the SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,7 +313,7 @@ impl Db {
     /// What this database has done since it was opened, clones included.
     ///
     /// At the level `trace`, the log has each statement.
-    pub fn done(&self) -> Done {
+    pub fn done(&self) -> WorkDone {
         match &self.0 {
             Inner::Sqlite(sqlite) => sqlite.done(),
             Inner::Postgres(postgres) => postgres.done(),

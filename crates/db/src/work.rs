@@ -13,7 +13,7 @@ pub(crate) struct Work {
 
 /// What a [`Db`](crate::Db) and its clones have done since it was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Done {
+pub struct WorkDone {
     /// Snapshots that were read.
     pub reads: u64,
     /// Transactions that could write. Each counts once, even if it ran several times.
@@ -47,9 +47,9 @@ impl Work {
         self.statements.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn done(&self) -> Done {
+    pub(crate) fn done(&self) -> WorkDone {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Done {
+        WorkDone {
             reads: of(&self.reads),
             writes: of(&self.writes),
             reruns: of(&self.reruns),
@@ -58,7 +58,7 @@ impl Work {
     }
 }
 
-impl std::ops::Sub for Done {
+impl std::ops::Sub for WorkDone {
     type Output = Self;
 
     /// The difference to `before`, of the same database.

@@ -82,16 +82,16 @@ struct GenerationReading {
 }
 
 impl GenerationReading {
-    fn in_force(self, known_at: Instant) -> InForce {
-        InForce {
+    fn in_force(self, known_at: Instant) -> CurrentGeneration {
+        CurrentGeneration {
             generation: self.generation,
             known_at,
             is_old: false,
         }
     }
 
-    fn still_used(self) -> InForce {
-        InForce {
+    fn still_used(self) -> CurrentGeneration {
+        CurrentGeneration {
             is_old: true,
             ..self.in_force(self.at)
         }
@@ -100,7 +100,7 @@ impl GenerationReading {
 
 /// The configuration in force, as far as it is known.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct InForce {
+pub(crate) struct CurrentGeneration {
     pub(crate) generation: i64,
     /// When the database said so.
     pub(crate) known_at: Instant,
@@ -157,7 +157,7 @@ impl Cache {
     ///
     /// While the database is away it is the last known one, unless this process has changed the
     /// configuration since.
-    pub(crate) async fn in_force(&self, db: &Db) -> Result<InForce, Error> {
+    pub(crate) async fn in_force(&self, db: &Db) -> Result<CurrentGeneration, Error> {
         let changes = self.changes.load(Ordering::SeqCst).wrapping_add(db.told());
         let at = Instant::now();
         let seen = *self.seen.lock();

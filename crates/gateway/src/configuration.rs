@@ -7,7 +7,7 @@ use genkan_store::environment::Environment;
 use genkan_store::{ClientId, Error, client, environment};
 
 use crate::app::App;
-use crate::cache::{CachedClient, GenerationCache, InForce, TRUSTED_FOR, read_client};
+use crate::cache::{CachedClient, CurrentGeneration, GenerationCache, TRUSTED_FOR, read_client};
 use crate::keys::{Keyring, KeyringError};
 
 /// The configuration of one request, which checks once whether it changed.
@@ -15,7 +15,7 @@ use crate::keys::{Keyring, KeyringError};
 pub struct Configuration {
     app: App,
     kept: Arc<GenerationCache>,
-    in_force: InForce,
+    in_force: CurrentGeneration,
 }
 
 impl App {

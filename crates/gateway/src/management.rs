@@ -20,7 +20,7 @@ use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service};
 
 use crate::app::App;
-use crate::web::access_token::{self, Live};
+use crate::web::access_token::{self, VerifiedToken};
 use crate::web::{api_reference, cors, trace_request, transport};
 
 /// Size of a REST request. REST itself refuses a body above 4 MiB, with its own error.
@@ -153,7 +153,7 @@ async fn authenticate(app: &App, token: &str) -> Result<Credential, HostError> {
         tracing::error!(?error, "a token of the management API cannot be checked");
         HostError
     })?;
-    let Some(Live { claims, .. }) = found else {
+    let Some(VerifiedToken { claims, .. }) = found else {
         return Ok(Credential::Invalid);
     };
     // RFC 9068 §5: a client's own token has the client as its subject.

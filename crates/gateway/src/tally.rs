@@ -41,11 +41,11 @@ struct Failures {
     /// When the minute of each began, and how many there were in it.
     minutes: HashMap<Subject, (Timestamp, u64)>,
     /// The failures after the first of a minute, which have no event yet.
-    more: HashMap<Subject, More>,
+    more: HashMap<Subject, RepeatedFailure>,
 }
 
 #[derive(Debug, Clone)]
-struct More {
+struct RepeatedFailure {
     count: u64,
     since: Timestamp,
     /// The last one.
@@ -147,7 +147,7 @@ impl Tally {
     pub(crate) fn more(&self, subject: Subject, failure: FailureRecord, now: Timestamp) {
         self.add_failures(
             subject,
-            More {
+            RepeatedFailure {
                 count: 1,
                 since: now,
                 last: failure,
@@ -155,7 +155,7 @@ impl Tally {
         );
     }
 
-    fn add_failures(&self, subject: Subject, more: More) {
+    fn add_failures(&self, subject: Subject, more: RepeatedFailure) {
         let mut failures = self.failures.lock();
         match failures.more.get_mut(&subject) {
             Some(known) => {
@@ -169,7 +169,7 @@ impl Tally {
         }
     }
 
-    fn take_failures(&self, now: Timestamp) -> HashMap<Subject, More> {
+    fn take_failures(&self, now: Timestamp) -> HashMap<Subject, RepeatedFailure> {
         let mut failures = self.failures.lock();
         failures
             .minutes

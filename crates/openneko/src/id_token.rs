@@ -38,7 +38,7 @@ pub struct RefusedIdToken(String);
 
 /// The `idToken` of a plugin's answer.
 #[derive(Deserialize)]
-struct HandedOver {
+struct IdTokenAnswer {
     token: String,
     issuer: String,
     audience: String,
@@ -59,7 +59,7 @@ pub fn check(
     let Some(handed_over) = answer.extra.get("idToken") else {
         return Ok(IdToken::Absent);
     };
-    let handed_over: HandedOver = handed_over
+    let handed_over: IdTokenAnswer = handed_over
         .to()
         .map_err(|error| RefusedIdToken(format!("it is not as it should be: {error}")))?;
     let Some(nonce) = call.extra.get("nonce").and_then(Json::as_str) else {

@@ -9,7 +9,7 @@ use genkan_db::{Tx, p};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{self, Entry, Kind};
-use crate::outbox::{self, AfterFailure, Delivery, NewDelivery, Schedule};
+use crate::outbox::{self, Delivery, NewDelivery, RetryDecision, Schedule};
 use crate::row::Columns;
 use crate::{BackChannelLogoutId, ClientId, Error, SessionId, Stamp, UserId};
 
@@ -121,9 +121,9 @@ pub async fn failed(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     logout: &BackChannelLogout,
-) -> Result<AfterFailure, Error> {
+) -> Result<RetryDecision, Error> {
     let next = outbox::failed(tx, at.now, &logout.delivery).await?;
-    if next == AfterFailure::GivenUp {
+    if next == RetryDecision::GivenUp {
         let entry = Entry::new(Kind::BackChannelLogoutGivenUp)
             .client(&logout.client_id)
             .user(&logout.user_id)

@@ -8,7 +8,7 @@ use genkan_protocol::EmailAddress;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{self, Entry};
-use crate::outbox::{self, AfterFailure, Backlog, Delivery, NewDelivery, Schedule};
+use crate::outbox::{self, Backlog, Delivery, NewDelivery, RetryDecision, Schedule};
 use crate::row::{json, words};
 use crate::seal::{InstanceKey, OpenError, SealContext};
 use crate::{Error, MailId, Stamp, Timestamp};
@@ -87,7 +87,7 @@ pub struct Mail {
 
 /// A mail that an earlier version queued, as text.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
-pub struct WrittenOut {
+pub struct RenderedMail {
     pub to: EmailAddress,
     pub subject: String,
     pub text: String,
@@ -95,9 +95,9 @@ pub struct WrittenOut {
 }
 
 /// Shows nothing, because it may hold a code.
-impl std::fmt::Debug for WrittenOut {
+impl std::fmt::Debug for RenderedMail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("WrittenOut(…)")
+        f.write_str("RenderedMail(…)")
     }
 }
 
@@ -105,7 +105,7 @@ impl std::fmt::Debug for WrittenOut {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     Mail(Mail),
-    WrittenOut(WrittenOut),
+    RenderedMail(RenderedMail),
 }
 
 /// The part of a mail that the database stores unsealed.
@@ -154,7 +154,7 @@ impl QueuedMail {
         };
         let plaintext = key.open(before, sealed)?;
         let written = serde_json::from_slice(&plaintext).map_err(|_| OpenError)?;
-        Ok(Content::WrittenOut(written))
+        Ok(Content::RenderedMail(written))
     }
 }
 
@@ -203,7 +203,7 @@ pub async fn failed(
     at: Stamp<'_>,
     mail: &QueuedMail,
     reason: &str,
-) -> Result<AfterFailure, Error> {
+) -> Result<RetryDecision, Error> {
     let next = outbox::failed(tx, at.now, &mail.delivery).await?;
     tell(tx, at, (mail, next), reason).await?;
     Ok(next)
@@ -223,10 +223,10 @@ pub async fn give_up(tx: &mut Tx<'_>, at: Stamp<'_>, mail: &QueuedMail, reason: 
 async fn tell(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
-    (mail, next): (&QueuedMail, AfterFailure),
+    (mail, next): (&QueuedMail, RetryDecision),
     reason: &str,
 ) -> Result<(), Error> {
-    if next != AfterFailure::GivenUp {
+    if next != RetryDecision::GivenUp {
         return Ok(());
     }
     let entry = Entry::new(event::Kind::MailGivenUp)

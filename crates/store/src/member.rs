@@ -14,12 +14,12 @@ use crate::{Error, OrganizationId, Page, RoleId, UserId, permission};
 pub struct Member {
     pub user: User,
     /// The oldest organization first.
-    pub belongings: Vec<Belonging>,
+    pub belongings: Vec<MembershipDetails>,
 }
 
 /// A membership with the names of what it refers to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Belonging {
+pub struct MembershipDetails {
     pub membership: Membership,
     pub organization_name: String,
     /// By name.
@@ -61,12 +61,12 @@ macro_rules! belonging_columns {
     };
 }
 
-fn read_belonging(columns: &mut Columns<'_>) -> Result<Belonging, Error> {
+fn read_belonging(columns: &mut Columns<'_>) -> Result<MembershipDetails, Error> {
     let mut membership = membership::read_bare(columns)?;
     let organization_name = columns.text()?;
     let roles = split_roles(columns.optional_text()?.as_deref())?;
     membership.roles = roles.iter().map(|role| role.name.clone()).collect();
-    Ok(Belonging {
+    Ok(MembershipDetails {
         membership,
         organization_name,
         roles,
@@ -301,7 +301,7 @@ async fn read_each(
             let Some(index) = found.iter().position(|user| user.id == *id) else {
                 continue;
             };
-            let is_theirs = |belonging: &mut Belonging| belonging.membership.user_id == *id;
+            let is_theirs = |belonging: &mut MembershipDetails| belonging.membership.user_id == *id;
             members.push(Member {
                 user: found.swap_remove(index),
                 belongings: belongings.extract_if(.., is_theirs).collect(),

@@ -109,7 +109,7 @@ impl Delivery {
 
 /// What happens after a failed delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AfterFailure {
+pub enum RetryDecision {
     RetryAt(Timestamp),
     GivenUp,
     /// The lease was over, and another claim is under way, which decides.
@@ -242,7 +242,7 @@ pub(crate) async fn failed(
     tx: &mut Tx<'_>,
     now: Timestamp,
     delivery: &Delivery,
-) -> Result<AfterFailure, Error> {
+) -> Result<RetryDecision, Error> {
     let rest = delivery.kind.schedule().rest_after(delivery.attempts);
     let retry_at = rest
         .map(|rest| now + rest)
@@ -257,14 +257,14 @@ pub(crate) async fn failed(
         )
         .await?;
     Ok(if updated == 0 {
-        AfterFailure::TakenOver
+        RetryDecision::TakenOver
     } else {
-        AfterFailure::RetryAt(retry_at)
+        RetryDecision::RetryAt(retry_at)
     })
 }
 
 /// Gives a message up at once, unless another claim is under way.
-pub(crate) async fn give_up(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<AfterFailure, Error> {
+pub(crate) async fn give_up(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<RetryDecision, Error> {
     let deleted = tx
         .exec(
             "DELETE FROM deliveries WHERE id = $1 AND attempts = $2",
@@ -272,9 +272,9 @@ pub(crate) async fn give_up(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Afte
         )
         .await?;
     Ok(if deleted == 0 {
-        AfterFailure::TakenOver
+        RetryDecision::TakenOver
     } else {
-        AfterFailure::GivenUp
+        RetryDecision::GivenUp
     })
 }
 

@@ -8,12 +8,12 @@
 pub struct Page<I> {
     /// The most rows, from 1 to [`MAX_LIMIT`].
     pub limit: u32,
-    pub from: From<I>,
+    pub from: PageStart<I>,
 }
 
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum From<I> {
+pub enum PageStart<I> {
     /// At the newest row.
     Newest,
     /// With the rows that are older than this identifier.
@@ -30,21 +30,21 @@ impl<I> Page<I> {
     pub const fn first(limit: u32) -> Self {
         Self {
             limit,
-            from: From::Newest,
+            from: PageStart::Newest,
         }
     }
 
     pub const fn after(limit: u32, id: I) -> Self {
         Self {
             limit,
-            from: From::After(id),
+            from: PageStart::After(id),
         }
     }
 
     pub const fn before(limit: u32, id: I) -> Self {
         Self {
             limit,
-            from: From::Before(id),
+            from: PageStart::Before(id),
         }
     }
 
@@ -62,14 +62,14 @@ impl<I> Page<I> {
 
     /// Whether the statement reads from the oldest row upwards.
     pub(crate) const fn is_upwards(&self) -> bool {
-        matches!(self.from, From::Before(_))
+        matches!(self.from, PageStart::Before(_))
     }
 
     /// The identifier at the edge.
     pub(crate) const fn edge(&self) -> Option<&I> {
         match &self.from {
-            From::Newest => None,
-            From::After(id) | From::Before(id) => Some(id),
+            PageStart::Newest => None,
+            PageStart::After(id) | PageStart::Before(id) => Some(id),
         }
     }
 }

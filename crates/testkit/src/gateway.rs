@@ -14,7 +14,7 @@ use genkan::server::Server;
 use genkan::web::tls;
 use genkan::{dev_ca, server};
 use genkan_db::testing::{self, Scratch};
-use genkan_db::{Db, Done, Engine, Tx};
+use genkan_db::{Db, Engine, Tx, WorkDone};
 use genkan_protocol::Timestamp;
 use genkan_protocol::jose::Algorithm;
 use genkan_store::environment::{self, Environment, Kind};
@@ -370,7 +370,7 @@ impl Gateway {
     }
 
     /// What its database has done so far, for requests and jobs.
-    pub fn done(&self) -> Done {
+    pub fn done(&self) -> WorkDone {
         self.world.app.db().done()
     }
 

@@ -33,7 +33,7 @@ impl std::fmt::Debug for FormTokens {
 
 /// A form as it arrived.
 #[derive(Debug, Clone, Copy)]
-pub struct Sent<'a> {
+pub struct SubmittedForm<'a> {
     pub headers: &'a HeaderMap,
     /// Our own origin, if it is known: `https://auth.example.com`.
     pub origin: Option<&'a str>,
@@ -42,7 +42,7 @@ pub struct Sent<'a> {
 
 /// Why a form is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub enum FormError {
     /// Its body is incomplete or too large: 400 or 413.
     Unread(StatusCode),
     /// Its body is ambiguous or not form encoding, or said to be something else.
@@ -55,11 +55,11 @@ pub enum Refused {
 ///
 /// # Errors
 ///
-/// [`Refused::Garbled`]; nothing is repaired.
-pub fn parse(body: &[u8]) -> Result<Parameters, Refused> {
-    let fields = Parameters::parse(body).map_err(|_| Refused::Garbled)?;
+/// [`FormError::Garbled`]; nothing is repaired.
+pub fn parse(body: &[u8]) -> Result<Parameters, FormError> {
+    let fields = Parameters::parse(body).map_err(|_| FormError::Garbled)?;
     match fields.first_duplicate() {
-        Some(_) => Err(Refused::Garbled),
+        Some(_) => Err(FormError::Garbled),
         None => Ok(fields),
     }
 }
@@ -87,7 +87,7 @@ pub trait Server {
 
 /// What a form of the server `S` is bound to: a value that tells the browser of the form
 /// from every other browser.
-pub trait Bound<S>: Sized {
+pub trait FormBinding<S>: Sized {
     /// The answer to a form that is refused.
     type Refusal: IntoResponse;
 
@@ -102,7 +102,7 @@ pub trait Bound<S>: Sized {
     fn browser(&self) -> &[u8];
 
     /// The answer to a form that is not ours.
-    fn refuse(head: &Parts, refused: Refused) -> Self::Refusal;
+    fn refuse(head: &Parts, refused: FormError) -> Self::Refusal;
 }
 
 /// A form that a page of ours sent, from the browser that showed it, and to the path that
@@ -113,7 +113,7 @@ pub struct OwnForm<B> {
     pub fields: Parameters,
 }
 
-impl<S: Server + Send + Sync, B: Bound<S> + Send> FromRequest<S> for OwnForm<B> {
+impl<S: Server + Send + Sync, B: FormBinding<S> + Send> FromRequest<S> for OwnForm<B> {
     type Rejection = B::Refusal;
 
     async fn from_request(request: Request, server: &S) -> Result<Self, Self::Rejection> {
@@ -121,9 +121,9 @@ impl<S: Server + Send + Sync, B: Bound<S> + Send> FromRequest<S> for OwnForm<B> 
         // The head says how large a body may be.
         let body = Bytes::from_request(Request::from_parts(head.clone(), body), server)
             .await
-            .map_err(|unread| B::refuse(&head, Refused::Unread(unread.status())))?;
+            .map_err(|unread| B::refuse(&head, FormError::Unread(unread.status())))?;
         let bound = B::read(&head, server)?;
-        let sent = Sent {
+        let sent = SubmittedForm {
             headers: &head.headers,
             origin: server.origin(),
             body: &body,
@@ -153,17 +153,22 @@ impl FormTokens {
     ///
     /// # Errors
     ///
-    /// [`Refused`] for any other.
-    pub fn open(&self, sent: Sent<'_>, browser: &[u8], purpose: &str) -> Result<Parameters, Refused> {
+    /// [`FormError`] for any other.
+    pub fn open(
+        &self,
+        sent: SubmittedForm<'_>,
+        browser: &[u8],
+        purpose: &str,
+    ) -> Result<Parameters, FormError> {
         if !is_form(sent.headers) {
-            return Err(Refused::Garbled);
+            return Err(FormError::Garbled);
         }
         let fields = parse(sent.body)?;
         let token = fields.one(self.field).ok().flatten().unwrap_or_default();
         if origin::is_same_origin(sent.headers, sent.origin) && self.verify(browser, purpose, token) {
             Ok(fields)
         } else {
-            Err(Refused::Foreign)
+            Err(FormError::Foreign)
         }
     }
 
@@ -210,7 +215,7 @@ mod tests {
         let tokens = FormTokens::new(&[7; 32], "token");
         let body = format!("token={}&choice=stay", tokens.token(b"ada", "/x"));
         let open = |headers: &HeaderMap, body: &str| {
-            let sent = Sent {
+            let sent = SubmittedForm {
                 headers,
                 origin: Some(OURS),
                 body: body.as_bytes(),
@@ -232,7 +237,7 @@ mod tests {
         ] {
             let said = (HeaderName::from_static(name), HeaderValue::from_static(value));
             let headers = HeaderMap::from_iter([form.clone(), said]);
-            assert_eq!(open(&headers, &body), Err(Refused::Foreign), "{name}: {value}");
+            assert_eq!(open(&headers, &body), Err(FormError::Foreign), "{name}: {value}");
         }
         for kind in [
             "text/plain",
@@ -241,17 +246,17 @@ mod tests {
             "",
         ] {
             let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
-            assert_eq!(open(&headers, &body), Err(Refused::Garbled), "{kind}");
+            assert_eq!(open(&headers, &body), Err(FormError::Garbled), "{kind}");
         }
-        assert_eq!(open(&HeaderMap::new(), &body), Err(Refused::Garbled));
-        assert_eq!(open(&silent, "choice=stay"), Err(Refused::Foreign));
-        assert_eq!(open(&silent, "csrf=x&choice=stay"), Err(Refused::Foreign));
+        assert_eq!(open(&HeaderMap::new(), &body), Err(FormError::Garbled));
+        assert_eq!(open(&silent, "choice=stay"), Err(FormError::Foreign));
+        assert_eq!(open(&silent, "csrf=x&choice=stay"), Err(FormError::Foreign));
         for garbled in [
             format!("{body}&choice=go"),
             format!("{body}&x=%zz"),
             format!("{body}&x=%00"),
         ] {
-            assert_eq!(open(&silent, &garbled), Err(Refused::Garbled), "{garbled}");
+            assert_eq!(open(&silent, &garbled), Err(FormError::Garbled), "{garbled}");
         }
     }
 
@@ -271,7 +276,7 @@ mod tests {
     #[derive(Debug)]
     struct Cookie(String);
 
-    impl Bound<House> for Cookie {
+    impl FormBinding<House> for Cookie {
         type Refusal = StatusCode;
 
         fn read(head: &Parts, _: &House) -> Result<Self, StatusCode> {
@@ -284,11 +289,11 @@ mod tests {
             self.0.as_bytes()
         }
 
-        fn refuse(_: &Parts, refused: Refused) -> StatusCode {
+        fn refuse(_: &Parts, refused: FormError) -> StatusCode {
             match refused {
-                Refused::Unread(status) => status,
-                Refused::Garbled => StatusCode::BAD_REQUEST,
-                Refused::Foreign => StatusCode::FORBIDDEN,
+                FormError::Unread(status) => status,
+                FormError::Garbled => StatusCode::BAD_REQUEST,
+                FormError::Foreign => StatusCode::FORBIDDEN,
             }
         }
     }

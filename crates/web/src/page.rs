@@ -34,18 +34,18 @@ pub enum Forms {
 /// The script of a page that submits its form.
 pub const SEND_SCRIPT: &str = "document.forms[0].submit()";
 
-/// The kind of place that a page belongs to.
+/// The kind of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+pub enum PageKind {
     /// A step of a sign-in that an application may have opened in a popup.
-    Door,
+    SignInStep,
     /// Any other page, such as those for operators, IT admins and developers.
-    Desk,
+    Other,
 }
 
 /// A template of a whole page.
 pub trait PageTemplate: askama::Template {
-    const ROOM: Room;
+    const KIND: PageKind;
     const FORMS: Forms;
 }
 
@@ -53,7 +53,7 @@ pub trait PageTemplate: askama::Template {
 #[derive(Debug)]
 pub struct Page {
     status: StatusCode,
-    room: Room,
+    kind: PageKind,
     forms: Forms,
     html: String,
     is_whole: bool,
@@ -72,7 +72,7 @@ impl Page {
             } else {
                 StatusCode::INTERNAL_SERVER_ERROR
             },
-            room: T::ROOM,
+            kind: T::KIND,
             forms: if is_whole { T::FORMS } else { Forms::None },
             html: rendered.unwrap_or_else(|error| {
                 tracing::error!(%error, "a page could not be rendered");
@@ -124,9 +124,9 @@ impl IntoResponse for Page {
         // opener afterwards. `same-origin` on any page of the sign-in would
         // break that for good, so these pages go without. Other origins cannot
         // read them in any case.
-        let opener = match self.room {
-            Room::Door => "unsafe-none",
-            Room::Desk => "same-origin",
+        let opener = match self.kind {
+            PageKind::SignInStep => "unsafe-none",
+            PageKind::Other => "same-origin",
         };
         set(HeaderName::from_static("cross-origin-opener-policy"), opener);
         set(
@@ -225,7 +225,7 @@ mod tests {
     }
 
     impl PageTemplate for Note {
-        const ROOM: Room = Room::Desk;
+        const KIND: PageKind = PageKind::Other;
         const FORMS: Forms = Forms::Stay;
     }
 

@@ -11,7 +11,7 @@ use genkan_contract::scalekit::v1::domains::{
 };
 use genkan_db::Tx;
 use genkan_protocol::Domain as DomainName;
-use genkan_store::domain::{self, Domain, Giver, Kind, Method, Proof, Status};
+use genkan_store::domain::{self, Claimant, Domain, Kind, Method, Proof, Status};
 use genkan_store::{DomainId, EnvironmentId, OrganizationId, connection, environment};
 use tonic::{Request, Response};
 
@@ -143,15 +143,15 @@ impl DomainService for Api {
         let kind = read_kind(wanted.domain_type)?.unwrap_or(Kind::OrganizationDomain);
         let at = call.at();
         let domain_id: DomainId = at.id();
-        let giver =
-            Giver::with_credentials(self.host().is_development(), self.host().requires_domain_proof());
+        let claimant =
+            Claimant::with_credentials(self.host().is_development(), self.host().requires_domain_proof());
         let domain = self
             .tx(async |tx| {
                 let organization = get_organization(tx, &named).await?;
                 check_connection(tx, &organization.id, message.connection_id.as_deref()).await?;
                 // The word of a client that may write organizations counts, unless a proof is required.
                 let domain = Domain::new(domain_id.clone(), organization.id, name.clone(), kind, at.now);
-                let domain = domain.given_by(giver);
+                let domain = domain.claimed_by(claimant);
                 domain::insert(tx, at, &domain).await?;
                 Ok(render(&domain, &environment::get(tx).await?.id))
             })
@@ -172,13 +172,13 @@ impl DomainService for Api {
         let (call, message) = self.accept(request);
         let named = named!(message, update_domain_request);
         let kind = read_kind(message.domain.unwrap_or_default().domain_type)?;
-        let giver =
-            Giver::with_credentials(self.host().is_development(), self.host().requires_domain_proof());
+        let claimant =
+            Claimant::with_credentials(self.host().is_development(), self.host().requires_domain_proof());
         let domain = self
             .tx(async |tx| {
                 let domain = get(tx, &named, &message.id).await?;
                 if let Some(kind) = kind {
-                    domain::set_kind(tx, call.at(), &domain, kind, giver).await?;
+                    domain::set_kind(tx, call.at(), &domain, kind, claimant).await?;
                 }
                 get_shown(tx, &named, &message.id).await
             })
@@ -249,7 +249,7 @@ impl DomainService for Api {
             .read(async |tx| {
                 let organization = get_organization(tx, &named).await?;
                 check_connection(tx, &organization.id, message.connection_id.as_deref()).await?;
-                let part = domain::Part {
+                let part = domain::DomainRange {
                     kind,
                     skip: (page_number - 1) * page_size,
                     limit: page_size,

@@ -281,7 +281,7 @@ async fn claim(harness: &Harness, organization_id: &OrganizationId) -> domain::D
                 Kind::OrganizationDomain,
                 at.now,
             );
-            let claimed = claimed.given_by(domain::Giver::Customer);
+            let claimed = claimed.claimed_by(domain::Claimant::Customer);
             domain::insert(tx, at, &claimed).await?;
             Ok(claimed)
         })

@@ -39,7 +39,7 @@ pub(super) struct Settings {
 
 /// Which failures to open a connection are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hope {
+pub(super) enum RetryPolicy {
     /// The server was reached, but is starting, stopping or full. If nothing listens, the URL is probably
     /// wrong.
     First,
@@ -275,7 +275,7 @@ fn invalid(reason: &str) -> Error {
 }
 
 /// Whether it makes sense to try again after a failure to open a connection.
-pub(super) fn passes(error: &tokio_postgres::Error, hope: Hope) -> bool {
+pub(super) fn passes(error: &tokio_postgres::Error, hope: RetryPolicy) -> bool {
     match error.code() {
         Some(
             &SqlState::CANNOT_CONNECT_NOW
@@ -284,10 +284,10 @@ pub(super) fn passes(error: &tokio_postgres::Error, hope: Hope) -> bool {
             | &SqlState::TOO_MANY_CONNECTIONS,
         ) => true,
         // Class 08: a pooler answers so if it cannot reach its server.
-        Some(code) => hope == Hope::Again && code.code().starts_with("08"),
+        Some(code) => hope == RetryPolicy::Again && code.code().starts_with("08"),
         None if error.is_closed() => true,
         None => match io_error(error) {
-            Some(kind) if hope == Hope::First => {
+            Some(kind) if hope == RetryPolicy::First => {
                 matches!(
                     kind,
                     ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe

@@ -21,9 +21,9 @@ use crate::statement::postgres::{
 };
 use crate::statement::{Access, Fate};
 use crate::tx::poll;
-use crate::work::{Done, Work};
+use crate::work::{Work, WorkDone};
 use crate::{Error, Migration, Tx};
-use config::{Hope, Settings};
+use config::{RetryPolicy, Settings};
 use pool::Connections;
 
 pub(crate) use config::check as check_url;
@@ -64,7 +64,7 @@ impl std::fmt::Debug for Postgres {
 
 /// The outcome of one run of a closure.
 enum Attempt<T> {
-    Done(T),
+    WorkDone(T),
     Rerun(Reason),
 }
 
@@ -81,7 +81,7 @@ impl Postgres {
     pub(crate) async fn connect(url: &str) -> Result<Self, Error> {
         let connections = Connections::new(Settings::parse(url)?)?;
         let deadline = Instant::now() + RERUN_FOR;
-        match connections.get(Hope::First, deadline).await {
+        match connections.get(RetryPolicy::First, deadline).await {
             Ok(_) => Ok(Self {
                 connections,
                 queue: Semaphore::new(1),
@@ -96,7 +96,7 @@ impl Postgres {
     pub(crate) async fn migrate(&self, migrations: &[Migration]) -> Result<(), Error> {
         let mut client = self
             .connections
-            .get(Hope::Again, Instant::now() + RERUN_FOR)
+            .get(RetryPolicy::Again, Instant::now() + RERUN_FOR)
             .await?;
         migrate::migrate(&mut client, self.connections.session(), migrations).await
     }
@@ -104,7 +104,7 @@ impl Postgres {
     pub(crate) async fn applied(&self) -> Result<Option<Vec<AppliedMigration>>, Error> {
         let mut client = self
             .connections
-            .get(Hope::Again, Instant::now() + RERUN_FOR)
+            .get(RetryPolicy::Again, Instant::now() + RERUN_FOR)
             .await?;
         migrate::applied(&mut client, self.connections.session()).await
     }
@@ -128,7 +128,7 @@ impl Postgres {
                 None
             };
             let reason = match self.attempt(access, f.clone(), deadline).await? {
-                Attempt::Done(value) => return Ok(value),
+                Attempt::WorkDone(value) => return Ok(value),
                 Attempt::Rerun(reason) => reason,
             };
             if Instant::now() >= deadline {
@@ -158,14 +158,14 @@ impl Postgres {
             .unwrap_or_else(|_| Err(self.connections.unavailable(SILENT)))
     }
 
-    pub(crate) fn done(&self) -> Done {
+    pub(crate) fn done(&self) -> WorkDone {
         self.work.done()
     }
 
     async fn look(&self) -> Result<(), Error> {
         let deadline = Instant::now() + PING_AGAIN_FOR;
         loop {
-            let client = self.connections.get(Hope::Again, deadline).await?;
+            let client = self.connections.get(RetryPolicy::Again, deadline).await?;
             let failure = match self.connections.session().server(&client).await {
                 Ok(Server::Primary) => return Ok(()),
                 Ok(Server::Standby) => self.connections.unavailable(STANDBY),
@@ -193,7 +193,7 @@ impl Postgres {
             Access::Write { .. } => Some(self.connections.turn().await?),
             Access::Read => None,
         };
-        let client = self.connections.get(Hope::Again, deadline).await?;
+        let client = self.connections.get(RetryPolicy::Again, deadline).await?;
         let begun = Transaction::begin(client, self.connections.session(), access, turn).await;
         let transaction = match begun {
             Ok(transaction) => transaction,
@@ -221,9 +221,9 @@ impl Postgres {
                 Err(error)
             }
             // There is nothing to commit. The ROLLBACK that the drop sends costs no round trip.
-            (Fate::Open, Ok(value)) if access == Access::Read => Ok(Attempt::Done(value)),
+            (Fate::Open, Ok(value)) if access == Access::Read => Ok(Attempt::WorkDone(value)),
             (Fate::Open, Ok(value)) => match transaction.commit().await {
-                Commit::Answered(Ok(())) => Ok(Attempt::Done(value)),
+                Commit::Answered(Ok(())) => Ok(Attempt::WorkDone(value)),
                 Commit::Answered(Err(error)) => Ok(not_committed(&error)?),
                 Commit::Hangs => Err(Error::UnknownOutcome(format!(
                     "the server did not confirm it within {} seconds: see whether its synchronous standby is there",

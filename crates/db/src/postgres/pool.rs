@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::NoTls;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::config::{self, Hope, Settings};
+use super::config::{self, RetryPolicy, Settings};
 use super::{STANDBY, random};
 use crate::Error;
 use crate::statement::postgres::{Server, Session, Turn, chain};
@@ -82,7 +82,7 @@ impl Connections {
     ///
     /// [`Error::Unavailable`] if none could be opened in time, and [`Error::Connect`] if waiting cannot
     /// help.
-    pub(super) async fn get(&self, hope: Hope, deadline: Instant) -> Result<Client, Error> {
+    pub(super) async fn get(&self, hope: RetryPolicy, deadline: Instant) -> Result<Client, Error> {
         loop {
             let failure = match self.pool.get().await {
                 Ok(client) => return Ok(client),

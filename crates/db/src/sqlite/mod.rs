@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::migrate::AppliedMigration;
 use crate::statement::Access;
-use crate::work::{Done, Work};
+use crate::work::{Work, WorkDone};
 use crate::{Error, Migration, Tx};
 use checkpoint::Checkpointer;
 use marker::Marker;
@@ -133,7 +133,7 @@ impl Sqlite {
             .await
     }
 
-    pub(crate) fn done(&self) -> Done {
+    pub(crate) fn done(&self) -> WorkDone {
         self.work.done()
     }
 

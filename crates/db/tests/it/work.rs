@@ -1,7 +1,7 @@
 //! The counters of a database.
 
 use genkan_db::testing::on_each_engine;
-use genkan_db::{Db, Done, Error, p};
+use genkan_db::{Db, Error, WorkDone, p};
 
 use crate::{INSERT, with_items};
 
@@ -22,7 +22,7 @@ async fn reads_writes_and_statements_are_counted() {
             .read(async |tx| tx.all("SELECT id FROM items", &[]).await)
             .await
             .unwrap();
-        let expected = Done {
+        let expected = WorkDone {
             reads: 1,
             writes: 2,
             reruns: 0,

@@ -2,7 +2,7 @@
 
 use genkan_store::ConnectionId;
 
-use super::TooMany;
+use super::LimitExceeded;
 use crate::app::App;
 use crate::budget::Attempt;
 use crate::context;
@@ -11,11 +11,14 @@ use crate::context;
 ///
 /// # Errors
 ///
-/// [`TooMany`] if codes of this client or connection have failed too often.
-pub(crate) fn begin<'a>(app: &'a App, connection_id: &ConnectionId) -> Result<Option<Attempt<'a>>, TooMany> {
+/// [`LimitExceeded`] if codes of this client or connection have failed too often.
+pub(crate) fn begin<'a>(
+    app: &'a App,
+    connection_id: &ConnectionId,
+) -> Result<Option<Attempt<'a>>, LimitExceeded> {
     let Some(source) = context::source() else {
         return Ok(None);
     };
     let attempt = app.budget().answers.begin((connection_id.clone(), source));
-    attempt.map(Some).map_err(TooMany::after)
+    attempt.map(Some).map_err(LimitExceeded::after)
 }

@@ -7,15 +7,15 @@ pub(crate) mod answers;
 pub(crate) mod shared;
 
 use crate::app::App;
-pub use crate::budget::{Guess, TooMany, Work};
+pub use crate::budget::{Guess, LimitExceeded, Work};
 use crate::context;
 
 /// Counts `work` of the client of this request.
 ///
 /// # Errors
 ///
-/// [`TooMany`] if its budget is used up.
-pub fn charge(app: &App, work: Work) -> Result<(), TooMany> {
+/// [`LimitExceeded`] if its budget is used up.
+pub fn charge(app: &App, work: Work) -> Result<(), LimitExceeded> {
     match context::source() {
         Some(source) => app.budget().charge(app.now(), source, work),
         // There is no request from outside.
@@ -27,8 +27,8 @@ pub fn charge(app: &App, work: Work) -> Result<(), TooMany> {
 ///
 /// # Errors
 ///
-/// [`TooMany`] if the client has less than that left.
-pub fn guess(app: &App) -> Result<Guess<'_>, TooMany> {
+/// [`LimitExceeded`] if the client has less than that left.
+pub fn guess(app: &App) -> Result<Guess<'_>, LimitExceeded> {
     match context::source() {
         Some(source) => app.budget().guess(app.now(), source),
         None => Ok(Guess::NONE),
@@ -40,8 +40,8 @@ pub fn guess(app: &App) -> Result<Guess<'_>, TooMany> {
 ///
 /// # Errors
 ///
-/// [`TooMany`] in place of the usual refusal.
-pub fn wrong_credentials(app: &App) -> Result<(), TooMany> {
+/// [`LimitExceeded`] in place of the usual refusal.
+pub fn wrong_credentials(app: &App) -> Result<(), LimitExceeded> {
     match context::source() {
         Some(source) => app.budget().wrong_credentials(app.now(), source),
         None => Ok(()),

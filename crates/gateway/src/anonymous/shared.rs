@@ -5,7 +5,7 @@ use std::time::Duration;
 use genkan_db::Engine;
 use genkan_store::{Error, anonymous_slice};
 
-use super::TooMany;
+use super::LimitExceeded;
 use crate::app::App;
 use crate::budget::{SLICE, SliceRest};
 use crate::context;
@@ -14,8 +14,8 @@ use crate::context;
 ///
 /// # Errors
 ///
-/// [`NotBegun::TooMany`] if the client has begun too many; or the store fails.
-pub(crate) async fn begin(app: &App) -> Result<(), NotBegun> {
+/// [`StartError::TooMany`] if the client has begun too many; or the store fails.
+pub(crate) async fn begin(app: &App) -> Result<(), StartError> {
     let slices = &app.budget().slices;
     let (Some(source), true) = (
         context::source(),
@@ -46,21 +46,21 @@ pub(crate) async fn begin(app: &App) -> Result<(), NotBegun> {
 }
 
 /// Until the minute is over.
-fn too_many(now: i64) -> NotBegun {
+fn too_many(now: i64) -> StartError {
     let left = u64::try_from(60 - now.rem_euclid(60)).unwrap_or(60);
-    NotBegun::TooMany(TooMany {
+    StartError::TooMany(LimitExceeded {
         retry_after: Duration::from_secs(left),
     })
 }
 
 /// Why a sign-in may not begin.
 #[derive(Debug)]
-pub(crate) enum NotBegun {
-    TooMany(TooMany),
+pub(crate) enum StartError {
+    TooMany(LimitExceeded),
     Store(Error),
 }
 
-impl From<Error> for NotBegun {
+impl From<Error> for StartError {
     fn from(error: Error) -> Self {
         Self::Store(error)
     }

@@ -74,12 +74,12 @@ impl Work {
 /// The client's budget is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests from this address")]
-pub struct TooMany {
+pub struct LimitExceeded {
     /// Whole seconds, at least one.
     pub retry_after: Duration,
 }
 
-impl TooMany {
+impl LimitExceeded {
     pub(crate) fn after(wait: Duration) -> Self {
         Self {
             retry_after: Duration::from_secs(wait.as_secs() + 1),
@@ -94,8 +94,8 @@ pub(crate) struct Limiter {
     wrong_credentials: Buckets,
     pub(crate) answers: Answers,
     pub(crate) slices: Slices,
-    refusals: Complaint,
-    forwarders: Complaint,
+    refusals: LogThrottle,
+    forwarders: LogThrottle,
 }
 
 impl Limiter {
@@ -105,8 +105,8 @@ impl Limiter {
             wrong_credentials: Buckets::new(policy.wrong_credentials_per_minute),
             answers: Answers::new(policy.failed_answers_per_minute),
             slices: Slices::new(policy.per_minute),
-            refusals: Complaint::default(),
-            forwarders: Complaint::default(),
+            refusals: LogThrottle::default(),
+            forwarders: LogThrottle::default(),
         }
     }
 
@@ -114,12 +114,12 @@ impl Limiter {
     ///
     /// # Errors
     ///
-    /// [`TooMany`] if its budget is used up.
-    pub(crate) fn charge(&self, now: Timestamp, source: Source, work: Work) -> Result<(), TooMany> {
+    /// [`LimitExceeded`] if its budget is used up.
+    pub(crate) fn charge(&self, now: Timestamp, source: Source, work: Work) -> Result<(), LimitExceeded> {
         self.take(now, source, work).map(drop)
     }
 
-    fn take(&self, now: Timestamp, source: Source, work: Work) -> Result<Withdrawal, TooMany> {
+    fn take(&self, now: Timestamp, source: Source, work: Work) -> Result<Withdrawal, LimitExceeded> {
         if source == Source::Forwarder {
             self.forwarders.log(now, || {
                 tracing::warn!(
@@ -130,7 +130,7 @@ impl Limiter {
         }
         self.work.take(&source, work.units()).map_err(|wait| {
             self.complain(now, source, "anonymous requests");
-            TooMany::after(wait)
+            LimitExceeded::after(wait)
         })
     }
 
@@ -138,8 +138,8 @@ impl Limiter {
     ///
     /// # Errors
     ///
-    /// [`TooMany`] if the client has less than that left.
-    pub(crate) fn guess(&self, now: Timestamp, source: Source) -> Result<Guess<'_>, TooMany> {
+    /// [`LimitExceeded`] if the client has less than that left.
+    pub(crate) fn guess(&self, now: Timestamp, source: Source) -> Result<Guess<'_>, LimitExceeded> {
         let taken = self.take(now, source, Work::Miss)?;
         Ok(Guess(Some((self, source, taken))))
     }
@@ -148,11 +148,11 @@ impl Limiter {
     ///
     /// # Errors
     ///
-    /// [`TooMany`] if there were too many.
-    pub(crate) fn wrong_credentials(&self, now: Timestamp, source: Source) -> Result<(), TooMany> {
+    /// [`LimitExceeded`] if there were too many.
+    pub(crate) fn wrong_credentials(&self, now: Timestamp, source: Source) -> Result<(), LimitExceeded> {
         self.wrong_credentials.take(&source, 1).map(drop).map_err(|wait| {
             self.complain(now, source, "requests with wrong credentials");
-            TooMany::after(wait)
+            LimitExceeded::after(wait)
         })
     }
 
@@ -185,15 +185,15 @@ impl Guess<'_> {
 
 /// A line in the log now and then, and not for each request.
 #[derive(Debug)]
-struct Complaint(AtomicI64);
+struct LogThrottle(AtomicI64);
 
-impl Default for Complaint {
+impl Default for LogThrottle {
     fn default() -> Self {
         Self(AtomicI64::new(i64::MIN))
     }
 }
 
-impl Complaint {
+impl LogThrottle {
     const EVERY_SECS: i64 = 600;
 
     fn log(&self, now: Timestamp, line: impl FnOnce()) {

@@ -5,7 +5,7 @@ use genkan_store::directory::{self, Directory, secret};
 use genkan_store::{DirectoryId, Error, Provider, conflict};
 use serde::Serialize;
 
-use super::instance::{Deleted, Instance, parse_id};
+use super::instance::{Deletion, Instance, parse_id};
 use super::name::non_empty;
 use super::output::{details, table, yes_no};
 use super::{Context, Failure, product, which};
@@ -320,7 +320,7 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     instance
         .change(async |tx| directory::delete(tx, at, &directory.organization_id, &directory.id).await)
         .await?;
-    let deleted = Deleted::new(&directory.id);
+    let deleted = Deletion::new(&directory.id);
     context.console.print(&deleted, || deleted.text())
 }
 

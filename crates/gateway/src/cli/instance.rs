@@ -7,7 +7,7 @@ use clap::Args;
 use genkan_db::{Db, Tx};
 use genkan_protocol::Timestamp;
 use genkan_protocol::oauth::redirect_uri;
-use genkan_store::domain::Giver;
+use genkan_store::domain::Claimant;
 use genkan_store::environment::{self, Environment, Kind};
 use genkan_store::id::Id;
 use genkan_store::{Actor, Generator, InstanceKey, Page, Stamp};
@@ -76,10 +76,10 @@ pub(super) fn refuse_to_create(config: &Config) -> Result<(), Failure> {
 }
 
 impl Instance {
-    /// The giver of a domain that the command line enters.
-    pub(super) fn giver(&self) -> Giver {
+    /// The claimant of a domain that the command line enters.
+    pub(super) fn claimant(&self) -> Claimant {
         let is_development = self.environment.kind == Kind::Development;
-        Giver::with_credentials(is_development, self.config.domains.require_proof)
+        Claimant::with_credentials(is_development, self.config.domains.require_proof)
     }
 
     /// The time of the command, and the generator of new identifiers.
@@ -183,12 +183,12 @@ pub(super) fn parse_id<I: Id>(text: &str) -> Result<I, Failure> {
 
 /// The output of a deletion.
 #[derive(Debug, Serialize)]
-pub(super) struct Deleted {
+pub(super) struct Deletion {
     pub(super) id: String,
     pub(super) deleted: bool,
 }
 
-impl Deleted {
+impl Deletion {
     pub(super) fn new(id: &impl ToString) -> Self {
         Self {
             id: id.to_string(),

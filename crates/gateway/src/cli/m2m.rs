@@ -9,7 +9,7 @@ use genkan_store::{ClientId, Error, Secret};
 use serde::Serialize;
 
 use super::app::secret::{self, SecretView, parse_expiry};
-use super::instance::{Deleted, Instance, PageArgs, parse_id};
+use super::instance::{Deletion, Instance, PageArgs, parse_id};
 use super::name::non_empty;
 use super::output::{details, duration, table, time};
 use super::{Context, Failure, which};
@@ -398,7 +398,7 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     instance
         .change(async |tx| client::delete(tx, at, &client.id).await)
         .await?;
-    let deleted = Deleted::new(&client.id);
+    let deleted = Deletion::new(&client.id);
     context.console.print(&deleted, || deleted.text())
 }
 

@@ -38,7 +38,7 @@ enum Verb {
 }
 
 #[derive(Serialize)]
-struct Tested {
+struct MailTest {
     to: String,
     /// Whether a mail server accepted it.
     sent: bool,
@@ -75,27 +75,27 @@ fn test_mail(to: &EmailAddress, now: Timestamp) -> Mail {
     }
 }
 
-async fn send(instance: &Instance, smtp: &Smtp, to: &EmailAddress) -> Result<Tested, Failure> {
+async fn send(instance: &Instance, smtp: &Smtp, to: &EmailAddress) -> Result<MailTest, Failure> {
     let at = instance.stamp();
     let content = Content::Mail(test_mail(to, at.now));
     let letter = letters::write(instance.config.public_url.as_str(), content);
     smtp.send(&at.id(), at.now, &letter)
         .await
         .map_err(|error| Failure::new(format!("The mail did not go out: {error}")).remedy(error.remedy()))?;
-    Ok(Tested {
+    Ok(MailTest {
         to: to.to_string(),
         sent: true,
         inbox: None,
     })
 }
 
-async fn put_into_inbox(instance: &Instance, to: &EmailAddress) -> Result<Tested, Failure> {
+async fn put_into_inbox(instance: &Instance, to: &EmailAddress) -> Result<MailTest, Failure> {
     let (key, at) = (instance.key().await?, instance.stamp());
     let mail = test_mail(to, at.now);
     instance
         .change(async |tx| mail::enqueue(tx, at, &key, &mail).await.map(drop))
         .await?;
-    Ok(Tested {
+    Ok(MailTest {
         to: to.to_string(),
         sent: false,
         inbox: Some(instance.config.public_url.join(crate::dev::mail::PATH)),

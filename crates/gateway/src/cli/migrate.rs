@@ -24,7 +24,7 @@ tries again. Servers of an older version go on, and do not start again.";
 pub(super) struct MigrateArgs {}
 
 #[derive(Serialize)]
-struct Migrated {
+struct SchemaVersion {
     /// The version that the schema has now.
     version: i64,
 }
@@ -34,7 +34,7 @@ pub(super) async fn run(MigrateArgs {}: &MigrateArgs, context: &mut Context) -> 
     refuse_to_create(&config)?;
     let db = server::open_database(&config).await?;
     db.close().await;
-    let migrated = Migrated {
+    let migrated = SchemaVersion {
         version: MIGRATIONS.last().map_or(0, |migration| migration.version),
     };
     context.console.print(&migrated, || {

@@ -4,14 +4,14 @@ use clap::{Args, Subcommand};
 use genkan_protocol::Domain as DomainName;
 use genkan_store::connection::{self, Connection};
 use genkan_store::domain::{self, Domain};
-use genkan_store::organization::other_ways::{self, Closed};
+use genkan_store::organization::other_ways::{self, ClosureReason};
 use genkan_store::organization::{self, Organization, Region};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::connection::ConnectionSummary;
 use super::domain::{DomainView, parse_domain};
-use super::instance::{Deleted, Instance, PageArgs};
+use super::instance::{Deletion, Instance, PageArgs};
 use super::output::{details, table, time};
 use super::pairs::{self, PairsChange, parse_pair};
 use super::{Context, Failure, which};
@@ -218,12 +218,12 @@ impl OrganizationView {
         organization: &Organization,
         domains: &[Domain],
         connections: &[Connection],
-        closed: Option<Closed>,
+        closed: Option<ClosureReason>,
     ) -> Self {
         Self {
             domains: Some(domains.iter().map(DomainView::from).collect()),
             connections: Some(connections.iter().map(ConnectionSummary::from).collect()),
-            connection_gone: Some(closed == Some(Closed::HadConnection)),
+            connection_gone: Some(closed == Some(ClosureReason::HadConnection)),
             other_ways_allowed: Some(closed.is_none()),
             ..Self::new(organization)
         }
@@ -285,7 +285,8 @@ async fn create(args: &CreateArgs, instance: &Instance, context: &mut Context) -
     args.settings.apply(&mut organization);
     let domain = |name: &DomainName| {
         let kind = domain::Kind::OrganizationDomain;
-        Domain::new(at.id(), organization.id.clone(), name.clone(), kind, at.now).given_by(instance.giver())
+        Domain::new(at.id(), organization.id.clone(), name.clone(), kind, at.now)
+            .claimed_by(instance.claimant())
     };
     let domains: Vec<_> = args.domains.iter().map(domain).collect();
     instance
@@ -367,14 +368,14 @@ async fn allow_other_ways(
     let organization = which::organization(instance, text).await?;
     let (id, name) = (&organization.id, &organization.display_name);
     match instance.read(async |tx| other_ways::closed(tx, id).await).await? {
-        Some(Closed::HasConnection) => {
+        Some(ClosureReason::HasConnection) => {
             return Err(
                 Failure::new(format!("{name} has a connection, and is entered by that alone.")).remedy(
                     format!("`genkan org show {id}` shows it. Delete it first, if it shall be no more."),
                 ),
             );
         }
-        Some(Closed::HadConnection) => {
+        Some(ClosureReason::HadConnection) => {
             let question =
                 format!("let active members of {name} ({id}) in with sessions of other organizations");
             context.console.confirm(&question, yes)?;
@@ -405,6 +406,6 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     instance
         .change_read_committed(async |tx| organization::delete(tx, at, &organization.id).await)
         .await?;
-    let deleted = Deleted::new(&organization.id);
+    let deleted = Deletion::new(&organization.id);
     context.console.print(&deleted, || deleted.text())
 }

@@ -5,7 +5,7 @@ use genkan_store::permission::{self, Permission};
 use genkan_store::{Error, PermissionId};
 use serde::Serialize;
 
-use super::instance::{Deleted, Instance, PageArgs};
+use super::instance::{Deletion, Instance, PageArgs};
 use super::output::{table, time};
 use super::{Context, Failure};
 
@@ -200,7 +200,7 @@ async fn delete(name: &str, yes: bool, instance: &Instance, context: &mut Contex
     instance
         .change(async |tx| permission::delete(tx, at, &permission).await)
         .await?;
-    let deleted = Deleted::new(&permission.id);
+    let deleted = Deletion::new(&permission.id);
     context.console.print(&deleted, || deleted.text())
 }
 

@@ -136,7 +136,7 @@ struct Listing {
 }
 
 #[derive(Serialize)]
-struct Ended {
+struct SessionEnd {
     ended: u64,
 }
 
@@ -271,7 +271,7 @@ async fn end_all(text: &str, yes: bool, instance: &Instance, context: &mut Conte
             }
         })
         .await?;
-    context.console.print(&Ended { ended }, || match ended {
+    context.console.print(&SessionEnd { ended }, || match ended {
         1 => "1 session has ended.\n".to_owned(),
         ended => format!("{ended} sessions have ended.\n"),
     })

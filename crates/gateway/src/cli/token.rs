@@ -166,7 +166,7 @@ struct Listing {
 }
 
 #[derive(Serialize)]
-struct Revoked {
+struct Revocation {
     id: String,
     revoked: bool,
 }
@@ -318,7 +318,7 @@ async fn revoke(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     instance
         .change(async |tx| api_token::revoke(tx, at, &key).await)
         .await?;
-    let revoked = Revoked {
+    let revoked = Revocation {
         id: token.id.to_string(),
         revoked: true,
     };

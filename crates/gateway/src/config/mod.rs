@@ -34,7 +34,7 @@ pub use proxy::{NoProxy, ProxyUrl};
 use reader::{Reader, WrittenValue};
 pub use reference::reference;
 pub use setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, TlsMode, parse_duration};
-pub use show::InForce;
+pub use show::EffectiveValue;
 pub use smtp::{SenderName, SmtpSecurity, SmtpUrl};
 pub use url::{DatabaseUrl, PublicUrl};
 

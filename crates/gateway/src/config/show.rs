@@ -10,7 +10,7 @@ use super::{Config, Fallback, Form, Key, Place};
 
 /// The effective value of a key.
 #[derive(Debug, Serialize)]
-pub struct InForce {
+pub struct EffectiveValue {
     key: &'static str,
     /// Redacted. `None` if the key is not set.
     value: Option<serde_json::Value>,
@@ -30,12 +30,12 @@ impl Config {
                 let name = key.name.rsplit('.').next().unwrap_or(key.name);
                 let _ = match self.in_force(key) {
                     // Texts, numbers, booleans and lists of texts have the same form in JSON and in TOML.
-                    InForce {
+                    EffectiveValue {
                         value: Some(value),
                         origin,
                         ..
                     } => writeln!(text, "{name} = {value}  # {origin}"),
-                    InForce { value: None, .. } => writeln!(text, "# {name} is not set"),
+                    EffectiveValue { value: None, .. } => writeln!(text, "# {name} is not set"),
                 };
             }
         }
@@ -43,11 +43,11 @@ impl Config {
     }
 
     /// The effective configuration, for scripts.
-    pub fn to_json(&self) -> Vec<InForce> {
+    pub fn to_json(&self) -> Vec<EffectiveValue> {
         super::keys().map(|key| self.in_force(key)).collect()
     }
 
-    fn in_force(&self, key: &Key) -> InForce {
+    fn in_force(&self, key: &Key) -> EffectiveValue {
         let (items, origin) = match (self.written.get(key.name), key.fallback) {
             (
                 Some(WrittenValue {
@@ -62,14 +62,14 @@ impl Config {
                 (vec![self.database_url().to_string()], "default".to_owned())
             }
             (None, Fallback::Absent | Fallback::Required) => {
-                return InForce {
+                return EffectiveValue {
                     key: key.name,
                     value: None,
                     origin: "default".to_owned(),
                 };
             }
         };
-        InForce {
+        EffectiveValue {
             key: key.name,
             value: Some(value(key, &items)),
             origin,

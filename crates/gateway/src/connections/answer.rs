@@ -3,14 +3,14 @@
 //! Source: RFC 9700 §4.7.1; OAuth 2.0 Form Post Response Mode 1.0 §2.
 
 use genkan_protocol::oauth::Parameters;
-use genkan_store::connection::{self, Connection, Page};
+use genkan_store::connection::{self, Connection, Endpoint};
 use genkan_store::interaction::{self, Interaction, Request, Way};
 use genkan_store::parked_answer::{self, ParkedAnswer};
 use genkan_store::upstream_request::{self, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, Secret, SecretHash};
 use http::HeaderMap;
 
-use super::{Failure, Return, UpstreamIdentity, hosted_domain};
+use super::{CallbackParameters, SignInFailure, UpstreamIdentity, hosted_domain};
 use crate::anonymous::answers;
 use crate::anonymous::{self, Work};
 use crate::app::App;
@@ -23,39 +23,39 @@ pub const MAX_FORM_BYTES: usize = 16 * 1024;
 
 /// The result of a visit to an identity provider.
 #[derive(Debug)]
-pub struct Finished {
+pub struct AnswerOutcome {
     pub interaction: Interaction,
-    pub result: Result<UpstreamIdentity, Failure>,
+    pub result: Result<UpstreamIdentity, SignInFailure>,
 }
 
 /// Why an answer is not processed.
 #[derive(Debug)]
-pub enum NotTaken {
+pub enum AnswerError {
     /// It belongs to no request of this browser that waits: it is replayed or forged, or another browser's.
     Unsolicited,
     Page(PageError),
 }
 
-impl From<PageError> for NotTaken {
+impl From<PageError> for AnswerError {
     fn from(page: PageError) -> Self {
         Self::Page(page)
     }
 }
 
-impl From<Error> for NotTaken {
+impl From<Error> for AnswerError {
     fn from(error: Error) -> Self {
         Self::Page(error.into())
     }
 }
 
-impl From<genkan_db::Error> for NotTaken {
+impl From<genkan_db::Error> for AnswerError {
     fn from(error: genkan_db::Error) -> Self {
         Self::Page(error.into())
     }
 }
 
-impl From<anonymous::TooMany> for NotTaken {
-    fn from(too_many: anonymous::TooMany) -> Self {
+impl From<anonymous::LimitExceeded> for AnswerError {
+    fn from(too_many: anonymous::LimitExceeded) -> Self {
         Self::Page(too_many.into())
     }
 }
@@ -67,26 +67,26 @@ impl From<anonymous::TooMany> for NotTaken {
 ///
 /// # Errors
 ///
-/// [`NotTaken`] if the answer belongs to no waiting request of this browser. A later failure is in
-/// [`Finished::result`].
+/// [`AnswerError`] if the answer belongs to no waiting request of this browser. A later failure is in
+/// [`AnswerOutcome::result`].
 pub async fn finish(
     app: &App,
     headers: &HeaderMap,
     connection_id: &str,
     raw: &[u8],
-) -> Result<Finished, NotTaken> {
+) -> Result<AnswerOutcome, AnswerError> {
     let parameters = Parameters::parse_answer(raw).map_err(|_| garbled())?;
     let connection_id = ConnectionId::parse(connection_id).map_err(|_| super::unknown())?;
     let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
     let (Some(state), Some(browser)) = (state, app.cookies().read(headers, Cookie::Browser)) else {
-        return Err(NotTaken::Unsolicited);
+        return Err(AnswerError::Unsolicited);
     };
     anonymous::charge(app, Work::Provider)?;
     let answer = ProviderAnswer {
         connection_id,
         state: state.sha256(),
         handle: None,
-        returned: Return::Query(parameters),
+        returned: CallbackParameters::Query(parameters),
     };
     answer.take(app, &browser.sha256()).await
 }
@@ -96,15 +96,15 @@ pub async fn finish(
 ///
 /// # Errors
 ///
-/// [`NotTaken::Unsolicited`] if no request with its state waits there.
-pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String, NotTaken> {
+/// [`AnswerError::Unsolicited`] if no request with its state waits there.
+pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String, AnswerError> {
     if body.len() > MAX_FORM_BYTES {
         return Err(garbled().into());
     }
     let parameters = Parameters::parse_answer(body).map_err(|_| garbled())?;
     let id = ConnectionId::parse(connection_id).map_err(|_| super::unknown())?;
     let state = parameters.one("state").ok().flatten().map(Secret::from_presented);
-    let state = state.ok_or(NotTaken::Unsolicited)?;
+    let state = state.ok_or(AnswerError::Unsolicited)?;
     anonymous::charge(app, Work::Begin)?;
     anonymous::charge(app, Work::Keep { bytes: body.len() })?;
     let (now, handle) = (app.now(), Secret::generate());
@@ -124,8 +124,12 @@ pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String,
             connection::find(tx, &id).await
         })
         .await?
-        .ok_or(NotTaken::Unsolicited)?;
-    Ok(format!("{}/{}", connection.path(Page::Callback), handle.expose()))
+        .ok_or(AnswerError::Unsolicited)?;
+    Ok(format!(
+        "{}/{}",
+        connection.path(Endpoint::Callback),
+        handle.expose()
+    ))
 }
 
 /// Processes a parked answer, in the browser that it belongs to.
@@ -138,12 +142,12 @@ pub async fn finish_parked(
     headers: &HeaderMap,
     connection_id: &str,
     handle: &str,
-) -> Result<Finished, NotTaken> {
+) -> Result<AnswerOutcome, AnswerError> {
     let connection_id = ConnectionId::parse(connection_id).map_err(|_| super::unknown())?;
     let browser = app
         .cookies()
         .read(headers, Cookie::Browser)
-        .ok_or(NotTaken::Unsolicited)?;
+        .ok_or(AnswerError::Unsolicited)?;
     anonymous::charge(app, Work::Provider)?;
     let (handle, now) = (Secret::from_presented(handle).sha256(), app.now());
     let parked = app
@@ -151,13 +155,13 @@ pub async fn finish_parked(
         .read(async |tx| parked_answer::find(tx, &handle, now).await)
         .await?
         .filter(|parked| parked.connection_id == connection_id)
-        .ok_or(NotTaken::Unsolicited)?;
+        .ok_or(AnswerError::Unsolicited)?;
     let body = parked.open(app.instance_key()).map_err(PageError::internal)?;
     let answer = ProviderAnswer {
         connection_id,
         state: parked.state,
         handle: Some(handle),
-        returned: Return::Form(Parameters::parse_answer(&body).map_err(|_| garbled())?),
+        returned: CallbackParameters::Form(Parameters::parse_answer(&body).map_err(|_| garbled())?),
     };
     answer.take(app, &browser.sha256()).await
 }
@@ -173,12 +177,12 @@ struct ProviderAnswer {
     state: SecretHash,
     /// The handle under which it was parked.
     handle: Option<SecretHash>,
-    returned: Return,
+    returned: CallbackParameters,
 }
 
 impl ProviderAnswer {
     /// Uses the request up, and checks the answer.
-    async fn take(self, app: &App, browser: &SecretHash) -> Result<Finished, NotTaken> {
+    async fn take(self, app: &App, browser: &SecretHash) -> Result<AnswerOutcome, AnswerError> {
         // Before the state is used up, because a refused answer may come again.
         let attempt = match self.returned.parameters().one("code") {
             Ok(Some(_)) => answers::begin(app, &self.connection_id)?,
@@ -203,14 +207,14 @@ impl ProviderAnswer {
         app: &App,
         opened: PendingLogin,
         attempt: Option<Attempt<'_>>,
-    ) -> Result<Finished, NotTaken> {
+    ) -> Result<AnswerOutcome, AnswerError> {
         let expected = opened
             .pending
             .expected(app.instance_key())
             .map_err(PageError::internal)?;
         let interaction = opened.interaction;
         let result = super::read(app, &opened.connection, (&interaction, expected), &self.returned).await;
-        let is_refused = result.as_ref().is_err_and(Failure::is_refused_code);
+        let is_refused = result.as_ref().is_err_and(SignInFailure::is_refused_code);
         if let Some(attempt) = attempt.filter(|_| !is_refused) {
             attempt.give_back();
         }
@@ -218,24 +222,24 @@ impl ProviderAnswer {
             Ok(identity) => hosted_domain::check(app, identity).await?,
             Err(failure) => Err(failure),
         };
-        Ok(Finished { interaction, result })
+        Ok(AnswerOutcome { interaction, result })
     }
 
     /// Uses up the handle and the request in one transaction.
-    async fn open(&self, app: &App, browser: &SecretHash) -> Result<PendingLogin, NotTaken> {
+    async fn open(&self, app: &App, browser: &SecretHash) -> Result<PendingLogin, AnswerError> {
         let now = app.now();
         let opened = app
             .db()
-            .tx_read_committed(async |tx| -> Result<_, NotTaken> {
+            .tx_read_committed(async |tx| -> Result<_, AnswerError> {
                 // If the answer does not fit, this rolls back. So another browser's answer cannot use up a
                 // login that is not its own.
                 if let Some(handle) = &self.handle {
                     let taken = parked_answer::take(tx, handle, now).await?;
-                    taken.ok_or(NotTaken::Unsolicited)?;
+                    taken.ok_or(AnswerError::Unsolicited)?;
                 }
                 let pending = upstream_request::consume(tx, &self.state, now)
                     .await?
-                    .ok_or(NotTaken::Unsolicited)?;
+                    .ok_or(AnswerError::Unsolicited)?;
                 let found = interaction::find_with_connection(
                     tx,
                     &pending.interaction_id,
@@ -245,7 +249,7 @@ impl ProviderAnswer {
                 .await?;
                 let (interaction, connection) = found
                     .filter(|_| pending.connection_id == self.connection_id)
-                    .ok_or(NotTaken::Unsolicited)?;
+                    .ok_or(AnswerError::Unsolicited)?;
                 let connection = connection.ok_or_else(super::not_active)?;
                 Ok(PendingLogin {
                     pending,
@@ -262,7 +266,7 @@ impl ProviderAnswer {
         }
         // A login that has moved on meanwhile is not moved back.
         if interaction.stage.way().and_then(Way::connection_id) != Some(&connection.id) {
-            return Err(NotTaken::Unsolicited);
+            return Err(AnswerError::Unsolicited);
         }
         Ok(opened)
     }

@@ -18,19 +18,19 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 /// Why an identity provider's answer signs nobody in. Boxed, because it is the rare case of many a
 /// `Result`.
 #[derive(Debug)]
-pub struct Failure(Box<Details>);
+pub struct SignInFailure(Box<FailureDetails>);
 
-impl std::ops::Deref for Failure {
-    type Target = Details;
+impl std::ops::Deref for SignInFailure {
+    type Target = FailureDetails;
 
-    fn deref(&self) -> &Details {
+    fn deref(&self) -> &FailureDetails {
         &self.0
     }
 }
 
-/// The content of a [`Failure`].
+/// The content of a [`SignInFailure`].
 #[derive(Debug)]
-pub struct Details {
+pub struct FailureDetails {
     /// A short code for logs and the trace, such as `id_token_issuer_mismatch`.
     pub cause: String,
     /// Shown to the person: what happened, in their words.
@@ -48,10 +48,10 @@ pub struct Details {
     pub trace: Trace,
 }
 
-impl Failure {
+impl SignInFailure {
     /// A failed check; `trace` ends with it.
     pub fn new(connection: &Connection, cause: &str, remedy: impl Into<String>, trace: Trace) -> Self {
-        Self(Box::new(Details {
+        Self(Box::new(FailureDetails {
             cause: cause.to_owned(),
             why: "Your company’s sign-in answered, but the answer cannot be accepted. Nothing is wrong with your account."
                 .to_owned(),

@@ -3,7 +3,7 @@
 use genkan_store::admission::Refusal;
 use genkan_store::connection::hosted_domain::{self, HostedDomainCheck};
 
-use super::{Failure, UpstreamIdentity};
+use super::{SignInFailure, UpstreamIdentity};
 use crate::app::App;
 use crate::web::error::PageError;
 
@@ -18,7 +18,7 @@ const CHECK: &str = "Hosted domain (hd)";
 pub(super) async fn check(
     app: &App,
     mut identity: UpstreamIdentity,
-) -> Result<Result<UpstreamIdentity, Failure>, PageError> {
+) -> Result<Result<UpstreamIdentity, SignInFailure>, PageError> {
     let looked = app
         .db()
         .read(async |tx| hosted_domain::look(tx, &identity.connection, &identity.attributes).await)

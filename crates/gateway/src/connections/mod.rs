@@ -1,6 +1,6 @@
 //! Upstream identity providers: requests to them, and their answers.
 //!
-//! [`start`] sends the browser to a provider, with the [`way_out`]. [`finish`] processes the answer, and
+//! [`start`] sends the browser to a provider, with the [`outgoing_request`]. [`finish`] processes the answer, and
 //! [`park`] and [`finish_parked`] an answer that another site posts. They check state, signature, audience,
 //! nonce and clock. Each check leaves a line in a trace for the administrator.
 //!
@@ -29,9 +29,9 @@ use genkan_store::upstream_request::{self, ExpectedAnswer, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, InteractionId, Proof, SecretHash};
 use http::StatusCode;
 
-pub use answer::{Finished, MAX_FORM_BYTES, NotTaken, finish, finish_parked, park};
+pub use answer::{AnswerError, AnswerOutcome, MAX_FORM_BYTES, finish, finish_parked, park};
 pub use departure::{Departure, PendingDeparture};
-pub use failure::Failure;
+pub use failure::SignInFailure;
 
 use crate::anonymous::{self, Work};
 use crate::app::App;
@@ -81,8 +81,8 @@ impl UpstreamIdentity {
     }
 
     /// The proof is valid, but our rules refuse the person.
-    pub fn refused(&self, refusal: &Refusal) -> Failure {
-        Failure::refused(&self.connection, &self.claim(), refusal, self.trace.clone())
+    pub fn refused(&self, refusal: &Refusal) -> SignInFailure {
+        SignInFailure::refused(&self.connection, &self.claim(), refusal, self.trace.clone())
     }
 }
 
@@ -91,14 +91,14 @@ pub const ANSWERING: &[Kind] = &[Kind::Oidc];
 
 /// How an answer arrived.
 #[derive(Debug)]
-pub enum Return {
+pub enum CallbackParameters {
     /// In the query.
     Query(Parameters),
     /// By a form that another site posted.
     Form(Parameters),
 }
 
-impl Return {
+impl CallbackParameters {
     /// The parameters of the answer.
     fn parameters(&self) -> &Parameters {
         match self {
@@ -109,14 +109,14 @@ impl Return {
 
 /// The request to a provider: where the browser goes, and what is stored until the answer.
 #[derive(Debug)]
-pub struct WayOut {
+pub struct OutgoingRequest {
     connection_id: ConnectionId,
     state: SecretHash,
     expected_sealed: Vec<u8>,
     departure: Departure,
 }
 
-impl WayOut {
+impl OutgoingRequest {
     /// The stage of a login after its browser has gone there. `email` is what the person typed.
     pub fn stage(&self, email: Option<&str>) -> Stage {
         Stage::At(Way::Connection {
@@ -136,7 +136,7 @@ impl WayOut {
     }
 }
 
-impl IntoResponse for WayOut {
+impl IntoResponse for OutgoingRequest {
     fn into_response(self) -> Response {
         self.departure.into_response()
     }
@@ -147,20 +147,20 @@ impl IntoResponse for WayOut {
 /// # Errors
 ///
 /// The outer error is a page: a limit is reached. The inner one is a provider that cannot be asked.
-pub async fn way_out(
+pub async fn outgoing_request(
     app: &App,
     connection: &Connection,
     hints: &Hints,
-) -> Result<Result<WayOut, Failure>, PageError> {
+) -> Result<Result<OutgoingRequest, SignInFailure>, PageError> {
     anonymous::charge(app, Work::Provider)?;
     let departing = match &connection.settings.protocol {
-        _ if !connection.missing().is_empty() => Err(Failure::incomplete(connection)),
+        _ if !connection.missing().is_empty() => Err(SignInFailure::incomplete(connection)),
         Protocol::Oidc(settings) => oidc::start(app, connection, settings, hints).await,
         Protocol::Saml(_) => Err(saml::not_supported(connection)),
     };
     Ok(departing.map(|departing| {
         let state = departing.state.sha256();
-        WayOut {
+        OutgoingRequest {
             connection_id: connection.id.clone(),
             state,
             expected_sealed: departing.expected.seal(app.instance_key(), &state),
@@ -180,7 +180,7 @@ pub async fn start(
     interaction: &Interaction,
     connection_id: &ConnectionId,
     hints: &Hints,
-) -> Result<Result<Response, Failure>, PageError> {
+) -> Result<Result<Response, SignInFailure>, PageError> {
     let testing = matches!(interaction.request, Request::TestConnection { .. });
     let found = app
         .db()
@@ -189,19 +189,19 @@ pub async fn start(
     let connection = found
         .filter(|connection| connection.enabled || testing)
         .ok_or_else(not_active)?;
-    let way_out = match way_out(app, &connection, hints).await? {
-        Ok(way_out) => way_out,
+    let outgoing = match outgoing_request(app, &connection, hints).await? {
+        Ok(outgoing) => outgoing,
         Err(failure) => return Ok(Err(failure)),
     };
-    let request = way_out.request_of(&interaction.id, app.now());
-    let away = way_out.stage(interaction.stage.way().and_then(Way::typed));
+    let request = outgoing.request_of(&interaction.id, app.now());
+    let away = outgoing.stage(interaction.stage.way().and_then(Way::typed));
     app.db()
         .tx_read_committed(async |tx| -> Result<(), Error> {
             interaction::advance(tx, &interaction.id, &interaction.stage, &away).await?;
             upstream_request::replace(tx, &request).await
         })
         .await?;
-    Ok(Ok(way_out.into_response()))
+    Ok(Ok(outgoing.into_response()))
 }
 
 /// A provider that the next sign-in will not reach.
@@ -238,8 +238,8 @@ async fn read(
     app: &App,
     connection: &Connection,
     (interaction, expected): (&Interaction, ExpectedAnswer),
-    returned: &Return,
-) -> Result<UpstreamIdentity, Failure> {
+    returned: &CallbackParameters,
+) -> Result<UpstreamIdentity, SignInFailure> {
     match (&connection.settings.protocol, expected) {
         (
             Protocol::Oidc(settings),

@@ -4,7 +4,7 @@ use genkan_store::interaction::{Interaction, Request};
 use genkan_store::{ClientId, Error, TraceId, login_trace};
 use serde_json::{Map, Value};
 
-use super::Failure;
+use super::SignInFailure;
 use crate::app::App;
 use crate::context;
 use crate::tally::{self, Subject};
@@ -25,7 +25,7 @@ const ONE_IN: u64 = 100;
 pub async fn record(
     app: &App,
     interaction: Option<&Interaction>,
-    failure: &Failure,
+    failure: &SignInFailure,
 ) -> Result<Option<TraceId>, Error> {
     let now = app.now();
     let subject = Subject::Connection(failure.connection_id.clone());
@@ -73,7 +73,11 @@ pub async fn record(
 }
 
 /// The facts of the event.
-fn told(failure: &Failure, trace_id: Option<&TraceId>, client_id: Option<&ClientId>) -> tally::FailureRecord {
+fn told(
+    failure: &SignInFailure,
+    trace_id: Option<&TraceId>,
+    client_id: Option<&ClientId>,
+) -> tally::FailureRecord {
     let mut data = Map::new();
     let mut set = |name: &str, value: &str| data.insert(name.to_owned(), Value::from(value));
     if let Some(id) = trace_id {

@@ -10,7 +10,7 @@ use super::Demo;
 use super::session::{SESSION_COOKIE, Session, cookie};
 use crate::web::error::PageError;
 use crate::web::moment::moment;
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 
 /// Its name.
 pub(super) const NAME: &str = "Demo application";
@@ -26,7 +26,7 @@ struct HomePage<'a> {
 }
 
 impl PageTemplate for HomePage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::Leave;
 }
 
@@ -45,7 +45,7 @@ struct GreetingPage<'a> {
 }
 
 impl PageTemplate for GreetingPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::Leave;
 }
 

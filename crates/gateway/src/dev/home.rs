@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use genkan_web::page::{Forms, Page, PageTemplate, Room, wants_html};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate, wants_html};
 use http::HeaderMap;
 
 use super::mail;
@@ -24,7 +24,7 @@ struct HomePage<'a> {
 }
 
 impl PageTemplate for HomePage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::None;
 }
 

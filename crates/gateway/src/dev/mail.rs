@@ -8,7 +8,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use genkan_store::MailId;
 use genkan_store::mail::{self, QueuedMail};
-use genkan_web::page::{Forms, Page, PageTemplate, Room, wants_html};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate, wants_html};
 use genkan_web::text::Link;
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ struct InboxPage<'a> {
 }
 
 impl PageTemplate for InboxPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::None;
 }
 
@@ -52,7 +52,7 @@ struct LetterPage<'a> {
 }
 
 impl PageTemplate for LetterPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::None;
 }
 

@@ -5,7 +5,7 @@ use genkan_db::Tx;
 use genkan_protocol::Domain as DomainName;
 use genkan_store::client::{self, Client, ClientSecret, MAX_ACTIVE_SECRETS};
 use genkan_store::connection::{self, Connection, OidcSettings, Protocol, Settings};
-use genkan_store::domain::{self, Domain, Giver};
+use genkan_store::domain::{self, Claimant, Domain};
 use genkan_store::organization::{self, Organization};
 use genkan_store::{
     ClientId, ConnectionId, Error, MAX_LIMIT, OrganizationId, Page, Provider, Secret, Stamp, role,
@@ -292,8 +292,8 @@ async fn simulator_connection(
                 if domain::find_organization_for(tx, &name).await?.is_none() {
                     let kind = domain::Kind::OrganizationDomain;
                     let organization_id = organization.id.clone();
-                    let domain =
-                        Domain::new(at.id(), organization_id, name, kind, at.now).given_by(Giver::Developer);
+                    let domain = Domain::new(at.id(), organization_id, name, kind, at.now)
+                        .claimed_by(Claimant::Developer);
                     domain::insert(tx, at, &domain).await?;
                 }
             }

@@ -94,7 +94,7 @@ impl health_server::Health for Health {
             known: Self::known(request.get_ref()),
             changes: self.status.subscribe(),
             until: Instant::now() + WATCH,
-            next: Next::Report,
+            next: WatchStep::Report,
         };
         Ok(Response::new(stream::unfold(watch, Watch::step).boxed()))
     }
@@ -105,10 +105,10 @@ struct Watch {
     known: bool,
     changes: watch::Receiver<ServingStatus>,
     until: Instant,
-    next: Next,
+    next: WatchStep,
 }
 
-enum Next {
+enum WatchStep {
     Report,
     AwaitChange,
     Fail(&'static str),
@@ -117,19 +117,19 @@ enum Next {
 
 impl Watch {
     async fn step(mut self) -> Option<(Result<HealthCheckResponse, Status>, Self)> {
-        if let Next::AwaitChange = self.next {
+        if let WatchStep::AwaitChange = self.next {
             self.next = match timeout_at(self.until, self.changes.changed()).await {
-                Ok(Ok(())) => Next::Report,
-                Ok(Err(_)) | Err(_) => Next::Fail("this watch is over: watch again"),
+                Ok(Ok(())) => WatchStep::Report,
+                Ok(Err(_)) | Err(_) => WatchStep::Fail("this watch is over: watch again"),
             };
         }
         match self.next {
-            Next::Report | Next::AwaitChange => {
+            WatchStep::Report | WatchStep::AwaitChange => {
                 let serving = *self.changes.borrow_and_update() == ServingStatus::Serving;
                 self.next = if serving {
-                    Next::AwaitChange
+                    WatchStep::AwaitChange
                 } else {
-                    Next::Fail("Genkan is stopping")
+                    WatchStep::Fail("Genkan is stopping")
                 };
                 let status = if self.known {
                     reported(serving)
@@ -138,11 +138,11 @@ impl Watch {
                 };
                 Some((Ok(report(status)), self))
             }
-            Next::Fail(reason) => {
-                self.next = Next::End;
+            WatchStep::Fail(reason) => {
+                self.next = WatchStep::End;
                 Some((Err(Status::unavailable(reason)), self))
             }
-            Next::End => None,
+            WatchStep::End => None,
         }
     }
 }

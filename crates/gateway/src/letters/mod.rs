@@ -37,7 +37,7 @@ pub fn write(public_url: &str, content: Content) -> LetterText {
     match content {
         Content::Mail(mail) => write_letter(public_url, &mail),
         // An earlier version wrote its text.
-        Content::WrittenOut(written) => LetterText {
+        Content::RenderedMail(written) => LetterText {
             to: written.to,
             subject: one_line(&written.subject),
             text: written.text,

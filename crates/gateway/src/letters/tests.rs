@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use genkan_protocol::{EmailAddress, Timestamp};
-use genkan_store::mail::{Content, Letter, Mail, WrittenOut};
+use genkan_store::mail::{Content, Letter, Mail, RenderedMail};
 
 use super::*;
 
@@ -150,7 +150,7 @@ fn a_subject_is_one_line_whatever_was_written() {
 
 #[test]
 fn what_a_version_before_has_written_goes_out_as_it_is() {
-    let content = Content::WrittenOut(WrittenOut {
+    let content = Content::RenderedMail(RenderedMail {
         to: EmailAddress::parse("ada@acme.test").unwrap(),
         subject: "Your code".to_owned(),
         text: "It is 271828.".to_owned(),

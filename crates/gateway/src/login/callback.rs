@@ -10,10 +10,10 @@ use genkan_store::interaction::Request;
 use genkan_web::listener::ClientIp;
 use http::HeaderMap;
 
-use super::sign_in::{Browser, Proved, sign_in};
+use super::sign_in::{Authentication, Browser, sign_in};
 use super::{refusal, test_connection, way_on};
 use crate::app::App;
-use crate::connections::{self, Finished, NotTaken};
+use crate::connections::{self, AnswerError, AnswerOutcome};
 use crate::web::error::PageError;
 
 /// Finishes what [`connections::start`] began.
@@ -25,8 +25,8 @@ pub async fn callback(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let raw = query.unwrap_or_default();
-    let finished = connections::finish(&app, &headers, &connection_id, raw.as_bytes()).await;
-    conclude(&app, &headers, client_ip, (&connection_id, finished)).await
+    let outcome = connections::finish(&app, &headers, &connection_id, raw.as_bytes()).await;
+    conclude(&app, &headers, client_ip, (&connection_id, outcome)).await
 }
 
 /// Continues the login with the result of an answer, however the answer arrived.
@@ -34,23 +34,23 @@ pub(super) async fn conclude(
     app: &App,
     headers: &HeaderMap,
     client_ip: IpAddr,
-    (connection_id, finished): (&str, Result<Finished, NotTaken>),
+    (connection_id, outcome): (&str, Result<AnswerOutcome, AnswerError>),
 ) -> Result<Response, PageError> {
-    let finished = match finished {
-        Ok(finished) => finished,
-        Err(NotTaken::Unsolicited) => return Err(way_on::unsolicited(app, headers, connection_id).await),
-        Err(NotTaken::Page(page)) => return Err(page),
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(AnswerError::Unsolicited) => return Err(way_on::unsolicited(app, headers, connection_id).await),
+        Err(AnswerError::Page(page)) => return Err(page),
     };
-    let interaction = &finished.interaction;
-    match (&interaction.request, finished.result) {
+    let interaction = &outcome.interaction;
+    match (&interaction.request, outcome.result) {
         (Request::Authorize(_), Ok(identity)) => {
             let browser = Browser::of(app, headers, client_ip);
-            let proved = Proved {
+            let authentication = Authentication {
                 claim: identity.claim(),
                 auth_time: identity.auth_time,
                 trace: identity.trace,
             };
-            sign_in(app, &browser, interaction, proved).await
+            sign_in(app, &browser, interaction, authentication).await
         }
         (Request::Authorize(_), Err(failure)) => refusal::failed(app, interaction, failure).await,
         (Request::TestConnection { test_id, .. }, result) => {

@@ -11,13 +11,13 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use genkan_db::Tx;
 use genkan_protocol::oauth::Parameters;
-use genkan_store::admission::{self, Recognized};
+use genkan_store::admission::{self, Recognition};
 use genkan_store::client::Client;
-use genkan_store::interaction::{self, Held, Interaction, Stage};
+use genkan_store::interaction::{self, Interaction, PendingProof, Stage};
 use genkan_store::session::Session;
 use genkan_store::{Error, OrganizationId, SessionId, Timestamp, UserId, organization};
 use genkan_web::listener::ClientIp;
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Hidden;
 use http::HeaderMap;
 
@@ -25,7 +25,7 @@ use super::facts::{Facts, Login};
 use super::form::StepForm;
 use super::next_step::{Step, next_step};
 use super::refusal::Refusal;
-use super::sign_in::{Agreed, Browser, go_on, refuse_held};
+use super::sign_in::{Browser, Confirmation, go_on, refuse_pending};
 use super::{advance, path, redirect_to};
 use crate::answer;
 use crate::app::App;
@@ -51,7 +51,7 @@ struct ConfirmSwitch<'a> {
 }
 
 impl PageTemplate for ConfirmSwitch<'_> {
-    const ROOM: Room = Room::Door;
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::Leave;
 }
 
@@ -73,8 +73,8 @@ fn action(interaction: &Interaction) -> String {
 }
 
 /// The data of the page.
-struct Shown {
-    recognized: Recognized,
+struct PageData {
+    recognition: Recognition,
     /// The place of the arriving person.
     organization: Option<String>,
     /// The place of the present person.
@@ -87,19 +87,19 @@ async fn look(
     interaction: &Interaction,
     present: Option<&Session>,
     now: Timestamp,
-) -> Result<(Held, Result<Shown, admission::Refusal>), Error> {
-    let held = interaction::held(tx, &interaction.id).await?;
-    let recognized = match admission::recognize(tx, &held.claim, now).await? {
-        Ok(recognized) => recognized,
-        Err(refused) => return Ok((held, Err(refused))),
+) -> Result<(PendingProof, Result<PageData, admission::Refusal>), Error> {
+    let pending = interaction::pending_proof(tx, &interaction.id).await?;
+    let recognition = match admission::recognize(tx, &pending.claim, now).await? {
+        Ok(recognition) => recognition,
+        Err(refused) => return Ok((pending, Err(refused))),
     };
     let present = present.and_then(|session| session.organization_id.as_ref());
-    let shown = Shown {
-        organization: name_of(tx, recognized.organization_id.as_ref()).await?,
+    let data = PageData {
+        organization: name_of(tx, recognition.organization_id.as_ref()).await?,
         present_organization: name_of(tx, present).await?,
-        recognized,
+        recognition,
     };
-    Ok((held, Ok(shown)))
+    Ok((pending, Ok(data)))
 }
 
 async fn name_of(tx: &mut Tx<'_>, id: Option<&OrganizationId>) -> Result<Option<String>, Error> {
@@ -118,21 +118,21 @@ pub async fn render(app: &App, client: &Client, login: &Login, facts: &Facts) ->
     let interaction = &login.interaction;
     let current = login.present(facts);
     let session = current.map(|current| &current.session);
-    let (held, shown) = app
+    let (pending, data) = app
         .db()
         .read(async |tx| look(tx, interaction, session, facts.now).await)
         .await?;
-    let shown = match shown {
-        Ok(shown) => shown,
-        Err(refused) => return refuse_held(app, interaction, &held.claim, &refused).await,
+    let data = match data {
+        Ok(data) => data,
+        Err(refused) => return refuse_pending(app, interaction, &pending.claim, &refused).await,
     };
-    let user_id = shown.recognized.user.as_ref().map(|user| &user.id);
+    let user_id = data.recognition.user.as_ref().map(|user| &user.id);
     // If they may not be the answer, they are not offered either.
     if !facts.may_be(user_id) {
         return Ok(Refusal::SomebodyElse.answer(app, &facts.request).await);
     }
-    let profile = &held.claim.profile;
-    let (name, email) = match &shown.recognized.user {
+    let profile = &pending.claim.profile;
+    let (name, email) = match &data.recognition.user {
         Some(user) => (user.display_name(), user.email.as_str()),
         None => (
             profile.name.clone(),
@@ -142,17 +142,17 @@ pub async fn render(app: &App, client: &Client, login: &Login, facts: &Facts) ->
     let arriving = Person {
         name: name.as_deref(),
         email,
-        organization: shown.organization.as_deref(),
+        organization: data.organization.as_deref(),
     };
     let present_name = current.and_then(|current| current.user.display_name());
     let present = current.map(|current| Person {
         name: present_name.as_deref(),
         email: current.user.email.as_str(),
-        organization: shown.present_organization.as_deref(),
+        organization: data.present_organization.as_deref(),
     });
     // The same person has signed in in another tab, so nobody is signed out.
     let is_same = current.is_some_and(|current| Some(&current.user.id) == user_id);
-    let is_there = session.is_some_and(|session| session.organization_id == shown.recognized.organization_id);
+    let is_there = session.is_some_and(|session| session.organization_id == data.recognition.organization_id);
     let action = action(interaction);
     let page = ConfirmSwitch {
         application: &client.name,
@@ -193,15 +193,15 @@ pub async fn submit(
     if form.one("choice") != Ok(Some("switch")) {
         return stay(&app, &interaction, facts).await;
     }
-    let held = app
+    let pending = app
         .db()
         .read(async |tx| -> Result<_, Error> {
-            let held = interaction::held(tx, &interaction.id).await?;
-            let stands = admission::still_stands(tx, &held.claim, held.arrived_at).await?;
-            Ok((held, stands))
+            let pending = interaction::pending_proof(tx, &interaction.id).await?;
+            let stands = admission::still_stands(tx, &pending.claim, pending.arrived_at).await?;
+            Ok((pending, stands))
         })
         .await;
-    let (held, stands) = match held {
+    let (pending, stands) = match pending {
         Ok(found) => found,
         // The first click of a double click was faster.
         Err(Error::Stale) => return Ok(redirect_to(&interaction.id)),
@@ -209,16 +209,16 @@ pub async fn submit(
     };
     // The person must go to the provider again if the question was open for long, or if the connection or
     // the provider's data about the person has changed since.
-    if !stands || facts.now.since(held.arrived_at) >= interaction::HELD {
+    if !stands || facts.now.since(pending.arrived_at) >= interaction::CONFIRMATION_TIMEOUT {
         advance(&app, &interaction, &Stage::Started).await?;
         return Ok(redirect_to(&interaction.id));
     }
-    let agreed = Agreed {
+    let confirmation = Confirmation {
         session,
         user: person(&form)?,
     };
     let browser = Browser::of(&app, &headers, client_ip);
-    go_on(&app, &browser, &interaction, held, &agreed).await
+    go_on(&app, &browser, &interaction, pending, &confirmation).await
 }
 
 /// The person whom the page named.

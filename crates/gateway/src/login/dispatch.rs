@@ -35,7 +35,7 @@ pub async fn resume(
     match step {
         Step::Identify => {
             let email = request.login_hint.as_deref().unwrap_or_default();
-            let asked = identify::Asked { email, error: None };
+            let asked = identify::TypedAddress { email, error: None };
             Ok(identify::render(&app, client, interaction, browser, asked))
         }
         Step::SelectAccount(signed_in) => Ok(select_account::render(

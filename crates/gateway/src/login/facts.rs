@@ -15,7 +15,7 @@ use genkan_store::user::{self, User};
 use genkan_store::{Error, InteractionId, Secret, SecretHash, UserId};
 use http::HeaderMap;
 
-use super::route::{self, Nowhere, Target};
+use super::route::{self, NoTarget, Target};
 use super::way_on;
 use crate::app::App;
 use crate::cookies::Cookie;
@@ -29,11 +29,11 @@ pub struct Facts {
     /// [`Stage::Started`] also for a new request, of which nothing is stored.
     pub stage: Stage,
     /// The person who is signed in at this browser.
-    pub signed_in: Option<SignedIn>,
+    pub signed_in: Option<BrowserSession>,
     /// Whether that session gives the application a code, see [`session::gives_to`].
     pub session_gives: bool,
     /// Where the request leads. `None` if it names no place, so the person must be asked.
-    pub target: Result<Option<Target>, Nowhere>,
+    pub target: Result<Option<Target>, NoTarget>,
     /// The result of checking the request's `id_token_hint`.
     pub hint: Option<Hint>,
     pub now: Timestamp,
@@ -41,7 +41,7 @@ pub struct Facts {
 
 /// The live session of a browser, and its user.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SignedIn {
+pub struct BrowserSession {
     pub session: Session,
     pub user: User,
 }
@@ -55,7 +55,7 @@ pub struct Login {
     /// `None`: a connection is tested, and nobody is signed in.
     pub facts: Option<Facts>,
     /// While the person is asked: the session that began in this browser, if its cookie is not here (yet).
-    pub beside: Option<SignedIn>,
+    pub beside: Option<BrowserSession>,
 }
 
 impl Facts {
@@ -73,7 +73,7 @@ impl Facts {
         let (signed_in, session_gives, target) = app
             .db()
             .read(async |tx| -> Result<_, Error> {
-                let signed_in = SignedIn::find(tx, session.as_ref(), now).await?;
+                let signed_in = BrowserSession::find(tx, session.as_ref(), now).await?;
                 let session = session_of(signed_in.as_ref());
                 let gives = gives(tx, session, &request, now).await?;
                 let target = route::find_target(tx, &request, session, now).await?;
@@ -111,7 +111,7 @@ impl Facts {
 
 impl Login {
     /// The person who is signed in, on a page that asks.
-    pub(super) fn present<'a>(&'a self, facts: &'a Facts) -> Option<&'a SignedIn> {
+    pub(super) fn present<'a>(&'a self, facts: &'a Facts) -> Option<&'a BrowserSession> {
         facts.signed_in.as_ref().or(self.beside.as_ref())
     }
 
@@ -121,19 +121,19 @@ impl Login {
     ///
     /// As [`interaction_of_browser`].
     pub async fn read(app: &App, headers: &HeaderMap, id: &str) -> Result<Self, PageError> {
-        let named = Named::read(app, headers, id)?;
+        let named = InteractionReference::read(app, headers, id)?;
         let (session, now) = (session_hash(app, headers), app.now());
         let (found, signed_in, beside, (session_gives, target)) = app
             .db()
             .read(async |tx| -> Result<_, Error> {
                 let found = named.find(tx).await?;
-                let signed_in = SignedIn::find(tx, session.as_ref(), now).await?;
+                let signed_in = BrowserSession::find(tx, session.as_ref(), now).await?;
                 let beside = match &found {
                     Some(Interaction {
                         stage: Stage::Arrived { .. },
                         browser,
                         ..
-                    }) if signed_in.is_none() => SignedIn::of_browser(tx, browser, now).await?,
+                    }) if signed_in.is_none() => BrowserSession::of_browser(tx, browser, now).await?,
                     _ => None,
                 };
                 let session = session_of(signed_in.as_ref());
@@ -180,18 +180,18 @@ pub async fn interaction_of_browser(
     headers: &HeaderMap,
     id: &str,
 ) -> Result<(Interaction, Secret), PageError> {
-    let named = Named::read(app, headers, id)?;
+    let named = InteractionReference::read(app, headers, id)?;
     let found = app.db().read(async |tx| named.find(tx).await).await?;
     Ok((still_open(app, found).await?, named.browser))
 }
 
 /// The interaction of a request: its identifier in the address, and the browser's cookie.
-struct Named {
+struct InteractionReference {
     id: InteractionId,
     browser: Secret,
 }
 
-impl Named {
+impl InteractionReference {
     fn read(app: &App, headers: &HeaderMap, id: &str) -> Result<Self, PageError> {
         let id = InteractionId::parse(id).map_err(|_| PageError::interaction_gone())?;
         let browser = app.cookies().read(headers, Cookie::Browser);
@@ -214,7 +214,7 @@ async fn still_open(app: &App, found: Option<Interaction>) -> Result<Interaction
     Ok(interaction)
 }
 
-impl SignedIn {
+impl BrowserSession {
     /// The live session of a cookie and its user, if the user may sign in.
     ///
     /// # Errors
@@ -251,7 +251,7 @@ impl SignedIn {
     }
 }
 
-fn session_of(signed_in: Option<&SignedIn>) -> Option<&Session> {
+fn session_of(signed_in: Option<&BrowserSession>) -> Option<&Session> {
     signed_in.map(|signed_in| &signed_in.session)
 }
 

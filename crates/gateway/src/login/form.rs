@@ -2,7 +2,7 @@
 //! login.
 
 use genkan_store::{InteractionId, Secret};
-use genkan_web::form::{Bound, OwnForm, Refused};
+use genkan_web::form::{FormBinding, FormError, OwnForm};
 use http::request::Parts;
 
 use super::path;
@@ -11,13 +11,13 @@ use crate::cookies::Cookie;
 use crate::web::error::PageError;
 
 /// A form that a page of a login has sent.
-pub type StepForm = OwnForm<OfLogin>;
+pub type StepForm = OwnForm<LoginBinding>;
 
 /// The secret of the browser that started the login.
 #[derive(Debug)]
-pub struct OfLogin(Secret);
+pub struct LoginBinding(Secret);
 
-impl Bound<App> for OfLogin {
+impl FormBinding<App> for LoginBinding {
     type Refusal = PageError;
 
     fn read(head: &Parts, app: &App) -> Result<Self, PageError> {
@@ -30,7 +30,7 @@ impl Bound<App> for OfLogin {
     }
 
     /// `/login/{interaction}`, and the pages below it.
-    fn refuse(head: &Parts, refused: Refused) -> PageError {
+    fn refuse(head: &Parts, refused: FormError) -> PageError {
         let id = head.uri.path().split('/').nth(2);
         match id.and_then(|id| InteractionId::parse(id).ok()) {
             Some(id) => PageError::from(refused).try_again(&path(&id)),

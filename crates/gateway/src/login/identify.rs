@@ -9,7 +9,7 @@ use genkan_protocol::EmailAddress;
 use genkan_store::Secret;
 use genkan_store::client::Client;
 use genkan_store::interaction::{Interaction, Request, Stage, Way};
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::{Hidden, Prose};
 use http::{HeaderMap, StatusCode};
 
@@ -37,7 +37,7 @@ struct Identify<'a> {
 }
 
 impl PageTemplate for Identify<'_> {
-    const ROOM: Room = Room::Door;
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::Leave;
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for EmailError<'_> {
 
 /// The typed address, and what was wrong with it.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct TypedAddress<'a> {
     pub email: &'a str,
     pub error: Option<EmailError<'a>>,
 }
@@ -78,7 +78,7 @@ pub fn render(
     client: &Client,
     interaction: &Interaction,
     browser: &Secret,
-    asked: Asked<'_>,
+    asked: TypedAddress<'_>,
 ) -> Response {
     let status = if asked.error.is_some() {
         StatusCode::UNPROCESSABLE_ENTITY
@@ -127,7 +127,7 @@ pub async fn submit(
         .trim()
         .to_owned();
     let again = |error| {
-        let asked = Asked {
+        let asked = TypedAddress {
             email: &typed,
             error: Some(error),
         };
@@ -146,14 +146,16 @@ pub async fn submit(
         .read(async |tx| route::by_domain(tx, domain).await)
         .await?
     {
-        route::ByDomain::Target(target) => {
+        route::DomainRoute::Target(target) => {
             guess.give_back();
             target
         }
         // The same answer for both, because nobody should learn who is a customer.
-        found @ (route::ByDomain::NotActive | route::ByDomain::Unknown) => {
+        found @ (route::DomainRoute::NotActive | route::DomainRoute::Unknown) => {
             let reason = match found {
-                route::ByDomain::NotActive => "the organization that has it has no enabled connection for it",
+                route::DomainRoute::NotActive => {
+                    "the organization that has it has no enabled connection for it"
+                }
                 _ => "no organization has it",
             };
             if context::has_line("an e-mail domain leads to no sign-in") {

@@ -14,9 +14,9 @@ use genkan_protocol::oauth::{Parameters, append_query};
 use genkan_protocol::oidc::{IdpInitiatedLogin, issuer_of};
 use genkan_store::client::LoginStart;
 use genkan_store::connection::Connection;
-use genkan_store::connection::Page::Init;
+use genkan_store::connection::Endpoint::Init;
 use genkan_store::{ConnectionId, Error, Secret, client, connection, familiar, organization};
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Hidden;
 use http::{HeaderMap, StatusCode, header};
 
@@ -49,12 +49,12 @@ struct BeginElsewhere<'a> {
 }
 
 impl PageTemplate for BeginElsewhere<'_> {
-    const ROOM: Room = Room::Door;
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::Leave;
 }
 
 /// A login that may begin here.
-struct Beginning {
+struct InitiatedLogin {
     connection: Connection,
     /// The name of the organization, else of the connection.
     company: String,
@@ -72,12 +72,12 @@ pub async fn oidc(
 ) -> Result<Response, PageError> {
     let parameters = Parameters::parse(query.unwrap_or_default().as_bytes())
         .map_err(|_| PageError::invalid_request("The address is garbled or too long."))?;
-    let beginning = Beginning::read(&app, &id, &parameters).await?;
+    let login = InitiatedLogin::read(&app, &id, &parameters).await?;
     let known = app.cookies().read(&headers, Cookie::Browser);
-    if cross_site::is_told(&headers) && !beginning.is_remembered(&app, known.as_ref()).await? {
-        return Ok(beginning.ask(&app, &headers));
+    if cross_site::is_told(&headers) && !login.is_remembered(&app, known.as_ref()).await? {
+        return Ok(login.ask(&app, &headers));
     }
-    beginning.hand_over(&app).await
+    login.hand_over(&app).await
 }
 
 /// Continues after the person has pressed the button.
@@ -86,13 +86,13 @@ pub async fn go_on(
     Path(id): Path<String>,
     form: OwnForm,
 ) -> Result<Response, PageError> {
-    let beginning = Beginning::read(&app, &id, &form.fields).await?;
+    let login = InitiatedLogin::read(&app, &id, &form.fields).await?;
     let (hash, now) = (form.bound.0.sha256(), app.now());
-    let connection_id = &beginning.connection.id;
+    let connection_id = &login.connection.id;
     app.db()
         .tx(async |tx| familiar::agree(tx, &hash, connection_id, now).await)
         .await?;
-    beginning.hand_over(&app).await
+    login.hand_over(&app).await
 }
 
 /// Anybody may choose this text and we sign it, so it must be short.
@@ -105,7 +105,7 @@ fn bounded(text: Option<&str>, max_bytes: usize) -> Result<Option<String>, PageE
     }
 }
 
-impl Beginning {
+impl InitiatedLogin {
     async fn read(app: &App, id: &str, parameters: &Parameters) -> Result<Self, PageError> {
         let one = |name: &'static str| parameters.one(name).ok().flatten();
         let id = ConnectionId::parse(id).map_err(|_| connections::unknown())?;

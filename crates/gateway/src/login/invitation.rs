@@ -11,11 +11,11 @@ use genkan_protocol::oauth::append_query;
 use genkan_protocol::{EmailAddress, name};
 use genkan_store::invitation::{self, InvitationDetails};
 use genkan_store::{Error, Secret, SecretHash, Timestamp, client, conflict, familiar};
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Link;
 use http::{HeaderMap, StatusCode, header};
 
-use super::route::{self, ByDomain};
+use super::route::{self, DomainRoute};
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::letters::INVITATIONS;
@@ -30,7 +30,7 @@ pub const PATH: &str = "/invitations/{token}";
 /// `invitation.html`. Posts `csrf`. Its answer may go on to an application.
 #[derive(Debug, Template)]
 #[template(path = "invitation.html")]
-struct AskPage<'a> {
+struct InvitationPage<'a> {
     organization: &'a str,
     /// The e-mail address of the inviter.
     inviter: Option<&'a str>,
@@ -40,23 +40,23 @@ struct AskPage<'a> {
     until: &'a str,
 }
 
-impl PageTemplate for AskPage<'_> {
-    const ROOM: Room = Room::Door;
+impl PageTemplate for InvitationPage<'_> {
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::Leave;
 }
 
 /// `invitation_accepted.html`.
 #[derive(Debug, Template)]
 #[template(path = "invitation_accepted.html")]
-struct AcceptedPage<'a> {
+struct AcceptancePage<'a> {
     organization: &'a str,
     person: Person<'a>,
     /// The address where the application's login begins.
     go_on: Option<Link>,
 }
 
-impl PageTemplate for AcceptedPage<'_> {
-    const ROOM: Room = Room::Door;
+impl PageTemplate for AcceptancePage<'_> {
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::None;
 }
 
@@ -81,7 +81,7 @@ pub async fn show(
     }
     let (browser, new_cookie) = app.cookies().browser(&headers);
     let organization = name::shown(&shown.organization_name);
-    let page = AskPage {
+    let page = InvitationPage {
         organization: &organization,
         inviter: shown.inviter_email.as_ref().map(EmailAddress::as_str),
         csrf: &app.form_token(&browser, &action(&token)),
@@ -134,7 +134,7 @@ async fn agree(
     let Some(shown) = invitation::find_by_token(tx, token).await? else {
         return Ok(());
     };
-    if let ByDomain::Target(target) = route::by_domain(tx, shown.invitation.email.domain()).await? {
+    if let DomainRoute::Target(target) = route::by_domain(tx, shown.invitation.email.domain()).await? {
         familiar::agree(tx, browser, &target.connection().id, now).await?;
     }
     Ok(())
@@ -169,7 +169,7 @@ fn person<'a>(shown: &'a InvitationDetails, organization: &'a str) -> Person<'a>
 
 fn accepted(app: &App, shown: &InvitationDetails, login_uri: Option<&str>) -> Response {
     let organization = name::shown(&shown.organization_name);
-    let page = AcceptedPage {
+    let page = AcceptancePage {
         organization: &organization,
         person: person(shown, &organization),
         go_on: login_uri.and_then(|uri| Link::parse("Sign in", &login_at(app, shown, uri))),
@@ -236,7 +236,7 @@ pub(super) fn samples() -> genkan_web::samples::Samples {
         organization: Some(organization),
     };
     let ask = |organization, inviter| {
-        Page::new(&AskPage {
+        Page::new(&InvitationPage {
             organization,
             inviter,
             csrf: "c",
@@ -245,7 +245,7 @@ pub(super) fn samples() -> genkan_web::samples::Samples {
         })
     };
     let accepted = |go_on| {
-        Page::new(&AcceptedPage {
+        Page::new(&AcceptancePage {
             organization: "Acme",
             person: person("Acme"),
             go_on,

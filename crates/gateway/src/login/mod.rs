@@ -85,13 +85,13 @@ pub async fn begin(
     // Also if it leads nowhere yet, because a domain may be added while the page is open.
     let target = target.ok().flatten();
     let connection = target.as_ref().map(Target::connection);
-    let begun = if cross_site::is_foreign(app, headers, &cached.client) {
-        Begun::Elsewhere(connection.map(|connection| connection.id.clone()))
+    let origin = if cross_site::is_foreign(app, headers, &cached.client) {
+        LoginOrigin::Elsewhere(connection.map(|connection| connection.id.clone()))
     } else {
-        Begun::Here
+        LoginOrigin::Here
     };
     let hints = dispatch::hints(&request, request.login_hint.as_deref());
-    let new = New::prepare(app, headers, Request::Authorize(request), begun).await?;
+    let new = NewInteraction::prepare(app, headers, Request::Authorize(request), origin).await?;
     match connection.filter(|connection| leads_away && connection.enabled) {
         Some(connection) => new.go_away(app, connection, &hints).await,
         None => new.keep(app).await,
@@ -100,7 +100,7 @@ pub async fn begin(
 
 /// Who began a sign-in.
 #[derive(Debug)]
-pub enum Begun {
+pub enum LoginOrigin {
     /// The person, at the application or on a page of ours.
     Here,
     /// Another site. If it leads to a connection yet, it is this one. The person will be asked there,
@@ -117,26 +117,29 @@ pub async fn start(
     app: &App,
     headers: &HeaderMap,
     request: Request,
-    begun: Begun,
+    origin: LoginOrigin,
 ) -> Result<Response, PageError> {
-    New::prepare(app, headers, request, begun).await?.keep(app).await
+    NewInteraction::prepare(app, headers, request, origin)
+        .await?
+        .keep(app)
+        .await
 }
 
 /// An interaction that is not stored yet.
-struct New {
+struct NewInteraction {
     interaction: Interaction,
-    begun: Begun,
+    origin: LoginOrigin,
     browser: Secret,
     /// It is the browser's first one, so nothing else of the browser is stored.
     is_first: bool,
 }
 
-impl New {
+impl NewInteraction {
     async fn prepare(
         app: &App,
         headers: &HeaderMap,
         request: Request,
-        begun: Begun,
+        origin: LoginOrigin,
     ) -> Result<Self, PageError> {
         anonymous::charge(app, Work::Begin)?;
         // All of it is stored, and a hint or an address may be as long as a state.
@@ -158,7 +161,7 @@ impl New {
         };
         Ok(Self {
             interaction,
-            begun,
+            origin,
             browser,
             is_first,
         })
@@ -179,8 +182,8 @@ impl New {
         connection: &Connection,
         hints: &Hints,
     ) -> Result<Response, PageError> {
-        let way_out = match connections::way_out(app, connection, hints).await? {
-            Ok(way_out) => way_out,
+        let outgoing = match connections::outgoing_request(app, connection, hints).await? {
+            Ok(outgoing) => outgoing,
             Err(failure) => {
                 app.db()
                     .tx_read_committed(async |tx| self.insert(tx).await)
@@ -191,24 +194,24 @@ impl New {
             }
         };
         let now = self.interaction.created_at;
-        self.interaction.stage = way_out.stage(None);
+        self.interaction.stage = outgoing.stage(None);
         self.interaction.expires_at = now + interaction::AWAY;
-        let request = way_out.request_of(&self.interaction.id, now);
+        let request = outgoing.request_of(&self.interaction.id, now);
         app.db()
             .tx_read_committed(async |tx| -> Result<(), Error> {
                 self.insert(tx).await?;
                 upstream_request::insert(tx, &request).await
             })
             .await?;
-        Ok(self.bind(app, way_out.into_response()))
+        Ok(self.bind(app, outgoing.into_response()))
     }
 
     async fn insert(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let mut interaction = self.interaction.clone();
-        interaction.is_foreign = match &self.begun {
-            Begun::Here => false,
-            Begun::Elsewhere(None) => true,
-            Begun::Elsewhere(Some(place)) => {
+        interaction.is_foreign = match &self.origin {
+            LoginOrigin::Here => false,
+            LoginOrigin::Elsewhere(None) => true,
+            LoginOrigin::Elsewhere(Some(place)) => {
                 let now = interaction.created_at;
                 !familiar::take_agreement(tx, &interaction.browser, place, now).await?
             }

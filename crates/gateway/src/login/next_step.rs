@@ -3,7 +3,7 @@
 use genkan_store::interaction::{Stage, Way};
 use genkan_store::{ConnectionId, SessionId};
 
-use super::facts::{Facts, SignedIn};
+use super::facts::{BrowserSession, Facts};
 use super::refusal::Refusal;
 use super::route::Target;
 use crate::answer::Place;
@@ -15,7 +15,7 @@ pub enum Step<'a> {
     /// Ask who the user is, to find their organization's connection.
     Identify,
     /// Ask which account to go on with.
-    SelectAccount(&'a SignedIn),
+    SelectAccount(&'a BrowserSession),
     /// Send the user to the connection's identity provider.
     Authenticate {
         connection_id: &'a ConnectionId,
@@ -32,10 +32,10 @@ pub enum Step<'a> {
 
 /// The facts when a person comes back from an identity provider.
 #[derive(Debug, Clone, Copy)]
-pub struct Arriving {
+pub struct ArrivalFacts {
     /// The person chose in a form of ours where they sign in.
     pub began_by_form: bool,
-    pub present: Present,
+    pub present: PresentSession,
     /// Another site began it and chose the place.
     pub is_foreign: bool,
     /// This browser has signed in at this connection before.
@@ -44,7 +44,7 @@ pub struct Arriving {
 
 /// Who is signed in at the browser already, compared with the arriving person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Present {
+pub enum PresentSession {
     Nobody,
     /// The same person in the same organization.
     SamePlace,
@@ -55,13 +55,13 @@ pub enum Present {
 
 /// Whether the person is asked before a sign-in counts. A link can begin a sign-in in their browser that
 /// ends as the person who made the link (RFC 9700 §4.7.1: login CSRF).
-pub const fn must_ask(arriving: Arriving) -> bool {
+pub const fn must_ask(arriving: ArrivalFacts) -> bool {
     match arriving.present {
         _ if arriving.began_by_form => false,
         // An earlier confirmation does not count, because the page names both people.
-        Present::SomebodyElse => true,
-        Present::SamePlace => false,
-        Present::Nobody | Present::Elsewhere => arriving.is_foreign && !arriving.is_remembered,
+        PresentSession::SomebodyElse => true,
+        PresentSession::SamePlace => false,
+        PresentSession::Nobody | PresentSession::Elsewhere => arriving.is_foreign && !arriving.is_remembered,
     }
 }
 
@@ -73,7 +73,7 @@ pub fn next_step(facts: &Facts) -> Option<Step<'_>> {
     }
     let target = match &facts.target {
         Ok(target) => target.as_ref(),
-        Err(nowhere) => return Some(Step::Refuse(Refusal::Nowhere(*nowhere))),
+        Err(no_target) => return Some(Step::Refuse(Refusal::NoTarget(*no_target))),
     };
     match &facts.hint {
         Some(Hint::Forged) => return Some(Step::Refuse(Refusal::ForgedHint)),
@@ -119,7 +119,7 @@ fn first<'a>(facts: &'a Facts, target: Option<&'a Target>) -> Step<'a> {
 }
 
 /// Whether a session answers the request without a question.
-fn fits(facts: &Facts, target: Option<&Target>, SignedIn { session, user }: &SignedIn) -> bool {
+fn fits(facts: &Facts, target: Option<&Target>, BrowserSession { session, user }: &BrowserSession) -> bool {
     let request = &facts.request;
     // OIDC Core §3.1.2.1: max_age is the maximum age of the login.
     let young = request
@@ -158,7 +158,7 @@ fn last<'a>(facts: &'a Facts, target: Option<&'a Target>, session_id: &SessionId
     Some(Step::Complete(place(signed_in, target)))
 }
 
-fn place<'a>(signed_in: &'a SignedIn, target: Option<&'a Target>) -> Place<'a> {
+fn place<'a>(signed_in: &'a BrowserSession, target: Option<&'a Target>) -> Place<'a> {
     Place::of(&signed_in.session, target.and_then(Target::entered))
 }
 

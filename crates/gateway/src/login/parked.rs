@@ -16,7 +16,7 @@ use http::{HeaderMap, header};
 
 use super::{callback, way_on};
 use crate::app::App;
-use crate::connections::{self, NotTaken};
+use crate::connections::{self, AnswerError};
 use crate::web::error::PageError;
 
 /// Parks an answer.
@@ -34,8 +34,8 @@ pub async fn park(
     match connections::park(&app, &connection_id, &body).await {
         // 303, so that the browser follows with a GET (RFC 9110 §15.4.4).
         Ok(address) => Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&address)).into_response()),
-        Err(NotTaken::Unsolicited) => Err(way_on::unsolicited(&app, &headers, &connection_id).await),
-        Err(NotTaken::Page(page)) => Err(page),
+        Err(AnswerError::Unsolicited) => Err(way_on::unsolicited(&app, &headers, &connection_id).await),
+        Err(AnswerError::Page(page)) => Err(page),
     }
 }
 
@@ -46,6 +46,6 @@ pub async fn fetch(
     ClientIp(client_ip): ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
-    let finished = connections::finish_parked(&app, &headers, &connection_id, &handle).await;
-    callback::conclude(&app, &headers, client_ip, (&connection_id, finished)).await
+    let outcome = connections::finish_parked(&app, &headers, &connection_id, &handle).await;
+    callback::conclude(&app, &headers, client_ip, (&connection_id, outcome)).await
 }

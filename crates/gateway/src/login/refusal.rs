@@ -9,18 +9,18 @@ use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode};
 use genkan_store::TraceId;
 use genkan_store::interaction::{Interaction, Request};
 
-use super::route::Nowhere;
+use super::route::NoTarget;
 use crate::answer::{self, Answer};
 use crate::app::App;
-use crate::connections::{self, Failure, oidc};
+use crate::connections::{self, SignInFailure, oidc};
 use crate::web::error::PageError;
-use crate::web::refused::{self, Refused};
+use crate::web::refused::{self, RefusedRequest};
 
 /// Why an application gets an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// The request leads to no connection, or no longer.
-    Nowhere(Nowhere),
+    NoTarget(NoTarget),
     /// The hint is forged, so no sign-in could satisfy the request.
     ForgedHint,
     /// The hint cannot be verified, so it names nobody.
@@ -37,7 +37,7 @@ impl Refusal {
     /// An error of RFC 6749 §4.1.2.1 or OIDC Core §3.1.2.6, or the contract's.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Nowhere(nowhere) => nowhere.code(),
+            Self::NoTarget(no_target) => no_target.code(),
             Self::ForgedHint => ErrorCode::InvalidRequest.as_str(),
             Self::UnknownHint | Self::NoSession | Self::SomebodyElse => ErrorCode::LoginRequired.as_str(),
             Self::Declined => ErrorCode::AccessDenied.as_str(),
@@ -46,7 +46,7 @@ impl Refusal {
 
     pub const fn description(self) -> &'static str {
         match self {
-            Self::Nowhere(nowhere) => nowhere.description(),
+            Self::NoTarget(no_target) => no_target.description(),
             Self::ForgedHint => "id_token_hint was not issued here",
             Self::UnknownHint => "the key of the id_token_hint is known no more: sign the person in again",
             Self::NoSession => "no session in this browser satisfies the request",
@@ -57,8 +57,8 @@ impl Refusal {
 
     /// Tells the application. If the request led nowhere, its developer can look up why.
     pub(super) async fn answer(self, app: &App, request: &AuthorizationRequest) -> Response {
-        if let Self::Nowhere(_) = self {
-            let refused = Refused {
+        if let Self::NoTarget(_) = self {
+            let refused = RefusedRequest {
                 endpoint: "authorize",
                 client_id: &request.client_id,
                 is_known: true,
@@ -81,7 +81,7 @@ impl Refusal {
 pub(super) async fn failed(
     app: &App,
     interaction: &Interaction,
-    failure: Failure,
+    failure: SignInFailure,
 ) -> Result<Response, PageError> {
     let id = connections::trace::record(app, Some(interaction), &failure).await?;
     let Request::Authorize(request) = &interaction.request else {

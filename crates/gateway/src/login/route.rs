@@ -86,7 +86,7 @@ impl Target {
 
 /// Why a selector leads nowhere. The codes are the contract's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nowhere {
+pub enum NoTarget {
     UnknownProvider,
     UnknownConnection,
     ConnectionNotActive,
@@ -101,7 +101,7 @@ pub enum Nowhere {
     UnknownDomain,
 }
 
-impl From<Barrier> for Nowhere {
+impl From<Barrier> for NoTarget {
     fn from(barrier: Barrier) -> Self {
         match barrier {
             Barrier::OwnConnection => Self::NoActiveConnections,
@@ -112,7 +112,7 @@ impl From<Barrier> for Nowhere {
     }
 }
 
-impl Nowhere {
+impl NoTarget {
     pub const fn code(self) -> &'static str {
         match self {
             Self::UnknownProvider => "no_configured_connections",
@@ -160,9 +160,9 @@ pub async fn find_target(
     request: &AuthorizationRequest,
     session: Option<&Session>,
     now: Timestamp,
-) -> Result<Result<Option<Target>, Nowhere>, Error> {
+) -> Result<Result<Option<Target>, NoTarget>, Error> {
     if request.provider.is_some() {
-        return Ok(Err(Nowhere::UnknownProvider));
+        return Ok(Err(NoTarget::UnknownProvider));
     }
     if let Some(id) = &request.connection_id {
         return Ok(by_connection(tx, id).await?.map(Some));
@@ -172,12 +172,12 @@ pub async fn find_target(
     }
     if let Some(hint) = &request.domain_hint {
         let Ok(domain) = Domain::parse(hint) else {
-            return Ok(Err(Nowhere::UnknownDomain));
+            return Ok(Err(NoTarget::UnknownDomain));
         };
         return Ok(match by_domain(tx, &domain).await? {
-            ByDomain::Target(target) => Ok(Some(target)),
-            ByDomain::NotActive => Err(Nowhere::NoActiveConnections),
-            ByDomain::Unknown => Err(Nowhere::UnknownDomain),
+            DomainRoute::Target(target) => Ok(Some(target)),
+            DomainRoute::NotActive => Err(NoTarget::NoActiveConnections),
+            DomainRoute::Unknown => Err(NoTarget::UnknownDomain),
         });
     }
     // If the hint's company has no connection, the request is still valid, and the person is asked.
@@ -189,18 +189,18 @@ pub async fn find_target(
         return Ok(Ok(None));
     };
     Ok(Ok(match by_domain(tx, email.domain()).await? {
-        ByDomain::Target(target) => Some(target),
-        ByDomain::NotActive | ByDomain::Unknown => None,
+        DomainRoute::Target(target) => Some(target),
+        DomainRoute::NotActive | DomainRoute::Unknown => None,
     }))
 }
 
-async fn by_connection(tx: &mut Tx<'_>, id: &str) -> Result<Result<Target, Nowhere>, Error> {
+async fn by_connection(tx: &mut Tx<'_>, id: &str) -> Result<Result<Target, NoTarget>, Error> {
     let Ok(id) = ConnectionId::parse(id) else {
-        return Ok(Err(Nowhere::UnknownConnection));
+        return Ok(Err(NoTarget::UnknownConnection));
     };
     Ok(match connection::find(tx, &id).await? {
-        None => Err(Nowhere::UnknownConnection),
-        Some(connection) if !connection.enabled => Err(Nowhere::ConnectionNotActive),
+        None => Err(NoTarget::UnknownConnection),
+        Some(connection) if !connection.enabled => Err(NoTarget::ConnectionNotActive),
         Some(connection) => Ok(Target::Connection(Box::new(connection))),
     })
 }
@@ -210,21 +210,21 @@ async fn by_organization(
     id: &str,
     session: Option<&Session>,
     now: Timestamp,
-) -> Result<Result<Target, Nowhere>, Error> {
+) -> Result<Result<Target, NoTarget>, Error> {
     let Ok(id) = OrganizationId::parse(id) else {
-        return Ok(Err(Nowhere::UnknownOrganization));
+        return Ok(Err(NoTarget::UnknownOrganization));
     };
     if let Some(target) = first_connection(tx, &id).await? {
         return Ok(Ok(target));
     }
     if organization::find(tx, &id).await?.is_none() {
-        return Ok(Err(Nowhere::UnknownOrganization));
+        return Ok(Err(NoTarget::UnknownOrganization));
     }
     let Some(session) = session else {
-        return Ok(Err(Nowhere::NoActiveConnections));
+        return Ok(Err(NoTarget::NoActiveConnections));
     };
     let entered = admission::may_enter(tx, session, &id, now).await?;
-    Ok(entered.map_err(Nowhere::from).map(|entry| Target::Entered {
+    Ok(entered.map_err(NoTarget::from).map(|entry| Target::Entered {
         session_id: session.id.clone(),
         entry: Box::new(entry),
         now,
@@ -233,7 +233,7 @@ async fn by_organization(
 
 /// The result for a domain.
 #[derive(Debug)]
-pub enum ByDomain {
+pub enum DomainRoute {
     Target(Target),
     /// An organization owns it, but has no enabled connection.
     NotActive,
@@ -245,13 +245,13 @@ pub enum ByDomain {
 /// # Errors
 ///
 /// [`Error`] if the store fails.
-pub async fn by_domain(tx: &mut Tx<'_>, domain: &Domain) -> Result<ByDomain, Error> {
+pub async fn by_domain(tx: &mut Tx<'_>, domain: &Domain) -> Result<DomainRoute, Error> {
     let Some(organization_id) = domain::find_organization_for(tx, domain).await? else {
-        return Ok(ByDomain::Unknown);
+        return Ok(DomainRoute::Unknown);
     };
     let connection = connection::domains::find_enabled_for(tx, &organization_id, domain).await?;
-    Ok(connection.map_or(ByDomain::NotActive, |connection| {
-        ByDomain::Target(Target::Organization {
+    Ok(connection.map_or(DomainRoute::NotActive, |connection| {
+        DomainRoute::Target(Target::Organization {
             organization_id,
             connection: Box::new(connection),
         })

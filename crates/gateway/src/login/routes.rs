@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::routing::{get, post};
-use genkan_store::connection::{self, Kind, Page};
+use genkan_store::connection::{self, Endpoint, Kind};
 
 use super::{
     callback, confirm_switch, dispatch, identify, init, invitation, parked, select_account, test_connection,
@@ -29,13 +29,13 @@ fn of_connections() -> Router<App> {
     let at = |kind, page| connection::path(kind, "{connection}", page);
     let of_all = Kind::ALL.iter().fold(Router::new(), |router, &kind| {
         let test = get(test_connection::show).post(test_connection::begin);
-        router.route(&at(kind, Page::Test), test)
+        router.route(&at(kind, Endpoint::Test), test)
     });
     let answering = connections::ANSWERING.iter().fold(of_all, |router, &kind| {
-        let callback = at(kind, Page::Callback);
+        let callback = at(kind, Endpoint::Callback);
         router
             .route(&callback, get(callback::callback).post(parked::park))
             .route(&format!("{callback}/{{handle}}"), get(parked::fetch))
     });
-    answering.route(&at(Kind::Oidc, Page::Init), get(init::oidc).post(init::go_on))
+    answering.route(&at(Kind::Oidc, Endpoint::Init), get(init::oidc).post(init::go_on))
 }

@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use genkan_store::Secret;
 use genkan_store::client::Client;
 use genkan_store::interaction::{Interaction, Stage};
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Hidden;
 use http::HeaderMap;
 
-use super::facts::{Login, SignedIn};
+use super::facts::{BrowserSession, Login};
 use super::form::StepForm;
 use super::next_step::{Step, next_step};
 use super::{advance, path, redirect_to};
@@ -32,7 +32,7 @@ struct SelectAccount<'a> {
 }
 
 impl PageTemplate for SelectAccount<'_> {
-    const ROOM: Room = Room::Door;
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::Leave;
 }
 
@@ -46,7 +46,7 @@ pub fn render(
     client: &Client,
     interaction: &Interaction,
     browser: &Secret,
-    SignedIn { session, user }: &SignedIn,
+    BrowserSession { session, user }: &BrowserSession,
 ) -> Response {
     let action = action(interaction);
     let name = user.display_name();
@@ -77,7 +77,7 @@ pub async fn submit(
     let interaction = &login.interaction;
     let facts = login.facts.as_ref().ok_or_else(PageError::interaction_gone)?;
     // It was answered before, or the session has ended or become too old meanwhile.
-    let Some(Step::SelectAccount(SignedIn { session, .. })) = next_step(facts) else {
+    let Some(Step::SelectAccount(BrowserSession { session, .. })) = next_step(facts) else {
         return Ok(redirect_to(&interaction.id));
     };
     let next = if form.one("choice") == Ok(Some("continue")) {

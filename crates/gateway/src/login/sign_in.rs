@@ -12,27 +12,27 @@ use axum::response::Response;
 use genkan_db::{Outage, Tx};
 use genkan_protocol::oauth::{AuthorizationRequest, ResponseMode};
 use genkan_protocol::{Timestamp, Trace};
-use genkan_store::admission::{self, Admitted, Claim, Recognized, Refusal};
-use genkan_store::interaction::{self, Held, Interaction, Request, Stage};
+use genkan_store::admission::{self, AdmittedPerson, Claim, Recognition, Refusal};
+use genkan_store::interaction::{self, Interaction, PendingProof, Request, Stage};
 use genkan_store::proof::Proofs;
 use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
 use genkan_store::{Error, Secret, SecretHash, SessionId, Stamp, UserId, conflict, connection, familiar};
 use http::{HeaderMap, header};
 
-use super::facts::{self, Facts, SignedIn, session_hash};
-use super::next_step::{Arriving, Present, Step, must_ask, next_step};
+use super::facts::{self, BrowserSession, Facts, session_hash};
+use super::next_step::{ArrivalFacts, PresentSession, Step, must_ask, next_step};
 use super::route::{self, Target};
 use super::{advance, redirect_to, refusal};
 use crate::answer::{self, NewCode};
 use crate::app::App;
-use crate::connections::{self, Failure};
+use crate::connections::{self, SignInFailure};
 use crate::cookies::Cookie;
 use crate::web::error::PageError;
 use crate::web::id_token_hint::Hint;
 
-/// A proof of who a person is.
+/// The authentication of a person: what they have proved, and how it was checked.
 #[derive(Debug)]
-pub(super) struct Proved {
+pub(super) struct Authentication {
     pub claim: Claim,
     /// When they authenticated, as their provider says.
     pub auth_time: Option<Timestamp>,
@@ -66,7 +66,7 @@ impl Browser {
         at: Stamp<'_>,
         begun_in: Option<&SecretHash>,
     ) -> Result<Option<Session>, Error> {
-        let signed_in = SignedIn::find(tx, self.session.as_ref(), at.now).await?;
+        let signed_in = BrowserSession::find(tx, self.session.as_ref(), at.now).await?;
         let by_cookie = signed_in.map(|signed_in| signed_in.session);
         match begun_in {
             Some(browser) => session::leave_one(tx, at, by_cookie, browser).await,
@@ -80,9 +80,9 @@ fn user_agent(headers: &HeaderMap) -> Option<String> {
     Some(text.chars().take(512).collect())
 }
 
-/// The content of the page that asked the person.
+/// The content of the page that the person confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Agreed {
+pub(super) struct Confirmation {
     /// The session on the page.
     pub session: Option<SessionId>,
     /// The user on the page. `None`: a person without an account.
@@ -91,12 +91,12 @@ pub(super) struct Agreed {
 
 /// The result of a sign-in's transaction.
 #[derive(Debug)]
-enum End {
+enum SignInOutcome {
     SignedIn(Box<Session>),
     /// The application was answered as well.
     Answered(Box<Session>),
     /// The person is asked first, and the proof is stored.
-    Held,
+    Unconfirmed,
     Refused(Refusal),
 }
 
@@ -110,28 +110,28 @@ pub(super) async fn sign_in(
     app: &App,
     browser: &Browser,
     interaction: &Interaction,
-    proved: Proved,
+    authentication: Authentication,
 ) -> Result<Response, PageError> {
     let now = app.now();
     let at = app.at(now);
-    let held = Held {
-        claim: proved.claim,
+    let pending = PendingProof {
+        claim: authentication.claim,
         arrived_at: now,
-        auth_time: proved.auth_time,
+        auth_time: authentication.auth_time,
     };
-    let finish = Finish::new(app, browser, interaction, held).await?;
+    let attempt = SignInAttempt::new(app, browser, interaction, pending).await?;
     let begun = Instant::now();
     // Almost no browser has a session whose cookie it did not send, so at first nobody looks for one.
     let mut begun_in = None;
     let end = loop {
         let end = app
             .db()
-            .tx_read_committed(async |tx| -> Result<End, Error> {
+            .tx_read_committed(async |tx| -> Result<SignInOutcome, Error> {
                 let previous = browser.session(tx, at, begun_in).await?;
-                if let Some(instead) = finish.ask_first(tx, previous.as_ref(), now).await? {
+                if let Some(instead) = attempt.ask_first(tx, previous.as_ref(), now).await? {
                     return Ok(instead);
                 }
-                finish.sign_in(tx, at, previous.as_ref(), None).await
+                attempt.sign_in(tx, at, previous.as_ref(), None).await
             })
             .await;
         let is_second = matches!(end, Err(Error::Conflict(conflict::SESSION_OF_BROWSER)));
@@ -145,10 +145,19 @@ pub(super) async fn sign_in(
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     match end {
-        End::SignedIn(session) => Ok(finish.go_on(app, &session)),
-        End::Answered(session) => Ok(finish.answer(app, &session)),
-        End::Held => Ok(redirect_to(&interaction.id)),
-        End::Refused(refusal) => refuse(app, interaction, &finish.held.claim, &refusal, proved.trace).await,
+        SignInOutcome::SignedIn(session) => Ok(attempt.go_on(app, &session)),
+        SignInOutcome::Answered(session) => Ok(attempt.answer(app, &session)),
+        SignInOutcome::Unconfirmed => Ok(redirect_to(&interaction.id)),
+        SignInOutcome::Refused(refusal) => {
+            refuse(
+                app,
+                interaction,
+                &attempt.pending.claim,
+                &refusal,
+                authentication.trace,
+            )
+            .await
+        }
     }
 }
 
@@ -171,34 +180,39 @@ pub(super) async fn go_on(
     app: &App,
     browser: &Browser,
     interaction: &Interaction,
-    held: Held,
-    agreed: &Agreed,
+    pending: PendingProof,
+    confirmation: &Confirmation,
 ) -> Result<Response, PageError> {
     let now = app.now();
     let at = app.at(now);
-    let finish = Finish::new(app, browser, interaction, held).await?;
+    let attempt = SignInAttempt::new(app, browser, interaction, pending).await?;
     let end = app
         .db()
-        .tx(async |tx| -> Result<End, Error> {
+        .tx(async |tx| -> Result<SignInOutcome, Error> {
             let previous = browser.session(tx, at, Some(&interaction.browser)).await?;
             // It must still be the session on the page. Another tab may have ended it.
-            if previous.as_ref().map(|session| &session.id) != agreed.session.as_ref() {
+            if previous.as_ref().map(|session| &session.id) != confirmation.session.as_ref() {
                 return Err(Error::Stale);
             }
-            if !admission::still_stands(tx, &finish.held.claim, finish.held.arrived_at).await? {
+            if !admission::still_stands(tx, &attempt.pending.claim, attempt.pending.arrived_at).await? {
                 return Err(Error::Stale);
             }
-            finish.sign_in(tx, at, previous.as_ref(), Some(agreed)).await
+            attempt
+                .sign_in(tx, at, previous.as_ref(), Some(confirmation))
+                .await
         })
         .await;
     match end {
-        Ok(End::SignedIn(session)) => Ok(finish.go_on(app, &session)),
-        Ok(End::Answered(session)) => Ok(finish.answer(app, &session)),
+        Ok(SignInOutcome::SignedIn(session)) => Ok(attempt.go_on(app, &session)),
+        Ok(SignInOutcome::Answered(session)) => Ok(attempt.answer(app, &session)),
         // It was answered twice, or the page is out of date. The dispatcher decides anew.
-        Ok(End::Held) | Err(Error::Stale | Error::Conflict(conflict::SESSION_OF_BROWSER)) => {
+        Ok(SignInOutcome::Unconfirmed)
+        | Err(Error::Stale | Error::Conflict(conflict::SESSION_OF_BROWSER)) => {
             Ok(redirect_to(&interaction.id))
         }
-        Ok(End::Refused(refusal)) => refuse_held(app, interaction, &finish.held.claim, &refusal).await,
+        Ok(SignInOutcome::Refused(refusal)) => {
+            refuse_pending(app, interaction, &attempt.pending.claim, &refusal).await
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -208,7 +222,7 @@ pub(super) async fn go_on(
 /// # Errors
 ///
 /// As [`sign_in`].
-pub(super) async fn refuse_held(
+pub(super) async fn refuse_pending(
     app: &App,
     interaction: &Interaction,
     claim: &Claim,
@@ -241,32 +255,32 @@ async fn refuse(
         _ => None,
     };
     let connection = found.ok_or_else(connections::not_active)?;
-    let failure = Failure::refused(&connection, claim, refused, trace);
+    let failure = SignInFailure::refused(&connection, claim, refused, trace);
     refusal::failed(app, interaction, failure).await
 }
 
 /// The data of a sign-in in one browser.
-struct Finish<'a> {
+struct SignInAttempt<'a> {
     browser: &'a Browser,
     interaction: &'a Interaction,
-    held: Held,
+    pending: PendingProof,
     new_id: SessionId,
     cookie: Secret,
     lifetimes: Lifetimes,
     /// `None`: the dispatcher answers.
-    request: Option<Asked<'a>>,
+    request: Option<ClientRequest<'a>>,
     /// Another person's session has ended, and its clients must be told.
     has_ended: AtomicBool,
 }
 
 /// The request of an application, and what an immediate answer needs.
-struct Asked<'a> {
+struct ClientRequest<'a> {
     request: &'a AuthorizationRequest,
     hint: Option<Hint>,
     new_code: NewCode,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> ClientRequest<'a> {
     async fn of(app: &App, interaction: &'a Interaction, now: Timestamp) -> Result<Option<Self>, PageError> {
         let Request::Authorize(request) = &interaction.request else {
             return Ok(None);
@@ -287,20 +301,20 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl<'a> Finish<'a> {
+impl<'a> SignInAttempt<'a> {
     async fn new(
         app: &App,
         browser: &'a Browser,
         interaction: &'a Interaction,
-        held: Held,
+        pending: PendingProof,
     ) -> Result<Self, PageError> {
         let environment = app.environment().await?;
         let now = app.now();
         Ok(Self {
             browser,
             interaction,
-            held,
-            request: Asked::of(app, interaction, now).await?,
+            pending,
+            request: ClientRequest::of(app, interaction, now).await?,
             has_ended: AtomicBool::new(false),
             new_id: app.ids().next::<SessionId>(now),
             cookie: Secret::generate(),
@@ -317,32 +331,32 @@ impl<'a> Finish<'a> {
         tx: &mut Tx<'_>,
         previous: Option<&Session>,
         now: Timestamp,
-    ) -> Result<Option<End>, Error> {
+    ) -> Result<Option<SignInOutcome>, Error> {
         let interaction = self.interaction;
         let began_by_form = interaction.began_by_form();
         // The usual case: nobody is signed in, and no other site began it.
         if began_by_form || (previous.is_none() && !interaction.is_foreign) {
             return Ok(None);
         }
-        let recognized = match admission::recognize(tx, &self.held.claim, now).await? {
-            Ok(recognized) => recognized,
-            Err(refusal) => return Ok(Some(End::Refused(refusal))),
+        let recognition = match admission::recognize(tx, &self.pending.claim, now).await? {
+            Ok(recognition) => recognition,
+            Err(refusal) => return Ok(Some(SignInOutcome::Refused(refusal))),
         };
-        let is_remembered = match self.held.claim.proof.connection_id() {
+        let is_remembered = match self.pending.claim.proof.connection_id() {
             Some(id) => familiar::is_remembered(tx, &interaction.browser, id, now).await?,
             None => false,
         };
-        let arriving = Arriving {
+        let arriving = ArrivalFacts {
             began_by_form,
-            present: present(previous, &recognized),
+            present: present(previous, &recognition),
             is_foreign: interaction.is_foreign,
             is_remembered,
         };
         if !must_ask(arriving) {
             return Ok(None);
         }
-        interaction::hold(tx, &interaction.id, &interaction.stage, &self.held).await?;
-        Ok(Some(End::Held))
+        interaction::hold(tx, &interaction.id, &interaction.stage, &self.pending).await?;
+        Ok(Some(SignInOutcome::Unconfirmed))
     }
 
     /// Links or creates the identity, starts or renews the session, and answers the
@@ -352,15 +366,15 @@ impl<'a> Finish<'a> {
         tx: &mut Tx<'_>,
         at: Stamp<'_>,
         previous: Option<&Session>,
-        agreed: Option<&Agreed>,
-    ) -> Result<End, Error> {
-        let claim = &self.held.claim;
+        confirmation: Option<&Confirmation>,
+    ) -> Result<SignInOutcome, Error> {
+        let claim = &self.pending.claim;
         let admitted = match admission::admit(tx, at, claim).await? {
             Ok(admitted) => admitted,
-            Err(refusal) => return Ok(End::Refused(refusal)),
+            Err(refusal) => return Ok(SignInOutcome::Refused(refusal)),
         };
         let user_id = &admitted.user.id;
-        let is_agreed = agreed.is_none_or(|agreed| match &agreed.user {
+        let is_agreed = confirmation.is_none_or(|confirmation| match &confirmation.user {
             None => admitted.user_created,
             Some(id) => id == user_id,
         });
@@ -372,7 +386,7 @@ impl<'a> Finish<'a> {
             user_id: user_id.clone(),
             organization_id: admitted.connection.organization_id.clone(),
             connection_id: claim.proof.connection_id().cloned(),
-            proofs: Proofs::of(&claim.proof, self.held.auth_time),
+            proofs: Proofs::of(&claim.proof, self.pending.auth_time),
             browser: Some(self.interaction.browser),
             ip: Some(self.browser.ip.clone()),
             user_agent: self.browser.user_agent.clone(),
@@ -383,14 +397,14 @@ impl<'a> Finish<'a> {
         }
         let session = Box::new(session);
         if self.answer_at_once(tx, at, admitted, &session).await? {
-            return Ok(End::Answered(session));
+            return Ok(SignInOutcome::Answered(session));
         }
         let authenticated = Stage::Authenticated {
             session_id: session.id.clone(),
         };
         let interaction = self.interaction;
         interaction::advance(tx, &interaction.id, &interaction.stage, &authenticated).await?;
-        Ok(End::SignedIn(session))
+        Ok(SignInOutcome::SignedIn(session))
     }
 
     /// The session of this browser from now on.
@@ -399,7 +413,7 @@ impl<'a> Finish<'a> {
         tx: &mut Tx<'_>,
         at: Stamp<'_>,
         sign_in: &mut SignIn,
-        (previous, admitted): (Option<&Session>, &Admitted),
+        (previous, admitted): (Option<&Session>, &AdmittedPerson),
     ) -> Result<Session, Error> {
         let token = self.cookie.sha256();
         match previous {
@@ -429,29 +443,29 @@ impl<'a> Finish<'a> {
         &self,
         tx: &mut Tx<'_>,
         at: Stamp<'_>,
-        admitted: Admitted,
+        admitted: AdmittedPerson,
         session: &Session,
     ) -> Result<bool, Error> {
-        let Some(asked) = &self.request else {
+        let Some(client_request) = &self.request else {
             return Ok(false);
         };
-        let target = match Target::of_arrival(asked.request, &admitted.connection) {
+        let target = match Target::of_arrival(client_request.request, &admitted.connection) {
             Some(target) => Ok(Some(target)),
-            None => route::find_target(tx, asked.request, Some(session), at.now).await?,
+            None => route::find_target(tx, client_request.request, Some(session), at.now).await?,
         };
         let facts = Facts {
-            request: Box::new(asked.request.clone()),
+            request: Box::new(client_request.request.clone()),
             stage: Stage::Authenticated {
                 session_id: session.id.clone(),
             },
-            signed_in: Some(SignedIn {
+            signed_in: Some(BrowserSession {
                 session: session.clone(),
                 user: admitted.user,
             }),
             // The connection is enabled, because they have just come in through it.
             session_gives: true,
             target,
-            hint: asked.hint.clone(),
+            hint: client_request.hint.clone(),
             now: at.now,
         };
         let Some(Step::Complete(place)) = next_step(&facts) else {
@@ -459,7 +473,10 @@ impl<'a> Finish<'a> {
         };
         let interaction = self.interaction;
         interaction::complete(tx, &interaction.id, &interaction.stage, &session.id).await?;
-        asked.new_code.issue(tx, at, asked.request, place).await?;
+        client_request
+            .new_code
+            .issue(tx, at, client_request.request, place)
+            .await?;
         Ok(true)
     }
 
@@ -471,7 +488,11 @@ impl<'a> Finish<'a> {
     /// Sends the browser back to the application with its new session.
     fn answer(&self, app: &App, session: &Session) -> Response {
         match &self.request {
-            Some(asked) => self.give(app, session, asked.new_code.respond(app, asked.request)),
+            Some(client_request) => self.give(
+                app,
+                session,
+                client_request.new_code.respond(app, client_request.request),
+            ),
             None => self.go_on(app, session),
         }
     }
@@ -488,16 +509,16 @@ impl<'a> Finish<'a> {
 }
 
 /// Who is signed in at the browser, compared with the arriving person.
-fn present(previous: Option<&Session>, recognized: &Recognized) -> Present {
-    match (previous, &recognized.user) {
-        (None, _) => Present::Nobody,
+fn present(previous: Option<&Session>, recognition: &Recognition) -> PresentSession {
+    match (previous, &recognition.user) {
+        (None, _) => PresentSession::Nobody,
         (Some(session), Some(user)) if session.user_id == user.id => {
-            if session.organization_id == recognized.organization_id {
-                Present::SamePlace
+            if session.organization_id == recognition.organization_id {
+                PresentSession::SamePlace
             } else {
-                Present::Elsewhere
+                PresentSession::Elsewhere
             }
         }
-        (Some(_), _) => Present::SomebodyElse,
+        (Some(_), _) => PresentSession::SomebodyElse,
     }
 }

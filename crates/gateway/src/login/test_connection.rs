@@ -10,18 +10,18 @@ use axum::response::{IntoResponse, Response};
 use genkan_protocol::oauth::Parameters;
 use genkan_protocol::trace::{Check, CheckOutcome};
 use genkan_store::admission::{self, Refusal};
-use genkan_store::connection::{Connection, Page as Address};
+use genkan_store::connection::{Connection, Endpoint};
 use genkan_store::interaction::{Interaction, Request};
 use genkan_store::{
     ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test,
 };
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Link;
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Map, Value};
 
 use crate::app::App;
-use crate::connections::{self, Failure, Hints, UpstreamIdentity};
+use crate::connections::{self, Hints, SignInFailure, UpstreamIdentity};
 use crate::web::error::PageError;
 use crate::web::facts::Fact;
 use crate::web::moment::moment;
@@ -46,7 +46,7 @@ struct ResultPage<'a> {
 }
 
 impl PageTemplate for ResultPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::None;
 }
 
@@ -63,7 +63,7 @@ struct StartPage<'a> {
 }
 
 impl PageTemplate for StartPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::Leave;
 }
 
@@ -78,7 +78,7 @@ struct LinkPage<'a> {
 }
 
 impl PageTemplate for LinkPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::None;
 }
 
@@ -159,7 +159,7 @@ pub async fn begin(
         connection_id: id,
         test_id,
     };
-    super::start(&app, &headers, request, super::Begun::Here).await
+    super::start(&app, &headers, request, super::LoginOrigin::Here).await
 }
 
 /// The token in the link, as its stored hash.
@@ -203,7 +203,7 @@ pub async fn finish(
     app: &App,
     interaction: &Interaction,
     test_id: &ConnectionTestId,
-    result: Result<UpstreamIdentity, Failure>,
+    result: Result<UpstreamIdentity, SignInFailure>,
 ) -> Result<Response, PageError> {
     let Request::TestConnection { connection_id, .. } = &interaction.request else {
         return Err(PageError::interaction_gone());
@@ -213,7 +213,7 @@ pub async fn finish(
         .read(async |tx| connection::find(tx, connection_id).await)
         .await?;
     let connection = found.ok_or_else(connections::unknown)?;
-    let again = Link::parse("Test again", &connection.path(Address::Test));
+    let again = Link::parse("Test again", &connection.path(Endpoint::Test));
     let provider = connection.provider.as_str();
     // A sign-in would decide the same. Nothing of it is written.
     let (identity, failure) = match result {
@@ -280,15 +280,15 @@ pub async fn finish(
 async fn rehearse(
     app: &App,
     mut identity: UpstreamIdentity,
-) -> Result<(Option<UpstreamIdentity>, Option<Failure>), PageError> {
+) -> Result<(Option<UpstreamIdentity>, Option<SignInFailure>), PageError> {
     let (claim, now) = (identity.claim(), app.now());
     let decided = app
         .db()
         .read(async |tx| admission::rehearse(tx, &claim, now).await)
         .await?;
     let refusal = match decided {
-        Ok(recognized) => {
-            let note = match &recognized.user {
+        Ok(recognition) => {
+            let note = match &recognition.user {
                 Some(user) => format!("{} would be signed in", user.email.as_str()),
                 None => format!("{} would be signed in, and be new here", identity.email.as_str()),
             };

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::login;
 use crate::web::cross_site_post;
 use crate::web::error::PageError;
-use crate::web::refused::{self, Refused};
+use crate::web::refused::{self, RefusedRequest};
 
 pub const PATH: &str = "/oauth/authorize";
 
@@ -50,7 +50,7 @@ async fn authorize(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<Respons
         .map_err(|_| PageError::invalid_request("The address is garbled or too long."))?;
     let recipient = Recipient::parse(&parameters)
         .map_err(|_| PageError::invalid_request("The application did not say which one it is."))?;
-    let refused = |is_known, reason, description| Refused {
+    let refused = |is_known, reason, description| RefusedRequest {
         endpoint: "authorize",
         client_id: &recipient.client_id,
         is_known,

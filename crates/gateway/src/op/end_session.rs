@@ -10,7 +10,7 @@ use genkan_protocol::oauth::{Parameters, append_query, redirect_uri};
 use genkan_store::session::{self, Session, Status};
 use genkan_store::user::{self, User};
 use genkan_store::{ClientId, Error, Secret, SessionId, client};
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::{Hidden, Link};
 use http::{HeaderMap, StatusCode, header};
 
@@ -38,7 +38,7 @@ struct LogoutConfirm<'a> {
 }
 
 impl PageTemplate for LogoutConfirm<'_> {
-    const ROOM: Room = Room::Door;
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::Leave;
 }
 
@@ -51,7 +51,7 @@ struct SignedOut<'a> {
 }
 
 impl PageTemplate for SignedOut<'_> {
-    const ROOM: Room = Room::Door;
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::None;
 }
 

@@ -12,12 +12,12 @@ use http::HeaderMap;
 
 use super::token::issue::{custom, profile};
 use crate::app::App;
-use crate::web::access_token::{self, Live};
+use crate::web::access_token::{self, VerifiedToken};
 use crate::web::oauth_error::{BearerChallenge, OAuthError, no_store};
 
 /// The claims that the token's scopes allow. `sub` equals the ID token's.
 pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl IntoResponse, OAuthError> {
-    let Live { claims, grant } = access_token::from_request(&app, &headers).await?;
+    let VerifiedToken { claims, grant } = access_token::from_request(&app, &headers).await?;
     if !claims.scope.0.contains("openid") {
         return Err(OAuthError::bearer(BearerChallenge::InsufficientScope));
     }

@@ -23,7 +23,7 @@ use reqwest::{Method, StatusCode, header};
 use url::{Host, Url};
 
 use proxy::ProxyClient;
-pub use proxy::{ProxyTrouble, reach};
+pub use proxy::{ProxyError, reach};
 
 use crate::config::{NoProxy, ProxyUrl};
 
@@ -58,7 +58,7 @@ pub enum OutboundError {
     #[error("the answer is larger than {} KiB", MAX_ANSWER_BYTES / 1024)]
     TooLarge,
     #[error(transparent)]
-    Proxy(#[from] ProxyTrouble),
+    Proxy(#[from] ProxyError),
     #[error("the exchange failed: {0}")]
     Other(String),
 }

@@ -23,7 +23,7 @@ const MAX_HEAD: u64 = 8 * 1024;
 
 /// A failure between us and the proxy. It names no credentials.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProxyTrouble {
+pub enum ProxyError {
     #[error("the proxy {address} cannot be reached: {reason}")]
     Unreachable { address: String, reason: String },
     #[error("the proxy {address} wants a user and a password that it knows")]
@@ -46,7 +46,7 @@ fn in_brackets(status: Option<u16>) -> String {
     status.map_or_else(String::new, |status| format!(" ({status})"))
 }
 
-impl ProxyTrouble {
+impl ProxyError {
     /// What an operator can change.
     pub fn remedy(&self) -> &'static str {
         match self {
@@ -113,7 +113,7 @@ impl ProxyClient {
     pub(super) fn answered(&self, response: Response) -> Result<Response, OutboundError> {
         if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             let address = self.proxy.address();
-            return Err(ProxyTrouble::Unauthorized { address }.into());
+            return Err(ProxyError::Unauthorized { address }.into());
         }
         Ok(response)
     }
@@ -136,18 +136,18 @@ impl ProxyClient {
         let has = |text: &str| causes.iter().any(|cause| cause.ends_with(text));
         let is_plain = url.scheme() == "http";
         if has("proxy authorization required") {
-            ProxyTrouble::Unauthorized { address }.into()
+            ProxyError::Unauthorized { address }.into()
         } else if has("tunnel error: unsuccessful") || has("tunnel error: unexpected end of file") {
             self.refused(url).await.into()
         } else if has("failed to create underlying connection") || (is_plain && error.is_connect()) {
             let reason = causes.pop().unwrap_or_default();
-            ProxyTrouble::Unreachable { address, reason }.into()
+            ProxyError::Unreachable { address, reason }.into()
         } else {
             classify(error)
         }
     }
 
-    async fn refused(&self, url: &Url) -> ProxyTrouble {
+    async fn refused(&self, url: &Url) -> ProxyError {
         let address = self.proxy.address();
         let host = format!(
             "{}:{}",
@@ -158,14 +158,14 @@ impl ProxyClient {
         let status = status.ok().flatten();
         match status {
             // tinyproxy answers 401 to credentials that it does not know.
-            Some(401 | 407) => ProxyTrouble::Unauthorized { address },
+            Some(401 | 407) => ProxyError::Unauthorized { address },
             // 5xx: RFC 9110 §15.6.3 and §15.6.5, and the answer of proxies for an unknown name.
-            Some(500..=599) => ProxyTrouble::NoWay {
+            Some(500..=599) => ProxyError::NoWay {
                 address,
                 host,
                 status,
             },
-            _ => ProxyTrouble::Refused {
+            _ => ProxyError::Refused {
                 address,
                 host,
                 status,
@@ -204,9 +204,9 @@ impl ProxyClient {
 ///
 /// # Errors
 ///
-/// [`ProxyTrouble::Unreachable`], with the reason.
-pub async fn reach(proxy: &ProxyUrl, patience: Duration) -> Result<(), ProxyTrouble> {
-    let unreachable = |reason: String| ProxyTrouble::Unreachable {
+/// [`ProxyError::Unreachable`], with the reason.
+pub async fn reach(proxy: &ProxyUrl, patience: Duration) -> Result<(), ProxyError> {
+    let unreachable = |reason: String| ProxyError::Unreachable {
         address: proxy.address(),
         reason,
     };

@@ -321,10 +321,7 @@ async fn what_the_proxy_answers_is_told_with_a_remedy_and_without_its_password()
         .send(Request::get("http://idp.acme.test/", Scheme::HttpAllowed))
         .await;
     assert!(
-        matches!(
-            plain,
-            Err(OutboundError::Proxy(ProxyTrouble::Unauthorized { .. }))
-        ),
+        matches!(plain, Err(OutboundError::Proxy(ProxyError::Unauthorized { .. }))),
         "{plain:?}"
     );
 }
@@ -343,7 +340,7 @@ async fn a_proxy_that_is_not_there_is_told_apart_from_a_provider_that_is_not() {
             .await
             .unwrap_err();
         assert!(
-            matches!(error, OutboundError::Proxy(ProxyTrouble::Unreachable { .. })),
+            matches!(error, OutboundError::Proxy(ProxyError::Unreachable { .. })),
             "{url}: {error:?}"
         );
         assert!(!error.to_string().contains("S3cr"), "{error}");

@@ -17,7 +17,7 @@ use super::{Authorization, Fault, Simulator, SimulatorError, field, split_callba
 use crate::simulator::landing::InitiateForm;
 use crate::web::error::PageError;
 use crate::web::form_post::FormPost;
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 
 /// The codes that a provider may answer with (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
 const ERRORS: [ErrorCode; 7] = [
@@ -61,7 +61,7 @@ impl AuthorizePage<'_> {
 }
 
 impl PageTemplate for AuthorizePage<'_> {
-    const ROOM: Room = Room::Door;
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::Leave;
 }
 

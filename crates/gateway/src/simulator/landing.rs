@@ -12,7 +12,7 @@ use genkan_store::connection::{self, Kind};
 
 use super::{PATH, Simulator, field, is_connection_id};
 use crate::web::error::PageError;
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 
 /// `simulator/landing.html`.
 #[derive(Debug, Template)]
@@ -27,7 +27,7 @@ pub(crate) struct LandingPage<'a> {
 }
 
 impl PageTemplate for LandingPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::Leave;
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn initiate(State(simulator): State<Simulator>, body: Bytes) ->
     for name in ["login_hint", "target_link_uri"] {
         query.extend(field(&form, name).map(|value| (name, value)));
     }
-    let path = connection::path(Kind::Oidc, connection_id, connection::Page::Init);
+    let path = connection::path(Kind::Oidc, connection_id, connection::Endpoint::Init);
     let init = format!("{}{path}", simulator.0.gateway_url);
     Ok(Redirect::to(&append_query(&init, &query)))
 }

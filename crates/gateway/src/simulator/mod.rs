@@ -246,7 +246,7 @@ fn split_callback(redirect_uri: &str) -> Option<(&str, &str)> {
     let connection_id = redirect_uri
         .rsplit('/')
         .find(|segment| is_connection_id(segment))?;
-    let path = connection::path(Kind::Oidc, connection_id, connection::Page::Callback);
+    let path = connection::path(Kind::Oidc, connection_id, connection::Endpoint::Callback);
     Some((redirect_uri.strip_suffix(&path)?, connection_id))
 }
 

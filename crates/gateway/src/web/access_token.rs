@@ -19,7 +19,7 @@ const CLOCK_SKEW_SECS: i64 = 60;
 
 /// A live access token.
 #[derive(Debug)]
-pub struct Live {
+pub struct VerifiedToken {
     pub claims: AccessToken,
     /// The grant of a person's token; a client's own token has none.
     pub grant: Option<Grant>,
@@ -30,7 +30,7 @@ pub struct Live {
 /// # Errors
 ///
 /// [`OAuthError::Bearer`] if there is none, or it is not valid.
-pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<Live, OAuthError> {
+pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<VerifiedToken, OAuthError> {
     let authorization: Vec<&[u8]> = headers
         .get_all(header::AUTHORIZATION)
         .iter()
@@ -49,7 +49,7 @@ pub async fn from_request(app: &App, headers: &HeaderMap) -> Result<Live, OAuthE
 }
 
 /// Finds out whether `token` is a live access token of ours.
-pub async fn find_live(app: &App, token: &str) -> Result<Option<Live>, OAuthError> {
+pub async fn find_live(app: &App, token: &str) -> Result<Option<VerifiedToken>, OAuthError> {
     let Some(claims) = verify(app, token).await? else {
         return Ok(None);
     };
@@ -80,7 +80,7 @@ pub async fn find_live(app: &App, token: &str) -> Result<Option<Live>, OAuthErro
             }
         })
         .await?;
-    Ok(found.map(|grant| Live { claims, grant }))
+    Ok(found.map(|grant| VerifiedToken { claims, grant }))
 }
 
 /// The claims of `token` if we signed it as an access token, live or not.

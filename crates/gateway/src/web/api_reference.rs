@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use genkan_api::openapi::{self, Operation, Row};
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Link;
 use serde::Deserialize;
 
@@ -294,7 +294,7 @@ struct IndexPage<'a> {
 }
 
 impl PageTemplate for IndexPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::Stay;
 }
 
@@ -312,7 +312,7 @@ struct OperationPage<'a> {
 }
 
 impl PageTemplate for OperationPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::None;
 }
 

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::cache::CachedClient;
 use crate::configuration::Configuration;
 use crate::web::oauth_error::OAuthError;
-use crate::web::refused::{self, Refused};
+use crate::web::refused::{self, RefusedRequest};
 
 /// A client, and how it authenticated.
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ async fn refuse(
     if configuration.is_old() {
         return OAuthError::Unavailable;
     }
-    let refused = Refused {
+    let refused = RefusedRequest {
         endpoint,
         client_id,
         is_known,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::{Link, Prose};
 
 use crate::context;
@@ -30,7 +30,7 @@ struct ErrorPage<'a> {
 }
 
 impl PageTemplate for ErrorPage<'_> {
-    const ROOM: Room = Room::Door;
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::None;
 }
 

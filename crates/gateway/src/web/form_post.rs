@@ -3,7 +3,7 @@
 //! Source: OAuth 2.0 Form Post Response Mode 1.0 §2; SAML Bindings §3.5.
 
 use askama::Template;
-use genkan_web::page::{Forms, PageTemplate, Room};
+use genkan_web::page::{Forms, PageKind, PageTemplate};
 use genkan_web::text::Hidden;
 
 /// `form_post.html`. It has no sample: a browser that opens it leaves at once.
@@ -18,7 +18,7 @@ pub(crate) struct FormPost<'a> {
 }
 
 impl PageTemplate for FormPost<'_> {
-    const ROOM: Room = Room::Door;
+    const KIND: PageKind = PageKind::SignInStep;
     const FORMS: Forms = Forms::Send;
 }
 

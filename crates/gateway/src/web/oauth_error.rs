@@ -86,8 +86,8 @@ impl OAuthError {
     }
 }
 
-impl From<crate::anonymous::TooMany> for OAuthError {
-    fn from(too_many: crate::anonymous::TooMany) -> Self {
+impl From<crate::anonymous::LimitExceeded> for OAuthError {
+    fn from(too_many: crate::anonymous::LimitExceeded) -> Self {
         Self::TooMany {
             retry_after: too_many.retry_after,
         }

@@ -1,7 +1,7 @@
 //! Forms that only our own pages can send: they are bound to the cookie of a browser.
 
 use genkan_store::Secret;
-use genkan_web::form::{Bound, FormTokens, Refused, Sent, Server};
+use genkan_web::form::{FormBinding, FormError, FormTokens, Server, SubmittedForm};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
@@ -10,11 +10,11 @@ use crate::cookies::Cookie;
 use crate::web::error::PageError;
 
 /// A form of a page of ours. A browser without the cookie has no such form.
-pub type OwnForm = genkan_web::form::OwnForm<OfBrowser>;
+pub type OwnForm = genkan_web::form::OwnForm<BrowserBinding>;
 
 /// The secret of the browser that showed a form.
 #[derive(Debug)]
-pub struct OfBrowser(pub Secret);
+pub struct BrowserBinding(pub Secret);
 
 impl Server for App {
     fn forms(&self) -> &FormTokens {
@@ -26,7 +26,7 @@ impl Server for App {
     }
 }
 
-impl Bound<App> for OfBrowser {
+impl FormBinding<App> for BrowserBinding {
     type Refusal = PageError;
 
     fn read(head: &Parts, app: &App) -> Result<Self, PageError> {
@@ -38,27 +38,27 @@ impl Bound<App> for OfBrowser {
         self.0.expose().as_bytes()
     }
 
-    fn refuse(_: &Parts, refused: Refused) -> PageError {
+    fn refuse(_: &Parts, refused: FormError) -> PageError {
         refused.into()
     }
 }
 
-impl From<Refused> for PageError {
-    fn from(refused: Refused) -> Self {
+impl From<FormError> for PageError {
+    fn from(refused: FormError) -> Self {
         match refused {
-            Refused::Unread(status) => Self::new(
+            FormError::Unread(status) => Self::new(
                 status,
                 "The form did not arrive",
                 "It is larger than a form of ours, or it was cut off on its way. Nothing was changed.",
             )
             .what_to_do("go back and try again."),
-            Refused::Garbled => Self::new(
+            FormError::Garbled => Self::new(
                 StatusCode::BAD_REQUEST,
                 "The form is garbled",
                 "It has a field twice, or is not written as browsers write forms. Nothing was changed.",
             )
             .what_to_do("go back and try again."),
-            Refused::Foreign => foreign_form(),
+            FormError::Foreign => foreign_form(),
         }
     }
 }
@@ -78,7 +78,7 @@ pub fn is_ours(app: &App, headers: &HeaderMap, path: &str, body: &[u8]) -> bool 
     let Some(browser) = app.cookies().read(headers, Cookie::Browser) else {
         return false;
     };
-    let sent = Sent {
+    let sent = SubmittedForm {
         headers,
         origin: Some(app.issuer()),
         body,

@@ -44,17 +44,17 @@ fn waiting(wait: Duration) -> String {
     }
 }
 
-impl From<crate::anonymous::TooMany> for PageError {
-    fn from(too_many: crate::anonymous::TooMany) -> Self {
+impl From<crate::anonymous::LimitExceeded> for PageError {
+    fn from(too_many: crate::anonymous::LimitExceeded) -> Self {
         Self::too_many_requests(too_many.retry_after)
     }
 }
 
-impl From<crate::anonymous::shared::NotBegun> for PageError {
-    fn from(refused: crate::anonymous::shared::NotBegun) -> Self {
+impl From<crate::anonymous::shared::StartError> for PageError {
+    fn from(refused: crate::anonymous::shared::StartError) -> Self {
         match refused {
-            crate::anonymous::shared::NotBegun::TooMany(too_many) => too_many.into(),
-            crate::anonymous::shared::NotBegun::Store(error) => error.into(),
+            crate::anonymous::shared::StartError::TooMany(too_many) => too_many.into(),
+            crate::anonymous::shared::StartError::Store(error) => error.into(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::tally::{self, FailureRecord, Subject};
 
 /// A refused request.
 #[derive(Debug)]
-pub struct Refused<'a> {
+pub struct RefusedRequest<'a> {
     /// `authorize`, `token`, `introspect`, `revoke`.
     pub endpoint: &'static str,
     /// As it was sent; such a client may not exist.
@@ -33,7 +33,7 @@ const LONGEST: usize = 200;
 /// Writes the line, and the event if there is such a client: a made-up name leaves only a
 /// line. After the [first lines](crate::lines) of a minute there is one at the level debug. In a minute, the first refusal for each reason has its event at once; the others are
 /// counted.
-pub async fn record(app: &App, refused: Refused<'_>) {
+pub async fn record(app: &App, refused: RefusedRequest<'_>) {
     let client = bounded(refused.client_id);
     let redirect_uri = refused.redirect_uri.map(shown);
     let line = format!("{}: {}", refused.endpoint, refused.reason);

@@ -9,7 +9,7 @@ use super::{Context, Failure};
 use crate::web::identity::is_address;
 use crate::web::rules::Role;
 use crate::web::settings::Flags;
-use crate::web::store::manage::{self, By, Change, ChangeOutcome};
+use crate::web::store::manage::{self, Change, ChangeOrigin, ChangeOutcome};
 use crate::web::store::user::{self, User};
 use crate::web::{random, serve, store};
 
@@ -246,8 +246,8 @@ async fn change(db: &Db, who: &str, change: Change, context: &mut Context) -> Re
     context.console.line(&text)
 }
 
-fn by_cli(reference: &str) -> By<'_> {
-    By {
+fn by_cli(reference: &str) -> ChangeOrigin<'_> {
+    ChangeOrigin {
         actor: "cli",
         reference,
         ip: None,

@@ -51,11 +51,11 @@ pub(super) struct Slot {
     entry: Entry,
     fingerprint: Fingerprint,
     starting: Mutex<()>,
-    ready: OnceLock<Ready>,
+    ready: OnceLock<RunningPlugin>,
 }
 
 /// A plugin in its engine.
-pub(super) struct Ready {
+pub(super) struct RunningPlugin {
     prepared: Box<dyn Prepared>,
     registration: Registration,
 }
@@ -82,7 +82,7 @@ impl Slot {
 
     /// A failure is not kept: the next caller tries again. The start, and the wait for
     /// another caller's start, count in the time of the call.
-    pub(super) async fn ready(&self, host: &Inner, deadline: Deadline) -> Result<&Ready, Error> {
+    pub(super) async fn ready(&self, host: &Inner, deadline: Deadline) -> Result<&RunningPlugin, Error> {
         if let Some(ready) = self.ready.get() {
             return Ok(ready);
         }
@@ -94,7 +94,7 @@ impl Slot {
         Ok(self.ready.get_or_init(|| ready))
     }
 
-    async fn start(&self, host: &Inner, deadline: Deadline) -> Result<Ready, Error> {
+    async fn start(&self, host: &Inner, deadline: Deadline) -> Result<RunningPlugin, Error> {
         let entry = &self.entry;
         let found = artifact::find(&host.paths, entry)?;
         let chosen = deadline.bound(host.engines.choose(&found.artifact)).await??;
@@ -121,7 +121,7 @@ impl Slot {
             engine = super::engines::name(kind),
             "plugin ready"
         );
-        Ok(Ready {
+        Ok(RunningPlugin {
             prepared,
             registration,
         })
@@ -158,7 +158,7 @@ async fn register(
     Ok(registration)
 }
 
-impl Ready {
+impl RunningPlugin {
     /// How it gets its parameters.
     pub(super) fn params_by(&self) -> ParamsBy {
         if self.registration.reads_params_on_input() {

@@ -18,7 +18,7 @@ const TAG_LEN: usize = 16;
 
 /// Sealed with another key, changed, or never a sealed value.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unsealable;
+pub(super) struct UnsealError;
 
 /// Seals `value` under a fresh nonce. `None` only without randomness.
 pub(super) fn seal(key: &Key, value: &str) -> Option<String> {
@@ -33,11 +33,11 @@ pub(super) fn seal(key: &Key, value: &str) -> Option<String> {
 }
 
 /// Opens a value that begins with [`PREFIX`].
-pub(super) fn open(key: &Key, sealed: &str) -> Result<Secret, Unsealable> {
-    let wire = sealed.strip_prefix(PREFIX).ok_or(Unsealable)?;
-    let wire = STANDARD.decode(wire).map_err(|_| Unsealable)?;
-    let (nonce, rest) = wire.split_first_chunk::<NONCE_LEN>().ok_or(Unsealable)?;
-    let (tag, ciphertext) = rest.split_first_chunk::<TAG_LEN>().ok_or(Unsealable)?;
+pub(super) fn open(key: &Key, sealed: &str) -> Result<Secret, UnsealError> {
+    let wire = sealed.strip_prefix(PREFIX).ok_or(UnsealError)?;
+    let wire = STANDARD.decode(wire).map_err(|_| UnsealError)?;
+    let (nonce, rest) = wire.split_first_chunk::<NONCE_LEN>().ok_or(UnsealError)?;
+    let (tag, ciphertext) = rest.split_first_chunk::<TAG_LEN>().ok_or(UnsealError)?;
     let mut text = Zeroizing::new(vec![0; ciphertext.len()]);
     cipher(key)
         .open_separate_gather(
@@ -47,10 +47,10 @@ pub(super) fn open(key: &Key, sealed: &str) -> Result<Secret, Unsealable> {
             tag,
             &mut text,
         )
-        .map_err(|_| Unsealable)?;
+        .map_err(|_| UnsealError)?;
     // Checked first, so that a failure leaves nothing unwiped.
-    std::str::from_utf8(&text).map_err(|_| Unsealable)?;
-    let text = String::from_utf8(std::mem::take(&mut *text)).map_err(|_| Unsealable)?;
+    std::str::from_utf8(&text).map_err(|_| UnsealError)?;
+    let text = String::from_utf8(std::mem::take(&mut *text)).map_err(|_| UnsealError)?;
     Ok(Secret::new(text))
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 
 use crate::web::random;
 
@@ -23,7 +23,7 @@ pub(crate) struct ErrorPage<'a> {
 }
 
 impl PageTemplate for ErrorPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::None;
 }
 

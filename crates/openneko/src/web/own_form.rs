@@ -1,7 +1,7 @@
 //! Forms that only our own pages can send. The dashboard's forms are bound to a session.
 
 use axum::response::Response;
-use genkan_web::form::{Bound, FormTokens, Refused, Sent, Server};
+use genkan_web::form::{FormBinding, FormError, FormTokens, Server, SubmittedForm};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
@@ -18,37 +18,37 @@ impl Server for App {
     }
 }
 
-impl Bound<App> for SignedIn {
+impl FormBinding<App> for SignedIn {
     type Refusal = Response;
 
     /// The gate has recognised them.
     fn read(head: &Parts, _: &App) -> Result<Self, Response> {
         let signed_in = head.extensions.get().cloned();
-        signed_in.ok_or_else(|| Self::refuse(head, Refused::Foreign))
+        signed_in.ok_or_else(|| Self::refuse(head, FormError::Foreign))
     }
 
     fn browser(&self) -> &[u8] {
         &self.cookie_hash
     }
 
-    fn refuse(_: &Parts, refused: Refused) -> Response {
+    fn refuse(_: &Parts, refused: FormError) -> Response {
         let why = "The form is not one that this page gave you, or you signed in again since.";
         not_done(refused, why, "open the dashboard again and repeat it there.")
     }
 }
 
 /// The page for a refused form.
-pub(crate) fn not_done(refused: Refused, why: &str, what_to_do: &str) -> Response {
+pub(crate) fn not_done(refused: FormError, why: &str, what_to_do: &str) -> Response {
     let status = match refused {
-        Refused::Unread(status) => status,
-        Refused::Garbled | Refused::Foreign => StatusCode::FORBIDDEN,
+        FormError::Unread(status) => status,
+        FormError::Garbled | FormError::Foreign => StatusCode::FORBIDDEN,
     };
     error::page(status, "This was not done", why, what_to_do)
 }
 
 /// Whether a form is ours, at an address where another site may post as well.
 pub(crate) fn is_ours(app: &App, headers: &HeaderMap, browser: &[u8; 32], path: &str, body: &[u8]) -> bool {
-    let sent = Sent {
+    let sent = SubmittedForm {
         headers,
         origin: app.origin(),
         body,

@@ -62,11 +62,11 @@ const VANISH: Duration = Duration::from_secs(5);
 
 /// A call that has no outcome.
 pub(super) struct InterruptedCall {
-    pub(super) why: Why,
+    pub(super) why: Interruption,
     denials: Vec<Denial>,
 }
 
-pub(super) enum Why {
+pub(super) enum Interruption {
     Error(SandboxError),
     /// The jail could not be built: the plugin did not run.
     NotBuilt(Step, String),
@@ -75,8 +75,8 @@ pub(super) enum Why {
 impl InterruptedCall {
     pub(super) fn into_failure(self) -> CallFailure {
         let error = match self.why {
-            Why::Error(error) => error,
-            Why::NotBuilt(step, error) => {
+            Interruption::Error(error) => error,
+            Interruption::NotBuilt(step, error) => {
                 let explained = explain::explain(step, &error);
                 SandboxError::Unavailable(format!("{} {}", explained.reason, explained.fix))
             }
@@ -91,7 +91,7 @@ impl InterruptedCall {
 impl From<SandboxError> for InterruptedCall {
     fn from(error: SandboxError) -> Self {
         Self {
-            why: Why::Error(error),
+            why: Interruption::Error(error),
             denials: Vec::new(),
         }
     }
@@ -124,12 +124,12 @@ pub(super) async fn run(program: &Program, call: &Call<'_>) -> Result<CallOutcom
     end(&mut child, &mut stdout).await;
 
     let result = match finished {
-        Err(_) => Err(Why::Error(SandboxError::Timeout(call.timeout))),
+        Err(_) => Err(Interruption::Error(SandboxError::Timeout(call.timeout))),
         // The report was lost with the killed process.
         Ok(Err(_)) if group.is_some_and(|group| group.ran_out_of_memory()) => {
-            Err(Why::Error(SandboxError::Memory))
+            Err(Interruption::Error(SandboxError::Memory))
         }
-        Ok(Err(error)) => Err(Why::Error(error)),
+        Ok(Err(error)) => Err(Interruption::Error(error)),
         Ok(Ok((report, stdout, stderr))) => judge(report, stdout, stderr, program),
     };
     let denials = gate.take_denials();
@@ -291,9 +291,14 @@ async fn end(child: &mut Child, stdout: &mut (impl AsyncRead + Unpin)) {
 }
 
 /// Makes an outcome or an error of a report.
-fn judge(report: Report, stdout: Vec<u8>, stderr: Vec<u8>, program: &Program) -> Result<CallOutcome, Why> {
+fn judge(
+    report: Report,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    program: &Program,
+) -> Result<CallOutcome, Interruption> {
     let (exit, signal, cpu_micros, memory_bytes) = match report {
-        Report::Failed { step, error } => return Err(Why::NotBuilt(step, error)),
+        Report::Failed { step, error } => return Err(Interruption::NotBuilt(step, error)),
         Report::Ended {
             exit,
             signal,
@@ -305,15 +310,15 @@ fn judge(report: Report, stdout: Vec<u8>, stderr: Vec<u8>, program: &Program) ->
     let cpu = Duration::from_micros(cpu_micros);
     let stopped = |signal| signal == libc::SIGXCPU || (signal == libc::SIGKILL && cpu >= limits.cpu);
     if signal.is_some_and(stopped) {
-        return Err(Why::Error(SandboxError::Cpu));
+        return Err(Interruption::Error(SandboxError::Cpu));
     }
     let failed = signal.is_some() || (exit != Some(0) && stdout.is_empty());
     if failed && (says_out_of_memory(&stderr) || memory_bytes >= limits.memory_bytes) {
-        return Err(Why::Error(SandboxError::Memory));
+        return Err(Interruption::Error(SandboxError::Memory));
     }
     if let Some(signal) = signal {
         let crash = format!("signal {signal}{}", told(&stderr));
-        return Err(Why::Error(SandboxError::Crashed(crash)));
+        return Err(Interruption::Error(SandboxError::Crashed(crash)));
     }
     Ok(CallOutcome {
         stdout,

@@ -1,4 +1,4 @@
-//! Why a jail could not be built, and how to fix it.
+//! Explains why a jail could not be built, and how to fix it.
 
 use std::fs;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::artifact::SealedFile;
-use super::call::{self, Why};
+use super::call::{self, Interruption};
 use super::{INIT_ARGUMENT, Jail, Program, RunnerKind, explain};
 use crate::egress::{Egress, SystemResolver, TrustRoots};
 use crate::{Call, CallOutcome, Limits, ParamsBy, Probe, SandboxError};
@@ -45,14 +45,14 @@ pub(super) fn smoke_main() -> ExitCode {
 pub(super) async fn probe(jail: &Jail) -> Probe {
     let outcome = match smoke(jail).await {
         Ok(outcome) => outcome,
-        Err(Why::NotBuilt(step, error)) => {
+        Err(Interruption::NotBuilt(step, error)) => {
             let explained = explain::explain(step, &error);
             return Probe::Fails {
                 reason: explained.reason,
                 fix: explained.fix,
             };
         }
-        Err(Why::Error(error)) => return fails(&error.to_string()),
+        Err(Interruption::Error(error)) => return fails(&error.to_string()),
     };
     let answer: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap_or_default();
     if answer["ok"] != true {
@@ -71,8 +71,8 @@ pub(super) async fn probe(jail: &Jail) -> Probe {
     })
 }
 
-async fn smoke(jail: &Jail) -> Result<CallOutcome, Why> {
-    let failed = |error: std::io::Error| Why::Error(SandboxError::Unavailable(error.to_string()));
+async fn smoke(jail: &Jail) -> Result<CallOutcome, Interruption> {
+    let failed = |error: std::io::Error| Interruption::Error(SandboxError::Unavailable(error.to_string()));
     let machine = Arc::clone(&jail.0);
     let build = move || {
         let (kind, artifact) = match &machine.options.node {
@@ -84,12 +84,13 @@ async fn smoke(jail: &Jail) -> Result<CallOutcome, Why> {
         };
         let egress = Egress::new(Vec::new(), TrustRoots::public(), Arc::new(SystemResolver));
         let artifact = artifact.map_err(failed)?;
-        Program::build(machine, kind, artifact, Arc::new(egress), Limits::default()).map_err(Why::Error)
+        Program::build(machine, kind, artifact, Arc::new(egress), Limits::default())
+            .map_err(Interruption::Error)
     };
     let program = tokio::task::spawn_blocking(build);
     let program = program
         .await
-        .map_err(|error| Why::Error(SandboxError::Unavailable(error.to_string())))??;
+        .map_err(|error| Interruption::Error(SandboxError::Unavailable(error.to_string())))??;
     let call = Call {
         method: INIT_ARGUMENT,
         params_json: SMOKE_PARAMS,

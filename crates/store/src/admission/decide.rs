@@ -4,12 +4,12 @@ use genkan_db::Tx;
 use genkan_protocol::EmailAddress;
 
 use super::home::has_own;
-use super::known::{self, Company};
+use super::known::{self, OrganizationFacts};
 use super::vouch::{self, VouchedAddress};
-use super::{Claim, Recognized, Refusal};
+use super::{Claim, Recognition, Refusal};
 use crate::connection::{Connection, hosted_domain};
 use crate::identity::relink;
-use crate::membership::{self, Membership, Room, Status};
+use crate::membership::{self, Capacity, Membership, Status};
 use crate::proof::Proof;
 use crate::session_policy::SessionPolicy;
 use crate::user::{self, User};
@@ -35,14 +35,14 @@ pub(super) struct Admission {
     /// The membership that they had in the organization before.
     pub(super) membership: Option<Membership>,
     /// The organization's free places, if they are to take one.
-    pub(super) room: Option<Room>,
+    pub(super) room: Option<Capacity>,
     /// The organization's own limits for sessions.
     pub(super) policy: Option<SessionPolicy>,
 }
 
 impl Admission {
-    pub(super) fn recognized(self) -> Recognized {
-        Recognized {
+    pub(super) fn recognition(self) -> Recognition {
+        Recognition {
             user: match self.person {
                 Person::Known(user) | Person::Linked(user) => Some(user),
                 Person::New(_) => None,
@@ -159,7 +159,7 @@ async fn by_connection(
         None => vouch::by_connection(tx, &connection, &claim.profile).await?,
     };
     let (membership, policy) = match company {
-        Some(Company {
+        Some(OrganizationFacts {
             membership, policy, ..
         }) => (membership, policy),
         None => (None, None),

@@ -9,7 +9,7 @@ use genkan_db::{Tx, p};
 use super::vouch::speaks_for;
 use crate::connection::{self, Connection};
 use crate::membership::{self, Status};
-use crate::organization::other_ways::{self, Closed};
+use crate::organization::other_ways::{self, ClosureReason};
 use crate::session::Session;
 use crate::session_policy;
 use crate::{Error, OrganizationId, Timestamp, user};
@@ -63,7 +63,7 @@ pub async fn may_enter(
     now: Timestamp,
 ) -> Result<Result<Entry, Barrier>, Error> {
     let closed = other_ways::closed(tx, organization_id).await?;
-    if closed == Some(Closed::HasConnection) {
+    if closed == Some(ClosureReason::HasConnection) {
         return Ok(Err(Barrier::OwnConnection));
     }
     let membership = membership::find(tx, organization_id, &session.user_id).await?;
@@ -73,7 +73,7 @@ pub async fn may_enter(
         return Ok(Err(Barrier::NotMember));
     };
     // Only members learn this. To others it looks like any organization without a connection.
-    if closed == Some(Closed::HadConnection) {
+    if closed == Some(ClosureReason::HadConnection) {
         return Ok(Err(Barrier::ConnectionGone));
     }
     let connection = match &session.connection_id {

@@ -46,7 +46,7 @@ pub(super) async fn by_subject(
 }
 
 /// The facts about the organization of a connection.
-pub(super) struct Company {
+pub(super) struct OrganizationFacts {
     /// Whether it owns the domain of the address, and whether that is proved.
     pub(super) owner: Option<Owner>,
     /// Whether the connection signs in this domain.
@@ -62,7 +62,7 @@ pub(super) async fn company(
     connection: &Connection,
     organization_id: &OrganizationId,
     (email, user_id): (Option<&EmailAddress>, Option<&UserId>),
-) -> Result<Option<Company>, Error> {
+) -> Result<Option<OrganizationFacts>, Error> {
     // Locked, so that a change of the organization's session policy waits for the session that begins here.
     let sql = held!(
         tx,
@@ -96,7 +96,7 @@ pub(super) async fn company(
     let mut columns = Columns::of(&row);
     let policy = columns.optional_json("organizations.session_policy")?;
     let (is_owner, is_proved, signs_in) = (columns.bool()?, columns.bool()?, columns.bool()?);
-    Ok(Some(Company {
+    Ok(Some(OrganizationFacts {
         owner: is_owner.then(|| Owner {
             organization_id: organization_id.clone(),
             is_proved,

@@ -73,7 +73,7 @@ pub struct Profile {
 
 /// A person who is let in.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Admitted {
+pub struct AdmittedPerson {
     pub user: User,
     /// The connection that they came through. They are in its organization now.
     pub connection: Connection,
@@ -143,7 +143,7 @@ pub async fn admit(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     claim: &Claim,
-) -> Result<Result<Admitted, Refusal>, Error> {
+) -> Result<Result<AdmittedPerson, Refusal>, Error> {
     match decide(tx, claim, Mode::SignIn, at.now).await? {
         Ok(admission) => settle(tx, at, claim, admission).await,
         Err(refusal) => Ok(Err(refusal)),
@@ -152,7 +152,7 @@ pub async fn admit(
 
 /// The user whom a claim would let in.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recognized {
+pub struct Recognition {
     /// `None`: a user would be created.
     pub user: Option<User>,
     pub organization_id: Option<OrganizationId>,
@@ -167,9 +167,9 @@ pub async fn recognize(
     tx: &mut Tx<'_>,
     claim: &Claim,
     now: Timestamp,
-) -> Result<Result<Recognized, Refusal>, Error> {
+) -> Result<Result<Recognition, Refusal>, Error> {
     let decided = decide(tx, claim, Mode::SignIn, now).await?;
-    Ok(decided.map(Admission::recognized))
+    Ok(decided.map(Admission::recognition))
 }
 
 /// As [`recognize`], but also for a disabled connection: what a sign-in would lead to if it were enabled.
@@ -181,9 +181,9 @@ pub async fn rehearse(
     tx: &mut Tx<'_>,
     claim: &Claim,
     now: Timestamp,
-) -> Result<Result<Recognized, Refusal>, Error> {
+) -> Result<Result<Recognition, Refusal>, Error> {
     let decided = decide(tx, claim, Mode::Rehearsal, now).await?;
-    Ok(decided.map(Admission::recognized))
+    Ok(decided.map(Admission::recognition))
 }
 
 /// Whether a claim is still the latest word: its connection was not changed since `since`, and its person

@@ -5,11 +5,11 @@ use genkan_protocol::EmailAddress;
 
 use super::decide::{Admission, Person, Standing};
 use super::vouch::VouchedAddress;
-use super::{Admitted, Claim, Profile, Refusal, Roles, home};
+use super::{AdmittedPerson, Claim, Profile, Refusal, Roles, home};
 use crate::connection::Connection;
 use crate::event::{self, Entry, Kind, Object, shape};
 use crate::identity::{self, relink};
-use crate::membership::{self, AssignedRoles, Membership, NewMember, ProvisioningMethod, Room};
+use crate::membership::{self, AssignedRoles, Capacity, Membership, NewMember, ProvisioningMethod};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, OrganizationId, RelinkPermissionId, Stamp, UserId, role};
 
@@ -20,7 +20,7 @@ async fn join(
     at: Stamp<'_>,
     organization_id: &OrganizationId,
     user_id: &UserId,
-    (standing, room): (Standing, Option<Room>),
+    (standing, room): (Standing, Option<Capacity>),
 ) -> Result<Option<Object>, Error> {
     match (standing, room) {
         (Standing::Stranger, Some(room)) => {
@@ -42,7 +42,7 @@ pub(super) async fn settle(
     at: Stamp<'_>,
     claim: &Claim,
     admission: Admission,
-) -> Result<Result<Admitted, Refusal>, Error> {
+) -> Result<Result<AdmittedPerson, Refusal>, Error> {
     let Admission {
         connection,
         subject,
@@ -111,7 +111,7 @@ pub(super) async fn settle(
         }
         event::record(tx, at, entry).await?;
     }
-    Ok(Ok(Admitted {
+    Ok(Ok(AdmittedPerson {
         user,
         connection,
         user_created,

@@ -6,7 +6,7 @@
 use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
 
-use super::known::Company;
+use super::known::OrganizationFacts;
 use super::{Profile, Refusal};
 use crate::connection::{self, Connection, EmailTrust};
 use crate::domain::{self, Owner};
@@ -23,7 +23,7 @@ pub(super) struct VouchedAddress {
 /// The parties that vouch for an address. Each decides how far its word reaches. A passkey is not among them: it
 /// identifies a person, and no address.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Voice<'a> {
+pub(super) enum Voucher<'a> {
     /// The connection of an organization.
     Organization {
         id: &'a OrganizationId,
@@ -55,12 +55,12 @@ pub(super) struct AddressFacts {
     /// The organization that owns its domain.
     owner: Option<Owner>,
     /// The connection by which that organization signs in the domain. It has precedence over other ways.
-    way: Option<OwnWay>,
+    way: Option<OwnConnection>,
 }
 
 /// A company's own connection.
 #[derive(Debug, Clone)]
-struct OwnWay {
+struct OwnConnection {
     connection_id: ConnectionId,
     is_enabled: bool,
 }
@@ -73,7 +73,7 @@ impl AddressFacts {
         let id = &owner.organization_id;
         let way = connection::domains::find_set_up_for(tx, id, email.domain()).await?;
         Ok(Self {
-            way: way.map(|connection| OwnWay {
+            way: way.map(|connection| OwnConnection {
                 connection_id: connection.id,
                 is_enabled: connection.enabled,
             }),
@@ -97,9 +97,9 @@ impl AddressFacts {
     }
 }
 
-/// Whether a voice counts for an address.
+/// Whether a voucher counts for an address.
 pub(super) fn vouches(
-    voice: Voice<'_>,
+    voucher: Voucher<'_>,
     address: &EmailAddress,
     ground: &AddressFacts,
 ) -> Result<VouchedAddress, Refusal> {
@@ -107,8 +107,8 @@ pub(super) fn vouches(
         let owner = ground.owner.as_ref();
         owner.filter(|owner| owner.organization_id == *id)
     };
-    let is_proved = match voice {
-        Voice::Organization {
+    let is_proved = match voucher {
+        Voucher::Organization {
             id,
             signs_in,
             is_verified,
@@ -118,19 +118,19 @@ pub(super) fn vouches(
             Some(_) if !is_verified => return Err(Refusal::EmailNotVerified),
             Some(owner) => owner.is_proved,
         },
-        Voice::Environment { is_authoritative } => match (ground.leads_elsewhere(), is_authoritative) {
+        Voucher::Environment { is_authoritative } => match (ground.leads_elsewhere(), is_authoritative) {
             // This comes first: a company's own sign-in closes every other way.
             (Some(led), _) => return Err(led),
             (None, None) => return Err(Refusal::EmailNotTrusted),
             (None, Some(false)) => return Err(Refusal::EmailNotVerified),
             (None, Some(true)) => true,
         },
-        Voice::Mail { to } if to != address => return Err(Refusal::EmailNotTrusted),
-        Voice::Mail { .. } => match ground.leads_elsewhere() {
+        Voucher::Mail { to } if to != address => return Err(Refusal::EmailNotTrusted),
+        Voucher::Mail { .. } => match ground.leads_elsewhere() {
             Some(led) => return Err(led),
             None => true,
         },
-        Voice::Directory {
+        Voucher::Directory {
             organization_id,
             is_enabled,
             has_person,
@@ -157,10 +157,10 @@ pub(super) async fn by_connection(
     let Some(id) = &connection.organization_id else {
         let ground = AddressFacts::read(tx, email).await?;
         // No provider's rules are written down yet, and its flag alone could be anybody's word.
-        let voice = Voice::Environment {
+        let voucher = Voucher::Environment {
             is_authoritative: None,
         };
-        return Ok(vouches(voice, email, &ground));
+        return Ok(vouches(voucher, email, &ground));
     };
     by_organization(tx, connection, email, (id, is_verified(connection, profile))).await
 }
@@ -169,12 +169,12 @@ pub(super) async fn by_connection(
 pub(super) fn by_company(
     connection: &Connection,
     profile: &Profile,
-    company: &Company,
+    company: &OrganizationFacts,
 ) -> Result<VouchedAddress, Refusal> {
     let (Some(email), Some(id)) = (&profile.email, &connection.organization_id) else {
         return Err(Refusal::EmailMissing);
     };
-    let voice = Voice::Organization {
+    let voucher = Voucher::Organization {
         id,
         signs_in: company.signs_in,
         is_verified: is_verified(connection, profile),
@@ -183,7 +183,7 @@ pub(super) fn by_company(
         owner: company.owner.clone(),
         way: None,
     };
-    vouches(voice, email, &ground)
+    vouches(voucher, email, &ground)
 }
 
 /// Whether a connection may vouch for an address, and if so, whether its domain is proved. Nobody is
@@ -210,12 +210,12 @@ async fn by_organization(
     let owner = domain::find_owner(tx, email.domain()).await?;
     let owner = owner.filter(|owner| owner.organization_id == *id);
     let signs_in = owner.is_some() && connection::domains::may_vouch(tx, connection, email.domain()).await?;
-    let voice = Voice::Organization {
+    let voucher = Voucher::Organization {
         id,
         signs_in,
         is_verified,
     };
-    Ok(vouches(voice, email, &AddressFacts { owner, way: None }))
+    Ok(vouches(voucher, email, &AddressFacts { owner, way: None }))
 }
 
 fn is_verified(connection: &Connection, profile: &Profile) -> bool {
@@ -233,7 +233,7 @@ pub(super) async fn by_mail(
     claimed: &EmailAddress,
 ) -> Result<Result<VouchedAddress, Refusal>, Error> {
     let ground = AddressFacts::read(tx, claimed).await?;
-    Ok(vouches(Voice::Mail { to }, claimed, &ground))
+    Ok(vouches(Voucher::Mail { to }, claimed, &ground))
 }
 
 /// The address that a directory claims for one of its people.
@@ -255,12 +255,12 @@ pub(super) async fn by_directory(
         )
         .await?;
     let owner = domain::find_owner(tx, email.domain()).await?;
-    let voice = Voice::Directory {
+    let voucher = Voucher::Directory {
         organization_id: &directory.organization_id,
         is_enabled: directory.enabled,
         has_person: person.is_some(),
     };
-    Ok(vouches(voice, email, &AddressFacts { owner, way: None }))
+    Ok(vouches(voucher, email, &AddressFacts { owner, way: None }))
 }
 
 /// The company's own sign-in that an address leads to.
@@ -280,13 +280,13 @@ mod tests {
         OrganizationId::parse(id).unwrap()
     }
 
-    fn ground(Around { owner, way }: Around) -> AddressFacts {
+    fn ground(Situation { owner, way }: Situation) -> AddressFacts {
         AddressFacts {
             owner: owner.map(|(id, is_proved)| Owner {
                 organization_id: organization(id),
                 is_proved,
             }),
-            way: way.map(|is_enabled| OwnWay {
+            way: way.map(|is_enabled| OwnConnection {
                 connection_id: ConnectionId::parse(WAY).unwrap(),
                 is_enabled,
             }),
@@ -296,13 +296,13 @@ mod tests {
     /// The owner of the domain, whether that is proved, whether a connection of the owner signs it in, and
     /// whether that is enabled.
     #[derive(Debug, Clone, Copy)]
-    struct Around {
+    struct Situation {
         owner: Option<(&'static str, bool)>,
         way: Option<bool>,
     }
 
     /// All combinations.
-    fn everything_around() -> impl Iterator<Item = Around> {
+    fn all_situations() -> impl Iterator<Item = Situation> {
         let owners = [
             None,
             Some((OURS, false)),
@@ -313,22 +313,22 @@ mod tests {
         let ways = [None, Some(false), Some(true)];
         owners
             .into_iter()
-            .flat_map(move |owner| ways.into_iter().map(move |way| Around { owner, way }))
+            .flat_map(move |owner| ways.into_iter().map(move |way| Situation { owner, way }))
     }
 
     fn ada() -> EmailAddress {
         EmailAddress::parse("ada@acme.test").unwrap()
     }
 
-    fn asked(voice: Voice<'_>, around: Around) -> Result<bool, Refusal> {
-        let vouched = vouches(voice, &ada(), &ground(around))?;
+    fn asked(voucher: Voucher<'_>, situation: Situation) -> Result<bool, Refusal> {
+        let vouched = vouches(voucher, &ada(), &ground(situation))?;
         assert_eq!(vouched.email, ada());
         Ok(vouched.is_proved)
     }
 
     /// The result if the domain is proved and its company has a connection for it.
-    fn led(around: Around) -> Option<Result<bool, Refusal>> {
-        match (around.owner, around.way) {
+    fn led(situation: Situation) -> Option<Result<bool, Refusal>> {
+        match (situation.owner, situation.way) {
             (Some((owner, true)), Some(true)) => Some(Err(Refusal::LedElsewhere {
                 organization_id: organization(owner),
                 connection_id: ConnectionId::parse(WAY).unwrap(),
@@ -341,34 +341,34 @@ mod tests {
     #[test]
     fn a_connection_speaks_for_the_domains_of_its_own_organization() {
         let id = organization(OURS);
-        for around in everything_around() {
+        for situation in all_situations() {
             for (signs_in, is_verified) in [(false, false), (false, true), (true, false), (true, true)] {
-                let voice = Voice::Organization {
+                let voucher = Voucher::Organization {
                     id: &id,
                     signs_in,
                     is_verified,
                 };
-                let expected = match around.owner {
+                let expected = match situation.owner {
                     Some((OURS, is_proved)) if signs_in && is_verified => Ok(is_proved),
                     Some((OURS, _)) if signs_in => Err(Refusal::EmailNotVerified),
                     _ => Err(Refusal::EmailNotTrusted),
                 };
-                assert_eq!(asked(voice, around), expected, "{voice:?} {around:?}");
+                assert_eq!(asked(voucher, situation), expected, "{voucher:?} {situation:?}");
             }
         }
     }
 
     #[test]
     fn a_social_provider_speaks_for_what_is_its_own_where_no_company_signs_people_in() {
-        for around in everything_around() {
+        for situation in all_situations() {
             for is_authoritative in [None, Some(false), Some(true)] {
-                let expected = led(around).unwrap_or(match is_authoritative {
+                let expected = led(situation).unwrap_or(match is_authoritative {
                     None => Err(Refusal::EmailNotTrusted),
                     Some(false) => Err(Refusal::EmailNotVerified),
                     Some(true) => Ok(true),
                 });
-                let voice = Voice::Environment { is_authoritative };
-                assert_eq!(asked(voice, around), expected, "{voice:?} {around:?}");
+                let voucher = Voucher::Environment { is_authoritative };
+                assert_eq!(asked(voucher, situation), expected, "{voucher:?} {situation:?}");
             }
         }
     }
@@ -376,13 +376,17 @@ mod tests {
     #[test]
     fn a_mail_speaks_for_its_one_address_where_no_company_signs_people_in() {
         let neighbours = ["bob@acme.test", "ada@sub.acme.test", "ada+1@acme.test"];
-        for around in everything_around() {
-            let expected = led(around).unwrap_or(Ok(true));
-            assert_eq!(asked(Voice::Mail { to: &ada() }, around), expected, "{around:?}");
+        for situation in all_situations() {
+            let expected = led(situation).unwrap_or(Ok(true));
+            assert_eq!(
+                asked(Voucher::Mail { to: &ada() }, situation),
+                expected,
+                "{situation:?}"
+            );
             for neighbour in neighbours {
                 let to = EmailAddress::parse(neighbour).unwrap();
-                let told = asked(Voice::Mail { to: &to }, around);
-                assert_eq!(told, Err(Refusal::EmailNotTrusted), "{neighbour} {around:?}");
+                let told = asked(Voucher::Mail { to: &to }, situation);
+                assert_eq!(told, Err(Refusal::EmailNotTrusted), "{neighbour} {situation:?}");
             }
         }
     }
@@ -390,18 +394,18 @@ mod tests {
     #[test]
     fn a_directory_speaks_for_its_own_people_in_its_organizations_domains() {
         let organization_id = organization(OURS);
-        for around in everything_around() {
+        for situation in all_situations() {
             for (is_enabled, has_person) in [(false, false), (false, true), (true, false), (true, true)] {
-                let voice = Voice::Directory {
+                let voucher = Voucher::Directory {
                     organization_id: &organization_id,
                     is_enabled,
                     has_person,
                 };
-                let expected = match around.owner {
+                let expected = match situation.owner {
                     Some((OURS, is_proved)) if is_enabled && has_person => Ok(is_proved),
                     _ => Err(Refusal::EmailNotTrusted),
                 };
-                assert_eq!(asked(voice, around), expected, "{voice:?} {around:?}");
+                assert_eq!(asked(voucher, situation), expected, "{voucher:?} {situation:?}");
             }
         }
     }

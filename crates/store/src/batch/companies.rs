@@ -14,7 +14,7 @@ use crate::{Error, OrganizationId, Stamp, environment, search};
 
 /// What is known about the organizations with some external ids, and what new ones could collide with.
 #[derive(Debug, Default)]
-pub struct Companies {
+pub struct OrganizationIndex {
     by_external_id: HashMap<String, Organization>,
     slugs: HashSet<String>,
     /// The domains that have an owner.
@@ -38,7 +38,7 @@ static DOMAINS: LazyLock<Many> = LazyLock::new(|| {
     Many::find(select, &[("organization_id", ColumnType::Text)])
 });
 
-impl Companies {
+impl OrganizationIndex {
     /// Reads the organizations with these external ids and their domains, and finds out which of these
     /// slugs and domains are taken.
     ///
@@ -105,9 +105,9 @@ fn texts(keys: &[String]) -> Vec<Value<'_>> {
 
 /// Organizations that are not written yet, in the order of their lines.
 #[derive(Debug, Default)]
-pub struct NewCompanies(Vec<(Organization, Vec<Domain>)>);
+pub struct NewOrganizations(Vec<(Organization, Vec<Domain>)>);
 
-impl NewCompanies {
+impl NewOrganizations {
     /// Adds an organization. The caller knows that its external id, its slug and its domains are free.
     pub fn add(&mut self, organization: Organization, domains: Vec<Domain>) {
         self.0.push((organization, domains));

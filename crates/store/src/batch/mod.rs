@@ -10,6 +10,6 @@ mod companies;
 mod people;
 mod places;
 
-pub use companies::{Companies, NewCompanies};
-pub use people::{NewPeople, People, owners};
-pub use places::{Join, Places};
+pub use companies::{NewOrganizations, OrganizationIndex};
+pub use people::{NewUsers, UserIndex, owners};
+pub use places::{JoinableOrganizations, NewMembership};

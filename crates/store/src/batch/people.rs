@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use genkan_db::{ColumnType, Many, Tx, Value, p};
 
-use super::places::Join;
+use super::places::NewMembership;
 use crate::event::{self, Entry, Kind};
 use crate::role::role_names;
 use crate::row::{Columns, lines};
@@ -14,7 +14,7 @@ use crate::{Error, OrganizationId, Stamp, Timestamp, UserId, search};
 
 /// What is known about the users in some lines.
 #[derive(Debug, Default)]
-pub struct People {
+pub struct UserIndex {
     by_email: HashMap<String, User>,
     external_ids: HashSet<String>,
     roles: HashMap<(OrganizationId, UserId), Vec<String>>,
@@ -48,7 +48,7 @@ static OWNERS: LazyLock<Many> = LazyLock::new(|| {
     Many::find(select, &[("domain", ColumnType::Text)])
 });
 
-impl People {
+impl UserIndex {
     /// Reads the users with these addresses, and which of these external ids are taken.
     ///
     /// # Errors
@@ -132,9 +132,9 @@ fn values<'v>(texts: &BTreeSet<&'v str>) -> Vec<Value<'v>> {
 
 /// Users and memberships that are not written yet, in the order of their lines.
 #[derive(Debug, Default)]
-pub struct NewPeople {
+pub struct NewUsers {
     users: Vec<NewUser>,
-    joins: Vec<Join>,
+    joins: Vec<NewMembership>,
     /// What the events report, in order.
     steps: Vec<Step>,
     proved: Vec<UserId>,
@@ -153,7 +153,7 @@ enum Step {
     Join(usize),
 }
 
-impl NewPeople {
+impl NewUsers {
     /// Adds a user. The caller knows that the address and the external id are free.
     pub fn add(&mut self, user: User, is_proved: bool) {
         self.steps.push(Step::User(self.users.len()));
@@ -161,7 +161,7 @@ impl NewPeople {
     }
 
     /// Adds a membership.
-    pub fn join(&mut self, join: Join) {
+    pub fn join(&mut self, join: NewMembership) {
         self.steps.push(Step::Join(self.joins.len()));
         self.joins.push(join);
     }

@@ -15,7 +15,7 @@ use crate::{Error, OrganizationId, RoleId, Stamp, UserId};
 
 /// The organizations that some lines name by identifier or external id.
 #[derive(Debug, Default)]
-pub struct Places {
+pub struct JoinableOrganizations {
     by_external_id: HashMap<String, OrganizationId>,
     places: HashMap<OrganizationId, KnownOrganization>,
     roles: Vec<KnownRole>,
@@ -43,7 +43,7 @@ struct KnownRole {
 
 /// A new member, with everything that is written about them.
 #[derive(Debug)]
-pub struct Join {
+pub struct NewMembership {
     pub(super) organization_id: OrganizationId,
     pub(super) user_id: UserId,
     pub(super) method: ProvisioningMethod,
@@ -52,7 +52,7 @@ pub struct Join {
     object: Object,
 }
 
-impl Join {
+impl NewMembership {
     pub fn organization_id(&self) -> &OrganizationId {
         &self.organization_id
     }
@@ -88,7 +88,7 @@ static OWN_ROLES: LazyLock<Many> = LazyLock::new(|| {
     Many::find(select, &[("organization_id", ColumnType::Text)])
 });
 
-impl Places {
+impl JoinableOrganizations {
     /// Reads the organizations with these identifiers or external ids.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl Places {
         organization_id: &OrganizationId,
         user: &User,
         (method, names): (ProvisioningMethod, &[String]),
-    ) -> Option<Join> {
+    ) -> Option<NewMembership> {
         let place = self
             .places
             .get(organization_id)
@@ -206,7 +206,7 @@ impl Places {
             accepted_at: Some(at.now.as_micros()),
             expires_at: None,
         });
-        Some(Join {
+        Some(NewMembership {
             organization_id: organization_id.clone(),
             user_id: user.id.clone(),
             method,

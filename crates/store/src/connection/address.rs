@@ -1,12 +1,12 @@
-//! The addresses of a connection's pages, below `/sso/v1/{kind}/{connection}`.
+//! The addresses of a connection's endpoints, below `/sso/v1/{kind}/{connection}`.
 
 use std::fmt::Display;
 
 use super::{Connection, Kind};
 
-/// A page of one connection.
+/// An endpoint of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
+pub enum Endpoint {
     /// Our identifier and metadata for the provider.
     Entity,
     /// The provider's answer.
@@ -19,7 +19,7 @@ pub enum Page {
     Logout,
 }
 
-impl Page {
+impl Endpoint {
     const fn suffix(self) -> &'static str {
         match self {
             Self::Entity => "",
@@ -31,15 +31,15 @@ impl Page {
     }
 }
 
-/// The path of a page. For a route, `connection` is the name of its parameter.
-pub fn path(kind: Kind, connection: impl Display, page: Page) -> String {
+/// The path of an endpoint. For a route, `connection` is the name of its parameter.
+pub fn path(kind: Kind, connection: impl Display, endpoint: Endpoint) -> String {
     let kind = kind.as_str().to_ascii_lowercase();
-    format!("/sso/v1/{kind}/{connection}{}", page.suffix())
+    format!("/sso/v1/{kind}/{connection}{}", endpoint.suffix())
 }
 
 impl Connection {
-    /// The path of one of its pages.
-    pub fn path(&self, page: Page) -> String {
-        path(self.kind(), &self.id, page)
+    /// The path of one of its endpoints.
+    pub fn path(&self, endpoint: Endpoint) -> String {
+        path(self.kind(), &self.id, endpoint)
     }
 }

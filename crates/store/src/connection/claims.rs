@@ -84,12 +84,12 @@ pub struct UpgradeDecisions {
     /// Connections that have no roles claim and therefore give no roles any more.
     pub unnamed_roles: i64,
     /// Roles that such connections gave. They are taken back as people sign in.
-    pub given: Vec<GivenRole>,
+    pub given: Vec<ProviderRole>,
 }
 
 /// A role that people have from a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenRole {
+pub struct ProviderRole {
     pub connection_id: ConnectionId,
     pub role: String,
     pub members: i64,
@@ -129,7 +129,7 @@ pub async fn undecided(tx: &mut Tx<'_>) -> Result<UpgradeDecisions, Error> {
         .await?;
     let read = |row| {
         let mut columns = Columns::of(row);
-        Ok(GivenRole {
+        Ok(ProviderRole {
             connection_id: columns.id()?,
             role: columns.text()?,
             members: columns.int()?,

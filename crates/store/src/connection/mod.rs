@@ -28,7 +28,7 @@ use crate::{
     environment, session,
 };
 
-pub use address::{Page, path};
+pub use address::{Endpoint, path};
 pub use change::{Attributes, Change, ChangeEffect, ChangeError, MAX_SECRET_BYTES, NewSecret, apply};
 pub use claims::RolesFrom;
 pub use edit::Edit;

@@ -11,7 +11,7 @@ use crate::event::{self, Entry, Object};
 use crate::row::{Columns, words};
 use crate::{DomainId, Error, OrganizationId, Stamp, Timestamp, conflict, environment};
 
-pub use proof::{DomainProof, Giver, Owner, Proof, count_unproved, find_owner, prove, with_record};
+pub use proof::{Claimant, DomainProof, Owner, Proof, count_unproved, find_owner, prove, with_record};
 pub use public_mail::{PublicMail, public_mail_in_force, refuse_public_mail};
 
 words! {
@@ -67,7 +67,7 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// A domain that the person who enters it answers for, see [`Self::given_by`].
+    /// A domain that the person who enters it answers for, see [`Self::claimed_by`].
     pub fn new(
         id: DomainId,
         organization_id: OrganizationId,
@@ -199,7 +199,7 @@ pub async fn set_kind(
     at: Stamp<'_>,
     domain: &Domain,
     kind: Kind,
-    giver: Giver,
+    claimant: Claimant,
 ) -> Result<(), Error> {
     if domain.kind == kind {
         return Ok(());
@@ -208,7 +208,7 @@ pub async fn set_kind(
         return Err(Error::Stale);
     }
     let (id, organization_id) = (domain.id.clone(), domain.organization_id.clone());
-    let given = Domain::new(id, organization_id, domain.name.clone(), kind, at.now).given_by(giver);
+    let given = Domain::new(id, organization_id, domain.name.clone(), kind, at.now).claimed_by(claimant);
     let given = Domain {
         created_at: domain.created_at,
         ..given
@@ -307,7 +307,7 @@ pub async fn list(tx: &mut Tx<'_>, organization_id: &OrganizationId) -> Result<V
 
 /// Which domains of an organization to list.
 #[derive(Debug, Clone, Copy)]
-pub struct Part {
+pub struct DomainRange {
     pub kind: Option<Kind>,
     pub skip: u32,
     pub limit: u32,
@@ -321,7 +321,7 @@ pub struct Part {
 pub async fn list_part(
     tx: &mut Tx<'_>,
     organization_id: &OrganizationId,
-    part: Part,
+    part: DomainRange,
 ) -> Result<Vec<Domain>, Error> {
     let rows = tx
         .all(

@@ -36,7 +36,7 @@ pub struct DomainProof {
 
 /// The person who enters a domain of an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Giver {
+pub enum Claimant {
     /// A person with management credentials or the command line. The domain is active at once, unless this
     /// instance requires the TXT record (`domains.require_proof`).
     Operator { require_proof: bool },
@@ -46,8 +46,8 @@ pub enum Giver {
     Developer,
 }
 
-impl Giver {
-    /// The giver of a domain that was entered with management credentials.
+impl Claimant {
+    /// The claimant of a domain that was entered with management credentials.
     pub const fn with_credentials(is_development: bool, require_proof: bool) -> Self {
         if is_development && !require_proof {
             Self::Developer
@@ -58,22 +58,22 @@ impl Giver {
 }
 
 impl Domain {
-    /// The same domain, with the status that the word of `giver` gives it.
+    /// The same domain, with the status that the word of `claimant` gives it.
     #[must_use]
-    pub fn given_by(mut self, giver: Giver) -> Self {
+    pub fn claimed_by(mut self, claimant: Claimant) -> Self {
         if self.kind != Kind::OrganizationDomain {
             return self;
         }
-        match giver {
-            Giver::Developer => {
+        match claimant {
+            Claimant::Developer => {
                 self.proved = Some(DomainProof {
                     by: Proof::Development,
                     at: self.created_at,
                     actor: None,
                 });
             }
-            Giver::Operator { require_proof: false } => self.txt_value = txt_value(),
-            Giver::Operator { require_proof: true } | Giver::Customer => {
+            Claimant::Operator { require_proof: false } => self.txt_value = txt_value(),
+            Claimant::Operator { require_proof: true } | Claimant::Customer => {
                 self.status = Status::Pending;
                 self.method = Method::Dns;
                 self.txt_value = txt_value();

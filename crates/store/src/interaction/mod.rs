@@ -34,7 +34,7 @@ pub const AWAY: Duration = upstream_request::LIFETIME.saturating_add(Duration::f
 
 /// How long a proof may wait until the person confirms it. Afterwards they must go to the provider again,
 /// because another person may sit at the browser by then.
-pub const HELD: Duration = Duration::from_secs(15 * 60);
+pub const CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// The most interactions of one browser, which is more than anybody has sign-in tabs. To make room, expired
 /// ones are replaced first, then those that another site began and from which nobody came back, then the
@@ -89,9 +89,9 @@ impl Interaction {
     }
 }
 
-/// The proof of an identity provider while the person has not confirmed it.
+/// The proof of an identity provider. It counts once the person has confirmed it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Held {
+pub struct PendingProof {
     // Earlier versions stored it under this name.
     #[serde(alias = "arrival")]
     pub claim: Claim,
@@ -297,17 +297,22 @@ fn read_columns(columns: &mut Columns<'_>) -> Result<Interaction, Error> {
 /// # Errors
 ///
 /// [`Error::Stale`] as in [`advance`].
-pub async fn hold(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, held: &Held) -> Result<(), Error> {
+pub async fn hold(
+    tx: &mut Tx<'_>,
+    id: &InteractionId,
+    from: &Stage,
+    proof: &PendingProof,
+) -> Result<(), Error> {
     // No page accepts other proofs yet.
-    let connection_id = held.claim.proof.connection_id().ok_or(Error::Stale)?;
+    let connection_id = proof.claim.proof.connection_id().ok_or(Error::Stale)?;
     let to = Stage::Arrived {
         connection_id: connection_id.clone(),
     };
     advance(tx, id, from, &to).await?;
-    let held = json(held);
+    let proof = json(proof);
     tx.exec(
         "UPDATE interactions SET arrival = $2 WHERE id = $1",
-        p![id, &held],
+        p![id, &proof],
     )
     .await?;
     Ok(())
@@ -319,13 +324,13 @@ pub async fn hold(tx: &mut Tx<'_>, id: &InteractionId, from: &Stage, held: &Held
 /// # Errors
 ///
 /// [`Error::Stale`] if nothing is stored.
-pub async fn held(tx: &mut Tx<'_>, id: &InteractionId) -> Result<Held, Error> {
+pub async fn pending_proof(tx: &mut Tx<'_>, id: &InteractionId) -> Result<PendingProof, Error> {
     let row = tx
         .opt("SELECT arrival FROM interactions WHERE id = $1", p![id])
         .await?;
     let row = row.ok_or(Error::Stale)?;
-    let held = Columns::of(&row).optional_json("interactions.arrival")?;
-    held.ok_or(Error::Stale)
+    let pending = Columns::of(&row).optional_json("interactions.arrival")?;
+    pending.ok_or(Error::Stale)
 }
 
 /// Moves an interaction from the stage that was read to the next one. If two requests do so at once (a

@@ -104,7 +104,7 @@ pub(crate) async fn take_place(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     joining: &NewMember<'_>,
-    room: Room,
+    room: Capacity,
 ) -> Result<(Membership, Object), Error> {
     enter(tx, at, joining, (None, room)).await
 }
@@ -113,7 +113,7 @@ async fn enter(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     joining: &NewMember<'_>,
-    (expires_at, room): (Option<Timestamp>, Room),
+    (expires_at, room): (Option<Timestamp>, Capacity),
 ) -> Result<(Membership, Object), Error> {
     let NewMember {
         organization_id,
@@ -173,7 +173,7 @@ async fn enter(
 
 /// The free places of an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
+pub struct Capacity {
     /// There is a free place, besides the present members and open invitations.
     pub is_left: bool,
     /// The organization has no members.
@@ -194,7 +194,7 @@ pub async fn room(
     organization_id: &OrganizationId,
     user_id: Option<&UserId>,
     now: Timestamp,
-) -> Result<Room, Error> {
+) -> Result<Capacity, Error> {
     if tx.locks() {
         tx.exec(
             "UPDATE organizations SET max_allowed_users = max_allowed_users
@@ -220,7 +220,7 @@ pub async fn room(
         .ok_or(Error::Stale)?;
     let mut columns = Columns::of(&row);
     let (most, counted) = (columns.optional_int()?, columns.int()?);
-    Ok(Room {
+    Ok(Capacity {
         is_left: most.is_none_or(|most| counted < most),
         is_empty: columns.bool()?,
     })

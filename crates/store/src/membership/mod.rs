@@ -14,7 +14,7 @@ use crate::role::role_names;
 use crate::row::{Columns, json, lines, words};
 use crate::{Error, OrganizationId, Page, Stamp, Timestamp, UserId};
 
-pub use join::{NewMember, Room, create, insert, room, set_active};
+pub use join::{Capacity, NewMember, create, insert, room, set_active};
 pub(crate) use join::{activate, insert_pending, reopen, take_place};
 pub use leave::{delete, delete_with_last};
 pub use rules::check;

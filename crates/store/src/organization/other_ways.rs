@@ -12,7 +12,7 @@ use crate::{Error, OrganizationId, Stamp};
 
 /// Why there are no other ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
+pub enum ClosureReason {
     /// It has a connection, enabled or not.
     HasConnection,
     /// It had one, and no operator has allowed other ways since.
@@ -24,7 +24,7 @@ pub enum Closed {
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn closed(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<Closed>, Error> {
+pub async fn closed(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<ClosureReason>, Error> {
     let row = tx
         .opt(
             "SELECT EXISTS (SELECT 1 FROM connections c WHERE c.organization_id = o.id), had_connection_at IS NOT NULL
@@ -36,8 +36,8 @@ pub async fn closed(tx: &mut Tx<'_>, id: &OrganizationId) -> Result<Option<Close
     let mut columns = Columns::of(&row);
     let (has, had) = (columns.bool()?, columns.bool()?);
     Ok(match (has, had) {
-        (true, _) => Some(Closed::HasConnection),
-        (false, true) => Some(Closed::HadConnection),
+        (true, _) => Some(ClosureReason::HasConnection),
+        (false, true) => Some(ClosureReason::HadConnection),
         (false, false) => None,
     })
 }

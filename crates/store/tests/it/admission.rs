@@ -2,7 +2,7 @@
 //! lies.
 
 use genkan_protocol::EmailAddress;
-use genkan_store::admission::{self, Admitted, Claim, Refusal, Roles};
+use genkan_store::admission::{self, AdmittedPerson, Claim, Refusal, Roles};
 use genkan_store::connection::{self, Connection};
 use genkan_store::user;
 use genkan_store::{ConnectionId, OrganizationId, Proof, UserId, domain, identity, membership, role};
@@ -38,7 +38,7 @@ async fn a_first_login_makes_a_user_a_membership_and_an_identity() {
         first.groups = Some(vec!["engineering".to_owned()]);
         first.attributes.insert("dept".to_owned(), "R&D".into());
 
-        let Admitted {
+        let AdmittedPerson {
             user,
             connection: by,
             user_created,
@@ -68,7 +68,7 @@ async fn a_first_login_makes_a_user_a_membership_and_an_identity() {
             ("sub-1", &first.attributes)
         );
 
-        let Admitted {
+        let AdmittedPerson {
             user: again,
             user_created,
             membership_created,
@@ -86,7 +86,7 @@ async fn a_user_who_exists_is_linked_by_an_address_of_the_organization() {
     on_each_engine(async |world| {
         let (organization, connection) = world.company("acme.test").await;
         let ada = world.user("ada@acme.test").await;
-        let Admitted {
+        let AdmittedPerson {
             user,
             user_created,
             membership_created,

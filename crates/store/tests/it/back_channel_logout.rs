@@ -2,7 +2,7 @@
 
 use genkan_store::back_channel_logout::{self, BackChannelLogout, SCHEDULE};
 use genkan_store::client;
-use genkan_store::outbox::{self, AfterFailure, Claim, Kind};
+use genkan_store::outbox::{self, Claim, Kind, RetryDecision};
 use genkan_store::session::{self, Status};
 
 use crate::support::{World, on_each_engine, race, secs};
@@ -116,17 +116,17 @@ async fn a_failed_delivery_is_tried_six_times_with_growing_pauses() {
                 .tx(async |tx| back_channel_logout::failed(tx, at, &due).await)
                 .await
             {
-                AfterFailure::RetryAt(later) => {
+                RetryDecision::RetryAt(later) => {
                     let pause = later.since(at.now).as_secs();
                     assert!(claim(world, 9, now + pause - 1).await.is_empty());
                     pauses.push(pause);
                     now += pause;
                 }
-                AfterFailure::GivenUp => {
+                RetryDecision::GivenUp => {
                     assert_eq!(due.delivery.attempts as usize, SCHEDULE.attempts());
                     break;
                 }
-                AfterFailure::TakenOver => panic!("nobody else claims"),
+                RetryDecision::TakenOver => panic!("nobody else claims"),
             }
         }
         assert_eq!(pauses, [5, 30, 120, 300, 900]);

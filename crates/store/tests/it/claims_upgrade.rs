@@ -2,7 +2,7 @@
 
 use genkan_db::testing::on_each_engine;
 use genkan_db::{Db, p};
-use genkan_store::connection::claims::{GivenRole, undecided};
+use genkan_store::connection::claims::{ProviderRole, undecided};
 use genkan_store::connection::{self, Connection, RolesFrom};
 use genkan_store::session;
 use genkan_store::{ConnectionId, GrantId, MIGRATIONS, SessionId, Timestamp, grant, role};
@@ -114,7 +114,7 @@ async fn an_upgrade_names_what_was_read_and_lets_nobody_give_more() {
 
         let left = world.tx(async |tx| undecided(tx).await).await;
         assert_eq!((left.groups_by_upgrade, left.unnamed_roles), (1, 1));
-        let given = GivenRole {
+        let given = ProviderRole {
             connection_id: unnamed.id.clone(),
             role: "support".to_owned(),
             members: 1,

@@ -2,7 +2,7 @@
 
 use genkan_store::admission::{Claim, Profile, Roles};
 use genkan_store::familiar::{self, AGREED, REMEMBERED};
-use genkan_store::interaction::{self, Held, Interaction, Request, Stage, Way};
+use genkan_store::interaction::{self, Interaction, PendingProof, Request, Stage, Way};
 use genkan_store::{ConnectionId, Error, Proof};
 use serde_json::json;
 
@@ -83,7 +83,7 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
             created_at: T0,
             expires_at: T0 + secs(3600),
         };
-        let held = Held {
+        let held = PendingProof {
             claim: Claim {
                 proof: Proof::Connection {
                     connection_id: connection.id.clone(),
@@ -120,7 +120,7 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
             .unwrap();
         assert_eq!((found.stage, found.is_foreign), (arrived.clone(), true));
         let kept = world
-            .tx(async |tx| interaction::held(tx, &interaction.id).await)
+            .tx(async |tx| interaction::pending_proof(tx, &interaction.id).await)
             .await;
         assert_eq!(kept.claim.proof, held.claim.proof);
         assert_eq!(kept.claim.profile, held.claim.profile);
@@ -129,7 +129,7 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
             .tx(async |tx| interaction::advance(tx, &interaction.id, &arrived, &Stage::Completed).await)
             .await;
         let gone = world
-            .failed_tx(async |tx| interaction::held(tx, &interaction.id).await)
+            .failed_tx(async |tx| interaction::pending_proof(tx, &interaction.id).await)
             .await;
         assert!(matches!(gone, Error::Stale));
         assert_eq!(

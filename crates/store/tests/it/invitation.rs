@@ -486,6 +486,6 @@ async fn newest_letter(world: &World) -> Mail {
     let queued = world.tx(async |tx| mail::newest(tx, 1).await).await;
     match queued[0].open(&world.key).unwrap() {
         Content::Mail(mail) => mail,
-        Content::WrittenOut(_) => panic!("nobody writes letters out any more"),
+        Content::RenderedMail(_) => panic!("nobody writes letters out any more"),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use genkan_db::Tx;
 use genkan_db::testing::{Scratch, on_each};
-use genkan_store::admission::{self, Admitted, Claim, Refusal};
+use genkan_store::admission::{self, AdmittedPerson, Claim, Refusal};
 use genkan_store::client::Kind;
 use genkan_store::connection::{self, Connection};
 use genkan_store::identity::relink;
@@ -88,7 +88,7 @@ async fn sign_in(
     tx: &mut Tx<'_>,
     claim: &Claim,
     cookie: &str,
-) -> Result<Result<(Admitted, Session), Refusal>, Error> {
+) -> Result<Result<(AdmittedPerson, Session), Refusal>, Error> {
     let at = world.start();
     let admitted = match admission::admit(tx, at, claim).await? {
         Ok(admitted) => admitted,

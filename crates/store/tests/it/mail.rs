@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use genkan_store::event::{self, Filter, Kind as EventKind};
 use genkan_store::mail::{self, Content, Kind, Letter, Mail, QueuedMail};
-use genkan_store::outbox::{self, AfterFailure, Backlog, Claim};
+use genkan_store::outbox::{self, Backlog, Claim, RetryDecision};
 use genkan_store::seal::SealContext;
 use genkan_store::{Error, InstanceKey, MailId, Page, Timestamp, janitor};
 
@@ -109,7 +109,7 @@ async fn a_mail_that_a_version_before_has_written_out_is_read_as_it_is() {
             .await;
         let claimed = claim(world, T0).await;
         assert_eq!(claimed[0].kind, Kind::Invitation);
-        let Content::WrittenOut(written) = claimed[0].open(&world.key).unwrap() else {
+        let Content::RenderedMail(written) = claimed[0].open(&world.key).unwrap() else {
             panic!("it is in its words");
         };
         assert_eq!(written.to, email("ada@example.com"));
@@ -158,12 +158,12 @@ async fn a_mail_rests_longer_after_each_failure_and_is_given_up_at_last() {
                 .tx(async |tx| mail::failed(tx, at, &claimed[0], "451 later").await)
                 .await;
             match next {
-                AfterFailure::RetryAt(retry_at) => {
+                RetryDecision::RetryAt(retry_at) => {
                     rests.push(retry_at.as_secs() - now.as_secs());
                     now = retry_at;
                 }
-                AfterFailure::GivenUp => break,
-                AfterFailure::TakenOver => panic!("nobody else claims"),
+                RetryDecision::GivenUp => break,
+                RetryDecision::TakenOver => panic!("nobody else claims"),
             }
         }
         assert_eq!(rests, [5, 15, 60, 300, 900, 3600, 14_400]);
@@ -194,7 +194,7 @@ async fn a_mail_that_would_come_too_late_is_given_up_at_once() {
         let next = world
             .tx(async |tx| mail::failed(tx, world.start(), &claimed[0], "no route").await)
             .await;
-        assert_eq!(next, AfterFailure::GivenUp);
+        assert_eq!(next, RetryDecision::GivenUp);
     })
     .await;
 }

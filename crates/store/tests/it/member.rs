@@ -8,7 +8,7 @@ use crate::support::{World, on_each_engine};
 
 fn summary(members: &[Member]) -> Vec<String> {
     let belongings = |member: &Member| {
-        let line = |belonging: &member::Belonging| {
+        let line = |belonging: &member::MembershipDetails| {
             let roles: Vec<_> = belonging
                 .roles
                 .iter()

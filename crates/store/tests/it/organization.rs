@@ -1,7 +1,7 @@
 //! Organizations and their domains.
 
 use genkan_protocol::Domain as DomainName;
-use genkan_store::domain::{self, Domain, Giver, Proof};
+use genkan_store::domain::{self, Claimant, Domain, Proof};
 use genkan_store::organization::{self, Feature, Organization, Region};
 use genkan_store::session::{self, SignIn};
 use genkan_store::{Error, OrganizationId, Page, conflict, connection, environment, user};
@@ -343,10 +343,12 @@ async fn features_are_switched_on_and_off_in_order() {
 async fn a_claimed_domain_routes_nobody_until_it_is_shown() {
     on_each_engine(async |world| {
         let (one, other) = (world.organization().await.id, world.organization().await.id);
-        let claim = world.new_domain(&one, "acme.test").given_by(Giver::Customer);
+        let claim = world.new_domain(&one, "acme.test").claimed_by(Claimant::Customer);
         assert_eq!(claim.txt_name().as_deref(), Some("_genkan-challenge.acme.test"));
         assert!(claim.txt_value.starts_with("genkan-domain-verification="));
-        let rival = world.new_domain(&other, "acme.test").given_by(Giver::Customer);
+        let rival = world
+            .new_domain(&other, "acme.test")
+            .claimed_by(Claimant::Customer);
         for domain in [&claim, &rival] {
             world
                 .tx(async |tx| domain::insert(tx, world.start(), domain).await)
@@ -380,7 +382,7 @@ async fn a_claimed_domain_routes_nobody_until_it_is_shown() {
         );
         let third = world
             .new_domain(&world.organization().await.id, "acme.test")
-            .given_by(Giver::Customer);
+            .claimed_by(Claimant::Customer);
         let refused = world
             .failed_tx(async |tx| domain::insert(tx, world.start(), &third).await)
             .await;

@@ -3,12 +3,12 @@
 use genkan_db::p;
 use genkan_db::testing::Scratch;
 use genkan_store::event::{self, Filter, Kind};
-use genkan_store::organization::other_ways::{self, Closed};
+use genkan_store::organization::other_ways::{self, ClosureReason};
 use genkan_store::{Error, MIGRATIONS, OrganizationId, Page, connection};
 
 use crate::support::{World, on_each_engine};
 
-async fn closed(world: &World, id: &OrganizationId) -> Option<Closed> {
+async fn closed(world: &World, id: &OrganizationId) -> Option<ClosureReason> {
     world.tx(async |tx| other_ways::closed(tx, id).await).await
 }
 
@@ -31,7 +31,7 @@ async fn that_a_connection_was_on_is_remembered_until_an_operator_allows_other_w
         world
             .tx(async |tx| connection::insert(tx, world.start(), &draft).await)
             .await;
-        assert_eq!(closed(world, &id).await, Some(Closed::HasConnection));
+        assert_eq!(closed(world, &id).await, Some(ClosureReason::HasConnection));
         world
             .tx(async |tx| connection::delete(tx, world.after(1), &draft.id).await)
             .await;
@@ -61,7 +61,11 @@ async fn that_a_connection_was_on_is_remembered_until_an_operator_allows_other_w
             world
                 .tx(async |tx| connection::delete(tx, world.after(3), &own.id).await)
                 .await;
-            assert_eq!(closed(world, &id).await, Some(Closed::HadConnection), "{way}");
+            assert_eq!(
+                closed(world, &id).await,
+                Some(ClosureReason::HadConnection),
+                "{way}"
+            );
             assert!(allow(world, &id).await);
             assert_eq!(closed(world, &id).await, None);
         }
@@ -122,7 +126,7 @@ async fn an_upgrade_remembers_the_connections_that_there_are() {
         for id in names {
             read.push(closed(&world, &OrganizationId::parse(id).unwrap()).await);
         }
-        let had = Some(Closed::HadConnection);
+        let had = Some(ClosureReason::HadConnection);
         assert_eq!(read, [had, had, None, None]);
         world.db.close().await;
     }

@@ -4,7 +4,7 @@ use genkan_db::p;
 use genkan_db::testing::Scratch;
 use genkan_store::back_channel_logout::BackChannelLogout;
 use genkan_store::mail::{self, Letter, Mail, QueuedMail};
-use genkan_store::outbox::{self, AfterFailure, Backlog, Claim, Delivery, Kind};
+use genkan_store::outbox::{self, Backlog, Claim, Delivery, Kind, RetryDecision};
 use genkan_store::{Generator, InstanceKey, MIGRATIONS, Stamp, Timestamp};
 
 use crate::support::{T0, World, email, on_each_engine, race, secs};
@@ -89,7 +89,7 @@ async fn what_a_node_died_with_is_taken_over_and_its_late_word_does_not_count() 
         let next = world
             .tx(async |tx| mail::failed(tx, late, &slow, "too slow").await)
             .await;
-        assert_eq!(next, AfterFailure::TakenOver);
+        assert_eq!(next, RetryDecision::TakenOver);
         world
             .tx(async |tx| mail::give_up(tx, late, &slow, "too slow").await)
             .await;
@@ -107,7 +107,7 @@ async fn what_a_node_died_with_is_taken_over_and_its_late_word_does_not_count() 
         let next = world
             .tx(async |tx| mail::failed(tx, late, &second, "twice").await)
             .await;
-        assert_eq!(next, AfterFailure::TakenOver);
+        assert_eq!(next, RetryDecision::TakenOver);
     })
     .await;
 }
@@ -191,7 +191,7 @@ async fn what_waited_before_there_was_an_outbox_waits_in_it() {
         let next = world
             .tx(async |tx| genkan_store::back_channel_logout::failed(tx, at, &logout).await)
             .await;
-        assert_eq!(next, AfterFailure::RetryAt(due + secs(300)), "its fourth rest");
+        assert_eq!(next, RetryDecision::RetryAt(due + secs(300)), "its fourth rest");
         world.db.close().await;
     }
 }

@@ -2,7 +2,7 @@
 
 use genkan_db::testing::on_each_engine;
 use genkan_db::{Db, p};
-use genkan_store::interaction::{self, Held, Stage, Way};
+use genkan_store::interaction::{self, PendingProof, Stage, Way};
 use genkan_store::proof::{Method, Proofs};
 use genkan_store::{ConnectionId, GrantId, InteractionId, MIGRATIONS, Proof, SessionId, Timestamp};
 use genkan_store::{grant, session};
@@ -136,7 +136,9 @@ async fn sign_ins_under_way_go_on() {
                 .unwrap();
             assert_eq!(found.stage, stage);
             if id.as_str() == "lri_4" {
-                let held: Held = world.tx(async |tx| interaction::held(tx, &id).await).await;
+                let held: PendingProof = world
+                    .tx(async |tx| interaction::pending_proof(tx, &id).await)
+                    .await;
                 let proof = Proof::Connection {
                     connection_id: connection_id.clone(),
                     subject: "s".to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use genkan_db::{Db, Tx};
 use genkan_protocol::oauth::Scope;
 use genkan_protocol::{Domain as DomainName, EmailAddress};
-use genkan_store::admission::{self, Admitted, Claim, Profile, Refusal, Roles};
+use genkan_store::admission::{self, AdmittedPerson, Claim, Profile, Refusal, Roles};
 use genkan_store::client::{self, Client};
 use genkan_store::connection::{self, Connection, OidcSettings, Protocol, Settings};
 use genkan_store::domain::{self, Domain};
@@ -253,7 +253,7 @@ impl World {
         user
     }
 
-    pub(crate) async fn admit(&self, claim: &Claim) -> Result<Admitted, Refusal> {
+    pub(crate) async fn admit(&self, claim: &Claim) -> Result<AdmittedPerson, Refusal> {
         self.tx(async |tx| admission::admit(tx, self.start(), claim).await)
             .await
     }

@@ -1,9 +1,9 @@
 //! Whose word is behind an address: a domain that was only claimed, a proved one, a mail that was read, an
 //! account at Google, another subject.
 
-use genkan_store::admission::{self, Admitted, Claim, Refusal};
+use genkan_store::admission::{self, AdmittedPerson, Claim, Refusal};
 use genkan_store::connection::{self, Connection, EnableOutcome, OidcSettings};
-use genkan_store::domain::{self, Domain, Giver, Proof, Status};
+use genkan_store::domain::{self, Claimant, Domain, Proof, Status};
 use genkan_store::event::{self, Filter, Kind};
 use genkan_store::identity::relink;
 use genkan_store::organization::Organization;
@@ -76,7 +76,7 @@ async fn a_domain_that_was_only_claimed_reaches_nobody_elses_people() {
         assert_eq!(events(world, Kind::UserIdentityLinked).await, before);
         let untouched = world.tx(async |tx| user::find(tx, &cfo.id).await).await.unwrap();
         assert_eq!(untouched.name, cfo.name);
-        // A person who belongs to nobody else can come in by the word of the domain's giver.
+        // A person who belongs to nobody else can come in by the word of the domain's claimant.
         world.enter(&claim(&connection, "t", "teller@bank.test")).await;
 
         // A proved domain reaches them. Any domain does if they belong nowhere else.
@@ -151,27 +151,27 @@ async fn a_guest_keeps_their_name_whatever_the_hosts_provider_says() {
 async fn what_the_word_of_each_giver_is_worth() {
     let organization_id = OrganizationId::parse("org_1").unwrap();
     let name = genkan_protocol::Domain::parse("acme.test").unwrap();
-    let given = |giver| {
+    let given = |claimant| {
         let kind = domain::Kind::OrganizationDomain;
         let id = genkan_store::DomainId::parse("dom_1").unwrap();
-        Domain::new(id, organization_id.clone(), name.clone(), kind, T0).given_by(giver)
+        Domain::new(id, organization_id.clone(), name.clone(), kind, T0).claimed_by(claimant)
     };
-    let operator = given(Giver::with_credentials(false, false));
+    let operator = given(Claimant::with_credentials(false, false));
     assert_eq!(
         (operator.status, operator.proved.is_some()),
         (Status::Verified, false)
     );
     assert!(operator.txt_name().is_some(), "it can be proved");
-    for giver in [
-        Giver::with_credentials(false, true),
-        Giver::with_credentials(true, true),
-        Giver::Customer,
+    for claimant in [
+        Claimant::with_credentials(false, true),
+        Claimant::with_credentials(true, true),
+        Claimant::Customer,
     ] {
-        let domain = given(giver);
+        let domain = given(claimant);
         assert_eq!((domain.status, domain.proved.is_some()), (Status::Pending, false));
         assert_eq!(domain.txt_name().as_deref(), Some("_genkan-challenge.acme.test"));
     }
-    let developer = given(Giver::with_credentials(true, false));
+    let developer = given(Claimant::with_credentials(true, false));
     let proof = developer.proved.unwrap();
     assert_eq!(
         (developer.status, proof.by),
@@ -179,7 +179,7 @@ async fn what_the_word_of_each_giver_is_worth() {
     );
     let kind = domain::Kind::AllowedEmailDomain;
     let id = genkan_store::DomainId::parse("dom_1").unwrap();
-    let allowed = Domain::new(id, organization_id, name, kind, T0).given_by(Giver::Customer);
+    let allowed = Domain::new(id, organization_id, name, kind, T0).claimed_by(Claimant::Customer);
     assert_eq!(allowed.status, Status::AutoVerified, "nobody is signed in by it");
 }
 
@@ -189,7 +189,7 @@ async fn a_claim_stays_without_effect_until_it_is_proved_and_never_takes_a_domai
         let claimant = world.organization().await;
         let claim = world
             .new_domain(&claimant.id, "acme.test")
-            .given_by(Giver::Customer);
+            .claimed_by(Claimant::Customer);
         world
             .tx(async |tx| domain::insert(tx, world.start(), &claim).await)
             .await;
@@ -308,7 +308,9 @@ async fn a_claim_and_a_look_alike_domain_vouch_for_nothing() {
         let ada = world.enter(&claim(&connection, "ada", "ada@acme.test")).await;
         let domains = world.tx(async |tx| domain::list(tx, &acme.id).await).await;
         let similar = world.new_domain(&acme.id, "me.test");
-        let waiting = world.new_domain(&acme.id, "acme.test").given_by(Giver::Customer);
+        let waiting = world
+            .new_domain(&acme.id, "acme.test")
+            .claimed_by(Claimant::Customer);
         world
             .tx(async |tx| {
                 domain::delete(tx, world.start(), &acme.id, &domains[0].id).await?;
@@ -329,7 +331,7 @@ async fn allow(world: &World, connection: &ConnectionId, user: Option<&UserId>, 
         .await;
 }
 
-fn changed(known: &str) -> Result<Admitted, Refusal> {
+fn changed(known: &str) -> Result<AdmittedPerson, Refusal> {
     Err(Refusal::SubjectChanged {
         known: vec![known.to_owned()],
     })

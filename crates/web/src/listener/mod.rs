@@ -166,8 +166,8 @@ struct Door {
 
 impl Door {
     async fn accept_all(self, socket: TcpListener) {
-        let mut full = Complaint::default();
-        let mut broken = Complaint::default();
+        let mut full = LogThrottle::default();
+        let mut broken = LogThrottle::default();
         loop {
             let accepted = tokio::select! {
                 accepted = socket.accept() => accepted,
@@ -206,11 +206,11 @@ impl Door {
 
 /// Logs the first of many like events, and then one every ten seconds.
 #[derive(Debug, Default)]
-struct Complaint {
+struct LogThrottle {
     last: Option<Instant>,
 }
 
-impl Complaint {
+impl LogThrottle {
     fn log(&mut self, log: impl FnOnce()) {
         if self
             .last

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use genkan_contract::scalekit::v1::connections as wire;
 use genkan_contract::scalekit::v1::connections::OidcConnectionConfig;
 use genkan_store::connection::{
-    self, Change, Connection, Edit, NewSecret, OidcChange, OidcSettings, Page, Protocol, ProtocolChange,
+    self, Change, Connection, Edit, Endpoint, NewSecret, OidcChange, OidcSettings, Protocol, ProtocolChange,
     TokenAuthType, hosted_domain,
 };
 use genkan_store::{InstanceKey, Secret};
@@ -107,7 +107,7 @@ pub(super) fn render(api: &Api, connection: &Connection, settings: &OidcSettings
         scopes: scopes_of(&settings.scopes),
         other_scopes: Some(other_scopes_of(&settings.scopes)).filter(|scopes| !scopes.is_empty()),
         token_auth_type: token_auth_type_of(settings.token_auth_type),
-        redirect_uri: address(api, connection, Page::Callback),
+        redirect_uri: address(api, connection, Endpoint::Callback),
         pkce_enabled: Some(settings.pkce_enabled),
         idp_logout_required: Some(settings.idp_logout_required),
         // Addresses that this version does not serve are not handed out.

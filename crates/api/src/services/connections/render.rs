@@ -1,7 +1,7 @@
 //! Connections as messages. Secrets are not part of them.
 
 use genkan_contract::scalekit::v1::connections::{Connection as WireConnection, ListConnection};
-use genkan_store::connection::{Connection, Page};
+use genkan_store::connection::{Connection, Endpoint};
 
 use super::links::address;
 use super::{ConnectionView, settings, words};
@@ -26,7 +26,7 @@ pub(super) fn connection(api: &Api, shown: &ConnectionView) -> WireConnection {
         organization_id: connection.organization_id.as_ref().map(ToString::to_string),
         ui_button_title: connection.ui_button_title.clone().unwrap_or_default(),
         configuration_type: words::configuration_type_of(connection.settings.configuration_type()),
-        test_connection_uri: address(api, connection, Page::Test),
+        test_connection_uri: address(api, connection, Endpoint::Test),
         attribute_mapping: connection.settings.whole_mapping(),
         create_time: Some(render::time(connection.created_at)),
         update_time: Some(render::time(connection.updated_at)),

@@ -3,8 +3,8 @@
 use genkan_contract::scalekit::v1::connections as wire;
 use genkan_contract::scalekit::v1::connections::{SamlConnectionConfigRequest, SamlConnectionConfigResponse};
 use genkan_store::connection::{
-    Change, Connection, Edit, NameIdFormat, Page, ProtocolChange, RequestBinding, SamlChange, SamlSettings,
-    SigningOption,
+    Change, Connection, Edit, Endpoint, NameIdFormat, ProtocolChange, RequestBinding, SamlChange,
+    SamlSettings, SigningOption,
 };
 
 use super::links::address;
@@ -66,14 +66,16 @@ pub(super) fn render(
     connection: &Connection,
     settings: &SamlSettings,
 ) -> SamlConnectionConfigResponse {
-    let own = |entered: &Option<String>, page: Page| {
-        entered.clone().unwrap_or_else(|| address(api, connection, page))
+    let own = |entered: &Option<String>, endpoint: Endpoint| {
+        entered
+            .clone()
+            .unwrap_or_else(|| address(api, connection, endpoint))
     };
     SamlConnectionConfigResponse {
-        sp_entity_id: own(&settings.sp_entity_id, Page::Entity),
-        sp_assertion_url: own(&settings.sp_assertion_url, Page::Callback),
-        sp_metadata_url: address(api, connection, Page::Entity),
-        sp_slo_url: Some(own(&settings.sp_slo_url, Page::Logout)),
+        sp_entity_id: own(&settings.sp_entity_id, Endpoint::Entity),
+        sp_assertion_url: own(&settings.sp_assertion_url, Endpoint::Callback),
+        sp_metadata_url: address(api, connection, Endpoint::Entity),
+        sp_slo_url: Some(own(&settings.sp_slo_url, Endpoint::Logout)),
         idp_metadata_url: settings.idp_metadata_url.clone(),
         idp_entity_id: settings.idp_entity_id.clone(),
         idp_sso_url: settings.idp_sso_url.clone(),

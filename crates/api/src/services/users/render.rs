@@ -8,7 +8,7 @@ use genkan_db::Tx;
 use genkan_protocol::Timestamp;
 use genkan_store::identity::{self, LinkedIdentity};
 use genkan_store::invitation::Invitation;
-use genkan_store::member::{self, AssignedRole, Belonging, Member};
+use genkan_store::member::{self, AssignedRole, Member, MembershipDetails};
 use genkan_store::membership::Status;
 use genkan_store::user::User;
 use genkan_store::{EnvironmentId, environment};
@@ -97,7 +97,7 @@ fn external_identity(linked: &LinkedIdentity) -> ExternalIdentity {
     }
 }
 
-fn membership(belonging: &Belonging, now: Timestamp) -> OrganizationMembership {
+fn membership(belonging: &MembershipDetails, now: Timestamp) -> OrganizationMembership {
     let membership = &belonging.membership;
     OrganizationMembership {
         organization_id: membership.organization_id.to_string(),

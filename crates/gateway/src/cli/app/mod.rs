@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use self::secret::{SecretArgs, SecretView};
 use self::settings::SettingsArgs;
-use super::instance::{Deleted, Instance, PageArgs, parse_id};
+use super::instance::{Deletion, Instance, PageArgs, parse_id};
 use super::name::non_empty;
 use super::output::{details, duration, table, time, yes_no};
 use super::{Context, Failure};
@@ -336,7 +336,7 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     instance
         .change(async |tx| client::delete(tx, at, &client.id).await)
         .await?;
-    let deleted = Deleted::new(&client.id);
+    let deleted = Deletion::new(&client.id);
     context.console.print(&deleted, || deleted.text())
 }
 

@@ -8,7 +8,7 @@ use genkan_store::{Secret, SecretId};
 use serde::Serialize;
 
 use super::find;
-use crate::cli::instance::{Deleted, Instance, parse_id};
+use crate::cli::instance::{Deletion, Instance, parse_id};
 use crate::cli::output::{details, time};
 use crate::cli::{Context, Failure};
 use crate::config::parse_duration;
@@ -178,6 +178,6 @@ pub(in crate::cli) async fn delete(
     instance
         .change(async |tx| client::delete_secret(tx, at, &client.id, &id).await)
         .await?;
-    let deleted = Deleted::new(&id);
+    let deleted = Deletion::new(&id);
     context.console.print(&deleted, || deleted.text())
 }

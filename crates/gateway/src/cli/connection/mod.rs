@@ -25,7 +25,7 @@ use self::test::TestArgs;
 use self::update::UpdateArgs;
 pub(super) use self::view::ConnectionSummary;
 use self::view::ConnectionView;
-use super::instance::{Deleted, Instance, PageArgs, parse_id};
+use super::instance::{Deletion, Instance, PageArgs, parse_id};
 use super::output::{table, yes_no};
 use super::{Context, Failure, which};
 
@@ -254,7 +254,7 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     instance
         .change_read_committed(async |tx| connection::delete(tx, at, &connection.id).await)
         .await?;
-    let deleted = Deleted::new(&connection.id);
+    let deleted = Deletion::new(&connection.id);
     context.console.print(&deleted, || deleted.text())
 }
 

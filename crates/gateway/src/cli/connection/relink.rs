@@ -19,7 +19,7 @@ pub(super) struct RelinkArgs {
 }
 
 #[derive(Serialize)]
-struct Allowed {
+struct RelinkPermission {
     id: String,
     connection_id: String,
     user_id: Option<String>,
@@ -41,7 +41,7 @@ pub(super) async fn run(
     let id = instance
         .change(async |tx| relink::allow(tx, at, &connection.id, user_id.as_ref()).await)
         .await?;
-    let allowed = Allowed {
+    let allowed = RelinkPermission {
         id: id.to_string(),
         connection_id: connection.id.to_string(),
         user_id: user_id.map(|id| id.to_string()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::append_query;
-use genkan_store::connection::Page;
+use genkan_store::connection::Endpoint;
 use genkan_store::connection_test::{self, ConnectionTest, LINK_LIFETIME, Status};
 use genkan_store::{ConnectionId, ConnectionTestId, Secret, Timestamp};
 use serde::Serialize;
@@ -76,7 +76,7 @@ pub(super) async fn run(args: &TestArgs, instance: &Instance, context: &mut Cont
     let expires_at = instance
         .change(async |tx| connection_test::insert(tx, &test_id, &connection.id, &hash, at.now).await)
         .await?;
-    let path = connection.path(Page::Test);
+    let path = connection.path(Endpoint::Test);
     let link = Link {
         id: connection.id.to_string(),
         test_request_id: test_id.to_string(),

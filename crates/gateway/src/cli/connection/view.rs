@@ -1,6 +1,8 @@
 //! The output for a connection.
 
-use genkan_store::connection::{Common, Connection, OidcSettings, Page, Protocol, SamlSettings, Settings};
+use genkan_store::connection::{
+    Common, Connection, Endpoint, OidcSettings, Protocol, SamlSettings, Settings,
+};
 use serde::Serialize;
 
 use super::settings::words;
@@ -48,12 +50,12 @@ impl ConnectionSummary {
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum SettingsView<'a> {
-    Oidc(Whole<'a, OidcSettings>),
-    Saml(Whole<'a, SamlSettings>),
+    Oidc(AllSettings<'a, OidcSettings>),
+    Saml(AllSettings<'a, SamlSettings>),
 }
 
 #[derive(Serialize)]
-struct Whole<'a, S> {
+struct AllSettings<'a, S> {
     #[serde(flatten)]
     settings: &'a S,
     #[serde(flatten)]
@@ -95,11 +97,11 @@ impl<'a> ConnectionView<'a> {
         let Settings { common, protocol } = &connection.settings;
         let (settings, rows) = match protocol {
             Protocol::Oidc(settings) => (
-                SettingsView::Oidc(Whole { settings, common }),
+                SettingsView::Oidc(AllSettings { settings, common }),
                 oidc::rows(connection, settings),
             ),
             Protocol::Saml(settings) => (
-                SettingsView::Saml(Whole { settings, common }),
+                SettingsView::Saml(AllSettings { settings, common }),
                 saml::rows(connection, settings),
             ),
         };
@@ -107,7 +109,7 @@ impl<'a> ConnectionView<'a> {
             summary: connection.into(),
             jit_provisioning: connection.jit_provisioning,
             sync_profile: connection.sync_profile,
-            redirect_uri: public_url.join(&connection.path(Page::Callback)),
+            redirect_uri: public_url.join(&connection.path(Endpoint::Callback)),
             button_title: connection.ui_button_title.as_deref(),
             key_id: connection.key_id.as_deref(),
             has_client_secret: connection.client_secret_sealed.is_some(),

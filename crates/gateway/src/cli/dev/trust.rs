@@ -54,17 +54,17 @@ struct Report<'a> {
     bundle_file: &'a Path,
     truststore_file: &'a Path,
     truststore_password: &'a str,
-    stores: Vec<Named<'a>>,
+    stores: Vec<NamedStore<'a>>,
 }
 
 #[derive(Serialize)]
-struct Named<'a> {
+struct NamedStore<'a> {
     of: &'a str,
     path: &'a Path,
 }
 
 #[derive(Serialize)]
-struct Changed {
+struct StoreChange {
     of: &'static str,
     path: PathBuf,
     /// `None` if it succeeded.
@@ -114,7 +114,7 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Result<(), Failure
         truststore_password: TRUSTSTORE_PASSWORD,
         stores: stores
             .iter()
-            .map(|store| Named {
+            .map(|store| NamedStore {
                 of: store.of,
                 path: &store.path,
             })
@@ -138,12 +138,12 @@ fn uninstall(context: &mut Context) -> Result<(), Failure> {
     tell(&changed, context)
 }
 
-fn changed(store: &Store, result: Result<String, stores::StoreError>) -> Changed {
+fn changed(store: &Store, result: Result<String, stores::StoreError>) -> StoreChange {
     let (done, error) = match result {
         Ok(done) => (done, None),
         Err(error) => (error.to_string(), Some(error.to_string())),
     };
-    Changed {
+    StoreChange {
         of: store.of,
         path: store.path.clone(),
         error,
@@ -151,7 +151,7 @@ fn changed(store: &Store, result: Result<String, stores::StoreError>) -> Changed
     }
 }
 
-fn tell(changed: &[Changed], context: &mut Context) -> Result<(), Failure> {
+fn tell(changed: &[StoreChange], context: &mut Context) -> Result<(), Failure> {
     context.console.print(&changed, || {
         changed
             .iter()

@@ -8,7 +8,7 @@ use genkan_store::Error;
 use genkan_store::domain::{self, Domain, Kind};
 use serde::Serialize;
 
-use super::instance::{Deleted, Instance};
+use super::instance::{Deletion, Instance};
 use super::output::{details, table, time};
 use super::{Context, Failure, which};
 
@@ -289,7 +289,7 @@ async fn create(
     }
     let at = instance.stamp();
     let domain =
-        Domain::new(at.id(), organization.id, domain.clone(), kind, at.now).given_by(instance.giver());
+        Domain::new(at.id(), organization.id, domain.clone(), kind, at.now).claimed_by(instance.claimant());
     instance
         .change(async |tx| domain::insert(tx, at, &domain).await)
         .await?;
@@ -330,10 +330,10 @@ async fn update(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let (at, giver) = (instance.stamp(), instance.giver());
+    let (at, claimant) = (instance.stamp(), instance.claimant());
     let updated = instance
         .change(async |tx| {
-            domain::set_kind(tx, at, domain, kind, giver).await?;
+            domain::set_kind(tx, at, domain, kind, claimant).await?;
             let found = domain::find(tx, &domain.organization_id, &domain.id).await?;
             found.ok_or(Error::Stale)
         })
@@ -358,7 +358,7 @@ async fn delete(
     instance
         .change(async |tx| domain::delete(tx, at, &organization.id, &domain.id).await)
         .await?;
-    let deleted = Deleted::new(&domain.id);
+    let deleted = Deletion::new(&domain.id);
     context.console.print(&deleted, || deleted.text())
 }
 

@@ -6,7 +6,7 @@
 //! in a transaction. A test ensures that (`oracle.rs`).
 
 use genkan_db::{Db, Tx};
-use genkan_store::domain::Giver;
+use genkan_store::domain::Claimant;
 use genkan_store::{Error, OrganizationId, Stamp, conflict};
 use serde::de::DeserializeOwned;
 
@@ -23,8 +23,8 @@ pub(super) const CHUNK: usize = 500;
 /// Whose word the lines are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Author<'a> {
-    /// The giver of the domains.
-    pub(super) giver: Giver,
+    /// The claimant of the domains.
+    pub(super) claimant: Claimant,
     /// The file is from this organization, and can change only its people.
     pub(super) organization_id: Option<&'a OrganizationId>,
 }
@@ -116,19 +116,19 @@ pub(super) enum Verdict {
 
 /// Why a transaction was rolled back.
 #[derive(Debug)]
-pub(super) enum Stopped {
+pub(super) enum Rollback {
     /// Everything was checked, and nothing must stay.
     DryRun(Vec<Verdict>),
     Store(Error),
 }
 
-impl From<genkan_db::Error> for Stopped {
+impl From<genkan_db::Error> for Rollback {
     fn from(error: genkan_db::Error) -> Self {
         Self::Store(error.into())
     }
 }
 
-impl From<Error> for Stopped {
+impl From<Error> for Rollback {
     fn from(error: Error) -> Self {
         Self::Store(error)
     }
@@ -191,8 +191,8 @@ impl Import<'_> {
 
     async fn commit<B: Batch>(&mut self, chunk: &mut Vec<Read<B::Row>>) -> Result<(), Failure> {
         let verdicts = match self.write::<B>(chunk).await {
-            Ok(verdicts) | Err(Stopped::DryRun(verdicts)) => verdicts,
-            Err(Stopped::Store(error)) => return Err(error.into()),
+            Ok(verdicts) | Err(Rollback::DryRun(verdicts)) => verdicts,
+            Err(Rollback::Store(error)) => return Err(error.into()),
         };
         let last = chunk.last().map(|(line, _)| line.read);
         for ((line, _), verdict) in chunk.drain(..).zip(verdicts) {
@@ -211,10 +211,10 @@ impl Import<'_> {
     }
 
     /// Imports the lines, up to the first one with a mistake, unless it must go on.
-    pub(super) async fn write<B: Batch>(&self, lines: &[Read<B::Row>]) -> Result<Vec<Verdict>, Stopped> {
+    pub(super) async fn write<B: Batch>(&self, lines: &[Read<B::Row>]) -> Result<Vec<Verdict>, Rollback> {
         let (at, author) = (self.at, self.author);
         self.db
-            .tx(async |tx| -> Result<Vec<Verdict>, Stopped> {
+            .tx(async |tx| -> Result<Vec<Verdict>, Rollback> {
                 let mut batch = if self.chunk > 1 {
                     let rows: Vec<&B::Row> = lines.iter().filter_map(|(_, row)| row.as_ref().ok()).collect();
                     Some(B::look_up(tx, author, &rows).await?)
@@ -242,7 +242,7 @@ impl Import<'_> {
                     batch.write(tx, at).await?;
                 }
                 if self.dry_run {
-                    Err(Stopped::DryRun(verdicts))
+                    Err(Rollback::DryRun(verdicts))
                 } else {
                     Ok(verdicts)
                 }

@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use genkan_db::Tx;
 use genkan_protocol::{Domain as DomainName, EmailAddress};
-use genkan_store::batch::{self, Companies, Join, NewCompanies, NewPeople, People, Places};
+use genkan_store::batch::{
+    self, JoinableOrganizations, NewMembership, NewOrganizations, NewUsers, OrganizationIndex, UserIndex,
+};
 use genkan_store::domain::{self, Domain};
 use genkan_store::membership::ProvisioningMethod;
 use genkan_store::organization::{self, Organization};
@@ -20,9 +22,9 @@ use super::user::UserRow;
 
 /// For users. Each may have memberships anywhere.
 pub(super) struct UserBatch {
-    places: Places,
-    people: People,
-    new: NewPeople,
+    places: JoinableOrganizations,
+    people: UserIndex,
+    new: NewUsers,
     /// Addresses in lines that have changed something.
     met: HashSet<String>,
     /// External ids that lines have taken.
@@ -59,8 +61,8 @@ impl UserBatch {
             .collect();
         let mut names: BTreeSet<&str> = rows.clone().flat_map(memberships).map(|(name, _)| name).collect();
         names.extend(organization.map(OrganizationId::as_str));
-        let places = Places::find(tx, &names).await?;
-        let mut people = People::find(tx, &emails, &external_ids).await?;
+        let places = JoinableOrganizations::find(tx, &names).await?;
+        let mut people = UserIndex::find(tx, &emails, &external_ids).await?;
         let mut pairs = BTreeSet::new();
         for row in rows {
             let known = EmailAddress::parse(&row.email)
@@ -74,7 +76,7 @@ impl UserBatch {
         Ok(Self {
             places,
             people,
-            new: NewPeople::default(),
+            new: NewUsers::default(),
             met: HashSet::new(),
             external_ids: HashSet::new(),
         })
@@ -101,28 +103,28 @@ impl UserBatch {
         user::check(&user, None).is_ok().then_some(LineUser::New(user))
     }
 
-    /// The membership that a line adds. [`Planned::Nothing`] if it exists like this.
+    /// The membership that a line adds. [`MembershipPlan::Nothing`] if it exists like this.
     fn join(
         &self,
         at: Stamp<'_>,
         found: &LineUser,
         organization_id: &OrganizationId,
         (method, roles): (ProvisioningMethod, &[String]),
-    ) -> Option<Planned> {
+    ) -> Option<MembershipPlan> {
         if let LineUser::Known(user) = found
             && let Some(before) = self.people.roles(organization_id, &user.id)
         {
             let is_same = roles.is_empty()
                 || roles.iter().all(|role| before.contains(role)) && roles.len() == before.len();
-            return is_same.then_some(Planned::Nothing);
+            return is_same.then_some(MembershipPlan::Nothing);
         }
         let (LineUser::Known(user) | LineUser::New(user)) = found;
         let join = self.places.plan(at, organization_id, user, (method, roles))?;
-        Some(Planned::Join(join))
+        Some(MembershipPlan::Join(join))
     }
 
     /// Plans everything of a line.
-    fn take(&mut self, found: LineUser, joins: Vec<Join>, proves: bool) -> Outcome {
+    fn take(&mut self, found: LineUser, joins: Vec<NewMembership>, proves: bool) -> Outcome {
         let is_news = !joins.is_empty();
         let outcome = match found {
             LineUser::Known(user) => {
@@ -170,9 +172,9 @@ enum LineUser {
     New(User),
 }
 
-enum Planned {
+enum MembershipPlan {
     Nothing,
-    Join(Join),
+    Join(NewMembership),
 }
 
 impl Batch for UserBatch {
@@ -194,8 +196,8 @@ impl Batch for UserBatch {
                 return None;
             }
             match self.join(at, &found, organization_id, (ProvisioningMethod::Cli, roles))? {
-                Planned::Nothing => {}
-                Planned::Join(join) => joins.push(join),
+                MembershipPlan::Nothing => {}
+                MembershipPlan::Join(join) => joins.push(join),
             }
         }
         Some(self.take(found, joins, row.email_verified == Some(true)))
@@ -254,16 +256,16 @@ impl Batch for CustomerBatch {
             .join(at, &found, organization_id, (ProvisioningMethod::File, &roles))?;
         let joins = match (&found, planned) {
             // Whether they may become members is checked for one person at a time.
-            (LineUser::Known(_), Planned::Join(_)) => return None,
-            (LineUser::Known(_), Planned::Nothing) => Vec::new(),
-            (LineUser::New(user), Planned::Join(join)) => {
+            (LineUser::Known(_), MembershipPlan::Join(_)) => return None,
+            (LineUser::Known(_), MembershipPlan::Nothing) => Vec::new(),
+            (LineUser::New(user), MembershipPlan::Join(join)) => {
                 let owner = self.owners.get(user.email.domain().as_str());
                 if owner.is_some_and(|owner| owner != organization_id) {
                     return None;
                 }
                 vec![join]
             }
-            (LineUser::New(_), Planned::Nothing) => return None,
+            (LineUser::New(_), MembershipPlan::Nothing) => return None,
         };
         // The file says that they proved their address. This is stored, and proves nothing.
         Some(self.users.take(found, joins, false))
@@ -280,8 +282,8 @@ impl Batch for CustomerBatch {
 
 /// For organizations with their domains.
 pub(super) struct OrganizationBatch {
-    companies: Companies,
-    new: NewCompanies,
+    companies: OrganizationIndex,
+    new: NewOrganizations,
     /// External ids, slugs and domains in lines that have changed something.
     met: HashSet<String>,
     slugs: HashSet<String>,
@@ -311,7 +313,7 @@ impl OrganizationBatch {
                 return None;
             }
             let kind = domain::Kind::OrganizationDomain;
-            domains.push(Domain::new(at.id(), id.clone(), name, kind, at.now).given_by(author.giver));
+            domains.push(Domain::new(at.id(), id.clone(), name, kind, at.now).claimed_by(author.claimant));
         }
         Some(domains)
     }
@@ -326,8 +328,8 @@ impl Batch for OrganizationBatch {
         let external_ids = rows.iter().map(|row| row.external_id.as_str()).collect();
         let slugs = rows.iter().filter_map(|row| row.slug.as_deref()).collect();
         Ok(Self {
-            companies: Companies::find(tx, &external_ids, &slugs, &domains).await?,
-            new: NewCompanies::default(),
+            companies: OrganizationIndex::find(tx, &external_ids, &slugs, &domains).await?,
+            new: NewOrganizations::default(),
             met: HashSet::new(),
             slugs: HashSet::new(),
             domains: HashSet::new(),

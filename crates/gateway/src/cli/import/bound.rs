@@ -37,7 +37,7 @@ impl State {
 
 /// What was taken out of the file.
 #[derive(Debug, Clone)]
-pub(super) struct TakenOut {
+pub(super) struct RemovedLines {
     /// The last cell of a record that was cut.
     cell: Rc<str>,
     gaps: Rc<RefCell<Vec<Gap>>>,
@@ -51,7 +51,7 @@ struct Gap {
     bytes: u64,
 }
 
-impl TakenOut {
+impl RemovedLines {
     pub(super) fn is_in(&self, record: &ByteRecord) -> bool {
         record.iter().next_back() == Some(self.cell.as_bytes())
     }
@@ -72,7 +72,7 @@ impl TakenOut {
 }
 
 /// The file without what is too long.
-pub(super) struct Bounded {
+pub(super) struct BoundedReader {
     input: Box<dyn Read>,
     separator: u8,
     longest: u64,
@@ -83,12 +83,12 @@ pub(super) struct Bounded {
     lines: u64,
     ready: Vec<u8>,
     given: usize,
-    taken_out: TakenOut,
+    taken_out: RemovedLines,
 }
 
-impl Bounded {
-    pub(super) fn new(input: Box<dyn Read>, separator: u8, longest: u64) -> (Self, TakenOut) {
-        let taken_out = TakenOut {
+impl BoundedReader {
+    pub(super) fn new(input: Box<dyn Read>, separator: u8, longest: u64) -> (Self, RemovedLines) {
+        let taken_out = RemovedLines {
             cell: genkan_store::Secret::generate().expose().into(),
             gaps: Rc::default(),
         };
@@ -155,7 +155,7 @@ impl Bounded {
     }
 }
 
-impl Read for Bounded {
+impl Read for BoundedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.given == self.ready.len() {
             self.ready.clear();

@@ -54,11 +54,11 @@ you: it speaks of its own people alone.";
 #[command(after_help = EXAMPLES)]
 pub(super) struct ImportArgs {
     #[command(subcommand)]
-    what: What,
+    what: ImportKind,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum ImportKind {
     /// Organizations with their domains
     Organizations(FileArgs),
     /// Users with their memberships and roles
@@ -99,7 +99,7 @@ enum Format {
     Jsonl,
 }
 
-/// What an import came to.
+/// The result of an import.
 #[derive(Debug, Serialize)]
 struct Summary {
     dry_run: bool,
@@ -112,8 +112,10 @@ struct Summary {
 
 pub(super) async fn run(args: &ImportArgs, context: &mut Context) -> Result<(), Failure> {
     match &args.what {
-        What::Organizations(file) => import::<OrganizationBatch>("organizations", file, None, context).await,
-        What::Users(args) => {
+        ImportKind::Organizations(file) => {
+            import::<OrganizationBatch>("organizations", file, None, context).await
+        }
+        ImportKind::Users(args) => {
             let organization = args.organization.as_deref();
             match organization {
                 Some(_) => import::<CustomerBatch>("users", &args.file, organization, context).await,
@@ -150,7 +152,7 @@ async fn import<B: Batch>(
         db: &instance.db,
         at: instance.stamp(),
         author: Author {
-            giver: instance.giver(),
+            claimant: instance.claimant(),
             organization_id: organization_id.as_ref(),
         },
         dry_run: args.dry_run,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use genkan_db::testing::{self, Scratch};
 use genkan_db::{Db, p};
 use genkan_protocol::Timestamp;
-use genkan_store::domain::Giver;
+use genkan_store::domain::Claimant;
 use genkan_store::environment::{self, Environment};
 use genkan_store::{Actor, Generator, InstanceKey, MIGRATIONS, OrganizationId, Stamp, role};
 
@@ -218,7 +218,7 @@ impl World {
             db: &self.db,
             at: self.at(),
             author: Author {
-                giver: Giver::Operator { require_proof: false },
+                claimant: Claimant::Operator { require_proof: false },
                 organization_id: organization_id.as_ref(),
             },
             dry_run: false,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use genkan_db::Tx;
 use genkan_protocol::Domain as DomainName;
-use genkan_store::domain::{self, Domain, Giver};
+use genkan_store::domain::{self, Claimant, Domain};
 use genkan_store::organization::{self, Organization, Region};
 use genkan_store::{Error, OrganizationId, Stamp, conflict};
 use serde::Deserialize;
@@ -74,7 +74,7 @@ impl Row for OrganizationRow {
                 (organization.id, Outcome::Created)
             }
         };
-        Ok(outcome.and(self.add_domains(tx, at, &id, author.giver).await?))
+        Ok(outcome.and(self.add_domains(tx, at, &id, author.claimant).await?))
     }
 }
 
@@ -104,7 +104,7 @@ impl OrganizationRow {
         tx: &mut Tx<'_>,
         at: Stamp<'_>,
         id: &OrganizationId,
-        giver: Giver,
+        claimant: Claimant,
     ) -> Result<bool, RowError> {
         let mut added = false;
         for text in &self.domains {
@@ -124,7 +124,7 @@ impl OrganizationRow {
             if domain::find_organization_for(tx, &name).await?.is_some() {
                 return Err(Error::Conflict(conflict::DOMAIN).into());
             }
-            let domain = Domain::new(at.id(), id.clone(), name, kind, at.now).given_by(giver);
+            let domain = Domain::new(at.id(), id.clone(), name, kind, at.now).claimed_by(claimant);
             domain::insert(tx, at, &domain).await?;
             added = true;
         }

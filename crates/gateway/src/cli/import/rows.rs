@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use csv::{ByteRecord, StringRecord};
 use serde_json::{Map, Value};
 
-use super::bound::{Bounded, TakenOut};
+use super::bound::{BoundedReader, RemovedLines};
 use super::{Format, dialect};
 
 /// A line or record that is longer than this is not one organization or user.
@@ -42,8 +42,8 @@ pub(super) enum Rows {
     Csv {
         reader: Box<csv::Reader<Box<dyn Read>>>,
         heading: StringRecord,
-        end: End,
-        taken_out: TakenOut,
+        end: EndMarker,
+        taken_out: RemovedLines,
     },
     Json {
         reader: BufReader<Box<dyn Read>>,
@@ -57,8 +57,8 @@ impl Rows {
         match format {
             Format::Csv => {
                 let (input, separator) = dialect::open_table(input)?;
-                let (input, end) = End::after(input);
-                let (input, taken_out) = Bounded::new(input, separator, MAX_LINE);
+                let (input, end) = EndMarker::after(input);
+                let (input, taken_out) = BoundedReader::new(input, separator, MAX_LINE);
                 let input: Box<dyn Read> = Box::new(input);
                 let mut reader = csv::ReaderBuilder::new()
                     .flexible(true)
@@ -120,8 +120,8 @@ impl Rows {
 fn next_csv(
     reader: &mut csv::Reader<Box<dyn Read>>,
     heading: &StringRecord,
-    end: &End,
-    taken_out: &TakenOut,
+    end: &EndMarker,
+    taken_out: &RemovedLines,
 ) -> io::Result<Option<Line>> {
     let mut record = ByteRecord::new();
     if !reader.read_byte_record(&mut record)? || end.is(&record) {
@@ -165,9 +165,9 @@ const NOT_CLOSED: &str =
 
 /// A row that we add after the last one of the file. If a quotation is never closed, this row becomes part
 /// of the last cell, as the rows before it did. A CSV reader does not report that in another way.
-pub(super) struct End(String);
+pub(super) struct EndMarker(String);
 
-impl End {
+impl EndMarker {
     fn after(input: Box<dyn Read>) -> (Box<dyn Read>, Self) {
         let end = genkan_store::Secret::generate().expose().to_owned();
         let row = io::Cursor::new(format!("\n{end}\n").into_bytes());

@@ -10,7 +10,7 @@ use genkan_store::role::{self, Role};
 use genkan_store::{Error, OrganizationId};
 use serde::Serialize;
 
-use super::instance::{Deleted, Instance};
+use super::instance::{Deletion, Instance};
 use super::output::{details, table, time, yes_no};
 use super::{Context, Failure, which};
 
@@ -274,7 +274,7 @@ async fn delete(
     instance
         .change(async |tx| role::delete(tx, at, role, replacement.as_ref()).await)
         .await?;
-    let deleted = Deleted::new(&role.id);
+    let deleted = Deletion::new(&role.id);
     context.console.print(&deleted, || deleted.text())
 }
 

@@ -33,7 +33,7 @@ enum Verb {
     /// Make a user a member at once, without an invitation
     Add {
         #[command(flatten)]
-        which: Which,
+        which: MembershipSelector,
         /// A role in place of the default one; may be repeated
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
@@ -41,7 +41,7 @@ enum Verb {
     /// Replace the roles that people gave a member
     Roles {
         #[command(flatten)]
-        which: Which,
+        which: MembershipSelector,
         /// May be repeated; without any, those of the identity provider are left
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
@@ -49,17 +49,17 @@ enum Verb {
     /// Keep a member out and end their sessions in the organization
     Deactivate {
         #[command(flatten)]
-        which: Which,
+        which: MembershipSelector,
     },
     /// Let a member in who was kept out, or who has not accepted yet
     Activate {
         #[command(flatten)]
-        which: Which,
+        which: MembershipSelector,
     },
     /// Take a user out of the organization; the user stays until `genkan user delete`
     Remove {
         #[command(flatten)]
-        which: Which,
+        which: MembershipSelector,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -67,7 +67,7 @@ enum Verb {
 }
 
 #[derive(Debug, Args)]
-struct Which {
+struct MembershipSelector {
     /// Identifier or e-mail address
     user: String,
     /// Identifier or external id
@@ -76,7 +76,7 @@ struct Which {
 }
 
 #[derive(Serialize)]
-struct Removed {
+struct Removal {
     user_id: String,
     organization_id: String,
     removed: bool,
@@ -90,7 +90,7 @@ struct MembershipTarget<'a> {
 }
 
 impl<'a> MembershipTarget<'a> {
-    async fn of(which: &Which, instance: &'a Instance) -> Result<Self, Failure> {
+    async fn of(which: &MembershipSelector, instance: &'a Instance) -> Result<Self, Failure> {
         Ok(Self {
             user: find(instance, &which.user).await?,
             organization: which::organization(instance, &which.organization).await?,
@@ -157,7 +157,7 @@ pub(super) async fn run(
 }
 
 async fn set_active(
-    which: &Which,
+    which: &MembershipSelector,
     active: bool,
     instance: &Instance,
     context: &mut Context,
@@ -171,7 +171,12 @@ async fn set_active(
     place.print(context).await
 }
 
-async fn remove(which: &Which, yes: bool, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+async fn remove(
+    which: &MembershipSelector,
+    yes: bool,
+    instance: &Instance,
+    context: &mut Context,
+) -> Result<(), Failure> {
     let place = MembershipTarget::of(which, instance).await?;
     place.membership().await?;
     let email = place.user.email.as_str();
@@ -184,7 +189,7 @@ async fn remove(which: &Which, yes: bool, instance: &Instance, context: &mut Con
     instance
         .change(async |tx| membership::delete(tx, at, organization_id, user_id).await)
         .await?;
-    let removed = Removed {
+    let removed = Removal {
         user_id: user_id.to_string(),
         organization_id: organization_id.to_string(),
         removed: true,

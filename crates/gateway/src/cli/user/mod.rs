@@ -14,7 +14,7 @@ use genkan_store::{Error, OrganizationId, UserId, role};
 use serde::Serialize;
 
 use self::view::UserView;
-use crate::cli::instance::{Deleted, Instance, PageArgs};
+use crate::cli::instance::{Deletion, Instance, PageArgs};
 use crate::cli::output::{table, yes_no};
 use crate::cli::which;
 use crate::cli::{Context, Failure};
@@ -268,7 +268,7 @@ async fn delete(text: &str, yes: bool, instance: &Instance, context: &mut Contex
     instance
         .change(async |tx| user::delete(tx, at, &user.id).await)
         .await?;
-    let deleted = Deleted::new(&user.id);
+    let deleted = Deletion::new(&user.id);
     context.console.print(&deleted, || deleted.text())
 }
 

@@ -14,7 +14,7 @@ use super::attributes::Mapping;
 use super::metadata::Endpoints;
 use super::{mapping, redirect_uri, scheme, shown};
 use crate::app::App;
-use crate::connections::Failure;
+use crate::connections::SignInFailure;
 use crate::outbound::{Request, Scheme};
 
 /// The provider's tokens. They are never logged.
@@ -53,12 +53,12 @@ impl Exchange<'_> {
         scheme(self.app, self.connection)
     }
 
-    pub(super) fn failure(&self, cause: &str, remedy: impl Into<String>, trace: &mut Trace) -> Failure {
-        Failure::new(self.connection, cause, remedy, std::mem::take(trace))
+    pub(super) fn failure(&self, cause: &str, remedy: impl Into<String>, trace: &mut Trace) -> SignInFailure {
+        SignInFailure::new(self.connection, cause, remedy, std::mem::take(trace))
     }
 
     /// The code, or the provider's error.
-    pub(super) fn code(&self, parameters: &Parameters, trace: &mut Trace) -> Result<String, Failure> {
+    pub(super) fn code(&self, parameters: &Parameters, trace: &mut Trace) -> Result<String, SignInFailure> {
         let response = match AuthorizationResponse::parse(parameters) {
             Ok(response) => response,
             Err(error) => {
@@ -91,7 +91,7 @@ impl Exchange<'_> {
                 trace.fail("Authorization response", "a code", shown(&error));
                 let may_want_it_pushed =
                     error.error == "invalid_request" && self.endpoints.pushed.is_some() && !self.pushes();
-                let failure = Failure::provider(self.connection, error, std::mem::take(trace));
+                let failure = SignInFailure::provider(self.connection, error, std::mem::take(trace));
                 Err(match may_want_it_pushed {
                     true => failure.with_remedy(WANTS_IT_PUSHED),
                     false => failure,
@@ -106,7 +106,7 @@ impl Exchange<'_> {
         code: &str,
         verifier: Option<&CodeVerifier>,
         trace: &mut Trace,
-    ) -> Result<Tokens, Failure> {
+    ) -> Result<Tokens, SignInFailure> {
         let secret = self.client_secret(trace)?;
         let request = self.token_request(code, verifier, secret.as_ref());
         let answer = match self.app.outbound().send(request).await {
@@ -117,7 +117,7 @@ impl Exchange<'_> {
                     .remedy()
                     .unwrap_or("Check that this server can reach the provider's token endpoint.");
                 let trace = std::mem::take(trace);
-                return Err(Failure::unreachable(
+                return Err(SignInFailure::unreachable(
                     self.connection,
                     "token_endpoint_unreachable",
                     remedy,
@@ -144,7 +144,7 @@ impl Exchange<'_> {
         }
     }
 
-    pub(super) fn client_secret(&self, trace: &mut Trace) -> Result<Option<Secret>, Failure> {
+    pub(super) fn client_secret(&self, trace: &mut Trace) -> Result<Option<Secret>, SignInFailure> {
         let opened = self.connection.open_client_secret(self.app.instance_key());
         opened.map_err(|_| {
             trace.fail("Client secret", "readable", "sealed under another instance key");
@@ -198,7 +198,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn token_error(&self, status: u16, body: &[u8], trace: &mut Trace) -> Failure {
+    fn token_error(&self, status: u16, body: &[u8], trace: &mut Trace) -> SignInFailure {
         let error = genkan_protocol::json::read::<TokenError>(body).ok();
         let code = error.as_ref().map_or("", |error| error.error.as_str());
         let shown = match &error {

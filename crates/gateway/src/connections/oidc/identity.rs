@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::AuthenticationResponse;
 use super::exchange::{Exchange, Tokens};
 use super::metadata::{self, MetadataError};
-use crate::connections::Failure;
+use crate::connections::SignInFailure;
 
 /// The tolerated difference between the provider's clock and ours.
 pub(super) const CLOCK_SKEW: Duration = Duration::from_mins(2);
@@ -44,7 +44,7 @@ impl Exchange<'_> {
         tokens: &Tokens,
         arrival: &AuthenticationResponse<'_>,
         trace: &mut Trace,
-    ) -> Result<Map<String, Value>, Failure> {
+    ) -> Result<Map<String, Value>, SignInFailure> {
         let Some(id_token) = &tokens.id_token else {
             trace.fail("ID token", "an ID token", "none");
             let remedy = "Allow the scope `openid` for this application at the provider.";
@@ -101,7 +101,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn unverified(&self, error: &VerificationError, trace: &mut Trace) -> Failure {
+    fn unverified(&self, error: &VerificationError, trace: &mut Trace) -> SignInFailure {
         match error {
             VerificationError::Keys(error) => {
                 trace.fail("Provider keys", self.endpoints.jwks.as_str(), error.to_string());
@@ -109,7 +109,7 @@ impl Exchange<'_> {
                     .remedy()
                     .unwrap_or("Check that this server can reach the provider's jwks_uri.");
                 let trace = std::mem::take(trace);
-                Failure::unreachable(self.connection, "jwks_unreachable", remedy, trace)
+                SignInFailure::unreachable(self.connection, "jwks_unreachable", remedy, trace)
             }
             VerificationError::Token(error) => {
                 trace.fail(

@@ -15,7 +15,7 @@ use std::time::Duration;
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::{CodeVerifier, append_query};
 use genkan_protocol::oidc::{ProviderError, id_token};
-use genkan_store::connection::{Connection, OidcSettings, Page};
+use genkan_store::connection::{Connection, Endpoint, OidcSettings};
 use genkan_store::upstream_request::ExpectedAnswer;
 use genkan_store::{Provider, Secret};
 use serde_json::Value;
@@ -23,14 +23,17 @@ use serde_json::Value;
 use self::attributes::{Documents, Mapping, MappingError, Userinfo};
 use self::exchange::Exchange;
 use self::metadata::{Endpoints, MetadataError};
-use super::{Departure, Failure, Hints, PendingDeparture, Return, UnreachableProvider, UpstreamIdentity};
+use super::{
+    CallbackParameters, Departure, Hints, PendingDeparture, SignInFailure, UnreachableProvider,
+    UpstreamIdentity,
+};
 use crate::app::App;
 use crate::outbound::Scheme;
 
 /// The provider's answer, and the stored data of the request.
 #[derive(Debug)]
 pub struct AuthenticationResponse<'a> {
-    pub returned: &'a Return,
+    pub returned: &'a CallbackParameters,
     pub nonce: &'a str,
     pub code_verifier: Option<CodeVerifier>,
     /// The request asked for an answer by a form.
@@ -41,7 +44,7 @@ pub struct AuthenticationResponse<'a> {
 
 /// The address to which the provider sends the browser back.
 pub fn redirect_uri(app: &App, connection: &Connection) -> String {
-    app.url(&connection.path(Page::Callback))
+    app.url(&connection.path(Endpoint::Callback))
 }
 
 /// Builds the authorization request (OIDC Core §3.1.2.1).
@@ -50,7 +53,7 @@ pub async fn start(
     connection: &Connection,
     settings: &OidcSettings,
     hints: &Hints,
-) -> Result<PendingDeparture, Failure> {
+) -> Result<PendingDeparture, SignInFailure> {
     let mut trace = Trace::default();
     let endpoints = find_endpoints(app, connection, settings, &mut trace).await?;
     let state = Secret::generate();
@@ -147,17 +150,21 @@ pub async fn finish(
     connection: &Connection,
     settings: &OidcSettings,
     arrival: AuthenticationResponse<'_>,
-) -> Result<UpstreamIdentity, Failure> {
+) -> Result<UpstreamIdentity, SignInFailure> {
     let mut trace = Trace::default();
     trace.pass("State", "known, unused, from this browser");
     let parameters = match (arrival.returned, arrival.form_post) {
-        (Return::Query(parameters), false) => parameters,
-        (Return::Form(parameters), true) => {
+        (CallbackParameters::Query(parameters), false) => parameters,
+        (CallbackParameters::Form(parameters), true) => {
             trace.pass("Response mode", "by a form, as asked");
             parameters
         }
-        (Return::Query(_), true) => return Err(other_way(connection, ("a form", "the address"), trace)),
-        (Return::Form(_), false) => return Err(other_way(connection, ("the address", "a form"), trace)),
+        (CallbackParameters::Query(_), true) => {
+            return Err(other_way(connection, ("a form", "the address"), trace));
+        }
+        (CallbackParameters::Form(_), false) => {
+            return Err(other_way(connection, ("the address", "a form"), trace));
+        }
     };
     let endpoints = find_endpoints(app, connection, settings, &mut trace).await?;
     let exchange = Exchange {
@@ -202,11 +209,11 @@ pub async fn finish(
 }
 
 /// The answer arrived in another way than requested.
-fn other_way(connection: &Connection, (expected, received): (&str, &str), mut trace: Trace) -> Failure {
+fn other_way(connection: &Connection, (expected, received): (&str, &str), mut trace: Trace) -> SignInFailure {
     trace.fail("Response mode", expected, received);
     let remedy = "The provider does not answer the way it is asked to. Let the connection ask for the other one: \
                   `genkan connection update CONNECTION --form-post on`, or off.";
-    Failure::new(connection, "authorization_response_mode_mismatch", remedy, trace)
+    SignInFailure::new(connection, "authorization_response_mode_mismatch", remedy, trace)
 }
 
 /// The claims make no person: the address is missing or invalid.
@@ -215,7 +222,7 @@ fn no_address(
     documents: &Documents,
     error: &MappingError,
     mut trace: Trace,
-) -> Failure {
+) -> SignInFailure {
     let (MappingError::EmailMissing { claim } | MappingError::EmailMalformed { claim, .. }) = error;
     let received = match error {
         MappingError::EmailMissing { .. } => {
@@ -250,7 +257,7 @@ fn no_address(
              in the connection's attribute mapping.",
         ),
     };
-    Failure::new(connection, cause, remedy, trace)
+    SignInFailure::new(connection, cause, remedy, trace)
 }
 
 async fn find_endpoints(
@@ -258,7 +265,7 @@ async fn find_endpoints(
     connection: &Connection,
     settings: &OidcSettings,
     trace: &mut Trace,
-) -> Result<Endpoints, Failure> {
+) -> Result<Endpoints, SignInFailure> {
     match metadata::endpoints(app, settings, scheme(app, connection)).await {
         Ok(endpoints) => {
             trace.pass("Provider metadata", endpoints.issuer.as_str());
@@ -271,7 +278,7 @@ async fn find_endpoints(
                 metadata::discovery_url(settings),
                 error.to_string(),
             );
-            Err(Failure::unreachable(
+            Err(SignInFailure::unreachable(
                 connection,
                 cause,
                 remedy,

@@ -10,7 +10,7 @@ use http::header;
 use serde::Deserialize;
 
 use super::exchange::Exchange;
-use crate::connections::Failure;
+use crate::connections::SignInFailure;
 use crate::outbound::Request;
 
 /// The longest accepted reference, in bytes.
@@ -38,7 +38,11 @@ impl Exchange<'_> {
     }
 
     /// Pushes a request, and returns the address for the browser with the reference (RFC 9126 §2.1, §4).
-    pub(super) async fn push(&self, query: &[(&str, &str)], trace: &mut Trace) -> Result<String, Failure> {
+    pub(super) async fn push(
+        &self,
+        query: &[(&str, &str)],
+        trace: &mut Trace,
+    ) -> Result<String, SignInFailure> {
         let Some(endpoint) = &self.endpoints.pushed else {
             trace.fail(CHECK, "an endpoint that takes it", "the provider names none");
             let remedy = "The provider's metadata name no pushed_authorization_request_endpoint. Let the connection send \
@@ -55,7 +59,7 @@ impl Exchange<'_> {
                     "Check that this server can reach the provider's endpoint for pushed requests.",
                 );
                 let trace = std::mem::take(trace);
-                return Err(Failure::unreachable(
+                return Err(SignInFailure::unreachable(
                     self.connection,
                     "pushed_request_unreachable",
                     remedy,
@@ -104,7 +108,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn push_refused(&self, status: u16, body: &[u8], trace: &mut Trace) -> Failure {
+    fn push_refused(&self, status: u16, body: &[u8], trace: &mut Trace) -> SignInFailure {
         let error = genkan_protocol::json::read::<PushError>(body).ok();
         let code = error.as_ref().map_or("", |error| error.error.as_str());
         let shown: String = match &error {

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::attributes::Userinfo;
 use super::exchange::{Exchange, Tokens};
 use super::identity::{CLOCK_SKEW, VerificationError};
-use crate::connections::Failure;
+use crate::connections::SignInFailure;
 use crate::outbound::{Answer, Request};
 
 impl Exchange<'_> {
@@ -25,7 +25,7 @@ impl Exchange<'_> {
         tokens: &Tokens,
         id_token: &Map<String, Value>,
         trace: &mut Trace,
-    ) -> Result<Userinfo, Failure> {
+    ) -> Result<Userinfo, SignInFailure> {
         let Some(url) = &self.endpoints.userinfo else {
             return Ok(Userinfo::NotAsked);
         };

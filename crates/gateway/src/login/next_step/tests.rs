@@ -15,12 +15,12 @@ use genkan_store::{Generator, OrganizationId, Proof, Provider, Stamp};
 use serde_json::json;
 
 use super::*;
-use crate::login::route::Nowhere;
+use crate::login::route::NoTarget;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 struct World {
-    ada: SignedIn,
+    ada: BrowserSession,
     here: Connection,
     elsewhere: Connection,
 }
@@ -57,7 +57,7 @@ impl World {
             user_agent: None,
         };
         Self {
-            ada: SignedIn { session, user },
+            ada: BrowserSession { session, user },
             here,
             elsewhere,
         }
@@ -119,7 +119,7 @@ fn asking(more: &str) -> Facts {
     }
 }
 
-fn at(connection: &Connection) -> Result<Option<Target>, Nowhere> {
+fn at(connection: &Connection) -> Result<Option<Target>, NoTarget> {
     Ok(Some(Target::Connection(Box::new(connection.clone()))))
 }
 
@@ -236,12 +236,12 @@ fn a_session_that_gives_nothing_does_not_fit() {
 #[test]
 fn a_request_that_leads_nowhere_is_refused_at_every_stage() {
     let world = World::new();
-    let nowhere = Nowhere::ConnectionNotActive;
+    let no_target = NoTarget::ConnectionNotActive;
     for stage in world.stages() {
         let over = stage == Stage::Completed;
         for (target, hint, refusal) in [
-            (Err(nowhere), None, Refusal::Nowhere(nowhere)),
-            (Err(nowhere), Some(Hint::Forged), Refusal::Nowhere(nowhere)),
+            (Err(no_target), None, Refusal::NoTarget(no_target)),
+            (Err(no_target), Some(Hint::Forged), Refusal::NoTarget(no_target)),
             (Ok(None), Some(Hint::Forged), Refusal::ForgedHint),
             (Ok(None), Some(Hint::UnknownKey), Refusal::UnknownHint),
         ] {
@@ -401,11 +401,11 @@ fn what_was_authenticated_must_still_be_what_the_request_wants() {
 /// The whole table of who is asked.
 #[test]
 fn a_switch_is_asked_for_unless_a_form_of_ours_began_it() {
-    use Present::{Elsewhere, Nobody, SamePlace, SomebodyElse};
+    use PresentSession::{Elsewhere, Nobody, SamePlace, SomebodyElse};
     for bits in 0..8_u8 {
         let bit = |n: u8| bits & (1 << n) != 0;
         let asked = |present| {
-            must_ask(Arriving {
+            must_ask(ArrivalFacts {
                 began_by_form: bit(0),
                 present,
                 is_foreign: bit(1),

@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::web::client_auth::{self, AuthenticatedClient, Proof};
 use crate::web::form::OAuthForm;
 use crate::web::oauth_error::{OAuthError, no_store};
-use crate::web::refused::{self, Refused};
+use crate::web::refused::{self, RefusedRequest};
 
 /// A successful answer (RFC 6749 §5.1, OIDC Core §3.1.3.3).
 #[derive(Serialize)]
@@ -55,7 +55,7 @@ pub async fn token(
         Err(OAuthError::Client { code, description }) => {
             refused::record(
                 &app,
-                Refused {
+                RefusedRequest {
                     endpoint: "token",
                     client_id: caller.client().id.as_str(),
                     is_known: true,

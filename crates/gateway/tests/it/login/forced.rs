@@ -388,7 +388,7 @@ async fn a_page_that_was_open_for_long_leads_to_the_provider_again() {
     let world = World::new(&gateway).await;
     let (mut browser, _) = world.adas().await;
     let page = world.forced(&mut browser).await;
-    gateway.clock().advance(interaction::HELD);
+    gateway.clock().advance(interaction::CONFIRMATION_TIMEOUT);
     let again = browser.submit(&page, &[("choice", "switch")]).await.page();
     assert_eq!(again.heading(), "Sign in as anyone");
     assert_eq!(world.who(&mut browser).await, "ada@acme.test");

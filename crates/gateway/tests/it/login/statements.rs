@@ -1,6 +1,6 @@
 //! The number of statements of a sign-in: on a database server each is a round trip.
 
-use genkan_db::Done;
+use genkan_db::WorkDone;
 use genkan_testkit::{Gateway, Logs, on_each_engine};
 
 /// Of a sign-in of somebody known, of somebody new, and of a refresh.
@@ -18,7 +18,7 @@ async fn least(gateway: &Gateway, allowed: u64, act: impl AsyncFn(usize)) -> u64
         }
         let before = gateway.done();
         act(round).await;
-        let Done { statements, .. } = gateway.done() - before;
+        let WorkDone { statements, .. } = gateway.done() - before;
         least = least.min(statements);
     }
     least

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan_web::listener::ClientIp;
-use genkan_web::page::{Forms, Page, PageTemplate, Room, wants_html};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate, wants_html};
 use genkan_web::{cookie, form, origin};
 use openneko_plugin::rpc::BeginAuth;
 use serde_json::json;
@@ -58,17 +58,17 @@ struct BeginPage<'a> {
 }
 
 impl PageTemplate for BeginPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::Leave;
 }
 
 /// The sign-in that a request wants to begin.
-struct Wish {
+struct SignInRequest {
     return_path: String,
     login_hint: Option<String>,
 }
 
-impl Wish {
+impl SignInRequest {
     fn new<'a>(get: impl Fn(&'static str) -> Option<&'a str>) -> Self {
         let login_hint = get("loginHint").map(str::trim);
         Self {
@@ -94,7 +94,7 @@ pub(super) async fn begin(
         return reply::method_not_allowed(method).await;
     }
     let query = Query::parse(query.as_deref()).unwrap_or_default();
-    let wish = Wish::new(|name| query.get(name));
+    let wish = SignInRequest::new(|name| query.get(name));
     let is_ours = origin::is_own_navigation(&headers, app.origin());
     answer(&app, client, &headers, (wish, is_ours), StatusCode::FOUND).await
 }
@@ -107,7 +107,7 @@ pub(super) async fn begin_by_form(
     body: Bytes,
 ) -> Response {
     let form = form::parse(&body).unwrap_or_default();
-    let wish = Wish::new(|name| form.one(name).ok().flatten());
+    let wish = SignInRequest::new(|name| form.one(name).ok().flatten());
     let is_ours = cookie::read(&headers, jar::FORM).is_some_and(|cookie| {
         let browser = sha256(cookie.as_bytes());
         own_form::is_ours(&app, &headers, &browser, PATH, &body)
@@ -136,7 +136,7 @@ async fn answer(
     app: &App,
     client: ClientIp,
     headers: &HeaderMap,
-    (wish, is_ours): (Wish, bool),
+    (wish, is_ours): (SignInRequest, bool),
     status: StatusCode,
 ) -> Response {
     if let Err(wait) = app.count(client) {
@@ -153,7 +153,7 @@ async fn answer(
     if !is_ours {
         return asks(app, headers, &provider, &wish);
     }
-    let offer = Offer::new(public_url);
+    let offer = FreshValues::new(public_url);
     let url = match ask(app, &provider, &offer, wish.login_hint.as_deref()).await {
         Ok(url) => url,
         Err(failure) => {
@@ -189,7 +189,7 @@ async fn answer(
 }
 
 /// The page with one button: nothing has begun, and the person sees the provider's name.
-fn asks(app: &App, headers: &HeaderMap, provider: &Provider, wish: &Wish) -> Response {
+fn asks(app: &App, headers: &HeaderMap, provider: &Provider, wish: &SignInRequest) -> Response {
     if !wants_html(headers) {
         return reply::json(
             StatusCode::FORBIDDEN,
@@ -211,14 +211,14 @@ fn asks(app: &App, headers: &HeaderMap, provider: &Provider, wish: &Wish) -> Res
 }
 
 /// The fresh values of one sign-in.
-struct Offer {
+struct FreshValues {
     redirect_uri: String,
     state: String,
     nonce: String,
     code_verifier: String,
 }
 
-impl Offer {
+impl FreshValues {
     fn new(public_url: &PublicUrl) -> Self {
         Self {
             redirect_uri: public_url.redirect_uri(),
@@ -238,7 +238,7 @@ impl Offer {
 async fn ask(
     app: &App,
     provider: &Provider,
-    offer: &Offer,
+    offer: &FreshValues,
     login_hint: Option<&str>,
 ) -> Result<Url, PluginFailure> {
     let Some(_turn) = app.turn().await else {

@@ -18,7 +18,7 @@ use url::form_urlencoded;
 
 use super::begin::{LIFETIME_SECS, own_failure, too_many};
 use super::browser;
-use super::entry::{Entry, Welcome};
+use super::entry::{Entry, SignInSuccess};
 use super::switch;
 use crate::host::Provider;
 use crate::web::app::App;
@@ -96,7 +96,7 @@ struct Attempt<'a> {
 /// The next step after a successful sign-in.
 #[derive(Clone)]
 enum NextStep {
-    Enter(Welcome),
+    Enter(SignInSuccess),
     /// The browser has a session of another person; holds the token of the waiting sign-in.
     Ask(String),
 }

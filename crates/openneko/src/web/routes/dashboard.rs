@@ -6,7 +6,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use genkan_db::Error;
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::moment;
 
 use super::notice::Notice;
@@ -35,17 +35,17 @@ struct Dashboard<'a> {
     notice: Option<Notice>,
     /// The token of the form for the first admin's word, while there is no admin.
     first_admin_token: Option<String>,
-    desk: Option<Desk<'a>>,
+    desk: Option<AdminSection<'a>>,
 }
 
 impl PageTemplate for Dashboard<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::Stay;
 }
 
 /// The part of the page for admins.
 #[derive(Debug)]
-struct Desk<'a> {
+struct AdminSection<'a> {
     overview: Overview,
     events: Vec<Event>,
     users: Vec<UserRow>,
@@ -101,7 +101,7 @@ async fn first_admin_token(app: &App, signed_in: &SignedIn) -> Result<Option<Str
     Ok(is_missing.then(|| first_admin::token(app, signed_in)))
 }
 
-async fn desk<'a>(app: &'a App, signed_in: &SignedIn) -> Result<Desk<'a>, Error> {
+async fn desk<'a>(app: &'a App, signed_in: &SignedIn) -> Result<AdminSection<'a>, Error> {
     let mut overview = app.host().overview().await;
     overview.denials.truncate(DENIALS);
     let events = audit::recent(app.db(), EVENTS).await?;
@@ -111,7 +111,7 @@ async fn desk<'a>(app: &'a App, signed_in: &SignedIn) -> Result<Desk<'a>, Error>
         token: users::token(app, signed_in, &user),
         user,
     });
-    Ok(Desk {
+    Ok(AdminSection {
         overview,
         events,
         users: rows.collect(),
@@ -201,7 +201,7 @@ pub(super) mod samples {
             session_ends: moment(&at(43_200)),
             notice: Some(Notice::LastAdmin),
             first_admin_token: None,
-            desk: Some(Desk {
+            desk: Some(AdminSection {
                 overview: overview(),
                 events: vec![failure, changed],
                 users: vec![row(&ada, true), row(&member, false), row(&disabled, false)],
@@ -210,7 +210,7 @@ pub(super) mod samples {
         };
         let empty = Dashboard {
             notice: Some(Notice::Enabled),
-            desk: Some(Desk {
+            desk: Some(AdminSection {
                 overview: Overview::default(),
                 events: Vec::new(),
                 users: vec![row(&ada, true)],

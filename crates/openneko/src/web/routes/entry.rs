@@ -12,7 +12,7 @@ use crate::web::store::user::User;
 
 /// A successful sign-in.
 #[derive(Clone)]
-pub(super) struct Welcome {
+pub(super) struct SignInSuccess {
     pub(super) return_path: String,
     pub(super) cookie: String,
     pub(super) max_age_secs: i64,
@@ -41,7 +41,7 @@ impl Entry<'_> {
         &self,
         tx: &mut Tx<'_>,
         user: &User,
-    ) -> Result<Result<Welcome, Refusal>, Error> {
+    ) -> Result<Result<SignInSuccess, Refusal>, Error> {
         let (now, lifetimes) = (self.at, self.app.config().lifetimes);
         let Some(expires_at_secs) = session::free_expiry(tx, &user.id, now, lifetimes.absolute).await? else {
             return Ok(Err(Refusal::TooManySessions));
@@ -67,7 +67,7 @@ impl Entry<'_> {
             ..Event::new(Kind::SignIn, now, self.reference)
         };
         audit::record(tx, &event).await?;
-        Ok(Ok(Welcome {
+        Ok(Ok(SignInSuccess {
             return_path: self.return_path.to_owned(),
             cookie,
             max_age_secs: expires_at_secs - now.as_second(),

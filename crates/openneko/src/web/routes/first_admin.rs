@@ -10,8 +10,8 @@ use genkan_web::listener::ClientIp;
 use super::begin::too_many;
 use super::notice::Notice;
 use crate::web::app::{App, SignedIn};
-use crate::web::store::first_admin::{self, Claimed};
-use crate::web::store::manage::By;
+use crate::web::store::first_admin::{self, ClaimOutcome};
+use crate::web::store::manage::ChangeOrigin;
 use crate::web::{random, reply, store};
 
 /// Its path, for which the form token counts.
@@ -34,7 +34,7 @@ pub(super) async fn claim(
     }
     let user = &form.bound.session.user;
     let (reference, ip) = (random::reference(), client.to_string());
-    let by = By {
+    let by = ChangeOrigin {
         actor: &user.id,
         reference: &reference,
         ip: Some(&ip),
@@ -46,12 +46,12 @@ pub(super) async fn claim(
     })
     .await;
     let notice = match claimed {
-        Ok(Claimed::Yes) => Notice::FirstAdmin,
-        Ok(Claimed::WrongWord) => {
+        Ok(ClaimOutcome::Yes) => Notice::FirstAdmin,
+        Ok(ClaimOutcome::WrongWord) => {
             tracing::warn!(reference, user = user.id, %client, "a wrong word for the first admin");
             Notice::WrongWord
         }
-        Ok(Claimed::TooLate) => Notice::AdminExists,
+        Ok(ClaimOutcome::TooLate) => Notice::AdminExists,
         Err(error) => return reply::unavailable(&headers, &error),
     };
     reply::redirect(StatusCode::SEE_OTHER, &format!("/?notice={}", notice.code()))

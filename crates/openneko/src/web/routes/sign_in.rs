@@ -5,7 +5,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use genkan_web::listener::ClientIp;
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 
 use super::{begin, is_operator};
 use crate::web::app::App;
@@ -33,7 +33,7 @@ struct SignInPage<'a> {
 }
 
 impl PageTemplate for SignInPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::Leave;
 }
 

@@ -9,13 +9,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use genkan_web::cookie;
-use genkan_web::form::{Bound, OwnForm, Refused};
+use genkan_web::form::{FormBinding, FormError, OwnForm};
 use genkan_web::listener::ClientIp;
-use genkan_web::page::{Forms, Page, PageTemplate, Room};
+use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use http::request::Parts;
 
 use super::browser;
-use super::entry::{Entry, Welcome};
+use super::entry::{Entry, SignInSuccess};
 use crate::web::app::{App, SignedIn};
 use crate::web::keys::sha256;
 use crate::web::own_form::not_done;
@@ -40,7 +40,7 @@ struct SwitchPage<'a> {
 }
 
 impl PageTemplate for SwitchPage<'_> {
-    const ROOM: Room = Room::Desk;
+    const KIND: PageKind = PageKind::Other;
     const FORMS: Forms = Forms::Stay;
 }
 
@@ -94,7 +94,7 @@ pub(super) struct Question {
     token_hash: [u8; 32],
 }
 
-impl Bound<App> for Question {
+impl FormBinding<App> for Question {
     type Refusal = Response;
 
     fn read(head: &Parts, app: &App) -> Result<Self, Response> {
@@ -114,7 +114,7 @@ impl Bound<App> for Question {
         &self.session_hash
     }
 
-    fn refuse(_: &Parts, refused: Refused) -> Response {
+    fn refuse(_: &Parts, refused: FormError) -> Response {
         let why = "The form is not one that this page gave you.";
         not_done(refused, why, "open the page again and repeat it there.")
     }
@@ -157,7 +157,7 @@ pub(super) async fn go_on(
     })
     .await;
     let mut response = match done {
-        Ok(Ok(Welcome {
+        Ok(Ok(SignInSuccess {
             return_path,
             cookie,
             max_age_secs,

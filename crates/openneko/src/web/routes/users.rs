@@ -9,7 +9,7 @@ use genkan_web::listener::ClientIp;
 use super::notice::Notice;
 use crate::web::app::{App, SignedIn};
 use crate::web::rules::Role;
-use crate::web::store::manage::{self, By, Change, ChangeOutcome};
+use crate::web::store::manage::{self, Change, ChangeOrigin, ChangeOutcome};
 use crate::web::store::user::User;
 use crate::web::{error, random, reply, store};
 
@@ -72,7 +72,7 @@ async fn change(
     }
     let reference = random::reference();
     let ip = client.to_string();
-    let by = By {
+    let by = ChangeOrigin {
         actor: &actor.id,
         reference: &reference,
         ip: Some(&ip),

@@ -13,7 +13,7 @@ use genkan_db::{Error, Tx, p};
 use jiff::Timestamp;
 
 use super::after;
-use super::manage::{self, By, Change, ChangeOutcome};
+use super::manage::{self, Change, ChangeOrigin, ChangeOutcome};
 use crate::web::keys::sha256;
 use crate::web::random;
 use crate::web::rules::Role;
@@ -93,7 +93,7 @@ pub async fn offer(tx: &mut Tx<'_>, word: &str, now: Timestamp) -> Result<bool, 
 
 /// The result of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claimed {
+pub enum ClaimOutcome {
     Yes,
     /// Never offered, used, or expired.
     WrongWord,
@@ -110,7 +110,12 @@ pub enum Claimed {
 /// # Errors
 ///
 /// If the database fails.
-pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> Result<Claimed, Error> {
+pub async fn claim(
+    tx: &mut Tx<'_>,
+    typed: &str,
+    user_id: &str,
+    by: ChangeOrigin<'_>,
+) -> Result<ClaimOutcome, Error> {
     if tx.locks() {
         // Two people with two words take out each other's, too: in one order, or each would wait
         // for the other until the database ends one of them.
@@ -127,15 +132,17 @@ pub async fn claim(tx: &mut Tx<'_>, typed: &str, user_id: &str, by: By<'_>) -> R
         )
         .await?;
     if taken.is_none() {
-        return Ok(Claimed::WrongWord);
+        return Ok(ClaimOutcome::WrongWord);
     }
     if !is_missing(tx).await? {
-        return Ok(Claimed::TooLate);
+        return Ok(ClaimOutcome::TooLate);
     }
     tx.exec("DELETE FROM first_admin_word", &[]).await?;
     match manage::change(tx, user_id, Change::SetRole(Role::Admin), by).await? {
-        ChangeOutcome::Yes => Ok(Claimed::Yes),
-        ChangeOutcome::Already | ChangeOutcome::LastAdmin | ChangeOutcome::NoSuchUser => Ok(Claimed::TooLate),
+        ChangeOutcome::Yes => Ok(ClaimOutcome::Yes),
+        ChangeOutcome::Already | ChangeOutcome::LastAdmin | ChangeOutcome::NoSuchUser => {
+            Ok(ClaimOutcome::TooLate)
+        }
     }
 }
 

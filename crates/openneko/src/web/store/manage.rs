@@ -33,7 +33,7 @@ pub enum ChangeOutcome {
 
 /// Who changes a user, and when.
 #[derive(Debug, Clone, Copy)]
-pub struct By<'a> {
+pub struct ChangeOrigin<'a> {
     /// A user's id, or `cli`.
     pub actor: &'a str,
     pub reference: &'a str,
@@ -46,7 +46,13 @@ pub struct By<'a> {
 /// # Errors
 ///
 /// If the database fails.
-pub async fn add(tx: &mut Tx<'_>, id: &str, email: &str, role: Role, by: By<'_>) -> Result<bool, Error> {
+pub async fn add(
+    tx: &mut Tx<'_>,
+    id: &str,
+    email: &str,
+    role: Role,
+    by: ChangeOrigin<'_>,
+) -> Result<bool, Error> {
     let row = tx
         .opt(
             "INSERT INTO app_user (id, email, email_key, org_id, role, group_names, created_at, updated_at)
@@ -80,7 +86,12 @@ pub async fn add(tx: &mut Tx<'_>, id: &str, email: &str, role: Role, by: By<'_>)
 /// # Errors
 ///
 /// If the database fails.
-pub async fn change(tx: &mut Tx<'_>, id: &str, change: Change, by: By<'_>) -> Result<ChangeOutcome, Error> {
+pub async fn change(
+    tx: &mut Tx<'_>,
+    id: &str,
+    change: Change,
+    by: ChangeOrigin<'_>,
+) -> Result<ChangeOutcome, Error> {
     let Some(user) = find(tx, id).await? else {
         return Ok(ChangeOutcome::NoSuchUser);
     };

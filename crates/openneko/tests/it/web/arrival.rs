@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use genkan_db::{Db, p};
 use openneko::web::rules::{Refusal, Role, Rules};
 use openneko::web::store::arrival::{self, Arrival, Outcome};
-use openneko::web::store::manage::{self, By, Change, ChangeOutcome};
+use openneko::web::store::manage::{self, Change, ChangeOrigin, ChangeOutcome};
 use openneko_plugin::rpc::Identity;
 use serde_json::json;
 
@@ -33,7 +33,7 @@ async fn arrive_as(db: &Db, provider: &str, identity: &Identity, rules: &Rules) 
 }
 
 async fn change(db: &Db, id: &str, what: Change) -> ChangeOutcome {
-    let by = By {
+    let by = ChangeOrigin {
         actor: "cli",
         reference: "ref_test",
         ip: None,

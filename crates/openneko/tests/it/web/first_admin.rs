@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use futures_util::future::join_all;
 use genkan_db::Db;
 use openneko::web::rules::Role;
-use openneko::web::store::first_admin::{self, Claimed};
-use openneko::web::store::manage::{self, By};
+use openneko::web::store::first_admin::{self, ClaimOutcome};
+use openneko::web::store::manage::{self, ChangeOrigin};
 use openneko::web::store::user;
 use openneko::web::store::write;
 
@@ -21,8 +21,8 @@ async fn offer(db: &Db, second: i64) -> Option<String> {
     offered.await.unwrap().then_some(word)
 }
 
-async fn claim(db: &Db, word: &str, user_id: &str, second: i64) -> Claimed {
-    let by = By {
+async fn claim(db: &Db, word: &str, user_id: &str, second: i64) -> ClaimOutcome {
+    let by = ChangeOrigin {
         actor: user_id,
         reference: "ref_test",
         ip: None,
@@ -38,7 +38,7 @@ async fn members(db: &Db, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..count {
         let (id, email) = (user::new_id(), format!("p{number}@acme.test"));
-        let by = By {
+        let by = ChangeOrigin {
             actor: "cli",
             reference: "ref_test",
             ip: None,
@@ -63,14 +63,20 @@ async fn a_word_counts_once_for_an_hour_and_never_beside_an_admin() {
     on_each_engine(async |db| {
         let ids = members(&db, 2).await;
         let late = offer(&db, 0).await.unwrap();
-        assert_eq!(claim(&db, &late, &ids[0], 3600).await, Claimed::WrongWord);
+        assert_eq!(claim(&db, &late, &ids[0], 3600).await, ClaimOutcome::WrongWord);
         // Every node and every start has its own, and each counts.
         let (first, second) = (offer(&db, 0).await.unwrap(), offer(&db, 10).await.unwrap());
-        assert_eq!(claim(&db, "", &ids[0], 11).await, Claimed::WrongWord);
-        assert_eq!(claim(&db, &first[1..], &ids[0], 11).await, Claimed::WrongWord);
-        assert_eq!(claim(&db, &first.to_uppercase(), &ids[0], 11).await, Claimed::Yes);
+        assert_eq!(claim(&db, "", &ids[0], 11).await, ClaimOutcome::WrongWord);
+        assert_eq!(
+            claim(&db, &first[1..], &ids[0], 11).await,
+            ClaimOutcome::WrongWord
+        );
+        assert_eq!(
+            claim(&db, &first.to_uppercase(), &ids[0], 11).await,
+            ClaimOutcome::Yes
+        );
         for word in [&first, &second] {
-            assert_eq!(claim(&db, word, &ids[1], 12).await, Claimed::WrongWord);
+            assert_eq!(claim(&db, word, &ids[1], 12).await, ClaimOutcome::WrongWord);
         }
         assert_eq!(offer(&db, 13).await, None);
         assert_eq!(admins(&db).await, 1);
@@ -89,7 +95,7 @@ async fn of_many_people_with_words_one_becomes_the_admin() {
             tokio::spawn(async move { claim(&db, &word, &id, 1).await })
         });
         let outcomes: Vec<_> = join_all(racers).await.into_iter().map(Result::unwrap).collect();
-        let won = outcomes.iter().filter(|outcome| **outcome == Claimed::Yes);
+        let won = outcomes.iter().filter(|outcome| **outcome == ClaimOutcome::Yes);
         assert_eq!(won.count(), 1);
         assert_eq!(admins(&db).await, 1);
     })
@@ -111,7 +117,7 @@ async fn a_disabled_admin_is_one() {
         })
         .await
         .unwrap();
-        assert_eq!(claim(&db, &word, &ids[1], 1).await, Claimed::TooLate);
+        assert_eq!(claim(&db, &word, &ids[1], 1).await, ClaimOutcome::TooLate);
         assert_eq!(offer(&db, 2).await, None);
     })
     .await;
