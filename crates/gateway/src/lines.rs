@@ -1,25 +1,25 @@
-//! How many lines of the log strangers may cause.
+//! A limit of the lines that strangers may cause in the log.
 //!
-//! A refused request costs its sender nothing, so a line for each would let anybody fill the
-//! disk of the log and hide every other line. The first ones of a minute have a line, for each
-//! reason apart; the others are counted, and one line tells the numbers of the minute.
+//! A refused request costs its sender nothing. If each had a line, anybody could fill the disk of the log and
+//! hide every other line. So for each reason only the first requests of a minute have a line. The others are
+//! counted, and one line shows the numbers of the minute.
 
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-/// How many lines one reason has in a minute.
+/// The most lines of one reason in a minute.
 const LINES: u64 = 10;
 
-/// How many reasons are counted apart. They are constants of ours; this holds if one is not.
+/// The most reasons that are counted separately. Reasons are constants, so this limit only matters if one is not.
 const REASONS: usize = 200;
 
-/// How often each reason occurred in the present minute.
+/// The number of refusals in the present minute, by reason.
 #[derive(Debug, Default)]
 pub struct Lines(Mutex<BTreeMap<String, u64>>);
 
 impl Lines {
-    /// Whether a refusal for `reason`, which has just occurred, has a line of its own.
+    /// Counts a refusal for `reason`. Returns whether it has a line of its own.
     pub fn has_line(&self, reason: &str) -> bool {
         let mut counts = self.0.lock();
         let is_known = counts.contains_key(reason) || counts.len() < REASONS;
@@ -32,7 +32,7 @@ impl Lines {
         *count <= LINES
     }
 
-    /// Ends the minute: tells how many refusals had no line.
+    /// Ends the minute, and logs the number of refusals without a line.
     pub fn tell(&self) {
         let counts = std::mem::take(&mut *self.0.lock());
         let more: Vec<String> = counts

@@ -1,9 +1,9 @@
-//! A bound on the length of a record of CSV, before a parser collects it.
+//! A bound on the length of a CSV record, before the parser collects it.
 //!
-//! The parser keeps a whole record, and in a quotation everything is one cell. So what is
-//! beyond the bound is taken out of the file as it is read, up to the end of the record, and a cell
-//! of ours says so. The end is where the parser would find it: a line within a quotation must not
-//! become a record because the cell is long.
+//! The parser keeps a whole record in memory, and a quotation that is never closed makes the rest of the file
+//! one cell. So [`BoundedReader`] removes the part of a record beyond the bound while the file is read, and
+//! puts a marker cell in its place. It finds the end of the record as the parser does. Otherwise a line
+//! within a long quotation would become a record.
 
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -11,18 +11,18 @@ use std::rc::Rc;
 
 use csv::ByteRecord;
 
-/// Where the parser is in a record.
+/// The place of the parser in a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     CellBegins,
     Cell,
     Quotation,
-    /// After a quotation mark in a quotation: it ends it, or is the first of two.
+    /// After a quotation mark in a quotation. The mark ends the quotation, or is the first of two.
     Mark,
 }
 
 impl State {
-    /// After this byte, and whether it ends the record.
+    /// The state after `byte`, and whether `byte` ends the record.
     const fn after(self, byte: u8, separator: u8) -> (Self, bool) {
         match (self, byte) {
             (Self::CellBegins | Self::Mark, b'"') => (Self::Quotation, false),
@@ -35,35 +35,35 @@ impl State {
     }
 }
 
-/// What was taken out of the file.
+/// The parts of records that were removed from the file.
 #[derive(Debug, Clone)]
-pub(super) struct RemovedLines {
-    /// The last cell of a record that was cut.
+pub(super) struct RemovedParts {
+    /// The marker: the last cell of a record that was cut.
     cell: Rc<str>,
     gaps: Rc<RefCell<Vec<Gap>>>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Gap {
-    /// How many line feeds the parser has seen before it.
+    /// The number of line feeds that the parser has seen before the gap.
     after_lines: u64,
     lines: u64,
     bytes: u64,
 }
 
-impl RemovedLines {
+impl RemovedParts {
     pub(super) fn is_in(&self, record: &ByteRecord) -> bool {
         record.iter().next_back() == Some(self.cell.as_bytes())
     }
 
-    /// The number of a line in the file, from that of the parser.
+    /// The number of a line in the file, from the number that the parser counts.
     pub(super) fn line(&self, seen: u64) -> u64 {
         let gaps = self.gaps.borrow();
         let before = gaps.iter().filter(|gap| gap.after_lines < seen);
         seen + before.map(|gap| gap.lines).sum::<u64>()
     }
 
-    /// How much of the file is read where the parser has read `seen` bytes, up to a line.
+    /// The number of bytes of the file up to `line`, at which the parser has read `seen` bytes.
     pub(super) fn bytes(&self, seen: u64, line: u64) -> u64 {
         let gaps = self.gaps.borrow();
         let before = gaps.iter().filter(|gap| gap.after_lines < line);
@@ -71,24 +71,24 @@ impl RemovedLines {
     }
 }
 
-/// The file without what is too long.
+/// The file without the parts of records that are too long.
 pub(super) struct BoundedReader {
     input: Box<dyn Read>,
     separator: u8,
     longest: u64,
     state: State,
-    /// Of the record so far.
+    /// The length of the record so far, in bytes.
     length: u64,
     gap: Option<Gap>,
     lines: u64,
     ready: Vec<u8>,
     given: usize,
-    taken_out: RemovedLines,
+    taken_out: RemovedParts,
 }
 
 impl BoundedReader {
-    pub(super) fn new(input: Box<dyn Read>, separator: u8, longest: u64) -> (Self, RemovedLines) {
-        let taken_out = RemovedLines {
+    pub(super) fn new(input: Box<dyn Read>, separator: u8, longest: u64) -> (Self, RemovedParts) {
+        let taken_out = RemovedParts {
             cell: genkan_store::Secret::generate().expose().into(),
             gaps: Rc::default(),
         };
@@ -117,7 +117,7 @@ impl BoundedReader {
                 gap.lines += is_line;
                 if ends {
                     let mut gap = *gap;
-                    // One was given in its place.
+                    // The marker has a line feed of its own.
                     gap.lines = gap.lines.saturating_sub(1);
                     self.end_gap(gap);
                     self.length = 0;

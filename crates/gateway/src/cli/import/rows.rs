@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use csv::{ByteRecord, StringRecord};
 use serde_json::{Map, Value};
 
-use super::bound::{BoundedReader, RemovedLines};
+use super::bound::{BoundedReader, RemovedParts};
 use super::{Format, dialect};
 
 /// A line or record that is longer than this is not one organization or user.
@@ -43,7 +43,7 @@ pub(super) enum Rows {
         reader: Box<csv::Reader<Box<dyn Read>>>,
         heading: StringRecord,
         end: EndMarker,
-        taken_out: RemovedLines,
+        taken_out: RemovedParts,
     },
     Json {
         reader: BufReader<Box<dyn Read>>,
@@ -121,7 +121,7 @@ fn next_csv(
     reader: &mut csv::Reader<Box<dyn Read>>,
     heading: &StringRecord,
     end: &EndMarker,
-    taken_out: &RemovedLines,
+    taken_out: &RemovedParts,
 ) -> io::Result<Option<Line>> {
     let mut record = ByteRecord::new();
     if !reader.read_byte_record(&mut record)? || end.is(&record) {
