@@ -13,16 +13,16 @@ const EXAMPLES: &str = "\
 Examples:
   genkan backup --output /backup/genkan-$(date +%F).db
 
-The server may run. To restore: stop it, remove genkan.db-wal and
-genkan.db-shm, put the copy in the place of genkan.db, start it. The copy is
-useless without the instance key: keep that elsewhere. A PostgreSQL database is
-backed up with its own tools.";
+The server may run meanwhile. To restore the copy, stop the server, remove
+genkan.db-wal and genkan.db-shm, replace genkan.db by the copy, and start the
+server. The copy is useless without the instance key. Keep the key elsewhere.
+Use the tools of PostgreSQL to back up a PostgreSQL database.";
 
 /// Write a consistent copy of the embedded database
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct BackupArgs {
-    /// The new file to write, readable by its owner only
+    /// The new file, which only its owner can read
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
 }

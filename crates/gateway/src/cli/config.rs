@@ -11,7 +11,7 @@ Examples:
   genkan config check --config /etc/genkan/genkan.toml
   genkan config show";
 
-/// Look at the configuration
+/// Check or show the configuration
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ConfigArgs {
@@ -21,9 +21,9 @@ pub(super) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Find every mistake, with its line and its remedy
+    /// Find the mistakes, each with its line and how to correct it
     Check,
-    /// Print what is in force and where each value comes from, without secrets
+    /// Print the effective values and their origins, without secrets
     Show,
 }
 

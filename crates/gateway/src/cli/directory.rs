@@ -20,7 +20,7 @@ Examples:
 Enter the endpoint and the secret at the directory server. The secret is shown
 once.";
 
-/// Directories: where an organization's people and groups come from, by SCIM
+/// Directories: the SCIM sources of an organization's users and groups
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct DirectoryArgs {
@@ -30,7 +30,7 @@ pub(super) struct DirectoryArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Give an organization a directory
+    /// Add a directory to an organization
     Create {
         /// The organization, by identifier or external id
         #[arg(long)]
@@ -38,7 +38,7 @@ enum Verb {
         #[arg(long, value_parser = parse_provider,
             help = format!("The product: {}", product::list(Provider::is_directory)))]
         provider: Option<Provider>,
-        /// What people call it (default: the product)
+        /// The display name (default: the product)
         #[arg(long)]
         name: Option<String>,
     },
@@ -48,40 +48,40 @@ enum Verb {
         #[arg(long)]
         organization: String,
     },
-    /// Change a directory; what is not named stays
+    /// Change a directory; other settings stay
     Update {
-        /// Its identifier
+        /// The identifier of the directory
         directory: String,
         /// The product, as for create; empty for none
         #[arg(long, value_parser = parse_change)]
         provider: Option<ProviderChange>,
-        /// What people call it
+        /// The display name
         #[arg(long)]
         name: Option<String>,
     },
-    /// Make a secret for the directory server, and show it this once
+    /// Make a secret for the directory server; it is shown once
     Secret {
-        /// The directory's identifier
+        /// The identifier of the directory
         directory: String,
         /// Refuse all earlier secrets from now on
         #[arg(long)]
         replace: bool,
     },
-    /// Let the directory server write
+    /// Accept changes of the directory server
     Enable {
-        /// Its identifier
+        /// The identifier of the directory
         directory: String,
     },
-    /// Stop the directory server from writing; what it sent stays
+    /// Refuse changes of the directory server; its users and groups stay
     Disable {
-        /// Its identifier
+        /// The identifier of the directory
         directory: String,
     },
-    /// Delete a disabled directory with the people and groups that it sent
+    /// Delete a disabled directory with its users and groups
     Delete {
-        /// Its identifier
+        /// The identifier of the directory
         directory: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },

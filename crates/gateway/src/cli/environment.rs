@@ -16,10 +16,10 @@ Examples:
   genkan environment update --session-idle-timeout 12h
   genkan environment update --access-token-lifetime 10m
 
-Sessions and tokens that exist keep what they were given; new ones, and
-sessions that are used again, follow the new times.";
+Existing tokens keep their lifetime. New tokens and sessions get the new times,
+and so does a session as soon as it is used again.";
 
-/// The environment: how long sessions and tokens last
+/// The environment: the lifetimes of sessions and tokens
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct EnvironmentArgs {
@@ -31,22 +31,22 @@ pub(super) struct EnvironmentArgs {
 enum Verb {
     /// Show the environment
     Show,
-    /// Change how long sessions and tokens last
+    /// Change the lifetimes of sessions and tokens
     Update(UpdateArgs),
 }
 
 #[derive(Debug, Args)]
 struct UpdateArgs {
-    /// A session ends this long after the sign-in, 1m to 365d
+    /// The time from the sign-in to the end of the session, 1m to 365d
     #[arg(long, value_name = "DURATION", value_parser = parse)]
     session_absolute_timeout: Option<Duration>,
-    /// A session ends when nothing has used it for this long, 1m to 7d
+    /// The time after which an unused session ends, 1m to 7d
     #[arg(long, value_name = "DURATION", value_parser = parse)]
     session_idle_timeout: Option<Duration>,
-    /// An access token of a user is valid for this long, 1s to 30d
+    /// The lifetime of users' access tokens, 1s to 30d
     #[arg(long, value_name = "DURATION", value_parser = parse)]
     access_token_lifetime: Option<Duration>,
-    /// An access token of an application's own is valid for this long, 1s to 30d
+    /// The lifetime of applications' own access tokens, 1s to 30d
     #[arg(long, value_name = "DURATION", value_parser = parse)]
     client_access_token_lifetime: Option<Duration>,
 }

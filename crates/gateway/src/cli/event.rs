@@ -16,7 +16,7 @@ Examples:
   genkan event list --kind user.login --user ada@acme.com
   genkan event list --json | jq '.events[] | select(.kind == \"user.login\")'";
 
-/// Events: what happened, newest first
+/// Events: sign-ins and changes, newest first
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct EventArgs {
@@ -26,7 +26,7 @@ pub(super) struct EventArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// List what happened: sign-ins, and every change with its object
+    /// List sign-ins, and changes with their objects
     List(ListArgs),
 }
 

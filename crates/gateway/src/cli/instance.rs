@@ -143,10 +143,10 @@ impl Instance {
 /// Which part of a list to show.
 #[derive(Debug, Args)]
 pub(super) struct PageArgs {
-    /// How many to show, newest first
+    /// The most entries to show, newest first
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
     limit: u32,
-    /// Continue after this one, the last of the page before
+    /// Continue after this entry, the last one of the previous page
     #[arg(long, value_name = "ID")]
     after: Option<String>,
 }

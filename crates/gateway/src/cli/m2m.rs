@@ -22,12 +22,11 @@ Examples:
   genkan m2m list --organization acme-17
   genkan m2m secret add m2morg_241053847510274048012
 
-Such a client gets tokens for itself, with its secret, by the client
-credentials grant. They name the organization, the audience, the scopes and the
-custom claims, and never open the management API.
+A machine client gets tokens for itself by the client credentials grant, with
+its secret. The tokens contain the organization, the audience, the scopes and
+the custom claims. The management API does not accept them.
 
-When a client is changed, a list replaces the one there was; a single empty
-value clears it.";
+A new list replaces the old one. A single empty value clears the list.";
 
 /// Machine clients: programs that act for an organization
 #[derive(Debug, Args)]
@@ -44,7 +43,7 @@ enum Verb {
         /// The organization's identifier or external id
         #[arg(long)]
         organization: String,
-        /// What people call it
+        /// The display name
         #[arg(long)]
         name: String,
         #[command(flatten)]
@@ -58,30 +57,30 @@ enum Verb {
         #[command(flatten)]
         page: PageArgs,
     },
-    /// Show a client and which secrets it has
+    /// Show a client and its secrets, without their values
     Show {
-        /// Its client id
+        /// The client id
         client: String,
     },
-    /// Change a client; what is not named stays
+    /// Change a client; other settings stay
     Update {
-        /// Its client id
+        /// The client id
         client: String,
-        /// What people call it
+        /// The display name
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]
         settings: SettingsArgs,
     },
-    /// Delete a client: its tokens end
+    /// Delete a client; its tokens become invalid
     Delete {
-        /// Its client id
+        /// The client id
         client: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Add or delete a secret, to replace one without a pause
+    /// Add or delete a secret, to replace one without an interruption
     Secret {
         #[command(subcommand)]
         verb: SecretVerb,
@@ -90,21 +89,21 @@ enum Verb {
 
 #[derive(Debug, Subcommand)]
 enum SecretVerb {
-    /// Make a new secret, beside those there are; it is shown once
+    /// Add a secret; its value is shown once, and other secrets stay valid
     Add {
         /// The client id
         client: String,
-        /// When it stops counting, such as 90d; otherwise never
+        /// The time after which it expires, such as 90d (default: never)
         #[arg(long, value_name = "DURATION", value_parser = parse_expiry)]
         expires_in: Option<Duration>,
     },
-    /// Delete a secret: it stops counting at once
+    /// Delete a secret; it becomes invalid at once
     Delete {
         /// The client id
         client: String,
-        /// The secret's identifier, not its value
+        /// The identifier of the secret, not its value
         secret: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -112,19 +111,19 @@ enum SecretVerb {
 
 #[derive(Debug, Args)]
 struct SettingsArgs {
-    /// What it is for
+    /// A description of its purpose
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// What its tokens may be good for, separated by blanks
+    /// The scopes that its tokens may have, separated by blanks
     #[arg(long, value_name = "SCOPES", value_parser = parse_scope)]
     scope: Option<Scope>,
-    /// Whom its tokens are meant for; may be repeated
+    /// An audience of its tokens; may be repeated
     #[arg(long = "audience", value_name = "AUDIENCE")]
     audience: Vec<String>,
-    /// What its tokens say besides, as KEY=VALUE; may be repeated
+    /// A further claim of its tokens, as KEY=VALUE; may be repeated
     #[arg(long = "custom-claim", value_name = "KEY=VALUE")]
     custom_claims: Vec<String>,
-    /// How long its tokens are valid, such as 1h, which is the default
+    /// The lifetime of its tokens, such as 1h, which is the default
     #[arg(long, value_name = "DURATION", value_parser = parse_lifetime)]
     access_token_lifetime: Option<Duration>,
 }

@@ -17,10 +17,11 @@ const EXAMPLES: &str = "\
 Examples:
   genkan mail test you@example.com
 
-The mail goes straight to the server in mail.smtp_url, and what that server
-answers is printed. A development instance without one puts it into its inbox.";
+The mail is sent directly to the server of mail.smtp_url, and the command
+prints the server's answer. A development instance without a mail server puts
+the mail into its inbox.";
 
-/// Mail: try the way out
+/// Mail: test the mail server
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct MailArgs {
@@ -30,9 +31,9 @@ pub(super) struct MailArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Send a mail that says that it is a test
+    /// Send a test mail
     Test {
-        /// Who gets it
+        /// The e-mail address of the recipient
         address: EmailAddress,
     },
 }

@@ -13,12 +13,13 @@ Examples:
   genkan migrate
   genkan migrate --config /etc/genkan/genkan.toml
 
-`genkan serve` and `genkan dev` do the same when they start; no other command
-does. Run it before the nodes of a new version if they shall not wait for it.
-Servers may run: a step waits for a table two seconds at most, gives way and
-tries again. Servers of an older version go on, and do not start again.";
+`genkan serve` and `genkan dev` also update the schema when they start. No
+other command does. Run this command before you start a new version on several
+nodes, so that they need not wait for it. Servers may run meanwhile. Each step
+waits at most two seconds for a table and is then tried again. Servers of an
+older version continue to run, but cannot be restarted.";
 
-/// Bring the schema of the database up to this version
+/// Update the schema of the database to this version
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct MigrateArgs {}

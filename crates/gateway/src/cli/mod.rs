@@ -48,15 +48,15 @@ use crate::failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan dev                        try it: a gateway and a demo application
+  genkan dev                        try a gateway and a demo application
   genkan config check               find the mistakes in genkan.toml
   genkan serve                      run in production
   genkan org create --name \"Acme\" --domain acme.com
-  genkan doctor                     look for trouble
+  genkan doctor                     find problems
 
-Commands that read or change data open the same database as the running
-server: the one of ./genkan.toml if there is one, else the one in
-./genkan-data. What they change takes effect at once.
+Commands that read or change data open the database of the running server. If
+there is a ./genkan.toml, it names the database. Otherwise the database is in
+./genkan-data. Changes take effect at once.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly, 3 not found.";
 
@@ -81,7 +81,7 @@ struct Global {
     /// The folder of a development instance (default: ./genkan-data)
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<std::path::PathBuf>,
-    /// Print one JSON document in place of tables
+    /// Print one JSON document instead of tables
     #[arg(long, global = true)]
     json: bool,
 }

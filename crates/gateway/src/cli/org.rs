@@ -27,11 +27,10 @@ Examples:
 An organization is named by its identifier or by its external id.";
 
 const OTHER_WAYS: &str = "\
-An organization that has had a connection is entered by a connection alone,
-also after the last one was deleted: deleting it does not say that other ways
-may do instead. This command does: active members can then enter with the
-session of another organization that vouches for them, until there is a
-connection again.";
+If an organization has had a connection, its members enter only by a
+connection, also after the last connection was deleted. This command lets
+active members enter with the session of another organization that vouches for
+them, until the organization has a connection again.";
 
 /// Organizations: the companies whose people sign in
 #[derive(Debug, Args)]
@@ -52,22 +51,22 @@ enum Verb {
         /// Its identifier or external id
         organization: String,
     },
-    /// Change an organization; what is not named stays
+    /// Change an organization; other settings stay
     Update(UpdateArgs),
-    /// Let members in by other ways after the organization's connection was deleted
+    /// Let members enter in other ways after the organization's connection was deleted
     #[command(after_help = OTHER_WAYS)]
     AllowOtherWays {
         /// Its identifier or external id
         organization: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Delete an organization with its domains, connections and memberships; events about it stay for their time
+    /// Delete an organization with its domains, connections and memberships; its events are kept for their retention
     Delete {
         /// Its identifier or external id
         organization: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -75,10 +74,10 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct CreateArgs {
-    /// What people call it
+    /// The display name
     #[arg(long)]
     name: String,
-    /// A domain whose e-mail addresses are its people's; may be repeated
+    /// A domain of its people's e-mail addresses; may be repeated
     #[arg(long = "domain", value_name = "DOMAIN", value_parser = parse_domain)]
     domains: Vec<DomainName>,
     #[command(flatten)]
@@ -89,32 +88,32 @@ struct CreateArgs {
 struct UpdateArgs {
     /// Its identifier or external id
     organization: String,
-    /// What people call it
+    /// The display name
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
     settings: SettingsArgs,
 }
 
-/// What can be said of an organization, when it is added and later. An empty text clears.
+/// The settings of an organization, for its creation and for changes. An empty text clears a setting.
 #[derive(Debug, Args)]
 struct SettingsArgs {
-    /// What your application calls it; empty for nothing
+    /// The identifier of your application for it; empty for none
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
-    /// A name for addresses, such as acme; empty for none
+    /// A short name for addresses, such as acme; empty for none
     #[arg(long, value_parser = parse_slug)]
     slug: Option<String>,
     /// The address of its logo; empty for none
     #[arg(long, value_name = "URL", value_parser = parse_logo)]
     logo_url: Option<String>,
-    /// Where your application says that its data belongs: US or EU; empty for nowhere
+    /// The region of its data, as your application sees it: US or EU; empty for none
     #[arg(long, value_parser = parse_region)]
     region: Option<Choice<Region>>,
-    /// A fact to keep with it, or to forget if it has no value; may be repeated
+    /// An entry of its metadata, removed if it has no value; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     metadata: Vec<(String, String)>,
-    /// Forget all facts, before those that are named beside
+    /// Clear the metadata before entries are set
     #[arg(long)]
     no_metadata: bool,
 }

@@ -16,10 +16,10 @@ Examples:
   genkan permission list
   genkan permission delete invoices:read
 
-Access tokens carry the names of what a person's roles permit. What they mean
-is for your application to decide.";
+Access tokens contain the names of the permissions of a person's roles. Your
+application decides what a permission means.";
 
-/// Permissions: what roles allow
+/// Permissions: the rights that roles give
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct PermissionArgs {
@@ -31,31 +31,31 @@ pub(super) struct PermissionArgs {
 enum Verb {
     /// Add a permission
     Create {
-        /// As tokens carry it: letters, digits, underscores and colons
+        /// The name, as in tokens: letters, digits, underscores and colons
         #[arg(value_parser = parse_name)]
         name: String,
-        /// For the people who give it to roles
+        /// A description for the people who manage roles
         #[arg(long, default_value = "", value_parser = parse_description)]
         description: String,
     },
     /// List permissions, newest first
     List(PageArgs),
-    /// Change a permission; roles keep it
+    /// Change a permission; its roles keep it
     Update {
-        /// Its name
+        /// The name of the permission
         permission: String,
-        /// Its new name
+        /// The new name
         #[arg(long, value_parser = parse_name)]
         name: Option<String>,
-        /// For the people who give it to roles
+        /// A description for the people who manage roles
         #[arg(long, value_parser = parse_description)]
         description: Option<String>,
     },
-    /// Delete a permission and take it from every role
+    /// Delete a permission and remove it from every role
     Delete {
-        /// Its name
+        /// The name of the permission
         permission: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },

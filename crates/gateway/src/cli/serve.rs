@@ -11,8 +11,8 @@ Examples:
   genkan serve --config /etc/genkan/genkan.toml
   GENKAN_PUBLIC_URL=https://auth.example.com GENKAN_INSTANCE_KEY=… genkan serve
 
-Every key of the configuration is also a variable. `genkan config check` finds
-mistakes beforehand.";
+Each key of the configuration can also be set as an environment variable.
+`genkan config check` finds mistakes before you start.";
 
 /// Run in production
 #[derive(Debug, Args)]

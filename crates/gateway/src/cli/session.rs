@@ -20,9 +20,10 @@ Examples:
   genkan session end ses_241053847510274048012
   genkan session end --user ada@acme.com --yes
 
-Who is signed out can sign in again; `genkan user disable` keeps them out.";
+A person who was signed out can sign in again. `genkan user disable` prevents
+it.";
 
-/// Sessions: where people are signed in
+/// Sessions: the signed-in browsers of people
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct SessionArgs {
@@ -34,29 +35,29 @@ pub(super) struct SessionArgs {
 enum Verb {
     /// List a user's sessions, newest first
     List {
-        /// Identifier or e-mail address
+        /// The user, by identifier or e-mail address
         #[arg(long)]
         user: String,
-        /// Only those in this status: active, expired, revoked or logout; may be repeated
+        /// Only sessions in this status: active, expired, revoked or logout; may be repeated
         #[arg(long = "status", value_name = "STATUS", value_parser = parse_status)]
         statuses: Vec<Status>,
         #[command(flatten)]
         page: PageArgs,
     },
-    /// Show a session with the applications that were used in it
+    /// Show a session with its applications
     Show {
-        /// Its identifier
+        /// The identifier of the session
         session: String,
     },
-    /// End a session, or all of a user: applications are told, and their tokens count no more
+    /// End one session or all sessions of a user; applications are told, and the tokens become invalid
     End {
-        /// Its identifier
+        /// The identifier of the session
         #[arg(required_unless_present = "user")]
         session: Option<String>,
         /// All sessions of this user, by identifier or e-mail address
         #[arg(long, conflicts_with = "session")]
         user: Option<String>,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },

@@ -21,8 +21,8 @@ Examples:
   genkan token list --organization acme-17
   genkan token revoke apit_241053847510274048012
 
-An application hands such a token to its customer, and asks Genkan about it
-when somebody presents it.";
+An application gives such a token to its customer. If somebody presents the
+token, the application asks Genkan whether it is valid.";
 
 /// API tokens: opaque tokens of organizations and their members
 #[derive(Debug, Args)]
@@ -34,30 +34,30 @@ pub(super) struct TokenArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Make a token; it is shown once
+    /// Create a token; its value is shown once
     Create {
         /// The organization's identifier or external id
         #[arg(long)]
         organization: String,
-        /// The identifier of the member it stands for; otherwise it stands for the organization
+        /// The identifier of the member that it stands for (default: the organization itself)
         #[arg(long, value_name = "USER")]
         user: Option<String>,
-        /// What it is for
+        /// A description of its purpose
         #[arg(long, value_name = "TEXT", value_parser = parse_description)]
         description: Option<String>,
-        /// What it says besides, as KEY=VALUE; may be repeated
+        /// A further claim of the token, as KEY=VALUE; may be repeated
         #[arg(long = "custom-claim", value_name = "KEY=VALUE", value_parser = parse_pair)]
         custom_claims: Vec<(String, String)>,
-        /// When it stops counting, such as 90d; otherwise never
+        /// The time after which it expires, such as 90d (default: never)
         #[arg(long, value_name = "DURATION", value_parser = parse_expiry)]
         expires_in: Option<Duration>,
     },
-    /// List the tokens of an organization that count, newest first
+    /// List the valid tokens of an organization, newest first
     List {
         /// The organization's identifier or external id
         #[arg(long)]
         organization: String,
-        /// Only those of this member
+        /// Only tokens of this member
         #[arg(long, value_name = "USER")]
         user: Option<String>,
         #[command(flatten)]
@@ -65,25 +65,25 @@ enum Verb {
     },
     /// Show a token, without its value
     Show {
-        /// Its identifier
+        /// The identifier of the token
         token: String,
     },
-    /// Change a token; what is not named stays
+    /// Change a token; other settings stay
     Update {
-        /// Its identifier
+        /// The identifier of the token
         token: String,
-        /// What it is for
+        /// A description of its purpose
         #[arg(long, value_name = "TEXT", value_parser = parse_description)]
         description: Option<String>,
-        /// What it says besides, as KEY=VALUE, in place of what it said; may be repeated
+        /// A further claim of the token, as KEY=VALUE; may be repeated. The new list replaces the old one
         #[arg(long = "custom-claim", value_name = "KEY=VALUE", value_parser = parse_pair)]
         custom_claims: Vec<(String, String)>,
     },
-    /// Revoke a token: it stops counting at once
+    /// Revoke a token; it becomes invalid at once
     Revoke {
-        /// Its identifier
+        /// The identifier of the token
         token: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },

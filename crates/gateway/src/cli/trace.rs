@@ -16,11 +16,11 @@ Examples:
   genkan trace list --organization acme-17
   genkan trace show err_241053847510274048012
 
-The error page shows a person the number of the trace. It holds each check of
-the sign-in with what was expected and what came, what to change, and no secret
-or token.";
+The error page shows the number of the trace. A trace contains each check of
+the sign-in, with the expected and the received value, and how to correct the
+failure. It contains no secret and no token.";
 
-/// Traces: why sign-ins failed
+/// Traces: the checks of failed sign-ins
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct TraceArgs {

@@ -11,7 +11,7 @@ use crate::host::{self, Host};
 /// Parameters are one argument, and Linux takes 128 KiB for one.
 const MAX_PARAMS: u64 = 128 << 10;
 
-/// After which whoever waits wants to know why.
+/// The time after which a waiting person wants to know the reason.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const EXAMPLES: &str = r#"Examples:

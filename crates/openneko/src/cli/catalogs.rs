@@ -1,4 +1,4 @@
-//! What the trusted marketplaces list. One that does not answer does not hide the others.
+//! The catalogs of the trusted marketplaces. If one does not answer, the others are still used.
 
 use openneko_plugin::PackageName;
 use openneko_plugin::marketplace::{Catalog, Plugin};
@@ -16,7 +16,7 @@ pub(super) struct Catalogs {
 }
 
 impl Catalogs {
-    /// Asks every one of `allowed`, and warns of those that do not answer.
+    /// Fetches the catalogs of `allowed`, and warns of marketplaces that do not answer.
     pub(super) fn fetch(
         allowed: Vec<TrustedMarketplace>,
         denied: Vec<TrustedMarketplace>,

@@ -1,4 +1,4 @@
-//! What a command prints and asks.
+//! The output of a command, and its questions.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -8,7 +8,7 @@ use super::printable::printable;
 use super::{Failure, terminal};
 use crate::secrets::Secret;
 
-/// Where a command prints, and whom it may ask.
+/// The output of a command, and the terminal for its questions.
 pub struct Console {
     out: BufWriter<io::Stdout>,
     is_interactive: bool,

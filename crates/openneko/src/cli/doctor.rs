@@ -10,14 +10,15 @@ use crate::web::serve;
 use crate::web::settings::Flags;
 
 const HELP: &str = "\
-Boots every sandbox engine with a real call, and says which engine each plugin
-would use and why not the ones before it. OPENNEKO_SANDBOX_MINIMUM (jail, wasm
-or microvm) sets the weakest engine that is accepted; OPENNEKO_SANDBOX_ENGINES
-names those to use, in their order: jail,wasm.
+The command starts every sandbox engine with a real call. It shows the engine
+that each plugin would use, and why it cannot use the engines before it.
+OPENNEKO_SANDBOX_MINIMUM sets the weakest accepted engine (jail, wasm or
+microvm). OPENNEKO_SANDBOX_ENGINES lists the engines in their order, such as
+jail,wasm.
 
-Exit code 1 when a plugin cannot run, or no engine works.";
+The exit code is 1 if a plugin cannot run, or if no engine works.";
 
-/// Check what works on this machine, and what each plugin would run in
+/// Check the sandbox engines of this machine, and the engine of each plugin
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct DoctorArgs {}
@@ -74,7 +75,7 @@ pub(super) fn run(_: &DoctorArgs, context: &mut Context) -> Result<(), Failure> 
     if is_well { Ok(()) } else { Err(Failure::new("")) }
 }
 
-/// Whether the web app could start, and whom it would let in.
+/// Whether the web app could start, and which people it would let in.
 fn describe_sign_in(plugins: &[PluginDescription], context: &mut Context) -> Result<bool, Failure> {
     let settings = match serve::settings(&context.paths, &Flags::default()) {
         Ok(settings) => settings,

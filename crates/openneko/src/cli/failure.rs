@@ -18,7 +18,7 @@ enum FailureKind {
     Usage,
     /// The person who was asked pressed Ctrl-C.
     Interrupted,
-    /// Whoever read the output went away, as `head` does: nothing is wrong.
+    /// The reader of the output went away, as `head` does. Nothing is wrong.
     NobodyListens,
 }
 
@@ -47,7 +47,7 @@ impl Failure {
         }
     }
 
-    /// Says what was being done.
+    /// Adds the action that failed.
     #[must_use]
     pub fn within(mut self, what: &str) -> Self {
         self.message = format!("{what}: {}", self.message);

@@ -14,9 +14,9 @@ Examples:
   openneko grant @open-neko/plugin-scalekit sso.intern --allow-private
   openneko revoke @open-neko/plugin-scalekit auth.acme.com:8443
 
-For a self-hosted provider: the plugin may reach this host beside those that it
-declares. Without --allow-private the name must not resolve to an address of a
-private network. `openneko list` shows what is granted.";
+Use this for a self-hosted provider. The plugin may then reach this host as
+well as the hosts that it declares. Without --allow-private the name must not
+resolve to an address of a private network. `openneko list` shows the grants.";
 
 /// Let a plugin reach one more host
 #[derive(Debug, Args)]
@@ -24,15 +24,15 @@ private network. `openneko list` shows what is granted.";
 pub(super) struct GrantArgs {
     /// The plugin's package name
     plugin: String,
-    /// The host; the port is 443 unless one is given
+    /// The host, with its port unless that is 443
     #[arg(value_name = "HOST[:PORT]")]
     host: String,
-    /// The host may be one of a private network, or this machine
+    /// Allow a host in a private network or on this machine
     #[arg(long)]
     allow_private: bool,
 }
 
-/// Take a grant back
+/// Revoke a grant
 #[derive(Debug, Args)]
 pub(super) struct RevokeArgs {
     /// The plugin's package name
@@ -92,8 +92,7 @@ pub(super) fn revoke(args: &RevokeArgs, context: &mut Context) -> Result<(), Fai
     }
 }
 
-/// The warning before a plugin may reach names of people who have nothing to
-/// do with each other.
+/// The warning before a plugin may reach host names of unrelated people.
 pub(super) fn strangers(plugin: &str, host: &egress::HostPattern) -> String {
     let suffix = host.name();
     format!(

@@ -10,7 +10,7 @@ Examples:
   openneko init
   OPENNEKO_PLUGINS_MANIFEST_PATH=/etc/openneko/plugins.json openneko init
 
-A manifest that exists is left alone.";
+An existing manifest is not changed.";
 
 /// Create an empty openneko.plugins.json
 #[derive(Debug, Args)]

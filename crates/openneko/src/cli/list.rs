@@ -13,7 +13,7 @@ use crate::manifest;
 use crate::marketplace::Marketplaces;
 use crate::policy::Policy;
 
-/// In an entry: the marketplace took this version back.
+/// In an entry: the marketplace has withdrawn this version.
 pub(super) const YANKED: &str = "yanked";
 
 const EXAMPLES: &str = "\
@@ -22,14 +22,14 @@ Examples:
   openneko list --check
   openneko list -o json";
 
-/// List the installed plugins and what they may reach
+/// List the installed plugins and the hosts that they may reach
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ListArgs {
-    /// How to print them
+    /// The format of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
-    /// Ask the marketplaces whether a version was taken back
+    /// Ask the marketplaces whether they have withdrawn a version
     #[arg(long)]
     check: bool,
 }
@@ -105,7 +105,7 @@ fn line(entry: &Entry, policy: &Policy) -> String {
     line
 }
 
-/// Asks the marketplaces of all plugins, marks what they took back, and says what is newer.
+/// Asks the marketplaces of all plugins, marks withdrawn versions, and shows newer ones.
 fn check(context: &mut Context) -> Result<(), Failure> {
     let Some((manifest, _)) = manifest::read(&context.paths)? else {
         return Ok(());
@@ -148,7 +148,7 @@ pub(super) fn fetch(context: &mut Context) -> Result<Catalogs, Failure> {
     Catalogs::fetch(allowed, denied, context)
 }
 
-/// Notes in the manifest whether the installed version was taken back.
+/// Notes in the manifest whether the installed version was withdrawn.
 pub(super) fn mark(entry: &Entry, plugin: &Plugin, context: &Context) -> Result<(), Failure> {
     let listed = plugin
         .versions

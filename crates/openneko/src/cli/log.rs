@@ -22,24 +22,24 @@ Examples:
   openneko log --reference ref_HrgYC-ost7Ya
   openneko log -o json
 
-`denied` is what plugins tried to reach and may not: a plugin reaches what its
-manifest declares, and `openneko grant` adds a host. `sign-ins` is who signed in
-or could not, who signed out, and whose account was changed.";
+`denied` shows connections that plugins tried to open and may not. A plugin may
+reach the hosts that its manifest declares, and `openneko grant` adds a host.
+`sign-ins` shows sign-ins, failed sign-ins, sign-outs, and changes of accounts.";
 
 /// Show denied connections of plugins, sign-ins, and failures
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct LogArgs {
-    /// How many lines to show, the newest last
+    /// The most lines to show, the newest last
     #[arg(short = 'n', long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     count: u32,
-    /// One kind alone
+    /// Only this kind
     #[arg(long, value_enum)]
     only: Option<RecordKind>,
-    /// What belongs to the reference that a person saw
+    /// Only lines with the reference that a person saw
     #[arg(long)]
     reference: Option<String>,
-    /// How to print them
+    /// The format of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }
@@ -81,7 +81,7 @@ pub(super) fn run(args: &LogArgs, context: &mut Context) -> Result<(), Failure> 
     Ok(())
 }
 
-/// What `serve` wrote down, if it ever ran.
+/// The entries that `serve` has written, if it ever ran.
 fn events(args: &LogArgs, context: &Context) -> Result<Vec<Event>, Failure> {
     let failed = |error: serve::Error| Failure::new(error.to_string());
     let settings = serve::settings(&context.paths, &Flags::default()).map_err(failed)?;

@@ -14,11 +14,11 @@ Examples:
   openneko policy allow acme
   openneko marketplace remove acme
 
-The address is https. For development it may also be http on localhost, a
-file: URL, or the path of a file. The install policy decides besides whether a
-trusted marketplace may be installed from: see `openneko policy`.";
+The address is https. For development it may also be http on localhost, a file:
+URL, or the path of a file. The install policy decides from which trusted
+marketplaces you can install (see `openneko policy`).";
 
-/// Choose which marketplaces are trusted
+/// Manage the trusted marketplaces
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct MarketplaceArgs {
@@ -44,7 +44,7 @@ struct AddArgs {
     url: String,
 }
 
-/// Trust a marketplace no longer; what was installed from it stays
+/// Stop trusting a marketplace; its installed plugins stay
 #[derive(Debug, Args)]
 struct RemoveArgs {
     /// Its slug or its address

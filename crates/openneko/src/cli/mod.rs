@@ -42,15 +42,16 @@ Examples:
   openneko doctor
   openneko serve
 
-Files: openneko.plugins.json in the current directory says what is installed
-(OPENNEKO_PLUGINS_MANIFEST_PATH names another file), plugins/ beside it holds
-the packages (OPENNEKO_PLUGIN_INSTALL_DIR). Secrets, marketplaces and the
-policy are in ~/.config/openneko.
+Files: openneko.plugins.json in the current directory lists the installed
+plugins (OPENNEKO_PLUGINS_MANIFEST_PATH names another file). The folder
+plugins/ beside it contains the packages (OPENNEKO_PLUGIN_INSTALL_DIR names
+another folder). Secrets, marketplaces and the policy are in
+~/.config/openneko.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly.";
 
 /// Installs plugins, and signs people in through one of them. A plugin runs in
-/// a sandbox and reaches nothing but the hosts that its manifest declares.
+/// a sandbox and reaches only the hosts that its manifest declares.
 #[derive(Debug, Parser)]
 #[command(
     name = "openneko",
@@ -71,7 +72,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Accepted for scripts of older versions: commands always work on this machine
+    /// Has no effect; accepted for scripts of older versions
     #[arg(long, global = true)]
     local: bool,
     /// Print the version
@@ -99,13 +100,13 @@ enum Command {
     Version(version::VersionArgs),
 }
 
-/// What a command works with.
+/// The environment of a command: input, output and options.
 pub struct Context {
     pub console: Console,
     pub paths: Paths,
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command of this process.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -145,7 +146,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
     }
 }
 
-/// Prints what clap has to say: help, the version alone on its line, or what was wrong.
+/// Prints the output of clap: help, the version, or a mistake in the command line.
 fn explain(error: &clap::Error) -> ExitCode {
     if error.kind() == clap::error::ErrorKind::DisplayVersion {
         // Printing fails only if nobody listens.
@@ -164,7 +165,7 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
         .block_on(work)
 }
 
-/// Now, as files note it.
+/// The present time, as it is written in files.
 fn now() -> String {
     crate::clock::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }

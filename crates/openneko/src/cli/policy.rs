@@ -14,14 +14,14 @@ Examples:
   openneko policy deny acme
   openneko policy set allow-unverified true
 
-The policy is kept in ~/.config/openneko/config.json under installPolicy.
-Without one, only the official marketplace is installed from.";
+The policy is in ~/.config/openneko/config.json, under installPolicy. Without a
+policy you can install only from the official marketplace.";
 
-/// Show or set what may be installed
+/// Show or change the install policy
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct PolicyArgs {
-    /// How to print it
+    /// The format of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
     #[command(subcommand)]
@@ -46,7 +46,7 @@ struct SetArgs {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Setting {
-    /// Packages that no marketplace vouches for: `install --unverified`
+    /// Packages that no marketplace lists: `install --unverified`
     #[value(name = "allow-unverified")]
     Unverified,
     /// Read by other hosts of the same configuration; openneko never installs from Git
@@ -57,14 +57,14 @@ enum Setting {
     SandboxedSkillEscape,
 }
 
-/// Allow to install from a marketplace
+/// Allow installations from a marketplace
 #[derive(Debug, Args)]
 struct MarketplaceArg {
     /// The slug of a trusted marketplace, or an address
     marketplace: String,
 }
 
-/// No longer allow to install from a marketplace
+/// Forbid installations from a marketplace
 #[derive(Debug, Args)]
 struct DenyArg {
     /// The slug of a trusted marketplace, or an address

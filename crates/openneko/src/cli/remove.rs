@@ -11,8 +11,8 @@ const EXAMPLES: &str = "\
 Examples:
   openneko remove @open-neko/plugin-scalekit
 
-A running `openneko serve` stops using the plugin at once. Its secrets stay
-until they are unset.";
+A running `openneko serve` stops using the plugin at once. The secrets of the
+plugin stay until you unset them.";
 
 /// Remove a plugin
 #[derive(Debug, Args)]

@@ -15,8 +15,8 @@ Examples:
   openneko secrets list
   openneko secrets unset @open-neko/plugin-scalekit SCALEKIT_CLIENT_SECRET
 
-Values are encrypted with the key in ~/.config/openneko/secret-key. A changed
-value counts from the next call of the plugin on, without a restart.";
+Values are encrypted with the key in ~/.config/openneko/secret-key. The next
+call of the plugin uses the new value. No restart is needed.";
 
 /// Store, list and delete the secrets of plugins
 #[derive(Debug, Args)]
@@ -33,10 +33,10 @@ enum SecretsCommand {
     Unset(UnsetArgs),
 }
 
-/// List which secrets are stored; values are never shown
+/// List the stored secrets, without their values
 #[derive(Debug, Args)]
 struct ListArgs {
-    /// Only those of this plugin
+    /// Only secrets of this plugin
     plugin: Option<String>,
 }
 
@@ -47,15 +47,15 @@ Examples:
   vault read -field=secret sso | openneko secrets set @open-neko/plugin-scalekit SCALEKIT_CLIENT_SECRET --stdin
       reads the value; one newline at its end does not count";
 
-/// Store a secret, or replace it
+/// Store or replace a secret
 #[derive(Debug, Args)]
 #[command(after_help = SET_EXAMPLES)]
 struct SetArgs {
-    /// The plugin's package name; it need not be installed yet
+    /// The plugin's package name; the plugin need not be installed yet
     plugin: String,
     /// The name of the value: UPPER_SNAKE_CASE
     key: String,
-    /// The value. Other users can see it while the command runs: better leave it out
+    /// The value. Other users of this machine can see it while the command runs, so better omit it
     #[arg(allow_hyphen_values = true)]
     value: Option<String>,
     /// Read the value from standard input
@@ -134,7 +134,7 @@ fn set(args: SetArgs, context: &mut Context) -> Result<(), Failure> {
     context.console.line(&format!("{verb} {plugin}/{key}"))
 }
 
-/// All of standard input, without the newline that files and `echo` end with.
+/// The whole standard input, without the newline at the end of files and of `echo`.
 fn read_stdin() -> Result<Secret, Failure> {
     const MAX_BYTES: usize = 64 << 10;
     let mut value = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 4));

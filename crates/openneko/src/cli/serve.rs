@@ -16,11 +16,12 @@ Examples:
   openneko serve --listen 0.0.0.0:3000 --public-url https://neko.example.com
   openneko serve --database-url postgres://neko@db.example.com/neko
 
-While nobody is an admin, a word is printed if this is a terminal: whoever signs
-in and enters it becomes the first. `openneko users add` makes one as well.
+If there is no admin and this is a terminal, the command prints a word. The
+first person who signs in and enters the word becomes an admin. You can also
+use `openneko users add`.
 
-Further settings are in the key `web` of config.json. OPENNEKO_LOG sets what is
-logged, such as `info` or `openneko=debug`. Stop with Ctrl-C.";
+More settings are in the key `web` of config.json. OPENNEKO_LOG sets the log
+level, such as `info` or `openneko=debug`. Ctrl-C stops the server.";
 
 /// Serve the web app: sign-in through the installed plugin, and the dashboard
 #[derive(Debug, Args)]
@@ -62,8 +63,7 @@ pub(super) fn run(args: &ServeArgs, context: &mut Context) -> Result<(), Failure
     })
 }
 
-/// Where a person reads along. Standard output that goes into a file or to a
-/// collector is read by others, and for longer.
+/// Whether a person reads the output. A file or a log collector is read by others, and for longer.
 fn terminal() -> Option<Box<dyn Write + Send>> {
     if io::stdout().is_terminal() {
         Some(Box::new(io::stdout()))

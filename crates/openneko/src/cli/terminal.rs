@@ -1,6 +1,6 @@
 //! Reads answers from the terminal, shown or hidden.
 //!
-//! Byte by byte and unbuffered, so that what was typed ahead is there for the
+//! It reads byte by byte and unbuffered, so that text typed ahead answers the
 //! next question. Hidden answers are read without the terminal's own line
 //! editing: it would cut a long key off at 4096 characters.
 
@@ -38,7 +38,7 @@ pub(super) fn read_visible() -> Result<Secret, Failure> {
 }
 
 /// Asks, and reads one line that the terminal does not show. It is hidden before
-/// it is asked for: whoever pastes at once must not find a secret on the screen.
+/// it is asked for, so that a secret that is pasted at once is not shown.
 pub(super) fn read_hidden(ask: impl FnOnce() -> Result<(), Failure>) -> Result<Secret, Failure> {
     let _hidden = EchoGuard::begin()?;
     ask()?;

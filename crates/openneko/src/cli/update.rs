@@ -14,17 +14,18 @@ Examples:
   openneko update
   openneko update @open-neko/plugin-scalekit
 
-A running `openneko serve` uses the new version from the next call on. Asks
-before a plugin may reach more hosts than it did. Versions are never lowered:
-for that, `openneko install NAME --version VERSION`.";
+A running `openneko serve` uses the new version from the next call on. The
+command asks for confirmation if a plugin may reach more hosts than before. It
+never installs an older version. For that, use `openneko install NAME --version
+VERSION`.";
 
 /// Update the plugins to the newest versions of their marketplaces
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct UpdateArgs {
-    /// Only this plugin
+    /// Update only this plugin
     name: Option<String>,
-    /// Take versions before a release, such as 1.2.0-rc.1, into account
+    /// Include pre-releases, such as 1.2.0-rc.1
     #[arg(long)]
     pre: bool,
     #[command(flatten)]

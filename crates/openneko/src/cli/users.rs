@@ -22,10 +22,11 @@ Examples:
   openneko users enable eve@acme.com
   openneko users unlink ada@acme.com
 
-Works on the database of `openneko serve`, which may be running. What is changed
-counts at once, in sessions that live too. The last active admin stays one.";
+The command changes the database of `openneko serve`, which may run meanwhile.
+Changes take effect at once, also in open sessions. The last active admin stays
+an admin.";
 
-/// List the people of the web app, and say who may enter and as what
+/// Manage the users of the web app and their roles
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct UsersArgs {
@@ -40,27 +41,27 @@ pub(super) struct UsersArgs {
 enum UsersCommand {
     List(ListArgs),
     Add(AddArgs),
-    /// Sign somebody out everywhere and keep them out
+    /// Sign a user out everywhere and refuse their sign-ins
     Disable(UserArg),
-    /// Let somebody in again
+    /// Let a disabled user sign in again
     Enable(UserArg),
     SetRole(SetRoleArgs),
-    /// Forget who the provider says somebody is, as after a change of the provider:
-    /// whoever signs in next with their verified address is them
+    /// Forget the identity of a user at the provider, for example after a change of the provider;
+    /// the next sign-in with their verified address links the new identity
     Unlink(UserArg),
 }
 
-/// List everybody who has signed in, or may
+/// List the users
 #[derive(Debug, Args)]
 struct ListArgs {
-    /// How to print them
+    /// The format of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }
 
-/// Add somebody before they first sign in
+/// Add a user before their first sign-in
 ///
-/// Their provider must have verified the address, or web.linkUnverifiedEmail be set.
+/// The provider must have verified the address, unless web.linkUnverifiedEmail is set.
 #[derive(Debug, Args)]
 struct AddArgs {
     email: String,
@@ -68,7 +69,7 @@ struct AddArgs {
     role: RoleArg,
 }
 
-/// Make somebody an admin or a member
+/// Make a user an admin or a member
 #[derive(Debug, Args)]
 struct SetRoleArgs {
     /// E-mail address or id

@@ -30,12 +30,12 @@ Examples:
   genkan app doctor webc_241053847510274048012
 
 A web application gets a secret, which is shown once. Single-page and native
-applications have none and use PKCE.
+applications have no secret and use PKCE.
 
-When an application is changed, a list of URIs replaces the one there was; a
-single empty value clears it. A switch is turned off with =false.";
+A new list of URIs replaces the old one. A single empty value clears the list.
+=false turns a switch off.";
 
-/// Applications: the clients that ask Genkan who somebody is
+/// Applications: the clients that sign people in through Genkan
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct AppArgs {
@@ -49,36 +49,36 @@ enum Verb {
     Create(CreateArgs),
     /// List applications, newest first
     List(PageArgs),
-    /// Show an application and which secrets it has
+    /// Show an application and its secrets, without their values
     Show {
-        /// Its client id
+        /// The client id of the application
         app: String,
     },
-    /// Change an application; what is not named stays
+    /// Change an application; other settings stay
     Update(UpdateArgs),
-    /// Delete an application: its tokens end
+    /// Delete an application; its tokens become invalid
     Delete {
-        /// Its client id
+        /// The client id of the application
         app: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Add or delete a secret, to replace one without a pause
+    /// Add or delete a secret, to replace one without an interruption
     Secret(SecretArgs),
-    /// Say what was refused lately, and how to mend it
+    /// Show what was refused recently, and how to correct it
     Doctor {
-        /// Its client id
+        /// The client id of the application
         app: String,
     },
 }
 
 #[derive(Debug, Args)]
 struct CreateArgs {
-    /// What people call it
+    /// The display name
     #[arg(long)]
     name: String,
-    /// Where it runs
+    /// The place where it runs
     #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t = AppType::Web)]
     kind: AppType,
     #[command(flatten)]
@@ -87,9 +87,9 @@ struct CreateArgs {
 
 #[derive(Debug, Args)]
 struct UpdateArgs {
-    /// Its client id
+    /// The client id of the application
     app: String,
-    /// What people call it
+    /// The display name
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]

@@ -14,8 +14,8 @@ use crate::cli::{Context, Failure};
 use crate::config::parse_duration;
 
 const EXAMPLES: &str = "\
-Replace a secret without a pause: add one, give it to the application, then
-delete the old one.
+To replace a secret without an interruption, add a new one, give it to the
+application, and delete the old one.
 
   genkan app secret add webc_241053847510274048012
   genkan app show webc_241053847510274048012
@@ -30,21 +30,21 @@ pub(super) struct SecretArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Make a new secret, beside the one there is; it is shown once
+    /// Add a secret; its value is shown once, and other secrets stay valid
     Add {
-        /// The application's client id
+        /// The client id of the application
         app: String,
-        /// When it stops counting, such as 90d; otherwise never
+        /// The time after which it expires, such as 90d (default: never)
         #[arg(long, value_name = "DURATION", value_parser = parse_expiry)]
         expires_in: Option<Duration>,
     },
-    /// Delete a secret: it stops counting at once
+    /// Delete a secret; it becomes invalid at once
     Delete {
-        /// The application's client id
+        /// The client id of the application
         app: String,
-        /// The secret's identifier, not its value
+        /// The identifier of the secret, not its value
         secret: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },

@@ -14,46 +14,46 @@ use crate::config::parse_duration;
 /// can be turned off with `=false`.
 #[derive(Debug, Args)]
 pub(super) struct SettingsArgs {
-    /// Where people return after signing in; may be repeated
+    /// An address to which people return after signing in; may be repeated
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
-    /// Where people may return after signing out; may be repeated
+    /// An address to which people may return after signing out; may be repeated
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// Where to tell the application's server that a session ended; web applications only; may be repeated
+    /// An address of the application's server that is told when a session ends; web applications only; may be repeated
     #[arg(long = "backchannel-logout-uri", value_name = "URI")]
     back_channel_logout_uris: Vec<String>,
-    /// Where to send a sign-in that did not begin at the application
+    /// The address of the application to which sign-ins are sent that began elsewhere
     #[arg(long, value_name = "URI")]
     initiate_login_uri: Option<String>,
-    /// Accept any redirect URI on the person's own machine; development only, and the default there
+    /// Accept any redirect URI on the person's own machine; development only, on by default there
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     any_loopback_redirect: Option<bool>,
-    /// How its tokens are signed: RS256, which every library verifies, or ES256, which is faster
+    /// The algorithm that signs its tokens: RS256, which every library verifies, or ES256, which is faster
     #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
     alg: Option<Algorithm>,
-    /// Refuse a code without PKCE; always so for single-page and native applications
+    /// Refuse a code without PKCE; always on for single-page and native applications
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     enforce_pkce: Option<bool>,
-    /// Let it redeem a code with PKCE in place of its secret
+    /// Let it redeem a code with PKCE instead of its secret
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     secret_optional_with_pkce: Option<bool>,
-    /// Let each refresh token count exactly once, without the grace for answers that were lost
+    /// Accept each refresh token exactly once, even if the answer was lost
     #[arg(
         long, alias = "strict-refresh-rotation", value_name = "BOOL",
         num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true
     )]
     strict_refresh: Option<bool>,
-    /// Put name and e-mail address into access tokens; so unless it is set to false
+    /// Put name and e-mail address into access tokens; on by default
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     profile_in_access_token: Option<bool>,
     /// Let it use the management API with its own token; web applications only
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     management_access: Option<bool>,
-    /// Let it ask about every token of this environment, as an API does; web applications only
+    /// Let it introspect every token of this environment, as an API does; web applications only
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     introspect_all: Option<bool>,
-    /// How long its access tokens are valid, such as 10m; 0s for what the environment says
+    /// The lifetime of its access tokens, such as 10m; 0s for the environment's
     #[arg(long, value_name = "DURATION", value_parser = parse_lifetime)]
     access_token_lifetime: Option<Duration>,
 }

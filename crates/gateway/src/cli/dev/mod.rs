@@ -15,18 +15,18 @@ Examples:
   genkan dev                        everything in ./genkan-data
   genkan dev --https                the same at https://localhost:8080
   genkan dev --listen 127.0.0.1:9000
-  genkan dev --data-dir /tmp/try    begin anew somewhere else
+  genkan dev --data-dir /tmp/try    start with new data in another folder
   genkan dev trust                  let browsers and clients trust its https
 
-The first start makes an environment with an application, a test organization
-and a connection to the built-in identity provider, and writes what an
-application needs to genkan-data/dev.env. Later starts change none of it. No
-configuration file is read; GENKAN_LOG_LEVEL and other variables are.
+The first start creates an environment with an application, a test organization
+and a connection to the built-in identity provider. It writes the settings that
+an application needs to genkan-data/dev.env. Later starts do not change them.
+No configuration file is read, but GENKAN_LOG_LEVEL and other variables are.
 
-With and without --https both http and https answer on the one port. What
-changes is the address that Genkan calls itself, and with it every issuer and
-every redirect: clients that speak https only, such as Scalekit's SDKs for
-Python and Java, need --https.";
+The port answers both http and https, with and without --https. With --https
+the public URL, and so every issuer and every redirect, begins with https.
+Clients that use only https, such as Scalekit's SDKs for Python and Java, need
+--https.";
 
 /// Run everything on this machine, for development
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub(super) struct DevArgs {
     /// The address and port of the gateway
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
     listen: SocketAddr,
-    /// Make every address https, under a development authority that `genkan dev trust` helps to trust
+    /// Use https in every address, with a certificate of a development authority (see `genkan dev trust`)
     #[arg(long)]
     https: bool,
     /// The address that browsers and applications use (default: localhost and the port)

@@ -14,21 +14,21 @@ use crate::dev::trust::{Authority, PATH, TRUSTSTORE_PASSWORD, TrustFiles};
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan dev trust                  say how each kind of client trusts it
+  genkan dev trust                  show how each kind of client can trust it
   genkan dev trust --install        let this user's browsers trust it
   genkan dev trust --uninstall      undo that
   genkan dev trust --pem > genkan-dev-ca.pem
 
-`genkan dev` makes an authority of its own at its first start and keeps it in
-the data folder: ca.pem and ca-key.pem. Of all host names it can vouch for
-localhost and the host of --public-url only.
+At its first start `genkan dev` creates its own certificate authority, ca.pem
+and ca-key.pem in the data folder. The authority can issue certificates only
+for localhost and the host of --public-url.
 
---install changes stores of this user and nothing of the system: on Linux the
-NSS databases of Chromium (~/.pki/nssdb, made if there is none, or
-~/.local/share/pki/nssdb) and of each profile of Firefox, by `certutil` from
-Debian's libnss3-tools; on macOS the login keychain, by `security`, and the
-profiles of Firefox. --uninstall takes
-every authority called \"Genkan development CA …\" out of them again.";
+--install changes only the trust stores of this user. On Linux these are the
+NSS databases of Chromium (~/.pki/nssdb, created if there is none, or
+~/.local/share/pki/nssdb) and of each profile of Firefox. They are changed with
+`certutil` from Debian's libnss3-tools. On macOS they are the login keychain,
+changed with `security`, and the profiles of Firefox. --uninstall removes every
+authority called \"Genkan development CA …\" from them.";
 
 /// Let clients on this machine trust the https of `genkan dev`
 #[derive(Debug, Args)]
@@ -37,10 +37,10 @@ pub(super) struct TrustArgs {
     /// Let this user's browsers (on macOS: the login keychain) trust it
     #[arg(long, conflicts_with_all = ["uninstall", "pem"])]
     install: bool,
-    /// Take what --install put there out again, also for data folders that are gone
+    /// Remove the authorities that --install has added, also those of deleted data folders
     #[arg(long, conflicts_with = "pem")]
     uninstall: bool,
-    /// Print the authority's certificate and nothing else
+    /// Print only the certificate of the authority
     #[arg(long)]
     pem: bool,
 }

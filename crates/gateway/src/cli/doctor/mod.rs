@@ -25,13 +25,12 @@ Examples:
   genkan doctor
   genkan doctor --config /etc/genkan/genkan.toml --json
 
-It changes nothing. It looks at the configuration, the database, the keys, the
-way from the public URL to the server, the clock, certificates, the mail
-server, the proxy on the way out, the identity providers of enabled
-connections, and room on the disk.
-The exit code is 1 if something has failed.";
+The command changes nothing. It checks the configuration, the database, the
+keys, the route from the public URL to the server, the clock, the certificates,
+the mail server, the outbound proxy, the identity providers of enabled
+connections, and the free disk space. The exit code is 1 if a check has failed.";
 
-/// Look for trouble and say what to do about it
+/// Find problems and show how to solve them
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct DoctorArgs {}

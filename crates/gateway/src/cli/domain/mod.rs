@@ -20,12 +20,12 @@ Examples:
   genkan domain update acme.com --organization acme-17 --kind allowed-email
   genkan domain delete acme.com --organization acme-17
 
-Who enters an address of the domain is sent to the organization's identity
-provider, which may then vouch for every address of the domain: add only what
-the organization owns. For people who belong to another organization too, the
-domain must be proved.";
+People who enter an address of the domain are sent to the organization's
+identity provider. The provider may vouch for every address of the domain, so
+add only domains that the organization owns. If its people also belong to
+another organization, the domain must be proved.";
 
-/// Domains: whose e-mail addresses belong to which organization
+/// Domains: the e-mail domains of organizations
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct DomainArgs {
@@ -43,7 +43,7 @@ enum Verb {
         /// The organization's identifier or external id
         #[arg(long)]
         organization: String,
-        /// What it is for
+        /// The purpose of the domain
         #[arg(long, value_enum, default_value_t = Purpose::Organization)]
         kind: Purpose,
     },
@@ -61,25 +61,25 @@ enum Verb {
         #[arg(long)]
         organization: String,
     },
-    /// Change what a domain is for; what was proved of it is forgotten if that is another thing
+    /// Change the purpose of a domain; if it differs, the proof of the domain is forgotten
     Update {
         /// The domain, or its identifier
         domain: String,
         /// The organization's identifier or external id
         #[arg(long)]
         organization: String,
-        /// What it is for
+        /// The purpose of the domain
         #[arg(long, value_enum)]
         kind: Purpose,
     },
-    /// Prove that a domain is the organization's: looks for its TXT record, and says which it must be
+    /// Prove that the organization owns a domain, by its TXT record; if it is missing, the record is shown
     Verify {
         /// The domain, or its identifier
         domain: String,
         /// The organization's identifier or external id
         #[arg(long)]
         organization: String,
-        /// Look for no record: you have made sure in another way, and answer for it
+        /// Do not look for the record, because you have verified the owner in another way
         #[arg(long)]
         as_operator: bool,
     },
@@ -90,7 +90,7 @@ enum Verb {
         /// The organization's identifier or external id
         #[arg(long)]
         organization: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },

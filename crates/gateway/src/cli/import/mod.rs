@@ -39,17 +39,17 @@ Columns of organizations: external_id, name, slug, logo_url, region, domains,
 metadata.ANYTHING. Columns of users: email, email_verified, name, given_name,
 family_name, picture, locale, external_id, organization, roles,
 metadata.ANYTHING. Several domains or roles in one cell are separated by ;.
-Cells are separated by commas, semicolons or tabs, as the heading is; the file
+Cells are separated by commas, semicolons or tabs, as in the heading. The file
 is UTF-8.
 
-A second import of the same file changes nothing: organizations are known by
-their external id and users by their e-mail address. What a line says replaces
-what was there, and what it leaves out stays.
+Organizations are recognized by their external id and users by their e-mail
+address. So a second import of the same file changes nothing. A value in a line
+replaces the stored value. If a line has no value, the stored value stays.
 
-With --organization the file is of that organization, as a customer gave it to
-you: it speaks of its own people alone.";
+Use --organization for a file that a customer gave you. It can only change the
+users of that organization.";
 
-/// Bring in many organizations or users from a file
+/// Import organizations or users from a file
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ImportArgs {
@@ -69,25 +69,25 @@ enum ImportKind {
 struct UsersArgs {
     #[command(flatten)]
     file: FileArgs,
-    /// The file is of this organization: it joins and renames nobody who is somebody else's
+    /// The file comes from this organization, and cannot change users of another one
     #[arg(long)]
     organization: Option<String>,
 }
 
 #[derive(Debug, Args)]
 struct FileArgs {
-    /// A CSV file with a heading, or one JSON object in each line; - reads standard input
+    /// A CSV file with a heading, or a file with one JSON object in each line; - reads standard input
     file: PathBuf,
-    /// What the file is, where its name does not tell
+    /// The format of the file (default: by its name)
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Check everything and change nothing
+    /// Check the file and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Leave out lines with mistakes and go on; they are written to FILE.rejects
+    /// Skip lines with mistakes, and write them to FILE.rejects
     #[arg(long)]
     continue_on_error: bool,
-    /// Where lines with mistakes are written instead
+    /// The file for lines with mistakes, instead of FILE.rejects
     #[arg(long, value_name = "FILE", requires = "continue_on_error")]
     rejects: Option<PathBuf>,
 }
@@ -199,8 +199,7 @@ async fn import<B: Batch>(
     })
 }
 
-/// A column that nothing has is a mistake of every line: it is told once, before
-/// anything is imported.
+/// An unknown column is a mistake of every line. So it is reported once, before anything is imported.
 fn check_heading(what: &str, heading: &StringRecord, columns: &[&str]) -> Result<(), Failure> {
     let is_known = |name: &str| {
         name.is_empty()

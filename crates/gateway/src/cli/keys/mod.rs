@@ -19,7 +19,7 @@ pub(super) struct KeysArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// List the keys that tokens are signed with
+    /// List the keys that sign tokens
     List,
     Rotate(RotateArgs),
     GenerateInstanceKey(GenerateArgs),
@@ -30,15 +30,15 @@ Examples:
   genkan keys generate-instance-key --output /etc/genkan/instance.key
   GENKAN_INSTANCE_KEY=$(genkan keys generate-instance-key)
 
-Keep a copy apart from the backups of the database: who has both has every
-secret in it, and who loses the key loses the signing keys and the secrets of
-all connections.";
+Keep a copy of the key, but not beside the backups of the database. With both,
+anybody can read every secret in the database. Without the key, the signing
+keys and the secrets of all connections are lost.";
 
-/// Make the key under which secrets are sealed in the database
+/// Generate the key that seals the secrets in the database
 #[derive(Debug, Args)]
 #[command(after_help = GENERATE_EXAMPLES)]
 struct GenerateArgs {
-    /// Write it to this new file, which only its owner can read, in place of standard output
+    /// Write it to this new file, which only its owner can read, instead of standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

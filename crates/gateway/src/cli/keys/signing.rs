@@ -16,30 +16,30 @@ use crate::keys;
 
 const EXAMPLES: &str = "\
 Examples:
-  genkan keys rotate                        once a year, say
+  genkan keys rotate                        for example once a year
   genkan keys rotate --alg ES256
   genkan keys rotate --publish-lead 0s --overlap 0s --yes
-                                            a private key leaked: its tokens
-                                            end at once
+                                            after a private key has leaked: its
+                                            tokens become invalid at once
 
-The new key is published first and signs later, and the old one stays published
-after it stopped, because applications fetch the keys seldom: some only when
-they start. Restart them in between if you can.";
+Applications fetch the keys seldom, and some only when they start. So the new
+key is published some time before it signs, and the old key stays published
+after it has stopped signing. If you can, restart your applications in between.";
 
-/// Hand over to new signing keys
+/// Replace the signing keys
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct RotateArgs {
-    /// Only the key of this algorithm (default: all)
+    /// Replace only the key of this algorithm (default: all)
     #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
     alg: Option<Algorithm>,
-    /// How long the new key is published before it signs
+    /// The time from the publication of the new key until it signs
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = parse)]
     publish_lead: Duration,
-    /// How long the old key stays published after it stopped signing
+    /// The time that the old key stays published after it has stopped signing
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = parse)]
     overlap: Duration,
-    /// Do not ask, even if tokens end by it
+    /// Do not ask for confirmation, even if tokens become invalid
     #[arg(long)]
     yes: bool,
 }

@@ -14,48 +14,48 @@ use crate::cli::{Context, Failure};
 
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
-    /// As tokens carry it, and for good: letters, digits and underscores
+    /// The name, as in tokens: letters, digits and underscores; it cannot be changed
     #[arg(value_parser = parse_name)]
     name: String,
     #[command(flatten)]
     owner: OwnerArgs,
-    /// What people call it
+    /// The display name
     #[arg(long, value_name = "NAME", value_parser = parse_display_name)]
     display_name: String,
-    /// For the people who give it to others
+    /// A description for the people who assign it
     #[arg(long, default_value = "", value_parser = parse_description)]
     description: String,
-    /// A role whose permissions it has too
+    /// A role whose permissions it has, too
     #[arg(long, value_name = "ROLE")]
     extends: Option<String>,
-    /// What it permits; may be repeated
+    /// A permission of the role; may be repeated
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
-    /// Let identity providers give it, each to its own organization's people: whoever administers a provider
-    /// decides who gets it (an organization's own roles are its provider's to give in any case)
+    /// Let identity providers give it to the people of their organizations (a provider can always give its
+    /// organization's own roles)
     #[arg(long, conflicts_with = "organization", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     assignable_by_providers: Option<bool>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct UpdateArgs {
-    /// Its name
+    /// The name of the role
     role: String,
     #[command(flatten)]
     owner: OwnerArgs,
-    /// What people call it
+    /// The display name
     #[arg(long, value_name = "NAME", value_parser = parse_display_name)]
     display_name: Option<String>,
-    /// For the people who give it to others
+    /// A description for the people who assign it
     #[arg(long, value_parser = parse_description)]
     description: Option<String>,
-    /// A role whose permissions it has too; an empty value for none
+    /// A role whose permissions it has, too; empty for none
     #[arg(long, value_name = "ROLE")]
     extends: Option<String>,
-    /// What it permits, in place of what it did; may be repeated, and a single empty value clears it
+    /// A permission of the role; may be repeated. The new list replaces the old one, and a single empty value clears it
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
-    /// Let identity providers give it, or not; what they gave goes at the next sign-in
+    /// Let identity providers give it; =false takes it back at the next sign-in
     #[arg(long, conflicts_with = "organization", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     assignable_by_providers: Option<bool>,
     /// Give it to the first member of an organization

@@ -23,10 +23,10 @@ Examples:
   genkan role update billing --assignable-by-providers
   genkan role delete billing --reassign member
 
-Without --organization a role belongs to the environment, and members of every
-organization can have it.";
+Without --organization a role belongs to the environment, and the members of
+every organization can have it.";
 
-/// Roles: what a member of an organization is there
+/// Roles: the functions of members in an organization
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct RoleArgs {
@@ -42,7 +42,7 @@ enum Verb {
     List(OwnerArgs),
     /// Show a role with its permissions
     Show {
-        /// Its name
+        /// The name of the role
         role: String,
         #[command(flatten)]
         owner: OwnerArgs,
@@ -51,20 +51,20 @@ enum Verb {
     Update(change::UpdateArgs),
     /// Delete a role
     Delete {
-        /// Its name
+        /// The name of the role
         role: String,
         #[command(flatten)]
         owner: OwnerArgs,
-        /// The role that people get in its place
+        /// The role that its members get instead
         #[arg(long, value_name = "ROLE")]
         reassign: Option<String>,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Whose roles are meant.
+/// The owner of a role.
 #[derive(Debug, Args)]
 struct OwnerArgs {
     /// The organization's identifier or external id (default: the environment)

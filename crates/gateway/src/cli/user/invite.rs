@@ -17,28 +17,28 @@ use crate::mail::Mailer;
 
 #[derive(Debug, Args)]
 pub(super) struct InviteArgs {
-    /// Their e-mail address; who is not a user yet becomes one
+    /// Their e-mail address; a user is created if there is none
     #[arg(value_name = "E-MAIL", value_parser = parse_email, required_unless_present = "email")]
     address: Option<EmailAddress>,
     /// The same, as an option
     #[arg(long, value_name = "E-MAIL", value_parser = parse_email, conflicts_with = "address")]
     email: Option<EmailAddress>,
-    /// Where they are invited to, by identifier or external id
+    /// The organization, by identifier or external id
     #[arg(long)]
     organization: String,
-    /// A role in the organization, in place of the default one; may be repeated
+    /// A role in the organization instead of the default one; may be repeated
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
-    /// Who invites them, as the mail says
+    /// The address of the inviting person, which the mail shows
     #[arg(long, value_name = "E-MAIL", value_parser = parse_email)]
     inviter: Option<EmailAddress>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ResendArgs {
-    /// Identifier or e-mail address
+    /// The user, by identifier or e-mail address
     user: String,
-    /// Where they are invited to, by identifier or external id
+    /// The organization, by identifier or external id
     #[arg(long)]
     organization: String,
 }

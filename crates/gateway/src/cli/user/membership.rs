@@ -34,33 +34,33 @@ enum Verb {
     Add {
         #[command(flatten)]
         which: MembershipSelector,
-        /// A role in place of the default one; may be repeated
+        /// A role instead of the default one; may be repeated
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
     },
-    /// Replace the roles that people gave a member
+    /// Replace the roles of a member; those of the identity provider stay
     Roles {
         #[command(flatten)]
         which: MembershipSelector,
-        /// May be repeated; without any, those of the identity provider are left
+        /// A role; may be repeated. Without any, only those of the identity provider stay
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
     },
-    /// Keep a member out and end their sessions in the organization
+    /// Deactivate a member and end their sessions in the organization
     Deactivate {
         #[command(flatten)]
         which: MembershipSelector,
     },
-    /// Let a member in who was kept out, or who has not accepted yet
+    /// Activate a member who was deactivated, or who has not accepted their invitation
     Activate {
         #[command(flatten)]
         which: MembershipSelector,
     },
-    /// Take a user out of the organization; the user stays until `genkan user delete`
+    /// Remove a user from the organization; the user stays until `genkan user delete`
     Remove {
         #[command(flatten)]
         which: MembershipSelector,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -68,9 +68,9 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct MembershipSelector {
-    /// Identifier or e-mail address
+    /// The user, by identifier or e-mail address
     user: String,
-    /// Identifier or external id
+    /// The organization, by identifier or external id
     #[arg(long)]
     organization: String,
 }

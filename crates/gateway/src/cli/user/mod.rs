@@ -28,9 +28,9 @@ Examples:
   genkan user update ada@acme.com --family-name King --external-id u-17
   genkan user disable ada@acme.com
 
-A user is named by identifier or e-mail address. People whose organization owns
-their domain get a user by themselves at their first sign-in; create one for
-those who should be known before.";
+A user is named by identifier or e-mail address. If an organization owns the
+domain of their address, a person gets a user at their first sign-in. Create
+the user yourself if your application must know the person before.";
 
 /// Users: the people who sign in
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ enum Verb {
     Create(CreateArgs),
     /// Invite a person to an organization by mail
     Invite(invite::InviteArgs),
-    /// Send an invitation again, with a new link; the one before is void
+    /// Send an invitation again with a new link; the old link becomes invalid
     Resend(invite::ResendArgs),
     /// List users, newest first
     List {
@@ -58,30 +58,30 @@ enum Verb {
     },
     /// Show a user with their organizations
     Show {
-        /// Identifier or e-mail address
+        /// The user, by identifier or e-mail address
         user: String,
     },
-    /// Change a user; what is not named stays
+    /// Change a user; other settings stay
     Update(settings::UpdateArgs),
-    /// Sign a user out everywhere and keep them out
+    /// Sign a user out everywhere and refuse their sign-ins
     Disable {
-        /// Identifier or e-mail address
+        /// The user, by identifier or e-mail address
         user: String,
     },
     /// Let a disabled user sign in again
     Enable {
-        /// Identifier or e-mail address
+        /// The user, by identifier or e-mail address
         user: String,
     },
-    /// Delete a user: they are signed out, memberships and identities are forgotten; events about them stay for their time
+    /// Delete a user with their sessions, memberships and identities; events about them are kept for their retention
     Delete {
-        /// Identifier or e-mail address
+        /// The user, by identifier or e-mail address
         user: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Say who belongs to which organization, and as what
+    /// Manage the memberships of users in organizations
     Membership(membership::MembershipArgs),
 }
 
@@ -93,7 +93,7 @@ struct CreateArgs {
     /// Make them a member of this organization, by identifier or external id
     #[arg(long)]
     organization: Option<String>,
-    /// A role in the organization, in place of the default one; may be repeated
+    /// A role in the organization instead of the default one; may be repeated
     #[arg(long = "role", value_name = "ROLE", requires = "organization")]
     roles: Vec<String>,
     #[command(flatten)]

@@ -9,17 +9,17 @@ use crate::cli::instance::Instance;
 use crate::cli::pairs::{PairsChange, parse_pair};
 use crate::cli::{Context, Failure};
 
-/// What is not named stays. An empty text clears.
+/// Other settings stay. An empty text clears a setting.
 #[derive(Debug, Args)]
 pub(super) struct SettingsArgs {
-    /// Their name; without one it is put together
+    /// Their full name (default: given name and family name)
     #[arg(long)]
     name: Option<String>,
     #[arg(long)]
     given_name: Option<String>,
     #[arg(long)]
     family_name: Option<String>,
-    /// What they want to be called
+    /// The name by which they want to be addressed
     #[arg(long, value_name = "NAME")]
     preferred_username: Option<String>,
     /// Their telephone number
@@ -33,13 +33,13 @@ pub(super) struct SettingsArgs {
     /// The address of their picture
     #[arg(long, value_name = "URL")]
     picture: Option<String>,
-    /// What your application calls them
+    /// The identifier of your application for them
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
-    /// A fact to keep with them, or to forget if it has no value; may be repeated
+    /// An entry of their metadata, removed if it has no value; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     metadata: Vec<(String, String)>,
-    /// Forget all facts, before those that are named beside
+    /// Clear the metadata before entries are set
     #[arg(long)]
     no_metadata: bool,
 }
@@ -74,9 +74,9 @@ impl SettingsArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct UpdateArgs {
-    /// Identifier or e-mail address
+    /// The user, by identifier or e-mail address
     user: String,
-    /// Another e-mail address, which nobody has verified yet
+    /// A new e-mail address, which is not verified yet
     #[arg(long, value_parser = super::parse_email)]
     email: Option<EmailAddress>,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use openneko_plugin::permission::{EnvVar, Permissions};
 use crate::cli::{Context, Failure};
 use crate::secrets::{Secret, Store};
 
-/// What became of the required values.
+/// The state of the required values.
 #[derive(Debug, Default)]
 pub(super) struct Env {
     pub(super) saved: Vec<String>,
@@ -19,7 +19,7 @@ pub(super) struct Env {
 
 /// Asks for required values that are not stored, and stores the answers together.
 ///
-/// With nobody to ask, `Env::missing` says what is missing.
+/// Without a terminal, `Env::missing` lists the missing values.
 pub(super) fn resolve(
     name: &PackageName,
     permissions: &Permissions,
@@ -48,7 +48,7 @@ pub(super) fn resolve(
     Ok(env)
 }
 
-/// Says what is missing, and how to mend it.
+/// Prints the missing values, and how to set them.
 pub(super) fn missing(name: &PackageName, missing: &[String]) -> Failure {
     let first = missing.first().map_or("", String::as_str);
     let run: Vec<_> = missing

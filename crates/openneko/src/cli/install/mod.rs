@@ -22,26 +22,27 @@ Examples:
   openneko install @open-neko/plugin-scalekit@official --version 0.2.1
   openneko install @acme/plugin-sso --registry https://npm.acme.com
 
-The version is the newest release that a trusted marketplace lists. The package
-comes from the npm registry of ~/.npmrc, and is unpacked only if its SHA-512 is
-the one that both the marketplace and the registry give. Nothing of it is run
-outside of the sandbox, and it may reach only the hosts that are printed.
+The command installs the newest release that a trusted marketplace lists. It
+downloads the package from the npm registry of ~/.npmrc. It unpacks the package
+only if the marketplace and the registry both name its SHA-512 hash. The plugin
+runs only in the sandbox, and reaches only the hosts that are printed.
 
-Installing a plugin again repairs or upgrades it, and keeps what was granted.";
+If you install a plugin again, it is repaired or upgraded, and keeps its
+grants.";
 
 /// Install a plugin
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct InstallArgs {
-    /// The package, maybe with the marketplace or the version: NAME[@MARKETPLACE|@VERSION]
+    /// The package, with an optional marketplace or version: NAME[@MARKETPLACE|@VERSION]
     spec: String,
     /// Install this version
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
-    /// Install a package that no marketplace vouches for, if the policy allows it
+    /// Install a package that no marketplace lists, if the policy allows it
     #[arg(long)]
     unverified: bool,
-    /// Take versions before a release, such as 1.2.0-rc.1, into account
+    /// Include pre-releases, such as 1.2.0-rc.1
     #[arg(long)]
     pre: bool,
     #[command(flatten)]

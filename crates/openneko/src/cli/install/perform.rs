@@ -1,4 +1,4 @@
-//! Installs a version that was chosen: values, download, checks, and only then the manifest.
+//! Installs the chosen version: asks for values, downloads, checks, and then changes the manifest.
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -18,27 +18,27 @@ use crate::package::{self, PackageFolder, StagedPackage, Witness};
 use crate::policy::Policy;
 use crate::registry::{PublishedVersion, Registry};
 
-/// What every installation understands.
+/// The options of every installation.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Options {
     /// The npm registry to download from
     #[arg(long, value_name = "URL")]
     registry: Option<String>,
-    /// Do not ask before a plugin may reach more hosts than it did
+    /// Do not ask for confirmation if the plugin may reach more hosts than before
     #[arg(long, short)]
     yes: bool,
 }
 
-/// What to install.
+/// The version to install.
 pub(in crate::cli) struct PackageChoice {
     pub(in crate::cli) name: PackageName,
-    /// `None` for what the registry calls the latest.
+    /// `None` for the version that the registry calls the latest.
     pub(in crate::cli) version: Option<Version>,
     /// `None` if no marketplace vouches for it.
     pub(in crate::cli) terms: Option<Terms>,
 }
 
-/// What a marketplace says of a version.
+/// The entry of a marketplace for a version.
 pub(in crate::cli) struct Terms {
     marketplace: String,
     integrity: Integrity,
@@ -129,7 +129,7 @@ fn source(chosen: &PackageChoice) -> &'static str {
     }
 }
 
-/// Has the person agree to more hosts than before, and asks for the values that are missing.
+/// Asks the person to confirm additional hosts, and asks for missing values.
 fn agree(
     chosen: &PackageChoice,
     permissions: &Permissions,
@@ -166,7 +166,7 @@ fn agree(
     env::resolve(name, permissions, installed, context)
 }
 
-/// Downloads the tarball, compares it with what marketplace and registry say, and unpacks it aside.
+/// Downloads the tarball, compares its hash with those of marketplace and registry, and unpacks it into a new folder.
 fn download(
     chosen: &PackageChoice,
     options: &Options,
@@ -217,7 +217,7 @@ fn progress_bar(name: &PackageName) -> ProgressBar {
     bar.with_message(format!("downloading {name}"))
 }
 
-/// The folder first and the manifest after it: what the manifest names is always there.
+/// Writes the folder before the manifest, so that the manifest never names a missing folder.
 fn put_in_place(staged: StagedPackage, mut entry: Entry, context: &Context) -> Result<Entry, Failure> {
     let sha512 = staged.runner_sha512()?;
     let runner = staged.description().runner.clone();
@@ -249,7 +249,7 @@ fn put_in_place(staged: StagedPackage, mut entry: Entry, context: &Context) -> R
     }
 }
 
-/// Whether the manifest names this very folder: the same package was installed before.
+/// Whether the manifest names this folder already, because the same package was installed before.
 fn is_used(place: &PackageFolder, context: &Context) -> bool {
     let manifest = manifest::read(&context.paths).ok().flatten();
     manifest.is_some_and(|(manifest, _)| {

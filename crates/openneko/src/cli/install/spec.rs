@@ -1,4 +1,4 @@
-//! What to install: `name`, `name@marketplace` or `name@version`.
+//! The package to install: `name`, `name@marketplace` or `name@version`.
 
 use openneko_plugin::{PackageName, Version};
 
