@@ -1,0 +1,19 @@
+//! The one shape of XML signature that SAML has.
+//!
+//! Source: XML-DSig Core (Second Edition), SAML 2.0 Core §5.4.
+
+mod algorithm;
+mod keys;
+mod sign;
+mod signed;
+mod verify;
+
+pub use algorithm::{AlgorithmPolicy, SignatureMethod};
+pub use keys::{KeyError, SigningKey, VerificationKey};
+pub use sign::SigningError;
+pub use signed::{Signed, Verified};
+pub use verify::{SignatureError, verify, verify_query};
+
+pub(super) const XML_SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
+pub(super) const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+pub(super) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
