@@ -7,7 +7,7 @@
 //! - [`jose`]: signing keys, key sets, signed tokens
 //! - [`oauth`]: the authorization and token endpoints as parsers and rules
 //! - [`oidc`]: discovery, the claims of our tokens, validation of foreign ID tokens
-//! - [`saml`]: metadata and certificates of identity providers
+//! - [`saml`]: requests, answers and metadata: signatures, encryption and every check of a SAML sign-in
 //! - [`EmailAddress`] and [`Domain`]: what decides which organization a person belongs to
 //! - [`json`]: the one reader of JSON that strangers send
 //! - [`name`]: names that people read, and the characters that they must not have
