@@ -62,6 +62,7 @@ impl<'t> Document<'t> {
     /// # Errors
     ///
     /// [`XmlError`] if it is not well-formed, or two elements have one identifier.
+    #[expect(clippy::disallowed_methods, reason = "the one place that calls the tree builder")]
     pub fn parse(text: &'t str) -> Result<Self, XmlError> {
         let options = ParsingOptions {
             allow_dtd: false,
@@ -247,13 +248,6 @@ impl<'d> Element<'d> {
             .namespaces()
             .map(|namespace| (namespace.name().unwrap_or_default(), namespace.uri()))
             .filter(|(prefix, _)| *prefix != "xml")
-    }
-
-    /// The namespace that a prefix stands for here; the empty prefix for the default one.
-    pub(super) fn namespace_of(self, prefix: &str) -> Option<&'d str> {
-        self.namespaces()
-            .find(|(declared, _)| *declared == prefix)
-            .map(|(_, name)| name)
     }
 
     /// Everything in it and itself, comments excepted, without what is in `left_out`.

@@ -5,17 +5,21 @@
 //!
 //! Source: SAML 2.0 Metadata (saml-metadata-2.0-os).
 
+mod canonical;
 mod certificate;
 mod document;
 mod encryption;
 mod metadata;
+mod names;
 mod scan;
 mod signature;
+mod work;
 
 pub use certificate::{CertificateError, IdpCertificate};
 pub use document::{Document, Element, Repeated, TextError};
 pub use encryption::{
-    DecryptionError, DecryptionKey, EncryptionError, EncryptionPolicy, decrypt, enclose, encrypt,
+    ContentEncryption, DecryptionError, DecryptionKey, EncryptionError, EncryptionPolicy, KeyTransport, decrypt,
+    enclose, encrypt, encrypt_as,
 };
 pub use metadata::{IdpMetadata, MetadataError};
 pub use scan::{Limits, XmlError, XmlErrorKind, scan};

@@ -9,6 +9,8 @@
 
 use std::borrow::Cow;
 
+use super::work::{self, Step};
+
 /// How large a document may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -350,7 +352,8 @@ impl<'s> Scanner<'s> {
     /// XML §4.1: the references of a text.
     fn references_in(&mut self, text: &str) -> Result<(), XmlError> {
         let mut rest = text;
-        while let Some((_, after)) = rest.split_once('&') {
+        while let Some((before, after)) = rest.split_once('&') {
+            work::count(Step::Scanned, before.len() + 12);
             self.references += 1;
             if self.references > self.limits.references {
                 return Err(limit("references"));
@@ -386,7 +389,8 @@ impl<'s> Scanner<'s> {
     }
 
     fn past(&mut self, mark: &str, missing: &'static str) -> Result<(), XmlError> {
-        let (_, rest) = self.rest.split_once(mark).ok_or_else(|| malformed(missing))?;
+        let (skipped, rest) = self.rest.split_once(mark).ok_or_else(|| malformed(missing))?;
+        work::count(Step::Scanned, skipped.len());
         self.rest = rest;
         Ok(())
     }
@@ -410,6 +414,7 @@ impl<'s> Scanner<'s> {
 
     /// Steps over octets. They end at an ASCII letter, so at the border of a letter.
     fn forward(&mut self, length: usize) -> &'s str {
+        work::count(Step::Scanned, length);
         let (taken, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, ""));
         self.rest = rest;
         taken

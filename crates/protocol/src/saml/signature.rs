@@ -14,6 +14,5 @@ pub use sign::SigningError;
 pub use signed::{Signed, Verified};
 pub use verify::{SignatureError, verify, verify_query};
 
-pub(super) const XML_SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
-pub(super) const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
-pub(super) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";

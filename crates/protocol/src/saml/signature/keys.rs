@@ -13,7 +13,8 @@ use x509_cert::spki::ObjectIdentifier;
 use super::SignatureMethod;
 use super::sign::SigningError;
 use crate::saml::IdpCertificate;
-use crate::saml::certificate::{RSA, P256, P384, P521};
+use crate::saml::certificate::{P256, P384, P521, RSA};
+use crate::saml::work::{self, Step};
 
 /// A public key that verifies, out of a certificate that an administrator registered.
 ///
@@ -86,6 +87,7 @@ impl VerificationKey {
 
     pub(super) fn verifies(&self, method: SignatureMethod, message: &[u8], signature: &[u8]) -> bool {
         method.verifier(self.kind).is_some_and(|algorithm| {
+            work::count(Step::PublicKey, 1);
             UnparsedPublicKey::new(algorithm, &self.spki)
                 .verify(message, signature)
                 .is_ok()

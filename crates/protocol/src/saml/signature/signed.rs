@@ -35,6 +35,15 @@ impl<'d> Signed<'d> {
         }
     }
 
+    /// The assertion that was encrypted in this element: the signature covers the cipher
+    /// text, so it covers what the text means. Only for what was decrypted out of it.
+    pub(in crate::saml) const fn decrypted<'e>(self, assertion: Element<'e>) -> Signed<'e> {
+        Signed {
+            element: assertion,
+            signature: None,
+        }
+    }
+
     /// Whether it has this name in this namespace.
     pub fn is(self, namespace: &str, local_name: &str) -> bool {
         self.element.is(namespace, local_name)
