@@ -2,18 +2,12 @@
 //!
 //! Source: SAML 2.0 Metadata §2.3.2, §2.4.3.
 
-use roxmltree::{Document, Node, ParsingOptions};
-
-use super::{CertificateError, IdpCertificate};
-
-const METADATA: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
-const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
-const XML_SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
-const BINDINGS: &str = "urn:oasis:names:tc:SAML:2.0:bindings:";
-
-/// The longest document. Federations publish thousands of providers in one; those are not supported.
-const MAX_BYTES: usize = 1024 * 1024;
-const MAX_NODES: u32 = 20_000;
+use super::document::{Document, Element};
+use super::names::{HTTP_POST, HTTP_REDIRECT, METADATA, PROTOCOL, XML_SIGNATURE};
+use super::scan::{Limits, XmlError, XmlErrorKind, scan};
+use super::{CertificateError, IdpCertificate, date_time};
+use crate::Timestamp;
+use crate::trace::printable;
 
 /// An identity provider, as its metadata document describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,17 +26,28 @@ pub struct IdpMetadata {
     pub certificates: Vec<IdpCertificate>,
     /// It wants our requests signed.
     pub wants_signed_requests: bool,
+    /// When the document ends; the caller, who knows the time, decides what that means.
+    pub valid_until: Option<Timestamp>,
 }
 
 /// A document cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
-    /// Not XML, or XML with a document type: those can be made to expand without end.
-    #[error("is not an XML document that can be read")]
-    Malformed,
-    /// Longer than a provider's metadata are.
+    /// Not XML that can be read.
+    #[error("is not an XML document that can be read: {0}")]
+    Malformed(String),
+    /// A document type can expand without end, and can name files.
+    #[error("has a document type (<!DOCTYPE): remove it")]
+    DocumentType,
+    /// Longer, or of more parts, than a provider's metadata are.
     #[error("is too long for the metadata of one identity provider")]
     TooLong,
+    /// The list of a federation.
+    #[error("is a list of entities (EntitiesDescriptor): cut out the one EntityDescriptor that is meant")]
+    Federation,
+    /// A moment that is none.
+    #[error("has a validUntil that is not a time with its zone")]
+    ValidUntil,
     /// No identity provider in it.
     #[error("describes no identity provider (IDPSSODescriptor) of SAML 2.0")]
     NoProvider,
@@ -63,6 +68,18 @@ pub enum MetadataError {
     Certificate(CertificateError),
 }
 
+impl From<XmlError> for MetadataError {
+    fn from(error: XmlError) -> Self {
+        match error.kind {
+            XmlErrorKind::DocumentType => Self::DocumentType,
+            XmlErrorKind::Limit(_) => Self::TooLong,
+            kind @ (XmlErrorKind::Encoding | XmlErrorKind::Malformed(_) | XmlErrorKind::DuplicateId(_)) => {
+                Self::Malformed(printable(&kind.to_string()))
+            }
+        }
+    }
+}
+
 impl IdpMetadata {
     /// Reads a metadata document of one identity provider.
     ///
@@ -70,42 +87,40 @@ impl IdpMetadata {
     ///
     /// [`MetadataError`] if it cannot be read, or lacks what a sign-in needs.
     pub fn parse(xml: &str) -> Result<Self, MetadataError> {
-        if xml.len() > MAX_BYTES {
-            return Err(MetadataError::TooLong);
+        // Spaces before the declaration come with copying, and mean nothing here.
+        let xml = xml.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+        let text = scan(xml.as_bytes(), &Limits::METADATA)?;
+        let document = Document::parse(&text)?;
+        let entity = document.root();
+        if entity.is(METADATA, "EntitiesDescriptor") {
+            return Err(MetadataError::Federation);
         }
-        let options = ParsingOptions {
-            // A document type can expand without end, and can name files.
-            allow_dtd: false,
-            nodes_limit: MAX_NODES,
-            ..ParsingOptions::default()
-        };
-        let xml = xml.trim_start_matches('\u{feff}');
-        let document = Document::parse_with_options(xml, options).map_err(|_| MetadataError::Malformed)?;
-        let mut providers = document
-            .descendants()
-            .filter(|node| node.has_tag_name((METADATA, "IDPSSODescriptor")))
-            .filter(|node| speaks_saml_2(*node));
+        if !entity.is(METADATA, "EntityDescriptor") {
+            return Err(MetadataError::NoProvider);
+        }
+        let mut providers = entity
+            .children_named(METADATA, "IDPSSODescriptor")
+            .filter(|provider| speaks_saml_2(*provider));
         let provider = providers.next().ok_or(MetadataError::NoProvider)?;
         if providers.next().is_some() {
             return Err(MetadataError::Several);
         }
-        let entity_id = provider
-            .parent_element()
-            .filter(|entity| entity.has_tag_name((METADATA, "EntityDescriptor")))
-            .and_then(|entity| entity.attribute("entityID"))
+        let entity_id = entity
+            .attribute("entityID")
             .map(str::trim)
             .filter(|id| !id.is_empty())
             .ok_or(MetadataError::NoEntityId)?;
         let metadata = Self {
             entity_id: entity_id.to_owned(),
-            sso_redirect_url: location(provider, "SingleSignOnService", "HTTP-Redirect"),
-            sso_post_url: location(provider, "SingleSignOnService", "HTTP-POST"),
-            slo_redirect_url: location(provider, "SingleLogoutService", "HTTP-Redirect"),
-            slo_post_url: location(provider, "SingleLogoutService", "HTTP-POST"),
+            sso_redirect_url: location(provider, "SingleSignOnService", HTTP_REDIRECT),
+            sso_post_url: location(provider, "SingleSignOnService", HTTP_POST),
+            slo_redirect_url: location(provider, "SingleLogoutService", HTTP_REDIRECT),
+            slo_post_url: location(provider, "SingleLogoutService", HTTP_POST),
             certificates: certificates(provider)?,
             wants_signed_requests: provider
                 .attribute("WantAuthnRequestsSigned")
-                .is_some_and(|value| matches!(value, "true" | "1")),
+                .is_some_and(|value| matches!(value.trim(), "true" | "1")),
+            valid_until: earlier(valid_until(entity)?, valid_until(provider)?),
         };
         if metadata.sso_redirect_url.is_none() && metadata.sso_post_url.is_none() {
             return Err(MetadataError::NoSignOnAddress);
@@ -114,37 +129,44 @@ impl IdpMetadata {
     }
 }
 
-fn speaks_saml_2(provider: Node<'_, '_>) -> bool {
+fn speaks_saml_2(provider: Element<'_>) -> bool {
     provider
         .attribute("protocolSupportEnumeration")
         .is_some_and(|protocols| protocols.split_ascii_whitespace().any(|name| name == PROTOCOL))
 }
 
-fn location(provider: Node<'_, '_>, service: &str, binding: &str) -> Option<String> {
+/// §2.3.2, §2.4.1: both may end the document.
+fn valid_until(element: Element<'_>) -> Result<Option<Timestamp>, MetadataError> {
+    let end = element.attribute("validUntil");
+    end.map(|end| date_time::parse(end).ok_or(MetadataError::ValidUntil))
+        .transpose()
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
+fn location(provider: Element<'_>, service: &'static str, binding: &str) -> Option<String> {
     provider
-        .children()
-        .filter(|node| node.has_tag_name((METADATA, service)))
-        .find(|node| {
-            let named = node.attribute("Binding").unwrap_or_default();
-            named.strip_prefix(BINDINGS) == Some(binding)
-        })
-        .and_then(|node| node.attribute("Location"))
+        .children_named(METADATA, service)
+        .find(|service| service.attribute("Binding") == Some(binding))
+        .and_then(|service| service.attribute("Location"))
         .map(|location| location.trim().to_owned())
         .filter(|location| !location.is_empty())
 }
 
 /// §2.4.1.1: a key without a use is for signing too.
-fn certificates(provider: Node<'_, '_>) -> Result<Vec<IdpCertificate>, MetadataError> {
+fn certificates(provider: Element<'_>) -> Result<Vec<IdpCertificate>, MetadataError> {
     let mut certificates = Vec::new();
-    let texts = provider
-        .children()
-        .filter(|node| node.has_tag_name((METADATA, "KeyDescriptor")))
-        .filter(|node| node.attribute("use").is_none_or(|used| used == "signing"))
-        .flat_map(|node| node.descendants())
-        .filter(|node| node.has_tag_name((XML_SIGNATURE, "X509Certificate")))
-        .filter_map(|node| node.text());
-    for text in texts {
-        let certificate = IdpCertificate::from_base64(text).map_err(MetadataError::Certificate)?;
+    let found = provider
+        .children_named(METADATA, "KeyDescriptor")
+        .filter(|key| key.attribute("use").is_none_or(|used| used == "signing"))
+        .flat_map(Element::descendants)
+        .filter(|element| element.is(XML_SIGNATURE, "X509Certificate"));
+    for element in found {
+        let text = element.text().map_err(|_| CertificateError::Malformed);
+        let certificate = text.and_then(|text| IdpCertificate::from_base64(&text));
+        let certificate = certificate.map_err(MetadataError::Certificate)?;
         if !certificates.contains(&certificate) {
             certificates.push(certificate);
         }

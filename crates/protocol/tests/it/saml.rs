@@ -153,30 +153,104 @@ fn metadata_that_cannot_sign_anybody_in_are_refused() {
     let address = service("SingleSignOnService", "HTTP-POST", "https://idp.acme.test");
     let whole = metadata(&format!("{key}{address}"));
     IdpMetadata::parse(&whole).unwrap();
-    let two = format!(
-        r#"<m:EntitiesDescriptor xmlns:m="urn:oasis:names:tc:SAML:2.0:metadata">{0}{0}</m:EntitiesDescriptor>"#,
+    let of_a_federation = format!(
+        r#"<m:EntitiesDescriptor xmlns:m="urn:oasis:names:tc:SAML:2.0:metadata">{}</m:EntitiesDescriptor>"#,
         whole.replace(r#"<?xml version="1.0"?>"#, "")
     );
+    let (head, from) = whole.split_once("<md:IDPSSODescriptor").unwrap();
+    let (provider, tail) = from.split_once("</md:IDPSSODescriptor>").unwrap();
+    let provider = format!("<md:IDPSSODescriptor{provider}</md:IDPSSODescriptor>");
+    let two = format!("{head}{provider}{provider}{tail}");
+    let encrypting = metadata(&format!(
+        "{}{address}",
+        key.replace("KeyDescriptor >", r#"KeyDescriptor use="encryption">"#)
+    ));
+    let odd_certificate = metadata(&format!(
+        "{address}{}",
+        key.replace("</ds:X509Certificate>", "<!-- -->!</ds:X509Certificate>")
+    ));
     for (xml, expected) in [
-        ("".to_owned(), MetadataError::Malformed),
-        ("{}".to_owned(), MetadataError::Malformed),
         ("<a/>".to_owned(), MetadataError::NoProvider),
         (
             whole.replace("SAML:2.0:protocol", "SAML:1.1:protocol"),
             MetadataError::NoProvider,
         ),
+        (
+            whole.replace("IDPSSODescriptor", "SPSSODescriptor"),
+            MetadataError::NoProvider,
+        ),
         (two, MetadataError::Several),
+        (of_a_federation, MetadataError::Federation),
         (
             whole.replace("https://idp.acme.test ", ""),
             MetadataError::NoEntityId,
         ),
         (metadata(&key), MetadataError::NoSignOnAddress),
         (metadata(&address), MetadataError::NoCertificate),
-        (" ".repeat(2 * 1024 * 1024), MetadataError::TooLong),
+        (encrypting, MetadataError::NoCertificate),
+        (
+            odd_certificate,
+            MetadataError::Certificate(CertificateError::Malformed),
+        ),
+        (
+            whole.replace("entityID=", r#"validUntil="2030-01-01" entityID="#),
+            MetadataError::ValidUntil,
+        ),
+        (
+            format!("{whole}{}", " ".repeat(1024 * 1024)),
+            MetadataError::TooLong,
+        ),
     ] {
         let start: String = xml.chars().take(200).collect();
         assert_eq!(IdpMetadata::parse(&xml), Err(expected), "{start}");
     }
+    for xml in [
+        "",
+        "{}",
+        "<a>",
+        "<a></b>",
+        "<a/><a/>",
+        r#"<?xml version="1.0" encoding="latin1"?><a/>"#,
+    ] {
+        let error = IdpMetadata::parse(xml).unwrap_err();
+        assert!(matches!(error, MetadataError::Malformed(_)), "{xml}: {error}");
+    }
+}
+
+#[test]
+fn the_earlier_end_of_the_document_is_told() {
+    let key = key(&good("signing"), "");
+    let address = service("SingleSignOnService", "HTTP-POST", "https://idp.acme.test");
+    let whole = metadata(&format!("{key}{address}"));
+    assert_eq!(IdpMetadata::parse(&whole).unwrap().valid_until, None);
+    let whole = whole.replace("entityID=", r#"validUntil="2030-01-02T00:00:00Z" entityID="#);
+    let of_the_root = IdpMetadata::parse(&whole).unwrap().valid_until.unwrap();
+    assert_eq!(of_the_root.to_rfc3339(), "2030-01-02T00:00:00Z");
+    let whole = whole.replace(
+        "WantAuthnRequestsSigned",
+        r#"validUntil="2029-01-02T01:00:00+01:00" WantAuthnRequestsSigned"#,
+    );
+    let of_both = IdpMetadata::parse(&whole).unwrap().valid_until.unwrap();
+    assert_eq!(of_both.to_rfc3339(), "2029-01-02T00:00:00Z");
+}
+
+/// The keys in it, and the addresses of both bindings.
+#[test]
+fn the_metadata_of_keycloak_are_read_with_both_keys() {
+    let xml = include_str!("../data/keycloak/idp-metadata.xml");
+    let read = IdpMetadata::parse(xml).unwrap();
+    assert_eq!(read.entity_id, "http://localhost:18080/realms/acme");
+    assert_eq!(read.certificates.len(), 2);
+    let address = Some("http://localhost:18080/realms/acme/protocol/saml");
+    for url in [
+        &read.sso_redirect_url,
+        &read.sso_post_url,
+        &read.slo_redirect_url,
+        &read.slo_post_url,
+    ] {
+        assert_eq!(url.as_deref(), address);
+    }
+    assert!(read.wants_signed_requests);
 }
 
 #[test]
@@ -184,8 +258,26 @@ fn a_document_type_is_refused_before_it_can_expand_or_name_a_file() {
     let bomb = r#"<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;">]><a>&c;</a>"#;
     let file = r#"<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>"#;
     for xml in [bomb, file] {
-        assert_eq!(IdpMetadata::parse(xml), Err(MetadataError::Malformed));
+        assert_eq!(IdpMetadata::parse(xml), Err(MetadataError::DocumentType));
     }
+}
+
+/// Metadata by URL or upload come from strangers: their size is limited before a tree is built, whose cost
+/// grows with the square of attributes and the cube of namespaces.
+#[test]
+fn metadata_that_would_exhaust_the_parser_are_refused_first() {
     let deep = format!("{}{}", "<a>".repeat(30_000), "</a>".repeat(30_000));
-    assert_eq!(IdpMetadata::parse(&deep), Err(MetadataError::Malformed));
+    let wide = format!("<a>{}</a>", "<b/>".repeat(30_000));
+    let attributes: String = (0..10_000).map(|number| format!(r#" a{number}="""#)).collect();
+    let namespaces: String = (0..3_000)
+        .map(|number| format!(r#" xmlns:p{number}="x""#))
+        .collect();
+    for xml in [
+        deep,
+        wide,
+        format!("<a{attributes}/>"),
+        format!("<a{namespaces}>{}</a>", "<b/>".repeat(1_000)),
+    ] {
+        assert_eq!(IdpMetadata::parse(&xml), Err(MetadataError::TooLong));
+    }
 }

@@ -106,6 +106,7 @@ pub enum PendingRequest<'r> {
 pub struct Answer {
     xml: String,
     in_response_to: Option<String>,
+    is_encrypted: bool,
 }
 
 /// What the checks of the content look at.
@@ -146,23 +147,34 @@ impl Answer {
             Ok(text) => text.into_owned(),
             Err(error) => return Err(checks.fail_document(&error)),
         };
-        let in_response_to = match Document::parse(&xml) {
+        let (in_response_to, is_encrypted) = match Document::parse(&xml) {
             Ok(document) => {
                 for check in [ENCODING, DOCUMENT_TYPE, SIZE, XML, IDENTIFIERS] {
                     checks.pass(check, "");
                 }
                 envelope::check(document.root(), &mut checks)?;
-                document.root().attribute("InResponseTo").map(ToOwned::to_owned)
+                let root = document.root();
+                let in_response_to = root.attribute("InResponseTo").map(ToOwned::to_owned);
+                (in_response_to, root.child(ASSERTION, "EncryptedAssertion").is_some())
             }
             Err(error) => return Err(checks.fail_document(&error)),
         };
-        Ok(Self { xml, in_response_to })
+        Ok(Self {
+            xml,
+            in_response_to,
+            is_encrypted,
+        })
     }
 
     /// The request that it says it answers. Nobody has verified that, so it serves to look
     /// the request up and for nothing else.
     pub fn in_response_to(&self) -> Option<&str> {
         self.in_response_to.as_deref()
+    }
+
+    /// Whether the assertion is encrypted, so that a private key must read it.
+    pub fn is_encrypted(&self) -> bool {
+        self.is_encrypted
     }
 
     /// The answer as it came, decoded. An encrypted assertion is still encrypted.
