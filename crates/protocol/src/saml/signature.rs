@@ -16,3 +16,6 @@ pub use verify::{SignatureError, verify, verify_query};
 
 const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+
+#[cfg(test)]
+mod tests;

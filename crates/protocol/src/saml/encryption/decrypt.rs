@@ -53,16 +53,12 @@ pub fn decrypt(
         return Err(DecryptionError::KeyMissing);
     }
     let sealed = Sealed::read(encrypted, *policy)?;
-    let mut opened = None;
-    for wrapped in &sealed.keys {
-        for key in keys {
-            if let Some(plain) = open(&sealed, wrapped, key) {
-                opened = opened.or(Some(plain));
-                break;
-            }
-        }
-    }
-    opened.ok_or(DecryptionError::Failed)
+    sealed
+        .keys
+        .iter()
+        .flat_map(|wrapped| keys.iter().map(move |key| (wrapped, key)))
+        .find_map(|(wrapped, key)| open(&sealed, wrapped, key))
+        .ok_or(DecryptionError::Failed)
 }
 
 /// Unwraps and opens in one step. A key that cannot be unwrapped is replaced by one of
