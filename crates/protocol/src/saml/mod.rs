@@ -23,6 +23,8 @@ pub mod response;
 mod scan;
 mod signature;
 mod sp_metadata;
+#[cfg(test)]
+mod test_keys;
 mod work;
 
 pub use assertion::{Assertion, NameId};
