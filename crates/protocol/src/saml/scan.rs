@@ -112,6 +112,10 @@ pub fn scan<'o>(octets: &'o [u8], limits: &Limits) -> Result<Cow<'o, str>, XmlEr
     if octets.len() > limits.bytes {
         return Err(limit("octets"));
     }
+    // XML appendix F.1: so begins UTF-16 or UTF-32 without its mark, which is UTF-8 as well.
+    if octets.iter().take(4).any(|octet| *octet == 0) {
+        return Err(XmlErrorKind::Encoding.into());
+    }
     let text = std::str::from_utf8(octets).map_err(|_| XmlErrorKind::Encoding)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = line_ends(text);
@@ -245,10 +249,8 @@ impl<'s> Scanner<'s> {
         } else if self.skip("<?") {
             self.instruction()
         } else if self.skip("<!") {
-            // XML §2.8: nothing else begins so outside a document type. Another letter
-            // case is no document type for a parser, but for whoever tries it.
-            let word = self.rest.get(..7).unwrap_or_default();
-            if word.eq_ignore_ascii_case("DOCTYPE") {
+            // XML §2.8: nothing else begins so outside a document type.
+            if self.rest.starts_with("DOCTYPE") {
                 return Err(XmlErrorKind::DocumentType.into());
             }
             Err(malformed("a declaration"))

@@ -38,6 +38,10 @@ fn other_encodings_are_refused() {
         scan(b"\xff\xfe<\0a\0/\0>\0", &Limits::MESSAGE).unwrap_err().kind,
         XmlErrorKind::Encoding
     );
+    for text in [b"<\0a\0/\0>\0", b"\0<\0a\0/\0>"] {
+        assert_eq!(scan(text, &Limits::MESSAGE).unwrap_err().kind, XmlErrorKind::Encoding);
+    }
+    assert!(!parses("<a>1234\0</a>"));
     assert_eq!(
         kind("<?xml version='1.0' encoding='ISO-8859-1'?><a/>"),
         XmlErrorKind::Encoding
@@ -69,7 +73,6 @@ fn a_wrong_declaration_is_refused() {
 fn a_document_type_is_refused_wherever_it_stands() {
     for text in [
         "<!DOCTYPE a><a/>",
-        "<!doctype a><a/>",
         "<?xml version='1.0'?><!-- x --><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
         "<a><!DOCTYPE b></a>",
         "<a/><!DOCTYPE a>",
@@ -77,6 +80,7 @@ fn a_document_type_is_refused_wherever_it_stands() {
         assert_eq!(kind(text), XmlErrorKind::DocumentType, "{text}");
     }
     assert!(is_malformed("<!ENTITY a 'b'><a/>"));
+    assert!(is_malformed("<!doctype a><a/>"));
     // No document type, only a text that looks like one.
     assert!(parses("<a b='DOCTYPE'><![CDATA[<!DOCTYPE a>]]><!-- <!DOCTYPE a> --></a>"));
 }
