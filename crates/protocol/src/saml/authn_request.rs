@@ -41,7 +41,7 @@ pub struct AuthnRequest {
 pub struct RequestedContext {
     /// AuthnContextClassRefs, of which one suffices.
     pub classes: Vec<String>,
-    /// How an answer is compared with them.
+    /// How the provider compares them.
     pub comparison: ContextComparison,
 }
 
@@ -56,13 +56,11 @@ pub enum ContextComparison {
 }
 
 impl RequestedContext {
-    /// Whether the class of an answer is what was requested, as far as it can be told:
-    /// only the provider knows which class is stronger than another.
+    /// Whether the class of an answer is one of those requested. Only the provider knows
+    /// which class is stronger than another, so a stronger one is refused too: providers
+    /// that ignore the request would otherwise seem to have met it.
     pub fn admits(&self, class: &str) -> bool {
-        match self.comparison {
-            ContextComparison::Exact => self.classes.iter().any(|wanted| wanted == class),
-            ContextComparison::Minimum => !class.is_empty(),
-        }
+        self.classes.iter().any(|wanted| wanted == class)
     }
 }
 

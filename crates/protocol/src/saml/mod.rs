@@ -1,9 +1,14 @@
-//! The data of a SAML identity provider that an administrator enters: metadata and certificates.
+//! SAML 2.0, with Genkan as the service provider: requests, answers, metadata and certificates.
 //!
-//! Nothing here signs anybody in. No signature of the metadata is checked: the
-//! administrator vouches for what they enter.
+//! An answer is read by [`Answer::read`] and validated by [`Answer::validate`]; each check
+//! has a [`Cause`] and leaves its line in the trace. Octets are scanned before a tree is
+//! built, there is one tree, and what counts of an assertion is read through [`Signed`],
+//! which only the verifier makes.
 //!
-//! Source: SAML 2.0 Metadata (saml-metadata-2.0-os).
+//! No signature of a provider's metadata is checked: the administrator vouches for what
+//! they enter.
+//!
+//! Source: SAML 2.0 Core, Bindings, Profiles and Metadata (saml-*-2.0-os).
 
 mod assertion;
 mod authn_request;

@@ -11,6 +11,7 @@ mod parameters;
 mod properties;
 mod redirect_uris;
 mod saml;
+mod saml_messages;
 mod userinfo;
 
 /// Keys and forgeries.

@@ -24,7 +24,7 @@ pub(super) fn check(content: &Content<'_>, checks: &mut Checks<'_>) -> Result<Au
     let expected = content.expected;
     let found = match newest(content.assertion) {
         Ok(found) => found,
-        Err(failed) => return Err(checks.fail(AUTHN_STATEMENT, failed)),
+        Err(failed) => return Err(checks.fail(AUTHN_STATEMENT, &failed)),
     };
     checks.pass(AUTHN_STATEMENT, "");
     checks.record(SESSION, session(&found, content))?;

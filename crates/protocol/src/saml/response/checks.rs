@@ -131,7 +131,7 @@ impl<'t> Checks<'t> {
                 self.pass(name, note);
                 Ok(())
             }
-            Err(failed) => Err(self.fail(name, failed)),
+            Err(failed) => Err(self.fail(name, &failed)),
         }
     }
 
@@ -145,7 +145,7 @@ impl<'t> Checks<'t> {
     }
 
     /// Writes a failed check; those behind it were not reached.
-    pub(super) fn fail(&mut self, name: &str, failed: Failed) -> Cause {
+    pub(super) fn fail(&mut self, name: &str, failed: &Failed) -> Cause {
         self.fail_within(name, failed, (name, &[]))
     }
 
@@ -153,7 +153,7 @@ impl<'t> Checks<'t> {
     pub(super) fn fail_within(
         &mut self,
         name: &str,
-        failed: Failed,
+        failed: &Failed,
         (group, parts): (&str, &[String]),
     ) -> Cause {
         self.trace.fail(name, &failed.expected, &failed.received);
@@ -202,7 +202,7 @@ impl<'t> Checks<'t> {
         {
             self.pass(passed, "");
         }
-        self.fail(check, failed)
+        self.fail(check, &failed)
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn check(
     let conditions = content.assertion.child(ASSERTION, "Conditions");
     let issue_instant = match issue_instant(content) {
         Ok(instant) => instant,
-        Err(failed) => return Err(checks.fail(ISSUE_INSTANT, failed)),
+        Err(failed) => return Err(checks.fail(ISSUE_INSTANT, &failed)),
     };
     let now = content.expected.now;
     checks.pass(ISSUE_INSTANT, moment(issue_instant, now));
@@ -45,7 +45,7 @@ pub(super) fn check(
     checks.record(NOT_BEFORE, not_before(content, conditions))?;
     let end = match not_on_or_after(content, conditions, issue_instant, confirmed_until) {
         Ok(end) => end,
-        Err(failed) => return Err(checks.fail(NOT_ON_OR_AFTER, failed)),
+        Err(failed) => return Err(checks.fail(NOT_ON_OR_AFTER, &failed)),
     };
     checks.pass(NOT_ON_OR_AFTER, moment(end, now));
     checks.record(AUDIENCE, audience(content, conditions))?;

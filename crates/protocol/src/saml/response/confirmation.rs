@@ -31,7 +31,7 @@ pub(super) fn check(content: &Content<'_>, checks: &mut Checks<'_>) -> Result<Ti
             }
             Ok(confirmed.until)
         }
-        Err(failed) => Err(checks.fail(CONFIRMATION, failed)),
+        Err(failed) => Err(checks.fail(CONFIRMATION, &failed)),
     }
 }
 

@@ -16,7 +16,7 @@ const MAX_SHOWN: usize = 12;
 pub(super) fn check(content: &Content<'_>, checks: &mut Checks<'_>) -> Result<(String, String), Cause> {
     let id = match form(content.assertion) {
         Ok(id) => id,
-        Err(failed) => return Err(checks.fail(ASSERTION_FORM, failed)),
+        Err(failed) => return Err(checks.fail(ASSERTION_FORM, &failed)),
     };
     checks.pass(ASSERTION_FORM, &id);
     checks.record(ISSUER, issuers(content))?;
@@ -48,9 +48,9 @@ fn issuers(content: &Content<'_>) -> Result<String, Failed> {
     let expected = content.expected.idp_entity_id;
     let of_assertion = content.assertion.child(ASSERTION, "Issuer");
     let of_assertion = of_assertion.ok_or_else(|| Failed::missing(Cause::IssuerMissing, expected))?;
-    issuer(of_assertion.text(), of_assertion.attribute("Format"), expected)?;
+    issuer(&of_assertion.text(), of_assertion.attribute("Format"), expected)?;
     if let Some(of_response) = content.response.child(ASSERTION, "Issuer") {
-        issuer(of_response.text(), of_response.attribute("Format"), expected).map_err(|failed| Failed {
+        issuer(&of_response.text(), of_response.attribute("Format"), expected).map_err(|failed| Failed {
             received: format!("in the Response: {}", failed.received),
             ..failed
         })?;
@@ -59,7 +59,7 @@ fn issuers(content: &Content<'_>) -> Result<String, Failed> {
 }
 
 /// Core §2.2.5, §8.3.6: an entity id, compared exactly.
-fn issuer(text: Result<String, TextError>, format: Option<&str>, expected: &str) -> Result<(), Failed> {
+fn issuer(text: &Result<String, TextError>, format: Option<&str>, expected: &str) -> Result<(), Failed> {
     let mismatch = |received: &str| Err(Failed::new(Cause::IssuerMismatch, expected, received));
     if let Some(format) = format.filter(|format| *format != ENTITY) {
         return mismatch(&format!("a name in the format {format}"));
@@ -118,7 +118,7 @@ pub(super) fn request_before_decryption(
             checks.pass(NAME, note);
             Ok(())
         }
-        Err(failed) => Err(checks.fail_within(NAME, failed, (RESPONSE_SIGNATURE, &[]))),
+        Err(failed) => Err(checks.fail_within(NAME, &failed, (RESPONSE_SIGNATURE, &[]))),
     }
 }
 

@@ -134,11 +134,11 @@ impl Answer {
                 checks.pass(BASE64, "");
                 let expected = format!("{MAX_RESPONSE_BYTES} octets at most");
                 let received = format!("{} letters of base64", form_value.len());
-                return Err(checks.fail(LENGTH, Failed::new(cause, expected, received)));
+                return Err(checks.fail(LENGTH, &Failed::new(cause, expected, received)));
             }
             Err(cause) => {
                 let received = format!("{} letters that are not base64", form_value.len());
-                return Err(checks.fail(BASE64, Failed::new(cause, "base64", received)));
+                return Err(checks.fail(BASE64, &Failed::new(cause, "base64", received)));
             }
         };
         checks.pass(BASE64, "base64");
@@ -155,7 +155,10 @@ impl Answer {
                 envelope::check(document.root(), &mut checks)?;
                 let root = document.root();
                 let in_response_to = root.attribute("InResponseTo").map(ToOwned::to_owned);
-                (in_response_to, root.child(ASSERTION, "EncryptedAssertion").is_some())
+                (
+                    in_response_to,
+                    root.child(ASSERTION, "EncryptedAssertion").is_some(),
+                )
             }
             Err(error) => return Err(checks.fail_document(&error)),
         };
@@ -206,7 +209,7 @@ impl Answer {
                 protection::plain(expected, &mut checks)?;
                 let missing = || Failed::missing(Cause::AssertionMissing, "one assertion");
                 let assertion = root.child(ASSERTION, "Assertion");
-                assertion.ok_or_else(|| checks.fail(ASSERTIONS, missing()))?
+                assertion.ok_or_else(|| checks.fail(ASSERTIONS, &missing()))?
             }
             Some(encrypted) => {
                 content::request_before_decryption(root, request, expected, &mut checks)?;

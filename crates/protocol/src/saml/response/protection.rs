@@ -97,7 +97,7 @@ fn signature<'d>(
             }
             let behind = PARTS.iter().skip_while(|part| **part != at).skip(1);
             let behind: Vec<String> = behind.map(|part| format!("{group}: {part}")).collect();
-            Err(checks.fail_within(&format!("{group}: {at}"), failed, (group, &behind)))
+            Err(checks.fail_within(&format!("{group}: {at}"), &failed, (group, &behind)))
         }
     }
 }
@@ -256,13 +256,13 @@ pub(super) fn open(
     };
     let plain = match decrypt(encrypted, expected.encryption.keys, &policy) {
         Ok(plain) => plain,
-        Err(error) => return Err(checks.fail(ENCRYPTION, refused(&error))),
+        Err(error) => return Err(checks.fail(ENCRYPTION, &refused(&error))),
     };
     checks.pass(ENCRYPTION, "decrypted with our key");
     // Alone, so that the text cannot end the element that is put around it.
     match scan(&plain, &Limits::MESSAGE) {
         Ok(text) => Ok(enclose(encrypted, &text)),
-        Err(error) => Err(checks.fail(DECRYPTED, not_an_assertion(&error.kind))),
+        Err(error) => Err(checks.fail(DECRYPTED, &not_an_assertion(&error.kind))),
     }
 }
 
@@ -319,7 +319,7 @@ pub(super) fn decrypted<'d>(
             checks.pass(DECRYPTED, "one Assertion");
             Ok(assertion)
         }
-        Err(failed) => Err(checks.fail(DECRYPTED, failed)),
+        Err(failed) => Err(checks.fail(DECRYPTED, &failed)),
     }
 }
 

@@ -19,7 +19,7 @@ const XML_SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 pub(super) fn check(content: &Content<'_>, checks: &mut Checks<'_>) -> Result<NameId, Cause> {
     let name = match name_id(content.assertion) {
         Ok(name) => name,
-        Err(failed) => return Err(checks.fail(NAME_ID, failed)),
+        Err(failed) => return Err(checks.fail(NAME_ID, &failed)),
     };
     checks.pass(NAME_ID, &name.value);
     checks.record(NAME_ID_FORMAT, usable(&name, content))?;
