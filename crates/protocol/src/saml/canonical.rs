@@ -241,6 +241,4 @@ fn is_absolute(uri: &str) -> bool {
 }
 
 #[cfg(test)]
-mod oracle;
-#[cfg(test)]
 mod tests;
