@@ -22,8 +22,10 @@ pub struct Limits {
     pub tags: usize,
     /// Attributes of one element.
     pub attributes: usize,
-    /// Namespace declarations of the whole document.
+    /// Namespace declarations of the whole document. Okta and Shibboleth write two at each value.
     pub namespaces: usize,
+    /// Namespace declarations that are in force at one element.
+    pub in_force: usize,
     /// References to characters, `&amp;` and its likes among them.
     pub references: usize,
 }
@@ -35,20 +37,23 @@ impl Limits {
         depth: 48,
         tags: 20_000,
         attributes: 64,
-        namespaces: 256,
+        namespaces: 8192,
+        in_force: 128,
         references: 20_000,
     };
 
-    /// For the metadata of one provider. Active Directory declares a namespace at each claim.
+    /// For the metadata of one provider.
     pub const METADATA: Self = Self {
         bytes: 1024 * 1024,
-        namespaces: 512,
         ..Self::MESSAGE
     };
 }
 
 /// A name is no longer, in octets.
 const MAX_NAME: usize = 1024;
+/// The tree builder copies what is in force to each element that declares something, and
+/// compares each with each: so many comparisons in all. A thousand values of Okta's need 50,000.
+const MAX_COMPARISONS: usize = 4_000_000;
 
 /// A document was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -185,10 +190,12 @@ pub(super) const fn is_space(letter: char) -> bool {
 struct Scanner<'s> {
     rest: &'s str,
     limits: &'s Limits,
-    depth: usize,
+    /// For each open element, the declarations in force in it.
+    open: Vec<usize>,
     roots: usize,
     tags: usize,
     namespaces: usize,
+    comparisons: usize,
     references: usize,
 }
 
@@ -197,10 +204,11 @@ impl<'s> Scanner<'s> {
         Self {
             rest: text,
             limits,
-            depth: 0,
+            open: Vec::new(),
             roots: 0,
             tags: 0,
             namespaces: 0,
+            comparisons: 0,
             references: 0,
         }
     }
@@ -214,7 +222,7 @@ impl<'s> Scanner<'s> {
             }
             self.markup()?;
         }
-        if self.depth > 0 {
+        if !self.open.is_empty() {
             return Err(malformed("an element without an end"));
         }
         // XML §2.1: exactly one root.
@@ -225,7 +233,7 @@ impl<'s> Scanner<'s> {
     }
 
     fn character_data(&mut self, text: &str) -> Result<(), XmlError> {
-        if self.depth == 0 && !text.bytes().all(|byte| is_space(byte.into())) {
+        if self.open.is_empty() && !text.bytes().all(|byte| is_space(byte.into())) {
             return Err(malformed("text outside the root element"));
         }
         self.references_in(text)
@@ -242,7 +250,7 @@ impl<'s> Scanner<'s> {
         if self.skip("<!--") {
             self.past("-->", "a comment without an end")
         } else if self.skip("<![CDATA[") {
-            if self.depth == 0 {
+            if self.open.is_empty() {
                 return Err(malformed("text outside the root element"));
             }
             self.past("]]>", "a CDATA section without an end")
@@ -275,46 +283,44 @@ impl<'s> Scanner<'s> {
         if !self.skip(">") {
             return Err(malformed("an end tag"));
         }
-        self.depth = self
-            .depth
-            .checked_sub(1)
-            .ok_or_else(|| malformed("an end tag without its start"))?;
-        Ok(())
+        match self.open.pop() {
+            Some(_) => Ok(()),
+            None => Err(malformed("an end tag without its start")),
+        }
     }
 
     fn start_tag(&mut self) -> Result<(), XmlError> {
-        if self.depth == 0 {
+        if self.open.is_empty() {
             self.roots += 1;
             if self.roots > 1 {
                 return Err(malformed("a second root element"));
             }
         }
-        let element = self.name()?;
-        qualified(element)?;
+        if self.open.len() >= self.limits.depth {
+            return Err(limit("nested elements"));
+        }
+        qualified(self.name()?)?;
+        let around = self.open.last().copied().unwrap_or_default();
+        let mut declared = 0;
         let mut attributes = 0;
         let mut declares_default = false;
         loop {
             let had_space = self.skip_spaces();
             if self.skip(">") {
-                self.depth += 1;
-                if self.depth > self.limits.depth {
-                    return Err(limit("nested elements"));
-                }
-                return Ok(());
+                self.open.push(around + declared);
+                return self.compare(around, declared);
             }
             if self.skip("/>") {
-                if self.depth + 1 > self.limits.depth {
-                    return Err(limit("nested elements"));
-                }
-                return Ok(());
+                return self.compare(around, declared);
             }
             if !had_space {
                 return Err(malformed("a start tag"));
             }
             let (name, value) = self.attribute()?;
             if declaration_of_namespace(name, value, &mut declares_default)? {
+                declared += 1;
                 self.namespaces += 1;
-                if self.namespaces > self.limits.namespaces {
+                if self.namespaces > self.limits.namespaces || around + declared > self.limits.in_force {
                     return Err(limit("namespace declarations"));
                 }
             } else {
@@ -324,6 +330,17 @@ impl<'s> Scanner<'s> {
                 }
             }
         }
+    }
+
+    /// Counts what the tree builder will do for an element that declares namespaces.
+    fn compare(&mut self, around: usize, declared: usize) -> Result<(), XmlError> {
+        if declared > 0 {
+            self.comparisons += (around + declared) * (around + declared);
+        }
+        if self.comparisons > MAX_COMPARISONS {
+            return Err(limit("namespace declarations"));
+        }
+        Ok(())
     }
 
     fn attribute(&mut self) -> Result<(&'s str, &'s str), XmlError> {

@@ -175,7 +175,8 @@ fn each_limit_is_the_last_that_passes() {
         depth: 3,
         tags: 6,
         attributes: 2,
-        namespaces: 2,
+        namespaces: 3,
+        in_force: 2,
         references: 2,
     };
     let limited = |text: &str| match scan(text.as_bytes(), &limits).map_err(|error| error.kind) {
@@ -197,6 +198,11 @@ fn each_limit_is_the_last_that_passes() {
             "<a xmlns='x'><b xmlns:c='y' xmlns:d='z'/></a>",
             "namespace declarations",
         ),
+        (
+            "<a xmlns='x'><b xmlns:c='y'/><b xmlns:c='y'></b></a>",
+            "<a><b xmlns:c='y'/><b xmlns:c='y'/><b xmlns:c='y'/><b xmlns:c='y'/></a>",
+            "namespace declarations",
+        ),
         ("<a b='&lt;'>&gt;</a>", "<a b='&lt;&lt;'>&gt;</a>", "references"),
     ] {
         assert_eq!(limited(passes), None, "{passes}");
@@ -207,6 +213,27 @@ fn each_limit_is_the_last_that_passes() {
     assert_eq!(limited(&format!("<{}/>", "n".repeat(900))), None);
     let long = format!("<{}/>", "n".repeat(MAX_NAME + 1));
     assert_eq!(kind(&long), XmlErrorKind::Limit("letters of a name"));
+}
+
+/// Okta, Shibboleth and whatever is built on OpenSAML declare both prefixes at each value.
+#[test]
+fn a_person_may_have_a_thousand_groups() {
+    let value = "<saml2:AttributeValue xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" \
+                 xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"xs:string\">group</saml2:AttributeValue>";
+    let text = format!(
+        "<saml2:A xmlns:saml2='urn:a' xmlns:saml2p='urn:b' xmlns:ds='urn:c'>{}</saml2:A>",
+        value.repeat(2500)
+    );
+    assert!(parses(&text));
+}
+
+/// Few are in force, but many elements copy them.
+#[test]
+fn copies_of_namespaces_are_counted() {
+    let namespaces: String = (0..120).map(|number| format!(" xmlns:p{number}='u'")).collect();
+    let text = |times| format!("<a{namespaces}>{}</a>", "<b xmlns:c='d'/>".repeat(times));
+    assert!(parses(&text(250)));
+    assert_eq!(kind(&text(300)), XmlErrorKind::Limit("namespace declarations"));
 }
 
 /// Trap 1: a tree of these takes seconds. The scan refuses them after a small part, and
