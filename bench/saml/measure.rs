@@ -36,13 +36,19 @@ const ROUNDS: usize = 7;
 
 fn main() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    println!("{:40} {:>7} {:>13} {:>13}", "answer", "octets", "signature, µs", "whole, µs");
+    println!(
+        "{:40} {:>7} {:>13} {:>13}",
+        "answer", "octets", "signature, µs", "whole, µs"
+    );
     for (provider, name) in ANSWERS {
         let given = Given::read(&data.join(provider), name);
         let signature = median(|| given.signature());
         let whole = median(|| given.whole());
         let label = format!("{provider} {name}");
-        println!("{label:40} {:>7} {signature:>13.1} {whole:>13.1}", given.octets.len());
+        println!(
+            "{label:40} {:>7} {signature:>13.1} {whole:>13.1}",
+            given.octets.len()
+        );
     }
 }
 
@@ -63,7 +69,10 @@ impl Given {
         let info: Value = serde_json::from_str(&read("info.json")).unwrap();
         let form = read(&format!("{name}.b64")).trim().to_owned();
         let metadata = IdpMetadata::parse(&read("idp-metadata.xml")).unwrap();
-        let keys = metadata.certificates.into_iter().map(|certificate| VerificationKey::new(certificate).unwrap());
+        let keys = metadata
+            .certificates
+            .into_iter()
+            .map(|certificate| VerificationKey::new(certificate).unwrap());
         let certificate = IdpCertificate::parse_all(&read("sp-decryption.crt")).unwrap();
         let pkcs8 = STANDARD.decode(read("sp-decryption.pkcs8.b64").trim()).unwrap();
         let octets = STANDARD.decode(&form).unwrap();

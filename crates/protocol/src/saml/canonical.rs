@@ -97,7 +97,9 @@ impl<'d> Writer<'d, '_> {
         // Exclusive C14N §2, "visibly utilizes": the element's prefix and its attributes'.
         self.declare(element.prefix(), element.namespace())?;
         for at in 0..self.attributes.len() {
-            let Some(attribute) = self.attributes.get(at).copied() else { break };
+            let Some(attribute) = self.attributes.get(at).copied() else {
+                break;
+            };
             if let Some((prefix, _)) = attribute.name.split_once(':') {
                 self.declare(prefix, attribute.namespace)?;
             }
@@ -125,7 +127,9 @@ impl<'d> Writer<'d, '_> {
         }
         self.rendered.append(&mut declarations);
         for at in 0..self.attributes.len() {
-            let Some(attribute) = self.attributes.get(at).copied() else { break };
+            let Some(attribute) = self.attributes.get(at).copied() else {
+                break;
+            };
             self.octets.push(b' ');
             self.octets.extend_from_slice(attribute.name.as_bytes());
             self.value(attribute.value);
@@ -185,7 +189,9 @@ impl<'d> Writer<'d, '_> {
         while let Some(at) = rest.iter().position(|octet| !escape(*octet).is_empty()) {
             let (plain, special) = rest.split_at(at);
             self.octets.extend_from_slice(plain);
-            let Some((special, after)) = special.split_first() else { break };
+            let Some((special, after)) = special.split_first() else {
+                break;
+            };
             self.octets.extend_from_slice(escape(*special).as_bytes());
             rest = after;
         }

@@ -62,7 +62,10 @@ impl<'t> Document<'t> {
     /// # Errors
     ///
     /// [`XmlError`] if it is not well-formed, or two elements have one identifier.
-    #[expect(clippy::disallowed_methods, reason = "the one place that calls the tree builder")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that calls the tree builder"
+    )]
     pub fn parse(text: &'t str) -> Result<Self, XmlError> {
         let options = ParsingOptions {
             allow_dtd: false,
@@ -164,7 +167,8 @@ impl<'d> Element<'d> {
         namespace: &'static str,
         local_name: &'static str,
     ) -> impl Iterator<Item = Self> + use<'d> {
-        self.children().filter(move |child| child.is(namespace, local_name))
+        self.children()
+            .filter(move |child| child.is(namespace, local_name))
     }
 
     /// The first element of a name directly in it.
@@ -234,12 +238,14 @@ impl<'d> Element<'d> {
     /// Its attributes; declarations of namespaces are none (Namespaces §3).
     pub(super) fn attributes(self) -> impl Iterator<Item = QualifiedAttribute<'d>> {
         let text = self.0.document().input_text();
-        self.0.attributes().map(move |attribute: Attribute<'d, 'd>| QualifiedAttribute {
-            name: text.get(attribute.range_qname()).unwrap_or_default(),
-            namespace: attribute.namespace().unwrap_or_default(),
-            local: attribute.name(),
-            value: attribute.value(),
-        })
+        self.0
+            .attributes()
+            .map(move |attribute: Attribute<'d, 'd>| QualifiedAttribute {
+                name: text.get(attribute.range_qname()).unwrap_or_default(),
+                namespace: attribute.namespace().unwrap_or_default(),
+                local: attribute.name(),
+                value: attribute.value(),
+            })
     }
 
     /// The namespaces that are in force at it: prefix, name.

@@ -38,8 +38,8 @@ pub use cause::Cause;
 pub use certificate::{CertificateError, IdpCertificate};
 pub use document::{Document, Element, Repeated, TextError};
 pub use encryption::{
-    ContentEncryption, DecryptionError, DecryptionKey, EncryptionError, EncryptionPolicy, KeyTransport, decrypt,
-    enclose, encrypt, encrypt_as,
+    ContentEncryption, DecryptionError, DecryptionKey, EncryptionError, EncryptionPolicy, KeyTransport,
+    decrypt, enclose, encrypt, encrypt_as,
 };
 pub use metadata::{IdpMetadata, MetadataError};
 pub use name_id::NameIdFormat;

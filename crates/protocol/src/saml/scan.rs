@@ -177,7 +177,10 @@ fn pseudo_attribute<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)>
     let rest = text.strip_prefix(is_space)?.trim_start_matches(is_space);
     let rest = rest.strip_prefix(name)?.trim_start_matches(is_space);
     let rest = rest.strip_prefix('=')?.trim_start_matches(is_space);
-    let quote = rest.chars().next().filter(|letter| matches!(letter, '"' | '\''))?;
+    let quote = rest
+        .chars()
+        .next()
+        .filter(|letter| matches!(letter, '"' | '\''))?;
     rest.strip_prefix(quote)?.split_once(quote)
 }
 

@@ -75,7 +75,10 @@ fn declarations_stand_where_their_prefix_is_used() {
             r#"<p:a xmlns:p="urn:1"><q:b xmlns:q="urn:1"></q:b></p:a>"#,
         ),
         // An attribute without a prefix uses no namespace.
-        ("<p:a xmlns='urn:d' xmlns:p='urn:p' b='1'/>", r#"<p:a xmlns:p="urn:p" b="1"></p:a>"#),
+        (
+            "<p:a xmlns='urn:d' xmlns:p='urn:p' b='1'/>",
+            r#"<p:a xmlns:p="urn:p" b="1"></p:a>"#,
+        ),
         // A value uses none either.
         (
             "<a xmlns:xs='urn:xs' xmlns:xsi='urn:xsi' xsi:type='xs:string'/>",
@@ -142,8 +145,14 @@ fn letters_are_escaped_as_the_standard_says() {
         "<compute>value&gt;\"0\" &amp;&amp; value&lt;\"10\" ?\"valid\":\"error\"</compute>"
     );
     // XML §3.3.3: white space in attributes that is no reference is a space; §2.11 first.
-    assert_eq!(form("<a b='1\t2\n3\r\n4\r5'>\r\n\r&#13;</a>"), "<a b=\"1 2 3 4 5\">\n\n&#xD;</a>");
-    assert_eq!(form("<a b=\"'\"  c = '\"' ></a >"), "<a b=\"'\" c=\"&quot;\"></a>");
+    assert_eq!(
+        form("<a b='1\t2\n3\r\n4\r5'>\r\n\r&#13;</a>"),
+        "<a b=\"1 2 3 4 5\">\n\n&#xD;</a>"
+    );
+    assert_eq!(
+        form("<a b=\"'\"  c = '\"' ></a >"),
+        "<a b=\"'\" c=\"&quot;\"></a>"
+    );
     // Canonical XML §3.6: characters stand for themselves, also in other scripts.
     assert_eq!(form("<a>&#169;&#x1F98A;ü</a>"), "<a>©\u{1f98a}ü</a>");
     // Trap 4: libxml2 does not escape the names of namespaces; the standard does.
@@ -174,10 +183,7 @@ fn the_enveloped_signature_is_left_out() {
 fn prefixes_of_the_list_are_declared_as_inclusive_canonicalization_would() {
     let text = "<r xmlns='urn:d' xmlns:xs='urn:xs' xmlns:p='urn:p'><p:a ID='x'><p:b/><p:c xmlns:xs='urn:2'/></p:a></r>";
     for (prefixes, expected) in [
-        (
-            "",
-            r#"<p:a xmlns:p="urn:p" ID="x"><p:b></p:b><p:c></p:c></p:a>"#,
-        ),
+        ("", r#"<p:a xmlns:p="urn:p" ID="x"><p:b></p:b><p:c></p:c></p:a>"#),
         (
             "xs",
             r#"<p:a xmlns:p="urn:p" xmlns:xs="urn:xs" ID="x"><p:b></p:b><p:c xmlns:xs="urn:2"></p:c></p:a>"#,
@@ -191,10 +197,16 @@ fn prefixes_of_the_list_are_declared_as_inclusive_canonicalization_would() {
     }
     // An element that undeclares the default one.
     assert_eq!(
-        form_with("<p:a xmlns='urn:d' xmlns:p='urn:p'><p:b xmlns=''/></p:a>", "#default").unwrap(),
+        form_with(
+            "<p:a xmlns='urn:d' xmlns:p='urn:p'><p:b xmlns=''/></p:a>",
+            "#default"
+        )
+        .unwrap(),
         r#"<p:a xmlns="urn:d" xmlns:p="urn:p"><p:b xmlns=""></p:b></p:a>"#
     );
-    let many = (0..=MAX_PREFIXES).map(|number| format!("p{number} ")).collect::<String>();
+    let many = (0..=MAX_PREFIXES)
+        .map(|number| format!("p{number} "))
+        .collect::<String>();
     assert_eq!(form_with("<a/>", &many), Err(CanonicalError::PrefixList));
 }
 
@@ -203,7 +215,11 @@ fn prefixes_of_the_list_are_declared_as_inclusive_canonicalization_would() {
 fn a_relative_namespace_has_no_canonical_form() {
     for namespace in ["1", "x", "/x", "//x", "#x", "a b:c", "1a:b", ":x"] {
         let text = format!("<a xmlns:p='{namespace}'><p:b/></a>");
-        assert_eq!(form_with(&text, ""), Err(CanonicalError::RelativeNamespace), "{namespace}");
+        assert_eq!(
+            form_with(&text, ""),
+            Err(CanonicalError::RelativeNamespace),
+            "{namespace}"
+        );
         // One that nothing uses is not written.
         assert_eq!(form(&format!("<a xmlns:p='{namespace}'/>")), "<a></a>");
     }
@@ -213,14 +229,20 @@ fn a_relative_namespace_has_no_canonical_form() {
 /// Work is bounded by the document's length, but for namespaces that are written many times.
 #[test]
 fn a_long_namespace_that_many_elements_use_has_no_canonical_form() {
-    let text = format!("<a xmlns:p='urn:{}'>{}</a>", "x".repeat(200_000), "<p:b/>".repeat(10_000));
+    let text = format!(
+        "<a xmlns:p='urn:{}'>{}</a>",
+        "x".repeat(200_000),
+        "<p:b/>".repeat(10_000)
+    );
     assert_eq!(form_with(&text, ""), Err(CanonicalError::TooLong));
 }
 
 /// Work on namespaces does not grow with the square of them.
 #[test]
 fn namespaces_cost_a_comparison_for_each_that_is_in_force() {
-    let declared: String = (0..120).map(|number| format!(" xmlns:p{number}='urn:{number}'")).collect();
+    let declared: String = (0..120)
+        .map(|number| format!(" xmlns:p{number}='urn:{number}'"))
+        .collect();
     let used: String = (0..60).map(|number| format!(" p{number}:a=''")).collect();
     let text = format!("<a{declared}>{}</a>", format!("<b{used}/>").repeat(700));
     let (compared, result) = counted(Work::Compared, || form_with(&text, ""));
@@ -228,4 +250,3 @@ fn namespaces_cost_a_comparison_for_each_that_is_in_force() {
     let names = 700 * 61 + 1;
     assert!(compared < names * 64, "{compared}");
 }
-

@@ -17,7 +17,9 @@ fn text_is_joined_over_comments_instructions_and_cdata() {
         "<a><!-- -->admin@acme.example.evil.exa<!---->mple<!-- --></a>",
         "<a>admin&#64;acme.example.evil.example</a>",
     ] {
-        with(text, |root| assert_eq!(root.text().unwrap(), "admin@acme.example.evil.example"));
+        with(text, |root| {
+            assert_eq!(root.text().unwrap(), "admin@acme.example.evil.example")
+        });
     }
     with("<a/>", |root| assert_eq!(root.text().unwrap(), ""));
     with("<a>x<b/></a>", |root| assert_eq!(root.text(), Err(TextError)));
@@ -27,8 +29,17 @@ fn text_is_joined_over_comments_instructions_and_cdata() {
 #[test]
 fn bare_text_has_nothing_beside_it() {
     with("<a>x</a>", |root| assert_eq!(root.bare_text(), Some("x")));
-    with("<a><![CDATA[x]]>y</a>", |root| assert_eq!(root.bare_text(), Some("xy")));
-    for text in ["<a/>", "<a>x<!-- --></a>", "<a><!-- -->x</a>", "<a>x<?p?></a>", "<a>x<b/></a>", "<a><b/></a>"] {
+    with("<a><![CDATA[x]]>y</a>", |root| {
+        assert_eq!(root.bare_text(), Some("xy"))
+    });
+    for text in [
+        "<a/>",
+        "<a>x<!-- --></a>",
+        "<a><!-- -->x</a>",
+        "<a>x<?p?></a>",
+        "<a>x<b/></a>",
+        "<a><b/></a>",
+    ] {
         with(text, |root| assert_eq!(root.bare_text(), None, "{text}"));
     }
 }
@@ -44,7 +55,9 @@ fn an_attribute_of_a_namespace_is_another_one() {
         assert_eq!(root.attribute("ID"), None);
         assert_eq!(root.attribute("x:ID"), None);
     });
-    with("<x:a xmlns:x='urn:x' ID='1'/>", |root| assert_eq!(root.attribute_in("urn:x", "ID"), None));
+    with("<x:a xmlns:x='urn:x' ID='1'/>", |root| {
+        assert_eq!(root.attribute_in("urn:x", "ID"), None)
+    });
 }
 
 #[test]
@@ -54,7 +67,10 @@ fn an_element_is_named_by_its_namespace() {
         |root| {
             assert!(root.is("urn:one", "a"));
             assert_eq!((root.name(), root.prefix(), root.local_name()), ("p:a", "p", "a"));
-            let children: Vec<_> = root.children().map(|child| (child.namespace(), child.name())).collect();
+            let children: Vec<_> = root
+                .children()
+                .map(|child| (child.namespace(), child.name()))
+                .collect();
             assert_eq!(children, [("urn:two", "a"), ("", "b"), ("urn:three", "p:a")]);
             assert_eq!(root.child("urn:three", "a").map(Element::name), Some("p:a"));
             assert!(root.child("urn:one", "a").is_none());

@@ -78,7 +78,11 @@ impl ContentEncryption {
 }
 
 /// XML Encryption §5.2.4: 96 bits of nonce, the cipher text, 128 bits of tag.
-fn open_gcm(algorithm: &'static aead::Algorithm, key: &[u8], octets: &mut Vec<u8>) -> Result<(), Unspecified> {
+fn open_gcm(
+    algorithm: &'static aead::Algorithm,
+    key: &[u8],
+    octets: &mut Vec<u8>,
+) -> Result<(), Unspecified> {
     let key = LessSafeKey::new(UnboundKey::new(algorithm, key)?);
     let (nonce, sealed) = octets.split_at_mut_checked(NONCE_LEN).ok_or(Unspecified)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce)?;
@@ -90,9 +94,15 @@ fn open_gcm(algorithm: &'static aead::Algorithm, key: &[u8], octets: &mut Vec<u8
 
 /// XML Encryption §5.2: 128 bits of initialization vector, then blocks; the last octet tells
 /// how many are padding, and the others of the padding may be anything.
-fn open_cbc(algorithm: &'static cipher::Algorithm, key: &[u8], octets: &mut Vec<u8>) -> Result<(), Unspecified> {
+fn open_cbc(
+    algorithm: &'static cipher::Algorithm,
+    key: &[u8],
+    octets: &mut Vec<u8>,
+) -> Result<(), Unspecified> {
     let key = PaddedBlockDecryptingKey::cbc_iso10126(UnboundCipherKey::new(algorithm, key)?)?;
-    let (vector, blocks) = octets.split_first_chunk_mut::<IV_LEN_128_BIT>().ok_or(Unspecified)?;
+    let (vector, blocks) = octets
+        .split_first_chunk_mut::<IV_LEN_128_BIT>()
+        .ok_or(Unspecified)?;
     let context = DecryptionContext::Iv128(FixedLength::from(&*vector));
     let length = key.decrypt(blocks, context)?.len();
     octets.truncate(IV_LEN_128_BIT + length);

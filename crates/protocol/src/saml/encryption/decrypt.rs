@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::{
-    ContentEncryption, DecryptionKey, ELEMENT, EncryptionPolicy, KeyTransport, XML_ENCRYPTION, XML_ENCRYPTION_11,
+    ContentEncryption, DecryptionKey, ELEMENT, EncryptionPolicy, KeyTransport, XML_ENCRYPTION,
+    XML_ENCRYPTION_11,
 };
 use crate::saml::canonical::escaped_attribute;
 use crate::saml::document::Element;
@@ -102,9 +103,16 @@ impl Sealed {
             child.is(XML_ENCRYPTION, "EncryptedData") || child.is(XML_ENCRYPTION, "EncryptedKey")
         };
         if !encrypted.holds_elements_only() || !encrypted.children().all(|child| is_known(&child)) {
-            return Err(DecryptionError::Malformed("it holds more than encrypted data and keys"));
+            return Err(DecryptionError::Malformed(
+                "it holds more than encrypted data and keys",
+            ));
         }
-        let data = only(encrypted, XML_ENCRYPTION, "EncryptedData", "there is not one EncryptedData")?;
+        let data = only(
+            encrypted,
+            XML_ENCRYPTION,
+            "EncryptedData",
+            "there is not one EncryptedData",
+        )?;
         // SAML Core §2.3.4: if there is a type, it is this one.
         if data.attribute("Type").is_some_and(|kind| kind != ELEMENT) {
             return Err(DecryptionError::Malformed("the type is not that of an element"));
@@ -158,7 +166,9 @@ fn wrapped_key(key: Element<'_>) -> Result<WrappedKey, DecryptionError> {
     let method = method_of(key)?;
     let parameter = |namespace, name| match method.only(namespace, name) {
         Ok(element) => element.map(algorithm_of).transpose(),
-        Err(_) => Err(DecryptionError::Malformed("a parameter of the key is given twice")),
+        Err(_) => Err(DecryptionError::Malformed(
+            "a parameter of the key is given twice",
+        )),
     };
     let digest = parameter(XML_SIGNATURE, "DigestMethod")?;
     let mask = parameter(XML_ENCRYPTION_11, "MGF")?;
@@ -168,7 +178,11 @@ fn wrapped_key(key: Element<'_>) -> Result<WrappedKey, DecryptionError> {
     let label = match method.only(XML_ENCRYPTION, "OAEPparams") {
         Ok(None) => Vec::new(),
         Ok(Some(label)) => octets_of(label)?,
-        Err(_) => return Err(DecryptionError::Malformed("a parameter of the key is given twice")),
+        Err(_) => {
+            return Err(DecryptionError::Malformed(
+                "a parameter of the key is given twice",
+            ));
+        }
     };
     Ok(WrappedKey {
         transport,
@@ -178,7 +192,12 @@ fn wrapped_key(key: Element<'_>) -> Result<WrappedKey, DecryptionError> {
 }
 
 fn method_of(element: Element<'_>) -> Result<Element<'_>, DecryptionError> {
-    only(element, XML_ENCRYPTION, "EncryptionMethod", "there is not one EncryptionMethod")
+    only(
+        element,
+        XML_ENCRYPTION,
+        "EncryptionMethod",
+        "there is not one EncryptionMethod",
+    )
 }
 
 fn algorithm_of(element: Element<'_>) -> Result<&str, DecryptionError> {
@@ -189,8 +208,18 @@ fn algorithm_of(element: Element<'_>) -> Result<&str, DecryptionError> {
 
 /// XML Encryption §3.3.1. A `CipherReference` would make us fetch something, so it is refused.
 fn cipher_value(element: Element<'_>) -> Result<Vec<u8>, DecryptionError> {
-    let data = only(element, XML_ENCRYPTION, "CipherData", "there is not one CipherData")?;
-    octets_of(only(data, XML_ENCRYPTION, "CipherValue", "there is not one CipherValue")?)
+    let data = only(
+        element,
+        XML_ENCRYPTION,
+        "CipherData",
+        "there is not one CipherData",
+    )?;
+    octets_of(only(
+        data,
+        XML_ENCRYPTION,
+        "CipherValue",
+        "there is not one CipherValue",
+    )?)
 }
 
 fn octets_of(element: Element<'_>) -> Result<Vec<u8>, DecryptionError> {

@@ -96,7 +96,9 @@ fn wrap(key: &[u8], certificate_der: &[u8], transport: KeyTransport) -> Result<V
     let recipient = PublicEncryptingKey::from_der(&spki).map_err(|_| EncryptionError::Certificate)?;
     let recipient = OaepPublicEncryptingKey::new(recipient)?;
     let mut wrapped = vec![0; recipient.ciphertext_size()];
-    let length = recipient.encrypt(transport.algorithm(), key, &mut wrapped, None)?.len();
+    let length = recipient
+        .encrypt(transport.algorithm(), key, &mut wrapped, None)?
+        .len();
     wrapped.truncate(length);
     Ok(wrapped)
 }

@@ -35,7 +35,10 @@ fn honest() -> String {
 
 /// The two values of a sealed element: the key, then the content.
 fn values(text: &str) -> Vec<String> {
-    let part = |part: &str| part.split_once("</xenc:CipherValue>").map(|(value, _)| value.to_owned());
+    let part = |part: &str| {
+        part.split_once("</xenc:CipherValue>")
+            .map(|(value, _)| value.to_owned())
+    };
     text.split("<xenc:CipherValue>").filter_map(part).collect()
 }
 
@@ -50,7 +53,11 @@ fn flipped(text: &str, value: usize, octet: impl Fn(usize) -> usize) -> String {
 
 #[test]
 fn what_is_encrypted_opens_with_each_algorithm_of_the_table() {
-    for transport in [KeyTransport::OaepMgf1p, KeyTransport::OaepSha1, KeyTransport::OaepSha256] {
+    for transport in [
+        KeyTransport::OaepMgf1p,
+        KeyTransport::OaepSha1,
+        KeyTransport::OaepSha256,
+    ] {
         for content in [
             ContentEncryption::Aes128Gcm,
             ContentEncryption::Aes256Gcm,
@@ -59,7 +66,11 @@ fn what_is_encrypted_opens_with_each_algorithm_of_the_table() {
         ] {
             let text = sealed(content, transport);
             let opened = open_with(&text, &[decryption_key("sp")], LENIENT);
-            assert_eq!(opened.as_deref().map(Vec::as_slice), Ok(PLAIN), "{content:?} {transport:?}");
+            assert_eq!(
+                opened.as_deref().map(Vec::as_slice),
+                Ok(PLAIN),
+                "{content:?} {transport:?}"
+            );
         }
     }
     assert_eq!(open(&honest()).unwrap().as_slice(), PLAIN);
@@ -115,8 +126,14 @@ fn two_different_hashes_are_refused_by_name() {
          http://www.w3.org/2009/xmlenc11#mgf1sha1"
     );
     let newer = sealed(ContentEncryption::Aes128Gcm, KeyTransport::OaepSha256);
-    assert!(refused(&newer.replace(sha256, sha1)).ends_with("xmldsig#sha1 http://www.w3.org/2009/xmlenc11#mgf1sha256"));
-    assert!(refused(&newer.replace("mgf1sha256", "mgf1sha1")).ends_with("xmlenc#sha256 http://www.w3.org/2009/xmlenc11#mgf1sha1"));
+    assert!(
+        refused(&newer.replace(sha256, sha1))
+            .ends_with("xmldsig#sha1 http://www.w3.org/2009/xmlenc11#mgf1sha256")
+    );
+    assert!(
+        refused(&newer.replace("mgf1sha256", "mgf1sha1"))
+            .ends_with("xmlenc#sha256 http://www.w3.org/2009/xmlenc11#mgf1sha1")
+    );
     assert!(refused(&newer.replace("mgf1sha256", "mgf1sha512")).ends_with("mgf1sha512"));
     // The defaults of a key without parameters are SHA-1 (XML Encryption §5.5.2).
     let bare = honest().replace(&format!("<ds:DigestMethod Algorithm=\"{sha1}\"/>"), "");
@@ -173,7 +190,8 @@ fn the_key_of_zeros_opens_nothing() {
     let key = aws_lc_rs::aead::LessSafeKey::new(key);
     let mut content = PLAIN.to_vec();
     let nonce = aws_lc_rs::aead::Nonce::assume_unique_for_key([0; 12]);
-    key.seal_in_place_append_tag(nonce, aws_lc_rs::aead::Aad::empty(), &mut content).unwrap();
+    key.seal_in_place_append_tag(nonce, aws_lc_rs::aead::Aad::empty(), &mut content)
+        .unwrap();
     room.append(&mut content);
     let honest = honest();
     let text = honest
@@ -188,15 +206,25 @@ fn padding_may_be_random() {
     use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipherKey};
     use aws_lc_rs::iv::FixedLength;
     let certificate = pair("sp").1;
-    let text = encrypt_as(b"", &certificate, ContentEncryption::Aes128Cbc, KeyTransport::OaepMgf1p).unwrap();
+    let text = encrypt_as(
+        b"",
+        &certificate,
+        ContentEncryption::Aes128Cbc,
+        KeyTransport::OaepMgf1p,
+    )
+    .unwrap();
     // Encrypts to a key that is known here, as a provider would.
     let key = [7; 16];
     let wrapped = {
         use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PrivateDecryptingKey};
-        let public = PrivateDecryptingKey::from_pkcs8(&pair("sp").0).unwrap().public_key();
+        let public = PrivateDecryptingKey::from_pkcs8(&pair("sp").0)
+            .unwrap()
+            .public_key();
         let public = OaepPublicEncryptingKey::new(public).unwrap();
         let mut wrapped = vec![0; public.ciphertext_size()];
-        public.encrypt(&OAEP_SHA1_MGF1SHA1, &key, &mut wrapped, None).unwrap();
+        public
+            .encrypt(&OAEP_SHA1_MGF1SHA1, &key, &mut wrapped, None)
+            .unwrap();
         wrapped
     };
     let mut blocks = b"<a>1234567</a>\xaa\x02".to_vec();
@@ -226,8 +254,10 @@ fn a_key_may_stand_beside_the_data_and_there_may_be_four() {
         "<xenc:EncryptedKey xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\" xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"",
         1,
     );
-    let beside = format!("{before}<ds:RetrievalMethod URI=\"#_k\"/>{after}")
-        .replace("</saml:EncryptedAssertion>", &format!("{declared}</saml:EncryptedAssertion>"));
+    let beside = format!("{before}<ds:RetrievalMethod URI=\"#_k\"/>{after}").replace(
+        "</saml:EncryptedAssertion>",
+        &format!("{declared}</saml:EncryptedAssertion>"),
+    );
     assert_eq!(open(&beside).unwrap().as_slice(), PLAIN);
 
     let (_, others, _) = keys_of(&encrypt(PLAIN, &pair("sp-old").1).unwrap());
@@ -268,13 +298,25 @@ fn an_encrypted_element_has_one_shape() {
             &format!("<xenc:CipherValue>{content}</xenc:CipherValue>"),
             "<xenc:CipherReference URI=\"http://127.0.0.1/\"/>",
         ),
-        honest.replace("<ds:KeyInfo ", "<ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"/><ds:KeyInfo "),
-        honest.replace("<xenc:EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#aes256-gcm\"/>", ""),
-        honest.replace("<ds:DigestMethod", "<ds:DigestMethod Algorithm=\"http://www.w3.org/2000/09/xmldsig#sha1\"/><ds:DigestMethod"),
+        honest.replace(
+            "<ds:KeyInfo ",
+            "<ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"/><ds:KeyInfo ",
+        ),
+        honest.replace(
+            "<xenc:EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#aes256-gcm\"/>",
+            "",
+        ),
+        honest.replace(
+            "<ds:DigestMethod",
+            "<ds:DigestMethod Algorithm=\"http://www.w3.org/2000/09/xmldsig#sha1\"/><ds:DigestMethod",
+        ),
         honest.replace(&key, &key.replace("CipherData", "Other")),
     ] {
         let (operations, result) = counted(Step::PrivateKey, || open(&text));
-        assert!(matches!(result, Err(DecryptionError::Malformed(_))), "{result:?} {text}");
+        assert!(
+            matches!(result, Err(DecryptionError::Malformed(_))),
+            "{result:?} {text}"
+        );
         assert_eq!(operations, 0);
     }
     // SAML Core §2.3.4: the type may be absent.

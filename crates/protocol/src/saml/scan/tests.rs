@@ -39,14 +39,20 @@ fn other_encodings_are_refused() {
         XmlErrorKind::Encoding
     );
     for text in [b"<\0a\0/\0>\0", b"\0<\0a\0/\0>"] {
-        assert_eq!(scan(text, &Limits::MESSAGE).unwrap_err().kind, XmlErrorKind::Encoding);
+        assert_eq!(
+            scan(text, &Limits::MESSAGE).unwrap_err().kind,
+            XmlErrorKind::Encoding
+        );
     }
     assert!(!parses("<a>1234\0</a>"));
     assert_eq!(
         kind("<?xml version='1.0' encoding='ISO-8859-1'?><a/>"),
         XmlErrorKind::Encoding
     );
-    assert_eq!(kind("<?xml version='1.0' encoding='UTF-7'?><a/>"), XmlErrorKind::Encoding);
+    assert_eq!(
+        kind("<?xml version='1.0' encoding='UTF-7'?><a/>"),
+        XmlErrorKind::Encoding
+    );
 }
 
 #[test]
@@ -82,7 +88,9 @@ fn a_document_type_is_refused_wherever_it_stands() {
     assert!(is_malformed("<!ENTITY a 'b'><a/>"));
     assert!(is_malformed("<!doctype a><a/>"));
     // No document type, only a text that looks like one.
-    assert!(parses("<a b='DOCTYPE'><![CDATA[<!DOCTYPE a>]]><!-- <!DOCTYPE a> --></a>"));
+    assert!(parses(
+        "<a b='DOCTYPE'><![CDATA[<!DOCTYPE a>]]><!-- <!DOCTYPE a> --></a>"
+    ));
 }
 
 /// Trap 2 of the tree builder: it leaves a carriage return beside a character reference.
@@ -111,7 +119,12 @@ fn what_namespaces_forbid_is_refused_although_the_tree_builder_accepts_it() {
             "{text}: the tree builder refuses it by now, so the scan need not"
         );
     }
-    for text in ["<a::b/>", "<a b:='x'/>", "<a xmlns:='urn:x'/>", "<a: xmlns:a='urn:x'/>"] {
+    for text in [
+        "<a::b/>",
+        "<a b:='x'/>",
+        "<a xmlns:='urn:x'/>",
+        "<a: xmlns:a='urn:x'/>",
+    ] {
         assert!(is_malformed(text), "{text}");
     }
     assert!(parses("<a xmlns=''/>"));
@@ -125,10 +138,27 @@ fn roxmltree_accepts(text: &str) -> bool {
 
 #[test]
 fn references_are_to_characters_that_xml_has() {
-    assert!(parses("<a b='&lt;&#9;'>&amp;&lt;&gt;&quot;&apos;&#65;&#x1F98A;&#xD7FF;&#xfffd;</a>"));
+    assert!(parses(
+        "<a b='&lt;&#9;'>&amp;&lt;&gt;&quot;&apos;&#65;&#x1F98A;&#xD7FF;&#xfffd;</a>"
+    ));
     for reference in [
-        "&", "&;", "&nbsp;", "&#;", "&#x;", "&#0;", "&#8;", "&#xD800;", "&#xFFFE;", "&#x110000;", "&#X41;", "&#+65;", "&#x-41;",
-        "&amp", "& amp;", "&#99999999999999999999;", "&AMP;",
+        "&",
+        "&;",
+        "&nbsp;",
+        "&#;",
+        "&#x;",
+        "&#0;",
+        "&#8;",
+        "&#xD800;",
+        "&#xFFFE;",
+        "&#x110000;",
+        "&#X41;",
+        "&#+65;",
+        "&#x-41;",
+        "&amp",
+        "& amp;",
+        "&#99999999999999999999;",
+        "&AMP;",
     ] {
         assert!(is_malformed(&format!("<a>{reference}</a>")), "{reference}");
         assert!(is_malformed(&format!("<a b='{reference}'/>")), "{reference}");
@@ -142,8 +172,20 @@ fn references_are_to_characters_that_xml_has() {
 #[test]
 fn there_is_one_root_and_no_text_beside_it() {
     for text in [
-        "", " ", "<!-- -->", "x<a/>", "<a/>x", "<a/><b/>", "<a/><![CDATA[]]>", "<![CDATA[]]><a/>", "<a>", "<a></a></a>", "</a><a>",
-        "</a>", "<a/>&#32;", "<a/>\u{a0}",
+        "",
+        " ",
+        "<!-- -->",
+        "x<a/>",
+        "<a/>x",
+        "<a/><b/>",
+        "<a/><![CDATA[]]>",
+        "<![CDATA[]]><a/>",
+        "<a>",
+        "<a></a></a>",
+        "</a><a>",
+        "</a>",
+        "<a/>&#32;",
+        "<a/>\u{a0}",
     ] {
         assert!(is_malformed(text), "{text}");
     }
@@ -153,8 +195,26 @@ fn there_is_one_root_and_no_text_beside_it() {
 #[test]
 fn a_tag_that_is_none_is_refused() {
     for text in [
-        "<", "<>", "< a/>", "<a", "<a b", "<a b=", "<a b=c/>", "<a b='c/>", "<a b='<'/>", "<a b='1'c='2'/>", "<a / >", "</>", "<a></a b>",
-        "<a><!-- </a>", "<a><![CDATA[</a>", "<a><?p </a>", "<a><!x></a>", "<a b='1' b='2'/>", "<a></b>", "<a b/>",
+        "<",
+        "<>",
+        "< a/>",
+        "<a",
+        "<a b",
+        "<a b=",
+        "<a b=c/>",
+        "<a b='c/>",
+        "<a b='<'/>",
+        "<a b='1'c='2'/>",
+        "<a / >",
+        "</>",
+        "<a></a b>",
+        "<a><!-- </a>",
+        "<a><![CDATA[</a>",
+        "<a><?p </a>",
+        "<a><!x></a>",
+        "<a b='1' b='2'/>",
+        "<a></b>",
+        "<a b/>",
     ] {
         assert!(!parses(text), "{text}");
     }
@@ -163,7 +223,14 @@ fn a_tag_that_is_none_is_refused() {
 /// Decrypted text is looked through alone. So it cannot end the element that it is put into.
 #[test]
 fn a_text_cannot_end_an_element_around_it() {
-    for text in ["</x><a/><x>", "<a/></x><x>", "<a></a></x><x><a></a>", "<a/><a/>", "<!--", "<a>"] {
+    for text in [
+        "</x><a/><x>",
+        "<a/></x><x>",
+        "<a></a></x><x><a></a>",
+        "<a/><a/>",
+        "<!--",
+        "<a>",
+    ] {
         assert!(is_malformed(text), "{text}");
     }
 }
@@ -185,14 +252,26 @@ fn each_limit_is_the_last_that_passes() {
         Err(other) => panic!("{text}: {other}"),
     };
     for (passes, fails, what) in [
-        ("<a><b><c/></b></a>", "<a><b><c><d/></c></b></a>", "nested elements"),
-        ("<a><b><c></c></b></a>", "<a><b><c><d></d></c></b></a>", "nested elements"),
+        (
+            "<a><b><c/></b></a>",
+            "<a><b><c><d/></c></b></a>",
+            "nested elements",
+        ),
+        (
+            "<a><b><c></c></b></a>",
+            "<a><b><c><d></d></c></b></a>",
+            "nested elements",
+        ),
         (
             "<a><b/><!-- --><?p?><![CDATA[]]><b/></a>",
             "<a><b/><!-- --><?p?><![CDATA[]]><b/><b/></a>",
             "tags",
         ),
-        ("<a b='' c=''/>", "<a b='' c='' d=''/>", "attributes of one element"),
+        (
+            "<a b='' c=''/>",
+            "<a b='' c='' d=''/>",
+            "attributes of one element",
+        ),
         (
             "<a xmlns='x' b='' c=''><b xmlns:c='y'/></a>",
             "<a xmlns='x'><b xmlns:c='y' xmlns:d='z'/></a>",
@@ -240,10 +319,15 @@ fn copies_of_namespaces_are_counted() {
 /// looks at each octet of any document a few times at most.
 #[test]
 fn hostile_documents_cost_a_look_at_each_octet() {
-    let namespaces: String = (0..3000).map(|number| format!(" xmlns:p{number}='urn:{number}'")).collect();
+    let namespaces: String = (0..3000)
+        .map(|number| format!(" xmlns:p{number}='urn:{number}'"))
+        .collect();
     let attributes: String = (0..10_000).map(|number| format!(" a{number}=''")).collect();
     for (text, refused_after) in [
-        (format!("<a{namespaces}>{}</a>", "<b xmlns:c='d'/>".repeat(1000)), 8_000),
+        (
+            format!("<a{namespaces}>{}</a>", "<b xmlns:c='d'/>".repeat(1000)),
+            8_000,
+        ),
         (format!("<a{attributes}/>"), 1_000),
         ("<a>".repeat(100_000), 200),
         (format!("<a>{}</a>", "&amp;".repeat(100_000)), 1_200_000),
@@ -261,7 +345,9 @@ fn hostile_documents_cost_a_look_at_each_octet() {
     }
     // At the limits, and accepted.
     let wide = format!("<a>{}</a>", "<b c='&lt;'/>".repeat(19_999));
-    let (octets, result) = counted(Step::Scanned, || scan(wide.as_bytes(), &Limits::MESSAGE).map(|_| ()));
+    let (octets, result) = counted(Step::Scanned, || {
+        scan(wide.as_bytes(), &Limits::MESSAGE).map(|_| ())
+    });
     assert_eq!(result, Ok(()));
     assert!(octets < 4 * wide.len(), "{octets}");
 }

@@ -86,7 +86,8 @@ impl<'d> Signed<'d> {
         namespace: &'static str,
         local_name: &'static str,
     ) -> impl Iterator<Item = Self> + use<'d> {
-        self.children().filter(move |child| child.is(namespace, local_name))
+        self.children()
+            .filter(move |child| child.is(namespace, local_name))
     }
 
     /// The first element of a name directly in it.

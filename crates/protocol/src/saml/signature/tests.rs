@@ -20,9 +20,14 @@ const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
 /// An honest signature with places for the digest and the value.
 const SIGNATURE: &str = r##"<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/><ds:Reference URI="#_1"><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/><ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/></ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue>[digest]</ds:DigestValue></ds:Reference></ds:SignedInfo><ds:SignatureValue>[value]</ds:SignatureValue><ds:KeyInfo><ds:KeyName>any</ds:KeyName></ds:KeyInfo></ds:Signature>"##;
 
-const MESSAGE: &str = r#"<a:Message xmlns:a="urn:a" ID="_1"><a:Name>ada@acme.example</a:Name>[signature]<a:Last/></a:Message>"#;
+const MESSAGE: &str =
+    r#"<a:Message xmlns:a="urn:a" ID="_1"><a:Name>ada@acme.example</a:Name>[signature]<a:Last/></a:Message>"#;
 
-fn check(text: &str, keys: &[VerificationKey], policy: AlgorithmPolicy) -> Result<Option<usize>, SignatureError> {
+fn check(
+    text: &str,
+    keys: &[VerificationKey],
+    policy: AlgorithmPolicy,
+) -> Result<Option<usize>, SignatureError> {
     let text = scan(text.as_bytes(), &Limits::MESSAGE).unwrap();
     let document = Document::parse(&text).unwrap();
     Ok(verify(document.root(), keys, &policy)?.map(|verified| verified.key))
@@ -50,7 +55,10 @@ fn forge_with(message: &str, signature: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -
     let value = {
         let scanned = scan(text.as_bytes(), &Limits::MESSAGE).unwrap();
         let document = Document::parse(&scanned).unwrap();
-        let info = document.root().descendants().find(|element| element.local_name() == "SignedInfo");
+        let info = document
+            .root()
+            .descendants()
+            .find(|element| element.local_name() == "SignedInfo");
         let octets = canonicalize(info.unwrap(), None, &PrefixList::default()).unwrap();
         STANDARD.encode(sign(&octets))
     };
@@ -73,7 +81,9 @@ fn an_honest_signature_holds_and_tells_its_key() {
     let keys = verification_keys(&["idp-next", "idp-p256", "idp"]);
     assert_eq!(check(&forge(SIGNATURE), &keys, STRICT), Ok(Some(2)));
     // Spelled in other ways with the same canonical form.
-    let spaced = SIGNATURE.replace("><", ">\n  <").replace("[digest]", " [digest]\n");
+    let spaced = SIGNATURE
+        .replace("><", ">\n  <")
+        .replace("[digest]", " [digest]\n");
     assert_eq!(judge(&forge(&spaced)), Ok(Some(0)));
     let without_key = SIGNATURE.replace("<ds:KeyInfo><ds:KeyName>any</ds:KeyName></ds:KeyInfo>", "");
     assert_eq!(judge(&forge(&without_key)), Ok(Some(0)));
@@ -93,7 +103,10 @@ fn signatures_of_ours_hold_where_they_are_put() {
     assert!(signed.contains("</saml:Issuer><ds:Signature "), "{signed}");
     // Both, the inner one first, as providers do it.
     let signed = key.sign_enveloped(&signed, "_1").unwrap();
-    assert!(signed.starts_with(r#"<r:R xmlns:r="urn:r" ID="_1"><ds:Signature "#), "{signed}");
+    assert!(
+        signed.starts_with(r#"<r:R xmlns:r="urn:r" ID="_1"><ds:Signature "#),
+        "{signed}"
+    );
     let document = Document::parse(&signed).unwrap();
     let keys = verification_keys(&["idp"]);
     let outer = verify(document.root(), &keys, &STRICT).unwrap().unwrap();
@@ -104,10 +117,17 @@ fn signatures_of_ours_hold_where_they_are_put() {
     let odd = r#"<r ID="a&quot;&amp;&lt;&#9;b"><c/></r>"#;
     let signed = key.sign_enveloped(odd, "a\"&<\tb").unwrap();
     assert_eq!(judge(&signed), Ok(Some(0)));
-    for (text, id) in [("<r ID='_1'/>", "_1"), ("<r ID='_1'><a/></r>", "_2"), ("<r Id='_1'><a/></r>", "_1")] {
+    for (text, id) in [
+        ("<r ID='_1'/>", "_1"),
+        ("<r ID='_1'><a/></r>", "_2"),
+        ("<r Id='_1'><a/></r>", "_1"),
+    ] {
         assert_eq!(key.sign_enveloped(text, id), Err(SigningError::NoElement));
     }
-    assert!(matches!(key.sign_enveloped("<r", "_1"), Err(SigningError::Message(_))));
+    assert!(matches!(
+        key.sign_enveloped("<r", "_1"),
+        Err(SigningError::Message(_))
+    ));
 }
 
 #[test]
@@ -123,12 +143,19 @@ fn a_change_after_signing_is_noticed() {
         ("urn:a", "urn:b"),
         ("ID=\"_1\">", "ID=\"_1\" b=\"1\">"),
     ] {
-        assert_eq!(judge(&honest.replacen(from, to, 1)), Err(SignatureError::Digest), "{to}");
+        assert_eq!(
+            judge(&honest.replacen(from, to, 1)),
+            Err(SignatureError::Digest),
+            "{to}"
+        );
     }
     // What canonicalization leaves out may change: the meaning is the same.
     let commented = honest.replacen("ada@acme", "ada<!-- -->@acme", 1);
     assert_eq!(judge(&commented), Ok(Some(0)));
-    assert_eq!(judge(&honest.replacen("<a:Last/>", "<a:Last ></a:Last>", 1)), Ok(Some(0)));
+    assert_eq!(
+        judge(&honest.replacen("<a:Last/>", "<a:Last ></a:Last>", 1)),
+        Ok(Some(0))
+    );
 }
 
 #[test]
@@ -176,9 +203,15 @@ fn a_signature_has_one_shape() {
         ("</ds:Signature>", object),
         ("<ds:SignatureValue>", &two_infos),
         ("<ds:SignatureValue>[value]</ds:SignatureValue>", ""),
-        ("[value]</ds:SignatureValue>", "[value]</ds:SignatureValue><ds:SignatureValue>AA==</ds:SignatureValue>"),
+        (
+            "[value]</ds:SignatureValue>",
+            "[value]</ds:SignatureValue><ds:SignatureValue>AA==</ds:SignatureValue>",
+        ),
         ("</ds:SignedInfo>", "<ds:Other/></ds:SignedInfo>"),
-        ("</ds:SignedInfo>", "<ds:CanonicalizationMethod Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/></ds:SignedInfo>"),
+        (
+            "</ds:SignedInfo>",
+            "<ds:CanonicalizationMethod Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/></ds:SignedInfo>",
+        ),
         ("<ds:KeyInfo>", "text<ds:KeyInfo>"),
         ("<ds:SignedInfo>", "<ds:SignedInfo><!-- -->text"),
         ("<ds:SignedInfo>", "<ds:SignedInfo other=\"1\">"),
@@ -192,20 +225,38 @@ fn a_signature_has_one_shape() {
         ("[digest]", ""),
         ("[digest]", "*"),
         ("[digest]", "[digest]=="),
-        ("[digest]</ds:DigestValue>", "[digest]</ds:DigestValue><ds:DigestValue>AA==</ds:DigestValue>"),
+        (
+            "[digest]</ds:DigestValue>",
+            "[digest]</ds:DigestValue><ds:DigestValue>AA==</ds:DigestValue>",
+        ),
         ("<ds:DigestValue>", "<ds:DigestValue other=\"1\">"),
         ("[value]", "[value]<!-- -->"),
         ("[value]", "<!-- -->[value]"),
         ("[value]", ""),
         ("[value]", "*"),
         ("<ds:Transforms>", "<ds:Transforms>text"),
-        ("rsa-sha256\"/>", "rsa-sha256\"><ds:HMACOutputLength>0</ds:HMACOutputLength></ds:SignatureMethod>"),
-        ("enveloped-signature\"/>", "enveloped-signature\"><ds:XPath>x</ds:XPath></ds:Transform>"),
-        ("xml-exc-c14n#\"/><ds:SignatureMethod", "xml-exc-c14n#\"><ds:x/></ds:CanonicalizationMethod><ds:SignatureMethod"),
-        ("<ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\"/>", "<ds:SignatureMethod/>"),
+        (
+            "rsa-sha256\"/>",
+            "rsa-sha256\"><ds:HMACOutputLength>0</ds:HMACOutputLength></ds:SignatureMethod>",
+        ),
+        (
+            "enveloped-signature\"/>",
+            "enveloped-signature\"><ds:XPath>x</ds:XPath></ds:Transform>",
+        ),
+        (
+            "xml-exc-c14n#\"/><ds:SignatureMethod",
+            "xml-exc-c14n#\"><ds:x/></ds:CanonicalizationMethod><ds:SignatureMethod",
+        ),
+        (
+            "<ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\"/>",
+            "<ds:SignatureMethod/>",
+        ),
     ] {
         let verdict = judge(&forge_changed(from, to));
-        assert!(matches!(verdict, Err(SignatureError::Malformed(_))), "{to}: {verdict:?}");
+        assert!(
+            matches!(verdict, Err(SignatureError::Malformed(_))),
+            "{to}: {verdict:?}"
+        );
     }
 }
 
@@ -222,7 +273,10 @@ fn canonicalization_is_exclusive() {
             "<ds:CanonicalizationMethod Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/>",
             &format!("<ds:CanonicalizationMethod Algorithm=\"{name}\"/>"),
         );
-        assert_eq!(judge(&text), Err(SignatureError::Canonicalization(name.to_owned())));
+        assert_eq!(
+            judge(&text),
+            Err(SignatureError::Canonicalization(name.to_owned()))
+        );
     }
 }
 
@@ -235,7 +289,10 @@ fn prefix_lists_are_honoured_in_both_places() {
             "xml-exc-c14n#\"/><ds:SignatureMethod",
             &format!("{list}</ds:CanonicalizationMethod><ds:SignatureMethod"),
         )
-        .replace("xml-exc-c14n#\"/></ds:Transforms>", &format!("{list}</ds:Transform></ds:Transforms>"));
+        .replace(
+            "xml-exc-c14n#\"/></ds:Transforms>",
+            &format!("{list}</ds:Transform></ds:Transforms>"),
+        );
     // The message declares no xs, so that the list changes nothing.
     assert_eq!(judge(&forge(&signature)), Ok(Some(0)));
     // It does here, and both forms are other ones.
@@ -245,7 +302,11 @@ fn prefix_lists_are_honoured_in_both_places() {
     assert_eq!(judge(&text), Err(SignatureError::Invalid));
     let text = forge_with(&message, &signature, |octets| {
         let octets = String::from_utf8(octets.to_vec()).unwrap();
-        let inclusive = octets.replacen("xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"", "xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" xmlns:xs=\"urn:xs\"", 1);
+        let inclusive = octets.replacen(
+            "xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"",
+            "xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" xmlns:xs=\"urn:xs\"",
+            1,
+        );
         key.sign(inclusive.as_bytes()).unwrap()
     });
     assert_eq!(judge(&text), Err(SignatureError::Digest));
@@ -282,12 +343,18 @@ fn sha1_counts_only_by_name() {
     let sha1 = AlgorithmPolicy { sha1: true };
     let keys = verification_keys(&["idp"]);
     let method = forge_changed(RSA_SHA256, "http://www.w3.org/2000/09/xmldsig#rsa-sha1");
-    assert!(matches!(check(&method, &keys, STRICT), Err(SignatureError::Algorithm(_))));
+    assert!(matches!(
+        check(&method, &keys, STRICT),
+        Err(SignatureError::Algorithm(_))
+    ));
     // Allowed, and then the signature, which is of SHA-256, does not hold.
     assert_eq!(check(&method, &keys, sha1), Err(SignatureError::Invalid));
     let name = "http://www.w3.org/2000/09/xmldsig#sha1";
     let digest = forge_changed("http://www.w3.org/2001/04/xmlenc#sha256", name);
-    assert_eq!(check(&digest, &keys, STRICT), Err(SignatureError::Algorithm(name.to_owned())));
+    assert_eq!(
+        check(&digest, &keys, STRICT),
+        Err(SignatureError::Algorithm(name.to_owned()))
+    );
     assert_eq!(check(&digest, &keys, sha1), Err(SignatureError::Digest));
     assert_eq!(check(&forge(SIGNATURE), &keys, sha1), Ok(Some(0)));
 }
@@ -307,10 +374,23 @@ fn there_is_one_reference_and_it_is_to_the_parent() {
         Err(SignatureError::ReferenceCount(2))
     );
     for uri in [
-        "", "#", "#_2", "_1", "##_1", "#_1 ", "#xpointer(/)", "#xpointer(id('_1'))", "http://127.0.0.1/x", "file:///etc/passwd", "cid:_1",
+        "",
+        "#",
+        "#_2",
+        "_1",
+        "##_1",
+        "#_1 ",
+        "#xpointer(/)",
+        "#xpointer(id('_1'))",
+        "http://127.0.0.1/x",
+        "file:///etc/passwd",
+        "cid:_1",
     ] {
         let text = forge_changed("\"#_1\"", &format!("\"{uri}\""));
-        assert_eq!(judge(&text), Err(SignatureError::ReferenceForeign(uri.to_owned())));
+        assert_eq!(
+            judge(&text),
+            Err(SignatureError::ReferenceForeign(uri.to_owned()))
+        );
     }
     assert_eq!(
         judge(&forge_changed(" URI=\"#_1\"", "")),
@@ -318,12 +398,21 @@ fn there_is_one_reference_and_it_is_to_the_parent() {
     );
     // Without an identifier of its own, or with one in a namespace, nothing is the parent's.
     let key = signing_key("idp");
-    for (from, id) in [("ID=\"_1\"", ""), ("ID=\"_1\"", "a:ID=\"_1\""), ("ID=\"_1\"", "Id=\"_1\""), ("ID=\"_1\"", "ID=\"\"")] {
+    for (from, id) in [
+        ("ID=\"_1\"", ""),
+        ("ID=\"_1\"", "a:ID=\"_1\""),
+        ("ID=\"_1\"", "Id=\"_1\""),
+        ("ID=\"_1\"", "ID=\"\""),
+    ] {
         let message = MESSAGE.replace(from, id);
         for uri in ["#_1", "#"] {
             let signature = SIGNATURE.replace("#_1", uri);
             let text = forge_with(&message, &signature, |octets| key.sign(octets).unwrap());
-            assert_eq!(judge(&text), Err(SignatureError::ReferenceForeign(uri.to_owned())), "{id}");
+            assert_eq!(
+                judge(&text),
+                Err(SignatureError::ReferenceForeign(uri.to_owned())),
+                "{id}"
+            );
         }
     }
 }
@@ -350,9 +439,15 @@ fn there_are_two_transforms_in_their_order() {
         format!("{enveloped}<ds:Other Algorithm=\"{EXCLUSIVE}\"/>"),
     ] {
         let verdict = judge(&forge_changed(&both, &transforms));
-        assert!(matches!(verdict, Err(SignatureError::Transform(_))), "{transforms:.200}: {verdict:?}");
+        assert!(
+            matches!(verdict, Err(SignatureError::Transform(_))),
+            "{transforms:.200}: {verdict:?}"
+        );
     }
-    let verdict = judge(&forge_changed(&format!("<ds:Transforms>{both}</ds:Transforms>"), ""));
+    let verdict = judge(&forge_changed(
+        &format!("<ds:Transforms>{both}</ds:Transforms>"),
+        "",
+    ));
     assert_eq!(verdict, Err(SignatureError::Transform(String::new())));
     let verdict = judge(&forge_changed(&enveloped, &unknown.repeat(3)));
     let names = format!("urn:unknown urn:unknown urn:unknown {EXCLUSIVE}");
@@ -379,30 +474,46 @@ fn the_signature_is_checked_before_the_digest() {
 /// A reader of what is signed finds nothing of what the signature does not cover.
 #[test]
 fn nothing_of_the_signature_itself_is_signed() {
-    let signature = SIGNATURE.replace("<ds:KeyName>any</ds:KeyName>", "<a:Name xmlns:a=\"urn:a\">eve@acme.example</a:Name>");
+    let signature = SIGNATURE.replace(
+        "<ds:KeyName>any</ds:KeyName>",
+        "<a:Name xmlns:a=\"urn:a\">eve@acme.example</a:Name>",
+    );
     let text = forge(&signature);
     let document = Document::parse(&text).unwrap();
-    let verified = verify(document.root(), &verification_keys(&["idp"]), &STRICT).unwrap().unwrap();
+    let verified = verify(document.root(), &verification_keys(&["idp"]), &STRICT)
+        .unwrap()
+        .unwrap();
     let names: Vec<&str> = verified.signed.children().map(Signed::local_name).collect();
     assert_eq!(names, ["Name", "Last"]);
     assert_eq!(verified.signed.attribute("ID"), Some("_1"));
     let name = verified.signed.only("urn:a", "Name").unwrap().unwrap();
     assert_eq!(name.text().unwrap(), "ada@acme.example");
-    assert!(verified.signed.child(crate::saml::names::XML_SIGNATURE, "Signature").is_none());
+    assert!(
+        verified
+            .signed
+            .child(crate::saml::names::XML_SIGNATURE, "Signature")
+            .is_none()
+    );
 }
 
 fn rsa_with(encoding: &'static dyn RsaEncoding) -> impl Fn(&[u8]) -> Vec<u8> {
     let pair = RsaKeyPair::from_pkcs8(&pair("idp").0).unwrap();
     move |message| {
         let mut signature = vec![0; pair.public_modulus_len()];
-        pair.sign(encoding, &SystemRandom::new(), message, &mut signature).unwrap();
+        pair.sign(encoding, &SystemRandom::new(), message, &mut signature)
+            .unwrap();
         signature
     }
 }
 
 fn curve_with(name: &str, algorithm: &'static EcdsaSigningAlgorithm) -> impl Fn(&[u8]) -> Vec<u8> + use<> {
     let pair = EcdsaKeyPair::from_pkcs8(algorithm, &pair(name).0).unwrap();
-    move |message| pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+    move |message| {
+        pair.sign(&SystemRandom::new(), message)
+            .unwrap()
+            .as_ref()
+            .to_vec()
+    }
 }
 
 #[test]
@@ -413,9 +524,21 @@ fn every_method_of_the_table_verifies() {
         ("rsa-sha256", 0, Box::new(rsa_with(&RSA_PKCS1_SHA256))),
         ("rsa-sha384", 0, Box::new(rsa_with(&RSA_PKCS1_SHA384))),
         ("rsa-sha512", 0, Box::new(rsa_with(&RSA_PKCS1_SHA512))),
-        ("ecdsa-sha256", 1, Box::new(curve_with("idp-p256", &ECDSA_P256_SHA256_FIXED_SIGNING))),
-        ("ecdsa-sha384", 2, Box::new(curve_with("idp-p384", &ECDSA_P384_SHA384_FIXED_SIGNING))),
-        ("ecdsa-sha512", 3, Box::new(curve_with("idp-p521", &ECDSA_P521_SHA512_FIXED_SIGNING))),
+        (
+            "ecdsa-sha256",
+            1,
+            Box::new(curve_with("idp-p256", &ECDSA_P256_SHA256_FIXED_SIGNING)),
+        ),
+        (
+            "ecdsa-sha384",
+            2,
+            Box::new(curve_with("idp-p384", &ECDSA_P384_SHA384_FIXED_SIGNING)),
+        ),
+        (
+            "ecdsa-sha512",
+            3,
+            Box::new(curve_with("idp-p521", &ECDSA_P521_SHA512_FIXED_SIGNING)),
+        ),
     ];
     for (name, key, sign) in cases {
         let signature = SIGNATURE.replace("rsa-sha256", name);
@@ -452,20 +575,29 @@ fn the_signature_of_a_query_is_over_its_octets() {
     let octets = b"SAMLResponse=fVJN&RelayState=a%2fb&SigAlg=x";
     let signature = signing_key("idp").sign_query(octets).unwrap();
     let keys = verification_keys(&["idp-next", "idp"]);
-    let check = |octets: &[u8], alg: &str, keys: &[VerificationKey]| verify_query(octets, alg, &signature, keys, &STRICT);
+    let check = |octets: &[u8], alg: &str, keys: &[VerificationKey]| {
+        verify_query(octets, alg, &signature, keys, &STRICT)
+    };
     assert_eq!(check(octets, RSA_SHA256, &keys), Ok(1));
     assert_eq!(
         check(b"SAMLResponse=fVJN&RelayState=a%2Fb&SigAlg=x", RSA_SHA256, &keys),
         Err(SignatureError::Invalid)
     );
-    assert_eq!(check(octets, RSA_SHA256, &[]), Err(SignatureError::CertificateMissing));
+    assert_eq!(
+        check(octets, RSA_SHA256, &[]),
+        Err(SignatureError::CertificateMissing)
+    );
     assert_eq!(
         check(octets, "http://www.w3.org/2000/09/xmldsig#rsa-sha1", &keys),
-        Err(SignatureError::Algorithm("http://www.w3.org/2000/09/xmldsig#rsa-sha1".into()))
+        Err(SignatureError::Algorithm(
+            "http://www.w3.org/2000/09/xmldsig#rsa-sha1".into()
+        ))
     );
     assert_eq!(
         check(octets, SignatureMethod::EcdsaSha256.uri(), &keys),
-        Err(SignatureError::Algorithm(SignatureMethod::EcdsaSha256.uri().into()))
+        Err(SignatureError::Algorithm(
+            SignatureMethod::EcdsaSha256.uri().into()
+        ))
     );
 }
 

@@ -10,9 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::algorithm::find_digest;
-use super::{
-    AlgorithmPolicy, ENVELOPED, EXCLUSIVE, SignatureMethod, Signed, VerificationKey, Verified,
-};
+use super::{AlgorithmPolicy, ENVELOPED, EXCLUSIVE, SignatureMethod, Signed, VerificationKey, Verified};
 use crate::saml::canonical::{CanonicalError, PrefixList, canonicalize};
 use crate::saml::document::Element;
 use crate::saml::names::XML_SIGNATURE;
@@ -161,7 +159,9 @@ impl<'d> Parts<'d> {
             || !named(*method, "SignatureMethod")
             || !references.iter().all(|reference| named(*reference, "Reference"))
         {
-            return Err(SignatureError::Malformed("SignedInfo has other elements than its own"));
+            return Err(SignatureError::Malformed(
+                "SignedInfo has other elements than its own",
+            ));
         }
         Ok(Self {
             signed_info,
@@ -209,7 +209,9 @@ impl<'d> Parts<'d> {
             [method, value] if named(method, "DigestMethod") && named(value, "DigestValue") => {
                 Err(SignatureError::Transform(String::new()))
             }
-            _ => Err(SignatureError::Malformed("Reference has other elements than its own")),
+            _ => Err(SignatureError::Malformed(
+                "Reference has other elements than its own",
+            )),
         }
     }
 }
@@ -222,7 +224,10 @@ impl<'d> Reference<'d> {
             [enveloped, exclusive] if named(enveloped, "Transform") && named(exclusive, "Transform") => {
                 let names = (algorithm_of(enveloped)?, algorithm_of(exclusive)?);
                 if names != (ENVELOPED, EXCLUSIVE) {
-                    return Err(SignatureError::Transform(shown(&format!("{} {}", names.0, names.1))));
+                    return Err(SignatureError::Transform(shown(&format!(
+                        "{} {}",
+                        names.0, names.1
+                    ))));
                 }
                 if enveloped.children().next().is_some() {
                     return Err(SignatureError::Malformed("a transform has content"));
@@ -274,7 +279,9 @@ fn prefix_list<'d>(element: Element<'d>) -> Result<PrefixList<'d>, SignatureErro
             }
             PrefixList::parse(list.attribute("PrefixList").unwrap_or_default()).map_err(not_canonical)
         }
-        _ => Err(SignatureError::Malformed("a canonicalization has unknown parameters")),
+        _ => Err(SignatureError::Malformed(
+            "a canonicalization has unknown parameters",
+        )),
     }
 }
 
