@@ -11,7 +11,10 @@ mod parameters;
 mod properties;
 mod redirect_uris;
 mod saml;
+mod saml_corpus;
 mod saml_messages;
+mod saml_mutation;
+mod saml_providers;
 mod userinfo;
 
 /// Keys and forgeries.
