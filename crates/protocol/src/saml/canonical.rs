@@ -247,4 +247,6 @@ fn is_absolute(uri: &str) -> bool {
 }
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;

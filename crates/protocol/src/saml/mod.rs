@@ -20,6 +20,8 @@ mod date_time;
 mod document;
 mod encryption;
 mod escape;
+#[cfg(test)]
+mod hostile;
 pub mod idp;
 mod metadata;
 mod name_id;
