@@ -46,7 +46,7 @@ REASONS = {
     },
     "xmlsec1 refuses": {},
     "signxml accepts": {
-        "algorithm_not_allowed": "it knows SHA-1, SHA-224 and RSA-PSS",
+        "algorithm_not_allowed": "it knows SHA-1 and SHA-224",
         "canonicalization_not_allowed": "it knows the canonical form with comments",
         "id_duplicate": "it was told that ID is one; Id and xml:id are others",
         "reference_count": "it was told to take any number; SAML's one is the caller's business",
