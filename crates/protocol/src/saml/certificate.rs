@@ -97,7 +97,16 @@ impl IdpCertificate {
             return Err(CertificateError::Empty);
         }
         let der = STANDARD.decode(base64).map_err(|_| CertificateError::Malformed)?;
-        let certificate = Certificate::from_der(&der).map_err(|_| CertificateError::Malformed)?;
+        Self::from_der(&der)
+    }
+
+    /// Reads a certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`CertificateError`] if it is none, or its key is too weak.
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        let certificate = Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
         refuse_weak_key(&certificate)?;
         let tbs = &certificate.tbs_certificate;
         let end = tbs.validity.not_after.to_unix_duration().as_secs();
@@ -105,7 +114,7 @@ impl IdpCertificate {
         Ok(Self {
             issuer: tbs.issuer.to_string(),
             expires_at: Timestamp::from_secs(end),
-            der,
+            der: der.to_vec(),
         })
     }
 

@@ -26,6 +26,7 @@ pub mod idp;
 mod metadata;
 mod name_id;
 mod names;
+mod own_key;
 pub mod response;
 mod scan;
 mod signature;
@@ -45,6 +46,7 @@ pub use encryption::{
 };
 pub use metadata::{IdpMetadata, MetadataError};
 pub use name_id::NameIdFormat;
+pub use own_key::{CERTIFICATE_LIFETIME, KeyPurpose, OwnKey, OwnKeyError};
 pub use response::{Answer, Expected, ExpectedEncryption, PendingRequest, RequiredSignature};
 pub use scan::{Limits, XmlError, XmlErrorKind, scan};
 pub use signature::{
