@@ -43,6 +43,8 @@ pub mod conflict {
     pub const CONNECTION_INVALID: &str = "connections.settings";
     /// An enabled connection would lack a value that a sign-in needs.
     pub const CONNECTION_INCOMPLETE: &str = "connections.enabled";
+    /// A connection names a key of ours that it does not have, or that has left its metadata.
+    pub const CONNECTION_CERTIFICATE: &str = "connections.certificate_id";
     /// An enabled directory must be disabled before it is deleted.
     pub const DIRECTORY_ENABLED: &str = "directories.enabled";
     /// Another person of the directory has this user name.

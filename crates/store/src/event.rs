@@ -63,6 +63,8 @@ words! {
 
         DomainVerifiedByOperator = "domain.verified_by_operator",
         ConnectionRelinkAllowed = "connection.relink_allowed",
+        ConnectionCertificatePublished = "connection.certificate_published",
+        ConnectionCertificateRetired = "connection.certificate_retired",
         DirectoryCreated = "directory.created",
         DirectoryUpdated = "directory.updated",
         DirectoryDeleted = "directory.deleted",

@@ -116,6 +116,7 @@ const JOBS: &[Job] = &[
                   WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
         kept: no_longer,
     },
+    job!("connection_keys", "id", "ends_at", no_longer),
     job!("grants", "id", "expires_at", a_day),
     job!("sessions", "id", "ended_at", |kept| kept.ended_sessions),
     job!("login_traces", "id", "created_at", |kept| kept.failed_sign_ins),

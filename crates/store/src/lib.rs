@@ -115,6 +115,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(29, "bytes", "0029_bytes.sql"),
     migration!(30, "event_sweeps", "0030_event_sweeps.sql"),
     migration!(31, "session_browsers", "0031_session_browsers.sql"),
+    migration!(32, "connection_keys", "0032_connection_keys.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…`, and migrates its schema.

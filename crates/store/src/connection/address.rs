@@ -7,8 +7,10 @@ use super::{Connection, Kind};
 /// An endpoint of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Our identifier and metadata for the provider.
+    /// Our identifier, and our metadata for the provider.
     Entity,
+    /// The same metadata, at an address that says so.
+    Metadata,
     /// The provider's answer.
     Callback,
     /// A sign-in that begins at the provider.
@@ -23,6 +25,7 @@ impl Endpoint {
     const fn suffix(self) -> &'static str {
         match self {
             Self::Entity => "",
+            Self::Metadata => "/metadata",
             Self::Callback => "/callback",
             Self::Init => "/init",
             Self::Test => "/test",

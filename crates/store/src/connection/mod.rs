@@ -8,10 +8,12 @@ pub mod domains;
 mod edit;
 mod held;
 pub mod hosted_domain;
+pub mod key;
 mod list;
 mod oidc;
 mod rules;
 mod saml;
+mod service_provider;
 mod settings;
 
 use genkan_db::{Row, Tx, p};
@@ -39,6 +41,7 @@ pub use list::{
 pub use oidc::{OidcChange, OidcSettings, TokenAuthType};
 pub use rules::{ConfigurationType, EmailTrust, Mistake, WITHOUT_TLS};
 pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlChange, SamlSettings, SigningOption};
+pub use service_provider::ServiceProvider;
 pub use settings::{Common, Kind, Protocol, ProtocolChange, Settings};
 
 words! {
@@ -306,6 +309,7 @@ pub async fn find_of(
 /// # Errors
 ///
 /// - [`Error::Stale`] if it was deleted, or changed since it was read.
+/// - [`conflict::CONNECTION_CERTIFICATE`] if it names another key of ours that may not sign.
 /// - As [`insert`].
 pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> Result<(), Error> {
     hold_alone(tx, &connection.id).await?;
@@ -315,6 +319,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
     }
     let mut connection = connection.clone();
     connection.forget_secret_that_would_follow(&before);
+    key::check_choice(tx, &connection, &before).await?;
     let rules = connection.settings.protocol.rules_mut();
     let is_other_authority = before.settings.protocol.rules().authority() != rules.authority();
     if is_other_authority {

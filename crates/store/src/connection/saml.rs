@@ -69,6 +69,15 @@ pub struct SamlSettings {
     pub sp_entity_id: Option<String>,
     pub sp_assertion_url: Option<String>,
     pub sp_slo_url: Option<String>,
+    /// The kind of authentication to ask for, a URI (SAML Core §3.3.2.2.1). `None`: the provider decides.
+    #[serde(default)]
+    pub requested_context: Option<String>,
+    /// Signatures with SHA-1 are accepted, which can be forged with effort.
+    #[serde(default)]
+    pub allow_sha1: bool,
+    /// Assertions may be encrypted with AES-CBC, if a signature covers the cipher text.
+    #[serde(default)]
+    pub allow_cbc: bool,
 }
 
 impl Default for SamlSettings {
@@ -93,6 +102,9 @@ impl Default for SamlSettings {
             sp_entity_id: None,
             sp_assertion_url: None,
             sp_slo_url: None,
+            requested_context: None,
+            allow_sha1: false,
+            allow_cbc: false,
         }
     }
 }
@@ -153,6 +165,7 @@ impl SamlSettings {
 pub struct SamlChange {
     /// Its metadata document. A setting that is given as well has precedence.
     pub idp_metadata: Option<String>,
+    /// If it is set together with the document, the document comes from there.
     pub idp_metadata_url: Edit<String>,
     pub idp_entity_id: Edit<String>,
     pub idp_sso_url: Edit<String>,
@@ -173,14 +186,38 @@ pub struct SamlChange {
     pub sp_entity_id: Edit<String>,
     pub sp_assertion_url: Edit<String>,
     pub sp_slo_url: Edit<String>,
+    pub requested_context: Edit<String>,
+    pub allow_sha1: Option<bool>,
+    pub allow_cbc: Option<bool>,
+}
+
+/// Reads the metadata of a provider.
+fn read_metadata(document: &str, now: Timestamp) -> Result<IdpMetadata, String> {
+    let metadata = IdpMetadata::parse(document).map_err(|error| error.to_string())?;
+    match metadata.valid_until {
+        // SAML 2.0 Metadata §2.3.1: they count no longer.
+        Some(end) if end <= now => Err(format!(
+            "was valid until {}: take the provider's present metadata",
+            end.to_rfc3339()
+        )),
+        _ => Ok(metadata),
+    }
 }
 
 impl SamlChange {
+    /// The field that brought the document.
+    const fn metadata_field(&self) -> &'static str {
+        match &self.idp_metadata_url {
+            Edit::Set(_) => "idp_metadata_url",
+            Edit::Leave | Edit::Clear => "idp_metadata",
+        }
+    }
+
     pub(super) fn enter(&self, settings: &mut SamlSettings, at: Stamp<'_>, mistakes: &mut Mistakes) {
         if let Some(document) = &self.idp_metadata {
-            match IdpMetadata::parse(document) {
+            match read_metadata(document, at.now) {
                 Ok(metadata) => settings.set_metadata(at, &metadata),
-                Err(error) => mistakes.add(Mistake::new("idp_metadata", error.to_string())),
+                Err(reason) => mistakes.add(Mistake::new(self.metadata_field(), reason)),
             }
         }
         self.idp_metadata_url.enter(&mut settings.idp_metadata_url);
@@ -193,6 +230,9 @@ impl SamlChange {
         self.sp_entity_id.enter(&mut settings.sp_entity_id);
         self.sp_assertion_url.enter(&mut settings.sp_assertion_url);
         self.sp_slo_url.enter(&mut settings.sp_slo_url);
+        self.requested_context.enter(&mut settings.requested_context);
+        set(&mut settings.allow_sha1, self.allow_sha1);
+        set(&mut settings.allow_cbc, self.allow_cbc);
         set(
             &mut settings.idp_sso_request_binding,
             self.idp_sso_request_binding,
@@ -250,6 +290,7 @@ impl Rules for SamlSettings {
             ("idp_entity_id", &self.idp_entity_id, 1024),
             ("sp_entity_id", &self.sp_entity_id, 1024),
             ("certificate_id", &self.certificate_id, MAX_TEXT),
+            ("requested_context", &self.requested_context, MAX_TEXT),
         ] {
             mistakes.note(short(field, id.as_deref().unwrap_or_default(), most));
         }
@@ -260,13 +301,15 @@ impl Rules for SamlSettings {
     }
 
     fn required(&self, _has_secret: bool, from: ConfigurationType) -> Vec<(&'static str, bool)> {
-        match from {
-            ConfigurationType::Discovery => vec![("idp_metadata_url", self.idp_metadata_url.is_some())],
-            ConfigurationType::Manual => vec![
-                ("idp_entity_id", self.idp_entity_id.is_some()),
-                ("idp_sso_url", self.idp_sso_url.is_some()),
-                ("idp_certificate", !self.certificates.is_empty()),
-            ],
+        let read = [
+            ("idp_entity_id", self.idp_entity_id.is_some()),
+            ("idp_sso_url", self.idp_sso_url.is_some()),
+            ("idp_certificate", !self.certificates.is_empty()),
+        ];
+        match (from, &self.idp_metadata_url) {
+            // It brings everything else.
+            (ConfigurationType::Discovery, None) => vec![("idp_metadata_url", false)],
+            (ConfigurationType::Discovery, Some(_)) | (ConfigurationType::Manual, _) => read.into(),
         }
     }
 

@@ -97,6 +97,14 @@ impl Settings {
         }
     }
 
+    /// The settings of a SAML provider.
+    pub const fn as_saml(&self) -> Option<&SamlSettings> {
+        match &self.protocol {
+            Protocol::Saml(settings) => Some(settings),
+            Protocol::Oidc(_) => None,
+        }
+    }
+
     /// Where the provider's endpoints come from.
     pub fn configuration_type(&self) -> ConfigurationType {
         let chosen = self.common.configuration_type;

@@ -1,6 +1,6 @@
 //! Connections being set up: missing values, refused values, and what a change of provider deletes.
 
-use genkan_protocol::saml::IdpCertificate;
+use genkan_protocol::saml::{IdpCertificate, IdpMetadata};
 use genkan_store::admission::Refusal;
 use genkan_store::connection::domains::{self, AssignOutcome};
 use genkan_store::connection::{
@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::support::{T0, World, claim, hash, on_each_engine};
 
 const CERTIFICATE: &str = include_str!("saml_certificate.pem");
+const METADATA: &str = include_str!("saml_metadata.xml");
 
 fn saml(world: &World, change: impl FnOnce(&mut SamlSettings)) -> Connection {
     let mut settings = SamlSettings::default();
@@ -107,6 +108,13 @@ async fn what_is_missing_is_named_and_keeps_a_connection_disabled() {
             settings.idp_sso_url = Some("https://idp.test".to_owned())
         });
         assert_eq!(by_hand.missing(), ["idp_entity_id", "idp_certificate"]);
+        let unread = saml(world, |settings| {
+            settings.idp_metadata_url = Some("https://idp.test/metadata".to_owned());
+        });
+        assert_eq!(
+            unread.missing(),
+            ["idp_entity_id", "idp_sso_url", "idp_certificate"]
+        );
 
         insert(world, &blank).await;
         let refused = world
@@ -128,6 +136,8 @@ async fn what_is_missing_is_named_and_keeps_a_connection_disabled() {
         );
 
         let complete = saml(world, |settings| {
+            let metadata = IdpMetadata::parse(METADATA).unwrap();
+            settings.set_metadata(world.start(), &metadata);
             settings.idp_metadata_url = Some("https://idp.test/metadata".to_owned());
         });
         assert_eq!(complete.status(), Status::Completed);

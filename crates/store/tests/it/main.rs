@@ -11,6 +11,7 @@ mod claims_upgrade;
 mod client;
 mod connection;
 mod connection_change;
+mod connection_key;
 mod connection_settings;
 mod directory;
 mod durability;

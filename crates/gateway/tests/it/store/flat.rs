@@ -47,6 +47,8 @@ const LASTING: &[&str] = &[
     "client_secrets",
     "clients",
     "connection_domains",
+    // Those that have left the metadata are swept.
+    "connection_keys",
     "connections",
     "directories",
     "directory_group_members",
