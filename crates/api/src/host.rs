@@ -47,6 +47,14 @@ pub trait Host: Send + Sync + 'static {
         None
     }
 
+    /// Reads the metadata document of a SAML provider through the guard of outbound calls.
+    /// `insecure_http`: the connection allows an address without TLS.
+    fn fetch_metadata<'a>(
+        &'a self,
+        url: &'a str,
+        insecure_http: bool,
+    ) -> BoxFuture<'a, Result<String, Unreadable>>;
+
     /// Wakes the background jobs, because there is something to deliver.
     fn wake_jobs(&self);
 
@@ -63,6 +71,11 @@ pub trait Host: Send + Sync + 'static {
     /// If that is not possible now.
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Credential, HostError>>;
 }
+
+/// Why a document cannot be read, as text to put after the name of its address: "answers 404".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(pub String);
 
 /// The settings of a connection to the simulator.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ use genkan_store::id::Id;
 pub use call::Call;
 pub use caller::{Caller, Credential, Permissions};
 pub use error::{Error, refusal};
-pub use host::{Host, HostError, Simulator};
+pub use host::{Host, HostError, Simulator, Unreadable};
 pub use rate_limit::RateLimit;
 pub use rest::Rest;
 pub use stack::{Gate, GrpcStack};

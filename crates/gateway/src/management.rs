@@ -8,7 +8,7 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use genkan_api::{
-    Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit, Rest, Simulator,
+    Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit, Rest, Simulator, Unreadable,
 };
 use genkan_db::Db;
 use genkan_protocol::Timestamp;
@@ -20,6 +20,7 @@ use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service};
 
 use crate::app::App;
+use crate::documents::saml_metadata;
 use crate::web::access_token::{self, VerifiedToken};
 use crate::web::{api_reference, cors, trace_request, transport};
 
@@ -129,6 +130,14 @@ impl Host for App {
 
     fn sends_mail(&self) -> bool {
         self.mailer().is_configured()
+    }
+
+    fn fetch_metadata<'a>(
+        &'a self,
+        url: &'a str,
+        insecure_http: bool,
+    ) -> BoxFuture<'a, Result<String, Unreadable>> {
+        saml_metadata::fetch(self.outbound(), url, self.scheme(insecure_http)).boxed()
     }
 
     fn wake_jobs(&self) {

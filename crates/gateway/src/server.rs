@@ -126,18 +126,7 @@ pub fn instance_key(config: &Config) -> Result<InstanceKey, Failure> {
 /// If the trusted authorities cannot be read.
 pub fn app(config: &Config, kind: Kind, db: Db, instance_key: InstanceKey) -> Result<App, Failure> {
     let development = kind == Kind::Development;
-    let own = development.then(|| dev_ca::authority(&config.data_dir)).flatten();
-    let trust = tls::client_config(
-        config
-            .outbound
-            .ca_file
-            .as_deref()
-            .into_iter()
-            .chain(own.as_deref()),
-    )
-    .map_err(|error| Failure::new(format!("outbound.ca_file cannot be used: {error}")))?;
-    let outbound = outbound(config, development, trust)
-        .map_err(|error| Failure::new(format!("The HTTP client cannot start: {error}")))?;
+    let outbound = outbound(config, kind)?;
     let mailer = Mailer::of(config, development).map_err(|error| {
         Failure::new(format!("Mail cannot be set up: {error}"))
             .remedy("`genkan config check` looks at [mail].")
@@ -176,8 +165,28 @@ fn retention(written: &crate::config::Retention) -> Retention {
     }
 }
 
-/// The client for outgoing calls, with the proxy if there is one.
-fn outbound(
+/// The guard of outgoing calls, with the proxy if there is one.
+///
+/// # Errors
+///
+/// If the trusted authorities cannot be read.
+pub fn outbound(config: &Config, kind: Kind) -> Result<Outbound, Failure> {
+    let development = kind == Kind::Development;
+    let own = development.then(|| dev_ca::authority(&config.data_dir)).flatten();
+    let trust = tls::client_config(
+        config
+            .outbound
+            .ca_file
+            .as_deref()
+            .into_iter()
+            .chain(own.as_deref()),
+    )
+    .map_err(|error| Failure::new(format!("outbound.ca_file cannot be used: {error}")))?;
+    through_proxy(config, development, trust)
+        .map_err(|error| Failure::new(format!("The HTTP client cannot start: {error}")))
+}
+
+fn through_proxy(
     config: &Config,
     development: bool,
     trust: rustls::ClientConfig,

@@ -1,10 +1,12 @@
 // scalekit.connection: every method, seen again over REST, the command line and logins.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { messages, sdk } from './support/sdk.mjs';
-import { badRequest, cli, get, gone, newOrganization, notFound, scalekit, signIn, world } from './support/world.mjs';
+import { badRequest, cli, get, gone, newOrganization, notFound, scalekit, send, signIn, world } from './support/world.mjs';
 
 const { ConnectionProvider, ConnectionType, ConnectionStatus } = messages('connections/connections');
+const CERTIFICATE = readFileSync(new URL('../../../crates/gateway/tests/fixtures/saml_certificate.pem', import.meta.url), 'utf8');
 const NOBODY = 'conn_100000000000000000001';
 
 describe('connection', () => {
@@ -29,6 +31,33 @@ describe('connection', () => {
       assert.equal(seen.organization_id, organization);
       assert.ok(seen[settings], `${settings} tells where the identity provider has to send people`);
     }
+  });
+
+  it('createConnection makes a SAML connection that REST completes and enableConnection opens', async () => {
+    const { id } = await create(ConnectionType.SAML);
+    await badRequest(connections.enableConnection(organization, id));
+    const saml_config = {
+      idp_entity_id: 'https://idp.acme.test',
+      idp_sso_url: 'https://idp.acme.test/sso',
+      idp_certificate: CERTIFICATE,
+    };
+    const changed = (await send('PATCH', path(id), { saml_config })).connection;
+    assert.equal(changed.status, 'COMPLETED');
+    assert.equal((await connections.enableConnection(organization, id)).enabled, true);
+
+    const { settings } = (await connections.getConnection(organization, id)).connection;
+    const shown = settings.value;
+    assert.equal(shown.idpCertificates.length, 1);
+    const metadata = await fetch(new URL(new URL(shown.spMetadataUrl).pathname, world.issuer));
+    assert.equal(metadata.headers.get('content-type'), 'application/samlmetadata+xml');
+    const document = await metadata.text();
+    for (const value of [shown.spEntityId, shown.spAssertionUrl]) assert.ok(document.includes(`"${value}"`), document);
+    assert.deepEqual((await cli('connection', 'show', id)).service_provider, {
+      entity_id: shown.spEntityId,
+      acs_url: shown.spAssertionUrl,
+      metadata_url: shown.spMetadataUrl,
+    });
+    await connections.disableConnection(organization, id);
   });
 
   it('createConnection refuses an unknown organization, and a connection without a provider', async () => {

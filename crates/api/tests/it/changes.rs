@@ -1,6 +1,8 @@
 //! The API can change and clear later every field that it can set at creation.
 
 use genkan_api::descriptors::pool;
+use genkan_store::ConnectionId;
+use genkan_store::connection::key::{self, ConnectionKey, Purpose};
 use prost_reflect::FieldDescriptor;
 use serde_json::{Value as Json, json};
 
@@ -227,6 +229,26 @@ async fn every_setting_of_an_oidc_connection_is_changed_and_cleared() {
     .await;
 }
 
+/// Adds a signing key of our own to the connection at `target`.
+async fn signing_key(harness: &Harness, target: &str) -> String {
+    let id = ConnectionId::parse(target.rsplit('/').next().unwrap()).unwrap();
+    let key = ConnectionKey {
+        id: harness.at().id(),
+        connection_id: id.clone(),
+        purpose: Purpose::Signing,
+        number: 1,
+        private_key_sealed: Vec::new(),
+        certificate: Vec::new(),
+        created_at: harness.now(),
+        ends_at: None,
+    };
+    let keys = [key.clone()];
+    harness
+        .tx(async |tx, at| key::insert_first(tx, at, &id, &keys).await)
+        .await;
+    key.id.to_string()
+}
+
 #[tokio::test]
 async fn every_setting_of_a_saml_connection_is_changed_and_cleared() {
     on_each_engine(async |harness| {
@@ -235,6 +257,7 @@ async fn every_setting_of_a_saml_connection_is_changed_and_cleared() {
         let url = |path: &str| json!(format!("https://idp.acme.test/{path}"));
         let empty = || json!("");
         let shown = get(&harness, &target).await["connection"]["saml_config"].clone();
+        let own_key = signing_key(&harness, &target).await;
         let cases: Vec<Case> = vec![
             ("/attribute_mapping", json!({ "email": "mail" }), json!({})),
             ("/saml_config/idp_metadata_url", url("m"), empty()),
@@ -266,7 +289,7 @@ async fn every_setting_of_a_saml_connection_is_changed_and_cleared() {
             ("/saml_config/default_redirect_uri", url("r"), empty()),
             ("/saml_config/assertion_encrypted", json!(true), json!(false)),
             ("/saml_config/want_request_signed", json!(true), json!(false)),
-            ("/saml_config/certificate_id", json!("cert_1"), empty()),
+            ("/saml_config/certificate_id", json!(own_key), empty()),
             ("/saml_config/idp_slo_required", json!(true), json!(false)),
             ("/saml_config/sp_entity_id", url("us"), empty()),
             ("/saml_config/sp_assertion_url", url("us/acs"), empty()),

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use genkan_api::{Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit, Simulator};
+use genkan_api::{
+    Api, Caller, Credential, GrpcStack, Host, HostError, Permissions, RateLimit, Simulator, Unreadable,
+};
 use genkan_contract::scalekit::v1::errdetails::ErrorInfo;
 use genkan_db::testing::{self, Scratch};
 use genkan_db::{Db, Tx};
@@ -54,7 +56,12 @@ struct TestHostInner {
     require_domain_proof: AtomicBool,
     validates_by_identifier: AtomicBool,
     simulator: OnceLock<Simulator>,
+    metadata: Mutex<Result<String, Unreadable>>,
+    fetched: Mutex<Vec<String>>,
 }
+
+/// The metadata of a SAML provider.
+pub(crate) const SAML_METADATA: &str = include_str!("saml_metadata.xml");
 
 /// Runs `test` on SQLite, and on PostgreSQL if there is a server.
 pub(crate) async fn on_each_engine<F: Future<Output = ()>>(test: impl Fn(Harness) -> F) {
@@ -89,6 +96,8 @@ impl Harness {
             require_domain_proof: AtomicBool::default(),
             validates_by_identifier: AtomicBool::new(false),
             simulator: OnceLock::new(),
+            metadata: Mutex::new(Ok(SAML_METADATA.to_owned())),
+            fetched: Mutex::default(),
         }));
         let harness = Self {
             stack: GrpcStack::new(Api::new(host.clone())),
@@ -118,6 +127,17 @@ impl Harness {
             client_id: "genkan".to_owned(),
             client_secret: Secret::from_presented("s3cret"),
         });
+    }
+
+    /// From now on the metadata of SAML providers are these.
+    pub(crate) fn answer_metadata(&self, answer: Result<&str, &str>) {
+        let answer = answer.map(str::to_owned);
+        *self.host.0.metadata.lock() = answer.map_err(|why| Unreadable(why.to_owned()));
+    }
+
+    /// The addresses of metadata that were read.
+    pub(crate) fn fetched_metadata(&self) -> Vec<String> {
+        self.host.0.fetched.lock().clone()
     }
 
     /// From now on domains wait for their TXT record.
@@ -301,6 +321,16 @@ impl Host for TestHost {
 
     fn name_server(&self) -> Option<SocketAddr> {
         *self.0.name_server.lock()
+    }
+
+    fn fetch_metadata<'a>(
+        &'a self,
+        url: &'a str,
+        _insecure_http: bool,
+    ) -> BoxFuture<'a, Result<String, Unreadable>> {
+        self.0.fetched.lock().push(url.to_owned());
+        let answer = self.0.metadata.lock().clone();
+        std::future::ready(answer).boxed()
     }
 
     fn wake_jobs(&self) {}

@@ -1,5 +1,6 @@
-//! Cached documents of providers: their metadata and their keys.
+//! Documents of providers: their metadata and their keys. Those of OpenID Providers are cached.
 
+pub mod saml_metadata;
 mod shelf;
 
 use genkan_protocol::jose::JwkSet;

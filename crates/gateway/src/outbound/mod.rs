@@ -31,8 +31,8 @@ use crate::config::{NoProxy, ProxyUrl};
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The largest answer that is read. Real discovery documents and key sets stay
-/// below 64 KiB.
+/// The largest answer that is read, unless a request allows more. Real discovery documents and key sets
+/// stay below 64 KiB.
 pub const MAX_ANSWER_BYTES: usize = 512 * 1024;
 
 /// Why a request was not made, or its answer not used. Administrators see the text in a
@@ -55,8 +55,8 @@ pub enum OutboundError {
     Connect(String),
     #[error("the answer redirects, which is not followed")]
     Redirect,
-    #[error("the answer is larger than {} KiB", MAX_ANSWER_BYTES / 1024)]
-    TooLarge,
+    #[error("the answer is larger than {} KiB", .0 / 1024)]
+    TooLarge(usize),
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     #[error("the exchange failed: {0}")]
@@ -116,6 +116,8 @@ pub struct Request<'a> {
     pub headers: Vec<(header::HeaderName, String)>,
     /// An `application/x-www-form-urlencoded` body.
     pub form: Option<String>,
+    /// The largest answer that is read.
+    pub max_answer_bytes: usize,
 }
 
 impl<'a> Request<'a> {
@@ -126,6 +128,7 @@ impl<'a> Request<'a> {
             scheme,
             headers: Vec::new(),
             form: None,
+            max_answer_bytes: MAX_ANSWER_BYTES,
         }
     }
 
@@ -136,7 +139,13 @@ impl<'a> Request<'a> {
             scheme,
             headers: Vec::new(),
             form: Some(form),
+            max_answer_bytes: MAX_ANSWER_BYTES,
         }
+    }
+
+    pub const fn at_most(mut self, bytes: usize) -> Self {
+        self.max_answer_bytes = bytes;
+        self
     }
 
     pub fn header(mut self, name: header::HeaderName, value: String) -> Self {
@@ -210,8 +219,8 @@ impl Outbound {
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(classify)? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(OutboundError::TooLarge);
+            if body.len() + chunk.len() > request.max_answer_bytes {
+                return Err(OutboundError::TooLarge(request.max_answer_bytes));
             }
             body.extend_from_slice(&chunk);
         }

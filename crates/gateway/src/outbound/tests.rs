@@ -78,7 +78,10 @@ async fn redirects_are_not_followed() {
 async fn an_endless_answer_is_cut() {
     let url = answering(b"HTTP/1.1 200 OK\r\n\r\n").await;
     let refusal = guard(true).send(Request::get(&url, Scheme::HttpAllowed)).await;
-    assert!(matches!(refusal, Err(OutboundError::TooLarge)), "{refusal:?}");
+    assert!(
+        matches!(refusal, Err(OutboundError::TooLarge(MAX_ANSWER_BYTES))),
+        "{refusal:?}"
+    );
 }
 
 /// A proxy on this machine that leads every tunnel to one server, for any name.

@@ -12,7 +12,7 @@ use genkan_store::{ConnectionId, DomainId, OrganizationId, Provider};
 use serde_json::{Map, Value};
 use tonic::Response;
 
-use super::{ConnectionView, Owner, oidc, render, require, require_organization, settings, words};
+use super::{ConnectionView, Owner, oidc, render, require, require_organization, saml, settings, words};
 use crate::error::Violation;
 use crate::{Answer, Api, Call, Error, id, render as shared};
 
@@ -134,13 +134,16 @@ impl Api {
     ) -> Answer<UpdateConnectionResponse> {
         let id = id("connection", text)?;
         let http_allowed = self.host().is_development();
+        let metadata = self.read_metadata(call, &owner, &id, &update).await?;
         let shown = self
             .tx_read_committed(async |tx| {
                 let mut connection = require(tx, &owner, &id).await?;
-                let change = settings::change(&connection, &update, self.instance_key())?;
+                let mut change = settings::change(&connection, &update, self.instance_key())?;
+                saml::add_metadata(&mut change, metadata.as_deref());
                 connection::apply(&mut connection, &change, call.at(), http_allowed)
                     .map_err(|why| refused(connection.kind(), why))?;
-                connection::update(tx, call.at(), &connection).await?;
+                let updating = connection::update(tx, call.at(), &connection).await;
+                updating.map_err(saml::not_updated)?;
                 let connection = require(tx, &owner, &id).await?;
                 ConnectionView::of(tx, connection).await
             })
@@ -148,6 +151,32 @@ impl Api {
         Ok(Response::new(UpdateConnectionResponse {
             connection: Some(render::connection(self, &shown)),
         }))
+    }
+
+    /// The document at the address of metadata that an update enters. Everything else is checked before, so
+    /// a change that is refused requests nothing.
+    async fn read_metadata(
+        &self,
+        call: &Call<'_>,
+        owner: &Owner,
+        id: &ConnectionId,
+        update: &settings::Update,
+    ) -> Result<Option<String>, Error> {
+        let Some(url) = saml::entered_metadata_url(&update.message) else {
+            return Ok(None);
+        };
+        let mut connection = self.read(async |tx| require(tx, owner, id).await).await?;
+        let change = settings::change(&connection, update, self.instance_key())?;
+        let insecure_http = change
+            .insecure_http
+            .unwrap_or(connection.settings.common.insecure_http);
+        match connection::apply(&mut connection, &change, call.at(), self.host().is_development()) {
+            // The document may bring what is missing.
+            Ok(_) | Err(ChangeError::Incomplete(_)) => {}
+            Err(why) => return Err(refused(connection.kind(), why)),
+        }
+        let reading = self.host().fetch_metadata(url, insecure_http).await;
+        reading.map(Some).map_err(saml::unreadable)
     }
 
     pub(super) async fn toggle(

@@ -1,15 +1,18 @@
 //! SAML connections, between the messages and the store.
 
 use genkan_contract::scalekit::v1::connections as wire;
-use genkan_contract::scalekit::v1::connections::{SamlConnectionConfigRequest, SamlConnectionConfigResponse};
+use genkan_contract::scalekit::v1::connections::{
+    SamlConnectionConfigRequest, SamlConnectionConfigResponse, UpdateConnection, update_connection,
+};
+use genkan_store::conflict;
 use genkan_store::connection::{
     Change, Connection, Edit, Endpoint, NameIdFormat, ProtocolChange, RequestBinding, SamlChange,
-    SamlSettings, SigningOption,
+    SamlSettings, ServiceProvider, SigningOption,
 };
 
 use super::links::address;
 use super::words;
-use crate::{Api, Error, render};
+use crate::{Api, Error, Unreadable, render};
 
 /// The settings in a message.
 pub(super) const FIELD: &str = "connection.saml_config";
@@ -51,6 +54,7 @@ pub(super) fn enter(change: &mut Change<'_>, config: SamlConnectionConfigRequest
         sp_entity_id: Edit::of_text(config.sp_entity_id),
         sp_assertion_url: Edit::of_text(config.sp_assertion_url),
         sp_slo_url: Edit::of_text(config.sp_slo_url),
+        ..SamlChange::default()
     }));
     if config.ui_button_title.is_some() {
         change.ui_button_title = Edit::of_text(config.ui_button_title);
@@ -60,22 +64,53 @@ pub(super) fn enter(change: &mut Change<'_>, config: SamlConnectionConfigRequest
     Ok(())
 }
 
+/// The address of metadata that an update enters.
+pub(super) fn entered_metadata_url(update: &UpdateConnection) -> Option<&str> {
+    match &update.settings {
+        Some(update_connection::Settings::SamlConfig(config)) => {
+            config.idp_metadata_url.as_deref().filter(|url| !url.is_empty())
+        }
+        _ => None,
+    }
+}
+
+/// Adds the document that was read at the address.
+pub(super) fn add_metadata(change: &mut Change<'_>, document: Option<&str>) {
+    if let Some(ProtocolChange::Saml(change)) = &mut change.protocol {
+        change.idp_metadata = document.map(str::to_owned);
+    }
+}
+
+/// Why the document was not read, as a mistake of its address.
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands over the error")]
+pub(super) fn unreadable(why: Unreadable) -> Error {
+    Error::invalid(&format!("{FIELD}.idp_metadata_url"), &why.to_string())
+}
+
+/// Why a change was not stored.
+pub(super) fn not_updated(error: genkan_store::Error) -> Error {
+    match error {
+        genkan_store::Error::Conflict(conflict::CONNECTION_CERTIFICATE) => Error::invalid(
+            &format!("{FIELD}.certificate_id"),
+            "names no key of this connection that is in its metadata and may sign",
+        ),
+        error => error.into(),
+    }
+}
+
 /// The settings as a message.
 pub(super) fn render(
     api: &Api,
     connection: &Connection,
     settings: &SamlSettings,
 ) -> SamlConnectionConfigResponse {
-    let own = |entered: &Option<String>, endpoint: Endpoint| {
-        entered
-            .clone()
-            .unwrap_or_else(|| address(api, connection, endpoint))
-    };
+    let own = ServiceProvider::of(connection, settings, api.public_url());
+    let slo_url = settings.sp_slo_url.clone();
     SamlConnectionConfigResponse {
-        sp_entity_id: own(&settings.sp_entity_id, Endpoint::Entity),
-        sp_assertion_url: own(&settings.sp_assertion_url, Endpoint::Callback),
-        sp_metadata_url: address(api, connection, Endpoint::Entity),
-        sp_slo_url: Some(own(&settings.sp_slo_url, Endpoint::Logout)),
+        sp_entity_id: own.entity_id,
+        sp_assertion_url: own.acs_url,
+        sp_metadata_url: own.metadata_url,
+        sp_slo_url: Some(slo_url.unwrap_or_else(|| address(api, connection, Endpoint::Logout))),
         idp_metadata_url: settings.idp_metadata_url.clone(),
         idp_entity_id: settings.idp_entity_id.clone(),
         idp_sso_url: settings.idp_sso_url.clone(),

@@ -27,7 +27,7 @@ use genkan_store::{ConnectionId, ConnectionTestId, DomainId, OrganizationId, Sec
 use serde_json::json;
 use tonic::{Code, Status};
 
-use crate::support::{Harness, InMemory, error_info, on_each_engine};
+use crate::support::{Harness, InMemory, SAML_METADATA, error_info, on_each_engine};
 
 const CERTIFICATE: &str = include_str!("../saml_certificate.pem");
 

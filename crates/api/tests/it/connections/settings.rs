@@ -285,6 +285,107 @@ async fn every_saml_setting_is_kept_and_shown() {
 }
 
 #[tokio::test]
+async fn the_address_of_metadata_brings_all_that_a_sign_in_needs() {
+    on_each_engine(async |harness| {
+        let (organization_id, _) = company(&harness, "acme.test").await;
+        let created = create(&harness, &organization_id, wire::ConnectionType::Saml).await;
+        let by_url = || {
+            saml(SamlConnectionConfigRequest {
+                idp_metadata_url: Some("https://idp.acme.test/metadata".to_owned()),
+                ..SamlConnectionConfigRequest::default()
+            })
+        };
+        let updated = change(&harness, &created, by_url()).await.unwrap();
+        let Some(connection::Settings::SamlConfig(shown)) = &updated.settings else {
+            panic!("no SAML settings: {updated:?}");
+        };
+        assert_eq!(
+            shown.idp_entity_id.as_deref(),
+            Some("https://idp.acme.test/entity")
+        );
+        assert_eq!(shown.idp_sso_url.as_deref(), Some("https://idp.acme.test/sso"));
+        assert_eq!(shown.idp_certificates.len(), 1);
+        assert_eq!(updated.status(), wire::ConnectionStatus::Completed);
+        assert!(toggle(&harness, &created, true).await.unwrap());
+
+        // Another change does not read it again.
+        let read = ["https://idp.acme.test/metadata"];
+        let other = saml(SamlConnectionConfigRequest {
+            force_authn: Some(true),
+            ..SamlConnectionConfigRequest::default()
+        });
+        change(&harness, &created, other).await.unwrap();
+        assert_eq!(harness.fetched_metadata(), read);
+        let before = get(&harness, &created).await.unwrap();
+        for (answer, says) in [
+            (Err("answers 404"), "answers 404"),
+            (Ok("<a/>"), "describes no identity provider"),
+            (
+                Ok(&*SAML_METADATA.replace("https://idp.acme.test/sso", "javascript:1")),
+                "must be https",
+            ),
+            (
+                Ok(&*SAML_METADATA.replace("entityID", "validUntil=\"2020-01-01T00:00:00Z\" entityID")),
+                "valid until 2020",
+            ),
+        ] {
+            harness.answer_metadata(answer);
+            let refused = change(&harness, &created, by_url()).await.unwrap_err();
+            assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+            let violations = error_info(&refused)
+                .validation_error_info
+                .unwrap()
+                .field_violations;
+            assert!(
+                violations[0].field.starts_with("connection.saml_config.idp_"),
+                "{refused:?}"
+            );
+            assert!(violations[0].description.contains(says), "{violations:?}");
+            assert_eq!(get(&harness, &created).await.unwrap(), before);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_requests_no_metadata() {
+    let harness = Harness::start().await;
+    let (organization_id, _) = company(&harness, "acme.test").await;
+    let (other_id, _) = company(&harness, "bolt.test").await;
+    let by_saml = create(&harness, &organization_id, wire::ConnectionType::Saml).await;
+    let open_id = create(&harness, &organization_id, wire::ConnectionType::Oidc).await;
+    let config = |url: &str| SamlConnectionConfigRequest {
+        idp_metadata_url: Some(url.to_owned()),
+        ..SamlConnectionConfigRequest::default()
+    };
+    let foreign = Connection {
+        organization_id: Some(other_id.to_string()),
+        ..by_saml.clone()
+    };
+    let url = "https://idp.acme.test/metadata";
+    let wrong = SamlConnectionConfigRequest {
+        idp_sso_url: Some("javascript:alert(1)".to_owned()),
+        ..config(url)
+    };
+    for (target, update) in [
+        (&by_saml, saml(config("file:///etc/passwd"))),
+        (&by_saml, saml(config("https://user:password@idp.acme.test/"))),
+        (&by_saml, saml(wrong)),
+        (
+            &open_id,
+            UpdateConnection {
+                r#type: 0,
+                ..saml(config(url))
+            },
+        ),
+        (&foreign, saml(config(url))),
+    ] {
+        change(&harness, target, update).await.unwrap_err();
+    }
+    assert!(harness.fetched_metadata().is_empty());
+}
+
+#[tokio::test]
 async fn what_cannot_be_right_is_refused_by_its_name_in_the_message() {
     let harness = Harness::start().await;
     let (organization_id, _) = company(&harness, "acme.test").await;
@@ -330,6 +431,11 @@ async fn what_cannot_be_right_is_refused_by_its_name_in_the_message() {
             &by_saml,
             saml_with(|config| config.idp_sso_url = Some("javascript:alert(1)".to_owned())),
             "connection.saml_config.idp_sso_url",
+        ),
+        (
+            &by_saml,
+            saml_with(|config| config.certificate_id = Some("cer_1".to_owned())),
+            "connection.saml_config.certificate_id",
         ),
         (&by_saml, oidc(complete()), "connection.type"),
         (

@@ -13,6 +13,8 @@ use genkan_testkit::{Gateway, IdentityProvider, Organization, on_each_engine};
 
 use super::{Channel, channel};
 
+const CERTIFICATE: &str = include_str!("../../fixtures/saml_certificate.pem");
+
 struct Connections(ConnectionServiceClient<Channel>);
 
 impl Connections {
@@ -66,7 +68,9 @@ impl Connections {
     async fn saml(&mut self, acme: &Organization) -> String {
         let id = self.create(acme, wire::ConnectionType::Saml).await;
         let config = SamlConnectionConfigRequest {
-            idp_metadata_url: Some("https://idp.acme.test/metadata".to_owned()),
+            idp_entity_id: Some("https://idp.acme.test".to_owned()),
+            idp_sso_url: Some("https://idp.acme.test/sso".to_owned()),
+            idp_certificate: Some(CERTIFICATE.to_owned()),
             ..SamlConnectionConfigRequest::default()
         };
         self.set_up(acme, &id, update_connection::Settings::SamlConfig(config))
