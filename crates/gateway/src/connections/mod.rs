@@ -14,7 +14,7 @@ mod hosted_domain;
 pub mod oidc;
 mod refusal;
 mod remedy;
-mod saml;
+pub mod saml;
 pub mod trace;
 
 use std::time::Duration;

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::app::App;
 use crate::connections;
-use crate::web::pages;
+use crate::connections::saml::metadata_page;
+use crate::web::{fallback, pages};
 
 /// Every page, with its layers.
 pub fn router(app: &App) -> Router<App> {
@@ -21,7 +22,16 @@ pub fn router(app: &App) -> Router<App> {
         .route("/login/{interaction}/account", post(select_account::submit))
         .route("/login/{interaction}/switch", post(confirm_switch::submit))
         .route(invitation::PATH, get(invitation::show).post(invitation::accept));
-    pages::around(app, steps.merge(of_connections()))
+    pages::around(app, steps.merge(of_connections())).merge(documents())
+}
+
+/// What providers read, and no person.
+fn documents() -> Router<App> {
+    let at = |page| connection::path(Kind::Saml, "{connection}", page);
+    Router::new()
+        .route(&at(Endpoint::Entity), get(metadata_page::show))
+        .route(&at(Endpoint::Metadata), get(metadata_page::show))
+        .method_not_allowed_fallback(fallback::method_not_allowed)
 }
 
 /// The pages of connections, of every kind and of one kind.

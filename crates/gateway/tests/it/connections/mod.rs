@@ -11,4 +11,5 @@ mod mix_up;
 mod provider_error;
 mod pushed;
 mod requests;
+mod saml_metadata;
 mod whose_word;
