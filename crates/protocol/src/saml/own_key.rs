@@ -222,7 +222,11 @@ mod tests {
     fn a_certificate_is_signed_by_the_key_that_it_carries() {
         let key = OwnKey::generate("login.example.com", KeyPurpose::Decryption, NOW).unwrap();
         let certificate = parsed(&key);
-        let spki = certificate.tbs_certificate.subject_public_key_info.to_der().unwrap();
+        let spki = certificate
+            .tbs_certificate
+            .subject_public_key_info
+            .to_der()
+            .unwrap();
         let message = certificate.tbs_certificate.to_der().unwrap();
         let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &spki).unwrap();
         public

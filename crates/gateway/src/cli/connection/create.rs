@@ -6,7 +6,7 @@ use genkan_store::connection::{self, Connection, Settings};
 use url::Url;
 
 use super::settings::{KindArgs, SettingsArgs};
-use super::{ConnectionView, doubt};
+use super::{ConnectionView, doubt, metadata, saml};
 use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure, which};
 use crate::connections;
@@ -19,10 +19,19 @@ Examples:
   pass okta | genkan connection create --oidc --organization acme-17 \\
       --issuer https://login.acme.com --client-id genkan \\
       --client-secret-stdin --attribute email=mail --groups-claim groups
+  genkan connection create --saml --organization acme-17 --provider okta \\
+      --saml-metadata-url https://acme.okta.com/app/exk1/sso/saml/metadata
+  genkan connection create --saml --organization acme-17 --provider adfs \\
+      --saml-metadata-file FederationMetadata.xml --disabled
+  genkan connection create --saml --organization acme-17 \\
+      --saml-entity-id https://idp.acme.com --saml-certificate-file idp.pem \\
+      --saml-sso-url https://idp.acme.com/sso
 
-The endpoints are read from the issuer's discovery document. For a provider
+By OpenID Connect, the endpoints are read from the issuer's discovery document. For a provider
 without one, name them all: --authorize-uri, --token-uri and --jwks-uri, and
---user-info-uri if it has one. `genkan connection update` can change all of it.";
+--user-info-uri if it has one. By SAML, all is read from the provider's metadata;
+without them, name entity id, sign-on URL and certificate. The command prints
+what to enter at the provider. `genkan connection update` can change all of it.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -56,7 +65,8 @@ pub(super) async fn run(
     args.settings.oidc.check_by_hand()?;
     let key = args.settings.oidc.secret.key(instance).await?;
     let secret = args.settings.oidc.secret.entered(key.as_ref(), context)?;
-    let change = args.settings.change(&connection, secret)?;
+    let mut change = args.settings.change(&connection, secret)?;
+    metadata::read(&mut change, &connection, instance).await?;
     super::apply(&mut connection, &change, at, instance)?;
     instance
         .change(async |tx| connection::insert(tx, at, &connection).await)
@@ -67,12 +77,13 @@ pub(super) async fn run(
     if let Some(doubt) = args.settings.oidc.issuer.as_deref().and_then(doubt::about) {
         context.console.note(&doubt);
     }
-    let (first, rest) = view.address.split_at(1);
-    let mut note = format!(
-        "Register this {}{rest} at the identity provider: {}",
-        first.to_lowercase(),
-        view.redirect_uri
-    );
+    let mut note = match &view.service_provider {
+        Some(own) => saml::to_register(own),
+        None => format!(
+            "Register this redirect URI at the identity provider: {}",
+            view.redirect_uri
+        ),
+    };
     if connections::ANSWERING.contains(&connection.kind()) {
         note += &format!("\nThen try it: genkan connection test {}", connection.id);
     }

@@ -1,8 +1,10 @@
-//! `genkan connection create|list|show|update|enable|disable|test|relink|delete`
+//! `genkan connection create|list|show|update|enable|disable|test|relink|certificates|delete`
 
+mod certificates;
 mod claims;
 mod create;
 mod doubt;
+mod metadata;
 mod oidc;
 mod relink;
 mod saml;
@@ -19,6 +21,7 @@ use genkan_store::environment::Kind;
 use genkan_store::{ConnectionId, Stamp, session};
 use serde::Serialize;
 
+use self::certificates::CertificatesArgs;
 use self::create::CreateArgs;
 use self::relink::RelinkArgs;
 use self::test::TestArgs;
@@ -36,12 +39,19 @@ Examples:
       --client-secret-file okta.secret
   genkan connection create --saml --organization acme-17 --provider adfs \\
       --saml-metadata-file FederationMetadata.xml --disabled
+  genkan connection show conn_241053847510274048012
+  genkan connection certificates list conn_241053847510274048012
   genkan connection test conn_241053847510274048012
   genkan connection disable conn_241053847510274048012
 
-Register Genkan at the identity provider as a web application: it gives a
-client id and a secret. Create the connection with them, enter the redirect URI
-that it prints at the provider, and try it.";
+By OpenID Connect: register Genkan at the identity provider as a web
+application, which gives a client id and a secret. Create the connection with
+them, and enter the redirect URI that it prints at the provider.
+
+By SAML: create the connection with the provider's metadata, and enter the
+addresses that it prints at the provider, or have it read our metadata.
+
+Then try it.";
 
 /// Connections: an organization's way to its identity provider
 #[derive(Debug, Args)]
@@ -91,6 +101,7 @@ enum Verb {
     /// given to others. If the provider has renumbered its people, this lets them in: the new subject takes
     /// the place of the one before.
     Relink(RelinkArgs),
+    Certificates(CertificatesArgs),
     /// Delete a connection and what it knew of people, and end what began there; users stay
     Delete {
         /// Its identifier
@@ -121,6 +132,7 @@ pub(super) async fn run(args: &ConnectionArgs, context: &mut Context) -> Result<
         } => disable(connection, *end_sessions, &instance, context).await,
         Verb::Test(args) => test::run(args, &instance, context).await,
         Verb::Relink(args) => relink::run(args, &instance, context).await,
+        Verb::Certificates(args) => certificates::run(args, &instance, context).await,
         Verb::Delete { connection, yes } => delete(connection, *yes, &instance, context).await,
     }
 }

@@ -5,7 +5,7 @@ use genkan_store::Error;
 use genkan_store::connection::{self, Edit};
 
 use super::settings::SettingsArgs;
-use super::{ConnectionView, doubt, find};
+use super::{ConnectionView, doubt, find, metadata};
 use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure};
 
@@ -20,6 +20,8 @@ Examples:
       --groups-claim groups --roles-claim app_roles
   genkan connection update conn_241053847510274048012 \\
       --attribute email=mail --trust-unverified-email
+  genkan connection update conn_241053847510274048012 \\
+      --saml-metadata-url https://acme.okta.com/app/exk1/sso/saml/metadata
 
 What is not named stays. An empty text (--discovery-endpoint \"\") clears.";
 
@@ -47,7 +49,8 @@ pub(super) async fn run(
         true => Edit::Clear,
         false => args.settings.oidc.secret.entered(key.as_ref(), context)?,
     };
-    let change = args.settings.change(&connection, secret)?;
+    let mut change = args.settings.change(&connection, secret)?;
+    metadata::read(&mut change, &connection, instance).await?;
     let applied = super::apply(&mut connection, &change, at, instance)?;
     let updated = instance
         .change_read_committed(async |tx| {

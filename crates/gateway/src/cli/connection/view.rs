@@ -1,7 +1,7 @@
 //! The output for a connection.
 
 use genkan_store::connection::{
-    Common, Connection, Endpoint, OidcSettings, Protocol, SamlSettings, Settings,
+    Common, Connection, Endpoint, OidcSettings, Protocol, SamlSettings, ServiceProvider, Settings,
 };
 use serde::Serialize;
 
@@ -70,6 +70,9 @@ pub(super) struct ConnectionView<'a> {
     sync_profile: bool,
     /// The address to register at the identity provider.
     pub(super) redirect_uri: String,
+    /// Our names and addresses for the administrator of a SAML provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service_provider: Option<ServiceProvider>,
     /// The text of a button that leads there.
     button_title: Option<&'a str>,
     /// The application's name for it.
@@ -95,6 +98,10 @@ pub(super) struct ConnectionView<'a> {
 impl<'a> ConnectionView<'a> {
     pub(super) fn new(connection: &'a Connection, public_url: &PublicUrl) -> Self {
         let Settings { common, protocol } = &connection.settings;
+        let own = connection
+            .settings
+            .as_saml()
+            .map(|settings| ServiceProvider::of(connection, settings, public_url.as_str()));
         let (settings, rows) = match protocol {
             Protocol::Oidc(settings) => (
                 SettingsView::Oidc(AllSettings { settings, common }),
@@ -102,14 +109,20 @@ impl<'a> ConnectionView<'a> {
             ),
             Protocol::Saml(settings) => (
                 SettingsView::Saml(AllSettings { settings, common }),
-                saml::rows(connection, settings),
+                own.as_ref()
+                    .map(|own| saml::rows(connection, settings, own))
+                    .unwrap_or_default(),
             ),
         };
         Self {
             summary: connection.into(),
             jit_provisioning: connection.jit_provisioning,
             sync_profile: connection.sync_profile,
-            redirect_uri: public_url.join(&connection.path(Endpoint::Callback)),
+            redirect_uri: match &own {
+                Some(own) => own.acs_url.clone(),
+                None => public_url.join(&connection.path(Endpoint::Callback)),
+            },
+            service_provider: own,
             button_title: connection.ui_button_title.as_deref(),
             key_id: connection.key_id.as_deref(),
             has_client_secret: connection.client_secret_sealed.is_some(),

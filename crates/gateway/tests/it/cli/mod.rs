@@ -22,6 +22,7 @@ mod printed;
 mod printed_commands;
 mod roles;
 mod running_server;
+mod saml;
 mod sessions;
 mod upkeep;
 mod users;
