@@ -119,6 +119,29 @@ catalogue! {
         connection: true,
         ..Row::titled("AD FS")
     },
+    Keycloak = "KEYCLOAK": Row {
+        connection: true,
+        ..Row::titled("Keycloak")
+    },
+    Shibboleth = "SHIBBOLETH": Row {
+        connection: true,
+        ..Row::titled("Shibboleth")
+    },
+    Duo = "DUO": Row {
+        names: &["DUO_SECURITY", "CISCO_DUO"],
+        connection: true,
+        ..Row::titled("Duo")
+    },
+    CyberArk = "CYBERARK": Row {
+        names: &["CYBER_ARK", "IDAPTIVE"],
+        connection: true,
+        ..Row::titled("CyberArk")
+    },
+    Oracle = "ORACLE": Row {
+        names: &["ORACLE_IDCS", "IDCS", "OCI"],
+        connection: true,
+        ..Row::titled("Oracle")
+    },
     Github = "GITHUB": Row {
         social: true,
         // It speaks OAuth 2.0 and no OpenID Connect.

@@ -18,7 +18,8 @@ mod tests {
     fn products_are_listed_as_people_type_them() {
         assert_eq!(
             list(Provider::is_of_companies),
-            "okta, google, microsoft_ad (Entra), auth0, onelogin, ping_identity, jumpcloud, adfs or custom"
+            "okta, google, microsoft_ad (Entra), auth0, onelogin, ping_identity, jumpcloud, adfs, \
+             keycloak, shibboleth, duo, cyberark, oracle or custom"
         );
         for product in Provider::ALL.iter().copied() {
             let typed = product.typed();
