@@ -266,9 +266,9 @@ impl NewCode {
             authenticated_at: session.authenticated_at,
             proofs: session.proofs.clone(),
             created_at: at.now,
-            expires_at: place
-                .entered
-                .map_or(session.expires_at, |entry| entry.absolute_until),
+            expires_at: place.entered.map_or(session.expires_at, |entry| {
+                entry.absolute_until.min(session.expires_at)
+            }),
             revoked_at: None,
         };
         let code = AuthorizationCode {

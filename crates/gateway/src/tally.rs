@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     clients: Mutex<HashMap<ClientId, TokenCount>>,
     secrets: Mutex<HashMap<SecretId, Timestamp>>,
     failures: Mutex<Failures>,
+    /// When the hour of each connection began, and how many answers of strangers failed there in it.
+    strangers: Mutex<HashMap<ConnectionId, (Timestamp, u64)>>,
 }
 
 /// The failures that are counted together. Each subject exists in the database, so their
@@ -129,6 +131,17 @@ impl Tally {
                 secrets.insert(secret_id.clone(), now);
             }
         }
+    }
+
+    /// The number of this failure of a stranger at a connection, within its hour.
+    pub(crate) fn failed_for_stranger(&self, connection_id: &ConnectionId, now: Timestamp) -> u64 {
+        let mut strangers = self.strangers.lock();
+        let (since, count) = strangers.entry(connection_id.clone()).or_insert((now, 0));
+        if now.since(*since) >= Duration::from_hours(1) {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        *count
     }
 
     /// The number of this failure within its minute. The caller writes the event of the first

@@ -108,6 +108,13 @@ const JOBS: &[Job] = &[
     job!("revoked_access_tokens", "jti", "expires_at", no_longer),
     job!("upstream_requests", "state_hash", "expires_at", no_longer),
     job!("parked_answers", "state_hash", "expires_at", no_longer),
+    Job {
+        what: "saml_assertions",
+        sql: "DELETE FROM saml_assertions WHERE (connection_id, assertion_hash) IN
+                (SELECT connection_id, assertion_hash FROM saml_assertions
+                  WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        kept: no_longer,
+    },
     job!("interactions", "id", "expires_at", no_longer),
     Job {
         what: "familiar_connections",
@@ -119,6 +126,7 @@ const JOBS: &[Job] = &[
     job!("connection_keys", "id", "ends_at", no_longer),
     job!("grants", "id", "expires_at", a_day),
     job!("sessions", "id", "ended_at", |kept| kept.ended_sessions),
+    job!("login_messages", "trace_id", "expires_at", no_longer),
     job!("login_traces", "id", "created_at", |kept| kept.failed_sign_ins),
     job!("connection_tests", "id", "created_at", a_day),
     // Tests that were begun and never finished. They live as long as an interaction.

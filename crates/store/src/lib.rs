@@ -27,6 +27,7 @@ pub mod identity;
 pub mod interaction;
 pub mod invitation;
 pub mod janitor;
+pub mod login_message;
 pub mod login_trace;
 pub mod mail;
 pub mod member;
@@ -47,6 +48,7 @@ pub mod resource;
 pub mod revoked_access_token;
 pub mod role;
 mod row;
+pub mod saml_assertion;
 pub mod seal;
 pub mod search;
 pub mod search_backlog;
@@ -116,6 +118,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(30, "event_sweeps", "0030_event_sweeps.sql"),
     migration!(31, "session_browsers", "0031_session_browsers.sql"),
     migration!(32, "connection_keys", "0032_connection_keys.sql"),
+    migration!(33, "saml_answers", "0033_saml_answers.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…`, and migrates its schema.

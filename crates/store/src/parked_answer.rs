@@ -4,6 +4,9 @@
 //! answer belongs to. The answer waits here, sealed, until the browser fetches it by a GET. That request
 //! has the cookie. See `docs/decisions/connection-kinds.md`.
 //!
+//! An OpenID Provider's answer waits as it came. A SAML provider's was verified before, and its result
+//! waits ([`Content`]).
+//!
 //! Source: OAuth 2.0 Form Post Response Mode 1.0 §2, RFC 6265bis §5.6.7.1.
 
 use std::time::Duration;
@@ -17,8 +20,19 @@ use crate::row::Columns;
 use crate::seal::{OpenError, SealContext};
 use crate::{ConnectionId, Error, InstanceKey, SecretHash, Timestamp, upstream_request};
 
-/// How long it waits. The browser fetches it at once, unless the network is slow.
+/// What waits. Neither can be opened as the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// The form as it arrived.
+    Form,
+    /// A verified SAML assertion.
+    Assertion,
+}
+
+/// How long a form waits. The browser fetches it at once, unless the network is slow.
 pub const LIFETIME: Duration = Duration::from_mins(5);
+/// How long an assertion waits. It signs in whoever fetches it in the right browser, so this is shorter.
+pub const ASSERTION_LIFETIME: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedAnswer {
@@ -37,26 +51,27 @@ fn id(handle: &SecretHash) -> String {
     URL_SAFE_NO_PAD.encode(handle.as_bytes())
 }
 
-const fn place(id: &str) -> SealContext<'_> {
-    SealContext {
-        column: "parked_answers.answer",
-        id,
-    }
+const fn place(content: Content, id: &str) -> SealContext<'_> {
+    let column = match content {
+        Content::Form => "parked_answers.answer",
+        Content::Assertion => "parked_answers.assertion",
+    };
+    SealContext { column, id }
 }
 
 /// Seals an answer for `handle`. It may hold the profile of a person.
-pub fn seal(key: &InstanceKey, handle: &SecretHash, answer: &[u8]) -> Vec<u8> {
-    key.seal(place(&id(handle)), answer)
+pub fn seal(key: &InstanceKey, handle: &SecretHash, (content, answer): (Content, &[u8])) -> Vec<u8> {
+    key.seal(place(content, &id(handle)), answer)
 }
 
 impl ParkedAnswer {
-    /// The answer as it arrived.
+    /// The answer.
     ///
     /// # Errors
     ///
-    /// [`OpenError`] if it was sealed under another instance key.
-    pub fn open(&self, key: &InstanceKey) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        key.open(place(&id(&self.handle)), &self.answer_sealed)
+    /// [`OpenError`] if it was sealed under another instance key, or as other content.
+    pub fn open(&self, key: &InstanceKey, content: Content) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        key.open(place(content, &id(&self.handle)), &self.answer_sealed)
     }
 }
 

@@ -52,6 +52,20 @@ impl Lifetimes {
     pub fn shortened_by(self, policy: Option<&SessionPolicy>) -> Self {
         policy.map_or(self, |policy| policy.shorten(self))
     }
+
+    /// The lifetimes of a session whose only proof counts until `end`. It lasts at least a minute, so that
+    /// the sign-in can end at its application.
+    #[must_use]
+    pub fn until(self, end: Option<Timestamp>, now: Timestamp) -> Self {
+        const LEAST: Duration = Duration::from_mins(1);
+        match end {
+            Some(end) => Self {
+                absolute: self.absolute.min(end.since(now).max(LEAST)),
+                idle: self.idle,
+            },
+            None => self,
+        }
+    }
 }
 
 /// An organization's own limits. They can only shorten: of the application's and the organization's limit,

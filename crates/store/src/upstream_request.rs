@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use genkan_db::{Tx, p};
+use genkan_db::{Row, Tx, p};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -44,7 +44,18 @@ pub enum ExpectedAnswer {
         /// The provider was asked to answer by a form, and not in the query.
         form_post: bool,
     },
+    #[serde(rename = "SAML")]
+    Saml {
+        /// When the request was made. A fresh sign-in is not older.
+        requested_at: Timestamp,
+        /// The provider was asked for credentials even if it has a session (`ForceAuthn`).
+        is_forced: bool,
+    },
 }
+
+/// How often the answers to one request are decrypted. A stranger who has an encrypted answer could
+/// otherwise try variants of it and learn from what each is refused for.
+pub const MAX_DECRYPTIONS: i64 = 3;
 
 /// Serializes a secret. It is used only inside sealed values.
 mod exposed {
@@ -158,6 +169,39 @@ pub async fn is_waited_for(
     Ok(row.is_some())
 }
 
+/// Finds a request of any connection, also one that has expired, and keeps it. Only the answer's browser
+/// may use it up, see [`consume`].
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find(tx: &mut Tx<'_>, state: &SecretHash) -> Result<Option<UpstreamRequest>, Error> {
+    let row = tx
+        .opt(
+            "SELECT state_hash, interaction_id, connection_id, expected_sealed, expires_at
+               FROM upstream_requests WHERE state_hash = $1",
+            p![state],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Counts one decryption of an answer to this request. Says whether it may be made.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn may_decrypt(tx: &mut Tx<'_>, state: &SecretHash) -> Result<bool, Error> {
+    let counted = tx
+        .exec(
+            "UPDATE upstream_requests SET decryptions = decryptions + 1
+              WHERE state_hash = $1 AND decryptions < $2",
+            p![state, MAX_DECRYPTIONS],
+        )
+        .await?;
+    Ok(counted == 1)
+}
+
 /// Finds and deletes the request that an answer belongs to. So if several answers have one `state`, one
 /// counts. The caller must check that the answer came to the address of this connection.
 ///
@@ -176,14 +220,17 @@ pub async fn consume(
             p![state],
         )
         .await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut columns = Columns::of(&row);
-    let request = UpstreamRequest {
+    let request = row.as_ref().map(read).transpose()?;
+    Ok(request.filter(|request| now < request.expires_at))
+}
+
+fn read(row: &Row) -> Result<UpstreamRequest, Error> {
+    let mut columns = Columns::of(row);
+    Ok(UpstreamRequest {
         state: columns.hash("upstream_requests.state_hash")?,
         interaction_id: columns.id()?,
         connection_id: columns.id()?,
         expected_sealed: columns.bytes()?,
         expires_at: columns.time()?,
-    };
-    Ok(Some(request).filter(|request| now < request.expires_at))
+    })
 }

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use genkan_protocol::trace::{Check, CheckOutcome};
-use genkan_store::TraceId;
 use genkan_store::login_trace::{self, LoginTrace};
+use genkan_store::{Error, TraceId, login_message};
 use serde::Serialize;
 
 use super::instance::{Instance, PageArgs, parse_id};
@@ -57,6 +57,9 @@ struct TraceView<'a> {
     connection_id: Option<String>,
     client_id: Option<String>,
     checks: &'a [Check],
+    /// What the provider sent, without what could be used again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
 }
 
 impl<'a> From<&'a LoginTrace> for TraceView<'a> {
@@ -70,6 +73,7 @@ impl<'a> From<&'a LoginTrace> for TraceView<'a> {
             connection_id: trace.connection_id.as_ref().map(ToString::to_string),
             client_id: trace.client_id.as_ref().map(ToString::to_string),
             checks: trace.trace.checks(),
+            message: None,
         }
     }
 }
@@ -86,8 +90,27 @@ impl TraceView<'_> {
             ("Connection", optional(&self.connection_id)),
             ("Application", optional(&self.client_id)),
         ]);
-        format!("{head}\n{}", checks(self.checks))
+        let message = match &self.message {
+            // It is a stranger's, and the terminal must not obey it.
+            Some(message) => format!("\nThe provider's answer:\n{}", one_line_each(message)),
+            None => String::new(),
+        };
+        format!("{head}\n{}{message}", checks(self.checks))
     }
+}
+
+/// The message, with line feeds and tabs, and without any other control character.
+fn one_line_each(message: &str) -> String {
+    let visible = |letter: char| match letter {
+        '\n' | '\t' => letter,
+        letter if letter.is_control() => char::REPLACEMENT_CHARACTER,
+        letter => letter,
+    };
+    message
+        .chars()
+        .map(visible)
+        .chain(std::iter::once('\n'))
+        .collect()
 }
 
 /// One line for each check.
@@ -176,11 +199,22 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
         );
     }
     let id: TraceId = parse_id(text)?;
-    let found = instance.read(async |tx| login_trace::find(tx, &id).await).await?;
+    let now = instance.now;
+    let (found, message) = instance
+        .read(async |tx| -> Result<_, Error> {
+            Ok((
+                login_trace::find(tx, &id).await?,
+                login_message::find(tx, &id, now).await?,
+            ))
+        })
+        .await?;
     let trace = found.ok_or_else(|| {
         Failure::not_found(format!("There is no trace {id}."))
             .remedy("Traces are kept for 30 days; `genkan trace list` shows those there are.")
     })?;
-    let view = TraceView::from(&trace);
+    let view = TraceView {
+        message,
+        ..TraceView::from(&trace)
+    };
     context.console.print(&view, || view.text())
 }

@@ -5,11 +5,13 @@
 use genkan_protocol::oauth::Parameters;
 use genkan_store::connection::{self, Connection, Endpoint};
 use genkan_store::interaction::{self, Interaction, Request, Way};
-use genkan_store::parked_answer::{self, ParkedAnswer};
+use genkan_store::parked_answer::{self, Content, ParkedAnswer};
 use genkan_store::upstream_request::{self, UpstreamRequest};
-use genkan_store::{ConnectionId, Error, Secret, SecretHash};
+use genkan_store::{ConnectionId, Error, Secret, SecretHash, saml_assertion};
 use http::HeaderMap;
 
+use super::answer_error::AnswerError;
+use super::saml::VerifiedAnswer;
 use super::{CallbackParameters, SignInFailure, UpstreamIdentity, hosted_domain};
 use crate::anonymous::answers;
 use crate::anonymous::{self, Work};
@@ -26,38 +28,6 @@ pub const MAX_FORM_BYTES: usize = 16 * 1024;
 pub struct AnswerOutcome {
     pub interaction: Interaction,
     pub result: Result<UpstreamIdentity, SignInFailure>,
-}
-
-/// Why an answer is not processed.
-#[derive(Debug)]
-pub enum AnswerError {
-    /// It belongs to no request of this browser that waits: it is replayed or forged, or another browser's.
-    Unsolicited,
-    Page(PageError),
-}
-
-impl From<PageError> for AnswerError {
-    fn from(page: PageError) -> Self {
-        Self::Page(page)
-    }
-}
-
-impl From<Error> for AnswerError {
-    fn from(error: Error) -> Self {
-        Self::Page(error.into())
-    }
-}
-
-impl From<genkan_db::Error> for AnswerError {
-    fn from(error: genkan_db::Error) -> Self {
-        Self::Page(error.into())
-    }
-}
-
-impl From<anonymous::LimitExceeded> for AnswerError {
-    fn from(too_many: anonymous::LimitExceeded) -> Self {
-        Self::Page(too_many.into())
-    }
 }
 
 /// Processes an identity provider's answer from the query.
@@ -112,7 +82,7 @@ pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String,
         state: state.sha256(),
         connection_id: id.clone(),
         handle: handle.sha256(),
-        answer_sealed: parked_answer::seal(app.instance_key(), &handle.sha256(), body),
+        answer_sealed: parked_answer::seal(app.instance_key(), &handle.sha256(), (Content::Form, body)),
         expires_at: now + parked_answer::LIFETIME,
     };
     let connection = app
@@ -141,7 +111,7 @@ pub async fn finish_parked(
     app: &App,
     headers: &HeaderMap,
     connection_id: &str,
-    handle: &str,
+    (content, handle): (Content, &str),
 ) -> Result<AnswerOutcome, AnswerError> {
     let connection_id = ConnectionId::parse(connection_id).map_err(|_| super::unknown())?;
     let browser = app
@@ -156,12 +126,21 @@ pub async fn finish_parked(
         .await?
         .filter(|parked| parked.connection_id == connection_id)
         .ok_or(AnswerError::Unsolicited)?;
-    let body = parked.open(app.instance_key()).map_err(PageError::internal)?;
+    let body = parked
+        .open(app.instance_key(), content)
+        .map_err(PageError::internal)?;
+    let returned = match content {
+        Content::Form => CallbackParameters::Form(Parameters::parse_answer(&body).map_err(|_| garbled())?),
+        Content::Assertion => {
+            let verified = VerifiedAnswer::parse(&body).map_err(PageError::internal)?;
+            CallbackParameters::Assertion(Box::new(verified))
+        }
+    };
     let answer = ProviderAnswer {
         connection_id,
         state: parked.state,
         handle: Some(handle),
-        returned: CallbackParameters::Form(Parameters::parse_answer(&body).map_err(|_| garbled())?),
+        returned,
     };
     answer.take(app, &browser.sha256()).await
 }
@@ -184,9 +163,9 @@ impl ProviderAnswer {
     /// Uses the request up, and checks the answer.
     async fn take(self, app: &App, browser: &SecretHash) -> Result<AnswerOutcome, AnswerError> {
         // Before the state is used up, because a refused answer may come again.
-        let attempt = match self.returned.parameters().one("code") {
-            Ok(Some(_)) => answers::begin(app, &self.connection_id)?,
-            _ => None,
+        let attempt = match self.returned.code() {
+            Some(_) => answers::begin(app, &self.connection_id)?,
+            None => None,
         };
         let opened = match self.open(app, browser).await {
             Ok(opened) => opened,
@@ -213,7 +192,10 @@ impl ProviderAnswer {
             .expected(app.instance_key())
             .map_err(PageError::internal)?;
         let interaction = opened.interaction;
-        let result = super::read(app, &opened.connection, (&interaction, expected), &self.returned).await;
+        let result = match (opened.is_replayed, self.returned) {
+            (true, CallbackParameters::Assertion(answer)) => Err(answer.replayed(app, &opened.connection)),
+            (_, returned) => super::read(app, &opened.connection, (&interaction, expected), returned).await,
+        };
         let is_refused = result.as_ref().is_err_and(SignInFailure::is_refused_code);
         if let Some(attempt) = attempt.filter(|_| !is_refused) {
             attempt.give_back();
@@ -251,10 +233,19 @@ impl ProviderAnswer {
                     .filter(|_| pending.connection_id == self.connection_id)
                     .ok_or(AnswerError::Unsolicited)?;
                 let connection = connection.ok_or_else(super::not_active)?;
+                // A replay is committed: it uses the request up, as every answer does.
+                let is_replayed = match &self.returned {
+                    CallbackParameters::Assertion(answer) => {
+                        let used = answer.used(&self.connection_id, Some(self.state), now);
+                        !saml_assertion::use_up(tx, &used).await?
+                    }
+                    CallbackParameters::Query(_) | CallbackParameters::Form(_) => false,
+                };
                 Ok(PendingLogin {
                     pending,
                     interaction,
                     connection,
+                    is_replayed,
                 })
             })
             .await?;
@@ -277,4 +268,6 @@ struct PendingLogin {
     pending: UpstreamRequest,
     interaction: Interaction,
     connection: Connection,
+    /// The assertion has counted before.
+    is_replayed: bool,
 }

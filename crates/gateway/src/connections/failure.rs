@@ -37,6 +37,8 @@ pub struct FailureDetails {
     pub why: String,
     /// Shown to the administrator: what to change, and where.
     pub remedy: String,
+    /// The code for the application, if the person goes back to it from the page.
+    pub code: &'static str,
     /// The error for the application, if it is told instead of the person: a code and a description.
     pub for_application: Option<(&'static str, &'static str)>,
     /// The status of the page: 403, or a status for a provider in trouble.
@@ -46,6 +48,16 @@ pub struct FailureDetails {
     pub connection_id: ConnectionId,
     pub organization_id: Option<OrganizationId>,
     pub trace: Trace,
+    /// What the provider sent, if it is worth a look.
+    pub message: Option<Message>,
+}
+
+/// A message of a provider, without what could be used once more.
+#[derive(Debug)]
+pub struct Message {
+    pub text: String,
+    /// How long it is kept.
+    pub kept: Duration,
 }
 
 impl SignInFailure {
@@ -56,18 +68,32 @@ impl SignInFailure {
             why: "Your company’s sign-in answered, but the answer cannot be accepted. Nothing is wrong with your account."
                 .to_owned(),
             remedy: remedy::complete(connection, cause, remedy.into()),
+            code: "authentication_not_completed",
             for_application: None,
             status: StatusCode::FORBIDDEN,
             provider_error: None,
             connection_id: connection.id.clone(),
             organization_id: connection.organization_id.clone(),
             trace,
+            message: None,
         }))
     }
 
     /// Sets the remedy, if more is known than the failure alone says.
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.0.remedy = remedy::of_this(&self.0.connection_id, &remedy.into());
+        self
+    }
+
+    /// Keeps what the provider sent.
+    pub fn with_message(mut self, message: Option<Message>) -> Self {
+        self.0.message = message;
+        self
+    }
+
+    /// Sets the code for the application, if the contract has one for this failure.
+    pub fn named(mut self, code: &'static str) -> Self {
+        self.0.code = code;
         self
     }
 
@@ -89,6 +115,19 @@ impl SignInFailure {
         let remedy = format!("Enter what is missing in the connection: {missing}.");
         Self::new(connection, "connection_incomplete", remedy, trace)
             .explained("Your company’s sign-in is still being set up.")
+    }
+
+    /// The answer is of another protocol than the connection speaks.
+    pub(super) fn of_another_kind(connection: &Connection) -> Self {
+        let mut trace = Trace::default();
+        trace.fail(
+            "Protocol",
+            connection.kind().title(),
+            "an answer of another protocol",
+        );
+        let remedy =
+            "Let the person begin again: the connection was changed while they were at the provider.";
+        Self::new(connection, "answer_of_another_protocol", remedy, trace)
     }
 
     /// Sets the text for the person.
@@ -156,10 +195,10 @@ impl SignInFailure {
         .contains(&self.cause.as_str())
     }
 
-    /// The page for the person. Its link `retry` begins the login again.
-    pub fn page(&self, reference: Option<&TraceId>, retry: &str) -> PageError {
+    /// The page for the person.
+    pub fn page(&self, reference: Option<&TraceId>) -> PageError {
         let reference = reference.map(TraceId::as_str);
-        let page = sign_in_failed(self.status, &self.why, reference).try_again(retry);
+        let page = sign_in_failed(self.status, &self.why, reference);
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE => page.retry_after(RETRY_AFTER),
             _ => page,

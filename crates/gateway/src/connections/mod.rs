@@ -8,6 +8,7 @@
 //! `docs/decisions/connection-kinds.md`.
 
 mod answer;
+mod answer_error;
 mod departure;
 pub mod failure;
 mod hosted_domain;
@@ -23,13 +24,15 @@ use axum::response::{IntoResponse, Response};
 use genkan_protocol::oauth::{CodeVerifier, Parameters};
 use genkan_protocol::{EmailAddress, Timestamp, Trace};
 use genkan_store::admission::{Claim, Profile, Refusal, Roles};
-use genkan_store::connection::{self, Connection, Kind, Protocol};
+use genkan_store::connection::{self, Connection, Protocol};
 use genkan_store::interaction::{self, Interaction, Request, Stage, Way};
 use genkan_store::upstream_request::{self, ExpectedAnswer, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, InteractionId, Proof, SecretHash};
 use http::StatusCode;
 
-pub use answer::{AnswerError, AnswerOutcome, MAX_FORM_BYTES, finish, finish_parked, park};
+use self::saml::VerifiedAnswer;
+pub use answer::{AnswerOutcome, MAX_FORM_BYTES, finish, finish_parked, park};
+pub use answer_error::AnswerError;
 pub use departure::{Departure, PendingDeparture};
 pub use failure::SignInFailure;
 
@@ -59,6 +62,8 @@ pub struct UpstreamIdentity {
     pub roles: Roles,
     /// When they authenticated there, if the provider says so.
     pub auth_time: Option<Timestamp>,
+    /// When their session there ends, if the provider says so.
+    pub ends_at: Option<Timestamp>,
     /// All claims of the provider, to be stored.
     pub attributes: serde_json::Map<String, serde_json::Value>,
     pub trace: Trace,
@@ -86,9 +91,6 @@ impl UpstreamIdentity {
     }
 }
 
-/// The kinds of connection whose providers answer at these pages.
-pub const ANSWERING: &[Kind] = &[Kind::Oidc];
-
 /// How an answer arrived.
 #[derive(Debug)]
 pub enum CallbackParameters {
@@ -96,13 +98,16 @@ pub enum CallbackParameters {
     Query(Parameters),
     /// By a form that another site posted.
     Form(Parameters),
+    /// By such a form too, and it was verified there.
+    Assertion(Box<VerifiedAnswer>),
 }
 
 impl CallbackParameters {
-    /// The parameters of the answer.
-    fn parameters(&self) -> &Parameters {
+    /// The code of an OpenID Provider, if it is given once.
+    fn code(&self) -> Option<&str> {
         match self {
-            Self::Query(parameters) | Self::Form(parameters) => parameters,
+            Self::Query(parameters) | Self::Form(parameters) => parameters.one("code").ok().flatten(),
+            Self::Assertion(_) => None,
         }
     }
 }
@@ -156,7 +161,7 @@ pub async fn outgoing_request(
     let departing = match &connection.settings.protocol {
         _ if !connection.missing().is_empty() => Err(SignInFailure::incomplete(connection)),
         Protocol::Oidc(settings) => oidc::start(app, connection, settings, hints).await,
-        Protocol::Saml(_) => Err(saml::not_supported(connection)),
+        Protocol::Saml(settings) => saml::start(app, connection, settings, hints).await?,
     };
     Ok(departing.map(|departing| {
         let state = departing.state.sha256();
@@ -220,7 +225,7 @@ pub struct UnreachableProvider {
 pub async fn reach(app: &App, connection: &Connection) -> Result<(), UnreachableProvider> {
     match &connection.settings.protocol {
         Protocol::Oidc(settings) => oidc::reach(app, connection, settings).await,
-        Protocol::Saml(_) => Err(saml::reach(connection)),
+        Protocol::Saml(settings) => saml::reach(connection, settings),
     }
 }
 
@@ -228,8 +233,7 @@ pub async fn reach(app: &App, connection: &Connection) -> Result<(), Unreachable
 pub fn becomes(connection: &Connection, name: &str) -> Option<&'static str> {
     match &connection.settings.protocol {
         Protocol::Oidc(settings) => oidc::mapping(connection, settings).becomes(name),
-        // There are no claims.
-        Protocol::Saml(_) => None,
+        Protocol::Saml(_) => saml::mapping(connection).becomes(name),
     }
 }
 
@@ -238,9 +242,9 @@ async fn read(
     app: &App,
     connection: &Connection,
     (interaction, expected): (&Interaction, ExpectedAnswer),
-    returned: &CallbackParameters,
+    returned: CallbackParameters,
 ) -> Result<UpstreamIdentity, SignInFailure> {
-    match (&connection.settings.protocol, expected) {
+    match (&connection.settings.protocol, expected, returned) {
         (
             Protocol::Oidc(settings),
             ExpectedAnswer::Oidc {
@@ -248,9 +252,10 @@ async fn read(
                 code_verifier,
                 form_post,
             },
+            returned @ (CallbackParameters::Query(_) | CallbackParameters::Form(_)),
         ) => {
             let arrival = oidc::AuthenticationResponse {
-                returned,
+                returned: &returned,
                 nonce: &nonce,
                 code_verifier: code_verifier.and_then(|text| CodeVerifier::parse(text.expose()).ok()),
                 form_post,
@@ -261,8 +266,10 @@ async fn read(
             };
             oidc::finish(app, connection, settings, arrival).await
         }
-        // The request was sent under settings of another kind.
-        (Protocol::Saml(_), _) => Err(saml::not_supported(connection)),
+        (Protocol::Saml(settings), ExpectedAnswer::Saml { .. }, CallbackParameters::Assertion(answer)) => {
+            saml::finish(app, connection, settings, *answer)
+        }
+        (Protocol::Oidc(_) | Protocol::Saml(_), ..) => Err(SignInFailure::of_another_kind(connection)),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Login traces: the checks of a failed login, for the people who must correct its cause.
 
+use genkan_db::Tx;
 use genkan_store::interaction::{Interaction, Request};
-use genkan_store::{ClientId, Error, TraceId, login_trace};
+use genkan_store::login_trace::{self, LoginTrace};
+use genkan_store::{ClientId, Error, Timestamp, TraceId, login_message};
 use serde_json::{Map, Value};
 
 use super::SignInFailure;
@@ -11,9 +13,28 @@ use crate::tally::{self, Subject};
 
 /// This many traces of one connection are stored in a minute.
 const WHOLE: u64 = 10;
+/// This many traces of answers that belong to no sign-in are stored for one connection in an hour. Anybody
+/// may post them, so they must not hide the others.
+const OF_STRANGERS: u64 = 20;
 /// Of further failures in that minute, one in this many gets a trace. A stranger may fail as often as they
 /// like, and the hundredth trace says the same as the tenth.
 const ONE_IN: u64 = 100;
+
+/// Stores the trace of an answer that belongs to no sign-in. It has no event.
+///
+/// # Errors
+///
+/// [`Error`] if the store fails.
+pub async fn record_stranger(app: &App, failure: &SignInFailure) -> Result<Option<TraceId>, Error> {
+    let now = app.now();
+    if app.tally().failed_for_stranger(&failure.connection_id, now) > OF_STRANGERS {
+        return Ok(None);
+    }
+    let row = row(app, (None, None), failure, now);
+    app.db().tx(async |tx| insert(tx, &row, failure).await).await?;
+    log(failure, &row.id);
+    Ok(Some(row.id))
+}
 
 /// Stores the trace of a failed login with its event, and logs one line.
 ///
@@ -24,52 +45,75 @@ const ONE_IN: u64 = 100;
 /// [`Error`] if the store fails.
 pub async fn record(
     app: &App,
-    interaction: Option<&Interaction>,
+    interaction: &Interaction,
     failure: &SignInFailure,
 ) -> Result<Option<TraceId>, Error> {
     let now = app.now();
     let subject = Subject::Connection(failure.connection_id.clone());
     let number = app.tally().failed(&subject, now);
     // A test always gets a trace: its link counts once, and a person waits for the result.
-    let is_test =
-        interaction.is_some_and(|interaction| matches!(interaction.request, Request::TestConnection { .. }));
+    let is_test = matches!(interaction.request, Request::TestConnection { .. });
     let is_kept = is_test || number <= WHOLE || number.is_multiple_of(ONE_IN);
-    let id = is_kept.then(|| app.ids().next::<TraceId>(now));
-    let client_id = interaction.and_then(|interaction| match &interaction.request {
+    let client_id = match &interaction.request {
         Request::Authorize(request) => ClientId::parse(&request.client_id).ok(),
         Request::TestConnection { .. } => None,
-    });
+    };
+    let row = is_kept.then(|| row(app, (Some(interaction), client_id.clone()), failure, now));
+    let id = row.as_ref().map(|row| row.id.clone());
     let told = told(failure, id.as_ref(), client_id.as_ref());
-    if let Some(id) = &id {
-        let row = login_trace::LoginTrace {
-            id: id.clone(),
-            interaction_id: interaction.map(|interaction| interaction.id.clone()),
-            connection_id: Some(failure.connection_id.clone()),
-            organization_id: failure.organization_id.clone(),
-            client_id,
-            cause: failure.cause.clone(),
-            remedy: failure.remedy.clone(),
-            trace: failure.trace.clone(),
-            created_at: now,
-        };
+    if let Some(row) = &row {
         let at = app.at(now);
         app.db()
             .tx(async |tx| -> Result<(), Error> {
-                login_trace::insert(tx, &row).await?;
+                insert(tx, row, failure).await?;
                 if number == 1 {
                     tally::record(tx, at, &subject, &told).await?;
                 }
                 Ok(())
             })
             .await?;
-        tracing::warn!(
-            reference = %id, cause = failure.cause, connection = %failure.connection_id, "login failed at the identity provider"
-        );
+        log(failure, &row.id);
     }
     if number > 1 {
         app.tally().more(subject, told, now);
     }
     Ok(id)
+}
+
+fn row(
+    app: &App,
+    (interaction, client_id): (Option<&Interaction>, Option<ClientId>),
+    failure: &SignInFailure,
+    now: Timestamp,
+) -> LoginTrace {
+    LoginTrace {
+        id: app.ids().next::<TraceId>(now),
+        interaction_id: interaction.map(|interaction| interaction.id.clone()),
+        connection_id: Some(failure.connection_id.clone()),
+        organization_id: failure.organization_id.clone(),
+        client_id,
+        cause: failure.cause.clone(),
+        remedy: failure.remedy.clone(),
+        trace: failure.trace.clone(),
+        created_at: now,
+    }
+}
+
+async fn insert(tx: &mut Tx<'_>, row: &LoginTrace, failure: &SignInFailure) -> Result<(), Error> {
+    login_trace::insert(tx, row).await?;
+    match &failure.message {
+        Some(message) => {
+            let end = row.created_at + message.kept;
+            login_message::insert(tx, &row.id, &message.text, end).await
+        }
+        None => Ok(()),
+    }
+}
+
+fn log(failure: &SignInFailure, id: &TraceId) {
+    tracing::warn!(
+        reference = %id, cause = failure.cause, connection = %failure.connection_id, "login failed at the identity provider"
+    );
 }
 
 /// The facts of the event.

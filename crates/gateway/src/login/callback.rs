@@ -48,6 +48,7 @@ pub(super) async fn conclude(
             let authentication = Authentication {
                 claim: identity.claim(),
                 auth_time: identity.auth_time,
+                ends_at: identity.ends_at,
                 trace: identity.trace,
             };
             sign_in(app, &browser, interaction, authentication).await

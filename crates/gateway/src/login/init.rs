@@ -119,7 +119,10 @@ impl InitiatedLogin {
                     Some(id) => organization::find(tx, id).await?,
                     None => None,
                 };
-                Ok((Some((connection, organization)), client::login_start(tx).await?))
+                Ok((
+                    Some((connection, organization)),
+                    client::login_start(tx, None).await?,
+                ))
             })
             .await?;
         let (connection, organization) = found
@@ -182,28 +185,53 @@ impl InitiatedLogin {
 
     /// Passes the provider's hint on to the application.
     async fn hand_over(self, app: &App) -> Result<Response, PageError> {
-        anonymous::charge(app, Work::Sign)?;
-        let now = app.now().as_secs();
-        let organization_id = self.connection.organization_id.as_ref();
-        let claims = IdpInitiatedLogin {
-            iss: app.issuer().to_owned(),
-            aud: self.start.uri.clone(),
-            connection_id: self.connection.id.to_string(),
-            organization_id: organization_id.map(ToString::to_string).unwrap_or_default(),
+        let hints = ProviderHints {
             login_hint: self.login_hint,
             relay_state: self.relay_state,
-            iat: now,
-            nbf: now,
-            exp: now + LIFETIME_SECS,
         };
-        let keyring = app.keyring().await?;
-        let key = keyring.signing_key(genkan_protocol::jose::Algorithm::Rs256, app.now())?;
-        let token = key
-            .sign(IdpInitiatedLogin::TYP, &claims)
-            .map_err(KeyringError::from)?;
-        let target = append_query(&self.start.uri, &[("idp_initiated_login", &token)]);
-        Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
+        hand_over(app, &self.connection, &self.start, hints).await
     }
+}
+
+/// What a provider that begins a sign-in says about it.
+#[derive(Debug)]
+pub(super) struct ProviderHints {
+    pub(super) login_hint: Option<String>,
+    pub(super) relay_state: Option<String>,
+}
+
+/// Sends the browser to the address where the application begins its sign-ins, with what the provider said.
+///
+/// # Errors
+///
+/// [`PageError`] if nothing can be signed.
+pub(super) async fn hand_over(
+    app: &App,
+    connection: &Connection,
+    start: &LoginStart,
+    hints: ProviderHints,
+) -> Result<Response, PageError> {
+    anonymous::charge(app, Work::Sign)?;
+    let now = app.now().as_secs();
+    let organization_id = connection.organization_id.as_ref();
+    let claims = IdpInitiatedLogin {
+        iss: app.issuer().to_owned(),
+        aud: start.uri.clone(),
+        connection_id: connection.id.to_string(),
+        organization_id: organization_id.map(ToString::to_string).unwrap_or_default(),
+        login_hint: hints.login_hint,
+        relay_state: hints.relay_state,
+        iat: now,
+        nbf: now,
+        exp: now + LIFETIME_SECS,
+    };
+    let keyring = app.keyring().await?;
+    let key = keyring.signing_key(genkan_protocol::jose::Algorithm::Rs256, app.now())?;
+    let token = key
+        .sign(IdpInitiatedLogin::TYP, &claims)
+        .map_err(KeyringError::from)?;
+    let target = append_query(&start.uri, &[("idp_initiated_login", &token)]);
+    Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
 }
 
 fn idp_initiated_login_off() -> PageError {
@@ -217,7 +245,7 @@ fn idp_initiated_login_off() -> PageError {
     )
 }
 
-fn no_initiate_login_uri() -> PageError {
+pub(super) fn no_initiate_login_uri() -> PageError {
     PageError::new(
         StatusCode::BAD_REQUEST,
         "The application cannot be opened from here",

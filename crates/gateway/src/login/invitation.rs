@@ -148,7 +148,7 @@ async fn find(app: &App, token: &str) -> Result<(InvitationDetails, Option<Strin
         .read(async |tx| -> Result<_, Error> {
             Ok((
                 invitation::find_by_token(tx, &hash).await?,
-                client::login_start(tx).await?.map(|start| start.uri),
+                client::login_start(tx, None).await?.map(|start| start.uri),
             ))
         })
         .await?;

@@ -17,6 +17,7 @@ pub mod parked;
 mod refusal;
 pub mod route;
 mod routes;
+pub mod saml;
 pub mod select_account;
 mod sign_in;
 pub mod test_connection;

@@ -10,6 +10,7 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
+use genkan_store::parked_answer::Content;
 use genkan_web::form::is_form;
 use genkan_web::listener::ClientIp;
 use http::{HeaderMap, header};
@@ -46,6 +47,7 @@ pub async fn fetch(
     ClientIp(client_ip): ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
-    let outcome = connections::finish_parked(&app, &headers, &connection_id, &handle).await;
+    let parked = (Content::Form, handle.as_str());
+    let outcome = connections::finish_parked(&app, &headers, &connection_id, parked).await;
     callback::conclude(&app, &headers, client_ip, (&connection_id, outcome)).await
 }

@@ -83,9 +83,9 @@ pub(super) async fn failed(
     interaction: &Interaction,
     failure: SignInFailure,
 ) -> Result<Response, PageError> {
-    let id = connections::trace::record(app, Some(interaction), &failure).await?;
+    let id = connections::trace::record(app, interaction, &failure).await?;
     let Request::Authorize(request) = &interaction.request else {
-        return Err(failure.page(id.as_ref(), &super::path(&interaction.id)));
+        return Err(failure.page(id.as_ref()).try_again(&super::path(&interaction.id)));
     };
     // The provider's own error goes to the application (RFC 6749 §4.1.2.1), and so does an impossible
     // request. If an answer failed our checks, a page of ours says so, because the company's administrator
@@ -104,11 +104,11 @@ pub(super) async fn failed(
             Ok(Answer::to(app, request).error(code, &description, request.state.as_deref()))
         }
         None => {
-            let code = "authentication_not_completed";
+            let code = failure.code;
             let why = "the sign-in at the identity provider was not completed";
             let description = with_reference(why, id.as_ref());
             let back = Answer::to(app, request).error_url(code, &description, request.state.as_deref());
-            let page = failure.page(id.as_ref(), &super::path(&interaction.id));
+            let page = failure.page(id.as_ref()).try_again(&super::path(&interaction.id));
             Err(match answer::application_of(app, request).await {
                 Ok(cached) => {
                     let name = &cached.client.name;

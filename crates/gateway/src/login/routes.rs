@@ -5,10 +5,10 @@ use axum::routing::{get, post};
 use genkan_store::connection::{self, Endpoint, Kind};
 
 use super::{
-    callback, confirm_switch, dispatch, identify, init, invitation, parked, select_account, test_connection,
+    callback, confirm_switch, dispatch, identify, init, invitation, parked, saml, select_account,
+    test_connection,
 };
 use crate::app::App;
-use crate::connections;
 use crate::connections::saml::metadata_page;
 use crate::web::{fallback, pages};
 
@@ -39,13 +39,15 @@ fn of_connections() -> Router<App> {
     let at = |kind, page| connection::path(kind, "{connection}", page);
     let of_all = Kind::ALL.iter().fold(Router::new(), |router, &kind| {
         let test = get(test_connection::show).post(test_connection::begin);
-        router.route(&at(kind, Endpoint::Test), test)
-    });
-    let answering = connections::ANSWERING.iter().fold(of_all, |router, &kind| {
         let callback = at(kind, Endpoint::Callback);
+        let (answer, fetched) = match kind {
+            Kind::Oidc => (get(callback::callback).post(parked::park), get(parked::fetch)),
+            Kind::Saml => (saml::answer(), get(saml::fetch)),
+        };
         router
-            .route(&callback, get(callback::callback).post(parked::park))
-            .route(&format!("{callback}/{{handle}}"), get(parked::fetch))
+            .route(&at(kind, Endpoint::Test), test)
+            .route(&callback, answer)
+            .route(&format!("{callback}/{{handle}}"), fetched)
     });
-    answering.route(&at(Kind::Oidc, Endpoint::Init), get(init::oidc).post(init::go_on))
+    of_all.route(&at(Kind::Oidc, Endpoint::Init), get(init::oidc).post(init::go_on))
 }

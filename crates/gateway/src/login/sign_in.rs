@@ -36,6 +36,8 @@ pub(super) struct Authentication {
     pub claim: Claim,
     /// When they authenticated, as their provider says.
     pub auth_time: Option<Timestamp>,
+    /// When the proof ends, if their provider says so.
+    pub ends_at: Option<Timestamp>,
     /// The checks. They are stored if the person is refused all the same.
     pub trace: Trace,
 }
@@ -118,6 +120,7 @@ pub(super) async fn sign_in(
         claim: authentication.claim,
         arrived_at: now,
         auth_time: authentication.auth_time,
+        ends_at: authentication.ends_at,
     };
     let attempt = SignInAttempt::new(app, browser, interaction, pending).await?;
     let begun = Instant::now();
@@ -416,11 +419,13 @@ impl<'a> SignInAttempt<'a> {
         (previous, admitted): (Option<&Session>, &AdmittedPerson),
     ) -> Result<Session, Error> {
         let token = self.cookie.sha256();
+        // A session has one proof, so it ends with it, and so do the grants that begin by it.
+        let lifetimes = self.lifetimes.until(self.pending.ends_at, at.now);
         match previous {
             // The same person again: the session continues with a new cookie.
             Some(known) if known.user_id == sign_in.user_id => {
                 sign_in.session_id = known.id.clone();
-                return match session::rejoin(tx, at, sign_in, &token, self.lifetimes).await {
+                return match session::rejoin(tx, at, sign_in, &token, lifetimes).await {
                     // It was active a moment ago, so it has just ended elsewhere.
                     Err(Error::Stale) => Err(tx.begin_anew().into()),
                     rejoined => rejoined,
@@ -433,7 +438,7 @@ impl<'a> SignInAttempt<'a> {
             }
             None => {}
         }
-        let lifetimes = self.lifetimes.shortened_by(admitted.session_policy.as_ref());
+        let lifetimes = lifetimes.shortened_by(admitted.session_policy.as_ref());
         session::start_under(tx, at, sign_in, &token, lifetimes).await
     }
 

@@ -225,7 +225,7 @@ pub async fn finish(
         .map_or_else(Vec::new, |identity| claims(&connection, &identity.attributes));
     let page = match (&failure, &identity) {
         (Some(failure), _) => {
-            let trace_id = connections::trace::record(app, Some(interaction), failure).await?;
+            let trace_id = connections::trace::record(app, interaction, failure).await?;
             let kept = connection_test::TestFailure {
                 error: failure.cause.clone(),
                 description: failure.remedy.clone(),

@@ -130,17 +130,19 @@ pub struct LoginStart {
     pub uri: String,
 }
 
-/// The address for a login that began elsewhere: that of the oldest client which has registered one.
+/// The address for a login that began elsewhere: that of the oldest client which has registered one, or
+/// has registered `uri`.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn login_start(tx: &mut Tx<'_>) -> Result<Option<LoginStart>, Error> {
+pub async fn login_start(tx: &mut Tx<'_>, uri: Option<&str>) -> Result<Option<LoginStart>, Error> {
     let row = tx
         .opt(
-            "SELECT name, initiate_login_uri FROM clients WHERE initiate_login_uri IS NOT NULL
+            "SELECT name, initiate_login_uri FROM clients
+              WHERE initiate_login_uri IS NOT NULL AND (CAST($1 AS TEXT) IS NULL OR initiate_login_uri = $1)
               ORDER BY created_at, id LIMIT 1",
-            p![],
+            p![uri],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };

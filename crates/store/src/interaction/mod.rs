@@ -100,6 +100,9 @@ pub struct PendingProof {
     /// When they authenticated there, as the provider says.
     #[serde(default)]
     pub auth_time: Option<Timestamp>,
+    /// When their session at the provider ends, if the provider says so. The proof counts no longer.
+    #[serde(default)]
+    pub ends_at: Option<Timestamp>,
 }
 
 /// Starts an interaction, and makes room for it, see [`PER_BROWSER`].

@@ -204,7 +204,7 @@ async fn of_two_editors_the_slower_one_must_look_again() {
 #[tokio::test]
 async fn what_clients_registered_is_found_across_all_of_them() {
     on_each_engine(async |world| {
-        let none = world.tx(async |tx| client::login_start(tx).await).await;
+        let none = world.tx(async |tx| client::login_start(tx, None).await).await;
         assert_eq!(none, None);
         let mut newer = world.new_client(Kind::WebApp);
         newer.created_at = T0 + secs(1);
@@ -228,10 +228,17 @@ async fn what_clients_registered_is_found_across_all_of_them() {
                 uri: client.initiate_login_uri.clone()?,
             })
         };
-        let found = world.tx(async |tx| client::login_start(tx).await).await;
+        let found = world.tx(async |tx| client::login_start(tx, None).await).await;
         assert_eq!(found, start_of(&newer));
         let older = world.client(Kind::WebApp).await;
-        let found = world.tx(async |tx| client::login_start(tx).await).await;
+        let of = async |uri: &'static str| {
+            world
+                .tx(async |tx| client::login_start(tx, Some(uri)).await)
+                .await
+        };
+        assert_eq!(of("https://newer.test/login").await, start_of(&newer));
+        assert_eq!(of("https://unknown.test/login").await, None);
+        let found = world.tx(async |tx| client::login_start(tx, None).await).await;
         assert_eq!(found, start_of(&older));
 
         let mut all = world.tx(async |tx| client::all_redirect_uris(tx).await).await;

@@ -99,6 +99,7 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
                 attributes: json!({ "n": 0.1, "m": 1e300 }).as_object().unwrap().clone(),
             },
             arrived_at: T0,
+            ends_at: None,
             auth_time: None,
         };
         let arrived = Stage::Arrived {

@@ -41,6 +41,7 @@ mod proofs_upgrade;
 mod refresh_token;
 mod role;
 mod role_upgrade;
+mod saml_assertion;
 mod search;
 mod session;
 mod session_of_browser;

@@ -1,7 +1,7 @@
 //! Answers that wait for their browser.
 
 use genkan_store::InstanceKey;
-use genkan_store::parked_answer::{self, ParkedAnswer};
+use genkan_store::parked_answer::{self, Content, ParkedAnswer};
 
 use crate::interaction::send;
 use crate::support::{T0, World, hash, on_each_engine, race, secs};
@@ -12,7 +12,7 @@ async fn park(world: &World, state: &str, handle: &str) -> Option<ParkedAnswer> 
         state: hash(state),
         connection_id: request.connection_id,
         handle: hash(handle),
-        answer_sealed: parked_answer::seal(&world.key, &hash(handle), b"code=x"),
+        answer_sealed: parked_answer::seal(&world.key, &hash(handle), (Content::Form, b"code=x")),
         expires_at: T0 + parked_answer::LIFETIME,
     };
     let is_parked = world
@@ -34,13 +34,19 @@ async fn an_answer_is_opened_by_its_own_handle_and_key() {
         assert_eq!(find("handle", 300).await, None, "too late");
         let found = find("handle", 299).await.unwrap();
         assert_eq!(found, parked);
-        assert_eq!(found.open(&world.key).unwrap().as_slice(), b"code=x");
-        assert!(found.open(&InstanceKey::generate()).is_err());
+        let opened = found.open(&world.key, Content::Form).unwrap();
+        assert_eq!(opened.as_slice(), b"code=x");
+        assert!(found.open(&InstanceKey::generate(), Content::Form).is_err());
+        let as_assertion = found.open(&world.key, Content::Assertion);
+        assert!(as_assertion.is_err(), "a form was not verified");
         let moved = ParkedAnswer {
             handle: hash("another"),
             ..found
         };
-        assert!(moved.open(&world.key).is_err(), "it stays with its handle");
+        assert!(
+            moved.open(&world.key, Content::Form).is_err(),
+            "it stays with its handle"
+        );
     })
     .await;
 }

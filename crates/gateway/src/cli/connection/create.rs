@@ -9,7 +9,6 @@ use super::settings::{KindArgs, SettingsArgs};
 use super::{ConnectionView, doubt, metadata, saml};
 use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure, which};
-use crate::connections;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,9 +83,7 @@ pub(super) async fn run(
             view.redirect_uri
         ),
     };
-    if connections::ANSWERING.contains(&connection.kind()) {
-        note += &format!("\nThen try it: genkan connection test {}", connection.id);
-    }
+    note += &format!("\nThen try it: genkan connection test {}", connection.id);
     context.console.note(&note);
     Ok(())
 }

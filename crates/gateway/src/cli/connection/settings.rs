@@ -19,7 +19,7 @@ pub(super) struct KindArgs {
     /// It speaks OpenID Connect
     #[arg(long, required_unless_present = "saml", requires_all = ["issuer", "client_id", "secret"])]
     oidc: bool,
-    /// It speaks SAML: this version keeps the settings and signs nobody in by them
+    /// It speaks SAML
     #[arg(long, conflicts_with_all = ["oidc", "secret", "issuer", "client_id"])]
     saml: bool,
 }

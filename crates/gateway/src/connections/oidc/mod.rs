@@ -165,6 +165,7 @@ pub async fn finish(
         (CallbackParameters::Form(_), false) => {
             return Err(other_way(connection, ("the address", "a form"), trace));
         }
+        (CallbackParameters::Assertion(_), _) => return Err(SignInFailure::of_another_kind(connection)),
     };
     let endpoints = find_endpoints(app, connection, settings, &mut trace).await?;
     let exchange = Exchange {
@@ -203,6 +204,7 @@ pub async fn finish(
         groups: mapped.groups,
         roles: mapped.roles,
         auth_time,
+        ends_at: None,
         attributes: documents.merged(),
         trace,
     })

@@ -33,3 +33,8 @@ fn the_reference_of_the_configuration_is_current() {
 fn the_reference_of_the_command_line_is_current() {
     is_current("cli.md", &genkan::cli::reference());
 }
+
+#[test]
+fn the_reference_of_causes_is_current() {
+    is_current("causes.md", &genkan::connections::saml::reference());
+}

@@ -11,5 +11,6 @@ mod mix_up;
 mod provider_error;
 mod pushed;
 mod requests;
+pub(crate) mod saml;
 mod saml_metadata;
 mod whose_word;

@@ -12,8 +12,7 @@ use genkan_store::domain;
 use genkan_testkit::{Gateway, IdentityProvider, Organization, on_each_engine};
 
 use super::{Channel, channel};
-
-const CERTIFICATE: &str = include_str!("../../fixtures/saml_certificate.pem");
+use crate::connections::saml::provider;
 
 struct Connections(ConnectionServiceClient<Channel>);
 
@@ -67,10 +66,11 @@ impl Connections {
     /// A SAML connection with all that a sign-in would need.
     async fn saml(&mut self, acme: &Organization) -> String {
         let id = self.create(acme, wire::ConnectionType::Saml).await;
+        let settings = provider::settings();
         let config = SamlConnectionConfigRequest {
-            idp_entity_id: Some("https://idp.acme.test".to_owned()),
-            idp_sso_url: Some("https://idp.acme.test/sso".to_owned()),
-            idp_certificate: Some(CERTIFICATE.to_owned()),
+            idp_entity_id: settings.idp_entity_id,
+            idp_sso_url: settings.idp_sso_url,
+            idp_certificate: Some(settings.certificates[0].pem.clone()),
             ..SamlConnectionConfigRequest::default()
         };
         self.set_up(acme, &id, update_connection::Settings::SamlConfig(config))
@@ -165,29 +165,34 @@ async fn a_connection_deleted_by_api_takes_its_sessions_with_it() {
 }
 
 #[tokio::test]
-async fn a_saml_login_ends_at_a_page_that_says_so_and_leaves_a_trace() {
-    let gateway = Gateway::start().await;
-    let acme = gateway.organization("acme.test").await;
-    let mut connections = Connections::of(&gateway).await;
-    let id = connections.saml(&acme).await;
-    let rp = gateway.client("rp").await;
-    let mut browser = gateway.browser();
-    let page = browser
-        .start(&rp.authorize().with("domain", "acme.test"))
-        .await
-        .page();
-    assert!(page.html.text().contains("uses SAML"), "{}", page.html.text());
-    assert!(browser.cookies.get("genkan_session").is_none());
-    let trace = gateway.login_trace().await;
-    assert_eq!(
-        (trace.cause.as_str(), trace.id.as_str()),
-        ("saml_not_supported", page.reference().as_str())
-    );
-    let test = connections.begin_test(&id).await;
-    assert!(test.test_uri.contains("/sso/v1/saml/"), "{}", test.test_uri);
-    let page = browser.open(&test.test_uri).await.page();
-    let page = browser.submit(&page, &[]).await.page();
-    assert!(page.html.text().contains("SAML"), "{}", page.html.text());
+async fn a_saml_connection_set_up_by_api_signs_people_in() {
+    on_each_engine(async |gateway: &Gateway| {
+        let acme = gateway.organization("acme.test").await;
+        let mut connections = Connections::of(gateway).await;
+        let id = connections.saml(&acme).await;
+        let rp = gateway.client("rp").await;
+        let request = rp.authorize().with("domain", "acme.test");
+        let mut browser = gateway.browser();
+        let asked = provider::ask_with(&mut browser, &request).await;
+        let answer = asked.answer(gateway, "ada@acme.test");
+        let callback = answer
+            .post(&mut browser, Some(&asked.relay_state))
+            .await
+            .callback();
+        let tokens = rp.redeem(&request.code(&callback.code())).await.expect_tokens();
+        let claims = rp.verify(tokens.id_token()).await;
+        assert_eq!(claims["amr"][0], id.as_str());
+
+        let test = connections.begin_test(&id).await;
+        assert!(test.test_uri.contains("/sso/v1/saml/"), "{}", test.test_uri);
+        let page = browser.open(&test.test_uri).await.page();
+        let asked = provider::read(browser.submit(&page, &[]).await);
+        let answer = asked.answer(gateway, "ada@acme.test");
+        let page = answer.post(&mut browser, None).await.page();
+        let text = page.html.text();
+        assert!(text.contains("ada@acme.test would be signed in"), "{text}");
+    })
+    .await;
 }
 
 /// Whoever may change a connection and never read its secret has it sent nowhere.
@@ -292,6 +297,5 @@ async fn an_assigned_domain_leads_to_its_connection_and_no_longer_to_the_oldest(
     let code = gateway.browser().sign_in(&rp, "ada@acme.test").await;
     rp.redeem(&code).await.expect_tokens();
     let by_domain = rp.authorize().with("domain", "branch.test");
-    let page = gateway.browser().start(&by_domain).await.page();
-    assert!(page.html.text().contains("uses SAML"), "{}", page.html.text());
+    provider::ask_with(&mut gateway.browser(), &by_domain).await;
 }

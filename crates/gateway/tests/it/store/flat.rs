@@ -10,7 +10,8 @@ use genkan_store::api_token::{self, ApiToken};
 use genkan_store::identity::relink;
 use genkan_store::passwordless::{self, Challenge, Kind, NewRequest, Verification};
 use genkan_store::portal_link::{self, PortalLink};
-use genkan_store::{Secret, SecretHash, UserId, anonymous_slice, node};
+use genkan_store::saml_assertion::{self, UsedAssertion};
+use genkan_store::{Page, Secret, SecretHash, UserId, anonymous_slice, login_message, login_trace, node};
 use genkan_testkit::{Gateway, Organization, Person, Receiver, Rp, on_each_engine};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -27,6 +28,7 @@ const PASSING: &[&str] = &[
     "familiar_connections",
     "grants",
     "interactions",
+    "login_messages",
     "login_traces",
     "nodes",
     "parked_answers",
@@ -37,6 +39,7 @@ const PASSING: &[&str] = &[
     "relink_permissions",
     "relink_uses",
     "revoked_access_tokens",
+    "saml_assertions",
     "sessions",
     "upstream_requests",
 ];
@@ -180,6 +183,15 @@ async fn beside(gateway: &Gateway, acme: &Organization, ada: &UserId) {
             let (state, handle, end) = (hash("state"), hash("handle"), at.now + Duration::from_mins(1));
             tx.exec(sql, p![&state, connection_id, &handle, &[7; 9], end.as_micros()])
                 .await?;
+            let used = UsedAssertion {
+                connection_id: connection_id.clone(),
+                assertion: hash("assertion"),
+                state: None,
+                expires_at: end,
+            };
+            saml_assertion::use_up(tx, &used).await?;
+            let trace = login_trace::list(tx, None, &Page::first(1)).await?;
+            login_message::insert(tx, &trace[0].id, "<a/>", end).await?;
             node::report(tx, &at.id(), 0, at.now.as_micros()).await?;
             Ok(())
         })

@@ -101,6 +101,19 @@ pub enum PendingRequest<'r> {
     },
 }
 
+/// The XML of an answer and the request that it says it answers, for an answer that
+/// [`Answer::read`] refuses: whoever waits for it should hear why. Nothing is checked
+/// beyond what reading needs.
+pub fn peek(form_value: &str) -> Option<(String, Option<String>)> {
+    let octets = decode_response(form_value).ok()?;
+    let xml = scan(&octets, &Limits::MESSAGE).ok()?.into_owned();
+    let in_response_to = {
+        let document = Document::parse(&xml).ok()?;
+        document.root().attribute("InResponseTo").map(ToOwned::to_owned)
+    };
+    Some((xml, in_response_to))
+}
+
 /// An answer that nobody has verified.
 #[derive(Debug, Clone)]
 pub struct Answer {

@@ -1,0 +1,8 @@
+//! Connections of type SAML, from outside.
+//!
+//! Source: SAML Profiles §4.1; SAML Security and Privacy Considerations §6.
+
+mod attacks;
+mod people;
+pub(crate) mod provider;
+mod sign_in;
