@@ -42,12 +42,11 @@ impl CookiePolicy {
         }
     }
 
-    /// Reads a cookie's secret; absent if it is missing, garbled, or sent twice
+    /// Reads a cookie's secret; absent if it is missing, none that we made, or sent twice
     /// with different values (somebody else set one of them).
     pub fn read(self, headers: &HeaderMap, cookie: Cookie) -> Option<Secret> {
         let value = cookie::read(headers, self.name(cookie))?;
-        // Ours have 43 characters; much longer ones are not hashed.
-        (value.len() <= 64).then(|| Secret::from_presented(value))
+        is_secret(value).then(|| Secret::from_presented(value))
     }
 
     /// The secret of a browser that gets a form: its own, or a new one with the header for
@@ -83,6 +82,13 @@ impl CookiePolicy {
         };
         cookie.line()
     }
+}
+
+/// Whether a value has the form of [`Secret::generate`]. If any other counted, a program that empties
+/// cookies, or always sends the same word, would make one browser of many people.
+fn is_secret(value: &str) -> bool {
+    let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    value.len() == 43 && value.bytes().all(is_base64url)
 }
 
 #[cfg(test)]

@@ -143,6 +143,39 @@ async fn the_browser_cookie_of_another_scheme_does_not_count() {
     assert_eq!(page.heading(), "This sign-in is no longer open");
 }
 
+/// A proxy may empty cookies, and a program may always send the same word. If that counted as one browser,
+/// its people would see each other's names and end each other's sessions.
+#[tokio::test]
+async fn two_people_with_the_same_made_up_cookie_are_not_one_browser() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let mut first = gateway.browser();
+    first.start(&rp.authorize()).await.page();
+    let own = first.cookies.get("genkan_browser").unwrap().clone();
+    for value in ["", "x", "undefined", &own.value[1..], &format!("{}=", own.value)] {
+        let blank = Cookie {
+            value: value.to_owned(),
+            ..own.clone()
+        };
+        let (mut ada, mut bob) = (gateway.browser(), gateway.browser());
+        let mut tokens = Vec::new();
+        for (browser, email) in [(&mut ada, "ada@acme.test"), (&mut bob, "bob@acme.test")] {
+            browser.cookies.plant(blank.clone());
+            let code = browser.sign_in(&rp, email).await;
+            tokens.push(rp.redeem(&code).await.expect_tokens());
+            assert_ne!(browser.cookies.get("genkan_browser").unwrap().value, value);
+        }
+        for tokens in tokens {
+            assert_eq!(rp.refresh(tokens.refresh_token()).await.status, 200, "{value}");
+        }
+        let mut stranger = gateway.browser();
+        stranger.cookies.plant(blank);
+        let page = stranger.open(&rp.logout_url(&[])).await.page();
+        assert!(!page.html.text().contains("@acme.test"), "{}", page.html.text());
+    }
+}
+
 /// Other applications of the same host, or of a domain above it, set cookies
 /// that browsers send along in the same line.
 #[tokio::test]
