@@ -190,8 +190,14 @@ async fn import<B: Batch>(
         return Ok(());
     }
     let failure = Failure::new(format!("{rejected} lines were not imported."));
-    Err(match import.rejects.as_ref().and_then(Rejects::path) {
-        Some(path) => failure.remedy(format!(
+    Err(match import.rejects.as_ref().and_then(Rejects::written) {
+        Some((path, lines)) if lines < rejected => failure.remedy(format!(
+            "{} has {lines} of them: correct them there and import that file. The others are too long to be copied: \
+             correct them in {}.",
+            path.display(),
+            args.file.display()
+        )),
+        Some((path, _)) => failure.remedy(format!(
             "They stand in {}: correct them there and import that file.",
             path.display()
         )),

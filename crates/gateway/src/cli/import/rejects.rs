@@ -22,7 +22,7 @@ pub(super) struct Rejects {
     path: PathBuf,
     heading: Option<StringRecord>,
     file: BufWriter<File>,
-    has_lines: bool,
+    lines: u64,
     /// Whether it is a file that we made, and not a device.
     is_ours: bool,
 }
@@ -52,14 +52,14 @@ impl Rejects {
             path,
             heading,
             file: BufWriter::new(file),
-            has_lines: false,
+            lines: 0,
             is_ours,
         })
     }
 
-    /// The file, if there is a line in it.
-    pub(super) fn path(&self) -> Option<&Path> {
-        self.has_lines.then_some(&self.path)
+    /// The file and how many lines it has, if there is one.
+    pub(super) fn written(&self) -> Option<(&Path, u64)> {
+        (self.lines > 0).then_some((self.path.as_path(), self.lines))
     }
 
     /// Writes a line. Says whether that was possible.
@@ -76,11 +76,9 @@ impl Rejects {
         if matches!(text, Text::TooLong) {
             return Ok(false);
         }
-        if !self.has_lines {
-            self.has_lines = true;
-            if let Some(heading) = &self.heading {
-                write_csv(&mut self.file, heading.as_byte_record())?;
-            }
+        self.lines += 1;
+        if let (1, Some(heading)) = (self.lines, &self.heading) {
+            write_csv(&mut self.file, heading.as_byte_record())?;
         }
         match text {
             Text::Csv(record) => write_csv(&mut self.file, record)?,
@@ -97,7 +95,7 @@ impl Rejects {
 
 impl Drop for Rejects {
     fn drop(&mut self) {
-        if self.is_ours && !self.has_lines {
+        if self.is_ours && self.lines == 0 {
             let _ = std::fs::remove_file(&self.path);
         }
     }

@@ -172,6 +172,10 @@ async fn a_line_that_is_too_long_holds_up_no_other() {
             ran.stderr
         );
         assert!(ran.stderr.contains("not copied to the rejects"), "{}", ran.stderr);
+        let told = format!(
+            " has 1 of them: correct them there and import that file. The others are too long to be copied: correct them in {file}."
+        );
+        assert!(ran.stderr.contains(&told), "{}", ran.stderr);
         let rejects =
             std::fs::read_to_string(instance.path().join(file.replace("l.", "l.rejects."))).unwrap();
         assert!(rejects.contains("nonsense") && rejects.len() < 100, "{rejects}");
