@@ -158,8 +158,11 @@ pub async fn submit(
                 }
                 _ => "no organization has it",
             };
-            if context::has_line("an e-mail domain leads to no sign-in") {
-                tracing::info!(%domain, client = %request.client_id, reason, "an e-mail domain leads to no sign-in");
+            let what = "an e-mail domain leads to no sign-in";
+            if context::has_line(what) {
+                tracing::info!(%domain, client = %request.client_id, reason, "{what}");
+            } else {
+                tracing::debug!(%domain, client = %request.client_id, reason, "{what}");
             }
             return again(EmailError::UnknownDomain(domain.as_str()));
         }
