@@ -7,6 +7,8 @@ import path from 'node:path';
 import { freePort } from '../../support/genkan.mjs';
 
 const START_LIMIT_MS = 180_000;
+/** The password of everybody who works there. */
+export const PASSWORD = 'correct horse battery staple';
 const ADMIN = { username: 'admin', password: 'not a secret: this is a test' };
 
 export class Keycloak {
@@ -36,13 +38,14 @@ export class Keycloak {
     return `${this.url}/realms/${realm}`;
   }
 
-  /** A call of its administration, in JSON. */
+  /** A call of its administration: a text is sent as XML, anything else as JSON. */
   async admin(method, where, body) {
     const token = await this.#token();
+    const isXml = typeof body === 'string';
     const response = await fetch(`${this.url}/admin/realms${where}`, {
       method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: body && JSON.stringify(body),
+      headers: { authorization: `Bearer ${token}`, 'content-type': isXml ? 'application/xml' : 'application/json' },
+      body: isXml ? body : body && JSON.stringify(body),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${where}: ${response.status} ${text}`);
@@ -84,4 +87,10 @@ export class Keycloak {
     await this.stop();
     throw new Error(`Keycloak was not ready in ${START_LIMIT_MS} ms:\n${this.#log.join('')}`);
   }
+}
+
+/** Somebody who works there, as a realm describes people. The user name is what stands before the @. */
+export function person(email, firstName, lastName, more) {
+  const credentials = [{ type: 'password', value: PASSWORD }];
+  return { username: email.split('@')[0], firstName, lastName, email, emailVerified: true, enabled: true, credentials, ...more };
 }
