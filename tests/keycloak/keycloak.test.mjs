@@ -1,10 +1,11 @@
-// A company signs its people in with Keycloak, as its administrator sets it up.
+// A company signs its people in with Keycloak, as its administrator sets it up, by OpenID Connect and by SAML.
 // Whatever fails is read aloud: the trace must say what to do.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Application } from '../support/application.mjs';
 import { Genkan } from '../support/genkan.mjs';
 import { oidc } from './oidc.mjs';
+import { saml } from './saml.mjs';
 import { Keycloak } from './support/keycloak.mjs';
 
 describe('Keycloak upstream of Genkan', () => {
@@ -19,6 +20,7 @@ describe('Keycloak upstream of Genkan', () => {
   });
 
   oidc(world);
+  saml(world);
 
   it('says that the company is gone', async () => {
     await world.keycloak.stop();
