@@ -6,7 +6,7 @@ import { freePort } from '../../support/genkan.mjs';
 import { keyPair } from './keys.mjs';
 import { Server } from './server.mjs';
 
-const TEMPLATES = process.env.LEMONLDAP_TEMPLATES ?? '/usr/share/lemonldap-ng/portal/templates';
+const TEMPLATES = '/usr/share/lemonldap-ng/portal/templates';
 
 export class LemonLdap {
   #server;
@@ -103,7 +103,8 @@ languages = en
       demoExportedVars: { cn: 'cn', mail: 'mail', uid: 'uid' }, exportedVars: {}, macros: {}, groups: {}, whatToTrace: 'uid',
       globalStorage: 'Apache::Session::File', globalStorageOptions: storage,
       persistentStorage: 'Apache::Session::File', persistentStorageOptions: { ...storage, Directory: at('psessions') },
-      localSessionStorage: 'Cache::FileCache', localSessionStorageOptions: { namespace: 'sessions', default_expires_in: 600, cache_root: at('cache'), cache_depth: 1 },
+      localSessionStorage: 'Cache::FileCache',
+      localSessionStorageOptions: { namespace: 'sessions', default_expires_in: 600, cache_root: at('cache'), cache_depth: 1 },
       notificationStorage: 'File', notificationStorageOptions: { dirName: at('notifications') },
       // Without these it looks for programs that draw pictures, and for a mail server.
       captcha_login_enabled: 0, captcha_mail_enabled: 0, captcha_register_enabled: 0, portalDisplayRegister: 0, portalDisplayResetPassword: 0,

@@ -16,7 +16,9 @@ export class Server {
       stream.setEncoding('utf8').on('data', (chunk) => server.log.push(chunk));
     }
     server.#process.on('error', (error) => server.log.push(String(error)));
-    process.once('exit', () => server.#kill());
+    const end = () => server.#kill();
+    process.once('exit', end);
+    server.#process.once('exit', () => process.off('exit', end));
     const deadline = Date.now() + START_LIMIT_MS;
     while (Date.now() < deadline && server.#process.exitCode === null && server.#process.pid) {
       if (await fetch(url, { signal: AbortSignal.timeout(10_000) }).then((answer) => answer.ok, () => false)) return server;

@@ -11,7 +11,11 @@ export class ServiceProvider {
 
   get metadata() {
     const key = this.encryptionCertificate
-      ? `<md:KeyDescriptor use="encryption"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>${body(this.encryptionCertificate)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo><md:EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#aes256-gcm"/><md:EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p"/></md:KeyDescriptor>`
+      ? `<md:KeyDescriptor use="encryption">
+      <ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>${body(this.encryptionCertificate)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>
+      <md:EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#aes256-gcm"/>
+      <md:EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p"/>
+    </md:KeyDescriptor>`
       : '';
     return `<?xml version="1.0"?>
 <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="${this.entityId}">
@@ -30,7 +34,9 @@ export class ServiceProvider {
     const id = `_${randomBytes(16).toString('hex')}`;
     const instant = new Date().toISOString();
     const policy = nameId ? `<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:2.0:nameid-format:${nameId}" AllowCreate="true"/>` : '';
-    const xml = `<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="${id}" Version="2.0" IssueInstant="${instant}" Destination="${destination}" AssertionConsumerServiceURL="${this.acsUrl}" ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"><saml:Issuer>${this.entityId}</saml:Issuer>${policy}</samlp:AuthnRequest>`;
+    const xml = `<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"
+  ID="${id}" Version="2.0" IssueInstant="${instant}" Destination="${destination}" AssertionConsumerServiceURL="${this.acsUrl}"
+  ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"><saml:Issuer>${this.entityId}</saml:Issuer>${policy}</samlp:AuthnRequest>`;
     const url = new URL(destination);
     url.searchParams.set('SAMLRequest', deflateRawSync(xml).toString('base64'));
     url.searchParams.set('RelayState', 'relay');

@@ -5,7 +5,11 @@ import { freePort } from '../../support/genkan.mjs';
 import { keyPair } from './keys.mjs';
 import { Server } from './server.mjs';
 
-const HOME = process.env.SIMPLESAMLPHP_HOME ?? '/usr/share/simplesamlphp';
+const HOME = '/usr/share/simplesamlphp';
+const MAPS = '/etc/simplesamlphp/attributemap/';
+// With a cache of compiled files, a changed configuration would count seconds later.
+const FRESH = ['-d', 'opcache.enable=0'];
+const PERSISTENT = 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent';
 
 export class SimpleSamlPhp {
   #server;
@@ -24,10 +28,11 @@ export class SimpleSamlPhp {
     await writeFile(at('config', 'config.php'), php({
       baseurlpath: `${provider.url}/`,
       certdir: `${at('cert')}/`, loggingdir: `${at('log')}/`, datadir: `${at('data')}/`, tempdir: at('tmp'), metadatadir: at('metadata'),
+      attributenamemapdir: MAPS,
       secretsalt: 'this is a test and no secret', 'auth.adminpassword': 'this is a test and no secret',
       'logging.handler': 'file', 'logging.level': 7, debug: { saml: false, backtraces: true, validatexml: false },
       'enable.saml20-idp': true, 'module.enable': { exampleauth: true },
-      attributenamemapdir: process.env.SIMPLESAMLPHP_MAPS ?? '/etc/simplesamlphp/attributemap/', 'session.cookie.secure': false, 'store.type': 'phpsession', 'session.phpsession.savepath': at('sessions'),
+      'session.cookie.secure': false, 'store.type': 'phpsession', 'session.phpsession.savepath': at('sessions'),
       'metadata.sources': [{ type: 'flatfile', directory: at('metadata') }, { type: 'xml', file: at('metadata', 'sp.xml') }],
     }));
     await writeFile(at('config', 'authsources.php'), php({
@@ -35,7 +40,7 @@ export class SimpleSamlPhp {
     }));
     await provider.configure();
     await provider.trust('<?xml version="1.0"?><md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"/>');
-    provider.#server = await Server.start('php', ['-S', `127.0.0.1:${port}`, '-t', path.join(HOME, 'www')], {
+    provider.#server = await Server.start('php', [...FRESH, '-S', `127.0.0.1:${port}`, '-t', path.join(HOME, 'www')], {
       env: { SIMPLESAMLPHP_CONFIG_DIR: at('config'), PHP_CLI_SERVER_WORKERS: '2' }, url: provider.metadataUrl, cwd: folder,
     });
     return provider;
@@ -61,10 +66,10 @@ export class SimpleSamlPhp {
       host: '__DEFAULT__', auth: 'people', privatekey: 'idp.key', certificate: 'idp.crt',
       // Both bindings of a request (a redirect binding alone is its default).
       SingleSignOnServiceBinding: ['urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect', 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST'],
-      NameIDFormat: 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent', 'simplesaml.nameidattribute': 'uid',
+      NameIDFormat: PERSISTENT,
       // The names that a university's directory releases: urn:oid:….
-      authproc: { 10: { class: 'saml:AttributeNameID', attribute: 'uid', Format: 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent' }, 100: { class: 'core:AttributeMap', 0: 'name2oid' } },
-      attributeencodings: {}, 'attributes.NameFormat': 'urn:oasis:names:tc:SAML:2.0:attrname-format:uri',
+      authproc: { 10: { class: 'saml:AttributeNameID', attribute: 'uid', Format: PERSISTENT }, 100: { class: 'core:AttributeMap', 0: 'name2oid' } },
+      'attributes.NameFormat': 'urn:oasis:names:tc:SAML:2.0:attrname-format:uri',
       ...options,
     };
     const [, rest] = php({ [this.entityId]: hosted }).split('$config');
