@@ -133,6 +133,31 @@ export function saml(world) {
       assert.ok(said.includes(mistyped), said);
     });
 
+    it('has Keycloak ask for the password again if the application wants that', async () => {
+      const browser = new UserAgent();
+      const [whom, how] = ada;
+      const first = await application.signIn(whom, { ...how, browser });
+      const isEnd = (page) => page.formWith('password');
+      const asked = await application.arrive({ ...whom, prompt: 'login' }, { ...how, browser, isEnd });
+      assert.ok(!asked.stopped && asked.url.startsWith(world.keycloak.url), asked.describe());
+      const claims = await application.redeem(await goOn(browser, asked, { credentials, until: application.redirectUri }));
+      assert.equal(claims.sub, first.sub);
+      assert.ok(claims.auth_time >= first.auth_time, `${claims.auth_time} after ${first.auth_time}`);
+    });
+
+    it('says that the person has refused', async () => {
+      await changeClient({}, { consentRequired: true });
+      const browser = new UserAgent();
+      const [whom, how] = ada;
+      const asked = await application.arrive(whom, { ...how, browser, isEnd: (page) => page.formWith('cancel') });
+      assert.ok(!asked.stopped, asked.url);
+      const until = application.redirectUri;
+      const page = await browser.submit(asked, asked.formWith('cancel'), {}, { button: 'cancel', until });
+      const { trace } = await traceOf(await goOn(browser, page, { until }));
+      assert.equal(trace.cause, 'status_request_denied');
+      await changeClient({}, { consentRequired: false });
+    });
+
     it('says that Keycloak has new keys, and takes them when its metadata are read again', async () => {
       const { id } = await world.keycloak.admin('GET', `/${REALM}`);
       await world.keycloak.admin('POST', `/${REALM}/components`, {

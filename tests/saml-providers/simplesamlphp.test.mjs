@@ -2,6 +2,8 @@
 // qualified by our entity id, and encryption by AES-CBC, which is all that its version of Debian 12 has.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { goOn } from '../support/person.mjs';
+import { UserAgent } from '../support/user-agent.mjs';
 import { certificateIn } from './support/providers.mjs';
 import { World } from './support/world.mjs';
 
@@ -78,6 +80,18 @@ describe('SimpleSAMLphp upstream of Genkan', () => {
     await world.provider.configure();
     await world.configure('--saml-sign-requests', 'off', '--saml-allow-cbc', 'off', '--saml-encrypted', 'off');
     await world.trust();
+  });
+
+  it('has it ask for the password again if the connection says so', async () => {
+    const browser = new UserAgent();
+    const first = await world.signIn({ browser });
+    await world.configure('--saml-force-authn', 'on');
+    const asked = await world.arrive({ browser, isEnd: (page) => page.formWith('password'), query: { prompt: 'login' } });
+    assert.ok(!asked.stopped && asked.url.startsWith(world.provider.url), asked.describe());
+    const { credentials, application } = world;
+    const claims = await application.redeem(await goOn(browser, asked, { credentials, until: application.redirectUri }));
+    assert.equal(claims.sub, first.sub);
+    await world.configure('--saml-force-authn', 'off');
   });
 
   it('takes a sign-in that begins there', async () => {

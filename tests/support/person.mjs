@@ -11,8 +11,11 @@ export async function goOn(browser, page, { credentials, until, isEnd = () => fa
     const login = page.formWith('password');
     const carrier = page.formWith('SAMLRequest', 'SAMLResponse');
     if (login) {
-      const name = login.controls.find((control) => ['username', 'user'].includes(control.name)).name;
-      page = await browser.submit(page, login, { [name]: credentials.username, password: credentials.password }, { until });
+      const fields = { password: credentials.password };
+      // A provider that asks again may ask for the password alone.
+      const name = login.controls.find((control) => ['username', 'user'].includes(control.name))?.name;
+      if (name) fields[name] = credentials.username;
+      page = await browser.submit(page, login, fields, { until });
     } else if (carrier) {
       page = await browser.submit(page, carrier, {}, { until });
     } else {

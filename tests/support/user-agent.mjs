@@ -78,11 +78,14 @@ export class UserAgent {
     return this.#navigate({ method: 'GET', url: new URL(url).href }, stopper(until));
   }
 
-  /** Submits a form of `page`, with `fields` over what the form already holds. */
+  /**
+   * Submits a form of `page`, with `fields` over what the form already holds. `button`: the value or the name
+   * of the one that is pressed.
+   */
   async submit(page, form, fields = {}, { until, button } = {}) {
     const values = new URLSearchParams();
     const buttons = form.controls.filter((control) => control.type === 'submit');
-    const pressed = button ? buttons.find((candidate) => candidate.value === button) : buttons[0];
+    const pressed = button ? buttons.find(({ name, value }) => [value, name].includes(button)) : buttons[0];
     for (const control of form.controls) {
       const { name, type } = control;
       if (!name || 'disabled' in control || name in fields) continue;

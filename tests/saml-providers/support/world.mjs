@@ -52,8 +52,8 @@ export class World {
     return this.genkan.cli('connection', 'update', this.connection.id, ...options);
   }
 
-  arrive(more) {
-    return this.application.arrive({ connection_id: this.connection.id }, { credentials: this.credentials, ...more });
+  arrive({ query, ...more } = {}) {
+    return this.application.arrive({ connection_id: this.connection.id, ...query }, { credentials: this.credentials, ...more });
   }
 
   signIn(more) {
