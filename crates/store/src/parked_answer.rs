@@ -20,7 +20,7 @@ use crate::row::Columns;
 use crate::seal::{OpenError, SealContext};
 use crate::{ConnectionId, Error, InstanceKey, SecretHash, Timestamp, upstream_request};
 
-/// What waits. Neither can be opened as the other.
+/// The content of a parked answer. Neither can be opened as the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// The form as it arrived.

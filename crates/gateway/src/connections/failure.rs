@@ -48,7 +48,7 @@ pub struct FailureDetails {
     pub connection_id: ConnectionId,
     pub organization_id: Option<OrganizationId>,
     pub trace: Trace,
-    /// What the provider sent, if it is worth a look.
+    /// The provider's message, if it is worth a look.
     pub message: Option<Message>,
 }
 

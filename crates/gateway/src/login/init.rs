@@ -193,7 +193,7 @@ impl InitiatedLogin {
     }
 }
 
-/// What a provider that begins a sign-in says about it.
+/// The hints of a provider that begins a sign-in.
 #[derive(Debug)]
 pub(super) struct ProviderHints {
     pub(super) login_hint: Option<String>,

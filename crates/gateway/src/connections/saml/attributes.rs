@@ -172,7 +172,7 @@ impl<'a> Mapping<'a> {
         self.common.attribute_mapping.get(attribute).map(String::as_str)
     }
 
-    /// Where one of our attributes is looked for, in this order.
+    /// The provider's names for one of our attributes, in the order in which they are looked for.
     fn sources(self, attribute: &str) -> Vec<&'a str> {
         if let Some(named) = self.named(attribute) {
             return vec![named];

@@ -1,4 +1,4 @@
-//! What a cause of SAML becomes: a failure with its remedy, and the code for the application.
+//! Turns a cause of SAML into a failure with its remedy, and into the code for the application.
 
 use genkan_protocol::Trace;
 use genkan_protocol::saml::Cause;

@@ -16,7 +16,7 @@ pub(super) struct Form {
 impl Form {
     /// # Errors
     ///
-    /// What came instead, in words.
+    /// A description of the body that came instead.
     pub(super) fn parse(body: &[u8]) -> Result<Self, &'static str> {
         let (mut response, mut relay_state) = (None, None);
         for (name, value) in url::form_urlencoded::parse(body) {

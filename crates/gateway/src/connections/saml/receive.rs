@@ -34,7 +34,7 @@ use crate::web::error::PageError;
 /// The longest form: the longest answer, base64 and percent signs included.
 pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
 
-/// What an answer that was posted leads to.
+/// The outcome of an answer that was posted.
 #[derive(Debug)]
 pub enum PostOutcome {
     /// It holds so far. The browser fetches the result at this address.
@@ -83,7 +83,7 @@ pub async fn receive(app: &App, connection_id: &str, body: &[u8]) -> Result<Post
         Err(ReceiveError::AnswerError(answer_error)) => Err(answer_error),
         Err(ReceiveError::Failed(cause)) => {
             let (interaction, trace) = (arrival.pending.map(|pending| pending.interaction), arrival.trace);
-            // What nobody waits for leaves little behind.
+            // An answer that nobody waits for leaves little behind.
             if interaction.is_none() {
                 anonymous::charge(app, Work::Miss)?;
                 if !connection.enabled {

@@ -1,4 +1,4 @@
-//! What an administrator changes so that a failed sign-in works: at each product, and at any other.
+//! Remedies: an administrator makes these changes, at each product or at any other, so that a failed sign-in works.
 //!
 //! `{acs}`, `{entity}` and `{metadata}` stand for the addresses of the connection.
 
@@ -332,12 +332,12 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// What to change for a cause.
+/// The change that a cause needs.
 pub(super) fn remedy(provider: Provider, cause: Cause) -> &'static str {
     at(provider, cause).unwrap_or_else(|| anywhere(cause))
 }
 
-/// What to change at a product that calls it something else.
+/// The change at a product that has a name of its own for it.
 pub(super) fn at(provider: Provider, cause: Cause) -> Option<&'static str> {
     let known = ROWS
         .iter()
@@ -345,7 +345,7 @@ pub(super) fn at(provider: Provider, cause: Cause) -> Option<&'static str> {
     known.map(|row| row.remedy)
 }
 
-/// What to change at a product that has no row.
+/// The change at a product that has no row.
 pub(super) const fn anywhere(cause: Cause) -> &'static str {
     match cause {
         Cause::AudienceMissing | Cause::AudienceMismatch | Cause::AudiencePlaceholder => {

@@ -416,7 +416,7 @@ async fn a_refusal_of_the_provider_goes_to_the_application() {
     assert_ne!(answer.post(&mut browser, None).await.callback().code(), "");
 }
 
-/// Anybody may post. What they post must not hide why people cannot sign in.
+/// Anybody may post. Their junk must not hide the reason why people cannot sign in.
 #[tokio::test]
 async fn the_junk_of_strangers_hides_no_failure() {
     let gateway = Gateway::start().await;

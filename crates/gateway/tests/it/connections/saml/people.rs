@@ -1,4 +1,4 @@
-//! Which user an assertion becomes.
+//! The user that an assertion becomes.
 //!
 //! Source: `docs/decisions/account-linking.md`, `docs/decisions/claims.md`.
 

@@ -23,7 +23,7 @@ static KEYS: LazyLock<[OwnKey; 2]> = LazyLock::new(|| {
     [(); 2].map(|()| OwnKey::generate("idp.acme.test", KeyPurpose::Signing, now).unwrap())
 });
 
-/// What is signed in an answer.
+/// The signed part of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signs {
     Assertion,
