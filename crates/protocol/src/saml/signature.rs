@@ -9,8 +9,7 @@ mod signed;
 mod verify;
 
 pub use algorithm::{AlgorithmPolicy, SignatureMethod};
-pub use keys::{KeyError, SigningKey, VerificationKey};
-pub use sign::SigningError;
+pub use keys::{KeyError, SigningError, SigningKey, VerificationKey};
 pub use signed::{Signed, Verified};
 pub use verify::{SignatureError, verify, verify_query};
 

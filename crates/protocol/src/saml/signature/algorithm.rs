@@ -5,8 +5,6 @@
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{self, VerificationAlgorithm};
 
-use super::keys::KeyKind;
-
 /// What a connection accepts beyond the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AlgorithmPolicy {
@@ -25,6 +23,15 @@ pub enum SignatureMethod {
     EcdsaSha256,
     EcdsaSha384,
     EcdsaSha512,
+}
+
+/// The types of key that the table of algorithms knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyKind {
+    Rsa,
+    P256,
+    P384,
+    P521,
 }
 
 impl SignatureMethod {

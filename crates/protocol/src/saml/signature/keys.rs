@@ -10,8 +10,7 @@ use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::spki::ObjectIdentifier;
 
-use super::SignatureMethod;
-use super::sign::SigningError;
+use super::algorithm::{KeyKind, SignatureMethod};
 use crate::saml::IdpCertificate;
 use crate::saml::certificate::{P256, P384, P521, RSA};
 use crate::saml::work::{self, Step};
@@ -26,15 +25,6 @@ pub struct VerificationKey {
     spki: Vec<u8>,
 }
 
-/// The types of key that the table of algorithms knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeyKind {
-    Rsa,
-    P256,
-    P384,
-    P521,
-}
-
 /// A key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -47,6 +37,20 @@ pub enum KeyError {
     /// The certificate is another key's.
     #[error("the certificate belongs to another key")]
     Mismatch,
+}
+
+/// A message cannot be signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SigningError {
+    /// The message is not XML.
+    #[error("the message cannot be read: {0}")]
+    Message(#[from] crate::saml::XmlError),
+    /// No element of it has the identifier, or it is empty.
+    #[error("the message has no element to sign")]
+    NoElement,
+    /// The element has no canonical form, or the cryptographic library could not sign.
+    #[error("the message could not be signed")]
+    Failed,
 }
 
 impl VerificationKey {

@@ -6,25 +6,11 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{ENVELOPED, EXCLUSIVE, SigningKey};
+use super::{ENVELOPED, EXCLUSIVE, SigningError, SigningKey};
 use crate::saml::canonical::{PrefixList, canonicalize, escaped_attribute};
 use crate::saml::document::Document;
 use crate::saml::names::{ASSERTION, XML_SIGNATURE};
 use crate::saml::scan::{Limits, scan};
-
-/// A message cannot be signed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SigningError {
-    /// The message is not XML.
-    #[error("the message cannot be read: {0}")]
-    Message(#[from] crate::saml::XmlError),
-    /// No element of it has the identifier, or it is empty.
-    #[error("the message has no element to sign")]
-    NoElement,
-    /// The element has no canonical form, or the cryptographic library could not sign.
-    #[error("the message could not be signed")]
-    Failed,
-}
 
 impl SigningKey {
     /// Puts an enveloped signature into the element with an identifier: behind its Issuer,
