@@ -146,16 +146,16 @@ pub(super) struct MappedIdentity {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum MappingError {
     #[error("the attribute {sources} with the e-mail address is missing")]
-    EmailMissing { sources: String },
+    Missing { sources: String },
     #[error("the attribute {source_name} is not an e-mail address: {why}")]
-    EmailMalformed {
+    Malformed {
         source_name: String,
         text: String,
         why: EmailAddressError,
     },
     /// Nobody can tell which of them is the person's.
     #[error("there are several e-mail addresses")]
-    EmailAmbiguous { found: Vec<String> },
+    Ambiguous { found: Vec<String> },
 }
 
 /// The attribute of each of ours, as the connection says.
@@ -247,7 +247,7 @@ impl<'a> Mapping<'a> {
                 if text.is_empty() {
                     continue;
                 }
-                let email = EmailAddress::parse(text).map_err(|why| MappingError::EmailMalformed {
+                let email = EmailAddress::parse(text).map_err(|why| MappingError::Malformed {
                     source_name: (*source).to_owned(),
                     text: text.to_owned(),
                     why,
@@ -257,7 +257,7 @@ impl<'a> Mapping<'a> {
             }
         }
         if found.len() > 1 {
-            return Err(MappingError::EmailAmbiguous {
+            return Err(MappingError::Ambiguous {
                 found: found.into_iter().collect(),
             });
         }
@@ -266,14 +266,12 @@ impl<'a> Mapping<'a> {
             let may = is_address && self.named("email").is_none();
             may.then(|| EmailAddress::parse(assertion.name_id.value.trim()).ok())?
         };
-        first
-            .or_else(by_name_id)
-            .ok_or_else(|| MappingError::EmailMissing {
-                sources: match self.named("email") {
-                    Some(named) => named.to_owned(),
-                    None => "email".to_owned(),
-                },
-            })
+        first.or_else(by_name_id).ok_or_else(|| MappingError::Missing {
+            sources: match self.named("email") {
+                Some(named) => named.to_owned(),
+                None => "email".to_owned(),
+            },
+        })
     }
 
     fn groups(self, assertion: &Assertion, trace: &mut Trace) -> Option<Vec<String>> {

@@ -208,12 +208,12 @@ fn no_person(
     mut trace: Trace,
 ) -> SignInFailure {
     let (cause, expected, received) = match error {
-        MappingError::EmailMissing { sources } => (
+        MappingError::Missing { sources } => (
             Cause::MandatoryAttributeMissing,
             format!("an e-mail address in the attribute {sources}"),
             format!("not there; attributes: {}", attributes::names(attributes)),
         ),
-        MappingError::EmailMalformed {
+        MappingError::Malformed {
             source_name,
             text,
             why,
@@ -222,7 +222,7 @@ fn no_person(
             format!("an e-mail address in the attribute {source_name}"),
             format!("\"{text}\", which is none: {why}"),
         ),
-        MappingError::EmailAmbiguous { found } => (
+        MappingError::Ambiguous { found } => (
             Cause::AttributeAmbiguous,
             "one e-mail address".to_owned(),
             found.join(", "),
