@@ -74,7 +74,8 @@ impl Given {
             .into_iter()
             .map(|certificate| VerificationKey::new(certificate).unwrap());
         let certificate = IdpCertificate::parse_all(&read("sp-decryption.crt")).unwrap();
-        let pkcs8 = STANDARD.decode(read("sp-decryption.pkcs8.b64").trim()).unwrap();
+        let pkcs8: String = read("sp-decryption.pkcs8.b64").split_ascii_whitespace().collect();
+        let pkcs8 = STANDARD.decode(pkcs8).unwrap();
         let octets = STANDARD.decode(&form).unwrap();
         let text = String::from_utf8(octets.clone()).unwrap();
         let (_, instant) = text.split_once("IssueInstant=\"").unwrap();
