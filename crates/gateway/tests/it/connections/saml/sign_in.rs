@@ -64,7 +64,7 @@ async fn a_provider_without_a_redirect_is_asked_by_a_form() {
     let form = page.form();
     assert_eq!(form.action, "https://idp.acme.test/sso");
     let octets =
-        genkan_protocol::saml::binding::decode_request(&form.field("SAMLRequest").unwrap(), false).unwrap();
+        genkan_protocol::saml::binding::decode_request(form.field("SAMLRequest").unwrap(), false).unwrap();
     let request = genkan_protocol::saml::AuthnRequest::parse(&octets).unwrap();
     assert!(request.force_authn);
     assert_eq!(
