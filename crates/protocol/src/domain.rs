@@ -73,6 +73,24 @@ impl Domain {
         Ok(Self(ascii))
     }
 
+    /// Parses a domain name that somebody else sends, who may want it to be taken for another.
+    ///
+    /// # Errors
+    ///
+    /// As [`Domain::parse`], and [`DomainError::Syntax`] if a letter beyond ASCII becomes an ASCII letter, a dot
+    /// or nothing (UTS #46 §4): `ａcme.test` would be `acme.test`.
+    pub(crate) fn parse_as_written(text: &str) -> Result<Self, DomainError> {
+        let is_another = |c: char| match Host::parse(&format!("a{c}.test")) {
+            Ok(Host::Domain(alone)) => !alone.starts_with("xn--"),
+            // Some letters stand beside their own kind only: the whole name decides.
+            Ok(Host::Ipv4(_) | Host::Ipv6(_)) | Err(_) => false,
+        };
+        if text.chars().any(|c| !c.is_ascii() && is_another(c)) {
+            return Err(DomainError::Syntax);
+        }
+        Self::parse(text)
+    }
+
     /// The normalized text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -72,7 +72,7 @@ impl EmailAddress {
             return Err(EmailAddressError::Length);
         }
         let local = lower_case_local_part(local).ok_or(EmailAddressError::LocalPart)?;
-        let domain = Domain::parse(domain).map_err(|_| EmailAddressError::Domain)?;
+        let domain = Domain::parse_as_written(domain).map_err(|_| EmailAddressError::Domain)?;
         let address = format!("{local}@{domain}");
         // A-labels and lower case may be longer than what was typed.
         if address.len() > 254 || local.len() > 64 {
@@ -208,6 +208,40 @@ mod tests {
             ("!#$%&'*/=?^`{|}~@example.com", "!#$%&'*/=?^`{|}~@example.com"),
         ] {
             assert_eq!(EmailAddress::parse(text).unwrap().as_str(), address);
+        }
+    }
+
+    /// A provider compares octets: to it each of these is an address of its own.
+    #[test]
+    fn a_domain_that_would_become_another_is_refused() {
+        for domain in [
+            "acme.test\u{200b}",
+            "ac\u{ad}me.test",
+            "acme\u{2060}.test",
+            "acme.test\u{fe0f}",
+            "\u{ff41}cme.test",
+            "acme\u{3002}test",
+            "acme\u{ff0e}test",
+            "\u{1d41a}cme.test",
+            "acme.te\u{17f}t",
+            "\u{212a}elvin.test",
+            "acme.tes\u{24e3}",
+        ] {
+            assert_eq!(
+                EmailAddress::parse(&format!("ada@{domain}")),
+                Err(EmailAddressError::Domain),
+                "{domain:?}"
+            );
+        }
+        for domain in [
+            "bücher.example",
+            "BÜCHER.example",
+            "玄関.example",
+            "संगठन.भारत",
+            "مثال.إختبار",
+        ] {
+            let email = EmailAddress::parse(&format!("ada@{domain}")).unwrap();
+            assert!(email.domain().as_str().starts_with("xn--"), "{domain}");
         }
     }
 

@@ -20,7 +20,37 @@ pub fn is_plain(name: &str) -> bool {
     !name.contains(is_command)
 }
 
-/// The name without such characters.
+/// Whether nobody sees a character: two texts that differ by it look the same.
+///
+/// Source: Unicode, `Default_Ignorable_Code_Point`, and the separators of lines and paragraphs.
+///
+/// ```
+/// assert!(genkan_protocol::name::is_invisible('\u{200b}'));
+/// assert!(!genkan_protocol::name::is_invisible('é'));
+/// ```
+#[must_use]
+pub const fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fff8}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The name without control characters.
 ///
 /// ```
 /// assert_eq!(genkan_protocol::name::clean("Ada \u{1b}[31mLovelace"), "Ada [31mLovelace");

@@ -29,6 +29,17 @@ pub enum Content {
     Assertion,
 }
 
+impl Content {
+    /// The one that it is not.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Form => Self::Assertion,
+            Self::Assertion => Self::Form,
+        }
+    }
+}
+
 /// How long a form waits. The browser fetches it at once, unless the network is slow.
 pub const LIFETIME: Duration = Duration::from_mins(5);
 /// How long an assertion waits. It signs in whoever fetches it in the right browser, so this is shorter.

@@ -1,6 +1,7 @@
 //! `genkan trace list|show`
 
 use clap::{Args, Subcommand};
+use genkan_protocol::name;
 use genkan_protocol::trace::{Check, CheckOutcome};
 use genkan_store::login_trace::{self, LoginTrace};
 use genkan_store::{Error, TraceId, login_message};
@@ -91,26 +92,23 @@ impl TraceView<'_> {
             ("Application", optional(&self.client_id)),
         ]);
         let message = match &self.message {
-            // It is a stranger's, and the terminal must not obey it.
-            Some(message) => format!("\nThe provider's answer:\n{}", one_line_each(message)),
+            Some(message) => format!("\nThe provider's answer:\n{message}\n"),
             None => String::new(),
         };
         format!("{head}\n{}{message}", checks(self.checks))
     }
 }
 
-/// The message, with line feeds and tabs, and without any other control character.
-fn one_line_each(message: &str) -> String {
+/// The message, with line feeds and tabs, and without any other control character and without letters that nobody
+/// sees. It is a stranger's, and the terminal must not obey it. JSON does not escape the control characters
+/// beyond ASCII.
+fn printable(message: &str) -> String {
     let visible = |letter: char| match letter {
         '\n' | '\t' => letter,
-        letter if letter.is_control() => char::REPLACEMENT_CHARACTER,
+        letter if letter.is_control() || name::is_invisible(letter) => char::REPLACEMENT_CHARACTER,
         letter => letter,
     };
-    message
-        .chars()
-        .map(visible)
-        .chain(std::iter::once('\n'))
-        .collect()
+    message.chars().map(visible).collect()
 }
 
 /// One line for each check.
@@ -213,7 +211,7 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
             .remedy("Traces are kept for 30 days; `genkan trace list` shows those there are.")
     })?;
     let view = TraceView {
-        message,
+        message: message.as_deref().map(printable),
         ..TraceView::from(&trace)
     };
     context.console.print(&view, || view.text())

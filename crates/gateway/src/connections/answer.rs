@@ -88,10 +88,13 @@ pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String,
     let connection = app
         .db()
         .tx(async |tx| -> Result<_, Error> {
-            if !parked_answer::park(tx, &answer, now).await? {
+            // A SAML provider's answer is verified before it waits.
+            let connection = connection::find(tx, &id).await?;
+            let Some(connection) = connection.filter(|found| found.settings.as_saml().is_none()) else {
                 return Ok(None);
-            }
-            connection::find(tx, &id).await
+            };
+            let is_parked = parked_answer::park(tx, &answer, now).await?;
+            Ok(is_parked.then_some(connection))
         })
         .await?
         .ok_or(AnswerError::Unsolicited)?;
@@ -126,9 +129,13 @@ pub async fn finish_parked(
         .await?
         .filter(|parked| parked.connection_id == connection_id)
         .ok_or(AnswerError::Unsolicited)?;
-    let body = parked
-        .open(app.instance_key(), content)
-        .map_err(PageError::internal)?;
+    let key = app.instance_key();
+    let body = match parked.open(key, content) {
+        Ok(body) => body,
+        // The handle of an answer of the other kind.
+        Err(_) if parked.open(key, content.other()).is_ok() => return Err(AnswerError::Unsolicited),
+        Err(error) => return Err(PageError::internal(error).into()),
+    };
     let returned = match content {
         Content::Form => CallbackParameters::Form(Parameters::parse_answer(&body).map_err(|_| garbled())?),
         Content::Assertion => {
@@ -236,6 +243,10 @@ impl ProviderAnswer {
                 // A replay is committed: it uses the request up, as every answer does.
                 let is_replayed = match &self.returned {
                     CallbackParameters::Assertion(answer) => {
+                        // A key that was thrown out meanwhile vouches for nobody any more.
+                        if !answer.was_verified_for(&connection) {
+                            return Err(AnswerError::Unsolicited);
+                        }
                         let used = answer.used(&self.connection_id, Some(self.state), now);
                         !saml_assertion::use_up(tx, &used).await?
                     }

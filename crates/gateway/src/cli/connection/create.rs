@@ -26,11 +26,12 @@ Examples:
       --saml-entity-id https://idp.acme.com --saml-certificate-file idp.pem \\
       --saml-sso-url https://idp.acme.com/sso
 
-By OpenID Connect, the endpoints are read from the issuer's discovery document. For a provider
-without one, name them all: --authorize-uri, --token-uri and --jwks-uri, and
---user-info-uri if it has one. By SAML, all is read from the provider's metadata;
-without them, name entity id, sign-on URL and certificate. The command prints
-what to enter at the provider. `genkan connection update` can change all of it.";
+By OpenID Connect, the endpoints are read from the issuer's discovery document.
+For a provider without one, name them all: --authorize-uri, --token-uri and
+--jwks-uri, and --user-info-uri if it has one. By SAML, all is read from the
+provider's metadata; without them, name entity id, sign-on URL and certificate.
+The command prints what to enter at the provider. `genkan connection update` can
+change all of it.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

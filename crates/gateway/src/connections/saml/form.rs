@@ -39,7 +39,8 @@ impl Form {
         }
         Ok(Self {
             response: Zeroizing::new(response),
-            relay_state,
+            // Some pages send the field although they have lost its value.
+            relay_state: relay_state.filter(|text| !text.is_empty()),
         })
     }
 }

@@ -22,11 +22,11 @@ mod verified;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use genkan_protocol::Trace;
 use genkan_protocol::saml::{
     AuthnRequest, Cause, ContextComparison, NameId, NameIdFormat, RequestedContext, SigningError, SigningKey,
     binding,
 };
-use genkan_protocol::{EmailAddress, Trace};
 use genkan_store::Secret;
 use genkan_store::connection::{self, Connection, RequestBinding, SamlSettings, ServiceProvider};
 use genkan_store::upstream_request::ExpectedAnswer;
@@ -188,16 +188,17 @@ pub(super) fn finish(
 }
 
 /// The provider's identifier of the person. The qualifiers were checked, and are no part of it.
+///
+/// Providers write the letters of an address large and small, as people do. Only ASCII is folded: the lower
+/// case of the Kelvin sign is a k, and IDNA drops letters that nobody sees, so any other rule would make two
+/// people of the provider one person here.
 fn subject(name_id: &NameId) -> String {
-    let value = name_id.value.trim();
-    if name_id.format.as_deref() == Some(NameIdFormat::Email.uri()) {
-        // Providers write one address in several ways, as people do.
-        return match EmailAddress::parse(value) {
-            Ok(email) => email.as_str().to_owned(),
-            Err(_) => value.to_lowercase(),
-        };
+    let value = &name_id.value;
+    let is_address = name_id.format.as_deref() == Some(NameIdFormat::Email.uri());
+    match is_address && value.is_ascii() {
+        true => value.to_ascii_lowercase(),
+        false => value.clone(),
     }
-    value.to_owned()
 }
 
 /// The attributes make no person: the address is missing or invalid, or there are two.

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::anonymous::{self, LimitExceeded, Work};
 use crate::app::App;
+use crate::connections::failure::Message;
 use crate::connections::{AnswerError, SignInFailure, not_active, unknown};
 use crate::web::error::PageError;
 
@@ -82,6 +83,7 @@ pub async fn receive(app: &App, connection_id: &str, body: &[u8]) -> Result<Post
         Ok(received) => Ok(received),
         Err(ReceiveError::AnswerError(answer_error)) => Err(answer_error),
         Err(ReceiveError::Failed(cause)) => {
+            let message = arrival.message();
             let (interaction, trace) = (arrival.pending.map(|pending| pending.interaction), arrival.trace);
             // An answer that nobody waits for leaves little behind.
             if interaction.is_none() {
@@ -90,7 +92,6 @@ pub async fn receive(app: &App, connection_id: &str, body: &[u8]) -> Result<Post
                     return Err(not_active().into());
                 }
             }
-            let message = arrival.xml.map(|xml| message::of(&xml, cause));
             Ok(PostOutcome::Failed {
                 interaction,
                 failure: failure(&connection, &arrival.sp, cause, trace).with_message(message),
@@ -180,14 +181,19 @@ impl Arrival<'_> {
             return Err(not_active().into());
         }
         let assertion = self.validate(&answer).await?;
-        let verified = VerifiedAnswer {
-            assertion,
-            trace: std::mem::take(&mut self.trace),
-        };
+        let trace = std::mem::take(&mut self.trace);
+        let verified = VerifiedAnswer::new(assertion, trace, self.settings).map_err(PageError::internal)?;
         match &self.pending {
             Some(pending) => self.park(pending, &verified).await,
             None => self.begin(verified, form.relay_state).await,
         }
+    }
+
+    /// What the trace of a failure shows of the answer.
+    fn message(&self) -> Option<Message> {
+        let state = self.pending.as_ref().map(|pending| pending.state.expose());
+        let is_signed = response::was_signed(&self.trace);
+        Some(message::of(self.xml.as_ref()?, is_signed, state))
     }
 
     fn is_test(&self) -> bool {
@@ -457,7 +463,7 @@ impl Arrival<'_> {
         Ok(PostOutcome::Initiated(Box::new(InitiatedSignIn {
             connection: self.connection.clone(),
             login_hint: mapped.ok().map(|mapped| mapped.email.as_str().to_owned()),
-            relay_state: relay_state.filter(|text| !text.is_empty()),
+            relay_state,
         })))
     }
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan_protocol::saml::{Assertion, Cause};
 use genkan_protocol::{Timestamp, Trace};
-use genkan_store::connection::Connection;
+use genkan_store::connection::{Connection, SamlSettings};
 use genkan_store::saml_assertion::UsedAssertion;
 use genkan_store::{ConnectionId, SecretHash};
 use serde::{Deserialize, Serialize};
@@ -23,9 +25,41 @@ pub struct VerifiedAnswer {
     pub(super) assertion: Assertion,
     /// The checks so far.
     pub(super) trace: Trace,
+    /// The settings under which it was verified.
+    settings: String,
+}
+
+/// Names settings: others have another name.
+fn fingerprint(settings: &SamlSettings) -> Result<String, serde_json::Error> {
+    let json = serde_json::to_vec(settings)?;
+    Ok(URL_SAFE_NO_PAD.encode(SecretHash::of(&json).as_bytes()))
 }
 
 impl VerifiedAnswer {
+    /// An assertion that was verified under these settings.
+    ///
+    /// # Errors
+    ///
+    /// [`serde_json::Error`] if the settings cannot be written, which does not happen.
+    pub(super) fn new(
+        assertion: Assertion,
+        trace: Trace,
+        settings: &SamlSettings,
+    ) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            assertion,
+            trace,
+            settings: fingerprint(settings)?,
+        })
+    }
+
+    /// Whether the connection still has the settings under which it was verified: the certificates, the
+    /// provider's entity ID and what else counts.
+    pub(in crate::connections) fn was_verified_for(&self, connection: &Connection) -> bool {
+        let settings = connection.settings.as_saml();
+        settings.and_then(|settings| fingerprint(settings).ok()).as_ref() == Some(&self.settings)
+    }
+
     /// Reads what was parked.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::saml::Cause;
 use crate::saml::scan::{XmlError, XmlErrorKind};
+use crate::trace::CheckOutcome;
 use crate::{Timestamp, Trace};
 
 /// The checks of [`Answer::read`](super::Answer::read), which need no setting of the connection.
@@ -80,6 +81,13 @@ pub(super) const AUTHN_INSTANT: &str = "Time of authentication";
 pub(super) const AUTHN_CONTEXT: &str = "Authentication context";
 pub(super) const NAME_ID: &str = "NameID";
 pub(super) const NAME_ID_FORMAT: &str = "Format of the NameID";
+
+/// Whether a registered key signed the answer that left this trace, as the connection demands it. What comes
+/// before that check may be anybody's.
+pub fn was_signed(trace: &Trace) -> bool {
+    let mut checks = trace.checks().iter();
+    checks.any(|check| check.name == SIGNED_PARTS && check.outcome == CheckOutcome::Passed)
+}
 
 /// Notes that are no check: they appear only if there is something to say.
 pub(super) const CLOCK: &str = "Clocks";

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Content;
 use super::checks::{ATTRIBUTES, Checks, Failed, GROUPS, NAME_ID, NAME_ID_FORMAT};
+use crate::name;
 use crate::saml::assertion::{NameId, is_groups_link};
 use crate::saml::names::ASSERTION;
 use crate::saml::signature::Signed;
@@ -63,6 +64,11 @@ fn name_id(assertion: Signed<'_>) -> Result<NameId, Failed> {
     }
     if value.chars().any(char::is_control) {
         return Err(malformed("control characters in it"));
+    }
+    // A space of another width looks like a space; the Braille pattern without dots is one to the eye.
+    let is_space = |c: char| (c.is_whitespace() && c != ' ') || c == '\u{2800}';
+    if value.chars().any(|c| name::is_invisible(c) || is_space(c)) {
+        return Err(malformed("characters in it that nobody sees"));
     }
     if value.chars().nth(MAX_NAME).is_some() {
         return Err(malformed(&format!("more than {MAX_NAME} characters")));

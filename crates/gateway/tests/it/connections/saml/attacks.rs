@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use genkan_db::p;
-use genkan_store::{parked_answer, upstream_request};
+use genkan_store::{login_message, parked_answer, upstream_request};
 use genkan_testkit::{Gateway, Rp, on_each_engine};
 use http::Method;
 
@@ -172,6 +172,80 @@ async fn a_connection_that_is_switched_off_meanwhile_signs_nobody_in() {
         assert_eq!(parked(gateway).await, 0);
     })
     .await;
+}
+
+/// A provider that leaves the connection vouches for nobody from that moment on, and so does its key.
+#[tokio::test]
+async fn settings_that_change_meanwhile_count() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (acme, rp) = world(gateway).await;
+        let mut browser = gateway.browser();
+        let asked = ask(&mut browser, &rp).await;
+        let answer = asked.answer(gateway, "ada@acme.test");
+        let (_, place) = deliver(gateway, &answer.acs, &answer.encoded()).await;
+        acme.change_connection(|connection| {
+            lead_there(connection, |saml| {
+                saml.idp_entity_id = Some("https://another.acme.test/".to_owned());
+            });
+        })
+        .await;
+        let page = browser.open(&format!("{}{place}", gateway.url())).await.page();
+        assert_eq!(page.heading(), "We did not expect this sign-in");
+        assert!(browser.cookies.get("genkan_session").is_none());
+        // Nothing is used up: with the provider back its answer can be sent again.
+        acme.change_connection(|connection| lead_there(connection, |_| {}))
+            .await;
+        answer
+            .post(&mut browser, Some(&asked.relay_state))
+            .await
+            .callback()
+            .code();
+    })
+    .await;
+}
+
+/// Each kind of connection has its own addresses, and an answer of one kind is none of the other.
+#[tokio::test]
+async fn an_answer_counts_only_at_the_address_of_its_kind() {
+    let gateway = Gateway::start().await;
+    let (acme, rp) = world(&gateway).await;
+    let mut browser = gateway.browser();
+    let asked = ask(&mut browser, &rp).await;
+    let other = format!("{}/sso/v1/oidc/{}/callback", gateway.url(), acme.connection_id());
+    let reply = gateway
+        .call(Method::POST, other.strip_prefix(gateway.url()).unwrap())
+        .body(
+            "application/x-www-form-urlencoded",
+            format!("state={}&code=x", asked.relay_state),
+        )
+        .send()
+        .await;
+    assert_eq!(reply.status.as_u16() / 100, 4);
+    assert_eq!(parked(&gateway).await, 0);
+    let answer = asked.answer(&gateway, "ada@acme.test");
+    let (_, place) = deliver(&gateway, &answer.acs, &answer.encoded()).await;
+    let (_, handle) = place.rsplit_once('/').unwrap();
+    let page = browser.open(&format!("{other}/{handle}")).await.page();
+    assert_eq!(page.heading(), "We did not expect this sign-in");
+}
+
+/// What nobody signed is not kept as long as what the provider signed, whatever else is wrong with it.
+#[tokio::test]
+async fn an_unsigned_answer_to_no_request_is_kept_for_a_day() {
+    let gateway = Gateway::start().await;
+    let (acme, _) = world(&gateway).await;
+    let answer = Answer::unsolicited(&gateway, &acme, "ada@acme.test").with(|answer| {
+        answer.signs = Signs::Nothing;
+        answer.in_response_to = Some(format!("_{}", "A".repeat(43)));
+    });
+    let arrival = answer.post(&mut gateway.browser(), None).await;
+    assert_eq!(cause(&gateway, arrival).await, "request_unknown");
+    assert_eq!(count(&gateway, "SELECT COUNT(*) FROM login_messages").await, 1);
+    gateway
+        .clock()
+        .advance(login_message::UNVERIFIED + Duration::from_secs(1));
+    gateway.sweep().await;
+    assert_eq!(count(&gateway, "SELECT COUNT(*) FROM login_messages").await, 0);
 }
 
 #[tokio::test]

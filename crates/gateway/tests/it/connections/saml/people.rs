@@ -105,6 +105,44 @@ async fn an_address_as_name_id_is_compared_as_addresses_are() {
     assert_eq!(outcome, Err("subject_changed".to_owned()));
 }
 
+/// Whoever may choose a user name at the provider must not become a colleague by one that looks like theirs.
+#[tokio::test]
+async fn names_that_look_alike_are_two_people() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (_, rp) = world(gateway).await;
+        let named = async |name: &str, email: &str| {
+            arrive(gateway, &rp, |answer| {
+                answer.name_id = (name.to_owned(), NameIdFormat::Email);
+                set(answer, &[("email", &[email])]);
+            })
+            .await
+        };
+        let kate = named("kate@acme.test", "kate@acme.test").await.unwrap();
+        // The Kelvin sign, whose lower case is a k, and a letter of full width, of which IDNA makes an a.
+        for (name, email) in [
+            ("\u{212a}ate@acme.test", "eve@acme.test"),
+            ("kate@\u{ff41}cme.test", "mallory@acme.test"),
+        ] {
+            let other = named(name, email).await.unwrap();
+            assert_ne!(other["sub"], kate["sub"], "{name}");
+        }
+        for invisible in [
+            "\u{200b}", "\u{ad}", "\u{2060}", "\u{feff}", "\u{202e}", "\u{fe0f}",
+        ] {
+            let name = format!("kate@acme.test{invisible}");
+            assert_eq!(
+                named(&name, "trudy@acme.test").await,
+                Err("name_id_malformed".to_owned()),
+                "{name:?}"
+            );
+        }
+        let again = named("KATE@Acme.Test", "kate@acme.test").await.unwrap();
+        assert_eq!(again["sub"], kate["sub"]);
+        assert_eq!(again["email"], "kate@acme.test");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn attributes_are_found_under_the_names_of_products() {
     let gateway = Gateway::start().await;
