@@ -12,7 +12,13 @@ describe('Keycloak upstream of Genkan', () => {
   const world = {};
 
   before(async () => {
-    [world.genkan, world.keycloak] = await Promise.all([Genkan.dev(), Keycloak.start(process.env.KEYCLOAK_HOME)]);
+    // Each is known as soon as it runs, so that it is stopped if the other one does not start.
+    const starts = [
+      Genkan.dev().then((genkan) => { world.genkan = genkan; }),
+      Keycloak.start(process.env.KEYCLOAK_HOME).then((keycloak) => { world.keycloak = keycloak; }),
+    ];
+    const failed = (await Promise.allSettled(starts)).find(({ status }) => status === 'rejected');
+    if (failed) throw failed.reason;
   });
   after(async () => {
     await world.genkan?.stop();
