@@ -30,8 +30,8 @@ By OpenID Connect, the endpoints are read from the issuer's discovery document.
 For a provider without one, name them all: --authorize-uri, --token-uri and
 --jwks-uri, and --user-info-uri if it has one. By SAML, all is read from the
 provider's metadata; without them, name entity id, sign-on URL and certificate.
-The command prints what to enter at the provider. `genkan connection update` can
-change all of it.";
+The command prints what to enter at the provider. All of it can be changed by
+`genkan connection update`.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
