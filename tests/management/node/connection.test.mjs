@@ -6,7 +6,7 @@ import { messages, sdk } from './support/sdk.mjs';
 import { badRequest, cli, get, gone, newOrganization, notFound, scalekit, send, signIn, world } from './support/world.mjs';
 
 const { ConnectionProvider, ConnectionType, ConnectionStatus } = messages('connections/connections');
-const CERTIFICATE = readFileSync(new URL('../../../crates/gateway/tests/fixtures/saml_certificate.pem', import.meta.url), 'utf8');
+const CERTIFICATE = readFileSync(new URL('../../../crates/api/tests/it/saml_certificate.pem', import.meta.url), 'utf8');
 const NOBODY = 'conn_100000000000000000001';
 
 describe('connection', () => {
