@@ -105,7 +105,7 @@ async fn an_address_as_name_id_is_compared_as_addresses_are() {
     assert_eq!(outcome, Err("subject_changed".to_owned()));
 }
 
-/// Whoever may choose a user name at the provider must not become a colleague by one that looks like theirs.
+/// A person who may choose a user name at the provider must not become a colleague by one that looks alike.
 #[tokio::test]
 async fn names_that_look_alike_are_two_people() {
     on_each_engine(async |gateway: &Gateway| {
