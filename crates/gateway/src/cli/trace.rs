@@ -2,8 +2,9 @@
 
 use clap::{Args, Subcommand};
 use genkan_protocol::trace::{Check, CheckOutcome};
+use genkan_store::login_message::{self, LoginMessage};
 use genkan_store::login_trace::{self, LoginTrace};
-use genkan_store::{Error, TraceId, login_message};
+use genkan_store::{Error, TraceId};
 use serde::Serialize;
 
 use super::instance::{Instance, PageArgs, parse_id};
@@ -18,7 +19,10 @@ Examples:
 
 The error page shows the number of the trace. A trace contains each check of
 the sign-in, with the expected and the received value, and how to correct the
-failure. It contains no secret and no token.";
+failure. Our request and the provider's answer follow, as far as they were
+kept. It contains no secret and no token.
+
+The reference of causes is docs/reference/causes.md.";
 
 /// Traces: the checks of failed sign-ins
 #[derive(Debug, Args)]
@@ -57,9 +61,9 @@ struct TraceView<'a> {
     connection_id: Option<String>,
     client_id: Option<String>,
     checks: &'a [Check],
-    /// What the provider sent, without what could be used again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    /// Our request and the provider's answer, without what could be used again.
+    #[serde(flatten)]
+    messages: LoginMessage,
 }
 
 impl<'a> From<&'a LoginTrace> for TraceView<'a> {
@@ -73,7 +77,7 @@ impl<'a> From<&'a LoginTrace> for TraceView<'a> {
             connection_id: trace.connection_id.as_ref().map(ToString::to_string),
             client_id: trace.client_id.as_ref().map(ToString::to_string),
             checks: trace.trace.checks(),
-            message: None,
+            messages: LoginMessage::default(),
         }
     }
 }
@@ -90,12 +94,18 @@ impl TraceView<'_> {
             ("Connection", optional(&self.connection_id)),
             ("Application", optional(&self.client_id)),
         ]);
-        let message = match &self.message {
+        let message = |what: &str, text: &Option<String>| match text {
             // It is a stranger's, and the terminal must not obey it.
-            Some(message) => format!("\nThe provider's answer:\n{}", one_line_each(message)),
+            Some(text) => format!("\n{what}:\n{}", one_line_each(text)),
             None => String::new(),
         };
-        format!("{head}\n{}{message}", checks(self.checks))
+        let LoginMessage { request, answer } = &self.messages;
+        format!(
+            "{head}\n{}{}{}",
+            checks(self.checks),
+            message("Our request", request),
+            message("The provider's answer", answer)
+        )
     }
 }
 
@@ -200,7 +210,7 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
     }
     let id: TraceId = parse_id(text)?;
     let now = instance.now;
-    let (found, message) = instance
+    let (found, messages) = instance
         .read(async |tx| -> Result<_, Error> {
             Ok((
                 login_trace::find(tx, &id).await?,
@@ -209,11 +219,13 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
         })
         .await?;
     let trace = found.ok_or_else(|| {
-        Failure::not_found(format!("There is no trace {id}."))
-            .remedy("Traces are kept for 30 days; `genkan trace list` shows those there are.")
+        Failure::not_found(format!("There is no trace {id}.")).remedy(
+            "Traces are kept for 30 days, and those of answers that no provider has signed for a day; \
+                 `genkan trace list` shows those there are.",
+        )
     })?;
     let view = TraceView {
-        message,
+        messages: messages.unwrap_or_default(),
         ..TraceView::from(&trace)
     };
     context.console.print(&view, || view.text())

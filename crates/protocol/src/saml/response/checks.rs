@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::saml::Cause;
 use crate::saml::scan::{XmlError, XmlErrorKind};
+use crate::trace::{Check, CheckOutcome};
 use crate::{Timestamp, Trace};
 
 /// The checks of [`Answer::read`](super::Answer::read), which need no setting of the connection.
@@ -86,6 +87,13 @@ pub(super) const CLOCK: &str = "Clocks";
 pub(super) const CERTIFICATE: &str = "Certificate";
 pub(super) const ATTRIBUTES: &str = "Attributes";
 pub(super) const GROUPS: &str = "Groups";
+
+/// Whether a key of the connection has signed the parts of the answer that it must sign.
+/// Only then does the provider stand behind it; anybody can make any other answer.
+pub fn is_signed(trace: &Trace) -> bool {
+    let is_passed = |check: &Check| check.name == SIGNED_PARTS && check.outcome == CheckOutcome::Passed;
+    trace.checks().iter().any(is_passed)
+}
 
 /// A check that failed, before it is in the trace.
 #[derive(Debug)]
