@@ -60,7 +60,7 @@ export function oidc(world) {
       assert.equal(page.heading, 'We could not sign you in');
       assert.equal(trace.cause, 'failed_to_exchange_token');
       assert.match(said, /401 unauthorized_client/);
-      assert.match(trace.remedy, /^Check client ID and client secret of the connection/);
+      assert.match(trace.remedy, /Check client ID and client secret of the connection/);
       await configure('--client-secret', CLIENT.secret);
       await signIn('ada');
     });
@@ -88,7 +88,7 @@ export function oidc(world) {
       await configure('--client-secret', 'not the secret');
       const wrong = await traceOf('ada');
       assert.equal(wrong.trace.cause, 'pushed_request_refused');
-      assert.match(wrong.trace.remedy, /^Check client ID and client secret of the connection/);
+      assert.match(wrong.trace.remedy, /Check client ID and client secret of the connection/);
       await configure('--client-secret', CLIENT.secret);
       await changeClient({ redirectUris: ['https://elsewhere.test/callback'] });
       const unknown = await traceOf('ada');

@@ -34,6 +34,9 @@ pub(crate) struct Tally {
 pub(crate) enum Subject {
     /// Sign-ins that failed at this connection.
     Connection(ConnectionId),
+    /// Those by an answer that the provider has not signed. Strangers can cause them, so they are counted
+    /// apart, and do not use up the traces of the others.
+    Unsigned(ConnectionId),
     /// Requests of this client that were refused for this reason, which is a code of ours or of RFC 6749.
     Client(ClientId, String),
 }
@@ -66,7 +69,7 @@ pub(crate) struct FailureRecord {
 impl Subject {
     fn entry<'a>(&'a self, failure: &'a FailureRecord) -> Entry<'a> {
         let entry = match self {
-            Self::Connection(connection_id) => {
+            Self::Connection(connection_id) | Self::Unsigned(connection_id) => {
                 let entry = Entry::new(Kind::LoginFailed).connection(connection_id);
                 match &failure.client_id {
                     Some(client_id) => entry.client(client_id),

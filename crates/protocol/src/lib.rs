@@ -9,12 +9,14 @@
 //! - [`oidc`]: discovery, the claims of our tokens, validation of foreign ID tokens
 //! - [`saml`]: requests, answers and metadata: signatures, encryption and every check of a SAML sign-in
 //! - [`EmailAddress`] and [`Domain`]: what decides which organization a person belongs to
+//! - [`causes!`]: tables of the reasons why a sign-in fails
 //! - [`json`]: the one reader of JSON that strangers send
 //! - [`name`]: names that people read, and the characters that they must not have
 //! - [`Trace`]: what was checked at a login, for the people who repair it
 
 #![warn(missing_docs)]
 
+mod cause;
 mod domain;
 mod email;
 mod encoding;

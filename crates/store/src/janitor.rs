@@ -126,6 +126,15 @@ const JOBS: &[Job] = &[
     job!("connection_keys", "id", "ends_at", no_longer),
     job!("grants", "id", "expires_at", a_day),
     job!("sessions", "id", "ended_at", |kept| kept.ended_sessions),
+    // An answer that nobody signed goes with its trace. Other traces stay longer than their messages.
+    Job {
+        what: "login_traces",
+        sql: "DELETE FROM login_traces WHERE id IN
+                (SELECT t.id FROM login_messages m JOIN login_traces t ON t.id = m.trace_id
+                  WHERE m.expires_at < $1 AND m.expires_at <= t.created_at + 86400000000
+                  ORDER BY m.expires_at LIMIT $2)",
+        kept: no_longer,
+    },
     job!("login_messages", "trace_id", "expires_at", no_longer),
     job!("login_traces", "id", "created_at", |kept| kept.failed_sign_ins),
     job!("connection_tests", "id", "created_at", a_day),

@@ -43,6 +43,12 @@ pub enum ExpectedAnswer {
         code_verifier: Option<Secret>,
         /// The provider was asked to answer by a form, and not in the query.
         form_post: bool,
+        /// The `prompt` of the request, for the people who read the trace of a failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt: Option<String>,
+        /// Its `login_hint`, for them too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        login_hint: Option<String>,
     },
     #[serde(rename = "SAML")]
     Saml {

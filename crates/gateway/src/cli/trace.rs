@@ -3,8 +3,9 @@
 use clap::{Args, Subcommand};
 use genkan_protocol::name;
 use genkan_protocol::trace::{Check, CheckOutcome};
+use genkan_store::login_message::{self, LoginMessage};
 use genkan_store::login_trace::{self, LoginTrace};
-use genkan_store::{Error, TraceId, login_message};
+use genkan_store::{Error, TraceId};
 use serde::Serialize;
 
 use super::instance::{Instance, PageArgs, parse_id};
@@ -19,7 +20,10 @@ Examples:
 
 The error page shows the number of the trace. A trace contains each check of
 the sign-in, with the expected and the received value, and how to correct the
-failure. It contains no secret and no token.";
+failure. Our request and the provider's answer follow, as far as they were
+kept. It contains no secret and no token.
+
+The reference of causes is docs/reference/causes.md.";
 
 /// Traces: the checks of failed sign-ins
 #[derive(Debug, Args)]
@@ -58,9 +62,9 @@ struct TraceView<'a> {
     connection_id: Option<String>,
     client_id: Option<String>,
     checks: &'a [Check],
-    /// What the provider sent, without what could be used again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    /// Our request and the provider's answer, without what could be used again.
+    #[serde(flatten)]
+    messages: LoginMessage,
 }
 
 impl<'a> From<&'a LoginTrace> for TraceView<'a> {
@@ -74,7 +78,7 @@ impl<'a> From<&'a LoginTrace> for TraceView<'a> {
             connection_id: trace.connection_id.as_ref().map(ToString::to_string),
             client_id: trace.client_id.as_ref().map(ToString::to_string),
             checks: trace.trace.checks(),
-            message: None,
+            messages: LoginMessage::default(),
         }
     }
 }
@@ -91,11 +95,17 @@ impl TraceView<'_> {
             ("Connection", optional(&self.connection_id)),
             ("Application", optional(&self.client_id)),
         ]);
-        let message = match &self.message {
-            Some(message) => format!("\nThe provider's answer:\n{message}\n"),
+        let message = |what: &str, text: &Option<String>| match text {
+            Some(text) => format!("\n{what}:\n{text}\n"),
             None => String::new(),
         };
-        format!("{head}\n{}{message}", checks(self.checks))
+        let LoginMessage { request, answer } = &self.messages;
+        format!(
+            "{head}\n{}{}{}",
+            checks(self.checks),
+            message("Our request", request),
+            message("The provider's answer", answer)
+        )
     }
 }
 
@@ -109,6 +119,14 @@ fn printable(message: &str) -> String {
         letter => letter,
     };
     message.chars().map(visible).collect()
+}
+
+fn printable_messages(messages: LoginMessage) -> LoginMessage {
+    let printable = |text: Option<String>| text.as_deref().map(printable);
+    LoginMessage {
+        request: printable(messages.request),
+        answer: printable(messages.answer),
+    }
 }
 
 /// One line for each check.
@@ -198,7 +216,7 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
     }
     let id: TraceId = parse_id(text)?;
     let now = instance.now;
-    let (found, message) = instance
+    let (found, messages) = instance
         .read(async |tx| -> Result<_, Error> {
             Ok((
                 login_trace::find(tx, &id).await?,
@@ -207,11 +225,13 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
         })
         .await?;
     let trace = found.ok_or_else(|| {
-        Failure::not_found(format!("There is no trace {id}."))
-            .remedy("Traces are kept for 30 days; `genkan trace list` shows those there are.")
+        Failure::not_found(format!("There is no trace {id}.")).remedy(
+            "Traces are kept for 30 days, and those of answers that no provider has signed for a day; \
+                 `genkan trace list` shows those there are.",
+        )
     })?;
     let view = TraceView {
-        message: message.as_deref().map(printable),
+        messages: printable_messages(messages.unwrap_or_default()),
         ..TraceView::from(&trace)
     };
     context.console.print(&view, || view.text())

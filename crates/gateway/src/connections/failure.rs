@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use genkan_protocol::Trace;
-use genkan_protocol::oidc::ProviderError;
+use genkan_protocol::oidc::{self, ProviderError};
 use genkan_store::admission::{Claim, Refusal};
 use genkan_store::connection::Connection;
+use genkan_store::login_message::{self, LoginMessage};
 use genkan_store::{ConnectionId, OrganizationId, TraceId};
 use http::StatusCode;
+use serde_json::{Map, Value};
 
+use super::cause::{Cause, RuleCause};
 use super::{refusal, remedy};
 use crate::web::error::PageError;
 
@@ -31,8 +34,7 @@ impl std::ops::Deref for SignInFailure {
 /// The content of a [`SignInFailure`].
 #[derive(Debug)]
 pub struct FailureDetails {
-    /// A short code for logs and the trace, such as `id_token_issuer_mismatch`.
-    pub cause: String,
+    pub cause: Cause,
     /// Shown to the person: what happened, in their words.
     pub why: String,
     /// Shown to the administrator: what to change, and where.
@@ -48,26 +50,70 @@ pub struct FailureDetails {
     pub connection_id: ConnectionId,
     pub organization_id: Option<OrganizationId>,
     pub trace: Trace,
-    /// The provider's message, if it is worth a look.
-    pub message: Option<Message>,
+    /// What was asked and answered, if it is worth a look.
+    pub messages: Option<Messages>,
 }
 
-/// A message of a provider, without what could be used once more.
-#[derive(Debug)]
-pub struct Message {
-    pub text: String,
-    /// How long it is kept.
-    pub kept: Duration,
+/// The messages of a sign-in, without what could be used once more.
+#[derive(Debug, Default)]
+pub struct Messages {
+    pub texts: LoginMessage,
+    /// No key of the provider has signed the answer, so anybody could have made it.
+    pub is_unsigned: bool,
+}
+
+impl Messages {
+    /// How long they are kept.
+    pub const fn kept(&self) -> Duration {
+        match self.is_unsigned {
+            true => login_message::UNVERIFIED,
+            false => login_message::VERIFIED,
+        }
+    }
+
+    /// All that the provider has said about a person, after its signature was verified.
+    pub(super) fn of_claims(claims: &Map<String, Value>) -> Self {
+        let is_told = |name: &str| !["nonce", "at_hash", "c_hash", "s_hash"].contains(&name);
+        let told: Map<String, Value> = claims
+            .iter()
+            .filter(|(name, _)| is_told(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let text = serde_json::to_string_pretty(&told).unwrap_or_default();
+        Self {
+            texts: LoginMessage {
+                request: None,
+                answer: Some(cut(text)),
+            },
+            is_unsigned: false,
+        }
+    }
+}
+
+/// As much of an answer as is kept.
+pub(super) fn cut(mut text: String) -> String {
+    let mut end = login_message::MAX_BYTES.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
 }
 
 impl SignInFailure {
     /// A failed check; `trace` ends with it.
-    pub fn new(connection: &Connection, cause: &str, remedy: impl Into<String>, trace: Trace) -> Self {
+    pub fn new(
+        connection: &Connection,
+        cause: impl Into<Cause>,
+        remedy: impl Into<String>,
+        trace: Trace,
+    ) -> Self {
+        let cause = cause.into();
         Self(Box::new(FailureDetails {
-            cause: cause.to_owned(),
+            cause,
             why: "Your company’s sign-in answered, but the answer cannot be accepted. Nothing is wrong with your account."
                 .to_owned(),
-            remedy: remedy::complete(connection, cause, remedy.into()),
+            remedy: remedy::complete(connection, cause, &remedy.into()),
             code: "authentication_not_completed",
             for_application: None,
             status: StatusCode::FORBIDDEN,
@@ -75,20 +121,34 @@ impl SignInFailure {
             connection_id: connection.id.clone(),
             organization_id: connection.organization_id.clone(),
             trace,
-            message: None,
+            messages: None,
         }))
     }
 
     /// Sets the remedy, if more is known than the failure alone says.
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.0.remedy = remedy::of_this(&self.0.connection_id, &remedy.into());
+        self.0.remedy = remedy::of_this(&self.0.connection_id, self.0.cause, &remedy.into());
         self
     }
 
-    /// Keeps what the provider sent.
-    pub fn with_message(mut self, message: Option<Message>) -> Self {
-        self.0.message = message;
+    /// Keeps what was asked and answered.
+    pub(super) fn with_messages(mut self, messages: Messages) -> Self {
+        self.0.messages = Some(messages);
         self
+    }
+
+    /// Keeps what was asked.
+    pub(super) fn with_request(mut self, request: String) -> Self {
+        let messages = self.0.messages.get_or_insert_default();
+        messages.texts.request = Some(request);
+        self
+    }
+
+    /// Whether anybody could have made the answer.
+    pub fn is_unsigned(&self) -> bool {
+        self.messages
+            .as_ref()
+            .is_some_and(|messages| messages.is_unsigned)
     }
 
     /// Sets the code for the application, if the contract has one for this failure.
@@ -113,7 +173,7 @@ impl SignInFailure {
             format!("missing: {missing}"),
         );
         let remedy = format!("Enter what is missing in the connection: {missing}.");
-        Self::new(connection, "connection_incomplete", remedy, trace)
+        Self::new(connection, RuleCause::ConnectionIncomplete, remedy, trace)
             .explained("Your company’s sign-in is still being set up.")
     }
 
@@ -125,9 +185,8 @@ impl SignInFailure {
             connection.kind().title(),
             "an answer of another protocol",
         );
-        let remedy =
-            "Let the person begin again: the connection was changed while they were at the provider.";
-        Self::new(connection, "answer_of_another_protocol", remedy, trace)
+        let cause = RuleCause::AnswerOfAnotherProtocol;
+        Self::new(connection, cause, refusal::at_rule(cause), trace)
     }
 
     /// Sets the text for the person.
@@ -139,7 +198,7 @@ impl SignInFailure {
     /// The provider could not be reached, or its answer could not be read.
     pub fn unreachable(
         connection: &Connection,
-        cause: &str,
+        cause: impl Into<Cause>,
         remedy: impl Into<String>,
         trace: Trace,
     ) -> Self {
@@ -162,7 +221,7 @@ impl SignInFailure {
             }
             _ => "Look for this error in the provider's own sign-in log.",
         };
-        let mut failure = Self::new(connection, "provider_error", remedy, trace);
+        let mut failure = Self::new(connection, oidc::Cause::ProviderError, remedy, trace);
         failure.0.provider_error = Some(error);
         failure
     }
@@ -182,17 +241,19 @@ impl SignInFailure {
             trace,
         );
         failure.0.why = refusal::why(refused).to_owned();
-        failure
+        failure.with_messages(Messages::of_claims(&claim.attributes))
     }
 
     /// Whether the provider was asked for tokens and refused. It may count such failures of the client.
     pub fn is_refused_code(&self) -> bool {
-        [
-            "failed_to_exchange_token",
-            "token_endpoint_unreachable",
-            "token_response_malformed",
-        ]
-        .contains(&self.cause.as_str())
+        matches!(
+            self.cause,
+            Cause::Oidc(
+                oidc::Cause::FailedToExchangeToken
+                    | oidc::Cause::TokenEndpointUnreachable
+                    | oidc::Cause::TokenResponseMalformed
+            )
+        )
     }
 
     /// The page for the person.

@@ -9,10 +9,12 @@
 
 mod answer;
 mod answer_error;
+pub mod cause;
 mod departure;
 pub mod failure;
 mod hosted_domain;
 pub mod oidc;
+mod reference;
 mod refusal;
 mod remedy;
 pub mod saml;
@@ -35,6 +37,7 @@ pub use answer::{AnswerOutcome, MAX_FORM_BYTES, finish, finish_parked, park};
 pub use answer_error::AnswerError;
 pub use departure::{Departure, PendingDeparture};
 pub use failure::SignInFailure;
+pub use reference::reference;
 
 use crate::anonymous::{self, Work};
 use crate::app::App;
@@ -251,6 +254,8 @@ async fn read(
                 nonce,
                 code_verifier,
                 form_post,
+                prompt,
+                login_hint,
             },
             returned @ (CallbackParameters::Query(_) | CallbackParameters::Form(_)),
         ) => {
@@ -263,11 +268,21 @@ async fn read(
                     Request::Authorize(request) => request.max_age,
                     Request::TestConnection { .. } => None,
                 },
+                prompt: prompt.as_deref(),
+                login_hint: login_hint.as_deref(),
             };
             oidc::finish(app, connection, settings, arrival).await
         }
-        (Protocol::Saml(settings), ExpectedAnswer::Saml { .. }, CallbackParameters::Assertion(answer)) => {
-            saml::finish(app, connection, settings, *answer)
+        (
+            Protocol::Saml(settings),
+            ExpectedAnswer::Saml {
+                requested_at,
+                is_forced,
+            },
+            CallbackParameters::Assertion(answer),
+        ) => {
+            let asked = (requested_at, is_forced);
+            saml::finish(app, connection, (settings, asked), *answer)
         }
         (Protocol::Oidc(_) | Protocol::Saml(_), ..) => Err(SignInFailure::of_another_kind(connection)),
     }

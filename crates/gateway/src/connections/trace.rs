@@ -11,10 +11,10 @@ use crate::app::App;
 use crate::context;
 use crate::tally::{self, Subject};
 
-/// This many traces of one connection are stored in a minute.
+/// This many traces of one connection are stored in a minute, without those of [`OF_STRANGERS`].
 const WHOLE: u64 = 10;
-/// This many traces of answers that belong to no sign-in are stored for one connection in an hour. Anybody
-/// may post them, so they must not hide the others.
+/// This many traces of answers that belong to no sign-in, or that the provider has not signed, are stored for
+/// one connection in an hour. Anybody may post them, so they must not hide the others.
 const OF_STRANGERS: u64 = 20;
 /// Of further failures in that minute, one in this many gets a trace. A stranger may fail as often as they
 /// like, and the hundredth trace says the same as the tenth.
@@ -49,11 +49,20 @@ pub async fn record(
     failure: &SignInFailure,
 ) -> Result<Option<TraceId>, Error> {
     let now = app.now();
-    let subject = Subject::Connection(failure.connection_id.clone());
+    let connection_id = failure.connection_id.clone();
+    let subject = match failure.is_unsigned() {
+        true => Subject::Unsigned(connection_id),
+        false => Subject::Connection(connection_id),
+    };
     let number = app.tally().failed(&subject, now);
     // A test always gets a trace: its link counts once, and a person waits for the result.
     let is_test = matches!(interaction.request, Request::TestConnection { .. });
-    let is_kept = is_test || number <= WHOLE || number.is_multiple_of(ONE_IN);
+    let is_kept = is_test
+        || match failure.is_unsigned() {
+            // Strangers can begin sign-ins, and answer them themselves.
+            true => app.tally().failed_for_stranger(&failure.connection_id, now) <= OF_STRANGERS,
+            false => number <= WHOLE || number.is_multiple_of(ONE_IN),
+        };
     let client_id = match &interaction.request {
         Request::Authorize(request) => ClientId::parse(&request.client_id).ok(),
         Request::TestConnection { .. } => None,
@@ -61,18 +70,22 @@ pub async fn record(
     let row = is_kept.then(|| row(app, (Some(interaction), client_id.clone()), failure, now));
     let id = row.as_ref().map(|row| row.id.clone());
     let told = told(failure, id.as_ref(), client_id.as_ref());
-    if let Some(row) = &row {
+    if row.is_some() || number == 1 {
         let at = app.at(now);
         app.db()
             .tx(async |tx| -> Result<(), Error> {
-                insert(tx, row, failure).await?;
+                if let Some(row) = &row {
+                    insert(tx, row, failure).await?;
+                }
                 if number == 1 {
                     tally::record(tx, at, &subject, &told).await?;
                 }
                 Ok(())
             })
             .await?;
-        log(failure, &row.id);
+    }
+    if let Some(id) = &id {
+        log(failure, id);
     }
     if number > 1 {
         app.tally().more(subject, told, now);
@@ -92,7 +105,7 @@ fn row(
         connection_id: Some(failure.connection_id.clone()),
         organization_id: failure.organization_id.clone(),
         client_id,
-        cause: failure.cause.clone(),
+        cause: failure.cause.code().to_owned(),
         remedy: failure.remedy.clone(),
         trace: failure.trace.clone(),
         created_at: now,
@@ -101,10 +114,10 @@ fn row(
 
 async fn insert(tx: &mut Tx<'_>, row: &LoginTrace, failure: &SignInFailure) -> Result<(), Error> {
     login_trace::insert(tx, row).await?;
-    match &failure.message {
-        Some(message) => {
-            let end = row.created_at + message.kept;
-            login_message::insert(tx, &row.id, &message.text, end).await
+    match &failure.messages {
+        Some(messages) => {
+            let end = row.created_at + messages.kept();
+            login_message::insert(tx, &row.id, &messages.texts, end).await
         }
         None => Ok(()),
     }
@@ -112,7 +125,7 @@ async fn insert(tx: &mut Tx<'_>, row: &LoginTrace, failure: &SignInFailure) -> R
 
 fn log(failure: &SignInFailure, id: &TraceId) {
     tracing::warn!(
-        reference = %id, cause = failure.cause, connection = %failure.connection_id, "login failed at the identity provider"
+        reference = %id, cause = failure.cause.code(), connection = %failure.connection_id, "login failed at the identity provider"
     );
 }
 
@@ -127,7 +140,7 @@ fn told(
     if let Some(id) = trace_id {
         set("trace_id", id.as_str());
     }
-    set("cause", &failure.cause);
+    set("cause", failure.cause.code());
     if let Some(id) = context::request_id() {
         set("request_id", &id);
     }

@@ -12,6 +12,7 @@ use genkan_protocol::trace::{Check, CheckOutcome};
 use genkan_store::admission::{self, Refusal};
 use genkan_store::connection::{Connection, Endpoint};
 use genkan_store::interaction::{Interaction, Request};
+use genkan_store::login_message::LoginMessage;
 use genkan_store::{
     ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test,
 };
@@ -41,6 +42,8 @@ struct ResultPage<'a> {
     facts: &'a [Fact<'a>],
     checks: &'a [Check],
     claims: &'a [ClaimRow<'a>],
+    /// What was asked and answered, as far as it is known.
+    messages: &'a LoginMessage,
     /// Starts the test again.
     again: Option<Link>,
 }
@@ -227,7 +230,7 @@ pub async fn finish(
         (Some(failure), _) => {
             let trace_id = connections::trace::record(app, interaction, failure).await?;
             let kept = connection_test::TestFailure {
-                error: failure.cause.clone(),
+                error: failure.cause.code().to_owned(),
                 description: failure.remedy.clone(),
                 details: serde_json::to_value(&failure.trace).unwrap_or_default(),
             };
@@ -249,6 +252,7 @@ pub async fn finish(
                 ),
                 checks: failure.trace.checks(),
                 claims: &claims,
+                messages: &shown_messages(failure, &claims),
                 again,
             })
         }
@@ -267,6 +271,7 @@ pub async fn finish(
                 facts: &facts(provider, test_id.as_str()),
                 checks: identity.trace.checks(),
                 claims: &claims,
+                messages: &LoginMessage::default(),
                 again,
             })
         }
@@ -301,6 +306,12 @@ async fn rehearse(
     };
     let failure = identity.refused(&refusal);
     Ok((Some(identity), Some(failure)))
+}
+
+/// What was asked and answered, unless the claims are shown already.
+fn shown_messages(failure: &SignInFailure, claims: &[ClaimRow<'_>]) -> LoginMessage {
+    let messages = failure.messages.as_ref().filter(|_| claims.is_empty());
+    messages.map_or_else(LoginMessage::default, |messages| messages.texts.clone())
 }
 
 fn facts(provider: &str, reference: &str) -> Vec<Fact<'static>> {
@@ -358,6 +369,7 @@ pub(super) mod samples {
         failed.not_reached("Nonce");
         failed.not_reached("Expiry");
         let (facts, claims) = (facts::samples(), claims());
+        let (nothing, messages) = (LoginMessage::default(), messages());
 
         let works = ResultPage {
             crumbs: &crumbs,
@@ -368,6 +380,7 @@ pub(super) mod samples {
             facts: &facts[..2],
             checks: passed.checks(),
             claims: &claims,
+            messages: &nothing,
             again: Link::parse("Test again", "/sso/v1/oidc/conn_1/test"),
         };
         let fails = ResultPage {
@@ -377,6 +390,7 @@ pub(super) mod samples {
             remedy: Some(REMEDY),
             checks: failed.checks(),
             claims: &[],
+            messages: &messages,
             ..works.clone()
         };
         let start = StartPage {
@@ -403,6 +417,15 @@ pub(super) mod samples {
         place: Some("Okta"),
         text: "open Applications › your app › General, copy the client ID from there, and enter it in this connection.",
     };
+
+    fn messages() -> LoginMessage {
+        LoginMessage {
+            request: Some("<samlp:AuthnRequest ID=\"…\" Version=\"2.0\"/>".to_owned()),
+            answer: Some(format!(
+                "<samlp:Response InResponseTo=\"…\">{LONG}</samlp:Response>"
+            )),
+        }
+    }
 
     fn claims() -> [ClaimRow<'static>; 5] {
         [

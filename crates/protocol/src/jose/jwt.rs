@@ -73,21 +73,6 @@ pub enum JwtError {
     Signature,
 }
 
-impl JwtError {
-    /// A stable code for logs and login traces.
-    pub const fn cause(&self) -> &'static str {
-        match self {
-            Self::TooLong => "token_too_long",
-            Self::Malformed(_) => "token_malformed",
-            Self::AlgorithmNotAllowed { .. } => "algorithm_not_allowed",
-            Self::CriticalHeader => "critical_header_unsupported",
-            Self::UnknownKey { .. } => "signing_key_unknown",
-            Self::KeyMismatch { .. } => "signing_key_mismatch",
-            Self::Signature => "signature_invalid",
-        }
-    }
-}
-
 /// Verifies the signature of a token, and only that.
 ///
 /// `allowed` names the issuer's algorithms. It adds no support for others: `none` and

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_lc_rs::{constant_time, digest};
 use serde_json::{Map, Value};
 
-use super::left_half;
+use super::{Cause, left_half};
 use crate::Timestamp;
 use crate::jose::Verified;
 use crate::trace::{Trace, printable};
@@ -21,11 +21,6 @@ const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// OIDC Core §2: a subject has at most 255 ASCII characters.
 const MAX_SUBJECT_BYTES: usize = 255;
-
-/// The cause if `max_age` was sent and the provider does not say when the person signed
-/// in. Unlike other causes, the application hears it: it asked for something that this
-/// provider cannot do.
-pub const AUTHENTICATION_TIME_MISSING: &str = "id_token_authentication_time_missing";
 
 /// What an ID token must say.
 #[derive(Debug, Clone, Copy)]
@@ -57,24 +52,21 @@ pub enum ExpectedNonce<'a> {
 
 /// Why an ID token is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{cause}: expected {expected}, received {received}")]
+#[error("{}: expected {expected}, received {received}", .cause.code())]
 pub struct IdTokenError {
-    /// A stable code for logs and login traces, such as `id_token_audience_mismatch`.
-    pub cause: &'static str,
+    /// The check that failed.
+    pub cause: Cause,
     /// What the check wanted to see.
     pub expected: String,
     /// What it saw, cut to a length for people. Never a nonce or a hash.
     pub received: String,
-    /// What the owner of the connection can do about it.
-    pub remedy: &'static str,
 }
 
 /// A failed check, before it is written into the trace.
 struct FailedCheck {
-    cause: &'static str,
+    cause: Cause,
     expected: String,
     received: String,
-    remedy: &'static str,
 }
 
 /// The note of a check that passed.
@@ -119,7 +111,6 @@ pub fn validate(
                 cause,
                 expected,
                 received,
-                remedy,
             }) => {
                 let received = printable(&received);
                 trace.fail(*name, &expected, &received);
@@ -128,7 +119,6 @@ pub fn validate(
                     cause,
                     expected,
                     received,
-                    remedy,
                 });
             }
         }
@@ -141,10 +131,9 @@ fn issuer(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, 
     match token.claims.get("iss").and_then(Value::as_str) {
         Some(iss) if iss == expected.issuer => Ok(iss.to_owned()),
         _ => Err(FailedCheck {
-            cause: "id_token_issuer_mismatch",
+            cause: Cause::IdTokenIssuerMismatch,
             expected: expected.issuer.to_owned(),
             received: shown(token, "iss"),
-            remedy: "Enter the issuer in the connection exactly as the identity provider writes it, with or without the final slash.",
         }),
     }
 }
@@ -155,10 +144,9 @@ fn audience(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note
         return Ok(expected.client_id.to_owned());
     }
     Err(FailedCheck {
-        cause: "id_token_audience_mismatch",
+        cause: Cause::IdTokenAudienceMismatch,
         expected: expected.client_id.to_owned(),
         received: shown(token, "aud"),
-        remedy: "The token was made for another application: enter the client id of the application that was registered for this connection.",
     })
 }
 
@@ -171,10 +159,9 @@ fn authorized_party(token: &Verified, expected: &IdTokenExpectations<'_>) -> Res
         Some(Value::String(azp)) if azp == expected.client_id => Ok(azp.clone()),
         None if !extra => Ok(String::new()),
         _ => Err(FailedCheck {
-            cause: "id_token_authorized_party_mismatch",
+            cause: Cause::IdTokenAuthorizedPartyMismatch,
             expected: expected.client_id.to_owned(),
             received: shown(token, "azp"),
-            remedy: "The token was issued to another application: use the client id of this connection's own application at the identity provider.",
         }),
     }
 }
@@ -186,10 +173,9 @@ fn expiry(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, 
             Ok(moment(exp, expected.now))
         }
         _ => Err(FailedCheck {
-            cause: "id_token_expired",
+            cause: Cause::IdTokenExpired,
             expected: format!("later than {}", expected.now.to_rfc3339()),
             received: shown_time(token, "exp", expected.now),
-            remedy: "Compare the clocks of both servers; if they agree, the login took too long: try again.",
         }),
     }
 }
@@ -203,10 +189,9 @@ fn issued_at(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Not
             Ok(moment(iat, expected.now))
         }
         _ => Err(FailedCheck {
-            cause: "id_token_issued_at_implausible",
+            cause: Cause::IdTokenIssuedAtImplausible,
             expected: format!("about {}", expected.now.to_rfc3339()),
             received: shown_time(token, "iat", expected.now),
-            remedy: "Compare the clocks of both servers: they must not be more than two minutes apart.",
         }),
     }
 }
@@ -218,10 +203,9 @@ fn not_before(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<No
         (false, _) => Ok(String::new()),
         (true, Some(nbf)) if Timestamp::from_secs(nbf) <= latest => Ok(moment(nbf, expected.now)),
         (true, _) => Err(FailedCheck {
-            cause: "id_token_not_yet_valid",
+            cause: Cause::IdTokenNotYetValid,
             expected: format!("not later than {}", expected.now.to_rfc3339()),
             received: shown_time(token, "nbf", expected.now),
-            remedy: "Compare the clocks of both servers: they must not be more than two minutes apart.",
         }),
     }
 }
@@ -244,7 +228,7 @@ fn nonce(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, F
         return Ok(String::new());
     }
     Err(FailedCheck {
-        cause: "id_token_nonce_mismatch",
+        cause: Cause::IdTokenNonceMismatch,
         expected: "the nonce of this login".to_owned(),
         received: if received.is_some() {
             "another nonce"
@@ -252,7 +236,6 @@ fn nonce(token: &Verified, expected: &IdTokenExpectations<'_>) -> Result<Note, F
             "no nonce"
         }
         .to_owned(),
-        remedy: "Begin the login again from the application. If it happens every time, the identity provider does not return the nonce.",
     })
 }
 
@@ -269,10 +252,9 @@ fn access_token_hash(token: &Verified, expected: &IdTokenExpectations<'_>) -> Re
         return Ok(String::new());
     }
     Err(FailedCheck {
-        cause: "id_token_access_token_hash_mismatch",
+        cause: Cause::IdTokenAccessTokenHashMismatch,
         expected: "the hash of the access token that came along".to_owned(),
         received: "another hash".to_owned(),
-        remedy: "The access token does not belong to the ID token: report it to the identity provider.",
     })
 }
 
@@ -294,10 +276,9 @@ fn authentication_time(token: &Verified, expected: &IdTokenExpectations<'_>) -> 
     };
     if token.claims.get("auth_time").is_none_or(Value::is_null) {
         return Err(FailedCheck {
-            cause: AUTHENTICATION_TIME_MISSING,
+            cause: Cause::IdTokenAuthenticationTimeMissing,
             expected: format!("an auth_time at most {} seconds ago", max_age.as_secs()),
             received: "no auth_time".to_owned(),
-            remedy: "The application asked for a recent sign-in (max_age), and the provider does not say when the person signed in. Let it send the claim auth_time in ID tokens, or have the application ask with prompt=login and without max_age.",
         });
     }
     let latest = expected.now + expected.skew;
@@ -305,10 +286,9 @@ fn authentication_time(token: &Verified, expected: &IdTokenExpectations<'_>) -> 
     match seconds(token, "auth_time") {
         Some(at) if (earliest..=latest).contains(&Timestamp::from_secs(at)) => Ok(moment(at, expected.now)),
         _ => Err(FailedCheck {
-            cause: "id_token_authentication_too_old",
+            cause: Cause::IdTokenAuthenticationTooOld,
             expected: format!("an auth_time at most {} seconds ago", max_age.as_secs()),
             received: shown_time(token, "auth_time", expected.now),
-            remedy: "Sign in again at the identity provider. If it happens every time, the provider does not honour max_age.",
         }),
     }
 }
@@ -323,10 +303,9 @@ fn subject(token: &Verified, _: &IdTokenExpectations<'_>) -> Result<Note, Failed
     match token.claims.get("sub").and_then(Value::as_str).filter(is_plain) {
         Some(sub) => Ok(sub.to_owned()),
         None => Err(FailedCheck {
-            cause: "id_token_subject_unusable",
+            cause: Cause::IdTokenSubjectUnusable,
             expected: "a sub of 1 to 255 characters".to_owned(),
             received: shown(token, "sub"),
-            remedy: "Map a stable user id to the claim sub at the identity provider.",
         }),
     }
 }

@@ -5,6 +5,7 @@
 //! RFC 9207 (issuer identification).
 
 mod authorization_response;
+mod cause;
 pub mod claims;
 mod discovery;
 mod hash;
@@ -14,6 +15,7 @@ pub mod userinfo;
 pub use authorization_response::{
     AuthorizationResponse, AuthorizationResponseError, IssuerError, ProviderError, ResponseOutcome,
 };
+pub use cause::Cause;
 pub use claims::{
     AccessToken, CustomClaims, IdToken, Identity, IdpInitiatedLogin, LogoutToken, Profile, UserInfo,
 };

@@ -4,45 +4,14 @@
 //! says to the administrator what happened; what to change depends on the vendor, and is
 //! the caller's to say.
 
-macro_rules! causes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $sentence:literal;)+) => {
-        /// Why a SAML message signs nobody in, or what is worth knowing although it does.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Cause {
-            $($(#[$doc])* $name,)+
-        }
+crate::causes! {
+    /// Why a SAML message signs nobody in, or what is worth knowing although it does.
+    pub enum Cause:
 
-        impl Cause {
-            /// The stable code, as in `audience_mismatch`.
-            pub const fn code(self) -> &'static str {
-                match self {
-                    $(Self::$name => $code,)+
-                }
-            }
-
-            /// What happened, in one sentence for people.
-            pub const fn sentence(self) -> &'static str {
-                match self {
-                    $(Self::$name => $sentence,)+
-                }
-            }
-
-            /// Every cause, in the order of the checks.
-            pub const fn all() -> &'static [Self] {
-                &[$(Self::$name,)+]
-            }
-        }
-    };
-}
-
-causes! {
     // Transport.
     /// The body, or what it decodes to, is longer than an answer is.
     MessageTooLong = "message_too_long",
         "The provider’s answer is longer than any answer we read.";
-    /// The connection is missing, is no SAML connection, or is switched off.
-    ConnectionNotActive = "connection_not_active",
-        "The connection is switched off, or it is not a SAML connection.";
     /// A setting that a sign-in needs has no value.
     ConnectionIncomplete = "connection_incomplete",
         "The connection lacks a setting that a sign-in needs.";
@@ -289,7 +258,7 @@ causes! {
     AttributeAmbiguous = "attribute_ambiguous",
         "The attribute with the e-mail address holds two different addresses.";
 
-    // What does not fail a sign-in, or happens outside of one.
+    // What does not fail a sign-in.
     /// The clocks differ.
     ClockDiffers = "clock_differs",
         "The provider’s clock differs from ours; a larger difference will make sign-ins fail.";
@@ -299,15 +268,16 @@ causes! {
     /// Too many groups to list.
     GroupsOverage = "groups_overage",
         "The person has too many groups for the assertion, so the provider sent none.";
-    /// Nobody came back.
-    LoginAbandoned = "login_abandoned",
-        "The person was sent to the provider and did not come back.";
-    /// The metadata could not be fetched.
-    ProviderUnreachable = "provider_unreachable",
-        "The provider’s metadata could not be fetched.";
-    /// The metadata cannot be used.
-    InvalidSamlMetadata = "invalid_saml_metadata",
-        "The provider’s metadata cannot be used.";
+}
+
+impl Cause {
+    /// Whether it fails no sign-in, and is only worth knowing.
+    pub const fn is_note(self) -> bool {
+        matches!(
+            self,
+            Self::ClockDiffers | Self::CertificateExpired | Self::GroupsOverage
+        )
+    }
 }
 
 #[cfg(test)]

@@ -76,7 +76,6 @@ fn refused(claims: &Value, expected: &IdTokenExpectations<'_>) -> IdTokenError {
         1
     );
     assert_eq!(trace.checks().len(), 10);
-    assert!(!error.remedy.is_empty());
     error
 }
 
@@ -169,7 +168,7 @@ fn each_wrong_claim_has_its_own_cause() {
         (with("sub", json!(42)), "id_token_subject_unusable"),
         (with("sub", None), "id_token_subject_unusable"),
     ] {
-        assert_eq!(refused(&claims, &EXPECTED).cause, cause, "{claims}");
+        assert_eq!(refused(&claims, &EXPECTED).cause.code(), cause, "{claims}");
     }
 }
 
@@ -201,7 +200,7 @@ fn the_hash_of_a_nonce_is_enough_to_know_it() {
     };
     assert_eq!(check(&good(), &expected).0, Ok(()));
     assert_eq!(
-        refused(&with("nonce", json!("another")), &expected).cause,
+        refused(&with("nonce", json!("another")), &expected).cause.code(),
         "id_token_nonce_mismatch"
     );
     for broken in [&hash.as_ref()[..31], &[], b"n-0S6_WzA2Mj"] {
@@ -209,7 +208,10 @@ fn the_hash_of_a_nonce_is_enough_to_know_it() {
             nonce: Some(ExpectedNonce::Sha256(broken)),
             ..EXPECTED
         };
-        assert_eq!(refused(&good(), &expected).cause, "id_token_nonce_mismatch");
+        assert_eq!(
+            refused(&good(), &expected).cause.code(),
+            "id_token_nonce_mismatch"
+        );
     }
 }
 
@@ -231,13 +233,13 @@ fn a_fresh_authentication_is_proved_when_it_was_asked_for() {
         json!(true),
     ] {
         assert_eq!(
-            refused(&with("auth_time", value), &expected).cause,
+            refused(&with("auth_time", value), &expected).cause.code(),
             "id_token_authentication_too_old"
         );
     }
     for absent in [None, Some(Value::Null)] {
         assert_eq!(
-            refused(&with("auth_time", absent), &expected).cause,
+            refused(&with("auth_time", absent), &expected).cause.code(),
             "id_token_authentication_time_missing"
         );
     }

@@ -155,6 +155,8 @@ fn expected() -> ExpectedAnswer {
         nonce: "nonce".to_owned(),
         code_verifier: Some(Secret::from_presented("verifier")),
         form_post: false,
+        prompt: None,
+        login_hint: None,
     }
 }
 
@@ -192,7 +194,7 @@ async fn a_state_counts_once_and_in_time() {
         assert!(
             matches!(
                 &opened,
-                ExpectedAnswer::Oidc { nonce, code_verifier: Some(verifier), form_post: false }
+                ExpectedAnswer::Oidc { nonce, code_verifier: Some(verifier), form_post: false, .. }
                     if nonce == "nonce" && verifier.expose() == "verifier"
             ),
             "{opened:?}"

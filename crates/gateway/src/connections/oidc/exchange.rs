@@ -4,7 +4,7 @@
 
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::{CodeVerifier, Parameters};
-use genkan_protocol::oidc::{AuthorizationResponse, IssuerError, ResponseOutcome};
+use genkan_protocol::oidc::{AuthorizationResponse, Cause, IssuerError, ResponseOutcome};
 use genkan_store::Secret;
 use genkan_store::connection::{Connection, OidcSettings, TokenAuthType};
 use http::header;
@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use super::attributes::Mapping;
 use super::metadata::Endpoints;
-use super::{mapping, redirect_uri, scheme, shown};
+use super::remedy::remedy;
+use super::{failed, mapping, redirect_uri, scheme, shown};
 use crate::app::App;
 use crate::connections::SignInFailure;
 use crate::outbound::{Request, Scheme};
@@ -53,8 +54,9 @@ impl Exchange<'_> {
         scheme(self.app, self.connection)
     }
 
-    pub(super) fn failure(&self, cause: &str, remedy: impl Into<String>, trace: &mut Trace) -> SignInFailure {
-        SignInFailure::new(self.connection, cause, remedy, std::mem::take(trace))
+    /// The failure of a check, with the remedy of its cause.
+    pub(super) fn failure(&self, cause: Cause, trace: &mut Trace) -> SignInFailure {
+        failed(self.connection, cause, std::mem::take(trace))
     }
 
     /// The code, or the provider's error.
@@ -63,8 +65,7 @@ impl Exchange<'_> {
             Ok(response) => response,
             Err(error) => {
                 trace.fail("Authorization response", "a code", error.to_string());
-                let remedy = "The provider's answer breaks OpenID Connect.";
-                return Err(self.failure("authorization_response_malformed", remedy, trace));
+                return Err(self.failure(Cause::AuthorizationResponseMalformed, trace));
             }
         };
         // RFC 9207 §2.4: this comes before anything else of the answer.
@@ -75,8 +76,7 @@ impl Exchange<'_> {
                 IssuerError::Missing => "no iss",
             };
             trace.fail("Answering provider", expected, received);
-            let remedy = "The answer came from another provider than the one asked. Check the issuer of the connection.";
-            return Err(self.failure("authorization_response_issuer_mismatch", remedy, trace));
+            return Err(self.failure(Cause::AuthorizationResponseIssuerMismatch, trace));
         }
         trace.pass(
             "Answering provider",
@@ -113,16 +113,10 @@ impl Exchange<'_> {
             Ok(answer) => answer,
             Err(error) => {
                 trace.fail("Code exchange", self.endpoints.token.as_str(), error.to_string());
-                let remedy = error
-                    .remedy()
-                    .unwrap_or("Check that this server can reach the provider's token endpoint.");
+                let cause = Cause::TokenEndpointUnreachable;
+                let remedy = error.remedy().unwrap_or_else(|| remedy(cause));
                 let trace = std::mem::take(trace);
-                return Err(SignInFailure::unreachable(
-                    self.connection,
-                    "token_endpoint_unreachable",
-                    remedy,
-                    trace,
-                ));
+                return Err(SignInFailure::unreachable(self.connection, cause, remedy, trace));
             }
         };
         if !answer.status.is_success() {
@@ -135,11 +129,7 @@ impl Exchange<'_> {
             }
             Err(_) => {
                 trace.fail("Code exchange", "tokens as JSON", answer.content_type);
-                Err(self.failure(
-                    "token_response_malformed",
-                    "The provider's token endpoint breaks RFC 6749 §5.1.",
-                    trace,
-                ))
+                Err(self.failure(Cause::TokenResponseMalformed, trace))
             }
         }
     }
@@ -148,8 +138,7 @@ impl Exchange<'_> {
         let opened = self.connection.open_client_secret(self.app.instance_key());
         opened.map_err(|_| {
             trace.fail("Client secret", "readable", "sealed under another instance key");
-            let remedy = "Enter the client secret again.";
-            self.failure("client_secret_unreadable", remedy, trace)
+            self.failure(Cause::ClientSecretUnreadable, trace)
         })
     }
 
@@ -213,7 +202,8 @@ impl Exchange<'_> {
             None => format!("status {status}"),
         };
         trace.fail("Code exchange", "tokens", shown);
-        self.failure("failed_to_exchange_token", token_remedy(status, code), trace)
+        self.failure(Cause::FailedToExchangeToken, trace)
+            .with_remedy(token_remedy(status, code))
     }
 }
 
@@ -233,7 +223,7 @@ fn token_remedy(status: u16, code: &str) -> &'static str {
         (_, "unauthorized_client") => {
             "Allow the authorization code grant for this application at the provider."
         }
-        _ => "Look for this error in the provider's own sign-in log.",
+        _ => remedy(Cause::FailedToExchangeToken),
     }
 }
 

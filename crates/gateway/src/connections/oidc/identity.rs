@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use genkan_protocol::Trace;
 use genkan_protocol::jose::{self, JwtError, Verified};
-use genkan_protocol::oidc::ExpectedNonce;
 use genkan_protocol::oidc::id_token::{self, IdTokenExpectations};
+use genkan_protocol::oidc::{Cause, ExpectedNonce};
 use serde_json::{Map, Value};
 
 use super::AuthenticationResponse;
 use super::exchange::{Exchange, Tokens};
 use super::metadata::{self, MetadataError};
+use super::remedy::remedy;
 use crate::connections::SignInFailure;
+use crate::connections::failure::Messages;
 
 /// The tolerated difference between the provider's clock and ours.
 pub(super) const CLOCK_SKEW: Duration = Duration::from_mins(2);
@@ -47,8 +49,7 @@ impl Exchange<'_> {
     ) -> Result<Map<String, Value>, SignInFailure> {
         let Some(id_token) = &tokens.id_token else {
             trace.fail("ID token", "an ID token", "none");
-            let remedy = "Allow the scope `openid` for this application at the provider.";
-            return Err(self.failure("id_token_missing", remedy, trace));
+            return Err(self.failure(Cause::IdTokenMissing, trace));
         };
         let verified = match self.verify(id_token).await {
             Ok(verified) => verified,
@@ -75,8 +76,9 @@ impl Exchange<'_> {
         match id_token::validate(&verified, &expected, trace) {
             Ok(claims) => Ok(claims),
             Err(error) => {
-                let failure = self.failure(error.cause, error.remedy, trace);
-                Err(if error.cause == id_token::AUTHENTICATION_TIME_MISSING {
+                let claims = Messages::of_claims(&verified.claims);
+                let failure = self.failure(error.cause, trace).with_messages(claims);
+                Err(if error.cause == Cause::IdTokenAuthenticationTimeMissing {
                     failure.tell_application(UNMET, NO_AUTH_TIME)
                 } else {
                     failure
@@ -105,11 +107,9 @@ impl Exchange<'_> {
         match error {
             VerificationError::Keys(error) => {
                 trace.fail("Provider keys", self.endpoints.jwks.as_str(), error.to_string());
-                let remedy = error
-                    .remedy()
-                    .unwrap_or("Check that this server can reach the provider's jwks_uri.");
-                let trace = std::mem::take(trace);
-                SignInFailure::unreachable(self.connection, "jwks_unreachable", remedy, trace)
+                let cause = Cause::JwksUnreachable;
+                let remedy = error.remedy().unwrap_or_else(|| remedy(cause));
+                SignInFailure::unreachable(self.connection, cause, remedy, std::mem::take(trace))
             }
             VerificationError::Token(error) => {
                 trace.fail(
@@ -117,9 +117,7 @@ impl Exchange<'_> {
                     "a signature by one of the provider's keys",
                     error.to_string(),
                 );
-                let remedy = "The provider signed with a key or algorithm that it does not publish. Check jwks_uri \
-                              and the signing algorithm of the application at the provider.";
-                self.failure(error.cause(), remedy, trace)
+                self.failure(Cause::from(error), trace)
             }
         }
     }

@@ -119,7 +119,10 @@ async fn discover(
                 reason: error.to_string(),
             };
             let metadata = ProviderMetadata::parse(&body).map_err(invalid)?;
-            metadata.validate(&expected).map_err(invalid)?;
+            metadata.validate(&expected).map_err(|error| match error {
+                DiscoveryError::Missing(name) => MetadataError::Missing(name),
+                error => invalid(error),
+            })?;
             Ok(metadata)
         }
     };

@@ -6,15 +6,17 @@
 pub mod attributes;
 mod exchange;
 mod identity;
+mod message;
 pub mod metadata;
 mod pushed;
+pub(super) mod remedy;
 mod userinfo;
 
 use std::time::Duration;
 
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::{CodeVerifier, append_query};
-use genkan_protocol::oidc::{ProviderError, id_token};
+use genkan_protocol::oidc::{Cause, ProviderError, id_token};
 use genkan_store::connection::{Connection, Endpoint, OidcSettings};
 use genkan_store::upstream_request::ExpectedAnswer;
 use genkan_store::{Provider, Secret};
@@ -23,6 +25,7 @@ use serde_json::Value;
 use self::attributes::{Documents, Mapping, MappingError, Userinfo};
 use self::exchange::Exchange;
 use self::metadata::{Endpoints, MetadataError};
+use super::failure::Messages;
 use super::{
     CallbackParameters, Departure, Hints, PendingDeparture, SignInFailure, UnreachableProvider,
     UpstreamIdentity,
@@ -40,6 +43,9 @@ pub struct AuthenticationResponse<'a> {
     pub form_post: bool,
     /// The `max_age` of the request.
     pub max_age: Option<Duration>,
+    /// Its `prompt`, and its `login_hint`.
+    pub prompt: Option<&'a str>,
+    pub login_hint: Option<&'a str>,
 }
 
 /// The address to which the provider sends the browser back.
@@ -83,7 +89,8 @@ pub async fn start(
     if let Some(hint) = &hints.login_hint {
         query.push(("login_hint", hint));
     }
-    if let Some(prompt) = prompt(hints, connection.provider, &endpoints.prompts) {
+    let prompt = prompt(hints, connection.provider, &endpoints.prompts);
+    if let Some(prompt) = prompt {
         query.push(("prompt", prompt));
     }
     if let Some(max_age) = &max_age {
@@ -106,6 +113,8 @@ pub async fn start(
             nonce,
             code_verifier: code_verifier.map(|verifier| Secret::from_presented(verifier.expose())),
             form_post: settings.form_post,
+            prompt: prompt.map(str::to_owned),
+            login_hint: hints.login_hint.clone(),
         },
     })
 }
@@ -151,6 +160,16 @@ pub async fn finish(
     settings: &OidcSettings,
     arrival: AuthenticationResponse<'_>,
 ) -> Result<UpstreamIdentity, SignInFailure> {
+    let checked = check(app, connection, settings, &arrival).await;
+    checked.map_err(|failure| failure.with_request(message::request(app, connection, settings, &arrival)))
+}
+
+async fn check(
+    app: &App,
+    connection: &Connection,
+    settings: &OidcSettings,
+    arrival: &AuthenticationResponse<'_>,
+) -> Result<UpstreamIdentity, SignInFailure> {
     let mut trace = Trace::default();
     trace.pass("State", "known, unused, from this browser");
     let parameters = match (arrival.returned, arrival.form_post) {
@@ -179,7 +198,7 @@ pub async fn finish(
     let tokens = exchange
         .redeem(&code, arrival.code_verifier.as_ref(), &mut trace)
         .await?;
-    let claims = exchange.id_token(&tokens, &arrival, &mut trace).await?;
+    let claims = exchange.id_token(&tokens, arrival, &mut trace).await?;
     let userinfo = exchange.userinfo(&tokens, &claims, &mut trace).await?;
     let documents = Documents {
         id_token: claims,
@@ -213,9 +232,7 @@ pub async fn finish(
 /// The answer arrived in another way than requested.
 fn other_way(connection: &Connection, (expected, received): (&str, &str), mut trace: Trace) -> SignInFailure {
     trace.fail("Response mode", expected, received);
-    let remedy = "The provider does not answer the way it is asked to. Let the connection ask for the other one: \
-                  `genkan connection update CONNECTION --form-post on`, or off.";
-    SignInFailure::new(connection, "authorization_response_mode_mismatch", remedy, trace)
+    failed(connection, Cause::AuthorizationResponseModeMismatch, trace)
 }
 
 /// The claims make no person: the address is missing or invalid.
@@ -241,25 +258,17 @@ fn no_address(
         format!("an e-mail address in the claim {claim}"),
         received,
     );
-    let (cause, remedy) = match (error, &documents.userinfo) {
-        (MappingError::EmailMissing { .. }, Userinfo::Unread) => (
-            "user_info_retrieve_failed",
-            "The address is not in the ID token, and the provider's userinfo endpoint did not answer as OpenID Connect \
-             says. Release the address into the ID token, or check the endpoint's address and that this application \
-             may call it.",
-        ),
-        (MappingError::EmailMissing { .. }, _) => (
-            "mandatory_attribute_missing",
-            "Release the e-mail address to this application at the provider (scope or claim `email`), or map the \
-             claim that carries it in the connection's attribute mapping.",
-        ),
-        (MappingError::EmailMalformed { .. }, _) => (
-            "mandatory_attribute_malformed",
-            "Correct the address of this person at the provider, or map another claim that carries an e-mail address \
-             in the connection's attribute mapping.",
-        ),
+    let cause = match (error, &documents.userinfo) {
+        (MappingError::EmailMissing { .. }, Userinfo::Unread) => Cause::UserInfoRetrieveFailed,
+        (MappingError::EmailMissing { .. }, _) => Cause::MandatoryAttributeMissing,
+        (MappingError::EmailMalformed { .. }, _) => Cause::MandatoryAttributeMalformed,
     };
-    SignInFailure::new(connection, cause, remedy, trace)
+    failed(connection, cause, trace).with_messages(Messages::of_claims(&documents.merged()))
+}
+
+/// The failure of a check, with the remedy of its cause.
+fn failed(connection: &Connection, cause: Cause, trace: Trace) -> SignInFailure {
+    SignInFailure::new(connection, cause, remedy::remedy(cause), trace)
 }
 
 async fn find_endpoints(
@@ -274,12 +283,13 @@ async fn find_endpoints(
             Ok(endpoints)
         }
         Err(error) => {
-            let (cause, remedy) = explain(&error);
+            let cause = cause(&error);
             trace.fail(
                 "Provider metadata",
                 metadata::discovery_url(settings),
                 error.to_string(),
             );
+            let remedy = error.remedy().unwrap_or_else(|| remedy::remedy(cause));
             Err(SignInFailure::unreachable(
                 connection,
                 cause,
@@ -290,26 +300,12 @@ async fn find_endpoints(
     }
 }
 
-fn explain(error: &MetadataError) -> (&'static str, &'static str) {
+fn cause(error: &MetadataError) -> Cause {
     match error {
-        MetadataError::Fetch { source, .. } => (
-            "provider_unreachable",
-            source
-                .remedy()
-                .unwrap_or("Check the issuer address of the connection, and that this server can reach it."),
-        ),
-        MetadataError::Status { .. } => (
-            "provider_metadata_missing",
-            "Check the issuer address: it must serve /.well-known/openid-configuration.",
-        ),
-        MetadataError::Invalid { .. } => (
-            "provider_metadata_invalid",
-            "Enter the issuer exactly as the provider's own metadata names it, or the endpoints by hand.",
-        ),
-        MetadataError::Missing(_) => (
-            "provider_metadata_incomplete",
-            "Enter the missing endpoint in the connection by hand.",
-        ),
+        MetadataError::Fetch { .. } => Cause::ProviderUnreachable,
+        MetadataError::Status { .. } => Cause::ProviderMetadataMissing,
+        MetadataError::Invalid { .. } => Cause::ProviderMetadataInvalid,
+        MetadataError::Missing(_) => Cause::ProviderMetadataIncomplete,
     }
 }
 

@@ -5,11 +5,13 @@
 
 use genkan_protocol::Trace;
 use genkan_protocol::oauth::append_query;
+use genkan_protocol::oidc::Cause;
 use genkan_store::Secret;
 use http::header;
 use serde::Deserialize;
 
 use super::exchange::Exchange;
+use super::remedy::remedy;
 use crate::connections::SignInFailure;
 use crate::outbound::Request;
 
@@ -45,9 +47,7 @@ impl Exchange<'_> {
     ) -> Result<String, SignInFailure> {
         let Some(endpoint) = &self.endpoints.pushed else {
             trace.fail(CHECK, "an endpoint that takes it", "the provider names none");
-            let remedy = "The provider's metadata name no pushed_authorization_request_endpoint. Let the connection send \
-                          its requests by the browser: `genkan connection update CONNECTION --push-requests off`.";
-            return Err(self.failure("pushed_request_endpoint_missing", remedy, trace));
+            return Err(self.failure(Cause::PushedRequestEndpointMissing, trace));
         };
         let secret = self.client_secret(trace)?;
         let request = self.push_request(endpoint, query, secret.as_ref());
@@ -55,16 +55,10 @@ impl Exchange<'_> {
             Ok(answer) => answer,
             Err(error) => {
                 trace.fail(CHECK, endpoint.as_str(), error.to_string());
-                let remedy = error.remedy().unwrap_or(
-                    "Check that this server can reach the provider's endpoint for pushed requests.",
-                );
+                let cause = Cause::PushedRequestUnreachable;
+                let remedy = error.remedy().unwrap_or_else(|| remedy(cause));
                 let trace = std::mem::take(trace);
-                return Err(SignInFailure::unreachable(
-                    self.connection,
-                    "pushed_request_unreachable",
-                    remedy,
-                    trace,
-                ));
+                return Err(SignInFailure::unreachable(self.connection, cause, remedy, trace));
             }
         };
         if !answer.status.is_success() {
@@ -81,8 +75,7 @@ impl Exchange<'_> {
             }
             _ => {
                 trace.fail(CHECK, "a request_uri as JSON", answer.content_type);
-                let remedy = "The provider's endpoint for pushed requests breaks RFC 9126 §2.2.";
-                Err(self.failure("pushed_request_malformed", remedy, trace))
+                Err(self.failure(Cause::PushedRequestMalformed, trace))
             }
         }
     }
@@ -123,7 +116,8 @@ impl Exchange<'_> {
             None => format!("status {status}"),
         };
         trace.fail(CHECK, "taken", shown);
-        self.failure("pushed_request_refused", remedy(status, code), trace)
+        self.failure(Cause::PushedRequestRefused, trace)
+            .with_remedy(refused(status, code))
     }
 }
 
@@ -133,7 +127,7 @@ fn is_reference(text: &str) -> bool {
 }
 
 /// What to change if the provider refused the pushed request.
-fn remedy(status: u16, code: &str) -> &'static str {
+fn refused(status: u16, code: &str) -> &'static str {
     match (status, code) {
         (401, _) | (_, "invalid_client" | "unauthorized_client") => {
             "Check client ID and client secret of the connection, and whether the provider wants them in the \
@@ -151,7 +145,7 @@ fn remedy(status: u16, code: &str) -> &'static str {
             "The provider does not take pushed requests at this address. Let the connection send its requests by the \
              browser: `genkan connection update CONNECTION --push-requests off`."
         }
-        _ => "Look for this error in the provider's own sign-in log.",
+        _ => remedy(Cause::PushedRequestRefused),
     }
 }
 

@@ -8,7 +8,7 @@
 
 use genkan_protocol::Trace;
 use genkan_protocol::jose::JwtError;
-use genkan_protocol::oidc::userinfo;
+use genkan_protocol::oidc::{Cause, userinfo};
 use http::header;
 use serde_json::{Map, Value};
 
@@ -48,8 +48,7 @@ impl Exchange<'_> {
         // taken over (token substitution).
         if claims.get("sub") != id_token.get("sub") {
             trace.fail("Userinfo subject", "the ID token's sub", "another one");
-            let remedy = "The userinfo endpoint belongs to another provider, or the provider's configuration is mixed up.";
-            return Err(self.failure("userinfo_subject_mismatch", remedy, trace));
+            return Err(self.failure(Cause::UserinfoSubjectMismatch, trace));
         }
         trace.pass("Userinfo", "same subject");
         Ok(Userinfo::Read(claims))

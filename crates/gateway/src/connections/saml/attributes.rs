@@ -287,7 +287,15 @@ impl<'a> Mapping<'a> {
             );
             return None;
         }
-        Some(listed(assertion, source, ("Groups", trace)))
+        let names = listed(assertion, source, ("Groups", trace));
+        if !names.is_empty() && names.iter().all(|name| is_identifier(name)) {
+            trace.pass_over(
+                "Groups",
+                "are identifiers and no names. In Entra, open Attributes & Claims, edit the group claim and choose \
+                 another source attribute, such as “Cloud-only group display names”",
+            );
+        }
+        Some(names)
     }
 
     fn roles(self, assertion: &Assertion, trace: &mut Trace) -> Roles {
@@ -299,6 +307,15 @@ impl<'a> Mapping<'a> {
             }
         }
     }
+}
+
+/// Whether a group is named by a number that only its directory knows, as in Entra (RFC 9562 §4).
+fn is_identifier(name: &str) -> bool {
+    let parts: Vec<usize> = name.split('-').map(str::len).collect();
+    parts == [8, 4, 4, 4, 12]
+        && name
+            .bytes()
+            .all(|octet| octet.is_ascii_hexdigit() || octet == b'-')
 }
 
 /// The values of a source: an attribute, or the subject's identifier.

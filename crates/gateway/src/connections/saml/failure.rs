@@ -2,9 +2,10 @@
 
 use genkan_protocol::Trace;
 use genkan_protocol::saml::Cause;
+use genkan_store::Provider;
 use genkan_store::connection::{Connection, ServiceProvider};
 
-use super::vendor;
+use super::remedy::remedy;
 use crate::connections::SignInFailure;
 
 /// The failure of a check. `trace` ends with it.
@@ -14,13 +15,9 @@ pub(super) fn failure(
     cause: Cause,
     trace: Trace,
 ) -> SignInFailure {
-    let remedy = vendor::remedy(connection.provider, cause)
-        .replace("{acs}", &sp.acs_url)
-        .replace("{entity}", &sp.entity_id)
-        .replace("{metadata}", &sp.metadata_url);
-    let remedy = format!("{} {remedy}", cause.sentence());
+    let remedy = filled_in(connection.provider, cause, sp);
     let code = code_for_application(cause);
-    let failure = SignInFailure::new(connection, cause.code(), remedy, trace).named(code);
+    let failure = SignInFailure::new(connection, cause, remedy, trace).named(code);
     match cause {
         // The provider itself said no to this person. The application can offer another way.
         Cause::StatusAuthnFailed | Cause::StatusRequestDenied | Cause::StatusNoPassive => {
@@ -36,13 +33,18 @@ pub(super) fn failure(
     }
 }
 
+/// The change that a cause needs, with the addresses of the connection.
+pub(super) fn filled_in(provider: Provider, cause: Cause, sp: &ServiceProvider) -> String {
+    remedy(provider, cause)
+        .replace("{acs}", &sp.acs_url)
+        .replace("{entity}", &sp.entity_id)
+        .replace("{metadata}", &sp.metadata_url)
+}
+
 /// The contract's code for a cause.
-pub(super) const fn code_for_application(cause: Cause) -> &'static str {
+pub(in crate::connections) const fn code_for_application(cause: Cause) -> &'static str {
     match cause {
-        Cause::ConnectionNotActive => "connection_not_active",
-        Cause::ConnectionIncomplete | Cause::ProviderUnreachable | Cause::LoginAbandoned => {
-            "authentication_not_completed"
-        }
+        Cause::ConnectionIncomplete => "authentication_not_completed",
         Cause::FormMalformed | Cause::RelayStateMismatch => "invalid_saml_form_params",
         Cause::MessageTooLong
         | Cause::Base64Malformed
@@ -81,7 +83,6 @@ pub(super) const fn code_for_application(cause: Cause) -> &'static str {
         Cause::MandatoryAttributeMissing | Cause::EmailMalformed | Cause::AttributeAmbiguous => {
             "mandatory_attribute_missing"
         }
-        Cause::InvalidSamlMetadata => "invalid_saml_metadata",
         _ => "invalid_saml_response",
     }
 }

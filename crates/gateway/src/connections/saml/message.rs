@@ -1,39 +1,55 @@
-//! An answer as people see it who repair a sign-in: decoded, short, and without what could be used again.
+//! Request and answer as people see them who repair a sign-in: decoded, short, and without what could be used
+//! again.
 
-use genkan_store::login_message;
+use genkan_store::Timestamp;
+use genkan_store::connection::{Connection, SamlSettings, ServiceProvider};
+use genkan_store::login_message::LoginMessage;
 
-use super::ID_PREFIX;
-use crate::connections::failure::Message;
+use super::{ID_PREFIX, authn_request};
+use crate::connections::failure::{Messages, cut};
 
 /// Stands for what was taken out.
 const TAKEN_OUT: &str = "…";
 /// Our states are so long, in base64url.
 const STATE_CHARS: usize = 43;
 
-/// The answer, for the trace of its failure. `is_signed`: a registered key signed it. `state`: of the request
-/// that it answers, which may still wait.
-pub(super) fn of(xml: &str, is_signed: bool, state: Option<&str>) -> Message {
-    let clean = match state {
-        Some(state) => xml.replace(state, TAKEN_OUT),
-        None => xml.to_owned(),
-    };
-    let mut text = without_states(&clean);
-    // Without its signature an assertion is worth nothing elsewhere, and without the cipher text an encrypted one.
-    for name in ["SignatureValue", "CipherValue"] {
-        text = without_content(&text, name);
-    }
-    let mut end = login_message::MAX_BYTES.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
-    Message {
-        text,
-        kept: match is_signed {
-            true => login_message::VERIFIED,
-            false => login_message::UNVERIFIED,
+/// Stands before a request that was perhaps another.
+const CHANGED: &str =
+    "<!-- The connection was changed after this request. This is the request as it would be now. -->";
+
+/// An answer as it came.
+pub(super) struct ReceivedXml<'a> {
+    pub(super) xml: &'a str,
+    /// The state of the request that it answers, which may still wait.
+    pub(super) state: Option<&'a str>,
+    /// A registered key signed it.
+    pub(super) is_signed: bool,
+}
+
+/// The messages of a sign-in, for the trace of its failure.
+pub(super) fn of(request: Option<String>, answer: Option<ReceivedXml<'_>>) -> Messages {
+    Messages {
+        is_unsigned: !answer.as_ref().is_some_and(|answer| answer.is_signed),
+        texts: LoginMessage {
+            request,
+            answer: answer.map(|answer| cut(without_secrets(&answer))),
         },
     }
+}
+
+/// The request of a sign-in. It is not stored, but made again of the same values.
+pub(super) fn request(
+    connection: &Connection,
+    sp: &ServiceProvider,
+    settings: &SamlSettings,
+    (requested_at, is_forced): (Timestamp, bool),
+) -> Option<String> {
+    let request = authn_request(sp, settings, (TAKEN_OUT.to_owned(), requested_at, is_forced))?;
+    let xml = request.render();
+    Some(match connection.updated_at > requested_at {
+        true => format!("{CHANGED}\n{xml}"),
+        false => xml,
+    })
 }
 
 /// A request that still waits could be answered by its state. This takes out whatever looks like one.
@@ -53,6 +69,15 @@ fn without_states(xml: &str) -> String {
     clean
 }
 
+/// Without its signature an assertion is worth nothing elsewhere, and without the cipher text an encrypted one.
+fn without_secrets(answer: &ReceivedXml<'_>) -> String {
+    let clean = match answer.state {
+        Some(state) => without_states(&answer.xml.replace(state, TAKEN_OUT)),
+        None => without_states(answer.xml),
+    };
+    without_content(&without_content(&clean, "SignatureValue"), "CipherValue")
+}
+
 /// Takes out the text of the elements with this name.
 fn without_content(xml: &str, name: &str) -> String {
     let mut clean = String::with_capacity(xml.len());
@@ -67,11 +92,11 @@ fn without_content(xml: &str, name: &str) -> String {
         clean.push_str(tag);
         clean.push('>');
         rest = content;
-        // The end of the element follows; after an end tag there is none.
+        // The end of the element follows, perhaps after a comment; after an end tag there is none.
         let is_start = before
             .rfind('<')
             .is_some_and(|at| !before[at..].starts_with("</"));
-        if let Some(end) = content.find('<').filter(|_| is_start) {
+        if let Some(end) = content.find("</").filter(|_| is_start) {
             clean.push_str(TAKEN_OUT);
             rest = &content[end..];
         }
@@ -82,21 +107,40 @@ fn without_content(xml: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use genkan_store::login_message;
+
     use super::*;
+
+    fn of_answer(xml: &str, is_signed: bool, state: Option<&str>) -> Messages {
+        of(
+            None,
+            Some(ReceivedXml {
+                xml,
+                state,
+                is_signed,
+            }),
+        )
+    }
+
+    fn kept(xml: &str, state: Option<&str>) -> String {
+        of_answer(xml, false, state).texts.answer.unwrap()
+    }
 
     #[test]
     fn what_could_be_used_again_is_taken_out() {
         let state = "A".repeat(STATE_CHARS);
         let xml = format!(
-            r#"<r InResponseTo="_{state}" ID="_short"><ds:SignatureValue Id="x">
+            r#"<r InResponseTo="_{state}" Again='_{state}' ID="_short"><ds:SignatureValue Id="x">
 c2ln</ds:SignatureValue><n>Ada</n><SignatureValue>c2ln</SignatureValue><x:CipherValue>Y2lw</x:CipherValue></r>"#
         );
-        let message = of(&xml, true, None);
+        let messages = of_answer(&xml, true, None);
         assert_eq!(
-            message.text,
-            r#"<r InResponseTo="…" ID="_short"><ds:SignatureValue Id="x">…</ds:SignatureValue><n>Ada</n><SignatureValue>…</SignatureValue><x:CipherValue>…</x:CipherValue></r>"#
+            messages.texts.answer.as_deref(),
+            Some(
+                r#"<r InResponseTo="…" Again='…' ID="_short"><ds:SignatureValue Id="x">…</ds:SignatureValue><n>Ada</n><SignatureValue>…</SignatureValue><x:CipherValue>…</x:CipherValue></r>"#
+            )
         );
-        assert_eq!(message.kept, login_message::VERIFIED);
+        assert_eq!(messages.kept(), login_message::VERIFIED);
     }
 
     #[test]
@@ -108,19 +152,20 @@ c2ln</ds:SignatureValue><n>Ada</n><SignatureValue>c2ln</SignatureValue><x:Cipher
             format!("<r>{state}</r>"),
             format!("<r a='_{state}&#10;'>_{state}</r>"),
         ] {
-            let message = of(&written, false, Some(&state));
-            assert!(!message.text.contains(&state), "{}", message.text);
+            let text = kept(&written, Some(&state));
+            assert!(!text.contains(&state), "{text}");
         }
         // Of a request that is not known here, as far as it looks like one.
-        assert_eq!(of(&format!("<r a='_{state}'/>"), false, None).text, "<r a='…'/>");
+        assert_eq!(kept(&format!("<r a='_{state}'/>"), None), "<r a='…'/>");
     }
 
     #[test]
     fn what_nobody_signed_is_kept_for_a_day_and_not_whole() {
         let long = "ä".repeat(login_message::MAX_BYTES);
-        let message = of(&format!("<{long}"), false, None);
-        assert_eq!(message.kept, login_message::UNVERIFIED);
-        assert!(message.text.len() <= login_message::MAX_BYTES && message.text.ends_with('ä'));
+        let messages = of_answer(&format!("<{long}"), false, None);
+        assert_eq!(messages.kept(), login_message::UNVERIFIED);
+        let text = messages.texts.answer.unwrap();
+        assert!(text.len() <= login_message::MAX_BYTES && text.ends_with('ä'));
         for odd in [
             "",
             "\"",
@@ -129,7 +174,7 @@ c2ln</ds:SignatureValue><n>Ada</n><SignatureValue>c2ln</SignatureValue><x:Cipher
             "<SignatureValue",
             "_\"_\"",
         ] {
-            assert_eq!(of(odd, false, None).text.replace(TAKEN_OUT, ""), odd);
+            assert_eq!(kept(odd, None).replace(TAKEN_OUT, ""), odd);
         }
     }
 }

@@ -14,33 +14,37 @@ pub mod metadata_page;
 mod mismatch;
 mod pending;
 mod receive;
-mod reference;
+mod receive_error;
+mod remedy;
 mod service_provider;
 mod vendor;
 mod verified;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use genkan_protocol::Trace;
 use genkan_protocol::saml::{
-    AuthnRequest, Cause, ContextComparison, NameId, NameIdFormat, RequestedContext, SigningError, SigningKey,
-    binding,
+    Assertion, AuthnRequest, Cause, ContextComparison, NameId, NameIdFormat, RequestedContext, SigningError,
+    SigningKey, binding,
 };
 use genkan_store::Secret;
 use genkan_store::connection::{self, Connection, RequestBinding, SamlSettings, ServiceProvider};
 use genkan_store::upstream_request::ExpectedAnswer;
 
 use self::attributes::{Mapping, MappingError};
+use super::failure::Messages;
 use super::{Departure, Hints, PendingDeparture, SignInFailure, UnreachableProvider, UpstreamIdentity};
 use crate::app::App;
 use crate::web::error::PageError;
 
 pub use mismatch::mismatch;
 pub use receive::{InitiatedSignIn, MAX_BODY_BYTES, PostOutcome, receive};
-pub use reference::reference;
 pub use service_provider::service_provider;
 pub use verified::VerifiedAnswer;
+
+pub(super) use failure::code_for_application;
+pub(super) use remedy::anywhere as at_any_vendor;
+pub(super) use vendor::at as at_vendor;
 
 /// The tolerated difference between the provider's clock and ours.
 const CLOCK_SKEW: Duration = Duration::from_mins(3);
@@ -63,21 +67,12 @@ pub(super) async fn start(
     hints: &Hints,
 ) -> Result<Result<PendingDeparture, SignInFailure>, PageError> {
     let sp = service_provider(app, connection, settings);
-    let Some(location) = &settings.idp_sso_url else {
-        return Ok(Err(no_address(connection, &sp)));
-    };
     let (now, state) = (app.now(), Secret::generate());
     // SAML has no words for the age of a sign-in, so a fresh one is asked for.
     let is_forced = settings.force_authn || hints.force || hints.max_age.is_some();
-    let request = AuthnRequest {
-        id: format!("{ID_PREFIX}{}", state.expose()),
-        issue_instant: now,
-        destination: location.clone(),
-        acs_url: sp.acs_url,
-        issuer: sp.entity_id,
-        force_authn: is_forced,
-        name_id_format: name_id_format(settings),
-        requested_context: requested_context(settings),
+    let id = format!("{ID_PREFIX}{}", state.expose());
+    let Some(request) = authn_request(&sp, settings, (id, now, is_forced)) else {
+        return Ok(Err(no_address(connection, &sp)));
     };
     let key = match settings.want_request_signed {
         true => Some(keys::signing(app, connection).await?),
@@ -92,6 +87,24 @@ pub(super) async fn start(
             is_forced,
         },
     }))
+}
+
+/// The request, if the provider's address is known.
+fn authn_request(
+    sp: &ServiceProvider,
+    settings: &SamlSettings,
+    (id, now, is_forced): (String, Timestamp, bool),
+) -> Option<AuthnRequest> {
+    Some(AuthnRequest {
+        id,
+        issue_instant: now,
+        destination: settings.idp_sso_url.clone()?,
+        acs_url: sp.acs_url.clone(),
+        issuer: sp.entity_id.clone(),
+        force_authn: is_forced,
+        name_id_format: name_id_format(settings),
+        requested_context: requested_context(settings),
+    })
 }
 
 /// The request on its way (SAML Bindings §3.4, §3.5).
@@ -157,7 +170,7 @@ fn no_address(connection: &Connection, sp: &ServiceProvider) -> SignInFailure {
 pub(super) fn finish(
     app: &App,
     connection: &Connection,
-    settings: &SamlSettings,
+    (settings, asked): (&SamlSettings, (Timestamp, bool)),
     answer: VerifiedAnswer,
 ) -> Result<UpstreamIdentity, SignInFailure> {
     let VerifiedAnswer {
@@ -169,7 +182,11 @@ pub(super) fn finish(
         Ok(mapped) => mapped,
         Err(error) => {
             let sp = service_provider(app, connection, settings);
-            return Err(no_person(connection, &sp, (&error, &assertion.attributes), trace));
+            let failure = no_person(connection, &sp, (&error, &assertion), trace);
+            return Err(match message::request(connection, &sp, settings, asked) {
+                Some(request) => failure.with_request(request),
+                None => failure,
+            });
         }
     };
     Ok(UpstreamIdentity {
@@ -205,14 +222,17 @@ fn subject(name_id: &NameId) -> String {
 fn no_person(
     connection: &Connection,
     sp: &ServiceProvider,
-    (error, attributes): (&MappingError, &BTreeMap<String, Vec<String>>),
+    (error, assertion): (&MappingError, &Assertion),
     mut trace: Trace,
 ) -> SignInFailure {
     let (cause, expected, received) = match error {
         MappingError::Missing { sources } => (
             Cause::MandatoryAttributeMissing,
             format!("an e-mail address in the attribute {sources}"),
-            format!("not there; attributes: {}", attributes::names(attributes)),
+            format!(
+                "not there; attributes: {}",
+                attributes::names(&assertion.attributes)
+            ),
         ),
         MappingError::Malformed {
             source_name,
@@ -231,6 +251,7 @@ fn no_person(
     };
     trace.fail("E-mail address", expected, received);
     failure::failure(connection, sp, cause, trace)
+        .with_messages(Messages::of_claims(&attributes::merged(assertion)))
 }
 
 /// Whether people can be sent to the provider, and its answers verified. Nothing is requested: the browser

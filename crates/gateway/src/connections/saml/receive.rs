@@ -21,14 +21,16 @@ use zeroize::Zeroizing;
 
 use super::failure::failure;
 use super::form::Form;
+use super::message::ReceivedXml;
 use super::pending::{self, RequestStatus};
+use super::receive_error::ReceiveError;
 use super::verified::VerifiedAnswer;
 use super::{
     CLOCK_SKEW, ID_PREFIX, keys, mapping, message, name_id_format, requested_context, service_provider,
 };
-use crate::anonymous::{self, LimitExceeded, Work};
+use crate::anonymous::{self, Work};
 use crate::app::App;
-use crate::connections::failure::Message;
+use crate::connections::failure::Messages;
 use crate::connections::{AnswerError, SignInFailure, not_active, unknown};
 use crate::web::error::PageError;
 
@@ -83,7 +85,7 @@ pub async fn receive(app: &App, connection_id: &str, body: &[u8]) -> Result<Post
         Ok(received) => Ok(received),
         Err(ReceiveError::AnswerError(answer_error)) => Err(answer_error),
         Err(ReceiveError::Failed(cause)) => {
-            let message = arrival.message();
+            let messages = arrival.messages();
             let (interaction, trace) = (arrival.pending.map(|pending| pending.interaction), arrival.trace);
             // An answer that nobody waits for leaves little behind.
             if interaction.is_none() {
@@ -92,48 +94,12 @@ pub async fn receive(app: &App, connection_id: &str, body: &[u8]) -> Result<Post
                     return Err(not_active().into());
                 }
             }
+            let failure = failure(&connection, &arrival.sp, cause, trace);
             Ok(PostOutcome::Failed {
                 interaction,
-                failure: failure(&connection, &arrival.sp, cause, trace).with_message(message),
+                failure: failure.with_messages(messages),
             })
         }
-    }
-}
-
-/// Why an answer is read no further.
-enum ReceiveError {
-    /// The trace ends with the check that failed.
-    Failed(Cause),
-    AnswerError(AnswerError),
-}
-
-impl From<Cause> for ReceiveError {
-    fn from(cause: Cause) -> Self {
-        Self::Failed(cause)
-    }
-}
-
-impl From<AnswerError> for ReceiveError {
-    fn from(answer_error: AnswerError) -> Self {
-        Self::AnswerError(answer_error)
-    }
-}
-
-impl From<PageError> for ReceiveError {
-    fn from(page: PageError) -> Self {
-        Self::AnswerError(page.into())
-    }
-}
-
-impl From<Error> for ReceiveError {
-    fn from(error: Error) -> Self {
-        Self::AnswerError(error.into())
-    }
-}
-
-impl From<LimitExceeded> for ReceiveError {
-    fn from(too_many: LimitExceeded) -> Self {
-        Self::AnswerError(too_many.into())
     }
 }
 
@@ -189,11 +155,26 @@ impl Arrival<'_> {
         }
     }
 
-    /// What the trace of a failure shows of the answer.
-    fn message(&self) -> Option<Message> {
-        let state = self.pending.as_ref().map(|pending| pending.state.expose());
-        let is_signed = response::was_signed(&self.trace);
-        Some(message::of(self.xml.as_ref()?, is_signed, state))
+    /// What was asked and answered, for the people who read the trace.
+    fn messages(&self) -> Messages {
+        let request = self.pending.as_ref().and_then(|pending| {
+            let expected = pending.request.expected(self.app.instance_key()).ok()?;
+            let ExpectedAnswer::Saml {
+                requested_at,
+                is_forced,
+            } = expected
+            else {
+                return None;
+            };
+            let asked = (requested_at, is_forced);
+            message::request(self.connection, &self.sp, self.settings, asked)
+        });
+        let answer = self.xml.as_deref().map(|xml| ReceivedXml {
+            xml,
+            state: self.pending.as_ref().map(|pending| pending.state.expose()),
+            is_signed: response::is_signed(&self.trace),
+        });
+        message::of(request, answer)
     }
 
     fn is_test(&self) -> bool {

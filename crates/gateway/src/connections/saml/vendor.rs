@@ -1,4 +1,4 @@
-//! Remedies: an administrator makes these changes, at each product or at any other, so that a failed sign-in works.
+//! Remedies at products that call things by names of their own. [`remedy`](super::remedy) has those for any other.
 //!
 //! `{acs}`, `{entity}` and `{metadata}` stand for the addresses of the connection.
 
@@ -332,120 +332,12 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// The change that a cause needs.
-pub(super) fn remedy(provider: Provider, cause: Cause) -> &'static str {
-    at(provider, cause).unwrap_or_else(|| anywhere(cause))
-}
-
 /// The change at a product that has a name of its own for it.
-pub(super) fn at(provider: Provider, cause: Cause) -> Option<&'static str> {
+pub(in crate::connections) fn at(provider: Provider, cause: Cause) -> Option<&'static str> {
     let known = ROWS
         .iter()
         .find(|row| row.at == provider && row.causes.contains(&cause));
     known.map(|row| row.remedy)
-}
-
-/// The change at a product that has no row.
-pub(super) const fn anywhere(cause: Cause) -> &'static str {
-    match cause {
-        Cause::AudienceMissing | Cause::AudienceMismatch | Cause::AudiencePlaceholder => {
-            "At the provider, set the audience (often called SP entity ID or identifier) to {entity}, exactly so."
-        }
-        Cause::DestinationMissing
-        | Cause::DestinationMismatch
-        | Cause::RecipientMissing
-        | Cause::RecipientMismatch => {
-            "At the provider, set the assertion consumer service (often called ACS, reply or single sign-on URL, \
-             recipient, destination) to {acs}, exactly so."
-        }
-        Cause::IssuerMissing | Cause::IssuerMismatch => {
-            "Enter the provider’s entity ID in the connection as the provider sends it, or import its metadata again."
-        }
-        Cause::SignatureInvalid => {
-            "The provider may have a new certificate. Import its metadata again, or add the certificate that signs now: \
-             several may be there at once."
-        }
-        Cause::CertificateMissing => "Import the provider’s metadata, or enter its signing certificate.",
-        Cause::SignaturePolicy => {
-            "Let the provider sign the part that the connection demands, or let the connection accept either."
-        }
-        Cause::SignatureMissing => "Let the provider sign the response or the assertion.",
-        Cause::AlgorithmNotAllowed => {
-            "Let the provider sign with RSA or ECDSA and SHA-256. SHA-1 is broken; it is accepted only if the \
-             connection says so by name."
-        }
-        Cause::CanonicalizationNotAllowed | Cause::TransformNotAllowed => {
-            "Let the provider sign with exclusive canonicalization, as SAML prescribes, and no other transform."
-        }
-        Cause::EncryptionExpected => {
-            "Import {metadata} at the provider, so that it has our key, and turn encryption on there; or demand none in \
-             the connection."
-        }
-        Cause::DecryptionKeyMissing | Cause::DecryptionFailed => {
-            "The provider encrypts for another key than ours. Import {metadata} there again, or turn encryption off \
-             there."
-        }
-        Cause::DecryptionNotAllowed => {
-            "Let the provider encrypt with AES-GCM and RSA-OAEP. If it knows AES-CBC only, allow that on this connection \
-             and let the provider sign the response too."
-        }
-        _ => of_content(cause),
-    }
-}
-
-/// As [`anywhere`], for the checks after the signatures.
-const fn of_content(cause: Cause) -> &'static str {
-    match cause {
-        Cause::AssertionNotYetValid | Cause::AssertionExpired | Cause::SessionExpired => {
-            "Compare the clocks of both servers: let each ask a time server (NTP). The trace shows both times."
-        }
-        Cause::StatusRequester => {
-            "Look for the reason in the provider’s own log. Often it wants signed requests: let the connection sign \
-             them, and import {metadata} there."
-        }
-        Cause::StatusInvalidNameIdPolicy | Cause::NameIdMissing => {
-            "Let the provider send a NameID, in the format that the connection asks for; or set that to unspecified."
-        }
-        Cause::NoAuthnContext => "Let the connection request no authentication context.",
-        Cause::NameIdTransient => {
-            "Ask for a persistent NameID or for none in particular, and let the provider send one that stays."
-        }
-        Cause::AuthenticationTooOld => {
-            "The provider did not ask the person again. Turn on forced authentication there, or ask for none in the \
-             connection."
-        }
-        Cause::UnsolicitedNotAllowed => {
-            "Allow sign-ins that begin at the provider on this connection, and register the initiate_login_uri of the \
-             application; or let people begin at the application."
-        }
-        Cause::InResponseToMissing | Cause::InResponseToMismatch => {
-            "The provider must repeat the ID of our request (InResponseTo). An old Duo Access Gateway does not: update it."
-        }
-        Cause::RequestUnknown
-        | Cause::RequestAlreadyUsed
-        | Cause::RequestExpired
-        | Cause::BrowserMismatch => {
-            "Let the person begin again at the application, in one browser, and not go back."
-        }
-        Cause::AssertionReplayed => {
-            "Let the person begin again. If nobody went back or loaded a page twice, somebody else has this answer."
-        }
-        Cause::MandatoryAttributeMissing => {
-            "Release the person’s e-mail address as the attribute email at the provider (also known as mail, \
-             emailaddress or urn:oid:0.9.2342.19200300.100.1.3), or map the attribute that carries it. The source NameID \
-             reads it from the NameID."
-        }
-        Cause::EmailMalformed => {
-            "Correct the address of this person at the provider, or map another attribute that carries an e-mail \
-             address."
-        }
-        Cause::AttributeAmbiguous => {
-            "Let the provider send one e-mail address, or map the one attribute that carries the right one."
-        }
-        Cause::ConnectionNotActive => "Enable the connection, if people should sign in through it.",
-        Cause::ConnectionIncomplete => "Enter what is missing in the connection.",
-        _ => "Look at the check that failed, and for the reason in the provider’s own log.",
-    }
 }
 
 #[cfg(test)]

@@ -12,9 +12,10 @@ use genkan_store::{ConnectionId, SecretHash};
 use serde::{Deserialize, Serialize};
 
 use super::failure::failure;
-use super::{CLOCK_SKEW, service_provider};
+use super::{CLOCK_SKEW, attributes, service_provider};
 use crate::app::App;
 use crate::connections::SignInFailure;
+use crate::connections::failure::Messages;
 
 /// For so long an assertion is known after it has counted, whatever it says about itself.
 const MAX_REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -97,5 +98,6 @@ impl VerifiedAnswer {
         };
         let sp = service_provider(app, connection, settings);
         failure(connection, &sp, Cause::AssertionReplayed, self.trace)
+            .with_messages(Messages::of_claims(&attributes::merged(&self.assertion)))
     }
 }

@@ -36,5 +36,5 @@ fn the_reference_of_the_command_line_is_current() {
 
 #[test]
 fn the_reference_of_causes_is_current() {
-    is_current("causes.md", &genkan::connections::saml::reference());
+    is_current("causes.md", &genkan::connections::reference());
 }

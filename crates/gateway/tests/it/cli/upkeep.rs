@@ -1,7 +1,11 @@
 //! An operator's upkeep: keys, events, traces, backups.
 
+use std::time::Duration;
+
 use genkan::server;
 use genkan_protocol::Trace;
+use genkan_protocol::saml::Cause;
+use genkan_store::login_message::{self, LoginMessage};
 use genkan_store::login_trace::{self, LoginTrace};
 use genkan_store::{Generator, Stamp};
 use serde_json::json;
@@ -96,6 +100,9 @@ async fn a_trace_shows_each_check() {
     let mut trace = Trace::default();
     trace.pass("Issuer", "https://login.acme.com");
     trace.fail("Audience", "genkan", "somebody\u{1b}[31m");
+    for note in Cause::all().iter().filter(|cause| cause.is_note()) {
+        trace.pass_over("Worth knowing", note.sentence());
+    }
     trace.not_reached("Nonce");
     let stored = LoginTrace {
         id: at.id(),
@@ -108,9 +115,16 @@ async fn a_trace_shows_each_check() {
         trace,
         created_at: at.now,
     };
-    db.tx(async |tx| login_trace::insert(tx, &stored).await)
-        .await
-        .unwrap();
+    let messages = LoginMessage {
+        request: Some("<AuthnRequest/>".to_owned()),
+        answer: Some("<Response>\u{1b}[31m</Response>".to_owned()),
+    };
+    db.tx(async |tx| {
+        login_trace::insert(tx, &stored).await?;
+        login_message::insert(tx, &stored.id, &messages, at.now + Duration::from_hours(1)).await
+    })
+    .await
+    .unwrap();
     db.close().await;
 
     let id = stored.id.to_string();
@@ -125,17 +139,24 @@ async fn a_trace_shows_each_check() {
         "{page}"
     );
     assert!(
-        page.contains("ok      Issuer    https://login.acme.com"),
+        page.contains("ok      Issuer         https://login.acme.com"),
         "{page}"
     );
     assert!(
-        page.contains("FAILED  Audience  expected genkan, received somebody"),
+        page.contains("FAILED  Audience       expected genkan, received somebody"),
         "{page}"
     );
-    assert!(
-        page.contains("-       Nonce     not reached") && !page.contains('\u{1b}'),
-        "{page}"
-    );
+    assert!(!page.contains('\u{1b}'), "{page}");
+    // What failed nothing is told too, and what was asked and answered.
+    assert_eq!(page.matches("note    Worth knowing").count(), 3, "{page}");
+    for part in [
+        "not reached",
+        "Our request:\n<AuthnRequest/>",
+        "The provider's answer:\n<Response>",
+    ] {
+        assert!(page.contains(part), "{page}");
+    }
+    assert_eq!(text(&shown, "/request"), "<AuthnRequest/>");
     assert_eq!(super::ids(&instance.json(&["trace", "list"]), "traces"), [id]);
     instance
         .run(&["trace", "show", "req_000000000000000000001"])

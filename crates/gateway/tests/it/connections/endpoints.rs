@@ -84,8 +84,8 @@ async fn metadata_that_cannot_be_believed_are_not() {
     another issuer -> provider_metadata_invalid
     a final slash -> provider_metadata_invalid
     no issuer -> provider_metadata_invalid
-    no token endpoint -> provider_metadata_invalid
-    no keys -> provider_metadata_invalid
+    no token endpoint -> provider_metadata_incomplete
+    no keys -> provider_metadata_incomplete
     a number -> provider_metadata_invalid
     a script -> provider_metadata_invalid
     a page -> provider_metadata_invalid

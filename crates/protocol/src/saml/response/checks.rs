@@ -82,18 +82,18 @@ pub(super) const AUTHN_CONTEXT: &str = "Authentication context";
 pub(super) const NAME_ID: &str = "NameID";
 pub(super) const NAME_ID_FORMAT: &str = "Format of the NameID";
 
-/// Whether a registered key signed the answer that left this trace, as the connection demands it. What comes
-/// before that check may be anybody's.
-pub fn was_signed(trace: &Trace) -> bool {
-    let mut checks = trace.checks().iter();
-    checks.any(|check| check.name == SIGNED_PARTS && check.outcome == CheckOutcome::Passed)
-}
-
 /// Notes that are no check: they appear only if there is something to say.
 pub(super) const CLOCK: &str = "Clocks";
 pub(super) const CERTIFICATE: &str = "Certificate";
 pub(super) const ATTRIBUTES: &str = "Attributes";
 pub(super) const GROUPS: &str = "Groups";
+
+/// Whether a registered key signed the answer that left this trace, as the connection demands it. Anybody can
+/// make any other answer.
+pub fn is_signed(trace: &Trace) -> bool {
+    let mut checks = trace.checks().iter();
+    checks.any(|check| check.name == SIGNED_PARTS && check.outcome == CheckOutcome::Passed)
+}
 
 /// A check that failed, before it is in the trace.
 #[derive(Debug)]

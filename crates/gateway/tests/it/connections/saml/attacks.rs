@@ -15,7 +15,7 @@ use super::provider::{
     Answer, Asked, Signs, ask, cause, lead_there, our_certificate, post, read, world, world_with,
 };
 
-async fn count(gateway: &Gateway, sql: &'static str) -> i64 {
+pub(super) async fn count(gateway: &Gateway, sql: &'static str) -> i64 {
     gateway
         .tx(async |tx| Ok(tx.opt(sql, p![]).await?.unwrap().get(0)?))
         .await
@@ -31,7 +31,7 @@ async fn logins(gateway: &Gateway) -> usize {
 }
 
 /// Posts an answer without a browser: the status, and where it leads.
-async fn deliver(gateway: &Gateway, acs: &str, encoded: &str) -> (u16, String) {
+pub(super) async fn deliver(gateway: &Gateway, acs: &str, encoded: &str) -> (u16, String) {
     let path = acs.strip_prefix(gateway.url()).unwrap();
     let body = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("SAMLResponse", encoded)

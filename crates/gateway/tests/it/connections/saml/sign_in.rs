@@ -1,8 +1,11 @@
 //! A sign-in through a SAML provider, from the application and back to it.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use genkan_protocol::saml::{AlgorithmPolicy, IdpCertificate, VerificationKey, verify_query};
+use genkan_protocol::saml::{AlgorithmPolicy, Cause, IdpCertificate, VerificationKey, verify_query};
+use genkan_store::login_message::LoginMessage;
 use genkan_testkit::{Gateway, on_each_engine};
 use serde_json::json;
 
@@ -142,9 +145,9 @@ async fn a_failure_names_what_to_change_at_the_vendor() {
 }
 
 #[tokio::test]
-async fn a_failed_answer_is_kept_without_what_could_be_used_again() {
+async fn request_and_answer_of_a_failure_are_kept_without_what_could_be_used_again() {
     let gateway = Gateway::start().await;
-    let (_, rp) = world(&gateway).await;
+    let (acme, rp) = world(&gateway).await;
     let mut browser = gateway.browser();
     let asked = ask(&mut browser, &rp).await;
     let wrong = asked
@@ -157,14 +160,91 @@ async fn a_failed_answer_is_kept_without_what_could_be_used_again() {
             .tx(async |tx| genkan_store::login_message::find(tx, &trace.id, now).await)
             .await
     };
-    let message = kept(gateway.now()).await.unwrap();
+    let LoginMessage { request, answer } = kept(gateway.now()).await.unwrap();
+    let (request, answer) = (request.unwrap(), answer.unwrap());
     assert!(
-        message.contains("https://wrong.test") && message.contains("ada@acme.test"),
-        "{message}"
+        answer.contains("https://wrong.test") && answer.contains("ada@acme.test"),
+        "{answer}"
     );
-    assert!(!message.contains(&asked.relay_state), "{message}");
-    let (_, signature) = message.split_once("SignatureValue>").unwrap();
+    for text in [&request, &answer] {
+        assert!(!text.contains(&asked.relay_state), "{text}");
+    }
+    let (_, signature) = answer.split_once("SignatureValue>").unwrap();
     assert!(signature.starts_with('…'), "{signature}");
+    // The request is the one that was sent, but for its identifier.
+    assert_eq!(request, asked.request.render().replace(&asked.request.id, "…"));
+
+    // After a change of the connection nobody can say how it was.
+    gateway.clock().advance(Duration::from_secs(1));
+    acme.change_connection(|connection| connection.name = "Another".to_owned())
+        .await;
+    let _ = wrong.post(&mut browser, None).await.page();
+    let trace = gateway.login_trace().await;
+    let later = gateway
+        .tx(async |tx| genkan_store::login_message::find(tx, &trace.id, gateway.now()).await)
+        .await;
+    let request = later.unwrap().request.unwrap();
+    assert!(
+        request.starts_with("<!-- The connection was changed"),
+        "{request}"
+    );
+}
+
+/// A clock that differs and groups that did not come fail nothing, and whoever tests the connection sees them.
+#[tokio::test]
+async fn what_is_worth_knowing_stands_among_the_checks_of_a_test() {
+    let gateway = Gateway::start().await;
+    let (acme, _) = world_with(&gateway, |_| {}).await;
+    acme.change_connection(|connection| {
+        let mapping = &mut connection.settings.common.attribute_mapping;
+        mapping.insert("groups".to_owned(), "groups".to_owned());
+    })
+    .await;
+    let mut browser = gateway.browser();
+    let asked = super::provider::read(browser.begin_test(&acme).await);
+    let answer = asked.answer(&gateway, "ada@acme.test").with(|answer| {
+        answer.issued_at = answer.issued_at + Duration::from_secs(60);
+        let link = "http://schemas.microsoft.com/claims/groups.link";
+        answer
+            .attributes
+            .push((link.to_owned(), vec!["https://graph.test/g".to_owned()]));
+    });
+    let page = answer.post(&mut browser, None).await.page();
+    let shown = page.html.text();
+    assert_eq!(page.heading(), "The company’s sign-in works", "{shown}");
+    for note in [Cause::ClockDiffers, Cause::GroupsOverage] {
+        assert!(note.is_note() && shown.contains(note.sentence()), "{shown}");
+    }
+}
+
+/// Entra sends identifiers where people expect names.
+#[tokio::test]
+async fn groups_that_are_identifiers_are_noted() {
+    let gateway = Gateway::start().await;
+    let (acme, _) = world_with(&gateway, |_| {}).await;
+    acme.change_connection(|connection| {
+        let mapping = &mut connection.settings.common.attribute_mapping;
+        mapping.insert("groups".to_owned(), "groups".to_owned());
+    })
+    .await;
+    for (group, is_noted) in [
+        ("0b3f8c1e-2d64-4c0a-9a51-3f7f0f7a1c22", true),
+        ("Engineering", false),
+    ] {
+        let mut browser = gateway.browser();
+        let asked = super::provider::read(browser.begin_test(&acme).await);
+        let answer = asked.answer(&gateway, "ada@acme.test").with(|answer| {
+            answer
+                .attributes
+                .push(("groups".to_owned(), vec![group.to_owned()]));
+        });
+        let shown = answer.post(&mut browser, None).await.page().html.text();
+        assert_eq!(
+            shown.contains("are identifiers and no names"),
+            is_noted,
+            "{shown}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -18,8 +18,7 @@ use super::{
 };
 
 /// Causes that the gateway finds: they are about the HTTP request, the store, or the person.
-const OF_THE_GATEWAY: [Cause; 20] = [
-    Cause::ConnectionNotActive,
+const OF_THE_GATEWAY: [Cause; 16] = [
     Cause::ConnectionIncomplete,
     Cause::FormMalformed,
     Cause::RelayStateMismatch,
@@ -31,9 +30,6 @@ const OF_THE_GATEWAY: [Cause; 20] = [
     Cause::MandatoryAttributeMissing,
     Cause::EmailMalformed,
     Cause::AttributeAmbiguous,
-    Cause::LoginAbandoned,
-    Cause::ProviderUnreachable,
-    Cause::InvalidSamlMetadata,
     // Notes, see `notes`.
     Cause::ClockDiffers,
     Cause::CertificateExpired,

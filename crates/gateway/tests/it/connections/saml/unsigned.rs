@@ -1,0 +1,94 @@
+//! Answers that the provider has not signed: anybody can make them, so little of them is kept.
+//!
+//! Source: `docs/decisions/anonymous-work.md`.
+
+use std::time::Duration;
+
+use genkan_protocol::saml::Cause;
+use genkan_testkit::{Gateway, on_each_engine};
+
+use super::attacks::{count, deliver};
+use super::provider::{Answer, Signs, ask, cause, read, world};
+
+const TRACES: &str = "SELECT COUNT(*) FROM login_traces";
+const MESSAGES: &str = "SELECT COUNT(*) FROM login_messages";
+/// A day, in microseconds.
+const FOR_A_DAY: &str = "SELECT COUNT(*) FROM login_messages m JOIN login_traces t ON t.id = m.trace_id
+     WHERE m.expires_at = t.created_at + 86400000000";
+/// 16 KiB, and the quotation marks around them.
+const TOO_LONG: &str = "SELECT COUNT(*) FROM login_messages WHERE LENGTH(message) > 20000";
+
+/// A stranger begins a sign-in and answers it again and again. Else they could fill the table, and keep
+/// what they like in it for a month.
+#[tokio::test]
+async fn a_stranger_who_answers_their_own_sign_in_leaves_twenty_short_traces_for_a_day() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (acme, rp) = world(gateway).await;
+        let mut browser = gateway.browser();
+        let asked = ask(&mut browser, &rp).await;
+        for number in 0..30 {
+            // Not all within a minute, of which ten would be kept.
+            gateway.clock().advance(Duration::from_secs(30));
+            let junk = asked.answer(gateway, "ada@acme.test").with(|answer| {
+                answer.signs = if number % 2 == 0 {
+                    Signs::Strangely
+                } else {
+                    Signs::Nothing
+                };
+                answer.attributes = vec![("junk".to_owned(), vec!["x".repeat(40_000)])];
+            });
+            assert_eq!(deliver(gateway, &junk.acs, &junk.encoded()).await.0, 403);
+        }
+        assert_eq!(count(gateway, TRACES).await, 20);
+        assert_eq!(count(gateway, FOR_A_DAY).await, 20);
+        assert_eq!(count(gateway, TOO_LONG).await, 0);
+
+        // They hide no failure that the provider has signed, and none of a test: also if they all come at once.
+        for _ in 0..15 {
+            let junk = asked
+                .answer(gateway, "ada@acme.test")
+                .with(|answer| answer.signs = Signs::Nothing);
+            deliver(gateway, &junk.acs, &junk.encoded()).await;
+        }
+        let wrong = asked
+            .answer(gateway, "ada@acme.test")
+            .with(|answer| answer.audience = "https://wrong.test".to_owned());
+        let arrival = wrong.post(&mut browser, None).await;
+        assert_eq!(cause(gateway, arrival).await, "audience_mismatch");
+        let mut tester = gateway.browser();
+        let tested = read(tester.begin_test(&acme).await);
+        let unsigned = tested
+            .answer(gateway, "ada@acme.test")
+            .with(|answer| answer.signs = Signs::Strangely);
+        let page = unsigned.post(&mut tester, None).await.page();
+        let shown = page.html.text();
+        assert!(shown.contains(Cause::SignatureInvalid.sentence()), "{shown}");
+        assert_eq!(count(gateway, TRACES).await, 22);
+        // Each is counted, with an event for the first of a minute.
+        let events = gateway.events().await;
+        assert!(events.iter().any(|kind| kind == "login.failed"), "{events:?}");
+
+        gateway.clock().advance(Duration::from_hours(25));
+        gateway.sweep().await;
+        assert_eq!(count(gateway, TRACES).await, 1);
+        assert_eq!(count(gateway, MESSAGES).await, 1);
+        assert_eq!(gateway.login_trace().await.cause, "audience_mismatch");
+    })
+    .await;
+}
+
+/// What comes before the signatures is not verified, however far the code of the cause stands in the table.
+#[tokio::test]
+async fn a_check_before_the_signatures_makes_no_answer_a_signed_one() {
+    let gateway = Gateway::start().await;
+    let (acme, _) = world(&gateway).await;
+    let made_up = Answer::unsolicited(&gateway, &acme, "ada@acme.test").with(|answer| {
+        answer.signs = Signs::Nothing;
+        answer.in_response_to = Some(format!("_{}", "A".repeat(43)));
+    });
+    deliver(&gateway, &made_up.acs, &made_up.encoded()).await;
+    assert_eq!(gateway.login_trace().await.cause, "request_unknown");
+    deliver(&gateway, &made_up.acs, "no base64!").await;
+    assert_eq!(gateway.login_trace().await.cause, "base64_malformed");
+    assert_eq!(count(&gateway, FOR_A_DAY).await, 2);
+}
