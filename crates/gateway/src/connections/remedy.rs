@@ -42,8 +42,9 @@ fn command(cause: &str) -> Option<&'static str> {
 /// A remedy with its command, and with the identifiers of the connection.
 pub(super) fn complete(connection: &Connection, cause: &str, remedy: String) -> String {
     let whole = match command(cause) {
-        Some(command) => format!("{remedy} {command}"),
-        None => remedy,
+        // A remedy with a command of its own needs no other.
+        Some(command) if !remedy.contains("`genkan ") => format!("{remedy} {command}"),
+        _ => remedy,
     };
     let organization = connection.organization_id.as_ref();
     let organization = organization.map_or("ORGANIZATION", |id| id.as_str());

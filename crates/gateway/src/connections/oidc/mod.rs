@@ -17,15 +17,16 @@ use genkan_protocol::oauth::{CodeVerifier, append_query};
 use genkan_protocol::oidc::{ProviderError, id_token};
 use genkan_store::connection::{Connection, Endpoint, OidcSettings};
 use genkan_store::upstream_request::ExpectedAnswer;
+use genkan_store::user_attribute::UserAttribute;
 use genkan_store::{Provider, Secret};
 use serde_json::Value;
 
-use self::attributes::{Documents, Mapping, MappingError, Userinfo};
+use self::attributes::{CLAIM, Documents, Mapping, MappingError, Userinfo};
 use self::exchange::Exchange;
 use self::metadata::{Endpoints, MetadataError};
 use super::{
     CallbackParameters, Departure, Hints, PendingDeparture, SignInFailure, UnreachableProvider,
-    UpstreamIdentity,
+    UpstreamIdentity, custom,
 };
 use crate::app::App;
 use crate::outbound::Scheme;
@@ -34,6 +35,8 @@ use crate::outbound::Scheme;
 #[derive(Debug)]
 pub struct AuthenticationResponse<'a> {
     pub returned: &'a CallbackParameters,
+    /// The registered custom attributes.
+    pub attributes: &'a [UserAttribute],
     pub nonce: &'a str,
     pub code_verifier: Option<CodeVerifier>,
     /// The request asked for an answer by a form.
@@ -94,6 +97,7 @@ pub async fn start(
         connection,
         settings,
         endpoints: &endpoints,
+        attributes: &[],
     };
     let url = match exchange.pushes() {
         true => exchange.push(&query, &mut trace).await?,
@@ -173,6 +177,7 @@ pub async fn finish(
         connection,
         settings,
         endpoints: &endpoints,
+        attributes: arrival.attributes,
     };
 
     let code = exchange.code(parameters, &mut trace)?;
@@ -187,7 +192,7 @@ pub async fn finish(
     };
     let mapped = match exchange.mapping().apply(&documents, &mut trace) {
         Ok(mapped) => mapped,
-        Err(error) => return Err(no_address(connection, &documents, &error, trace)),
+        Err(error) => return Err(no_person(connection, &documents, &error, trace)),
     };
     let subject = documents
         .id_token
@@ -218,47 +223,53 @@ fn other_way(connection: &Connection, (expected, received): (&str, &str), mut tr
     SignInFailure::new(connection, "authorization_response_mode_mismatch", remedy, trace)
 }
 
-/// The claims make no person: the address is missing or invalid.
-fn no_address(
+/// The claims make no person: the address is missing or invalid, or a required attribute is.
+fn no_person(
     connection: &Connection,
     documents: &Documents,
     error: &MappingError,
     mut trace: Trace,
 ) -> SignInFailure {
-    let (MappingError::EmailMissing { claim } | MappingError::EmailMalformed { claim, .. }) = error;
-    let received = match error {
-        MappingError::EmailMissing { .. } => {
-            let claims = documents.merged();
-            let names: Vec<&str> = claims.keys().map(String::as_str).collect();
-            format!("no text there; claims: {}", names.join(", "))
+    let names = || {
+        let claims = documents.merged();
+        claims.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    };
+    let (claim, received, (cause, remedy)) = match error {
+        MappingError::Attribute(missing) => {
+            return custom::failure(connection, missing, (CLAIM, &names()), trace);
         }
-        MappingError::EmailMalformed { text, why, .. } => {
-            format!("\"{}\", which is none: {why}", cut(text))
-        }
+        MappingError::EmailMissing { claim } => (
+            claim,
+            format!("no text there; claims: {}", names()),
+            match documents.userinfo {
+                Userinfo::Unread => (
+                    "user_info_retrieve_failed",
+                    "The address is not in the ID token, and the provider's userinfo endpoint did not answer as OpenID \
+                     Connect says. Release the address into the ID token, or check the endpoint's address and that this \
+                     application may call it.",
+                ),
+                Userinfo::NotAsked | Userinfo::Read(_) => (
+                    "mandatory_attribute_missing",
+                    "Release the e-mail address to this application at the provider (scope or claim `email`), or map the \
+                     claim that carries it in the connection's attribute mapping.",
+                ),
+            },
+        ),
+        MappingError::EmailMalformed { claim, text, why } => (
+            claim,
+            format!("\"{}\", which is none: {why}", cut(text)),
+            (
+                "mandatory_attribute_malformed",
+                "Correct the address of this person at the provider, or map another claim that carries an e-mail address \
+                 in the connection's attribute mapping.",
+            ),
+        ),
     };
     trace.fail(
         "E-mail address",
         format!("an e-mail address in the claim {claim}"),
         received,
     );
-    let (cause, remedy) = match (error, &documents.userinfo) {
-        (MappingError::EmailMissing { .. }, Userinfo::Unread) => (
-            "user_info_retrieve_failed",
-            "The address is not in the ID token, and the provider's userinfo endpoint did not answer as OpenID Connect \
-             says. Release the address into the ID token, or check the endpoint's address and that this application \
-             may call it.",
-        ),
-        (MappingError::EmailMissing { .. }, _) => (
-            "mandatory_attribute_missing",
-            "Release the e-mail address to this application at the provider (scope or claim `email`), or map the \
-             claim that carries it in the connection's attribute mapping.",
-        ),
-        (MappingError::EmailMalformed { .. }, _) => (
-            "mandatory_attribute_malformed",
-            "Correct the address of this person at the provider, or map another claim that carries an e-mail address \
-             in the connection's attribute mapping.",
-        ),
-    };
     SignInFailure::new(connection, cause, remedy, trace)
 }
 
@@ -334,10 +345,15 @@ pub async fn reach(
 }
 
 /// The mapping of our attributes.
-pub(super) const fn mapping<'a>(connection: &'a Connection, settings: &'a OidcSettings) -> Mapping<'a> {
+pub(super) const fn mapping<'a>(
+    connection: &'a Connection,
+    settings: &'a OidcSettings,
+    attributes: &'a [UserAttribute],
+) -> Mapping<'a> {
     Mapping {
         common: &connection.settings.common,
         settings,
+        attributes,
     }
 }
 
