@@ -8,6 +8,7 @@ use genkan_contract::scalekit::v1::errdetails::{
 };
 use genkan_db::Outage;
 use genkan_store::conflict;
+use genkan_store::user_attribute::MAX_ATTRIBUTES;
 use prost::Message;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Code, Status};
@@ -185,6 +186,19 @@ fn taken(conflict: &'static str) -> Error {
         conflict::DOMAIN => "domain: this domain already exists for an organization",
         conflict::USER_EMAIL => "email: a user with this e-mail address already exists",
         conflict::USER_EXTERNAL_ID => "external_id: a user with this external id already exists",
+        conflict::USER_ATTRIBUTE => "key: an attribute with this key already exists",
+        conflict::USER_ATTRIBUTES => {
+            return Error::precondition(format!(
+                "there are {MAX_ATTRIBUTES} attributes already, the most allowed"
+            ));
+        }
+        conflict::CONNECTION_ATTRIBUTE => {
+            return Error::invalid(
+                "connection.attribute_mapping",
+                "names a custom attribute that is not registered: after `custom.` stands the key of one of \
+                 GET /api/v1/sso-user-attributes",
+            );
+        }
         conflict::MEMBERSHIP => "the user already is a member of this organization",
         conflict::ORGANIZATION_FULL => {
             return Error::precondition(

@@ -1,4 +1,5 @@
-//! The cache of data that every request reads and that changes rarely: environment, clients, keys.
+//! The cache of data that every request reads and that changes rarely: environment, clients, keys, the
+//! register of custom attributes.
 //!
 //! Every change of configuration increases a counter in the database, whether this process, another node or
 //! the command line makes it. A cached value is used only while the counter stays the same. After a change
@@ -19,6 +20,7 @@ use genkan_protocol::Timestamp;
 use genkan_store::client::{Client, ClientSecret, Owner};
 use genkan_store::environment::Environment;
 use genkan_store::resource::Resource;
+use genkan_store::user_attribute::UserAttribute;
 use genkan_store::{ClientId, Error, client, environment, organization, resource};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::OnceCell;
@@ -117,6 +119,7 @@ pub(crate) struct GenerationCache {
     pub(crate) keyring: tokio::sync::RwLock<Option<Arc<Keyring>>>,
     clients: moka::sync::Cache<ClientId, Arc<OnceCell<Option<Arc<CachedClient>>>>>,
     pub(crate) origins: OnceCell<Arc<Vec<String>>>,
+    pub(crate) user_attributes: OnceCell<Arc<Vec<UserAttribute>>>,
 }
 
 impl Default for GenerationCache {
@@ -133,6 +136,7 @@ impl GenerationCache {
             keyring: tokio::sync::RwLock::default(),
             clients: moka::sync::Cache::new(MAX_CLIENTS),
             origins: OnceCell::new(),
+            user_attributes: OnceCell::new(),
         }
     }
 

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use genkan_store::environment::Environment;
-use genkan_store::{ClientId, Error, client, environment};
+use genkan_store::user_attribute::UserAttribute;
+use genkan_store::{ClientId, Error, client, environment, user_attribute};
 
 use crate::app::App;
 use crate::cache::{CachedClient, CurrentGeneration, GenerationCache, TRUSTED_FOR, read_client};
@@ -47,6 +48,11 @@ impl App {
     /// The origins of all registered redirect URIs: who may call from a browser.
     pub async fn registered_origins(&self) -> Result<Arc<Vec<String>>, Error> {
         self.configuration().await?.registered_origins().await
+    }
+
+    /// The registered custom attributes of users, by key.
+    pub async fn user_attributes(&self) -> Result<Arc<Vec<UserAttribute>>, Error> {
+        self.configuration().await?.user_attributes().await
     }
 
     /// Lets the next request check the configuration again: this process changed it.
@@ -117,6 +123,19 @@ impl Configuration {
             .get_or_try_init(async || self.read_origins().await)
             .await
             .cloned()
+    }
+
+    /// The registered custom attributes of users, by key.
+    pub async fn user_attributes(&self) -> Result<Arc<Vec<UserAttribute>>, Error> {
+        let read = async || {
+            let found = self
+                .app
+                .db()
+                .read(async |tx| user_attribute::list(tx).await)
+                .await?;
+            Ok::<_, Error>(Arc::new(found))
+        };
+        self.kept.user_attributes.get_or_try_init(read).await.cloned()
     }
 
     async fn read_origins(&self) -> Result<Arc<Vec<String>>, Error> {

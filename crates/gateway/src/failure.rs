@@ -158,6 +158,7 @@ impl Failure {
 
 impl From<genkan_store::Error> for Failure {
     fn from(error: genkan_store::Error) -> Self {
+        use genkan_store::user_attribute::MAX_ATTRIBUTES;
         use genkan_store::{Error, conflict};
 
         match error {
@@ -180,6 +181,20 @@ impl From<genkan_store::Error> for Failure {
             Error::Conflict(conflict::DOMAIN) => Self::new("An organization has this domain already."),
             Error::Conflict(conflict::USER_EMAIL) => Self::new("Another user has this e-mail address."),
             Error::Conflict(conflict::USER_EXTERNAL_ID) => Self::new("Another user has this external id."),
+            Error::Conflict(conflict::USER_ATTRIBUTE) => {
+                Self::new("An attribute with this key is registered already.")
+                    .remedy("`genkan attribute update` changes it.")
+            }
+            Error::Conflict(conflict::USER_ATTRIBUTES) => Self::new(format!(
+                "There are {MAX_ATTRIBUTES} attributes already, because tokens contain them all."
+            ))
+            .remedy("Delete one that no application reads: `genkan attribute delete`."),
+            Error::Conflict(conflict::CONNECTION_ATTRIBUTE) => {
+                Self::usage("--attribute names a custom attribute that is not registered.").remedy(
+                    "After custom. stands the key of an attribute: `genkan attribute list` shows them, and `genkan \
+                     attribute create` registers another one.",
+                )
+            }
             Error::Conflict(conflict::MEMBERSHIP) => Self::new("The user is a member already."),
             Error::Conflict(conflict::ORGANIZATION_FULL) => {
                 Self::new("The organization has as many users as it may have.")
@@ -204,6 +219,8 @@ impl From<genkan_store::Error> for Failure {
 pub(crate) fn field_of(mistake: &Mistake) -> &'static str {
     match mistake.field {
         "organization.display_name" => "name",
+        "user_attribute.sso_addition_info.default_oidc_mapping" => "oidc_claim",
+        "user_attribute.sso_addition_info.default_saml_mapping" => "saml_attribute",
         field => field.rsplit('.').next().unwrap_or(field),
     }
 }

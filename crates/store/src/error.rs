@@ -43,6 +43,8 @@ pub mod conflict {
     pub const CONNECTION_INVALID: &str = "connections.settings";
     /// An enabled connection would lack a value that a sign-in needs.
     pub const CONNECTION_INCOMPLETE: &str = "connections.enabled";
+    /// A connection maps a custom attribute that is not registered.
+    pub const CONNECTION_ATTRIBUTE: &str = "connections.attribute_mapping";
     /// A connection names a key of ours that it does not have, or that has left its metadata.
     pub const CONNECTION_CERTIFICATE: &str = "connections.certificate_id";
     /// An enabled directory must be disabled before it is deleted.
@@ -57,6 +59,10 @@ pub mod conflict {
     pub const USER_EMAIL: &str = "users.email";
     /// Another user has this external id.
     pub const USER_EXTERNAL_ID: &str = "users.external_id";
+    /// A custom attribute of this key is registered already.
+    pub const USER_ATTRIBUTE: &str = "user_attributes.key";
+    /// There are [`crate::user_attribute::MAX_ATTRIBUTES`] custom attributes already.
+    pub const USER_ATTRIBUTES: &str = "user_attributes";
     /// The user is a member of this organization already.
     pub const MEMBERSHIP: &str = "memberships";
     /// The invited user has another address now than the invitation.

@@ -60,6 +60,7 @@ mod stamp;
 pub mod subject;
 pub mod upstream_request;
 pub mod user;
+pub mod user_attribute;
 pub mod webauthn;
 
 use genkan_db::{Db, Migration, Schema};
@@ -119,6 +120,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(31, "session_browsers", "0031_session_browsers.sql"),
     migration!(32, "connection_keys", "0032_connection_keys.sql"),
     migration!(33, "saml_answers", "0033_saml_answers.sql"),
+    migration!(34, "user_attributes", "0034_user_attributes.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…`, and migrates its schema.

@@ -19,6 +19,7 @@ use genkan_protocol::Timestamp;
 use genkan_protocol::jose::Algorithm;
 use genkan_store::environment::{self, Environment, Kind};
 use genkan_store::signing_key::{self, Schedule};
+use genkan_store::user_attribute::{self, Datatype, UserAttribute};
 use genkan_store::{Error, MIGRATIONS, Page, Stamp, event, janitor, login_trace, role};
 use genkan_web::listener::{Limits, Listener, Tls, TlsPolicy, install_crypto_provider};
 use http::Method;
@@ -432,6 +433,25 @@ impl Gateway {
             Ok(())
         })
         .await;
+    }
+
+    /// Registers a custom attribute of users.
+    pub async fn register_attribute(&self, key: &str, change: impl FnOnce(&mut UserAttribute)) {
+        let at = self.at();
+        let mut attribute = UserAttribute {
+            key: key.to_owned(),
+            label: key.to_owned(),
+            datatype: Datatype::String,
+            enabled: true,
+            required: false,
+            oidc_claim: None,
+            saml_attribute: None,
+            created_at: at.now,
+            updated_at: at.now,
+        };
+        change(&mut attribute);
+        self.tx(async |tx| user_attribute::insert(tx, at, &attribute).await)
+            .await;
     }
 
     /// Runs the janitor now.

@@ -16,6 +16,7 @@ READS = {
     "RolesService": "/api/v1/roles",
     "SessionService": "/api/v1/users/{user}/sessions",
     "ApiTokenService": "/api/v1/tokens?organization_id={organization}",
+    "UserAttributeService": "/api/v1/sso-user-attributes",
     "UserService": "/api/v1/users/{user}",
     "WebAuthnService": "/api/v1/webauthn/credentials?user_id={user}",
 }

@@ -12,6 +12,7 @@ mod passwordless;
 mod roles;
 mod sessions;
 mod tokens;
+mod user_attributes;
 mod users;
 mod webauthn;
 
@@ -28,6 +29,7 @@ use genkan_contract::scalekit::v1::organizations::organization_service_server::O
 use genkan_contract::scalekit::v1::roles::roles_service_server::RolesServiceServer;
 use genkan_contract::scalekit::v1::sessions::session_service_server::SessionServiceServer;
 use genkan_contract::scalekit::v1::tokens::api_token_service_server::ApiTokenServiceServer;
+use genkan_contract::scalekit::v1::user_attributes::user_attribute_service_server::UserAttributeServiceServer;
 use genkan_contract::scalekit::v1::users::user_service_server::UserServiceServer;
 
 use tonic::service::Routes;
@@ -49,6 +51,7 @@ const UNSERVED: &[(&str, &[(&str, &str)])] = &[
     (roles::SERVICE, roles::UNSERVED),
     (sessions::SERVICE, sessions::UNSERVED),
     (tokens::SERVICE, tokens::UNSERVED),
+    (user_attributes::SERVICE, user_attributes::UNSERVED),
     (users::SERVICE, users::UNSERVED),
     (webauthn::SERVICE, webauthn::UNSERVED),
 ];
@@ -77,6 +80,7 @@ pub(crate) fn routes(api: &Api) -> Routes {
         .add_service(RolesServiceServer::new(api.clone()))
         .add_service(SessionServiceServer::new(api.clone()))
         .add_service(ApiTokenServiceServer::new(api.clone()))
+        .add_service(UserAttributeServiceServer::new(api.clone()))
         .add_service(UserServiceServer::new(api.clone()))
         .add_service(WebAuthnServiceServer::new(api.clone()))
         .prepare()

@@ -17,6 +17,7 @@ mod sessions;
 mod stack;
 mod support;
 mod tokens;
+mod user_attributes;
 mod user_lists;
 mod users;
 mod webauthn;

@@ -46,6 +46,9 @@ pub mod scalekit {
         pub mod tokens {
             include!("scalekit.v1.tokens.rs");
         }
+        pub mod user_attributes {
+            include!("scalekit.v1.user_attributes.rs");
+        }
         pub mod users {
             include!("scalekit.v1.users.rs");
         }

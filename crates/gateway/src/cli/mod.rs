@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 mod app;
+mod attribute;
 mod backup;
 mod config;
 mod connection;
@@ -102,6 +103,7 @@ enum Command {
     Token(token::TokenArgs),
     Role(role::RoleArgs),
     Permission(permission::PermissionArgs),
+    Attribute(attribute::AttributeArgs),
     Environment(environment::EnvironmentArgs),
     Keys(keys::KeysArgs),
     Mail(mail::MailArgs),
@@ -162,6 +164,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Token(args) => wait_for(token::run(&args, context)),
         Command::Role(args) => wait_for(role::run(&args, context)),
         Command::Permission(args) => wait_for(permission::run(&args, context)),
+        Command::Attribute(args) => wait_for(attribute::run(&args, context)),
         Command::Keys(args) => wait_for(keys::run(&args, context)),
         Command::Mail(args) => wait_for(mail::run(&args, context)),
         Command::Backup(args) => wait_for(backup::run(&args, context)),

@@ -198,10 +198,14 @@ impl ProviderAnswer {
             .pending
             .expected(app.instance_key())
             .map_err(PageError::internal)?;
+        let attributes = app.user_attributes().await?;
         let interaction = opened.interaction;
         let result = match (opened.is_replayed, self.returned) {
             (true, CallbackParameters::Assertion(answer)) => Err(answer.replayed(app, &opened.connection)),
-            (_, returned) => super::read(app, &opened.connection, (&interaction, expected), returned).await,
+            (_, returned) => {
+                let asked = (&interaction, expected);
+                super::read(app, &opened.connection, asked, returned, &attributes).await
+            }
         };
         let is_refused = result.as_ref().is_err_and(SignInFailure::is_refused_code);
         if let Some(attempt) = attempt.filter(|_| !is_refused) {

@@ -10,6 +10,7 @@
 mod answer;
 mod answer_error;
 pub mod cause;
+mod custom;
 mod departure;
 pub mod failure;
 mod hosted_domain;
@@ -29,6 +30,7 @@ use genkan_store::admission::{Claim, Profile, Refusal, Roles};
 use genkan_store::connection::{self, Connection, Protocol};
 use genkan_store::interaction::{self, Interaction, Request, Stage, Way};
 use genkan_store::upstream_request::{self, ExpectedAnswer, UpstreamRequest};
+use genkan_store::user_attribute::UserAttribute;
 use genkan_store::{ConnectionId, Error, InteractionId, Proof, SecretHash};
 use http::StatusCode;
 
@@ -235,8 +237,8 @@ pub async fn reach(app: &App, connection: &Connection) -> Result<(), Unreachable
 /// Our attribute for a claim of the provider, for people who look at the claims.
 pub fn becomes(connection: &Connection, name: &str) -> Option<&'static str> {
     match &connection.settings.protocol {
-        Protocol::Oidc(settings) => oidc::mapping(connection, settings).becomes(name),
-        Protocol::Saml(_) => saml::mapping(connection).becomes(name),
+        Protocol::Oidc(settings) => oidc::mapping(connection, settings, &[]).becomes(name),
+        Protocol::Saml(_) => saml::mapping(connection, &[]).becomes(name),
     }
 }
 
@@ -246,6 +248,7 @@ async fn read(
     connection: &Connection,
     (interaction, expected): (&Interaction, ExpectedAnswer),
     returned: CallbackParameters,
+    attributes: &[UserAttribute],
 ) -> Result<UpstreamIdentity, SignInFailure> {
     match (&connection.settings.protocol, expected, returned) {
         (
@@ -261,6 +264,7 @@ async fn read(
         ) => {
             let arrival = oidc::AuthenticationResponse {
                 returned: &returned,
+                attributes,
                 nonce: &nonce,
                 code_verifier: code_verifier.and_then(|text| CodeVerifier::parse(text.expose()).ok()),
                 form_post,
@@ -282,7 +286,7 @@ async fn read(
             CallbackParameters::Assertion(answer),
         ) => {
             let asked = (requested_at, is_forced);
-            saml::finish(app, connection, (settings, asked), *answer)
+            saml::finish(app, connection, (settings, asked), *answer, attributes)
         }
         (Protocol::Oidc(_) | Protocol::Saml(_), ..) => Err(SignInFailure::of_another_kind(connection)),
     }

@@ -123,8 +123,9 @@ const fn of_rule(cause: RuleCause) -> Option<&'static str> {
 /// The cause in a sentence, its remedy and its command, with the identifiers of the connection.
 pub(super) fn complete(connection: &Connection, cause: Cause, remedy: &str) -> String {
     let whole = match command(cause) {
-        Some(command) => format!("{remedy} {command}"),
-        None => remedy.to_owned(),
+        // A remedy with a command of its own needs no other.
+        Some(command) if !remedy.contains("`genkan ") => format!("{remedy} {command}"),
+        _ => remedy.to_owned(),
     };
     let organization = connection.organization_id.as_ref();
     let organization = organization.map_or("ORGANIZATION", |id| id.as_str());

@@ -10,7 +10,7 @@ use genkan_store::subject::{self, Subject};
 use genkan_store::{OrganizationId, UserId};
 use http::HeaderMap;
 
-use super::token::issue::{custom, profile};
+use super::token::issue::{attributes, custom, profile};
 use crate::app::App;
 use crate::web::access_token::{self, VerifiedToken};
 use crate::web::oauth_error::{BearerChallenge, OAuthError, no_store};
@@ -40,6 +40,7 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
     };
     let scope = &claims.scope.0;
     let with_profile = scope.contains("profile");
+    let attributes = attributes(&app.configuration().await?, &user).await?;
     let body = UserInfo {
         sub: user.id.to_string(),
         profile: Profile {
@@ -52,7 +53,7 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<impl
         oid: claims.oid,
         connection_id: connection_id.map(|id| id.to_string()),
         sid: claims.sid,
-        custom: custom(&groups, with_profile),
+        custom: custom(&groups, attributes, with_profile),
     };
     Ok((no_store(), Json(body)))
 }

@@ -131,15 +131,15 @@ crate::causes! {
     /// Another person's profile.
     UserinfoSubjectMismatch = "userinfo_subject_mismatch",
         "The userinfo endpoint answered about another person than the ID token.";
-    /// It was needed for the address.
+    /// It was needed for an attribute that every person must have.
     UserInfoRetrieveFailed = "user_info_retrieve_failed",
-        "The ID token has no e-mail address, and the userinfo endpoint could not be read.";
-    /// No address.
+        "The ID token lacks a needed claim, such as the e-mail address, and the userinfo endpoint could not be read.";
+    /// No address, or none of another attribute that every person must have.
     MandatoryAttributeMissing = "mandatory_attribute_missing",
-        "The provider sent no claim with the person’s e-mail address.";
-    /// Not an address.
+        "The provider sent no claim for an attribute that every person must have, such as the e-mail address.";
+    /// Not an address, or not a value of the registered type.
     MandatoryAttributeMalformed = "mandatory_attribute_malformed",
-        "The claim with the e-mail address holds something else.";
+        "The claim for an attribute that every person must have holds a value that does not fit.";
 }
 
 impl From<&JwtError> for Cause {

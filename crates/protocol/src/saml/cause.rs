@@ -248,9 +248,12 @@ crate::causes! {
     /// The same assertion again.
     AssertionReplayed = "assertion_replayed",
         "This assertion has signed somebody in before.";
-    /// No e-mail address.
+    /// No e-mail address, or none of another attribute that every person must have.
     MandatoryAttributeMissing = "mandatory_attribute_missing",
-        "The assertion has no attribute with the person’s e-mail address.";
+        "The assertion lacks an attribute that every person must have, such as the e-mail address.";
+    /// Not a value of the registered type.
+    MandatoryAttributeMalformed = "mandatory_attribute_malformed",
+        "An attribute that every person must have holds a value that does not fit.";
     /// Not an address.
     EmailMalformed = "email_malformed",
         "The attribute with the e-mail address holds something else.";

@@ -12,6 +12,8 @@ mod known;
 mod settle;
 mod vouch;
 
+use std::collections::BTreeMap;
+
 use genkan_db::{Tx, p};
 use genkan_protocol::EmailAddress;
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,10 @@ pub struct Profile {
     /// older versions lack it.
     #[serde(default)]
     pub preferred_username: Option<String>,
+    /// The registered custom attributes of which the provider says something, by key. `None`: it says that
+    /// there is no value. Data of older versions lack it.
+    #[serde(default)]
+    pub custom_attributes: BTreeMap<String, Option<String>>,
 }
 
 /// A person who is let in.

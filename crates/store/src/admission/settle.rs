@@ -178,7 +178,7 @@ async fn record_signup(
     event::record(tx, at, entry.object(object)).await
 }
 
-/// If the provider leaves a name out, the name stays.
+/// If the provider leaves a name out, the name stays. Custom attributes follow in both directions.
 fn take_over_names(user: &mut User, profile: &Profile) {
     let pairs = [
         (&mut user.name, &profile.name),
@@ -199,6 +199,9 @@ fn take_over_names(user: &mut User, profile: &Profile) {
         .filter(|text| user::is_fit_address(text))
     {
         user.picture = Some(picture.to_owned());
+    }
+    for (key, value) in &profile.custom_attributes {
+        user::set_attribute(user, key, value.as_deref());
     }
 }
 

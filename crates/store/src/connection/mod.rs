@@ -15,6 +15,7 @@ mod rules;
 mod saml;
 mod service_provider;
 mod settings;
+mod source;
 
 use genkan_db::{Row, Tx, p};
 use serde_json::{Map, Value};
@@ -43,6 +44,7 @@ pub use rules::{ConfigurationType, EmailTrust, Mistake, WITHOUT_TLS};
 pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlChange, SamlSettings, SigningOption};
 pub use service_provider::ServiceProvider;
 pub use settings::{Common, Kind, Protocol, ProtocolChange, Settings};
+pub use source::{AttributeSource, attribute_sources};
 
 words! {
     /// The progress of setting up a connection.
@@ -225,10 +227,12 @@ fn refuse_unfit(connection: &Connection) -> Result<(), Error> {
 ///
 /// # Errors
 ///
+/// - [`conflict::CONNECTION_ATTRIBUTE`] if it maps a custom attribute that is not registered.
 /// - [`conflict::CONNECTION_INVALID`] if [`Connection::check`] refuses it.
 /// - [`conflict::CONNECTION_INCOMPLETE`] if it is enabled and something is missing.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> Result<(), Error> {
     refuse_unfit(connection)?;
+    source::refuse_unknown(tx, connection, None).await?;
     let settings = json(&connection.settings);
     tx.exec(
         "INSERT INTO connections (id, organization_id, kind, provider, name, enabled, jit_provisioning,
@@ -327,6 +331,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
     }
     let connection = &connection;
     refuse_unfit(connection)?;
+    source::refuse_unknown(tx, connection, Some(&before)).await?;
     let settings = json(&connection.settings);
     let updated = tx
         .exec(

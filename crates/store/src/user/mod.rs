@@ -14,7 +14,7 @@ use crate::search::Words;
 use crate::{Error, Page, Stamp, Timestamp, UserId, conflict, search, session};
 
 pub use rules::check;
-pub(crate) use rules::{is_fit, is_fit_address};
+pub(crate) use rules::{is_fit, is_fit_address, set_attribute};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct User {

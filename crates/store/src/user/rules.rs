@@ -88,6 +88,20 @@ pub(crate) fn is_fit(text: &str) -> bool {
     mistake::text(text, MAX_TEXT).is_ok()
 }
 
+/// Sets a custom attribute from an identity provider, or removes it. A value that cannot be stored is
+/// skipped, so that the sign-in goes on.
+pub(crate) fn set_attribute(user: &mut User, key: &str, value: Option<&str>) {
+    let Some(value) = value else {
+        user.custom_attributes.remove(key);
+        return;
+    };
+    let mut changed = user.custom_attributes.clone();
+    changed.insert(key.to_owned(), value.into());
+    if mistake::pairs(&changed).is_ok() {
+        user.custom_attributes = changed;
+    }
+}
+
 /// Whether an address from an identity provider can be stored.
 pub(crate) fn is_fit_address(text: &str) -> bool {
     mistake::text(text, MAX_ADDRESS).is_ok()

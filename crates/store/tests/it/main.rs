@@ -50,5 +50,6 @@ mod session_policy;
 mod signing_key;
 mod support;
 mod user;
+mod user_attribute;
 mod webauthn;
 mod whose_word;

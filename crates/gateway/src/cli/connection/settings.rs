@@ -48,8 +48,8 @@ pub(super) struct SettingsArgs {
     /// What your application calls the connection; empty for nothing
     #[arg(long, value_name = "KEY")]
     key_id: Option<String>,
-    /// Read one of our attributes (email, given_name, …) from a claim of the provider, or not any more if no
-    /// claim is named; may be repeated
+    /// Read one of our attributes (email, given_name, …, or custom.KEY for one of `genkan attribute`) from a
+    /// claim of the provider, or not any more if no claim is named; may be repeated
     #[arg(long = "attribute", value_name = "OURS=CLAIM", value_parser = parse_pair)]
     attributes: Vec<(String, String)>,
     /// Forget which claims attributes were read from, before those that are named beside

@@ -21,6 +21,8 @@ Examples:
   genkan connection update conn_241053847510274048012 \\
       --attribute email=mail --trust-unverified-email
   genkan connection update conn_241053847510274048012 \\
+      --attribute custom.department=dept
+  genkan connection update conn_241053847510274048012 \\
       --saml-metadata-url https://acme.okta.com/app/exk1/sso/saml/metadata
 
 What is not named stays. An empty text (--discovery-endpoint \"\") clears.";

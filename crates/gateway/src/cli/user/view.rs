@@ -24,6 +24,7 @@ pub(super) struct UserView {
     picture: Option<String>,
     external_id: Option<String>,
     metadata: Map<String, Value>,
+    custom_attributes: Map<String, Value>,
     pub(super) disabled: bool,
     created_at: String,
     updated_at: String,
@@ -84,6 +85,7 @@ impl UserView {
             picture: user.picture.clone(),
             external_id: user.external_id.clone(),
             metadata: user.metadata.clone(),
+            custom_attributes: user.custom_attributes.clone(),
             disabled: user.disabled,
             created_at: time(user.created_at),
             updated_at: time(user.updated_at),
@@ -122,6 +124,9 @@ impl UserView {
         ];
         let written = |(name, text): (&'static str, &Option<String>)| Some((name, text.clone()?));
         rows.extend(own.into_iter().filter_map(written));
+        if !self.custom_attributes.is_empty() {
+            rows.push(("Attributes", pairs::line(&self.custom_attributes)));
+        }
         rows.extend(
             self.memberships
                 .iter()

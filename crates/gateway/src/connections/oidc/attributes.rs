@@ -2,11 +2,23 @@
 //!
 //! Source: OIDC Core §5.1 for the default names.
 
+use genkan_protocol::oidc;
 use genkan_protocol::oidc::userinfo::{has_unlisted_groups, is_kept_elsewhere};
 use genkan_protocol::{EmailAddress, EmailAddressError, Trace, name};
 use genkan_store::admission::{Profile, Roles};
-use genkan_store::connection::{Common, OidcSettings, RolesFrom};
+use genkan_store::connection::{AttributeSource, Common, Kind, OidcSettings, RolesFrom, attribute_sources};
+use genkan_store::user_attribute::UserAttribute;
 use serde_json::{Map, Value};
+
+use crate::connections::cause::Cause;
+use crate::connections::custom::{self, CustomAttributes, MissingAttribute, Sent, Vocabulary};
+
+pub(super) const VOCABULARY: Vocabulary = Vocabulary {
+    word: "claim",
+    missing: Cause::Oidc(oidc::Cause::MandatoryAttributeMissing),
+    malformed: Cause::Oidc(oidc::Cause::MandatoryAttributeMalformed),
+    unread: Cause::Oidc(oidc::Cause::UserInfoRetrieveFailed),
+};
 
 /// Further groups are cut off, because an access token must fit into a header.
 const MAX_GROUPS: usize = 200;
@@ -104,6 +116,8 @@ pub enum MappingError {
         text: String,
         why: EmailAddressError,
     },
+    #[error(transparent)]
+    Attribute(#[from] MissingAttribute),
 }
 
 /// The claim of each attribute, as the connection says.
@@ -111,6 +125,8 @@ pub enum MappingError {
 pub struct Mapping<'a> {
     pub common: &'a Common,
     pub settings: &'a OidcSettings,
+    /// The registered custom attributes.
+    pub attributes: &'a [UserAttribute],
 }
 
 impl<'a> Mapping<'a> {
@@ -141,6 +157,7 @@ impl<'a> Mapping<'a> {
             _ if mapped("preferred_username") => "the user name",
             _ if Some(name) == self.settings.groups_from() => "the groups",
             _ if Some(name) == self.settings.roles_claim.as_deref() => "the roles",
+            _ if self.common.is_of_custom(name) => "a custom attribute",
             _ => return None,
         })
     }
@@ -156,14 +173,35 @@ impl<'a> Mapping<'a> {
             || is_open("email_verified")
             || is_nameless
             || self.common.attribute_mapping.values().any(|claim| is_open(claim))
+            || self.sources().filter_map(|source| source.name).any(is_open)
             || self.lists().any(is_open)
+    }
+
+    /// The claims of the registered custom attributes.
+    fn sources(self) -> impl Iterator<Item = AttributeSource<'a>> {
+        attribute_sources(self.attributes, Kind::Oidc, self.common)
+    }
+
+    fn custom(self, documents: &Documents, trace: &mut Trace) -> Result<CustomAttributes, MissingAttribute> {
+        let find = |claim: &str| match documents.find(claim) {
+            Some(value) => Sent::Value(value.clone()),
+            None if documents
+                .iter()
+                .any(|document| is_kept_elsewhere(document, claim))
+                || matches!(documents.userinfo, Userinfo::Unread) =>
+            {
+                Sent::Unknown
+            }
+            None => Sent::Absent,
+        };
+        custom::read(self.sources(), find, (VOCABULARY.word, trace))
     }
 
     /// Applies the mapping. The resulting groups and roles are written into the trace.
     ///
     /// # Errors
     ///
-    /// [`MappingError`] if there is no usable e-mail address.
+    /// [`MappingError`] if there is no usable e-mail address, or no value of a required attribute.
     pub fn apply(self, documents: &Documents, trace: &mut Trace) -> Result<MappedIdentity, MappingError> {
         let (email, email_verified) = self.email(documents)?;
         trace.pass("E-mail address", email.as_str());
@@ -178,6 +216,7 @@ impl<'a> Mapping<'a> {
                 picture: text("picture").filter(|url| url.starts_with("https://")),
                 locale: text("locale"),
                 preferred_username: text("preferred_username"),
+                custom_attributes: self.custom(documents, trace)?,
             },
             email,
             groups: self.groups(documents, trace),

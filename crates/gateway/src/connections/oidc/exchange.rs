@@ -7,6 +7,7 @@ use genkan_protocol::oauth::{CodeVerifier, Parameters};
 use genkan_protocol::oidc::{AuthorizationResponse, Cause, IssuerError, ResponseOutcome};
 use genkan_store::Secret;
 use genkan_store::connection::{Connection, OidcSettings, TokenAuthType};
+use genkan_store::user_attribute::UserAttribute;
 use http::header;
 use serde::Deserialize;
 
@@ -41,12 +42,14 @@ pub(super) struct Exchange<'a> {
     pub(super) connection: &'a Connection,
     pub(super) settings: &'a OidcSettings,
     pub(super) endpoints: &'a Endpoints,
+    /// The registered custom attributes, if an answer is read.
+    pub(super) attributes: &'a [UserAttribute],
 }
 
 impl Exchange<'_> {
     /// The mapping of our attributes.
     pub(super) fn mapping(&self) -> Mapping<'_> {
-        mapping(self.connection, self.settings)
+        mapping(self.connection, self.settings, self.attributes)
     }
 
     /// Whether plain HTTP is acceptable for this provider.

@@ -19,16 +19,17 @@ use genkan_protocol::oauth::{CodeVerifier, append_query};
 use genkan_protocol::oidc::{Cause, ProviderError, id_token};
 use genkan_store::connection::{Connection, Endpoint, OidcSettings};
 use genkan_store::upstream_request::ExpectedAnswer;
+use genkan_store::user_attribute::UserAttribute;
 use genkan_store::{Provider, Secret};
 use serde_json::Value;
 
-use self::attributes::{Documents, Mapping, MappingError, Userinfo};
+use self::attributes::{Documents, Mapping, MappingError, Userinfo, VOCABULARY};
 use self::exchange::Exchange;
 use self::metadata::{Endpoints, MetadataError};
 use super::failure::Messages;
 use super::{
     CallbackParameters, Departure, Hints, PendingDeparture, SignInFailure, UnreachableProvider,
-    UpstreamIdentity,
+    UpstreamIdentity, custom,
 };
 use crate::app::App;
 use crate::outbound::Scheme;
@@ -37,6 +38,8 @@ use crate::outbound::Scheme;
 #[derive(Debug)]
 pub struct AuthenticationResponse<'a> {
     pub returned: &'a CallbackParameters,
+    /// The registered custom attributes.
+    pub attributes: &'a [UserAttribute],
     pub nonce: &'a str,
     pub code_verifier: Option<CodeVerifier>,
     /// The request asked for an answer by a form.
@@ -101,6 +104,7 @@ pub async fn start(
         connection,
         settings,
         endpoints: &endpoints,
+        attributes: &[],
     };
     let url = match exchange.pushes() {
         true => exchange.push(&query, &mut trace).await?,
@@ -192,6 +196,7 @@ async fn check(
         connection,
         settings,
         endpoints: &endpoints,
+        attributes: arrival.attributes,
     };
 
     let code = exchange.code(parameters, &mut trace)?;
@@ -206,7 +211,7 @@ async fn check(
     };
     let mapped = match exchange.mapping().apply(&documents, &mut trace) {
         Ok(mapped) => mapped,
-        Err(error) => return Err(no_address(connection, &documents, &error, trace)),
+        Err(error) => return Err(no_person(connection, &documents, &error, trace)),
     };
     let subject = documents
         .id_token
@@ -235,34 +240,41 @@ fn other_way(connection: &Connection, (expected, received): (&str, &str), mut tr
     failed(connection, Cause::AuthorizationResponseModeMismatch, trace)
 }
 
-/// The claims make no person: the address is missing or invalid.
-fn no_address(
+/// The claims make no person: the address is missing or invalid, or a required attribute is.
+fn no_person(
     connection: &Connection,
     documents: &Documents,
     error: &MappingError,
     mut trace: Trace,
 ) -> SignInFailure {
-    let (MappingError::EmailMissing { claim } | MappingError::EmailMalformed { claim, .. }) = error;
-    let received = match error {
-        MappingError::EmailMissing { .. } => {
-            let claims = documents.merged();
-            let names: Vec<&str> = claims.keys().map(String::as_str).collect();
-            format!("no text there; claims: {}", names.join(", "))
+    let names = || {
+        let claims = documents.merged();
+        claims.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    };
+    let (claim, received, cause) = match error {
+        MappingError::Attribute(missing) => {
+            let failure = custom::failure(connection, missing, (&VOCABULARY, &names()), trace);
+            return failure.with_messages(Messages::of_claims(&documents.merged()));
         }
-        MappingError::EmailMalformed { text, why, .. } => {
-            format!("\"{}\", which is none: {why}", cut(text))
-        }
+        MappingError::EmailMissing { claim } => (
+            claim,
+            format!("no text there; claims: {}", names()),
+            match documents.userinfo {
+                Userinfo::Unread => Cause::UserInfoRetrieveFailed,
+                Userinfo::NotAsked | Userinfo::Read(_) => Cause::MandatoryAttributeMissing,
+            },
+        ),
+        MappingError::EmailMalformed { claim, text, why } => (
+            claim,
+            format!("\"{}\", which is none: {why}", cut(text)),
+            Cause::MandatoryAttributeMalformed,
+        ),
     };
     trace.fail(
         "E-mail address",
         format!("an e-mail address in the claim {claim}"),
         received,
     );
-    let cause = match (error, &documents.userinfo) {
-        (MappingError::EmailMissing { .. }, Userinfo::Unread) => Cause::UserInfoRetrieveFailed,
-        (MappingError::EmailMissing { .. }, _) => Cause::MandatoryAttributeMissing,
-        (MappingError::EmailMalformed { .. }, _) => Cause::MandatoryAttributeMalformed,
-    };
     failed(connection, cause, trace).with_messages(Messages::of_claims(&documents.merged()))
 }
 
@@ -330,10 +342,15 @@ pub async fn reach(
 }
 
 /// The mapping of our attributes.
-pub(super) const fn mapping<'a>(connection: &'a Connection, settings: &'a OidcSettings) -> Mapping<'a> {
+pub(super) const fn mapping<'a>(
+    connection: &'a Connection,
+    settings: &'a OidcSettings,
+    attributes: &'a [UserAttribute],
+) -> Mapping<'a> {
     Mapping {
         common: &connection.settings.common,
         settings,
+        attributes,
     }
 }
 

@@ -7,11 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use genkan_protocol::saml::{Assertion, NameIdFormat};
+use genkan_protocol::saml::{self, Assertion, NameIdFormat};
 use genkan_protocol::{EmailAddress, EmailAddressError, Trace, name};
 use genkan_store::admission::{Profile, Roles};
-use genkan_store::connection::Common;
+use genkan_store::connection::{Common, Kind, attribute_sources};
+use genkan_store::user_attribute::UserAttribute;
 use serde_json::{Map, Value};
+
+use crate::connections::cause::Cause;
+use crate::connections::custom::{self, CustomAttributes, MissingAttribute, Sent, Vocabulary};
 
 /// The word with which a connection names the subject's identifier as a source.
 pub(super) const NAME_ID: &str = "NameID";
@@ -156,13 +160,25 @@ pub(super) enum MappingError {
     /// Nobody can tell which of them is the person's.
     #[error("there are several e-mail addresses")]
     Ambiguous { found: Vec<String> },
+    #[error(transparent)]
+    Attribute(#[from] MissingAttribute),
 }
 
 /// The attribute of each of ours, as the connection says.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::connections) struct Mapping<'a> {
     pub(super) common: &'a Common,
+    /// The registered custom attributes.
+    pub(super) attributes: &'a [UserAttribute],
 }
+
+pub(super) const VOCABULARY: Vocabulary = Vocabulary {
+    word: "attribute",
+    missing: Cause::Saml(saml::Cause::MandatoryAttributeMissing),
+    malformed: Cause::Saml(saml::Cause::MandatoryAttributeMalformed),
+    // An assertion comes whole.
+    unread: Cause::Saml(saml::Cause::MandatoryAttributeMissing),
+};
 
 type Attributes = BTreeMap<String, Vec<String>>;
 
@@ -192,6 +208,7 @@ impl<'a> Mapping<'a> {
             _ if mapped("preferred_username") => "the user name",
             _ if self.named("groups") == Some(source) => "the groups",
             _ if self.named("roles") == Some(source) => "the roles",
+            _ if self.common.is_of_custom(source) => "a custom attribute",
             NAME_ID => "the subject",
             _ => return None,
         })
@@ -201,7 +218,7 @@ impl<'a> Mapping<'a> {
     ///
     /// # Errors
     ///
-    /// [`MappingError`] if there is no usable e-mail address, or more than one.
+    /// [`MappingError`] if there is no usable e-mail address, more than one, or no value of a required attribute.
     pub(super) fn apply(
         self,
         assertion: &Assertion,
@@ -228,11 +245,21 @@ impl<'a> Mapping<'a> {
                 picture: text("picture").filter(|url| url.starts_with("https://")),
                 locale: text("locale"),
                 preferred_username: text("preferred_username"),
+                custom_attributes: self.custom(assertion, trace)?,
             },
             email,
             groups: self.groups(assertion, trace),
             roles: self.roles(assertion, trace),
         })
+    }
+
+    fn custom(self, assertion: &Assertion, trace: &mut Trace) -> Result<CustomAttributes, MissingAttribute> {
+        let find = |name: &str| match values(assertion, name) {
+            Some(values) => Sent::Value(values.into()),
+            None => Sent::Absent,
+        };
+        let sources = attribute_sources(self.attributes, Kind::Saml, self.common);
+        custom::read(sources, find, (VOCABULARY.word, trace))
     }
 
     /// The one e-mail address. If an assertion has two, the person could have entered one of them there

@@ -80,9 +80,10 @@ pub(in crate::connections) const fn code_for_application(cause: Cause) -> &'stat
         Cause::RecipientMissing | Cause::RecipientMismatch => "invalid_assertion_url",
         Cause::RequestExpired => "response_expired",
         Cause::AssertionExpired | Cause::SessionExpired => "assertion_expired",
-        Cause::MandatoryAttributeMissing | Cause::EmailMalformed | Cause::AttributeAmbiguous => {
-            "mandatory_attribute_missing"
-        }
+        Cause::MandatoryAttributeMissing
+        | Cause::MandatoryAttributeMalformed
+        | Cause::EmailMalformed
+        | Cause::AttributeAmbiguous => "mandatory_attribute_missing",
         _ => "invalid_saml_response",
     }
 }

@@ -30,10 +30,13 @@ use genkan_protocol::saml::{
 use genkan_store::Secret;
 use genkan_store::connection::{self, Connection, RequestBinding, SamlSettings, ServiceProvider};
 use genkan_store::upstream_request::ExpectedAnswer;
+use genkan_store::user_attribute::UserAttribute;
 
-use self::attributes::{Mapping, MappingError};
+use self::attributes::{Mapping, MappingError, VOCABULARY};
 use super::failure::Messages;
-use super::{Departure, Hints, PendingDeparture, SignInFailure, UnreachableProvider, UpstreamIdentity};
+use super::{
+    Departure, Hints, PendingDeparture, SignInFailure, UnreachableProvider, UpstreamIdentity, custom,
+};
 use crate::app::App;
 use crate::web::error::PageError;
 
@@ -172,13 +175,14 @@ pub(super) fn finish(
     connection: &Connection,
     (settings, asked): (&SamlSettings, (Timestamp, bool)),
     answer: VerifiedAnswer,
+    registered: &[UserAttribute],
 ) -> Result<UpstreamIdentity, SignInFailure> {
     let VerifiedAnswer {
         assertion, mut trace, ..
     } = answer;
     trace.pass("Browser", "the one that was sent to the provider");
     trace.pass("First use", "the assertion has not counted before");
-    let mapped = match mapping(connection).apply(&assertion, &mut trace) {
+    let mapped = match mapping(connection, registered).apply(&assertion, &mut trace) {
         Ok(mapped) => mapped,
         Err(error) => {
             let sp = service_provider(app, connection, settings);
@@ -218,7 +222,8 @@ fn subject(name_id: &NameId) -> String {
     }
 }
 
-/// The attributes make no person: the address is missing or invalid, or there are two.
+/// The attributes make no person: the address is missing or invalid, there are two, or a required attribute
+/// is missing.
 fn no_person(
     connection: &Connection,
     sp: &ServiceProvider,
@@ -226,6 +231,11 @@ fn no_person(
     mut trace: Trace,
 ) -> SignInFailure {
     let (cause, expected, received) = match error {
+        MappingError::Attribute(missing) => {
+            let names = attributes::names(&assertion.attributes);
+            let failure = custom::failure(connection, missing, (&VOCABULARY, &names), trace);
+            return failure.with_messages(Messages::of_claims(&attributes::merged(assertion)));
+        }
         MappingError::Missing { sources } => (
             Cause::MandatoryAttributeMissing,
             format!("an e-mail address in the attribute {sources}"),
@@ -279,8 +289,9 @@ pub(super) fn reach(connection: &Connection, settings: &SamlSettings) -> Result<
 }
 
 /// The mapping of our attributes.
-pub(super) const fn mapping(connection: &Connection) -> Mapping<'_> {
+pub(super) const fn mapping<'a>(connection: &'a Connection, attributes: &'a [UserAttribute]) -> Mapping<'a> {
     Mapping {
         common: &connection.settings.common,
+        attributes,
     }
 }

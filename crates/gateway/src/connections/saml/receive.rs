@@ -440,7 +440,7 @@ impl Arrival<'_> {
                 failure: verified.replayed(self.app, self.connection),
             });
         }
-        let mapped = mapping(self.connection).apply(&verified.assertion, &mut Trace::default());
+        let mapped = mapping(self.connection, &[]).apply(&verified.assertion, &mut Trace::default());
         Ok(PostOutcome::Initiated(Box::new(InitiatedSignIn {
             connection: self.connection.clone(),
             login_hint: mapped.ok().map(|mapped| mapped.email.as_str().to_owned()),

@@ -122,6 +122,9 @@ const fn of_content(cause: Cause) -> &'static str {
              emailaddress or urn:oid:0.9.2342.19200300.100.1.3), or map the attribute that carries it. The source NameID \
              reads it from the NameID."
         }
+        Cause::MandatoryAttributeMalformed => {
+            "Correct the value at the provider, or change the type of the attribute: `genkan attribute update`."
+        }
         Cause::EmailMalformed => {
             "Correct the address of this person at the provider, or map another attribute that carries an e-mail \
              address."

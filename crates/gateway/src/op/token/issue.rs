@@ -12,10 +12,13 @@ use genkan_protocol::oidc::{AccessToken, IdToken, Profile, left_half};
 use genkan_store::client::Client;
 use genkan_store::grant::Grant;
 use genkan_store::user::User;
+use genkan_store::user_attribute::token_claims;
 use genkan_store::{Secret, TokenId, session, subject};
+use serde_json::{Map, Value};
 
 use super::TokenResponse;
 use crate::app::App;
+use crate::configuration::Configuration;
 use crate::keys::KeyringError;
 use crate::web::client_auth::AuthenticatedClient;
 use crate::web::oauth_error::OAuthError;
@@ -84,6 +87,12 @@ pub async fn user_tokens(
     let access_token = key.sign(AccessToken::TYP, &claims).map_err(KeyringError::from)?;
     let id_token = if subject.grant.scope.contains("openid") {
         let mut claims = id_token(app, client, subject);
+        let attributes = attributes(&caller.configuration, &subject.user).await?;
+        claims.custom = custom(
+            &subject.groups,
+            attributes,
+            subject.grant.scope.contains("profile"),
+        );
         claims.at_hash = Some(left_half(client.token_algorithm, &access_token));
         claims.c_hash = code.map(|code| left_half(client.token_algorithm, code));
         // OIDC Core §12.2: a refreshed ID token should not repeat the nonce.
@@ -148,7 +157,6 @@ fn id_token(app: &App, client: &Client, subject: &Subject) -> IdToken {
         exp: (now + ID_TOKEN_LIFETIME).as_secs(),
         // The e-mail is always there, because the SDKs of this contract expect it.
         profile: profile(user, true, &grant.scope),
-        custom: custom(&subject.groups, grant.scope.contains("profile")),
         ..IdToken::default()
     }
 }
@@ -177,11 +185,27 @@ pub fn profile(user: &User, with_email: bool, scope: &Scope) -> Profile {
     claims
 }
 
-/// Claims of connections beyond the standard's, for the scope `profile`.
-pub fn custom(groups: &[String], with_profile: bool) -> CustomClaims {
-    let mut claims = serde_json::Map::new();
-    if with_profile && !groups.is_empty() {
-        claims.insert("groups".to_owned(), groups.into());
+/// The registered custom attributes of a user, in their types. Most users have none, and then nothing is read.
+pub async fn attributes(
+    configuration: &Configuration,
+    user: &User,
+) -> Result<Map<String, Value>, genkan_store::Error> {
+    if user.custom_attributes.is_empty() {
+        return Ok(Map::new());
+    }
+    let registered = configuration.user_attributes().await?;
+    Ok(token_claims(&registered, &user.custom_attributes))
+}
+
+/// Claims beyond the standard's, for the scope `profile`: the groups of the connection, and custom
+/// attributes.
+pub fn custom(groups: &[String], attributes: Map<String, Value>, with_profile: bool) -> CustomClaims {
+    let mut claims = Map::new();
+    if with_profile {
+        claims = attributes;
+        if !groups.is_empty() {
+            claims.insert("groups".to_owned(), groups.into());
+        }
     }
     claims.into()
 }

@@ -1,6 +1,7 @@
 //! The command line, as a process of its own on a real database.
 
 mod applications;
+mod attributes;
 mod changes;
 mod claims;
 mod clients;

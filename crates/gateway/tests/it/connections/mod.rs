@@ -1,6 +1,7 @@
 //! Upstream identity providers, from outside: right, wrong and hostile.
 
 mod accounts;
+mod attributes;
 mod causes;
 mod claims;
 mod endpoints;

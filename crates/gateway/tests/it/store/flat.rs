@@ -81,6 +81,7 @@ const LASTING: &[&str] = &[
     // Filled by the upgrade to it, and worked off once.
     "search_backlog",
     "signing_keys",
+    "user_attributes",
     "user_words",
     "users",
     "webauthn_credentials",

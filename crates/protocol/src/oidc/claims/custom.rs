@@ -76,9 +76,18 @@ const RESERVED: [&str; 49] = [
 #[serde(from = "Map<String, Value>", into = "Map<String, Value>")]
 pub struct CustomClaims(Map<String, Value>);
 
+impl CustomClaims {
+    /// Whether a claim of this name has a meaning of its own, so that no attribute can
+    /// take it.
+    #[must_use]
+    pub fn is_reserved(name: &str) -> bool {
+        RESERVED.contains(&name)
+    }
+}
+
 impl From<Map<String, Value>> for CustomClaims {
     fn from(mut attributes: Map<String, Value>) -> Self {
-        attributes.retain(|name, _| !RESERVED.contains(&name.as_str()));
+        attributes.retain(|name, _| !Self::is_reserved(name));
         Self(attributes)
     }
 }

@@ -37,6 +37,7 @@ fn mapping(settings: &Settings) -> Mapping<'_> {
     Mapping {
         common: &settings.common,
         settings: settings.as_oidc().unwrap(),
+        attributes: &[],
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Causes that the gateway finds: they are about the HTTP request, the store, or the person.
-const OF_THE_GATEWAY: [Cause; 16] = [
+const OF_THE_GATEWAY: [Cause; 17] = [
     Cause::ConnectionIncomplete,
     Cause::FormMalformed,
     Cause::RelayStateMismatch,
@@ -28,6 +28,7 @@ const OF_THE_GATEWAY: [Cause; 16] = [
     Cause::BrowserMismatch,
     Cause::AssertionReplayed,
     Cause::MandatoryAttributeMissing,
+    Cause::MandatoryAttributeMalformed,
     Cause::EmailMalformed,
     Cause::AttributeAmbiguous,
     // Notes, see `notes`.

@@ -1,0 +1,129 @@
+//! `genkan attribute`, and connections that map what it registers.
+
+use genkan_db::testing::Scratch;
+use genkan_store::MIGRATIONS;
+use genkan_store::environment::Kind;
+use serde_json::{Value, json};
+
+use super::{Instance, text};
+
+#[tokio::test]
+async fn an_attribute_comes_and_goes_on_both_engines() {
+    for database in Scratch::each_with(MIGRATIONS).await {
+        let instance = Instance::on(database, Kind::Production).await;
+        let created = instance.json(&[
+            "attribute",
+            "create",
+            "level",
+            "--label",
+            "Level",
+            "--type",
+            "number",
+            "--oidc-claim",
+            "job_level",
+        ]);
+        assert_eq!(
+            [
+                &created["key"],
+                &created["type"],
+                &created["enabled"],
+                &created["required"]
+            ],
+            [&json!("level"), &json!("number"), &json!(true), &json!(false)]
+        );
+        assert_eq!(
+            (&created["oidc_claim"], &created["saml_attribute"]),
+            (&json!("job_level"), &Value::Null)
+        );
+        assert_eq!(created, instance.json(&["attribute", "show", "level"]));
+        instance
+            .run(&["attribute", "create", "level"])
+            .failed(1, "An attribute with this key is registered already.");
+        let updated = instance.json(&[
+            "attribute",
+            "update",
+            "level",
+            "--required",
+            "--enabled",
+            "off",
+            "--oidc-claim",
+            "",
+        ]);
+        assert_eq!(
+            [
+                &updated["label"],
+                &updated["enabled"],
+                &updated["required"],
+                &updated["oidc_claim"]
+            ],
+            [&json!("Level"), &json!(false), &json!(true), &Value::Null]
+        );
+        let listing = instance.json(&["attribute", "list"]);
+        assert_eq!(listing["attributes"], json!([updated]));
+        instance
+            .run(&["attribute", "delete", "level"])
+            .failed(2, "there is nobody to ask");
+        instance.json(&["attribute", "delete", "level", "--yes"]);
+        for words in [
+            &["attribute", "show", "level"][..],
+            &["attribute", "update", "level", "--label", "Level"],
+            &["attribute", "delete", "level", "--yes"],
+        ] {
+            instance.run(words).failed(3, "There is no attribute \"level\".");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bad_words_are_refused_by_their_names() {
+    let instance = Instance::new().await;
+    for (words, sentence) in [
+        (&["create", "no"][..], "write 3 to 25 letters"),
+        (&["create", "roles"], "tokens have another claim of this name"),
+        (
+            &["create", "level", "--type", "integer"],
+            "write string, number, bool, array or object",
+        ),
+        (&["create", "level", "--label", ""], "--label is empty."),
+        (
+            &["create", "level", "--oidc-claim", &"c".repeat(257)],
+            "--oidc-claim is longer than 256 characters.",
+        ),
+    ] {
+        let words: Vec<&str> = ["attribute"].iter().chain(words).copied().collect();
+        instance.run(&words).failed(2, sentence);
+    }
+    for number in 0..20 {
+        instance.json(&["attribute", "create", &format!("key-{number}")]);
+    }
+    instance
+        .run(&["attribute", "create", "one-more"])
+        .failed(1, "There are 20 attributes already");
+}
+
+#[tokio::test]
+async fn a_connection_maps_what_is_registered() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let create = [
+        "connection",
+        "create",
+        "--saml",
+        "--organization",
+        "acme",
+        "--disabled",
+        "--attribute",
+        "custom.department=dept",
+    ];
+    instance
+        .run(&create)
+        .failed(2, "--attribute names a custom attribute that is not registered.");
+    instance.json(&["attribute", "create", "department"]);
+    let connection = instance.json(&create);
+    let id = text(&connection, "/id");
+    instance
+        .run(&["attribute", "delete", "department", "--yes"])
+        .failed(1, &format!("Connections map the attribute: {id}."));
+    instance.json(&["connection", "update", id, "--attribute", "custom.department="]);
+    instance.json(&["attribute", "delete", "department", "--yes"]);
+}
