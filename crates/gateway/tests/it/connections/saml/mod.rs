@@ -6,3 +6,4 @@ mod attacks;
 mod people;
 pub(crate) mod provider;
 mod sign_in;
+mod simulator;
