@@ -4,6 +4,8 @@
 //!
 //! Source: SAML 2.0 Profiles §4.1.4, §4.1.5; Bindings §3.4, §3.5.
 
+use std::borrow::Cow;
+
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -206,13 +208,9 @@ fn carried(parameters: &Parameters) -> Vec<Hidden<'_>> {
         .collect()
 }
 
-fn unreadable(why: impl Into<String>) -> PageError {
-    PageError::new(
-        StatusCode::BAD_REQUEST,
-        "The simulator cannot read this",
-        why.into(),
-    )
-    .back("The simulator’s page", PATH)
+fn unreadable(why: impl Into<Cow<'static, str>>) -> PageError {
+    PageError::new(StatusCode::BAD_REQUEST, "The simulator cannot read this", why)
+        .back("The simulator’s page", PATH)
 }
 
 fn stranger() -> PageError {

@@ -70,7 +70,7 @@ async fn every_fault_ends_as_its_table_says() {
 }
 
 #[tokio::test]
-async fn a_person_signs_in_with_what_was_typed() {
+async fn a_connection_that_signs_and_wants_encryption_works_with_it() {
     on_each_engine(async |gateway: &Gateway| {
         let (_, rp) = world(gateway, |settings| {
             settings.idp_sso_request_binding = RequestBinding::HttpPost;
