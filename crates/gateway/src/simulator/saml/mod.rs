@@ -36,6 +36,10 @@ const HOST: &str = "idp-simulator";
 const METADATA: &str = "/saml/metadata";
 const SIGN_ON: &str = "/saml/sso";
 
+/// A connection that takes all that the simulator says.
+const CREATE: &str = "connection create --saml --provider idp_simulator --saml-idp-initiated on \
+                      --attribute groups=groups --attribute roles=roles";
+
 /// Finds the certificate (DER) to which assertions for a connection are encrypted. A provider usually reads it
 /// in the metadata of the connection.
 pub type EncryptionCertificates = Arc<dyn Fn(String) -> BoxFuture<'static, Option<Vec<u8>>> + Send + Sync>;
@@ -90,12 +94,9 @@ impl Simulator {
     /// The command that creates a connection to it.
     pub(super) fn saml_command(&self) -> String {
         let organization = &self.config().saml.organization_id;
-        format!(
-            "genkan connection create --saml --organization {} --provider idp_simulator --saml-metadata-url {} \
-             --saml-idp-initiated on --attribute groups=groups --attribute roles=roles",
-            organization.as_deref().unwrap_or("ORGANIZATION"),
-            self.saml_entity_id()
-        )
+        let organization = organization.as_deref().unwrap_or("ORGANIZATION");
+        let url = self.saml_entity_id();
+        format!("genkan {CREATE} --organization {organization} --saml-metadata-url {url}")
     }
 
     /// The key that signs now.
