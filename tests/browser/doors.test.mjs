@@ -36,6 +36,14 @@ describe('the pages of a running server', () => {
     });
 
   const atSimulator = (tab) => tab.goto(`${demo}/login?organization_id=${genkan.env.GENKAN_TEST_ORGANIZATION_ID}`);
+  let made;
+  /** The connection that the command on the simulator's page makes. */
+  const samlConnection = async () => {
+    made ??= genkan.cli('connection', 'create', '--saml', '--organization', genkan.env.GENKAN_TEST_ORGANIZATION_ID,
+      '--provider', 'idp_simulator', '--saml-metadata-url', `${genkan.url}/simulator/saml/metadata`);
+    return (await made).id;
+  };
+  const atSimulatorBySaml = async (tab) => tab.goto(`${demo}/login?connection_id=${await samlConnection()}`);
   const signedIn = async (tab) => {
     await atSimulator(tab);
     await signIn(tab, EMAIL, demo);
@@ -49,7 +57,17 @@ describe('the pages of a running server', () => {
     assert.equal(await tab.getByLabel('Work e-mail').inputValue(), 'ada@');
   });
   page('simulator', /^Sign in as anyone$/, atSimulator);
+  page('simulator-saml', /^Sign in as anyone$/, atSimulatorBySaml);
   page('desk-greeting', /^Hello Ada Lovelace$/, signedIn);
+  page('desk-greeting-saml', /^Hello Ada Lovelace$/, async (tab) => {
+    await atSimulatorBySaml(tab);
+    await tab.getByLabel('E-mail', { exact: true }).fill('ada.by.saml@example.com');
+    await tab.getByRole('button', { name: 'Sign in' }).click();
+    // The answer's form sends itself; without scripts a person does.
+    const button = tab.getByRole('button', { name: 'Continue' });
+    if (new URL(tab.url()).pathname.startsWith('/simulator/')) await button.click({ timeout: 2_000 }).catch(() => {});
+    await tab.waitForURL((url) => url.origin === demo);
+  });
   page('select-account', /^Choose an account$/, async (tab) => {
     await signedIn(tab);
     await tab.goto(`${demo}/login?prompt=select_account`);

@@ -11,7 +11,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use genkan::simulator::{Config, PATH, Simulator};
+use genkan::dev;
+use genkan::simulator::{Config, PATH, Simulator, saml};
+use genkan_protocol::saml::IdpMetadata;
 use http::{HeaderMap, StatusCode, header};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -128,6 +130,10 @@ impl IdentityProvider {
                 client_secret: CLIENT_SECRET.to_owned(),
                 redirect_uris: vec![format!("{}/sso/v1/oidc/conn_1/callback", world.url)],
                 demo_url: None,
+                saml: saml::Config {
+                    organization_id: None,
+                    encryption: Some(dev::saml::encryption_certificates(&world.app)),
+                },
             },
             move || clock.now(),
         );
@@ -171,6 +177,18 @@ impl IdentityProvider {
         let url = self.endpoint("/.well-known/openid-configuration");
         let response = self.http.get(url).send().await.unwrap();
         serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+    }
+
+    /// Its metadata for SAML.
+    pub async fn saml_metadata(&self) -> IdpMetadata {
+        let response = self
+            .http
+            .get(self.endpoint("/saml/metadata"))
+            .send()
+            .await
+            .unwrap();
+        let document = response.bytes().await.unwrap();
+        IdpMetadata::parse(std::str::from_utf8(&document).unwrap()).unwrap()
     }
 
     /// From now on `path` (below the issuer) gives this answer.

@@ -1,6 +1,6 @@
 //! The person who signs in at the identity provider, and the provider's faults meanwhile.
 
-use genkan::simulator::Fault;
+use genkan::simulator::{Fault, saml};
 
 /// What the person types into the identity provider's form.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Person {
     /// More claims, as a JSON object. They have precedence over the fields.
     pub claims: String,
     pub fault: Option<Fault>,
+    /// The same at a provider by SAML.
+    pub saml_fault: Option<saml::Fault>,
 }
 
 impl Person {
@@ -27,6 +29,7 @@ impl Person {
             roles: String::new(),
             claims: String::new(),
             fault: None,
+            saml_fault: None,
         }
     }
 
@@ -34,6 +37,13 @@ impl Person {
     #[must_use]
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.fault = Some(fault);
+        self
+    }
+
+    /// The identity provider makes this mistake by SAML.
+    #[must_use]
+    pub fn with_saml_fault(mut self, fault: saml::Fault) -> Self {
+        self.saml_fault = Some(fault);
         self
     }
 
@@ -58,6 +68,8 @@ impl Person {
 
     /// The fields of the simulator's form.
     pub(crate) fn fields(&self) -> Vec<(&'static str, &str)> {
+        let fault = self.fault.map(Fault::as_str);
+        let fault = fault.or(self.saml_fault.map(saml::Fault::as_str));
         vec![
             ("email", self.email.as_str()),
             ("given_name", &self.given_name),
@@ -65,7 +77,7 @@ impl Person {
             ("groups", &self.groups),
             ("roles", &self.roles),
             ("more", &self.claims),
-            ("fault", self.fault.map_or("", Fault::as_str)),
+            ("fault", fault.unwrap_or_default()),
             ("email_verified", if self.email_verified { "true" } else { "" }),
         ]
     }

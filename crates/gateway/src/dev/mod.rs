@@ -4,6 +4,7 @@ pub mod dev_env;
 mod file;
 mod home;
 pub mod mail;
+pub mod saml;
 pub mod seed;
 mod summary;
 pub mod trust;
@@ -119,7 +120,12 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
 
     let tls = Tls::from_files(&certificates.server_file, &certificates.server_file)
         .map_err(|error| Failure::new(error.to_string()))?;
-    let simulator = Simulator::new(seeded.simulator(&app, &demo_url), server::now);
+    let certificates_for_saml = saml::encryption_certificates(&app);
+    let simulator = Simulator::new(
+        seeded.simulator(&app, &demo_url, certificates_for_saml),
+        server::now,
+    );
+    saml::follow(&app, &simulator).await?;
     let web = crate::router(&app)
         .merge(simulator.router())
         .merge(home::router(&app, &demo_url))

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::connections::oidc;
 use crate::demo::{self, DemoConfig};
 use crate::simulator;
+use crate::simulator::saml::EncryptionCertificates;
 
 /// The redirect URI of Scalekit's examples.
 pub const REDIRECT_URI: &str = "http://localhost:4321/api/auth/callback";
@@ -41,13 +42,22 @@ pub struct DevelopmentSeed {
 
 impl DevelopmentSeed {
     /// The settings of the simulator.
-    pub fn simulator(&self, app: &App, demo_url: &str) -> simulator::Config {
+    pub fn simulator(
+        &self,
+        app: &App,
+        demo_url: &str,
+        encryption: EncryptionCertificates,
+    ) -> simulator::Config {
         simulator::Config {
             public_url: app.issuer().to_owned(),
             client_id: SIMULATOR_CLIENT_ID.to_owned(),
             client_secret: self.simulator_secret.expose().to_owned(),
             redirect_uris: vec![self.simulator_redirect_uri.clone()],
             demo_url: Some(demo_url.to_owned()),
+            saml: simulator::saml::Config {
+                organization_id: Some(self.organization_id.to_string()),
+                encryption: Some(encryption),
+            },
         }
     }
 
@@ -88,7 +98,7 @@ pub async fn ensure(app: &App, demo_url: &str, written: Option<Secret>) -> Resul
         .await?;
     let (client_id, client_secret) = default_client(app, at, &clients, written).await?;
     let (demo_client_id, demo_secret) = demo_client(app, at, &clients, demo_url).await?;
-    let mut known = connections_to_simulator(app).await?;
+    let mut known = connections(app, is_to_simulator).await?;
     // An earlier start made the oldest one; the API made the others.
     let oldest = known.pop();
     let connection = simulator_connection(app, at, oldest).await?;
@@ -209,8 +219,11 @@ async fn demo_client(
     Ok((id, secret))
 }
 
-/// The connections of organizations to the simulator, newest first.
-async fn connections_to_simulator(app: &App) -> Result<Vec<Connection>, Error> {
+/// The connections that `wanted` chooses, newest first.
+pub(super) async fn connections(
+    app: &App,
+    wanted: fn(&Connection) -> bool,
+) -> Result<Vec<Connection>, Error> {
     app.db()
         .read(async |tx| {
             let (mut found, mut page) = (Vec::new(), Page::first(MAX_LIMIT));
@@ -218,7 +231,7 @@ async fn connections_to_simulator(app: &App) -> Result<Vec<Connection>, Error> {
                 let rows = connection::list(tx, &page).await?;
                 let last = rows.last().map(|connection| connection.id.clone());
                 let is_last = rows.len() < MAX_LIMIT as usize;
-                found.extend(rows.into_iter().filter(is_to_simulator));
+                found.extend(rows.into_iter().filter(wanted));
                 match last {
                     Some(last) if !is_last => page = Page::after(MAX_LIMIT, last),
                     _ => return Ok(found),

@@ -58,6 +58,10 @@ impl AuthorizePage<'_> {
     fn more_error(&self) -> bool {
         self.error == Some(ProfileError::More)
     }
+
+    fn more_word(&self) -> &'static str {
+        "claims"
+    }
 }
 
 impl PageTemplate for AuthorizePage<'_> {

@@ -1,7 +1,6 @@
 //! The ways in which the simulator misbehaves, each on request only.
-
-use std::fmt;
-use std::str::FromStr;
+//!
+//! This file has those of OpenID Connect, and the form of every such list.
 
 /// Declares the faults: variant, name in forms, and what it does, for people.
 macro_rules! faults {
@@ -23,8 +22,31 @@ macro_rules! faults {
                 match self { $(Self::$variant => $label,)+ }
             }
         }
+
+        impl ::std::fmt::Display for Fault {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl ::std::str::FromStr for Fault {
+            type Err = $crate::simulator::UnknownFault;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let mut all = Self::ALL.iter().copied();
+                all.find(|fault| fault.as_str() == text)
+                    .ok_or($crate::simulator::UnknownFault)
+            }
+        }
     };
 }
+
+pub(super) use faults;
+
+/// The name is none of the faults'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the simulator knows no such fault")]
+pub struct UnknownFault;
 
 faults! {
     // The answer at the callback.
@@ -62,27 +84,4 @@ faults! {
     UserInfoServerError = "userinfo_server_error", "Userinfo endpoint fails (500)";
     UserInfoNotJson = "userinfo_not_json", "Userinfo endpoint answers with a web page";
     UserInfoHuge = "userinfo_huge", "Userinfo endpoint answers with 8 MiB";
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The name is none of the faults'.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the simulator knows no such fault")]
-pub struct UnknownFault;
-
-impl FromStr for Fault {
-    type Err = UnknownFault;
-
-    fn from_str(text: &str) -> Result<Self, UnknownFault> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|fault| fault.as_str() == text)
-            .ok_or(UnknownFault)
-    }
 }

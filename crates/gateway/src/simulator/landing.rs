@@ -24,6 +24,9 @@ pub(crate) struct LandingPage<'a> {
     pub(crate) client_secret: &'a str,
     pub(crate) kid: &'a str,
     pub(crate) initiate: InitiateForm<'a>,
+    /// The address of the metadata for SAML.
+    pub(crate) saml_metadata: &'a str,
+    pub(crate) saml_command: &'a str,
 }
 
 impl PageTemplate for LandingPage<'_> {
@@ -52,6 +55,8 @@ pub(super) async fn page(State(simulator): State<Simulator>) -> Result<Page, Pag
             connection_id: &simulator.0.connection_id,
             login_hint: "ada@example.com",
         },
+        saml_metadata: &simulator.saml_entity_id(),
+        saml_command: &simulator.saml_command(),
     }))
 }
 

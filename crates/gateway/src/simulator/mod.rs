@@ -1,5 +1,5 @@
 //! The identity-provider simulator: an OpenID Provider that lets anybody be anybody, and
-//! misbehaves on request.
+//! misbehaves on request. It is a SAML provider as well ([`saml`]).
 //!
 //! It replaces a company's identity provider while an application or Genkan itself is
 //! developed, so only `genkan dev` mounts it. Its protocol is real: discovery, keys that
@@ -13,6 +13,7 @@ mod fault;
 mod landing;
 mod metadata;
 mod profile;
+pub mod saml;
 #[cfg(test)]
 pub(crate) mod tests;
 mod token;
@@ -36,7 +37,7 @@ use parking_lot::Mutex;
 use crate::web::error::PageError;
 use crate::web::memory::Memory;
 
-pub use fault::Fault;
+pub use fault::{Fault, UnknownFault};
 
 use profile::Profile;
 
@@ -64,6 +65,7 @@ pub struct Config {
     pub redirect_uris: Vec<String>,
     /// The demo application, to which the simulator's first page leads.
     pub demo_url: Option<String>,
+    pub saml: saml::Config,
 }
 
 /// Shows no secret.
@@ -101,6 +103,7 @@ struct Inner {
     access_tokens: Mutex<Memory<Authorization>>,
     /// Made at first use, so that it does not slow down the start.
     key: tokio::sync::Mutex<Option<Arc<SigningKey>>>,
+    saml: saml::State,
 }
 
 /// The person who signed in, and the request of the relying party.
@@ -128,6 +131,7 @@ impl Simulator {
             codes: Mutex::default(),
             access_tokens: Mutex::default(),
             key: tokio::sync::Mutex::default(),
+            saml: saml::State::default(),
         }))
     }
 
@@ -147,6 +151,7 @@ impl Simulator {
             .route(&path("/authorize"), get(authorize::page).post(authorize::answer))
             .route(&path("/token"), post(token::exchange))
             .route(&path("/userinfo"), get(userinfo::claims).post(userinfo::claims))
+            .merge(saml::router())
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(self.clone())
     }
@@ -219,13 +224,19 @@ impl Simulator {
 
 /// The simulator's own failures.
 #[derive(Debug, thiserror::Error)]
-enum SimulatorError {
+pub enum SimulatorError {
     #[error("the system has no randomness")]
     Random,
     #[error("the signing key failed")]
     Key(#[from] genkan_protocol::jose::KeyError),
     #[error("the key could not be made")]
     Task(#[from] tokio::task::JoinError),
+    #[error("the key for SAML could not be made")]
+    MakeSamlKey(#[from] genkan_protocol::saml::OwnKeyError),
+    #[error("the key for SAML failed")]
+    SamlKey(#[from] genkan_protocol::saml::KeyError),
+    #[error("the answer could not be written")]
+    SamlAnswer(#[from] genkan_protocol::saml::idp::IdpError),
 }
 
 impl From<SimulatorError> for PageError {

@@ -40,16 +40,21 @@ pub(crate) async fn samples() -> Samples {
         ),
         ("simulator-stranger", get("/simulator/authorize?client_id=other")),
     ];
+    let requests = requests.into_iter().chain(saml::tests::requests());
     answers(&simulator.router(), requests).await
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config {
         public_url: "http://localhost:8080".to_owned(),
         client_id: "genkan".to_owned(),
         client_secret: "s3cret".to_owned(),
         redirect_uris: vec!["http://localhost:9999/cb".to_owned(), CALLBACK.to_owned()],
         demo_url: Some("http://localhost:8090/".to_owned()),
+        saml: saml::Config {
+            organization_id: Some("org_000000000000000000001".to_owned()),
+            encryption: None,
+        },
     }
 }
 

@@ -4,7 +4,11 @@
 //!
 //! Source: SAML 2.0 Core §2.3.3, §3.3.3; Profiles §4.1.4.2.
 
+mod metadata;
+
 use std::time::Duration;
+
+pub use self::metadata::metadata;
 
 use super::assertion::NameId;
 use super::encryption::{EncryptionError, encrypt};

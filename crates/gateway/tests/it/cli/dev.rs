@@ -1,5 +1,7 @@
 //! `genkan dev`, as a process of its own.
 
+mod saml;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -177,6 +179,7 @@ async fn nothing_is_shown_under_a_foreign_name() {
         (own, "/dev/mail"),
         (own, "/simulator"),
         (own, "/simulator/.well-known/openid-configuration"),
+        (own, "/simulator/saml/metadata"),
         (own, "/.well-known/openid-configuration"),
         (own, "/oauth/authorize"),
         (own, "/keys"),

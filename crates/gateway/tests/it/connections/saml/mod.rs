@@ -6,4 +6,5 @@ mod attacks;
 mod people;
 pub(crate) mod provider;
 mod sign_in;
+mod simulator;
 mod unsigned;
