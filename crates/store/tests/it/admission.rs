@@ -309,18 +309,18 @@ async fn addresses_that_only_look_like_the_organizations_are_foreign() {
             "ada@evil.test.",
             "evil.test@acme.test",
             "ada+evil.test@acme.test",
-            "ada@еvil.test", // a Cyrillic е
+            "ada@еvil.test",  // a Cyrillic е
+            "ada@ｅvil.test", // UTS #46 makes `evil.test` of this one
+            "ada@evil。test", // and of this one
         ] {
             if let Ok(address) = EmailAddress::parse(address) {
                 let claimed = claim(&evil, "s", address.as_str());
                 world.assert_refused(&claimed, &Refusal::EmailNotTrusted).await;
             }
         }
-        // Several spellings of the organization's own domain are the same domain.
-        for (subject, address) in [("1", "a@EVIL.test"), ("2", "b@ｅvil.test"), ("3", "c@evil。test")] {
-            let user = world.enter(&claim(&evil, subject, address)).await;
-            assert_eq!(user.email.domain().as_str(), "evil.test");
-        }
+        // Upper and lower case are the same domain.
+        let user = world.enter(&claim(&evil, "1", "a@EVIL.test")).await;
+        assert_eq!(user.email.domain().as_str(), "evil.test");
     })
     .await;
 }

@@ -44,7 +44,7 @@ Examples:
   genkan connection certificates rotate conn_241053847510274048012 --switch
                                             2. it signs
   genkan connection certificates rotate conn_241053847510274048012 --retire
-                                            3. the one before leaves our metadata
+                                            3. the old one leaves our metadata
   genkan connection certificates rotate conn_241053847510274048012 --encryption
                                             providers encrypt to a new key; the
                                             one before opens for 60 days more
