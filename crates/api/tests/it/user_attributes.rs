@@ -97,7 +97,7 @@ async fn an_attribute_is_registered_listed_replaced_and_deleted() {
         attributes.delete("level").await.unwrap();
         assert_eq!(attributes.list().await, [replaced]);
         let events = harness
-            .tx(async |tx| event::list(tx, &Filter::default(), &Page::first(20)).await)
+            .tx(async |tx, _| event::list(tx, &Filter::default(), &Page::first(20)).await)
             .await;
         for word in ["created", "updated", "deleted"] {
             let found = events
@@ -251,7 +251,7 @@ async fn a_connection_maps_what_is_registered_and_holds_it() {
         // The other changes of a connection do not ask again.
         let connection_id = ConnectionId::parse(&id).unwrap();
         let found = harness
-            .tx(async |tx| connection::find(tx, &connection_id).await)
+            .tx(async |tx, _| connection::find(tx, &connection_id).await)
             .await
             .unwrap();
         assert_eq!(

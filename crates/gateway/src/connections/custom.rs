@@ -42,7 +42,7 @@ pub struct MissingAttribute {
     key: String,
     datatype: Datatype,
     /// The provider's name for it, if anybody has named one.
-    source: Option<String>,
+    source_name: Option<String>,
     lack: Lack,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn read<'a>(
         let lacks = |lack| MissingAttribute {
             key: attribute.key.clone(),
             datatype: attribute.datatype,
-            source: source.name.map(str::to_owned),
+            source_name: source.name.map(str::to_owned),
             lack,
         };
         let Some(name) = source.name else {
@@ -127,7 +127,7 @@ pub(super) fn failure(
     let MissingAttribute {
         key,
         datatype,
-        source,
+        source_name: source,
         lack,
     } = missing;
     let expected = match source {

@@ -27,10 +27,10 @@ use genkan_protocol::saml::{
     Assertion, AuthnRequest, Cause, ContextComparison, NameId, NameIdFormat, RequestedContext, SigningError,
     SigningKey, binding,
 };
-use genkan_store::Secret;
 use genkan_store::connection::{self, Connection, RequestBinding, SamlSettings, ServiceProvider};
 use genkan_store::upstream_request::ExpectedAnswer;
 use genkan_store::user_attribute::UserAttribute;
+use genkan_store::{Secret, Timestamp};
 
 use self::attributes::{Mapping, MappingError, VOCABULARY};
 use super::failure::Messages;
