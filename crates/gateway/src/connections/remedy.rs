@@ -120,11 +120,14 @@ const fn of_rule(cause: RuleCause) -> Option<&'static str> {
     })
 }
 
+/// How a command begins in a text.
+const ANY_COMMAND: &str = concat!('`', "genkan ");
+
 /// The cause in a sentence, its remedy and its command, with the identifiers of the connection.
 pub(super) fn complete(connection: &Connection, cause: Cause, remedy: &str) -> String {
     let whole = match command(cause) {
         // A remedy with a command of its own needs no other.
-        Some(command) if !remedy.contains("`genkan ") => format!("{remedy} {command}"),
+        Some(command) if !remedy.contains(ANY_COMMAND) => format!("{remedy} {command}"),
         _ => remedy.to_owned(),
     };
     let organization = connection.organization_id.as_ref();

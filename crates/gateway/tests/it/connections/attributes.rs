@@ -200,7 +200,7 @@ async fn saml_attributes_become_registered_attributes() {
         for (attributes, expected) in [
             (
                 vec![
-                    ("urn:dept", vec!["R&D"]),
+                    ("urn:dept", vec!["R&amp;D"]),
                     ("level", vec!["7"]),
                     ("team", vec!["core", "web"]),
                 ],
@@ -209,7 +209,7 @@ async fn saml_attributes_become_registered_attributes() {
             (
                 // One value of several cannot be chosen; one team is a list of one.
                 vec![
-                    ("urn:dept", vec!["R&D", "Sales"]),
+                    ("urn:dept", vec!["R&amp;D", "Sales"]),
                     ("level", vec!["7th"]),
                     ("team", vec!["core"]),
                 ],

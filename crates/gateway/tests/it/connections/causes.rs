@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan::simulator::Fault;
+use genkan_db::p;
 use genkan_protocol::oidc::Cause;
-use genkan_store::login_message;
 use genkan_store::login_trace::LoginTrace;
+use genkan_store::{connection, login_message};
 use genkan_testkit::{Browser, Canned, Gateway, Organization, Person};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -204,7 +205,21 @@ async fn an_answer_to_a_connection_that_changed_its_protocol_signs_nobody_in() {
     let rp = gateway.client("rp").await;
     let mut browser = gateway.browser();
     let arrival = browser.start(&rp.authorize().with("domain", "acme.test")).await;
-    acme.change_connection(|connection| lead_there(connection, |_| {}))
+    // No command changes the protocol of a connection: somebody has done it in the database.
+    gateway
+        .tx(async |tx| -> Result<(), genkan_store::Error> {
+            let id = acme.connection_id();
+            let mut connection = connection::find(tx, id).await?.expect("it exists");
+            lead_there(&mut connection, |_| {});
+            let settings = serde_json::to_string(&connection.settings).unwrap();
+            let kind = connection.kind().as_str();
+            tx.exec(
+                "UPDATE connections SET kind = $2, settings = $3 WHERE id = $1",
+                p![id, kind, &settings],
+            )
+            .await?;
+            Ok(())
+        })
         .await;
     let page = browser.go_on(arrival, "ada@acme.test").await.page();
     assert_eq!(page.heading(), "We could not sign you in");

@@ -248,7 +248,7 @@ async fn a_failed_test_says_why_and_keeps_its_result() {
     )
     .await;
     let text = page.html.text();
-    assert!(text.contains("enter the client id of the application"), "{text}");
+    assert!(text.contains("Enter the client ID of the application"), "{text}");
     let trace = gateway.login_trace().await;
     assert_eq!(trace.cause, "id_token_audience_mismatch");
     let reference = text.lines().find(|line| line.starts_with("err_")).unwrap();

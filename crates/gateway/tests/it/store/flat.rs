@@ -8,11 +8,10 @@ use genkan_db::{Engine, p};
 use genkan_protocol::EmailAddress;
 use genkan_store::api_token::{self, ApiToken};
 use genkan_store::identity::relink;
-use genkan_store::login_message::{self, LoginMessage};
 use genkan_store::passwordless::{self, Challenge, Kind, NewRequest, Verification};
 use genkan_store::portal_link::{self, PortalLink};
 use genkan_store::saml_assertion::{self, UsedAssertion};
-use genkan_store::{Page, Secret, SecretHash, UserId, anonymous_slice, login_trace, node};
+use genkan_store::{Secret, SecretHash, UserId, anonymous_slice, node};
 use genkan_testkit::{Gateway, Organization, Person, Receiver, Rp, on_each_engine};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -192,12 +191,6 @@ async fn beside(gateway: &Gateway, acme: &Organization, ada: &UserId) {
                 expires_at: end,
             };
             saml_assertion::use_up(tx, &used).await?;
-            let trace = login_trace::list(tx, None, &Page::first(1)).await?;
-            let kept = LoginMessage {
-                request: None,
-                answer: Some("<a/>".to_owned()),
-            };
-            login_message::insert(tx, &trace[0].id, &kept, end).await?;
             node::report(tx, &at.id(), 0, at.now.as_micros()).await?;
             Ok(())
         })
