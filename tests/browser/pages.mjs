@@ -10,7 +10,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { launch } from './support/chromium.mjs';
-import { ALL_EYES, look } from './support/look.mjs';
+import { ALL_EYES, Looks } from './support/look.mjs';
 
 /** Looks at one time. More of them only wait for each other: Chromium draws with the processor. */
 const AT_ONCE = 3;
@@ -58,9 +58,10 @@ if (!directory) {
 const samples = await serve(directory);
 const browser = await launch();
 const turn = queue(AT_ONCE);
+const pool = new Looks(browser);
 const looks = (given.length > 0 ? given : samples.names).map((name) => {
   const visit = (page) => page.goto(`${samples.base}/${name}`);
-  return [name, Promise.all(ALL_EYES.map((eyes) => turn(() => look(browser, name, visit, eyes))))];
+  return [name, Promise.all(ALL_EYES.map((eyes) => turn(() => pool.look(name, visit, eyes))))];
 });
 let failed = 0;
 for (const [name, looked] of looks) {

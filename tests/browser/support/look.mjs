@@ -37,17 +37,63 @@ export const SOME_EYES = [
  *
  * `name` names the picture; a page whose name says `desk` may weigh more than a door.
  */
-export async function look(browser, name, visit, { width, colorScheme, forcedColors = 'none', script = true, keyboard = true, axe = true }) {
-  const problems = [];
+export async function look(browser, name, visit, eyes) {
+  const page = await newPage(browser, eyes);
+  try {
+    return await lookAt(page, name, visit, eyes);
+  } finally {
+    await page.context().close();
+  }
+}
+
+/**
+ * Looks like `look`, and keeps the browsers for the next pages: half of a look's time is a new one. Only for pages
+ * that know nothing of the visits before.
+ */
+export class Looks {
+  #browser;
+  #idle = new Map();
+
+  constructor(browser) {
+    this.#browser = browser;
+  }
+
+  async look(name, visit, eyes) {
+    const idle = this.#idleOf(eyes);
+    const page = idle.pop() ?? (await newPage(this.#browser, eyes));
+    const seen = await lookAt(page, name, visit, eyes);
+    page.removeAllListeners();
+    // The keyboard's walk may have ended anywhere, and a picture of the whole page changes the window.
+    await page.setViewportSize(viewport(eyes));
+    await page.context().clearCookies();
+    idle.push(page);
+    return seen;
+  }
+
+  #idleOf(eyes) {
+    const kind = JSON.stringify(eyes);
+    if (!this.#idle.has(kind)) this.#idle.set(kind, []);
+    return this.#idle.get(kind);
+  }
+}
+
+const viewport = ({ width }) => ({ width, height: 800 });
+
+async function newPage(browser, eyes) {
+  const { colorScheme, forcedColors = 'none', script = true } = eyes;
   const context = await browser.newContext({
-    viewport: { width, height: 800 },
+    viewport: viewport(eyes),
     colorScheme,
     forcedColors,
     reducedMotion: 'reduce',
     javaScriptEnabled: script,
   });
   context.setDefaultTimeout(60_000);
-  const page = await context.newPage();
+  return context.newPage();
+}
+
+async function lookAt(page, name, visit, { width, colorScheme, forcedColors = 'none', script = true, keyboard = true, axe = true }) {
+  const problems = [];
   let weight = 0;
   page.on('console', (message) => {
     // The browser reports the status of error pages, which is what they are for.
@@ -61,20 +107,16 @@ export async function look(browser, name, visit, { width, colorScheme, forcedCol
     const sizes = await request.sizes().catch(() => ({ responseHeadersSize: 0, responseBodySize: 0 }));
     weight += sizes.responseHeadersSize + sizes.responseBodySize;
   });
-  try {
-    await visit(page);
-    await page.waitForLoadState('load');
-    const eyes = [width, forcedColors === 'active' ? 'forced' : colorScheme, script ? '' : 'noscript'].filter(Boolean).join('-');
-    mkdirSync(PICTURES, { recursive: true });
-    await page.screenshot({ path: join(PICTURES, `${name}-${eyes}.png`), fullPage: true });
+  await visit(page);
+  await page.waitForLoadState('load');
+  const eyes = [width, forcedColors === 'active' ? 'forced' : colorScheme, script ? '' : 'noscript'].filter(Boolean).join('-');
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}-${eyes}.png`), fullPage: true });
 
-    if (weight > LIMIT_BYTES && !/\bdesk\b/.test(name)) problems.push(`weighs ${weight} bytes`);
-    if (script) problems.push(...(await examine(page, { keyboard, axe })));
-    else if (!(await page.locator('h1').first().isVisible())) problems.push('shows nothing without a script');
-    return { eyes, weight, problems: [...new Set(problems)] };
-  } finally {
-    await context.close();
-  }
+  if (weight > LIMIT_BYTES && !/\bdesk\b/.test(name)) problems.push(`weighs ${weight} bytes`);
+  if (script) problems.push(...(await examine(page, { keyboard, axe })));
+  else if (!(await page.locator('h1').first().isVisible())) problems.push('shows nothing without a script');
+  return { eyes, weight, problems: [...new Set(problems)] };
 }
 
 async function examine(page, { keyboard, axe }) {
