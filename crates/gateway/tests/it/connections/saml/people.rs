@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use genkan_db::p;
 use genkan_protocol::saml::NameIdFormat;
 use genkan_testkit::{Arrival, Browser, Gateway, Rp, on_each_engine};
 use serde_json::{Value, json};
@@ -218,6 +219,37 @@ async fn attributes_are_mapped_as_the_connection_says() {
     assert_eq!(claims["name"], json!("id-of-ada@acme.test"));
     assert_eq!(claims["groups"], json!(["Engineering", "Everyone"]));
     drop(acme);
+}
+
+/// In many directories people choose the values of attributes themselves.
+#[tokio::test]
+async fn the_word_of_the_subject_names_no_attribute() {
+    on_each_engine(async |gateway: &Gateway| {
+        gateway
+            .organization("acme.test")
+            .with_connection(|connection| {
+                lead_there(connection, |_| {});
+                let mapping = &mut connection.settings.common.attribute_mapping;
+                mapping.insert("email".to_owned(), "NameID".to_owned());
+            })
+            .await;
+        let rp = gateway.client("rp").await;
+        let claims = arrive(gateway, &rp, |answer| {
+            answer.name_id = ("zoe@acme.test".to_owned(), NameIdFormat::Persistent);
+            set(answer, &[("NameID", &["zed@acme.test"])]);
+        })
+        .await
+        .unwrap();
+        assert_eq!(claims["email"], json!("zoe@acme.test"));
+        let stored = gateway
+            .tx(async |tx| {
+                let row = tx.opt("SELECT attributes FROM identities", p![]).await?.unwrap();
+                Ok(serde_json::from_str::<Value>(&row.get::<String>(0)?).unwrap())
+            })
+            .await;
+        assert_eq!(stored, json!({"NameID": "zoe@acme.test"}));
+    })
+    .await;
 }
 
 #[tokio::test]
