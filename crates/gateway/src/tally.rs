@@ -24,8 +24,18 @@ pub(crate) struct Tally {
     clients: Mutex<HashMap<ClientId, TokenCount>>,
     secrets: Mutex<HashMap<SecretId, Timestamp>>,
     failures: Mutex<Failures>,
-    /// When the hour of each connection began, and how many answers of strangers failed there in it.
-    strangers: Mutex<HashMap<ConnectionId, (Timestamp, u64)>>,
+    /// When the hour of each connection began, and how many answers failed there in it that strangers can make.
+    strangers: Mutex<HashMap<(ConnectionId, Stranger), (Timestamp, u64)>>,
+}
+
+/// An answer that a stranger can bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Stranger {
+    /// The provider has not signed it, so anybody can make it.
+    Unsigned,
+    /// The provider has signed it, but it belongs to no sign-in. It takes such an answer to post one, so those
+    /// of others do not hide it.
+    Signed,
 }
 
 /// The failures that are counted together. Each subject exists in the database, so their
@@ -137,9 +147,15 @@ impl Tally {
     }
 
     /// The number of this failure of a stranger at a connection, within its hour.
-    pub(crate) fn failed_for_stranger(&self, connection_id: &ConnectionId, now: Timestamp) -> u64 {
+    pub(crate) fn failed_for_stranger(
+        &self,
+        connection_id: &ConnectionId,
+        stranger: Stranger,
+        now: Timestamp,
+    ) -> u64 {
         let mut strangers = self.strangers.lock();
-        let (since, count) = strangers.entry(connection_id.clone()).or_insert((now, 0));
+        let subject = (connection_id.clone(), stranger);
+        let (since, count) = strangers.entry(subject).or_insert((now, 0));
         if now.since(*since) >= Duration::from_hours(1) {
             (*since, *count) = (now, 0);
         }

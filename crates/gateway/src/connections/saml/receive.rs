@@ -94,10 +94,13 @@ pub async fn receive(app: &App, connection_id: &str, body: &[u8]) -> Result<Post
                     return Err(not_active().into());
                 }
             }
-            let failure = failure(&connection, &arrival.sp, cause, trace);
+            let failure = failure(&connection, &arrival.sp, cause, trace).with_messages(messages);
             Ok(PostOutcome::Failed {
+                failure: match &interaction {
+                    Some(_) => failure,
+                    None => failure.of_nobody(),
+                },
                 interaction,
-                failure: failure.with_messages(messages),
             })
         }
     }
@@ -437,7 +440,7 @@ impl Arrival<'_> {
         if !is_first {
             return Ok(PostOutcome::Failed {
                 interaction: None,
-                failure: verified.replayed(self.app, self.connection),
+                failure: verified.replayed(self.app, self.connection).of_nobody(),
             });
         }
         let mapped = mapping(self.connection, &[]).apply(&verified.assertion, &mut Trace::default());
