@@ -100,7 +100,8 @@ pub async fn record(
 
 fn number_of_stranger(app: &App, failure: &SignInFailure, stranger: Stranger) -> u64 {
     let connection_id = &failure.connection_id;
-    app.tally().failed_for_stranger(connection_id, stranger, app.now())
+    app.tally()
+        .failed_for_stranger(connection_id, stranger, app.now())
 }
 
 fn row(

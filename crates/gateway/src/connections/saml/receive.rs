@@ -10,7 +10,7 @@
 use genkan_protocol::Trace;
 use genkan_protocol::saml::{
     AlgorithmPolicy, Answer, Assertion, Cause, DecryptionKey, EncryptionPolicy, Expected, ExpectedEncryption,
-    IdpCertificate, PendingRequest, RequiredSignature, VerificationKey, response,
+    IdpCertificate, PendingRequest, PrivateKeyUse, RequiredSignature, VerificationKey, response,
 };
 use genkan_store::connection::{self, Connection, Endpoint, SamlSettings, ServiceProvider, SigningOption};
 use genkan_store::interaction::{Interaction, Request, Way};
@@ -312,12 +312,9 @@ impl Arrival<'_> {
             ));
         };
         let keys = verification_keys(settings);
-        let decryption_keys = match answer.is_encrypted() {
-            true => self.decryption_keys().await?,
-            false => Vec::new(),
-        };
         let context = requested_context(settings);
-        let expected = Expected {
+        let decryption_keys;
+        let mut expected = Expected {
             now: self.app.now(),
             skew: CLOCK_SKEW,
             acs_url: &self.sp.acs_url,
@@ -330,7 +327,7 @@ impl Arrival<'_> {
             signing: required_signature(settings.signing),
             encryption: ExpectedEncryption {
                 required: settings.assertion_encrypted,
-                keys: &decryption_keys,
+                keys: &[],
                 policy: EncryptionPolicy {
                     cbc: settings.allow_cbc,
                 },
@@ -348,6 +345,21 @@ impl Arrival<'_> {
             Some(id) => PendingRequest::Solicited { id },
             None => PendingRequest::Unsolicited,
         };
+        match answer.private_key_use(request, &expected) {
+            PrivateKeyUse::None => {}
+            // Nobody but the provider can make variants of it.
+            PrivateKeyUse::Vouched => {
+                decryption_keys = self.own_keys().await?;
+                expected.encryption.keys = &decryption_keys;
+            }
+            PrivateKeyUse::Unvouched => {
+                if let Some(most) = self.decryptions_used_up().await? {
+                    return Err(self.fail(Cause::TooManyDecryptions, "Decryption", (most, "one more")));
+                }
+                decryption_keys = self.own_keys().await?;
+                expected.encryption.keys = &decryption_keys;
+            }
+        }
         Ok(answer.validate(request, &expected, &mut self.trace)?)
     }
 
@@ -372,12 +384,11 @@ impl Arrival<'_> {
         Ok(counts.then_some(requested_at))
     }
 
-    /// Our keys, if one more decryption may be tried. A stranger who tries variants of an answer could learn
-    /// from the refusals.
-    async fn decryption_keys(&mut self) -> Result<Vec<DecryptionKey>, ReceiveError> {
+    /// Counts one decryption of what a stranger may have made. Gives the limit if it was reached before: who
+    /// tries variants of an answer could learn from the refusals.
+    async fn decryptions_used_up(&self) -> Result<Option<&'static str>, ReceiveError> {
         let Some(pending) = &self.pending else {
-            // `validate` decrypts nothing that is unsolicited and not allowed.
-            return self.own_keys().await;
+            return Ok(None);
         };
         let state = pending.request.state;
         let may = self
@@ -385,11 +396,9 @@ impl Arrival<'_> {
             .db()
             .tx_read_committed(async |tx| upstream_request::may_decrypt(tx, &state).await)
             .await?;
-        if may {
-            return self.own_keys().await;
-        }
-        let expected = "at most three answers to one request that must be decrypted";
-        Err(self.fail(Cause::DecryptionFailed, "Decryption", (expected, "one more")))
+        let most =
+            "at most three answers to one request that must be decrypted, and whose response is not signed";
+        Ok((!may).then_some(most))
     }
 
     async fn own_keys(&self) -> Result<Vec<DecryptionKey>, ReceiveError> {

@@ -63,6 +63,10 @@ pub(in crate::connections) const fn anywhere(cause: Cause) -> &'static str {
             "The provider encrypts for another key than ours. Import {metadata} there again, or turn encryption off \
              there."
         }
+        Cause::TooManyDecryptions => {
+            "Let the person begin again at the application. If it happens often, somebody posts encrypted answers here: \
+             let the provider sign the response, because then only its own answers are opened."
+        }
         Cause::DecryptionNotAllowed => {
             "Let the provider encrypt with AES-GCM and RSA-OAEP. If it knows AES-CBC only, allow that on this connection \
              and let the provider sign the response too."
