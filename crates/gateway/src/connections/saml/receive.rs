@@ -37,6 +37,10 @@ use crate::web::error::PageError;
 /// The longest form: the longest answer, base64 and percent signs included.
 pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
 
+/// So many answers to no request are decrypted for one connection in a minute, of those that a stranger may
+/// have made. Nothing that is stored could count them, because there is no request.
+const UNSOLICITED_A_MINUTE: u64 = 100;
+
 /// The outcome of an answer that was posted.
 #[derive(Debug)]
 pub enum PostOutcome {
@@ -388,7 +392,14 @@ impl Arrival<'_> {
     /// tries variants of an answer could learn from the refusals.
     async fn decryptions_used_up(&self) -> Result<Option<&'static str>, ReceiveError> {
         let Some(pending) = &self.pending else {
-            return Ok(None);
+            let number = self
+                .app
+                .tally()
+                .decrypted_for_stranger(&self.connection.id, self.app.now());
+            return Ok((number > UNSOLICITED_A_MINUTE).then_some(
+                "at most a hundred answers to no request in a minute that must be decrypted, and whose response is not \
+                 signed",
+            ));
         };
         let state = pending.request.state;
         let may = self
