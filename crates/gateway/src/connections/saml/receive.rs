@@ -367,8 +367,11 @@ impl Arrival<'_> {
         Ok(answer.validate(request, &expected, &mut self.trace)?)
     }
 
-    /// The time before which a sign-in at the provider is too old. In a test the provider is asked for a
-    /// fresh one so that the person sees it; one that does not comply works all the same.
+    /// The time before which a sign-in at the provider is too old. If the connection demands fresh ones since
+    /// the person left, the provider was not asked for one, and the person has to begin again.
+    ///
+    /// In a test the provider is asked for a fresh one so that the person sees it; one that does not comply
+    /// works all the same.
     fn fresh_since(&self) -> Result<Option<Timestamp>, ReceiveError> {
         let Some(pending) = &self.pending else {
             return Ok(None);
@@ -384,7 +387,7 @@ impl Arrival<'_> {
         else {
             return Err(AnswerError::Unsolicited.into());
         };
-        let counts = is_forced && (self.settings.force_authn || !self.is_test());
+        let counts = self.settings.force_authn || (is_forced && !self.is_test());
         Ok(counts.then_some(requested_at))
     }
 

@@ -334,6 +334,37 @@ async fn a_fresh_sign_in_must_be_one() {
     arrive(&gateway, &rp, |_| {}).await.unwrap();
 }
 
+/// Whoever switches it on expects it to count at once, as it does for a certificate that is thrown out.
+#[tokio::test]
+async fn what_a_connection_demands_since_the_person_left_counts() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (acme, rp) = world(gateway).await;
+        let earlier = gateway.now() - Duration::from_hours(1);
+        let mut browser = gateway.browser();
+        let asked = ask(&mut browser, &rp).await;
+        let answer = asked
+            .answer(gateway, "ada@acme.test")
+            .with(|answer| answer.authn_instant = earlier);
+        acme.change_connection(|connection| lead_there(connection, |saml| saml.force_authn = true))
+            .await;
+        let arrival = answer.post(&mut browser, None).await;
+        assert_eq!(cause(gateway, arrival).await, "authentication_too_old");
+        // The answer says that the person signed in by password.
+        acme.change_connection(|connection| {
+            lead_there(connection, |saml| {
+                saml.requested_context = Some("urn:oasis:names:tc:SAML:2.0:ac:classes:X509".to_owned());
+            });
+        })
+        .await;
+        let arrival = answer.post(&mut browser, None).await;
+        assert_eq!(cause(gateway, arrival).await, "no_authn_context");
+        acme.change_connection(|connection| lead_there(connection, |_| {}))
+            .await;
+        assert_ne!(answer.post(&mut browser, None).await.callback().code(), "");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_application_that_wants_a_fresh_sign_in_gets_one() {
     let gateway = Gateway::start().await;
