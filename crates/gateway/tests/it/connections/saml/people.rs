@@ -221,6 +221,47 @@ async fn attributes_are_mapped_as_the_connection_says() {
     drop(acme);
 }
 
+#[tokio::test]
+async fn sixty_four_kib_are_stored_of_a_person() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (acme, rp) = world(gateway).await;
+        let long = "x".repeat(100_000);
+        let claims = arrive(gateway, &rp, |answer| {
+            answer.attributes.push(("history".to_owned(), vec![long.clone()]));
+        })
+        .await
+        .unwrap();
+        assert_eq!(claims["email"], json!("ada@acme.test"));
+        let stored = stored(gateway).await;
+        assert_eq!(stored["firstName"], json!("Ada"));
+        assert_eq!(stored.get("history"), None);
+        // The page of a test shows why.
+        let mut browser = gateway.browser();
+        let asked = super::provider::read(browser.begin_test(&acme).await);
+        let answer = asked.answer(gateway, "ada@acme.test").with(|answer| {
+            answer.attributes.push(("history".to_owned(), vec![long]));
+        });
+        let page = answer.post(&mut browser, None).await.page();
+        let shown = page.html.text();
+        assert!(
+            shown.contains("64 KiB of a person’s attributes, and not history."),
+            "{shown}"
+        );
+    })
+    .await;
+}
+
+/// What the provider said about the one person.
+async fn stored(gateway: &Gateway) -> Value {
+    let text: String = gateway
+        .tx(async |tx| {
+            let row = tx.opt("SELECT attributes FROM identities", p![]).await?.unwrap();
+            Ok(row.get(0)?)
+        })
+        .await;
+    serde_json::from_str(&text).unwrap()
+}
+
 /// In many directories people choose the values of attributes themselves.
 #[tokio::test]
 async fn the_word_of_the_subject_names_no_attribute() {
@@ -241,13 +282,7 @@ async fn the_word_of_the_subject_names_no_attribute() {
         .await
         .unwrap();
         assert_eq!(claims["email"], json!("zoe@acme.test"));
-        let stored = gateway
-            .tx(async |tx| {
-                let row = tx.opt("SELECT attributes FROM identities", p![]).await?.unwrap();
-                Ok(serde_json::from_str::<Value>(&row.get::<String>(0)?).unwrap())
-            })
-            .await;
-        assert_eq!(stored, json!({"NameID": "zoe@acme.test"}));
+        assert_eq!(stored(gateway).await, json!({"NameID": "zoe@acme.test"}));
     })
     .await;
 }
