@@ -222,6 +222,16 @@ async fn what_to_enter_at_the_provider_is_printed_and_an_entered_name_takes_its_
 #[tokio::test]
 async fn every_saml_option_is_kept() {
     let (instance, id) = draft().await;
+    let create = ["app", "create", "--name", "Acme", "--kind", "web"];
+    let app = text(&instance.json(&create), "/id").to_owned();
+    let register = [
+        "app",
+        "update",
+        &app,
+        "--initiate-login-uri",
+        "https://app.acme.test/login",
+    ];
+    instance.json(&register);
     let updated = instance.json(&[
         "connection",
         "update",
@@ -266,6 +276,46 @@ async fn every_saml_option_is_kept() {
     assert!(shown.contains("SHA-1: turn it off"), "{shown}");
     let off = instance.json(&["connection", "update", &id, "--saml-allow-sha1", "off"]);
     assert_eq!(off["saml"]["allow_sha1"], json!(false));
+}
+
+/// Until now the mistake was told to the first person who came from the provider.
+#[tokio::test]
+async fn an_address_that_no_application_has_registered_is_refused_when_it_is_entered() {
+    let (instance, id) = draft().await;
+    let enter = |url: &str| instance.run(&["connection", "update", &id, "--saml-default-redirect-uri", url]);
+    let unknown = enter("https://evil.test/");
+    unknown.failed(2, "is the initiate-login address of no application");
+    assert!(
+        unknown
+            .stderr
+            .contains("genkan app update APP --initiate-login-uri"),
+        "{}",
+        unknown.stderr
+    );
+    let shown = instance.json(&["connection", "show", &id]);
+    assert_eq!(shown["saml"]["default_redirect_uri"], Value::Null);
+    let create = [
+        "connection",
+        "create",
+        "--saml",
+        "--organization",
+        "acme",
+        "--disabled",
+    ];
+    instance
+        .run(
+            &[
+                &create[..],
+                &["--saml-default-redirect-uri", "https://evil.test/"],
+            ]
+            .concat(),
+        )
+        .failed(2, "is the initiate-login address of no application");
+    let other = text(&instance.json(&create), "/id").to_owned();
+    let of_other = format!("https://auth.example.com/sso/v1/saml/{other}");
+    instance
+        .run(&["connection", "update", &id, "--saml-sp-entity-id", &of_other])
+        .failed(2, "--saml-sp-entity-id is that of another connection");
 }
 
 /// Purpose and state of each certificate.
