@@ -46,7 +46,7 @@ pub use service_provider::service_provider;
 pub use verified::VerifiedAnswer;
 
 pub(super) use failure::code_for_application;
-pub(super) use remedy::anywhere as at_any_vendor;
+pub use remedy::anywhere as at_any_vendor;
 pub(super) use vendor::at as at_vendor;
 
 /// The tolerated difference between the provider's clock and ours.

@@ -17,7 +17,7 @@ pub(super) fn remedy(provider: Provider, cause: Cause) -> &'static str {
 }
 
 /// The change at a product that has no row.
-pub(in crate::connections) const fn anywhere(cause: Cause) -> &'static str {
+pub const fn anywhere(cause: Cause) -> &'static str {
     match cause {
         Cause::AudienceMissing | Cause::AudienceMismatch | Cause::AudiencePlaceholder => {
             "At the provider, set the audience (often called SP entity ID or identifier) to {entity}, exactly so."

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use genkan_db::p;
+use genkan_protocol::saml::Cause;
 use genkan_store::{login_message, parked_answer, upstream_request};
 use genkan_testkit::{Gateway, Rp, on_each_engine};
 use http::Method;
@@ -376,6 +377,29 @@ async fn junk_is_refused_and_leaves_a_trace_at_most() {
     ] {
         assert_eq!(count(&gateway, sql).await, 0, "{sql}");
     }
+}
+
+/// Nothing of it is read, so there is no trace. The person needs more than a number.
+#[tokio::test]
+async fn the_page_of_an_answer_that_is_too_long_says_what_to_change() {
+    let gateway = Gateway::start().await;
+    let (_, rp) = world(&gateway).await;
+    let mut browser = gateway.browser();
+    let asked = ask(&mut browser, &rp).await;
+    let endless = "A".repeat(1 << 20);
+    let page = post(&mut browser, &asked.request.acs_url, &endless, None)
+        .await
+        .page();
+    assert_eq!(page.reply.status, 413);
+    let shown = page.html.text();
+    for words in [
+        Cause::MessageTooLong.sentence(),
+        "message_too_long",
+        "send only the groups that the application needs",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert_eq!(count(&gateway, "SELECT COUNT(*) FROM login_traces").await, 0);
 }
 
 /// A browser that has asked, and an answer that waits for it.
