@@ -195,6 +195,18 @@ impl From<genkan_store::Error> for Failure {
                      attribute create` registers another one.",
                 )
             }
+            Error::Conflict(conflict::CONNECTION_REDIRECT) => Self::usage(
+                "--saml-default-redirect-uri is the initiate-login address of no application.",
+            )
+            .remedy("Register it first: `genkan app update APP --initiate-login-uri URL`."),
+            Error::Conflict(conflict::CONNECTION_ENTITY_ID) => Self::usage(
+                "--saml-sp-entity-id is that of another connection: its assertions would count for both.",
+            )
+            .remedy("`genkan connection show CONNECTION` prints ours for each connection."),
+            Error::Conflict(conflict::CONNECTION_ASSERTION_URL) => Self::usage(
+                "--saml-sp-assertion-url is that of another connection: its assertions would count for both.",
+            )
+            .remedy("`genkan connection show CONNECTION` prints ours for each connection."),
             Error::Conflict(conflict::MEMBERSHIP) => Self::new("The user is a member already."),
             Error::Conflict(conflict::ORGANIZATION_FULL) => {
                 Self::new("The organization has as many users as it may have.")

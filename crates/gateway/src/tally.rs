@@ -7,6 +7,7 @@
 //! has an event of its own at once. A crash loses the counts since the last write.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::time::Duration;
 
 use genkan_db::{Db, Tx};
@@ -24,8 +25,44 @@ pub(crate) struct Tally {
     clients: Mutex<HashMap<ClientId, TokenCount>>,
     secrets: Mutex<HashMap<SecretId, Timestamp>>,
     failures: Mutex<Failures>,
-    /// When the hour of each connection began, and how many answers of strangers failed there in it.
-    strangers: Mutex<HashMap<ConnectionId, (Timestamp, u64)>>,
+    /// When the hour of each connection began, and how many answers failed there in it that strangers can make.
+    strangers: Windows<(ConnectionId, Stranger)>,
+    /// When the minute of each connection began, and how many decryptions strangers have caused in it.
+    decryptions: Windows<ConnectionId>,
+}
+
+/// When the time of each began, and how many there were in it. Each exists in the database, so their number
+/// is bounded.
+#[derive(Debug)]
+struct Windows<K>(Mutex<HashMap<K, (Timestamp, u64)>>);
+
+impl<K> Default for Windows<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Windows<K> {
+    /// The number of this one within its `length` of time.
+    fn number(&self, key: K, now: Timestamp, length: Duration) -> u64 {
+        let mut windows = self.0.lock();
+        let (since, count) = windows.entry(key).or_insert((now, 0));
+        if now.since(*since) >= length {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        *count
+    }
+}
+
+/// An answer that a stranger can bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Stranger {
+    /// The provider has not signed it, so anybody can make it.
+    Unsigned,
+    /// The provider has signed it, but it belongs to no sign-in. It takes such an answer to post one, so those
+    /// of others do not hide it.
+    Signed,
 }
 
 /// The failures that are counted together. Each subject exists in the database, so their
@@ -137,14 +174,20 @@ impl Tally {
     }
 
     /// The number of this failure of a stranger at a connection, within its hour.
-    pub(crate) fn failed_for_stranger(&self, connection_id: &ConnectionId, now: Timestamp) -> u64 {
-        let mut strangers = self.strangers.lock();
-        let (since, count) = strangers.entry(connection_id.clone()).or_insert((now, 0));
-        if now.since(*since) >= Duration::from_hours(1) {
-            (*since, *count) = (now, 0);
-        }
-        *count += 1;
-        *count
+    pub(crate) fn failed_for_stranger(
+        &self,
+        connection_id: &ConnectionId,
+        stranger: Stranger,
+        now: Timestamp,
+    ) -> u64 {
+        let key = (connection_id.clone(), stranger);
+        self.strangers.number(key, now, Duration::from_hours(1))
+    }
+
+    /// The number of this decryption for a stranger at a connection, within its minute.
+    pub(crate) fn decrypted_for_stranger(&self, connection_id: &ConnectionId, now: Timestamp) -> u64 {
+        let key = connection_id.clone();
+        self.decryptions.number(key, now, Duration::from_mins(1))
     }
 
     /// The number of this failure within its minute. The caller writes the event of the first
@@ -307,6 +350,18 @@ mod tests {
             tally.failures.lock().minutes.is_empty(),
             "what is over is forgotten"
         );
+    }
+
+    #[test]
+    fn what_strangers_cause_is_numbered_within_its_time_for_each_connection() {
+        let (tally, at) = (Tally::default(), Timestamp::from_secs);
+        let [one, other] = ["conn_1", "conn_2"].map(|id| ConnectionId::parse(id).unwrap());
+        let numbers = [10, 69, 70].map(|secs| tally.decrypted_for_stranger(&one, at(secs)));
+        assert_eq!(numbers, [1, 2, 1]);
+        assert_eq!(tally.decrypted_for_stranger(&other, at(70)), 1);
+        let unsigned = |secs| tally.failed_for_stranger(&one, Stranger::Unsigned, at(secs));
+        assert_eq!([10, 3609, 3610].map(unsigned), [1, 2, 1]);
+        assert_eq!(tally.failed_for_stranger(&one, Stranger::Signed, at(3610)), 1);
     }
 
     #[test]

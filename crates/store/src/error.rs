@@ -47,6 +47,12 @@ pub mod conflict {
     pub const CONNECTION_ATTRIBUTE: &str = "connections.attribute_mapping";
     /// A connection names a key of ours that it does not have, or that has left its metadata.
     pub const CONNECTION_CERTIFICATE: &str = "connections.certificate_id";
+    /// A connection sends people on to an address that no application has registered for that.
+    pub const CONNECTION_REDIRECT: &str = "connections.default_redirect_uri";
+    /// A connection calls us as another connection does.
+    pub const CONNECTION_ENTITY_ID: &str = "connections.sp_entity_id";
+    /// A connection has answers posted where another connection does.
+    pub const CONNECTION_ASSERTION_URL: &str = "connections.sp_assertion_url";
     /// An enabled directory must be disabled before it is deleted.
     pub const DIRECTORY_ENABLED: &str = "directories.enabled";
     /// Another person of the directory has this user name.

@@ -6,6 +6,7 @@ use genkan_store::connection::key::{self, ConnectionKey, Purpose};
 use prost_reflect::FieldDescriptor;
 use serde_json::{Value as Json, json};
 
+use crate::clients::with_login_start;
 use crate::rest::{get, organization, rest};
 use crate::support::{Harness, on_each_engine};
 
@@ -258,6 +259,7 @@ async fn every_setting_of_a_saml_connection_is_changed_and_cleared() {
         let empty = || json!("");
         let shown = get(&harness, &target).await["connection"]["saml_config"].clone();
         let own_key = signing_key(&harness, &target).await;
+        with_login_start(&harness, "https://idp.acme.test/r").await;
         let cases: Vec<Case> = vec![
             ("/attribute_mapping", json!({ "email": "mail" }), json!({})),
             ("/saml_config/idp_metadata_url", url("m"), empty()),

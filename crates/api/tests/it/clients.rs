@@ -42,6 +42,15 @@ async fn create(harness: &Harness, wanted: CreateClient) -> Result<Client, Statu
     Ok(answer.into_inner().client.unwrap())
 }
 
+/// An application to which sign-ins go that begin elsewhere.
+pub(crate) async fn with_login_start(harness: &Harness, uri: &str) {
+    let wanted = CreateClient {
+        initiate_login_uri: Some(uri.to_owned()),
+        ..web()
+    };
+    create(harness, wanted).await.unwrap();
+}
+
 async fn get(harness: &Harness, id: &str) -> Result<Client, Status> {
     let request = GetClientRequest {
         client_id: id.to_owned(),

@@ -18,6 +18,14 @@ use crate::web::error::PageError;
 /// A provider that restarts is usually back within this time.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// What to do if no trace was stored, because too many were within the minute.
+const MANY: &str = "wait a minute and try again. Many sign-ins of your company fail just now, so the details of this \
+                    one were not kept.";
+/// The same for an answer that a stranger can bring. Of those, the hour has its limit.
+const MANY_OF_STRANGERS: &str = "begin again at the application, or wait an hour. Within this hour, too many answers \
+                                 came in the name of your company’s sign-in that it had not signed, or that no sign-in \
+                                 here had asked for. So the details of this one were not kept.";
+
 /// Why an identity provider's answer signs nobody in. Boxed, because it is the rare case of many a
 /// `Result`.
 #[derive(Debug)]
@@ -52,6 +60,8 @@ pub struct FailureDetails {
     pub trace: Trace,
     /// What was asked and answered, if it is worth a look.
     pub messages: Option<Messages>,
+    /// No sign-in here waits for the answer.
+    pub is_of_nobody: bool,
 }
 
 /// The messages of a sign-in, without what could be used once more.
@@ -122,6 +132,7 @@ impl SignInFailure {
             organization_id: connection.organization_id.clone(),
             trace,
             messages: None,
+            is_of_nobody: false,
         }))
     }
 
@@ -141,6 +152,12 @@ impl SignInFailure {
     pub(super) fn with_request(mut self, request: String) -> Self {
         let messages = self.0.messages.get_or_insert_default();
         messages.texts.request = Some(request);
+        self
+    }
+
+    /// The answer belongs to no sign-in.
+    pub(super) fn of_nobody(mut self) -> Self {
+        self.0.is_of_nobody = true;
         self
     }
 
@@ -258,25 +275,19 @@ impl SignInFailure {
 
     /// The page for the person.
     pub fn page(&self, reference: Option<&TraceId>) -> PageError {
-        let reference = reference.map(TraceId::as_str);
-        let page = sign_in_failed(self.status, &self.why, reference);
+        let page = PageError::new(self.status, "We could not sign you in", self.why.clone());
+        let page = match reference {
+            Some(reference) => page
+                .reference(reference.as_str())
+                .what_to_do("send the reference below to your IT team. It shows them what to change."),
+            None => page.what_to_do(match self.is_unsigned() || self.is_of_nobody {
+                true => MANY_OF_STRANGERS,
+                false => MANY,
+            }),
+        };
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE => page.retry_after(RETRY_AFTER),
             _ => page,
         }
-    }
-}
-
-/// An identity provider's answer signs nobody in. `reference` names the trace, if one was stored.
-fn sign_in_failed(status: StatusCode, why: &str, reference: Option<&str>) -> PageError {
-    let page = PageError::new(status, "We could not sign you in", why.to_owned());
-    match reference {
-        Some(reference) => page
-            .reference(reference)
-            .what_to_do("send the reference below to your IT team. It shows them what to change."),
-        None => page.what_to_do(
-            "wait a minute and try again. Many sign-ins of your company fail just now, so the details of this one \
-             were not kept.",
-        ),
     }
 }

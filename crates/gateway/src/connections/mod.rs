@@ -19,6 +19,7 @@ mod reference;
 mod refusal;
 mod remedy;
 pub mod saml;
+mod stored;
 pub mod trace;
 
 use std::time::Duration;

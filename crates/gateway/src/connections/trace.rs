@@ -9,12 +9,13 @@ use serde_json::{Map, Value};
 use super::SignInFailure;
 use crate::app::App;
 use crate::context;
-use crate::tally::{self, Subject};
+use crate::tally::{self, Stranger, Subject};
 
 /// This many traces of one connection are stored in a minute, without those of [`OF_STRANGERS`].
 const WHOLE: u64 = 10;
 /// This many traces of answers that belong to no sign-in, or that the provider has not signed, are stored for
-/// one connection in an hour. Anybody may post them, so they must not hide the others.
+/// one connection in an hour. Anybody may post them, so they must not hide the others. An answer that the
+/// provider has signed is counted apart from those that it has not.
 const OF_STRANGERS: u64 = 20;
 /// Of further failures in that minute, one in this many gets a trace. A stranger may fail as often as they
 /// like, and the hundredth trace says the same as the tenth.
@@ -27,7 +28,11 @@ const ONE_IN: u64 = 100;
 /// [`Error`] if the store fails.
 pub async fn record_stranger(app: &App, failure: &SignInFailure) -> Result<Option<TraceId>, Error> {
     let now = app.now();
-    if app.tally().failed_for_stranger(&failure.connection_id, now) > OF_STRANGERS {
+    let stranger = match failure.is_unsigned() {
+        true => Stranger::Unsigned,
+        false => Stranger::Signed,
+    };
+    if number_of_stranger(app, failure, stranger) > OF_STRANGERS {
         return Ok(None);
     }
     let row = row(app, (None, None), failure, now);
@@ -60,7 +65,7 @@ pub async fn record(
     let is_kept = is_test
         || match failure.is_unsigned() {
             // Strangers can begin sign-ins, and answer them themselves.
-            true => app.tally().failed_for_stranger(&failure.connection_id, now) <= OF_STRANGERS,
+            true => number_of_stranger(app, failure, Stranger::Unsigned) <= OF_STRANGERS,
             false => number <= WHOLE || number.is_multiple_of(ONE_IN),
         };
     let client_id = match &interaction.request {
@@ -91,6 +96,12 @@ pub async fn record(
         app.tally().more(subject, told, now);
     }
     Ok(id)
+}
+
+fn number_of_stranger(app: &App, failure: &SignInFailure, stranger: Stranger) -> u64 {
+    let connection_id = &failure.connection_id;
+    app.tally()
+        .failed_for_stranger(connection_id, stranger, app.now())
 }
 
 fn row(

@@ -4,6 +4,7 @@
 //! asks [`next_step`](mod@next_step). When a request begins and when a proof ends, the facts are known
 //! already, so the same request takes the next step. Every proof ends in [`sign_in`].
 
+mod answer_body;
 pub mod callback;
 pub mod confirm_switch;
 pub mod dispatch;

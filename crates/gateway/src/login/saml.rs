@@ -12,13 +12,13 @@ use axum::extract::{Path, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get};
-use bytes::Bytes;
 use genkan_store::parked_answer::Content;
 use genkan_store::{ConnectionId, client};
 use genkan_web::form::is_form;
 use genkan_web::listener::{BodyLimit, ClientIp};
 use http::{HeaderMap, header};
 
+use super::answer_body::AnswerBody;
 use super::init::{self, ProviderHints};
 use super::{callback, way_on};
 use crate::app::App;
@@ -46,7 +46,7 @@ async fn receive(
     Path(connection_id): Path<String>,
     ClientIp(client_ip): ClientIp,
     headers: HeaderMap,
-    body: Bytes,
+    AnswerBody(body): AnswerBody,
 ) -> Result<Response, PageError> {
     if !is_form(&headers) {
         return Err(PageError::invalid_request(

@@ -15,7 +15,7 @@ use genkan_protocol::{Timestamp, Trace};
 use genkan_store::admission::{self, AdmittedPerson, Claim, Recognition, Refusal};
 use genkan_store::interaction::{self, Interaction, PendingProof, Request, Stage};
 use genkan_store::proof::Proofs;
-use genkan_store::session::{self, Lifetimes, Session, SignIn, Status};
+use genkan_store::session::{self, BrowserSessions, Lifetimes, Session, SignIn, Status};
 use genkan_store::{Error, Secret, SecretHash, SessionId, Stamp, UserId, conflict, connection, familiar};
 use http::{HeaderMap, header};
 
@@ -62,17 +62,17 @@ impl Browser {
 
     /// Its session, read in the transaction that may end it. With `begun_in` it also finds a session whose
     /// cookie the browser did not send.
-    async fn session(
+    async fn sessions(
         &self,
         tx: &mut Tx<'_>,
-        at: Stamp<'_>,
+        now: Timestamp,
         begun_in: Option<&SecretHash>,
-    ) -> Result<Option<Session>, Error> {
-        let signed_in = BrowserSession::find(tx, self.session.as_ref(), at.now).await?;
+    ) -> Result<BrowserSessions, Error> {
+        let signed_in = BrowserSession::find(tx, self.session.as_ref(), now).await?;
         let by_cookie = signed_in.map(|signed_in| signed_in.session);
         match begun_in {
-            Some(browser) => session::leave_one(tx, at, by_cookie, browser).await,
-            None => Ok(by_cookie),
+            Some(browser) => BrowserSessions::find(tx, now, by_cookie, browser).await,
+            None => Ok(BrowserSessions::of_cookie(by_cookie)),
         }
     }
 }
@@ -130,11 +130,11 @@ pub(super) async fn sign_in(
         let end = app
             .db()
             .tx_read_committed(async |tx| -> Result<SignInOutcome, Error> {
-                let previous = browser.session(tx, at, begun_in).await?;
-                if let Some(instead) = attempt.ask_first(tx, previous.as_ref(), now).await? {
+                let sessions = browser.sessions(tx, now, begun_in).await?;
+                if let Some(instead) = attempt.ask_first(tx, sessions.present.as_ref(), now).await? {
                     return Ok(instead);
                 }
-                attempt.sign_in(tx, at, previous.as_ref(), None).await
+                attempt.sign_in(tx, at, &sessions, None).await
             })
             .await;
         let is_second = matches!(end, Err(Error::Conflict(conflict::SESSION_OF_BROWSER)));
@@ -192,17 +192,15 @@ pub(super) async fn go_on(
     let end = app
         .db()
         .tx(async |tx| -> Result<SignInOutcome, Error> {
-            let previous = browser.session(tx, at, Some(&interaction.browser)).await?;
+            let sessions = browser.sessions(tx, now, Some(&interaction.browser)).await?;
             // It must still be the session on the page. Another tab may have ended it.
-            if previous.as_ref().map(|session| &session.id) != confirmation.session.as_ref() {
+            if sessions.present.as_ref().map(|session| &session.id) != confirmation.session.as_ref() {
                 return Err(Error::Stale);
             }
             if !admission::still_stands(tx, &attempt.pending.claim, attempt.pending.arrived_at).await? {
                 return Err(Error::Stale);
             }
-            attempt
-                .sign_in(tx, at, previous.as_ref(), Some(confirmation))
-                .await
+            attempt.sign_in(tx, at, &sessions, Some(confirmation)).await
         })
         .await;
     match end {
@@ -272,7 +270,7 @@ struct SignInAttempt<'a> {
     lifetimes: Lifetimes,
     /// `None`: the dispatcher answers.
     request: Option<ClientRequest<'a>>,
-    /// Another person's session has ended, and its clients must be told.
+    /// Another session has ended, and its clients must be told.
     has_ended: AtomicBool,
 }
 
@@ -368,7 +366,7 @@ impl<'a> SignInAttempt<'a> {
         &self,
         tx: &mut Tx<'_>,
         at: Stamp<'_>,
-        previous: Option<&Session>,
+        sessions: &BrowserSessions,
         confirmation: Option<&Confirmation>,
     ) -> Result<SignInOutcome, Error> {
         let claim = &self.pending.claim;
@@ -394,7 +392,7 @@ impl<'a> SignInAttempt<'a> {
             ip: Some(self.browser.ip.clone()),
             user_agent: self.browser.user_agent.clone(),
         };
-        let session = self.begin(tx, at, &mut sign_in, (previous, &admitted)).await?;
+        let session = self.begin(tx, at, &mut sign_in, (sessions, &admitted)).await?;
         if let Some(connection_id) = claim.proof.connection_id() {
             familiar::remember(tx, &self.interaction.browser, connection_id, at.now).await?;
         }
@@ -416,12 +414,17 @@ impl<'a> SignInAttempt<'a> {
         tx: &mut Tx<'_>,
         at: Stamp<'_>,
         sign_in: &mut SignIn,
-        (previous, admitted): (Option<&Session>, &AdmittedPerson),
+        (sessions, admitted): (&BrowserSessions, &AdmittedPerson),
     ) -> Result<Session, Error> {
+        // Not before the person is admitted and so locked: whoever ends all sessions of a person locks them
+        // in this order.
+        if sessions.leave_one(tx, at).await? {
+            self.has_ended.store(true, Ordering::Relaxed);
+        }
         let token = self.cookie.sha256();
         // A session has one proof, so it ends with it, and so do the grants that begin by it.
         let lifetimes = self.lifetimes.until(self.pending.ends_at, at.now);
-        match previous {
+        match &sessions.present {
             // The same person again: the session continues with a new cookie.
             Some(known) if known.user_id == sign_in.user_id => {
                 sign_in.session_id = known.id.clone();

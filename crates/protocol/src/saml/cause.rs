@@ -125,6 +125,9 @@ crate::causes! {
     /// An encryption algorithm that is not accepted.
     DecryptionNotAllowed = "decryption_not_allowed",
         "The assertion is encrypted in a way that we do not accept.";
+    /// As many answers were decrypted as a stranger may try, so this one was not.
+    TooManyDecryptions = "too_many_decryptions",
+        "Too many answers came that had to be decrypted, so this one was not.";
     /// Decryption failed; nobody is told why.
     DecryptionFailed = "decryption_failed",
         "The assertion could not be decrypted with any key of the connection.";

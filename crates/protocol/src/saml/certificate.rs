@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::pkix::BasicConstraints;
 use x509_cert::spki::ObjectIdentifier;
 
 use crate::Timestamp;
@@ -30,8 +31,10 @@ const CURVES: [ObjectIdentifier; 3] = [P256, P384, P521];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdpCertificate {
     der: Vec<u8>,
+    subject: String,
     issuer: String,
     expires_at: Timestamp,
+    is_authority: bool,
 }
 
 /// A text holds no usable certificate.
@@ -86,6 +89,14 @@ impl IdpCertificate {
     ///
     /// [`CertificateError`] if it is none, or its key is too weak.
     pub fn from_base64(text: &str) -> Result<Self, CertificateError> {
+        let certificate = Self::of_any_key(text)?;
+        certificate.check_key()?;
+        Ok(certificate)
+    }
+
+    /// As [`Self::from_base64`], for a certificate that perhaps stands in a chain only: what its key is worth
+    /// is seen by [`Self::check_key`].
+    pub(super) fn of_any_key(text: &str) -> Result<Self, CertificateError> {
         if text.len() > MAX_BASE64 {
             return Err(CertificateError::Malformed);
         }
@@ -97,7 +108,13 @@ impl IdpCertificate {
             return Err(CertificateError::Empty);
         }
         let der = STANDARD.decode(base64).map_err(|_| CertificateError::Malformed)?;
-        Self::from_der(&der)
+        Self::parse(&der)
+    }
+
+    /// Whether signatures of its key can be relied on.
+    pub(super) fn check_key(&self) -> Result<(), CertificateError> {
+        let certificate = Certificate::from_der(&self.der).map_err(|_| CertificateError::Malformed)?;
+        refuse_weak_key(&certificate)
     }
 
     /// Reads a certificate.
@@ -106,12 +123,21 @@ impl IdpCertificate {
     ///
     /// [`CertificateError`] if it is none, or its key is too weak.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        let certificate = Self::parse(der)?;
+        certificate.check_key()?;
+        Ok(certificate)
+    }
+
+    fn parse(der: &[u8]) -> Result<Self, CertificateError> {
         let certificate = Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
-        refuse_weak_key(&certificate)?;
         let tbs = &certificate.tbs_certificate;
         let end = tbs.validity.not_after.to_unix_duration().as_secs();
         let end = i64::try_from(end).map_err(|_| CertificateError::Malformed)?;
+        let constraints = tbs.get::<BasicConstraints>();
         Ok(Self {
+            // RFC 5280 §4.2.1.9. One that cannot be read, or stands twice, makes no authority of it.
+            is_authority: constraints.is_ok_and(|found| found.is_some_and(|(_, found)| found.ca)),
+            subject: tbs.subject.to_string(),
             issuer: tbs.issuer.to_string(),
             expires_at: Timestamp::from_secs(end),
             der: der.to_vec(),
@@ -121,6 +147,21 @@ impl IdpCertificate {
     /// The certificate itself.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// Whose it is (RFC 4514).
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Whether it may issue others.
+    pub(super) const fn is_authority(&self) -> bool {
+        self.is_authority
+    }
+
+    /// Whether it has issued `other`, by their names. One that signed itself has the name of its successor.
+    pub(super) fn has_issued(&self, other: &Self) -> bool {
+        other.issuer != other.subject && other.issuer == self.subject
     }
 
     /// Who issued it (RFC 4514), mostly the provider itself.

@@ -24,6 +24,8 @@ pub struct IdpMetadata {
     pub slo_post_url: Option<String>,
     /// Its signing keys, in the document's order.
     pub certificates: Vec<IdpCertificate>,
+    /// Certificates that stand beside that of a signing key, and are none: its chain.
+    pub left_out: Vec<IdpCertificate>,
     /// It wants our requests signed.
     pub wants_signed_requests: bool,
     /// When the document ends; the caller, who knows the time, decides what that means.
@@ -110,13 +112,15 @@ impl IdpMetadata {
             .map(str::trim)
             .filter(|id| !id.is_empty())
             .ok_or(MetadataError::NoEntityId)?;
+        let (certificates, left_out) = certificates(provider)?;
         let metadata = Self {
             entity_id: entity_id.to_owned(),
             sso_redirect_url: location(provider, "SingleSignOnService", HTTP_REDIRECT),
             sso_post_url: location(provider, "SingleSignOnService", HTTP_POST),
             slo_redirect_url: location(provider, "SingleLogoutService", HTTP_REDIRECT),
             slo_post_url: location(provider, "SingleLogoutService", HTTP_POST),
-            certificates: certificates(provider)?,
+            certificates,
+            left_out,
             wants_signed_requests: provider
                 .attribute("WantAuthnRequestsSigned")
                 .is_some_and(|value| matches!(value.trim(), "true" | "1")),
@@ -155,24 +159,78 @@ fn location(provider: Element<'_>, service: &'static str, binding: &str) -> Opti
         .filter(|location| !location.is_empty())
 }
 
-/// §2.4.1.1: a key without a use is for signing too.
-fn certificates(provider: Element<'_>) -> Result<Vec<IdpCertificate>, MetadataError> {
-    let mut certificates = Vec::new();
-    let found = provider
+/// The signing keys, and the certificates that stand beside them.
+///
+/// §2.4.1.1: a key without a use is for signing too, and a KeyDescriptor describes one key.
+///
+/// XML-DSig §4.5.4: an X509Data may hold the chain of the certificate, in any order. If a company's authority
+/// were a signing key, everybody who holds its key could sign its people in. So of one X509Data one certificate
+/// counts: the first that has issued no other, and may issue none unless all may (those that sign themselves
+/// often may). Of several X509Data in a KeyDescriptor the authorities of the others are left out in the same way.
+/// Two keys of one provider while it rotates have a KeyDescriptor each.
+fn certificates(provider: Element<'_>) -> Result<(Vec<IdpCertificate>, Vec<IdpCertificate>), MetadataError> {
+    let (mut certificates, mut left_out) = (Vec::new(), Vec::new());
+    let descriptors = provider
         .children_named(METADATA, "KeyDescriptor")
-        .filter(|key| key.attribute("use").is_none_or(|used| used == "signing"))
-        .flat_map(Element::descendants)
-        .filter(|element| element.is(XML_SIGNATURE, "X509Certificate"));
-    for element in found {
-        let text = element.text().map_err(|_| CertificateError::Malformed);
-        let certificate = text.and_then(|text| IdpCertificate::from_base64(&text));
-        let certificate = certificate.map_err(MetadataError::Certificate)?;
-        if !certificates.contains(&certificate) {
-            certificates.push(certificate);
+        .filter(|key| key.attribute("use").is_none_or(|used| used == "signing"));
+    for descriptor in descriptors {
+        let mut signers = Vec::new();
+        for data in descriptor
+            .descendants()
+            .filter(|data| data.is(XML_SIGNATURE, "X509Data"))
+        {
+            let (ends, chain) = ends_of_chains(listed(data)?);
+            let mut ends = ends.into_iter();
+            signers.extend(ends.next());
+            left_out.extend(ends.chain(chain));
+        }
+        let (signers, authorities) = ends_of_chains(signers);
+        left_out.extend(authorities);
+        for signer in signers {
+            signer.check_key().map_err(MetadataError::Certificate)?;
+            if !certificates.contains(&signer) {
+                certificates.push(signer);
+            }
         }
     }
     if certificates.is_empty() {
         return Err(MetadataError::NoCertificate);
     }
-    Ok(certificates)
+    left_out.retain(|certificate| !certificates.contains(certificate));
+    Ok((certificates, left_out))
+}
+
+fn listed(data: Element<'_>) -> Result<Vec<IdpCertificate>, MetadataError> {
+    let elements = data
+        .descendants()
+        .filter(|element| element.is(XML_SIGNATURE, "X509Certificate"));
+    elements
+        .map(|element| {
+            let text = element.text().map_err(|_| CertificateError::Malformed);
+            let certificate = text.and_then(|text| IdpCertificate::of_any_key(&text));
+            certificate.map_err(MetadataError::Certificate)
+        })
+        .collect()
+}
+
+/// Those that have issued no other and may not, and the others.
+fn ends_of_chains(all: Vec<IdpCertificate>) -> (Vec<IdpCertificate>, Vec<IdpCertificate>) {
+    let is_end: Vec<bool> = all
+        .iter()
+        .map(|one| !all.iter().any(|other| one.has_issued(other)))
+        .collect();
+    let is_leaf = |(one, is_end): (&IdpCertificate, &bool)| *is_end && !one.is_authority();
+    let have_leaf = all.iter().zip(&is_end).any(is_leaf);
+    let (mut ends, mut chain) = (Vec::new(), Vec::new());
+    for (one, is_end) in all.into_iter().zip(is_end) {
+        match is_end && !(have_leaf && one.is_authority()) {
+            true => ends.push(one),
+            false => chain.push(one),
+        }
+    }
+    // Names that lead in a circle.
+    if ends.is_empty() && !chain.is_empty() {
+        ends.push(chain.remove(0));
+    }
+    (ends, chain)
 }

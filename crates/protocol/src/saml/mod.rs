@@ -47,7 +47,7 @@ pub use encryption::{
 pub use metadata::{IdpMetadata, MetadataError};
 pub use name_id::NameIdFormat;
 pub use own_key::{CERTIFICATE_LIFETIME, KeyPurpose, OwnKey, OwnKeyError};
-pub use response::{Answer, Expected, ExpectedEncryption, PendingRequest, RequiredSignature};
+pub use response::{Answer, Expected, ExpectedEncryption, PendingRequest, PrivateKeyUse, RequiredSignature};
 pub use scan::{Limits, XmlError, XmlErrorKind, scan};
 pub use signature::{
     AlgorithmPolicy, KeyError, SignatureError, SignatureMethod, Signed, SigningError, SigningKey,

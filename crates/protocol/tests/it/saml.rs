@@ -1,7 +1,9 @@
 //! Metadata and certificates of SAML providers, as administrators enter them.
 
 use genkan_protocol::saml::{CertificateError, IdpCertificate, IdpMetadata, MetadataError};
-use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519,
+};
 
 /// A certificate that somebody made for `name`.
 fn certificate(name: &str, algorithm: &'static rcgen::SignatureAlgorithm) -> rcgen::Certificate {
@@ -111,6 +113,116 @@ fn key(certificate: &rcgen::Certificate, used: &str) -> String {
            <ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"#,
         base64(certificate)
     )
+}
+
+/// Certificates in one X509Data.
+fn data(certificates: &[&rcgen::Certificate]) -> String {
+    let listed: String = certificates
+        .iter()
+        .map(|certificate| format!("<ds:X509Certificate>{}</ds:X509Certificate>", base64(certificate)))
+        .collect();
+    format!("<ds:X509Data>{listed}</ds:X509Data>")
+}
+
+fn descriptor(data: &str) -> String {
+    format!(
+        r#"<md:KeyDescriptor use="signing"><ds:KeyInfo
+           xmlns:ds="http://www.w3.org/2000/09/xmldsig#">{data}</ds:KeyInfo></md:KeyDescriptor>"#
+    )
+}
+
+/// A certificate that may issue others, if `is_authority`: by `issuer`, or else by itself.
+fn issued(
+    name: &str,
+    is_authority: bool,
+    issuer: Option<&Issuer<'static, KeyPair>>,
+) -> (rcgen::Certificate, Issuer<'static, KeyPair>) {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    if is_authority {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let certificate = match issuer {
+        Some(issuer) => params.signed_by(&key, issuer).unwrap(),
+        None => params.self_signed(&key).unwrap(),
+    };
+    (certificate, Issuer::new(params, key))
+}
+
+/// XML-DSig §4.5.4. Whoever holds the key of the company's authority is not its identity provider.
+#[test]
+fn of_a_chain_only_the_end_becomes_a_signing_key() {
+    let (root, by_root) = issued("Acme Root", true, None);
+    let (middle, by_middle) = issued("Acme Issuing", true, Some(&by_root));
+    let (leaf, _) = issued("idp.acme.test", false, Some(&by_middle));
+    // `openssl req -x509` makes an authority of each.
+    let (alone, _) = issued("idp.acme.test", true, None);
+    let (next, _) = issued("idp.acme.test", true, None);
+    let (unrelated, _) = issued("Another Root", true, None);
+    let read = |data: &str| {
+        let address = service("SingleSignOnService", "HTTP-POST", "https://idp.acme.test");
+        let read = IdpMetadata::parse(&metadata(&format!("{}{address}", descriptor(data)))).unwrap();
+        let ders =
+            |all: &[IdpCertificate]| -> Vec<Vec<u8>> { all.iter().map(|one| one.der().to_vec()).collect() };
+        (ders(&read.certificates), ders(&read.left_out))
+    };
+    let ders =
+        |all: &[&rcgen::Certificate]| -> Vec<Vec<u8>> { all.iter().map(|one| one.der().to_vec()).collect() };
+    for (document, keys, left_out) in [
+        (
+            data(&[&leaf, &middle, &root]),
+            ders(&[&leaf]),
+            ders(&[&middle, &root]),
+        ),
+        // In any order.
+        (
+            data(&[&root, &middle, &leaf]),
+            ders(&[&leaf]),
+            ders(&[&root, &middle]),
+        ),
+        // The middle is missing, or there is another authority.
+        (data(&[&root, &leaf]), ders(&[&leaf]), ders(&[&root])),
+        (data(&[&unrelated, &leaf]), ders(&[&leaf]), ders(&[&unrelated])),
+        // An end that is an authority too.
+        (data(&[&root, &middle]), ders(&[&middle]), ders(&[&root])),
+        (data(&[&alone]), ders(&[&alone]), ders(&[])),
+        // Two that signed themselves: they cannot both be the one key.
+        (data(&[&alone, &next]), ders(&[&alone]), ders(&[&next])),
+        // Each in an X509Data of its own: a chain, and two that signed themselves.
+        (
+            format!("{}{}", data(&[&leaf]), data(&[&root])),
+            ders(&[&leaf]),
+            ders(&[&root]),
+        ),
+        (
+            format!("{}{}", data(&[&alone]), data(&[&next])),
+            ders(&[&alone, &next]),
+            ders(&[]),
+        ),
+    ] {
+        assert_eq!(read(&document), (keys, left_out));
+    }
+}
+
+/// An authority of the last century does not keep a provider out.
+#[test]
+fn a_weak_key_counts_only_if_it_is_to_sign() {
+    let weak: String = RSA_1024
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    let weak = format!("<ds:X509Certificate>{weak}</ds:X509Certificate>");
+    let (leaf, _) = issued("idp.acme.test", false, None);
+    let address = service("SingleSignOnService", "HTTP-POST", "https://idp.acme.test");
+    let read = |data: &str| IdpMetadata::parse(&metadata(&format!("{}{address}", descriptor(data))));
+    let beside = data(&[&leaf]).replace("</ds:X509Data>", &format!("{weak}</ds:X509Data>"));
+    assert_eq!(read(&beside).unwrap().certificates[0].der(), leaf.der().as_ref());
+    assert_eq!(
+        read(&format!("<ds:X509Data>{weak}</ds:X509Data>")),
+        Err(MetadataError::Certificate(CertificateError::Key))
+    );
 }
 
 fn service(name: &str, binding: &str, location: &str) -> String {

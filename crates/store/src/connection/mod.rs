@@ -11,6 +11,7 @@ pub mod hosted_domain;
 pub mod key;
 mod list;
 mod oidc;
+mod others;
 mod rules;
 mod saml;
 mod service_provider;
@@ -228,11 +229,14 @@ fn refuse_unfit(connection: &Connection) -> Result<(), Error> {
 /// # Errors
 ///
 /// - [`conflict::CONNECTION_ATTRIBUTE`] if it maps a custom attribute that is not registered.
+/// - [`conflict::CONNECTION_REDIRECT`], [`conflict::CONNECTION_ENTITY_ID`] or
+///   [`conflict::CONNECTION_ASSERTION_URL`] if it names what no application or another connection has.
 /// - [`conflict::CONNECTION_INVALID`] if [`Connection::check`] refuses it.
 /// - [`conflict::CONNECTION_INCOMPLETE`] if it is enabled and something is missing.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> Result<(), Error> {
     refuse_unfit(connection)?;
     source::refuse_unknown(tx, connection, None).await?;
+    others::refuse_unfit(tx, connection, None).await?;
     let settings = json(&connection.settings);
     tx.exec(
         "INSERT INTO connections (id, organization_id, kind, provider, name, enabled, jit_provisioning,
@@ -332,6 +336,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
     let connection = &connection;
     refuse_unfit(connection)?;
     source::refuse_unknown(tx, connection, Some(&before)).await?;
+    others::refuse_unfit(tx, connection, Some(&before)).await?;
     let settings = json(&connection.settings);
     let updated = tx
         .exec(

@@ -20,7 +20,7 @@ use crate::session_policy;
 pub use crate::session_policy::Lifetimes;
 use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, Timestamp, UserId, conflict};
 
-pub use browser::{find_of_browser, leave_one};
+pub use browser::{BrowserSessions, find_of_browser};
 pub use end::{end, end_all_for_user, end_expired, hold_person};
 pub(crate) use last_use::last_use_columns;
 pub use last_use::{LastUse, last_use, touch};

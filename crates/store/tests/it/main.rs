@@ -12,6 +12,7 @@ mod client;
 mod connection;
 mod connection_change;
 mod connection_key;
+mod connection_others;
 mod connection_settings;
 mod directory;
 mod durability;

@@ -1,7 +1,7 @@
 //! A browser has one active session, also if two sign-ins end in it at the same moment.
 
 use genkan_db::Tx;
-use genkan_store::session::{self, Session, SignIn, Status};
+use genkan_store::session::{self, BrowserSessions, Session, SignIn, Status};
 use genkan_store::user::User;
 use genkan_store::{Error, SecretHash, conflict};
 
@@ -48,9 +48,14 @@ async fn a_browser_has_one_active_session() {
             .await;
         assert_eq!(logins, 2, "a session that does not begin leaves no event");
 
-        let of_desk = async |at, by_cookie: Option<Session>| {
+        let of_desk = async |secs, by_cookie: Option<Session>| {
+            let at = world.after(secs);
             world
-                .tx(async |tx| session::leave_one(tx, world.after(at), by_cookie.clone(), &desk).await)
+                .tx(async |tx| {
+                    let sessions = BrowserSessions::find(tx, at.now, by_cookie.clone(), &desk).await?;
+                    sessions.leave_one(tx, at).await?;
+                    Ok(sessions.present)
+                })
                 .await
         };
         assert_eq!(of_desk(1, None).await.as_ref(), Some(&first));

@@ -78,6 +78,11 @@ impl BodyLimit {
         self.0.fault.load(Ordering::Relaxed) != 0
     }
 
+    /// Whether the body was longer than it may be.
+    pub fn is_exceeded(&self) -> bool {
+        self.fault() == Some(StatusCode::PAYLOAD_TOO_LARGE)
+    }
+
     /// The status that says why the body was cut short, if it was.
     pub(super) fn fault(&self) -> Option<StatusCode> {
         match self.0.fault.load(Ordering::Relaxed) {

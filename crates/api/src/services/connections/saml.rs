@@ -89,13 +89,26 @@ pub(super) fn unreadable(why: Unreadable) -> Error {
 
 /// Why a change was not stored.
 pub(super) fn not_updated(error: genkan_store::Error) -> Error {
-    match error {
-        genkan_store::Error::Conflict(conflict::CONNECTION_CERTIFICATE) => Error::invalid(
-            &format!("{FIELD}.certificate_id"),
+    let (name, why) = match error {
+        genkan_store::Error::Conflict(conflict::CONNECTION_CERTIFICATE) => (
+            "certificate_id",
             "names no key of this connection that is in its metadata and may sign",
         ),
-        error => error.into(),
-    }
+        genkan_store::Error::Conflict(conflict::CONNECTION_REDIRECT) => (
+            "default_redirect_uri",
+            "is the initiate_login_uri of no application: register it there first",
+        ),
+        genkan_store::Error::Conflict(conflict::CONNECTION_ENTITY_ID) => (
+            "sp_entity_id",
+            "is that of another connection: its assertions would count for both",
+        ),
+        genkan_store::Error::Conflict(conflict::CONNECTION_ASSERTION_URL) => (
+            "sp_assertion_url",
+            "is that of another connection: its assertions would count for both",
+        ),
+        error => return error.into(),
+    };
+    Error::invalid(&format!("{FIELD}.{name}"), why)
 }
 
 /// The settings as a message.

@@ -1,6 +1,7 @@
 //! The settings of a connection: kept, cleared, refused, complete.
 
 use super::*;
+use crate::clients::with_login_start;
 
 #[tokio::test]
 async fn a_new_connection_is_an_empty_draft() {
@@ -219,6 +220,7 @@ async fn every_saml_setting_is_kept_and_shown() {
         let created = create(&harness, &organization_id, wire::ConnectionType::Saml).await;
         let base = format!("https://auth.acme.test/sso/v1/saml/{}", created.id);
         assert_eq!(created.test_connection_uri, format!("{base}/test"));
+        with_login_start(&harness, "https://app.acme.test").await;
         let config = SamlConnectionConfigRequest {
             allow_idp_initiated_login: None,
             idp_metadata_url: Some("https://idp.acme.test/metadata".to_owned()),
@@ -280,6 +282,55 @@ async fn every_saml_setting_is_kept_and_shown() {
         assert_eq!(shown, &expected);
         assert_eq!(updated.status(), wire::ConnectionStatus::Completed);
         assert!(toggle(&harness, &created, true).await.unwrap());
+    })
+    .await;
+}
+
+/// Until now the first person who came from the provider heard of it.
+#[tokio::test]
+async fn saml_settings_that_belong_to_others_are_refused_by_name() {
+    on_each_engine(async |harness| {
+        let (organization_id, _) = company(&harness, "acme.test").await;
+        let created = create(&harness, &organization_id, wire::ConnectionType::Saml).await;
+        let other = create(&harness, &organization_id, wire::ConnectionType::Saml).await;
+        let of_other = format!("https://auth.acme.test/sso/v1/saml/{}", other.id);
+        let none = SamlConnectionConfigRequest::default;
+        for (config, field, says) in [
+            (
+                SamlConnectionConfigRequest {
+                    default_redirect_uri: Some("https://evil.test/".to_owned()),
+                    ..none()
+                },
+                "default_redirect_uri",
+                "initiate_login_uri of no application",
+            ),
+            (
+                SamlConnectionConfigRequest {
+                    sp_entity_id: Some(of_other.clone()),
+                    ..none()
+                },
+                "sp_entity_id",
+                "is that of another connection",
+            ),
+            (
+                SamlConnectionConfigRequest {
+                    sp_assertion_url: Some(format!("{of_other}/callback")),
+                    ..none()
+                },
+                "sp_assertion_url",
+                "is that of another connection",
+            ),
+        ] {
+            let refused = change(&harness, &created, saml(config)).await.unwrap_err();
+            assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+            let violations = error_info(&refused)
+                .validation_error_info
+                .unwrap()
+                .field_violations;
+            assert_eq!(violations[0].field, format!("connection.saml_config.{field}"));
+            assert!(violations[0].description.contains(says), "{violations:?}");
+        }
+        assert_eq!(get(&harness, &created).await.unwrap(), created);
     })
     .await;
 }

@@ -77,6 +77,9 @@ pub(super) async fn run(
     if let Some(doubt) = args.settings.oidc.issuer.as_deref().and_then(doubt::about) {
         context.console.note(&doubt);
     }
+    for doubt in doubt::about_metadata(&change, at.now) {
+        context.console.note(&doubt);
+    }
     let mut note = match &view.service_provider {
         Some(own) => saml::to_register(own),
         None => format!(

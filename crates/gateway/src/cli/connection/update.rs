@@ -71,5 +71,8 @@ pub(super) async fn run(
     if let Some(doubt) = args.settings.oidc.issuer.as_deref().and_then(doubt::about) {
         context.console.note(&doubt);
     }
+    for doubt in doubt::about_metadata(&change, at.now) {
+        context.console.note(&doubt);
+    }
     args.settings.oidc.claims.note(instance, context).await
 }

@@ -29,7 +29,7 @@ use self::metadata::{Endpoints, MetadataError};
 use super::failure::Messages;
 use super::{
     CallbackParameters, Departure, Hints, PendingDeparture, SignInFailure, UnreachableProvider,
-    UpstreamIdentity, custom,
+    UpstreamIdentity, custom, stored,
 };
 use crate::app::App;
 use crate::outbound::Scheme;
@@ -229,7 +229,7 @@ async fn check(
         roles: mapped.roles,
         auth_time,
         ends_at: None,
-        attributes: documents.merged(),
+        attributes: stored::bounded(documents.merged(), "claims", &mut trace),
         trace,
     })
 }

@@ -345,13 +345,14 @@ fn is_identifier(name: &str) -> bool {
             .all(|octet| octet.is_ascii_hexdigit() || octet == b'-')
 }
 
-/// The values of a source: an attribute, or the subject's identifier.
+/// The values of a source: an attribute, or the subject's identifier. The word is the subject's, also where
+/// an attribute has this name: a person may be able to choose the value of an attribute.
 fn values(assertion: &Assertion, source: &str) -> Option<Vec<String>> {
-    match assertion.attributes.get(source) {
-        Some(values) => Some(values.clone()).filter(|values| !values.is_empty()),
-        None if source.eq_ignore_ascii_case(NAME_ID) => Some(vec![assertion.name_id.value.clone()]),
-        None => None,
+    if source.eq_ignore_ascii_case(NAME_ID) {
+        return Some(vec![assertion.name_id.value.clone()]);
     }
+    let values = assertion.attributes.get(source)?;
+    (!values.is_empty()).then(|| values.clone())
 }
 
 /// The names in an attribute. An absent attribute means that there are none: that is how providers say so.
@@ -412,7 +413,7 @@ pub(super) fn merged(assertion: &Assertion) -> Map<String, Value> {
         .iter()
         .map(|(name, values)| (name.clone(), one_or_many(values)))
         .collect();
-    all.entry(NAME_ID)
-        .or_insert_with(|| Value::from(assertion.name_id.value.as_str()));
+    let subject = Value::from(assertion.name_id.value.as_str());
+    all.insert(NAME_ID.to_owned(), subject);
     all
 }

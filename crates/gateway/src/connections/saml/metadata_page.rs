@@ -5,12 +5,14 @@
 //!
 //! Source: SAML 2.0 Metadata §2.4.4, §4.1 (publication).
 
+use std::time::Duration;
+
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use genkan_protocol::saml::SpMetadata;
 use genkan_store::connection::key::{ConnectionKeys, Purpose};
 use genkan_store::connection::{self, Connection, SamlSettings, ServiceProvider, SigningOption};
-use genkan_store::{ConnectionId, Provider};
+use genkan_store::{ConnectionId, Provider, Timestamp};
 use http::{HeaderMap, header};
 
 use super::keys::{Keeper, KeyFailure};
@@ -21,6 +23,11 @@ use crate::web::fallback;
 
 /// Nobody needs a key from here sooner: it is published before it signs.
 const CACHE: &str = "public, max-age=300";
+
+/// Shibboleth can be set up to refuse metadata without an end, or with one that is farther away (its filter
+/// RequiredValidUntil), and reads them again from their address. Any provider that imports them as a file would
+/// drop us at their end, so those for others have none.
+const VALIDITY: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// The document, or the answer of a path that does not exist.
 pub async fn show(
@@ -36,7 +43,7 @@ pub async fn show(
         return Ok(fallback::not_found(request).await);
     };
     let keys = Keeper::of(&app).keys(&connection).await?;
-    let document = render(&connection, settings, &keys, app.issuer());
+    let document = render((&connection, settings), &keys, app.issuer(), app.now());
     let file = format!("attachment; filename=\"{}-metadata.xml\"", connection.id);
     let headers = [
         // Metadata §4.1.1.
@@ -57,11 +64,11 @@ async fn find(app: &App, text: &str) -> Result<Option<Connection>, PageError> {
 }
 
 /// Metadata for the provider of `connection`.
-pub fn render(
-    connection: &Connection,
-    settings: &SamlSettings,
+fn render(
+    (connection, settings): (&Connection, &SamlSettings),
     keys: &ConnectionKeys,
     public_url: &str,
+    now: Timestamp,
 ) -> String {
     let own = ServiceProvider::of(connection, settings, public_url);
     let certificates = |purpose| -> Vec<Vec<u8>> {
@@ -75,7 +82,7 @@ pub fn render(
     SpMetadata {
         entity_id: &own.entity_id,
         acs_url: &own.acs_url,
-        valid_until: None,
+        valid_until: (connection.provider == Provider::Shibboleth).then(|| now + VALIDITY),
         requests_signed: settings.want_request_signed,
         wants_assertions_signed: settings.signing != SigningOption::Response,
         name_id_format: super::name_id_format(settings),

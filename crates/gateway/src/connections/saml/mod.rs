@@ -35,7 +35,7 @@ use genkan_store::{Secret, Timestamp};
 use self::attributes::{Mapping, MappingError, VOCABULARY};
 use super::failure::Messages;
 use super::{
-    Departure, Hints, PendingDeparture, SignInFailure, UnreachableProvider, UpstreamIdentity, custom,
+    Departure, Hints, PendingDeparture, SignInFailure, UnreachableProvider, UpstreamIdentity, custom, stored,
 };
 use crate::app::App;
 use crate::web::error::PageError;
@@ -46,7 +46,7 @@ pub use service_provider::service_provider;
 pub use verified::VerifiedAnswer;
 
 pub(super) use failure::code_for_application;
-pub(super) use remedy::anywhere as at_any_vendor;
+pub use remedy::anywhere as at_any_vendor;
 pub(super) use vendor::at as at_vendor;
 
 /// The tolerated difference between the provider's clock and ours.
@@ -203,7 +203,7 @@ pub(super) fn finish(
         // A provider whose clock is ahead does not make the sign-in newer than its arrival.
         auth_time: Some(assertion.authn_instant.min(app.now())),
         ends_at: assertion.session_ends_at.map(|at| at + CLOCK_SKEW),
-        attributes: attributes::merged(&assertion),
+        attributes: stored::bounded(attributes::merged(&assertion), "attributes", &mut trace),
         trace,
     })
 }

@@ -10,7 +10,7 @@
 use genkan_protocol::Trace;
 use genkan_protocol::saml::{
     AlgorithmPolicy, Answer, Assertion, Cause, DecryptionKey, EncryptionPolicy, Expected, ExpectedEncryption,
-    IdpCertificate, PendingRequest, RequiredSignature, VerificationKey, response,
+    IdpCertificate, PendingRequest, PrivateKeyUse, RequiredSignature, VerificationKey, response,
 };
 use genkan_store::connection::{self, Connection, Endpoint, SamlSettings, ServiceProvider, SigningOption};
 use genkan_store::interaction::{Interaction, Request, Way};
@@ -36,6 +36,10 @@ use crate::web::error::PageError;
 
 /// The longest form: the longest answer, base64 and percent signs included.
 pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
+
+/// So many answers to no request are decrypted for one connection in a minute, of those that a stranger may
+/// have made. Nothing that is stored could count them, because there is no request.
+const UNSOLICITED_A_MINUTE: u64 = 100;
 
 /// The outcome of an answer that was posted.
 #[derive(Debug)]
@@ -94,10 +98,13 @@ pub async fn receive(app: &App, connection_id: &str, body: &[u8]) -> Result<Post
                     return Err(not_active().into());
                 }
             }
-            let failure = failure(&connection, &arrival.sp, cause, trace);
+            let failure = failure(&connection, &arrival.sp, cause, trace).with_messages(messages);
             Ok(PostOutcome::Failed {
+                failure: match &interaction {
+                    Some(_) => failure,
+                    None => failure.of_nobody(),
+                },
                 interaction,
-                failure: failure.with_messages(messages),
             })
         }
     }
@@ -309,12 +316,9 @@ impl Arrival<'_> {
             ));
         };
         let keys = verification_keys(settings);
-        let decryption_keys = match answer.is_encrypted() {
-            true => self.decryption_keys().await?,
-            false => Vec::new(),
-        };
         let context = requested_context(settings);
-        let expected = Expected {
+        let decryption_keys;
+        let mut expected = Expected {
             now: self.app.now(),
             skew: CLOCK_SKEW,
             acs_url: &self.sp.acs_url,
@@ -327,7 +331,7 @@ impl Arrival<'_> {
             signing: required_signature(settings.signing),
             encryption: ExpectedEncryption {
                 required: settings.assertion_encrypted,
-                keys: &decryption_keys,
+                keys: &[],
                 policy: EncryptionPolicy {
                     cbc: settings.allow_cbc,
                 },
@@ -345,11 +349,29 @@ impl Arrival<'_> {
             Some(id) => PendingRequest::Solicited { id },
             None => PendingRequest::Unsolicited,
         };
+        match answer.private_key_use(request, &expected) {
+            PrivateKeyUse::None => {}
+            // Nobody but the provider can make variants of it.
+            PrivateKeyUse::Vouched => {
+                decryption_keys = self.own_keys().await?;
+                expected.encryption.keys = &decryption_keys;
+            }
+            PrivateKeyUse::Unvouched => {
+                if let Some(most) = self.decryptions_used_up().await? {
+                    return Err(self.fail(Cause::TooManyDecryptions, "Decryption", (most, "one more")));
+                }
+                decryption_keys = self.own_keys().await?;
+                expected.encryption.keys = &decryption_keys;
+            }
+        }
         Ok(answer.validate(request, &expected, &mut self.trace)?)
     }
 
-    /// The time before which a sign-in at the provider is too old. In a test the provider is asked for a
-    /// fresh one so that the person sees it; one that does not comply works all the same.
+    /// The time before which a sign-in at the provider is too old. If the connection demands fresh ones since
+    /// the person left, the provider was not asked for one, and the person has to begin again.
+    ///
+    /// In a test the provider is asked for a fresh one so that the person sees it; one that does not comply
+    /// works all the same.
     fn fresh_since(&self) -> Result<Option<Timestamp>, ReceiveError> {
         let Some(pending) = &self.pending else {
             return Ok(None);
@@ -365,16 +387,22 @@ impl Arrival<'_> {
         else {
             return Err(AnswerError::Unsolicited.into());
         };
-        let counts = is_forced && (self.settings.force_authn || !self.is_test());
+        let counts = self.settings.force_authn || (is_forced && !self.is_test());
         Ok(counts.then_some(requested_at))
     }
 
-    /// Our keys, if one more decryption may be tried. A stranger who tries variants of an answer could learn
-    /// from the refusals.
-    async fn decryption_keys(&mut self) -> Result<Vec<DecryptionKey>, ReceiveError> {
+    /// Counts one decryption of what a stranger may have made. Gives the limit if it was reached before: who
+    /// tries variants of an answer could learn from the refusals.
+    async fn decryptions_used_up(&self) -> Result<Option<&'static str>, ReceiveError> {
         let Some(pending) = &self.pending else {
-            // `validate` decrypts nothing that is unsolicited and not allowed.
-            return self.own_keys().await;
+            let number = self
+                .app
+                .tally()
+                .decrypted_for_stranger(&self.connection.id, self.app.now());
+            return Ok((number > UNSOLICITED_A_MINUTE).then_some(
+                "at most a hundred answers to no request in a minute that must be decrypted, and whose response is not \
+                 signed",
+            ));
         };
         let state = pending.request.state;
         let may = self
@@ -382,11 +410,9 @@ impl Arrival<'_> {
             .db()
             .tx_read_committed(async |tx| upstream_request::may_decrypt(tx, &state).await)
             .await?;
-        if may {
-            return self.own_keys().await;
-        }
-        let expected = "at most three answers to one request that must be decrypted";
-        Err(self.fail(Cause::DecryptionFailed, "Decryption", (expected, "one more")))
+        let most =
+            "at most three answers to one request that must be decrypted, and whose response is not signed";
+        Ok((!may).then_some(most))
     }
 
     async fn own_keys(&self) -> Result<Vec<DecryptionKey>, ReceiveError> {
@@ -437,7 +463,7 @@ impl Arrival<'_> {
         if !is_first {
             return Ok(PostOutcome::Failed {
                 interaction: None,
-                failure: verified.replayed(self.app, self.connection),
+                failure: verified.replayed(self.app, self.connection).of_nobody(),
             });
         }
         let mapped = mapping(self.connection, &[]).apply(&verified.assertion, &mut Trace::default());

@@ -17,7 +17,7 @@ pub(super) fn remedy(provider: Provider, cause: Cause) -> &'static str {
 }
 
 /// The change at a product that has no row.
-pub(in crate::connections) const fn anywhere(cause: Cause) -> &'static str {
+pub const fn anywhere(cause: Cause) -> &'static str {
     match cause {
         Cause::AudienceMissing | Cause::AudienceMismatch | Cause::AudiencePlaceholder => {
             "At the provider, set the audience (often called SP entity ID or identifier) to {entity}, exactly so."
@@ -62,6 +62,10 @@ pub(in crate::connections) const fn anywhere(cause: Cause) -> &'static str {
         Cause::DecryptionKeyMissing | Cause::DecryptionFailed => {
             "The provider encrypts for another key than ours. Import {metadata} there again, or turn encryption off \
              there."
+        }
+        Cause::TooManyDecryptions => {
+            "Let the person begin again at the application. If it happens often, somebody posts encrypted answers here: \
+             let the provider sign the response, because then only its own answers are opened."
         }
         Cause::DecryptionNotAllowed => {
             "Let the provider encrypt with AES-GCM and RSA-OAEP. If it knows AES-CBC only, allow that on this connection \

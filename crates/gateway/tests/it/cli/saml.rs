@@ -3,8 +3,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::time::Duration;
 
-use genkan_protocol::saml::IdpCertificate;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use genkan_protocol::Timestamp;
+use genkan_protocol::saml::{IdpCertificate, KeyPurpose, OwnKey};
 use serde_json::{Value, json};
 
 use super::{Instance, text};
@@ -135,6 +139,54 @@ async fn the_address_of_metadata_is_read_when_it_is_entered() {
     assert_eq!(shown["saml"], updated["saml"]);
 }
 
+/// The sentence is the only place where an operator hears of it.
+#[tokio::test]
+async fn what_is_not_taken_over_from_metadata_is_told_and_when_they_end() {
+    let (instance, id) = draft().await;
+    let import = |document: &str| {
+        std::fs::write(instance.path().join("metadata.xml"), document).unwrap();
+        instance.run(&[
+            "connection",
+            "update",
+            &id,
+            "--saml-metadata-file",
+            "metadata.xml",
+        ])
+    };
+    let now = Timestamp::from_secs(jiff::Timestamp::now().as_second());
+    let until = |days: u64| {
+        let end = now + Duration::from_secs(days * 24 * 60 * 60);
+        METADATA.replace(
+            "entityID",
+            &format!("validUntil=\"{}\" entityID", end.to_rfc3339()),
+        )
+    };
+    let plain = import(METADATA);
+    assert!(!plain.stderr.contains("metadata"), "{}", plain.stderr);
+    let far = import(&until(31));
+    assert!(!far.stderr.contains("The metadata end"), "{}", far.stderr);
+    let soon = import(&until(29));
+    assert!(soon.stderr.contains("The metadata end at 20"), "{}", soon.stderr);
+
+    let key = OwnKey::generate("idp.acme.test", KeyPurpose::Signing, now).unwrap();
+    let leaf = STANDARD.encode(&key.certificate);
+    let beside = METADATA.replace(
+        "</ds:X509Data>",
+        &format!("<ds:X509Certificate>{leaf}</ds:X509Certificate></ds:X509Data>"),
+    );
+    let chain = import(&beside);
+    let told = "Not taken over: CN=idp.acme.test.";
+    assert!(chain.stderr.contains(told), "{}", chain.stderr);
+    let shown = instance.json(&["connection", "show", &id]);
+    let certificates = shown["saml"]["certificates"].as_array().unwrap();
+    let [certificate] = certificates.as_slice() else {
+        panic!("{shown}")
+    };
+    // The certificate that may issue others is the one of the fixture.
+    let read = IdpCertificate::parse_all(text(certificate, "/pem")).unwrap();
+    assert_eq!(read[0].der(), key.certificate);
+}
+
 #[tokio::test]
 async fn what_to_enter_at_the_provider_is_printed_and_an_entered_name_takes_its_place() {
     let (instance, id) = draft().await;
@@ -170,6 +222,16 @@ async fn what_to_enter_at_the_provider_is_printed_and_an_entered_name_takes_its_
 #[tokio::test]
 async fn every_saml_option_is_kept() {
     let (instance, id) = draft().await;
+    let create = ["app", "create", "--name", "Acme", "--kind", "web"];
+    let app = text(&instance.json(&create), "/id").to_owned();
+    let register = [
+        "app",
+        "update",
+        &app,
+        "--initiate-login-uri",
+        "https://app.acme.test/login",
+    ];
+    instance.json(&register);
     let updated = instance.json(&[
         "connection",
         "update",
@@ -214,6 +276,46 @@ async fn every_saml_option_is_kept() {
     assert!(shown.contains("SHA-1: turn it off"), "{shown}");
     let off = instance.json(&["connection", "update", &id, "--saml-allow-sha1", "off"]);
     assert_eq!(off["saml"]["allow_sha1"], json!(false));
+}
+
+/// Until now the mistake was told to the first person who came from the provider.
+#[tokio::test]
+async fn an_address_that_no_application_has_registered_is_refused_when_it_is_entered() {
+    let (instance, id) = draft().await;
+    let enter = |url: &str| instance.run(&["connection", "update", &id, "--saml-default-redirect-uri", url]);
+    let unknown = enter("https://evil.test/");
+    unknown.failed(2, "is the initiate-login address of no application");
+    assert!(
+        unknown
+            .stderr
+            .contains("genkan app update APP --initiate-login-uri"),
+        "{}",
+        unknown.stderr
+    );
+    let shown = instance.json(&["connection", "show", &id]);
+    assert_eq!(shown["saml"]["default_redirect_uri"], Value::Null);
+    let create = [
+        "connection",
+        "create",
+        "--saml",
+        "--organization",
+        "acme",
+        "--disabled",
+    ];
+    instance
+        .run(
+            &[
+                &create[..],
+                &["--saml-default-redirect-uri", "https://evil.test/"],
+            ]
+            .concat(),
+        )
+        .failed(2, "is the initiate-login address of no application");
+    let other = text(&instance.json(&create), "/id").to_owned();
+    let of_other = format!("https://auth.example.com/sso/v1/saml/{other}");
+    instance
+        .run(&["connection", "update", &id, "--saml-sp-entity-id", &of_other])
+        .failed(2, "--saml-sp-entity-id is that of another connection");
 }
 
 /// Purpose and state of each certificate.

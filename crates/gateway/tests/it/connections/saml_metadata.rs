@@ -1,6 +1,7 @@
 //! `GET /sso/v1/saml/{connection}` and `…/metadata`: what a provider registers, and nothing more.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -73,6 +74,19 @@ async fn both_addresses_hold_all_that_a_provider_registers() {
         assert_eq!(at_contract.text(), document);
     })
     .await;
+}
+
+#[tokio::test]
+async fn for_shibboleth_they_end_two_weeks_after_each_reading() {
+    let gateway = Gateway::start().await;
+    let id = saml(&gateway, Provider::Shibboleth, |_| {}).await;
+    for _ in 0..2 {
+        let end = (gateway.now() + Duration::from_secs(14 * 24 * 60 * 60)).to_rfc3339();
+        let document = metadata(&gateway, &id).await;
+        let text = document.text();
+        assert!(text.contains(&format!("validUntil=\"{end}\"")), "{text}");
+        gateway.clock().advance(Duration::from_hours(1));
+    }
 }
 
 #[tokio::test]

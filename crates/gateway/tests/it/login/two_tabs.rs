@@ -3,7 +3,11 @@
 //! A browser that restores its tabs begins two, and a provider that knows the person answers both
 //! in silence.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use futures_util::future::join;
+use genkan_db::{Engine, p};
 use genkan_testkit::{Arrival, Authorize, Browser, Gateway, Rp, on_each_engine};
 
 /// Two tabs of one browser, each at the identity provider. They have the cookies of now.
@@ -136,6 +140,72 @@ async fn a_session_whose_cookie_was_lost_goes_on_with_the_next_sign_in_and_ends_
         for tokens in tokens {
             assert!(!lives(&rp, tokens.refresh_token()).await);
         }
+    })
+    .await;
+}
+
+/// Whoever ends all sessions of a person locks the person first, and then each session. So a sign-in that ends
+/// a superfluous session of its browser must not hold that session while it waits for the person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_locks_the_person_before_a_session_that_it_ends() {
+    on_each_engine(async |gateway: &Gateway| {
+        // On SQLite one transaction writes at a time.
+        if gateway.engine() == Engine::Sqlite {
+            return;
+        }
+        let acme = gateway.organization("acme.test").with_oidc_connection().await;
+        let rp = gateway.client("rp").await;
+        let request = rp.authorize().with("organization_id", acme.id.as_str());
+        let (mut adas, mut bobs) = (gateway.browser(), gateway.browser());
+        let _ = adas.sign_in_with(&request, "ada@acme.test").await;
+        let _ = bobs.sign_in_with(&request, "bob@acme.test").await;
+        // The browser of Bob's session, with the cookie of Ada's.
+        bobs.cookies
+            .plant(adas.cookies.get("genkan_session").unwrap().clone());
+        let arrival = bobs.start(&request.clone().with("prompt", "login")).await;
+        let page = bobs.go_on(arrival, "bob@acme.test").await.page();
+
+        let holds = AtomicBool::new(false);
+        let of_bob = "SELECT id FROM users WHERE email = 'bob@acme.test' FOR NO KEY UPDATE";
+        let waiting = "SELECT COUNT(*) FROM pg_locks
+             WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))";
+        let ending = gateway.tx(async |tx| {
+            let user_id: String = tx.opt(of_bob, p![]).await?.unwrap().get(0)?;
+            holds.store(true, Ordering::SeqCst);
+            let begun = Instant::now();
+            while tx.opt(waiting, p![]).await?.unwrap().get::<i64>(0)? == 0 {
+                assert!(begun.elapsed() < Duration::from_secs(20), "nobody waits for Bob");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tx.exec("SET LOCAL lock_timeout = '500ms'", p![]).await?;
+            tx.exec(
+                "UPDATE sessions SET ip = ip WHERE user_id = $1 AND status = 'active'",
+                p![&user_id],
+            )
+            .await?;
+            Ok(())
+        });
+        let switching = async {
+            while !holds.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            bobs.submit(&page, &[("choice", "switch")]).await
+        };
+        let ((), arrival) = join(ending, switching).await;
+        let tokens = rp
+            .redeem(&request.code(&arrival.callback().code()))
+            .await
+            .expect_tokens();
+        assert_eq!(rp.verify(tokens.id_token()).await["email"], "bob@acme.test");
+        let active = gateway
+            .tx(async |tx| {
+                let row = tx
+                    .opt("SELECT COUNT(*) FROM sessions WHERE status = 'active'", p![])
+                    .await?;
+                Ok(row.unwrap().get::<i64>(0)?)
+            })
+            .await;
+        assert_eq!(active, 1);
     })
     .await;
 }

@@ -88,11 +88,18 @@ pub(super) const CERTIFICATE: &str = "Certificate";
 pub(super) const ATTRIBUTES: &str = "Attributes";
 pub(super) const GROUPS: &str = "Groups";
 
-/// Whether a registered key signed the answer that left this trace, as the connection demands it. Anybody can
-/// make any other answer.
+/// The last part of the check of a signature.
+pub(super) const CONTENT: &str = "content";
+
+/// Whether a registered key signed the answer that left this trace: the whole of it, or what the connection
+/// demands. Anybody can make any other answer.
 pub fn is_signed(trace: &Trace) -> bool {
-    let mut checks = trace.checks().iter();
-    checks.any(|check| check.name == SIGNED_PARTS && check.outcome == CheckOutcome::Passed)
+    let whole = format!("{RESPONSE_SIGNATURE}: {CONTENT}");
+    let mut passed = trace
+        .checks()
+        .iter()
+        .filter(|check| check.outcome == CheckOutcome::Passed);
+    passed.any(|check| check.name == SIGNED_PARTS || check.name == whole)
 }
 
 /// A check that failed, before it is in the trace.

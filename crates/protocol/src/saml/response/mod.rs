@@ -26,7 +26,7 @@ use super::binding::{MAX_RESPONSE_BYTES, decode_response};
 use super::document::{Document, Element};
 use super::names::ASSERTION;
 use super::scan::{Limits, scan};
-use super::signature::Signed;
+use super::signature::{Signed, Verified};
 use super::{
     AlgorithmPolicy, Assertion, Cause, DecryptionKey, EncryptionPolicy, NameIdFormat, RequestedContext,
     VerificationKey,
@@ -101,6 +101,18 @@ pub enum PendingRequest<'r> {
     },
 }
 
+/// Whether reading an answer takes our private key, and who vouches for what it would decrypt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrivateKeyUse {
+    /// The assertion is plain, or a check before the decryption refuses the answer.
+    None,
+    /// A registered key signed the Response, and with it the cipher text.
+    Vouched,
+    /// Anybody may have made the cipher text. Who tries variants of it could learn from the
+    /// refusals, so the caller counts them.
+    Unvouched,
+}
+
 /// The XML of an answer and the request that it says it answers, for an answer that
 /// [`Answer::read`] refuses: whoever waits for it should hear why. Nothing is checked
 /// beyond what reading needs.
@@ -119,7 +131,6 @@ pub fn peek(form_value: &str) -> Option<(String, Option<String>)> {
 pub struct Answer {
     xml: String,
     in_response_to: Option<String>,
-    is_encrypted: bool,
 }
 
 /// What the checks of the content look at.
@@ -160,26 +171,17 @@ impl Answer {
             Ok(text) => text.into_owned(),
             Err(error) => return Err(checks.fail_document(&error)),
         };
-        let (in_response_to, is_encrypted) = match Document::parse(&xml) {
+        let in_response_to = match Document::parse(&xml) {
             Ok(document) => {
                 for check in [ENCODING, DOCUMENT_TYPE, SIZE, XML, IDENTIFIERS] {
                     checks.pass(check, "");
                 }
                 envelope::check(document.root(), &mut checks)?;
-                let root = document.root();
-                let in_response_to = root.attribute("InResponseTo").map(ToOwned::to_owned);
-                (
-                    in_response_to,
-                    root.child(ASSERTION, "EncryptedAssertion").is_some(),
-                )
+                document.root().attribute("InResponseTo").map(ToOwned::to_owned)
             }
             Err(error) => return Err(checks.fail_document(&error)),
         };
-        Ok(Self {
-            xml,
-            in_response_to,
-            is_encrypted,
-        })
+        Ok(Self { xml, in_response_to })
     }
 
     /// The request that it says it answers. Nobody has verified that, so it serves to look
@@ -188,14 +190,29 @@ impl Answer {
         self.in_response_to.as_deref()
     }
 
-    /// Whether the assertion is encrypted, so that a private key must read it.
-    pub fn is_encrypted(&self) -> bool {
-        self.is_encrypted
-    }
-
     /// The answer as it came, decoded. An encrypted assertion is still encrypted.
     pub fn xml(&self) -> &str {
         &self.xml
+    }
+
+    /// Whether [`Self::validate`] would use a private key, before one is at hand: it makes the
+    /// checks that stand before the decryption.
+    pub fn private_key_use(&self, request: PendingRequest<'_>, expected: &Expected<'_>) -> PrivateKeyUse {
+        // `validate` writes them into the trace.
+        let mut unread = Trace::default();
+        let mut checks = Checks::new(&mut unread);
+        let Ok(document) = Document::parse(&self.xml) else {
+            return PrivateKeyUse::None;
+        };
+        let root = document.root();
+        if root.child(ASSERTION, "EncryptedAssertion").is_none() {
+            return PrivateKeyUse::None;
+        }
+        match before_decryption(root, request, expected, &mut checks) {
+            Err(_) => PrivateKeyUse::None,
+            Ok(Some(_)) => PrivateKeyUse::Vouched,
+            Ok(None) => PrivateKeyUse::Unvouched,
+        }
     }
 
     /// Validates it: signatures, encryption and content, in this order.
@@ -212,8 +229,7 @@ impl Answer {
         let mut checks = Checks::new(trace);
         let document = Document::parse(&self.xml).map_err(|error| checks.fail_document(&error))?;
         let root = document.root();
-        protection::certificates(expected, &mut checks)?;
-        let response = protection::response_signature(root, expected, &mut checks)?;
+        let response = before_decryption(root, request, expected, &mut checks)?;
         let (text, inner);
         let encrypted = root.child(ASSERTION, "EncryptedAssertion");
         let is_encrypted = encrypted.is_some();
@@ -225,7 +241,6 @@ impl Answer {
                 assertion.ok_or_else(|| checks.fail(ASSERTIONS, &missing()))?
             }
             Some(encrypted) => {
-                content::request_before_decryption(root, request, expected, &mut checks)?;
                 let is_covered = response.is_some() && request != PendingRequest::Unsolicited;
                 text = protection::open(encrypted, is_covered, expected, &mut checks)?;
                 inner = Document::parse(&text);
@@ -255,6 +270,21 @@ impl Answer {
         };
         content.check(&mut checks)
     }
+}
+
+/// Checks 15 to 23, and of an encrypted assertion the first of check 34.
+fn before_decryption<'d>(
+    root: Element<'d>,
+    request: PendingRequest<'_>,
+    expected: &Expected<'_>,
+    checks: &mut Checks<'_>,
+) -> Result<Option<Verified<'d>>, Cause> {
+    protection::certificates(expected, checks)?;
+    let response = protection::response_signature(root, expected, checks)?;
+    if root.child(ASSERTION, "EncryptedAssertion").is_some() {
+        content::request_before_decryption(root, request, expected, checks)?;
+    }
+    Ok(response)
 }
 
 impl Content<'_> {

@@ -5,7 +5,7 @@
 use zeroize::Zeroizing;
 
 use super::checks::{
-    ASSERTION_SIGNATURE, CERTIFICATE, CERTIFICATES, Checks, DECRYPTED, ENCRYPTION, Failed,
+    ASSERTION_SIGNATURE, CERTIFICATE, CERTIFICATES, CONTENT, Checks, DECRYPTED, ENCRYPTION, Failed,
     RESPONSE_SIGNATURE, SIGNED_PARTS, duration,
 };
 use super::{Expected, RequiredSignature};
@@ -25,7 +25,7 @@ const PARTS: [&str; 7] = [
     "reference",
     "transforms",
     "certificate",
-    "content",
+    CONTENT,
 ];
 
 /// Check 15. A connection without a certificate verifies nothing, so it accepts nothing.
@@ -165,7 +165,7 @@ fn explain(error: &SignatureError, parent: Element<'_>, expected: &Expected<'_>)
         ),
         SignatureError::Invalid => ("certificate", no_key(parent, expected)),
         SignatureError::Digest => (
-            "content",
+            CONTENT,
             Failed::new(
                 Cause::DigestMismatch,
                 "the content that was signed",

@@ -7,13 +7,12 @@
 use std::time::Duration;
 
 use genkan_db::p;
+use genkan_protocol::saml::Cause;
 use genkan_store::{login_message, parked_answer, upstream_request};
 use genkan_testkit::{Gateway, Rp, on_each_engine};
 use http::Method;
 
-use super::provider::{
-    Answer, Asked, Signs, ask, cause, lead_there, our_certificate, post, read, world, world_with,
-};
+use super::provider::{Answer, Asked, Signs, ask, cause, lead_there, post, read, world, world_with};
 
 pub(super) async fn count(gateway: &Gateway, sql: &'static str) -> i64 {
     gateway
@@ -380,6 +379,29 @@ async fn junk_is_refused_and_leaves_a_trace_at_most() {
     }
 }
 
+/// Nothing of it is read, so there is no trace. The person needs more than a number.
+#[tokio::test]
+async fn the_page_of_an_answer_that_is_too_long_says_what_to_change() {
+    let gateway = Gateway::start().await;
+    let (_, rp) = world(&gateway).await;
+    let mut browser = gateway.browser();
+    let asked = ask(&mut browser, &rp).await;
+    let endless = "A".repeat(1 << 20);
+    let page = post(&mut browser, &asked.request.acs_url, &endless, None)
+        .await
+        .page();
+    assert_eq!(page.reply.status, 413);
+    let shown = page.html.text();
+    for words in [
+        Cause::MessageTooLong.sentence(),
+        "message_too_long",
+        "send only the groups that the application needs",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert_eq!(count(&gateway, "SELECT COUNT(*) FROM login_traces").await, 0);
+}
+
 /// A browser that has asked, and an answer that waits for it.
 async fn about_to_fetch(gateway: &Gateway, rp: &Rp) -> (genkan_testkit::Browser, Asked, Answer, String) {
     let mut browser = gateway.browser();
@@ -514,38 +536,4 @@ async fn the_junk_of_strangers_hides_no_failure() {
     let junk = Answer::unsolicited(&gateway, &acme, "ada@acme.test");
     deliver(&gateway, &junk.acs, &junk.encoded()).await;
     assert_eq!(count(&gateway, "SELECT COUNT(*) FROM login_traces").await, 22);
-}
-
-#[tokio::test]
-async fn an_encrypted_answer_signs_in_and_three_are_opened_for_a_request() {
-    on_each_engine(async |gateway: &Gateway| {
-        let (acme, rp) = world_with(gateway, |settings| settings.assertion_encrypted = true).await;
-        let certificate = our_certificate(gateway, &acme, "encryption").await;
-        let encrypt = |answer: &mut Answer| answer.encrypted_to = Some(certificate.clone());
-        let mut browser = gateway.browser();
-        let asked = ask(&mut browser, &rp).await;
-        let plain = asked
-            .answer(gateway, "ada@acme.test")
-            .post(&mut browser, None)
-            .await;
-        assert_eq!(cause(gateway, plain).await, "encryption_expected");
-        let answer = asked.answer(gateway, "ada@acme.test").with(encrypt);
-        assert_ne!(answer.post(&mut browser, None).await.callback().code(), "");
-
-        // Somebody changes an answer that they have seen, and looks how it is refused.
-        let mut browser = gateway.browser();
-        let asked = ask(&mut browser, &rp).await;
-        for _ in 0..3 {
-            let wrong = asked
-                .answer(gateway, "ada@acme.test")
-                .with(encrypt)
-                .with(|answer| answer.audience = "https://wrong.test".to_owned());
-            let arrival = wrong.post(&mut browser, None).await;
-            assert_eq!(cause(gateway, arrival).await, "audience_mismatch");
-        }
-        let answer = asked.answer(gateway, "ada@acme.test").with(encrypt);
-        let arrival = answer.post(&mut browser, None).await;
-        assert_eq!(cause(gateway, arrival).await, "decryption_failed");
-    })
-    .await;
 }

@@ -3,6 +3,7 @@
 //! Source: SAML Profiles §4.1; SAML Security and Privacy Considerations §6.
 
 mod attacks;
+mod decryption;
 mod people;
 pub(crate) mod provider;
 mod sign_in;

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use genkan_db::p;
 use genkan_protocol::saml::NameIdFormat;
 use genkan_testkit::{Arrival, Browser, Gateway, Rp, on_each_engine};
 use serde_json::{Value, json};
@@ -221,6 +222,72 @@ async fn attributes_are_mapped_as_the_connection_says() {
 }
 
 #[tokio::test]
+async fn sixty_four_kib_are_stored_of_a_person() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (acme, rp) = world(gateway).await;
+        let long = "x".repeat(100_000);
+        let claims = arrive(gateway, &rp, |answer| {
+            answer.attributes.push(("history".to_owned(), vec![long.clone()]));
+        })
+        .await
+        .unwrap();
+        assert_eq!(claims["email"], json!("ada@acme.test"));
+        let stored = stored(gateway).await;
+        assert_eq!(stored["firstName"], json!("Ada"));
+        assert_eq!(stored.get("history"), None);
+        // The page of a test shows why.
+        let mut browser = gateway.browser();
+        let asked = super::provider::read(browser.begin_test(&acme).await);
+        let answer = asked.answer(gateway, "ada@acme.test").with(|answer| {
+            answer.attributes.push(("history".to_owned(), vec![long]));
+        });
+        let page = answer.post(&mut browser, None).await.page();
+        let shown = page.html.text();
+        assert!(
+            shown.contains("64 KiB of a person’s attributes, and not history."),
+            "{shown}"
+        );
+    })
+    .await;
+}
+
+/// What the provider said about the one person.
+async fn stored(gateway: &Gateway) -> Value {
+    let text: String = gateway
+        .tx(async |tx| {
+            let row = tx.opt("SELECT attributes FROM identities", p![]).await?.unwrap();
+            Ok(row.get(0)?)
+        })
+        .await;
+    serde_json::from_str(&text).unwrap()
+}
+
+/// In many directories people choose the values of attributes themselves.
+#[tokio::test]
+async fn the_word_of_the_subject_names_no_attribute() {
+    on_each_engine(async |gateway: &Gateway| {
+        gateway
+            .organization("acme.test")
+            .with_connection(|connection| {
+                lead_there(connection, |_| {});
+                let mapping = &mut connection.settings.common.attribute_mapping;
+                mapping.insert("email".to_owned(), "NameID".to_owned());
+            })
+            .await;
+        let rp = gateway.client("rp").await;
+        let claims = arrive(gateway, &rp, |answer| {
+            answer.name_id = ("zoe@acme.test".to_owned(), NameIdFormat::Persistent);
+            set(answer, &[("NameID", &["zed@acme.test"])]);
+        })
+        .await
+        .unwrap();
+        assert_eq!(claims["email"], json!("zoe@acme.test"));
+        assert_eq!(stored(gateway).await, json!({"NameID": "zoe@acme.test"}));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_assertion_without_one_address_says_what_came() {
     let gateway = Gateway::start().await;
     let (_, rp) = world(&gateway).await;
@@ -300,6 +367,37 @@ async fn a_fresh_sign_in_must_be_one() {
     .await;
     assert_eq!(stale, Err("authentication_too_old".to_owned()));
     arrive(&gateway, &rp, |_| {}).await.unwrap();
+}
+
+/// Whoever switches it on expects it to count at once, as it does for a certificate that is thrown out.
+#[tokio::test]
+async fn what_a_connection_demands_since_the_person_left_counts() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (acme, rp) = world(gateway).await;
+        let earlier = gateway.now() - Duration::from_hours(1);
+        let mut browser = gateway.browser();
+        let asked = ask(&mut browser, &rp).await;
+        let answer = asked
+            .answer(gateway, "ada@acme.test")
+            .with(|answer| answer.authn_instant = earlier);
+        acme.change_connection(|connection| lead_there(connection, |saml| saml.force_authn = true))
+            .await;
+        let arrival = answer.post(&mut browser, None).await;
+        assert_eq!(cause(gateway, arrival).await, "authentication_too_old");
+        // The answer says that the person signed in by password.
+        acme.change_connection(|connection| {
+            lead_there(connection, |saml| {
+                saml.requested_context = Some("urn:oasis:names:tc:SAML:2.0:ac:classes:X509".to_owned());
+            });
+        })
+        .await;
+        let arrival = answer.post(&mut browser, None).await;
+        assert_eq!(cause(gateway, arrival).await, "no_authn_context");
+        acme.change_connection(|connection| lead_there(connection, |_| {}))
+            .await;
+        assert_ne!(answer.post(&mut browser, None).await.callback().code(), "");
+    })
+    .await;
 }
 
 #[tokio::test]

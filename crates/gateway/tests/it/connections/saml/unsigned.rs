@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use genkan_protocol::saml::Cause;
+use genkan_protocol::saml::{Cause, KeyPurpose, OwnKey};
 use genkan_testkit::{Gateway, on_each_engine};
 
 use super::attacks::{count, deliver};
-use super::provider::{Answer, Signs, ask, cause, read, world};
+use super::provider::{Answer, Signs, ask, cause, read, world, world_with};
 
 const TRACES: &str = "SELECT COUNT(*) FROM login_traces";
 const MESSAGES: &str = "SELECT COUNT(*) FROM login_messages";
@@ -91,4 +91,40 @@ async fn a_check_before_the_signatures_makes_no_answer_a_signed_one() {
     deliver(&gateway, &made_up.acs, "no base64!").await;
     assert_eq!(gateway.login_trace().await.cause, "base64_malformed");
     assert_eq!(count(&gateway, FOR_A_DAY).await, 2);
+}
+
+/// The tile on the provider's page leads here without a request, and so does the junk of strangers.
+#[tokio::test]
+async fn unsigned_answers_hide_none_that_the_provider_signed_and_the_page_names_the_hour() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (acme, _) = world_with(gateway, |settings| settings.allow_idp_initiated_login = true).await;
+        let begun = || Answer::unsolicited(gateway, &acme, "ada@acme.test");
+        let mut browser = gateway.browser();
+        for number in 0..21 {
+            let junk = begun().with(|answer| answer.signs = Signs::Nothing);
+            let page = junk.post(&mut browser, None).await.page();
+            let shown = page.html.text();
+            assert_eq!(shown.contains("wait an hour"), number == 20, "{number}: {shown}");
+            assert!(!shown.contains("minute"), "{shown}");
+        }
+        let wrong = begun().with(|answer| answer.audience = "https://wrong.test".to_owned());
+        let arrival = wrong.post(&mut browser, None).await;
+        assert_eq!(cause(gateway, arrival).await, "audience_mismatch");
+        // The signature of the response covers the cipher text, so the provider has made it.
+        let other = OwnKey::generate("other.test", KeyPurpose::Decryption, gateway.now()).unwrap();
+        let unreadable = begun().with(|answer| {
+            answer.signs = Signs::Response;
+            answer.encrypted_to = Some(other.certificate);
+        });
+        let arrival = unreadable.post(&mut browser, None).await;
+        assert_eq!(cause(gateway, arrival).await, "decryption_failed");
+        assert_eq!(count(gateway, TRACES).await, 22);
+        assert_eq!(count(gateway, FOR_A_DAY).await, 20);
+        // One that the provider has signed can be posted again and again as well.
+        for _ in 0..20 {
+            deliver(gateway, &wrong.acs, &wrong.encoded()).await;
+        }
+        assert_eq!(count(gateway, TRACES).await, 40);
+    })
+    .await;
 }

@@ -18,13 +18,14 @@ use super::{
 };
 
 /// Causes that the gateway finds: they are about the HTTP request, the store, or the person.
-const OF_THE_GATEWAY: [Cause; 17] = [
+const OF_THE_GATEWAY: [Cause; 18] = [
     Cause::ConnectionIncomplete,
     Cause::FormMalformed,
     Cause::RelayStateMismatch,
     Cause::RequestAlreadyUsed,
     Cause::RequestOfOtherConnection,
     Cause::RequestExpired,
+    Cause::TooManyDecryptions,
     Cause::BrowserMismatch,
     Cause::AssertionReplayed,
     Cause::MandatoryAttributeMissing,
