@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use genkan_db::Tx;
 use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, ResponseMode, append_query, redirect_uri};
 use genkan_store::admission::{self, Entry};
@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::cache::CachedClient;
 use crate::web::error::PageError;
 use crate::web::form_post::FormPost;
+use crate::web::see_other::see_other;
 
 /// The application of a stored request, as it is registered now.
 ///
@@ -102,7 +103,7 @@ impl<'a> Answer<'a> {
     fn send(self, answer: &[(&str, &str)], state: Option<&str>) -> Response {
         let parameters = self.parameters(answer, state);
         match self.mode {
-            ResponseMode::Query => redirect(&append_query(self.redirect_uri, &parameters)),
+            ResponseMode::Query => see_other(&append_query(self.redirect_uri, &parameters)),
             ResponseMode::FormPost => Page::new(&FormPost {
                 way: "back to the application",
                 action: self.redirect_uri,
@@ -138,11 +139,6 @@ fn describable(text: &str) -> String {
         }
     }
     described
-}
-
-/// RFC 9700 §4.12: 303, so that a form post is never repeated elsewhere.
-fn redirect(url: &str) -> Response {
-    ([(http::header::CACHE_CONTROL, "no-store")], Redirect::to(url)).into_response()
 }
 
 /// The place of a code: a session, and the organization that is entered with it, if that

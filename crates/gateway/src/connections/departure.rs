@@ -1,12 +1,12 @@
 //! How the browser goes to a provider.
 
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use genkan_store::Secret;
 use genkan_store::upstream_request::ExpectedAnswer;
 use genkan_web::page::Page;
-use http::header;
 
 use crate::web::form_post::FormPost;
+use crate::web::see_other::see_other;
 
 /// How the browser goes to a provider.
 #[derive(Debug)]
@@ -32,9 +32,7 @@ pub struct PendingDeparture {
 impl IntoResponse for Departure {
     fn into_response(self) -> Response {
         match self {
-            Self::Redirect(url) => {
-                ([(header::CACHE_CONTROL, "no-store")], Redirect::to(&url)).into_response()
-            }
+            Self::Redirect(url) => see_other(&url),
             Self::Form { action, fields } => {
                 let hidden: Vec<(&str, &str)> = fields
                     .iter()
@@ -53,7 +51,7 @@ impl IntoResponse for Departure {
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
+    use http::{StatusCode, header};
 
     use super::*;
 

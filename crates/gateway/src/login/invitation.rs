@@ -5,7 +5,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use genkan_db::Tx;
 use genkan_protocol::oauth::append_query;
 use genkan_protocol::{EmailAddress, name};
@@ -13,7 +13,7 @@ use genkan_store::invitation::{self, InvitationDetails};
 use genkan_store::{Error, Secret, SecretHash, Timestamp, client, conflict, familiar};
 use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Link;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 
 use super::route::{self, DomainRoute};
 use crate::anonymous::{self, Work};
@@ -23,6 +23,7 @@ use crate::web::error::PageError;
 use crate::web::moment::moment;
 use crate::web::own_form::OwnForm;
 use crate::web::person::Person;
+use crate::web::see_other::see_other;
 
 /// The path, with the name of its parameter.
 pub const PATH: &str = "/invitations/{token}";
@@ -120,7 +121,7 @@ pub async fn accept(
         // It expired, or was answered twice. The page says which.
         _ => action(&token),
     };
-    Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
+    Ok(see_other(&target))
 }
 
 /// Notes that the person has agreed to the sign-in that follows. At the application, the sign-in begins

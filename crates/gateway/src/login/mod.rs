@@ -26,7 +26,7 @@ mod way_on;
 
 use std::sync::Arc;
 
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use genkan_db::Tx;
 use genkan_protocol::oauth::AuthorizationRequest;
 use genkan_store::connection::Connection;
@@ -42,6 +42,7 @@ use crate::connections::{self, Hints};
 use crate::cookies::{self, Cookie};
 use crate::web::cross_site;
 use crate::web::error::PageError;
+use crate::web::see_other::see_other;
 use facts::Facts;
 use next_step::{Step, next_step};
 use route::Target;
@@ -236,7 +237,7 @@ impl NewInteraction {
 
 /// Sends the browser (back) to the dispatcher.
 pub fn redirect_to(id: &InteractionId) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Redirect::to(&path(id))).into_response()
+    see_other(&path(id))
 }
 
 /// The address of an interaction.

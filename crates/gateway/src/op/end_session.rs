@@ -4,7 +4,7 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use genkan_protocol::oauth::{Parameters, append_query, redirect_uri};
 use genkan_store::session::{self, Session, Status};
@@ -21,6 +21,7 @@ use crate::web::error::PageError;
 use crate::web::id_token_hint::{self, Hint};
 use crate::web::own_form;
 use crate::web::person::Person;
+use crate::web::see_other::see_other;
 
 /// The path, which also names the confirmation form for CSRF.
 pub const PATH: &str = "/oidc/logout";
@@ -146,7 +147,7 @@ async fn end_session(
         app.wake_jobs();
     }
     let mut response = match target {
-        Some(uri) => leave(&uri),
+        Some(uri) => see_other(&uri),
         None => {
             let application = application_name(app, request.client.as_ref()).await?;
             Page::new(&SignedOut {
@@ -186,11 +187,6 @@ async fn current(
         Ok(found.filter(|session| session.is_live(now)))
     });
     Ok(found.await?)
-}
-
-/// Sends the browser on. The address may carry the application's state.
-fn leave(uri: &str) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Redirect::to(uri)).into_response()
 }
 
 fn parse(raw: &[u8]) -> Result<Parameters, PageError> {
@@ -360,7 +356,7 @@ async fn confirm(
 /// The person wants to stay signed in, so they go back to where they came from.
 fn stay(target: Option<&str>) -> Response {
     match target {
-        Some(uri) => leave(uri),
+        Some(uri) => see_other(uri),
         None => {
             PageError::new(StatusCode::OK, "You are still signed in", "Nothing was changed.").into_response()
         }

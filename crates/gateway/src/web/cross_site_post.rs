@@ -6,12 +6,13 @@
 //!
 //! Source: OIDC Core §3.1.2.1, RP-Initiated Logout 1.0 §2, RFC 6265bis §5.6.7.1.
 
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use genkan_web::origin;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 
 use crate::app::App;
 use crate::cookies::Cookie;
+use crate::web::see_other::see_other;
 
 /// The longest query: a request head is bounded.
 const MAX_QUERY_BYTES: usize = 16 * 1024;
@@ -26,8 +27,5 @@ pub fn again_by_get(app: &App, headers: &HeaderMap, path: &str, body: &[u8]) -> 
     // A body that is no query goes on as usual, and is refused there.
     let query = std::str::from_utf8(body).ok()?;
     let is_query = query.len() <= MAX_QUERY_BYTES && query.bytes().all(|c| c.is_ascii_graphic() && c != b'#');
-    is_query.then(|| {
-        let no_store = [(header::CACHE_CONTROL, "no-store")];
-        (no_store, Redirect::to(&format!("{path}?{query}"))).into_response()
-    })
+    is_query.then(|| see_other(&format!("{path}?{query}")))
 }

@@ -22,6 +22,7 @@ pub mod pages;
 pub(crate) mod person;
 mod refusals;
 pub mod refused;
+pub mod see_other;
 pub mod static_files;
 pub mod tls;
 pub mod trace_request;
