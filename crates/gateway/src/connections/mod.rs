@@ -28,7 +28,7 @@ use axum::response::{IntoResponse, Response};
 use genkan_protocol::oauth::{CodeVerifier, Parameters};
 use genkan_protocol::{EmailAddress, Timestamp, Trace};
 use genkan_store::admission::{Claim, Profile, Refusal, Roles};
-use genkan_store::connection::{self, Connection, Protocol};
+use genkan_store::connection::{self, Connection, Kind, Protocol};
 use genkan_store::interaction::{self, Interaction, Request, Stage, Way};
 use genkan_store::upstream_request::{self, ExpectedAnswer, UpstreamRequest};
 use genkan_store::user_attribute::UserAttribute;
@@ -36,7 +36,7 @@ use genkan_store::{ConnectionId, Error, InteractionId, Proof, SecretHash};
 use http::StatusCode;
 
 use self::saml::VerifiedAnswer;
-pub use answer::{AnswerOutcome, MAX_FORM_BYTES, finish, finish_parked, park};
+pub use answer::{AnswerOutcome, MAX_FORM_BYTES, finish, finish_parked};
 pub use answer_error::AnswerError;
 pub use departure::{Departure, PendingDeparture};
 pub use failure::SignInFailure;
@@ -213,6 +213,19 @@ pub async fn start(
         })
         .await?;
     Ok(Ok(outgoing.into_response()))
+}
+
+/// Takes an answer that a page of the provider posts, and returns the address at which the browser goes on,
+/// by a GET with its cookie.
+///
+/// # Errors
+///
+/// [`AnswerError`] if the answer belongs to no sign-in here.
+pub async fn park(app: &App, kind: Kind, connection_id: &str, body: &[u8]) -> Result<String, AnswerError> {
+    match kind {
+        Kind::Oidc => answer::park(app, connection_id, body).await,
+        Kind::Saml => saml::receive(app, connection_id, body).await,
+    }
 }
 
 /// A provider that the next sign-in will not reach.

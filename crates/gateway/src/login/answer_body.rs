@@ -4,6 +4,7 @@
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use genkan_protocol::saml::Cause;
+use genkan_store::connection::Kind;
 use genkan_web::listener::BodyLimit;
 use http::StatusCode;
 
@@ -20,9 +21,11 @@ impl FromRequest<App> for AnswerBody {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, PageError> {
         let limit = request.extensions().get::<BodyLimit>().cloned();
+        // OpenID Connect has no remedy for it: a code is never that long.
+        let is_saml = request.extensions().get::<Kind>() == Some(&Kind::Saml);
         match Bytes::from_request(request, app).await {
             Ok(body) => Ok(Self(body)),
-            Err(_) if limit.is_some_and(|limit| limit.is_exceeded()) => Err(too_long()),
+            Err(_) if is_saml && limit.is_some_and(|limit| limit.is_exceeded()) => Err(too_long()),
             // The listener sets the status if it knows a better one.
             Err(_) => Err(PageError::new(
                 StatusCode::BAD_REQUEST,

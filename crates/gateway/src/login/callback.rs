@@ -38,8 +38,7 @@ pub(super) async fn conclude(
 ) -> Result<Response, PageError> {
     let outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(AnswerError::Unsolicited) => return Err(way_on::unsolicited(app, headers, connection_id).await),
-        Err(AnswerError::Page(page)) => return Err(page),
+        Err(error) => return Err(way_on::page(app, headers, (connection_id, error)).await),
     };
     let interaction = &outcome.interaction;
     match (&interaction.request, outcome.result) {

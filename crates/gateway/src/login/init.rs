@@ -1,36 +1,53 @@
-//! `GET|POST /sso/v1/oidc/{connection}/init`: a login that begins at the identity provider, if the
+//! `GET|POST /sso/v1/{oidc,saml}/{connection}/init`: a login that begins at the identity provider, if the
 //! connection allows it.
 //!
 //! It signs nobody in. The browser is sent to the application's own login address with a short-lived token,
-//! and an ordinary login follows. Anybody can make such a link. So the first one at a connection asks the
-//! person, and the answer covers the request that follows. See `docs/decisions/forced-sign-in.md`.
+//! and an ordinary login follows. Anybody can make such a link, and can make somebody else's browser send a
+//! provider's assertion. So the first such login at a connection asks the person, and the answer covers the
+//! request that follows. See `docs/decisions/forced-sign-in.md`.
 //!
-//! Source: OIDC Core §4.
+//! For OpenID Connect the provider sends the browser here. For SAML it posts an assertion, which is checked
+//! and used up there ([`saml`](crate::connections::saml)). The POST sends the browser here, because it has
+//! no cookie by which a browser could be recognized.
+//!
+//! Source: OIDC Core §4; SAML Profiles §4.1.5.
+
+use std::time::Duration;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
 use genkan_protocol::oauth::{Parameters, append_query};
 use genkan_protocol::oidc::{IdpInitiatedLogin, issuer_of};
 use genkan_store::client::LoginStart;
-use genkan_store::connection::Connection;
 use genkan_store::connection::Endpoint::Init;
-use genkan_store::{ConnectionId, Error, Secret, client, connection, familiar, organization};
+use genkan_store::connection::{Connection, Kind, OidcSettings, Protocol, SamlSettings};
+use genkan_store::{ConnectionId, Error, Secret, client, connection, familiar, interaction, organization};
 use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Hidden;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::connections;
+use crate::connections::saml::{self, InitiatedSignIn};
 use crate::cookies::Cookie;
 use crate::keys::KeyringError;
 use crate::web::cross_site;
 use crate::web::error::PageError;
 use crate::web::own_form::OwnForm;
+use crate::web::see_other::see_other;
 
 /// How long the application may take to begin the login, which is a redirect or two.
 const LIFETIME_SECS: i64 = 60;
+
+/// How long the browser may take from the POST of an assertion to here, which is one redirect.
+const ASSERTION_LIFETIME: Duration = Duration::from_mins(1);
+
+/// How long the person may look at the page before they press its button.
+const QUESTION_LIFETIME: Duration = interaction::CONFIRMATION_TIMEOUT;
 
 /// No e-mail address is longer.
 const MAX_LOGIN_HINT: usize = 320;
@@ -59,20 +76,33 @@ struct InitiatedLogin {
     /// The name of the organization, else of the connection.
     company: String,
     start: LoginStart,
+    hints: ProviderHints,
+    /// The parameters of the request, as far as they count.
+    parameters: Vec<(&'static str, String)>,
+}
+
+/// The hints of a provider that begins a sign-in.
+struct ProviderHints {
     login_hint: Option<String>,
     relay_state: Option<String>,
 }
 
+/// The address.
+pub(super) fn page(kind: Kind) -> MethodRouter<App> {
+    get(begin).post(go_on).layer(Extension(kind))
+}
+
 /// Asks the person, unless this browser has signed in there before.
-pub async fn oidc(
+async fn begin(
     State(app): State<App>,
+    Extension(kind): Extension<Kind>,
     Path(id): Path<String>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let parameters = Parameters::parse(query.unwrap_or_default().as_bytes())
         .map_err(|_| PageError::invalid_request("The address is garbled or too long."))?;
-    let login = InitiatedLogin::read(&app, &id, &parameters).await?;
+    let login = InitiatedLogin::read(&app, (kind, &id), (&parameters, ASSERTION_LIFETIME)).await?;
     let known = app.cookies().read(&headers, Cookie::Browser);
     if cross_site::is_told(&headers) && !login.is_remembered(&app, known.as_ref()).await? {
         return Ok(login.ask(&app, &headers));
@@ -81,18 +111,70 @@ pub async fn oidc(
 }
 
 /// Continues after the person has pressed the button.
-pub async fn go_on(
+async fn go_on(
     State(app): State<App>,
+    Extension(kind): Extension<Kind>,
     Path(id): Path<String>,
     form: OwnForm,
 ) -> Result<Response, PageError> {
-    let login = InitiatedLogin::read(&app, &id, &form.fields).await?;
+    let login = InitiatedLogin::read(&app, (kind, &id), (&form.fields, QUESTION_LIFETIME)).await?;
     let (hash, now) = (form.bound.0.sha256(), app.now());
     let connection_id = &login.connection.id;
     app.db()
         .tx(async |tx| familiar::agree(tx, &hash, connection_id, now).await)
         .await?;
     login.hand_over(&app).await
+}
+
+/// The hints of an OpenID Provider. Anybody can make them.
+fn of_oidc(settings: &OidcSettings, parameters: &Parameters) -> Result<ProviderHints, PageError> {
+    // OIDC Core §4: the issuer is required, and must be one we know.
+    if one(parameters, "iss").is_none_or(|issuer| issuer != issuer_of(&settings.issuer)) {
+        return Err(PageError::invalid_request(
+            "The identity provider is not the one of this connection.",
+        ));
+    }
+    if !settings.allow_idp_initiated_login {
+        return Err(idp_initiated_login_off(Kind::Oidc));
+    }
+    Ok(ProviderHints {
+        login_hint: bounded(one(parameters, "login_hint"), MAX_LOGIN_HINT)?,
+        relay_state: bounded(one(parameters, "target_link_uri"), MAX_TARGET)?,
+    })
+}
+
+/// The hints of a SAML provider, which its assertion has proved.
+fn of_saml(
+    app: &App,
+    (id, settings): (&ConnectionId, &SamlSettings),
+    (parameters, lifetime): (&Parameters, Duration),
+) -> Result<ProviderHints, PageError> {
+    let sealed = one(parameters, saml::PARAMETER).unwrap_or_default();
+    let InitiatedSignIn {
+        login_hint,
+        relay_state,
+        ..
+    } = InitiatedSignIn::open(app, id, (sealed, lifetime))?;
+    // It was switched off after the POST.
+    if !settings.allow_idp_initiated_login {
+        return Err(idp_initiated_login_off(Kind::Saml));
+    }
+    Ok(ProviderHints {
+        login_hint,
+        relay_state,
+    })
+}
+
+/// The parameters that the page's form repeats.
+const fn repeated(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Oidc => &["iss", "login_hint", "target_link_uri"],
+        Kind::Saml => &[saml::PARAMETER],
+    }
+}
+
+fn one<'a>(parameters: &'a Parameters, name: &'static str) -> Option<&'a str> {
+    parameters.one(name).ok().flatten()
 }
 
 /// Anybody may choose this text and we sign it, so it must be short.
@@ -106,44 +188,44 @@ fn bounded(text: Option<&str>, max_bytes: usize) -> Result<Option<String>, PageE
 }
 
 impl InitiatedLogin {
-    async fn read(app: &App, id: &str, parameters: &Parameters) -> Result<Self, PageError> {
-        let one = |name: &'static str| parameters.one(name).ok().flatten();
+    async fn read(
+        app: &App,
+        (kind, id): (Kind, &str),
+        (parameters, lifetime): (&Parameters, Duration),
+    ) -> Result<Self, PageError> {
         let id = ConnectionId::parse(id).map_err(|_| connections::unknown())?;
-        let (found, start) = app
+        let found = app
             .db()
             .read(async |tx| -> Result<_, Error> {
                 let Some(connection) = connection::find(tx, &id).await? else {
-                    return Ok((None, None));
+                    return Ok(None);
                 };
                 let organization = match &connection.organization_id {
                     Some(id) => organization::find(tx, id).await?,
                     None => None,
                 };
-                Ok((
-                    Some((connection, organization)),
-                    client::login_start(tx, None).await?,
-                ))
+                let settings = connection.settings.as_saml();
+                let chosen = settings.and_then(|settings| settings.default_redirect_uri.as_deref());
+                let start = client::login_start(tx, chosen).await?;
+                Ok(Some((connection, organization, start)))
             })
             .await?;
-        let (connection, organization) = found
-            .filter(|(connection, _)| connection.enabled)
+        let (connection, organization, start) = found
+            .filter(|(connection, ..)| connection.enabled && connection.kind() == kind)
             .ok_or_else(connections::unknown)?;
-        let settings = connection.settings.as_oidc().ok_or_else(connections::unknown)?;
-        // OIDC Core §4: the issuer is required, and must be one we know.
-        if one("iss").is_none_or(|issuer| issuer != issuer_of(&settings.issuer)) {
-            return Err(PageError::invalid_request(
-                "The identity provider is not the one of this connection.",
-            ));
-        }
-        if !settings.allow_idp_initiated_login {
-            return Err(idp_initiated_login_off());
-        }
-        let start = start.ok_or_else(no_initiate_login_uri)?;
+        let hints = match &connection.settings.protocol {
+            Protocol::Oidc(settings) => of_oidc(settings, parameters)?,
+            Protocol::Saml(settings) => of_saml(app, (&id, settings), (parameters, lifetime))?,
+        };
+        let parameters = repeated(kind)
+            .iter()
+            .filter_map(|&name| Some((name, one(parameters, name)?.to_owned())))
+            .collect();
         Ok(Self {
             company: organization.map_or_else(|| connection.name.clone(), |found| found.display_name),
-            start,
-            login_hint: bounded(one("login_hint"), MAX_LOGIN_HINT)?,
-            relay_state: bounded(one("target_link_uri"), MAX_TARGET)?,
+            start: start.ok_or_else(no_initiate_login_uri)?,
+            hints,
+            parameters,
             connection,
         })
     }
@@ -160,19 +242,11 @@ impl InitiatedLogin {
     fn ask(&self, app: &App, headers: &HeaderMap) -> Response {
         let (browser, new_cookie) = app.cookies().browser(headers);
         let action = self.connection.path(Init);
-        let issuer = self
-            .connection
-            .settings
-            .as_oidc()
-            .map(|oidc| issuer_of(&oidc.issuer));
-        let hidden: Vec<Hidden<'_>> = [
-            ("iss", issuer),
-            ("login_hint", self.login_hint.as_deref()),
-            ("target_link_uri", self.relay_state.as_deref()),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
+        let hidden: Vec<Hidden<'_>> = self
+            .parameters
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
         let page = BeginElsewhere {
             application: &self.start.application,
             action: &action,
@@ -183,69 +257,58 @@ impl InitiatedLogin {
         (new_cookie, Page::new(&page)).into_response()
     }
 
-    /// Passes the provider's hint on to the application.
+    /// Sends the browser to the address where the application begins its sign-ins, with what the provider
+    /// said.
     async fn hand_over(self, app: &App) -> Result<Response, PageError> {
-        let hints = ProviderHints {
-            login_hint: self.login_hint,
-            relay_state: self.relay_state,
+        anonymous::charge(app, Work::Sign)?;
+        let now = app.now().as_secs();
+        let Self {
+            connection,
+            start,
+            hints,
+            ..
+        } = self;
+        let organization_id = connection.organization_id.as_ref();
+        let claims = IdpInitiatedLogin {
+            iss: app.issuer().to_owned(),
+            aud: start.uri.clone(),
+            connection_id: connection.id.to_string(),
+            organization_id: organization_id.map(ToString::to_string).unwrap_or_default(),
+            login_hint: hints.login_hint,
+            relay_state: hints.relay_state,
+            iat: now,
+            nbf: now,
+            exp: now + LIFETIME_SECS,
         };
-        hand_over(app, &self.connection, &self.start, hints).await
+        let keyring = app.keyring().await?;
+        let key = keyring.signing_key(genkan_protocol::jose::Algorithm::Rs256, app.now())?;
+        let token = key
+            .sign(IdpInitiatedLogin::TYP, &claims)
+            .map_err(KeyringError::from)?;
+        Ok(see_other(&append_query(
+            &start.uri,
+            &[("idp_initiated_login", &token)],
+        )))
     }
 }
 
-/// The hints of a provider that begins a sign-in.
-#[derive(Debug)]
-pub(super) struct ProviderHints {
-    pub(super) login_hint: Option<String>,
-    pub(super) relay_state: Option<String>,
-}
-
-/// Sends the browser to the address where the application begins its sign-ins, with what the provider said.
-///
-/// # Errors
-///
-/// [`PageError`] if nothing can be signed.
-pub(super) async fn hand_over(
-    app: &App,
-    connection: &Connection,
-    start: &LoginStart,
-    hints: ProviderHints,
-) -> Result<Response, PageError> {
-    anonymous::charge(app, Work::Sign)?;
-    let now = app.now().as_secs();
-    let organization_id = connection.organization_id.as_ref();
-    let claims = IdpInitiatedLogin {
-        iss: app.issuer().to_owned(),
-        aud: start.uri.clone(),
-        connection_id: connection.id.to_string(),
-        organization_id: organization_id.map(ToString::to_string).unwrap_or_default(),
-        login_hint: hints.login_hint,
-        relay_state: hints.relay_state,
-        iat: now,
-        nbf: now,
-        exp: now + LIFETIME_SECS,
-    };
-    let keyring = app.keyring().await?;
-    let key = keyring.signing_key(genkan_protocol::jose::Algorithm::Rs256, app.now())?;
-    let token = key
-        .sign(IdpInitiatedLogin::TYP, &claims)
-        .map_err(KeyringError::from)?;
-    let target = append_query(&start.uri, &[("idp_initiated_login", &token)]);
-    Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::to(&target)).into_response())
-}
-
-fn idp_initiated_login_off() -> PageError {
+fn idp_initiated_login_off(kind: Kind) -> PageError {
     PageError::new(
         StatusCode::FORBIDDEN,
         "The application cannot be opened from here",
         "Sign-ins that begin at your company’s identity provider are switched off.",
     )
-    .what_to_do(
-        "open the application itself and sign in there. If you run it, allow such sign-ins with genkan connection update --allow-idp-initiated.",
-    )
+    .what_to_do(match kind {
+        Kind::Oidc => {
+            "open the application itself and sign in there. If you run it, allow such sign-ins with genkan connection update --allow-idp-initiated."
+        }
+        Kind::Saml => {
+            "open the application itself and sign in there. If you run it, allow such sign-ins with genkan connection update --saml-idp-initiated."
+        }
+    })
 }
 
-pub(super) fn no_initiate_login_uri() -> PageError {
+fn no_initiate_login_uri() -> PageError {
     PageError::new(
         StatusCode::BAD_REQUEST,
         "The application cannot be opened from here",

@@ -84,6 +84,21 @@ pub(super) async fn failed(
     failure: SignInFailure,
 ) -> Result<Response, PageError> {
     let id = connections::trace::record(app, interaction, &failure).await?;
+    tell(app, interaction, failure, id).await
+}
+
+/// Tells those who can correct a failure. Call it only for the browser that began the sign-in, because the
+/// application's `state` is told (RFC 6749 §10.12).
+///
+/// # Errors
+///
+/// The page for the person. Or the store has failed.
+pub(super) async fn tell(
+    app: &App,
+    interaction: &Interaction,
+    failure: SignInFailure,
+    id: Option<TraceId>,
+) -> Result<Response, PageError> {
     let Request::Authorize(request) = &interaction.request else {
         return Err(failure.page(id.as_ref()).try_again(&super::path(&interaction.id)));
     };

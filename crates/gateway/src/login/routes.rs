@@ -5,8 +5,7 @@ use axum::routing::{get, post};
 use genkan_store::connection::{self, Endpoint, Kind};
 
 use super::{
-    callback, confirm_switch, dispatch, identify, init, invitation, parked, saml, select_account,
-    test_connection,
+    confirm_switch, dispatch, failed, identify, init, invitation, parked, select_account, test_connection,
 };
 use crate::app::App;
 use crate::connections::saml::metadata_page;
@@ -40,14 +39,11 @@ fn of_connections() -> Router<App> {
     let of_all = Kind::ALL.iter().fold(Router::new(), |router, &kind| {
         let test = get(test_connection::show).post(test_connection::begin);
         let callback = at(kind, Endpoint::Callback);
-        let (answer, fetched) = match kind {
-            Kind::Oidc => (get(callback::callback).post(parked::park), get(parked::fetch)),
-            Kind::Saml => (saml::answer(), get(saml::fetch)),
-        };
         router
             .route(&at(kind, Endpoint::Test), test)
-            .route(&callback, answer)
-            .route(&format!("{callback}/{{handle}}"), fetched)
+            .route(&at(kind, Endpoint::Init), init::page(kind))
+            .route(&callback, parked::answer(kind))
+            .route(&format!("{callback}/{{handle}}"), parked::parked(kind))
     });
-    of_all.route(&at(Kind::Oidc, Endpoint::Init), get(init::oidc).post(init::go_on))
+    of_all.route(&at(Kind::Saml, Endpoint::Failure), get(failed::show))
 }

@@ -14,7 +14,7 @@ use genkan_store::connection::{Connection, Endpoint};
 use genkan_store::interaction::{Interaction, Request};
 use genkan_store::login_message::LoginMessage;
 use genkan_store::{
-    ConnectionId, ConnectionTestId, Secret, SecretHash, TraceId, connection, connection_test,
+    ConnectionId, ConnectionTestId, Error, Secret, SecretHash, TraceId, connection, connection_test,
 };
 use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Link;
@@ -208,6 +208,34 @@ pub async fn finish(
     test_id: &ConnectionTestId,
     result: Result<UpstreamIdentity, SignInFailure>,
 ) -> Result<Response, PageError> {
+    // A sign-in would decide the same. Nothing of it is written.
+    let outcome = match result {
+        Ok(identity) => rehearse(app, identity).await?,
+        Err(failure) => (None, Some(failure)),
+    };
+    let trace_id = match &outcome.1 {
+        Some(failure) => connections::trace::record(app, interaction, failure).await?,
+        None => None,
+    };
+    conclude(app, (interaction, test_id), outcome, trace_id).await
+}
+
+/// Stores a failure whose trace is stored already, and shows it.
+pub async fn tell(
+    app: &App,
+    test: (&Interaction, &ConnectionTestId),
+    failure: SignInFailure,
+    trace_id: Option<TraceId>,
+) -> Result<Response, PageError> {
+    conclude(app, test, (None, Some(failure)), trace_id).await
+}
+
+async fn conclude(
+    app: &App,
+    (interaction, test_id): (&Interaction, &ConnectionTestId),
+    (identity, failure): (Option<UpstreamIdentity>, Option<SignInFailure>),
+    trace_id: Option<TraceId>,
+) -> Result<Response, PageError> {
     let Request::TestConnection { connection_id, .. } = &interaction.request else {
         return Err(PageError::interaction_gone());
     };
@@ -218,25 +246,25 @@ pub async fn finish(
     let connection = found.ok_or_else(connections::unknown)?;
     let again = Link::parse("Test again", &connection.path(Endpoint::Test));
     let provider = connection.provider.as_str();
-    // A sign-in would decide the same. Nothing of it is written.
-    let (identity, failure) = match result {
-        Ok(identity) => rehearse(app, identity).await?,
-        Err(failure) => (None, Some(failure)),
-    };
     let claims = identity
         .as_ref()
         .map_or_else(Vec::new, |identity| claims(&connection, &identity.attributes));
     let page = match (&failure, &identity) {
         (Some(failure), _) => {
-            let trace_id = connections::trace::record(app, interaction, failure).await?;
             let kept = connection_test::TestFailure {
                 error: failure.cause.code().to_owned(),
                 description: failure.remedy.clone(),
                 details: serde_json::to_value(&failure.trace).unwrap_or_default(),
             };
-            app.db()
+            let stored = app
+                .db()
                 .tx(async |tx| connection_test::fail(tx, test_id, &kept).await)
-                .await?;
+                .await;
+            match stored {
+                // The page was loaded again. The first result stays.
+                Ok(()) | Err(Error::Stale) => {}
+                Err(error) => return Err(error.into()),
+            }
             Page::new(&ResultPage {
                 crumbs: &[],
                 connection: &connection.name,

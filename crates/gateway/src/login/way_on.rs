@@ -13,6 +13,7 @@ use url::Url;
 
 use super::path;
 use crate::app::App;
+use crate::connections::AnswerError;
 use crate::cookies::Cookie;
 use crate::web::error::PageError;
 
@@ -27,6 +28,18 @@ pub(super) async fn gone(app: &App, interaction: &Interaction) -> PageError {
         | Stage::Authenticated { .. } => PageError::interaction_gone(),
     };
     to_application(app, interaction, page).await
+}
+
+/// The page for an answer that is not processed.
+pub(super) async fn page(
+    app: &App,
+    headers: &HeaderMap,
+    (connection_id, error): (&str, AnswerError),
+) -> PageError {
+    match error {
+        AnswerError::Unsolicited => unsolicited(app, headers, connection_id).await,
+        AnswerError::Page(page) => page,
+    }
 }
 
 /// The page for an answer that nobody waits for, because this browser has sent it before, or it is another

@@ -15,6 +15,8 @@ pub enum Endpoint {
     Callback,
     /// A sign-in that begins at the provider.
     Init,
+    /// The browser hears of an answer that failed when another site posted it.
+    Failure,
     /// Tries the connection.
     Test,
     /// The provider signs somebody out.
@@ -28,6 +30,7 @@ impl Endpoint {
             Self::Metadata => "/metadata",
             Self::Callback => "/callback",
             Self::Init => "/init",
+            Self::Failure => "/failure",
             Self::Test => "/test",
             Self::Logout => "/slo",
         }

@@ -6,8 +6,10 @@
 //! Source: SAML Core §3.4; SAML Profiles §4.1.
 
 mod attributes;
+mod failed;
 mod failure;
 mod form;
+mod initiated;
 pub mod keys;
 mod message;
 pub mod metadata_page;
@@ -16,6 +18,7 @@ mod pending;
 mod receive;
 mod receive_error;
 mod remedy;
+mod sealed;
 mod service_provider;
 mod vendor;
 mod verified;
@@ -40,12 +43,16 @@ use super::{
 use crate::app::App;
 use crate::web::error::PageError;
 
+pub use failed::FailedSignIn;
+pub use initiated::InitiatedSignIn;
 pub use mismatch::mismatch;
-pub use receive::{InitiatedSignIn, MAX_BODY_BYTES, PostOutcome, receive};
+pub use receive::MAX_BODY_BYTES;
+pub use sealed::PARAMETER;
 pub use service_provider::service_provider;
 pub use verified::VerifiedAnswer;
 
 pub(super) use failure::code_for_application;
+pub(super) use receive::receive;
 pub use remedy::anywhere as at_any_vendor;
 pub(super) use vendor::at as at_vendor;
 

@@ -3,7 +3,8 @@
 //! A form of another site carries no cookie of ours, so it is not known whose browser this is. All that
 //! needs no browser is checked here, and nothing is used up. If the answer holds, its assertion waits,
 //! sealed, until the browser fetches it (see `docs/decisions/connection-kinds.md`). If not, nothing is
-//! stored but the trace.
+//! stored but the trace. Either way the browser goes on by a GET, which has the cookie, unless the answer
+//! belongs to no sign-in.
 //!
 //! Source: SAML Profiles §4.1.4.3, §4.1.5; SAML Bindings §3.5.
 
@@ -19,8 +20,10 @@ use genkan_store::upstream_request::{self, ExpectedAnswer, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, Secret, Timestamp, saml_assertion};
 use zeroize::Zeroizing;
 
+use super::failed;
 use super::failure::failure;
 use super::form::Form;
+use super::initiated::InitiatedSignIn;
 use super::message::ReceivedXml;
 use super::pending::{self, RequestStatus};
 use super::receive_error::ReceiveError;
@@ -31,7 +34,7 @@ use super::{
 use crate::anonymous::{self, Work};
 use crate::app::App;
 use crate::connections::failure::Messages;
-use crate::connections::{AnswerError, SignInFailure, not_active, unknown};
+use crate::connections::{AnswerError, SignInFailure, not_active, trace, unknown};
 use crate::web::error::PageError;
 
 /// The longest form: the longest answer, base64 and percent signs included.
@@ -41,36 +44,18 @@ pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
 /// have made. Nothing that is stored could count them, because there is no request.
 const UNSOLICITED_A_MINUTE: u64 = 100;
 
-/// The outcome of an answer that was posted.
-#[derive(Debug)]
-pub enum PostOutcome {
-    /// It holds so far. The browser fetches the result at this address.
-    Parked(String),
-    /// It signs nobody in. Without an interaction it answered no request that waits.
-    Failed {
-        interaction: Option<Box<Interaction>>,
-        failure: SignInFailure,
-    },
-    /// The provider began the sign-in.
-    Initiated(Box<InitiatedSignIn>),
-}
-
-/// A sign-in that the provider began, with an assertion that counts now. It signs nobody in.
-#[derive(Debug)]
-pub struct InitiatedSignIn {
-    pub connection: Connection,
-    pub login_hint: Option<String>,
-    /// For the application, which alone knows what it means.
-    pub relay_state: Option<String>,
-}
-
-/// Checks an answer that a provider's page posted to the address of a connection.
+/// Checks an answer that a provider's page posted to the address of a connection, and returns the address
+/// at which the browser goes on.
 ///
 /// # Errors
 ///
-/// [`AnswerError::Page`] if the connection takes no answers, or the store fails. A failed check is in
-/// [`PostOutcome::Failed`].
-pub async fn receive(app: &App, connection_id: &str, body: &[u8]) -> Result<PostOutcome, AnswerError> {
+/// [`AnswerError::Page`] if the connection takes no answers, the answer fails and belongs to no sign-in, or
+/// the store fails.
+pub(in crate::connections) async fn receive(
+    app: &App,
+    connection_id: &str,
+    body: &[u8],
+) -> Result<String, AnswerError> {
     let id = ConnectionId::parse(connection_id).map_err(|_| unknown())?;
     anonymous::charge(app, Work::Provider)?;
     let found = app.db().read(async |tx| connection::find(tx, &id).await).await?;
@@ -86,28 +71,31 @@ pub async fn receive(app: &App, connection_id: &str, body: &[u8]) -> Result<Post
         xml: None,
     };
     match arrival.read(body).await {
-        Ok(received) => Ok(received),
+        Ok(address) => Ok(address),
         Err(ReceiveError::AnswerError(answer_error)) => Err(answer_error),
         Err(ReceiveError::Failed(cause)) => {
             let messages = arrival.messages();
-            let (interaction, trace) = (arrival.pending.map(|pending| pending.interaction), arrival.trace);
-            // An answer that nobody waits for leaves little behind.
-            if interaction.is_none() {
-                anonymous::charge(app, Work::Miss)?;
-                if !connection.enabled {
-                    return Err(not_active().into());
-                }
-            }
+            let (pending, trace) = (arrival.pending, arrival.trace);
             let failure = failure(&connection, &arrival.sp, cause, trace).with_messages(messages);
-            Ok(PostOutcome::Failed {
-                failure: match &interaction {
-                    Some(_) => failure,
-                    None => failure.of_nobody(),
-                },
-                interaction,
-            })
+            if let Some(pending) = pending {
+                let asked = (&*pending.interaction, cause);
+                return Ok(failed::record(app, &connection, asked, &failure).await?);
+            }
+            // An answer that nobody waits for leaves little behind.
+            anonymous::charge(app, Work::Miss)?;
+            if !connection.enabled {
+                return Err(not_active().into());
+            }
+            Err(strange(app, failure).await?.into())
         }
     }
+}
+
+/// The page for an answer that no sign-in here waits for.
+async fn strange(app: &App, failure: SignInFailure) -> Result<PageError, PageError> {
+    let failure = failure.of_nobody();
+    let id = trace::record_stranger(app, &failure).await?;
+    Ok(failure.page(id.as_ref()))
 }
 
 /// The request that an answer belongs to.
@@ -130,7 +118,7 @@ struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
-    async fn read(&mut self, body: &[u8]) -> Result<PostOutcome, ReceiveError> {
+    async fn read(&mut self, body: &[u8]) -> Result<String, ReceiveError> {
         let form = match Form::parse(body) {
             Ok(form) => form,
             Err(received) => {
@@ -422,7 +410,7 @@ impl Arrival<'_> {
     }
 
     /// Keeps the assertion for the browser. One for each request: the last that came.
-    async fn park(&self, pending: &Pending, verified: &VerifiedAnswer) -> Result<PostOutcome, ReceiveError> {
+    async fn park(&self, pending: &Pending, verified: &VerifiedAnswer) -> Result<String, ReceiveError> {
         let json = Zeroizing::new(serde_json::to_vec(verified).map_err(PageError::internal)?);
         anonymous::charge(self.app, Work::Keep { bytes: json.len() })?;
         let (now, handle) = (self.app.now(), Secret::generate());
@@ -444,7 +432,7 @@ impl Arrival<'_> {
             return Err(AnswerError::Unsolicited.into());
         }
         let callback = self.connection.path(Endpoint::Callback);
-        Ok(PostOutcome::Parked(format!("{callback}/{}", handle.expose())))
+        Ok(format!("{callback}/{}", handle.expose()))
     }
 
     /// The provider began the sign-in: the assertion counts here, because no browser is needed.
@@ -452,26 +440,27 @@ impl Arrival<'_> {
         &self,
         verified: VerifiedAnswer,
         relay_state: Option<String>,
-    ) -> Result<PostOutcome, ReceiveError> {
+    ) -> Result<String, ReceiveError> {
         anonymous::charge(self.app, Work::Begin)?;
-        let used = verified.used(&self.connection.id, None, self.app.now());
+        let now = self.app.now();
+        let used = verified.used(&self.connection.id, None, now);
         let is_first = self
             .app
             .db()
             .tx_read_committed(async |tx| saml_assertion::use_up(tx, &used).await)
             .await?;
         if !is_first {
-            return Ok(PostOutcome::Failed {
-                interaction: None,
-                failure: verified.replayed(self.app, self.connection).of_nobody(),
-            });
+            return Err(strange(self.app, verified.replayed(self.app, self.connection))
+                .await?
+                .into());
         }
         let mapped = mapping(self.connection, &[]).apply(&verified.assertion, &mut Trace::default());
-        Ok(PostOutcome::Initiated(Box::new(InitiatedSignIn {
-            connection: self.connection.clone(),
+        let sign_in = InitiatedSignIn {
             login_hint: mapped.ok().map(|mapped| mapped.email.as_str().to_owned()),
             relay_state,
-        })))
+            began_at: now,
+        };
+        Ok(sign_in.address(self.app, self.connection)?)
     }
 }
 

@@ -114,6 +114,8 @@ async fn addresses_are_not_reflected() {
             "/sso/v1/oidc/{encoded}/callback?state={encoded}&error={encoded}&error_description={encoded}"
         ),
         format!("/sso/v1/oidc/{encoded}/init?iss={encoded}"),
+        format!("/sso/v1/saml/{encoded}/init?answer={encoded}"),
+        format!("/sso/v1/saml/{encoded}/failure?answer={encoded}"),
         format!("/oauth/authorize?client_id={encoded}&redirect_uri={encoded}"),
         format!(
             "/oidc/logout?client_id={encoded}&post_logout_redirect_uri={encoded}&id_token_hint={encoded}"

@@ -6,7 +6,7 @@ use genkan_testkit::Gateway;
 use http::Method;
 use insta::assert_snapshot;
 
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 20] = [
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
     "/keys",
@@ -22,6 +22,10 @@ const PATHS: [&str; 16] = [
     "/sso/v1/oidc/conn_000000000000000000001/callback/handle",
     "/sso/v1/oidc/conn_000000000000000000001/init",
     "/sso/v1/oidc/conn_000000000000000000001/test",
+    "/sso/v1/saml/conn_000000000000000000001/callback",
+    "/sso/v1/saml/conn_000000000000000000001/callback/handle",
+    "/sso/v1/saml/conn_000000000000000000001/init",
+    "/sso/v1/saml/conn_000000000000000000001/failure",
     "/healthz",
 ];
 
@@ -67,6 +71,10 @@ async fn another_method_is_refused_with_those_that_are_allowed() {
     /sso/v1/oidc/conn_000000000000000000001/callback/handle: GET,HEAD
     /sso/v1/oidc/conn_000000000000000000001/init: GET,HEAD,POST
     /sso/v1/oidc/conn_000000000000000000001/test: GET,HEAD,POST
+    /sso/v1/saml/conn_000000000000000000001/callback: GET,HEAD,POST
+    /sso/v1/saml/conn_000000000000000000001/callback/handle: GET,HEAD
+    /sso/v1/saml/conn_000000000000000000001/init: GET,HEAD,POST
+    /sso/v1/saml/conn_000000000000000000001/failure: GET,HEAD
     /healthz: GET,HEAD
     "#);
 }

@@ -94,6 +94,8 @@ async fn every_error_page_carries_a_strict_policy() {
         "/login/..%2f..%2fetc%2fpasswd",
         "/sso/v1/oidc/conn_000000000000000000001/callback?state=x&code=y",
         "/sso/v1/oidc/conn_000000000000000000001/init",
+        "/sso/v1/saml/conn_000000000000000000001/init?answer=x",
+        "/sso/v1/saml/conn_000000000000000000001/failure?answer=x",
         "/sso/v1/oidc/conn_000000000000000000001/test",
         "/sso/v1/oidc/nonsense/test",
     ] {

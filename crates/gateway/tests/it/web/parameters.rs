@@ -19,11 +19,13 @@ const POSTS: [(&str, bool); 7] = [
 ];
 
 /// Where the address has the parameters.
-const GETS: [&str; 4] = [
+const GETS: [&str; 6] = [
     "/oauth/authorize",
     "/oidc/logout",
     "/sso/v1/oidc/conn_000000000000000000001/callback",
     "/sso/v1/oidc/conn_000000000000000000001/init",
+    "/sso/v1/saml/conn_000000000000000000001/init",
+    "/sso/v1/saml/conn_000000000000000000001/failure",
 ];
 
 fn is_refused(reply: &Reply, what: &str) {

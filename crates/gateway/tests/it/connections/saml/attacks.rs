@@ -12,7 +12,7 @@ use genkan_store::{login_message, parked_answer, upstream_request};
 use genkan_testkit::{Gateway, Rp, on_each_engine};
 use http::Method;
 
-use super::provider::{Answer, Asked, Signs, ask, cause, lead_there, post, read, world, world_with};
+use super::provider::{Answer, Asked, Signs, ask, cause, lead_there, post, world};
 
 pub(super) async fn count(gateway: &Gateway, sql: &'static str) -> i64 {
     gateway
@@ -451,65 +451,6 @@ async fn of_answers_that_are_posted_and_fetched_at_once_one_signs_in() {
         assert_eq!(count(gateway, "SELECT COUNT(*) FROM upstream_requests").await, 0);
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_sign_in_that_the_provider_begins_ends_at_the_application_with_a_token() {
-    on_each_engine(async |gateway: &Gateway| {
-        let (acme, _) = world_with(gateway, |settings| settings.allow_idp_initiated_login = true).await;
-        let rp = gateway
-            .client("other")
-            .change(|client| client.initiate_login_uri = Some("https://rp.test/login".to_owned()))
-            .await;
-        let mut browser = gateway.browser();
-        let answer = Answer::unsolicited(gateway, &acme, "ada@acme.test");
-        let callback = answer.post(&mut browser, Some("/reports?id=7")).await.callback();
-        assert!(browser.cookies.get("genkan_session").is_none());
-        let token = callback.parameter("idp_initiated_login").unwrap();
-        let claims = rp.verify(&token).await;
-        assert_eq!(claims["aud"], "https://rp.test/login");
-        assert_eq!(claims["connection_id"], acme.connection_id().as_str());
-        assert_eq!(claims["organization_id"], acme.id.as_str());
-        assert_eq!(claims["login_hint"], "ada@acme.test");
-        assert_eq!(claims["relay_state"], "/reports?id=7");
-        assert_eq!(logins(gateway).await, 0);
-
-        // The ordinary sign-in that follows asks, because another site has begun it.
-        let request = rp
-            .authorize()
-            .with("connection_id", acme.connection_id().as_str());
-        let asked = read(browser.follow_from(super::provider::SITE, &request.url()).await);
-        let page = asked
-            .answer(gateway, "ada@acme.test")
-            .post(&mut browser, None)
-            .await
-            .page();
-        assert_eq!(page.reply.status, 200);
-        assert!(browser.cookies.get("genkan_session").is_none());
-
-        // The same assertion once more, and one that is too old although it says it counts.
-        let again = answer.post(&mut browser, None).await;
-        assert_eq!(cause(gateway, again).await, "assertion_replayed");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_refusal_of_the_provider_goes_to_the_application() {
-    let gateway = Gateway::start().await;
-    let (_, rp) = world(&gateway).await;
-    let mut browser = gateway.browser();
-    let asked = ask(&mut browser, &rp).await;
-    let refused = asked.answer(&gateway, "ada@acme.test").with(|answer| {
-        answer.status = "urn:oasis:names:tc:SAML:2.0:status:RequestDenied".to_owned();
-        answer.signs = Signs::Nothing;
-    });
-    let callback = refused.post(&mut browser, None).await.callback();
-    assert_eq!(callback.error(), "invalid_status");
-    assert_eq!(gateway.login_trace().await.cause, "status_request_denied");
-    // It was not signed, so it used nothing up.
-    let answer = asked.answer(&gateway, "ada@acme.test");
-    assert_ne!(answer.post(&mut browser, None).await.callback().code(), "");
 }
 
 /// Anybody may post. Their junk must not hide the reason why people cannot sign in.

@@ -4,6 +4,8 @@
 
 mod attacks;
 mod decryption;
+mod failed;
+mod initiated;
 mod people;
 pub(crate) mod provider;
 mod sign_in;

@@ -108,7 +108,9 @@ async fn a_sign_in_that_begins_there_leads_to_the_application() {
         acme.connection_id()
     );
     let page = browser.open(&gateway.idp().await.endpoint(&path)).await;
-    let callback = browser.go_on(page, "ada@acme.test").await.callback();
+    let question = browser.go_on(page, "ada@acme.test").await.page();
+    assert_eq!(question.heading(), "Sign in to other?");
+    let callback = browser.submit(&question, &[]).await.callback();
     let token = callback.parameter("idp_initiated_login").unwrap();
     let claims = rp.verify(&token).await;
     assert_eq!(claims["login_hint"], json!("ada@acme.test"));

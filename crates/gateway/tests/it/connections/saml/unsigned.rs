@@ -37,7 +37,7 @@ async fn a_stranger_who_answers_their_own_sign_in_leaves_twenty_short_traces_for
                 };
                 answer.attributes = vec![("junk".to_owned(), vec!["x".repeat(40_000)])];
             });
-            assert_eq!(deliver(gateway, &junk.acs, &junk.encoded()).await.0, 403);
+            assert_eq!(deliver(gateway, &junk.acs, &junk.encoded()).await.0, 303);
         }
         assert_eq!(count(gateway, TRACES).await, 20);
         assert_eq!(count(gateway, FOR_A_DAY).await, 20);

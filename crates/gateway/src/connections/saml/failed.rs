@@ -1,0 +1,123 @@
+//! A failure, on its way from the POST of the provider's page to the GET with the browser's cookie.
+//!
+//! The identifier of a request stands in the address of the provider, in its log and in histories. Whoever
+//! has read it there can post an answer that fails. So the POST tells nothing of the application, whose
+//! `state` protects it against forged answers (RFC 6749 §10.12). The GET tells it to the browser that began
+//! the sign-in, and every other browser sees the reference alone. Nothing is used up by either.
+
+use genkan_protocol::Trace;
+use genkan_protocol::saml::Cause;
+use genkan_store::connection::{self, Connection};
+use genkan_store::interaction::{self, Interaction, Way};
+use genkan_store::{ConnectionId, Error, InteractionId, Secret, TraceId, login_message, login_trace};
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+use super::failure::failure;
+use super::sealed::Outcome;
+use super::service_provider;
+use crate::app::App;
+use crate::connections::failure::Messages;
+use crate::connections::{SignInFailure, trace, unknown};
+use crate::cookies::Cookie;
+use crate::web::error::PageError;
+
+/// The content of the address. It has no end: after the sign-in is over, it shows the reference alone.
+#[derive(Debug, Serialize, Deserialize)]
+struct SealedFailure {
+    interaction_id: InteractionId,
+    cause: String,
+    /// `None` if no trace was stored.
+    trace_id: Option<TraceId>,
+    is_unsigned: bool,
+}
+
+/// A failure that was recorded at its POST.
+#[derive(Debug)]
+pub struct FailedSignIn {
+    pub failure: SignInFailure,
+    pub trace_id: Option<TraceId>,
+    /// The sign-in, if this browser began it, and is still at the provider.
+    pub interaction: Option<Interaction>,
+}
+
+/// Records a failure, and returns the address at which the browser hears of it.
+///
+/// # Errors
+///
+/// [`PageError`] if the store fails.
+pub(super) async fn record(
+    app: &App,
+    connection: &Connection,
+    (interaction, cause): (&Interaction, Cause),
+    failure: &SignInFailure,
+) -> Result<String, PageError> {
+    let trace_id = trace::record(app, interaction, failure).await?;
+    let sealed = SealedFailure {
+        interaction_id: interaction.id.clone(),
+        cause: cause.code().to_owned(),
+        trace_id,
+        is_unsigned: failure.is_unsigned(),
+    };
+    Outcome::Failed
+        .address(app.instance_key(), connection, &sealed)
+        .map_err(PageError::internal)
+}
+
+impl FailedSignIn {
+    /// Opens what [`record`] has sealed for this connection.
+    ///
+    /// # Errors
+    ///
+    /// A page: there is no such connection, or the text was sealed for another one, or changed.
+    pub async fn open(
+        app: &App,
+        headers: &HeaderMap,
+        (connection_id, sealed): (&str, &str),
+    ) -> Result<Self, PageError> {
+        let id = ConnectionId::parse(connection_id).map_err(|_| unknown())?;
+        let opened: Option<SealedFailure> = Outcome::Failed.open(app.instance_key(), &id, sealed);
+        let known = opened.and_then(|opened| Some((cause(&opened.cause)?, opened)));
+        let garbled = || PageError::invalid_request("The address is garbled, or is of another company.");
+        let (cause, opened) = known.ok_or_else(garbled)?;
+        let browser = app.cookies().read(headers, Cookie::Browser);
+        let (browser, now) = (browser.as_ref().map(Secret::sha256), app.now());
+        let (connection, interaction, trace, texts) = app
+            .db()
+            .read(async |tx| -> Result<_, Error> {
+                let connection = connection::find(tx, &id).await?;
+                let interaction = match &browser {
+                    Some(browser) => interaction::find(tx, &opened.interaction_id, browser, now).await?,
+                    None => None,
+                };
+                let (trace, texts) = match &opened.trace_id {
+                    Some(id) => (
+                        login_trace::find(tx, id).await?,
+                        login_message::find(tx, id, now).await?,
+                    ),
+                    None => (None, None),
+                };
+                Ok((connection, interaction, trace, texts))
+            })
+            .await?;
+        let connection = connection.ok_or_else(unknown)?;
+        let settings = connection.settings.as_saml().ok_or_else(unknown)?;
+        let sp = service_provider(app, &connection, settings);
+        let checks = trace.map_or_else(Trace::default, |found| found.trace);
+        let messages = Messages {
+            texts: texts.unwrap_or_default(),
+            is_unsigned: opened.is_unsigned,
+        };
+        Ok(Self {
+            failure: failure(&connection, &sp, cause, checks).with_messages(messages),
+            trace_id: opened.trace_id,
+            // A login that has moved on meanwhile has no failure.
+            interaction: interaction
+                .filter(|found| found.stage.way().and_then(Way::connection_id) == Some(&connection.id)),
+        })
+    }
+}
+
+fn cause(code: &str) -> Option<Cause> {
+    Cause::all().iter().copied().find(|cause| cause.code() == code)
+}
