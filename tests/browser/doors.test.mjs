@@ -40,8 +40,15 @@ describe('the pages of a running server', () => {
   /** The connection that the command on the simulator's page makes. */
   const samlConnection = async () => {
     made ??= genkan.cli('connection', 'create', '--saml', '--organization', genkan.env.GENKAN_TEST_ORGANIZATION_ID,
-      '--provider', 'idp_simulator', '--saml-metadata-url', `${genkan.url}/simulator/saml/metadata`);
+      '--provider', 'idp_simulator', '--saml-metadata-url', `${genkan.url}/simulator/saml/metadata`, '--saml-idp-initiated', 'on');
     return (await made).id;
+  };
+  const answerBySaml = async (tab) => {
+    await tab.getByLabel('E-mail', { exact: true }).fill('ada.by.saml@example.com');
+    await tab.getByRole('button', { name: 'Sign in' }).click();
+    // The answer's form sends itself; without scripts a person does.
+    const button = tab.getByRole('button', { name: 'Continue', exact: true });
+    if (new URL(tab.url()).pathname.startsWith('/simulator/')) await button.click({ timeout: 2_000 }).catch(() => {});
   };
   const atSimulatorBySaml = async (tab) => tab.goto(`${demo}/login?connection_id=${await samlConnection()}`);
   const signedIn = async (tab) => {
@@ -61,12 +68,13 @@ describe('the pages of a running server', () => {
   page('desk-greeting', /^Hello Ada Lovelace$/, signedIn);
   page('desk-greeting-saml', /^Hello Ada Lovelace$/, async (tab) => {
     await atSimulatorBySaml(tab);
-    await tab.getByLabel('E-mail', { exact: true }).fill('ada.by.saml@example.com');
-    await tab.getByRole('button', { name: 'Sign in' }).click();
-    // The answer's form sends itself; without scripts a person does.
-    const button = tab.getByRole('button', { name: 'Continue' });
-    if (new URL(tab.url()).pathname.startsWith('/simulator/')) await button.click({ timeout: 2_000 }).catch(() => {});
+    await answerBySaml(tab);
     await tab.waitForURL((url) => url.origin === demo);
+  });
+  page('begin-elsewhere-saml', /^Sign in to .+\?$/, async (tab) => {
+    await tab.goto(`${genkan.url}/simulator/saml/initiate?connection_id=${await samlConnection()}`);
+    await answerBySaml(tab);
+    await tab.waitForURL((url) => url.pathname.endsWith('/init'));
   });
   page('select-account', /^Choose an account$/, async (tab) => {
     await signedIn(tab);

@@ -57,8 +57,11 @@ export class Application {
 
   /** A sign-in that begins at the provider: what the application is told, and the claims of the sign-in that follows. */
   async initiated(url, { credentials, browser = new UserAgent() }) {
-    const first = await browser.open(url, { until: this.initiateLoginUri });
-    const page = await goOn(browser, first, { credentials, until: this.initiateLoginUri });
+    const until = this.initiateLoginUri;
+    const question = await goOn(browser, await browser.open(url, { until }), { credentials, until });
+    // The browser does not know the connection yet.
+    assert.match(question.heading, /^Sign in to .+\?$/, question.describe());
+    const page = await browser.submit(question, question.formWith('answer'), {}, { until });
     assert.ok(page.stopped, page.describe());
     const told = payload(new URL(page.url).searchParams.get('idp_initiated_login') ?? assert.fail(page.url));
     const { connection_id, organization_id, login_hint, relay_state = '' } = told;
