@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use futures_util::future::{Either, select, try_join_all};
+use futures_util::future::try_join_all;
 use tokio::time::timeout;
 use tokio_postgres::Error as Failure;
 
@@ -91,22 +91,28 @@ async fn write_and_commit(transaction: &Transaction, last: &[(Prepared, Vec<Valu
     // The first poll sends the statements. If a value has the wrong type, its statement is not sent, and
     // the COMMIT must not be either.
     let sent = poll_fn(|context| Poll::Ready(written.as_mut().poll(context))).await;
-    let commit = || transaction.client().batch_execute("COMMIT");
-    let committed = match sent {
-        Poll::Ready(Err(failure)) => return refused(&failure),
-        Poll::Ready(Ok(_)) => timeout(COMMIT_LIMIT, commit()).await,
-        Poll::Pending => match timeout(ANSWER_LIMIT, select(written, pin!(commit()))).await {
-            Ok(Either::Left((Ok(_), commit))) => timeout(COMMIT_LIMIT, commit).await,
-            // The server answers the COMMIT with a rollback that looks like success.
-            Ok(Either::Left((Err(failure), _))) if is_word_of_server(&failure) => return refused(&failure),
+    if let Poll::Ready(Err(failure)) = &sent {
+        return refused(failure);
+    }
+    let mut commit = pin!(transaction.client().batch_execute("COMMIT"));
+    let answered = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context))).await;
+    // The answers of the statements decide first: if one was refused, the server answers the COMMIT with a
+    // rollback that looks like success.
+    if sent.is_pending() {
+        match timeout(ANSWER_LIMIT, written).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(failure)) if is_word_of_server(&failure) => return refused(&failure),
             // The connection broke. The server may have run both before that.
-            Ok(Either::Left((Err(failure), _))) => Ok(Err(failure)),
-            // It answers in the order of the statements, so the connection broke.
-            Ok(Either::Right((committed, _))) => Ok(committed),
-            Err(late) => Err(late),
-        },
-    };
-    committed.map_or(Commit::Hangs, Commit::Answered)
+            Ok(Err(failure)) => return Commit::Answered(Err(failure)),
+            Err(_) => return Commit::Hangs,
+        }
+    }
+    match answered {
+        Poll::Ready(answer) => Commit::Answered(answer),
+        Poll::Pending => timeout(COMMIT_LIMIT, commit)
+            .await
+            .map_or(Commit::Hangs, Commit::Answered),
+    }
 }
 
 /// Whether the server itself refused the statement, so that it did not commit after it.
