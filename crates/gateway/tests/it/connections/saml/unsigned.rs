@@ -93,6 +93,23 @@ async fn a_check_before_the_signatures_makes_no_answer_a_signed_one() {
     assert_eq!(count(&gateway, FOR_A_DAY).await, 2);
 }
 
+/// The link of a test counts once, and then its request can be answered again and again.
+#[tokio::test]
+async fn a_test_leaves_three_traces_however_often_it_is_answered() {
+    let gateway = Gateway::start().await;
+    let (acme, _) = world(&gateway).await;
+    let mut tester = gateway.browser();
+    let tested = read(tester.begin_test(&acme).await);
+    for _ in 0..5 {
+        let unsigned = tested
+            .answer(&gateway, "ada@acme.test")
+            .with(|answer| answer.signs = Signs::Nothing);
+        let page = unsigned.post(&mut tester, None).await.page();
+        assert!(page.reply.status.as_u16() < 500, "{}", page.html.text());
+    }
+    assert_eq!(count(&gateway, TRACES).await, 3);
+}
+
 /// The tile on the provider's page leads here without a request, and so does the junk of strangers.
 #[tokio::test]
 async fn unsigned_answers_hide_none_that_the_provider_signed_and_the_page_names_the_hour() {
