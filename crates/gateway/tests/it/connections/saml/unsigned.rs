@@ -8,7 +8,7 @@ use genkan_protocol::saml::{Cause, KeyPurpose, OwnKey};
 use genkan_testkit::{Gateway, on_each_engine};
 
 use super::attacks::{count, deliver};
-use super::provider::{Answer, Signs, ask, cause, read, world, world_with};
+use super::provider::{Answer, Signs, ask, cause, our_certificate, read, world, world_with};
 
 const TRACES: &str = "SELECT COUNT(*) FROM login_traces";
 const MESSAGES: &str = "SELECT COUNT(*) FROM login_messages";
@@ -127,7 +127,9 @@ async fn unsigned_answers_hide_none_that_the_provider_signed_and_the_page_names_
         let wrong = begun().with(|answer| answer.audience = "https://wrong.test".to_owned());
         let arrival = wrong.post(&mut browser, None).await;
         assert_eq!(cause(gateway, arrival).await, "audience_mismatch");
-        // The signature of the response covers the cipher text, so the provider has made it.
+        // The signature of the response covers the cipher text, so the provider has made it. We have keys of our
+        // own from the moment at which somebody reads our metadata.
+        our_certificate(gateway, &acme, "encryption").await;
         let other = OwnKey::generate("other.test", KeyPurpose::Decryption, gateway.now()).unwrap();
         let unreadable = begun().with(|answer| {
             answer.signs = Signs::Response;
