@@ -186,10 +186,12 @@ fn taken(conflict: &'static str) -> Error {
         conflict::DOMAIN => "domain: this domain already exists for an organization",
         conflict::USER_EMAIL => "email: a user with this e-mail address already exists",
         conflict::USER_EXTERNAL_ID => "external_id: a user with this external id already exists",
-        conflict::USER_ATTRIBUTE => "key: an attribute with this key already exists",
+        conflict::USER_ATTRIBUTE => {
+            "key: an attribute with this key already exists, perhaps with other large and small letters"
+        }
         conflict::USER_ATTRIBUTES => {
             return Error::precondition(format!(
-                "there are {MAX_ATTRIBUTES} attributes already, the most allowed"
+                "there are {MAX_ATTRIBUTES} attributes already, the most allowed: delete one first"
             ));
         }
         conflict::CONNECTION_ATTRIBUTE => {

@@ -95,15 +95,27 @@ impl AppendedRow {
     }
 }
 
-/// The statements that write the rows. Within a table the rows keep their order.
-pub(crate) fn statements(rows: &[AppendedRow]) -> impl Iterator<Item = (&'static str, Vec<Value<'_>>)> {
-    let tables = rows.chunk_by(|one, other| std::ptr::eq(one.table, other.table));
-    tables.flat_map(|rows| rows.chunks(AT_ONCE)).map(|rows| {
-        let values = rows
-            .iter()
-            .flat_map(|row| row.values.iter().map(OwnedValue::value));
-        (rows[0].table.text(rows.len()), values.collect())
-    })
+/// The statements that write the rows. The tables come in the order in which they were first named, and the
+/// rows of a table in theirs.
+pub(crate) fn statements(rows: &[AppendedRow]) -> Vec<(&'static str, Vec<Value<'_>>)> {
+    let mut tables: Vec<(&'static AppendTable, Vec<&AppendedRow>)> = Vec::new();
+    for row in rows {
+        let table = tables
+            .iter_mut()
+            .find(|(table, _)| std::ptr::eq(*table, row.table));
+        match table {
+            Some((_, rows)) => rows.push(row),
+            None => tables.push((row.table, vec![row])),
+        }
+    }
+    let mut statements = Vec::new();
+    for (table, rows) in &tables {
+        for rows in rows.chunks(AT_ONCE) {
+            let values = rows.iter().flat_map(|row| row.values.iter());
+            statements.push((table.text(rows.len()), values.map(OwnedValue::value).collect()));
+        }
+    }
+    statements
 }
 
 #[cfg(test)]
@@ -118,5 +130,28 @@ mod tests {
             TABLE.text(3),
             "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4), ($5, $6)"
         );
+    }
+
+    #[test]
+    fn the_rows_of_a_table_share_statements_and_the_first_table_is_first() {
+        static PARENTS: AppendTable = AppendTable::new("INSERT INTO parents (id) VALUES", 1);
+        static CHILDREN: AppendTable = AppendTable::new("INSERT INTO children (id) VALUES", 1);
+        let row = |table, id: i64| AppendedRow::new(table, &[Value::Int(id)]).unwrap();
+        let mut rows = vec![row(&PARENTS, 1), row(&CHILDREN, 2), row(&PARENTS, 3)];
+        rows.extend((0..16).map(|id| row(&CHILDREN, id)));
+        let written: Vec<(&str, usize)> = statements(&rows)
+            .into_iter()
+            .map(|(text, values)| (text.split(" VALUES").next().unwrap(), values.len()))
+            .collect();
+        assert_eq!(
+            written,
+            [
+                ("INSERT INTO parents (id)", 2),
+                ("INSERT INTO children (id)", 16),
+                ("INSERT INTO children (id)", 1)
+            ]
+        );
+        let last = &statements(&rows)[1].1;
+        assert!(matches!(last[0], Value::Int(2)), "the rows keep their order");
     }
 }

@@ -46,7 +46,7 @@ pub struct Part {
 
 enum Connection<'a> {
     Sqlite(&'a mut rusqlite::Connection),
-    Postgres(&'a postgres::Transaction),
+    Postgres(&'a mut postgres::Transaction),
 }
 
 impl std::fmt::Debug for Tx<'_> {
@@ -63,7 +63,11 @@ impl<'a> Tx<'a> {
         Self::new(Connection::Sqlite(connection), access, work)
     }
 
-    pub(crate) fn postgres(transaction: &'a postgres::Transaction, access: Access, work: &'a Work) -> Self {
+    pub(crate) fn postgres(
+        transaction: &'a mut postgres::Transaction,
+        access: Access,
+        work: &'a Work,
+    ) -> Self {
         Self::new(Connection::Postgres(transaction), access, work)
     }
 
@@ -87,9 +91,10 @@ impl<'a> Tx<'a> {
         self.is_told
     }
 
-    /// Why the connection is unusable.
-    pub(crate) fn why(&self) -> String {
-        self.why.as_ref().map(Error::to_string).unwrap_or_default()
+    /// Its fate, why its connection is unusable if that is so, and the rows that the commit must write.
+    pub(crate) fn ends(self) -> (Fate, String, Vec<AppendedRow>) {
+        let why = self.why.as_ref().map(Error::to_string).unwrap_or_default();
+        (self.fate, why, self.waiting)
     }
 }
 
@@ -236,7 +241,10 @@ impl Tx<'_> {
     }
 
     /// Inserts a row that this transaction does not read. Such rows are written together, before the
-    /// commit.
+    /// commit. PostgreSQL gets them in one round trip with the COMMIT.
+    ///
+    /// Tables are written in the order in which they were first named, so name a table after those that its
+    /// foreign keys name.
     ///
     /// # Errors
     ///

@@ -1,3 +1,7 @@
+-- A message was one text, and is request and answer now. What is kept is at most 30 days old, and only helps to repair
+-- a sign-in, so it goes.
+DELETE FROM login_messages;
+
 -- Custom attributes that connections read from identity providers. Users keep the values in `custom_attributes`.
 CREATE TABLE user_attributes (
   key TEXT COLLATE "C" PRIMARY KEY,            -- as tokens and users have it

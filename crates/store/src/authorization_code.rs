@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use genkan_db::{Tx, p};
+use genkan_db::{AppendTable, Tx, p};
 use genkan_protocol::oauth::CodeChallenge;
 
 use crate::grant::{self, Grant};
@@ -46,7 +46,7 @@ pub enum Redemption {
     Unknown,
 }
 
-/// Issues a code that lives for [`LIFETIME`].
+/// Issues a code that lives for [`LIFETIME`]. It is written before the commit.
 ///
 /// # Errors
 ///
@@ -58,10 +58,14 @@ pub async fn issue(
     now: Timestamp,
 ) -> Result<(), Error> {
     let code_challenge = code.code_challenge.as_ref().map(ToString::to_string);
-    tx.exec(
+    static CODES: AppendTable = AppendTable::new(
         "INSERT INTO authorization_codes
             (code_hash, grant_id, client_id, redirect_uri, redirect_uri_given, code_challenge, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+         VALUES",
+        7,
+    );
+    tx.append(
+        &CODES,
         p![
             hash,
             &code.grant_id,
@@ -71,8 +75,7 @@ pub async fn issue(
             code_challenge.as_deref(),
             (now + LIFETIME).as_micros(),
         ],
-    )
-    .await?;
+    )?;
     Ok(())
 }
 

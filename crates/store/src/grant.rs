@@ -1,7 +1,7 @@
 //! Grants: what a client may do for a user. All tokens that a client got from one login belong to one
 //! grant, and end with it.
 
-use genkan_db::{Tx, p};
+use genkan_db::{AppendTable, Tx, p};
 use genkan_protocol::oauth::Scope;
 
 use crate::event::{self, Entry, Kind};
@@ -73,17 +73,20 @@ pub(crate) fn read_live(columns: &mut Columns<'_>, now: Timestamp) -> Result<Opt
     Ok(is_live.then_some(grant))
 }
 
-/// Gives a client a grant.
+/// Gives a client a grant. It is written before the commit, so this transaction does not find it.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, grant: &Grant) -> Result<(), Error> {
     let scope = grant.scope.to_string();
-    tx.exec(
+    static GRANTS: AppendTable = AppendTable::new(
         "INSERT INTO grants (id, client_id, session_id, user_id, organization_id, connection_id, scope, nonce,
-            authenticated_at, created_at, expires_at, revoked_at, proofs)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            authenticated_at, created_at, expires_at, revoked_at, proofs) VALUES",
+        13,
+    );
+    tx.append(
+        &GRANTS,
         p![
             &grant.id,
             &grant.client_id,
@@ -99,8 +102,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, grant: &Grant) -> Result<(),
             grant.revoked_at.map(Timestamp::as_micros),
             &json(&grant.proofs),
         ],
-    )
-    .await?;
+    )?;
     event::record(tx, at, entry(Kind::GrantCreated, grant)).await
 }
 

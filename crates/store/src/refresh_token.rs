@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use genkan_db::{Tx, p};
+use genkan_db::{AppendTable, Tx, p};
 
 use crate::grant::{self, Grant};
 use crate::row::Columns;
@@ -93,6 +93,8 @@ pub fn again(presented: &str) -> Secret {
 /// Issues a token in the family of `grant_id`. Let it expire with the grant, because a family ends with its
 /// session.
 ///
+/// It is written before the commit, so the transaction that issues it does not find it.
+///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
@@ -103,11 +105,14 @@ pub async fn issue(
     expires_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), Error> {
-    tx.exec(
-        "INSERT INTO refresh_tokens (token_hash, grant_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)",
+    static TOKENS: AppendTable = AppendTable::new(
+        "INSERT INTO refresh_tokens (token_hash, grant_id, issued_at, expires_at) VALUES",
+        4,
+    );
+    tx.append(
+        &TOKENS,
         p![hash, grant_id, now.as_micros(), expires_at.as_micros()],
-    )
-    .await?;
+    )?;
     Ok(())
 }
 

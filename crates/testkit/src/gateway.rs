@@ -13,13 +13,12 @@ use genkan::outbound::Outbound;
 use genkan::server::Server;
 use genkan::web::tls;
 use genkan::{dev_ca, server};
-use genkan_db::testing::{self, Scratch};
+use genkan_db::testing::Scratch;
 use genkan_db::{Db, Engine, Tx, WorkDone};
 use genkan_protocol::Timestamp;
 use genkan_protocol::jose::Algorithm;
 use genkan_store::environment::{self, Environment, Kind};
 use genkan_store::signing_key::{self, Schedule};
-use genkan_store::user_attribute::{self, Datatype, UserAttribute};
 use genkan_store::{Error, MIGRATIONS, Page, Stamp, event, janitor, login_trace, role};
 use genkan_web::listener::{Limits, Listener, Tls, TlsPolicy, install_crypto_provider};
 use http::Method;
@@ -435,25 +434,6 @@ impl Gateway {
         .await;
     }
 
-    /// Registers a custom attribute of users.
-    pub async fn register_attribute(&self, key: &str, change: impl FnOnce(&mut UserAttribute)) {
-        let at = self.at();
-        let mut attribute = UserAttribute {
-            key: key.to_owned(),
-            label: key.to_owned(),
-            datatype: Datatype::String,
-            enabled: true,
-            required: false,
-            oidc_claim: None,
-            saml_attribute: None,
-            created_at: at.now,
-            updated_at: at.now,
-        };
-        change(&mut attribute);
-        self.tx(async |tx| user_attribute::insert(tx, at, &attribute).await)
-            .await;
-    }
-
     /// Runs the janitor now.
     pub async fn sweep(&self) {
         let app = self.app();
@@ -510,27 +490,4 @@ impl IdentityProvider {
     pub async fn start(gateway: &Gateway) -> Self {
         Self::beside(&gateway.world).await
     }
-}
-
-/// Runs `test` on a fresh gateway on each engine that can be tested here.
-///
-/// # Panics
-///
-/// If `test` does. The engine is printed before.
-pub async fn on_each_engine(test: impl AsyncFn(&Gateway)) {
-    on_each_engine_of(Gateway::setup, test).await;
-}
-
-/// As [`on_each_engine`], with a setup.
-///
-/// # Panics
-///
-/// If `test` does.
-pub async fn on_each_engine_of(setup: impl Fn() -> Setup, test: impl AsyncFn(&Gateway)) {
-    testing::on_each(Scratch::each_with(MIGRATIONS).await, async |scratch| {
-        let gateway = setup().start_on(scratch).await;
-        test(&gateway).await;
-        gateway.stop().await;
-    })
-    .await;
 }

@@ -18,9 +18,11 @@
 //! Everything panics instead of returning an error, because only tests call it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod attribute;
 mod browser;
 mod client;
 mod clock;
+mod engines;
 mod gateway;
 mod html;
 mod identity_provider;
@@ -41,7 +43,8 @@ pub use browser::cookies::{Cookie, CookieJar, SameSite};
 pub use browser::{Arrival, Browser, Callback, Page};
 pub use client::ClientBuilder;
 pub use clock::{BEGINNING, Clock};
-pub use gateway::{Gateway, Setup, on_each_engine, on_each_engine_of};
+pub use engines::{on_each_engine, on_each_engine_of};
+pub use gateway::{Gateway, Setup};
 pub use html::{Field, Form, Html};
 pub use identity_provider::{Canned, IdentityProvider, Recorded};
 pub use keys::{INSTANCE_KEY, Key, instance_key};

@@ -10,7 +10,7 @@ use genkan_contract::scalekit::v1::user_attributes::{
     ListUserAttributesResponse, SsoUserAdditionInfo, UpdateUserAttributeRequest, UpdateUserAttributeResponse,
     UserAttributeCategory, UserAttributeDatatype,
 };
-use genkan_store::user_attribute::{self, Datatype, DeletionOutcome, UserAttribute};
+use genkan_store::user_attribute::{self, Datatype, DeletionOutcome, UserAttribute, name_in_mapping};
 use tonic::{Request, Response};
 
 use crate::{Answer, Api, Call, Error};
@@ -35,9 +35,10 @@ fn datatype(number: i32) -> Result<Datatype, Error> {
         Ok(UserAttributeDatatype::Bool) => Ok(Datatype::Bool),
         Ok(UserAttributeDatatype::Array) => Ok(Datatype::Array),
         Ok(UserAttributeDatatype::Object) => Ok(Datatype::Object),
-        Ok(UserAttributeDatatype::UnspecifiedDatatype) | Err(_) => {
-            Err(Error::invalid("user_attribute.datatype", "is none of the types"))
-        }
+        Ok(UserAttributeDatatype::UnspecifiedDatatype) | Err(_) => Err(Error::invalid(
+            "user_attribute.datatype",
+            "is none of the types: write STRING, NUMBER, BOOL, ARRAY or OBJECT",
+        )),
     }
 }
 
@@ -152,7 +153,9 @@ impl UserAttributeService for Api {
                 DeletionOutcome::Mapped(connections) => {
                     let ids: Vec<_> = connections.iter().map(ToString::to_string).collect();
                     Err(Error::precondition(format!(
-                        "the attribute cannot be deleted while connections map it: {}",
+                        "the attribute cannot be deleted while connections map it: take {} out of their \
+                         attribute_mapping first: {}",
+                        name_in_mapping(&message.key),
                         ids.join(", ")
                     )))
                 }

@@ -206,6 +206,7 @@ async fn what_cannot_be_registered_is_refused() {
         let status = attributes.create(one_more).await.unwrap_err();
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert!(status.message().contains("20 attributes"), "{status:?}");
+        assert!(status.message().contains("delete one first"), "{status:?}");
     })
     .await;
 }
@@ -247,7 +248,11 @@ async fn a_connection_maps_what_is_registered_and_holds_it() {
         );
         let held = rest(&harness, "DELETE", &format!("{PATH}/department"), &Value::Null).await;
         let sentence = held.refused(400, 9, "FAILED_PRECONDITION");
-        assert!(sentence.contains(&id), "{sentence}");
+        assert!(
+            sentence.contains(&id)
+                && sentence.contains("take custom.department out of their attribute_mapping"),
+            "{sentence}"
+        );
         // The other changes of a connection do not ask again.
         let connection_id = ConnectionId::parse(&id).unwrap();
         let found = harness

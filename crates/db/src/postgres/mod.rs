@@ -17,7 +17,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::migrate::AppliedMigration;
 use crate::statement::postgres::{
-    self as statement, Begin, COMMIT_LIMIT, Commit, SILENT, Server, Transaction,
+    self as statement, COMMIT_LIMIT, Commit, SILENT, STANDBY, Server, Transaction,
 };
 use crate::statement::{Access, Fate};
 use crate::tx::poll;
@@ -40,8 +40,6 @@ const PATIENCE: u32 = 1;
 /// How long one check of the server may take, and how long checks are repeated.
 const PING_LIMIT: Duration = Duration::from_secs(5);
 const PING_AGAIN_FOR: Duration = Duration::from_millis(500);
-
-const STANDBY: &str = "it is a standby, or set to take no writes";
 
 /// A PostgreSQL database.
 pub(crate) struct Postgres {
@@ -194,59 +192,45 @@ impl Postgres {
             Access::Read => None,
         };
         let client = self.connections.get(RetryPolicy::Again, deadline).await?;
-        let begun = Transaction::begin(client, self.connections.session(), access, turn).await;
-        let transaction = match begun {
-            Ok(transaction) => transaction,
-            Err(failure) => return Ok(not_begun(failure)?),
-        };
-        let mut tx = Tx::postgres(&transaction, access, &self.work);
+        let mut transaction = Transaction::new(client, self.connections.session(), access, turn);
+        let mut tx = Tx::postgres(&mut transaction, access, &self.work);
         let result = {
             let mut future = pin!(f(&mut tx));
             poll_fn(|context| poll(future.as_mut(), context)).await
         };
-        let result = match result {
-            Ok(value) if tx.fate() == Fate::Open => tx.flush().await.map(|()| value).map_err(E::from),
-            result => result,
-        };
-        match (tx.fate(), result) {
+        let (fate, why, last_rows) = tx.ends();
+        match (fate, result) {
             (Fate::Rerun, _) => Ok(Attempt::Rerun(Reason::Conflict)),
             (Fate::Elsewhere, _) => {
-                let why = tx.why();
-                transaction.discard();
+                transaction.close();
                 Ok(Attempt::Rerun(Reason::Connection(why)))
             }
             (Fate::Doomed, Ok(_)) => Err(Error::Aborted.into()),
             (Fate::Open | Fate::Doomed, Err(error)) => {
-                transaction.rollback().await;
+                transaction.roll_back().await;
                 Err(error)
             }
             // There is nothing to commit. The ROLLBACK that the drop sends costs no round trip.
-            (Fate::Open, Ok(value)) if access == Access::Read => Ok(Attempt::WorkDone(value)),
-            (Fate::Open, Ok(value)) => match transaction.commit().await {
-                Commit::Answered(Ok(())) => Ok(Attempt::WorkDone(value)),
-                Commit::Answered(Err(error)) => Ok(not_committed(&error)?),
-                Commit::Hangs => Err(Error::UnknownOutcome(format!(
-                    "the server did not confirm it within {} seconds: see whether its synchronous standby is there",
-                    COMMIT_LIMIT.as_secs()
-                ))
-                .into()),
-            },
+            (Fate::Open, Ok(value)) if access == Access::Read && last_rows.is_empty() => {
+                Ok(Attempt::WorkDone(value))
+            }
+            (Fate::Open, Ok(value)) => {
+                match statement::commit(transaction, &self.work, &last_rows).await {
+                    Commit::Answered(Ok(())) => Ok(Attempt::WorkDone(value)),
+                    Commit::Answered(Err(error)) => Ok(not_committed(&error)?),
+                    Commit::Refused(Fate::Rerun, _) => Ok(Attempt::Rerun(Reason::Conflict)),
+                    Commit::Refused(Fate::Elsewhere, error) => {
+                        Ok(Attempt::Rerun(Reason::Connection(error.to_string())))
+                    }
+                    Commit::Refused(Fate::Open | Fate::Doomed, error) => Err(error.into()),
+                    Commit::Hangs => Err(Error::UnknownOutcome(format!(
+                        "the server did not confirm it within {} seconds: see whether its synchronous standby is there",
+                        COMMIT_LIMIT.as_secs()
+                    ))
+                    .into()),
+                }
+            }
         }
-    }
-}
-
-/// Nothing was done yet, so after a lost connection it can run again.
-fn not_begun<T>(failure: Begin) -> Result<Attempt<T>, Error> {
-    let error = match failure {
-        Begin::Silent => return Ok(Attempt::Rerun(Reason::Connection(SILENT.to_owned()))),
-        Begin::Refused(error) => error,
-    };
-    match error.as_db_error() {
-        _ if statement::is_lost(&error) => Ok(Attempt::Rerun(Reason::Connection(statement::chain(&error)))),
-        Some(refusal) if statement::is_of_standby(refusal) => {
-            Ok(Attempt::Rerun(Reason::Connection(STANDBY.to_owned())))
-        }
-        _ => Err(statement::error(&error)),
     }
 }
 

@@ -1,25 +1,28 @@
 //! One statement on one connection to PostgreSQL.
 
+mod commit;
 mod pooler;
 mod session;
 mod transaction;
 
 use std::error::Error as StdError;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use tokio::time::timeout;
-use tokio_postgres::RowStream;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{RowStream, Statement};
 
 use super::Fate;
 use crate::{Error, Many, Row, Value};
 
+pub(crate) use commit::{Commit, commit};
 pub(crate) use session::{Pooler, Server, Session};
-pub(crate) use transaction::{Begin, COMMIT_LIMIT, Commit, Transaction, Turn};
+pub(crate) use transaction::{COMMIT_LIMIT, Transaction, Turn};
 
 /// A result, or what the failure means for the transaction.
 type StatementResult<T> = Result<T, (Fate, Error)>;
@@ -27,64 +30,80 @@ type StatementResult<T> = Result<T, (Fate, Error)>;
 /// The reason in the error if a server does not answer.
 pub(crate) const SILENT: &str = "it did not answer in time";
 
+/// The reason in the error if a server takes no writes.
+pub(crate) const STANDBY: &str = "it is a standby, or set to take no writes";
+
 /// How long to wait for an answer. A working server ends a statement after ten seconds by itself.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 pub(crate) async fn opt(
-    transaction: &Transaction,
+    transaction: &mut Transaction,
     sql: &'static str,
     params: &[Value<'_>],
 ) -> StatementResult<Option<Row>> {
-    bounded(read_first(transaction, sql, params)).await
-}
-
-async fn read_first(
-    transaction: &Transaction,
-    sql: &'static str,
-    params: &[Value<'_>],
-) -> StatementResult<Option<Row>> {
-    let mut rows = pin!(run(transaction, sql, params).await?);
-    let mut first = None;
-    // Read to the end, because an error may follow the first row. But never read beyond it: the driver
-    // reports a second end as a closed connection.
-    while let Some(row) = next(transaction, &mut rows).await? {
-        first.get_or_insert(row);
-    }
-    Ok(first)
+    within(transaction, sql, async |transaction| {
+        let mut rows = pin!(run(transaction, sql, params).await?);
+        let mut first = None;
+        // Read to the end, because an error may follow the first row. But never read beyond it: the driver
+        // reports a second end as a closed connection.
+        while let Some(row) = next(transaction, &mut rows).await? {
+            first.get_or_insert(row);
+        }
+        Ok(first)
+    })
+    .await
 }
 
 pub(crate) async fn all<P: ToSql + Sync>(
-    transaction: &Transaction,
+    transaction: &mut Transaction,
     sql: &'static str,
     params: &[P],
 ) -> StatementResult<Vec<Row>> {
-    bounded(read_all(transaction, sql, params)).await
-}
-
-async fn read_all<P: ToSql + Sync>(
-    transaction: &Transaction,
-    sql: &'static str,
-    params: &[P],
-) -> StatementResult<Vec<Row>> {
-    let mut rows = pin!(run(transaction, sql, params).await?);
-    let mut all = Vec::new();
-    while let Some(row) = next(transaction, &mut rows).await? {
-        all.push(row);
-    }
-    Ok(all)
+    within(transaction, sql, async |transaction| {
+        let mut rows = pin!(run(transaction, sql, params).await?);
+        let mut all = Vec::new();
+        while let Some(row) = next(transaction, &mut rows).await? {
+            all.push(row);
+        }
+        Ok(all)
+    })
+    .await
 }
 
 pub(crate) async fn exec<P: ToSql + Sync>(
-    transaction: &Transaction,
+    transaction: &mut Transaction,
     sql: &'static str,
     params: &[P],
 ) -> StatementResult<u64> {
-    bounded(async {
-        let mut rows = pin!(run(transaction, sql, params).await?);
-        while next(transaction, &mut rows).await?.is_some() {}
-        Ok(rows.rows_affected().unwrap_or_default())
+    within(transaction, sql, async |transaction| {
+        let prepared = prepare(transaction, sql, params.len()).await?;
+        let counted = count_rows(transaction, &prepared, params).await;
+        counted.map_err(|error| failed(transaction, &error))
     })
     .await
+}
+
+/// Runs a statement within its transaction, which may have to begin first.
+async fn within<T>(
+    transaction: &mut Transaction,
+    sql: &'static str,
+    statement: impl AsyncFnOnce(&Transaction) -> StatementResult<T>,
+) -> StatementResult<T> {
+    if transaction.is_begun() {
+        return bounded(statement(transaction)).await;
+    }
+    if changes_nothing(sql) {
+        return transaction
+            .begin_with(async |transaction| bounded(statement(transaction)).await)
+            .await;
+    }
+    transaction.begin().await?;
+    bounded(statement(transaction)).await
+}
+
+/// Whether a statement can do no harm outside of its transaction.
+fn changes_nothing(sql: &str) -> bool {
+    sql.trim_start().starts_with("SELECT ")
 }
 
 /// A frozen server answers nothing, but keeps its connections.
@@ -114,31 +133,71 @@ pub(crate) fn arrays<'v>(many: &Many, values: &[Value<'v>]) -> Vec<Vec<Value<'v>
     (0..many.columns()).map(column).collect()
 }
 
+/// A statement that the server knows, or whose types it has told.
+enum Prepared {
+    Named(Statement),
+    /// Behind a pooler.
+    Unnamed(&'static str, Arc<[Type]>),
+}
+
 async fn run<P: ToSql + Sync>(
     transaction: &Transaction,
     sql: &'static str,
     params: &[P],
 ) -> StatementResult<RowStream> {
-    let client = transaction.client();
-    let rows = if transaction.session.is_pooled() {
-        let types = types(transaction, sql).await?;
-        count(sql, types.len(), params.len())?;
-        let typed = params.iter().zip(types.iter().cloned());
-        client.query_typed_raw(sql, typed).await
-    } else {
-        let prepared = client.prepare_cached(sql).await;
-        let statement = prepared.map_err(|error| failed(transaction, &error))?;
-        count(sql, statement.params().len(), params.len())?;
-        client.query_raw(&statement, params.iter()).await
-    };
+    let prepared = prepare(transaction, sql, params.len()).await?;
+    let rows = start(transaction, &prepared, params).await;
     rows.map_err(|error| failed(transaction, &error))
+}
+
+/// Gets a statement ready for this many parameters. The server is asked only if it has not been before.
+async fn prepare(transaction: &Transaction, sql: &'static str, given: usize) -> StatementResult<Prepared> {
+    let prepared = if transaction.session.is_pooled() {
+        Prepared::Unnamed(sql, types(transaction, sql).await?)
+    } else {
+        let prepared = transaction.client().prepare_cached(sql).await;
+        Prepared::Named(prepared.map_err(|error| failed(transaction, &error))?)
+    };
+    let used = match &prepared {
+        Prepared::Named(statement) => statement.params().len(),
+        Prepared::Unnamed(_, types) => types.len(),
+    };
+    count(sql, used, given)?;
+    Ok(prepared)
+}
+
+/// Sends a statement at the first poll, and waits until the server runs it.
+async fn start<P: ToSql + Sync>(
+    transaction: &Transaction,
+    prepared: &Prepared,
+    params: &[P],
+) -> Result<RowStream, tokio_postgres::Error> {
+    let client = transaction.client();
+    match prepared {
+        Prepared::Named(statement) => client.query_raw(statement, params.iter()).await,
+        Prepared::Unnamed(sql, types) => {
+            let typed = params.iter().zip(types.iter().cloned());
+            client.query_typed_raw(sql, typed).await
+        }
+    }
+}
+
+/// Runs a statement and counts the rows that it changed.
+async fn count_rows<P: ToSql + Sync>(
+    transaction: &Transaction,
+    prepared: &Prepared,
+    params: &[P],
+) -> Result<u64, tokio_postgres::Error> {
+    let mut rows = pin!(start(transaction, prepared, params).await?);
+    while rows.try_next().await?.is_some() {}
+    Ok(rows.rows_affected().unwrap_or_default())
 }
 
 /// The types of the parameters. The server is asked once.
 ///
 /// For the question, its statement has a name. The name is used within this transaction, so in one server
 /// process, and is dropped at once.
-async fn types(transaction: &Transaction, sql: &'static str) -> StatementResult<std::sync::Arc<[Type]>> {
+async fn types(transaction: &Transaction, sql: &'static str) -> StatementResult<Arc<[Type]>> {
     let types = transaction.session.types();
     if let Some(known) = types.get(sql) {
         return Ok(known);
@@ -209,8 +268,18 @@ fn failed(transaction: &Transaction, failure: &tokio_postgres::Error) -> (Fate, 
     (fate, error(failure))
 }
 
+/// What it means if a transaction did not begin. Nothing was done yet, so after a lost connection it can run
+/// again.
+fn not_begun(failure: &tokio_postgres::Error) -> (Fate, Error) {
+    match failure.as_db_error() {
+        _ if is_lost(failure) => (Fate::Elsewhere, error(failure)),
+        Some(refusal) if is_of_standby(refusal) => (Fate::Elsewhere, Error::Database(STANDBY.to_owned())),
+        _ => (Fate::Doomed, error(failure)),
+    }
+}
+
 /// Whether the server is a standby: it refuses to begin a serializable transaction.
-pub(crate) fn is_of_standby(refusal: &DbError) -> bool {
+fn is_of_standby(refusal: &DbError) -> bool {
     matches!(
         *refusal.code(),
         SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::FEATURE_NOT_SUPPORTED

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use genkan_db::testing::Scratch;
-use genkan_db::{Db, Error, p};
+use genkan_db::{AppendTable, Db, Error, p};
 use tokio::time::timeout;
 
 use crate::{INSERT, count, locked, with_items};
+
+static ITEMS: AppendTable = AppendTable::new("INSERT INTO items (id, amount, flag) VALUES", 3);
 
 const SOON: Duration = Duration::from_millis(50);
 
@@ -71,6 +73,11 @@ async fn callers_that_vanish_at_any_moment_leave_whole_transactions() {
                 let (one, two) = (format!("{index}-1"), format!("{index}-2"));
                 db.tx(async |tx| {
                     tx.exec(INSERT, p![&one, None::<&str>]).await?;
+                    // Every other second row goes with the COMMIT.
+                    if index % 4 < 2 {
+                        tx.append(&ITEMS, p![&two, 1_i64, true])?;
+                        return Ok(1);
+                    }
                     tx.exec(INSERT, p![&two, None::<&str>]).await
                 })
                 .await

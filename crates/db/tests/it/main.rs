@@ -8,6 +8,7 @@ mod durability;
 mod failover;
 mod foreign_await;
 mod group_commit;
+mod last_rows;
 mod migration;
 mod pooler;
 mod postgres;

@@ -20,7 +20,7 @@ pub(crate) async fn loopback(scratch: &Scratch) -> String {
 }
 
 /// Ends all connections of a scratch database except its own.
-async fn break_connections(scratch: &Scratch) {
+pub(crate) async fn break_connections(scratch: &Scratch) {
     let db = scratch.connect().await;
     let sql = "SELECT CAST(COUNT(pg_terminate_backend(pid)) AS BIGINT) FROM pg_stat_activity
                WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()";

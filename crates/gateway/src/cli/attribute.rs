@@ -25,7 +25,7 @@ from the claim or SAML attribute that its --attribute custom.KEY=NAME names, or
 else from the one that is named here. At each sign-in through the company of a
 person, the value becomes that of the user. ID tokens and userinfo have it
 under its key, in its type, for the scope profile. A value of another type or
-of more than 256 characters is left out; `genkan trace show` says so.";
+of more than 256 characters is left out; `genkan connection test` says so.";
 
 /// Custom attributes of users: read from identity providers, and part of tokens
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub(super) struct AttributeArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Register an attribute; there can be 20
+    /// Register an attribute, at most 20
     Create {
         /// The name in tokens and at users: 3 to 25 letters, digits, - and _; it cannot be changed
         #[arg(value_parser = parse_key)]
@@ -74,10 +74,10 @@ struct SettingsArgs {
     /// The name for people: the key unless you choose
     #[arg(long)]
     label: Option<String>,
-    /// The type in tokens: string (unless you choose), number, bool, array or object
+    /// The type in tokens: string, number, bool, array or object; string unless you choose
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
     datatype: Option<Datatype>,
-    /// Whether it is read at sign-in and is in tokens; so unless you choose
+    /// Whether sign-ins read it and tokens contain it: on unless you choose
     #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new())]
     enabled: Option<bool>,
     /// Whether people without it are refused, at every connection of every organization
@@ -93,6 +93,22 @@ struct SettingsArgs {
 }
 
 impl SettingsArgs {
+    fn is_empty(&self) -> bool {
+        let Self {
+            label,
+            datatype,
+            enabled,
+            required,
+            oidc_claim,
+            saml_attribute,
+        } = self;
+        let texts = [label, oidc_claim, saml_attribute];
+        let switches = [enabled, required];
+        texts.iter().all(|text| text.is_none())
+            && switches.iter().all(|switch| switch.is_none())
+            && datatype.is_none()
+    }
+
     fn apply(&self, attribute: &mut UserAttribute) {
         let Self {
             label,
@@ -264,6 +280,10 @@ async fn update(
     instance: &Instance,
     context: &mut Context,
 ) -> Result<(), Failure> {
+    if settings.is_empty() {
+        return Err(Failure::usage("There is nothing to change.")
+            .remedy("Name at least one of the options; `genkan attribute update --help` lists them."));
+    }
     let mut attribute = find(instance, key).await?;
     settings.apply(&mut attribute);
     let at = instance.stamp();

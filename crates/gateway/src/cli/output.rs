@@ -148,6 +148,17 @@ fn printable(text: &str) -> String {
     text.chars().map(replace).collect()
 }
 
+/// `text` with line feeds and tabs, and without any other control character and without letters that nobody sees, for
+/// text of many lines from a stranger.
+pub(super) fn printable_lines(text: &str) -> String {
+    let visible = |letter: char| match letter {
+        '\n' | '\t' => letter,
+        letter if letter.is_control() || name::is_invisible(letter) => char::REPLACEMENT_CHARACTER,
+        letter => letter,
+    };
+    text.chars().map(visible).collect()
+}
+
 /// A time for scripts and people: `2026-11-22T08:15:00Z`.
 pub(super) fn time(moment: Timestamp) -> String {
     let moment = jiff::Timestamp::from_second(moment.as_secs());

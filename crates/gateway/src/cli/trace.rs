@@ -1,7 +1,6 @@
 //! `genkan trace list|show`
 
 use clap::{Args, Subcommand};
-use genkan_protocol::name;
 use genkan_protocol::trace::{Check, CheckOutcome};
 use genkan_store::login_message::{self, LoginMessage};
 use genkan_store::login_trace::{self, LoginTrace};
@@ -9,7 +8,7 @@ use genkan_store::{Error, TraceId};
 use serde::Serialize;
 
 use super::instance::{Instance, PageArgs, parse_id};
-use super::output::{details, table, time};
+use super::output::{details, printable_lines, table, time};
 use super::which;
 use super::{Context, Failure};
 
@@ -96,7 +95,7 @@ impl TraceView<'_> {
             ("Application", optional(&self.client_id)),
         ]);
         let message = |what: &str, text: &Option<String>| match text {
-            Some(text) => format!("\n{what}:\n{text}\n"),
+            Some(text) => format!("\n{what}:\n{}", quoted(text)),
             None => String::new(),
         };
         let LoginMessage { request, answer } = &self.messages;
@@ -109,20 +108,15 @@ impl TraceView<'_> {
     }
 }
 
-/// The message, with line feeds and tabs, and without any other control character and without letters that nobody
-/// sees. It is a stranger's, and the terminal must not obey it. JSON does not escape the control characters
-/// beyond ASCII.
-fn printable(message: &str) -> String {
-    let visible = |letter: char| match letter {
-        '\n' | '\t' => letter,
-        letter if letter.is_control() || name::is_invisible(letter) => char::REPLACEMENT_CHARACTER,
-        letter => letter,
-    };
-    message.chars().map(visible).collect()
+/// Each line begins with a bar, because a stranger may write lines that look like ours.
+fn quoted(message: &str) -> String {
+    message.lines().map(|line| format!("| {line}\n")).collect()
 }
 
+/// The messages are a stranger's, and the terminal must not obey them. JSON does not escape the control characters
+/// beyond ASCII.
 fn printable_messages(messages: LoginMessage) -> LoginMessage {
-    let printable = |text: Option<String>| text.as_deref().map(printable);
+    let printable = |text: Option<String>| text.as_deref().map(printable_lines);
     LoginMessage {
         request: printable(messages.request),
         answer: printable(messages.answer),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use genkan_protocol::Trace;
 use genkan_store::connection::{AttributeSource, Connection};
-use genkan_store::user_attribute::{Datatype, Unfit, read_value};
+use genkan_store::user_attribute::{Datatype, MAX_VALUE, Unfit, read_value};
 use serde_json::Value;
 
 use super::SignInFailure;
@@ -22,17 +22,15 @@ pub(super) struct Vocabulary {
     pub(super) word: &'static str,
     pub(super) missing: Cause,
     pub(super) malformed: Cause,
-    /// A part of the answer could not be read.
-    pub(super) unread: Cause,
 }
 
 /// What a provider sent under one name.
 #[derive(Debug)]
-pub(super) enum Sent {
+pub(super) enum ProviderValue {
     Value(Value),
     Absent,
-    /// It could not be asked, so nobody knows.
-    Unknown,
+    /// A part of the answer could not be read, so nobody knows. The cause is that of a sign-in that needs it.
+    Unknown(Cause),
 }
 
 /// A required attribute has no value.
@@ -49,8 +47,8 @@ pub struct MissingAttribute {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lack {
     Absent,
-    /// The provider's userinfo endpoint was not readable.
-    Unread,
+    /// See [`ProviderValue::Unknown`].
+    Unread(Cause),
     Unfit(Unfit),
 }
 
@@ -61,7 +59,7 @@ enum Lack {
 /// The first required attribute without a value.
 pub(super) fn read<'a>(
     sources: impl Iterator<Item = AttributeSource<'a>>,
-    find: impl Fn(&str) -> Sent,
+    find: impl Fn(&str) -> ProviderValue,
     (word, trace): (&str, &mut Trace),
 ) -> Result<CustomAttributes, MissingAttribute> {
     let mut attributes = CustomAttributes::new();
@@ -81,9 +79,9 @@ pub(super) fn read<'a>(
         };
         let check = format!("Attribute {}", attribute.key);
         let lack = match find(name) {
-            Sent::Unknown => Lack::Unread,
-            Sent::Absent => Lack::Absent,
-            Sent::Value(value) => match read_value(attribute.datatype, &value) {
+            ProviderValue::Unknown(cause) => Lack::Unread(cause),
+            ProviderValue::Absent => Lack::Absent,
+            ProviderValue::Value(value) => match read_value(attribute.datatype, &value) {
                 Ok(Some(text)) => {
                     trace.pass(&check, format!("in the {word} {name}"));
                     attributes.insert(attribute.key.clone(), Some(text));
@@ -97,7 +95,7 @@ pub(super) fn read<'a>(
             return Err(lacks(lack));
         }
         match lack {
-            Lack::Unread => {
+            Lack::Unread(_) => {
                 let note = format!(
                     "stays as it was: the {word} {name} is not in the ID token, and userinfo is unread"
                 );
@@ -137,7 +135,9 @@ pub(super) fn failure(
     let received = match (source, lack) {
         (None, _) => format!("none is named; {word}s: {received}"),
         (Some(_), Lack::Absent) => format!("not there; {word}s: {received}"),
-        (Some(_), Lack::Unread) => format!("userinfo could not be read; {word}s of the ID token: {received}"),
+        (Some(_), Lack::Unread(_)) => {
+            format!("userinfo could not be read; {word}s of the ID token: {received}")
+        }
         (Some(_), Lack::Unfit(unfit)) => format!("a value that {unfit}"),
     };
     trace.fail(format!("Attribute {key}"), expected, received);
@@ -149,8 +149,8 @@ pub(super) fn failure(
                  it: `genkan connection update CONNECTION --attribute custom.{key}=NAME`."
             ),
         ),
-        (Some(_), Lack::Unread) => (
-            vocabulary.unread,
+        (Some(_), Lack::Unread(cause)) => (
+            *cause,
             format!(
                 "Release the attribute {key} into the ID token, or check that this application may call the provider's \
                  userinfo endpoint."
@@ -164,17 +164,30 @@ pub(super) fn failure(
                  attribute update {key} --required off`."
             ),
         ),
-        (Some(source), Lack::Unfit(_)) => (
-            vocabulary.malformed,
-            format!(
-                "Correct the value of {source} at the provider, or change the type of the attribute: `genkan attribute \
-                 update {key} --type TYPE`."
-            ),
-        ),
+        (Some(source), Lack::Unfit(unfit)) => (vocabulary.malformed, correct(key, source, *unfit)),
     };
     // The contract has one code for the application.
     SignInFailure::new(connection, cause, remedy, trace).named(match lack {
-        Lack::Unread => "user_info_retrieve_failed",
+        Lack::Unread(_) => "user_info_retrieve_failed",
         Lack::Absent | Lack::Unfit(_) => "mandatory_attribute_missing",
     })
+}
+
+/// The remedy for a value that cannot be kept.
+fn correct(key: &str, source: &str, unfit: Unfit) -> String {
+    let other_source = format!(
+        "or name what else carries the attribute: `genkan connection update CONNECTION --attribute custom.{key}=NAME`."
+    );
+    match unfit {
+        Unfit::OtherType(_) => format!(
+            "Correct the value of {source} at the provider, or change the type of the attribute: `genkan attribute \
+             update {key} --type TYPE`."
+        ),
+        Unfit::TooLong => {
+            format!("Shorten the value of {source} to {MAX_VALUE} characters at the provider, {other_source}")
+        }
+        Unfit::NotPlain => format!(
+            "Remove the control characters from the value of {source} at the provider, {other_source}"
+        ),
+    }
 }

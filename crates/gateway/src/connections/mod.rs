@@ -248,11 +248,12 @@ pub async fn reach(app: &App, connection: &Connection) -> Result<(), Unreachable
     }
 }
 
-/// Our attribute for a claim of the provider, for people who look at the claims.
-pub fn becomes(connection: &Connection, name: &str) -> Option<&'static str> {
+/// Our attribute for a claim of the provider, for people who look at the claims. `attributes` are the registered
+/// ones.
+pub fn becomes(connection: &Connection, attributes: &[UserAttribute], name: &str) -> Option<&'static str> {
     match &connection.settings.protocol {
-        Protocol::Oidc(settings) => oidc::mapping(connection, settings, &[]).becomes(name),
-        Protocol::Saml(_) => saml::mapping(connection, &[]).becomes(name),
+        Protocol::Oidc(settings) => oidc::mapping(connection, settings, attributes).becomes(name),
+        Protocol::Saml(_) => saml::mapping(connection, attributes).becomes(name),
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) const fn at_rule(cause: RuleCause) -> &'static str {
         RuleCause::EmailDomainNotProved => {
             "The person belongs to another organization too, or has proved the mailbox without agreeing to belong \
              to this one. So it does not suffice that somebody has entered the domain. \
-             `genkan domain verify DOMAIN --organization ORG` shows the TXT record that proves it and looks for it; \
+             `genkan domain verify DOMAIN --organization ORGANIZATION` shows the TXT record that proves it and looks for it; \
              with --as-operator you answer for it yourself."
         }
         RuleCause::SubjectChanged => {

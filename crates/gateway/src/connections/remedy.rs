@@ -71,7 +71,8 @@ const fn of_saml(cause: saml::Cause) -> Option<&'static str> {
             "`genkan connection update CONNECTION --saml-signed either` accepts a signature of either part."
         }
         C::AlgorithmNotAllowed => {
-            "`genkan connection update CONNECTION --saml-allow-sha1` accepts SHA-1 for the time until then."
+            "`genkan connection update CONNECTION --saml-allow-sha1` accepts SHA-1 until the provider can sign \
+             with SHA-256."
         }
         C::EncryptionExpected => "`genkan connection update CONNECTION --saml-encrypted off` demands none.",
         C::DecryptionNotAllowed => "`genkan connection update CONNECTION --saml-allow-cbc` allows AES-CBC.",
@@ -102,7 +103,8 @@ const INCOMPLETE: &str = "`genkan connection update CONNECTION` enters it; --hel
 const fn of_rule(cause: RuleCause) -> Option<&'static str> {
     Some(match cause {
         RuleCause::EmailNotVerified => {
-            "`genkan connection update CONNECTION --trust-unverified-email` lets it."
+            "`genkan connection update CONNECTION --trust-unverified-email` accepts addresses that the provider has not \
+             verified."
         }
         RuleCause::UserNotProvisioned => {
             "`genkan user invite ADDRESS --organization ORGANIZATION` invites them, \

@@ -13,6 +13,7 @@ use crate::connections::saml::keys::Keeper;
 use crate::failure::{Failure, chain, database_failed};
 use crate::simulator::saml::{self, EncryptionCertificates};
 use crate::simulator::{PATH, Simulator};
+use crate::web::error::PageError;
 
 /// The certificate that a connection shows in its metadata, read without the detour.
 pub fn encryption_certificates(app: &App) -> EncryptionCertificates {
@@ -23,14 +24,17 @@ pub fn encryption_certificates(app: &App) -> EncryptionCertificates {
     })
 }
 
-async fn encryption_certificate(app: &App, connection_id: &str) -> Option<Vec<u8>> {
-    let id = ConnectionId::parse(connection_id).ok()?;
-    let found = app.db().read(async |tx| connection::find(tx, &id).await).await;
-    let connection = found.ok()??;
-    connection.settings.as_saml()?;
-    let keys = Keeper::of(app).keys(&connection).await.ok()?;
+async fn encryption_certificate(app: &App, connection_id: &str) -> Result<Option<Vec<u8>>, PageError> {
+    let Ok(id) = ConnectionId::parse(connection_id) else {
+        return Ok(None);
+    };
+    let found = app.db().read(async |tx| connection::find(tx, &id).await).await?;
+    let Some(connection) = found.filter(|found| found.settings.as_saml().is_some()) else {
+        return Ok(None);
+    };
+    let keys = Keeper::of(app).keys(&connection).await?;
     let shown = keys.in_metadata(Purpose::Decryption);
-    shown.first().map(|key| key.certificate.clone())
+    Ok(shown.first().map(|key| key.certificate.clone()))
 }
 
 /// Enters the simulator's present key and address into the connections that lead to it. Its key is another one after

@@ -13,6 +13,7 @@ use genkan_store::admission::{self, Refusal};
 use genkan_store::connection::{Connection, Endpoint};
 use genkan_store::interaction::{Interaction, Request};
 use genkan_store::login_message::LoginMessage;
+use genkan_store::user_attribute::UserAttribute;
 use genkan_store::{
     ConnectionId, ConnectionTestId, Error, Secret, SecretHash, TraceId, connection, connection_test,
 };
@@ -246,9 +247,10 @@ async fn conclude(
     let connection = found.ok_or_else(connections::unknown)?;
     let again = Link::parse("Test again", &connection.path(Endpoint::Test));
     let provider = connection.provider.as_str();
-    let claims = identity
-        .as_ref()
-        .map_or_else(Vec::new, |identity| claims(&connection, &identity.attributes));
+    let registered = app.user_attributes().await?;
+    let claims = identity.as_ref().map_or_else(Vec::new, |identity| {
+        claims(&connection, &registered, &identity.attributes)
+    });
     let page = match (&failure, &identity) {
         (Some(failure), _) => {
             let kept = connection_test::TestFailure {
@@ -358,7 +360,11 @@ fn facts(provider: &str, reference: &str) -> Vec<Fact<'static>> {
 }
 
 /// The claims of the provider, each with our attribute for it.
-fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Vec<ClaimRow<'a>> {
+fn claims<'a>(
+    connection: &Connection,
+    registered: &[UserAttribute],
+    attributes: &'a Map<String, Value>,
+) -> Vec<ClaimRow<'a>> {
     attributes
         .iter()
         .map(|(name, value)| ClaimRow {
@@ -366,7 +372,7 @@ fn claims<'a>(connection: &Connection, attributes: &'a Map<String, Value>) -> Ve
             value: value
                 .as_str()
                 .map_or_else(|| value.to_string(), ToOwned::to_owned),
-            becomes: connections::becomes(connection, name),
+            becomes: connections::becomes(connection, registered, name),
         })
         .collect()
 }

@@ -12,13 +12,14 @@ pub mod key;
 mod list;
 mod oidc;
 mod others;
+mod row;
 mod rules;
 mod saml;
 mod service_provider;
 mod settings;
 mod source;
 
-use genkan_db::{Row, Tx, p};
+use genkan_db::{Tx, p};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -41,6 +42,8 @@ pub use list::{
     Filter, ListedConnection, count, enabled_for_organization, list, list_for_organization, search,
 };
 pub use oidc::{OidcChange, OidcSettings, TokenAuthType};
+use row::{COLUMNS, read};
+pub(crate) use row::{columns, read_columns};
 pub use rules::{ConfigurationType, EmailTrust, Mistake, WITHOUT_TLS};
 pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlChange, SamlSettings, SigningOption};
 pub use service_provider::ServiceProvider;
@@ -154,46 +157,6 @@ impl Connection {
         let text = String::from_utf8(std::mem::take(&mut *bytes)).map_err(|_| OpenError)?;
         Ok(Some(Secret::from_presented(text)))
     }
-}
-
-/// The columns of a connection, each after the table's name and a dot, if one is given.
-macro_rules! columns {
-    () => {
-        $crate::connection::columns!("")
-    };
-    ($table:literal) => {
-        $crate::event::shape::columns!($table: "id", "organization_id", "provider", "name", "enabled",
-            "jit_provisioning", "sync_profile", "settings", "client_secret_sealed", "key_id", "ui_button_title",
-            "assigned_domains_only", "created_at", "updated_at")
-    };
-}
-pub(crate) use columns;
-
-/// The number of columns that [`read`] reads.
-const COLUMNS: usize = 14;
-
-fn read(row: &Row) -> Result<Connection, Error> {
-    read_columns(&mut Columns::of(row))
-}
-
-/// Reads what [`columns`] selects.
-pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<Connection, Error> {
-    Ok(Connection {
-        id: columns.id()?,
-        organization_id: columns.optional_id()?,
-        provider: columns.parsed("connections.provider", str::parse)?,
-        name: columns.text()?,
-        enabled: columns.bool()?,
-        jit_provisioning: columns.bool()?,
-        sync_profile: columns.bool()?,
-        settings: columns.json("connections.settings")?,
-        client_secret_sealed: columns.optional_bytes()?,
-        key_id: columns.optional_text()?,
-        ui_button_title: columns.optional_text()?,
-        assigned_domains_only: columns.bool()?,
-        created_at: columns.time()?,
-        updated_at: columns.time()?,
-    })
 }
 
 async fn changed(

@@ -12,7 +12,6 @@ use super::rules::{ConfigurationType, EmailTrust, Mistakes, Rules};
 use super::saml::{SamlChange, SamlSettings};
 use crate::Stamp;
 use crate::row::words;
-use crate::user_attribute::PREFIX;
 
 words! {
     /// The protocol that is spoken.
@@ -53,14 +52,6 @@ pub struct Common {
     /// The administrator's choice. `None`: the settings imply it.
     #[serde(default)]
     pub configuration_type: Option<ConfigurationType>,
-}
-
-impl Common {
-    /// Whether the mapping reads a custom attribute from what the provider calls `theirs`.
-    pub fn is_of_custom(&self, theirs: &str) -> bool {
-        let mut mapping = self.attribute_mapping.iter();
-        mapping.any(|(ours, source)| source == theirs && ours.starts_with(PREFIX))
-    }
 }
 
 /// The settings of one protocol.

@@ -87,10 +87,18 @@ fn read(row: &Row) -> Result<UserAttribute, Error> {
 /// # Errors
 ///
 /// - [`Error::Invalid`] if a value breaks a rule, see [`check`].
-/// - [`conflict::USER_ATTRIBUTE`] and [`conflict::USER_ATTRIBUTES`].
+/// - [`conflict::USER_ATTRIBUTE`] if the key is registered, perhaps in other letters' case.
+/// - [`conflict::USER_ATTRIBUTES`] if there are [`MAX_ATTRIBUTES`].
 pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, attribute: &UserAttribute) -> Result<(), Error> {
     check(attribute, None)?;
-    if find(tx, &attribute.key).await?.is_some() {
+    // A receiver that reads names without regard to case would take one of two such claims for the other.
+    let row = tx
+        .opt(
+            "SELECT key FROM user_attributes WHERE LOWER(key) = $1",
+            p![&attribute.key.to_ascii_lowercase()],
+        )
+        .await?;
+    if row.is_some() {
         return Err(Error::Conflict(conflict::USER_ATTRIBUTE));
     }
     let row = tx.opt("SELECT COUNT(*) FROM user_attributes", p![]).await?;
@@ -235,6 +243,9 @@ async fn connections_that_name(tx: &mut Tx<'_>, key: &str) -> Result<Vec<Connect
 
 /// Whether a mapping names an attribute that is not registered. A name that was in the mapping `before`
 /// stays until it is removed.
+///
+/// At READ COMMITTED an attribute may be deleted after this has found it. Such a name does no harm: sign-ins read
+/// the attributes of the register, and none of them has it.
 pub(crate) async fn names_unknown(
     tx: &mut Tx<'_>,
     mapping: &BTreeMap<String, String>,

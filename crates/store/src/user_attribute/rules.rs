@@ -7,6 +7,7 @@ use crate::mistake::{self, Fault, Mistake};
 
 /// The limit of the contract for keys of custom attributes.
 const KEY_CHARACTERS: std::ops::RangeInclusive<usize> = 3..=25;
+const MIN_LABEL: usize = 3;
 const MAX_LABEL: usize = 250;
 /// The limit of a connection's mapping for the names of providers.
 const MAX_SOURCE: usize = 256;
@@ -25,7 +26,9 @@ pub fn is_key(text: &str) -> bool {
 
 /// Whether tokens have another claim of this name. A provider must not be able to say it.
 pub fn is_reserved(key: &str) -> bool {
-    OWN_CLAIMS.contains(&key) || CustomClaims::is_reserved(key)
+    // Without regard to case, see `CustomClaims::is_reserved`.
+    let is_own = OWN_CLAIMS.iter().any(|own| own.eq_ignore_ascii_case(key));
+    is_own || CustomClaims::is_reserved(key)
 }
 
 /// Checks an attribute before it is written. If one was stored `before`, only changed values are checked.
@@ -46,7 +49,7 @@ pub fn check(attribute: &UserAttribute, before: Option<&UserAttribute>) -> Resul
         }
     }
     if before.is_none_or(|before| before.label != attribute.label) {
-        mistake::title(&attribute.label, MAX_LABEL).map_err(|fault| fault.of("user_attribute.label"))?;
+        check_label(&attribute.label).map_err(|fault| fault.of("user_attribute.label"))?;
     }
     for (field, source, stored) in [
         (
@@ -67,6 +70,15 @@ pub fn check(attribute: &UserAttribute, before: Option<&UserAttribute>) -> Resul
         }
     }
     Ok(())
+}
+
+/// The contract wants at least three characters.
+fn check_label(label: &str) -> Result<(), Fault> {
+    mistake::title(label, MAX_LABEL)?;
+    match label.chars().count() < MIN_LABEL {
+        true => Err(Fault::NotOfForm("label: write at least 3 characters")),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +114,12 @@ mod tests {
             "groups",
             "org_id",
             "custom",
+            "website",
+            // A receiver may read names without regard to case.
+            "Email",
+            "ROLES",
+            "Groups",
+            "CUSTOM",
         ] {
             assert!(is_reserved(key), "{key}");
         }

@@ -25,6 +25,7 @@ mod interaction;
 mod invitation;
 mod isolation;
 mod janitor;
+mod login_message_upgrade;
 mod machine_client;
 mod mail;
 mod member;

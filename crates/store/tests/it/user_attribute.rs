@@ -50,6 +50,11 @@ async fn an_attribute_is_registered_once_and_changed_but_for_its_key() {
             refused(world, &department).await,
             Error::Conflict(conflict::USER_ATTRIBUTE)
         ));
+        // A receiver may read names without regard to case, and would take one for the other.
+        assert!(matches!(
+            refused(world, &attribute("Department")).await,
+            Error::Conflict(conflict::USER_ATTRIBUTE)
+        ));
         let changed = UserAttribute {
             label: "Cost centre".to_owned(),
             datatype: Datatype::Number,
@@ -95,6 +100,13 @@ async fn a_wrong_value_is_refused_by_its_name() {
             ),
             (
                 UserAttribute {
+                    key: "Roles".to_owned(),
+                    ..attribute("department")
+                },
+                "user_attribute.key is no name that is free: tokens have a claim of this name",
+            ),
+            (
+                UserAttribute {
                     key: "cost center".to_owned(),
                     ..attribute("department")
                 },
@@ -106,6 +118,13 @@ async fn a_wrong_value_is_refused_by_its_name() {
                     ..attribute("department")
                 },
                 "user_attribute.label has more than 250 characters",
+            ),
+            (
+                UserAttribute {
+                    label: "No".to_owned(),
+                    ..attribute("department")
+                },
+                "user_attribute.label is no label: write at least 3 characters",
             ),
             (
                 UserAttribute {

@@ -1,4 +1,4 @@
-//! An open transaction. Its commit has a time limit, and it is rolled back if it is dropped.
+//! A transaction. It begins with its first statement, and is rolled back if it is dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use deadpool_postgres::{Client, ClientWrapper};
 use futures_util::FutureExt;
+use futures_util::future::try_join;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::session::Session;
-use crate::statement::Access;
+use super::{SILENT, StatementResult, not_begun};
+use crate::Error;
+use crate::statement::{Access, Fate};
 
 /// How long a COMMIT may take.
 ///
@@ -22,19 +25,6 @@ pub(crate) const COMMIT_LIMIT: Duration = Duration::from_secs(5);
 /// How long the server may take to begin a transaction. A pooler that cannot reach its server is silent for
 /// two minutes.
 const BEGIN_LIMIT: Duration = Duration::from_secs(5);
-
-/// Why no transaction was begun.
-pub(crate) enum Begin {
-    Refused(tokio_postgres::Error),
-    Silent,
-}
-
-/// How a COMMIT ended.
-pub(crate) enum Commit {
-    Answered(Result<(), tokio_postgres::Error>),
-    /// It may still happen.
-    Hangs,
-}
 
 /// A transaction. If it is dropped without a commit, also by a panic or a cancelled caller, it sends
 /// ROLLBACK before anything else uses the connection.
@@ -49,9 +39,13 @@ pub(crate) struct Transaction {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    /// The server has not heard of it.
+    New,
     Open,
     Committing,
     Over,
+    /// The server did not begin it, so the connection is unusable.
+    Failed,
 }
 
 /// The permission to commit. It is returned when the server has answered.
@@ -62,33 +56,23 @@ pub(crate) struct Turn {
 }
 
 impl Transaction {
-    pub(crate) async fn begin(
-        client: Client,
-        session: &Arc<Session>,
-        access: Access,
-        turn: Option<Turn>,
-    ) -> Result<Self, Begin> {
-        // Made before the transaction begins, because the caller may be cancelled in between.
-        let transaction = Self {
+    /// A transaction that begins with its first statement. Nothing is sent before.
+    pub(crate) fn new(client: Client, session: &Arc<Session>, access: Access, turn: Option<Turn>) -> Self {
+        Self {
             client: Some(client),
             session: Arc::clone(session),
             access,
             turn,
-            phase: Phase::Open,
-        };
-        let begin = session.begin(access);
-        let answer = timeout(BEGIN_LIMIT, transaction.client().batch_execute(&begin)).await;
-        let failure = match answer {
-            Ok(Ok(())) => return Ok(transaction),
-            Ok(Err(error)) => Begin::Refused(error),
-            Err(_) => Begin::Silent,
-        };
-        transaction.discard();
-        Err(failure)
+            phase: Phase::New,
+        }
     }
 
     pub(crate) fn is_read(&self) -> bool {
         self.access == Access::Read
+    }
+
+    pub(crate) fn is_begun(&self) -> bool {
+        self.phase != Phase::New
     }
 
     pub(crate) fn client(&self) -> &ClientWrapper {
@@ -97,30 +81,73 @@ impl Transaction {
             .expect("only what ends a transaction takes its connection")
     }
 
-    pub(crate) async fn commit(mut self) -> Commit {
-        self.phase = Phase::Committing;
-        match timeout(COMMIT_LIMIT, self.client().batch_execute("COMMIT")).await {
-            Ok(answer) => {
-                self.phase = Phase::Over;
-                Commit::Answered(answer)
-            }
-            Err(_) => Commit::Hangs,
+    /// Begins it, if that has not been done.
+    pub(super) async fn begin(&mut self) -> StatementResult<()> {
+        if self.is_begun() {
+            return Ok(());
+        }
+        self.begin_with(async |_| Ok(())).await
+    }
+
+    /// Begins it and runs its first statement, in one round trip.
+    ///
+    /// If the server does not begin it, the statement runs outside of a transaction. So it must not change
+    /// anything.
+    pub(super) async fn begin_with<T>(
+        &mut self,
+        statement: impl AsyncFnOnce(&Self) -> StatementResult<T>,
+    ) -> StatementResult<T> {
+        // Before the server answers, because the caller may leave in between.
+        self.phase = Phase::Open;
+        let mut is_begun = false;
+        let begun = async {
+            self.ask_to_begin().await?;
+            is_begun = true;
+            Ok(())
+        };
+        // Each sends at its first poll, and they are polled in this order.
+        let result = try_join(begun, statement(self)).await;
+        if !is_begun {
+            self.close();
+        }
+        result.map(|((), value)| value)
+    }
+
+    async fn ask_to_begin(&self) -> StatementResult<()> {
+        let begin = self.session.begin(self.access);
+        match timeout(BEGIN_LIMIT, self.client().batch_execute(&begin)).await {
+            Ok(answer) => answer.map_err(|failure| not_begun(&failure)),
+            Err(_) => Err((Fate::Elsewhere, Error::Database(SILENT.to_owned()))),
         }
     }
 
+    /// From now on a caller that leaves does not undo it.
+    pub(super) fn commits(&mut self) {
+        self.phase = Phase::Committing;
+    }
+
+    /// The server has answered the COMMIT.
+    pub(super) fn ends(&mut self) {
+        self.phase = Phase::Over;
+    }
+
     /// Waits for the rollback, so that the caller's next statement does not meet its own locks.
-    pub(crate) async fn rollback(mut self) {
-        if self.client().batch_execute("ROLLBACK").await.is_ok() {
-            self.phase = Phase::Over;
+    pub(crate) async fn roll_back(&mut self) {
+        match self.phase {
+            Phase::New | Phase::Over | Phase::Failed => {}
+            Phase::Open | Phase::Committing => {
+                self.phase = Phase::Open;
+                // The server answers in order, so what was sent before is answered, too.
+                if self.client().batch_execute("ROLLBACK").await.is_ok() {
+                    self.phase = Phase::Over;
+                }
+            }
         }
     }
 
     /// Closes the connection, which is unusable.
-    pub(crate) fn discard(mut self) {
-        self.phase = Phase::Over;
-        if let Some(client) = self.client.take() {
-            drop(Client::take(client));
-        }
+    pub(crate) fn close(&mut self) {
+        self.phase = Phase::Failed;
     }
 }
 
@@ -128,7 +155,8 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
         match self.phase {
-            Phase::Over => {}
+            Phase::New | Phase::Over => {}
+            Phase::Failed => drop(Client::take(client)),
             // It is sent at the first poll. Nobody waits for the answer.
             Phase::Open => {
                 let _ = client.batch_execute("ROLLBACK").now_or_never();

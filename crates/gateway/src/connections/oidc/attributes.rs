@@ -11,13 +11,12 @@ use genkan_store::user_attribute::UserAttribute;
 use serde_json::{Map, Value};
 
 use crate::connections::cause::Cause;
-use crate::connections::custom::{self, CustomAttributes, MissingAttribute, Sent, Vocabulary};
+use crate::connections::custom::{self, CustomAttributes, MissingAttribute, ProviderValue, Vocabulary};
 
 pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     word: "claim",
     missing: Cause::Oidc(oidc::Cause::MandatoryAttributeMissing),
     malformed: Cause::Oidc(oidc::Cause::MandatoryAttributeMalformed),
-    unread: Cause::Oidc(oidc::Cause::UserInfoRetrieveFailed),
 };
 
 /// Further groups are cut off, because an access token must fit into a header.
@@ -157,7 +156,7 @@ impl<'a> Mapping<'a> {
             _ if mapped("preferred_username") => "the user name",
             _ if Some(name) == self.settings.groups_from() => "the groups",
             _ if Some(name) == self.settings.roles_claim.as_deref() => "the roles",
-            _ if self.common.is_of_custom(name) => "a custom attribute",
+            _ if self.sources().any(|source| source.name == Some(name)) => "a custom attribute",
             _ => return None,
         })
     }
@@ -184,15 +183,15 @@ impl<'a> Mapping<'a> {
 
     fn custom(self, documents: &Documents, trace: &mut Trace) -> Result<CustomAttributes, MissingAttribute> {
         let find = |claim: &str| match documents.find(claim) {
-            Some(value) => Sent::Value(value.clone()),
+            Some(value) => ProviderValue::Value(value.clone()),
             None if documents
                 .iter()
                 .any(|document| is_kept_elsewhere(document, claim))
                 || matches!(documents.userinfo, Userinfo::Unread) =>
             {
-                Sent::Unknown
+                ProviderValue::Unknown(Cause::Oidc(oidc::Cause::UserInfoRetrieveFailed))
             }
-            None => Sent::Absent,
+            None => ProviderValue::Absent,
         };
         custom::read(self.sources(), find, (VOCABULARY.word, trace))
     }

@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use genkan_protocol::saml::{self, Assertion, NameIdFormat};
 use genkan_protocol::{EmailAddress, EmailAddressError, Trace, name};
 use genkan_store::admission::{Profile, Roles};
-use genkan_store::connection::{Common, Kind, attribute_sources};
+use genkan_store::connection::{AttributeSource, Common, Kind, attribute_sources};
 use genkan_store::user_attribute::UserAttribute;
 use serde_json::{Map, Value};
 
 use crate::connections::cause::Cause;
-use crate::connections::custom::{self, CustomAttributes, MissingAttribute, Sent, Vocabulary};
+use crate::connections::custom::{self, CustomAttributes, MissingAttribute, ProviderValue, Vocabulary};
 
 /// The word with which a connection names the subject's identifier as a source.
 pub(super) const NAME_ID: &str = "NameID";
@@ -176,8 +176,6 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     word: "attribute",
     missing: Cause::Saml(saml::Cause::MandatoryAttributeMissing),
     malformed: Cause::Saml(saml::Cause::MandatoryAttributeMalformed),
-    // An assertion comes whole.
-    unread: Cause::Saml(saml::Cause::MandatoryAttributeMissing),
 };
 
 type Attributes = BTreeMap<String, Vec<String>>;
@@ -208,7 +206,7 @@ impl<'a> Mapping<'a> {
             _ if mapped("preferred_username") => "the user name",
             _ if self.named("groups") == Some(source) => "the groups",
             _ if self.named("roles") == Some(source) => "the roles",
-            _ if self.common.is_of_custom(source) => "a custom attribute",
+            _ if self.custom_sources().any(|custom| custom.name == Some(source)) => "a custom attribute",
             NAME_ID => "the subject",
             _ => return None,
         })
@@ -255,11 +253,16 @@ impl<'a> Mapping<'a> {
 
     fn custom(self, assertion: &Assertion, trace: &mut Trace) -> Result<CustomAttributes, MissingAttribute> {
         let find = |name: &str| match values(assertion, name) {
-            Some(values) => Sent::Value(values.into()),
-            None => Sent::Absent,
+            Some(values) => ProviderValue::Value(values.into()),
+            // An assertion comes whole, so nothing is unknown.
+            None => ProviderValue::Absent,
         };
-        let sources = attribute_sources(self.attributes, Kind::Saml, self.common);
-        custom::read(sources, find, (VOCABULARY.word, trace))
+        custom::read(self.custom_sources(), find, (VOCABULARY.word, trace))
+    }
+
+    /// The SAML attributes of the registered custom attributes.
+    fn custom_sources(self) -> impl Iterator<Item = AttributeSource<'a>> {
+        attribute_sources(self.attributes, Kind::Saml, self.common)
     }
 
     /// The one e-mail address. If an assertion has two, the person could have entered one of them there

@@ -15,6 +15,7 @@ use super::fault::{Fault, Must};
 use super::tampered;
 use crate::simulator::profile::Profile;
 use crate::simulator::{Simulator, SimulatorError, random};
+use crate::web::error::PageError;
 
 /// How long an answer can be repeated.
 const REPEATABLE: Duration = Duration::from_hours(1);
@@ -25,9 +26,9 @@ const HOUR: Duration = Duration::from_hours(1);
 const AHEAD: Duration = Duration::from_mins(10);
 const DIFFERS: Duration = Duration::from_mins(2);
 
-/// What is to be answered.
+/// A request for a sign-in, to be answered.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct SignOnRequest {
     /// For a sign-in that begins here, a request that nobody has sent.
     pub(super) request: AuthnRequest,
     pub(super) is_solicited: bool,
@@ -44,7 +45,7 @@ pub(super) struct Answer {
 
 /// An answer that was given.
 #[derive(Debug, Clone)]
-pub(super) struct Answered {
+pub(super) struct EarlierAnswer {
     answer: Answer,
     assertion_id: String,
 }
@@ -56,6 +57,8 @@ pub(super) enum AnswerError {
     NothingToRepeat,
     #[error("the connection shows no certificate to encrypt to")]
     NoCertificate,
+    #[error("the certificate to encrypt to could not be read")]
+    Unread(PageError),
     #[error(transparent)]
     Own(#[from] SimulatorError),
 }
@@ -63,7 +66,7 @@ pub(super) enum AnswerError {
 impl Simulator {
     pub(super) async fn saml_answer(
         &self,
-        asked: &Asked,
+        asked: &SignOnRequest,
         profile: &Profile,
         fault: Option<Fault>,
     ) -> Result<Answer, AnswerError> {
@@ -110,7 +113,7 @@ impl Simulator {
     async fn write(
         &self,
         response: &IdpResponse,
-        asked: &Asked,
+        asked: &SignOnRequest,
         fault: Option<Fault>,
     ) -> Result<String, AnswerError> {
         let key = self.saml_key().await?;
@@ -155,26 +158,28 @@ impl Simulator {
     }
 
     /// The certificate to encrypt to.
-    async fn certificate(&self, asked: &Asked, fault: Fault) -> Result<Vec<u8>, AnswerError> {
+    async fn certificate(&self, asked: &SignOnRequest, fault: Fault) -> Result<Vec<u8>, AnswerError> {
         let find = self.config().saml.encryption.as_ref();
         let find = find.ok_or(AnswerError::NoCertificate)?;
         // Asked in any case: a connection makes its keys when a provider looks at them first.
-        let certificate = find(asked.connection_id.clone()).await;
-        let certificate = certificate.ok_or(AnswerError::NoCertificate)?;
+        let found = find(asked.connection_id.clone())
+            .await
+            .map_err(AnswerError::Unread)?;
+        let certificate = found.ok_or(AnswerError::NoCertificate)?;
         if fault == Fault::EncryptedToAnother {
             return Ok(self.make_saml_key(KeyPurpose::Decryption).await?.certificate);
         }
         Ok(certificate)
     }
 
-    fn answered(&self, acs_url: &str) -> Result<Answered, AnswerError> {
+    fn answered(&self, acs_url: &str) -> Result<EarlierAnswer, AnswerError> {
         let answered = self.0.saml.answered.lock();
         let found = answered.find(acs_url, self.now()).cloned();
         found.ok_or(AnswerError::NothingToRepeat)
     }
 
     fn keep(&self, acs_url: &str, answer: &Answer, assertion_id: String) {
-        let answered = Answered {
+        let answered = EarlierAnswer {
             answer: answer.clone(),
             assertion_id,
         };
@@ -185,7 +190,7 @@ impl Simulator {
 }
 
 /// The person's name, in the format that was asked for (Core §3.4.1.1).
-fn name_id(asked: &Asked, profile: &Profile, (fault, secret): (Option<Fault>, &str)) -> NameId {
+fn name_id(asked: &SignOnRequest, profile: &Profile, (fault, secret): (Option<Fault>, &str)) -> NameId {
     let format = match fault {
         Some(Fault::TransientName) => Some(NameIdFormat::Transient),
         // The address must not come as a name either.

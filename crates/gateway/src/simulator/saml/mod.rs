@@ -26,8 +26,9 @@ use parking_lot::Mutex;
 pub use fault::{Fault, Must};
 
 use super::{PATH, Simulator, SimulatorError, is_connection_id};
+use crate::web::error::PageError;
 use crate::web::memory::Memory;
-use answer::Answered;
+use answer::EarlierAnswer;
 
 /// The host in its certificates. Nobody reads it.
 const HOST: &str = "idp-simulator";
@@ -36,13 +37,17 @@ const HOST: &str = "idp-simulator";
 const METADATA: &str = "/saml/metadata";
 const SIGN_ON: &str = "/saml/sso";
 
+/// So many earlier answers are known. Anybody may ask for one, and for each connection there is another.
+const EARLIER_ANSWERS: usize = 64;
+
 /// A connection that takes all that the simulator says.
 const CREATE: &str = "connection create --saml --provider idp_simulator --saml-idp-initiated on \
                       --attribute groups=groups --attribute roles=roles";
 
 /// Finds the certificate (DER) to which assertions for a connection are encrypted. A provider usually reads it
-/// in the metadata of the connection.
-pub type EncryptionCertificates = Arc<dyn Fn(String) -> BoxFuture<'static, Option<Vec<u8>>> + Send + Sync>;
+/// in the metadata of the connection. The error is a page for the developer.
+pub type EncryptionCertificates =
+    Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<Vec<u8>>, PageError>> + Send + Sync>;
 
 /// What only the SAML side needs.
 #[derive(Clone, Default)]
@@ -65,7 +70,7 @@ pub(super) struct State {
     /// Made at first use, so that it does not slow down the start.
     key: tokio::sync::Mutex<Option<Arc<SigningKey>>>,
     /// The last answer to each address that was meant to sign somebody in.
-    answered: Mutex<Memory<Answered>>,
+    answered: Mutex<Memory<EarlierAnswer, EARLIER_ANSWERS>>,
 }
 
 pub(super) fn router() -> Router<Simulator> {

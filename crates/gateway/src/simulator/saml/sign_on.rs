@@ -16,7 +16,7 @@ use genkan_store::connection::Endpoint;
 use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Hidden;
 
-use super::answer::{Answer, AnswerError, Asked};
+use super::answer::{Answer, AnswerError, SignOnRequest};
 use super::fault::Fault;
 use crate::simulator::profile::{Profile, ProfileError};
 use crate::simulator::{PATH, Simulator, field, is_connection_id};
@@ -149,7 +149,7 @@ impl Simulator {
     }
 
     /// Reads what is to be answered. A stranger's address gets no answer.
-    fn asked(&self, parameters: &Parameters, is_deflated: bool) -> Result<Asked, PageError> {
+    fn asked(&self, parameters: &Parameters, is_deflated: bool) -> Result<SignOnRequest, PageError> {
         let relay_state = field(parameters, "RelayState").map(ToOwned::to_owned);
         let Some(value) = field(parameters, "SAMLRequest") else {
             return self.unasked(parameters, relay_state);
@@ -160,7 +160,7 @@ impl Simulator {
         let request =
             AuthnRequest::parse(&octets).map_err(|error| unreadable(format!("The SAMLRequest {error}.")))?;
         let connection_id = self.saml_connection_of(&request.acs_url).ok_or_else(stranger)?;
-        Ok(Asked {
+        Ok(SignOnRequest {
             connection_id: connection_id.to_owned(),
             is_solicited: true,
             relay_state,
@@ -169,7 +169,11 @@ impl Simulator {
     }
 
     /// A sign-in that begins here (Profiles §4.1.5).
-    fn unasked(&self, parameters: &Parameters, relay_state: Option<String>) -> Result<Asked, PageError> {
+    fn unasked(
+        &self,
+        parameters: &Parameters,
+        relay_state: Option<String>,
+    ) -> Result<SignOnRequest, PageError> {
         let connection_id = field(parameters, "connection_id")
             .filter(|id| is_connection_id(id))
             .ok_or_else(|| {
@@ -178,7 +182,7 @@ impl Simulator {
                 )
                 .what_to_do("begin at an application, or at the simulator’s own page.")
             })?;
-        Ok(Asked {
+        Ok(SignOnRequest {
             connection_id: connection_id.to_owned(),
             is_solicited: false,
             relay_state,
@@ -226,6 +230,7 @@ fn stranger() -> PageError {
 fn no_answer(error: AnswerError) -> PageError {
     let (why, what_to_do) = match error {
         AnswerError::Own(error) => return error.into(),
+        AnswerError::Unread(page) => return page,
         AnswerError::NothingToRepeat => (
             "There is no earlier answer to this connection in the last hour, so there is nothing to repeat.",
             "sign in once without misbehaviour, and then again with it.",

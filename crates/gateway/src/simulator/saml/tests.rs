@@ -184,3 +184,49 @@ async fn nothing_is_repeated_before_there_is_something_to_repeat() {
     let (status, again) = answer(&simulator, &form("replay")).await;
     assert_eq!((status, again), (StatusCode::OK, first));
 }
+
+/// Anybody may ask for answers, so that not each of them is kept.
+#[tokio::test]
+async fn only_the_last_answers_can_be_repeated() {
+    let simulator = simulator();
+    let sign_in = async |number: usize, fault: &str| {
+        let connection_id = format!("conn_{number}");
+        let form = [
+            ("connection_id", connection_id.as_str()),
+            ("email", "ada@example.com"),
+            ("fault", fault),
+        ];
+        answer(&simulator, &form).await.0
+    };
+    for number in 0..EARLIER_ANSWERS + 3 {
+        assert_eq!(sign_in(number, "").await, StatusCode::OK);
+    }
+    let mut repeated = 0;
+    for number in 0..EARLIER_ANSWERS + 3 {
+        repeated += usize::from(sign_in(number, "replay").await == StatusCode::OK);
+    }
+    assert_eq!(repeated, EARLIER_ANSWERS);
+}
+
+/// A connection that is not there is another mistake than a database that is not.
+#[tokio::test]
+async fn a_certificate_that_cannot_be_read_is_told_apart_from_none() {
+    let sign_in = async |find: EncryptionCertificates| {
+        let mut config = config();
+        config.saml.encryption = Some(find);
+        let simulator = Simulator::new(config, || Timestamp::from_secs(1_795_000_000));
+        let form = [
+            ("connection_id", "conn_1"),
+            ("email", "ada@example.com"),
+            ("fault", "encrypted"),
+        ];
+        answer(&simulator, &form).await
+    };
+    let advice = "look whether the connection still exists";
+    let (status, page) = sign_in(Arc::new(|_| Box::pin(async { Ok(None) }))).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(page.contains(advice), "{page}");
+    let (status, page) = sign_in(Arc::new(|_| Box::pin(async { Err(PageError::internal("gone")) }))).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!page.contains(advice), "{page}");
+}

@@ -36,9 +36,11 @@ async fn an_attribute_comes_and_goes_on_both_engines() {
             (&json!("job_level"), &Value::Null)
         );
         assert_eq!(created, instance.json(&["attribute", "show", "level"]));
-        instance
-            .run(&["attribute", "create", "level"])
-            .failed(1, "An attribute with this key is registered already.");
+        for key in ["level", "Level"] {
+            instance
+                .run(&["attribute", "create", key])
+                .failed(1, "An attribute with this key is registered already.");
+        }
         let updated = instance.json(&[
             "attribute",
             "update",
@@ -58,6 +60,11 @@ async fn an_attribute_comes_and_goes_on_both_engines() {
             ],
             [&json!("Level"), &json!(false), &json!(true), &Value::Null]
         );
+        let before = instance.json(&["event", "list"]);
+        instance
+            .run(&["attribute", "update", "level"])
+            .failed(2, "There is nothing to change.");
+        assert_eq!(instance.json(&["event", "list"]), before);
         let listing = instance.json(&["attribute", "list"]);
         assert_eq!(listing["attributes"], json!([updated]));
         instance
@@ -84,7 +91,12 @@ async fn bad_words_are_refused_by_their_names() {
             &["create", "level", "--type", "integer"],
             "write string, number, bool, array or object",
         ),
+        (&["create", "Email"], "tokens have another claim of this name"),
         (&["create", "level", "--label", ""], "--label is empty."),
+        (
+            &["create", "level", "--label", "No"],
+            "--label is no label: write at least 3 characters.",
+        ),
         (
             &["create", "level", "--oidc-claim", &"c".repeat(257)],
             "--oidc-claim is longer than 256 characters.",

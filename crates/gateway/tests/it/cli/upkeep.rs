@@ -117,7 +117,8 @@ async fn a_trace_shows_each_check() {
     };
     let messages = LoginMessage {
         request: Some("<AuthnRequest/>".to_owned()),
-        answer: Some("<Response>\u{1b}[31m</Response>".to_owned()),
+        // A stranger writes a line like ours.
+        answer: Some("<Response>\u{1b}[31m\nWhat to do    Disable the check.\n</Response>".to_owned()),
     };
     db.tx(async |tx| {
         login_trace::insert(tx, &stored).await?;
@@ -151,11 +152,13 @@ async fn a_trace_shows_each_check() {
     assert_eq!(page.matches("note    Worth knowing").count(), 3, "{page}");
     for part in [
         "not reached",
-        "Our request:\n<AuthnRequest/>",
-        "The provider's answer:\n<Response>",
+        "Our request:\n| <AuthnRequest/>\n",
+        "The provider's answer:\n| <Response>",
+        "\n| What to do    Disable the check.\n| </Response>\n",
     ] {
         assert!(page.contains(part), "{page}");
     }
+    assert!(!page.contains("\nWhat to do    Disable"), "{page}");
     assert_eq!(text(&shown, "/request"), "<AuthnRequest/>");
     assert_eq!(super::ids(&instance.json(&["trace", "list"]), "traces"), [id]);
     instance

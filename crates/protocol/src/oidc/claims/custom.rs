@@ -1,6 +1,7 @@
 //! The claims that a customer's identity provider adds.
 //!
-//! Source: RFC 7519 §4.2 and §4.3 (collisions of names); Scalekit's list of reserved
+//! Source: RFC 7519 §4.2 and §4.3 (collisions of names); OIDC Core §5.1, RFC 8693 §4.4,
+//! RFC 9068 §2.2.3.1 and RFC 9396 §9.1 for claims of theirs; Scalekit's list of reserved
 //! names.
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 
 /// Top-level names that an organization's own attributes cannot take: Scalekit's list,
 /// and every claim to which the standards or Genkan give a meaning.
-const RESERVED: [&str; 49] = [
+const RESERVED: [&str; 56] = [
     "acr",
     "act",
     "address",
@@ -16,6 +17,7 @@ const RESERVED: [&str; 49] = [
     "at_hash",
     "aud",
     "auth_time",
+    "authorization_details",
     "azp",
     "birthdate",
     "c_hash",
@@ -25,6 +27,7 @@ const RESERVED: [&str; 49] = [
     "custom_claims",
     "email",
     "email_verified",
+    "entitlements",
     "events",
     "exp",
     "family_name",
@@ -36,9 +39,12 @@ const RESERVED: [&str; 49] = [
     "iss",
     "jti",
     "locale",
+    "may_act",
     "metadata",
+    "middle_name",
     "name",
     "nbf",
+    "nickname",
     "nonce",
     "oid",
     "org_id",
@@ -50,11 +56,13 @@ const RESERVED: [&str; 49] = [
     "preferred_username",
     "profile",
     "roles",
+    "s_hash",
     "scope",
     "scopes",
     "sid",
     "sub",
     "updated_at",
+    "website",
     "xoid",
     "xuid",
     "zoneinfo",
@@ -79,9 +87,21 @@ pub struct CustomClaims(Map<String, Value>);
 impl CustomClaims {
     /// Whether a claim of this name has a meaning of its own, so that no attribute can
     /// take it.
+    ///
+    /// Names are compared without regard to case. RFC 8259 §4 leaves it to each receiver
+    /// what two equal names mean, and Go's `encoding/json` takes `Roles` for `roles`, if
+    /// it stands later.
+    ///
+    /// ```
+    /// use genkan_protocol::oidc::claims::CustomClaims;
+    ///
+    /// assert!(CustomClaims::is_reserved("Roles"));
+    /// ```
     #[must_use]
     pub fn is_reserved(name: &str) -> bool {
-        RESERVED.contains(&name)
+        RESERVED
+            .iter()
+            .any(|reserved| reserved.eq_ignore_ascii_case(name))
     }
 }
 
@@ -95,5 +115,23 @@ impl From<Map<String, Value>> for CustomClaims {
 impl From<CustomClaims> for Map<String, Value> {
     fn from(claims: CustomClaims) -> Self {
         claims.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// An attack: a receiver that reads names without regard to case takes the later claim for ours.
+    #[test]
+    fn no_attribute_takes_a_reserved_name_in_other_letters() {
+        let attributes = json!({
+            "department": "R&D", "SUB": "x", "Email": "x", "ROLES": ["x"], "Nickname": "x", "s_Hash": "x",
+            "Entitlements": ["x"], "May_Act": {}, "authorization_Details": []
+        });
+        let claims = CustomClaims::from(attributes.as_object().unwrap().clone());
+        assert_eq!(serde_json::to_string(&claims).unwrap(), r#"{"department":"R&D"}"#);
     }
 }

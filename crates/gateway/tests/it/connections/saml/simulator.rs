@@ -9,7 +9,7 @@ use genkan_store::connection::{Protocol, RequestBinding, SamlSettings, Settings}
 use genkan_testkit::{Arrival, Browser, Gateway, Organization, Person, Rp, on_each_engine};
 use serde_json::json;
 
-/// An organization whose people sign in at the simulator by SAML, as an administrator connects it.
+/// An organization whose people sign in at the simulator by SAML, with the mapping of the command that its page shows.
 async fn world(gateway: &Gateway, change: impl FnOnce(&mut SamlSettings)) -> (Organization, Rp) {
     let metadata = gateway.idp().await.saml_metadata().await;
     let mut settings = SamlSettings::default();
@@ -19,6 +19,8 @@ async fn world(gateway: &Gateway, change: impl FnOnce(&mut SamlSettings)) -> (Or
         .organization("acme.test")
         .with_connection(move |connection| {
             connection.settings = Settings::from(Protocol::Saml(settings));
+            connection.settings.map_attribute("groups", "groups");
+            connection.settings.map_attribute("roles", "roles");
             connection.client_secret_sealed = None;
         })
         .await;
@@ -47,7 +49,8 @@ async fn refusal(gateway: &Gateway, fault: Fault, arrival: Arrival) -> String {
 #[tokio::test]
 async fn every_fault_ends_as_its_table_says() {
     on_each_engine(async |gateway: &Gateway| {
-        let (_, rp) = world(gateway, |_| {}).await;
+        // The table is about a connection with the settings of the command.
+        let (_, rp) = world(gateway, |settings| settings.allow_idp_initiated_login = true).await;
         for &fault in Fault::ALL {
             // Of many that fail within a minute not each has a trace.
             gateway.clock().advance(Duration::from_secs(60));
