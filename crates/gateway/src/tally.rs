@@ -13,7 +13,7 @@ use std::time::Duration;
 use genkan_db::{Db, Tx};
 use genkan_protocol::Timestamp;
 use genkan_store::event::{self, Entry, Kind};
-use genkan_store::{ClientId, ConnectionId, Error, OrganizationId, SecretId, Stamp, client};
+use genkan_store::{ClientId, ConnectionId, Error, InteractionId, OrganizationId, SecretId, Stamp, client};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
@@ -29,6 +29,8 @@ pub(crate) struct Tally {
     strangers: Windows<(ConnectionId, Stranger)>,
     /// When the minute of each connection began, and how many decryptions strangers have caused in it.
     decryptions: Windows<ConnectionId>,
+    /// When the first answer of each test of a connection failed, and how many did.
+    tests: Windows<InteractionId>,
 }
 
 /// When the time of each began, and how many there were in it. Each exists in the database, so their number
@@ -182,6 +184,17 @@ impl Tally {
     ) -> u64 {
         let key = (connection_id.clone(), stranger);
         self.strangers.number(key, now, Duration::from_hours(1))
+    }
+
+    /// The number of this failure within one test of a connection.
+    pub(crate) fn failed_in_test(&self, interaction_id: &InteractionId, now: Timestamp) -> u64 {
+        // Longer than a test is open. Few people make them.
+        let length = Duration::from_hours(2);
+        self.tests
+            .0
+            .lock()
+            .retain(|_, (since, _)| now.since(*since) < length);
+        self.tests.number(interaction_id.clone(), now, length)
     }
 
     /// The number of this decryption for a stranger at a connection, within its minute.

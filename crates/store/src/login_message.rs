@@ -3,8 +3,8 @@
 //! A trace says what was checked; the messages show the rest, such as the attributes. They hold nothing that
 //! could be used again.
 //!
-//! If no key of the provider has signed the answer, anybody may have made it. Then messages and trace go
-//! after a day.
+//! If no key of the provider has signed an answer by SAML, anybody may have made it, and any number of them for
+//! one request. Then messages and trace go after a day. An answer by OpenID Connect uses its request up.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub struct LoginMessage {
 /// How much of an answer is kept, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
 
-/// How long the messages are kept if the provider has signed its answer.
+/// How long the messages are kept if the provider has signed its answer by SAML, and by OpenID Connect.
 pub const VERIFIED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long any others are kept, with their trace.
 pub const UNVERIFIED: Duration = Duration::from_secs(24 * 60 * 60);

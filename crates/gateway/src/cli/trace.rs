@@ -220,7 +220,7 @@ async fn show(text: &str, instance: &Instance, context: &mut Context) -> Result<
         .await?;
     let trace = found.ok_or_else(|| {
         Failure::not_found(format!("There is no trace {id}.")).remedy(
-            "Traces are kept for 30 days, and those of answers that no provider has signed for a day; \
+            "Traces are kept for 30 days, and those of SAML answers that no provider has signed for a day; \
                  `genkan trace list` shows those there are.",
         )
     })?;

@@ -65,10 +65,10 @@ pub struct FailureDetails {
 }
 
 /// The messages of a sign-in, without what could be used once more.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Messages {
     pub texts: LoginMessage,
-    /// No key of the provider has signed the answer, so anybody could have made it.
+    /// No key of the provider has signed the answer by SAML, so anybody could have made it, as often as they like.
     pub is_unsigned: bool,
 }
 
@@ -150,7 +150,11 @@ impl SignInFailure {
 
     /// Keeps what was asked.
     pub(super) fn with_request(mut self, request: String) -> Self {
-        let messages = self.0.messages.get_or_insert_default();
+        let messages = self.0.messages.get_or_insert_with(|| Messages {
+            texts: LoginMessage::default(),
+            // Each answer by OpenID Connect uses up a request that a browser has begun, so they are few.
+            is_unsigned: false,
+        });
         messages.texts.request = Some(request);
         self
     }

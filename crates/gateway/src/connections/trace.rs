@@ -17,6 +17,9 @@ const WHOLE: u64 = 10;
 /// one connection in an hour. Anybody may post them, so they must not hide the others. An answer that the
 /// provider has signed is counted apart from those that it has not.
 const OF_STRANGERS: u64 = 20;
+/// This many traces of one test are stored. Its link counts once, but a failed answer by SAML uses nothing up,
+/// so the next one may be posted to the same request.
+const OF_A_TEST: u64 = 3;
 /// Of further failures in that minute, one in this many gets a trace. A stranger may fail as often as they
 /// like, and the hundredth trace says the same as the tenth.
 const ONE_IN: u64 = 100;
@@ -60,14 +63,13 @@ pub async fn record(
         false => Subject::Connection(connection_id),
     };
     let number = app.tally().failed(&subject, now);
-    // A test always gets a trace: its link counts once, and a person waits for the result.
-    let is_test = matches!(interaction.request, Request::TestConnection { .. });
-    let is_kept = is_test
-        || match failure.is_unsigned() {
-            // Strangers can begin sign-ins, and answer them themselves.
-            true => number_of_stranger(app, failure, Stranger::Unsigned) <= OF_STRANGERS,
-            false => number <= WHOLE || number.is_multiple_of(ONE_IN),
-        };
+    let is_kept = match (&interaction.request, failure.is_unsigned()) {
+        // However many others fail: its link counts once, and a person waits for the result.
+        (Request::TestConnection { .. }, _) => app.tally().failed_in_test(&interaction.id, now) <= OF_A_TEST,
+        // Strangers can begin sign-ins, and answer them themselves.
+        (_, true) => number_of_stranger(app, failure, Stranger::Unsigned) <= OF_STRANGERS,
+        (_, false) => number <= WHOLE || number.is_multiple_of(ONE_IN),
+    };
     let client_id = match &interaction.request {
         Request::Authorize(request) => ClientId::parse(&request.client_id).ok(),
         Request::TestConnection { .. } => None,

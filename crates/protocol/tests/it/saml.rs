@@ -209,10 +209,8 @@ fn of_a_chain_only_the_end_becomes_a_signing_key() {
 /// An authority of the last century does not keep a provider out.
 #[test]
 fn a_weak_key_counts_only_if_it_is_to_sign() {
-    let weak: String = RSA_1024
-        .lines()
-        .filter(|line| !line.starts_with("-----"))
-        .collect();
+    let (_, weak) = RSA_1024.split_once("-----BEGIN CERTIFICATE-----").unwrap();
+    let (weak, _) = weak.split_once("-----END").unwrap();
     let weak = format!("<ds:X509Certificate>{weak}</ds:X509Certificate>");
     let (leaf, _) = issued("idp.acme.test", false, None);
     let address = service("SingleSignOnService", "HTTP-POST", "https://idp.acme.test");

@@ -222,7 +222,8 @@ async fn what_to_enter_at_the_provider_is_printed_and_an_entered_name_takes_its_
 #[tokio::test]
 async fn every_saml_option_is_kept() {
     let (instance, id) = draft().await;
-    let create = ["app", "create", "--name", "Acme", "--kind", "web"];
+    let redirect = "https://app.acme.test/callback";
+    let create = ["app", "create", "--name", "Acme", "--redirect-uri", redirect];
     let app = text(&instance.json(&create), "/id").to_owned();
     let register = [
         "app",

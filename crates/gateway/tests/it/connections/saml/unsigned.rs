@@ -8,7 +8,7 @@ use genkan_protocol::saml::{Cause, KeyPurpose, OwnKey};
 use genkan_testkit::{Gateway, on_each_engine};
 
 use super::attacks::{count, deliver};
-use super::provider::{Answer, Signs, ask, cause, read, world, world_with};
+use super::provider::{Answer, Signs, ask, cause, our_certificate, read, world, world_with};
 
 const TRACES: &str = "SELECT COUNT(*) FROM login_traces";
 const MESSAGES: &str = "SELECT COUNT(*) FROM login_messages";
@@ -93,6 +93,23 @@ async fn a_check_before_the_signatures_makes_no_answer_a_signed_one() {
     assert_eq!(count(&gateway, FOR_A_DAY).await, 2);
 }
 
+/// The link of a test counts once, and then its request can be answered again and again.
+#[tokio::test]
+async fn a_test_leaves_three_traces_however_often_it_is_answered() {
+    let gateway = Gateway::start().await;
+    let (acme, _) = world(&gateway).await;
+    let mut tester = gateway.browser();
+    let tested = read(tester.begin_test(&acme).await);
+    for _ in 0..5 {
+        let unsigned = tested
+            .answer(&gateway, "ada@acme.test")
+            .with(|answer| answer.signs = Signs::Nothing);
+        let page = unsigned.post(&mut tester, None).await.page();
+        assert!(page.reply.status.as_u16() < 500, "{}", page.html.text());
+    }
+    assert_eq!(count(&gateway, TRACES).await, 3);
+}
+
 /// The tile on the provider's page leads here without a request, and so does the junk of strangers.
 #[tokio::test]
 async fn unsigned_answers_hide_none_that_the_provider_signed_and_the_page_names_the_hour() {
@@ -110,7 +127,9 @@ async fn unsigned_answers_hide_none_that_the_provider_signed_and_the_page_names_
         let wrong = begun().with(|answer| answer.audience = "https://wrong.test".to_owned());
         let arrival = wrong.post(&mut browser, None).await;
         assert_eq!(cause(gateway, arrival).await, "audience_mismatch");
-        // The signature of the response covers the cipher text, so the provider has made it.
+        // The signature of the response covers the cipher text, so the provider has made it. We have keys of our
+        // own from the moment at which somebody reads our metadata.
+        our_certificate(gateway, &acme, "encryption").await;
         let other = OwnKey::generate("other.test", KeyPurpose::Decryption, gateway.now()).unwrap();
         let unreadable = begun().with(|answer| {
             answer.signs = Signs::Response;
