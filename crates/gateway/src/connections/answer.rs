@@ -67,7 +67,7 @@ pub async fn finish(
 /// # Errors
 ///
 /// [`AnswerError::Unsolicited`] if no request with its state waits there.
-pub async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String, AnswerError> {
+pub(super) async fn park(app: &App, connection_id: &str, body: &[u8]) -> Result<String, AnswerError> {
     if body.len() > MAX_FORM_BYTES {
         return Err(garbled().into());
     }
