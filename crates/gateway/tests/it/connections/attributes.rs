@@ -429,6 +429,12 @@ async fn a_value_that_nobody_could_read_stays_unless_it_is_required() {
                 user_attribute::update(tx, at, &department).await
             })
             .await;
+        gateway
+            .eventually(async || {
+                let known = gateway.app().user_attributes().await.unwrap();
+                known.iter().any(|attribute| attribute.required)
+            })
+            .await;
         let refused = sign_in(gateway, &rp, &acme, &json!({})).await;
         assert_eq!(refused, Err("user_info_retrieve_failed".to_owned()));
         let trace = gateway.login_trace().await;
