@@ -205,6 +205,9 @@ async fn find_of_client(
 
 /// Marks a token as used and its siblings as superseded. Check and mark are one statement, so if several
 /// requests race, one gets `true`.
+///
+/// The others mark nothing. If the token was used between their look at it and this statement, the siblings are
+/// those that others have just got instead of it, and these must keep working.
 async fn use_up(
     tx: &mut Tx<'_>,
     hash: &SecretHash,
@@ -217,6 +220,9 @@ async fn use_up(
                 SET used_at = CASE WHEN token_hash = $2 THEN CAST($3 AS BIGINT) END,
                     superseded_at = CASE WHEN token_hash <> $2 THEN CAST($3 AS BIGINT) END
               WHERE grant_id = $1 AND used_at IS NULL AND superseded_at IS NULL
+                AND EXISTS (SELECT 1 FROM refresh_tokens presented
+                             WHERE presented.token_hash = $2
+                               AND presented.used_at IS NULL AND presented.superseded_at IS NULL)
               RETURNING token_hash",
             p![grant_id, hash, now.as_micros()],
         )
