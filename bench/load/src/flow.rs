@@ -1,9 +1,11 @@
 //! What one connection does again and again.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::Failure;
 use crate::http::{Connection, decode, encode, get, post};
+use crate::saml::Provider;
 use crate::target::{DISCOVERY, Endpoints, Target, path_of};
 
 /// RFC 7636 Appendix B. One pair for all logins: hashing is not what is measured.
@@ -25,6 +27,9 @@ pub enum Scenario {
     SignIn,
     /// The same of somebody new
     FirstSignIn,
+    /// A whole sign-in of somebody known through the SAML provider that this program plays, in a new
+    /// browser, to the tokens
+    Saml,
     /// The discovery document
     Discovery,
     /// The key set
@@ -38,6 +43,7 @@ pub struct Place<'a> {
     pub connections: usize,
     /// Where people sign in through the upstream.
     pub organization: Option<&'a str>,
+    pub saml: Option<&'a Rc<Provider>>,
 }
 
 /// One connection's part in a scenario.
@@ -57,6 +63,7 @@ pub struct Flow {
     refresh_token: String,
     /// Begins the names of those who sign in on this connection, in this run.
     people: String,
+    saml: Option<Rc<Provider>>,
 }
 
 impl Flow {
@@ -72,6 +79,7 @@ impl Flow {
             number,
             connections,
             organization,
+            saml,
         } = place;
         let client = target.client(algorithm)?;
         let host = target.address().to_owned();
@@ -94,7 +102,11 @@ impl Flow {
             ),
             Scenario::Discovery => get(&host, DISCOVERY, ""),
             Scenario::Jwks => get(&host, &endpoints.jwks, ""),
-            Scenario::Refresh | Scenario::Login | Scenario::SignIn | Scenario::FirstSignIn => Vec::new(),
+            Scenario::Refresh
+            | Scenario::Login
+            | Scenario::SignIn
+            | Scenario::FirstSignIn
+            | Scenario::Saml => Vec::new(),
         };
         let mut flow = Self {
             scenario,
@@ -116,6 +128,7 @@ impl Flow {
             redirect_uri: target.redirect_uri.clone(),
             refresh_token: String::new(),
             people: format!("{number}-{}", std::process::id()),
+            saml: saml.cloned(),
         };
         if matches!(scenario, Scenario::Refresh | Scenario::Login) {
             if flow.sessions.is_empty() {
@@ -127,6 +140,11 @@ impl Flow {
         if scenario == Scenario::SignIn {
             for person in 0..KNOWN {
                 flow.sign_in_as(person).await?;
+            }
+        }
+        if scenario == Scenario::Saml {
+            for _ in 0..KNOWN {
+                flow.sign_in_by_saml().await?;
             }
         }
         Ok(flow)
@@ -149,6 +167,7 @@ impl Flow {
                 self.turn += 1;
                 self.sign_in_as(self.turn).await
             }
+            Scenario::Saml => self.sign_in_by_saml().await,
         }
     }
 
@@ -185,7 +204,10 @@ impl Flow {
         let request = post(&self.host, &self.token_path, &form);
         let answer = self.connection.exchange(&request).await?.expect(200)?;
         answer.member("id_token")?;
-        self.refresh_token = answer.member("refresh_token")?.to_owned();
+        // saml-jackson gives none.
+        if self.scenario != Scenario::Saml {
+            self.refresh_token = answer.member("refresh_token")?.to_owned();
+        }
         Ok(())
     }
 
@@ -214,6 +236,46 @@ impl Flow {
                     nonce?,
                     state?
                 )
+            };
+        }
+        Err("the redirects of the sign-in do not end".into())
+    }
+
+    /// Signs a person in through the SAML provider, in a browser that has never been here. The provider would
+    /// show a page and have the browser post its answer; this does the second.
+    async fn sign_in_by_saml(&mut self) -> Result<(), Failure> {
+        self.turn += 1;
+        let provider = self.saml.clone().ok_or("--saml-provider is missing")?;
+        let person = format!("{}-{}", self.people, self.turn % KNOWN);
+        let mut cookies = BTreeMap::new();
+        let mut path = self.authorize_path.clone();
+        for _ in 0..10 {
+            let location = self.follow(&path, &mut cookies).await?;
+            if location.starts_with(&self.redirect_uri) {
+                let code = code(&location, &self.redirect_uri)?.to_owned();
+                return self.redeem(&code).await;
+            }
+            let is_ours = location.starts_with('/') || location.split('/').nth(2) == Some(&self.host);
+            path = if is_ours {
+                path_of(&location).to_owned()
+            } else {
+                let request = decode(parameter(&location, "SAMLRequest")?)?;
+                let secret = format!("{}-{}", self.people, self.turn);
+                let answer = provider.answer(&request, &secret, &person)?;
+                let form = format!(
+                    "SAMLResponse={}&RelayState={}",
+                    encode(&answer.form_value),
+                    parameter(&location, "RelayState")?
+                );
+                // From another site, so without the cookies.
+                let request = post(&self.host, path_of(&answer.acs_url), &form);
+                let answer = self.connection.exchange(&request).await?.expect(303)?;
+                let location = answer.header("location").unwrap_or_default();
+                if location.starts_with(&self.redirect_uri) {
+                    let code = code(location, &self.redirect_uri)?.to_owned();
+                    return self.redeem(&code).await;
+                }
+                path_of(location).to_owned()
             };
         }
         Err("the redirects of the sign-in do not end".into())

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::Failure;
 use crate::flow::{Flow, Place, Scenario};
 use crate::process::{cpu_seconds, family_cpu_seconds};
+use crate::saml::Provider;
 use crate::target::{Endpoints, Target};
 
 #[derive(clap::Args)]
@@ -28,6 +29,12 @@ pub struct Args {
     /// The organization that people sign in to through the upstream
     #[arg(long)]
     organization: Option<String>,
+    /// The folder of `saml-provider`, whose key signs the answers
+    #[arg(long)]
+    saml_provider: Option<PathBuf>,
+    /// The path of the server's own SAML metadata: assertions are encrypted to the key that they name
+    #[arg(long)]
+    saml_encrypt_for: Option<String>,
     /// ES256 or RS256
     #[arg(long, default_value = "ES256")]
     algorithm: String,
@@ -55,6 +62,12 @@ struct Shared {
 pub async fn run(args: Args) -> Result<(), Failure> {
     let target = Target::read(&args.target)?;
     let endpoints = Endpoints::discover(&target).await?;
+    let provider = match &args.saml_provider {
+        Some(folder) => Some(Rc::new(
+            Provider::read(folder, &target, args.saml_encrypt_for.as_deref()).await?,
+        )),
+        None => None,
+    };
     let shared = Rc::new(Shared::default());
     let mut flows = Vec::with_capacity(args.connections);
     for number in 0..args.connections {
@@ -62,6 +75,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
             number,
             connections: args.connections,
             organization: args.organization.as_deref(),
+            saml: provider.as_ref(),
         };
         let flow = Flow::prepare(&target, &endpoints, args.scenario, &args.algorithm, place);
         flows.push(flow.await?);

@@ -6,6 +6,7 @@ mod flow;
 mod http;
 mod load;
 mod process;
+mod saml;
 mod seed;
 mod sign;
 mod target;
@@ -28,6 +29,8 @@ enum Command {
     Load(load::Args),
     /// Fill a Genkan database with clients, people and sessions, and write the target file
     Seed(seed::Args),
+    /// Make the key and the metadata of the SAML provider that `load saml` plays
+    SamlProvider(saml::Args),
     /// Time a server from its start to its first token; prints one line of JSON
     ColdStart(cold_start::Args),
     /// Measure how often one core signs with the library that Genkan uses; prints one line of JSON
@@ -41,6 +44,7 @@ fn main() -> Result<(), Failure> {
     match Cli::parse().command {
         Command::Load(args) => runtime.block_on(tokio::task::LocalSet::new().run_until(load::run(args))),
         Command::Seed(args) => runtime.block_on(seed::run(args)),
+        Command::SamlProvider(args) => saml::make(&args),
         Command::ColdStart(args) => runtime.block_on(cold_start::run(args)),
         Command::Sign(args) => sign::run(&args),
     }

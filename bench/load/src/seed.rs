@@ -204,7 +204,7 @@ impl Person {
     clippy::disallowed_methods,
     reason = "a program of its own has no clock but the machine's"
 )]
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
