@@ -118,50 +118,19 @@ async fn what_cannot_be_registered_is_refused() {
         attributes.create(department()).await.unwrap();
         let refused = async |attribute: UserAttribute| attributes.create(attribute).await.unwrap_err();
         assert_eq!(refused(department()).await.code(), Code::AlreadyExists);
+        let with = |change: fn(&mut UserAttribute)| {
+            let mut attribute = department();
+            change(&mut attribute);
+            attribute
+        };
         for (attribute, field) in [
-            (
-                UserAttribute {
-                    key: "no".to_owned(),
-                    ..department()
-                },
-                "user_attribute.key",
-            ),
-            (
-                UserAttribute {
-                    key: "no space".to_owned(),
-                    ..department()
-                },
-                "user_attribute.key",
-            ),
+            (with(|a| a.key = "no".to_owned()), "user_attribute.key"),
+            (with(|a| a.key = "no space".to_owned()), "user_attribute.key"),
             // A claim of ours.
-            (
-                UserAttribute {
-                    key: "permissions".to_owned(),
-                    ..department()
-                },
-                "user_attribute.key",
-            ),
-            (
-                UserAttribute {
-                    label: "l".repeat(251),
-                    ..department()
-                },
-                "user_attribute.label",
-            ),
-            (
-                UserAttribute {
-                    datatype: 0,
-                    ..department()
-                },
-                "user_attribute.datatype",
-            ),
-            (
-                UserAttribute {
-                    datatype: 9,
-                    ..department()
-                },
-                "user_attribute.datatype",
-            ),
+            (with(|a| a.key = "permissions".to_owned()), "user_attribute.key"),
+            (with(|a| a.label = "l".repeat(251)), "user_attribute.label"),
+            (with(|a| a.datatype = 0), "user_attribute.datatype"),
+            (with(|a| a.datatype = 9), "user_attribute.datatype"),
         ] {
             let status = refused(attribute).await;
             assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
@@ -192,6 +161,15 @@ async fn what_cannot_be_registered_is_refused() {
             attributes.delete("division").await.unwrap_err().code(),
             Code::NotFound
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn there_are_twenty_at_most() {
+    on_each_engine(async |harness| {
+        let attributes = Attributes::of(&harness);
+        attributes.create(department()).await.unwrap();
         for number in 1..20 {
             let another = UserAttribute {
                 key: format!("key-{number}"),

@@ -18,6 +18,9 @@ use crate::web::error::PageError;
 /// A provider that restarts is usually back within this time.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// What to do about an answer that no sign-in waits for: often somebody went back, and nothing is to be changed.
+const OF_NOBODY: &str = "go back to the application and sign in there again. If this page comes again, send the \
+                         reference below to your IT team.";
 /// What to do if no trace was stored, because too many were within the minute.
 const MANY: &str = "wait a minute and try again. Many sign-ins of your company fail just now, so the details of this \
                     one were not kept.";
@@ -283,7 +286,10 @@ impl SignInFailure {
         let page = match reference {
             Some(reference) => page
                 .reference(reference.as_str())
-                .what_to_do("send the reference below to your IT team. It shows them what to change."),
+                .what_to_do(match self.is_of_nobody {
+                    true => OF_NOBODY,
+                    false => "send the reference below to your IT team. It shows them what to change.",
+                }),
             None => page.what_to_do(match self.is_unsigned() || self.is_of_nobody {
                 true => MANY_OF_STRANGERS,
                 false => MANY,

@@ -13,10 +13,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::Router;
 use genkan_db::Db;
 use genkan_store::environment::{self, Kind};
 use genkan_web::listener::{Listener, Tls, TlsPolicy, install_crypto_provider};
 
+use crate::app::App;
 use crate::config::{Config, Development, Environment, InstanceKeyBytes, PublicUrl};
 use crate::failure::{Failure, chain, database_failed};
 use crate::server::{self, Server};
@@ -120,17 +122,11 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
 
     let tls = Tls::from_files(&certificates.server_file, &certificates.server_file)
         .map_err(|error| Failure::new(error.to_string()))?;
-    let certificates_for_saml = saml::encryption_certificates(&app);
-    let simulator = Simulator::new(
-        seeded.simulator(&app, &demo_url, certificates_for_saml),
-        server::now,
-    );
+    let encryption_certificates = saml::encryption_certificates(&app);
+    let described = seeded.simulator(&app, &demo_url, encryption_certificates);
+    let simulator = Simulator::new(described, server::now);
     saml::follow(&app, &simulator).await?;
-    let web = crate::router(&app)
-        .merge(simulator.router())
-        .merge(home::router(&app, &demo_url))
-        .merge(mail::router(&app))
-        .merge(trust::router(trust.ca_file.clone()));
+    let web = web(&app, &simulator, &demo_url, &trust);
 
     let demo = demo::router(
         seeded.demo(&app, &demo_url, demo_client(&certificates.ca_file)?),
@@ -168,6 +164,15 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     .await;
     let _ = serving_demo.await;
     Ok(())
+}
+
+/// What is served beside the demo.
+fn web(app: &App, simulator: &Simulator, demo_url: &str, files: &trust::TrustFiles) -> Router {
+    crate::router(app)
+        .merge(simulator.router())
+        .merge(home::router(app, demo_url))
+        .merge(mail::router(app))
+        .merge(trust::router(files.ca_file.clone()))
 }
 
 /// By the database and not by the folder, which may exist and be empty.

@@ -116,10 +116,6 @@ mod tests {
     use super::*;
     use crate::Timestamp;
 
-    fn read(datatype: Datatype, value: Value) -> Result<Option<String>, Unfit> {
-        read_value(datatype, &value)
-    }
-
     fn kept(text: &str) -> Result<Option<String>, Unfit> {
         Ok(Some(text.to_owned()))
     }
@@ -141,7 +137,7 @@ mod tests {
             (Object, json!({"a": [1]}), r#"{"a":[1]}"#),
             (Object, json!(r#" {"a": 1} "#), r#"{"a":1}"#),
         ] {
-            assert_eq!(read(datatype, value.clone()), kept(text), "{datatype} {value}");
+            assert_eq!(read_value(datatype, &value), kept(text), "{datatype} {value}");
         }
     }
 
@@ -165,7 +161,7 @@ mod tests {
             (Object, json!(7)),
         ] {
             let refused = Err(Unfit::OtherType(datatype));
-            assert_eq!(read(datatype, value.clone()), refused, "{datatype} {value}");
+            assert_eq!(read_value(datatype, &value), refused, "{datatype} {value}");
         }
     }
 
@@ -173,21 +169,24 @@ mod tests {
     fn nothing_is_no_value_and_half_a_value_is_none() {
         for value in [json!(null), json!(""), json!("  "), json!([])] {
             for datatype in Datatype::ALL {
-                assert_eq!(read(*datatype, value.clone()), Ok(None), "{datatype} {value}");
+                assert_eq!(read_value(*datatype, &value), Ok(None), "{datatype} {value}");
             }
         }
         assert_eq!(
-            read(Datatype::String, json!("ä".repeat(256))),
+            read_value(Datatype::String, &json!("ä".repeat(256))),
             kept(&"ä".repeat(256))
         );
         for long in [json!("ä".repeat(257)), json!("1".repeat(257))] {
-            assert_eq!(read(Datatype::String, long), Err(Unfit::TooLong));
+            assert_eq!(read_value(Datatype::String, &long), Err(Unfit::TooLong));
         }
         assert_eq!(
-            read(Datatype::Array, json!(["x".repeat(250), "y"])),
+            read_value(Datatype::Array, &json!(["x".repeat(250), "y"])),
             Err(Unfit::TooLong)
         );
-        assert_eq!(read(Datatype::String, json!("a\u{202e}b")), Err(Unfit::NotPlain));
+        assert_eq!(
+            read_value(Datatype::String, &json!("a\u{202e}b")),
+            Err(Unfit::NotPlain)
+        );
     }
 
     #[test]

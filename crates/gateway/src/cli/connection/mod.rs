@@ -205,14 +205,12 @@ async fn enable(text: &str, instance: &Instance, context: &mut Context) -> Resul
             return Err(Failure::new(settings::sentence(connection.kind(), &mistake)));
         }
         EnableOutcome::Incomplete(missing) => {
-            return Err(Failure::new(format!(
-                "The connection is not complete: {} missing.",
-                missing.join(", ")
-            ))
-            .remedy(format!(
-                "`genkan connection update {}` enters them.",
-                connection.id
-            )));
+            return Err(
+                Failure::new(settings::incomplete(connection.kind(), &missing)).remedy(format!(
+                    "`genkan connection update {}` enters them.",
+                    connection.id
+                )),
+            );
         }
     }
     let summary = ConnectionSummary {

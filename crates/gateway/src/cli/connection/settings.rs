@@ -135,19 +135,26 @@ const OPTIONS: &[(&str, &str)] = &[
     ("attribute_mapping", "--attribute"),
 ];
 
-/// The option for the field of a mistake.
-fn field(kind: Kind, mistake: &Mistake) -> &'static str {
-    let options = match mistake.in_settings {
-        false => OPTIONS,
-        true => words(kind).options,
-    };
-    let option = options.iter().find(|(field, _)| *field == mistake.field);
-    option.map_or(mistake.field, |(_, option)| option)
+/// The option for a field.
+fn option(options: &'static [(&str, &str)], field: &'static str) -> &'static str {
+    let option = options.iter().find(|(name, _)| *name == field);
+    option.map_or(field, |(_, option)| option)
 }
 
 /// A sentence about the mistake.
 pub(super) fn sentence(kind: Kind, mistake: &Mistake) -> String {
-    format!("{} {}.", field(kind, mistake), mistake.reason)
+    let options = match mistake.in_settings {
+        false => OPTIONS,
+        true => words(kind).options,
+    };
+    format!("{} {}.", option(options, mistake.field), mistake.reason)
+}
+
+/// A sentence about the settings without a value.
+pub(super) fn incomplete(kind: Kind, missing: &[&'static str]) -> String {
+    let options = words(kind).options;
+    let names: Vec<_> = missing.iter().map(|field| option(options, field)).collect();
+    format!("The connection is not complete: {} missing.", names.join(", "))
 }
 
 /// Why a change was refused, with the names of the options.
@@ -170,10 +177,7 @@ pub(super) fn refused(kind: Kind, refused: ChangeError) -> Failure {
             "The client secret would go to whoever answers there now, and people sign in through this connection.",
         )
         .remedy("Name the secret too (--client-secret-file), or disable the connection first."),
-        ChangeError::Incomplete(missing) => Failure::usage(format!(
-            "The connection is not complete: {} missing.",
-            missing.join(", ")
-        ))
+        ChangeError::Incomplete(missing) => Failure::usage(incomplete(kind, &missing))
         .remedy("Enter what is missing, or keep it disabled."),
     }
 }

@@ -38,7 +38,8 @@ pub(super) async fn examine(db: &Db, findings: &mut Findings) {
             (all, 0) => format!("all {all} connections let sign-ins begin at the provider"),
             (some, off) => format!(
                 "{some} connections let sign-ins begin at the provider, {off} do not; \
-                 `genkan connection update CONNECTION --allow-idp-initiated` lets one"
+                 `genkan connection update CONNECTION --allow-idp-initiated` lets one, and --saml-idp-initiated one \
+                 that speaks SAML"
             ),
         },
     );

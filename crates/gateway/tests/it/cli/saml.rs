@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use genkan_protocol::Timestamp;
+use genkan::server;
 use genkan_protocol::saml::{IdpCertificate, KeyPurpose, OwnKey};
 use serde_json::{Value, json};
 
@@ -153,7 +153,7 @@ async fn what_is_not_taken_over_from_metadata_is_told_and_when_they_end() {
             "metadata.xml",
         ])
     };
-    let now = Timestamp::from_secs(jiff::Timestamp::now().as_second());
+    let now = server::now();
     let until = |days: u64| {
         let end = now + Duration::from_secs(days * 24 * 60 * 60);
         METADATA.replace(
