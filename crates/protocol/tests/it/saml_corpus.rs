@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -67,8 +67,14 @@ impl Default for Settings {
     }
 }
 
+/// The fuzz target of `tests/saml/fuzz`, a package of its own, reads it as well.
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/saml_corpus")
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let found = folders.find_map(|folder| {
+        let corpus = folder.join("crates/protocol/tests/saml_corpus");
+        corpus.is_dir().then_some(corpus)
+    });
+    found.unwrap()
 }
 
 fn pem(name: &str) -> String {

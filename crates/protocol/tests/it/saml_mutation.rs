@@ -1,8 +1,10 @@
 //! Honest answers, changed at random: nothing panics, and whatever is accepted has the
 //! meaning that was signed.
 //!
-//! 100,000 of them with fixed seeds are part of the tests. By hand, in a release build:
-//! `GENKAN_SAML_MUTANTS=100000000 cargo test --release -p genkan-protocol --test it saml_mutation`.
+//! 100,000 of them with fixed seeds are part of the tests. By hand, in a release build, with how many there are in all and
+//! a number for which no run has been made yet (without it the same ones come first again):
+//! `GENKAN_SAML_MUTANTS=100000000 GENKAN_SAML_SEED=1 cargo test --release -p genkan-protocol --test it saml_mutation
+//! -- --nocapture`.
 
 use std::fmt::Write as _;
 
@@ -188,13 +190,19 @@ fn honest() -> Vec<Honest> {
     chosen.map(read).collect()
 }
 
+/// A number that a person chose for a run by hand.
+#[expect(clippy::disallowed_methods, reason = "more mutants by hand")]
+fn chosen(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+#[expect(clippy::print_stdout, reason = "a run by hand says what it did")]
 fn mutants(seed: u64) {
-    #[expect(clippy::disallowed_methods, reason = "more mutants by hand")]
-    let count = std::env::var("GENKAN_SAML_MUTANTS")
-        .ok()
-        .map_or(MUTANTS, |count| count.parse::<u64>().unwrap() / 4);
+    let count = chosen("GENKAN_SAML_MUTANTS").map_or(MUTANTS, |count| count / 4);
+    let seed = seed ^ chosen("GENKAN_SAML_SEED").map_or(0, |more| more.wrapping_mul(0xA24B_AED4_963E_E407));
     let honest = honest();
-    let mut random = Random(seed);
+    // Zero has no successor.
+    let mut random = Random(seed.max(1));
     let (mut accepted, mut wrong) = (0_u64, String::new());
     for _ in 0..count {
         let base = &honest[random.below(honest.len())];
@@ -215,6 +223,9 @@ fn mutants(seed: u64) {
     assert!(wrong.is_empty(), "{wrong}");
     // Changes outside of what is signed are accepted; without any of them, nothing was tried.
     assert!(accepted > count / 1_000, "{accepted}");
+    println!(
+        "{count} mutants of seed {seed:#018x}, of which {accepted} were accepted, each as it was signed"
+    );
 }
 
 #[test]
