@@ -8,13 +8,18 @@ use crate::mistake;
 /// The most characters of a value, as in the contract. A longer one is left out, because half of it would be
 /// another value.
 pub const MAX_VALUE: usize = 256;
+/// The most octets of a value. Letters of other alphabets have two to four, and a token with twenty values must
+/// fit into an address.
+const MAX_OCTETS: usize = 512;
+/// How deep lists and objects may stand in each other in an object.
+const MAX_DEPTH: usize = 8;
 
 /// Why a value of a provider is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     #[error("is not of the type {0}")]
     OtherType(Datatype),
-    #[error("is longer than {} characters", MAX_VALUE)]
+    #[error("is longer than {} characters, or {} octets", MAX_VALUE, MAX_OCTETS)]
     TooLong,
     #[error("holds control characters or marks that turn text around")]
     NotPlain,
@@ -61,7 +66,7 @@ pub fn read_value(datatype: Datatype, value: &Value) -> Result<Option<String>, U
             value.to_string()
         }
         (Datatype::Array, one) if is_scalar(one) => Value::from(vec![one.clone()]).to_string(),
-        (Datatype::Object, Value::Object(_)) => value.to_string(),
+        (Datatype::Object, Value::Object(_)) if is_shallow(value, MAX_DEPTH) => value.to_string(),
         (Datatype::Object, Value::String(text)) => match parse(text) {
             Some(object @ Value::Object(_)) => object.to_string(),
             _ => return wrong,
@@ -69,6 +74,7 @@ pub fn read_value(datatype: Datatype, value: &Value) -> Result<Option<String>, U
         _ => return wrong,
     };
     match mistake::text(&text, MAX_VALUE) {
+        Ok(()) if text.len() > MAX_OCTETS => Err(Unfit::TooLong),
         Ok(()) => Ok(Some(text)),
         Err(mistake::Fault::TooLong { .. }) => Err(Unfit::TooLong),
         Err(_) => Err(Unfit::NotPlain),
@@ -76,7 +82,18 @@ pub fn read_value(datatype: Datatype, value: &Value) -> Result<Option<String>, U
 }
 
 fn parse(text: &str) -> Option<Value> {
-    serde_json::from_str(text.trim()).ok()
+    let value = serde_json::from_str(text.trim()).ok()?;
+    is_shallow(&value, MAX_DEPTH).then_some(value)
+}
+
+/// Whether no more than `levels` of lists and objects stand in each other. We refuse deep tokens, also our own.
+fn is_shallow(value: &Value, levels: usize) -> bool {
+    match (value, levels.checked_sub(1)) {
+        (Value::Array(values), Some(levels)) => values.iter().all(|value| is_shallow(value, levels)),
+        (Value::Object(members), Some(levels)) => members.values().all(|value| is_shallow(value, levels)),
+        (Value::Array(_) | Value::Object(_), None) => false,
+        _ => true,
+    }
 }
 
 /// A user's registered attributes in their types, as claims. A value of another type is left out: an
@@ -118,6 +135,24 @@ mod tests {
 
     fn kept(text: &str) -> Result<Option<String>, Unfit> {
         Ok(Some(text.to_owned()))
+    }
+
+    /// Our own tokens are read with a limit of depth, so a deeper one would be refused at the sign-out.
+    #[test]
+    fn a_deep_object_is_no_value() {
+        let nested = |levels| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        for (levels, is_value) in [(7, true), (8, false), (60, false)] {
+            let text = nested(levels);
+            let sent: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(read_value(Datatype::Object, &sent).is_ok(), is_value, "{levels}");
+            assert_eq!(
+                read_value(Datatype::Object, &json!(text)).is_ok(),
+                is_value,
+                "{levels}"
+            );
+            // An application may have stored it.
+            assert_eq!(typed(Datatype::Object, text).is_some(), is_value, "{levels}");
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use futures_util::future::try_join_all;
+use futures_util::future::maybe_done;
 use tokio::time::timeout;
 use tokio_postgres::Error as Failure;
+use tokio_postgres::error::Severity;
 
 use super::transaction::{COMMIT_LIMIT, Transaction};
 use super::{ANSWER_LIMIT, Prepared, StatementResult, bounded, count_rows, exec, failed, prepare};
@@ -80,32 +81,42 @@ async fn write_all_but_the_last<'r>(
 }
 
 async fn write_and_commit(transaction: &Transaction, last: &[(Prepared, Vec<Value<'_>>)]) -> Commit {
-    let statements = last
+    let mut statements: Vec<_> = last
         .iter()
-        .map(|(prepared, values)| count_rows(transaction, prepared, values));
-    let mut written = pin!(try_join_all(statements));
+        .map(|(prepared, values)| Box::pin(maybe_done(count_rows(transaction, prepared, values))))
+        .collect();
     let refused = |failure: &Failure| {
         let (fate, error) = failed(transaction, failure);
         Commit::Refused(fate, error)
     };
-    // The first poll sends the statements. If a value has the wrong type, its statement is not sent, and
-    // the COMMIT must not be either.
-    let sent = poll_fn(|context| Poll::Ready(written.as_mut().poll(context))).await;
-    if let Poll::Ready(Err(failure)) = &sent {
-        return refused(failure);
+    // The first poll sends a statement. If a value has the wrong type, its statement is not sent, and the
+    // COMMIT must not be either.
+    for statement in &mut statements {
+        let _ = poll_fn(|context| Poll::Ready(statement.as_mut().poll(context))).await;
+        if let Some(Err(failure)) = statement.as_mut().output_mut() {
+            return refused(failure);
+        }
     }
     let mut commit = pin!(transaction.client().batch_execute("COMMIT"));
     let answered = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context))).await;
     // The answers of the statements decide first: if one was refused, the server answers the COMMIT with a
-    // rollback that looks like success.
-    if sent.is_pending() {
-        match timeout(ANSWER_LIMIT, written).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(failure)) if is_word_of_server(&failure) => return refused(&failure),
-            // The connection broke. The server may have run both before that.
-            Ok(Err(failure)) => return Commit::Answered(Err(failure)),
-            Err(_) => return Commit::Hangs,
+    // rollback that looks like success. They decide in their order: what comes after a refused one is refused
+    // only for that reason.
+    let written = async {
+        for statement in &mut statements {
+            statement.as_mut().await;
+            if let Some(Err(failure)) = statement.as_mut().take_output() {
+                return Err(failure);
+            }
         }
+        Ok(())
+    };
+    match timeout(ANSWER_LIMIT, written).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) if is_word_of_server(&failure) => return refused(&failure),
+        // The connection broke. The server may have run both before that.
+        Ok(Err(failure)) => return Commit::Answered(Err(failure)),
+        Err(_) => return Commit::Hangs,
     }
     match answered {
         Poll::Ready(answer) => Commit::Answered(answer),
@@ -117,7 +128,10 @@ async fn write_and_commit(transaction: &Transaction, last: &[(Prepared, Vec<Valu
 
 /// Whether the server itself refused the statement, so that it did not commit after it.
 fn is_word_of_server(failure: &Failure) -> bool {
-    let refusal = failure.as_db_error();
-    // Class 08: a pooler says this, which does not know what became of the statements.
-    refusal.is_some_and(|refusal| !refusal.code().code().starts_with("08"))
+    failure.as_db_error().is_some_and(|refusal| {
+        // A pooler ends a connection, too, and does not know what became of the statements. Only the server
+        // names the routine that refused. Class 08 is a pooler's word in any case.
+        let is_end = matches!(refusal.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+        !refusal.code().code().starts_with("08") && (!is_end || refusal.routine().is_some())
+    })
 }

@@ -154,7 +154,7 @@ pub(super) fn sentence(kind: Kind, mistake: &Mistake) -> String {
 pub(super) fn incomplete(kind: Kind, missing: &[&'static str]) -> String {
     let options = words(kind).options;
     let names: Vec<_> = missing.iter().map(|field| option(options, field)).collect();
-    format!("The connection is not complete: {} missing.", names.join(", "))
+    format!("The connection is not complete. Missing: {}.", names.join(", "))
 }
 
 /// Why a change was refused, with the names of the options.

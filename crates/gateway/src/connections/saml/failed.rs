@@ -5,11 +5,18 @@
 //! `state` protects it against forged answers (RFC 6749 §10.12). The GET tells it to the browser that began
 //! the sign-in, and every other browser sees the reference alone. Nothing is used up by either.
 
-use genkan_protocol::Trace;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use genkan_protocol::saml::Cause;
+use genkan_protocol::{Timestamp, Trace};
 use genkan_store::connection::{self, Connection};
 use genkan_store::interaction::{self, Interaction, Way};
-use genkan_store::{ConnectionId, Error, InteractionId, Secret, TraceId, login_message, login_trace};
+use genkan_store::{
+    ConnectionId, Error, InteractionId, Secret, SecretHash, TraceId, login_message, login_trace,
+    upstream_request,
+};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +29,16 @@ use crate::connections::{SignInFailure, trace, unknown};
 use crate::cookies::Cookie;
 use crate::web::error::PageError;
 
-/// The content of the address. It has no end: after the sign-in is over, it shows the reference alone.
+/// For so long the application hears of a failure. The browser follows at once.
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// The content of the address. Later, and after the person has begun again, it shows the reference alone.
 #[derive(Debug, Serialize, Deserialize)]
 struct SealedFailure {
     interaction_id: InteractionId,
+    /// The hash of the request's state, in base64url: another attempt of the same sign-in has not failed.
+    request: String,
+    failed_at: Timestamp,
     cause: String,
     /// `None` if no trace was stored.
     trace_id: Option<TraceId>,
@@ -49,12 +62,14 @@ pub struct FailedSignIn {
 pub(super) async fn record(
     app: &App,
     connection: &Connection,
-    (interaction, cause): (&Interaction, Cause),
+    (interaction, request, cause): (&Interaction, &SecretHash, Cause),
     failure: &SignInFailure,
 ) -> Result<String, PageError> {
     let trace_id = trace::record(app, interaction, failure).await?;
     let sealed = SealedFailure {
         interaction_id: interaction.id.clone(),
+        request: URL_SAFE_NO_PAD.encode(request.as_bytes()),
+        failed_at: app.now(),
         cause: cause.code().to_owned(),
         trace_id,
         is_unsigned: failure.is_unsigned(),
@@ -77,16 +92,19 @@ impl FailedSignIn {
     ) -> Result<Self, PageError> {
         let id = ConnectionId::parse(connection_id).map_err(|_| unknown())?;
         let opened: Option<SealedFailure> = Outcome::Failed.open(app.instance_key(), &id, sealed);
-        let known = opened.and_then(|opened| Some((cause(&opened.cause)?, opened)));
+        let known =
+            opened.and_then(|opened| Some((cause(&opened.cause)?, request(&opened.request)?, opened)));
         let garbled = || PageError::invalid_request("The address is garbled, or is of another company.");
-        let (cause, opened) = known.ok_or_else(garbled)?;
+        let (cause, request, opened) = known.ok_or_else(garbled)?;
         let browser = app.cookies().read(headers, Cookie::Browser);
         let (browser, now) = (browser.as_ref().map(Secret::sha256), app.now());
         let (connection, interaction, trace, texts) = app
             .db()
             .read(async |tx| -> Result<_, Error> {
                 let connection = connection::find(tx, &id).await?;
-                let interaction = match &browser {
+                let is_present = now < opened.failed_at + LIFETIME
+                    && upstream_request::is_waited_for(tx, &request, &id, now).await?;
+                let interaction = match browser.as_ref().filter(|_| is_present) {
                     Some(browser) => interaction::find(tx, &opened.interaction_id, browser, now).await?,
                     None => None,
                 };
@@ -120,4 +138,9 @@ impl FailedSignIn {
 
 fn cause(code: &str) -> Option<Cause> {
     Cause::all().iter().copied().find(|cause| cause.code() == code)
+}
+
+fn request(hash: &str) -> Option<SecretHash> {
+    let bytes = URL_SAFE_NO_PAD.decode(hash).ok()?;
+    Some(SecretHash::from_bytes(bytes.try_into().ok()?))
 }

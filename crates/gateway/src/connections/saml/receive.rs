@@ -78,7 +78,7 @@ pub(in crate::connections) async fn receive(
             let (pending, trace) = (arrival.pending, arrival.trace);
             let failure = failure(&connection, &arrival.sp, cause, trace).with_messages(messages);
             if let Some(pending) = pending {
-                let asked = (&*pending.interaction, cause);
+                let asked = (&*pending.interaction, &pending.request.state, cause);
                 return Ok(failed::record(app, &connection, asked, &failure).await?);
             }
             // An answer that nobody waits for leaves little behind.

@@ -570,5 +570,5 @@ async fn a_complete_connection_keeps_the_secret_that_people_sign_in_by() {
     let id = text(&created, "/id");
     instance
         .run(&["connection", "update", id, "--no-client-secret"])
-        .failed(2, "client_secret missing");
+        .failed(2, "Missing: The client secret");
 }

@@ -56,7 +56,7 @@ async fn a_saml_connection_is_enabled_when_it_is_complete() {
     let instance = Instance::new().await;
     instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
     let create = ["connection", "create", "--saml", "--organization", "acme"];
-    instance.run(&create).failed(2, "idp_metadata_url missing");
+    instance.run(&create).failed(2, "Missing: --saml-metadata-url");
     let created = instance.json(&[&create[..], &["--disabled", "--provider", "adfs"]].concat());
     let id = text(&created, "/id");
     assert_eq!(
@@ -65,7 +65,7 @@ async fn a_saml_connection_is_enabled_when_it_is_complete() {
     );
     instance
         .run(&["connection", "enable", id])
-        .failed(1, "idp_metadata_url missing");
+        .failed(1, "Missing: --saml-metadata-url");
     instance
         .run(&[
             "connection",

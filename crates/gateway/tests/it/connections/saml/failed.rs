@@ -203,3 +203,31 @@ async fn a_test_fails_in_the_browser_that_began_it() {
     })
     .await;
 }
+
+/// The address of a failure stands in a history, and a stranger may send one that they have made.
+#[tokio::test]
+async fn an_old_failure_is_not_told_of_the_next_attempt() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (_, rp) = world(gateway).await;
+        let mut ada = gateway.browser();
+        let request = rp.authorize().with("domain", "acme.test");
+        let asked = ask_with(&mut ada, &request).await;
+        let state = request.parameter("state").unwrap().to_owned();
+        let (answer, _) = &unsigned(gateway, &asked)[4];
+        let page = answer.post(&mut ada, None).await.page();
+        assert!(page.html.text().contains("Back to rp"));
+        let again = page.url.join(page.html.link("Try again").unwrap()).unwrap();
+        ada.open(again.as_str()).await;
+        let old = ada.open(page.url.as_str()).await.page();
+        assert_eq!(old.reference(), page.reference());
+        assert!(!old.html.text().contains("Back to rp") && !old.url.as_str().contains(&state));
+
+        let second = ask_with(&mut ada, &rp.authorize().with("domain", "acme.test")).await;
+        let (answer, _) = &unsigned(gateway, &second)[4];
+        let page = answer.post(&mut ada, None).await.page();
+        gateway.clock().advance(Duration::from_secs(61));
+        let late = ada.open(page.url.as_str()).await.page();
+        assert!(!late.html.text().contains("Back to rp"), "{}", late.html.text());
+    })
+    .await;
+}
