@@ -217,7 +217,7 @@ async fn an_old_failure_is_not_told_of_the_next_attempt() {
         let page = answer.post(&mut ada, None).await.page();
         assert!(page.html.text().contains("Back to rp"));
         let again = page.url.join(page.html.link("Try again").unwrap()).unwrap();
-        ada.open(again.as_str()).await;
+        let _ = ada.open(again.as_str()).await;
         let old = ada.open(page.url.as_str()).await.page();
         assert_eq!(old.reference(), page.reference());
         assert!(!old.html.text().contains("Back to rp") && !old.url.as_str().contains(&state));
