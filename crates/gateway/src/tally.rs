@@ -62,7 +62,7 @@ impl<K: Eq + Hash> Windows<K> {
 pub(crate) enum Stranger {
     /// The provider has not signed it, so anybody can make it.
     Unsigned,
-    /// The provider has signed it, but it belongs to no sign-in. It takes such an answer to post one, so those
+    /// The provider has signed it, but for no sign-in that waits here. It takes such an answer to post one, so those
     /// of others do not hide it.
     Signed,
 }
@@ -73,9 +73,9 @@ pub(crate) enum Stranger {
 pub(crate) enum Subject {
     /// Sign-ins that failed at this connection.
     Connection(ConnectionId),
-    /// Those by an answer that the provider has not signed. Strangers can cause them, so they are counted
-    /// apart, and do not use up the traces of the others.
-    Unsigned(ConnectionId),
+    /// Those by an answer that a stranger can bring. They are counted apart, and do not use up the traces of the
+    /// others.
+    Stranger(ConnectionId),
     /// Requests of this client that were refused for this reason, which is a code of ours or of RFC 6749.
     Client(ClientId, String),
 }
@@ -108,7 +108,7 @@ pub(crate) struct FailureRecord {
 impl Subject {
     fn entry<'a>(&'a self, failure: &'a FailureRecord) -> Entry<'a> {
         let entry = match self {
-            Self::Connection(connection_id) | Self::Unsigned(connection_id) => {
+            Self::Connection(connection_id) | Self::Stranger(connection_id) => {
                 let entry = Entry::new(Kind::LoginFailed).connection(connection_id);
                 match &failure.client_id {
                     Some(client_id) => entry.client(client_id),

@@ -9,6 +9,7 @@ use genkan_store::connection::Connection;
 use genkan_store::login_message::{self, LoginMessage};
 use genkan_store::{ConnectionId, OrganizationId, TraceId};
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::cause::{Cause, RuleCause};
@@ -26,8 +27,7 @@ const MANY: &str = "wait a minute and try again. Many sign-ins of your company f
                     one were not kept.";
 /// The same for an answer that a stranger can bring. Of those, the hour has its limit.
 const MANY_OF_STRANGERS: &str = "begin again at the application, or wait an hour. Within this hour, too many answers \
-                                 came in the name of your company’s sign-in that it had not signed, or that no sign-in \
-                                 here had asked for. So the details of this one were not kept.";
+                                 came in the name of your company’s sign-in that it had not made for a sign-in here. So the details of this one were not kept.";
 
 /// Why an identity provider's answer signs nobody in. Boxed, because it is the rare case of many a
 /// `Result`.
@@ -67,20 +67,31 @@ pub struct FailureDetails {
     pub is_of_nobody: bool,
 }
 
+/// Who can bring an answer that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AnswerOrigin {
+    /// The provider made it for this sign-in.
+    Provider,
+    /// The provider has signed it, but for another request, time or service. Whoever has one can bring it as often
+    /// as they like.
+    Elsewhere,
+    /// No key of the provider has signed it, so anybody can make it, as often as they like.
+    Anybody,
+}
+
 /// The messages of a sign-in, without what could be used once more.
 #[derive(Debug)]
 pub struct Messages {
     pub texts: LoginMessage,
-    /// No key of the provider has signed the answer by SAML, so anybody could have made it, as often as they like.
-    pub is_unsigned: bool,
+    pub origin: AnswerOrigin,
 }
 
 impl Messages {
     /// How long they are kept.
     pub const fn kept(&self) -> Duration {
-        match self.is_unsigned {
-            true => login_message::UNVERIFIED,
-            false => login_message::VERIFIED,
+        match self.origin {
+            AnswerOrigin::Anybody => login_message::UNVERIFIED,
+            AnswerOrigin::Provider | AnswerOrigin::Elsewhere => login_message::VERIFIED,
         }
     }
 
@@ -98,7 +109,7 @@ impl Messages {
                 request: None,
                 answer: Some(cut(text)),
             },
-            is_unsigned: false,
+            origin: AnswerOrigin::Provider,
         }
     }
 }
@@ -156,7 +167,7 @@ impl SignInFailure {
         let messages = self.0.messages.get_or_insert_with(|| Messages {
             texts: LoginMessage::default(),
             // Each answer by OpenID Connect uses up a request that a browser has begun, so they are few.
-            is_unsigned: false,
+            origin: AnswerOrigin::Provider,
         });
         messages.texts.request = Some(request);
         self
@@ -168,11 +179,10 @@ impl SignInFailure {
         self
     }
 
-    /// Whether anybody could have made the answer.
-    pub fn is_unsigned(&self) -> bool {
-        self.messages
-            .as_ref()
-            .is_some_and(|messages| messages.is_unsigned)
+    /// Who can bring such an answer.
+    pub fn origin(&self) -> AnswerOrigin {
+        let messages = self.messages.as_ref();
+        messages.map_or(AnswerOrigin::Provider, |messages| messages.origin)
     }
 
     /// Sets the code for the application, if the contract has one for this failure.
@@ -290,10 +300,12 @@ impl SignInFailure {
                     true => OF_NOBODY,
                     false => "send the reference below to your IT team. It shows them what to change.",
                 }),
-            None => page.what_to_do(match self.is_unsigned() || self.is_of_nobody {
-                true => MANY_OF_STRANGERS,
-                false => MANY,
-            }),
+            None => page.what_to_do(
+                match self.origin() != AnswerOrigin::Provider || self.is_of_nobody {
+                    true => MANY_OF_STRANGERS,
+                    false => MANY,
+                },
+            ),
         };
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE => page.retry_after(RETRY_AFTER),

@@ -7,15 +7,16 @@ use genkan_store::{ClientId, Error, Timestamp, TraceId, login_message};
 use serde_json::{Map, Value};
 
 use super::SignInFailure;
+use super::failure::AnswerOrigin;
 use crate::app::App;
 use crate::context;
 use crate::tally::{self, Stranger, Subject};
 
 /// This many traces of one connection are stored in a minute, without those of [`OF_STRANGERS`].
 const WHOLE: u64 = 10;
-/// This many traces of answers that belong to no sign-in, or that the provider has not signed, are stored for
-/// one connection in an hour. Anybody may post them, so they must not hide the others. An answer that the
-/// provider has signed is counted apart from those that it has not.
+/// This many traces of answers that the provider has not signed are stored for one connection in an hour, and as
+/// many of those that it has signed for no sign-in here: anybody who has one may post it again and again. They must
+/// not hide the others.
 const OF_STRANGERS: u64 = 20;
 /// This many traces of one test are stored. Its link counts once, but a failed answer by SAML uses nothing up,
 /// so the next one may be posted to the same request.
@@ -31,9 +32,9 @@ const ONE_IN: u64 = 100;
 /// [`Error`] if the store fails.
 pub async fn record_stranger(app: &App, failure: &SignInFailure) -> Result<Option<TraceId>, Error> {
     let now = app.now();
-    let stranger = match failure.is_unsigned() {
-        true => Stranger::Unsigned,
-        false => Stranger::Signed,
+    let stranger = match failure.origin() {
+        AnswerOrigin::Anybody => Stranger::Unsigned,
+        AnswerOrigin::Elsewhere | AnswerOrigin::Provider => Stranger::Signed,
     };
     if number_of_stranger(app, failure, stranger) > OF_STRANGERS {
         return Ok(None);
@@ -58,17 +59,18 @@ pub async fn record(
 ) -> Result<Option<TraceId>, Error> {
     let now = app.now();
     let connection_id = failure.connection_id.clone();
-    let subject = match failure.is_unsigned() {
-        true => Subject::Unsigned(connection_id),
-        false => Subject::Connection(connection_id),
+    let subject = match failure.origin() {
+        AnswerOrigin::Anybody | AnswerOrigin::Elsewhere => Subject::Stranger(connection_id),
+        AnswerOrigin::Provider => Subject::Connection(connection_id),
     };
     let number = app.tally().failed(&subject, now);
-    let is_kept = match (&interaction.request, failure.is_unsigned()) {
+    let is_kept = match (&interaction.request, failure.origin()) {
         // However many others fail: its link counts once, and a person waits for the result.
         (Request::TestConnection { .. }, _) => app.tally().failed_in_test(&interaction.id, now) <= OF_A_TEST,
         // Strangers can begin sign-ins, and answer them themselves.
-        (_, true) => number_of_stranger(app, failure, Stranger::Unsigned) <= OF_STRANGERS,
-        (_, false) => number <= WHOLE || number.is_multiple_of(ONE_IN),
+        (_, AnswerOrigin::Anybody) => number_of_stranger(app, failure, Stranger::Unsigned) <= OF_STRANGERS,
+        (_, AnswerOrigin::Elsewhere) => number_of_stranger(app, failure, Stranger::Signed) <= OF_STRANGERS,
+        (_, AnswerOrigin::Provider) => number <= WHOLE || number.is_multiple_of(ONE_IN),
     };
     let client_id = match &interaction.request {
         Request::Authorize(request) => ClientId::parse(&request.client_id).ok(),

@@ -24,7 +24,7 @@ use super::failure::failure;
 use super::sealed::Outcome;
 use super::service_provider;
 use crate::app::App;
-use crate::connections::failure::Messages;
+use crate::connections::failure::{AnswerOrigin, Messages};
 use crate::connections::{SignInFailure, trace, unknown};
 use crate::cookies::Cookie;
 use crate::web::error::PageError;
@@ -42,7 +42,7 @@ struct SealedFailure {
     cause: String,
     /// `None` if no trace was stored.
     trace_id: Option<TraceId>,
-    is_unsigned: bool,
+    origin: AnswerOrigin,
 }
 
 /// A failure that was recorded at its POST.
@@ -72,7 +72,7 @@ pub(super) async fn record(
         failed_at: app.now(),
         cause: cause.code().to_owned(),
         trace_id,
-        is_unsigned: failure.is_unsigned(),
+        origin: failure.origin(),
     };
     Outcome::Failed
         .address(app.instance_key(), connection, &sealed)
@@ -124,7 +124,7 @@ impl FailedSignIn {
         let checks = trace.map_or_else(Trace::default, |found| found.trace);
         let messages = Messages {
             texts: texts.unwrap_or_default(),
-            is_unsigned: opened.is_unsigned,
+            origin: opened.origin,
         };
         Ok(Self {
             failure: failure(&connection, &sp, cause, checks).with_messages(messages),

@@ -6,7 +6,7 @@ use genkan_store::connection::{Connection, SamlSettings, ServiceProvider};
 use genkan_store::login_message::LoginMessage;
 
 use super::{ID_PREFIX, authn_request};
-use crate::connections::failure::{Messages, cut};
+use crate::connections::failure::{AnswerOrigin, Messages, cut};
 
 /// Stands for what was taken out.
 const TAKEN_OUT: &str = "…";
@@ -22,14 +22,15 @@ pub(super) struct ReceivedXml<'a> {
     pub(super) xml: &'a str,
     /// The state of the request that it answers, which may still wait.
     pub(super) state: Option<&'a str>,
-    /// A registered key signed it.
-    pub(super) is_signed: bool,
+    pub(super) origin: AnswerOrigin,
 }
 
 /// The messages of a sign-in, for the trace of its failure.
 pub(super) fn of(request: Option<String>, answer: Option<ReceivedXml<'_>>) -> Messages {
     Messages {
-        is_unsigned: !answer.as_ref().is_some_and(|answer| answer.is_signed),
+        origin: answer
+            .as_ref()
+            .map_or(AnswerOrigin::Anybody, |answer| answer.origin),
         texts: LoginMessage {
             request,
             answer: answer.map(|answer| cut(without_secrets(&answer))),
@@ -114,19 +115,12 @@ mod tests {
 
     use super::*;
 
-    fn of_answer(xml: &str, is_signed: bool, state: Option<&str>) -> Messages {
-        of(
-            None,
-            Some(ReceivedXml {
-                xml,
-                state,
-                is_signed,
-            }),
-        )
+    fn of_answer(xml: &str, origin: AnswerOrigin, state: Option<&str>) -> Messages {
+        of(None, Some(ReceivedXml { xml, state, origin }))
     }
 
     fn kept(xml: &str, state: Option<&str>) -> String {
-        of_answer(xml, false, state).texts.answer.unwrap()
+        of_answer(xml, AnswerOrigin::Anybody, state).texts.answer.unwrap()
     }
 
     #[test]
@@ -136,7 +130,7 @@ mod tests {
             r#"<r InResponseTo="_{state}" Again='_{state}' ID="_short"><ds:SignatureValue Id="x">
 c2ln</ds:SignatureValue><n>Ada</n><SignatureValue>c2ln</SignatureValue><x:CipherValue>Y2lw</x:CipherValue></r>"#
         );
-        let messages = of_answer(&xml, true, None);
+        let messages = of_answer(&xml, AnswerOrigin::Provider, None);
         assert_eq!(
             messages.texts.answer.as_deref(),
             Some(
@@ -165,7 +159,7 @@ c2ln</ds:SignatureValue><n>Ada</n><SignatureValue>c2ln</SignatureValue><x:Cipher
     #[test]
     fn what_nobody_signed_is_kept_for_a_day_and_not_whole() {
         let long = "ä".repeat(login_message::MAX_BYTES);
-        let messages = of_answer(&format!("<{long}"), false, None);
+        let messages = of_answer(&format!("<{long}"), AnswerOrigin::Anybody, None);
         assert_eq!(messages.kept(), login_message::UNVERIFIED);
         let text = messages.texts.answer.unwrap();
         assert!(text.len() <= login_message::MAX_BYTES && text.ends_with('ä'));

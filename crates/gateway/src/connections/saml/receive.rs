@@ -33,7 +33,7 @@ use super::{
 };
 use crate::anonymous::{self, Work};
 use crate::app::App;
-use crate::connections::failure::Messages;
+use crate::connections::failure::{AnswerOrigin, Messages};
 use crate::connections::{AnswerError, SignInFailure, not_active, trace, unknown};
 use crate::web::error::PageError;
 
@@ -167,7 +167,11 @@ impl Arrival<'_> {
         let answer = self.xml.as_deref().map(|xml| ReceivedXml {
             xml,
             state: self.pending.as_ref().map(|pending| pending.state.expose()),
-            is_signed: response::is_signed(&self.trace),
+            origin: match (response::is_signed(&self.trace), response::is_for_us(&self.trace)) {
+                (false, _) => AnswerOrigin::Anybody,
+                (true, false) => AnswerOrigin::Elsewhere,
+                (true, true) => AnswerOrigin::Provider,
+            },
         });
         message::of(request, answer)
     }

@@ -91,6 +91,14 @@ pub(super) const GROUPS: &str = "Groups";
 /// The last part of the check of a signature.
 pub(super) const CONTENT: &str = "content";
 
+/// Whether the answer that left this trace was made for the request, the time and the service. Whoever once had
+/// an answer of the provider can bring any other again.
+pub fn is_for_us(trace: &Trace) -> bool {
+    let mut checks = trace.checks().iter();
+    // The others come before it.
+    checks.any(|check| check.name == AUDIENCE && check.outcome == CheckOutcome::Passed)
+}
+
 /// Whether a registered key signed the answer that left this trace: the whole of it, or what the connection
 /// demands. Anybody can make any other answer.
 pub fn is_signed(trace: &Trace) -> bool {

@@ -17,7 +17,7 @@ mod subject;
 
 use std::time::Duration;
 
-pub use checks::{READING, VALIDATION, is_signed, not_reached};
+pub use checks::{READING, VALIDATION, is_for_us, is_signed, not_reached};
 
 use self::checks::{
     ASSERTIONS, BASE64, Checks, DOCUMENT_TYPE, ENCODING, Failed, IDENTIFIERS, LENGTH, SIZE, XML,

@@ -147,3 +147,31 @@ async fn unsigned_answers_hide_none_that_the_provider_signed_and_the_page_names_
     })
     .await;
 }
+
+/// The provider has signed it, once, for another service. Whoever works there can post it to a sign-in that they
+/// begin, as often as they like.
+#[tokio::test]
+async fn an_assertion_of_another_service_hides_no_failure_either() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (_, rp) = world(gateway).await;
+        let mut stranger = gateway.browser();
+        let begun = ask(&mut stranger, &rp).await;
+        for _ in 0..30 {
+            gateway.clock().advance(Duration::from_secs(10));
+            let old = begun
+                .answer(gateway, "mallory@acme.test")
+                .with(|answer| answer.audience = "https://other.test".to_owned());
+            deliver(gateway, &old.acs, &old.encoded()).await;
+        }
+        assert_eq!(count(gateway, TRACES).await, 20);
+        let mut ada = gateway.browser();
+        let asked = ask(&mut ada, &rp).await;
+        let nameless = asked
+            .answer(gateway, "ada@acme.test")
+            .with(|answer| answer.name_id.0 = String::new());
+        let arrival = nameless.post(&mut ada, None).await;
+        assert_eq!(cause(gateway, arrival).await, "name_id_missing");
+        assert_eq!(count(gateway, TRACES).await, 21);
+    })
+    .await;
+}
