@@ -4,9 +4,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use genkan_protocol::jose::Algorithm;
+use genkan_store::Error;
 use http::StatusCode;
 
 use crate::app::App;
+use crate::keys::KeyringError;
 use crate::web::oauth_error::no_store;
 
 /// The routes for monitors and load balancers.
@@ -34,30 +37,37 @@ async fn readiness(app: &App) -> (StatusCode, &'static str) {
         );
     }
     if let Err(error) = app.db().ping().await {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "not ready: the database does not answer, or takes no writes"
-        );
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer, or takes no writes\n",
-        );
+        return database_away(&error);
     }
     let key = match app.keyring().await {
-        Ok(keyring) => keyring
-            .signing_key(genkan_protocol::jose::Algorithm::Rs256, app.now())
-            .is_ok(),
+        Ok(keyring) => keyring.signing_key(Algorithm::Rs256, app.now()).map(drop),
+        Err(error) => Err(error),
+    };
+    match key {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(KeyringError::NoKey(_)) => (StatusCode::SERVICE_UNAVAILABLE, "there is no signing key\n"),
+        // It went away since it answered.
+        Err(KeyringError::Store(Error::Database(error))) => database_away(&error),
         Err(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "not ready: the signing keys cannot be read"
             );
-            false
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the signing keys cannot be read: see the log\n",
+            )
         }
-    };
-    if key {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "there is no signing key\n")
     }
+}
+
+fn database_away(error: &genkan_db::Error) -> (StatusCode, &'static str) {
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "not ready: the database does not answer, or takes no writes"
+    );
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the database does not answer, or takes no writes\n",
+    )
 }
