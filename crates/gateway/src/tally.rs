@@ -62,9 +62,11 @@ impl<K: Eq + Hash> Windows<K> {
 pub(crate) enum Stranger {
     /// The provider has not signed it, so anybody can make it.
     Unsigned,
-    /// The provider has signed it, but for no sign-in that waits here. It takes such an answer to post one, so those
+    /// The provider has signed it, but it belongs to no sign-in. It takes such an answer to post one, so those
     /// of others do not hide it.
     Signed,
+    /// The provider has signed it, but for another request, time or service than those of the sign-in.
+    SignedForOther,
 }
 
 /// The failures that are counted together. Each subject exists in the database, so their

@@ -14,9 +14,8 @@ use crate::tally::{self, Stranger, Subject};
 
 /// This many traces of one connection are stored in a minute, without those of [`OF_STRANGERS`].
 const WHOLE: u64 = 10;
-/// This many traces of answers that the provider has not signed are stored for one connection in an hour, and as
-/// many of those that it has signed for no sign-in here: anybody who has one may post it again and again. They must
-/// not hide the others.
+/// This many traces of each kind of answer that a [`Stranger`] can bring are stored for one connection in an hour.
+/// They may be posted again and again, so they must not hide the others.
 const OF_STRANGERS: u64 = 20;
 /// This many traces of one test are stored. Its link counts once, but a failed answer by SAML uses nothing up,
 /// so the next one may be posted to the same request.
@@ -69,7 +68,9 @@ pub async fn record(
         (Request::TestConnection { .. }, _) => app.tally().failed_in_test(&interaction.id, now) <= OF_A_TEST,
         // Strangers can begin sign-ins, and answer them themselves.
         (_, AnswerOrigin::Anybody) => number_of_stranger(app, failure, Stranger::Unsigned) <= OF_STRANGERS,
-        (_, AnswerOrigin::Elsewhere) => number_of_stranger(app, failure, Stranger::Signed) <= OF_STRANGERS,
+        (_, AnswerOrigin::Elsewhere) => {
+            number_of_stranger(app, failure, Stranger::SignedForOther) <= OF_STRANGERS
+        }
         (_, AnswerOrigin::Provider) => number <= WHOLE || number.is_multiple_of(ONE_IN),
     };
     let client_id = match &interaction.request {

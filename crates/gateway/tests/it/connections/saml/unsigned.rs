@@ -170,7 +170,7 @@ async fn an_assertion_of_another_service_hides_no_failure_either() {
             .answer(gateway, "ada@acme.test")
             .with(|answer| answer.name_id.0 = String::new());
         let arrival = nameless.post(&mut ada, None).await;
-        assert_eq!(cause(gateway, arrival).await, "name_id_missing");
+        assert_eq!(cause(gateway, arrival).await, "name_id_malformed");
         assert_eq!(count(gateway, TRACES).await, 21);
     })
     .await;
