@@ -22,7 +22,7 @@ const CLAIMS: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where key, certificate and metadata are written
+    /// The folder for key, certificate and metadata
     folder: PathBuf,
 }
 
@@ -42,7 +42,7 @@ pub struct Provider {
     encrypt_to: Option<Vec<u8>>,
 }
 
-/// What the browser posts.
+/// The form that the browser posts.
 pub struct Answer {
     pub acs_url: String,
     pub form_value: String,

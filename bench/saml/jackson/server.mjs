@@ -53,7 +53,7 @@ for (const [algorithm, jwtSigningKeys] of Object.entries(JSON.parse(readFileSync
 }
 const of = (clientId) => instances[Object.keys(clients).find((algorithm) => clients[algorithm].id === clientId)];
 
-// What the load generator reads the endpoints from.
+// The load generator reads the endpoints from it.
 const configuration = {
   issuer: base,
   authorization_endpoint: `${base}/authorize`,

@@ -1,5 +1,5 @@
--- A message was one text, and is request and answer now. What is kept is at most 30 days old, and only helps to repair
--- a sign-in, so it goes.
+-- A message was one text, and is request and answer now. The rows are at most 30 days old, and only help to repair
+-- a sign-in, so they go.
 DELETE FROM login_messages;
 
 -- Custom attributes that connections read from identity providers. Users keep the values in `custom_attributes`.

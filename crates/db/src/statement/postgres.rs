@@ -268,7 +268,7 @@ fn failed(transaction: &Transaction, failure: &tokio_postgres::Error) -> (Fate, 
     (fate, error(failure))
 }
 
-/// What it means if a transaction did not begin. Nothing was done yet, so after a lost connection it can run
+/// The fate of a transaction that did not begin. Nothing was done yet, so after a lost connection it can run
 /// again.
 fn not_begun(failure: &tokio_postgres::Error) -> (Fate, Error) {
     match failure.as_db_error() {

@@ -24,7 +24,7 @@ pub(super) struct Vocabulary {
     pub(super) malformed: Cause,
 }
 
-/// What a provider sent under one name.
+/// The value that a provider sent under one name.
 #[derive(Debug)]
 pub(super) enum ProviderValue {
     Value(Value),
@@ -105,7 +105,7 @@ pub(super) fn read<'a>(
             Lack::Unfit(unfit) => {
                 trace.pass_over(check, format!("the {word} {name} {unfit}, so it is left out"));
             }
-            // A source of the register is a guess. What an application has stored stays.
+            // A source of the register is a guess. The value that an application has stored stays.
             Lack::Absent if !source.is_named => continue,
             Lack::Absent => trace.pass(check, format!("none: there is no {word} {name}")),
         }

@@ -19,10 +19,10 @@ use crate::web::error::PageError;
 /// A provider that restarts is usually back within this time.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// What to do about an answer that no sign-in waits for: often somebody went back, and nothing is to be changed.
+/// The advice about an answer that no sign-in waits for: often somebody went back, and nothing is to be changed.
 const OF_NOBODY: &str = "go back to the application and sign in there again. If this page comes again, send the \
                          reference below to your IT team.";
-/// What to do if no trace was stored, because too many were within the minute.
+/// The advice if no trace was stored, because too many were within the minute.
 const MANY: &str = "wait a minute and try again. Many sign-ins of your company fail just now, so the details of this \
                     one were not kept.";
 /// The same for an answer that a stranger can bring. Of those, the hour has its limit.
@@ -61,19 +61,19 @@ pub struct FailureDetails {
     pub connection_id: ConnectionId,
     pub organization_id: Option<OrganizationId>,
     pub trace: Trace,
-    /// What was asked and answered, if it is worth a look.
+    /// Request and answer, if they are worth a look.
     pub messages: Option<Messages>,
     /// No sign-in here waits for the answer.
     pub is_of_nobody: bool,
 }
 
-/// Who can bring an answer that fails.
+/// The origin of an answer that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AnswerOrigin {
     /// The provider made it for this sign-in.
     Provider,
-    /// The provider has signed it, but for another request, time or service. Whoever has one can bring it as often
-    /// as they like.
+    /// The provider has signed it, but for another request, time or service. Anybody who has one can bring it as
+    /// often as they like.
     Elsewhere,
     /// No key of the provider has signed it, so anybody can make it, as often as they like.
     Anybody,
@@ -179,7 +179,7 @@ impl SignInFailure {
         self
     }
 
-    /// Who can bring such an answer.
+    /// Where the answer comes from.
     pub fn origin(&self) -> AnswerOrigin {
         let messages = self.messages.as_ref();
         messages.map_or(AnswerOrigin::Provider, |messages| messages.origin)

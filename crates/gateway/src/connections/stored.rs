@@ -1,4 +1,4 @@
-//! What a provider says about a person, as far as it is stored with the identity.
+//! The attributes of a provider about a person, as far as they are stored with the identity.
 //!
 //! The administrator of a provider decides what it says and how many people it has, so each person's part
 //! has a bound.
@@ -16,7 +16,7 @@ const MAX_NAMES: usize = 10;
 const FIRST: &[&str] = &["NameID", "iss", "sub", "email", "email_verified", "hd"];
 
 /// All that fits, the short values first. The trace names the others, which `word` calls "attributes" or
-/// "claims". What was mapped is not affected.
+/// "claims". Mapped values are not affected.
 pub(super) fn bounded(said: Map<String, Value>, word: &str, trace: &mut Trace) -> Map<String, Value> {
     let bytes = |name: &str, value: &Value| Value::from(name).to_string().len() + value.to_string().len() + 2;
     let mut sized: Vec<(usize, String, Value)> = said

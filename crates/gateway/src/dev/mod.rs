@@ -166,7 +166,7 @@ pub async fn run(options: DevOptions, environment: &Environment) -> Result<(), F
     Ok(())
 }
 
-/// What is served beside the demo.
+/// The pages that are served beside the demo.
 fn web(app: &App, simulator: &Simulator, demo_url: &str, files: &trust::TrustFiles) -> Router {
     crate::router(app)
         .merge(simulator.router())

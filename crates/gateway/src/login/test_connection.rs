@@ -43,7 +43,7 @@ struct ResultPage<'a> {
     facts: &'a [Fact<'a>],
     checks: &'a [Check],
     claims: &'a [ClaimRow<'a>],
-    /// What was asked and answered, as far as it is known.
+    /// Request and answer, as far as they are known.
     messages: &'a LoginMessage,
     /// Starts the test again.
     again: Option<Link>,
@@ -338,7 +338,7 @@ async fn rehearse(
     Ok((Some(identity), Some(failure)))
 }
 
-/// What was asked and answered, unless the claims are shown already.
+/// Request and answer, unless the claims are shown already.
 fn shown_messages(failure: &SignInFailure, claims: &[ClaimRow<'_>]) -> LoginMessage {
     let messages = failure.messages.as_ref().filter(|_| claims.is_empty());
     messages.map_or_else(LoginMessage::default, |messages| messages.texts.clone())

@@ -356,7 +356,7 @@ fn no_message_costs_more_than_it_is_long() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// What this thread spent on a processor, so that other programs do not count (Linux, proc(5)).
+/// The time that this thread spent on a processor, so that other programs do not count (Linux, proc(5)).
 fn processor_nanoseconds() -> f64 {
     let line = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     line.split(' ').next().unwrap().parse().unwrap()

@@ -151,7 +151,7 @@ fn issued(
     (certificate, Issuer::new(params, key))
 }
 
-/// XML-DSig §4.5.4. Whoever holds the key of the company's authority is not its identity provider.
+/// XML-DSig §4.5.4. The holder of the key of the company's authority is not its identity provider.
 #[test]
 fn of_a_chain_only_the_end_becomes_a_signing_key() {
     let (root, by_root) = issued("Acme Root", true, None);

@@ -19,7 +19,7 @@ use crate::{ConnectionId, Error, Stamp, Timestamp, conflict, environment};
 pub use rules::{check, is_key, is_reserved};
 pub use value::{MAX_VALUE, Unfit, read_value, token_claims};
 
-/// What a connection's mapping writes before the key of a registered attribute.
+/// A connection's mapping writes this before the key of a registered attribute.
 pub const PREFIX: &str = "custom.";
 
 /// The name of an attribute in the mapping of a connection.

@@ -68,7 +68,7 @@ async fn people_are_sent_on_only_to_an_address_that_an_application_has_registere
         insert(world, &connection).await.unwrap();
         let other = update(world, &connection, to("https://app.test/login/")).await;
         assert_eq!(conflict_of(other), conflict::CONNECTION_REDIRECT);
-        // What was right when it was entered keeps nobody from changing the rest.
+        // A value that was right when it was entered keeps nobody from changing the rest.
         world
             .tx(async |tx| {
                 tx.exec("UPDATE clients SET initiate_login_uri = NULL", p![])

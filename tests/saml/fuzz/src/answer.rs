@@ -1,7 +1,7 @@
 //! Answers that libFuzzer makes, guided by what they reach in the verifier.
 //!
 //! An input is one octet, which chooses the settings of a connection among those of the vectors, and a
-//! document. Nothing may panic. Whatever is accepted must have the meaning of an answer that the vectors' provider
+//! document. Nothing may panic. An accepted answer must have the meaning of one that the vectors' provider
 //! signed. `tests/saml/fuzz/run` builds and starts it.
 
 #![no_main]
@@ -28,13 +28,13 @@ use serde_json::Value;
 
 use saml_corpus::{Judge, Vector, vectors};
 
-/// Whom the forged answers of the vectors name. The provider never signed that for us.
+/// The person whom the forged answers of the vectors name. The provider never signed that for us.
 const FORGED: &str = "admin@acme.example";
 
 struct Known {
     /// Each distinct connection of the vectors.
     judges: Vec<Judge>,
-    /// What the provider signed, and what was found beyond it in this run.
+    /// The meanings that the provider signed, and those found beyond them in this run.
     meanings: Mutex<Vec<Assertion>>,
 }
 
@@ -71,7 +71,7 @@ fn prepare() -> Known {
         }
     }
     let mut meanings = Vec::new();
-    // What a connection refuses may be good at another one, so each answer is put to each.
+    // An answer that one connection refuses may be good at another one, so each answer is put to each.
     for vector in &vectors {
         for judge in &judges {
             if let Ok(meaning) = judge.judge(&STANDARD.encode(vector.octets()), &mut Trace::default())

@@ -19,7 +19,7 @@ use crate::{Error, Value};
 /// The most statements that go with the COMMIT. Those before them are answered first.
 const TOGETHER: usize = 8;
 
-/// What came of a transaction.
+/// The outcome of a transaction.
 pub(crate) enum Commit {
     Answered(Result<(), Failure>),
     /// A statement before the COMMIT failed. Nothing was committed.

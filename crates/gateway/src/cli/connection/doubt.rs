@@ -1,4 +1,4 @@
-//! What is accepted, but is usually a mistake or worth knowing.
+//! Settings that are accepted, but are usually a mistake or worth knowing.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) fn about(issuer: &str) -> Option<String> {
     })
 }
 
-/// What is worth knowing about the metadata that a change has entered.
+/// The doubts about the metadata that a change has entered.
 pub(super) fn about_metadata(change: &Change<'_>, now: Timestamp) -> Vec<String> {
     let Some(ProtocolChange::Saml(entered)) = &change.protocol else {
         return Vec::new();

@@ -109,7 +109,7 @@ const fn of_id_token(cause: Cause) -> &'static str {
             "Correct the address of this person at the provider, or map another claim that carries an e-mail address in \
              the connection's attribute mapping."
         }
-        // What is left breaks the standards, and only the provider can mend it.
+        // All others break the standards, and only the provider can mend them.
         _ => "Report it to the identity provider: its tokens break OpenID Connect.",
     }
 }

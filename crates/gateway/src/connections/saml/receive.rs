@@ -150,7 +150,7 @@ impl Arrival<'_> {
         }
     }
 
-    /// What was asked and answered, for the people who read the trace.
+    /// Request and answer, for the people who read the trace.
     fn messages(&self) -> Messages {
         let request = self.pending.as_ref().and_then(|pending| {
             let expected = pending.request.expected(self.app.instance_key()).ok()?;

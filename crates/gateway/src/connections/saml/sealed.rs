@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 /// The parameter of the address.
 pub const PARAMETER: &str = "answer";
 
-/// What is sealed. Neither can be opened as the other.
+/// The kinds of sealed texts. Neither can be opened as the other.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Outcome {
     Initiated,

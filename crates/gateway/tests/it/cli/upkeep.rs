@@ -148,7 +148,7 @@ async fn a_trace_shows_each_check() {
         "{page}"
     );
     assert!(!page.contains('\u{1b}'), "{page}");
-    // What failed nothing is told too, and what was asked and answered.
+    // A check that failed nothing is told too, and so are request and answer.
     assert_eq!(page.matches("note    Worth knowing").count(), 3, "{page}");
     for part in [
         "not reached",

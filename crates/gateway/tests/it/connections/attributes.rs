@@ -84,7 +84,7 @@ async fn claims_become_registered_attributes_in_their_types() {
         assert_eq!(three(&id_token), expected);
         assert_eq!(three(&userinfo), expected);
         assert_eq!(id_token["unregistered"], Value::Null);
-        // What the provider leaves out is taken back, because the connection names it. A value of another type
+        // A value that the provider leaves out is taken back, because the connection names it. A value of another type
         // is none.
         let sent = json!({ "dept": "Sales", "job_level": "seven" });
         let (id_token, _) = sign_in(gateway, &rp, &acme, &sent).await.unwrap();

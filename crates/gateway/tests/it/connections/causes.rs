@@ -186,7 +186,7 @@ async fn every_cause_of_openid_connect_has_a_provider_that_provokes_it() {
         let trace = trace_of(scene(cause)).await;
         assert_eq!(trace.cause, cause.code(), "{:?}", trace.trace);
         assert!(trace.trace.failure().is_some(), "{}", cause.code());
-        // What happened, and then what to do.
+        // The event, and then the advice.
         let next = trace.remedy.strip_prefix(cause.sentence()).unwrap_or_default();
         assert!(
             next.len() > 20 && next.starts_with(' ') && next.ends_with('.'),

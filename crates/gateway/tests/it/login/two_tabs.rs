@@ -144,7 +144,7 @@ async fn a_session_whose_cookie_was_lost_goes_on_with_the_next_sign_in_and_ends_
     .await;
 }
 
-/// Whoever ends all sessions of a person locks the person first, and then each session. So a sign-in that ends
+/// The end of all sessions of a person locks the person first, and then each session. So a sign-in that ends
 /// a superfluous session of its browser must not hold that session while it waits for the person.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sign_in_locks_the_person_before_a_session_that_it_ends() {

@@ -91,8 +91,8 @@ pub(super) const GROUPS: &str = "Groups";
 /// The last part of the check of a signature.
 pub(super) const CONTENT: &str = "content";
 
-/// Whether the answer that left this trace was made for the request, the time and the service. Whoever once had
-/// an answer of the provider can bring any other again.
+/// Whether the answer that left this trace was made for the request, the time and the service. Anybody who once
+/// had an answer of the provider can bring any other again.
 pub fn is_for_us(trace: &Trace) -> bool {
     let mut checks = trace.checks().iter();
     // The others come before it.

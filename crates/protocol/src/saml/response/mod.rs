@@ -108,7 +108,7 @@ pub enum PrivateKeyUse {
     None,
     /// A registered key signed the Response, and with it the cipher text.
     Vouched,
-    /// Anybody may have made the cipher text. Who tries variants of it could learn from the
+    /// Anybody may have made the cipher text. A stranger who tries variants of it could learn from the
     /// refusals, so the caller counts them.
     Unvouched,
 }

@@ -305,7 +305,7 @@ const ELSEWHERE: &[(&str, &[u8])] = &[
     ("is refused when the metadata are entered", &[60]),
 ];
 
-/// What an administrator reads.
+/// The sentence that an administrator reads.
 fn text(at: Provider, cause: Cause) -> String {
     let sp = ServiceProvider {
         entity_id: ENTITY.to_owned(),

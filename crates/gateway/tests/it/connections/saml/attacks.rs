@@ -228,7 +228,7 @@ async fn an_answer_counts_only_at_the_address_of_its_kind() {
     assert_eq!(page.heading(), "We did not expect this sign-in");
 }
 
-/// What nobody signed is not kept as long as what the provider signed, whatever else is wrong with it.
+/// An unsigned answer is kept for a shorter time than a signed one, whatever else is wrong with it.
 #[tokio::test]
 async fn an_unsigned_answer_to_no_request_is_kept_for_a_day() {
     let gateway = Gateway::start().await;

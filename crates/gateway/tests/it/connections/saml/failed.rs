@@ -70,7 +70,7 @@ async fn a_refusal_of_the_provider_goes_to_the_application_through_its_own_brows
     .await;
 }
 
-/// Whoever knows an application's `state` can send its person an answer of their own (login CSRF).
+/// A stranger who knows an application's `state` can send its person an answer of their own (login CSRF).
 #[tokio::test]
 async fn whoever_reads_the_identifier_of_a_request_learns_no_state_by_it() {
     on_each_engine(async |gateway: &Gateway| {
@@ -171,7 +171,7 @@ async fn the_address_of_a_failure_counts_unchanged_at_its_own_connection() {
     assert_eq!(page.heading(), "We could not sign you in");
 }
 
-/// An administrator waits for the result of a test. What a stranger posts must not end it.
+/// An administrator waits for the result of a test. A stranger's post must not end it.
 #[tokio::test]
 async fn a_test_fails_in_the_browser_that_began_it() {
     const PENDING: &str = "SELECT COUNT(*) FROM connection_tests WHERE status = 'PENDING'";

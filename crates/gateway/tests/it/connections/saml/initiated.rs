@@ -161,7 +161,7 @@ async fn a_copied_address_is_worth_no_more_than_a_link() {
             }
         }
         assert_eq!(stored(gateway).await, [0; 4]);
-        // What the provider said is not to be read in it.
+        // It does not contain the provider's words.
         let (_, sealed) = place.split_once("?answer=").unwrap();
         let octets = URL_SAFE_NO_PAD.decode(sealed).unwrap();
         assert!(!octets.windows(3).any(|part| part == b"ada"));
@@ -197,7 +197,7 @@ async fn an_address_counts_unchanged_at_its_own_connection() {
         assert_eq!(page.reply.status, status, "{address}");
     }
     assert_eq!(browser.open(&place).await.page().heading(), QUESTION);
-    // What an administrator switches off meanwhile is off.
+    // A connection that an administrator switches off meanwhile is off.
     acme.change_connection(|connection| lead_there(connection, |_| {}))
         .await;
     assert_eq!(browser.open(&place).await.page().reply.status, 403);

@@ -251,7 +251,7 @@ async fn sixty_four_kib_are_stored_of_a_person() {
     .await;
 }
 
-/// What the provider said about the one person.
+/// The provider's statement about the one person.
 async fn stored(gateway: &Gateway) -> Value {
     let text: String = gateway
         .tx(async |tx| {
@@ -369,7 +369,7 @@ async fn a_fresh_sign_in_must_be_one() {
     arrive(&gateway, &rp, |_| {}).await.unwrap();
 }
 
-/// Whoever switches it on expects it to count at once, as it does for a certificate that is thrown out.
+/// An administrator expects the switch to count at once, as the removal of a certificate does.
 #[tokio::test]
 async fn what_a_connection_demands_since_the_person_left_counts() {
     on_each_engine(async |gateway: &Gateway| {

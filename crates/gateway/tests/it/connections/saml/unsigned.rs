@@ -77,7 +77,7 @@ async fn a_stranger_who_answers_their_own_sign_in_leaves_twenty_short_traces_for
     .await;
 }
 
-/// What comes before the signatures is not verified, however far the code of the cause stands in the table.
+/// The checks before the signatures verify nobody, however far the code of the cause stands in the table.
 #[tokio::test]
 async fn a_check_before_the_signatures_makes_no_answer_a_signed_one() {
     let gateway = Gateway::start().await;
@@ -148,7 +148,7 @@ async fn unsigned_answers_hide_none_that_the_provider_signed_and_the_page_names_
     .await;
 }
 
-/// The provider has signed it, once, for another service. Whoever works there can post it to a sign-in that they
+/// The provider has signed it, once, for another service. Anybody who works there can post it to a sign-in that they
 /// begin, as often as they like.
 #[tokio::test]
 async fn an_assertion_of_another_service_hides_no_failure_either() {
