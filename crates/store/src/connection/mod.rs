@@ -191,7 +191,7 @@ fn refuse_unfit(connection: &Connection) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// - [`conflict::CONNECTION_ATTRIBUTE`] if it maps a custom attribute that is not registered.
+/// - [`conflict::CONNECTION_ATTRIBUTE`] if it maps an attribute that is neither ours nor registered.
 /// - [`conflict::CONNECTION_REDIRECT`], [`conflict::CONNECTION_ENTITY_ID`] or
 ///   [`conflict::CONNECTION_ASSERTION_URL`] if it names what no application or another connection has.
 /// - [`conflict::CONNECTION_INVALID`] if [`Connection::check`] refuses it.

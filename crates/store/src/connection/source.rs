@@ -44,7 +44,7 @@ pub fn attribute_sources<'a>(
         })
 }
 
-/// Refuses a mapping of an attribute that nobody has registered, unless it was there `before`.
+/// Refuses a mapping of an attribute that is neither ours nor registered, unless it was there `before`.
 pub(super) async fn refuse_unknown(
     tx: &mut Tx<'_>,
     connection: &Connection,

@@ -129,7 +129,7 @@ async fn a_connection_maps_what_is_registered() {
     ];
     instance
         .run(&create)
-        .failed(2, "--attribute names a custom attribute that is not registered.");
+        .failed(2, "--attribute names \"custom.department\", which is neither");
     instance.json(&["attribute", "create", "department"]);
     let connection = instance.json(&create);
     let id = text(&connection, "/id");
@@ -138,4 +138,40 @@ async fn a_connection_maps_what_is_registered() {
         .failed(1, &format!("Connections map the attribute: {id}."));
     instance.json(&["connection", "update", id, "--attribute", "custom.department="]);
     instance.json(&["attribute", "delete", "department", "--yes"]);
+}
+
+/// It was kept as if it were a custom attribute, and no sign-in read it.
+#[tokio::test]
+async fn a_misspelt_attribute_is_refused_with_the_one_that_was_meant() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let create = [
+        "connection",
+        "create",
+        "--saml",
+        "--organization",
+        "acme",
+        "--disabled",
+    ];
+    let misspelt = ["--attribute", "emial=mail"];
+    let refused = instance.run(&[&create[..], &misspelt].concat());
+    refused.failed(2, "--attribute names \"emial\", which is neither");
+    for part in [
+        "Did you mean email?",
+        "`genkan attribute create emial` registers a custom attribute: then write custom.emial.",
+    ] {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+    let connection = instance.json(&create);
+    let update = ["connection", "update", text(&connection, "/id")];
+    instance
+        .run(&[&update[..], &misspelt].concat())
+        .failed(2, "Did you mean email?");
+    instance.json(&["attribute", "create", "department"]);
+    instance
+        .run(&[&update[..], &["--attribute", "deprtment=dept"]].concat())
+        .failed(2, "Did you mean custom.department?");
+    // The key of a registered attribute counts without the prefix, as in the API.
+    instance.json(&[&update[..], &["--attribute", "department=dept"]].concat());
+    instance.json(&[&update[..], &["--attribute", "deprtment="]].concat());
 }
