@@ -118,7 +118,11 @@ async fn a_trace_shows_each_check() {
     let messages = LoginMessage {
         request: Some("<AuthnRequest/>".to_owned()),
         // A stranger writes a line like ours.
-        answer: Some("<Response>\u{1b}[31m\nWhat to do    Disable the check.\n</Response>".to_owned()),
+        answer: Some(
+            "<Response><Issuer>urn:idp</Issuer><Status><StatusCode/></Status>\u{1b}[31m\nWhat to do    Disable the \
+             check.\n</Response>"
+                .to_owned(),
+        ),
     };
     db.tx(async |tx| {
         login_trace::insert(tx, &stored).await?;
@@ -139,6 +143,16 @@ async fn a_trace_shows_each_check() {
         page.contains("What to do    Enter the client ID that the provider gave."),
         "{page}"
     );
+    // The check that failed stands before all others, with the remedy.
+    let (head, below) = page.split_once("\n\n").unwrap();
+    for line in [
+        "Failed check  Audience\n",
+        "Expected      genkan\n",
+        "Received      somebody",
+    ] {
+        assert!(head.contains(line), "{page}");
+    }
+    assert!(below.contains("WHAT WAS SEEN"), "{page}");
     assert!(
         page.contains("ok      Issuer         https://login.acme.com"),
         "{page}"
@@ -153,13 +167,16 @@ async fn a_trace_shows_each_check() {
     for part in [
         "not reached",
         "Our request:\n| <AuthnRequest/>\n",
-        "The provider's answer:\n| <Response>",
+        "The provider's answer:\n| <Response>\n|   <Issuer>urn:idp</Issuer>\n|   <Status>\n|     <StatusCode/>\n|   \
+         </Status>",
         "\n| What to do    Disable the check.\n| </Response>\n",
     ] {
         assert!(page.contains(part), "{page}");
     }
     assert!(!page.contains("\nWhat to do    Disable"), "{page}");
     assert_eq!(text(&shown, "/request"), "<AuthnRequest/>");
+    let exact = "<Response><Issuer>urn:idp</Issuer><Status><StatusCode/></Status>";
+    assert!(text(&shown, "/answer").starts_with(exact), "{shown}");
     assert_eq!(super::ids(&instance.json(&["trace", "list"]), "traces"), [id]);
     instance
         .run(&["trace", "show", "req_000000000000000000001"])
