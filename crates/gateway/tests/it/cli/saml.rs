@@ -90,6 +90,13 @@ async fn a_saml_connection_is_enabled_when_it_is_complete() {
     let updated = instance.json(&["connection", "update", id, "--saml-metadata-file", "metadata.xml"]);
     assert_eq!(updated["saml"]["idp_sso_url"], json!("https://idp.acme.test/sso"));
     assert_eq!(updated["status"], json!("COMPLETED"));
+    // The hash of a trace is compared with it.
+    let certificate = IdpCertificate::parse_all(text(&updated, "/saml/certificates/0/pem"))
+        .unwrap()
+        .remove(0);
+    let shown = instance.run(&["connection", "show", id]).stdout;
+    let hash = format!(", SHA-256 {}", certificate.fingerprint());
+    assert!(shown.contains(&hash), "{shown}");
     assert_eq!(
         instance.json(&["connection", "enable", id])["enabled"],
         json!(true)
