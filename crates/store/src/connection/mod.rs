@@ -48,7 +48,7 @@ pub use rules::{ConfigurationType, EmailTrust, Mistake, WITHOUT_TLS};
 pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlChange, SamlSettings, SigningOption};
 pub use service_provider::ServiceProvider;
 pub use settings::{Common, Kind, Protocol, ProtocolChange, Settings};
-pub use source::{AttributeSource, attribute_sources};
+pub use source::{AttributeSource, attribute_sources, without_source};
 
 words! {
     /// The progress of setting up a connection.

@@ -175,3 +175,52 @@ async fn a_misspelt_attribute_is_refused_with_the_one_that_was_meant() {
     instance.json(&[&update[..], &["--attribute", "department=dept"]].concat());
     instance.json(&[&update[..], &["--attribute", "deprtment="]].concat());
 }
+
+/// Until now the first person who was refused told it.
+#[tokio::test]
+async fn a_required_attribute_names_the_connections_that_do_not_map_it() {
+    for database in Scratch::each_with(MIGRATIONS).await {
+        let instance = Instance::on(database, Kind::Production).await;
+        instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+        instance.json(&["attribute", "create", "department"]);
+        let create = [
+            "connection",
+            "create",
+            "--saml",
+            "--organization",
+            "acme",
+            "--disabled",
+        ];
+        let maps = instance.json(&[&create[..], &["--attribute", "custom.department=dept"]].concat());
+        let lacks = instance.json(&create);
+        let (maps, lacks) = (text(&maps, "/id"), text(&lacks, "/id"));
+        let update = |words: &[&str]| {
+            let all = [&["attribute", "update", "department"][..], words].concat();
+            let ran = instance.run(&all);
+            assert_eq!(ran.code, 0, "{ran:?}");
+            ran.stderr
+        };
+        let warned = update(&["--required", "on"]);
+        assert!(
+            warned.contains(&format!("no source for department: {lacks}.")),
+            "{warned}"
+        );
+        assert!(warned.contains("--attribute custom.department=NAME"), "{warned}");
+        assert!(!warned.contains(maps), "{warned}");
+        // It refuses nobody while it is off, and a source of the register serves every connection by SAML.
+        for harmless in [
+            &["--enabled", "off"][..],
+            &["--enabled", "on", "--saml-attribute", "department"],
+            &["--saml-attribute", "", "--required", "off"],
+        ] {
+            let warned = update(harmless);
+            assert!(!warned.contains("no source"), "{harmless:?}: {warned}");
+        }
+        let created = instance.run(&["attribute", "create", "level", "--required"]);
+        assert!(created.stderr.contains("no source for level: "), "{created:?}");
+        assert!(
+            created.stderr.contains(maps) && created.stderr.contains(lacks),
+            "{created:?}"
+        );
+    }
+}
