@@ -91,12 +91,8 @@ async fn events_tell_what_the_commands_did() {
         .failed(2, "not one of: ");
 }
 
-#[tokio::test]
-async fn a_trace_shows_each_check() {
-    let instance = Instance::new().await;
-    let db = server::open_database(&instance.config()).await.unwrap();
-    let ids = Generator::random();
-    let at = Stamp::new(&ids, server::now());
+/// A sign-in that failed at the check of the audience.
+fn failed_at_audience(at: Stamp<'_>) -> LoginTrace {
     let mut trace = Trace::default();
     trace.pass("Issuer", "https://login.acme.com");
     trace.fail("Audience", "genkan", "somebody\u{1b}[31m");
@@ -104,7 +100,7 @@ async fn a_trace_shows_each_check() {
         trace.pass_over("Worth knowing", note.sentence());
     }
     trace.not_reached("Nonce");
-    let stored = LoginTrace {
+    LoginTrace {
         id: at.id(),
         interaction_id: None,
         connection_id: None,
@@ -114,8 +110,12 @@ async fn a_trace_shows_each_check() {
         remedy: "Enter the client ID that the provider gave.".to_owned(),
         trace,
         created_at: at.now,
-    };
-    let messages = LoginMessage {
+    }
+}
+
+/// Messages by SAML, as a provider sends them.
+fn messages() -> LoginMessage {
+    LoginMessage {
         request: Some("<AuthnRequest/>".to_owned()),
         // A stranger writes a line like ours.
         answer: Some(
@@ -123,7 +123,16 @@ async fn a_trace_shows_each_check() {
              check.\n</Response>"
                 .to_owned(),
         ),
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_trace_shows_each_check() {
+    let instance = Instance::new().await;
+    let db = server::open_database(&instance.config()).await.unwrap();
+    let ids = Generator::random();
+    let at = Stamp::new(&ids, server::now());
+    let (stored, messages) = (failed_at_audience(at), messages());
     db.tx(async |tx| {
         login_trace::insert(tx, &stored).await?;
         login_message::insert(tx, &stored.id, &messages, at.now + Duration::from_hours(1)).await
