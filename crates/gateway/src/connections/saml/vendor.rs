@@ -40,6 +40,7 @@ const NAME_ID: &[Cause] = &[
     Cause::NameIdTransient,
     Cause::StatusInvalidNameIdPolicy,
 ];
+const NOT_ADMITTED: &[Cause] = &[Cause::StatusAuthnFailed, Cause::StatusRequestDenied];
 /// It is encrypted for another key than ours.
 const UNOPENED: &[Cause] = &[Cause::DecryptionKeyMissing, Cause::DecryptionFailed];
 

@@ -3,7 +3,7 @@
 use genkan_protocol::saml::Cause;
 use genkan_store::Provider;
 
-use super::{ADDRESS, AUDIENCE, EMAIL, ISSUER, KEY, NAME_ID, Row, SIGNED, UNOPENED, WEAK, row};
+use super::{ADDRESS, AUDIENCE, EMAIL, ISSUER, KEY, NAME_ID, NOT_ADMITTED, Row, SIGNED, UNOPENED, WEAK, row};
 
 pub(super) const ROWS: &[Row] = &[
     row(
@@ -76,6 +76,18 @@ pub(super) const ROWS: &[Row] = &[
         &[Cause::AuthenticationTooOld],
         "In Okta, open the application, General › SAML Settings › Edit › Show Advanced Settings, and set Honor \
          Force Authentication to Yes, or let the connection ask for none.",
+    ),
+    row(
+        Provider::Okta,
+        NOT_ADMITTED,
+        "Often the person is not assigned. In Okta, open the application › Assignments › Assign. Okta’s System \
+         Log tells the reason.",
+    ),
+    row(
+        Provider::Okta,
+        &[Cause::CertificateExpired],
+        "In Okta, open the application › Sign On › SAML Signing Certificates and choose Generate new certificate. \
+         Add it to the connection before you activate it there: a connection can have several.",
     ),
     row(
         Provider::MicrosoftAd,
@@ -154,6 +166,18 @@ pub(super) const ROWS: &[Row] = &[
          it. {metadata} has it. Entra encrypts with AES-CBC, so allow that on this connection too.",
     ),
     row(
+        Provider::MicrosoftAd,
+        NOT_ADMITTED,
+        "Often the person is not assigned. In Entra, open Users and groups of the application › Add user/group. \
+         Entra’s sign-in logs tell the reason.",
+    ),
+    row(
+        Provider::MicrosoftAd,
+        &[Cause::CertificateExpired],
+        "In Entra, open Single sign-on › SAML Certificates › Edit and choose New Certificate. Add it to the \
+         connection before you make it active there: a connection can have several.",
+    ),
+    row(
         Provider::Google,
         AUDIENCE,
         "In the Admin console, open Apps › Web and mobile apps › the application › Service provider details and set \
@@ -195,6 +219,12 @@ pub(super) const ROWS: &[Row] = &[
         &[Cause::NameIdMissing],
         "In the Admin console, open Apps › Web and mobile apps › the application › Service provider details, and \
          set Name ID to Basic Information › Primary email.",
+    ),
+    row(
+        Provider::Google,
+        NOT_ADMITTED,
+        "Often the application is off for the person. In the Admin console, open Apps › Web and mobile apps › the \
+         application › User access and turn it on. It takes up to a day.",
     ),
     row(
         Provider::JumpCloud,

@@ -403,6 +403,23 @@ fn each_frequent_product_has_a_remedy_of_its_own_for_each_frequent_cause() {
 fn a_remedy_names_the_menu_and_the_field() {
     for (at, cause, named) in [
         (Provider::Okta, Cause::SignatureInvalid, "Sign On"),
+        (Provider::Okta, Cause::StatusAuthnFailed, "Assignments › Assign"),
+        (
+            Provider::Okta,
+            Cause::CertificateExpired,
+            "Generate new certificate",
+        ),
+        (
+            Provider::MicrosoftAd,
+            Cause::StatusRequestDenied,
+            "Users and groups",
+        ),
+        (
+            Provider::MicrosoftAd,
+            Cause::CertificateExpired,
+            "New Certificate",
+        ),
+        (Provider::Google, Cause::StatusAuthnFailed, "User access"),
         (Provider::Okta, Cause::IssuerMismatch, "Sign On › More details"),
         (
             Provider::Okta,
