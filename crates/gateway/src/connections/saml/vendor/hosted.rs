@@ -62,8 +62,8 @@ pub(super) const ROWS: &[Row] = &[
         Provider::Okta,
         &[Cause::EncryptionExpected],
         "In Okta, open the application, General › SAML Settings › Edit › Show Advanced Settings, set Assertion \
-         Encryption to Encrypted, and upload our certificate for encryption as Encryption Certificate. {metadata} \
-         has it.",
+         Encryption to Encrypted, and upload our certificate for encryption as Encryption Certificate. It stands in \
+         {metadata}.",
     ),
     row(
         Provider::Okta,
@@ -157,13 +157,13 @@ pub(super) const ROWS: &[Row] = &[
         Provider::MicrosoftAd,
         UNOPENED,
         "In Entra, open Token encryption of the application, import our certificate for encryption and activate \
-         it. {metadata} has it. Or deactivate the encryption there.",
+         it. It stands in {metadata}. Or deactivate the encryption there.",
     ),
     row(
         Provider::MicrosoftAd,
         &[Cause::EncryptionExpected],
         "In Entra, open Token encryption of the application, import our certificate for encryption and activate \
-         it. {metadata} has it. Entra encrypts with AES-CBC, so allow that on this connection too.",
+         it. It stands in {metadata}. Entra encrypts with AES-CBC, so allow that on this connection too.",
     ),
     row(
         Provider::MicrosoftAd,
@@ -333,18 +333,20 @@ pub(super) const ROWS: &[Row] = &[
     row(
         Provider::PingIdentity,
         AUDIENCE,
-        "In Ping, set the Entity ID of the application (in PingFederate: of the SP connection) to {entity}.",
+        "In PingOne, open the application › Configuration and set Entity ID to {entity}. In PingFederate, it is Partner’s \
+         Entity ID (Connection ID) of the SP connection.",
     ),
     row(
         Provider::PingIdentity,
         ADDRESS,
-        "In Ping, set the ACS URL of the application to {acs}.",
+        "In PingOne, open the application › Configuration and set ACS URLs to {acs}. In PingFederate, it is the Assertion \
+         Consumer Service URL of the SP connection.",
     ),
     row(
         Provider::PingIdentity,
         KEY,
         "In PingOne, open the application › Configuration, choose Download Metadata, and import the file in the \
-         connection. PingFederate exports the metadata of the connection, too.",
+         connection. PingFederate exports the metadata of the SP connection, too.",
     ),
     row(
         Provider::PingIdentity,

@@ -65,8 +65,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         Provider::Adfs,
         UNOPENED,
-        "In AD FS, open the relying party trust › Encryption and choose our certificate for encryption, which \
-         {metadata} has, or remove the one that is there.",
+        "In AD FS, open the relying party trust › Encryption and choose our certificate for encryption from {metadata}, or remove the one that is there.",
     ),
     row(
         Provider::Keycloak,
