@@ -21,8 +21,8 @@ Examples:
 The error page shows the number of the trace. The check that failed stands
 first, with the expected and the received value, and how to correct it. Each
 check of the sign-in follows, and our request and the provider's answer, as
-far as they were kept. Line feeds are added between the tags of XML; --json has
-it as it came. A trace contains no secret and no token.
+far as they were kept. XML gets line feeds between its tags, for people only:
+--json prints it as it is stored. A trace contains no secret and no token.
 
 The reference of causes is docs/reference/causes.md.";
 

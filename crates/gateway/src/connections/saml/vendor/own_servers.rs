@@ -65,7 +65,8 @@ pub(super) const ROWS: &[Row] = &[
     row(
         Provider::Adfs,
         UNOPENED,
-        "In AD FS, open the relying party trust › Encryption and choose our certificate for encryption from {metadata}, or remove the one that is there.",
+        "In AD FS, open the relying party trust › Encryption and choose our certificate for encryption from \
+         {metadata}, or remove the one that is there.",
     ),
     row(
         Provider::Keycloak,
