@@ -197,8 +197,9 @@ fn taken(conflict: &'static str) -> Error {
         conflict::CONNECTION_ATTRIBUTE => {
             return Error::invalid(
                 "connection.attribute_mapping",
-                "names a custom attribute that is not registered: after `custom.` stands the key of one of \
-                 GET /api/v1/sso-user-attributes",
+                "names an attribute that is neither ours (email, email_verified, name, given_name, family_name, \
+                 preferred_username, picture, locale, groups, roles) nor registered: after `custom.` stands the key \
+                 of one of GET /api/v1/sso-user-attributes",
             );
         }
         conflict::MEMBERSHIP => "the user already is a member of this organization",

@@ -190,7 +190,7 @@ impl From<genkan_store::Error> for Failure {
             ))
             .remedy("Delete one that no application reads: `genkan attribute delete`."),
             Error::Conflict(conflict::CONNECTION_ATTRIBUTE) => {
-                Self::usage("--attribute names a custom attribute that is not registered.").remedy(
+                Self::usage("--attribute names an attribute that is neither Genkan's own nor registered.").remedy(
                     "After custom. stands the key of an attribute: `genkan attribute list` shows them, and `genkan \
                      attribute create` registers another one.",
                 )

@@ -206,12 +206,15 @@ async fn a_connection_maps_what_is_registered_and_holds_it() {
             let body = json!({ "provider": "OKTA", "attribute_mapping": mapping });
             rest(&harness, "PATCH", &format!("{path}/{id}"), &body).await
         };
-        let unknown = map(json!({ "custom.department": "dept" })).await;
-        let sentence = unknown.refused(400, 3, "INVALID_ARGUMENT");
-        assert!(
-            sentence.contains("connection.attribute_mapping: names a custom attribute"),
-            "{sentence}"
-        );
+        // The second is a misspelt `email`.
+        for name in ["custom.department", "emial"] {
+            let unknown = map(json!({ name: "dept" })).await;
+            let sentence = unknown.refused(400, 3, "INVALID_ARGUMENT");
+            assert!(
+                sentence.contains("connection.attribute_mapping: names an attribute that is neither ours"),
+                "{sentence}"
+            );
+        }
         let attribute =
             json!({ "key": "department", "label": "Department", "datatype": "STRING", "enabled": true });
         assert_eq!(

@@ -2,8 +2,8 @@
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
-use genkan_store::Error;
 use genkan_store::user_attribute::{self, Datatype, DeletionOutcome, UserAttribute, name_in_mapping};
+use genkan_store::{Error, connection};
 use serde::Serialize;
 
 use super::instance::{Deletion, Instance};
@@ -241,6 +241,7 @@ async fn create(
         .await?;
     let view = AttributeView::from(&attribute);
     context.console.print(&view, || view.text())?;
+    warn(&attribute, instance, context).await?;
     if attribute.oidc_claim.is_none() || attribute.saml_attribute.is_none() {
         context.console.note(&format!(
             "Name what carries it at a provider: genkan connection update CONNECTION --attribute {}=NAME",
@@ -294,7 +295,38 @@ async fn update(
         })
         .await?;
     let view = AttributeView::from(&updated);
-    context.console.print(&view, || view.text())
+    context.console.print(&view, || view.text())?;
+    warn(&updated, instance, context).await
+}
+
+/// Names the connections that refuse everybody, because nobody has said what carries a required attribute there.
+async fn warn(attribute: &UserAttribute, instance: &Instance, context: &mut Context) -> Result<(), Failure> {
+    /// More are not listed.
+    const MOST: usize = 10;
+
+    if !attribute.required || !attribute.enabled {
+        return Ok(());
+    }
+    let lacking = instance
+        .read(async |tx| connection::without_source(tx, attribute, MOST + 1).await)
+        .await?;
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<&str> = lacking.iter().take(MOST).map(|id| id.as_str()).collect();
+    let more = match lacking.len() > MOST {
+        true => ", and others",
+        false => "",
+    };
+    let key = &attribute.key;
+    context.console.note(&format!(
+        "Nobody can sign in through these connections now, because they have no source for {key}: {}{more}.\n\
+         Name what carries it there: `genkan connection update CONNECTION --attribute {}=NAME`. Or let people sign in \
+         without it: `genkan attribute update {key} --required off`.",
+        shown.join(", "),
+        name_in_mapping(key)
+    ));
+    Ok(())
 }
 
 async fn delete(key: &str, yes: bool, instance: &Instance, context: &mut Context) -> Result<(), Failure> {

@@ -11,16 +11,18 @@ use super::instance::{Instance, PageArgs, parse_id};
 use super::output::{details, printable_lines, table, time};
 use super::which;
 use super::{Context, Failure};
+use crate::web::indent::indented;
 
 const EXAMPLES: &str = "\
 Examples:
   genkan trace list --organization acme-17
   genkan trace show err_241053847510274048012
 
-The error page shows the number of the trace. A trace contains each check of
-the sign-in, with the expected and the received value, and how to correct the
-failure. Our request and the provider's answer follow, as far as they were
-kept. It contains no secret and no token.
+The error page shows the number of the trace. The check that failed stands
+first, with the expected and the received value, and how to correct it. Each
+check of the sign-in follows, and our request and the provider's answer, as
+far as they were kept. XML gets line feeds between its tags, for people only:
+--json prints it as it is stored. A trace contains no secret and no token.
 
 The reference of causes is docs/reference/causes.md.";
 
@@ -85,22 +87,26 @@ impl<'a> From<&'a LoginTrace> for TraceView<'a> {
 impl TraceView<'_> {
     fn text(&self) -> String {
         let optional = |value: &Option<String>| value.clone().unwrap_or_default();
-        let head = details(&[
+        let mut head = vec![
             ("Trace", self.id.clone()),
             ("Time", self.created_at.clone()),
             ("Cause", self.cause.to_owned()),
+        ];
+        head.extend(failed(self.checks));
+        head.extend([
             ("What to do", self.remedy.to_owned()),
             ("Organization", optional(&self.organization_id)),
             ("Connection", optional(&self.connection_id)),
             ("Application", optional(&self.client_id)),
         ]);
         let message = |what: &str, text: &Option<String>| match text {
-            Some(text) => format!("\n{what}:\n{}", quoted(text)),
+            Some(text) => format!("\n{what}:\n{}", quoted(&indented(text))),
             None => String::new(),
         };
         let LoginMessage { request, answer } = &self.messages;
         format!(
-            "{head}\n{}{}{}",
+            "{}\n{}{}{}",
+            details(&head),
             checks(self.checks),
             message("Our request", request),
             message("The provider's answer", answer)
@@ -121,6 +127,18 @@ fn printable_messages(messages: LoginMessage) -> LoginMessage {
         request: printable(messages.request),
         answer: printable(messages.answer),
     }
+}
+
+/// The check that failed, for the head of a page: it would stand below some thirty others.
+pub(super) fn failed(checks: &[Check]) -> Vec<(&'static str, String)> {
+    let failed = checks.iter().find(|check| check.outcome == CheckOutcome::Failed);
+    failed.map_or_else(Vec::new, |check| {
+        vec![
+            ("Failed check", check.name.clone()),
+            ("Expected", check.expected.clone().unwrap_or_default()),
+            ("Received", check.received.clone().unwrap_or_default()),
+        ]
+    })
 }
 
 /// One line for each check.

@@ -31,6 +31,7 @@ pub use keys::{
 };
 pub use mistake::{Mistake, Mistakes, Place};
 pub use proxy::{NoProxy, ProxyUrl};
+pub(crate) use reader::nearest;
 use reader::{Reader, WrittenValue};
 pub use reference::reference;
 pub use setting::{ByteSize, Form, InstanceKeyBytes, LogFilter, LogFormat, TlsMode, parse_duration};

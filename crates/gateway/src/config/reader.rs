@@ -372,7 +372,7 @@ fn quote<T: Setting>(items: &[String]) -> String {
 }
 
 /// The candidate that was probably meant by `name`.
-fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Two typing errors, or three in a long name. The common prefix of variables does not count.
     let length = name.trim_start_matches(PREFIX).len();
     let tolerance = if length > 12 { 3 } else { (length / 3).min(2) };

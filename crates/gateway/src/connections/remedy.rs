@@ -62,6 +62,7 @@ const fn of_saml(cause: saml::Cause) -> Option<&'static str> {
         }
         C::SignatureInvalid | C::CertificateMissing => {
             "`genkan connection update CONNECTION --saml-metadata-url URL` reads the metadata again; \
+             `genkan connection update CONNECTION --saml-metadata-file FILE` reads them from a file; \
              `genkan connection update CONNECTION --saml-certificate-file FILE` enters the certificates that count."
         }
         C::IssuerMismatch | C::IssuerMissing => {

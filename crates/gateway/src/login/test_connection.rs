@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::connections::{self, Hints, SignInFailure, UpstreamIdentity};
 use crate::web::error::PageError;
 use crate::web::facts::Fact;
+use crate::web::indent::indented;
 use crate::web::moment::moment;
 use crate::web::own_form::OwnForm;
 
@@ -338,10 +339,13 @@ async fn rehearse(
     Ok((Some(identity), Some(failure)))
 }
 
-/// Request and answer, unless the claims are shown already.
+/// Request and answer, laid out for people, unless the claims are shown already.
 fn shown_messages(failure: &SignInFailure, claims: &[ClaimRow<'_>]) -> LoginMessage {
     let messages = failure.messages.as_ref().filter(|_| claims.is_empty());
-    messages.map_or_else(LoginMessage::default, |messages| messages.texts.clone())
+    messages.map_or_else(LoginMessage::default, |messages| LoginMessage {
+        request: messages.texts.request.as_deref().map(indented),
+        answer: messages.texts.answer.as_deref().map(indented),
+    })
 }
 
 fn facts(provider: &str, reference: &str) -> Vec<Fact<'static>> {

@@ -12,6 +12,7 @@ pub mod fallback;
 pub mod form;
 pub(crate) mod form_post;
 pub mod id_token_hint;
+pub(crate) mod indent;
 pub(crate) mod memory;
 pub mod moment;
 pub mod oauth_error;

@@ -2,6 +2,7 @@
 //!
 //! Source: RFC 5280 §4.1; RFC 7468 §5 (PEM).
 
+use aws_lc_rs::digest;
 use aws_lc_rs::rsa::PublicEncryptingKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -172,6 +173,14 @@ impl IdpCertificate {
     /// When it ends; its key is accepted beyond.
     pub const fn expires_at(&self) -> Timestamp {
         self.expires_at
+    }
+
+    /// The SHA-256 of the DER as people compare it: pairs of hexadecimal digits, as `openssl x509 -fingerprint` and
+    /// the consoles of providers print it.
+    pub fn fingerprint(&self) -> String {
+        let hash = digest::digest(&digest::SHA256, &self.der);
+        let pairs: Vec<String> = hash.as_ref().iter().map(|octet| format!("{octet:02X}")).collect();
+        pairs.join(":")
     }
 
     /// As PEM, for people and their tools.

@@ -48,7 +48,7 @@ pub use rules::{ConfigurationType, EmailTrust, Mistake, WITHOUT_TLS};
 pub use saml::{NameIdFormat, RequestBinding, SamlCertificate, SamlChange, SamlSettings, SigningOption};
 pub use service_provider::ServiceProvider;
 pub use settings::{Common, Kind, Protocol, ProtocolChange, Settings};
-pub use source::{AttributeSource, attribute_sources};
+pub use source::{AttributeSource, attribute_sources, without_source};
 
 words! {
     /// The progress of setting up a connection.
@@ -191,7 +191,7 @@ fn refuse_unfit(connection: &Connection) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// - [`conflict::CONNECTION_ATTRIBUTE`] if it maps a custom attribute that is not registered.
+/// - [`conflict::CONNECTION_ATTRIBUTE`] if it maps an attribute that is neither ours nor registered.
 /// - [`conflict::CONNECTION_REDIRECT`], [`conflict::CONNECTION_ENTITY_ID`] or
 ///   [`conflict::CONNECTION_ASSERTION_URL`] if it names what no application or another connection has.
 /// - [`conflict::CONNECTION_INVALID`] if [`Connection::check`] refuses it.

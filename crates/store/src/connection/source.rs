@@ -2,9 +2,10 @@
 
 use genkan_db::Tx;
 
-use super::{Common, Connection, Kind};
+use super::{Common, Connection, Kind, list};
+use crate::page::MAX_LIMIT;
 use crate::user_attribute::{UserAttribute, name_in_mapping, names_unknown};
-use crate::{Error, conflict};
+use crate::{ConnectionId, Error, Page, conflict};
 
 /// A registered attribute, and what the provider calls it.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +45,40 @@ pub fn attribute_sources<'a>(
         })
 }
 
-/// Refuses a mapping of an attribute that nobody has registered, unless it was there `before`.
+/// The newest connections that have no source for an attribute, `most` at most: if it is required, they refuse
+/// everybody.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn without_source(
+    tx: &mut Tx<'_>,
+    attribute: &UserAttribute,
+    most: usize,
+) -> Result<Vec<ConnectionId>, Error> {
+    let (mut found, mut page) = (Vec::new(), Page::first(MAX_LIMIT));
+    loop {
+        let connections = list(tx, &page).await?;
+        let lacking = connections.iter().filter(|connection| {
+            let common = &connection.settings.common;
+            attribute_sources(std::slice::from_ref(attribute), connection.kind(), common)
+                .any(|source| source.name.is_none())
+        });
+        found.extend(
+            lacking
+                .map(|connection| connection.id.clone())
+                .take(most - found.len()),
+        );
+        match connections.last() {
+            Some(last) if connections.len() == MAX_LIMIT as usize && found.len() < most => {
+                page = Page::after(MAX_LIMIT, last.id.clone());
+            }
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// Refuses a mapping of an attribute that is neither ours nor registered, unless it was there `before`.
 pub(super) async fn refuse_unknown(
     tx: &mut Tx<'_>,
     connection: &Connection,

@@ -22,6 +22,20 @@ pub use value::{MAX_VALUE, Unfit, read_value, token_claims};
 /// A connection's mapping writes this before the key of a registered attribute.
 pub const PREFIX: &str = "custom.";
 
+/// Our own attributes, which a mapping names as they are. Every other name is that of a registered attribute.
+pub const OWN: [&str; 10] = [
+    "email",
+    "email_verified",
+    "name",
+    "given_name",
+    "family_name",
+    "preferred_username",
+    "picture",
+    "locale",
+    "groups",
+    "roles",
+];
+
 /// The name of an attribute in the mapping of a connection.
 pub fn name_in_mapping(key: &str) -> String {
     format!("{PREFIX}{key}")
@@ -241,8 +255,10 @@ async fn connections_that_name(tx: &mut Tx<'_>, key: &str) -> Result<Vec<Connect
     Ok(named)
 }
 
-/// Whether a mapping names an attribute that is not registered. A name that was in the mapping `before`
-/// stays until it is removed.
+/// Whether a mapping names an attribute that is neither ours nor registered. A misspelt name (`emial`) would be
+/// kept otherwise, and read by no sign-in. A name that was in the mapping `before` stays until it is removed.
+///
+/// The contract's mapping has plain keys, so the key of a registered attribute counts with the prefix and without.
 ///
 /// At READ COMMITTED an attribute may be deleted after this has found it. Such a name does no harm: sign-ins read
 /// the attributes of the register, and none of them has it.
@@ -252,11 +268,12 @@ pub(crate) async fn names_unknown(
     before: Option<&BTreeMap<String, String>>,
 ) -> Result<bool, Error> {
     for name in mapping.keys() {
-        let Some(key) = name.strip_prefix(PREFIX) else {
-            continue;
-        };
         let is_kept = before.is_some_and(|before| before.contains_key(name));
-        if !is_kept && find(tx, key).await?.is_none() {
+        if is_kept || OWN.contains(&name.as_str()) {
+            continue;
+        }
+        let key = name.strip_prefix(PREFIX).unwrap_or(name);
+        if find(tx, key).await?.is_none() {
             return Ok(true);
         }
     }

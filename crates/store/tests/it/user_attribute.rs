@@ -158,6 +158,16 @@ async fn a_wrong_value_is_refused_by_its_name() {
 async fn a_connection_maps_registered_attributes_only_and_holds_them() {
     on_each_engine(async |world| {
         let (_, mut connection) = world.company("acme.test").await;
+        let plain = {
+            let mut connection = connection.clone();
+            connection.settings.map_attribute("department", "dept");
+            connection
+        };
+        let misspelt = {
+            let mut connection = connection.clone();
+            connection.settings.map_attribute("emial", "mail");
+            connection
+        };
         connection.settings.map_attribute("custom.department", "dept");
         let update = async |connection: &Connection| {
             world
@@ -165,10 +175,12 @@ async fn a_connection_maps_registered_attributes_only_and_holds_them() {
                 .tx(async |tx| connection::update(tx, world.start(), connection).await)
                 .await
         };
-        assert!(matches!(
-            update(&connection).await,
-            Err(Error::Conflict(conflict::CONNECTION_ATTRIBUTE))
-        ));
+        for unknown in [&connection, &plain, &misspelt] {
+            assert!(matches!(
+                update(unknown).await,
+                Err(Error::Conflict(conflict::CONNECTION_ATTRIBUTE))
+            ));
+        }
         register(world, &attribute("department")).await;
         // A name that only looks the same in a pattern.
         register(world, &attribute("d_partment")).await;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::find;
 use crate::cli::instance::Instance;
-use crate::cli::output::{table, time};
+use crate::cli::output::{table, time, yes_no};
 use crate::cli::{Context, Failure};
 use crate::connections::saml::keys::{Keeper, KeyFailure};
 use crate::failure::chain;
@@ -75,6 +75,9 @@ struct CertificateView {
     id: String,
     purpose: &'static str,
     state: &'static str,
+    /// What the key does, in words for people: the state PUBLISHED is that of the next one and of the one before.
+    usage: &'static str,
+    in_metadata: bool,
     created_at: String,
     expires_at: Option<String>,
     /// When a retired key is deleted.
@@ -86,15 +89,29 @@ impl CertificateView {
     fn new(keys: &ConnectionKeys, key: &ConnectionKey) -> Self {
         // Its making checked it.
         let read = IdpCertificate::from_der(&key.certificate).ok();
+        let state = keys.state(key);
         Self {
             id: key.id.to_string(),
             purpose: key.purpose.as_str(),
-            state: keys.state(key).as_str(),
+            state: state.as_str(),
+            usage: usage(keys, key, state),
+            in_metadata: state != State::Retired,
             created_at: time(key.created_at),
             expires_at: read.as_ref().map(|read| time(read.expires_at())),
             ends_at: key.ends_at.map(time),
             pem: read.map(|read| read.to_pem()),
         }
+    }
+}
+
+fn usage(keys: &ConnectionKeys, key: &ConnectionKey, state: State) -> &'static str {
+    let is_next = keys.next().is_some_and(|next| next.id == key.id);
+    match (key.purpose, state) {
+        (Purpose::Signing, State::Active) => "signs",
+        (Purpose::Signing, State::Published) if is_next => "signs next",
+        (Purpose::Signing, State::Published | State::Retired) => "signed before",
+        (Purpose::Decryption, State::Active) => "encrypted to",
+        (Purpose::Decryption, State::Published | State::Retired) => "opens older answers",
     }
 }
 
@@ -164,11 +181,10 @@ async fn list(
 }
 
 fn published_pem(listing: &Listing) -> String {
-    let is_published = |view: &&CertificateView| view.state != State::Retired.as_str();
-    let published = listing.certificates.iter().filter(is_published);
+    let published = listing.certificates.iter().filter(|view| view.in_metadata);
     let block = |view: &CertificateView| {
         let pem = view.pem.as_deref().unwrap_or_default();
-        format!("{} {} {}\n{pem}", view.id, view.purpose, view.state)
+        format!("{} {} {}\n{pem}", view.id, view.purpose, view.usage)
     };
     published.map(block).collect()
 }
@@ -179,8 +195,8 @@ fn as_table(listing: &Listing) -> String {
         [
             view.id.clone(),
             view.purpose.to_owned(),
-            view.state.to_owned(),
-            view.created_at.clone(),
+            view.usage.to_owned(),
+            yes_no(view.in_metadata),
             optional(&view.expires_at),
             optional(&view.ends_at),
         ]
@@ -189,8 +205,8 @@ fn as_table(listing: &Listing) -> String {
     let heading = [
         "CERTIFICATE",
         "PURPOSE",
-        "STATE",
-        "CREATED",
+        "USE",
+        "IN METADATA",
         "CERTIFICATE ENDS",
         "KEY DELETED",
     ];

@@ -6,7 +6,7 @@ use genkan_store::connection::{self, Connection, Settings};
 use url::Url;
 
 use super::settings::{KindArgs, SettingsArgs};
-use super::{ConnectionView, doubt, metadata, saml};
+use super::{ConnectionView, doubt, metadata, names, saml};
 use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure, which};
 
@@ -65,6 +65,7 @@ pub(super) async fn run(
     args.settings.oidc.check_by_hand()?;
     let key = args.settings.oidc.secret.key(instance).await?;
     let secret = args.settings.oidc.secret.entered(key.as_ref(), context)?;
+    names::check(&args.settings, &connection, instance).await?;
     let mut change = args.settings.change(&connection, secret)?;
     metadata::read(&mut change, &connection, instance).await?;
     super::apply(&mut connection, &change, at, instance)?;

@@ -5,6 +5,7 @@ mod claims;
 mod create;
 mod doubt;
 mod metadata;
+mod names;
 mod oidc;
 mod relink;
 mod saml;

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
+use genkan_protocol::saml::IdpCertificate;
 use genkan_store::connection::{
-    Connection, Edit, NameIdFormat, RequestBinding, SamlChange, SamlSettings, ServiceProvider, SigningOption,
+    Connection, Edit, NameIdFormat, RequestBinding, SamlCertificate, SamlChange, SamlSettings,
+    ServiceProvider, SigningOption,
 };
 
 use super::words::{Words, optional, pairs};
@@ -188,10 +190,7 @@ pub(super) fn rows(
     saml: &SamlSettings,
     own: &ServiceProvider,
 ) -> Vec<(&'static str, String)> {
-    let certificates = saml
-        .certificates
-        .iter()
-        .map(|certificate| format!("{}, until {}", certificate.issuer, time(certificate.expires_at)));
+    let certificates = saml.certificates.iter().map(shown);
     let mut rows = vec![
         ("Metadata URL", optional(&saml.idp_metadata_url)),
         ("Entity id", optional(&saml.idp_entity_id)),
@@ -216,6 +215,16 @@ pub(super) fn rows(
     rows.push(("Our entity id", own.entity_id.clone()));
     rows.push(("Our metadata", own.metadata_url.clone()));
     rows
+}
+
+/// A certificate of the provider, with the hash by which people compare it.
+fn shown(certificate: &SamlCertificate) -> String {
+    let read = IdpCertificate::parse_all(&certificate.pem).unwrap_or_default();
+    let hash = read
+        .first()
+        .map_or_else(|| "unknown".to_owned(), IdpCertificate::fingerprint);
+    let until = time(certificate.expires_at);
+    format!("{}, until {until}, SHA-256 {hash}", certificate.issuer)
 }
 
 /// What the administrator of the provider enters there.

@@ -83,6 +83,12 @@ fn parse_provider(text: &str) -> Result<Provider, String> {
 }
 
 impl SettingsArgs {
+    /// The names of our attributes that get a source.
+    pub(super) fn mapped(&self) -> impl Iterator<Item = &str> {
+        let named = self.attributes.iter().filter(|(_, source)| !source.is_empty());
+        named.map(|(ours, _)| ours.as_str())
+    }
+
     /// The options, as a change of `connection`.
     pub(super) fn change<'k>(
         &self,

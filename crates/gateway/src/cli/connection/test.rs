@@ -165,6 +165,7 @@ impl Outcome {
             ("Result", self.status.to_owned()),
         ];
         rows.extend(self.cause.clone().map(|cause| ("Cause", cause)));
+        rows.extend(trace::failed(self.checks.checks()));
         rows.extend(self.remedy.clone().map(|remedy| ("What to do", remedy)));
         let claims: Vec<(&str, String)> = self
             .claims

@@ -5,7 +5,7 @@ use genkan_store::Error;
 use genkan_store::connection::{self, Edit};
 
 use super::settings::SettingsArgs;
-use super::{ConnectionView, doubt, find, metadata};
+use super::{ConnectionView, doubt, find, metadata, names};
 use crate::cli::instance::Instance;
 use crate::cli::{Context, Failure};
 
@@ -51,6 +51,7 @@ pub(super) async fn run(
         true => Edit::Clear,
         false => args.settings.oidc.secret.entered(key.as_ref(), context)?,
     };
+    names::check(&args.settings, &connection, instance).await?;
     let mut change = args.settings.change(&connection, secret)?;
     metadata::read(&mut change, &connection, instance).await?;
     let applied = super::apply(&mut connection, &change, at, instance)?;

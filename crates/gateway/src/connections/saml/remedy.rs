@@ -33,8 +33,9 @@ pub const fn anywhere(cause: Cause) -> &'static str {
             "Enter the provider’s entity ID in the connection as the provider sends it, or import its metadata again."
         }
         Cause::SignatureInvalid => {
-            "The provider may have a new certificate. Import its metadata again, or add the certificate that signs now: \
-             several may be there at once."
+            "The provider may have a new certificate. Compare the SHA-256 of the registered certificates and of the one \
+             that the answer names. If they differ, import the provider’s metadata again, or add the certificate that \
+             signs now: several may be there at once."
         }
         Cause::CertificateMissing => "Import the provider’s metadata, or enter its signing certificate.",
         Cause::CertificateExpired => {

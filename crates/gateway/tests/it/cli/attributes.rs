@@ -129,7 +129,7 @@ async fn a_connection_maps_what_is_registered() {
     ];
     instance
         .run(&create)
-        .failed(2, "--attribute names a custom attribute that is not registered.");
+        .failed(2, "--attribute names \"custom.department\", which is neither");
     instance.json(&["attribute", "create", "department"]);
     let connection = instance.json(&create);
     let id = text(&connection, "/id");
@@ -138,4 +138,89 @@ async fn a_connection_maps_what_is_registered() {
         .failed(1, &format!("Connections map the attribute: {id}."));
     instance.json(&["connection", "update", id, "--attribute", "custom.department="]);
     instance.json(&["attribute", "delete", "department", "--yes"]);
+}
+
+/// It was kept as if it were a custom attribute, and no sign-in read it.
+#[tokio::test]
+async fn a_misspelt_attribute_is_refused_with_the_one_that_was_meant() {
+    let instance = Instance::new().await;
+    instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+    let create = [
+        "connection",
+        "create",
+        "--saml",
+        "--organization",
+        "acme",
+        "--disabled",
+    ];
+    let misspelt = ["--attribute", "emial=mail"];
+    let refused = instance.run(&[&create[..], &misspelt].concat());
+    refused.failed(2, "--attribute names \"emial\", which is neither");
+    for part in [
+        "Did you mean email?",
+        "`genkan attribute create emial` registers a custom attribute: then write custom.emial.",
+    ] {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+    let connection = instance.json(&create);
+    let update = ["connection", "update", text(&connection, "/id")];
+    instance
+        .run(&[&update[..], &misspelt].concat())
+        .failed(2, "Did you mean email?");
+    instance.json(&["attribute", "create", "department"]);
+    instance
+        .run(&[&update[..], &["--attribute", "deprtment=dept"]].concat())
+        .failed(2, "Did you mean custom.department?");
+    // The key of a registered attribute counts without the prefix, as in the API.
+    instance.json(&[&update[..], &["--attribute", "department=dept"]].concat());
+    instance.json(&[&update[..], &["--attribute", "deprtment="]].concat());
+}
+
+/// Until now the first person who was refused told it.
+#[tokio::test]
+async fn a_required_attribute_names_the_connections_that_do_not_map_it() {
+    for database in Scratch::each_with(MIGRATIONS).await {
+        let instance = Instance::on(database, Kind::Production).await;
+        instance.json(&["org", "create", "--name", "Acme", "--external-id", "acme"]);
+        instance.json(&["attribute", "create", "department"]);
+        let create = [
+            "connection",
+            "create",
+            "--saml",
+            "--organization",
+            "acme",
+            "--disabled",
+        ];
+        let maps = instance.json(&[&create[..], &["--attribute", "custom.department=dept"]].concat());
+        let lacks = instance.json(&create);
+        let (maps, lacks) = (text(&maps, "/id"), text(&lacks, "/id"));
+        let update = |words: &[&str]| {
+            let all = [&["attribute", "update", "department"][..], words].concat();
+            let ran = instance.run(&all);
+            assert_eq!(ran.code, 0, "{ran:?}");
+            ran.stderr
+        };
+        let warned = update(&["--required", "on"]);
+        assert!(
+            warned.contains(&format!("no source for department: {lacks}.")),
+            "{warned}"
+        );
+        assert!(warned.contains("--attribute custom.department=NAME"), "{warned}");
+        assert!(!warned.contains(maps), "{warned}");
+        // It refuses nobody while it is off, and a source of the register serves every connection by SAML.
+        for harmless in [
+            &["--enabled", "off"][..],
+            &["--enabled", "on", "--saml-attribute", "department"],
+            &["--saml-attribute", "", "--required", "off"],
+        ] {
+            let warned = update(harmless);
+            assert!(!warned.contains("no source"), "{harmless:?}: {warned}");
+        }
+        let created = instance.run(&["attribute", "create", "level", "--required"]);
+        assert!(created.stderr.contains("no source for level: "), "{created:?}");
+        assert!(
+            created.stderr.contains(maps) && created.stderr.contains(lacks),
+            "{created:?}"
+        );
+    }
 }

@@ -90,6 +90,13 @@ async fn a_saml_connection_is_enabled_when_it_is_complete() {
     let updated = instance.json(&["connection", "update", id, "--saml-metadata-file", "metadata.xml"]);
     assert_eq!(updated["saml"]["idp_sso_url"], json!("https://idp.acme.test/sso"));
     assert_eq!(updated["status"], json!("COMPLETED"));
+    // The hash of a trace is compared with it.
+    let certificate = IdpCertificate::parse_all(text(&updated, "/saml/certificates/0/pem"))
+        .unwrap()
+        .remove(0);
+    let shown = instance.run(&["connection", "show", id]).stdout;
+    let hash = format!(", SHA-256 {}", certificate.fingerprint());
+    assert!(shown.contains(&hash), "{shown}");
     assert_eq!(
         instance.json(&["connection", "enable", id])["enabled"],
         json!(true)
@@ -328,6 +335,20 @@ fn states(listing: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
+/// What each certificate does, and whether our metadata have it.
+fn usages(listing: &Value) -> Vec<(&str, bool)> {
+    let certificates = listing["certificates"].as_array().unwrap();
+    certificates
+        .iter()
+        .map(|view| {
+            (
+                view["usage"].as_str().unwrap(),
+                view["in_metadata"].as_bool().unwrap(),
+            )
+        })
+        .collect()
+}
+
 #[tokio::test]
 async fn a_certificate_is_published_then_signs_and_then_the_one_before_is_retired() {
     let (instance, id) = draft().await;
@@ -355,6 +376,9 @@ async fn a_certificate_is_published_then_signs_and_then_the_one_before_is_retire
         states(&switched)[1..],
         [("SIGNING", "PUBLISHED"), ("SIGNING", "ACTIVE")]
     );
+    // Both states were PUBLISHED: the next one, and the one before.
+    assert_eq!(usages(&published)[1..], [("signs", true), ("signs next", true)]);
+    assert_eq!(usages(&switched)[1..], [("signed before", true), ("signs", true)]);
     let shown = instance.json(&["connection", "show", &id]);
     assert_eq!(shown["saml"]["certificate_id"], switched["certificates"][2]["id"]);
     let retired = instance.json(&step("--retire"));
@@ -363,11 +387,23 @@ async fn a_certificate_is_published_then_signs_and_then_the_one_before_is_retire
         [("SIGNING", "RETIRED"), ("SIGNING", "ACTIVE")]
     );
 
+    assert_eq!(usages(&retired)[1..], [("signed before", false), ("signs", true)]);
+
     let encryption = instance.json(&step("--encryption"));
     assert_eq!(
         states(&encryption)[..2],
         [("DECRYPTION", "RETIRED"), ("DECRYPTION", "ACTIVE")]
     );
+    assert_eq!(
+        usages(&encryption)[..2],
+        [("opens older answers", false), ("encrypted to", true)]
+    );
+    let printed = instance.run(&list).stdout;
+    assert!(
+        printed.contains("USE") && printed.contains("IN METADATA"),
+        "{printed}"
+    );
+    assert!(!printed.contains("PUBLISHED"), "{printed}");
     let pem = instance.run(&[&list[..], &["--pem"]].concat()).stdout;
     assert_eq!(IdpCertificate::parse_all(&pem).unwrap().len(), 2, "{pem}");
     assert!(!pem.contains("PRIVATE"));

@@ -91,12 +91,8 @@ async fn events_tell_what_the_commands_did() {
         .failed(2, "not one of: ");
 }
 
-#[tokio::test]
-async fn a_trace_shows_each_check() {
-    let instance = Instance::new().await;
-    let db = server::open_database(&instance.config()).await.unwrap();
-    let ids = Generator::random();
-    let at = Stamp::new(&ids, server::now());
+/// A sign-in that failed at the check of the audience.
+fn failed_at_audience(at: Stamp<'_>) -> LoginTrace {
     let mut trace = Trace::default();
     trace.pass("Issuer", "https://login.acme.com");
     trace.fail("Audience", "genkan", "somebody\u{1b}[31m");
@@ -104,7 +100,7 @@ async fn a_trace_shows_each_check() {
         trace.pass_over("Worth knowing", note.sentence());
     }
     trace.not_reached("Nonce");
-    let stored = LoginTrace {
+    LoginTrace {
         id: at.id(),
         interaction_id: None,
         connection_id: None,
@@ -114,12 +110,29 @@ async fn a_trace_shows_each_check() {
         remedy: "Enter the client ID that the provider gave.".to_owned(),
         trace,
         created_at: at.now,
-    };
-    let messages = LoginMessage {
+    }
+}
+
+/// Messages by SAML, as a provider sends them.
+fn messages() -> LoginMessage {
+    LoginMessage {
         request: Some("<AuthnRequest/>".to_owned()),
         // A stranger writes a line like ours.
-        answer: Some("<Response>\u{1b}[31m\nWhat to do    Disable the check.\n</Response>".to_owned()),
-    };
+        answer: Some(
+            "<Response><Issuer>urn:idp</Issuer><Status><StatusCode/></Status>\u{1b}[31m\nWhat to do    Disable the \
+             check.\n</Response>"
+                .to_owned(),
+        ),
+    }
+}
+
+#[tokio::test]
+async fn a_trace_shows_each_check() {
+    let instance = Instance::new().await;
+    let db = server::open_database(&instance.config()).await.unwrap();
+    let ids = Generator::random();
+    let at = Stamp::new(&ids, server::now());
+    let (stored, messages) = (failed_at_audience(at), messages());
     db.tx(async |tx| {
         login_trace::insert(tx, &stored).await?;
         login_message::insert(tx, &stored.id, &messages, at.now + Duration::from_hours(1)).await
@@ -139,6 +152,16 @@ async fn a_trace_shows_each_check() {
         page.contains("What to do    Enter the client ID that the provider gave."),
         "{page}"
     );
+    // The check that failed stands before all others, with the remedy.
+    let (head, below) = page.split_once("\n\n").unwrap();
+    for line in [
+        "Failed check  Audience\n",
+        "Expected      genkan\n",
+        "Received      somebody",
+    ] {
+        assert!(head.contains(line), "{page}");
+    }
+    assert!(below.contains("WHAT WAS SEEN"), "{page}");
     assert!(
         page.contains("ok      Issuer         https://login.acme.com"),
         "{page}"
@@ -153,13 +176,16 @@ async fn a_trace_shows_each_check() {
     for part in [
         "not reached",
         "Our request:\n| <AuthnRequest/>\n",
-        "The provider's answer:\n| <Response>",
+        "The provider's answer:\n| <Response>\n|   <Issuer>urn:idp</Issuer>\n|   <Status>\n|     <StatusCode/>\n|   \
+         </Status>",
         "\n| What to do    Disable the check.\n| </Response>\n",
     ] {
         assert!(page.contains(part), "{page}");
     }
     assert!(!page.contains("\nWhat to do    Disable"), "{page}");
     assert_eq!(text(&shown, "/request"), "<AuthnRequest/>");
+    let exact = "<Response><Issuer>urn:idp</Issuer><Status><StatusCode/></Status>";
+    assert!(text(&shown, "/answer").starts_with(exact), "{shown}");
     assert_eq!(super::ids(&instance.json(&["trace", "list"]), "traces"), [id]);
     instance
         .run(&["trace", "show", "req_000000000000000000001"])

@@ -191,7 +191,7 @@ fn no_key(parent: Element<'_>, expected: &Expected<'_>) -> Failed {
         None => "a signature by none of them".to_owned(),
         Some(named) => {
             let is_registered = expected.keys.iter().any(|key| *key.certificate() == named);
-            let shown = shown_certificate(&named, expected.now);
+            let shown = told_apart(&named, expected.now);
             if is_registered {
                 format!("a signature that is not by the certificate that it names: {shown}")
             } else {
@@ -199,11 +199,26 @@ fn no_key(parent: Element<'_>, expected: &Expected<'_>) -> Failed {
             }
         }
     };
+    let registered: Vec<String> = expected
+        .keys
+        .iter()
+        .map(|key| told_apart(key.certificate(), expected.now))
+        .collect();
     Failed::new(
         Cause::SignatureInvalid,
-        shown_keys(expected.keys, expected.now),
+        format!(
+            "a signature by a registered certificate: {}",
+            registered.join("; ")
+        ),
         received,
     )
+}
+
+/// Two certificates of one provider often have the same names and the same end. The hash comes first, because a long
+/// text is cut.
+fn told_apart(certificate: &IdpCertificate, now: Timestamp) -> String {
+    let shown = shown_certificate(certificate, now);
+    format!("SHA-256 {} ({shown})", certificate.fingerprint())
 }
 
 fn shown_keys(keys: &[VerificationKey], now: Timestamp) -> String {

@@ -80,6 +80,36 @@ fn the_end_of_a_certificate_stops_nobody_and_is_told() {
     );
 }
 
+/// All three have the same names and the same end. `openssl x509 -fingerprint -sha256` printed the hashes.
+#[test]
+fn certificates_are_told_apart_by_their_hashes() {
+    const NEXT: &str =
+        "B1:74:DA:AF:40:C6:64:09:14:97:53:80:BD:A9:1E:7C:7F:C5:91:C3:B5:13:B1:DC:09:14:D5:7E:F3:7B:76:48";
+    const ATTACKER: &str =
+        "94:22:EA:55:C0:83:3E:23:57:E4:54:27:75:C5:4D:D5:B0:8E:D6:67:FA:FB:C4:9D:D8:29:C5:FE:54:75:73:68";
+    const IDP: &str =
+        "14:28:E4:65:0E:3D:8B:A4:3B:FA:5A:78:8B:8E:F3:08:56:E7:5D:EF:20:63:78:B6:69:93:CA:0F:97:90:01:A9";
+    let mut connection = Connection::new();
+    connection.keys = vec![verification_key("idp-next"), verification_key("attacker")];
+    let (outcome, trace) = connection.take_xml(&signed_after(|xml| xml));
+    assert_eq!(outcome.unwrap_err(), Cause::SignatureInvalid);
+    let failed = trace.failure().unwrap();
+    let (expected, received) = (
+        failed.expected.as_deref().unwrap(),
+        failed.received.as_deref().unwrap(),
+    );
+    for hash in [NEXT, ATTACKER] {
+        assert!(
+            expected.contains(&format!("SHA-256 {hash} (CN=idp.example, until 2036-01-01)")),
+            "{expected}"
+        );
+        assert!(!received.contains(hash), "{received}");
+    }
+    let named = format!("it names a certificate that is not registered: SHA-256 {IDP} (CN=idp.example");
+    assert!(received.starts_with(&named), "{received}");
+    assert!(!expected.contains(IDP), "{expected}");
+}
+
 /// Row 7: Entra ID sends the address of a list instead of more than 150 groups.
 #[test]
 fn groups_that_the_provider_did_not_list_are_noted() {

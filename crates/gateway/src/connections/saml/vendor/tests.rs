@@ -349,9 +349,131 @@ fn each_of_the_sixty_has_a_test_or_a_reason() {
     assert_eq!(all, (1..=60).collect());
 }
 
+/// What goes wrong most often when a company connects.
+const FREQUENT: [Cause; 8] = [
+    Cause::AudienceMismatch,
+    Cause::RecipientMismatch,
+    Cause::MandatoryAttributeMissing,
+    Cause::SignatureInvalid,
+    Cause::SignatureMissing,
+    Cause::NameIdMissing,
+    Cause::IssuerMismatch,
+    Cause::DecryptionFailed,
+];
+
+/// The products that companies use most.
+const FREQUENT_PRODUCTS: [Provider; 10] = [
+    Provider::Okta,
+    Provider::MicrosoftAd,
+    Provider::Google,
+    Provider::JumpCloud,
+    Provider::OneLogin,
+    Provider::PingIdentity,
+    Provider::Adfs,
+    Provider::Shibboleth,
+    Provider::Keycloak,
+    Provider::Auth0,
+];
+
+/// Here the general remedy stands, because we know no name of such a setting at the product.
+const WITHOUT_A_ROW: &[(Provider, Cause)] = &[
+    (Provider::Google, Cause::DecryptionFailed),
+    (Provider::JumpCloud, Cause::DecryptionFailed),
+    (Provider::PingIdentity, Cause::DecryptionFailed),
+    (Provider::Auth0, Cause::DecryptionFailed),
+];
+
+#[test]
+fn each_frequent_product_has_a_remedy_of_its_own_for_each_frequent_cause() {
+    for product in FREQUENT_PRODUCTS {
+        for cause in FREQUENT {
+            let is_exception = WITHOUT_A_ROW.contains(&(product, cause));
+            assert_eq!(
+                at(product, cause).is_none(),
+                is_exception,
+                "{product} {}",
+                cause.code()
+            );
+        }
+    }
+}
+
+/// Issue 13: the trace alone says what to change. These are the fields of the consoles.
+#[test]
+fn a_remedy_names_the_menu_and_the_field() {
+    for (at, cause, named) in [
+        (Provider::Okta, Cause::SignatureInvalid, "Sign On"),
+        (Provider::Okta, Cause::StatusAuthnFailed, "Assignments › Assign"),
+        (
+            Provider::Okta,
+            Cause::CertificateExpired,
+            "Generate new certificate",
+        ),
+        (
+            Provider::MicrosoftAd,
+            Cause::StatusRequestDenied,
+            "Users and groups",
+        ),
+        (
+            Provider::MicrosoftAd,
+            Cause::CertificateExpired,
+            "New Certificate",
+        ),
+        (Provider::Google, Cause::StatusAuthnFailed, "User access"),
+        (Provider::Okta, Cause::IssuerMismatch, "Sign On › More details"),
+        (
+            Provider::Okta,
+            Cause::NameIdTransient,
+            "Name ID format to Persistent",
+        ),
+        (
+            Provider::Okta,
+            Cause::AlgorithmNotAllowed,
+            "Signature Algorithm to RSA-SHA256",
+        ),
+        (Provider::Okta, Cause::DecryptionFailed, "Encryption Certificate"),
+        (
+            Provider::Okta,
+            Cause::EncryptionExpected,
+            "Assertion Encryption to Encrypted",
+        ),
+        (Provider::Okta, Cause::DecryptionNotAllowed, "AES256-GCM"),
+        (
+            Provider::Okta,
+            Cause::AuthenticationTooOld,
+            "Honor Force Authentication",
+        ),
+        (
+            Provider::MicrosoftAd,
+            Cause::IssuerMismatch,
+            "Microsoft Entra Identifier",
+        ),
+        (Provider::MicrosoftAd, Cause::DecryptionFailed, "Token encryption"),
+        (Provider::Google, Cause::SignatureInvalid, "Download metadata"),
+        (Provider::JumpCloud, Cause::NameIdMissing, "SAMLSubject NameID"),
+        (Provider::PingIdentity, Cause::NameIdMissing, "saml_subject"),
+        (
+            Provider::OneLogin,
+            Cause::SignatureMissing,
+            "SAML signature element",
+        ),
+        (
+            Provider::Adfs,
+            Cause::IssuerMismatch,
+            "Federation Service identifier",
+        ),
+        (Provider::Keycloak, Cause::NameIdTransient, "Force name ID format"),
+        (Provider::Shibboleth, Cause::AudienceMismatch, ENTITY),
+        (Provider::Auth0, Cause::SignatureInvalid, "Usage"),
+    ] {
+        let text = text(at, cause);
+        assert!(text.contains(named), "{named} is not in: {text}");
+    }
+}
+
 #[test]
 fn a_row_is_reached_and_says_where() {
-    for row in ROWS {
+    for row in rows() {
         for &cause in row.causes {
             let found = at(row.at, cause);
             assert_eq!(

@@ -446,11 +446,11 @@ async fn a_test_of_a_connection_shows_the_attributes_and_signs_nobody_in() {
             .answer(gateway, "ada@acme.test")
             .with(|answer| answer.audience = "https://wrong.test".to_owned());
         let page = wrong.post(&mut browser, None).await.page();
-        assert!(
-            page.html.text().contains("https://wrong.test"),
-            "{}",
-            page.html.text()
-        );
+        // The check that failed stands above the list, and the answer is laid out: it comes as one long line.
+        let shown = page.html.text();
+        let (head, _) = shown.split_once("\nChecks\n").unwrap();
+        assert!(head.contains("https://wrong.test"), "{shown}");
+        assert!(page.reply.text().contains("\n  &"), "{}", page.reply.text());
         assert_eq!(gateway.login_trace().await.cause, "audience_mismatch");
     })
     .await;
