@@ -88,7 +88,7 @@ pub(super) async fn start(
         true => Some(keys::signing(app, connection).await?),
         false => None,
     };
-    let departure = depart(settings, &request, (&state, key.as_ref())).map_err(PageError::internal)?;
+    let departure = depart(settings, &request, (&state, key.as_deref())).map_err(PageError::internal)?;
     Ok(Ok(PendingDeparture {
         departure,
         state,
