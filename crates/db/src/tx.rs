@@ -40,7 +40,6 @@ pub struct Tx<'a> {
 /// The state of a transaction when a part of it began.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
-    waiting: usize,
     is_told: bool,
 }
 
@@ -167,10 +166,13 @@ impl Tx<'_> {
     ///
     /// The closure itself must decide to undo a part. A failed statement dooms the whole transaction here
     /// as well.
+    ///
+    /// The rows that were appended before are written first. A [`Tx::flush`] within the part would write them
+    /// there, and the part would take them along when it is undone.
     pub async fn begin_part(&mut self) -> Result<Part, Error> {
+        self.flush().await?;
         self.exec("SAVEPOINT part", &[]).await?;
         Ok(Part {
-            waiting: self.waiting.len(),
             is_told: self.is_told,
         })
     }
@@ -183,7 +185,8 @@ impl Tx<'_> {
     /// Undoes the part, including the rows that it appended.
     pub async fn undo_part(&mut self, part: Part) -> Result<(), Error> {
         self.exec("ROLLBACK TO SAVEPOINT part", &[]).await?;
-        self.waiting.truncate(part.waiting);
+        // Those that wait were appended by the part: it began with none.
+        self.waiting.clear();
         self.is_told = part.is_told;
         self.keep_part().await
     }

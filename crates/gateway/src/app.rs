@@ -20,6 +20,7 @@ use crate::documents::Documents;
 use crate::lines::Lines;
 use crate::mail::Mailer;
 use crate::node::Node;
+use crate::opened_keys::OpenedKeys;
 use crate::outbound::{Outbound, Scheme};
 use crate::tally::Tally;
 
@@ -81,6 +82,7 @@ struct Inner {
     forms: FormTokens,
     cache: Cache,
     documents: Documents,
+    opened_keys: OpenedKeys,
     tally: Tally,
     lines: Arc<Lines>,
     budget: Limiter,
@@ -112,6 +114,7 @@ impl App {
             forms,
             cache: Cache::default(),
             documents: Documents::default(),
+            opened_keys: OpenedKeys::default(),
             tally: Tally::default(),
             lines: Arc::default(),
             budget,
@@ -218,6 +221,11 @@ impl App {
 
     pub(crate) fn documents(&self) -> &Documents {
         &self.0.documents
+    }
+
+    /// The private keys of connections that sign-ins need just now.
+    pub(crate) fn opened_keys(&self) -> &OpenedKeys {
+        &self.0.opened_keys
     }
 
     /// How many lines of the log strangers may cause.

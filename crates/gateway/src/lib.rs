@@ -28,6 +28,7 @@ pub mod mail;
 pub mod management;
 pub mod node;
 pub mod op;
+pub mod opened_keys;
 pub mod outbound;
 pub mod portal;
 #[cfg(test)]

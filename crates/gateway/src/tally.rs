@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     decryptions: Windows<ConnectionId>,
     /// When the first answer of each test of a connection failed, and how many did.
     tests: Windows<InteractionId>,
+    /// The same for each sign-in whose own browser came back with a failure that had no trace.
+    browsers: Windows<InteractionId>,
 }
 
 /// When the time of each began, and how many there were in it. Each exists in the database, so their number
@@ -55,7 +57,15 @@ impl<K: Eq + Hash> Windows<K> {
         *count += 1;
         *count
     }
+
+    /// Forgets those that began longer ago.
+    fn forget(&self, now: Timestamp, length: Duration) {
+        self.0.lock().retain(|_, (since, _)| now.since(*since) < length);
+    }
 }
+
+/// Longer than a sign-in or a test is open.
+const OF_AN_INTERACTION: Duration = Duration::from_hours(2);
 
 /// An answer that a stranger can bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +77,9 @@ pub(crate) enum Stranger {
     Signed,
     /// The provider has signed it, but for another request, time or service than those of the sign-in.
     SignedForOther,
+    /// One of these, and the browser that began the sign-in came back with it after the traces of the hour were used
+    /// up. It takes a sign-in to do that, so answers that are only posted do not hide it.
+    InOwnBrowser,
 }
 
 /// The failures that are counted together. Each subject exists in the database, so their
@@ -190,13 +203,15 @@ impl Tally {
 
     /// The number of this failure within one test of a connection.
     pub(crate) fn failed_in_test(&self, interaction_id: &InteractionId, now: Timestamp) -> u64 {
-        // Longer than a test is open. Few people make them.
-        let length = Duration::from_hours(2);
-        self.tests
-            .0
-            .lock()
-            .retain(|_, (since, _)| now.since(*since) < length);
-        self.tests.number(interaction_id.clone(), now, length)
+        // Few people make them.
+        self.tests.forget(now, OF_AN_INTERACTION);
+        self.tests.number(interaction_id.clone(), now, OF_AN_INTERACTION)
+    }
+
+    /// The number of this failure within one sign-in, of those with which its own browser came back.
+    pub(crate) fn failed_in_browser(&self, interaction_id: &InteractionId, now: Timestamp) -> u64 {
+        self.browsers
+            .number(interaction_id.clone(), now, OF_AN_INTERACTION)
     }
 
     /// The number of this decryption for a stranger at a connection, within its minute.
@@ -244,6 +259,7 @@ impl Tally {
     }
 
     fn take_failures(&self, now: Timestamp) -> HashMap<Subject, RepeatedFailure> {
+        self.browsers.forget(now, OF_AN_INTERACTION);
         let mut failures = self.failures.lock();
         failures
             .minutes

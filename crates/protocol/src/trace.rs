@@ -91,6 +91,15 @@ impl Trace {
         &self.checks
     }
 
+    /// The checks that were made.
+    #[must_use]
+    pub fn reached(&self) -> Self {
+        let is_reached = |check: &&Check| check.outcome != CheckOutcome::NotReached;
+        Self {
+            checks: self.checks.iter().filter(is_reached).cloned().collect(),
+        }
+    }
+
     /// The check that ended the login.
     pub fn failure(&self) -> Option<&Check> {
         self.checks
@@ -138,6 +147,17 @@ mod tests {
         let received = trace.failure().unwrap().received.clone().unwrap();
         assert_eq!(received.chars().count(), MAX_VALUE_CHARS + 1);
         assert!(received.starts_with("\u{fffd}[2J\u{fffd}\u{fffd}é") && received.ends_with('…'));
+    }
+
+    #[test]
+    fn the_checks_that_were_made_are_told_apart() {
+        let mut trace = Trace::default();
+        trace.pass("Issuer", "");
+        trace.pass_over("RelayState", "none");
+        trace.fail("Audience", "a", "b");
+        let made = trace.clone();
+        trace.not_reached("Nonce");
+        assert_eq!(trace.reached(), made);
     }
 
     #[test]

@@ -107,6 +107,43 @@ async fn a_row_that_is_refused_takes_the_whole_transaction_with_it() {
 }
 
 /// The server does not hear of such a row. It must not hear of the COMMIT either.
+/// Whether the part writes its rows itself or leaves them to the commit.
+#[tokio::test]
+async fn a_part_that_is_undone_takes_its_own_rows_along_and_no_others() {
+    on_each_engine(async |db: Db| {
+        with_items(&db).await;
+        for (number, is_flushed) in [false, true].into_iter().enumerate() {
+            let id = |name: &str| format!("{name}{number}");
+            db.tx(async |tx| {
+                append(tx, &id("before"), 1)?;
+                let part = tx.begin_part().await?;
+                append(tx, &id("within"), 1)?;
+                if is_flushed {
+                    tx.flush().await?;
+                }
+                tx.undo_part(part).await?;
+                tx.begin_part().await?;
+                append(tx, &id("kept"), 1)?;
+                tx.keep_part().await?;
+                append(tx, &id("after"), 1)
+            })
+            .await
+            .unwrap();
+            let rows = db
+                .read(async |tx| tx.all("SELECT id FROM items ORDER BY id", &[]).await)
+                .await
+                .unwrap();
+            let found: Vec<String> = rows.iter().map(|row| row.get(0).unwrap()).collect();
+            let wanted: Vec<String> = ["after", "before", "kept"]
+                .into_iter()
+                .flat_map(|name| (0..=number).map(move |number| format!("{name}{number}")))
+                .collect();
+            assert_eq!(found, wanted, "{is_flushed}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_row_with_a_value_of_another_type_takes_the_whole_transaction_with_it() {
     static AMOUNTS: AppendTable = AppendTable::new("INSERT INTO items (id, amount, flag) VALUES", 3);

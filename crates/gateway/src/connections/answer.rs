@@ -6,7 +6,7 @@ use genkan_protocol::oauth::Parameters;
 use genkan_store::connection::{self, Connection, Endpoint};
 use genkan_store::interaction::{self, Interaction, Request, Way};
 use genkan_store::parked_answer::{self, Content, ParkedAnswer};
-use genkan_store::upstream_request::{self, UpstreamRequest};
+use genkan_store::upstream_request::{self, ExpectedAnswer, UpstreamRequest};
 use genkan_store::{ConnectionId, Error, Secret, SecretHash, saml_assertion};
 use http::HeaderMap;
 
@@ -201,7 +201,16 @@ impl ProviderAnswer {
         let attributes = app.user_attributes().await?;
         let interaction = opened.interaction;
         let result = match (opened.is_replayed, self.returned) {
-            (true, CallbackParameters::Assertion(answer)) => Err(answer.replayed(app, &opened.connection)),
+            (true, CallbackParameters::Assertion(answer)) => {
+                let asked = match expected {
+                    ExpectedAnswer::Saml {
+                        requested_at,
+                        is_forced,
+                    } => Some((requested_at, is_forced)),
+                    ExpectedAnswer::Oidc { .. } => None,
+                };
+                Err(answer.replayed(app, &opened.connection, asked))
+            }
             (_, returned) => {
                 let asked = (&interaction, expected);
                 super::read(app, &opened.connection, asked, returned, &attributes).await

@@ -260,8 +260,13 @@ impl SignInFailure {
         failure
     }
 
-    /// The proof is valid, but our rules refuse it. `trace` has the checks before.
-    pub fn refused(connection: &Connection, claim: &Claim, refused: &Refusal, mut trace: Trace) -> Self {
+    /// The proof is valid, but our rules refuse it. `trace` has the checks before, and `request` is ours.
+    pub fn refused(
+        connection: &Connection,
+        claim: &Claim,
+        refused: &Refusal,
+        (mut trace, request): (Trace, Option<String>),
+    ) -> Self {
         let email = claim.profile.email.as_ref().map_or("", |email| email.as_str());
         if let Refusal::SubjectChanged { known } = refused {
             let subject = claim.proof.subject().unwrap_or_default();
@@ -275,7 +280,11 @@ impl SignInFailure {
             trace,
         );
         failure.0.why = refusal::why(refused).to_owned();
-        failure.with_messages(Messages::of_claims(&claim.attributes))
+        let failure = failure.with_messages(Messages::of_claims(&claim.attributes));
+        match request {
+            Some(request) => failure.with_request(request),
+            None => failure,
+        }
     }
 
     /// Whether the provider was asked for tokens and refused. It may count such failures of the client.

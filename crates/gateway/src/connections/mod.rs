@@ -73,6 +73,8 @@ pub struct UpstreamIdentity {
     /// All claims of the provider, to be stored.
     pub attributes: serde_json::Map<String, serde_json::Value>,
     pub trace: Trace,
+    /// Our request, as people read it, if a rule of ours refuses the person.
+    pub request: Option<String>,
 }
 
 impl UpstreamIdentity {
@@ -93,7 +95,8 @@ impl UpstreamIdentity {
 
     /// The proof is valid, but our rules refuse the person.
     pub fn refused(&self, refusal: &Refusal) -> SignInFailure {
-        SignInFailure::refused(&self.connection, &self.claim(), refusal, self.trace.clone())
+        let checked = (self.trace.clone(), self.request.clone());
+        SignInFailure::refused(&self.connection, &self.claim(), refusal, checked)
     }
 }
 

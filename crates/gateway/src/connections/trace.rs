@@ -17,6 +17,9 @@ const WHOLE: u64 = 10;
 /// This many traces of each kind of answer that a [`Stranger`] can bring are stored for one connection in an hour.
 /// They may be posted again and again, so they must not hide the others.
 const OF_STRANGERS: u64 = 20;
+/// This many traces of one sign-in are stored for the browser that began it, after those [`OF_STRANGERS`] were used
+/// up. They have an hour's limit of the same height.
+const OF_A_BROWSER: u64 = 3;
 /// This many traces of one test are stored. Its link counts once, but a failed answer by SAML uses nothing up,
 /// so the next one may be posted to the same request.
 const OF_A_TEST: u64 = 3;
@@ -73,10 +76,7 @@ pub async fn record(
         }
         (_, AnswerOrigin::Provider) => number <= WHOLE || number.is_multiple_of(ONE_IN),
     };
-    let client_id = match &interaction.request {
-        Request::Authorize(request) => ClientId::parse(&request.client_id).ok(),
-        Request::TestConnection { .. } => None,
-    };
+    let client_id = client_of(interaction);
     let row = is_kept.then(|| row(app, (Some(interaction), client_id.clone()), failure, now));
     let id = row.as_ref().map(|row| row.id.clone());
     let told = told(failure, id.as_ref(), client_id.as_ref());
@@ -101,6 +101,49 @@ pub async fn record(
         app.tally().more(subject, told, now);
     }
     Ok(id)
+}
+
+/// Stores the trace of a failure whose browser has begun the sign-in, and has come back. [`record`] has stored none,
+/// because strangers had used up those of the hour. It has counted the failure.
+///
+/// # Errors
+///
+/// [`Error`] if the store fails.
+pub async fn record_in_browser(
+    app: &App,
+    interaction: &Interaction,
+    failure: &SignInFailure,
+    id: &TraceId,
+) -> Result<Option<TraceId>, Error> {
+    let now = app.now();
+    // A browser that fails again and again uses up its own traces first.
+    if app.tally().failed_in_browser(&interaction.id, now) > OF_A_BROWSER
+        || number_of_stranger(app, failure, Stranger::InOwnBrowser) > OF_STRANGERS
+    {
+        return Ok(None);
+    }
+    let row = LoginTrace {
+        id: id.clone(),
+        ..row(app, (Some(interaction), client_of(interaction)), failure, now)
+    };
+    app.db()
+        .tx(async |tx| -> Result<(), Error> {
+            // The same page may be loaded twice at once.
+            match login_trace::find(tx, id).await? {
+                Some(_) => Ok(()),
+                None => insert(tx, &row, failure).await,
+            }
+        })
+        .await?;
+    log(failure, id);
+    Ok(Some(id.clone()))
+}
+
+fn client_of(interaction: &Interaction) -> Option<ClientId> {
+    match &interaction.request {
+        Request::Authorize(request) => ClientId::parse(&request.client_id).ok(),
+        Request::TestConnection { .. } => None,
+    }
 }
 
 fn number_of_stranger(app: &App, failure: &SignInFailure, stranger: Stranger) -> u64 {

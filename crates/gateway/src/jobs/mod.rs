@@ -24,7 +24,7 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// command line.
 const DELIVER_EVERY: Duration = Duration::from_secs(2);
 
-const JOBS: [Job; 8] = [
+const JOBS: [Job; 9] = [
     Job {
         what: "delivering logout tokens",
         pace: Pace::Woken(DELIVER_EVERY, Kind::BackChannelLogout),
@@ -63,6 +63,16 @@ const JOBS: [Job; 8] = [
         run: |app| {
             Box::pin(async move {
                 app.lines().tell();
+                Ok(())
+            })
+        },
+    },
+    Job {
+        what: "dropping idle keys",
+        pace: Pace::Every(SWEEP_EVERY),
+        run: |app| {
+            Box::pin(async move {
+                app.opened_keys().drop_idle();
                 Ok(())
             })
         },

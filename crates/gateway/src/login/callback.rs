@@ -49,6 +49,7 @@ pub(super) async fn conclude(
                 auth_time: identity.auth_time,
                 ends_at: identity.ends_at,
                 trace: identity.trace,
+                request: identity.request,
             };
             sign_in(app, &browser, interaction, authentication).await
         }

@@ -24,7 +24,9 @@ use genkan_protocol::oidc::{IdpInitiatedLogin, issuer_of};
 use genkan_store::client::LoginStart;
 use genkan_store::connection::Endpoint::Init;
 use genkan_store::connection::{Connection, Kind, OidcSettings, Protocol, SamlSettings};
-use genkan_store::{ConnectionId, Error, Secret, client, connection, familiar, interaction, organization};
+use genkan_store::{
+    ConnectionId, Error, Secret, SecretHash, client, connection, familiar, interaction, organization,
+};
 use genkan_web::page::{Forms, Page, PageKind, PageTemplate};
 use genkan_web::text::Hidden;
 use http::{HeaderMap, StatusCode};
@@ -81,6 +83,15 @@ struct InitiatedLogin {
     parameters: Vec<(&'static str, String)>,
 }
 
+/// The way by which the hints of a SAML provider come. Each is sealed in its own way.
+#[derive(Debug, Clone, Copy)]
+enum HintSource {
+    /// The address to which the POST of the assertion has redirected.
+    Address,
+    /// The form of the page, in this browser.
+    Form(SecretHash),
+}
+
 /// The hints of a provider that begins a sign-in.
 struct ProviderHints {
     login_hint: Option<String>,
@@ -102,10 +113,10 @@ async fn begin(
 ) -> Result<Response, PageError> {
     let parameters = Parameters::parse(query.unwrap_or_default().as_bytes())
         .map_err(|_| PageError::invalid_request("The address is garbled or too long."))?;
-    let login = InitiatedLogin::read(&app, (kind, &id), (&parameters, ASSERTION_LIFETIME)).await?;
+    let login = InitiatedLogin::read(&app, (kind, &id), (&parameters, HintSource::Address)).await?;
     let known = app.cookies().read(&headers, Cookie::Browser);
     if cross_site::is_told(&headers) && !login.is_remembered(&app, known.as_ref()).await? {
-        return Ok(login.ask(&app, &headers));
+        return login.ask(&app, &headers);
     }
     login.hand_over(&app).await
 }
@@ -117,8 +128,8 @@ async fn go_on(
     Path(id): Path<String>,
     form: OwnForm,
 ) -> Result<Response, PageError> {
-    let login = InitiatedLogin::read(&app, (kind, &id), (&form.fields, QUESTION_LIFETIME)).await?;
     let (hash, now) = (form.bound.0.sha256(), app.now());
+    let login = InitiatedLogin::read(&app, (kind, &id), (&form.fields, HintSource::Form(hash))).await?;
     let connection_id = &login.connection.id;
     app.db()
         .tx(async |tx| familiar::agree(tx, &hash, connection_id, now).await)
@@ -147,14 +158,20 @@ fn of_oidc(settings: &OidcSettings, parameters: &Parameters) -> Result<ProviderH
 fn of_saml(
     app: &App,
     (id, settings): (&ConnectionId, &SamlSettings),
-    (parameters, lifetime): (&Parameters, Duration),
+    (parameters, source): (&Parameters, HintSource),
 ) -> Result<ProviderHints, PageError> {
     let sealed = one(parameters, saml::PARAMETER).unwrap_or_default();
+    let opened = match source {
+        HintSource::Address => InitiatedSignIn::open(app, id, (sealed, ASSERTION_LIFETIME)),
+        HintSource::Form(browser) => {
+            InitiatedSignIn::open_form(app, id, &browser, (sealed, QUESTION_LIFETIME))
+        }
+    };
     let InitiatedSignIn {
         login_hint,
         relay_state,
         ..
-    } = InitiatedSignIn::open(app, id, (sealed, lifetime))?;
+    } = opened?;
     // It was switched off after the POST.
     if !settings.allow_idp_initiated_login {
         return Err(idp_initiated_login_off(Kind::Saml));
@@ -165,11 +182,11 @@ fn of_saml(
     })
 }
 
-/// The parameters that the page's form repeats.
+/// The parameters that the page's form repeats. Those of SAML are sealed anew.
 const fn repeated(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Oidc => &["iss", "login_hint", "target_link_uri"],
-        Kind::Saml => &[saml::PARAMETER],
+        Kind::Saml => &[],
     }
 }
 
@@ -191,7 +208,7 @@ impl InitiatedLogin {
     async fn read(
         app: &App,
         (kind, id): (Kind, &str),
-        (parameters, lifetime): (&Parameters, Duration),
+        (parameters, source): (&Parameters, HintSource),
     ) -> Result<Self, PageError> {
         let id = ConnectionId::parse(id).map_err(|_| connections::unknown())?;
         let found = app
@@ -215,7 +232,7 @@ impl InitiatedLogin {
             .ok_or_else(connections::unknown)?;
         let hints = match &connection.settings.protocol {
             Protocol::Oidc(settings) => of_oidc(settings, parameters)?,
-            Protocol::Saml(settings) => of_saml(app, (&id, settings), (parameters, lifetime))?,
+            Protocol::Saml(settings) => of_saml(app, (&id, settings), (parameters, source))?,
         };
         let parameters = repeated(kind)
             .iter()
@@ -239,14 +256,32 @@ impl InitiatedLogin {
             .await?)
     }
 
-    fn ask(&self, app: &App, headers: &HeaderMap) -> Response {
+    fn ask(&self, app: &App, headers: &HeaderMap) -> Result<Response, PageError> {
         let (browser, new_cookie) = app.cookies().browser(headers);
         let action = self.connection.path(Init);
-        let hidden: Vec<Hidden<'_>> = self
+        let sealed = match self.connection.kind() {
+            Kind::Oidc => None,
+            Kind::Saml => {
+                let ProviderHints {
+                    login_hint,
+                    relay_state,
+                } = &self.hints;
+                let hints = (login_hint.clone(), relay_state.clone());
+                let browser = browser.sha256();
+                Some(InitiatedSignIn::for_form(
+                    app,
+                    &self.connection.id,
+                    &browser,
+                    hints,
+                )?)
+            }
+        };
+        let sealed = sealed.as_deref().map(|sealed| (saml::PARAMETER, sealed));
+        let repeated = self
             .parameters
             .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
+            .map(|(name, value)| (*name, value.as_str()));
+        let hidden: Vec<Hidden<'_>> = repeated.chain(sealed).collect();
         let page = BeginElsewhere {
             application: &self.start.application,
             action: &action,
@@ -254,7 +289,7 @@ impl InitiatedLogin {
             hidden: &hidden,
             company: &self.company,
         };
-        (new_cookie, Page::new(&page)).into_response()
+        Ok((new_cookie, Page::new(&page)).into_response())
     }
 
     /// Sends the browser to the address where the application begins its sign-ins, with what the provider

@@ -40,6 +40,8 @@ pub(super) struct Authentication {
     pub ends_at: Option<Timestamp>,
     /// The checks. They are stored if the person is refused all the same.
     pub trace: Trace,
+    /// Our request to their provider, which is stored with the checks.
+    pub request: Option<String>,
 }
 
 /// The browser in which a sign-in ends.
@@ -157,7 +159,7 @@ pub(super) async fn sign_in(
                 interaction,
                 &attempt.pending.claim,
                 &refusal,
-                authentication.trace,
+                (authentication.trace, authentication.request),
             )
             .await
         }
@@ -238,7 +240,8 @@ pub(super) async fn refuse_pending(
         "Identity provider",
         "its answer held; the person was asked before it counted",
     );
-    refuse(app, interaction, claim, refused, trace).await
+    // The request is not kept until then.
+    refuse(app, interaction, claim, refused, (trace, None)).await
 }
 
 /// Refuses a valid proof by our own rules.
@@ -247,7 +250,7 @@ async fn refuse(
     interaction: &Interaction,
     claim: &Claim,
     refused: &Refusal,
-    trace: Trace,
+    checked: (Trace, Option<String>),
 ) -> Result<Response, PageError> {
     let found = match claim.proof.connection_id() {
         Some(id) if *refused != Refusal::ConnectionNotActive => {
@@ -256,7 +259,7 @@ async fn refuse(
         _ => None,
     };
     let connection = found.ok_or_else(connections::not_active)?;
-    let failure = SignInFailure::refused(&connection, claim, refused, trace);
+    let failure = SignInFailure::refused(&connection, claim, refused, checked);
     refusal::failed(app, interaction, failure).await
 }
 

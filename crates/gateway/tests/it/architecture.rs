@@ -38,6 +38,7 @@ const GATEWAY: Crate = Crate {
         "lines",
         "mail",
         "node",
+        "opened_keys",
         "outbound",
         "tally",
         "web",

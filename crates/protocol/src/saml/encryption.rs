@@ -7,6 +7,7 @@ mod decrypt;
 mod encrypt;
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
 
@@ -16,10 +17,11 @@ pub use encrypt::{EncryptionError, encrypt, encrypt_as};
 
 use super::signature::{KeyError, SigningKey};
 
-/// A private RSA key of our own that opens what is encrypted to its certificate.
+/// A private RSA key of our own that opens what is encrypted to its certificate. A clone shares its memory.
+#[derive(Clone)]
 pub struct DecryptionKey {
-    key: OaepPrivateDecryptingKey,
-    certificate: Vec<u8>,
+    key: Arc<OaepPrivateDecryptingKey>,
+    certificate: Arc<[u8]>,
 }
 
 impl DecryptionKey {
@@ -34,8 +36,8 @@ impl DecryptionKey {
         let key = PrivateDecryptingKey::from_pkcs8(pkcs8).map_err(|_| KeyError::Rejected)?;
         let key = OaepPrivateDecryptingKey::new(key).map_err(|_| KeyError::Rejected)?;
         Ok(Self {
-            key,
-            certificate: certificate_der.to_vec(),
+            key: Arc::new(key),
+            certificate: certificate_der.into(),
         })
     }
 

@@ -17,7 +17,6 @@ use crate::{Error, OrganizationId, UserId, user};
 /// them. And a proved mailbox does not keep out an organization to which they agreed to belong: they
 /// accepted its invitation at this address, the operator made them its member, or they were created as its
 /// member.
-/// operator made them its member, or they came into being as its member.
 ///
 /// # Errors
 ///

@@ -204,8 +204,8 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
     tx.exec(
         "INSERT INTO connections (id, organization_id, kind, provider, name, enabled, jit_provisioning,
             sync_profile, settings, client_secret_sealed, key_id, ui_button_title, assigned_domains_only,
-            status, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            status, created_at, updated_at, idp_entity_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         p![
             &connection.id,
             connection.organization_id.as_ref(),
@@ -223,6 +223,7 @@ pub async fn insert(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
             connection.status().as_str(),
             connection.created_at.as_micros(),
             connection.updated_at.as_micros(),
+            others::provider(connection),
         ],
     )
     .await?;
@@ -305,7 +306,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
         .exec(
             "UPDATE connections SET provider = $3, name = $4, enabled = $5, jit_provisioning = $6,
                 sync_profile = $7, settings = $8, client_secret_sealed = $9, key_id = $10,
-                ui_button_title = $11, status = $12, updated_at = $13
+                ui_button_title = $11, status = $12, updated_at = $13, idp_entity_id = $15
               WHERE id = $1 AND kind = $2 AND updated_at = $14",
             p![
                 &connection.id,
@@ -322,6 +323,7 @@ pub async fn update(tx: &mut Tx<'_>, at: Stamp<'_>, connection: &Connection) -> 
                 connection.status().as_str(),
                 at.after(connection.updated_at).as_micros(),
                 connection.updated_at.as_micros(),
+                others::provider(connection),
             ],
         )
         .await?;

@@ -40,6 +40,12 @@ pub(super) async fn refuse_unfit(
     Ok(())
 }
 
+/// The provider of a SAML connection, by which its row is found. Empty if none is entered.
+pub(super) fn provider(connection: &Connection) -> Option<&str> {
+    let settings = connection.settings.as_saml()?;
+    Some(settings.idp_entity_id.as_deref().unwrap_or_default())
+}
+
 /// A company that moves to Genkan may have had one name for all its customers, so two connections may share one.
 /// But not to one provider: an assertion for the one would be an assertion for the other.
 async fn refuse_names_of_others(
@@ -59,29 +65,67 @@ async fn refuse_names_of_others(
             conflict::CONNECTION_ASSERTION_URL,
         ),
     ];
-    let rows = tx
-        .all(
-            "SELECT id, settings FROM connections WHERE kind = $1 AND id <> $2",
-            p![Kind::Saml.as_str(), id],
-        )
-        .await?;
-    for row in &rows {
-        let mut columns = Columns::of(row);
-        let other_id: ConnectionId = columns.id()?;
-        let other: Settings = columns.json("connections.settings")?;
-        let Protocol::Saml(other) = &other.protocol else {
-            continue;
-        };
-        let is_one_provider =
-            settings.idp_entity_id.is_some() && settings.idp_entity_id == other.idp_entity_id;
+    for (value, endpoint, conflict) in &entered {
+        if let Some(value) = value
+            && is_address_of_another(tx, id, (value.as_str(), *endpoint)).await?
+        {
+            return Err(Error::Conflict(*conflict));
+        }
+    }
+    let Some(provider) = &settings.idp_entity_id else {
+        return Ok(());
+    };
+    for other in at_provider(tx, id, provider).await? {
         let theirs = [&other.sp_entity_id, &other.sp_assertion_url];
-        for ((value, endpoint, conflict), theirs) in entered.into_iter().zip(theirs) {
-            let Some(value) = value else { continue };
-            let is_address = value.ends_with(&path(Kind::Saml, &other_id, endpoint));
-            if is_address || (is_one_provider && theirs.as_ref() == Some(value)) {
-                return Err(Error::Conflict(conflict));
+        for ((value, _, conflict), theirs) in entered.iter().zip(theirs) {
+            if value.is_some() && *value == theirs {
+                return Err(Error::Conflict(*conflict));
             }
         }
     }
     Ok(())
+}
+
+/// Whether a text is the address that another connection has here, whatever the host.
+async fn is_address_of_another(
+    tx: &mut Tx<'_>,
+    id: &ConnectionId,
+    (value, endpoint): (&str, Endpoint),
+) -> Result<bool, Error> {
+    let named = value
+        .split('/')
+        .filter_map(|segment| ConnectionId::parse(segment).ok())
+        .find(|named| named != id && value.ends_with(&path(Kind::Saml, named, endpoint)));
+    let Some(named) = named else { return Ok(false) };
+    let row = tx
+        .opt(
+            "SELECT 1 FROM connections WHERE id = $1 AND kind = $2",
+            p![&named, Kind::Saml.as_str()],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// The other connections to a provider.
+async fn at_provider(tx: &mut Tx<'_>, id: &ConnectionId, provider: &str) -> Result<Vec<SamlSettings>, Error> {
+    // The kind is written out so that the index serves, which has SAML connections alone.
+    let rows = tx
+        .all(
+            "SELECT settings FROM connections WHERE kind = 'SAML' AND idp_entity_id = $1 AND id <> $2
+             UNION ALL
+             SELECT settings FROM connections WHERE kind = 'SAML' AND idp_entity_id IS NULL AND id <> $2",
+            p![provider, id],
+        )
+        .await?;
+    let mut others = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let settings: Settings = Columns::of(row).json("connections.settings")?;
+        // A row of an earlier version may have any provider.
+        if let Protocol::Saml(settings) = settings.protocol
+            && settings.idp_entity_id.as_deref() == Some(provider)
+        {
+            others.push(settings);
+        }
+    }
+    Ok(others)
 }

@@ -222,6 +222,10 @@ mod tests {
             read_value(Datatype::String, &json!("a\u{202e}b")),
             Err(Unfit::NotPlain)
         );
+        // A joiner that nobody sees is part of words in some scripts, and of emoji.
+        for joined in ["a\u{200b}b", "می\u{200c}خواهم", "👩\u{200d}💻"] {
+            assert_eq!(read_value(Datatype::String, &json!(joined)), kept(joined));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Settings of a connection that name what belongs to others.
 
-use genkan_db::p;
+use genkan_db::{Engine, p};
 use genkan_store::connection::{self, Connection, Endpoint, Kind, Protocol, SamlSettings, Settings, path};
 use genkan_store::{Error, Provider, client, conflict};
 
@@ -131,6 +131,76 @@ async fn no_connection_takes_the_names_of_another() {
                 .await
                 .unwrap();
         }
+    })
+    .await;
+}
+
+/// A row of an earlier version does not name its provider in a column of its own.
+#[tokio::test]
+async fn a_connection_of_an_earlier_version_keeps_its_names() {
+    on_each_engine(async |world| {
+        let named = |settings: &mut SamlSettings| {
+            settings.idp_entity_id = Some("https://idp.test/a".to_owned());
+            settings.sp_entity_id = Some("urn:before".to_owned());
+        };
+        let first = saml(world, named);
+        insert(world, &first).await.unwrap();
+        world
+            .tx(async |tx| {
+                tx.exec("UPDATE connections SET idp_entity_id = NULL", p![])
+                    .await
+                    .map_err(Error::from)
+            })
+            .await;
+        let second = saml(world, named);
+        assert_eq!(
+            conflict_of(insert(world, &second).await),
+            conflict::CONNECTION_ENTITY_ID
+        );
+        // It goes to another provider, and its name is free at the first.
+        update(world, &first, |settings| {
+            settings.idp_entity_id = Some("https://idp.test/b".to_owned());
+        })
+        .await
+        .unwrap();
+        insert(world, &second).await.unwrap();
+        let third = saml(world, |settings| {
+            named(settings);
+            settings.idp_entity_id = Some("https://idp.test/b".to_owned());
+        });
+        assert_eq!(
+            conflict_of(insert(world, &third).await),
+            conflict::CONNECTION_ENTITY_ID
+        );
+    })
+    .await;
+}
+
+/// Else each change of a connection would read all of them.
+#[tokio::test]
+async fn the_connections_to_a_provider_are_found_by_an_index() {
+    on_each_engine(async |world| {
+        if world.db.engine() == Engine::Postgres {
+            // It reads a small table whole, whatever indexes there are.
+            return;
+        }
+        let plan = world
+            .tx(async |tx| {
+                let sql = "EXPLAIN QUERY PLAN
+                    SELECT settings FROM connections WHERE kind = 'SAML' AND idp_entity_id = $1 AND id <> $2
+                    UNION ALL
+                    SELECT settings FROM connections WHERE kind = 'SAML' AND idp_entity_id IS NULL AND id <> $2";
+                tx.all(sql, p!["https://idp.test/a", "conn_1"])
+                    .await
+                    .map_err(Error::from)
+            })
+            .await;
+        let plan: Vec<String> = plan.iter().map(|row| row.get(3).unwrap()).collect();
+        assert!(
+            plan.iter().any(|step| step.contains("connections_provider")),
+            "{plan:?}"
+        );
+        assert!(!plan.iter().any(|step| step.starts_with("SCAN")), "{plan:?}");
     })
     .await;
 }

@@ -164,8 +164,14 @@ pub async fn finish(
     settings: &OidcSettings,
     arrival: AuthenticationResponse<'_>,
 ) -> Result<UpstreamIdentity, SignInFailure> {
-    let checked = check(app, connection, settings, &arrival).await;
-    checked.map_err(|failure| failure.with_request(message::request(app, connection, settings, &arrival)))
+    let request = || message::request(app, connection, settings, &arrival);
+    match check(app, connection, settings, &arrival).await {
+        Ok(identity) => Ok(UpstreamIdentity {
+            request: Some(request()),
+            ..identity
+        }),
+        Err(failure) => Err(failure.with_request(request())),
+    }
 }
 
 async fn check(
@@ -231,6 +237,7 @@ async fn check(
         ends_at: None,
         attributes: stored::bounded(documents.merged(), "claims", &mut trace),
         trace,
+        request: None,
     })
 }
 

@@ -4,15 +4,18 @@
 //! has read it there can post an answer that fails. So the POST tells nothing of the application, whose
 //! `state` protects it against forged answers (RFC 6749 §10.12). The GET tells it to the browser that began
 //! the sign-in, and every other browser sees the reference alone. Nothing is used up by either.
+//!
+//! If posts of strangers have used up the traces of the hour, the address carries the checks. Then the trace is
+//! stored at the GET, if that browser makes it (see `docs/decisions/anonymous-work.md`).
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use genkan_protocol::saml::Cause;
+use genkan_protocol::saml::{Cause, response};
 use genkan_protocol::{Timestamp, Trace};
 use genkan_store::connection::{self, Connection};
-use genkan_store::interaction::{self, Interaction, Way};
+use genkan_store::interaction::{self, Interaction, Request, Way};
 use genkan_store::{
     ConnectionId, Error, InteractionId, Secret, SecretHash, TraceId, login_message, login_trace,
     upstream_request,
@@ -32,6 +35,34 @@ use crate::web::error::PageError;
 /// For so long the application hears of a failure. The browser follows at once.
 const LIFETIME: Duration = Duration::from_secs(60);
 
+/// The checks in an address are not longer, in bytes of JSON: many proxies take 8 KiB for all of it.
+const MAX_CHECKS_BYTES: usize = 3 * 1024;
+
+/// A trace that is not stored yet.
+#[derive(Debug, Serialize, Deserialize)]
+struct TraceDraft {
+    id: TraceId,
+    /// Those that were made.
+    checks: Trace,
+}
+
+impl TraceDraft {
+    /// Of a failure that has no trace because strangers have used up those of the hour.
+    fn of(app: &App, interaction: &Interaction, failure: &SignInFailure) -> Option<Self> {
+        // A test has traces of its own, and a failure that the provider has signed too.
+        if failure.origin() == AnswerOrigin::Provider || !matches!(interaction.request, Request::Authorize(_))
+        {
+            return None;
+        }
+        let checks = failure.trace.reached();
+        let length = serde_json::to_vec(&checks).ok()?.len();
+        (length <= MAX_CHECKS_BYTES).then(|| Self {
+            id: app.ids().next::<TraceId>(app.now()),
+            checks,
+        })
+    }
+}
+
 /// The content of the address. Later, and after the person has begun again, it shows the reference alone.
 #[derive(Debug, Serialize, Deserialize)]
 struct SealedFailure {
@@ -43,6 +74,8 @@ struct SealedFailure {
     /// `None` if no trace was stored.
     trace_id: Option<TraceId>,
     origin: AnswerOrigin,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    draft: Option<TraceDraft>,
 }
 
 /// A failure that was recorded at its POST.
@@ -71,12 +104,35 @@ pub(super) async fn record(
         request: URL_SAFE_NO_PAD.encode(request.as_bytes()),
         failed_at: app.now(),
         cause: cause.code().to_owned(),
+        draft: match &trace_id {
+            Some(_) => None,
+            None => TraceDraft::of(app, interaction, failure),
+        },
         trace_id,
         origin: failure.origin(),
     };
     Outcome::Failed
         .address(app.instance_key(), connection, &sealed)
         .map_err(PageError::internal)
+}
+
+impl SealedFailure {
+    /// The name of its trace, if one is stored, or will be.
+    fn name(&self) -> Option<&TraceId> {
+        self.trace_id
+            .as_ref()
+            .or(self.draft.as_ref().map(|draft| &draft.id))
+    }
+
+    /// The checks, if it carries them.
+    fn checks(&self) -> Trace {
+        let Some(draft) = &self.draft else {
+            return Trace::default();
+        };
+        let mut checks = draft.checks.clone();
+        response::not_reached(&mut checks);
+        checks
+    }
 }
 
 impl FailedSignIn {
@@ -108,7 +164,7 @@ impl FailedSignIn {
                     Some(browser) => interaction::find(tx, &opened.interaction_id, browser, now).await?,
                     None => None,
                 };
-                let (trace, texts) = match &opened.trace_id {
+                let (trace, texts) = match opened.name() {
                     Some(id) => (
                         login_trace::find(tx, id).await?,
                         login_message::find(tx, id, now).await?,
@@ -121,17 +177,30 @@ impl FailedSignIn {
         let connection = connection.ok_or_else(unknown)?;
         let settings = connection.settings.as_saml().ok_or_else(unknown)?;
         let sp = service_provider(app, &connection, settings);
-        let checks = trace.map_or_else(Trace::default, |found| found.trace);
+        let is_stored = trace.is_some();
+        let checks = match trace {
+            Some(found) => found.trace,
+            None => opened.checks(),
+        };
         let messages = Messages {
             texts: texts.unwrap_or_default(),
             origin: opened.origin,
         };
+        let failure = failure(&connection, &sp, cause, checks).with_messages(messages);
+        // A login that has moved on meanwhile has no failure.
+        let interaction = interaction
+            .filter(|found| found.stage.way().and_then(Way::connection_id) == Some(&connection.id));
+        let trace_id = match (&opened.draft, &interaction) {
+            (Some(draft), _) if is_stored => Some(draft.id.clone()),
+            (Some(draft), Some(interaction)) => {
+                trace::record_in_browser(app, interaction, &failure, &draft.id).await?
+            }
+            _ => opened.trace_id,
+        };
         Ok(Self {
-            failure: failure(&connection, &sp, cause, checks).with_messages(messages),
-            trace_id: opened.trace_id,
-            // A login that has moved on meanwhile has no failure.
-            interaction: interaction
-                .filter(|found| found.stage.way().and_then(Way::connection_id) == Some(&connection.id)),
+            failure,
+            trace_id,
+            interaction,
         })
     }
 }

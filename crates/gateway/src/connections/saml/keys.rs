@@ -1,16 +1,18 @@
 //! The keys of our own that a connection shows to its provider: made at the first need, and read.
 
+use std::sync::Arc;
+
 use genkan_db::Db;
-use genkan_protocol::saml::{DecryptionKey, KeyError, OwnKey, OwnKeyError, SigningKey};
+use genkan_protocol::saml::{DecryptionKey, OwnKey, OwnKeyError, SigningKey};
 use genkan_store::connection::Connection;
 use genkan_store::connection::key::{self, ConnectionKey, ConnectionKeys, Purpose};
-use genkan_store::seal::OpenError;
 use genkan_store::{CertificateId, Error, InstanceKey, Stamp};
 use tokio::sync::Mutex;
 use tokio::task::JoinError;
 use url::Url;
 
 use crate::app::App;
+use crate::opened_keys::OpenKeyError;
 
 /// One key at a time is made in this process, so that requests for new connections do not take every core.
 static MAKING: Mutex<()> = Mutex::const_new(());
@@ -20,14 +22,12 @@ static MAKING: Mutex<()> = Mutex::const_new(());
 pub enum KeyFailure {
     #[error("store failed")]
     Store(#[from] Error),
-    #[error("a key of the connection cannot be opened: the instance key does not fit this database")]
-    Sealed(#[from] OpenError),
+    #[error(transparent)]
+    Open(#[from] OpenKeyError),
     #[error(transparent)]
     Make(#[from] OwnKeyError),
     #[error("the making of a key was interrupted")]
     Interrupted(#[from] JoinError),
-    #[error("a key of the connection is damaged")]
-    Damaged(#[from] KeyError),
     #[error("the connection has no key to sign with")]
     NoKey,
 }
@@ -37,11 +37,10 @@ pub enum KeyFailure {
 /// # Errors
 ///
 /// [`KeyFailure`] if there is none, and none can be made.
-pub async fn signing(app: &App, connection: &Connection) -> Result<SigningKey, KeyFailure> {
+pub async fn signing(app: &App, connection: &Connection) -> Result<Arc<SigningKey>, KeyFailure> {
     let keys = Keeper::of(app).keys(connection).await?;
     let key = keys.active(Purpose::Signing).ok_or(KeyFailure::NoKey)?;
-    let pkcs8 = key.open_private_key(app.instance_key())?;
-    Ok(SigningKey::from_pkcs8(&pkcs8, &key.certificate)?)
+    Ok(app.opened_keys().signing(key, app.instance_key())?)
 }
 
 /// The keys that open assertions of a connection, newest first. Until a provider was shown one, there are
@@ -53,10 +52,7 @@ pub async fn signing(app: &App, connection: &Connection) -> Result<SigningKey, K
 pub async fn decryption(app: &App, connection: &Connection) -> Result<Vec<DecryptionKey>, KeyFailure> {
     let keys = Keeper::of(app).list(connection).await?;
     keys.opening()
-        .map(|key| {
-            let pkcs8 = key.open_private_key(app.instance_key())?;
-            Ok(DecryptionKey::from_pkcs8(&pkcs8, &key.certificate)?)
-        })
+        .map(|key| Ok(app.opened_keys().decryption(key, app.instance_key())?))
         .collect()
 }
 

@@ -88,7 +88,7 @@ pub(super) async fn start(
         true => Some(keys::signing(app, connection).await?),
         false => None,
     };
-    let departure = depart(settings, &request, (&state, key.as_ref())).map_err(PageError::internal)?;
+    let departure = depart(settings, &request, (&state, key.as_deref())).map_err(PageError::internal)?;
     Ok(Ok(PendingDeparture {
         departure,
         state,
@@ -189,12 +189,13 @@ pub(super) fn finish(
     } = answer;
     trace.pass("Browser", "the one that was sent to the provider");
     trace.pass("First use", "the assertion has not counted before");
+    let sp = service_provider(app, connection, settings);
+    let request = message::request(connection, &sp, settings, asked);
     let mapped = match mapping(connection, registered).apply(&assertion, &mut trace) {
         Ok(mapped) => mapped,
         Err(error) => {
-            let sp = service_provider(app, connection, settings);
             let failure = no_person(connection, &sp, (&error, &assertion), trace);
-            return Err(match message::request(connection, &sp, settings, asked) {
+            return Err(match request {
                 Some(request) => failure.with_request(request),
                 None => failure,
             });
@@ -212,6 +213,7 @@ pub(super) fn finish(
         ends_at: assertion.session_ends_at.map(|at| at + CLOCK_SKEW),
         attributes: stored::bounded(attributes::merged(&assertion), "attributes", &mut trace),
         trace,
+        request,
     })
 }
 

@@ -454,9 +454,11 @@ impl Arrival<'_> {
             .tx_read_committed(async |tx| saml_assertion::use_up(tx, &used).await)
             .await?;
         if !is_first {
-            return Err(strange(self.app, verified.replayed(self.app, self.connection))
-                .await?
-                .into());
+            return Err(
+                strange(self.app, verified.replayed(self.app, self.connection, None))
+                    .await?
+                    .into(),
+            );
         }
         let mapped = mapping(self.connection, &[]).apply(&verified.assertion, &mut Trace::default());
         let sign_in = InitiatedSignIn {

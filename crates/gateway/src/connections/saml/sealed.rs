@@ -16,17 +16,19 @@ use zeroize::Zeroizing;
 /// The parameter of the address.
 pub const PARAMETER: &str = "answer";
 
-/// The kinds of sealed texts. Neither can be opened as the other.
+/// The kinds of sealed texts. None can be opened as another.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Outcome {
     Initiated,
+    /// The form of the page that asks about it.
+    Question,
     Failed,
 }
 
 impl Outcome {
     const fn endpoint(self) -> Endpoint {
         match self {
-            Self::Initiated => Endpoint::Init,
+            Self::Initiated | Self::Question => Endpoint::Init,
             Self::Failed => Endpoint::Failure,
         }
     }
@@ -34,6 +36,7 @@ impl Outcome {
     fn place(self, id: &ConnectionId) -> SealContext<'_> {
         let column = match self {
             Self::Initiated => "address.initiated_sign_in",
+            Self::Question => "form.initiated_sign_in",
             Self::Failed => "address.failed_sign_in",
         };
         SealContext {
@@ -53,12 +56,26 @@ impl Outcome {
         connection: &Connection,
         value: &impl Serialize,
     ) -> Result<String, serde_json::Error> {
-        let json = Zeroizing::new(serde_json::to_vec(value)?);
-        let sealed = URL_SAFE_NO_PAD.encode(key.seal(self.place(&connection.id), &json));
+        let sealed = self.seal(key, &connection.id, value)?;
         Ok(format!(
             "{}?{PARAMETER}={sealed}",
             connection.path(self.endpoint())
         ))
+    }
+
+    /// The value of the parameter.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::address`].
+    pub(super) fn seal(
+        self,
+        key: &InstanceKey,
+        connection_id: &ConnectionId,
+        value: &impl Serialize,
+    ) -> Result<String, serde_json::Error> {
+        let json = Zeroizing::new(serde_json::to_vec(value)?);
+        Ok(URL_SAFE_NO_PAD.encode(key.seal(self.place(connection_id), &json)))
     }
 
     /// The value, if this instance has sealed it for this connection.

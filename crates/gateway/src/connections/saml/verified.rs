@@ -12,7 +12,7 @@ use genkan_store::{ConnectionId, SecretHash};
 use serde::{Deserialize, Serialize};
 
 use super::failure::failure;
-use super::{CLOCK_SKEW, attributes, service_provider};
+use super::{CLOCK_SKEW, attributes, message, service_provider};
 use crate::app::App;
 use crate::connections::SignInFailure;
 use crate::connections::failure::Messages;
@@ -86,8 +86,14 @@ impl VerifiedAnswer {
         }
     }
 
-    /// The failure if its assertion has counted before.
-    pub(in crate::connections) fn replayed(mut self, app: &App, connection: &Connection) -> SignInFailure {
+    /// The failure if its assertion has counted before. `asked` is the time of our request and whether it demanded a
+    /// fresh sign-in, if there was a request.
+    pub(in crate::connections) fn replayed(
+        mut self,
+        app: &App,
+        connection: &Connection,
+        asked: Option<(Timestamp, bool)>,
+    ) -> SignInFailure {
         self.trace.fail(
             "First use",
             "an assertion that has not counted before",
@@ -97,7 +103,11 @@ impl VerifiedAnswer {
             return SignInFailure::of_another_kind(connection);
         };
         let sp = service_provider(app, connection, settings);
-        failure(connection, &sp, Cause::AssertionReplayed, self.trace)
-            .with_messages(Messages::of_claims(&attributes::merged(&self.assertion)))
+        let failure = failure(connection, &sp, Cause::AssertionReplayed, self.trace)
+            .with_messages(Messages::of_claims(&attributes::merged(&self.assertion)));
+        match asked.and_then(|asked| message::request(connection, &sp, settings, asked)) {
+            Some(request) => failure.with_request(request),
+            None => failure,
+        }
     }
 }

@@ -63,20 +63,26 @@ impl PageTemplate for SamlPage<'_> {
     const FORMS: Forms = Forms::Leave;
 }
 
-/// `GET /simulator/saml/sso`: a request in the query.
+/// `GET /simulator/saml/sso`: a request in the query. Without one, a sign-in begins here.
 pub(super) async fn by_redirect(
     State(simulator): State<Simulator>,
     RawQuery(query): RawQuery,
 ) -> Result<Page, PageError> {
     let parameters = read(query.unwrap_or_default().as_bytes())?;
+    if field(&parameters, "SAMLRequest").is_none() {
+        return simulator.begin(&parameters);
+    }
     let mut hidden = carried(&parameters);
     hidden.push((DEFLATED, "true"));
     simulator.ask(&parameters, &hidden)
 }
 
-/// `POST /simulator/saml/sso`: a request in a form.
+/// `POST /simulator/saml/sso`: a request in a form. Without one, a sign-in begins here.
 pub(super) async fn by_form(State(simulator): State<Simulator>, body: Bytes) -> Result<Page, PageError> {
     let parameters = read(&body)?;
+    if field(&parameters, "SAMLRequest").is_none() {
+        return simulator.begin(&parameters);
+    }
     simulator.ask(&parameters, &carried(&parameters))
 }
 
@@ -85,12 +91,7 @@ pub(super) async fn initiate(
     State(simulator): State<Simulator>,
     RawQuery(query): RawQuery,
 ) -> Result<Page, PageError> {
-    let parameters = read(query.unwrap_or_default().as_bytes())?;
-    let hidden: Vec<Hidden<'_>> = ["connection_id", "RelayState"]
-        .into_iter()
-        .filter_map(|name| Some((name, field(&parameters, name)?)))
-        .collect();
-    simulator.ask(&parameters, &hidden)
+    simulator.begin(&read(query.unwrap_or_default().as_bytes())?)
 }
 
 /// `POST /simulator/saml/answer`: our own form.
@@ -134,6 +135,15 @@ pub(super) async fn answer(State(simulator): State<Simulator>, body: Bytes) -> R
 }
 
 impl Simulator {
+    /// The page for a sign-in that begins here. A request has no part in it.
+    fn begin(&self, parameters: &Parameters) -> Result<Page, PageError> {
+        let hidden: Vec<Hidden<'_>> = ["connection_id", "RelayState"]
+            .into_iter()
+            .filter_map(|name| Some((name, field(parameters, name)?)))
+            .collect();
+        self.ask(parameters, &hidden)
+    }
+
     /// The page for a request or for none.
     fn ask(&self, parameters: &Parameters, hidden: &[Hidden<'_>]) -> Result<Page, PageError> {
         let is_deflated = hidden.iter().any(|(name, _)| *name == DEFLATED);

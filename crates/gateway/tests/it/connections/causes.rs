@@ -252,6 +252,25 @@ async fn a_test_of_a_connection_that_lacks_a_setting_names_it() {
 
 /// Request and answer are kept for the people who repair the sign-in, without what could be used again.
 #[tokio::test]
+async fn the_request_is_kept_also_if_a_rule_refuses_the_person() {
+    let gateway = Gateway::start().await;
+    gateway.organization("acme.test").with_oidc_connection().await;
+    let rp = gateway.client("rp").await;
+    let mut browser = gateway.browser();
+    let arrival = browser.start(&rp.authorize().with("domain", "acme.test")).await;
+    let _ = browser.go_on(arrival, Person::new("mallory@other.test")).await;
+    let trace = gateway.login_trace().await;
+    assert_eq!(trace.cause, "email_domain_not_trusted");
+    let kept = gateway
+        .tx(async |tx| login_message::find(tx, &trace.id, gateway.now()).await)
+        .await
+        .unwrap();
+    assert!(kept.answer.unwrap().contains("mallory@other.test"));
+    let request = kept.request.unwrap();
+    assert!(request.starts_with("response_type=code\n"), "{request}");
+}
+
+#[tokio::test]
 async fn the_request_is_kept_as_it_was_sent_and_the_claims_as_they_came() {
     let gateway = Gateway::start().await;
     gateway.organization("acme.test").with_oidc_connection().await;

@@ -205,6 +205,35 @@ async fn an_address_counts_unchanged_at_its_own_connection() {
     assert_eq!(browser.open(&place).await.page().reply.status, 404);
 }
 
+/// A press answers the question of the page that this browser has seen.
+#[tokio::test]
+async fn a_press_counts_only_for_what_the_page_has_asked() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (acme, _, _) = companies(gateway).await;
+        let (mut ada, mut eve) = (gateway.browser(), gateway.browser());
+        let place = place(gateway, &acme, "ada@acme.test").await;
+        let page = ada.follow_from(SITE, &place).await.page();
+        let eves = eve.follow_from(SITE, &place).await.page();
+        let action = page.url.join(&page.form().action).unwrap().to_string();
+        let csrf = page.form().field("csrf").unwrap().to_owned();
+        let (_, in_address) = place.split_once("?answer=").unwrap();
+        let in_other_browser = eves.form().field("answer").unwrap().to_owned();
+        for answer in [in_address, in_other_browser.as_str(), ""] {
+            let fields = [("answer", answer), ("csrf", csrf.as_str())];
+            let refused = ada.post_from(gateway.url(), &action, &fields).await.page();
+            assert_eq!(refused.reply.status, 400);
+        }
+        // Nor does the text of the form count in an address.
+        let shown = page.form().field("answer").unwrap().to_owned();
+        let address = format!("{action}?answer={shown}");
+        assert_eq!(ada.open(&address).await.page().reply.status, 400);
+        assert_eq!(stored(gateway).await, [0; 4]);
+        let callback = ada.submit(&page, &[]).await.callback();
+        assert!(callback.parameter("idp_initiated_login").is_some());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_address_counts_for_a_minute_and_its_question_for_a_quarter_of_an_hour() {
     let gateway = Gateway::start().await;

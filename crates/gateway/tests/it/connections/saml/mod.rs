@@ -5,6 +5,7 @@
 mod attacks;
 mod decryption;
 mod failed;
+mod field;
 mod initiated;
 mod people;
 pub(crate) mod provider;

@@ -42,6 +42,8 @@ pub(crate) struct Answer {
     pub(crate) status: String,
     pub(crate) issuer: String,
     pub(crate) acs: String,
+    /// The recipient of the assertion, if it is another address.
+    pub(crate) recipient: Option<String>,
     pub(crate) audience: String,
     pub(crate) in_response_to: Option<String>,
     pub(crate) assertion_id: String,
@@ -145,6 +147,7 @@ impl Answer {
             status: "urn:oasis:names:tc:SAML:2.0:status:Success".to_owned(),
             issuer: ENTITY.to_owned(),
             acs: String::new(),
+            recipient: None,
             audience: String::new(),
             in_response_to: None,
             assertion_id: format!("_{}", genkan_store::Secret::generate().expose()),
@@ -206,10 +209,11 @@ impl Answer {
             status,
             ..
         } = self;
+        let recipient = self.recipient.as_ref().unwrap_or(acs);
         let (name_id, format) = (&self.name_id.0, self.name_id.1.uri());
         let (issued, instant) = (time(self.issued_at), time(self.authn_instant));
         let assertion = format!(
-            r#"<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="{assertion_id}" Version="2.0" IssueInstant="{issued}"><saml:Issuer>{issuer}</saml:Issuer><saml:Subject><saml:NameID Format="{format}">{name_id}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData Recipient="{acs}" NotOnOrAfter="{ends}"{in_response_to}/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="{issued}" NotOnOrAfter="{ends}"><saml:AudienceRestriction><saml:Audience>{audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="{instant}" SessionIndex="_s1"{session}><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement>{attributes}</saml:AttributeStatement></saml:Assertion>"#,
+            r#"<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="{assertion_id}" Version="2.0" IssueInstant="{issued}"><saml:Issuer>{issuer}</saml:Issuer><saml:Subject><saml:NameID Format="{format}">{name_id}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData Recipient="{recipient}" NotOnOrAfter="{ends}"{in_response_to}/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="{issued}" NotOnOrAfter="{ends}"><saml:AudienceRestriction><saml:Audience>{audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="{instant}" SessionIndex="_s1"{session}><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement>{attributes}</saml:AttributeStatement></saml:Assertion>"#,
             ends = time(ends),
         );
         let assertion = match self.signs {

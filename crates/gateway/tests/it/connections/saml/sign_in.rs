@@ -9,7 +9,7 @@ use genkan_store::login_message::LoginMessage;
 use genkan_testkit::{Gateway, on_each_engine};
 use serde_json::json;
 
-use super::provider::{ask, ask_with, our_certificate, sign_in, world, world_with};
+use super::provider::{Asked, ask, ask_with, cause, our_certificate, sign_in, world, world_with};
 
 #[tokio::test]
 async fn a_person_signs_in_through_a_saml_provider() {
@@ -188,6 +188,45 @@ async fn request_and_answer_of_a_failure_are_kept_without_what_could_be_used_aga
         request.starts_with("<!-- The connection was changed"),
         "{request}"
     );
+}
+
+/// The assertion held, and so nothing of it is unknown; but what was requested is worth a look too.
+#[tokio::test]
+async fn the_request_stands_beside_an_answer_that_held_and_was_refused() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (_, rp) = world(gateway).await;
+        let kept = async || {
+            let trace = gateway.login_trace().await;
+            gateway
+                .tx(async |tx| genkan_store::login_message::find(tx, &trace.id, gateway.now()).await)
+                .await
+                .unwrap()
+        };
+        let sent = |asked: &Asked| asked.request.render().replace(&asked.request.id, "…");
+        let mut browser = gateway.browser();
+        let asked = ask(&mut browser, &rp).await;
+        let foreign = asked.answer(gateway, "mallory@other.test");
+        let arrival = foreign.post(&mut browser, None).await;
+        assert_eq!(cause(gateway, arrival).await, "email_domain_not_trusted");
+        let LoginMessage { request, answer } = kept().await;
+        assert!(answer.unwrap().contains("mallory@other.test"));
+        assert_eq!(request, Some(sent(&asked)));
+
+        let mut browser = gateway.browser();
+        let first = ask(&mut browser, &rp).await.answer(gateway, "ada@acme.test");
+        assert_ne!(first.post(&mut browser, None).await.callback().code(), "");
+        let mut browser = gateway.browser();
+        let asked = ask(&mut browser, &rp).await;
+        let again = asked
+            .answer(gateway, "ada@acme.test")
+            .with(|answer| answer.assertion_id.clone_from(&first.assertion_id));
+        let arrival = again.post(&mut browser, None).await;
+        assert_eq!(cause(gateway, arrival).await, "assertion_replayed");
+        let LoginMessage { request, answer } = kept().await;
+        assert!(answer.unwrap().contains("ada@acme.test"));
+        assert_eq!(request, Some(sent(&asked)));
+    })
+    .await;
 }
 
 /// A clock that differs and groups that did not come fail nothing, and whoever tests the connection sees them.

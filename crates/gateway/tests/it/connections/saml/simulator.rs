@@ -97,6 +97,32 @@ async fn a_connection_that_signs_and_wants_encryption_works_with_it() {
     .await;
 }
 
+/// The address of requests without one, as a bookmark or a hand writes it.
+#[tokio::test]
+async fn a_sign_in_may_begin_at_the_address_of_requests() {
+    let gateway = Gateway::start().await;
+    let (acme, _) = world(&gateway, |settings| settings.allow_idp_initiated_login = true).await;
+    gateway
+        .client("other")
+        .change(|client| client.initiate_login_uri = Some("https://rp.test/login".to_owned()))
+        .await;
+    let mut browser = gateway.browser();
+    let path = format!("/saml/sso?connection_id={}", acme.connection_id());
+    let page = browser.open(&gateway.idp().await.endpoint(&path)).await;
+    let question = browser.go_on(page, "ada@acme.test").await.page();
+    assert_eq!(question.heading(), "Sign in to other?");
+    // Without a connection nobody can be asked, and the page says what is missing.
+    let address = gateway.idp().await.endpoint("/saml/sso");
+    let refused = browser.open(&address).await.page();
+    assert_eq!(refused.reply.status, 400);
+    assert!(
+        refused
+            .html
+            .text()
+            .contains("neither a SAMLRequest nor the id of a connection")
+    );
+}
+
 #[tokio::test]
 async fn a_sign_in_that_begins_there_leads_to_the_application() {
     let gateway = Gateway::start().await;

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use genkan_protocol::saml::{Cause, KeyPurpose, OwnKey};
+use genkan_protocol::trace::CheckOutcome;
 use genkan_testkit::{Gateway, on_each_engine};
 
 use super::attacks::{count, deliver};
-use super::provider::{Answer, Signs, ask, cause, our_certificate, read, world, world_with};
+use super::provider::{Answer, Asked, Signs, ask, cause, our_certificate, read, world, world_with};
 
 const TRACES: &str = "SELECT COUNT(*) FROM login_traces";
 const MESSAGES: &str = "SELECT COUNT(*) FROM login_messages";
@@ -91,6 +92,93 @@ async fn a_check_before_the_signatures_makes_no_answer_a_signed_one() {
     deliver(&gateway, &made_up.acs, "no base64!").await;
     assert_eq!(gateway.login_trace().await.cause, "base64_malformed");
     assert_eq!(count(&gateway, FOR_A_DAY).await, 2);
+}
+
+/// The company's provider has a new certificate, and a stranger posts junk at the same time.
+#[tokio::test]
+async fn a_person_whose_answer_fails_gets_a_reference_after_twenty_strangers() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (_, rp) = world(gateway).await;
+        let mut stranger = gateway.browser();
+        let begun = ask(&mut stranger, &rp).await;
+        for _ in 0..25 {
+            let junk = begun
+                .answer(gateway, "ada@acme.test")
+                .with(|answer| answer.signs = Signs::Nothing);
+            assert_eq!(deliver(gateway, &junk.acs, &junk.encoded()).await.0, 303);
+        }
+        assert_eq!(count(gateway, TRACES).await, 20);
+
+        let mut ada = gateway.browser();
+        let asked = ask(&mut ada, &rp).await;
+        let rotated = asked
+            .answer(gateway, "ada@acme.test")
+            .with(|answer| answer.signs = Signs::Strangely);
+        // A post alone stores nothing, and neither does another browser that opens its address.
+        let (_, place) = deliver(gateway, &rotated.acs, &rotated.encoded()).await;
+        let place = format!("{}{place}", gateway.url());
+        let page = stranger.open(&place).await.page();
+        assert!(page.html.text().contains("wait an hour"), "{}", page.html.text());
+        assert_eq!(count(gateway, TRACES).await, 20);
+
+        let page = ada.open(&place).await.page();
+        let trace = gateway.login_trace().await;
+        assert_eq!(page.reference(), trace.id.as_str());
+        assert_eq!(trace.cause, "signature_invalid");
+        assert!(trace.interaction_id.is_some());
+        let checks = trace.trace.checks();
+        assert_eq!(checks.first().unwrap().name, "Form");
+        assert!(
+            checks
+                .iter()
+                .any(|check| check.outcome == CheckOutcome::NotReached)
+        );
+        // Loaded again, it says the same to everybody, and nothing is stored twice.
+        for browser in [&mut ada, &mut stranger] {
+            let again = browser.open(&place).await.page();
+            assert_eq!(again.reference(), trace.id.as_str());
+        }
+        assert_eq!(count(gateway, TRACES).await, 21);
+        assert_eq!(count(gateway, FOR_A_DAY).await, 21);
+    })
+    .await;
+}
+
+/// A stranger can begin sign-ins in browsers of their own too.
+#[tokio::test]
+async fn browsers_that_come_back_with_a_failure_store_twenty_traces_in_an_hour() {
+    on_each_engine(async |gateway: &Gateway| {
+        let (_, rp) = world(gateway).await;
+        let mut stranger = gateway.browser();
+        let begun = ask(&mut stranger, &rp).await;
+        let junk = |asked: &Asked| {
+            asked
+                .answer(gateway, "ada@acme.test")
+                .with(|answer| answer.signs = Signs::Nothing)
+        };
+        for _ in 0..20 {
+            let junk = junk(&begun);
+            deliver(gateway, &junk.acs, &junk.encoded()).await;
+        }
+        assert_eq!(count(gateway, TRACES).await, 20);
+        // One sign-in has three.
+        for _ in 0..5 {
+            junk(&begun).post(&mut stranger, None).await.page();
+        }
+        assert_eq!(count(gateway, TRACES).await, 23);
+        for _ in 0..20 {
+            let mut browser = gateway.browser();
+            let asked = ask(&mut browser, &rp).await;
+            junk(&asked).post(&mut browser, None).await.page();
+        }
+        assert_eq!(count(gateway, TRACES).await, 40);
+        gateway.clock().advance(Duration::from_hours(1));
+        let mut ada = gateway.browser();
+        let asked = ask(&mut ada, &rp).await;
+        let arrival = junk(&asked).post(&mut ada, None).await;
+        assert_eq!(cause(gateway, arrival).await, "signature_missing");
+    })
+    .await;
 }
 
 /// The link of a test counts once, and then its request can be answered again and again.
