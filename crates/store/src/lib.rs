@@ -121,6 +121,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(32, "connection_keys", "0032_connection_keys.sql"),
     migration!(33, "saml_answers", "0033_saml_answers.sql"),
     migration!(34, "user_attributes", "0034_user_attributes.sql"),
+    migration!(36, "unread_indexes", "0036_unread_indexes.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…`, and migrates its schema.
