@@ -123,6 +123,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(34, "user_attributes", "0034_user_attributes.sql"),
     migration!(36, "unread_indexes", "0036_unread_indexes.sql"),
     migration!(37, "token_expiry", "0037_token_expiry.sql"),
+    migration!(38, "fewer_checks", "0038_fewer_checks.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…`, and migrates its schema.
