@@ -85,6 +85,7 @@ async fn fill(world: &World) -> Grant {
         .tx(async |tx| {
             interaction::insert(tx, &interaction).await?;
             upstream_request::insert(tx, &request).await?;
+            tx.flush().await?;
             parked_answer::park(tx, &parked, T0).await?;
             authorization_code::issue(tx, &hash("code"), &code, T0).await?;
             refresh_token::issue(tx, &hash("token"), &grant.id, grant.expires_at, T0).await?;
