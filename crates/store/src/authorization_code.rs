@@ -9,6 +9,7 @@ use genkan_protocol::oauth::CodeChallenge;
 
 use crate::grant::{self, Grant};
 use crate::row::Columns;
+use crate::subject::{self, SubjectRow};
 use crate::{ClientId, Error, GrantId, SecretHash, Stamp, Timestamp};
 
 /// How long a code may wait at the client. RFC 6749 §4.1.2 recommends ten
@@ -97,6 +98,21 @@ pub async fn redeem(
     hash: &SecretHash,
     client_id: &ClientId,
 ) -> Result<Redemption, Error> {
+    let (redemption, _) = redeem_and_read(tx, at, hash, client_id).await?;
+    Ok(redemption)
+}
+
+/// As [`redeem`], with the subject of a fresh code, which is read in the same round trip.
+///
+/// # Errors
+///
+/// As [`redeem`].
+pub async fn redeem_and_read(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    hash: &SecretHash,
+    client_id: &ClientId,
+) -> Result<(Redemption, Option<SubjectRow>), Error> {
     let row = tx
         .opt(
             concat!(
@@ -112,38 +128,49 @@ pub async fn redeem(
         )
         .await?;
     let Some(row) = row else {
-        return Ok(Redemption::Unknown);
+        return Ok((Redemption::Unknown, None));
     };
     let found = FoundCode::read(&row, at.now)?;
     if !found.is_redeemed {
         if at.now >= found.expires_at {
-            return Ok(Redemption::Unknown);
+            return Ok((Redemption::Unknown, None));
         }
-        if use_up(tx, hash, at.now).await? {
+        let (is_first, subject) = use_up(tx, hash, found.grant.as_ref(), at.now).await?;
+        if is_first {
             let code = found.code;
-            return Ok(found
+            let redemption = found
                 .grant
                 .map_or(Redemption::Unknown, |grant| Redemption::Fresh {
                     code,
                     grant: Box::new(grant),
-                }));
+                });
+            return Ok((redemption, subject));
         }
         // Another request was faster.
     }
     grant::revoke_replayed(tx, at, &found.code.grant_id).await?;
-    Ok(Redemption::Replayed(found.code.grant_id))
+    Ok((Redemption::Replayed(found.code.grant_id), None))
 }
 
 /// Marks a code as redeemed. Check and mark are one statement, so if several requests race, one gets `true`.
-async fn use_up(tx: &mut Tx<'_>, hash: &SecretHash, now: Timestamp) -> Result<bool, Error> {
-    let marked = tx
-        .exec(
-            "UPDATE authorization_codes SET redeemed_at = $2
-              WHERE code_hash = $1 AND redeemed_at IS NULL AND expires_at > $2",
-            p![hash, now.as_micros()],
-        )
-        .await?;
-    Ok(marked > 0)
+///
+/// The subject of the grant is read right after it, because almost every code that is marked is answered.
+async fn use_up(
+    tx: &mut Tx<'_>,
+    hash: &SecretHash,
+    grant: Option<&Grant>,
+    now: Timestamp,
+) -> Result<(bool, Option<SubjectRow>), Error> {
+    let mark = "UPDATE authorization_codes SET redeemed_at = $2
+                 WHERE code_hash = $1 AND redeemed_at IS NULL AND expires_at > $2
+                 RETURNING code_hash";
+    let params = p![hash, now.as_micros()];
+    let Some(grant) = grant else {
+        let marked = tx.all(mark, params).await?;
+        return Ok((!marked.is_empty(), None));
+    };
+    let (marked, subject) = subject::read_after(tx, (mark, params), grant).await?;
+    Ok((!marked.is_empty(), Some(subject)))
 }
 
 /// A code of a client, as it is stored.

@@ -1,6 +1,6 @@
 //! The subject of tokens: a user, and what they are in the organization of the grant.
 
-use genkan_db::{Row, Tx, p};
+use genkan_db::{Row, Tx, Value, p};
 
 use crate::grant::Grant;
 use crate::role::{self, marked_role_names};
@@ -43,7 +43,11 @@ pub async fn find(
     organization_id: Option<&OrganizationId>,
     connection_id: Option<&ConnectionId>,
 ) -> Result<Option<Subject>, Error> {
-    let found = read(tx, (user_id, organization_id, connection_id), None).await?;
+    let session_id: Option<&SessionId> = None;
+    let row = tx
+        .opt(SUBJECT, p![user_id, organization_id, connection_id, session_id])
+        .await?;
+    let found = complete(tx, (user_id, organization_id), row).await?;
     Ok(found.map(|(subject, _)| subject))
 }
 
@@ -56,43 +60,76 @@ pub async fn find_with_last_use(
     tx: &mut Tx<'_>,
     grant: &Grant,
 ) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
-    let (organization_id, connection_id) = (grant.organization_id.as_ref(), grant.connection_id.as_ref());
-    let whom = (&grant.user_id, organization_id, connection_id);
-    read(tx, whom, Some(&grant.session_id)).await
+    let row = tx.opt(SUBJECT, &question(grant)).await?;
+    finish(tx, grant, SubjectRow(row)).await
 }
 
-async fn read(
+/// A subject that was read together with something else, see [`finish`].
+#[derive(Debug)]
+pub struct SubjectRow(Option<Row>);
+
+/// Runs a statement of a grant, and reads the subject right after it, in one round trip.
+pub(crate) async fn read_after(
     tx: &mut Tx<'_>,
-    (user_id, organization_id, connection_id): (&UserId, Option<&OrganizationId>, Option<&ConnectionId>),
-    session_id: Option<&SessionId>,
+    statement: (&'static str, &[Value<'_>]),
+    grant: &Grant,
+) -> Result<(Vec<Row>, SubjectRow), Error> {
+    let (rows, row) = tx.all_and_opt(statement, (SUBJECT, &question(grant))).await?;
+    Ok((rows, SubjectRow(row)))
+}
+
+/// As [`find_with_last_use`], of a row that was read in this transaction.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn finish(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    row: SubjectRow,
 ) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
-    let row = tx
-        .opt(
-            concat!(
-                "SELECT ",
-                user::columns!(),
-                ", u.email_proved_at IS NOT NULL AND c.organization_id IS NULL, EXISTS (
-                     SELECT 1 FROM domains d
-                      WHERE d.organization_id IN (CAST($2 AS TEXT), c.organization_id)
-                        AND d.kind = 'ORGANIZATION_DOMAIN' AND d.status = 'VERIFIED'
-                        AND u.email LIKE '%@' || d.domain),
-                   m.groups, o.external_id, ",
-                marked_role_names!(),
-                ", ",
-                permission::own_names!(),
-                ", ",
-                session::last_use_columns!(),
-                " FROM users u
-                  LEFT JOIN connections c ON c.id = $3
-                  LEFT JOIN sessions s ON s.id = $4 AND s.status = 'active'
-                  LEFT JOIN memberships m
-                    ON m.user_id = u.id AND m.organization_id = $2 AND m.status = 'ACTIVE'
-                  LEFT JOIN organizations o ON o.id = m.organization_id
-                 WHERE u.id = $1"
-            ),
-            p![user_id, organization_id, connection_id, session_id],
-        )
-        .await?;
+    complete(tx, (&grant.user_id, grant.organization_id.as_ref()), row.0).await
+}
+
+/// The parameters of [`SUBJECT`].
+fn question(grant: &Grant) -> [Value<'_>; 4] {
+    [
+        Value::from(&grant.user_id),
+        Value::from(grant.organization_id.as_ref()),
+        Value::from(grant.connection_id.as_ref()),
+        Value::from(&grant.session_id),
+    ]
+}
+
+/// The user `$1` in the organization `$2`, who came through the connection `$3`, with the session `$4`.
+const SUBJECT: &str = concat!(
+    "SELECT ",
+    user::columns!(),
+    ", u.email_proved_at IS NOT NULL AND c.organization_id IS NULL, EXISTS (
+         SELECT 1 FROM domains d
+          WHERE d.organization_id IN (CAST($2 AS TEXT), c.organization_id)
+            AND d.kind = 'ORGANIZATION_DOMAIN' AND d.status = 'VERIFIED'
+            AND u.email LIKE '%@' || d.domain),
+       m.groups, o.external_id, ",
+    marked_role_names!(),
+    ", ",
+    permission::own_names!(),
+    ", ",
+    session::last_use_columns!(),
+    " FROM users u
+      LEFT JOIN connections c ON c.id = $3
+      LEFT JOIN sessions s ON s.id = $4 AND s.status = 'active'
+      LEFT JOIN memberships m
+        ON m.user_id = u.id AND m.organization_id = $2 AND m.status = 'ACTIVE'
+      LEFT JOIN organizations o ON o.id = m.organization_id
+     WHERE u.id = $1"
+);
+
+async fn complete(
+    tx: &mut Tx<'_>,
+    (user_id, organization_id): (&UserId, Option<&OrganizationId>),
+    row: Option<Row>,
+) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
     let Some(found) = row.map(|row| FoundSubject::read(&row)).transpose()? else {
         return Ok(None);
     };
